@@ -1,0 +1,209 @@
+//! Why an event was not stored. Invariant: a code once published keeps its name and its meaning.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Message attribute that carries the failure code of a dead letter. The three names are those
+/// that AWS Lambda itself writes when an asynchronous invocation ends in a dead-letter queue (AWS
+/// Lambda developer guide, "Dead-letter queues").
+pub const ERROR_CODE_ATTRIBUTE: &str = "ErrorCode";
+/// Message attribute that carries the detail and pointer, at most [`ERROR_MESSAGE_BYTES_MAX`].
+pub const ERROR_MESSAGE_ATTRIBUTE: &str = "ErrorMessage";
+/// Message attribute that carries the id of the invocation which refused the event.
+pub const REQUEST_ID_ATTRIBUTE: &str = "RequestID";
+/// All attributes that the ingest adds to a dead letter and that a redrive takes away again.
+pub const FAILURE_ATTRIBUTES: [&str; 3] = [
+    ERROR_CODE_ATTRIBUTE,
+    ERROR_MESSAGE_ATTRIBUTE,
+    REQUEST_ID_ATTRIBUTE,
+];
+/// Limit of the error message attribute, in bytes (AWS truncates its own at 1 KB).
+pub const ERROR_MESSAGE_BYTES_MAX: usize = 1_024;
+
+/// Whether another attempt can succeed without a change to the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The event itself is at fault: the same bytes fail again.
+    Permanent,
+    /// The world is at fault (database away, timeout, throttling): try again.
+    Transient,
+}
+
+/// Stable code of a permanent failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureCode {
+    /// The body is not JSON text (RFC 8259).
+    NotJson,
+    /// JSON, but not an object that could be a CloudEvent, or one that cannot be told apart.
+    NotAnEvent,
+    /// `specversion` is not "1.0".
+    UnsupportedSpecversion,
+    /// A required attribute (`specversion`, `id`, `source`, `type`, `time`) is absent.
+    MissingAttribute,
+    /// An attribute has a type or a value that CloudEvents 1.0 does not allow.
+    InvalidAttribute,
+    /// `time` is not an RFC 3339 timestamp.
+    InvalidTime,
+    /// The event, one of its attributes or its nesting exceeds a limit of the pipeline.
+    TooLarge,
+    /// Legal JSON that PostgreSQL cannot hold (`\u0000`, lone surrogates, huge numbers), or data
+    /// that it refused when asked.
+    RefusedByDatabase,
+}
+
+impl FailureCode {
+    /// Every code, in the order of the checks.
+    pub const ALL: [Self; 8] = [
+        Self::NotJson,
+        Self::NotAnEvent,
+        Self::UnsupportedSpecversion,
+        Self::MissingAttribute,
+        Self::InvalidAttribute,
+        Self::InvalidTime,
+        Self::TooLarge,
+        Self::RefusedByDatabase,
+    ];
+
+    /// The code as it is published.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotJson => "not-json",
+            Self::NotAnEvent => "not-an-event",
+            Self::UnsupportedSpecversion => "unsupported-specversion",
+            Self::MissingAttribute => "missing-attribute",
+            Self::InvalidAttribute => "invalid-attribute",
+            Self::InvalidTime => "invalid-time",
+            Self::TooLarge => "too-large",
+            Self::RefusedByDatabase => "refused-by-database",
+        }
+    }
+
+    /// All codes of events are permanent; transient failures belong to the world, not to the event.
+    #[must_use]
+    pub const fn kind(self) -> FailureKind {
+        FailureKind::Permanent
+    }
+}
+
+impl fmt::Display for FailureCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// A text that is no failure code of ours, e.g. one that another program wrote.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown failure code {0:?}")]
+pub struct UnknownFailureCode(pub String);
+
+impl FromStr for FailureCode {
+    type Err = UnknownFailureCode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|code| code.as_str() == text)
+            .ok_or_else(|| UnknownFailureCode(text.to_owned()))
+    }
+}
+
+/// Why one event was not stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable code, for programs.
+    pub code: FailureCode,
+    /// What is wrong, in plain words, for people. Never contains a control character.
+    pub detail: String,
+    /// JSON pointer (RFC 6901) into the event, where one place is at fault.
+    pub pointer: Option<String>,
+}
+
+impl Failure {
+    /// A failure of the whole event. Control characters of `detail` are replaced, so that a
+    /// failure can be printed anywhere.
+    pub fn new(code: FailureCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: printable(detail.into()),
+            pointer: None,
+        }
+    }
+
+    /// A failure at one place of the event.
+    pub fn at(code: FailureCode, detail: impl Into<String>, pointer: impl Into<String>) -> Self {
+        Self {
+            pointer: Some(printable(pointer.into())),
+            ..Self::new(code, detail)
+        }
+    }
+
+    /// Text of the `ErrorMessage` attribute: detail and pointer, cut at a character boundary to
+    /// [`ERROR_MESSAGE_BYTES_MAX`].
+    #[must_use]
+    pub fn attribute_message(&self) -> String {
+        let mut text = match &self.pointer {
+            Some(pointer) => format!("{} (at {pointer})", self.detail),
+            None => self.detail.clone(),
+        };
+        if text.len() > ERROR_MESSAGE_BYTES_MAX {
+            let ellipsis = '…';
+            let mut end = ERROR_MESSAGE_BYTES_MAX - ellipsis.len_utf8();
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.truncate(end);
+            text.push(ellipsis);
+        }
+        text
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code, self.attribute_message())
+    }
+}
+
+fn printable(text: String) -> String {
+    if text.chars().any(char::is_control) {
+        text.chars()
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_reads_back_and_serializes_as_it_prints() {
+        for code in FailureCode::ALL {
+            assert_eq!(code.as_str().parse::<FailureCode>(), Ok(code));
+            assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
+        }
+        assert!("AccessDenied".parse::<FailureCode>().is_err());
+    }
+
+    #[test]
+    fn attribute_message_is_cut_at_a_character_boundary() {
+        let failure = Failure::at(FailureCode::TooLarge, "ñ".repeat(1_000), "/id");
+        let message = failure.attribute_message();
+        assert!(message.len() <= ERROR_MESSAGE_BYTES_MAX);
+        assert!(message.ends_with('…'));
+    }
+
+    #[test]
+    fn control_characters_never_reach_a_detail() {
+        let failure = Failure::at(FailureCode::InvalidTime, "\u{1b}[31mred", "/\u{7}");
+        assert_eq!(failure.detail, "\u{fffd}[31mred");
+        assert_eq!(failure.pointer.as_deref(), Some("/\u{fffd}"));
+    }
+}
