@@ -1,0 +1,150 @@
+//! Connections to the database. Invariant: the URL, which may hold a password, never leaves the
+//! settings: not in an error, not in a log, not in `Debug` output.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgPool};
+
+use crate::error::{Context as _, StoreError};
+
+/// Connections of a pool when nothing is said.
+const CONNECTIONS_MAX_DEFAULT: u32 = 4;
+/// Wait for a connection when nothing is said.
+const ACQUIRE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// Limit of one statement when nothing is said.
+const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+/// A connection that rested longer is asked whether it still lives before it is used. A busy one is
+/// not, so that a batch costs one round trip.
+const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// How to connect.
+///
+/// On AWS the password will be an IAM token that lives 15 minutes: it belongs here, as a source of
+/// passwords which is asked before each new connection.
+#[derive(Clone)]
+pub struct ConnectSettings {
+    /// `postgres://user:password@host:port/database?sslmode=…`. What it leaves out, the driver
+    /// takes from the usual `PG…` variables.
+    pub url: String,
+    /// Name of the program, shown in `pg_stat_activity`.
+    pub application_name: String,
+    /// Connections of the pool at most.
+    pub max_connections: u32,
+    /// Wait for a connection at most, connecting included.
+    pub acquire_timeout: Duration,
+    /// Limit of one statement, enforced by the server; `None` leaves the server's own (a proxy may
+    /// refuse start-up options).
+    pub statement_timeout: Option<Duration>,
+}
+
+impl ConnectSettings {
+    /// Settings with the default limits.
+    pub fn new(url: impl Into<String>, application_name: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            application_name: application_name.into(),
+            max_connections: CONNECTIONS_MAX_DEFAULT,
+            acquire_timeout: ACQUIRE_TIMEOUT_DEFAULT,
+            statement_timeout: Some(STATEMENT_TIMEOUT_DEFAULT),
+        }
+    }
+
+    fn connect_options(&self) -> Result<PgConnectOptions, StoreError> {
+        // The driver's reasons name a parameter or a rule of URLs, but may repeat a value.
+        let options = PgConnectOptions::from_str(&self.url).map_err(|_| StoreError::Url {
+            detail: "it is not of the form postgres://user@host:port/database".to_owned(),
+        })?;
+        let options = options.application_name(&self.application_name);
+        Ok(match self.statement_timeout {
+            Some(limit) => {
+                let milliseconds = format!("{}ms", limit.as_millis());
+                options.options([("statement_timeout", milliseconds)])
+            }
+            None => options,
+        })
+    }
+
+    fn pool_options(&self) -> PgPoolOptions {
+        PgPoolOptions::new()
+            .max_connections(self.max_connections)
+            .acquire_timeout(self.acquire_timeout)
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| {
+                Box::pin(async move {
+                    if metadata.idle_for > TRUSTED_IDLE_MAX {
+                        Ok(connection.ping().await.is_ok())
+                    } else {
+                        Ok(true)
+                    }
+                })
+            })
+    }
+}
+
+impl fmt::Debug for ConnectSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ConnectSettings")
+            .field("application_name", &self.application_name)
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens a pool with its first connection.
+///
+/// # Errors
+/// When the URL is none or the database does not answer in time.
+pub async fn connect(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
+    let options = settings.connect_options()?;
+    settings
+        .pool_options()
+        .connect_with(options)
+        .await
+        .context("connect to the database")
+}
+
+/// Makes a pool that connects when it is first used. Needs a running tokio, but does no IO.
+///
+/// # Errors
+/// When the URL is none.
+pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
+    let options = settings.connect_options()?;
+    Ok(settings.pool_options().connect_lazy_with(options))
+}
+
+/// Asks the database for a sign of life, one round trip.
+///
+/// # Errors
+/// When it gives none.
+pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::query_scalar::<_, i32>("select 1")
+        .fetch_one(pool)
+        .await
+        .map(|_| ())
+        .context("ping the database")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn password_is_in_no_error_and_in_no_debug_text() {
+        for url in [
+            "postgres://me:s3cret@host:notaport/db",
+            "s3cret",
+            "postgres://me:s3cret@host/db?sslmode=s3cret",
+        ] {
+            let settings = ConnectSettings::new(url, "test");
+            let error = connect_lazy(&settings).unwrap_err();
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+            assert!(!format!("{error:?} {settings:?}").contains("s3cret"));
+        }
+    }
+}

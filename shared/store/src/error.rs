@@ -1,0 +1,185 @@
+//! What can go wrong at the database. Invariant: no error carries the data of an event or a
+//! password, so every one can be logged and shown.
+
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+
+/// A statement that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// One event is at fault (SQLSTATE class 22, 23 or 54): the same bytes fail again.
+    #[error("{operation}: refused by the database ({sqlstate}): {detail}")]
+    EventRefused {
+        /// What was attempted.
+        operation: &'static str,
+        /// Five characters, PostgreSQL manual, appendix A.
+        sqlstate: String,
+        /// What PostgreSQL objects to, without the data that it objects to.
+        detail: String,
+    },
+    /// The world is at fault (connection, timeout, resources, failover): another attempt can
+    /// succeed.
+    #[error("{operation}: database unavailable: {detail}")]
+    Unavailable {
+        /// What was attempted.
+        operation: &'static str,
+        /// Why, in the words of the driver or of PostgreSQL.
+        detail: String,
+    },
+    /// The database URL cannot be used. The text never contains the URL.
+    #[error("read database url: {detail}")]
+    Url {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The answer would be larger than the limit.
+    #[error("{operation}: more than {rows_max} rows")]
+    TooManyRows {
+        /// What was attempted.
+        operation: &'static str,
+        /// The limit.
+        rows_max: usize,
+    },
+    /// Neither the event nor the moment is at fault: a missing table, a refused log-in, a bug.
+    #[error("{operation}: {detail}")]
+    Other {
+        /// What was attempted.
+        operation: &'static str,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    /// Whether one event is to blame, so that the others of its batch can be stored without it.
+    #[must_use]
+    pub const fn is_event_fault(&self) -> bool {
+        matches!(self, Self::EventRefused { .. })
+    }
+
+    /// Whether the same call can succeed later without any change.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    /// Turns a driver's error into ours.
+    pub(crate) fn from_sqlx(operation: &'static str, error: &sqlx::Error) -> Self {
+        let detail = error.to_string();
+        if let sqlx::Error::Database(database_error) = error {
+            return Self::from_database(operation, database_error.as_ref());
+        }
+        let is_unavailable = matches!(
+            error,
+            sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::BeginFailed
+        );
+        if is_unavailable {
+            Self::Unavailable { operation, detail }
+        } else {
+            Self::Other { operation, detail }
+        }
+    }
+
+    fn from_database(operation: &'static str, error: &dyn DatabaseError) -> Self {
+        let sqlstate = error.code().unwrap_or_default().into_owned();
+        match Blame::of(&sqlstate) {
+            Blame::Event => Self::EventRefused {
+                operation,
+                sqlstate,
+                detail: without_data(error),
+            },
+            Blame::Moment => Self::Unavailable {
+                operation,
+                detail: format!("{} ({sqlstate})", without_data(error)),
+            },
+            Blame::Nobody => Self::Other {
+                operation,
+                detail: format!("{} ({sqlstate})", error.message()),
+            },
+        }
+    }
+}
+
+/// Whom a SQLSTATE blames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blame {
+    Event,
+    Moment,
+    Nobody,
+}
+
+impl Blame {
+    /// PostgreSQL manual, appendix A: data exception, integrity constraint violation and program
+    /// limit exceeded blame the data; connection exception, transaction rollback, insufficient
+    /// resources and operator intervention blame the moment, as do a lock that was not available
+    /// in time and a server that a failover made read-only.
+    fn of(sqlstate: &str) -> Self {
+        match sqlstate.get(..2) {
+            Some("22" | "23" | "54") => Self::Event,
+            Some("08" | "40" | "53" | "57") => Self::Moment,
+            Some("55") if sqlstate == "55P03" => Self::Moment,
+            Some("25") if sqlstate == "25006" => Self::Moment,
+            _ => Self::Nobody,
+        }
+    }
+}
+
+/// PostgreSQL quotes data behind a double quote or a colon; what stands before is a fixed text.
+fn without_data(error: &dyn DatabaseError) -> String {
+    let message = error.message();
+    let fixed = message
+        .split(['"', ':'])
+        .next()
+        .unwrap_or_default()
+        .trim_end();
+    let mut text = fixed.to_owned();
+    let constraint = error
+        .try_downcast_ref::<PgDatabaseError>()
+        .and_then(PgDatabaseError::constraint);
+    if let Some(constraint) = constraint {
+        text.push_str(&format!(" (constraint {constraint})"));
+    }
+    text
+}
+
+/// Names the operation in the error.
+pub(crate) trait Context<T> {
+    fn context(self, operation: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> Context<T> for Result<T, sqlx::Error> {
+    fn context(self, operation: &'static str) -> Result<T, StoreError> {
+        self.map_err(|error| StoreError::from_sqlx(operation, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlstate_blames_the_event_or_the_moment_or_nobody() {
+        for (sqlstate, blame) in [
+            ("22P05", Blame::Event),
+            ("22003", Blame::Event),
+            ("23514", Blame::Event),
+            ("54000", Blame::Event),
+            ("08006", Blame::Moment),
+            ("40P01", Blame::Moment),
+            ("53300", Blame::Moment),
+            ("57014", Blame::Moment),
+            ("55P03", Blame::Moment),
+            ("25006", Blame::Moment),
+            ("42P01", Blame::Nobody),
+            ("28P01", Blame::Nobody),
+            ("", Blame::Nobody),
+        ] {
+            assert_eq!(Blame::of(sqlstate), blame, "{sqlstate}");
+        }
+    }
+}

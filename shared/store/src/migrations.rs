@@ -1,0 +1,103 @@
+//! The schema. Invariant: migrations are append-only, and however many callers apply them at once,
+//! each is applied exactly once and reported by exactly one caller.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use sqlx::migrate::Migrator;
+use sqlx::{Connection as _, PgConnection, PgPool};
+
+use crate::error::{Context as _, StoreError};
+
+const OPERATION: &str = "apply migrations";
+/// Advisory lock of a whole run, so that the report is exact; the driver's own lock only covers
+/// the statements. Any number will do that nothing else uses.
+const RUN_LOCK: i64 = 0x6f70_7363_6f6e_0001;
+
+/// The migrations of the folder `migrations/`, compiled in.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+/// A migration that was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AppliedMigration {
+    /// Timestamp in front of the file's name.
+    pub version: i64,
+    /// The rest of the file's name.
+    pub description: String,
+}
+
+/// What a run changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MigrationReport {
+    /// Applied by this run, in order.
+    pub applied: Vec<AppliedMigration>,
+}
+
+/// Applies the migrations that are missing. A second caller waits for the first.
+///
+/// # Errors
+/// When a migration fails (the others before it stay applied), or an applied one was changed.
+pub async fn migrate(pool: &PgPool) -> Result<MigrationReport, StoreError> {
+    // A connection of its own, closed at the end whatever happens: the locks end with it.
+    let options = pool.connect_options();
+    let mut connection = PgConnection::connect_with(&options)
+        .await
+        .context("connect to the database")?;
+    let report = run(&mut connection).await;
+    if let Err(error) = connection.close().await {
+        tracing::debug!(%error, "close the migration's connection");
+    }
+    report
+}
+
+async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreError> {
+    // A migration, or the wait for another caller's, may take longer than any other statement.
+    sqlx::query("set statement_timeout = 0")
+        .execute(&mut *connection)
+        .await
+        .context(OPERATION)?;
+    sqlx::query("select pg_advisory_lock($1)")
+        .bind(RUN_LOCK)
+        .execute(&mut *connection)
+        .await
+        .context(OPERATION)?;
+    let before = applied_versions(connection).await?;
+    MIGRATOR
+        .run(&mut *connection)
+        .await
+        .map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(cause)
+            | sqlx::migrate::MigrateError::ExecuteMigration(cause, _) => {
+                StoreError::from_sqlx(OPERATION, &cause)
+            }
+            other => StoreError::Other {
+                operation: OPERATION,
+                detail: other.to_string(),
+            },
+        })?;
+    Ok(MigrationReport {
+        applied: MIGRATOR
+            .iter()
+            .filter(|migration| !before.contains(&migration.version))
+            .map(|migration| AppliedMigration {
+                version: migration.version,
+                description: migration.description.to_string(),
+            })
+            .collect(),
+    })
+}
+
+async fn applied_versions(connection: &mut PgConnection) -> Result<HashSet<i64>, StoreError> {
+    let is_there: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
+        .fetch_one(&mut *connection)
+        .await
+        .context(OPERATION)?;
+    if !is_there {
+        return Ok(HashSet::new());
+    }
+    let versions: Vec<i64> = sqlx::query_scalar("select version from _sqlx_migrations")
+        .fetch_all(&mut *connection)
+        .await
+        .context(OPERATION)?;
+    Ok(versions.into_iter().collect())
+}

@@ -1,0 +1,246 @@
+//! Which partitions there should be. Pure: the clock is an argument.
+//!
+//! Invariant: planned ranges never overlap each other or an existing one, also after the width was
+//! changed.
+
+use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, NaiveTime, Utc};
+
+/// Width of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PartitionWidth {
+    /// One UTC day.
+    Day,
+    /// One calendar month, UTC.
+    #[default]
+    Month,
+}
+
+impl std::str::FromStr for PartitionWidth {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "day" => Ok(Self::Day),
+            "month" => Ok(Self::Month),
+            other => Err(format!("{other:?} is not one of day, month")),
+        }
+    }
+}
+
+/// What partition upkeep aims at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionPlan {
+    /// Width of the partitions that are created.
+    pub width: PartitionWidth,
+    /// Partitions ahead of the current one.
+    pub ahead: u16,
+    /// Widths before the current one that are kept; older partitions are dropped. `None` keeps
+    /// everything.
+    pub keep: Option<u16>,
+}
+
+/// From midnight to midnight, the end excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Range {
+    pub(crate) from: DateTime<Utc>,
+    pub(crate) to: DateTime<Utc>,
+}
+
+/// A partition of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Partition {
+    pub(crate) name: String,
+    pub(crate) range: Range,
+}
+
+impl PartitionWidth {
+    fn start_of(self, date: NaiveDate) -> NaiveDate {
+        match self {
+            Self::Day => date,
+            Self::Month => date.with_day(1).unwrap_or(date),
+        }
+    }
+
+    /// The start of a partition `count` widths later (or earlier), kept within the calendar.
+    fn shifted(self, date: NaiveDate, count: i32) -> NaiveDate {
+        let steps = count.unsigned_abs();
+        let shifted = match (self, count < 0) {
+            (Self::Day, false) => date.checked_add_days(Days::new(steps.into())),
+            (Self::Day, true) => date.checked_sub_days(Days::new(steps.into())),
+            (Self::Month, false) => date.checked_add_months(Months::new(steps)),
+            (Self::Month, true) => date.checked_sub_months(Months::new(steps)),
+        };
+        shifted.unwrap_or(date)
+    }
+}
+
+impl PartitionPlan {
+    /// The ranges that should be covered and are not, in order.
+    pub(crate) fn missing(&self, existing: &[Partition], now: DateTime<Utc>) -> Vec<Range> {
+        let current = self.width.start_of(now.date_naive());
+        (0..=i32::from(self.ahead))
+            .map(|step| Range {
+                from: midnight(self.width.shifted(current, step)),
+                to: midnight(self.width.shifted(current, step + 1)),
+            })
+            .flat_map(|range| range.without(existing))
+            .collect()
+    }
+
+    /// The partitions that have expired.
+    pub(crate) fn expired<'a>(
+        &self,
+        existing: &'a [Partition],
+        now: DateTime<Utc>,
+    ) -> Vec<&'a Partition> {
+        let Some(keep) = self.keep else {
+            return Vec::new();
+        };
+        let current = self.width.start_of(now.date_naive());
+        let horizon = midnight(self.width.shifted(current, -i32::from(keep)));
+        existing
+            .iter()
+            .filter(|partition| partition.range.to <= horizon)
+            .collect()
+    }
+}
+
+impl Range {
+    /// What is left of the range when the existing partitions are taken out of it.
+    fn without(self, existing: &[Partition]) -> Vec<Self> {
+        let mut taken: Vec<Self> = existing
+            .iter()
+            .map(|partition| partition.range)
+            .filter(|other| other.from < self.to && self.from < other.to)
+            .collect();
+        taken.sort_unstable();
+        let mut left = Vec::new();
+        let mut from = self.from;
+        for other in taken {
+            if from < other.from {
+                left.push(Self {
+                    from,
+                    to: other.from,
+                });
+            }
+            from = from.max(other.to);
+        }
+        if from < self.to {
+            left.push(Self { from, to: self.to });
+        }
+        left
+    }
+
+    /// Name of the partition that covers the range: `records_2026_11` or `records_2026_11_24` where
+    /// it is a calendar unit, else with both ends.
+    pub(crate) fn partition_name(self) -> String {
+        let first = self.from.date_naive();
+        let end = self.to.date_naive();
+        let is_day = PartitionWidth::Day.shifted(first, 1) == end;
+        let is_month = first.day() == 1 && PartitionWidth::Month.shifted(first, 1) == end;
+        if is_month {
+            format!("records_{}", first.format("%Y_%m"))
+        } else if is_day {
+            format!("records_{}", first.format("%Y_%m_%d"))
+        } else {
+            let ends = (first.format("%Y_%m_%d"), end.format("%Y_%m_%d"));
+            format!("records_{}_to_{}", ends.0, ends.1)
+        }
+    }
+}
+
+fn midnight(date: NaiveDate) -> DateTime<Utc> {
+    date.and_time(NaiveTime::MIN).and_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn range(from: &str, to: &str) -> Range {
+        let day = |text: &str| midnight(text.parse().unwrap());
+        Range {
+            from: day(from),
+            to: day(to),
+        }
+    }
+
+    fn partition(from: &str, to: &str) -> Partition {
+        let range = range(from, to);
+        Partition {
+            name: range.partition_name(),
+            range,
+        }
+    }
+
+    fn plan(width: PartitionWidth, ahead: u16, keep: Option<u16>) -> PartitionPlan {
+        PartitionPlan { width, ahead, keep }
+    }
+
+    #[test]
+    fn covers_now_and_what_lies_ahead_across_the_year() {
+        assert_eq!(
+            plan(PartitionWidth::Month, 1, None).missing(&[], at("2026-12-31T23:59:59Z")),
+            [
+                range("2026-12-01", "2027-01-01"),
+                range("2027-01-01", "2027-02-01")
+            ]
+        );
+        assert_eq!(
+            plan(PartitionWidth::Day, 1, None).missing(
+                &[partition("2028-02-28", "2028-02-29")],
+                at("2028-02-28T12:00:00Z")
+            ),
+            [range("2028-02-29", "2028-03-01")]
+        );
+    }
+
+    #[test]
+    fn changed_width_fills_the_gaps_between_what_exists() {
+        let existing = [
+            partition("2026-11-24", "2026-11-25"),
+            partition("2026-11-25", "2026-11-26"),
+        ];
+        let missing =
+            plan(PartitionWidth::Month, 0, None).missing(&existing, at("2026-11-24T10:00:00Z"));
+        assert_eq!(
+            missing,
+            [
+                range("2026-11-01", "2026-11-24"),
+                range("2026-11-26", "2026-12-01")
+            ]
+        );
+        let names: Vec<String> = missing.into_iter().map(Range::partition_name).collect();
+        assert_eq!(
+            names,
+            [
+                "records_2026_11_01_to_2026_11_24",
+                "records_2026_11_26_to_2026_12_01"
+            ]
+        );
+    }
+
+    #[test]
+    fn expires_what_lies_wholly_before_the_horizon() {
+        let existing = [
+            partition("2026-08-01", "2026-09-01"),
+            partition("2026-09-01", "2026-10-01"),
+            partition("2026-11-01", "2026-12-01"),
+        ];
+        let now = at("2026-11-24T10:00:00Z");
+        let names = |keep| -> Vec<String> {
+            plan(PartitionWidth::Month, 0, keep)
+                .expired(&existing, now)
+                .into_iter()
+                .map(|partition| partition.name.clone())
+                .collect()
+        };
+        assert_eq!(names(Some(2)), ["records_2026_08"]);
+        assert_eq!(names(Some(0)), ["records_2026_08", "records_2026_09"]);
+        assert!(names(None).is_empty());
+    }
+}

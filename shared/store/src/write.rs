@@ -1,0 +1,123 @@
+//! The write of a batch of events. Invariant: one statement, one round trip, and an event whose
+//! identity the ledger knows is never stored again.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use event::{Event, RecordId};
+use sqlx::PgPool;
+
+use crate::error::{Context as _, StoreError};
+
+const OPERATION: &str = "write a batch of events";
+
+/// The ledger decides which events are new; those become records. The keys arrive sorted, and
+/// every writer sorts alike, so that two batches with common events wait for each other instead of
+/// dead-locking.
+const STATEMENT: &str = "
+with input as (
+    select source, id, type, subject, occurred_at, payload, position
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
+        with ordinality
+        as columns (source, id, type, subject, occurred_at, payload, position)
+), keys as (
+    insert into event_keys (source, id, occurred_at)
+    select source, id, occurred_at from input order by position
+    on conflict (id, source) do nothing
+    returning source, id, record_id
+), fresh as (
+    select position, record_id, source, id, type, subject, occurred_at, payload
+    from keys join input using (source, id)
+), stored as (
+    insert into records (record_id, source, id, type, subject, occurred_at, payload)
+    select record_id, source, id, type, subject, occurred_at, payload::jsonb
+    from fresh
+)
+select position, record_id from fresh";
+
+/// What became of one event of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is a record now.
+    Stored(RecordId),
+    /// The ledger knew it, or it stood earlier in the same batch.
+    Duplicate,
+}
+
+/// Writes a batch of events: all of them or, on an error, none. The answer is parallel to the
+/// input; of several events with one identity the first is stored.
+///
+/// # Errors
+/// [`StoreError::EventRefused`] when one of the events is at fault (it does not say which),
+/// otherwise see [`StoreError`].
+pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Written>, StoreError> {
+    let mut written = vec![Written::Duplicate; events.len()];
+    if events.is_empty() {
+        return Ok(written);
+    }
+    let batch = Batch::new(events);
+    let rows: Vec<(i64, i64)> = sqlx::query_as(STATEMENT)
+        .bind(&batch.sources)
+        .bind(&batch.ids)
+        .bind(&batch.types)
+        .bind(&batch.subjects)
+        .bind(&batch.times)
+        .bind(&batch.payloads)
+        .fetch_all(pool)
+        .await
+        .context(OPERATION)?;
+    for (position, record_id) in rows {
+        let slot = usize::try_from(position - 1)
+            .ok()
+            .and_then(|row| batch.origins.get(row))
+            .and_then(|origin| written.get_mut(*origin))
+            .ok_or_else(|| StoreError::Other {
+                operation: OPERATION,
+                detail: format!("the answer names row {position}, which was not sent"),
+            })?;
+        *slot = Written::Stored(RecordId(record_id));
+    }
+    Ok(written)
+}
+
+/// The columns of a batch, sorted by key, each key once.
+struct Batch<'a> {
+    /// Place of each row in the caller's list.
+    origins: Vec<usize>,
+    sources: Vec<&'a str>,
+    ids: Vec<&'a str>,
+    types: Vec<&'a str>,
+    subjects: Vec<Option<&'a str>>,
+    times: Vec<DateTime<Utc>>,
+    payloads: Vec<&'a str>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(events: &'a [Event<'_>]) -> Self {
+        let mut seen = HashSet::with_capacity(events.len());
+        let mut rows: Vec<(usize, &Event<'_>)> = events
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| seen.insert((event.id.as_ref(), event.source.as_ref())))
+            .collect();
+        rows.sort_unstable_by_key(|(_, event)| (event.id.as_ref(), event.source.as_ref()));
+        Self {
+            origins: rows.iter().map(|(origin, _)| *origin).collect(),
+            sources: rows
+                .iter()
+                .map(|(_, event)| event.source.as_ref())
+                .collect(),
+            ids: rows.iter().map(|(_, event)| event.id.as_ref()).collect(),
+            types: rows
+                .iter()
+                .map(|(_, event)| event.event_type.as_ref())
+                .collect(),
+            subjects: rows
+                .iter()
+                .map(|(_, event)| event.subject.as_deref())
+                .collect(),
+            times: rows.iter().map(|(_, event)| event.time).collect(),
+            payloads: rows.iter().map(|(_, event)| event.json.as_ref()).collect(),
+        }
+    }
+}
