@@ -1,1 +1,21 @@
-//! Placeholder.
+//! A private PostgreSQL and an AWS emulator with the real functions deployed to it.
+//!
+//! Invariant: nothing started here outlives the process that started it, however that ends; all
+//! of it listens on loopback or a private socket only.
+
+mod databases;
+mod emulator;
+mod endpoints;
+mod failure;
+mod guardian;
+mod install;
+mod postgres;
+mod postgres_binaries;
+mod progress;
+
+pub use databases::TestDatabase;
+pub use emulator::{Emulator, EmulatorOptions};
+pub use endpoints::{Endpoints, sdk_config};
+pub use failure::DevstackError;
+pub use postgres::{Durability, Postgres, PostgresOptions};
+pub use progress::{Progress, ProgressSender, Step};

@@ -1,0 +1,71 @@
+//! Where the parts of a running stack are.
+//!
+//! Invariant: with nothing but these values another process can use the whole stack.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use serde::{Deserialize, Serialize};
+
+/// Region of everything in the emulator.
+pub(crate) const REGION: &str = "us-east-1";
+/// Access key and secret key of the emulator's administrator.
+pub(crate) const ACCESS_KEY: &str = "test";
+
+/// Addresses and names of a running stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// AWS region.
+    pub region: String,
+    /// Endpoint of every AWS service.
+    pub endpoint_url: String,
+    /// Topic that events are published to.
+    pub topic_arn: String,
+    /// Source queue.
+    pub queue_url: String,
+    /// Source queue.
+    pub queue_arn: String,
+    /// Dead-letter queue.
+    pub dead_letter_queue_url: String,
+    /// Dead-letter queue.
+    pub dead_letter_queue_arn: String,
+    /// HTTP API, without a slash at the end.
+    pub api_url: String,
+    /// PostgreSQL URL, for sqlx and for psql.
+    pub database_url: String,
+    /// Name of the ingest function.
+    pub ingest_function: String,
+    /// Name of the api function.
+    pub api_function: String,
+    /// Name of the migrate function.
+    pub migrate_function: String,
+}
+
+impl Endpoints {
+    /// Configuration for the AWS clients of this stack.
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        sdk_config(&self.endpoint_url)
+    }
+}
+
+/// Configuration for AWS clients of an emulator: fixed credentials, nothing read from the
+/// environment or the user's files.
+#[must_use]
+pub fn sdk_config(endpoint_url: &str) -> SdkConfig {
+    let http_client = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(endpoint_url)
+        .credentials_provider(
+            aws_credential_types::provider::SharedCredentialsProvider::new(Credentials::from_keys(
+                ACCESS_KEY, ACCESS_KEY, None,
+            )),
+        )
+        .http_client(http_client)
+        .build()
+}

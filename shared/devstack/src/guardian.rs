@@ -1,0 +1,364 @@
+//! Child processes that cannot outlive us, not even a `kill -9`.
+//!
+//! Invariant: a child runs its program only after the guardian knows it. The guardian is a shell
+//! that waits on a pipe whose other end only we hold: when we are gone, it reads the end of the
+//! pipe, ends the children's process groups and removes their folder.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::time::Instant;
+
+use crate::DevstackError;
+
+const SCRIPT: &str = include_str!("guardian.sh");
+/// How often a child is asked whether it has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How much of a log an error quotes, in lines.
+const LOG_LINES_QUOTED: usize = 12;
+
+/// How the guardian ends a child that we left behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    /// For PostgreSQL: immediate shutdown, which also releases its shared memory.
+    Quit,
+    /// For everything that keeps nothing outside of its folder.
+    Kill,
+}
+
+impl Ending {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Quit => "QUIT",
+            Self::Kill => "KILL",
+        }
+    }
+
+    const fn signal(self) -> Signal {
+        match self {
+            Self::Quit => Signal::QUIT,
+            Self::Kill => Signal::KILL,
+        }
+    }
+}
+
+/// Another user that a child runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// A program to run under a guardian.
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Variables of ours that it must not see; an entry that ends in `*` is a prefix.
+    pub(crate) hidden_variables: &'static [&'static str],
+    pub(crate) current_dir: PathBuf,
+    pub(crate) account: Option<Account>,
+    pub(crate) ending: Ending,
+    /// Receives standard error, and standard output too unless that is piped.
+    pub(crate) log: PathBuf,
+    pub(crate) is_output_piped: bool,
+}
+
+impl Program {
+    pub(crate) fn new(path: impl Into<PathBuf>, guardian: &Guardian, log_name: &str) -> Self {
+        Self {
+            path: path.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            hidden_variables: &[],
+            current_dir: guardian.folder().to_owned(),
+            account: None,
+            ending: Ending::Kill,
+            log: guardian.folder().join(log_name),
+            is_output_piped: false,
+        }
+    }
+
+    pub(crate) fn arguments<T: Into<OsString>>(
+        mut self,
+        arguments: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment
+            .push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    fn command(&self) -> io::Result<Command> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
+        let mut command = Command::new("/bin/sh");
+        // Standard input is our go-ahead; without it (we died) the program never starts.
+        command
+            .args([
+                "-c",
+                r#"read -r go || exit 125; exec "$@" </dev/null"#,
+                "sh",
+            ])
+            .arg(&self.path)
+            .args(&self.arguments)
+            .current_dir(&self.current_dir)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stderr(log.try_clone()?);
+        if self.is_output_piped {
+            command.stdout(Stdio::piped());
+        } else {
+            command.stdout(log);
+        }
+        for (name, _) in std::env::vars_os() {
+            let is_hidden = self.hidden_variables.iter().any(|hidden| {
+                match (hidden.strip_suffix('*'), name.to_str()) {
+                    (Some(prefix), Some(name)) => name.starts_with(prefix),
+                    (None, Some(name)) => name == *hidden,
+                    (_, None) => false,
+                }
+            });
+            if is_hidden {
+                command.env_remove(&name);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(account) = self.account {
+            command.uid(account.uid).gid(account.gid);
+        }
+        Ok(command)
+    }
+}
+
+/// Number of a process group that a guardian watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GroupId(u32);
+
+struct Watched {
+    child: Child,
+    ending: Ending,
+}
+
+/// A folder, the processes that live in it, and the shell that removes both after us.
+pub(crate) struct Guardian {
+    folder: PathBuf,
+    shell: Child,
+    orders: Mutex<Option<ChildStdin>>,
+    watched: Mutex<Vec<Watched>>,
+}
+
+impl Guardian {
+    /// Makes a new folder in `parent` and a guardian for it.
+    pub(crate) fn start(parent: &Path, name: &str) -> Result<Self, DevstackError> {
+        let operation = || format!("make a working folder in {}", parent.display());
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("opsconsole-{name}-"))
+            .tempdir_in(parent)
+            .map_err(DevstackError::io(operation()))?;
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", SCRIPT, "opsconsole-guardian"])
+            .arg(folder.path())
+            // Its own group: neither Ctrl-C nor the end of a terminal may reach it before us.
+            .process_group(0)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(DevstackError::io("start the guardian with /bin/sh"))?;
+        let orders = Mutex::new(shell.stdin.take());
+        Ok(Self {
+            folder: folder.keep(),
+            shell,
+            orders,
+            watched: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Has `path` removed at the end, too.
+    pub(crate) fn remove_at_end(&self, path: &Path) -> Result<(), DevstackError> {
+        self.order(&format!("remove {}", path.display()))
+    }
+
+    /// Starts a program. Where its output is piped, that is the second part of the answer.
+    pub(crate) fn spawn(
+        &self,
+        program: &Program,
+    ) -> Result<(GroupId, Option<std::process::ChildStdout>), DevstackError> {
+        let failed = || DevstackError::io(format!("start {}", program.path.display()));
+        let mut child = program
+            .command()
+            .and_then(|mut command| command.spawn())
+            .map_err(failed())?;
+        let group = GroupId(child.id());
+        let go_ahead = child.stdin.take();
+        let output = child.stdout.take();
+        let ending = program.ending;
+        lock(&self.watched).push(Watched { child, ending });
+        self.order(&format!("watch {} {}", ending.name(), group.0))?;
+        go_ahead
+            .ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))
+            .and_then(|mut pipe| pipe.write_all(b"go\n"))
+            .map_err(failed())?;
+        Ok((group, output))
+    }
+
+    /// Runs a program to its end.
+    pub(crate) async fn run(
+        &self,
+        operation: &str,
+        program: &Program,
+        limit: Duration,
+    ) -> Result<(), DevstackError> {
+        let (group, _) = self.spawn(program)?;
+        match self.wait(group, limit).await {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(DevstackError::Failed {
+                operation: operation.to_owned(),
+                detail: format!("{status}: {}", last_lines(&program.log)),
+            }),
+            None => {
+                self.signal(group, Signal::KILL);
+                Err(DevstackError::Timeout {
+                    operation: operation.to_owned(),
+                    limit,
+                    detail: last_lines(&program.log),
+                })
+            }
+        }
+    }
+
+    /// How the process ended, or nothing while it runs.
+    pub(crate) fn exit_status(&self, group: GroupId) -> Option<ExitStatus> {
+        let mut watched = lock(&self.watched);
+        let position = watched
+            .iter()
+            .position(|entry| entry.child.id() == group.0)?;
+        let status = watched.get_mut(position)?.child.try_wait().ok().flatten()?;
+        Some(status)
+    }
+
+    /// Waits for the end of a process. The whole group is then killed and forgotten.
+    pub(crate) async fn wait(&self, group: GroupId, limit: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.exit_status(group) {
+                // What the process itself started may still be there.
+                signal_group(group.0, Signal::KILL);
+                lock(&self.watched).retain(|entry| entry.child.id() != group.0);
+                self.order(&format!("forget {}", group.0)).ok();
+                return Some(status);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Sends a signal to a process group that has not been waited for.
+    pub(crate) fn signal(&self, group: GroupId, signal: Signal) {
+        if lock(&self.watched)
+            .iter()
+            .any(|entry| entry.child.id() == group.0)
+        {
+            signal_group(group.0, signal);
+        }
+    }
+
+    /// Ends a process with rising force: each signal has its own limit.
+    pub(crate) async fn end(
+        &self,
+        group: GroupId,
+        force: &[(Signal, Duration)],
+    ) -> Result<(), DevstackError> {
+        for (signal, limit) in force {
+            self.signal(group, *signal);
+            if self.wait(group, *limit).await.is_some() {
+                return Ok(());
+            }
+        }
+        Err(DevstackError::Timeout {
+            operation: format!("end the process group {}", group.0),
+            limit: force.iter().map(|(_, limit)| *limit).sum(),
+            detail: String::new(),
+        })
+    }
+
+    fn order(&self, order: &str) -> Result<(), DevstackError> {
+        let mut orders = lock(&self.orders);
+        orders
+            .as_mut()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))
+            .and_then(|pipe| pipe.write_all(format!("{order}\n").as_bytes()))
+            .map_err(DevstackError::io("tell the guardian what to watch"))
+    }
+}
+
+impl Drop for Guardian {
+    /// Blocks until everything is gone, at most for the guardian's own limit of five seconds.
+    fn drop(&mut self) {
+        let is_guardian_gone = self.shell.try_wait().ok().flatten().is_some();
+        let mut watched = lock(&self.watched);
+        for entry in watched.iter_mut() {
+            if entry.child.try_wait().ok().flatten().is_none() {
+                let signal = if is_guardian_gone {
+                    Signal::KILL
+                } else {
+                    entry.ending.signal()
+                };
+                signal_group(entry.child.id(), signal);
+            }
+        }
+        *lock(&self.orders) = None;
+        for entry in watched.iter_mut() {
+            entry.child.wait().ok();
+        }
+        self.shell.wait().ok();
+        if is_guardian_gone {
+            fs::remove_dir_all(&self.folder).ok();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A group that is already gone is what was wanted.
+fn signal_group(group: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(group).ok().and_then(Pid::from_raw) {
+        kill_process_group(pid, signal).ok();
+    }
+}
+
+/// The last lines of a log, for an error; what cannot be read is empty.
+pub(crate) fn last_lines(log: &Path) -> String {
+    let text = File::open(log)
+        .and_then(io::read_to_string)
+        .unwrap_or_default();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let first = lines.len().saturating_sub(LOG_LINES_QUOTED);
+    lines.get(first..).unwrap_or_default().join("\n")
+}

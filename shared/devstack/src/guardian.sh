@@ -1,0 +1,45 @@
+# Reads orders until the process that wrote them is gone, then ends what it left behind.
+# $@ is what to remove at the end. Orders, one a line:
+#   watch SIGNAL PGID   end this process group with SIGNAL
+#   forget PGID         this process group has ended
+#   remove PATH         remove this too
+trap '' HUP INT TERM QUIT
+is_alive() {
+  kill -s 0 -- "-$1" 2>/dev/null || return 1
+  # One that has ended and that nobody has collected holds nothing any more.
+  case $(cat "/proc/$1/stat" 2>/dev/null) in *") Z "*) return 1 ;; esac
+}
+watched=
+while read -r order first second; do
+  case $order in
+    watch) watched="$watched $first:$second" ;;
+    forget)
+      kept=
+      for entry in $watched; do
+        [ "${entry#*:}" = "$first" ] || kept="$kept $entry"
+      done
+      watched=$kept
+      ;;
+    remove) set -- "$@" "$first${second:+ $second}" ;;
+  esac
+done
+for entry in $watched; do
+  kill -s "${entry%%:*}" -- "-${entry#*:}" 2>/dev/null
+done
+# At most five seconds for an orderly end.
+attempt=0
+while [ "$attempt" -lt 50 ]; do
+  alive=
+  for entry in $watched; do
+    is_alive "${entry#*:}" && alive=yes
+  done
+  [ -n "$alive" ] || break
+  sleep 0.1
+  attempt=$((attempt + 1))
+done
+for entry in $watched; do
+  kill -s KILL -- "-${entry#*:}" 2>/dev/null
+done
+rm -rf -- "$@"
+# A process that was just killed may have written a last file.
+[ -z "$alive" ] || { sleep 0.1; rm -rf -- "$@"; }

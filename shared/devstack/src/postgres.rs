@@ -1,0 +1,277 @@
+//! A private PostgreSQL server in a folder of its own.
+//!
+//! Invariant: it listens on a Unix socket inside a folder that only its own account (and root)
+//! can enter, and on no port.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::time::Instant;
+
+use crate::DevstackError;
+use crate::guardian::{Account, Ending, GroupId, Guardian, Program, last_lines};
+use crate::postgres_binaries::{account, is_open_to_all, locate};
+use crate::progress::{ProgressSender, Step};
+
+/// Superuser of the private server.
+const SUPERUSER: &str = "opsconsole";
+const INITDB_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(30);
+const COPY_LIMIT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Longest folder whose socket path still fits an address (`sun_path` is 104 bytes on macOS, and
+/// the name of the socket takes 14).
+const FOLDER_BYTES_MAX: usize = 85;
+/// Fast shutdown, then immediate shutdown, then the end.
+const STOP_FORCE: [(Signal, Duration); 3] = [
+    (Signal::INT, Duration::from_secs(10)),
+    (Signal::QUIT, Duration::from_secs(5)),
+    (Signal::KILL, Duration::from_secs(5)),
+];
+
+/// What a crash of the machine may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: every commit is on the disk.
+    #[default]
+    Full,
+    /// Everything: for tests, which never survive a crash.
+    None,
+}
+
+/// How to start a [`Postgres`].
+#[derive(Clone, Debug, Default)]
+pub struct PostgresOptions {
+    /// Whether commits reach the disk.
+    pub durability: Durability,
+    /// Who hears of the steps.
+    pub progress: ProgressSender,
+}
+
+/// A running private server. Dropping it stops it at once and removes its data.
+pub struct Postgres {
+    // Dropped first of all: ends the server and removes the folder.
+    guardian: Guardian,
+    server: Mutex<Option<GroupId>>,
+    binaries: PathBuf,
+    account: Option<Account>,
+    durability: Durability,
+}
+
+impl Postgres {
+    /// Makes a cluster and starts a server on it.
+    ///
+    /// # Errors
+    /// No PostgreSQL can be had, or it does not start; the error quotes its log.
+    pub async fn start(options: PostgresOptions) -> Result<Self, DevstackError> {
+        let mut binaries = locate(&options.progress).await?;
+        let timer = options.progress.begin(Step::StartPostgres);
+        let account = account()?;
+        let guardian = Guardian::start(&parent_folder(account), "postgres")?;
+        if account.is_some() && !is_open_to_all(&binaries) {
+            binaries = copy_installation(&guardian, &binaries).await?;
+        }
+        if let Some(account) = account {
+            chown(guardian.folder(), Some(account.uid), Some(account.gid)).map_err(
+                DevstackError::io("give the folder of the database to its account"),
+            )?;
+        }
+        let postgres = Self {
+            guardian,
+            server: Mutex::new(None),
+            binaries,
+            account,
+            durability: options.durability,
+        };
+        postgres.initialize().await?;
+        postgres.start_again().await?;
+        timer.finish();
+        Ok(postgres)
+    }
+
+    /// Connection URL of a database, for sqlx and for psql.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://{SUPERUSER}@localhost/{database}?host={}",
+            self.guardian.folder().display()
+        )
+    }
+
+    /// Creates an empty database.
+    ///
+    /// # Errors
+    /// The server is down or the name is taken.
+    pub async fn create_database(&self, name: &str) -> Result<(), DevstackError> {
+        create_database(&self.url("postgres"), name).await
+    }
+
+    /// Stops the server and keeps its data, as if it had failed; [`Self::start_again`] mends it.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub async fn stop_server(&self) -> Result<(), DevstackError> {
+        let server = self.server();
+        if let Some(group) = server {
+            self.guardian.end(group, &STOP_FORCE).await?;
+        }
+        self.set_server(None);
+        Ok(())
+    }
+
+    /// Starts the server on the data that is there.
+    ///
+    /// # Errors
+    /// It does not answer in time; the error quotes its log.
+    pub async fn start_again(&self) -> Result<(), DevstackError> {
+        let mut program = self.program("postgres").arguments(["-D", "data"]);
+        program.ending = Ending::Quit;
+        let folder = self.guardian.folder().display().to_string();
+        let mut settings = vec![
+            format!("unix_socket_directories={folder}"),
+            "listen_addresses=".to_owned(),
+            "max_connections=200".to_owned(),
+            "shared_buffers=64MB".to_owned(),
+            "logging_collector=off".to_owned(),
+        ];
+        match self.durability {
+            Durability::Full => {}
+            Durability::None => settings.extend(
+                ["fsync", "synchronous_commit", "full_page_writes"]
+                    .map(|name| format!("{name}=off")),
+            ),
+        }
+        for setting in settings {
+            program = program.arguments(["-c".to_owned(), setting]);
+        }
+        let (group, _) = self.guardian.spawn(&program)?;
+        self.set_server(Some(group));
+        self.wait_until_ready(group).await
+    }
+
+    /// Stops the server in good order and removes its data.
+    ///
+    /// # Errors
+    /// It does not end in time (it is killed all the same).
+    pub async fn stop(self) -> Result<(), DevstackError> {
+        self.stop_server().await
+    }
+
+    /// How the server ended, if it did without being asked to.
+    #[must_use]
+    pub fn failure(&self) -> Option<ExitStatus> {
+        self.guardian.exit_status(self.server()?)
+    }
+
+    /// Folder with the socket, the data and the log.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.guardian.folder()
+    }
+
+    fn server(&self) -> Option<GroupId> {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_server(&self, server: Option<GroupId>) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+    }
+
+    fn program(&self, name: &str) -> Program {
+        let mut program = Program::new(self.binaries.join(name), &self.guardian, "postgres.log");
+        program.account = self.account;
+        program.hidden_variables = &["PG*", "LC_*", "LANG", "LANGUAGE"];
+        program
+    }
+
+    async fn initialize(&self) -> Result<(), DevstackError> {
+        let program = self.program("initdb").arguments([
+            "--pgdata=data",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--auth=trust",
+            "--no-sync",
+            "--username",
+            SUPERUSER,
+        ]);
+        self.guardian
+            .run("create a database cluster", &program, INITDB_LIMIT)
+            .await
+    }
+
+    async fn wait_until_ready(&self, group: GroupId) -> Result<(), DevstackError> {
+        let log = self.guardian.folder().join("postgres.log");
+        let deadline = Instant::now() + START_LIMIT;
+        let url = self.url("postgres");
+        loop {
+            if let Some(status) = self.guardian.exit_status(group) {
+                return Err(DevstackError::Failed {
+                    operation: "start PostgreSQL".to_owned(),
+                    detail: format!("{status}: {}", last_lines(&log)),
+                });
+            }
+            if let Ok(connection) = PgConnection::connect(&url).await {
+                connection.close().await.ok();
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(DevstackError::Timeout {
+                    operation: "start PostgreSQL".to_owned(),
+                    limit: START_LIMIT,
+                    detail: last_lines(&log),
+                });
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+}
+
+/// Creates an empty database on the server behind `url`. The name is quoted.
+pub(crate) async fn create_database(url: &str, name: &str) -> Result<(), DevstackError> {
+    let operation = || DevstackError::database(format!("create the database {name:?}"));
+    let mut connection = PgConnection::connect(url).await.map_err(operation())?;
+    let statement = format!(
+        "create database \"{}\" template template0",
+        name.replace('"', "\"\"")
+    );
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .map_err(operation())?;
+    connection.close().await.map_err(operation())
+}
+
+/// The temporary folder, unless its path is too long for a socket or closed to the account.
+fn parent_folder(account: Option<Account>) -> PathBuf {
+    let folder = std::env::temp_dir();
+    let name_bytes = "/opsconsole-postgres-XXXXXX".len();
+    let is_short = folder.as_os_str().len() + name_bytes <= FOLDER_BYTES_MAX;
+    if is_short && (account.is_none() || is_open_to_all(&folder)) {
+        folder
+    } else {
+        PathBuf::from("/tmp")
+    }
+}
+
+/// Copies an installation that only we can reach (below the home of root) to where the account of
+/// the server can.
+async fn copy_installation(guardian: &Guardian, binaries: &Path) -> Result<PathBuf, DevstackError> {
+    let operation = "copy PostgreSQL to where its account can run it";
+    let installation = binaries.parent().unwrap_or(binaries);
+    let target = guardian.folder().join("installation");
+    let program = Program::new("cp", guardian, "copy.log").arguments([
+        "-R".as_ref(),
+        installation.as_os_str(),
+        target.as_os_str(),
+    ]);
+    guardian.run(operation, &program, COPY_LIMIT).await?;
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o755))
+        .map_err(DevstackError::io(operation))?;
+    Ok(target.join("bin"))
+}

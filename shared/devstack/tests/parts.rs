@@ -1,0 +1,95 @@
+//! The private PostgreSQL and the emulator, each by itself.
+
+use std::process::Command;
+
+use devstack::{Durability, Emulator, Postgres, PostgresOptions, TestDatabase, sdk_config};
+use sqlx::{Connection, PgConnection};
+
+async fn one(connection: &mut PgConnection, query: &'static str) -> i64 {
+    sqlx::query_scalar(query)
+        .fetch_one(connection)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn test_databases_are_empty_and_apart() {
+    let first = TestDatabase::create().await.unwrap();
+    let second = TestDatabase::create().await.unwrap();
+    assert_ne!(first.url(), second.url());
+    sqlx::query("create table only_here (x int)")
+        .execute(first.pool())
+        .await
+        .unwrap();
+    let tables = "select count(*) from pg_tables where schemaname = 'public'";
+    let mut connection = first.pool().acquire().await.unwrap();
+    assert_eq!(one(&mut connection, tables).await, 1);
+    let mut connection = second.pool().acquire().await.unwrap();
+    assert_eq!(one(&mut connection, tables).await, 0);
+}
+
+#[tokio::test]
+async fn private_server_keeps_its_data_over_an_outage_and_leaves_nothing() {
+    let options = PostgresOptions {
+        durability: Durability::Full,
+        ..PostgresOptions::default()
+    };
+    let postgres = Postgres::start(options).await.unwrap();
+    let folder = postgres.folder().to_owned();
+    postgres.create_database("kept").await.unwrap();
+    let url = postgres.url("kept");
+
+    let answer = Command::new("psql")
+        .args([url.as_str(), "-tAc", "show listen_addresses"])
+        .output();
+    if let Ok(answer) = answer {
+        assert!(
+            answer.status.success(),
+            "psql reads the same URL: {answer:?}"
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&answer.stdout).trim(),
+            "",
+            "no port is open"
+        );
+    }
+
+    postgres.stop_server().await.unwrap();
+    assert!(PgConnection::connect(&url).await.is_err());
+    postgres.start_again().await.unwrap();
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    assert_eq!(one(&mut connection, "select 1::bigint").await, 1);
+
+    postgres.stop().await.unwrap();
+    assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn emulator_answers_signed_calls_and_leaves_nothing() {
+    let emulator = Emulator::start_for_tests().await.unwrap();
+    let folder = emulator.folder().to_owned();
+    let sqs = aws_sdk_sqs::Client::new(&sdk_config(emulator.endpoint_url()));
+    let queue = sqs
+        .create_queue()
+        .queue_name("orders")
+        .send()
+        .await
+        .unwrap();
+    let url = queue.queue_url().unwrap().to_owned();
+    assert!(url.starts_with(emulator.endpoint_url()), "{url}");
+    sqs.send_message()
+        .queue_url(&url)
+        .message_body("x")
+        .send()
+        .await
+        .unwrap();
+    let received = sqs.receive_message().queue_url(&url).send().await.unwrap();
+    assert_eq!(received.messages().len(), 1);
+
+    emulator.stop().await.unwrap();
+    assert!(!folder.exists());
+    assert!(
+        sqs.list_queues().send().await.is_err(),
+        "the port is free again"
+    );
+}
