@@ -3,19 +3,26 @@
 //! Invariant: nothing started here outlives the process that started it, however that ends; all
 //! of it listens on loopback or a private socket only.
 
+mod access;
 mod databases;
+mod deployment;
 mod emulator;
 mod endpoints;
 mod failure;
+pub mod functions;
 mod guardian;
 mod install;
 mod postgres;
 mod postgres_binaries;
 mod progress;
+mod queue_metrics;
+mod stack;
 
 pub use databases::TestDatabase;
 pub use emulator::{Emulator, EmulatorOptions};
 pub use endpoints::{Endpoints, sdk_config};
 pub use failure::DevstackError;
+pub use functions::{BuildProfile, Functions};
 pub use postgres::{Durability, Postgres, PostgresOptions};
 pub use progress::{Progress, ProgressSender, Step};
+pub use stack::{Stack, StackOptions};

@@ -1,0 +1,427 @@
+//! The pipeline, created in the emulator over the same wire protocols as on AWS.
+//!
+//! Invariant: names and settings follow the Terraform modules: the queue's visibility timeout is
+//! at least six times the function's timeout, only the topic may send to the queue, and the
+//! mapping reports failures message by message.
+
+use std::io::{Cursor, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType};
+use aws_sdk_lambda::error::{DisplayErrorContext, SdkError};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, Environment, FunctionCode, FunctionResponseType, Runtime, ScalingConfig,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::json;
+use tokio::time::Instant;
+use zip::write::SimpleFileOptions;
+
+use crate::access::{create_role, http_client};
+use crate::{DevstackError, Endpoints};
+
+const TOPIC: &str = "events";
+const QUEUE: &str = "events-queue";
+const DEAD_LETTER_QUEUE: &str = "events-dead-letters";
+pub(crate) const INGEST: &str = "events-ingest";
+pub(crate) const API: &str = "events-api";
+pub(crate) const MIGRATE: &str = "events-migrate";
+
+const FUNCTION_TIMEOUT_SECS: i32 = 10;
+const MIGRATE_TIMEOUT_SECS: i32 = 60;
+/// Six times the function's timeout (AWS Lambda developer guide, "Using Lambda with Amazon SQS").
+const VISIBILITY_TIMEOUT_SECS: i32 = 6 * FUNCTION_TIMEOUT_SECS;
+const RECEIVES_MAX: u32 = 3;
+const DEAD_LETTER_RETENTION_SECS: u32 = 14 * 24 * 3_600;
+const BATCH_SIZE: i32 = 100;
+/// AWS wants at least a second for batches above ten.
+const BATCH_WINDOW_SECS: i32 = 1;
+/// The least that AWS takes.
+const INGEST_CONCURRENCY: i32 = 2;
+const API_ANSWER_LIMIT: Duration = Duration::from_secs(20);
+const API_POLL_INTERVAL: Duration = Duration::from_millis(50);
+const MEMORY_MIB: i32 = 512;
+const ROLE_ARN_PREFIX: &str = "arn:aws:iam::000000000000:role/";
+
+/// Topic and queues.
+#[derive(Clone)]
+pub(crate) struct Queues {
+    topic_arn: String,
+    queue_url: String,
+    queue_arn: String,
+    dead_letter_queue_url: String,
+    dead_letter_queue_arn: String,
+}
+
+impl Queues {
+    pub(crate) fn endpoints(
+        &self,
+        config: &SdkConfig,
+        endpoint_url: &str,
+        api_url: String,
+        database_url: String,
+    ) -> Endpoints {
+        Endpoints {
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
+            endpoint_url: endpoint_url.to_owned(),
+            topic_arn: self.topic_arn.clone(),
+            queue_url: self.queue_url.clone(),
+            queue_arn: self.queue_arn.clone(),
+            dead_letter_queue_url: self.dead_letter_queue_url.clone(),
+            dead_letter_queue_arn: self.dead_letter_queue_arn.clone(),
+            api_url,
+            database_url,
+            ingest_function: INGEST.to_owned(),
+            api_function: API.to_owned(),
+            migrate_function: MIGRATE.to_owned(),
+        }
+    }
+}
+
+/// Creates the topic, the queue with its dead-letter queue, the subscription and the roles.
+pub(crate) async fn create_queues(
+    config: &SdkConfig,
+    endpoint_url: &str,
+) -> Result<Queues, DevstackError> {
+    let sqs = aws_sdk_sqs::Client::new(config);
+    let sns = aws_sdk_sns::Client::new(config);
+    let topic = async {
+        let topic = sns.create_topic().name(TOPIC).send().await;
+        present(aws("create the topic", topic)?.topic_arn, "topic ARN")
+    };
+    let retention = DEAD_LETTER_RETENTION_SECS.to_string();
+    let dead_letters = create_queue(
+        &sqs,
+        DEAD_LETTER_QUEUE,
+        vec![(QueueAttributeName::MessageRetentionPeriod, retention)],
+    );
+    let (topic_arn, (dead_letter_queue_url, dead_letter_queue_arn)) =
+        tokio::try_join!(topic, dead_letters)?;
+
+    let redrive = json!({
+        "deadLetterTargetArn": dead_letter_queue_arn,
+        "maxReceiveCount": RECEIVES_MAX,
+    });
+    let (queue_url, queue_arn) = create_queue(
+        &sqs,
+        QUEUE,
+        vec![
+            (
+                QueueAttributeName::VisibilityTimeout,
+                VISIBILITY_TIMEOUT_SECS.to_string(),
+            ),
+            (QueueAttributeName::RedrivePolicy, redrive.to_string()),
+        ],
+    )
+    .await?;
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "sns.amazonaws.com" },
+            "Action": "sqs:SendMessage",
+            "Resource": queue_arn,
+            "Condition": { "ArnEquals": { "aws:SourceArn": topic_arn } },
+        }],
+    });
+    let outcome = sqs
+        .set_queue_attributes()
+        .queue_url(&queue_url)
+        .attributes(QueueAttributeName::Policy, policy.to_string())
+        .send()
+        .await;
+    aws("let the topic send to the queue", outcome)?;
+    let outcome = sns
+        .subscribe()
+        .topic_arn(&topic_arn)
+        .protocol("sqs")
+        .endpoint(&queue_arn)
+        .attributes("RawMessageDelivery", "true")
+        .send()
+        .await;
+    aws("subscribe the queue to the topic", outcome)?;
+
+    let ingest_policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+                "Resource": queue_arn,
+            },
+            {
+                "Effect": "Allow",
+                "Action": "sqs:SendMessage",
+                "Resource": dead_letter_queue_arn,
+            },
+        ],
+    })
+    .to_string();
+    tokio::try_join!(
+        create_role(endpoint_url, INGEST, Some(&ingest_policy)),
+        create_role(endpoint_url, API, None),
+        create_role(endpoint_url, MIGRATE, None),
+    )?;
+    Ok(Queues {
+        topic_arn,
+        queue_url,
+        queue_arn,
+        dead_letter_queue_url,
+        dead_letter_queue_arn,
+    })
+}
+
+/// Gives URL and ARN.
+async fn create_queue(
+    sqs: &aws_sdk_sqs::Client,
+    name: &str,
+    attributes: Vec<(QueueAttributeName, String)>,
+) -> Result<(String, String), DevstackError> {
+    let operation = format!("create the queue {name:?}");
+    let queue = sqs
+        .create_queue()
+        .queue_name(name)
+        .set_attributes(Some(attributes.into_iter().collect()))
+        .send()
+        .await;
+    let url = present(aws(&operation, queue)?.queue_url, "queue URL")?;
+    let attributes = sqs
+        .get_queue_attributes()
+        .queue_url(&url)
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await;
+    let arn = aws(&operation, attributes)?
+        .attributes
+        .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn));
+    Ok((url, present(arn, "queue ARN")?))
+}
+
+/// A function to deploy.
+pub(crate) struct Function<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) binary: &'a Path,
+    pub(crate) database_url: &'a str,
+}
+
+/// Creates a function.
+pub(crate) async fn create_function(
+    config: &SdkConfig,
+    queues: &Queues,
+    function: Function<'_>,
+) -> Result<(), DevstackError> {
+    let lambda = aws_sdk_lambda::Client::new(config);
+    let name = function.name;
+    let operation = format!("create the function {name:?}");
+    let environment = Environment::builder()
+        .variables("DATABASE_URL", function.database_url)
+        .variables("DEAD_LETTER_QUEUE_URL", &queues.dead_letter_queue_url)
+        .variables("RUST_LOG", "info")
+        .build();
+    let code = FunctionCode::builder()
+        .zip_file(Blob::new(package(function.binary)?))
+        .build();
+    let timeout_secs = if name == MIGRATE {
+        MIGRATE_TIMEOUT_SECS
+    } else {
+        FUNCTION_TIMEOUT_SECS
+    };
+    let outcome = lambda
+        .create_function()
+        .function_name(name)
+        .runtime(Runtime::Providedal2023)
+        .architectures(architecture())
+        .memory_size(MEMORY_MIB)
+        .handler("bootstrap")
+        .role(format!("{ROLE_ARN_PREFIX}{name}"))
+        .timeout(timeout_secs)
+        .environment(environment)
+        .code(code)
+        .send()
+        .await;
+    aws(&operation, outcome)?;
+    Ok(())
+}
+
+/// What the binaries were compiled for: the machine that they run on.
+const fn architecture() -> Architecture {
+    if cfg!(target_arch = "aarch64") {
+        Architecture::Arm64
+    } else {
+        Architecture::X8664
+    }
+}
+
+/// A package whose `bootstrap` runs the binary where it is: the emulator runs functions as
+/// processes of this machine, so tens of megabytes need not be packed, sent and unpacked.
+fn package(binary: &Path) -> Result<Vec<u8>, DevstackError> {
+    let failed = |detail: String| DevstackError::Failed {
+        operation: format!("package {}", binary.display()),
+        detail,
+    };
+    let quoted = binary.display().to_string().replace('\'', r"'\''");
+    let script = format!("#!/bin/sh\nexec '{quoted}'\n");
+    let mut package = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    package
+        .start_file(
+            "bootstrap",
+            SimpleFileOptions::default().unix_permissions(0o755),
+        )
+        .map_err(|error| failed(error.to_string()))?;
+    package
+        .write_all(script.as_bytes())
+        .map_err(|error| failed(error.to_string()))?;
+    package
+        .finish()
+        .map(Cursor::into_inner)
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// Runs the migrate function; its report is returned.
+pub(crate) async fn migrate(config: &SdkConfig) -> Result<serde_json::Value, DevstackError> {
+    let operation = "migrate the database";
+    let failed = |detail: String| DevstackError::Failed {
+        operation: operation.to_owned(),
+        detail,
+    };
+    let outcome = aws_sdk_lambda::Client::new(config)
+        .invoke()
+        .function_name(MIGRATE)
+        .payload(Blob::new("{}"))
+        .send()
+        .await;
+    let answer = aws(operation, outcome)?;
+    let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+    match answer.function_error {
+        Some(kind) => Err(failed(format!(
+            "{kind}: {}",
+            String::from_utf8_lossy(&payload)
+        ))),
+        None => serde_json::from_slice(&payload).map_err(|error| failed(error.to_string())),
+    }
+}
+
+/// Lets the queue feed the ingest function.
+pub(crate) async fn connect_ingest(
+    config: &SdkConfig,
+    queues: &Queues,
+) -> Result<(), DevstackError> {
+    let outcome = aws_sdk_lambda::Client::new(config)
+        .create_event_source_mapping()
+        .event_source_arn(&queues.queue_arn)
+        .function_name(INGEST)
+        .batch_size(BATCH_SIZE)
+        .maximum_batching_window_in_seconds(BATCH_WINDOW_SECS)
+        .scaling_config(
+            ScalingConfig::builder()
+                .maximum_concurrency(INGEST_CONCURRENCY)
+                .build(),
+        )
+        .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+        .send()
+        .await;
+    aws("connect the queue to the ingest function", outcome)?;
+    Ok(())
+}
+
+/// Creates the HTTP API; gives its URL. It needs no signature: it listens on loopback only.
+pub(crate) async fn create_api(
+    config: &SdkConfig,
+    endpoint_url: &str,
+) -> Result<String, DevstackError> {
+    let operation = "create the HTTP API";
+    let client = aws_sdk_apigatewayv2::Client::new(config);
+    let outcome = client
+        .create_api()
+        .name(API)
+        .protocol_type(ProtocolType::Http)
+        .send()
+        .await;
+    let id = present(aws(operation, outcome)?.api_id, "API id")?;
+    let function_arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{API}");
+    let outcome = client
+        .create_integration()
+        .api_id(&id)
+        .integration_type(IntegrationType::AwsProxy)
+        .integration_uri(&function_arn)
+        .payload_format_version("2.0")
+        .send()
+        .await;
+    let integration = present(aws(operation, outcome)?.integration_id, "integration id")?;
+    let outcome = client
+        .create_route()
+        .api_id(&id)
+        .route_key("$default")
+        .target(format!("integrations/{integration}"))
+        .send()
+        .await;
+    aws(operation, outcome)?;
+    let outcome = client
+        .create_stage()
+        .api_id(&id)
+        .stage_name("$default")
+        .auto_deploy(true)
+        .send()
+        .await;
+    aws(operation, outcome)?;
+    let outcome = aws_sdk_lambda::Client::new(config)
+        .add_permission()
+        .function_name(API)
+        .statement_id("http-api")
+        .action("lambda:InvokeFunction")
+        .principal("apigateway.amazonaws.com")
+        .source_arn(format!("arn:aws:execute-api:us-east-1:000000000000:{id}/*"))
+        .send()
+        .await;
+    aws("let the HTTP API call its function", outcome)?;
+    // The emulator serves the default stage of an API below this path.
+    Ok(format!("{endpoint_url}/_aws/execute-api/{id}"))
+}
+
+/// Waits until the API answers; this also starts its function.
+pub(crate) async fn wait_for_api(api_url: &str) -> Result<(), DevstackError> {
+    let client = http_client()?;
+    let url = format!("{api_url}/health");
+    let deadline = Instant::now() + API_ANSWER_LIMIT;
+    loop {
+        let detail = match client.get(&url).send().await {
+            Ok(response) if response.status().is_success() => return Ok(()),
+            Ok(response) => {
+                let status = response.status();
+                format!("{status}: {}", response.text().await.unwrap_or_default())
+            }
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() >= deadline {
+            return Err(DevstackError::Timeout {
+                operation: format!("get {url}"),
+                limit: API_ANSWER_LIMIT,
+                detail,
+            });
+        }
+        tokio::time::sleep(API_POLL_INTERVAL).await;
+    }
+}
+
+pub(crate) fn aws<T, E>(
+    operation: &str,
+    outcome: Result<T, SdkError<E>>,
+) -> Result<T, DevstackError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    outcome.map_err(|error| DevstackError::Aws {
+        operation: operation.to_owned(),
+        detail: DisplayErrorContext(error).to_string(),
+    })
+}
+
+fn present<T>(value: Option<T>, what: &str) -> Result<T, DevstackError> {
+    value.ok_or_else(|| DevstackError::Aws {
+        operation: "read an answer of the emulator".to_owned(),
+        detail: format!("it holds no {what}"),
+    })
+}

@@ -1,0 +1,220 @@
+//! Where the binaries of the three functions are.
+//!
+//! Invariant: a [`Functions`] names three files that exist.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use crate::DevstackError;
+use crate::guardian::{Guardian, Program, last_lines};
+use crate::progress::{ProgressSender, Step};
+
+/// A first build compiles some 400 crates, on slow machines for a long time.
+const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
+/// Compiled crates between two progress notes.
+const CRATES_PER_NOTE: usize = 10;
+/// What cargo tells its children about the package that it runs. Build scripts that watch these
+/// would run again and again if a nested cargo passed them on.
+const HIDDEN_VARIABLES: [&str; 6] = [
+    "CARGO_BIN_*",
+    "CARGO_CFG_*",
+    "CARGO_CRATE_NAME",
+    "CARGO_MANIFEST_*",
+    "CARGO_PKG_*",
+    "CARGO_PRIMARY_PACKAGE",
+];
+
+/// How the functions are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildProfile {
+    /// Quick to build: for tests.
+    Debug,
+    /// Quick to run: for the demo and for measurements.
+    Release,
+}
+
+/// The binaries of the functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Functions {
+    /// Queue messages → records.
+    pub ingest: PathBuf,
+    /// HTTP reads.
+    pub api: PathBuf,
+    /// Schema and partitions.
+    pub migrate: PathBuf,
+}
+
+impl Functions {
+    /// The binaries in `folder`, as beside an installed console.
+    ///
+    /// # Errors
+    /// One of them is not there.
+    pub fn beside(folder: &Path) -> Result<Self, DevstackError> {
+        let binary = |name: &str| {
+            let path = folder.join(name);
+            if path.is_file() {
+                Ok(path)
+            } else {
+                Err(DevstackError::Missing {
+                    program: "a function's binary",
+                    advice: format!(
+                        "{} does not exist; install ingest, api and migrate beside the console or \
+                         run from a checkout",
+                        path.display()
+                    ),
+                })
+            }
+        };
+        Ok(Self {
+            ingest: binary("ingest")?,
+            api: binary("api")?,
+            migrate: binary("migrate")?,
+        })
+    }
+}
+
+/// The checkout that this program was compiled from, or the current folder if that is one.
+#[must_use]
+pub fn checkout() -> Option<PathBuf> {
+    let compiled_from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .map(Path::to_owned);
+    compiled_from
+        .into_iter()
+        .chain(std::env::current_dir().ok())
+        .find(|folder| folder.join("lambdas/ingest/Cargo.toml").is_file())
+}
+
+/// Compiles the functions in the checkout.
+///
+/// # Errors
+/// There is no checkout or no cargo, or the code does not compile; the error quotes the compiler.
+pub async fn build(
+    profile: BuildProfile,
+    progress: &ProgressSender,
+) -> Result<Functions, DevstackError> {
+    let operation = "compile the functions";
+    let checkout = checkout().ok_or_else(|| DevstackError::Missing {
+        program: "the source code of the functions",
+        advice: "run this from a checkout".to_owned(),
+    })?;
+    let timer = progress.begin(Step::BuildFunctions);
+    let guardian = Guardian::start(&std::env::temp_dir(), "build")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut program = Program::new(PathBuf::from(cargo), &guardian, "cargo.log")
+        .arguments(["build", "--message-format=json-render-diagnostics"])
+        .arguments(["-p", "ingest", "-p", "api", "-p", "migrate", "--bins"]);
+    match profile {
+        BuildProfile::Debug => {}
+        BuildProfile::Release => program = program.arguments(["--release"]),
+    }
+    program.current_dir = checkout;
+    program.hidden_variables = &HIDDEN_VARIABLES;
+    program.is_output_piped = true;
+    let (group, output) = guardian.spawn(&program)?;
+    let mut artifacts = read_artifacts(output);
+
+    let mut found = Vec::new();
+    let mut compiled = 0;
+    while let Some(artifact) = artifacts.recv().await {
+        if !artifact.fresh {
+            compiled += 1;
+            if compiled % CRATES_PER_NOTE == 0 {
+                timer.note(format!(
+                    "{compiled} crates compiled ({})",
+                    artifact.target.name
+                ));
+            }
+        }
+        if let Some(executable) = artifact.executable {
+            found.push((artifact.target.name, executable));
+        }
+    }
+    match guardian.wait(group, BUILD_LIMIT).await {
+        Some(status) if status.success() => {}
+        Some(_) => {
+            return Err(DevstackError::Failed {
+                operation: operation.to_owned(),
+                detail: last_lines(&program.log),
+            });
+        }
+        None => {
+            return Err(DevstackError::Timeout {
+                operation: operation.to_owned(),
+                limit: BUILD_LIMIT,
+                detail: last_lines(&program.log),
+            });
+        }
+    }
+    let mut binary = |name: &str| {
+        let position = found.iter().position(|(target, _)| target == name);
+        position
+            .map(|position| found.swap_remove(position).1)
+            .ok_or_else(|| DevstackError::Failed {
+                operation: operation.to_owned(),
+                detail: format!("cargo made no binary {name:?}"),
+            })
+    };
+    let functions = Functions {
+        ingest: binary("ingest")?,
+        api: binary("api")?,
+        migrate: binary("migrate")?,
+    };
+    timer.finish();
+    Ok(functions)
+}
+
+/// The part of cargo's messages that is of use here (cargo book, "External tools").
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    fresh: bool,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Reads cargo's output on a thread of its own, which ends with the output.
+fn read_artifacts(output: Option<ChildStdout>) -> mpsc::UnboundedReceiver<Artifact> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    if let Some(output) = output {
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if let Ok(artifact) = serde_json::from_str(&line)
+                    && sender.send(artifact).is_err()
+                {
+                    break;
+                }
+            }
+        });
+    }
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_binary_is_named() {
+        let error = Functions::beside(Path::new("/no/such/folder")).unwrap_err();
+        assert!(
+            error.to_string().contains("/no/such/folder/ingest"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn checkout_is_found_from_the_sources() {
+        assert!(checkout().unwrap().join("Cargo.toml").is_file());
+    }
+}

@@ -1,0 +1,203 @@
+//! The whole pipeline on one machine.
+//!
+//! Invariant: a [`Stack`] that was handed out works: its API has answered and its queue feeds the
+//! ingest function.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::deployment::{self, API, Function, INGEST, MIGRATE};
+use crate::functions::Functions;
+use crate::progress::{ProgressSender, Step};
+use crate::{
+    DevstackError, Durability, Emulator, EmulatorOptions, Endpoints, Postgres, PostgresOptions,
+    queue_metrics, sdk_config,
+};
+
+const DATABASE: &str = "events";
+/// How often the stack looks after its processes.
+const FAILURE_POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How to start a [`Stack`].
+#[derive(Clone, Debug)]
+pub struct StackOptions {
+    /// The binaries to deploy.
+    pub functions: Functions,
+    /// Whether commits reach the disk.
+    pub durability: Durability,
+    /// Who hears of the steps.
+    pub progress: ProgressSender,
+    /// Files to remove when the stack ends, however it ends.
+    pub remove_at_end: Vec<PathBuf>,
+}
+
+impl StackOptions {
+    /// A durable stack with these functions, started in silence.
+    #[must_use]
+    pub fn new(functions: Functions) -> Self {
+        Self {
+            functions,
+            durability: Durability::Full,
+            progress: ProgressSender::default(),
+            remove_at_end: Vec::new(),
+        }
+    }
+}
+
+/// A running pipeline. Dropping it ends all of it at once.
+pub struct Stack {
+    // In the order in which they are dropped: who uses another goes first.
+    metrics: JoinSet<()>,
+    emulator: Emulator,
+    postgres: Postgres,
+    endpoints: Endpoints,
+}
+
+impl Stack {
+    /// Starts everything and deploys the functions.
+    ///
+    /// # Errors
+    /// The first step that failed; what had been started by then is ended.
+    pub async fn start(options: StackOptions) -> Result<Self, DevstackError> {
+        let ((postgres, database_url), (emulator, config, queues)) =
+            tokio::try_join!(start_database(&options), start_queues(&options))?;
+        let endpoint_url = emulator.endpoint_url();
+
+        let timer = options.progress.begin(Step::DeployFunctions);
+        let create = |name, binary| {
+            let database_url = &database_url;
+            let function = Function {
+                name,
+                binary,
+                database_url,
+            };
+            deployment::create_function(&config, &queues, function)
+        };
+        tokio::try_join!(
+            create(MIGRATE, &options.functions.migrate),
+            create(INGEST, &options.functions.ingest),
+            create(API, &options.functions.api),
+        )?;
+        timer.finish();
+
+        let migrate = async {
+            let timer = options.progress.begin(Step::MigrateDatabase);
+            let report = deployment::migrate(&config).await?;
+            tracing::info!(%report, "the database is migrated");
+            timer.finish();
+            let timer = options.progress.begin(Step::ConnectIngest);
+            deployment::connect_ingest(&config, &queues).await?;
+            timer.finish();
+            Ok(())
+        };
+        let timer = options.progress.begin(Step::CreateApi);
+        let ((), api_url) =
+            tokio::try_join!(migrate, deployment::create_api(&config, endpoint_url))?;
+        deployment::wait_for_api(&api_url).await?;
+        timer.finish();
+
+        let endpoints = queues.endpoints(&config, endpoint_url, api_url, database_url);
+        let mut metrics = JoinSet::new();
+        metrics.spawn(queue_metrics::publish_for_ever(endpoints.clone()));
+        Ok(Self {
+            metrics,
+            emulator,
+            postgres,
+            endpoints,
+        })
+    }
+
+    /// Where everything is.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// The database server, to stop and start it in tests of outages.
+    #[must_use]
+    pub fn postgres(&self) -> &Postgres {
+        &self.postgres
+    }
+
+    /// The emulator.
+    #[must_use]
+    pub fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// Whether every process still runs (a database that was stopped on purpose counts).
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.failure().is_none()
+    }
+
+    /// Waits until a process ends without having been asked to; gives what is known of it.
+    pub async fn wait_for_failure(&self) -> DevstackError {
+        loop {
+            if let Some(failure) = self.failure() {
+                return failure;
+            }
+            tokio::time::sleep(FAILURE_POLL_INTERVAL).await;
+        }
+    }
+
+    /// Ends everything in good order, functions first.
+    ///
+    /// # Errors
+    /// A process does not end in time (it is killed all the same).
+    pub async fn stop(self) -> Result<(), DevstackError> {
+        let Self {
+            metrics,
+            emulator,
+            postgres,
+            endpoints: _,
+        } = self;
+        drop(metrics);
+        let emulator = emulator.stop().await;
+        postgres.stop().await.and(emulator)
+    }
+
+    fn failure(&self) -> Option<DevstackError> {
+        let failed = |operation: &str, detail: String| DevstackError::Failed {
+            operation: operation.to_owned(),
+            detail,
+        };
+        if let Some(status) = self.emulator.failure() {
+            let detail = format!("{status}: {}", self.emulator.log_tail());
+            return Some(failed("keep the AWS emulator running", detail));
+        }
+        self.postgres
+            .failure()
+            .map(|status| failed("keep PostgreSQL running", status.to_string()))
+    }
+}
+
+async fn start_database(options: &StackOptions) -> Result<(Postgres, String), DevstackError> {
+    let postgres = Postgres::start(PostgresOptions {
+        durability: options.durability,
+        progress: options.progress.clone(),
+    })
+    .await?;
+    postgres.create_database(DATABASE).await?;
+    let url = postgres.url(DATABASE);
+    Ok((postgres, url))
+}
+
+async fn start_queues(
+    options: &StackOptions,
+) -> Result<(Emulator, aws_config::SdkConfig, deployment::Queues), DevstackError> {
+    let emulator = Emulator::start(EmulatorOptions {
+        progress: options.progress.clone(),
+    })
+    .await?;
+    for path in &options.remove_at_end {
+        emulator.remove_at_end(path)?;
+    }
+    let timer = options.progress.begin(Step::CreateQueues);
+    let config = sdk_config(emulator.endpoint_url());
+    let queues = deployment::create_queues(&config, emulator.endpoint_url()).await?;
+    timer.finish();
+    Ok((emulator, config, queues))
+}
