@@ -1,0 +1,242 @@
+//! Rules that judge the pipeline. Pure; invariant: what is not known is never judged healthy.
+
+use chrono::{DateTime, Utc};
+
+use super::format::{count, span_secs};
+use super::message::Tone;
+use super::pipeline::{Pipeline, STALE_AFTER};
+use super::remote::Remote;
+use super::screens::ScreenId;
+use crate::environment::Environment;
+
+/// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is
+/// to be at least six times the function's timeout.
+const VISIBILITY_PER_FUNCTION_TIMEOUT: u64 = 6;
+/// A message older than this ages.
+const AGE_WARNING_SECS: u64 = 60;
+/// A message older than this is late.
+const AGE_BAD_SECS: u64 = 300;
+
+/// Something that wants attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub tone: Tone,
+    /// What it is, with its numbers.
+    pub text: String,
+    /// What to do about it.
+    pub advice: String,
+    /// The screen that helps.
+    pub screen: Option<ScreenId>,
+}
+
+/// The one word of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Not everything was seen yet.
+    Connecting,
+    /// Everything was seen and nothing is wrong.
+    Healthy,
+    /// Something ages.
+    Attention,
+    /// Time or data is being lost.
+    Failing,
+    /// Nothing could be seen.
+    Unreachable,
+}
+
+impl Health {
+    /// The word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Healthy => "healthy",
+            Self::Attention => "attention",
+            Self::Failing => "failing",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// Its meaning.
+    #[must_use]
+    pub const fn tone(self) -> Tone {
+        match self {
+            Self::Connecting => Tone::Muted,
+            Self::Healthy => Tone::Good,
+            Self::Attention => Tone::Warning,
+            Self::Failing | Self::Unreachable => Tone::Bad,
+        }
+    }
+}
+
+/// The word that the header says.
+#[must_use]
+pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>) -> Health {
+    let parts = [
+        state(&pipeline.source_queue, now),
+        state(&pipeline.dead_letter_queue, now),
+        state(&pipeline.totals, now),
+        state(&pipeline.api, now),
+    ];
+    if parts.iter().all(|part| *part == PartState::Failed) {
+        return Health::Unreachable;
+    }
+    match findings(pipeline, environment, now).iter().map(|finding| finding.tone).max() {
+        Some(Tone::Bad) => Health::Failing,
+        _ if parts.contains(&PartState::Unseen) => Health::Connecting,
+        Some(Tone::Warning) => Health::Attention,
+        _ => Health::Healthy,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PartState {
+    Unseen,
+    Seen,
+    Failed,
+}
+
+fn state<T>(remote: &Remote<T>, now: DateTime<Utc>) -> PartState {
+    match (remote.error(), remote.fetched()) {
+        (Some(_), _) => PartState::Failed,
+        (None, None) => PartState::Unseen,
+        (None, Some(fetched)) if now - fetched.fetched_at > STALE_AFTER => PartState::Unseen,
+        (None, Some(_)) => PartState::Seen,
+    }
+}
+
+/// What wants attention, the worst first.
+#[must_use]
+pub fn findings(
+    pipeline: &Pipeline,
+    environment: &Environment,
+    now: DateTime<Utc>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    unreachable_parts(pipeline, now, &mut findings);
+    dead_letters(pipeline, &mut findings);
+    queue_age(pipeline, &mut findings);
+    api(pipeline, &mut findings);
+    settings(pipeline, environment, &mut findings);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.tone));
+    findings
+}
+
+fn unreachable_parts(pipeline: &Pipeline, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
+    let parts = [
+        ("source queue", pipeline.source_queue.error(), fetched(&pipeline.source_queue)),
+        ("dead-letter queue", pipeline.dead_letter_queue.error(), fetched(&pipeline.dead_letter_queue)),
+        ("database", pipeline.totals.error(), fetched(&pipeline.totals)),
+        ("API", pipeline.api.error(), fetched(&pipeline.api)),
+        ("history", pipeline.history.error(), fetched(&pipeline.history)),
+    ];
+    for (name, error, fetched_at) in parts {
+        let Some(error) = error else { continue };
+        let before = fetched_at.map_or_else(
+            || "never seen".to_owned(),
+            |at| format!("last seen {} ago", span_secs(super::format::age_secs(at, now))),
+        );
+        findings.push(Finding {
+            tone: if name == "history" { Tone::Warning } else { Tone::Bad },
+            text: format!("{name}: {} · {before}", error.message),
+            advice: error.hint.clone().unwrap_or_else(|| "^r asks again".to_owned()),
+            screen: None,
+        });
+    }
+}
+
+fn fetched<T>(remote: &Remote<T>) -> Option<DateTime<Utc>> {
+    remote.fetched().map(|fetched| fetched.fetched_at)
+}
+
+fn dead_letters(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+    let Some(queue) = pipeline.dead_letter_queue.value() else { return };
+    let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
+    if number == 0 {
+        return;
+    }
+    let grown = pipeline.history.value().and_then(|history| {
+        let first = history.dead_letters.first()?.value;
+        let last = history.dead_letters.last()?.value;
+        (last > first).then(|| super::format::whole(last - first))
+    });
+    let trend = grown.map_or_else(String::new, |more| format!(" · {} more this hour", count(more)));
+    let age = queue
+        .oldest_age_secs
+        .map_or_else(String::new, |secs| format!(" · oldest {}", span_secs(secs)));
+    findings.push(Finding {
+        tone: Tone::Warning,
+        text: format!("{} dead letters in {}{age}{trend}", count(number), queue.settings.name),
+        advice: "2 tells why they died".to_owned(),
+        screen: Some(ScreenId::DeadLetters),
+    });
+}
+
+fn queue_age(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+    let Some(queue) = pipeline.source_queue.value() else { return };
+    let Some(age) = queue.oldest_age_secs.filter(|age| *age > AGE_WARNING_SECS) else { return };
+    let drain = pipeline.drain_secs().map_or_else(
+        || "the queue does not drain".to_owned(),
+        |secs| format!("drains in about {}", span_secs(secs)),
+    );
+    findings.push(Finding {
+        tone: if age > AGE_BAD_SECS { Tone::Bad } else { Tone::Warning },
+        text: format!("the oldest message waits for {} · {drain}", span_secs(age)),
+        advice: "look at the ingest's errors and the database".to_owned(),
+        screen: None,
+    });
+}
+
+fn api(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+    let Some(health) = pipeline.api.value() else { return };
+    if health.status != 200 && pipeline.api.error().is_none() {
+        findings.push(Finding {
+            tone: Tone::Bad,
+            text: format!("the API answers GET /health with {}", health.status),
+            advice: "its database is the usual cause".to_owned(),
+            screen: None,
+        });
+    }
+}
+
+fn settings(pipeline: &Pipeline, environment: &Environment, findings: &mut Vec<Finding>) {
+    let Some(source) = pipeline.source_queue.value().map(|queue| &queue.settings) else { return };
+    if let Some(timeout) = environment.function_timeout_secs
+        && source.visibility_timeout_secs < VISIBILITY_PER_FUNCTION_TIMEOUT * timeout
+    {
+        findings.push(Finding {
+            tone: Tone::Warning,
+            text: format!(
+                "visibility timeout {} s is below 6 × function timeout {timeout} s: duplicates \
+                 under load",
+                source.visibility_timeout_secs
+            ),
+            advice: "raise the queue's visibility timeout".to_owned(),
+            screen: None,
+        });
+    }
+    if source.max_receive_count.is_none() {
+        findings.push(Finding {
+            tone: Tone::Bad,
+            text: format!("{} has no redrive policy: failing messages are retried until they expire", source.name),
+            advice: "give the queue a dead-letter queue".to_owned(),
+            screen: None,
+        });
+    }
+    let Some(dead) = pipeline.dead_letter_queue.value().map(|queue| &queue.settings) else { return };
+    if dead.retention_secs <= source.retention_secs {
+        findings.push(Finding {
+            tone: Tone::Warning,
+            text: format!(
+                "{} keeps letters for {}, {} its messages for {}: letters may expire on arrival",
+                dead.name,
+                span_secs(dead.retention_secs),
+                source.name,
+                span_secs(source.retention_secs)
+            ),
+            advice: "keep dead letters for longer than messages".to_owned(),
+            screen: None,
+        });
+    }
+}

@@ -1,0 +1,379 @@
+//! Which key does what, where. Invariant: help, hints and palette are made from this table, so a
+//! key that works is always shown and a key that is shown always works.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::screens::ScreenId;
+
+/// Everything that a key, a click or the palette can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Leave the console.
+    Quit,
+    /// Show or hide the keys.
+    Help,
+    /// Find an action by name.
+    Palette,
+    /// Go to a screen.
+    Show(ScreenId),
+    /// Go to the next screen.
+    NextScreen,
+    /// Go to the previous screen.
+    PreviousScreen,
+    /// Ask the world again, now.
+    Refresh,
+    /// Close what is open, one level.
+    Back,
+    /// Selection up.
+    Up,
+    /// Selection down.
+    Down,
+    /// One page up.
+    PageUp,
+    /// One page down.
+    PageDown,
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+    /// Open the selected thing.
+    Open,
+    /// Move the focus to the next pane.
+    SwitchPane,
+    /// Scroll the detail up.
+    DetailUp,
+    /// Scroll the detail down.
+    DetailDown,
+    /// Copy the selected thing to the clipboard.
+    CopyItem,
+    /// Mark or unmark the selected letter.
+    Mark,
+    /// Mark all letters that are listed.
+    MarkAll,
+    /// Take all marks away.
+    ClearMarks,
+    /// Redrive the marked letters, the group or the selected letter.
+    Redrive,
+    /// Give the held letters back.
+    Release,
+    /// Edit the filter.
+    Filter,
+    /// Take the filter away.
+    ClearFilter,
+    /// Follow new records, or stop.
+    Follow,
+    /// Edit the event.
+    Edit,
+    /// Start over from the next template.
+    NextTemplate,
+    /// Send the event to the topic.
+    Send,
+    /// Agree to what is asked.
+    Confirm,
+    /// Agree, and include what would be skipped.
+    ConfirmAll,
+}
+
+/// Where a binding works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// On a screen, nothing open.
+    Screen(ScreenId),
+    /// In the editor of an event: other keys write.
+    Editor,
+    /// In a line of input: other keys write.
+    Input,
+    /// In front of a question.
+    Confirm,
+    /// In the list of keys.
+    Help,
+    /// In the palette: other keys write.
+    Palette,
+}
+
+/// One key with its modifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPress {
+    code: KeyCode,
+    modifiers: KeyModifiers,
+}
+
+impl KeyPress {
+    const fn plain(code: KeyCode) -> Self {
+        Self { code, modifiers: KeyModifiers::NONE }
+    }
+
+    const fn char(character: char) -> Self {
+        Self::plain(KeyCode::Char(character))
+    }
+
+    const fn ctrl(character: char) -> Self {
+        Self { code: KeyCode::Char(character), modifiers: KeyModifiers::CONTROL }
+    }
+
+    fn matches(self, key: KeyEvent) -> bool {
+        // Capitals and symbols arrive with SHIFT from some terminals and without it from others.
+        let ignored = if matches!(self.code, KeyCode::Char(_) | KeyCode::BackTab) {
+            KeyModifiers::SHIFT
+        } else {
+            KeyModifiers::NONE
+        };
+        key.code == self.code && key.modifiers.difference(ignored) == self.modifiers
+    }
+
+    /// The key as people write it.
+    #[must_use]
+    pub fn label(self) -> String {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "keys that no binding uses")]
+        let name = match self.code {
+            KeyCode::Char(' ') => "space".to_owned(),
+            KeyCode::Char(character) => character.to_string(),
+            KeyCode::Enter => "⏎".to_owned(),
+            KeyCode::Esc => "esc".to_owned(),
+            KeyCode::Tab => "tab".to_owned(),
+            KeyCode::BackTab => "⇧tab".to_owned(),
+            KeyCode::Up => "↑".to_owned(),
+            KeyCode::Down => "↓".to_owned(),
+            KeyCode::PageUp => "pgup".to_owned(),
+            KeyCode::PageDown => "pgdn".to_owned(),
+            KeyCode::Home => "home".to_owned(),
+            KeyCode::End => "end".to_owned(),
+            KeyCode::F(number) => format!("F{number}"),
+            other => format!("{other:?}"),
+        };
+        if self.modifiers.contains(KeyModifiers::CONTROL) { format!("^{name}") } else { name }
+    }
+}
+
+/// Where a group of bindings works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On every screen with nothing open.
+    Screens,
+    /// On some screens.
+    Some(&'static [ScreenId]),
+    /// In other contexts.
+    In(&'static [Context]),
+    /// Wherever letters do not write.
+    Unwritten,
+    /// Really everywhere.
+    Everywhere,
+}
+
+/// One line of the keymap.
+#[derive(Debug)]
+pub struct Binding {
+    /// What it does.
+    pub action: Action,
+    /// The keys that do it; the first is shown in hints.
+    pub keys: &'static [KeyPress],
+    /// What it does, in words.
+    pub label: &'static str,
+    /// Rank in the hint line, 1 first; 0 is only in the help.
+    pub hint: u8,
+    place: Place,
+}
+
+impl Binding {
+    /// Whether it works there.
+    #[must_use]
+    pub fn works_in(&self, context: Context) -> bool {
+        match (self.place, context) {
+            (Place::Everywhere, _)
+            | (Place::Screens, Context::Screen(_))
+            | (Place::Unwritten, Context::Screen(_) | Context::Help | Context::Confirm) => true,
+            (Place::Some(screens), Context::Screen(screen)) => screens.contains(&screen),
+            (Place::In(contexts), context) => contexts.contains(&context),
+            (
+                Place::Screens | Place::Some(_) | Place::Unwritten,
+                Context::Editor
+                | Context::Input
+                | Context::Confirm
+                | Context::Help
+                | Context::Palette,
+            ) => false,
+        }
+    }
+}
+
+const LISTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::DeadLetters, ScreenId::Records];
+const LETTERS: &[ScreenId] = &[ScreenId::DeadLetters];
+const RECORDS: &[ScreenId] = &[ScreenId::Records];
+const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
+const DETAILS: &[ScreenId] = &[ScreenId::DeadLetters, ScreenId::Records, ScreenId::Publish];
+
+macro_rules! bind {
+    ($action:expr, [$($key:expr),+], $label:literal, $hint:literal, $place:expr) => {
+        Binding { action: $action, keys: &[$($key),+], label: $label, hint: $hint, place: $place }
+    };
+}
+
+use KeyPress as K;
+
+/// The keymap. Order is the order of the help.
+pub const BINDINGS: &[Binding] = &[
+    bind!(Action::Redrive, [K::char('r')], "redrive", 2, Place::Some(LETTERS)),
+    bind!(Action::Mark, [K::char(' ')], "mark", 1, Place::Some(LETTERS)),
+    bind!(Action::MarkAll, [K::char('a')], "mark all listed", 4, Place::Some(LETTERS)),
+    bind!(Action::ClearMarks, [K::char('A')], "clear marks", 0, Place::Some(LETTERS)),
+    bind!(Action::Release, [K::char('u')], "release the held letters", 5, Place::Some(LETTERS)),
+    bind!(Action::Filter, [K::char('/')], "filter", 1, Place::Some(RECORDS)),
+    bind!(Action::ClearFilter, [K::char('x')], "clear the filter", 4, Place::Some(RECORDS)),
+    bind!(Action::Follow, [K::char('f')], "follow", 2, Place::Some(RECORDS)),
+    bind!(Action::Edit, [K::char('e'), K::plain(KeyCode::Enter)], "edit", 1, Place::Some(PUBLISH)),
+    bind!(Action::Send, [K::char('s')], "send", 2, Place::Some(PUBLISH)),
+    bind!(Action::NextTemplate, [K::char('t')], "next template", 3, Place::Some(PUBLISH)),
+    bind!(Action::Send, [K::ctrl('s')], "send", 1, Place::In(&[Context::Editor])),
+    bind!(
+        Action::Open,
+        [K::plain(KeyCode::Enter)],
+        "open",
+        3,
+        Place::Some(LISTS)
+    ),
+    bind!(Action::Up, [K::plain(KeyCode::Up), K::char('k')], "up", 0, Place::Some(LISTS)),
+    bind!(Action::Down, [K::plain(KeyCode::Down), K::char('j')], "down", 0, Place::Some(LISTS)),
+    bind!(
+        Action::PageUp,
+        [K::plain(KeyCode::PageUp), K::ctrl('b')],
+        "page up",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::PageDown,
+        [K::plain(KeyCode::PageDown), K::ctrl('f')],
+        "page down",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(Action::First, [K::plain(KeyCode::Home), K::char('g')], "first", 0, Place::Some(LISTS)),
+    bind!(Action::Last, [K::plain(KeyCode::End), K::char('G')], "last", 0, Place::Some(LISTS)),
+    bind!(Action::SwitchPane, [K::plain(KeyCode::Tab)], "other pane", 5, Place::Some(LETTERS)),
+    bind!(Action::DetailDown, [K::char('J')], "scroll the detail down", 0, Place::Some(DETAILS)),
+    bind!(Action::DetailUp, [K::char('K')], "scroll the detail up", 0, Place::Some(DETAILS)),
+    bind!(Action::CopyItem, [K::char('y')], "copy", 6, Place::Some(DETAILS)),
+    bind!(Action::Confirm, [K::char('y')], "yes", 1, Place::In(&[Context::Confirm])),
+    bind!(Action::ConfirmAll, [K::char('f')], "also the skipped", 2, Place::In(&[Context::Confirm])),
+    bind!(
+        Action::Back,
+        [K::plain(KeyCode::Esc), K::char('n')],
+        "no",
+        3,
+        Place::In(&[Context::Confirm])
+    ),
+    bind!(
+        Action::Confirm,
+        [K::plain(KeyCode::Enter)],
+        "apply",
+        1,
+        Place::In(&[Context::Input, Context::Palette])
+    ),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up)],
+        "up",
+        0,
+        Place::In(&[Context::Help, Context::Palette])
+    ),
+    bind!(
+        Action::Down,
+        [K::plain(KeyCode::Down)],
+        "down",
+        0,
+        Place::In(&[Context::Help, Context::Palette])
+    ),
+    bind!(
+        Action::Back,
+        [K::plain(KeyCode::Esc)],
+        "close",
+        9,
+        Place::In(&[Context::Editor, Context::Input, Context::Palette, Context::Help])
+    ),
+    bind!(Action::Back, [K::plain(KeyCode::Esc)], "back", 0, Place::Screens),
+    bind!(Action::Refresh, [K::ctrl('r'), K::plain(KeyCode::F(5))], "refresh", 7, Place::Screens),
+    bind!(Action::Show(ScreenId::Overview), [K::char('1')], "Overview", 0, Place::Screens),
+    bind!(Action::Show(ScreenId::DeadLetters), [K::char('2')], "Dead letters", 0, Place::Screens),
+    bind!(Action::Show(ScreenId::Records), [K::char('3')], "Records", 0, Place::Screens),
+    bind!(Action::Show(ScreenId::Publish), [K::char('4')], "Publish", 0, Place::Screens),
+    bind!(Action::NextScreen, [K::char(']')], "next screen", 0, Place::Screens),
+    bind!(Action::PreviousScreen, [K::char('[')], "previous screen", 0, Place::Screens),
+    bind!(Action::Palette, [K::char(':'), K::ctrl('p')], "palette", 0, Place::Screens),
+    bind!(Action::Help, [K::char('?'), K::plain(KeyCode::F(1))], "help", 0, Place::Unwritten),
+    bind!(Action::Quit, [K::char('q')], "quit", 0, Place::Unwritten),
+    bind!(Action::Quit, [K::ctrl('c')], "quit", 0, Place::Everywhere),
+];
+
+/// What a key does there.
+#[must_use]
+pub fn lookup(context: Context, key: KeyEvent) -> Option<Action> {
+    BINDINGS
+        .iter()
+        .filter(|binding| binding.works_in(context))
+        .find(|binding| binding.keys.iter().any(|press| press.matches(key)))
+        .map(|binding| binding.action)
+}
+
+/// The bindings that work there, the important ones first.
+pub fn hints(context: Context) -> Vec<&'static Binding> {
+    let mut hints: Vec<_> = BINDINGS
+        .iter()
+        .filter(|binding| binding.hint > 0 && binding.works_in(context))
+        .collect();
+    hints.sort_by_key(|binding| binding.hint);
+    hints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_context() -> Vec<Context> {
+        let mut contexts: Vec<_> = ScreenId::ALL.into_iter().map(Context::Screen).collect();
+        contexts.extend([
+            Context::Editor,
+            Context::Input,
+            Context::Confirm,
+            Context::Help,
+            Context::Palette,
+        ]);
+        contexts
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for context in every_context() {
+            let mut seen: Vec<(KeyPress, Action)> = Vec::new();
+            for binding in BINDINGS.iter().filter(|binding| binding.works_in(context)) {
+                for key in binding.keys {
+                    assert!(
+                        !seen.iter().any(|(other, action)| other == key && *action != binding.action),
+                        "{} is bound twice in {context:?}",
+                        key.label()
+                    );
+                    seen.push((*key, binding.action));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn quit_and_back_answer_everywhere() {
+        let quit = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        let back = KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE);
+        for context in every_context() {
+            assert_eq!(lookup(context, quit), Some(Action::Quit), "{context:?}");
+            assert_eq!(lookup(context, back), Some(Action::Back), "{context:?}");
+        }
+    }
+
+    #[test]
+    fn letters_write_where_text_is_written() {
+        let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        for context in [Context::Editor, Context::Input, Context::Palette] {
+            assert_eq!(lookup(context, q), None, "{context:?}");
+        }
+        let capital = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
+        assert_eq!(lookup(Context::Screen(ScreenId::Records), capital), Some(Action::Last));
+    }
+}

@@ -1,0 +1,221 @@
+//! Everything that can happen, and everything that may be asked of the world: two closed enums.
+//!
+//! Invariant: each `Effect::Ask` is answered by exactly one `Msg::Reply` with its id.
+
+use chrono::{DateTime, Utc};
+use crossterm::event::{KeyEvent, MouseEvent};
+use event::{EventKey, Page, Record, RecordQuery};
+
+use crate::world::observed::{
+    ApiHealth, DeadLetter, HeldLetters, History, Published, QueueRole, QueueSnapshot,
+    RecordTotals, RedriveReport, TraceState,
+};
+
+/// Number of a request, unique in one run of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse was used.
+    Mouse(MouseEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has a new size.
+    Resize {
+        /// Columns.
+        width: u16,
+        /// Rows.
+        height: u16,
+    },
+    /// Time passed.
+    Tick,
+    /// A request was carried out, or was not.
+    Reply(Reply),
+    /// A long request got further.
+    Progress {
+        /// The request.
+        id: RequestId,
+        /// How many of its parts are done.
+        done: usize,
+    },
+}
+
+/// Everything that may be asked of the world.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Carry out a request and answer with its id.
+    Ask {
+        /// Id of the answer.
+        id: RequestId,
+        /// What is asked.
+        request: Request,
+    },
+    /// Put a text into the clipboard of the terminal (OSC 52).
+    Copy(String),
+    /// Leave the console.
+    Quit,
+}
+
+/// One question to the world.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// Look at a queue.
+    Queue(QueueRole),
+    /// History of the source queue.
+    History,
+    /// Totals of the database.
+    Totals,
+    /// Health of the API.
+    ApiHealth,
+    /// Receive and hold dead letters.
+    HoldLetters,
+    /// Hold these (receipt handles) for longer.
+    ExtendHold(Vec<String>),
+    /// Give these (receipt handles) back.
+    ReleaseLetters(Vec<String>),
+    /// Move these to the source queue.
+    Redrive(Vec<DeadLetter>),
+    /// One page of records.
+    Records(RecordQuery),
+    /// Publish one body, as it is.
+    Publish(String),
+    /// Look once where a published event is.
+    Trace {
+        /// Its identity, where it is valid.
+        key: Option<EventKey>,
+        /// Its body.
+        body: String,
+        /// What SNS said.
+        published: Published,
+    },
+    /// A fresh event (new id, time of now) made from template number so-and-so.
+    Template(usize),
+}
+
+/// What a reply is about; one kind for each kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// The source queue.
+    SourceQueue,
+    /// The dead-letter queue.
+    DeadLetterQueue,
+    /// History of the source queue.
+    History,
+    /// Totals of the database.
+    Totals,
+    /// Health of the API.
+    ApiHealth,
+    /// Letters that are held.
+    Letters,
+    /// Holding for longer.
+    Hold,
+    /// Giving back.
+    Release,
+    /// A redrive.
+    Redrive,
+    /// A page of records.
+    Records,
+    /// A publish.
+    Publish,
+    /// A trace.
+    Trace,
+    /// A template.
+    Template,
+}
+
+impl Request {
+    /// What the reply will be about.
+    #[must_use]
+    pub const fn topic(&self) -> Topic {
+        match self {
+            Self::Queue(QueueRole::Source) => Topic::SourceQueue,
+            Self::Queue(QueueRole::DeadLetter) => Topic::DeadLetterQueue,
+            Self::History => Topic::History,
+            Self::Totals => Topic::Totals,
+            Self::ApiHealth => Topic::ApiHealth,
+            Self::HoldLetters => Topic::Letters,
+            Self::ExtendHold(_) => Topic::Hold,
+            Self::ReleaseLetters(_) => Topic::Release,
+            Self::Redrive(_) => Topic::Redrive,
+            Self::Records(_) => Topic::Records,
+            Self::Publish(_) => Topic::Publish,
+            Self::Trace { .. } => Topic::Trace,
+            Self::Template(_) => Topic::Template,
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// To [`Request::Queue`].
+    Queue(QueueSnapshot),
+    /// To [`Request::History`].
+    History(History),
+    /// To [`Request::Totals`].
+    Totals(RecordTotals),
+    /// To [`Request::ApiHealth`].
+    ApiHealth(ApiHealth),
+    /// To [`Request::HoldLetters`].
+    Letters(HeldLetters),
+    /// To [`Request::ExtendHold`] and [`Request::ReleaseLetters`]: how many it worked for.
+    Count(usize),
+    /// To [`Request::Redrive`].
+    Redriven(RedriveReport),
+    /// To [`Request::Records`].
+    Records(Page<Record>),
+    /// To [`Request::Publish`].
+    Published(Published),
+    /// To [`Request::Trace`].
+    Traced(TraceState),
+    /// To [`Request::Template`].
+    Template(String),
+}
+
+/// Why a request was not carried out, in words for the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What failed: operation, address, cause, time.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// The one answer to a request.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The request.
+    pub id: RequestId,
+    /// What it is about.
+    pub topic: Topic,
+    /// What came back, or why nothing did.
+    pub result: Result<Answer, Fault>,
+}
+
+/// A line for the operator that goes away by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The text.
+    pub text: String,
+    /// How bad it is.
+    pub tone: Tone,
+    /// When it goes away.
+    pub until: DateTime<Utc>,
+}
+
+/// Meaning of a text: decides its sign and its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tone {
+    /// Context.
+    Muted,
+    /// It flows.
+    Good,
+    /// It ages.
+    Warning,
+    /// Time or data is being lost.
+    Bad,
+}

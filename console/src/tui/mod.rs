@@ -1,0 +1,24 @@
+//! The terminal console: `update` and `view` are pure, `run` and `sources` touch the world.
+//!
+//! Invariant: the task that draws never waits for the network, the database or a file.
+
+pub mod format;
+pub mod health;
+pub mod keymap;
+pub mod list;
+pub mod message;
+pub mod model;
+pub mod palette;
+pub mod pipeline;
+pub mod remote;
+mod run;
+pub mod screens;
+mod sources;
+mod templates;
+mod terminal;
+pub mod theme;
+pub mod turn;
+pub mod update;
+pub mod view;
+
+pub use run::run;

@@ -1,0 +1,190 @@
+//! A value that lives elsewhere. Invariant: what was once seen stays visible beside its error, and
+//! an answer to anything but the latest question changes nothing.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::message::{Fault, RequestId};
+
+/// A value and when it was true.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fetched<T> {
+    /// The value.
+    pub value: T,
+    /// When the answer came.
+    pub fetched_at: DateTime<Utc>,
+}
+
+/// What is known of a value that lives elsewhere.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Remote<T> {
+    /// Nobody asked yet.
+    #[default]
+    Idle,
+    /// A question is under way.
+    Loading {
+        /// The question whose answer counts.
+        request: RequestId,
+        /// When it was asked.
+        since: DateTime<Utc>,
+        /// What was known before.
+        previous: Option<Fetched<T>>,
+        /// Why the question before this one failed.
+        last_error: Option<Fault>,
+    },
+    /// The last question was answered.
+    Ready(Fetched<T>),
+    /// The last question failed.
+    Failed {
+        /// Why.
+        error: Fault,
+        /// When.
+        failed_at: DateTime<Utc>,
+        /// What was known before.
+        previous: Option<Fetched<T>>,
+    },
+}
+
+impl<T> Remote<T> {
+    /// The newest known value with its age.
+    pub const fn fetched(&self) -> Option<&Fetched<T>> {
+        match self {
+            Self::Idle => None,
+            Self::Ready(fetched) => Some(fetched),
+            Self::Loading { previous, .. } | Self::Failed { previous, .. } => previous.as_ref(),
+        }
+    }
+
+    /// The newest known value.
+    pub fn value(&self) -> Option<&T> {
+        self.fetched().map(|fetched| &fetched.value)
+    }
+
+    /// The newest known value, to change it in place.
+    pub fn value_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Idle => None,
+            Self::Ready(fetched) => Some(&mut fetched.value),
+            Self::Loading { previous, .. } | Self::Failed { previous, .. } => {
+                previous.as_mut().map(|fetched| &mut fetched.value)
+            }
+        }
+    }
+
+    /// Why the latest finished question failed.
+    pub const fn error(&self) -> Option<&Fault> {
+        match self {
+            Self::Failed { error, .. } => Some(error),
+            Self::Loading { last_error, .. } => last_error.as_ref(),
+            Self::Idle | Self::Ready(_) => None,
+        }
+    }
+
+    /// Since when an answer is awaited.
+    pub const fn loading_since(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Loading { since, .. } => Some(*since),
+            Self::Idle | Self::Ready(_) | Self::Failed { .. } => None,
+        }
+    }
+
+    /// Whether an answer is awaited.
+    pub const fn is_loading(&self) -> bool {
+        matches!(self, Self::Loading { .. })
+    }
+
+    /// A new question is under way.
+    pub fn begin(&mut self, request: RequestId, now: DateTime<Utc>) {
+        let (previous, last_error) = match std::mem::take(self) {
+            Self::Idle => (None, None),
+            Self::Ready(fetched) => (Some(fetched), None),
+            Self::Loading { previous, last_error, .. } => (previous, last_error),
+            Self::Failed { error, previous, .. } => (previous, Some(error)),
+        };
+        *self = Self::Loading { request, since: now, previous, last_error };
+    }
+
+    /// Takes the answer to question `id`. `false`, and nothing changed, where that question is not
+    /// the latest.
+    pub fn settle(
+        &mut self,
+        id: RequestId,
+        result: Result<T, Fault>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let previous = match self {
+            Self::Loading { request, previous, .. } if *request == id => previous.take(),
+            Self::Loading { .. } | Self::Idle | Self::Ready(_) | Self::Failed { .. } => {
+                return false;
+            }
+        };
+        *self = match result {
+            Ok(value) => Self::Ready(Fetched { value, fetched_at: now }),
+            Err(error) => Self::Failed { error, failed_at: now, previous },
+        };
+        true
+    }
+
+    /// Whether it is time to ask (again): nothing is under way and the last answer is older than
+    /// `interval`.
+    pub fn is_due(&self, interval: Duration, now: DateTime<Utc>) -> bool {
+        match self {
+            Self::Idle => true,
+            Self::Loading { .. } => false,
+            Self::Ready(fetched) => now - fetched.fetched_at >= interval,
+            Self::Failed { failed_at, .. } => now - *failed_at >= interval,
+        }
+    }
+
+    /// Forgets everything; an answer under way will be ignored.
+    pub fn reset(&mut self) {
+        *self = Self::Idle;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(secs, 0).unwrap()
+    }
+
+    fn fault() -> Fault {
+        Fault { message: "read it: refused".into(), hint: None }
+    }
+
+    #[test]
+    fn late_reply_is_ignored() {
+        let mut remote = Remote::Idle;
+        remote.begin(RequestId(1), at(0));
+        remote.begin(RequestId(2), at(1));
+        assert!(!remote.settle(RequestId(1), Ok(1), at(2)));
+        assert!(remote.settle(RequestId(2), Ok(2), at(3)));
+        assert!(!remote.settle(RequestId(2), Ok(3), at(4)));
+        assert_eq!(remote.value(), Some(&2));
+    }
+
+    #[test]
+    fn value_stays_beside_its_error() {
+        let mut remote = Remote::Idle;
+        remote.begin(RequestId(1), at(0));
+        remote.settle(RequestId(1), Ok(7), at(1));
+        remote.begin(RequestId(2), at(2));
+        remote.settle(RequestId(2), Err(fault()), at(3));
+        assert_eq!((remote.value(), remote.error()), (Some(&7), Some(&fault())));
+        remote.begin(RequestId(3), at(4));
+        assert_eq!((remote.value(), remote.error()), (Some(&7), Some(&fault())));
+    }
+
+    #[test]
+    fn asks_again_only_when_due_and_never_twice_at_once() {
+        let interval = Duration::seconds(5);
+        let mut remote: Remote<u8> = Remote::Idle;
+        assert!(remote.is_due(interval, at(0)));
+        remote.begin(RequestId(1), at(0));
+        assert!(!remote.is_due(interval, at(100)));
+        remote.settle(RequestId(1), Err(fault()), at(100));
+        assert!(!remote.is_due(interval, at(104)));
+        assert!(remote.is_due(interval, at(105)));
+    }
+}

@@ -1,0 +1,96 @@
+//! The terminal: taken over, and given back whatever happens.
+//!
+//! Invariant: from `Screen::take` on, the terminal is restored exactly once, on drop or on panic.
+
+use std::io::{self, Stdout, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::execute;
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal in our hands.
+#[derive(Debug)]
+pub struct Screen {
+    /// What draws.
+    pub terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
+}
+
+/// Bytes that are collected before they are written: one write for a whole screen.
+const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+
+impl Screen {
+    /// Takes the terminal over: raw mode, alternate screen, mouse, bracketed paste.
+    ///
+    /// # Errors
+    /// When standard output is no terminal, or a gone one.
+    pub fn take() -> io::Result<Self> {
+        restore_on_panic();
+        enable_raw_mode()?;
+        IS_TAKEN.store(true, Ordering::SeqCst);
+        let mut out = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stdout());
+        let taken = execute!(out, EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste)
+            .and_then(|()| Terminal::new(CrosstermBackend::new(out)));
+        match taken {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                restore();
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts a text into the clipboard of the terminal (OSC 52; works over SSH where the terminal
+    /// allows it).
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        use crossterm::clipboard::CopyToClipboard;
+        execute!(self.terminal.backend_mut(), CopyToClipboard::to_clipboard_from(text))
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back; does nothing where it was not taken. Errors are of no use here: there
+/// is nobody left to tell.
+pub fn restore() {
+    if !IS_TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut out = io::stdout();
+    let _ = execute!(
+        out,
+        DisableBracketedPaste,
+        DisableMouseCapture,
+        LeaveAlternateScreen,
+        crossterm::cursor::Show
+    );
+    let _ = out.flush();
+    let _ = disable_raw_mode();
+}
+
+fn restore_on_panic() {
+    static IS_SET: AtomicBool = AtomicBool::new(false);
+    if IS_SET.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        restore();
+        previous(info);
+    }));
+}

@@ -1,0 +1,135 @@
+//! What colours and signs mean. Invariant: every tone has a sign of its own, so that nothing is
+//! lost without colour; only the 16 colours that every terminal lets its user choose are used.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use super::message::Tone;
+
+/// Colours or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// Whether colours may be used (`NO_COLOR` unset, terminal not dumb).
+    pub has_colour: bool,
+}
+
+impl Theme {
+    /// Decides by `NO_COLOR` (<https://no-color.org>: present and not empty) and `TERM`.
+    #[must_use]
+    pub fn choose(no_color: Option<&str>, term: Option<&str>) -> Self {
+        let refused = no_color.is_some_and(|value| !value.is_empty());
+        let is_dumb = term.is_none_or(|term| term.is_empty() || term == "dumb");
+        Self { has_colour: !refused && !is_dumb }
+    }
+
+    fn coloured(self, colour: Color) -> Style {
+        if self.has_colour { Style::new().fg(colour) } else { Style::new() }
+    }
+
+    /// Style of a tone.
+    #[must_use]
+    pub fn tone(self, tone: Tone) -> Style {
+        match tone {
+            Tone::Muted => self.muted(),
+            Tone::Good => self.coloured(Color::Green),
+            Tone::Warning => self.coloured(Color::Yellow),
+            Tone::Bad => self.coloured(Color::Red).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// Context that may be overlooked.
+    #[must_use]
+    pub fn muted(self) -> Style {
+        if self.has_colour {
+            Style::new().fg(Color::DarkGray)
+        } else {
+            Style::new().add_modifier(Modifier::DIM)
+        }
+    }
+
+    /// The row that the next key acts on.
+    #[must_use]
+    pub fn selected(self, has_focus: bool) -> Style {
+        if !has_focus {
+            return self.coloured(Color::Cyan).add_modifier(Modifier::UNDERLINED);
+        }
+        self.coloured(Color::Cyan).add_modifier(Modifier::REVERSED)
+    }
+
+    /// Titles and what must be found first.
+    #[must_use]
+    pub fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// Keys in hints.
+    #[must_use]
+    pub fn key(self) -> Style {
+        self.coloured(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    /// Frames of panes; `danger` is for production and for what cannot be taken back.
+    #[must_use]
+    pub fn frame(self, has_focus: bool, is_danger: bool) -> Style {
+        match (is_danger, has_focus) {
+            (true, _) => self.coloured(Color::Red),
+            (false, true) => self.coloured(Color::Cyan),
+            (false, false) => self.muted(),
+        }
+    }
+
+    /// Names in JSON.
+    #[must_use]
+    pub fn json_name(self) -> Style {
+        self.coloured(Color::Blue)
+    }
+
+    /// Strings in JSON.
+    #[must_use]
+    pub fn json_text(self) -> Style {
+        self.coloured(Color::Green)
+    }
+
+    /// Numbers, booleans and null in JSON.
+    #[must_use]
+    pub fn json_literal(self) -> Style {
+        self.coloured(Color::Magenta)
+    }
+
+    /// First line of a chart.
+    #[must_use]
+    pub fn series(self, number: usize) -> Style {
+        match number {
+            0 => self.coloured(Color::Cyan),
+            1 => self.coloured(Color::Green),
+            _ => self.coloured(Color::Yellow),
+        }
+    }
+}
+
+/// The sign of a tone.
+#[must_use]
+pub const fn sign(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Muted => "○",
+        Tone::Good => "●",
+        Tone::Warning => "▲",
+        Tone::Bad => "✖",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_and_dumb_terminals_get_no_colour() {
+        assert!(Theme::choose(None, Some("xterm")).has_colour);
+        assert!(Theme::choose(Some(""), Some("xterm")).has_colour);
+        assert!(!Theme::choose(Some("1"), Some("xterm")).has_colour);
+        assert!(!Theme::choose(None, Some("dumb")).has_colour);
+        assert!(!Theme::choose(None, None).has_colour);
+        let plain = Theme { has_colour: false };
+        assert_eq!(plain.selected(true).fg, None);
+        assert!(plain.selected(true).add_modifier.contains(Modifier::REVERSED));
+    }
+}

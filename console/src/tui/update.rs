@@ -1,0 +1,260 @@
+//! The only code that changes the model. Invariant: a function of its arguments; no clock, no IO.
+
+use chrono::{DateTime, Utc};
+use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
+
+use super::keymap::{self, Action, Context};
+use super::message::{Effect, Msg, Reply, RequestId, Topic};
+use super::model::{Model, Overlay, frame};
+use super::palette::Palette;
+use super::screens::ScreenId;
+use super::turn::Turn;
+use super::view;
+
+/// Lines that one turn of the wheel moves.
+const WHEEL_LINES: isize = 3;
+
+/// Applies one message that happened at `now`. Returns what is wanted of the world, in order.
+pub fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
+    model.now = now;
+    let mut next_request = model.next_request;
+    let mut turn = Turn::new(now, frame(model.area).body, &mut next_request);
+    match msg {
+        Msg::Key(key) if key.kind != KeyEventKind::Release => on_key(model, key, &mut turn),
+        Msg::Key(_) => {}
+        Msg::Mouse(mouse) => on_mouse(model, mouse, &mut turn),
+        Msg::Paste(text) => on_paste(model, &text, &mut turn),
+        Msg::Resize { width, height } => {
+            model.area = Rect::new(0, 0, width, height);
+            turn.body = frame(model.area).body;
+            on_resize(model, &turn);
+        }
+        Msg::Tick => on_tick(model, &mut turn),
+        Msg::Reply(reply) => on_reply(model, reply, &mut turn),
+        Msg::Progress { id, done } => on_progress(model, id, done),
+    }
+    if let Some(screen) = turn.go_to.take() {
+        show(model, screen, &mut turn);
+    }
+    if let Some(notice) = turn.notice.take() {
+        model.notice = Some(notice);
+    }
+    let effects = std::mem::take(&mut turn.effects);
+    model.next_request = next_request;
+    effects
+}
+
+fn on_key(model: &mut Model, key: KeyEvent, turn: &mut Turn<'_>) {
+    let context = model.context();
+    if let Some(action) = keymap::lookup(context, key) {
+        act(model, action, turn);
+        return;
+    }
+    match context {
+        Context::Palette => {
+            if let Some(Overlay::Palette(palette)) = &mut model.overlay {
+                palette.input.input(key);
+                palette.list = super::list::ListState::default();
+            }
+        }
+        Context::Editor | Context::Input => match model.screen {
+            ScreenId::Publish => model.publish.key(key, turn),
+            ScreenId::Records => model.records.key(key, turn),
+            ScreenId::Overview | ScreenId::DeadLetters => {}
+        },
+        Context::Screen(_) | Context::Confirm | Context::Help => {}
+    }
+}
+
+fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
+    match model.context() {
+        Context::Palette => {
+            if let Some(Overlay::Palette(palette)) = &mut model.overlay {
+                palette.input.insert_str(text.replace(['\r', '\n'], " "));
+            }
+        }
+        Context::Input => model.records.paste(text),
+        Context::Editor => model.publish.paste(text, turn),
+        Context::Screen(_) | Context::Confirm | Context::Help => {}
+    }
+}
+
+/// Carries out an action, whoever asked for it: a key, a click or the palette.
+fn act(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
+    match action {
+        Action::Quit => {
+            model.is_leaving = true;
+            turn.effects.push(Effect::Quit);
+            return;
+        }
+        Action::Help => {
+            model.overlay = match model.overlay {
+                Some(Overlay::Help { .. }) => None,
+                _ => Some(Overlay::Help { scroll: 0 }),
+            };
+            return;
+        }
+        Action::Palette => {
+            model.overlay = Some(Overlay::Palette(Palette::open(model.screen_context())));
+            return;
+        }
+        _ => {}
+    }
+    match &mut model.overlay {
+        Some(Overlay::Help { scroll }) => match help_scroll(action, *scroll) {
+            Some(lines) => *scroll = lines,
+            None => model.overlay = None,
+        },
+        Some(Overlay::Palette(_)) => act_in_palette(model, action, turn),
+        None => act_on_screen(model, action, turn),
+    }
+}
+
+fn help_scroll(action: Action, scroll: u16) -> Option<u16> {
+    match action {
+        Action::Up => Some(scroll.saturating_sub(1)),
+        Action::Down => Some(scroll.saturating_add(1).min(view::help_lines_max())),
+        _ => None,
+    }
+}
+
+fn act_in_palette(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
+    let Some(Overlay::Palette(palette)) = &mut model.overlay else { return };
+    let entries = palette.entries();
+    match action {
+        Action::Up => palette.list.move_by(-1, entries.len(), view::PALETTE_ROWS),
+        Action::Down => palette.list.move_by(1, entries.len(), view::PALETTE_ROWS),
+        Action::Confirm => {
+            let chosen = entries.get(palette.list.selected).map(|entry| entry.action);
+            model.overlay = None;
+            if let Some(chosen) = chosen {
+                act(model, chosen, turn);
+            }
+        }
+        _ => model.overlay = None,
+    }
+}
+
+fn act_on_screen(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
+    match action {
+        Action::Show(screen) => show(model, screen, turn),
+        Action::NextScreen => show(model, model.screen.step(1), turn),
+        Action::PreviousScreen => show(model, model.screen.step(ScreenId::ALL.len() - 1), turn),
+        Action::Refresh => {
+            model.pipeline.refresh(turn);
+            act_on_current(model, action, turn);
+        }
+        other => act_on_current(model, other, turn),
+    }
+}
+
+fn act_on_current(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
+    match model.screen {
+        ScreenId::Overview => {
+            model.overview.act(action, &model.pipeline, &model.environment, turn);
+        }
+        ScreenId::DeadLetters => model.dead_letters.act(action, turn),
+        ScreenId::Records => model.records.act(action, turn),
+        ScreenId::Publish => model.publish.act(action, turn),
+    }
+}
+
+fn show(model: &mut Model, screen: ScreenId, turn: &mut Turn<'_>) {
+    if screen == model.screen {
+        return;
+    }
+    if model.screen == ScreenId::DeadLetters {
+        model.dead_letters.leave(turn);
+    }
+    model.screen = screen;
+    match screen {
+        ScreenId::Overview => {}
+        ScreenId::DeadLetters => model.dead_letters.enter(turn),
+        ScreenId::Records => model.records.enter(turn),
+        ScreenId::Publish => model.publish.enter(turn),
+    }
+}
+
+fn on_mouse(model: &mut Model, mouse: MouseEvent, turn: &mut Turn<'_>) {
+    let position = Position::new(mouse.column, mouse.row);
+    if model.overlay.is_some() {
+        let action = match mouse.kind {
+            MouseEventKind::ScrollUp => Action::Up,
+            MouseEventKind::ScrollDown => Action::Down,
+            MouseEventKind::Down(_) => Action::Back,
+            _ => return,
+        };
+        act(model, action, turn);
+        return;
+    }
+    match mouse.kind {
+        MouseEventKind::ScrollUp => scroll(model, position, -WHEEL_LINES, turn),
+        MouseEventKind::ScrollDown => scroll(model, position, WHEEL_LINES, turn),
+        MouseEventKind::Down(MouseButton::Left) => click(model, position, turn),
+        _ => {}
+    }
+}
+
+fn click(model: &mut Model, position: Position, turn: &mut Turn<'_>) {
+    let frame = frame(model.area);
+    if frame.footer.contains(position) {
+        if let Some(action) = view::footer_action_at(model, position.x) {
+            act(model, action, turn);
+        }
+    } else if frame.body.contains(position) {
+        match model.screen {
+            ScreenId::Overview => {
+                model.overview.click(position, &model.pipeline, &model.environment, turn);
+            }
+            ScreenId::DeadLetters => model.dead_letters.click(position, turn),
+            ScreenId::Records => model.records.click(position, turn),
+            ScreenId::Publish => model.publish.click(position, turn),
+        }
+    }
+}
+
+fn scroll(model: &mut Model, position: Position, lines: isize, turn: &mut Turn<'_>) {
+    match model.screen {
+        ScreenId::Overview => {}
+        ScreenId::DeadLetters => model.dead_letters.scroll(position, lines, turn),
+        ScreenId::Records => model.records.scroll(position, lines, turn),
+        ScreenId::Publish => model.publish.scroll(position, lines, turn),
+    }
+}
+
+fn on_resize(model: &mut Model, turn: &Turn<'_>) {
+    model.dead_letters.resize(turn.body);
+    model.records.resize(turn.body);
+    model.publish.resize(turn.body);
+}
+
+fn on_tick(model: &mut Model, turn: &mut Turn<'_>) {
+    if model.notice.as_ref().is_some_and(|notice| notice.until <= turn.now) {
+        model.notice = None;
+    }
+    model.pipeline.tick(turn);
+    let screen = model.screen;
+    model.dead_letters.tick(screen == ScreenId::DeadLetters, turn);
+    model.records.tick(screen == ScreenId::Records, turn);
+    model.publish.tick(turn);
+}
+
+fn on_reply(model: &mut Model, reply: Reply, turn: &mut Turn<'_>) {
+    match reply.topic {
+        Topic::SourceQueue
+        | Topic::DeadLetterQueue
+        | Topic::History
+        | Topic::Totals
+        | Topic::ApiHealth => model.pipeline.reply(reply, turn.now),
+        Topic::Letters | Topic::Hold | Topic::Release | Topic::Redrive => {
+            model.dead_letters.reply(reply, turn);
+        }
+        Topic::Records => model.records.reply(reply, turn),
+        Topic::Publish | Topic::Trace | Topic::Template => model.publish.reply(reply, turn),
+    }
+}
+
+fn on_progress(model: &mut Model, id: RequestId, done: usize) {
+    model.dead_letters.progress(id, done);
+}

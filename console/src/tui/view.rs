@@ -1,0 +1,314 @@
+//! Draws the model. Invariant: a function of the model; every size from 1×1 up is drawn.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::format::{UNKNOWN, clock, count, count_or_unknown, fit};
+use super::health::{Health, health};
+use super::keymap::{self, Action, BINDINGS, Context};
+use super::message::Tone;
+use super::model::{Model, Overlay, frame};
+use super::palette::Palette;
+use super::screens::ScreenId;
+use super::theme::{Theme, sign};
+
+/// Entries of the palette that are visible at once.
+pub const PALETTE_ROWS: usize = 12;
+
+/// Draws the whole console.
+pub fn view(model: &Model, canvas: &mut Frame<'_>) {
+    let parts = frame(canvas.area());
+    header(model, canvas, parts.header);
+    match model.screen {
+        ScreenId::Overview => model.overview.view(model, canvas, parts.body),
+        ScreenId::DeadLetters => model.dead_letters.view(model, canvas, parts.body),
+        ScreenId::Records => model.records.view(model, canvas, parts.body),
+        ScreenId::Publish => model.publish.view(model, canvas, parts.body),
+    }
+    footer(model, canvas, parts.footer);
+    match &model.overlay {
+        Some(Overlay::Help { scroll }) => help(model, *scroll, canvas, canvas.area()),
+        Some(Overlay::Palette(palette)) => draw_palette(model, palette, canvas, canvas.area()),
+        None => {}
+    }
+}
+
+/// The sign and the text of a tone.
+#[must_use]
+pub fn toned(theme: Theme, tone: Tone, text: &str) -> Span<'static> {
+    Span::styled(format!("{} {text}", sign(tone)), theme.tone(tone))
+}
+
+fn header(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let word = health(&model.pipeline, &model.environment, model.now);
+    let mut spans = vec![Span::styled(" opsconsole ", theme.strong()), environment_span(model)];
+    if model.environment.read_only {
+        spans.push(Span::styled(" read-only", theme.muted()));
+    }
+    spans.push(Span::raw("  "));
+    spans.push(toned(theme, word.tone(), word.word()));
+    let right = header_right(model, word);
+    let mut used: usize = spans.iter().map(Span::width).sum();
+    for (text, style) in header_numbers(model) {
+        let width = text.width() + 2;
+        if used + width + right.width() + 1 > usize::from(area.width) {
+            break;
+        }
+        used += width;
+        spans.push(Span::styled(format!("  {text}"), style));
+    }
+    let gap = usize::from(area.width).saturating_sub(used + right.width() + 1);
+    spans.push(Span::raw(" ".repeat(gap)));
+    spans.push(right);
+    canvas.render_widget(Line::from(spans), area);
+}
+
+fn environment_span(model: &Model) -> Span<'static> {
+    let name = super::format::visible(&model.environment.name);
+    if model.environment.is_production {
+        let style = model.theme.tone(Tone::Bad).add_modifier(Modifier::REVERSED);
+        return Span::styled(format!(" {name} PRODUCTION "), style);
+    }
+    Span::styled(format!(" {name} "), model.theme.strong().add_modifier(Modifier::REVERSED))
+}
+
+/// When the numbers were read; they are read every few seconds, so this stands still in between.
+fn header_right(model: &Model, word: Health) -> Span<'static> {
+    let newest = [
+        model.pipeline.source_queue.fetched().map(|f| f.fetched_at),
+        model.pipeline.totals.fetched().map(|f| f.fetched_at),
+    ]
+    .into_iter()
+    .flatten()
+    .max();
+    match (newest, word) {
+        (Some(at), Health::Unreachable) => {
+            Span::styled(format!("stale since {} UTC", clock(at)), model.theme.tone(Tone::Bad))
+        }
+        (Some(at), _) => Span::styled(format!("as of {} UTC", clock(at)), model.theme.muted()),
+        (None, _) => Span::styled("nothing seen yet", model.theme.muted()),
+    }
+}
+
+fn header_numbers(model: &Model) -> Vec<(String, ratatui::style::Style)> {
+    let pipeline = &model.pipeline;
+    let plain = ratatui::style::Style::new();
+    let depth = pipeline.source_queue.value().map(|queue| queue.depth.visible);
+    let dead = pipeline.dead_letter_queue.value().map(|queue| {
+        queue.depth.visible + queue.depth.in_flight + queue.depth.delayed
+    });
+    let dead_text = match dead {
+        Some(0) => "DLQ 0".to_owned(),
+        Some(number) => format!("DLQ {} {}", count(number), sign(Tone::Warning)),
+        None => format!("DLQ {UNKNOWN}"),
+    };
+    let dead_style = if dead.is_some_and(|n| n > 0) { model.theme.tone(Tone::Warning) } else { plain };
+    let stored = pipeline.totals.value().map(|totals| totals.total);
+    vec![
+        (format!("depth {}", count_or_unknown(depth)), plain),
+        (dead_text, dead_style),
+        (format!("stored {}", count_or_unknown(stored)), plain),
+    ]
+}
+
+/// One piece of the bottom line and what a click on it does.
+struct Piece {
+    key: String,
+    label: String,
+    action: Action,
+    is_current: bool,
+}
+
+fn footer_pieces(model: &Model, width: u16) -> Vec<Piece> {
+    let context = model.context();
+    let piece = |key: String, label: &str, action| Piece {
+        key,
+        label: label.to_owned(),
+        action,
+        is_current: false,
+    };
+    let mut tabs = Vec::new();
+    let mut tail = Vec::new();
+    if matches!(context, Context::Screen(_)) {
+        tabs.extend(ScreenId::ALL.into_iter().map(|screen| Piece {
+            key: screen.number().to_string(),
+            label: screen.title().to_owned(),
+            action: Action::Show(screen),
+            is_current: screen == model.screen,
+        }));
+        tail.push(piece("?".to_owned(), "help", Action::Help));
+        tail.push(piece(":".to_owned(), "palette", Action::Palette));
+        tail.push(piece("q".to_owned(), "quit", Action::Quit));
+    }
+    let length = |pieces: &[Piece]| -> usize { pieces.iter().map(piece_width).sum() };
+    // On a narrow screen the other screens are numbers only.
+    let hints = keymap::hints(context);
+    let wanted: usize = hints.iter().take(3).map(|hint| hint.label.width() + 5).sum();
+    if length(&tabs) + wanted + length(&tail) > usize::from(width) {
+        for tab in tabs.iter_mut().filter(|tab| !tab.is_current) {
+            tab.label.clear();
+        }
+    }
+    let mut used = length(&tabs) + length(&tail);
+    let mut pieces = tabs;
+    for hint in hints {
+        let key = hint.keys.first().map(|key| key.label()).unwrap_or_default();
+        let hint = piece(key, hint.label, hint.action);
+        if used + piece_width(&hint) > usize::from(width) {
+            break;
+        }
+        used += piece_width(&hint);
+        pieces.push(hint);
+    }
+    pieces.extend(tail);
+    pieces
+}
+
+fn piece_width(piece: &Piece) -> usize {
+    let label = if piece.label.is_empty() { 0 } else { piece.label.width() + 1 };
+    piece.key.width() + label + 2
+}
+
+fn footer(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    if let Some(notice) = &model.notice {
+        let text = fit(&notice.text, usize::from(area.width).saturating_sub(4));
+        canvas.render_widget(
+            Line::from(vec![Span::raw(" "), toned(theme, notice.tone, &text)]),
+            area,
+        );
+        return;
+    }
+    let mut spans = Vec::new();
+    for piece in footer_pieces(model, area.width) {
+        let (key_style, label_style) = if piece.is_current {
+            let style = theme.selected(true);
+            (style, style)
+        } else {
+            (theme.key(), ratatui::style::Style::new())
+        };
+        spans.push(Span::styled(format!(" {}", piece.key), key_style));
+        if !piece.label.is_empty() {
+            spans.push(Span::styled(format!(" {}", piece.label), label_style));
+        }
+        spans.push(Span::styled(" ", key_style));
+    }
+    canvas.render_widget(Line::from(spans), area);
+}
+
+/// What a click on column `x` of the bottom line does.
+#[must_use]
+pub fn footer_action_at(model: &Model, x: u16) -> Option<Action> {
+    if model.notice.is_some() {
+        return None;
+    }
+    let mut end = 0;
+    footer_pieces(model, model.area.width).into_iter().find_map(|piece| {
+        end += piece_width(&piece);
+        (usize::from(x) < end).then_some(piece.action)
+    })
+}
+
+/// A rectangle in the middle, at most as large as the area.
+#[must_use]
+pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
+    let width = width.min(area.width);
+    let height = height.min(area.height);
+    Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    }
+}
+
+/// Lines of the longest help.
+#[must_use]
+pub fn help_lines_max() -> u16 {
+    u16::try_from(BINDINGS.len()).unwrap_or(u16::MAX)
+}
+
+fn help(model: &Model, scroll: u16, canvas: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let context = model.screen_context();
+    let mut lines = Vec::new();
+    let mut last_was_local = true;
+    for binding in BINDINGS.iter().filter(|binding| binding.works_in(context)) {
+        let is_local = !binding.works_in(Context::Screen(ScreenId::Overview))
+            || !binding.works_in(Context::Screen(ScreenId::Publish));
+        if last_was_local && !is_local && !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        last_was_local = is_local;
+        let keys: Vec<_> = binding.keys.iter().map(|key| key.label()).collect();
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {:>11}  ", keys.join(" ")), theme.key()),
+            Span::raw(binding.label),
+        ]));
+    }
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let place = centered(area, 60, height.min(area.height));
+    let hidden = height.saturating_sub(place.height);
+    let title = if hidden > 0 {
+        format!(" Keys on {} · ↑↓ scroll · esc ", model.screen.title())
+    } else {
+        format!(" Keys on {} · esc ", model.screen.title())
+    };
+    canvas.render_widget(Clear, place);
+    canvas.render_widget(
+        Paragraph::new(lines)
+            .scroll((scroll.min(hidden), 0))
+            .block(Block::bordered().title(title).border_style(theme.frame(true, false))),
+        place,
+    );
+}
+
+fn draw_palette(model: &Model, palette: &Palette, canvas: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let rows = u16::try_from(PALETTE_ROWS).unwrap_or(u16::MAX);
+    let place = centered(area, 60, rows.saturating_add(3));
+    let block = Block::bordered()
+        .title(" Do what? · type to find, ⏎ do it, esc ")
+        .border_style(theme.frame(true, false));
+    let inner = block.inner(place);
+    canvas.render_widget(Clear, place);
+    canvas.render_widget(block, place);
+    let [input, list] =
+        Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inner);
+    let [prompt, line] =
+        Layout::horizontal([Constraint::Length(2), Constraint::Fill(1)]).areas(input);
+    canvas.render_widget(Span::styled(": ", theme.key()), prompt);
+    canvas.render_widget(&palette.input, line);
+    let entries = palette.entries();
+    if entries.is_empty() {
+        canvas.render_widget(Span::styled("nothing is called that here", theme.muted()), list);
+        return;
+    }
+    let height = usize::from(list.height);
+    let mut state = palette.list;
+    state.reveal(entries.len(), height);
+    let width = usize::from(list.width);
+    let lines: Vec<_> = entries
+        .iter()
+        .enumerate()
+        .skip(state.offset)
+        .take(height)
+        .map(|(row, entry)| {
+            let marker = if row == state.selected { "▸ " } else { "  " };
+            let label = format!("{marker}{}", entry.label);
+            let gap = width.saturating_sub(label.width() + entry.key.width());
+            let line = Line::from(vec![
+                Span::raw(label),
+                Span::raw(" ".repeat(gap)),
+                Span::styled(entry.key.clone(), theme.key()),
+            ]);
+            if row == state.selected { line.style(theme.selected(true)) } else { line }
+        })
+        .collect();
+    canvas.render_widget(Paragraph::new(lines), list);
+}
