@@ -1,1 +1,10 @@
-//! Placeholder.
+//! The terminal operations console for event pipelines on AWS, and its command line.
+//!
+//! Invariant: whatever changes the world passes [`world::WritePermit`]; everything else only looks.
+
+pub mod cli;
+pub mod demo;
+pub mod environment;
+pub mod redrive;
+pub mod tui;
+pub mod world;

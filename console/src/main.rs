@@ -1,2 +1,13 @@
-//! Placeholder.
-fn main() {}
+//! The `opsconsole` program: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use opsconsole::cli::{self, Arguments};
+
+fn main() -> ExitCode {
+    if let Err(error) = color_eyre::install() {
+        eprintln!("install error reports: {error}");
+    }
+    cli::run(Arguments::parse())
+}

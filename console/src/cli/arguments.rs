@@ -1,0 +1,346 @@
+//! What can be written on the command line.
+//!
+//! Invariant: what clap accepts is within the limits of the operation; the rest is a usage error
+//! (exit code 2) before anything is asked of the world.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use event::{Cursor, Order};
+
+const EXAMPLES: &str = "\
+Examples:
+  opsconsole                                    the console, on the only environment there is
+  opsconsole --env pilot status                 one look at every hop of the pipeline
+  opsconsole publish event.json                 validate an event and publish it
+  opsconsole dlq list --output json             why messages died, for programs
+  opsconsole records list --type flight.delayed --limit 10
+  opsconsole demo                               a whole pipeline on this machine
+
+Exit codes:
+  0  done    1  failed    2  wrong usage    3  something could not be reached    130  interrupted
+
+Environments are described in config.toml in the configuration folder (Linux:
+~/.config/opsconsole/config.toml), one [environments.NAME] table each; a running demo describes
+itself.";
+
+const PUBLISH_EXAMPLES: &str = "\
+Examples:
+  opsconsole publish event.json
+  opsconsole publish events.jsonl --rate 20     20 messages a second
+  opsconsole publish event.json --count 1000    a thousand copies, each with an id of its own
+  printf 'not json' | opsconsole publish --raw -
+
+JSON output: {\"published\", \"failed\", \"errors\": [{\"file\", \"line\", \"code\", \"detail\", \"pointer\"}]}";
+
+const DLQ_EXAMPLES: &str = "\
+Examples:
+  opsconsole dlq list
+  opsconsole dlq show 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10
+  opsconsole dlq redrive --code refused-by-database --yes
+  opsconsole dlq redrive --all
+
+Looking at dead letters receives them: they are held for a moment, their receive count goes up by
+one, and they are given back at the end.";
+
+const RECORDS_EXAMPLES: &str = "\
+Examples:
+  opsconsole records list --limit 20
+  opsconsole records list --source /ops/flights --from 2026-01-31T00:00:00Z --order asc
+  opsconsole records list --cursor \"$next_cursor\" --output json
+  opsconsole records get 1204554";
+
+const API_EXAMPLES: &str = "\
+Examples:
+  opsconsole api get /health
+  opsconsole api get '/v1/records?limit=1'
+
+JSON output: {\"status\", \"latency_ms\", \"body\"}; the body is JSON where the answer is, else text.
+An answer of 400 or more ends with exit code 1.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  opsconsole demo                               the console on a private pipeline with traffic
+  opsconsole demo --headless --seconds 60 --rate 50 --output json
+
+While it runs, `opsconsole --env demo …` in another terminal uses it.
+JSON output: {\"published\", \"stored\", \"duplicates\", \"dead_lettered\", \"pending\", \"lost\"}, counted from
+the database and the queues. Exit code 1 if anything was lost.";
+
+/// The operations console for event pipelines on AWS.
+///
+/// Without a command it opens the terminal console.
+#[derive(Debug, Parser)]
+#[command(name = "opsconsole", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Arguments {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: GlobalArguments,
+    /// What to do; nothing opens the console.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct GlobalArguments {
+    /// Environment to use; default: the only one there is, else a running demo
+    #[arg(long = "env", value_name = "NAME", env = "OPSCONSOLE_ENV", hide_env_values = true, global = true)]
+    pub environment: Option<String>,
+    /// Configuration file
+    #[arg(long, value_name = "PATH", env = "OPSCONSOLE_CONFIG", hide_env_values = true, global = true)]
+    pub config: Option<PathBuf>,
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = OutputForm::Table, global = true)]
+    pub output: OutputForm,
+    /// Refuse everything that would change the pipeline
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Name of the environment, typed again: production takes no change without it
+    #[arg(long, value_name = "NAME", global = true)]
+    pub confirm: Option<String>,
+}
+
+/// Form of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    /// For people.
+    Table,
+    /// For programs: one JSON object or array.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One look at every hop: queue, dead letters, records, API
+    Status,
+    /// Validate events and publish them to the topic
+    #[command(after_help = PUBLISH_EXAMPLES)]
+    Publish(PublishArguments),
+    /// Dead letters: why they died, and back to the queue
+    #[command(subcommand, after_help = DLQ_EXAMPLES)]
+    Dlq(DlqCommand),
+    /// Stored events
+    #[command(subcommand, after_help = RECORDS_EXAMPLES)]
+    Records(RecordsCommand),
+    /// The HTTP API, as third parties see it
+    #[command(subcommand, after_help = API_EXAMPLES)]
+    Api(ApiCommand),
+    /// A whole pipeline on this machine, with traffic, and the console on it
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArguments),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What to publish and how.
+#[derive(Debug, Args)]
+pub struct PublishArguments {
+    /// JSON, an array, or JSON lines; `-` reads standard input
+    pub file: PathBuf,
+    /// Publish everything this many times, each copy with an id of its own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), conflicts_with = "raw")]
+    pub count: Option<u32>,
+    /// Messages per second at most; default: as fast as the topic takes them
+    #[arg(long, value_name = "R", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// Send the file's text as one message, without validation
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum DlqCommand {
+    /// List dead letters, oldest first
+    List {
+        /// Letters to look at, at most
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show one dead letter with its body
+    Show {
+        /// SQS message id
+        message_id: String,
+    },
+    /// Send dead letters back to the source queue
+    #[command(group = clap::ArgGroup::new("selection").required(true))]
+    Redrive(RedriveArguments),
+}
+
+/// Which letters to redrive.
+#[derive(Debug, Args)]
+pub struct RedriveArguments {
+    /// SQS message ids
+    #[arg(group = "selection", value_name = "MESSAGE_ID")]
+    pub message_ids: Vec<String>,
+    /// All letters with this cause, as `dlq list` shows it
+    #[arg(long, group = "selection", value_name = "CODE")]
+    pub code: Option<String>,
+    /// All letters
+    #[arg(long, group = "selection")]
+    pub all: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What to do with records.
+#[derive(Debug, Subcommand)]
+pub enum RecordsCommand {
+    /// List records, newest first
+    List(RecordsListArguments),
+    /// Show one record with its payload
+    Get {
+        /// The record's id
+        record_id: i64,
+    },
+}
+
+/// Filters and place of a list of records.
+#[derive(Debug, Args)]
+pub struct RecordsListArguments {
+    /// Exact event type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub event_type: Option<String>,
+    /// Exact event source
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Exact event subject
+    #[arg(long)]
+    pub subject: Option<String>,
+    /// Exact event id
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Earliest time of the event, inclusive (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub from: Option<DateTime<Utc>>,
+    /// Latest time of the event, exclusive (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub to: Option<DateTime<Utc>>,
+    /// `desc` is newest first, `asc` oldest first
+    #[arg(long, default_value_t = Order::Desc)]
+    pub order: Order,
+    /// Records of the page, at most 500
+    #[arg(long, value_name = "N", default_value_t = event::LIMIT_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(event::LIMIT_MAX)))]
+    pub limit: u16,
+    /// `next_cursor` of the page before
+    #[arg(long, value_parser = Cursor::decode)]
+    pub cursor: Option<Cursor>,
+}
+
+/// What to ask of the API.
+#[derive(Debug, Subcommand)]
+pub enum ApiCommand {
+    /// GET a path
+    Get {
+        /// Path below the API's address, with its query
+        #[arg(value_parser = api_path)]
+        path: String,
+    },
+}
+
+/// How the demo runs.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArguments {
+    /// Events per second
+    #[arg(long, value_name = "R", default_value_t = 20.0, value_parser = rate)]
+    pub rate: f64,
+    /// Part of the events that are at fault, 0 to 1
+    #[arg(long, value_name = "RATIO", default_value_t = 0.03, value_parser = ratio)]
+    pub faults: f64,
+    /// Part of the events that are sent twice, 0 to 1
+    #[arg(long, value_name = "RATIO", default_value_t = 0.02, value_parser = ratio)]
+    pub duplicates: f64,
+    /// Run without the console, then count what became of everything
+    #[arg(long, requires = "seconds")]
+    pub headless: bool,
+    /// Seconds of traffic of a headless run
+    #[arg(long, value_name = "N", requires = "headless", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: Option<u64>,
+}
+
+/// Rates that pacing can keep.
+const RATE_MIN: f64 = 0.01;
+const RATE_MAX: f64 = 10_000.0;
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (RATE_MIN..=RATE_MAX).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(format!("not between {RATE_MIN} and {RATE_MAX} a second"))
+    }
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&ratio) {
+        Ok(ratio)
+    } else {
+        Err("not between 0 and 1".to_owned())
+    }
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|_| "not an RFC 3339 time like 2026-01-31T12:00:00Z".to_owned())
+}
+
+fn api_path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') {
+        Ok(text.to_owned())
+    } else {
+        Err("a path starts with \"/\", like /v1/records".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn values_out_of_their_limits_are_usage_errors() {
+        for wrong in [
+            "opsconsole records list --limit 0",
+            "opsconsole records list --limit 501",
+            "opsconsole records list --from yesterday",
+            "opsconsole records list --cursor x",
+            "opsconsole publish a --rate 0",
+            "opsconsole publish a --rate NaN",
+            "opsconsole publish a --raw --count 2",
+            "opsconsole dlq redrive",
+            "opsconsole dlq redrive --all --code x",
+            "opsconsole dlq redrive m --all",
+            "opsconsole api get v1/records",
+            "opsconsole demo --headless",
+            "opsconsole demo --seconds 3",
+            "opsconsole demo --faults 2",
+        ] {
+            assert!(Arguments::try_parse_from(wrong.split(' ')).is_err(), "{wrong}");
+        }
+        for right in [
+            "opsconsole",
+            "opsconsole dlq redrive a b --yes",
+            "opsconsole dlq redrive --code not-json",
+            "opsconsole records list --order asc --output json --env x",
+            "opsconsole demo --headless --seconds 3 --rate 0.5",
+        ] {
+            assert!(Arguments::try_parse_from(right.split(' ')).is_ok(), "{right}");
+        }
+    }
+}

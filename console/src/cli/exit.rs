@@ -1,0 +1,95 @@
+//! How a command ends.
+//!
+//! Invariant: the exit codes are part of what other programs read and keep their meaning.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::environment::EnvironmentError;
+use crate::world::WorldError;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Failed, or what was asked for does not exist.
+    Failed,
+    /// Wrong usage; clap's own errors end with the same code.
+    Usage,
+    /// Something could not be reached.
+    Unreachable,
+    /// Stopped by a signal.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Unreachable => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The world gave no answer or a bad one.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// There is no environment.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A local file, or standard input.
+    #[error("{operation}: {cause}")]
+    File {
+        /// What was tried, with the name.
+        operation: String,
+        /// Why it failed.
+        cause: io::Error,
+    },
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// Anything else, in a full sentence.
+    #[error("{0}")]
+    Failed(String),
+    /// Standard output is gone, e.g. because `head` has read enough.
+    #[error("standard output is closed")]
+    OutputClosed,
+    /// A signal stopped the command.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CommandError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::World(error) if error.is_unreachable() => Exit::Unreachable,
+            Self::World(_) | Self::File { .. } | Self::Failed(_) => Exit::Failed,
+            Self::Environment(_) | Self::Usage(_) => Exit::Usage,
+            Self::OutputClosed => Exit::Done,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// What to do about it, where it is not said already.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::World(error) => Some(error.hint()),
+            Self::Environment(_)
+            | Self::File { .. }
+            | Self::Usage(_)
+            | Self::Failed(_)
+            | Self::OutputClosed
+            | Self::Interrupted => None,
+        }
+    }
+}

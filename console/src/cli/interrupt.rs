@@ -1,0 +1,37 @@
+//! Signals that ask a command to end.
+//!
+//! Invariant: from the first call on, the signals no longer kill the process; whoever listens
+//! tidies up and ends.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGINT (Ctrl-C), SIGTERM and SIGHUP.
+#[derive(Debug)]
+pub(crate) struct Interrupt {
+    signals: [Signal; 3],
+}
+
+impl Interrupt {
+    /// Listens from now on.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            signals: [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+            ],
+        })
+    }
+
+    /// Ends when one of the signals came.
+    pub(crate) async fn received(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! JSON text, laid out for reading.
+//!
+//! Invariant: only white space outside strings changes; numbers and escapes stay as they were,
+//! because no Rust number holds all that `numeric` does.
+
+use serde_json::value::RawValue;
+
+const INDENT: &str = "  ";
+
+/// The text with one member a line; `None` if it is not JSON.
+pub(super) fn pretty(json: &str) -> Option<String> {
+    serde_json::from_str::<&RawValue>(json).ok()?;
+    let mut text = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut is_escaped = false;
+    let mut characters = json.chars().peekable();
+    while let Some(c) = characters.next() {
+        if in_string {
+            text.push(c);
+            in_string = is_escaped || c != '"';
+            is_escaped = !is_escaped && c == '\\';
+            continue;
+        }
+        match c {
+            c if c.is_ascii_whitespace() => {}
+            '"' => {
+                in_string = true;
+                text.push(c);
+            }
+            '{' | '[' => {
+                text.push(c);
+                while characters.next_if(char::is_ascii_whitespace).is_some() {}
+                if let Some(end) = characters.next_if(|next| matches!(next, '}' | ']')) {
+                    text.push(end);
+                } else {
+                    depth += 1;
+                    break_line(&mut text, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                break_line(&mut text, depth);
+                text.push(c);
+            }
+            ',' => {
+                text.push(c);
+                break_line(&mut text, depth);
+            }
+            ':' => text.push_str(": "),
+            other => text.push(other),
+        }
+    }
+    Some(text)
+}
+
+fn break_line(text: &mut String, depth: usize) {
+    text.push('\n');
+    for _ in 0..depth {
+        text.push_str(INDENT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layout_keeps_numbers_escapes_and_empty_containers() {
+        let json = r#"{"a":1e400,"b":[1, "x\"{,:" ],"c":{ },"d":[]}"#;
+        let expected = "{\n  \"a\": 1e400,\n  \"b\": [\n    1,\n    \"x\\\"{,:\"\n  ],\n  \"c\": {},\n  \"d\": []\n}";
+        assert_eq!(pretty(json).unwrap(), expected);
+        assert_eq!(pretty("not json"), None);
+    }
+}

@@ -1,0 +1,450 @@
+//! The environments that the console can connect to, and where they are described.
+//!
+//! Invariant: an [`Environment`] that exists was checked: its URLs are URLs and nothing that was
+//! read from the configuration file is a secret.
+
+mod configured;
+mod running;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+pub use running::{EnvironmentClaim, RunningEnvironment, running_environments};
+
+/// One deployed pipeline.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its name, as `--env` takes it.
+    pub name: String,
+    /// AWS region.
+    pub region: String,
+    /// Endpoint of an emulator; absent for AWS itself.
+    pub endpoint_url: Option<String>,
+    /// ARN of the SNS topic that takes events.
+    pub topic_arn: String,
+    /// URL of the queue that the ingest reads.
+    pub queue_url: String,
+    /// URL of the dead-letter queue.
+    pub dead_letter_queue_url: String,
+    /// Base URL of the HTTP API, without a path of ours.
+    pub api_url: String,
+    /// URL of the database; without it there are no records and no verdict `already-stored`.
+    pub database_url: Option<String>,
+    /// Name of the ingest function.
+    pub ingest_function: Option<String>,
+    /// Timeout of the ingest function, for the rule about the queue's visibility timeout.
+    pub function_timeout_secs: Option<u64>,
+    /// Whether writes need the environment's name as a confirmation.
+    pub is_production: bool,
+    /// Whether nothing may be changed.
+    pub read_only: bool,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Environment")
+            .field("name", &self.name)
+            .field("region", &self.region)
+            .field("endpoint_url", &self.endpoint_url)
+            .field("topic_arn", &self.topic_arn)
+            .field("queue_url", &self.queue_url)
+            .field("dead_letter_queue_url", &self.dead_letter_queue_url)
+            .field("api_url", &self.api_url)
+            .field("database_url", &self.database_url.as_deref().map(redacted))
+            .field("ingest_function", &self.ingest_function)
+            .field("function_timeout_secs", &self.function_timeout_secs)
+            .field("is_production", &self.is_production)
+            .field("read_only", &self.read_only)
+            .finish()
+    }
+}
+
+impl Environment {
+    /// Finds an environment: the named one, else the only one there is, else a running demo.
+    /// `config_path` overrides the place of the configuration file.
+    ///
+    /// # Errors
+    /// When there is no such environment, or when what describes it cannot be used. The error
+    /// names the file, the key and the way out.
+    pub fn load(name: Option<&str>, config_path: Option<&Path>) -> Result<Self, EnvironmentError> {
+        let folders = Folders::of_user()?;
+        Self::load_from(name, config_path, &folders)
+    }
+
+    fn load_from(
+        name: Option<&str>,
+        config_path: Option<&Path>,
+        folders: &Folders,
+    ) -> Result<Self, EnvironmentError> {
+        let configured = configured::read(config_path, &folders.config_file())?;
+        let running = running_environments(&folders.environments())?;
+        match name {
+            Some(name) => named(name, configured, running),
+            None => only_one(configured, running),
+        }
+    }
+
+    /// Whether everything is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.endpoint_url.as_deref().is_some_and(is_loopback_url)
+    }
+
+    /// An environment for documentation and tests: nothing answers there.
+    #[must_use]
+    pub fn example() -> Self {
+        Self {
+            name: "example".to_owned(),
+            region: "us-east-1".to_owned(),
+            endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+            topic_arn: "arn:aws:sns:us-east-1:000000000000:events".to_owned(),
+            queue_url: "http://127.0.0.1:1/000000000000/events-queue".to_owned(),
+            dead_letter_queue_url: "http://127.0.0.1:1/000000000000/events-dead-letters".to_owned(),
+            api_url: "http://127.0.0.1:1".to_owned(),
+            database_url: None,
+            ingest_function: None,
+            function_timeout_secs: None,
+            is_production: false,
+            read_only: false,
+        }
+    }
+}
+
+fn named(
+    name: &str,
+    configured: Vec<Environment>,
+    running: Vec<RunningEnvironment>,
+) -> Result<Environment, EnvironmentError> {
+    let known = known_names(&configured, &running);
+    for candidate in running {
+        match candidate {
+            RunningEnvironment::Ready { environment, .. } if environment.name == name => {
+                return Ok(*environment);
+            }
+            RunningEnvironment::Starting { name: other, pid } if other == name => {
+                return Err(EnvironmentError::StillStarting { name: other, pid });
+            }
+            RunningEnvironment::Stale { name: other, path }
+                if other == name && configured.iter().all(|known| known.name != name) =>
+            {
+                return Err(EnvironmentError::Stale { name: other, path });
+            }
+            RunningEnvironment::Ready { .. }
+            | RunningEnvironment::Starting { .. }
+            | RunningEnvironment::Stale { .. } => {}
+        }
+    }
+    configured
+        .into_iter()
+        .find(|environment| environment.name == name)
+        .ok_or_else(|| EnvironmentError::Unknown {
+            name: name.to_owned(),
+            known,
+        })
+}
+
+fn only_one(
+    configured: Vec<Environment>,
+    running: Vec<RunningEnvironment>,
+) -> Result<Environment, EnvironmentError> {
+    let known = known_names(&configured, &running);
+    let mut ready = Vec::new();
+    for candidate in running {
+        match candidate {
+            RunningEnvironment::Ready { environment, .. } => ready.push(*environment),
+            RunningEnvironment::Starting { name, pid } if configured.is_empty() => {
+                return Err(EnvironmentError::StillStarting { name, pid });
+            }
+            RunningEnvironment::Starting { .. } | RunningEnvironment::Stale { .. } => {}
+        }
+    }
+    let mut configured = configured;
+    if configured.len() == 1 && ready.is_empty() {
+        return configured.pop().ok_or(EnvironmentError::None);
+    }
+    match ready.len() {
+        1 => ready.pop().ok_or(EnvironmentError::None),
+        0 if configured.is_empty() => Err(EnvironmentError::None),
+        _ => Err(EnvironmentError::NotChosen { known }),
+    }
+}
+
+fn known_names(configured: &[Environment], running: &[RunningEnvironment]) -> Vec<String> {
+    let mut names: Vec<String> = configured
+        .iter()
+        .map(|environment| environment.name.clone())
+        .collect();
+    for candidate in running {
+        names.push(match candidate {
+            RunningEnvironment::Ready { environment, pid } => {
+                format!("{} (running, pid {pid})", environment.name)
+            }
+            RunningEnvironment::Starting { name, pid } => format!("{name} (starting, pid {pid})"),
+            RunningEnvironment::Stale { name, .. } => format!("{name} (gone)"),
+        });
+    }
+    names.sort();
+    names
+}
+
+/// The folders of this user.
+#[derive(Clone, Debug)]
+pub(crate) struct Folders {
+    config: PathBuf,
+    state: PathBuf,
+}
+
+impl Folders {
+    pub(crate) fn of_user() -> Result<Self, EnvironmentError> {
+        let folders = ProjectDirs::from("", "", "opsconsole").ok_or(EnvironmentError::NoHome)?;
+        Ok(Self {
+            config: folders.config_dir().to_owned(),
+            state: folders
+                .state_dir()
+                .unwrap_or_else(|| folders.data_local_dir())
+                .to_owned(),
+        })
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// Where running demos describe themselves.
+    pub(crate) fn environments(&self) -> PathBuf {
+        self.state.join("environments")
+    }
+}
+
+/// Why there is no environment to connect to.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    /// Nothing is configured and nothing runs.
+    #[error(
+        "no environment: nothing is configured and no demo is running; start one with `cargo demo` \
+         or describe one in config.toml"
+    )]
+    None,
+    /// Several exist, none was chosen.
+    #[error("several environments exist, choose one with --env: {}", .known.join(", "))]
+    NotChosen {
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The name is not known.
+    #[error(
+        "no environment {name:?}; known: {}; `cargo demo` starts one",
+        if .known.is_empty() { "none".to_owned() } else { .known.join(", ") }
+    )]
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// It is being started by another process.
+    #[error("environment {name:?} is still being started by pid {pid}; try again in a few seconds")]
+    StillStarting {
+        /// The environment.
+        name: String,
+        /// The process that starts it.
+        pid: u32,
+    },
+    /// Its owner is gone.
+    #[error(
+        "environment {name:?} is gone: the process that ran it has ended; {} is left over, start \
+         it again with `cargo demo`",
+        .path.display()
+    )]
+    Stale {
+        /// The environment.
+        name: String,
+        /// The file that was left behind.
+        path: PathBuf,
+    },
+    /// Another process runs the same environment.
+    #[error(
+        "a demo is already running (pid {pid}); use it with `opsconsole --env {name}`, or stop it first"
+    )]
+    AlreadyRunning {
+        /// The environment.
+        name: String,
+        /// The process that runs it.
+        pid: u32,
+    },
+    /// A file cannot be read or written.
+    #[error("{operation} {}: {cause}", .path.display())]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        cause: std::io::Error,
+    },
+    /// A file's content is not what it should be.
+    #[error("{}: {detail}", .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// There is no home folder to look into.
+    #[error("no home folder: set HOME, or name the configuration with --config")]
+    NoHome,
+}
+
+/// Scheme, host and port of a URL; the text itself where it is none.
+#[must_use]
+pub fn origin(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
+}
+
+fn is_loopback_url(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    url.host_str().is_some_and(|host| {
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    })
+}
+
+fn redacted(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut url) if url.password().is_some() => match url.set_password(Some("redacted")) {
+            Ok(()) => url.to_string(),
+            Err(()) => "redacted".to_owned(),
+        },
+        Ok(url) => url.to_string(),
+        Err(_) => "not a URL".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folders() -> (tempfile::TempDir, Folders) {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = Folders {
+            config: folder.path().join("config"),
+            state: folder.path().join("state"),
+        };
+        std::fs::create_dir_all(&folders.config).unwrap();
+        (folder, folders)
+    }
+
+    fn entry(name: &str) -> String {
+        format!(
+            r#"
+[environments.{name}]
+region = "eu-west-1"
+topic_arn = "arn:aws:sns:eu-west-1:123456789012:events"
+queue_url = "https://sqs.eu-west-1.amazonaws.com/123456789012/events-queue"
+dead_letter_queue_url = "https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead-letters"
+api_url = "https://api.example.com"
+"#
+        )
+    }
+
+    fn load(name: Option<&str>, folders: &Folders) -> Result<Environment, EnvironmentError> {
+        Environment::load_from(name, None, folders)
+    }
+
+    #[test]
+    fn nothing_at_all_says_how_to_get_one() {
+        let (_folder, folders) = folders();
+        let error = load(None, &folders).unwrap_err().to_string();
+        assert!(error.contains("cargo demo"), "{error}");
+    }
+
+    #[test]
+    fn only_environment_is_the_default_and_two_must_be_chosen_from() {
+        let (_folder, folders) = folders();
+        std::fs::write(folders.config_file(), entry("pilot")).unwrap();
+        assert_eq!(load(None, &folders).unwrap().name, "pilot");
+        std::fs::write(folders.config_file(), entry("pilot") + &entry("production")).unwrap();
+        let error = load(None, &folders).unwrap_err().to_string();
+        assert!(error.contains("pilot, production"), "{error}");
+        let error = load(Some("prod"), &folders).unwrap_err().to_string();
+        assert!(
+            error.contains("\"prod\"; known: pilot, production"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn running_demo_is_found_until_its_owner_is_gone() {
+        let (_folder, folders) = folders();
+        std::fs::write(folders.config_file(), entry("pilot") + &entry("production")).unwrap();
+        let mut claim = EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        let error = load(Some("demo"), &folders).unwrap_err().to_string();
+        assert!(error.contains("still being started"), "{error}");
+        let environment = Environment {
+            name: "demo".to_owned(),
+            ..Environment::example()
+        };
+        claim.publish(&environment).unwrap();
+        assert_eq!(load(None, &folders).unwrap(), environment);
+        let second = EnvironmentClaim::take("demo", &folders.environments()).unwrap_err();
+        assert!(
+            second
+                .to_string()
+                .contains(&format!("pid {}", std::process::id())),
+            "{second}"
+        );
+        claim.release();
+        let error = load(Some("demo"), &folders).unwrap_err().to_string();
+        assert!(error.contains("no environment \"demo\""), "{error}");
+    }
+
+    #[test]
+    fn file_of_a_dead_owner_is_named_and_ignored() {
+        let (_folder, folders) = folders();
+        std::fs::create_dir_all(folders.environments()).unwrap();
+        std::fs::write(folders.environments().join("demo.json"), "{\"pid\":1}").unwrap();
+        let error = load(Some("demo"), &folders).unwrap_err().to_string();
+        assert!(error.contains("is gone"), "{error}");
+        let error = load(None, &folders).unwrap_err().to_string();
+        assert!(error.contains("nothing is configured"), "{error}");
+        EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+    }
+
+    #[test]
+    fn debug_never_shows_the_password() {
+        let environment = Environment {
+            database_url: Some("postgres://me:hunter2@db/events".to_owned()),
+            ..Environment::example()
+        };
+        assert!(!format!("{environment:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn loopback_is_told_from_the_rest() {
+        for url in [
+            "http://127.0.0.1:4566",
+            "http://localhost:1",
+            "http://[::1]:9",
+        ] {
+            assert!(is_loopback_url(url), "{url}");
+        }
+        for url in [
+            "https://sqs.eu-west-1.amazonaws.com",
+            "http://10.0.0.1",
+            "x",
+        ] {
+            assert!(!is_loopback_url(url), "{url}");
+        }
+    }
+}

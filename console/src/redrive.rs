@@ -1,0 +1,372 @@
+//! Moving dead letters back to the source queue.
+//!
+//! Invariant: a letter is deleted only after SQS confirmed that its copy was sent; every letter
+//! that came in has exactly one outcome in the report. Whatever goes wrong, an event is at worst
+//! in both queues, and the ledger makes the second arrival a duplicate.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry,
+};
+use chrono::{TimeDelta, Utc};
+use event::FAILURE_ATTRIBUTES;
+use futures::stream::{self, StreamExt as _};
+
+use crate::world::observed::{
+    AttributeValue, DeadLetter, QueueRole, RedriveOutcome, RedriveReport,
+};
+use crate::world::{
+    BATCH_ENTRIES_MAX, Entry, EntryFailure, World, WorldError, WritePermit, batches,
+};
+
+/// Bytes of one message, or of one batch together, at most (Amazon SQS quotas).
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Batches that run at once.
+const BATCHES_AT_ONCE: usize = 4;
+/// Attempts for an entry that SQS did not confirm: the first one and one more.
+const ATTEMPTS_MAX: usize = 2;
+/// A letter whose hold ends sooner is held again before it is sent: send and delete, with all
+/// their retries, fit into this.
+const HOLD_MARGIN: TimeDelta = TimeDelta::seconds(25);
+/// The new hold.
+const HOLD_AGAIN: Duration = Duration::from_secs(60);
+
+impl World {
+    /// Sends letters back to the source queue and deletes those whose copy was confirmed.
+    /// `progress` is told how many have an outcome.
+    ///
+    /// # Errors
+    /// When the environment forbids writes or the source queue is a FIFO queue; nothing was done
+    /// then. What fails later is an outcome of its letter.
+    pub async fn redrive(
+        &self,
+        letters: Vec<DeadLetter>,
+        progress: impl Fn(usize) + Send,
+    ) -> Result<RedriveReport, WorldError> {
+        let target = self.queue_name(QueueRole::Source);
+        let operation = format!("redrive to {target:?}");
+        let permit = self.permit_write(&operation)?;
+        if target.ends_with(".fifo") {
+            // A FIFO queue swallows a deduplication id that it saw within five minutes, and the
+            // letter would then be deleted without having been sent.
+            return Err(self
+                .queue_attempt("redrive to", QueueRole::Source)
+                .refused("letters of FIFO queues are not moved"));
+        }
+        let sizes: Vec<usize> = letters.iter().map(message_bytes).collect();
+        let mut running = stream::iter(batches(&sizes, BATCH_ENTRIES_MAX, BATCH_BYTES_MAX))
+            .map(|range| self.move_batch(&permit, letters.get(range).unwrap_or_default()))
+            .buffer_unordered(BATCHES_AT_ONCE);
+        let mut report = RedriveReport::default();
+        while let Some(outcomes) = running.next().await {
+            report.outcomes.extend(outcomes);
+            progress(report.outcomes.len());
+        }
+        Ok(report)
+    }
+
+    /// Moves one batch; the outcomes are parallel to the letters.
+    async fn move_batch(
+        &self,
+        permit: &WritePermit,
+        letters: &[DeadLetter],
+    ) -> Vec<(String, RedriveOutcome)> {
+        let mut outcomes: HashMap<usize, RedriveOutcome> = HashMap::new();
+        let mut entries: Vec<Entry<&DeadLetter>> = Vec::new();
+        for (index, value) in letters.iter().enumerate() {
+            if message_bytes(value) > BATCH_BYTES_MAX {
+                let cause = format!(
+                    "{} bytes are more than a queue takes ({BATCH_BYTES_MAX})",
+                    message_bytes(value)
+                );
+                outcomes.insert(index, RedriveOutcome::NotSent(cause));
+            } else {
+                entries.push(Entry { index, value });
+            }
+        }
+        for failure in self.hold_again(&mut entries).await {
+            outcomes.insert(failure.index, RedriveOutcome::NotSent(failure.cause));
+        }
+        for failure in self.send(permit, &mut entries).await {
+            outcomes.insert(failure.index, RedriveOutcome::NotSent(failure.cause));
+        }
+        let confirmed = entries;
+        let mut kept: HashMap<usize, String> = self
+            .delete(permit, &confirmed)
+            .await
+            .into_iter()
+            .map(|failure| (failure.index, failure.cause))
+            .collect();
+        for entry in &confirmed {
+            let outcome = match kept.remove(&entry.index) {
+                Some(cause) => RedriveOutcome::SentNotDeleted(cause),
+                None => RedriveOutcome::Moved,
+            };
+            outcomes.insert(entry.index, outcome);
+        }
+        letters
+            .iter()
+            .enumerate()
+            .map(|(index, letter)| {
+                let outcome = outcomes
+                    .remove(&index)
+                    .unwrap_or_else(|| RedriveOutcome::NotSent("it was never tried".to_owned()));
+                (letter.message_id.clone(), outcome)
+            })
+            .collect()
+    }
+
+    /// Prolongs the holds that are about to end. Takes out of `entries` those that are lost:
+    /// somebody else may have them by now.
+    async fn hold_again(&self, entries: &mut Vec<Entry<&DeadLetter>>) -> Vec<EntryFailure> {
+        let limit = Utc::now() + HOLD_MARGIN;
+        let ending: Vec<&Entry<&DeadLetter>> = entries
+            .iter()
+            .filter(|entry| entry.value.held_until < limit)
+            .collect();
+        if ending.is_empty() {
+            return Vec::new();
+        }
+        let handles: Vec<String> = ending
+            .iter()
+            .map(|entry| entry.value.receipt_handle.clone())
+            .collect();
+        let (changed, cause) = match self.change_visibility(&handles, HOLD_AGAIN).await {
+            Ok(changed) => (
+                changed,
+                "its hold has ended; look at the letters again".to_owned(),
+            ),
+            Err(error) => (vec![false; handles.len()], error.to_string()),
+        };
+        let lost: Vec<EntryFailure> = ending
+            .iter()
+            .zip(changed)
+            .filter(|(_, is_changed)| !is_changed)
+            .map(|(entry, _)| EntryFailure {
+                index: entry.index,
+                cause: cause.clone(),
+            })
+            .collect();
+        remove_failed(entries, &lost);
+        lost
+    }
+
+    /// Sends; leaves in `entries` exactly what SQS confirmed.
+    async fn send(
+        &self,
+        permit: &WritePermit,
+        entries: &mut Vec<Entry<&DeadLetter>>,
+    ) -> Vec<EntryFailure> {
+        let mut open = entries.clone();
+        let mut failures = self.send_batch(permit, &open).await;
+        for _ in 1..ATTEMPTS_MAX {
+            keep_failed(&mut open, &failures);
+            // One by one, so that an entry which spoils its whole batch fails alone.
+            failures = Vec::new();
+            for entry in &open {
+                failures.extend(self.send_batch(permit, std::slice::from_ref(entry)).await);
+            }
+        }
+        remove_failed(entries, &failures);
+        failures
+    }
+
+    async fn send_batch(
+        &self,
+        _permit: &WritePermit,
+        entries: &[Entry<&DeadLetter>],
+    ) -> Vec<EntryFailure> {
+        if entries.is_empty() {
+            return Vec::new();
+        }
+        let attempt = self.queue_attempt("send to", QueueRole::Source);
+        let (requests, mut failures) = partition(entries, send_request);
+        if requests.is_empty() {
+            return failures;
+        }
+        let answer = self
+            .aws()
+            .await
+            .sqs
+            .send_message_batch()
+            .queue_url(self.queue_url(QueueRole::Source))
+            .set_entries(Some(requests))
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                let confirmed = answer.successful().iter().map(|entry| entry.id());
+                failures.extend(unconfirmed(entries, &failures, confirmed, answer.failed()));
+                failures
+            }
+            Err(error) => all_failed(entries, &attempt.sdk(&error).to_string()),
+        }
+    }
+
+    /// Deletes; gives back what was not deleted.
+    async fn delete(
+        &self,
+        permit: &WritePermit,
+        entries: &[Entry<&DeadLetter>],
+    ) -> Vec<EntryFailure> {
+        let mut open = entries.to_vec();
+        let mut failures = self.delete_batch(permit, &open).await;
+        for _ in 1..ATTEMPTS_MAX {
+            keep_failed(&mut open, &failures);
+            failures = self.delete_batch(permit, &open).await;
+        }
+        failures
+    }
+
+    async fn delete_batch(
+        &self,
+        _permit: &WritePermit,
+        entries: &[Entry<&DeadLetter>],
+    ) -> Vec<EntryFailure> {
+        if entries.is_empty() {
+            return Vec::new();
+        }
+        let attempt = self.queue_attempt("delete letters from", QueueRole::DeadLetter);
+        let (requests, mut failures) = partition(entries, delete_request);
+        let answer = self
+            .aws()
+            .await
+            .sqs
+            .delete_message_batch()
+            .queue_url(self.queue_url(QueueRole::DeadLetter))
+            .set_entries(Some(requests))
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                let confirmed = answer.successful().iter().map(|entry| entry.id());
+                failures.extend(unconfirmed(entries, &failures, confirmed, answer.failed()));
+                failures
+            }
+            Err(error) => all_failed(entries, &attempt.sdk(&error).to_string()),
+        }
+    }
+}
+
+/// Size by which SQS counts: the body and each attribute's name, type and value (Amazon SQS
+/// developer guide, "Message attributes").
+fn message_bytes(letter: &DeadLetter) -> usize {
+    let attributes: usize = kept_attributes(letter)
+        .map(|(name, value)| {
+            name.len()
+                + match value {
+                    AttributeValue::Text { data_type, value } => data_type.len() + value.len(),
+                    AttributeValue::Binary { data_type, value } => data_type.len() + value.len(),
+                }
+        })
+        .sum();
+    letter.body.len() + attributes
+}
+
+/// Everything but what the ingest added when the event died.
+fn kept_attributes(letter: &DeadLetter) -> impl Iterator<Item = (&String, &AttributeValue)> {
+    letter
+        .attributes
+        .iter()
+        .filter(|(name, _)| !FAILURE_ATTRIBUTES.contains(&name.as_str()))
+}
+
+fn send_request(entry: &Entry<&DeadLetter>) -> Result<SendMessageBatchRequestEntry, String> {
+    let attributes = kept_attributes(entry.value)
+        .map(|(name, value)| Ok((name.clone(), attribute_value(value)?)))
+        .collect::<Result<HashMap<_, _>, String>>()?;
+    SendMessageBatchRequestEntry::builder()
+        .id(entry.index.to_string())
+        .message_body(&entry.value.body)
+        .set_message_attributes((!attributes.is_empty()).then_some(attributes))
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+fn attribute_value(value: &AttributeValue) -> Result<MessageAttributeValue, String> {
+    let builder = MessageAttributeValue::builder();
+    match value {
+        AttributeValue::Text { data_type, value } => {
+            builder.data_type(data_type).string_value(value)
+        }
+        AttributeValue::Binary { data_type, value } => builder
+            .data_type(data_type)
+            .binary_value(Blob::new(value.clone())),
+    }
+    .build()
+    .map_err(|error| error.to_string())
+}
+
+fn delete_request(entry: &Entry<&DeadLetter>) -> Result<DeleteMessageBatchRequestEntry, String> {
+    DeleteMessageBatchRequestEntry::builder()
+        .id(entry.index.to_string())
+        .receipt_handle(&entry.value.receipt_handle)
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+fn partition<R>(
+    entries: &[Entry<&DeadLetter>],
+    request: impl Fn(&Entry<&DeadLetter>) -> Result<R, String>,
+) -> (Vec<R>, Vec<EntryFailure>) {
+    let mut requests = Vec::new();
+    let mut failures = Vec::new();
+    for entry in entries {
+        match request(entry) {
+            Ok(ready) => requests.push(ready),
+            Err(cause) => failures.push(EntryFailure {
+                index: entry.index,
+                cause,
+            }),
+        }
+    }
+    (requests, failures)
+}
+
+/// Every entry that was not confirmed and has no failure yet, with SQS's reason where it gave one.
+fn unconfirmed<'a, T>(
+    entries: &[Entry<T>],
+    known: &[EntryFailure],
+    confirmed: impl Iterator<Item = &'a str>,
+    failed: &[aws_sdk_sqs::types::BatchResultErrorEntry],
+) -> Vec<EntryFailure> {
+    let confirmed: HashSet<usize> = confirmed.filter_map(|id| id.parse().ok()).collect();
+    let mut reasons: HashMap<usize, String> = failed
+        .iter()
+        .filter_map(EntryFailure::of)
+        .map(|failure| (failure.index, failure.cause))
+        .collect();
+    entries
+        .iter()
+        .map(|entry| entry.index)
+        .filter(|index| !confirmed.contains(index))
+        .filter(|index| known.iter().all(|failure| failure.index != *index))
+        .map(|index| EntryFailure {
+            index,
+            cause: reasons
+                .remove(&index)
+                .unwrap_or_else(|| "SQS did not confirm it".to_owned()),
+        })
+        .collect()
+}
+
+fn all_failed<T>(entries: &[Entry<T>], cause: &str) -> Vec<EntryFailure> {
+    entries
+        .iter()
+        .map(|entry| EntryFailure {
+            index: entry.index,
+            cause: cause.to_owned(),
+        })
+        .collect()
+}
+
+fn remove_failed<T>(entries: &mut Vec<Entry<T>>, failures: &[EntryFailure]) {
+    entries.retain(|entry| failures.iter().all(|failure| failure.index != entry.index));
+}
+
+fn keep_failed<T>(entries: &mut Vec<Entry<T>>, failures: &[EntryFailure]) {
+    entries.retain(|entry| failures.iter().any(|failure| failure.index == entry.index));
+}

@@ -1,0 +1,283 @@
+//! Why something could not be asked of the world, or was not done.
+//!
+//! Invariant: an error names the operation, the address and the cause in plain words, and never
+//! carries a body or a secret.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use tokio::time::Instant;
+
+use super::printable::printable;
+
+/// What kind of failure it is; decides the exit code and the advice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorldErrorKind {
+    /// No answer: refused connection, unknown host, timeout, no credentials.
+    Unreachable,
+    /// The service answered that it will not or cannot.
+    Refused,
+    /// The environment does not have what was asked for.
+    NotConfigured,
+    /// A write that read-only mode or a missing confirmation forbids.
+    NotPermitted,
+}
+
+/// A failed operation, ready to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorldError {
+    /// What was tried, naming its object, e.g. `read queue depth of "events-queue"`.
+    pub operation: String,
+    /// Where; empty when nothing was asked of anybody.
+    pub address: String,
+    /// Why it failed, in plain words.
+    pub cause: String,
+    /// How long it took to fail.
+    pub elapsed: Duration,
+    /// The kind of failure.
+    pub kind: WorldErrorKind,
+    /// What to do about it.
+    hint: Option<String>,
+}
+
+impl fmt::Display for WorldError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.operation)?;
+        if !self.address.is_empty() {
+            write!(formatter, " at {}", self.address)?;
+        }
+        write!(formatter, ": {}", self.cause)?;
+        match self.kind {
+            WorldErrorKind::Unreachable | WorldErrorKind::Refused => {
+                write!(formatter, " (after {:.1} s)", self.elapsed.as_secs_f64())
+            }
+            WorldErrorKind::NotConfigured | WorldErrorKind::NotPermitted => Ok(()),
+        }
+    }
+}
+
+impl Error for WorldError {}
+
+impl WorldError {
+    /// Whether the other side gave no answer at all (exit code 3).
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.kind == WorldErrorKind::Unreachable
+    }
+
+    /// What the operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        if let Some(hint) = &self.hint {
+            return hint.clone();
+        }
+        match self.kind {
+            WorldErrorKind::Unreachable => {
+                format!("check that {} is running and can be reached", self.address)
+            }
+            WorldErrorKind::Refused => {
+                "check the names in the environment and what these credentials may do".to_owned()
+            }
+            WorldErrorKind::NotConfigured => "add it to the environment's entry".to_owned(),
+            WorldErrorKind::NotPermitted => "see --read-only and --confirm".to_owned(),
+        }
+    }
+
+    pub(crate) fn not_configured(operation: &str, cause: String, hint: &str) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            address: String::new(),
+            cause,
+            elapsed: Duration::ZERO,
+            kind: WorldErrorKind::NotConfigured,
+            hint: Some(hint.to_owned()),
+        }
+    }
+
+    pub(crate) fn not_permitted(operation: &str, cause: String, hint: String) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            address: String::new(),
+            cause,
+            elapsed: Duration::ZERO,
+            kind: WorldErrorKind::NotPermitted,
+            hint: Some(hint),
+        }
+    }
+
+    fn with_hint(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+}
+
+/// An operation that was begun: turns whatever comes back into a [`WorldError`] that names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    operation: String,
+    address: String,
+    started: Instant,
+}
+
+impl Attempt {
+    pub(crate) fn start(operation: impl Into<String>, address: impl Into<String>) -> Self {
+        Self {
+            operation: operation.into(),
+            address: address.into(),
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn failed(&self, kind: WorldErrorKind, cause: impl AsRef<str>) -> WorldError {
+        WorldError {
+            operation: self.operation.clone(),
+            address: self.address.clone(),
+            cause: printable(cause.as_ref()),
+            elapsed: self.elapsed(),
+            kind,
+            hint: None,
+        }
+    }
+
+    pub(crate) fn refused(&self, cause: impl AsRef<str>) -> WorldError {
+        self.failed(WorldErrorKind::Refused, cause)
+    }
+
+    pub(crate) fn timed_out(&self, limit: Duration) -> WorldError {
+        self.failed(
+            WorldErrorKind::Unreachable,
+            format!("no answer within {} s", limit.as_secs_f64()),
+        )
+    }
+
+    /// Reads an error of an AWS call.
+    pub(crate) fn sdk<E, R>(&self, error: &SdkError<E, R>) -> WorldError
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        R: fmt::Debug + 'static,
+    {
+        if let Some(answer) = error.as_service_error() {
+            return self.service_answer(answer.code(), answer.message());
+        }
+        if error_chain(error).any(|cause| cause.to_string().contains("credential")) {
+            return self
+                .failed(WorldErrorKind::Unreachable, "no AWS credentials were found")
+                .with_hint("log in with the AWS CLI, or set AWS_PROFILE");
+        }
+        self.failed(WorldErrorKind::Unreachable, plain_cause(error))
+    }
+
+    fn service_answer(&self, code: Option<&str>, message: Option<&str>) -> WorldError {
+        match code {
+            Some(code) if code.ends_with("NonExistentQueue") || code == "QueueDoesNotExist" => self
+                .refused("the queue does not exist")
+                .with_hint("was it deleted? check the queue URLs of the environment"),
+            Some("NotFound") => self
+                .refused("the topic does not exist")
+                .with_hint("check the topic ARN of the environment"),
+            Some(code) => self.refused(match message {
+                Some(message) => format!("{code}: {message}"),
+                None => code.to_owned(),
+            }),
+            None => self.refused(message.unwrap_or("an answer without a reason")),
+        }
+    }
+
+    /// Reads an error of an HTTP call.
+    pub(crate) fn http(&self, error: &reqwest::Error) -> WorldError {
+        let cause = if error.is_timeout() {
+            "no answer in time".to_owned()
+        } else {
+            plain_cause(error)
+        };
+        self.failed(WorldErrorKind::Unreachable, cause)
+    }
+}
+
+fn error_chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (**error).source())
+}
+
+/// The cause at the bottom, in words that an operator knows.
+fn plain_cause(error: &(dyn Error + 'static)) -> String {
+    let mut last = error.to_string();
+    for cause in error_chain(error) {
+        if let Some(io) = cause.downcast_ref::<io::Error>()
+            && let Some(plain) = plain_io(io)
+        {
+            return plain.to_owned();
+        }
+        let text = cause.to_string();
+        if text.contains("dns error") || text.contains("failed to lookup address") {
+            return "the host name cannot be resolved".to_owned();
+        }
+        if text.contains("timed out") || text.contains("timeout") {
+            return "no answer in time".to_owned();
+        }
+        last = text;
+    }
+    last
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "io::ErrorKind is foreign and non-exhaustive"
+)]
+fn plain_io(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some("connection refused"),
+        io::ErrorKind::ConnectionReset => Some("the connection was reset"),
+        io::ErrorKind::ConnectionAborted => Some("the connection was aborted"),
+        io::ErrorKind::UnexpectedEof => Some("the connection was closed"),
+        io::ErrorKind::BrokenPipe => Some("the connection was closed"),
+        io::ErrorKind::TimedOut => Some("no answer in time"),
+        io::ErrorKind::HostUnreachable => Some("the host cannot be reached"),
+        io::ErrorKind::NetworkUnreachable => Some("the network cannot be reached"),
+        io::ErrorKind::PermissionDenied => Some("permission denied"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn error_reads_as_one_sentence_with_address_cause_and_time() {
+        let attempt = Attempt::start("read queue depth of \"q\"", "http://127.0.0.1:1");
+        let error = attempt.failed(WorldErrorKind::Unreachable, "connection refused");
+        assert_eq!(
+            error.to_string(),
+            "read queue depth of \"q\" at http://127.0.0.1:1: connection refused (after 0.0 s)"
+        );
+        assert!(error.is_unreachable());
+        assert!(error.hint().contains("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn missing_queue_is_an_answer_and_not_silence() {
+        let attempt = Attempt::start("read", "here");
+        let error = attempt.service_answer(
+            Some("AWS.SimpleQueueService.NonExistentQueue"),
+            Some("whatever"),
+        );
+        assert!(!error.is_unreachable());
+        assert_eq!(error.cause, "the queue does not exist");
+    }
+
+    #[test]
+    fn causes_from_the_world_cannot_drive_the_terminal() {
+        let attempt = Attempt::start("read", "here");
+        let error = attempt.service_answer(Some("X"), Some("a\u{1b}[2Jb"));
+        assert_eq!(error.cause, "X: a\\u001b[2Jb");
+    }
+}

@@ -1,0 +1,217 @@
+//! What CloudWatch tells of the queues.
+//!
+//! Invariant: a metric without a recent value is unknown, not zero.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_cloudwatch::primitives::DateTime as AwsTime;
+use aws_sdk_cloudwatch::types::{
+    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
+};
+use chrono::DateTime;
+
+use super::observed::{History, Point, QueueRole};
+use super::{Attempt, World, WorldError};
+
+const NAMESPACE: &str = "AWS/SQS";
+/// A value that is older tells nothing of now.
+const RECENT: Duration = Duration::from_secs(180);
+/// Period of AWS/SQS metrics on AWS (Amazon SQS developer guide, "CloudWatch metrics").
+const PERIOD_SECS: u32 = 60;
+/// Period on an emulator, where the stack publishes every few seconds.
+const PERIOD_LOOPBACK_SECS: u32 = 10;
+/// Points of one line of the history at most.
+const POINTS_MAX: u32 = 360;
+
+/// One line that is asked for.
+struct Line {
+    id: &'static str,
+    role: QueueRole,
+    metric: &'static str,
+    statistic: &'static str,
+}
+
+const OLDEST: Line = Line {
+    id: "oldest",
+    role: QueueRole::Source,
+    metric: "ApproximateAgeOfOldestMessage",
+    statistic: "Maximum",
+};
+
+const HISTORY: [Line; 5] = [
+    Line {
+        id: "depth",
+        role: QueueRole::Source,
+        metric: "ApproximateNumberOfMessagesVisible",
+        statistic: "Average",
+    },
+    OLDEST,
+    Line {
+        id: "sent",
+        role: QueueRole::Source,
+        metric: "NumberOfMessagesSent",
+        statistic: "Sum",
+    },
+    Line {
+        id: "deleted",
+        role: QueueRole::Source,
+        metric: "NumberOfMessagesDeleted",
+        statistic: "Sum",
+    },
+    Line {
+        id: "dead",
+        role: QueueRole::DeadLetter,
+        metric: "ApproximateNumberOfMessagesVisible",
+        statistic: "Average",
+    },
+];
+
+impl World {
+    /// The last `window` of both queues, in one call.
+    ///
+    /// # Errors
+    /// When CloudWatch does not answer.
+    pub async fn history(&self, window: Duration) -> Result<History, WorldError> {
+        let period_secs = self.period_secs(window);
+        let results = self.metric_data(&HISTORY, window, period_secs).await?;
+        let line = |id: &str| {
+            results
+                .iter()
+                .find(|result| result.id() == Some(id))
+                .map(points)
+                .unwrap_or_default()
+        };
+        Ok(History {
+            period_secs,
+            depth: line("depth"),
+            oldest_age_secs: line("oldest"),
+            sent: line("sent"),
+            deleted: line("deleted"),
+            dead_letters: line("dead"),
+        })
+    }
+
+    /// Age of a queue's oldest message, if CloudWatch has a recent value and gives it.
+    pub(super) async fn oldest_age_secs(&self, role: QueueRole) -> Option<u64> {
+        let line = Line { role, ..OLDEST };
+        let period_secs = self.period_secs(RECENT);
+        let results = self.metric_data(&[line], RECENT, period_secs).await.ok()?;
+        let newest = results.first().map(points)?.pop()?;
+        // Ages are whole seconds and far below what a float holds exactly; a negative one is none.
+        (newest.value >= 0.0).then_some(newest.value as u64)
+    }
+
+    fn period_secs(&self, window: Duration) -> u32 {
+        let finest = if self.environment().is_loopback() {
+            PERIOD_LOOPBACK_SECS
+        } else {
+            PERIOD_SECS
+        };
+        period_secs(window, finest)
+    }
+
+    async fn metric_data(
+        &self,
+        lines: &[Line],
+        window: Duration,
+        period_secs: u32,
+    ) -> Result<Vec<MetricDataResult>, WorldError> {
+        let attempt = Attempt::start(
+            format!("read metrics of {:?}", self.queue_name(QueueRole::Source)),
+            self.aws_address("monitoring"),
+        );
+        let end = SystemTime::now();
+        let start = end.checked_sub(window).unwrap_or(SystemTime::UNIX_EPOCH);
+        let queries = lines.iter().map(|line| self.query(line, period_secs));
+        let answer = self
+            .aws()
+            .await
+            .cloudwatch
+            .get_metric_data()
+            .set_metric_data_queries(Some(queries.collect()))
+            .start_time(AwsTime::from(start))
+            .end_time(AwsTime::from(end))
+            .scan_by(ScanBy::TimestampAscending)
+            .send()
+            .await
+            .map_err(|error| attempt.sdk(&error))?;
+        Ok(answer.metric_data_results.unwrap_or_default())
+    }
+
+    fn query(&self, line: &Line, period_secs: u32) -> MetricDataQuery {
+        let metric = Metric::builder()
+            .namespace(NAMESPACE)
+            .metric_name(line.metric)
+            .dimensions(
+                Dimension::builder()
+                    .name("QueueName")
+                    .value(self.queue_name(line.role))
+                    .build(),
+            )
+            .build();
+        let stat = MetricStat::builder()
+            .metric(metric)
+            .period(i32::try_from(period_secs).unwrap_or(i32::MAX))
+            .stat(line.statistic)
+            .build();
+        MetricDataQuery::builder()
+            .id(line.id)
+            .metric_stat(stat)
+            .return_data(true)
+            .build()
+    }
+}
+
+/// The finest period that keeps a line within [`POINTS_MAX`] points. Above the finest one, whole
+/// minutes, as CloudWatch wants them.
+fn period_secs(window: Duration, finest: u32) -> u32 {
+    let needed = window.as_secs().div_ceil(u64::from(POINTS_MAX));
+    let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+    if needed <= finest {
+        finest
+    } else {
+        needed.div_ceil(60).saturating_mul(60)
+    }
+}
+
+/// Oldest first, whatever order came.
+fn points(result: &MetricDataResult) -> Vec<Point> {
+    let mut points: Vec<Point> = result
+        .timestamps()
+        .iter()
+        .zip(result.values())
+        .filter_map(|(at, value)| {
+            Some(Point {
+                at: DateTime::from_timestamp(at.secs(), at.subsec_nanos())?,
+                value: *value,
+            })
+        })
+        .collect();
+    points.sort_by_key(|point| point.at);
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn period_grows_with_the_window_in_whole_minutes() {
+        assert_eq!(period_secs(Duration::from_secs(3_600), 10), 10);
+        assert_eq!(period_secs(Duration::from_secs(3_601), 10), 60);
+        assert_eq!(period_secs(Duration::from_secs(6 * 3_600), 60), 60);
+        assert_eq!(period_secs(Duration::from_secs(24 * 3_600), 60), 240);
+    }
+
+    #[test]
+    fn points_come_oldest_first() {
+        let result = MetricDataResult::builder()
+            .timestamps(AwsTime::from_secs(120))
+            .timestamps(AwsTime::from_secs(60))
+            .values(2.0)
+            .values(1.0)
+            .build();
+        let values: Vec<f64> = points(&result).iter().map(|point| point.value).collect();
+        assert_eq!(values, [1.0, 2.0]);
+    }
+}

@@ -1,0 +1,29 @@
+//! Everything that is asked of a deployed pipeline: plain async functions on [`World`].
+//!
+//! Invariant: every call has a limit, and a failure is a [`WorldError`] that names what was asked
+//! of whom. Nothing here draws, prints or keeps a copy of what it saw.
+
+mod api;
+mod connection;
+mod error;
+mod letters;
+mod metrics;
+pub mod observed;
+mod printable;
+mod publishing;
+mod queues;
+mod records;
+mod trace;
+mod writes;
+
+pub use api::API_BODY_BYTES_MAX;
+pub use connection::World;
+pub use error::{WorldError, WorldErrorKind};
+pub use letters::HOLD_MAX;
+pub use printable::{printable, printable_lines};
+pub use publishing::PUBLISH_BATCH_BYTES_MAX;
+pub use writes::WritePermit;
+
+pub(crate) use error::Attempt;
+pub(crate) use publishing::batches;
+pub(crate) use queues::{BATCH_ENTRIES_MAX, Entry, EntryFailure};

@@ -1,0 +1,285 @@
+//! What was seen of the world: plain data that screens and commands show.
+//!
+//! Invariant: what is not known is `None`, never zero.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use event::{Failure, PartialIdentity, RecordId, Verdict};
+use serde::Serialize;
+
+/// Which of the two queues of a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueRole {
+    /// The queue that the ingest reads.
+    Source,
+    /// The dead-letter queue.
+    DeadLetter,
+}
+
+/// Depth of a queue. SQS calls its own numbers approximate; so are these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueDepth {
+    /// Messages that can be received.
+    pub visible: u64,
+    /// Messages that somebody holds.
+    pub in_flight: u64,
+    /// Messages that become visible later.
+    pub delayed: u64,
+}
+
+/// Settings of a queue that rules and warnings need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// The queue's name, the last part of its ARN.
+    pub name: String,
+    /// Default visibility timeout.
+    pub visibility_timeout_secs: u64,
+    /// How long SQS keeps a message.
+    pub retention_secs: u64,
+    /// `maxReceiveCount` of the redrive policy, if there is one.
+    pub max_receive_count: Option<u64>,
+}
+
+/// One look at a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSnapshot {
+    /// Depth now.
+    pub depth: QueueDepth,
+    /// Age of the oldest message in seconds, by CloudWatch; `None` when it has no recent value.
+    pub oldest_age_secs: Option<u64>,
+    /// Settings now.
+    pub settings: QueueSettings,
+}
+
+/// One value of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Start of the period.
+    pub at: DateTime<Utc>,
+    /// The value, in the metric's own unit.
+    pub value: f64,
+}
+
+/// History of the source queue, oldest first, by CloudWatch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// Width of a period.
+    pub period_secs: u32,
+    /// Messages visible.
+    pub depth: Vec<Point>,
+    /// Age of the oldest message, seconds.
+    pub oldest_age_secs: Vec<Point>,
+    /// Messages sent per period.
+    pub sent: Vec<Point>,
+    /// Messages deleted per period.
+    pub deleted: Vec<Point>,
+    /// Dead letters visible.
+    pub dead_letters: Vec<Point>,
+}
+
+/// Totals of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordTotals {
+    /// Records that were ever stored.
+    pub total: u64,
+    /// Whether `total` is the planner's estimate (large tables).
+    pub total_is_estimate: bool,
+    /// When the newest record was stored.
+    pub last_ingested_at: Option<DateTime<Utc>>,
+    /// The database's clock.
+    pub database_now: DateTime<Utc>,
+}
+
+/// Health of the HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiHealth {
+    /// HTTP status of `GET /health`.
+    pub status: u16,
+    /// Time to the whole answer.
+    pub latency: Duration,
+}
+
+/// Answer of the API to any GET.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Time to the whole answer.
+    pub latency: Duration,
+    /// `Content-Type`, if given.
+    pub content_type: Option<String>,
+    /// The body as text, at most [`super::API_BODY_BYTES_MAX`].
+    pub body: String,
+}
+
+/// Value of a message attribute, with its type as SQS has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttributeValue {
+    /// `String` or a custom `String.x` type: the full type name and the text.
+    Text {
+        /// `DataType` as it was received.
+        data_type: String,
+        /// `StringValue` (also used for numbers).
+        value: String,
+    },
+    /// `Binary` or a custom `Binary.x` type.
+    Binary {
+        /// `DataType` as it was received.
+        data_type: String,
+        /// `BinaryValue`.
+        value: Vec<u8>,
+    },
+}
+
+/// The reason that the ingest wrote into a dead letter's attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// `ErrorCode`.
+    pub code: String,
+    /// `ErrorMessage`.
+    pub message: String,
+    /// `RequestID`.
+    pub request_id: Option<String>,
+}
+
+/// A message of the dead-letter queue that this process holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// SQS message id.
+    pub message_id: String,
+    /// Handle of this receive: what a delete needs. Expires with the hold.
+    pub receipt_handle: String,
+    /// The body as it is.
+    pub body: String,
+    /// All message attributes, the three of the failure included.
+    pub attributes: BTreeMap<String, AttributeValue>,
+    /// First send (`SentTimestamp`). A standard queue keeps it when SQS itself dead-letters.
+    pub sent_at: DateTime<Utc>,
+    /// When a consumer of the dead-letter queue first received it.
+    pub first_received_at: Option<DateTime<Utc>>,
+    /// `ApproximateReceiveCount`, this receive included.
+    pub receive_count: u32,
+    /// When SQS drops it: `sent_at` + retention of the dead-letter queue.
+    pub expires_at: DateTime<Utc>,
+    /// Until when it is invisible to others.
+    pub held_until: DateTime<Utc>,
+    /// Why it died, where the ingest said so.
+    pub reason: Option<Reason>,
+    /// What would happen if it were redriven now.
+    pub verdict: Verdict,
+    /// Why the validator refuses it now, for `still-invalid` and `unreadable`.
+    pub failure: Option<Failure>,
+    /// What can be told of the event.
+    pub identity: PartialIdentity,
+    /// The record that the ledger knows under its identity.
+    pub stored_as: Option<RecordId>,
+}
+
+impl DeadLetter {
+    /// The cause by which letters are grouped: the ingest's code, else today's failure, else that
+    /// retries ran out.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match (&self.reason, &self.failure) {
+            (Some(reason), _) => reason.code.clone(),
+            (None, Some(failure)) => failure.code.to_string(),
+            (None, None) => "retries-exhausted".to_owned(),
+        }
+    }
+}
+
+/// What the dead-letter queue gave to this process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldLetters {
+    /// The letters, oldest first.
+    pub letters: Vec<DeadLetter>,
+    /// Whether the ledger could be asked; if not, `ready` may be `already-stored`.
+    pub ledger_error: Option<String>,
+    /// Whether more letters wait than were taken.
+    pub is_truncated: bool,
+}
+
+/// Outcome of one letter of a redrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedriveOutcome {
+    /// Sent to the source queue, confirmed, and deleted from the dead-letter queue.
+    Moved,
+    /// Sent and confirmed, but the delete failed: it stands in both queues. The ledger makes the
+    /// second arrival a duplicate.
+    SentNotDeleted(String),
+    /// Not sent; the letter stays where it is.
+    NotSent(String),
+}
+
+/// What a redrive did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedriveReport {
+    /// Message id and outcome, in the order they were done.
+    pub outcomes: Vec<(String, RedriveOutcome)>,
+}
+
+impl RedriveReport {
+    /// Letters that were sent, confirmed and deleted.
+    #[must_use]
+    pub fn moved(&self) -> usize {
+        self.count(|outcome| matches!(outcome, RedriveOutcome::Moved))
+    }
+
+    /// Letters that stand in both queues.
+    #[must_use]
+    pub fn sent_not_deleted(&self) -> usize {
+        self.count(|outcome| matches!(outcome, RedriveOutcome::SentNotDeleted(_)))
+    }
+
+    /// Letters that were not sent.
+    #[must_use]
+    pub fn not_sent(&self) -> usize {
+        self.count(|outcome| matches!(outcome, RedriveOutcome::NotSent(_)))
+    }
+
+    fn count(&self, wanted: impl Fn(&RedriveOutcome) -> bool) -> usize {
+        self.outcomes
+            .iter()
+            .filter(|(_, outcome)| wanted(outcome))
+            .count()
+    }
+}
+
+/// An event that the topic took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// SNS message id.
+    pub sns_message_id: String,
+    /// When SNS acknowledged it, by this machine's clock.
+    pub acknowledged_at: DateTime<Utc>,
+    /// Time from the send to the acknowledgement.
+    pub latency: Duration,
+}
+
+/// Where a published event is now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TraceState {
+    /// Neither in the ledger nor seen among the dead letters yet.
+    Pending,
+    /// Stored; `readable` tells what the API said.
+    Stored {
+        /// The record.
+        record_id: RecordId,
+        /// When the database stored it.
+        ingested_at: DateTime<Utc>,
+        /// Status and time of `GET /v1/records/{record_id}`; `None` until asked.
+        readable: Option<ApiHealth>,
+    },
+    /// Dead, with what is known of the reason.
+    Dead {
+        /// SQS id of the dead letter.
+        message_id: String,
+        /// When it was put into the dead-letter queue.
+        dead_at: DateTime<Utc>,
+        /// The ingest's reason.
+        reason: Option<Reason>,
+    },
+}

@@ -1,0 +1,129 @@
+//! The records, read straight from the database.
+//!
+//! Invariant: every question has a limit of its own, on top of the one the database keeps.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use event::{EventKey, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery, TypeCount};
+use store::{PgPool, StoreError, StoredKey};
+
+use super::observed::RecordTotals;
+use super::{Attempt, World, WorldError, WorldErrorKind};
+
+/// Limit of one question to the database, waiting for a connection included.
+const QUESTION_LIMIT: Duration = Duration::from_secs(10);
+
+impl World {
+    /// How many records there are and when the newest came.
+    ///
+    /// # Errors
+    /// When there is no database or it does not answer.
+    pub async fn record_totals(&self) -> Result<RecordTotals, WorldError> {
+        let summary = self
+            .ask("count the records", |pool| async move {
+                store::summary(pool).await
+            })
+            .await?;
+        Ok(RecordTotals {
+            total: u64::try_from(summary.total).unwrap_or_default(),
+            total_is_estimate: summary.total_is_estimate,
+            last_ingested_at: summary.last_ingested_at,
+            database_now: summary.database_now,
+        })
+    }
+
+    /// One page of records.
+    ///
+    /// # Errors
+    /// When the query breaks a limit, when there is no database or it does not answer.
+    pub async fn list_records(&self, query: &RecordQuery) -> Result<Page<Record>, WorldError> {
+        let operation = "list records";
+        query.validate().map_err(|error| {
+            WorldError::not_configured(operation, error.to_string(), "correct the filter")
+        })?;
+        self.ask(operation, |pool| async move {
+            store::list_records(pool, query).await
+        })
+        .await
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// When there is no database or it does not answer.
+    pub async fn get_record(&self, record_id: RecordId) -> Result<Option<Record>, WorldError> {
+        self.ask(&format!("get record {record_id}"), |pool| async move {
+            store::get_record(pool, record_id).await
+        })
+        .await
+    }
+
+    /// The types that occur, most frequent first.
+    ///
+    /// # Errors
+    /// When there is no database or it does not answer.
+    pub async fn type_counts(&self) -> Result<Vec<TypeCount>, WorldError> {
+        self.ask("count records by type", |pool| async move {
+            store::types(pool).await
+        })
+        .await
+    }
+
+    /// Records per time bucket.
+    ///
+    /// # Errors
+    /// When the query breaks a limit, when there is no database or it does not answer.
+    pub async fn stats(&self, query: &StatsQuery) -> Result<Vec<StatsBucket>, WorldError> {
+        let operation = "count records by time";
+        query.validate().map_err(|error| {
+            WorldError::not_configured(operation, error.to_string(), "correct the range")
+        })?;
+        self.ask(
+            operation,
+            |pool| async move { store::stats(pool, query).await },
+        )
+        .await
+    }
+
+    /// Which of the events were ever stored, in one query.
+    ///
+    /// # Errors
+    /// When there is no database or it does not answer.
+    pub async fn stored_keys(
+        &self,
+        keys: &[EventKey],
+    ) -> Result<HashMap<EventKey, StoredKey>, WorldError> {
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.ask("look up stored events", |pool| async move {
+            store::stored_keys(pool, keys).await
+        })
+        .await
+    }
+
+    async fn ask<'a, T, F>(
+        &'a self,
+        operation: &str,
+        question: impl FnOnce(&'a PgPool) -> F,
+    ) -> Result<T, WorldError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let pool = self.pool(operation)?;
+        let attempt = Attempt::start(operation, self.database_address());
+        match tokio::time::timeout(QUESTION_LIMIT, question(pool)).await {
+            Ok(answer) => answer.map_err(|error| {
+                let kind = if error.is_transient() {
+                    WorldErrorKind::Unreachable
+                } else {
+                    WorldErrorKind::Refused
+                };
+                attempt.failed(kind, error.to_string())
+            }),
+            Err(_) => Err(attempt.timed_out(QUESTION_LIMIT)),
+        }
+    }
+}
