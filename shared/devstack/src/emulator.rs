@@ -25,6 +25,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const PORT_ATTEMPTS_MAX: u32 = 3;
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
+/// Runs MiniStack with what it lacks, see there.
+const LAUNCHER: &str = include_str!("emulator.py");
 const LOG_NAME: &str = "emulator.log";
 const STOP_FORCE: [(Signal, Duration); 2] = [
     (Signal::TERM, Duration::from_secs(3)),
@@ -98,8 +100,11 @@ impl Emulator {
         let folder = guardian.folder();
         let temporary = folder.join("tmp");
         fs::create_dir(&temporary).map_err(DevstackError::io("make a folder for the emulator"))?;
+        let launcher = folder.join("emulator.py");
+        fs::write(&launcher, LAUNCHER)
+            .map_err(DevstackError::io("write the launcher of the emulator"))?;
         let mut program = Program::new(python, &guardian, LOG_NAME)
-            .arguments(["-m", "ministack"])
+            .arguments([&launcher])
             .variable("AUTH", "true")
             .variable("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .variable("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)

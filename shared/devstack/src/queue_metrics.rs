@@ -1,10 +1,163 @@
 //! The queue metrics that AWS publishes by itself and the emulator does not.
 //!
 //! Invariant: names, units and dimension are AWS's own ("Available CloudWatch metrics for Amazon
-//! SQS"), so that the console reads CloudWatch everywhere in the same way.
+//! SQS"), so that the console reads CloudWatch everywhere in the same way. AWS publishes once a
+//! minute, this every five seconds; counts are those of the time since the last publication.
 
-use crate::Endpoints;
+use std::collections::HashMap;
+use std::time::Duration;
 
-pub(crate) async fn publish_for_ever(_endpoints: Endpoints) {
-    std::future::pending().await
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+use serde::Deserialize;
+use tokio::time::MissedTickBehavior;
+
+use crate::access::http_client;
+use crate::deployment::aws;
+use crate::{DevstackError, Endpoints};
+
+const NAMESPACE: &str = "AWS/SQS";
+const INTERVAL: Duration = Duration::from_secs(5);
+/// One publication may not hold up the next for ever.
+const PUBLICATION_LIMIT: Duration = Duration::from_secs(10);
+/// Served by `emulator.py`.
+const STATISTICS_PATH: &str = "/_opsconsole/queues";
+
+/// What the emulator tells of one queue; the last three count from its start.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+struct Statistics {
+    visible: u64,
+    in_flight: u64,
+    delayed: u64,
+    oldest_age_secs: f64,
+    sent: u64,
+    received: u64,
+    deleted: u64,
+}
+
+impl Statistics {
+    /// Metrics of the time since `before`.
+    fn metrics(&self, before: &Self) -> [(&'static str, f64, StandardUnit); 7] {
+        let number = |name, value: u64| (name, count(value), StandardUnit::Count);
+        let since = |name, now: u64, before: u64| number(name, now.saturating_sub(before));
+        [
+            number("ApproximateNumberOfMessagesVisible", self.visible),
+            number("ApproximateNumberOfMessagesNotVisible", self.in_flight),
+            number("ApproximateNumberOfMessagesDelayed", self.delayed),
+            (
+                "ApproximateAgeOfOldestMessage",
+                self.oldest_age_secs.floor(),
+                StandardUnit::Seconds,
+            ),
+            since("NumberOfMessagesSent", self.sent, before.sent),
+            since("NumberOfMessagesReceived", self.received, before.received),
+            since("NumberOfMessagesDeleted", self.deleted, before.deleted),
+        ]
+    }
+}
+
+/// Publishes until it is dropped. A failure is logged and the next publication tried all the same.
+pub(crate) async fn publish_for_ever(endpoints: Endpoints) {
+    let client = aws_sdk_cloudwatch::Client::new(&endpoints.sdk_config());
+    let mut interval = tokio::time::interval(INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = HashMap::new();
+    loop {
+        interval.tick().await;
+        let publication = publish(&client, &endpoints.endpoint_url, &before);
+        match tokio::time::timeout(PUBLICATION_LIMIT, publication).await {
+            Ok(Ok(now)) => before = now,
+            Ok(Err(error)) => tracing::warn!(%error, "queue metrics were not published"),
+            Err(_) => tracing::warn!("queue metrics were not published in time"),
+        }
+    }
+}
+
+async fn publish(
+    client: &aws_sdk_cloudwatch::Client,
+    endpoint_url: &str,
+    before: &HashMap<String, Statistics>,
+) -> Result<HashMap<String, Statistics>, DevstackError> {
+    let now = read(endpoint_url).await?;
+    let timestamp = DateTime::from_millis(chrono::Utc::now().timestamp_millis());
+    let mut data = Vec::new();
+    for (queue, statistics) in &now {
+        let dimension = Dimension::builder().name("QueueName").value(queue).build();
+        let before = before.get(queue).copied().unwrap_or_default();
+        for (name, value, unit) in statistics.metrics(&before) {
+            data.push(
+                MetricDatum::builder()
+                    .metric_name(name)
+                    .dimensions(dimension.clone())
+                    .timestamp(timestamp)
+                    .value(value)
+                    .unit(unit)
+                    .build(),
+            );
+        }
+    }
+    let outcome = client
+        .put_metric_data()
+        .namespace(NAMESPACE)
+        .set_metric_data(Some(data))
+        .send()
+        .await;
+    aws("publish queue metrics", outcome)?;
+    Ok(now)
+}
+
+async fn read(endpoint_url: &str) -> Result<HashMap<String, Statistics>, DevstackError> {
+    let failed = |error: reqwest::Error| DevstackError::Aws {
+        operation: "read the emulator's queue statistics".to_owned(),
+        detail: error.to_string(),
+    };
+    let answer = http_client()?
+        .get(format!("{endpoint_url}{STATISTICS_PATH}"))
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status)
+        .map_err(failed)?;
+    let text = answer.text().await.map_err(failed)?;
+    serde_json::from_str(&text).map_err(|error| DevstackError::Aws {
+        operation: "read the emulator's queue statistics".to_owned(),
+        detail: error.to_string(),
+    })
+}
+
+/// Numbers of messages are far below the limit where this loses anything (2^53).
+#[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+const fn count(value: u64) -> f64 {
+    value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_those_since_the_last_publication() {
+        let before = Statistics {
+            sent: 10,
+            deleted: 4,
+            ..Statistics::default()
+        };
+        let now = Statistics {
+            visible: 3,
+            oldest_age_secs: 7.9,
+            sent: 15,
+            deleted: 4,
+            ..before
+        };
+        let metrics = now.metrics(&before);
+        let value = |wanted: &str| {
+            metrics
+                .iter()
+                .find(|(name, ..)| *name == wanted)
+                .map(|(_, value, _)| *value)
+        };
+        assert_eq!(value("NumberOfMessagesSent"), Some(5.0));
+        assert_eq!(value("NumberOfMessagesDeleted"), Some(0.0));
+        assert_eq!(value("ApproximateNumberOfMessagesVisible"), Some(3.0));
+        assert_eq!(value("ApproximateAgeOfOldestMessage"), Some(7.0));
+    }
 }

@@ -1,0 +1,146 @@
+"""Starts MiniStack 1.5.33 with the two things that it lacks and the stack needs.
+
+Queue statistics: AWS publishes how many messages were sent to, received from and deleted from
+each queue, and how old the oldest is; MiniStack does not count. They are served as JSON under
+STATISTICS_PATH.
+
+Batches: MiniStack hands at most ten messages to a function, whatever its mapping asks for.
+
+The version is pinned because this reaches into the emulator; a name that is missing stops the
+start at once.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+
+from ministack import app as gateway
+from ministack.services import sns, sqs
+
+STATISTICS_PATH = "/_opsconsole/queues"
+# AWS Lambda takes 6 MB; JSON escapes and attributes need room as well.
+BATCH_BODY_BYTES_MAX = 3 * 1024 * 1024
+
+counters = defaultdict(Counter)
+counters_lock = threading.Lock()
+delivery = threading.local()
+
+
+def count(queue, what, number=1):
+    with counters_lock:
+        counters[queue["name"]][what] += number
+
+
+def counted_collect(queue, *arguments, collect=sqs._collect_msgs):
+    messages = collect(queue, *arguments)
+    count(queue, "received", len(messages))
+    return messages
+
+
+def counted_send(data, queue_url, send=sqs._act_send_message):
+    result = send(data, queue_url)
+    count(sqs._get_q(data.get("QueueUrl", queue_url)), "sent")
+    return result
+
+
+def counted_delete(data, queue_url, delete=sqs._act_delete_message):
+    result = delete(data, queue_url)
+    count(sqs._get_q(data.get("QueueUrl", queue_url)), "deleted")
+    return result
+
+
+def counted_delete_batch(data, queue_url, delete=sqs._act_delete_message_batch):
+    result = delete(data, queue_url)
+    count(sqs._get_q(data.get("QueueUrl", queue_url)), "deleted", len(result["Successful"]))
+    return result
+
+
+def counted_delete_for_mapping(queue_url, handles, delete=sqs._delete_messages_for_esm):
+    delete(queue_url, handles)
+    count(sqs._get_q(queue_url), "deleted", len(handles))
+
+
+def counted_delivery(endpoint, *arguments, deliver=sns._deliver_to_sqs, **options):
+    delivery.is_accepted = False
+    deliver(endpoint, *arguments, **options)
+    if delivery.is_accepted:
+        count({"name": endpoint.rsplit(":", 1)[-1]}, "sent")
+
+
+def noticed_fields(message, ensure=sqs._ensure_msg_fields):
+    # A delivery from a topic comes here only after the queue's policy let it pass.
+    delivery.is_accepted = True
+    ensure(message)
+
+
+def receive_for_mapping(queue_url, batch_size):
+    with sqs._queues_lock:
+        queue = sqs._get_q(queue_url)
+        sqs._expire_retained(queue)
+        sqs._dlq_sweep(queue)
+        now = time.time()
+        number = size = 0
+        for message in queue["messages"]:
+            if number == int(batch_size):
+                break
+            if message.get("visible_at", 0) <= now:
+                size += len(message["body"])
+                if number and size > BATCH_BODY_BYTES_MAX:
+                    break
+                number += 1
+        visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
+        return sqs._collect_msgs(queue, number, visibility) if number else []
+
+
+def statistics():
+    now = time.time()
+    result = {}
+    for queue in list(sqs._queues.to_dict().values()):
+        messages = list(queue["messages"])
+        visible = delayed = in_flight = 0
+        for message in messages:
+            if message.get("visible_at", 0) <= now:
+                visible += 1
+            elif message.get("receive_count", 0) == 0:
+                delayed += 1
+            else:
+                in_flight += 1
+        oldest = min((message.get("sent_at", now) for message in messages), default=now)
+        with counters_lock:
+            counted = dict(counters[queue["name"]])
+        result[queue["name"]] = {
+            "visible": visible,
+            "in_flight": in_flight,
+            "delayed": delayed,
+            "oldest_age_secs": max(0.0, now - oldest),
+            "sent": counted.get("sent", 0),
+            "received": counted.get("received", 0),
+            "deleted": counted.get("deleted", 0),
+        }
+    return result
+
+
+async def app(scope, receive, send, emulate=gateway.app):
+    if scope["type"] != "http" or scope["path"] != STATISTICS_PATH:
+        await emulate(scope, receive, send)
+        return
+    body = json.dumps(statistics()).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+sqs._collect_msgs = counted_collect
+sqs._act_send_message = sqs._HANDLERS["SendMessage"] = counted_send
+sqs._act_delete_message = sqs._HANDLERS["DeleteMessage"] = counted_delete
+sqs._act_delete_message_batch = sqs._HANDLERS["DeleteMessageBatch"] = counted_delete_batch
+sqs._delete_messages_for_esm = counted_delete_for_mapping
+sqs._ensure_msg_fields = noticed_fields
+sqs._receive_messages_for_esm = receive_for_mapping
+sns._deliver_to_sqs = counted_delivery
+gateway.app = app
+
+if __name__ == "__main__":
+    sys.exit(gateway.main())
