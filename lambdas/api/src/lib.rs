@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Records over HTTP, read-only.
+//!
+//! Invariant: a request is answered with what was asked or with a problem document (RFC 9457) that
+//! names what is wrong; nothing of the inside is ever shown.
+
+mod answer;
+mod caching;
+mod documents;
+mod health;
+mod parameters;
+mod problem;
+mod records;
+mod router;
+mod settings;
+mod shutdown;
+mod stage;
+mod statistics;
+
+pub use problem::{Problem, ProblemKind};
+pub use router::{ROUTES, router};
+pub use settings::{Settings, SettingsError};
+pub use shutdown::until_stopped;
+pub use stage::without_stage;

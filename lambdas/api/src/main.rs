@@ -1,2 +1,34 @@
-//! Placeholder.
-fn main() {}
+//! Wiring of the api function: settings, pool, then the runtime's loop or, outside of Lambda, a
+//! plain HTTP server.
+
+use api::{Settings, router, without_stage};
+use lambda_http::{Error, run};
+use tower::ServiceExt as _;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_env_filter(
+            EnvFilter::builder()
+                .with_default_directive(tracing::Level::INFO.into())
+                .from_env_lossy(),
+        )
+        .init();
+    let settings = Settings::read(|name| std::env::var(name).ok())?;
+    let router = router(store::connect_lazy(&settings.connect_settings())?);
+    match settings.listen {
+        None => run(router.map_request(without_stage)).await,
+        Some(address) => {
+            let listener = tokio::net::TcpListener::bind(address).await?;
+            tracing::info!(address = %listener.local_addr()?, "listening");
+            axum::serve(listener, router)
+                .with_graceful_shutdown(api::until_stopped())
+                .await?;
+            Ok(())
+        }
+    }
+}

@@ -1,1 +1,20 @@
-//! Placeholder.
+//! A batch of SQS messages becomes records.
+//!
+//! Invariant: every message of a batch ends in exactly one of: stored, duplicate, dead-lettered
+//! with its reason, reported for retry. Nothing else is ever answered, whatever fails.
+
+mod attempt;
+mod dead_letters;
+mod fate;
+mod handle;
+mod invocation;
+mod isolate;
+mod letter;
+mod settings;
+
+pub use dead_letters::DeadLetterQueue;
+pub use fate::{Fate, Outcome, RetryReason};
+pub use handle::{Deps, handle, handle_counted};
+pub use invocation::Invocation;
+pub use isolate::{Isolated, WriteError, isolate};
+pub use settings::{Settings, SettingsError};

@@ -1,1 +1,85 @@
-//! Placeholder.
+//! Applies the migrations and keeps the partitions.
+//!
+//! Invariant: idempotent, and safe to run any number of times at once: deployments call it after a
+//! change of the migrations, a schedule calls it daily.
+
+mod settings;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use store::{
+    ConnectSettings, MigrationReport, PartitionPlan, PartitionReport, PgPool, StoreError,
+    connect_lazy, keep_partitions, migrate,
+};
+
+pub use settings::{Settings, SettingsError};
+
+/// One statement at a time; the migrations use a connection of their own.
+const CONNECTIONS_MAX: u32 = 1;
+/// A database that paused needs up to 30 s to resume.
+const ACQUIRE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What the handler works with.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// The database, as the owner of its tables.
+    pub pool: PgPool,
+    /// Which partitions there should be.
+    pub plan: PartitionPlan,
+}
+
+impl Deps {
+    /// Makes the pool; it does no IO yet.
+    ///
+    /// # Errors
+    /// When the database URL is none.
+    pub fn connect(settings: &Settings) -> Result<Self, StoreError> {
+        let pool = connect_lazy(&ConnectSettings {
+            max_connections: CONNECTIONS_MAX,
+            acquire_timeout: ACQUIRE_TIMEOUT,
+            ..ConnectSettings::new(settings.database_url.as_str(), "migrate")
+        })?;
+        Ok(Self {
+            pool,
+            plan: settings.plan,
+        })
+    }
+}
+
+/// A request. Whatever else it carries (a schedule's event, the hash by which a deployment tells
+/// that the migrations changed) is ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Request {
+    /// Takes this as the present instead of the clock: for a look ahead, and for tests.
+    #[serde(default)]
+    pub now: Option<DateTime<Utc>>,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The schema.
+    pub migrations: MigrationReport,
+    /// The partitions.
+    pub partitions: PartitionReport,
+}
+
+/// Applies what is missing, creates partitions ahead, drops expired ones.
+///
+/// # Errors
+/// See [`StoreError`]; what was done before stays done, and the next run goes on from there.
+pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError> {
+    let migrations = migrate(&deps.pool).await?;
+    let now = request.now.unwrap_or_else(Utc::now);
+    let partitions = keep_partitions(&deps.pool, &deps.plan, now).await?;
+    tracing::info!(
+        applied = migrations.applied.len(),
+        created = partitions.created.join(" "),
+        dropped = partitions.dropped.join(" "),
+        "schema kept"
+    );
+    Ok(Report {
+        migrations,
+        partitions,
+    })
+}

@@ -63,6 +63,22 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. })
     }
 
+    /// Why the database refuses the event, in plain words, if it does.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        match self {
+            Self::EventRefused {
+                sqlstate, detail, ..
+            } => Some(format!(
+                "PostgreSQL refused it: {detail} (SQLSTATE {sqlstate})"
+            )),
+            Self::Unavailable { .. }
+            | Self::Url { .. }
+            | Self::TooManyRows { .. }
+            | Self::Other { .. } => None,
+        }
+    }
+
     /// Turns a driver's error into ours.
     pub(crate) fn from_sqlx(operation: &'static str, error: &sqlx::Error) -> Self {
         let detail = error.to_string();

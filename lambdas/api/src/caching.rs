@@ -1,0 +1,53 @@
+//! Conditional requests (RFC 9110, 13). Invariant: a record never changes, so its tag is made of
+//! what identifies it; the tag is weak because the bytes depend on the compression.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use event::Record;
+
+/// A record can be kept for an hour; only by the client itself, because it was authorized to read.
+pub(crate) const RECORD: HeaderValue = HeaderValue::from_static("private, max-age=3600, immutable");
+
+/// The entity tag of a record.
+pub(crate) fn tag(record: &Record) -> String {
+    format!(
+        "W/\"{}-{:x}\"",
+        record.record_id,
+        record.ingested_at.timestamp_micros()
+    )
+}
+
+/// Whether the client says that it has the tagged content already (weak comparison).
+pub(crate) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || opaque(known) == opaque(tag))
+}
+
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tag_is_found_in_lists_and_whether_weak_or_strong() {
+        for (sent, expected) in [
+            ("W/\"1-a\"", true),
+            ("\"1-a\"", true),
+            ("\"x\", W/\"1-a\"", true),
+            ("*", true),
+            ("\"1-b\"", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, sent.parse().unwrap());
+            assert_eq!(is_known(&headers, "W/\"1-a\""), expected, "{sent}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Problem documents (RFC 9457). Invariant: a client learns what to do, never how we are built.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use store::StoreError;
+
+/// When a client may ask again while the database is away, in seconds.
+const RETRY_AFTER_SECS: u16 = 5;
+
+/// What kind of problem it is. Each has a place in `/docs`, which is its `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// A parameter cannot be used.
+    InvalidParameter,
+    /// No such path or record.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The database is away.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+impl ProblemKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::InvalidParameter,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The anchor in `/docs` that explains it.
+    #[must_use]
+    pub const fn anchor(self) -> &'static str {
+        match self {
+            Self::InvalidParameter => "invalid-parameter",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::InvalidParameter => "a parameter cannot be used",
+            Self::NotFound => "not found",
+            Self::MethodNotAllowed => "method not allowed",
+            Self::Unavailable => "temporarily unavailable",
+            Self::Internal => "internal error",
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidParameter => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// A problem, ready to be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Its kind.
+    pub kind: ProblemKind,
+    /// What is wrong this time.
+    pub detail: String,
+    /// The parameter at fault.
+    pub parameter: Option<String>,
+}
+
+impl Problem {
+    /// A problem of the request as a whole.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            parameter: None,
+        }
+    }
+
+    /// A problem of one parameter.
+    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            kind: ProblemKind::InvalidParameter,
+            detail: detail.into(),
+            parameter: Some(name.into()),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { .. } => {
+                tracing::warn!(%error, "request not answered");
+                Self::new(
+                    ProblemKind::Unavailable,
+                    "the database does not answer at the moment; try again",
+                )
+            }
+            StoreError::TooManyRows { rows_max, .. } => Self::parameter(
+                "bucket",
+                format!(
+                    "the answer would have more than {rows_max} rows; choose a wider bucket or a \
+                     shorter range"
+                ),
+            ),
+            StoreError::EventRefused { .. } | StoreError::Url { .. } | StoreError::Other { .. } => {
+                tracing::error!(%error, "request not answered");
+                Self::new(
+                    ProblemKind::Internal,
+                    "the request could not be answered; the log has the reason",
+                )
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.kind.status();
+        let document = Document {
+            kind: format!("/docs#{}", self.kind.anchor()),
+            title: self.kind.title(),
+            status: status.as_u16(),
+            detail: &self.detail,
+            parameter: self.parameter.as_deref(),
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.kind == ProblemKind::Unavailable {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
+        }
+        response
+    }
+}

@@ -1,0 +1,70 @@
+//! The routes. Invariant: `ROUTES` is the list of all of them, with their parameters.
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::get;
+use store::PgPool;
+use tower_http::compression::CompressionLayer;
+
+use crate::problem::{Problem, ProblemKind};
+use crate::{documents, health, records, statistics};
+
+/// Every path, and the query parameters that it takes.
+pub const ROUTES: [(&str, &[&str]); 7] = [
+    ("/v1/records", &records::LIST_PARAMETERS),
+    ("/v1/records/{record_id}", &[]),
+    ("/v1/stats", &statistics::STATS_PARAMETERS),
+    ("/v1/types", &[]),
+    ("/health", &[]),
+    ("/openapi.json", &[]),
+    ("/docs", &[]),
+];
+
+/// The whole API on a pool.
+pub fn router(pool: PgPool) -> Router {
+    Router::new()
+        .route("/v1/records", get(records::list))
+        .route("/v1/records/{record_id}", get(records::get))
+        .route("/v1/stats", get(statistics::stats))
+        .route("/v1/types", get(statistics::types))
+        .route("/health", get(health::health))
+        .route("/openapi.json", get(documents::openapi))
+        .route("/docs", get(documents::docs))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(CompressionLayer::new())
+        .layer(map_response(hardened))
+        .with_state(pool)
+}
+
+async fn no_such_path(uri: Uri) -> Problem {
+    let paths: Vec<&str> = ROUTES.iter().map(|(path, _)| *path).collect();
+    Problem::new(
+        ProblemKind::NotFound,
+        format!(
+            "there is no path {:?}; there are {}",
+            uri.path(),
+            paths.join(", ")
+        ),
+    )
+}
+
+async fn no_such_method(method: Method) -> ([(HeaderName, HeaderValue); 1], Problem) {
+    let allowed = HeaderValue::from_static("GET, HEAD");
+    let detail = format!("{method} is not supported; everything here is read with GET");
+    (
+        [(header::ALLOW, allowed)],
+        Problem::new(ProblemKind::MethodNotAllowed, detail),
+    )
+}
+
+/// What a browser might make of an answer that it misunderstands.
+async fn hardened(mut response: Response) -> Response {
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}

@@ -1,0 +1,84 @@
+//! What the function is told by its environment. Invariant: a setting that cannot be used stops the
+//! function with a message that names it and what would be right.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use store::ConnectSettings;
+
+/// A Lambda function answers one request at a time, a server many.
+const CONNECTIONS_MAX: u32 = 8;
+/// API Gateway gives up after 30 s; the client should hear before that what is wrong.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Settings of the function.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where the records are (`DATABASE_URL`).
+    pub database_url: String,
+    /// Where to listen when not in Lambda (`API_LISTEN`, e.g. `127.0.0.1:0`).
+    pub listen: Option<SocketAddr>,
+}
+
+/// A setting that is missing or cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("read settings: the environment variable {variable} {problem}")]
+pub struct SettingsError {
+    /// Its name.
+    pub variable: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl Settings {
+    /// Reads the settings from variables; an empty one counts as absent.
+    ///
+    /// # Errors
+    /// Names the first variable that is at fault.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let database_url = given("DATABASE_URL").ok_or_else(|| SettingsError {
+            variable: "DATABASE_URL",
+            problem: "is not set".to_owned(),
+        })?;
+        let listen = given("API_LISTEN")
+            .map(|text| {
+                text.parse().map_err(|_| SettingsError {
+                    variable: "API_LISTEN",
+                    problem: format!("is {text:?}, not an address like 127.0.0.1:8080"),
+                })
+            })
+            .transpose()?;
+        Ok(Self {
+            database_url,
+            listen,
+        })
+    }
+
+    /// How to connect.
+    #[must_use]
+    pub fn connect_settings(&self) -> ConnectSettings {
+        ConnectSettings {
+            max_connections: CONNECTIONS_MAX,
+            acquire_timeout: ACQUIRE_TIMEOUT,
+            statement_timeout: Some(STATEMENT_TIMEOUT),
+            ..ConnectSettings::new(self.database_url.as_str(), "api")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn setting_that_cannot_be_used_is_named() {
+        let missing = Settings::read(|_| None).map(|_| ()).unwrap_err();
+        assert_eq!(missing.variable, "DATABASE_URL");
+        let wrong = Settings::read(|_| Some("x".to_owned()))
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!(wrong.variable, "API_LISTEN");
+    }
+}

@@ -1,0 +1,193 @@
+//! A dead letter and the calls that carry it. Pure: nothing is sent here.
+//!
+//! Invariant: a letter is the message as it came, body and attributes with their types, and its
+//! reason beside it; nothing of it is ever left out to make room.
+
+use std::collections::HashMap;
+
+use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use event::{
+    ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, FAILURE_ATTRIBUTES, Failure,
+    REQUEST_ID_ATTRIBUTE,
+};
+
+/// Attributes of an SQS message at most (SQS developer guide, message quotas).
+const ATTRIBUTES_MAX: usize = 10;
+/// Entries of one `SendMessageBatch` at most.
+pub(crate) const ENTRIES_MAX: usize = 10;
+/// Bytes of one `SendMessageBatch` at most, bodies and attributes.
+pub(crate) const CALL_BYTES_MAX: usize = 1_048_576;
+
+/// A message that is to be sent with its reason.
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    /// As it is sent; its id is the position of the message in its batch.
+    pub(crate) entry: SendMessageBatchRequestEntry,
+    bytes: usize,
+}
+
+impl Letter {
+    /// Writes the letter; `None` where SQS could not take it: a message without a body, without
+    /// three free attributes or without room for them.
+    pub(crate) fn write(
+        position: usize,
+        message: &SqsMessage,
+        failure: &Failure,
+        request_id: &str,
+    ) -> Option<Self> {
+        let body = message.body.as_deref().filter(|body| !body.is_empty())?;
+        let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
+        for (name, value) in &message.message_attributes {
+            // A letter that died before and was redriven: its reason is replaced.
+            if !FAILURE_ATTRIBUTES.contains(&name.as_str()) {
+                attributes.insert(name.clone(), kept(value)?);
+            }
+        }
+        for (name, value) in [
+            (ERROR_CODE_ATTRIBUTE, failure.code.as_str()),
+            (ERROR_MESSAGE_ATTRIBUTE, &failure.attribute_message()),
+            (REQUEST_ID_ATTRIBUTE, request_id),
+        ] {
+            attributes.insert(name.to_owned(), text_attribute(value)?);
+        }
+        let bytes = body.len() + attributes.iter().map(size).sum::<usize>();
+        if attributes.len() > ATTRIBUTES_MAX || bytes > CALL_BYTES_MAX {
+            return None;
+        }
+        let entry = SendMessageBatchRequestEntry::builder()
+            .id(position.to_string())
+            .message_body(body)
+            .set_message_attributes(Some(attributes))
+            .build()
+            .ok()?;
+        Some(Self { entry, bytes })
+    }
+}
+
+/// Divides letters into calls that SQS accepts.
+pub(crate) fn calls(letters: Vec<Letter>) -> Vec<Vec<Letter>> {
+    let mut calls: Vec<Vec<Letter>> = Vec::new();
+    let mut bytes = 0;
+    for letter in letters {
+        match calls.last_mut() {
+            Some(call) if call.len() < ENTRIES_MAX && bytes + letter.bytes <= CALL_BYTES_MAX => {
+                bytes += letter.bytes;
+                call.push(letter);
+            }
+            Some(_) | None => {
+                bytes = letter.bytes;
+                calls.push(vec![letter]);
+            }
+        }
+    }
+    calls
+}
+
+fn kept(attribute: &SqsMessageAttribute) -> Option<MessageAttributeValue> {
+    let is_binary = attribute.binary_value.is_some();
+    let default_type = if is_binary { "Binary" } else { "String" };
+    MessageAttributeValue::builder()
+        .data_type(attribute.data_type.as_deref().unwrap_or(default_type))
+        .set_string_value(attribute.string_value.clone().filter(|_| !is_binary))
+        .set_binary_value(
+            attribute
+                .binary_value
+                .as_ref()
+                .map(|data| Blob::new(data.0.clone())),
+        )
+        .build()
+        .ok()
+}
+
+/// Two characters that are legal in JSON are not in an SQS attribute; an empty value is not either.
+fn text_attribute(value: &str) -> Option<MessageAttributeValue> {
+    let value = if value.is_empty() { "unknown" } else { value };
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"))
+        .build()
+        .ok()
+}
+
+fn size((name, value): (&String, &MessageAttributeValue)) -> usize {
+    name.len()
+        + value.data_type().len()
+        + value.string_value().map_or(0, str::len)
+        + value.binary_value().map_or(0, |blob| blob.as_ref().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use event::FailureCode;
+
+    use super::*;
+
+    fn message(body: &str, attributes: &[(&str, &str)]) -> SqsMessage {
+        let mut message = SqsMessage::default();
+        message.body = Some(body.to_owned());
+        for (name, value) in attributes {
+            let mut attribute = SqsMessageAttribute::default();
+            attribute.data_type = Some("String".to_owned());
+            attribute.string_value = Some((*value).to_owned());
+            message
+                .message_attributes
+                .insert((*name).to_owned(), attribute);
+        }
+        message
+    }
+
+    fn letter(position: usize, message: &SqsMessage) -> Option<Letter> {
+        let failure = Failure::new(FailureCode::NotJson, "no \u{ffff}");
+        Letter::write(position, message, &failure, "request-1")
+    }
+
+    fn attribute<'a>(letter: &'a Letter, name: &str) -> Option<&'a str> {
+        letter
+            .entry
+            .message_attributes()
+            .and_then(|attributes| attributes.get(name))
+            .and_then(MessageAttributeValue::string_value)
+    }
+
+    #[test]
+    fn reason_of_an_earlier_death_is_replaced_and_own_attributes_are_kept() {
+        let message = message("x", &[("ErrorCode", "too-large"), ("tenant", "a")]);
+        let letter = letter(3, &message).unwrap();
+        assert_eq!(attribute(&letter, "ErrorCode"), Some("not-json"));
+        assert_eq!(attribute(&letter, "ErrorMessage"), Some("no \u{fffd}"));
+        assert_eq!(attribute(&letter, "RequestID"), Some("request-1"));
+        assert_eq!(attribute(&letter, "tenant"), Some("a"));
+        assert_eq!(letter.entry.id(), "3");
+    }
+
+    #[test]
+    fn message_without_room_for_its_reason_is_no_letter() {
+        let names: Vec<String> = (0..8).map(|number| format!("a{number}")).collect();
+        let attributes: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "v")).collect();
+        assert!(letter(0, &message("x", &attributes[..7])).is_some());
+        assert!(letter(0, &message("x", &attributes)).is_none());
+        assert!(letter(0, &message(&"x".repeat(CALL_BYTES_MAX), &[])).is_none());
+        assert!(letter(0, &message("", &[])).is_none());
+    }
+
+    #[test]
+    fn calls_keep_both_limits_and_every_letter() {
+        let large = "x".repeat(400_000);
+        let letters: Vec<Letter> = (0..25)
+            .map(|position| {
+                let body = if position < 5 { large.as_str() } else { "x" };
+                letter(position, &message(body, &[])).unwrap()
+            })
+            .collect();
+        let calls = calls(letters);
+        let ids: Vec<&str> = calls.iter().flatten().map(|one| one.entry.id()).collect();
+        let expected: Vec<String> = (0..25).map(|position| position.to_string()).collect();
+        assert_eq!(ids, expected);
+        for call in &calls {
+            assert!(call.len() <= ENTRIES_MAX);
+            assert!(call.iter().map(|one| one.bytes).sum::<usize>() <= CALL_BYTES_MAX);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What the function is told by its environment. Invariant: read once, at the start; a setting that
+//! cannot be used stops the function with a message that names it.
+
+/// Settings of the function.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where the records go (`DATABASE_URL`).
+    pub database_url: String,
+    /// Where permanent failures go (`DEAD_LETTER_QUEUE_URL`). Without it they are reported as batch
+    /// item failures, and SQS dead-letters them without a reason.
+    pub dead_letter_queue_url: Option<String>,
+}
+
+/// A setting that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("read settings: the environment variable {variable} is not set")]
+pub struct SettingsError {
+    /// Its name.
+    pub variable: &'static str,
+}
+
+impl Settings {
+    /// Reads the settings from variables; an empty one counts as absent.
+    ///
+    /// # Errors
+    /// Names the first required variable that is absent.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+        Ok(Self {
+            database_url: given("DATABASE_URL").ok_or(SettingsError {
+                variable: "DATABASE_URL",
+            })?,
+            dead_letter_queue_url: given("DEAD_LETTER_QUEUE_URL"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn database_is_required_and_the_queue_is_not() {
+        let error = Settings::read(|_| None).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("DATABASE_URL"));
+        let settings = Settings::read(|name| {
+            (name == "DATABASE_URL").then(|| "postgres://localhost/x".to_owned())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(settings.dead_letter_queue_url, None);
+    }
+}
