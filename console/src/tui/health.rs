@@ -82,7 +82,11 @@ pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>
     if parts.iter().all(|part| *part == PartState::Failed) {
         return Health::Unreachable;
     }
-    match findings(pipeline, environment, now).iter().map(|finding| finding.tone).max() {
+    match findings(pipeline, environment, now)
+        .iter()
+        .map(|finding| finding.tone)
+        .max()
+    {
         Some(Tone::Bad) => Health::Failing,
         _ if parts.contains(&PartState::Unseen) => Health::Connecting,
         Some(Tone::Warning) => Health::Attention,
@@ -125,22 +129,50 @@ pub fn findings(
 
 fn unreachable_parts(pipeline: &Pipeline, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
     let parts = [
-        ("source queue", pipeline.source_queue.error(), fetched(&pipeline.source_queue)),
-        ("dead-letter queue", pipeline.dead_letter_queue.error(), fetched(&pipeline.dead_letter_queue)),
-        ("database", pipeline.totals.error(), fetched(&pipeline.totals)),
+        (
+            "source queue",
+            pipeline.source_queue.error(),
+            fetched(&pipeline.source_queue),
+        ),
+        (
+            "dead-letter queue",
+            pipeline.dead_letter_queue.error(),
+            fetched(&pipeline.dead_letter_queue),
+        ),
+        (
+            "database",
+            pipeline.totals.error(),
+            fetched(&pipeline.totals),
+        ),
         ("API", pipeline.api.error(), fetched(&pipeline.api)),
-        ("history", pipeline.history.error(), fetched(&pipeline.history)),
+        (
+            "history",
+            pipeline.history.error(),
+            fetched(&pipeline.history),
+        ),
     ];
     for (name, error, fetched_at) in parts {
         let Some(error) = error else { continue };
         let before = fetched_at.map_or_else(
             || "never seen".to_owned(),
-            |at| format!("last seen {} ago", span_secs(super::format::age_secs(at, now))),
+            |at| {
+                format!(
+                    "last seen {} ago",
+                    span_secs(super::format::age_secs(at, now))
+                )
+            },
         );
         findings.push(Finding {
-            tone: if name == "history" { Tone::Warning } else { Tone::Bad },
+            tone: if name == "history" {
+                Tone::Warning
+            } else {
+                Tone::Bad
+            },
             text: format!("{name}: {} · {before}", error.message),
-            advice: error.hint.clone().unwrap_or_else(|| "^r asks again".to_owned()),
+            advice: error
+                .hint
+                .clone()
+                .unwrap_or_else(|| "^r asks again".to_owned()),
             screen: None,
         });
     }
@@ -151,7 +183,9 @@ fn fetched<T>(remote: &Remote<T>) -> Option<DateTime<Utc>> {
 }
 
 fn dead_letters(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
-    let Some(queue) = pipeline.dead_letter_queue.value() else { return };
+    let Some(queue) = pipeline.dead_letter_queue.value() else {
+        return;
+    };
     let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
     if number == 0 {
         return;
@@ -161,27 +195,41 @@ fn dead_letters(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
         let last = history.dead_letters.last()?.value;
         (last > first).then(|| super::format::whole(last - first))
     });
-    let trend = grown.map_or_else(String::new, |more| format!(" · {} more this hour", count(more)));
+    let trend = grown.map_or_else(String::new, |more| {
+        format!(" · {} more this hour", count(more))
+    });
     let age = queue
         .oldest_age_secs
         .map_or_else(String::new, |secs| format!(" · oldest {}", span_secs(secs)));
     findings.push(Finding {
         tone: Tone::Warning,
-        text: format!("{} dead letters in {}{age}{trend}", count(number), queue.settings.name),
+        text: format!(
+            "{} dead letters in {}{age}{trend}",
+            count(number),
+            queue.settings.name
+        ),
         advice: "2 tells why they died".to_owned(),
         screen: Some(ScreenId::DeadLetters),
     });
 }
 
 fn queue_age(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
-    let Some(queue) = pipeline.source_queue.value() else { return };
-    let Some(age) = queue.oldest_age_secs.filter(|age| *age > AGE_WARNING_SECS) else { return };
+    let Some(queue) = pipeline.source_queue.value() else {
+        return;
+    };
+    let Some(age) = queue.oldest_age_secs.filter(|age| *age > AGE_WARNING_SECS) else {
+        return;
+    };
     let drain = pipeline.drain_secs().map_or_else(
         || "the queue does not drain".to_owned(),
         |secs| format!("drains in about {}", span_secs(secs)),
     );
     findings.push(Finding {
-        tone: if age > AGE_BAD_SECS { Tone::Bad } else { Tone::Warning },
+        tone: if age > AGE_BAD_SECS {
+            Tone::Bad
+        } else {
+            Tone::Warning
+        },
         text: format!("the oldest message waits for {} · {drain}", span_secs(age)),
         advice: "look at the ingest's errors and the database".to_owned(),
         screen: None,
@@ -189,7 +237,9 @@ fn queue_age(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
 }
 
 fn api(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
-    let Some(health) = pipeline.api.value() else { return };
+    let Some(health) = pipeline.api.value() else {
+        return;
+    };
     if health.status != 200 && pipeline.api.error().is_none() {
         findings.push(Finding {
             tone: Tone::Bad,
@@ -201,7 +251,9 @@ fn api(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
 }
 
 fn settings(pipeline: &Pipeline, environment: &Environment, findings: &mut Vec<Finding>) {
-    let Some(source) = pipeline.source_queue.value().map(|queue| &queue.settings) else { return };
+    let Some(source) = pipeline.source_queue.value().map(|queue| &queue.settings) else {
+        return;
+    };
     if let Some(timeout) = environment.function_timeout_secs
         && source.visibility_timeout_secs < VISIBILITY_PER_FUNCTION_TIMEOUT * timeout
     {
@@ -219,12 +271,21 @@ fn settings(pipeline: &Pipeline, environment: &Environment, findings: &mut Vec<F
     if source.max_receive_count.is_none() {
         findings.push(Finding {
             tone: Tone::Bad,
-            text: format!("{} has no redrive policy: failing messages are retried until they expire", source.name),
+            text: format!(
+                "{} has no redrive policy: failing messages are retried until they expire",
+                source.name
+            ),
             advice: "give the queue a dead-letter queue".to_owned(),
             screen: None,
         });
     }
-    let Some(dead) = pipeline.dead_letter_queue.value().map(|queue| &queue.settings) else { return };
+    let Some(dead) = pipeline
+        .dead_letter_queue
+        .value()
+        .map(|queue| &queue.settings)
+    else {
+        return;
+    };
     if dead.retention_secs <= source.retention_secs {
         findings.push(Finding {
             tone: Tone::Warning,

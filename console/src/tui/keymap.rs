@@ -100,7 +100,10 @@ pub struct KeyPress {
 
 impl KeyPress {
     const fn plain(code: KeyCode) -> Self {
-        Self { code, modifiers: KeyModifiers::NONE }
+        Self {
+            code,
+            modifiers: KeyModifiers::NONE,
+        }
     }
 
     const fn char(character: char) -> Self {
@@ -108,7 +111,10 @@ impl KeyPress {
     }
 
     const fn ctrl(character: char) -> Self {
-        Self { code: KeyCode::Char(character), modifiers: KeyModifiers::CONTROL }
+        Self {
+            code: KeyCode::Char(character),
+            modifiers: KeyModifiers::CONTROL,
+        }
     }
 
     fn matches(self, key: KeyEvent) -> bool {
@@ -141,7 +147,11 @@ impl KeyPress {
             KeyCode::F(number) => format!("F{number}"),
             other => format!("{other:?}"),
         };
-        if self.modifiers.contains(KeyModifiers::CONTROL) { format!("^{name}") } else { name }
+        if self.modifiers.contains(KeyModifiers::CONTROL) {
+            format!("^{name}")
+        } else {
+            name
+        }
     }
 }
 
@@ -212,18 +222,90 @@ use KeyPress as K;
 
 /// The keymap. Order is the order of the help.
 pub const BINDINGS: &[Binding] = &[
-    bind!(Action::Redrive, [K::char('r')], "redrive", 2, Place::Some(LETTERS)),
-    bind!(Action::Mark, [K::char(' ')], "mark", 1, Place::Some(LETTERS)),
-    bind!(Action::MarkAll, [K::char('a')], "mark all listed", 4, Place::Some(LETTERS)),
-    bind!(Action::ClearMarks, [K::char('A')], "clear marks", 0, Place::Some(LETTERS)),
-    bind!(Action::Release, [K::char('u')], "release the held letters", 5, Place::Some(LETTERS)),
-    bind!(Action::Filter, [K::char('/')], "filter", 1, Place::Some(RECORDS)),
-    bind!(Action::ClearFilter, [K::char('x')], "clear the filter", 4, Place::Some(RECORDS)),
-    bind!(Action::Follow, [K::char('f')], "follow", 2, Place::Some(RECORDS)),
-    bind!(Action::Edit, [K::char('e'), K::plain(KeyCode::Enter)], "edit", 1, Place::Some(PUBLISH)),
-    bind!(Action::Send, [K::char('s')], "send", 2, Place::Some(PUBLISH)),
-    bind!(Action::NextTemplate, [K::char('t')], "next template", 3, Place::Some(PUBLISH)),
-    bind!(Action::Send, [K::ctrl('s')], "send", 1, Place::In(&[Context::Editor])),
+    bind!(
+        Action::Redrive,
+        [K::char('r')],
+        "redrive",
+        2,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Mark,
+        [K::char(' ')],
+        "mark",
+        1,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::MarkAll,
+        [K::char('a')],
+        "mark all listed",
+        4,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::ClearMarks,
+        [K::char('A')],
+        "clear marks",
+        0,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Release,
+        [K::char('u')],
+        "release the held letters",
+        5,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Filter,
+        [K::char('/')],
+        "filter",
+        1,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::ClearFilter,
+        [K::char('x')],
+        "clear the filter",
+        4,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Follow,
+        [K::char('f')],
+        "follow",
+        2,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Edit,
+        [K::char('e'), K::plain(KeyCode::Enter)],
+        "edit",
+        1,
+        Place::Some(PUBLISH)
+    ),
+    bind!(
+        Action::Send,
+        [K::char('s')],
+        "send",
+        2,
+        Place::Some(PUBLISH)
+    ),
+    bind!(
+        Action::NextTemplate,
+        [K::char('t')],
+        "next template",
+        3,
+        Place::Some(PUBLISH)
+    ),
+    bind!(
+        Action::Send,
+        [K::ctrl('s')],
+        "send",
+        1,
+        Place::In(&[Context::Editor])
+    ),
     bind!(
         Action::Open,
         [K::plain(KeyCode::Enter)],
@@ -231,8 +313,20 @@ pub const BINDINGS: &[Binding] = &[
         3,
         Place::Some(LISTS)
     ),
-    bind!(Action::Up, [K::plain(KeyCode::Up), K::char('k')], "up", 0, Place::Some(LISTS)),
-    bind!(Action::Down, [K::plain(KeyCode::Down), K::char('j')], "down", 0, Place::Some(LISTS)),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up), K::char('k')],
+        "up",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::Down,
+        [K::plain(KeyCode::Down), K::char('j')],
+        "down",
+        0,
+        Place::Some(LISTS)
+    ),
     bind!(
         Action::PageUp,
         [K::plain(KeyCode::PageUp), K::ctrl('b')],
@@ -247,14 +341,62 @@ pub const BINDINGS: &[Binding] = &[
         0,
         Place::Some(LISTS)
     ),
-    bind!(Action::First, [K::plain(KeyCode::Home), K::char('g')], "first", 0, Place::Some(LISTS)),
-    bind!(Action::Last, [K::plain(KeyCode::End), K::char('G')], "last", 0, Place::Some(LISTS)),
-    bind!(Action::SwitchPane, [K::plain(KeyCode::Tab)], "other pane", 5, Place::Some(LETTERS)),
-    bind!(Action::DetailDown, [K::char('J')], "scroll the detail down", 0, Place::Some(DETAILS)),
-    bind!(Action::DetailUp, [K::char('K')], "scroll the detail up", 0, Place::Some(DETAILS)),
-    bind!(Action::CopyItem, [K::char('y')], "copy", 6, Place::Some(DETAILS)),
-    bind!(Action::Confirm, [K::char('y')], "yes", 1, Place::In(&[Context::Confirm])),
-    bind!(Action::ConfirmAll, [K::char('f')], "also the skipped", 2, Place::In(&[Context::Confirm])),
+    bind!(
+        Action::First,
+        [K::plain(KeyCode::Home), K::char('g')],
+        "first",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::Last,
+        [K::plain(KeyCode::End), K::char('G')],
+        "last",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::SwitchPane,
+        [K::plain(KeyCode::Tab)],
+        "other pane",
+        5,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::DetailDown,
+        [K::char('J')],
+        "scroll the detail down",
+        0,
+        Place::Some(DETAILS)
+    ),
+    bind!(
+        Action::DetailUp,
+        [K::char('K')],
+        "scroll the detail up",
+        0,
+        Place::Some(DETAILS)
+    ),
+    bind!(
+        Action::CopyItem,
+        [K::char('y')],
+        "copy",
+        6,
+        Place::Some(DETAILS)
+    ),
+    bind!(
+        Action::Confirm,
+        [K::char('y')],
+        "yes",
+        1,
+        Place::In(&[Context::Confirm])
+    ),
+    bind!(
+        Action::ConfirmAll,
+        [K::char('f')],
+        "also the skipped",
+        2,
+        Place::In(&[Context::Confirm])
+    ),
     bind!(
         Action::Back,
         [K::plain(KeyCode::Esc), K::char('n')],
@@ -288,18 +430,83 @@ pub const BINDINGS: &[Binding] = &[
         [K::plain(KeyCode::Esc)],
         "close",
         9,
-        Place::In(&[Context::Editor, Context::Input, Context::Palette, Context::Help])
+        Place::In(&[
+            Context::Editor,
+            Context::Input,
+            Context::Palette,
+            Context::Help
+        ])
     ),
-    bind!(Action::Back, [K::plain(KeyCode::Esc)], "back", 0, Place::Screens),
-    bind!(Action::Refresh, [K::ctrl('r'), K::plain(KeyCode::F(5))], "refresh", 7, Place::Screens),
-    bind!(Action::Show(ScreenId::Overview), [K::char('1')], "Overview", 0, Place::Screens),
-    bind!(Action::Show(ScreenId::DeadLetters), [K::char('2')], "Dead letters", 0, Place::Screens),
-    bind!(Action::Show(ScreenId::Records), [K::char('3')], "Records", 0, Place::Screens),
-    bind!(Action::Show(ScreenId::Publish), [K::char('4')], "Publish", 0, Place::Screens),
-    bind!(Action::NextScreen, [K::char(']')], "next screen", 0, Place::Screens),
-    bind!(Action::PreviousScreen, [K::char('[')], "previous screen", 0, Place::Screens),
-    bind!(Action::Palette, [K::char(':'), K::ctrl('p')], "palette", 0, Place::Screens),
-    bind!(Action::Help, [K::char('?'), K::plain(KeyCode::F(1))], "help", 0, Place::Unwritten),
+    bind!(
+        Action::Back,
+        [K::plain(KeyCode::Esc)],
+        "back",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Refresh,
+        [K::ctrl('r'), K::plain(KeyCode::F(5))],
+        "refresh",
+        7,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Overview),
+        [K::char('1')],
+        "Overview",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::DeadLetters),
+        [K::char('2')],
+        "Dead letters",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Records),
+        [K::char('3')],
+        "Records",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Publish),
+        [K::char('4')],
+        "Publish",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::NextScreen,
+        [K::char(']')],
+        "next screen",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::PreviousScreen,
+        [K::char('[')],
+        "previous screen",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Palette,
+        [K::char(':'), K::ctrl('p')],
+        "palette",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Help,
+        [K::char('?'), K::plain(KeyCode::F(1))],
+        "help",
+        0,
+        Place::Unwritten
+    ),
     bind!(Action::Quit, [K::char('q')], "quit", 0, Place::Unwritten),
     bind!(Action::Quit, [K::ctrl('c')], "quit", 0, Place::Everywhere),
 ];
@@ -347,7 +554,9 @@ mod tests {
             for binding in BINDINGS.iter().filter(|binding| binding.works_in(context)) {
                 for key in binding.keys {
                     assert!(
-                        !seen.iter().any(|(other, action)| other == key && *action != binding.action),
+                        !seen
+                            .iter()
+                            .any(|(other, action)| other == key && *action != binding.action),
                         "{} is bound twice in {context:?}",
                         key.label()
                     );
@@ -374,6 +583,9 @@ mod tests {
             assert_eq!(lookup(context, q), None, "{context:?}");
         }
         let capital = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
-        assert_eq!(lookup(Context::Screen(ScreenId::Records), capital), Some(Action::Last));
+        assert_eq!(
+            lookup(Context::Screen(ScreenId::Records), capital),
+            Some(Action::Last)
+        );
     }
 }

@@ -7,8 +7,8 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use event::{EventKey, Page, Record, RecordQuery};
 
 use crate::world::observed::{
-    ApiHealth, DeadLetter, HeldLetters, History, Published, QueueRole, QueueSnapshot,
-    RecordTotals, RedriveReport, TraceState,
+    ApiHealth, DeadLetter, HeldLetters, History, Published, QueueRole, QueueSnapshot, RecordTotals,
+    RedriveReport, TraceState,
 };
 
 /// Number of a request, unique in one run of the console.

@@ -137,10 +137,25 @@ pub struct Frame {
 /// Divides the terminal; any size works, rows that do not fit are empty.
 #[must_use]
 pub fn frame(area: Rect) -> Frame {
-    let header = Rect { height: area.height.min(1), ..area };
+    let header = Rect {
+        height: area.height.min(1),
+        ..area
+    };
     let footer_height = area.height.saturating_sub(1).min(1);
     let body_height = area.height - header.height - footer_height;
-    let body = Rect { y: area.y + header.height, height: body_height, ..area };
-    let footer = Rect { y: body.y + body_height, height: footer_height, ..area };
-    Frame { header, body, footer }
+    let body = Rect {
+        y: area.y + header.height,
+        height: body_height,
+        ..area
+    };
+    let footer = Rect {
+        y: body.y + body_height,
+        height: footer_height,
+        ..area
+    };
+    Frame {
+        header,
+        body,
+        footer,
+    }
 }

@@ -34,7 +34,11 @@ impl Palette {
     pub fn open(context: Context) -> Self {
         let mut input = TextArea::default();
         input.set_cursor_line_style(ratatui::style::Style::new());
-        Self { input, list: ListState::default(), context }
+        Self {
+            input,
+            list: ListState::default(),
+            context,
+        }
     }
 
     /// What matches, best first.
@@ -68,12 +72,19 @@ fn entries_of(context: Context) -> Vec<Entry> {
             } else {
                 binding.label.to_owned()
             },
-            key: binding.keys.first().map(|key| key.label()).unwrap_or_default(),
+            key: binding
+                .keys
+                .first()
+                .map(|key| key.label())
+                .unwrap_or_default(),
         })
         .collect::<Vec<_>>()
         .into_iter()
         .fold(Vec::new(), |mut unique, entry| {
-            if !unique.iter().any(|other: &Entry| other.action == entry.action) {
+            if !unique
+                .iter()
+                .any(|other: &Entry| other.action == entry.action)
+            {
                 unique.push(entry);
             }
             unique
@@ -103,8 +114,16 @@ mod tests {
         let mut palette = Palette::open(Context::Screen(ScreenId::DeadLetters));
         palette.input.insert_str("rdv");
         let entries = palette.entries();
-        assert_eq!(entries.first().map(|entry| entry.action), Some(Action::Redrive));
+        assert_eq!(
+            entries.first().map(|entry| entry.action),
+            Some(Action::Redrive)
+        );
         let other = Palette::open(Context::Screen(ScreenId::Records));
-        assert!(!other.entries().iter().any(|entry| entry.action == Action::Redrive));
+        assert!(
+            !other
+                .entries()
+                .iter()
+                .any(|entry| entry.action == Action::Redrive)
+        );
     }
 }

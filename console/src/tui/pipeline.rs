@@ -9,9 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::message::{Answer, Fault, Reply, Request, Topic};
 use super::remote::Remote;
 use super::turn::Turn;
-use crate::world::observed::{
-    ApiHealth, History, QueueRole, QueueSnapshot, RecordTotals,
-};
+use crate::world::observed::{ApiHealth, History, QueueRole, QueueSnapshot, RecordTotals};
 
 /// How often depth, totals and health are read.
 pub const REFRESH: Duration = Duration::seconds(5);
@@ -46,7 +44,10 @@ impl Pipeline {
             turn.fetch(&mut self.source_queue, Request::Queue(QueueRole::Source));
         }
         if self.dead_letter_queue.is_due(REFRESH, turn.now) {
-            turn.fetch(&mut self.dead_letter_queue, Request::Queue(QueueRole::DeadLetter));
+            turn.fetch(
+                &mut self.dead_letter_queue,
+                Request::Queue(QueueRole::DeadLetter),
+            );
         }
         if self.totals.is_due(REFRESH, turn.now) {
             turn.fetch(&mut self.totals, Request::Totals);
@@ -62,7 +63,10 @@ impl Pipeline {
     /// Asks for everything again.
     pub fn refresh(&mut self, turn: &mut Turn<'_>) {
         turn.fetch(&mut self.source_queue, Request::Queue(QueueRole::Source));
-        turn.fetch(&mut self.dead_letter_queue, Request::Queue(QueueRole::DeadLetter));
+        turn.fetch(
+            &mut self.dead_letter_queue,
+            Request::Queue(QueueRole::DeadLetter),
+        );
         turn.fetch(&mut self.totals, Request::Totals);
         turn.fetch(&mut self.api, Request::ApiHealth);
         turn.fetch(&mut self.history, Request::History);
@@ -76,7 +80,8 @@ impl Pipeline {
                 self.source_queue.settle(id, expect(result, queue), now);
             }
             Topic::DeadLetterQueue => {
-                self.dead_letter_queue.settle(id, expect(result, queue), now);
+                self.dead_letter_queue
+                    .settle(id, expect(result, queue), now);
             }
             Topic::History => {
                 self.history.settle(id, expect(result, history), now);
@@ -163,7 +168,11 @@ fn expect<T>(
 macro_rules! pick {
     ($name:ident, $variant:ident, $kind:ty) => {
         fn $name(answer: Answer) -> Option<$kind> {
-            if let Answer::$variant(value) = answer { Some(value) } else { None }
+            if let Answer::$variant(value) = answer {
+                Some(value)
+            } else {
+                None
+            }
         }
     };
 }

@@ -97,29 +97,44 @@ impl<T> Remote<T> {
         let (previous, last_error) = match std::mem::take(self) {
             Self::Idle => (None, None),
             Self::Ready(fetched) => (Some(fetched), None),
-            Self::Loading { previous, last_error, .. } => (previous, last_error),
-            Self::Failed { error, previous, .. } => (previous, Some(error)),
+            Self::Loading {
+                previous,
+                last_error,
+                ..
+            } => (previous, last_error),
+            Self::Failed {
+                error, previous, ..
+            } => (previous, Some(error)),
         };
-        *self = Self::Loading { request, since: now, previous, last_error };
+        *self = Self::Loading {
+            request,
+            since: now,
+            previous,
+            last_error,
+        };
     }
 
     /// Takes the answer to question `id`. `false`, and nothing changed, where that question is not
     /// the latest.
-    pub fn settle(
-        &mut self,
-        id: RequestId,
-        result: Result<T, Fault>,
-        now: DateTime<Utc>,
-    ) -> bool {
+    pub fn settle(&mut self, id: RequestId, result: Result<T, Fault>, now: DateTime<Utc>) -> bool {
         let previous = match self {
-            Self::Loading { request, previous, .. } if *request == id => previous.take(),
+            Self::Loading {
+                request, previous, ..
+            } if *request == id => previous.take(),
             Self::Loading { .. } | Self::Idle | Self::Ready(_) | Self::Failed { .. } => {
                 return false;
             }
         };
         *self = match result {
-            Ok(value) => Self::Ready(Fetched { value, fetched_at: now }),
-            Err(error) => Self::Failed { error, failed_at: now, previous },
+            Ok(value) => Self::Ready(Fetched {
+                value,
+                fetched_at: now,
+            }),
+            Err(error) => Self::Failed {
+                error,
+                failed_at: now,
+                previous,
+            },
         };
         true
     }
@@ -150,7 +165,10 @@ mod tests {
     }
 
     fn fault() -> Fault {
-        Fault { message: "read it: refused".into(), hint: None }
+        Fault {
+            message: "read it: refused".into(),
+            hint: None,
+        }
     }
 
     #[test]

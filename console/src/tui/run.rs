@@ -45,7 +45,10 @@ pub async fn run(environment: Environment) -> Result<()> {
         "take the terminal over: the console needs one (for scripts there are the commands, see \
          `opsconsole --help`)",
     )?;
-    let size = screen.terminal.size().wrap_err("read the size of the terminal")?;
+    let size = screen
+        .terminal
+        .size()
+        .wrap_err("read the size of the terminal")?;
     let theme = Theme::choose(
         std::env::var("NO_COLOR").ok().as_deref(),
         std::env::var("TERM").ok().as_deref(),
@@ -55,7 +58,14 @@ pub async fn run(environment: Environment) -> Result<()> {
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
     let mut sources = Sources::new(environment, sender);
 
-    let ended = drive(&mut model, &mut screen, &mut sources, &mut replies, &mut signals).await;
+    let ended = drive(
+        &mut model,
+        &mut screen,
+        &mut sources,
+        &mut replies,
+        &mut signals,
+    )
+    .await;
     drop(screen);
     restore();
     release(&model, &sources).await;
@@ -126,7 +136,10 @@ enum Happened {
 }
 
 fn draw(model: &Model, screen: &mut Screen) -> io::Result<()> {
-    screen.terminal.draw(|canvas| view(model, canvas)).map(|_| ())
+    screen
+        .terminal
+        .draw(|canvas| view(model, canvas))
+        .map(|_| ())
 }
 
 fn apply_event(
@@ -172,7 +185,11 @@ fn apply(model: &mut Model, msg: Msg, screen: &mut Screen, sources: &mut Sources
 /// What of the passing time can be seen: while something is awaited for long, its seconds; else
 /// minutes.
 fn stamp(model: &Model) -> (i64, bool, u64) {
-    (model.now.timestamp() / 60, model.notice.is_some(), model.visible_wait_secs())
+    (
+        model.now.timestamp() / 60,
+        model.notice.is_some(),
+        model.visible_wait_secs(),
+    )
 }
 
 /// Gives held letters back, so that others see them at once and not only when the hold ends.

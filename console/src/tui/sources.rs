@@ -24,15 +24,15 @@ const HOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Questions to one source at once.
 const CONCURRENCY: usize = 4;
 /// Letters held at most.
-pub const LETTERS_HELD_MAX: usize = 2_000;
+pub(super) const LETTERS_HELD_MAX: usize = 2_000;
 /// How long letters are held; extended while they are looked at.
-pub const HOLD: Duration = Duration::from_secs(300);
+pub(super) const HOLD: Duration = Duration::from_secs(300);
 /// How long history reaches back.
 const HISTORY_WINDOW: Duration = Duration::from_secs(3_600);
 
 /// The tasks that ask the world, and what they share. Dropping it ends them all.
 #[derive(Debug)]
-pub struct Sources {
+pub(super) struct Sources {
     environment: Environment,
     world: Arc<OnceLock<World>>,
     queues: Arc<Semaphore>,
@@ -47,7 +47,7 @@ pub struct Sources {
 impl Sources {
     /// Sources of an environment that answer into `replies`. Nothing is connected yet.
     #[must_use]
-    pub fn new(environment: Environment, replies: mpsc::Sender<Msg>) -> Self {
+    pub(super) fn new(environment: Environment, replies: mpsc::Sender<Msg>) -> Self {
         let permits = |number| Arc::new(Semaphore::new(number));
         Self {
             environment,
@@ -63,7 +63,7 @@ impl Sources {
     }
 
     /// Starts a request. Its reply comes as a message.
-    pub fn ask(&mut self, id: RequestId, request: Request) {
+    pub(super) fn ask(&mut self, id: RequestId, request: Request) {
         // Finished tasks are let go of, so that the set stays as small as what is under way.
         while self.tasks.try_join_next().is_some() {}
         let permits = self.permits_of(&request);
@@ -78,19 +78,18 @@ impl Sources {
                 let world = connected(&world, &environment).map_err(|error| fault(&error))?;
                 answer(&world, id, request, &replies).await
             };
-            let result = match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind())
-                .await
-            {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(Fault {
-                    message: "the task failed (a defect of this program)".to_owned(),
-                    hint: None,
-                }),
-                Err(_) => Err(Fault {
-                    message: format!("no answer within {} s", limit.as_secs()),
-                    hint: Some("^r asks again".to_owned()),
-                }),
-            };
+            let result =
+                match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
+                    Ok(Ok(result)) => result,
+                    Ok(Err(_)) => Err(Fault {
+                        message: "the task failed (a defect of this program)".to_owned(),
+                        hint: None,
+                    }),
+                    Err(_) => Err(Fault {
+                        message: format!("no answer within {} s", limit.as_secs()),
+                        hint: Some("^r asks again".to_owned()),
+                    }),
+                };
             // The receiver is gone only when the console is being left.
             let _ = replies.send(Msg::Reply(Reply { id, topic, result })).await;
         });
@@ -98,7 +97,7 @@ impl Sources {
 
     /// The connection, if one was ever made.
     #[must_use]
-    pub fn world(&self) -> Option<World> {
+    pub(super) fn world(&self) -> Option<World> {
         self.world.get().cloned()
     }
 
@@ -153,13 +152,15 @@ async fn answer(
         Request::History => world.history(HISTORY_WINDOW).await.map(Answer::History),
         Request::Totals => world.record_totals().await.map(Answer::Totals),
         Request::ApiHealth => world.api_health().await.map(Answer::ApiHealth),
-        Request::HoldLetters => {
-            world.hold_dead_letters(LETTERS_HELD_MAX, HOLD).await.map(Answer::Letters)
-        }
+        Request::HoldLetters => world
+            .hold_dead_letters(LETTERS_HELD_MAX, HOLD)
+            .await
+            .map(Answer::Letters),
         Request::ExtendHold(handles) => world.extend_hold(&handles, HOLD).await.map(Answer::Count),
-        Request::ReleaseLetters(handles) => {
-            world.release_dead_letters(&handles).await.map(Answer::Count)
-        }
+        Request::ReleaseLetters(handles) => world
+            .release_dead_letters(&handles)
+            .await
+            .map(Answer::Count),
         Request::Redrive(letters) => {
             let progress = |done| {
                 // A full channel only means that the screen is behind; the next one will do.
@@ -171,17 +172,28 @@ async fn answer(
         Request::Publish(body) => match world.publish(&[body]).await.into_iter().next() {
             Some(published) => published.map(Answer::Published),
             None => {
-                return Err(Fault { message: "nothing was sent".to_owned(), hint: None });
+                return Err(Fault {
+                    message: "nothing was sent".to_owned(),
+                    hint: None,
+                });
             }
         },
-        Request::Trace { key, body, published } => {
-            world.trace(key.as_ref(), &body, &published).await.map(Answer::Traced)
-        }
+        Request::Trace {
+            key,
+            body,
+            published,
+        } => world
+            .trace(key.as_ref(), &body, &published)
+            .await
+            .map(Answer::Traced),
         Request::Template(number) => Ok(Answer::Template(super::templates::fresh(number))),
     };
     answered.map_err(|error| fault(&error))
 }
 
 fn fault(error: &WorldError) -> Fault {
-    Fault { message: error.to_string(), hint: Some(error.hint()) }
+    Fault {
+        message: error.to_string(),
+        hint: Some(error.hint()),
+    }
 }

@@ -5,18 +5,34 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Names of the templates.
-pub const NAMES: [&str; 4] =
-    ["flight.departed", "flight.delayed", "booking.created", "bag.scanned"];
+pub const NAMES: [&str; 4] = [
+    "flight.departed",
+    "flight.delayed",
+    "booking.created",
+    "bag.scanned",
+];
 
 /// A new event from template `number` (any number is taken, around the end): new id, time of now.
 #[must_use]
 pub fn fresh(number: usize) -> String {
     let number = number % NAMES.len();
     let (source, data) = match number {
-        0 => ("/ops/flights", json!({ "flight": "LA601", "from": "SCL", "to": "MIA" })),
-        1 => ("/apps/crew", json!({ "flight": "LA601", "minutes": 35, "cause": "weather" })),
-        2 => ("/shop/bookings", json!({ "booking": "K7PQ2X", "passengers": 2, "price": "412.50" })),
-        _ => ("/airport/bags", json!({ "bag": "0045123456", "belt": 7, "airport": "SCL" })),
+        0 => (
+            "/ops/flights",
+            json!({ "flight": "LA601", "from": "SCL", "to": "MIA" }),
+        ),
+        1 => (
+            "/apps/crew",
+            json!({ "flight": "LA601", "minutes": 35, "cause": "weather" }),
+        ),
+        2 => (
+            "/shop/bookings",
+            json!({ "booking": "K7PQ2X", "passengers": 2, "price": "412.50" }),
+        ),
+        _ => (
+            "/airport/bags",
+            json!({ "bag": "0045123456", "belt": 7, "airport": "SCL" }),
+        ),
     };
     let event: Value = json!({
         "specversion": "1.0",

@@ -19,9 +19,9 @@ static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal in our hands.
 #[derive(Debug)]
-pub struct Screen {
+pub(super) struct Screen {
     /// What draws.
-    pub terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
+    pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
 }
 
 /// Bytes that are collected before they are written: one write for a whole screen.
@@ -32,13 +32,18 @@ impl Screen {
     ///
     /// # Errors
     /// When standard output is no terminal, or a gone one.
-    pub fn take() -> io::Result<Self> {
+    pub(super) fn take() -> io::Result<Self> {
         restore_on_panic();
         enable_raw_mode()?;
         IS_TAKEN.store(true, Ordering::SeqCst);
         let mut out = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stdout());
-        let taken = execute!(out, EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste)
-            .and_then(|()| Terminal::new(CrosstermBackend::new(out)));
+        let taken = execute!(
+            out,
+            EnterAlternateScreen,
+            EnableMouseCapture,
+            EnableBracketedPaste
+        )
+        .and_then(|()| Terminal::new(CrosstermBackend::new(out)));
         match taken {
             Ok(terminal) => Ok(Self { terminal }),
             Err(error) => {
@@ -53,9 +58,12 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
         use crossterm::clipboard::CopyToClipboard;
-        execute!(self.terminal.backend_mut(), CopyToClipboard::to_clipboard_from(text))
+        execute!(
+            self.terminal.backend_mut(),
+            CopyToClipboard::to_clipboard_from(text)
+        )
     }
 }
 
@@ -67,7 +75,7 @@ impl Drop for Screen {
 
 /// Gives the terminal back; does nothing where it was not taken. Errors are of no use here: there
 /// is nobody left to tell.
-pub fn restore() {
+pub(super) fn restore() {
     if !IS_TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }

@@ -18,11 +18,17 @@ impl Theme {
     pub fn choose(no_color: Option<&str>, term: Option<&str>) -> Self {
         let refused = no_color.is_some_and(|value| !value.is_empty());
         let is_dumb = term.is_none_or(|term| term.is_empty() || term == "dumb");
-        Self { has_colour: !refused && !is_dumb }
+        Self {
+            has_colour: !refused && !is_dumb,
+        }
     }
 
     fn coloured(self, colour: Color) -> Style {
-        if self.has_colour { Style::new().fg(colour) } else { Style::new() }
+        if self.has_colour {
+            Style::new().fg(colour)
+        } else {
+            Style::new()
+        }
     }
 
     /// Style of a tone.
@@ -50,7 +56,9 @@ impl Theme {
     #[must_use]
     pub fn selected(self, has_focus: bool) -> Style {
         if !has_focus {
-            return self.coloured(Color::Cyan).add_modifier(Modifier::UNDERLINED);
+            return self
+                .coloured(Color::Cyan)
+                .add_modifier(Modifier::UNDERLINED);
         }
         self.coloured(Color::Cyan).add_modifier(Modifier::REVERSED)
     }
@@ -130,6 +138,11 @@ mod tests {
         assert!(!Theme::choose(None, None).has_colour);
         let plain = Theme { has_colour: false };
         assert_eq!(plain.selected(true).fg, None);
-        assert!(plain.selected(true).add_modifier.contains(Modifier::REVERSED));
+        assert!(
+            plain
+                .selected(true)
+                .add_modifier
+                .contains(Modifier::REVERSED)
+        );
     }
 }

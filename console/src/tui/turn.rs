@@ -29,7 +29,14 @@ pub struct Turn<'a> {
 impl<'a> Turn<'a> {
     /// A turn at `now` for a screen of `body`.
     pub const fn new(now: DateTime<Utc>, body: Rect, next_request: &'a mut u64) -> Self {
-        Self { now, body, effects: Vec::new(), notice: None, go_to: None, next_request }
+        Self {
+            now,
+            body,
+            effects: Vec::new(),
+            notice: None,
+            go_to: None,
+            next_request,
+        }
     }
 
     /// Asks the world; the answer carries the id.

@@ -120,7 +120,9 @@ fn help_scroll(action: Action, scroll: u16) -> Option<u16> {
 }
 
 fn act_in_palette(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
-    let Some(Overlay::Palette(palette)) = &mut model.overlay else { return };
+    let Some(Overlay::Palette(palette)) = &mut model.overlay else {
+        return;
+    };
     let entries = palette.entries();
     match action {
         Action::Up => palette.list.move_by(-1, entries.len(), view::PALETTE_ROWS),
@@ -152,7 +154,9 @@ fn act_on_screen(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
 fn act_on_current(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
     match model.screen {
         ScreenId::Overview => {
-            model.overview.act(action, &model.pipeline, &model.environment, turn);
+            model
+                .overview
+                .act(action, &model.pipeline, &model.environment, turn);
         }
         ScreenId::DeadLetters => model.dead_letters.act(action, turn),
         ScreenId::Records => model.records.act(action, turn),
@@ -205,7 +209,9 @@ fn click(model: &mut Model, position: Position, turn: &mut Turn<'_>) {
     } else if frame.body.contains(position) {
         match model.screen {
             ScreenId::Overview => {
-                model.overview.click(position, &model.pipeline, &model.environment, turn);
+                model
+                    .overview
+                    .click(position, &model.pipeline, &model.environment, turn);
             }
             ScreenId::DeadLetters => model.dead_letters.click(position, turn),
             ScreenId::Records => model.records.click(position, turn),
@@ -230,12 +236,18 @@ fn on_resize(model: &mut Model, turn: &Turn<'_>) {
 }
 
 fn on_tick(model: &mut Model, turn: &mut Turn<'_>) {
-    if model.notice.as_ref().is_some_and(|notice| notice.until <= turn.now) {
+    if model
+        .notice
+        .as_ref()
+        .is_some_and(|notice| notice.until <= turn.now)
+    {
         model.notice = None;
     }
     model.pipeline.tick(turn);
     let screen = model.screen;
-    model.dead_letters.tick(screen == ScreenId::DeadLetters, turn);
+    model
+        .dead_letters
+        .tick(screen == ScreenId::DeadLetters, turn);
     model.records.tick(screen == ScreenId::Records, turn);
     model.publish.tick(turn);
 }

@@ -46,7 +46,10 @@ pub fn toned(theme: Theme, tone: Tone, text: &str) -> Span<'static> {
 fn header(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
     let theme = model.theme;
     let word = health(&model.pipeline, &model.environment, model.now);
-    let mut spans = vec![Span::styled(" opsconsole ", theme.strong()), environment_span(model)];
+    let mut spans = vec![
+        Span::styled(" opsconsole ", theme.strong()),
+        environment_span(model),
+    ];
     if model.environment.read_only {
         spans.push(Span::styled(" read-only", theme.muted()));
     }
@@ -74,7 +77,10 @@ fn environment_span(model: &Model) -> Span<'static> {
         let style = model.theme.tone(Tone::Bad).add_modifier(Modifier::REVERSED);
         return Span::styled(format!(" {name} PRODUCTION "), style);
     }
-    Span::styled(format!(" {name} "), model.theme.strong().add_modifier(Modifier::REVERSED))
+    Span::styled(
+        format!(" {name} "),
+        model.theme.strong().add_modifier(Modifier::REVERSED),
+    )
 }
 
 /// When the numbers were read; they are read every few seconds, so this stands still in between.
@@ -87,9 +93,10 @@ fn header_right(model: &Model, word: Health) -> Span<'static> {
     .flatten()
     .max();
     match (newest, word) {
-        (Some(at), Health::Unreachable) => {
-            Span::styled(format!("stale since {} UTC", clock(at)), model.theme.tone(Tone::Bad))
-        }
+        (Some(at), Health::Unreachable) => Span::styled(
+            format!("stale since {} UTC", clock(at)),
+            model.theme.tone(Tone::Bad),
+        ),
         (Some(at), _) => Span::styled(format!("as of {} UTC", clock(at)), model.theme.muted()),
         (None, _) => Span::styled("nothing seen yet", model.theme.muted()),
     }
@@ -98,16 +105,24 @@ fn header_right(model: &Model, word: Health) -> Span<'static> {
 fn header_numbers(model: &Model) -> Vec<(String, ratatui::style::Style)> {
     let pipeline = &model.pipeline;
     let plain = ratatui::style::Style::new();
-    let depth = pipeline.source_queue.value().map(|queue| queue.depth.visible);
-    let dead = pipeline.dead_letter_queue.value().map(|queue| {
-        queue.depth.visible + queue.depth.in_flight + queue.depth.delayed
-    });
+    let depth = pipeline
+        .source_queue
+        .value()
+        .map(|queue| queue.depth.visible);
+    let dead = pipeline
+        .dead_letter_queue
+        .value()
+        .map(|queue| queue.depth.visible + queue.depth.in_flight + queue.depth.delayed);
     let dead_text = match dead {
         Some(0) => "DLQ 0".to_owned(),
         Some(number) => format!("DLQ {} {}", count(number), sign(Tone::Warning)),
         None => format!("DLQ {UNKNOWN}"),
     };
-    let dead_style = if dead.is_some_and(|n| n > 0) { model.theme.tone(Tone::Warning) } else { plain };
+    let dead_style = if dead.is_some_and(|n| n > 0) {
+        model.theme.tone(Tone::Warning)
+    } else {
+        plain
+    };
     let stored = pipeline.totals.value().map(|totals| totals.total);
     vec![
         (format!("depth {}", count_or_unknown(depth)), plain),
@@ -148,7 +163,11 @@ fn footer_pieces(model: &Model, width: u16) -> Vec<Piece> {
     let length = |pieces: &[Piece]| -> usize { pieces.iter().map(piece_width).sum() };
     // On a narrow screen the other screens are numbers only.
     let hints = keymap::hints(context);
-    let wanted: usize = hints.iter().take(3).map(|hint| hint.label.width() + 5).sum();
+    let wanted: usize = hints
+        .iter()
+        .take(3)
+        .map(|hint| hint.label.width() + 5)
+        .sum();
     if length(&tabs) + wanted + length(&tail) > usize::from(width) {
         for tab in tabs.iter_mut().filter(|tab| !tab.is_current) {
             tab.label.clear();
@@ -170,7 +189,11 @@ fn footer_pieces(model: &Model, width: u16) -> Vec<Piece> {
 }
 
 fn piece_width(piece: &Piece) -> usize {
-    let label = if piece.label.is_empty() { 0 } else { piece.label.width() + 1 };
+    let label = if piece.label.is_empty() {
+        0
+    } else {
+        piece.label.width() + 1
+    };
     piece.key.width() + label + 2
 }
 
@@ -208,10 +231,12 @@ pub fn footer_action_at(model: &Model, x: u16) -> Option<Action> {
         return None;
     }
     let mut end = 0;
-    footer_pieces(model, model.area.width).into_iter().find_map(|piece| {
-        end += piece_width(&piece);
-        (usize::from(x) < end).then_some(piece.action)
-    })
+    footer_pieces(model, model.area.width)
+        .into_iter()
+        .find_map(|piece| {
+            end += piece_width(&piece);
+            (usize::from(x) < end).then_some(piece.action)
+        })
 }
 
 /// A rectangle in the middle, at most as large as the area.
@@ -251,7 +276,9 @@ fn help(model: &Model, scroll: u16, canvas: &mut Frame<'_>, area: Rect) {
             Span::raw(binding.label),
         ]));
     }
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let height = u16::try_from(lines.len())
+        .unwrap_or(u16::MAX)
+        .saturating_add(2);
     let place = centered(area, 60, height.min(area.height));
     let hidden = height.saturating_sub(place.height);
     let title = if hidden > 0 {
@@ -261,9 +288,11 @@ fn help(model: &Model, scroll: u16, canvas: &mut Frame<'_>, area: Rect) {
     };
     canvas.render_widget(Clear, place);
     canvas.render_widget(
-        Paragraph::new(lines)
-            .scroll((scroll.min(hidden), 0))
-            .block(Block::bordered().title(title).border_style(theme.frame(true, false))),
+        Paragraph::new(lines).scroll((scroll.min(hidden), 0)).block(
+            Block::bordered()
+                .title(title)
+                .border_style(theme.frame(true, false)),
+        ),
         place,
     );
 }
@@ -278,15 +307,17 @@ fn draw_palette(model: &Model, palette: &Palette, canvas: &mut Frame<'_>, area: 
     let inner = block.inner(place);
     canvas.render_widget(Clear, place);
     canvas.render_widget(block, place);
-    let [input, list] =
-        Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inner);
+    let [input, list] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inner);
     let [prompt, line] =
         Layout::horizontal([Constraint::Length(2), Constraint::Fill(1)]).areas(input);
     canvas.render_widget(Span::styled(": ", theme.key()), prompt);
     canvas.render_widget(&palette.input, line);
     let entries = palette.entries();
     if entries.is_empty() {
-        canvas.render_widget(Span::styled("nothing is called that here", theme.muted()), list);
+        canvas.render_widget(
+            Span::styled("nothing is called that here", theme.muted()),
+            list,
+        );
         return;
     }
     let height = usize::from(list.height);
@@ -307,7 +338,11 @@ fn draw_palette(model: &Model, palette: &Palette, canvas: &mut Frame<'_>, area: 
                 Span::raw(" ".repeat(gap)),
                 Span::styled(entry.key.clone(), theme.key()),
             ]);
-            if row == state.selected { line.style(theme.selected(true)) } else { line }
+            if row == state.selected {
+                line.style(theme.selected(true))
+            } else {
+                line
+            }
         })
         .collect();
     canvas.render_widget(Paragraph::new(lines), list);

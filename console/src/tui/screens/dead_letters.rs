@@ -18,16 +18,24 @@ pub struct DeadLetters {}
 impl DeadLetters {
     /// Nothing held yet.
     #[must_use]
-    pub fn new(_environment: &Environment) -> Self { Self {} }
+    pub fn new(_environment: &Environment) -> Self {
+        Self {}
+    }
     /// Where keys go.
     #[must_use]
-    pub fn context(&self) -> Context { Context::Screen(ScreenId::DeadLetters) }
+    pub fn context(&self) -> Context {
+        Context::Screen(ScreenId::DeadLetters)
+    }
     /// Receipt handles that are held.
     #[must_use]
-    pub fn held_handles(&self) -> Vec<String> { Vec::new() }
+    pub fn held_handles(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Since when the screen waits for something.
     #[must_use]
-    pub fn waiting_since(&self) -> Option<DateTime<Utc>> { None }
+    pub fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        None
+    }
     /// The screen is shown.
     pub fn enter(&mut self, _turn: &mut Turn<'_>) {}
     /// The screen is left.

@@ -3,6 +3,10 @@
 //! Invariant: a screen changes only by its own functions, and asks for things only through `Turn`.
 
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::tui::theme::Theme;
 
 pub mod dead_letters;
 pub mod overview;
@@ -25,7 +29,12 @@ pub enum ScreenId {
 
 impl ScreenId {
     /// Every screen, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Overview, Self::DeadLetters, Self::Records, Self::Publish];
+    pub const ALL: [Self; 4] = [
+        Self::Overview,
+        Self::DeadLetters,
+        Self::Records,
+        Self::Publish,
+    ];
 
     /// Its name.
     #[must_use]
@@ -52,8 +61,15 @@ impl ScreenId {
     /// The screen so many places further, around the end.
     #[must_use]
     pub fn step(self, places: usize) -> Self {
-        let position = Self::ALL.iter().position(|screen| *screen == self).unwrap_or(0);
-        Self::ALL.into_iter().cycle().nth(position + places).unwrap_or(self)
+        let position = Self::ALL
+            .iter()
+            .position(|screen| *screen == self)
+            .unwrap_or(0);
+        Self::ALL
+            .into_iter()
+            .cycle()
+            .nth(position + places)
+            .unwrap_or(self)
     }
 }
 
@@ -64,4 +80,18 @@ pub const WIDE_COLUMNS: u16 = 120;
 #[must_use]
 pub const fn is_wide(area: Rect) -> bool {
     area.width >= WIDE_COLUMNS
+}
+
+/// A title inside a rule: `─ Title ───`. The one frame that panes have: rows are dear.
+#[must_use]
+pub fn title(theme: Theme, text: &str, width: usize) -> Line<'static> {
+    let used = text.width() + 4;
+    Line::from(vec![
+        Span::styled("─ ", theme.muted()),
+        Span::styled(text.to_owned(), theme.strong()),
+        Span::styled(
+            format!(" {}", "─".repeat(width.saturating_sub(used - 1))),
+            theme.muted(),
+        ),
+    ])
 }

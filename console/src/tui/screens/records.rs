@@ -7,7 +7,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::ScreenId;
 use crate::tui::keymap::{Action, Context};
-use crate::tui::message::{Reply};
+use crate::tui::message::Reply;
 use crate::tui::model::Model;
 use crate::tui::turn::Turn;
 
@@ -18,10 +18,14 @@ pub struct Records {}
 impl Records {
     /// Where keys go.
     #[must_use]
-    pub fn context(&self) -> Context { Context::Screen(ScreenId::Records) }
+    pub fn context(&self) -> Context {
+        Context::Screen(ScreenId::Records)
+    }
     /// Since when the screen waits for something.
     #[must_use]
-    pub fn waiting_since(&self) -> Option<DateTime<Utc>> { None }
+    pub fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        None
+    }
     /// The screen is shown.
     pub fn enter(&mut self, _turn: &mut Turn<'_>) {}
     /// Carries out an action.

@@ -1,0 +1,208 @@
+//! The last hour: depth and dead letters, and what goes in and out.
+//!
+//! Invariant: a period without a value is a gap, never a zero.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::symbols::Marker;
+use ratatui::text::Span;
+use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
+
+use crate::tui::format::{clock, count, whole};
+use crate::tui::model::Model;
+use crate::tui::screens::title;
+use crate::world::observed::Point;
+
+/// Lines of one chart: name and points, newest last.
+struct Series<'a> {
+    name: &'static str,
+    points: &'a [Point],
+    /// What a value is divided by, so that counts become rates.
+    divisor: f64,
+}
+
+pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    let [left, _, right] = Layout::horizontal([
+        Constraint::Fill(1),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    let Some(history) = model.pipeline.history.value() else {
+        let text = if model.pipeline.history.error().is_some() {
+            "the history could not be read; the first lines say why"
+        } else {
+            "reading the last hour from CloudWatch"
+        };
+        let [head, line] =
+            Layout::vertical([Constraint::Length(1), Constraint::Length(1)]).areas(area);
+        canvas.render_widget(
+            title(model.theme, "Last hour", usize::from(area.width)),
+            head,
+        );
+        canvas.render_widget(Span::styled(format!("  {text}"), model.theme.muted()), line);
+        return;
+    };
+    let depth = [
+        Series {
+            name: "depth",
+            points: &history.depth,
+            divisor: 1.0,
+        },
+        Series {
+            name: "dead letters",
+            points: &history.dead_letters,
+            divisor: 1.0,
+        },
+    ];
+    chart(model, "Messages", &depth, canvas, left);
+    let period = f64::from(history.period_secs.max(1));
+    let flow = [
+        Series {
+            name: "in",
+            points: &history.sent,
+            divisor: period,
+        },
+        Series {
+            name: "out",
+            points: &history.deleted,
+            divisor: period,
+        },
+    ];
+    chart(model, "Per second", &flow, canvas, right);
+}
+
+fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let mut legend = title(theme, name, 0);
+    for (number, line) in series.iter().enumerate() {
+        let last = line.points.last().map_or_else(
+            || crate::tui::format::UNKNOWN.to_owned(),
+            |point| label(point.value / line.divisor),
+        );
+        legend.spans.push(Span::styled(
+            format!(" {} ", dash(number)),
+            theme.series(number),
+        ));
+        legend
+            .spans
+            .push(Span::raw(format!("{} {last} ", line.name)));
+    }
+    let gap = usize::from(area.width).saturating_sub(legend.width());
+    legend
+        .spans
+        .push(Span::styled("─".repeat(gap), theme.muted()));
+    canvas.render_widget(legend, head);
+
+    let data: Vec<Vec<(f64, f64)>> = series.iter().map(scaled).collect();
+    let times = data.iter().flatten().map(|(at, _)| *at);
+    let (first, last) = times.fold((f64::MAX, f64::MIN), |(low, high), at| {
+        (low.min(at), high.max(at))
+    });
+    if first >= last {
+        canvas.render_widget(
+            Span::styled("  fewer than two values in the last hour", theme.muted()),
+            body,
+        );
+        return;
+    }
+    let top = ceiling(
+        data.iter()
+            .flatten()
+            .map(|(_, value)| *value)
+            .fold(0.0, f64::max),
+    );
+    let datasets: Vec<_> = data
+        .iter()
+        .enumerate()
+        .map(|(number, points)| {
+            Dataset::default()
+                .data(points)
+                .marker(if number == 0 {
+                    Marker::Braille
+                } else {
+                    Marker::Dot
+                })
+                .graph_type(GraphType::Line)
+                .style(theme.series(number))
+        })
+        .collect();
+    let x_labels = [first, last].map(|at| Span::styled(time_label(at), theme.muted()));
+    let y_labels = [0.0, top / 2.0, top]
+        .map(|value| Span::styled(format!("{:>5}", label(value)), theme.muted()));
+    canvas.render_widget(
+        Chart::new(datasets)
+            .legend_position(None)
+            .x_axis(axis(theme.muted(), [first, last]).labels(x_labels))
+            .y_axis(axis(theme.muted(), [0.0, top]).labels(y_labels)),
+        body,
+    );
+}
+
+const fn dash(number: usize) -> &'static str {
+    if number == 0 { "━" } else { "∙" }
+}
+
+fn axis(style: Style, bounds: [f64; 2]) -> Axis<'static> {
+    Axis::default().style(style).bounds(bounds)
+}
+
+fn scaled(series: &Series<'_>) -> Vec<(f64, f64)> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "seconds of this century fit a double exactly"
+    )]
+    series
+        .points
+        .iter()
+        .map(|point| (point.at.timestamp() as f64, point.value / series.divisor))
+        .collect()
+}
+
+fn time_label(at: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "came from whole seconds")]
+    chrono::DateTime::from_timestamp(at as i64, 0)
+        .map(clock)
+        .unwrap_or_default()
+}
+
+fn label(value: f64) -> String {
+    if value > 0.0 && value < 10.0 && value.fract() > 0.0 {
+        format!("{value:.1}")
+    } else {
+        count(whole(value))
+    }
+}
+
+/// The next of 1, 2, 5 × 10ⁿ, so that the axis does not jump with every value.
+fn ceiling(value: f64) -> f64 {
+    if value <= 1.0 {
+        return 1.0;
+    }
+    let magnitude = 10_f64.powf(value.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|step| step * magnitude)
+        .find(|step| *step >= value)
+        .unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axis_ends_at_a_round_number() {
+        for (value, end) in [
+            (0.0, 1.0),
+            (1.0, 1.0),
+            (3.0, 5.0),
+            (48.2, 50.0),
+            (51.0, 100.0),
+        ] {
+            assert!((ceiling(value) - end).abs() < 1e-9, "{value}");
+        }
+    }
+}
