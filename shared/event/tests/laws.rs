@@ -1,0 +1,140 @@
+//! Laws of the validator and of the cursor, over generated input.
+
+use chrono::DateTime;
+use event::{
+    Assessment, Cursor, EVENT_BYTES_MAX, FailureCode, Order, RecordId, Verdict, assess, parse_body,
+    parse_event, peek_identity,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// Texts that a string attribute may hold: not empty, no control characters, no URI trouble.
+fn attribute() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9/._~:-]{1,40}|[ñ日本語😀]{1,8}"
+}
+
+fn data() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>()
+            .prop_filter("JSON has no such number", |x| x.is_finite())
+            .prop_map(Value::from),
+        "[^\u{0}]{0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::btree_map("[^\u{0}]{0,10}", inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn good_event() -> impl Strategy<Value = Value> {
+    (
+        attribute(),
+        attribute(),
+        attribute(),
+        0i64..4_000_000_000,
+        data(),
+    )
+        .prop_map(|(id, source, event_type, secs, data)| {
+            json!({
+                "specversion": "1.0",
+                "id": id,
+                "source": source,
+                "type": event_type,
+                "time": DateTime::from_timestamp(secs, 0).unwrap().to_rfc3339(),
+                "data": data,
+            })
+        })
+}
+
+proptest! {
+    #[test]
+    fn good_events_are_accepted_with_what_they_say(event in good_event()) {
+        let text = event.to_string();
+        let parsed = parse_event(&text).unwrap();
+        prop_assert_eq!(&*parsed.id, event["id"].as_str().unwrap());
+        prop_assert_eq!(&*parsed.source, event["source"].as_str().unwrap());
+        prop_assert_eq!(&*parsed.event_type, event["type"].as_str().unwrap());
+        prop_assert_eq!(&*parsed.json, text.as_str());
+        prop_assert_eq!(assess(&text), Assessment::Valid(parsed.key()));
+    }
+
+    #[test]
+    fn envelope_changes_nothing(event in good_event()) {
+        let text = event.to_string();
+        let envelope = json!({ "Type": "Notification", "TopicArn": "arn:aws:sns:r:1:t", "Message": text });
+        let envelope = envelope.to_string();
+        prop_assert_eq!(parse_body(&envelope).unwrap(), parse_body(&text).unwrap());
+    }
+
+    #[test]
+    fn a_missing_required_attribute_is_named(event in good_event(), which in 0usize..5) {
+        let name = ["specversion", "id", "source", "type", "time"][which];
+        let mut event = event;
+        event.as_object_mut().unwrap().remove(name);
+        let failure = parse_event(&event.to_string()).unwrap_err();
+        prop_assert_eq!(failure.code, FailureCode::MissingAttribute);
+        prop_assert_eq!(failure.pointer, Some(format!("/{name}")));
+    }
+
+    #[test]
+    fn any_text_gets_an_answer_and_never_a_panic(text in "\\PC*|[\\x00-\\x7f]{0,80}|[{}\\[\\]\",:\\\\u0d8efcn1-]{0,60}") {
+        let answer = parse_body(&text);
+        let _ = peek_identity(&text);
+        if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
+            prop_assert_eq!(answer.unwrap_err().code, FailureCode::NotJson);
+            prop_assert_eq!(assess(&text).verdict(false), Verdict::Unreadable);
+        }
+    }
+
+    #[test]
+    fn a_mutilated_event_is_never_taken_for_another_identity(event in good_event(), cut in 0usize..400) {
+        let text = event.to_string();
+        let cut = text.char_indices().map(|(at, _)| at).nth(cut).unwrap_or(0);
+        prop_assert!(parse_body(&text[..cut]).is_err());
+    }
+
+    #[test]
+    fn failures_are_printable(text in any::<String>()) {
+        if let Err(failure) = parse_body(&text) {
+            prop_assert!(!failure.to_string().chars().any(char::is_control));
+        }
+    }
+
+    #[test]
+    fn cursor_reads_back(micros in -60_000_000_000_000_000i64..200_000_000_000_000_000, id in any::<i64>(), desc in any::<bool>()) {
+        let cursor = Cursor {
+            order: if desc { Order::Desc } else { Order::Asc },
+            occurred_at: DateTime::from_timestamp_micros(micros).unwrap(),
+            record_id: RecordId(id),
+        };
+        let text = cursor.encode();
+        prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+        prop_assert_eq!(Cursor::decode(&text), Ok(cursor));
+    }
+
+    #[test]
+    fn foreign_cursors_are_refused_not_misread(text in "[A-Za-z0-9_-]{0,40}") {
+        if let Ok(cursor) = Cursor::decode(&text) {
+            prop_assert_eq!(cursor.encode(), text);
+        }
+    }
+}
+
+#[test]
+fn size_limit_is_exact() {
+    let frame = |length: usize| {
+        let head = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"2026-01-01T00:00:00Z","data":""#;
+        format!("{head}{}\"}}", "x".repeat(length - head.len() - 2))
+    };
+    assert!(parse_event(&frame(EVENT_BYTES_MAX)).is_ok());
+    assert_eq!(
+        parse_event(&frame(EVENT_BYTES_MAX + 1)).unwrap_err().code,
+        FailureCode::TooLarge
+    );
+}
