@@ -87,10 +87,22 @@ pub struct Arguments {
 #[derive(Clone, Debug, Args)]
 pub struct GlobalArguments {
     /// Environment to use; default: the only one there is, else a running demo
-    #[arg(long = "env", value_name = "NAME", env = "OPSCONSOLE_ENV", hide_env_values = true, global = true)]
+    #[arg(
+        long = "env",
+        value_name = "NAME",
+        env = "OPSCONSOLE_ENV",
+        hide_env_values = true,
+        global = true
+    )]
     pub environment: Option<String>,
     /// Configuration file
-    #[arg(long, value_name = "PATH", env = "OPSCONSOLE_CONFIG", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "OPSCONSOLE_CONFIG",
+        hide_env_values = true,
+        global = true
+    )]
     pub config: Option<PathBuf>,
     /// Form of the answer on standard output
     #[arg(long, value_enum, value_name = "FORM", default_value_t = OutputForm::Table, global = true)]
@@ -331,7 +343,10 @@ mod tests {
             "opsconsole demo --seconds 3",
             "opsconsole demo --faults 2",
         ] {
-            assert!(Arguments::try_parse_from(wrong.split(' ')).is_err(), "{wrong}");
+            assert!(
+                Arguments::try_parse_from(wrong.split(' ')).is_err(),
+                "{wrong}"
+            );
         }
         for right in [
             "opsconsole",
@@ -340,7 +355,10 @@ mod tests {
             "opsconsole records list --order asc --output json --env x",
             "opsconsole demo --headless --seconds 3 --rate 0.5",
         ] {
-            assert!(Arguments::try_parse_from(right.split(' ')).is_ok(), "{right}");
+            assert!(
+                Arguments::try_parse_from(right.split(' ')).is_ok(),
+                "{right}"
+            );
         }
     }
 }

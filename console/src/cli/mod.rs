@@ -3,18 +3,167 @@
 //! Invariant: a command answers on standard output, speaks on standard error, and ends with a
 //! documented exit code.
 
+mod api;
 mod arguments;
+mod dlq;
+mod dlq_redrive;
 mod exit;
 mod interrupt;
 mod json_text;
+mod letter_form;
 mod output;
+mod progress;
+mod publish;
+mod publish_input;
+mod records;
+mod status;
 mod table;
 
+use std::future::Future;
 use std::process::ExitCode;
 
-pub use arguments::*;
+use clap::CommandFactory as _;
+use tokio::runtime::Runtime;
 
-/// Runs.
-pub fn run(_arguments: Arguments) -> ExitCode {
-    exit::Exit::Done.into()
+pub use arguments::{
+    ApiCommand, Arguments, Command, DemoArguments, DlqCommand, GlobalArguments, OutputForm,
+    PublishArguments, RecordsCommand, RecordsListArguments, RedriveArguments,
+};
+pub use exit::{CommandError, Exit};
+
+pub(crate) use interrupt::Interrupt;
+pub(crate) use output::Output;
+
+use crate::environment::Environment;
+use crate::world::{World, printable_lines};
+use crate::{demo, tui};
+
+/// Environment variable that turns the log on, e.g. `opsconsole=debug`; it goes to standard error.
+const LOG_VARIABLE: &str = "OPSCONSOLE_LOG";
+
+/// Runs a command line to its end.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    let output = Output::new(arguments.global.output);
+    let exit = dispatch(arguments, output).unwrap_or_else(|error| {
+        if !matches!(error, CommandError::OutputClosed) {
+            output.note(&printable_lines(&format!("opsconsole: {error}")));
+        }
+        if let Some(hint) = error.hint() {
+            output.note(&printable_lines(&format!("  {hint}")));
+        }
+        error.exit()
+    });
+    exit.into()
+}
+
+fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> {
+    let Some(command) = arguments.command else {
+        let environment = environment(&arguments.global)?;
+        return on_runtime(async { open_console(environment).await });
+    };
+    match command {
+        Command::Completions { shell } => completions(shell, output),
+        Command::Demo(demo) => on_runtime(demo::run(&demo, &arguments.global, output)),
+        asked @ (Command::Status
+        | Command::Publish(_)
+        | Command::Dlq(_)
+        | Command::Records(_)
+        | Command::Api(_)) => {
+            start_log();
+            let world = connect(&arguments.global)?;
+            on_runtime(answer(asked, &Session { world, output }))
+        }
+    }
+}
+
+/// What every command works with.
+#[derive(Clone, Debug)]
+struct Session {
+    world: World,
+    output: Output,
+}
+
+async fn answer(command: Command, session: &Session) -> Result<Exit, CommandError> {
+    let mut interrupt = listen()?;
+    match command {
+        Command::Status => unless(&mut interrupt, status::run(session)).await,
+        Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
+        Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
+        // These leave something behind when they are cut off, so they listen for themselves.
+        Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
+        Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
+        Command::Completions { .. } | Command::Demo(_) => Ok(Exit::Usage),
+    }
+}
+
+/// The work, cut off when a signal comes.
+async fn unless(
+    interrupt: &mut Interrupt,
+    work: impl Future<Output = Result<Exit, CommandError>>,
+) -> Result<Exit, CommandError> {
+    tokio::select! {
+        result = work => result,
+        () = interrupt.received() => Err(CommandError::Interrupted),
+    }
+}
+
+pub(crate) fn listen() -> Result<Interrupt, CommandError> {
+    Interrupt::listen().map_err(|cause| CommandError::File {
+        operation: "listen for signals".to_owned(),
+        cause,
+    })
+}
+
+fn environment(global: &GlobalArguments) -> Result<Environment, CommandError> {
+    let mut environment =
+        Environment::load(global.environment.as_deref(), global.config.as_deref())?;
+    environment.read_only |= global.read_only;
+    Ok(environment)
+}
+
+fn connect(global: &GlobalArguments) -> Result<World, CommandError> {
+    let world = World::connect(&environment(global)?)?;
+    Ok(match &global.confirm {
+        Some(name) => world.confirmed(name),
+        None => world,
+    })
+}
+
+/// Opens the terminal console on an environment.
+pub(crate) async fn open_console(environment: Environment) -> Result<Exit, CommandError> {
+    tui::run(environment)
+        .await
+        .map(|()| Exit::Done)
+        .map_err(|report| CommandError::Failed(format!("{report:#}")))
+}
+
+fn on_runtime(
+    work: impl Future<Output = Result<Exit, CommandError>>,
+) -> Result<Exit, CommandError> {
+    let runtime = Runtime::new().map_err(|cause| CommandError::File {
+        operation: "start the runtime".to_owned(),
+        cause,
+    })?;
+    let result = runtime.block_on(work);
+    // A blocked read of standard input must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+fn completions(shell: clap_complete::Shell, output: Output) -> Result<Exit, CommandError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "opsconsole", &mut script);
+    output.text(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
+}
+
+fn start_log() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env(LOG_VARIABLE) {
+        // Somebody else's log may be installed already; then it stays.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .try_init();
+    }
 }

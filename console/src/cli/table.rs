@@ -39,7 +39,8 @@ impl Table {
 
     /// Adds a row; the cells are made printable here.
     pub(super) fn row<const N: usize>(&mut self, cells: [&str; N]) {
-        self.rows.push(cells.iter().map(|cell| printable(cell)).collect());
+        self.rows
+            .push(cells.iter().map(|cell| printable(cell)).collect());
     }
 
     /// The table as lines; `width` is that of the terminal, if it is one.

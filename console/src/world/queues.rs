@@ -76,7 +76,7 @@ impl World {
         })
     }
 
-    pub(super) async fn queue_depth(&self, role: QueueRole) -> Result<QueueDepth, WorldError> {
+    pub(crate) async fn queue_depth(&self, role: QueueRole) -> Result<QueueDepth, WorldError> {
         let attributes = self.queue_attributes(self.aws().await, role).await?;
         Ok(depth(&attributes))
     }

@@ -1,0 +1,60 @@
+//! `api get`: what a third party receives.
+//!
+//! Invariant: the body is printed as it came but for control characters.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::status::milliseconds;
+use super::{ApiCommand, CommandError, Exit, Session};
+use crate::world::{API_BODY_BYTES_MAX, printable_lines};
+
+/// From here on a status is a failure (RFC 9110, 15.5).
+const STATUS_FAILED_MIN: u16 = 400;
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    status: u16,
+    latency_ms: f64,
+    body: Body<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Json(&'a RawValue),
+    Text(&'a str),
+}
+
+pub(super) async fn run(session: &Session, command: ApiCommand) -> Result<Exit, CommandError> {
+    let ApiCommand::Get { path } = command;
+    let answer = session.world.api_get(&path).await?;
+    if answer.body.len() >= API_BODY_BYTES_MAX {
+        session
+            .output
+            .note(&format!("the body was cut at {API_BODY_BYTES_MAX} bytes"));
+    }
+    let failed = answer.status >= STATUS_FAILED_MIN;
+    if session.output.is_json() {
+        session.output.json(&Answer {
+            status: answer.status,
+            latency_ms: milliseconds(answer.latency),
+            body: match serde_json::from_str(&answer.body) {
+                Ok(json) => Body::Json(json),
+                Err(_) => Body::Text(&answer.body),
+            },
+        })?;
+    } else {
+        let mut body = printable_lines(&answer.body);
+        if !body.ends_with('\n') {
+            body.push('\n');
+        }
+        session.output.text(&body)?;
+        if failed {
+            session
+                .output
+                .note(&format!("get {path}: the API answered {}", answer.status));
+        }
+    }
+    Ok(if failed { Exit::Failed } else { Exit::Done })
+}

@@ -1,0 +1,104 @@
+//! `records list` and `records get`.
+//!
+//! Invariant: the JSON is that of the HTTP API, so a program can read either.
+
+use event::{Record, RecordId, RecordQuery};
+
+use super::table::{Align, Table, moment};
+use super::{CommandError, Exit, RecordsCommand, RecordsListArguments, Session, json_text};
+use crate::world::{printable, printable_lines};
+
+pub(super) async fn run(session: &Session, command: RecordsCommand) -> Result<Exit, CommandError> {
+    match command {
+        RecordsCommand::List(filters) => list(session, filters).await,
+        RecordsCommand::Get { record_id } => get(session, RecordId(record_id)).await,
+    }
+}
+
+async fn list(session: &Session, filters: RecordsListArguments) -> Result<Exit, CommandError> {
+    let query = RecordQuery {
+        source: filters.source,
+        id: filters.id,
+        event_type: filters.event_type,
+        subject: filters.subject,
+        from: filters.from,
+        to: filters.to,
+        order: filters.order,
+        limit: filters.limit,
+        cursor: filters.cursor,
+    };
+    query
+        .validate()
+        .map_err(|error| CommandError::Usage(format!("--{error}")))?;
+    let page = session.world.list_records(&query).await?;
+    if session.output.is_json() {
+        session.output.json(&page)?;
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&[
+        ("RECORD", Align::Right),
+        ("OCCURRED AT", Align::Left),
+        ("TYPE", Align::Left),
+        ("SOURCE", Align::Left),
+        ("ID", Align::Left),
+        ("SUBJECT", Align::Left),
+    ]);
+    for record in &page.items {
+        table.row([
+            &record.record_id.to_string(),
+            &moment(record.occurred_at),
+            &record.event_type,
+            &record.source,
+            &record.id,
+            record.subject.as_deref().unwrap_or("-"),
+        ]);
+    }
+    session.output.table(&table)?;
+    if page.items.is_empty() {
+        session.output.note("no records match");
+    }
+    if let Some(cursor) = page.next_cursor {
+        session
+            .output
+            .note(&format!("more: --cursor {}", cursor.encode()));
+    }
+    Ok(Exit::Done)
+}
+
+async fn get(session: &Session, record_id: RecordId) -> Result<Exit, CommandError> {
+    let Some(record) = session.world.get_record(record_id).await? else {
+        return Err(CommandError::Failed(format!(
+            "there is no record {record_id}"
+        )));
+    };
+    if session.output.is_json() {
+        session.output.json(&record)?;
+    } else {
+        session.output.text(&form(&record))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn form(record: &Record) -> String {
+    let payload = record.payload.get();
+    let payload = json_text::pretty(payload).unwrap_or_else(|| payload.to_owned());
+    let lines = [
+        ("record", record.record_id.to_string()),
+        ("type", record.event_type.clone()),
+        ("source", record.source.clone()),
+        ("id", record.id.clone()),
+        (
+            "subject",
+            record.subject.clone().unwrap_or_else(|| "-".to_owned()),
+        ),
+        ("occurred at", record.occurred_at.to_rfc3339()),
+        ("ingested at", record.ingested_at.to_rfc3339()),
+    ];
+    let mut text = String::new();
+    for (name, value) in lines {
+        text.push_str(&format!("{name:<14}{}\n", printable(&value)));
+    }
+    text.push_str(&printable_lines(&payload));
+    text.push('\n');
+    text
+}

@@ -1,0 +1,236 @@
+//! `status`: one look at every hop.
+//!
+//! Invariant: what could not be read is null and named in `errors`; it never looks like zero.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::table::{duration, moment, thousands, time_delta};
+use super::{CommandError, Exit, Session};
+use crate::world::observed::{ApiHealth, QueueRole, QueueSnapshot, RecordTotals};
+use crate::world::{WorldError, WorldErrorKind, printable};
+
+#[derive(Debug, Serialize)]
+struct Status {
+    environment: String,
+    queue: Option<Queue>,
+    dead_letters: Option<DeadLetters>,
+    records: Option<Records>,
+    api: Option<Api>,
+    errors: Vec<PartError>,
+}
+
+#[derive(Debug, Serialize)]
+struct Queue {
+    visible: u64,
+    in_flight: u64,
+    delayed: u64,
+    oldest_age_secs: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeadLetters {
+    visible: u64,
+    in_flight: u64,
+    oldest_age_secs: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Records {
+    total: u64,
+    total_is_estimate: bool,
+    last_ingested_at: Option<DateTime<Utc>>,
+    #[serde(skip)]
+    database_now: DateTime<Utc>,
+}
+
+#[derive(Debug, Serialize)]
+struct Api {
+    status: u16,
+    latency_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct PartError {
+    part: &'static str,
+    error: String,
+    hint: String,
+}
+
+pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
+    let world = &session.world;
+    let (queue, dead_letters, records, api) = tokio::join!(
+        world.queue_snapshot(QueueRole::Source),
+        world.queue_snapshot(QueueRole::DeadLetter),
+        world.record_totals(),
+        world.api_health(),
+    );
+    let mut errors = Errors::default();
+    let status = Status {
+        environment: world.environment().name.clone(),
+        queue: errors.take("queue", queue).map(Queue::from),
+        dead_letters: errors
+            .take("dead_letters", dead_letters)
+            .map(DeadLetters::from),
+        records: errors.take("records", records).map(Records::from),
+        api: errors.take("api", api).map(Api::from),
+        errors: errors.found,
+    };
+    if session.output.is_json() {
+        session.output.json(&status)?;
+    } else {
+        session.output.text(&status.lines())?;
+        for error in &status.errors {
+            session
+                .output
+                .note(&format!("{}\n  {}", error.error, error.hint));
+        }
+    }
+    Ok(errors.exit)
+}
+
+/// Collects what went wrong; the worst decides the exit code.
+struct Errors {
+    found: Vec<PartError>,
+    exit: Exit,
+}
+
+impl Default for Errors {
+    fn default() -> Self {
+        Self {
+            found: Vec::new(),
+            exit: Exit::Done,
+        }
+    }
+}
+
+impl Errors {
+    fn take<T>(&mut self, part: &'static str, result: Result<T, WorldError>) -> Option<T> {
+        let error = match result {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let exit = match error.kind {
+            WorldErrorKind::Unreachable | WorldErrorKind::Refused => Exit::Unreachable,
+            // The environment simply has no such part.
+            WorldErrorKind::NotConfigured => Exit::Done,
+            WorldErrorKind::NotPermitted => Exit::Failed,
+        };
+        self.exit = self.exit.max(exit);
+        self.found.push(PartError {
+            part,
+            hint: error.hint(),
+            error: error.to_string(),
+        });
+        None
+    }
+}
+
+impl From<QueueSnapshot> for Queue {
+    fn from(snapshot: QueueSnapshot) -> Self {
+        Self {
+            visible: snapshot.depth.visible,
+            in_flight: snapshot.depth.in_flight,
+            delayed: snapshot.depth.delayed,
+            oldest_age_secs: snapshot.oldest_age_secs,
+        }
+    }
+}
+
+impl From<QueueSnapshot> for DeadLetters {
+    fn from(snapshot: QueueSnapshot) -> Self {
+        Self {
+            visible: snapshot.depth.visible,
+            in_flight: snapshot.depth.in_flight,
+            oldest_age_secs: snapshot.oldest_age_secs,
+        }
+    }
+}
+
+impl From<RecordTotals> for Records {
+    fn from(totals: RecordTotals) -> Self {
+        Self {
+            total: totals.total,
+            total_is_estimate: totals.total_is_estimate,
+            last_ingested_at: totals.last_ingested_at,
+            database_now: totals.database_now,
+        }
+    }
+}
+
+impl From<ApiHealth> for Api {
+    fn from(health: ApiHealth) -> Self {
+        Self {
+            status: health.status,
+            latency_ms: milliseconds(health.latency),
+        }
+    }
+}
+
+/// Milliseconds with one decimal.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+impl Status {
+    fn lines(&self) -> String {
+        let queue = self.queue.as_ref().map(|queue| {
+            format!(
+                "{} visible, {} in flight, {} delayed{}",
+                thousands(queue.visible),
+                thousands(queue.in_flight),
+                thousands(queue.delayed),
+                oldest(queue.oldest_age_secs)
+            )
+        });
+        let dead_letters = self.dead_letters.as_ref().map(|letters| {
+            format!(
+                "{} visible, {} in flight{}",
+                thousands(letters.visible),
+                thousands(letters.in_flight),
+                oldest(letters.oldest_age_secs)
+            )
+        });
+        let records = self.records.as_ref().map(Records::line);
+        let api = self
+            .api
+            .as_ref()
+            .map(|api| format!("{} in {} ms", api.status, api.latency_ms));
+        let parts = [
+            ("queue", queue),
+            ("dead letters", dead_letters),
+            ("records", records),
+            ("api", api),
+        ];
+        let mut text = format!("{:<14}{}\n", "environment", printable(&self.environment));
+        for (name, value) in parts {
+            let value = value.unwrap_or_else(|| "unknown".to_owned());
+            text.push_str(&format!("{name:<14}{value}\n"));
+        }
+        text
+    }
+}
+
+impl Records {
+    fn line(&self) -> String {
+        let about = if self.total_is_estimate { "about " } else { "" };
+        let newest = match self.last_ingested_at {
+            Some(at) => format!(
+                ", newest {} ({} ago)",
+                moment(at),
+                time_delta(self.database_now - at)
+            ),
+            None => ", none ever".to_owned(),
+        };
+        format!("{about}{}{newest}", thousands(self.total))
+    }
+}
+
+fn oldest(age_secs: Option<u64>) -> String {
+    match age_secs {
+        Some(age_secs) => format!(", oldest {}", duration(Duration::from_secs(age_secs))),
+        None => ", age unknown".to_owned(),
+    }
+}
