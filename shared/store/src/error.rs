@@ -103,7 +103,12 @@ impl StoreError {
 
     fn from_database(operation: &'static str, error: &dyn DatabaseError) -> Self {
         let sqlstate = error.code().unwrap_or_default().into_owned();
-        match Blame::of(&sqlstate) {
+        let blame = match Blame::of(&sqlstate) {
+            // A check without a name is a partition's: the partitions changed during the write.
+            Blame::Event if sqlstate == "23514" && constraint(error).is_none() => Blame::Moment,
+            other => other,
+        };
+        match blame {
             Blame::Event => Self::EventRefused {
                 operation,
                 sqlstate,
@@ -145,22 +150,25 @@ impl Blame {
     }
 }
 
-/// PostgreSQL quotes data behind a double quote or a colon; what stands before is a fixed text.
+/// What PostgreSQL objects to. It quotes data behind a double quote or a colon; what stands before
+/// is a fixed text.
 fn without_data(error: &dyn DatabaseError) -> String {
-    let message = error.message();
-    let fixed = message
-        .split(['"', ':'])
-        .next()
-        .unwrap_or_default()
-        .trim_end();
-    let mut text = fixed.to_owned();
-    let constraint = error
-        .try_downcast_ref::<PgDatabaseError>()
-        .and_then(PgDatabaseError::constraint);
-    if let Some(constraint) = constraint {
-        text.push_str(&format!(" (constraint {constraint})"));
+    match constraint(error) {
+        Some(constraint) => format!("violates the constraint {constraint}"),
+        None => error
+            .message()
+            .split(['"', ':'])
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .to_owned(),
     }
-    text
+}
+
+fn constraint(error: &dyn DatabaseError) -> Option<&str> {
+    error
+        .try_downcast_ref::<PgDatabaseError>()
+        .and_then(PgDatabaseError::constraint)
 }
 
 /// Names the operation in the error.

@@ -130,7 +130,9 @@ async fn create(
     let condition = format!("occurred_at >= '{from}' and occurred_at < '{to}'");
     let columns = "record_id, source, id, type, subject, occurred_at, ingested_at, payload";
     let statements = [
-        // Nothing may enter the range through the default partition from here to the end.
+        // Writers wait here until the end. One that had chosen the default partition before would
+        // find itself outside of what the default partition holds by then.
+        "lock table records in share row exclusive mode".to_owned(),
         "lock table records_default in access exclusive mode".to_owned(),
         format!("create table {name} (like records including all)"),
         format!(

@@ -1,0 +1,73 @@
+use std::time::Duration;
+
+use store::{ConnectSettings, StoreError, connect, connect_lazy, ping, write_batch};
+
+use crate::events::{at, event, migrated};
+
+#[tokio::test]
+async fn database_that_is_away_is_transient() {
+    let settings = ConnectSettings {
+        acquire_timeout: Duration::from_millis(100),
+        // Nothing listens on port 1.
+        ..ConnectSettings::new("postgres://me:s3cret@127.0.0.1:1/db", "test")
+    };
+    let pool = connect_lazy(&settings).unwrap();
+    let error = ping(&pool).await.unwrap_err();
+    assert!(error.is_transient() && !error.is_event_fault(), "{error:?}");
+    assert!(!error.to_string().contains("s3cret"));
+    let error = connect(&settings).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
+async fn statement_that_takes_too_long_is_transient() {
+    let database = migrated().await;
+    let pool = connect(&ConnectSettings {
+        statement_timeout: Some(Duration::from_millis(100)),
+        ..ConnectSettings::new(database.url(), "test")
+    })
+    .await
+    .unwrap();
+    let mut blocker = database.pool().begin().await.unwrap();
+    sqlx::query("lock table event_keys in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    let events = [event("a", "t", at("2026-11-24T12:00:00Z"))];
+    let error = write_batch(&pool, &events).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    blocker.rollback().await.unwrap();
+    assert_eq!(write_batch(&pool, &events).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn connection_that_the_server_ended_is_transient_and_replaced() {
+    let database = migrated().await;
+    let pool = connect(&ConnectSettings {
+        max_connections: 1,
+        ..ConnectSettings::new(database.url(), "victim")
+    })
+    .await
+    .unwrap();
+    ping(&pool).await.unwrap();
+    sqlx::query(
+        "select pg_terminate_backend(pid, 5000) from pg_stat_activity
+         where application_name = 'victim' and datname = current_database()",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+    if let Err(error) = ping(&pool).await {
+        assert!(error.is_transient(), "{error:?}");
+    }
+    ping(&pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn missing_schema_is_neither_transient_nor_an_events_fault() {
+    let database = devstack::TestDatabase::create().await.unwrap();
+    let events = [event("a", "t", at("2026-11-24T12:00:00Z"))];
+    let error = write_batch(database.pool(), &events).await.unwrap_err();
+    assert!(matches!(error, StoreError::Other { .. }), "{error:?}");
+    assert!(error.to_string().contains("event_keys"), "{error}");
+}

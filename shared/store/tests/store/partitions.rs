@@ -1,0 +1,202 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::TimeDelta;
+use store::{PartitionPlan, PartitionWidth, PgPool, Written, keep_partitions, write_batch};
+
+use crate::events::{at, count, event, migrated};
+
+const NOON: &str = "2026-11-24T12:00:00Z";
+
+const fn days(ahead: u16, keep: Option<u16>) -> PartitionPlan {
+    PartitionPlan {
+        width: PartitionWidth::Day,
+        ahead,
+        keep,
+    }
+}
+
+async fn partition_of(pool: &PgPool, id: &str) -> String {
+    sqlx::query_scalar("select tableoid::regclass::text from records where id = $1")
+        .bind(id)
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn missing_partitions_are_created_once_and_rows_move_out_of_the_default() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let events = [
+        event("yesterday", "t", at(NOON) - TimeDelta::days(1)),
+        event("midnight", "t", at("2026-11-24T00:00:00Z")),
+        event("today", "t", at(NOON)),
+        event("tomorrow", "t", at("2026-11-25T23:59:59.999999Z")),
+        event("later", "t", at("2026-11-26T00:00:00Z")),
+    ];
+    write_batch(pool, &events).await.unwrap();
+    assert_eq!(count(pool, "records_default").await, 5);
+
+    let report = keep_partitions(pool, &days(1, None), at(NOON))
+        .await
+        .unwrap();
+    assert_eq!(report.created, ["records_2026_11_24", "records_2026_11_25"]);
+    assert!(report.dropped.is_empty());
+    assert_eq!(count(pool, "records").await, 5);
+    for (id, partition) in [
+        ("yesterday", "records_default"),
+        ("midnight", "records_2026_11_24"),
+        ("today", "records_2026_11_24"),
+        ("tomorrow", "records_2026_11_25"),
+        ("later", "records_default"),
+    ] {
+        assert_eq!(partition_of(pool, id).await, partition, "{id}");
+    }
+    write_batch(pool, &[event("new", "t", at(NOON))])
+        .await
+        .unwrap();
+    assert_eq!(partition_of(pool, "new").await, "records_2026_11_24");
+
+    let again = keep_partitions(pool, &days(1, None), at(NOON))
+        .await
+        .unwrap();
+    assert!(again.created.is_empty() && again.dropped.is_empty());
+}
+
+#[tokio::test]
+async fn partition_has_the_indexes_of_its_parent_and_no_constraint_of_its_own() {
+    let database = migrated().await;
+    let pool = database.pool();
+    keep_partitions(pool, &days(0, None), at(NOON))
+        .await
+        .unwrap();
+    let attached: i64 = sqlx::query_scalar(
+        "select count(*) from pg_index
+         join pg_inherits on pg_inherits.inhrelid = pg_index.indexrelid
+         where pg_index.indrelid = 'records_2026_11_24'::regclass",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert_eq!(attached, 3);
+    let checks: i64 = sqlx::query_scalar(
+        "select count(*) from pg_constraint
+         where conrelid = 'records_2026_11_24'::regclass and contype = 'c'",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert_eq!(checks, 0);
+}
+
+#[tokio::test]
+async fn expired_partition_goes_and_its_events_stay_known() {
+    let database = migrated().await;
+    let pool = database.pool();
+    keep_partitions(pool, &days(0, None), at(NOON))
+        .await
+        .unwrap();
+    let old = event("old", "t", at(NOON));
+    let undated = event("ancient", "t", at("1999-01-01T00:00:00Z"));
+    write_batch(pool, &[old.clone(), undated]).await.unwrap();
+
+    let later = at(NOON) + TimeDelta::days(8);
+    let kept = keep_partitions(pool, &days(0, Some(8)), later)
+        .await
+        .unwrap();
+    assert!(kept.dropped.is_empty());
+    let report = keep_partitions(pool, &days(0, Some(7)), later)
+        .await
+        .unwrap();
+    assert_eq!(report.dropped, ["records_2026_11_24"]);
+    assert_eq!(
+        count(pool, "records").await,
+        1,
+        "the default partition is left alone"
+    );
+    assert_eq!(count(pool, "event_keys").await, 2);
+    let written = write_batch(pool, &[old]).await.unwrap();
+    assert_eq!(written, [Written::Duplicate]);
+}
+
+#[tokio::test]
+async fn changed_width_fills_the_gaps() {
+    let database = migrated().await;
+    let pool = database.pool();
+    keep_partitions(pool, &days(0, None), at(NOON))
+        .await
+        .unwrap();
+    write_batch(pool, &[event("late", "t", at("2026-11-02T00:00:00Z"))])
+        .await
+        .unwrap();
+    let months = PartitionPlan {
+        width: PartitionWidth::Month,
+        ahead: 1,
+        keep: None,
+    };
+    let report = keep_partitions(pool, &months, at(NOON)).await.unwrap();
+    assert_eq!(
+        report.created,
+        [
+            "records_2026_11_01_to_2026_11_24",
+            "records_2026_11_25_to_2026_12_01",
+            "records_2026_12"
+        ]
+    );
+    assert_eq!(
+        partition_of(pool, "late").await,
+        "records_2026_11_01_to_2026_11_24"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_upkeeps_at_once_do_each_step_once() {
+    let database = migrated().await;
+    let pool = database.pool();
+    keep_partitions(pool, &days(0, None), at(NOON))
+        .await
+        .unwrap();
+    let later = at(NOON) + TimeDelta::days(30);
+    let plan = days(5, Some(3));
+    let (one, other) = tokio::join!(
+        keep_partitions(pool, &plan, later),
+        keep_partitions(pool, &plan, later),
+    );
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.created.len() + other.created.len(), 6);
+    assert_eq!(one.dropped.len() + other.dropped.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_partitions_are_created_under_load() {
+    let database = migrated().await;
+    let pool = database.pool().clone();
+    let is_done = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let is_done = Arc::clone(&is_done);
+        tokio::spawn(async move {
+            let mut written = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                let events: Vec<_> = (0..20)
+                    .map(|number| {
+                        let time = at(NOON) + TimeDelta::days(number % 6);
+                        event(&format!("{written}-{number}"), "t", time)
+                    })
+                    .collect();
+                written += write_batch(&pool, &events).await.unwrap().len();
+            }
+            written
+        })
+    };
+    for ahead in 0..6 {
+        keep_partitions(database.pool(), &days(ahead, None), at(NOON))
+            .await
+            .unwrap();
+    }
+    is_done.store(true, Ordering::Relaxed);
+    let written = writer.await.unwrap();
+    let records = count(database.pool(), "records").await;
+    assert_eq!(usize::try_from(records).unwrap(), written);
+    assert_eq!(count(database.pool(), "records_default").await, 0);
+}
