@@ -146,3 +146,115 @@ fn read(row: &PgRow) -> Result<Record, sqlx::Error> {
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use devstack::TestDatabase;
+    use sqlx::{AssertSqlSafe, Execute as _};
+
+    use super::*;
+    use crate::{PartitionPlan, PartitionWidth, keep_partitions, migrate};
+
+    /// A thousand records an hour over twenty days, half of them in the default partition.
+    async fn filled() -> TestDatabase {
+        let database = TestDatabase::create().await.unwrap();
+        let pool = database.pool();
+        migrate(pool).await.unwrap();
+        let plan = PartitionPlan {
+            width: PartitionWidth::Day,
+            ahead: 9,
+            keep: None,
+        };
+        keep_partitions(pool, &plan, at("2026-11-11T00:00:00Z"))
+            .await
+            .unwrap();
+        for statement in [
+            "insert into event_keys (source, id, occurred_at)
+             select '/source/' || n % 3, n::text,
+                 timestamptz '2026-11-01 00:00+00' + n * interval '20 days' / 40000
+             from generate_series(0, 39999) as n",
+            "insert into records (record_id, source, id, type, occurred_at, payload)
+             select record_id, source, id, 'type.' || record_id % 5, occurred_at, '{}'
+             from event_keys",
+            "analyze records",
+            "analyze event_keys",
+        ] {
+            sqlx::query(statement).execute(pool).await.unwrap();
+        }
+        database
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    async fn plan_of(pool: &PgPool, query: &RecordQuery) -> String {
+        let mut statement = list_statement(query);
+        let sql = statement.sql().as_str().to_owned();
+        let arguments = statement.build().take_arguments().unwrap().unwrap();
+        let lines: Vec<String> =
+            sqlx::query_scalar_with(AssertSqlSafe(format!("explain {sql}")), arguments)
+                .fetch_all(pool)
+                .await
+                .unwrap();
+        lines.join("\n")
+    }
+
+    #[tokio::test]
+    async fn every_list_walks_an_index_and_sorts_nothing() {
+        let database = filled().await;
+        let pool = database.pool();
+        for order in [Order::Asc, Order::Desc] {
+            let all = RecordQuery {
+                order,
+                ..RecordQuery::default()
+            };
+            let deep = RecordQuery {
+                cursor: Some(Cursor {
+                    order,
+                    occurred_at: at("2026-11-10T12:00:00Z"),
+                    record_id: RecordId(20_000),
+                }),
+                ..all.clone()
+            };
+            let by_type = RecordQuery {
+                event_type: Some("type.1".to_owned()),
+                ..deep.clone()
+            };
+            let by_source = RecordQuery {
+                source: Some("/source/1".to_owned()),
+                from: Some(at("2026-11-02T00:00:00Z")),
+                ..deep.clone()
+            };
+            for query in [all, deep, by_type, by_source] {
+                let plan = plan_of(pool, &query).await;
+                assert!(plan.contains("Index Scan"), "{query:?}\n{plan}");
+                assert!(!plan.contains("Sort  "), "{query:?}\n{plan}");
+                assert!(!plan.contains("Seq Scan"), "{query:?}\n{plan}");
+            }
+        }
+        let by_id = RecordQuery {
+            id: Some("777".to_owned()),
+            ..RecordQuery::default()
+        };
+        let plan = plan_of(pool, &by_id).await;
+        assert!(plan.contains("event_keys_pkey"), "{plan}");
+        assert!(!plan.contains("Seq Scan"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn cursor_leaves_out_the_partitions_that_it_has_passed() {
+        let database = filled().await;
+        let query = RecordQuery {
+            cursor: Some(Cursor {
+                order: Order::Desc,
+                occurred_at: at("2026-11-12T12:00:00Z"),
+                record_id: RecordId(1),
+            }),
+            ..RecordQuery::default()
+        };
+        let plan = plan_of(database.pool(), &query).await;
+        assert!(plan.contains("records_2026_11_12"), "{plan}");
+        assert!(!plan.contains("records_2026_11_13"), "{plan}");
+    }
+}

@@ -1,0 +1,408 @@
+//! The handler on a real PostgreSQL and a real queue.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
+use devstack::{Emulator, TestDatabase};
+use event::FailureCode;
+use ingest::{DeadLetterQueue, Deps, Invocation, Outcome, handle_counted};
+use serde_json::{Value, json};
+use store::PgPool;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+/// Long enough for everything, so that a test that waits for it fails clearly.
+const LIMIT: Duration = Duration::from_secs(60);
+const REQUEST_ID: &str = "8c1b2f9e-request";
+
+static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
+
+/// A database, a dead-letter queue of its own, and the handler's dependencies on both.
+struct Place {
+    database: TestDatabase,
+    client: Client,
+    queue_url: String,
+}
+
+impl Place {
+    async fn open() -> Self {
+        let emulator = EMULATOR
+            .get_or_try_init(Emulator::start_for_tests)
+            .await
+            .unwrap();
+        let database = TestDatabase::create().await.unwrap();
+        store::migrate(database.pool()).await.unwrap();
+        let client = Client::new(&devstack::sdk_config(emulator.endpoint_url()));
+        let name = database.url().rsplit('/').next().unwrap();
+        let name: String = name
+            .chars()
+            .take_while(|c| *c != '?')
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let created = client.create_queue().queue_name(name).send().await.unwrap();
+        let queue_url = created.queue_url().unwrap().to_owned();
+        Self {
+            database,
+            client,
+            queue_url,
+        }
+    }
+
+    fn deps(&self) -> Deps {
+        Deps {
+            pool: self.database.pool().clone(),
+            dead_letters: Some(self.queue(self.queue_url.clone())),
+        }
+    }
+
+    fn queue(&self, url: String) -> DeadLetterQueue {
+        DeadLetterQueue::new(self.client.clone(), url)
+    }
+
+    async fn records(&self) -> usize {
+        let count: i64 = sqlx::query_scalar("select count(*) from records")
+            .fetch_one(self.database.pool())
+            .await
+            .unwrap();
+        usize::try_from(count).unwrap()
+    }
+
+    /// Takes this many letters out of the queue, by body, and looks that there are no more.
+    async fn letters(&self, count: usize) -> HashMap<String, Message> {
+        let mut letters = HashMap::new();
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let is_complete = letters.len() >= count;
+            let answer = self
+                .client
+                .receive_message()
+                .queue_url(&self.queue_url)
+                .max_number_of_messages(10)
+                .wait_time_seconds(if is_complete { 0 } else { 1 })
+                .message_attribute_names("All")
+                .message_system_attribute_names(MessageSystemAttributeName::All)
+                .send()
+                .await
+                .unwrap();
+            if answer.messages().is_empty() && is_complete {
+                assert_eq!(letters.len(), count);
+                return letters;
+            }
+            for message in answer.messages() {
+                let body = message.body().unwrap().to_owned();
+                assert!(letters.insert(body, message.clone()).is_none());
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} of {count} letters",
+                letters.len()
+            );
+        }
+    }
+}
+
+fn invocation() -> Invocation {
+    Invocation {
+        request_id: REQUEST_ID.to_owned(),
+        deadline: Instant::now() + LIMIT,
+    }
+}
+
+fn event_body(id: &str) -> String {
+    json!({
+        "specversion": "1.0", "id": id, "source": "/tests", "type": "order.placed",
+        "time": "2026-11-24T12:00:00Z", "data": {"total": 1},
+    })
+    .to_string()
+}
+
+/// A batch as Lambda delivers it; message ids are `m0`, `m1`, ….
+fn batch(bodies: &[String]) -> SqsEvent {
+    let records: Vec<Value> = bodies
+        .iter()
+        .enumerate()
+        .map(|(number, body)| record(&format!("m{number}"), body, json!({})))
+        .collect();
+    serde_json::from_value(json!({ "Records": records })).unwrap()
+}
+
+fn record(message_id: &str, body: &str, attributes: Value) -> Value {
+    json!({
+        "messageId": message_id, "receiptHandle": "handle", "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": attributes,
+        "md5OfBody": "", "eventSource": "aws:sqs", "awsRegion": "us-east-1",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:events",
+    })
+}
+
+/// Handles a batch and checks what must hold of every batch.
+async fn run(batch: SqsEvent, deps: &Deps, invocation: &Invocation) -> (Vec<String>, Outcome) {
+    let received = batch.records.len();
+    let (response, outcome): (SqsBatchResponse, Outcome) =
+        handle_counted(batch, invocation, deps).await;
+    assert_eq!(outcome.total(), received, "{outcome:?}");
+    assert_eq!(response.batch_item_failures.len(), outcome.retried);
+    let retried = response
+        .batch_item_failures
+        .into_iter()
+        .map(|failure| failure.item_identifier)
+        .collect();
+    (retried, outcome)
+}
+
+fn text<'a>(letter: &'a Message, name: &str) -> Option<&'a str> {
+    letter
+        .message_attributes()
+        .and_then(|attributes| attributes.get(name))
+        .and_then(MessageAttributeValue::string_value)
+}
+
+/// One body for each code that the validator gives.
+fn invalid_bodies() -> Vec<(String, FailureCode)> {
+    let with = |name: &str, value: Value| {
+        let mut event: Value = serde_json::from_str(&event_body("invalid")).unwrap();
+        event[name] = value;
+        event.to_string()
+    };
+    vec![
+        ("{\"id\":".to_owned(), FailureCode::NotJson),
+        ("[1]".to_owned(), FailureCode::NotAnEvent),
+        (
+            with("specversion", json!("0.3")),
+            FailureCode::UnsupportedSpecversion,
+        ),
+        (with("id", Value::Null), FailureCode::MissingAttribute),
+        (with("source", json!(1)), FailureCode::InvalidAttribute),
+        (with("time", json!("noon")), FailureCode::InvalidTime),
+        (
+            with("data", json!("x".repeat(300_000))),
+            FailureCode::TooLarge,
+        ),
+        (with("data", json!("\0")), FailureCode::RefusedByDatabase),
+    ]
+}
+
+#[tokio::test]
+async fn every_failure_is_a_letter_with_its_code_and_costs_no_neighbour() {
+    let place = Place::open().await;
+    let invalid = invalid_bodies();
+    assert_eq!(
+        invalid.iter().map(|(_, code)| *code).collect::<Vec<_>>(),
+        FailureCode::ALL
+    );
+    let mut bodies: Vec<String> = invalid.iter().map(|(body, _)| body.clone()).collect();
+    bodies.insert(0, event_body("first"));
+    bodies.insert(4, event_body("middle"));
+    bodies.push(event_body("first"));
+    bodies.push(event_body("last"));
+    let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!(
+        (outcome.stored, outcome.duplicates, outcome.dead_lettered),
+        (3, 1, 8)
+    );
+    assert_eq!(place.records().await, 3);
+    let letters = place.letters(8).await;
+    for (body, code) in &invalid {
+        let letter = &letters[body];
+        assert_eq!(text(letter, "ErrorCode"), Some(code.as_str()));
+        assert_eq!(text(letter, "RequestID"), Some(REQUEST_ID));
+        let expected = event::parse_body(body).unwrap_err().attribute_message();
+        assert_eq!(text(letter, "ErrorMessage"), Some(expected.as_str()));
+    }
+    // The same batch again: what was stored is known now.
+    let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!(
+        (outcome.stored, outcome.duplicates, outcome.dead_lettered),
+        (0, 4, 8)
+    );
+}
+
+/// The validator knows everything that PostgreSQL refuses today; a rule that only the database
+/// knows stands for what it does not.
+async fn refuse_poison(pool: &PgPool) {
+    sqlx::query(
+        "alter table records add constraint no_poison check (payload ->> 'id' not like 'poison%')",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn poison_among_many_is_isolated() {
+    let place = Place::open().await;
+    refuse_poison(place.database.pool()).await;
+    let mut bodies: Vec<String> = (0..1_000).map(|n| event_body(&n.to_string())).collect();
+    for (position, id) in [(0, "poison-a"), (500, "poison-b"), (501, "poison-c")] {
+        bodies[position] = event_body(id);
+    }
+    let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!((outcome.stored, outcome.dead_lettered), (997, 3));
+    assert_eq!(place.records().await, 997);
+    let letters = place.letters(3).await;
+    for letter in letters.values() {
+        assert_eq!(text(letter, "ErrorCode"), Some("refused-by-database"));
+        let message = text(letter, "ErrorMessage").unwrap();
+        assert!(
+            message.contains("no_poison") && !message.contains("total"),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn letter_keeps_its_own_attributes_and_gets_a_new_reason() {
+    let place = Place::open().await;
+    let attribute = |kind: &str, value: &str| json!({"dataType": kind, "stringValue": value});
+    let attributes = json!({
+        "tenant": attribute("String", "a"),
+        "weight": attribute("Number", "1.50"),
+        "trace": {"dataType": "Binary", "binaryValue": "AP8="},
+        "ErrorCode": attribute("String", "too-large"),
+        "RequestID": attribute("String", "an-earlier-one"),
+    });
+    let batch = serde_json::from_value(json!({
+        "Records": [record("m0", "not json", attributes)]
+    }))
+    .unwrap();
+    let (retried, outcome) = run(batch, &place.deps(), &invocation()).await;
+    assert_eq!((retried.len(), outcome.dead_lettered), (0, 1));
+    let letters = place.letters(1).await;
+    let letter = &letters["not json"];
+    let attributes = letter.message_attributes().unwrap();
+    assert_eq!(attributes.len(), 6);
+    assert_eq!(text(letter, "ErrorCode"), Some("not-json"));
+    assert_eq!(text(letter, "RequestID"), Some(REQUEST_ID));
+    assert_eq!(text(letter, "tenant"), Some("a"));
+    assert_eq!(attributes["weight"].data_type(), "Number");
+    assert_eq!(text(letter, "weight"), Some("1.50"));
+    assert_eq!(attributes["trace"].data_type(), "Binary");
+    assert_eq!(
+        attributes["trace"].binary_value().unwrap().as_ref(),
+        [0, 255]
+    );
+}
+
+#[tokio::test]
+async fn message_that_cannot_be_a_letter_is_reported() {
+    let place = Place::open().await;
+    let full: HashMap<String, Value> = (0..8)
+        .map(|n| {
+            (
+                format!("a{n}"),
+                json!({"dataType": "String", "stringValue": "v"}),
+            )
+        })
+        .collect();
+    let mut empty = record("m1", "", json!({}));
+    empty.as_object_mut().unwrap().remove("body");
+    let mut nameless = record("", &event_body("nameless"), json!({}));
+    nameless.as_object_mut().unwrap().remove("messageId");
+    let batch = serde_json::from_value(json!({"Records": [
+        record("m0", "not json", json!(full)),
+        empty,
+        nameless,
+        record("m3", "also not json", json!({})),
+    ]}))
+    .unwrap();
+    let (retried, outcome) = run(batch, &place.deps(), &invocation()).await;
+    assert_eq!(retried, ["m0", "m1"]);
+    assert_eq!((outcome.stored, outcome.dead_lettered), (1, 1));
+    assert_eq!(outcome.codes[&FailureCode::NotJson], 3);
+    place.letters(1).await;
+}
+
+#[tokio::test]
+async fn letters_that_cannot_be_sent_are_reported() {
+    let place = Place::open().await;
+    let bodies = [event_body("good"), "bad".to_owned(), "worse".to_owned()];
+    let nowhere = place.queue(place.queue_url.replace("sqs_", "no_such_") + "-none");
+    for dead_letters in [Some(nowhere), None] {
+        let deps = Deps {
+            dead_letters,
+            ..place.deps()
+        };
+        let (retried, outcome) = run(batch(&bodies), &deps, &invocation()).await;
+        assert_eq!(retried, ["m1", "m2"]);
+        assert_eq!(outcome.stored + outcome.duplicates, 1);
+    }
+    place.letters(0).await;
+}
+
+#[tokio::test]
+async fn event_inside_an_envelope_is_stored() {
+    let place = Place::open().await;
+    let envelope = json!({
+        "Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:us-east-1:0:events",
+        "Message": event_body("inside"), "Timestamp": "2026-11-24T12:00:00.000Z",
+    });
+    let bodies = [envelope.to_string(), event_body("inside")];
+    let (_, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
+    assert_eq!((outcome.stored, outcome.duplicates), (1, 1));
+}
+
+#[tokio::test]
+async fn database_that_is_away_costs_nothing_but_time() {
+    let place = Place::open().await;
+    let away = store::connect_lazy(&store::ConnectSettings {
+        acquire_timeout: Duration::from_millis(200),
+        // Nothing listens on port 1.
+        ..store::ConnectSettings::new("postgres://127.0.0.1:1/away", "test")
+    })
+    .unwrap();
+    let deps = Deps {
+        pool: away,
+        ..place.deps()
+    };
+    let bodies = [event_body("a"), "bad".to_owned(), event_body("b")];
+    let (retried, outcome) = run(batch(&bodies), &deps, &invocation()).await;
+    assert_eq!(retried, ["m0", "m2"]);
+    assert_eq!(outcome.dead_lettered, 1);
+    place.letters(1).await;
+    let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!(outcome.stored, 2);
+}
+
+#[tokio::test]
+async fn invocation_answers_before_its_deadline_whatever_the_database_does() {
+    let place = Place::open().await;
+    let mut blocker = place.database.pool().begin().await.unwrap();
+    sqlx::query("lock table event_keys in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    let started = Instant::now();
+    let invocation = Invocation {
+        request_id: REQUEST_ID.to_owned(),
+        deadline: started + Duration::from_secs(4),
+    };
+    let bodies = [event_body("a"), "bad".to_owned()];
+    let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation).await;
+    assert!(Instant::now() < invocation.deadline);
+    assert_eq!(retried, ["m0"]);
+    assert_eq!(outcome.dead_lettered, 1);
+
+    // No time at all: everything is reported, nothing is tried.
+    let invocation = Invocation {
+        request_id: REQUEST_ID.to_owned(),
+        deadline: Instant::now(),
+    };
+    let (retried, _) = run(batch(&bodies), &place.deps(), &invocation).await;
+    assert_eq!(retried, ["m0", "m1"]);
+    blocker.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn empty_batch_is_answered() {
+    let place = Place::open().await;
+    let (retried, outcome) = run(batch(&[]), &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!(outcome, Outcome::default());
+}

@@ -1,0 +1,85 @@
+//! The migrate function on a real PostgreSQL.
+
+use chrono::{DateTime, Utc};
+use devstack::TestDatabase;
+use migrate::{Deps, Report, Request, Settings, handle};
+
+fn deps(database: &TestDatabase) -> Deps {
+    let settings = Settings::read(|name| {
+        let value = match name {
+            "DATABASE_URL" => database.url(),
+            "PARTITION_WIDTH" => "day",
+            "PARTITIONS_AHEAD" => "2",
+            "PARTITIONS_KEEP" => "5",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    Deps::connect(&settings.unwrap_or_else(|error| panic!("{error}"))).unwrap()
+}
+
+fn on(day: &str) -> Request {
+    let now: DateTime<Utc> = format!("{day}T12:00:00Z").parse().unwrap();
+    Request { now: Some(now) }
+}
+
+#[tokio::test]
+async fn schema_and_partitions_are_made_once_and_kept_from_then_on() {
+    let database = TestDatabase::create().await.unwrap();
+    let deps = deps(&database);
+    let first = handle(on("2026-11-24"), &deps).await.unwrap();
+    assert_eq!(
+        first.migrations.applied.len(),
+        store::MIGRATOR.iter().count()
+    );
+    assert_eq!(
+        first.partitions.created,
+        [
+            "records_2026_11_24",
+            "records_2026_11_25",
+            "records_2026_11_26"
+        ]
+    );
+    let again = handle(on("2026-11-24"), &deps).await.unwrap();
+    assert_eq!(
+        serde_json::to_value(&again).unwrap(),
+        serde_json::json!({
+            "migrations": {"applied": []},
+            "partitions": {"created": [], "dropped": []},
+        })
+    );
+    let later = handle(on("2026-11-30"), &deps).await.unwrap();
+    assert_eq!(later.partitions.dropped, ["records_2026_11_24"]);
+    assert_eq!(later.partitions.created.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_at_once_do_everything_once() {
+    let database = TestDatabase::create().await.unwrap();
+    let (one, other) = (deps(&database), deps(&database));
+    let (one, other) = tokio::join!(
+        handle(on("2026-11-24"), &one),
+        handle(on("2026-11-24"), &other)
+    );
+    let reports: [Report; 2] = [one.unwrap(), other.unwrap()];
+    let applied: usize = reports.iter().map(|one| one.migrations.applied.len()).sum();
+    let created: usize = reports.iter().map(|one| one.partitions.created.len()).sum();
+    assert_eq!(applied, store::MIGRATOR.iter().count());
+    assert_eq!(created, 3);
+}
+
+#[test]
+fn events_of_schedules_and_deployments_are_requests() {
+    for json in [
+        "{}",
+        r#"{"source":"aws.scheduler","time":"2026-11-24T00:00:00Z","detail":{}}"#,
+        r#"{"migrations_sha256":"abc"}"#,
+    ] {
+        assert_eq!(
+            serde_json::from_str::<Request>(json).unwrap(),
+            Request::default()
+        );
+    }
+    let request: Request = serde_json::from_str(r#"{"now":"2026-11-24T12:00:00Z"}"#).unwrap();
+    assert_eq!(request, on("2026-11-24"));
+}
