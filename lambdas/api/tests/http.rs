@@ -1,5 +1,7 @@
 //! The API on a real PostgreSQL, called as HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -33,7 +33,7 @@ where
 {
     let mut fates: Vec<Isolated<O>> = items.iter().map(|_| Isolated::Unwritten).collect();
     // Last in, first out, and the first half is put last: the order of the items is kept.
-    let mut open: Vec<Range<usize>> = vec![0..items.len()];
+    let mut open: Vec<Range<usize>> = std::iter::once(0..items.len()).collect();
     while let Some(range) = open.pop() {
         let (Some(some), Some(slots)) = (items.get(range.clone()), fates.get_mut(range.clone()))
         else {

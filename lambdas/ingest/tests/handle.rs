@@ -1,5 +1,11 @@
 //! The handler on a real PostgreSQL and a real queue.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -36,12 +42,10 @@ impl Place {
         let database = TestDatabase::create().await.unwrap();
         store::migrate(database.pool()).await.unwrap();
         let client = Client::new(&devstack::sdk_config(emulator.endpoint_url()));
-        let name = database.url().rsplit('/').next().unwrap();
-        let name: String = name
-            .chars()
-            .take_while(|c| *c != '?')
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
+        let name: String = sqlx::query_scalar("select current_database()::text")
+            .fetch_one(database.pool())
+            .await
+            .unwrap();
         let created = client.create_queue().queue_name(name).send().await.unwrap();
         let queue_url = created.queue_url().unwrap().to_owned();
         Self {
@@ -322,7 +326,7 @@ async fn message_that_cannot_be_a_letter_is_reported() {
 async fn letters_that_cannot_be_sent_are_reported() {
     let place = Place::open().await;
     let bodies = [event_body("good"), "bad".to_owned(), "worse".to_owned()];
-    let nowhere = place.queue(place.queue_url.replace("sqs_", "no_such_") + "-none");
+    let nowhere = place.queue(format!("{}-none", place.queue_url));
     for dead_letters in [Some(nowhere), None] {
         let deps = Deps {
             dead_letters,

@@ -1,5 +1,11 @@
 //! The migrate function on a real PostgreSQL.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+
 use chrono::{DateTime, Utc};
 use devstack::TestDatabase;
 use migrate::{Deps, Report, Request, Settings, handle};

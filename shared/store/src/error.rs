@@ -103,10 +103,12 @@ impl StoreError {
 
     fn from_database(operation: &'static str, error: &dyn DatabaseError) -> Self {
         let sqlstate = error.code().unwrap_or_default().into_owned();
-        let blame = match Blame::of(&sqlstate) {
-            // A check without a name is a partition's: the partitions changed during the write.
-            Blame::Event if sqlstate == "23514" && constraint(error).is_none() => Blame::Moment,
-            other => other,
+        // A check without a name is a partition's: the partitions changed during the write.
+        let is_partition_check = sqlstate == "23514" && constraint(error).is_none();
+        let blame = if is_partition_check {
+            Blame::Moment
+        } else {
+            Blame::of(&sqlstate)
         };
         match blame {
             Blame::Event => Self::EventRefused {

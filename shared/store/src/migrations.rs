@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use serde::Serialize;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::error::{Context as _, StoreError};
@@ -65,16 +65,7 @@ async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreErro
     MIGRATOR
         .run(&mut *connection)
         .await
-        .map_err(|error| match error {
-            sqlx::migrate::MigrateError::Execute(cause)
-            | sqlx::migrate::MigrateError::ExecuteMigration(cause, _) => {
-                StoreError::from_sqlx(OPERATION, &cause)
-            }
-            other => StoreError::Other {
-                operation: OPERATION,
-                detail: other.to_string(),
-            },
-        })?;
+        .map_err(|error| failure(&error))?;
     Ok(MigrationReport {
         applied: MIGRATOR
             .iter()
@@ -85,6 +76,22 @@ async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreErro
             })
             .collect(),
     })
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the driver may add variants; only two of them carry a database error"
+)]
+fn failure(error: &MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => {
+            StoreError::from_sqlx(OPERATION, cause)
+        }
+        other => StoreError::Other {
+            operation: OPERATION,
+            detail: other.to_string(),
+        },
+    }
 }
 
 async fn applied_versions(connection: &mut PgConnection) -> Result<HashSet<i64>, StoreError> {

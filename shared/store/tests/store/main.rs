@@ -1,5 +1,11 @@
 //! The store on a real PostgreSQL, one database per test.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+
 mod connections;
 mod events;
 mod lists;
