@@ -2,16 +2,17 @@
 //! plain HTTP server.
 
 use api::{Settings, router, without_stage};
-use lambda_http::{Error, run};
+use lambda_http::run;
 use tower::ServiceExt as _;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_target(false)
+        .with_span_list(false)
         .with_env_filter(
             EnvFilter::builder()
                 .with_default_directive(tracing::Level::INFO.into())
@@ -21,7 +22,9 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
     let router = router(store::connect_lazy(&settings.connect_settings())?);
     match settings.listen {
-        None => run(router.map_request(without_stage)).await,
+        None => run(router.map_request(without_stage))
+            .await
+            .map_err(|error| anyhow::anyhow!(error)),
         Some(address) => {
             let listener = tokio::net::TcpListener::bind(address).await?;
             tracing::info!(address = %listener.local_addr()?, "listening");

@@ -2,12 +2,16 @@
 //! a problem that names it; nothing is ever silently ignored.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
-use event::{QueryError, RecordId};
+use chrono::{DateTime, Datelike as _, Utc};
+use event::{Cursor, CursorError, QueryError, RecordId};
 
 use crate::problem::Problem;
+
+/// What RFC 3339 can write, one year more for an offset.
+const YEARS: RangeInclusive<i32> = -1..=10_000;
 
 /// The parameters of one request, each of them known and given at most once.
 #[derive(Debug)]
@@ -80,6 +84,14 @@ impl Parameters {
     }
 }
 
+/// A cursor; one that was made up may point at a time that the database does not know.
+pub(crate) fn cursor(text: &str) -> Result<Cursor, Problem> {
+    Cursor::decode(text)
+        .ok()
+        .filter(|cursor| YEARS.contains(&cursor.occurred_at.year()))
+        .ok_or_else(|| Problem::parameter("cursor", CursorError.to_string()))
+}
+
 /// The id in a path.
 pub(crate) fn record_id(text: &str) -> Result<RecordId, Problem> {
     text.parse().map(RecordId).map_err(|_| {
@@ -112,6 +124,21 @@ mod tests {
         assert_eq!(fault("limit=").as_deref(), Some("limit"));
         assert_eq!(fault("from=yesterday").as_deref(), Some("from"));
         assert_eq!(fault("from=%00").as_deref(), Some("from"));
+    }
+
+    #[test]
+    fn cursor_beyond_the_calendar_is_none() {
+        let at = |micros| Cursor {
+            order: event::Order::Desc,
+            occurred_at: DateTime::from_timestamp_micros(micros).unwrap(),
+            record_id: RecordId(1),
+        };
+        assert_eq!(cursor(&at(0).encode()), Ok(at(0)));
+        let beyond = at(-8_000_000_000_000_000_000 / 1_000 * 800);
+        assert_eq!(
+            cursor(&beyond.encode()).unwrap_err().parameter.as_deref(),
+            Some("cursor")
+        );
     }
 
     #[test]

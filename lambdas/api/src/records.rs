@@ -3,12 +3,12 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use event::{Cursor, LIMIT_DEFAULT, LIMIT_MAX, RecordQuery};
+use event::{LIMIT_DEFAULT, LIMIT_MAX, RecordQuery};
 use store::{PgPool, get_record, list_records};
 
 use crate::answer::{REVALIDATE, json, limited};
 use crate::caching;
-use crate::parameters::{Parameters, record_id};
+use crate::parameters::{Parameters, cursor, record_id};
 use crate::problem::{Problem, ProblemKind};
 
 /// Parameters of the list.
@@ -51,11 +51,10 @@ pub(crate) async fn get(
 
 fn record_query(query: Option<&str>) -> Result<RecordQuery, Problem> {
     let parameters = Parameters::read(query, &LIST_PARAMETERS)?;
-    let cursor: Option<Cursor> = parameters
+    let cursor = parameters
         .text("cursor")?
-        .map(|text| Cursor::decode(&text))
-        .transpose()
-        .map_err(|error| Problem::parameter("cursor", error.to_string()))?;
+        .map(|text| cursor(&text))
+        .transpose()?;
     let limit = parameters
         .text("limit")?
         .map(|text| text.parse::<u16>())

@@ -6,11 +6,12 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_target(false)
+        .with_span_list(false)
         .with_env_filter(
             EnvFilter::builder()
                 .with_default_directive(tracing::Level::INFO.into())
@@ -24,4 +25,5 @@ async fn main() -> Result<(), Error> {
         Ok::<_, Error>(handle(request.payload, &invocation, deps).await)
     }))
     .await
+    .map_err(|error| anyhow::anyhow!(error))
 }

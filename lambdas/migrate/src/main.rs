@@ -5,11 +5,12 @@ use migrate::{Deps, Request, Settings, handle};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_target(false)
+        .with_span_list(false)
         .with_env_filter(
             EnvFilter::builder()
                 .with_default_directive(tracing::Level::INFO.into())
@@ -25,4 +26,5 @@ async fn main() -> Result<(), Error> {
         })
     }))
     .await
+    .map_err(|error| anyhow::anyhow!(error))
 }

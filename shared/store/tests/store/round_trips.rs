@@ -1,0 +1,116 @@
+//! What a batch costs on the wire, seen from between the store and the server.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use store::{ConnectSettings, connect, write_batch};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+use crate::events::{at, event, migrated};
+
+/// A lone `Sync` message: the driver's sign of life after a connection was given back.
+const SYNC_BYTES: usize = 5;
+
+/// Bytes that the client sent between two answers of the server, in order.
+#[derive(Default)]
+struct Wire {
+    bursts: Vec<usize>,
+    is_client_speaking: bool,
+}
+
+impl Wire {
+    fn client_sent(&mut self, bytes: usize) {
+        match self.bursts.last_mut() {
+            Some(last) if self.is_client_speaking => *last += bytes,
+            Some(_) | None => self.bursts.push(bytes),
+        }
+        self.is_client_speaking = true;
+    }
+
+    fn questions(&self) -> usize {
+        self.bursts
+            .iter()
+            .filter(|bytes| **bytes > SYNC_BYTES)
+            .count()
+    }
+}
+
+async fn relay(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    seen: impl Fn(usize),
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(bytes @ 1..) = from.read(&mut buffer).await {
+        seen(bytes);
+        if to.write_all(&buffer[..bytes]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn batch_is_one_round_trip() {
+    let database = migrated().await;
+    let options = database.pool().connect_options();
+    let wire = Arc::new(Mutex::new(Wire::default()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let between = {
+        let (options, wire) = (Arc::clone(&options), Arc::clone(&wire));
+        tokio::spawn(async move {
+            let (client, _) = listener.accept().await.unwrap();
+            let (from_client, to_client) = client.into_split();
+            let sent = |bytes| wire.lock().unwrap().client_sent(bytes);
+            let answered = |_| wire.lock().unwrap().is_client_speaking = false;
+            match options.get_socket() {
+                Some(folder) => {
+                    let path = folder.join(format!(".s.PGSQL.{}", options.get_port()));
+                    let (from_server, to_server) =
+                        UnixStream::connect(path).await.unwrap().into_split();
+                    tokio::join!(
+                        relay(from_client, to_server, sent),
+                        relay(from_server, to_client, answered)
+                    );
+                }
+                None => {
+                    let address = (options.get_host(), options.get_port());
+                    let (from_server, to_server) =
+                        TcpStream::connect(address).await.unwrap().into_split();
+                    tokio::join!(
+                        relay(from_client, to_server, sent),
+                        relay(from_server, to_client, answered)
+                    );
+                }
+            }
+        })
+    };
+    let url = format!(
+        "postgres://{}@127.0.0.1:{port}/{}?sslmode=disable",
+        options.get_username(),
+        options.get_database().unwrap()
+    );
+    let pool = connect(&ConnectSettings {
+        max_connections: 1,
+        ..ConnectSettings::new(url, "test")
+    })
+    .await
+    .unwrap();
+    let batch = |name: &str| -> Vec<_> {
+        (0..500)
+            .map(|n| event(&format!("{name}-{n}"), "t", at("2026-11-24T12:00:00Z")))
+            .collect()
+    };
+    // The first batch also prepares the statement.
+    write_batch(&pool, &batch("first")).await.unwrap();
+    let before = wire.lock().unwrap().questions();
+    for name in ["second", "third"] {
+        let written = write_batch(&pool, &batch(name)).await.unwrap();
+        assert_eq!(written.len(), 500);
+    }
+    let after = wire.lock().unwrap().questions();
+    assert_eq!(after - before, 2);
+    pool.close().await;
+    between.await.unwrap();
+}
