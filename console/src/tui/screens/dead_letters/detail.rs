@@ -1,0 +1,318 @@
+//! One letter: what it is, why it died, what would happen now, and its body.
+//!
+//! Invariant: the body is laid out once per selection; a frame costs only the rows it shows.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use event::{FAILURE_ATTRIBUTES, Verdict, unwrap_envelope};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::groups;
+use super::redriving::Note;
+use crate::tui::document::{Document, size};
+use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
+use crate::tui::message::Tone;
+use crate::tui::theme::{Theme, sign};
+use crate::world::observed::{AttributeValue, DeadLetter};
+
+/// Attributes that are listed; SQS allows ten, three of them are the ingest's.
+const ATTRIBUTES_MAX: usize = 10;
+/// Columns of an attribute's value; the body of a letter is what `y` copies.
+const ATTRIBUTE_COLUMNS_MAX: usize = 200;
+/// A letter that is dropped within a day needs attention first.
+pub(super) const EXPIRY_URGENT_SECS: u64 = 86_400;
+
+/// A letter's body, laid out.
+#[derive(Debug)]
+pub(super) struct Detail {
+    message_id: String,
+    document: Document,
+    is_enveloped: bool,
+}
+
+impl Detail {
+    pub(super) fn of(letter: &DeadLetter) -> Self {
+        let event = unwrap_envelope(&letter.body);
+        let place = letter
+            .failure
+            .as_ref()
+            .and_then(|failure| failure.pointer.clone())
+            .or_else(|| groups::pointer(letter));
+        Self {
+            message_id: letter.message_id.clone(),
+            document: Document::new(&event, place.as_deref()),
+            is_enveloped: matches!(event, Cow::Owned(_)) || event.len() != letter.body.len(),
+        }
+    }
+
+    pub(super) fn is_of(&self, letter: &DeadLetter) -> bool {
+        self.message_id == letter.message_id
+    }
+
+    /// Rows that can be scrolled through.
+    pub(super) fn length(&self, letter: &DeadLetter, note: Option<&Note>, width: usize) -> usize {
+        let theme = Theme { has_colour: false };
+        self.facts(letter, note, theme, letter.sent_at, width).len() + self.document.len()
+    }
+
+    /// The rows from `offset` on.
+    pub(super) fn lines(
+        &self,
+        letter: &DeadLetter,
+        note: Option<&Note>,
+        theme: Theme,
+        now: DateTime<Utc>,
+        (offset, width, height): (usize, usize, usize),
+    ) -> Vec<Line<'static>> {
+        let facts = self.facts(letter, note, theme, now, width);
+        let below = offset.saturating_sub(facts.len());
+        let mut lines: Vec<_> = facts.into_iter().skip(offset).take(height).collect();
+        let room = height - lines.len();
+        lines.extend(self.document.lines(theme, below, room, width));
+        lines
+    }
+
+    fn facts(
+        &self,
+        letter: &DeadLetter,
+        note: Option<&Note>,
+        theme: Theme,
+        now: DateTime<Utc>,
+        width: usize,
+    ) -> Vec<Line<'static>> {
+        let mut rows = Rows {
+            lines: Vec::new(),
+            width,
+        };
+        let tone = verdict_tone(letter.verdict);
+        rows.push(&headline(letter), theme.strong());
+        rows.push(&self.verdict_text(letter), theme.tone(tone));
+        if let Some(note) = note {
+            let text = format!("{} {}", sign(Tone::Warning), visible(&note.text()));
+            rows.push(&text, theme.tone(Tone::Warning));
+        }
+        rows.push(&reason_text(letter), Style::new());
+        rows.push(&history_text(letter, now), Style::new());
+        let (tone, text) = expiry(letter, now);
+        rows.push(&text, tone.map_or(Style::new(), |tone| theme.tone(tone)));
+        rows.push(&self.message_text(letter), theme.muted());
+        for text in attribute_texts(letter) {
+            rows.push(&text, theme.muted());
+        }
+        rows.lines.push(Line::default());
+        rows.lines
+    }
+
+    fn verdict_text(&self, letter: &DeadLetter) -> String {
+        let verdict = letter.verdict;
+        let mut text = format!("{} {verdict}", verdict_sign(verdict));
+        match (&letter.failure, letter.stored_as) {
+            (Some(failure), _) => {
+                text.push_str(&format!("  {}: {}", failure.code, visible(&failure.detail)));
+                if let Some(pointer) = &failure.pointer {
+                    text.push_str(&format!("  at {}", visible(pointer)));
+                }
+            }
+            (None, Some(record)) => text.push_str(&format!("  as record {record}")),
+            (None, None) => text.push_str("  the ingest would store it now"),
+        }
+        if let Some(line) = self.document.marked_line() {
+            text.push_str(&format!("  ▸ line {}", line + 1));
+        }
+        text
+    }
+
+    fn message_text(&self, letter: &DeadLetter) -> String {
+        let envelope = if self.is_enveloped {
+            " · in an SNS envelope"
+        } else {
+            ""
+        };
+        let kind = if self.document.is_json() {
+            ""
+        } else {
+            " · not JSON"
+        };
+        format!(
+            "message {} · {}{envelope}{kind}",
+            visible(&letter.message_id),
+            size(letter.body.len())
+        )
+    }
+}
+
+/// `type  source / id`
+fn headline(letter: &DeadLetter) -> String {
+    let part = |text: &Option<String>| {
+        text.as_deref()
+            .filter(|text| !text.is_empty())
+            .map_or(UNKNOWN.to_owned(), visible)
+    };
+    let identity = &letter.identity;
+    if identity.event_type.is_none() && identity.source.is_none() && identity.id.is_none() {
+        return "no event: neither type nor source nor id".to_owned();
+    }
+    format!(
+        "{}  {} / {}",
+        part(&identity.event_type),
+        part(&identity.source),
+        part(&identity.id)
+    )
+}
+
+fn reason_text(letter: &DeadLetter) -> String {
+    let Some(reason) = &letter.reason else {
+        return "given up by SQS after its retries, without a reason".to_owned();
+    };
+    let request = reason
+        .request_id
+        .as_deref()
+        .map(|id| format!(" · request {}", visible(id)))
+        .unwrap_or_default();
+    let is_same = letter.failure.as_ref().is_some_and(|failure| {
+        failure.code.as_str() == reason.code && failure.attribute_message() == reason.message
+    });
+    if is_same {
+        format!("refused by the ingest for the same reason{request}")
+    } else {
+        format!(
+            "refused by the ingest with {}: {}{request}",
+            visible(&reason.code),
+            visible(&reason.message)
+        )
+    }
+}
+
+fn history_text(letter: &DeadLetter, now: DateTime<Utc>) -> String {
+    let sent = when(letter.sent_at, now);
+    let begin = if letter.reason.is_some() {
+        format!("dead {sent} UTC")
+    } else {
+        format!("published {sent} UTC → retries → dead")
+    };
+    let first = letter
+        .first_received_at
+        .map(|at| format!(" → first looked at {}", when(at, now)))
+        .unwrap_or_default();
+    format!("{begin}{first} → received {}×", letter.receive_count)
+}
+
+/// When SQS drops the letter.
+fn expiry(letter: &DeadLetter, now: DateTime<Utc>) -> (Option<Tone>, String) {
+    match age_secs(now, letter.expires_at) {
+        0 => (
+            Some(Tone::Bad),
+            format!("{} expired: SQS drops it", sign(Tone::Bad)),
+        ),
+        left if left < EXPIRY_URGENT_SECS => (
+            Some(Tone::Warning),
+            format!("{} expires in {}", sign(Tone::Warning), span_secs(left)),
+        ),
+        left => (None, format!("expires in {}", span_secs(left))),
+    }
+}
+
+/// Time of day, with the date where it is not today's.
+fn when(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    if at.date_naive() == now.date_naive() {
+        clock(at)
+    } else {
+        at.format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+}
+
+fn attribute_texts(letter: &DeadLetter) -> Vec<String> {
+    letter
+        .attributes
+        .iter()
+        .filter(|(name, _)| !FAILURE_ATTRIBUTES.contains(&name.as_str()))
+        .take(ATTRIBUTES_MAX)
+        .map(|(name, value)| {
+            let (data_type, text) = match value {
+                AttributeValue::Text { data_type, value } => (data_type, visible(value)),
+                AttributeValue::Binary { data_type, value } => (data_type, size(value.len())),
+            };
+            let text = fit(&text, ATTRIBUTE_COLUMNS_MAX);
+            format!(
+                "attribute {} ({}) {text}",
+                visible(name),
+                visible(data_type)
+            )
+        })
+        .collect()
+}
+
+/// Tone of a verdict.
+pub(super) const fn verdict_tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Ready => Tone::Good,
+        Verdict::AlreadyStored => Tone::Muted,
+        Verdict::StillInvalid | Verdict::Unreadable => Tone::Bad,
+    }
+}
+
+/// Sign of a verdict.
+pub(super) const fn verdict_sign(verdict: Verdict) -> &'static str {
+    sign(verdict_tone(verdict))
+}
+
+/// Collects rows of at most `width` columns.
+struct Rows {
+    lines: Vec<Line<'static>>,
+    width: usize,
+}
+
+impl Rows {
+    fn push(&mut self, text: &str, style: Style) {
+        for row in wrapped(text, self.width.saturating_sub(1)) {
+            self.lines
+                .push(Line::from(vec![Span::raw(" "), Span::styled(row, style)]));
+        }
+    }
+}
+
+/// Breaks a text between words, and words that are longer than a row inside.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut rows = Vec::new();
+    let mut row = String::new();
+    let mut used = 0;
+    for word in text.split_inclusive(' ') {
+        if used > 0 && used + word.trim_end().width() > width {
+            rows.push(std::mem::take(&mut row));
+            used = 0;
+        }
+        for character in word.chars() {
+            let columns = character.width().unwrap_or(0);
+            if used > 0 && used + columns > width {
+                if character == ' ' {
+                    continue;
+                }
+                rows.push(std::mem::take(&mut row));
+                used = 0;
+            }
+            used += columns;
+            row.push(character);
+        }
+    }
+    if !row.is_empty() || rows.is_empty() {
+        rows.push(row);
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_breaks_between_words_and_loses_none() {
+        assert_eq!(wrapped("one two three", 8), ["one two ", "three"]);
+        assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrapped("", 3), [""]);
+        assert_eq!(wrapped("日本語", 0), ["日", "本", "語"]);
+    }
+}

@@ -1,0 +1,226 @@
+//! Which letters this process holds, for how long, and how they go back.
+//!
+//! Invariant: each handle that an answer brings is either in `letters` or released.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::DeadLetters;
+use crate::tui::format::{clock, count};
+use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
+use crate::tui::sources::HOLD;
+use crate::tui::turn::Turn;
+use crate::world::observed::{DeadLetter, HeldLetters};
+
+/// Pause before a failed extension is tried again.
+const EXTENSION_RETRY_SECS: i64 = 10;
+
+/// What the last look said besides the letters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct HoldFacts {
+    pub(super) ledger_error: Option<String>,
+    pub(super) is_truncated: bool,
+}
+
+/// An extension that is under way.
+#[derive(Debug)]
+pub(super) struct Extension {
+    request: RequestId,
+    asked_at: DateTime<Utc>,
+    handles: HashSet<String>,
+}
+
+/// The operator gave the letters back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Released {
+    pub(super) letters: usize,
+    pub(super) at: DateTime<Utc>,
+}
+
+fn hold() -> Duration {
+    Duration::from_std(HOLD).unwrap_or(Duration::MAX)
+}
+
+impl DeadLetters {
+    /// Takes letters (again). What is held already stays.
+    pub(super) fn take(&mut self, turn: &mut Turn<'_>) {
+        if self.hold.is_loading() {
+            return;
+        }
+        self.released = None;
+        turn.fetch(&mut self.hold, Request::HoldLetters);
+    }
+
+    /// Gives everything back and stays on the screen.
+    pub(super) fn release(&mut self, turn: &mut Turn<'_>) {
+        if self.letters.is_empty() && !self.hold.is_loading() {
+            turn.say(Tone::Muted, "no letter is held");
+            return;
+        }
+        let before = self.letters.len();
+        self.give_back(turn);
+        self.is_detail_open = false;
+        let letters = before - self.letters.len();
+        self.released = Some(Released {
+            letters,
+            at: turn.now,
+        });
+    }
+
+    /// Gives back what is not being redriven. An answer under way will be given back when it comes.
+    pub(super) fn give_back(&mut self, turn: &mut Turn<'_>) {
+        self.hold.reset();
+        self.extension = None;
+        self.extension_failed_at = None;
+        self.lost_holds = 0;
+        let letters = std::mem::take(&mut self.letters);
+        let (kept, released): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| {
+            self.run
+                .as_ref()
+                .is_some_and(|run| run.includes(&letter.message_id))
+        });
+        self.letters = kept;
+        let handles: Vec<_> = released
+            .into_iter()
+            .map(|letter| letter.receipt_handle)
+            .collect();
+        if !handles.is_empty() {
+            turn.ask(Request::ReleaseLetters(handles));
+        }
+        self.regroup(turn.body);
+    }
+
+    pub(super) fn letters_came(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+        let (facts, letters) = match reply.result {
+            Ok(Answer::Letters(HeldLetters {
+                letters,
+                ledger_error,
+                is_truncated,
+            })) => (
+                Ok(HoldFacts {
+                    ledger_error,
+                    is_truncated,
+                }),
+                letters,
+            ),
+            Ok(_) => (Err(unexpected()), Vec::new()),
+            Err(fault) => (Err(fault), Vec::new()),
+        };
+        let has_succeeded = facts.is_ok();
+        if !self.hold.settle(reply.id, facts, turn.now) {
+            self.refuse(letters, turn);
+            return;
+        }
+        if has_succeeded {
+            self.merge(letters, turn.now);
+            self.regroup(turn.body);
+        }
+    }
+
+    /// Gives back what a late answer brought, but for letters that are held by a newer handle.
+    fn refuse(&self, letters: Vec<DeadLetter>, turn: &mut Turn<'_>) {
+        let held: HashSet<_> = self
+            .letters
+            .iter()
+            .map(|letter| &letter.message_id)
+            .collect();
+        let handles: Vec<_> = letters
+            .into_iter()
+            .filter(|letter| !held.contains(&letter.message_id))
+            .map(|letter| letter.receipt_handle)
+            .collect();
+        if !handles.is_empty() {
+            turn.ask(Request::ReleaseLetters(handles));
+        }
+    }
+
+    /// Adds what was taken. A letter that was taken again has its newest handle; one whose hold
+    /// ended and that did not come again belongs to somebody else now.
+    fn merge(&mut self, letters: Vec<DeadLetter>, now: DateTime<Utc>) {
+        let mut by_id: HashMap<String, DeadLetter> = letters
+            .into_iter()
+            .map(|letter| (letter.message_id.clone(), letter))
+            .collect();
+        for letter in std::mem::take(&mut self.letters) {
+            if letter.held_until > now {
+                by_id.entry(letter.message_id.clone()).or_insert(letter);
+            }
+        }
+        self.letters = by_id.into_values().collect();
+        self.letters
+            .sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        self.lost_holds = 0;
+    }
+
+    /// Extends the hold when less than half of it is left.
+    pub(super) fn keep_hold(&mut self, turn: &mut Turn<'_>) {
+        let Some(until) = self.held_until else { return };
+        let must_pause = self
+            .extension_failed_at
+            .is_some_and(|at| turn.now - at < Duration::seconds(EXTENSION_RETRY_SECS));
+        if self.extension.is_some() || must_pause || until - turn.now >= hold() / 2 {
+            return;
+        }
+        let handles = self.held_handles();
+        let request = turn.ask(Request::ExtendHold(handles.clone()));
+        self.extension = Some(Extension {
+            request,
+            asked_at: turn.now,
+            handles: handles.into_iter().collect(),
+        });
+    }
+
+    pub(super) fn hold_was_extended(&mut self, reply: Reply, now: DateTime<Utc>) {
+        let Some(extension) = self
+            .extension
+            .take_if(|extension| extension.request == reply.id)
+        else {
+            return;
+        };
+        let extended = match reply.result {
+            Ok(Answer::Count(extended)) => extended,
+            Ok(_) | Err(_) => {
+                self.extension_failed_at = Some(now);
+                return;
+            }
+        };
+        self.extension_failed_at = None;
+        self.lost_holds = extension.handles.len().saturating_sub(extended);
+        // Counted from the question: the service counts from later, so this is never too long.
+        let until = extension.asked_at + hold();
+        for letter in &mut self.letters {
+            if extension.handles.contains(&letter.receipt_handle) {
+                letter.held_until = letter.held_until.max(until);
+            }
+        }
+        self.held_until = self.letters.iter().map(|letter| letter.held_until).min();
+    }
+
+    pub(super) fn letters_were_released(&self, reply: Reply, turn: &mut Turn<'_>) {
+        if let Err(fault) = reply.result {
+            let latest = turn.now + hold();
+            turn.say(
+                Tone::Warning,
+                format!(
+                    "not released: {} · others see the letters at {} UTC at the latest",
+                    fault.message,
+                    clock(latest)
+                ),
+            );
+        }
+    }
+
+    /// `37 letters`, `1 letter`.
+    pub(super) fn letters_in_words(number: usize) -> String {
+        let unit = if number == 1 { "letter" } else { "letters" };
+        format!("{} {unit}", count(number as u64))
+    }
+}
+
+fn unexpected() -> Fault {
+    Fault {
+        message: "an answer to another question came (a defect of this program)".to_owned(),
+        hint: None,
+    }
+}

@@ -1,0 +1,117 @@
+//! What must be known before anything else on the screen, most urgent first.
+
+use super::DeadLetters;
+use super::detail::wrapped;
+use crate::tui::format::{clock, count, visible};
+use crate::tui::message::Tone;
+use crate::tui::sources::LETTERS_HELD_MAX;
+
+/// Cells of the bar of a running redrive.
+const BAR_CELLS: usize = 24;
+
+/// One row of a message.
+#[derive(Debug)]
+pub(super) struct MessageRow {
+    pub(super) tone: Tone,
+    pub(super) text: String,
+    /// Whether the message begins here.
+    pub(super) is_first: bool,
+}
+
+impl DeadLetters {
+    /// The messages, broken into rows.
+    pub(super) fn message_rows(&self, width: u16) -> Vec<MessageRow> {
+        // A space, the sign, a space; and one at the end.
+        let width = usize::from(width).saturating_sub(4);
+        self.messages()
+            .into_iter()
+            .flat_map(|(tone, text)| {
+                wrapped(&text, width)
+                    .into_iter()
+                    .enumerate()
+                    .map(move |(number, text)| MessageRow {
+                        tone,
+                        text,
+                        is_first: number == 0,
+                    })
+            })
+            .collect()
+    }
+
+    /// Lines below the title.
+    fn messages(&self) -> Vec<(Tone, String)> {
+        let mut messages = Vec::new();
+        if let Some(run) = &self.run {
+            messages.push((
+                Tone::Good,
+                format!(
+                    "redriving to {}  {}  sent {} of {}",
+                    visible(&self.destination),
+                    bar(run.done, run.total()),
+                    count(run.done as u64),
+                    count(run.total() as u64)
+                ),
+            ));
+        }
+        if let Some(report) = &self.report {
+            messages.push((
+                report.tone,
+                format!("{} · {} UTC", visible(&report.text), clock(report.at)),
+            ));
+        }
+        if self.letters.is_empty() {
+            return messages;
+        }
+        if let Some(fault) = self.hold.error() {
+            messages.push((
+                Tone::Bad,
+                format!("{} · ^r tries again", visible(&fault.message)),
+            ));
+        }
+        if self.extension_failed_at.is_some() {
+            messages.push((
+                Tone::Warning,
+                "the hold could not be extended; it is tried again · ^r takes the letters anew"
+                    .to_owned(),
+            ));
+        }
+        if self.lost_holds > 0 {
+            let letters = Self::letters_in_words(self.lost_holds);
+            messages.push((
+                Tone::Warning,
+                format!("{letters} no longer held, others may have them · ^r takes them again"),
+            ));
+        }
+        let Some(facts) = self.hold.value() else {
+            return messages;
+        };
+        if let Some(error) = &facts.ledger_error {
+            messages.push((
+                Tone::Warning,
+                format!(
+                    "ledger not reachable: ready may be already stored · {}",
+                    visible(error)
+                ),
+            ));
+        }
+        if facts.is_truncated {
+            messages.push((
+                Tone::Warning,
+                format!(
+                    "more letters wait than the {} that are held at once: redrive these, then ^r",
+                    count(LETTERS_HELD_MAX as u64)
+                ),
+            ));
+        }
+        messages
+    }
+}
+
+/// `█████░░░░░`
+fn bar(done: usize, total: usize) -> String {
+    let full = (done * BAR_CELLS)
+        .checked_div(total)
+        .unwrap_or(0)
+        .min(BAR_CELLS);
+    format!("{}{}", "█".repeat(full), "░".repeat(BAR_CELLS - full))
+}

@@ -1,0 +1,339 @@
+//! The dead-letter queue: why letters died, and back to the source queue with them.
+//!
+//! Invariant: what this screen holds it extends while it is looked at, and gives back when it is
+//! left; no letter stays hidden from others because of a late answer.
+
+mod columns;
+mod confirm;
+mod detail;
+mod groups;
+mod holding;
+mod messages;
+mod places;
+mod redriving;
+mod selection;
+mod view;
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use ratatui::layout::{Position, Rect};
+
+use super::ScreenId;
+use crate::environment::Environment;
+use crate::tui::keymap::{Action, Context};
+use crate::tui::list::ListState;
+use crate::tui::message::{Reply, RequestId, Tone, Topic};
+use crate::tui::remote::Remote;
+use crate::tui::turn::Turn;
+use crate::world::observed::DeadLetter;
+
+use detail::Detail;
+use groups::Grouping;
+use holding::{Extension, HoldFacts, Released};
+use redriving::{Note, Plan, Report, Run};
+
+/// Lines that `J` and `K` scroll the detail.
+const DETAIL_LINES: isize = 3;
+
+/// State of the screen.
+#[derive(Debug)]
+pub struct DeadLetters {
+    /// Name of the source queue, where redriven letters go.
+    destination: String,
+    environment: String,
+    is_production: bool,
+    is_read_only: bool,
+    is_shown: bool,
+
+    hold: Remote<HoldFacts>,
+    /// The letters that are held, oldest first.
+    letters: Vec<DeadLetter>,
+    /// When the first of them becomes visible to others, if nothing is done.
+    held_until: Option<DateTime<Utc>>,
+    extension: Option<Extension>,
+    extension_failed_at: Option<DateTime<Utc>>,
+    /// Letters whose hold ended before it was extended.
+    lost_holds: usize,
+    released: Option<Released>,
+
+    grouping: Grouping,
+    group_list: ListState,
+    /// The letters of the selected group, as positions in `letters`.
+    listed: Vec<usize>,
+    letter_list: ListState,
+    selected: Option<String>,
+    marks: HashSet<String>,
+    focus: Pane,
+    detail: Option<Detail>,
+    detail_offset: usize,
+    is_detail_open: bool,
+
+    plan: Option<Plan>,
+    run: Option<Run>,
+    report: Option<Report>,
+    notes: HashMap<String, Note>,
+}
+
+/// The pane that the keys move in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pane {
+    /// Letters by their cause.
+    Groups,
+    /// The letters of one group.
+    #[default]
+    Letters,
+}
+
+impl DeadLetters {
+    /// Nothing held yet.
+    #[must_use]
+    pub fn new(environment: &Environment) -> Self {
+        let destination = environment.queue_url.rsplit('/').next().unwrap_or_default();
+        Self {
+            destination: destination.to_owned(),
+            environment: environment.name.clone(),
+            is_production: environment.is_production,
+            is_read_only: environment.read_only,
+            is_shown: false,
+            hold: Remote::Idle,
+            letters: Vec::new(),
+            held_until: None,
+            extension: None,
+            extension_failed_at: None,
+            lost_holds: 0,
+            released: None,
+            grouping: Grouping::default(),
+            group_list: ListState::default(),
+            listed: Vec::new(),
+            letter_list: ListState::default(),
+            selected: None,
+            marks: HashSet::new(),
+            focus: Pane::default(),
+            detail: None,
+            detail_offset: 0,
+            is_detail_open: false,
+            plan: None,
+            run: None,
+            report: None,
+            notes: HashMap::new(),
+        }
+    }
+
+    /// Where keys go.
+    #[must_use]
+    pub const fn context(&self) -> Context {
+        if self.plan.is_some() {
+            Context::Confirm
+        } else {
+            Context::Screen(ScreenId::DeadLetters)
+        }
+    }
+
+    /// Receipt handles that are held.
+    #[must_use]
+    pub fn held_handles(&self) -> Vec<String> {
+        self.letters
+            .iter()
+            .map(|letter| letter.receipt_handle.clone())
+            .collect()
+    }
+
+    /// Since when the screen waits for something.
+    #[must_use]
+    pub fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        self.hold
+            .loading_since()
+            .or_else(|| self.run.as_ref().map(|run| run.since))
+    }
+
+    /// The screen is shown: takes the letters.
+    pub fn enter(&mut self, turn: &mut Turn<'_>) {
+        self.is_shown = true;
+        self.take(turn);
+    }
+
+    /// The screen is left: gives the letters back, but for those that are being redriven.
+    pub fn leave(&mut self, turn: &mut Turn<'_>) {
+        self.is_shown = false;
+        self.plan = None;
+        self.report = None;
+        self.is_detail_open = false;
+        self.give_back(turn);
+    }
+
+    /// Carries out an action.
+    pub fn act(&mut self, action: Action, turn: &mut Turn<'_>) {
+        if self.plan.is_some() {
+            self.answer_question(action, turn);
+            return;
+        }
+        let body = turn.body;
+        match action {
+            Action::Refresh => self.take(turn),
+            Action::Release => self.release(turn),
+            Action::Open => self.open(turn),
+            Action::Back => self.back(body),
+            Action::Up => self.move_by(-1, body),
+            Action::Down => self.move_by(1, body),
+            Action::PageUp => self.move_by(-self.page(body), body),
+            Action::PageDown => self.move_by(self.page(body), body),
+            Action::First => self.move_by(isize::MIN, body),
+            Action::Last => self.move_by(isize::MAX, body),
+            Action::SwitchPane => self.switch_pane(body),
+            Action::DetailUp => self.scroll_detail(-DETAIL_LINES, body),
+            Action::DetailDown => self.scroll_detail(DETAIL_LINES, body),
+            Action::CopyItem => self.copy(turn),
+            Action::Mark => self.mark(body),
+            Action::MarkAll => self.mark_all(),
+            Action::ClearMarks => self.marks.clear(),
+            Action::Redrive => self.ask_to_redrive(turn),
+            Action::Quit
+            | Action::Help
+            | Action::Palette
+            | Action::Show(_)
+            | Action::NextScreen
+            | Action::PreviousScreen
+            | Action::Filter
+            | Action::ClearFilter
+            | Action::Follow
+            | Action::Edit
+            | Action::NextTemplate
+            | Action::Send
+            | Action::Confirm
+            | Action::ConfirmAll => {}
+        }
+    }
+
+    fn open(&mut self, turn: &mut Turn<'_>) {
+        if self.letters.is_empty() {
+            self.take(turn);
+        } else if self.focus == Pane::Groups {
+            self.focus = Pane::Letters;
+        } else if !super::is_wide(turn.body) && self.selected.is_some() {
+            self.is_detail_open = true;
+        }
+        self.reveal(turn.body);
+    }
+
+    /// Closes one level: the detail, then the filter, then the report.
+    fn back(&mut self, body: Rect) {
+        if self.is_detail_open {
+            self.is_detail_open = false;
+        } else if self.group_list.selected > 0 {
+            self.select_group(0, body);
+        } else {
+            self.report = None;
+        }
+        self.reveal(body);
+    }
+
+    fn switch_pane(&mut self, body: Rect) {
+        self.is_detail_open = false;
+        self.focus = match self.focus {
+            Pane::Groups => Pane::Letters,
+            Pane::Letters => Pane::Groups,
+        };
+        self.reveal(body);
+    }
+
+    fn copy(&self, turn: &mut Turn<'_>) {
+        match self.selected_letter() {
+            Some(letter) => turn.copy("the body", letter.body.clone()),
+            None => turn.say(Tone::Muted, "no letter is selected"),
+        }
+    }
+
+    /// A click inside the screen.
+    pub fn click(&mut self, position: Position, turn: &mut Turn<'_>) {
+        if self.plan.is_some() {
+            return;
+        }
+        let places = self.places(turn.body);
+        if places.groups.contains(position) {
+            let line = usize::from(position.y - places.groups.y);
+            self.focus = Pane::Groups;
+            if let Some(row) = self.group_list.row_at(line, self.grouping.rows()) {
+                if row == self.group_list.selected {
+                    self.focus = Pane::Letters;
+                }
+                self.select_group(row, turn.body);
+            }
+        } else if places.letters.contains(position) {
+            let line = usize::from(position.y - places.letters.y);
+            let had_focus = self.focus == Pane::Letters;
+            self.focus = Pane::Letters;
+            if let Some(row) = self.letter_list.row_at(line, self.listed.len()) {
+                if row == self.letter_list.selected && had_focus {
+                    self.open(turn);
+                } else {
+                    self.select_row(row, turn.body);
+                }
+            }
+        }
+    }
+
+    /// The wheel inside the screen.
+    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut Turn<'_>) {
+        if self.plan.is_some() {
+            return;
+        }
+        let places = self.places(turn.body);
+        if places.detail.contains(position) {
+            self.scroll_detail(lines, turn.body);
+        } else if places.groups.contains(position) {
+            let row = self.group_list.selected.saturating_add_signed(lines);
+            self.select_group(row, turn.body);
+        } else if places.letters.contains(position) {
+            self.select_row(
+                self.letter_list.selected.saturating_add_signed(lines),
+                turn.body,
+            );
+        }
+    }
+
+    /// The screen has a new size.
+    pub fn resize(&mut self, body: Rect) {
+        if super::is_wide(body) {
+            self.is_detail_open = false;
+        }
+        self.reveal(body);
+        self.scroll_detail(0, body);
+    }
+
+    /// Time passed.
+    pub fn tick(&mut self, is_visible: bool, turn: &mut Turn<'_>) {
+        if is_visible || self.run.is_some() {
+            self.keep_hold(turn);
+        }
+    }
+
+    /// An answer came.
+    pub fn reply(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+        match reply.topic {
+            Topic::Letters => self.letters_came(reply, turn),
+            Topic::Hold => self.hold_was_extended(reply, turn.now),
+            Topic::Release => self.letters_were_released(reply, turn),
+            Topic::Redrive => self.redrive_ended(reply, turn),
+            Topic::SourceQueue
+            | Topic::DeadLetterQueue
+            | Topic::History
+            | Topic::Totals
+            | Topic::ApiHealth
+            | Topic::Records
+            | Topic::Publish
+            | Topic::Trace
+            | Topic::Template => {}
+        }
+    }
+
+    /// A redrive got further.
+    pub fn progress(&mut self, id: RequestId, done: usize) {
+        if let Some(run) = self.run.as_mut().filter(|run| run.request == id) {
+            run.done = run.done.max(done).min(run.total());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Where each part of the screen stands. Pure: update, view and mouse share it.
+
+use ratatui::layout::Rect;
+
+use super::{DeadLetters, Pane};
+use crate::tui::screens::is_wide;
+
+/// Below this many rows the two lists do not stand above each other.
+const STACKED_ROWS_MIN: u16 = 9;
+/// Rows of groups at least, where the lists stand above each other.
+const GROUP_ROWS_MIN: u16 = 2;
+
+/// Where each part stands; a part that is not shown is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) title: Rect,
+    pub(super) messages: Rect,
+    pub(super) groups_title: Rect,
+    pub(super) groups: Rect,
+    pub(super) letters_title: Rect,
+    pub(super) letters_head: Rect,
+    pub(super) letters: Rect,
+    pub(super) separator: Rect,
+    pub(super) detail_title: Rect,
+    pub(super) detail: Rect,
+    /// Everything below title and messages.
+    pub(super) rest: Rect,
+}
+
+impl DeadLetters {
+    pub(super) fn places(&self, body: Rect) -> Places {
+        let mut places = Places::default();
+        let mut rest = body;
+        places.title = cut(&mut rest, 1);
+        let messages = u16::try_from(self.message_rows(body.width).len()).unwrap_or(u16::MAX);
+        let messages = messages.min(rest.height / 4);
+        places.messages = cut(&mut rest, messages);
+        places.rest = rest;
+        if self.letters.is_empty() {
+            return places;
+        }
+        if self.is_detail_open && !is_wide(body) {
+            places.detail_title = cut(&mut rest, 1);
+            places.detail = rest;
+            return places;
+        }
+        let lists = if is_wide(body) {
+            let width = (rest.width * 2 / 5).clamp(48, 70);
+            let lists = Rect { width, ..rest };
+            places.separator = Rect {
+                x: rest.x + width,
+                width: 1,
+                ..rest
+            };
+            let mut detail = Rect {
+                x: rest.x + width + 1,
+                width: rest.width - width - 1,
+                ..rest
+            };
+            places.detail_title = cut(&mut detail, 1);
+            places.detail = detail;
+            lists
+        } else {
+            rest
+        };
+        self.place_lists(lists, &mut places);
+        places
+    }
+
+    fn place_lists(&self, mut area: Rect, places: &mut Places) {
+        let is_stacked = area.height >= STACKED_ROWS_MIN;
+        if is_stacked || self.focus == Pane::Groups {
+            let rows = u16::try_from(self.grouping.rows()).unwrap_or(u16::MAX);
+            let rows = if is_stacked {
+                rows.min(GROUP_ROWS_MIN.max((area.height - 3) / 3))
+            } else {
+                area.height
+            };
+            places.groups_title = cut(&mut area, 1);
+            places.groups = cut(&mut area, rows);
+        }
+        if is_stacked || self.focus == Pane::Letters {
+            places.letters_title = cut(&mut area, 1);
+            if is_stacked {
+                places.letters_head = cut(&mut area, 1);
+            }
+            places.letters = area;
+        }
+    }
+}
+
+/// Takes rows from the top of `rest`, as many as there are.
+fn cut(rest: &mut Rect, rows: u16) -> Rect {
+    let height = rows.min(rest.height);
+    let part = Rect { height, ..*rest };
+    rest.y += height;
+    rest.height -= height;
+    part
+}

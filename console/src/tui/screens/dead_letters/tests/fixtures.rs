@@ -1,0 +1,140 @@
+//! Letters as the ingest and SQS leave them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use event::{Assessment, RecordId, assess, peek_identity};
+
+use crate::environment::Environment;
+use crate::tui::message::Fault;
+use crate::world::observed::{AttributeValue, DeadLetter, Reason};
+
+pub(crate) fn now() -> DateTime<Utc> {
+    "2026-11-24T12:03:07Z".parse().unwrap()
+}
+
+pub(crate) fn environment() -> Environment {
+    Environment {
+        name: "demo".to_owned(),
+        queue_url: "http://127.0.0.1:1/000000000000/events-queue".to_owned(),
+        ..Environment::example()
+    }
+}
+
+pub(crate) fn production() -> Environment {
+    Environment {
+        name: "production".to_owned(),
+        is_production: true,
+        ..environment()
+    }
+}
+
+pub(crate) fn read_only() -> Environment {
+    Environment {
+        read_only: true,
+        ..environment()
+    }
+}
+
+pub(crate) fn fault() -> Fault {
+    Fault {
+        message: "receive from \"events-dead-letters\" at http://127.0.0.1:4566: connection \
+                  refused (after 0.2 s)"
+            .to_owned(),
+        hint: Some("is the environment running? `opsconsole status` tells".to_owned()),
+    }
+}
+
+/// A letter that was refused by the ingest, or whose retries ran out where the validator takes it.
+pub(crate) fn letter(number: usize, age: Duration, body: &str) -> DeadLetter {
+    let sent_at = now() - age;
+    let assessment = assess(body);
+    let verdict = assessment.verdict(false);
+    let failure = match assessment {
+        Assessment::Valid(_) => None,
+        Assessment::Invalid(failure) => Some(failure),
+    };
+    let reason = failure.as_ref().map(|failure| Reason {
+        code: failure.code.to_string(),
+        message: failure.attribute_message(),
+        request_id: Some(format!("5f0c2d9e-0000-4000-8000-{number:012}")),
+    });
+    let text = |value: &str| AttributeValue::Text {
+        data_type: "String".to_owned(),
+        value: value.to_owned(),
+    };
+    let mut attributes = BTreeMap::from([("tenant".to_owned(), text("andes-air"))]);
+    if let Some(reason) = &reason {
+        attributes.insert("ErrorCode".to_owned(), text(&reason.code));
+        attributes.insert("ErrorMessage".to_owned(), text(&reason.message));
+    }
+    DeadLetter {
+        message_id: format!("8f3e0b6a-1111-4222-8333-{number:012}"),
+        receipt_handle: format!("handle-{number}"),
+        body: body.to_owned(),
+        attributes,
+        sent_at,
+        first_received_at: Some(now() - Duration::minutes(2)),
+        receive_count: if reason.is_some() { 1 } else { 4 },
+        expires_at: sent_at + Duration::days(14),
+        held_until: now() + Duration::seconds(300),
+        reason,
+        verdict,
+        failure,
+        identity: peek_identity(body),
+        stored_as: None,
+    }
+}
+
+pub(crate) fn stored(mut letter: DeadLetter) -> DeadLetter {
+    letter.verdict = event::Verdict::AlreadyStored;
+    letter.stored_as = Some(RecordId(1_204_554));
+    letter
+}
+
+pub(crate) fn valid_body(number: usize) -> String {
+    format!(
+        r#"{{"specversion":"1.0","id":"dep-{number:04}","source":"/ops/flights","type":"flight.departed","time":"2026-11-24T10:02:11Z","subject":"LA601","datacontenttype":"application/json","data":{{"flight":"LA601","gate":"B{number}","minutes":35,"legs":[{{"from":"SCL","to":"LIM"}},{{"from":"LIM","to":"MIA"}}]}}}}"#
+    )
+}
+
+pub(crate) fn body_without_time(number: usize) -> String {
+    format!(
+        r#"{{"specversion":"1.0","type":"flight.delayed","source":"crew-app","id":"5b0c-{number:04}","data":{{"flight":"LA601","minutes":35}}}}"#
+    )
+}
+
+fn body_with_nul(number: usize) -> String {
+    format!(
+        r#"{{"specversion":"1.0","type":"booking.created","source":"/shop/web","id":"b-{number:04}","time":"2026-11-24T11:40:00Z","data":{{"passengers":[{{"name":"A"}},{{"name":"B\u0000"}}]}}}}"#
+    )
+}
+
+/// 37 letters: 25 without time, 4 that the database refuses, 2 no JSON, 3 ready, 3 stored.
+pub(crate) fn letters() -> Vec<DeadLetter> {
+    let mut letters = Vec::new();
+    for number in 0..25 {
+        let age = Duration::minutes(21) - Duration::seconds(40 * number);
+        let number = usize::try_from(number).unwrap();
+        letters.push(letter(number, age, &body_without_time(number)));
+    }
+    for number in 25..29 {
+        letters.push(letter(number, Duration::hours(3), &body_with_nul(number)));
+    }
+    for number in 29..31 {
+        letters.push(letter(
+            number,
+            Duration::hours(30),
+            "MQTT\u{0}\u{4}\u{2}garbage \u{7f}",
+        ));
+    }
+    for number in 31..34 {
+        letters.push(letter(number, Duration::hours(2), &valid_body(number)));
+    }
+    for number in 34..37 {
+        let age = Duration::days(13) + Duration::hours(4);
+        letters.push(stored(letter(number, age, &valid_body(number))));
+    }
+    letters.sort_by_key(|letter| letter.sent_at);
+    letters
+}
