@@ -69,9 +69,7 @@ While it runs, `opsconsole --env demo …` in another terminal uses it.
 JSON output: {\"published\", \"stored\", \"duplicates\", \"dead_lettered\", \"pending\", \"lost\"}, counted from
 the database and the queues. Exit code 1 if anything was lost.";
 
-/// The operations console for event pipelines on AWS.
-///
-/// Without a command it opens the terminal console.
+/// The operations console for event pipelines on AWS; without a command it opens on the terminal
 #[derive(Debug, Parser)]
 #[command(name = "opsconsole", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Arguments {
@@ -85,27 +83,35 @@ pub struct Arguments {
 
 /// Options that every command takes.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct GlobalArguments {
-    /// Environment to use; default: the only one there is, else a running demo
+    /// Environment to use; default: $OPSCONSOLE_ENV, else the only one there is, else a running demo
     #[arg(
         long = "env",
         value_name = "NAME",
         env = "OPSCONSOLE_ENV",
-        hide_env_values = true,
+        hide_env = true,
         global = true
     )]
     pub environment: Option<String>,
-    /// Configuration file
+    /// Configuration file; default: $OPSCONSOLE_CONFIG, else the one in the configuration folder
     #[arg(
         long,
         value_name = "PATH",
         env = "OPSCONSOLE_CONFIG",
-        hide_env_values = true,
+        hide_env = true,
         global = true
     )]
     pub config: Option<PathBuf>,
-    /// Form of the answer on standard output
-    #[arg(long, value_enum, value_name = "FORM", default_value_t = OutputForm::Table, global = true)]
+    /// Answer as a `table` for people or as `json` for programs
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        default_value_t = OutputForm::Table,
+        hide_possible_values = true,
+        global = true
+    )]
     pub output: OutputForm,
     /// Refuse everything that would change the pipeline
     #[arg(long, global = true)]

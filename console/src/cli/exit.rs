@@ -73,7 +73,8 @@ impl CommandError {
         match self {
             Self::World(error) if error.is_unreachable() => Exit::Unreachable,
             Self::World(_) | Self::File { .. } | Self::Failed(_) => Exit::Failed,
-            Self::Environment(_) | Self::Usage(_) => Exit::Usage,
+            Self::Environment(error) => environment_exit(error),
+            Self::Usage(_) => Exit::Usage,
             Self::OutputClosed => Exit::Done,
             Self::Interrupted => Exit::Interrupted,
         }
@@ -91,5 +92,21 @@ impl CommandError {
             | Self::OutputClosed
             | Self::Interrupted => None,
         }
+    }
+}
+
+/// Nothing to connect to is a matter of usage; what is there but not up cannot be reached.
+fn environment_exit(error: &EnvironmentError) -> Exit {
+    match error {
+        EnvironmentError::None
+        | EnvironmentError::NotChosen { .. }
+        | EnvironmentError::Unknown { .. }
+        | EnvironmentError::Invalid { .. }
+        | EnvironmentError::File { .. }
+        | EnvironmentError::NoHome => Exit::Usage,
+        EnvironmentError::StillStarting { .. } | EnvironmentError::Stale { .. } => {
+            Exit::Unreachable
+        }
+        EnvironmentError::AlreadyRunning { .. } => Exit::Failed,
     }
 }

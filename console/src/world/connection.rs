@@ -11,6 +11,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::tls;
 use store::{ConnectSettings, PgPool};
+use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::{WorldError, error::Attempt};
@@ -28,6 +29,8 @@ const RETRY_BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const DATABASE_CONNECTIONS_MAX: u32 = 4;
 /// Limit of waiting for a database connection.
 const DATABASE_ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
+/// PostgreSQL's port when the URL names none.
+const DATABASE_PORT: u16 = 5432;
 /// Limit of one statement, kept by the database itself.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -145,12 +148,34 @@ impl World {
         }
     }
 
+    /// Why the database gave no connection, if it can be told.
+    pub(super) async fn database_silence(&self) -> Option<String> {
+        silence(self.environment().database_url.as_deref()?).await
+    }
+
     /// Where the database is asked, without user and password.
     pub(super) fn database_address(&self) -> String {
         self.environment()
             .database_url
             .as_deref()
             .map_or_else(String::new, database_address)
+    }
+}
+
+/// Asks the database's port why no connection came about; the pool only knows that it waited.
+/// `None` where a socket in a folder is used, or where the port answers after all.
+async fn silence(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let is_socket = url.query_pairs().any(|(key, _)| key == "host");
+    let host = url.host_str().filter(|_| !is_socket)?;
+    let address = (
+        host.trim_matches(['[', ']']),
+        url.port().unwrap_or(DATABASE_PORT),
+    );
+    match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(super::error::plain_cause(&error)),
+        Err(_) => Some("no answer in time".to_owned()),
     }
 }
 

@@ -208,7 +208,7 @@ fn error_chain<'a>(
 }
 
 /// The cause at the bottom, in words that an operator knows.
-fn plain_cause(error: &(dyn Error + 'static)) -> String {
+pub(super) fn plain_cause(error: &(dyn Error + 'static)) -> String {
     let mut last = error.to_string();
     for cause in error_chain(error) {
         if let Some(io) = cause.downcast_ref::<io::Error>()

@@ -114,16 +114,18 @@ impl World {
     {
         let pool = self.pool(operation)?;
         let attempt = Attempt::start(operation, self.database_address());
-        match tokio::time::timeout(QUESTION_LIMIT, question(pool)).await {
-            Ok(answer) => answer.map_err(|error| {
-                let kind = if error.is_transient() {
-                    WorldErrorKind::Unreachable
-                } else {
-                    WorldErrorKind::Refused
-                };
-                attempt.failed(kind, error.to_string())
-            }),
-            Err(_) => Err(attempt.timed_out(QUESTION_LIMIT)),
+        let error = match tokio::time::timeout(QUESTION_LIMIT, question(pool)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(attempt.timed_out(QUESTION_LIMIT)),
+        };
+        if !error.is_transient() {
+            return Err(attempt.refused(error.to_string()));
         }
+        let cause = self.database_silence().await;
+        Err(attempt.failed(
+            WorldErrorKind::Unreachable,
+            cause.unwrap_or_else(|| error.to_string()),
+        ))
     }
 }

@@ -1,0 +1,368 @@
+//! The commands on the real pipeline: one stack for all tests of this file, one test at a time.
+
+mod cli_program;
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
+use cli_program::{Answer, Program};
+use devstack::{BuildProfile, Endpoints, ProgressSender, Stack, StackOptions, functions};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+/// Limit of waiting for the pipeline to do its part.
+const PIPELINE_LIMIT: Duration = Duration::from_secs(60);
+
+struct Pipeline {
+    // Never dropped: the stack's own guardian ends it with this process.
+    runtime: Runtime,
+    _stack: Stack,
+    endpoints: Endpoints,
+    program: Program,
+}
+
+static PIPELINE: LazyLock<Mutex<Pipeline>> = LazyLock::new(|| Mutex::new(Pipeline::start()));
+
+/// The pipeline for one test alone: letters that one holds are hidden from all others.
+fn pipeline() -> MutexGuard<'static, Pipeline> {
+    PIPELINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pipeline {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let stack = runtime.block_on(async {
+            let functions = functions::build(BuildProfile::Debug, &ProgressSender::default())
+                .await
+                .unwrap();
+            Stack::start(StackOptions::new(functions)).await.unwrap()
+        });
+        let endpoints = stack.endpoints().clone();
+        let program = Program::new();
+        program.configure(&configuration(&endpoints));
+        Self {
+            runtime,
+            _stack: stack,
+            endpoints,
+            program,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Answer {
+        self.program.run(arguments)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let (code, value) = self.program.json(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {value}");
+        value
+    }
+
+    /// Runs until the answer is the one that is waited for.
+    fn json_until(&self, arguments: &[&str], is_right: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PIPELINE_LIMIT;
+        loop {
+            let value = self.json(arguments);
+            if is_right(&value) {
+                return value;
+            }
+            assert!(Instant::now() < deadline, "{arguments:?}: {value}");
+        }
+    }
+
+    fn publish(&self, text: &str, more: &[&str]) -> Value {
+        let file = self.program.write("input", text);
+        self.json(&[&["publish", file.to_str().unwrap()], more].concat())
+    }
+
+    fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.endpoints.sdk_config())
+    }
+
+    /// Puts a message into the dead-letter queue, as the ingest or SQS would.
+    fn kill(&self, body: &str, code: Option<&str>) -> String {
+        let mut send = self
+            .sqs()
+            .send_message()
+            .queue_url(&self.endpoints.dead_letter_queue_url)
+            .message_body(body);
+        if let Some(code) = code {
+            let value = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(code)
+                .build()
+                .unwrap();
+            send = send.message_attributes("ErrorCode", value);
+        }
+        let answer = self.runtime.block_on(send.send()).unwrap();
+        answer.message_id.unwrap()
+    }
+
+    fn attribute(&self, queue_url: &str, name: QueueAttributeName) -> u64 {
+        let answer = self
+            .runtime
+            .block_on(
+                self.sqs()
+                    .get_queue_attributes()
+                    .queue_url(queue_url)
+                    .attribute_names(QueueAttributeName::All)
+                    .send(),
+            )
+            .unwrap();
+        answer.attributes.unwrap()[&name].parse().unwrap()
+    }
+}
+
+fn configuration(endpoints: &Endpoints) -> String {
+    format!(
+        r#"
+[environments.test]
+region = "{}"
+endpoint_url = "{}"
+topic_arn = "{}"
+queue_url = "{}"
+dead_letter_queue_url = "{}"
+api_url = "{}"
+database_url = "{}"
+"#,
+        endpoints.region,
+        endpoints.endpoint_url,
+        endpoints.topic_arn,
+        endpoints.queue_url,
+        endpoints.dead_letter_queue_url,
+        endpoints.api_url,
+        endpoints.database_url,
+    )
+}
+
+fn event(id: &str) -> String {
+    json!({
+        "specversion": "1.0",
+        "id": id,
+        "source": "/cli/test",
+        "type": "cli.tested",
+        "time": "2026-01-31T12:00:00Z",
+        "data": {"title": "\u{1b}]0;owned\u{7}"},
+    })
+    .to_string()
+}
+
+#[test]
+fn published_event_becomes_a_record_that_can_be_listed_and_got() {
+    let pipeline = pipeline();
+    let report = pipeline.publish(&event("record-1"), &[]);
+    assert_eq!(report, json!({"published": 1, "failed": 0, "errors": []}));
+    let list = [
+        "records",
+        "list",
+        "--source",
+        "/cli/test",
+        "--id",
+        "record-1",
+    ];
+    let page = pipeline.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
+    assert_eq!(page["next_cursor"], Value::Null);
+    let record = &page["items"][0];
+    assert_eq!(record["type"], "cli.tested");
+    assert_eq!(record["occurred_at"], "2026-01-31T12:00:00Z");
+    let record_id = record["record_id"].to_string();
+    assert_eq!(&pipeline.json(&["records", "get", &record_id]), record);
+    let shown = pipeline.run(&["records", "get", &record_id]);
+    assert!(shown.stdout.contains("\"title\""), "{shown:?}");
+    assert!(!shown.stdout.contains('\u{1b}'), "{shown:?}");
+    let missing = pipeline.run(&["records", "get", "999999999"]);
+    assert_eq!(missing.code, 1);
+    assert!(
+        missing.stderr.contains("there is no record 999999999"),
+        "{missing:?}"
+    );
+    let answer = pipeline.json(&["api", "get", &format!("/v1/records/{record_id}")]);
+    assert_eq!(answer["status"], 200);
+    assert_eq!(answer["body"]["id"], "record-1");
+    assert!(answer["latency_ms"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn copies_get_ids_of_their_own_and_pages_follow_the_cursor() {
+    let pipeline = pipeline();
+    let text = event("copies").replace("cli.tested", "cli.copied");
+    let report = pipeline.publish(&text, &["--count", "25", "--rate", "200"]);
+    assert_eq!(report["published"], 25);
+    let list = ["records", "list", "--type", "cli.copied", "--limit", "20"];
+    let first = pipeline.json_until(&list, |page| {
+        page["items"].as_array().unwrap().len() == 20 && !page["next_cursor"].is_null()
+    });
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let more = [&list[..], &["--cursor", cursor]].concat();
+    let second = pipeline.json_until(&more, |page| page["items"].as_array().unwrap().len() == 5);
+    let ids: std::collections::HashSet<String> = [&first, &second]
+        .iter()
+        .flat_map(|page| page["items"].as_array().unwrap())
+        .map(|record| record["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 25);
+}
+
+#[test]
+fn status_agrees_with_the_queues_and_the_database() {
+    let pipeline = pipeline();
+    pipeline.kill("not json at all", None);
+    pipeline.publish(&event("status-1"), &[]);
+    let list = [
+        "records",
+        "list",
+        "--source",
+        "/cli/test",
+        "--id",
+        "status-1",
+    ];
+    pipeline.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
+    let status = pipeline.json_until(&["status"], |status| {
+        status["queue"]["visible"] == 0 && status["queue"]["in_flight"] == 0
+    });
+    assert_eq!(status["environment"], "test");
+    assert_eq!(status["errors"], json!([]));
+    assert_eq!(status["queue"]["delayed"], 0);
+    let dead = &pipeline.endpoints.dead_letter_queue_url;
+    assert_eq!(
+        status["dead_letters"]["visible"],
+        pipeline.attribute(dead, QueueAttributeName::ApproximateNumberOfMessages)
+    );
+    assert!(status["dead_letters"]["visible"].as_u64().unwrap() >= 1);
+    assert_eq!(status["api"]["status"], 200);
+    assert!(status["records"]["last_ingested_at"].is_string());
+    let total: i64 = pipeline.runtime.block_on(async {
+        let pool = sqlx::PgPool::connect(&pipeline.endpoints.database_url)
+            .await
+            .unwrap();
+        sqlx::query_scalar("select count(*) from records")
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    });
+    assert_eq!(status["records"]["total"], total);
+    let shown = pipeline.run(&["status"]);
+    for word in [
+        "environment   test",
+        "queue ",
+        "dead letters",
+        "records",
+        "api           200",
+    ] {
+        assert!(shown.stdout.contains(word), "{word}: {shown:?}");
+    }
+}
+
+#[test]
+fn refused_event_is_listed_with_the_code_of_the_ingest() {
+    let pipeline = pipeline();
+    let refused = event("refused-1").replace("\"time\":", "\"times\":");
+    let report = pipeline.publish(&refused, &["--raw"]);
+    assert_eq!(report["published"], 1);
+    let is_it = |letter: &Value| letter["event"]["id"] == "refused-1";
+    let letters = pipeline.json_until(&["dlq", "list"], |letters| {
+        letters.as_array().unwrap().iter().any(is_it)
+    });
+    let letter = letters
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|letter| is_it(letter))
+        .unwrap();
+    assert_eq!(letter["verdict"], "still-invalid");
+    assert_eq!(letter["cause"], "missing-attribute");
+    assert_eq!(letter["reason"]["code"], "missing-attribute");
+    assert!(letter["reason"]["request_id"].is_string());
+    assert_eq!(letter["failure"]["code"], "missing-attribute");
+    assert_eq!(letter["failure"]["pointer"], "/time");
+    assert_eq!(letter["event"]["type"], "cli.tested");
+    assert!(letter["receive_count"].as_u64().unwrap() >= 1);
+    assert!(letter["sent_at"].as_str() < letter["expires_at"].as_str());
+    let message_id = letter["message_id"].as_str().unwrap();
+    let whole = pipeline.json(&["dlq", "show", message_id]);
+    assert_eq!(whole["body"], refused.as_str());
+    let shown = pipeline.run(&["dlq", "show", message_id]);
+    assert!(shown.stdout.contains("missing-attribute"), "{shown:?}");
+    assert!(!shown.stdout.contains('\u{1b}'), "{shown:?}");
+    assert_eq!(pipeline.run(&["dlq", "show", "no-such-id"]).code, 1);
+}
+
+#[test]
+fn letters_that_were_looked_at_are_visible_again() {
+    let pipeline = pipeline();
+    pipeline.kill("look at me", None);
+    let dead = &pipeline.endpoints.dead_letter_queue_url;
+    for arguments in [vec!["dlq", "list"], vec!["dlq", "list", "--limit", "1"]] {
+        assert_eq!(pipeline.run(&arguments).code, 0);
+        let held = pipeline.attribute(
+            dead,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        );
+        assert_eq!(held, 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
+    let pipeline = pipeline();
+    let ready = pipeline.kill(&event("redrive-1"), Some("test-outage"));
+    let stays = pipeline.kill("stays here", Some("test-other"));
+    let without = pipeline.run(&["dlq", "redrive", "--code", "test-outage"]);
+    assert_eq!(without.code, 2, "{without:?}");
+    assert!(without.stderr.contains("--yes"), "{without:?}");
+    let report = pipeline.json(&["dlq", "redrive", "--code", "test-outage", "--yes"]);
+    assert_eq!(
+        report,
+        json!({"selected": 1, "moved": 1, "sent_not_deleted": 0, "not_sent": 0, "errors": []})
+    );
+    let list = [
+        "records",
+        "list",
+        "--source",
+        "/cli/test",
+        "--id",
+        "redrive-1",
+    ];
+    pipeline.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
+    let letters = pipeline.json(&["dlq", "list"]);
+    let ids: Vec<&Value> = letters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|letter| &letter["message_id"])
+        .collect();
+    assert!(
+        ids.contains(&&json!(stays)) && !ids.contains(&&json!(ready)),
+        "{letters}"
+    );
+    // It is in the ledger now: the same event dead once more would be swallowed.
+    let again = pipeline.kill(&event("redrive-1"), None);
+    let letters = pipeline.json(&["dlq", "list"]);
+    let letter = letters
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|letter| letter["message_id"] == json!(again))
+        .unwrap();
+    assert_eq!(letter["verdict"], "already-stored");
+    assert_eq!(letter["cause"], "retries-exhausted");
+    let (code, report) = pipeline
+        .program
+        .json(&["dlq", "redrive", "no-such-id", "--yes"]);
+    assert_eq!(code, 1);
+    assert_eq!(report["errors"][0]["message_id"], "no-such-id");
+}
+
+#[test]
+fn failed_answer_of_the_api_ends_with_1_and_is_shown() {
+    let pipeline = pipeline();
+    let (code, answer) = pipeline
+        .program
+        .json(&["api", "get", "/v1/records?limit=0"]);
+    assert_eq!(code, 1);
+    assert_eq!(answer["status"], 400);
+    assert!(answer["body"].is_object(), "{answer}");
+    let health = pipeline.run(&["api", "get", "/health"]);
+    assert_eq!(health.code, 0, "{health:?}");
+}

@@ -1,0 +1,293 @@
+//! Redrive against a real queue service: nothing is lost, nothing is deleted unconfirmed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::{
+    Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
+};
+use devstack::Emulator;
+use opsconsole::environment::Environment;
+use opsconsole::world::World;
+use opsconsole::world::observed::{QueueRole, RedriveOutcome};
+
+const HOLD: Duration = Duration::from_secs(120);
+
+struct Queues {
+    _emulator: Emulator,
+    sqs: Client,
+    world: World,
+}
+
+impl Queues {
+    async fn start() -> Self {
+        let emulator = Emulator::start_for_tests().await.unwrap();
+        let endpoint_url = emulator.endpoint_url().to_owned();
+        let sqs = Client::new(&devstack::sdk_config(&endpoint_url));
+        let mut urls = Vec::new();
+        for name in ["source", "dead-letters"] {
+            let queue = sqs.create_queue().queue_name(name).send().await.unwrap();
+            urls.push(queue.queue_url.unwrap());
+        }
+        let environment = Environment {
+            endpoint_url: Some(endpoint_url),
+            queue_url: urls[0].clone(),
+            dead_letter_queue_url: urls[1].clone(),
+            ..Environment::example()
+        };
+        Self {
+            _emulator: emulator,
+            sqs,
+            world: World::connect(&environment).unwrap(),
+        }
+    }
+
+    async fn kill(&self, body: &str, attributes: &[(&str, MessageAttributeValue)]) {
+        let mut send = self
+            .sqs
+            .send_message()
+            .queue_url(self.world.queue_url(QueueRole::DeadLetter))
+            .message_body(body);
+        for (name, value) in attributes {
+            send = send.message_attributes(*name, value.clone());
+        }
+        send.send().await.unwrap();
+    }
+
+    async fn count(&self, role: QueueRole) -> usize {
+        let answer = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(self.world.queue_url(role))
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await
+            .unwrap();
+        let attributes = answer.attributes.unwrap();
+        [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ]
+        .iter()
+        .map(|name| attributes[name].parse::<usize>().unwrap())
+        .sum()
+    }
+
+    async fn received(&self) -> Vec<Message> {
+        let answer = self
+            .sqs
+            .receive_message()
+            .queue_url(self.world.queue_url(QueueRole::Source))
+            .max_number_of_messages(10)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .unwrap();
+        answer.messages.unwrap_or_default()
+    }
+}
+
+fn text(data_type: &str, value: &str) -> MessageAttributeValue {
+    MessageAttributeValue::builder()
+        .data_type(data_type)
+        .string_value(value)
+        .build()
+        .unwrap()
+}
+
+fn binary(data_type: &str, value: &[u8]) -> MessageAttributeValue {
+    MessageAttributeValue::builder()
+        .data_type(data_type)
+        .binary_value(Blob::new(value))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
+    let queues = Queues::start().await;
+    queues
+        .kill(
+            "{\"a\":\"\u{9b}2J\"}",
+            &[
+                ("text", text("String", "x")),
+                ("custom", text("String.json", "{}")),
+                ("number", text("Number", "1.50")),
+                ("bytes", binary("Binary.gif", &[0, 255, 7])),
+                ("ErrorCode", text("String", "missing-attribute")),
+                ("ErrorMessage", text("String", "\"id\" is required")),
+                ("RequestID", text("String", "r-1")),
+            ],
+        )
+        .await;
+    let held = queues.world.hold_dead_letters(10, HOLD).await.unwrap();
+    assert_eq!(
+        held.letters[0].reason.as_ref().unwrap().code,
+        "missing-attribute"
+    );
+    let report = queues.world.redrive(held.letters, |_| {}).await.unwrap();
+    assert_eq!(report.moved(), 1, "{report:?}");
+    let messages = queues.received().await;
+    assert_eq!(messages[0].body(), Some("{\"a\":\"\u{9b}2J\"}"));
+    let attributes: BTreeMap<_, _> = messages[0].message_attributes().unwrap().iter().collect();
+    let names: Vec<&str> = attributes.keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["bytes", "custom", "number", "text"]);
+    let of = |name: &str| attributes[&name.to_owned()];
+    assert_eq!(of("number").data_type(), "Number");
+    assert_eq!(of("number").string_value(), Some("1.50"));
+    assert_eq!(of("custom").data_type(), "String.json");
+    assert_eq!(of("bytes").data_type(), "Binary.gif");
+    assert_eq!(of("bytes").binary_value().unwrap().as_ref(), [0, 255, 7]);
+}
+
+#[tokio::test]
+async fn every_letter_has_one_outcome_and_the_queues_agree() {
+    let queues = Queues::start().await;
+    let total = 37;
+    for number in 0..total {
+        queues.kill(&format!("letter {number}"), &[]).await;
+    }
+    let mut held = queues.world.hold_dead_letters(100, HOLD).await.unwrap();
+    assert_eq!(held.letters.len(), total);
+    assert!(!held.is_truncated);
+    // One grew beyond what a queue takes, one cannot be sent, one cannot be deleted.
+    held.letters[3].body = "x".repeat(1024 * 1024 + 1);
+    held.letters[11].body = "\u{1b}".to_owned();
+    held.letters[20].receipt_handle = "no handle".to_owned();
+    let ids: Vec<String> = held
+        .letters
+        .iter()
+        .map(|letter| letter.message_id.clone())
+        .collect();
+    let done = std::sync::Mutex::new(Vec::new());
+    let report = queues
+        .world
+        .redrive(held.letters, |count| done.lock().unwrap().push(count))
+        .await
+        .unwrap();
+    let outcome = |index: usize| {
+        let (_, outcome) = report
+            .outcomes
+            .iter()
+            .find(|(id, _)| *id == ids[index])
+            .unwrap();
+        outcome
+    };
+    assert!(matches!(outcome(3), RedriveOutcome::NotSent(cause) if cause.contains("bytes")));
+    assert!(
+        matches!(outcome(11), RedriveOutcome::NotSent(_)),
+        "{:?}",
+        outcome(11)
+    );
+    assert!(
+        matches!(outcome(20), RedriveOutcome::SentNotDeleted(_)),
+        "{:?}",
+        outcome(20)
+    );
+    assert_eq!(
+        report.moved() + report.sent_not_deleted() + report.not_sent(),
+        total
+    );
+    assert_eq!((report.sent_not_deleted(), report.not_sent()), (1, 2));
+    assert_eq!(done.lock().unwrap().last(), Some(&total));
+    assert_eq!(
+        queues.count(QueueRole::Source).await,
+        report.moved() + report.sent_not_deleted()
+    );
+    assert_eq!(
+        queues.count(QueueRole::DeadLetter).await,
+        report.not_sent() + report.sent_not_deleted()
+    );
+}
+
+#[tokio::test]
+async fn letter_whose_hold_was_lost_is_not_sent() {
+    let queues = Queues::start().await;
+    queues.kill("one", &[]).await;
+    let mut held = queues.world.hold_dead_letters(1, HOLD).await.unwrap();
+    let letter = &mut held.letters[0];
+    let handles = [letter.receipt_handle.clone()];
+    assert_eq!(
+        queues.world.release_dead_letters(&handles).await.unwrap(),
+        1
+    );
+    letter.held_until = chrono::Utc::now();
+    letter.receipt_handle = "expired".to_owned();
+    let report = queues.world.redrive(held.letters, |_| {}).await.unwrap();
+    assert!(
+        matches!(&report.outcomes[0].1, RedriveOutcome::NotSent(cause) if cause.contains("hold"))
+    );
+    assert_eq!(queues.count(QueueRole::Source).await, 0);
+    assert_eq!(queues.count(QueueRole::DeadLetter).await, 1);
+}
+
+#[tokio::test]
+async fn held_letters_are_hidden_until_released_and_listed_once() {
+    let queues = Queues::start().await;
+    for number in 0..12 {
+        queues.kill(&format!("{{\"id\":\"{number}\"}}"), &[]).await;
+    }
+    let some = queues.world.hold_dead_letters(5, HOLD).await.unwrap();
+    assert_eq!(some.letters.len(), 5);
+    assert!(some.is_truncated);
+    let rest = queues.world.hold_dead_letters(100, HOLD).await.unwrap();
+    assert_eq!(rest.letters.len(), 7);
+    let handles: Vec<String> = some
+        .letters
+        .iter()
+        .chain(&rest.letters)
+        .map(|letter| letter.receipt_handle.clone())
+        .collect();
+    assert_eq!(queues.world.extend_hold(&handles, HOLD).await.unwrap(), 12);
+    assert_eq!(
+        queues.world.release_dead_letters(&handles).await.unwrap(),
+        12
+    );
+    let again = queues.world.hold_dead_letters(100, HOLD).await.unwrap();
+    assert_eq!(again.letters.len(), 12);
+    assert!(again.letters.iter().all(|letter| letter.receive_count == 2));
+    assert!(again.letters.is_sorted_by_key(|letter| letter.sent_at));
+}
+
+#[tokio::test]
+async fn read_only_world_moves_nothing() {
+    let queues = Queues::start().await;
+    queues.kill("one", &[]).await;
+    let held = queues.world.hold_dead_letters(1, HOLD).await.unwrap();
+    let environment = Environment {
+        read_only: true,
+        ..queues.world.environment().clone()
+    };
+    let world = World::connect(&environment).unwrap();
+    let error = world.redrive(held.letters, |_| {}).await.unwrap_err();
+    assert!(error.to_string().contains("read-only"), "{error}");
+    assert_eq!(queues.count(QueueRole::Source).await, 0);
+    assert_eq!(queues.count(QueueRole::DeadLetter).await, 1);
+}
+
+#[tokio::test]
+async fn queue_that_was_deleted_is_named() {
+    let queues = Queues::start().await;
+    let url = queues.world.queue_url(QueueRole::DeadLetter);
+    queues
+        .sqs
+        .delete_queue()
+        .queue_url(url)
+        .send()
+        .await
+        .unwrap();
+    let error = queues
+        .world
+        .queue_snapshot(QueueRole::DeadLetter)
+        .await
+        .unwrap_err();
+    assert!(!error.is_unreachable());
+    assert!(
+        error.to_string().contains("\"dead-letters\"")
+            && error.to_string().contains("the queue does not exist"),
+        "{error}"
+    );
+}

@@ -1,0 +1,202 @@
+//! What the program says without any pipeline: help, usage errors, and worlds that do not answer.
+
+mod cli_program;
+
+use cli_program::Program;
+use std::io::Read as _;
+use std::process::Stdio;
+
+fn help(arguments: &[&str]) -> String {
+    let answer = Program::new().run(arguments);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert_eq!(answer.stderr, "");
+    answer.stdout
+}
+
+#[test]
+fn help_of_every_command_is_as_reviewed() {
+    for (name, arguments) in [
+        ("opsconsole", vec!["--help"]),
+        ("status", vec!["status", "--help"]),
+        ("publish", vec!["publish", "--help"]),
+        ("dlq", vec!["dlq", "--help"]),
+        ("dlq_list", vec!["dlq", "list", "--help"]),
+        ("dlq_redrive", vec!["dlq", "redrive", "--help"]),
+        ("records", vec!["records", "--help"]),
+        ("records_list", vec!["records", "list", "--help"]),
+        ("api", vec!["api", "--help"]),
+        ("demo", vec!["demo", "--help"]),
+    ] {
+        insta::assert_snapshot!(format!("help_{name}"), help(&arguments));
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
+    let program = Program::new();
+    for (arguments, expected) in [
+        (vec!["nonsense"], "unrecognized subcommand"),
+        (vec!["records", "list", "--limit", "0"], "--limit"),
+        (vec!["records", "list", "--from", "yesterday"], "RFC 3339"),
+        (vec!["api", "get", "health"], "starts with \"/\""),
+        (vec!["dlq", "redrive"], "required"),
+        (vec!["status"], "cargo demo"),
+        (
+            vec!["--env", "nowhere", "status"],
+            "no environment \"nowhere\"",
+        ),
+        (vec!["--config", "missing.toml", "status"], "missing.toml"),
+        (vec!["demo"], "--headless"),
+    ] {
+        let answer = program.run(&arguments);
+        assert_eq!(answer.code, 2, "{arguments:?}: {answer:?}");
+        assert!(
+            answer.stderr.contains(expected),
+            "{arguments:?}: {answer:?}"
+        );
+        assert_eq!(answer.stdout, "");
+    }
+}
+
+#[test]
+fn wrong_configuration_names_file_and_key() {
+    let program = Program::new();
+    program.configure(&environment("pilot", "oops = 1"));
+    let answer = program.run(&["status"]);
+    assert_eq!(answer.code, 2);
+    assert!(answer.stderr.contains("config.toml: line "), "{answer:?}");
+    assert!(answer.stderr.contains("oops"), "{answer:?}");
+}
+
+#[test]
+fn silent_world_ends_with_3_and_unknown_is_null() {
+    let program = Program::new();
+    program.configure(&environment(
+        "away",
+        "database_url = \"postgres://nobody@127.0.0.1:1/events\"",
+    ));
+    let (code, status) = program.json(&["status"]);
+    assert_eq!(code, 3);
+    for part in ["queue", "dead_letters", "records", "api"] {
+        assert!(status[part].is_null(), "{status}");
+        let errors = status["errors"].as_array().unwrap();
+        let error = errors.iter().find(|error| error["part"] == part).unwrap();
+        let error = error["error"].as_str().unwrap();
+        assert!(error.contains("127.0.0.1:1"), "{error}");
+        assert!(error.contains("connection refused (after"), "{error}");
+    }
+    let queue = &status["errors"][0]["error"];
+    assert!(
+        queue
+            .as_str()
+            .unwrap()
+            .contains("connection refused (after"),
+        "{queue}"
+    );
+    for arguments in [
+        vec!["dlq", "list"],
+        vec!["records", "list"],
+        vec!["api", "get", "/health"],
+    ] {
+        let answer = program.run(&arguments);
+        assert_eq!(answer.code, 3, "{arguments:?}: {answer:?}");
+    }
+}
+
+#[test]
+fn records_without_a_database_say_what_is_missing() {
+    let program = Program::new();
+    program.configure(&environment("bare", ""));
+    let answer = program.run(&["records", "list"]);
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer.stderr.contains("records need database_url"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn production_and_read_only_refuse_writes_before_anything_is_asked() {
+    let program = Program::new();
+    program.configure(&environment("live", "production = true"));
+    let event = program.write("event.json", "{}");
+    let event = event.to_str().unwrap();
+    let answer = program.run(&["publish", event]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("--confirm live"), "{answer:?}");
+    let answer = program.run(&["dlq", "redrive", "--all", "--yes", "--confirm", "other"]);
+    assert_eq!(answer.code, 1);
+    let answer = program.run(&["--read-only", "--confirm", "live", "publish", event]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("read-only"), "{answer:?}");
+}
+
+#[test]
+fn invalid_events_are_named_and_nothing_is_asked_of_the_topic() {
+    let program = Program::new();
+    program.configure(&environment("away", ""));
+    let file = program.write("events.jsonl", "{\"specversion\":\"1.0\"}\n{\"a\":\n");
+    let (code, report) = program.json(&["publish", file.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert_eq!(report["published"], 0);
+    assert_eq!(report["failed"], 2);
+    assert_eq!(report["errors"][0]["line"], 1);
+    assert_eq!(report["errors"][0]["code"], "missing-attribute");
+    assert_eq!(report["errors"][0]["pointer"], "/id");
+    assert_eq!(report["errors"][1]["line"], 2);
+    assert_eq!(report["errors"][1]["code"], "not-json");
+}
+
+#[test]
+fn binary_garbage_is_refused_with_its_place() {
+    let program = Program::new();
+    program.configure(&environment("away", ""));
+    let file = program.write("garbage", b"ab\xff\xfe\x1b[2J");
+    let answer = program.run(&["publish", "--raw", file.to_str().unwrap()]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("offset 2"), "{answer:?}");
+}
+
+#[test]
+fn completions_are_for_this_program() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(help(&["completions", shell]).contains("opsconsole"));
+    }
+}
+
+#[test]
+fn closed_standard_output_ends_quietly() {
+    let program = Program::new();
+    let mut child = program
+        .command(&["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut stderr)
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(stderr, "");
+}
+
+/// An environment where nobody answers.
+fn environment(name: &str, more: &str) -> String {
+    format!(
+        r#"
+[environments.{name}]
+region = "us-east-1"
+endpoint_url = "http://127.0.0.1:1"
+topic_arn = "arn:aws:sns:us-east-1:000000000000:events"
+queue_url = "http://127.0.0.1:1/000000000000/events-queue"
+dead_letter_queue_url = "http://127.0.0.1:1/000000000000/events-dead-letters"
+api_url = "http://127.0.0.1:1"
+{more}
+"#
+    )
+}
