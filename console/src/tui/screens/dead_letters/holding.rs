@@ -7,9 +7,9 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Duration, Utc};
 
 use super::DeadLetters;
-use crate::tui::format::{clock, count};
+use crate::tui::format::{clock, count, visible};
 use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
-use crate::tui::sources::HOLD;
+use crate::tui::sources::{HOLD, LETTERS_HELD_MAX};
 use crate::tui::turn::Turn;
 use crate::world::observed::{DeadLetter, HeldLetters};
 
@@ -46,6 +46,14 @@ impl DeadLetters {
     /// Takes letters (again). What is held already stays.
     pub(super) fn take(&mut self, turn: &mut Turn<'_>) {
         if self.hold.is_loading() {
+            return;
+        }
+        if self.letters.len() >= LETTERS_HELD_MAX {
+            let letters = Self::letters_in_words(self.letters.len());
+            turn.say(
+                Tone::Warning,
+                format!("{letters} held, no more at once: redrive (r) or release (u) them first"),
+            );
             return;
         }
         self.released = None;
@@ -108,12 +116,20 @@ impl DeadLetters {
             Err(fault) => (Err(fault), Vec::new()),
         };
         let has_succeeded = facts.is_ok();
+        let ledger_error = self
+            .hold
+            .value()
+            .and_then(|facts| facts.ledger_error.clone());
         if !self.hold.settle(reply.id, facts, turn.now) {
             self.refuse(letters, turn);
             return;
         }
         if has_succeeded {
-            self.merge(letters, turn.now);
+            let has_older = self.merge(letters, turn.now);
+            // The older ones were judged without the ledger; that stays true.
+            if let Some(facts) = self.hold.value_mut().filter(|_| has_older) {
+                facts.ledger_error = facts.ledger_error.take().or(ledger_error);
+            }
             self.regroup(turn.body);
         }
     }
@@ -136,8 +152,9 @@ impl DeadLetters {
     }
 
     /// Adds what was taken. A letter that was taken again has its newest handle; one whose hold
-    /// ended and that did not come again belongs to somebody else now.
-    fn merge(&mut self, letters: Vec<DeadLetter>, now: DateTime<Utc>) {
+    /// ended and that did not come again belongs to somebody else now. Whether older ones stay.
+    fn merge(&mut self, letters: Vec<DeadLetter>, now: DateTime<Utc>) -> bool {
+        let newer = letters.len();
         let mut by_id: HashMap<String, DeadLetter> = letters
             .into_iter()
             .map(|letter| (letter.message_id.clone(), letter))
@@ -151,6 +168,8 @@ impl DeadLetters {
         self.letters
             .sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
         self.lost_holds = 0;
+        self.extension_failed_at = None;
+        self.letters.len() > newer
     }
 
     /// Extends the hold when less than half of it is left.
@@ -185,8 +204,12 @@ impl DeadLetters {
                 return;
             }
         };
-        self.extension_failed_at = None;
         self.lost_holds = extension.handles.len().saturating_sub(extended);
+        if extended == 0 {
+            self.extension_failed_at = Some(now);
+            return;
+        }
+        self.extension_failed_at = None;
         // Counted from the question: the service counts from later, so this is never too long.
         let until = extension.asked_at + hold();
         for letter in &mut self.letters {
@@ -204,7 +227,7 @@ impl DeadLetters {
                 Tone::Warning,
                 format!(
                     "not released: {} · others see the letters at {} UTC at the latest",
-                    fault.message,
+                    visible(&fault.message),
                     clock(latest)
                 ),
             );

@@ -89,7 +89,7 @@ impl DeadLetters {
             messages.push((
                 Tone::Warning,
                 format!(
-                    "ledger not reachable: ready may be already stored · {}",
+                    "ledger not reachable: ready may be already stored · u, then ^r judges again · {}",
                     visible(error)
                 ),
             ));

@@ -9,7 +9,7 @@ use event::Verdict;
 use ratatui::layout::Rect;
 
 use super::{DeadLetters, Pane};
-use crate::tui::format::count;
+use crate::tui::format::{count, visible};
 use crate::tui::keymap::Action;
 use crate::tui::message::{Answer, Reply, Request, RequestId, Tone};
 use crate::tui::turn::Turn;
@@ -224,7 +224,7 @@ impl DeadLetters {
                 RedriveReport::default(),
                 Some("another answer came".to_owned()),
             ),
-            Err(fault) => (RedriveReport::default(), Some(fault.message)),
+            Err(fault) => (RedriveReport::default(), Some(visible(&fault.message))),
         };
         let moved = self.apply(&run, &report, failure.as_deref());
         let (tone, text) = in_words(&run, &report, failure.as_deref());

@@ -161,6 +161,48 @@ fn failed_extension_is_said_and_tried_again() {
 }
 
 #[test]
+fn extension_that_reaches_no_letter_is_no_extension() {
+    let mut desk = Desk::holding(letters());
+    desk.pass(400);
+    let question = desk.take(is_extend);
+    desk.reply(&question, Ok(Answer::Count(0)));
+    let text = desk.text();
+    assert!(text.contains("the hold has ended"), "{text}");
+    assert!(text.contains("37 letters no longer held"), "{text}");
+    desk.pass(1);
+    assert_eq!(desk.count(is_extend), 0);
+}
+
+#[test]
+fn letters_judged_without_the_ledger_keep_the_warning() {
+    let mut desk = Desk::open(160, 45, environment());
+    let error = Some("connection refused".to_owned());
+    desk.answer_held(HeldLetters {
+        letters: letters(),
+        ledger_error: error,
+        is_truncated: false,
+    });
+    desk.refresh();
+    desk.answer_letters(vec![letter(99, Duration::hours(1), &valid_body(99))]);
+    assert!(desk.text().contains("ledger not reachable"));
+    desk.key('u');
+    desk.refresh();
+    desk.answer_letters(letters());
+    assert!(!desk.text().contains("ledger not reachable"));
+}
+
+#[test]
+fn no_more_letters_are_taken_than_may_be_held() {
+    let many = (0..crate::tui::sources::LETTERS_HELD_MAX)
+        .map(|n| letter(n, Duration::hours(1), "{}"))
+        .collect();
+    let mut desk = Desk::holding(many);
+    desk.refresh();
+    assert_eq!(desk.count(is_hold), 0);
+    assert!(notice(&desk).contains("2,000 letters held"));
+}
+
+#[test]
 fn nothing_is_extended_for_a_screen_that_is_not_shown() {
     let mut desk = Desk::holding(letters());
     desk.key('1');
