@@ -1,10 +1,13 @@
-"""Starts MiniStack 1.5.33 with the two things that it lacks and the stack needs.
+"""Starts MiniStack 1.5.33 with the things that it lacks and the stack needs.
 
 Queue statistics: AWS publishes how many messages were sent to, received from and deleted from
 each queue, and how old the oldest is; MiniStack does not count. They are served as JSON under
 STATISTICS_PATH.
 
 Batches: MiniStack hands at most ten messages to a function, whatever its mapping asks for.
+
+Permissions: on AWS the batch calls are allowed by the action of the single call (Service
+Authorization Reference); MiniStack asks for actions that do not exist there.
 
 The version is pinned because this reaches into the emulator; a name that is missing stops the
 start at once.
@@ -17,11 +20,19 @@ import time
 from collections import Counter, defaultdict
 
 from ministack import app as gateway
+from ministack.core import iam_actions
 from ministack.services import sns, sqs
 
 STATISTICS_PATH = "/_opsconsole/queues"
 # AWS Lambda takes 6 MB; JSON escapes and attributes need room as well.
 BATCH_BODY_BYTES_MAX = 3 * 1024 * 1024
+
+BATCH_ACTIONS = {
+    "sns:PublishBatch": "sns:Publish",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
 
 counters = defaultdict(Counter)
 counters_lock = threading.Lock()
@@ -94,6 +105,11 @@ def receive_for_mapping(queue_url, batch_size):
         return sqs._collect_msgs(queue, number, visibility) if number else []
 
 
+def single_action(*arguments, extract=iam_actions.extract_iam_action):
+    action = extract(*arguments)
+    return BATCH_ACTIONS.get(action, action)
+
+
 def statistics():
     now = time.time()
     result = {}
@@ -140,6 +156,7 @@ sqs._delete_messages_for_esm = counted_delete_for_mapping
 sqs._ensure_msg_fields = noticed_fields
 sqs._receive_messages_for_esm = receive_for_mapping
 sns._deliver_to_sqs = counted_delivery
+iam_actions.extract_iam_action = single_action
 gateway.app = app
 
 if __name__ == "__main__":

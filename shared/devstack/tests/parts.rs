@@ -5,11 +5,8 @@ use std::process::Command;
 use devstack::{Durability, Emulator, Postgres, PostgresOptions, TestDatabase, sdk_config};
 use sqlx::{Connection, PgConnection};
 
-async fn one(connection: &mut PgConnection, query: &'static str) -> i64 {
-    sqlx::query_scalar(query)
-        .fetch_one(connection)
-        .await
-        .unwrap()
+async fn count(connection: &mut PgConnection, query: &'static str) -> sqlx::Result<i64> {
+    sqlx::query_scalar(query).fetch_one(connection).await
 }
 
 #[tokio::test]
@@ -23,9 +20,9 @@ async fn test_databases_are_empty_and_apart() {
         .unwrap();
     let tables = "select count(*) from pg_tables where schemaname = 'public'";
     let mut connection = first.pool().acquire().await.unwrap();
-    assert_eq!(one(&mut connection, tables).await, 1);
+    assert_eq!(count(&mut connection, tables).await.unwrap(), 1);
     let mut connection = second.pool().acquire().await.unwrap();
-    assert_eq!(one(&mut connection, tables).await, 0);
+    assert_eq!(count(&mut connection, tables).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -58,7 +55,7 @@ async fn private_server_keeps_its_data_over_an_outage_and_leaves_nothing() {
     assert!(PgConnection::connect(&url).await.is_err());
     postgres.start_again().await.unwrap();
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    assert_eq!(one(&mut connection, "select 1::bigint").await, 1);
+    assert_eq!(count(&mut connection, "select 1::bigint").await.unwrap(), 1);
 
     postgres.stop().await.unwrap();
     assert!(!folder.exists());
