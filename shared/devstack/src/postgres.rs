@@ -3,8 +3,7 @@
 //! Invariant: it listens on a Unix socket inside a folder that only its own account (and root)
 //! can enter, and on no port.
 
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +22,6 @@ use crate::progress::{ProgressSender, Step};
 const SUPERUSER: &str = "opsconsole";
 const INITDB_LIMIT: Duration = Duration::from_secs(60);
 const START_LIMIT: Duration = Duration::from_secs(30);
-const COPY_LIMIT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Longest folder whose socket path still fits an address (`sun_path` is 104 bytes on macOS, and
 /// the name of the socket takes 14).
@@ -70,13 +68,20 @@ impl Postgres {
     /// # Errors
     /// No PostgreSQL can be had, or it does not start; the error quotes its log.
     pub async fn start(options: PostgresOptions) -> Result<Self, DevstackError> {
-        let mut binaries = locate(&options.progress).await?;
+        let binaries = locate(&options.progress).await?;
         let timer = options.progress.begin(Step::StartPostgres);
         let account = account()?;
-        let guardian = Guardian::start(&parent_folder(account), "postgres")?;
         if account.is_some() && !is_open_to_all(&binaries) {
-            binaries = copy_installation(&guardian, &binaries).await?;
+            return Err(DevstackError::Failed {
+                operation: "start PostgreSQL".to_owned(),
+                detail: format!(
+                    "it refuses to run as root, and no other account can reach {}; run this as \
+                     another user",
+                    binaries.display()
+                ),
+            });
         }
+        let guardian = Guardian::start(&parent_folder(account), "postgres")?;
         if let Some(account) = account {
             chown(guardian.folder(), Some(account.uid), Some(account.gid)).map_err(
                 DevstackError::io("give the folder of the database to its account"),
@@ -257,21 +262,4 @@ fn parent_folder(account: Option<Account>) -> PathBuf {
     } else {
         PathBuf::from("/tmp")
     }
-}
-
-/// Copies an installation that only we can reach (below the home of root) to where the account of
-/// the server can.
-async fn copy_installation(guardian: &Guardian, binaries: &Path) -> Result<PathBuf, DevstackError> {
-    let operation = "copy PostgreSQL to where its account can run it";
-    let installation = binaries.parent().unwrap_or(binaries);
-    let target = guardian.folder().join("installation");
-    let program = Program::new("cp", guardian, "copy.log").arguments([
-        "-R".as_ref(),
-        installation.as_os_str(),
-        target.as_os_str(),
-    ]);
-    guardian.run(operation, &program, COPY_LIMIT).await?;
-    fs::set_permissions(&target, fs::Permissions::from_mode(0o755))
-        .map_err(DevstackError::io(operation))?;
-    Ok(target.join("bin"))
 }
