@@ -261,6 +261,20 @@ async fn poison_among_many_is_isolated() {
 }
 
 #[tokio::test]
+async fn letters_beyond_the_limits_of_one_call_travel_in_several() {
+    let place = Place::open().await;
+    // Eleven small ones are beyond the entries of a call, four large ones beyond its bytes.
+    let small = (0..11).map(|number| format!("small {number}"));
+    let large = (0..4).map(|number| format!("large {number} {}", "x".repeat(300_000)));
+    let bodies: Vec<String> = small.chain(large).collect();
+    let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!(outcome.dead_lettered, 15);
+    let letters = place.letters(15).await;
+    assert!(bodies.iter().all(|body| letters.contains_key(body)));
+}
+
+#[tokio::test]
 async fn letter_keeps_its_own_attributes_and_gets_a_new_reason() {
     let place = Place::open().await;
     let attribute = |kind: &str, value: &str| json!({"dataType": kind, "stringValue": value});

@@ -85,11 +85,17 @@ impl StoreError {
         if let sqlx::Error::Database(database_error) = error {
             return Self::from_database(operation, database_error.as_ref());
         }
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Unavailable {
+                operation,
+                detail: "no connection in time; the server is not reached or all are in use"
+                    .to_owned(),
+            };
+        }
         let is_unavailable = matches!(
             error,
             sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
-                | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
                 | sqlx::Error::BeginFailed

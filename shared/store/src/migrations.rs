@@ -2,10 +2,12 @@
 //! each is applied exactly once and reported by exactly one caller.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde::Serialize;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection as _, PgConnection, PgPool};
+use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
 
@@ -13,6 +15,12 @@ const OPERATION: &str = "apply migrations";
 /// Advisory lock of a whole run, so that the report is exact; the driver's own lock only covers
 /// the statements. Any number will do that nothing else uses.
 const RUN_LOCK: i64 = 0x6f70_7363_6f6e_0001;
+
+/// A database that paused needs up to 30 s to resume.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A migration, or the wait for another caller's, may take longer than any other statement, but
+/// not longer than a Lambda function lives (15 minutes).
+const STATEMENT_TIMEOUT: &str = "set statement_timeout = '14min'";
 
 /// The migrations of the folder `migrations/`, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
@@ -40,8 +48,9 @@ pub struct MigrationReport {
 pub async fn migrate(pool: &PgPool) -> Result<MigrationReport, StoreError> {
     // A connection of its own, closed at the end whatever happens: the locks end with it.
     let options = pool.connect_options();
-    let mut connection = PgConnection::connect_with(&options)
+    let mut connection = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
         .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
         .context("connect to the database")?;
     let report = run(&mut connection).await;
     if let Err(error) = connection.close().await {
@@ -51,8 +60,7 @@ pub async fn migrate(pool: &PgPool) -> Result<MigrationReport, StoreError> {
 }
 
 async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreError> {
-    // A migration, or the wait for another caller's, may take longer than any other statement.
-    sqlx::query("set statement_timeout = 0")
+    sqlx::query(STATEMENT_TIMEOUT)
         .execute(&mut *connection)
         .await
         .context(OPERATION)?;

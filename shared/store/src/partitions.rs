@@ -71,14 +71,17 @@ pub async fn keep_partitions(
 
 async fn begin_step(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
     let mut transaction = pool.begin().await.context(READ)?;
-    for setting in [STATEMENT_TIMEOUT, LOCK_TIMEOUT] {
-        sqlx::query(setting)
-            .execute(&mut *transaction)
-            .await
-            .context(READ)?;
-    }
+    sqlx::query(STATEMENT_TIMEOUT)
+        .execute(&mut *transaction)
+        .await
+        .context(READ)?;
     sqlx::query("select pg_advisory_xact_lock($1)")
         .bind(STEP_LOCK)
+        .execute(&mut *transaction)
+        .await
+        .context(READ)?;
+    // From here on others wait for this step, not this step for another one of its kind.
+    sqlx::query(LOCK_TIMEOUT)
         .execute(&mut *transaction)
         .await
         .context(READ)?;

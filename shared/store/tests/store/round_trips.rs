@@ -44,7 +44,10 @@ async fn relay(
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(bytes @ 1..) = from.read(&mut buffer).await {
         seen(bytes);
-        if to.write_all(&buffer[..bytes]).await.is_err() {
+        let Some(read) = buffer.get(..bytes) else {
+            return;
+        };
+        if to.write_all(read).await.is_err() {
             return;
         }
     }
