@@ -1,8 +1,7 @@
-//! The pipeline, created in the emulator over the same wire protocols as on AWS.
+//! The functions, their mapping and the HTTP API, created over the same wire protocols as on AWS.
 //!
-//! Invariant: names and settings follow the Terraform modules: the queue's visibility timeout is
-//! at least six times the function's timeout, only the topic may send to the queue, and the
-//! mapping reports failures message by message.
+//! Invariant: names and settings follow the Terraform modules; the mapping reports failures
+//! message by message.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -15,27 +14,19 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionResponseType, Runtime, ScalingConfig,
 };
-use aws_sdk_sqs::types::QueueAttributeName;
-use serde_json::json;
 use tokio::time::Instant;
 use zip::write::SimpleFileOptions;
 
-use crate::access::{create_role, http_client};
-use crate::{DevstackError, Endpoints};
+use crate::DevstackError;
+use crate::access::http_client;
+use crate::messaging::Queues;
 
-const TOPIC: &str = "events";
-const QUEUE: &str = "events-queue";
-const DEAD_LETTER_QUEUE: &str = "events-dead-letters";
 pub(crate) const INGEST: &str = "events-ingest";
 pub(crate) const API: &str = "events-api";
 pub(crate) const MIGRATE: &str = "events-migrate";
 
-const FUNCTION_TIMEOUT_SECS: i32 = 10;
+pub(crate) const FUNCTION_TIMEOUT_SECS: i32 = 10;
 const MIGRATE_TIMEOUT_SECS: i32 = 60;
-/// Six times the function's timeout (AWS Lambda developer guide, "Using Lambda with Amazon SQS").
-const VISIBILITY_TIMEOUT_SECS: i32 = 6 * FUNCTION_TIMEOUT_SECS;
-const RECEIVES_MAX: u32 = 3;
-const DEAD_LETTER_RETENTION_SECS: u32 = 14 * 24 * 3_600;
 const BATCH_SIZE: i32 = 100;
 /// AWS wants at least a second for batches above ten.
 const BATCH_WINDOW_SECS: i32 = 1;
@@ -45,160 +36,6 @@ const API_ANSWER_LIMIT: Duration = Duration::from_secs(20);
 const API_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const MEMORY_MIB: i32 = 512;
 const ROLE_ARN_PREFIX: &str = "arn:aws:iam::000000000000:role/";
-
-/// Topic and queues.
-#[derive(Clone)]
-pub(crate) struct Queues {
-    topic_arn: String,
-    queue_url: String,
-    queue_arn: String,
-    dead_letter_queue_url: String,
-    dead_letter_queue_arn: String,
-}
-
-impl Queues {
-    pub(crate) fn endpoints(
-        &self,
-        config: &SdkConfig,
-        endpoint_url: &str,
-        api_url: String,
-        database_url: String,
-    ) -> Endpoints {
-        Endpoints {
-            region: config.region().map(ToString::to_string).unwrap_or_default(),
-            endpoint_url: endpoint_url.to_owned(),
-            topic_arn: self.topic_arn.clone(),
-            queue_url: self.queue_url.clone(),
-            queue_arn: self.queue_arn.clone(),
-            dead_letter_queue_url: self.dead_letter_queue_url.clone(),
-            dead_letter_queue_arn: self.dead_letter_queue_arn.clone(),
-            api_url,
-            database_url,
-            ingest_function: INGEST.to_owned(),
-            api_function: API.to_owned(),
-            migrate_function: MIGRATE.to_owned(),
-        }
-    }
-}
-
-/// Creates the topic, the queue with its dead-letter queue, the subscription and the roles.
-pub(crate) async fn create_queues(
-    config: &SdkConfig,
-    endpoint_url: &str,
-) -> Result<Queues, DevstackError> {
-    let sqs = aws_sdk_sqs::Client::new(config);
-    let sns = aws_sdk_sns::Client::new(config);
-    let topic = async {
-        let topic = sns.create_topic().name(TOPIC).send().await;
-        present(aws("create the topic", topic)?.topic_arn, "topic ARN")
-    };
-    let retention = DEAD_LETTER_RETENTION_SECS.to_string();
-    let dead_letters = create_queue(
-        &sqs,
-        DEAD_LETTER_QUEUE,
-        vec![(QueueAttributeName::MessageRetentionPeriod, retention)],
-    );
-    let (topic_arn, (dead_letter_queue_url, dead_letter_queue_arn)) =
-        tokio::try_join!(topic, dead_letters)?;
-
-    let redrive = json!({
-        "deadLetterTargetArn": dead_letter_queue_arn,
-        "maxReceiveCount": RECEIVES_MAX,
-    });
-    let (queue_url, queue_arn) = create_queue(
-        &sqs,
-        QUEUE,
-        vec![
-            (
-                QueueAttributeName::VisibilityTimeout,
-                VISIBILITY_TIMEOUT_SECS.to_string(),
-            ),
-            (QueueAttributeName::RedrivePolicy, redrive.to_string()),
-        ],
-    )
-    .await?;
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": { "Service": "sns.amazonaws.com" },
-            "Action": "sqs:SendMessage",
-            "Resource": queue_arn,
-            "Condition": { "ArnEquals": { "aws:SourceArn": topic_arn } },
-        }],
-    });
-    let outcome = sqs
-        .set_queue_attributes()
-        .queue_url(&queue_url)
-        .attributes(QueueAttributeName::Policy, policy.to_string())
-        .send()
-        .await;
-    aws("let the topic send to the queue", outcome)?;
-    let outcome = sns
-        .subscribe()
-        .topic_arn(&topic_arn)
-        .protocol("sqs")
-        .endpoint(&queue_arn)
-        .attributes("RawMessageDelivery", "true")
-        .send()
-        .await;
-    aws("subscribe the queue to the topic", outcome)?;
-
-    let ingest_policy = json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                "Resource": queue_arn,
-            },
-            {
-                "Effect": "Allow",
-                "Action": "sqs:SendMessage",
-                "Resource": dead_letter_queue_arn,
-            },
-        ],
-    })
-    .to_string();
-    tokio::try_join!(
-        create_role(endpoint_url, INGEST, Some(&ingest_policy)),
-        create_role(endpoint_url, API, None),
-        create_role(endpoint_url, MIGRATE, None),
-    )?;
-    Ok(Queues {
-        topic_arn,
-        queue_url,
-        queue_arn,
-        dead_letter_queue_url,
-        dead_letter_queue_arn,
-    })
-}
-
-/// Gives URL and ARN.
-async fn create_queue(
-    sqs: &aws_sdk_sqs::Client,
-    name: &str,
-    attributes: Vec<(QueueAttributeName, String)>,
-) -> Result<(String, String), DevstackError> {
-    let operation = format!("create the queue {name:?}");
-    let queue = sqs
-        .create_queue()
-        .queue_name(name)
-        .set_attributes(Some(attributes.into_iter().collect()))
-        .send()
-        .await;
-    let url = present(aws(&operation, queue)?.queue_url, "queue URL")?;
-    let attributes = sqs
-        .get_queue_attributes()
-        .queue_url(&url)
-        .attribute_names(QueueAttributeName::QueueArn)
-        .send()
-        .await;
-    let arn = aws(&operation, attributes)?
-        .attributes
-        .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn));
-    Ok((url, present(arn, "queue ARN")?))
-}
 
 /// A function to deploy.
 pub(crate) struct Function<'a> {
@@ -419,7 +256,7 @@ where
     })
 }
 
-fn present<T>(value: Option<T>, what: &str) -> Result<T, DevstackError> {
+pub(crate) fn present<T>(value: Option<T>, what: &str) -> Result<T, DevstackError> {
     value.ok_or_else(|| DevstackError::Aws {
         operation: "read an answer of the emulator".to_owned(),
         detail: format!("it holds no {what}"),

@@ -12,10 +12,12 @@ use tokio::sync::mpsc;
 
 use crate::DevstackError;
 use crate::guardian::{Guardian, Program, last_lines};
-use crate::progress::{ProgressSender, Step};
+use crate::progress::{ProgressSender, Step, StepTimer};
 
 /// A first build compiles some 400 crates, on slow machines for a long time.
 const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
+/// Cargo ends at once after its last message.
+const EXIT_LIMIT: Duration = Duration::from_secs(30);
 /// Compiled crates between two progress notes.
 const CRATES_PER_NOTE: usize = 10;
 /// What cargo tells its children about the package that it runs. Build scripts that watch these
@@ -118,39 +120,21 @@ pub async fn build(
     program.hidden_variables = &HIDDEN_VARIABLES;
     program.is_output_piped = true;
     let (group, output) = guardian.spawn(&program)?;
-    let mut artifacts = read_artifacts(output);
-
-    let mut found = Vec::new();
-    let mut compiled = 0;
-    while let Some(artifact) = artifacts.recv().await {
-        if !artifact.fresh {
-            compiled += 1;
-            if compiled % CRATES_PER_NOTE == 0 {
-                timer.note(format!(
-                    "{compiled} crates compiled ({})",
-                    artifact.target.name
-                ));
-            }
-        }
-        if let Some(executable) = artifact.executable {
-            found.push((artifact.target.name, executable));
-        }
-    }
-    match guardian.wait(group, BUILD_LIMIT).await {
-        Some(status) if status.success() => {}
-        Some(_) => {
-            return Err(DevstackError::Failed {
-                operation: operation.to_owned(),
-                detail: last_lines(&program.log),
-            });
-        }
-        None => {
-            return Err(DevstackError::Timeout {
-                operation: operation.to_owned(),
-                limit: BUILD_LIMIT,
-                detail: last_lines(&program.log),
-            });
-        }
+    let timed_out = || DevstackError::Timeout {
+        operation: operation.to_owned(),
+        limit: BUILD_LIMIT,
+        detail: last_lines(&program.log),
+    };
+    let executables = watch_build(read_artifacts(output), &timer);
+    let mut found = tokio::time::timeout(BUILD_LIMIT, executables)
+        .await
+        .map_err(|_| timed_out())?;
+    let status = guardian.wait(group, EXIT_LIMIT).await;
+    if !status.ok_or_else(timed_out)?.success() {
+        return Err(DevstackError::Failed {
+            operation: operation.to_owned(),
+            detail: last_lines(&program.log),
+        });
     }
     let mut binary = |name: &str| {
         let position = found.iter().position(|(target, _)| target == name);
@@ -168,6 +152,30 @@ pub async fn build(
     };
     timer.finish();
     Ok(functions)
+}
+
+/// Reports what is compiled until cargo's output ends; gives the executables by their names.
+async fn watch_build(
+    mut artifacts: mpsc::UnboundedReceiver<Artifact>,
+    timer: &StepTimer,
+) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    let mut compiled = 0;
+    while let Some(artifact) = artifacts.recv().await {
+        if !artifact.fresh {
+            compiled += 1;
+            if compiled % CRATES_PER_NOTE == 0 {
+                timer.note(format!(
+                    "{compiled} crates compiled ({})",
+                    artifact.target.name
+                ));
+            }
+        }
+        if let Some(executable) = artifact.executable {
+            found.push((artifact.target.name, executable));
+        }
+    }
+    found
 }
 
 /// The part of cargo's messages that is of use here (cargo book, "External tools").

@@ -13,6 +13,7 @@ mod faults;
 pub mod functions;
 mod guardian;
 mod install;
+mod messaging;
 mod postgres;
 mod postgres_binaries;
 mod progress;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::deployment::{self, API, Function, INGEST, MIGRATE};
 use crate::functions::Functions;
+use crate::messaging::{Queues, create_queues};
 use crate::progress::{ProgressSender, Step};
 use crate::{
     DevstackError, Durability, Emulator, EmulatorOptions, Endpoints, Postgres, PostgresOptions,
@@ -187,7 +188,7 @@ async fn start_database(options: &StackOptions) -> Result<(Postgres, String), De
 
 async fn start_queues(
     options: &StackOptions,
-) -> Result<(Emulator, aws_config::SdkConfig, deployment::Queues), DevstackError> {
+) -> Result<(Emulator, aws_config::SdkConfig, Queues), DevstackError> {
     let emulator = Emulator::start(EmulatorOptions {
         progress: options.progress.clone(),
     })
@@ -197,7 +198,7 @@ async fn start_queues(
     }
     let timer = options.progress.begin(Step::CreateQueues);
     let config = sdk_config(emulator.endpoint_url());
-    let queues = deployment::create_queues(&config, emulator.endpoint_url()).await?;
+    let queues = create_queues(&config, emulator.endpoint_url()).await?;
     timer.finish();
     Ok((emulator, config, queues))
 }

@@ -10,17 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use devstack::{
-    BuildProfile, Emulator, Postgres, PostgresOptions, ProgressSender, Stack, StackOptions,
-    functions,
-};
+use devstack::{BuildProfile, Functions, ProgressSender, Stack, StackOptions, functions};
 use tokio::time::Instant;
 
-/// Tells this test binary to be the process that gets killed.
+/// Tells this test binary to be the process that gets killed, and where the functions are.
 const ROLE: &str = "DEVSTACK_TEST_VICTIM";
 /// Stands before each folder in what it prints.
 const MARK: &str = "lives in: ";
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(120);
 const GONE_LIMIT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -34,21 +31,28 @@ impl Drop for Victim {
     }
 }
 
-/// Starts the parts, tells their folders and waits to be killed.
-async fn be_the_victim() {
-    let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
-    let emulator = Emulator::start_for_tests().await.unwrap();
-    println!("{MARK}{}", postgres.folder().display());
-    println!("{MARK}{}", emulator.folder().display());
+async fn binaries() -> Functions {
+    functions::build(BuildProfile::Debug, &ProgressSender::default())
+        .await
+        .unwrap()
+}
+
+/// Starts a stack, tells its folders and waits to be killed.
+async fn be_the_victim(binaries_folder: &Path) {
+    let options = StackOptions::new(Functions::beside(binaries_folder).unwrap());
+    let stack = Stack::start(options).await.unwrap();
+    println!("{MARK}{}", stack.postgres().folder().display());
+    println!("{MARK}{}", stack.emulator().folder().display());
     println!("ready");
     std::future::pending::<()>().await;
 }
 
 #[tokio::test]
 async fn killed_process_leaves_no_process_and_no_folder() {
-    if std::env::var_os(ROLE).is_some() {
-        return be_the_victim().await;
+    if let Some(folder) = std::env::var_os(ROLE) {
+        return be_the_victim(Path::new(&folder)).await;
     }
+    let binaries = binaries().await;
     let victim = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -56,7 +60,7 @@ async fn killed_process_leaves_no_process_and_no_folder() {
             "--nocapture",
             "--test-threads=1",
         ])
-        .env(ROLE, "1")
+        .env(ROLE, binaries.ingest.parent().unwrap())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -95,11 +99,8 @@ async fn killed_process_leaves_no_process_and_no_folder() {
 
 #[tokio::test]
 async fn dropped_stack_leaves_no_function_and_no_file() {
-    let binaries = functions::build(BuildProfile::Debug, &ProgressSender::default())
-        .await
-        .unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
-    let mut options = StackOptions::new(binaries);
+    let mut options = StackOptions::new(binaries().await);
     options.remove_at_end.push(file.path().to_owned());
     let stack = Stack::start(options).await.unwrap();
     assert!(stack.is_alive());
