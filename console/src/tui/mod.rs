@@ -3,6 +3,7 @@
 //! Invariant: the task that draws never waits for the network, the database or a file.
 
 pub mod document;
+pub mod filter;
 pub mod format;
 pub mod health;
 pub mod keymap;

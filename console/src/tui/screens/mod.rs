@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::tui::theme::Theme;
 
 pub mod dead_letters;
+mod lines;
 pub mod overview;
 pub mod publish;
 pub mod records;

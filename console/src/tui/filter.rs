@@ -1,0 +1,308 @@
+//! The one-line filter of the records. Pure; invariant: what parses is a valid query, and what does
+//! not names the word at fault and what would be right.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use event::{Order, RecordQuery};
+
+use super::format::visible;
+
+/// Longest filter, in characters.
+pub const FILTER_CHARS_MAX: usize = 2_000;
+
+/// The words that set something, as they are offered to the operator.
+pub const WORDS: &str = "type, source, subject, id, since, until, from, to, order";
+
+/// A filter that cannot be used. The text is fit for the screen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FilterError(String);
+
+/// Reads a filter like `type=flight.delayed since=1h`. `since` and `until` are reckoned back from
+/// `now`; a word without `=` is a type; values may stand in quotes. An empty text matches all.
+///
+/// # Errors
+/// The first word that cannot be used, and what would be right.
+pub fn parse(text: &str, now: DateTime<Utc>) -> Result<RecordQuery, FilterError> {
+    let mut query = RecordQuery::default();
+    let mut seen = Vec::new();
+    for word in words(text)? {
+        let (name, value) = match word.name {
+            Some(name) => (name, word.value),
+            None => ("type".to_owned(), word.value),
+        };
+        if value.is_empty() {
+            return Err(FilterError(format!("{}= has no value", visible(&name))));
+        }
+        take(&mut query, &name, value, now)?;
+        if seen.contains(&name) {
+            return Err(FilterError(format!("{name} is given twice; keep one")));
+        }
+        seen.push(name);
+    }
+    for (one, other) in [("since", "from"), ("until", "to")] {
+        if seen.iter().any(|name| name == one) && seen.iter().any(|name| name == other) {
+            return Err(FilterError(format!(
+                "{one} and {other} set the same end; keep one"
+            )));
+        }
+    }
+    if let (Some(from), Some(to)) = (query.from, query.to)
+        && from >= to
+    {
+        return Err(FilterError(format!(
+            "nothing lies between {} and {}; the start must come first",
+            short(from),
+            short(to)
+        )));
+    }
+    Ok(query)
+}
+
+fn take(
+    query: &mut RecordQuery,
+    name: &str,
+    value: String,
+    now: DateTime<Utc>,
+) -> Result<(), FilterError> {
+    match name {
+        "type" => query.event_type = Some(value),
+        "source" => query.source = Some(value),
+        "subject" => query.subject = Some(value),
+        "id" => query.id = Some(value),
+        "since" => query.from = Some(back(name, &value, now)?),
+        "until" => query.to = Some(back(name, &value, now)?),
+        "from" => query.from = Some(instant(name, &value)?),
+        "to" => query.to = Some(instant(name, &value)?),
+        "order" => {
+            query.order = match value.as_str() {
+                "asc" => Order::Asc,
+                "desc" => Order::Desc,
+                _ => {
+                    return Err(FilterError(format!(
+                        "order={} is neither asc (oldest first) nor desc (newest first)",
+                        visible(&value)
+                    )));
+                }
+            };
+        }
+        _ => {
+            return Err(FilterError(format!(
+                "{}= is unknown; use one of {WORDS}",
+                visible(name)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// One word of a filter.
+struct Word {
+    name: Option<String>,
+    value: String,
+}
+
+/// Splits at blanks outside quotes; the first `=` outside quotes ends the name.
+fn words(text: &str) -> Result<Vec<Word>, FilterError> {
+    let mut words = Vec::new();
+    let mut characters = text.chars().peekable();
+    loop {
+        while characters.next_if(|c| c.is_whitespace()).is_some() {}
+        if characters.peek().is_none() {
+            return Ok(words);
+        }
+        let mut word = Word {
+            name: None,
+            value: String::new(),
+        };
+        while let Some(character) = characters.next_if(|c| !c.is_whitespace()) {
+            match character {
+                '"' | '\'' => {
+                    let start = word.value.len();
+                    loop {
+                        match characters.next() {
+                            Some(end) if end == character => break,
+                            Some(inner) => word.value.push(inner),
+                            None => {
+                                let open = word.value.get(start..).unwrap_or_default();
+                                return Err(FilterError(format!(
+                                    "{character}{} has no closing {character}",
+                                    visible(open)
+                                )));
+                            }
+                        }
+                    }
+                }
+                '=' if word.name.is_none() => {
+                    word.name = Some(std::mem::take(&mut word.value).to_lowercase());
+                }
+                other => word.value.push(other),
+            }
+        }
+        words.push(word);
+    }
+}
+
+/// `now` less a span like `90s`, `30m`, `1h30m`, `2d` or `1w`.
+fn back(name: &str, value: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, FilterError> {
+    span_secs(value)
+        .and_then(TimeDelta::try_seconds)
+        .and_then(|span| now.checked_sub_signed(span))
+        .ok_or_else(|| {
+            FilterError(format!(
+                "{name}={} is no span of time; write 90s, 30m, 1h30m, 2d or 1w",
+                visible(value)
+            ))
+        })
+}
+
+fn span_secs(value: &str) -> Option<i64> {
+    let mut total: i64 = 0;
+    let mut rest = value;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let unit_end = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at_checked(unit_end)?;
+        let unit_secs = match unit {
+            "s" => 1,
+            "m" | "min" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            "w" => 604_800,
+            _ => return None,
+        };
+        total = total.checked_add(number.parse::<i64>().ok()?.checked_mul(unit_secs)?)?;
+        rest = tail;
+    }
+    (!value.is_empty()).then_some(total)
+}
+
+/// A point in time; UTC where it has no offset.
+fn instant(name: &str, value: &str) -> Result<DateTime<Utc>, FilterError> {
+    let local = value.strip_suffix(['Z', 'z']).unwrap_or(value);
+    DateTime::parse_from_rfc3339(value)
+        .map(|at| at.with_timezone(&Utc))
+        .ok()
+        .or_else(|| {
+            [
+                "%Y-%m-%dT%H:%M",
+                "%Y-%m-%dT%H:%M:%S%.f",
+                "%Y-%m-%d %H:%M",
+                "%Y-%m-%d %H:%M:%S%.f",
+            ]
+            .into_iter()
+            .find_map(|pattern| NaiveDateTime::parse_from_str(local, pattern).ok())
+            .map(|at| at.and_utc())
+        })
+        .or_else(|| {
+            let day = NaiveDate::parse_from_str(value, "%Y-%m-%d").ok()?;
+            Some(day.and_hms_opt(0, 0, 0)?.and_utc())
+        })
+        .ok_or_else(|| {
+            FilterError(format!(
+                "{name}={} is no time; write 2026-11-24, 2026-11-24T06:30Z or full RFC 3339",
+                visible(value)
+            ))
+        })
+}
+
+fn short(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-24T12:00:00Z".parse().unwrap()
+    }
+
+    fn time(text: &str) -> Option<DateTime<Utc>> {
+        Some(text.parse().unwrap())
+    }
+
+    fn refusal(text: &str) -> String {
+        parse(text, now()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn empty_filter_matches_everything() {
+        assert_eq!(parse("  ", now()), Ok(RecordQuery::default()));
+    }
+
+    #[test]
+    fn every_word_sets_its_part() {
+        let query = parse(
+            "type=a.b source=/x=y subject=\"two words\" id='it''s' from=2026-11-24 \
+             to=2026-11-24T06:30Z order=asc",
+            now(),
+        )
+        .unwrap();
+        assert_eq!(query.event_type.as_deref(), Some("a.b"));
+        assert_eq!(query.source.as_deref(), Some("/x=y"));
+        assert_eq!(query.subject.as_deref(), Some("two words"));
+        assert_eq!(query.id.as_deref(), Some("its"));
+        assert_eq!(query.from, time("2026-11-24T00:00:00Z"));
+        assert_eq!(query.to, time("2026-11-24T06:30:00Z"));
+        assert_eq!(query.order, Order::Asc);
+    }
+
+    #[test]
+    fn bare_word_is_a_type_and_spans_reach_back_from_now() {
+        let query = parse("flight.delayed since=1h30m until=90s", now()).unwrap();
+        assert_eq!(query.event_type.as_deref(), Some("flight.delayed"));
+        assert_eq!(query.from, time("2026-11-24T10:30:00Z"));
+        assert_eq!(query.to, time("2026-11-24T11:58:30Z"));
+        let quoted = parse("\"a=b\"", now()).unwrap();
+        assert_eq!(quoted.event_type.as_deref(), Some("a=b"));
+    }
+
+    #[test]
+    fn offsets_are_understood() {
+        let query = parse("from=2026-11-24T01:00:00.5+01:00", now()).unwrap();
+        assert_eq!(query.from, time("2026-11-24T00:00:00.5Z"));
+    }
+
+    #[test]
+    fn refusals_name_the_word_and_what_would_be_right() {
+        assert_eq!(
+            refusal("typ=x"),
+            format!("typ= is unknown; use one of {WORDS}")
+        );
+        assert_eq!(refusal("type="), "type= has no value");
+        assert_eq!(refusal("a type=b"), "type is given twice; keep one");
+        assert_eq!(
+            refusal("since=1h from=2026-11-24"),
+            "since and from set the same end; keep one"
+        );
+        assert_eq!(
+            refusal("since=soon"),
+            "since=soon is no span of time; write 90s, 30m, 1h30m, 2d or 1w"
+        );
+        assert!(refusal("from=noon").contains("from=noon is no time; write 2026-11-24"));
+        assert!(refusal("order=up").contains("asc (oldest first)"));
+        assert_eq!(refusal("id=\"abc"), "\"abc has no closing \"");
+        assert!(refusal("since=1h until=2h").contains("the start must come first"));
+        assert!(refusal("since=99999999999999999999h").contains("no span"));
+        assert!(refusal("since=9999999999999h").contains("no span"));
+    }
+
+    #[test]
+    fn control_characters_of_a_filter_are_shown_as_pictures() {
+        assert!(refusal("\u{1b}[2J=x").starts_with("␛[2j= is unknown"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_parses_is_a_valid_query(text in "[a-z =\"'0-9hm:TZ.-]{0,60}") {
+            if let Ok(query) = parse(&text, now()) {
+                prop_assert_eq!(query.validate(), Ok(()));
+            }
+        }
+    }
+}

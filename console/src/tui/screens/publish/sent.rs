@@ -1,0 +1,147 @@
+//! The event that was sent last, and how far it came.
+//!
+//! Invariant: every answer belongs to this event; a look that fails never ends the search before
+//! its time.
+
+use chrono::{DateTime, Duration, Utc};
+use event::EventKey;
+
+use crate::tui::message::{Fault, Request};
+use crate::tui::remote::Remote;
+use crate::tui::turn::Turn;
+use crate::world::observed::{Published, TraceState};
+
+/// How long an event is looked for before that stops by itself.
+pub(super) const LOOK_FOR: Duration = Duration::seconds(60);
+/// How often a valid event is looked for at first.
+const LOOK_EVERY: Duration = Duration::milliseconds(300);
+/// How often later, and for events that will be refused: each of these looks passes over dead
+/// letters, and that counts as a receive of each.
+const LOOK_LATER_EVERY: Duration = Duration::milliseconds(1_500);
+/// When later begins.
+const LATER: Duration = Duration::seconds(3);
+
+/// The last event that was sent from here.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Its text.
+    pub(super) body: String,
+    /// Its identity, where it is valid.
+    pub(super) key: Option<EventKey>,
+    /// What it is called on the screen.
+    pub(super) name: String,
+    /// Whether the same identity was sent from here before.
+    pub(super) is_again: bool,
+    /// The acknowledgement.
+    pub(super) published: Remote<Published>,
+    /// Where it is.
+    pub(super) state: Remote<TraceState>,
+    /// When the search stops.
+    pub(super) until: DateTime<Utc>,
+    /// Whether the search stopped before its end was seen.
+    pub(super) is_given_up: bool,
+}
+
+impl Sent {
+    /// Sends an event.
+    pub(super) fn send(
+        body: String,
+        key: Option<EventKey>,
+        name: String,
+        is_again: bool,
+        turn: &mut Turn<'_>,
+    ) -> Self {
+        let mut published = Remote::Idle;
+        turn.fetch(&mut published, Request::Publish(body.clone()));
+        Self {
+            body,
+            key,
+            name,
+            is_again,
+            published,
+            state: Remote::Idle,
+            until: turn.now + LOOK_FOR,
+            is_given_up: false,
+        }
+    }
+
+    /// The acknowledgement came, or did not.
+    pub(super) fn acknowledge(&mut self, result: Result<Published, Fault>, turn: &mut Turn<'_>) {
+        let Remote::Loading { request, .. } = &self.published else {
+            return;
+        };
+        let request = *request;
+        self.published.settle(request, result, turn.now);
+        self.until = turn.now + LOOK_FOR;
+        self.look(turn);
+    }
+
+    /// Looks where it is, if it is time to.
+    pub(super) fn tick(&mut self, turn: &mut Turn<'_>) {
+        if self.is_searching() && turn.now >= self.until {
+            self.is_given_up = true;
+        }
+        if self.is_searching() && self.state.is_due(self.look_every(turn.now), turn.now) {
+            self.look(turn);
+        }
+    }
+
+    /// Looks again now, and for a while.
+    pub(super) fn look_again(&mut self, turn: &mut Turn<'_>) {
+        self.until = turn.now + LOOK_FOR;
+        self.is_given_up = false;
+        if !self.state.is_loading() {
+            self.look(turn);
+        }
+    }
+
+    fn look(&mut self, turn: &mut Turn<'_>) {
+        if let Remote::Ready(published) = &self.published {
+            let request = Request::Trace {
+                key: self.key.clone(),
+                body: self.body.clone(),
+                published: published.value.clone(),
+            };
+            turn.fetch(&mut self.state, request);
+        }
+    }
+
+    fn look_every(&self, now: DateTime<Utc>) -> Duration {
+        let age = self
+            .acknowledged_at()
+            .map_or(Duration::zero(), |at| now - at);
+        if self.key.is_some() && age < LATER {
+            LOOK_EVERY
+        } else {
+            LOOK_LATER_EVERY
+        }
+    }
+
+    /// When SNS took it.
+    pub(super) fn acknowledged_at(&self) -> Option<DateTime<Utc>> {
+        self.published
+            .value()
+            .map(|published| published.acknowledged_at)
+    }
+
+    /// Whether there is nothing more to come.
+    pub(super) fn is_over(&self) -> bool {
+        match self.state.value() {
+            Some(TraceState::Stored { readable, .. }) => readable.is_some(),
+            Some(TraceState::Dead { .. }) => true,
+            Some(TraceState::Pending) | None => false,
+        }
+    }
+
+    /// Whether it is being looked for.
+    pub(super) fn is_searching(&self) -> bool {
+        self.acknowledged_at().is_some() && !self.is_over() && !self.is_given_up
+    }
+
+    /// Since when something is awaited.
+    pub(super) fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        self.published
+            .loading_since()
+            .or_else(|| self.acknowledged_at().filter(|_| self.is_searching()))
+    }
+}

@@ -1,0 +1,291 @@
+//! The way of a sent event, one line for each hop. Pure; invariant: a hop that was not seen is
+//! shown as awaited, and a time that two clocks disagree about is not shown at all.
+
+use chrono::{DateTime, Utc};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::sent::Sent;
+use crate::tui::format::{age_secs, count, fit, latency, span_secs, visible};
+use crate::tui::message::{Fault, Tone};
+use crate::tui::remote::Remote;
+use crate::tui::screens::lines::{key_line, wrapped};
+use crate::tui::theme::{Theme, sign};
+use crate::world::observed::{ApiHealth, Published, Reason, TraceState};
+
+/// Columns of the sign, the hop and the place.
+const HOP: usize = 10;
+const PLACE: usize = 18;
+/// Columns before what goes on in a second line.
+const INDENT: usize = 4;
+/// Columns that a line with times needs; below, the place is left out.
+const FULL: usize = 52;
+
+/// One line.
+struct Hop<'a> {
+    tone: Tone,
+    name: &'a str,
+    place: String,
+    at: Option<DateTime<Utc>>,
+    told: String,
+}
+
+impl Hop<'_> {
+    fn line(self, theme: Theme, width: usize) -> Line<'static> {
+        let style = if self.tone == Tone::Muted {
+            theme.muted()
+        } else {
+            Style::new()
+        };
+        let mut text = format!("{:<HOP$}", self.name);
+        if width >= FULL || self.at.is_none() {
+            let blanks = PLACE.saturating_sub(self.place.width());
+            text.push_str(&self.place);
+            text.push_str(&" ".repeat(blanks.max(1)));
+        }
+        if let Some(at) = self.at {
+            text.push_str(&at.format("%H:%M:%S%.3f ").to_string());
+        }
+        text.push_str(&self.told);
+        Line::from(vec![
+            Span::styled(format!(" {} ", sign(self.tone)), theme.tone(self.tone)),
+            Span::styled(fit(&text, width.saturating_sub(3)), style),
+        ])
+    }
+}
+
+/// The lines of an event at `now`.
+pub(super) fn timeline(
+    sent: &Sent,
+    now: DateTime<Utc>,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    match &sent.published {
+        Remote::Ready(fetched) => {
+            followed(sent, &fetched.value, now, theme, width, &mut lines);
+        }
+        Remote::Loading { since, .. } => {
+            let told = format!("sending, {}", span_secs(age_secs(*since, now)));
+            lines.push(awaited("published", "SNS", told).line(theme, width));
+        }
+        Remote::Failed { error, .. } => {
+            let hop = Hop {
+                tone: Tone::Bad,
+                name: "published",
+                place: "SNS".to_owned(),
+                at: None,
+                told: "not taken".to_owned(),
+            };
+            lines.push(hop.line(theme, width));
+            fault_lines(error, theme, width, &mut lines);
+            lines.push(key_line(theme, "s", "sends it again"));
+        }
+        Remote::Idle => {}
+    }
+    lines
+}
+
+fn awaited<'a>(name: &'a str, place: &str, told: String) -> Hop<'a> {
+    Hop {
+        tone: Tone::Muted,
+        name,
+        place: place.to_owned(),
+        at: None,
+        told,
+    }
+}
+
+fn followed(
+    sent: &Sent,
+    published: &Published,
+    now: DateTime<Utc>,
+    theme: Theme,
+    width: usize,
+    lines: &mut Vec<Line<'static>>,
+) {
+    let acknowledged_at = published.acknowledged_at;
+    let hop = Hop {
+        tone: Tone::Good,
+        name: "published",
+        place: "SNS".to_owned(),
+        at: Some(acknowledged_at),
+        told: format!("in {}", latency(published.latency)),
+    };
+    lines.push(hop.line(theme, width));
+    match sent.state.value() {
+        Some(TraceState::Stored {
+            record_id,
+            ingested_at,
+            readable,
+        }) => {
+            let since = since(acknowledged_at, *ingested_at, sent.is_again);
+            let hop = Hop {
+                tone: if since.is_earlier {
+                    Tone::Warning
+                } else {
+                    Tone::Good
+                },
+                name: "stored",
+                place: format!("record {record_id}"),
+                at: Some(*ingested_at),
+                told: since.told,
+            };
+            lines.push(hop.line(theme, width));
+            let path = format!("GET /v1/records/{record_id}");
+            lines.push(readable_hop(&path, readable.as_ref()).line(theme, width));
+        }
+        Some(TraceState::Dead {
+            message_id,
+            dead_at,
+            reason,
+        }) => {
+            let hop = Hop {
+                tone: Tone::Bad,
+                name: "dead",
+                place: "dead-letter queue".to_owned(),
+                at: Some(*dead_at),
+                told: since(acknowledged_at, *dead_at, false).told,
+            };
+            lines.push(hop.line(theme, width));
+            dead_lines(message_id, reason.as_ref(), theme, width, lines);
+        }
+        Some(TraceState::Pending) | None => pending_lines(sent, now, theme, width, lines),
+    }
+    if let Some(fault) = sent.state.error() {
+        fault_lines(fault, theme, width, lines);
+    }
+}
+
+fn readable_hop<'a>(path: &str, readable: Option<&ApiHealth>) -> Hop<'a> {
+    match readable {
+        Some(answer) => Hop {
+            tone: if answer.status == 200 {
+                Tone::Good
+            } else {
+                Tone::Bad
+            },
+            name: "readable",
+            place: "API".to_owned(),
+            at: None,
+            told: format!("{path} → {} in {}", answer.status, latency(answer.latency)),
+        },
+        None => awaited("readable", "API", format!("{path}: no answer yet")),
+    }
+}
+
+fn pending_lines(
+    sent: &Sent,
+    now: DateTime<Utc>,
+    theme: Theme,
+    width: usize,
+    lines: &mut Vec<Line<'static>>,
+) {
+    let waited = |until| sent.acknowledged_at().map_or(0, |at| age_secs(at, until));
+    let is_refused = sent.key.is_none();
+    let (name, place) = if is_refused {
+        ("dead", "dead-letter queue")
+    } else {
+        ("stored", "record")
+    };
+    let keys = if sent.is_searching() {
+        let told = format!("awaited for {}", span_secs(waited(now)));
+        lines.push(awaited(name, place, told).line(theme, width));
+        Vec::new()
+    } else {
+        let hop = Hop {
+            tone: Tone::Warning,
+            name,
+            place: place.to_owned(),
+            at: None,
+            told: format!("still pending after {}", span_secs(waited(sent.until))),
+        };
+        lines.push(hop.line(theme, width));
+        vec![
+            key_line(
+                theme,
+                "1",
+                "shows the depth of the queue: does the ingest keep up?",
+            ),
+            key_line(theme, "^r", "looks again"),
+        ]
+    };
+    if !is_refused {
+        lines.push(awaited("readable", "API", "after that".to_owned()).line(theme, width));
+    }
+    lines.extend(keys);
+}
+
+fn dead_lines(
+    message_id: &str,
+    reason: Option<&Reason>,
+    theme: Theme,
+    width: usize,
+    lines: &mut Vec<Line<'static>>,
+) {
+    let text = match reason {
+        Some(reason) => format!("{}: {}", visible(&reason.code), visible(&reason.message)),
+        None => "no reason given: the ingest failed on it until its retries ran out".to_owned(),
+    };
+    indented(&text, theme.tone(Tone::Bad), width, lines);
+    let mut ids = format!("message {}", visible(message_id));
+    if let Some(request_id) = reason.and_then(|reason| reason.request_id.as_deref()) {
+        ids.push_str(&format!(" · refused by request {}", visible(request_id)));
+    }
+    indented(&ids, theme.muted(), width, lines);
+    lines.push(key_line(theme, "2", "shows the dead letters"));
+}
+
+fn fault_lines(fault: &Fault, theme: Theme, width: usize, lines: &mut Vec<Line<'static>>) {
+    indented(
+        &visible(&fault.message),
+        theme.tone(Tone::Bad),
+        width,
+        lines,
+    );
+    if let Some(hint) = &fault.hint {
+        indented(&visible(hint), Style::new(), width, lines);
+    }
+}
+
+fn indented(text: &str, style: Style, width: usize, lines: &mut Vec<Line<'static>>) {
+    let room = width.saturating_sub(INDENT + 1).max(1);
+    lines.extend(wrapped(text, room).into_iter().map(|part| {
+        Line::from(vec![
+            Span::raw(" ".repeat(INDENT)),
+            Span::styled(part, style),
+        ])
+    }));
+}
+
+/// How much later something happened, as far as that can be told.
+struct Since {
+    told: String,
+    is_earlier: bool,
+}
+
+fn since(from: DateTime<Utc>, to: DateTime<Utc>, is_again: bool) -> Since {
+    match (to - from).to_std() {
+        Ok(span) => {
+            let millis = span.as_millis();
+            let told = match u64::try_from(millis) {
+                Ok(millis) if millis < 10_000 => format!("+{} ms", count(millis)),
+                Ok(_) | Err(_) => format!("+{}", span_secs(span.as_secs())),
+            };
+            Since {
+                told,
+                is_earlier: false,
+            }
+        }
+        Err(_) if is_again => Since {
+            told: "before: this one is a duplicate".to_owned(),
+            is_earlier: true,
+        },
+        Err(_) => Since {
+            told: "clocks differ".to_owned(),
+            is_earlier: false,
+        },
+    }
+}

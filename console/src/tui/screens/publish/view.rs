@@ -1,0 +1,244 @@
+//! Draws the screen Publish. Invariant: a function of the state.
+
+use chrono::{DateTime, Utc};
+use event::{EVENT_BYTES_MAX, Failure};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Paragraph, Wrap};
+
+use super::check::Check;
+use super::layout::parts;
+use super::sent::Sent;
+use super::timeline::timeline;
+use super::{Mode, Publish};
+use crate::tui::format::{age_secs, clock, count, span_secs, visible};
+use crate::tui::message::Tone;
+use crate::tui::model::Model;
+use crate::tui::remote::Remote;
+use crate::tui::screens::lines::{explained, hanging, key_line, titled, wrapped};
+use crate::tui::templates::NAMES;
+use crate::tui::theme::Theme;
+
+/// Draws everything.
+pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    let parts = parts(area);
+    canvas.render_widget(
+        titled(
+            "Event",
+            editor_pieces(publish, theme),
+            theme,
+            parts.editor_title.width,
+        ),
+        parts.editor_title,
+    );
+    draw_editor(publish, model, canvas, parts.editor);
+    let bar = vec![Line::styled("│", theme.muted()); usize::from(parts.divider.height)];
+    canvas.render_widget(Text::from(bar), parts.divider);
+    let (title, lines) = verdict(publish, model, usize::from(parts.verdict.width));
+    canvas.render_widget(
+        title_line(title, theme, parts.verdict_title.width),
+        parts.verdict_title,
+    );
+    canvas.render_widget(Text::from(lines), parts.verdict);
+    draw_sent(
+        publish.sent.as_ref(),
+        model,
+        canvas,
+        (parts.sent_title, parts.sent),
+    );
+}
+
+fn title_line(
+    (name, pieces): (&str, Vec<(String, Style)>),
+    theme: Theme,
+    width: u16,
+) -> Line<'static> {
+    titled(name, pieces, theme, width)
+}
+
+fn editor_pieces(publish: &Publish, theme: Theme) -> Vec<(String, Style)> {
+    let mut pieces = Vec::new();
+    if publish.editor.is_loaded() {
+        let name = NAMES.get(publish.template).copied().unwrap_or_default();
+        pieces.push((format!("template {name}"), theme.strong()));
+    }
+    match publish.mode {
+        Mode::Editing => {
+            pieces.push(("editing, esc ends, ^u undoes".to_owned(), theme.key()));
+        }
+        Mode::Looking | Mode::Asking => {
+            if publish.editor.is_edited() {
+                pieces.push(("edited".to_owned(), theme.tone(Tone::Warning)));
+            }
+        }
+    }
+    if let Some(check) = &publish.check {
+        let size = count(check.size_bytes as u64);
+        let most = EVENT_BYTES_MAX / 1_024;
+        pieces.push((format!("{size} bytes of {most} KiB"), theme.muted()));
+    }
+    pieces
+}
+
+fn draw_editor(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    let theme = model.theme;
+    if publish.editor.is_loaded() || publish.mode == Mode::Editing {
+        let marked = publish.check.as_ref().and_then(|check| check.line);
+        let size = (usize::from(area.width), usize::from(area.height));
+        let lines = publish
+            .editor
+            .lines(theme, marked, publish.mode == Mode::Editing, size);
+        canvas.render_widget(Text::from(lines), area);
+        return;
+    }
+    let lines = match &publish.template_asked {
+        Remote::Loading { since, .. } => vec![Line::styled(
+            format!(
+                " making an event from a template, {}",
+                waited(*since, model.now)
+            ),
+            theme.muted(),
+        )],
+        Remote::Failed { error, .. } => explained(error, ("t", "asks for another template"), theme),
+        Remote::Idle | Remote::Ready(_) => vec![
+            key_line(theme, "t", "starts from a template"),
+            key_line(theme, "e", "writes an event from nothing"),
+        ],
+    };
+    canvas.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
+}
+
+fn waited(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    span_secs(age_secs(since, now))
+}
+
+type Titled<'a> = ((&'a str, Vec<(String, Style)>), Vec<Line<'static>>);
+
+fn verdict<'a>(publish: &Publish, model: &Model, width: usize) -> Titled<'a> {
+    let theme = model.theme;
+    let Some(check) = &publish.check else {
+        let line = Line::styled(" waits for a text", theme.muted());
+        return (("Verdict of the ingest", Vec::new()), vec![line]);
+    };
+    if publish.mode == Mode::Asking {
+        return question(check, model, width);
+    }
+    let mut lines = match &check.result {
+        Ok(key) => {
+            let what = format!(
+                "valid: stored as {} / {}",
+                visible(&key.source),
+                visible(&key.id)
+            );
+            let mut lines = hanging(Tone::Good, &what, theme, width);
+            if let Some(at) = publish.sent_at(key) {
+                let text = format!(
+                    "already sent from here at {} UTC: now a duplicate; t makes a new id",
+                    clock(at)
+                );
+                lines.extend(hanging(Tone::Warning, &text, theme, width));
+            }
+            lines
+        }
+        Err(failure) => failure_lines(failure, check.line, theme, width),
+    };
+    let mut pieces = Vec::new();
+    if model.environment.read_only {
+        let text = "read-only: this console sends nothing here";
+        lines.extend(hanging(Tone::Warning, text, theme, width));
+    } else {
+        let name = visible(&model.environment.name);
+        let (text, style) = if model.environment.is_production {
+            (
+                format!("s sends to {name}, PRODUCTION"),
+                theme.tone(Tone::Bad),
+            )
+        } else {
+            (format!("s sends to {name}"), theme.muted())
+        };
+        pieces.push((text, style));
+    }
+    (("Verdict of the ingest", pieces), lines)
+}
+
+fn failure_lines(
+    failure: &Failure,
+    line: Option<usize>,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let place = match (&failure.pointer, line) {
+        (Some(pointer), Some(line)) => format!(" · at {}, line {}", visible(pointer), line + 1),
+        (Some(pointer), None) => format!(" · at {}, which is absent", visible(pointer)),
+        (None, Some(line)) => format!(" · line {}", line + 1),
+        (None, None) => String::new(),
+    };
+    let mut lines = hanging(
+        Tone::Bad,
+        &format!("refused: {}{place}", failure.code),
+        theme,
+        width,
+    );
+    lines.extend(below(&visible(&failure.detail), width));
+    lines
+}
+
+fn below(text: &str, width: usize) -> impl Iterator<Item = Line<'static>> {
+    let room = width.saturating_sub(4).max(1);
+    wrapped(text, room)
+        .into_iter()
+        .map(|part| Line::raw(format!("   {part}")))
+}
+
+fn question<'a>(check: &Check, model: &Model, width: usize) -> Titled<'a> {
+    let theme = model.theme;
+    let reason = match &check.result {
+        Ok(_) => String::new(),
+        Err(failure) => format!("{}: {}", failure.code, visible(&failure.detail)),
+    };
+    let text = format!("the ingest will refuse this: {reason}");
+    let name = visible(&model.environment.name);
+    // The keys come first: they must be visible however long the reason is.
+    let mut lines = vec![Line::from(vec![
+        Span::raw(format!(" Send it to {name} all the same?  ")),
+        Span::styled("y", theme.key()),
+        Span::raw(" sends a dead letter  "),
+        Span::styled("n", theme.key()),
+        Span::raw(" goes back"),
+    ])];
+    lines.extend(hanging(Tone::Warning, &text, theme, width));
+    (("Send a refused event?", Vec::new()), lines)
+}
+
+fn draw_sent(
+    sent: Option<&Sent>,
+    model: &Model,
+    canvas: &mut Frame<'_>,
+    (title, area): (Rect, Rect),
+) {
+    let theme = model.theme;
+    let (pieces, lines) = match sent {
+        None => (
+            Vec::new(),
+            vec![
+                Line::styled(" Nothing was sent from here yet.", theme.muted()),
+                Line::styled(
+                    " What is sent is followed until it is stored or dead.",
+                    theme.muted(),
+                ),
+            ],
+        ),
+        Some(sent) => {
+            let width = usize::from(area.width);
+            (
+                vec![(sent.name.clone(), theme.strong())],
+                timeline(sent, model.now, theme, width),
+            )
+        }
+    };
+    canvas.render_widget(titled("Sent", pieces, theme, title.width), title);
+    canvas.render_widget(Text::from(lines), area);
+}

@@ -1,0 +1,83 @@
+//! Where the parts of the screen stand. Pure; invariant: any size works, what has no room is empty.
+
+use ratatui::layout::Rect;
+
+use crate::tui::screens::is_wide;
+
+/// Share of the list where the detail stands beside it, in hundredths.
+const LIST_SHARE: u32 = 58;
+
+/// The parts, from top to bottom and left to right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parts {
+    /// What is listed.
+    pub(super) title: Rect,
+    /// The filter that is typed, and what is wrong with it.
+    pub(super) input: Rect,
+    /// What failed while older rows stay.
+    pub(super) fault: Rect,
+    /// Titles of the columns.
+    pub(super) columns: Rect,
+    /// The rows.
+    pub(super) rows: Rect,
+    /// Between rows and detail.
+    pub(super) divider: Rect,
+    /// Title of the detail.
+    pub(super) detail_title: Rect,
+    /// The detail.
+    pub(super) detail: Rect,
+}
+
+/// Takes so many lines from the top of `area`.
+fn take(area: &mut Rect, height: u16) -> Rect {
+    let taken = Rect {
+        height: height.min(area.height),
+        ..*area
+    };
+    area.y += taken.height;
+    area.height -= taken.height;
+    taken
+}
+
+/// Columns of the list.
+pub(super) fn list_width(area: Rect) -> u16 {
+    if !is_wide(area) {
+        return area.width;
+    }
+    u16::try_from(u32::from(area.width) * LIST_SHARE / 100).unwrap_or(area.width)
+}
+
+/// Divides the screen.
+pub(super) fn parts(area: Rect, is_typing: bool, fault_lines: u16, is_open: bool) -> Parts {
+    let mut left = area;
+    if is_open {
+        let detail_title = take(&mut left, 1);
+        return Parts {
+            detail_title,
+            detail: left,
+            ..Parts::default()
+        };
+    }
+    let mut parts = Parts::default();
+    if is_wide(area) {
+        left.width = list_width(area);
+        parts.divider = Rect {
+            x: left.right(),
+            width: 1,
+            ..area
+        };
+        let mut right = Rect {
+            x: left.right() + 1,
+            width: area.width - left.width - 1,
+            ..area
+        };
+        parts.detail_title = take(&mut right, 1);
+        parts.detail = right;
+    }
+    parts.title = take(&mut left, 1);
+    parts.input = take(&mut left, if is_typing { 2 } else { 0 });
+    parts.fault = take(&mut left, fault_lines);
+    parts.columns = take(&mut left, 1);
+    parts.rows = left;
+    parts
+}

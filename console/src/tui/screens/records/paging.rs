@@ -1,0 +1,201 @@
+//! What is asked of the database, and what its answers change.
+//!
+//! Invariant: one page is asked for at a time, and an answer to an earlier list changes nothing.
+
+use chrono::{DateTime, Duration, Utc};
+use event::{LIMIT_MAX, Order, Page, Record, RecordQuery};
+
+use super::Records;
+use super::rows::{PAYLOAD_BYTES_MAX, ROWS_MAX, Rows};
+use crate::tui::filter;
+use crate::tui::format::count;
+use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
+use crate::tui::remote::Remote;
+use crate::tui::turn::Turn;
+
+/// Rows of one page.
+const PAGE_ROWS: u16 = 100;
+/// Rows of a look at what is new.
+const NEWER_ROWS: u16 = LIMIT_MAX;
+/// How often following looks.
+const FOLLOW_EVERY: Duration = Duration::seconds(2);
+/// How soon a page that failed is asked for again by moving.
+const MORE_RETRY: Duration = Duration::seconds(3);
+/// The next page is asked for when the selection comes so near to the end.
+const MORE_AHEAD_ROWS: usize = 30;
+
+impl Records {
+    /// Time passed.
+    pub fn tick(&mut self, is_visible: bool, turn: &mut Turn<'_>) {
+        if !is_visible || !self.is_following || self.rows.is_loading() {
+            return;
+        }
+        if self.rows.error().is_some() && self.rows.is_due(FOLLOW_EVERY, turn.now) {
+            self.reload(turn);
+        } else if self.rows.value().is_some() && self.newer.is_due(FOLLOW_EVERY, turn.now) {
+            // `since` and `until` move on with the clock; the filter itself was checked.
+            let query = filter::parse(&self.filter, turn.now).unwrap_or_default();
+            let query = RecordQuery {
+                limit: NEWER_ROWS,
+                ..query
+            };
+            turn.fetch(&mut self.newer, Request::Records(query));
+        }
+    }
+
+    /// An answer came.
+    pub fn reply(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+        let result = reply.result.and_then(page_of);
+        if is_awaited(&self.rows, reply.id) {
+            let order = self.query.order;
+            let kept = self.selected_id();
+            self.rows.settle(
+                reply.id,
+                result.map(|page| Rows::new(page, order)),
+                turn.now,
+            );
+            let row = kept.and_then(|id| self.rows.value().and_then(|rows| rows.row_of(id)));
+            self.select(row.unwrap_or(0), turn);
+        } else if is_awaited(&self.more, reply.id) {
+            let added = result.map(|page| {
+                let added = page.items.len();
+                if let Some(rows) = self.rows.value_mut() {
+                    rows.append(page);
+                }
+                added
+            });
+            self.more.settle(reply.id, added, turn.now);
+            self.settle_layout(turn.body);
+        } else if is_awaited(&self.newer, reply.id) {
+            let added = result.map(|page| self.merge(page, turn));
+            self.newer.settle(reply.id, added, turn.now);
+        }
+    }
+
+    /// Puts what is new on top. The selected row stays where it is on the screen, but for the
+    /// first one: whoever stands there watches what comes.
+    fn merge(&mut self, page: Page<Record>, turn: &mut Turn<'_>) -> usize {
+        let selected = self.selected_id();
+        let was = self.list;
+        let order = self.query.order;
+        let Some(rows) = self.rows.value_mut() else {
+            return 0;
+        };
+        if rows.leaves_hole(&page) {
+            if was.selected > 0 {
+                self.is_following = false;
+                turn.say(
+                    Tone::Warning,
+                    format!("paused: more than {NEWER_ROWS} new records at once; ^r starts over"),
+                );
+                return 0;
+            }
+            *rows = Rows::new(page, order);
+            self.more.reset();
+            self.settle_layout(turn.body);
+            return self.len();
+        }
+        let added = rows.merge(page);
+        if added > 0 {
+            if was.selected > 0
+                && let Some(row) = selected.and_then(|id| rows.row_of(id))
+            {
+                self.list.selected = row;
+                self.list.offset = was.offset + row.saturating_sub(was.selected);
+            }
+            if rows.trim(self.list.selected + MORE_AHEAD_ROWS) {
+                self.more.reset();
+            }
+            if rows.is_full() {
+                self.is_following = false;
+                turn.say(
+                    Tone::Warning,
+                    format!(
+                        "paused: {} are kept at most; ^r starts over",
+                        kept_at_most()
+                    ),
+                );
+            }
+            self.settle_layout(turn.body);
+        }
+        added
+    }
+
+    pub(super) fn reload(&mut self, turn: &mut Turn<'_>) {
+        // The filter was checked when it was applied; only `since` and `until` change.
+        let query = filter::parse(&self.filter, turn.now).unwrap_or_default();
+        self.query = RecordQuery {
+            limit: PAGE_ROWS,
+            ..query
+        };
+        self.more.reset();
+        self.newer.reset();
+        turn.fetch(&mut self.rows, Request::Records(self.query.clone()));
+    }
+
+    pub(super) fn follow(&mut self, turn: &mut Turn<'_>) {
+        if !self.is_following && self.query.order == Order::Asc {
+            turn.say(
+                Tone::Warning,
+                "following needs the newest first; take order=asc out (/)",
+            );
+            return;
+        }
+        self.is_following = !self.is_following;
+        if self.is_following {
+            self.newer.reset();
+            self.tick(true, turn);
+        }
+    }
+
+    pub(super) fn ask_more(&mut self, turn: &mut Turn<'_>) {
+        if self.rows.is_loading() || !self.more_is_due(turn.now) {
+            return;
+        }
+        let Some(rows) = self.rows.value() else {
+            return;
+        };
+        let Some(cursor) = rows.next_cursor() else {
+            return;
+        };
+        if self.list.selected + MORE_AHEAD_ROWS < rows.len() || rows.is_full() {
+            return;
+        }
+        let query = RecordQuery {
+            cursor: Some(cursor),
+            ..self.query.clone()
+        };
+        turn.fetch(&mut self.more, Request::Records(query));
+    }
+
+    fn more_is_due(&self, now: DateTime<Utc>) -> bool {
+        match &self.more {
+            Remote::Idle | Remote::Ready(_) => true,
+            Remote::Loading { .. } => false,
+            Remote::Failed { failed_at, .. } => now - *failed_at >= MORE_RETRY,
+        }
+    }
+}
+
+fn is_awaited<T>(remote: &Remote<T>, id: RequestId) -> bool {
+    matches!(remote, Remote::Loading { request, .. } if *request == id)
+}
+
+fn page_of(answer: Answer) -> Result<Page<Record>, Fault> {
+    if let Answer::Records(page) = answer {
+        return Ok(page);
+    }
+    Err(Fault {
+        message: "read records: the answer was to another question".into(),
+        hint: None,
+    })
+}
+
+/// What is kept at most, in words.
+pub(super) fn kept_at_most() -> String {
+    format!(
+        "{} rows or {} MiB",
+        count(ROWS_MAX as u64),
+        PAYLOAD_BYTES_MAX / 1_024 / 1_024
+    )
+}

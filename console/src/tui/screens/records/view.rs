@@ -1,0 +1,228 @@
+//! Draws the records. Invariant: a function of the state; only what is visible is looked at.
+
+use chrono::{DateTime, Utc};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Paragraph, Wrap};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::Records;
+use super::columns::{cells, columns, is_same_day, titles};
+use super::layout::{Parts, list_width};
+use super::paging::kept_at_most;
+use super::rows::Rows;
+use super::typing::Typing;
+use crate::tui::filter::WORDS;
+use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
+use crate::tui::message::Tone;
+use crate::tui::model::Model;
+use crate::tui::remote::Remote;
+use crate::tui::screens::lines::{explained, hanging, key_line, titled};
+use crate::tui::theme::Theme;
+use crate::tui::view::toned;
+
+/// Lines of a fault above the rows at most.
+const FAULT_LINES_MAX: usize = 3;
+
+impl Records {
+    /// Draws the screen.
+    pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+        let parts = self.parts(area);
+        let theme = model.theme;
+        if let Some(detail) = &self.detail {
+            self.detail_title(theme, canvas, parts.detail_title);
+            let (height, width) = (parts.detail.height, parts.detail.width);
+            let lines = detail.lines(theme, usize::from(height), usize::from(width));
+            canvas.render_widget(Text::from(lines), parts.detail);
+        }
+        if self.is_open {
+            return;
+        }
+        let bar = vec![Line::styled("│", theme.muted()); usize::from(parts.divider.height)];
+        canvas.render_widget(Text::from(bar), parts.divider);
+        self.title(theme, canvas, parts.title);
+        if let Some(typing) = &self.typing {
+            draw_input(typing, theme, canvas, parts.input);
+        }
+        canvas.render_widget(Text::from(self.fault_lines(theme, area)), parts.fault);
+        match self.rows.value() {
+            Some(rows) if rows.len() > 0 => self.draw_rows(rows, model, canvas, parts),
+            Some(_) | None => self.draw_nothing(model, canvas, parts),
+        }
+    }
+
+    fn title(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
+        let mut pieces = Vec::new();
+        if let Some(rows) = self.rows.value() {
+            pieces.push((self.position(rows), theme.strong()));
+        }
+        if !self.filter.is_empty() {
+            pieces.push((visible(&self.filter), theme.key()));
+        }
+        let following = if self.is_following {
+            ("following".to_owned(), theme.tone(Tone::Good))
+        } else {
+            ("paused, f follows".to_owned(), theme.muted())
+        };
+        pieces.push(following);
+        if let Some(fetched) = self.rows.fetched() {
+            let seen = self
+                .newer
+                .fetched()
+                .map_or(fetched.fetched_at, |newer| newer.fetched_at);
+            let style = if self.fault().is_some() {
+                theme.tone(Tone::Warning)
+            } else {
+                theme.muted()
+            };
+            let asking = if self.rows.is_loading() {
+                "asking again, "
+            } else {
+                ""
+            };
+            pieces.push((format!("{asking}as of {} UTC", clock(seen)), style));
+        }
+        canvas.render_widget(titled("Records", pieces, theme, area.width), area);
+    }
+
+    /// What failed while older rows stay.
+    pub(super) fn fault_lines(&self, theme: Theme, area: Rect) -> Vec<Line<'static>> {
+        let Some((what, fault)) = self.fault().filter(|_| self.len() > 0) else {
+            return Vec::new();
+        };
+        let hint = fault.hint.as_deref().unwrap_or("^r asks again");
+        let text = format!("{what}: {} · {}", visible(&fault.message), visible(hint));
+        let mut lines = hanging(Tone::Bad, &text, theme, usize::from(list_width(area)));
+        lines.truncate(FAULT_LINES_MAX);
+        lines
+    }
+
+    /// `3 / 500 loaded, more below`.
+    fn position(&self, rows: &Rows) -> String {
+        if rows.len() == 0 {
+            return "none".to_owned();
+        }
+        let place = format!("{} / {}", self.list.selected + 1, count(rows.len() as u64));
+        if self.more.is_loading() {
+            format!("{place} loaded, loading more…")
+        } else if rows.next_cursor().is_none() {
+            place
+        } else if rows.is_full() {
+            format!(
+                "{place}, all that is kept ({}): filter to see more",
+                kept_at_most()
+            )
+        } else {
+            format!("{place} loaded, more below")
+        }
+    }
+
+    fn detail_title(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
+        let Some(detail) = &self.detail else { return };
+        let name = format!("Record {}", detail.record_id);
+        let place = format!("{} / {}", self.list.selected + 1, count(self.len() as u64));
+        let keys = if self.is_open {
+            "esc list · J K scroll · y copy"
+        } else {
+            "J K scroll · y copy"
+        };
+        let pieces = if self.is_open {
+            vec![(place, theme.strong()), (keys.to_owned(), theme.muted())]
+        } else {
+            vec![(keys.to_owned(), theme.muted())]
+        };
+        canvas.render_widget(titled(&name, pieces, theme, area.width), area);
+    }
+
+    fn draw_rows(&self, rows: &Rows, model: &Model, canvas: &mut Frame<'_>, parts: Parts) {
+        let theme = model.theme;
+        let width = usize::from(parts.rows.width);
+        let is_today = [rows.items().first(), rows.items().last()]
+            .into_iter()
+            .flatten()
+            .all(|record| is_same_day(record.occurred_at, model.now));
+        let columns = columns(width, rows.widths(), is_today);
+        let heading = fit(&format!("  {}", titles(&columns)), width);
+        canvas.render_widget(Line::styled(heading, theme.muted()), parts.columns);
+        let lines: Vec<_> = rows
+            .items()
+            .iter()
+            .enumerate()
+            .skip(self.list.offset)
+            .take(usize::from(parts.rows.height))
+            .map(|(row, record)| {
+                let is_selected = row == self.list.selected;
+                let marker = if is_selected { "▸ " } else { "  " };
+                let text = fit(
+                    &format!("{marker}{}", cells(&columns, record, model.now)),
+                    width,
+                );
+                if is_selected {
+                    let rest = width.saturating_sub(text.width());
+                    Line::styled(format!("{text}{}", " ".repeat(rest)), theme.selected(true))
+                } else {
+                    Line::raw(text)
+                }
+            })
+            .collect();
+        canvas.render_widget(Text::from(lines), parts.rows);
+    }
+
+    /// Why there are no rows, and which key helps.
+    fn draw_nothing(&self, model: &Model, canvas: &mut Frame<'_>, parts: Parts) {
+        let theme = model.theme;
+        let lines = match &self.rows {
+            Remote::Idle => Vec::new(),
+            Remote::Loading { since, .. } => waiting(*since, model.now, theme),
+            Remote::Failed { error, .. } => explained(error, ("^r", "asks again"), theme),
+            Remote::Ready(_) if self.filter.is_empty() => vec![
+                Line::raw("The database holds no records yet."),
+                key_line(theme, "4", "publishes an event"),
+                key_line(theme, "f", "follows: records are shown as they are stored"),
+                key_line(theme, "^r", "asks again"),
+            ],
+            Remote::Ready(_) => vec![
+                Line::from(vec![
+                    Span::raw("No record matches "),
+                    Span::styled(visible(&self.filter), theme.key()),
+                ]),
+                Line::raw("Everything else is hidden by this filter."),
+                key_line(theme, "x", "clears it"),
+                key_line(theme, "/", "changes it"),
+            ],
+        };
+        let place = Rect {
+            x: parts.rows.x + 2.min(parts.rows.width),
+            width: parts.rows.width.saturating_sub(4),
+            ..parts.rows
+        };
+        canvas.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), place);
+    }
+}
+
+fn waiting(since: DateTime<Utc>, now: DateTime<Utc>, theme: Theme) -> Vec<Line<'static>> {
+    let waited = span_secs(age_secs(since, now));
+    vec![
+        Line::raw("Waiting for the first page from the database."),
+        Line::styled(
+            format!("asked at {} UTC, {waited} ago", clock(since)),
+            theme.muted(),
+        ),
+    ]
+}
+
+fn draw_input(typing: &Typing, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
+    let [line, below] =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(1)]).areas(area);
+    let [prompt, input] =
+        Layout::horizontal([Constraint::Length(3), Constraint::Fill(1)]).areas(line);
+    canvas.render_widget(Span::styled(" / ", theme.key()), prompt);
+    canvas.render_widget(&typing.input, input);
+    let width = usize::from(below.width).saturating_sub(5);
+    let told = match typing.error() {
+        Some(error) => toned(theme, Tone::Bad, &fit(&error.to_string(), width)),
+        None => Span::styled(fit(&format!("{WORDS} · alone: type"), width), theme.muted()),
+    };
+    canvas.render_widget(Line::from(vec![Span::raw("   "), told]), below);
+}
