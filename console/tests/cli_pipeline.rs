@@ -1,5 +1,11 @@
 //! The commands on the real pipeline: one stack for all tests of this file, one test at a time.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
 mod cli_program;
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,11 @@
 //! Redrive against a real queue service: nothing is lost, nothing is deleted unconfirmed.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -134,6 +134,7 @@ async fn confirmed(
     let answer = tokio::select! {
         answer = answer => answer,
         () = interrupt.received() => {
+            session.output.note("");
             release(session, chosen).await;
             return Err(CommandError::Interrupted);
         }

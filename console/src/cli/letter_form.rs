@@ -11,7 +11,7 @@ use event::{Failure, RecordId, Verdict};
 use serde::Serialize;
 
 use super::json_text;
-use super::table::{Align, Table, moment, time_delta};
+use super::table::{Align, Keep, Table, moment, time_delta};
 use crate::world::observed::{AttributeValue, DeadLetter, Reason};
 use crate::world::{printable, printable_lines};
 
@@ -80,7 +80,7 @@ impl<'a> From<&'a DeadLetter> for LetterJson<'a> {
             verdict: letter.verdict,
             failure: letter.failure.as_ref(),
             reason: letter.reason.as_ref().map(ReasonJson::from),
-            event: is_known.then(|| EventJson {
+            event: is_known.then_some(EventJson {
                 source: identity.source.as_deref(),
                 id: identity.id.as_deref(),
                 event_type: identity.event_type.as_deref(),
@@ -128,15 +128,15 @@ impl<'a> From<&'a DeadLetter> for WholeLetterJson<'a> {
 /// The list for people.
 pub(super) fn table(letters: &[DeadLetter], now: DateTime<Utc>) -> Table {
     let mut table = Table::new(&[
-        ("MESSAGE ID", Align::Left),
-        ("VERDICT", Align::Left),
-        ("CAUSE", Align::Left),
-        ("TYPE", Align::Left),
-        ("SOURCE", Align::Left),
-        ("ID", Align::Left),
-        ("RECEIVED", Align::Right),
-        ("AGE", Align::Right),
-        ("EXPIRES IN", Align::Right),
+        ("MESSAGE ID", Align::Left, Keep::Always),
+        ("VERDICT", Align::Left, Keep::Always),
+        ("CAUSE", Align::Left, Keep::Cut),
+        ("TYPE", Align::Left, Keep::Drop(1)),
+        ("SOURCE", Align::Left, Keep::Drop(4)),
+        ("ID", Align::Left, Keep::Drop(6)),
+        ("RECEIVED", Align::Right, Keep::Drop(5)),
+        ("AGE", Align::Right, Keep::Drop(3)),
+        ("EXPIRES IN", Align::Right, Keep::Drop(2)),
     ]);
     for letter in letters {
         let identity = &letter.identity;

@@ -35,7 +35,15 @@ impl Output {
     }
 
     pub(super) fn table(self, table: &Table) -> Result<(), CommandError> {
-        self.text(&table.render(terminal_width()))
+        let rendered = table.render(terminal_width());
+        self.text(&rendered.text)?;
+        if !rendered.left_out.is_empty() {
+            self.note(&format!(
+                "left out for want of width: {}; --output json has all",
+                rendered.left_out.join(", ")
+            ));
+        }
+        Ok(())
     }
 
     /// Text as it is, in one write.

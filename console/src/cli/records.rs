@@ -4,7 +4,7 @@
 
 use event::{Record, RecordId, RecordQuery};
 
-use super::table::{Align, Table, moment};
+use super::table::{Align, Keep, Table, moment};
 use super::{CommandError, Exit, RecordsCommand, RecordsListArguments, Session, json_text};
 use crate::world::{printable, printable_lines};
 
@@ -36,12 +36,12 @@ async fn list(session: &Session, filters: RecordsListArguments) -> Result<Exit, 
         return Ok(Exit::Done);
     }
     let mut table = Table::new(&[
-        ("RECORD", Align::Right),
-        ("OCCURRED AT", Align::Left),
-        ("TYPE", Align::Left),
-        ("SOURCE", Align::Left),
-        ("ID", Align::Left),
-        ("SUBJECT", Align::Left),
+        ("RECORD", Align::Right, Keep::Always),
+        ("OCCURRED AT", Align::Left, Keep::Always),
+        ("TYPE", Align::Left, Keep::Cut),
+        ("SOURCE", Align::Left, Keep::Drop(1)),
+        ("ID", Align::Left, Keep::Drop(3)),
+        ("SUBJECT", Align::Left, Keep::Drop(2)),
     ]);
     for record in &page.items {
         table.row([

@@ -22,15 +22,33 @@ pub(super) enum Align {
     Right,
 }
 
+/// What happens to a column on a terminal that is too narrow for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// It stays, whole.
+    Always,
+    /// It stays, and may be cut.
+    Cut,
+    /// It is left out; the highest number goes first.
+    Drop(u8),
+}
+
 /// Rows under headings.
 #[derive(Debug)]
 pub(super) struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<(&'static str, Align, Keep)>,
     rows: Vec<Vec<String>>,
 }
 
+/// A table as lines, and the headings for which there was no room.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rendered {
+    pub(super) text: String,
+    pub(super) left_out: Vec<&'static str>,
+}
+
 impl Table {
-    pub(super) fn new(columns: &[(&'static str, Align)]) -> Self {
+    pub(super) fn new(columns: &[(&'static str, Align, Keep)]) -> Self {
         Self {
             columns: columns.to_vec(),
             rows: Vec::new(),
@@ -43,22 +61,23 @@ impl Table {
             .push(cells.iter().map(|cell| printable(cell)).collect());
     }
 
-    /// The table as lines; `width` is that of the terminal, if it is one.
-    pub(super) fn render(&self, width: Option<usize>) -> String {
-        let widths = self.widths(width);
-        let mut text = String::new();
+    /// The table as lines; `limit` is the width of the terminal, if it is one.
+    pub(super) fn render(&self, limit: Option<usize>) -> Rendered {
+        let (widths, left_out) = self.layout(limit);
         let headings: Vec<String> = self
             .columns
             .iter()
-            .map(|(heading, _)| (*heading).to_owned())
+            .map(|(heading, _, _)| (*heading).to_owned())
             .collect();
+        let mut text = String::new();
         for cells in std::iter::once(&headings).chain(&self.rows) {
             let mut line = String::new();
-            for ((cell, width), (_, align)) in cells.iter().zip(&widths).zip(&self.columns) {
+            for ((cell, width), (_, align, _)) in cells.iter().zip(&widths).zip(&self.columns) {
+                let Some(width) = *width else { continue };
                 if !line.is_empty() {
                     line.push_str(GAP);
                 }
-                let cell = fit(cell, *width);
+                let cell = fit(cell, width);
                 let padding = " ".repeat(width.saturating_sub(cell.width()));
                 match align {
                     Align::Left => line.extend([cell, padding]),
@@ -68,31 +87,66 @@ impl Table {
             text.push_str(line.trim_end());
             text.push('\n');
         }
-        text
+        Rendered { text, left_out }
     }
 
-    /// Natural widths; while they are too wide for the terminal, the widest column shrinks.
-    fn widths(&self, limit: Option<usize>) -> Vec<usize> {
-        let mut widths: Vec<usize> = self
+    /// Width of each column; `None` for one that is left out. First columns are dropped, then the
+    /// widest of those that may be cut shrinks.
+    fn layout(&self, limit: Option<usize>) -> (Vec<Option<usize>>, Vec<&'static str>) {
+        let mut widths: Vec<Option<usize>> = self
             .columns
             .iter()
-            .map(|(heading, _)| heading.width())
+            .enumerate()
+            .map(|(index, (heading, _, _))| Some(self.natural_width(index, heading)))
             .collect();
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.width());
+        let Some(limit) = limit else {
+            return (widths, Vec::new());
+        };
+        let mut droppable: Vec<(u8, usize)> = Vec::new();
+        for (index, (_, _, keep)) in self.columns.iter().enumerate() {
+            if let Keep::Drop(rank) = keep {
+                droppable.push((*rank, index));
             }
         }
-        let Some(limit) = limit else { return widths };
-        let gaps = GAP.len() * widths.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > limit {
-            match widths.iter_mut().max() {
+        droppable.sort_unstable();
+        let mut left_out = Vec::new();
+        while total(&widths) > limit
+            && let Some((_, index)) = droppable.pop()
+        {
+            if let (Some(width), Some((heading, _, _))) =
+                (widths.get_mut(index), self.columns.get(index))
+            {
+                *width = None;
+                left_out.push(*heading);
+            }
+        }
+        while total(&widths) > limit {
+            let widest = widths
+                .iter_mut()
+                .zip(&self.columns)
+                .filter(|(_, (_, _, keep))| *keep == Keep::Cut)
+                .filter_map(|(width, _)| width.as_mut())
+                .max();
+            match widest {
                 Some(widest) if *widest > COLUMN_WIDTH_MIN => *widest -= 1,
                 _ => break,
             }
         }
-        widths
+        (widths, left_out)
     }
+
+    fn natural_width(&self, index: usize, heading: &str) -> usize {
+        self.rows
+            .iter()
+            .filter_map(|row| row.get(index))
+            .map(|cell| cell.width())
+            .fold(heading.width(), usize::max)
+    }
+}
+
+fn total(widths: &[Option<usize>]) -> usize {
+    let shown = widths.iter().flatten();
+    shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1)
 }
 
 /// The text, cut with `…` if it is wider.
@@ -154,21 +208,35 @@ mod tests {
 
     #[test]
     fn columns_align_and_numbers_keep_right() {
-        let mut table = Table::new(&[("NAME", Align::Left), ("COUNT", Align::Right)]);
+        let mut table = Table::new(&[
+            ("NAME", Align::Left, Keep::Cut),
+            ("COUNT", Align::Right, Keep::Always),
+        ]);
         table.row(["a", "1"]);
         table.row(["über\u{1b}[2J", "1,204"]);
         let expected = "NAME           COUNT\na                  1\nüber\\u001b[2J  1,204\n";
-        assert_eq!(table.render(None), expected);
+        assert_eq!(table.render(None).text, expected);
     }
 
     #[test]
-    fn wide_column_is_cut_on_a_terminal_only() {
-        let mut table = Table::new(&[("A", Align::Left), ("B", Align::Right)]);
-        table.row(["a long text that does not fit", "12"]);
-        assert!(table.render(None).contains("does not fit"));
-        let narrow = table.render(Some(20));
-        assert!(narrow.lines().all(|line| line.width() <= 20), "{narrow}");
-        assert!(narrow.contains("…  12"), "{narrow}");
+    fn narrow_terminal_loses_columns_before_it_cuts_and_never_an_identifier() {
+        let mut table = Table::new(&[
+            ("ID", Align::Left, Keep::Always),
+            ("TEXT", Align::Left, Keep::Cut),
+            ("SECOND", Align::Left, Keep::Drop(1)),
+            ("FIRST", Align::Left, Keep::Drop(2)),
+        ]);
+        table.row(["0123456789", "a long text that does not fit", "s", "f"]);
+        let all = table.render(None);
+        assert!(all.text.contains("does not fit") && all.left_out.is_empty());
+        assert_eq!(table.render(Some(50)).left_out, ["FIRST"]);
+        let narrow = table.render(Some(24));
+        assert_eq!(narrow.left_out, ["FIRST", "SECOND"]);
+        assert!(
+            narrow.text.contains("0123456789  a long text…"),
+            "{narrow:?}"
+        );
+        assert!(narrow.text.lines().all(|line| line.width() <= 24));
     }
 
     #[test]

@@ -3,22 +3,18 @@
 //! Invariant: a letter is listed once, with the handle of its newest receive, and looking at
 //! letters asks the ledger once for all of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue,
-    MessageSystemAttributeName,
-};
-use chrono::{DateTime, TimeDelta, Utc};
-use event::{
-    Assessment, ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, EventKey, REQUEST_ID_ATTRIBUTE,
-};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName};
+use chrono::Utc;
+use event::{Assessment, EventKey};
 use futures::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
-use super::observed::{AttributeValue, DeadLetter, HeldLetters, QueueRole, Reason};
+use super::observed::{DeadLetter, HeldLetters, QueueRole};
 use super::queues::{BATCH_ENTRIES_MAX, Entry};
+use super::receive::{Receive, seconds};
 use super::{World, WorldError};
 
 /// Longest hold that SQS takes (Amazon SQS quotas, visibility timeout).
@@ -49,15 +45,20 @@ impl World {
     ) -> Result<HeldLetters, WorldError> {
         let settings = self.queue_settings(QueueRole::DeadLetter).await?;
         let retention = seconds(settings.retention_secs);
-        let received = self.collect(letters_max, hold).await?;
-        let mut letters: Vec<DeadLetter> = received
+        let collected = self.collect(letters_max, hold).await?;
+        let mut letters: Vec<DeadLetter> = collected
+            .held
             .into_values()
             .map(|receive| receive.into_letter(retention))
             .collect();
         letters.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
         let ledger_error = self.judge(&mut letters).await;
-        let is_truncated = letters.len() >= letters_max
-            && self.queue_depth(QueueRole::DeadLetter).await?.visible > 0;
+        // The letters are held by now: a depth that cannot be read must not lose them.
+        let is_truncated = !collected.is_exhausted
+            && self
+                .queue_depth(QueueRole::DeadLetter)
+                .await
+                .is_ok_and(|depth| depth.visible > 0);
         Ok(HeldLetters {
             letters,
             ledger_error,
@@ -158,34 +159,47 @@ impl World {
             .collect())
     }
 
-    /// Receives until enough are held or the queue has no more to give.
-    async fn collect(
-        &self,
-        letters_max: usize,
-        hold: Duration,
-    ) -> Result<HashMap<String, Receive>, WorldError> {
+    /// Receives until enough are held, the queue has no more to give, or the limit is over.
+    async fn collect(&self, letters_max: usize, hold: Duration) -> Result<Collected, WorldError> {
         let deadline = Instant::now() + COLLECT_LIMIT;
-        let mut held: HashMap<String, Receive> = HashMap::new();
+        let mut collected = Collected::default();
         let mut empty_polls = 0;
-        while held.len() < letters_max && empty_polls < EMPTY_POLLS_MAX {
-            if Instant::now() >= deadline {
-                break;
-            }
-            let missing = letters_max - held.len();
-            let receives = self.receive_some(missing, hold).await?;
+        while collected.held.len() < letters_max && Instant::now() < deadline {
+            let missing = letters_max - collected.held.len();
+            let receives = match self.receive_some(missing, hold).await {
+                Ok(receives) => receives,
+                Err(error) => {
+                    self.give_up(collected).await;
+                    return Err(error);
+                }
+            };
             if receives.is_empty() {
                 empty_polls += 1;
-                if self.queue_depth(QueueRole::DeadLetter).await?.visible == 0 {
+                let depth = self.queue_depth(QueueRole::DeadLetter).await;
+                if empty_polls >= EMPTY_POLLS_MAX || depth.is_ok_and(|depth| depth.visible == 0) {
+                    collected.is_exhausted = true;
                     break;
                 }
                 continue;
             }
             empty_polls = 0;
             for receive in receives {
-                held.insert(receive.message_id.clone(), receive);
+                collected.held.insert(receive.message_id.clone(), receive);
             }
         }
-        Ok(held)
+        Ok(collected)
+    }
+
+    /// Gives back what a collection that failed had taken.
+    async fn give_up(&self, collected: Collected) {
+        let handles: Vec<String> = collected
+            .held
+            .into_values()
+            .map(|receive| receive.receipt_handle)
+            .collect();
+        if let Err(error) = self.release_dead_letters(&handles).await {
+            tracing::debug!(%error, "letters come back when their hold ends");
+        }
     }
 
     /// One round of receives, as many at once as are worth it.
@@ -275,145 +289,21 @@ impl World {
     }
 }
 
-/// A message as it was received, before it was judged.
-#[derive(Debug)]
-pub(super) struct Receive {
-    pub(super) message_id: String,
-    pub(super) receipt_handle: String,
-    pub(super) body: String,
-    pub(super) sent_at: DateTime<Utc>,
-    attributes: BTreeMap<String, AttributeValue>,
-    first_received_at: Option<DateTime<Utc>>,
-    receive_count: u32,
-    held_until: DateTime<Utc>,
-}
-
-impl Receive {
-    /// A message without id or handle can neither be named nor given back; SQS sends none.
-    fn read(message: Message, now: DateTime<Utc>, held_until: DateTime<Utc>) -> Option<Self> {
-        let system = message.attributes.unwrap_or_default();
-        let time = |name| -> Option<DateTime<Utc>> {
-            let milliseconds: &String = system.get(&name)?;
-            DateTime::from_timestamp_millis(milliseconds.parse().ok()?)
-        };
-        let receive_count = system
-            .get(&MessageSystemAttributeName::ApproximateReceiveCount)
-            .and_then(|count| count.parse().ok())
-            .unwrap_or(1);
-        Some(Self {
-            message_id: message.message_id?,
-            receipt_handle: message.receipt_handle?,
-            body: message.body.unwrap_or_default(),
-            sent_at: time(MessageSystemAttributeName::SentTimestamp).unwrap_or(now),
-            first_received_at: time(MessageSystemAttributeName::ApproximateFirstReceiveTimestamp),
-            attributes: message
-                .message_attributes
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, attribute(value)?)))
-                .collect(),
-            receive_count,
-            held_until,
-        })
-    }
-
-    pub(super) fn reason(&self) -> Option<Reason> {
-        reason(&self.attributes)
-    }
-
-    fn into_letter(self, retention: TimeDelta) -> DeadLetter {
-        let assessment = event::assess(&self.body);
-        DeadLetter {
-            reason: reason(&self.attributes),
-            identity: event::peek_identity(&self.body),
-            verdict: assessment.verdict(false),
-            failure: None,
-            stored_as: None,
-            expires_at: self
-                .sent_at
-                .checked_add_signed(retention)
-                .unwrap_or(self.sent_at),
-            message_id: self.message_id,
-            receipt_handle: self.receipt_handle,
-            body: self.body,
-            attributes: self.attributes,
-            sent_at: self.sent_at,
-            first_received_at: self.first_received_at,
-            receive_count: self.receive_count,
-            held_until: self.held_until,
-        }
-    }
-}
-
-fn attribute(value: MessageAttributeValue) -> Option<AttributeValue> {
-    let data_type = value.data_type;
-    if data_type.starts_with("Binary") {
-        return Some(AttributeValue::Binary {
-            data_type,
-            value: value.binary_value?.into_inner(),
-        });
-    }
-    Some(AttributeValue::Text {
-        data_type,
-        value: value.string_value?,
-    })
-}
-
-/// The ingest's reason; there is one as soon as there is a code.
-fn reason(attributes: &BTreeMap<String, AttributeValue>) -> Option<Reason> {
-    let text = |name: &str| match attributes.get(name)? {
-        AttributeValue::Text { value, .. } => Some(value.clone()),
-        AttributeValue::Binary { .. } => None,
-    };
-    Some(Reason {
-        code: text(ERROR_CODE_ATTRIBUTE)?,
-        message: text(ERROR_MESSAGE_ATTRIBUTE).unwrap_or_default(),
-        request_id: text(REQUEST_ID_ATTRIBUTE),
-    })
+/// What one collection took, by message id.
+#[derive(Debug, Default)]
+struct Collected {
+    held: HashMap<String, Receive>,
+    /// Whether the queue had no more to give.
+    is_exhausted: bool,
 }
 
 fn visibility_secs(hold: Duration) -> i32 {
     i32::try_from(hold.min(HOLD_MAX).as_secs()).unwrap_or(i32::MAX)
 }
 
-fn seconds(seconds: u64) -> TimeDelta {
-    i64::try_from(seconds)
-        .ok()
-        .and_then(TimeDelta::try_seconds)
-        .unwrap_or(TimeDelta::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn message_becomes_a_letter_with_its_reason_and_expiry() {
-        let attribute = |value: &str| {
-            MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(value)
-                .build()
-                .unwrap()
-        };
-        let message = Message::builder()
-            .message_id("m")
-            .receipt_handle("h")
-            .body("{}")
-            .message_attributes(ERROR_CODE_ATTRIBUTE, attribute("missing-attribute"))
-            .message_attributes(ERROR_MESSAGE_ATTRIBUTE, attribute("\"id\" is required"))
-            .attributes(MessageSystemAttributeName::SentTimestamp, "1000")
-            .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "2")
-            .build();
-        let now = DateTime::from_timestamp(100, 0).unwrap();
-        let letter = Receive::read(message, now, now)
-            .unwrap()
-            .into_letter(seconds(60));
-        assert_eq!(letter.receive_count, 2);
-        assert_eq!(letter.expires_at, DateTime::from_timestamp(61, 0).unwrap());
-        assert_eq!(letter.cause(), "missing-attribute");
-        assert_eq!(letter.first_received_at, None);
-    }
 
     #[test]
     fn hold_stays_within_what_sqs_takes() {

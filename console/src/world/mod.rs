@@ -12,6 +12,7 @@ pub mod observed;
 mod printable;
 mod publishing;
 mod queues;
+mod receive;
 mod records;
 mod trace;
 mod writes;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use event::{EventKey, RecordId, unwrap_envelope};
 
-use super::letters::Receive;
 use super::observed::{Published, TraceState};
+use super::receive::Receive;
 use super::{World, WorldError};
 
 /// Hold of letters that are only compared with one body.

@@ -1,5 +1,11 @@
 //! The real program, run with folders of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
