@@ -1,8 +1,10 @@
 //! What PostgreSQL's `jsonb` cannot hold although it is legal JSON.
 //!
 //! Invariant: for text that is well-formed JSON, `first_refusal` finds nothing exactly when
-//! `text::jsonb` succeeds (within [`NESTING_MAX`], which is stricter than PostgreSQL).
+//! `text::jsonb` succeeds, but for two limits of our own: [`NESTING_MAX`], and the size of the
+//! numbers when they are written out.
 
+use crate::event::EVENT_BYTES_MAX;
 use crate::failure::{Failure, FailureCode};
 
 /// Deepest nesting of objects and arrays that the pipeline accepts. JSON readers commonly stop at
@@ -30,6 +32,7 @@ pub fn first_refusal(json: &str) -> Option<Failure> {
         json,
         position: 0,
         path: Vec::new(),
+        digits: 0,
     }
     .scan()
 }
@@ -38,6 +41,9 @@ struct Scanner<'a> {
     json: &'a str,
     position: usize,
     path: Vec<Segment<'a>>,
+    /// Digits of all numbers so far, written out as PostgreSQL gives them back: `1e100000` is
+    /// stored in a few bytes and read as 100,001 digits.
+    digits: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -88,11 +94,22 @@ impl<'a> Scanner<'a> {
                 }
                 b'-' | b'0'..=b'9' => {
                     let raw = self.number();
-                    if !numeric_holds(raw) {
+                    let Some(digits) = numeric_digits(raw) else {
                         return Some(self.failure(
                             FailureCode::RefusedByDatabase,
                             format!(
                                 "the number {} is beyond what PostgreSQL's numeric can hold",
+                                abbreviated(raw)
+                            ),
+                        ));
+                    };
+                    self.digits = self.digits.saturating_add(digits);
+                    if self.digits > EVENT_BYTES_MAX {
+                        return Some(self.failure(
+                            FailureCode::TooLarge,
+                            format!(
+                                "with the number {} the event's numbers written out have more \
+                                 than {EVENT_BYTES_MAX} digits",
                                 abbreviated(raw)
                             ),
                         ));
@@ -195,36 +212,37 @@ fn unit_at(raw: &str, position: usize) -> Option<u16> {
     u16::from_str_radix(escape.strip_prefix("\\u")?, 16).ok()
 }
 
-/// Whether `numeric_in` accepts a JSON number.
-fn numeric_holds(number: &str) -> bool {
+/// Digits of a JSON number as `numeric_out` writes it, or `None` where `numeric_in` refuses it.
+fn numeric_digits(number: &str) -> Option<usize> {
     let unsigned = number.strip_prefix('-').unwrap_or(number);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         // An exponent that does not fit an i64 is beyond every limit.
-        Some((mantissa, exponent)) => match exponent.parse::<i64>() {
-            Ok(value) => (mantissa, value),
-            Err(_) => return false,
-        },
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
         None => (unsigned, 0),
     };
     if exponent.abs() >= NUMERIC_EXPONENT_LIMIT {
-        return false;
+        return None;
     }
     let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let count = |text: &str| i64::try_from(text.len()).unwrap_or(i64::MAX);
-    if count(fraction) - exponent > NUMERIC_SCALE_MAX {
-        return false;
+    let scale = (count(fraction) - exponent).max(0);
+    if scale > NUMERIC_SCALE_MAX {
+        return None;
     }
-    let leading_zeros = integer
+    let zeros = integer
         .bytes()
         .chain(fraction.bytes())
         .take_while(|b| *b == b'0')
         .count();
-    if leading_zeros == integer.len() + fraction.len() {
-        return true;
+    let integer_digits = if zeros == integer.len() + fraction.len() {
+        1
+    } else {
+        count(integer) - i64::try_from(zeros).unwrap_or(i64::MAX) + exponent
+    };
+    if integer_digits > NUMERIC_INTEGER_DIGITS_MAX {
+        return None;
     }
-    let integer_digits =
-        count(integer) - i64::try_from(leading_zeros).unwrap_or(i64::MAX) + exponent;
-    integer_digits <= NUMERIC_INTEGER_DIGITS_MAX
+    usize::try_from(integer_digits.max(1) + scale).ok()
 }
 
 #[cfg(test)]
@@ -257,11 +275,19 @@ mod tests {
         for json in [
             r#"{"a":"\ud83d\ude00 \\u0000 \u0001"}"#,
             r#"{"n":[1e131071, 0e400000, -1.5E-16382, 0.0, -0]}"#,
+            r#"{"n":[1e131071, 1e131071]}"#,
             r#"[]"#,
             r#""x""#,
         ] {
             assert_eq!(first_refusal(json), None, "{json}");
         }
+    }
+
+    #[test]
+    fn numbers_that_explode_when_read_are_refused() {
+        let failure = first_refusal(r#"{"n":[1e131071, 1e131071, 1]}"#).unwrap();
+        assert_eq!(failure.code, FailureCode::TooLarge);
+        assert_eq!(failure.pointer.as_deref(), Some("/n/2"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use event::first_refusal;
+use event::{FailureCode, first_refusal};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use store::{StoreError, write_batch};
@@ -130,6 +130,12 @@ fn validator_refuses_exactly_what_jsonb_refuses() {
     runner
         .run(&value(), |json| {
             let refusal = first_refusal(&json);
+            // Limits of our own, stricter than the database's, prove nothing here.
+            prop_assume!(
+                !refusal
+                    .as_ref()
+                    .is_some_and(|failure| failure.code == FailureCode::TooLarge)
+            );
             let answer = runtime.block_on(
                 sqlx::query_scalar::<_, bool>("select $1::text::jsonb is not null")
                     .bind(&json)
