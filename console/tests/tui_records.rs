@@ -555,6 +555,20 @@ fn filter_is_cleared_by_its_key() {
 }
 
 #[test]
+fn applied_filter_is_visible_on_narrow_screens_too() {
+    let mut driver = driver_in(State::Filtered, 80, 24);
+    driver.happen(Msg::Resize {
+        width: 40,
+        height: 10,
+    });
+    assert!(
+        text(&driver).contains("flight.departed since=1h"),
+        "{}",
+        text(&driver)
+    );
+}
+
+#[test]
 fn following_wants_the_newest_first() {
     let mut driver = Driver::with(page(1..=9, false), 80, 24);
     driver.type_filter("order=asc");

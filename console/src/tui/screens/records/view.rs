@@ -22,6 +22,8 @@ use crate::tui::screens::lines::{explained, hanging, key_line, titled};
 use crate::tui::theme::Theme;
 use crate::tui::view::toned;
 
+/// Columns from which a title has room for the position and the filter.
+const TITLE_FULL_COLUMNS: u16 = 60;
 /// Lines of a fault above the rows at most.
 const FAULT_LINES_MAX: usize = 3;
 
@@ -58,7 +60,13 @@ impl Records {
             pieces.push((self.position(rows), theme.strong()));
         }
         if !self.filter.is_empty() {
-            pieces.push((visible(&self.filter), theme.key()));
+            // What is hidden matters more than how much is shown where both have no room.
+            let place = if area.width < TITLE_FULL_COLUMNS {
+                0
+            } else {
+                pieces.len()
+            };
+            pieces.insert(place, (visible(&self.filter), theme.key()));
         }
         let following = if self.is_following {
             ("following".to_owned(), theme.tone(Tone::Good))
