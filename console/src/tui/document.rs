@@ -35,6 +35,8 @@ pub struct Document {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct DocumentLine {
     indent: usize,
+    /// Whether it goes on from the line before.
+    goes_on: bool,
     is_marked: bool,
     pieces: Vec<Piece>,
 }
@@ -123,46 +125,74 @@ impl Document {
         height: usize,
         width: usize,
     ) -> Vec<Line<'static>> {
-        let mut rows = Vec::new();
+        let mut rows = Rows::new(theme, width);
         for line in self.lines.iter().skip(offset) {
-            if rows.len() >= height {
+            // One more than is shown: the last one may go on.
+            if rows.rows.len() > height {
                 break;
             }
-            wrap(line, theme, width, &mut rows);
+            rows.add(line);
         }
-        rows.truncate(height);
-        rows
+        rows.rows.truncate(height);
+        rows.rows.into_iter().map(Line::from).collect()
     }
 }
 
-/// Draws one line into as many rows as it needs.
-fn wrap(line: &DocumentLine, theme: Theme, width: usize, rows: &mut Vec<Line<'static>>) {
-    let indent = line.indent.min(width.saturating_sub(MARGIN) / 2);
-    let room = width.saturating_sub(MARGIN + indent).max(1);
-    let mark = if line.is_marked {
-        Span::styled("▸ ", theme.tone(Tone::Bad))
-    } else {
-        Span::raw("  ")
-    };
-    let mut spans = vec![mark, Span::raw(" ".repeat(indent))];
-    let mut used = 0;
-    for piece in &line.pieces {
-        let style = piece.kind.style(theme, line.is_marked);
-        let mut text = String::new();
-        for character in piece.text.chars() {
-            let columns = character.width().unwrap_or(0);
-            if used + columns > room && used > 0 {
-                spans.push(Span::styled(std::mem::take(&mut text), style));
-                rows.push(Line::from(std::mem::take(&mut spans)));
-                spans.push(Span::raw(" ".repeat(MARGIN + indent)));
-                used = 0;
-            }
-            used += columns;
-            text.push(character);
+/// Breaks lines into rows. A line that goes on from the one before goes on in its last row.
+struct Rows {
+    theme: Theme,
+    width: usize,
+    rows: Vec<Vec<Span<'static>>>,
+    used: usize,
+}
+
+impl Rows {
+    const fn new(theme: Theme, width: usize) -> Self {
+        Self {
+            theme,
+            width,
+            rows: Vec::new(),
+            used: 0,
         }
-        spans.push(Span::styled(text, style));
     }
-    rows.push(Line::from(spans));
+
+    fn add(&mut self, line: &DocumentLine) {
+        let indent = line.indent.min(self.width.saturating_sub(MARGIN) / 2);
+        let room = self.width.saturating_sub(MARGIN + indent).max(1);
+        if !line.goes_on || self.rows.is_empty() {
+            let mark = if line.is_marked {
+                Span::styled("▸ ", self.theme.tone(Tone::Bad))
+            } else {
+                Span::raw("  ")
+            };
+            self.begin(vec![mark, Span::raw(" ".repeat(indent))]);
+        }
+        for piece in &line.pieces {
+            let style = piece.kind.style(self.theme, line.is_marked);
+            let mut text = String::new();
+            for character in piece.text.chars() {
+                let columns = character.width().unwrap_or(0);
+                if self.used + columns > room && self.used > 0 {
+                    self.push(std::mem::take(&mut text), style);
+                    self.begin(vec![Span::raw(" ".repeat(MARGIN + indent))]);
+                }
+                self.used += columns;
+                text.push(character);
+            }
+            self.push(text, style);
+        }
+    }
+
+    fn begin(&mut self, margin: Vec<Span<'static>>) {
+        self.rows.push(margin);
+        self.used = 0;
+    }
+
+    fn push(&mut self, text: String, style: Style) {
+        if let Some(row) = self.rows.last_mut() {
+            row.push(Span::styled(text, style));
+        }
+    }
 }
 
 impl PieceKind {

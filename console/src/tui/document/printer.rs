@@ -224,6 +224,7 @@ impl<'a> Printer<'a> {
         };
         Some(DocumentLine {
             indent: self.indent(),
+            goes_on: false,
             is_marked: true,
             pieces: vec![
                 Piece { kind, text: name },

@@ -198,3 +198,23 @@ fn whitespace_at_the_end_is_not_called_hidden() {
     assert_eq!(text_of(&Document::new("[1]\n\n", None)), ["[", "  1", "]"]);
     assert_eq!(text_of(&Document::new("", None)), Vec::<String>::new());
 }
+
+#[test]
+fn long_text_fills_its_rows_and_all_of_it_can_be_reached() {
+    let text = "0123456789".repeat(100);
+    let document = Document::new(&format!("[\"{text}\"]"), None);
+    let theme = Theme { has_colour: false };
+    let rows = document.lines(theme, 1, 100, 50);
+    // 1,002 characters in rows of 46; the closing bracket follows.
+    assert_eq!(rows.len(), 22 + 1);
+    assert!(
+        rows.iter().take(21).all(|row| row.width() == 50),
+        "{rows:?}"
+    );
+    // Line by line, in a pane of a few rows.
+    let shown: Vec<_> = (0..document.len())
+        .flat_map(|offset| document.lines(theme, offset, 6, 50))
+        .map(|row| row.to_string().trim().to_owned())
+        .collect();
+    assert!(shown.iter().any(|row| row.ends_with("9\"")), "{shown:?}");
+}

@@ -41,6 +41,7 @@ impl Writer {
             let indent = self.line.indent;
             self.end_line();
             self.line.indent = indent;
+            self.line.goes_on = true;
         }
     }
 

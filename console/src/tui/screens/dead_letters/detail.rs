@@ -188,16 +188,17 @@ fn reason_text(letter: &DeadLetter) -> String {
 
 fn history_text(letter: &DeadLetter, now: DateTime<Utc>) -> String {
     let sent = when(letter.sent_at, now);
-    let begin = if letter.reason.is_some() {
-        format!("dead {sent} UTC")
-    } else {
-        format!("published {sent} UTC → retries → dead")
-    };
     let first = letter
         .first_received_at
-        .map(|at| format!(" → first looked at {}", when(at, now)))
+        .map(|at| format!(" → first received {}", when(at, now)))
         .unwrap_or_default();
-    format!("{begin}{first} → received {}×", letter.receive_count)
+    let received = format!("{first} → received {}×", letter.receive_count);
+    // The ingest sends a letter of its own; SQS moves the message and keeps when it was published.
+    if letter.reason.is_some() {
+        format!("dead {sent} UTC{received}")
+    } else {
+        format!("published {sent} UTC{received} → dead")
+    }
 }
 
 /// When SQS drops the letter.

@@ -49,6 +49,10 @@ impl DeadLetters {
                     .position(|group| group.key == key)
             })
             .map_or(0, |position| position + 1);
+        if row == 0 && self.group_list.selected > 0 {
+            // The group is gone; the next key must not mean all letters instead.
+            self.focus = Pane::Letters;
+        }
         if self.letters.is_empty() {
             self.is_detail_open = false;
         }

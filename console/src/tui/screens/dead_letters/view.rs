@@ -59,6 +59,9 @@ impl DeadLetters {
         if !self.marks.is_empty() {
             parts.push(format!("{} marked", count(self.marks.len() as u64)));
         }
+        if self.is_read_only {
+            parts.push("read-only: no redrive".to_owned());
+        }
         if !self.letters.is_empty() {
             parts.push("others cannot see them".to_owned());
         }
