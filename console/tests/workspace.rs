@@ -29,7 +29,14 @@ const ALLOWED_IN_TESTS: &[(&str, &str)] = &[
 ];
 
 /// What the pure crate must never depend on.
-const IMPURE: &[&str] = &["tokio", "sqlx", "aws-config", "aws-sdk-sqs", "reqwest", "uuid"];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "sqlx",
+    "aws-config",
+    "aws-sdk-sqs",
+    "reqwest",
+    "uuid",
+];
 
 fn metadata() -> Metadata {
     MetadataCommand::new()
@@ -41,7 +48,10 @@ fn metadata() -> Metadata {
 
 fn edges(metadata: &Metadata, in_tests: bool) -> BTreeSet<(String, String)> {
     let packages = metadata.workspace_packages();
-    let members: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let members: BTreeSet<&str> = packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
     packages
         .iter()
         .flat_map(|package| {
@@ -58,22 +68,34 @@ fn edges(metadata: &Metadata, in_tests: bool) -> BTreeSet<(String, String)> {
 }
 
 fn owned(edges: &[(&str, &str)]) -> BTreeSet<(String, String)> {
-    edges.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
+    edges
+        .iter()
+        .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+        .collect()
 }
 
 #[test]
 fn dependencies_between_members_point_one_way() {
     let metadata = metadata();
     let real = edges(&metadata, false);
-    assert!(real.contains(&("store".to_owned(), "event".to_owned())), "the check sees no edges");
+    assert!(
+        real.contains(&("store".to_owned(), "event".to_owned())),
+        "the check sees no edges"
+    );
     let allowed = owned(ALLOWED);
     let forbidden: Vec<_> = real.difference(&allowed).collect();
-    assert!(forbidden.is_empty(), "the design does not allow {forbidden:?}");
+    assert!(
+        forbidden.is_empty(),
+        "the design does not allow {forbidden:?}"
+    );
 
     let in_tests = edges(&metadata, true);
     let allowed: BTreeSet<_> = allowed.union(&owned(ALLOWED_IN_TESTS)).cloned().collect();
     let forbidden: Vec<_> = in_tests.difference(&allowed).collect();
-    assert!(forbidden.is_empty(), "the design does not allow {forbidden:?} in tests");
+    assert!(
+        forbidden.is_empty(),
+        "the design does not allow {forbidden:?} in tests"
+    );
 }
 
 #[test]
@@ -95,16 +117,29 @@ fn event_depends_on_nothing_impure() {
         assert!(!direct.contains(name), "event depends on {name}");
     }
     // The clock is a feature of chrono.
-    let chrono = event.dependencies.iter().find(|dependency| dependency.name == "chrono").unwrap();
+    let chrono = event
+        .dependencies
+        .iter()
+        .find(|dependency| dependency.name == "chrono")
+        .unwrap();
     assert!(!chrono.uses_default_features);
-    assert!(!chrono.features.iter().any(|feature| feature == "clock" || feature == "now"));
+    assert!(
+        !chrono
+            .features
+            .iter()
+            .any(|feature| feature == "clock" || feature == "now")
+    );
 }
 
 #[test]
 fn every_member_inherits_the_lints() {
     let metadata = metadata();
     let members = metadata.workspace_packages();
-    assert!(members.len() >= 7, "the check sees only {} members", members.len());
+    assert!(
+        members.len() >= 7,
+        "the check sees only {} members",
+        members.len()
+    );
     for package in members {
         let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
         let table: toml::Table = manifest.parse().unwrap();
@@ -112,7 +147,12 @@ fn every_member_inherits_the_lints() {
             .get("lints")
             .and_then(|lints| lints.get("workspace"))
             .and_then(toml::Value::as_bool);
-        assert_eq!(inherits, Some(true), "{} does not inherit the workspace lints", package.name);
+        assert_eq!(
+            inherits,
+            Some(true),
+            "{} does not inherit the workspace lints",
+            package.name
+        );
     }
 }
 
@@ -140,5 +180,8 @@ fn top_level_is_closed() {
         assert!(is_agreed, "{name} stands at the top level");
         seen += 1;
     }
-    assert!(seen > ENTRIES.len() / 2, "the check sees only {seen} entries");
+    assert!(
+        seen > ENTRIES.len() / 2,
+        "the check sees only {seen} entries"
+    );
 }

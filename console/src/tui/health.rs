@@ -35,6 +35,8 @@ pub struct Finding {
 pub enum Health {
     /// Not everything was seen yet.
     Connecting,
+    /// What was seen is old and nothing newer comes.
+    Stale,
     /// Everything was seen and nothing is wrong.
     Healthy,
     /// Something ages.
@@ -51,6 +53,7 @@ impl Health {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
+            Self::Stale => "stale",
             Self::Healthy => "healthy",
             Self::Attention => "attention",
             Self::Failing => "failing",
@@ -64,7 +67,7 @@ impl Health {
         match self {
             Self::Connecting => Tone::Muted,
             Self::Healthy => Tone::Good,
-            Self::Attention => Tone::Warning,
+            Self::Stale | Self::Attention => Tone::Warning,
             Self::Failing | Self::Unreachable => Tone::Bad,
         }
     }
@@ -89,6 +92,7 @@ pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>
     {
         Some(Tone::Bad) => Health::Failing,
         _ if parts.contains(&PartState::Unseen) => Health::Connecting,
+        _ if parts.contains(&PartState::Stale) => Health::Stale,
         Some(Tone::Warning) => Health::Attention,
         _ => Health::Healthy,
     }
@@ -97,6 +101,7 @@ pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PartState {
     Unseen,
+    Stale,
     Seen,
     Failed,
 }
@@ -105,7 +110,7 @@ fn state<T>(remote: &Remote<T>, now: DateTime<Utc>) -> PartState {
     match (remote.error(), remote.fetched()) {
         (Some(_), _) => PartState::Failed,
         (None, None) => PartState::Unseen,
-        (None, Some(fetched)) if now - fetched.fetched_at > STALE_AFTER => PartState::Unseen,
+        (None, Some(fetched)) if now - fetched.fetched_at > STALE_AFTER => PartState::Stale,
         (None, Some(_)) => PartState::Seen,
     }
 }

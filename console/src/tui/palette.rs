@@ -67,11 +67,7 @@ fn entries_of(context: Context) -> Vec<Entry> {
         .filter(|binding| binding.works_in(context) && is_offered(binding.action))
         .map(|binding| Entry {
             action: binding.action,
-            label: if let Action::Show(screen) = binding.action {
-                format!("go to {}", screen.title())
-            } else {
-                binding.label.to_owned()
-            },
+            label: binding.label.to_owned(),
             key: binding
                 .keys
                 .first()

@@ -91,14 +91,21 @@ pub(super) fn restore() {
     let _ = disable_raw_mode();
 }
 
+/// A panic of the thread that draws ends the console: the terminal is restored before the report
+/// is printed. A panic of a task is an answer (see `sources`): it must not write over the screen.
 fn restore_on_panic() {
     static IS_SET: AtomicBool = AtomicBool::new(false);
     if IS_SET.swap(true, Ordering::SeqCst) {
         return;
     }
+    let drawing = std::thread::current().id();
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        restore();
-        previous(info);
+        if std::thread::current().id() == drawing {
+            restore();
+            previous(info);
+        } else if !IS_TAKEN.load(Ordering::SeqCst) {
+            previous(info);
+        }
     }));
 }

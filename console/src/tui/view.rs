@@ -19,6 +19,9 @@ use super::theme::{Theme, sign};
 /// Entries of the palette that are visible at once.
 pub const PALETTE_ROWS: usize = 12;
 
+/// From this width on, the header names the program and spells everything out.
+const HEADER_FULL_COLUMNS: u16 = 100;
+
 /// Draws the whole console.
 pub fn view(model: &Model, canvas: &mut Frame<'_>) {
     let parts = frame(canvas.area());
@@ -46,16 +49,15 @@ pub fn toned(theme: Theme, tone: Tone, text: &str) -> Span<'static> {
 fn header(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
     let theme = model.theme;
     let word = health(&model.pipeline, &model.environment, model.now);
-    let mut spans = vec![
-        Span::styled(" opsconsole ", theme.strong()),
-        environment_span(model),
-    ];
+    let is_narrow = area.width < HEADER_FULL_COLUMNS;
+    let name = if is_narrow { " " } else { " opsconsole " };
+    let mut spans = vec![Span::styled(name, theme.strong()), environment_span(model)];
     if model.environment.read_only {
         spans.push(Span::styled(" read-only", theme.muted()));
     }
     spans.push(Span::raw("  "));
     spans.push(toned(theme, word.tone(), word.word()));
-    let right = header_right(model, word);
+    let right = header_right(model, word, is_narrow);
     let mut used: usize = spans.iter().map(Span::width).sum();
     for (text, style) in header_numbers(model) {
         let width = text.width() + 2;
@@ -84,7 +86,7 @@ fn environment_span(model: &Model) -> Span<'static> {
 }
 
 /// When the numbers were read; they are read every few seconds, so this stands still in between.
-fn header_right(model: &Model, word: Health) -> Span<'static> {
+fn header_right(model: &Model, word: Health, is_narrow: bool) -> Span<'static> {
     let newest = [
         model.pipeline.source_queue.fetched().map(|f| f.fetched_at),
         model.pipeline.totals.fetched().map(|f| f.fetched_at),
@@ -97,6 +99,9 @@ fn header_right(model: &Model, word: Health) -> Span<'static> {
             format!("stale since {} UTC", clock(at)),
             model.theme.tone(Tone::Bad),
         ),
+        (Some(at), _) if is_narrow => {
+            Span::styled(format!("{} UTC", clock(at)), model.theme.muted())
+        }
         (Some(at), _) => Span::styled(format!("as of {} UTC", clock(at)), model.theme.muted()),
         (None, _) => Span::styled("nothing seen yet", model.theme.muted()),
     }

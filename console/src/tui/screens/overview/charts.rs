@@ -176,13 +176,13 @@ fn label(value: f64) -> String {
     }
 }
 
-/// The next of 1, 2, 5 × 10ⁿ, so that the axis does not jump with every value.
+/// The next of some round steps × 10ⁿ, so that the axis does not jump with every value.
 fn ceiling(value: f64) -> f64 {
     if value <= 1.0 {
         return 1.0;
     }
     let magnitude = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
+    [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0]
         .into_iter()
         .map(|step| step * magnitude)
         .find(|step| *step >= value)

@@ -148,7 +148,7 @@ fn main_cell(theme: Theme, hop: &Hop, column: usize, is_last: bool) -> Vec<Span<
 }
 
 fn narrow_line(theme: Theme, arrow: &str, hop: &Hop, width: u16) -> Line<'static> {
-    let head = format!(" {arrow} {:<9}", hop.title);
+    let head = format!(" {arrow} {:<10}", hop.title);
     let main = format!("{} {:<16}", sign(hop.tone), hop.main);
     let room = usize::from(width).saturating_sub(head.width() + main.width() + 1);
     let mut rest = String::new();

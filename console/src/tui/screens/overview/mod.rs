@@ -24,10 +24,12 @@ use crate::tui::turn::Turn;
 
 /// Findings that are listed at most.
 const FINDINGS_SHOWN_MAX: usize = 6;
+/// Marker, sign and space before a finding.
+const HEAD_COLUMNS: usize = 3;
 /// Least height of a chart that says anything.
 const CHART_ROWS_MIN: u16 = 5;
 /// A chart is not drawn higher than this: more says nothing more.
-const CHART_ROWS_MAX: u16 = 20;
+const CHART_ROWS_MAX: u16 = 32;
 
 /// State of the screen.
 #[derive(Debug, Default)]
@@ -42,8 +44,17 @@ struct Parts {
     charts: Rect,
 }
 
-fn layout(area: Rect, findings: usize) -> Parts {
-    let wanted = u16::try_from(findings.clamp(1, FINDINGS_SHOWN_MAX)).unwrap_or(1) + 1;
+fn layout(area: Rect, listed: &[Finding], selected: usize) -> Parts {
+    let lines: usize = (0..listed.len())
+        .map(|row| {
+            if row == selected {
+                whole(listed, row, area.width).len()
+            } else {
+                1
+            }
+        })
+        .sum();
+    let wanted = u16::try_from(lines.max(1) + 1).unwrap_or(u16::MAX);
     let hops_rows = if is_wide(area) {
         hops::WIDE_ROWS
     } else {
@@ -107,12 +118,22 @@ impl Overview {
         turn: &mut Turn<'_>,
     ) {
         let listed = listed(pipeline, environment, turn.now);
-        let parts = layout(turn.body, listed.len());
+        let selected = self.selected.min(listed.len().saturating_sub(1));
+        let parts = layout(turn.body, &listed, selected);
         if !parts.findings.contains(position) || position.y == parts.findings.y {
             return;
         }
-        let row = usize::from(position.y - parts.findings.y - 1);
-        if row == self.selected {
+        let line = usize::from(position.y - parts.findings.y - 1);
+        // The selected finding may take several lines.
+        let extra = whole(&listed, selected, turn.body.width)
+            .len()
+            .saturating_sub(1);
+        let row = if line <= selected {
+            line
+        } else {
+            line.saturating_sub(extra).max(selected)
+        };
+        if row == selected {
             self.act(Action::Open, pipeline, environment, turn);
         } else if row < listed.len() {
             self.selected = row;
@@ -122,7 +143,8 @@ impl Overview {
     /// Draws the screen.
     pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
         let listed = listed(&model.pipeline, &model.environment, model.now);
-        let parts = layout(area, listed.len());
+        let selected = self.selected.min(listed.len().saturating_sub(1));
+        let parts = layout(area, &listed, selected);
         self.draw_findings(model, &listed, canvas, parts.findings);
         Hops::of(model).draw(model.theme, canvas, parts.hops);
         if parts.charts.height >= CHART_ROWS_MIN {
@@ -136,32 +158,45 @@ impl Overview {
         let mut lines = vec![title_line(model, listed, width)];
         let selected = self.selected.min(listed.len().saturating_sub(1));
         for (row, finding) in listed.iter().enumerate() {
-            let is_selected = row == selected;
-            let marker = if is_selected { "▸" } else { " " };
-            let advice = format!("  {}", finding.advice);
-            let text = visible(&finding.text);
-            let room = width.saturating_sub(4);
-            let spans = if text.chars().count() + advice.chars().count() <= room {
-                vec![Span::raw(text), Span::styled(advice, theme.muted())]
-            } else {
-                vec![Span::raw(fit(&text, room))]
+            let head = |marker: &'static str| {
+                let tone = Span::styled(sign(finding.tone), theme.tone(finding.tone));
+                vec![Span::raw(marker), tone, Span::raw(" ")]
             };
-            let mut line = Line::from(vec![
-                Span::raw(marker),
-                Span::styled(format!("{} ", sign(finding.tone)), theme.tone(finding.tone)),
-            ]);
-            line.spans.extend(spans);
-            lines.push(if is_selected {
-                line.style(theme.strong())
-            } else {
-                line
-            });
+            if row != selected {
+                let mut line = Line::from(head(" "));
+                let text = fit(&visible(&finding.text), width.saturating_sub(HEAD_COLUMNS));
+                line.push_span(Span::raw(text));
+                lines.push(line);
+                continue;
+            }
+            for (number, text) in whole(listed, row, area.width).into_iter().enumerate() {
+                let mut line = if number == 0 {
+                    head("▸")
+                } else {
+                    vec![Span::raw("   ")]
+                };
+                line.push(Span::styled(text, theme.strong()));
+                lines.push(Line::from(line));
+            }
         }
         if listed.is_empty() {
             lines.push(calm_line(model));
         }
         canvas.render_widget(Paragraph::new(lines), area);
     }
+}
+
+/// The whole text of a finding with its advice, in lines that fit.
+fn whole(listed: &[Finding], row: usize, width: u16) -> Vec<String> {
+    let Some(finding) = listed.get(row) else {
+        return Vec::new();
+    };
+    let columns = usize::from(width).saturating_sub(HEAD_COLUMNS).max(1);
+    let text = format!("{} → {}", visible(&finding.text), visible(&finding.advice));
+    textwrap::wrap(&text, columns)
+        .into_iter()
+        .map(String::from)
+        .collect()
 }
 
 fn listed(
@@ -191,6 +226,7 @@ fn calm_line(model: &Model) -> Line<'static> {
             Tone::Muted,
             "asking the queues, the database and the API; ^r asks again",
         ),
+        Health::Stale => (Tone::Warning, "no fresh answers; what is shown is old"),
         Health::Healthy | Health::Attention | Health::Failing | Health::Unreachable => (
             Tone::Good,
             "nothing wants attention: every hop was seen and flows",

@@ -1,0 +1,111 @@
+//! What a person does on a bad day, with the real program on the real pipeline: see a dead
+//! letter's reason, publish an event, see its record, leave, and find the terminal as it was.
+
+mod support;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use devstack::Stack;
+use support::pty::Session;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
+/// Limit of one step. Generous: the machine may be busy with other tests.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn write_configuration(stack: &Stack, folder: &Path) -> PathBuf {
+    let endpoints = stack.endpoints();
+    let mut table = toml::Table::new();
+    for (key, value) in [
+        ("region", &endpoints.region),
+        ("endpoint_url", &endpoints.endpoint_url),
+        ("topic_arn", &endpoints.topic_arn),
+        ("queue_url", &endpoints.queue_url),
+        ("dead_letter_queue_url", &endpoints.dead_letter_queue_url),
+        ("api_url", &endpoints.api_url),
+        ("database_url", &endpoints.database_url),
+    ] {
+        table.insert(key.to_owned(), value.clone().into());
+    }
+    let mut environments = toml::Table::new();
+    environments.insert("journey".to_owned(), table.into());
+    let mut file = toml::Table::new();
+    file.insert("environments".to_owned(), environments.into());
+    let path = folder.join("config.toml");
+    std::fs::write(&path, file.to_string()).unwrap();
+    path
+}
+
+/// Publishes bytes that the ingest will refuse.
+fn publish_raw(configuration: &str, body: &str) {
+    let mut child = Command::new(PROGRAM)
+        .args([
+            "--config",
+            configuration,
+            "--env",
+            "journey",
+            "publish",
+            "--raw",
+            "-",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(body.as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_day_ends_well() {
+    let stack = support::stack::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = write_configuration(&stack, folder.path());
+    let configuration = configuration.to_str().unwrap().to_owned();
+    let journey = tokio::task::spawn_blocking(move || walk(&configuration));
+    journey.await.unwrap();
+    stack.stop().await.unwrap();
+}
+
+fn walk(configuration: &str) {
+    publish_raw(
+        configuration,
+        r#"{"specversion":"1.0","id":"bad-1","source":"/apps/crew","type":"flight.delayed","data":{"flight":"LA601"}}"#,
+    );
+    let arguments = ["--config", configuration, "--env", "journey"];
+    let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
+
+    // The dead letter is announced, and its reason is two keys away.
+    session.wait_for("1 dead letter", LIMIT);
+    session.press("2");
+    session.wait_for("missing-attribute", LIMIT);
+    session.wait_for("\"time\" is required", LIMIT);
+
+    // Publish, and follow that one event to the API.
+    session.press("4");
+    session.wait_for("specversion", LIMIT);
+    session.press("s");
+    let screen = session.wait("the record to be readable", LIMIT, |screen| {
+        screen.contains("readable") && screen.contains("200")
+    });
+    assert!(screen.contains("stored"), "{screen}");
+
+    // It is among the records.
+    session.press("3");
+    session.wait_for("flight.departed", LIMIT);
+
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+    assert!(session.is_cooked(), "the line discipline is as before");
+    assert!(
+        session.output().contains("\u{1b}[?1049l"),
+        "the alternate screen is left"
+    );
+}

@@ -1,0 +1,242 @@
+//! Drives the real program in a pseudo-terminal: wait for a text, press a key, wait again.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::sys::termios::LocalFlags;
+use portable_pty::{
+    Child, CommandBuilder, ExitStatus, MasterPty, PtyPair, PtySize, native_pty_system,
+};
+
+/// What the reader has seen so far.
+struct Seen {
+    parser: vt100::Parser,
+    /// All bytes, to tell what was written and not only what is visible.
+    bytes: Vec<u8>,
+    is_closed: bool,
+}
+
+/// A program and the terminal that it believes to have.
+pub(crate) struct Session {
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+}
+
+impl Session {
+    /// Starts `program` in a terminal of that size. Only the given environment is added.
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        (width, height): (u16, u16),
+    ) -> Self {
+        let size = PtySize {
+            rows: height,
+            cols: width,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(program);
+        command.args(arguments);
+        command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
+        for (name, value) in environment {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = pair.master.take_writer().unwrap();
+        let seen = Arc::new((
+            Mutex::new(Seen {
+                parser: vt100::Parser::new(height, width, 0),
+                bytes: Vec::new(),
+                is_closed: false,
+            }),
+            Condvar::new(),
+        ));
+        let shared = Arc::clone(&seen);
+        // Ends with the program: the read fails when the other side is closed.
+        std::thread::spawn(move || {
+            let mut buffer = [0; 16 * 1024];
+            loop {
+                let read = reader.read(&mut buffer).unwrap_or(0);
+                let (lock, changed) = &*shared;
+                let mut seen = lock.lock().unwrap();
+                if read == 0 {
+                    seen.is_closed = true;
+                    changed.notify_all();
+                    return;
+                }
+                seen.parser.process(&buffer[..read]);
+                seen.bytes.extend_from_slice(&buffer[..read]);
+                changed.notify_all();
+            }
+        });
+        Self {
+            master: pair.master,
+            writer,
+            child,
+            seen,
+        }
+    }
+
+    /// Waits until the screen satisfies `condition`; panics with the screen after `limit`.
+    pub(crate) fn wait(
+        &self,
+        what: &str,
+        limit: Duration,
+        condition: impl Fn(&str) -> bool,
+    ) -> String {
+        let deadline = Instant::now() + limit;
+        let (lock, changed) = &*self.seen;
+        let mut seen = lock.lock().unwrap();
+        loop {
+            let text = seen.parser.screen().contents();
+            if condition(&text) {
+                return text;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero() && !seen.is_closed,
+                "waited {limit:?} for {what}; the screen shows\n{text}"
+            );
+            seen = changed.wait_timeout(seen, left).unwrap().0;
+        }
+    }
+
+    /// Waits until the screen shows `text`.
+    pub(crate) fn wait_for(&self, text: &str, limit: Duration) -> String {
+        self.wait(&format!("{text:?}"), limit, |screen| screen.contains(text))
+    }
+
+    /// Types.
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    /// Changes the size of the terminal.
+    pub(crate) fn resize(&mut self, (width, height): (u16, u16)) {
+        let size = PtySize {
+            rows: height,
+            cols: width,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        self.seen
+            .0
+            .lock()
+            .unwrap()
+            .parser
+            .screen_mut()
+            .set_size(height, width);
+        self.master.resize(size).unwrap();
+    }
+
+    /// The screen now.
+    pub(crate) fn screen(&self) -> vt100::Screen {
+        self.seen.0.lock().unwrap().parser.screen().clone()
+    }
+
+    /// Number of bytes written so far.
+    pub(crate) fn bytes_written(&self) -> usize {
+        self.seen.0.lock().unwrap().bytes.len()
+    }
+
+    /// Everything that was written, with its escape sequences.
+    pub(crate) fn output(&self) -> String {
+        String::from_utf8_lossy(&self.seen.0.lock().unwrap().bytes).into_owned()
+    }
+
+    /// Process id of the program.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Whether lines are edited and echoed again, as a shell expects.
+    pub(crate) fn is_cooked(&self) -> bool {
+        let termios = self.master.get_termios().unwrap();
+        termios
+            .local_flags
+            .contains(LocalFlags::ICANON | LocalFlags::ECHO)
+    }
+
+    /// Waits for the end of the program.
+    pub(crate) fn wait_for_exit(&mut self, limit: Duration) -> ExitStatus {
+        wait_for_exit(self.child.as_mut(), limit)
+    }
+}
+
+/// Waits for the end of a program; panics after `limit`.
+pub(crate) fn wait_for_exit(
+    program: &mut (dyn Child + Send + Sync),
+    limit: Duration,
+) -> ExitStatus {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = program.try_wait().unwrap() {
+            return status;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "the program still runs after {limit:?}"
+        );
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// A program whose terminal nobody reads in the background, so that it can really go away.
+pub(crate) struct Unwatched {
+    pair: PtyPair,
+    reader: Box<dyn Read + Send>,
+    child: Box<dyn Child + Send + Sync>,
+}
+
+impl Unwatched {
+    /// Starts `program`.
+    pub(crate) fn start(program: &Path, arguments: &[&str]) -> Self {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(program);
+        command.args(arguments);
+        command.env("TERM", "xterm-256color");
+        let child = pair.slave.spawn_command(command).unwrap();
+        let reader = pair.master.try_clone_reader().unwrap();
+        Self {
+            pair,
+            reader,
+            child,
+        }
+    }
+
+    /// Reads until `text` was written.
+    pub(crate) fn read_until(&mut self, text: &str) {
+        let mut seen = Vec::new();
+        let mut buffer = [0; 4096];
+        while !String::from_utf8_lossy(&seen).contains(text) {
+            let read = self.reader.read(&mut buffer).unwrap();
+            assert!(read > 0, "the program ended before it showed {text:?}");
+            seen.extend_from_slice(&buffer[..read]);
+        }
+    }
+
+    /// The terminal goes away, as when its window is closed.
+    pub(crate) fn close_terminal(self) -> Box<dyn Child + Send + Sync> {
+        drop(self.reader);
+        drop(self.pair);
+        self.child
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Gone already, or to be gone now.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

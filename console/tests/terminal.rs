@@ -1,0 +1,209 @@
+//! The real program in a real terminal, with nothing or worse behind it: it starts, answers keys,
+//! and gives the terminal back whatever ends it.
+
+mod support;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use support::pty::Session;
+
+const LIMIT: Duration = Duration::from_secs(20);
+const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
+const LEAVE_ALTERNATE_SCREEN: &str = "\u{1b}[?1049l";
+const SHOW_CURSOR: &str = "\u{1b}[?25h";
+
+/// A configuration whose everything is at one address.
+struct Configuration {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Configuration {
+    fn at(address: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let text = format!(
+            "[environments.test]\n\
+             region = \"us-east-1\"\n\
+             endpoint_url = \"http://{address}\"\n\
+             topic_arn = \"arn:aws:sns:us-east-1:000000000000:events\"\n\
+             queue_url = \"http://{address}/000000000000/events-queue\"\n\
+             dead_letter_queue_url = \"http://{address}/000000000000/events-dead-letters\"\n\
+             api_url = \"http://{address}\"\n\
+             database_url = \"postgres://postgres@{address}/pipeline\"\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        Self {
+            _folder: folder,
+            path,
+        }
+    }
+
+    fn console(&self, size: (u16, u16), environment: &[(&str, &str)]) -> Session {
+        let path = self.path.to_str().unwrap();
+        let program = Path::new(PROGRAM);
+        Session::start(
+            program,
+            &["--config", path, "--env", "test"],
+            environment,
+            size,
+        )
+    }
+}
+
+/// An address that refuses.
+fn nobody() -> Configuration {
+    // Taken and given back: nobody listens there.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    Configuration::at(&address.to_string())
+}
+
+/// An address that accepts and never answers.
+fn hung() -> (Configuration, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    (
+        Configuration::at(&listener.local_addr().unwrap().to_string()),
+        listener,
+    )
+}
+
+fn assert_restored(session: &Session) {
+    let output = session.output();
+    assert!(
+        output.contains(LEAVE_ALTERNATE_SCREEN),
+        "the alternate screen is left"
+    );
+    let shown = output.rfind(SHOW_CURSOR);
+    let hidden = output.rfind("\u{1b}[?25l");
+    assert!(shown > hidden, "the cursor is shown");
+    assert!(output.contains("\u{1b}[?1000l"), "the mouse is given back");
+    assert!(session.is_cooked(), "the line discipline is as before");
+}
+
+#[test]
+fn first_frame_comes_and_every_key_answers_while_everything_hangs() {
+    let (configuration, _listener) = hung();
+    let mut session = configuration.console((80, 24), &[]);
+    session.wait_for("Attention", LIMIT);
+    session.press("?");
+    session.wait_for("Keys on Overview", LIMIT);
+    session.press("\u{1b}");
+    session.press("3");
+    session.wait_for("Records", LIMIT);
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+    assert_restored(&session);
+}
+
+#[test]
+fn refused_connections_are_explained_with_their_address() {
+    let configuration = nobody();
+    let mut session = configuration.console((160, 45), &[]);
+    let screen = session.wait_for("unreachable", LIMIT);
+    assert!(screen.contains("127.0.0.1"), "{screen}");
+    assert!(screen.contains("refused"), "{screen}");
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+}
+
+#[test]
+fn every_signal_gives_the_terminal_back() {
+    for signal in ["TERM", "INT", "HUP", "QUIT"] {
+        let configuration = nobody();
+        let mut session = configuration.console((80, 24), &[]);
+        session.wait_for("Attention", LIMIT);
+        let status = std::process::Command::new("kill")
+            .args(["-s", signal, &session.process_id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        session.wait_for_exit(LIMIT);
+        assert_restored(&session);
+    }
+}
+
+#[test]
+fn control_c_gives_the_terminal_back() {
+    let configuration = nobody();
+    let mut session = configuration.console((80, 24), &[]);
+    session.wait_for("Attention", LIMIT);
+    session.press("\u{3}");
+    assert!(session.wait_for_exit(LIMIT).success());
+    assert_restored(&session);
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_the_program() {
+    let configuration = nobody();
+    let mut session = support::pty::Unwatched::start(
+        Path::new(PROGRAM),
+        &[
+            "--config",
+            configuration.path.to_str().unwrap(),
+            "--env",
+            "test",
+        ],
+    );
+    session.read_until("Attention");
+    let mut program = session.close_terminal();
+    support::pty::wait_for_exit(program.as_mut(), LIMIT);
+}
+
+#[test]
+fn every_size_is_survived() {
+    let configuration = nobody();
+    let mut session = configuration.console((80, 24), &[]);
+    session.wait_for("Attention", LIMIT);
+    for size in [(1, 1), (40, 10), (300, 100), (2, 40), (200, 2), (80, 24)] {
+        session.resize(size);
+    }
+    session.press("?");
+    session.wait_for("Keys on Overview", LIMIT);
+    session.press("\u{3}");
+    assert!(session.wait_for_exit(LIMIT).success());
+}
+
+#[test]
+fn no_colour_is_sent_where_none_is_wanted() {
+    for environment in [[("NO_COLOR", "1")], [("TERM", "dumb")]] {
+        let configuration = nobody();
+        let mut session = configuration.console((80, 24), &environment);
+        session.wait_for("unreachable", LIMIT);
+        session.press("q");
+        session.wait_for_exit(LIMIT);
+        let output = session.output();
+        for number in (30..=37).chain(90..=97) {
+            assert!(
+                !output.contains(&format!("\u{1b}[{number}m")),
+                "{environment:?}: {number}"
+            );
+            assert!(
+                !output.contains(&format!("\u{1b}[38;5;{}m", number - 30)),
+                "{environment:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use_instead() {
+    let configuration = nobody();
+    let output = std::process::Command::new(PROGRAM)
+        .args([
+            "--config",
+            configuration.path.to_str().unwrap(),
+            "--env",
+            "test",
+        ])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("--help"), "{text}");
+}
