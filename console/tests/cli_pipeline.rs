@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use cli_program::{Answer, Program};
 use devstack::{BuildProfile, Endpoints, ProgressSender, Stack, StackOptions, functions};
+use opsconsole::environment::Environment;
+use opsconsole::world::World;
+use opsconsole::world::observed::TraceState;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -53,6 +56,31 @@ impl Pipeline {
             endpoints,
             program,
         }
+    }
+
+    fn world(&self) -> World {
+        let config = self
+            .program
+            .write("config.toml", configuration(&self.endpoints));
+        let environment = Environment::load(Some("test"), Some(&config)).unwrap();
+        World::connect(&environment).unwrap()
+    }
+
+    /// Publishes one body and looks after it until it has come to its end.
+    fn trace_to_the_end(&self, body: &str) -> TraceState {
+        let world = self.world();
+        let key = event::parse_body(body).ok().map(|event| event.key());
+        self.runtime.block_on(async {
+            let published = world.publish(&[body.to_owned()]).await.remove(0).unwrap();
+            let deadline = Instant::now() + PIPELINE_LIMIT;
+            loop {
+                let state = world.trace(key.as_ref(), body, &published).await.unwrap();
+                if state != TraceState::Pending {
+                    return state;
+                }
+                assert!(Instant::now() < deadline, "{body}");
+            }
+        })
     }
 
     fn run(&self, arguments: &[&str]) -> Answer {
@@ -371,4 +399,56 @@ fn failed_answer_of_the_api_ends_with_1_and_is_shown() {
     assert!(answer["body"].is_object(), "{answer}");
     let health = pipeline.run(&["api", "get", "/health"]);
     assert_eq!(health.code, 0, "{health:?}");
+}
+
+#[test]
+fn published_event_is_followed_until_it_is_stored_and_readable() {
+    let pipeline = pipeline();
+    let TraceState::Stored {
+        record_id,
+        ingested_at,
+        readable,
+    } = pipeline.trace_to_the_end(&event("trace-1"))
+    else {
+        panic!("it is not stored");
+    };
+    let record = pipeline.json(&["records", "get", &record_id.to_string()]);
+    assert_eq!(record["id"], "trace-1");
+    let same: chrono::DateTime<chrono::Utc> =
+        record["ingested_at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(ingested_at, same);
+    assert_eq!(readable.unwrap().status, 200);
+}
+
+#[test]
+fn refused_event_is_followed_until_it_is_dead_and_no_letter_stays_held() {
+    let pipeline = pipeline();
+    let body = event("trace-2").replace("\"1.0\"", "\"0.3\"");
+    let TraceState::Dead { reason, .. } = pipeline.trace_to_the_end(&body) else {
+        panic!("it is not dead");
+    };
+    assert_eq!(reason.unwrap().code, "unsupported-specversion");
+    let dead = &pipeline.endpoints.dead_letter_queue_url;
+    let held = pipeline.attribute(
+        dead,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    );
+    assert_eq!(held, 0);
+}
+
+#[test]
+fn history_has_the_depth_of_both_queues() {
+    let pipeline = pipeline();
+    let world = pipeline.world();
+    let deadline = Instant::now() + PIPELINE_LIMIT;
+    loop {
+        let history = world.history(Duration::from_secs(600));
+        let history = pipeline.runtime.block_on(history).unwrap();
+        if !history.depth.is_empty() && !history.dead_letters.is_empty() {
+            assert!(history.depth.is_sorted_by_key(|point| point.at));
+            assert!(history.period_secs > 0);
+            return;
+        }
+        assert!(Instant::now() < deadline, "{history:?}");
+    }
 }

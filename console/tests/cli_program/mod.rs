@@ -49,7 +49,6 @@ impl Program {
         command
             .args(arguments)
             .current_dir(home)
-            .env("HOME", home)
             .env("XDG_CONFIG_HOME", home.join("config"))
             .env("XDG_STATE_HOME", home.join("state"))
             .env("COLUMNS", "100")
@@ -63,6 +62,11 @@ impl Program {
             "AWS_ENDPOINT_URL",
         ] {
             command.env_remove(name);
+        }
+        // There the folders hang on the home folder alone. Elsewhere it stays: the cache folder with
+        // the emulator is found by it.
+        if cfg!(target_os = "macos") {
+            command.env("HOME", home);
         }
         command
     }
