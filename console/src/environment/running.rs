@@ -14,6 +14,8 @@ use super::{Environment, EnvironmentError};
 
 /// Largest environment file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Attempts to take a name whose owner is just leaving.
+const TAKE_ATTEMPTS_MAX: usize = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Description {
@@ -133,25 +135,33 @@ impl EnvironmentClaim {
     pub fn take(name: &str, folder: &Path) -> Result<Self, EnvironmentError> {
         fs::create_dir_all(folder).map_err(|cause| failed("create folder", folder, cause))?;
         let path = folder.join(format!("{name}.json"));
-        let mut file =
-            open_private(&path).map_err(|cause| failed("write environment", &path, cause))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(EnvironmentError::AlreadyRunning {
-                    name: name.to_owned(),
-                    pid: read_description(&mut file, &path)?.pid,
-                });
+        for _ in 0..TAKE_ATTEMPTS_MAX {
+            let mut file =
+                open_private(&path).map_err(|cause| failed("write environment", &path, cause))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(EnvironmentError::AlreadyRunning {
+                        name: name.to_owned(),
+                        pid: read_description(&mut file, &path)?.pid,
+                    });
+                }
+                Err(TryLockError::Error(cause)) => return Err(failed("lock", &path, cause)),
             }
-            Err(TryLockError::Error(cause)) => return Err(failed("lock", &path, cause)),
+            // Between the opening and the lock its owner may have ended and removed the file; the
+            // lock is then on a file that nobody finds.
+            if is_at(&file, &path) {
+                let mut claim = Self {
+                    name: name.to_owned(),
+                    path,
+                    file,
+                };
+                claim.write(None)?;
+                return Ok(claim);
+            }
         }
-        let mut claim = Self {
-            name: name.to_owned(),
-            path,
-            file,
-        };
-        claim.write(None)?;
-        Ok(claim)
+        let cause = io::Error::other("others keep taking and leaving it");
+        Err(failed("lock", &path, cause))
     }
 
     /// The file that describes the environment.
@@ -201,6 +211,22 @@ impl Drop for EnvironmentClaim {
             tracing::warn!(path = %self.path.display(), %error, "environment file is left behind");
         }
     }
+}
+
+/// Whether the path still leads to the opened file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(opened), Ok(found)) => opened.dev() == found.dev() && opened.ino() == found.ino(),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+/// Whether the path still leads to the opened file; an open file cannot be removed here.
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// Opens for this user alone: the file may hold the URL of a private database.
