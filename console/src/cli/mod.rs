@@ -60,7 +60,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> {
     let Some(command) = arguments.command else {
         let environment = environment(&arguments.global)?;
-        return on_runtime(async { open_console(environment).await });
+        return on_runtime(async { open_console(environment, arguments.global.confirm).await });
     };
     match command {
         Command::Completions { shell } => completions(shell, output),
@@ -131,8 +131,11 @@ fn connect(global: &GlobalArguments) -> Result<World, CommandError> {
 }
 
 /// Opens the terminal console on an environment.
-pub(crate) async fn open_console(environment: Environment) -> Result<Exit, CommandError> {
-    tui::run(environment)
+pub(crate) async fn open_console(
+    environment: Environment,
+    confirmation: Option<String>,
+) -> Result<Exit, CommandError> {
+    tui::run(environment, confirmation)
         .await
         .map(|()| Exit::Done)
         .map_err(|report| CommandError::Failed(format!("{report:#}")))

@@ -151,7 +151,7 @@ async fn play(
             }
         }
         None => {
-            let result = open_console(environment).await;
+            let result = open_console(environment, None).await;
             drop(traffic);
             result
         }

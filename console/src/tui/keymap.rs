@@ -70,8 +70,8 @@ pub enum Action {
     Send,
     /// Agree to what is asked.
     Confirm,
-    /// Agree, and include what would be skipped.
-    ConfirmAll,
+    /// Take in what would be skipped, or leave it out again.
+    IncludeSkipped,
 }
 
 /// Where a binding works.
@@ -83,8 +83,10 @@ pub enum Context {
     Editor,
     /// In a line of input: other keys write.
     Input,
-    /// In front of a question.
+    /// In front of a question with yes and no.
     Confirm,
+    /// In front of the question of a redrive, which can also take in what would be skipped.
+    ConfirmRedrive,
     /// In the list of keys.
     Help,
     /// In the palette: other keys write.
@@ -191,7 +193,10 @@ impl Binding {
         match (self.place, context) {
             (Place::Everywhere, _)
             | (Place::Screens, Context::Screen(_))
-            | (Place::Unwritten, Context::Screen(_) | Context::Help | Context::Confirm) => true,
+            | (
+                Place::Unwritten,
+                Context::Screen(_) | Context::Help | Context::Confirm | Context::ConfirmRedrive,
+            ) => true,
             (Place::Some(screens), Context::Screen(screen)) => screens.contains(&screen),
             (Place::In(contexts), context) => contexts.contains(&context),
             (
@@ -199,6 +204,7 @@ impl Binding {
                 Context::Editor
                 | Context::Input
                 | Context::Confirm
+                | Context::ConfirmRedrive
                 | Context::Help
                 | Context::Palette,
             ) => false,
@@ -206,6 +212,7 @@ impl Binding {
     }
 }
 
+const QUESTIONS: &[Context] = &[Context::Confirm, Context::ConfirmRedrive];
 const LISTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::DeadLetters, ScreenId::Records];
 const LETTERS: &[ScreenId] = &[ScreenId::DeadLetters];
 const RECORDS: &[ScreenId] = &[ScreenId::Records];
@@ -388,21 +395,21 @@ pub const BINDINGS: &[Binding] = &[
         [K::char('y')],
         "yes",
         1,
-        Place::In(&[Context::Confirm])
+        Place::In(QUESTIONS)
     ),
     bind!(
-        Action::ConfirmAll,
+        Action::IncludeSkipped,
         [K::char('f')],
         "also the skipped",
         2,
-        Place::In(&[Context::Confirm])
+        Place::In(&[Context::ConfirmRedrive])
     ),
     bind!(
         Action::Back,
         [K::plain(KeyCode::Esc), K::char('n')],
         "no",
         3,
-        Place::In(&[Context::Confirm])
+        Place::In(QUESTIONS)
     ),
     bind!(
         Action::Confirm,
@@ -541,6 +548,7 @@ mod tests {
             Context::Editor,
             Context::Input,
             Context::Confirm,
+            Context::ConfirmRedrive,
             Context::Help,
             Context::Palette,
         ]);

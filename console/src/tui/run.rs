@@ -35,11 +35,12 @@ const BURST_MAX: usize = 256;
 /// How long the program waits to give held letters back when it ends.
 const RELEASE_WITHIN: Duration = Duration::from_millis(1_500);
 
-/// Runs the console until the operator leaves or the terminal goes away.
+/// Runs the console until the operator leaves or the terminal goes away. Production takes changes
+/// only when `confirmation` is the name of the environment.
 ///
 /// # Errors
 /// When there is no terminal to draw on.
-pub async fn run(environment: Environment) -> Result<()> {
+pub async fn run(environment: Environment, confirmation: Option<String>) -> Result<()> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
     let mut screen = Screen::take().wrap_err(
         "take the terminal over: the console needs one (for scripts there are the commands, see \
@@ -56,7 +57,7 @@ pub async fn run(environment: Environment) -> Result<()> {
     let area = Rect::new(0, 0, size.width, size.height);
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
-    let mut sources = Sources::new(environment, sender);
+    let mut sources = Sources::new(environment, confirmation, sender);
 
     let ended = drive(
         &mut model,

@@ -34,6 +34,8 @@ const HISTORY_WINDOW: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub(super) struct Sources {
     environment: Environment,
+    /// Name that the operator typed at start to allow changes in production.
+    confirmation: Option<String>,
     world: Arc<OnceLock<World>>,
     queues: Arc<Semaphore>,
     metrics: Arc<Semaphore>,
@@ -47,10 +49,15 @@ pub(super) struct Sources {
 impl Sources {
     /// Sources of an environment that answer into `replies`. Nothing is connected yet.
     #[must_use]
-    pub(super) fn new(environment: Environment, replies: mpsc::Sender<Msg>) -> Self {
+    pub(super) fn new(
+        environment: Environment,
+        confirmation: Option<String>,
+        replies: mpsc::Sender<Msg>,
+    ) -> Self {
         let permits = |number| Arc::new(Semaphore::new(number));
         Self {
             environment,
+            confirmation,
             world: Arc::new(OnceLock::new()),
             queues: permits(CONCURRENCY),
             metrics: permits(1),
@@ -70,12 +77,14 @@ impl Sources {
         let replies = self.replies.clone();
         let world = Arc::clone(&self.world);
         let environment = self.environment.clone();
+        let confirmation = self.confirmation.clone();
         self.tasks.spawn(async move {
             let topic = request.topic();
             let limit = limit_of(&request);
             let work = async {
                 let _permit = permits.acquire().await;
-                let world = connected(&world, &environment).map_err(|error| fault(&error))?;
+                let world = connected(&world, &environment, confirmation.as_deref())
+                    .map_err(|error| fault(&error))?;
                 answer(&world, id, request, &replies).await
             };
             let result =
@@ -116,11 +125,19 @@ impl Sources {
 }
 
 /// The connection; made by whoever needs it first.
-fn connected(world: &OnceLock<World>, environment: &Environment) -> Result<World, WorldError> {
+fn connected(
+    world: &OnceLock<World>,
+    environment: &Environment,
+    confirmation: Option<&str>,
+) -> Result<World, WorldError> {
     if let Some(world) = world.get() {
         return Ok(world.clone());
     }
     let made = World::connect(environment)?;
+    let made = match confirmation {
+        Some(name) => made.confirmed(name),
+        None => made,
+    };
     Ok(world.get_or_init(|| made).clone())
 }
 

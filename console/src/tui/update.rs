@@ -63,7 +63,7 @@ fn on_key(model: &mut Model, key: KeyEvent, turn: &mut Turn<'_>) {
             ScreenId::Records => model.records.key(key, turn),
             ScreenId::Overview | ScreenId::DeadLetters => {}
         },
-        Context::Screen(_) | Context::Confirm | Context::Help => {}
+        Context::Screen(_) | Context::Confirm | Context::ConfirmRedrive | Context::Help => {}
     }
 }
 
@@ -76,7 +76,7 @@ fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
         }
         Context::Input => model.records.paste(text),
         Context::Editor => model.publish.paste(text, turn),
-        Context::Screen(_) | Context::Confirm | Context::Help => {}
+        Context::Screen(_) | Context::Confirm | Context::ConfirmRedrive | Context::Help => {}
     }
 }
 

@@ -27,7 +27,7 @@ const EMPTY_POLLS_MAX: usize = 3;
 /// Receives that run at once.
 const RECEIVERS_MAX: usize = 4;
 /// Limit of one collection.
-const COLLECT_LIMIT: Duration = Duration::from_secs(30);
+const COLLECT_LIMIT: Duration = Duration::from_secs(10);
 /// Batch calls that change visibility at once.
 const VISIBILITY_CALLS_MAX: usize = 4;
 
@@ -183,8 +183,19 @@ impl World {
                 continue;
             }
             empty_polls = 0;
+            let is_few = receives.len() < missing.min(RECEIVERS_MAX * BATCH_ENTRIES_MAX);
             for receive in receives {
                 collected.held.insert(receive.message_id.clone(), receive);
+            }
+            // A queue that is still being filled would keep us here to the end of the limit.
+            if is_few
+                && self
+                    .queue_depth(QueueRole::DeadLetter)
+                    .await
+                    .is_ok_and(|depth| depth.visible == 0)
+            {
+                collected.is_exhausted = true;
+                break;
             }
         }
         Ok(collected)

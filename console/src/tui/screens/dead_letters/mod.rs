@@ -124,7 +124,7 @@ impl DeadLetters {
     #[must_use]
     pub const fn context(&self) -> Context {
         if self.plan.is_some() {
-            Context::Confirm
+            Context::ConfirmRedrive
         } else {
             Context::Screen(ScreenId::DeadLetters)
         }
@@ -201,7 +201,7 @@ impl DeadLetters {
             | Action::NextTemplate
             | Action::Send
             | Action::Confirm
-            | Action::ConfirmAll => {}
+            | Action::IncludeSkipped => {}
         }
     }
 

@@ -160,7 +160,7 @@ impl DeadLetters {
                 self.plan = None;
                 turn.say(Tone::Muted, "nothing was sent");
             }
-            Action::ConfirmAll => {
+            Action::IncludeSkipped => {
                 if let Some(plan) = &mut self.plan {
                     plan.includes_all = !plan.includes_all;
                 }

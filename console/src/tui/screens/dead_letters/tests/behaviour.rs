@@ -254,7 +254,7 @@ fn group_filters_the_letters_and_escape_lists_all() {
 fn only_ready_letters_are_sent_and_the_rest_needs_another_key() {
     let mut desk = Desk::holding(letters());
     desk.keys("ar");
-    assert_eq!(desk.model.context(), Context::Confirm);
+    assert_eq!(desk.model.context(), Context::ConfirmRedrive);
     let (_, sent) = confirm(&mut desk);
     assert_eq!(sent.len(), 3);
     assert!(sent.iter().all(|letter| letter.verdict == Verdict::Ready));
@@ -308,7 +308,7 @@ fn second_redrive_cannot_start_while_one_runs() {
     let mut desk = Desk::holding(letters());
     desk.keys("aryr");
     assert_eq!(desk.count(is_redrive), 1);
-    assert_ne!(desk.model.context(), Context::Confirm);
+    assert_ne!(desk.model.context(), Context::ConfirmRedrive);
     assert!(notice(&desk).contains("a redrive runs"));
 }
 
