@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Duration, Utc};
 
 use super::message::{Answer, Fault, Reply, Request, Topic};
-use super::remote::Remote;
+use super::remote::{Fetched, Remote};
 use super::turn::Turn;
-use crate::world::observed::{ApiHealth, History, QueueRole, QueueSnapshot, RecordTotals};
+use crate::world::observed::{ApiHealth, History, Point, QueueRole, QueueSnapshot, RecordTotals};
 
 /// How often depth, totals and health are read.
 pub const REFRESH: Duration = Duration::seconds(5);
@@ -124,13 +124,22 @@ impl Pipeline {
     /// Messages sent to the source queue per second, by the last complete period.
     #[must_use]
     pub fn sent_per_sec(&self) -> Option<f64> {
-        per_sec(self.history.value()?, |history| &history.sent)
+        self.per_sec(|history| &history.sent)
     }
 
     /// Messages deleted from the source queue per second, by the last complete period.
     #[must_use]
     pub fn deleted_per_sec(&self) -> Option<f64> {
-        per_sec(self.history.value()?, |history| &history.deleted)
+        self.per_sec(|history| &history.deleted)
+    }
+
+    fn per_sec(&self, series: impl Fn(&History) -> &Vec<Point>) -> Option<f64> {
+        let Fetched {
+            value: history,
+            fetched_at,
+        } = self.history.fetched()?;
+        let point = complete(series(history), history.period_secs, *fetched_at).last()?;
+        (history.period_secs > 0).then(|| point.value / f64::from(history.period_secs))
     }
 
     /// Seconds until the queue is empty at the present rates; `None` when it does not drain or the
@@ -144,12 +153,16 @@ impl Pipeline {
     }
 }
 
-fn per_sec(
-    history: &History,
-    series: impl Fn(&History) -> &Vec<crate::world::observed::Point>,
-) -> Option<f64> {
-    let point = series(history).last()?;
-    (history.period_secs > 0).then(|| point.value / f64::from(history.period_secs))
+/// The periods that were over at `now`. The newest one is usually still being counted: as a rate
+/// it would always look like a fall.
+#[must_use]
+pub fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -> &[Point] {
+    let period = Duration::seconds(i64::from(period_secs));
+    let over = points
+        .iter()
+        .take_while(|point| point.at + period <= now)
+        .count();
+    points.get(..over).unwrap_or_default()
 }
 
 /// Turns an answer into what was asked for; another kind of answer is a fault of ours and says so.

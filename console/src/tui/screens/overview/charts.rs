@@ -11,6 +11,8 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
 use crate::tui::format::{clock, count, whole};
 use crate::tui::model::Model;
+use crate::tui::pipeline::complete;
+use crate::tui::remote::Fetched;
 use crate::tui::screens::title;
 use crate::world::observed::Point;
 
@@ -29,7 +31,11 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
         Constraint::Fill(1),
     ])
     .areas(area);
-    let Some(history) = model.pipeline.history.value() else {
+    let Some(Fetched {
+        value: history,
+        fetched_at,
+    }) = model.pipeline.history.fetched()
+    else {
         let text = if model.pipeline.history.error().is_some() {
             "the history could not be read; the first lines say why"
         } else {
@@ -58,15 +64,16 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
     ];
     chart(model, "Messages", &depth, canvas, left);
     let period = f64::from(history.period_secs.max(1));
+    let over = |points| complete(points, history.period_secs, *fetched_at);
     let flow = [
         Series {
             name: "in",
-            points: &history.sent,
+            points: over(&history.sent),
             divisor: period,
         },
         Series {
             name: "out",
-            points: &history.deleted,
+            points: over(&history.deleted),
             divisor: period,
         },
     ];
@@ -195,7 +202,13 @@ mod tests {
 
     #[test]
     fn axis_ends_at_a_round_number() {
-        for (value, end) in [(0.0, 1.0), (1.0, 1.0), (3.0, 3.0), (48.2, 60.0), (61.0, 80.0)] {
+        for (value, end) in [
+            (0.0, 1.0),
+            (1.0, 1.0),
+            (3.0, 3.0),
+            (48.2, 60.0),
+            (61.0, 80.0),
+        ] {
             assert!((ceiling(value) - end).abs() < 1e-9, "{value}");
         }
     }

@@ -22,6 +22,9 @@ pub(super) const WIDE_ROWS: u16 = 8;
 /// Rows of the hops below each other.
 pub(super) const NARROW_ROWS: u16 = 7;
 
+/// A queue whose oldest message is younger than this is not waiting for anything.
+const PASSING_SECS: u64 = 5;
+
 struct Hop {
     title: &'static str,
     tone: Tone,
@@ -246,13 +249,14 @@ fn queue(model: &Model) -> Hop {
     )
 }
 
+/// How long the queue needs to be empty, where it holds more than what is just passing through.
 fn drain(model: &Model, queue: &QueueSnapshot) -> Option<String> {
-    if queue.depth.visible == 0 {
+    if queue.depth.visible == 0 || queue.oldest_age_secs.is_some_and(|age| age < PASSING_SECS) {
         return None;
     }
     Some(match model.pipeline.drain_secs() {
         Some(secs) => format!("empty in {}", span_secs(secs)),
-        None => "not draining yet".to_owned(),
+        None => "not draining".to_owned(),
     })
 }
 
