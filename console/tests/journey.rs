@@ -90,7 +90,7 @@ fn walk(configuration: &str) {
 
     // Publish, and follow that one event to the API.
     session.press("4");
-    session.wait_for("specversion", LIMIT);
+    session.wait_for("valid: stored as", LIMIT);
     session.press("s");
     let screen = session.wait("the record to be readable", LIMIT, |screen| {
         screen.contains("readable") && screen.contains("200")
@@ -99,7 +99,11 @@ fn walk(configuration: &str) {
 
     // It is among the records.
     session.press("3");
-    session.wait_for("flight.departed", LIMIT);
+    session.wait("the record in the list", LIMIT, |screen| {
+        screen.contains("Records")
+            && screen.contains("record_id")
+            && screen.contains("flight.departed")
+    });
 
     session.press("q");
     assert!(session.wait_for_exit(LIMIT).success());

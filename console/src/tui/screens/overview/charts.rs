@@ -57,7 +57,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
             divisor: 1.0,
         },
         Series {
-            name: "dead letters",
+            name: "DLQ",
             points: &history.dead_letters,
             divisor: 1.0,
         },

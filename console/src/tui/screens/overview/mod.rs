@@ -29,7 +29,7 @@ const HEAD_COLUMNS: usize = 3;
 /// Least height of a chart that says anything.
 const CHART_ROWS_MIN: u16 = 5;
 /// A chart is not drawn higher than this: more says nothing more.
-const CHART_ROWS_MAX: u16 = 32;
+const CHART_ROWS_MAX: u16 = 24;
 
 /// State of the screen.
 #[derive(Debug, Default)]
