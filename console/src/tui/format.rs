@@ -147,11 +147,7 @@ pub fn visible(text: &str) -> String {
         .map(|c| match c {
             '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
             '\u{7f}' => '\u{2421}',
-            '\u{80}'..='\u{9f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{feff}' => '\u{fffd}',
+            other if event::is_deceptive(other) => '\u{fffd}',
             other => other,
         })
         .collect()

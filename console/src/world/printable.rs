@@ -21,7 +21,7 @@ pub fn printable_lines(text: &str) -> String {
 fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_kept(c) || !(c.is_control() || turns_direction(c)) {
+        if is_kept(c) || !event::is_deceptive(c) {
             safe.push(c);
             continue;
         }
@@ -36,20 +36,6 @@ fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
         }
     }
     safe
-}
-
-/// Unicode's explicit directional formatting characters (UAX #9), which can make text look like
-/// other text, and the separators that some terminals take for line breaks.
-fn turns_direction(c: char) -> bool {
-    matches!(
-        c,
-        '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-    )
 }
 
 #[cfg(test)]

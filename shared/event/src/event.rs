@@ -74,7 +74,7 @@ impl Event<'_> {
 /// Reads the body of a queue message: an event, raw or inside an SNS envelope.
 ///
 /// # Errors
-/// The first failure, in the order of [`FailureCode::ALL`] but for size, which is looked at first.
+/// The first failure: size, then syntax, then what PostgreSQL cannot hold, then the attributes.
 pub fn parse_body(body: &str) -> Result<Event<'_>, Failure> {
     match unwrap_envelope(body) {
         Cow::Borrowed(json) => parse_event(json),

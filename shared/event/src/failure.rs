@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::printable::is_deceptive;
+
 /// Message attribute that carries the failure code of a dead letter. The three names are those
 /// that AWS Lambda itself writes when an asynchronous invocation ends in a dead-letter queue (AWS
 /// Lambda developer guide, "Dead-letter queues").
@@ -56,7 +58,7 @@ pub enum FailureCode {
 }
 
 impl FailureCode {
-    /// Every code, in the order of the checks.
+    /// Every code.
     pub const ALL: [Self; 8] = [
         Self::NotJson,
         Self::NotAnEvent,

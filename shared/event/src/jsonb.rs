@@ -157,12 +157,19 @@ impl<'a> Scanner<'a> {
         for segment in &self.path {
             pointer.push('/');
             match segment {
-                Segment::Key(raw) => pointer.push_str(&raw.replace('~', "~0").replace('/', "~1")),
+                Segment::Key(raw) => {
+                    pointer.push_str(&decoded(raw).replace('~', "~0").replace('/', "~1"));
+                }
                 Segment::Index(index) => pointer.push_str(&index.to_string()),
             }
         }
         Failure::at(code, detail, pointer)
     }
+}
+
+/// A name as it reads; one that cannot be decoded (half a surrogate pair) as it is written.
+fn decoded(raw: &str) -> String {
+    serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_else(|_| raw.to_owned())
 }
 
 fn abbreviated(number: &str) -> String {

@@ -8,6 +8,7 @@ mod envelope;
 mod event;
 mod failure;
 mod jsonb;
+mod printable;
 mod query;
 mod record;
 mod verdict;
@@ -23,6 +24,7 @@ pub use failure::{
     Failure, FailureCode, FailureKind, REQUEST_ID_ATTRIBUTE, UnknownFailureCode,
 };
 pub use jsonb::{NESTING_MAX, first_refusal};
+pub use printable::is_deceptive;
 pub use query::{
     Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, Order, QueryError, RecordQuery, StatsQuery,
 };
