@@ -93,6 +93,7 @@ fn first_frame_comes_and_every_key_answers_while_everything_hangs() {
     session.press("?");
     session.wait_for("Keys on Overview", LIMIT);
     session.press("\u{1b}");
+    session.wait("the help to close", LIMIT, |screen| !screen.contains("Keys on"));
     session.press("3");
     session.wait_for("─ Records", LIMIT);
     session.press("q");
