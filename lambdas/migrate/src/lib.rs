@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::{
     ConnectSettings, MigrationReport, PartitionPlan, PartitionReport, PgPool, StoreError,
-    connect_lazy, keep_partitions, migrate,
+    connect_lazy, create_partitions, drop_partitions, migrate,
 };
 
 pub use settings::{Settings, SettingsError};
@@ -50,7 +50,8 @@ impl Deps {
 /// that the migrations changed) is ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Request {
-    /// Takes this as the present instead of the clock: for a look ahead, and for tests.
+    /// Takes this as the present instead of the clock. A time to come only creates partitions ahead;
+    /// what has expired is never told by a time after the clock's, so that a wrong one loses nothing.
     #[serde(default)]
     pub now: Option<DateTime<Utc>>,
 }
@@ -70,8 +71,12 @@ pub struct Report {
 /// See [`StoreError`]; what was done before stays done, and the next run goes on from there.
 pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError> {
     let migrations = migrate(&deps.pool).await?;
-    let now = request.now.unwrap_or_else(Utc::now);
-    let partitions = keep_partitions(&deps.pool, &deps.plan, now).await?;
+    let clock = Utc::now();
+    let now = request.now.unwrap_or(clock);
+    let partitions = PartitionReport {
+        created: create_partitions(&deps.pool, &deps.plan, now).await?,
+        dropped: drop_partitions(&deps.pool, &deps.plan, now.min(clock)).await?,
+    };
     tracing::info!(
         applied = migrations.applied.len(),
         created = partitions.created.join(" "),

@@ -33,7 +33,7 @@ fn on(day: &str) -> Request {
 async fn schema_and_partitions_are_made_once_and_kept_from_then_on() {
     let database = TestDatabase::create().await.unwrap();
     let deps = deps(&database);
-    let first = handle(on("2026-11-24"), &deps).await.unwrap();
+    let first = handle(on("2024-11-24"), &deps).await.unwrap();
     assert_eq!(
         first.migrations.applied.len(),
         store::MIGRATOR.iter().count()
@@ -41,12 +41,12 @@ async fn schema_and_partitions_are_made_once_and_kept_from_then_on() {
     assert_eq!(
         first.partitions.created,
         [
-            "records_2026_11_24",
-            "records_2026_11_25",
-            "records_2026_11_26"
+            "records_2024_11_24",
+            "records_2024_11_25",
+            "records_2024_11_26"
         ]
     );
-    let again = handle(on("2026-11-24"), &deps).await.unwrap();
+    let again = handle(on("2024-11-24"), &deps).await.unwrap();
     assert_eq!(
         serde_json::to_value(&again).unwrap(),
         serde_json::json!({
@@ -54,9 +54,27 @@ async fn schema_and_partitions_are_made_once_and_kept_from_then_on() {
             "partitions": {"created": [], "dropped": []},
         })
     );
-    let later = handle(on("2026-11-30"), &deps).await.unwrap();
-    assert_eq!(later.partitions.dropped, ["records_2026_11_24"]);
+    let later = handle(on("2024-11-30"), &deps).await.unwrap();
+    assert_eq!(later.partitions.dropped, ["records_2024_11_24"]);
     assert_eq!(later.partitions.created.len(), 3);
+}
+
+#[tokio::test]
+async fn time_to_come_creates_ahead_and_drops_nothing() {
+    let database = TestDatabase::create().await.unwrap();
+    let deps = deps(&database);
+    let today = handle(Request::default(), &deps).await.unwrap();
+    assert_eq!(today.partitions.created.len(), 3);
+    let ahead = handle(on("2999-01-01"), &deps).await.unwrap();
+    assert_eq!(
+        ahead.partitions.created,
+        [
+            "records_2999_01_01",
+            "records_2999_01_02",
+            "records_2999_01_03"
+        ]
+    );
+    assert!(ahead.partitions.dropped.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

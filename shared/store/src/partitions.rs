@@ -30,9 +30,7 @@ pub struct PartitionReport {
     pub dropped: Vec<String>,
 }
 
-/// Creates the partitions that are missing at `now` and drops those that have expired. Each step is
-/// a transaction of its own that looks again before it acts, so any number of callers may run at
-/// once.
+/// Creates the partitions that are missing at `now` and drops those that have expired.
 ///
 /// # Errors
 /// See [`StoreError`]; the steps before stay done.
@@ -41,21 +39,48 @@ pub async fn keep_partitions(
     plan: &PartitionPlan,
     now: DateTime<Utc>,
 ) -> Result<PartitionReport, StoreError> {
-    let mut report = PartitionReport::default();
-    let mut transaction = begin_step(pool).await?;
-    let existing = read_partitions(&mut transaction).await?;
-    transaction.commit().await.context(READ)?;
+    Ok(PartitionReport {
+        created: create_partitions(pool, plan, now).await?,
+        dropped: drop_partitions(pool, plan, now).await?,
+    })
+}
 
-    for range in plan.missing(&existing, now) {
+/// Creates the partitions that are missing at `now` and answers their names. Each step is a
+/// transaction of its own that looks again before it acts, so any number of callers may run at
+/// once.
+///
+/// # Errors
+/// See [`StoreError`]; the steps before stay done.
+pub async fn create_partitions(
+    pool: &PgPool,
+    plan: &PartitionPlan,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    let mut created = Vec::new();
+    for range in plan.missing(&look(pool).await?, now) {
         let mut transaction = begin_step(pool).await?;
         let existing = read_partitions(&mut transaction).await?;
         if plan.missing(&existing, now).contains(&range) {
             create(&mut transaction, range).await.context(CREATE)?;
             transaction.commit().await.context(CREATE)?;
-            report.created.push(range.partition_name());
+            created.push(range.partition_name());
         }
     }
-    for partition in plan.expired(&existing, now) {
+    Ok(created)
+}
+
+/// Drops the partitions that have expired at `now`, in steps as [`create_partitions`], and answers
+/// their names.
+///
+/// # Errors
+/// See [`StoreError`]; the steps before stay done.
+pub async fn drop_partitions(
+    pool: &PgPool,
+    plan: &PartitionPlan,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    let mut dropped = Vec::new();
+    for partition in plan.expired(&look(pool).await?, now) {
         let mut transaction = begin_step(pool).await?;
         if read_partitions(&mut transaction).await?.contains(partition) {
             sqlx::query(AssertSqlSafe(format!("drop table {}", partition.name)))
@@ -63,10 +88,17 @@ pub async fn keep_partitions(
                 .await
                 .context(DROP)?;
             transaction.commit().await.context(DROP)?;
-            report.dropped.push(partition.name.clone());
+            dropped.push(partition.name.clone());
         }
     }
-    Ok(report)
+    Ok(dropped)
+}
+
+async fn look(pool: &PgPool) -> Result<Vec<Partition>, StoreError> {
+    let mut transaction = begin_step(pool).await?;
+    let existing = read_partitions(&mut transaction).await?;
+    transaction.commit().await.context(READ)?;
+    Ok(existing)
 }
 
 async fn begin_step(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
