@@ -1,5 +1,5 @@
 //! Makes `screenshots/*.svg` from the running program:
-//! `cargo run --release -p opsconsole --example screenshots`.
+//! `cargo run -p opsconsole --example screenshots`.
 //!
 //! Starts the demo in a pseudo-terminal, waits for what each screen is about, and draws what the
 //! terminal shows. Nothing in the pictures is made by hand.
