@@ -172,9 +172,9 @@ impl fmt::Display for Failure {
 }
 
 fn printable(text: String) -> String {
-    if text.chars().any(char::is_control) {
+    if text.chars().any(is_deceptive) {
         text.chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .map(|c| if is_deceptive(c) { '\u{fffd}' } else { c })
             .collect()
     } else {
         text
