@@ -4,8 +4,10 @@
 //! Starts the demo in a pseudo-terminal, waits for what each screen is about, and draws what the
 //! terminal shows. Nothing in the pictures is made by hand.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 #[path = "../tests/support/pty.rs"]
-#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+#[expect(dead_code, reason = "shared with the tests, which use more of it")]
 mod pty;
 
 use std::fmt::Write as _;

@@ -5,8 +5,11 @@
 //! in both queues, and the ledger makes the second arrival a duplicate.
 
 use std::collections::{HashMap, HashSet};
+use std::error::Error;
 use std::time::Duration;
+use std::{fmt, io};
 
+use aws_sdk_sqs::error::SdkError;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry,
@@ -90,8 +93,12 @@ impl World {
         for failure in self.hold_again(&mut entries).await {
             outcomes.insert(failure.index, RedriveOutcome::NotSent(failure.cause));
         }
-        for failure in self.send(permit, &mut entries).await {
+        let failures = self.send(permit, &mut entries).await;
+        for failure in failures.refused {
             outcomes.insert(failure.index, RedriveOutcome::NotSent(failure.cause));
+        }
+        for failure in failures.unanswered {
+            outcomes.insert(failure.index, RedriveOutcome::Unknown(failure.cause));
         }
         let confirmed = entries;
         let mut kept: HashMap<usize, String> = self
@@ -154,23 +161,27 @@ impl World {
         lost
     }
 
-    /// Sends; leaves in `entries` exactly what SQS confirmed.
+    /// Sends; leaves in `entries` exactly what SQS confirmed. What SQS gave no answer to is not
+    /// sent again: the first send may have arrived.
     async fn send(
         &self,
         permit: &WritePermit,
         entries: &mut Vec<Entry<&DeadLetter>>,
-    ) -> Vec<EntryFailure> {
+    ) -> SendFailures {
         let mut open = entries.clone();
         let mut failures = self.send_batch(permit, &open).await;
         for _ in 1..ATTEMPTS_MAX {
-            keep_failed(&mut open, &failures);
+            keep_failed(&mut open, &failures.refused);
             // One by one, so that an entry which spoils its whole batch fails alone.
-            failures = Vec::new();
+            failures.refused = Vec::new();
             for entry in &open {
-                failures.extend(self.send_batch(permit, std::slice::from_ref(entry)).await);
+                let single = self.send_batch(permit, std::slice::from_ref(entry)).await;
+                failures.refused.extend(single.refused);
+                failures.unanswered.extend(single.unanswered);
             }
         }
-        remove_failed(entries, &failures);
+        remove_failed(entries, &failures.refused);
+        remove_failed(entries, &failures.unanswered);
         failures
     }
 
@@ -178,15 +189,18 @@ impl World {
         &self,
         _permit: &WritePermit,
         entries: &[Entry<&DeadLetter>],
-    ) -> Vec<EntryFailure> {
-        if entries.is_empty() {
-            return Vec::new();
-        }
+    ) -> SendFailures {
         let attempt = self.queue_attempt("send to", QueueRole::Source);
-        let (requests, mut failures) = partition(entries, send_request);
+        let (requests, mut refused) = partition(entries, send_request);
         if requests.is_empty() {
-            return failures;
+            return SendFailures {
+                refused,
+                unanswered: Vec::new(),
+            };
         }
+        // The client repeats what got no answer, which would send it twice.
+        let without_retries = aws_sdk_sqs::config::Builder::new()
+            .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled());
         let answer = self
             .aws()
             .await
@@ -194,15 +208,30 @@ impl World {
             .send_message_batch()
             .queue_url(self.queue_url(QueueRole::Source))
             .set_entries(Some(requests))
+            .customize()
+            .config_override(without_retries)
             .send()
             .await;
+        let mut unanswered = Vec::new();
         match answer {
             Ok(answer) => {
                 let confirmed = answer.successful().iter().map(|entry| entry.id());
-                failures.extend(unconfirmed(entries, &failures, confirmed, answer.failed()));
-                failures
+                refused.extend(unconfirmed(entries, &refused, confirmed, answer.failed()));
             }
-            Err(error) => all_failed(entries, &attempt.sdk(&error).to_string()),
+            Err(error) => {
+                let cause = attempt.sdk(&error).to_string();
+                let mut sent = entries.to_vec();
+                remove_failed(&mut sent, &refused);
+                if is_surely_not_sent(&error) {
+                    refused.extend(all_failed(&sent, &cause));
+                } else {
+                    unanswered = all_failed(&sent, &cause);
+                }
+            }
+        }
+        SendFailures {
+            refused,
+            unanswered,
         }
     }
 
@@ -249,6 +278,40 @@ impl World {
             Err(error) => all_failed(entries, &attempt.sdk(&error).to_string()),
         }
     }
+}
+
+/// What became of the entries that SQS did not confirm.
+#[derive(Debug)]
+struct SendFailures {
+    /// SQS said no, or was never asked.
+    refused: Vec<EntryFailure>,
+    /// SQS gave no answer: they may have been sent.
+    unanswered: Vec<EntryFailure>,
+}
+
+/// Whether SQS cannot have taken the message: it answered, or there was no connection at all.
+fn is_surely_not_sent<E, R>(error: &SdkError<E, R>) -> bool
+where
+    E: Error + 'static,
+    R: fmt::Debug + 'static,
+{
+    if error.as_service_error().is_some() {
+        return true;
+    }
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        return true;
+    }
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let refused = error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        if refused {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Size by which SQS counts: the body and each attribute's name, type and value (Amazon SQS

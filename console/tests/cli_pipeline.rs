@@ -348,7 +348,7 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
     let report = pipeline.json(&["dlq", "redrive", "--code", "test-outage", "--yes"]);
     assert_eq!(
         report,
-        json!({"selected": 1, "moved": 1, "sent_not_deleted": 0, "not_sent": 0, "errors": []})
+        json!({"selected": 1, "moved": 1, "sent_not_deleted": 0, "unknown": 0, "not_sent": 0, "errors": []})
     );
     let list = [
         "records",

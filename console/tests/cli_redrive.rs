@@ -18,6 +18,8 @@ use devstack::Emulator;
 use opsconsole::environment::Environment;
 use opsconsole::world::World;
 use opsconsole::world::observed::{QueueRole, RedriveOutcome};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 const HOLD: Duration = Duration::from_secs(120);
 
@@ -228,6 +230,64 @@ async fn letter_whose_hold_was_lost_is_not_sent() {
     );
     assert_eq!(queues.count(QueueRole::Source).await, 0);
     assert_eq!(queues.count(QueueRole::DeadLetter).await, 1);
+}
+
+/// Stands before the emulator and hangs up when a send was done, before its answer. Gives its URL.
+async fn proxy_that_swallows_answers_to_sends(emulator: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let behind = emulator.trim_start_matches("http://").to_owned();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let upstream = TcpStream::connect(&behind).await.unwrap();
+            tokio::spawn(pass_on(client, upstream));
+        }
+    });
+    url
+}
+
+async fn pass_on(mut client: TcpStream, mut upstream: TcpStream) {
+    let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
+    let mut swallows = false;
+    loop {
+        tokio::select! {
+            count = client.read(&mut asked) => match count {
+                Ok(count @ 1..) => {
+                    swallows |= String::from_utf8_lossy(&asked[..count]).contains("SendMessageBatch");
+                    upstream.write_all(&asked[..count]).await.unwrap();
+                }
+                _ => return,
+            },
+            count = upstream.read(&mut answered) => match count {
+                Ok(count @ 1..) if !swallows => {
+                    if client.write_all(&answered[..count]).await.is_err() {
+                        return;
+                    }
+                }
+                _ => return,
+            },
+        }
+    }
+}
+
+#[tokio::test]
+async fn send_without_an_answer_is_not_repeated_and_the_letter_stays() {
+    let queues = Queues::start().await;
+    queues.kill("one", &[]).await;
+    queues.kill("two", &[]).await;
+    let held = queues.world.hold_dead_letters(10, HOLD).await.unwrap();
+    let environment = queues.world.environment().clone();
+    let proxy =
+        proxy_that_swallows_answers_to_sends(environment.endpoint_url.as_deref().unwrap()).await;
+    let world = World::connect(&Environment {
+        endpoint_url: Some(proxy),
+        ..environment
+    })
+    .unwrap();
+    let report = world.redrive(held.letters, |_| {}).await.unwrap();
+    assert_eq!(report.unknown(), 2, "{report:?}");
+    assert_eq!(queues.count(QueueRole::Source).await, 2);
+    assert_eq!(queues.count(QueueRole::DeadLetter).await, 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The real program in a real terminal, with nothing or worse behind it: it starts, answers keys,
 //! and gives the terminal back whatever ends it.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 mod support;
 
 use std::net::TcpListener;
@@ -93,7 +95,9 @@ fn first_frame_comes_and_every_key_answers_while_everything_hangs() {
     session.press("?");
     session.wait_for("Keys on Overview", LIMIT);
     session.press("\u{1b}");
-    session.wait("the help to close", LIMIT, |screen| !screen.contains("Keys on"));
+    session.wait("the help to close", LIMIT, |screen| {
+        !screen.contains("Keys on")
+    });
     session.press("3");
     session.wait_for("─ Records", LIMIT);
     session.press("q");

@@ -1,5 +1,12 @@
 //! Every state of the overview, of the frame around it and of what lies over it, as pictures.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test stops where it fails"
+)]
+
 mod support;
 
 use chrono::{DateTime, Duration, Utc};

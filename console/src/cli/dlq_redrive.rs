@@ -26,6 +26,7 @@ struct Report {
     selected: usize,
     moved: usize,
     sent_not_deleted: usize,
+    unknown: usize,
     not_sent: usize,
     errors: Vec<LetterError>,
 }
@@ -199,11 +200,15 @@ impl Report {
     fn add(&mut self, moved: RedriveReport) {
         self.moved += moved.moved();
         self.sent_not_deleted += moved.sent_not_deleted();
+        self.unknown += moved.unknown();
         self.not_sent += moved.not_sent();
         for (message_id, outcome) in moved.outcomes {
             let error = match outcome {
                 RedriveOutcome::Moved => continue,
                 RedriveOutcome::SentNotDeleted(cause) => format!("sent, but not deleted: {cause}"),
+                RedriveOutcome::Unknown(cause) => {
+                    format!("may have been sent, and stays here too: {cause}")
+                }
                 RedriveOutcome::NotSent(cause) => format!("not sent: {cause}"),
             };
             self.errors.push(LetterError { message_id, error });
@@ -222,7 +227,7 @@ fn tell(session: &Session, report: &Report) -> Result<(), CommandError> {
         return session.output.json(report);
     }
     session.output.text(&format!(
-        "selected {}, moved {}, sent but not deleted {}, not sent {}\n",
-        report.selected, report.moved, report.sent_not_deleted, report.not_sent
+        "selected {}, moved {}, sent but not deleted {}, may have been sent {}, not sent {}\n",
+        report.selected, report.moved, report.sent_not_deleted, report.unknown, report.not_sent
     ))
 }

@@ -25,7 +25,7 @@ pub enum Overlay {
         scroll: u16,
     },
     /// The palette.
-    Palette(Palette),
+    Palette(Box<Palette>),
 }
 
 /// The whole state.

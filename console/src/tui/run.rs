@@ -1,25 +1,28 @@
 //! The loop: wait for something, update, draw once.
 //!
 //! Invariant: nothing here waits for the network, so keys and quit answer whatever hangs; nothing
-//! is drawn when nothing changed.
+//! is drawn when nothing changed. What was begun is not left half done while there is time.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use chrono::Utc;
 use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::{Event, EventStream};
+use crossterm::terminal::disable_raw_mode;
 use futures::{FutureExt as _, StreamExt as _};
 use ratatui::layout::Rect;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::message::{Effect, Msg};
-use super::model::Model;
+use super::message::{Effect, Msg, Request, RequestId};
+use super::model::{Model, frame};
 use super::sources::Sources;
 use super::terminal::{Screen, restore};
 use super::theme::Theme;
+use super::turn::Turn;
 use super::update::update;
 use super::view::view;
 use crate::environment::Environment;
@@ -32,8 +35,18 @@ const FRAME_FLOOR: Duration = Duration::from_millis(8);
 const MESSAGES_WAITING_MAX: usize = 1_024;
 /// Messages that are taken before the next frame.
 const BURST_MAX: usize = 256;
-/// How long the program waits to give held letters back when it ends.
-const RELEASE_WITHIN: Duration = Duration::from_millis(1_500);
+/// How long the program waits when it ends: letters are given back, an event is sent.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// How long it waits for the step of a redrive that is under way.
+const FINISH_REDRIVE_WITHIN: Duration = Duration::from_secs(30);
+/// A wait longer than this is explained.
+const EXPLAIN_AFTER: Duration = Duration::from_millis(300);
+/// How long the loop has after a signal before the terminal counts as stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// How long a stalled terminal has to take the text that restores it.
+const RESTORE_WITHIN: Duration = Duration::from_millis(200);
+/// Exit code when a stalled terminal ended the program.
+const EXIT_STALLED: i32 = 1;
 
 /// Runs the console until the operator leaves or the terminal goes away. Production takes changes
 /// only when `confirmation` is the name of the environment.
@@ -42,6 +55,7 @@ const RELEASE_WITHIN: Duration = Duration::from_millis(1_500);
 /// When there is no terminal to draw on.
 pub async fn run(environment: Environment, confirmation: Option<String>) -> Result<()> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
+    let watcher = watch().wrap_err("listen for signals")?;
     let mut screen = Screen::take().wrap_err(
         "take the terminal over: the console needs one (for scripts there are the commands, see \
          `opsconsole --help`)",
@@ -69,7 +83,8 @@ pub async fn run(environment: Environment, confirmation: Option<String>) -> Resu
     .await;
     drop(screen);
     restore();
-    release(&model, &sources).await;
+    drop(watcher);
+    finish(&mut model, &mut sources, &mut replies, &mut signals).await;
     ended
 }
 
@@ -193,16 +208,119 @@ fn stamp(model: &Model) -> (i64, bool, u64) {
     )
 }
 
-/// Gives held letters back, so that others see them at once and not only when the hold ends.
-async fn release(model: &Model, sources: &Sources) {
-    let handles = model.held_handles();
-    if handles.is_empty() {
-        return;
+/// Ends what was begun, within a limit: a redrive its present step, letters their way back. With
+/// nothing held and nothing under way it returns at once.
+async fn finish(
+    model: &mut Model,
+    sources: &mut Sources,
+    replies: &mut mpsc::Receiver<Msg>,
+    signals: &mut Signals,
+) {
+    sources.stop();
+    let begun = Instant::now();
+    ask(sources, leave(model));
+    let redrive = model.dead_letters.redrive_progress();
+    let mut is_redriving = redrive.is_some();
+    let mut deadline = begun + limit_of_finishing(is_redriving);
+    let mut explanation = Some(explanation(redrive));
+    loop {
+        while let Ok(msg) = replies.try_recv() {
+            ask(sources, settle(model, msg));
+        }
+        if is_redriving && model.dead_letters.redrive_progress().is_none() {
+            is_redriving = false;
+            deadline = Instant::now() + limit_of_finishing(false);
+            if let Some(notice) = &model.notice {
+                tell(&notice.text);
+            }
+        }
+        if !sources.is_changing() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            () = signals.any() => return,
+            () = tokio::time::sleep_until(deadline) => return,
+            () = tokio::time::sleep_until(begun + EXPLAIN_AFTER), if explanation.is_some() => {
+                tell(&explanation.take().unwrap_or_default());
+            }
+            Some(msg) = replies.recv() => ask(sources, settle(model, msg)),
+            () = sources.change_ended() => {}
+        }
     }
-    if let Some(world) = sources.world() {
-        // Late or failed, the hold ends by itself.
-        let _ = tokio::time::timeout(RELEASE_WITHIN, world.release_dead_letters(&handles)).await;
+}
+
+const fn limit_of_finishing(is_redriving: bool) -> Duration {
+    if is_redriving {
+        FINISH_REDRIVE_WITHIN
+    } else {
+        FINISH_WITHIN
     }
+}
+
+fn explanation(redrive: Option<(usize, usize)>) -> String {
+    match redrive {
+        Some((done, total)) => format!(
+            "finishing the redrive: {done} of {total} done, no more are begun; ^C leaves at once"
+        ),
+        None => "finishing what was begun; ^C leaves at once".to_owned(),
+    }
+}
+
+/// Gives back what is held and not being redriven.
+fn leave(model: &mut Model) -> Vec<(RequestId, Request)> {
+    let mut next_request = model.next_request;
+    let mut turn = Turn::new(Utc::now(), frame(model.area).body, &mut next_request);
+    model.dead_letters.leave(&mut turn);
+    let effects = std::mem::take(&mut turn.effects);
+    model.next_request = next_request;
+    releases(effects)
+}
+
+/// Takes a late message; of what it wants, only giving letters back is still done.
+fn settle(model: &mut Model, msg: Msg) -> Vec<(RequestId, Request)> {
+    releases(update(model, Utc::now(), msg))
+}
+
+fn releases(effects: Vec<Effect>) -> Vec<(RequestId, Request)> {
+    effects
+        .into_iter()
+        .filter_map(|effect| match effect {
+            Effect::Ask {
+                id,
+                request: request @ Request::ReleaseLetters(_),
+            } => Some((id, request)),
+            Effect::Ask { .. } | Effect::Copy(_) | Effect::Quit => None,
+        })
+        .collect()
+}
+
+fn ask(sources: &mut Sources, requests: Vec<(RequestId, Request)>) {
+    for (id, request) in requests {
+        sources.ask(id, request);
+    }
+}
+
+/// One line for whoever watches; the terminal may be gone.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Ends the program when a signal came and the loop did not end: a terminal that takes no more
+/// output holds it in a write. Lasts as long as what is returned.
+fn watch() -> io::Result<JoinSet<()>> {
+    let mut signals = Signals::listen()?;
+    let mut watcher = JoinSet::new();
+    watcher.spawn(async move {
+        signals.any().await;
+        tokio::time::sleep(STALLED_AFTER).await;
+        // It writes too, so it may hang like the loop; the thread ends with the process.
+        std::thread::spawn(restore);
+        tokio::time::sleep(RESTORE_WITHIN).await;
+        let _ = disable_raw_mode();
+        std::process::exit(EXIT_STALLED);
+    });
+    Ok(watcher)
 }
 
 struct Signals {
@@ -230,5 +348,33 @@ impl Signals {
             _ = self.hang_up.recv() => {}
             _ = self.quit.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_giving_back_is_still_done_while_leaving() {
+        let ask = |number, request| Effect::Ask {
+            id: RequestId(number),
+            request,
+        };
+        let back = Request::ReleaseLetters(vec!["handle".to_owned()]);
+        let wanted = releases(vec![
+            ask(1, Request::HoldLetters),
+            Effect::Copy("text".to_owned()),
+            ask(2, back.clone()),
+            ask(3, Request::Publish("{}".to_owned())),
+            Effect::Quit,
+        ]);
+        assert_eq!(wanted, [(RequestId(2), back)]);
+    }
+
+    #[test]
+    fn redrive_gets_more_time_and_its_progress_is_named() {
+        assert!(limit_of_finishing(true) > limit_of_finishing(false));
+        assert!(explanation(Some((40, 120))).contains("40 of 120"));
     }
 }

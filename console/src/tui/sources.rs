@@ -4,6 +4,7 @@
 //! failure, a hang and a panic are answers too.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,14 +14,20 @@ use tokio::task::JoinSet;
 
 use super::message::{Answer, Fault, Msg, Reply, Request, RequestId};
 use crate::environment::Environment;
+use crate::world::observed::{DeadLetter, RedriveOutcome, RedriveReport};
 use crate::world::{World, WorldError};
 
+/// Limit of waiting for other questions to the same source. The limit of the question itself
+/// counts from then on.
+const TURN_WITHIN: Duration = Duration::from_secs(20);
 /// Limit of a question.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Limit of a redrive; it shows its progress.
 const REDRIVE_WITHIN: Duration = Duration::from_secs(3_600);
 /// Limit of holding letters: several long polls.
 const HOLD_WITHIN: Duration = Duration::from_secs(60);
+/// Letters of a redrive between two looks at whether the console is being left.
+const REDRIVE_STEP: usize = 100;
 /// Questions to one source at once.
 const CONCURRENCY: usize = 4;
 /// Letters held at most.
@@ -41,8 +48,13 @@ pub(super) struct Sources {
     metrics: Arc<Semaphore>,
     database: Arc<Semaphore>,
     api: Arc<Semaphore>,
-    writes: Arc<Semaphore>,
-    tasks: JoinSet<()>,
+    redrives: Arc<Semaphore>,
+    publishes: Arc<Semaphore>,
+    /// Tasks that may be ended at any time.
+    questions: JoinSet<()>,
+    /// Tasks that leave something half done when they are ended.
+    changes: JoinSet<()>,
+    is_stopping: Arc<AtomicBool>,
     replies: mpsc::Sender<Msg>,
 }
 
@@ -63,64 +75,143 @@ impl Sources {
             metrics: permits(1),
             database: permits(CONCURRENCY),
             api: permits(1),
-            writes: permits(1),
-            tasks: JoinSet::new(),
+            redrives: permits(1),
+            publishes: permits(1),
+            questions: JoinSet::new(),
+            changes: JoinSet::new(),
+            is_stopping: Arc::new(AtomicBool::new(false)),
             replies,
         }
     }
 
     /// Starts a request. Its reply comes as a message.
     pub(super) fn ask(&mut self, id: RequestId, request: Request) {
-        // Finished tasks are let go of, so that the set stays as small as what is under way.
-        while self.tasks.try_join_next().is_some() {}
-        let permits = self.permits_of(&request);
-        let replies = self.replies.clone();
-        let world = Arc::clone(&self.world);
-        let environment = self.environment.clone();
-        let confirmation = self.confirmation.clone();
-        self.tasks.spawn(async move {
-            let topic = request.topic();
-            let limit = limit_of(&request);
-            let work = async {
-                let _permit = permits.acquire().await;
-                let world = connected(&world, &environment, confirmation.as_deref())
-                    .map_err(|error| fault(&error))?;
-                answer(&world, id, request, &replies).await
-            };
-            let result =
-                match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
-                    Ok(Ok(result)) => result,
-                    Ok(Err(_)) => Err(Fault {
-                        message: "the task failed (a defect of this program)".to_owned(),
-                        hint: None,
-                    }),
-                    Err(_) => Err(Fault {
-                        message: format!("no answer within {} s", limit.as_secs()),
-                        hint: Some("^r asks again".to_owned()),
-                    }),
-                };
-            // The receiver is gone only when the console is being left.
-            let _ = replies.send(Msg::Reply(Reply { id, topic, result })).await;
-        });
-    }
-
-    /// The connection, if one was ever made.
-    #[must_use]
-    pub(super) fn world(&self) -> Option<World> {
-        self.world.get().cloned()
-    }
-
-    fn permits_of(&self, request: &Request) -> Arc<Semaphore> {
-        Arc::clone(match request {
+        // Finished tasks are let go of, so that the sets stay as small as what is under way.
+        while self.questions.try_join_next().is_some() {}
+        while self.changes.try_join_next().is_some() {}
+        let tasks = if is_change(&request) {
+            &mut self.changes
+        } else {
+            &mut self.questions
+        };
+        let shared = Shared {
+            world: Arc::clone(&self.world),
+            environment: self.environment.clone(),
+            confirmation: self.confirmation.clone(),
+            is_stopping: Arc::clone(&self.is_stopping),
+            replies: self.replies.clone(),
+        };
+        let permits = match &request {
             Request::Queue(_)
             | Request::HoldLetters
             | Request::ExtendHold(_)
-            | Request::ReleaseLetters(_) => &self.queues,
-            Request::History => &self.metrics,
-            Request::Totals | Request::Records(_) | Request::Trace { .. } => &self.database,
-            Request::ApiHealth => &self.api,
-            Request::Redrive(_) | Request::Publish(_) | Request::Template(_) => &self.writes,
-        })
+            | Request::ReleaseLetters(_) => Some(&self.queues),
+            Request::History => Some(&self.metrics),
+            Request::Totals | Request::Records(_) | Request::Trace { .. } => Some(&self.database),
+            Request::ApiHealth => Some(&self.api),
+            Request::Redrive(_) => Some(&self.redrives),
+            Request::Publish(_) => Some(&self.publishes),
+            // Made here: it waits for nobody.
+            Request::Template(_) => None,
+        }
+        .map(Arc::clone);
+        tasks.spawn(async move {
+            let topic = request.topic();
+            let result = in_turn(&shared, permits.as_deref(), id, request).await;
+            // The receiver is gone only when the console is being left.
+            let _ = shared
+                .replies
+                .send(Msg::Reply(Reply { id, topic, result }))
+                .await;
+        });
+    }
+
+    /// The console is being left: questions end unanswered, a redrive starts no further step.
+    pub(super) fn stop(&mut self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        self.questions.abort_all();
+    }
+
+    /// Whether something is under way that would be left half done.
+    pub(super) fn is_changing(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Waits until one of the changes under way has sent its reply; returns at once without any.
+    pub(super) async fn change_ended(&mut self) {
+        self.changes.join_next().await;
+    }
+}
+
+/// What a task needs.
+struct Shared {
+    world: Arc<OnceLock<World>>,
+    environment: Environment,
+    confirmation: Option<String>,
+    is_stopping: Arc<AtomicBool>,
+    replies: mpsc::Sender<Msg>,
+}
+
+/// Whether ending the request half way leaves something behind: letters that stay hidden or stand
+/// in both queues, an event that nobody knows the fate of.
+const fn is_change(request: &Request) -> bool {
+    match request {
+        Request::HoldLetters
+        | Request::ReleaseLetters(_)
+        | Request::Redrive(_)
+        | Request::Publish(_) => true,
+        Request::Queue(_)
+        | Request::History
+        | Request::Totals
+        | Request::ApiHealth
+        | Request::ExtendHold(_)
+        | Request::Records(_)
+        | Request::Trace { .. }
+        | Request::Template(_) => false,
+    }
+}
+
+/// Waits for its turn, then carries the request out within its limit.
+async fn in_turn(
+    shared: &Shared,
+    permits: Option<&Semaphore>,
+    id: RequestId,
+    request: Request,
+) -> Result<Answer, Fault> {
+    let late = |what: &str, limit: Duration| Fault {
+        message: format!("{what} within {} s", limit.as_secs()),
+        hint: Some("^r asks again".to_owned()),
+    };
+    let _permit = match permits {
+        Some(permits) => Some(
+            tokio::time::timeout(TURN_WITHIN, permits.acquire())
+                .await
+                .map_err(|_| {
+                    late(
+                        "not asked: earlier questions were not answered",
+                        TURN_WITHIN,
+                    )
+                })?,
+        ),
+        None => None,
+    };
+    let limit = limit_of(&request);
+    let work = async {
+        let world = connected(
+            &shared.world,
+            &shared.environment,
+            shared.confirmation.as_deref(),
+        )
+        .map_err(|error| fault(&error))?;
+        answer(&world, id, request, shared).await
+    };
+    match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Fault {
+            message: "the task failed (a defect of this program)".to_owned(),
+            hint: None,
+        }),
+        Err(_) => Err(late("no answer", limit)),
     }
 }
 
@@ -162,7 +253,7 @@ async fn answer(
     world: &World,
     id: RequestId,
     request: Request,
-    replies: &mpsc::Sender<Msg>,
+    shared: &Shared,
 ) -> Result<Answer, Fault> {
     let answered = match request {
         Request::Queue(role) => world.queue_snapshot(role).await.map(Answer::Queue),
@@ -178,13 +269,9 @@ async fn answer(
             .release_dead_letters(&handles)
             .await
             .map(Answer::Count),
-        Request::Redrive(letters) => {
-            let progress = |done| {
-                // A full channel only means that the screen is behind; the next one will do.
-                let _ = replies.try_send(Msg::Progress { id, done });
-            };
-            world.redrive(letters, progress).await.map(Answer::Redriven)
-        }
+        Request::Redrive(letters) => redrive(world, id, &letters, shared)
+            .await
+            .map(Answer::Redriven),
         Request::Records(query) => world.list_records(&query).await.map(Answer::Records),
         Request::Publish(body) => match world.publish(&[body]).await.into_iter().next() {
             Some(published) => published.map(Answer::Published),
@@ -206,6 +293,47 @@ async fn answer(
         Request::Template(number) => Ok(Answer::Template(super::templates::fresh(number))),
     };
     answered.map_err(|error| fault(&error))
+}
+
+/// Redrives step by step, so that leaving the console can end it between two of them.
+async fn redrive(
+    world: &World,
+    id: RequestId,
+    letters: &[DeadLetter],
+    shared: &Shared,
+) -> Result<RedriveReport, WorldError> {
+    let mut report = RedriveReport::default();
+    for step in letters.chunks(REDRIVE_STEP) {
+        if shared.is_stopping.load(Ordering::Relaxed) {
+            break;
+        }
+        let before = report.outcomes.len();
+        let progress = |done| {
+            let done = before + done;
+            // A full channel only means that the screen is behind; the next one will do.
+            let _ = shared.replies.try_send(Msg::Progress { id, done });
+        };
+        match world.redrive(step.to_vec(), progress).await {
+            Ok(moved) => report.outcomes.extend(moved.outcomes),
+            Err(error) if before == 0 => return Err(error),
+            // Nothing of this step was done; what the earlier ones did must be told.
+            Err(error) => report.outcomes.extend(not_sent(step, &error.to_string())),
+        }
+    }
+    let rest = letters.get(report.outcomes.len()..).unwrap_or_default();
+    let left = not_sent(rest, "the console was left before its turn");
+    report.outcomes.extend(left);
+    Ok(report)
+}
+
+fn not_sent(letters: &[DeadLetter], why: &str) -> Vec<(String, RedriveOutcome)> {
+    letters
+        .iter()
+        .map(|letter| {
+            let outcome = RedriveOutcome::NotSent(why.to_owned());
+            (letter.message_id.clone(), outcome)
+        })
+        .collect()
 }
 
 fn fault(error: &WorldError) -> Fault {

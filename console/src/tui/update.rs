@@ -81,6 +81,10 @@ fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
 }
 
 /// Carries out an action, whoever asked for it: a key, a click or the palette.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other actions belong to what is open"
+)]
 fn act(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
     match action {
         Action::Quit => {
@@ -96,7 +100,9 @@ fn act(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
             return;
         }
         Action::Palette => {
-            model.overlay = Some(Overlay::Palette(Palette::open(model.screen_context())));
+            model.overlay = Some(Overlay::Palette(Box::new(Palette::open(
+                model.screen_context(),
+            ))));
             return;
         }
         _ => {}
@@ -111,6 +117,10 @@ fn act(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other action closes the list of keys"
+)]
 fn help_scroll(action: Action, scroll: u16) -> Option<u16> {
     match action {
         Action::Up => Some(scroll.saturating_sub(1)),
@@ -119,6 +129,10 @@ fn help_scroll(action: Action, scroll: u16) -> Option<u16> {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other action closes the palette"
+)]
 fn act_in_palette(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
     let Some(Overlay::Palette(palette)) = &mut model.overlay else {
         return;
@@ -138,6 +152,10 @@ fn act_in_palette(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other actions belong to the screen"
+)]
 fn act_on_screen(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
     match action {
         Action::Show(screen) => show(model, screen, turn),
@@ -180,6 +198,10 @@ fn show(model: &mut Model, screen: ScreenId, turn: &mut Turn<'_>) {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the mouse means nothing else here"
+)]
 fn on_mouse(model: &mut Model, mouse: MouseEvent, turn: &mut Turn<'_>) {
     let position = Position::new(mouse.column, mouse.row);
     if model.overlay.is_some() {

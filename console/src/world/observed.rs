@@ -212,6 +212,9 @@ pub enum RedriveOutcome {
     SentNotDeleted(String),
     /// Not sent; the letter stays where it is.
     NotSent(String),
+    /// SQS gave no answer: the copy may have been sent. The letter stays where it is too; if both
+    /// arrive, the ledger makes the second one a duplicate.
+    Unknown(String),
 }
 
 /// What a redrive did.
@@ -238,6 +241,12 @@ impl RedriveReport {
     #[must_use]
     pub fn not_sent(&self) -> usize {
         self.count(|outcome| matches!(outcome, RedriveOutcome::NotSent(_)))
+    }
+
+    /// Letters of which nobody knows whether they were sent.
+    #[must_use]
+    pub fn unknown(&self) -> usize {
+        self.count(|outcome| matches!(outcome, RedriveOutcome::Unknown(_)))
     }
 
     fn count(&self, wanted: impl Fn(&RedriveOutcome) -> bool) -> usize {

@@ -1,5 +1,11 @@
 //! Drives the real program in a pseudo-terminal: wait for a text, press a key, wait again.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};

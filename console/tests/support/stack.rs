@@ -1,5 +1,7 @@
 //! A whole pipeline for one test file, with the functions of this build.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use devstack::functions::{self, BuildProfile};
 use devstack::{ProgressSender, Stack, StackOptions};
 

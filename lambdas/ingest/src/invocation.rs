@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime};
 use lambda_runtime::Context;
 use tokio::time::Instant;
 
-/// Kept back for the answer itself.
-const ANSWER_MARGIN: Duration = Duration::from_millis(500);
-/// Kept back for the dead letters, which follow the last write.
-const DEAD_LETTERS_MARGIN: Duration = Duration::from_millis(1_500);
+/// Kept back after the last write, for the dead letters and for the answer.
+const MARGIN_MAX: Duration = Duration::from_secs(2);
+/// Part of the time left that is kept back where that is less, so that a short invocation works too.
+const MARGIN_DIVISOR: u32 = 5;
+/// Part of the margin that is the answer's own.
+const ANSWER_DIVISOR: u32 = 4;
 
 /// Who asks, and until when an answer is worth something.
 #[derive(Clone, Debug)]
@@ -18,6 +20,7 @@ pub struct Invocation {
     pub request_id: String,
     /// When the runtime gives up on the invocation.
     pub deadline: Instant,
+    margin: Duration,
 }
 
 impl Invocation {
@@ -28,23 +31,45 @@ impl Invocation {
             .deadline()
             .duration_since(SystemTime::now())
             .unwrap_or_default();
+        Self::new(context.request_id.clone(), left)
+    }
+
+    /// An invocation that has this much time from now on.
+    #[must_use]
+    pub fn new(request_id: String, left: Duration) -> Self {
         Self {
-            request_id: context.request_id.clone(),
+            request_id,
             deadline: Instant::now() + left,
+            margin: MARGIN_MAX.min(left / MARGIN_DIVISOR),
         }
     }
 
     /// Until when the database may work.
     pub(crate) fn write_deadline(&self) -> Instant {
-        before(self.deadline, ANSWER_MARGIN + DEAD_LETTERS_MARGIN)
+        before(self.deadline, self.margin)
     }
 
     /// Until when dead letters may be sent.
     pub(crate) fn send_deadline(&self) -> Instant {
-        before(self.deadline, ANSWER_MARGIN)
+        before(self.deadline, self.margin / ANSWER_DIVISOR)
     }
 }
 
 fn before(deadline: Instant, margin: Duration) -> Instant {
     deadline.checked_sub(margin).unwrap_or_else(Instant::now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn margins_leave_most_of_the_time_to_the_work() {
+        for (left, write, send) in [(2_000, 1_600, 1_900), (10_000, 8_000, 9_500)] {
+            let invocation = Invocation::new("id".to_owned(), Duration::from_millis(left));
+            let after = |end: Instant| (invocation.deadline - end).as_millis();
+            assert_eq!(after(invocation.write_deadline()), u128::from(left - write));
+            assert_eq!(after(invocation.send_deadline()), u128::from(left - send));
+        }
+    }
 }

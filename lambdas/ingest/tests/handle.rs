@@ -109,10 +109,7 @@ impl Place {
 }
 
 fn invocation() -> Invocation {
-    Invocation {
-        request_id: REQUEST_ID.to_owned(),
-        deadline: Instant::now() + LIMIT,
-    }
+    Invocation::new(REQUEST_ID.to_owned(), LIMIT)
 }
 
 fn event_body(id: &str) -> String {
@@ -396,11 +393,7 @@ async fn invocation_answers_before_its_deadline_whatever_the_database_does() {
         .execute(&mut *blocker)
         .await
         .unwrap();
-    let started = Instant::now();
-    let invocation = Invocation {
-        request_id: REQUEST_ID.to_owned(),
-        deadline: started + Duration::from_secs(4),
-    };
+    let invocation = Invocation::new(REQUEST_ID.to_owned(), Duration::from_secs(4));
     let bodies = [event_body("a"), "bad".to_owned()];
     let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation).await;
     assert!(Instant::now() < invocation.deadline);
@@ -408,10 +401,7 @@ async fn invocation_answers_before_its_deadline_whatever_the_database_does() {
     assert_eq!(outcome.dead_lettered, 1);
 
     // No time at all: everything is reported, nothing is tried.
-    let invocation = Invocation {
-        request_id: REQUEST_ID.to_owned(),
-        deadline: Instant::now(),
-    };
+    let invocation = Invocation::new(REQUEST_ID.to_owned(), Duration::ZERO);
     let (retried, _) = run(batch(&bodies), &place.deps(), &invocation).await;
     assert_eq!(retried, ["m0", "m1"]);
     blocker.rollback().await.unwrap();

@@ -17,12 +17,12 @@ pub enum DevstackError {
         advice: String,
     },
     /// A file, a folder or a process could not be worked with.
-    #[error("{operation}")]
+    #[error("{operation}: {cause}")]
     Io {
         /// What was attempted.
         operation: String,
         /// Why it failed.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A program ended with an error or answered nonsense.
     #[error("{operation}: {detail}")]
@@ -43,12 +43,12 @@ pub enum DevstackError {
         detail: String,
     },
     /// The database refused or could not be reached.
-    #[error("{operation}")]
+    #[error("{operation}: {cause}")]
     Database {
         /// What was attempted.
         operation: String,
         /// Why it failed.
-        source: sqlx::Error,
+        cause: sqlx::Error,
     },
     /// The emulator refused a call or could not be reached.
     #[error("{operation}: {detail}")]
@@ -71,11 +71,23 @@ fn detail_suffix(detail: &str) -> String {
 impl DevstackError {
     pub(crate) fn io(operation: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let operation = operation.into();
-        move |source| Self::Io { operation, source }
+        move |cause| Self::Io { operation, cause }
     }
 
     pub(crate) fn database(operation: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
         let operation = operation.into();
-        move |source| Self::Database { operation, source }
+        move |cause| Self::Database { operation, cause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_shows_its_cause() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let text = DevstackError::io("write the data folder")(full).to_string();
+        assert_eq!(text, "write the data folder: no storage space");
     }
 }

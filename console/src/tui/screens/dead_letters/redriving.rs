@@ -99,6 +99,12 @@ impl Note {
 }
 
 impl DeadLetters {
+    /// How many letters of the redrive under way have an outcome, and how many there are.
+    #[must_use]
+    pub fn redrive_progress(&self) -> Option<(usize, usize)> {
+        self.run.as_ref().map(|run| (run.done, run.total()))
+    }
+
     /// Puts the question for the marked letters, else the group, else the selected letter.
     pub(super) fn ask_to_redrive(&mut self, turn: &mut Turn<'_>) {
         if self.is_read_only {
@@ -266,6 +272,10 @@ impl DeadLetters {
                 }
                 RedriveOutcome::NotSent(error) => {
                     self.notes.insert(id.clone(), Note::NotSent(error.clone()));
+                }
+                RedriveOutcome::Unknown(error) => {
+                    let why = format!("may have been sent (no answer); it stays here too: {error}");
+                    self.notes.insert(id.clone(), Note::Unknown(why));
                 }
             }
         }

@@ -324,7 +324,7 @@ fn api(model: &Model) -> Hop {
     };
     let tone = match seen(remote, model) {
         Tone::Good if health.status != 200 => Tone::Bad,
-        tone => tone,
+        tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
     with_staleness(
         Hop {
@@ -345,7 +345,7 @@ fn dead_letters(model: &Model) -> Hop {
     let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
     let tone = match seen(remote, model) {
         Tone::Good if number > 0 => Tone::Warning,
-        tone => tone,
+        tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
     let mut rest = vec![format!("held {}", count(queue.depth.in_flight))];
     if let Some(age) = queue.oldest_age_secs.filter(|_| number > 0) {
