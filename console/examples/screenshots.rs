@@ -50,7 +50,7 @@ fn main() {
     save(&session, &folder.join("dead-letters.svg"));
 
     session.press("3");
-    session.wait_for("flight.", STEP);
+    session.wait_for("record_id", STEP);
     save(&session, &folder.join("records.svg"));
 
     session.press("4");

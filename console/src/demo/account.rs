@@ -1,7 +1,8 @@
 //! What became of every published message.
 //!
 //! Invariant: each number is counted where the message is: acknowledged by the topic, a row of the
-//! ledger, a message in a queue. Nothing is derived from what the generator meant to do.
+//! ledger, a message in a queue. Only duplicates are told from what the topic acknowledged: further
+//! copies of keys that the ledger holds.
 
 use devstack::traffic::{Remembered, TrafficReport};
 use event::EventKey;

@@ -90,8 +90,13 @@ impl Pipeline {
                 if self.totals.settle(id, expect(result, totals), now)
                     && let Remote::Ready(fetched) = &self.totals
                 {
-                    let seen = (fetched.value.database_now, fetched.value.total);
-                    self.totals_seen.push_back(seen);
+                    // An estimate stands still between two analyses: no rate can be told from it.
+                    if fetched.value.total_is_estimate {
+                        self.totals_seen.clear();
+                    } else {
+                        let seen = (fetched.value.database_now, fetched.value.total);
+                        self.totals_seen.push_back(seen);
+                    }
                     if self.totals_seen.len() > TOTALS_KEPT {
                         self.totals_seen.pop_front();
                     }

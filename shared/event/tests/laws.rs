@@ -1,6 +1,10 @@
 //! Laws of the validator and of the cursor, over generated input.
 
-#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test stops where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "a test stops where it fails"
+)]
 
 use chrono::DateTime;
 use event::{
