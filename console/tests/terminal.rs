@@ -159,6 +159,20 @@ fn a_terminal_that_is_gone_ends_the_program() {
     support::pty::wait_for_exit(program.as_mut(), LIMIT);
 }
 
+#[test]
+fn every_size_is_survived() {
+    let configuration = nobody();
+    let mut session = configuration.console((80, 24), &[]);
+    session.wait_for("Attention", LIMIT);
+    for size in [(1, 1), (40, 10), (300, 100), (2, 40), (200, 2), (80, 24)] {
+        session.resize(size);
+    }
+    session.press("?");
+    session.wait_for("Keys on Overview", LIMIT);
+    session.press("\u{3}");
+    assert!(session.wait_for_exit(LIMIT).success());
+}
+
 /// The parameters of each SGR sequence (ECMA-48, 8.3.117) that was written.
 fn select_graphic_rendition(output: &str) -> Vec<Vec<u16>> {
     output

@@ -10,8 +10,7 @@ use chrono::Utc;
 use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::{Event, EventStream};
 use crossterm::terminal::disable_raw_mode;
-use futures::{FutureExt as _, StreamExt as _};
-use ratatui::layout::Rect;
+use futures::StreamExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -60,15 +59,11 @@ pub async fn run(environment: Environment, confirmation: Option<String>) -> Resu
         "take the terminal over: the console needs one (for scripts there are the commands, see \
          `opsconsole --help`)",
     )?;
-    let size = screen
-        .terminal
-        .size()
-        .wrap_err("read the size of the terminal")?;
+    let area = screen.area();
     let theme = Theme::choose(
         std::env::var("NO_COLOR").ok().as_deref(),
         std::env::var("TERM").ok().as_deref(),
     );
-    let area = Rect::new(0, 0, size.width, size.height);
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
     let mut sources = Sources::new(environment, confirmation, sender);
@@ -123,14 +118,11 @@ async fn drive(
             Happened::Event(event) => apply_event(model, event, screen, sources),
             Happened::Msg(msg) => apply(model, msg, screen, sources),
         };
+        // Events are taken one by one above: a stream that is polled without a waker would not wake
+        // this loop for the next one.
         for _ in 0..BURST_MAX {
-            if let Some(Some(Ok(event))) = events.next().now_or_never() {
-                is_dirty |= apply_event(model, event, screen, sources);
-            } else if let Ok(msg) = replies.try_recv() {
-                is_dirty |= apply(model, msg, screen, sources);
-            } else {
-                break;
-            }
+            let Ok(msg) = replies.try_recv() else { break };
+            is_dirty |= apply(model, msg, screen, sources);
         }
         if model.is_leaving {
             return Ok(());
@@ -177,7 +169,11 @@ fn apply_event(
             Msg::Mouse(mouse)
         }
         Event::Paste(text) => Msg::Paste(text),
-        Event::Resize(width, height) => Msg::Resize { width, height },
+        Event::Resize(width, height) => {
+            // A terminal that is gone shows itself at the next frame.
+            drop(screen.resize(width, height));
+            Msg::Resize { width, height }
+        }
         Event::FocusGained | Event::FocusLost => return false,
     };
     apply(model, msg, screen, sources)

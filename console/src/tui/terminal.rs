@@ -12,15 +12,17 @@ use crossterm::execute;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal in our hands.
 #[derive(Debug)]
 pub(super) struct Screen {
-    /// What draws.
+    /// What draws. Its area is set by [`Screen::resize`] alone: the library's own way asks the
+    /// terminal for its cursor and waits for the answer.
     pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
 }
 
@@ -43,7 +45,11 @@ impl Screen {
             EnableMouseCapture,
             EnableBracketedPaste
         )
-        .and_then(|()| Terminal::new(CrosstermBackend::new(out)));
+        .and_then(|()| {
+            let (width, height) = crossterm::terminal::size()?;
+            let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
+            Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport })
+        });
         match taken {
             Ok(terminal) => Ok(Self { terminal }),
             Err(error) => {
@@ -51,6 +57,20 @@ impl Screen {
                 Err(error)
             }
         }
+    }
+
+    /// What is drawn on.
+    pub(super) fn area(&mut self) -> Rect {
+        self.terminal.get_frame().area()
+    }
+
+    /// Takes the new size; the next frame is drawn as a whole.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(super) fn resize(&mut self, width: u16, height: u16) -> io::Result<()> {
+        self.terminal.backend_mut().clear_region(ClearType::All)?;
+        self.terminal.resize(Rect::new(0, 0, width, height))
     }
 
     /// Puts a text into the clipboard of the terminal (OSC 52; works over SSH where the terminal
