@@ -14,6 +14,8 @@ use support::pty::Session;
 const LIMIT: Duration = Duration::from_secs(20);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
 const LEAVE_ALTERNATE_SCREEN: &str = "\u{1b}[?1049l";
+/// Exit code of what a signal ended.
+const INTERRUPTED: u32 = 130;
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
 
 /// A configuration whose everything is at one address.
@@ -127,7 +129,7 @@ fn every_signal_gives_the_terminal_back() {
             .status()
             .unwrap();
         assert!(status.success());
-        session.wait_for_exit(LIMIT);
+        assert_eq!(session.wait_for_exit(LIMIT).exit_code(), INTERRUPTED);
         assert_restored(&session);
     }
 }
@@ -157,6 +159,20 @@ fn a_terminal_that_is_gone_ends_the_program() {
     session.read_until("Attention");
     let mut program = session.close_terminal();
     support::pty::wait_for_exit(program.as_mut(), LIMIT);
+}
+
+/// Nobody reads what the console writes, so it hangs in a write, and a signal comes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_takes_no_output_does_not_keep_the_program() {
+    let configuration = nobody();
+    let path = configuration.path.to_str().unwrap();
+    let mut session =
+        support::pty::Unwatched::start(Path::new(PROGRAM), &["--config", path, "--env", "test"]);
+    session.read_until("Attention");
+    session.fill_with("?\u{1b}", LIMIT);
+    session.signal("TERM");
+    assert!(!session.wait_for_exit(LIMIT).success());
 }
 
 #[test]

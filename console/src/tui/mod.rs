@@ -23,4 +23,4 @@ pub mod turn;
 pub mod update;
 pub mod view;
 
-pub use run::run;
+pub use run::{Ended, run};

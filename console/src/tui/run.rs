@@ -47,12 +47,23 @@ const RESTORE_WITHIN: Duration = Duration::from_millis(200);
 /// Exit code when a stalled terminal ended the program.
 const EXIT_STALLED: i32 = 1;
 
-/// Runs the console until the operator leaves or the terminal goes away. Production takes changes
-/// only when `confirmation` is the name of the environment.
+/// What ended the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The operator left.
+    Left,
+    /// A signal came.
+    Signalled,
+    /// The terminal is gone.
+    TerminalGone,
+}
+
+/// Runs the console until the operator leaves, a signal comes or the terminal goes away.
+/// Production takes changes only when `confirmation` is the name of the environment.
 ///
 /// # Errors
 /// When there is no terminal to draw on.
-pub async fn run(environment: Environment, confirmation: Option<String>) -> Result<()> {
+pub async fn run(environment: Environment, confirmation: Option<String>) -> Result<Ended> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
     let watcher = watch().wrap_err("listen for signals")?;
     let mut screen = Screen::take().wrap_err(
@@ -80,7 +91,7 @@ pub async fn run(environment: Environment, confirmation: Option<String>) -> Resu
     restore();
     drop(watcher);
     finish(&mut model, &mut sources, &mut replies, &mut signals).await;
-    ended
+    Ok(ended)
 }
 
 async fn drive(
@@ -89,10 +100,10 @@ async fn drive(
     sources: &mut Sources,
     replies: &mut mpsc::Receiver<Msg>,
     signals: &mut Signals,
-) -> Result<()> {
+) -> Ended {
     // The first frame comes before the first question.
     if draw(model, screen).is_err() {
-        return Ok(());
+        return Ended::TerminalGone;
     }
     let mut events = EventStream::new();
     let mut tick = tokio::time::interval(TICK);
@@ -103,11 +114,10 @@ async fn drive(
         let frame_at = drawn_at + FRAME_FLOOR;
         let happened = tokio::select! {
             biased;
-            () = signals.any() => return Ok(()),
+            () = signals.any() => return Ended::Signalled,
             event = events.next() => match event {
                 Some(Ok(event)) => Happened::Event(event),
-                // The terminal is gone.
-                Some(Err(_)) | None => return Ok(()),
+                Some(Err(_)) | None => return Ended::TerminalGone,
             },
             () = tokio::time::sleep_until(frame_at), if is_dirty => Happened::FrameDue,
             Some(msg) = replies.recv() => Happened::Msg(msg),
@@ -125,11 +135,11 @@ async fn drive(
             is_dirty |= apply(model, msg, screen, sources);
         }
         if model.is_leaving {
-            return Ok(());
+            return Ended::Left;
         }
         if is_dirty && drawn_at.elapsed() >= FRAME_FLOOR {
             if draw(model, screen).is_err() {
-                return Ok(());
+                return Ended::TerminalGone;
             }
             drawn_at = Instant::now();
             is_dirty = false;

@@ -129,3 +129,44 @@ fn restore_on_panic() {
         }
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+    use super::*;
+
+    /// Says to the test below that it is the program that panics.
+    const IS_THE_ONE_THAT_PANICS: &str = "OPSCONSOLE_TEST_PANIC";
+
+    #[test]
+    fn a_panic_is_told_on_a_restored_terminal() {
+        if std::env::var_os(IS_THE_ONE_THAT_PANICS).is_some() {
+            let _screen = Screen::take().unwrap();
+            panic!("the reason of the panic");
+        }
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args([
+            "--exact",
+            "tui::terminal::tests::a_panic_is_told_on_a_restored_terminal",
+            "--nocapture",
+        ]);
+        command.env(IS_THE_ONE_THAT_PANICS, "1");
+        let mut program = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let mut output = Vec::new();
+        // A terminal whose program has ended answers with an error.
+        let _ = reader.read_to_end(&mut output);
+        assert!(!program.wait().unwrap().success());
+        let output = String::from_utf8_lossy(&output);
+        let taken = output.find("\u{1b}[?1049h").unwrap();
+        let given_back = output.find("\u{1b}[?1049l").unwrap();
+        let told = output.find("the reason of the panic").unwrap();
+        assert!(taken < given_back && given_back < told, "{output}");
+        assert!(output.contains("\u{1b}[?25h"), "the cursor is shown");
+    }
+}
