@@ -18,27 +18,16 @@ const LEAVE_ALTERNATE_SCREEN: &str = "\u{1b}[?1049l";
 const INTERRUPTED: u32 = 130;
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
 
-/// A configuration whose everything is at one address.
+/// A configuration file, and the folder that it lives in.
 struct Configuration {
     _folder: tempfile::TempDir,
     path: PathBuf,
 }
 
 impl Configuration {
-    fn at(address: &str) -> Self {
+    fn made(make: impl FnOnce(&Path) -> PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.toml");
-        let text = format!(
-            "[environments.test]\n\
-             region = \"us-east-1\"\n\
-             endpoint_url = \"http://{address}\"\n\
-             topic_arn = \"arn:aws:sns:us-east-1:000000000000:events\"\n\
-             queue_url = \"http://{address}/000000000000/events-queue\"\n\
-             dead_letter_queue_url = \"http://{address}/000000000000/events-dead-letters\"\n\
-             api_url = \"http://{address}\"\n\
-             database_url = \"postgres://postgres@{address}/pipeline\"\n"
-        );
-        std::fs::write(&path, text).unwrap();
+        let path = make(folder.path());
         Self {
             _folder: folder,
             path,
@@ -59,21 +48,15 @@ impl Configuration {
 
 /// An address that refuses.
 fn nobody() -> Configuration {
-    // Taken and given back: nobody listens there.
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    Configuration::at(&address.to_string())
+    Configuration::made(support::configuration::nobody)
 }
 
 /// An address that accepts and never answers.
 fn hung() -> (Configuration, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    (
-        Configuration::at(&listener.local_addr().unwrap().to_string()),
-        listener,
-    )
+    let address = listener.local_addr().unwrap().to_string();
+    let configuration = Configuration::made(|folder| support::configuration::at(&address, folder));
+    (configuration, listener)
 }
 
 fn assert_restored(session: &Session) {

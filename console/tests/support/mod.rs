@@ -6,6 +6,8 @@
 )]
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
+pub(crate) mod configuration;
+#[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod pty;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod screen;
