@@ -173,9 +173,16 @@ impl Session {
             .contains(LocalFlags::ICANON | LocalFlags::ECHO)
     }
 
-    /// Waits for the end of the program.
+    /// Waits for the end of the program and of what it wrote.
     pub(crate) fn wait_for_exit(&mut self, limit: Duration) -> ExitStatus {
-        wait_for_exit(self.child.as_mut(), limit)
+        let status = wait_for_exit(self.child.as_mut(), limit);
+        let (lock, changed) = &*self.seen;
+        let (seen, _) = changed
+            .wait_timeout_while(lock.lock().unwrap(), limit, |seen| !seen.is_closed)
+            .unwrap();
+        assert!(seen.is_closed, "the terminal is still open after {limit:?}");
+        drop(seen);
+        status
     }
 }
 
