@@ -6,5 +6,6 @@ pub mod cli;
 pub mod demo;
 pub mod environment;
 pub mod redrive;
+pub mod triage;
 pub mod tui;
 pub mod world;
