@@ -2,6 +2,7 @@
 //!
 //! Invariant: whatever changes the world passes [`world::WritePermit`]; everything else only looks.
 
+pub mod audit;
 pub mod cli;
 pub mod demo;
 pub mod environment;
