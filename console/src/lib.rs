@@ -7,6 +7,7 @@ pub mod cli;
 pub mod demo;
 pub mod environment;
 pub mod redrive;
+pub mod text;
 pub mod triage;
 pub mod tui;
 pub mod world;

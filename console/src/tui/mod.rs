@@ -4,7 +4,6 @@
 
 pub mod document;
 pub mod filter;
-pub mod format;
 pub mod health;
 pub mod keymap;
 pub mod list;
@@ -23,4 +22,5 @@ pub mod turn;
 pub mod update;
 pub mod view;
 
+pub use crate::text as format;
 pub use run::{Ended, run};
