@@ -108,6 +108,13 @@ impl WorldError {
         }
     }
 
+    /// Adds to the cause what else the operator must know.
+    pub(crate) fn with_remark(mut self, remark: &str) -> Self {
+        self.cause.push_str("; ");
+        self.cause.push_str(remark);
+        self
+    }
+
     fn with_hint(mut self, hint: &str) -> Self {
         self.hint = Some(hint.to_owned());
         self

@@ -4,7 +4,9 @@
 //! of whom. Nothing here draws, prints or keeps a copy of what it saw.
 
 mod api;
+mod collect;
 mod connection;
+mod dead_letter_search;
 mod error;
 mod letters;
 mod metrics;

@@ -202,6 +202,18 @@ pub struct HeldLetters {
     pub is_truncated: bool,
 }
 
+/// What became of a hold that can be stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Holding {
+    /// The letters are held.
+    Held(HeldLetters),
+    /// It was stopped, and what it had taken was given back.
+    GivenBack {
+        /// Letters at most that could not be given back; they stay hidden until their hold ends.
+        hidden_max: usize,
+    },
+}
+
 /// Outcome of one letter of a redrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedriveOutcome {
@@ -273,6 +285,12 @@ pub struct Published {
 pub enum TraceState {
     /// Neither in the ledger nor seen among the dead letters yet.
     Pending,
+    /// Neither in the ledger nor among the dead letters that were looked through; more wait than
+    /// one search holds.
+    SearchTruncated {
+        /// Letters that were looked through.
+        letters: usize,
+    },
     /// Stored; `readable` tells what the API said.
     Stored {
         /// The record.

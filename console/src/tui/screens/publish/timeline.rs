@@ -152,7 +152,9 @@ fn followed(
             lines.push(hop.line(theme, width));
             dead_lines(message_id, reason.as_ref(), theme, width, lines);
         }
-        Some(TraceState::Pending) | None => pending_lines(sent, now, theme, width, lines),
+        Some(TraceState::Pending | TraceState::SearchTruncated { .. }) | None => {
+            pending_lines(sent, now, theme, width, lines)
+        }
     }
     if let Some(fault) = sent.state.error() {
         fault_lines(fault, theme, width, lines);
