@@ -23,7 +23,7 @@ pub use api::API_BODY_BYTES_MAX;
 pub use connection::World;
 pub use error::{WorldError, WorldErrorKind};
 pub use letters::HOLD_MAX;
-pub use printable::{printable, printable_lines};
+pub use printable::{printable, printable_json, printable_lines};
 pub use publishing::PUBLISH_BATCH_BYTES_MAX;
 pub use writes::WritePermit;
 
