@@ -145,6 +145,9 @@ pub struct Reason {
     pub request_id: Option<String>,
 }
 
+/// Cause of a dead letter that the ingest gave no reason for and that is valid: SQS gave it up.
+pub const RETRIES_EXHAUSTED: &str = "retries-exhausted";
+
 /// A message of the dead-letter queue that this process holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
@@ -186,7 +189,7 @@ impl DeadLetter {
         match (&self.reason, &self.failure) {
             (Some(reason), _) => reason.code.clone(),
             (None, Some(failure)) => failure.code.to_string(),
-            (None, None) => "retries-exhausted".to_owned(),
+            (None, None) => RETRIES_EXHAUSTED.to_owned(),
         }
     }
 }

@@ -10,6 +10,8 @@ pub(crate) mod configuration;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod pty;
 #[allow(dead_code, reason = "each test file uses a part of it")]
+pub(crate) mod queues;
+#[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod screen;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod stack;
