@@ -260,6 +260,27 @@ fn search_that_nobody_continues_gives_its_letters_back() {
     assert!(held.letters.iter().all(|letter| letter.receive_count == 2));
 }
 
+#[test]
+fn search_behind_more_letters_than_it_holds_says_so() {
+    let desk = Desk::start();
+    desk.kill(&numbered(1_010));
+    let published = Published {
+        sns_message_id: "m".to_owned(),
+        acknowledged_at: Utc::now(),
+        latency: Duration::ZERO,
+    };
+    let deadline = Instant::now() + LIMIT;
+    let state = loop {
+        let looking = desk.queues.world.trace(None, "elsewhere", &published);
+        let state = desk.runtime.block_on(looking).unwrap();
+        if state != TraceState::Pending {
+            break state;
+        }
+        assert!(Instant::now() < deadline, "{:?}", desk.depth());
+    };
+    assert_eq!(state, TraceState::SearchTruncated { letters: 1_000 });
+}
+
 /// Stands before the emulator and keeps back the answers to all receives but the first ones.
 struct Gate {
     url: String,

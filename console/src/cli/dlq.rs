@@ -12,6 +12,7 @@ use super::letter_form::{LetterJson, WholeLetterJson, form, table};
 use super::{CommandError, DlqCommand, Exit, Interrupt, Session, dlq_redrive};
 use crate::text::{age_secs, span_secs};
 use crate::world::observed::{DeadLetter, HeldLetters, Holding, QueueRole};
+use crate::world::printable;
 
 /// Hold of letters that are listed; longer than a listing takes.
 const LOOK_HOLD: Duration = Duration::from_secs(60);
@@ -101,7 +102,13 @@ pub(super) async fn hold(
             session.output.note("interrupted: giving back the letters that are held");
             // The other end waits for it until it has given everything back.
             let _ = stop.send(true);
-            holding.await?
+            match holding.await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    session.output.note(&printable(&error.to_string()));
+                    return Err(CommandError::Interrupted);
+                }
+            }
         }
     };
     let held = match outcome {

@@ -8,6 +8,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use event::{FailureCode, Verdict};
+use futures::FutureExt as _;
 use serde::Serialize;
 
 use super::dlq::{SEARCH_MAX, hold, release};
@@ -240,6 +241,14 @@ async fn move_all(
     let mut is_interrupted = false;
     let mut rest = chosen.as_slice();
     while !rest.is_empty() && !is_interrupted {
+        // A signal may have come while nobody listened; then no step is begun.
+        if interrupt.received().now_or_never().is_some() {
+            is_interrupted = true;
+            session
+                .output
+                .note("interrupted: the rest stays where it is");
+            break;
+        }
         let (step, later) = rest.split_at(rest.len().min(STEP));
         let moving = session.world.redrive(step.to_vec(), |_| {});
         tokio::pin!(moving);
@@ -334,4 +343,46 @@ fn tell(session: &Session, report: &Report) -> Result<(), CommandError> {
     }
     text.push('\n');
     session.output.text(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(message_ids: &[&str], code: Option<&str>) -> RedriveArguments {
+        RedriveArguments {
+            message_ids: message_ids.iter().map(ToString::to_string).collect(),
+            code: code.map(str::to_owned),
+            all: message_ids.is_empty() && code.is_none(),
+            include_not_ready: false,
+            yes: true,
+        }
+    }
+
+    #[test]
+    fn redrive_that_did_less_than_it_was_asked_fails() {
+        let report = |selected, moved, skipped, truncated| Report {
+            selected,
+            moved,
+            skipped,
+            truncated,
+            ..Report::default()
+        };
+        let all = arguments(&[], None);
+        let code = arguments(&[], Some("retries-exhausted"));
+        let named = arguments(&["m"], None);
+        for (report, arguments, is_as_asked) in [
+            (report(2, 2, 0, false), &all, true),
+            (report(2, 2, 0, true), &all, false),
+            (report(2, 2, 0, true), &code, false),
+            (report(2, 2, 0, true), &named, true),
+            (report(2, 1, 1, false), &all, true),
+            (report(2, 0, 2, false), &all, false),
+            (report(2, 1, 1, false), &named, false),
+            (report(0, 0, 0, false), &all, true),
+            (report(0, 0, 0, false), &code, false),
+        ] {
+            assert_eq!(report.is_as_asked(arguments), is_as_asked, "{report:?}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ use super::{World, WorldError};
 /// Hold of a letter that was passed. A search that takes longer passes it once more.
 const PASSED_HOLD: Duration = Duration::from_secs(30);
 /// Passed letters are given back when nobody has looked for this long.
-const PATIENCE: Duration = Duration::from_secs(4);
+const LINGER: Duration = Duration::from_secs(4);
 /// Limit of one look; the next one goes on where it ended.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 /// Letters that a search holds at most.
@@ -129,7 +129,7 @@ impl World {
     }
 
     async fn give_back_later(self, looks: u64) {
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(LINGER).await;
         let mut search = self.dead_letter_search().lock().await;
         if search.looks == looks {
             self.give_back_passed(&mut search).await;
