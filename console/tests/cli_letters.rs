@@ -194,7 +194,7 @@ fn letters_that_somebody_else_holds_are_counted() {
 }
 
 #[test]
-fn list_without_its_ledger_is_told_and_ends_with_3() {
+fn silent_ledger_is_told_and_ends_with_3() {
     let desk = Desk::start();
     desk.kill(&[valid("1"), valid("2")]);
     let fine = desk.program.run(&["dlq", "list", "--limit", "1"]);
@@ -213,6 +213,8 @@ fn list_without_its_ledger_is_told_and_ends_with_3() {
         "{shown:?}"
     );
     assert_eq!(desk.depth(), (2, 0));
+    let (code, report) = desk.program.json(&["dlq", "redrive", "--all", "--yes"]);
+    assert_eq!((code, &report["moved"]), (3, &json!(2)), "{report}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ Examples:
 
 Looking at dead letters receives them: they are held for a moment, their receive count goes up by
 one, and they are given back at the end. When the database does not answer, nobody knows what is
-already stored: the letters are still listed, and the exit code is 3.";
+already stored: the command does its work, says so, and ends with exit code 3.";
 
 const REDRIVE_EXAMPLES: &str = "\
 Examples:

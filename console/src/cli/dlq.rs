@@ -180,7 +180,7 @@ impl Look {
     }
 
     /// A ledger that there is and that could not be asked leaves the verdicts unknown.
-    fn exit(&self, session: &Session) -> Exit {
+    pub(super) fn exit(&self, session: &Session) -> Exit {
         let has_ledger = session.world.environment().database_url.is_some();
         if has_ledger && self.held.ledger_error.is_some() {
             Exit::Unreachable

@@ -63,6 +63,7 @@ pub(super) async fn run(
     let look = hold(session, SEARCH_MAX, hold_for, interrupt).await?;
     look.remarks(session);
     let is_truncated = look.held.is_truncated;
+    let exit_of_look = look.exit(session);
     if let Some(error) = unknown_code(&look.held.letters, &arguments) {
         release(session, &look.held.letters).await;
         return Err(error);
@@ -93,7 +94,7 @@ pub(super) async fn run(
     Ok(if is_interrupted {
         Exit::Interrupted
     } else if report.is_as_asked(&arguments) {
-        Exit::Done
+        exit_of_look
     } else {
         Exit::Failed
     })
