@@ -146,7 +146,7 @@ impl World {
         self.extend_hold(receipt_handles, Duration::ZERO).await
     }
 
-    /// Gives letters back within [`GIVE_BACK_LIMIT`], whatever happens. Gives how many may still be
+    /// Gives letters back within a few seconds, whatever happens. Gives how many may still be
     /// hidden: those come back by themselves when their hold ends.
     pub async fn give_back_dead_letters(&self, receipt_handles: &[String]) -> usize {
         let entries = entries(receipt_handles);
