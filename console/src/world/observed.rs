@@ -76,7 +76,7 @@ pub struct History {
     pub sent: Vec<Point>,
     /// Messages deleted per period.
     pub deleted: Vec<Point>,
-    /// Dead letters visible.
+    /// Dead letters, those that somebody holds included.
     pub dead_letters: Vec<Point>,
 }
 
