@@ -6,7 +6,6 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use event::Verdict;
-use ratatui::layout::Rect;
 
 use super::{DeadLetters, Pane};
 use crate::tui::format::{count, visible};
@@ -35,6 +34,11 @@ impl Plan {
     /// Whether letters with this verdict are sent.
     pub(super) fn sends(&self, verdict: Verdict) -> bool {
         self.includes_all || verdict == Verdict::Ready
+    }
+
+    /// How many are left out unless all are meant.
+    pub(super) fn skipped(&self) -> usize {
+        self.letters.len() - self.with(Verdict::Ready)
     }
 
     /// How many are sent.
@@ -285,30 +289,7 @@ impl DeadLetters {
         }
         moved
     }
-
-    /// Where the question is drawn from: kept here beside what it asks.
-    pub(super) const fn question_place(body: Rect, lines: u16) -> Rect {
-        let width = if body.width < QUESTION_COLUMNS {
-            body.width
-        } else {
-            QUESTION_COLUMNS
-        };
-        let height = if body.height < lines {
-            body.height
-        } else {
-            lines
-        };
-        Rect {
-            x: body.x + (body.width - width) / 2,
-            y: body.y + (body.height - height) / 2,
-            width,
-            height,
-        }
-    }
 }
-
-/// Columns of the question.
-const QUESTION_COLUMNS: u16 = 76;
 
 fn in_words(run: &Run, report: &RedriveReport, failure: Option<&str>) -> (Tone, String) {
     if let Some(failure) = failure {
