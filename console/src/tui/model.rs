@@ -103,8 +103,8 @@ impl Model {
         }
     }
 
-    /// Whole seconds that the screen has been waiting for something it shows as awaited; 0 while
-    /// the wait is too short to be shown.
+    /// What of the passing seconds can be seen: how long the screen has been waiting for something
+    /// it shows as awaited, and how stale it is; 0 while neither can.
     #[must_use]
     pub fn visible_wait_secs(&self) -> u64 {
         let since = match self.screen {
@@ -113,7 +113,15 @@ impl Model {
             ScreenId::Records => self.records.waiting_since(),
             ScreenId::Publish => self.publish.waiting_since(),
         };
-        since.map_or(0, |since| super::format::age_secs(since, self.now))
+        let waited = since.map_or(0, |since| super::format::age_secs(since, self.now));
+        // The overview shows how stale each hop is; the header of every screen that something is.
+        let stale = self.pipeline.stale_secs(self.now);
+        match self.screen {
+            ScreenId::Overview => stale,
+            ScreenId::DeadLetters | ScreenId::Records | ScreenId::Publish => {
+                waited + u64::from(stale > 0)
+            }
+        }
     }
 
     /// Receipt handles that must be given back before the program ends.
