@@ -76,6 +76,7 @@ fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
         }
         Context::Input => model.records.paste(text),
         Context::Editor => model.publish.paste(text, turn),
+        Context::Screen(ScreenId::Publish) => model.publish.paste_unasked(text, turn),
         Context::Screen(_) | Context::Confirm | Context::ConfirmRedrive | Context::Help => {}
     }
 }
@@ -178,7 +179,7 @@ fn act_on_current(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
         }
         ScreenId::DeadLetters => model.dead_letters.act(action, turn),
         ScreenId::Records => model.records.act(action, turn),
-        ScreenId::Publish => model.publish.act(action, turn),
+        ScreenId::Publish => model.publish.act(action, &model.environment, turn),
     }
 }
 
