@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::filter;
 use super::format::{UNKNOWN, clock, count, count_or_unknown, fit};
 use super::health::{Health, health};
 use super::keymap::{self, Action, BINDINGS, Context};
@@ -260,7 +261,22 @@ pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
 /// Lines of the longest help.
 #[must_use]
 pub fn help_lines_max() -> u16 {
-    u16::try_from(BINDINGS.len()).unwrap_or(u16::MAX)
+    u16::try_from(BINDINGS.len() + filter::EXAMPLES.len() + 2).unwrap_or(u16::MAX)
+}
+
+/// How a filter is written.
+fn filter_lines(theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![
+        Line::default(),
+        Line::styled("  A filter (/) is made of these words:", theme.strong()),
+    ];
+    lines.extend(filter::EXAMPLES.iter().map(|(example, meaning)| {
+        Line::from(vec![
+            Span::styled(format!("  {example:<22} "), theme.key()),
+            Span::raw(*meaning),
+        ])
+    }));
+    lines
 }
 
 fn help(model: &Model, scroll: u16, canvas: &mut Frame<'_>, area: Rect) {
@@ -280,6 +296,9 @@ fn help(model: &Model, scroll: u16, canvas: &mut Frame<'_>, area: Rect) {
             Span::styled(format!(" {:>11}  ", keys.join(" ")), theme.key()),
             Span::raw(binding.label),
         ]));
+    }
+    if model.screen == ScreenId::Records {
+        lines.extend(filter_lines(theme));
     }
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)

@@ -212,6 +212,13 @@ pub const BINDINGS: &[Binding] = &[
     bind!(
         Action::Up,
         [K::plain(KeyCode::Up)],
+        "the applied filter",
+        2,
+        Place::In(&[Context::Input])
+    ),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up)],
         "up",
         0,
         Place::In(&[Context::Help, Context::Palette])
