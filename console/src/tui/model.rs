@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use ratatui::layout::Rect;
 
-use super::keymap::Context;
+use super::keymap::{Binding, Context};
 use super::message::Notice;
 use super::palette::Palette;
 use super::pipeline::Pipeline;
@@ -100,6 +100,20 @@ impl Model {
             ScreenId::DeadLetters => self.dead_letters.context(),
             ScreenId::Records => self.records.context(),
             ScreenId::Publish => self.publish.context(),
+        }
+    }
+
+    /// What a hint says now; `None` where its key does nothing.
+    #[must_use]
+    pub fn hint_label(&self, binding: &Binding) -> Option<&'static str> {
+        match self.context() {
+            Context::ConfirmRedrive => self.dead_letters.question_hint(binding),
+            Context::Input => self.records.input_hint(binding),
+            Context::Screen(_)
+            | Context::Editor
+            | Context::Confirm
+            | Context::Help
+            | Context::Palette => Some(binding.label),
         }
     }
 
