@@ -4,6 +4,7 @@
 
 pub mod document;
 pub mod filter;
+mod footer;
 pub mod health;
 pub mod keymap;
 pub mod list;

@@ -191,6 +191,19 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// The one screen that it belongs to, if it belongs to one only.
+    #[must_use]
+    pub const fn home(&self) -> Option<ScreenId> {
+        match self.place {
+            Place::Some(&[screen]) => Some(screen),
+            Place::Some(_)
+            | Place::Screens
+            | Place::In(_)
+            | Place::Unwritten
+            | Place::Everywhere => None,
+        }
+    }
+
     /// Whether it works there.
     #[must_use]
     pub fn works_in(&self, context: Context) -> bool {
@@ -213,6 +226,22 @@ impl Binding {
                 | Context::Palette,
             ) => false,
         }
+    }
+}
+
+impl Action {
+    /// Whether it acts on what is seen: it is not carried out by name from another screen.
+    #[must_use]
+    pub const fn needs_a_look(self) -> bool {
+        matches!(
+            self,
+            Self::Redrive
+                | Self::Mark
+                | Self::MarkAll
+                | Self::ClearMarks
+                | Self::Release
+                | Self::Send
+        )
     }
 }
 

@@ -9,6 +9,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::tui::theme::Theme;
 
+pub(super) use self::lines::hanging;
+
 pub mod dead_letters;
 mod lines;
 pub mod overview;
