@@ -70,7 +70,9 @@ pub async fn run(environment: Environment, confirmation: Option<String>) -> Resu
         "take the terminal over: the console needs one (for scripts there are the commands, see \
          `opsconsole --help`)",
     )?;
-    let area = screen.area();
+    // It notices a new size from here on; the size is asked afterwards, so that none is missed.
+    let mut events = EventStream::new();
+    let area = screen.fit().wrap_err("read the size of the terminal")?;
     let theme = Theme::choose(
         std::env::var("NO_COLOR").ok().as_deref(),
         std::env::var("TERM").ok().as_deref(),
@@ -82,11 +84,13 @@ pub async fn run(environment: Environment, confirmation: Option<String>) -> Resu
     let ended = drive(
         &mut model,
         &mut screen,
+        &mut events,
         &mut sources,
         &mut replies,
         &mut signals,
     )
     .await;
+    drop(events);
     drop(screen);
     restore();
     drop(watcher);
@@ -97,6 +101,7 @@ pub async fn run(environment: Environment, confirmation: Option<String>) -> Resu
 async fn drive(
     model: &mut Model,
     screen: &mut Screen,
+    events: &mut EventStream,
     sources: &mut Sources,
     replies: &mut mpsc::Receiver<Msg>,
     signals: &mut Signals,
@@ -105,7 +110,6 @@ async fn drive(
     if draw(model, screen).is_err() {
         return Ended::TerminalGone;
     }
-    let mut events = EventStream::new();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drawn_at = Instant::now();

@@ -59,9 +59,17 @@ impl Screen {
         }
     }
 
-    /// What is drawn on.
-    pub(super) fn area(&mut self) -> Rect {
-        self.terminal.get_frame().area()
+    /// Takes the size that the terminal has now; gives what is drawn on.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(super) fn fit(&mut self) -> io::Result<Rect> {
+        let (width, height) = crossterm::terminal::size()?;
+        let area = Rect::new(0, 0, width, height);
+        if self.terminal.get_frame().area() != area {
+            self.resize(width, height)?;
+        }
+        Ok(area)
     }
 
     /// Takes the new size; the next frame is drawn as a whole.

@@ -5,6 +5,8 @@
     reason = "each test file uses another part, so an expectation would fail in some of them"
 )]
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
+pub(crate) mod configuration;
 #[allow(
     dead_code,
     clippy::panic,
@@ -12,8 +14,6 @@
     reason = "each test file uses a part of it; a test stops where it fails"
 )]
 pub(crate) mod driver;
-#[allow(dead_code, reason = "each test file uses a part of it")]
-pub(crate) mod configuration;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod pty;
 #[allow(dead_code, reason = "each test file uses a part of it")]
