@@ -98,9 +98,20 @@ pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>
         _ if parts.contains(&PartState::Unseen) => Health::Connecting,
         _ if parts.contains(&PartState::Stale) => Health::Stale,
         Some(Tone::Warning) => Health::Attention,
-        _ if !unknowns(pipeline).is_empty() => Health::PartlySeen,
+        _ if !is_quiet(pipeline) && !unknowns(pipeline).is_empty() => Health::PartlySeen,
         _ => Health::Healthy,
     }
+}
+
+/// Whether nothing is under way. Of such a queue CloudWatch has no values after some hours, and
+/// none are missed (Amazon SQS developer guide, "Available CloudWatch metrics").
+#[must_use]
+pub fn is_quiet(pipeline: &Pipeline) -> bool {
+    pipeline.history.value().is_some()
+        && pipeline
+            .source_queue
+            .value()
+            .is_some_and(|queue| queue.depth.visible + queue.depth.in_flight == 0)
 }
 
 /// What could not be told yet, in words: parts that never answered, and metrics that CloudWatch

@@ -250,6 +250,14 @@ fn calm_lines(model: &Model, width: usize) -> Vec<Line<'static>> {
             Tone::Warning,
             "no fresh answers; what is shown is old".to_owned(),
         ),
+        Health::Healthy if !unknowns(&model.pipeline).is_empty() => (
+            Tone::Good,
+            format!(
+                "nothing wants attention: every hop was seen and the queue is empty; CloudWatch has \
+                 no values for {}",
+                unknown()
+            ),
+        ),
         Health::Healthy | Health::Attention | Health::Failing | Health::Unreachable => (
             Tone::Good,
             "nothing wants attention: every hop was seen and flows".to_owned(),

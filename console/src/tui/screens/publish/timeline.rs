@@ -77,7 +77,7 @@ pub(super) fn timeline(
                 name: "published",
                 place: "SNS".to_owned(),
                 at: None,
-                told: "not taken".to_owned(),
+                told: "not confirmed".to_owned(),
             };
             lines.push(hop.line(theme, width));
             fault_lines(error, theme, width, &mut lines);
@@ -216,6 +216,13 @@ fn pending_lines(
     };
     if !is_refused {
         lines.push(awaited("readable", "API", "after that".to_owned()).line(theme, width));
+    }
+    if let Some(TraceState::SearchTruncated { letters }) = sent.state.value() {
+        let text = format!(
+            "it is not among the first {} dead letters, and no more can be held at once",
+            count(u64::try_from(*letters).unwrap_or(u64::MAX))
+        );
+        indented(&text, theme.tone(Tone::Warning), width, lines);
     }
     lines.extend(keys);
 }
