@@ -12,7 +12,7 @@ use store::{
     connect_lazy, create_partitions, drop_partitions, migrate,
 };
 
-pub use settings::{Settings, SettingsError};
+pub use settings::Settings;
 
 /// One statement at a time; the migrations use a connection of their own.
 const CONNECTIONS_MAX: u32 = 1;
