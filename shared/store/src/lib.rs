@@ -24,5 +24,7 @@ pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partitions::{PartitionReport, create_partitions, drop_partitions, keep_partitions};
 pub use records::{PAGE_BYTES_MAX, get_record, list_records};
 pub use settings::{SettingsError, Variables};
-pub use statistics::{EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPES_MAX, stats, summary, types};
+pub use statistics::{
+    EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, stats, summary, types,
+};
 pub use write::{Written, write_batch};
