@@ -15,7 +15,7 @@ pub struct Settings {
     /// The database (`DATABASE_URL`).
     pub database_url: String,
     /// `PARTITION_WIDTH` (`day` or `month`, default `month`), `PARTITIONS_AHEAD` (default 3) and
-    /// `PARTITIONS_KEEP` (absent: nothing is ever dropped).
+    /// `PARTITIONS_KEEP` (absent: nothing is ever dropped or deleted).
     pub plan: PartitionPlan,
 }
 

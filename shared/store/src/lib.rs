@@ -21,7 +21,9 @@ pub use error::StoreError;
 pub use keys::{StoredKey, stored_keys};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
 pub use partition_plan::{PartitionPlan, PartitionWidth};
-pub use partitions::{PartitionReport, create_partitions, drop_partitions, keep_partitions};
+pub use partitions::{
+    PartitionReport, create_partitions, delete_expired_records, drop_partitions, keep_partitions,
+};
 pub use records::{PAGE_BYTES_MAX, get_record, list_records};
 pub use settings::{SettingsError, Variables};
 pub use statistics::{
