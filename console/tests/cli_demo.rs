@@ -88,6 +88,7 @@ fn headless_demo_accounts_for_every_message() {
     let count = |name: &str| account.get(name).and_then(Value::as_i64).unwrap();
     assert_eq!(count("lost"), 0, "{account}");
     assert!(count("stored") > 100, "{account}");
+    assert!(count("dead_lettered") > 0, "{account}");
     assert_eq!(
         count("published"),
         count("stored") + count("duplicates") + count("dead_lettered") + count("pending"),
