@@ -45,7 +45,7 @@ pub(crate) async fn run(
         ));
     }
     let mut interrupt = listen()?;
-    let mut claim = EnvironmentClaim::take(NAME, &Folders::of_user()?.environments())?;
+    let mut claim = EnvironmentClaim::take(NAME, &Folders::of_user()?.environments()).await?;
     let stack = tokio::select! {
         stack = start(&claim, output) => stack?,
         () = interrupt.received() => return Err(CommandError::Interrupted),

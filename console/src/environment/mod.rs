@@ -365,11 +365,13 @@ api_url = "https://api.example.com"
         );
     }
 
-    #[test]
-    fn running_demo_is_found_until_its_owner_is_gone() {
+    #[tokio::test]
+    async fn running_demo_is_found_until_its_owner_is_gone() {
         let (_folder, folders) = folders();
         std::fs::write(folders.config_file(), entry("pilot") + &entry("production")).unwrap();
-        let mut claim = EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        let mut claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
         let error = load(Some("demo"), &folders).unwrap_err().to_string();
         assert!(error.contains("still being started"), "{error}");
         let environment = Environment {
@@ -378,7 +380,9 @@ api_url = "https://api.example.com"
         };
         claim.publish(&environment).unwrap();
         assert_eq!(load(Some("demo"), &folders).unwrap(), environment);
-        let second = EnvironmentClaim::take("demo", &folders.environments()).unwrap_err();
+        let second = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap_err();
         assert!(
             second
                 .to_string()
@@ -390,15 +394,17 @@ api_url = "https://api.example.com"
         assert!(error.contains("no environment \"demo\""), "{error}");
     }
 
-    #[test]
-    fn configured_environment_and_a_live_demo_must_be_chosen_from() {
+    #[tokio::test]
+    async fn configured_environment_and_a_live_demo_must_be_chosen_from() {
         let (_folder, folders) = folders();
         std::fs::write(folders.config_file(), entry("pilot")).unwrap();
         let demo = Environment {
             name: "demo".to_owned(),
             ..Environment::example()
         };
-        let mut claim = EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        let mut claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
         let pid = std::process::id();
         for state in ["starting", "running"] {
             let error = load(None, &folders).unwrap_err().to_string();
@@ -415,10 +421,12 @@ api_url = "https://api.example.com"
         assert_eq!(load(None, &folders).unwrap().name, "pilot");
     }
 
-    #[test]
-    fn running_demo_is_the_default_where_nothing_is_configured() {
+    #[tokio::test]
+    async fn running_demo_is_the_default_where_nothing_is_configured() {
         let (_folder, folders) = folders();
-        let mut claim = EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        let mut claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
         let error = load(None, &folders).unwrap_err();
         assert!(matches!(error, EnvironmentError::StillStarting { .. }));
         let demo = Environment {
@@ -432,17 +440,21 @@ api_url = "https://api.example.com"
         assert_eq!(load(None, &folders).unwrap(), demo);
     }
 
-    #[test]
-    fn live_file_without_an_end_is_a_demo_that_starts() {
+    #[tokio::test]
+    async fn live_file_without_an_end_is_a_demo_that_starts() {
         let (_folder, folders) = folders();
         std::fs::write(folders.config_file(), entry("pilot")).unwrap();
-        let claim = EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        let claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
         for text in ["", "{\"pid\": 4", "{\"pid\": 4, \"environment\": {\"na"] {
             std::fs::write(claim.path(), text).unwrap();
             let error = load(Some("demo"), &folders).unwrap_err().to_string();
             assert!(error.contains("is still being started; try"), "{error}");
             assert_eq!(load(Some("pilot"), &folders).unwrap().name, "pilot");
-            let second = EnvironmentClaim::take("demo", &folders.environments()).unwrap_err();
+            let second = EnvironmentClaim::take("demo", &folders.environments())
+                .await
+                .unwrap_err();
             assert!(
                 second.to_string().contains("already running; use"),
                 "{second}"
@@ -450,19 +462,21 @@ api_url = "https://api.example.com"
         }
     }
 
-    #[test]
-    fn live_file_that_says_something_else_fails_only_who_asks_for_it() {
+    #[tokio::test]
+    async fn live_file_that_says_something_else_fails_only_who_asks_for_it() {
         let (_folder, folders) = folders();
         std::fs::write(folders.config_file(), entry("pilot")).unwrap();
-        let claim = EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        let claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
         std::fs::write(claim.path(), "{\"owner\": 4}").unwrap();
         assert_eq!(load(Some("pilot"), &folders).unwrap().name, "pilot");
         let error = load(Some("demo"), &folders).unwrap_err().to_string();
         assert!(error.contains("demo.json: not an environment"), "{error}");
     }
 
-    #[test]
-    fn file_of_a_dead_owner_is_named_and_ignored() {
+    #[tokio::test]
+    async fn file_of_a_dead_owner_is_named_and_ignored() {
         let (_folder, folders) = folders();
         std::fs::create_dir_all(folders.environments()).unwrap();
         std::fs::write(folders.environments().join("demo.json"), "{\"pid\":1}").unwrap();
@@ -470,7 +484,9 @@ api_url = "https://api.example.com"
         assert!(error.contains("is gone"), "{error}");
         let error = load(None, &folders).unwrap_err().to_string();
         assert!(error.contains("nothing is configured"), "{error}");
-        EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
     }
 
     #[test]

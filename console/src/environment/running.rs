@@ -9,9 +9,10 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::{Environment, EnvironmentError};
 
@@ -27,7 +28,7 @@ const TAKE_INTERVAL: Duration = Duration::from_millis(10);
 struct Description {
     pid: u32,
     /// Absent while the environment is being started.
-    environment: Option<Environment>,
+    environment: Option<Box<Environment>>,
 }
 
 /// What a file in the state folder says.
@@ -167,10 +168,7 @@ fn look(name: &str, path: &Path) -> Result<Option<RunningEnvironment>, Environme
         Content::Complete(Description {
             pid,
             environment: Some(environment),
-        }) => RunningEnvironment::Ready {
-            environment: Box::new(environment),
-            pid,
-        },
+        }) => RunningEnvironment::Ready { environment, pid },
         Content::Complete(Description {
             pid,
             environment: None,
@@ -223,7 +221,7 @@ impl EnvironmentClaim {
     ///
     /// # Errors
     /// When a live process has it, naming that process; when the file cannot be written.
-    pub fn take(name: &str, folder: &Path) -> Result<Self, EnvironmentError> {
+    pub async fn take(name: &str, folder: &Path) -> Result<Self, EnvironmentError> {
         fs::create_dir_all(folder).map_err(|cause| failed("create folder", folder, cause))?;
         let path = folder.join(format!("{name}.json"));
         let deadline = Instant::now() + TAKE_LIMIT;
@@ -256,7 +254,7 @@ impl EnvironmentClaim {
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(cause)) => return Err(failed("lock", &path, cause)),
             }
-            std::thread::sleep(TAKE_INTERVAL);
+            tokio::time::sleep(TAKE_INTERVAL).await;
         }
     }
 
@@ -283,7 +281,7 @@ impl EnvironmentClaim {
     fn write(&mut self, environment: Option<&Environment>) -> Result<(), EnvironmentError> {
         let description = Description {
             pid: std::process::id(),
-            environment: environment.cloned(),
+            environment: environment.cloned().map(Box::new),
         };
         let replaced = serde_json::to_vec_pretty(&description)
             .map_err(io::Error::other)
@@ -352,7 +350,6 @@ fn failed(operation: &'static str, path: &Path, cause: io::Error) -> Environment
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
     use std::thread;
 
     use super::*;
@@ -364,42 +361,27 @@ mod tests {
         }
     }
 
-    #[test]
-    fn name_is_taken_although_somebody_is_looking() {
+    #[tokio::test]
+    async fn name_is_taken_although_somebody_is_looking() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("demo.json");
-        let looking = File::create(&path).unwrap();
+        let looking = File::create(folder.path().join("demo.json")).unwrap();
         looking.try_lock_shared().unwrap();
-        let begun = Barrier::new(2);
-        thread::scope(|scope| {
-            let taking = scope.spawn(|| {
-                begun.wait();
-                EnvironmentClaim::take("demo", folder.path())
-            });
-            begun.wait();
+        // The first attempt comes before the look is over.
+        let (claim, ()) = tokio::join!(EnvironmentClaim::take("demo", folder.path()), async {
             drop(looking);
-            taking.join().unwrap().unwrap();
         });
+        claim.unwrap();
     }
 
-    #[test]
-    fn one_of_many_takes_the_name() {
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn one_of_many_takes_the_name() {
         let folder = tempfile::tempdir().unwrap();
-        let begun = Barrier::new(8);
-        let claims: Vec<_> = thread::scope(|scope| {
-            let takers: Vec<_> = (0..8)
-                .map(|_| {
-                    scope.spawn(|| {
-                        begun.wait();
-                        EnvironmentClaim::take("demo", folder.path())
-                    })
-                })
-                .collect();
-            takers
-                .into_iter()
-                .map(|taker| taker.join().unwrap())
-                .collect()
-        });
+        let mut takers = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let folder = folder.path().to_owned();
+            takers.spawn(async move { EnvironmentClaim::take("demo", &folder).await });
+        }
+        let claims = takers.join_all().await;
         assert_eq!(claims.iter().filter(|claim| claim.is_ok()).count(), 1);
         for error in claims.into_iter().filter_map(Result::err) {
             assert!(
@@ -414,10 +396,10 @@ mod tests {
         );
     }
 
-    #[test]
-    fn file_that_is_being_replaced_is_always_whole_and_owned() {
+    #[tokio::test]
+    async fn file_that_is_being_replaced_is_always_whole_and_owned() {
         let folder = tempfile::tempdir().unwrap();
-        let mut claim = EnvironmentClaim::take("demo", folder.path()).unwrap();
+        let mut claim = EnvironmentClaim::take("demo", folder.path()).await.unwrap();
         claim.publish(&demo()).unwrap();
         thread::scope(|scope| {
             let writing = scope.spawn(move || {
