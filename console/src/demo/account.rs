@@ -60,9 +60,14 @@ impl Standing {
         })
     }
 
+    /// Whether nothing waits in the source queue.
+    pub(super) const fn is_drained(self) -> bool {
+        self.pending == 0
+    }
+
     /// Whether every message is at its end.
     pub(super) const fn is_settled(self, published: u64) -> bool {
-        self.pending == 0 && self.ended >= published
+        self.is_drained() && self.ended >= published
     }
 }
 

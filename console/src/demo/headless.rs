@@ -1,6 +1,7 @@
 //! A run without the console: traffic for a while, then the account.
 //!
-//! Invariant: the account is drawn up after the queue is empty or the limit is over, and says which.
+//! Invariant: the account is drawn up when every message has come to its end, or when it is clear that
+//! some will not: the queue is empty and nothing moves, or the limit is over.
 
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::world::World;
 
 /// Limit of waiting for the queue to drain.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// What has not come to its end when the queue is empty and nothing has moved for so long does not
+/// come any more.
+const QUIET_LIMIT: Duration = Duration::from_secs(5);
 /// Pause between two looks while it drains.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Limit of reading the dead letters.
@@ -86,7 +90,7 @@ fn tell(account: &Account, output: Output) -> Result<(), CommandError> {
     ))
 }
 
-/// Waits until every message has come to its end.
+/// Waits until every message has come to its end, or nothing moves any more.
 async fn drain(
     world: &World,
     stack: &Stack,
@@ -96,11 +100,18 @@ async fn drain(
     let deadline = Instant::now() + DRAIN_LIMIT;
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last: Option<(Standing, Instant)> = None;
     loop {
-        looks.tick().await;
+        let now = looks.tick().await;
         let counts = stack.ingest_counts().map_err(failed)?;
         let standing = Standing::take(world, remembered, counts).await?;
-        if standing.is_settled(published) || Instant::now() >= deadline {
+        let since = match last {
+            Some((before, since)) if before == standing => since,
+            Some(_) | None => now,
+        };
+        last = Some((standing, since));
+        let is_quiet = standing.is_drained() && now - since >= QUIET_LIMIT;
+        if standing.is_settled(published) || is_quiet || now >= deadline {
             return Ok(());
         }
     }
