@@ -82,6 +82,10 @@ fn headless_demo_accounts_for_every_message() {
     let mut demo = start(&program, "6");
     let status = attach(&program, &mut demo);
     assert_eq!(status["environment"], "demo");
+    let unnamed = program.run(&["status"]);
+    assert_eq!(unnamed.code, 2, "{unnamed:?}");
+    let choice = format!("--env NAME: demo (running, pid {}), other", demo.id());
+    assert!(unnamed.stderr.contains(&choice), "{unnamed:?}");
     let second = program.run(&["demo", "--headless", "--seconds", "1"]);
     assert_eq!(second.code, 1, "{second:?}");
     let pid = format!("already running (pid {})", demo.id());

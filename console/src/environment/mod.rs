@@ -65,7 +65,7 @@ impl fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// Finds an environment: the named one, else the only one there is, else a running demo.
+    /// Finds an environment: the named one, else the only one that is configured or running.
     /// `config_path` overrides the place of the configuration file.
     ///
     /// # Errors
