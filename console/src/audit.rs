@@ -338,11 +338,8 @@ mod tests {
             let trail = log.read().unwrap();
             // Cut just before its end of line, the torn line is whole.
             let torn = usize::from(cut < whole.len() - 1);
-            let reasons = trail
-                .entries
-                .iter()
-                .map(|entry| entry.change.reason.clone());
-            assert_eq!(reasons.last().flatten(), Some("two".to_owned()), "{cut}");
+            let last = trail.entries.last().unwrap();
+            assert_eq!(last.change.reason.as_deref(), Some("two"), "{cut}");
             assert_eq!(trail.unreadable_lines, torn, "{cut}");
         }
     }

@@ -18,11 +18,12 @@ use chrono::{TimeDelta, Utc};
 use event::FAILURE_ATTRIBUTES;
 use futures::stream::{self, StreamExt as _};
 
+use crate::audit::Operation;
 use crate::world::observed::{
     AttributeValue, DeadLetter, QueueRole, RedriveOutcome, RedriveReport,
 };
 use crate::world::{
-    BATCH_ENTRIES_MAX, Entry, EntryFailure, World, WorldError, WritePermit, batches,
+    BATCH_ENTRIES_MAX, Entry, EntryFailure, PlannedChange, World, WorldError, WritePermit, batches,
 };
 
 /// Bytes of one message, or of one batch together, at most (Amazon SQS quotas).
@@ -50,8 +51,14 @@ impl World {
         progress: impl Fn(usize) + Send,
     ) -> Result<RedriveReport, WorldError> {
         let target = self.queue_name(QueueRole::Source);
-        let operation = format!("redrive to {target:?}");
-        let permit = self.permit_write(&operation)?;
+        let permit = self
+            .begin_change(PlannedChange {
+                operation: Operation::Redrive,
+                target: target.to_owned(),
+                planned: letters.len(),
+                details: serde_json::Value::Null,
+            })
+            .await?;
         if target.ends_with(".fifo") {
             // A FIFO queue swallows a deduplication id that it saw within five minutes, and the
             // letter would then be deleted without having been sent.
@@ -67,6 +74,11 @@ impl World {
         while let Some(outcomes) = running.next().await {
             report.outcomes.extend(outcomes);
             progress(report.outcomes.len());
+        }
+        drop(running);
+        let counts = [("moved", report.moved()), ("not_sent", report.not_sent())];
+        if let Err(error) = permit.end(counts, None).await {
+            tracing::warn!(%error, "the end of a redrive is not on record");
         }
         Ok(report)
     }

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use cli_program::{Answer, Program};
 use devstack::{BuildProfile, Endpoints, ProgressSender, Stack, StackOptions, functions};
+use opsconsole::audit::Operation;
 use opsconsole::environment::Environment;
-use opsconsole::world::World;
 use opsconsole::world::observed::TraceState;
+use opsconsole::world::{PlannedChange, World};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -71,7 +72,15 @@ impl Pipeline {
         let world = self.world();
         let key = event::parse_body(body).ok().map(|event| event.key());
         self.runtime.block_on(async {
-            let published = world.publish(&[body.to_owned()]).await.remove(0).unwrap();
+            let change = PlannedChange {
+                operation: Operation::Publish,
+                target: world.topic_name().to_owned(),
+                planned: 1,
+                details: Value::Null,
+            };
+            let permit = world.begin_change(change).await.unwrap();
+            let published = world.publish_one(&permit, body.to_owned()).await.unwrap();
+            permit.end([("published", 1)], None).await.unwrap();
             let deadline = Instant::now() + PIPELINE_LIMIT;
             loop {
                 let state = world.trace(key.as_ref(), body, &published).await.unwrap();
@@ -236,6 +245,24 @@ fn copies_get_ids_of_their_own_and_pages_follow_the_cursor() {
         .map(|record| record["id"].to_string())
         .collect();
     assert_eq!(ids.len(), 25);
+}
+
+#[test]
+fn changes_are_on_record_with_their_reason_and_their_end() {
+    let pipeline = pipeline();
+    let reason = ["--count", "3", "--reason", "to see them on record"];
+    pipeline.publish(&event("audited"), &reason);
+    let trail = pipeline.json(&["audit", "--env", "test", "--limit", "1"]);
+    let entry = &trail["entries"][0];
+    assert_eq!(entry["operation"], "publish");
+    assert_eq!(entry["reason"], "to see them on record");
+    assert_eq!(entry["planned"], 3);
+    assert_eq!(entry["ending"]["counts"]["published"], 3);
+    assert!(entry["begun_at"].as_str() < entry["ended_at"].as_str());
+    let elsewhere = pipeline.json(&["audit", "--env", "elsewhere"]);
+    assert_eq!(elsewhere["entries"], json!([]));
+    let table = pipeline.run(&["audit"]);
+    assert!(table.stdout.contains("published 3"), "{table:?}");
 }
 
 #[test]

@@ -140,6 +140,9 @@ fn production_and_read_only_refuse_writes_before_anything_is_asked() {
     assert!(answer.stderr.contains("--confirm live"), "{answer:?}");
     let answer = program.run(&["dlq", "redrive", "--all", "--yes", "--confirm", "other"]);
     assert_eq!(answer.code, 1);
+    let answer = program.run(&["publish", event, "--confirm", "live"]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("--reason TEXT"), "{answer:?}");
     let answer = program.run(&["--read-only", "--confirm", "live", "publish", event]);
     assert_eq!(answer.code, 1);
     assert!(answer.stderr.contains("read-only"), "{answer:?}");

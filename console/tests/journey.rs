@@ -6,48 +6,25 @@
 mod support;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use devstack::Stack;
 use support::pty::Session;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
 /// Limit of one step. Generous: the machine may be busy with other tests.
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn write_configuration(stack: &Stack, folder: &Path) -> PathBuf {
-    let endpoints = stack.endpoints();
-    let mut table = toml::Table::new();
-    for (key, value) in [
-        ("region", &endpoints.region),
-        ("endpoint_url", &endpoints.endpoint_url),
-        ("topic_arn", &endpoints.topic_arn),
-        ("queue_url", &endpoints.queue_url),
-        ("dead_letter_queue_url", &endpoints.dead_letter_queue_url),
-        ("api_url", &endpoints.api_url),
-        ("database_url", &endpoints.database_url),
-    ] {
-        table.insert(key.to_owned(), value.clone().into());
-    }
-    let mut environments = toml::Table::new();
-    environments.insert("journey".to_owned(), table.into());
-    let mut file = toml::Table::new();
-    file.insert("environments".to_owned(), environments.into());
-    let path = folder.join("config.toml");
-    std::fs::write(&path, file.to_string()).unwrap();
-    path
-}
-
 /// Publishes bytes that the ingest will refuse.
 fn publish_raw(configuration: &str, body: &str) {
     let mut child = Command::new(PROGRAM)
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .args([
             "--config",
             configuration,
             "--env",
-            "journey",
+            "test",
             "publish",
             "--raw",
             "-",
@@ -69,7 +46,7 @@ fn publish_raw(configuration: &str, body: &str) {
 async fn a_bad_day_ends_well() {
     let stack = support::stack::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let configuration = write_configuration(&stack, folder.path());
+    let configuration = support::configuration::of(stack.endpoints(), folder.path());
     let configuration = configuration.to_str().unwrap().to_owned();
     let journey = tokio::task::spawn_blocking(move || walk(&configuration));
     journey.await.unwrap();
@@ -81,7 +58,7 @@ fn walk(configuration: &str) {
         configuration,
         r#"{"specversion":"1.0","id":"bad-1","source":"/apps/crew","type":"flight.delayed","data":{"flight":"LA601"}}"#,
     );
-    let arguments = ["--config", configuration, "--env", "journey"];
+    let arguments = ["--config", configuration, "--env", "test"];
     let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
 
     // The dead letter is announced, and its reason is two keys away.

@@ -78,6 +78,20 @@ Examples:
 JSON output: {\"status\", \"latency_ms\", \"body\"}; the body is JSON where the answer is, else text.
 An answer of 400 or more ends with exit code 1.";
 
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  opsconsole audit
+  opsconsole audit --env pilot --limit 20
+  opsconsole audit --output json
+
+Every change that was made from this machine is written down before it begins: publish, redrive,
+delete, purge. With --env only the changes of that environment are shown. A change without an end
+runs still, or was cut off.
+JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
+\"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\": {\"counts\",
+\"error\"}}], \"unreadable_lines\"}; caller is the ARN by which AWS knows you, planned what was about to be
+changed, counts what was.";
+
 const DEMO_EXAMPLES: &str = "\
 Examples:
   opsconsole demo                               the console on a private pipeline with traffic
@@ -137,6 +151,9 @@ pub struct GlobalArguments {
     /// Name of the environment, typed again: production takes no change without it
     #[arg(long, value_name = "NAME", global = true)]
     pub confirm: Option<String>,
+    /// Why something is changed, for the audit log: production takes no change without it
+    #[arg(long, value_name = "TEXT", global = true)]
+    pub reason: Option<String>,
 }
 
 /// Form of the answer.
@@ -165,6 +182,9 @@ pub enum Command {
     /// The HTTP API, as third parties see it
     #[command(subcommand, after_help = API_EXAMPLES)]
     Api(ApiCommand),
+    /// What was changed from this machine: when, by whom, where and why
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(AuditArguments),
     /// A whole pipeline on this machine, with traffic, and the console on it
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArguments),
@@ -228,6 +248,14 @@ pub struct RedriveArguments {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Which changes to show.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// Changes to show, the newest
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub limit: u32,
 }
 
 /// What to do with records.

@@ -51,7 +51,7 @@ pub(super) async fn run(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     // Neither a refusal nor a missing answer must cost the letters a receive.
-    session.world.permit_write("redrive dead letters")?;
+    session.world.check_write("redrive dead letters")?;
     let asks = !arguments.yes;
     if asks && !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(CommandError::Usage(

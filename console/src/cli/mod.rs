@@ -5,6 +5,7 @@
 
 mod api;
 mod arguments;
+mod audit;
 mod dlq;
 mod dlq_redrive;
 mod exit;
@@ -26,16 +27,17 @@ use clap::CommandFactory as _;
 use tokio::runtime::Runtime;
 
 pub use arguments::{
-    ApiCommand, Arguments, Command, DemoArguments, DlqCommand, GlobalArguments, OutputForm,
-    PublishArguments, RecordsCommand, RecordsListArguments, RedriveArguments,
+    ApiCommand, Arguments, AuditArguments, Command, DemoArguments, DlqCommand, GlobalArguments,
+    OutputForm, PublishArguments, RecordsCommand, RecordsListArguments, RedriveArguments,
 };
 pub use exit::{CommandError, Exit};
 
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;
 
-use crate::environment::Environment;
-use crate::world::{World, printable_lines};
+use crate::audit::AuditLog;
+use crate::environment::{Environment, state_folder};
+use crate::world::{Authority, World, printable_lines};
 use crate::{demo, tui};
 
 /// Environment variable that turns the log on, e.g. `opsconsole=debug`; it goes to standard error.
@@ -60,10 +62,20 @@ pub fn run(arguments: Arguments) -> ExitCode {
 fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> {
     let Some(command) = arguments.command else {
         let environment = environment(&arguments.global)?;
-        return on_runtime(async { open_console(environment, arguments.global.confirm).await });
+        let authority = authority(&arguments.global)?;
+        return on_runtime(async { open_console(environment, authority).await });
     };
     match command {
         Command::Completions { shell } => completions(shell, output),
+        Command::Audit(asked) => {
+            let log = AuditLog::in_folder(&state_folder()?);
+            audit::run(
+                &log,
+                arguments.global.environment.as_deref(),
+                &asked,
+                output,
+            )
+        }
         Command::Demo(demo) => on_runtime(demo::run(&demo, &arguments.global, output)),
         asked @ (Command::Status
         | Command::Publish(_)
@@ -93,7 +105,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         // These leave something behind when they are cut off, so they listen for themselves.
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
-        Command::Completions { .. } | Command::Demo(_) => Ok(Exit::Usage),
+        Command::Completions { .. } | Command::Demo(_) | Command::Audit(_) => Ok(Exit::Usage),
     }
 }
 
@@ -124,18 +136,24 @@ fn environment(global: &GlobalArguments) -> Result<Environment, CommandError> {
 
 fn connect(global: &GlobalArguments) -> Result<World, CommandError> {
     let world = World::connect(&environment(global)?)?;
-    Ok(match &global.confirm {
-        Some(name) => world.confirmed(name),
-        None => world,
+    Ok(world.with_authority(authority(global)?))
+}
+
+/// On whose word the world is changed, by the options of the command line.
+pub(crate) fn authority(global: &GlobalArguments) -> Result<Authority, CommandError> {
+    Ok(Authority {
+        confirmation: global.confirm.clone(),
+        reason: global.reason.clone(),
+        log: Some(AuditLog::in_folder(&state_folder()?)),
     })
 }
 
 /// Opens the terminal console on an environment.
 pub(crate) async fn open_console(
     environment: Environment,
-    confirmation: Option<String>,
+    authority: Authority,
 ) -> Result<Exit, CommandError> {
-    tui::run(environment, confirmation)
+    tui::run(environment, authority)
         .await
         .map(|ended| match ended {
             tui::Ended::Left => Exit::Done,

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::publish_input::{self, InputFault, Located, UNKNOWN_CODE};
 use super::{CommandError, Exit, Interrupt, PublishArguments, Session, progress};
-use crate::world::{WorldError, printable};
+use crate::audit::Operation;
+use crate::world::{PlannedChange, WorldError, WritePermit, printable};
 
 /// Largest input, in bytes.
 const INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -41,7 +43,7 @@ pub(super) async fn run(
     // A refusal must not wait for the input.
     session
         .world
-        .permit_write(&format!("publish to {:?}", session.world.topic_name()))?;
+        .check_write(&format!("publish to {:?}", session.world.topic_name()))?;
     let text = tokio::select! {
         text = read_input(arguments.file.clone()) => text?,
         () = interrupt.received() => return Err(CommandError::Interrupted),
@@ -57,14 +59,33 @@ pub(super) async fn run(
             Err(faults) => return refuse(session, faults),
         }
     };
+    let copies = arguments.count.map_or(1, |count| count as usize);
+    let permit = session
+        .world
+        .begin_change(PlannedChange {
+            operation: Operation::Publish,
+            target: session.world.topic_name().to_owned(),
+            planned: events.len() * copies,
+            details: json!({ "file": file, "raw": arguments.raw }),
+        })
+        .await?;
     let mut report = Report::default();
-    let is_interrupted = {
-        let sending = send(session, arguments, &file, &events, &mut report);
+    let ended = {
+        let sending = send(session, &permit, arguments, &file, &events, &mut report);
         tokio::select! {
-            result = sending => { result?; false }
-            () = interrupt.received() => true,
+            result = sending => result,
+            () = interrupt.received() => Err(CommandError::Interrupted),
         }
     };
+    let is_interrupted = matches!(ended, Err(CommandError::Interrupted));
+    let counts = [("published", report.published), ("failed", report.failed)];
+    let error = ended.as_ref().err().map(ToString::to_string);
+    if let Err(error) = permit.end(counts, error).await {
+        session.output.note(&error.to_string());
+    }
+    if !is_interrupted {
+        ended?;
+    }
     finish(session, &report)?;
     Ok(if is_interrupted {
         session
@@ -111,6 +132,7 @@ fn finish(session: &Session, report: &Report) -> Result<(), CommandError> {
 
 async fn send(
     session: &Session,
+    permit: &WritePermit,
     arguments: &PublishArguments,
     file: &str,
     events: &[Located<String>],
@@ -135,7 +157,7 @@ async fn send(
             .take(end - sent)
             .collect();
         let bodies = bodies(&chosen, arguments.count.is_some())?;
-        let answers = session.world.publish(&bodies).await;
+        let answers = session.world.publish(permit, &bodies).await;
         for (event, answer) in chosen.iter().zip(answers) {
             match answer {
                 Ok(_) => report.published += 1,

@@ -18,9 +18,11 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
 
 use crate::cli::{
-    CommandError, DemoArguments, Exit, GlobalArguments, Interrupt, Output, listen, open_console,
+    CommandError, DemoArguments, Exit, GlobalArguments, Interrupt, Output, authority, listen,
+    open_console,
 };
 use crate::environment::{Environment, EnvironmentClaim, Folders};
+use crate::world::Authority;
 
 /// Name of the environment that a demo is.
 const NAME: &str = "demo";
@@ -44,6 +46,7 @@ pub(crate) async fn run(
                 .to_owned(),
         ));
     }
+    let authority = authority(global)?;
     let mut interrupt = listen()?;
     let mut claim = EnvironmentClaim::take(NAME, &Folders::of_user()?.environments()).await?;
     let stack = tokio::select! {
@@ -55,7 +58,10 @@ pub(crate) async fn run(
         ..describe(stack.endpoints())
     };
     let result = match claim.publish(&environment) {
-        Ok(()) => play(arguments, environment, &stack, &mut interrupt, output).await,
+        Ok(()) => {
+            let told = Told { output, authority };
+            play(arguments, environment, &stack, &mut interrupt, told).await
+        }
         Err(error) => Err(error.into()),
     };
     // Nobody should find an environment that is on its way down.
@@ -123,12 +129,18 @@ async fn tell(mut news: UnboundedReceiver<Progress>, output: Output) {
     }
 }
 
+/// What the command line says of how to answer and on whose word to change something.
+struct Told {
+    output: Output,
+    authority: Authority,
+}
+
 async fn play(
     arguments: &DemoArguments,
     environment: Environment,
     stack: &Stack,
     interrupt: &mut Interrupt,
-    output: Output,
+    Told { output, authority }: Told,
 ) -> Result<Exit, CommandError> {
     let options = TrafficOptions {
         rate: arguments.rate,
@@ -152,7 +164,7 @@ async fn play(
             }
         }
         None => {
-            let result = open_console(environment, None).await;
+            let result = open_console(environment, authority).await;
             drop(traffic);
             result
         }

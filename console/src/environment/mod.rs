@@ -169,6 +169,14 @@ fn known_names(configured: &[Environment], running: &[RunningEnvironment]) -> Ve
     names
 }
 
+/// The folder where this user's programs keep what they must not forget.
+///
+/// # Errors
+/// When this user has no home.
+pub fn state_folder() -> Result<PathBuf, EnvironmentError> {
+    Ok(Folders::of_user()?.state)
+}
+
 /// The folders of this user.
 #[derive(Clone, Debug)]
 pub(crate) struct Folders {

@@ -25,6 +25,7 @@ use super::turn::Turn;
 use super::update::update;
 use super::view::view;
 use crate::environment::Environment;
+use crate::world::Authority;
 
 /// How often the model is told that time passes.
 const TICK: Duration = Duration::from_millis(500);
@@ -59,11 +60,11 @@ pub enum Ended {
 }
 
 /// Runs the console until the operator leaves, a signal comes or the terminal goes away.
-/// Production takes changes only when `confirmation` is the name of the environment.
+/// Whatever it changes is changed on the word of `authority`.
 ///
 /// # Errors
 /// When there is no terminal to draw on.
-pub async fn run(environment: Environment, confirmation: Option<String>) -> Result<Ended> {
+pub async fn run(environment: Environment, authority: Authority) -> Result<Ended> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
     let watcher = watch().wrap_err("listen for signals")?;
     let mut screen = Screen::take().wrap_err(
@@ -79,7 +80,7 @@ pub async fn run(environment: Environment, confirmation: Option<String>) -> Resu
     );
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
-    let mut sources = Sources::new(environment, confirmation, sender);
+    let mut sources = Sources::new(environment, authority, sender);
 
     let ended = drive(
         &mut model,

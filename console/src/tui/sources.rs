@@ -9,13 +9,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::message::{Answer, Fault, Msg, Reply, Request, RequestId};
+use crate::audit::Operation;
 use crate::environment::Environment;
-use crate::world::observed::{DeadLetter, RedriveOutcome, RedriveReport};
-use crate::world::{World, WorldError};
+use crate::world::observed::{DeadLetter, Published, RedriveOutcome, RedriveReport};
+use crate::world::{Authority, PlannedChange, World, WorldError};
 
 /// Limit of waiting for other questions to the same source. The limit of the question itself
 /// counts from then on.
@@ -41,8 +43,7 @@ const HISTORY_WINDOW: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub(super) struct Sources {
     environment: Environment,
-    /// Name that the operator typed at start to allow changes in production.
-    confirmation: Option<String>,
+    authority: Authority,
     world: Arc<OnceLock<World>>,
     queues: Arc<Semaphore>,
     metrics: Arc<Semaphore>,
@@ -63,13 +64,13 @@ impl Sources {
     #[must_use]
     pub(super) fn new(
         environment: Environment,
-        confirmation: Option<String>,
+        authority: Authority,
         replies: mpsc::Sender<Msg>,
     ) -> Self {
         let permits = |number| Arc::new(Semaphore::new(number));
         Self {
             environment,
-            confirmation,
+            authority,
             world: Arc::new(OnceLock::new()),
             queues: permits(CONCURRENCY),
             metrics: permits(1),
@@ -97,7 +98,7 @@ impl Sources {
         let shared = Shared {
             world: Arc::clone(&self.world),
             environment: self.environment.clone(),
-            confirmation: self.confirmation.clone(),
+            authority: self.authority.clone(),
             is_stopping: Arc::clone(&self.is_stopping),
             replies: self.replies.clone(),
         };
@@ -147,7 +148,7 @@ impl Sources {
 struct Shared {
     world: Arc<OnceLock<World>>,
     environment: Environment,
-    confirmation: Option<String>,
+    authority: Authority,
     is_stopping: Arc<AtomicBool>,
     replies: mpsc::Sender<Msg>,
 }
@@ -197,12 +198,7 @@ async fn in_turn(
     };
     let limit = limit_of(&request);
     let work = async {
-        let world = connected(
-            &shared.world,
-            &shared.environment,
-            shared.confirmation.as_deref(),
-        )
-        .map_err(|error| fault(&error))?;
+        let world = connected(shared).map_err(|error| fault(&error))?;
         answer(&world, id, request, shared).await
     };
     match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
@@ -216,20 +212,12 @@ async fn in_turn(
 }
 
 /// The connection; made by whoever needs it first.
-fn connected(
-    world: &OnceLock<World>,
-    environment: &Environment,
-    confirmation: Option<&str>,
-) -> Result<World, WorldError> {
-    if let Some(world) = world.get() {
+fn connected(shared: &Shared) -> Result<World, WorldError> {
+    if let Some(world) = shared.world.get() {
         return Ok(world.clone());
     }
-    let made = World::connect(environment)?;
-    let made = match confirmation {
-        Some(name) => made.confirmed(name),
-        None => made,
-    };
-    Ok(world.get_or_init(|| made).clone())
+    let made = World::connect(&shared.environment)?.with_authority(shared.authority.clone());
+    Ok(shared.world.get_or_init(|| made).clone())
 }
 
 const fn limit_of(request: &Request) -> Duration {
@@ -273,15 +261,7 @@ async fn answer(
             .await
             .map(Answer::Redriven),
         Request::Records(query) => world.list_records(&query).await.map(Answer::Records),
-        Request::Publish(body) => match world.publish(&[body]).await.into_iter().next() {
-            Some(published) => published.map(Answer::Published),
-            None => {
-                return Err(Fault {
-                    message: "nothing was sent".to_owned(),
-                    hint: None,
-                });
-            }
-        },
+        Request::Publish(body) => publish(world, body).await.map(Answer::Published),
         Request::Trace {
             key,
             body,
@@ -293,6 +273,26 @@ async fn answer(
         Request::Template(number) => Ok(Answer::Template(super::templates::fresh(number))),
     };
     answered.map_err(|error| fault(&error))
+}
+
+/// Publishes one event, on record.
+async fn publish(world: &World, body: String) -> Result<Published, WorldError> {
+    let permit = world
+        .begin_change(PlannedChange {
+            operation: Operation::Publish,
+            target: world.topic_name().to_owned(),
+            planned: 1,
+            details: json!({ "event": event::peek_identity(&body) }),
+        })
+        .await?;
+    let published = world.publish_one(&permit, body).await;
+    let is_published = usize::from(published.is_ok());
+    let counts = [("published", is_published), ("failed", 1 - is_published)];
+    let error = published.as_ref().err().map(ToString::to_string);
+    if let Err(error) = permit.end(counts, error).await {
+        tracing::warn!(%error, "the end of a publish is not on record");
+    }
+    published
 }
 
 /// Redrives step by step, so that leaving the console can end it between two of them.

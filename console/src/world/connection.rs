@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::dead_letter_search::DeadLetterSearch;
-use super::{WorldError, error::Attempt};
+use super::{Authority, WorldError, error::Attempt};
 use crate::environment::{Environment, origin};
 
 /// Limit of a TCP and TLS connect.
@@ -39,7 +39,7 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct World {
     inner: Arc<Inner>,
-    pub(super) confirmation: Option<Arc<str>>,
+    pub(super) authority: Arc<Authority>,
 }
 
 #[derive(Debug)]
@@ -56,6 +56,7 @@ struct Inner {
 pub(crate) struct Aws {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
@@ -76,7 +77,7 @@ impl World {
                 pool: OnceLock::new(),
                 dead_letter_search: Mutex::default(),
             }),
-            confirmation: None,
+            authority: Arc::default(),
         })
     }
 
@@ -98,6 +99,7 @@ impl World {
                 Aws {
                     sqs: aws_sdk_sqs::Client::new(&config),
                     sns: aws_sdk_sns::Client::new(&config),
+                    sts: aws_sdk_sts::Client::new(&config),
                     cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
                 }
             })

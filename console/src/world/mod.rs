@@ -25,7 +25,7 @@ pub use error::{WorldError, WorldErrorKind};
 pub use letters::HOLD_MAX;
 pub use printable::{printable, printable_json, printable_lines};
 pub use publishing::PUBLISH_BATCH_BYTES_MAX;
-pub use writes::WritePermit;
+pub use writes::{Authority, PlannedChange, WritePermit};
 
 pub(crate) use error::Attempt;
 pub(crate) use publishing::batches;

@@ -21,18 +21,37 @@ const CALLS_MAX: usize = 4;
 
 impl World {
     /// Publishes bodies as they are. The answers are parallel to the input.
-    pub async fn publish(&self, bodies: &[String]) -> Vec<Result<Published, WorldError>> {
-        let permit = match self.permit_write(&format!("publish to {:?}", self.topic_name())) {
-            Ok(permit) => permit,
-            Err(error) => return vec![Err(error); bodies.len()],
-        };
+    pub async fn publish(
+        &self,
+        permit: &WritePermit,
+        bodies: &[String],
+    ) -> Vec<Result<Published, WorldError>> {
         let sizes: Vec<usize> = bodies.iter().map(String::len).collect();
         stream::iter(batches(&sizes, BATCH_ENTRIES_MAX, PUBLISH_BATCH_BYTES_MAX))
-            .map(|range| self.publish_batch(&permit, bodies.get(range).unwrap_or_default()))
+            .map(|range| self.publish_batch(permit, bodies.get(range).unwrap_or_default()))
             .buffered(CALLS_MAX)
             .flat_map(stream::iter)
             .collect()
             .await
+    }
+
+    /// Publishes one body as it is.
+    ///
+    /// # Errors
+    /// When the topic does not confirm it.
+    pub async fn publish_one(
+        &self,
+        permit: &WritePermit,
+        body: String,
+    ) -> Result<Published, WorldError> {
+        let answers = self.publish(permit, &[body]).await;
+        answers.into_iter().next().unwrap_or_else(|| {
+            let attempt = Attempt::start(
+                format!("publish to {:?}", self.topic_name()),
+                self.aws_address("sns"),
+            );
+            Err(attempt.refused("there is no answer"))
+        })
     }
 
     /// Name of the topic, the last part of its ARN.

@@ -16,6 +16,11 @@ use portable_pty::{
     Child, CommandBuilder, ExitStatus, MasterPty, PtyPair, PtySize, native_pty_system,
 };
 
+/// Where programs under test keep their state.
+fn state_folder() -> std::path::PathBuf {
+    std::env::temp_dir().join("opsconsole-tests-state")
+}
+
 /// What the reader has seen so far.
 struct Seen {
     parser: vt100::Parser,
@@ -51,6 +56,8 @@ impl Session {
         command.args(arguments);
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
+        // What it keeps, it keeps away from whoever runs the tests.
+        command.env("XDG_STATE_HOME", state_folder());
         for (name, value) in environment {
             command.env(name, value);
         }

@@ -1,0 +1,84 @@
+//! `audit`: what was changed from this machine.
+//!
+//! Invariant: it reads one local file and asks nobody.
+
+use super::table::{Align, Keep, Table, moment};
+use super::{AuditArguments, CommandError, Exit, Output};
+use crate::audit::{AuditEntry, AuditLog};
+
+pub(super) fn run(
+    log: &AuditLog,
+    environment: Option<&str>,
+    arguments: &AuditArguments,
+    output: Output,
+) -> Result<Exit, CommandError> {
+    let mut trail = log
+        .read()
+        .map_err(|error| CommandError::Failed(error.to_string()))?;
+    trail
+        .entries
+        .retain(|entry| environment.is_none_or(|name| entry.change.environment == name));
+    let surplus = trail.entries.len().saturating_sub(arguments.limit as usize);
+    trail.entries.drain(..surplus);
+    if output.is_json() {
+        output.json(&trail)?;
+        return Ok(Exit::Done);
+    }
+    output.table(&table(&trail.entries))?;
+    if trail.entries.is_empty() {
+        output.note("nothing was changed from this machine");
+    }
+    if trail.unreadable_lines > 0 {
+        output.note(&format!(
+            "{} lines of {} cannot be read",
+            trail.unreadable_lines,
+            log.path().display()
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn table(entries: &[AuditEntry]) -> Table {
+    let mut table = Table::new(&[
+        ("BEGUN AT", Align::Left, Keep::Always),
+        ("OPERATION", Align::Left, Keep::Always),
+        ("ENVIRONMENT", Align::Left, Keep::Always),
+        ("TARGET", Align::Left, Keep::Drop(3)),
+        ("PLANNED", Align::Right, Keep::Drop(4)),
+        ("ENDED", Align::Left, Keep::Cut),
+        ("BY", Align::Left, Keep::Drop(2)),
+        ("REASON", Align::Left, Keep::Drop(1)),
+    ]);
+    for entry in entries {
+        let change = &entry.change;
+        table.row([
+            &moment(entry.begun_at),
+            change.operation.as_str(),
+            &change.environment,
+            &change.target,
+            &change.planned.to_string(),
+            &ending(entry),
+            change
+                .caller
+                .as_deref()
+                .or(change.user.as_deref())
+                .unwrap_or("-"),
+            change.reason.as_deref().unwrap_or("-"),
+        ]);
+    }
+    table
+}
+
+/// `moved 3, not sent 1`; what failed says why.
+fn ending(entry: &AuditEntry) -> String {
+    let Some(ending) = &entry.ending else {
+        return "no end on record".to_owned();
+    };
+    let mut parts: Vec<String> = ending
+        .counts
+        .iter()
+        .map(|(name, count)| format!("{} {count}", name.replace('_', " ")))
+        .collect();
+    parts.extend(ending.error.clone());
+    parts.join(", ")
+}
