@@ -1,0 +1,314 @@
+//! A redrive from its first letter, or from wherever its journal ends, to its last.
+//!
+//! Invariant: running a journal again does only what it does not say was done, so a run after a
+//! crash is the same as a first run.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::sync::watch;
+
+use super::batch::Engine;
+use super::control::Control;
+use super::error::RedriveError;
+use super::fact::{Because, Ending, Fact};
+use super::journal::Journal;
+use super::lease::{HOLD, Leases};
+use super::message::BATCH_BYTES_MAX;
+use super::pace::Pace;
+use super::recorder::Recorder;
+use super::report::Report;
+use super::state::{Counts, LetterState, State};
+use crate::world::observed::DeadLetter;
+use crate::world::{BATCH_ENTRIES_MAX, World, batches};
+
+/// Letters that one search takes before they are moved: bounds the bodies in memory.
+const WINDOW: usize = 1_000;
+
+/// How a redrive runs, beside what its plan says.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Batches in flight at once. FIFO queues take one after the other.
+    pub batches_at_once: usize,
+    /// Whether letters that the caller does not hold are looked for in the dead-letter queue.
+    pub searches: bool,
+    /// How long a search waits for letters that somebody holds, such as a process that crashed.
+    pub search_patience: Duration,
+    /// Whether it may pause by itself and wait for [`Control::resume`]: after a canary step that
+    /// was not proved, and when batch after batch is refused.
+    pub pauses_by_itself: bool,
+    /// How long the events of a canary step, and all of them at the end, may take until they are
+    /// proved. Zero proves nothing.
+    pub prove_limit: Duration,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            batches_at_once: 8,
+            searches: true,
+            search_patience: HOLD + Duration::from_secs(30),
+            pauses_by_itself: true,
+            prove_limit: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Runs the redrive of a journal: begins it, or goes on where it ended. `letters` are those that
+/// the caller holds; their holds are prolonged and stay the caller's to give back. `counts` is
+/// told after every step.
+///
+/// # Errors
+/// When the environment forbids writes, when the plan is for another environment, when the
+/// journal cannot be written, or when the queue cannot be searched. What was done until then is in
+/// the journal.
+pub async fn run(
+    world: &World,
+    journal: (Journal, State),
+    letters: &[DeadLetter],
+    control: &Control,
+    options: &RunOptions,
+    counts: watch::Sender<Counts>,
+) -> Result<Report, RedriveError> {
+    let (journal, state) = journal;
+    let plan = state.plan().clone();
+    let operation = format!("redrive to {:?}", plan.destination.name);
+    let permit = world.permit_write(&operation)?;
+    plan.check_world(world)?;
+    counts.send_replace(state.counts());
+    let unsettled: Vec<_> = state
+        .letters()
+        .iter()
+        .filter_map(|letter| letter.unsettled.clone())
+        .collect();
+    let leases = Leases::new(world, &plan, letters, &unsettled);
+    let recorder = Recorder::start(journal, state, counts)?;
+    let engine = Engine {
+        world,
+        permit: &permit,
+        plan: &plan,
+        recorder: &recorder,
+        leases: &leases,
+        control,
+        options,
+        pace: Pace::new(),
+        failed_batches: AtomicUsize::new(0),
+    };
+    let driven = tokio::select! {
+        driven = engine.drive() => driven,
+        () = leases.heartbeat() => Ok(()),
+    };
+    leases.release().await;
+    drop(engine);
+    let state = recorder.close().await;
+    driven?;
+    Ok(Report::of(&state))
+}
+
+impl Engine<'_> {
+    async fn drive(&self) -> Result<(), RedriveError> {
+        let doubtful = self.settle_doubts().await?;
+        self.finish_deletes(Duration::ZERO).await?;
+        let total = self.plan.entries.len();
+        let mut begin = 0;
+        for end in self.plan.step_ends() {
+            let step = begin..end;
+            self.move_step(step.clone(), &doubtful).await?;
+            if self.is_cancelled() {
+                break;
+            }
+            if end < total {
+                self.prove_canary(step).await?;
+            }
+            begin = end;
+        }
+        if !self.is_cancelled() {
+            self.finish_deletes(self.options.search_patience).await?;
+            self.prove(0..total).await?;
+        }
+        let how = if self.is_cancelled() {
+            Ending::Cancelled
+        } else {
+            Ending::Finished
+        };
+        self.record(Fact::Ended { how }).await
+    }
+
+    /// Moves the letters of one step, searching for those that are not held.
+    async fn move_step(
+        &self,
+        step: Range<usize>,
+        doubtful: &HashSet<usize>,
+    ) -> Result<(), RedriveError> {
+        let is_open = |index: usize, letter: &LetterState| {
+            letter.phase.is_unsent() || (letter.phase.is_doubtful() && doubtful.contains(&index))
+        };
+        let mut round = self.matching(step.clone(), is_open);
+        let mut missing_before = usize::MAX;
+        loop {
+            self.move_round(&round).await?;
+            let mut missing = self.matching(step.clone(), is_open);
+            missing.retain(|index| !self.leases.has(*index));
+            let is_worth_it = self.options.searches
+                && !self.is_cancelled()
+                && !missing.is_empty()
+                && missing.len() < missing_before;
+            missing_before = missing.len();
+            let wanted: HashSet<usize> = missing.iter().copied().collect();
+            let found = if is_worth_it {
+                self.leases
+                    .find(WINDOW, self.options.search_patience, |index| {
+                        wanted.contains(&index)
+                    })
+                    .await?
+            } else {
+                0
+            };
+            if found == 0 {
+                if self.is_cancelled() {
+                    return Ok(());
+                }
+                return self.give_up(&missing).await;
+            }
+            round = missing;
+            round.retain(|index| self.leases.has(*index));
+        }
+    }
+
+    /// Tells letters that nobody found; those that were tried already keep their reason.
+    async fn give_up(&self, missing: &[usize]) -> Result<(), RedriveError> {
+        let waiting: HashSet<usize> = self
+            .recorder
+            .look(|state| state.indexes(|phase| *phase == super::state::Phase::Waiting))
+            .into_iter()
+            .collect();
+        let letters = missing
+            .iter()
+            .filter(|index| waiting.contains(index))
+            .map(|index| Because {
+                index: *index,
+                cause: "not among the dead letters, or held by somebody else".to_owned(),
+            })
+            .collect();
+        self.not_tried(letters).await
+    }
+
+    async fn move_round(&self, round: &[usize]) -> Result<(), RedriveError> {
+        if self.plan.is_fifo() {
+            return self.move_in_order(round).await;
+        }
+        let mut held = round.to_vec();
+        held.retain(|index| self.leases.has(*index));
+        let sizes: Vec<usize> = held.iter().map(|index| self.leases.bytes(*index)).collect();
+        let mut running = FuturesUnordered::new();
+        let mut outcome = Ok(());
+        for range in batches(&sizes, self.batch_entries(), BATCH_BYTES_MAX) {
+            while running.len() >= self.options.batches_at_once.max(1) {
+                if let Some(Err(error)) = running.next().await {
+                    outcome = Err(error);
+                }
+            }
+            if outcome.is_err() || self.is_cancelled() {
+                break;
+            }
+            running.push(self.move_batch(held.get(range).unwrap_or_default()));
+        }
+        // What was begun is brought to its end, also when another batch failed.
+        while let Some(ended) = running.next().await {
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    /// Moves one letter of a group after the other: a letter that was not sent holds back the later
+    /// ones of its group.
+    async fn move_in_order(&self, round: &[usize]) -> Result<(), RedriveError> {
+        let mut blocked: HashSet<&str> = HashSet::new();
+        let mut rest = round.to_vec();
+        while !rest.is_empty() && !self.is_cancelled() {
+            let mut batch = Vec::new();
+            let mut bytes = 0;
+            let mut later = Vec::new();
+            let mut groups: HashSet<&str> = HashSet::new();
+            let mut held_back = Vec::new();
+            for index in rest {
+                let group = self.group(index);
+                let size = self.leases.bytes(index);
+                if group.is_some_and(|group| blocked.contains(group)) {
+                    held_back.push(Because {
+                        index,
+                        cause: "an earlier letter of its group was not sent".to_owned(),
+                    });
+                } else if !self.leases.has(index) {
+                    blocked.extend(group);
+                } else if group.is_some_and(|group| groups.contains(group))
+                    || batch.len() >= self.batch_entries()
+                    || bytes + size > BATCH_BYTES_MAX && !batch.is_empty()
+                {
+                    groups.extend(group);
+                    later.push(index);
+                } else {
+                    groups.extend(group);
+                    bytes += size;
+                    batch.push(index);
+                }
+            }
+            self.not_tried(held_back).await?;
+            self.move_batch(&batch).await?;
+            let unsent = self.unsent(&batch);
+            blocked.extend(unsent.into_iter().filter_map(|index| self.group(index)));
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn group(&self, index: usize) -> Option<&str> {
+        self.plan.entries.get(index)?.group_id.as_deref()
+    }
+
+    fn unsent(&self, indexes: &[usize]) -> Vec<usize> {
+        self.recorder.look(|state| {
+            indexes
+                .iter()
+                .copied()
+                .filter(|index| {
+                    state.letters().get(*index).is_some_and(|letter| {
+                        letter.phase.is_unsent() || letter.phase.is_doubtful()
+                    })
+                })
+                .collect()
+        })
+    }
+
+    /// Letters of a batch: no more than one second's worth, so that a slow rate is an even one.
+    fn batch_entries(&self) -> usize {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 1 and 10"
+        )]
+        let entries = |rate: f64| rate.clamp(1.0, 10.0) as usize;
+        self.control
+            .rate_per_sec()
+            .map_or(BATCH_ENTRIES_MAX, entries)
+    }
+
+    pub(super) fn matching(
+        &self,
+        range: Range<usize>,
+        is_wanted: impl Fn(usize, &LetterState) -> bool,
+    ) -> Vec<usize> {
+        self.recorder.look(|state| {
+            let letters = state.letters().get(range.clone()).unwrap_or_default();
+            range
+                .zip(letters)
+                .filter(|(index, letter)| is_wanted(*index, letter))
+                .map(|(index, _)| index)
+                .collect()
+        })
+    }
+}
