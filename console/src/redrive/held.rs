@@ -43,13 +43,15 @@ impl World {
         if letters.is_empty() {
             return Ok(RedriveReport::default());
         }
-        let refused = |error: RedriveError| match error {
-            RedriveError::World(error) => error,
-            error => WorldError::not_configured(
+        let refused = |error: RedriveError| {
+            if let RedriveError::World(error) = error {
+                return error;
+            }
+            WorldError::not_configured(
                 &operation,
                 error.to_string(),
                 "nothing was sent; see that the folder of the journals can be written",
-            ),
+            )
         };
         let unedited: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
         let plan = Plan::of(self, &unedited, PlanOptions::default()).map_err(refused)?;

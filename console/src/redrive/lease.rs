@@ -29,6 +29,8 @@ const HEARTBEAT_CALLS_MAX: usize = 4;
 /// Letters that are held at once, wanted or not: SQS takes about 120,000 in flight, and others
 /// need some of them (Amazon SQS quotas).
 const HELD_MAX: usize = 100_000;
+/// Letters whose bodies are kept before it is their turn.
+const BODIES_MAX: usize = 10_000;
 /// Empty long polls in a row after which a search ends.
 const EMPTY_POLLS_MAX: usize = 3;
 
@@ -64,8 +66,15 @@ pub(super) struct Leases<'a> {
     plan: &'a Plan,
     places: HashMap<&'a str, usize>,
     held: Mutex<HashMap<usize, Lease>>,
-    /// Handles of letters that a search passed.
-    passed: Mutex<Vec<String>>,
+    passed: Mutex<Passed>,
+}
+
+/// Letters that a search passed, and so hides.
+#[derive(Default)]
+struct Passed {
+    receipt_handles: Vec<String>,
+    /// Whether letters of the plan are among them.
+    has_planned: bool,
 }
 
 impl<'a> Leases<'a> {
@@ -240,13 +249,20 @@ impl<'a> Leases<'a> {
         patience: Duration,
         is_wanted: impl Fn(usize) -> bool,
     ) -> Result<usize, WorldError> {
+        if self.lock_passed().has_planned {
+            self.release_passed().await;
+        }
         let deadline = Instant::now() + patience;
         let mut found = 0;
         let mut empty_polls = 0;
         while found < enough && self.count() < HELD_MAX {
-            let is_exhausted = empty_polls >= EMPTY_POLLS_MAX;
-            if is_exhausted && (Instant::now() >= deadline || !self.others_hold().await?) {
-                break;
+            if empty_polls > 0 {
+                let depth = self.world.queue_depth(QueueRole::DeadLetter).await?;
+                let is_exhausted = depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX;
+                let others_hold = depth.in_flight > self.count() as u64;
+                if is_exhausted && !(others_hold && Instant::now() < deadline) {
+                    break;
+                }
             }
             let letters = self.world.receive_letters(BATCH_ENTRIES_MAX, HOLD).await?;
             if letters.is_empty() {
@@ -255,21 +271,18 @@ impl<'a> Leases<'a> {
             }
             empty_polls = 0;
             for letter in letters {
-                let place = self.places.get(letter.message_id.as_str());
-                if place.is_some_and(|index| is_wanted(*index)) {
-                    self.take(&letter, true);
-                    found += 1;
-                } else {
-                    self.lock_passed().push(letter.receipt_handle);
+                match self.places.get(letter.message_id.as_str()) {
+                    Some(index) if is_wanted(*index) => {
+                        self.take(&letter, true);
+                        found += 1;
+                    }
+                    // Its turn comes later.
+                    Some(_) if self.lock().len() < BODIES_MAX => drop(self.take(&letter, true)),
+                    place => self.pass(letter.receipt_handle, place.is_some()),
                 }
             }
         }
         Ok(found)
-    }
-
-    async fn others_hold(&self) -> Result<bool, WorldError> {
-        let depth = self.world.queue_depth(QueueRole::DeadLetter).await?;
-        Ok(depth.in_flight > self.count() as u64)
     }
 
     /// Gives back what the engine took itself and did not move.
@@ -286,7 +299,7 @@ impl<'a> Leases<'a> {
     /// Gives back what a search passed.
     pub(super) async fn release_passed(&self) {
         let passed = std::mem::take(&mut *self.lock_passed());
-        self.give_back(&passed).await;
+        self.give_back(&passed.receipt_handles).await;
     }
 
     async fn give_back(&self, handles: &[String]) {
@@ -300,11 +313,17 @@ impl<'a> Leases<'a> {
         self.places.contains_key(message_id)
     }
 
-    fn count(&self) -> usize {
-        self.lock_passed().len() + self.lock().len()
+    fn pass(&self, receipt_handle: String, is_planned: bool) {
+        let mut passed = self.lock_passed();
+        passed.receipt_handles.push(receipt_handle);
+        passed.has_planned |= is_planned;
     }
 
-    fn lock_passed(&self) -> MutexGuard<'_, Vec<String>> {
+    fn count(&self) -> usize {
+        self.lock_passed().receipt_handles.len() + self.lock().len()
+    }
+
+    fn lock_passed(&self) -> MutexGuard<'_, Passed> {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -103,7 +103,6 @@ pub async fn run(
         () = leases.heartbeat() => Ok(()),
     };
     leases.release().await;
-    drop(engine);
     let state = recorder.close().await;
     driven?;
     Ok(Report::of(&state))

@@ -1,0 +1,303 @@
+//! The redrive engine on real queues and a real ledger: faults on the wire, order, steering, proof.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod redrive_stage;
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+use opsconsole::redrive::fact::Proof;
+use opsconsole::redrive::{
+    Control, Counts, Journal, LetterOutcome, Plan, PlanOptions, Report, RunOptions, Wish, preview,
+    resume, run,
+};
+use opsconsole::world::observed::QueueRole;
+use redrive_stage::proxy::{self, Fault};
+use redrive_stage::{Stage, Theatre, quick};
+use tokio::sync::watch;
+
+/// Runs over a wire that fails, then ends every hold.
+async fn run_over(stage: &Stage<'_>, url: String, total: usize) -> (Report, std::path::PathBuf) {
+    stage.kill(0..total).await;
+    let letters = stage.hold().await;
+    assert_eq!(letters.len(), total);
+    let plan = stage.plan(&letters, PlanOptions::default());
+    let journal = stage.journal(&plan);
+    let path = journal.0.path().to_owned();
+    let world = stage.world_at(url);
+    let (counts, _) = watch::channel(Counts::default());
+    let control = Control::new(None);
+    let report = run(&world, journal, &letters, &control, &quick(), counts)
+        .await
+        .unwrap();
+    stage.end_holds(&letters).await;
+    assert_eq!(report, Report::of(&Journal::read(&path).unwrap()));
+    (report, path)
+}
+
+#[tokio::test]
+async fn entries_that_fail_alone_are_sent_again_alone() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("partial", false).await;
+    let send = "SendMessageBatch";
+    let url = proxy::start(stage.endpoint_url(), send, Fault::FailLastEntry, 2).await;
+    let (report, _) = run_over(&stage, url, 15).await;
+    assert_eq!(report.counts.moved, 15, "{report:?}");
+    let places = stage.places(15).await;
+    assert!(places.source.len() == 15 && places.source.values().all(|count| *count == 1));
+    stage.assert_all_stored(15).await;
+}
+
+#[tokio::test]
+async fn throttled_batch_is_sent_later() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("throttled", false).await;
+    let send = "SendMessageBatch";
+    let url = proxy::start(stage.endpoint_url(), send, Fault::Throttle, 5).await;
+    let (report, _) = run_over(&stage, url, 12).await;
+    assert_eq!(report.counts.moved, 12, "{report:?}");
+    assert!(
+        stage
+            .places(12)
+            .await
+            .source
+            .values()
+            .all(|count| *count == 1)
+    );
+}
+
+#[tokio::test]
+async fn send_without_an_answer_is_settled_by_the_ledger() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("unanswered", false).await;
+    let send = "SendMessageBatch";
+    let url = proxy::start(stage.endpoint_url(), send, Fault::SwallowAnswer, 1).await;
+    let (report, path) = run_over(&stage, url, 12).await;
+    assert_eq!((report.counts.unknown, report.counts.moved), (10, 2));
+    // All arrived, and none of the ten was sent twice or deleted.
+    let places = stage.places(12).await;
+    assert_eq!((places.source.len(), places.dead.len()), (12, 10));
+    stage.ingest().await;
+    let (counts, _) = watch::channel(Counts::default());
+    let control = Control::new(None);
+    let report = resume(&stage.world, &path, &[], &control, &quick(), counts)
+        .await
+        .unwrap();
+    assert_eq!(report.counts.moved, 12, "{report:?}");
+    assert!(stage.places(12).await.source.is_empty());
+    stage.assert_all_stored(12).await;
+}
+
+#[tokio::test]
+async fn delete_that_fails_is_made_up_for() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("undeleted", false).await;
+    let delete = "DeleteMessageBatch";
+    // Two attempts, each with the client's own two retries.
+    let url = proxy::start(stage.endpoint_url(), delete, Fault::Throttle, 6).await;
+    let (report, path) = run_over(&stage, url, 4).await;
+    assert_eq!(report.counts.moved + report.counts.sent_not_deleted, 4);
+    let (counts, _) = watch::channel(Counts::default());
+    let control = Control::new(None);
+    let report = resume(&stage.world, &path, &[], &control, &quick(), counts)
+        .await
+        .unwrap();
+    assert_eq!(report.counts.moved, 4, "{report:?}");
+    let places = stage.places(4).await;
+    assert!(places.dead.is_empty() && places.source.values().all(|count| *count == 1));
+}
+
+#[tokio::test]
+async fn plan_is_run_later_by_a_process_that_holds_nothing() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("later", false).await;
+    stage.kill(0..25).await;
+    let letters = stage.hold().await;
+    let (chosen, others) = letters.split_at(20);
+    let mended = stage.body(100);
+    let mut chosen: Vec<_> = chosen.iter().map(|letter| (letter, None)).collect();
+    chosen[3].1 = Some(mended.clone());
+    let plan = Plan::of(&stage.world, &chosen, PlanOptions::default()).unwrap();
+    let shown = preview(&plan, &letters);
+    assert!(shown.iter().all(|send| send.problem.is_none()));
+    assert!(shown[3].is_edited && shown[3].attributes == ["kept"]);
+    let file = stage.folder.path().join("plan.json");
+    plan.write(&file).unwrap();
+    stage.end_holds(&letters).await;
+
+    let plan = Plan::read(&file).unwrap();
+    let report = stage
+        .run(stage.journal(&plan), &[], &quick())
+        .await
+        .unwrap();
+    assert_eq!(report.counts.moved, 20, "{report:?}");
+    let places = stage.places(25).await;
+    assert_eq!(places.source.len(), 20);
+    assert!(places.source.contains_key(&mended));
+    let mut left: Vec<&String> = others.iter().map(|letter| &letter.body).collect();
+    left.sort();
+    assert_eq!(places.dead.keys().collect::<Vec<_>>(), left);
+}
+
+#[tokio::test]
+async fn letter_with_another_body_than_planned_is_not_sent() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("other", false).await;
+    stage.kill(0..2).await;
+    let letters = stage.hold().await;
+    let mut plan = stage.plan(&letters, PlanOptions::default());
+    plan.entries[0].body_sha256 = "0".repeat(64);
+    let report = stage
+        .run(stage.journal(&plan), &letters, &quick())
+        .await
+        .unwrap();
+    assert_eq!(report.letters[0].outcome, LetterOutcome::NotSent);
+    assert_eq!(report.letters[1].outcome, LetterOutcome::Moved);
+}
+
+#[tokio::test]
+async fn fifo_keeps_order_and_is_not_swallowed_by_deduplication() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("ordered", true).await;
+    for role in [QueueRole::Source, QueueRole::DeadLetter] {
+        for number in 0..12 {
+            let send = stage
+                .sqs()
+                .send_message()
+                .queue_url(stage.world.queue_url(role))
+                .message_body(stage.body(number))
+                .message_group_id(format!("group-{}", number % 2))
+                // The source queue saw the same ids a moment ago, as it did when they were sent.
+                .message_deduplication_id(format!("d-{number}"));
+            send.send().await.unwrap();
+        }
+    }
+    stage.ingest().await;
+    let letters = stage.hold().await;
+    let plan = stage.plan(&letters, PlanOptions::default());
+    let report = stage
+        .run(stage.journal(&plan), &letters, &quick())
+        .await
+        .unwrap();
+    assert_eq!(report.counts.moved, letters.len(), "{report:?}");
+    let mut arrived: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
+    while arrived.concat().len() < letters.len() {
+        let answer = stage
+            .sqs()
+            .receive_message()
+            .queue_url(stage.world.queue_url(QueueRole::Source))
+            .max_number_of_messages(10)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .unwrap();
+        assert!(!answer.messages().is_empty(), "{arrived:?}");
+        for message in answer.messages() {
+            let number = (0..12).find(|number| stage.body(*number) == message.body().unwrap());
+            let attributes = message.attributes().unwrap();
+            let group = &attributes[&MessageSystemAttributeName::MessageGroupId];
+            let group: usize = group.trim_start_matches("group-").parse().unwrap();
+            arrived[group].push(number.unwrap());
+            stage
+                .sqs()
+                .delete_message()
+                .queue_url(stage.world.queue_url(QueueRole::Source))
+                .receipt_handle(message.receipt_handle().unwrap())
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+    assert!(arrived.iter().all(|group| group.is_sorted()), "{arrived:?}");
+}
+
+#[tokio::test]
+async fn canary_that_dies_again_pauses_the_redrive() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("canary", false).await;
+    stage
+        .kill_body("{\"id\":\"broken\"}", "missing-attribute")
+        .await;
+    stage.kill(0..5).await;
+    let mut letters = stage.hold().await;
+    letters.sort_by_key(|letter| letter.body != "{\"id\":\"broken\"}");
+    let plan = stage.plan(
+        &letters,
+        PlanOptions {
+            canary_steps: vec![1],
+            ..PlanOptions::default()
+        },
+    );
+    let options = RunOptions {
+        pauses_by_itself: true,
+        prove_limit: Duration::from_secs(20),
+        ..quick()
+    };
+    let control = Control::new(None);
+    let (sender, mut counts) = watch::channel(Counts::default());
+    let journal = stage.journal(&plan);
+    let running = run(&stage.world, journal, &letters, &control, &options, sender);
+    let operator = async {
+        counts.wait_for(|counts| counts.moved == 1).await.unwrap();
+        stage.ingest().await;
+        let paused = async {
+            while !matches!(control.wish(), Wish::Pause(_)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), paused)
+            .await
+            .unwrap();
+        let Wish::Pause(why) = control.wish() else {
+            unreachable!()
+        };
+        assert!(
+            why.contains("1 of 1 redriven events failed again: missing-attribute"),
+            "{why}"
+        );
+        assert_eq!(counts.borrow().moved, 1);
+        assert_eq!(counts.borrow().dead_again, 1);
+        control.resume();
+        counts.wait_for(|counts| counts.moved == 6).await.unwrap();
+        stage.ingest().await;
+    };
+    let (report, ()) = tokio::join!(running, operator);
+    let report = report.unwrap();
+    assert_eq!((report.counts.stored, report.counts.dead_again), (5, 1));
+    assert!(matches!(
+        &report.letters[0].proof,
+        Some(Proof::DeadAgain { message_id, .. }) if *message_id != report.letters[0].message_id
+    ));
+}
+
+#[tokio::test]
+async fn rate_pause_and_cancel_are_obeyed_while_running() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("steered", false).await;
+    stage.kill(0..40).await;
+    let letters = stage.hold().await;
+    let plan = stage.plan(&letters, PlanOptions::default());
+    let control = Control::new(Some(10.0));
+    let (sender, mut counts) = watch::channel(Counts::default());
+    let (journal, options) = (stage.journal(&plan), quick());
+    let running = run(&stage.world, journal, &letters, &control, &options, sender);
+    let begin = Instant::now();
+    let operator = async {
+        counts.wait_for(|counts| counts.moved >= 10).await.unwrap();
+        assert!(begin.elapsed() > Duration::from_millis(900));
+        control.pause("by the operator");
+        let moved = counts.borrow_and_update().moved;
+        let more = tokio::time::timeout(Duration::from_secs(2), counts.changed()).await;
+        assert!(more.is_err() && counts.borrow().moved == moved);
+        control.set_rate(None);
+        control.resume();
+        counts.wait_for(|counts| counts.moved >= 30).await.unwrap();
+        control.cancel();
+    };
+    let (report, ()) = tokio::join!(running, operator);
+    let report = report.unwrap();
+    let counts = report.counts;
+    assert_eq!(counts.moved + counts.waiting, 40, "{report:?}");
+    assert!(counts.moved >= 30);
+}
