@@ -7,11 +7,13 @@ mod redrive_stage;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
+use opsconsole::environment::Environment;
 use opsconsole::redrive::fact::Proof;
 use opsconsole::redrive::{
     Control, Counts, Journal, LetterOutcome, Plan, PlanOptions, Report, RunOptions, Wish, preview,
     resume, run,
 };
+use opsconsole::world::World;
 use opsconsole::world::observed::QueueRole;
 use redrive_stage::proxy::{self, Fault};
 use redrive_stage::{Stage, Theatre, quick};
@@ -138,6 +140,111 @@ async fn plan_is_run_later_by_a_process_that_holds_nothing() {
     let mut left: Vec<&String> = others.iter().map(|letter| &letter.body).collect();
     left.sort();
     assert_eq!(places.dead.keys().collect::<Vec<_>>(), left);
+}
+
+#[tokio::test]
+async fn letter_whose_hold_was_lost_is_found_again() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("lost", false).await;
+    stage.kill(0..3).await;
+    let mut letters = stage.hold().await;
+    let handles = [letters[1].receipt_handle.clone()];
+    assert_eq!(stage.world.release_dead_letters(&handles).await.unwrap(), 1);
+    letters[1].held_until = chrono::Utc::now();
+    letters[1].receipt_handle = "expired".to_owned();
+    let plan = stage.plan(&letters, PlanOptions::default());
+    let report = stage
+        .run(stage.journal(&plan), &letters, &quick())
+        .await
+        .unwrap();
+    assert_eq!(report.counts.moved, 3, "{report:?}");
+    stage.assert_all_stored(3).await;
+}
+
+#[tokio::test]
+async fn two_operators_move_a_letter_once() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("two", false).await;
+    stage.kill(0..30).await;
+    let letters = stage.hold().await;
+    let plans = [(); 2].map(|()| stage.plan(&letters, PlanOptions::default()));
+    stage.end_holds(&letters).await;
+    // Both search; each letter comes to one of them, or to the other after it was given back.
+    let options = quick();
+    let runs = plans
+        .iter()
+        .map(|plan| stage.run(stage.journal(plan), &[], &options));
+    let reports = futures::future::try_join_all(runs).await.unwrap();
+    let moved: usize = reports.iter().map(|report| report.counts.moved).sum();
+    let places = stage.places(30).await;
+    assert_eq!(places.source.len(), moved);
+    assert!(places.source.values().all(|count| *count == 1));
+    assert_eq!(places.dead.len(), 30 - moved);
+}
+
+#[tokio::test]
+async fn letters_in_doubt_stay_while_the_ledger_is_silent() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("silent", false).await;
+    let send = "SendMessageBatch";
+    let url = proxy::start(stage.endpoint_url(), send, Fault::SwallowAnswer, 1).await;
+    let (report, path) = run_over(&stage, url, 3).await;
+    assert_eq!(report.counts.unknown, 3);
+    let environment = Environment {
+        database_url: Some("postgres://nobody@127.0.0.1:1/none".to_owned()),
+        ..stage.world.environment().clone()
+    };
+    for (world, expected) in [
+        (World::connect(&environment).unwrap(), (3, 0)),
+        (stage.world.clone(), (0, 3)),
+    ] {
+        let (counts, _) = watch::channel(Counts::default());
+        let control = Control::new(None);
+        let report = resume(&world, &path, &[], &control, &quick(), counts)
+            .await
+            .unwrap();
+        assert_eq!((report.counts.unknown, report.counts.moved), expected);
+    }
+    stage.assert_all_stored(3).await;
+}
+
+#[tokio::test]
+async fn canary_that_is_stored_goes_on_by_itself() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("good", false).await;
+    stage.kill(0..7).await;
+    let letters = stage.hold().await;
+    let options = PlanOptions {
+        canary_steps: vec![1, 3],
+        ..PlanOptions::default()
+    };
+    let plan = stage.plan(&letters, options);
+    let options = RunOptions {
+        pauses_by_itself: true,
+        prove_limit: Duration::from_secs(30),
+        ..quick()
+    };
+    let control = Control::new(None);
+    let (sender, mut counts) = watch::channel(Counts::default());
+    let journal = stage.journal(&plan);
+    let running = run(&stage.world, journal, &letters, &control, &options, sender);
+    let ingest = async {
+        for end in [1, 3, 7] {
+            let sent = counts.wait_for(|counts| counts.moved >= end).await.unwrap();
+            assert_eq!(sent.moved, end, "a step began before the last was proved");
+            drop(sent);
+            stage.ingest().await;
+        }
+    };
+    let (report, ()) = tokio::join!(running, ingest);
+    let report = report.unwrap();
+    assert_eq!(report.counts.stored, 7, "{report:?}");
+    assert!(
+        report
+            .letters
+            .iter()
+            .all(|letter| matches!(letter.proof, Some(Proof::Stored { .. })))
+    );
 }
 
 #[tokio::test]

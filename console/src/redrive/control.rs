@@ -94,14 +94,24 @@ impl Control {
         passed.unwrap_or(false)
     }
 
-    /// Waits until something else is wished.
-    pub(super) async fn changed(&self) {
-        let mut wishes = self.wishes.subscribe();
-        let _ = wishes.changed().await;
+    /// What wakes whoever waits for a rate that may change meanwhile.
+    pub(super) fn changes(&self) -> Changes {
+        Changes(self.wishes.subscribe())
     }
 
     fn change(&self, change: impl FnOnce(&mut Wish)) {
         self.wishes.send_modify(|wishes| change(&mut wishes.wish));
+    }
+}
+
+/// Changes of a control since it was asked for.
+pub(super) struct Changes(watch::Receiver<Wishes>);
+
+impl Changes {
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        // The control lives as long as its redrive.
+        let _ = self.0.changed().await;
     }
 }
 

@@ -82,10 +82,7 @@ impl Journal {
             schema_version: JOURNAL_SCHEMA_VERSION,
             plan: Box::new(plan.clone()),
         }])?;
-        // The file's name must survive a power cut too.
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(&failed)?;
+        sync_names(folder).map_err(&failed)?;
         Ok((journal, State::new(plan.clone())))
     }
 
@@ -208,6 +205,18 @@ fn read(file: &File, path: &Path) -> Result<Read, RedriveError> {
         good_bytes: frames.good_bytes(),
         is_torn: frames.is_torn(),
     })
+}
+
+/// The name of a new file must survive a power cut too.
+#[cfg(unix)]
+fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Folders cannot be opened here.
+#[cfg(not(unix))]
+fn sync_names(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// For this user alone: the journal holds the bodies of events.

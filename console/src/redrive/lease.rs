@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
+use super::control::{Control, Wish};
 use super::fact::Intended;
 use super::message::{Original, body_sha256};
 use super::plan::Plan;
@@ -241,12 +242,13 @@ impl<'a> Leases<'a> {
     }
 
     /// Looks for letters of the plan in the queue until `enough` are found or it gives no more.
-    /// While others hold letters, it waits for them up to `patience`. What it passes stays hidden
-    /// until [`Self::release`], so that it is not passed again.
+    /// While others hold letters, it waits for them up to `patience`, unless it is cancelled. What
+    /// it passes stays hidden until [`Self::release`], so that it is not passed again.
     pub(super) async fn find(
         &self,
         enough: usize,
         patience: Duration,
+        control: &Control,
         is_wanted: impl Fn(usize) -> bool,
     ) -> Result<usize, WorldError> {
         if self.lock_passed().has_planned {
@@ -255,7 +257,7 @@ impl<'a> Leases<'a> {
         let deadline = Instant::now() + patience;
         let mut found = 0;
         let mut empty_polls = 0;
-        while found < enough && self.count() < HELD_MAX {
+        while found < enough && self.count() < HELD_MAX && control.wish() != Wish::Cancel {
             if empty_polls > 0 {
                 let depth = self.world.queue_depth(QueueRole::DeadLetter).await?;
                 let is_exhausted = depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX;

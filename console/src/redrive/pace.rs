@@ -70,6 +70,7 @@ impl Pace {
             reason = "a batch has ten letters at most"
         )]
         let count = count as f64;
+        let mut changes = control.changes();
         let wait = self
             .lock()
             .take(count, control.rate_per_sec(), Instant::now());
@@ -78,7 +79,7 @@ impl Pace {
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => true,
-            () = control.changed() => {
+            () = changes.next() => {
                 self.lock().allowance += count;
                 false
             }

@@ -37,7 +37,11 @@ pub async fn resume(
     options: &RunOptions,
     counts: watch::Sender<Counts>,
 ) -> Result<Report, RedriveError> {
-    let journal = Journal::open(path)?;
+    let path = path.to_owned();
+    // A journal holds every body that was sent: reading it takes time.
+    let journal = tokio::task::spawn_blocking(move || Journal::open(&path))
+        .await
+        .map_err(|error| RedriveError::Stopped(error.to_string()))??;
     run(world, journal, letters, control, options, counts).await
 }
 
@@ -100,7 +104,9 @@ impl Engine<'_> {
         let missing: HashSet<usize> = open.iter().copied().filter(|at| !is_held(at)).collect();
         if self.options.searches && !missing.is_empty() {
             self.leases
-                .find(missing.len(), patience, |index| missing.contains(&index))
+                .find(missing.len(), patience, self.control, |index| {
+                    missing.contains(&index)
+                })
                 .await?;
         }
         let (held, gone): (Vec<usize>, Vec<usize>) = open.into_iter().partition(is_held);

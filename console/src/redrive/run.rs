@@ -59,8 +59,8 @@ impl Default for RunOptions {
 }
 
 /// Runs the redrive of a journal: begins it, or goes on where it ended. `letters` are those that
-/// the caller holds; their holds are prolonged and stay the caller's to give back. `counts` is
-/// told after every step.
+/// the caller holds; their holds are prolonged and stay the caller's to give back. The rate is that
+/// of `control`, which begins with the plan's. `counts` is told after every write.
 ///
 /// # Errors
 /// When the environment forbids writes, when the plan is for another environment, when the
@@ -147,6 +147,7 @@ impl Engine<'_> {
             letter.phase.is_unsent() || (letter.phase.is_doubtful() && doubtful.contains(&index))
         };
         let mut round = self.matching(step.clone(), is_open);
+        let patience = self.options.search_patience;
         let mut missing_before = usize::MAX;
         loop {
             self.move_round(&round).await?;
@@ -160,7 +161,7 @@ impl Engine<'_> {
             let wanted: HashSet<usize> = missing.iter().copied().collect();
             let found = if is_worth_it {
                 self.leases
-                    .find(WINDOW, self.options.search_patience, |index| {
+                    .find(WINDOW, patience, self.control, |index| {
                         wanted.contains(&index)
                     })
                     .await?
