@@ -348,20 +348,14 @@ async fn canary_that_dies_again_pauses_the_redrive() {
     let operator = async {
         counts.wait_for(|counts| counts.moved == 1).await.unwrap();
         stage.ingest().await;
-        let paused = async {
-            while !matches!(control.wish(), Wish::Pause(_)) {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), paused)
-            .await
-            .unwrap();
-        let Wish::Pause(why) = control.wish() else {
-            unreachable!()
-        };
+        let pause = control.wait_for(|wish| *wish != Wish::Run);
+        let limit = Duration::from_secs(20);
+        let wish = tokio::time::timeout(limit, pause).await.unwrap();
         assert!(
-            why.contains("1 of 1 redriven events failed again: missing-attribute"),
-            "{why}"
+            matches!(&wish, Wish::Pause(why) if why.contains(
+                "1 of 1 redriven events failed again: missing-attribute"
+            )),
+            "{wish:?}"
         );
         assert_eq!(counts.borrow().moved, 1);
         assert_eq!(counts.borrow().dead_again, 1);

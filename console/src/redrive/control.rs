@@ -83,15 +83,20 @@ impl Control {
         self.wishes.borrow().rate_per_sec
     }
 
+    /// Waits for a wish, such as the pause that a redrive takes by itself.
+    pub async fn wait_for(&self, mut is_wanted: impl FnMut(&Wish) -> bool) -> Wish {
+        let mut wishes = self.wishes.subscribe();
+        match wishes.wait_for(|wishes| is_wanted(&wishes.wish)).await {
+            Ok(wishes) => wishes.wish.clone(),
+            // The sender cannot be gone while `self` is here.
+            Err(_) => Wish::Cancel,
+        }
+    }
+
     /// Waits out a pause. Gives whether to go on.
     pub(super) async fn pass(&self) -> bool {
-        let mut wishes = self.wishes.subscribe();
-        let passed = wishes
-            .wait_for(|wishes| !matches!(wishes.wish, Wish::Pause(_)))
-            .await
-            .map(|wishes| wishes.wish == Wish::Run);
-        // The sender cannot be gone while `self` is here.
-        passed.unwrap_or(false)
+        let wish = self.wait_for(|wish| !matches!(wish, Wish::Pause(_))).await;
+        wish == Wish::Run
     }
 
     /// What wakes whoever waits for a rate that may change meanwhile.
