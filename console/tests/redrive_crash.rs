@@ -72,7 +72,7 @@ async fn broken_off(stage: &Stage<'_>, writes: usize, moment: Moment) -> PathBuf
     stage.kill(0..TOTAL).await;
     let letters = stage.hold().await;
     assert_eq!(letters.len(), TOTAL);
-    let plan = stage.plan(&letters, PlanOptions::default());
+    let plan = stage.plan(&letters, PlanOptions::default()).await;
     let journal = Journal::create_with(stage.folder.path(), &plan, |file| {
         Box::new(Dying {
             file,
@@ -183,7 +183,7 @@ async fn law_holds_wherever_the_process_is_killed() {
         let stage = theatre.stage(&format!("killed-{round}"), false).await;
         stage.kill(0..TOTAL).await;
         let letters = stage.hold().await;
-        let plan = stage.plan(&letters, PlanOptions::default());
+        let plan = stage.plan(&letters, PlanOptions::default()).await;
         let journal = stage.journal(&plan);
         let path = journal.0.path().to_owned();
         let world = stage.world.clone();
@@ -233,7 +233,9 @@ async fn child_that_is_killed() {
         .collect();
     println!("\nhandles {}", serde_json::to_string(&handles).unwrap());
     let letters: Vec<_> = held.letters.iter().map(|letter| (letter, None)).collect();
-    let plan = Plan::of(&world, &letters, PlanOptions::default()).unwrap();
+    let plan = Plan::of(&world, &letters, PlanOptions::default())
+        .await
+        .unwrap();
     let folder = std::env::var(CHILD_FOLDER).unwrap();
     let journal = Journal::create(Path::new(&folder), &plan).unwrap();
     let control = Control::new(None);
@@ -323,7 +325,7 @@ async fn resume_of_a_finished_redrive_does_nothing() {
     let stage = theatre.stage("finished", false).await;
     stage.kill(0..3).await;
     let letters = stage.hold().await;
-    let plan = stage.plan(&letters, PlanOptions::default());
+    let plan = stage.plan(&letters, PlanOptions::default()).await;
     let journal = stage.journal(&plan);
     let path = journal.0.path().to_owned();
     let report = stage.run(journal, &letters, &quick()).await.unwrap();

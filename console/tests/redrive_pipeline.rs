@@ -73,7 +73,7 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
         canary_steps: vec![1],
         ..PlanOptions::default()
     };
-    let plan = Plan::of(&world, &edits, options).unwrap();
+    let plan = Plan::of(&world, &edits, options).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::create(folder.path(), &plan).unwrap();
     let path = journal.0.path().to_owned();

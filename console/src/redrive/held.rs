@@ -54,7 +54,9 @@ impl World {
             )
         };
         let unedited: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
-        let plan = Plan::of(self, &unedited, PlanOptions::default()).map_err(refused)?;
+        let plan = Plan::of(self, &unedited, PlanOptions::default())
+            .await
+            .map_err(refused)?;
         let folder = Journal::folder_of_user().map_err(refused)?;
         let journal = Journal::create(&folder, &plan).map_err(refused)?;
         let path = journal.0.path().to_owned();

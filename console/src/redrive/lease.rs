@@ -266,7 +266,12 @@ impl<'a> Leases<'a> {
                     break;
                 }
             }
-            let letters = self.world.receive_letters(BATCH_ENTRIES_MAX, HOLD).await?;
+            let letters = match self.world.receive_letters(BATCH_ENTRIES_MAX, HOLD).await {
+                Ok(letters) => letters,
+                // What was found can be moved; that may even be what it takes to find more.
+                Err(_) if found > 0 => break,
+                Err(error) => return Err(error),
+            };
             if letters.is_empty() {
                 empty_polls += 1;
                 continue;

@@ -9,12 +9,13 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use event::Verdict;
+use event::{Assessment, EventKey, Verdict};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::RedriveError;
 use super::message::body_sha256;
+use super::resume::KEYS_MAX;
 use crate::world::World;
 use crate::world::observed::{DeadLetter, QueueRole};
 
@@ -68,7 +69,7 @@ pub struct PlannedQueue {
 pub struct PlanEntry {
     /// SQS message id in the dead-letter queue.
     pub message_id: String,
-    /// Verdict when the plan was made.
+    /// Verdict of what is sent, when the plan was made.
     pub verdict: Verdict,
     /// SHA-256 of the body in the queue, in lower-case hex.
     pub body_sha256: String,
@@ -117,18 +118,32 @@ pub struct PlanOptions {
 
 impl Plan {
     /// Freezes a plan for letters of an environment, each with the body that is to be sent instead
-    /// of its own, if any.
+    /// of its own, if any. The ledger is asked about edited events; if it does not answer, their
+    /// verdict `ready` may be `already-stored`.
     ///
     /// # Errors
     /// When the letters or the options break a rule of plans.
-    pub fn of(
+    pub async fn of(
         world: &World,
         letters: &[(&DeadLetter, Option<String>)],
         options: PlanOptions,
     ) -> Result<Self, RedriveError> {
+        let assessments: Vec<Option<Assessment>> = letters
+            .iter()
+            .map(|(_, new_body)| new_body.as_deref().map(event::assess))
+            .collect();
+        let known = known(world, &assessments).await;
         let entries = letters
             .iter()
-            .map(|(letter, new_body)| PlanEntry::of(letter, new_body.clone()))
+            .zip(assessments)
+            .map(|((letter, new_body), assessment)| {
+                let verdict = assessment.map_or(letter.verdict, |assessment| {
+                    let is_stored =
+                        matches!(&assessment, Assessment::Valid(key) if known.contains(key));
+                    assessment.verdict(is_stored)
+                });
+                PlanEntry::of(letter, new_body.clone(), verdict)
+            })
             .collect();
         let plan = Self {
             schema_version: PLAN_SCHEMA_VERSION,
@@ -317,10 +332,10 @@ impl PlannedQueue {
 }
 
 impl PlanEntry {
-    fn of(letter: &DeadLetter, new_body: Option<String>) -> Self {
+    fn of(letter: &DeadLetter, new_body: Option<String>, verdict: Verdict) -> Self {
         Self {
             message_id: letter.message_id.clone(),
-            verdict: letter.verdict,
+            verdict,
             body_sha256: body_sha256(&letter.body),
             receive_count: letter.receive_count,
             group_id: letter.group_id.clone(),
@@ -335,6 +350,28 @@ impl PlanEntry {
     pub(super) fn sent_body<'a>(&'a self, body: &'a str) -> &'a str {
         self.edit.as_ref().map_or(body, |edit| &edit.new_body)
     }
+}
+
+/// Which of the edited events the ledger knows already.
+async fn known(world: &World, assessments: &[Option<Assessment>]) -> HashSet<EventKey> {
+    let keys: Vec<EventKey> = assessments
+        .iter()
+        .filter_map(|assessment| match assessment {
+            Some(Assessment::Valid(key)) => Some(key.clone()),
+            Some(Assessment::Invalid(_)) | None => None,
+        })
+        .collect();
+    let mut known = HashSet::new();
+    if world.environment().database_url.is_none() {
+        return known;
+    }
+    for chunk in keys.chunks(KEYS_MAX) {
+        match world.stored_keys(chunk).await {
+            Ok(stored) => known.extend(stored.into_keys()),
+            Err(error) => tracing::warn!(%error, "edited events may be stored already"),
+        }
+    }
+    known
 }
 
 fn check_version(version: u32) -> Result<(), RedriveError> {

@@ -167,9 +167,9 @@ impl Stage<'_> {
         let _ = self.world.release_dead_letters(&handles).await;
     }
 
-    pub(crate) fn plan(&self, letters: &[DeadLetter], options: PlanOptions) -> Plan {
+    pub(crate) async fn plan(&self, letters: &[DeadLetter], options: PlanOptions) -> Plan {
         let letters: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
-        Plan::of(&self.world, &letters, options).unwrap()
+        Plan::of(&self.world, &letters, options).await.unwrap()
     }
 
     pub(crate) fn journal(&self, plan: &Plan) -> (Journal, State) {
