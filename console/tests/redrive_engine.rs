@@ -197,6 +197,7 @@ async fn fifo_keeps_order_and_is_not_swallowed_by_deduplication() {
     }
     stage.ingest().await;
     let letters = stage.hold().await;
+    assert!(letters.len() >= 10, "{} letters", letters.len());
     let plan = stage.plan(&letters, PlanOptions::default()).await;
     let report = stage
         .run(stage.journal(&plan), &letters, &quick())

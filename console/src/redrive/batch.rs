@@ -322,9 +322,10 @@ impl Engine<'_> {
             .await
     }
 
-    /// Pauses the redrive by itself, if it may.
+    /// Pauses the redrive by itself, if it may. An operator who paused it already must learn of
+    /// this reason before going on.
     pub(super) async fn pause(&self, why: String) -> Result<(), RedriveError> {
-        if !self.options.pauses_by_itself || self.control.wish() != Wish::Run {
+        if !self.options.pauses_by_itself || self.is_cancelled() {
             return Ok(());
         }
         self.control.pause(why.clone());

@@ -24,9 +24,9 @@ use crate::world::{BATCH_ENTRIES_MAX, WorldError};
 const POLL_FIRST: Duration = Duration::from_millis(200);
 /// Longest wait.
 const POLL_MAX: Duration = Duration::from_secs(2);
-/// Events are looked for among the dead letters only after this time, and then this often: every
-/// look counts as a receive of the letters it passes.
-const LOOK_EVERY: Duration = Duration::from_secs(4);
+/// Events are looked for among the dead letters only after this time, then after twice as long, and
+/// so on: every look counts as a receive of the letters it passes.
+const LOOK_FIRST: Duration = Duration::from_secs(4);
 /// Letters of one look at most.
 const LOOK_LETTERS_MAX: usize = 1_000;
 /// Hold of letters that are looked at.
@@ -38,27 +38,24 @@ impl Engine<'_> {
     /// Proves a canary step; pauses the redrive when it is not proved.
     pub(super) async fn prove_canary(&self, step: Range<usize>) -> Result<(), RedriveError> {
         self.prove(step.clone()).await?;
-        let (sent, open, dead) = self.recorder.look(|state| tally(state, step));
-        if let Some((count, reason)) = dead {
-            self.pause(format!(
-                "{count} of {sent} redriven events failed again: {reason}"
-            ))
-            .await?;
-        } else if open > 0 {
-            self.pause(format!(
-                "{open} of {sent} redriven events were not proved within {} s",
-                self.options.prove_limit.as_secs()
-            ))
-            .await?;
+        let tally = self.recorder.look(|state| Tally::of(state, step));
+        if let Some(trouble) = tally.trouble(self.options.prove_limit) {
+            self.pause(trouble).await?;
         }
         self.control.pass().await;
         Ok(())
     }
 
-    /// Follows events that were sent until each is proved, or until the limit.
+    /// Follows events that were sent until each is proved, or until the limit. Without a ledger
+    /// there is nothing to wait for but one look at the dead letters.
     pub(super) async fn prove(&self, range: Range<usize>) -> Result<(), RedriveError> {
-        let deadline = Instant::now() + self.options.prove_limit;
-        let mut next_look = deadline.min(Instant::now() + LOOK_EVERY);
+        let limit = match self.world.environment().database_url {
+            Some(_) => self.options.prove_limit,
+            None => self.options.prove_limit.min(LOOK_FIRST),
+        };
+        let deadline = Instant::now() + limit;
+        let mut look_after = LOOK_FIRST;
+        let mut next_look = Instant::now() + look_after;
         let mut wait = POLL_FIRST;
         loop {
             let is_over = Instant::now() >= deadline;
@@ -72,7 +69,8 @@ impl Engine<'_> {
             }
             if is_over || Instant::now() >= next_look {
                 self.prove_dead(&open).await?;
-                next_look = Instant::now() + LOOK_EVERY;
+                look_after *= 2;
+                next_look = Instant::now() + look_after;
             }
             if is_over {
                 return Ok(());
@@ -232,23 +230,101 @@ fn is_sent(letter: &LetterState) -> bool {
     !letter.phase.is_unsent() && !letter.phase.is_doubtful()
 }
 
-/// Of the letters of a step: sent, sent and unproved, and dead again with the first reason.
-fn tally(state: &State, step: Range<usize>) -> (usize, usize, Option<(usize, String)>) {
-    let (mut sent, mut open, mut dead) = (0, 0, None);
-    for letter in state.letters().get(step).unwrap_or_default() {
-        if !is_sent(letter) {
-            continue;
-        }
-        sent += 1;
-        match &letter.proof {
-            None => open += 1,
-            Some(Proof::DeadAgain { reason, .. }) => {
-                let first = reason.as_deref().unwrap_or("without a reason");
-                let (count, _) = dead.get_or_insert_with(|| (0, first.to_owned()));
-                *count += 1;
+/// What became of the letters of a step.
+#[derive(Debug, Default)]
+struct Tally {
+    letters: usize,
+    sent: usize,
+    unproved: usize,
+    dead_again: usize,
+    /// Why the first of them died.
+    reason: Option<String>,
+}
+
+impl Tally {
+    fn of(state: &State, step: Range<usize>) -> Self {
+        let mut tally = Self::default();
+        for letter in state.letters().get(step).unwrap_or_default() {
+            tally.letters += 1;
+            if !is_sent(letter) {
+                continue;
             }
-            Some(Proof::Stored { .. } | Proof::AlreadyStored { .. }) => {}
+            tally.sent += 1;
+            match &letter.proof {
+                None => tally.unproved += 1,
+                Some(Proof::DeadAgain { reason, .. }) => {
+                    tally.dead_again += 1;
+                    tally.reason = tally.reason.or_else(|| reason.clone());
+                }
+                Some(Proof::Stored { .. } | Proof::AlreadyStored { .. }) => {}
+            }
+        }
+        tally
+    }
+
+    /// Why the next step must not begin by itself.
+    fn trouble(&self, limit: Duration) -> Option<String> {
+        let Self { letters, sent, .. } = self;
+        if self.dead_again > 0 {
+            let reason = self.reason.as_deref().unwrap_or("without a reason");
+            return Some(format!(
+                "{} of {sent} redriven events failed again: {reason}",
+                self.dead_again
+            ));
+        }
+        if self.unproved > 0 {
+            return Some(format!(
+                "{} of {sent} redriven events were not proved within {} s",
+                self.unproved,
+                limit.as_secs()
+            ));
+        }
+        (sent < letters).then(|| format!("only {sent} of {letters} letters of the step were sent"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_step_that_is_all_stored_goes_on_by_itself() {
+        let limit = Duration::from_secs(60);
+        let good = Tally {
+            letters: 10,
+            sent: 10,
+            ..Tally::default()
+        };
+        assert_eq!(good.trouble(limit), None);
+        for (tally, expected) in [
+            (
+                Tally {
+                    dead_again: 2,
+                    unproved: 1,
+                    ..good
+                },
+                "2 of 10 redriven events failed again: without a reason",
+            ),
+            (
+                Tally {
+                    unproved: 3,
+                    ..Tally {
+                        letters: 10,
+                        sent: 10,
+                        ..Tally::default()
+                    }
+                },
+                "3 of 10 redriven events were not proved within 60 s",
+            ),
+            (
+                Tally {
+                    letters: 10,
+                    ..Tally::default()
+                },
+                "only 0 of 10 letters of the step were sent",
+            ),
+        ] {
+            assert_eq!(tally.trouble(limit).unwrap(), expected);
         }
     }
-    (sent, open, dead)
 }
