@@ -236,6 +236,42 @@ async fn fifo_keeps_order_and_is_not_swallowed_by_deduplication() {
 }
 
 #[tokio::test]
+async fn letter_that_is_not_sent_holds_back_its_group() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("group", true).await;
+    for number in 0..6 {
+        stage
+            .sqs()
+            .send_message()
+            .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+            .message_body(stage.body(number))
+            .message_group_id(format!("group-{}", number % 2))
+            .message_deduplication_id(format!("d-{number}"))
+            .send()
+            .await
+            .unwrap();
+    }
+    let mut letters = stage.hold().await;
+    assert_eq!(letters.len(), 6);
+    letters.sort_by_key(|letter| letter.body.clone());
+    let options = PlanOptions {
+        canary_steps: vec![1],
+        ..PlanOptions::default()
+    };
+    let mut plan = stage.plan(&letters, options).await;
+    plan.entries[0].body_sha256 = "0".repeat(64);
+    let report = stage
+        .run(stage.journal(&plan), &letters, &quick())
+        .await
+        .unwrap();
+    let outcomes: Vec<_> = report.letters.iter().map(|letter| letter.outcome).collect();
+    let (stays, goes) = (LetterOutcome::NotSent, LetterOutcome::Moved);
+    assert_eq!(outcomes, [stays, goes, stays, goes, stays, goes]);
+    let cause = report.letters[2].cause.as_deref().unwrap();
+    assert!(cause.contains("an earlier letter of its group"), "{cause}");
+}
+
+#[tokio::test]
 async fn canary_that_dies_again_pauses_the_redrive() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("canary", false).await;

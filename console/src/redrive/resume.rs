@@ -117,15 +117,23 @@ impl Engine<'_> {
         self.not_found(&gone).await
     }
 
+    /// Tells letters that are not there; one whose delete failed keeps that reason.
     async fn not_found(&self, indexes: &[usize]) -> Result<(), RedriveError> {
-        let letters: Vec<Because> = indexes
-            .iter()
-            .map(|index| Because {
-                index: *index,
-                cause: "not seen among the dead letters: deleted before, or held by somebody else"
-                    .to_owned(),
-            })
-            .collect();
+        let letters: Vec<Because> = self.recorder.look(|state| {
+            indexes
+                .iter()
+                .filter(|index| {
+                    let letter = state.letters().get(**index);
+                    letter.is_some_and(|letter| !matches!(letter.phase, Phase::NotDeleted(_)))
+                })
+                .map(|index| Because {
+                    index: *index,
+                    cause: "not seen among the dead letters: deleted before, or held by somebody \
+                            else"
+                        .to_owned(),
+                })
+                .collect()
+        });
         if letters.is_empty() {
             return Ok(());
         }

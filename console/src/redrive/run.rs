@@ -22,7 +22,7 @@ use super::message::BATCH_BYTES_MAX;
 use super::pace::Pace;
 use super::recorder::Recorder;
 use super::report::Report;
-use super::state::{Counts, LetterState, State};
+use super::state::{Counts, LetterState, Phase, State};
 use crate::world::observed::DeadLetter;
 use crate::world::{BATCH_ENTRIES_MAX, World, batches};
 
@@ -150,7 +150,7 @@ impl Engine<'_> {
         let patience = self.options.search_patience;
         let mut missing_before = usize::MAX;
         loop {
-            self.move_round(&round).await?;
+            self.move_round(&round, step.end).await?;
             let mut missing = self.matching(step.clone(), is_open);
             missing.retain(|index| !self.leases.has(*index));
             let is_worth_it = self.options.searches
@@ -174,8 +174,13 @@ impl Engine<'_> {
                 }
                 return self.give_up(&missing).await;
             }
-            round = missing;
-            round.retain(|index| self.leases.has(*index));
+            round = if self.plan.is_fifo() {
+                // What was held back behind a letter that is here now gets its turn too.
+                self.matching(step.clone(), is_open)
+            } else {
+                missing.retain(|index| self.leases.has(*index));
+                missing
+            };
         }
     }
 
@@ -183,7 +188,7 @@ impl Engine<'_> {
     async fn give_up(&self, missing: &[usize]) -> Result<(), RedriveError> {
         let waiting: HashSet<usize> = self
             .recorder
-            .look(|state| state.indexes(|phase| *phase == super::state::Phase::Waiting))
+            .look(|state| state.indexes(|phase| *phase == Phase::Waiting))
             .into_iter()
             .collect();
         let letters = missing
@@ -197,9 +202,9 @@ impl Engine<'_> {
         self.not_tried(letters).await
     }
 
-    async fn move_round(&self, round: &[usize]) -> Result<(), RedriveError> {
+    async fn move_round(&self, round: &[usize], end: usize) -> Result<(), RedriveError> {
         if self.plan.is_fifo() {
-            return self.move_in_order(round).await;
+            return self.move_in_order(round, end).await;
         }
         let mut held = round.to_vec();
         held.retain(|index| self.leases.has(*index));
@@ -224,11 +229,12 @@ impl Engine<'_> {
         outcome
     }
 
-    /// Moves one letter of a group after the other: a letter that was not sent holds back the later
-    /// ones of its group.
-    async fn move_in_order(&self, round: &[usize]) -> Result<(), RedriveError> {
+    /// Moves one letter of a group after the other: a letter that was not sent, in this round or
+    /// before, holds back the later ones of its group.
+    async fn move_in_order(&self, round: &[usize], end: usize) -> Result<(), RedriveError> {
+        let round: HashSet<usize> = round.iter().copied().collect();
         let mut blocked: HashSet<&str> = HashSet::new();
-        let mut rest = round.to_vec();
+        let mut rest = self.unsent(0..end);
         while !rest.is_empty() && !self.is_cancelled() {
             let mut batch = Vec::new();
             let mut bytes = 0;
@@ -238,13 +244,13 @@ impl Engine<'_> {
             for index in rest {
                 let group = self.group(index);
                 let size = self.leases.bytes(index);
-                if group.is_some_and(|group| blocked.contains(group)) {
+                if !round.contains(&index) || !self.leases.has(index) {
+                    blocked.extend(group);
+                } else if group.is_some_and(|group| blocked.contains(group)) {
                     held_back.push(Because {
                         index,
                         cause: "an earlier letter of its group was not sent".to_owned(),
                     });
-                } else if !self.leases.has(index) {
-                    blocked.extend(group);
                 } else if group.is_some_and(|group| groups.contains(group))
                     || batch.len() >= self.batch_entries()
                     || bytes + size > BATCH_BYTES_MAX && !batch.is_empty()
@@ -259,8 +265,10 @@ impl Engine<'_> {
             }
             self.not_tried(held_back).await?;
             self.move_batch(&batch).await?;
-            let unsent = self.unsent(&batch);
-            blocked.extend(unsent.into_iter().filter_map(|index| self.group(index)));
+            let failed = batch
+                .into_iter()
+                .filter(|index| !self.unsent(*index..index + 1).is_empty());
+            blocked.extend(failed.filter_map(|index| self.group(index)));
             rest = later;
         }
         Ok(())
@@ -270,17 +278,9 @@ impl Engine<'_> {
         self.plan.entries.get(index)?.group_id.as_deref()
     }
 
-    fn unsent(&self, indexes: &[usize]) -> Vec<usize> {
-        self.recorder.look(|state| {
-            indexes
-                .iter()
-                .copied()
-                .filter(|index| {
-                    state.letters().get(*index).is_some_and(|letter| {
-                        letter.phase.is_unsent() || letter.phase.is_doubtful()
-                    })
-                })
-                .collect()
+    fn unsent(&self, range: Range<usize>) -> Vec<usize> {
+        self.matching(range, |_, letter| {
+            letter.phase.is_unsent() || letter.phase.is_doubtful()
         })
     }
 
