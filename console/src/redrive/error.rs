@@ -45,6 +45,9 @@ pub enum RedriveError {
     /// The process that made the journal ended before it could write the plan; nothing was sent.
     #[error("journal {} holds no plan: its redrive never began and nothing was sent", .0.display())]
     Empty(PathBuf),
+    /// This plan was run before.
+    #[error("this plan was begun before; resume its journal {}", .0.display())]
+    Begun(PathBuf),
     /// Another process runs this redrive.
     #[error("journal {} is in use: another process runs this redrive", .0.display())]
     InUse(PathBuf),

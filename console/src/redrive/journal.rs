@@ -70,8 +70,7 @@ impl Journal {
         let path = folder.join(format!("{}.journal", plan.id));
         let failed = RedriveError::file("begin journal", &path);
         fs::create_dir_all(folder).map_err(&failed)?;
-        let file = options().create_new(true).open(&path).map_err(&failed)?;
-        lock(&file, &path)?;
+        let file = begin(&path)?;
         let mut journal = Self {
             storage: storage(file),
             sequence: 0,
@@ -150,6 +149,32 @@ impl Journal {
             self.sequence += 1;
         }
         self.storage.append(&bytes)
+    }
+}
+
+/// The file of a new journal, empty and locked. One that never came to hold its plan is taken over:
+/// nothing was sent under it.
+fn begin(path: &Path) -> Result<File, RedriveError> {
+    let failed = RedriveError::file("begin journal", path);
+    match options().create_new(true).open(path) {
+        Ok(file) => {
+            lock(&file, path)?;
+            return Ok(file);
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let mut file = options().open(path).map_err(&failed)?;
+    lock(&file, path)?;
+    match read(&file, path) {
+        Ok(_) => Err(RedriveError::Begun(path.to_owned())),
+        Err(RedriveError::Empty(_)) => {
+            file.set_len(0)
+                .and_then(|()| file.rewind())
+                .map_err(failed)?;
+            Ok(file)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -301,9 +326,11 @@ mod tests {
         let path = journal.path().to_owned();
         let error = Journal::open(&path).map(|_| ()).unwrap_err();
         assert!(matches!(error, RedriveError::InUse(_)), "{error}");
-        assert!(Journal::create(folder.path(), &plan).is_err());
+        let again = || Journal::create(folder.path(), &plan).map(|_| ());
+        assert!(matches!(again(), Err(RedriveError::InUse(_))));
         Journal::read(&path).unwrap();
         drop(journal);
+        assert!(matches!(again(), Err(RedriveError::Begun(_))));
         Journal::open(&path).unwrap();
         #[cfg(unix)]
         {
@@ -314,14 +341,17 @@ mod tests {
     }
 
     #[test]
-    fn journal_without_its_plan_says_that_nothing_was_sent() {
+    fn journal_without_its_plan_says_so_and_is_begun_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (journal, _) = Journal::create(folder.path(), &plan::tests::plan(1)).unwrap();
+        let plan = plan::tests::plan(1);
+        let (journal, _) = Journal::create(folder.path(), &plan).unwrap();
         let path = journal.path().to_owned();
         drop(journal);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..40]).unwrap();
         let error = Journal::open(&path).map(|_| ()).unwrap_err();
         assert!(matches!(error, RedriveError::Empty(_)), "{error}");
+        drop(Journal::create(folder.path(), &plan).unwrap());
+        assert_eq!(Journal::read(&path).unwrap().plan(), &plan);
     }
 }
