@@ -4,9 +4,9 @@
 //! file is never overwritten.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use event::{Assessment, EventKey, Verdict};
@@ -182,6 +182,17 @@ impl Plan {
             Ok(())
         };
         write().map_err(failed)
+    }
+
+    /// Writes the plan beside the journals, under its own name. Gives its path.
+    ///
+    /// # Errors
+    /// When it is there already, or when it cannot be written.
+    pub fn write_in(&self, folder: &Path) -> Result<PathBuf, RedriveError> {
+        let path = folder.join(format!("{}.plan.json", self.id));
+        fs::create_dir_all(folder).map_err(RedriveError::file("make folder of plan", &path))?;
+        self.write(&path)?;
+        Ok(path)
     }
 
     /// Reads a plan.
@@ -420,15 +431,14 @@ pub(super) mod tests {
     #[test]
     fn plan_comes_back_from_its_private_file_and_is_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("plan.json");
         let plan = plan(3);
-        plan.write(&path).unwrap();
+        let path = plan.write_in(&folder.path().join("redrives")).unwrap();
         assert_eq!(Plan::read(&path).unwrap(), plan);
         assert!(plan.write(&path).is_err());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }
