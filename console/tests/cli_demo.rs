@@ -1,10 +1,11 @@
-//! The demo without the console: it accounts for every message, can be attached to, and leaves
-//! nothing behind.
+//! The demo without the console: it accounts for every message and misses one that vanishes, can be
+//! attached to, and leaves nothing behind.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod cli_program;
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use serde_json::Value;
 
 /// Limit of building the functions and starting everything.
 const START_LIMIT: Duration = Duration::from_secs(600);
+
+/// The traffic has a fault about every second.
+const STEAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Two demos at once would only make both slow.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -78,6 +82,10 @@ fn headless_demo_accounts_for_every_message() {
     let mut demo = start(&program, "6");
     let status = attach(&program, &mut demo);
     assert_eq!(status["environment"], "demo");
+    let unnamed = program.run(&["status"]);
+    assert_eq!(unnamed.code, 2, "{unnamed:?}");
+    let choice = format!("--env NAME: demo (running, pid {}), other", demo.id());
+    assert!(unnamed.stderr.contains(&choice), "{unnamed:?}");
     let second = program.run(&["demo", "--headless", "--seconds", "1"]);
     assert_eq!(second.code, 1, "{second:?}");
     let pid = format!("already running (pid {})", demo.id());
@@ -88,6 +96,7 @@ fn headless_demo_accounts_for_every_message() {
     let count = |name: &str| account.get(name).and_then(Value::as_i64).unwrap();
     assert_eq!(count("lost"), 0, "{account}");
     assert!(count("stored") > 100, "{account}");
+    assert!(count("dead_lettered") > 0, "{account}");
     assert_eq!(
         count("published"),
         count("stored") + count("duplicates") + count("dead_lettered") + count("pending"),
@@ -102,6 +111,56 @@ fn headless_demo_accounts_for_every_message() {
     }
     let gone = program.run(&["--env", "demo", "status"]);
     assert_eq!(gone.code, 2, "{gone:?}");
+}
+
+/// Takes one letter out of the dead-letter queue of the running demo and deletes it.
+fn steal_a_dead_letter(program: &Program) {
+    let state = program
+        .command(&[])
+        .get_envs()
+        .find_map(|(name, value)| {
+            value
+                .filter(|_| name == "XDG_STATE_HOME")
+                .map(PathBuf::from)
+        })
+        .unwrap();
+    let text = std::fs::read(state.join("opsconsole/environments/demo.json")).unwrap();
+    let description: Value = serde_json::from_slice(&text).unwrap();
+    let part = |name: &str| {
+        let value = description.pointer(&format!("/environment/{name}"));
+        value.and_then(Value::as_str).unwrap().to_owned()
+    };
+    let stealing = async {
+        let client = aws_sdk_sqs::Client::new(&devstack::sdk_config(&part("endpoint_url")));
+        let queue_url = part("dead_letter_queue_url");
+        let deadline = Instant::now() + STEAL_LIMIT;
+        let letter = loop {
+            assert!(Instant::now() < deadline, "no letter came");
+            let receive = client.receive_message().queue_url(&queue_url);
+            let answer = receive.wait_time_seconds(1).send().await.unwrap();
+            if let Some(letter) = answer.messages.unwrap_or_default().pop() {
+                break letter;
+            }
+        };
+        let delete = client.delete_message().queue_url(&queue_url);
+        let handle = letter.receipt_handle.unwrap();
+        delete.receipt_handle(handle).send().await.unwrap();
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(stealing);
+}
+
+#[test]
+fn message_that_vanishes_is_lost_and_fails_the_run() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let program = Program::new();
+    let mut demo = start(&program, "6");
+    attach(&program, &mut demo);
+    steal_a_dead_letter(&program);
+    let answer = end(demo);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    let account: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(account["lost"], 1, "{account}");
+    assert_eq!(account["pending"], 0, "{account}");
 }
 
 #[test]

@@ -348,7 +348,8 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
     let report = pipeline.json(&["dlq", "redrive", "--code", "test-outage", "--yes"]);
     assert_eq!(
         report,
-        json!({"selected": 1, "moved": 1, "sent_not_deleted": 0, "unknown": 0, "not_sent": 0, "errors": []})
+        json!({"selected": 1, "moved": 1, "sent_not_deleted": 0, "unknown": 0, "not_sent": 0,
+            "skipped": 0, "truncated": false, "errors": []})
     );
     let list = [
         "records",
@@ -381,6 +382,17 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
         .unwrap();
     assert_eq!(letter["verdict"], "already-stored");
     assert_eq!(letter["cause"], "retries-exhausted");
+    let skipped = pipeline.run(&["dlq", "redrive", &again, "--yes"]);
+    assert_eq!(skipped.code, 1, "{skipped:?}");
+    let told = format!("{again}: skipped, it is already-stored");
+    assert!(skipped.stderr.contains(&told), "{skipped:?}");
+    assert!(
+        skipped.stdout.contains("moved 0")
+            && skipped.stdout.contains("skipped 1 (1 already-stored)"),
+        "{skipped:?}"
+    );
+    let moved = pipeline.json(&["dlq", "redrive", &again, "--yes", "--include-not-ready"]);
+    assert_eq!((&moved["moved"], &moved["skipped"]), (&json!(1), &json!(0)));
     let (code, report) = pipeline
         .program
         .json(&["dlq", "redrive", "no-such-id", "--yes"]);
@@ -434,6 +446,58 @@ fn refused_event_is_followed_until_it_is_dead_and_no_letter_stays_held() {
         QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
     );
     assert_eq!(held, 0);
+}
+
+#[test]
+fn search_for_a_dead_event_passes_each_letter_once_and_gives_all_back() {
+    let pipeline = pipeline();
+    let in_front: Vec<String> = (0..60)
+        .map(|number| pipeline.kill(&format!("in front {number}"), None))
+        .collect();
+    let body = event("trace-3").replace("\"1.0\"", "\"0.3\"");
+    let TraceState::Dead { message_id, .. } = pipeline.trace_to_the_end(&body) else {
+        panic!("it is not dead");
+    };
+    let dead = &pipeline.endpoints.dead_letter_queue_url;
+    let held = pipeline.attribute(
+        dead,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    );
+    assert_eq!(held, 0);
+    let world = pipeline.world();
+    let holding = world.hold_dead_letters(1_000, Duration::from_secs(60));
+    let held = pipeline.runtime.block_on(holding).unwrap();
+    assert!(
+        held.letters
+            .iter()
+            .any(|letter| letter.message_id == message_id)
+    );
+    let (passed, others): (Vec<_>, Vec<_>) = held
+        .letters
+        .into_iter()
+        .partition(|letter| in_front.contains(&letter.message_id));
+    assert_eq!(passed.len(), in_front.len());
+    for letter in &passed {
+        // The search, once more if it took longer than its hold, and this look.
+        assert!(letter.receive_count <= 3, "{letter:?}");
+    }
+    // The other tests look at the first hundred letters.
+    pipeline.runtime.block_on(async {
+        for letter in &passed {
+            let delete = pipeline.sqs().delete_message().queue_url(dead);
+            delete
+                .receipt_handle(&letter.receipt_handle)
+                .send()
+                .await
+                .unwrap();
+        }
+    });
+    let handles: Vec<String> = others
+        .into_iter()
+        .map(|letter| letter.receipt_handle)
+        .collect();
+    let giving_back = world.give_back_dead_letters(&handles);
+    assert_eq!(pipeline.runtime.block_on(giving_back), 0);
 }
 
 #[test]

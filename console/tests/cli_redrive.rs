@@ -6,97 +6,21 @@
     reason = "a test stops where it fails"
 )]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::primitives::Blob;
-use aws_sdk_sqs::types::{
-    Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
-};
-use devstack::Emulator;
+use aws_sdk_sqs::types::MessageAttributeValue;
 use opsconsole::environment::Environment;
 use opsconsole::world::World;
 use opsconsole::world::observed::{QueueRole, RedriveOutcome};
+use support::queues::Queues;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 const HOLD: Duration = Duration::from_secs(120);
-
-struct Queues {
-    _emulator: Emulator,
-    sqs: Client,
-    world: World,
-}
-
-impl Queues {
-    async fn start() -> Self {
-        let emulator = Emulator::start_for_tests().await.unwrap();
-        let endpoint_url = emulator.endpoint_url().to_owned();
-        let sqs = Client::new(&devstack::sdk_config(&endpoint_url));
-        let mut urls = Vec::new();
-        for name in ["source", "dead-letters"] {
-            let queue = sqs.create_queue().queue_name(name).send().await.unwrap();
-            urls.push(queue.queue_url.unwrap());
-        }
-        let environment = Environment {
-            endpoint_url: Some(endpoint_url),
-            queue_url: urls[0].clone(),
-            dead_letter_queue_url: urls[1].clone(),
-            ..Environment::example()
-        };
-        Self {
-            _emulator: emulator,
-            sqs,
-            world: World::connect(&environment).unwrap(),
-        }
-    }
-
-    async fn kill(&self, body: &str, attributes: &[(&str, MessageAttributeValue)]) {
-        let mut send = self
-            .sqs
-            .send_message()
-            .queue_url(self.world.queue_url(QueueRole::DeadLetter))
-            .message_body(body);
-        for (name, value) in attributes {
-            send = send.message_attributes(*name, value.clone());
-        }
-        send.send().await.unwrap();
-    }
-
-    async fn count(&self, role: QueueRole) -> usize {
-        let answer = self
-            .sqs
-            .get_queue_attributes()
-            .queue_url(self.world.queue_url(role))
-            .attribute_names(QueueAttributeName::All)
-            .send()
-            .await
-            .unwrap();
-        let attributes = answer.attributes.unwrap();
-        [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        ]
-        .iter()
-        .map(|name| attributes[name].parse::<usize>().unwrap())
-        .sum()
-    }
-
-    async fn received(&self) -> Vec<Message> {
-        let answer = self
-            .sqs
-            .receive_message()
-            .queue_url(self.world.queue_url(QueueRole::Source))
-            .max_number_of_messages(10)
-            .message_attribute_names("All")
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .send()
-            .await
-            .unwrap();
-        answer.messages.unwrap_or_default()
-    }
-}
 
 fn text(data_type: &str, value: &str) -> MessageAttributeValue {
     MessageAttributeValue::builder()

@@ -4,6 +4,7 @@ mod cli_program;
 
 use cli_program::Program;
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::process::Stdio;
 
 fn help(arguments: &[&str]) -> String {
@@ -38,6 +39,19 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (vec!["nonsense"], "unrecognized subcommand"),
         (vec!["records", "list", "--limit", "0"], "--limit"),
         (vec!["records", "list", "--from", "yesterday"], "RFC 3339"),
+        (
+            vec!["records", "get", "abc"],
+            "a record id is a whole number",
+        ),
+        (
+            vec!["publish", "x", "--count", "-1"],
+            "-1 is not in 1..=1000000",
+        ),
+        (vec!["publish", "x", "--rate", "-1"], "not between"),
+        (
+            vec!["dlq", "list", "--limit", "-1"],
+            "-1 is not in 1..=10000",
+        ),
         (vec!["api", "get", "health"], "starts with \"/\""),
         (vec!["dlq", "redrive"], "required"),
         (vec!["status"], "cargo demo"),
@@ -145,6 +159,41 @@ fn invalid_events_are_named_and_nothing_is_asked_of_the_topic() {
     assert_eq!(report["errors"][0]["pointer"], "/id");
     assert_eq!(report["errors"][1]["line"], 2);
     assert_eq!(report["errors"][1]["code"], "not-json");
+}
+
+#[test]
+fn publish_without_an_answer_may_have_happened() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // Takes every request and hangs up.
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read(&mut [0; 65_536]);
+        }
+    });
+    let program = Program::new();
+    program.configure(&environment("silent", "").replace("127.0.0.1:1", &address));
+    let file = program.write("event", "{}");
+    let (code, report) = program.json(&["publish", "--raw", file.to_str().unwrap()]);
+    assert_eq!(code, 3, "{report}");
+    assert_eq!(
+        (&report["published"], &report["failed"]),
+        (&0.into(), &1.into())
+    );
+    let error = &report["errors"][0];
+    assert_eq!(error["code"], "unknown");
+    assert!(
+        error["detail"]
+            .as_str()
+            .unwrap()
+            .contains("it may have been published"),
+        "{error}"
+    );
+    // Nobody listens there: then it surely was not.
+    program.configure(&environment("away", ""));
+    let (code, report) = program.json(&["publish", "--raw", file.to_str().unwrap()]);
+    assert_eq!(code, 3, "{report}");
+    assert!(report["errors"][0]["code"].is_null(), "{report}");
 }
 
 #[test]

@@ -14,29 +14,20 @@ use support::pty::Session;
 const LIMIT: Duration = Duration::from_secs(20);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
 const LEAVE_ALTERNATE_SCREEN: &str = "\u{1b}[?1049l";
+/// Exit code of what a signal ended.
+const INTERRUPTED: u32 = 130;
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
 
-/// A configuration whose everything is at one address.
+/// A configuration file, and the folder that it lives in.
 struct Configuration {
     _folder: tempfile::TempDir,
     path: PathBuf,
 }
 
 impl Configuration {
-    fn at(address: &str) -> Self {
+    fn made(make: impl FnOnce(&Path) -> PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.toml");
-        let text = format!(
-            "[environments.test]\n\
-             region = \"us-east-1\"\n\
-             endpoint_url = \"http://{address}\"\n\
-             topic_arn = \"arn:aws:sns:us-east-1:000000000000:events\"\n\
-             queue_url = \"http://{address}/000000000000/events-queue\"\n\
-             dead_letter_queue_url = \"http://{address}/000000000000/events-dead-letters\"\n\
-             api_url = \"http://{address}\"\n\
-             database_url = \"postgres://postgres@{address}/pipeline\"\n"
-        );
-        std::fs::write(&path, text).unwrap();
+        let path = make(folder.path());
         Self {
             _folder: folder,
             path,
@@ -57,21 +48,15 @@ impl Configuration {
 
 /// An address that refuses.
 fn nobody() -> Configuration {
-    // Taken and given back: nobody listens there.
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    Configuration::at(&address.to_string())
+    Configuration::made(support::configuration::nobody)
 }
 
 /// An address that accepts and never answers.
 fn hung() -> (Configuration, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    (
-        Configuration::at(&listener.local_addr().unwrap().to_string()),
-        listener,
-    )
+    let address = listener.local_addr().unwrap().to_string();
+    let configuration = Configuration::made(|folder| support::configuration::at(&address, folder));
+    (configuration, listener)
 }
 
 fn assert_restored(session: &Session) {
@@ -127,7 +112,7 @@ fn every_signal_gives_the_terminal_back() {
             .status()
             .unwrap();
         assert!(status.success());
-        session.wait_for_exit(LIMIT);
+        assert_eq!(session.wait_for_exit(LIMIT).exit_code(), INTERRUPTED);
         assert_restored(&session);
     }
 }
@@ -157,6 +142,34 @@ fn a_terminal_that_is_gone_ends_the_program() {
     session.read_until("Attention");
     let mut program = session.close_terminal();
     support::pty::wait_for_exit(program.as_mut(), LIMIT);
+}
+
+/// Nobody reads what the console writes, so it hangs in a write, and a signal comes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_takes_no_output_does_not_keep_the_program() {
+    let configuration = nobody();
+    let path = configuration.path.to_str().unwrap();
+    let mut session =
+        support::pty::Unwatched::start(Path::new(PROGRAM), &["--config", path, "--env", "test"]);
+    session.read_until("Attention");
+    session.fill_with("?\u{1b}", LIMIT);
+    session.signal("TERM");
+    assert!(!session.wait_for_exit(LIMIT).success());
+}
+
+#[test]
+fn every_size_is_survived() {
+    let configuration = nobody();
+    let mut session = configuration.console((80, 24), &[]);
+    session.wait_for("Attention", LIMIT);
+    for size in [(1, 1), (40, 10), (300, 100), (2, 40), (200, 2), (80, 24)] {
+        session.resize(size);
+    }
+    session.press("?");
+    session.wait_for("Keys on Overview", LIMIT);
+    session.press("\u{3}");
+    assert!(session.wait_for_exit(LIMIT).success());
 }
 
 /// The parameters of each SGR sequence (ECMA-48, 8.3.117) that was written.

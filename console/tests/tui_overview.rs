@@ -11,14 +11,18 @@ mod support;
 
 use chrono::{DateTime, Duration, Utc};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use opsconsole::tui::message::{Answer, Effect, Fault, Msg, Reply, Request, RequestId};
+use opsconsole::tui::keymap::Context;
+use opsconsole::tui::message::{
+    Answer, Effect, Fault, Msg, Notice, Reply, Request, RequestId, Tone,
+};
 use opsconsole::tui::model::Model;
+use opsconsole::tui::screens::ScreenId;
 use opsconsole::tui::theme::Theme;
 use opsconsole::tui::update::update;
 use opsconsole::world::observed::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, RecordTotals,
 };
-use support::screen::{SIZES, picture, start};
+use support::screen::{SIZES, picture, start, text};
 
 /// Every state that the overview can be seen in.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +33,11 @@ enum State {
     DeadLetters,
     Aging,
     ApiDown,
+    Growing,
+    HistoryUnseen,
+    NoMetrics,
     Unreachable,
+    HistoryFails,
     PartlyUnreachable,
     Stale,
     Production,
@@ -41,14 +49,18 @@ enum State {
     Notice,
 }
 
-const STATES: [State; 16] = [
+const STATES: [State; 20] = [
     State::Start,
     State::Connecting,
     State::Healthy,
     State::DeadLetters,
     State::Aging,
     State::ApiDown,
+    State::Growing,
+    State::HistoryUnseen,
+    State::NoMetrics,
     State::Unreachable,
+    State::HistoryFails,
     State::PartlyUnreachable,
     State::Stale,
     State::Production,
@@ -197,6 +209,21 @@ fn served(world: &World, width: u16, height: u16) -> Model {
     model
 }
 
+/// A queue that fills while the ingest hangs; nothing is old yet.
+fn grown(width: u16, height: u16) -> Model {
+    let mut model = start(width, height, now());
+    for look in 0..8 {
+        let source = Ok(queue("events-queue", 30 * look, 5, Some(5 * look)));
+        let world = World {
+            source,
+            ..World::healthy()
+        };
+        let secs = 5 * i64::try_from(look).unwrap() - 35;
+        world.serve(&mut model, now() + Duration::seconds(secs), 0);
+    }
+    model
+}
+
 fn model_in(state: State, width: u16, height: u16) -> Model {
     let healthy = World::healthy();
     match state {
@@ -233,6 +260,39 @@ fn model_in(state: State, width: u16, height: u16) -> Model {
             height,
         ),
         State::Unreachable => served(&World::unreachable(), width, height),
+        State::Growing => grown(width, height),
+        State::HistoryUnseen => {
+            let mut model = start(width, height, now());
+            for effect in update(&mut model, now(), Msg::Tick) {
+                let Effect::Ask { id, request } = effect else {
+                    continue;
+                };
+                let topic = request.topic();
+                if request != Request::History {
+                    let result = healthy.answer(&request, now(), 0);
+                    update(&mut model, now(), Msg::Reply(Reply { id, topic, result }));
+                }
+            }
+            model
+        }
+        State::NoMetrics => served(
+            &World {
+                source: Ok(queue("events-queue", 12, 5, None)),
+                history: Ok(History {
+                    period_secs: 60,
+                    ..History::default()
+                }),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::HistoryFails => {
+            let mut model = served(&healthy, width, height);
+            let history = World::unreachable().history;
+            World { history, ..healthy }.serve(&mut model, now() + Duration::seconds(15), 700);
+            model
+        }
         State::PartlyUnreachable => {
             let mut model = served(&healthy, width, height);
             let totals = World::unreachable().totals;
@@ -354,10 +414,7 @@ fn a_reply_to_nobody_changes_nothing() {
 fn enter_on_dead_letters_goes_there() {
     let mut model = model_in(State::DeadLetters, 80, 24);
     key(&mut model, KeyCode::Enter);
-    assert_eq!(
-        model.screen,
-        opsconsole::tui::screens::ScreenId::DeadLetters
-    );
+    assert_eq!(model.screen, ScreenId::DeadLetters);
 }
 
 #[test]
@@ -369,4 +426,259 @@ fn quit_answers_while_everything_hangs() {
         Msg::Key(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE)),
     );
     assert_eq!(effects, [Effect::Quit]);
+}
+
+/// The row of a hop.
+fn row(model: &Model, hop: &str) -> String {
+    let text = text(model);
+    let found = text.lines().find(|line| line.contains(hop));
+    found
+        .unwrap_or_else(|| panic!("no {hop}\n{text}"))
+        .to_owned()
+}
+
+#[test]
+fn every_hop_says_how_old_its_numbers_are_and_why() {
+    let hops = [
+        "SNS topic",
+        "SQS queue",
+        "DLQ  ",
+        "ingest",
+        "database",
+        "api",
+    ];
+    let stale = model_in(State::Stale, 80, 24);
+    for hop in hops {
+        let row = row(&stale, hop);
+        assert!(row.contains("as of 1 min ago  no answer since"), "{row}");
+    }
+    let failing = model_in(State::HistoryFails, 80, 24);
+    for hop in ["SNS topic", "ingest"] {
+        let row = row(&failing, hop);
+        assert!(row.contains("as of 20 s ago  connection refused"), "{row}");
+    }
+    assert!(!row(&failing, "SQS queue").contains("as of"));
+}
+
+#[test]
+fn staleness_moves_on_the_screen_by_itself() {
+    let mut model = model_in(State::Healthy, 80, 24);
+    assert_eq!(
+        model.visible_wait_secs(),
+        0,
+        "nothing is drawn while all is fresh"
+    );
+    update(&mut model, now() + Duration::seconds(90), Msg::Tick);
+    let before = model.visible_wait_secs();
+    update(&mut model, now() + Duration::seconds(91), Msg::Tick);
+    assert_ne!(model.visible_wait_secs(), before);
+}
+
+#[test]
+fn newest_record_has_no_age_beside_a_stale_number() {
+    let fresh = row(&model_in(State::Healthy, 160, 45), "newest");
+    assert!(fresh.contains("newest 1 s ago"), "{fresh}");
+    let stale = text(&model_in(State::PartlyUnreachable, 160, 45));
+    assert!(!stale.contains("newest 1 s ago"), "{stale}");
+}
+
+#[test]
+fn growing_queue_is_told_before_its_oldest_message_is_old() {
+    let text = text(&model_in(State::Growing, 80, 24));
+    assert!(
+        text.contains("events-queue grows: 5 → 215 messages in 35 s, +6.0/s"),
+        "{text}"
+    );
+    assert!(text.contains("attention"), "{text}");
+    assert!(row(&model_in(State::Growing, 80, 24), "SQS queue").contains("grows +6.0/s"));
+}
+
+#[test]
+fn burst_that_passes_is_no_growth() {
+    let mut model = start(80, 24, now());
+    for (look, visible) in [0, 0, 90, 12, 0, 40, 0, 3].into_iter().enumerate() {
+        let world = World {
+            source: Ok(queue("events-queue", visible, 5, Some(1))),
+            ..World::healthy()
+        };
+        let at = now() + Duration::seconds(5 * i64::try_from(look).unwrap());
+        world.serve(&mut model, at, 0);
+    }
+    assert!(text(&model).contains("healthy"), "{}", text(&model));
+}
+
+/// A queue with five messages in flight at every look of a minute, while this was deleted in the
+/// last complete period.
+fn in_flight(deleted: f64) -> String {
+    let mut model = start(80, 24, now());
+    for look in 0..28 {
+        let at = now() + Duration::seconds(5 * look);
+        let mut history = history(0.0);
+        for (point, minute) in history.deleted.iter_mut().rev().zip(0..) {
+            point.at = at - Duration::seconds(60 + 60 * minute);
+            point.value = deleted;
+        }
+        let world = World {
+            source: Ok(queue("events-queue", 0, 5, Some(30))),
+            history: Ok(history),
+            ..World::healthy()
+        };
+        world.serve(&mut model, at, 0);
+    }
+    text(&model)
+}
+
+#[test]
+fn messages_in_flight_that_nobody_finishes_are_told() {
+    let stuck = in_flight(0.0);
+    let told = "5 in flight in events-queue and none deleted for 2 min 15 s";
+    assert!(stuck.contains(told), "{stuck}");
+    let busy = in_flight(60.0);
+    assert!(busy.contains("healthy"), "{busy}");
+}
+
+#[test]
+fn nothing_is_healthy_before_everything_was_seen() {
+    let pending = text(&model_in(State::HistoryUnseen, 80, 24));
+    assert!(pending.contains("connecting"), "{pending}");
+    assert!(pending.contains("not seen yet: the history"), "{pending}");
+    let empty = text(&model_in(State::NoMetrics, 80, 24));
+    assert!(!empty.contains("healthy"), "{empty}");
+    assert!(!empty.contains("every hop was seen"), "{empty}");
+    for unknown in [
+        "the rate in",
+        "the rate out",
+        "the age of the oldest message",
+    ] {
+        let words = empty.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(unknown), "{unknown}\n{empty}");
+    }
+}
+
+#[test]
+fn rates_agree_wherever_they_are_shown() {
+    let seen = text(&model_in(State::Healthy, 80, 24));
+    assert!(
+        seen.contains("in 50.0/s") && seen.contains("50.0/s in"),
+        "{seen}"
+    );
+    let unknown = text(&model_in(State::NoMetrics, 80, 24));
+    assert!(
+        unknown.contains("– in ") && unknown.contains("in – "),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn error_of_the_history_ends_with_the_outage() {
+    let mut model = model_in(State::HistoryFails, 80, 24);
+    assert!(text(&model).contains("history: read metrics"));
+    World::healthy().serve(&mut model, now() + Duration::seconds(20), 900);
+    let text = text(&model);
+    assert!(!text.contains("read metrics"), "{text}");
+    assert!(text.contains("healthy"), "{text}");
+}
+
+#[test]
+fn attention_is_read_in_full_on_a_very_small_terminal() {
+    for state in [State::ApiDown, State::DeadLetters, State::PartlyUnreachable] {
+        let text = text(&model_in(state, 40, 10));
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let end = match state {
+            State::ApiDown => "its database is the usual cause",
+            State::DeadLetters => "2 tells why they died",
+            _ => "is the demo still running?",
+        };
+        assert!(words.contains(end), "{state:?}\n{text}");
+    }
+}
+
+#[test]
+fn selected_finding_stays_in_sight_on_a_very_small_terminal() {
+    let mut model = model_in(State::Unreachable, 40, 10);
+    for part in [
+        "source queue",
+        "dead-letter queue",
+        "database",
+        "API",
+        "history",
+    ] {
+        let text = text(&model);
+        let line = text.lines().find(|line| line.starts_with('▸')).unwrap();
+        assert!(line.contains(part), "{part}\n{text}");
+        key(&mut model, KeyCode::Down);
+    }
+}
+
+#[test]
+fn every_screen_can_be_found_from_the_bottom_line() {
+    for screen in ScreenId::ALL {
+        let mut model = model_in(State::Healthy, 80, 24);
+        key(&mut model, KeyCode::Char(screen.number()));
+        let line = text(&model).lines().last().unwrap().to_owned();
+        let here = format!("{} {}", screen.number(), screen.title());
+        for part in [here.as_str(), "1-4 screens", "? help"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        update(
+            &mut model,
+            now(),
+            Msg::Resize {
+                width: 160,
+                height: 45,
+            },
+        );
+        let line = text(&model).lines().last().unwrap().to_owned();
+        for other in ScreenId::ALL {
+            assert!(line.contains(other.title()), "{line}");
+        }
+    }
+}
+
+#[test]
+fn notice_hides_no_key_and_stays_on_its_screen() {
+    let mut model = model_in(State::Notice, 80, 24);
+    let line = text(&model).lines().last().unwrap().to_owned();
+    assert!(
+        line.contains("? help") && line.contains("1-4 screens"),
+        "{line}"
+    );
+    assert!(text(&model).contains("✖ its database is the usual cause"));
+    key(&mut model, KeyCode::Char('3'));
+    assert_eq!(model.notice, None);
+}
+
+#[test]
+fn long_notice_is_wrapped() {
+    let mut model = model_in(State::Healthy, 40, 10);
+    model.notice = Some(Notice {
+        text: "not released: release letters at http://127.0.0.1:4566: refused".to_owned(),
+        tone: Tone::Bad,
+        until: now() + Duration::seconds(8),
+    });
+    let text = text(&model);
+    assert!(text.contains("refused"), "{text}");
+}
+
+#[test]
+fn palette_finds_what_belongs_to_another_screen() {
+    let chosen = |typed: &str| {
+        let mut model = model_in(State::Healthy, 80, 24);
+        for character in typed.chars() {
+            key(&mut model, KeyCode::Char(character));
+        }
+        key(&mut model, KeyCode::Enter);
+        let told = model.notice.as_ref().map(|notice| notice.text.clone());
+        (model.screen, model.context(), told.unwrap_or_default())
+    };
+    let (screen, context, _) = chosen(":filter");
+    assert_eq!((screen, context), (ScreenId::Records, Context::Input));
+    // What acts on what is seen is only shown.
+    let (screen, context, told) = chosen(":redrive");
+    assert_eq!(screen, ScreenId::DeadLetters);
+    assert_eq!(context, Context::Screen(ScreenId::DeadLetters));
+    assert_eq!(told, "redrive is key r here");
+    let (screen, _, told) = chosen(":send");
+    assert_eq!(screen, ScreenId::Publish);
+    assert_eq!(told, "send is key s here");
 }

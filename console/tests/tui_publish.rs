@@ -1,22 +1,16 @@
 //! Every state of the screen Publish as pictures, and how it behaves.
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test stops where it fails"
-)]
 
 mod support;
 
 use chrono::{DateTime, Duration, Utc};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, MouseButton, MouseEventKind};
 use opsconsole::tui::keymap::Context;
-use opsconsole::tui::message::{Answer, Effect, Fault, Msg, Reply, Request, RequestId, Topic};
-use opsconsole::tui::model::Model;
+use opsconsole::tui::message::{Answer, Effect, Fault, Request, Topic};
 use opsconsole::tui::screens::ScreenId;
 use opsconsole::tui::theme::Theme;
-use opsconsole::tui::update::update;
 use opsconsole::world::observed::{ApiHealth, Published, Reason, TraceState};
-use support::screen::{SIZES, every_size, picture, start};
+use support::driver::{Driver, now};
+use support::screen::{SIZES, every_size, picture};
 
 const VALID: &str = r#"{
   "specversion": "1.0",
@@ -41,6 +35,8 @@ enum State {
     NotJson,
     EscapeSequences,
     AskingToSend,
+    AskingInProduction,
+    AskingInProductionRefused,
     Sending,
     SendFailed,
     Pending,
@@ -58,7 +54,7 @@ enum State {
     NoColour,
 }
 
-const STATES: [State; 24] = [
+const STATES: [State; 26] = [
     State::BeforeTemplate,
     State::TemplateFailed,
     State::Valid,
@@ -68,6 +64,8 @@ const STATES: [State; 24] = [
     State::NotJson,
     State::EscapeSequences,
     State::AskingToSend,
+    State::AskingInProduction,
+    State::AskingInProductionRefused,
     State::Sending,
     State::SendFailed,
     State::Pending,
@@ -86,7 +84,7 @@ const STATES: [State; 24] = [
 ];
 
 fn at(millis: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_795_000_000, 0).unwrap() + Duration::milliseconds(millis)
+    now() + Duration::milliseconds(millis)
 }
 
 fn refused(what: &str) -> Fault {
@@ -96,70 +94,21 @@ fn refused(what: &str) -> Fault {
     }
 }
 
-/// The screen, and the questions that nobody has answered yet.
-struct Driver {
-    model: Model,
-    asked: Vec<(RequestId, Request)>,
-    effects: Vec<Effect>,
-}
-
 impl Driver {
     fn open(width: u16, height: u16) -> Self {
-        let mut driver = Self {
-            model: start(width, height, at(0)),
-            asked: Vec::new(),
-            effects: Vec::new(),
-        };
-        driver.press('4', 0);
-        driver
+        Self::on('4', width, height)
     }
 
     /// With a text in the editor.
     fn with(text: &str, width: u16, height: u16) -> Self {
         let mut driver = Self::open(width, height);
-        driver.answer(Topic::Template, Ok(Answer::Template(text.to_owned())), 0);
+        driver.answer(Topic::Template, Ok(Answer::Template(text.to_owned())));
         driver
-    }
-
-    fn happen(&mut self, msg: Msg, millis: i64) {
-        for effect in update(&mut self.model, at(millis), msg) {
-            if let Effect::Ask { id, request } = effect {
-                self.asked.push((id, request));
-            } else {
-                self.effects.push(effect);
-            }
-        }
-    }
-
-    fn key(&mut self, code: KeyCode, modifiers: KeyModifiers, millis: i64) {
-        self.happen(Msg::Key(KeyEvent::new(code, modifiers)), millis);
-    }
-
-    fn press(&mut self, character: char, millis: i64) {
-        self.key(KeyCode::Char(character), KeyModifiers::NONE, millis);
-    }
-
-    fn answer(&mut self, topic: Topic, result: Result<Answer, Fault>, millis: i64) {
-        let place = self
-            .asked
-            .iter()
-            .position(|(_, request)| request.topic() == topic);
-        let (id, _) = self
-            .asked
-            .remove(place.unwrap_or_else(|| panic!("{topic:?} was not asked")));
-        self.happen(Msg::Reply(Reply { id, topic, result }), millis);
-    }
-
-    fn awaits(&self, topic: Topic) -> usize {
-        self.asked
-            .iter()
-            .filter(|(_, request)| request.topic() == topic)
-            .count()
     }
 
     /// Sends what is in the editor; SNS takes it.
     fn sent(mut self) -> Self {
-        self.press('s', 900);
+        self.at(900).press('s');
         self.acknowledge(1_004);
         self
     }
@@ -170,11 +119,13 @@ impl Driver {
             acknowledged_at: at(millis),
             latency: std::time::Duration::from_millis(41),
         };
-        self.answer(Topic::Publish, Ok(Answer::Published(published)), millis);
+        self.at(millis)
+            .answer(Topic::Publish, Ok(Answer::Published(published)));
     }
 
     fn traced(mut self, state: TraceState, millis: i64) -> Self {
-        self.answer(Topic::Trace, Ok(Answer::Traced(state)), millis);
+        self.at(millis)
+            .answer(Topic::Trace, Ok(Answer::Traced(state)));
         self
     }
 }
@@ -202,6 +153,11 @@ fn without_time() -> String {
     VALID.replace("  \"time\": \"2026-11-18T12:53:19.004Z\",\n", "")
 }
 
+fn production(driver: &mut Driver) {
+    driver.model.environment.is_production = true;
+    driver.model.environment.name = "production".to_owned();
+}
+
 fn driver_in(state: State, width: u16, height: u16) -> Driver {
     let with = |text: &str| Driver::with(text, width, height);
     match state {
@@ -212,15 +168,15 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
                 message: "no answer within 10 s".into(),
                 hint: None,
             };
-            driver.answer(Topic::Template, Err(fault), 10_000);
+            driver.at(10_000).answer(Topic::Template, Err(fault));
             driver
         }
         State::Valid => with(VALID),
         State::Editing => {
             let mut driver = with(VALID);
-            driver.press('e', 100);
-            driver.key(KeyCode::Down, KeyModifiers::NONE, 100);
-            driver.key(KeyCode::End, KeyModifiers::NONE, 100);
+            driver.at(100).press('e');
+            driver.at(100).key(KeyCode::Down);
+            driver.at(100).key(KeyCode::End);
             driver
         }
         State::InvalidAtPlace => with(&VALID.replace("2026-11-18T", "2026-11-18 ")),
@@ -228,43 +184,53 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
         State::NotJson => with(&VALID.replace("\"LA601\",\n", "\"LA601\"\n")),
         State::EscapeSequences => {
             let mut driver = with("");
-            driver.press('e', 100);
-            driver.happen(
-                Msg::Paste("\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}txt".into()),
-                100,
-            );
+            driver.at(100).press('e');
+            driver.paste("\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}txt");
             driver
         }
         State::AskingToSend => {
             let mut driver = with(&without_time());
-            driver.press('s', 900);
+            driver.at(900).press('s');
+            driver
+        }
+        State::AskingInProduction => {
+            let mut driver = with(VALID);
+            production(&mut driver);
+            driver.at(900).press('s');
+            driver
+        }
+        State::AskingInProductionRefused => {
+            let mut driver = with(&without_time());
+            production(&mut driver);
+            driver.at(900).press('s');
             driver
         }
         State::Sending => {
             let mut driver = with(VALID);
-            driver.press('s', 900);
-            driver.happen(Msg::Tick, 3_000);
+            driver.at(900).press('s');
+            driver.at(3_000).tick();
             driver
         }
         State::SendFailed => {
             let mut driver = with(VALID);
-            driver.press('s', 900);
-            driver.answer(Topic::Publish, Err(refused("publish to \"events\"")), 1_100);
+            driver.at(900).press('s');
+            driver
+                .at(1_100)
+                .answer(Topic::Publish, Err(refused("publish to \"events\"")));
             driver
         }
         State::Pending => {
             let mut driver = with(VALID).sent().traced(TraceState::Pending, 1_200);
-            driver.happen(Msg::Tick, 3_400);
+            driver.at(3_400).tick();
             driver
         }
         State::PendingLookFails => {
             let mut driver = with(VALID).sent();
-            driver.answer(
+            driver.at(1_300).answer(
                 Topic::Trace,
                 Err(refused("look the event up in the ledger")),
-                1_300,
             );
-            driver.happen(Msg::Tick, 3_400);
+            driver.at(3_400).tick();
             driver
         }
         State::Stored => with(VALID).sent().traced(stored(1_218, None), 1_300),
@@ -272,19 +238,19 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
         State::ClocksDiffer => with(VALID).sent().traced(stored(990, Some(200)), 1_300),
         State::Duplicate => {
             let mut driver = with(VALID).sent().traced(stored(1_218, Some(200)), 1_300);
-            driver.press('s', 9_000);
+            driver.at(9_000).press('s');
             driver.acknowledge(9_050);
             driver.traced(stored(1_218, Some(200)), 9_100)
         }
         State::SentBefore => {
             let mut driver = with(VALID).sent();
-            driver.press('e', 2_000);
+            driver.at(2_000).press('e');
             driver
         }
         State::Dead => {
             let mut driver = with(&without_time());
-            driver.press('s', 900);
-            driver.press('y', 950);
+            driver.at(900).press('s');
+            driver.at(950).press('y');
             driver.acknowledge(1_004);
             driver.traced(
                 dead(Some(Reason {
@@ -298,23 +264,18 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
         State::DeadWithoutReason => with(VALID).sent().traced(dead(None), 1_400),
         State::TimedOut => {
             let mut driver = with(VALID).sent().traced(TraceState::Pending, 1_200);
-            driver.happen(Msg::Tick, 70_000);
+            driver.at(70_000).tick();
             driver
         }
         State::ReadOnly => {
             let mut driver = with(VALID);
             driver.model.environment.read_only = true;
-            driver.press('s', 900);
-            let fault = Fault {
-                message: "publish to \"events\": environment \"demo\" is read-only".into(),
-                hint: Some("leave out --read-only, or change read_only in its entry".into()),
-            };
-            driver.answer(Topic::Publish, Err(fault), 901);
+            driver.at(900).press('s');
             driver
         }
         State::Production => {
             let mut driver = with(VALID);
-            driver.model.environment.is_production = true;
+            production(&mut driver);
             driver
         }
         State::NoColour => {
@@ -323,22 +284,6 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
             driver
         }
     }
-}
-
-/// The screen as text.
-fn text(driver: &Driver) -> String {
-    let buffer = picture(&driver.model);
-    let width = usize::from(buffer.area.width);
-    buffer
-        .content
-        .chunks(width)
-        .map(|row| {
-            row.iter()
-                .map(ratatui::buffer::Cell::symbol)
-                .collect::<String>()
-                + "\n"
-        })
-        .collect()
 }
 
 #[test]
@@ -359,7 +304,7 @@ fn every_size_is_drawn() {
     for state in STATES {
         let mut driver = driver_in(state, 80, 24);
         for (width, height) in every_size().chain([(0, 0), (0, 9), (9, 0)]) {
-            driver.happen(Msg::Resize { width, height }, 1_000);
+            driver.at(1_000).resize(width, height);
             if width > 0 && height > 0 {
                 picture(&driver.model);
             }
@@ -374,72 +319,59 @@ fn template_is_asked_for_once_and_the_next_one_by_key() {
         driver.asked.first().map(|(_, request)| request),
         Some(&Request::Template(0))
     );
-    driver.press('1', 10);
-    driver.press('4', 20);
+    driver.at(10).press('1');
+    driver.at(20).press('4');
     assert_eq!(driver.awaits(Topic::Template), 1);
-    driver.answer(Topic::Template, Ok(Answer::Template(VALID.into())), 30);
-    driver.press('t', 40);
-    assert!(
-        driver
-            .asked
-            .iter()
-            .any(|(_, request)| *request == Request::Template(1))
-    );
+    driver
+        .at(30)
+        .answer(Topic::Template, Ok(Answer::Template(VALID.into())));
+    driver.at(40).press('t');
+    assert!(driver.has_asked(&Request::Template(1)));
 }
 
 #[test]
 fn verdict_follows_each_key() {
     let mut driver = Driver::with(VALID, 80, 24);
-    assert!(text(&driver).contains("● valid"));
-    driver.press('e', 100);
+    assert!(driver.text().contains("● valid"));
+    driver.at(100).press('e');
     assert_eq!(driver.model.context(), Context::Editor);
-    driver.press('x', 100);
+    driver.at(100).press('x');
     assert!(
-        text(&driver).contains("✖ refused: not-json"),
+        driver.text().contains("✖ refused: not-json"),
         "{}",
-        text(&driver)
+        driver.text()
     );
-    driver.key(KeyCode::Backspace, KeyModifiers::NONE, 100);
-    assert!(text(&driver).contains("● valid"));
-    driver.key(KeyCode::Esc, KeyModifiers::NONE, 100);
+    driver.at(100).key(KeyCode::Backspace);
+    assert!(driver.text().contains("● valid"));
+    driver.at(100).key(KeyCode::Esc);
     assert_eq!(driver.model.context(), Context::Screen(ScreenId::Publish));
 }
 
 #[test]
 fn valid_event_is_sent_as_it_is_written() {
     let mut driver = Driver::with(VALID, 80, 24);
-    driver.press('e', 100);
-    driver.key(KeyCode::Char('s'), KeyModifiers::CONTROL, 100);
-    assert!(
-        driver
-            .asked
-            .iter()
-            .any(|(_, request)| *request == Request::Publish(VALID.into()))
-    );
+    driver.at(100).press('e');
+    driver.at(100).ctrl('s');
+    assert!(driver.has_asked(&Request::Publish(VALID.into())));
 }
 
 #[test]
 fn refused_event_is_sent_only_after_a_yes() {
     let mut driver = Driver::with("{}", 80, 24);
-    driver.press('s', 100);
+    driver.at(100).press('s');
     assert_eq!(driver.model.context(), Context::Confirm);
-    driver.press('n', 110);
+    driver.at(110).press('n');
     assert_eq!(driver.awaits(Topic::Publish), 0);
-    driver.press('s', 120);
-    driver.press('y', 130);
-    assert!(
-        driver
-            .asked
-            .iter()
-            .any(|(_, request)| *request == Request::Publish("{}".into()))
-    );
+    driver.at(120).press('s');
+    driver.at(130).press('y');
+    assert!(driver.has_asked(&Request::Publish("{}".into())));
 }
 
 #[test]
 fn nothing_is_sent_twice_at_once() {
     let mut driver = Driver::with(VALID, 80, 24);
-    driver.press('s', 100);
-    driver.press('s', 110);
+    driver.at(100).press('s');
+    driver.at(110).press('s');
     assert_eq!(driver.awaits(Topic::Publish), 1);
 }
 
@@ -451,18 +383,22 @@ fn event_is_followed_until_it_is_readable() {
         1,
         "the first look comes at once"
     );
-    driver.happen(Msg::Tick, 1_200);
+    driver.at(1_200).tick();
     assert_eq!(driver.awaits(Topic::Trace), 1, "one look at a time");
     driver = driver.traced(TraceState::Pending, 1_250);
-    driver.happen(Msg::Tick, 1_400);
+    driver.at(1_400).tick();
     assert_eq!(driver.awaits(Topic::Trace), 0, "not before its time");
-    driver.happen(Msg::Tick, 1_700);
+    driver.at(1_700).tick();
     driver = driver.traced(stored(1_218, None), 1_750);
-    driver.happen(Msg::Tick, 2_300);
+    driver.at(2_300).tick();
     driver = driver.traced(stored(1_218, Some(200)), 2_350);
-    driver.happen(Msg::Tick, 30_000);
+    driver.at(30_000).tick();
     assert_eq!(driver.awaits(Topic::Trace), 0, "nothing more to come");
-    assert!(text(&driver).contains("GET /v1/records/1204554 → 200 in 13 ms"));
+    assert!(
+        driver
+            .text()
+            .contains("GET /v1/records/1204554 → 200 in 13 ms")
+    );
     assert_eq!(driver.model.publish.waiting_since(), None);
 }
 
@@ -471,95 +407,191 @@ fn search_goes_on_while_another_screen_is_shown() {
     let mut driver = Driver::with(VALID, 80, 24)
         .sent()
         .traced(TraceState::Pending, 1_100);
-    driver.press('3', 1_200);
-    driver.happen(Msg::Tick, 2_000);
+    driver.at(1_200).press('3');
+    driver.at(2_000).tick();
     assert_eq!(driver.awaits(Topic::Trace), 1);
 }
 
 #[test]
 fn failed_look_is_tried_again_and_the_search_ends_after_a_minute() {
     let mut driver = Driver::with(VALID, 80, 24).sent();
-    driver.answer(Topic::Trace, Err(refused("look the event up")), 1_100);
-    driver.happen(Msg::Tick, 1_600);
+    driver
+        .at(1_100)
+        .answer(Topic::Trace, Err(refused("look the event up")));
+    driver.at(1_600).tick();
     driver = driver.traced(TraceState::Pending, 1_700);
-    driver.happen(Msg::Tick, 70_000);
+    driver.at(70_000).tick();
     assert_eq!(driver.awaits(Topic::Trace), 0);
     assert!(
-        text(&driver).contains("still pending after 1 min"),
+        driver.text().contains("still pending after 1 min"),
         "{}",
-        text(&driver)
+        driver.text()
     );
     assert_eq!(
         driver.model.publish.waiting_since(),
         None,
         "nothing moves any more"
     );
-    driver.key(KeyCode::Char('r'), KeyModifiers::CONTROL, 71_000);
+    driver.at(71_000).ctrl('r');
     assert_eq!(driver.awaits(Topic::Trace), 1);
-    assert!(text(&driver).contains("awaited for"));
+    assert!(driver.text().contains("awaited for"));
 }
 
 #[test]
 fn same_identity_is_told_to_be_a_duplicate_before_it_is_sent() {
     let mut driver = Driver::with(VALID, 80, 24);
-    assert!(!text(&driver).contains("duplicate"));
+    assert!(!driver.text().contains("duplicate"));
     driver = driver.sent();
-    assert!(text(&driver).contains("already sent from here"));
-    driver.press('t', 2_000);
+    assert!(driver.text().contains("already sent from here"));
+    driver.at(2_000).press('t');
     let fresh = VALID.replace("5b0cf6c2", "00000000");
-    driver.answer(Topic::Template, Ok(Answer::Template(fresh)), 2_010);
-    assert!(!text(&driver).contains("already sent from here"));
+    driver
+        .at(2_010)
+        .answer(Topic::Template, Ok(Answer::Template(fresh)));
+    assert!(!driver.text().contains("already sent from here"));
 }
 
 #[test]
 fn late_answer_of_an_earlier_event_changes_nothing() {
     let mut driver = Driver::with(VALID, 80, 24).sent();
-    let (late, _) = driver.asked.pop().unwrap();
-    driver.press('s', 2_000);
+    let (late, _) = driver.take(Topic::Trace);
+    driver.at(2_000).press('s');
     driver.acknowledge(2_050);
     let result = Ok(Answer::Traced(dead(None)));
-    driver.happen(
-        Msg::Reply(Reply {
-            id: late,
-            topic: Topic::Trace,
-            result,
-        }),
-        2_100,
-    );
-    assert!(!text(&driver).contains("dead-letter queue"));
+    driver.at(2_100).reply(late, Topic::Trace, result);
+    assert!(!driver.text().contains("dead-letter queue"));
 }
 
 #[test]
 fn edited_text_can_be_had_back_after_the_next_template() {
     let mut driver = Driver::with(VALID, 80, 24);
-    driver.press('e', 100);
-    driver.press('x', 100);
-    driver.key(KeyCode::Esc, KeyModifiers::NONE, 100);
-    driver.press('t', 100);
-    driver.answer(Topic::Template, Ok(Answer::Template("{}".into())), 110);
-    driver.press('e', 120);
+    driver.at(100).press('e');
+    driver.at(100).press('x');
+    driver.at(100).key(KeyCode::Esc);
+    driver.at(100).press('t');
+    driver
+        .at(110)
+        .answer(Topic::Template, Ok(Answer::Template("{}".into())));
+    driver.at(120).press('e');
     for _ in 0..2 {
-        driver.key(KeyCode::Char('u'), KeyModifiers::CONTROL, 130);
+        driver.at(130).ctrl('u');
     }
-    driver.key(KeyCode::Esc, KeyModifiers::NONE, 140);
-    driver.press('y', 150);
+    driver.at(140).key(KeyCode::Esc);
+    driver.at(150).press('y');
     assert_eq!(driver.effects, [Effect::Copy(format!("x{VALID}"))]);
 }
 
 #[test]
 fn click_writes_where_it_is() {
     let mut driver = Driver::with(VALID, 80, 24);
-    let row = text(&driver)
+    let row = driver
+        .text()
         .lines()
         .position(|line| line.contains("\"subject\""))
         .unwrap();
-    let mouse = MouseEvent {
-        kind: MouseEventKind::Down(MouseButton::Left),
-        column: 4,
-        row: u16::try_from(row).unwrap(),
-        modifiers: KeyModifiers::NONE,
+    let click = MouseEventKind::Down(MouseButton::Left);
+    driver.at(100).mouse(click, 4, u16::try_from(row).unwrap());
+    driver.at(100).press('x');
+    assert!(driver.text().contains("x\"subject\""), "{}", driver.text());
+}
+
+#[test]
+fn production_asks_before_a_valid_event_is_sent() {
+    let sends = |key: KeyCode| {
+        let mut driver = driver_in(State::AskingInProduction, 80, 24);
+        assert_eq!(driver.awaits(Topic::Publish), 0, "not before the question");
+        assert_eq!(driver.model.context(), Context::Confirm);
+        driver.key(key);
+        assert_eq!(
+            driver.model.context(),
+            Context::Screen(ScreenId::Publish),
+            "{key:?}"
+        );
+        driver.has_asked(&Request::Publish(VALID.into()))
     };
-    driver.happen(Msg::Mouse(mouse), 100);
-    driver.press('x', 100);
-    assert!(text(&driver).contains("x\"subject\""), "{}", text(&driver));
+    assert!(sends(KeyCode::Char('y')));
+    assert!(!sends(KeyCode::Esc));
+    assert!(!sends(KeyCode::Char('n')));
+}
+
+#[test]
+fn production_question_says_what_goes_where() {
+    for (width, height) in [(80, 24), (160, 45), (40, 10)] {
+        let driver = driver_in(State::AskingInProduction, width, height);
+        let text = driver.text();
+        for part in [
+            "production PRODUCTION",
+            "flight.departed",
+            "y sends it",
+            "esc",
+        ] {
+            assert!(text.contains(part), "{part} at {width}x{height}\n{text}");
+        }
+    }
+    let text = driver_in(State::AskingInProduction, 80, 24).text();
+    assert!(text.contains("to topic  events"), "{text}");
+}
+
+#[test]
+fn production_asks_from_the_editor_too() {
+    let mut driver = Driver::with(VALID, 80, 24);
+    production(&mut driver);
+    driver.press('e');
+    driver.ctrl('s');
+    assert_eq!(driver.awaits(Topic::Publish), 0);
+    assert_eq!(driver.model.context(), Context::Confirm);
+}
+
+#[test]
+fn read_only_environment_is_not_asked_to_send() {
+    let driver = driver_in(State::ReadOnly, 80, 24);
+    assert_eq!(driver.awaits(Topic::Publish), 0);
+    assert!(driver.notice().contains("read-only"));
+}
+
+#[test]
+fn keys_that_do_not_answer_the_question_tell_which_do() {
+    let mut driver = driver_in(State::AskingInProduction, 80, 24);
+    driver.press('x');
+    assert_eq!(driver.notice(), "a question is open: y yes · esc or n no");
+    assert_eq!(driver.model.context(), Context::Confirm);
+}
+
+#[test]
+fn nothing_is_sent_while_the_template_is_on_its_way() {
+    let mut driver = Driver::open(80, 24);
+    driver.press('s');
+    assert!(
+        driver.notice().contains("on its way"),
+        "{}",
+        driver.notice()
+    );
+    driver.answer(Topic::Template, Ok(Answer::Template(VALID.into())));
+    driver.press('t');
+    driver.press('s');
+    assert!(driver.notice().contains("on its way"));
+    assert_eq!(driver.awaits(Topic::Publish), 0);
+}
+
+#[test]
+fn paste_takes_the_place_of_an_untouched_event_and_of_no_other() {
+    let mut driver = Driver::with("{}", 80, 24);
+    driver.paste(VALID);
+    assert_eq!(driver.model.context(), Context::Editor);
+    assert!(driver.text().contains("● valid"), "{}", driver.text());
+    driver.key(KeyCode::Esc);
+    driver.paste("{}");
+    assert!(driver.notice().contains("press e to edit"));
+    driver.press('y');
+    assert_eq!(driver.effects, [Effect::Copy(VALID.to_owned())]);
+}
+
+#[test]
+fn template_that_comes_after_a_paste_is_dropped() {
+    let mut driver = Driver::open(80, 24);
+    driver.paste(VALID);
+    driver.answer(Topic::Template, Ok(Answer::Template("{}".into())));
+    driver.key(KeyCode::Esc);
+    driver.press('y');
+    assert_eq!(driver.effects, [Effect::Copy(VALID.to_owned())]);
 }

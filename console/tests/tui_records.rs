@@ -2,21 +2,21 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "a test stops where it fails"
 )]
 
 mod support;
 
 use chrono::{DateTime, Duration, Utc};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, MouseButton, MouseEventKind};
 use event::{Cursor, Order, Page, Record, RecordId, RecordQuery};
 use opsconsole::tui::keymap::Context;
-use opsconsole::tui::message::{Answer, Effect, Fault, Msg, Reply, Request, RequestId, Topic};
-use opsconsole::tui::model::Model;
+use opsconsole::tui::message::{Answer, Effect, Fault, Request, Topic};
 use opsconsole::tui::theme::Theme;
-use opsconsole::tui::update::update;
 use serde_json::value::RawValue;
-use support::screen::{SIZES, every_size, picture, start};
+use support::driver::{Driver, now};
+use support::screen::{SIZES, every_size, picture};
 
 /// Every state that the screen can be seen in.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,10 @@ enum State {
     DetailScrolled,
     TypingFilter,
     TypingWrongFilter,
+    TypingOverFilter,
     Filtered,
+    FilteredLong,
+    Help,
     Following,
     LoadingMore,
     MoreFailed,
@@ -42,7 +45,7 @@ enum State {
     NoColour,
 }
 
-const STATES: [State; 19] = [
+const STATES: [State; 22] = [
     State::Waiting,
     State::Empty,
     State::EmptyByFilter,
@@ -56,7 +59,10 @@ const STATES: [State; 19] = [
     State::DetailScrolled,
     State::TypingFilter,
     State::TypingWrongFilter,
+    State::TypingOverFilter,
     State::Filtered,
+    State::FilteredLong,
+    State::Help,
     State::Following,
     State::LoadingMore,
     State::MoreFailed,
@@ -65,7 +71,7 @@ const STATES: [State; 19] = [
 ];
 
 fn at(secs: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_795_000_000, 0).unwrap() + Duration::seconds(secs)
+    now() + Duration::seconds(secs)
 }
 
 fn refused() -> Fault {
@@ -118,92 +124,45 @@ fn paged(items: Vec<Record>, has_next: bool) -> Page<Record> {
     Page { items, next_cursor }
 }
 
-/// The screen, and the questions that nobody has answered yet.
-struct Driver {
-    model: Model,
-    asked: Vec<(RequestId, RecordQuery)>,
-    effects: Vec<Effect>,
-    now: DateTime<Utc>,
-}
-
 impl Driver {
     fn open(width: u16, height: u16) -> Self {
-        let model = start(width, height, at(0));
-        let mut driver = Self {
-            model,
-            asked: Vec::new(),
-            effects: Vec::new(),
-            now: at(0),
-        };
-        driver.press('3');
-        driver
+        Self::on('3', width, height)
     }
 
     fn with(page: Page<Record>, width: u16, height: u16) -> Self {
         let mut driver = Self::open(width, height);
-        driver.answer(Ok(page));
+        driver.give(Ok(page));
         driver
-    }
-
-    fn happen(&mut self, msg: Msg) {
-        for effect in update(&mut self.model, self.now, msg) {
-            match effect {
-                Effect::Ask {
-                    id,
-                    request: Request::Records(query),
-                } => {
-                    self.asked.push((id, query));
-                }
-                Effect::Ask { .. } => {}
-                Effect::Copy(_) | Effect::Quit => self.effects.push(effect),
-            }
-        }
-    }
-
-    fn key(&mut self, code: KeyCode) {
-        self.happen(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-    }
-
-    fn press(&mut self, character: char) {
-        self.key(KeyCode::Char(character));
     }
 
     fn type_filter(&mut self, text: &str) {
         self.press('/');
-        for character in text.chars() {
-            self.press(character);
-        }
+        self.type_text(text);
     }
 
-    fn wait(&mut self, secs: i64) {
-        self.now += Duration::seconds(secs);
-        self.happen(Msg::Tick);
+    /// Answers the oldest question for records.
+    fn give(&mut self, result: Result<Page<Record>, Fault>) {
+        self.answer(Topic::Records, result.map(Answer::Records));
     }
 
-    fn reply(&mut self, id: RequestId, result: Result<Page<Record>, Fault>) {
-        let result = result.map(Answer::Records);
-        self.happen(Msg::Reply(Reply {
-            id,
-            topic: Topic::Records,
-            result,
-        }));
-    }
-
-    fn answer(&mut self, result: Result<Page<Record>, Fault>) {
-        let (id, _) = self.asked.remove(0);
-        self.reply(id, result);
+    /// The questions for records that are open.
+    fn queries(&self) -> Vec<RecordQuery> {
+        self.asked
+            .iter()
+            .filter_map(|(_, request)| match request {
+                Request::Records(query) => Some(query.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     fn refresh(&mut self) {
-        self.happen(Msg::Key(KeyEvent::new(
-            KeyCode::Char('r'),
-            KeyModifiers::CONTROL,
-        )));
+        self.ctrl('r');
     }
 
     /// The selected row of the list as text.
     fn selected(&self) -> String {
-        text(self)
+        self.text()
             .lines()
             .find(|line| line.contains('▸'))
             .unwrap_or_default()
@@ -224,24 +183,24 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
             let mut driver = with(page(1..=9, false));
             driver.type_filter("type=flight.cancelled since=1h");
             driver.key(KeyCode::Enter);
-            driver.answer(Ok(paged(Vec::new(), false)));
+            driver.give(Ok(paged(Vec::new(), false)));
             driver
         }
         State::FailedFirst => {
             let mut driver = Driver::open(width, height);
-            driver.answer(Err(refused()));
+            driver.give(Err(refused()));
             driver
         }
         State::FailedWithPrevious => {
             let mut driver = with(page(901..=1_000, true));
             driver.wait(60);
             driver.refresh();
-            driver.answer(Err(refused()));
+            driver.give(Err(refused()));
             driver
         }
         State::NoDatabase => {
             let mut driver = Driver::open(width, height);
-            driver.answer(Err(Fault {
+            driver.give(Err(Fault {
                 message: "read records: no database in environment demo".into(),
                 hint: Some("records need database_url".into()),
             }));
@@ -300,7 +259,29 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
                 .filter(|n| n % 3 == 0)
                 .map(record)
                 .collect();
-            driver.answer(Ok(paged(some, false)));
+            driver.give(Ok(paged(some, false)));
+            driver
+        }
+        State::FilteredLong => {
+            let mut driver = with(page(901..=1_000, true));
+            driver.type_filter(
+                "type=flight.departed source=/ops/flights subject=LA601 since=1h30m until=2m",
+            );
+            driver.key(KeyCode::Enter);
+            driver.give(Ok(page(901..=1_000, true)));
+            driver
+        }
+        State::TypingOverFilter => {
+            let mut driver = driver_in(State::Filtered, width, height);
+            driver.type_filter("since=");
+            driver
+        }
+        State::Help => {
+            let mut driver = with(page(901..=1_000, true));
+            driver.press('?');
+            for _ in 0..100 {
+                driver.key(KeyCode::Down);
+            }
             driver
         }
         State::Following => {
@@ -308,7 +289,7 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
             driver.press('j');
             driver.press('j');
             driver.press('f');
-            driver.answer(Ok(page(904..=1_003, true)));
+            driver.give(Ok(page(904..=1_003, true)));
             driver
         }
         State::LoadingMore => {
@@ -318,7 +299,7 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
         }
         State::MoreFailed => {
             let mut driver = driver_in(State::LoadingMore, width, height);
-            driver.answer(Err(refused()));
+            driver.give(Err(refused()));
             driver
         }
         State::HostileTexts => {
@@ -340,22 +321,6 @@ fn driver_in(state: State, width: u16, height: u16) -> Driver {
     }
 }
 
-/// The screen as text.
-fn text(driver: &Driver) -> String {
-    let buffer = picture(&driver.model);
-    let width = usize::from(buffer.area.width);
-    buffer
-        .content
-        .chunks(width)
-        .map(|row| {
-            row.iter()
-                .map(ratatui::buffer::Cell::symbol)
-                .collect::<String>()
-                + "\n"
-        })
-        .collect()
-}
-
 #[test]
 fn every_state_looks_as_reviewed() {
     for state in STATES {
@@ -374,7 +339,7 @@ fn every_size_is_drawn() {
     for state in STATES {
         let mut driver = driver_in(state, 80, 24);
         for (width, height) in every_size().chain([(0, 0), (0, 9), (9, 0)]) {
-            driver.happen(Msg::Resize { width, height });
+            driver.resize(width, height);
             if width > 0 && height > 0 {
                 picture(&driver.model);
             }
@@ -386,11 +351,11 @@ fn every_size_is_drawn() {
 fn selected_record_is_visible_at_small_sizes() {
     let mut driver = driver_in(State::FurtherDown, 80, 24);
     for (width, height) in [(40, 10), (20, 6), (80, 24)] {
-        driver.happen(Msg::Resize { width, height });
+        driver.resize(width, height);
         assert!(
             driver.selected().contains('▸'),
             "{width}x{height}\n{}",
-            text(&driver)
+            driver.text()
         );
     }
 }
@@ -403,50 +368,46 @@ fn new_rows_come_on_top_and_the_selection_stays() {
     }
     let before = driver.selected();
     driver.press('f');
-    driver.answer(Ok(page(910..=1_010, true)));
+    driver.give(Ok(page(910..=1_010, true)));
     assert_eq!(
         driver.selected(),
         before,
         "the same record at the same place"
     );
-    assert!(
-        text(&driver).contains("16 / 110 loaded"),
-        "{}",
-        text(&driver)
-    );
+    assert!(driver.text().contains("16 / 110,"), "{}", driver.text());
 }
 
 #[test]
 fn first_row_stays_first_while_following() {
     let mut driver = Driver::with(page(901..=1_000, true), 80, 24);
     driver.press('f');
-    driver.answer(Ok(page(902..=1_001, true)));
+    driver.give(Ok(page(902..=1_001, true)));
     assert!(
         driver.selected().contains("000003e9"),
         "{}",
         driver.selected()
     );
-    assert!(text(&driver).contains("1 / 101 loaded"));
+    assert!(driver.text().contains("1 / 101,"));
 }
 
 #[test]
 fn following_looks_every_two_seconds_and_only_while_shown() {
     let mut driver = Driver::with(page(901..=1_000, true), 80, 24);
     driver.wait(60);
-    assert!(driver.asked.is_empty(), "paused: nothing is asked");
+    assert!(driver.queries().is_empty(), "paused: nothing is asked");
     driver.press('f');
-    assert_eq!(driver.asked.len(), 1);
+    assert_eq!(driver.queries().len(), 1);
     driver.wait(10);
-    assert_eq!(driver.asked.len(), 1, "one at a time");
-    driver.answer(Ok(page(901..=1_000, true)));
+    assert_eq!(driver.queries().len(), 1, "one at a time");
+    driver.give(Ok(page(901..=1_000, true)));
     driver.wait(1);
-    assert!(driver.asked.is_empty());
+    assert!(driver.queries().is_empty());
     driver.wait(1);
-    assert_eq!(driver.asked.len(), 1);
-    driver.answer(Ok(page(901..=1_000, true)));
+    assert_eq!(driver.queries().len(), 1);
+    driver.give(Ok(page(901..=1_000, true)));
     driver.press('1');
     driver.wait(10);
-    assert!(driver.asked.is_empty(), "another screen is shown");
+    assert!(driver.queries().is_empty(), "another screen is shown");
 }
 
 #[test]
@@ -454,99 +415,95 @@ fn hole_pauses_unless_the_newest_is_watched() {
     let mut driver = Driver::with(page(1..=100, true), 80, 24);
     driver.press('j');
     driver.press('f');
-    driver.answer(Ok(page(501..=1_000, true)));
+    driver.give(Ok(page(501..=1_000, true)));
     assert!(
-        text(&driver).contains("paused: more than 500"),
+        driver.text().contains("paused: more than 500"),
         "{}",
-        text(&driver)
+        driver.text()
     );
     driver.wait(10);
-    assert!(driver.asked.is_empty());
-    assert!(
-        text(&driver).contains("2 / 100 loaded"),
-        "{}",
-        text(&driver)
-    );
+    assert!(driver.queries().is_empty());
+    assert!(driver.text().contains("2 / 100,"), "{}", driver.text());
 
     let mut driver = Driver::with(page(1..=100, true), 80, 24);
     driver.press('f');
-    driver.answer(Ok(page(501..=1_000, true)));
-    assert!(
-        text(&driver).contains("1 / 500 loaded"),
-        "{}",
-        text(&driver)
-    );
+    driver.give(Ok(page(501..=1_000, true)));
+    assert!(driver.text().contains("1 / 500,"), "{}", driver.text());
 }
 
 #[test]
 fn next_page_is_asked_for_once_near_the_end() {
     let mut driver = Driver::with(page(901..=1_000, true), 80, 24);
     driver.press('j');
-    assert!(driver.asked.is_empty());
+    assert!(driver.queries().is_empty());
     driver.press('G');
     driver.press('k');
-    assert_eq!(driver.asked.len(), 1);
-    let cursor = driver.asked[0].1.cursor.unwrap();
+    assert_eq!(driver.queries().len(), 1);
+    let cursor = driver.queries()[0].cursor.unwrap();
     assert_eq!(cursor.record_id, RecordId(1_204_901));
-    driver.answer(Ok(page(801..=900, false)));
-    assert!(text(&driver).contains("99 / 200 "), "{}", text(&driver));
+    driver.give(Ok(page(801..=900, false)));
+    assert!(driver.text().contains("99 / 200 "), "{}", driver.text());
     driver.press('G');
-    assert!(driver.asked.is_empty(), "that was all");
+    assert!(driver.queries().is_empty(), "that was all");
 }
 
 #[test]
 fn page_that_fails_is_not_asked_for_again_at_once() {
     let mut driver = driver_in(State::MoreFailed, 80, 24);
     driver.press('k');
-    assert!(driver.asked.is_empty());
+    assert!(driver.queries().is_empty());
     driver.wait(4);
     driver.press('k');
-    assert_eq!(driver.asked.len(), 1);
+    assert_eq!(driver.queries().len(), 1);
 }
 
 #[test]
 fn late_page_of_another_filter_changes_nothing() {
     let mut driver = driver_in(State::LoadingMore, 80, 24);
-    let (late, _) = driver.asked.remove(0);
+    let (late, _) = driver.take(Topic::Records);
     driver.type_filter("bag.scanned");
     driver.key(KeyCode::Enter);
-    driver.reply(late, Ok(page(801..=900, true)));
-    assert!(text(&driver).contains("Waiting for the first page"));
-    assert_eq!(driver.asked[0].1.event_type.as_deref(), Some("bag.scanned"));
+    let result = Ok(Answer::Records(page(801..=900, true)));
+    driver.reply(late, Topic::Records, result);
+    assert!(driver.text().contains("Waiting for the first page"));
+    assert_eq!(
+        driver.queries()[0].event_type.as_deref(),
+        Some("bag.scanned")
+    );
 }
 
 #[test]
 fn wrong_filter_is_not_applied() {
     let mut driver = driver_in(State::TypingWrongFilter, 80, 24);
     driver.key(KeyCode::Enter);
-    assert!(driver.asked.is_empty());
+    assert!(driver.queries().is_empty());
     assert_eq!(driver.model.context(), Context::Input);
     for _ in 0.."since=soon".len() {
         driver.key(KeyCode::Backspace);
     }
     driver.key(KeyCode::Enter);
-    assert_eq!(driver.asked.len(), 1);
+    assert_eq!(driver.queries().len(), 1);
 }
 
 #[test]
 fn pasted_filter_is_checked_like_a_typed_one() {
     let mut driver = Driver::with(page(1..=9, false), 80, 24);
     driver.press('/');
-    driver.happen(Msg::Paste("typ=x\nid=1".into()));
+    driver.paste("typ=x\nid=1");
     assert!(
-        text(&driver).contains("typ= is unknown"),
+        driver.text().contains("typ= is unknown"),
         "{}",
-        text(&driver)
+        driver.text()
     );
 }
 
 #[test]
 fn filter_is_cleared_by_its_key() {
     let mut driver = driver_in(State::Filtered, 80, 24);
-    assert!(text(&driver).contains("flight.departed since=1h"));
+    assert!(driver.text().contains("flight.departed since=1h"));
     driver.press('x');
     assert_eq!(
-        driver.asked[0].1,
+        driver.queries()[0],
         RecordQuery {
             limit: 100,
             ..RecordQuery::default()
@@ -557,14 +514,11 @@ fn filter_is_cleared_by_its_key() {
 #[test]
 fn applied_filter_is_visible_on_narrow_screens_too() {
     let mut driver = driver_in(State::Filtered, 80, 24);
-    driver.happen(Msg::Resize {
-        width: 40,
-        height: 10,
-    });
+    driver.resize(40, 10);
     assert!(
-        text(&driver).contains("flight.departed since=1h"),
+        driver.text().contains("flight.departed since=1h"),
         "{}",
-        text(&driver)
+        driver.text()
     );
 }
 
@@ -573,10 +527,10 @@ fn following_wants_the_newest_first() {
     let mut driver = Driver::with(page(1..=9, false), 80, 24);
     driver.type_filter("order=asc");
     driver.key(KeyCode::Enter);
-    driver.answer(Ok(paged((1..=9).map(record).collect(), false)));
+    driver.give(Ok(paged((1..=9).map(record).collect(), false)));
     driver.press('f');
     driver.wait(10);
-    assert!(driver.asked.is_empty());
+    assert!(driver.queries().is_empty());
 }
 
 #[test]
@@ -584,24 +538,24 @@ fn relative_filter_moves_on_with_the_clock() {
     let mut driver = driver_in(State::Filtered, 80, 24);
     driver.wait(600);
     driver.refresh();
-    assert_eq!(driver.asked[0].1.from, Some(at(600 - 3_600)));
+    assert_eq!(driver.queries()[0].from, Some(at(600 - 3_600)));
 }
 
 #[test]
 fn enter_opens_the_detail_and_escape_returns() {
     let mut driver = driver_in(State::DetailOpen, 80, 24);
     assert!(
-        text(&driver).contains("record_id  1204999"),
+        driver.text().contains("record_id  1204999"),
         "{}",
-        text(&driver)
+        driver.text()
     );
     driver.press('j');
     assert!(
-        text(&driver).contains("record_id  1204998"),
+        driver.text().contains("record_id  1204998"),
         "the next record, still open"
     );
     driver.key(KeyCode::Esc);
-    assert!(driver.selected().contains("000003e6"), "{}", text(&driver));
+    assert!(driver.selected().contains("000003e6"), "{}", driver.text());
 }
 
 #[test]
@@ -617,44 +571,39 @@ fn payload_is_copied_as_it_is() {
 #[test]
 fn second_click_on_a_row_opens_it() {
     let mut driver = Driver::with(page(901..=1_000, true), 80, 24);
-    let row = text(&driver)
+    let row = driver
+        .text()
         .lines()
         .position(|line| line.contains("000003e4"))
         .unwrap();
     let click = |driver: &mut Driver| {
-        driver.happen(Msg::Mouse(MouseEvent {
-            kind: MouseEventKind::Down(MouseButton::Left),
-            column: 10,
-            row: u16::try_from(row).unwrap(),
-            modifiers: KeyModifiers::NONE,
-        }));
+        driver.mouse(
+            MouseEventKind::Down(MouseButton::Left),
+            10,
+            u16::try_from(row).unwrap(),
+        );
     };
     click(&mut driver);
     assert!(driver.selected().contains("000003e4"));
     click(&mut driver);
-    assert!(text(&driver).contains("record_id  1204996"));
+    assert!(driver.text().contains("record_id  1204996"));
 }
 
 #[test]
 fn wheel_scrolls_what_is_under_the_pointer() {
     let mut driver = Driver::with(page(901..=1_000, true), 160, 16);
     let wheel = |driver: &mut Driver, column| {
-        driver.happen(Msg::Mouse(MouseEvent {
-            kind: MouseEventKind::ScrollDown,
-            column,
-            row: 6,
-            modifiers: KeyModifiers::NONE,
-        }));
+        driver.mouse(MouseEventKind::ScrollDown, column, 6);
     };
     wheel(&mut driver, 5);
-    assert!(text(&driver).contains("4 / 100"), "{}", text(&driver));
-    assert!(text(&driver).contains("record_id  1204997"));
+    assert!(driver.text().contains("4 / 100"), "{}", driver.text());
+    assert!(driver.text().contains("record_id  1204997"));
     wheel(&mut driver, 150);
-    assert!(text(&driver).contains("4 / 100"));
+    assert!(driver.text().contains("4 / 100"));
     assert!(
-        !text(&driver).contains("record_id  1204997"),
+        !driver.text().contains("record_id  1204997"),
         "{}",
-        text(&driver)
+        driver.text()
     );
 }
 
@@ -664,6 +613,68 @@ fn refresh_keeps_the_selected_record_if_it_is_still_there() {
     driver.press('j');
     let before = driver.selected();
     driver.refresh();
-    driver.answer(Ok(page(906..=1_005, true)));
+    driver.give(Ok(page(906..=1_005, true)));
     assert_eq!(driver.selected(), before);
+}
+
+#[test]
+fn title_keeps_the_age_of_the_rows_at_80_columns() {
+    for state in [State::FirstPage, State::Filtered, State::FilteredLong] {
+        let text = driver_in(state, 80, 24).text();
+        assert!(text.contains("as of 11:06:40"), "{state:?}\n{text}");
+    }
+}
+
+#[test]
+fn coming_back_reads_the_newest_unless_somebody_reads_on_further_down() {
+    let mut driver = Driver::with(page(901..=1_000, true), 80, 24);
+    driver.press('j');
+    let before = driver.selected();
+    driver.press('1');
+    driver.press('3');
+    assert_eq!(driver.queries().len(), 1);
+    driver.press('1');
+    driver.press('3');
+    assert_eq!(driver.queries().len(), 1, "one at a time");
+    driver.give(Ok(page(906..=1_005, true)));
+    assert_eq!(driver.selected(), before, "the same record");
+
+    let mut driver = driver_in(State::FurtherDown, 80, 24);
+    let before = driver.selected();
+    driver.press('1');
+    driver.press('3');
+    assert!(driver.queries().is_empty(), "reading further down");
+    assert_eq!(driver.selected(), before);
+}
+
+#[test]
+fn filter_is_typed_anew_and_the_applied_one_comes_by_a_key() {
+    let mut driver = driver_in(State::Filtered, 80, 24);
+    driver.type_filter("bag.scanned");
+    driver.key(KeyCode::Enter);
+    let query = driver.queries()[0].clone();
+    assert_eq!(query.event_type.as_deref(), Some("bag.scanned"));
+    assert_eq!(query.from, None, "nothing of the old filter is left");
+    driver.give(Ok(page(901..=1_000, true)));
+    driver.press('/');
+    assert!(driver.text().contains("↑ the applied filter"));
+    driver.key(KeyCode::Up);
+    driver.type_text(" since=1h");
+    driver.key(KeyCode::Enter);
+    let query = driver.queries()[0].clone();
+    assert_eq!(query.event_type.as_deref(), Some("bag.scanned"));
+    assert_eq!(query.from, Some(at(-3_600)));
+}
+
+#[test]
+fn help_explains_how_a_span_of_time_is_filtered() {
+    let text = driver_in(State::Help, 80, 24).text();
+    for part in [
+        "since=90s",
+        "until=",
+        "from=2026-11-24",
+        "to=2026-11-24T06:30Z",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
 }

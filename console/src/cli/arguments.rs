@@ -33,17 +33,35 @@ Examples:
   opsconsole publish event.json --count 1000    a thousand copies, each with an id of its own
   printf 'not json' | opsconsole publish --raw -
 
-JSON output: {\"published\", \"failed\", \"errors\": [{\"file\", \"line\", \"code\", \"detail\", \"pointer\"}]}";
+JSON output: {\"published\", \"failed\", \"errors\": [{\"file\", \"line\", \"code\", \"detail\", \"pointer\"}]}.
+`failed` counts what the topic did not confirm. `code` is the failure code of an invalid event,
+\"unknown\" for an event that got no answer and may have been published, and null for one that the
+topic did not take.";
 
 const DLQ_EXAMPLES: &str = "\
 Examples:
   opsconsole dlq list
   opsconsole dlq show 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10
-  opsconsole dlq redrive --code refused-by-database --yes
+  opsconsole dlq redrive --code retries-exhausted --yes
   opsconsole dlq redrive --all
 
 Looking at dead letters receives them: they are held for a moment, their receive count goes up by
-one, and they are given back at the end.";
+one, and they are given back at the end. When the database does not answer, nobody knows what is
+already stored: the command does its work, says so, and ends with exit code 3.";
+
+const REDRIVE_EXAMPLES: &str = "\
+Examples:
+  opsconsole dlq redrive 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10
+  opsconsole dlq redrive --code retries-exhausted --yes
+  opsconsole dlq redrive --all --include-not-ready
+
+Only letters with the verdict `ready` are moved; the others are skipped and counted by verdict.
+
+JSON output: {\"selected\", \"moved\", \"sent_not_deleted\", \"unknown\", \"not_sent\", \"skipped\",
+\"truncated\", \"errors\": [{\"message_id\", \"error\"}]}. `unknown` may have been sent and stay here too;
+`skipped` are those of `selected` that were left out for their verdict; `truncated` says that more
+letters wait than were looked at. Exit code 1 if a letter failed, if a named one was not moved, if
+nothing matches --code, if all that match were skipped, or if --all or --code was truncated.";
 
 const RECORDS_EXAMPLES: &str = "\
 Examples:
@@ -163,10 +181,10 @@ pub struct PublishArguments {
     /// JSON, an array, or JSON lines; `-` reads standard input
     pub file: PathBuf,
     /// Publish everything this many times, each copy with an id of its own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), conflicts_with = "raw")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), conflicts_with = "raw")]
     pub count: Option<u32>,
     /// Messages per second at most; default: as fast as the topic takes them
-    #[arg(long, value_name = "R", value_parser = rate)]
+    #[arg(long, allow_negative_numbers = true, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
     /// Send the file's text as one message, without validation
     #[arg(long)]
@@ -179,7 +197,7 @@ pub enum DlqCommand {
     /// List dead letters, oldest first
     List {
         /// Letters to look at, at most
-        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
     },
     /// Show one dead letter with its body
@@ -188,7 +206,7 @@ pub enum DlqCommand {
         message_id: String,
     },
     /// Send dead letters back to the source queue
-    #[command(group = clap::ArgGroup::new("selection").required(true))]
+    #[command(after_help = REDRIVE_EXAMPLES, group = clap::ArgGroup::new("selection").required(true))]
     Redrive(RedriveArguments),
 }
 
@@ -204,6 +222,9 @@ pub struct RedriveArguments {
     /// All letters
     #[arg(long, group = "selection")]
     pub all: bool,
+    /// Move also letters that would not be stored now: already stored, still invalid, unreadable
+    #[arg(long)]
+    pub include_not_ready: bool,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
@@ -216,7 +237,8 @@ pub enum RecordsCommand {
     List(RecordsListArguments),
     /// Show one record with its payload
     Get {
-        /// The record's id
+        /// The record's id, a whole number
+        #[arg(value_parser = record_id, allow_negative_numbers = true)]
         record_id: i64,
     },
 }
@@ -246,7 +268,7 @@ pub struct RecordsListArguments {
     #[arg(long, default_value_t = Order::Desc)]
     pub order: Order,
     /// Records of the page, at most 500
-    #[arg(long, value_name = "N", default_value_t = event::LIMIT_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(event::LIMIT_MAX)))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = event::LIMIT_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(event::LIMIT_MAX)))]
     pub limit: u16,
     /// `next_cursor` of the page before
     #[arg(long, value_parser = Cursor::decode)]
@@ -268,19 +290,19 @@ pub enum ApiCommand {
 #[derive(Clone, Debug, Args)]
 pub struct DemoArguments {
     /// Events per second
-    #[arg(long, value_name = "R", default_value_t = 20.0, value_parser = rate)]
+    #[arg(long, allow_negative_numbers = true, value_name = "R", default_value_t = 20.0, value_parser = rate)]
     pub rate: f64,
     /// Part of the events that are at fault, 0 to 1
-    #[arg(long, value_name = "RATIO", default_value_t = 0.03, value_parser = ratio)]
+    #[arg(long, allow_negative_numbers = true, value_name = "RATIO", default_value_t = 0.03, value_parser = ratio)]
     pub faults: f64,
     /// Part of the events that are sent twice, 0 to 1
-    #[arg(long, value_name = "RATIO", default_value_t = 0.02, value_parser = ratio)]
+    #[arg(long, allow_negative_numbers = true, value_name = "RATIO", default_value_t = 0.02, value_parser = ratio)]
     pub duplicates: f64,
     /// Run without the console, then count what became of everything
     #[arg(long, requires = "seconds")]
     pub headless: bool,
     /// Seconds of traffic of a headless run
-    #[arg(long, value_name = "N", requires = "headless", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "headless", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: Option<u64>,
 }
 
@@ -294,6 +316,15 @@ fn rate(text: &str) -> Result<f64, String> {
         Ok(rate)
     } else {
         Err(format!("not between {RATE_MIN} and {RATE_MAX} a second"))
+    }
+}
+
+fn record_id(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(record_id @ 1..) => Ok(record_id),
+        Ok(..=0) | Err(_) => {
+            Err("a record id is a whole number like 1204554, as `records list` shows it".to_owned())
+        }
     }
 }
 

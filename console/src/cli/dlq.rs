@@ -6,17 +6,18 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use tokio::sync::watch;
 
 use super::letter_form::{LetterJson, WholeLetterJson, form, table};
 use super::{CommandError, DlqCommand, Exit, Interrupt, Session, dlq_redrive};
-use crate::world::observed::{DeadLetter, HeldLetters};
+use crate::text::{age_secs, span_secs};
+use crate::world::observed::{DeadLetter, HeldLetters, Holding, QueueRole};
+use crate::world::printable;
 
 /// Hold of letters that are listed; longer than a listing takes.
 const LOOK_HOLD: Duration = Duration::from_secs(60);
 /// Letters that are looked through for certain ones.
 pub(super) const SEARCH_MAX: usize = 10_000;
-/// After a signal, this long to learn what is held and to give it back.
-const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(
     session: &Session,
@@ -35,18 +36,19 @@ async fn list(
     limit: usize,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let held = hold(session, limit, LOOK_HOLD, interrupt).await?;
-    release(session, &held.letters).await;
+    let look = hold(session, limit, LOOK_HOLD, interrupt).await?;
+    let letters = &look.held.letters;
+    release(session, letters).await;
     if session.output.is_json() {
-        let letters: Vec<LetterJson<'_>> = held.letters.iter().map(LetterJson::from).collect();
+        let letters: Vec<LetterJson<'_>> = letters.iter().map(LetterJson::from).collect();
         session.output.json(&letters)?;
-    } else if held.letters.is_empty() {
+    } else if letters.is_empty() {
         session.output.note("no dead letters");
     } else {
-        session.output.table(&table(&held.letters, Utc::now()))?;
+        session.output.table(&table(letters, Utc::now()))?;
     }
-    remarks(session, &held);
-    Ok(Exit::Done)
+    look.remarks(session);
+    Ok(look.exit(session))
 }
 
 async fn show(
@@ -54,14 +56,14 @@ async fn show(
     message_id: &str,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let held = hold(session, SEARCH_MAX, LOOK_HOLD, interrupt).await?;
-    release(session, &held.letters).await;
-    let Some(letter) = held
-        .letters
+    let look = hold(session, SEARCH_MAX, LOOK_HOLD, interrupt).await?;
+    let letters = &look.held.letters;
+    release(session, letters).await;
+    let Some(letter) = letters
         .iter()
         .find(|letter| letter.message_id == message_id)
     else {
-        remarks(session, &held);
+        look.remarks(session);
         return Err(CommandError::Failed(format!(
             "there is no dead letter {message_id:?}, or somebody else holds it"
         )));
@@ -71,10 +73,15 @@ async fn show(
     } else {
         session.output.text(&form(letter, Utc::now()))?;
     }
-    if let Some(error) = &held.ledger_error {
-        session.output.note(&ledger_remark(error));
-    }
-    Ok(Exit::Done)
+    look.ledger_remark(session);
+    Ok(look.exit(session))
+}
+
+/// One look at the dead letters.
+pub(super) struct Look {
+    pub(super) held: HeldLetters,
+    /// Letters that somebody else holds, by the queue's own approximate count.
+    held_elsewhere: usize,
 }
 
 /// Takes letters; a signal gives back what was taken.
@@ -83,19 +90,49 @@ pub(super) async fn hold(
     letters_max: usize,
     hold: Duration,
     interrupt: &mut Interrupt,
-) -> Result<HeldLetters, CommandError> {
-    let collecting = session.world.hold_dead_letters(letters_max, hold);
-    tokio::pin!(collecting);
-    tokio::select! {
-        held = &mut collecting => Ok(held?),
+) -> Result<Look, CommandError> {
+    let (stop, stopped) = watch::channel(false);
+    let holding = session
+        .world
+        .hold_dead_letters_unless(letters_max, hold, stopped);
+    tokio::pin!(holding);
+    let outcome = tokio::select! {
+        outcome = &mut holding => outcome?,
         () = interrupt.received() => {
-            let rest = tokio::time::timeout(RELEASE_LIMIT, &mut collecting).await;
-            if let Ok(Ok(held)) = rest {
-                release(session, &held.letters).await;
+            session.output.note("interrupted: giving back the letters that are held");
+            // The other end waits for it until it has given everything back.
+            let _ = stop.send(true);
+            match holding.await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    session.output.note(&printable(&error.to_string()));
+                    return Err(CommandError::Interrupted);
+                }
             }
-            Err(CommandError::Interrupted)
         }
-    }
+    };
+    let held = match outcome {
+        Holding::Held(held) => held,
+        Holding::GivenBack { hidden_max } => {
+            hidden_remark(session, hidden_max, hold.as_secs());
+            return Err(CommandError::Interrupted);
+        }
+    };
+    let in_flight = tokio::select! {
+        depth = session.world.queue_depth(QueueRole::DeadLetter) => {
+            depth.map_or(0, |depth| depth.in_flight)
+        }
+        () = interrupt.received() => {
+            release(session, &held.letters).await;
+            return Err(CommandError::Interrupted);
+        }
+    };
+    Ok(Look {
+        held_elsewhere: usize::try_from(in_flight)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(held.letters.len()),
+        held,
+    })
 }
 
 /// Gives letters back. What cannot be given back now comes back when its hold ends.
@@ -104,27 +141,51 @@ pub(super) async fn release(session: &Session, letters: &[DeadLetter]) {
         .iter()
         .map(|letter| letter.receipt_handle.clone())
         .collect();
-    let released = session.world.release_dead_letters(&handles);
-    match tokio::time::timeout(RELEASE_LIMIT, released).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => session.output.note(&format!(
-            "letters were not given back and stay hidden until their hold ends: {error}"
-        )),
-        Err(_) => session
-            .output
-            .note("some letters stay hidden until their hold ends"),
+    let hidden = session.world.give_back_dead_letters(&handles).await;
+    let held_until = letters.iter().map(|letter| letter.held_until).max();
+    let left_secs = held_until.map_or(0, |until| age_secs(Utc::now(), until));
+    hidden_remark(session, hidden, left_secs);
+}
+
+fn hidden_remark(session: &Session, hidden: usize, left_secs: u64) {
+    if hidden > 0 {
+        session.output.note(&format!(
+            "could not give all letters back: up to {hidden} stay hidden for up to {}",
+            span_secs(left_secs)
+        ));
     }
 }
 
-pub(super) fn remarks(session: &Session, held: &HeldLetters) {
-    if held.is_truncated {
-        session.output.note("more letters wait than were looked at");
+impl Look {
+    /// Says what the look did not see.
+    pub(super) fn remarks(&self, session: &Session) {
+        if self.held.is_truncated {
+            session.output.note("more letters wait than were looked at");
+        }
+        if self.held_elsewhere > 0 {
+            session.output.note(&format!(
+                "{} letters are held elsewhere and were not looked at",
+                self.held_elsewhere
+            ));
+        }
+        self.ledger_remark(session);
     }
-    if let Some(error) = &held.ledger_error {
-        session.output.note(&ledger_remark(error));
-    }
-}
 
-fn ledger_remark(error: &str) -> String {
-    format!("\"ready\" may be \"already-stored\": {error}")
+    fn ledger_remark(&self, session: &Session) {
+        if let Some(error) = &self.held.ledger_error {
+            session
+                .output
+                .note(&format!("\"ready\" may be \"already-stored\": {error}"));
+        }
+    }
+
+    /// A ledger that there is and that could not be asked leaves the verdicts unknown.
+    pub(super) fn exit(&self, session: &Session) -> Exit {
+        let has_ledger = session.world.environment().database_url.is_some();
+        if has_ledger && self.held.ledger_error.is_some() {
+            Exit::Unreachable
+        } else {
+            Exit::Done
+        }
+    }
 }

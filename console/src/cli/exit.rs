@@ -6,7 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::environment::EnvironmentError;
-use crate::world::WorldError;
+use crate::world::{WorldError, WorldErrorKind};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,19 @@ pub enum Exit {
     Unreachable,
     /// Stopped by a signal.
     Interrupted,
+}
+
+impl Exit {
+    /// How a question to the world ends that failed in this way: the one rule of all commands.
+    #[must_use]
+    pub const fn of(kind: WorldErrorKind) -> Self {
+        match kind {
+            WorldErrorKind::Unreachable => Self::Unreachable,
+            WorldErrorKind::Refused
+            | WorldErrorKind::NotConfigured
+            | WorldErrorKind::NotPermitted => Self::Failed,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -71,8 +84,8 @@ impl CommandError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::World(error) if error.is_unreachable() => Exit::Unreachable,
-            Self::World(_) | Self::File { .. } | Self::Failed(_) => Exit::Failed,
+            Self::World(error) => Exit::of(error.kind),
+            Self::File { .. } | Self::Failed(_) => Exit::Failed,
             Self::Environment(error) => environment_exit(error),
             Self::Usage(_) => Exit::Usage,
             Self::OutputClosed => Exit::Done,
@@ -108,5 +121,22 @@ fn environment_exit(error: &EnvironmentError) -> Exit {
             Exit::Unreachable
         }
         EnvironmentError::AlreadyRunning { .. } => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_silence_of_the_world_ends_with_3() {
+        for (kind, exit) in [
+            (WorldErrorKind::Unreachable, Exit::Unreachable),
+            (WorldErrorKind::Refused, Exit::Failed),
+            (WorldErrorKind::NotConfigured, Exit::Failed),
+            (WorldErrorKind::NotPermitted, Exit::Failed),
+        ] {
+            assert_eq!(Exit::of(kind), exit, "{kind:?}");
+        }
     }
 }

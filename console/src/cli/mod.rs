@@ -137,7 +137,11 @@ pub(crate) async fn open_console(
 ) -> Result<Exit, CommandError> {
     tui::run(environment, confirmation)
         .await
-        .map(|()| Exit::Done)
+        .map(|ended| match ended {
+            tui::Ended::Left => Exit::Done,
+            tui::Ended::Signalled => Exit::Interrupted,
+            tui::Ended::TerminalGone => Exit::Failed,
+        })
         .map_err(|report| CommandError::Failed(format!("{report:#}")))
 }
 

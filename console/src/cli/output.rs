@@ -1,6 +1,7 @@
 //! What a command says: answers on standard output, everything else on standard error.
 //!
-//! Invariant: a closed standard output ends the command quietly and never panics.
+//! Invariant: a closed standard output ends the command quietly and never panics; JSON holds no
+//! character that a terminal would obey.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 use super::arguments::OutputForm;
 use super::exit::CommandError;
 use super::table::Table;
+use crate::world::printable_json;
 
 /// The two streams of a command.
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +27,12 @@ impl Output {
         self.form == OutputForm::Json
     }
 
-    /// One JSON value on one line if it is small and read by a program; the form is the same for
-    /// all commands.
+    /// One JSON value on one line, the same for all commands. A person may look at it too, so
+    /// whatever could mislead a terminal is escaped.
     pub(crate) fn json(self, value: &impl Serialize) -> Result<(), CommandError> {
-        let mut text = serde_json::to_string(value)
+        let text = serde_json::to_string(value)
             .map_err(|error| CommandError::Failed(format!("write JSON: {error}")))?;
+        let mut text = printable_json(&text);
         text.push('\n');
         self.text(&text)
     }

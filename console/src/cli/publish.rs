@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::publish_input::{self, InputFault, Located};
+use super::publish_input::{self, InputFault, Located, UNKNOWN_CODE};
 use super::{CommandError, Exit, Interrupt, PublishArguments, Session, progress};
 use crate::world::{WorldError, printable};
 
@@ -157,7 +157,7 @@ impl Report {
             self.errors.push(InputFault {
                 file: file.to_owned(),
                 line,
-                code: None,
+                code: error.may_have_happened().then_some(UNKNOWN_CODE),
                 detail: error.to_string(),
                 pointer: None,
             });

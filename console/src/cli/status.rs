@@ -7,8 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::table::{duration, moment, thousands, time_delta};
+use super::table::{moment, time_delta};
 use super::{CommandError, Exit, Session};
+use crate::text::{count, span_secs};
 use crate::world::observed::{ApiHealth, QueueRole, QueueSnapshot, RecordTotals};
 use crate::world::{WorldError, WorldErrorKind, printable};
 
@@ -112,13 +113,10 @@ impl Errors {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
-        let exit = match error.kind {
-            WorldErrorKind::Unreachable | WorldErrorKind::Refused => Exit::Unreachable,
-            // The environment simply has no such part.
-            WorldErrorKind::NotConfigured => Exit::Done,
-            WorldErrorKind::NotPermitted => Exit::Failed,
-        };
-        self.exit = self.exit.max(exit);
+        // A part that the environment does not have is no failure of the look.
+        if error.kind != WorldErrorKind::NotConfigured {
+            self.exit = self.exit.max(Exit::of(error.kind));
+        }
         self.found.push(PartError {
             part,
             hint: error.hint(),
@@ -179,17 +177,17 @@ impl Status {
         let queue = self.queue.as_ref().map(|queue| {
             format!(
                 "{} visible, {} in flight, {} delayed{}",
-                thousands(queue.visible),
-                thousands(queue.in_flight),
-                thousands(queue.delayed),
+                count(queue.visible),
+                count(queue.in_flight),
+                count(queue.delayed),
                 oldest(queue.oldest_age_secs)
             )
         });
         let dead_letters = self.dead_letters.as_ref().map(|letters| {
             format!(
                 "{} visible, {} in flight{}",
-                thousands(letters.visible),
-                thousands(letters.in_flight),
+                count(letters.visible),
+                count(letters.in_flight),
                 oldest(letters.oldest_age_secs)
             )
         });
@@ -224,13 +222,13 @@ impl Records {
             ),
             None => ", none ever".to_owned(),
         };
-        format!("{about}{}{newest}", thousands(self.total))
+        format!("{about}{}{newest}", count(self.total))
     }
 }
 
 fn oldest(age_secs: Option<u64>) -> String {
     match age_secs {
-        Some(age_secs) => format!(", oldest {}", duration(Duration::from_secs(age_secs))),
+        Some(age_secs) => format!(", oldest {}", span_secs(age_secs)),
         None => ", age unknown".to_owned(),
     }
 }

@@ -1,17 +1,19 @@
-//! Tables and number words for people.
+//! Tables and times for people.
 //!
-//! Invariant: a row is one line; nothing of the world is printed raw; a column is cut only on a
-//! terminal, visibly, and never when the output goes to a program.
-
-use std::time::Duration;
+//! Invariant: a row is one line; nothing of the world is printed raw; what is cut says so, and
+//! what a command takes as its argument is never cut.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
+use crate::text::{fit, span_secs};
 use crate::world::printable;
 
 /// Space between two columns.
 const GAP: &str = "  ";
+/// A cell of a column that may be cut is never wider: one long value must not push all others
+/// away.
+const CELL_WIDTH_MAX: usize = 48;
 /// A column is never cut below this width.
 const COLUMN_WIDTH_MIN: usize = 8;
 
@@ -29,7 +31,7 @@ pub(super) enum Keep {
     Always,
     /// It stays, and may be cut.
     Cut,
-    /// It is left out; the highest number goes first.
+    /// It is left out, the highest number first; a long cell is cut.
     Drop(u8),
 }
 
@@ -136,11 +138,14 @@ impl Table {
     }
 
     fn natural_width(&self, index: usize, heading: &str) -> usize {
-        self.rows
-            .iter()
-            .filter_map(|row| row.get(index))
+        let cells = self.rows.iter().filter_map(|row| row.get(index));
+        let width = cells
             .map(|cell| cell.width())
-            .fold(heading.width(), usize::max)
+            .fold(heading.width(), usize::max);
+        match self.columns.get(index) {
+            Some((_, _, Keep::Cut | Keep::Drop(_))) => width.min(CELL_WIDTH_MAX),
+            Some((_, _, Keep::Always)) | None => width,
+        }
     }
 }
 
@@ -149,52 +154,9 @@ fn total(widths: &[Option<usize>]) -> usize {
     shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1)
 }
 
-/// The text, cut with `…` if it is wider.
-pub(super) fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut cut = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        let next = c.width().unwrap_or(0);
-        if used + next + 1 > width {
-            break;
-        }
-        cut.push(c);
-        used += next;
-    }
-    cut.push('…');
-    cut
-}
-
-/// `1,204,553`
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `3 s`, `2 min 5 s`, `2 h 10 min`, `13 d 21 h`
-pub(super) fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
-    }
-}
-
-/// Like [`duration`]; what is over already is `0 s`.
+/// A span for people; what is over already is `0 s`.
 pub(super) fn time_delta(delta: TimeDelta) -> String {
-    duration(delta.to_std().unwrap_or_default())
+    span_secs(delta.to_std().unwrap_or_default().as_secs())
 }
 
 /// RFC 3339 in whole seconds, for people.
@@ -240,13 +202,22 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_durations_read_well() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_204_553), "1,204,553");
-        assert_eq!(duration(Duration::from_secs(59)), "59 s");
-        assert_eq!(duration(Duration::from_secs(7_800)), "2 h 10 min");
-        assert_eq!(duration(Duration::from_secs(1_198_800)), "13 d 21 h");
+    fn one_long_cell_is_cut_and_an_identifier_is_not() {
+        let mut table = Table::new(&[
+            ("MESSAGE ID", Align::Left, Keep::Always),
+            ("ID", Align::Left, Keep::Drop(1)),
+        ]);
+        let long = "x".repeat(300);
+        table.row([&long, &long]);
+        let text = table.render(None).text;
+        let line = text.lines().nth(1).unwrap();
+        assert_eq!(line.width(), 300 + GAP.len() + CELL_WIDTH_MAX);
+        assert!(line.starts_with(&long) && line.ends_with('…'), "{line}");
+    }
+
+    #[test]
+    fn time_that_is_over_is_no_time() {
+        assert_eq!(time_delta(TimeDelta::seconds(7_805)), "2 h 10 min");
         assert_eq!(time_delta(TimeDelta::seconds(-5)), "0 s");
     }
 }

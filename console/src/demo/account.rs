@@ -1,11 +1,15 @@
 //! What became of every published message.
 //!
-//! Invariant: each number is counted where the message is: acknowledged by the topic, a row of the
-//! ledger, a message in a queue. Only duplicates are told from what the topic acknowledged: further
-//! copies of keys that the ledger holds.
+//! Invariant: each number has a witness of its own: the topic acknowledged what was published, the
+//! ledger has what was stored, the ingest counted the duplicates that it met, the dead letters were
+//! read one by one, the queue tells what waits. Nothing is filled up to make the sum right, so that
+//! the sum is a test.
 
-use devstack::traffic::{Remembered, TrafficReport};
-use event::EventKey;
+use std::collections::{HashMap, HashSet};
+
+use devstack::traffic::{BodyDigest, Remembered, body_digest};
+use devstack::{DeadLetters, IngestCounts};
+use event::{EventKey, peek_identity, unwrap_envelope};
 use serde::Serialize;
 
 use crate::world::observed::{QueueDepth, QueueRole};
@@ -21,93 +25,284 @@ pub(super) struct Account {
     pub(super) published: u64,
     /// Published events that are rows of the ledger.
     pub(super) stored: u64,
-    /// Further copies of events that the ledger holds.
+    /// Messages whose event was a record already, as the ingest counted them.
     pub(super) duplicates: u64,
-    /// Messages in the dead-letter queue.
+    /// Published messages that were found in the dead-letter queue, and letters that somebody else
+    /// holds, unread.
     pub(super) dead_lettered: u64,
     /// Messages still in the source queue.
     pub(super) pending: u64,
-    /// What is nowhere. Below zero when more arrived than was acknowledged.
-    pub(super) lost: i64,
+    /// Published messages that nobody has seen and that are not pending: events that are neither
+    /// in the ledger nor dead, faults that are not dead, copies that the ingest never met.
+    pub(super) lost: u64,
+}
+
+/// Where everything is at one moment; cheap enough to be asked for again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    ended: u64,
+    pending: u64,
+}
+
+impl Standing {
+    /// Looks now. Dead letters are counted and not read.
+    pub(super) async fn take(
+        world: &World,
+        remembered: &Remembered,
+        counts: IngestCounts,
+    ) -> Result<Self, WorldError> {
+        let pending = in_queue(world.queue_depth(QueueRole::Source).await?);
+        let stored = in_ledger(world, remembered).await?.len();
+        let dead_lettered = in_queue(world.queue_depth(QueueRole::DeadLetter).await?);
+        Ok(Self {
+            ended: count(stored) + counts.duplicates + dead_lettered,
+            pending,
+        })
+    }
+
+    /// Whether nothing waits in the source queue.
+    pub(super) const fn is_drained(self) -> bool {
+        self.pending == 0
+    }
+
+    /// Whether every message is at its end.
+    pub(super) const fn is_settled(self, published: u64) -> bool {
+        self.is_drained() && self.ended >= published
+    }
 }
 
 impl Account {
-    /// Counts now.
-    pub(super) async fn take(world: &World, report: &TrafficReport) -> Result<Self, WorldError> {
+    /// Draws it up now.
+    pub(super) async fn take(
+        world: &World,
+        published: u64,
+        remembered: &Remembered,
+        counts: IngestCounts,
+        letters: &DeadLetters,
+    ) -> Result<Self, WorldError> {
         let pending = in_queue(world.queue_depth(QueueRole::Source).await?);
-        let (stored, duplicates) = match &report.remembered {
-            Some(remembered) => in_ledger(world, remembered).await?,
-            None => (0, 0),
-        };
-        let dead_lettered = in_queue(world.queue_depth(QueueRole::DeadLetter).await?);
-        Ok(Self::balance(
-            report.counts.accepted,
-            stored,
-            duplicates,
-            dead_lettered,
+        let stored = in_ledger(world, remembered).await?;
+        Ok(Self::draw_up(
+            published,
+            remembered,
+            |key| stored.contains(key),
+            counts.duplicates,
+            letters,
             pending,
         ))
     }
 
-    fn balance(
+    fn draw_up(
         published: u64,
-        stored: u64,
+        remembered: &Remembered,
+        is_stored: impl Fn(&EventKey) -> bool,
         duplicates: u64,
-        dead_lettered: u64,
+        letters: &DeadLetters,
         pending: u64,
     ) -> Self {
-        let found = stored + duplicates + dead_lettered + pending;
+        let dead = Dead::of(&letters.bodies, remembered);
+        let (mut stored, mut unseen, mut copies) = (0, 0, 0);
+        for (key, number) in &remembered.events {
+            let left = number - dead.events.get(key).copied().unwrap_or_default();
+            if is_stored(key) {
+                stored += 1;
+                copies += left.saturating_sub(1);
+            } else {
+                unseen += left;
+            }
+        }
+        for (digest, (_, number)) in &remembered.faults {
+            unseen += number - dead.faults.get(digest).copied().unwrap_or_default();
+        }
+        unseen += copies.saturating_sub(duplicates);
         Self {
             published,
             stored,
             duplicates,
-            dead_lettered,
+            dead_lettered: dead.total() + letters.unread,
             pending,
-            lost: published.wrapping_sub(found).cast_signed(),
+            lost: unseen.saturating_sub(pending + letters.unread),
         }
     }
 
-    /// Whether every message is at its end.
-    pub(super) fn is_settled(&self) -> bool {
-        self.pending == 0 && self.lost == 0
+    /// By how much more came to an end than was published, or less (below zero). Unlike zero it
+    /// says that a witness is wrong, that SQS delivered a message twice, or that others published.
+    pub(super) const fn surplus(&self) -> i64 {
+        let found = self.stored + self.duplicates + self.dead_lettered + self.pending + self.lost;
+        found.wrapping_sub(self.published).cast_signed()
     }
+
+    /// Whether every published message came to its end, each exactly once.
+    pub(super) const fn is_right(&self) -> bool {
+        self.lost == 0 && self.surplus() == 0
+    }
+}
+
+/// Published messages among the dead letters, never more of one than were published.
+#[derive(Default)]
+struct Dead {
+    events: HashMap<EventKey, u64>,
+    faults: HashMap<BodyDigest, u64>,
+}
+
+impl Dead {
+    fn of(bodies: &[String], remembered: &Remembered) -> Self {
+        let mut dead = Self::default();
+        for body in bodies {
+            let text = unwrap_envelope(body);
+            let digest = body_digest(&text);
+            if let Some((_, copies)) = remembered.faults.get(&digest) {
+                let found = dead.faults.entry(digest).or_default();
+                *found = (*found + 1).min(*copies);
+                continue;
+            }
+            let identity = peek_identity(&text);
+            if let (Some(source), Some(id)) = (identity.source, identity.id) {
+                let key = EventKey { source, id };
+                if let Some(copies) = remembered.events.get(&key) {
+                    let found = dead.events.entry(key).or_default();
+                    *found = (*found + 1).min(*copies);
+                }
+            }
+        }
+        dead
+    }
+
+    fn total(&self) -> u64 {
+        self.events.values().chain(self.faults.values()).sum()
+    }
+}
+
+/// Which of the published events are rows of the ledger.
+async fn in_ledger(
+    world: &World,
+    remembered: &Remembered,
+) -> Result<HashSet<EventKey>, WorldError> {
+    let keys: Vec<EventKey> = remembered.events.keys().cloned().collect();
+    let mut stored = HashSet::new();
+    for chunk in keys.chunks(KEYS_PER_QUESTION) {
+        stored.extend(world.stored_keys(chunk).await?.into_keys());
+    }
+    Ok(stored)
 }
 
 fn in_queue(depth: QueueDepth) -> u64 {
     depth.visible + depth.in_flight + depth.delayed
 }
 
-/// Events of the ledger, and further copies of them.
-async fn in_ledger(world: &World, remembered: &Remembered) -> Result<(u64, u64), WorldError> {
-    let events: Vec<(&EventKey, u64)> = remembered
-        .events
-        .iter()
-        .map(|(key, copies)| (key, *copies))
-        .collect();
-    let (mut stored, mut duplicates) = (0, 0);
-    for chunk in events.chunks(KEYS_PER_QUESTION) {
-        let keys: Vec<EventKey> = chunk.iter().map(|(key, _)| (*key).clone()).collect();
-        let found = world.stored_keys(&keys).await?;
-        for (key, copies) in chunk {
-            if found.contains_key(key) {
-                stored += 1;
-                duplicates += copies.saturating_sub(1);
-            }
-        }
-    }
-    Ok((stored, duplicates))
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use devstack::Fault;
+
     use super::*;
 
+    const FAULT: &str = "ERROR connection reset by peer";
+
+    fn key(id: &str) -> EventKey {
+        EventKey {
+            source: "/tests".to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    fn body(id: &str) -> String {
+        format!(r#"{{"source":"/tests","id":"{id}"}}"#)
+    }
+
+    /// Three of one event, one of another, two of a fault: six messages.
+    fn published() -> Remembered {
+        Remembered {
+            events: HashMap::from([(key("thrice"), 3), (key("once"), 1)]),
+            faults: HashMap::from([(body_digest(FAULT), (Fault::PlainText, 2))]),
+        }
+    }
+
+    fn letters(bodies: &[&str]) -> DeadLetters {
+        DeadLetters {
+            bodies: bodies.iter().map(|body| (*body).to_owned()).collect(),
+            unread: 0,
+        }
+    }
+
+    fn draw_up(stored: &[&str], duplicates: u64, letters: &DeadLetters, pending: u64) -> Account {
+        let stored: Vec<EventKey> = stored.iter().map(|id| key(id)).collect();
+        let is_stored = |key: &EventKey| stored.contains(key);
+        Account::draw_up(6, &published(), is_stored, duplicates, letters, pending)
+    }
+
     #[test]
-    fn lost_is_what_is_nowhere() {
-        let account = Account::balance(100, 90, 3, 5, 1);
-        assert_eq!(account.lost, 1);
-        assert!(!account.is_settled());
-        assert!(Account::balance(100, 92, 3, 5, 0).is_settled());
-        assert_eq!(Account::balance(10, 11, 0, 0, 0).lost, -1);
+    fn account_is_right_when_every_message_was_seen_at_its_end() {
+        let account = draw_up(&["thrice", "once"], 2, &letters(&[FAULT, FAULT]), 0);
+        let right = Account {
+            published: 6,
+            stored: 2,
+            duplicates: 2,
+            dead_lettered: 2,
+            pending: 0,
+            lost: 0,
+        };
+        assert_eq!(account, right);
+        assert!(account.is_right());
+    }
+
+    #[test]
+    fn whatever_is_seen_nowhere_is_lost() {
+        let both = letters(&[FAULT, FAULT]);
+        for (what, account) in [
+            ("event", draw_up(&["thrice"], 2, &both, 0)),
+            (
+                "copy of a stored event",
+                draw_up(&["thrice", "once"], 1, &both, 0),
+            ),
+            (
+                "fault",
+                draw_up(&["thrice", "once"], 2, &letters(&[FAULT]), 0),
+            ),
+            (
+                "fault, and somebody else's letter",
+                draw_up(&["thrice", "once"], 2, &letters(&[FAULT, "other"]), 0),
+            ),
+        ] {
+            assert_eq!((account.lost, account.surplus()), (1, 0), "{what}");
+            assert!(!account.is_right(), "{what}");
+        }
+        // A message too many elsewhere does not hide it.
+        let masked = draw_up(&["thrice"], 3, &both, 0);
+        assert_eq!((masked.lost, masked.surplus()), (1, 1));
+    }
+
+    #[test]
+    fn message_that_waits_is_not_lost() {
+        let account = draw_up(&["thrice"], 2, &letters(&[FAULT, FAULT]), 1);
+        assert_eq!(
+            (account.pending, account.lost, account.surplus()),
+            (1, 0, 0)
+        );
+        let held = DeadLetters {
+            unread: 1,
+            ..letters(&[FAULT])
+        };
+        let account = draw_up(&["thrice", "once"], 2, &held, 0);
+        assert_eq!((account.dead_lettered, account.lost), (2, 0));
+    }
+
+    #[test]
+    fn valid_event_that_died_is_counted_as_dead() {
+        let (thrice, once) = (body("thrice"), body("once"));
+        let dead = letters(&[FAULT, FAULT, &thrice, &once]);
+        let account = draw_up(&["thrice"], 1, &dead, 0);
+        assert_eq!((account.dead_lettered, account.lost), (4, 0));
+        assert!(account.is_right());
+    }
+
+    #[test]
+    fn duplicate_too_many_makes_the_account_wrong() {
+        let account = draw_up(&["thrice", "once"], 3, &letters(&[FAULT, FAULT]), 0);
+        assert_eq!((account.lost, account.surplus()), (0, 1));
+        assert!(!account.is_right());
     }
 }

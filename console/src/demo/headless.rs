@@ -1,13 +1,15 @@
 //! A run without the console: traffic for a while, then the account.
 //!
-//! Invariant: the account is taken after the queue is empty or the limit is over, and says which.
+//! Invariant: the account is drawn up when every message has come to its end, or when it is clear that
+//! some will not: the queue is empty and nothing moves, or the limit is over.
 
 use std::time::Duration;
 
-use devstack::traffic::{Traffic, TrafficReport};
+use devstack::traffic::{Remembered, Traffic};
+use devstack::{Stack, read_dead_letters};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::account::Account;
+use super::account::{Account, Standing};
 use super::failed;
 use crate::cli::{CommandError, Exit, Output};
 use crate::environment::Environment;
@@ -15,11 +17,17 @@ use crate::world::World;
 
 /// Limit of waiting for the queue to drain.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// What has not come to its end when the queue is empty and nothing has moved for so long does not
+/// come any more.
+const QUIET_LIMIT: Duration = Duration::from_secs(5);
 /// Pause between two looks while it drains.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Limit of reading the dead letters.
+const READ_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(
     environment: &Environment,
+    stack: &Stack,
     traffic: Traffic,
     duration: Duration,
     output: Output,
@@ -33,38 +41,78 @@ pub(super) async fn run(
             report.counts.refused
         ));
     }
+    let published = report.counts.accepted;
+    let remembered = report.remembered.unwrap_or_default();
     let world = World::connect(environment)?;
-    let account = settle(&world, &report).await?;
-    if output.is_json() {
-        output.json(&account)?;
-    } else {
-        output.text(&format!(
-            "published {}, stored {}, duplicates {}, dead-lettered {}, pending {}, lost {}\n",
-            account.published,
-            account.stored,
-            account.duplicates,
-            account.dead_lettered,
-            account.pending,
-            account.lost
-        ))?;
+    drain(&world, stack, published, &remembered).await?;
+    let letters = read_dead_letters(stack.endpoints(), READ_LIMIT)
+        .await
+        .map_err(failed)?;
+    if letters.unread > 0 {
+        output.note(&format!(
+            "{} dead letters are held elsewhere and were counted unread",
+            letters.unread
+        ));
     }
-    Ok(if account.lost == 0 {
+    let counts = stack.ingest_counts().map_err(failed)?;
+    let account = Account::take(&world, published, &remembered, counts, &letters).await?;
+    tell(&account, output)?;
+    Ok(if account.is_right() {
         Exit::Done
     } else {
         Exit::Failed
     })
 }
 
-/// Waits until every message has come to its end.
-async fn settle(world: &World, report: &TrafficReport) -> Result<Account, CommandError> {
+fn tell(account: &Account, output: Output) -> Result<(), CommandError> {
+    match account.surplus() {
+        0 => {}
+        surplus @ 1.. => output.note(&format!(
+            "the account does not add up: {surplus} more came to an end than were published; a \
+             message was delivered twice, or others published too"
+        )),
+        missing => output.note(&format!(
+            "the account does not add up: {} fewer came to an end than were published",
+            missing.unsigned_abs()
+        )),
+    }
+    if output.is_json() {
+        return output.json(account);
+    }
+    output.text(&format!(
+        "published {}, stored {}, duplicates {}, dead-lettered {}, pending {}, lost {}\n",
+        account.published,
+        account.stored,
+        account.duplicates,
+        account.dead_lettered,
+        account.pending,
+        account.lost
+    ))
+}
+
+/// Waits until every message has come to its end, or nothing moves any more.
+async fn drain(
+    world: &World,
+    stack: &Stack,
+    published: u64,
+    remembered: &Remembered,
+) -> Result<(), CommandError> {
     let deadline = Instant::now() + DRAIN_LIMIT;
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last: Option<(Standing, Instant)> = None;
     loop {
-        looks.tick().await;
-        let account = Account::take(world, report).await?;
-        if account.is_settled() || Instant::now() >= deadline {
-            return Ok(account);
+        let now = looks.tick().await;
+        let counts = stack.ingest_counts().map_err(failed)?;
+        let standing = Standing::take(world, remembered, counts).await?;
+        let since = match last {
+            Some((before, since)) if before == standing => since,
+            Some(_) | None => now,
+        };
+        last = Some((standing, since));
+        let is_quiet = standing.is_drained() && now - since >= QUIET_LIMIT;
+        if standing.is_settled(published) || is_quiet || now >= deadline {
+            return Ok(());
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn run(
         ));
     }
     let mut interrupt = listen()?;
-    let mut claim = EnvironmentClaim::take(NAME, &Folders::of_user()?.environments())?;
+    let mut claim = EnvironmentClaim::take(NAME, &Folders::of_user()?.environments()).await?;
     let stack = tokio::select! {
         stack = start(&claim, output) => stack?,
         () = interrupt.received() => return Err(CommandError::Interrupted),
@@ -143,7 +143,8 @@ async fn play(
     let traffic = Traffic::start(stack.endpoints(), options);
     match arguments.seconds {
         Some(seconds) => {
-            let run = headless::run(&environment, traffic, Duration::from_secs(seconds), output);
+            let duration = Duration::from_secs(seconds);
+            let run = headless::run(&environment, stack, traffic, duration, output);
             tokio::select! {
                 result = run => result,
                 failure = stack.wait_for_failure() => Err(failed(failure)),

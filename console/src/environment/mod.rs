@@ -65,7 +65,7 @@ impl fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// Finds an environment: the named one, else the only one there is, else a running demo.
+    /// Finds an environment: the named one, else the only one that is configured or running.
     /// `config_path` overrides the place of the configuration file.
     ///
     /// # Errors
@@ -122,21 +122,11 @@ fn named(
 ) -> Result<Environment, EnvironmentError> {
     let known = known_names(&configured, &running);
     for candidate in running {
-        match candidate {
-            RunningEnvironment::Ready { environment, .. } if environment.name == name => {
-                return Ok(*environment);
-            }
-            RunningEnvironment::Starting { name: other, pid } if other == name => {
-                return Err(EnvironmentError::StillStarting { name: other, pid });
-            }
-            RunningEnvironment::Stale { name: other, path }
-                if other == name && configured.iter().all(|known| known.name != name) =>
-            {
-                return Err(EnvironmentError::Stale { name: other, path });
-            }
-            RunningEnvironment::Ready { .. }
-            | RunningEnvironment::Starting { .. }
-            | RunningEnvironment::Stale { .. } => {}
+        let is_stale = matches!(candidate, RunningEnvironment::Stale { .. });
+        if candidate.name() == name
+            && !(is_stale && configured.iter().any(|known| known.name == name))
+        {
+            return candidate.into_environment();
         }
     }
     configured
@@ -148,29 +138,24 @@ fn named(
         })
 }
 
+/// Whoever names none means the only one. A running demo is no better a guess than an entry of the
+/// configuration: a command for the one must never reach the other.
 fn only_one(
-    configured: Vec<Environment>,
-    running: Vec<RunningEnvironment>,
+    mut configured: Vec<Environment>,
+    mut running: Vec<RunningEnvironment>,
 ) -> Result<Environment, EnvironmentError> {
-    let known = known_names(&configured, &running);
-    let mut ready = Vec::new();
-    for candidate in running {
-        match candidate {
-            RunningEnvironment::Ready { environment, .. } => ready.push(*environment),
-            RunningEnvironment::Starting { name, pid } if configured.is_empty() => {
-                return Err(EnvironmentError::StillStarting { name, pid });
-            }
-            RunningEnvironment::Starting { .. } | RunningEnvironment::Stale { .. } => {}
-        }
+    running.retain(|candidate| !matches!(candidate, RunningEnvironment::Stale { .. }));
+    // By its name, too, the running one is meant.
+    configured.retain(|entry| running.iter().all(|other| other.name() != entry.name));
+    if configured.len() + running.len() > 1 {
+        return Err(EnvironmentError::NotChosen {
+            known: known_names(&configured, &running),
+        });
     }
-    let mut configured = configured;
-    if configured.len() == 1 && ready.is_empty() {
-        return configured.pop().ok_or(EnvironmentError::None);
-    }
-    match ready.len() {
-        1 => ready.pop().ok_or(EnvironmentError::None),
-        0 if configured.is_empty() => Err(EnvironmentError::None),
-        _ => Err(EnvironmentError::NotChosen { known }),
+    match (configured.pop(), running.pop()) {
+        (Some(environment), _) => Ok(environment),
+        (None, Some(candidate)) => candidate.into_environment(),
+        (None, None) => Err(EnvironmentError::None),
     }
 }
 
@@ -178,16 +163,8 @@ fn known_names(configured: &[Environment], running: &[RunningEnvironment]) -> Ve
     let mut names: Vec<String> = configured
         .iter()
         .map(|environment| environment.name.clone())
+        .chain(running.iter().map(RunningEnvironment::to_string))
         .collect();
-    for candidate in running {
-        names.push(match candidate {
-            RunningEnvironment::Ready { environment, pid } => {
-                format!("{} (running, pid {pid})", environment.name)
-            }
-            RunningEnvironment::Starting { name, pid } => format!("{name} (starting, pid {pid})"),
-            RunningEnvironment::Stale { name, .. } => format!("{name} (gone)"),
-        });
-    }
     names.sort();
     names
 }
@@ -236,7 +213,7 @@ pub enum EnvironmentError {
     )]
     None,
     /// Several exist, none was chosen.
-    #[error("several environments exist, choose one with --env: {}", .known.join(", "))]
+    #[error("several environments exist; choose one with --env NAME: {}", .known.join(", "))]
     NotChosen {
         /// What there is.
         known: Vec<String>,
@@ -253,12 +230,15 @@ pub enum EnvironmentError {
         known: Vec<String>,
     },
     /// It is being started by another process.
-    #[error("environment {name:?} is still being started by pid {pid}; try again in a few seconds")]
+    #[error(
+        "environment {name:?} is still being started{}; try again in a few seconds",
+        .pid.map_or_else(String::new, |pid| format!(" by pid {pid}"))
+    )]
     StillStarting {
         /// The environment.
         name: String,
-        /// The process that starts it.
-        pid: u32,
+        /// The process that starts it; `None` before it has written a word.
+        pid: Option<u32>,
     },
     /// Its owner is gone.
     #[error(
@@ -274,13 +254,14 @@ pub enum EnvironmentError {
     },
     /// Another process runs the same environment.
     #[error(
-        "a demo is already running (pid {pid}); use it with `opsconsole --env {name}`, or stop it first"
+        "a demo is already running{}; use it with `opsconsole --env {name}`, or stop it first",
+        .pid.map_or_else(String::new, |pid| format!(" (pid {pid})"))
     )]
     AlreadyRunning {
         /// The environment.
         name: String,
-        /// The process that runs it.
-        pid: u32,
+        /// The process that runs it; `None` where it has not said so.
+        pid: Option<u32>,
     },
     /// A file cannot be read or written.
     #[error("{operation} {}: {cause}", .path.display())]
@@ -389,11 +370,13 @@ api_url = "https://api.example.com"
         );
     }
 
-    #[test]
-    fn running_demo_is_found_until_its_owner_is_gone() {
+    #[tokio::test]
+    async fn running_demo_is_found_until_its_owner_is_gone() {
         let (_folder, folders) = folders();
         std::fs::write(folders.config_file(), entry("pilot") + &entry("production")).unwrap();
-        let mut claim = EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        let mut claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
         let error = load(Some("demo"), &folders).unwrap_err().to_string();
         assert!(error.contains("still being started"), "{error}");
         let environment = Environment {
@@ -401,8 +384,10 @@ api_url = "https://api.example.com"
             ..Environment::example()
         };
         claim.publish(&environment).unwrap();
-        assert_eq!(load(None, &folders).unwrap(), environment);
-        let second = EnvironmentClaim::take("demo", &folders.environments()).unwrap_err();
+        assert_eq!(load(Some("demo"), &folders).unwrap(), environment);
+        let second = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap_err();
         assert!(
             second
                 .to_string()
@@ -414,8 +399,89 @@ api_url = "https://api.example.com"
         assert!(error.contains("no environment \"demo\""), "{error}");
     }
 
-    #[test]
-    fn file_of_a_dead_owner_is_named_and_ignored() {
+    #[tokio::test]
+    async fn configured_environment_and_a_live_demo_must_be_chosen_from() {
+        let (_folder, folders) = folders();
+        std::fs::write(folders.config_file(), entry("pilot")).unwrap();
+        let demo = Environment {
+            name: "demo".to_owned(),
+            ..Environment::example()
+        };
+        let mut claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
+        let pid = std::process::id();
+        for state in ["starting", "running"] {
+            let error = load(None, &folders).unwrap_err().to_string();
+            let known = format!("--env NAME: demo ({state}, pid {pid}), pilot");
+            assert!(error.contains(&known), "{error}");
+            assert_eq!(load(Some("pilot"), &folders).unwrap().name, "pilot");
+            claim.publish(&demo).unwrap();
+        }
+        // A demo that was killed leaves its file behind.
+        let path = claim.path().to_owned();
+        let text = std::fs::read(&path).unwrap();
+        claim.release();
+        std::fs::write(path, text).unwrap();
+        assert_eq!(load(None, &folders).unwrap().name, "pilot");
+    }
+
+    #[tokio::test]
+    async fn running_demo_is_the_default_where_nothing_is_configured() {
+        let (_folder, folders) = folders();
+        let mut claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
+        let error = load(None, &folders).unwrap_err();
+        assert!(matches!(error, EnvironmentError::StillStarting { .. }));
+        let demo = Environment {
+            name: "demo".to_owned(),
+            ..Environment::example()
+        };
+        claim.publish(&demo).unwrap();
+        assert_eq!(load(None, &folders).unwrap(), demo);
+        // An entry of the same name is no second choice.
+        std::fs::write(folders.config_file(), entry("demo")).unwrap();
+        assert_eq!(load(None, &folders).unwrap(), demo);
+    }
+
+    #[tokio::test]
+    async fn live_file_without_an_end_is_a_demo_that_starts() {
+        let (_folder, folders) = folders();
+        std::fs::write(folders.config_file(), entry("pilot")).unwrap();
+        let claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
+        for text in ["", "{\"pid\": 4", "{\"pid\": 4, \"environment\": {\"na"] {
+            std::fs::write(claim.path(), text).unwrap();
+            let error = load(Some("demo"), &folders).unwrap_err().to_string();
+            assert!(error.contains("is still being started; try"), "{error}");
+            assert_eq!(load(Some("pilot"), &folders).unwrap().name, "pilot");
+            let second = EnvironmentClaim::take("demo", &folders.environments())
+                .await
+                .unwrap_err();
+            assert!(
+                second.to_string().contains("already running; use"),
+                "{second}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn live_file_that_says_something_else_fails_only_who_asks_for_it() {
+        let (_folder, folders) = folders();
+        std::fs::write(folders.config_file(), entry("pilot")).unwrap();
+        let claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
+        std::fs::write(claim.path(), "{\"owner\": 4}").unwrap();
+        assert_eq!(load(Some("pilot"), &folders).unwrap().name, "pilot");
+        let error = load(Some("demo"), &folders).unwrap_err().to_string();
+        assert!(error.contains("demo.json: not an environment"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn file_of_a_dead_owner_is_named_and_ignored() {
         let (_folder, folders) = folders();
         std::fs::create_dir_all(folders.environments()).unwrap();
         std::fs::write(folders.environments().join("demo.json"), "{\"pid\":1}").unwrap();
@@ -423,7 +489,9 @@ api_url = "https://api.example.com"
         assert!(error.contains("is gone"), "{error}");
         let error = load(None, &folders).unwrap_err().to_string();
         assert!(error.contains("nothing is configured"), "{error}");
-        EnvironmentClaim::take("demo", &folders.environments()).unwrap();
+        EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
     }
 
     #[test]

@@ -12,6 +12,32 @@ pub const FILTER_CHARS_MAX: usize = 2_000;
 /// The words that set something, as they are offered to the operator.
 pub const WORDS: &str = "type, source, subject, id, since, until, from, to, order";
 
+/// Examples of each word and what they mean, for the help.
+pub const EXAMPLES: [(&str, &str); 10] = [
+    ("type=flight.delayed", "this type; also without type="),
+    ("source=/ops/flights", "this source"),
+    ("subject=LA601", "this subject"),
+    ("id=5b0cf6c2", "this id, in full"),
+    ("since=90s", "occurred within the last 90 s"),
+    ("since=1h30m until=2m", "between 1 h 30 min and 2 min ago"),
+    ("from=2026-11-24", "from this day on, UTC"),
+    ("to=2026-11-24T06:30Z", "before this time"),
+    ("order=asc", "oldest first; desc: newest first"),
+    ("subject=\"two words\"", "quotes keep blanks together"),
+];
+
+/// An example for the word that is being typed last, if it has a name that is known.
+#[must_use]
+pub fn example_of(text: &str) -> Option<String> {
+    let word = text.rsplit(' ').next()?;
+    let (name, _) = word.split_once('=')?;
+    let (example, meaning) = EXAMPLES
+        .iter()
+        .find(|(example, _)| example.split_once('=').is_some_and(|(of, _)| of == name))
+        .or_else(|| (name == "until").then(|| EXAMPLES.get(5)).flatten())?;
+    Some(format!("{example}: {meaning}"))
+}
+
 /// A filter that cannot be used. The text is fit for the screen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -49,8 +75,17 @@ pub fn parse(text: &str, now: DateTime<Utc>) -> Result<RecordQuery, FilterError>
     if let (Some(from), Some(to)) = (query.from, query.to)
         && from >= to
     {
+        let given = |one: &'static str, other: &'static str| {
+            if seen.iter().any(|name| name == one) {
+                one
+            } else {
+                other
+            }
+        };
         return Err(FilterError(format!(
-            "nothing lies between {} and {}; the start must come first",
+            "{} and {}: nothing lies between {} and {}; the start must come first",
+            given("since", "from"),
+            given("until", "to"),
             short(from),
             short(to)
         )));
@@ -124,8 +159,12 @@ fn words(text: &str) -> Result<Vec<Word>, FilterError> {
                             Some(inner) => word.value.push(inner),
                             None => {
                                 let open = word.value.get(start..).unwrap_or_default();
+                                let name = word
+                                    .name
+                                    .as_deref()
+                                    .map_or_else(String::new, |name| format!("{}=", visible(name)));
                                 return Err(FilterError(format!(
-                                    "{character}{} has no closing {character}",
+                                    "{name}{character}{} has no closing {character}",
                                     visible(open)
                                 )));
                             }
@@ -286,10 +325,26 @@ mod tests {
         );
         assert!(refusal("from=noon").contains("from=noon is no time; write 2026-11-24"));
         assert!(refusal("order=up").contains("asc (oldest first)"));
-        assert_eq!(refusal("id=\"abc"), "\"abc has no closing \"");
-        assert!(refusal("since=1h until=2h").contains("the start must come first"));
+        assert_eq!(refusal("id=\"abc"), "id=\"abc has no closing \"");
+        assert!(refusal("since=1h until=2h").starts_with("since and until: nothing lies between"));
+        assert!(
+            refusal("from=2026-11-24 to=2026-11-23")
+                .starts_with("from and to: nothing lies between")
+        );
         assert!(refusal("since=99999999999999999999h").contains("no span"));
         assert!(refusal("since=9999999999999h").contains("no span"));
+    }
+
+    #[test]
+    fn every_example_can_be_used_and_every_word_has_one() {
+        for (example, _) in EXAMPLES {
+            assert!(parse(example, now()).is_ok(), "{example}");
+        }
+        for word in WORDS.split(", ") {
+            assert!(example_of(&format!("x {word}=")).is_some(), "{word}");
+        }
+        assert_eq!(example_of("x typ="), None);
+        assert_eq!(example_of("since"), None);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Rules that judge the pipeline. Pure; invariant: what is not known is never judged healthy.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
-use super::format::{count, span_secs};
+use super::format::{count, rate, span_secs};
 use super::message::Tone;
-use super::pipeline::{Pipeline, STALE_AFTER};
+use super::pipeline::{Draining, HISTORY_STALE_AFTER, Pipeline, STALE_AFTER};
 use super::remote::Remote;
 use super::screens::ScreenId;
 use crate::environment::Environment;
@@ -37,6 +37,8 @@ pub enum Health {
     Connecting,
     /// What was seen is old and nothing newer comes.
     Stale,
+    /// Nothing is wrong in what was seen, but something could not be told.
+    PartlySeen,
     /// Everything was seen and nothing is wrong.
     Healthy,
     /// Something ages.
@@ -54,6 +56,7 @@ impl Health {
         match self {
             Self::Connecting => "connecting",
             Self::Stale => "stale",
+            Self::PartlySeen => "partly seen",
             Self::Healthy => "healthy",
             Self::Attention => "attention",
             Self::Failing => "failing",
@@ -65,7 +68,7 @@ impl Health {
     #[must_use]
     pub const fn tone(self) -> Tone {
         match self {
-            Self::Connecting => Tone::Muted,
+            Self::Connecting | Self::PartlySeen => Tone::Muted,
             Self::Healthy => Tone::Good,
             Self::Stale | Self::Attention => Tone::Warning,
             Self::Failing | Self::Unreachable => Tone::Bad,
@@ -77,10 +80,11 @@ impl Health {
 #[must_use]
 pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>) -> Health {
     let parts = [
-        state(&pipeline.source_queue, now),
-        state(&pipeline.dead_letter_queue, now),
-        state(&pipeline.totals, now),
-        state(&pipeline.api, now),
+        state(&pipeline.source_queue, STALE_AFTER, now),
+        state(&pipeline.dead_letter_queue, STALE_AFTER, now),
+        state(&pipeline.totals, STALE_AFTER, now),
+        state(&pipeline.api, STALE_AFTER, now),
+        state(&pipeline.history, HISTORY_STALE_AFTER, now),
     ];
     if parts.iter().all(|part| *part == PartState::Failed) {
         return Health::Unreachable;
@@ -94,8 +98,54 @@ pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>
         _ if parts.contains(&PartState::Unseen) => Health::Connecting,
         _ if parts.contains(&PartState::Stale) => Health::Stale,
         Some(Tone::Warning) => Health::Attention,
+        _ if !is_quiet(pipeline) && !unknowns(pipeline).is_empty() => Health::PartlySeen,
         _ => Health::Healthy,
     }
+}
+
+/// Whether nothing is under way. Of such a queue CloudWatch has no values after some hours, and
+/// none are missed (Amazon SQS developer guide, "Available CloudWatch metrics").
+#[must_use]
+pub fn is_quiet(pipeline: &Pipeline) -> bool {
+    pipeline.history.value().is_some()
+        && pipeline
+            .source_queue
+            .value()
+            .is_some_and(|queue| queue.depth.visible + queue.depth.in_flight == 0)
+}
+
+/// What could not be told yet, in words: parts that never answered, and metrics that CloudWatch
+/// has no values of.
+#[must_use]
+pub fn unknowns(pipeline: &Pipeline) -> Vec<&'static str> {
+    let oldest = pipeline.source_queue.value().map(|queue| {
+        let waits = queue.depth.visible + queue.depth.in_flight > 0;
+        queue.oldest_age_secs.is_some() || !waits
+    });
+    let has_history = pipeline.history.value().is_some();
+    [
+        ("the source queue", pipeline.source_queue.value().is_some()),
+        (
+            "the dead-letter queue",
+            pipeline.dead_letter_queue.value().is_some(),
+        ),
+        ("the database", pipeline.totals.value().is_some()),
+        ("the API", pipeline.api.value().is_some()),
+        ("the history", has_history),
+        (
+            "the rate in",
+            !has_history || pipeline.sent_per_sec().is_some(),
+        ),
+        (
+            "the rate out",
+            !has_history || pipeline.deleted_per_sec().is_some(),
+        ),
+        ("the age of the oldest message", oldest.unwrap_or(true)),
+    ]
+    .into_iter()
+    .filter(|(_, is_known)| !is_known)
+    .map(|(what, _)| what)
+    .collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +156,11 @@ enum PartState {
     Failed,
 }
 
-fn state<T>(remote: &Remote<T>, now: DateTime<Utc>) -> PartState {
+fn state<T>(remote: &Remote<T>, limit: Duration, now: DateTime<Utc>) -> PartState {
     match (remote.error(), remote.fetched()) {
         (Some(_), _) => PartState::Failed,
         (None, None) => PartState::Unseen,
-        (None, Some(fetched)) if now - fetched.fetched_at > STALE_AFTER => PartState::Stale,
+        (None, Some(fetched)) if now - fetched.fetched_at > limit => PartState::Stale,
         (None, Some(_)) => PartState::Seen,
     }
 }
@@ -125,7 +175,7 @@ pub fn findings(
     let mut findings = Vec::new();
     unreachable_parts(pipeline, now, &mut findings);
     dead_letters(pipeline, &mut findings);
-    queue_age(pipeline, &mut findings);
+    queue_backlog(pipeline, now, &mut findings);
     api(pipeline, &mut findings);
     settings(pipeline, environment, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.tone));
@@ -218,27 +268,59 @@ fn dead_letters(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
     });
 }
 
-fn queue_age(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+/// What waits in the source queue: its age where that is known to be high, else that it grows or
+/// that nothing comes of what is in flight, which both can be seen earlier.
+fn queue_backlog(pipeline: &Pipeline, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
     let Some(queue) = pipeline.source_queue.value() else {
         return;
     };
-    let Some(age) = queue.oldest_age_secs.filter(|age| *age > AGE_WARNING_SECS) else {
-        return;
-    };
-    let drain = pipeline.drain_secs().map_or_else(
-        || "the queue does not drain".to_owned(),
-        |secs| format!("drains in about {}", span_secs(secs)),
-    );
-    findings.push(Finding {
-        tone: if age > AGE_BAD_SECS {
+    let old = queue.oldest_age_secs.filter(|age| *age > AGE_WARNING_SECS);
+    let (tone, text) = if let Some(age) = old {
+        let tone = if age > AGE_BAD_SECS {
             Tone::Bad
         } else {
             Tone::Warning
-        },
-        text: format!("the oldest message waits for {} · {drain}", span_secs(age)),
+        };
+        let drain = drain_in_words(pipeline);
+        (
+            tone,
+            format!("the oldest message waits for {} · {drain}", span_secs(age)),
+        )
+    } else if let Some(growth) = pipeline.growth(now) {
+        let text = format!(
+            "{} grows: {} → {} messages in {}, +{}",
+            queue.settings.name,
+            count(growth.from),
+            count(growth.to),
+            span_secs(growth.over_secs),
+            rate(growth.per_sec())
+        );
+        (Tone::Warning, text)
+    } else if let Some((held, secs)) = pipeline.stuck_in_flight(now) {
+        let text = format!(
+            "{} in flight in {} and none deleted for {}: the ingest does not finish them",
+            count(held),
+            queue.settings.name,
+            span_secs(secs)
+        );
+        (Tone::Warning, text)
+    } else {
+        return;
+    };
+    findings.push(Finding {
+        tone,
+        text,
         advice: "look at the ingest's errors and the database".to_owned(),
         screen: None,
     });
+}
+
+fn drain_in_words(pipeline: &Pipeline) -> String {
+    match pipeline.draining() {
+        Draining::In(secs) => format!("drains in about {}", span_secs(secs)),
+        Draining::Not => "the queue does not drain".to_owned(),
+        Draining::Unknown => "whether it drains is not known".to_owned(),
+    }
 }
 
 fn api(pipeline: &Pipeline, findings: &mut Vec<Finding>) {

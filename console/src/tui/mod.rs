@@ -4,7 +4,7 @@
 
 pub mod document;
 pub mod filter;
-pub mod format;
+mod footer;
 pub mod health;
 pub mod keymap;
 pub mod list;
@@ -23,4 +23,5 @@ pub mod turn;
 pub mod update;
 pub mod view;
 
-pub use run::run;
+pub use crate::text as format;
+pub use run::{Ended, run};

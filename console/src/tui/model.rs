@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use ratatui::layout::Rect;
 
-use super::keymap::Context;
+use super::keymap::{Binding, Context};
 use super::message::Notice;
 use super::palette::Palette;
 use super::pipeline::Pipeline;
@@ -103,8 +103,22 @@ impl Model {
         }
     }
 
-    /// Whole seconds that the screen has been waiting for something it shows as awaited; 0 while
-    /// the wait is too short to be shown.
+    /// What a hint says now; `None` where its key does nothing.
+    #[must_use]
+    pub fn hint_label(&self, binding: &Binding) -> Option<&'static str> {
+        match self.context() {
+            Context::ConfirmRedrive => self.dead_letters.question_hint(binding),
+            Context::Input => self.records.input_hint(binding),
+            Context::Screen(_)
+            | Context::Editor
+            | Context::Confirm
+            | Context::Help
+            | Context::Palette => Some(binding.label),
+        }
+    }
+
+    /// What of the passing seconds can be seen: how long the screen has been waiting for something
+    /// it shows as awaited, and how stale it is; 0 while neither can.
     #[must_use]
     pub fn visible_wait_secs(&self) -> u64 {
         let since = match self.screen {
@@ -113,7 +127,15 @@ impl Model {
             ScreenId::Records => self.records.waiting_since(),
             ScreenId::Publish => self.publish.waiting_since(),
         };
-        since.map_or(0, |since| super::format::age_secs(since, self.now))
+        let waited = since.map_or(0, |since| super::format::age_secs(since, self.now));
+        // The overview shows how stale each hop is; the header of every screen that something is.
+        let stale = self.pipeline.stale_secs(self.now);
+        match self.screen {
+            ScreenId::Overview => stale,
+            ScreenId::DeadLetters | ScreenId::Records | ScreenId::Publish => {
+                waited + u64::from(stale > 0)
+            }
+        }
     }
 
     /// Receipt handles that must be given back before the program ends.

@@ -9,16 +9,29 @@ use chrono::{DateTime, Duration, Utc};
 use super::message::{Answer, Fault, Reply, Request, Topic};
 use super::remote::{Fetched, Remote};
 use super::turn::Turn;
-use crate::world::observed::{ApiHealth, History, Point, QueueRole, QueueSnapshot, RecordTotals};
+use crate::world::observed::{
+    ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
+};
 
 /// How often depth, totals and health are read.
 pub const REFRESH: Duration = Duration::seconds(5);
 /// How often the history is read.
 const HISTORY_REFRESH: Duration = Duration::seconds(15);
-/// Totals that are kept to tell the rate of stored records.
-const TOTALS_KEPT: usize = 13;
-/// A value older than this is shown as stale.
+/// Looks that are kept to tell rates and growth: those of the last minute.
+const LOOKS_KEPT: usize = 13;
+/// A value older than this is shown as stale: three looks were missed.
 pub const STALE_AFTER: Duration = Duration::seconds(16);
+/// The same for the history, which is read less often.
+pub const HISTORY_STALE_AFTER: Duration = Duration::seconds(46);
+/// A metric older than this tells nothing of now: CloudWatch has the metrics of SQS within some
+/// minutes.
+const METRIC_RECENT: Duration = Duration::seconds(300);
+/// The depth is compared over at least this time.
+const GROWTH_OVER: Duration = Duration::seconds(25);
+/// Looks at either end whose extremes are compared, so that one burst is no growth.
+const GROWTH_LOOKS: usize = 3;
+/// Messages by which a queue must have grown to be told.
+const GROWTH_MIN: u64 = 10;
 
 /// What is known of the hops.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +48,42 @@ pub struct Pipeline {
     pub api: Remote<ApiHealth>,
     /// Database time and total of the last looks, oldest first.
     pub totals_seen: VecDeque<(DateTime<Utc>, u64)>,
+    /// Time and depth of the source queue at the last looks, oldest first.
+    pub depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
+    /// Since when every look has found messages of the source queue in flight.
+    pub in_flight_since: Option<DateTime<Utc>>,
+}
+
+/// How the source queue grew over the last looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Growth {
+    /// Messages at the first look, held ones included.
+    pub from: u64,
+    /// Messages at the last look.
+    pub to: u64,
+    /// Seconds between the two.
+    pub over_secs: u64,
+}
+
+/// Whether the source queue becomes empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draining {
+    /// In about so many seconds.
+    In(u64),
+    /// As much comes in as goes out, or more.
+    Not,
+    /// The rates are not known.
+    Unknown,
+}
+
+impl Growth {
+    /// Messages more per second.
+    #[must_use]
+    pub fn per_sec(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = self.to.saturating_sub(self.from) as f64 / self.over_secs.max(1) as f64;
+        rate
+    }
 }
 
 impl Pipeline {
@@ -55,7 +104,14 @@ impl Pipeline {
         if self.api.is_due(REFRESH, turn.now) {
             turn.fetch(&mut self.api, Request::ApiHealth);
         }
-        if self.history.is_due(HISTORY_REFRESH, turn.now) {
+        // A history that failed is read again as soon as the rest: its error must not outlive the
+        // outage.
+        let every = if self.history.error().is_some() {
+            REFRESH
+        } else {
+            HISTORY_REFRESH
+        };
+        if self.history.is_due(every, turn.now) {
             turn.fetch(&mut self.history, Request::History);
         }
     }
@@ -77,7 +133,14 @@ impl Pipeline {
         let Reply { id, topic, result } = reply;
         match topic {
             Topic::SourceQueue => {
-                self.source_queue.settle(id, expect(result, queue), now);
+                if self.source_queue.settle(id, expect(result, queue), now)
+                    && let Remote::Ready(fetched) = &self.source_queue
+                {
+                    let depth = fetched.value.depth;
+                    keep(&mut self.depths_seen, (now, depth));
+                    let since = self.in_flight_since.unwrap_or(now);
+                    self.in_flight_since = (depth.in_flight > 0).then_some(since);
+                }
             }
             Topic::DeadLetterQueue => {
                 self.dead_letter_queue
@@ -95,10 +158,7 @@ impl Pipeline {
                         self.totals_seen.clear();
                     } else {
                         let seen = (fetched.value.database_now, fetched.value.total);
-                        self.totals_seen.push_back(seen);
-                    }
-                    if self.totals_seen.len() > TOTALS_KEPT {
-                        self.totals_seen.pop_front();
+                        keep(&mut self.totals_seen, seen);
                     }
                 }
             }
@@ -144,18 +204,125 @@ impl Pipeline {
             fetched_at,
         } = self.history.fetched()?;
         let point = complete(series(history), history.period_secs, *fetched_at).last()?;
-        (history.period_secs > 0).then(|| point.value / f64::from(history.period_secs))
+        let is_recent = *fetched_at - point.at <= METRIC_RECENT;
+        (history.period_secs > 0 && is_recent).then(|| point.value / f64::from(history.period_secs))
     }
 
-    /// Seconds until the queue is empty at the present rates; `None` when it does not drain or the
-    /// rates are not known.
+    /// How the source queue grew over the last looks: its least depth at the end is above its
+    /// greatest at the beginning. `None` where it did not, or too little was seen.
     #[must_use]
-    pub fn drain_secs(&self) -> Option<u64> {
-        let depth = self.source_queue.value()?.depth;
-        let net = self.deleted_per_sec()? - self.sent_per_sec()?;
-        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-        (net > 0.0).then(|| super::format::whole((depth.visible + depth.in_flight) as f64 / net))
+    pub fn growth(&self, now: DateTime<Utc>) -> Option<Growth> {
+        let (last_at, last) = self.depths_seen.back()?;
+        if now - *last_at > STALE_AFTER {
+            return None;
+        }
+        let looks: Vec<(DateTime<Utc>, u64)> = self
+            .depths_seen
+            .iter()
+            .filter(|(at, _)| *last_at - *at <= REFRESH * i32::try_from(LOOKS_KEPT).unwrap_or(13))
+            .map(|(at, depth)| (*at, waiting(*depth)))
+            .collect();
+        let (first_at, first) = *looks.first()?;
+        if *last_at - first_at < GROWTH_OVER || looks.len() < 2 * GROWTH_LOOKS {
+            return None;
+        }
+        let before = looks
+            .iter()
+            .take(GROWTH_LOOKS)
+            .map(|(_, depth)| *depth)
+            .max()?;
+        let after = looks
+            .iter()
+            .rev()
+            .take(GROWTH_LOOKS)
+            .map(|(_, depth)| *depth)
+            .min()?;
+        (after >= before + GROWTH_MIN).then(|| Growth {
+            from: first,
+            to: waiting(*last),
+            over_secs: super::format::age_secs(first_at, *last_at),
+        })
     }
+
+    /// Messages in flight, and for how many seconds some have been, while by the history none was
+    /// deleted in all that time. `None` where that is not so, or not known yet.
+    #[must_use]
+    pub fn stuck_in_flight(&self, now: DateTime<Utc>) -> Option<(u64, u64)> {
+        let since = self.in_flight_since?;
+        let (last_at, last) = self.depths_seen.back()?;
+        if now - *last_at > STALE_AFTER || *last_at - since < GROWTH_OVER {
+            return None;
+        }
+        let history = self.history.fetched()?;
+        let over = complete(
+            &history.value.deleted,
+            history.value.period_secs,
+            history.fetched_at,
+        );
+        let mut meanwhile = over.iter().filter(|point| point.at >= since).peekable();
+        meanwhile.peek()?;
+        let is_idle = meanwhile.all(|point| point.value <= 0.0);
+        is_idle.then(|| (last.in_flight, super::format::age_secs(since, now)))
+    }
+
+    /// Whole seconds for which something that is shown has been without an answer for so long
+    /// that it counts as stale; 0 where nothing has.
+    #[must_use]
+    pub fn stale_secs(&self, now: DateTime<Utc>) -> u64 {
+        [
+            stale_since(&self.source_queue, STALE_AFTER, now),
+            stale_since(&self.dead_letter_queue, STALE_AFTER, now),
+            stale_since(&self.totals, STALE_AFTER, now),
+            stale_since(&self.api, STALE_AFTER, now),
+            stale_since(&self.history, HISTORY_STALE_AFTER, now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map_or(0, |since| super::format::age_secs(since, now))
+    }
+
+    /// Whether the source queue becomes empty at the present rates, and when.
+    #[must_use]
+    pub fn draining(&self) -> Draining {
+        let (Some(queue), Some(deleted), Some(sent)) = (
+            self.source_queue.value(),
+            self.deleted_per_sec(),
+            self.sent_per_sec(),
+        ) else {
+            return Draining::Unknown;
+        };
+        let net = deleted - sent;
+        if net <= 0.0 {
+            return Draining::Not;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let secs = (queue.depth.visible + queue.depth.in_flight) as f64 / net;
+        Draining::In(super::format::whole(secs))
+    }
+}
+
+/// All messages of a queue, whoever has them.
+const fn waiting(depth: QueueDepth) -> u64 {
+    depth.visible + depth.in_flight + depth.delayed
+}
+
+fn keep<T>(looks: &mut VecDeque<T>, look: T) {
+    looks.push_back(look);
+    if looks.len() > LOOKS_KEPT {
+        looks.pop_front();
+    }
+}
+
+fn stale_since<T>(
+    remote: &Remote<T>,
+    limit: Duration,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    remote
+        .fetched()
+        .map(|fetched| fetched.fetched_at)
+        .filter(|at| now - *at > limit)
 }
 
 /// The periods that were over at `now`. The newest one is usually still being counted: as a rate

@@ -87,6 +87,12 @@ impl<T> Remote<T> {
         }
     }
 
+    /// Whether the answer to this question counts.
+    #[must_use]
+    pub fn awaits(&self, id: RequestId) -> bool {
+        matches!(self, Self::Loading { request, .. } if *request == id)
+    }
+
     /// Whether an answer is awaited.
     pub const fn is_loading(&self) -> bool {
         matches!(self, Self::Loading { .. })

@@ -10,8 +10,7 @@ use chrono::Utc;
 use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::{Event, EventStream};
 use crossterm::terminal::disable_raw_mode;
-use futures::{FutureExt as _, StreamExt as _};
-use ratatui::layout::Rect;
+use futures::StreamExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -48,27 +47,36 @@ const RESTORE_WITHIN: Duration = Duration::from_millis(200);
 /// Exit code when a stalled terminal ended the program.
 const EXIT_STALLED: i32 = 1;
 
-/// Runs the console until the operator leaves or the terminal goes away. Production takes changes
-/// only when `confirmation` is the name of the environment.
+/// What ended the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The operator left.
+    Left,
+    /// A signal came.
+    Signalled,
+    /// The terminal is gone.
+    TerminalGone,
+}
+
+/// Runs the console until the operator leaves, a signal comes or the terminal goes away.
+/// Production takes changes only when `confirmation` is the name of the environment.
 ///
 /// # Errors
 /// When there is no terminal to draw on.
-pub async fn run(environment: Environment, confirmation: Option<String>) -> Result<()> {
+pub async fn run(environment: Environment, confirmation: Option<String>) -> Result<Ended> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
     let watcher = watch().wrap_err("listen for signals")?;
     let mut screen = Screen::take().wrap_err(
         "take the terminal over: the console needs one (for scripts there are the commands, see \
          `opsconsole --help`)",
     )?;
-    let size = screen
-        .terminal
-        .size()
-        .wrap_err("read the size of the terminal")?;
+    // It notices a new size from here on; the size is asked afterwards, so that none is missed.
+    let mut events = EventStream::new();
+    let area = screen.fit().wrap_err("read the size of the terminal")?;
     let theme = Theme::choose(
         std::env::var("NO_COLOR").ok().as_deref(),
         std::env::var("TERM").ok().as_deref(),
     );
-    let area = Rect::new(0, 0, size.width, size.height);
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
     let mut sources = Sources::new(environment, confirmation, sender);
@@ -76,30 +84,32 @@ pub async fn run(environment: Environment, confirmation: Option<String>) -> Resu
     let ended = drive(
         &mut model,
         &mut screen,
+        &mut events,
         &mut sources,
         &mut replies,
         &mut signals,
     )
     .await;
+    drop(events);
     drop(screen);
     restore();
     drop(watcher);
     finish(&mut model, &mut sources, &mut replies, &mut signals).await;
-    ended
+    Ok(ended)
 }
 
 async fn drive(
     model: &mut Model,
     screen: &mut Screen,
+    events: &mut EventStream,
     sources: &mut Sources,
     replies: &mut mpsc::Receiver<Msg>,
     signals: &mut Signals,
-) -> Result<()> {
+) -> Ended {
     // The first frame comes before the first question.
     if draw(model, screen).is_err() {
-        return Ok(());
+        return Ended::TerminalGone;
     }
-    let mut events = EventStream::new();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drawn_at = Instant::now();
@@ -108,11 +118,10 @@ async fn drive(
         let frame_at = drawn_at + FRAME_FLOOR;
         let happened = tokio::select! {
             biased;
-            () = signals.any() => return Ok(()),
+            () = signals.any() => return Ended::Signalled,
             event = events.next() => match event {
                 Some(Ok(event)) => Happened::Event(event),
-                // The terminal is gone.
-                Some(Err(_)) | None => return Ok(()),
+                Some(Err(_)) | None => return Ended::TerminalGone,
             },
             () = tokio::time::sleep_until(frame_at), if is_dirty => Happened::FrameDue,
             Some(msg) = replies.recv() => Happened::Msg(msg),
@@ -123,21 +132,18 @@ async fn drive(
             Happened::Event(event) => apply_event(model, event, screen, sources),
             Happened::Msg(msg) => apply(model, msg, screen, sources),
         };
+        // Events are taken one by one above: a stream that is polled without a waker would not wake
+        // this loop for the next one.
         for _ in 0..BURST_MAX {
-            if let Some(Some(Ok(event))) = events.next().now_or_never() {
-                is_dirty |= apply_event(model, event, screen, sources);
-            } else if let Ok(msg) = replies.try_recv() {
-                is_dirty |= apply(model, msg, screen, sources);
-            } else {
-                break;
-            }
+            let Ok(msg) = replies.try_recv() else { break };
+            is_dirty |= apply(model, msg, screen, sources);
         }
         if model.is_leaving {
-            return Ok(());
+            return Ended::Left;
         }
         if is_dirty && drawn_at.elapsed() >= FRAME_FLOOR {
             if draw(model, screen).is_err() {
-                return Ok(());
+                return Ended::TerminalGone;
             }
             drawn_at = Instant::now();
             is_dirty = false;
@@ -177,7 +183,11 @@ fn apply_event(
             Msg::Mouse(mouse)
         }
         Event::Paste(text) => Msg::Paste(text),
-        Event::Resize(width, height) => Msg::Resize { width, height },
+        Event::Resize(width, height) => {
+            // A terminal that is gone shows itself at the next frame.
+            drop(screen.resize(width, height));
+            Msg::Resize { width, height }
+        }
         Event::FocusGained | Event::FocusLost => return false,
     };
     apply(model, msg, screen, sources)

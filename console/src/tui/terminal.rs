@@ -12,15 +12,17 @@ use crossterm::execute;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal in our hands.
 #[derive(Debug)]
 pub(super) struct Screen {
-    /// What draws.
+    /// What draws. Its area is set by [`Screen::resize`] alone: the library's own way asks the
+    /// terminal for its cursor and waits for the answer.
     pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
 }
 
@@ -43,7 +45,11 @@ impl Screen {
             EnableMouseCapture,
             EnableBracketedPaste
         )
-        .and_then(|()| Terminal::new(CrosstermBackend::new(out)));
+        .and_then(|()| {
+            let (width, height) = crossterm::terminal::size()?;
+            let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
+            Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport })
+        });
         match taken {
             Ok(terminal) => Ok(Self { terminal }),
             Err(error) => {
@@ -51,6 +57,28 @@ impl Screen {
                 Err(error)
             }
         }
+    }
+
+    /// Takes the size that the terminal has now; gives what is drawn on.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(super) fn fit(&mut self) -> io::Result<Rect> {
+        let (width, height) = crossterm::terminal::size()?;
+        let area = Rect::new(0, 0, width, height);
+        if self.terminal.get_frame().area() != area {
+            self.resize(width, height)?;
+        }
+        Ok(area)
+    }
+
+    /// Takes the new size; the next frame is drawn as a whole.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(super) fn resize(&mut self, width: u16, height: u16) -> io::Result<()> {
+        self.terminal.backend_mut().clear_region(ClearType::All)?;
+        self.terminal.resize(Rect::new(0, 0, width, height))
     }
 
     /// Puts a text into the clipboard of the terminal (OSC 52; works over SSH where the terminal
@@ -108,4 +136,45 @@ fn restore_on_panic() {
             previous(info);
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+    use super::*;
+
+    /// Says to the test below that it is the program that panics.
+    const IS_THE_ONE_THAT_PANICS: &str = "OPSCONSOLE_TEST_PANIC";
+
+    #[test]
+    fn a_panic_is_told_on_a_restored_terminal() {
+        if std::env::var_os(IS_THE_ONE_THAT_PANICS).is_some() {
+            let _screen = Screen::take().unwrap();
+            panic!("the reason of the panic");
+        }
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args([
+            "--exact",
+            "tui::terminal::tests::a_panic_is_told_on_a_restored_terminal",
+            "--nocapture",
+        ]);
+        command.env(IS_THE_ONE_THAT_PANICS, "1");
+        let mut program = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let mut output = Vec::new();
+        // A terminal whose program has ended answers with an error.
+        let _ = reader.read_to_end(&mut output);
+        assert!(!program.wait().unwrap().success());
+        let output = String::from_utf8_lossy(&output);
+        let taken = output.find("\u{1b}[?1049h").unwrap();
+        let given_back = output.find("\u{1b}[?1049l").unwrap();
+        let told = output.find("the reason of the panic").unwrap();
+        assert!(taken < given_back && given_back < told, "{output}");
+        assert!(output.contains("\u{1b}[?25h"), "the cursor is shown");
+    }
 }

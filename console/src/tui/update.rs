@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
+use super::footer;
 use super::keymap::{self, Action, Context};
-use super::message::{Effect, Msg, Reply, RequestId, Topic};
+use super::message::{Effect, Msg, Reply, RequestId, Tone, Topic};
 use super::model::{Model, Overlay, frame};
-use super::palette::Palette;
+use super::palette::{Entry, Palette};
 use super::screens::ScreenId;
 use super::turn::Turn;
 use super::view;
@@ -63,8 +64,22 @@ fn on_key(model: &mut Model, key: KeyEvent, turn: &mut Turn<'_>) {
             ScreenId::Records => model.records.key(key, turn),
             ScreenId::Overview | ScreenId::DeadLetters => {}
         },
-        Context::Screen(_) | Context::Confirm | Context::ConfirmRedrive | Context::Help => {}
+        Context::Confirm | Context::ConfirmRedrive => turn.say(Tone::Muted, answers(model)),
+        Context::Screen(_) | Context::Help => {}
     }
+}
+
+/// The keys that answer the question that is open.
+fn answers(model: &Model) -> String {
+    let keys: Vec<_> = keymap::hints(model.context())
+        .into_iter()
+        .filter_map(|hint| {
+            let label = model.hint_label(hint)?;
+            let keys: Vec<_> = hint.keys.iter().map(|key| key.label()).collect();
+            Some(format!("{} {label}", keys.join(" or ")))
+        })
+        .collect();
+    format!("a question is open: {}", keys.join(" · "))
 }
 
 fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
@@ -76,6 +91,7 @@ fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
         }
         Context::Input => model.records.paste(text),
         Context::Editor => model.publish.paste(text, turn),
+        Context::Screen(ScreenId::Publish) => model.publish.paste_unasked(text, turn),
         Context::Screen(_) | Context::Confirm | Context::ConfirmRedrive | Context::Help => {}
     }
 }
@@ -142,13 +158,29 @@ fn act_in_palette(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
         Action::Up => palette.list.move_by(-1, entries.len(), view::PALETTE_ROWS),
         Action::Down => palette.list.move_by(1, entries.len(), view::PALETTE_ROWS),
         Action::Confirm => {
-            let chosen = entries.get(palette.list.selected).map(|entry| entry.action);
+            let chosen = entries.into_iter().nth(palette.list.selected);
             model.overlay = None;
             if let Some(chosen) = chosen {
-                act(model, chosen, turn);
+                choose(model, &chosen, turn);
             }
         }
         _ => model.overlay = None,
+    }
+}
+
+/// Carries out what was chosen by name. What belongs to another screen and acts on what is seen
+/// there is only shown: nobody has looked at it yet.
+fn choose(model: &mut Model, chosen: &Entry, turn: &mut Turn<'_>) {
+    let Some(screen) = chosen.elsewhere else {
+        act(model, chosen.action, turn);
+        return;
+    };
+    show(model, screen, turn);
+    if chosen.action.needs_a_look() {
+        let text = format!("{} is key {} here", chosen.label, chosen.key);
+        turn.say(Tone::Muted, text);
+    } else {
+        act(model, chosen.action, turn);
     }
 }
 
@@ -178,7 +210,7 @@ fn act_on_current(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
         }
         ScreenId::DeadLetters => model.dead_letters.act(action, turn),
         ScreenId::Records => model.records.act(action, turn),
-        ScreenId::Publish => model.publish.act(action, turn),
+        ScreenId::Publish => model.publish.act(action, &model.environment, turn),
     }
 }
 
@@ -190,6 +222,8 @@ fn show(model: &mut Model, screen: ScreenId, turn: &mut Turn<'_>) {
         model.dead_letters.leave(turn);
     }
     model.screen = screen;
+    // What was said there was about that screen.
+    model.notice = None;
     match screen {
         ScreenId::Overview => {}
         ScreenId::DeadLetters => model.dead_letters.enter(turn),
@@ -225,7 +259,7 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, turn: &mut Turn<'_>) {
 fn click(model: &mut Model, position: Position, turn: &mut Turn<'_>) {
     let frame = frame(model.area);
     if frame.footer.contains(position) {
-        if let Some(action) = view::footer_action_at(model, position.x) {
+        if let Some(action) = footer::action_at(model, position.x) {
             act(model, action, turn);
         }
     } else if frame.body.contains(position) {

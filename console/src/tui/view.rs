@@ -7,9 +7,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::format::{UNKNOWN, clock, count, count_or_unknown, fit};
+use super::filter;
+use super::footer;
+use super::format::{UNKNOWN, clock, count, count_or_unknown};
 use super::health::{Health, health};
-use super::keymap::{self, Action, BINDINGS, Context};
+use super::keymap::{BINDINGS, Context};
 use super::message::Tone;
 use super::model::{Model, Overlay, frame};
 use super::palette::Palette;
@@ -32,7 +34,10 @@ pub fn view(model: &Model, canvas: &mut Frame<'_>) {
         ScreenId::Records => model.records.view(model, canvas, parts.body),
         ScreenId::Publish => model.publish.view(model, canvas, parts.body),
     }
-    footer(model, canvas, parts.footer);
+    footer::draw(model, canvas, parts.footer);
+    if let Some(notice) = &model.notice {
+        footer::draw_notice(notice, model.theme, canvas, parts.body);
+    }
     match &model.overlay {
         Some(Overlay::Help { scroll }) => help(model, *scroll, canvas, canvas.area()),
         Some(Overlay::Palette(palette)) => draw_palette(model, palette, canvas, canvas.area()),
@@ -136,114 +141,6 @@ fn header_numbers(model: &Model) -> Vec<(String, ratatui::style::Style)> {
     ]
 }
 
-/// One piece of the bottom line and what a click on it does.
-struct Piece {
-    key: String,
-    label: String,
-    action: Action,
-    is_current: bool,
-}
-
-fn footer_pieces(model: &Model, width: u16) -> Vec<Piece> {
-    let context = model.context();
-    let piece = |key: String, label: &str, action| Piece {
-        key,
-        label: label.to_owned(),
-        action,
-        is_current: false,
-    };
-    let mut tabs = Vec::new();
-    let mut tail = Vec::new();
-    if matches!(context, Context::Screen(_)) {
-        tabs.extend(ScreenId::ALL.into_iter().map(|screen| Piece {
-            key: screen.number().to_string(),
-            label: screen.title().to_owned(),
-            action: Action::Show(screen),
-            is_current: screen == model.screen,
-        }));
-        tail.push(piece("?".to_owned(), "help", Action::Help));
-        tail.push(piece(":".to_owned(), "palette", Action::Palette));
-        tail.push(piece("q".to_owned(), "quit", Action::Quit));
-    }
-    let length = |pieces: &[Piece]| -> usize { pieces.iter().map(piece_width).sum() };
-    // On a narrow screen the other screens are numbers only.
-    let hints = keymap::hints(context);
-    let wanted: usize = hints
-        .iter()
-        .take(3)
-        .map(|hint| hint.label.width() + 5)
-        .sum();
-    if length(&tabs) + wanted + length(&tail) > usize::from(width) {
-        for tab in tabs.iter_mut().filter(|tab| !tab.is_current) {
-            tab.label.clear();
-        }
-    }
-    let mut used = length(&tabs) + length(&tail);
-    let mut pieces = tabs;
-    for hint in hints {
-        let key = hint.keys.first().map(|key| key.label()).unwrap_or_default();
-        let hint = piece(key, hint.label, hint.action);
-        if used + piece_width(&hint) > usize::from(width) {
-            break;
-        }
-        used += piece_width(&hint);
-        pieces.push(hint);
-    }
-    pieces.extend(tail);
-    pieces
-}
-
-fn piece_width(piece: &Piece) -> usize {
-    let label = if piece.label.is_empty() {
-        0
-    } else {
-        piece.label.width() + 1
-    };
-    piece.key.width() + label + 2
-}
-
-fn footer(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
-    if let Some(notice) = &model.notice {
-        let text = fit(&notice.text, usize::from(area.width).saturating_sub(4));
-        canvas.render_widget(
-            Line::from(vec![Span::raw(" "), toned(theme, notice.tone, &text)]),
-            area,
-        );
-        return;
-    }
-    let mut spans = Vec::new();
-    for piece in footer_pieces(model, area.width) {
-        let (key_style, label_style) = if piece.is_current {
-            let style = theme.selected(true);
-            (style, style)
-        } else {
-            (theme.key(), ratatui::style::Style::new())
-        };
-        spans.push(Span::styled(format!(" {}", piece.key), key_style));
-        if !piece.label.is_empty() {
-            spans.push(Span::styled(format!(" {}", piece.label), label_style));
-        }
-        spans.push(Span::styled(" ", key_style));
-    }
-    canvas.render_widget(Line::from(spans), area);
-}
-
-/// What a click on column `x` of the bottom line does.
-#[must_use]
-pub fn footer_action_at(model: &Model, x: u16) -> Option<Action> {
-    if model.notice.is_some() {
-        return None;
-    }
-    let mut end = 0;
-    footer_pieces(model, model.area.width)
-        .into_iter()
-        .find_map(|piece| {
-            end += piece_width(&piece);
-            (usize::from(x) < end).then_some(piece.action)
-        })
-}
-
 /// A rectangle in the middle, at most as large as the area.
 #[must_use]
 pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
@@ -260,7 +157,22 @@ pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
 /// Lines of the longest help.
 #[must_use]
 pub fn help_lines_max() -> u16 {
-    u16::try_from(BINDINGS.len()).unwrap_or(u16::MAX)
+    u16::try_from(BINDINGS.len() + filter::EXAMPLES.len() + 2).unwrap_or(u16::MAX)
+}
+
+/// How a filter is written.
+fn filter_lines(theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![
+        Line::default(),
+        Line::styled("  A filter (/) is made of these words:", theme.strong()),
+    ];
+    lines.extend(filter::EXAMPLES.iter().map(|(example, meaning)| {
+        Line::from(vec![
+            Span::styled(format!("  {example:<22} "), theme.key()),
+            Span::raw(*meaning),
+        ])
+    }));
+    lines
 }
 
 fn help(model: &Model, scroll: u16, canvas: &mut Frame<'_>, area: Rect) {
@@ -280,6 +192,9 @@ fn help(model: &Model, scroll: u16, canvas: &mut Frame<'_>, area: Rect) {
             Span::styled(format!(" {:>11}  ", keys.join(" ")), theme.key()),
             Span::raw(binding.label),
         ]));
+    }
+    if model.screen == ScreenId::Records {
+        lines.extend(filter_lines(theme));
     }
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)
@@ -306,7 +221,13 @@ fn draw_palette(model: &Model, palette: &Palette, canvas: &mut Frame<'_>, area: 
     let theme = model.theme;
     let rows = u16::try_from(PALETTE_ROWS).unwrap_or(u16::MAX);
     let place = centered(area, 60, rows.saturating_add(3));
+    let entries = palette.entries();
+    let place_in_list = match entries.len() {
+        0 => String::new(),
+        length => format!(" {} / {length} ", palette.list.selected + 1),
+    };
     let block = Block::bordered()
+        .title_bottom(Line::from(place_in_list).right_aligned())
         .title(" Do what? · type to find, ⏎ do it, esc ")
         .border_style(theme.frame(true, false));
     let inner = block.inner(place);
@@ -317,12 +238,8 @@ fn draw_palette(model: &Model, palette: &Palette, canvas: &mut Frame<'_>, area: 
         Layout::horizontal([Constraint::Length(2), Constraint::Fill(1)]).areas(input);
     canvas.render_widget(Span::styled(": ", theme.key()), prompt);
     canvas.render_widget(&palette.input, line);
-    let entries = palette.entries();
     if entries.is_empty() {
-        canvas.render_widget(
-            Span::styled("nothing is called that here", theme.muted()),
-            list,
-        );
+        canvas.render_widget(Span::styled("nothing is called that", theme.muted()), list);
         return;
     }
     let height = usize::from(list.height);
@@ -337,10 +254,14 @@ fn draw_palette(model: &Model, palette: &Palette, canvas: &mut Frame<'_>, area: 
         .map(|(row, entry)| {
             let marker = if row == state.selected { "▸ " } else { "  " };
             let label = format!("{marker}{}", entry.label);
-            let gap = width.saturating_sub(label.width() + entry.key.width());
+            let place = entry
+                .elsewhere
+                .map_or_else(String::new, |screen| format!("on {}  ", screen.title()));
+            let taken = label.width() + place.width() + entry.key.width();
             let line = Line::from(vec![
                 Span::raw(label),
-                Span::raw(" ".repeat(gap)),
+                Span::raw(" ".repeat(width.saturating_sub(taken))),
+                Span::styled(place, theme.muted()),
                 Span::styled(entry.key.clone(), theme.key()),
             ]);
             if row == state.selected {

@@ -12,8 +12,9 @@ use aws_credential_types::Credentials;
 use aws_smithy_http_client::tls;
 use store::{ConnectSettings, PgPool};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
+use super::dead_letter_search::DeadLetterSearch;
 use super::{WorldError, error::Attempt};
 use crate::environment::{Environment, origin};
 
@@ -47,6 +48,7 @@ struct Inner {
     aws: OnceCell<Aws>,
     http: OnceLock<Result<reqwest::Client, String>>,
     pool: OnceLock<Result<PgPool, String>>,
+    dead_letter_search: Mutex<DeadLetterSearch>,
 }
 
 /// The AWS clients of one environment.
@@ -72,6 +74,7 @@ impl World {
                 aws: OnceCell::new(),
                 http: OnceLock::new(),
                 pool: OnceLock::new(),
+                dead_letter_search: Mutex::default(),
             }),
             confirmation: None,
         })
@@ -81,6 +84,10 @@ impl World {
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.inner.environment
+    }
+
+    pub(super) fn dead_letter_search(&self) -> &Mutex<DeadLetterSearch> {
+        &self.inner.dead_letter_search
     }
 
     pub(crate) async fn aws(&self) -> &Aws {

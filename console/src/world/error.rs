@@ -41,6 +41,8 @@ pub struct WorldError {
     pub kind: WorldErrorKind,
     /// What to do about it.
     hint: Option<String>,
+    /// Whether it may have been done although no answer came.
+    may_have_happened: bool,
 }
 
 impl fmt::Display for WorldError {
@@ -66,6 +68,12 @@ impl WorldError {
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.kind == WorldErrorKind::Unreachable
+    }
+
+    /// Whether what was asked may have been done although no answer came.
+    #[must_use]
+    pub fn may_have_happened(&self) -> bool {
+        self.may_have_happened
     }
 
     /// What the operator can do about it.
@@ -94,6 +102,7 @@ impl WorldError {
             elapsed: Duration::ZERO,
             kind: WorldErrorKind::NotConfigured,
             hint: Some(hint.to_owned()),
+            may_have_happened: false,
         }
     }
 
@@ -105,7 +114,21 @@ impl WorldError {
             elapsed: Duration::ZERO,
             kind: WorldErrorKind::NotPermitted,
             hint: Some(hint),
+            may_have_happened: false,
         }
+    }
+
+    /// Marks that nobody knows whether it was done; `remark` says so to the operator.
+    pub(crate) fn outcome_unknown(mut self, remark: &str) -> Self {
+        self.may_have_happened = true;
+        self.with_remark(remark)
+    }
+
+    /// Adds to the cause what else the operator must know.
+    pub(crate) fn with_remark(mut self, remark: &str) -> Self {
+        self.cause.push_str("; ");
+        self.cause.push_str(remark);
+        self
     }
 
     fn with_hint(mut self, hint: &str) -> Self {
@@ -143,6 +166,7 @@ impl Attempt {
             elapsed: self.elapsed(),
             kind,
             hint: None,
+            may_have_happened: false,
         }
     }
 
@@ -199,6 +223,38 @@ impl Attempt {
         };
         self.failed(WorldErrorKind::Unreachable, cause)
     }
+}
+
+/// Whether a request cannot have been carried out: it was answered with a refusal, or it never
+/// left this machine.
+pub(super) fn is_surely_not_done<E, R>(error: &SdkError<E, R>) -> bool
+where
+    E: Error + 'static,
+    R: fmt::Debug + 'static,
+{
+    if error.as_service_error().is_some() || matches!(error, SdkError::ConstructionFailure(_)) {
+        return true;
+    }
+    error_chain(error).any(|cause| {
+        let is_unconnected = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+            )
+        });
+        let text = cause.to_string();
+        let is_unsent = [
+            "credential",
+            "dns error",
+            "failed to lookup address",
+            "connect timeout",
+        ]
+        .iter()
+        .any(|sign| text.contains(sign));
+        is_unconnected || is_unsent
+    })
 }
 
 fn error_chain<'a>(

@@ -38,7 +38,7 @@ const OLDEST: Line = Line {
     statistic: "Maximum",
 };
 
-const HISTORY: [Line; 5] = [
+const HISTORY: [Line; 6] = [
     Line {
         id: "depth",
         role: QueueRole::Source,
@@ -64,6 +64,12 @@ const HISTORY: [Line; 5] = [
         metric: "ApproximateNumberOfMessagesVisible",
         statistic: "Average",
     },
+    Line {
+        id: "deadheld",
+        role: QueueRole::DeadLetter,
+        metric: "ApproximateNumberOfMessagesNotVisible",
+        statistic: "Average",
+    },
 ];
 
 impl World {
@@ -87,7 +93,7 @@ impl World {
             oldest_age_secs: line("oldest"),
             sent: line("sent"),
             deleted: line("deleted"),
-            dead_letters: line("dead"),
+            dead_letters: sums(&line("dead"), &line("deadheld")),
         })
     }
 
@@ -191,6 +197,21 @@ fn points(result: &MetricDataResult) -> Vec<Point> {
     points
 }
 
+/// Sums of the periods that both lines have: half a sum would look like a fall.
+fn sums(one: &[Point], other: &[Point]) -> Vec<Point> {
+    one.iter()
+        .filter_map(|point| {
+            let same = other
+                .binary_search_by_key(&point.at, |other| other.at)
+                .ok()?;
+            Some(Point {
+                at: point.at,
+                value: point.value + other.get(same)?.value,
+            })
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,5 +234,20 @@ mod tests {
             .build();
         let values: Vec<f64> = points(&result).iter().map(|point| point.value).collect();
         assert_eq!(values, [1.0, 2.0]);
+    }
+
+    #[test]
+    fn letters_that_are_held_are_counted_and_half_a_sum_is_none() {
+        let point = |secs, value| Point {
+            at: DateTime::from_timestamp(secs, 0).unwrap(),
+            value,
+        };
+        let visible = [point(0, 37.0), point(60, 0.0), point(120, 30.0)];
+        let held = [point(0, 0.0), point(60, 37.0)];
+        assert_eq!(
+            sums(&visible, &held),
+            [point(0, 37.0), point(60, 37.0)],
+            "holding letters is no fall"
+        );
     }
 }

@@ -4,7 +4,9 @@
 //! of whom. Nothing here draws, prints or keeps a copy of what it saw.
 
 mod api;
+mod collect;
 mod connection;
+mod dead_letter_search;
 mod error;
 mod letters;
 mod metrics;
@@ -21,7 +23,7 @@ pub use api::API_BODY_BYTES_MAX;
 pub use connection::World;
 pub use error::{WorldError, WorldErrorKind};
 pub use letters::HOLD_MAX;
-pub use printable::{printable, printable_lines};
+pub use printable::{printable, printable_json, printable_lines};
 pub use publishing::PUBLISH_BATCH_BYTES_MAX;
 pub use writes::WritePermit;
 

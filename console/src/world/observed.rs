@@ -76,7 +76,7 @@ pub struct History {
     pub sent: Vec<Point>,
     /// Messages deleted per period.
     pub deleted: Vec<Point>,
-    /// Dead letters visible.
+    /// Dead letters, those that somebody holds included.
     pub dead_letters: Vec<Point>,
 }
 
@@ -145,6 +145,9 @@ pub struct Reason {
     pub request_id: Option<String>,
 }
 
+/// Cause of a dead letter that the ingest gave no reason for and that is valid: SQS gave it up.
+pub const RETRIES_EXHAUSTED: &str = "retries-exhausted";
+
 /// A message of the dead-letter queue that this process holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
@@ -188,7 +191,7 @@ impl DeadLetter {
         match (&self.reason, &self.failure) {
             (Some(reason), _) => reason.code.clone(),
             (None, Some(failure)) => failure.code.to_string(),
-            (None, None) => "retries-exhausted".to_owned(),
+            (None, None) => RETRIES_EXHAUSTED.to_owned(),
         }
     }
 }
@@ -202,6 +205,18 @@ pub struct HeldLetters {
     pub ledger_error: Option<String>,
     /// Whether more letters wait than were taken.
     pub is_truncated: bool,
+}
+
+/// What became of a hold that can be stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Holding {
+    /// The letters are held.
+    Held(HeldLetters),
+    /// It was stopped, and what it had taken was given back.
+    GivenBack {
+        /// Letters at most that could not be given back; they stay hidden until their hold ends.
+        hidden_max: usize,
+    },
 }
 
 /// Outcome of one letter of a redrive.
@@ -275,6 +290,12 @@ pub struct Published {
 pub enum TraceState {
     /// Neither in the ledger nor seen among the dead letters yet.
     Pending,
+    /// Neither in the ledger nor among the dead letters that were looked through; more wait than
+    /// one search holds.
+    SearchTruncated {
+        /// Letters that were looked through.
+        letters: usize,
+    },
     /// Stored; `readable` tells what the API said.
     Stored {
         /// The record.

@@ -1,7 +1,7 @@
 //! Publishing to the topic, in batches.
 //!
 //! Invariant: the answers are parallel to the bodies; a body counts as published only when SNS
-//! confirmed exactly that entry.
+//! confirmed exactly that entry; one that got no answer is marked, for it may have been published.
 
 use std::ops::Range;
 
@@ -9,6 +9,7 @@ use aws_sdk_sns::types::PublishBatchRequestEntry;
 use chrono::Utc;
 use futures::stream::{self, StreamExt as _};
 
+use super::error::is_surely_not_done;
 use super::observed::Published;
 use super::queues::BATCH_ENTRIES_MAX;
 use super::{Attempt, World, WorldError, WritePermit};
@@ -75,7 +76,15 @@ impl World {
             .await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) => return vec![Err(attempt.sdk(&error)); bodies.len()],
+            Err(error) => {
+                let told = attempt.sdk(&error);
+                let told = if is_surely_not_done(&error) {
+                    told
+                } else {
+                    told.outcome_unknown("it may have been published")
+                };
+                return vec![Err(told); bodies.len()];
+            }
         };
         let acknowledged_at = Utc::now();
         let latency = attempt.elapsed();

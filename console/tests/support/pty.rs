@@ -173,9 +173,16 @@ impl Session {
             .contains(LocalFlags::ICANON | LocalFlags::ECHO)
     }
 
-    /// Waits for the end of the program.
+    /// Waits for the end of the program and of what it wrote.
     pub(crate) fn wait_for_exit(&mut self, limit: Duration) -> ExitStatus {
-        wait_for_exit(self.child.as_mut(), limit)
+        let status = wait_for_exit(self.child.as_mut(), limit);
+        let (lock, changed) = &*self.seen;
+        let (seen, _) = changed
+            .wait_timeout_while(lock.lock().unwrap(), limit, |seen| !seen.is_closed)
+            .unwrap();
+        assert!(seen.is_closed, "the terminal is still open after {limit:?}");
+        drop(seen);
+        status
     }
 }
 
@@ -229,6 +236,41 @@ impl Unwatched {
             assert!(read > 0, "the program ended before it showed {text:?}");
             seen.extend_from_slice(&buffer[..read]);
         }
+    }
+
+    /// Types `keys` again and again until the program writes nothing more: it is caught in a write
+    /// that nobody reads.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn fill_with(&mut self, keys: &str, limit: Duration) {
+        const QUIET: Duration = Duration::from_millis(500);
+        let io = format!("/proc/{}/io", self.child.process_id().unwrap());
+        let mut writer = self.pair.master.take_writer().unwrap();
+        let deadline = Instant::now() + limit;
+        let mut written = (String::new(), Instant::now());
+        while written.1.elapsed() < QUIET {
+            assert!(Instant::now() < deadline, "the program still writes");
+            writer.write_all(keys.as_bytes()).unwrap();
+            let text = std::fs::read_to_string(&io).unwrap();
+            let now = text.lines().find(|line| line.starts_with("wchar")).unwrap();
+            if now != written.0 {
+                written = (now.to_owned(), Instant::now());
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = std::process::Command::new("kill")
+            .args(["-s", name, &self.child.process_id().unwrap().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end of the program.
+    pub(crate) fn wait_for_exit(&mut self, limit: Duration) -> ExitStatus {
+        wait_for_exit(self.child.as_mut(), limit)
     }
 
     /// The terminal goes away, as when its window is closed.

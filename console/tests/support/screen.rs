@@ -45,12 +45,34 @@ pub(crate) fn picture(model: &Model) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
-/// Sizes from nothing to very large.
+/// What the terminal shows, as text.
+pub(crate) fn text(model: &Model) -> String {
+    let buffer = picture(model);
+    let width = usize::from(buffer.area.width);
+    buffer
+        .content
+        .chunks(width)
+        .map(|row| {
+            row.iter()
+                .map(ratatui::buffer::Cell::symbol)
+                .collect::<String>()
+                + "\n"
+        })
+        .collect()
+}
+
+/// Sizes from nothing to very large, and everything that is so flat or so narrow that a loop over
+/// what fits could fail to end.
 pub(crate) fn every_size() -> impl Iterator<Item = (u16, u16)> {
     let small = (1..60u16)
         .step_by(3)
         .flat_map(|width| (1..30).step_by(2).map(move |h| (width, h)));
-    small.chain([
+    let flat = [1, 2, 3, 10, 40, 80, 200]
+        .into_iter()
+        .flat_map(|width| (1..=12).map(move |height| (width, height)));
+    small.chain(flat).chain([
+        (2, 40),
+        (200, 2),
         (40, 10),
         (119, 24),
         (120, 36),

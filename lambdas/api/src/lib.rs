@@ -18,6 +18,6 @@ mod statistics;
 
 pub use problem::{Problem, ProblemKind};
 pub use router::{ROUTES, router};
-pub use settings::{Settings, SettingsError};
+pub use settings::Settings;
 pub use shutdown::until_stopped;
 pub use stage::without_stage;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use store::ConnectSettings;
+use store::{ConnectSettings, SettingsError, Variables};
 
 /// A Lambda function answers one request at a time, a server many.
 const CONNECTIONS_MAX: u32 = 8;
@@ -21,38 +21,19 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
 }
 
-/// A setting that is missing or cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("read settings: the environment variable {variable} {problem}")]
-pub struct SettingsError {
-    /// Its name.
-    pub variable: &'static str,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
 impl Settings {
     /// Reads the settings from variables; an empty one counts as absent.
     ///
     /// # Errors
     /// Names the first variable that is at fault.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let given = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let database_url = given("DATABASE_URL").ok_or_else(|| SettingsError {
-            variable: "DATABASE_URL",
-            problem: "is not set".to_owned(),
-        })?;
-        let listen = given("API_LISTEN")
-            .map(|text| {
-                text.parse().map_err(|_| SettingsError {
-                    variable: "API_LISTEN",
-                    problem: format!("is {text:?}, not an address like 127.0.0.1:8080"),
-                })
-            })
-            .transpose()?;
+        let variables = Variables::new(variable);
         Ok(Self {
-            database_url,
-            listen,
+            database_url: variables.required("DATABASE_URL")?,
+            listen: variables.optional("API_LISTEN", |text| {
+                text.parse()
+                    .map_err(|_| format!("is {text:?}, not an address like 127.0.0.1:8080"))
+            })?,
         })
     }
 

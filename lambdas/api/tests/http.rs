@@ -277,6 +277,7 @@ async fn statistics_and_types_are_counted() {
     let types = get(&router, "/v1/types").await.json();
     assert_eq!(types["items"][0]["type"], "order.shipped");
     assert_eq!(types["items"][0]["count"], 60);
+    assert_eq!(types["items"][0]["count_is_minimum"], false);
 }
 
 #[tokio::test]

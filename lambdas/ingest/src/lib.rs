@@ -17,4 +17,4 @@ pub use fate::{Fate, Outcome, RetryReason};
 pub use handle::{Deps, handle, handle_counted};
 pub use invocation::Invocation;
 pub use isolate::{Isolated, WriteError, isolate};
-pub use settings::{Settings, SettingsError};
+pub use settings::Settings;

@@ -1,6 +1,8 @@
 //! What the function is told by its environment. Invariant: read once, at the start; a setting that
 //! cannot be used stops the function with a message that names it.
 
+use store::{SettingsError, Variables};
+
 /// Settings of the function.
 #[derive(Clone)]
 pub struct Settings {
@@ -11,26 +13,17 @@ pub struct Settings {
     pub dead_letter_queue_url: Option<String>,
 }
 
-/// A setting that is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("read settings: the environment variable {variable} is not set")]
-pub struct SettingsError {
-    /// Its name.
-    pub variable: &'static str,
-}
-
 impl Settings {
     /// Reads the settings from variables; an empty one counts as absent.
     ///
     /// # Errors
     /// Names the first required variable that is absent.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let variables = Variables::new(variable);
         Ok(Self {
-            database_url: given("DATABASE_URL").ok_or(SettingsError {
-                variable: "DATABASE_URL",
-            })?,
-            dead_letter_queue_url: given("DEAD_LETTER_QUEUE_URL"),
+            database_url: variables.required("DATABASE_URL")?,
+            dead_letter_queue_url: variables
+                .optional("DEAD_LETTER_QUEUE_URL", |text| Ok(text.to_owned()))?,
         })
     }
 }

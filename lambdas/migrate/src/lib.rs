@@ -9,10 +9,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::{
     ConnectSettings, MigrationReport, PartitionPlan, PartitionReport, PgPool, StoreError,
-    connect_lazy, create_partitions, drop_partitions, migrate,
+    connect_lazy, create_partitions, delete_expired_records, drop_partitions, migrate,
 };
 
-pub use settings::{Settings, SettingsError};
+pub use settings::Settings;
 
 /// One statement at a time; the migrations use a connection of their own.
 const CONNECTIONS_MAX: u32 = 1;
@@ -65,7 +65,8 @@ pub struct Report {
     pub partitions: PartitionReport,
 }
 
-/// Applies what is missing, creates partitions ahead, drops expired ones.
+/// Applies what is missing, creates partitions ahead, drops expired ones, deletes expired records from
+/// the default partition.
 ///
 /// # Errors
 /// See [`StoreError`]; what was done before stays done, and the next run goes on from there.
@@ -73,14 +74,17 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
     let migrations = migrate(&deps.pool).await?;
     let clock = Utc::now();
     let now = request.now.unwrap_or(clock);
+    let past = now.min(clock);
     let partitions = PartitionReport {
         created: create_partitions(&deps.pool, &deps.plan, now).await?,
-        dropped: drop_partitions(&deps.pool, &deps.plan, now.min(clock)).await?,
+        dropped: drop_partitions(&deps.pool, &deps.plan, past).await?,
+        deleted_records: delete_expired_records(&deps.pool, &deps.plan, past).await?,
     };
     tracing::info!(
         applied = migrations.applied.len(),
         created = partitions.created.join(" "),
         dropped = partitions.dropped.join(" "),
+        deleted_records = partitions.deleted_records,
         "schema kept"
     );
     Ok(Report {

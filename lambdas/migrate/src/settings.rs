@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use store::{PartitionPlan, PartitionWidth};
+use store::{PartitionPlan, PartitionWidth, SettingsError, Variables};
 
 const AHEAD_DEFAULT: u16 = 3;
 /// Partitions ahead or kept at most. Every partition costs each query a little.
@@ -15,18 +15,8 @@ pub struct Settings {
     /// The database (`DATABASE_URL`).
     pub database_url: String,
     /// `PARTITION_WIDTH` (`day` or `month`, default `month`), `PARTITIONS_AHEAD` (default 3) and
-    /// `PARTITIONS_KEEP` (absent: nothing is ever dropped).
+    /// `PARTITIONS_KEEP` (absent: nothing is ever dropped or deleted).
     pub plan: PartitionPlan,
-}
-
-/// A setting that is missing or cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("read settings: the environment variable {variable} {problem}")]
-pub struct SettingsError {
-    /// Its name.
-    pub variable: &'static str,
-    /// What is wrong with it.
-    pub problem: String,
 }
 
 impl Settings {
@@ -35,47 +25,28 @@ impl Settings {
     /// # Errors
     /// Names the first variable that is at fault.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let given = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let database_url = given("DATABASE_URL").ok_or_else(|| SettingsError {
-            variable: "DATABASE_URL",
-            problem: "is not set".to_owned(),
+        let variables = Variables::new(variable);
+        let width = variables.optional("PARTITION_WIDTH", |text| {
+            PartitionWidth::from_str(text).map_err(|problem| format!("cannot be used: {problem}"))
         })?;
-        let width = given("PARTITION_WIDTH")
-            .map(|text| parsed::<PartitionWidth>("PARTITION_WIDTH", &text))
-            .transpose()?
-            .unwrap_or_default();
-        let ahead = given("PARTITIONS_AHEAD")
-            .map(|text| count("PARTITIONS_AHEAD", &text))
-            .transpose()?
-            .unwrap_or(AHEAD_DEFAULT);
-        let keep = given("PARTITIONS_KEEP")
-            .map(|text| count("PARTITIONS_KEEP", &text))
-            .transpose()?;
         Ok(Self {
-            database_url,
-            plan: PartitionPlan { width, ahead, keep },
+            database_url: variables.required("DATABASE_URL")?,
+            plan: PartitionPlan {
+                width: width.unwrap_or_default(),
+                ahead: variables
+                    .optional("PARTITIONS_AHEAD", count)?
+                    .unwrap_or(AHEAD_DEFAULT),
+                keep: variables.optional("PARTITIONS_KEEP", count)?,
+            },
         })
     }
 }
 
-fn parsed<T: FromStr<Err = String>>(
-    variable: &'static str,
-    text: &str,
-) -> Result<T, SettingsError> {
-    text.parse().map_err(|problem| SettingsError {
-        variable,
-        problem: format!("cannot be used: {problem}"),
-    })
-}
-
-fn count(variable: &'static str, text: &str) -> Result<u16, SettingsError> {
+fn count(text: &str) -> Result<u16, String> {
     text.parse()
         .ok()
         .filter(|count| *count <= PARTITIONS_MAX)
-        .ok_or_else(|| SettingsError {
-            variable,
-            problem: format!("is {text:?}, not a number from 0 to {PARTITIONS_MAX}"),
-        })
+        .ok_or_else(|| format!("is {text:?}, not a number from 0 to {PARTITIONS_MAX}"))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ async fn schema_and_partitions_are_made_once_and_kept_from_then_on() {
         serde_json::to_value(&again).unwrap(),
         serde_json::json!({
             "migrations": {"applied": []},
-            "partitions": {"created": [], "dropped": []},
+            "partitions": {"created": [], "dropped": [], "deleted_records": 0},
         })
     );
     let later = handle(on("2024-11-30"), &deps).await.unwrap();
@@ -75,6 +75,31 @@ async fn time_to_come_creates_ahead_and_drops_nothing() {
         ]
     );
     assert!(ahead.partitions.dropped.is_empty());
+}
+
+#[tokio::test]
+async fn record_of_the_past_expires_by_the_clock_and_not_by_a_time_to_come() {
+    let database = TestDatabase::create().await.unwrap();
+    let deps = deps(&database);
+    handle(Request::default(), &deps).await.unwrap();
+    for (id, days) in [(1_i64, 3_i32), (2, 30)] {
+        sqlx::query(
+            "insert into records (record_id, source, id, type, occurred_at, payload)
+             values ($1, 's', 'x', 't', now() - make_interval(days => $2), '{}')",
+        )
+        .bind(id)
+        .bind(days)
+        .execute(database.pool())
+        .await
+        .unwrap();
+    }
+    let ahead = handle(on("2999-01-01"), &deps).await.unwrap();
+    assert_eq!(ahead.partitions.deleted_records, 1);
+    let left: Vec<i64> = sqlx::query_scalar("select record_id from records")
+        .fetch_all(database.pool())
+        .await
+        .unwrap();
+    assert_eq!(left, [1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

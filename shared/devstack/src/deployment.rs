@@ -42,6 +42,8 @@ pub(crate) struct Function<'a> {
     pub(crate) name: &'static str,
     pub(crate) binary: &'a Path,
     pub(crate) database_url: &'a str,
+    /// Receives what it logs.
+    pub(crate) log: &'a Path,
 }
 
 /// Creates a function.
@@ -59,7 +61,7 @@ pub(crate) async fn create_function(
         .variables("RUST_LOG", "info")
         .build();
     let code = FunctionCode::builder()
-        .zip_file(Blob::new(package(function.binary)?))
+        .zip_file(Blob::new(package(function.binary, function.log)?))
         .build();
     let timeout_secs = if name == MIGRATE {
         MIGRATE_TIMEOUT_SECS
@@ -93,14 +95,15 @@ const fn architecture() -> Architecture {
 }
 
 /// A package whose `bootstrap` runs the binary where it is: the emulator runs functions as
-/// processes of this machine, so tens of megabytes need not be packed, sent and unpacked.
-fn package(binary: &Path) -> Result<Vec<u8>, DevstackError> {
+/// processes of this machine, so tens of megabytes need not be packed, sent and unpacked. What it logs
+/// goes to a file, from which its batches can be counted (the emulator keeps a part of the lines).
+fn package(binary: &Path, log: &Path) -> Result<Vec<u8>, DevstackError> {
     let failed = |detail: String| DevstackError::Failed {
         operation: format!("package {}", binary.display()),
         detail,
     };
-    let quoted = binary.display().to_string().replace('\'', r"'\''");
-    let script = format!("#!/bin/sh\nexec '{quoted}'\n");
+    let quoted = |path: &Path| path.display().to_string().replace('\'', r"'\''");
+    let script = format!("#!/bin/sh\nexec '{}' >>'{}'\n", quoted(binary), quoted(log));
     let mut package = zip::ZipWriter::new(Cursor::new(Vec::new()));
     package
         .start_file(

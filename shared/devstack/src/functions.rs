@@ -31,6 +31,11 @@ const HIDDEN_VARIABLES: [&str; 6] = [
     "CARGO_PRIMARY_PACKAGE",
 ];
 
+/// Chosen by their binaries and not by their packages: cargo then gives the dependencies the features
+/// that the whole workspace asks for. The alias `cargo demo` builds the console in the same way, and so
+/// the second build finds what the first has compiled.
+const BINARIES: [&str; 6] = ["--bin", "ingest", "--bin", "api", "--bin", "migrate"];
+
 /// How the functions are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BuildProfile {
@@ -111,7 +116,7 @@ pub async fn build(
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut program = Program::new(PathBuf::from(cargo), &guardian, "cargo.log")
         .arguments(["build", "--message-format=json-render-diagnostics"])
-        .arguments(["-p", "ingest", "-p", "api", "-p", "migrate", "--bins"]);
+        .arguments(BINARIES);
     match profile {
         BuildProfile::Debug => {}
         BuildProfile::Release => program = program.arguments(["--release"]),

@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::deployment::{self, API, Function, INGEST, MIGRATE};
+use crate::evidence::ingest_counts;
 use crate::functions::Functions;
 use crate::messaging::{Queues, create_queues};
 use crate::progress::{ProgressSender, Step};
 use crate::{
-    DevstackError, Durability, Emulator, EmulatorOptions, Endpoints, Postgres, PostgresOptions,
-    queue_metrics, sdk_config,
+    DevstackError, Durability, Emulator, EmulatorOptions, Endpoints, IngestCounts, Postgres,
+    PostgresOptions, queue_metrics, sdk_config,
 };
 
 const DATABASE: &str = "events";
@@ -67,14 +68,14 @@ impl Stack {
         let endpoint_url = emulator.endpoint_url();
 
         let timer = options.progress.begin(Step::DeployFunctions);
-        let create = |name, binary| {
-            let database_url = &database_url;
+        let create = async |name, binary| {
             let function = Function {
                 name,
                 binary,
-                database_url,
+                database_url: &database_url,
+                log: &log_of(&emulator, name),
             };
-            deployment::create_function(&config, &queues, function)
+            deployment::create_function(&config, &queues, function).await
         };
         tokio::try_join!(
             create(MIGRATE, &options.functions.migrate),
@@ -128,6 +129,14 @@ impl Stack {
         &self.emulator
     }
 
+    /// What the ingest function has counted until now.
+    ///
+    /// # Errors
+    /// Its log cannot be read.
+    pub fn ingest_counts(&self) -> Result<IngestCounts, DevstackError> {
+        ingest_counts(&log_of(&self.emulator, INGEST))
+    }
+
     /// Whether every process still runs (a database that was stopped on purpose counts).
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -173,6 +182,11 @@ impl Stack {
             .failure()
             .map(|status| failed("keep PostgreSQL running", status.to_string()))
     }
+}
+
+/// Where a function logs; it is removed with the emulator.
+fn log_of(emulator: &Emulator, function: &str) -> PathBuf {
+    emulator.folder().join(format!("{function}.log"))
 }
 
 async fn start_database(options: &StackOptions) -> Result<(Postgres, String), DevstackError> {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use devstack::traffic::{BodyDigest, Remembered, body_digest};
 use devstack::{
-    BuildProfile, Durability, Endpoints, ProgressSender, Stack, StackOptions, Traffic,
-    TrafficOptions, functions,
+    BuildProfile, Durability, Endpoints, IngestCounts, ProgressSender, Stack, StackOptions,
+    Traffic, TrafficOptions, functions,
 };
 use event::{
     ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, EventKey, FailureCode, REQUEST_ID_ATTRIBUTE,
@@ -179,6 +179,14 @@ async fn every_message_is_stored_once_or_dead_with_its_reason() {
         dead,
     };
     wait_for(&sqs, &pool, endpoints, &settled).await;
+
+    let counted = IngestCounts {
+        stored,
+        duplicates,
+        dead_lettered: dead,
+        retried: 0,
+    };
+    assert_eq!(stack.ingest_counts().unwrap(), counted);
 
     let rows: Vec<(String, String)> = sqlx::query_as("select source, id from event_keys")
         .fetch_all(&pool)

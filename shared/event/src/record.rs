@@ -80,8 +80,10 @@ pub struct TypeCount {
     /// CloudEvents `type`.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Records of that type.
+    /// Records of that type, as far as they were counted.
     pub count: i64,
+    /// Whether counting stopped at its limit: there are `count` records or more.
+    pub count_is_minimum: bool,
     /// The newest `occurred_at`.
     pub last_occurred_at: DateTime<Utc>,
 }

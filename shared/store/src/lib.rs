@@ -10,6 +10,7 @@ mod migrations;
 mod partition_plan;
 mod partitions;
 mod records;
+mod settings;
 mod statistics;
 mod write;
 
@@ -20,7 +21,12 @@ pub use error::StoreError;
 pub use keys::{StoredKey, stored_keys};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
 pub use partition_plan::{PartitionPlan, PartitionWidth};
-pub use partitions::{PartitionReport, create_partitions, drop_partitions, keep_partitions};
+pub use partitions::{
+    PartitionReport, create_partitions, delete_expired_records, drop_partitions, keep_partitions,
+};
 pub use records::{PAGE_BYTES_MAX, get_record, list_records};
-pub use statistics::{EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPES_MAX, stats, summary, types};
+pub use settings::{SettingsError, Variables};
+pub use statistics::{
+    EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, stats, summary, types,
+};
 pub use write::{Written, write_batch};

@@ -34,8 +34,8 @@ pub struct PartitionPlan {
     pub width: PartitionWidth,
     /// Partitions ahead of the current one.
     pub ahead: u16,
-    /// Widths before the current one that are kept; older partitions are dropped. `None` keeps
-    /// everything.
+    /// Widths before the current one that are kept; older partitions are dropped, and older records
+    /// deleted from the default partition. `None` keeps everything.
     pub keep: Option<u16>,
 }
 
@@ -93,15 +93,20 @@ impl PartitionPlan {
         existing: &'a [Partition],
         now: DateTime<Utc>,
     ) -> Vec<&'a Partition> {
-        let Some(keep) = self.keep else {
+        let Some(horizon) = self.horizon(now) else {
             return Vec::new();
         };
-        let current = self.width.start_of(now.date_naive());
-        let horizon = midnight(self.width.shifted(current, -i32::from(keep)));
         existing
             .iter()
             .filter(|partition| partition.range.to <= horizon)
             .collect()
+    }
+
+    /// What happened before it has expired; `None` where everything is kept.
+    pub(crate) fn horizon(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let current = self.width.start_of(now.date_naive());
+        let keep = i32::from(self.keep?);
+        Some(midnight(self.width.shifted(current, -keep)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Partition upkeep. Invariants: rows are moved and never lost, also when two callers run at once;
-//! only whole expired partitions are dropped, and neither the default partition nor the ledger is
-//! ever emptied.
+//! what goes has expired as a whole partition, or as a record of the default partition, which is
+//! itself never dropped; the ledger is never deleted from.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,6 +12,12 @@ use crate::partition_plan::{Partition, PartitionPlan, Range};
 const READ: &str = "read the partitions";
 const CREATE: &str = "create a partition";
 const DROP: &str = "drop a partition";
+const DELETE: &str = "delete expired records of the default partition";
+
+/// Records of one deletion. Writers and other steps wait for one at most.
+const DELETION_RECORDS_MAX: i64 = 10_000;
+/// Deletions of one upkeep, so that it ends within the time of a function; the next one goes on.
+const DELETIONS_MAX: usize = 200;
 
 /// Advisory lock of one step of the upkeep. Any number will do that nothing else uses.
 const STEP_LOCK: i64 = 0x6f70_7363_6f6e_0002;
@@ -28,9 +34,12 @@ pub struct PartitionReport {
     pub created: Vec<String>,
     /// Names of the partitions that were dropped, in order of time.
     pub dropped: Vec<String>,
+    /// Expired records that were deleted from the default partition.
+    pub deleted_records: u64,
 }
 
-/// Creates the partitions that are missing at `now` and drops those that have expired.
+/// Creates the partitions that are missing at `now`, drops those that have expired and deletes what
+/// has expired in the default one.
 ///
 /// # Errors
 /// See [`StoreError`]; the steps before stay done.
@@ -42,6 +51,7 @@ pub async fn keep_partitions(
     Ok(PartitionReport {
         created: create_partitions(pool, plan, now).await?,
         dropped: drop_partitions(pool, plan, now).await?,
+        deleted_records: delete_expired_records(pool, plan, now).await?,
     })
 }
 
@@ -92,6 +102,47 @@ pub async fn drop_partitions(
         }
     }
     Ok(dropped)
+}
+
+/// Deletes the records of the default partition that have expired at `now`, the oldest first, in
+/// steps as [`create_partitions`], and answers their number. Events that are older than every
+/// partition go to the default one when they arrive, and no partition takes them along when it is
+/// dropped. A run that finds too many of them leaves the rest to the next.
+///
+/// # Errors
+/// See [`StoreError`]; the steps before stay done.
+pub async fn delete_expired_records(
+    pool: &PgPool,
+    plan: &PartitionPlan,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let Some(horizon) = plan.horizon(now) else {
+        return Ok(0);
+    };
+    let mut total = 0;
+    for _ in 0..DELETIONS_MAX {
+        let mut transaction = begin_step(pool).await?;
+        let deleted = sqlx::query(
+            "with expired as (
+                 select occurred_at, record_id from records_default where occurred_at < $1
+                 order by occurred_at, record_id limit $2
+             )
+             delete from records_default as r using expired as e
+             where r.occurred_at = e.occurred_at and r.record_id = e.record_id",
+        )
+        .bind(horizon)
+        .bind(DELETION_RECORDS_MAX)
+        .execute(&mut *transaction)
+        .await
+        .context(DELETE)?
+        .rows_affected();
+        transaction.commit().await.context(DELETE)?;
+        total += deleted;
+        if deleted < DELETION_RECORDS_MAX.unsigned_abs() {
+            break;
+        }
+    }
+    Ok(total)
 }
 
 async fn look(pool: &PgPool) -> Result<Vec<Partition>, StoreError> {

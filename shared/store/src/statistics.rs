@@ -16,8 +16,34 @@ const TYPES: &str = "count records per type";
 pub const EXACT_COUNT_MAX: i64 = 1_000_000;
 /// Rows of an answer of [`stats`] at most.
 pub const STATS_ROWS_MAX: usize = 20_000;
-/// Rows of an answer of [`types`] at most, the most frequent first.
+/// Types of an answer of [`types`] at most, in the order of their names.
 pub const TYPES_MAX: i64 = 1_000;
+/// Records that [`types`] counts of each type at most.
+pub const TYPE_COUNT_MAX: i64 = 10_000;
+
+/// Jumps through the index `records_type` from each type to the next, and counts each from its newest
+/// record backwards, so that what is read depends on the types and not on the records. The order
+/// within a type is what makes the planner walk the index; without it a type that is frequent would
+/// be looked for in the whole table.
+const TYPES_STATEMENT: &str = "
+with recursive found (type, number) as (
+    (select type, 1::bigint from records order by type limit 1)
+    union all
+    select (select r.type from records r where r.type > found.type order by r.type limit 1),
+        found.number + 1
+    from found where found.type is not null and found.number < $1
+)
+select found.type, counted.count, counted.last_occurred_at
+from found
+cross join lateral (
+    select count(*) as count, max(newest.occurred_at) as last_occurred_at
+    from (
+        select r.occurred_at from records r where r.type = found.type
+        order by r.occurred_at desc, r.record_id desc limit $2
+    ) as newest
+) as counted
+where found.type is not null and counted.count > 0
+order by 2 desc, 1";
 
 /// The state of the records in a few numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -129,25 +155,87 @@ pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>
         .collect())
 }
 
-/// Counts records per type, the most frequent first, at most [`TYPES_MAX`].
+/// Counts records per type, the most frequent first: at most [`TYPES_MAX`] types, and of each at most
+/// [`TYPE_COUNT_MAX`] records.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn types(pool: &PgPool) -> Result<Vec<TypeCount>, StoreError> {
-    let rows: Vec<(String, i64, DateTime<Utc>)> = sqlx::query_as(
-        "select type, count(*), max(occurred_at)
-         from records group by type order by 2 desc, 1 limit $1",
-    )
-    .bind(TYPES_MAX)
-    .fetch_all(pool)
-    .await
-    .context(TYPES)?;
+    let rows: Vec<(String, i64, DateTime<Utc>)> = sqlx::query_as(TYPES_STATEMENT)
+        .bind(TYPES_MAX)
+        .bind(TYPE_COUNT_MAX + 1)
+        .fetch_all(pool)
+        .await
+        .context(TYPES)?;
     Ok(rows
         .into_iter()
         .map(|(event_type, count, last_occurred_at)| TypeCount {
             event_type,
-            count,
+            count: count.min(TYPE_COUNT_MAX),
+            count_is_minimum: count > TYPE_COUNT_MAX,
             last_occurred_at,
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use devstack::TestDatabase;
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+    use crate::{PartitionPlan, PartitionWidth, keep_partitions, migrate};
+
+    /// Two frequent types and two rare ones, in the default partition and in two others.
+    const FILL: &str = "
+insert into records (record_id, source, id, type, occurred_at, payload)
+select n, 's', n::text,
+    case when n = 7 then 'a rare' when n = 41000 then 'z rare' when n % 3 = 0 then 'c' else 'b' end,
+    timestamptz '2026-11-24 00:00:00+00' + n * interval '6 seconds', '{}'
+from generate_series(1, 45000) as n";
+
+    #[tokio::test]
+    async fn types_are_found_and_counted_through_the_index_alone() {
+        let database = TestDatabase::create().await.unwrap();
+        let pool = database.pool();
+        migrate(pool).await.unwrap();
+        let plan = PartitionPlan {
+            width: PartitionWidth::Day,
+            ahead: 1,
+            keep: None,
+        };
+        let now: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
+        keep_partitions(pool, &plan, now).await.unwrap();
+        sqlx::query(FILL).execute(pool).await.unwrap();
+        sqlx::query("analyze records").execute(pool).await.unwrap();
+
+        let explain = format!("explain (analyze, costs off, timing off) {TYPES_STATEMENT}");
+        let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explain))
+            .bind(TYPES_MAX)
+            .bind(TYPE_COUNT_MAX + 1)
+            .fetch_all(pool)
+            .await
+            .unwrap();
+        let text = lines.join("\n");
+        assert!(!text.contains("Seq Scan on records"), "{text}");
+        assert!(!text.contains("Bitmap"), "{text}");
+        assert!(text.contains("Index Only Scan"), "{text}");
+
+        let found: Vec<(String, i64, bool)> = types(pool)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|one| (one.event_type, one.count, one.count_is_minimum))
+            .collect();
+        let count = |name: &str, count, is_minimum| (name.to_owned(), count, is_minimum);
+        assert_eq!(
+            found,
+            [
+                count("b", 10_000, true),
+                count("c", 10_000, true),
+                count("a rare", 1, false),
+                count("z rare", 1, false),
+            ]
+        );
+    }
 }

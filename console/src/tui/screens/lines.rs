@@ -65,7 +65,12 @@ pub(super) fn explained(fault: &Fault, retry: (&str, &str), theme: Theme) -> Vec
 }
 
 /// A toned text with its sign; it goes on below its own beginning.
-pub(super) fn hanging(tone: Tone, text: &str, theme: Theme, width: usize) -> Vec<Line<'static>> {
+pub(in crate::tui) fn hanging(
+    tone: Tone,
+    text: &str,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
     const INDENT: usize = 3;
     let mut mark = Span::styled(format!(" {} ", sign(tone)), theme.tone(tone));
     wrapped(text, width.saturating_sub(INDENT + 1).max(1))
@@ -77,6 +82,20 @@ pub(super) fn hanging(tone: Tone, text: &str, theme: Theme, width: usize) -> Vec
         .collect()
 }
 
+/// A text in a column of `width`, at its left end; cut where it is longer.
+pub(super) fn left(text: &str, width: usize) -> String {
+    let text = fit(text, width);
+    let gap = width.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(gap))
+}
+
+/// The same at its right end: digits below digits.
+pub(super) fn right(text: &str, width: usize) -> String {
+    let text = fit(text, width);
+    let gap = width.saturating_sub(text.width());
+    format!("{}{text}", " ".repeat(gap))
+}
+
 /// A key and what it does.
 pub(super) fn key_line(theme: Theme, key: &str, what: &str) -> Line<'static> {
     Line::from(vec![
@@ -85,8 +104,9 @@ pub(super) fn key_line(theme: Theme, key: &str, what: &str) -> Line<'static> {
     ])
 }
 
-/// Cuts a text into pieces of `columns`, between words where there are any.
+/// Cuts a text into pieces of `columns`, one at least, between words where there are any.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
     let mut parts = vec![];
     let mut part = String::new();
     let mut used = 0;
@@ -130,6 +150,7 @@ mod tests {
         );
         assert_eq!(wrapped("0123456789abc", 5), ["01234", "56789", "abc"]);
         assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("日本語", 0), ["日", "本", "語"]);
     }
 
     #[test]

@@ -2,16 +2,20 @@
 //!
 //! Invariant: a screen changes only by its own functions, and asks for things only through `Turn`.
 
+use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::tui::theme::Theme;
 
+pub(super) use self::lines::hanging;
+
 pub mod dead_letters;
 mod lines;
 pub mod overview;
 pub mod publish;
+mod question;
 pub mod records;
 
 /// Names of the screens.
@@ -95,4 +99,43 @@ pub fn title(theme: Theme, text: &str, width: usize) -> Line<'static> {
             theme.muted(),
         ),
     ])
+}
+
+/// Takes rows from the top of `rest`, as many as there are.
+fn take_rows(rest: &mut Rect, rows: u16) -> Rect {
+    let height = rows.min(rest.height);
+    let taken = Rect { height, ..*rest };
+    rest.y += height;
+    rest.height -= height;
+    taken
+}
+
+/// Divides an area into a left part of `width`, a divider of one column and the rest.
+fn side_by_side(area: Rect, width: u16) -> [Rect; 3] {
+    let width = width.min(area.width.saturating_sub(1));
+    let part = |x, width| Rect { x, width, ..area };
+    [
+        part(area.x, width),
+        part(area.x + width, area.width.min(1)),
+        part(area.x + width + 1, (area.width - width).saturating_sub(1)),
+    ]
+}
+
+/// The rows of an area, from the top.
+fn area_rows(area: Rect) -> impl Iterator<Item = Rect> {
+    let width = area.width;
+    (area.y..area.y.saturating_add(area.height))
+        .filter(move |_| width > 0)
+        .map(move |y| Rect {
+            y,
+            height: 1,
+            ..area
+        })
+}
+
+/// Draws a line between two panes that stand side by side.
+fn draw_divider(theme: Theme, is_danger: bool, canvas: &mut Frame<'_>, area: Rect) {
+    for place in area_rows(area) {
+        canvas.render_widget(Span::styled("│", theme.frame(false, is_danger)), place);
+    }
 }

@@ -2,7 +2,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
-use store::{PartitionPlan, PartitionWidth, PgPool, Written, keep_partitions, write_batch};
+use store::{
+    PartitionPlan, PartitionWidth, PgPool, Written, delete_expired_records, keep_partitions,
+    write_batch,
+};
 
 use crate::events::{at, count, event, migrated};
 
@@ -98,8 +101,7 @@ async fn expired_partition_goes_and_its_events_stay_known() {
         .await
         .unwrap();
     let old = event("old", "t", at(NOON));
-    let undated = event("ancient", "t", at("1999-01-01T00:00:00Z"));
-    write_batch(pool, &[old.clone(), undated]).await.unwrap();
+    write_batch(pool, std::slice::from_ref(&old)).await.unwrap();
 
     let later = at(NOON) + TimeDelta::days(8);
     let kept = keep_partitions(pool, &days(0, Some(8)), later)
@@ -110,14 +112,66 @@ async fn expired_partition_goes_and_its_events_stay_known() {
         .await
         .unwrap();
     assert_eq!(report.dropped, ["records_2026_11_24"]);
-    assert_eq!(
-        count(pool, "records").await,
-        1,
-        "the default partition is left alone"
-    );
-    assert_eq!(count(pool, "event_keys").await, 2);
+    assert_eq!(count(pool, "records").await, 0);
+    assert_eq!(count(pool, "event_keys").await, 1);
     let written = write_batch(pool, &[old]).await.unwrap();
     assert_eq!(written, [Written::Duplicate]);
+}
+
+#[tokio::test]
+async fn expired_record_of_the_default_partition_goes_and_stays_known() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let ancient = event("ancient", "t", at("1999-01-01T00:00:00Z"));
+    let events = [
+        ancient.clone(),
+        event("last expired", "t", at("2026-11-16T23:59:59.999999Z")),
+        event("first kept", "t", at("2026-11-17T00:00:00Z")),
+        event("to come", "t", at("2027-11-24T00:00:00Z")),
+    ];
+    write_batch(pool, &events).await.unwrap();
+    assert_eq!(count(pool, "records_default").await, 4);
+
+    let kept = keep_partitions(pool, &days(0, None), at(NOON))
+        .await
+        .unwrap();
+    assert_eq!(
+        kept.deleted_records, 0,
+        "everything is kept where none is said"
+    );
+    let report = keep_partitions(pool, &days(0, Some(7)), at(NOON))
+        .await
+        .unwrap();
+    assert_eq!(report.deleted_records, 2);
+    let left: Vec<String> = sqlx::query_scalar("select id from records order by occurred_at")
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    assert_eq!(left, ["first kept", "to come"]);
+    assert_eq!(count(pool, "event_keys").await, 4);
+    let written = write_batch(pool, &[ancient]).await.unwrap();
+    assert_eq!(written, [Written::Duplicate]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_expired_records_go_in_several_steps_and_are_counted_once() {
+    let database = migrated().await;
+    let pool = database.pool();
+    sqlx::query(
+        "insert into records (record_id, source, id, type, occurred_at, payload)
+         select n, 's', n::text, 't', $1, '{}' from generate_series(1, 25000) as n",
+    )
+    .bind(at(NOON) - TimeDelta::days(30))
+    .execute(pool)
+    .await
+    .unwrap();
+    let plan = days(0, Some(7));
+    let (one, other) = tokio::join!(
+        delete_expired_records(pool, &plan, at(NOON)),
+        delete_expired_records(pool, &plan, at(NOON)),
+    );
+    assert_eq!(one.unwrap() + other.unwrap(), 25_000);
+    assert_eq!(count(pool, "records").await, 0);
 }
 
 #[tokio::test]

@@ -7,8 +7,9 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::detail::{EXPIRY_URGENT_SECS, verdict_sign, verdict_tone};
 use super::groups::Group;
-use crate::tui::format::{UNKNOWN, age_secs, count, fit, short_span_secs, visible};
+use crate::tui::format::{UNKNOWN, age_secs, count, short_span_secs, visible};
 use crate::tui::message::Tone;
+use crate::tui::screens::lines::{left, right};
 use crate::tui::theme::{Theme, sign};
 use crate::world::observed::DeadLetter;
 
@@ -223,18 +224,6 @@ pub(super) fn group_row(
     } else {
         line
     }
-}
-
-fn left(text: &str, width: usize) -> String {
-    let text = fit(text, width);
-    let gap = width.saturating_sub(text.width());
-    format!("{text}{}", " ".repeat(gap))
-}
-
-fn right(text: &str, width: usize) -> String {
-    let text = fit(text, width);
-    let gap = width.saturating_sub(text.width());
-    format!("{}{text}", " ".repeat(gap))
 }
 
 #[cfg(test)]

@@ -3,18 +3,17 @@
 use event::Verdict;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Clear};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::DeadLetters;
 use super::detail::{verdict_sign, verdict_tone};
 use super::redriving::Plan;
-use super::view::rows;
-use crate::tui::format::{count, fit, visible};
+use crate::tui::format::{count, visible};
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
+use crate::tui::screens::question::Question;
 use crate::tui::theme::{Theme, sign};
 
 /// From this width on, the question says why.
@@ -28,38 +27,22 @@ impl DeadLetters {
         canvas: &mut Frame<'_>,
         area: Rect,
     ) {
-        let theme = model.theme;
-        let lines = self.question_lines(plan, theme, area.width < WIDE_ENOUGH);
-        let height = u16::try_from(lines.len())
-            .unwrap_or(u16::MAX)
-            .saturating_add(2);
-        let place = Self::question_place(area, height);
-        let lines = shortened(lines, usize::from(place.height.saturating_sub(2)));
+        let production = if self.is_production {
+            " PRODUCTION"
+        } else {
+            ""
+        };
         let title = format!(
-            " Redrive to {} in {}{} ",
+            "Redrive to {} in {}{production}",
             visible(&self.destination),
             visible(&self.environment),
-            if self.is_production {
-                " PRODUCTION"
-            } else {
-                ""
-            },
         );
-        let title = fit(&title, usize::from(place.width).saturating_sub(2));
-        let title_style = if self.is_production {
-            theme.tone(Tone::Bad).add_modifier(Modifier::REVERSED)
-        } else {
-            theme.strong()
-        };
-        let block = Block::bordered()
-            .title(Span::styled(title, title_style))
-            .border_style(theme.frame(true, self.is_production));
-        let inner = block.inner(place);
-        canvas.render_widget(Clear, place);
-        canvas.render_widget(block, place);
-        for (line, row) in lines.into_iter().zip(rows(inner)) {
-            canvas.render_widget(line, row);
+        Question {
+            title,
+            lines: self.question_lines(plan, model.theme, area.width < WIDE_ENOUGH),
+            is_danger: self.is_production,
         }
+        .draw(model.theme, canvas, area);
     }
 
     fn question_lines(&self, plan: &Plan, theme: Theme, is_narrow: bool) -> Vec<Line<'static>> {
@@ -114,17 +97,6 @@ impl DeadLetters {
     }
 }
 
-/// The summary and the keys stay; blank lines go first, then what is between.
-fn shortened(mut lines: Vec<Line<'static>>, height: usize) -> Vec<Line<'static>> {
-    if lines.len() > height {
-        lines.retain(|line| line.width() > 0);
-    }
-    while lines.len() > height.max(1) {
-        lines.remove(lines.len().saturating_sub(2));
-    }
-    lines
-}
-
 const fn fate_word(is_sent: bool) -> &'static str {
     if is_sent { "sent" } else { "stay" }
 }
@@ -177,7 +149,7 @@ fn keys_line(plan: &Plan, sent: usize, theme: Theme, is_narrow: bool) -> Line<'s
     if sent > 0 {
         key("y", format!("send {}", count(sent as u64)));
     }
-    let skipped = plan.letters.len() - plan.with(Verdict::Ready);
+    let skipped = plan.skipped();
     let others = count(skipped as u64);
     match (skipped > 0, plan.includes_all, is_narrow) {
         (false, _, _) => {}

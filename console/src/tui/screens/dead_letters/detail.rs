@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use event::{FAILURE_ATTRIBUTES, Verdict, unwrap_envelope};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::groups;
 use super::redriving::Note;
 use crate::tui::document::{Document, size};
 use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
 use crate::tui::message::Tone;
+use crate::tui::screens::lines::wrapped;
 use crate::tui::theme::{Theme, sign};
 use crate::world::observed::{AttributeValue, DeadLetter};
 
@@ -272,48 +272,5 @@ impl Rows {
             self.lines
                 .push(Line::from(vec![Span::raw(" "), Span::styled(row, style)]));
         }
-    }
-}
-
-/// Breaks a text between words, and words that are longer than a row inside.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let mut rows = Vec::new();
-    let mut row = String::new();
-    let mut used = 0;
-    for word in text.split_inclusive(' ') {
-        if used > 0 && used + word.trim_end().width() > width {
-            rows.push(std::mem::take(&mut row));
-            used = 0;
-        }
-        for character in word.chars() {
-            let columns = character.width().unwrap_or(0);
-            if used > 0 && used + columns > width {
-                if character == ' ' {
-                    continue;
-                }
-                rows.push(std::mem::take(&mut row));
-                used = 0;
-            }
-            used += columns;
-            row.push(character);
-        }
-    }
-    if !row.is_empty() || rows.is_empty() {
-        rows.push(row);
-    }
-    rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_breaks_between_words_and_loses_none() {
-        assert_eq!(wrapped("one two three", 8), ["one two ", "three"]);
-        assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
-        assert_eq!(wrapped("", 3), [""]);
-        assert_eq!(wrapped("日本語", 0), ["日", "本", "語"]);
     }
 }

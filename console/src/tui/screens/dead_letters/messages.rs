@@ -1,9 +1,9 @@
 //! What must be known before anything else on the screen, most urgent first.
 
 use super::DeadLetters;
-use super::detail::wrapped;
 use crate::tui::format::{clock, count, visible};
 use crate::tui::message::Tone;
+use crate::tui::screens::lines::wrapped;
 use crate::tui::sources::LETTERS_HELD_MAX;
 
 /// Cells of the bar of a running redrive.

@@ -160,6 +160,10 @@ impl DeadLetters {
         self.report = None;
         self.is_detail_open = false;
         self.give_back(turn);
+        if let Some((done, total)) = self.redrive_progress() {
+            let text = format!("the redrive goes on: {done} of {total} done; its end is told");
+            turn.say(Tone::Good, text);
+        }
     }
 
     /// Carries out an action.

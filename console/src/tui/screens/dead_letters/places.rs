@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::{DeadLetters, Pane};
-use crate::tui::screens::is_wide;
+use crate::tui::screens::{is_wide, side_by_side, take_rows};
 
 /// Below this many rows the two lists do not stand above each other.
 const STACKED_ROWS_MIN: u16 = 9;
@@ -31,33 +31,24 @@ impl DeadLetters {
     pub(super) fn places(&self, body: Rect) -> Places {
         let mut places = Places::default();
         let mut rest = body;
-        places.title = cut(&mut rest, 1);
+        places.title = take_rows(&mut rest, 1);
         let messages = u16::try_from(self.message_rows(body.width).len()).unwrap_or(u16::MAX);
         let messages = messages.min(rest.height / 4);
-        places.messages = cut(&mut rest, messages);
+        places.messages = take_rows(&mut rest, messages);
         places.rest = rest;
         if self.letters.is_empty() {
             return places;
         }
         if self.is_detail_open && !is_wide(body) {
-            places.detail_title = cut(&mut rest, 1);
+            places.detail_title = take_rows(&mut rest, 1);
             places.detail = rest;
             return places;
         }
         let lists = if is_wide(body) {
             let width = (rest.width * 2 / 5).clamp(48, 70);
-            let lists = Rect { width, ..rest };
-            places.separator = Rect {
-                x: rest.x + width,
-                width: 1,
-                ..rest
-            };
-            let mut detail = Rect {
-                x: rest.x + width + 1,
-                width: rest.width - width - 1,
-                ..rest
-            };
-            places.detail_title = cut(&mut detail, 1);
+            let [lists, separator, mut detail] = side_by_side(rest, width);
+            places.separator = separator;
+            places.detail_title = take_rows(&mut detail, 1);
             places.detail = detail;
             lists
         } else {
@@ -76,24 +67,15 @@ impl DeadLetters {
             } else {
                 area.height
             };
-            places.groups_title = cut(&mut area, 1);
-            places.groups = cut(&mut area, rows);
+            places.groups_title = take_rows(&mut area, 1);
+            places.groups = take_rows(&mut area, rows);
         }
         if is_stacked || self.focus == Pane::Letters {
-            places.letters_title = cut(&mut area, 1);
+            places.letters_title = take_rows(&mut area, 1);
             if is_stacked {
-                places.letters_head = cut(&mut area, 1);
+                places.letters_head = take_rows(&mut area, 1);
             }
             places.letters = area;
         }
     }
-}
-
-/// Takes rows from the top of `rest`, as many as there are.
-fn cut(rest: &mut Rect, rows: u16) -> Rect {
-    let height = rows.min(rest.height);
-    let part = Rect { height, ..*rest };
-    rest.y += height;
-    rest.height -= height;
-    part
 }

@@ -2,15 +2,14 @@
 //!
 //! Invariant: only letters that the question named are sent, and one redrive runs at a time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use event::Verdict;
-use ratatui::layout::Rect;
 
 use super::{DeadLetters, Pane};
 use crate::tui::format::{count, visible};
-use crate::tui::keymap::Action;
+use crate::tui::keymap::{Action, Binding};
 use crate::tui::message::{Answer, Reply, Request, RequestId, Tone};
 use crate::tui::turn::Turn;
 use crate::world::observed::{DeadLetter, RedriveOutcome, RedriveReport};
@@ -37,6 +36,11 @@ impl Plan {
         self.includes_all || verdict == Verdict::Ready
     }
 
+    /// How many are left out unless all are meant.
+    pub(super) fn skipped(&self) -> usize {
+        self.letters.len() - self.with(Verdict::Ready)
+    }
+
     /// How many are sent.
     pub(super) fn sent(&self) -> usize {
         self.letters
@@ -52,7 +56,8 @@ pub(super) struct Run {
     pub(super) request: RequestId,
     pub(super) since: DateTime<Utc>,
     pub(super) done: usize,
-    letters: HashSet<String>,
+    /// The letters, with what the question said of them.
+    letters: HashMap<String, Verdict>,
 }
 
 impl Run {
@@ -60,8 +65,23 @@ impl Run {
         self.letters.len()
     }
 
+    /// How many of those that moved the ingest will refuse again.
+    fn futile(&self, report: &RedriveReport) -> usize {
+        report
+            .outcomes
+            .iter()
+            .filter(|(id, outcome)| {
+                *outcome == RedriveOutcome::Moved
+                    && matches!(
+                        self.letters.get(id),
+                        Some(Verdict::StillInvalid | Verdict::Unreadable)
+                    )
+            })
+            .count()
+    }
+
     pub(super) fn includes(&self, message_id: &str) -> bool {
-        self.letters.contains(message_id)
+        self.letters.contains_key(message_id)
     }
 }
 
@@ -80,8 +100,10 @@ pub(super) enum Note {
     SentNotDeleted(String),
     /// It stays here.
     NotSent(String),
-    /// The redrive ended without a word on it.
+    /// No answer came to its send; it stays here too.
     Unknown(String),
+    /// The redrive ended without a word on it.
+    Untold(String),
 }
 
 impl Note {
@@ -93,7 +115,11 @@ impl Note {
                  duplicate · {error}"
             ),
             Self::NotSent(error) => format!("not sent: {error}"),
-            Self::Unknown(error) => format!("nobody knows whether it was sent: {error}"),
+            Self::Unknown(error) => format!(
+                "may have been sent, no answer came; it stays here too, and the ledger makes a \
+                 second arrival a duplicate · {error}"
+            ),
+            Self::Untold(error) => format!("nobody knows whether it was sent: {error}"),
         }
     }
 }
@@ -155,6 +181,22 @@ impl DeadLetters {
         });
     }
 
+    /// What a key of the question does now; `None` where it does nothing.
+    #[must_use]
+    pub fn question_hint(&self, binding: &Binding) -> Option<&'static str> {
+        let plan = self.plan.as_ref()?;
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the other keys always do the same"
+        )]
+        match binding.action {
+            Action::Confirm => (plan.sent() > 0).then_some("send"),
+            Action::IncludeSkipped if plan.skipped() == 0 => None,
+            Action::IncludeSkipped if plan.includes_all => Some("only the ready"),
+            _ => Some(binding.label),
+        }
+    }
+
     /// The operator answers the question.
     pub(super) fn answer_question(&mut self, action: Action, turn: &mut Turn<'_>) {
         #[expect(
@@ -167,7 +209,7 @@ impl DeadLetters {
                 turn.say(Tone::Muted, "nothing was sent");
             }
             Action::IncludeSkipped => {
-                if let Some(plan) = &mut self.plan {
+                if let Some(plan) = self.plan.as_mut().filter(|plan| plan.skipped() > 0) {
                     plan.includes_all = !plan.includes_all;
                 }
             }
@@ -202,11 +244,11 @@ impl DeadLetters {
             turn.say(Tone::Warning, "none of them is held any more");
             return;
         }
-        let ids: HashSet<_> = letters
+        let ids: HashMap<_, _> = letters
             .iter()
-            .map(|letter| letter.message_id.clone())
+            .map(|letter| (letter.message_id.clone(), letter.verdict))
             .collect();
-        for id in &ids {
+        for id in ids.keys() {
             self.notes.remove(id);
         }
         let request = turn.ask(Request::Redrive(letters));
@@ -259,9 +301,9 @@ impl DeadLetters {
         failure: Option<&str>,
     ) -> HashSet<String> {
         let mut moved = HashSet::new();
-        let mut unknown = run.letters.clone();
+        let mut untold: HashSet<&String> = run.letters.keys().collect();
         for (id, outcome) in &report.outcomes {
-            unknown.remove(id);
+            untold.remove(id);
             match outcome {
                 RedriveOutcome::Moved => {
                     moved.insert(id.clone());
@@ -274,41 +316,17 @@ impl DeadLetters {
                     self.notes.insert(id.clone(), Note::NotSent(error.clone()));
                 }
                 RedriveOutcome::Unknown(error) => {
-                    let why = format!("may have been sent (no answer); it stays here too: {error}");
-                    self.notes.insert(id.clone(), Note::Unknown(why));
+                    self.notes.insert(id.clone(), Note::Unknown(error.clone()));
                 }
             }
         }
         let why = failure.unwrap_or("the redrive ended without a word on it");
-        for id in unknown {
-            self.notes.insert(id, Note::Unknown(why.to_owned()));
+        for id in untold {
+            self.notes.insert(id.clone(), Note::Untold(why.to_owned()));
         }
         moved
     }
-
-    /// Where the question is drawn from: kept here beside what it asks.
-    pub(super) const fn question_place(body: Rect, lines: u16) -> Rect {
-        let width = if body.width < QUESTION_COLUMNS {
-            body.width
-        } else {
-            QUESTION_COLUMNS
-        };
-        let height = if body.height < lines {
-            body.height
-        } else {
-            lines
-        };
-        Rect {
-            x: body.x + (body.width - width) / 2,
-            y: body.y + (body.height - height) / 2,
-            width,
-            height,
-        }
-    }
 }
-
-/// Columns of the question.
-const QUESTION_COLUMNS: u16 = 76;
 
 fn in_words(run: &Run, report: &RedriveReport, failure: Option<&str>) -> (Tone, String) {
     if let Some(failure) = failure {
@@ -319,11 +337,13 @@ fn in_words(run: &Run, report: &RedriveReport, failure: Option<&str>) -> (Tone, 
         return (Tone::Bad, text);
     }
     let moved = report.moved();
-    let unknown = run.total().saturating_sub(report.outcomes.len());
+    let untold = run.total().saturating_sub(report.outcomes.len());
+    let futile = run.futile(report);
     let others = [
         (report.sent_not_deleted(), "in both queues"),
         (report.not_sent(), "not sent"),
-        (unknown, "unknown"),
+        (report.unknown() + untold, "unknown"),
+        (futile, "will be refused again"),
     ];
     let mut text = format!(
         "redriven: {} of {} moved",
@@ -334,7 +354,7 @@ fn in_words(run: &Run, report: &RedriveReport, failure: Option<&str>) -> (Tone, 
         text.push_str(&format!(" · {} {what}", count(number as u64)));
     }
     (
-        if moved == run.total() {
+        if moved == run.total() && futile == 0 {
             Tone::Good
         } else {
             Tone::Warning

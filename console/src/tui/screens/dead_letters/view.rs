@@ -12,6 +12,8 @@ use super::{DeadLetters, Pane};
 use crate::tui::format::{age_secs, clock, count, fit, short_span_secs, span_secs, visible};
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
+use crate::tui::screens::lines::wrapped;
+use crate::tui::screens::{area_rows, draw_divider};
 use crate::tui::theme::{Theme, sign};
 
 impl DeadLetters {
@@ -23,7 +25,7 @@ impl DeadLetters {
             self.title(model, usize::from(places.title.width)),
             places.title,
         );
-        for (row, message) in rows(places.messages).zip(self.message_rows(area.width)) {
+        for (row, message) in area_rows(places.messages).zip(self.message_rows(area.width)) {
             let lead = if message.is_first {
                 sign(message.tone)
             } else {
@@ -131,7 +133,7 @@ impl DeadLetters {
             places.groups_title,
         );
         let digits = count(self.letters.len() as u64).width();
-        for (row, place) in (list.offset..self.grouping.rows()).zip(rows(places.groups)) {
+        for (row, place) in (list.offset..self.grouping.rows()).zip(area_rows(places.groups)) {
             let group = row
                 .checked_sub(1)
                 .and_then(|row| self.grouping.groups.get(row));
@@ -173,7 +175,7 @@ impl DeadLetters {
         );
         let columns = Columns::of_width(usize::from(places.letters.width));
         canvas.render_widget(columns.head(theme), places.letters_head);
-        for (row, place) in (list.offset..self.listed.len()).zip(rows(places.letters)) {
+        for (row, place) in (list.offset..self.listed.len()).zip(area_rows(places.letters)) {
             let Some(letter) = self.letter_at(row) else {
                 break;
             };
@@ -203,12 +205,7 @@ impl DeadLetters {
 
     fn draw_detail(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
         let theme = model.theme;
-        for place in rows(places.separator) {
-            canvas.render_widget(
-                Span::styled("│", theme.frame(false, self.is_production)),
-                place,
-            );
-        }
+        draw_divider(theme, self.is_production, canvas, places.separator);
         if places.detail.is_empty() {
             return;
         }
@@ -243,7 +240,7 @@ impl DeadLetters {
         );
         let window = (self.detail_offset, width, usize::from(places.detail.height));
         let lines = detail.lines(letter, note, theme, model.now, window);
-        for (line, place) in lines.into_iter().zip(rows(places.detail)) {
+        for (line, place) in lines.into_iter().zip(area_rows(places.detail)) {
             canvas.render_widget(line, place);
         }
     }
@@ -332,12 +329,12 @@ impl DeadLetters {
             lines.push((None, "^r tries again.".to_owned()));
         }
         let width = usize::from(area.width).saturating_sub(4).max(1);
-        let wrapped: Vec<Line<'_>> = lines
+        let advice: Vec<Line<'_>> = lines
             .into_iter()
             .flat_map(|(tone, text)| {
                 let style = tone.map_or(Style::new(), |tone| theme.tone(tone));
                 let text = tone.map_or(text.clone(), |tone| format!("{} {text}", sign(tone)));
-                super::detail::wrapped(&text, width)
+                wrapped(&text, width)
                     .into_iter()
                     .map(move |row| Line::from(vec![Span::raw("  "), Span::styled(row, style)]))
             })
@@ -348,7 +345,7 @@ impl DeadLetters {
             height: area.height - blank,
             ..area
         };
-        for (line, place) in wrapped.into_iter().zip(rows(below)) {
+        for (line, place) in advice.into_iter().zip(area_rows(below)) {
             canvas.render_widget(line, place);
         }
     }
@@ -368,16 +365,4 @@ impl DeadLetters {
             None => "The dead-letter queue is empty. ^r looks again.".to_owned(),
         }
     }
-}
-
-/// The rows of an area, from the top.
-pub(super) fn rows(area: Rect) -> impl Iterator<Item = Rect> {
-    let width = area.width;
-    (area.y..area.y.saturating_add(area.height))
-        .filter(move |_| width > 0)
-        .map(move |y| Rect {
-            y,
-            height: 1,
-            ..area
-        })
 }

@@ -9,7 +9,7 @@ use ratatui::symbols::Marker;
 use ratatui::text::Span;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
-use crate::tui::format::{clock, count, whole};
+use crate::tui::format::{clock, count, rate_or_unknown, whole};
 use crate::tui::model::Model;
 use crate::tui::pipeline::complete;
 use crate::tui::remote::Fetched;
@@ -19,6 +19,8 @@ use crate::world::observed::Point;
 /// Lines of one chart: name and points, newest last.
 struct Series<'a> {
     name: &'static str,
+    /// The newest value, in words: as the hops say it.
+    newest: String,
     points: &'a [Point],
     /// What a value is divided by, so that counts become rates.
     divisor: f64,
@@ -53,11 +55,13 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
     let depth = [
         Series {
             name: "depth",
+            newest: newest(&history.depth),
             points: &history.depth,
             divisor: 1.0,
         },
         Series {
             name: "DLQ",
+            newest: newest(&history.dead_letters),
             points: &history.dead_letters,
             divisor: 1.0,
         },
@@ -68,16 +72,18 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
     let flow = [
         Series {
             name: "in",
+            newest: rate_or_unknown(model.pipeline.sent_per_sec()),
             points: over(&history.sent),
             divisor: period,
         },
         Series {
             name: "out",
+            newest: rate_or_unknown(model.pipeline.deleted_per_sec()),
             points: over(&history.deleted),
             divisor: period,
         },
     ];
-    chart(model, "Per second", &flow, canvas, right);
+    chart(model, "Rates", &flow, canvas, right);
 }
 
 fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_>, area: Rect) {
@@ -85,17 +91,13 @@ fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     let mut legend = title(theme, name, 0);
     for (number, line) in series.iter().enumerate() {
-        let last = line.points.last().map_or_else(
-            || crate::tui::format::UNKNOWN.to_owned(),
-            |point| label(point.value / line.divisor),
-        );
         legend.spans.push(Span::styled(
             format!(" {} ", dash(number)),
             theme.series(number),
         ));
         legend
             .spans
-            .push(Span::raw(format!("{} {last} ", line.name)));
+            .push(Span::raw(format!("{} {} ", line.name, line.newest)));
     }
     let gap = usize::from(area.width).saturating_sub(legend.width());
     legend
@@ -110,7 +112,7 @@ fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_
     });
     if first >= last {
         canvas.render_widget(
-            Span::styled("  fewer than two values in the last hour", theme.muted()),
+            Span::styled("  too few values in the last hour", theme.muted()),
             body,
         );
         return;
@@ -146,6 +148,13 @@ fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_
             .y_axis(axis(theme.muted(), [0.0, top]).labels(y_labels)),
         body,
     );
+}
+
+fn newest(points: &[Point]) -> String {
+    points.last().map_or_else(
+        || crate::tui::format::UNKNOWN.to_owned(),
+        |point| label(point.value),
+    )
 }
 
 const fn dash(number: usize) -> &'static str {

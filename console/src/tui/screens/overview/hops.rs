@@ -6,14 +6,15 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr as _;
 
+use super::freshness::Freshness;
 use crate::tui::format::{
-    UNKNOWN, age_secs, count, fit, latency, rate, rate_or_unknown, short_span_secs, span_secs,
+    UNKNOWN, age_secs, clock, count, fit, latency, rate, rate_or_unknown, span_secs, visible,
 };
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
-use crate::tui::pipeline::STALE_AFTER;
-use crate::tui::remote::Remote;
+use crate::tui::pipeline::{Draining, HISTORY_STALE_AFTER};
 use crate::tui::screens::is_wide;
+use crate::tui::screens::lines::left;
 use crate::tui::theme::{Theme, sign};
 use crate::world::observed::QueueSnapshot;
 
@@ -170,83 +171,72 @@ fn narrow_line(theme: Theme, arrow: &str, hop: &Hop, width: u16) -> Line<'static
     ])
 }
 
+/// A cell of a column, with a blank before the next one.
 fn padded(text: &str, columns: usize) -> String {
-    let text = fit(text, columns.saturating_sub(1));
-    let gap = columns.saturating_sub(text.width());
-    format!("{text}{}", " ".repeat(gap))
+    left(&fit(text, columns.saturating_sub(1)), columns)
 }
 
-/// Tone of a hop that flows, unless it was not seen or not lately.
-fn seen<T>(remote: &Remote<T>, model: &Model) -> Tone {
-    if remote.error().is_some() {
-        return Tone::Bad;
+/// A hop of which the history tells the rate.
+fn flow(title: &'static str, rate: Option<f64>, direction: &str, name: &str, model: &Model) -> Hop {
+    let freshness = Freshness::within(&model.pipeline.history, HISTORY_STALE_AFTER, model);
+    let tone = match (freshness.tone, rate) {
+        (Tone::Good, None) => Tone::Muted,
+        (tone, _) => tone,
+    };
+    let mut rest = freshness.notes;
+    rest.push(visible(name));
+    Hop {
+        title,
+        tone,
+        main: format!("{} {direction}", rate_or_unknown(rate)),
+        rest,
     }
-    match remote.fetched() {
-        None => Tone::Muted,
-        Some(fetched) if model.now - fetched.fetched_at > STALE_AFTER => Tone::Warning,
-        Some(_) => Tone::Good,
-    }
-}
-
-/// Says how old a number is, where it is not fresh.
-fn staleness<T>(remote: &Remote<T>, model: &Model) -> Option<String> {
-    let fetched = remote.fetched()?;
-    (remote.error().is_some() || model.now - fetched.fetched_at > STALE_AFTER).then(|| {
-        format!(
-            "as of {} ago",
-            short_span_secs(age_secs(fetched.fetched_at, model.now))
-        )
-    })
 }
 
 fn topic(model: &Model) -> Hop {
-    let rate = model.pipeline.sent_per_sec();
     let name = model
         .environment
         .topic_arn
         .rsplit(':')
         .next()
         .unwrap_or_default();
-    Hop {
-        title: "SNS topic",
-        tone: if rate.is_some() {
-            Tone::Good
-        } else {
-            Tone::Muted
-        },
-        main: format!("{} in", rate_or_unknown(rate)),
-        rest: vec![crate::tui::format::visible(name)],
-    }
+    flow(
+        "SNS topic",
+        model.pipeline.sent_per_sec(),
+        "in",
+        name,
+        model,
+    )
 }
 
 fn queue(model: &Model) -> Hop {
     let remote = &model.pipeline.source_queue;
     let Some(queue) = remote.value() else {
-        return unknown("SQS queue", seen(remote, model), "depth");
+        return unknown("SQS queue", "depth", Freshness::of(remote, model));
     };
+    let freshness = Freshness::of(remote, model);
     let age = queue.oldest_age_secs;
-    let tone = match (seen(remote, model), age) {
+    let growth = model.pipeline.growth(model.now);
+    let tone = match (freshness.tone, age) {
         (Tone::Good, Some(age)) if age > 300 => Tone::Bad,
         (Tone::Good, Some(age)) if age > 60 => Tone::Warning,
+        (Tone::Good, _) if growth.is_some() => Tone::Warning,
         (tone, _) => tone,
     };
-    let mut rest = vec![
-        format!("in flight {}", count(queue.depth.in_flight)),
-        format!(
-            "oldest {}",
-            age.map_or_else(|| UNKNOWN.to_owned(), span_secs)
-        ),
-    ];
-    rest.extend(drain(model, queue));
-    with_staleness(
-        Hop {
-            title: "SQS queue",
-            tone,
-            main: format!("depth {}", count(queue.depth.visible)),
-            rest,
-        },
-        staleness(remote, model),
-    )
+    let mut rest = freshness.notes;
+    rest.extend(growth.map(|growth| format!("grows +{}", rate(growth.per_sec()))));
+    rest.push(format!("in flight {}", count(queue.depth.in_flight)));
+    rest.push(format!(
+        "oldest {}",
+        age.map_or_else(|| UNKNOWN.to_owned(), span_secs)
+    ));
+    rest.extend(drain(model, queue).filter(|_| growth.is_none()));
+    Hop {
+        title: "SQS queue",
+        tone,
+        main: format!("depth {}", count(queue.depth.visible)),
+        rest,
+    }
 }
 
 /// How long the queue needs to be empty, where it holds more than what is just passing through.
@@ -254,36 +244,30 @@ fn drain(model: &Model, queue: &QueueSnapshot) -> Option<String> {
     if queue.depth.visible == 0 || queue.oldest_age_secs.is_some_and(|age| age < PASSING_SECS) {
         return None;
     }
-    Some(match model.pipeline.drain_secs() {
-        Some(secs) => format!("empty in {}", span_secs(secs)),
-        None => "not draining".to_owned(),
-    })
+    match model.pipeline.draining() {
+        Draining::In(secs) => Some(format!("empty in {}", span_secs(secs))),
+        Draining::Not => Some("not draining".to_owned()),
+        Draining::Unknown => None,
+    }
 }
 
 fn ingest(model: &Model) -> Hop {
-    let rate = model.pipeline.deleted_per_sec();
-    let name = model
-        .environment
-        .ingest_function
-        .clone()
-        .unwrap_or_default();
-    Hop {
-        title: "ingest ƒ",
-        tone: if rate.is_some() {
-            Tone::Good
-        } else {
-            Tone::Muted
-        },
-        main: format!("{} out", rate_or_unknown(rate)),
-        rest: vec![crate::tui::format::visible(&name)],
-    }
+    let name = model.environment.ingest_function.as_deref();
+    flow(
+        "ingest ƒ",
+        model.pipeline.deleted_per_sec(),
+        "out",
+        name.unwrap_or_default(),
+        model,
+    )
 }
 
 fn database(model: &Model) -> Hop {
     let remote = &model.pipeline.totals;
     let Some(totals) = remote.value() else {
-        return unknown("database", seen(remote, model), "rows");
+        return unknown("database", "rows", Freshness::of(remote, model));
     };
+    let freshness = Freshness::of(remote, model);
     let rate = model.pipeline.stored_per_sec().map_or_else(
         || format!("{UNKNOWN} rows/s"),
         |per_sec| format!("+{}", rate_of_rows(per_sec)),
@@ -296,21 +280,23 @@ fn database(model: &Model) -> Hop {
     let newest = totals.last_ingested_at.map_or_else(
         || "none stored yet".to_owned(),
         |at| {
-            format!(
-                "newest {} ago",
-                span_secs(age_secs(at, totals.database_now))
-            )
+            // Beside a stale number an age would be one of then, not of now.
+            if freshness.is_fresh() {
+                let age = span_secs(age_secs(at, totals.database_now));
+                format!("newest {age} ago")
+            } else {
+                format!("newest then {} UTC", clock(at))
+            }
         },
     );
-    with_staleness(
-        Hop {
-            title: "database",
-            tone: seen(remote, model),
-            main: rate,
-            rest: vec![format!("{about}{} rows", count(totals.total)), newest],
-        },
-        staleness(remote, model),
-    )
+    let mut rest = freshness.notes;
+    rest.extend([format!("{about}{} rows", count(totals.total)), newest]);
+    Hop {
+        title: "database",
+        tone: freshness.tone,
+        main: rate,
+        rest,
+    }
 }
 
 fn rate_of_rows(per_sec: f64) -> String {
@@ -320,67 +306,54 @@ fn rate_of_rows(per_sec: f64) -> String {
 fn api(model: &Model) -> Hop {
     let remote = &model.pipeline.api;
     let Some(health) = remote.value() else {
-        return unknown("api ƒ", seen(remote, model), "health");
+        return unknown("api ƒ", "health", Freshness::of(remote, model));
     };
-    let tone = match seen(remote, model) {
+    let freshness = Freshness::of(remote, model);
+    let tone = match freshness.tone {
         Tone::Good if health.status != 200 => Tone::Bad,
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
-    with_staleness(
-        Hop {
-            title: "api ƒ",
-            tone,
-            main: format!("{} in {}", health.status, latency(health.latency)),
-            rest: vec!["GET /health".to_owned()],
-        },
-        staleness(remote, model),
-    )
+    let mut rest = freshness.notes;
+    rest.push("GET /health".to_owned());
+    Hop {
+        title: "api ƒ",
+        tone,
+        main: format!("{} in {}", health.status, latency(health.latency)),
+        rest,
+    }
 }
 
 fn dead_letters(model: &Model) -> Hop {
     let remote = &model.pipeline.dead_letter_queue;
     let Some(queue) = remote.value() else {
-        return unknown("DLQ", seen(remote, model), "letters");
+        return unknown("DLQ", "letters", Freshness::of(remote, model));
     };
+    let freshness = Freshness::of(remote, model);
     let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
-    let tone = match seen(remote, model) {
+    let tone = match freshness.tone {
         Tone::Good if number > 0 => Tone::Warning,
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
-    let mut rest = vec![format!("held {}", count(queue.depth.in_flight))];
+    let mut rest = freshness.notes;
+    rest.push(format!("held {}", count(queue.depth.in_flight)));
     if let Some(age) = queue.oldest_age_secs.filter(|_| number > 0) {
         rest.push(format!("oldest {}", span_secs(age)));
         let left = queue.settings.retention_secs.saturating_sub(age);
         rest.push(format!("first expires in {}", span_secs(left)));
     }
-    with_staleness(
-        Hop {
-            title: "DLQ",
-            tone,
-            main: count(number),
-            rest,
-        },
-        staleness(remote, model),
-    )
+    Hop {
+        title: "DLQ",
+        tone,
+        main: count(number),
+        rest,
+    }
 }
 
-fn unknown(title: &'static str, tone: Tone, what: &str) -> Hop {
-    let rest = if tone == Tone::Bad {
-        "never seen"
-    } else {
-        "not seen yet"
-    };
+fn unknown(title: &'static str, what: &str, freshness: Freshness) -> Hop {
     Hop {
         title,
-        tone,
+        tone: freshness.tone,
         main: format!("{what} {UNKNOWN}"),
-        rest: vec![rest.to_owned()],
+        rest: freshness.notes,
     }
-}
-
-fn with_staleness(mut hop: Hop, staleness: Option<String>) -> Hop {
-    if let Some(staleness) = staleness {
-        hop.rest.insert(0, staleness);
-    }
-    hop
 }

@@ -3,6 +3,7 @@
 //! Invariant: it owns only a selection; every number comes from `Pipeline`.
 
 mod charts;
+mod freshness;
 mod hops;
 
 use ratatui::Frame;
@@ -12,9 +13,10 @@ use ratatui::widgets::Paragraph;
 
 use self::hops::Hops;
 use super::is_wide;
+use super::lines::hanging;
 use crate::environment::Environment;
 use crate::tui::format::{fit, visible};
-use crate::tui::health::{Finding, Health, findings, health};
+use crate::tui::health::{Finding, Health, findings, health, unknowns};
 use crate::tui::keymap::Action;
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
@@ -44,7 +46,8 @@ struct Parts {
     charts: Rect,
 }
 
-fn layout(area: Rect, listed: &[Finding], selected: usize) -> Parts {
+/// Divides the screen; `calm` lines are said where no finding is listed.
+fn layout(area: Rect, listed: &[Finding], selected: usize, calm: usize) -> Parts {
     let lines: usize = (0..listed.len())
         .map(|row| {
             if row == selected {
@@ -54,13 +57,15 @@ fn layout(area: Rect, listed: &[Finding], selected: usize) -> Parts {
             }
         })
         .sum();
-    let wanted = u16::try_from(lines.max(1) + 1).unwrap_or(u16::MAX);
+    let lines = if listed.is_empty() { calm } else { lines };
+    let wanted = u16::try_from(lines + 1).unwrap_or(u16::MAX);
     let hops_rows = if is_wide(area) {
         hops::WIDE_ROWS
     } else {
         hops::NARROW_ROWS
     };
-    let room = area.height.saturating_sub(hops_rows + 1).max(2);
+    // The answer comes first: where there is no room for both, the hops give way to a part.
+    let room = (area.height.saturating_sub(hops_rows + 1)).max(area.height * 2 / 3);
     let [findings, _, hops, _, charts] = Layout::vertical([
         Constraint::Length(wanted.min(room)),
         Constraint::Length(u16::from(is_wide(area))),
@@ -119,11 +124,12 @@ impl Overview {
     ) {
         let listed = listed(pipeline, environment, turn.now);
         let selected = self.selected.min(listed.len().saturating_sub(1));
-        let parts = layout(turn.body, &listed, selected);
+        let parts = layout(turn.body, &listed, selected, 0);
         if !parts.findings.contains(position) || position.y == parts.findings.y {
             return;
         }
-        let line = usize::from(position.y - parts.findings.y - 1);
+        let line = usize::from(position.y - parts.findings.y - 1)
+            + hidden(&listed, selected, parts.findings);
         // The selected finding may take several lines.
         let extra = whole(&listed, selected, turn.body.width)
             .len()
@@ -144,7 +150,8 @@ impl Overview {
     pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
         let listed = listed(&model.pipeline, &model.environment, model.now);
         let selected = self.selected.min(listed.len().saturating_sub(1));
-        let parts = layout(area, &listed, selected);
+        let calm = calm_lines(model, usize::from(area.width)).len();
+        let parts = layout(area, &listed, selected, calm);
         self.draw_findings(model, &listed, canvas, parts.findings);
         Hops::of(model).draw(model.theme, canvas, parts.hops);
         if parts.charts.height >= CHART_ROWS_MIN {
@@ -180,10 +187,19 @@ impl Overview {
             }
         }
         if listed.is_empty() {
-            lines.push(calm_line(model));
+            lines.extend(calm_lines(model, width));
         }
+        lines.drain(1..=hidden(listed, selected, area));
         canvas.render_widget(Paragraph::new(lines), area);
     }
+}
+
+/// Findings that give way above the selected one, so that it is read in full.
+fn hidden(listed: &[Finding], selected: usize, area: Rect) -> usize {
+    let through = 1 + selected + whole(listed, selected, area.width).len();
+    through
+        .saturating_sub(usize::from(area.height))
+        .min(selected)
 }
 
 /// The whole text of a finding with its advice, in lines that fit.
@@ -219,21 +235,33 @@ fn title_line(model: &Model, listed: &[Finding], width: usize) -> Line<'static> 
 }
 
 /// What is said when nothing is wrong, or nothing is known.
-fn calm_line(model: &Model) -> Line<'static> {
-    let theme = model.theme;
+fn calm_lines(model: &Model, width: usize) -> Vec<Line<'static>> {
+    let unknown = || unknowns(&model.pipeline).join(", ");
     let (tone, text) = match health(&model.pipeline, &model.environment, model.now) {
-        Health::Connecting => (
+        Health::Connecting => (Tone::Muted, format!("not seen yet: {}", unknown())),
+        Health::PartlySeen => (
             Tone::Muted,
-            "asking the queues, the database and the API; ^r asks again",
+            format!(
+                "nothing wants attention in what was seen; CloudWatch has no values yet for {}",
+                unknown()
+            ),
         ),
-        Health::Stale => (Tone::Warning, "no fresh answers; what is shown is old"),
+        Health::Stale => (
+            Tone::Warning,
+            "no fresh answers; what is shown is old".to_owned(),
+        ),
+        Health::Healthy if !unknowns(&model.pipeline).is_empty() => (
+            Tone::Good,
+            format!(
+                "nothing wants attention: every hop was seen and the queue is empty; CloudWatch has \
+                 no values for {}",
+                unknown()
+            ),
+        ),
         Health::Healthy | Health::Attention | Health::Failing | Health::Unreachable => (
             Tone::Good,
-            "nothing wants attention: every hop was seen and flows",
+            "nothing wants attention: every hop was seen and flows".to_owned(),
         ),
     };
-    Line::from(vec![
-        Span::raw(" "),
-        Span::styled(format!("{} {text}", sign(tone)), theme.tone(tone)),
-    ])
+    hanging(tone, &text, model.theme, width)
 }

@@ -66,6 +66,14 @@ impl Editor {
         self.loaded = Some(self.text());
     }
 
+    /// Takes the text out; the old one can be had again by undo.
+    pub(super) fn clear(&mut self) {
+        self.area.select_all();
+        self.area.cut();
+        (self.top, self.left) = (0, 0);
+        self.loaded.get_or_insert_default();
+    }
+
     /// A key that writes or moves. Whether the text is another one now.
     pub(super) fn key(&mut self, key: KeyEvent, width: usize, height: usize) -> bool {
         #[expect(

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::screens::is_wide;
+use crate::tui::screens::{is_wide, side_by_side, take_rows};
 
 /// Share of the editor where the rest stands beside it, in hundredths.
 const EDITOR_SHARE: u32 = 54;
@@ -26,17 +26,6 @@ pub(super) struct Parts {
     pub(super) sent: Rect,
 }
 
-/// Takes so many lines from the top of `area`.
-fn take(area: &mut Rect, height: u16) -> Rect {
-    let taken = Rect {
-        height: height.min(area.height),
-        ..*area
-    };
-    area.y += taken.height;
-    area.height -= taken.height;
-    taken
-}
-
 /// Divides the screen.
 pub(super) fn parts(area: Rect) -> Parts {
     let mut parts = Parts::default();
@@ -45,34 +34,25 @@ pub(super) fn parts(area: Rect) -> Parts {
     let verdict_lines;
     if is_wide(area) {
         let width = u32::from(area.width) * EDITOR_SHARE / 100;
-        left.width = u16::try_from(width).unwrap_or(area.width);
-        parts.divider = Rect {
-            x: left.right(),
-            width: 1,
-            ..area
-        };
-        right = Rect {
-            x: left.right() + 1,
-            width: area.width - left.width - 1,
-            ..area
-        };
+        let width = u16::try_from(width).unwrap_or(area.width);
+        [left, parts.divider, right] = side_by_side(area, width);
         verdict_lines = VERDICT_LINES_WIDE;
     } else {
         let below = (VERDICT_LINES + SENT_LINES).min(
             area.height
                 .saturating_sub(EDITOR_LINES_MIN.min(area.height)),
         );
-        let editor = take(&mut left, area.height - below);
+        let editor = take_rows(&mut left, area.height - below);
         right = left;
         left = editor;
         verdict_lines = VERDICT_LINES.min(below.div_ceil(2));
     }
-    parts.editor_title = take(&mut left, 1);
+    parts.editor_title = take_rows(&mut left, 1);
     parts.editor = left;
-    let mut verdict = take(&mut right, verdict_lines);
-    parts.verdict_title = take(&mut verdict, 1);
+    let mut verdict = take_rows(&mut right, verdict_lines);
+    parts.verdict_title = take_rows(&mut verdict, 1);
     parts.verdict = verdict;
-    parts.sent_title = take(&mut right, 1);
+    parts.sent_title = take_rows(&mut right, 1);
     parts.sent = right;
     parts
 }

@@ -1,12 +1,14 @@
 //! An event is written, judged as the ingest would, sent, and followed to its end.
 //!
-//! Invariant: nothing is sent that the operator did not see judged; what is refused is sent only
-//! after a question.
+//! Invariant: nothing is sent that the operator did not see judged; what is refused, and anything in
+//! production, is sent only after a question.
 
+mod answers;
 mod check;
 mod editor;
 mod layout;
 mod locate;
+mod question;
 mod sent;
 mod timeline;
 mod view;
@@ -19,14 +21,16 @@ use event::{EventKey, peek_identity};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
+use self::answers::{published, template, traced};
 use self::check::Check;
 use self::editor::{Editor, MARGIN, TEXT_BYTES_MAX};
 use self::layout::parts;
 use self::sent::Sent;
 use super::ScreenId;
+use crate::environment::Environment;
 use crate::tui::format::{UNKNOWN, count, visible};
 use crate::tui::keymap::{Action, Context};
-use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone, Topic};
+use crate::tui::message::{Fault, Reply, Request, RequestId, Tone, Topic};
 use crate::tui::model::Model;
 use crate::tui::remote::Remote;
 use crate::tui::templates::NAMES;
@@ -57,7 +61,7 @@ enum Mode {
     Looking,
     /// They write.
     Editing,
-    /// They answer whether an event that will be refused is sent all the same.
+    /// They answer whether the event is sent: it will be refused, or this is production.
     Asking,
 }
 
@@ -88,7 +92,7 @@ impl Publish {
     }
 
     /// Carries out an action.
-    pub fn act(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub fn act(&mut self, action: Action, environment: &Environment, turn: &mut Turn<'_>) {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "actions of other screens reach only their own"
@@ -96,9 +100,9 @@ impl Publish {
         match action {
             Action::Edit => self.edit(turn),
             Action::NextTemplate => self.ask_template((self.template + 1) % NAMES.len(), turn),
-            Action::Send => self.send(turn),
+            Action::Send => self.send(environment, turn),
             Action::Confirm if self.mode == Mode::Asking => self.send_now(turn),
-            Action::Back => self.mode = Mode::Looking,
+            Action::Back => self.back(turn),
             Action::DetailUp => self.scroll_editor(-1, turn.body),
             Action::DetailDown => self.scroll_editor(1, turn.body),
             Action::CopyItem => turn.copy("the event", self.editor.text()),
@@ -121,13 +125,26 @@ impl Publish {
         if self.editor.paste(text, width, height) {
             self.judge();
         } else {
-            let size = count(text.len() as u64);
-            let most = count(TEXT_BYTES_MAX as u64);
-            turn.say(
-                Tone::Warning,
-                format!("not pasted: {size} bytes; the text may have {most} in all"),
-            );
+            refuse_paste(text, turn);
         }
+    }
+
+    /// Pasted text while keys do not write: it takes the place of an event that nobody changed.
+    pub fn paste_unasked(&mut self, text: &str, turn: &mut Turn<'_>) {
+        if self.editor.is_edited() {
+            let advice = "not pasted over your text: press e to edit, then paste";
+            turn.say(Tone::Warning, advice);
+            return;
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            refuse_paste(text, turn);
+            return;
+        }
+        // A template that is still on its way must not take the place of what was pasted.
+        self.template_asked.reset();
+        self.editor.clear();
+        self.mode = Mode::Editing;
+        self.paste(text, turn);
     }
 
     /// A click inside the screen.
@@ -176,7 +193,7 @@ impl Publish {
             reason = "other topics have other screens"
         )]
         match topic {
-            Topic::Template if is_awaited(&self.template_asked, id) => {
+            Topic::Template if self.template_asked.awaits(id) => {
                 self.take_template(id, result.and_then(template), turn);
             }
             Topic::Publish => self.acknowledge(id, result.and_then(published), turn),
@@ -236,7 +253,25 @@ impl Publish {
         self.check = Some(Check::of(&self.editor.text()));
     }
 
-    fn send(&mut self, turn: &mut Turn<'_>) {
+    fn back(&mut self, turn: &mut Turn<'_>) {
+        if self.mode == Mode::Asking {
+            turn.say(Tone::Muted, "nothing was sent");
+        }
+        self.mode = Mode::Looking;
+    }
+
+    fn send(&mut self, environment: &Environment, turn: &mut Turn<'_>) {
+        if environment.read_only {
+            let name = visible(&environment.name);
+            let text = format!("{name} is read-only: nothing is sent");
+            turn.say(Tone::Warning, text);
+            return;
+        }
+        // What would be sent is not what will stand there in a moment.
+        if self.template_asked.is_loading() {
+            turn.say(Tone::Muted, "the template is on its way; s sends it then");
+            return;
+        }
         if self
             .sent
             .as_ref()
@@ -256,7 +291,9 @@ impl Publish {
                     "SNS takes no empty message; t starts from a template",
                 );
             }
-            Some(check) if check.result.is_err() => self.mode = Mode::Asking,
+            Some(check) if check.result.is_err() || environment.is_production => {
+                self.mode = Mode::Asking;
+            }
             Some(_) => self.send_now(turn),
         }
     }
@@ -277,7 +314,7 @@ impl Publish {
         turn: &mut Turn<'_>,
     ) {
         let Some(sent) = &mut self.sent else { return };
-        if !is_awaited(&sent.published, id) {
+        if !sent.published.awaits(id) {
             return;
         }
         if result.is_ok()
@@ -306,6 +343,13 @@ impl Publish {
     }
 }
 
+fn refuse_paste(text: &str, turn: &mut Turn<'_>) {
+    let size = count(text.len() as u64);
+    let most = count(TEXT_BYTES_MAX as u64);
+    let text = format!("not pasted: {size} bytes; the text may have {most} in all");
+    turn.say(Tone::Warning, text);
+}
+
 /// Columns and lines of the text.
 fn room(body: Rect) -> (usize, usize) {
     let editor = parts(body).editor;
@@ -328,39 +372,4 @@ fn name_of(body: &str) -> String {
         part(identity.source),
         part(identity.id)
     )
-}
-
-fn is_awaited<T>(remote: &Remote<T>, id: RequestId) -> bool {
-    matches!(remote, Remote::Loading { request, .. } if *request == id)
-}
-
-fn other(operation: &str) -> Fault {
-    Fault {
-        message: format!("{operation}: the answer was to another question"),
-        hint: None,
-    }
-}
-
-fn template(answer: Answer) -> Result<String, Fault> {
-    if let Answer::Template(text) = answer {
-        Ok(text)
-    } else {
-        Err(other("make a template"))
-    }
-}
-
-fn published(answer: Answer) -> Result<crate::world::observed::Published, Fault> {
-    if let Answer::Published(it) = answer {
-        Ok(it)
-    } else {
-        Err(other("publish"))
-    }
-}
-
-fn traced(answer: Answer) -> Result<crate::world::observed::TraceState, Fault> {
-    if let Answer::Traced(state) = answer {
-        Ok(state)
-    } else {
-        Err(other("trace the event"))
-    }
 }

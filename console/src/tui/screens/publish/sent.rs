@@ -129,7 +129,7 @@ impl Sent {
         match self.state.value() {
             Some(TraceState::Stored { readable, .. }) => readable.is_some(),
             Some(TraceState::Dead { .. }) => true,
-            Some(TraceState::Pending) | None => false,
+            Some(TraceState::Pending | TraceState::SearchTruncated { .. }) | None => false,
         }
     }
 

@@ -77,7 +77,7 @@ pub(super) fn timeline(
                 name: "published",
                 place: "SNS".to_owned(),
                 at: None,
-                told: "not taken".to_owned(),
+                told: "not confirmed".to_owned(),
             };
             lines.push(hop.line(theme, width));
             fault_lines(error, theme, width, &mut lines);
@@ -152,7 +152,9 @@ fn followed(
             lines.push(hop.line(theme, width));
             dead_lines(message_id, reason.as_ref(), theme, width, lines);
         }
-        Some(TraceState::Pending) | None => pending_lines(sent, now, theme, width, lines),
+        Some(TraceState::Pending | TraceState::SearchTruncated { .. }) | None => {
+            pending_lines(sent, now, theme, width, lines)
+        }
     }
     if let Some(fault) = sent.state.error() {
         fault_lines(fault, theme, width, lines);
@@ -214,6 +216,13 @@ fn pending_lines(
     };
     if !is_refused {
         lines.push(awaited("readable", "API", "after that".to_owned()).line(theme, width));
+    }
+    if let Some(TraceState::SearchTruncated { letters }) = sent.state.value() {
+        let text = format!(
+            "it is not among the first {} dead letters, and no more can be held at once",
+            count(u64::try_from(*letters).unwrap_or(u64::MAX))
+        );
+        indented(&text, theme.tone(Tone::Warning), width, lines);
     }
     lines.extend(keys);
 }

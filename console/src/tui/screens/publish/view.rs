@@ -5,11 +5,11 @@ use event::{EVENT_BYTES_MAX, Failure};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span, Text};
+use ratatui::text::{Line, Text};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::check::Check;
 use super::layout::parts;
+use super::question;
 use super::sent::Sent;
 use super::timeline::timeline;
 use super::{Mode, Publish};
@@ -17,6 +17,7 @@ use crate::tui::format::{age_secs, clock, count, span_secs, visible};
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
 use crate::tui::remote::Remote;
+use crate::tui::screens::draw_divider;
 use crate::tui::screens::lines::{explained, hanging, key_line, titled, wrapped};
 use crate::tui::templates::NAMES;
 use crate::tui::theme::Theme;
@@ -35,8 +36,12 @@ pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, are
         parts.editor_title,
     );
     draw_editor(publish, model, canvas, parts.editor);
-    let bar = vec![Line::styled("│", theme.muted()); usize::from(parts.divider.height)];
-    canvas.render_widget(Text::from(bar), parts.divider);
+    draw_divider(
+        theme,
+        model.environment.is_production,
+        canvas,
+        parts.divider,
+    );
     let (title, lines) = verdict(publish, model, usize::from(parts.verdict.width));
     canvas.render_widget(
         title_line(title, theme, parts.verdict_title.width),
@@ -49,6 +54,9 @@ pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, are
         canvas,
         (parts.sent_title, parts.sent),
     );
+    if let (Mode::Asking, Some(check)) = (publish.mode, &publish.check) {
+        question::draw(publish, check, model, canvas, area);
+    }
 }
 
 fn title_line(
@@ -123,9 +131,6 @@ fn verdict<'a>(publish: &Publish, model: &Model, width: usize) -> Titled<'a> {
         let line = Line::styled(" waits for a text", theme.muted());
         return (("Verdict of the ingest", Vec::new()), vec![line]);
     };
-    if publish.mode == Mode::Asking {
-        return question(check, model, width);
-    }
     let mut lines = match &check.result {
         Ok(key) => {
             let what = format!(
@@ -153,7 +158,7 @@ fn verdict<'a>(publish: &Publish, model: &Model, width: usize) -> Titled<'a> {
         let name = visible(&model.environment.name);
         let (text, style) = if model.environment.is_production {
             (
-                format!("s sends to {name}, PRODUCTION"),
+                format!("s asks, then sends to {name}, PRODUCTION"),
                 theme.tone(Tone::Bad),
             )
         } else {
@@ -191,26 +196,6 @@ fn below(text: &str, width: usize) -> impl Iterator<Item = Line<'static>> {
     wrapped(text, room)
         .into_iter()
         .map(|part| Line::raw(format!("   {part}")))
-}
-
-fn question<'a>(check: &Check, model: &Model, width: usize) -> Titled<'a> {
-    let theme = model.theme;
-    let reason = match &check.result {
-        Ok(_) => String::new(),
-        Err(failure) => format!("{}: {}", failure.code, visible(&failure.detail)),
-    };
-    let text = format!("the ingest will refuse this: {reason}");
-    let name = visible(&model.environment.name);
-    // The keys come first: they must be visible however long the reason is.
-    let mut lines = vec![Line::from(vec![
-        Span::raw(format!(" Send it to {name} all the same?  ")),
-        Span::styled("y", theme.key()),
-        Span::raw(" sends a dead letter  "),
-        Span::styled("n", theme.key()),
-        Span::raw(" goes back"),
-    ])];
-    lines.extend(hanging(Tone::Warning, &text, theme, width));
-    (("Send a refused event?", Vec::new()), lines)
 }
 
 fn draw_sent(

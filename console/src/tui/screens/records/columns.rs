@@ -6,7 +6,8 @@ use event::Record;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::rows::Widths;
-use crate::tui::format::{UNKNOWN, fit, latency, short_span_secs, visible};
+use crate::tui::format::{UNKNOWN, latency, short_span_secs, visible};
+use crate::tui::screens::lines::{left, right};
 
 /// Blanks between columns.
 const GAP: usize = 2;
@@ -159,15 +160,8 @@ fn joined(columns: &[(Column, usize)], text: impl Fn(Column) -> String) -> Strin
         if !line.is_empty() {
             line.push_str(&" ".repeat(GAP));
         }
-        let text = fit(&text(*column), *width);
-        let blanks = " ".repeat(width.saturating_sub(text.width()));
-        if column.is_number() {
-            line.push_str(&blanks);
-            line.push_str(&text);
-        } else {
-            line.push_str(&text);
-            line.push_str(&blanks);
-        }
+        let place = if column.is_number() { right } else { left };
+        line.push_str(&place(&text(*column), *width));
     }
     line
 }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::screens::is_wide;
+use crate::tui::screens::{is_wide, side_by_side, take_rows};
 
 /// Share of the list where the detail stands beside it, in hundredths.
 const LIST_SHARE: u32 = 58;
@@ -28,17 +28,6 @@ pub(super) struct Parts {
     pub(super) detail: Rect,
 }
 
-/// Takes so many lines from the top of `area`.
-fn take(area: &mut Rect, height: u16) -> Rect {
-    let taken = Rect {
-        height: height.min(area.height),
-        ..*area
-    };
-    area.y += taken.height;
-    area.height -= taken.height;
-    taken
-}
-
 /// Columns of the list.
 pub(super) fn list_width(area: Rect) -> u16 {
     if !is_wide(area) {
@@ -51,7 +40,7 @@ pub(super) fn list_width(area: Rect) -> u16 {
 pub(super) fn parts(area: Rect, is_typing: bool, fault_lines: u16, is_open: bool) -> Parts {
     let mut left = area;
     if is_open {
-        let detail_title = take(&mut left, 1);
+        let detail_title = take_rows(&mut left, 1);
         return Parts {
             detail_title,
             detail: left,
@@ -60,24 +49,15 @@ pub(super) fn parts(area: Rect, is_typing: bool, fault_lines: u16, is_open: bool
     }
     let mut parts = Parts::default();
     if is_wide(area) {
-        left.width = list_width(area);
-        parts.divider = Rect {
-            x: left.right(),
-            width: 1,
-            ..area
-        };
-        let mut right = Rect {
-            x: left.right() + 1,
-            width: area.width - left.width - 1,
-            ..area
-        };
-        parts.detail_title = take(&mut right, 1);
+        let mut right;
+        [left, parts.divider, right] = side_by_side(area, list_width(area));
+        parts.detail_title = take_rows(&mut right, 1);
         parts.detail = right;
     }
-    parts.title = take(&mut left, 1);
-    parts.input = take(&mut left, if is_typing { 2 } else { 0 });
-    parts.fault = take(&mut left, fault_lines);
-    parts.columns = take(&mut left, 1);
+    parts.title = take_rows(&mut left, 1);
+    parts.input = take_rows(&mut left, if is_typing { 2 } else { 0 });
+    parts.fault = take_rows(&mut left, fault_lines);
+    parts.columns = take_rows(&mut left, 1);
     parts.rows = left;
     parts
 }

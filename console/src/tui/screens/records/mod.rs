@@ -20,7 +20,7 @@ use self::layout::{Parts, parts};
 use self::rows::Rows;
 use self::typing::Typing;
 use super::{ScreenId, is_wide};
-use crate::tui::keymap::{Action, Context};
+use crate::tui::keymap::{Action, Binding, Context};
 use crate::tui::list::ListState;
 use crate::tui::message::{Fault, Tone};
 use crate::tui::remote::Remote;
@@ -66,11 +66,21 @@ impl Records {
             .or_else(|| self.more.loading_since())
     }
 
-    /// The screen is shown.
+    /// The screen is shown: reads the newest, unless somebody reads on further down. Following
+    /// reads by itself.
     pub fn enter(&mut self, turn: &mut Turn<'_>) {
-        if matches!(self.rows, Remote::Idle) {
+        let is_unseen = matches!(self.rows, Remote::Idle);
+        let is_at_top = self.list.offset == 0 && !self.is_open && !self.is_following;
+        if !self.rows.is_loading() && (is_unseen || is_at_top) {
             self.reload(turn);
         }
+    }
+
+    /// What a key says while the filter is typed; `None` where it does nothing.
+    #[must_use]
+    pub fn input_hint(&self, binding: &Binding) -> Option<&'static str> {
+        let is_recall = binding.action == Action::Up;
+        (!is_recall || !self.filter.is_empty()).then_some(binding.label)
     }
 
     /// Carries out an action.
@@ -81,6 +91,9 @@ impl Records {
         )]
         match action {
             Action::Refresh => self.reload(turn),
+            Action::Up if self.typing.is_some() => {
+                self.typing = Some(Typing::new(&self.filter, turn.now));
+            }
             Action::Up => self.move_by(-1, turn),
             Action::Down => self.move_by(1, turn),
             Action::PageUp => self.page(-1, turn),
@@ -97,7 +110,7 @@ impl Records {
             Action::Follow => self.follow(turn),
             Action::Filter => {
                 self.is_open = false;
-                self.typing = Some(Typing::new(&self.filter, turn.now));
+                self.typing = Some(Typing::new("", turn.now));
                 self.settle_layout(turn.body);
             }
             Action::ClearFilter => self.clear_filter(turn),

@@ -9,7 +9,7 @@ use super::Records;
 use super::rows::{PAYLOAD_BYTES_MAX, ROWS_MAX, Rows};
 use crate::tui::filter;
 use crate::tui::format::count;
-use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
+use crate::tui::message::{Answer, Fault, Reply, Request, Tone};
 use crate::tui::remote::Remote;
 use crate::tui::turn::Turn;
 
@@ -46,9 +46,10 @@ impl Records {
     /// An answer came.
     pub fn reply(&mut self, reply: Reply, turn: &mut Turn<'_>) {
         let result = reply.result.and_then(page_of);
-        if is_awaited(&self.rows, reply.id) {
+        if self.rows.awaits(reply.id) {
             let order = self.query.order;
-            let kept = self.selected_id();
+            // Whoever stands on the first row watches what comes.
+            let kept = self.selected_id().filter(|_| self.list.selected > 0);
             self.rows.settle(
                 reply.id,
                 result.map(|page| Rows::new(page, order)),
@@ -56,7 +57,7 @@ impl Records {
             );
             let row = kept.and_then(|id| self.rows.value().and_then(|rows| rows.row_of(id)));
             self.select(row.unwrap_or(0), turn);
-        } else if is_awaited(&self.more, reply.id) {
+        } else if self.more.awaits(reply.id) {
             let added = result.map(|page| {
                 let added = page.items.len();
                 if let Some(rows) = self.rows.value_mut() {
@@ -66,7 +67,7 @@ impl Records {
             });
             self.more.settle(reply.id, added, turn.now);
             self.settle_layout(turn.body);
-        } else if is_awaited(&self.newer, reply.id) {
+        } else if self.newer.awaits(reply.id) {
             let added = result.map(|page| self.merge(page, turn));
             self.newer.settle(reply.id, added, turn.now);
         }
@@ -175,10 +176,6 @@ impl Records {
             Remote::Failed { failed_at, .. } => now - *failed_at >= MORE_RETRY,
         }
     }
-}
-
-fn is_awaited<T>(remote: &Remote<T>, id: RequestId) -> bool {
-    matches!(remote, Remote::Loading { request, .. } if *request == id)
 }
 
 fn page_of(answer: Answer) -> Result<Page<Record>, Fault> {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr as _;
@@ -13,17 +14,22 @@ use super::layout::{Parts, list_width};
 use super::paging::kept_at_most;
 use super::rows::Rows;
 use super::typing::Typing;
-use crate::tui::filter::WORDS;
+use crate::tui::filter::{self, WORDS};
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
 use crate::tui::remote::Remote;
+use crate::tui::screens::draw_divider;
 use crate::tui::screens::lines::{explained, hanging, key_line, titled};
 use crate::tui::theme::Theme;
 use crate::tui::view::toned;
 
-/// Columns from which a title has room for the position and the filter.
-const TITLE_FULL_COLUMNS: u16 = 60;
+/// Columns from which a title spells everything out.
+const TITLE_FULL_COLUMNS: u16 = 90;
+/// Columns of a title's name and rules.
+const FILTER_MARGIN: usize = 16;
+/// A filter that is cut to less says nothing.
+const FILTER_COLUMNS_MIN: usize = 16;
 /// Lines of a fault above the rows at most.
 const FAULT_LINES_MAX: usize = 3;
 
@@ -41,8 +47,7 @@ impl Records {
         if self.is_open {
             return;
         }
-        let bar = vec![Line::styled("│", theme.muted()); usize::from(parts.divider.height)];
-        canvas.render_widget(Text::from(bar), parts.divider);
+        draw_divider(theme, false, canvas, parts.divider);
         self.title(theme, canvas, parts.title);
         if let Some(typing) = &self.typing {
             draw_input(typing, theme, canvas, parts.input);
@@ -54,44 +59,59 @@ impl Records {
         }
     }
 
+    /// Place, age, filter, following. The age stays: rows of unknown age are worth little; the
+    /// filter is cut before that, and following is left out first.
     fn title(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
-        let mut pieces = Vec::new();
-        if let Some(rows) = self.rows.value() {
-            pieces.push((self.position(rows), theme.strong()));
-        }
-        if !self.filter.is_empty() {
-            // What is hidden matters more than how much is shown where both have no room.
-            let place = if area.width < TITLE_FULL_COLUMNS {
-                0
-            } else {
-                pieces.len()
-            };
-            pieces.insert(place, (visible(&self.filter), theme.key()));
-        }
+        let is_short = area.width < TITLE_FULL_COLUMNS;
+        let place = self
+            .rows
+            .value()
+            .map(|rows| (self.position(rows, is_short), theme.strong()));
+        let age = self.age(theme, is_short);
         let following = if self.is_following {
             ("following".to_owned(), theme.tone(Tone::Good))
         } else {
             ("paused, f follows".to_owned(), theme.muted())
         };
-        pieces.push(following);
-        if let Some(fetched) = self.rows.fetched() {
-            let seen = self
-                .newer
-                .fetched()
-                .map_or(fetched.fetched_at, |newer| newer.fetched_at);
-            let style = if self.fault().is_some() {
-                theme.tone(Tone::Warning)
+        let mut pieces: Vec<(String, Style)> = place.into_iter().chain(age).collect();
+        if !self.filter.is_empty() {
+            let taken: usize = pieces.iter().map(|(text, _)| text.width() + 3).sum();
+            let room = usize::from(area.width).saturating_sub(taken + FILTER_MARGIN);
+            if room < FILTER_COLUMNS_MIN {
+                // What is hidden matters more than how much is shown.
+                pieces.clear();
+            }
+            let room = if pieces.is_empty() {
+                usize::from(area.width).saturating_sub(FILTER_MARGIN)
             } else {
-                theme.muted()
+                room
             };
-            let asking = if self.rows.is_loading() {
-                "asking again, "
-            } else {
-                ""
-            };
-            pieces.push((format!("{asking}as of {} UTC", clock(seen)), style));
+            let filter = fit(&visible(&self.filter), room);
+            pieces.insert(pieces.len().min(1), (filter, theme.key()));
         }
+        pieces.push(following);
         canvas.render_widget(titled("Records", pieces, theme, area.width), area);
+    }
+
+    /// When the rows were read.
+    fn age(&self, theme: Theme, is_short: bool) -> Option<(String, Style)> {
+        let fetched = self.rows.fetched()?;
+        let seen = self
+            .newer
+            .fetched()
+            .map_or(fetched.fetched_at, |newer| newer.fetched_at);
+        let style = if self.fault().is_some() {
+            theme.tone(Tone::Warning)
+        } else {
+            theme.muted()
+        };
+        let asking = if self.rows.is_loading() {
+            "asking again, "
+        } else {
+            ""
+        };
+        let zone = if is_short { "" } else { " UTC" };
+        Some((format!("{asking}as of {}{zone}", clock(seen)), style))
     }
 
     /// What failed while older rows stay.
@@ -107,7 +127,7 @@ impl Records {
     }
 
     /// `3 / 500 loaded, more below`.
-    fn position(&self, rows: &Rows) -> String {
+    fn position(&self, rows: &Rows, is_short: bool) -> String {
         if rows.len() == 0 {
             return "none".to_owned();
         }
@@ -122,7 +142,8 @@ impl Records {
                 kept_at_most()
             )
         } else {
-            format!("{place} loaded, more below")
+            let loaded = if is_short { "" } else { " loaded" };
+            format!("{place}{loaded}, more below")
         }
     }
 
@@ -228,9 +249,15 @@ fn draw_input(typing: &Typing, theme: Theme, canvas: &mut Frame<'_>, area: Rect)
     canvas.render_widget(Span::styled(" / ", theme.key()), prompt);
     canvas.render_widget(&typing.input, input);
     let width = usize::from(below.width).saturating_sub(5);
-    let told = match typing.error() {
-        Some(error) => toned(theme, Tone::Bad, &fit(&error.to_string(), width)),
-        None => Span::styled(fit(&format!("{WORDS} · alone: type"), width), theme.muted()),
+    let example = filter::example_of(&typing.text());
+    let told = match (typing.error(), example) {
+        (Some(error), Some(example)) => {
+            let text = format!("{error} · {example}");
+            toned(theme, Tone::Bad, &fit(&text, width))
+        }
+        (Some(error), None) => toned(theme, Tone::Bad, &fit(&error.to_string(), width)),
+        (None, Some(example)) => Span::styled(fit(&example, width), theme.muted()),
+        (None, None) => Span::styled(fit(&format!("{WORDS} · alone: type"), width), theme.muted()),
     };
     canvas.render_widget(Line::from(vec![Span::raw("   "), told]), below);
 }

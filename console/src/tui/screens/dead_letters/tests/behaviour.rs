@@ -475,7 +475,9 @@ fn clicks_select_and_a_second_click_opens() {
 fn every_size_is_drawn_and_survives_keys() {
     let mut desk = Desk::holding(letters());
     let sizes = (0..60).flat_map(|width| (0..30).map(move |height| (width, height)));
-    for (width, height) in sizes.chain([(300, 100), (120, 4), (119, 60), (200, 1)]) {
+    let flat = (1..=12).flat_map(|height| [(80, height), (200, height)]);
+    let others = [(300, 100), (120, 4), (119, 60), (2, 40)];
+    for (width, height) in sizes.chain(flat).chain(others) {
         desk.send(Msg::Resize { width, height });
         desk.draw();
         desk.code(KeyCode::Tab);
@@ -517,4 +519,98 @@ fn two_thousand_letters_scroll_to_the_last() {
     }
     assert_eq!(desk.screen().letter_list.selected, 1_999);
     assert!(desk.text().contains("2,000 / 2,000"), "{}", desk.text());
+}
+
+/// What the bottom line offers.
+fn hints(desk: &Desk) -> Vec<&'static str> {
+    crate::tui::keymap::hints(desk.model.context())
+        .into_iter()
+        .filter_map(|hint| desk.model.hint_label(hint))
+        .collect()
+}
+
+#[test]
+fn question_offers_only_keys_that_do_something_and_says_what() {
+    let mut desk = Desk::holding(letters());
+    desk.keys("ar");
+    assert_eq!(hints(&desk), ["send", "also the skipped", "no"]);
+    desk.key('f');
+    assert_eq!(hints(&desk), ["send", "only the ready", "no"]);
+
+    let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), &body_without_time(1))]);
+    desk.key('r');
+    assert_eq!(hints(&desk), ["also the skipped", "no"]);
+    desk.key('f');
+    assert_eq!(hints(&desk), ["send", "only the ready", "no"]);
+
+    let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), &valid_body(1))]);
+    desk.key('r');
+    assert_eq!(hints(&desk), ["send", "no"]);
+}
+
+#[test]
+fn key_that_answers_no_question_tells_which_do() {
+    let mut desk = Desk::holding(letters());
+    desk.keys("arx");
+    assert_eq!(
+        notice(&desk),
+        "a question is open: y send · f also the skipped · esc or n no"
+    );
+    assert_eq!(desk.model.context(), Context::ConfirmRedrive);
+}
+
+/// Redrives everything that is held and says that each letter had this outcome.
+fn redrive_all(desk: &mut Desk, keys: &str, outcome: &RedriveOutcome) {
+    desk.keys(keys);
+    let (question, sent) = confirm(desk);
+    let outcomes = redriven(&sent)
+        .into_iter()
+        .map(|id| (id, outcome.clone()))
+        .collect();
+    desk.reply(&question, Ok(Answer::Redriven(RedriveReport { outcomes })));
+}
+
+#[test]
+fn redrive_of_letters_that_will_be_refused_again_is_no_good_news() {
+    let mut desk = Desk::holding(letters());
+    redrive_all(&mut desk, "arf", &RedriveOutcome::Moved);
+    assert_eq!(
+        notice(&desk),
+        "redriven: 37 of 37 moved · 31 will be refused again"
+    );
+    assert_eq!(desk.model.notice.as_ref().unwrap().tone, Tone::Warning);
+    let mut desk = Desk::holding(letters());
+    redrive_all(&mut desk, "ar", &RedriveOutcome::Moved);
+    assert_eq!(desk.model.notice.as_ref().unwrap().tone, Tone::Good);
+}
+
+#[test]
+fn letter_without_an_answer_is_told_once_and_counted() {
+    let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), &valid_body(1))]);
+    let outcome = RedriveOutcome::Unknown("no answer within 10 s".to_owned());
+    redrive_all(&mut desk, "r", &outcome);
+    assert_eq!(notice(&desk), "redriven: 0 of 1 moved · 1 unknown");
+    desk.code(KeyCode::Enter);
+    let words = desk.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("▲ may have been sent, no answer came; it stays here too"),
+        "{words}"
+    );
+    assert!(!words.contains("nobody knows"), "{words}");
+}
+
+#[test]
+fn running_redrive_is_told_on_leaving_and_its_end_elsewhere() {
+    let mut desk = Desk::holding(letters());
+    desk.keys("ar");
+    let (question, _) = confirm(&mut desk);
+    desk.key('1');
+    assert!(
+        notice(&desk).contains("the redrive goes on: 0 of 3"),
+        "{}",
+        notice(&desk)
+    );
+    let outcomes = Vec::new();
+    desk.reply(&question, Ok(Answer::Redriven(RedriveReport { outcomes })));
+    assert!(notice(&desk).contains("redriven"), "{}", notice(&desk));
 }

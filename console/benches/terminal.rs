@@ -1,0 +1,312 @@
+//! How the console feels: first frame, key to paint, what it costs while nothing happens, memory.
+//!
+//! `cargo bench -p opsconsole` starts the console in a pseudo-terminal of 160×45, next to `top`
+//! where the machine has it, and a whole pipeline without traffic for the idle figures. It prints
+//! a table and writes `target/bench/terminal.json`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "a bench stops where it fails, and speaks on standard output"
+)]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use devstack::functions::{self, BuildProfile};
+use devstack::{ProgressSender, Stack, StackOptions};
+use serde_json::{Value, json};
+use support::configuration;
+use support::pty::Session;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
+const SIZE: (u16, u16) = (160, 45);
+const LIMIT: Duration = Duration::from_secs(20);
+const STARTS: usize = 20;
+const KEYS: usize = 200;
+/// Between two keys, so that each meets a console at rest.
+const PAUSE: Duration = Duration::from_millis(25);
+/// Until the first answers are drawn.
+const SETTLE: Duration = Duration::from_secs(20);
+const IDLE: Duration = Duration::from_secs(30);
+/// Clock ticks a second of `/proc/PID/stat` (USER_HZ, fixed on Linux).
+const TICKS_PER_SEC: f64 = 100.0;
+
+/// One line of the result. `values` is sorted.
+struct Figure {
+    name: &'static str,
+    unit: &'static str,
+    values: Vec<f64>,
+    /// Part of the values below the one that counts.
+    quantile: f64,
+    target: Option<f64>,
+    absent: Option<String>,
+}
+
+impl Figure {
+    fn new(name: &'static str, unit: &'static str, mut values: Vec<f64>, target: f64) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self {
+            name,
+            unit,
+            values,
+            quantile: 0.5,
+            target: Some(target),
+            absent: None,
+        }
+    }
+
+    fn value(&self) -> Option<f64> {
+        let index = (self.values.len().saturating_sub(1)) as f64 * self.quantile;
+        self.values.get(index.round() as usize).copied()
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "value": self.value(),
+            "unit": self.unit,
+            "n": self.values.len(),
+            "min": self.values.first(),
+            "max": self.values.last(),
+            "target": self.target,
+            "better": "lower",
+            "absent": self.absent,
+        })
+    }
+
+    fn line(&self) -> String {
+        let number =
+            |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
+        let is_met = match (self.value(), self.target) {
+            (Some(value), Some(target)) if value <= target => "met",
+            (Some(_), Some(_)) => "missed",
+            _ => "",
+        };
+        format!(
+            "{:<28}{:>10} {:<6}{:>6}{:>10}{:>10}{:>10}  {}",
+            self.name,
+            number(self.value()),
+            self.unit,
+            self.values.len(),
+            number(self.values.first().copied()),
+            number(self.values.last().copied()),
+            number(self.target),
+            self.absent.as_deref().unwrap_or(is_met),
+        )
+    }
+}
+
+/// A program on the terminal: how it starts, what tells its first frame, and a key that changes
+/// the screen.
+struct Subject<'a> {
+    program: &'a Path,
+    arguments: Vec<&'a str>,
+    first_frame: &'a str,
+    help_key: &'a str,
+    help: &'a str,
+    close_key: &'a str,
+}
+
+impl Subject<'_> {
+    fn start(&self) -> Session {
+        Session::start(self.program, &self.arguments, &[], SIZE)
+    }
+
+    fn first_frames(&self) -> Vec<f64> {
+        (0..STARTS)
+            .map(|_| {
+                let begun = Instant::now();
+                let session = self.start();
+                session.wait_for(self.first_frame, LIMIT);
+                milliseconds(begun)
+            })
+            .collect()
+    }
+
+    fn keys(&self) -> Vec<f64> {
+        let mut session = self.start();
+        session.wait_for(self.first_frame, LIMIT);
+        (0..KEYS)
+            .map(|_| {
+                thread::sleep(PAUSE);
+                let begun = Instant::now();
+                session.press(self.help_key);
+                session.wait_for(self.help, LIMIT);
+                let took = milliseconds(begun);
+                session.press(self.close_key);
+                session.wait("the help to close", LIMIT, |screen| {
+                    !screen.contains(self.help)
+                });
+                took
+            })
+            .collect()
+    }
+
+    fn quits(&self, key: &str) -> Vec<f64> {
+        (0..STARTS)
+            .map(|_| {
+                let mut session = self.start();
+                session.wait_for(self.first_frame, LIMIT);
+                thread::sleep(PAUSE);
+                let begun = Instant::now();
+                session.press(key);
+                session.wait_for_exit(LIMIT);
+                milliseconds(begun)
+            })
+            .collect()
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1_000.0
+}
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut figures = nobody_there(folder.path());
+    figures.extend(peer(figures.as_slice()));
+    figures.extend(idle(folder.path()));
+    println!(
+        "\n{:<28}{:>10} {:<6}{:>6}{:>10}{:>10}{:>10}",
+        "figure", "value", "unit", "n", "min", "max", "target"
+    );
+    for figure in &figures {
+        println!("{}", figure.line());
+    }
+    write(&figures);
+}
+
+/// The console with nothing behind it: what it shows comes from itself alone.
+fn nobody_there(folder: &Path) -> Vec<Figure> {
+    let path = configuration::nobody(folder);
+    let subject = Subject {
+        program: Path::new(PROGRAM),
+        arguments: vec!["--config", path.to_str().unwrap(), "--env", "test"],
+        first_frame: "Attention",
+        help_key: "?",
+        help: "Keys on Overview",
+        close_key: "\u{1b}",
+    };
+    let keys = subject.keys();
+    let mut late = Figure::new("key_to_paint_p95", "ms", keys.clone(), 1.4);
+    late.quantile = 0.95;
+    let size = std::fs::metadata(PROGRAM).unwrap().len() as f64 / 1e6;
+    vec![
+        Figure::new("first_frame", "ms", subject.first_frames(), 10.0),
+        Figure::new("key_to_paint_p50", "ms", keys, 0.8),
+        late,
+        Figure::new("quit", "ms", subject.quits("q"), 20.0),
+        Figure::new("binary", "MB", vec![size], 20.0),
+    ]
+}
+
+/// The same on `top`, as a measure of this machine.
+fn peer(ours: &[Figure]) -> Vec<Figure> {
+    let subject = Subject {
+        program: Path::new("top"),
+        arguments: Vec::new(),
+        first_frame: "load average",
+        help_key: "h",
+        help: "Help for Interactive Commands",
+        close_key: "\u{1b}",
+    };
+    let is_there = std::process::Command::new("top")
+        .arg("-v")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    [
+        ("first_frame", "first_frame_ratio_to_top"),
+        ("key_to_paint_p50", "key_to_paint_ratio_to_top"),
+    ]
+    .into_iter()
+    .map(|(name, ratio)| {
+        let own = ours.iter().find(|figure| figure.name == name).unwrap();
+        let mut figure = Figure::new(ratio, "ratio", Vec::new(), 1.0);
+        if is_there {
+            let theirs = if name == "first_frame" {
+                subject.first_frames()
+            } else {
+                subject.keys()
+            };
+            let theirs = Figure::new("top", "ms", theirs, 0.0);
+            figure.values = vec![own.value().unwrap() / theirs.value().unwrap()];
+        } else {
+            figure.absent = Some("top is not on this machine".to_owned());
+        }
+        figure
+    })
+    .collect()
+}
+
+/// The console on a pipeline where nothing happens.
+fn idle(folder: &Path) -> Vec<Figure> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stack = runtime.block_on(async {
+        let functions = functions::build(BuildProfile::Release, &ProgressSender::default())
+            .await
+            .unwrap();
+        Stack::start(StackOptions::new(functions)).await.unwrap()
+    });
+    let path = configuration::of(stack.endpoints(), folder);
+    let arguments = ["--config", path.to_str().unwrap(), "--env", "test"];
+    let session = Session::start(Path::new(PROGRAM), &arguments, &[], SIZE);
+    session.wait_for("Attention", LIMIT);
+    thread::sleep(SETTLE);
+    let process = session.process_id();
+    let (bytes, ticks) = (session.bytes_written(), cpu_ticks(process));
+    thread::sleep(IDLE);
+    let bytes = (session.bytes_written() - bytes) as f64;
+    let percent = (cpu_ticks(process) - ticks) / TICKS_PER_SEC / IDLE.as_secs_f64() * 100.0;
+    let memory = resident_kib(process) / 1_024.0;
+    drop(session);
+    runtime.block_on(stack.stop()).unwrap();
+    vec![
+        Figure::new(
+            "idle_bytes_per_sec",
+            "B/s",
+            vec![bytes / IDLE.as_secs_f64()],
+            0.0,
+        ),
+        Figure::new("idle_cpu", "%", vec![percent], 0.1),
+        Figure::new("memory", "MiB", vec![memory], 15.0),
+    ]
+}
+
+/// User and system time of a process (proc(5), stat, fields 14 and 15).
+fn cpu_ticks(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let (_, after_name) = stat.rsplit_once(')').unwrap();
+    after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<f64>().unwrap())
+        .sum()
+}
+
+fn resident_kib(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn write(figures: &[Figure]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("terminal.json");
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    let figures: Vec<Value> = figures.iter().map(Figure::json).collect();
+    let text = json!({ "machine": format!("{} cores, {}", cores, std::env::consts::ARCH), "figures": figures });
+    std::fs::write(&path, format!("{text:#}\n")).unwrap();
+    println!("\nwritten to target/bench/terminal.json");
+}

@@ -1,0 +1,7 @@
+//! Finding and mending dead letters by what their events say.
+//!
+//! Invariant: a program sees the event and nothing else of this machine.
+
+mod program;
+
+pub use program::{Program, ProgramError, RunError};

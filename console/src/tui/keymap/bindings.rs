@@ -1,0 +1,317 @@
+//! The table of all keys. Invariant: its order is the order of the help.
+
+use crossterm::event::KeyCode;
+
+use super::{Action, Binding, Context, KeyPress as K, Place};
+use crate::tui::screens::ScreenId;
+
+const QUESTIONS: &[Context] = &[Context::Confirm, Context::ConfirmRedrive];
+const LISTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::DeadLetters, ScreenId::Records];
+const LETTERS: &[ScreenId] = &[ScreenId::DeadLetters];
+const RECORDS: &[ScreenId] = &[ScreenId::Records];
+const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
+const DETAILS: &[ScreenId] = &[ScreenId::DeadLetters, ScreenId::Records, ScreenId::Publish];
+
+macro_rules! bind {
+    ($action:expr, [$($key:expr),+], $label:literal, $hint:literal, $place:expr) => {
+        Binding { action: $action, keys: &[$($key),+], label: $label, hint: $hint, place: $place }
+    };
+}
+
+/// The keymap. Order is the order of the help.
+pub const BINDINGS: &[Binding] = &[
+    bind!(
+        Action::Redrive,
+        [K::char('r')],
+        "redrive",
+        2,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Mark,
+        [K::char(' ')],
+        "mark",
+        1,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::MarkAll,
+        [K::char('a')],
+        "mark all listed",
+        4,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::ClearMarks,
+        [K::char('A')],
+        "clear marks",
+        0,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Release,
+        [K::char('u')],
+        "release the held letters",
+        5,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Filter,
+        [K::char('/')],
+        "filter",
+        1,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::ClearFilter,
+        [K::char('x')],
+        "clear the filter",
+        4,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Follow,
+        [K::char('f')],
+        "follow",
+        2,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Edit,
+        [K::char('e'), K::plain(KeyCode::Enter)],
+        "edit",
+        1,
+        Place::Some(PUBLISH)
+    ),
+    bind!(
+        Action::Send,
+        [K::char('s')],
+        "send",
+        2,
+        Place::Some(PUBLISH)
+    ),
+    bind!(
+        Action::NextTemplate,
+        [K::char('t')],
+        "next template",
+        3,
+        Place::Some(PUBLISH)
+    ),
+    bind!(
+        Action::Send,
+        [K::ctrl('s')],
+        "send",
+        1,
+        Place::In(&[Context::Editor])
+    ),
+    bind!(
+        Action::Open,
+        [K::plain(KeyCode::Enter)],
+        "open",
+        3,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up), K::char('k')],
+        "up",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::Down,
+        [K::plain(KeyCode::Down), K::char('j')],
+        "down",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::PageUp,
+        [K::plain(KeyCode::PageUp), K::ctrl('b')],
+        "page up",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::PageDown,
+        [K::plain(KeyCode::PageDown), K::ctrl('f')],
+        "page down",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::First,
+        [K::plain(KeyCode::Home), K::char('g')],
+        "first",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::Last,
+        [K::plain(KeyCode::End), K::char('G')],
+        "last",
+        0,
+        Place::Some(LISTS)
+    ),
+    bind!(
+        Action::SwitchPane,
+        [K::plain(KeyCode::Tab)],
+        "other pane",
+        5,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::DetailDown,
+        [K::char('J')],
+        "scroll the detail down",
+        0,
+        Place::Some(DETAILS)
+    ),
+    bind!(
+        Action::DetailUp,
+        [K::char('K')],
+        "scroll the detail up",
+        0,
+        Place::Some(DETAILS)
+    ),
+    bind!(
+        Action::CopyItem,
+        [K::char('y')],
+        "copy",
+        6,
+        Place::Some(DETAILS)
+    ),
+    bind!(
+        Action::Confirm,
+        [K::char('y')],
+        "yes",
+        1,
+        Place::In(QUESTIONS)
+    ),
+    bind!(
+        Action::IncludeSkipped,
+        [K::char('f')],
+        "also the skipped",
+        2,
+        Place::In(&[Context::ConfirmRedrive])
+    ),
+    bind!(
+        Action::Back,
+        [K::plain(KeyCode::Esc), K::char('n')],
+        "no",
+        3,
+        Place::In(QUESTIONS)
+    ),
+    bind!(
+        Action::Confirm,
+        [K::plain(KeyCode::Enter)],
+        "apply",
+        1,
+        Place::In(&[Context::Input, Context::Palette])
+    ),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up)],
+        "the applied filter",
+        2,
+        Place::In(&[Context::Input])
+    ),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up)],
+        "up",
+        0,
+        Place::In(&[Context::Help, Context::Palette])
+    ),
+    bind!(
+        Action::Down,
+        [K::plain(KeyCode::Down)],
+        "down",
+        0,
+        Place::In(&[Context::Help, Context::Palette])
+    ),
+    bind!(
+        Action::Back,
+        [K::plain(KeyCode::Esc)],
+        "close",
+        9,
+        Place::In(&[
+            Context::Editor,
+            Context::Input,
+            Context::Palette,
+            Context::Help
+        ])
+    ),
+    bind!(
+        Action::Back,
+        [K::plain(KeyCode::Esc)],
+        "back",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Refresh,
+        [K::ctrl('r'), K::plain(KeyCode::F(5))],
+        "refresh",
+        7,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Overview),
+        [K::char('1')],
+        "Overview",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::DeadLetters),
+        [K::char('2')],
+        "Dead letters",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Records),
+        [K::char('3')],
+        "Records",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Publish),
+        [K::char('4')],
+        "Publish",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::NextScreen,
+        [K::char(']')],
+        "next screen",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::PreviousScreen,
+        [K::char('[')],
+        "previous screen",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Palette,
+        [K::char(':'), K::ctrl('p')],
+        "palette",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Help,
+        [K::char('?'), K::plain(KeyCode::F(1))],
+        "help",
+        0,
+        Place::Unwritten
+    ),
+    bind!(Action::Quit, [K::char('q')], "quit", 0, Place::Unwritten),
+    bind!(Action::Quit, [K::ctrl('c')], "quit", 0, Place::Everywhere),
+];

@@ -1,0 +1,103 @@
+//! The question before an event is sent that will be refused, or to production: what goes where.
+//!
+//! Invariant: the keys are visible however little room there is.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::check::Check;
+use super::{Publish, name_of};
+use crate::tui::format::{count, visible};
+use crate::tui::message::Tone;
+use crate::tui::model::Model;
+use crate::tui::screens::lines::hanging;
+use crate::tui::screens::question::{COLUMNS, Question};
+use crate::tui::theme::Theme;
+
+/// Columns of the names.
+const NAME: usize = 9;
+
+/// Draws the question over the lower end of the screen, so that the event stays in sight.
+pub(super) fn draw(
+    publish: &Publish,
+    check: &Check,
+    model: &Model,
+    canvas: &mut Frame<'_>,
+    area: Rect,
+) {
+    let theme = model.theme;
+    let environment = &model.environment;
+    let width = usize::from(area.width.min(COLUMNS)).saturating_sub(2);
+    let topic = environment.topic_arn.rsplit(':').next().unwrap_or_default();
+    let name = visible(&environment.name);
+    let environment_name = if environment.is_production {
+        format!("{name} PRODUCTION")
+    } else {
+        name
+    };
+    let mut lines = field("event", &name_of(&publish.editor.text()), theme, width);
+    lines.extend(field("to topic", &visible(topic), theme, width));
+    let size = format!("{} bytes", count(check.size_bytes as u64));
+    lines.extend(field("size", &size, theme, width));
+    match &check.result {
+        Ok(_) => lines.extend(hanging(
+            Tone::Good,
+            "valid: the ingest would store it",
+            theme,
+            width,
+        )),
+        Err(failure) => {
+            let text = format!(
+                "the ingest will refuse it: {}: {}",
+                failure.code,
+                visible(&failure.detail)
+            );
+            lines.extend(hanging(Tone::Warning, &text, theme, width));
+        }
+    }
+    if check
+        .key()
+        .is_some_and(|key| publish.sent_at(key).is_some())
+    {
+        let text = "already sent from here: it becomes a duplicate";
+        lines.extend(hanging(Tone::Warning, text, theme, width));
+    }
+    lines.push(Line::default());
+    lines.push(keys(check, theme));
+    Question {
+        title: format!("Send to {environment_name}?"),
+        lines,
+        is_danger: environment.is_production,
+    }
+    .draw_low(theme, canvas, area);
+}
+
+fn field(name: &str, value: &str, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    let room = width.saturating_sub(NAME + 3).max(1);
+    let mut label = format!(" {name:<NAME$} ");
+    crate::tui::screens::lines::wrapped(value, room)
+        .into_iter()
+        .map(|part| {
+            let label = std::mem::replace(&mut label, " ".repeat(NAME + 2));
+            Line::from(vec![
+                Span::styled(label, theme.muted()),
+                Span::styled(part, theme.strong()),
+            ])
+        })
+        .collect()
+}
+
+fn keys(check: &Check, theme: Theme) -> Line<'static> {
+    let yes = if check.result.is_ok() {
+        " sends it   "
+    } else {
+        " sends a dead letter   "
+    };
+    Line::from(vec![
+        Span::styled(" y", theme.key()),
+        Span::raw(yes),
+        Span::styled("esc", theme.key()),
+        Span::raw(" sends nothing"),
+    ])
+}

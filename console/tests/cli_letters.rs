@@ -1,0 +1,419 @@
+//! The commands on dead letters, on real queues: what they take they give back, also when they are
+//! interrupted, and they move only what they were asked to.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
+mod cli_program;
+mod support;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use cli_program::Program;
+use opsconsole::world::observed::{Published, QueueRole, TraceState};
+use serde_json::{Value, json};
+use support::queues::Queues;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// Limit of waiting for anything.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The queues, and the program that knows them.
+struct Desk {
+    runtime: Runtime,
+    queues: Queues,
+    program: Program,
+}
+
+impl Desk {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let queues = runtime.block_on(Queues::start());
+        let desk = Self {
+            program: Program::new(),
+            runtime,
+            queues,
+        };
+        desk.configure(desk.endpoint_url(), "");
+        desk
+    }
+
+    fn endpoint_url(&self) -> &str {
+        let environment = self.queues.world.environment();
+        environment.endpoint_url.as_deref().unwrap()
+    }
+
+    fn configure(&self, endpoint_url: &str, more: &str) {
+        self.program.configure(&format!(
+            r#"
+[environments.test]
+region = "us-east-1"
+endpoint_url = "{endpoint_url}"
+topic_arn = "arn:aws:sns:us-east-1:000000000000:events"
+queue_url = "{}"
+dead_letter_queue_url = "{}"
+api_url = "http://127.0.0.1:1"
+{more}
+"#,
+            self.queues.world.queue_url(QueueRole::Source),
+            self.queues.world.queue_url(QueueRole::DeadLetter),
+        ));
+    }
+
+    fn kill(&self, bodies: &[String]) {
+        self.runtime.block_on(self.queues.kill_all(bodies));
+    }
+
+    /// Dead letters that can be received, and those that somebody holds.
+    fn depth(&self) -> (usize, usize) {
+        self.runtime
+            .block_on(self.queues.depth(QueueRole::DeadLetter))
+    }
+
+    /// Message ids by body, as `dlq list` shows them.
+    fn message_id(&self, id: &str) -> String {
+        let (_, letters) = self.program.json(&["dlq", "list"]);
+        let letters = letters.as_array().unwrap();
+        let letter = letters.iter().find(|letter| letter["event"]["id"] == id);
+        letter.unwrap()["message_id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn valid(id: &str) -> String {
+    json!({
+        "specversion": "1.0",
+        "id": id,
+        "source": "/cli/test",
+        "type": "cli.tested",
+        "time": "2026-01-31T12:00:00Z",
+    })
+    .to_string()
+}
+
+fn invalid(id: &str) -> String {
+    valid(id).replace("\"time\":", "\"times\":")
+}
+
+fn numbered(total: usize) -> Vec<String> {
+    (0..total)
+        .map(|number| format!("letter {number}"))
+        .collect()
+}
+
+#[test]
+fn only_ready_letters_are_moved_unless_all_are_asked_for() {
+    let desk = Desk::start();
+    desk.kill(&[valid("1"), valid("2"), invalid("3"), "not json".to_owned()]);
+    let (code, report) = desk.program.json(&["dlq", "redrive", "--all", "--yes"]);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(
+        report,
+        json!({"selected": 4, "moved": 2, "sent_not_deleted": 0, "unknown": 0, "not_sent": 0,
+            "skipped": 2, "truncated": false, "errors": []})
+    );
+    let again = desk.program.run(&["dlq", "redrive", "--all", "--yes"]);
+    assert_eq!(again.code, 1, "nothing was moved: {again:?}");
+    assert!(
+        again
+            .stdout
+            .contains("skipped 2 (1 still-invalid, 1 unreadable)"),
+        "{again:?}"
+    );
+    assert!(again.stderr.contains("--include-not-ready"), "{again:?}");
+    let named = desk.message_id("3");
+    let refused = desk.program.run(&["dlq", "redrive", &named, "--yes"]);
+    assert_eq!(refused.code, 1);
+    let told = format!("{named}: skipped, it is still-invalid");
+    assert!(refused.stderr.contains(&told), "{refused:?}");
+    assert_eq!(desk.depth(), (2, 0));
+    let everything = ["dlq", "redrive", "--all", "--yes", "--include-not-ready"];
+    let (code, report) = desk.program.json(&everything);
+    assert_eq!((code, &report["moved"]), (0, &json!(2)), "{report}");
+    let empty = desk.program.run(&everything);
+    assert_eq!(
+        empty.code, 0,
+        "an empty queue is what was wanted: {empty:?}"
+    );
+    assert_eq!(desk.depth(), (0, 0));
+}
+
+#[test]
+fn unknown_code_is_a_slip_and_a_known_one_without_letters_is_told() {
+    let desk = Desk::start();
+    desk.kill(&[invalid("1")]);
+    let slip = desk
+        .program
+        .run(&["dlq", "redrive", "--code", "mising-attribute", "--yes"]);
+    assert_eq!(slip.code, 2, "{slip:?}");
+    for known in ["missing-attribute", "retries-exhausted", "not-json"] {
+        assert!(slip.stderr.contains(known), "{slip:?}");
+    }
+    let none = desk
+        .program
+        .run(&["dlq", "redrive", "--code", "invalid-time", "--yes"]);
+    assert_eq!(none.code, 1, "{none:?}");
+    assert!(
+        none.stderr
+            .contains("no dead letter matches --code invalid-time"),
+        "{none:?}"
+    );
+    assert_eq!(desk.depth(), (1, 0));
+}
+
+#[test]
+fn letters_that_somebody_else_holds_are_counted() {
+    let desk = Desk::start();
+    desk.kill(&numbered(5));
+    let holding = desk.queues.world.hold_dead_letters(2, LIMIT);
+    let elsewhere = desk.runtime.block_on(holding).unwrap();
+    assert_eq!(elsewhere.letters.len(), 2);
+    for arguments in [
+        vec!["dlq", "list"],
+        vec!["dlq", "redrive", "--code", "not-json", "--yes"],
+    ] {
+        let answer = desk.program.run(&arguments);
+        assert!(
+            answer
+                .stderr
+                .contains("2 letters are held elsewhere and were not looked at"),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(desk.depth(), (3, 2));
+}
+
+#[test]
+fn silent_ledger_is_told_and_ends_with_3() {
+    let desk = Desk::start();
+    desk.kill(&[valid("1"), valid("2")]);
+    let fine = desk.program.run(&["dlq", "list", "--limit", "1"]);
+    assert_eq!(fine.code, 0, "{fine:?}");
+    assert!(fine.stderr.contains("more letters wait"), "{fine:?}");
+    desk.configure(
+        desk.endpoint_url(),
+        "database_url = \"postgres://nobody@127.0.0.1:1/events\"",
+    );
+    let (code, letters) = desk.program.json(&["dlq", "list"]);
+    assert_eq!(code, 3, "{letters}");
+    assert_eq!(letters.as_array().unwrap().len(), 2);
+    let shown = desk.program.run(&["dlq", "list"]);
+    assert!(
+        shown.stderr.contains("may be \"already-stored\""),
+        "{shown:?}"
+    );
+    assert_eq!(desk.depth(), (2, 0));
+    let (code, report) = desk.program.json(&["dlq", "redrive", "--all", "--yes"]);
+    assert_eq!((code, &report["moved"]), (3, &json!(2)), "{report}");
+}
+
+#[test]
+fn json_of_a_letter_is_the_same_letter_and_cannot_mislead_a_terminal() {
+    let desk = Desk::start();
+    let body = "{\"a\":\"\u{202e}b\u{9b}2J\u{7f}é\"}";
+    desk.kill(&[body.to_owned()]);
+    let (_, letters) = desk.program.json(&["dlq", "list"]);
+    let message_id = letters[0]["message_id"].as_str().unwrap();
+    let answer = desk
+        .program
+        .run(&["dlq", "show", message_id, "--output", "json"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let letter: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(letter["body"], body);
+    assert!(
+        !answer.stdout.contains(['\u{202e}', '\u{9b}', '\u{7f}']),
+        "{answer:?}"
+    );
+    assert!(answer.stdout.contains('é'));
+}
+
+#[test]
+fn search_that_nobody_continues_gives_its_letters_back() {
+    let desk = Desk::start();
+    desk.kill(&numbered(25));
+    let published = Published {
+        sns_message_id: "m".to_owned(),
+        acknowledged_at: Utc::now(),
+        latency: Duration::ZERO,
+    };
+    let look = || {
+        let looking = desk.queues.world.trace(None, "elsewhere", &published);
+        desk.runtime.block_on(looking).unwrap()
+    };
+    assert_eq!(look(), TraceState::Pending);
+    assert_eq!(look(), TraceState::Pending);
+    assert_eq!(desk.depth(), (0, 25), "they are held between two looks");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while desk.depth() != (25, 0) {
+        assert!(Instant::now() < deadline, "{:?}", desk.depth());
+    }
+    let holding = desk.queues.world.hold_dead_letters(100, LIMIT);
+    let held = desk.runtime.block_on(holding).unwrap();
+    assert!(held.letters.iter().all(|letter| letter.receive_count == 2));
+}
+
+#[test]
+fn search_behind_more_letters_than_it_holds_says_so() {
+    let desk = Desk::start();
+    desk.kill(&numbered(1_010));
+    let published = Published {
+        sns_message_id: "m".to_owned(),
+        acknowledged_at: Utc::now(),
+        latency: Duration::ZERO,
+    };
+    let deadline = Instant::now() + LIMIT;
+    let state = loop {
+        let looking = desk.queues.world.trace(None, "elsewhere", &published);
+        let state = desk.runtime.block_on(looking).unwrap();
+        if state != TraceState::Pending {
+            break state;
+        }
+        assert!(Instant::now() < deadline, "{:?}", desk.depth());
+    };
+    assert_eq!(state, TraceState::SearchTruncated { letters: 1_000 });
+}
+
+/// Stands before the emulator and keeps back the answers to all receives but the first ones.
+struct Gate {
+    url: String,
+    opens: watch::Sender<bool>,
+    /// Answers that wait behind the gate.
+    waiting: watch::Receiver<usize>,
+}
+
+/// Receives of one round.
+const ROUND: usize = 4;
+
+impl Gate {
+    async fn before(emulator: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let behind = emulator.trim_start_matches("http://").to_owned();
+        let (opens, is_open) = watch::channel(false);
+        let (waits, waiting) = watch::channel(0);
+        let (receives, waits) = (Arc::new(AtomicUsize::new(0)), Arc::new(waits));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let upstream = TcpStream::connect(&behind).await.unwrap();
+                tokio::spawn(pass_on(
+                    client,
+                    upstream,
+                    Arc::clone(&receives),
+                    Arc::clone(&waits),
+                    is_open.clone(),
+                ));
+            }
+        });
+        Self {
+            url,
+            opens,
+            waiting,
+        }
+    }
+}
+
+async fn pass_on(
+    mut client: TcpStream,
+    mut upstream: TcpStream,
+    receives: Arc<AtomicUsize>,
+    waits: Arc<watch::Sender<usize>>,
+    mut is_open: watch::Receiver<bool>,
+) {
+    let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
+    let mut is_kept_back = false;
+    loop {
+        tokio::select! {
+            count = client.read(&mut asked) => match count {
+                Ok(count @ 1..) => {
+                    let is_receive =
+                        String::from_utf8_lossy(&asked[..count]).contains("SQS.ReceiveMessage");
+                    is_kept_back |=
+                        is_receive && receives.fetch_add(1, Ordering::SeqCst) >= ROUND;
+                    upstream.write_all(&asked[..count]).await.unwrap();
+                }
+                _ => return,
+            },
+            count = upstream.read(&mut answered) => match count {
+                Ok(count @ 1..) => {
+                    if is_kept_back {
+                        waits.send_modify(|waiting| *waiting += 1);
+                        is_open.wait_for(|is_open| *is_open).await.unwrap();
+                        is_kept_back = false;
+                    }
+                    if client.write_all(&answered[..count]).await.is_err() {
+                        return;
+                    }
+                }
+                _ => return,
+            },
+        }
+    }
+}
+
+/// Starts `dlq list` behind a gate, and interrupts it when it waits for a receive. Gives it with
+/// what it said at once.
+fn interrupted(desk: &Desk, gate: &mut Gate) -> (Child, BufReader<std::process::ChildStderr>) {
+    desk.configure(&gate.url, "");
+    let mut child = desk
+        .program
+        .command(&["dlq", "list"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    desk.runtime.block_on(async {
+        let waits = gate.waiting.wait_for(|waiting| *waiting > 0);
+        tokio::time::timeout(LIMIT, waits).await.unwrap().unwrap();
+    });
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(kill.success());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("interrupted: giving back"), "{line}");
+    (child, stderr)
+}
+
+#[test]
+fn interrupted_look_gives_back_what_it_took_and_what_comes_late() {
+    let desk = Desk::start();
+    desk.kill(&numbered(60));
+    let mut gate = desk.runtime.block_on(Gate::before(desk.endpoint_url()));
+    let (mut child, mut stderr) = interrupted(&desk, &mut gate);
+    gate.opens.send(true).unwrap();
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(!rest.contains("hidden"), "{rest}");
+    assert_eq!(desk.depth(), (60, 0));
+}
+
+#[test]
+fn interrupted_look_says_what_stays_hidden_when_a_receive_has_no_answer() {
+    let desk = Desk::start();
+    desk.kill(&numbered(60));
+    let mut gate = desk.runtime.block_on(Gate::before(desk.endpoint_url()));
+    let since = Instant::now();
+    let (mut child, mut stderr) = interrupted(&desk, &mut gate);
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(since.elapsed() < LIMIT, "it ends by itself");
+    assert!(rest.contains("stay hidden for up to 1 min"), "{rest}");
+    let (visible, hidden) = desk.depth();
+    assert!(
+        visible >= 10 && visible + hidden == 60,
+        "{visible} {hidden}"
+    );
+}

@@ -1,0 +1,165 @@
+//! What the parts of a running stack know of the messages that passed through them.
+//!
+//! Invariant: nothing here comes from who published. A number is what the ingest function logged of
+//! its batches, a body is what lay in the dead-letter queue.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use crate::deployment::aws;
+use crate::{DevstackError, Endpoints};
+
+/// Messages of one receive (Amazon SQS API reference).
+const RECEIVE_MAX: i32 = 10;
+/// Who reads all letters hides them for so long from the others.
+const HOLD_SECS: i32 = 60;
+/// Wait of a receive that finds nothing.
+const RECEIVE_WAIT_SECS: i32 = 1;
+
+/// What the ingest function says of its batches, summed (field by field its log line "batch
+/// handled"). A message that was delivered twice is counted twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IngestCounts {
+    /// Messages that became records.
+    pub stored: u64,
+    /// Messages whose event was a record already.
+    pub duplicates: u64,
+    /// Messages that it sent to the dead-letter queue.
+    pub dead_lettered: u64,
+    /// Messages that it reported for retry.
+    pub retried: u64,
+}
+
+#[derive(Deserialize)]
+struct BatchLine {
+    message: String,
+    stored: u64,
+    duplicates: u64,
+    dead_lettered: u64,
+    retried: u64,
+}
+
+impl IngestCounts {
+    fn of_log(text: &str) -> Self {
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<BatchLine>(line).ok())
+            .filter(|line| line.message == "batch handled")
+            .fold(Self::default(), |sum, line| Self {
+                stored: sum.stored + line.stored,
+                duplicates: sum.duplicates + line.duplicates,
+                dead_lettered: sum.dead_lettered + line.dead_lettered,
+                retried: sum.retried + line.retried,
+            })
+    }
+}
+
+/// Sums up the log of the ingest function. Before the first batch there is none.
+pub(crate) fn ingest_counts(log: &Path) -> Result<IngestCounts, DevstackError> {
+    match std::fs::read(log) {
+        Ok(bytes) => Ok(IngestCounts::of_log(&String::from_utf8_lossy(&bytes))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(IngestCounts::default()),
+        Err(error) => Err(DevstackError::io(format!("read {}", log.display()))(error)),
+    }
+}
+
+/// The letters of the dead-letter queue, read once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Their bodies.
+    pub bodies: Vec<String>,
+    /// Letters that could not be read: somebody else holds them, or the time was over.
+    pub unread: u64,
+}
+
+/// Reads every dead letter that nobody else holds, within `limit`. They stay hidden for a minute:
+/// this is for the end of a run.
+///
+/// # Errors
+/// The queue does not answer.
+pub async fn read_dead_letters(
+    endpoints: &Endpoints,
+    limit: Duration,
+) -> Result<DeadLetters, DevstackError> {
+    let client = aws_sdk_sqs::Client::new(&endpoints.sdk_config());
+    let queue_url = &endpoints.dead_letter_queue_url;
+    let deadline = Instant::now() + limit;
+    let total = depth(&client, queue_url).await?;
+    let mut bodies: HashMap<String, String> = HashMap::new();
+    while count(bodies.len()) < total && Instant::now() < deadline {
+        let outcome = client
+            .receive_message()
+            .queue_url(queue_url)
+            .max_number_of_messages(RECEIVE_MAX)
+            .visibility_timeout(HOLD_SECS)
+            .wait_time_seconds(RECEIVE_WAIT_SECS)
+            .send()
+            .await;
+        let messages = aws("read the dead letters", outcome)?.messages;
+        let messages = messages.unwrap_or_default();
+        if messages.is_empty() {
+            break;
+        }
+        bodies.extend(
+            messages
+                .into_iter()
+                .filter_map(|message| Some((message.message_id?, message.body?))),
+        );
+    }
+    Ok(DeadLetters {
+        unread: total.saturating_sub(count(bodies.len())),
+        bodies: bodies.into_values().collect(),
+    })
+}
+
+/// Messages of a queue, whoever holds them.
+async fn depth(client: &aws_sdk_sqs::Client, queue_url: &str) -> Result<u64, DevstackError> {
+    let outcome = client
+        .get_queue_attributes()
+        .queue_url(queue_url)
+        .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+        .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+        .send()
+        .await;
+    let attributes = aws("count the dead letters", outcome)?.attributes;
+    Ok(attributes
+        .unwrap_or_default()
+        .values()
+        .filter_map(|value| value.parse::<u64>().ok())
+        .sum())
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_summed_and_other_lines_are_not() {
+        let log = r#"{"level":"INFO","message":"batch handled","received":4,"stored":1,"duplicates":1,"dead_lettered":2,"retried":0,"codes":"not-json=2"}
+{"level":"WARN","message":"not a batch","stored":9,"duplicates":9,"dead_lettered":9,"retried":9}
+panicked at somewhere
+{"level":"INFO","message":"batch handled","received":3,"stored":0,"duplicates":2,"dead_lettered":0,"retried":1}
+{"level":"INFO","message":"batch han"#;
+        let counts = IngestCounts {
+            stored: 1,
+            duplicates: 3,
+            dead_lettered: 2,
+            retried: 1,
+        };
+        assert_eq!(IngestCounts::of_log(log), counts);
+    }
+
+    #[test]
+    fn function_that_was_never_called_has_counted_nothing() {
+        let log = Path::new("/no/such/folder/ingest.log");
+        assert_eq!(ingest_counts(log).unwrap(), IngestCounts::default());
+    }
+}
