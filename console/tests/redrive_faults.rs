@@ -90,6 +90,22 @@ async fn send_without_an_answer_is_settled_by_the_ledger() {
 }
 
 #[tokio::test]
+async fn send_that_broke_inside_the_service_may_have_arrived() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("broken", false).await;
+    let send = "SendMessageBatch";
+    let url = proxy::start(stage.endpoint_url(), send, Fault::BreakAfterwards, 1).await;
+    let (report, path) = run_over(&stage, url, 3).await;
+    assert_eq!(report.counts.unknown, 3, "{report:?}");
+    let places = stage.places(3).await;
+    assert_eq!((places.source.len(), places.dead.len()), (3, 3));
+    assert!(places.source.values().all(|count| *count == 1));
+    stage.ingest().await;
+    assert_eq!(resumed(&stage.world, &path).await.counts.moved, 3);
+    stage.assert_all_stored(3).await;
+}
+
+#[tokio::test]
 async fn delete_that_fails_is_made_up_for() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("undeleted", false).await;

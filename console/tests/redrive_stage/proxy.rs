@@ -12,6 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) enum Fault {
     /// It is done, and the connection is closed before its answer.
     SwallowAnswer,
+    /// It is done, and the service says that it failed inside.
+    BreakAfterwards,
     /// It is not done: the service says that it was asked too fast.
     Throttle,
     /// The last entry of a batch is not done, the others are.
@@ -77,6 +79,13 @@ async fn serve(mut client: TcpStream, wire: Arc<Wire>) {
                 request.write(&mut upstream).await;
                 Message::read(&mut upstream).await.unwrap();
                 return;
+            }
+            Fault::BreakAfterwards => {
+                request.write(&mut upstream).await;
+                Message::read(&mut upstream).await.unwrap();
+                let body = json!({"__type": "InternalFailure", "message": "broken"});
+                let head = "HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/x-amz-json-1.0";
+                Message::new(head, &body).write(&mut client).await;
             }
             Fault::Throttle => {
                 let body = json!({"__type": "ThrottlingException", "message": "slower"});
