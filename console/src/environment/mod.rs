@@ -204,6 +204,11 @@ impl Folders {
     pub(crate) fn environments(&self) -> PathBuf {
         self.state.join("environments")
     }
+
+    /// Where the journals of redrives are.
+    pub(crate) fn redrives(&self) -> PathBuf {
+        self.state.join("redrives")
+    }
 }
 
 /// Why there is no environment to connect to.

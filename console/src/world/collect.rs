@@ -165,7 +165,11 @@ impl World {
         }
     }
 
-    async fn receive(&self, count: usize, hold: Duration) -> Result<Vec<Receive>, WorldError> {
+    pub(super) async fn receive(
+        &self,
+        count: usize,
+        hold: Duration,
+    ) -> Result<Vec<Receive>, WorldError> {
         let attempt = self.queue_attempt("receive dead letters from", QueueRole::DeadLetter);
         let answer = self
             .aws()

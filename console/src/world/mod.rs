@@ -29,4 +29,4 @@ pub use writes::{Authority, PlannedChange, WritePermit};
 
 pub(crate) use error::Attempt;
 pub(crate) use publishing::batches;
-pub(crate) use queues::{BATCH_ENTRIES_MAX, Entry, EntryFailure};
+pub(crate) use queues::{BATCH_ENTRIES_MAX, EntryFailure};

@@ -169,6 +169,8 @@ pub struct DeadLetter {
     pub expires_at: DateTime<Utc>,
     /// Until when it is invisible to others.
     pub held_until: DateTime<Utc>,
+    /// `MessageGroupId`, in FIFO queues.
+    pub group_id: Option<String>,
     /// Why it died, where the ingest said so.
     pub reason: Option<Reason>,
     /// What would happen if it were redriven now.

@@ -5,11 +5,13 @@
 //! SQS confirmed exactly that entry.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use aws_sdk_sqs::types::{BatchResultErrorEntry, QueueAttributeName};
+use chrono::TimeDelta;
 
 use super::connection::Aws;
-use super::observed::{QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
+use super::observed::{DeadLetter, QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
 use super::{Attempt, World, WorldError};
 
 /// Entries of an SQS or SNS batch call at most (Amazon SQS quotas).
@@ -104,6 +106,19 @@ impl World {
             .await
             .map_err(|error| attempt.sdk(&error))?;
         Ok(named(answer.attributes.unwrap_or_default()))
+    }
+
+    /// One receive of dead letters, as they are: without expiry and unknown to the ledger.
+    pub(crate) async fn receive_letters(
+        &self,
+        count: usize,
+        hold: Duration,
+    ) -> Result<Vec<DeadLetter>, WorldError> {
+        let receives = self.receive(count, hold).await?;
+        Ok(receives
+            .into_iter()
+            .map(|receive| receive.into_letter(TimeDelta::MAX))
+            .collect())
     }
 
     pub(crate) fn queue_attempt(&self, operation: &str, role: QueueRole) -> Attempt {

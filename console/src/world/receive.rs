@@ -21,6 +21,7 @@ pub(super) struct Receive {
     first_received_at: Option<DateTime<Utc>>,
     receive_count: u32,
     held_until: DateTime<Utc>,
+    group_id: Option<String>,
 }
 
 impl Receive {
@@ -53,6 +54,9 @@ impl Receive {
                 .collect(),
             receive_count,
             held_until,
+            group_id: system
+                .get(&MessageSystemAttributeName::MessageGroupId)
+                .cloned(),
         })
     }
 
@@ -80,6 +84,7 @@ impl Receive {
             first_received_at: self.first_received_at,
             receive_count: self.receive_count,
             held_until: self.held_until,
+            group_id: self.group_id,
         }
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn letter(number: usize, age: Duration, body: &str) -> DeadLetter {
         receive_count: if reason.is_some() { 1 } else { 4 },
         expires_at: sent_at + Duration::days(14),
         held_until: now() + Duration::seconds(300),
+        group_id: None,
         reason,
         verdict,
         failure,

@@ -1,0 +1,344 @@
+//! The letters that a redrive holds while it moves them.
+//!
+//! Invariant: a letter is sent only under a hold that outlasts the longest batch, so that nobody
+//! else can have it meanwhile; a hold that was lost is named for exactly its letter.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::control::{Control, Wish};
+use super::fact::Intended;
+use super::message::{Original, body_sha256};
+use super::plan::Plan;
+use crate::world::observed::{DeadLetter, QueueRole};
+use crate::world::{BATCH_ENTRIES_MAX, World, WorldError};
+
+/// A batch begins only when its holds last this long: longer than [`super::batch::BATCH_LIMIT`].
+pub(super) const MARGIN: Duration = Duration::from_secs(100);
+/// A hold is prolonged to this.
+pub(super) const HOLD: Duration = Duration::from_secs(300);
+/// Between two rounds of prolonging the holds of letters that wait for their turn.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Calls of one round at once.
+const HEARTBEAT_CALLS_MAX: usize = 4;
+/// Letters that are held at once, wanted or not: SQS takes about 120,000 in flight, and others
+/// need some of them (Amazon SQS quotas).
+const HELD_MAX: usize = 100_000;
+/// Letters whose bodies are kept before it is their turn.
+const BODIES_MAX: usize = 10_000;
+/// Empty long polls in a row after which a search ends.
+const EMPTY_POLLS_MAX: usize = 3;
+
+const _: () = assert!(
+    MARGIN.as_secs() > super::batch::BATCH_LIMIT.as_secs()
+        && HOLD.as_secs() > MARGIN.as_secs() + 2 * HEARTBEAT.as_secs(),
+    "a hold must outlast a batch and two heartbeats"
+);
+
+/// One letter under its hold.
+#[derive(Clone, Debug)]
+pub(super) struct Lease {
+    pub(super) receipt_handle: String,
+    pub(super) original: Arc<Original>,
+    held_until: DateTime<Utc>,
+    /// Whether the engine took it itself, and so has to give it back.
+    is_own: bool,
+    /// Whether the body is the one that was planned.
+    is_as_planned: bool,
+}
+
+/// Why a letter cannot be sent now.
+pub(super) enum NoLease {
+    /// Not held.
+    Lost(String),
+    /// Held, and its body is another one than was planned.
+    OtherBody,
+}
+
+/// All holds of a redrive, by the letter's place in the plan.
+pub(super) struct Leases<'a> {
+    world: &'a World,
+    plan: &'a Plan,
+    places: HashMap<&'a str, usize>,
+    held: Mutex<HashMap<usize, Lease>>,
+    passed: Mutex<Passed>,
+}
+
+/// Letters that a search passed, and so hides.
+#[derive(Default)]
+struct Passed {
+    receipt_handles: Vec<String>,
+    /// Whether letters of the plan are among them.
+    has_planned: bool,
+}
+
+impl<'a> Leases<'a> {
+    /// Begins with the letters that the caller holds, and with those that an earlier process held
+    /// when it ended.
+    pub(super) fn new(
+        world: &'a World,
+        plan: &'a Plan,
+        letters: &[DeadLetter],
+        unsettled: &[Arc<Intended>],
+    ) -> Self {
+        let leases = Self {
+            world,
+            plan,
+            places: plan
+                .entries
+                .iter()
+                .enumerate()
+                .map(|(index, entry)| (entry.message_id.as_str(), index))
+                .collect(),
+            held: Mutex::default(),
+            passed: Mutex::default(),
+        };
+        for intended in unsettled {
+            let lease = Lease {
+                receipt_handle: intended.receipt_handle.clone(),
+                original: Arc::new(intended.original.clone()),
+                // Nobody knows; it is prolonged before it is relied on.
+                held_until: DateTime::UNIX_EPOCH,
+                is_own: true,
+                is_as_planned: true,
+            };
+            leases.lock().insert(intended.index, lease);
+        }
+        for letter in letters {
+            leases.take(letter, false);
+        }
+        leases
+    }
+
+    /// Takes a letter if the plan has it; gives its place.
+    fn take(&self, letter: &DeadLetter, is_own: bool) -> Option<usize> {
+        let index = *self.places.get(letter.message_id.as_str())?;
+        let entry = self.plan.entries.get(index)?;
+        let lease = Lease {
+            receipt_handle: letter.receipt_handle.clone(),
+            original: Arc::new(Original::from(letter)),
+            held_until: letter.held_until,
+            is_own,
+            is_as_planned: body_sha256(&letter.body) == entry.body_sha256,
+        };
+        self.lock().insert(index, lease);
+        Some(index)
+    }
+
+    pub(super) fn has(&self, index: usize) -> bool {
+        self.lock().contains_key(&index)
+    }
+
+    /// Size of what is sent for a letter; 0 when it is not held.
+    pub(super) fn bytes(&self, index: usize) -> usize {
+        let held = self.lock();
+        let (Some(lease), Some(entry)) = (held.get(&index), self.plan.entries.get(index)) else {
+            return 0;
+        };
+        let original = &lease.original;
+        original.bytes_with(entry.sent_body(&original.body))
+    }
+
+    /// Makes sure that the holds of a batch last for a whole batch.
+    pub(super) async fn secure(&self, indexes: &[usize]) -> Vec<(usize, Result<Lease, NoLease>)> {
+        let ending = self.ending(indexes.iter().copied(), MARGIN);
+        let cause = self.prolong(&ending).await;
+        let limit = Utc::now() + to_delta(MARGIN);
+        let mut held = self.lock();
+        indexes
+            .iter()
+            .map(|index| {
+                let lease = match held.get(index) {
+                    Some(lease) if lease.held_until < limit => {
+                        held.remove(index);
+                        let ended = "its hold has ended; look at the letters again".to_owned();
+                        Err(NoLease::Lost(cause.clone().unwrap_or(ended)))
+                    }
+                    Some(lease) if !lease.is_as_planned => Err(NoLease::OtherBody),
+                    Some(lease) => Ok(lease.clone()),
+                    None => Err(NoLease::Lost(
+                        "it is not held; look at the letters again".to_owned(),
+                    )),
+                };
+                (*index, lease)
+            })
+            .collect()
+    }
+
+    /// Forgets a letter that is out of the queue.
+    pub(super) fn forget(&self, index: usize) {
+        self.lock().remove(&index);
+    }
+
+    /// Handle of a letter, for its delete.
+    pub(super) fn handle(&self, index: usize) -> Option<String> {
+        let held = self.lock();
+        held.get(&index).map(|lease| lease.receipt_handle.clone())
+    }
+
+    /// Prolongs the holds of letters that wait for their turn, for as long as it is polled.
+    pub(super) async fn heartbeat(&self) {
+        let mut interval = tokio::time::interval(HEARTBEAT);
+        loop {
+            interval.tick().await;
+            let held: Vec<usize> = self.lock().keys().copied().collect();
+            let ending = self.ending(held.into_iter(), MARGIN + 2 * HEARTBEAT);
+            let mut calls = FuturesUnordered::new();
+            for chunk in ending.chunks(BATCH_ENTRIES_MAX) {
+                calls.push(self.prolong(chunk));
+                if calls.len() >= HEARTBEAT_CALLS_MAX {
+                    calls.next().await;
+                }
+            }
+            while calls.next().await.is_some() {}
+        }
+    }
+
+    fn ending(
+        &self,
+        indexes: impl Iterator<Item = usize>,
+        within: Duration,
+    ) -> Vec<(usize, String)> {
+        let limit = Utc::now() + to_delta(within);
+        let held = self.lock();
+        indexes
+            .filter_map(|index| {
+                let lease = held.get(&index)?;
+                (lease.held_until < limit).then(|| (index, lease.receipt_handle.clone()))
+            })
+            .collect()
+    }
+
+    /// Prolongs at most ten holds in one call. Gives the reason when the call itself failed; the
+    /// holds are then left as they were.
+    async fn prolong(&self, ending: &[(usize, String)]) -> Option<String> {
+        if ending.is_empty() {
+            return None;
+        }
+        let handles: Vec<String> = ending.iter().map(|(_, handle)| handle.clone()).collect();
+        // Counted from before the call: SQS may have begun to count at any time during it.
+        let held_until = Utc::now() + to_delta(HOLD);
+        match self.world.change_visibility(&handles, HOLD).await {
+            Ok(changed) => {
+                let mut held = self.lock();
+                for ((index, handle), is_changed) in ending.iter().zip(changed) {
+                    if is_changed
+                        && let Some(lease) = held.get_mut(index)
+                        && lease.receipt_handle == *handle
+                    {
+                        lease.held_until = held_until;
+                    }
+                }
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Looks for letters of the plan in the queue until `enough` are found or it gives no more.
+    /// While others hold letters, it waits for them up to `patience`, unless it is cancelled. What
+    /// it passes stays hidden until [`Self::release`], so that it is not passed again.
+    pub(super) async fn find(
+        &self,
+        enough: usize,
+        patience: Duration,
+        control: &Control,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Result<usize, WorldError> {
+        if self.lock_passed().has_planned {
+            self.release_passed().await;
+        }
+        let deadline = Instant::now() + patience;
+        let mut found = 0;
+        let mut empty_polls = 0;
+        while found < enough && self.count() < HELD_MAX && control.wish() != Wish::Cancel {
+            if empty_polls > 0 {
+                let depth = self.world.queue_depth(QueueRole::DeadLetter).await?;
+                let is_exhausted = depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX;
+                let others_hold = depth.in_flight > self.count() as u64;
+                if is_exhausted && !(others_hold && Instant::now() < deadline) {
+                    break;
+                }
+            }
+            let letters = match self.world.receive_letters(BATCH_ENTRIES_MAX, HOLD).await {
+                Ok(letters) => letters,
+                // What was found can be moved; that may even be what it takes to find more.
+                Err(_) if found > 0 => break,
+                Err(error) => return Err(error),
+            };
+            if letters.is_empty() {
+                empty_polls += 1;
+                continue;
+            }
+            empty_polls = 0;
+            for letter in letters {
+                match self.places.get(letter.message_id.as_str()) {
+                    Some(index) if is_wanted(*index) => {
+                        self.take(&letter, true);
+                        found += 1;
+                    }
+                    // Its turn comes later.
+                    Some(_) if self.lock().len() < BODIES_MAX => drop(self.take(&letter, true)),
+                    place => self.pass(letter.receipt_handle, place.is_some()),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gives back what the engine took itself and did not move.
+    pub(super) async fn release(&self) {
+        let own: Vec<String> = self
+            .lock()
+            .extract_if(|_, lease| lease.is_own)
+            .map(|(_, lease)| lease.receipt_handle)
+            .collect();
+        self.give_back(&own).await;
+        self.release_passed().await;
+    }
+
+    /// Gives back what a search passed.
+    pub(super) async fn release_passed(&self) {
+        let passed = std::mem::take(&mut *self.lock_passed());
+        self.give_back(&passed.receipt_handles).await;
+    }
+
+    async fn give_back(&self, handles: &[String]) {
+        if let Err(error) = self.world.release_dead_letters(handles).await {
+            tracing::debug!(%error, "letters come back when their hold ends");
+        }
+    }
+
+    /// Whether a message id is one of the plan's.
+    pub(super) fn is_planned(&self, message_id: &str) -> bool {
+        self.places.contains_key(message_id)
+    }
+
+    fn pass(&self, receipt_handle: String, is_planned: bool) {
+        let mut passed = self.lock_passed();
+        passed.receipt_handles.push(receipt_handle);
+        passed.has_planned |= is_planned;
+    }
+
+    fn count(&self) -> usize {
+        self.lock_passed().receipt_handles.len() + self.lock().len()
+    }
+
+    fn lock_passed(&self) -> MutexGuard<'_, Passed> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Lease>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn to_delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}

@@ -1,0 +1,112 @@
+//! What a redrive did, letter by letter.
+//!
+//! Invariant: everything here is derived from the journal's facts; nothing is what was planned or
+//! hoped for.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::fact::{Ending, Proof};
+use super::state::{Counts, LetterState, Phase, State};
+
+/// A redrive as far as its journal tells.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The redrive.
+    pub id: Uuid,
+    /// When its plan was made.
+    pub created_at: DateTime<Utc>,
+    /// The environment.
+    pub environment: String,
+    /// Letters of the plan.
+    pub planned: usize,
+    /// How many letters stand where.
+    pub counts: Counts,
+    /// How it ended; absent while it runs and after a crash.
+    pub ending: Option<Ending>,
+    /// Every letter, in the order of the plan.
+    pub letters: Vec<LetterReport>,
+}
+
+/// One letter of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LetterReport {
+    /// SQS message id in the dead-letter queue.
+    pub message_id: String,
+    /// How it stands.
+    pub outcome: LetterOutcome,
+    /// Why it was not sent, not deleted, or is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// SQS message id of its confirmed copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_message_id: Option<String>,
+    /// What became of its event; absent while that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+}
+
+/// How a letter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LetterOutcome {
+    /// Nothing was done with it.
+    Waiting,
+    /// Not sent; it is where it was.
+    NotSent,
+    /// It may have been sent, and is where it was too.
+    Unknown,
+    /// Sent, or known to the ledger, and not confirmed to be out of the dead-letter queue.
+    SentNotDeleted,
+    /// Sent, or known to the ledger, and deleted.
+    Moved,
+}
+
+impl Report {
+    /// The report of a redrive as it stands.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let plan = state.plan();
+        Self {
+            id: plan.id,
+            created_at: plan.created_at,
+            environment: plan.environment.clone(),
+            planned: plan.entries.len(),
+            counts: state.counts(),
+            ending: state.ending(),
+            letters: plan
+                .entries
+                .iter()
+                .zip(state.letters())
+                .map(|(entry, letter)| LetterReport::of(&entry.message_id, letter))
+                .collect(),
+        }
+    }
+}
+
+impl LetterReport {
+    fn of(message_id: &str, letter: &LetterState) -> Self {
+        let (outcome, cause) = match &letter.phase {
+            Phase::Waiting => (LetterOutcome::Waiting, None),
+            Phase::Intended => (
+                LetterOutcome::Unknown,
+                Some("the redrive ended before SQS answered".to_owned()),
+            ),
+            Phase::Refused(cause) | Phase::NotTried(cause) => {
+                (LetterOutcome::NotSent, Some(cause.clone()))
+            }
+            Phase::Unanswered(cause) => (LetterOutcome::Unknown, Some(cause.clone())),
+            Phase::Confirmed | Phase::FoundStored(_) => (LetterOutcome::SentNotDeleted, None),
+            Phase::NotDeleted(cause) => (LetterOutcome::SentNotDeleted, Some(cause.clone())),
+            Phase::Deleted => (LetterOutcome::Moved, None),
+        };
+        Self {
+            message_id: message_id.to_owned(),
+            outcome,
+            cause,
+            sent_message_id: letter.sent_message_id.clone(),
+            proof: letter.proof.clone(),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The two calls that move letters: send to the destination, delete from the dead-letter queue.
+//!
+//! Invariant: each letter of a call has exactly one answer, and only what SQS confirmed for exactly
+//! that letter counts as done. A send that got no answer is never repeated here.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::{fmt, io};
+
+use aws_sdk_sqs::config::http::HttpResponse;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry,
+};
+
+use super::message::Original;
+use crate::world::observed::QueueRole;
+use crate::world::{EntryFailure, World, WritePermit};
+
+/// A letter to send.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing<'a> {
+    /// Place in the plan.
+    pub(super) index: usize,
+    pub(super) body: &'a str,
+    pub(super) original: &'a Original,
+    /// In FIFO queues: an id that the destination has not seen.
+    pub(super) deduplication_id: Option<String>,
+}
+
+/// What became of a send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// SQS has it.
+    Confirmed { message_id: String },
+    /// SQS does not have it.
+    Refused { cause: String, kind: RefusalKind },
+    /// SQS may have it.
+    Unanswered { cause: String },
+}
+
+/// What can be done about a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefusalKind {
+    /// Sent too fast.
+    Throttled,
+    /// A later try may pass.
+    Passing,
+    /// The call was refused as a whole: each letter must be tried alone.
+    WithOthers,
+    /// Trying again is no use.
+    Final,
+}
+
+/// Sends letters in one call, without the client's own retries: it would repeat what got no
+/// answer, and so send it twice.
+pub(super) async fn send(
+    world: &World,
+    _permit: &WritePermit,
+    letters: &[Outgoing<'_>],
+) -> Vec<(usize, Sent)> {
+    let attempt = world.queue_attempt("send to", QueueRole::Source);
+    let mut answers = Answers::new(letters.iter().map(|letter| letter.index));
+    let mut requests = Vec::new();
+    for letter in letters {
+        match send_request(letter) {
+            Ok(request) => requests.push(request),
+            Err(cause) => answers.set(letter.index, Sent::refused(cause, RefusalKind::Final)),
+        }
+    }
+    if requests.is_empty() {
+        return answers.finish(Sent::unconfirmed);
+    }
+    let asked = requests.len();
+    let without_retries = aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled());
+    let answer = world
+        .aws()
+        .await
+        .sqs
+        .send_message_batch()
+        .queue_url(world.queue_url(QueueRole::Source))
+        .set_entries(Some(requests))
+        .customize()
+        .config_override(without_retries)
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => {
+            for entry in answer.successful() {
+                let message_id = entry.message_id().to_owned();
+                answers.set_id(entry.id(), Sent::Confirmed { message_id });
+            }
+            for entry in answer.failed() {
+                answers.set_id(entry.id(), Sent::failed_entry(entry));
+            }
+            answers.finish(Sent::unconfirmed)
+        }
+        Err(error) => {
+            let cause = attempt.sdk(&error).to_string();
+            let sent = match whole_call_refusal(&error, asked) {
+                Some(kind) => Sent::refused(cause, kind),
+                None => Sent::Unanswered { cause },
+            };
+            answers.finish(|| sent.clone())
+        }
+    }
+}
+
+/// Deletes letters in one call; deleting twice does no harm, so the client may repeat it.
+pub(super) async fn delete(
+    world: &World,
+    _permit: &WritePermit,
+    letters: &[(usize, String)],
+) -> Vec<(usize, Result<(), String>)> {
+    let attempt = world.queue_attempt("delete letters from", QueueRole::DeadLetter);
+    let mut answers = Answers::new(letters.iter().map(|(index, _)| *index));
+    let mut requests = Vec::new();
+    for (index, receipt_handle) in letters {
+        let request = DeleteMessageBatchRequestEntry::builder()
+            .id(index.to_string())
+            .receipt_handle(receipt_handle)
+            .build();
+        match request {
+            Ok(request) => requests.push(request),
+            Err(error) => answers.set(*index, Err(error.to_string())),
+        }
+    }
+    let unconfirmed = || Err("SQS did not confirm it".to_owned());
+    if requests.is_empty() {
+        return answers.finish(unconfirmed);
+    }
+    let answer = world
+        .aws()
+        .await
+        .sqs
+        .delete_message_batch()
+        .queue_url(world.queue_url(QueueRole::DeadLetter))
+        .set_entries(Some(requests))
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => {
+            for entry in answer.successful() {
+                answers.set_id(entry.id(), Ok(()));
+            }
+            for failure in answer.failed().iter().filter_map(EntryFailure::of) {
+                answers.set(failure.index, Err(failure.cause));
+            }
+            answers.finish(unconfirmed)
+        }
+        Err(error) => {
+            let cause = attempt.sdk(&error).to_string();
+            answers.finish(|| Err(cause.clone()))
+        }
+    }
+}
+
+impl Sent {
+    fn refused(cause: String, kind: RefusalKind) -> Self {
+        Self::Refused { cause, kind }
+    }
+
+    /// SQS answered and left this letter out; it may have it.
+    fn unconfirmed() -> Self {
+        Self::Unanswered {
+            cause: "SQS did not confirm it".to_owned(),
+        }
+    }
+
+    fn failed_entry(entry: &BatchResultErrorEntry) -> Self {
+        let cause = EntryFailure::of(entry).map_or_else(String::new, |failure| failure.cause);
+        let kind = if is_throttling(entry.code()) {
+            RefusalKind::Throttled
+        } else if entry.sender_fault() {
+            RefusalKind::Final
+        } else {
+            RefusalKind::Passing
+        };
+        Self::refused(cause, kind)
+    }
+}
+
+/// One answer for each letter of a call.
+struct Answers<T> {
+    order: Vec<usize>,
+    answers: HashMap<usize, T>,
+}
+
+impl<T> Answers<T> {
+    fn new(order: impl Iterator<Item = usize>) -> Self {
+        Self {
+            order: order.collect(),
+            answers: HashMap::new(),
+        }
+    }
+
+    fn set(&mut self, index: usize, answer: T) {
+        self.answers.insert(index, answer);
+    }
+
+    fn set_id(&mut self, id: &str, answer: T) {
+        if let Ok(index) = id.parse() {
+            self.set(index, answer);
+        }
+    }
+
+    fn finish(mut self, missing: impl Fn() -> T) -> Vec<(usize, T)> {
+        self.order
+            .iter()
+            .map(|index| (*index, self.answers.remove(index).unwrap_or_else(&missing)))
+            .collect()
+    }
+}
+
+fn send_request(letter: &Outgoing<'_>) -> Result<SendMessageBatchRequestEntry, String> {
+    SendMessageBatchRequestEntry::builder()
+        .id(letter.index.to_string())
+        .message_body(letter.body)
+        .set_message_attributes(letter.original.sdk_attributes()?)
+        .set_message_group_id(letter.original.group_id.clone())
+        .set_message_deduplication_id(letter.deduplication_id.clone())
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Why SQS surely took nothing of a call; `None` when it may have.
+fn whole_call_refusal<E>(error: &SdkError<E, HttpResponse>, asked: usize) -> Option<RefusalKind>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    if let Some(answer) = error.as_service_error() {
+        if answer.code().is_some_and(is_throttling) {
+            return Some(RefusalKind::Throttled);
+        }
+        let status = error.raw_response().map(|response| response.status());
+        // A server that failed may have failed after it took the message.
+        if status.is_none_or(|status| status.is_server_error()) {
+            return None;
+        }
+        return Some(if asked > 1 {
+            RefusalKind::WithOthers
+        } else {
+            RefusalKind::Final
+        });
+    }
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        return Some(RefusalKind::Final);
+    }
+    is_connection_refused(error).then_some(RefusalKind::Passing)
+}
+
+fn is_connection_refused<E, R>(error: &SdkError<E, R>) -> bool
+where
+    E: Error + 'static,
+    R: fmt::Debug + 'static,
+{
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |error| (**error).source()).any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    })
+}
+
+/// Codes by which SQS, and AWS in general, says "slower" (Amazon SQS API reference, common errors).
+fn is_throttling(code: &str) -> bool {
+    let code = code.rsplit('.').next().unwrap_or(code);
+    code.contains("Throttl") || matches!(code, "OverLimit" | "SlowDown" | "TooManyRequests")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_is_told_from_other_refusals() {
+        for code in [
+            "ThrottlingException",
+            "RequestThrottled",
+            "KmsThrottled",
+            "AWS.SimpleQueueService.OverLimit",
+        ] {
+            assert!(is_throttling(code), "{code}");
+        }
+        for code in ["InvalidMessageContents", "AccessDenied", "InternalError"] {
+            assert!(!is_throttling(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_letter_has_one_answer_in_the_order_of_the_call() {
+        let mut answers = Answers::new([7, 3, 5].into_iter());
+        answers.set_id("3", "yes");
+        answers.set_id("no number", "lost");
+        assert_eq!(answers.finish(|| "no"), [(7, "no"), (3, "yes"), (5, "no")]);
+    }
+}

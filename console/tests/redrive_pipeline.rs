@@ -1,0 +1,127 @@
+//! A redrive on the whole pipeline: mended events are stored, others are found dead again.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod support;
+
+use std::time::Duration;
+
+use opsconsole::audit::Operation;
+use opsconsole::environment::Environment;
+use opsconsole::redrive::fact::{Ending, Proof};
+use opsconsole::redrive::{
+    Control, Counts, Journal, Plan, PlanOptions, Report, RunOptions, Wish, run,
+};
+use opsconsole::world::observed::{DeadLetter, QueueRole};
+use opsconsole::world::{PlannedChange, World};
+use tokio::sync::watch;
+
+const TOTAL: usize = 24;
+const HOLD: Duration = Duration::from_secs(300);
+/// Limit of one step. Generous: the machine may be busy with other tests.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// An event whose time is missing.
+fn broken(number: usize) -> String {
+    format!(r#"{{"specversion":"1.0","id":"{number}","source":"/mended","type":"t"}}"#)
+}
+
+fn mended(letter: &DeadLetter) -> String {
+    letter
+        .body
+        .replace(r#""type""#, r#""time":"2026-01-01T00:00:00Z","type""#)
+}
+
+/// Publishes broken events and takes them as dead letters.
+async fn dead_letters(world: &World) -> Vec<DeadLetter> {
+    let bodies: Vec<String> = (0..TOTAL).map(broken).collect();
+    let change = PlannedChange {
+        operation: Operation::Publish,
+        target: world.topic_name().to_owned(),
+        planned: bodies.len(),
+        details: serde_json::Value::Null,
+    };
+    let permit = world.begin_change(change).await.unwrap();
+    for published in world.publish(&permit, &bodies).await {
+        published.unwrap();
+    }
+    let mut letters = Vec::new();
+    let all_dead = async {
+        while letters.len() < TOTAL {
+            let held = world.hold_dead_letters(TOTAL, HOLD).await.unwrap();
+            letters.extend(held.letters);
+        }
+    };
+    tokio::time::timeout(LIMIT, all_dead).await.unwrap();
+    letters
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
+    let stack = support::stack::start().await;
+    let endpoints = stack.endpoints().clone();
+    let world = World::connect(&Environment {
+        region: endpoints.region,
+        endpoint_url: Some(endpoints.endpoint_url),
+        topic_arn: endpoints.topic_arn,
+        queue_url: endpoints.queue_url,
+        dead_letter_queue_url: endpoints.dead_letter_queue_url,
+        database_url: Some(endpoints.database_url),
+        ..Environment::example()
+    })
+    .unwrap();
+    let letters = dead_letters(&world).await;
+    // The first is the canary, and stays as it is.
+    let edits: Vec<_> = letters
+        .iter()
+        .enumerate()
+        .map(|(index, letter)| (letter, (index > 0).then(|| mended(letter))))
+        .collect();
+    let options = PlanOptions {
+        canary_steps: vec![1],
+        ..PlanOptions::default()
+    };
+    let plan = Plan::of(&world, &edits, options).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::create(folder.path(), &plan).unwrap();
+    let path = journal.0.path().to_owned();
+    let control = Control::new(plan.rate_per_sec);
+    let options = RunOptions {
+        prove_limit: LIMIT,
+        ..RunOptions::default()
+    };
+    let (counts, _) = watch::channel(Counts::default());
+    let operator = async {
+        let pause = control.wait_for(|wish| *wish != Wish::Run);
+        let wish = tokio::time::timeout(2 * LIMIT, pause).await.unwrap();
+        control.resume();
+        wish
+    };
+    let running = run(&world, journal, &letters, &control, &options, counts);
+    let (report, wish) = tokio::join!(running, operator);
+    let report = report.unwrap();
+    assert!(
+        matches!(&wish, Wish::Pause(why) if why.contains("missing-attribute")),
+        "{wish:?}"
+    );
+    let counts = report.counts;
+    assert_eq!(
+        (counts.moved, counts.stored, counts.dead_again),
+        (TOTAL, TOTAL - 1, 1),
+        "{report:?}"
+    );
+    assert_eq!(report.ending, Some(Ending::Finished));
+    assert!(matches!(
+        report
+            .letters
+            .first()
+            .and_then(|letter| letter.proof.as_ref()),
+        Some(Proof::DeadAgain { .. })
+    ));
+    assert_eq!(Report::of(&Journal::read(&path).unwrap()), report);
+    let totals = world.record_totals().await.unwrap();
+    assert_eq!(totals.total, (TOTAL - 1) as u64);
+    let left = world.queue_snapshot(QueueRole::DeadLetter).await.unwrap();
+    assert_eq!((left.depth.visible, left.depth.in_flight), (1, 0));
+    stack.stop().await.unwrap();
+}
