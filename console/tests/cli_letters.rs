@@ -7,6 +7,7 @@
     reason = "a test stops where it fails"
 )]
 
+mod cli_desk;
 mod cli_program;
 mod support;
 
@@ -17,99 +18,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use cli_program::Program;
-use opsconsole::world::observed::{Published, QueueRole, TraceState};
+use cli_desk::{Desk, LIMIT, invalid, numbered, valid};
+use opsconsole::world::observed::{Published, TraceState};
 use serde_json::{Value, json};
-use support::queues::Queues;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
-
-/// Limit of waiting for anything.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// The queues, and the program that knows them.
-struct Desk {
-    runtime: Runtime,
-    queues: Queues,
-    program: Program,
-}
-
-impl Desk {
-    fn start() -> Self {
-        let runtime = Runtime::new().unwrap();
-        let queues = runtime.block_on(Queues::start());
-        let desk = Self {
-            program: Program::new(),
-            runtime,
-            queues,
-        };
-        desk.configure(desk.endpoint_url(), "");
-        desk
-    }
-
-    fn endpoint_url(&self) -> &str {
-        let environment = self.queues.world.environment();
-        environment.endpoint_url.as_deref().unwrap()
-    }
-
-    fn configure(&self, endpoint_url: &str, more: &str) {
-        self.program.configure(&format!(
-            r#"
-[environments.test]
-region = "us-east-1"
-endpoint_url = "{endpoint_url}"
-topic_arn = "arn:aws:sns:us-east-1:000000000000:events"
-queue_url = "{}"
-dead_letter_queue_url = "{}"
-api_url = "http://127.0.0.1:1"
-{more}
-"#,
-            self.queues.world.queue_url(QueueRole::Source),
-            self.queues.world.queue_url(QueueRole::DeadLetter),
-        ));
-    }
-
-    fn kill(&self, bodies: &[String]) {
-        self.runtime.block_on(self.queues.kill_all(bodies));
-    }
-
-    /// Dead letters that can be received, and those that somebody holds.
-    fn depth(&self) -> (usize, usize) {
-        self.runtime
-            .block_on(self.queues.depth(QueueRole::DeadLetter))
-    }
-
-    /// Message ids by body, as `dlq list` shows them.
-    fn message_id(&self, id: &str) -> String {
-        let (_, letters) = self.program.json(&["dlq", "list"]);
-        let letters = letters.as_array().unwrap();
-        let letter = letters.iter().find(|letter| letter["event"]["id"] == id);
-        letter.unwrap()["message_id"].as_str().unwrap().to_owned()
-    }
-}
-
-fn valid(id: &str) -> String {
-    json!({
-        "specversion": "1.0",
-        "id": id,
-        "source": "/cli/test",
-        "type": "cli.tested",
-        "time": "2026-01-31T12:00:00Z",
-    })
-    .to_string()
-}
-
-fn invalid(id: &str) -> String {
-    valid(id).replace("\"time\":", "\"times\":")
-}
-
-fn numbered(total: usize) -> Vec<String> {
-    (0..total)
-        .map(|number| format!("letter {number}"))
-        .collect()
-}
 
 #[test]
 fn only_ready_letters_are_moved_unless_all_are_asked_for() {
@@ -117,11 +31,12 @@ fn only_ready_letters_are_moved_unless_all_are_asked_for() {
     desk.kill(&[valid("1"), valid("2"), invalid("3"), "not json".to_owned()]);
     let (code, report) = desk.program.json(&["dlq", "redrive", "--all", "--yes"]);
     assert_eq!(code, 0, "{report}");
-    assert_eq!(
-        report,
-        json!({"selected": 4, "moved": 2, "sent_not_deleted": 0, "unknown": 0, "not_sent": 0,
-            "skipped": 2, "truncated": false, "errors": []})
-    );
+    assert!(report["id"].is_string() && report["journal"].is_string());
+    let expected = json!({"id": report["id"], "journal": report["journal"], "state": "finished",
+        "selected": 4, "moved": 2, "sent_not_deleted": 0, "unknown": 0, "not_sent": 0, "skipped": 2,
+        "waiting": 0, "stored": 0, "dead_again": 0, "unproved": null, "truncated": false,
+        "errors": []});
+    assert_eq!(report, expected);
     let again = desk.program.run(&["dlq", "redrive", "--all", "--yes"]);
     assert_eq!(again.code, 1, "nothing was moved: {again:?}");
     assert!(

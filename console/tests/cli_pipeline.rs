@@ -374,9 +374,8 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
     assert!(without.stderr.contains("--yes"), "{without:?}");
     let report = pipeline.json(&["dlq", "redrive", "--code", "test-outage", "--yes"]);
     assert_eq!(
-        report,
-        json!({"selected": 1, "moved": 1, "sent_not_deleted": 0, "unknown": 0, "not_sent": 0,
-            "skipped": 0, "truncated": false, "errors": []})
+        (&report["selected"], &report["moved"], &report["errors"]),
+        (&json!(1), &json!(1), &json!([]))
     );
     let list = [
         "records",

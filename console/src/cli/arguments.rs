@@ -10,12 +10,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use event::{Cursor, Order};
 
+use super::dlq_arguments::{self, DlqCommand};
+use super::redrive_arguments::{self, RedriveCommand};
+
 const EXAMPLES: &str = "\
 Examples:
   opsconsole                                    the console, on the only environment there is
   opsconsole --env pilot status                 one look at every hop of the pipeline
   opsconsole publish event.json                 validate an event and publish it
-  opsconsole dlq list --output json             why messages died, for programs
+  opsconsole redrive run --all --canary 1,10    letters back to the queue, with proof
   opsconsole records list --type flight.delayed --limit 10
   opsconsole demo                               a whole pipeline on this machine
 
@@ -37,31 +40,6 @@ JSON output: {\"published\", \"failed\", \"errors\": [{\"file\", \"line\", \"cod
 `failed` counts what the topic did not confirm. `code` is the failure code of an invalid event,
 \"unknown\" for an event that got no answer and may have been published, and null for one that the
 topic did not take.";
-
-const DLQ_EXAMPLES: &str = "\
-Examples:
-  opsconsole dlq list
-  opsconsole dlq show 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10
-  opsconsole dlq redrive --code retries-exhausted --yes
-  opsconsole dlq redrive --all
-
-Looking at dead letters receives them: they are held for a moment, their receive count goes up by
-one, and they are given back at the end. When the database does not answer, nobody knows what is
-already stored: the command does its work, says so, and ends with exit code 3.";
-
-const REDRIVE_EXAMPLES: &str = "\
-Examples:
-  opsconsole dlq redrive 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10
-  opsconsole dlq redrive --code retries-exhausted --yes
-  opsconsole dlq redrive --all --include-not-ready
-
-Only letters with the verdict `ready` are moved; the others are skipped and counted by verdict.
-
-JSON output: {\"selected\", \"moved\", \"sent_not_deleted\", \"unknown\", \"not_sent\", \"skipped\",
-\"truncated\", \"errors\": [{\"message_id\", \"error\"}]}. `unknown` may have been sent and stay here too;
-`skipped` are those of `selected` that were left out for their verdict; `truncated` says that more
-letters wait than were looked at. Exit code 1 if a letter failed, if a named one was not moved, if
-nothing matches --code, if all that match were skipped, or if --all or --code was truncated.";
 
 const RECORDS_EXAMPLES: &str = "\
 Examples:
@@ -174,8 +152,11 @@ pub enum Command {
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArguments),
     /// Dead letters: why they died, and back to the queue
-    #[command(subcommand, after_help = DLQ_EXAMPLES)]
+    #[command(subcommand, after_help = dlq_arguments::EXAMPLES)]
     Dlq(DlqCommand),
+    /// Redrives: planned, run, steered from elsewhere, resumed, reported
+    #[command(subcommand, after_help = redrive_arguments::EXAMPLES)]
+    Redrive(RedriveCommand),
     /// Stored events
     #[command(subcommand, after_help = RECORDS_EXAMPLES)]
     Records(RecordsCommand),
@@ -209,45 +190,6 @@ pub struct PublishArguments {
     /// Send the file's text as one message, without validation
     #[arg(long)]
     pub raw: bool,
-}
-
-/// What to do with dead letters.
-#[derive(Debug, Subcommand)]
-pub enum DlqCommand {
-    /// List dead letters, oldest first
-    List {
-        /// Letters to look at, at most
-        #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        limit: u32,
-    },
-    /// Show one dead letter with its body
-    Show {
-        /// SQS message id
-        message_id: String,
-    },
-    /// Send dead letters back to the source queue
-    #[command(after_help = REDRIVE_EXAMPLES, group = clap::ArgGroup::new("selection").required(true))]
-    Redrive(RedriveArguments),
-}
-
-/// Which letters to redrive.
-#[derive(Debug, Args)]
-pub struct RedriveArguments {
-    /// SQS message ids
-    #[arg(group = "selection", value_name = "MESSAGE_ID")]
-    pub message_ids: Vec<String>,
-    /// All letters with this cause, as `dlq list` shows it
-    #[arg(long, group = "selection", value_name = "CODE")]
-    pub code: Option<String>,
-    /// All letters
-    #[arg(long, group = "selection")]
-    pub all: bool,
-    /// Move also letters that would not be stored now: already stored, still invalid, unreadable
-    #[arg(long)]
-    pub include_not_ready: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
 }
 
 /// Which changes to show.
@@ -338,7 +280,7 @@ pub struct DemoArguments {
 const RATE_MIN: f64 = 0.01;
 const RATE_MAX: f64 = 10_000.0;
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (RATE_MIN..=RATE_MAX).contains(&rate) {
         Ok(rate)
@@ -403,6 +345,16 @@ mod tests {
             "opsconsole dlq redrive",
             "opsconsole dlq redrive --all --code x",
             "opsconsole dlq redrive m --all",
+            "opsconsole dlq list --where .a|",
+            "opsconsole dlq delete --all",
+            "opsconsole dlq purge",
+            "opsconsole dlq purge --confirm-queue q --no-export --export f",
+            "opsconsole redrive plan",
+            "opsconsole redrive plan --all --where .a",
+            "opsconsole redrive plan --all --patch foo",
+            "opsconsole redrive run --all --canary 10,1",
+            "opsconsole redrive run --all --canary 0",
+            "opsconsole redrive resume no-id",
             "opsconsole api get v1/records",
             "opsconsole demo --headless",
             "opsconsole demo --seconds 3",
@@ -417,6 +369,8 @@ mod tests {
             "opsconsole",
             "opsconsole dlq redrive a b --yes",
             "opsconsole dlq redrive --code not-json",
+            "opsconsole redrive run plan.json --rate 5 --no-proof",
+            "opsconsole redrive plan --code x --patch .a=1 --canary 1,10,100 --out -",
             "opsconsole records list --order asc --output json --env x",
             "opsconsole demo --headless --seconds 3 --rate 0.5",
         ] {

@@ -6,6 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::environment::EnvironmentError;
+use crate::redrive::RedriveError;
 use crate::world::{WorldError, WorldErrorKind};
 
 /// How a command ended.
@@ -57,6 +58,9 @@ pub enum CommandError {
     /// There is no environment.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// A redrive could not be planned, begun or gone on with.
+    #[error(transparent)]
+    Redrive(#[from] RedriveError),
     /// A local file, or standard input.
     #[error("{operation}: {cause}")]
     File {
@@ -84,9 +88,11 @@ impl CommandError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::World(error) => Exit::of(error.kind),
-            Self::File { .. } | Self::Failed(_) => Exit::Failed,
-            Self::Environment(error) => environment_exit(error),
+            Self::World(error) | Self::Redrive(RedriveError::World(error)) => Exit::of(error.kind),
+            Self::Environment(error) | Self::Redrive(RedriveError::Environment(error)) => {
+                environment_exit(error)
+            }
+            Self::File { .. } | Self::Failed(_) | Self::Redrive(_) => Exit::Failed,
             Self::Usage(_) => Exit::Usage,
             Self::OutputClosed => Exit::Done,
             Self::Interrupted => Exit::Interrupted,
@@ -97,8 +103,9 @@ impl CommandError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::World(error) => Some(error.hint()),
+            Self::World(error) | Self::Redrive(RedriveError::World(error)) => Some(error.hint()),
             Self::Environment(_)
+            | Self::Redrive(_)
             | Self::File { .. }
             | Self::Usage(_)
             | Self::Failed(_)

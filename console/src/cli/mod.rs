@@ -7,8 +7,9 @@ mod api;
 mod arguments;
 mod audit;
 mod dlq;
-mod dlq_redrive;
+mod dlq_arguments;
 mod exit;
+mod holding;
 mod interrupt;
 mod json_text;
 mod letter_form;
@@ -17,6 +18,15 @@ mod progress;
 mod publish;
 mod publish_input;
 mod records;
+mod redrive;
+mod redrive_arguments;
+mod redrive_carry;
+mod redrive_draft;
+mod redrive_history;
+mod redrive_plan;
+mod redrive_run;
+mod redrive_steer;
+mod selection;
 mod status;
 mod table;
 
@@ -27,10 +37,16 @@ use clap::CommandFactory as _;
 use tokio::runtime::Runtime;
 
 pub use arguments::{
-    ApiCommand, Arguments, AuditArguments, Command, DemoArguments, DlqCommand, GlobalArguments,
-    OutputForm, PublishArguments, RecordsCommand, RecordsListArguments, RedriveArguments,
+    ApiCommand, Arguments, AuditArguments, Command, DemoArguments, GlobalArguments, OutputForm,
+    PublishArguments, RecordsCommand, RecordsListArguments,
 };
+pub use dlq_arguments::{DlqCommand, DlqRedriveArguments};
 pub use exit::{CommandError, Exit};
+pub use redrive_arguments::{
+    CanarySteps, DraftArguments, RedriveCommand, RedriveOptions, RedrivePlanArguments,
+    RedriveRunArguments,
+};
+pub use selection::{FilterArguments, SelectionArguments};
 
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;
@@ -77,9 +93,21 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             )
         }
         Command::Demo(demo) => on_runtime(demo::run(&demo, &arguments.global, output)),
+        Command::Redrive(
+            asked @ (RedriveCommand::Show { .. }
+            | RedriveCommand::List { .. }
+            | RedriveCommand::Report { .. }
+            | RedriveCommand::Pause { .. }
+            | RedriveCommand::Cancel { .. }),
+        ) => on_runtime(redrive::look(
+            asked,
+            arguments.global.environment.as_deref(),
+            output,
+        )),
         asked @ (Command::Status
         | Command::Publish(_)
         | Command::Dlq(_)
+        | Command::Redrive(_)
         | Command::Records(_)
         | Command::Api(_)) => {
             start_log();
@@ -105,6 +133,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         // These leave something behind when they are cut off, so they listen for themselves.
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
+        Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
         Command::Completions { .. } | Command::Demo(_) | Command::Audit(_) => Ok(Exit::Usage),
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
+use uuid::Uuid;
 
 use super::error::RedriveError;
 use super::fact::{Fact, Frame, JOURNAL_SCHEMA_VERSION};
@@ -116,6 +117,45 @@ impl Journal {
     pub fn read(path: &Path) -> Result<State, RedriveError> {
         let file = File::open(path).map_err(RedriveError::file("read journal", path))?;
         Ok(read(&file, path)?.state)
+    }
+
+    /// Whether a process has the journal open for writing: its redrive runs.
+    ///
+    /// # Errors
+    /// When the journal cannot be looked at.
+    pub fn is_running(path: &Path) -> Result<bool, RedriveError> {
+        let failed = RedriveError::file("look at journal", path);
+        let file = File::open(path).map_err(&failed)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
+    }
+
+    /// The journals in a folder, the newest first: their names sort by time.
+    ///
+    /// # Errors
+    /// When the folder cannot be read. One that does not exist is empty.
+    pub fn list(folder: &Path) -> Result<Vec<(Uuid, PathBuf)>, RedriveError> {
+        let failed = RedriveError::file("list journals in", folder);
+        let names = match fs::read_dir(folder) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut journals = Vec::new();
+        for name in names {
+            let path = name.map_err(&failed)?.path();
+            let id = path.file_stem().and_then(|stem| stem.to_str());
+            if path.extension().is_some_and(|end| end == "journal")
+                && let Some(Ok(id)) = id.map(str::parse)
+            {
+                journals.push((id, path));
+            }
+        }
+        journals.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(journals)
     }
 
     /// Its file.
@@ -258,10 +298,19 @@ fn options() -> OpenOptions {
 
 /// The kernel drops the lock with the process, however that ends.
 fn lock(file: &File, path: &Path) -> Result<(), RedriveError> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(RedriveError::InUse(path.to_owned())),
-        Err(TryLockError::Error(cause)) => Err(RedriveError::file("lock journal", path)(cause)),
+    let failed = |cause| RedriveError::file("lock journal", path)(cause);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+        }
+        match file.try_lock_shared() {
+            // Somebody was only looking whether it runs. A look is short, so this ends.
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(RedriveError::InUse(path.to_owned())),
+            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+        }
     }
 }
 
@@ -326,10 +375,16 @@ mod tests {
         let path = journal.path().to_owned();
         let error = Journal::open(&path).map(|_| ()).unwrap_err();
         assert!(matches!(error, RedriveError::InUse(_)), "{error}");
+        assert!(Journal::is_running(&path).unwrap());
         let again = || Journal::create(folder.path(), &plan).map(|_| ());
         assert!(matches!(again(), Err(RedriveError::InUse(_))));
         Journal::read(&path).unwrap();
         drop(journal);
+        assert!(!Journal::is_running(&path).unwrap());
+        assert_eq!(
+            Journal::list(folder.path()).unwrap(),
+            [(plan.id, path.clone())]
+        );
         assert!(matches!(again(), Err(RedriveError::Begun(_))));
         Journal::open(&path).unwrap();
         #[cfg(unix)]

@@ -292,7 +292,10 @@ impl Plan {
     }
 
     /// Checks that the plan was made for this environment as it is now.
-    pub(super) fn check_world(&self, world: &World) -> Result<(), RedriveError> {
+    ///
+    /// # Errors
+    /// Names what is different.
+    pub fn check_world(&self, world: &World) -> Result<(), RedriveError> {
         let environment = world.environment();
         if self.environment != environment.name {
             return Err(RedriveError::plan(format!(

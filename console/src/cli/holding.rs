@@ -1,0 +1,255 @@
+//! The dead letters that a command holds.
+//!
+//! Invariant: what was taken is given back before the command ends, unless the command says that
+//! it is gone; also when a signal or an error ends it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+
+use super::{CommandError, Exit, Interrupt, Session};
+use crate::text::{age_secs, span_secs};
+use crate::world::observed::{DeadLetter, Holding, QueueRole};
+use crate::world::printable;
+
+/// Letters of one round: what a round takes is in memory at once.
+const ROUND_LETTERS_MAX: usize = 10_000;
+/// Holds that end within this are prolonged between two rounds. Longer than a round takes.
+const ENDING: TimeDelta = TimeDelta::seconds(60);
+
+/// One letter under its hold.
+#[derive(Debug)]
+struct Held {
+    receipt_handle: String,
+    held_until: DateTime<Utc>,
+}
+
+/// Letters taken round by round, known by their message ids.
+pub(super) struct Sweep<'a> {
+    session: &'a Session,
+    hold: Duration,
+    held: HashMap<String, Held>,
+    is_over: bool,
+    ledger_error: Option<String>,
+    /// Whether more letters wait than were taken.
+    pub(super) is_truncated: bool,
+    /// Letters that somebody else holds, by the queue's own approximate count.
+    pub(super) held_elsewhere: usize,
+}
+
+impl<'a> Sweep<'a> {
+    pub(super) fn new(session: &'a Session, hold: Duration) -> Self {
+        Self {
+            session,
+            hold,
+            held: HashMap::new(),
+            is_over: false,
+            ledger_error: None,
+            is_truncated: false,
+            held_elsewhere: 0,
+        }
+    }
+
+    /// Takes up to `letters_max` letters, oldest first.
+    pub(super) async fn take(
+        &mut self,
+        letters_max: usize,
+        interrupt: &mut Interrupt,
+    ) -> Result<Vec<DeadLetter>, CommandError> {
+        let mut letters = Vec::new();
+        while letters.len() < letters_max
+            && let Some(round) = self.next(letters_max - letters.len(), interrupt).await?
+        {
+            letters.extend(round);
+        }
+        letters.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        Ok(letters)
+    }
+
+    /// Takes one more round; `None` when the queue gives no more.
+    pub(super) async fn next(
+        &mut self,
+        letters_max: usize,
+        interrupt: &mut Interrupt,
+    ) -> Result<Option<Vec<DeadLetter>>, CommandError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        self.prolong().await;
+        let round = self
+            .round(letters_max.min(ROUND_LETTERS_MAX), interrupt)
+            .await;
+        if round.is_err() {
+            self.give_back_all().await;
+        }
+        round.map(Some)
+    }
+
+    async fn round(
+        &mut self,
+        letters_max: usize,
+        interrupt: &mut Interrupt,
+    ) -> Result<Vec<DeadLetter>, CommandError> {
+        let world = &self.session.world;
+        let (stop, stopped) = watch::channel(false);
+        let holding = world.hold_dead_letters_unless(letters_max, self.hold, stopped);
+        tokio::pin!(holding);
+        let outcome = tokio::select! {
+            outcome = &mut holding => outcome?,
+            () = interrupt.received() => {
+                self.session.output.note("interrupted: giving back the letters that are held");
+                // The other end waits for it until it has given everything back.
+                let _ = stop.send(true);
+                match holding.await {
+                    Ok(outcome) => outcome,
+                    Err(error) => {
+                        self.session.output.note(&printable(&error.to_string()));
+                        return Err(CommandError::Interrupted);
+                    }
+                }
+            }
+        };
+        let round = match outcome {
+            Holding::Held(round) => round,
+            Holding::GivenBack { hidden_max } => {
+                hidden_remark(self.session, hidden_max, self.hold.as_secs());
+                return Err(CommandError::Interrupted);
+            }
+        };
+        self.is_truncated = round.is_truncated;
+        self.is_over = !round.is_truncated;
+        self.ledger_error = self.ledger_error.take().or(round.ledger_error);
+        let mut letters = Vec::with_capacity(round.letters.len());
+        for letter in round.letters {
+            let held = Held {
+                receipt_handle: letter.receipt_handle.clone(),
+                held_until: letter.held_until,
+            };
+            // A hold that ended too early gives the letter a second time.
+            if self.held.insert(letter.message_id.clone(), held).is_none() {
+                letters.push(letter);
+            }
+        }
+        let in_flight = tokio::select! {
+            depth = world.queue_depth(QueueRole::DeadLetter) => {
+                depth.map_or(0, |depth| depth.in_flight)
+            }
+            () = interrupt.received() => return Err(CommandError::Interrupted),
+        };
+        self.held_elsewhere = usize::try_from(in_flight)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(self.held.len());
+        Ok(letters)
+    }
+
+    /// Prolongs the holds that end soon. One that cannot be prolonged gives its letter again.
+    pub(super) async fn prolong(&mut self) {
+        let limit = Utc::now() + ENDING;
+        let ending: Vec<(String, String)> = self
+            .held
+            .iter()
+            .filter(|(_, held)| held.held_until < limit)
+            .map(|(message_id, held)| (message_id.clone(), held.receipt_handle.clone()))
+            .collect();
+        if ending.is_empty() {
+            return;
+        }
+        let handles: Vec<String> = ending.iter().map(|(_, handle)| handle.clone()).collect();
+        // Counted from before the call: SQS may have begun to count at any time during it.
+        let held_until = Utc::now() + TimeDelta::from_std(self.hold).unwrap_or(TimeDelta::MAX);
+        match self
+            .session
+            .world
+            .change_visibility(&handles, self.hold)
+            .await
+        {
+            Ok(changed) => {
+                for ((message_id, _), is_changed) in ending.iter().zip(changed) {
+                    if is_changed && let Some(held) = self.held.get_mut(message_id) {
+                        held.held_until = held_until;
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "holds are not prolonged"),
+        }
+    }
+
+    /// Forgets letters that are out of the queue.
+    pub(super) fn forget<'b>(&mut self, message_ids: impl IntoIterator<Item = &'b str>) {
+        for message_id in message_ids {
+            self.held.remove(message_id);
+        }
+    }
+
+    /// Gives letters back.
+    pub(super) async fn give_back(&mut self, letters: &[DeadLetter]) {
+        let held = letters
+            .iter()
+            .filter_map(|letter| self.held.remove(&letter.message_id))
+            .collect();
+        self.release(held).await;
+    }
+
+    /// Gives back everything that is held still.
+    pub(super) async fn give_back_all(&mut self) {
+        let held = self.held.drain().map(|(_, held)| held).collect();
+        self.release(held).await;
+    }
+
+    /// What cannot be given back now comes back when its hold ends.
+    async fn release(&self, held: Vec<Held>) {
+        let held_until = held.iter().map(|held| held.held_until).max();
+        let handles: Vec<String> = held.into_iter().map(|held| held.receipt_handle).collect();
+        let hidden = self.session.world.give_back_dead_letters(&handles).await;
+        let left_secs = held_until.map_or(0, |until| age_secs(Utc::now(), until));
+        hidden_remark(self.session, hidden, left_secs);
+    }
+
+    /// Says what was not seen.
+    pub(super) fn remarks(&self) {
+        let output = &self.session.output;
+        if self.is_truncated {
+            output.note("more letters wait than were looked at");
+        }
+        if self.held_elsewhere > 0 {
+            output.note(&format!(
+                "{} letters are held elsewhere and were not looked at",
+                self.held_elsewhere
+            ));
+        }
+        self.ledger_remark();
+    }
+
+    pub(super) fn ledger_remark(&self) {
+        if let Some(error) = &self.ledger_error {
+            let remark = format!("\"ready\" may be \"already-stored\": {error}");
+            self.session.output.note(&remark);
+        }
+    }
+
+    /// Why the verdicts are not known for sure although there is a ledger.
+    pub(super) fn unjudged(&self) -> Option<&str> {
+        let has_ledger = self.session.world.environment().database_url.is_some();
+        self.ledger_error.as_deref().filter(|_| has_ledger)
+    }
+
+    /// A ledger that there is and that could not be asked leaves the verdicts unknown.
+    pub(super) fn exit(&self) -> Exit {
+        if self.unjudged().is_some() {
+            Exit::Unreachable
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+fn hidden_remark(session: &Session, hidden: usize, left_secs: u64) {
+    if hidden > 0 {
+        session.output.note(&format!(
+            "could not give all letters back: up to {hidden} stay hidden for up to {}",
+            span_secs(left_secs)
+        ));
+    }
+}

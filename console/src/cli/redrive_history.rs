@@ -1,0 +1,211 @@
+//! `redrive list` and `redrive report`: what the journals tell.
+//!
+//! Invariant: it reads local files and asks nobody; a journal that cannot be read hides no other.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::redrive_carry::state_of;
+use super::redrive_steer::journal;
+use super::table::{Align, Keep, Table, moment};
+use super::{CommandError, Exit, Output};
+use crate::redrive::fact::Proof;
+use crate::redrive::{
+    Counts, Journal, LetterOutcome, LetterReport, Orders, RedriveError, Report, State,
+};
+use crate::world::printable;
+
+/// A journal as it stands.
+pub(super) struct Look {
+    read: Result<State, RedriveError>,
+    is_running: bool,
+    pause: Option<String>,
+}
+
+/// Looks at a journal, whoever may be writing it.
+pub(super) fn look(path: &Path) -> Look {
+    // Asked first: what ended since is told as running, never the other way round.
+    let is_running = Journal::is_running(path).unwrap_or(false);
+    Look {
+        pause: Orders::beside(path).pause().filter(|_| is_running),
+        read: Journal::read(path),
+        is_running,
+    }
+}
+
+impl Look {
+    pub(super) fn state(&self) -> &'static str {
+        match &self.read {
+            Ok(_) if self.pause.is_some() => "paused",
+            Ok(_) if self.is_running => "running",
+            Ok(state) => state_of(state.ending()),
+            Err(_) => "unreadable",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ListedJson<'a> {
+    id: Uuid,
+    environment: Option<&'a str>,
+    created_at: Option<DateTime<Utc>>,
+    state: &'static str,
+    pause: Option<&'a str>,
+    planned: Option<usize>,
+    counts: Option<Counts>,
+    error: Option<String>,
+}
+
+pub(super) fn list(
+    environment: Option<&str>,
+    limit: usize,
+    output: Output,
+) -> Result<Exit, CommandError> {
+    let folder = Journal::folder_of_user()?;
+    let is_wanted = |(_, look): &(Uuid, Look)| match (&look.read, environment) {
+        (Ok(state), Some(name)) => state.plan().environment == name,
+        (Ok(_) | Err(_), _) => true,
+    };
+    let looks: Vec<(Uuid, Look)> = Journal::list(&folder)?
+        .into_iter()
+        .map(|(id, path)| (id, look(&path)))
+        .filter(is_wanted)
+        .take(limit)
+        .collect();
+    if output.is_json() {
+        let listed: Vec<_> = looks.iter().map(|(id, look)| listed(*id, look)).collect();
+        output.json(&listed)?;
+    } else if looks.is_empty() {
+        output.note("no redrive was begun on this machine");
+    } else {
+        output.table(&table(&looks))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn listed(id: Uuid, look: &Look) -> ListedJson<'_> {
+    let read = look.read.as_ref();
+    let plan = read.ok().map(State::plan);
+    ListedJson {
+        id,
+        environment: plan.map(|plan| plan.environment.as_str()),
+        created_at: plan.map(|plan| plan.created_at),
+        state: look.state(),
+        pause: look.pause.as_deref(),
+        planned: plan.map(|plan| plan.entries.len()),
+        counts: read.ok().map(State::counts),
+        error: read.err().map(ToString::to_string),
+    }
+}
+
+fn table(looks: &[(Uuid, Look)]) -> Table {
+    let mut table = Table::new(&[
+        ("ID", Align::Left, Keep::Always),
+        ("STATE", Align::Left, Keep::Always),
+        ("ENVIRONMENT", Align::Left, Keep::Drop(3)),
+        ("PLANNED AT", Align::Left, Keep::Drop(4)),
+        ("LETTERS", Align::Right, Keep::Always),
+        ("MOVED", Align::Right, Keep::Always),
+        ("STORED", Align::Right, Keep::Drop(1)),
+        ("DEAD AGAIN", Align::Right, Keep::Drop(2)),
+        ("NOT SENT", Align::Right, Keep::Drop(5)),
+    ]);
+    for (id, look) in looks {
+        let (plan, counts) = match &look.read {
+            Ok(state) => (Some(state.plan()), Some(state.counts())),
+            Err(_) => (None, None),
+        };
+        let number = |number: Option<usize>| number.map_or("-".to_owned(), |n| n.to_string());
+        table.row([
+            &id.to_string(),
+            look.state(),
+            plan.map_or("-", |plan| &plan.environment),
+            &plan.map_or("-".to_owned(), |plan| moment(plan.created_at)),
+            &number(plan.map(|plan| plan.entries.len())),
+            &number(counts.map(|counts| counts.moved)),
+            &number(counts.map(|counts| counts.stored)),
+            &number(counts.map(|counts| counts.dead_again)),
+            &number(counts.map(|counts| counts.not_sent)),
+        ]);
+    }
+    table
+}
+
+#[derive(Serialize)]
+struct ReportJson {
+    #[serde(flatten)]
+    report: Report,
+    state: &'static str,
+    pause: Option<String>,
+}
+
+pub(super) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
+    let look = look(&journal(id)?);
+    let state = look.state();
+    let report = Report::of(&look.read?);
+    if output.is_json() {
+        output.json(&ReportJson {
+            report,
+            state,
+            pause: look.pause,
+        })?;
+        return Ok(Exit::Done);
+    }
+    let counts = report.counts;
+    let mut text = String::new();
+    for (name, value) in [
+        ("redrive", report.id.to_string()),
+        ("environment", report.environment.clone()),
+        ("planned at", moment(report.created_at)),
+        ("state", state.to_owned()),
+        ("paused", look.pause.unwrap_or_else(|| "no".to_owned())),
+        ("letters", report.planned.to_string()),
+        ("moved", counts.moved.to_string()),
+        ("not deleted", counts.sent_not_deleted.to_string()),
+        ("unknown", (counts.unknown + counts.intended).to_string()),
+        ("not sent", counts.not_sent.to_string()),
+        ("waiting", counts.waiting.to_string()),
+        ("stored", counts.stored.to_string()),
+        ("dead again", counts.dead_again.to_string()),
+    ] {
+        text.push_str(&format!("{name:<14}{}\n", printable(&value)));
+    }
+    output.text(&text)?;
+    output.table(&letters(&report.letters))?;
+    Ok(Exit::Done)
+}
+
+fn letters(letters: &[LetterReport]) -> Table {
+    let mut table = Table::new(&[
+        ("MESSAGE ID", Align::Left, Keep::Always),
+        ("OUTCOME", Align::Left, Keep::Always),
+        ("EVENT", Align::Left, Keep::Cut),
+        ("CAUSE", Align::Left, Keep::Cut),
+    ]);
+    for letter in letters {
+        let outcome = match letter.outcome {
+            LetterOutcome::Waiting => "waiting",
+            LetterOutcome::NotSent => "not-sent",
+            LetterOutcome::Unknown => "unknown",
+            LetterOutcome::SentNotDeleted => "sent-not-deleted",
+            LetterOutcome::Moved => "moved",
+        };
+        let proof = match &letter.proof {
+            None => "-".to_owned(),
+            Some(Proof::Stored { record_id }) => format!("stored as record {record_id}"),
+            Some(Proof::AlreadyStored { record_id }) => {
+                format!("was stored as record {record_id}")
+            }
+            Some(Proof::DeadAgain { message_id, reason }) => format!(
+                "dead again as {message_id}: {}",
+                reason.as_deref().unwrap_or("without a reason")
+            ),
+        };
+        let cause = letter.cause.as_deref().unwrap_or("-");
+        table.row([&letter.message_id, outcome, &proof, cause]);
+    }
+    table
+}

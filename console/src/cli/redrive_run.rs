@@ -1,0 +1,302 @@
+//! `redrive run`: a plan, or a plan made in place, carried out.
+//!
+//! Invariant: nothing is sent before it was planned and agreed to; whatever the run did not move
+//! is given back.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::dlq_arguments::DlqRedriveArguments;
+use super::holding::Sweep;
+use super::redrive_arguments::{DraftArguments, RedriveOptions, RedriveRunArguments};
+use super::redrive_carry::{Outcome, Settings, carry_out};
+use super::redrive_draft::draft;
+use super::selection::by_verdict;
+use super::{CommandError, Exit, Interrupt, Session, redrive_plan};
+use crate::redrive::{
+    Journal, PLAN_ENTRIES_MAX, Plan, PlannedSend, RedriveError, Skipped, State, preview,
+};
+use crate::world::observed::DeadLetter;
+use crate::world::printable;
+
+/// Hold while letters are judged and somebody thinks; it is prolonged meanwhile.
+const HOLD: Duration = Duration::from_secs(120);
+/// Between two looks at the holds while somebody thinks.
+const THINKING_ROUND: Duration = Duration::from_secs(20);
+/// How long a run waits for letters of its plan that somebody else holds.
+const SEARCH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// `redrive run` by other words.
+pub(super) fn without_proof(arguments: DlqRedriveArguments) -> RedriveRunArguments {
+    RedriveRunArguments {
+        draft: DraftArguments {
+            selection: arguments.selection,
+            include_not_ready: arguments.include_not_ready,
+            ..DraftArguments::default()
+        },
+        options: RedriveOptions {
+            rate: None,
+            no_proof: true,
+            yes: arguments.yes,
+        },
+        dry_run: false,
+    }
+}
+
+pub(super) async fn run(
+    session: &Session,
+    arguments: RedriveRunArguments,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let options = arguments.options;
+    if !arguments.dry_run {
+        // Neither a refusal nor a missing answer must cost the letters a receive.
+        session.world.check_write("redrive dead letters")?;
+        if !options.yes && !can_ask() {
+            return Err(CommandError::Usage(
+                "redrive asks before it moves letters, and there is no terminal to ask on: add \
+                 --yes"
+                    .to_owned(),
+            ));
+        }
+    }
+    let Some(path) = plan_file(&arguments.draft)? else {
+        return run_selection(session, &arguments, interrupt).await;
+    };
+    let plan = redrive_plan::read(&path)?;
+    plan.check_world(&session.world)?;
+    check_proof(options, &plan.canary_steps)?;
+    if arguments.dry_run {
+        return rehearse_plan(session, &plan, interrupt).await;
+    }
+    let mut sweep = Sweep::new(session, HOLD);
+    if !options.yes && !confirmed(session, &plan, &mut sweep, interrupt).await? {
+        return Ok(Exit::Failed);
+    }
+    let journal = begin(&plan)?;
+    let settings = settings(options);
+    let outcome = carry_out(session, journal, &[], settings, interrupt).await?;
+    outcome.with_skipped(&plan).tell(session, Exit::Done)
+}
+
+/// The plan that is named, if one is.
+fn plan_file(draft: &DraftArguments) -> Result<Option<PathBuf>, CommandError> {
+    let usage = |text: String| Err(CommandError::Usage(text));
+    for name in &draft.selection.message_ids {
+        let is_only = draft.selection.message_ids.len() == 1;
+        let is_path = name.contains(std::path::MAIN_SEPARATOR)
+            || Path::new(name).extension().is_some_and(|end| end == "json");
+        match redrive_plan::find(name)? {
+            Some(_) if !is_only => return usage(format!("{name:?} is a plan: run it alone")),
+            Some(_) if draft.patch.is_some() || draft.include_not_ready => {
+                return usage(
+                    "a plan never changes: --patch and --include-not-ready make a new one"
+                        .to_owned(),
+                );
+            }
+            Some(_) if draft.canary.is_some() => {
+                return usage("a plan never changes: --canary makes a new one".to_owned());
+            }
+            Some(path) => return Ok(Some(path)),
+            None if is_path => return usage(format!("there is no plan {name:?}")),
+            None => {}
+        }
+    }
+    Ok(None)
+}
+
+fn check_proof(options: RedriveOptions, canary_steps: &[usize]) -> Result<(), CommandError> {
+    if options.no_proof && !canary_steps.is_empty() {
+        return Err(CommandError::Usage(
+            "a canary goes on when its events are proved: leave out --no-proof".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn settings(options: RedriveOptions) -> Settings {
+    Settings {
+        rate: options.rate,
+        proves: !options.no_proof,
+        patience: SEARCH_PATIENCE,
+        is_attended: !options.yes && can_ask(),
+    }
+}
+
+fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Begins the journal. A plan that was begun before is not begun again.
+fn begin(plan: &Plan) -> Result<(Journal, State), CommandError> {
+    let begun = Journal::create(&Journal::folder_of_user()?, plan);
+    if let Err(RedriveError::Begun(_)) = begun {
+        return Err(CommandError::Failed(format!(
+            "redrive {0} was begun before: see `redrive report {0}`, or go on with `redrive \
+             resume {0}`",
+            plan.id
+        )));
+    }
+    Ok(begun?)
+}
+
+async fn run_selection(
+    session: &Session,
+    arguments: &RedriveRunArguments,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let (request, options) = (&arguments.draft, arguments.options);
+    if let Some(canary) = &request.canary {
+        check_proof(options, &canary.0)?;
+    }
+    let mut drafted = draft(session, request, options.rate, HOLD, interrupt).await?;
+    drafted.remarks(session, request);
+    let exit = drafted.exit(request);
+    let plan = &drafted.plan;
+    if arguments.dry_run {
+        let missing = std::mem::take(&mut drafted.missing);
+        drafted.sweep.give_back_all().await;
+        return rehearsed(session, plan, &drafted.letters, missing, exit);
+    }
+    if plan.entries.is_empty() {
+        drafted.sweep.give_back_all().await;
+        let outcome = Outcome::nothing(drafted.selected, plan, drafted.sweep.is_truncated);
+        return outcome.with_missing(drafted.missing).tell(session, exit);
+    }
+    if !options.yes && !confirmed(session, plan, &mut drafted.sweep, interrupt).await? {
+        return Ok(Exit::Failed);
+    }
+    let journal = match begin(plan) {
+        Ok(journal) => journal,
+        Err(error) => {
+            drafted.sweep.give_back_all().await;
+            return Err(error);
+        }
+    };
+    let carried = carry_out(
+        session,
+        journal,
+        &drafted.letters,
+        settings(options),
+        interrupt,
+    )
+    .await;
+    if let Ok(outcome) = &carried {
+        drafted.sweep.forget(outcome.moved_ids());
+    }
+    drafted.sweep.give_back_all().await;
+    let outcome = carried?.with_skipped(plan).with_missing(drafted.missing);
+    outcome
+        .with_truncation(drafted.sweep.is_truncated)
+        .tell(session, exit)
+}
+
+/// Asks, and prolongs the holds meanwhile. A no gives everything back.
+async fn confirmed(
+    session: &Session,
+    plan: &Plan,
+    sweep: &mut Sweep<'_>,
+    interrupt: &mut Interrupt,
+) -> Result<bool, CommandError> {
+    let question = format!(
+        "redrive {} letters ({}) to {:?} in {:?}? [y/N] ",
+        plan.entries.len(),
+        by_verdict(plan.entries.iter().map(|entry| entry.verdict)),
+        plan.destination.name,
+        plan.environment,
+    );
+    let mut stderr = io::stderr();
+    let _ = stderr
+        .write_all(printable(&question).as_bytes())
+        .and_then(|()| stderr.flush());
+    let mut answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    let mut rounds = tokio::time::interval(THINKING_ROUND);
+    loop {
+        tokio::select! {
+            answer = &mut answer => {
+                let is_yes =
+                    matches!(answer, Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes"));
+                if !is_yes {
+                    sweep.give_back_all().await;
+                    session.output.note("nothing was moved");
+                }
+                return Ok(is_yes);
+            }
+            _ = rounds.tick() => sweep.prolong().await,
+            () = interrupt.received() => {
+                session.output.note("");
+                sweep.give_back_all().await;
+                return Err(CommandError::Interrupted);
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RehearsalJson<'a> {
+    id: Uuid,
+    planned: usize,
+    sendable: usize,
+    skipped: &'a [Skipped],
+    missing: Vec<String>,
+    letters: Vec<PlannedSend>,
+}
+
+async fn rehearse_plan(
+    session: &Session,
+    plan: &Plan,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let mut sweep = Sweep::new(session, HOLD);
+    let letters = sweep.take(PLAN_ENTRIES_MAX, interrupt).await?;
+    sweep.give_back_all().await;
+    sweep.remarks();
+    rehearsed(session, plan, &letters, Vec::new(), Exit::Done)
+}
+
+/// Tells what would be sent.
+fn rehearsed(
+    session: &Session,
+    plan: &Plan,
+    letters: &[DeadLetter],
+    missing: Vec<String>,
+    exit: Exit,
+) -> Result<Exit, CommandError> {
+    let sends = preview(plan, letters);
+    let sendable = sends.iter().filter(|send| send.problem.is_none()).count();
+    let is_whole = sendable == sends.len();
+    for send in &sends {
+        if let Some(problem) = &send.problem {
+            let told = format!("{}: would not be sent: {problem}", send.message_id);
+            session.output.note(&printable(&told));
+        }
+    }
+    if session.output.is_json() {
+        session.output.json(&RehearsalJson {
+            id: plan.id,
+            planned: sends.len(),
+            sendable,
+            skipped: &plan.skipped,
+            missing,
+            letters: sends,
+        })?;
+    } else {
+        let edited = sends.iter().filter(|send| send.is_edited).count();
+        session.output.text(&format!(
+            "would send {sendable} of {} letters ({}) to {:?}, {edited} of them edited, {} bytes; \
+             nothing was written\n",
+            sends.len(),
+            by_verdict(sends.iter().map(|send| send.verdict)),
+            plan.destination.name,
+            sends.iter().map(|send| send.bytes).sum::<usize>(),
+        ))?;
+    }
+    Ok(if is_whole { exit } else { Exit::Failed })
+}

@@ -1,0 +1,113 @@
+//! `redrive pause`, `cancel` and `resume`: a redrive that another process runs, or ran.
+//!
+//! Invariant: an order that nobody takes is withdrawn, so that it cannot hit a later run.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::redrive_arguments::RedriveOptions;
+use super::redrive_carry::{Settings, carry_out};
+use super::redrive_history::look;
+use super::{CommandError, Exit, Interrupt, Output, Session};
+use crate::redrive::{Journal, Order, Orders, RunOptions};
+
+/// An order that is not taken within this is withdrawn. Longer than any look for orders waits.
+const TAKE_LIMIT: Duration = Duration::from_secs(5);
+/// Between two looks whether an order was taken.
+const TAKE_POLL: Duration = Duration::from_millis(50);
+
+#[derive(Serialize)]
+struct Steered {
+    id: Uuid,
+    state: &'static str,
+}
+
+/// The journal of a redrive.
+pub(super) fn journal(id: Uuid) -> Result<PathBuf, CommandError> {
+    let path = Journal::folder_of_user()?.join(format!("{id}.journal"));
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(CommandError::Failed(format!(
+            "there is no redrive {id}; `redrive list` shows them"
+        )))
+    }
+}
+
+/// Orders a running redrive to pause or to end.
+pub(super) async fn order(id: Uuid, order: Order, output: Output) -> Result<Exit, CommandError> {
+    let path = journal(id)?;
+    if !Journal::is_running(&path)? {
+        let state = look(&path).state();
+        return Err(CommandError::Failed(format!(
+            "redrive {id} does not run: it is {state}"
+        )));
+    }
+    give(&path, order).await?;
+    let (state, words) = match order {
+        Order::Pause => ("paused", "waits when the running batches have ended"),
+        Order::Resume => ("running", "goes on"),
+        Order::Cancel => ("cancelled", "ends when the running batches have ended"),
+    };
+    if output.is_json() {
+        output.json(&Steered { id, state })?;
+    } else {
+        output.text(&format!("redrive {id} {words}\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Gives an order and waits until it was taken.
+async fn give(path: &Path, order: Order) -> Result<(), CommandError> {
+    let orders = Orders::beside(path);
+    orders.send(order)?;
+    let deadline = Instant::now() + TAKE_LIMIT;
+    while orders.is_waiting() {
+        if Instant::now() >= deadline {
+            orders.withdraw();
+            return Err(CommandError::Failed(
+                "the process that runs the redrive takes no orders: steer it where it runs"
+                    .to_owned(),
+            ));
+        }
+        tokio::time::sleep(TAKE_POLL).await;
+    }
+    Ok(())
+}
+
+/// Goes on with a redrive: where it runs, or else here.
+pub(super) async fn resume(
+    session: &Session,
+    id: Uuid,
+    options: RedriveOptions,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let path = journal(id)?;
+    if Journal::is_running(&path)? {
+        return order(id, Order::Resume, session.output).await;
+    }
+    session.world.check_write("redrive dead letters")?;
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&path)).await;
+    let journal = opened.map_err(|error| CommandError::Failed(error.to_string()))??;
+    let plan = journal.1.plan();
+    plan.check_world(&session.world)?;
+    if plan.entries.len() == journal.1.counts().moved {
+        session
+            .output
+            .note(&format!("redrive {id} has moved all its letters before"));
+    }
+    let settings = Settings {
+        rate: options.rate,
+        proves: !options.no_proof,
+        // The holds of a process that crashed last for a while.
+        patience: RunOptions::default().search_patience,
+        is_attended: !options.yes && std::io::stdin().is_terminal(),
+    };
+    let outcome = carry_out(session, journal, &[], settings, interrupt).await?;
+    outcome.tell(session, Exit::Done)
+}

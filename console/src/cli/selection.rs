@@ -1,0 +1,257 @@
+//! Which dead letters a command is about.
+//!
+//! Invariant: a letter on which a jq program fails is not selected, and is counted.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use clap::Args;
+use event::{FailureCode, Verdict};
+
+use super::holding::Sweep;
+use super::{CommandError, Interrupt, Session};
+use crate::triage::{Program, RunError};
+use crate::world::observed::{DeadLetter, RETRIES_EXHAUSTED};
+use crate::world::printable;
+
+/// Letters by what they are; what is given together must hold together.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FilterArguments {
+    /// Letters with this cause, as `dlq list` shows it
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+    /// Letters whose event has this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub event_type: Option<String>,
+    /// Letters on whose event this jq program gives neither false nor null
+    #[arg(long = "where", value_name = "JQ", value_parser = program)]
+    pub filter: Option<Arc<Program>>,
+}
+
+/// Letters by name, all, or by what they are.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SelectionArguments {
+    /// SQS message ids
+    #[arg(value_name = "MESSAGE_ID", conflicts_with_all = ["all", "code", "event_type", "filter"])]
+    pub message_ids: Vec<String>,
+    /// All letters
+    #[arg(long, conflicts_with_all = ["code", "event_type", "filter"])]
+    pub all: bool,
+    /// See [`FilterArguments`].
+    #[command(flatten)]
+    pub filter: FilterArguments,
+}
+
+/// Arguments of which a selection needs at least one.
+pub(super) const SELECTION: [&str; 5] = ["message_ids", "all", "code", "event_type", "filter"];
+
+pub(super) fn program(text: &str) -> Result<Arc<Program>, String> {
+    Program::compile(text)
+        .map(Arc::new)
+        .map_err(|error| error.to_string())
+}
+
+impl FilterArguments {
+    pub(super) fn is_empty(&self) -> bool {
+        self.code.is_none() && self.event_type.is_none() && self.filter.is_none()
+    }
+
+    fn selects(&self, letter: &DeadLetter) -> Result<bool, RunError> {
+        let has_code = self
+            .code
+            .as_ref()
+            .is_none_or(|code| letter.cause() == *code);
+        let has_type = self.event_type.is_none() || letter.identity.event_type == self.event_type;
+        if !(has_code && has_type) {
+            return Ok(false);
+        }
+        match &self.filter {
+            Some(program) => program.selects(&letter.body),
+            None => Ok(true),
+        }
+    }
+
+    /// `--code not-json --type flight.delayed`
+    fn in_words(&self) -> String {
+        let mut words = Vec::new();
+        if let Some(code) = &self.code {
+            words.push(format!("--code {code}"));
+        }
+        if let Some(event_type) = &self.event_type {
+            words.push(format!("--type {event_type}"));
+        }
+        if let Some(program) = &self.filter {
+            words.push(format!("--where {:?}", program.text()));
+        }
+        words.join(" ")
+    }
+
+    /// Refuses a cause that nothing could ever have: it is a slip, not an empty selection.
+    pub(super) fn check_code(&self, letters: &[DeadLetter]) -> Result<(), CommandError> {
+        let Some(code) = &self.code else {
+            return Ok(());
+        };
+        let mut known: BTreeSet<String> = letters.iter().map(DeadLetter::cause).collect();
+        known.extend(FailureCode::ALL.map(|code| code.to_string()));
+        known.insert(RETRIES_EXHAUSTED.to_owned());
+        if known.contains(code) {
+            return Ok(());
+        }
+        let known: Vec<String> = known.into_iter().collect();
+        Err(CommandError::Usage(format!(
+            "no dead letter has the cause {code:?}, and it is no failure code; known are {}",
+            known.join(", ")
+        )))
+    }
+}
+
+impl From<FilterArguments> for SelectionArguments {
+    fn from(filter: FilterArguments) -> Self {
+        Self {
+            all: filter.is_empty(),
+            filter,
+            ..Self::default()
+        }
+    }
+}
+
+/// Letters, parted by a selection.
+#[derive(Debug, Default)]
+pub(super) struct Parted {
+    pub(super) chosen: Vec<DeadLetter>,
+    pub(super) others: Vec<DeadLetter>,
+    /// Letters on which the program failed; they are among the others.
+    failures: usize,
+    first_failure: Option<String>,
+}
+
+impl SelectionArguments {
+    fn part(&self, letters: Vec<DeadLetter>) -> Parted {
+        let ids: HashSet<&str> = self.message_ids.iter().map(String::as_str).collect();
+        let mut parted = Parted::default();
+        for letter in letters {
+            let selected = if ids.is_empty() {
+                self.filter.selects(&letter)
+            } else {
+                Ok(ids.contains(letter.message_id.as_str()))
+            };
+            match selected {
+                Ok(true) => {
+                    parted.chosen.push(letter);
+                    continue;
+                }
+                // What is no JSON has nothing that a program could look at.
+                Ok(false) | Err(RunError::NotJson) => {}
+                Err(error @ (RunError::Failed(_) | RunError::NotOne(_))) => {
+                    parted.failures += 1;
+                    let first = || format!("{}: {error}", letter.message_id);
+                    parted.first_failure.get_or_insert_with(first);
+                }
+            }
+            parted.others.push(letter);
+        }
+        parted
+    }
+
+    /// Parts letters. A program may take its time: a signal ends the wait, and the letters stay
+    /// with whoever holds them.
+    pub(super) async fn parted(
+        &self,
+        letters: Vec<DeadLetter>,
+        interrupt: &mut Interrupt,
+    ) -> Result<Parted, CommandError> {
+        let selection = self.clone();
+        aside(move || selection.part(letters), interrupt).await
+    }
+
+    /// Takes the letters of the selection and gives the others back.
+    pub(super) async fn take(
+        &self,
+        sweep: &mut Sweep<'_>,
+        letters_max: usize,
+        session: &Session,
+        interrupt: &mut Interrupt,
+    ) -> Result<Vec<DeadLetter>, CommandError> {
+        let letters = sweep.take(letters_max, interrupt).await?;
+        let parted = match self.filter.check_code(&letters) {
+            Ok(()) => self.parted(letters, interrupt).await,
+            Err(error) => Err(error),
+        };
+        let parted = match parted {
+            Ok(parted) => parted,
+            Err(error) => {
+                sweep.give_back_all().await;
+                return Err(error);
+            }
+        };
+        parted.remark(session);
+        sweep.give_back(&parted.others).await;
+        Ok(parted.chosen)
+    }
+
+    /// Message ids that were named and are not among the letters.
+    pub(super) fn missing(&self, letters: &[DeadLetter]) -> Vec<String> {
+        let found: HashSet<&str> = letters
+            .iter()
+            .map(|letter| letter.message_id.as_str())
+            .collect();
+        let is_missing = |id: &&String| !found.contains(id.as_str());
+        self.message_ids
+            .iter()
+            .filter(is_missing)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn names_letters(&self) -> bool {
+        !self.message_ids.is_empty()
+    }
+
+    /// Says that nothing was selected.
+    pub(super) fn nothing_remark(&self, session: &Session) {
+        session.output.note(&if self.filter.is_empty() {
+            "no dead letter matches".to_owned()
+        } else {
+            printable(&format!(
+                "no dead letter matches {}",
+                self.filter.in_words()
+            ))
+        });
+    }
+}
+
+impl Parted {
+    pub(super) fn remark(&self, session: &Session) {
+        if let Some(first) = &self.first_failure {
+            session.output.note(&printable(&format!(
+                "--where failed on {} letters, which are not selected; the first is {first}",
+                self.failures
+            )));
+        }
+    }
+}
+
+/// Work that takes the processor for a while, away from what waits for the world.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+    interrupt: &mut Interrupt,
+) -> Result<T, CommandError> {
+    tokio::select! {
+        done = tokio::task::spawn_blocking(work) => {
+            done.map_err(|error| CommandError::Failed(error.to_string()))
+        }
+        () = interrupt.received() => Err(CommandError::Interrupted),
+    }
+}
+
+/// `3 ready, 1 still-invalid`
+pub(super) fn by_verdict(verdicts: impl Iterator<Item = Verdict> + Clone) -> String {
+    let counts: Vec<String> = Verdict::ALL
+        .into_iter()
+        .filter_map(|verdict| {
+            let count = verdicts.clone().filter(|other| *other == verdict).count();
+            (count > 0).then(|| format!("{count} {verdict}"))
+        })
+        .collect();
+    counts.join(", ")
+}

@@ -1,0 +1,309 @@
+//! The commands on redrives, on real queues: what is planned is what is sent, and a redrive can be
+//! steered, interrupted and gone on with from anywhere.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
+mod cli_desk;
+mod cli_program;
+mod support;
+
+use std::collections::BTreeSet;
+use std::process::{Child, Command, Stdio};
+
+use cli_desk::{Desk, invalid, numbered, valid};
+use cli_program::Answer;
+use serde_json::{Value, json};
+
+const MEND: &str = r#".time = "2026-01-31T12:00:00Z""#;
+
+/// Starts a redrive of everything at a rate that leaves time to look.
+fn slow(desk: &Desk, rate: &str) -> (Child, String) {
+    let child = desk
+        .program
+        .command(&[
+            "redrive",
+            "run",
+            "--all",
+            "--include-not-ready",
+            "--yes",
+            "--no-proof",
+            "--rate",
+            rate,
+            "--output",
+            "json",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let running = desk.redrive_until(|one| {
+        one["state"] == "running" && one["counts"]["moved"].as_u64().unwrap() > 0
+    });
+    (child, running["id"].as_str().unwrap().to_owned())
+}
+
+fn outcome(child: Child) -> (i32, Value) {
+    let answer = Answer::of(child.wait_with_output().unwrap());
+    let value = serde_json::from_str(&answer.stdout).unwrap();
+    (answer.code, value)
+}
+
+fn kill(child: &Child, signal: &str) {
+    let pid = child.id().to_string();
+    let killed = Command::new("kill").args([signal, &pid]).status().unwrap();
+    assert!(killed.success());
+}
+
+fn state(desk: &Desk, id: &str) -> Value {
+    desk.program.json(&["redrive", "report", id]).1
+}
+
+#[test]
+fn plan_names_what_goes_and_why_the_rest_does_not() {
+    let desk = Desk::start();
+    desk.kill(&[
+        valid("1"),
+        invalid("2"),
+        invalid("3").replace("cli.tested", "other"),
+        "no json".to_owned(),
+    ]);
+    let (code, plan) = desk
+        .program
+        .json(&["redrive", "plan", "--all", "--patch", MEND]);
+    assert_eq!(code, 1, "the patch fails on one: {plan}");
+    assert_eq!(plan["selected"], 4);
+    assert_eq!(plan["planned"], 3);
+    assert_eq!(plan["verdicts"], json!({"ready": 3}));
+    assert_eq!(plan["edits"]["changed"], 2);
+    assert_eq!(plan["edits"]["become_valid"], 2);
+    assert_eq!(plan["edits"]["failed"], 1);
+    assert_eq!(
+        plan["skipped"][0]["reason"],
+        "the patch failed: the body is not JSON"
+    );
+    assert_eq!(desk.depth(), (4, 0), "they are given back");
+    let (code, still) = desk
+        .program
+        .json(&["redrive", "plan", "--type", "other", "--patch", ".a = 1"]);
+    assert_eq!((code, &still["planned"]), (1, &json!(0)));
+    let reason = still["skipped"][0]["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("it is still-invalid after the patch: "),
+        "{reason}"
+    );
+    assert!(still["file"].is_null());
+    let shown = desk
+        .program
+        .run(&["redrive", "show", plan["id"].as_str().unwrap(), "--letters"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    for expected in [
+        "letters       3 (3 ready)",
+        "skipped       1 (1 unreadable)",
+        "--- in the queue",
+        "+  \"time\": \"2026-01-31T12:00:00Z\"",
+    ] {
+        assert!(shown.stdout.contains(expected), "{expected}: {shown:?}");
+    }
+    let changes_none = ["redrive", "plan", "--where", ".id == \"1\"", "--patch", "."];
+    let (code, plan) = desk.program.json(&changes_none);
+    assert_eq!((code, &plan["planned"]), (0, &json!(1)), "{plan}");
+    assert_eq!(plan["edits"]["changed"], 0);
+}
+
+#[test]
+fn dry_run_tells_what_would_be_sent_and_writes_nothing() {
+    let desk = Desk::start();
+    desk.kill(&[invalid("1"), valid("2")]);
+    let dry = ["redrive", "run", "--all", "--patch", MEND, "--dry-run"];
+    let (code, told) = desk.program.json(&dry);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(
+        (&told["planned"], &told["sendable"]),
+        (&json!(2), &json!(2))
+    );
+    let edited: BTreeSet<bool> = told["letters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|letter| letter["is_edited"].as_bool().unwrap())
+        .collect();
+    assert_eq!(edited, BTreeSet::from([false, true]));
+    assert_eq!(desk.depth(), (2, 0));
+    assert_eq!(desk.source(), 0);
+    assert_eq!(desk.program.json(&["redrive", "list"]).1, json!([]));
+    assert_eq!(desk.program.json(&["audit"]).1["entries"], json!([]));
+}
+
+#[test]
+fn plan_is_run_from_its_file_and_tells_letters_that_are_gone_or_changed() {
+    let desk = Desk::start();
+    desk.kill(&[valid("1"), valid("2"), valid("3")]);
+    let gone = desk.message_id("2");
+    let changed = desk.message_id("3");
+    let file = desk.program.write("folder", "").with_file_name("plan.json");
+    let file = file.to_str().unwrap();
+    let plan = ["redrive", "plan", "--all", "--out", file];
+    let (code, planned) = desk.program.json(&plan);
+    assert_eq!((code, &planned["planned"]), (0, &json!(3)), "{planned}");
+    let again = desk.program.run(&plan);
+    assert_eq!(again.code, 1, "a plan is never overwritten: {again:?}");
+    // As if the body of one had become another.
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut edited: Value = serde_json::from_str(&text).unwrap();
+    let entries = edited["entries"].as_array_mut().unwrap();
+    let entry = entries
+        .iter_mut()
+        .find(|entry| entry["message_id"] == changed.as_str())
+        .unwrap();
+    entry["body_sha256"] = json!("0".repeat(64));
+    desk.program.write("plan.json", edited.to_string());
+    let moved = desk.program.run(&["dlq", "redrive", &gone, "--yes"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    let run = ["redrive", "run", "plan.json", "--yes", "--no-proof"];
+    let (code, report) = desk.program.json(&run);
+    assert_eq!((code, &report["moved"]), (1, &json!(1)), "{report}");
+    let why = |id: &str| {
+        let errors = report["errors"].as_array().unwrap();
+        let error = errors.iter().find(|error| error["message_id"] == id);
+        error.unwrap()["error"].as_str().unwrap().to_owned()
+    };
+    assert!(why(&gone).contains("not among the dead letters"));
+    assert!(why(&changed).contains("its body is not the one that was planned"));
+    let twice = desk.program.run(&run);
+    assert_eq!(twice.code, 1, "{twice:?}");
+    assert!(twice.stderr.contains("redrive resume"), "{twice:?}");
+    let missing = desk.program.run(&["redrive", "run", "other.json", "--yes"]);
+    assert_eq!(missing.code, 2, "{missing:?}");
+    assert_eq!(desk.depth(), (1, 0));
+}
+
+#[test]
+fn running_redrive_is_paused_resumed_and_cancelled_from_another_process() {
+    let desk = Desk::start();
+    desk.kill(&numbered(120));
+    let (child, id) = slow(&desk, "5");
+    let (code, paused) = desk.program.json(&["redrive", "pause", &id]);
+    assert_eq!((code, &paused["state"]), (0, &json!("paused")));
+    let listed = desk.redrive_until(|one| one["state"] == "paused");
+    assert_eq!(listed["pause"], "it was paused from outside");
+    let (code, resumed) = desk.program.json(&["redrive", "resume", &id]);
+    assert_eq!((code, &resumed["state"]), (0, &json!("running")));
+    let before = state(&desk, &id)["counts"]["moved"].as_u64().unwrap();
+    desk.redrive_until(|one| {
+        one["state"] == "running" && one["counts"]["moved"].as_u64().unwrap() > before
+    });
+    let (code, _) = desk.program.json(&["redrive", "cancel", &id]);
+    assert_eq!(code, 0);
+    let (code, report) = outcome(child);
+    assert_eq!((code, &report["state"]), (1, &json!("cancelled")));
+    let (moved, waiting) = (report["moved"].as_u64(), report["waiting"].as_u64());
+    assert_eq!(moved.unwrap() + waiting.unwrap(), 120, "{report}");
+    assert!(waiting.unwrap() > 0);
+    assert_eq!(desk.depth().1, 0, "the rest is given back");
+    for order in ["pause", "cancel"] {
+        let late = desk.program.run(&["redrive", order, &id]);
+        assert_eq!(late.code, 1, "{late:?}");
+        assert!(late.stderr.contains("it is cancelled"), "{late:?}");
+    }
+    let go_on = [
+        "redrive",
+        "resume",
+        &id,
+        "--no-proof",
+        "--yes",
+        "--rate",
+        "1000",
+    ];
+    let (code, report) = desk.program.json(&go_on);
+    assert_eq!((code, &report["moved"]), (0, &json!(120)), "{report}");
+    assert_eq!((desk.depth(), desk.source()), ((0, 0), 120));
+}
+
+#[test]
+fn interrupted_redrive_says_how_to_go_on_and_goes_on() {
+    let desk = Desk::start();
+    desk.kill(&numbered(60));
+    let (child, id) = slow(&desk, "5");
+    kill(&child, "-INT");
+    let answer = Answer::of(child.wait_with_output().unwrap());
+    assert_eq!(answer.code, 130, "{answer:?}");
+    assert!(
+        answer.stderr.contains(&format!("redrive resume {id}")),
+        "{answer:?}"
+    );
+    assert_eq!(state(&desk, &id)["ending"], "cancelled");
+    assert_eq!(desk.depth().1, 0, "the rest is given back");
+    let (code, report) = desk.program.json(&[
+        "redrive",
+        "resume",
+        &id,
+        "--no-proof",
+        "--yes",
+        "--rate",
+        "1000",
+    ]);
+    assert_eq!((code, &report["moved"]), (0, &json!(60)), "{report}");
+    assert_eq!(state(&desk, &id)["state"], "finished");
+    assert_eq!((desk.depth(), desk.source()), ((0, 0), 60));
+}
+
+#[test]
+fn killed_redrive_is_interrupted_and_can_be_gone_on_with() {
+    let desk = Desk::start();
+    desk.kill(&numbered(40));
+    let (mut child, id) = slow(&desk, "10");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(state(&desk, &id)["state"], "interrupted");
+    // The holds of the process that is gone last for minutes: it waits for them until told not to.
+    let resumed = desk
+        .program
+        .command(&[
+            "redrive",
+            "resume",
+            &id,
+            "--no-proof",
+            "--yes",
+            "--output",
+            "json",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    desk.redrive_until(|one| one["state"] == "running");
+    let (code, _) = desk.program.json(&["redrive", "cancel", &id]);
+    assert_eq!(code, 0);
+    let (code, report) = outcome(resumed);
+    assert_eq!((code, &report["state"]), (1, &json!("cancelled")));
+    let moved = usize::try_from(report["moved"].as_u64().unwrap()).unwrap();
+    let (visible, held) = desk.depth();
+    assert!(moved > 0 && desk.source() >= moved, "{report}");
+    assert_eq!(moved + visible + held, 40, "{report}");
+}
+
+#[test]
+fn production_takes_no_redrive_without_name_and_reason() {
+    let desk = Desk::start();
+    desk.kill(&[valid("1")]);
+    desk.configure(desk.endpoint_url(), "production = true");
+    let run = ["redrive", "run", "--all", "--yes", "--no-proof"];
+    for (more, told) in [
+        (vec![], "--confirm test"),
+        (vec!["--confirm", "test"], "--reason TEXT"),
+    ] {
+        let refused = desk.program.run(&[&run[..], &more].concat());
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.stderr.contains(told), "{refused:?}");
+    }
+    let granted = ["--confirm", "test", "--reason", "because"];
+    let (code, report) = desk.program.json(&[&run[..], &granted].concat());
+    assert_eq!((code, &report["moved"]), (0, &json!(1)), "{report}");
+    let trail = desk.program.json(&["audit"]).1;
+    assert_eq!(trail["entries"][0]["reason"], "because");
+    assert_eq!(trail["entries"][0]["details"]["redrive"], report["id"]);
+}
