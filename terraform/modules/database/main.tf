@@ -1,0 +1,140 @@
+# Aurora PostgreSQL Serverless v2. Everybody logs in with IAM over TLS; the one password is the
+# master's, which RDS makes, keeps in Secrets Manager and rotates.
+
+locals {
+  major_version = split(".", var.engine_version)[0]
+
+  # Zero-ETL reads the write-ahead log in its own way (Aurora User Guide, "Getting started with
+  # Aurora zero-ETL integrations").
+  change_stream_parameters = {
+    none    = {}
+    logical = { "rds.logical_replication" = "1" }
+    zero-etl = {
+      "rds.logical_replication"             = "1"
+      "aurora.enhanced_logical_replication" = "1"
+      "aurora.logical_replication_backup"   = "0"
+      "aurora.logical_replication_globaldb" = "0"
+    }
+  }[var.change_stream]
+
+  parameters = merge({
+    "rds.force_ssl"              = "1"
+    "log_min_duration_statement" = "1000"
+    "log_statement"              = "ddl"
+  }, local.change_stream_parameters)
+  static_parameters = keys(local.change_stream_parameters)
+}
+
+resource "aws_db_subnet_group" "this" {
+  name        = var.name
+  description = "Private subnets of ${var.name}"
+  subnet_ids  = var.subnet_ids
+}
+
+resource "aws_rds_cluster_parameter_group" "this" {
+  name_prefix = "${var.name}-"
+  family      = "aurora-postgresql${local.major_version}"
+  description = "TLS only, slow statements logged"
+
+  dynamic "parameter" {
+    for_each = local.parameters
+
+    content {
+      name         = parameter.key
+      value        = parameter.value
+      apply_method = contains(local.static_parameters, parameter.key) ? "pending-reboot" : "immediate"
+    }
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# Before the cluster, so that RDS does not make one that never expires.
+resource "aws_cloudwatch_log_group" "postgresql" {
+  name              = "/aws/rds/cluster/${var.name}/postgresql"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_rds_cluster" "this" {
+  cluster_identifier = var.name
+  engine             = "aurora-postgresql"
+  engine_mode        = "provisioned"
+  engine_version     = var.engine_version
+  database_name      = var.database_name
+
+  master_username                     = "administrator"
+  manage_master_user_password         = true
+  master_user_secret_kms_key_id       = var.kms_key_arn
+  iam_database_authentication_enabled = true
+  # The Data API: how the IAM roles are created without a way into the VPC.
+  enable_http_endpoint = true
+
+  db_subnet_group_name            = aws_db_subnet_group.this.name
+  vpc_security_group_ids          = [var.security_group_id]
+  db_cluster_parameter_group_name = aws_rds_cluster_parameter_group.this.name
+
+  storage_encrypted = true
+  kms_key_id        = var.kms_key_arn
+
+  backup_retention_period   = var.backup_retention_days
+  preferred_backup_window   = "03:00-03:30"
+  copy_tags_to_snapshot     = true
+  deletion_protection       = var.deletion_protection
+  skip_final_snapshot       = !var.final_snapshot_enabled
+  final_snapshot_identifier = var.final_snapshot_enabled ? "${var.name}-final" : null
+
+  preferred_maintenance_window    = "sun:04:00-sun:04:30"
+  enabled_cloudwatch_logs_exports = ["postgresql"]
+
+  serverlessv2_scaling_configuration {
+    min_capacity             = var.min_capacity_acu
+    max_capacity             = var.max_capacity_acu
+    seconds_until_auto_pause = var.min_capacity_acu == 0 ? var.auto_pause_after_secs : null
+  }
+
+  depends_on = [aws_cloudwatch_log_group.postgresql]
+}
+
+resource "aws_rds_cluster_instance" "this" {
+  count = var.instance_count
+
+  identifier         = "${var.name}-${count.index}"
+  cluster_identifier = aws_rds_cluster.this.id
+  engine             = aws_rds_cluster.this.engine
+  engine_version     = aws_rds_cluster.this.engine_version
+  instance_class     = "db.serverless"
+  # Tiers 0 and 1 grow with the writer, so that the one that takes over is as large.
+  promotion_tier             = min(count.index, 1)
+  publicly_accessible        = false
+  auto_minor_version_upgrade = true
+
+  performance_insights_enabled    = var.performance_insights_enabled
+  performance_insights_kms_key_id = var.performance_insights_enabled ? var.kms_key_arn : null
+
+  monitoring_interval = var.monitoring_interval_secs
+  monitoring_role_arn = one(aws_iam_role.monitoring[*].arn)
+}
+
+resource "aws_iam_role" "monitoring" {
+  count = var.monitoring_interval_secs > 0 ? 1 : 0
+
+  name = "${var.name}-monitoring"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "monitoring.rds.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "monitoring" {
+  count = var.monitoring_interval_secs > 0 ? 1 : 0
+
+  role       = aws_iam_role.monitoring[0].name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+}

@@ -1,0 +1,67 @@
+# Who may publish, and that nobody but the topic sends to the queue on SNS's behalf. Everything
+# else (the functions, the console) is allowed by its own identity policy.
+
+resource "aws_sns_topic_policy" "events" {
+  arn = aws_sns_topic.events.arn
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Publish"
+        Effect    = "Allow"
+        Principal = { AWS = concat([local.account_principal], var.publisher_arns) }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.events.arn
+      },
+      {
+        Sid       = "RefuseWithoutTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.events.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+resource "aws_sqs_queue_policy" "events" {
+  queue_url = aws_sqs_queue.events.id
+  policy    = local.queue_policies.events
+}
+
+resource "aws_sqs_queue_policy" "dead_letters" {
+  queue_url = aws_sqs_queue.dead_letters.id
+  policy    = local.queue_policies.dead_letters
+}
+
+locals {
+  queue_arns = {
+    events       = aws_sqs_queue.events.arn
+    dead_letters = aws_sqs_queue.dead_letters.arn
+  }
+  queue_policies = {
+    for queue, arn in local.queue_arns : queue => jsonencode({
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "DeliverFromTopic"
+          Effect    = "Allow"
+          Principal = { Service = "sns.amazonaws.com" }
+          Action    = "sqs:SendMessage"
+          Resource  = arn
+          Condition = { ArnEquals = { "aws:SourceArn" = aws_sns_topic.events.arn } }
+        },
+        {
+          Sid       = "RefuseWithoutTls"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+          Resource  = arn
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+      ]
+    })
+  }
+}

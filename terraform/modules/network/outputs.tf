@@ -1,0 +1,29 @@
+output "vpc_id" {
+  description = "Id of the VPC."
+  value       = aws_vpc.this.id
+}
+
+output "public_subnet_ids" {
+  description = "Ids of the public subnets, in the order of the zones' names."
+  value       = [for subnet in aws_subnet.public : subnet.id]
+}
+
+output "private_subnet_ids" {
+  description = "Ids of the private subnets, in the order of the zones' names."
+  value       = [for subnet in aws_subnet.private : subnet.id]
+}
+
+output "functions_security_group_id" {
+  description = "Group of the functions; the only one that the database lets in."
+  value       = aws_security_group.functions.id
+}
+
+output "database_security_group_id" {
+  description = "Group of the database."
+  value       = aws_security_group.database.id
+}
+
+output "sqs_is_reachable" {
+  description = "Whether functions in the private subnets reach SQS."
+  value       = var.sqs_endpoint_enabled || var.nat != "none"
+}

@@ -1,0 +1,112 @@
+# What somebody should be woken for. Each description says what to do.
+
+locals {
+  message_alarms = {
+    dead-letters = {
+      description = "The dead-letter queue is not empty. Open the console's screen Dead letters: it groups them by cause."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = var.dead_letter_queue_name }
+      statistic   = "Maximum"
+      threshold   = 0
+      minutes     = 1
+    }
+    oldest-message = {
+      description = "Messages wait too long. Look at the ingest's errors and throttles, then at the database."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = var.queue_name }
+      statistic   = "Maximum"
+      threshold   = var.oldest_message_secs_max
+      minutes     = 5
+    }
+    undelivered = {
+      description = "SNS could not deliver to the queue. Check the queue's policy and the key's policy."
+      namespace   = "AWS/SNS"
+      metric      = "NumberOfNotificationsFailed"
+      dimensions  = { TopicName = var.topic_name }
+      statistic   = "Sum"
+      threshold   = 0
+      minutes     = 1
+    }
+  }
+
+  api_alarms = {
+    api-5xx = {
+      description = "The API fails. Look at the log of the api function; its database is the usual cause."
+      namespace   = "AWS/ApiGateway"
+      metric      = "5xx"
+      dimensions  = { ApiId = var.api_id }
+      statistic   = "Sum"
+      threshold   = 5
+      minutes     = 5
+    }
+    api-latency = {
+      description = "The API is slow (95th percentile). Look at the database's capacity and its slow statements."
+      namespace   = "AWS/ApiGateway"
+      metric      = "Latency"
+      dimensions  = { ApiId = var.api_id }
+      statistic   = "p95"
+      threshold   = var.api_latency_ms_max
+      minutes     = 5
+    }
+  }
+
+  function_alarms = merge([
+    for part, function in var.functions : {
+      "${part}-errors" = {
+        description = "Invocations of ${function.name} fail as a whole. Look at its log."
+        namespace   = "AWS/Lambda"
+        metric      = "Errors"
+        dimensions  = { FunctionName = function.name }
+        statistic   = "Sum"
+        threshold   = 0
+        minutes     = 5
+      }
+      "${part}-throttles" = {
+        description = "Invocations of ${function.name} are throttled. Raise its reserved concurrency or the account's quota, or lower the queue's maximum concurrency."
+        namespace   = "AWS/Lambda"
+        metric      = "Throttles"
+        dimensions  = { FunctionName = function.name }
+        statistic   = "Sum"
+        threshold   = 0
+        minutes     = 5
+      }
+    }
+  ]...)
+
+  database_alarms = var.cluster_identifier == null ? {} : {
+    database-capacity = {
+      description = "The database is at its largest capacity. Raise max_capacity_acu or find the statement in Performance Insights."
+      namespace   = "AWS/RDS"
+      metric      = "ACUUtilization"
+      dimensions  = { DBClusterIdentifier = var.cluster_identifier }
+      statistic   = "Average"
+      threshold   = var.database_utilization_percent_max
+      minutes     = 10
+    }
+  }
+
+  alarms = merge(local.message_alarms, local.api_alarms, local.function_alarms, local.database_alarms)
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
+  extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  period              = 60
+  evaluation_periods  = each.value.minutes
+  datapoints_to_alarm = contains(["Sum"], each.value.statistic) ? 1 : each.value.minutes
+  # Nothing happened, or the database sleeps.
+  treat_missing_data = "notBreaching"
+  alarm_actions      = [aws_sns_topic.notifications.arn]
+  ok_actions         = [aws_sns_topic.notifications.arn]
+}

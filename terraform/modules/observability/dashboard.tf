@@ -1,0 +1,104 @@
+# The pipeline from left to right on one page.
+
+data "aws_region" "current" {}
+
+locals {
+  widget_width  = 8
+  widget_height = 6
+
+  metrics = concat(
+    [
+      {
+        title = "Published and delivered"
+        stat  = "Sum"
+        lines = [
+          ["AWS/SNS", "NumberOfMessagesPublished", "TopicName", var.topic_name],
+          ["AWS/SNS", "NumberOfNotificationsDelivered", "TopicName", var.topic_name],
+          ["AWS/SNS", "NumberOfNotificationsFailed", "TopicName", var.topic_name],
+        ]
+      },
+      {
+        title = "Queue: waiting and in flight"
+        stat  = "Maximum"
+        lines = [
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_name],
+          ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", var.queue_name],
+        ]
+      },
+      {
+        title = "Oldest message (s)"
+        stat  = "Maximum"
+        lines = [
+          ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_name],
+          ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.dead_letter_queue_name],
+        ]
+      },
+      {
+        title = "Dead letters"
+        stat  = "Maximum"
+        lines = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.dead_letter_queue_name]]
+      },
+      {
+        title = "Functions: errors and throttles"
+        stat  = "Sum"
+        lines = concat(
+          [for function in var.functions : ["AWS/Lambda", "Errors", "FunctionName", function.name]],
+          [for function in var.functions : ["AWS/Lambda", "Throttles", "FunctionName", function.name]],
+        )
+      },
+      {
+        title = "Functions: duration, p95 (ms)"
+        stat  = "p95"
+        lines = [for function in var.functions : ["AWS/Lambda", "Duration", "FunctionName", function.name]]
+      },
+      {
+        title = "API: requests and failures"
+        stat  = "Sum"
+        lines = [
+          ["AWS/ApiGateway", "Count", "ApiId", var.api_id],
+          ["AWS/ApiGateway", "4xx", "ApiId", var.api_id],
+          ["AWS/ApiGateway", "5xx", "ApiId", var.api_id],
+        ]
+      },
+      {
+        title = "API: latency, p95 (ms)"
+        stat  = "p95"
+        lines = [["AWS/ApiGateway", "Latency", "ApiId", var.api_id]]
+      },
+    ],
+    [
+      for cluster in var.cluster_identifier[*] : {
+        title = "Database: capacity (ACU) and connections"
+        stat  = "Maximum"
+        lines = [
+          ["AWS/RDS", "ServerlessDatabaseCapacity", "DBClusterIdentifier", cluster],
+          ["AWS/RDS", "DatabaseConnections", "DBClusterIdentifier", cluster],
+        ]
+      }
+    ],
+  )
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+
+  dashboard_body = jsonencode({
+    widgets = [
+      for index, metric in local.metrics : {
+        type   = "metric"
+        x      = index % 3 * local.widget_width
+        y      = floor(index / 3) * local.widget_height
+        width  = local.widget_width
+        height = local.widget_height
+        properties = {
+          title   = metric.title
+          region  = data.aws_region.current.id
+          view    = "timeSeries"
+          stat    = metric.stat
+          period  = 60
+          metrics = metric.lines
+        }
+      }
+    ]
+  })
+}

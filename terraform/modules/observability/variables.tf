@@ -1,0 +1,88 @@
+variable "name" {
+  description = "Prefix of the alarms' names, and name of the dashboard."
+  type        = string
+}
+
+variable "notification_emails" {
+  description = "Who is written to when an alarm changes its state; each must confirm a mail from AWS once."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.notification_emails : can(regex("^[^@\\s]+@[^@\\s]+[.][^@\\s]+$", address))])
+    error_message = "notification_emails must be mail addresses."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed key of the notification topic, whose policy lets cloudwatch.amazonaws.com use it; null leaves the topic unencrypted, since CloudWatch cannot use alias/aws/sns."
+  type        = string
+  default     = null
+}
+
+variable "topic_name" {
+  description = "Topic that takes events."
+  type        = string
+}
+
+variable "queue_name" {
+  description = "Queue that the ingest reads."
+  type        = string
+}
+
+variable "dead_letter_queue_name" {
+  description = "Dead-letter queue."
+  type        = string
+}
+
+variable "functions" {
+  description = "Functions by their part in the pipeline: name and timeout."
+  type = map(object({
+    name         = string
+    timeout_secs = number
+  }))
+}
+
+variable "api_id" {
+  description = "Id of the HTTP API."
+  type        = string
+}
+
+variable "cluster_identifier" {
+  description = "Aurora cluster; null where the database is another one."
+  type        = string
+  default     = null
+}
+
+variable "oldest_message_secs_max" {
+  description = "Age of the oldest waiting message beyond which the ingest is behind."
+  type        = number
+  default     = 900
+
+  validation {
+    condition     = var.oldest_message_secs_max >= 60
+    error_message = "oldest_message_secs_max must be at least 60: the metric has one value a minute."
+  }
+}
+
+variable "api_latency_ms_max" {
+  description = "Latency of the API, 95th percentile, beyond which it is slow."
+  type        = number
+  default     = 2000
+
+  validation {
+    condition     = var.api_latency_ms_max > 0 && var.api_latency_ms_max <= 30000
+    error_message = "api_latency_ms_max must be from 1 to 30000, the limit of API Gateway."
+  }
+}
+
+variable "database_utilization_percent_max" {
+  description = "Used share of the database's largest capacity beyond which it is full."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.database_utilization_percent_max >= 10 && var.database_utilization_percent_max <= 100
+    error_message = "database_utilization_percent_max must be from 10 to 100."
+  }
+}
