@@ -1,0 +1,64 @@
+# What somebody needs who operates the pipeline with opsconsole: attach this to their role.
+
+resource "aws_iam_policy" "console" {
+  name        = "${var.name}-console"
+  description = "Operate ${var.name} with opsconsole"
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid      = "Publish"
+          Effect   = "Allow"
+          Action   = ["sns:GetTopicAttributes", "sns:Publish"]
+          Resource = [module.messaging.topic_arn]
+        },
+        {
+          Sid      = "Redrive"
+          Effect   = "Allow"
+          Action   = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"]
+          Resource = [module.messaging.queue_arn]
+        },
+        {
+          Sid    = "HoldDeadLetters"
+          Effect = "Allow"
+          Action = [
+            "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
+            "sqs:ReceiveMessage",
+          ]
+          Resource = [module.messaging.dead_letter_queue_arn]
+        },
+        {
+          Sid      = "CallApi"
+          Effect   = "Allow"
+          Action   = ["execute-api:Invoke"]
+          Resource = ["${module.api.execution_arn}/$default/GET/*"]
+        },
+        # Metrics have no resources (Service Authorization Reference, "Amazon CloudWatch").
+        {
+          Sid      = "ReadMetrics"
+          Effect   = "Allow"
+          Action   = ["cloudwatch:GetMetricData"]
+          Resource = ["*"]
+        },
+      ],
+      [
+        for statement in local.log_in_statements["analyst"] : {
+          Sid      = statement.sid
+          Effect   = "Allow"
+          Action   = statement.actions
+          Resource = statement.resources
+        }
+      ],
+      [
+        for arn in local.kms_key_arn[*] : {
+          Sid      = "UseKey"
+          Effect   = "Allow"
+          Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+          Resource = [arn]
+        }
+      ],
+    )
+  })
+}

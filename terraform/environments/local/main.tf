@@ -1,0 +1,24 @@
+# The same modules on an emulator, with a PostgreSQL that is already there. NAT costs nothing here
+# and stands for the way to SQS.
+
+module "pipeline" {
+  source = "../.."
+
+  name                         = var.name
+  functions_folder             = var.functions_folder
+  architecture                 = var.architecture
+  emulator_endpoint_url        = var.endpoint_url
+  database_url                 = var.database_url
+  customer_managed_key_enabled = true
+  log_retention_days           = 1
+
+  network = {
+    nat = "one"
+  }
+
+  ingest = {
+    timeout_secs        = 10
+    batch_size          = 100
+    maximum_concurrency = 2
+  }
+}

@@ -1,0 +1,32 @@
+# The cheapest pipeline that works: the database sleeps when nobody asks, and there is no NAT, no
+# endpoint and no key of your own. See README.md for what that costs and what it leaves out.
+
+module "pipeline" {
+  source = "../.."
+
+  name                = var.name
+  functions_folder    = var.functions_folder
+  architecture        = var.architecture
+  notification_emails = var.notification_emails
+  log_retention_days  = 14
+
+  network = {
+    availability_zones = ["${var.region}a", "${var.region}b"]
+    nat                = "none"
+  }
+
+  ingest = {
+    maximum_concurrency = 2
+    # There is no way from the VPC to SQS, so permanent failures go by the queue's own retries.
+    immediate_dead_letters = false
+  }
+
+  database = {
+    min_capacity_acu       = 0
+    max_capacity_acu       = 2
+    auto_pause_after_secs  = 300
+    backup_retention_days  = 1
+    deletion_protection    = false
+    final_snapshot_enabled = false
+  }
+}

@@ -1,0 +1,59 @@
+output "console" {
+  description = "The entry of this environment in opsconsole's configuration."
+  value       = module.pipeline.console
+}
+
+output "region" {
+  description = "AWS region."
+  value       = module.pipeline.region
+}
+
+output "topic_arn" {
+  description = "ARN of the topic that takes events."
+  value       = module.pipeline.topic_arn
+}
+
+output "queue_url" {
+  description = "URL of the queue that the ingest reads."
+  value       = module.pipeline.queue_url
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the dead-letter queue."
+  value       = module.pipeline.dead_letter_queue_url
+}
+
+output "api_url" {
+  description = "Base URL of the HTTP API."
+  value       = module.pipeline.api_url
+}
+
+output "database_host" {
+  description = "Host of the database, reachable from inside the VPC."
+  value       = module.pipeline.database_host
+}
+
+output "database_port" {
+  description = "Port of the database."
+  value       = module.pipeline.database_port
+}
+
+output "database_name" {
+  description = "Name of the database."
+  value       = module.pipeline.database_name
+}
+
+output "console_policy_arn" {
+  description = "Policy that lets a role operate the pipeline with opsconsole."
+  value       = module.pipeline.console_policy_arn
+}
+
+output "notification_topic_arn" {
+  description = "Topic that alarms notify; subscribe a pager here."
+  value       = module.pipeline.notification_topic_arn
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard."
+  value       = module.pipeline.dashboard_name
+}

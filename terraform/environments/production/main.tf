@@ -1,0 +1,43 @@
+# The pipeline with everything doubled that can fail: two zones, two database instances, an endpoint
+# to SQS in each zone, a key of your own. See README.md for what that costs.
+
+module "pipeline" {
+  source = "../.."
+
+  name                         = var.name
+  is_production                = true
+  functions_folder             = var.functions_folder
+  architecture                 = var.architecture
+  notification_emails          = var.notification_emails
+  customer_managed_key_enabled = true
+  tracing_enabled              = true
+  log_retention_days           = 90
+
+  network = {
+    availability_zones      = ["${var.region}a", "${var.region}b"]
+    nat                     = "none"
+    sqs_endpoint_enabled    = true
+    flow_log_retention_days = 30
+  }
+
+  ingest = {
+    memory_mib           = 1024
+    maximum_concurrency  = 20
+    reserved_concurrency = 20
+  }
+
+  api = {
+    memory_mib            = 1024
+    reserved_concurrency  = 100
+    throttle_rate_per_sec = 200
+    throttle_burst        = 400
+  }
+
+  database = {
+    instance_count           = 2
+    min_capacity_acu         = 0.5
+    max_capacity_acu         = 16
+    backup_retention_days    = 14
+    monitoring_interval_secs = 60
+  }
+}

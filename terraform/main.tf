@@ -1,0 +1,164 @@
+# The pipeline: topic → queue → ingest → PostgreSQL → api → HTTP. An environment calls this module
+# and configures the provider.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.id
+
+  kms_key_arn = one(aws_kms_key.this[*].arn)
+
+  visibility_timeout_secs = coalesce(
+    var.queue.visibility_timeout_secs,
+    6 * var.ingest.timeout_secs + var.ingest.batching_window_secs,
+  )
+}
+
+module "network" {
+  source = "./modules/network"
+
+  name                    = var.name
+  cidr_block              = var.network.cidr_block
+  availability_zones      = var.network.availability_zones
+  nat                     = var.network.nat
+  sqs_endpoint_enabled    = var.network.sqs_endpoint_enabled
+  sqs_endpoint_queue_arns = [module.messaging.dead_letter_queue_arn]
+  flow_log_retention_days = var.network.flow_log_retention_days
+  kms_key_arn             = local.kms_key_arn
+}
+
+module "messaging" {
+  source = "./modules/messaging"
+
+  name                       = var.name
+  visibility_timeout_secs    = local.visibility_timeout_secs
+  function_timeout_secs      = var.ingest.timeout_secs
+  batching_window_secs       = var.ingest.batching_window_secs
+  queue_retention_secs       = var.queue.queue_retention_secs
+  dead_letter_retention_secs = var.queue.dead_letter_retention_secs
+  max_receive_count          = var.queue.max_receive_count
+  publisher_arns             = var.queue.publisher_arns
+  kms_key_arn                = local.kms_key_arn
+}
+
+module "database" {
+  source = "./modules/database"
+  count  = local.aurora_count
+
+  name                     = "${var.name}-database"
+  database_name            = var.database.name
+  engine_version           = var.database.engine_version
+  subnet_ids               = module.network.private_subnet_ids
+  security_group_id        = module.network.database_security_group_id
+  instance_count           = var.database.instance_count
+  min_capacity_acu         = var.database.min_capacity_acu
+  max_capacity_acu         = var.database.max_capacity_acu
+  auto_pause_after_secs    = var.database.auto_pause_after_secs
+  change_stream            = var.database.change_stream
+  proxy_enabled            = var.database.proxy_enabled
+  proxy_users              = var.database.proxy_enabled ? local.database_users : []
+  backup_retention_days    = var.database.backup_retention_days
+  deletion_protection      = var.database.deletion_protection
+  final_snapshot_enabled   = var.database.final_snapshot_enabled
+  monitoring_interval_secs = var.database.monitoring_interval_secs
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = local.kms_key_arn
+}
+
+module "ingest" {
+  source = "./modules/function"
+
+  name                 = "${var.name}-ingest"
+  package_path         = "${var.functions_folder}/ingest.zip"
+  architecture         = var.architecture
+  memory_mib           = var.ingest.memory_mib
+  timeout_secs         = var.ingest.timeout_secs
+  reserved_concurrency = var.ingest.reserved_concurrency
+  vpc                  = local.vpc
+  kms_key_arn          = local.kms_key_arn
+  log_retention_days   = var.log_retention_days
+  tracing_enabled      = var.tracing_enabled
+
+  variables = merge(
+    local.database_variables["ingest"],
+    var.ingest.immediate_dead_letters ? { DEAD_LETTER_QUEUE_URL = module.messaging.dead_letter_queue_url } : {},
+  )
+
+  statements = concat(
+    local.log_in_statements["ingest"],
+    !var.ingest.immediate_dead_letters ? [] : [{
+      sid       = "DeadLetter"
+      actions   = ["sqs:SendMessage"]
+      resources = [module.messaging.dead_letter_queue_arn]
+    }],
+  )
+
+  queue_trigger = {
+    queue_arn               = module.messaging.queue_arn
+    visibility_timeout_secs = local.visibility_timeout_secs
+    batch_size              = var.ingest.batch_size
+    batching_window_secs    = var.ingest.batching_window_secs
+    maximum_concurrency     = var.ingest.maximum_concurrency
+    provisioned_pollers     = var.ingest.provisioned_pollers
+  }
+
+  # Nothing is read from the queue before there are tables for it.
+  depends_on = [aws_lambda_invocation.migrate]
+}
+
+module "api_function" {
+  source = "./modules/function"
+
+  name                 = "${var.name}-api"
+  package_path         = "${var.functions_folder}/api.zip"
+  architecture         = var.architecture
+  memory_mib           = var.api.memory_mib
+  timeout_secs         = var.api.timeout_secs
+  reserved_concurrency = var.api.reserved_concurrency
+  vpc                  = local.vpc
+  kms_key_arn          = local.kms_key_arn
+  log_retention_days   = var.log_retention_days
+  tracing_enabled      = var.tracing_enabled
+  variables            = local.database_variables["api"]
+  statements           = local.log_in_statements["api"]
+
+  depends_on = [aws_lambda_invocation.migrate]
+}
+
+module "api" {
+  source = "./modules/api"
+
+  name                  = "${var.name}-api"
+  function_name         = module.api_function.name
+  function_invoke_arn   = module.api_function.invoke_arn
+  jwt                   = var.api.jwt
+  throttle_rate_per_sec = var.api.throttle_rate_per_sec
+  throttle_burst        = var.api.throttle_burst
+  log_retention_days    = var.log_retention_days
+  kms_key_arn           = local.kms_key_arn
+}
+
+module "observability" {
+  source = "./modules/observability"
+
+  name                   = var.name
+  notification_emails    = var.notification_emails
+  kms_key_arn            = local.kms_key_arn
+  topic_name             = module.messaging.topic_name
+  queue_name             = module.messaging.queue_name
+  dead_letter_queue_name = module.messaging.dead_letter_queue_name
+  api_id                 = module.api.id
+  cluster_identifier     = one(module.database[*].cluster_identifier)
+
+  functions = {
+    ingest  = { name = module.ingest.name, timeout_secs = module.ingest.timeout_secs }
+    api     = { name = module.api_function.name, timeout_secs = module.api_function.timeout_secs }
+    migrate = { name = module.migrate.name, timeout_secs = module.migrate.timeout_secs }
+  }
+}

@@ -1,0 +1,79 @@
+locals {
+  # The emulator serves an API below a path of its own host.
+  api_url = var.emulator_endpoint_url == null ? module.api.url : "${var.emulator_endpoint_url}/_aws/execute-api/${module.api.id}"
+
+  # A password has no place in the console's configuration.
+  console_database_url = local.aurora == null ? nonsensitive(replace(var.database_url, "/^([a-z]+://[^:@/]*):[^@/]*@/", "$1@")) : local.database_variables["analyst"].DATABASE_URL
+}
+
+output "region" {
+  description = "AWS region."
+  value       = local.region
+}
+
+output "topic_arn" {
+  description = "ARN of the topic that takes events."
+  value       = module.messaging.topic_arn
+}
+
+output "queue_url" {
+  description = "URL of the queue that the ingest reads."
+  value       = module.messaging.queue_url
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the dead-letter queue."
+  value       = module.messaging.dead_letter_queue_url
+}
+
+output "api_url" {
+  description = "Base URL of the HTTP API."
+  value       = local.api_url
+}
+
+output "database_host" {
+  description = "Host of the database; null where it is not Aurora."
+  value       = try(local.aurora.host, null)
+}
+
+output "database_port" {
+  description = "Port of the database; null where it is not Aurora."
+  value       = try(local.aurora.port, null)
+}
+
+output "database_name" {
+  description = "Name of the database; null where it is not Aurora."
+  value       = try(local.aurora.name, null)
+}
+
+output "console_policy_arn" {
+  description = "Policy that lets a role operate the pipeline with opsconsole."
+  value       = aws_iam_policy.console.arn
+}
+
+output "notification_topic_arn" {
+  description = "Topic that alarms notify; subscribe a pager here."
+  value       = module.observability.notification_topic_arn
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard."
+  value       = module.observability.dashboard_name
+}
+
+output "console" {
+  description = "The entry of this environment in opsconsole's configuration: its keys are the entry's fields, null means absent."
+  value = {
+    region                = local.region
+    endpoint_url          = var.emulator_endpoint_url
+    topic_arn             = module.messaging.topic_arn
+    queue_url             = module.messaging.queue_url
+    dead_letter_queue_url = module.messaging.dead_letter_queue_url
+    api_url               = local.api_url
+    database_url          = local.console_database_url
+    ingest_function       = module.ingest.name
+    function_timeout_secs = module.ingest.timeout_secs
+    production            = var.is_production
+    read_only             = false
+  }
+}

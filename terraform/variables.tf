@@ -1,0 +1,241 @@
+variable "name" {
+  description = "Prefix of every name; two deployments in one account need two."
+  type        = string
+  default     = "events"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name)) && !strcontains(var.name, "--")
+    error_message = "name must be 3 to 32 lower-case letters, digits and single hyphens, and start with a letter."
+  }
+}
+
+variable "network" {
+  description = "The VPC: addresses, zones, NAT (\"none\", \"one\", \"one-per-zone\"), an endpoint to SQS, flow logs."
+  type = object({
+    cidr_block              = optional(string, "10.20.0.0/16")
+    availability_zones      = optional(list(string), ["us-east-1a", "us-east-1b"])
+    nat                     = optional(string, "none")
+    sqs_endpoint_enabled    = optional(bool, false)
+    flow_log_retention_days = optional(number)
+  })
+  default = {}
+}
+
+variable "queue" {
+  description = "Topic and queues. visibility_timeout_secs is by default six times the ingest's timeout plus the batching window."
+  type = object({
+    visibility_timeout_secs    = optional(number)
+    queue_retention_secs       = optional(number, 345600)
+    dead_letter_retention_secs = optional(number, 1209600)
+    max_receive_count          = optional(number, 5)
+    publisher_arns             = optional(list(string), [])
+  })
+  default = {}
+}
+
+variable "ingest" {
+  description = "The function that stores events. Set maximum_concurrency or provisioned_pollers, not both. With immediate_dead_letters it sends permanent failures to the dead-letter queue itself, with their reason; otherwise they get there by the queue's retries, without one."
+  type = object({
+    memory_mib             = optional(number, 512)
+    timeout_secs           = optional(number, 60)
+    reserved_concurrency   = optional(number)
+    batch_size             = optional(number, 1000)
+    batching_window_secs   = optional(number, 1)
+    maximum_concurrency    = optional(number)
+    immediate_dead_letters = optional(bool, true)
+    provisioned_pollers = optional(object({
+      minimum = number
+      maximum = number
+    }))
+  })
+  default = { maximum_concurrency = 5 }
+
+  validation {
+    condition     = !var.ingest.immediate_dead_letters || var.network.sqs_endpoint_enabled || var.network.nat != "none"
+    error_message = "ingest.immediate_dead_letters needs a way from the VPC to SQS, or each call would hang until its timeout: set network.sqs_endpoint_enabled (about $7 a month and zone), or network.nat, or ingest.immediate_dead_letters = false (then permanent failures reach the dead-letter queue by retries, without their reason)."
+  }
+
+  validation {
+    condition     = var.ingest.maximum_concurrency != null || var.ingest.provisioned_pollers != null
+    error_message = "ingest needs maximum_concurrency or provisioned_pollers: without a limit, Lambda grows until the database has no connections left."
+  }
+
+  validation {
+    condition     = var.database_url != null || var.database.min_capacity_acu > 0 || var.ingest.timeout_secs >= 60
+    error_message = "ingest.timeout_secs must be at least 60 with database.min_capacity_acu = 0: a paused database needs 15 to 30 s to resume, and the first batch must outlast that."
+  }
+
+  validation {
+    condition = (
+      var.database_url != null || var.ingest.maximum_concurrency == null ||
+      try(4 * var.ingest.maximum_concurrency <= 90 * var.database.max_capacity_acu, false)
+    )
+    error_message = "ingest.maximum_concurrency opens up to 4 connections each, and the database has about 180 for each ACU of max_capacity_acu, half of which should stay free for the API, migrations and analysts: lower ingest.maximum_concurrency or raise database.max_capacity_acu."
+  }
+}
+
+variable "api" {
+  description = "The HTTP API and its function. jwt = null wants requests signed by IAM."
+  type = object({
+    memory_mib            = optional(number, 512)
+    timeout_secs          = optional(number, 29)
+    reserved_concurrency  = optional(number)
+    throttle_rate_per_sec = optional(number, 50)
+    throttle_burst        = optional(number, 100)
+    jwt = optional(object({
+      issuer    = string
+      audiences = list(string)
+    }))
+  })
+  default = {}
+
+  validation {
+    condition     = var.api.timeout_secs <= 29
+    error_message = "api.timeout_secs must be at most 29: API Gateway hangs up after 30 s, and the caller should hear why before that."
+  }
+}
+
+variable "database" {
+  description = "Aurora PostgreSQL Serverless v2. min_capacity_acu = 0 lets it pause; change_stream is \"none\", \"logical\" or \"zero-etl\"."
+  type = object({
+    name                     = optional(string, "pipeline")
+    engine_version           = optional(string, "17")
+    instance_count           = optional(number, 1)
+    min_capacity_acu         = optional(number, 0.5)
+    max_capacity_acu         = optional(number, 4)
+    auto_pause_after_secs    = optional(number, 300)
+    change_stream            = optional(string, "none")
+    proxy_enabled            = optional(bool, false)
+    backup_retention_days    = optional(number, 7)
+    deletion_protection      = optional(bool, true)
+    final_snapshot_enabled   = optional(bool, true)
+    monitoring_interval_secs = optional(number, 0)
+  })
+  default = {}
+}
+
+variable "database_url" {
+  description = "An existing PostgreSQL instead of Aurora: postgres://USER@HOST:PORT/DATABASE."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.database_url == null || can(regex("^postgres(ql)?://", coalesce(var.database_url, "-")))
+    error_message = "database_url must begin with \"postgres://\"."
+  }
+
+  validation {
+    condition     = var.database_url == null || var.emulator_endpoint_url != null
+    error_message = "database_url is for a local stack and goes with emulator_endpoint_url: on AWS, leave it null, so that no password stands in a state file."
+  }
+}
+
+variable "partitions" {
+  description = "Partitions of the records: width (\"day\" or \"month\"), how many to create ahead, how many past ones to keep (null: all)."
+  type = object({
+    width = optional(string, "month")
+    ahead = optional(number, 3)
+    keep  = optional(number)
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["day", "month"], var.partitions.width)
+    error_message = "partitions.width must be \"day\" or \"month\"."
+  }
+
+  validation {
+    condition     = var.partitions.ahead >= 1 && var.partitions.ahead <= 1000
+    error_message = "partitions.ahead must be from 1 to 1000: with none ahead, records fall into the default partition."
+  }
+
+  validation {
+    condition     = var.partitions.keep == null || try(var.partitions.keep >= 1 && var.partitions.keep <= 1000, false)
+    error_message = "partitions.keep must be null (keep all) or from 1 to 1000; older partitions are dropped for good."
+  }
+}
+
+variable "migrate_schedule" {
+  description = "When partitions are kept up, as a schedule of EventBridge in UTC."
+  type        = string
+  default     = "cron(20 2 * * ? *)"
+
+  validation {
+    condition     = can(regex("^(cron|rate)[(].+[)]$", var.migrate_schedule))
+    error_message = "migrate_schedule must be like \"cron(20 2 * * ? *)\" or \"rate(1 day)\"."
+  }
+}
+
+variable "functions_folder" {
+  description = "Folder with ingest.zip, api.zip and migrate.zip, seen from where Terraform runs."
+  type        = string
+  default     = "../../../target/functions"
+}
+
+variable "architecture" {
+  description = "What the zip files were built for: \"arm64\" or \"x86_64\"."
+  type        = string
+  default     = "arm64"
+}
+
+variable "customer_managed_key_enabled" {
+  description = "Whether a key of your own encrypts topic, queues, logs, variables and database ($1 a month, and its requests)."
+  type        = bool
+  default     = false
+}
+
+variable "tracing_enabled" {
+  description = "Whether X-Ray traces the functions."
+  type        = bool
+  default     = false
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept."
+  type        = number
+  default     = 30
+}
+
+variable "notification_emails" {
+  description = "Who is written to when an alarm changes its state."
+  type        = set(string)
+  default     = []
+}
+
+variable "is_production" {
+  description = "Whether the console asks for the environment's name before it changes anything. Demands what production needs."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.is_production || (var.database.deletion_protection && var.database.final_snapshot_enabled)
+    error_message = "is_production needs database.deletion_protection and database.final_snapshot_enabled."
+  }
+
+  validation {
+    condition     = !var.is_production || var.database.instance_count >= 2
+    error_message = "is_production needs database.instance_count of at least 2, so that a reader in another zone can take over."
+  }
+
+  validation {
+    condition     = !var.is_production || var.database.min_capacity_acu > 0
+    error_message = "is_production needs database.min_capacity_acu of at least 0.5: a database that pauses makes the first caller wait 15 to 30 s."
+  }
+
+  validation {
+    condition     = !var.is_production || var.network.nat != "one"
+    error_message = "is_production needs network.nat \"none\" or \"one-per-zone\": with one NAT gateway, its zone takes the others down with it."
+  }
+}
+
+variable "emulator_endpoint_url" {
+  description = "Where an AWS emulator listens; null on AWS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.emulator_endpoint_url == null || can(regex("^https?://[^/]+$", coalesce(var.emulator_endpoint_url, "-")))
+    error_message = "emulator_endpoint_url must be like \"http://127.0.0.1:4566\", without a path."
+  }
+}
