@@ -157,8 +157,8 @@ module "observability" {
   cluster_identifier     = one(module.database[*].cluster_identifier)
 
   functions = {
-    ingest  = { name = module.ingest.name, timeout_secs = module.ingest.timeout_secs }
-    api     = { name = module.api_function.name, timeout_secs = module.api_function.timeout_secs }
-    migrate = { name = module.migrate.name, timeout_secs = module.migrate.timeout_secs }
+    ingest  = module.ingest.name
+    api     = module.api_function.name
+    migrate = module.migrate.name
   }
 }

@@ -55,19 +55,19 @@ locals {
   function_alarms = merge([
     for part, function in var.functions : {
       "${part}-errors" = {
-        description = "Invocations of ${function.name} fail as a whole. Look at its log."
+        description = "Invocations of ${function} fail as a whole. Look at its log."
         namespace   = "AWS/Lambda"
         metric      = "Errors"
-        dimensions  = { FunctionName = function.name }
+        dimensions  = { FunctionName = function }
         statistic   = "Sum"
         threshold   = 0
         minutes     = 5
       }
       "${part}-throttles" = {
-        description = "Invocations of ${function.name} are throttled. Raise its reserved concurrency or the account's quota, or lower the queue's maximum concurrency."
+        description = "Invocations of ${function} are throttled. Raise its reserved concurrency or the account's quota, or lower the queue's maximum concurrency."
         namespace   = "AWS/Lambda"
         metric      = "Throttles"
-        dimensions  = { FunctionName = function.name }
+        dimensions  = { FunctionName = function }
         statistic   = "Sum"
         threshold   = 0
         minutes     = 5
@@ -104,7 +104,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   period              = 60
   evaluation_periods  = each.value.minutes
-  datapoints_to_alarm = contains(["Sum"], each.value.statistic) ? 1 : each.value.minutes
+  # One failure within the period is enough; a level must last.
+  datapoints_to_alarm = each.value.statistic == "Sum" ? 1 : each.value.minutes
   # Nothing happened, or the database sleeps.
   treat_missing_data = "notBreaching"
   alarm_actions      = [aws_sns_topic.notifications.arn]

@@ -42,14 +42,14 @@ locals {
         title = "Functions: errors and throttles"
         stat  = "Sum"
         lines = concat(
-          [for function in var.functions : ["AWS/Lambda", "Errors", "FunctionName", function.name]],
-          [for function in var.functions : ["AWS/Lambda", "Throttles", "FunctionName", function.name]],
+          [for function in var.functions : ["AWS/Lambda", "Errors", "FunctionName", function]],
+          [for function in var.functions : ["AWS/Lambda", "Throttles", "FunctionName", function]],
         )
       },
       {
         title = "Functions: duration, p95 (ms)"
         stat  = "p95"
-        lines = [for function in var.functions : ["AWS/Lambda", "Duration", "FunctionName", function.name]]
+        lines = [for function in var.functions : ["AWS/Lambda", "Duration", "FunctionName", function]]
       },
       {
         title = "API: requests and failures"

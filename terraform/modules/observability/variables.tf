@@ -36,11 +36,8 @@ variable "dead_letter_queue_name" {
 }
 
 variable "functions" {
-  description = "Functions by their part in the pipeline: name and timeout."
-  type = map(object({
-    name         = string
-    timeout_secs = number
-  }))
+  description = "Names of the functions by their part in the pipeline."
+  type        = map(string)
 }
 
 variable "api_id" {

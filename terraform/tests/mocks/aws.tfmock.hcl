@@ -1,0 +1,77 @@
+# What AWS would answer, where the code looks inside of it.
+
+mock_data "aws_caller_identity" {
+  defaults = { account_id = "111122223333" }
+}
+
+mock_data "aws_partition" {
+  defaults = { partition = "aws" }
+}
+
+mock_data "aws_region" {
+  defaults = { id = "us-east-1" }
+}
+
+mock_resource "aws_cloudwatch_log_group" {
+  defaults = { arn = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test" }
+}
+
+mock_resource "aws_iam_role" {
+  defaults = { arn = "arn:aws:iam::111122223333:role/events-test" }
+}
+
+mock_resource "aws_iam_policy" {
+  defaults = { arn = "arn:aws:iam::111122223333:policy/events-test" }
+}
+
+mock_resource "aws_kms_key" {
+  defaults = { arn = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555" }
+}
+
+mock_resource "aws_sns_topic" {
+  defaults = { arn = "arn:aws:sns:us-east-1:111122223333:events-test" }
+}
+
+mock_resource "aws_sqs_queue" {
+  defaults = {
+    id  = "https://sqs.us-east-1.amazonaws.com/111122223333/events-test"
+    arn = "arn:aws:sqs:us-east-1:111122223333:events-test"
+  }
+}
+
+mock_resource "aws_lambda_function" {
+  defaults = {
+    arn        = "arn:aws:lambda:us-east-1:111122223333:function:events-test"
+    invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:111122223333:function:events-test/invocations"
+  }
+}
+
+mock_resource "aws_apigatewayv2_api" {
+  defaults = {
+    api_endpoint  = "https://abcdefghij.execute-api.us-east-1.amazonaws.com"
+    execution_arn = "arn:aws:execute-api:us-east-1:111122223333:abcdefghij"
+  }
+}
+
+mock_resource "aws_rds_cluster" {
+  defaults = {
+    arn                 = "arn:aws:rds:us-east-1:111122223333:cluster:events-test-database"
+    cluster_resource_id = "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    endpoint            = "events-test-database.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com"
+    port                = 5432
+    master_user_secret = [{
+      kms_key_id    = "arn:aws:kms:us-east-1:111122223333:key/secret"
+      secret_arn    = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds-events-test"
+      secret_status = "active"
+    }]
+  }
+}
+
+mock_resource "aws_cloudformation_stack" {
+  defaults = {
+    outputs = {
+      Endpoint = "events-test-database-proxy.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com"
+      Arn      = "arn:aws:rds:us-east-1:111122223333:db-proxy:prx-0123456789abcdef0"
+    }
+  }
+}
