@@ -9,13 +9,16 @@ locals {
 
   aurora = one(module.database)
 
+  aurora_urls = {
+    for user in local.database_users : user =>
+    "postgres://${user}@${local.aurora.host}:${local.aurora.port}/${local.aurora.name}?sslmode=verify-full"
+    if local.aurora != null
+  }
+
   database_variables = {
-    for user in local.database_users : user => local.aurora == null ? {
-      DATABASE_URL      = var.database_url
-      DATABASE_IAM_AUTH = "false"
-      } : {
-      DATABASE_URL      = "postgres://${user}@${local.aurora.host}:${local.aurora.port}/${local.aurora.name}?sslmode=verify-full"
-      DATABASE_IAM_AUTH = "true"
+    for user in local.database_users : user => {
+      DATABASE_URL      = local.aurora == null ? var.database_url : local.aurora_urls[user]
+      DATABASE_IAM_AUTH = tostring(local.aurora != null)
     }
   }
 

@@ -18,6 +18,20 @@ locals {
     var.queue.visibility_timeout_secs,
     6 * var.ingest.timeout_secs + var.ingest.batching_window_secs,
   )
+
+  # Without the variable, the function leaves permanent failures to the queue's redrive policy.
+  ingest_variables = merge(
+    local.database_variables["ingest"],
+    var.ingest.immediate_dead_letters ? { DEAD_LETTER_QUEUE_URL = module.messaging.dead_letter_queue_url } : {},
+  )
+  ingest_statements = concat(
+    local.log_in_statements["ingest"],
+    !var.ingest.immediate_dead_letters ? [] : [{
+      sid       = "DeadLetter"
+      actions   = ["sqs:SendMessage"]
+      resources = [module.messaging.dead_letter_queue_arn]
+    }],
+  )
 }
 
 module "network" {
@@ -85,19 +99,8 @@ module "ingest" {
   log_retention_days   = var.log_retention_days
   tracing_enabled      = var.tracing_enabled
 
-  variables = merge(
-    local.database_variables["ingest"],
-    var.ingest.immediate_dead_letters ? { DEAD_LETTER_QUEUE_URL = module.messaging.dead_letter_queue_url } : {},
-  )
-
-  statements = concat(
-    local.log_in_statements["ingest"],
-    !var.ingest.immediate_dead_letters ? [] : [{
-      sid       = "DeadLetter"
-      actions   = ["sqs:SendMessage"]
-      resources = [module.messaging.dead_letter_queue_arn]
-    }],
-  )
+  variables  = local.ingest_variables
+  statements = local.ingest_statements
 
   queue_trigger = {
     queue_arn               = module.messaging.queue_arn

@@ -3,7 +3,7 @@ locals {
   api_url = var.emulator_endpoint_url == null ? module.api.url : "${var.emulator_endpoint_url}/_aws/execute-api/${module.api.id}"
 
   # A password has no place in the console's configuration.
-  console_database_url = local.aurora == null ? nonsensitive(replace(var.database_url, "/^([a-z]+://[^:@/]*):[^@/]*@/", "$1@")) : local.database_variables["analyst"].DATABASE_URL
+  console_database_url = local.aurora == null ? nonsensitive(replace(var.database_url, "/^([a-z]+://[^:@/]*):[^@/]*@/", "$1@")) : local.aurora_urls["analyst"]
 }
 
 output "region" {

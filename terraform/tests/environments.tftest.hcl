@@ -1,0 +1,51 @@
+# Each environment plans and applies as a whole, and is what its README says.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  functions_folder = "tests/functions"
+}
+
+run "pilot_applies_as_a_whole" {
+  module {
+    source = "./environments/pilot"
+  }
+
+  assert {
+    condition     = output.console.production == false && output.console.function_timeout_secs == 60
+    error_message = "The console must know the pilot as a pilot."
+  }
+}
+
+run "production_applies_as_a_whole_and_is_known_as_such" {
+  module {
+    source = "./environments/production"
+  }
+
+  assert {
+    condition     = output.console.production
+    error_message = "The console must ask before it changes production."
+  }
+}
+
+run "local_is_the_emulator_and_names_no_password" {
+  module {
+    source = "./environments/local"
+  }
+
+  variables {
+    database_url = "postgres://me:secret@127.0.0.1:5432/pipeline"
+  }
+
+  assert {
+    condition     = output.console.database_url == "postgres://me@127.0.0.1:5432/pipeline"
+    error_message = "The password must not reach the console's configuration: ${output.console.database_url}"
+  }
+
+  assert {
+    condition     = output.console.endpoint_url == "http://127.0.0.1:4566" && startswith(output.console.api_url, "http://127.0.0.1:4566/_aws/execute-api/")
+    error_message = "The API is below a path of the emulator: ${output.console.api_url}"
+  }
+}
