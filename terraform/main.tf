@@ -58,6 +58,7 @@ module "messaging" {
   dead_letter_retention_secs = var.queue.dead_letter_retention_secs
   max_receive_count          = var.queue.max_receive_count
   publisher_arns             = var.queue.publisher_arns
+  tls_required               = var.emulator_endpoint_url == null
   kms_key_arn                = local.kms_key_arn
 }
 

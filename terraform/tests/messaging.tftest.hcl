@@ -79,7 +79,7 @@ run "only_the_topic_sends_to_the_queues_and_only_over_tls" {
     condition = alltrue([
       for policy in [aws_sqs_queue_policy.events.policy, aws_sqs_queue_policy.dead_letters.policy] : alltrue([
         for statement in jsondecode(policy).Statement :
-        statement.Condition.ArnEquals["aws:SourceArn"] == aws_sns_topic.events.arn && statement.Action == "sqs:SendMessage"
+        statement.Condition.ArnEquals["aws:SourceArn"] == aws_sns_topic.events.arn && statement.Action == ["sqs:SendMessage"]
         if statement.Effect == "Allow"
       ])
     ])

@@ -6,23 +6,19 @@ resource "aws_sns_topic_policy" "events" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      {
+    Statement = concat(
+      [{
         Sid       = "Publish"
         Effect    = "Allow"
         Principal = { AWS = concat([local.account_principal], var.publisher_arns) }
-        Action    = "sns:Publish"
+        Action    = ["sns:Publish"]
         Resource  = aws_sns_topic.events.arn
-      },
-      {
-        Sid       = "RefuseWithoutTls"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sns:Publish"
-        Resource  = aws_sns_topic.events.arn
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      },
-    ]
+      }],
+      [for refusal in local.tls_refusals : merge(refusal, {
+        Action   = ["sns:Publish"]
+        Resource = aws_sns_topic.events.arn
+      })],
+    )
   })
 }
 
@@ -37,6 +33,13 @@ resource "aws_sqs_queue_policy" "dead_letters" {
 }
 
 locals {
+  tls_refusals = !var.tls_required ? [] : [{
+    Sid       = "RefuseWithoutTls"
+    Effect    = "Deny"
+    Principal = "*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }]
+
   queue_arns = {
     events       = aws_sqs_queue.events.arn
     dead_letters = aws_sqs_queue.dead_letters.arn
@@ -44,24 +47,20 @@ locals {
   queue_policies = {
     for queue, arn in local.queue_arns : queue => jsonencode({
       Version = "2012-10-17"
-      Statement = [
-        {
+      Statement = concat(
+        [{
           Sid       = "DeliverFromTopic"
           Effect    = "Allow"
           Principal = { Service = "sns.amazonaws.com" }
-          Action    = "sqs:SendMessage"
+          Action    = ["sqs:SendMessage"]
           Resource  = arn
           Condition = { ArnEquals = { "aws:SourceArn" = aws_sns_topic.events.arn } }
-        },
-        {
-          Sid       = "RefuseWithoutTls"
-          Effect    = "Deny"
-          Principal = "*"
-          Action    = ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
-          Resource  = arn
-          Condition = { Bool = { "aws:SecureTransport" = "false" } }
-        },
-      ]
+        }],
+        [for refusal in local.tls_refusals : merge(refusal, {
+          Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"]
+          Resource = arn
+        })],
+      )
     })
   }
 }

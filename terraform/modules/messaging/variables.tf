@@ -92,3 +92,9 @@ variable "publisher_arns" {
     error_message = "publisher_arns must be ARNs of accounts, users or roles without wildcards, e.g. \"arn:aws:iam::111122223333:role/shop\"."
   }
 }
+
+variable "tls_required" {
+  description = "Whether calls without TLS are refused; false only for an emulator, which has none."
+  type        = bool
+  default     = true
+}
