@@ -73,6 +73,7 @@ resource "aws_vpc_security_group_egress_rule" "to_cluster" {
 }
 
 resource "aws_cloudformation_stack" "proxy" {
+  # checkov:skip=CKV_AWS_124:Terraform waits for the stack and reports its failure
   count = local.proxy_count
 
   name = "${var.name}-proxy"

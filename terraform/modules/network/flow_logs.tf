@@ -5,6 +5,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "flow" {
+  # checkov:skip=CKV_AWS_338:How long is a variable; logs hold no events, and a year of them costs more than the pilot
   count = local.flow_log_count
 
   name              = "/vpc/${var.name}/flow"

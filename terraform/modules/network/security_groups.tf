@@ -7,6 +7,7 @@ locals {
 }
 
 resource "aws_security_group" "functions" {
+  # checkov:skip=CKV2_AWS_5:Attached by other modules, which the check does not see
   name        = "${var.name}-functions"
   description = "The Lambda functions"
   vpc_id      = aws_vpc.this.id
@@ -15,6 +16,7 @@ resource "aws_security_group" "functions" {
 }
 
 resource "aws_security_group" "database" {
+  # checkov:skip=CKV2_AWS_5:Attached by other modules, which the check does not see
   name        = "${var.name}-database"
   description = "The database"
   vpc_id      = aws_vpc.this.id
