@@ -4,15 +4,25 @@
 locals {
   aurora_count = nonsensitive(var.database_url == null) ? 1 : 0
 
-  # The functions' users, and the one for people and the console.
-  database_users = ["ingest", "api", "migrate", "analyst"]
-
   aurora = one(module.database)
 
-  aurora_urls = {
-    for user in local.database_users : user =>
-    "postgres://${user}@${local.aurora.host}:${local.aurora.port}/${local.aurora.name}?sslmode=verify-full"
+  # The functions that come in numbers go by the proxy, where there is one. It does not suit the
+  # others: locks and settings of a session would keep a connection of its pool each.
+  proxy_users = ["ingest", "api"]
+  # The functions' users, and the one for people and the console.
+  database_users = concat(local.proxy_users, ["migrate", "analyst"])
+
+  log_ins = {
+    for user in local.database_users : user => {
+      host       = contains(local.proxy_users, user) ? local.aurora.host : local.aurora.writer_host
+      arn_prefix = contains(local.proxy_users, user) ? local.aurora.user_arn_prefix : local.aurora.writer_user_arn_prefix
+    }
     if local.aurora != null
+  }
+
+  aurora_urls = {
+    for user, log_in in local.log_ins : user =>
+    "postgres://${user}@${log_in.host}:${local.aurora.port}/${local.aurora.name}?sslmode=verify-full"
   }
 
   database_variables = {
@@ -26,7 +36,7 @@ locals {
     for user in local.database_users : user => local.aurora == null ? [] : [{
       sid       = "LogInToDatabase"
       actions   = ["rds-db:connect"]
-      resources = ["${local.aurora.user_arn_prefix}/${user}"]
+      resources = ["${local.log_ins[user].arn_prefix}/${user}"]
     }]
   }
 

@@ -5,10 +5,14 @@
 locals {
   key_administration = [
     "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
     "kms:CreateGrant",
     "kms:Decrypt",
+    "kms:DeleteAlias",
     "kms:DescribeKey",
+    "kms:DisableKey",
     "kms:DisableKeyRotation",
+    "kms:EnableKey",
     "kms:EnableKeyRotation",
     "kms:Encrypt",
     "kms:GenerateDataKey",
@@ -26,6 +30,7 @@ locals {
     "kms:ScheduleKeyDeletion",
     "kms:TagResource",
     "kms:UntagResource",
+    "kms:UpdateAlias",
     "kms:UpdateKeyDescription",
   ]
 }
@@ -69,7 +74,10 @@ resource "aws_kms_key" "this" {
           Sid       = "WriteLogs"
           Effect    = "Allow"
           Principal = { Service = "logs.${local.region}.amazonaws.com" }
-          Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+          Action = [
+            "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey",
+            "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo",
+          ]
           Resource  = "*"
           Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:*" } }
         },

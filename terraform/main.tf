@@ -77,7 +77,7 @@ module "database" {
   auto_pause_after_secs    = var.database.auto_pause_after_secs
   change_stream            = var.database.change_stream
   proxy_enabled            = var.database.proxy_enabled
-  proxy_users              = var.database.proxy_enabled ? local.database_users : []
+  proxy_users              = local.proxy_users
   backup_retention_days    = var.database.backup_retention_days
   deletion_protection      = var.database.deletion_protection
   final_snapshot_enabled   = var.database.final_snapshot_enabled

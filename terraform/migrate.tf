@@ -113,12 +113,20 @@ resource "aws_iam_role_policy" "schedule" {
   role = aws_iam_role.schedule.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid      = "InvokeMigrate"
-      Effect   = "Allow"
-      Action   = ["lambda:InvokeFunction"]
-      Resource = [module.migrate.arn]
-    }]
+    Statement = concat(
+      [{
+        Sid      = "InvokeMigrate"
+        Effect   = "Allow"
+        Action   = ["lambda:InvokeFunction"]
+        Resource = [module.migrate.arn]
+      }],
+      [for arn in local.kms_key_arn[*] : {
+        Sid      = "ReadOwnInput"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = [arn]
+      }],
+    )
   })
 }
 

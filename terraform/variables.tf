@@ -67,10 +67,10 @@ variable "ingest" {
 
   validation {
     condition = (
-      var.database_url != null || var.ingest.maximum_concurrency == null ||
-      try(4 * var.ingest.maximum_concurrency <= 90 * var.database.max_capacity_acu, false)
+      var.database_url != null || var.database.proxy_enabled ||
+      4 * coalesce(var.ingest.maximum_concurrency, try(10 * var.ingest.provisioned_pollers.maximum, 0)) <= 90 * var.database.max_capacity_acu
     )
-    error_message = "ingest.maximum_concurrency opens up to 4 connections each, and the database has about 180 for each ACU of max_capacity_acu, half of which should stay free for the API, migrations and analysts: lower ingest.maximum_concurrency or raise database.max_capacity_acu."
+    error_message = "ingest opens up to 4 connections in each of its maximum_concurrency (or 10 × provisioned_pollers.maximum) instances, and the database has about 180 for each ACU, half of which should stay free for the API, migrations and analysts: lower the former, raise database.max_capacity_acu or set database.proxy_enabled."
   }
 }
 

@@ -36,6 +36,7 @@ run "local_is_the_emulator_and_names_no_password" {
   }
 
   variables {
+    endpoint_url = "http://127.0.0.1:4566"
     database_url = "postgres://me:secret@127.0.0.1:5432/pipeline"
   }
 

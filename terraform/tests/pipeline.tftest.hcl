@@ -62,6 +62,20 @@ run "permanent_failures_are_left_to_the_queue_where_sqs_is_out_of_reach" {
   }
 }
 
+run "proxy_is_for_the_functions_that_come_in_numbers" {
+  variables {
+    database = { proxy_enabled = true }
+  }
+
+  assert {
+    condition = (
+      alltrue([for user in ["ingest", "api"] : strcontains(local.database_variables[user].DATABASE_URL, ".proxy-") && strcontains(jsonencode(local.log_in_statements[user]), ":prx-")]) &&
+      alltrue([for user in ["migrate", "analyst"] : !strcontains(local.database_variables[user].DATABASE_URL, ".proxy-") && !strcontains(jsonencode(local.log_in_statements[user]), ":prx-")])
+    )
+    error_message = "Ingest and api go by the proxy, migrations and people do not."
+  }
+}
+
 run "schema_is_migrated_on_each_change_and_partitions_are_kept_daily" {
   assert {
     condition     = aws_lambda_invocation.migrate.triggers.migrations == local.migrations_hash && length(fileset("../migrations", "*.sql")) > 0
@@ -175,6 +189,15 @@ run "more_connections_than_the_database_has_are_refused" {
   command = plan
   variables {
     ingest   = { maximum_concurrency = 100 }
+    database = { max_capacity_acu = 2 }
+  }
+  expect_failures = [var.ingest]
+}
+
+run "more_pollers_than_the_database_has_connections_are_refused" {
+  command = plan
+  variables {
+    ingest   = { provisioned_pollers = { minimum = 2, maximum = 10 } }
     database = { max_capacity_acu = 2 }
   }
   expect_failures = [var.ingest]

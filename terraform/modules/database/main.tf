@@ -118,7 +118,6 @@ resource "aws_rds_cluster_instance" "this" {
   identifier         = "${var.name}-${count.index}"
   cluster_identifier = aws_rds_cluster.this.id
   engine             = aws_rds_cluster.this.engine
-  engine_version     = aws_rds_cluster.this.engine_version
   instance_class     = "db.serverless"
   # Tiers 0 and 1 grow with the writer, so that the one that takes over is as large.
   promotion_tier             = min(count.index, 1)

@@ -29,8 +29,18 @@ output "master_secret_arn" {
 }
 
 output "user_arn_prefix" {
-  description = "What stands before \"/USER\" in the resource of rds-db:connect."
+  description = "What stands before \"/USER\" in the resource of rds-db:connect, for log-ins at host."
   value       = "${local.user_arn_prefix}:${coalesce(local.proxy_resource_id, aws_rds_cluster.this.cluster_resource_id)}"
+}
+
+output "writer_host" {
+  description = "The writer itself, past any proxy."
+  value       = aws_rds_cluster.this.endpoint
+}
+
+output "writer_user_arn_prefix" {
+  description = "What stands before \"/USER\" in the resource of rds-db:connect, for log-ins at writer_host."
+  value       = "${local.user_arn_prefix}:${aws_rds_cluster.this.cluster_resource_id}"
 }
 
 output "instance_ids" {
