@@ -261,3 +261,22 @@ run "logs_kept_for_ever_are_refused" {
   }
   expect_failures = [var.log_retention_days]
 }
+
+run "values_out_of_range_are_refused" {
+  command = plan
+  module {
+    source = "./modules/database"
+  }
+  variables {
+    name                     = "events--test"
+    database_name            = "1st"
+    instance_count           = 0
+    auto_pause_after_secs    = 299
+    change_stream            = "kafka"
+    monitoring_interval_secs = 7
+  }
+  expect_failures = [
+    var.name, var.database_name, var.instance_count, var.auto_pause_after_secs, var.change_stream,
+    var.monitoring_interval_secs,
+  ]
+}

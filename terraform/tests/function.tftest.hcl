@@ -318,3 +318,63 @@ run "logs_kept_for_ever_are_refused" {
   }
   expect_failures = [var.log_retention_days]
 }
+
+run "values_out_of_range_are_refused" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    name          = "Ingest"
+    memory_mib    = 64
+    timeout_secs  = 901
+    queue_trigger = null
+  }
+  expect_failures = [var.name, var.memory_mib, var.timeout_secs]
+}
+
+run "window_beyond_the_limit_is_refused" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    queue_trigger = {
+      queue_arn               = "arn:aws:sqs:us-east-1:111122223333:events-test-queue"
+      visibility_timeout_secs = 1000
+      batching_window_secs    = 301
+      maximum_concurrency     = 5
+    }
+  }
+  expect_failures = [var.queue_trigger]
+}
+
+run "concurrency_below_the_least_is_refused" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    queue_trigger = {
+      queue_arn               = "arn:aws:sqs:us-east-1:111122223333:events-test-queue"
+      visibility_timeout_secs = 400
+      maximum_concurrency     = 1
+    }
+  }
+  expect_failures = [var.queue_trigger]
+}
+
+run "one_poller_is_refused" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    queue_trigger = {
+      queue_arn               = "arn:aws:sqs:us-east-1:111122223333:events-test-queue"
+      visibility_timeout_secs = 400
+      provisioned_pollers     = { minimum = 1, maximum = 4 }
+    }
+  }
+  expect_failures = [var.queue_trigger]
+}

@@ -220,3 +220,15 @@ run "any_publisher_at_all_is_refused" {
   }
   expect_failures = [var.publisher_arns]
 }
+
+run "values_out_of_range_are_refused" {
+  command = plan
+  module {
+    source = "./modules/messaging"
+  }
+  variables {
+    name                 = "Events"
+    queue_retention_secs = 60
+  }
+  expect_failures = [var.name, var.queue_retention_secs]
+}

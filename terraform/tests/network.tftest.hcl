@@ -203,3 +203,14 @@ run "flow_logs_kept_for_ever_are_refused" {
   }
   expect_failures = [var.flow_log_retention_days]
 }
+
+run "name_in_capitals_is_refused" {
+  command = plan
+  module {
+    source = "./modules/network"
+  }
+  variables {
+    name = "Events"
+  }
+  expect_failures = [var.name]
+}

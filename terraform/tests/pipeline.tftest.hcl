@@ -278,3 +278,22 @@ run "production_behind_one_nat_gateway_is_refused" {
   }
   expect_failures = [var.is_production]
 }
+
+run "values_out_of_range_are_refused" {
+  command = plan
+  variables {
+    name                  = "events--test"
+    partitions            = { keep = 0 }
+    emulator_endpoint_url = "http://127.0.0.1:4566/path"
+  }
+  expect_failures = [var.name, var.partitions, var.emulator_endpoint_url]
+}
+
+run "other_databases_are_refused" {
+  command = plan
+  variables {
+    emulator_endpoint_url = "http://127.0.0.1:4566"
+    database_url          = "mysql://me@127.0.0.1/pipeline"
+  }
+  expect_failures = [var.database_url]
+}
