@@ -27,7 +27,7 @@ locals {
 
   database_variables = {
     for user in local.database_users : user => {
-      DATABASE_URL      = local.aurora == null ? var.database_url : local.aurora_urls[user]
+      DATABASE_URL      = try(local.aurora_urls[user], var.database_url)
       DATABASE_IAM_AUTH = tostring(local.aurora != null)
     }
   }
