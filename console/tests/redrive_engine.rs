@@ -15,6 +15,9 @@ use opsconsole::world::observed::QueueRole;
 use redrive_stage::{Theatre, quick};
 use tokio::sync::watch;
 
+/// Limit of redrives that search. Generous: the machine may be busy with other tests.
+const SEARCH_LIMIT: Duration = Duration::from_secs(60);
+
 #[tokio::test]
 async fn plan_is_run_later_by_a_process_that_holds_nothing() {
     let theatre = Theatre::open().await;
@@ -97,6 +100,43 @@ async fn letter_whose_hold_was_lost_is_found_again() {
         .unwrap();
     assert_eq!(report.counts.moved, 3, "{report:?}");
     stage.assert_all_stored(3).await;
+}
+
+/// Letters go on dying while a redrive looks for its own.
+#[tokio::test]
+async fn search_ends_in_a_queue_that_is_being_filled() {
+    let theatre = Theatre::open().await;
+    let stage = theatre.stage("filled", false).await;
+    stage.kill(0..6).await;
+    let letters = stage.hold().await;
+    let (gone, planned) = letters.split_first().unwrap();
+    let canary = PlanOptions {
+        canary_steps: vec![1],
+        ..PlanOptions::default()
+    };
+    let found = stage.plan(planned, canary).await;
+    let not_found = stage
+        .plan(std::slice::from_ref(gone), PlanOptions::default())
+        .await;
+    stage.delete(gone).await;
+    stage.end_holds(planned).await;
+    let filling = async {
+        loop {
+            stage.kill_body("{}", "missing-attribute").await;
+        }
+    };
+    let options = quick();
+    let redriving = async {
+        let found = stage.run(stage.journal(&found), &[], &options).await;
+        let not_found = stage.run(stage.journal(&not_found), &[], &options).await;
+        (found.unwrap().counts, not_found.unwrap().counts)
+    };
+    let (found, not_found) = tokio::select! {
+        counts = tokio::time::timeout(SEARCH_LIMIT, redriving) => counts.unwrap(),
+        () = filling => panic!("filling has no end"),
+    };
+    assert_eq!((found.moved, found.not_sent), (5, 0));
+    assert_eq!((not_found.moved, not_found.not_sent), (0, 1));
 }
 
 #[tokio::test]

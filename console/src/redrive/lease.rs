@@ -34,6 +34,11 @@ const HELD_MAX: usize = 100_000;
 const BODIES_MAX: usize = 10_000;
 /// Empty long polls in a row after which a search ends.
 const EMPTY_POLLS_MAX: usize = 3;
+/// A search ends when it has received this many times as many letters as there were when it began,
+/// and some more: letters go on dying meanwhile, and SQS gives them in no order.
+const RECEIVES_PER_LETTER_MAX: u64 = 2;
+/// The number of letters is an approximate one.
+const RECEIVES_MORE: u64 = 100;
 
 const _: () = assert!(
     MARGIN.as_secs() > super::batch::BATCH_LIMIT.as_secs()
@@ -241,9 +246,10 @@ impl<'a> Leases<'a> {
         }
     }
 
-    /// Looks for letters of the plan in the queue until `enough` are found or it gives no more.
-    /// While others hold letters, it waits for them up to `patience`, unless it is cancelled. What
-    /// it passes stays hidden until [`Self::release`], so that it is not passed again.
+    /// Looks for letters of the plan in the queue until `enough` are found, it gives no more, or it
+    /// gave more than there were when the search began. While others hold letters, it waits for
+    /// them up to `patience`, unless it is cancelled. What it passes stays hidden until
+    /// [`Self::release`], so that it is not passed again.
     pub(super) async fn find(
         &self,
         enough: usize,
@@ -255,12 +261,18 @@ impl<'a> Leases<'a> {
             self.release_passed().await;
         }
         let deadline = Instant::now() + patience;
+        let depth = self.world.queue_depth(QueueRole::DeadLetter).await?;
+        let receives_max =
+            (depth.visible + depth.in_flight) * RECEIVES_PER_LETTER_MAX + RECEIVES_MORE;
+        let mut receives = 0;
         let mut found = 0;
         let mut empty_polls = 0;
         while found < enough && self.count() < HELD_MAX && control.wish() != Wish::Cancel {
-            if empty_polls > 0 {
+            let is_all_seen = receives >= receives_max;
+            if empty_polls > 0 || is_all_seen {
                 let depth = self.world.queue_depth(QueueRole::DeadLetter).await?;
-                let is_exhausted = depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX;
+                let is_exhausted =
+                    is_all_seen || depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX;
                 let others_hold = depth.in_flight > self.count() as u64;
                 if is_exhausted && !(others_hold && Instant::now() < deadline) {
                     break;
@@ -277,6 +289,7 @@ impl<'a> Leases<'a> {
                 continue;
             }
             empty_polls = 0;
+            receives += letters.len() as u64;
             for letter in letters {
                 match self.places.get(letter.message_id.as_str()) {
                     Some(index) if is_wanted(*index) => {

@@ -214,7 +214,7 @@ impl Engine<'_> {
             let wanted: HashSet<usize> = missing.iter().copied().collect();
             let found = if is_worth_it {
                 self.leases
-                    .find(WINDOW, patience, self.control, |index| {
+                    .find(WINDOW.min(missing.len()), patience, self.control, |index| {
                         wanted.contains(&index)
                     })
                     .await?

@@ -167,6 +167,17 @@ impl Stage<'_> {
         let _ = self.world.release_dead_letters(&handles).await;
     }
 
+    /// Deletes a letter, as somebody else might.
+    pub(crate) async fn delete(&self, letter: &DeadLetter) {
+        self.sqs()
+            .delete_message()
+            .queue_url(self.world.queue_url(QueueRole::DeadLetter))
+            .receipt_handle(&letter.receipt_handle)
+            .send()
+            .await
+            .unwrap();
+    }
+
     pub(crate) async fn plan(&self, letters: &[DeadLetter], options: PlanOptions) -> Plan {
         let letters: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
         Plan::of(&self.world, &letters, options).await.unwrap()
