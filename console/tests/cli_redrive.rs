@@ -40,6 +40,7 @@ fn binary(data_type: &str, value: &[u8]) -> MessageAttributeValue {
 
 #[tokio::test]
 async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
+    let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     queues
         .kill(
@@ -60,7 +61,11 @@ async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
         held.letters[0].reason.as_ref().unwrap().code,
         "missing-attribute"
     );
-    let report = queues.world.redrive(held.letters, |_| {}).await.unwrap();
+    let report = queues
+        .world
+        .redrive(held.letters, journals.path(), |_| {})
+        .await
+        .unwrap();
     assert_eq!(report.moved(), 1, "{report:?}");
     let messages = queues.received().await;
     assert_eq!(messages[0].body(), Some("{\"a\":\"\u{9b}2J\"}"));
@@ -77,6 +82,7 @@ async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
 
 #[tokio::test]
 async fn every_letter_has_one_outcome_and_the_queues_agree() {
+    let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     let total = 37;
     for number in 0..total {
@@ -97,7 +103,9 @@ async fn every_letter_has_one_outcome_and_the_queues_agree() {
     let done = std::sync::Mutex::new(Vec::new());
     let report = queues
         .world
-        .redrive(held.letters, |count| done.lock().unwrap().push(count))
+        .redrive(held.letters, journals.path(), |count| {
+            done.lock().unwrap().push(count)
+        })
         .await
         .unwrap();
     let outcome = |index: usize| {
@@ -137,6 +145,7 @@ async fn every_letter_has_one_outcome_and_the_queues_agree() {
 
 #[tokio::test]
 async fn letter_whose_hold_was_lost_is_not_sent() {
+    let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     queues.kill("one", &[]).await;
     let mut held = queues.world.hold_dead_letters(1, HOLD).await.unwrap();
@@ -148,7 +157,11 @@ async fn letter_whose_hold_was_lost_is_not_sent() {
     );
     letter.held_until = chrono::Utc::now();
     letter.receipt_handle = "expired".to_owned();
-    let report = queues.world.redrive(held.letters, |_| {}).await.unwrap();
+    let report = queues
+        .world
+        .redrive(held.letters, journals.path(), |_| {})
+        .await
+        .unwrap();
     assert!(
         matches!(&report.outcomes[0].1, RedriveOutcome::NotSent(cause) if cause.contains("hold"))
     );
@@ -196,6 +209,7 @@ async fn pass_on(mut client: TcpStream, mut upstream: TcpStream) {
 
 #[tokio::test]
 async fn send_without_an_answer_is_not_repeated_and_the_letter_stays() {
+    let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     queues.kill("one", &[]).await;
     queues.kill("two", &[]).await;
@@ -208,7 +222,10 @@ async fn send_without_an_answer_is_not_repeated_and_the_letter_stays() {
         ..environment
     })
     .unwrap();
-    let report = world.redrive(held.letters, |_| {}).await.unwrap();
+    let report = world
+        .redrive(held.letters, journals.path(), |_| {})
+        .await
+        .unwrap();
     assert_eq!(report.unknown(), 2, "{report:?}");
     assert_eq!(queues.count(QueueRole::Source).await, 2);
     assert_eq!(queues.count(QueueRole::DeadLetter).await, 2);
@@ -244,6 +261,7 @@ async fn held_letters_are_hidden_until_released_and_listed_once() {
 
 #[tokio::test]
 async fn read_only_world_moves_nothing() {
+    let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     queues.kill("one", &[]).await;
     let held = queues.world.hold_dead_letters(1, HOLD).await.unwrap();
@@ -252,7 +270,10 @@ async fn read_only_world_moves_nothing() {
         ..queues.world.environment().clone()
     };
     let world = World::connect(&environment).unwrap();
-    let error = world.redrive(held.letters, |_| {}).await.unwrap_err();
+    let error = world
+        .redrive(held.letters, journals.path(), |_| {})
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("read-only"), "{error}");
     assert_eq!(queues.count(QueueRole::Source).await, 0);
     assert_eq!(queues.count(QueueRole::DeadLetter).await, 1);

@@ -3,6 +3,7 @@
 //! Invariant: every letter that came in has exactly one outcome in the report, and its journal is
 //! among the others of this user.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -28,7 +29,7 @@ const OPTIONS: RunOptions = RunOptions {
 
 impl World {
     /// Sends letters back to the source queue and deletes those whose copy was confirmed.
-    /// `progress` is told how many have an outcome.
+    /// `progress` is told how many have an outcome. The journal is kept in the folder `journals`.
     ///
     /// # Errors
     /// When the environment forbids writes or no journal can be begun; nothing was done then. What
@@ -36,6 +37,7 @@ impl World {
     pub async fn redrive(
         &self,
         letters: Vec<DeadLetter>,
+        journals: &Path,
         progress: impl Fn(usize) + Send,
     ) -> Result<RedriveReport, WorldError> {
         let operation = format!("redrive to {:?}", self.queue_name(QueueRole::Source));
@@ -57,8 +59,7 @@ impl World {
         let plan = Plan::of(self, &unedited, PlanOptions::default())
             .await
             .map_err(refused)?;
-        let folder = Journal::folder_of_user().map_err(refused)?;
-        let journal = Journal::create(&folder, &plan).map_err(refused)?;
+        let journal = Journal::create(journals, &plan).map_err(refused)?;
         let path = journal.0.path().to_owned();
         let control = Control::new(None);
         let (sender, mut counts) = watch::channel(Counts::default());

@@ -26,6 +26,10 @@ const WITHHELD: [&str; 9] = [
 ];
 /// Longest program, in bytes.
 const PROGRAM_BYTES_MAX: usize = 16 * 1024;
+/// Longest error of a program, in characters.
+const ERROR_CHARS_MAX: usize = 80;
+/// Longest quote of a program's text, in characters.
+const PLACE_CHARS_MAX: usize = 24;
 
 type Data = data::JustLut<Val>;
 type Filter = jaq_core::Filter<Data>;
@@ -155,7 +159,8 @@ impl Program {
         let context = Ctx::<Data>::new(&self.filter.lut, Vars::new([]));
         Ok(self.filter.id.run((context, input)).map(|result| {
             result.map_err(|exception| match exception.get_err() {
-                Ok(error) => RunError::Failed(error.to_string()),
+                // It quotes the value that it failed on, which may be the whole event.
+                Ok(error) => RunError::Failed(excerpt(&error.to_string(), ERROR_CHARS_MAX)),
                 Err(_) => RunError::Failed("it breaks out of nothing".to_owned()),
             })
         }))
@@ -178,7 +183,7 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
 fn not_loaded(text: &str, errors: &load::Errors<&str, ()>) -> ProgramError {
     let wrong = |expected: &str, near: &str| ProgramError {
         detail: format!("expected {expected}"),
-        near: Some(excerpt(near)),
+        near: Some(excerpt(near, PLACE_CHARS_MAX)),
     };
     match errors.first().map(|(_, error)| error) {
         Some(load::Error::Lex(errors)) => match errors.first() {
@@ -191,7 +196,9 @@ fn not_loaded(text: &str, errors: &load::Errors<&str, ()>) -> ProgramError {
         },
         Some(load::Error::Io(errors)) => ProgramError {
             detail: "modules cannot be loaded".to_owned(),
-            near: errors.first().map(|(path, _)| excerpt(path)),
+            near: errors
+                .first()
+                .map(|(path, _)| excerpt(path, PLACE_CHARS_MAX)),
         },
         None => wrong("a program", text),
     }
@@ -202,7 +209,7 @@ fn not_compiled(errors: &jaq_core::compile::Errors<&str, ()>) -> ProgramError {
     match first {
         Some((name, undefined)) => ProgramError {
             detail: format!("unknown {}", undefined.as_str()),
-            near: Some(excerpt(name)),
+            near: Some(excerpt(name, PLACE_CHARS_MAX)),
         },
         None => ProgramError {
             detail: "it does not compile".to_owned(),
@@ -212,10 +219,9 @@ fn not_compiled(errors: &jaq_core::compile::Errors<&str, ()>) -> ProgramError {
 }
 
 /// The beginning of a text, for an error of one line.
-fn excerpt(text: &str) -> String {
-    const CHARS_MAX: usize = 24;
+fn excerpt(text: &str, chars_max: usize) -> String {
     let line = text.lines().next().unwrap_or_default();
-    let mut excerpt: String = line.chars().take(CHARS_MAX).collect();
+    let mut excerpt: String = line.chars().take(chars_max).collect();
     if excerpt.len() < line.len() {
         excerpt.push('…');
     }
@@ -292,6 +298,11 @@ mod tests {
         ] {
             assert!(patch(not_json, EVENT).is_err(), "{not_json}");
         }
+        let long = patch("[.] | .time", EVENT).unwrap_err().to_string();
+        assert!(
+            long.chars().count() < 120 && !long.contains("12345"),
+            "{long}"
+        );
         assert_eq!(
             patch("error(\"no way\")", EVENT),
             Err(RunError::Failed("\"no way\"".to_owned()))

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::message::{Answer, Fault, Msg, Reply, Request, RequestId};
 use crate::audit::Operation;
 use crate::environment::Environment;
+use crate::redrive::Journal;
 use crate::world::observed::{DeadLetter, Published, RedriveOutcome, RedriveReport};
 use crate::world::{Authority, PlannedChange, World, WorldError};
 
@@ -302,6 +303,13 @@ async fn redrive(
     letters: &[DeadLetter],
     shared: &Shared,
 ) -> Result<RedriveReport, WorldError> {
+    let journals = Journal::folder_of_user().map_err(|error| {
+        WorldError::not_configured(
+            "redrive dead letters",
+            error.to_string(),
+            "nothing was sent; a redrive needs a folder for its journal",
+        )
+    })?;
     let mut report = RedriveReport::default();
     for step in letters.chunks(REDRIVE_STEP) {
         if shared.is_stopping.load(Ordering::Relaxed) {
@@ -313,7 +321,7 @@ async fn redrive(
             // A full channel only means that the screen is behind; the next one will do.
             let _ = shared.replies.try_send(Msg::Progress { id, done });
         };
-        match world.redrive(step.to_vec(), progress).await {
+        match world.redrive(step.to_vec(), &journals, progress).await {
             Ok(moved) => report.outcomes.extend(moved.outcomes),
             Err(error) if before == 0 => return Err(error),
             // Nothing of this step was done; what the earlier ones did must be told.
