@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::{fmt, io};
 
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::config::retry::RetryConfig;
@@ -16,7 +15,7 @@ use aws_sdk_sqs::types::{
 
 use super::message::Original;
 use crate::world::observed::QueueRole;
-use crate::world::{EntryFailure, World, WritePermit};
+use crate::world::{EntryFailure, World, WritePermit, is_server_failure, never_left};
 
 /// A letter to send.
 #[derive(Clone, Debug)]
@@ -233,9 +232,8 @@ where
         if answer.code().is_some_and(is_throttling) {
             return Some(RefusalKind::Throttled);
         }
-        let status = error.raw_response().map(|response| response.status());
         // A server that failed may have failed after it took the message.
-        if status.is_none_or(|status| status.is_server_error()) {
+        if is_server_failure(error) {
             return None;
         }
         return Some(if asked > 1 {
@@ -247,20 +245,7 @@ where
     if matches!(error, SdkError::ConstructionFailure(_)) {
         return Some(RefusalKind::Final);
     }
-    is_connection_refused(error).then_some(RefusalKind::Passing)
-}
-
-fn is_connection_refused<E, R>(error: &SdkError<E, R>) -> bool
-where
-    E: Error + 'static,
-    R: fmt::Debug + 'static,
-{
-    let first: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(first), |error| (**error).source()).any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-    })
+    never_left(error).then_some(RefusalKind::Passing)
 }
 
 /// Codes by which SQS, and AWS in general, says "slower" (Amazon SQS API reference, common errors).

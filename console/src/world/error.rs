@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::Instant;
 
@@ -226,15 +227,27 @@ impl Attempt {
 }
 
 /// Whether a request cannot have been carried out: it was answered with a refusal, or it never
-/// left this machine.
-pub(super) fn is_surely_not_done<E, R>(error: &SdkError<E, R>) -> bool
+/// left this machine. A server that failed may have failed after it did what was asked.
+pub(super) fn is_surely_not_done<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: Error + 'static,
-    R: fmt::Debug + 'static,
 {
-    if error.as_service_error().is_some() || matches!(error, SdkError::ConstructionFailure(_)) {
-        return true;
+    if error.as_service_error().is_some() {
+        return !is_server_failure(error);
     }
+    matches!(error, SdkError::ConstructionFailure(_)) || never_left(error)
+}
+
+/// Whether the service answered that it failed itself, or in no way that can be told.
+pub(crate) fn is_server_failure<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error
+        .raw_response()
+        .is_none_or(|response| response.status().is_server_error())
+}
+
+/// Whether a request never left this machine: there was no connection to send it on, or nothing to
+/// sign it with.
+pub(crate) fn never_left(error: &(dyn Error + 'static)) -> bool {
     error_chain(error).any(|cause| {
         let is_unconnected = cause.downcast_ref::<io::Error>().is_some_and(|error| {
             matches!(
@@ -305,7 +318,25 @@ fn plain_io(error: &io::Error) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_sns::error::ErrorMetadata;
+    use aws_sdk_sns::operation::publish_batch::PublishBatchError;
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
+
+    fn answer(status: u16) -> SdkError<PublishBatchError, HttpResponse> {
+        let error = PublishBatchError::generic(ErrorMetadata::builder().code("X").build());
+        let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+        SdkError::service_error(error, response)
+    }
+
+    #[test]
+    fn server_that_failed_may_have_done_it_before() {
+        assert!(is_surely_not_done(&answer(400)));
+        assert!(is_surely_not_done(&answer(403)));
+        assert!(!is_surely_not_done(&answer(500)));
+        assert!(!is_surely_not_done(&answer(503)));
+    }
 
     #[tokio::test]
     async fn error_reads_as_one_sentence_with_address_cause_and_time() {

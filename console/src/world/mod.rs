@@ -27,6 +27,6 @@ pub use printable::{printable, printable_json, printable_lines};
 pub use publishing::PUBLISH_BATCH_BYTES_MAX;
 pub use writes::{Authority, PlannedChange, WritePermit};
 
-pub(crate) use error::Attempt;
+pub(crate) use error::{Attempt, is_server_failure, never_left};
 pub(crate) use publishing::batches;
 pub(crate) use queues::{BATCH_ENTRIES_MAX, EntryFailure};
