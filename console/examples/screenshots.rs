@@ -49,7 +49,7 @@ fn main() {
     session.wait_for("specversion", STEP);
     save(&session, &folder.join("dead-letters.svg"));
 
-    session.press("3");
+    session.press("5");
     session.wait_for("record_id", STEP);
     save(&session, &folder.join("records.svg"));
 

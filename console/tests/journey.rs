@@ -77,7 +77,7 @@ fn walk(configuration: &str) {
     assert!(screen.contains("stored"), "{screen}");
 
     // It is among the records.
-    session.press("3");
+    session.press("5");
     session.wait("the record in the list", LIMIT, |screen| {
         screen.contains("Records")
             && screen.contains("record_id")

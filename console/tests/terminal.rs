@@ -83,7 +83,7 @@ fn first_frame_comes_and_every_key_answers_while_everything_hangs() {
     session.wait("the help to close", LIMIT, |screen| {
         !screen.contains("Keys on")
     });
-    session.press("3");
+    session.press("5");
     session.wait_for("─ Records", LIMIT);
     session.press("q");
     assert!(session.wait_for_exit(LIMIT).success());

@@ -644,7 +644,7 @@ fn notice_hides_no_key_and_stays_on_its_screen() {
         "{line}"
     );
     assert!(text(&model).contains("✖ its database is the usual cause"));
-    key(&mut model, KeyCode::Char('3'));
+    key(&mut model, KeyCode::Char('5'));
     assert_eq!(model.notice, None);
 }
 

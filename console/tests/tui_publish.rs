@@ -407,7 +407,7 @@ fn search_goes_on_while_another_screen_is_shown() {
     let mut driver = Driver::with(VALID, 80, 24)
         .sent()
         .traced(TraceState::Pending, 1_100);
-    driver.at(1_200).press('3');
+    driver.at(1_200).press('5');
     driver.at(2_000).tick();
     assert_eq!(driver.awaits(Topic::Trace), 1);
 }

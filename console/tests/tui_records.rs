@@ -126,7 +126,7 @@ fn paged(items: Vec<Record>, has_next: bool) -> Page<Record> {
 
 impl Driver {
     fn open(width: u16, height: u16) -> Self {
-        Self::on('3', width, height)
+        Self::on('5', width, height)
     }
 
     fn with(page: Page<Record>, width: u16, height: u16) -> Self {
@@ -631,10 +631,10 @@ fn coming_back_reads_the_newest_unless_somebody_reads_on_further_down() {
     driver.press('j');
     let before = driver.selected();
     driver.press('1');
-    driver.press('3');
+    driver.press('5');
     assert_eq!(driver.queries().len(), 1);
     driver.press('1');
-    driver.press('3');
+    driver.press('5');
     assert_eq!(driver.queries().len(), 1, "one at a time");
     driver.give(Ok(page(906..=1_005, true)));
     assert_eq!(driver.selected(), before, "the same record");
@@ -642,7 +642,7 @@ fn coming_back_reads_the_newest_unless_somebody_reads_on_further_down() {
     let mut driver = driver_in(State::FurtherDown, 80, 24);
     let before = driver.selected();
     driver.press('1');
-    driver.press('3');
+    driver.press('5');
     assert!(driver.queries().is_empty(), "reading further down");
     assert_eq!(driver.selected(), before);
 }

@@ -2,13 +2,16 @@
 //!
 //! Invariant: each `Effect::Ask` is answered by exactly one `Msg::Reply` with its id.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, MouseEvent};
 use event::{EventKey, Page, Record, RecordQuery};
 
+use super::redrives::{Draft, DryRun, Past, Progress, RunEnd};
+use crate::redrive::Report;
 use crate::world::observed::{
-    ApiHealth, DeadLetter, HeldLetters, History, Published, QueueRole, QueueSnapshot, RecordTotals,
-    RedriveReport, TraceState,
+    ApiHealth, HeldLetters, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
 
 /// Number of a request, unique in one run of the console.
@@ -35,12 +38,12 @@ pub enum Msg {
     Tick,
     /// A request was carried out, or was not.
     Reply(Reply),
-    /// A long request got further.
+    /// A redrive got further, or obeyed a wish.
     Progress {
         /// The request.
         id: RequestId,
-        /// How many of its parts are done.
-        done: usize,
+        /// How it stands.
+        progress: Box<Progress>,
     },
 }
 
@@ -54,10 +57,30 @@ pub enum Effect {
         /// What is asked.
         request: Request,
     },
+    /// Steer the redrive that a request runs. What comes of it shows in its progress.
+    Steer {
+        /// The request.
+        id: RequestId,
+        /// What it shall do.
+        steering: Steering,
+    },
     /// Put a text into the clipboard of the terminal (OSC 52).
     Copy(String),
     /// Leave the console.
     Quit,
+}
+
+/// What a running redrive shall do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Steering {
+    /// Wait between two batches.
+    Pause,
+    /// Go on, also after it paused by itself.
+    GoOn,
+    /// End after the batches that were begun.
+    Cancel,
+    /// Send so many messages per second at most; `None` for as fast as SQS takes them.
+    Rate(Option<f64>),
 }
 
 /// One question to the world.
@@ -77,8 +100,16 @@ pub enum Request {
     ExtendHold(Vec<String>),
     /// Give these (receipt handles) back.
     ReleaseLetters(Vec<String>),
-    /// Move these to the source queue.
-    Redrive(Vec<DeadLetter>),
+    /// Prove what a redrive would send; nothing is written.
+    DryRun(Draft),
+    /// Run a redrive.
+    Redrive(Draft),
+    /// Go on with the redrive of this journal.
+    ResumeRedrive(PathBuf),
+    /// The redrives of this environment, from their journals.
+    Redrives,
+    /// What the redrive of this journal did, letter by letter.
+    RedriveReport(PathBuf),
     /// One page of records.
     Records(RecordQuery),
     /// Publish one body, as it is.
@@ -115,8 +146,14 @@ pub enum Topic {
     Hold,
     /// Giving back.
     Release,
-    /// A redrive.
+    /// A dry run.
+    DryRun,
+    /// A redrive, from its beginning or resumed.
     Redrive,
+    /// The redrives of this environment.
+    Redrives,
+    /// What one redrive did.
+    RedriveReport,
     /// A page of records.
     Records,
     /// A publish.
@@ -140,7 +177,10 @@ impl Request {
             Self::HoldLetters => Topic::Letters,
             Self::ExtendHold(_) => Topic::Hold,
             Self::ReleaseLetters(_) => Topic::Release,
-            Self::Redrive(_) => Topic::Redrive,
+            Self::DryRun(_) => Topic::DryRun,
+            Self::Redrive(_) | Self::ResumeRedrive(_) => Topic::Redrive,
+            Self::Redrives => Topic::Redrives,
+            Self::RedriveReport(_) => Topic::RedriveReport,
             Self::Records(_) => Topic::Records,
             Self::Publish(_) => Topic::Publish,
             Self::Trace { .. } => Topic::Trace,
@@ -164,8 +204,14 @@ pub enum Answer {
     Letters(HeldLetters),
     /// To [`Request::ExtendHold`] and [`Request::ReleaseLetters`]: how many it worked for.
     Count(usize),
-    /// To [`Request::Redrive`].
-    Redriven(RedriveReport),
+    /// To [`Request::DryRun`].
+    DryRun(DryRun),
+    /// To [`Request::Redrive`] and [`Request::ResumeRedrive`].
+    Redriven(Box<RunEnd>),
+    /// To [`Request::Redrives`].
+    Redrives(Past),
+    /// To [`Request::RedriveReport`].
+    RedriveReport(Box<Report>),
     /// To [`Request::Records`].
     Records(Page<Record>),
     /// To [`Request::Publish`].

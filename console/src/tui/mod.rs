@@ -12,6 +12,7 @@ pub mod message;
 pub mod model;
 pub mod palette;
 pub mod pipeline;
+pub mod redrives;
 pub mod remote;
 mod run;
 pub mod screens;

@@ -13,6 +13,7 @@ use super::screens::dead_letters::DeadLetters;
 use super::screens::overview::Overview;
 use super::screens::publish::Publish;
 use super::screens::records::Records;
+use super::screens::redrives::Redrives;
 use super::theme::Theme;
 use crate::environment::Environment;
 
@@ -51,6 +52,8 @@ pub struct Model {
     pub overview: Overview,
     /// State of the screen Dead letters.
     pub dead_letters: DeadLetters,
+    /// State of the screen Redrives.
+    pub redrives: Redrives,
     /// State of the screen Records.
     pub records: Records,
     /// State of the screen Publish.
@@ -74,6 +77,7 @@ impl Model {
             pipeline: Pipeline::default(),
             overview: Overview::default(),
             dead_letters: DeadLetters::new(&environment),
+            redrives: Redrives::new(&environment),
             records: Records::default(),
             publish: Publish::default(),
             is_leaving: false,
@@ -98,6 +102,7 @@ impl Model {
         match self.screen {
             ScreenId::Overview => Context::Screen(ScreenId::Overview),
             ScreenId::DeadLetters => self.dead_letters.context(),
+            ScreenId::Redrives => self.redrives.context(),
             ScreenId::Records => self.records.context(),
             ScreenId::Publish => self.publish.context(),
         }
@@ -107,9 +112,17 @@ impl Model {
     #[must_use]
     pub fn hint_label(&self, binding: &Binding) -> Option<&'static str> {
         match self.context() {
-            Context::ConfirmRedrive => self.dead_letters.question_hint(binding),
-            Context::Input => self.records.input_hint(binding),
-            Context::Screen(_)
+            Context::Plan | Context::Screen(ScreenId::Redrives) => self.redrives.hint(binding),
+            Context::Input => match self.screen {
+                ScreenId::Redrives => self.redrives.hint(binding),
+                ScreenId::Records => self.records.input_hint(binding),
+                ScreenId::Overview | ScreenId::DeadLetters | ScreenId::Publish => {
+                    Some(binding.label)
+                }
+            },
+            Context::Screen(
+                ScreenId::Overview | ScreenId::DeadLetters | ScreenId::Records | ScreenId::Publish,
+            )
             | Context::Editor
             | Context::Confirm
             | Context::Help
@@ -124,6 +137,7 @@ impl Model {
         let since = match self.screen {
             ScreenId::Overview => None,
             ScreenId::DeadLetters => self.dead_letters.waiting_since(),
+            ScreenId::Redrives => self.redrives.waiting_since(),
             ScreenId::Records => self.records.waiting_since(),
             ScreenId::Publish => self.publish.waiting_since(),
         };
@@ -132,7 +146,7 @@ impl Model {
         let stale = self.pipeline.stale_secs(self.now);
         match self.screen {
             ScreenId::Overview => stale,
-            ScreenId::DeadLetters | ScreenId::Records | ScreenId::Publish => {
+            ScreenId::DeadLetters | ScreenId::Redrives | ScreenId::Records | ScreenId::Publish => {
                 waited + u64::from(stale > 0)
             }
         }

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn actions_of_other_screens_are_found_and_say_where_they_are() {
-        let entries = opened(ScreenId::Overview, "redrive");
+        let entries = opened(ScreenId::Overview, "redrive on dead");
         let first = entries.first().unwrap();
         let expected = (Action::Redrive, Some(ScreenId::DeadLetters));
         assert_eq!((first.action, first.elsewhere), expected);

@@ -168,7 +168,10 @@ impl Pipeline {
             Topic::Letters
             | Topic::Hold
             | Topic::Release
+            | Topic::DryRun
             | Topic::Redrive
+            | Topic::Redrives
+            | Topic::RedriveReport
             | Topic::Records
             | Topic::Publish
             | Topic::Trace

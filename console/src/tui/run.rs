@@ -201,6 +201,7 @@ fn apply(model: &mut Model, msg: Msg, screen: &mut Screen, sources: &mut Sources
     for effect in effects {
         match effect {
             Effect::Ask { id, request } => sources.ask(id, request),
+            Effect::Steer { id, steering } => sources.steer(id, steering),
             // A terminal that is gone shows itself at the next frame.
             Effect::Copy(text) => drop(screen.copy(&text)),
             Effect::Quit => model.is_leaving = true,
@@ -230,7 +231,7 @@ async fn finish(
     sources.stop();
     let begun = Instant::now();
     ask(sources, leave(model));
-    let redrive = model.dead_letters.redrive_progress();
+    let redrive = model.redrives.progress();
     let mut is_redriving = redrive.is_some();
     let mut deadline = begun + limit_of_finishing(is_redriving);
     let mut explanation = Some(explanation(redrive));
@@ -238,7 +239,7 @@ async fn finish(
         while let Ok(msg) = replies.try_recv() {
             ask(sources, settle(model, msg));
         }
-        if is_redriving && model.dead_letters.redrive_progress().is_none() {
+        if is_redriving && model.redrives.progress().is_none() {
             is_redriving = false;
             deadline = Instant::now() + limit_of_finishing(false);
             if let Some(notice) = &model.notice {
@@ -282,6 +283,7 @@ fn explanation(redrive: Option<(usize, usize)>) -> String {
 fn leave(model: &mut Model) -> Vec<(RequestId, Request)> {
     let mut next_request = model.next_request;
     let mut turn = Turn::new(Utc::now(), frame(model.area).body, &mut next_request);
+    model.redrives.drop_review();
     model.dead_letters.leave(&mut turn);
     let effects = std::mem::take(&mut turn.effects);
     model.next_request = next_request;
@@ -301,7 +303,7 @@ fn releases(effects: Vec<Effect>) -> Vec<(RequestId, Request)> {
                 id,
                 request: request @ Request::ReleaseLetters(_),
             } => Some((id, request)),
-            Effect::Ask { .. } | Effect::Copy(_) | Effect::Quit => None,
+            Effect::Ask { .. } | Effect::Steer { .. } | Effect::Copy(_) | Effect::Quit => None,
         })
         .collect()
 }

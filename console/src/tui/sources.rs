@@ -4,7 +4,6 @@
 //! failure, a hang and a panic are answers too.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,24 +12,26 @@ use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use super::message::Steering;
 use super::message::{Answer, Fault, Msg, Reply, Request, RequestId};
+use super::redrives::PAUSED_BY_OPERATOR;
 use crate::audit::Operation;
 use crate::environment::Environment;
-use crate::redrive::Journal;
-use crate::world::observed::{DeadLetter, Published, RedriveOutcome, RedriveReport};
+use crate::redrive::Control;
+use crate::world::observed::Published;
 use crate::world::{Authority, PlannedChange, World, WorldError};
+
+mod redrives;
 
 /// Limit of waiting for other questions to the same source. The limit of the question itself
 /// counts from then on.
 const TURN_WITHIN: Duration = Duration::from_secs(20);
 /// Limit of a question.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Limit of a redrive; it shows its progress.
-const REDRIVE_WITHIN: Duration = Duration::from_secs(3_600);
+/// Limit of a redrive. It may wait for the operator's word for long; its journal can be resumed.
+const REDRIVE_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 /// Limit of holding letters: several long polls.
 const HOLD_WITHIN: Duration = Duration::from_secs(60);
-/// Letters of a redrive between two looks at whether the console is being left.
-const REDRIVE_STEP: usize = 100;
 /// Questions to one source at once.
 const CONCURRENCY: usize = 4;
 /// Letters held at most.
@@ -51,12 +52,14 @@ pub(super) struct Sources {
     database: Arc<Semaphore>,
     api: Arc<Semaphore>,
     redrives: Arc<Semaphore>,
+    journals: Arc<Semaphore>,
     publishes: Arc<Semaphore>,
     /// Tasks that may be ended at any time.
     questions: JoinSet<()>,
     /// Tasks that leave something half done when they are ended.
     changes: JoinSet<()>,
-    is_stopping: Arc<AtomicBool>,
+    /// The newest redrive and the handle by which it is steered.
+    steered: Option<(RequestId, Control)>,
     replies: mpsc::Sender<Msg>,
 }
 
@@ -78,10 +81,11 @@ impl Sources {
             database: permits(CONCURRENCY),
             api: permits(1),
             redrives: permits(1),
+            journals: permits(1),
             publishes: permits(1),
             questions: JoinSet::new(),
             changes: JoinSet::new(),
-            is_stopping: Arc::new(AtomicBool::new(false)),
+            steered: None,
             replies,
         }
     }
@@ -91,6 +95,7 @@ impl Sources {
         // Finished tasks are let go of, so that the sets stay as small as what is under way.
         while self.questions.try_join_next().is_some() {}
         while self.changes.try_join_next().is_some() {}
+        let control = self.control_of(id, &request);
         let tasks = if is_change(&request) {
             &mut self.changes
         } else {
@@ -100,7 +105,7 @@ impl Sources {
             world: Arc::clone(&self.world),
             environment: self.environment.clone(),
             authority: self.authority.clone(),
-            is_stopping: Arc::clone(&self.is_stopping),
+            control,
             replies: self.replies.clone(),
         };
         let permits = match &request {
@@ -109,9 +114,12 @@ impl Sources {
             | Request::ExtendHold(_)
             | Request::ReleaseLetters(_) => Some(&self.queues),
             Request::History => Some(&self.metrics),
-            Request::Totals | Request::Records(_) | Request::Trace { .. } => Some(&self.database),
+            Request::Totals | Request::Records(_) | Request::Trace { .. } | Request::DryRun(_) => {
+                Some(&self.database)
+            }
             Request::ApiHealth => Some(&self.api),
-            Request::Redrive(_) => Some(&self.redrives),
+            Request::Redrive(_) | Request::ResumeRedrive(_) => Some(&self.redrives),
+            Request::Redrives | Request::RedriveReport(_) => Some(&self.journals),
             Request::Publish(_) => Some(&self.publishes),
             // Made here: it waits for nobody.
             Request::Template(_) => None,
@@ -130,8 +138,38 @@ impl Sources {
 
     /// The console is being left: questions end unanswered, a redrive starts no further step.
     pub(super) fn stop(&mut self) {
-        self.is_stopping.store(true, Ordering::Relaxed);
+        if let Some((_, control)) = &self.steered {
+            control.cancel();
+        }
         self.questions.abort_all();
+    }
+
+    /// Tells the redrive of a request what to do; one that has ended hears nothing.
+    pub(super) fn steer(&self, id: RequestId, steering: Steering) {
+        let Some((_, control)) = self.steered.as_ref().filter(|(running, _)| *running == id) else {
+            return;
+        };
+        match steering {
+            Steering::Pause => control.pause(PAUSED_BY_OPERATOR),
+            Steering::GoOn => control.resume(),
+            Steering::Cancel => control.cancel(),
+            Steering::Rate(rate_per_sec) => control.set_rate(rate_per_sec),
+        }
+    }
+
+    /// The handle by which the redrive of a request is steered; of no use to other requests.
+    fn control_of(&mut self, id: RequestId, request: &Request) -> Control {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "only a redrive can be steered"
+        )]
+        let control = match request {
+            Request::Redrive(draft) => Control::new(draft.rate_per_sec),
+            Request::ResumeRedrive(_) => Control::new(None),
+            _ => return Control::new(None),
+        };
+        self.steered = Some((id, control.clone()));
+        control
     }
 
     /// Whether something is under way that would be left half done.
@@ -150,7 +188,7 @@ struct Shared {
     world: Arc<OnceLock<World>>,
     environment: Environment,
     authority: Authority,
-    is_stopping: Arc<AtomicBool>,
+    control: Control,
     replies: mpsc::Sender<Msg>,
 }
 
@@ -161,12 +199,16 @@ const fn is_change(request: &Request) -> bool {
         Request::HoldLetters
         | Request::ReleaseLetters(_)
         | Request::Redrive(_)
+        | Request::ResumeRedrive(_)
         | Request::Publish(_) => true,
         Request::Queue(_)
         | Request::History
         | Request::Totals
         | Request::ApiHealth
         | Request::ExtendHold(_)
+        | Request::DryRun(_)
+        | Request::Redrives
+        | Request::RedriveReport(_)
         | Request::Records(_)
         | Request::Trace { .. }
         | Request::Template(_) => false,
@@ -223,7 +265,7 @@ fn connected(shared: &Shared) -> Result<World, WorldError> {
 
 const fn limit_of(request: &Request) -> Duration {
     match request {
-        Request::Redrive(_) => REDRIVE_WITHIN,
+        Request::Redrive(_) | Request::ResumeRedrive(_) => REDRIVE_WITHIN,
         Request::HoldLetters => HOLD_WITHIN,
         Request::Queue(_)
         | Request::History
@@ -231,6 +273,9 @@ const fn limit_of(request: &Request) -> Duration {
         | Request::ApiHealth
         | Request::ExtendHold(_)
         | Request::ReleaseLetters(_)
+        | Request::DryRun(_)
+        | Request::Redrives
+        | Request::RedriveReport(_)
         | Request::Records(_)
         | Request::Publish(_)
         | Request::Trace { .. }
@@ -258,9 +303,27 @@ async fn answer(
             .release_dead_letters(&handles)
             .await
             .map(Answer::Count),
-        Request::Redrive(letters) => redrive(world, id, &letters, shared)
-            .await
-            .map(Answer::Redriven),
+        Request::DryRun(draft) => {
+            return redrives::dry_run(world, &draft, &shared.authority)
+                .await
+                .map(Answer::DryRun);
+        }
+        Request::Redrive(draft) => {
+            return redrives::begin(world, id, draft, shared)
+                .await
+                .map(|end| Answer::Redriven(Box::new(end)));
+        }
+        Request::ResumeRedrive(path) => {
+            return redrives::resume(world, id, path, shared)
+                .await
+                .map(|end| Answer::Redriven(Box::new(end)));
+        }
+        Request::Redrives => return redrives::past(world).await.map(Answer::Redrives),
+        Request::RedriveReport(path) => {
+            return redrives::report(path)
+                .await
+                .map(|report| Answer::RedriveReport(Box::new(report)));
+        }
         Request::Records(query) => world.list_records(&query).await.map(Answer::Records),
         Request::Publish(body) => publish(world, body).await.map(Answer::Published),
         Request::Trace {
@@ -294,54 +357,6 @@ async fn publish(world: &World, body: String) -> Result<Published, WorldError> {
         tracing::warn!(%error, "the end of a publish is not on record");
     }
     published
-}
-
-/// Redrives step by step, so that leaving the console can end it between two of them.
-async fn redrive(
-    world: &World,
-    id: RequestId,
-    letters: &[DeadLetter],
-    shared: &Shared,
-) -> Result<RedriveReport, WorldError> {
-    let journals = Journal::folder_of_user().map_err(|error| {
-        WorldError::not_configured(
-            "redrive dead letters",
-            error.to_string(),
-            "nothing was sent; a redrive needs a folder for its journal",
-        )
-    })?;
-    let mut report = RedriveReport::default();
-    for step in letters.chunks(REDRIVE_STEP) {
-        if shared.is_stopping.load(Ordering::Relaxed) {
-            break;
-        }
-        let before = report.outcomes.len();
-        let progress = |done| {
-            let done = before + done;
-            // A full channel only means that the screen is behind; the next one will do.
-            let _ = shared.replies.try_send(Msg::Progress { id, done });
-        };
-        match world.redrive(step.to_vec(), &journals, progress).await {
-            Ok(moved) => report.outcomes.extend(moved.outcomes),
-            Err(error) if before == 0 => return Err(error),
-            // Nothing of this step was done; what the earlier ones did must be told.
-            Err(error) => report.outcomes.extend(not_sent(step, &error.to_string())),
-        }
-    }
-    let rest = letters.get(report.outcomes.len()..).unwrap_or_default();
-    let left = not_sent(rest, "the console was left before its turn");
-    report.outcomes.extend(left);
-    Ok(report)
-}
-
-fn not_sent(letters: &[DeadLetter], why: &str) -> Vec<(String, RedriveOutcome)> {
-    letters
-        .iter()
-        .map(|letter| {
-            let outcome = RedriveOutcome::NotSent(why.to_owned());
-            (letter.message_id.clone(), outcome)
-        })
-        .collect()
 }
 
 fn fault(error: &WorldError) -> Fault {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use ratatui::layout::Rect;
 
 use super::message::{Effect, Notice, Request, RequestId, Tone};
+use super::redrives::{Reviewed, Selection};
 use super::remote::Remote;
 use super::screens::ScreenId;
 
@@ -23,6 +24,10 @@ pub struct Turn<'a> {
     pub notice: Option<Notice>,
     /// The screen to go to.
     pub go_to: Option<ScreenId>,
+    /// Letters that the operator wants to redrive.
+    pub review: Option<Selection>,
+    /// What came of looking at them.
+    pub reviewed: Option<Reviewed>,
     next_request: &'a mut u64,
 }
 
@@ -35,6 +40,8 @@ impl<'a> Turn<'a> {
             effects: Vec::new(),
             notice: None,
             go_to: None,
+            review: None,
+            reviewed: None,
             next_request,
         }
     }

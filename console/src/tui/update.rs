@@ -6,9 +6,10 @@ use ratatui::layout::{Position, Rect};
 
 use super::footer;
 use super::keymap::{self, Action, Context};
-use super::message::{Effect, Msg, Reply, RequestId, Tone, Topic};
+use super::message::{Effect, Msg, Reply, Tone, Topic};
 use super::model::{Model, Overlay, frame};
 use super::palette::{Entry, Palette};
+use super::redrives::Reviewed;
 use super::screens::ScreenId;
 use super::turn::Turn;
 use super::view;
@@ -33,8 +34,9 @@ pub fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick => on_tick(model, &mut turn),
         Msg::Reply(reply) => on_reply(model, reply, &mut turn),
-        Msg::Progress { id, done } => on_progress(model, id, done),
+        Msg::Progress { id, progress } => model.redrives.progressed(id, *progress, now),
     }
+    on_review(model, &mut turn);
     if let Some(screen) = turn.go_to.take() {
         show(model, screen, &mut turn);
     }
@@ -61,10 +63,11 @@ fn on_key(model: &mut Model, key: KeyEvent, turn: &mut Turn<'_>) {
         }
         Context::Editor | Context::Input => match model.screen {
             ScreenId::Publish => model.publish.key(key, turn),
+            ScreenId::Redrives => model.redrives.key(key),
             ScreenId::Records => model.records.key(key, turn),
             ScreenId::Overview | ScreenId::DeadLetters => {}
         },
-        Context::Confirm | Context::ConfirmRedrive => turn.say(Tone::Muted, answers(model)),
+        Context::Confirm | Context::Plan => turn.say(Tone::Muted, answers(model)),
         Context::Screen(_) | Context::Help => {}
     }
 }
@@ -89,10 +92,11 @@ fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
                 palette.input.insert_str(text.replace(['\r', '\n'], " "));
             }
         }
+        Context::Input if model.screen == ScreenId::Redrives => model.redrives.paste(text),
         Context::Input => model.records.paste(text),
         Context::Editor => model.publish.paste(text, turn),
         Context::Screen(ScreenId::Publish) => model.publish.paste_unasked(text, turn),
-        Context::Screen(_) | Context::Confirm | Context::ConfirmRedrive | Context::Help => {}
+        Context::Screen(_) | Context::Confirm | Context::Plan | Context::Help => {}
     }
 }
 
@@ -209,6 +213,7 @@ fn act_on_current(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
                 .act(action, &model.pipeline, &model.environment, turn);
         }
         ScreenId::DeadLetters => model.dead_letters.act(action, turn),
+        ScreenId::Redrives => model.redrives.act(action, turn),
         ScreenId::Records => model.records.act(action, turn),
         ScreenId::Publish => model.publish.act(action, &model.environment, turn),
     }
@@ -218,8 +223,10 @@ fn show(model: &mut Model, screen: ScreenId, turn: &mut Turn<'_>) {
     if screen == model.screen {
         return;
     }
-    if model.screen == ScreenId::DeadLetters {
-        model.dead_letters.leave(turn);
+    match model.screen {
+        ScreenId::DeadLetters => model.dead_letters.leave(turn),
+        ScreenId::Redrives => model.redrives.leave(turn),
+        ScreenId::Overview | ScreenId::Records | ScreenId::Publish => {}
     }
     model.screen = screen;
     // What was said there was about that screen.
@@ -227,6 +234,7 @@ fn show(model: &mut Model, screen: ScreenId, turn: &mut Turn<'_>) {
     match screen {
         ScreenId::Overview => {}
         ScreenId::DeadLetters => model.dead_letters.enter(turn),
+        ScreenId::Redrives => model.redrives.enter(turn),
         ScreenId::Records => model.records.enter(turn),
         ScreenId::Publish => model.publish.enter(turn),
     }
@@ -270,6 +278,7 @@ fn click(model: &mut Model, position: Position, turn: &mut Turn<'_>) {
                     .click(position, &model.pipeline, &model.environment, turn);
             }
             ScreenId::DeadLetters => model.dead_letters.click(position, turn),
+            ScreenId::Redrives => model.redrives.click(position, turn),
             ScreenId::Records => model.records.click(position, turn),
             ScreenId::Publish => model.publish.click(position, turn),
         }
@@ -280,6 +289,7 @@ fn scroll(model: &mut Model, position: Position, lines: isize, turn: &mut Turn<'
     match model.screen {
         ScreenId::Overview => {}
         ScreenId::DeadLetters => model.dead_letters.scroll(position, lines, turn),
+        ScreenId::Redrives => model.redrives.scroll(position, lines, turn.body),
         ScreenId::Records => model.records.scroll(position, lines, turn),
         ScreenId::Publish => model.publish.scroll(position, lines, turn),
     }
@@ -287,6 +297,7 @@ fn scroll(model: &mut Model, position: Position, lines: isize, turn: &mut Turn<'
 
 fn on_resize(model: &mut Model, turn: &Turn<'_>) {
     model.dead_letters.resize(turn.body);
+    model.redrives.resize(turn.body);
     model.records.resize(turn.body);
     model.publish.resize(turn.body);
 }
@@ -301,9 +312,9 @@ fn on_tick(model: &mut Model, turn: &mut Turn<'_>) {
     }
     model.pipeline.tick(turn);
     let screen = model.screen;
-    model
-        .dead_letters
-        .tick(screen == ScreenId::DeadLetters, turn);
+    let is_held = screen == ScreenId::DeadLetters || model.redrives.is_reviewing();
+    model.dead_letters.tick(is_held, turn);
+    model.redrives.tick(turn);
     model.records.tick(screen == ScreenId::Records, turn);
     model.publish.tick(turn);
 }
@@ -315,14 +326,38 @@ fn on_reply(model: &mut Model, reply: Reply, turn: &mut Turn<'_>) {
         | Topic::History
         | Topic::Totals
         | Topic::ApiHealth => model.pipeline.reply(reply, turn.now),
-        Topic::Letters | Topic::Hold | Topic::Release | Topic::Redrive => {
-            model.dead_letters.reply(reply, turn);
+        Topic::Letters | Topic::Hold | Topic::Release => model.dead_letters.reply(reply, turn),
+        Topic::Redrive => {
+            if let Some(ended) = model.redrives.redrive_ended(reply, turn) {
+                model.dead_letters.redrive_ended(ended, turn);
+            }
+        }
+        Topic::DryRun | Topic::Redrives | Topic::RedriveReport => {
+            model.redrives.reply(reply, turn);
         }
         Topic::Records => model.records.reply(reply, turn),
         Topic::Publish | Topic::Trace | Topic::Template => model.publish.reply(reply, turn),
     }
 }
 
-fn on_progress(model: &mut Model, id: RequestId, done: usize) {
-    model.dead_letters.progress(id, done);
+/// Letters go from their screen to the review of their redrive. They stay held while it is open.
+fn on_review(model: &mut Model, turn: &mut Turn<'_>) {
+    if let Some(selection) = turn.review.take() {
+        if let Some((done, planned)) = model.redrives.progress() {
+            let text = format!("a redrive runs: {done} of {planned} done · 3 shows it");
+            turn.say(Tone::Warning, text);
+        } else {
+            model.redrives.review(selection, turn);
+            model.screen = ScreenId::Redrives;
+            model.notice = None;
+        }
+    }
+    match turn.reviewed.take() {
+        Some(Reviewed::Begun(ids)) => {
+            model.dead_letters.redrive_began(ids);
+            model.dead_letters.leave(turn);
+        }
+        Some(Reviewed::Dropped) => model.screen = ScreenId::DeadLetters,
+        None => {}
+    }
 }

@@ -31,6 +31,7 @@ pub fn view(model: &Model, canvas: &mut Frame<'_>) {
     match model.screen {
         ScreenId::Overview => model.overview.view(model, canvas, parts.body),
         ScreenId::DeadLetters => model.dead_letters.view(model, canvas, parts.body),
+        ScreenId::Redrives => model.redrives.view(model, canvas, parts.body),
         ScreenId::Records => model.records.view(model, canvas, parts.body),
         ScreenId::Publish => model.publish.view(model, canvas, parts.body),
     }

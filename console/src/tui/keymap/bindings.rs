@@ -5,12 +5,24 @@ use crossterm::event::KeyCode;
 use super::{Action, Binding, Context, KeyPress as K, Place};
 use crate::tui::screens::ScreenId;
 
-const QUESTIONS: &[Context] = &[Context::Confirm, Context::ConfirmRedrive];
-const LISTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::DeadLetters, ScreenId::Records];
+const QUESTIONS: &[Context] = &[Context::Confirm, Context::Plan];
+const PLAN: &[Context] = &[Context::Plan];
+const LISTS: &[ScreenId] = &[
+    ScreenId::Overview,
+    ScreenId::DeadLetters,
+    ScreenId::Redrives,
+    ScreenId::Records,
+];
 const LETTERS: &[ScreenId] = &[ScreenId::DeadLetters];
+const REDRIVES: &[ScreenId] = &[ScreenId::Redrives];
 const RECORDS: &[ScreenId] = &[ScreenId::Records];
 const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
-const DETAILS: &[ScreenId] = &[ScreenId::DeadLetters, ScreenId::Records, ScreenId::Publish];
+const DETAILS: &[ScreenId] = &[
+    ScreenId::DeadLetters,
+    ScreenId::Redrives,
+    ScreenId::Records,
+    ScreenId::Publish,
+];
 
 macro_rules! bind {
     ($action:expr, [$($key:expr),+], $label:literal, $hint:literal, $place:expr) => {
@@ -54,6 +66,41 @@ pub const BINDINGS: &[Binding] = &[
         "release the held letters",
         5,
         Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Pause,
+        [K::char(' ')],
+        "pause or go on",
+        1,
+        Place::Some(REDRIVES)
+    ),
+    bind!(
+        Action::CancelRun,
+        [K::char('c')],
+        "cancel",
+        2,
+        Place::Some(REDRIVES)
+    ),
+    bind!(
+        Action::Faster,
+        [K::char('+'), K::char('=')],
+        "faster",
+        3,
+        Place::Some(REDRIVES)
+    ),
+    bind!(
+        Action::Slower,
+        [K::char('-')],
+        "slower",
+        4,
+        Place::Some(REDRIVES)
+    ),
+    bind!(
+        Action::Resume,
+        [K::char('r')],
+        "resume",
+        1,
+        Place::Some(REDRIVES)
     ),
     bind!(
         Action::Filter,
@@ -186,14 +233,44 @@ pub const BINDINGS: &[Binding] = &[
         [K::char('y')],
         "yes",
         1,
-        Place::In(QUESTIONS)
+        Place::In(&[Context::Confirm])
+    ),
+    bind!(
+        Action::Confirm,
+        [K::char('y'), K::plain(KeyCode::Enter)],
+        "send",
+        1,
+        Place::In(PLAN)
     ),
     bind!(
         Action::IncludeSkipped,
         [K::char('f')],
         "also the skipped",
         2,
-        Place::In(&[Context::ConfirmRedrive])
+        Place::In(PLAN)
+    ),
+    bind!(
+        Action::Faster,
+        [K::char('+'), K::char('=')],
+        "faster",
+        4,
+        Place::In(PLAN)
+    ),
+    bind!(Action::Slower, [K::char('-')], "slower", 5, Place::In(PLAN)),
+    bind!(
+        Action::NextCanary,
+        [K::char('t')],
+        "canary",
+        6,
+        Place::In(PLAN)
+    ),
+    bind!(Action::Reason, [K::char('w')], "why", 7, Place::In(PLAN)),
+    bind!(
+        Action::Refresh,
+        [K::ctrl('r'), K::plain(KeyCode::F(5))],
+        "dry run again",
+        0,
+        Place::In(PLAN)
     ),
     bind!(
         Action::Back,
@@ -271,9 +348,9 @@ pub const BINDINGS: &[Binding] = &[
         Place::Screens
     ),
     bind!(
-        Action::Show(ScreenId::Records),
+        Action::Show(ScreenId::Redrives),
         [K::char('3')],
-        "Records",
+        "Redrives",
         0,
         Place::Screens
     ),
@@ -281,6 +358,13 @@ pub const BINDINGS: &[Binding] = &[
         Action::Show(ScreenId::Publish),
         [K::char('4')],
         "Publish",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Records),
+        [K::char('5')],
+        "Records",
         0,
         Place::Screens
     ),

@@ -76,6 +76,20 @@ pub enum Action {
     Confirm,
     /// Take in what would be skipped, or leave it out again.
     IncludeSkipped,
+    /// Send more letters per second.
+    Faster,
+    /// Send fewer letters per second.
+    Slower,
+    /// Take other canary steps.
+    NextCanary,
+    /// Write down why.
+    Reason,
+    /// Pause the redrive, or let it go on.
+    Pause,
+    /// End the redrive.
+    CancelRun,
+    /// Go on with a redrive that was interrupted.
+    Resume,
 }
 
 /// Where a binding works.
@@ -89,8 +103,8 @@ pub enum Context {
     Input,
     /// In front of a question with yes and no.
     Confirm,
-    /// In front of the question of a redrive, which can also take in what would be skipped.
-    ConfirmRedrive,
+    /// In front of the plan of a redrive.
+    Plan,
     /// In the list of keys.
     Help,
     /// In the palette: other keys write.
@@ -212,7 +226,7 @@ impl Binding {
             | (Place::Screens, Context::Screen(_))
             | (
                 Place::Unwritten,
-                Context::Screen(_) | Context::Help | Context::Confirm | Context::ConfirmRedrive,
+                Context::Screen(_) | Context::Help | Context::Confirm | Context::Plan,
             ) => true,
             (Place::Some(screens), Context::Screen(screen)) => screens.contains(&screen),
             (Place::In(contexts), context) => contexts.contains(&context),
@@ -221,7 +235,7 @@ impl Binding {
                 Context::Editor
                 | Context::Input
                 | Context::Confirm
-                | Context::ConfirmRedrive
+                | Context::Plan
                 | Context::Help
                 | Context::Palette,
             ) => false,
@@ -241,6 +255,9 @@ impl Action {
                 | Self::ClearMarks
                 | Self::Release
                 | Self::Send
+                | Self::Pause
+                | Self::CancelRun
+                | Self::Resume
         )
     }
 }
@@ -275,7 +292,7 @@ mod tests {
             Context::Editor,
             Context::Input,
             Context::Confirm,
-            Context::ConfirmRedrive,
+            Context::Plan,
             Context::Help,
             Context::Palette,
         ]);

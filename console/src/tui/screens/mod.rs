@@ -17,6 +17,7 @@ pub mod overview;
 pub mod publish;
 mod question;
 pub mod records;
+pub mod redrives;
 
 /// Names of the screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,19 +27,22 @@ pub enum ScreenId {
     Overview,
     /// The dead-letter queue.
     DeadLetters,
-    /// The database.
-    Records,
+    /// Redrives: planned, running, past.
+    Redrives,
     /// The topic.
     Publish,
+    /// The database.
+    Records,
 }
 
 impl ScreenId {
     /// Every screen, in the order of their numbers.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Overview,
         Self::DeadLetters,
-        Self::Records,
+        Self::Redrives,
         Self::Publish,
+        Self::Records,
     ];
 
     /// Its name.
@@ -47,8 +51,9 @@ impl ScreenId {
         match self {
             Self::Overview => "Overview",
             Self::DeadLetters => "Dead letters",
-            Self::Records => "Records",
+            Self::Redrives => "Redrives",
             Self::Publish => "Publish",
+            Self::Records => "Records",
         }
     }
 
@@ -58,8 +63,9 @@ impl ScreenId {
         match self {
             Self::Overview => '1',
             Self::DeadLetters => '2',
-            Self::Records => '3',
+            Self::Redrives => '3',
             Self::Publish => '4',
+            Self::Records => '5',
         }
     }
 

@@ -26,12 +26,6 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// Draws it in the middle.
-    pub(super) fn draw(self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
-        let place = centered(area, COLUMNS, self.height());
-        self.draw_at(theme, canvas, place);
-    }
-
     /// Draws it at the lower end.
     pub(super) fn draw_low(self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
         let place = centered(area, COLUMNS, self.height());

@@ -247,7 +247,7 @@ fn attribute_texts(letter: &DeadLetter) -> Vec<String> {
 }
 
 /// Tone of a verdict.
-pub(super) const fn verdict_tone(verdict: Verdict) -> Tone {
+pub(in crate::tui::screens) const fn verdict_tone(verdict: Verdict) -> Tone {
     match verdict {
         Verdict::Ready => Tone::Good,
         Verdict::AlreadyStored => Tone::Muted,

@@ -83,11 +83,9 @@ impl DeadLetters {
         self.extension_failed_at = None;
         self.lost_holds = 0;
         let letters = std::mem::take(&mut self.letters);
-        let (kept, released): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| {
-            self.run
-                .as_ref()
-                .is_some_and(|run| run.includes(&letter.message_id))
-        });
+        let (kept, released): (Vec<_>, Vec<_>) = letters
+            .into_iter()
+            .partition(|letter| self.moving.contains(&letter.message_id));
         self.letters = kept;
         let handles: Vec<_> = released
             .into_iter()
@@ -181,7 +179,10 @@ impl DeadLetters {
         if self.extension.is_some() || must_pause || until - turn.now >= hold() / 2 {
             return;
         }
-        let handles = self.held_handles();
+        let handles: Vec<_> = self
+            .letters_at_rest()
+            .map(|letter| letter.receipt_handle.clone())
+            .collect();
         let request = turn.ask(Request::ExtendHold(handles.clone()));
         self.extension = Some(Extension {
             request,
@@ -217,7 +218,13 @@ impl DeadLetters {
                 letter.held_until = letter.held_until.max(until);
             }
         }
-        self.held_until = self.letters.iter().map(|letter| letter.held_until).min();
+        self.held_until = self.letters_at_rest().map(|letter| letter.held_until).min();
+    }
+
+    /// Letters whose hold is this screen's to keep: a redrive keeps those that it moves.
+    pub(super) fn letters_at_rest(&self) -> impl Iterator<Item = &DeadLetter> {
+        let is_at_rest = |letter: &&DeadLetter| !self.moving.contains(&letter.message_id);
+        self.letters.iter().filter(is_at_rest)
     }
 
     pub(super) fn letters_were_released(&self, reply: Reply, turn: &mut Turn<'_>) {

@@ -6,9 +6,6 @@ use crate::tui::message::Tone;
 use crate::tui::screens::lines::wrapped;
 use crate::tui::sources::LETTERS_HELD_MAX;
 
-/// Cells of the bar of a running redrive.
-const BAR_CELLS: usize = 24;
-
 /// One row of a message.
 #[derive(Debug)]
 pub(super) struct MessageRow {
@@ -41,22 +38,20 @@ impl DeadLetters {
     /// Lines below the title.
     fn messages(&self) -> Vec<(Tone, String)> {
         let mut messages = Vec::new();
-        if let Some(run) = &self.run {
+        if !self.moving.is_empty() {
+            let letters = Self::letters_in_words(self.moving.len());
             messages.push((
                 Tone::Good,
                 format!(
-                    "redriving to {}  {}  sent {} of {}",
-                    visible(&self.destination),
-                    bar(run.done, run.total()),
-                    count(run.done as u64),
-                    count(run.total() as u64)
+                    "{letters} being redriven to {} · 3 shows how far it is",
+                    visible(&self.destination)
                 ),
             ));
         }
-        if let Some(report) = &self.report {
+        if let Some(told) = &self.told {
             messages.push((
-                report.tone,
-                format!("{} · {} UTC", visible(&report.text), clock(report.at)),
+                told.tone,
+                format!("{} · {} UTC", visible(&told.text), clock(told.at)),
             ));
         }
         if self.letters.is_empty() {
@@ -105,13 +100,4 @@ impl DeadLetters {
         }
         messages
     }
-}
-
-/// `█████░░░░░`
-fn bar(done: usize, total: usize) -> String {
-    let full = (done * BAR_CELLS)
-        .checked_div(total)
-        .unwrap_or(0)
-        .min(BAR_CELLS);
-    format!("{}{}", "█".repeat(full), "░".repeat(BAR_CELLS - full))
 }

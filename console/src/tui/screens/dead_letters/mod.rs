@@ -4,7 +4,6 @@
 //! left; no letter stays hidden from others because of a late answer.
 
 mod columns;
-mod confirm;
 mod detail;
 mod groups;
 mod holding;
@@ -23,7 +22,7 @@ use super::ScreenId;
 use crate::environment::Environment;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::list::ListState;
-use crate::tui::message::{Reply, RequestId, Tone, Topic};
+use crate::tui::message::{Reply, Tone, Topic};
 use crate::tui::remote::Remote;
 use crate::tui::turn::Turn;
 use crate::world::observed::DeadLetter;
@@ -31,7 +30,9 @@ use crate::world::observed::DeadLetter;
 use detail::Detail;
 use groups::Grouping;
 use holding::{Extension, HoldFacts, Released};
-use redriving::{Note, Plan, Report, Run};
+use redriving::{Note, Told};
+
+pub(super) use detail::verdict_tone;
 
 /// Lines that `J` and `K` scroll the detail.
 const DETAIL_LINES: isize = 3;
@@ -69,9 +70,10 @@ pub struct DeadLetters {
     detail_offset: usize,
     is_detail_open: bool,
 
-    plan: Option<Plan>,
-    run: Option<Run>,
-    report: Option<Report>,
+    /// Message ids of the letters that are being redriven.
+    moving: HashSet<String>,
+    /// What the last redrive did.
+    told: Option<Told>,
     notes: HashMap<String, Note>,
 }
 
@@ -113,9 +115,8 @@ impl DeadLetters {
             detail: None,
             detail_offset: 0,
             is_detail_open: false,
-            plan: None,
-            run: None,
-            report: None,
+            moving: HashSet::new(),
+            told: None,
             notes: HashMap::new(),
         }
     }
@@ -123,11 +124,7 @@ impl DeadLetters {
     /// Where keys go.
     #[must_use]
     pub const fn context(&self) -> Context {
-        if self.plan.is_some() {
-            Context::ConfirmRedrive
-        } else {
-            Context::Screen(ScreenId::DeadLetters)
-        }
+        Context::Screen(ScreenId::DeadLetters)
     }
 
     /// Receipt handles that are held.
@@ -142,9 +139,7 @@ impl DeadLetters {
     /// Since when the screen waits for something.
     #[must_use]
     pub fn waiting_since(&self) -> Option<DateTime<Utc>> {
-        self.hold
-            .loading_since()
-            .or_else(|| self.run.as_ref().map(|run| run.since))
+        self.hold.loading_since()
     }
 
     /// The screen is shown: takes the letters.
@@ -156,22 +151,13 @@ impl DeadLetters {
     /// The screen is left: gives the letters back, but for those that are being redriven.
     pub fn leave(&mut self, turn: &mut Turn<'_>) {
         self.is_shown = false;
-        self.plan = None;
-        self.report = None;
+        self.told = None;
         self.is_detail_open = false;
         self.give_back(turn);
-        if let Some((done, total)) = self.redrive_progress() {
-            let text = format!("the redrive goes on: {done} of {total} done; its end is told");
-            turn.say(Tone::Good, text);
-        }
     }
 
     /// Carries out an action.
     pub fn act(&mut self, action: Action, turn: &mut Turn<'_>) {
-        if self.plan.is_some() {
-            self.answer_question(action, turn);
-            return;
-        }
         let body = turn.body;
         match action {
             Action::Refresh => self.take(turn),
@@ -191,7 +177,7 @@ impl DeadLetters {
             Action::Mark => self.mark(body),
             Action::MarkAll => self.mark_all(),
             Action::ClearMarks => self.marks.clear(),
-            Action::Redrive => self.ask_to_redrive(turn),
+            Action::Redrive => self.plan_redrive(turn),
             Action::Quit
             | Action::Help
             | Action::Palette
@@ -205,7 +191,14 @@ impl DeadLetters {
             | Action::NextTemplate
             | Action::Send
             | Action::Confirm
-            | Action::IncludeSkipped => {}
+            | Action::IncludeSkipped
+            | Action::Faster
+            | Action::Slower
+            | Action::NextCanary
+            | Action::Reason
+            | Action::Pause
+            | Action::CancelRun
+            | Action::Resume => {}
         }
     }
 
@@ -227,7 +220,7 @@ impl DeadLetters {
         } else if self.group_list.selected > 0 {
             self.select_group(0, body);
         } else {
-            self.report = None;
+            self.told = None;
         }
         self.reveal(body);
     }
@@ -250,9 +243,6 @@ impl DeadLetters {
 
     /// A click inside the screen.
     pub fn click(&mut self, position: Position, turn: &mut Turn<'_>) {
-        if self.plan.is_some() {
-            return;
-        }
         let places = self.places(turn.body);
         if places.groups.contains(position) {
             let line = usize::from(position.y - places.groups.y);
@@ -279,9 +269,6 @@ impl DeadLetters {
 
     /// The wheel inside the screen.
     pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut Turn<'_>) {
-        if self.plan.is_some() {
-            return;
-        }
         let places = self.places(turn.body);
         if places.detail.contains(position) {
             self.scroll_detail(lines, turn.body);
@@ -307,7 +294,7 @@ impl DeadLetters {
 
     /// Time passed.
     pub fn tick(&mut self, is_visible: bool, turn: &mut Turn<'_>) {
-        if is_visible || self.run.is_some() {
+        if is_visible {
             self.keep_hold(turn);
         }
     }
@@ -318,26 +305,22 @@ impl DeadLetters {
             Topic::Letters => self.letters_came(reply, turn),
             Topic::Hold => self.hold_was_extended(reply, turn.now),
             Topic::Release => self.letters_were_released(reply, turn),
-            Topic::Redrive => self.redrive_ended(reply, turn),
             Topic::SourceQueue
             | Topic::DeadLetterQueue
             | Topic::History
             | Topic::Totals
             | Topic::ApiHealth
+            | Topic::DryRun
+            | Topic::Redrive
+            | Topic::Redrives
+            | Topic::RedriveReport
             | Topic::Records
             | Topic::Publish
             | Topic::Trace
             | Topic::Template => {}
         }
     }
-
-    /// A redrive got further.
-    pub fn progress(&mut self, id: RequestId, done: usize) {
-        if let Some(run) = self.run.as_mut().filter(|run| run.request == id) {
-            run.done = run.done.max(done).min(run.total());
-        }
-    }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

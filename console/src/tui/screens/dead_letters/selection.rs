@@ -33,7 +33,7 @@ impl DeadLetters {
     pub(super) fn regroup(&mut self, body: Rect) {
         let key = self.listed_group().map(|group| group.key.clone());
         self.grouping = super::groups::Grouping::of(&self.letters);
-        self.held_until = self.letters.iter().map(|letter| letter.held_until).min();
+        self.held_until = self.letters_at_rest().map(|letter| letter.held_until).min();
         let ids: HashSet<&str> = self
             .letters
             .iter()

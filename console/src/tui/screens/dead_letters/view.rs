@@ -41,9 +41,6 @@ impl DeadLetters {
             self.draw_letters(model, canvas, &places);
             self.draw_detail(model, canvas, &places);
         }
-        if let Some(plan) = &self.plan {
-            self.draw_question(plan, model, canvas, area);
-        }
     }
 
     /// How many are held, until when, and what else fits.
@@ -190,11 +187,7 @@ impl DeadLetters {
     }
 
     fn row_event(&self, message_id: &str) -> RowEvent {
-        if self
-            .run
-            .as_ref()
-            .is_some_and(|run| run.includes(message_id))
-        {
+        if self.moving.contains(message_id) {
             RowEvent::Moving
         } else if self.notes.contains_key(message_id) {
             RowEvent::Noted

@@ -2,14 +2,11 @@
 
 use std::collections::HashSet;
 
-use crossterm::event::KeyCode;
-use event::Verdict;
-
 use super::fixtures::*;
 use super::*;
-use crate::tui::keymap::Context;
+use crate::redrive::{Counts, LetterOutcome};
 use crate::tui::message::Tone;
-use crate::world::observed::{RedriveOutcome, RedriveReport};
+use crossterm::event::KeyCode;
 
 fn handles(letters: &[DeadLetter]) -> HashSet<String> {
     letters
@@ -20,23 +17,6 @@ fn handles(letters: &[DeadLetter]) -> HashSet<String> {
 
 fn notice(desk: &Desk) -> &str {
     desk.model.notice.as_ref().map_or("", |notice| &notice.text)
-}
-
-fn redriven(letters: &[DeadLetter]) -> Vec<String> {
-    letters
-        .iter()
-        .map(|letter| letter.message_id.clone())
-        .collect()
-}
-
-/// Confirms the question and gives the letters that were sent.
-fn confirm(desk: &mut Desk) -> ((RequestId, Request), Vec<DeadLetter>) {
-    desk.key('y');
-    let question = desk.take(is_redrive);
-    let Request::Redrive(letters) = question.1.clone() else {
-        panic!("not a redrive")
-    };
-    (question, letters)
 }
 
 #[test]
@@ -251,205 +231,6 @@ fn group_filters_the_letters_and_escape_lists_all() {
 }
 
 #[test]
-fn only_ready_letters_are_sent_and_the_rest_needs_another_key() {
-    let mut desk = Desk::holding(letters());
-    desk.keys("ar");
-    assert_eq!(desk.model.context(), Context::ConfirmRedrive);
-    let (_, sent) = confirm(&mut desk);
-    assert_eq!(sent.len(), 3);
-    assert!(sent.iter().all(|letter| letter.verdict == Verdict::Ready));
-
-    let mut desk = Desk::holding(letters());
-    desk.keys("arf");
-    assert_eq!(confirm(&mut desk).1.len(), 37);
-}
-
-#[test]
-fn nothing_is_sent_when_the_question_is_backed_out_of() {
-    for key in [KeyCode::Esc, KeyCode::Char('n')] {
-        let mut desk = Desk::holding(letters());
-        desk.keys("ar");
-        desk.code(key);
-        desk.key('y');
-        assert_eq!(desk.count(is_redrive), 0);
-        assert_eq!(
-            desk.model.context(),
-            Context::Screen(crate::tui::screens::ScreenId::DeadLetters)
-        );
-    }
-}
-
-#[test]
-fn letters_that_come_while_the_question_is_open_are_not_sent() {
-    let mut desk = Desk::holding(letters());
-    desk.refresh();
-    desk.keys("arf");
-    desk.answer_letters(vec![letter(99, Duration::hours(1), &valid_body(99))]);
-    let (_, sent) = confirm(&mut desk);
-    assert_eq!(desk.model.held_handles().len(), 38);
-    assert_eq!(
-        redriven(&sent).into_iter().collect::<HashSet<_>>(),
-        redriven(&letters()).into_iter().collect()
-    );
-}
-
-#[test]
-fn question_without_a_ready_letter_sends_nothing_until_all_are_meant() {
-    let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), &body_without_time(1))]);
-    desk.keys("ry");
-    assert_eq!(desk.count(is_redrive), 0);
-    assert!(notice(&desk).contains("none of them is ready"));
-    desk.key('f');
-    assert_eq!(confirm(&mut desk).1.len(), 1);
-}
-
-#[test]
-fn second_redrive_cannot_start_while_one_runs() {
-    let mut desk = Desk::holding(letters());
-    desk.keys("aryr");
-    assert_eq!(desk.count(is_redrive), 1);
-    assert_ne!(desk.model.context(), Context::ConfirmRedrive);
-    assert!(notice(&desk).contains("a redrive runs"));
-}
-
-#[test]
-fn moved_letters_leave_and_the_others_stay_with_their_note() {
-    let mut desk = Desk::holding(letters());
-    desk.keys("ar");
-    let (question, sent) = confirm(&mut desk);
-    let ids = redriven(&sent);
-    let outcomes = vec![
-        (ids[0].clone(), RedriveOutcome::Moved),
-        (
-            ids[1].clone(),
-            RedriveOutcome::SentNotDeleted("receipt expired".to_owned()),
-        ),
-        (
-            ids[2].clone(),
-            RedriveOutcome::NotSent("throttled".to_owned()),
-        ),
-    ];
-    desk.reply(&question, Ok(Answer::Redriven(RedriveReport { outcomes })));
-    let text = notice(&desk).to_owned();
-    assert_eq!(
-        text,
-        "redriven: 1 of 3 moved · 1 in both queues · 1 not sent"
-    );
-    assert_eq!(desk.screen().letters.len(), 36);
-    assert_eq!(desk.screen().notes.len(), 2);
-    // The skipped ones stay marked, those that were sent do not.
-    assert_eq!(desk.screen().marks.len(), 34);
-    assert!(
-        !desk
-            .screen()
-            .letters
-            .iter()
-            .any(|letter| letter.message_id == ids[0])
-    );
-}
-
-#[test]
-fn group_that_is_gone_does_not_turn_into_all_letters() {
-    let mut desk = Desk::holding(letters());
-    desk.code(KeyCode::Tab);
-    desk.keys("jrf");
-    let (question, sent) = confirm(&mut desk);
-    assert_eq!(sent.len(), 25);
-    let outcomes = redriven(&sent)
-        .into_iter()
-        .map(|id| (id, RedriveOutcome::Moved))
-        .collect();
-    desk.reply(&question, Ok(Answer::Redriven(RedriveReport { outcomes })));
-    desk.key('r');
-    assert_eq!(desk.screen().plan.as_ref().unwrap().letters.len(), 1);
-}
-
-#[test]
-fn failed_redrive_keeps_its_letters_and_says_that_their_fate_is_unknown() {
-    let mut desk = Desk::holding(letters());
-    desk.keys("ar");
-    let (question, _) = confirm(&mut desk);
-    desk.reply(&question, Err(fault()));
-    assert_eq!(desk.screen().letters.len(), 37);
-    assert_eq!(desk.screen().notes.len(), 3);
-    assert_eq!(desk.model.notice.as_ref().unwrap().tone, Tone::Bad);
-    assert!(desk.screen().run.is_none());
-}
-
-#[test]
-fn leaving_while_a_redrive_runs_keeps_its_letters_until_it_ends() {
-    let mut desk = Desk::holding(letters());
-    desk.keys("ar");
-    let (question, sent) = confirm(&mut desk);
-    desk.key('1');
-    assert_eq!(desk.released().len(), 34);
-    assert_eq!(desk.model.held_handles().len(), 3);
-    // They are extended although the screen is not shown.
-    desk.pass(151);
-    assert_eq!(desk.count(is_extend), 1);
-    let mut ids = redriven(&sent);
-    let stays = ids.pop().unwrap();
-    let mut outcomes: Vec<_> = ids
-        .into_iter()
-        .map(|id| (id, RedriveOutcome::Moved))
-        .collect();
-    outcomes.push((stays, RedriveOutcome::NotSent("throttled".to_owned())));
-    desk.reply(&question, Ok(Answer::Redriven(RedriveReport { outcomes })));
-    assert_eq!(desk.released().len(), 35);
-    assert_eq!(desk.model.held_handles(), Vec::<String>::new());
-}
-
-#[test]
-fn progress_of_another_request_is_ignored() {
-    let mut desk = Desk::holding(letters());
-    desk.keys("arf");
-    let (question, _) = confirm(&mut desk);
-    desk.send(Msg::Progress {
-        id: RequestId(9_999),
-        done: 30,
-    });
-    assert!(desk.text().contains("sent 0 of 37"));
-    desk.send(Msg::Progress {
-        id: question.0,
-        done: 21,
-    });
-    assert!(desk.text().contains("sent 21 of 37"));
-}
-
-#[test]
-fn read_only_environment_says_so_and_asks_nothing() {
-    let mut desk = Desk::open(80, 24, read_only());
-    desk.answer_letters(letters());
-    desk.keys("ar");
-    assert!(notice(&desk).contains("read-only"));
-    desk.key('y');
-    assert_eq!(desk.count(is_redrive), 0);
-}
-
-#[test]
-fn redrive_means_the_marked_then_the_group_then_the_selected_letter() {
-    let scope = |keys: &str, tab: bool| {
-        let mut desk = Desk::holding(letters());
-        if tab {
-            desk.code(KeyCode::Tab);
-        }
-        desk.keys(keys);
-        let plan = desk.screen().plan.as_ref().unwrap();
-        (plan.scope.clone(), plan.letters.len())
-    };
-    assert_eq!(scope("  r", false), ("the marked letters".to_owned(), 2));
-    assert_eq!(
-        scope("jr", true),
-        ("the group missing-attribute /time".to_owned(), 25)
-    );
-    assert_eq!(
-        scope("r", true),
-        ("all letters that are held".to_owned(), 37)
-    );
-    assert_eq!(scope("r", false), ("the selected letter".to_owned(), 1));
-}
-
-#[test]
 fn copy_gives_the_body_unchanged() {
     let body = "MQTT\u{0}\u{1b}[2J";
     let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), body)]);
@@ -521,96 +302,134 @@ fn two_thousand_letters_scroll_to_the_last() {
     assert!(desk.text().contains("2,000 / 2,000"), "{}", desk.text());
 }
 
-/// What the bottom line offers.
-fn hints(desk: &Desk) -> Vec<&'static str> {
-    crate::tui::keymap::hints(desk.model.context())
-        .into_iter()
-        .filter_map(|hint| desk.model.hint_label(hint))
+fn ids(draft: &Draft) -> Vec<String> {
+    let letters = draft.letters.iter();
+    letters
+        .map(|draft| draft.letter.message_id.clone())
         .collect()
 }
 
 #[test]
-fn question_offers_only_keys_that_do_something_and_says_what() {
+fn moved_letters_leave_and_the_others_stay_with_their_note() {
     let mut desk = Desk::holding(letters());
     desk.keys("ar");
-    assert_eq!(hints(&desk), ["send", "also the skipped", "no"]);
-    desk.key('f');
-    assert_eq!(hints(&desk), ["send", "only the ready", "no"]);
-
-    let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), &body_without_time(1))]);
-    desk.key('r');
-    assert_eq!(hints(&desk), ["also the skipped", "no"]);
-    desk.key('f');
-    assert_eq!(hints(&desk), ["send", "only the ready", "no"]);
-
-    let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), &valid_body(1))]);
-    desk.key('r');
-    assert_eq!(hints(&desk), ["send", "no"]);
-}
-
-#[test]
-fn key_that_answers_no_question_tells_which_do() {
-    let mut desk = Desk::holding(letters());
-    desk.keys("arx");
+    let (question, draft) = desk.agree();
+    desk.key('2');
+    desk.answer_letters(letters());
+    let ids = ids(&draft);
+    desk.end_redrive(
+        &question,
+        &[
+            (&ids[0], LetterOutcome::Moved, None),
+            (
+                &ids[1],
+                LetterOutcome::SentNotDeleted,
+                Some("receipt expired"),
+            ),
+            (&ids[2], LetterOutcome::NotSent, Some("throttled")),
+        ],
+    );
     assert_eq!(
         notice(&desk),
-        "a question is open: y send · f also the skipped · esc or n no"
+        "redriven: 1 of 3 moved · 1 stored · 1 not proved yet · 1 in both queues · 1 not sent"
     );
-    assert_eq!(desk.model.context(), Context::ConfirmRedrive);
-}
-
-/// Redrives everything that is held and says that each letter had this outcome.
-fn redrive_all(desk: &mut Desk, keys: &str, outcome: &RedriveOutcome) {
-    desk.keys(keys);
-    let (question, sent) = confirm(desk);
-    let outcomes = redriven(&sent)
-        .into_iter()
-        .map(|id| (id, outcome.clone()))
-        .collect();
-    desk.reply(&question, Ok(Answer::Redriven(RedriveReport { outcomes })));
+    assert_eq!(desk.screen().letters.len(), 36);
+    assert_eq!(desk.screen().notes.len(), 2);
+    let is_there = |letter: &DeadLetter| letter.message_id == ids[0];
+    assert!(!desk.screen().letters.iter().any(is_there));
 }
 
 #[test]
-fn redrive_of_letters_that_will_be_refused_again_is_no_good_news() {
-    let mut desk = Desk::holding(letters());
-    redrive_all(&mut desk, "arf", &RedriveOutcome::Moved);
-    assert_eq!(
-        notice(&desk),
-        "redriven: 37 of 37 moved · 31 will be refused again"
-    );
-    assert_eq!(desk.model.notice.as_ref().unwrap().tone, Tone::Warning);
-    let mut desk = Desk::holding(letters());
-    redrive_all(&mut desk, "ar", &RedriveOutcome::Moved);
-    assert_eq!(desk.model.notice.as_ref().unwrap().tone, Tone::Good);
-}
-
-#[test]
-fn letter_without_an_answer_is_told_once_and_counted() {
-    let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), &valid_body(1))]);
-    let outcome = RedriveOutcome::Unknown("no answer within 10 s".to_owned());
-    redrive_all(&mut desk, "r", &outcome);
-    assert_eq!(notice(&desk), "redriven: 0 of 1 moved · 1 unknown");
-    desk.code(KeyCode::Enter);
-    let words = desk.text().split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        words.contains("▲ may have been sent, no answer came; it stays here too"),
-        "{words}"
-    );
-    assert!(!words.contains("nobody knows"), "{words}");
-}
-
-#[test]
-fn running_redrive_is_told_on_leaving_and_its_end_elsewhere() {
+fn failed_redrive_keeps_its_letters_and_says_that_their_fate_is_unknown() {
     let mut desk = Desk::holding(letters());
     desk.keys("ar");
-    let (question, _) = confirm(&mut desk);
-    desk.key('1');
+    let (question, _) = desk.agree();
+    desk.send(Msg::Progress {
+        id: question.0,
+        progress: Box::new(progress(3, &[], Counts::default())),
+    });
+    desk.key('2');
+    desk.reply(&question, Err(fault()));
+    assert_eq!(desk.screen().letters.len(), 3);
+    assert_eq!(desk.screen().notes.len(), 3);
+    assert_eq!(desk.model.notice.as_ref().unwrap().tone, Tone::Bad);
+}
+
+#[test]
+fn redrive_that_never_began_leaves_no_note() {
+    let mut desk = Desk::holding(letters());
+    desk.keys("ar");
+    let (question, _) = desk.agree();
+    desk.key('2');
+    desk.reply(&question, Err(fault()));
+    assert_eq!(desk.screen().notes.len(), 0);
     assert!(
-        notice(&desk).contains("the redrive goes on: 0 of 3"),
+        notice(&desk).contains("nothing was sent"),
         "{}",
         notice(&desk)
     );
-    let outcomes = Vec::new();
-    desk.reply(&question, Ok(Answer::Redriven(RedriveReport { outcomes })));
-    assert!(notice(&desk).contains("redriven"), "{}", notice(&desk));
+}
+
+#[test]
+fn letters_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
+    let mut desk = Desk::holding(letters());
+    desk.keys("ar");
+    assert_eq!(desk.released().len(), 0);
+    let (question, draft) = desk.agree();
+    assert_eq!(desk.released().len(), 34);
+    assert_eq!(desk.model.held_handles().len(), 3);
+    // The redrive itself extends them.
+    desk.pass(151);
+    assert_eq!(desk.count(is_extend), 0);
+    let ids = ids(&draft);
+    desk.end_redrive(
+        &question,
+        &[
+            (&ids[0], LetterOutcome::Moved, None),
+            (&ids[1], LetterOutcome::Moved, None),
+            (&ids[2], LetterOutcome::NotSent, Some("throttled")),
+        ],
+    );
+    assert_eq!(desk.released().len(), 35);
+    assert_eq!(desk.model.held_handles(), Vec::<String>::new());
+}
+
+#[test]
+fn letters_are_held_while_their_plan_is_looked_at_and_stay_when_it_is_dropped() {
+    let mut desk = Desk::holding(letters());
+    desk.keys("ar");
+    desk.pass(151);
+    assert_eq!(desk.count(is_extend), 1);
+    desk.code(KeyCode::Esc);
+    assert_eq!(desk.released().len(), 0);
+    assert_eq!(desk.screen().letters.len(), 37);
+    assert_eq!(desk.screen().marks.len(), 37);
+    assert_eq!(desk.count(is_hold), 0);
+}
+
+#[test]
+fn redrive_means_the_marked_then_the_group_then_the_selected_letter() {
+    let scope = |keys: &str, tab: bool| {
+        let mut desk = Desk::holding(letters());
+        if tab {
+            desk.code(KeyCode::Tab);
+        }
+        desk.keys(keys);
+        let text = desk.whole_text();
+        let scope = text.lines().find(|line| line.contains(" From ")).unwrap();
+        scope.trim().to_owned()
+    };
+    assert_eq!(scope("  r", false), "From the marked letters.");
+    assert_eq!(scope("jr", true), "From the group missing-attribute /time.");
+    assert_eq!(scope("r", true), "From all letters that are held.");
+    assert_eq!(scope("r", false), "From the selected letter.");
+}
+
+#[test]
+fn read_only_environment_says_so_and_asks_nothing() {
+    let mut desk = Desk::open(80, 24, read_only());
+    desk.answer_letters(letters());
+    desk.keys("ar");
+    assert!(notice(&desk).contains("read-only"));
+    assert!(!desk.model.redrives.is_reviewing());
 }

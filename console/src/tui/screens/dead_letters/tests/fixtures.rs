@@ -6,7 +6,10 @@ use chrono::{DateTime, Duration, Utc};
 use event::{Assessment, RecordId, assess, peek_identity};
 
 use crate::environment::Environment;
+use crate::redrive::fact::{Ending, Proof};
+use crate::redrive::{Counts, LetterOutcome, LetterReport, Report, Wish};
 use crate::tui::message::Fault;
+use crate::tui::redrives::{Progress, RunEnd};
 use crate::world::observed::{AttributeValue, DeadLetter, Reason};
 
 pub(crate) fn now() -> DateTime<Utc> {
@@ -138,4 +141,61 @@ pub(crate) fn letters() -> Vec<DeadLetter> {
     }
     letters.sort_by_key(|letter| letter.sent_at);
     letters
+}
+
+/// A report with these outcomes; what moved was stored.
+pub(crate) fn report(outcomes: &[(&str, LetterOutcome, Option<&str>)]) -> Report {
+    let mut counts = Counts::default();
+    let letters = outcomes
+        .iter()
+        .map(|(message_id, outcome, cause)| {
+            let is_moved = *outcome == LetterOutcome::Moved;
+            *match outcome {
+                LetterOutcome::Waiting => &mut counts.waiting,
+                LetterOutcome::NotSent => &mut counts.not_sent,
+                LetterOutcome::Unknown => &mut counts.unknown,
+                LetterOutcome::SentNotDeleted => &mut counts.sent_not_deleted,
+                LetterOutcome::Moved => &mut counts.moved,
+            } += 1;
+            counts.stored += usize::from(is_moved);
+            LetterReport {
+                message_id: (*message_id).to_owned(),
+                outcome: *outcome,
+                cause: cause.map(str::to_owned),
+                sent_message_id: None,
+                proof: is_moved.then_some(Proof::Stored {
+                    record_id: RecordId(1_204_554),
+                }),
+            }
+        })
+        .collect();
+    Report {
+        id: uuid::Uuid::nil(),
+        created_at: now(),
+        environment: "demo".to_owned(),
+        planned: outcomes.len(),
+        counts,
+        ending: Some(Ending::Finished),
+        letters,
+    }
+}
+
+pub(crate) fn run_end(outcomes: &[(&str, LetterOutcome, Option<&str>)]) -> RunEnd {
+    RunEnd {
+        journal: "/state/redrives/0199-aaaa.journal".into(),
+        report: report(outcomes),
+        error: None,
+    }
+}
+
+/// A run as its task tells of it.
+pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -> Progress {
+    Progress {
+        journal: "/state/redrives/0199-aaaa.journal".into(),
+        planned,
+        canary_steps: canary_steps.to_vec(),
+        counts,
+        wish: Wish::Run,
+        rate_per_sec: Some(20.0),
+    }
 }

@@ -1,7 +1,7 @@
 //! The screen driven by messages, as the console drives it.
 
 mod behaviour;
-mod fixtures;
+pub(in crate::tui::screens) mod fixtures;
 mod snapshots;
 
 use chrono::{DateTime, Duration, Utc};
@@ -13,22 +13,25 @@ use ratatui::layout::Rect;
 
 use super::DeadLetters;
 use crate::environment::Environment;
-use crate::tui::message::{Answer, Effect, Fault, Msg, Reply, Request, RequestId};
+use crate::redrive::LetterOutcome;
+use crate::tui::message::{Answer, Effect, Fault, Msg, Reply, Request, RequestId, Steering};
 use crate::tui::model::{Model, frame};
+use crate::tui::redrives::{Draft, DryRun};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 use crate::world::observed::{DeadLetter, HeldLetters};
 
 /// The console on the screen Dead letters, with a hand on the keys and one on the answers.
-pub(super) struct Desk {
-    pub(super) model: Model,
-    pub(super) now: DateTime<Utc>,
-    pub(super) asked: Vec<(RequestId, Request)>,
-    pub(super) copied: Vec<String>,
+pub(in crate::tui::screens) struct Desk {
+    pub(in crate::tui::screens) model: Model,
+    pub(in crate::tui::screens) now: DateTime<Utc>,
+    pub(in crate::tui::screens) asked: Vec<(RequestId, Request)>,
+    pub(in crate::tui::screens) copied: Vec<String>,
+    pub(in crate::tui::screens) steered: Vec<(RequestId, Steering)>,
 }
 
 impl Desk {
-    pub(super) fn open(width: u16, height: u16, environment: Environment) -> Self {
+    pub(in crate::tui::screens) fn open(width: u16, height: u16, environment: Environment) -> Self {
         let theme = Theme { has_colour: true };
         let now = fixtures::now();
         let mut desk = Self {
@@ -36,55 +39,57 @@ impl Desk {
             now,
             asked: Vec::new(),
             copied: Vec::new(),
+            steered: Vec::new(),
         };
         desk.key('2');
         desk
     }
 
     /// The screen with these letters held.
-    pub(super) fn holding(letters: Vec<DeadLetter>) -> Self {
+    pub(in crate::tui::screens) fn holding(letters: Vec<DeadLetter>) -> Self {
         let mut desk = Self::open(80, 24, fixtures::environment());
         desk.answer_letters(letters);
         desk
     }
 
-    pub(super) fn screen(&self) -> &DeadLetters {
+    pub(in crate::tui::screens) fn screen(&self) -> &DeadLetters {
         &self.model.dead_letters
     }
 
-    pub(super) fn send(&mut self, msg: Msg) {
+    pub(in crate::tui::screens) fn send(&mut self, msg: Msg) {
         for effect in update(&mut self.model, self.now, msg) {
             match effect {
                 Effect::Ask { id, request } => self.asked.push((id, request)),
+                Effect::Steer { id, steering } => self.steered.push((id, steering)),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::Quit => {}
             }
         }
     }
 
-    pub(super) fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
+    pub(in crate::tui::screens) fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
         self.send(Msg::Key(KeyEvent::new(code, modifiers)));
     }
 
-    pub(super) fn key(&mut self, character: char) {
+    pub(in crate::tui::screens) fn key(&mut self, character: char) {
         self.press(KeyCode::Char(character), KeyModifiers::NONE);
     }
 
-    pub(super) fn keys(&mut self, characters: &str) {
+    pub(in crate::tui::screens) fn keys(&mut self, characters: &str) {
         for character in characters.chars() {
             self.key(character);
         }
     }
 
-    pub(super) fn code(&mut self, code: KeyCode) {
+    pub(in crate::tui::screens) fn code(&mut self, code: KeyCode) {
         self.press(code, KeyModifiers::NONE);
     }
 
-    pub(super) fn refresh(&mut self) {
+    pub(in crate::tui::screens) fn refresh(&mut self) {
         self.press(KeyCode::Char('r'), KeyModifiers::CONTROL);
     }
 
-    pub(super) fn click(&mut self, column: u16, row: u16) {
+    pub(in crate::tui::screens) fn click(&mut self, column: u16, row: u16) {
         let kind = MouseEventKind::Down(MouseButton::Left);
         let modifiers = KeyModifiers::NONE;
         self.send(Msg::Mouse(MouseEvent {
@@ -95,13 +100,16 @@ impl Desk {
         }));
     }
 
-    pub(super) fn pass(&mut self, secs: i64) {
+    pub(in crate::tui::screens) fn pass(&mut self, secs: i64) {
         self.now += Duration::seconds(secs);
         self.send(Msg::Tick);
     }
 
     /// The newest question of a kind, which is then no longer waiting.
-    pub(super) fn take(&mut self, is_wanted: impl Fn(&Request) -> bool) -> (RequestId, Request) {
+    pub(in crate::tui::screens) fn take(
+        &mut self,
+        is_wanted: impl Fn(&Request) -> bool,
+    ) -> (RequestId, Request) {
         let position = self
             .asked
             .iter()
@@ -110,14 +118,14 @@ impl Desk {
         self.asked.remove(position)
     }
 
-    pub(super) fn count(&self, is_wanted: impl Fn(&Request) -> bool) -> usize {
+    pub(in crate::tui::screens) fn count(&self, is_wanted: impl Fn(&Request) -> bool) -> usize {
         self.asked
             .iter()
             .filter(|(_, request)| is_wanted(request))
             .count()
     }
 
-    pub(super) fn reply(
+    pub(in crate::tui::screens) fn reply(
         &mut self,
         (id, request): &(RequestId, Request),
         result: Result<Answer, Fault>,
@@ -129,7 +137,7 @@ impl Desk {
         }));
     }
 
-    pub(super) fn answer_letters(&mut self, letters: Vec<DeadLetter>) {
+    pub(in crate::tui::screens) fn answer_letters(&mut self, letters: Vec<DeadLetter>) {
         self.answer_held(HeldLetters {
             letters,
             ledger_error: None,
@@ -137,13 +145,13 @@ impl Desk {
         });
     }
 
-    pub(super) fn answer_held(&mut self, held: HeldLetters) {
+    pub(in crate::tui::screens) fn answer_held(&mut self, held: HeldLetters) {
         let question = self.take(|request| matches!(request, Request::HoldLetters));
         self.reply(&question, Ok(Answer::Letters(held)));
     }
 
     /// Handles that were asked to be released, oldest request first.
-    pub(super) fn released(&self) -> Vec<String> {
+    pub(in crate::tui::screens) fn released(&self) -> Vec<String> {
         let mut released = Vec::new();
         for (_, request) in &self.asked {
             if let Request::ReleaseLetters(handles) = request {
@@ -153,8 +161,45 @@ impl Desk {
         released
     }
 
+    /// Answers the dry run of the review: everything would be sent and stored.
+    pub(in crate::tui::screens) fn answer_dry_run(&mut self) {
+        let question = self.take(|request| matches!(request, Request::DryRun(_)));
+        let Request::DryRun(draft) = &question.1 else {
+            panic!("not a dry run")
+        };
+        let sent = draft.letters.len();
+        let dry = DryRun {
+            sent,
+            ready: sent,
+            bytes: sent * 400,
+            ..DryRun::default()
+        };
+        self.reply(&question, Ok(Answer::DryRun(dry)));
+    }
+
+    /// Agrees to the plan and gives what was asked for.
+    pub(in crate::tui::screens) fn agree(&mut self) -> ((RequestId, Request), Draft) {
+        self.answer_dry_run();
+        self.key('y');
+        let question = self.take(is_redrive);
+        let Request::Redrive(draft) = question.1.clone() else {
+            panic!("not a redrive")
+        };
+        (question, draft)
+    }
+
+    /// The redrive of a draft ends with an outcome and a cause for each of its letters.
+    pub(in crate::tui::screens) fn end_redrive(
+        &mut self,
+        question: &(RequestId, Request),
+        outcomes: &[(&str, LetterOutcome, Option<&str>)],
+    ) {
+        let end = fixtures::run_end(outcomes);
+        self.reply(question, Ok(Answer::Redriven(Box::new(end))));
+    }
+
     /// The screen alone, inside the frame of the console.
-    pub(super) fn draw(&self) -> Buffer {
+    pub(in crate::tui::screens) fn draw(&self) -> Buffer {
         let area = self.model.area;
         let mut terminal = Terminal::new(TestBackend::new(area.width, area.height)).unwrap();
         terminal
@@ -163,26 +208,43 @@ impl Desk {
         terminal.backend().buffer().clone()
     }
 
-    pub(super) fn text(&self) -> String {
-        let buffer = self.draw();
-        let width = usize::from(buffer.area.width.max(1));
-        let symbols: Vec<_> = buffer.content.iter().map(|cell| cell.symbol()).collect();
-        symbols
-            .chunks(width)
-            .map(<[&str]>::concat)
-            .collect::<Vec<_>>()
-            .join("\n")
+    pub(in crate::tui::screens) fn text(&self) -> String {
+        text(&self.draw())
+    }
+
+    /// The whole console.
+    pub(in crate::tui::screens) fn draw_whole(&self) -> Buffer {
+        let area = self.model.area;
+        let mut terminal = Terminal::new(TestBackend::new(area.width, area.height)).unwrap();
+        terminal
+            .draw(|canvas| crate::tui::view::view(&self.model, canvas))
+            .unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    pub(in crate::tui::screens) fn whole_text(&self) -> String {
+        text(&self.draw_whole())
     }
 }
 
-pub(super) fn is_hold(request: &Request) -> bool {
+fn text(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width.max(1));
+    let symbols: Vec<_> = buffer.content.iter().map(|cell| cell.symbol()).collect();
+    symbols
+        .chunks(width)
+        .map(<[&str]>::concat)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+pub(in crate::tui::screens) fn is_hold(request: &Request) -> bool {
     matches!(request, Request::HoldLetters)
 }
 
-pub(super) fn is_extend(request: &Request) -> bool {
+pub(in crate::tui::screens) fn is_extend(request: &Request) -> bool {
     matches!(request, Request::ExtendHold(_))
 }
 
-pub(super) fn is_redrive(request: &Request) -> bool {
+pub(in crate::tui::screens) fn is_redrive(request: &Request) -> bool {
     matches!(request, Request::Redrive(_))
 }

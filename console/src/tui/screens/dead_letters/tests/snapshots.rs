@@ -4,9 +4,8 @@ use crossterm::event::KeyCode;
 
 use super::fixtures::*;
 use super::*;
-use crate::world::observed::{
-    QueueDepth, QueueRole, QueueSettings, QueueSnapshot, RedriveOutcome, RedriveReport,
-};
+use crate::redrive::LetterOutcome;
+use crate::world::observed::{QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
 
 macro_rules! states {
     ($($state:ident),+ $(,)?) => {
@@ -28,8 +27,6 @@ states!(
     FailedFirst,
     FailedWithPrevious,
     Warnings,
-    Question,
-    QuestionForAll,
     Redriving,
     Reported,
     Noted,
@@ -54,8 +51,6 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
         | State::FailedFirst
         | State::FailedWithPrevious
         | State::Warnings
-        | State::Question
-        | State::QuestionForAll
         | State::Redriving
         | State::Reported
         | State::Noted
@@ -114,27 +109,17 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
             ledger_error: Some("connect to the database: connection refused".to_owned()),
             is_truncated: true,
         }),
-        State::Question => {
-            desk.answer_letters(letters());
-            desk.keys("ar");
-        }
-        State::QuestionForAll => {
-            desk.answer_letters(letters());
-            desk.keys("arf");
-        }
         State::Redriving => {
             desk.answer_letters(letters());
-            desk.keys("arfy");
-            let question = desk.take(is_redrive);
-            desk.send(Msg::Progress {
-                id: question.0,
-                done: 21,
-            });
+            desk.keys("arf");
+            desk.agree();
+            desk.key('2');
+            desk.answer_letters(Vec::new());
         }
-        State::Reported => redrive_ready(&mut desk, &RedriveOutcome::Moved),
+        State::Reported => redrive_ready(&mut desk, LetterOutcome::Moved, None),
         State::Noted => {
-            let error = "the receipt handle has expired".to_owned();
-            redrive_ready(&mut desk, &RedriveOutcome::SentNotDeleted(error));
+            let error = Some("the receipt handle has expired");
+            redrive_ready(&mut desk, LetterOutcome::SentNotDeleted, error);
             desk.keys("gjjjjjjjjj");
             desk.code(KeyCode::Enter);
         }
@@ -146,7 +131,7 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
         State::Production => {
             desk.answer_letters(letters());
             desk.code(KeyCode::Tab);
-            desk.keys("jr");
+            desk.key('j');
         }
         State::NoColour => {
             desk.model.theme = Theme { has_colour: false };
@@ -157,18 +142,18 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
     desk
 }
 
-fn redrive_ready(desk: &mut Desk, outcome: &RedriveOutcome) {
+fn redrive_ready(desk: &mut Desk, outcome: LetterOutcome, cause: Option<&str>) {
     desk.answer_letters(letters());
-    desk.keys("ary");
-    let question = desk.take(is_redrive);
-    let Request::Redrive(letters) = &question.1 else {
-        panic!("not a redrive")
-    };
-    let outcomes = letters
-        .iter()
-        .map(|letter| (letter.message_id.clone(), outcome.clone()))
+    desk.keys("ar");
+    let (question, draft) = desk.agree();
+    desk.key('2');
+    desk.answer_letters(letters());
+    let ids = draft.letters.iter();
+    let outcomes: Vec<_> = ids
+        .map(|draft| (draft.letter.message_id.as_str(), outcome, cause))
         .collect();
-    desk.reply(&question, Ok(Answer::Redriven(RedriveReport { outcomes })));
+    desk.end_redrive(&question, &outcomes);
+    desk.pass(10);
 }
 
 /// What the queue counts, as the pipeline sees it.

@@ -1,0 +1,172 @@
+//! What the screens and the sources say to each other about redrives.
+//!
+//! Invariant: a number in here was counted in a journal or proved on a body; none was hoped for.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use event::Verdict;
+
+use super::message::{Fault, Tone};
+use crate::redrive::fact::Ending;
+use crate::redrive::{Counts, Report, Skipped, Wish};
+use crate::world::observed::DeadLetter;
+
+/// Why a redrive waits when the operator paused it.
+pub const PAUSED_BY_OPERATOR: &str = "paused by you";
+
+/// A letter that is going to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DraftLetter {
+    /// The letter as it is held.
+    pub letter: DeadLetter,
+    /// What is sent instead of its body, if anything.
+    pub new_body: Option<String>,
+}
+
+/// What the operator wants to redrive, before a plan is frozen from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// The letters, in the order in which they go.
+    pub letters: Arc<Vec<DraftLetter>>,
+    /// Letters that were chosen and are left out.
+    pub skipped: Vec<Skipped>,
+    /// Messages per second at most; `None` for as fast as SQS takes them.
+    pub rate_per_sec: Option<f64>,
+    /// How many letters have gone when each canary step ends, ascending.
+    pub canary_steps: Vec<usize>,
+    /// Why, for the audit log; `None` for the reason that was given at the start.
+    pub reason: Option<String>,
+}
+
+/// What a redrive would send now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DryRun {
+    /// Letters that would be sent.
+    pub sent: usize,
+    /// Of these, those that the ingest would store.
+    pub ready: usize,
+    /// Bytes that would be sent, as SQS counts them.
+    pub bytes: usize,
+    /// Letters that would not be sent.
+    pub unsendable: usize,
+    /// Why the first of them would not be sent.
+    pub problem: Option<String>,
+    /// Why the environment does not permit the redrive.
+    pub refusal: Option<Fault>,
+    /// The reason that was given at the start.
+    pub reason: Option<String>,
+}
+
+/// A redrive that runs, as its journal counts it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// Its journal.
+    pub journal: PathBuf,
+    /// Letters of the plan.
+    pub planned: usize,
+    /// See [`Draft::canary_steps`].
+    pub canary_steps: Vec<usize>,
+    /// How many letters stand where.
+    pub counts: Counts,
+    /// Whether it runs, waits or ends.
+    pub wish: Wish,
+    /// See [`Draft::rate_per_sec`].
+    pub rate_per_sec: Option<f64>,
+}
+
+/// A redrive that does not run any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunEnd {
+    /// Its journal.
+    pub journal: PathBuf,
+    /// What it did.
+    pub report: Report,
+    /// Why it could not go on, if so.
+    pub error: Option<String>,
+}
+
+/// One redrive of the past.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastRedrive {
+    /// Its journal.
+    pub journal: PathBuf,
+    /// When its plan was made.
+    pub created_at: DateTime<Utc>,
+    /// Letters of the plan.
+    pub planned: usize,
+    /// See [`Draft::canary_steps`].
+    pub canary_steps: Vec<usize>,
+    /// Letters that were left out of the plan.
+    pub skipped: usize,
+    /// Letters that were sent with another body.
+    pub edited: usize,
+    /// How many letters stand where.
+    pub counts: Counts,
+    /// How it ended; `None` where it was interrupted, or is running elsewhere.
+    pub ending: Option<Ending>,
+}
+
+impl PastRedrive {
+    /// Whether there is something left to go on with.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        self.ending != Some(Ending::Finished)
+    }
+}
+
+/// The redrives of an environment, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// Those that could be read.
+    pub redrives: Vec<PastRedrive>,
+    /// Why the first journal that could not be read could not.
+    pub unreadable: Option<String>,
+    /// Whether older ones were not looked at.
+    pub is_truncated: bool,
+}
+
+/// Letters that the operator chose, with what would become of each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    /// Where they come from, in words.
+    pub scope: String,
+    /// The letters.
+    pub letters: Vec<Chosen>,
+    /// Whether the ledger could be asked; if not, `ready` may be `already-stored`.
+    pub has_ledger: bool,
+}
+
+/// One chosen letter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// The letter and what is sent for it.
+    pub draft: DraftLetter,
+    /// Verdict of what is sent.
+    pub verdict: Verdict,
+}
+
+/// What came of the review of a selection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reviewed {
+    /// These letters, by message id, are being redriven.
+    Begun(HashSet<String>),
+    /// Nothing was sent.
+    Dropped,
+}
+
+/// A redrive that ended, in the words that the operator is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// What it did; `None` where that is not known.
+    pub report: Option<Report>,
+    /// Why the letters that the report does not tell of stand where they stand; `None` where nothing
+    /// was begun.
+    pub failure: Option<String>,
+    /// How good that is.
+    pub tone: Tone,
+    /// The words.
+    pub text: String,
+}

@@ -1,0 +1,188 @@
+//! The redrives of the past, the selection among them, and the letters of the selected one.
+//!
+//! Invariant: the selection stays on its journal when rows come; a report is shown only beside the
+//! journal that it was read from.
+
+use chrono::Duration;
+use ratatui::layout::Rect;
+
+use std::path::PathBuf;
+
+use super::Redrives;
+use super::running::Run;
+use crate::tui::message::{Answer, Fault, Reply, Request};
+use crate::tui::redrives::PastRedrive;
+use crate::tui::remote::Remote;
+use crate::tui::turn::Turn;
+
+/// How often the letters of the redrive under way are read from its journal.
+const LETTERS_EVERY: Duration = Duration::seconds(2);
+/// Letters beyond which they are read only when the redrive waits or has ended.
+const LETTERS_LIVE_MAX: usize = 5_000;
+
+/// One row of the list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Row<'a> {
+    Running(&'a Run),
+    Past(&'a PastRedrive),
+}
+
+impl Redrives {
+    /// The redrive under way, then those of the past.
+    pub(super) fn rows(&self) -> Vec<Row<'_>> {
+        let running = self.run.as_ref();
+        let current = running.and_then(Run::journal);
+        let past = self.history.value().into_iter();
+        running
+            .map(Row::Running)
+            .into_iter()
+            .chain(
+                past.flat_map(|past| &past.redrives)
+                    .filter(|past| Some(&past.journal) != current)
+                    .map(Row::Past),
+            )
+            .collect()
+    }
+
+    pub(super) fn selected_row(&self) -> Option<Row<'_>> {
+        self.rows().get(self.list.selected).copied()
+    }
+
+    pub(super) fn selected_journal(&self) -> Option<&PathBuf> {
+        match self.selected_row()? {
+            Row::Running(run) => run.journal(),
+            Row::Past(past) => Some(&past.journal),
+        }
+    }
+
+    /// The selected redrive, where something is left to go on with and nothing else runs.
+    pub(super) fn resumable(&self) -> Option<&PastRedrive> {
+        if self.run.is_some() || self.is_read_only {
+            return None;
+        }
+        match self.selected_row()? {
+            Row::Past(past) if past.is_resumable() => Some(past),
+            Row::Past(_) | Row::Running(_) => None,
+        }
+    }
+
+    pub(super) fn history_came(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+        let result = match reply.result {
+            Ok(Answer::Redrives(past)) => Ok(past),
+            Ok(_) => Err(unexpected()),
+            Err(fault) => Err(fault),
+        };
+        if self.history.settle(reply.id, result, turn.now) {
+            self.find_selected(turn.body);
+        }
+    }
+
+    /// Brings the selection back to its journal.
+    fn find_selected(&mut self, body: Rect) {
+        let place = self.selected.as_ref().and_then(|wanted| {
+            self.rows().iter().position(|row| match row {
+                Row::Running(run) => run.journal() == Some(wanted),
+                Row::Past(past) => past.journal == *wanted,
+            })
+        });
+        let row = place.unwrap_or(self.list.selected);
+        let (length, height) = (self.rows().len(), self.places(body).list.height);
+        self.list.select(row, length, usize::from(height));
+    }
+
+    pub(super) fn select(&mut self, row: usize, body: Rect) {
+        let before = self.list.selected;
+        let (length, height) = (self.rows().len(), self.places(body).list.height);
+        self.list.select(row, length, usize::from(height));
+        self.selected = self.selected_journal().cloned();
+        if self.list.selected != before {
+            self.detail_offset = 0;
+        }
+    }
+
+    /// Shows the redrive that has just begun.
+    pub(super) fn show_run(&mut self, body: Rect) {
+        self.selected = None;
+        self.opened = None;
+        self.report.reset();
+        self.detail_offset = 0;
+        self.list = crate::tui::list::ListState::default();
+        self.is_detail_open = !crate::tui::screens::is_wide(body);
+    }
+
+    pub(super) fn open(&mut self, turn: &mut Turn<'_>) {
+        if self.selected_row().is_none() {
+            return;
+        }
+        self.is_detail_open = !crate::tui::screens::is_wide(turn.body);
+        self.look_at_letters(turn);
+    }
+
+    /// Reads the letters of the selected redrive, again where more is known by now.
+    pub(super) fn look_at_letters(&mut self, turn: &mut Turn<'_>) {
+        let Some(journal) = self.selected_journal().cloned() else {
+            return;
+        };
+        let is_other = self.opened.as_ref() != Some(&journal);
+        if is_other {
+            self.report = Remote::Idle;
+            self.opened = Some(journal.clone());
+        }
+        let is_wanted = match self.selected_row() {
+            Some(Row::Running(run)) => {
+                let known = self.report.value().map(|report| report.counts);
+                let is_read_live = run.planned <= LETTERS_LIVE_MAX || run.is_paused();
+                known != Some(run.counts()) && (is_other || is_read_live)
+            }
+            Some(Row::Past(_)) => self.report.fetched().is_none(),
+            None => false,
+        };
+        if is_wanted && self.report.is_due(LETTERS_EVERY, turn.now) {
+            turn.fetch(&mut self.report, Request::RedriveReport(journal));
+        }
+    }
+
+    pub(super) fn report_came(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+        let result = match reply.result {
+            Ok(Answer::RedriveReport(report)) => Ok(*report),
+            Ok(_) => Err(unexpected()),
+            Err(fault) => Err(fault),
+        };
+        if self.report.settle(reply.id, result, turn.now) {
+            self.scroll_detail(0, turn.body);
+        }
+    }
+
+    /// Moves in whatever the keys move in: the open detail, else the list.
+    pub(super) fn move_by(&mut self, rows: isize, body: Rect) {
+        if self.is_detail_open && !crate::tui::screens::is_wide(body) {
+            self.scroll_detail(rows, body);
+        } else {
+            self.select(self.list.selected.saturating_add_signed(rows), body);
+        }
+    }
+
+    /// Rows of one page.
+    pub(super) fn page(&self, body: Rect) -> isize {
+        let places = self.places(body);
+        let height = places
+            .list
+            .height
+            .max(places.detail.height.min(body.height));
+        isize::try_from(height.max(1)).unwrap_or(1)
+    }
+
+    pub(super) fn scroll_detail(&mut self, lines: isize, body: Rect) {
+        let places = self.places(body);
+        let length = self.detail_length(usize::from(places.detail.width));
+        let most = length.saturating_sub(usize::from(places.detail.height));
+        self.detail_offset = self.detail_offset.saturating_add_signed(lines).min(most);
+    }
+}
+
+pub(super) fn unexpected() -> Fault {
+    Fault {
+        message: "an answer to another question came (a defect of this program)".to_owned(),
+        hint: None,
+    }
+}

@@ -1,0 +1,43 @@
+//! Where each part of the screen stands. Pure: update, view and mouse share it.
+
+use ratatui::layout::Rect;
+
+use super::Redrives;
+use crate::tui::screens::{is_wide, side_by_side, take_rows};
+
+/// Where each part stands; a part that is not shown is empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Places {
+    pub(super) list_title: Rect,
+    pub(super) list: Rect,
+    pub(super) separator: Rect,
+    pub(super) detail_title: Rect,
+    pub(super) detail: Rect,
+}
+
+impl Redrives {
+    pub(super) fn is_detail_shown(&self, body: Rect) -> bool {
+        is_wide(body) || self.is_detail_open
+    }
+
+    pub(super) fn places(&self, body: Rect) -> Places {
+        let mut places = Places::default();
+        let mut list = body;
+        if is_wide(body) {
+            let width = (body.width * 2 / 5).clamp(48, 64);
+            let [left, separator, mut detail] = side_by_side(body, width);
+            list = left;
+            places.separator = separator;
+            places.detail_title = take_rows(&mut detail, 1);
+            places.detail = detail;
+        } else if self.is_detail_open {
+            let mut detail = body;
+            places.detail_title = take_rows(&mut detail, 1);
+            places.detail = detail;
+            return places;
+        }
+        places.list_title = take_rows(&mut list, 1);
+        places.list = list;
+        places
+    }
+}

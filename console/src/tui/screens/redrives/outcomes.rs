@@ -1,0 +1,105 @@
+//! What became of each letter of a redrive: those that need a look first.
+//!
+//! Invariant: every letter of the report is one row, and only the rows of the window are made.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::redrive::fact::Proof;
+use crate::redrive::{LetterOutcome, LetterReport, Report};
+use crate::tui::format::{fit, visible};
+use crate::tui::message::Tone;
+use crate::tui::screens::lines::left;
+use crate::tui::theme::{Theme, sign};
+
+/// `already stored`
+const WORD: usize = 14;
+/// Enough of a message id to find its letter.
+const ID: usize = 13;
+
+/// How a letter stands, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    DeadAgain,
+    Unknown,
+    NotSent,
+    InBothQueues,
+    Pending,
+    Waiting,
+    AlreadyStored,
+    Stored,
+}
+
+impl Fate {
+    fn of(letter: &LetterReport) -> Self {
+        match (&letter.proof, letter.outcome) {
+            (Some(Proof::DeadAgain { .. }), _) => Self::DeadAgain,
+            (_, LetterOutcome::SentNotDeleted) => Self::InBothQueues,
+            (Some(Proof::Stored { .. }), _) => Self::Stored,
+            (Some(Proof::AlreadyStored { .. }), _) => Self::AlreadyStored,
+            (None, LetterOutcome::Unknown) => Self::Unknown,
+            (None, LetterOutcome::NotSent) => Self::NotSent,
+            (None, LetterOutcome::Moved) => Self::Pending,
+            (None, LetterOutcome::Waiting) => Self::Waiting,
+        }
+    }
+
+    const fn look(self) -> (Tone, &'static str) {
+        match self {
+            Self::DeadAgain => (Tone::Bad, "dead again"),
+            Self::Unknown => (Tone::Warning, "unknown"),
+            Self::NotSent => (Tone::Warning, "not sent"),
+            Self::InBothQueues => (Tone::Warning, "in both queues"),
+            Self::Pending => (Tone::Muted, "pending"),
+            Self::Waiting => (Tone::Muted, "waiting"),
+            Self::AlreadyStored => (Tone::Muted, "already stored"),
+            Self::Stored => (Tone::Good, "stored"),
+        }
+    }
+}
+
+/// The rows from `offset` on, `height` at most.
+pub(super) fn rows(
+    report: &Report,
+    theme: Theme,
+    offset: usize,
+    (width, height): (usize, usize),
+) -> Vec<Line<'static>> {
+    let mut letters: Vec<(Fate, &LetterReport)> = report
+        .letters
+        .iter()
+        .map(|letter| (Fate::of(letter), letter))
+        .collect();
+    letters.sort_by_key(|(fate, _)| *fate);
+    letters
+        .into_iter()
+        .skip(offset)
+        .take(height)
+        .map(|(fate, letter)| row(fate, letter, theme, width))
+        .collect()
+}
+
+fn row(fate: Fate, letter: &LetterReport, theme: Theme, width: usize) -> Line<'static> {
+    let (tone, word) = fate.look();
+    let why = match (&letter.proof, &letter.cause) {
+        (Some(Proof::DeadAgain { reason, .. }), _) => reason
+            .clone()
+            .unwrap_or_else(|| "given up after its retries, without a reason".to_owned()),
+        (_, Some(cause)) => cause.clone(),
+        (Some(Proof::Stored { record_id } | Proof::AlreadyStored { record_id }), None) => {
+            format!("as record {record_id}")
+        }
+        (None, None) if fate == Fate::Pending => {
+            "sent; neither in the ledger nor dead yet".to_owned()
+        }
+        (None, None) => String::new(),
+    };
+    let head = format!(" {} {} ", sign(tone), left(word, WORD));
+    let id = left(&visible(&letter.message_id), ID);
+    let room = width.saturating_sub(3 + WORD + 1 + ID + 1);
+    Line::from(vec![
+        Span::styled(head, theme.tone(tone)),
+        Span::styled(id, theme.muted()),
+        Span::styled(format!(" {}", fit(&visible(&why), room)), Style::new()),
+    ])
+}

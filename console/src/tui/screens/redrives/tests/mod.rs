@@ -1,0 +1,127 @@
+//! The screen driven by messages, as the console drives it.
+
+mod behaviour;
+mod snapshots;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+use crate::redrive::fact::{Ending, Proof};
+use crate::redrive::{Counts, LetterOutcome, Report, Wish};
+use crate::tui::message::{Answer, Msg, Request};
+use crate::tui::model::frame;
+use crate::tui::redrives::{Past, PastRedrive, Progress};
+use crate::tui::screens::dead_letters::tests::Desk;
+use crate::tui::screens::dead_letters::tests::fixtures;
+
+/// The screen alone, inside the frame of the console.
+fn draw(desk: &Desk) -> Buffer {
+    let area = desk.model.area;
+    let mut terminal = Terminal::new(TestBackend::new(area.width, area.height)).unwrap();
+    let body = frame(area).body;
+    terminal
+        .draw(|canvas| desk.model.redrives.view(&desk.model, canvas, body))
+        .unwrap();
+    terminal.backend().buffer().clone()
+}
+
+fn past(number: u32, planned: usize, counts: Counts, ending: Option<Ending>) -> PastRedrive {
+    PastRedrive {
+        journal: format!("/state/redrives/0198-{number:04}.journal").into(),
+        created_at: fixtures::now() - chrono::Duration::hours(i64::from(number) * 9),
+        planned,
+        canary_steps: vec![1, 10],
+        skipped: 2,
+        edited: usize::try_from(number).unwrap_or(0),
+        counts,
+        ending,
+    }
+}
+
+/// Finished, interrupted, cancelled.
+fn history() -> Past {
+    let finished = Counts {
+        moved: 29,
+        stored: 29,
+        ..Counts::default()
+    };
+    let interrupted = Counts {
+        moved: 21,
+        stored: 19,
+        waiting: 379,
+        ..Counts::default()
+    };
+    let cancelled = Counts {
+        moved: 1,
+        dead_again: 1,
+        waiting: 36,
+        ..Counts::default()
+    };
+    Past {
+        redrives: vec![
+            past(0, 29, finished, Some(Ending::Finished)),
+            past(1, 400, interrupted, None),
+            past(2, 37, cancelled, Some(Ending::Cancelled)),
+        ],
+        unreadable: None,
+        is_truncated: false,
+    }
+}
+
+fn answer_history(desk: &mut Desk, past: Past) {
+    let question = desk.take(|request| matches!(request, Request::Redrives));
+    desk.reply(&question, Ok(Answer::Redrives(past)));
+}
+
+/// A report of seven letters with every outcome.
+fn every_outcome() -> Report {
+    let mut report = fixtures::report(&[
+        ("0001-aaaa-bbbb-cccc", LetterOutcome::Moved, None),
+        ("0002-aaaa-bbbb-cccc", LetterOutcome::Moved, None),
+        ("0003-aaaa-bbbb-cccc", LetterOutcome::Moved, None),
+        (
+            "0004-aaaa-bbbb-cccc",
+            LetterOutcome::NotSent,
+            Some("throttled"),
+        ),
+        (
+            "0005-aaaa-bbbb-cccc",
+            LetterOutcome::Unknown,
+            Some("no answer"),
+        ),
+        (
+            "0006-aaaa-bbbb-cccc",
+            LetterOutcome::SentNotDeleted,
+            Some("receipt expired"),
+        ),
+        ("0007-aaaa-bbbb-cccc", LetterOutcome::Waiting, None),
+    ]);
+    report.letters[1].proof = Some(Proof::DeadAgain {
+        message_id: "0008".to_owned(),
+        reason: Some("missing-attribute: \"time\" is required (at /time)".to_owned()),
+    });
+    report.letters[2].proof = None;
+    report
+}
+
+fn answer_report(desk: &mut Desk, report: Report) {
+    let question = desk.take(|request| matches!(request, Request::RedriveReport(_)));
+    desk.reply(&question, Ok(Answer::RedriveReport(Box::new(report))));
+}
+
+fn tell(desk: &mut Desk, id: crate::tui::message::RequestId, progress: Progress) {
+    let progress = Box::new(progress);
+    desk.send(Msg::Progress { id, progress });
+}
+
+fn notice(desk: &Desk) -> &str {
+    desk.model.notice.as_ref().map_or("", |notice| &notice.text)
+}
+
+fn running(counts: Counts) -> Progress {
+    Progress {
+        wish: Wish::Run,
+        ..fixtures::progress(37, &[1, 10], counts)
+    }
+}

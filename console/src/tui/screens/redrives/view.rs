@@ -1,0 +1,434 @@
+//! Draws the screen. Invariant: a function of the model; only the rows of the window are made.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::Redrives;
+use super::history::Row;
+use super::outcomes;
+use super::running::{Run, unproved};
+use crate::redrive::fact::Ending;
+use crate::redrive::{Counts, Wish};
+use crate::tui::format::{age_secs, clock, count, fit, rate, span_secs, timestamp, visible};
+use crate::tui::message::Tone;
+use crate::tui::model::Model;
+use crate::tui::redrives::PastRedrive;
+use crate::tui::screens::lines::{explained, hanging, left, titled};
+use crate::tui::screens::{area_rows, draw_divider};
+use crate::tui::theme::{Theme, sign};
+
+/// Cells of the bar of a run at most.
+const BAR_CELLS_MAX: usize = 40;
+/// `unfinished`
+const WORD: usize = 11;
+
+impl Redrives {
+    /// Draws the screen.
+    pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+        if let Some(review) = &self.review {
+            self.draw_review(review, model, canvas, area);
+            return;
+        }
+        let places = self.places(area);
+        let theme = model.theme;
+        self.draw_list(model, canvas, places.list_title, places.list);
+        draw_divider(theme, self.is_production, canvas, places.separator);
+        if places.detail.is_empty() {
+            return;
+        }
+        let name = match self.selected_row() {
+            None => "Redrive".to_owned(),
+            Some(Row::Running(_)) => "Redrive under way".to_owned(),
+            Some(Row::Past(past)) => format!("Redrive of {} UTC", timestamp(past.created_at)),
+        };
+        let width = places.detail_title.width;
+        canvas.render_widget(titled(&name, Vec::new(), theme, width), places.detail_title);
+        let (width, height) = (
+            usize::from(places.detail.width),
+            usize::from(places.detail.height),
+        );
+        let lines = self.detail_lines(model, (width, height));
+        for (line, row) in lines.into_iter().zip(area_rows(places.detail)) {
+            canvas.render_widget(line, row);
+        }
+    }
+
+    fn draw_list(&self, model: &Model, canvas: &mut Frame<'_>, head: Rect, area: Rect) {
+        let theme = model.theme;
+        let rows = self.rows();
+        let mut pieces = Vec::new();
+        if !rows.is_empty() {
+            let position = format!(
+                "{} / {}",
+                count(self.list.selected as u64 + 1),
+                count(rows.len() as u64)
+            );
+            pieces.push((position, Style::new()));
+        }
+        if let Some(since) = self.history.loading_since() {
+            let waited = span_secs(age_secs(since, model.now));
+            pieces.push((format!("reading the journals for {waited}"), theme.muted()));
+        }
+        if self.is_read_only {
+            pieces.push(("read-only".to_owned(), theme.muted()));
+        }
+        canvas.render_widget(titled("Redrives", pieces, theme, head.width), head);
+        let width = usize::from(area.width);
+        let mut lines: Vec<Line<'static>> = Vec::new();
+        if rows.is_empty() {
+            lines.extend(self.advice(theme, width));
+        }
+        let mut list = self.list;
+        let notes = self.list_notes(theme, width);
+        list.reveal(rows.len(), usize::from(area.height));
+        for (number, row) in rows.iter().enumerate().skip(list.offset) {
+            let is_selected = number == list.selected;
+            lines.push(list_row(*row, is_selected, model, width));
+        }
+        lines.extend(notes);
+        for (line, row) in lines.into_iter().zip(area_rows(area)) {
+            canvas.render_widget(line, row);
+        }
+    }
+
+    /// What must be known of the list besides its rows.
+    fn list_notes(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        let mut lines = Vec::new();
+        if let Some(fault) = self.history.error() {
+            lines.extend(explained(fault, ("^r", "reads them again"), theme));
+        }
+        if let Some(past) = self.history.value() {
+            if let Some(error) = &past.unreadable {
+                lines.extend(hanging(Tone::Warning, &visible(error), theme, width));
+            }
+            if past.is_truncated {
+                let text = "older redrives are not shown";
+                lines.extend(hanging(Tone::Muted, text, theme, width));
+            }
+        }
+        lines
+    }
+
+    fn advice(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        if self.history.is_loading() || self.history.error().is_some() {
+            return Vec::new();
+        }
+        let mut lines = hanging(Tone::Good, "nothing was redriven yet", theme, width);
+        let text = "2 shows the dead letters; r there plans a redrive.";
+        lines.push(Line::raw(format!(
+            "   {}",
+            fit(text, width.saturating_sub(3))
+        )));
+        lines
+    }
+
+    /// Rows of the whole detail.
+    pub(super) fn detail_length(&self, width: usize) -> usize {
+        let theme = Theme { has_colour: false };
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let head = self.head_lines(theme, now, width).len();
+        let letters = self.report.value().map_or(1, |report| report.letters.len());
+        head + letters
+    }
+
+    fn detail_lines(&self, model: &Model, (width, height): (usize, usize)) -> Vec<Line<'static>> {
+        let theme = model.theme;
+        let head = self.head_lines(theme, model.now, width);
+        let below = self.detail_offset.saturating_sub(head.len());
+        let mut lines: Vec<_> = head
+            .into_iter()
+            .skip(self.detail_offset)
+            .take(height)
+            .collect();
+        let room = height - lines.len();
+        if let Some(report) = self.report.value() {
+            lines.extend(outcomes::rows(report, theme, below, (width, room)));
+        } else if let Some(fault) = self.report.error() {
+            lines.extend(hanging(Tone::Bad, &visible(&fault.message), theme, width));
+        } else if self.report.is_loading() {
+            lines.push(Line::styled(" reading the letters", theme.muted()));
+        }
+        lines
+    }
+
+    fn head_lines(
+        &self,
+        theme: Theme,
+        now: chrono::DateTime<chrono::Utc>,
+        width: usize,
+    ) -> Vec<Line<'static>> {
+        let mut lines = match self.selected_row() {
+            None => return Vec::new(),
+            Some(Row::Running(run)) => run_lines(run, theme, now, width),
+            Some(Row::Past(past)) => self.past_lines(past, theme, width),
+        };
+        lines.push(Line::default());
+        lines
+    }
+
+    fn past_lines(&self, past: &PastRedrive, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        let (tone, word) = ending_look(past);
+        let what = match past.ending {
+            Some(Ending::Finished) => String::new(),
+            Some(Ending::Cancelled) => ": the rest stays in the dead-letter queue".to_owned(),
+            None => ": interrupted, or another console runs it".to_owned(),
+        };
+        let mut lines = hanging(tone, &format!("{word}{what}"), theme, width);
+        if self.resumable().is_some() {
+            lines.push(Line::from(vec![
+                Span::styled("   r ", theme.key()),
+                Span::raw("goes on where its journal ends; nothing is sent twice knowingly"),
+            ]));
+        }
+        lines.extend(count_lines(&past.counts, past.planned, theme));
+        let mut facts = vec![canary_text(&past.canary_steps, past.planned)];
+        if past.edited > 0 {
+            facts.push(format!("{} edited", count(past.edited as u64)));
+        }
+        if past.skipped > 0 {
+            facts.push(format!("{} left out", count(past.skipped as u64)));
+        }
+        let text = format!(" {}", facts.join(" · "));
+        lines.push(Line::styled(fit(&text, width), theme.muted()));
+        let journal = visible(&past.journal.display().to_string());
+        let name = journal.rsplit('/').next().unwrap_or_default();
+        let text = format!(" journal {name} (y copies its path)");
+        lines.push(Line::styled(fit(&text, width), theme.muted()));
+        lines
+    }
+}
+
+/// Everything that a run tells about itself.
+fn run_lines(
+    run: &Run,
+    theme: Theme,
+    now: chrono::DateTime<chrono::Utc>,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let counts = run.counts();
+    let mut lines = vec![bar_line(run, theme, now, width)];
+    lines.push(Line::from(pace_spans(run, theme, now)));
+    lines.extend(count_lines(&counts, run.planned, theme));
+    lines.push(canary_line(run, theme));
+    match run.wish() {
+        Wish::Run if run.told.is_none() => {
+            lines.extend(hanging(Tone::Muted, "beginning", theme, width));
+        }
+        Wish::Run if counts.waiting + counts.intended == 0 && unproved(&counts) > 0 => {
+            let text = "all sent; following the events until each is stored or dead again";
+            lines.extend(hanging(Tone::Muted, text, theme, width));
+        }
+        Wish::Run => {}
+        Wish::Cancel => {
+            let text = "ending: what was begun is brought to its end, the rest stays";
+            lines.extend(hanging(Tone::Warning, text, theme, width));
+        }
+        Wish::Pause(why) => {
+            let tone = if run.own_pause().is_some() {
+                Tone::Bad
+            } else {
+                Tone::Warning
+            };
+            let text = if run.own_pause().is_some() {
+                format!("stopped by itself: {}", visible(why))
+            } else {
+                visible(why)
+            };
+            lines.extend(hanging(tone, &text, theme, width));
+            let rest = count((counts.waiting + counts.not_sent) as u64);
+            lines.push(Line::from(vec![
+                Span::styled("   space ", theme.key()),
+                Span::raw("goes on all the same   "),
+                Span::styled("c ", theme.key()),
+                Span::raw(format!("ends it: {rest} stay dead letters")),
+            ]));
+        }
+    }
+    lines
+}
+
+/// `██████░░░░  21 of 29 sent`
+fn bar_line(
+    run: &Run,
+    theme: Theme,
+    now: chrono::DateTime<chrono::Utc>,
+    width: usize,
+) -> Line<'static> {
+    let done = run.done();
+    let mut text = format!(
+        "  {} of {} done",
+        count(done as u64),
+        count(run.planned as u64)
+    );
+    if let Some(secs) = run.left_secs(now) {
+        text.push_str(&format!("  about {} left", span_secs(secs)));
+    }
+    let cells = BAR_CELLS_MAX.min(width.saturating_sub(text.width() + 2));
+    let full = (done * cells)
+        .checked_div(run.planned)
+        .unwrap_or(0)
+        .min(cells);
+    let bar = format!(" {}{}", "█".repeat(full), "░".repeat(cells - full));
+    Line::from(vec![
+        Span::styled(bar, theme.tone(Tone::Good)),
+        Span::styled(text, theme.strong()),
+    ])
+}
+
+fn pace_spans(run: &Run, theme: Theme, now: chrono::DateTime<chrono::Utc>) -> Vec<Span<'static>> {
+    let limit = rate_text(run.told.as_ref().and_then(|told| told.rate_per_sec));
+    let measured = match run.measured_per_sec(now).filter(|_| !run.is_paused()) {
+        Some(per_sec) if run.counts().waiting > 0 => format!("{} now, ", rate(per_sec)),
+        Some(_) | None => String::new(),
+    };
+    vec![
+        Span::styled(" rate ", theme.muted()),
+        Span::styled("+ - ", theme.key()),
+        Span::raw(format!("{measured}{limit}")),
+        Span::styled(format!("   since {} UTC", clock(run.since)), theme.muted()),
+    ]
+}
+
+/// Letters by how they stand, those that are none left out.
+fn count_lines(counts: &Counts, planned: usize, theme: Theme) -> Vec<Line<'static>> {
+    let parts = [
+        (counts.stored, Tone::Good, "stored"),
+        (unproved(counts), Tone::Muted, "pending"),
+        (counts.dead_again, Tone::Bad, "dead again"),
+        (counts.not_sent, Tone::Warning, "not sent"),
+        (counts.unknown + counts.intended, Tone::Warning, "unknown"),
+        (counts.sent_not_deleted, Tone::Warning, "in both queues"),
+        (counts.waiting, Tone::Muted, "waiting"),
+    ];
+    let mut spans = vec![Span::styled(
+        format!(
+            " {} of {} moved",
+            count(counts.moved as u64),
+            count(planned as u64)
+        ),
+        theme.strong(),
+    )];
+    for (number, tone, what) in parts {
+        if number > 0 {
+            let text = format!("   {} {} {what}", sign(tone), count(number as u64));
+            spans.push(Span::styled(text, theme.tone(tone)));
+        }
+    }
+    vec![Line::from(spans)]
+}
+
+/// `canary  1 ● → 10 … → all 37`
+fn canary_line(run: &Run, theme: Theme) -> Line<'static> {
+    let mut spans = vec![Span::styled(" canary ", theme.muted())];
+    if run.canary_steps.is_empty() {
+        spans.push(Span::raw("none"));
+        return Line::from(spans);
+    }
+    let counts = run.counts();
+    let done = counts.done();
+    let mut is_open = false;
+    for end in &run.canary_steps {
+        let is_stored = counts.stored >= *end || done > *end;
+        let (tone, mark) = if run.failed_steps.contains(end) {
+            (Tone::Bad, sign(Tone::Bad))
+        } else if is_stored {
+            (Tone::Good, sign(Tone::Good))
+        } else if is_open {
+            (Tone::Muted, " ")
+        } else {
+            (Tone::Muted, "…")
+        };
+        is_open |= !is_stored;
+        let text = format!("{} {mark}", count(*end as u64));
+        spans.push(Span::styled(text, theme.tone(tone)));
+        spans.push(Span::styled(" → ", theme.muted()));
+    }
+    spans.push(Span::raw(format!("all {}", count(run.planned as u64))));
+    Line::from(spans)
+}
+
+/// `1 → 10 → all 37`
+pub(super) fn canary_text(steps: &[usize], planned: usize) -> String {
+    if steps.is_empty() {
+        return "no canary: all at once".to_owned();
+    }
+    let steps: Vec<String> = steps.iter().map(|step| count(*step as u64)).collect();
+    format!(
+        "{} → all {}, each step proved first",
+        steps.join(" → "),
+        count(planned as u64)
+    )
+}
+
+pub(super) fn rate_text(per_sec: Option<f64>) -> String {
+    match per_sec {
+        Some(per_sec) => format!("at most {}", rate(per_sec)),
+        None => "as fast as SQS takes them".to_owned(),
+    }
+}
+
+const fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
+    match past.ending {
+        Some(Ending::Finished) if past.counts.dead_again > 0 => (Tone::Bad, "finished"),
+        Some(Ending::Finished) if past.counts.stored == past.planned => (Tone::Good, "finished"),
+        Some(Ending::Finished) => (Tone::Warning, "finished"),
+        Some(Ending::Cancelled) => (Tone::Warning, "cancelled"),
+        None => (Tone::Warning, "unfinished"),
+    }
+}
+
+fn list_row(row: Row<'_>, is_selected: bool, model: &Model, width: usize) -> Line<'static> {
+    let theme = model.theme;
+    let (tone, word, at, counts, planned) = match row {
+        Row::Running(run) => {
+            let (tone, word) = match run.wish() {
+                Wish::Run => (Tone::Good, "running"),
+                Wish::Pause(_) if run.own_pause().is_some() => (Tone::Bad, "stopped"),
+                Wish::Pause(_) => (Tone::Warning, "paused"),
+                Wish::Cancel => (Tone::Warning, "ending"),
+            };
+            (tone, word, run.since, run.counts(), run.planned)
+        }
+        Row::Past(past) => {
+            let (tone, word) = ending_look(past);
+            (tone, word, past.created_at, past.counts, past.planned)
+        }
+    };
+    let at = if at.date_naive() == model.now.date_naive() {
+        clock(at)
+    } else {
+        at.format("%m-%d %H:%M").to_string()
+    };
+    let mut rest = format!(
+        "{} of {}",
+        count(counts.moved as u64),
+        count(planned as u64)
+    );
+    let parts = [
+        (counts.stored, "stored"),
+        (counts.dead_again, "dead again"),
+        (counts.waiting, "left"),
+    ];
+    for (number, what) in parts.into_iter().filter(|(number, _)| *number > 0) {
+        rest.push_str(&format!(" · {} {what}", count(number as u64)));
+    }
+    let marker = if is_selected { "▸ " } else { "  " };
+    let room = width.saturating_sub(2 + 2 + WORD + 12);
+    let line = Line::from(vec![
+        Span::raw(marker),
+        Span::styled(
+            format!("{} {}", sign(tone), left(word, WORD)),
+            theme.tone(tone),
+        ),
+        Span::raw(left(&at, 12)),
+        Span::raw(left(&rest, room)),
+    ]);
+    if is_selected {
+        line.style(theme.selected(true))
+    } else {
+        line
+    }
+}
