@@ -49,6 +49,12 @@ fn main() {
     session.wait_for("specversion", STEP);
     save(&session, &folder.join("dead-letters.svg"));
 
+    session.press("r");
+    session.wait_for("dry run done", STEP);
+    save(&session, &folder.join("redrive-plan.svg"));
+    session.press("\u{1b}");
+    session.wait_for("nothing was sent", STEP);
+
     session.press("5");
     session.wait_for("record_id", STEP);
     save(&session, &folder.join("records.svg"));

@@ -617,7 +617,7 @@ fn every_screen_can_be_found_from_the_bottom_line() {
         key(&mut model, KeyCode::Char(screen.number()));
         let line = text(&model).lines().last().unwrap().to_owned();
         let here = format!("{} {}", screen.number(), screen.title());
-        for part in [here.as_str(), "1-4 screens", "? help"] {
+        for part in [here.as_str(), "1-5 screens", "? help"] {
             assert!(line.contains(part), "{part}: {line}");
         }
         update(
@@ -640,7 +640,7 @@ fn notice_hides_no_key_and_stays_on_its_screen() {
     let mut model = model_in(State::Notice, 80, 24);
     let line = text(&model).lines().last().unwrap().to_owned();
     assert!(
-        line.contains("? help") && line.contains("1-4 screens"),
+        line.contains("? help") && line.contains("1-5 screens"),
         "{line}"
     );
     assert!(text(&model).contains("✖ its database is the usual cause"));

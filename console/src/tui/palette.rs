@@ -84,8 +84,13 @@ impl Palette {
                 Some((score, entry))
             })
             .collect();
-        // What works here comes first among equals; the sort keeps the order of the keymap.
-        scored.sort_by_key(|(score, entry)| (std::cmp::Reverse(*score), entry.elsewhere.is_some()));
+        // A whole name comes first, then what works here among equals; the sort keeps the order of
+        // the keymap.
+        scored.sort_by_key(|(score, entry)| {
+            let is_whole = entry.label.eq_ignore_ascii_case(typed.trim());
+            let score = std::cmp::Reverse(*score);
+            (!is_whole, score, entry.elsewhere.is_some())
+        });
         scored.into_iter().map(|(_, entry)| entry).collect()
     }
 }
@@ -140,7 +145,7 @@ mod tests {
 
     #[test]
     fn actions_of_other_screens_are_found_and_say_where_they_are() {
-        let entries = opened(ScreenId::Overview, "redrive on dead");
+        let entries = opened(ScreenId::Overview, "redrive");
         let first = entries.first().unwrap();
         let expected = (Action::Redrive, Some(ScreenId::DeadLetters));
         assert_eq!((first.action, first.elsewhere), expected);

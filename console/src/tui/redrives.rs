@@ -80,8 +80,8 @@ pub struct Progress {
 /// A redrive that does not run any more.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunEnd {
-    /// Its journal.
-    pub journal: PathBuf,
+    /// It among the others.
+    pub past: PastRedrive,
     /// What it did.
     pub report: Report,
     /// Why it could not go on, if so.
@@ -126,6 +126,17 @@ pub struct Past {
     pub unreadable: Option<String>,
     /// Whether older ones were not looked at.
     pub is_truncated: bool,
+}
+
+impl Past {
+    /// Takes what became of a redrive in, in its place.
+    pub fn take(&mut self, ended: PastRedrive) {
+        let is_it = |past: &&mut PastRedrive| past.journal == ended.journal;
+        match self.redrives.iter_mut().find(is_it) {
+            Some(past) => *past = ended,
+            None => self.redrives.insert(0, ended),
+        }
+    }
 }
 
 /// Letters that the operator chose, with what would become of each.

@@ -123,21 +123,12 @@ async fn follow(
         ended = running => ended,
         never = telling => match never {},
     };
-    match ended {
-        Ok(report) => Ok(RunEnd {
-            journal: path,
-            report,
-            error: None,
-        }),
-        Err(error) => {
-            let report = report(path.clone()).await?;
-            Ok(RunEnd {
-                journal: path,
-                report,
-                error: Some(error.to_string()),
-            })
-        }
-    }
+    let state = state(path.clone()).await?;
+    Ok(RunEnd {
+        report: Report::of(&state),
+        past: in_short(path, &state),
+        error: ended.err().map(|error| error.to_string()),
+    })
 }
 
 /// Tells how a redrive stands whenever that changed, for as long as it is polled.
@@ -176,7 +167,11 @@ async fn tell(
 
 /// What the redrive of a journal did; it may be running.
 pub(super) async fn report(path: PathBuf) -> Result<Report, Fault> {
-    blocking(move || Journal::read(&path).map(|state| Report::of(&state)))
+    Ok(Report::of(&state(path).await?))
+}
+
+async fn state(path: PathBuf) -> Result<State, Fault> {
+    blocking(move || Journal::read(&path))
         .await?
         .map_err(|error| Fault {
             message: error.to_string(),

@@ -78,7 +78,7 @@ impl Redrives {
     }
 
     /// Brings the selection back to its journal.
-    fn find_selected(&mut self, body: Rect) {
+    pub(super) fn find_selected(&mut self, body: Rect) {
         let place = self.selected.as_ref().and_then(|wanted| {
             self.rows().iter().position(|row| match row {
                 Row::Running(run) => run.journal() == Some(wanted),

@@ -268,11 +268,9 @@ impl Redrives {
                 turn.reviewed = Some(Reviewed::Dropped);
                 turn.say(Tone::Muted, "nothing was sent");
             }
-            Action::IncludeSkipped => {
-                if review.skipped() > 0 {
-                    review.includes_all = !review.includes_all;
-                    self.try_dry(turn);
-                }
+            Action::IncludeSkipped if review.skipped() > 0 => {
+                review.includes_all = !review.includes_all;
+                self.try_dry(turn);
             }
             Action::Faster => review.rate_per_sec = faster(review.rate_per_sec),
             Action::Slower => review.rate_per_sec = slower(review.rate_per_sec),

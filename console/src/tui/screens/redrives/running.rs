@@ -224,15 +224,18 @@ impl Redrives {
             self.selected = Some(journal.clone());
         }
         turn.say(ended.tone, ended.text.clone());
-        self.history.reset();
+        self.find_selected(turn.body);
         self.refresh(turn);
         Some(ended)
     }
 
     fn take_end(&mut self, end: RunEnd, now: DateTime<Utc>) -> Ended {
         let (tone, text) = in_words(&end);
-        self.selected = Some(end.journal.clone());
-        self.opened = Some(end.journal);
+        self.selected = Some(end.past.journal.clone());
+        self.opened = Some(end.past.journal.clone());
+        if let Some(past) = self.history.value_mut() {
+            past.take(end.past);
+        }
         self.report = Remote::Ready(Fetched {
             value: end.report.clone(),
             fetched_at: now,

@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::redrive::fact::{Ending, Proof};
 use crate::redrive::{Counts, LetterOutcome, LetterReport, Report, Wish};
 use crate::tui::message::Fault;
-use crate::tui::redrives::{Progress, RunEnd};
+use crate::tui::redrives::{PastRedrive, Progress, RunEnd};
 use crate::world::observed::{AttributeValue, DeadLetter, Reason};
 
 pub(crate) fn now() -> DateTime<Utc> {
@@ -181,9 +181,19 @@ pub(crate) fn report(outcomes: &[(&str, LetterOutcome, Option<&str>)]) -> Report
 }
 
 pub(crate) fn run_end(outcomes: &[(&str, LetterOutcome, Option<&str>)]) -> RunEnd {
+    let report = report(outcomes);
     RunEnd {
-        journal: "/state/redrives/0199-aaaa.journal".into(),
-        report: report(outcomes),
+        past: PastRedrive {
+            journal: "/state/redrives/0199-aaaa.journal".into(),
+            created_at: now(),
+            planned: report.planned,
+            canary_steps: vec![1],
+            skipped: 34,
+            edited: 0,
+            counts: report.counts,
+            ending: report.ending,
+        },
+        report,
         error: None,
     }
 }

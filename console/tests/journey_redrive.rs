@@ -1,0 +1,79 @@
+//! A group of dead letters on its way back, with the real program on the real pipeline: choose it,
+//! look at its plan, send it behind a canary, and see every event stored.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use support::pty::Session;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
+/// Limit of one step. Generous: the machine may be busy with other tests.
+const LIMIT: Duration = Duration::from_secs(90);
+const LETTERS: usize = 14;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn group_goes_back_behind_a_canary_and_is_all_stored() {
+    let stack = support::stack::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let endpoints = stack.endpoints();
+    let configuration = support::configuration::of(endpoints, folder.path());
+    let configuration = configuration.to_str().unwrap().to_owned();
+    let sqs = Client::new(&devstack::sdk_config(&endpoints.endpoint_url));
+    for number in 0..LETTERS {
+        // As SQS leaves it when the database was away for too long: valid, without a reason.
+        let body = format!(
+            r#"{{"specversion":"1.0","id":"back-{number}","source":"/apps/crew","type":"flight.delayed","time":"2026-01-31T12:00:00Z","data":{{"flight":"LA601"}}}}"#
+        );
+        sqs.send_message()
+            .queue_url(&endpoints.dead_letter_queue_url)
+            .message_body(body)
+            .send()
+            .await
+            .unwrap();
+    }
+    let journey = tokio::task::spawn_blocking(move || walk(&configuration));
+    journey.await.unwrap();
+    stack.stop().await.unwrap();
+}
+
+fn walk(configuration: &str) {
+    let arguments = ["--config", configuration, "--env", "test"];
+    let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
+    session.press("2");
+    session.wait_for("retries-exhausted", LIMIT);
+    session.wait_for("14 held", LIMIT);
+
+    // The group's plan: all are ready, and a dry run says so.
+    session.press("\tjr");
+    session.wait_for("From the group retries-exhausted", LIMIT);
+    session.wait_for("dry run done: 14 would be sent", LIMIT);
+    session.wait_for("1 → 10 → all 14", LIMIT);
+
+    // Slow enough to be steered: pause it, let it go on, and let it run to its end.
+    session.press("-----\r");
+    session.wait_for("Redrive under way", LIMIT);
+    session.press(" ");
+    session.wait_for("paused by you", LIMIT);
+    session.press(" ");
+    let screen = session.wait("all events stored", LIMIT, |screen| {
+        screen.contains("14 of 14 moved") && screen.contains("14 stored")
+    });
+    assert!(screen.contains("finished"), "{screen}");
+
+    // Leaving it to the history: it is there when the console is opened again.
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+    let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (80, 24));
+    session.press("3");
+    session.wait_for("14 of 14 · 14 stored", LIMIT);
+    session.press("\r");
+    session.wait_for("as record", LIMIT);
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+    assert!(session.is_cooked(), "the line discipline is as before");
+}
