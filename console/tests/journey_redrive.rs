@@ -1,8 +1,6 @@
 //! A group of dead letters on its way back, with the real program on the real pipeline: choose it,
 //! look at its plan, send it behind a canary, and see every event stored.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
 mod support;
 
 use std::path::Path;
