@@ -1,5 +1,5 @@
-//! A group of dead letters on its way back, with the real program on the real pipeline: choose it,
-//! look at its plan, send it behind a canary, and see every event stored.
+//! A group of dead letters on its way back, with the real program on the real pipeline: see why it
+//! died, patch it, look at its plan, send it behind a canary, and see every event stored.
 
 mod support;
 
@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 const LETTERS: usize = 14;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn group_goes_back_behind_a_canary_and_is_all_stored() {
+async fn group_is_patched_goes_back_behind_a_canary_and_is_all_stored() {
     let stack = support::stack::start().await;
     let folder = tempfile::tempdir().unwrap();
     let endpoints = stack.endpoints();
@@ -23,12 +23,11 @@ async fn group_goes_back_behind_a_canary_and_is_all_stored() {
     let configuration = configuration.to_str().unwrap().to_owned();
     let sqs = Client::new(&devstack::sdk_config(&endpoints.endpoint_url));
     for number in 0..LETTERS {
-        // As SQS leaves it when the database was away for too long: valid, without a reason.
         let body = format!(
-            r#"{{"specversion":"1.0","id":"back-{number}","source":"/apps/crew","type":"flight.delayed","time":"2026-01-31T12:00:00Z","data":{{"flight":"LA601"}}}}"#
+            r#"{{"specversion":"1.0","id":"back-{number}","source":"/apps/crew","type":"flight.delayed","data":{{"flight":"LA601","reported":"2026-01-31T12:00:00Z"}}}}"#
         );
         sqs.send_message()
-            .queue_url(&endpoints.dead_letter_queue_url)
+            .queue_url(&endpoints.queue_url)
             .message_body(body)
             .send()
             .await
@@ -42,13 +41,25 @@ async fn group_goes_back_behind_a_canary_and_is_all_stored() {
 fn walk(configuration: &str) {
     let arguments = ["--config", configuration, "--env", "test"];
     let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
+    session.wait_for("14 dead letters", LIMIT);
     session.press("2");
-    session.wait_for("retries-exhausted", LIMIT);
+    session.wait_for("missing-attribute /time", LIMIT);
     session.wait_for("14 held", LIMIT);
 
+    // Search, then patch the whole group; the difference of each letter can be read before.
+    session.press("/.data.flight == \"LA601\"\r");
+    session.wait_for("14 found", LIMIT);
+    session.press("\tjp");
+    session.wait_for("makes one event of each of 14 letters", LIMIT);
+    session.press("time = .data.reported\r");
+    session.wait_for("14 become ready", LIMIT);
+    session.wait_for("+   \"time\": \"2026-01-31T12:00:00Z\"", LIMIT);
+    session.press("y");
+    session.wait_for("14 edited, 14 of them ready", LIMIT);
+
     // The group's plan: all are ready, and a dry run says so.
-    session.press("\tjr");
-    session.wait_for("From the group retries-exhausted", LIMIT);
+    session.press("r");
+    session.wait_for("14 of them edited", LIMIT);
     session.wait_for("dry run done: 14 would be sent", LIMIT);
     session.wait_for("1 → 10 → all 14", LIMIT);
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a program sees the event and nothing else of this machine.
 
+mod pretty;
 mod program;
 
+pub use pretty::pretty;
 pub use program::{Program, ProgramError, RunError};

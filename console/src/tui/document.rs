@@ -41,6 +41,15 @@ struct DocumentLine {
     pieces: Vec<Piece>,
 }
 
+impl DocumentLine {
+    fn text(&self) -> String {
+        let pieces = self.pieces.iter().map(|piece| piece.text.as_str());
+        std::iter::once(" ".repeat(self.indent).as_str())
+            .chain(pieces)
+            .collect()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Piece {
     kind: PieceKind,
@@ -101,6 +110,12 @@ impl Document {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+
+    /// The lines as texts, to tell two documents apart.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.lines.iter().map(DocumentLine::text).collect()
     }
 
     /// Whether the text is JSON.

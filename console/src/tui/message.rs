@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, MouseEvent};
 use event::{EventKey, Page, Record, RecordQuery};
 
+use super::mending::{Found, Mending, Mendings, Patched, Query};
 use super::redrives::{Draft, DryRun, Past, Progress, RunEnd};
 use crate::redrive::Report;
 use crate::world::observed::{
@@ -110,6 +111,27 @@ pub enum Request {
     Redrives,
     /// What the redrive of this journal did, letter by letter.
     RedriveReport(PathBuf),
+    /// What a jq program would do to letters.
+    Patch {
+        /// The program.
+        program: String,
+        /// The letters.
+        letters: Mendings,
+    },
+    /// What would become of a letter with another body.
+    Judge {
+        /// The letter.
+        letter: Mending,
+        /// The body.
+        new_body: String,
+    },
+    /// Which letters a query finds.
+    Search {
+        /// The query.
+        query: Query,
+        /// The letters.
+        letters: Mendings,
+    },
     /// One page of records.
     Records(RecordQuery),
     /// Publish one body, as it is.
@@ -154,6 +176,12 @@ pub enum Topic {
     Redrives,
     /// What one redrive did.
     RedriveReport,
+    /// What a program would do.
+    Patch,
+    /// What would become of another body.
+    Judge,
+    /// A search among letters.
+    Search,
     /// A page of records.
     Records,
     /// A publish.
@@ -181,6 +209,9 @@ impl Request {
             Self::Redrive(_) | Self::ResumeRedrive(_) => Topic::Redrive,
             Self::Redrives => Topic::Redrives,
             Self::RedriveReport(_) => Topic::RedriveReport,
+            Self::Patch { .. } => Topic::Patch,
+            Self::Judge { .. } => Topic::Judge,
+            Self::Search { .. } => Topic::Search,
             Self::Records(_) => Topic::Records,
             Self::Publish(_) => Topic::Publish,
             Self::Trace { .. } => Topic::Trace,
@@ -212,6 +243,10 @@ pub enum Answer {
     Redrives(Past),
     /// To [`Request::RedriveReport`].
     RedriveReport(Box<Report>),
+    /// To [`Request::Patch`] and [`Request::Judge`].
+    Patched(Patched),
+    /// To [`Request::Search`].
+    Found(Found),
     /// To [`Request::Records`].
     Records(Page<Record>),
     /// To [`Request::Publish`].

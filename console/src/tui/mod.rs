@@ -8,6 +8,7 @@ mod footer;
 pub mod health;
 pub mod keymap;
 pub mod list;
+pub mod mending;
 pub mod message;
 pub mod model;
 pub mod palette;

@@ -113,17 +113,16 @@ impl Model {
     pub fn hint_label(&self, binding: &Binding) -> Option<&'static str> {
         match self.context() {
             Context::Plan | Context::Screen(ScreenId::Redrives) => self.redrives.hint(binding),
-            Context::Input => match self.screen {
+            Context::Input | Context::Editor => match self.screen {
+                ScreenId::DeadLetters => self.dead_letters.hint(binding),
                 ScreenId::Redrives => self.redrives.hint(binding),
                 ScreenId::Records => self.records.input_hint(binding),
-                ScreenId::Overview | ScreenId::DeadLetters | ScreenId::Publish => {
-                    Some(binding.label)
-                }
+                ScreenId::Overview | ScreenId::Publish => Some(binding.label),
             },
             Context::Screen(
                 ScreenId::Overview | ScreenId::DeadLetters | ScreenId::Records | ScreenId::Publish,
             )
-            | Context::Editor
+            | Context::Patch
             | Context::Confirm
             | Context::Help
             | Context::Palette => Some(binding.label),

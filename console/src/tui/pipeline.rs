@@ -172,6 +172,9 @@ impl Pipeline {
             | Topic::Redrive
             | Topic::Redrives
             | Topic::RedriveReport
+            | Topic::Patch
+            | Topic::Judge
+            | Topic::Search
             | Topic::Records
             | Topic::Publish
             | Topic::Trace

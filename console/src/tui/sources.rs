@@ -21,6 +21,7 @@ use crate::redrive::Control;
 use crate::world::observed::Published;
 use crate::world::{Authority, PlannedChange, World, WorldError};
 
+mod mending;
 mod redrives;
 
 /// Limit of waiting for other questions to the same source. The limit of the question itself
@@ -53,6 +54,7 @@ pub(super) struct Sources {
     api: Arc<Semaphore>,
     redrives: Arc<Semaphore>,
     journals: Arc<Semaphore>,
+    programs: Arc<Semaphore>,
     publishes: Arc<Semaphore>,
     /// Tasks that may be ended at any time.
     questions: JoinSet<()>,
@@ -82,6 +84,7 @@ impl Sources {
             api: permits(1),
             redrives: permits(1),
             journals: permits(1),
+            programs: permits(1),
             publishes: permits(1),
             questions: JoinSet::new(),
             changes: JoinSet::new(),
@@ -106,6 +109,7 @@ impl Sources {
             environment: self.environment.clone(),
             authority: self.authority.clone(),
             control,
+            programs: Arc::clone(&self.programs),
             replies: self.replies.clone(),
         };
         let permits = match &request {
@@ -121,8 +125,11 @@ impl Sources {
             Request::Redrive(_) | Request::ResumeRedrive(_) => Some(&self.redrives),
             Request::Redrives | Request::RedriveReport(_) => Some(&self.journals),
             Request::Publish(_) => Some(&self.publishes),
-            // Made here: it waits for nobody.
-            Request::Template(_) => None,
+            // Made here: they wait for nobody.
+            Request::Patch { .. }
+            | Request::Judge { .. }
+            | Request::Search { .. }
+            | Request::Template(_) => None,
         }
         .map(Arc::clone);
         tasks.spawn(async move {
@@ -189,6 +196,8 @@ struct Shared {
     environment: Environment,
     authority: Authority,
     control: Control,
+    /// The permit of the one program that may run.
+    programs: Arc<Semaphore>,
     replies: mpsc::Sender<Msg>,
 }
 
@@ -209,6 +218,9 @@ const fn is_change(request: &Request) -> bool {
         | Request::DryRun(_)
         | Request::Redrives
         | Request::RedriveReport(_)
+        | Request::Patch { .. }
+        | Request::Judge { .. }
+        | Request::Search { .. }
         | Request::Records(_)
         | Request::Trace { .. }
         | Request::Template(_) => false,
@@ -276,6 +288,9 @@ const fn limit_of(request: &Request) -> Duration {
         | Request::DryRun(_)
         | Request::Redrives
         | Request::RedriveReport(_)
+        | Request::Patch { .. }
+        | Request::Judge { .. }
+        | Request::Search { .. }
         | Request::Records(_)
         | Request::Publish(_)
         | Request::Trace { .. }
@@ -323,6 +338,21 @@ async fn answer(
             return redrives::report(path)
                 .await
                 .map(|report| Answer::RedriveReport(Box::new(report)));
+        }
+        Request::Patch { program, letters } => {
+            return mending::patch(world, &shared.programs, program, letters)
+                .await
+                .map(Answer::Patched);
+        }
+        Request::Judge { letter, new_body } => {
+            return mending::judge(world, letter, new_body)
+                .await
+                .map(Answer::Patched);
+        }
+        Request::Search { query, letters } => {
+            return mending::search(&shared.programs, query, letters)
+                .await
+                .map(Answer::Found);
         }
         Request::Records(query) => world.list_records(&query).await.map(Answer::Records),
         Request::Publish(body) => publish(world, body).await.map(Answer::Published),

@@ -63,11 +63,12 @@ fn on_key(model: &mut Model, key: KeyEvent, turn: &mut Turn<'_>) {
         }
         Context::Editor | Context::Input => match model.screen {
             ScreenId::Publish => model.publish.key(key, turn),
+            ScreenId::DeadLetters => model.dead_letters.key(key, turn),
             ScreenId::Redrives => model.redrives.key(key),
             ScreenId::Records => model.records.key(key, turn),
-            ScreenId::Overview | ScreenId::DeadLetters => {}
+            ScreenId::Overview => {}
         },
-        Context::Confirm | Context::Plan => turn.say(Tone::Muted, answers(model)),
+        Context::Confirm | Context::Plan | Context::Patch => turn.say(Tone::Muted, answers(model)),
         Context::Screen(_) | Context::Help => {}
     }
 }
@@ -92,11 +93,15 @@ fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
                 palette.input.insert_str(text.replace(['\r', '\n'], " "));
             }
         }
-        Context::Input if model.screen == ScreenId::Redrives => model.redrives.paste(text),
-        Context::Input => model.records.paste(text),
-        Context::Editor => model.publish.paste(text, turn),
+        Context::Input | Context::Editor => match model.screen {
+            ScreenId::DeadLetters => model.dead_letters.paste(text, turn),
+            ScreenId::Redrives => model.redrives.paste(text),
+            ScreenId::Publish => model.publish.paste(text, turn),
+            ScreenId::Records => model.records.paste(text),
+            ScreenId::Overview => {}
+        },
         Context::Screen(ScreenId::Publish) => model.publish.paste_unasked(text, turn),
-        Context::Screen(_) | Context::Confirm | Context::Plan | Context::Help => {}
+        Context::Screen(_) | Context::Confirm | Context::Plan | Context::Patch | Context::Help => {}
     }
 }
 
@@ -326,7 +331,12 @@ fn on_reply(model: &mut Model, reply: Reply, turn: &mut Turn<'_>) {
         | Topic::History
         | Topic::Totals
         | Topic::ApiHealth => model.pipeline.reply(reply, turn.now),
-        Topic::Letters | Topic::Hold | Topic::Release => model.dead_letters.reply(reply, turn),
+        Topic::Letters
+        | Topic::Hold
+        | Topic::Release
+        | Topic::Patch
+        | Topic::Judge
+        | Topic::Search => model.dead_letters.reply(reply, turn),
         Topic::Redrive => {
             if let Some(ended) = model.redrives.redrive_ended(reply, turn) {
                 model.dead_letters.redrive_ended(ended, turn);

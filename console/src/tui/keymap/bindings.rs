@@ -7,6 +7,7 @@ use crate::tui::screens::ScreenId;
 
 const QUESTIONS: &[Context] = &[Context::Confirm, Context::Plan];
 const PLAN: &[Context] = &[Context::Plan];
+const PATCH: &[Context] = &[Context::Patch];
 const LISTS: &[ScreenId] = &[
     ScreenId::Overview,
     ScreenId::DeadLetters,
@@ -50,7 +51,7 @@ pub const BINDINGS: &[Binding] = &[
         Action::MarkAll,
         [K::char('a')],
         "mark all listed",
-        4,
+        0,
         Place::Some(LETTERS)
     ),
     bind!(
@@ -62,9 +63,51 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind!(
         Action::Release,
-        [K::char('u')],
+        [K::char('R')],
         "release the held letters",
+        0,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::EditLetter,
+        [K::char('e')],
+        "edit",
+        4,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Patch,
+        [K::char('p')],
+        "patch",
         5,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::TakeBack,
+        [K::char('u')],
+        "take the edit back",
+        0,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::TakeAllBack,
+        [K::char('U')],
+        "take all edits back",
+        0,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::Search,
+        [K::char('/')],
+        "search",
+        6,
+        Place::Some(LETTERS)
+    ),
+    bind!(
+        Action::ClearSearch,
+        [K::char('x')],
+        "clear the search",
+        0,
         Place::Some(LETTERS)
     ),
     bind!(
@@ -265,6 +308,69 @@ pub const BINDINGS: &[Binding] = &[
         Place::In(PLAN)
     ),
     bind!(Action::Reason, [K::char('w')], "why", 7, Place::In(PLAN)),
+    bind!(
+        Action::Confirm,
+        [K::char('y'), K::plain(KeyCode::Enter)],
+        "accept",
+        1,
+        Place::In(PATCH)
+    ),
+    bind!(
+        Action::NextItem,
+        [K::char('n')],
+        "next letter",
+        2,
+        Place::In(PATCH)
+    ),
+    bind!(
+        Action::PreviousItem,
+        [K::char('N')],
+        "letter before",
+        3,
+        Place::In(PATCH)
+    ),
+    bind!(
+        Action::Patch,
+        [K::char('e'), K::char('p')],
+        "change the program",
+        4,
+        Place::In(PATCH)
+    ),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up), K::char('k'), K::char('K')],
+        "up",
+        0,
+        Place::In(PATCH)
+    ),
+    bind!(
+        Action::Down,
+        [K::plain(KeyCode::Down), K::char('j'), K::char('J')],
+        "down",
+        0,
+        Place::In(PATCH)
+    ),
+    bind!(
+        Action::PageUp,
+        [K::plain(KeyCode::PageUp), K::ctrl('b')],
+        "page up",
+        0,
+        Place::In(PATCH)
+    ),
+    bind!(
+        Action::PageDown,
+        [K::plain(KeyCode::PageDown), K::ctrl('f')],
+        "page down",
+        0,
+        Place::In(PATCH)
+    ),
+    bind!(
+        Action::Back,
+        [K::plain(KeyCode::Esc)],
+        "drop",
+        5,
+        Place::In(PATCH)
+    ),
     bind!(
         Action::Refresh,
         [K::ctrl('r'), K::plain(KeyCode::F(5))],

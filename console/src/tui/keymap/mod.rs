@@ -90,6 +90,22 @@ pub enum Action {
     CancelRun,
     /// Go on with a redrive that was interrupted.
     Resume,
+    /// Search among the letters.
+    Search,
+    /// Take the search away.
+    ClearSearch,
+    /// Patch letters by a jq program.
+    Patch,
+    /// Edit the selected letter.
+    EditLetter,
+    /// Take the edit of the selected letter back.
+    TakeBack,
+    /// Take all edits back.
+    TakeAllBack,
+    /// Show the next one.
+    NextItem,
+    /// Show the one before.
+    PreviousItem,
 }
 
 /// Where a binding works.
@@ -105,6 +121,8 @@ pub enum Context {
     Confirm,
     /// In front of the plan of a redrive.
     Plan,
+    /// In front of what a patch would do.
+    Patch,
     /// In the list of keys.
     Help,
     /// In the palette: other keys write.
@@ -226,7 +244,11 @@ impl Binding {
             | (Place::Screens, Context::Screen(_))
             | (
                 Place::Unwritten,
-                Context::Screen(_) | Context::Help | Context::Confirm | Context::Plan,
+                Context::Screen(_)
+                | Context::Help
+                | Context::Confirm
+                | Context::Plan
+                | Context::Patch,
             ) => true,
             (Place::Some(screens), Context::Screen(screen)) => screens.contains(&screen),
             (Place::In(contexts), context) => contexts.contains(&context),
@@ -236,6 +258,7 @@ impl Binding {
                 | Context::Input
                 | Context::Confirm
                 | Context::Plan
+                | Context::Patch
                 | Context::Help
                 | Context::Palette,
             ) => false,
@@ -258,6 +281,10 @@ impl Action {
                 | Self::Pause
                 | Self::CancelRun
                 | Self::Resume
+                | Self::Patch
+                | Self::EditLetter
+                | Self::TakeBack
+                | Self::TakeAllBack
         )
     }
 }
@@ -293,6 +320,7 @@ mod tests {
             Context::Input,
             Context::Confirm,
             Context::Plan,
+            Context::Patch,
             Context::Help,
             Context::Palette,
         ]);

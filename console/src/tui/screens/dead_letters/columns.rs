@@ -1,6 +1,7 @@
 //! Columns of the list of letters: what is least needed goes first when the width shrinks.
 
 use chrono::{DateTime, Utc};
+use event::Verdict;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
@@ -45,6 +46,8 @@ pub(super) struct RowState {
     pub(super) is_selected: bool,
     pub(super) has_focus: bool,
     pub(super) is_marked: bool,
+    /// Verdict of what would be sent.
+    pub(super) verdict: Verdict,
     pub(super) event: RowEvent,
 }
 
@@ -55,6 +58,8 @@ pub(super) enum RowEvent {
     None,
     /// It is being redriven.
     Moving,
+    /// Another body is sent instead of its own.
+    Edited,
     /// A redrive left it with a note.
     Noted,
 }
@@ -123,11 +128,11 @@ impl Columns {
         theme: Theme,
         now: DateTime<Utc>,
     ) -> Line<'static> {
-        let tone = verdict_tone(letter.verdict);
-        let mut verdict = verdict_sign(letter.verdict).to_owned();
+        let tone = verdict_tone(state.verdict);
+        let mut verdict = verdict_sign(state.verdict).to_owned();
         if self.verdict == VERDICT {
             verdict.push(' ');
-            verdict.push_str(letter.verdict.as_str());
+            verdict.push_str(state.verdict.as_str());
         }
         let text = |text: &Option<String>| text.as_deref().map_or(UNKNOWN.to_owned(), visible);
         let mut spans = vec![
@@ -136,6 +141,7 @@ impl Columns {
             match state.event {
                 RowEvent::None => Span::raw(" "),
                 RowEvent::Moving => Span::styled("»", theme.key()),
+                RowEvent::Edited => Span::styled("~", theme.key()),
                 RowEvent::Noted => Span::styled(sign(Tone::Warning), theme.tone(Tone::Warning)),
             },
             Span::raw(" "),

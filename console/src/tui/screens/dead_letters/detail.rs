@@ -5,14 +5,16 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use event::{FAILURE_ATTRIBUTES, Verdict, unwrap_envelope};
+use event::{FAILURE_ATTRIBUTES, Failure, Verdict, unwrap_envelope};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::edits::warnings;
 use super::groups;
 use super::redriving::Note;
 use crate::tui::document::{Document, size};
 use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
+use crate::tui::mending::Mended;
 use crate::tui::message::Tone;
 use crate::tui::screens::lines::wrapped;
 use crate::tui::theme::{Theme, sign};
@@ -31,20 +33,35 @@ pub(super) struct Detail {
     message_id: String,
     document: Document,
     is_enveloped: bool,
+    edit: Option<EditFacts>,
+}
+
+/// What an edit makes of a letter.
+#[derive(Debug)]
+struct EditFacts {
+    verdict: Verdict,
+    failure: Option<Failure>,
+    warnings: Vec<&'static str>,
 }
 
 impl Detail {
-    pub(super) fn of(letter: &DeadLetter) -> Self {
-        let event = unwrap_envelope(&letter.body);
-        let place = letter
-            .failure
+    pub(super) fn of(letter: &DeadLetter, edit: Option<&Mended>) -> Self {
+        let event = unwrap_envelope(edit.map_or(&letter.body, |edit| &edit.new_body));
+        let failure = edit.map_or(&letter.failure, |edit| &edit.failure);
+        let place = failure
             .as_ref()
             .and_then(|failure| failure.pointer.clone())
-            .or_else(|| groups::pointer(letter));
+            .or_else(|| groups::pointer(letter).filter(|_| edit.is_none()));
         Self {
             message_id: letter.message_id.clone(),
             document: Document::new(&event, place.as_deref()),
-            is_enveloped: matches!(event, Cow::Owned(_)) || event.len() != letter.body.len(),
+            is_enveloped: edit.is_none()
+                && (matches!(event, Cow::Owned(_)) || event.len() != letter.body.len()),
+            edit: edit.map(|edit| EditFacts {
+                verdict: edit.verdict,
+                failure: edit.failure.clone(),
+                warnings: warnings(edit),
+            }),
         }
     }
 
@@ -87,9 +104,23 @@ impl Detail {
             lines: Vec::new(),
             width,
         };
-        let tone = verdict_tone(letter.verdict);
+        let verdict = self
+            .edit
+            .as_ref()
+            .map_or(letter.verdict, |edit| edit.verdict);
+        let tone = verdict_tone(verdict);
         rows.push(&headline(letter), theme.strong());
-        rows.push(&self.verdict_text(letter), theme.tone(tone));
+        rows.push(&self.verdict_text(letter, verdict), theme.tone(tone));
+        if let Some(edit) = &self.edit {
+            rows.push(
+                "~ edited: this body is sent; u takes the edit back",
+                theme.key(),
+            );
+            for warning in &edit.warnings {
+                let text = format!("{} {warning}", sign(Tone::Warning));
+                rows.push(&text, theme.tone(Tone::Warning));
+            }
+        }
         if let Some(note) = note {
             let text = format!("{} {}", sign(Tone::Warning), visible(&note.text()));
             rows.push(&text, theme.tone(Tone::Warning));
@@ -106,10 +137,13 @@ impl Detail {
         rows.lines
     }
 
-    fn verdict_text(&self, letter: &DeadLetter) -> String {
-        let verdict = letter.verdict;
+    fn verdict_text(&self, letter: &DeadLetter, verdict: Verdict) -> String {
         let mut text = format!("{} {verdict}", verdict_sign(verdict));
-        match (&letter.failure, letter.stored_as) {
+        let (failure, stored_as) = match &self.edit {
+            Some(edit) => (&edit.failure, None),
+            None => (&letter.failure, letter.stored_as),
+        };
+        match (failure, stored_as) {
             (Some(failure), _) => {
                 text.push_str(&format!("  {}: {}", failure.code, visible(&failure.detail)));
                 if let Some(pointer) = &failure.pointer {
@@ -117,6 +151,7 @@ impl Detail {
                 }
             }
             (None, Some(record)) => text.push_str(&format!("  as record {record}")),
+            (None, None) if verdict == Verdict::AlreadyStored => {}
             (None, None) => text.push_str("  the ingest would store it now"),
         }
         if let Some(line) = self.document.marked_line() {

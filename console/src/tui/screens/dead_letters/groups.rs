@@ -4,8 +4,6 @@
 
 use std::collections::HashMap;
 
-use event::Verdict;
-
 use crate::world::observed::DeadLetter;
 
 /// What the letters of a group share.
@@ -53,13 +51,13 @@ pub(super) struct Grouping {
 }
 
 impl Grouping {
-    pub(super) fn of(letters: &[DeadLetter]) -> Self {
+    pub(super) fn of(letters: &[DeadLetter], is_ready: impl Fn(&DeadLetter) -> bool) -> Self {
         let keys: Vec<_> = letters.iter().map(GroupKey::of).collect();
         let mut counts: HashMap<&GroupKey, (usize, usize)> = HashMap::new();
         for (key, letter) in keys.iter().zip(letters) {
             let (number, ready) = counts.entry(key).or_default();
             *number += 1;
-            *ready += usize::from(letter.verdict == Verdict::Ready);
+            *ready += usize::from(is_ready(letter));
         }
         let mut groups: Vec<_> = counts
             .into_iter()

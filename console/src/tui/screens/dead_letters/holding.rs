@@ -52,7 +52,7 @@ impl DeadLetters {
             let letters = Self::letters_in_words(self.letters.len());
             turn.say(
                 Tone::Warning,
-                format!("{letters} held, no more at once: redrive (r) or release (u) them first"),
+                format!("{letters} held, no more at once: redrive (r) or release (R) them first"),
             );
             return;
         }
@@ -129,6 +129,8 @@ impl DeadLetters {
                 facts.ledger_error = facts.ledger_error.take().or(ledger_error);
             }
             self.regroup(turn.body);
+            self.search_again();
+            self.run_search(turn);
         }
     }
 
@@ -248,7 +250,7 @@ impl DeadLetters {
     }
 }
 
-fn unexpected() -> Fault {
+pub(super) fn unexpected() -> Fault {
     Fault {
         message: "an answer to another question came (a defect of this program)".to_owned(),
         hint: None,

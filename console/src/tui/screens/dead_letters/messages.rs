@@ -57,6 +57,7 @@ impl DeadLetters {
         if self.letters.is_empty() {
             return messages;
         }
+        messages.extend(self.search_message());
         if let Some(fault) = self.hold.error() {
             messages.push((
                 Tone::Bad,
@@ -84,7 +85,7 @@ impl DeadLetters {
             messages.push((
                 Tone::Warning,
                 format!(
-                    "ledger not reachable: ready may be already stored · u, then ^r judges again · {}",
+                    "ledger not reachable: ready may be already stored · R, then ^r judges again · {}",
                     visible(error)
                 ),
             ));

@@ -5,10 +5,15 @@
 
 mod columns;
 mod detail;
+mod editing;
+mod edits;
 mod groups;
 mod holding;
+mod line;
 mod messages;
+mod mouse;
 mod places;
+mod preview;
 mod redriving;
 mod selection;
 mod view;
@@ -16,20 +21,25 @@ mod view;
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use ratatui::layout::{Position, Rect};
+use crossterm::event::KeyEvent;
+use ratatui::layout::Rect;
 
-use super::ScreenId;
+use super::{ScreenId, area_rows};
 use crate::environment::Environment;
-use crate::tui::keymap::{Action, Context};
+use crate::tui::keymap::{Action, Binding, Context};
 use crate::tui::list::ListState;
+use crate::tui::mending::Mended;
 use crate::tui::message::{Reply, Tone, Topic};
 use crate::tui::remote::Remote;
 use crate::tui::turn::Turn;
 use crate::world::observed::DeadLetter;
 
 use detail::Detail;
+use editing::Editing;
 use groups::Grouping;
 use holding::{Extension, HoldFacts, Released};
+use line::{LineInput, Search};
+use preview::Preview;
 use redriving::{Note, Told};
 
 pub(super) use detail::verdict_tone;
@@ -74,7 +84,24 @@ pub struct DeadLetters {
     moving: HashSet<String>,
     /// What the last redrive did.
     told: Option<Told>,
+    /// Letters that get another body, by message id.
+    edits: HashMap<String, Mended>,
+    search: Option<Search>,
+    open: Open,
     notes: HashMap<String, Note>,
+}
+
+/// What lies over the letters.
+#[derive(Debug, Default)]
+enum Open {
+    #[default]
+    Nothing,
+    /// A line is typed.
+    Line(Box<LineInput>),
+    /// A patch waits for the operator's word.
+    Preview(Box<Preview>),
+    /// A letter is written.
+    Editor(Box<Editing>),
 }
 
 /// The pane that the keys move in.
@@ -117,6 +144,9 @@ impl DeadLetters {
             is_detail_open: false,
             moving: HashSet::new(),
             told: None,
+            edits: HashMap::new(),
+            search: None,
+            open: Open::Nothing,
             notes: HashMap::new(),
         }
     }
@@ -124,7 +154,22 @@ impl DeadLetters {
     /// Where keys go.
     #[must_use]
     pub const fn context(&self) -> Context {
-        Context::Screen(ScreenId::DeadLetters)
+        match self.open {
+            Open::Nothing => Context::Screen(ScreenId::DeadLetters),
+            Open::Line(_) => Context::Input,
+            Open::Preview(_) => Context::Patch,
+            Open::Editor(_) => Context::Editor,
+        }
+    }
+
+    /// What a hint says while something lies over the letters; `None` where its key does nothing.
+    #[must_use]
+    pub fn hint(&self, binding: &Binding) -> Option<&'static str> {
+        match (&self.open, binding.action) {
+            (Open::Editor(_), Action::Send) => Some("keep"),
+            (Open::Line(_), Action::Up) => None,
+            _ => Some(binding.label),
+        }
     }
 
     /// Receipt handles that are held.
@@ -152,12 +197,19 @@ impl DeadLetters {
     pub fn leave(&mut self, turn: &mut Turn<'_>) {
         self.is_shown = false;
         self.told = None;
+        self.open = Open::Nothing;
         self.is_detail_open = false;
         self.give_back(turn);
     }
 
     /// Carries out an action.
     pub fn act(&mut self, action: Action, turn: &mut Turn<'_>) {
+        match self.open {
+            Open::Nothing => {}
+            Open::Line(_) => return self.act_on_line(action, turn),
+            Open::Preview(_) => return self.act_on_preview(action, turn),
+            Open::Editor(_) => return self.act_in_editor(action, turn),
+        }
         let body = turn.body;
         match action {
             Action::Refresh => self.take(turn),
@@ -178,6 +230,12 @@ impl DeadLetters {
             Action::MarkAll => self.mark_all(),
             Action::ClearMarks => self.marks.clear(),
             Action::Redrive => self.plan_redrive(turn),
+            Action::Search => self.begin_search(),
+            Action::ClearSearch => self.clear_search(body),
+            Action::Patch => self.begin_patch(turn),
+            Action::EditLetter => self.begin_editing(turn),
+            Action::TakeBack => self.take_back(turn),
+            Action::TakeAllBack => self.take_all_back(turn),
             Action::Quit
             | Action::Help
             | Action::Palette
@@ -198,7 +256,9 @@ impl DeadLetters {
             | Action::Reason
             | Action::Pause
             | Action::CancelRun
-            | Action::Resume => {}
+            | Action::Resume
+            | Action::NextItem
+            | Action::PreviousItem => {}
         }
     }
 
@@ -241,45 +301,21 @@ impl DeadLetters {
         }
     }
 
-    /// A click inside the screen.
-    pub fn click(&mut self, position: Position, turn: &mut Turn<'_>) {
-        let places = self.places(turn.body);
-        if places.groups.contains(position) {
-            let line = usize::from(position.y - places.groups.y);
-            self.focus = Pane::Groups;
-            if let Some(row) = self.group_list.row_at(line, self.grouping.rows()) {
-                if row == self.group_list.selected {
-                    self.focus = Pane::Letters;
-                }
-                self.select_group(row, turn.body);
-            }
-        } else if places.letters.contains(position) {
-            let line = usize::from(position.y - places.letters.y);
-            let had_focus = self.focus == Pane::Letters;
-            self.focus = Pane::Letters;
-            if let Some(row) = self.letter_list.row_at(line, self.listed.len()) {
-                if row == self.letter_list.selected && had_focus {
-                    self.open(turn);
-                } else {
-                    self.select_row(row, turn.body);
-                }
-            }
+    /// A key that writes.
+    pub fn key(&mut self, key: KeyEvent, turn: &mut Turn<'_>) {
+        match &mut self.open {
+            Open::Line(line) => line.key(key),
+            Open::Editor(_) => self.write(key, turn.body),
+            Open::Nothing | Open::Preview(_) => {}
         }
     }
 
-    /// The wheel inside the screen.
-    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut Turn<'_>) {
-        let places = self.places(turn.body);
-        if places.detail.contains(position) {
-            self.scroll_detail(lines, turn.body);
-        } else if places.groups.contains(position) {
-            let row = self.group_list.selected.saturating_add_signed(lines);
-            self.select_group(row, turn.body);
-        } else if places.letters.contains(position) {
-            self.select_row(
-                self.letter_list.selected.saturating_add_signed(lines),
-                turn.body,
-            );
+    /// Pasted text.
+    pub fn paste(&mut self, text: &str, turn: &mut Turn<'_>) {
+        match &mut self.open {
+            Open::Line(line) => line.paste(text),
+            Open::Editor(_) => self.paste_into_editor(text, turn),
+            Open::Nothing | Open::Preview(_) => {}
         }
     }
 
@@ -296,6 +332,7 @@ impl DeadLetters {
     pub fn tick(&mut self, is_visible: bool, turn: &mut Turn<'_>) {
         if is_visible {
             self.keep_hold(turn);
+            self.run_search(turn);
         }
     }
 
@@ -305,6 +342,9 @@ impl DeadLetters {
             Topic::Letters => self.letters_came(reply, turn),
             Topic::Hold => self.hold_was_extended(reply, turn.now),
             Topic::Release => self.letters_were_released(reply, turn),
+            Topic::Patch => self.patched(reply, turn),
+            Topic::Judge => self.judged(reply, turn),
+            Topic::Search => self.found(reply, turn),
             Topic::SourceQueue
             | Topic::DeadLetterQueue
             | Topic::History

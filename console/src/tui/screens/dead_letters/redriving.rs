@@ -85,12 +85,25 @@ impl DeadLetters {
         }
         turn.review = Some(Selection {
             scope,
-            letters: letters.into_iter().map(chosen).collect(),
+            letters: letters
+                .into_iter()
+                .map(|letter| self.chosen(letter))
+                .collect(),
             has_ledger: self
                 .hold
                 .value()
                 .is_none_or(|facts| facts.ledger_error.is_none()),
         });
+    }
+
+    fn chosen(&self, letter: &DeadLetter) -> Chosen {
+        Chosen {
+            verdict: self.verdict_of(letter),
+            draft: DraftLetter {
+                letter: letter.clone(),
+                new_body: self.edit_of(letter).map(|mended| mended.new_body.clone()),
+            },
+        }
     }
 
     /// These letters, by message id, are being redriven.
@@ -111,6 +124,7 @@ impl DeadLetters {
         });
         self.letters
             .retain(|letter| !moved.contains(letter.message_id.as_str()));
+        self.edits.retain(|id, _| !moved.contains(id.as_str()));
         // What was acted on is not acted on again by the next key.
         self.marks.retain(|id| !moving.contains(id));
         if self.is_shown {
@@ -150,15 +164,5 @@ impl DeadLetters {
                 .insert(id.to_owned(), Note::Untold(why.to_owned()));
         }
         moved
-    }
-}
-
-fn chosen(letter: &DeadLetter) -> Chosen {
-    Chosen {
-        verdict: letter.verdict,
-        draft: DraftLetter {
-            letter: letter.clone(),
-            new_body: None,
-        },
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use event::Verdict;
 use ratatui::layout::Rect;
 
 use super::detail::Detail;
@@ -32,7 +33,9 @@ impl DeadLetters {
     /// The letters changed.
     pub(super) fn regroup(&mut self, body: Rect) {
         let key = self.listed_group().map(|group| group.key.clone());
-        self.grouping = super::groups::Grouping::of(&self.letters);
+        self.grouping = super::groups::Grouping::of(&self.letters, |letter| {
+            self.verdict_of(letter) == Verdict::Ready
+        });
         self.held_until = self.letters_at_rest().map(|letter| letter.held_until).min();
         let ids: HashSet<&str> = self
             .letters
@@ -70,6 +73,10 @@ impl DeadLetters {
             .enumerate()
             .filter(|(_, of)| group.is_none_or(|group| group == **of))
             .map(|(position, _)| position)
+            .filter(|position| {
+                let letter = self.letters.get(*position);
+                letter.is_some_and(|letter| self.is_found(letter))
+            })
             .collect();
         let row = self
             .selected
@@ -102,7 +109,10 @@ impl DeadLetters {
         {
             return;
         }
-        let (id, detail) = (letter.message_id.clone(), Detail::of(letter));
+        let (id, detail) = (
+            letter.message_id.clone(),
+            Detail::of(letter, self.edit_of(letter)),
+        );
         self.selected = Some(id);
         self.detail = Some(detail);
         self.detail_offset = 0;

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{Columns, RowEvent, RowState, group_row};
 use super::places::Places;
-use super::{DeadLetters, Pane};
+use super::{DeadLetters, Open, Pane};
 use crate::tui::format::{age_secs, clock, count, fit, short_span_secs, span_secs, visible};
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
@@ -41,6 +41,12 @@ impl DeadLetters {
             self.draw_letters(model, canvas, &places);
             self.draw_detail(model, canvas, &places);
         }
+        match &self.open {
+            Open::Nothing => {}
+            Open::Line(line) => self.draw_line(line, model, canvas, area),
+            Open::Preview(preview) => self.draw_preview(preview, model, canvas, area),
+            Open::Editor(editing) => self.draw_editor(editing, model, canvas, area),
+        }
     }
 
     /// How many are held, until when, and what else fits.
@@ -57,6 +63,9 @@ impl DeadLetters {
         }
         if !self.marks.is_empty() {
             parts.push(format!("{} marked", count(self.marks.len() as u64)));
+        }
+        if self.edited() > 0 {
+            parts.push(format!("{} edited ~", count(self.edited() as u64)));
         }
         if self.is_read_only {
             parts.push("read-only: no redrive".to_owned());
@@ -180,6 +189,7 @@ impl DeadLetters {
                 is_selected: row == list.selected,
                 has_focus,
                 is_marked: self.marks.contains(&letter.message_id),
+                verdict: self.verdict_of(letter),
                 event: self.row_event(&letter.message_id),
             };
             canvas.render_widget(columns.row(letter, state, theme, model.now), place);
@@ -191,6 +201,8 @@ impl DeadLetters {
             RowEvent::Moving
         } else if self.notes.contains_key(message_id) {
             RowEvent::Noted
+        } else if self.edits.contains_key(message_id) {
+            RowEvent::Edited
         } else {
             RowEvent::None
         }

@@ -7,18 +7,18 @@ use super::locate::line_of;
 
 /// The verdict on a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Check {
+pub(in crate::tui::screens) struct Check {
     /// Size of the text.
-    pub(super) size_bytes: usize,
+    pub(in crate::tui::screens) size_bytes: usize,
     /// The identity under which it would be stored, or why it would be refused.
-    pub(super) result: Result<EventKey, Failure>,
+    pub(in crate::tui::screens) result: Result<EventKey, Failure>,
     /// Line of the failure, counted from 0, where one can be told.
-    pub(super) line: Option<usize>,
+    pub(in crate::tui::screens) line: Option<usize>,
 }
 
 impl Check {
     /// Asks the validator.
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::tui::screens) fn of(text: &str) -> Self {
         let result = parse_event(text).map(|event| event.key());
         let line = result
             .as_ref()
@@ -32,7 +32,7 @@ impl Check {
     }
 
     /// The identity, if the text is an event.
-    pub(super) fn key(&self) -> Option<&EventKey> {
+    pub(in crate::tui::screens) fn key(&self) -> Option<&EventKey> {
         self.result.as_ref().ok()
     }
 }

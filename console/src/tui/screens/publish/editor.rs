@@ -14,15 +14,15 @@ use crate::tui::message::Tone;
 use crate::tui::theme::Theme;
 
 /// Largest text, in bytes; what SQS takes, more than SNS takes by default.
-pub(super) const TEXT_BYTES_MAX: usize = 1_024 * 1_024;
+pub(in crate::tui::screens) const TEXT_BYTES_MAX: usize = 1_024 * 1_024;
 /// Columns before the text: the mark and a space.
-pub(super) const MARGIN: u16 = 2;
+pub(in crate::tui::screens) const MARGIN: u16 = 2;
 /// How far a name is looked at beyond the screen to tell it from a string.
 const NAME_LOOKAHEAD: usize = 120;
 
 /// The editor.
 #[derive(Debug, Default)]
-pub(super) struct Editor {
+pub(in crate::tui::screens) struct Editor {
     area: TextArea<'static>,
     /// First visible line and column.
     top: usize,
@@ -32,29 +32,29 @@ pub(super) struct Editor {
 
 impl Editor {
     /// The text as it would be sent.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::tui::screens) fn text(&self) -> String {
         self.area.lines().join("\n")
     }
 
     /// Whether a text was ever put into it.
-    pub(super) const fn is_loaded(&self) -> bool {
+    pub(in crate::tui::screens) const fn is_loaded(&self) -> bool {
         self.loaded.is_some()
     }
 
     /// Whether the text was changed since it was loaded.
-    pub(super) fn is_edited(&self) -> bool {
+    pub(in crate::tui::screens) fn is_edited(&self) -> bool {
         self.loaded
             .as_ref()
             .is_some_and(|loaded| *loaded != self.text())
     }
 
     /// Number of lines.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::tui::screens) fn len(&self) -> usize {
         self.area.lines().len()
     }
 
     /// Starts over with a text. The old one can be had again by undo.
-    pub(super) fn load(&mut self, text: &str) {
+    pub(in crate::tui::screens) fn load(&mut self, text: &str) {
         if self.loaded.is_some() {
             self.area.select_all();
             self.area.insert_str(text);
@@ -67,7 +67,7 @@ impl Editor {
     }
 
     /// Takes the text out; the old one can be had again by undo.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::tui::screens) fn clear(&mut self) {
         self.area.select_all();
         self.area.cut();
         (self.top, self.left) = (0, 0);
@@ -75,7 +75,12 @@ impl Editor {
     }
 
     /// A key that writes or moves. Whether the text is another one now.
-    pub(super) fn key(&mut self, key: KeyEvent, width: usize, height: usize) -> bool {
+    pub(in crate::tui::screens) fn key(
+        &mut self,
+        key: KeyEvent,
+        width: usize,
+        height: usize,
+    ) -> bool {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "the editor knows all other keys"
@@ -118,7 +123,12 @@ impl Editor {
     }
 
     /// Pasted text. `false` and nothing changed where it is too much.
-    pub(super) fn paste(&mut self, text: &str, width: usize, height: usize) -> bool {
+    pub(in crate::tui::screens) fn paste(
+        &mut self,
+        text: &str,
+        width: usize,
+        height: usize,
+    ) -> bool {
         if self.text().len() + text.len() > TEXT_BYTES_MAX {
             return false;
         }
@@ -129,7 +139,7 @@ impl Editor {
     }
 
     /// Puts the cursor where the mouse is, counted from the first visible line and column.
-    pub(super) fn click(&mut self, line: usize, column: usize) {
+    pub(in crate::tui::screens) fn click(&mut self, line: usize, column: usize) {
         let row = (self.top + line).min(self.len().saturating_sub(1));
         let Some(text) = self.area.lines().get(row) else {
             return;
@@ -147,13 +157,13 @@ impl Editor {
     }
 
     /// Moves the window, not the cursor.
-    pub(super) fn scroll(&mut self, lines: isize, height: usize) {
+    pub(in crate::tui::screens) fn scroll(&mut self, lines: isize, height: usize) {
         let most = self.len().saturating_sub(height.max(1));
         self.top = self.top.saturating_add_signed(lines).min(most);
     }
 
     /// Brings the cursor into the window.
-    pub(super) fn reveal(&mut self, width: usize, height: usize) {
+    pub(in crate::tui::screens) fn reveal(&mut self, width: usize, height: usize) {
         let DataCursor(row, column) = self.area.cursor();
         let (width, height) = (width.max(1), height.max(1));
         self.top = self.top.clamp((row + 1).saturating_sub(height), row);
@@ -168,7 +178,7 @@ impl Editor {
     }
 
     /// The visible lines, `width` columns wide, margin included. `marked` is the line of a failure.
-    pub(super) fn lines(
+    pub(in crate::tui::screens) fn lines(
         &self,
         theme: Theme,
         marked: Option<usize>,

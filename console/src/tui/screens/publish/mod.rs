@@ -4,8 +4,8 @@
 //! production, is sent only after a question.
 
 mod answers;
-mod check;
-mod editor;
+pub(super) mod check;
+pub(super) mod editor;
 mod layout;
 mod locate;
 mod question;

@@ -8,6 +8,7 @@ mod layout;
 mod outcomes;
 mod review;
 mod review_view;
+mod run_view;
 mod running;
 mod view;
 

@@ -4,12 +4,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr as _;
 
 use super::Redrives;
 use super::history::Row;
 use super::outcomes;
-use super::running::{Run, unproved};
+use super::run_view::run_lines;
+use super::running::unproved;
 use crate::redrive::fact::Ending;
 use crate::redrive::{Counts, Wish};
 use crate::tui::format::{age_secs, clock, count, fit, rate, span_secs, timestamp, visible};
@@ -20,8 +20,6 @@ use crate::tui::screens::lines::{explained, hanging, left, titled};
 use crate::tui::screens::{area_rows, draw_divider};
 use crate::tui::theme::{Theme, sign};
 
-/// Cells of the bar of a run at most.
-const BAR_CELLS_MAX: usize = 40;
 /// `unfinished`
 const WORD: usize = 11;
 
@@ -201,99 +199,8 @@ impl Redrives {
     }
 }
 
-/// Everything that a run tells about itself.
-fn run_lines(
-    run: &Run,
-    theme: Theme,
-    now: chrono::DateTime<chrono::Utc>,
-    width: usize,
-) -> Vec<Line<'static>> {
-    let counts = run.counts();
-    let mut lines = vec![bar_line(run, theme, now, width)];
-    lines.push(Line::from(pace_spans(run, theme, now)));
-    lines.extend(count_lines(&counts, run.planned, theme));
-    lines.push(canary_line(run, theme));
-    match run.wish() {
-        Wish::Run if run.told.is_none() => {
-            lines.extend(hanging(Tone::Muted, "beginning", theme, width));
-        }
-        Wish::Run if counts.waiting + counts.intended == 0 && unproved(&counts) > 0 => {
-            let text = "all sent; following the events until each is stored or dead again";
-            lines.extend(hanging(Tone::Muted, text, theme, width));
-        }
-        Wish::Run => {}
-        Wish::Cancel => {
-            let text = "ending: what was begun is brought to its end, the rest stays";
-            lines.extend(hanging(Tone::Warning, text, theme, width));
-        }
-        Wish::Pause(why) => {
-            let tone = if run.own_pause().is_some() {
-                Tone::Bad
-            } else {
-                Tone::Warning
-            };
-            let text = if run.own_pause().is_some() {
-                format!("stopped by itself: {}", visible(why))
-            } else {
-                visible(why)
-            };
-            lines.extend(hanging(tone, &text, theme, width));
-            let rest = count((counts.waiting + counts.not_sent) as u64);
-            lines.push(Line::from(vec![
-                Span::styled("   space ", theme.key()),
-                Span::raw("goes on all the same   "),
-                Span::styled("c ", theme.key()),
-                Span::raw(format!("ends it: {rest} stay dead letters")),
-            ]));
-        }
-    }
-    lines
-}
-
-/// `██████░░░░  21 of 29 sent`
-fn bar_line(
-    run: &Run,
-    theme: Theme,
-    now: chrono::DateTime<chrono::Utc>,
-    width: usize,
-) -> Line<'static> {
-    let done = run.done();
-    let mut text = format!(
-        "  {} of {} done",
-        count(done as u64),
-        count(run.planned as u64)
-    );
-    if let Some(secs) = run.left_secs(now) {
-        text.push_str(&format!("  about {} left", span_secs(secs)));
-    }
-    let cells = BAR_CELLS_MAX.min(width.saturating_sub(text.width() + 2));
-    let full = (done * cells)
-        .checked_div(run.planned)
-        .unwrap_or(0)
-        .min(cells);
-    let bar = format!(" {}{}", "█".repeat(full), "░".repeat(cells - full));
-    Line::from(vec![
-        Span::styled(bar, theme.tone(Tone::Good)),
-        Span::styled(text, theme.strong()),
-    ])
-}
-
-fn pace_spans(run: &Run, theme: Theme, now: chrono::DateTime<chrono::Utc>) -> Vec<Span<'static>> {
-    let limit = rate_text(run.told.as_ref().and_then(|told| told.rate_per_sec));
-    let measured = match run.measured_per_sec(now).filter(|_| !run.is_paused()) {
-        Some(per_sec) if run.counts().waiting > 0 => format!("{} now, ", rate(per_sec)),
-        Some(_) | None => String::new(),
-    };
-    vec![
-        Span::styled(" rate ", theme.muted()),
-        Span::styled("+ - ", theme.key()),
-        Span::raw(format!("{measured}{limit}")),
-        Span::styled(format!("   since {} UTC", clock(run.since)), theme.muted()),
-    ]
-}
-
 /// Letters by how they stand, those that are none left out.
-fn count_lines(counts: &Counts, planned: usize, theme: Theme) -> Vec<Line<'static>> {
+pub(super) fn count_lines(counts: &Counts, planned: usize, theme: Theme) -> Vec<Line<'static>> {
     let parts = [
         (counts.stored, Tone::Good, "stored"),
         (unproved(counts), Tone::Muted, "pending"),
@@ -318,36 +225,6 @@ fn count_lines(counts: &Counts, planned: usize, theme: Theme) -> Vec<Line<'stati
         }
     }
     vec![Line::from(spans)]
-}
-
-/// `canary  1 ● → 10 … → all 37`
-fn canary_line(run: &Run, theme: Theme) -> Line<'static> {
-    let mut spans = vec![Span::styled(" canary ", theme.muted())];
-    if run.canary_steps.is_empty() {
-        spans.push(Span::raw("none"));
-        return Line::from(spans);
-    }
-    let counts = run.counts();
-    let done = counts.done();
-    let mut is_open = false;
-    for end in &run.canary_steps {
-        let is_stored = counts.stored >= *end || done > *end;
-        let (tone, mark) = if run.failed_steps.contains(end) {
-            (Tone::Bad, sign(Tone::Bad))
-        } else if is_stored {
-            (Tone::Good, sign(Tone::Good))
-        } else if is_open {
-            (Tone::Muted, " ")
-        } else {
-            (Tone::Muted, "…")
-        };
-        is_open |= !is_stored;
-        let text = format!("{} {mark}", count(*end as u64));
-        spans.push(Span::styled(text, theme.tone(tone)));
-        spans.push(Span::styled(" → ", theme.muted()));
-    }
-    spans.push(Span::raw(format!("all {}", count(run.planned as u64))));
-    Line::from(spans)
 }
 
 /// `1 → 10 → all 37`

@@ -164,7 +164,7 @@ fn letters_judged_without_the_ledger_keep_the_warning() {
     desk.refresh();
     desk.answer_letters(vec![letter(99, Duration::hours(1), &valid_body(99))]);
     assert!(desk.text().contains("ledger not reachable"));
-    desk.key('u');
+    desk.key('R');
     desk.refresh();
     desk.answer_letters(letters());
     assert!(!desk.text().contains("ledger not reachable"));
@@ -192,7 +192,7 @@ fn nothing_is_extended_for_a_screen_that_is_not_shown() {
 #[test]
 fn release_gives_back_and_stays_and_enter_holds_again() {
     let mut desk = Desk::holding(letters());
-    desk.key('u');
+    desk.key('R');
     assert_eq!(desk.released().len(), 37);
     assert!(desk.text().contains("37 letters released"));
     desk.key('1');
@@ -200,7 +200,7 @@ fn release_gives_back_and_stays_and_enter_holds_again() {
     desk.key('2');
     assert_eq!(desk.count(is_hold), 1);
     desk.answer_letters(letters());
-    desk.key('u');
+    desk.key('R');
     desk.code(KeyCode::Enter);
     assert_eq!(desk.count(is_hold), 1);
 }

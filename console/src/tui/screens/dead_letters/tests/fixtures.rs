@@ -8,6 +8,7 @@ use event::{Assessment, RecordId, assess, peek_identity};
 use crate::environment::Environment;
 use crate::redrive::fact::{Ending, Proof};
 use crate::redrive::{Counts, LetterOutcome, LetterReport, Report, Wish};
+use crate::tui::mending::{Mended, Mending, Patched};
 use crate::tui::message::Fault;
 use crate::tui::redrives::{PastRedrive, Progress, RunEnd};
 use crate::world::observed::{AttributeValue, DeadLetter, Reason};
@@ -207,5 +208,39 @@ pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -
         counts,
         wish: Wish::Run,
         rate_per_sec: Some(20.0),
+    }
+}
+
+/// A letter with another body.
+pub(crate) fn mended(letter: &Mending, new_body: &str) -> Mended {
+    let assessment = assess(new_body);
+    Mended {
+        message_id: letter.message_id.clone(),
+        old_body: letter.old_body.clone(),
+        new_body: new_body.to_owned(),
+        verdict: assessment.verdict(false),
+        failure: match assessment {
+            Assessment::Valid(_) => None,
+            Assessment::Invalid(failure) => Some(failure),
+        },
+        has_other_identity: false,
+        is_ledger_asked: true,
+    }
+}
+
+/// What a patch does that sets the time; it fails on the last letter.
+pub(crate) fn patched(letters: &[Mending]) -> Patched {
+    let (_, rest) = letters.split_last().unwrap();
+    Patched {
+        mended: rest
+            .iter()
+            .map(|letter| {
+                let time = r#""time":"2026-11-24T11:42:00Z","data""#;
+                mended(letter, &letter.body().replace("\"data\"", time))
+            })
+            .collect(),
+        unchanged: 0,
+        failed: 1,
+        failure: Some("the body is not JSON".to_owned()),
     }
 }

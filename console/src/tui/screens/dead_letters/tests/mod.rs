@@ -2,6 +2,7 @@
 
 mod behaviour;
 pub(in crate::tui::screens) mod fixtures;
+mod mending;
 mod snapshots;
 
 use chrono::{DateTime, Duration, Utc};
@@ -14,6 +15,7 @@ use ratatui::layout::Rect;
 use super::DeadLetters;
 use crate::environment::Environment;
 use crate::redrive::LetterOutcome;
+use crate::tui::mending::Found;
 use crate::tui::message::{Answer, Effect, Fault, Msg, Reply, Request, RequestId, Steering};
 use crate::tui::model::{Model, frame};
 use crate::tui::redrives::{Draft, DryRun};
@@ -188,6 +190,44 @@ impl Desk {
         (question, draft)
     }
 
+    /// Searches, and answers that so many of the newest letters are found, or why not.
+    pub(in crate::tui::screens) fn search(&mut self, line: &str, found: Result<usize, String>) {
+        self.key('/');
+        self.keys(line);
+        self.code(KeyCode::Enter);
+        let question = self.take(is_search);
+        let Request::Search { letters, .. } = &question.1 else {
+            panic!("not a search")
+        };
+        let result = found
+            .map(|number| {
+                let ids = letters.iter().rev().take(number);
+                Answer::Found(Found {
+                    message_ids: ids.map(|letter| letter.message_id.clone()).collect(),
+                    failed: 2,
+                })
+            })
+            .map_err(|message| Fault {
+                message,
+                hint: None,
+            });
+        self.reply(&question, result);
+    }
+
+    /// Patches the first group with a time; the preview is open then.
+    pub(in crate::tui::screens) fn patch_group(&mut self) {
+        self.code(KeyCode::Tab);
+        self.keys("jp");
+        self.keys("time = \"2026-11-24T11:42:00Z\"");
+        self.code(KeyCode::Enter);
+        let question = self.take(is_patch);
+        let Request::Patch { letters, .. } = &question.1 else {
+            panic!("not a patch")
+        };
+        let patched = fixtures::patched(letters);
+        self.reply(&question, Ok(Answer::Patched(patched)));
+    }
+
     /// The redrive of a draft ends with an outcome and a cause for each of its letters.
     pub(in crate::tui::screens) fn end_redrive(
         &mut self,
@@ -247,4 +287,16 @@ pub(in crate::tui::screens) fn is_extend(request: &Request) -> bool {
 
 pub(in crate::tui::screens) fn is_redrive(request: &Request) -> bool {
     matches!(request, Request::Redrive(_))
+}
+
+pub(in crate::tui::screens) fn is_patch(request: &Request) -> bool {
+    matches!(request, Request::Patch { .. })
+}
+
+pub(in crate::tui::screens) fn is_search(request: &Request) -> bool {
+    matches!(request, Request::Search { .. })
+}
+
+pub(in crate::tui::screens) fn is_judge(request: &Request) -> bool {
+    matches!(request, Request::Judge { .. })
 }

@@ -30,6 +30,14 @@ states!(
     Redriving,
     Reported,
     Noted,
+    SearchTyped,
+    SearchFound,
+    SearchFailed,
+    PatchTyped,
+    PatchFailed,
+    PatchPreview,
+    Edited,
+    Editing,
     Released,
     ReadOnly,
     Production,
@@ -54,6 +62,14 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
         | State::Redriving
         | State::Reported
         | State::Noted
+        | State::SearchTyped
+        | State::SearchFound
+        | State::SearchFailed
+        | State::PatchTyped
+        | State::PatchFailed
+        | State::PatchPreview
+        | State::Edited
+        | State::Editing
         | State::Released
         | State::NoColour => environment(),
     };
@@ -123,9 +139,57 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
             desk.keys("gjjjjjjjjj");
             desk.code(KeyCode::Enter);
         }
+        State::SearchTyped => {
+            desk.answer_letters(letters());
+            desk.keys("/.type == \"flight");
+        }
+        State::SearchFound => {
+            desk.answer_letters(letters());
+            desk.search("LA601", Ok(31));
+        }
+        State::SearchFailed => {
+            desk.answer_letters(letters());
+            desk.search(
+                ".type =",
+                Err("not a jq program: expected a term at the end".to_owned()),
+            );
+        }
+        State::PatchTyped => {
+            desk.answer_letters(letters());
+            desk.code(KeyCode::Tab);
+            desk.keys("jpdata");
+        }
+        State::PatchFailed => {
+            desk.answer_letters(letters());
+            desk.code(KeyCode::Tab);
+            desk.keys("jptime =");
+            desk.code(KeyCode::Enter);
+            let question = desk.take(is_patch);
+            desk.reply(&question, Err(fault()));
+        }
+        State::PatchPreview => {
+            desk.answer_letters(letters());
+            desk.patch_group();
+            desk.key('n');
+        }
+        State::Edited => {
+            desk.answer_letters(letters());
+            desk.patch_group();
+            desk.key('y');
+            desk.pass(10);
+            desk.code(KeyCode::Tab);
+            desk.code(KeyCode::Enter);
+        }
+        State::Editing => {
+            desk.answer_letters(letters());
+            desk.code(KeyCode::Tab);
+            desk.keys("j");
+            desk.code(KeyCode::Tab);
+            desk.keys("ex");
+        }
         State::Released => {
             desk.answer_letters(letters());
-            desk.key('u');
+            desk.key('R');
         }
         State::ReadOnly => desk.answer_letters(letters()),
         State::Production => {

@@ -1,0 +1,97 @@
+//! Letters that get another body when they are sent.
+//!
+//! Invariant: an edit stays until it is taken back or its letter is out of the queue, whatever the
+//! screen does meanwhile; the body in the queue is never touched.
+
+use event::Verdict;
+use ratatui::layout::Rect;
+
+use super::DeadLetters;
+use crate::tui::format::count;
+use crate::tui::mending::{Mended, Mending};
+use crate::tui::message::Tone;
+use crate::tui::turn::Turn;
+use crate::world::observed::DeadLetter;
+
+/// Warnings of an edit, most serious first.
+pub(super) fn warnings(mended: &Mended) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    if mended.verdict == Verdict::AlreadyStored {
+        warnings.push("the ledger knows this identity: the edited event would be swallowed");
+    }
+    if mended.has_other_identity {
+        warnings.push("source or id changed: it is a new event for the ledger");
+    }
+    if !mended.is_ledger_asked {
+        warnings.push("the ledger was not asked: it may be already stored");
+    }
+    warnings
+}
+
+impl DeadLetters {
+    pub(super) fn edit_of(&self, letter: &DeadLetter) -> Option<&Mended> {
+        self.edits.get(&letter.message_id)
+    }
+
+    /// Verdict of what would be sent.
+    pub(super) fn verdict_of(&self, letter: &DeadLetter) -> Verdict {
+        self.edit_of(letter)
+            .map_or(letter.verdict, |mended| mended.verdict)
+    }
+
+    /// Letters that are held and edited.
+    pub(super) fn edited(&self) -> usize {
+        let is_edited = |letter: &&DeadLetter| self.edits.contains_key(&letter.message_id);
+        self.letters.iter().filter(is_edited).count()
+    }
+
+    /// A letter as a program or the editor gets it.
+    pub(super) fn mending(&self, letter: &DeadLetter) -> Mending {
+        Mending {
+            message_id: letter.message_id.clone(),
+            old_body: letter.body.clone(),
+            new_body: self.edit_of(letter).map(|mended| mended.new_body.clone()),
+        }
+    }
+
+    /// Takes edits over. One that restores the old body is none.
+    pub(super) fn accept(&mut self, mended: Vec<Mended>, body: Rect) {
+        for mended in mended {
+            if mended.new_body == mended.old_body {
+                self.edits.remove(&mended.message_id);
+            } else {
+                self.edits.insert(mended.message_id.clone(), mended);
+            }
+        }
+        self.edits_changed(body);
+    }
+
+    pub(super) fn take_back(&mut self, turn: &mut Turn<'_>) {
+        let id = self.selected_letter().map(|letter| &letter.message_id);
+        match id.cloned().and_then(|id| self.edits.remove(&id)) {
+            Some(_) => {
+                turn.say(Tone::Good, "the edit is taken back");
+                self.edits_changed(turn.body);
+            }
+            None => turn.say(Tone::Muted, "the selected letter is not edited"),
+        }
+    }
+
+    pub(super) fn take_all_back(&mut self, turn: &mut Turn<'_>) {
+        let edits = self.edits.len();
+        if edits == 0 {
+            turn.say(Tone::Muted, "no letter is edited");
+            return;
+        }
+        self.edits.clear();
+        let text = format!("{} edits are taken back", count(edits as u64));
+        turn.say(Tone::Good, text);
+        self.edits_changed(turn.body);
+    }
+
+    fn edits_changed(&mut self, body: Rect) {
+        self.detail = None;
+        self.regroup(body);
+        self.search_again();
+    }
+}

@@ -1,0 +1,59 @@
+//! What the mouse does on the screen.
+
+use ratatui::layout::Position;
+
+use super::{DeadLetters, Open, Pane};
+use crate::tui::keymap::Action;
+use crate::tui::turn::Turn;
+
+impl DeadLetters {
+    /// A click inside the screen.
+    pub fn click(&mut self, position: Position, turn: &mut Turn<'_>) {
+        if !matches!(self.open, Open::Nothing) {
+            return;
+        }
+        let places = self.places(turn.body);
+        if places.groups.contains(position) {
+            let line = usize::from(position.y - places.groups.y);
+            self.focus = Pane::Groups;
+            if let Some(row) = self.group_list.row_at(line, self.grouping.rows()) {
+                if row == self.group_list.selected {
+                    self.focus = Pane::Letters;
+                }
+                self.select_group(row, turn.body);
+            }
+        } else if places.letters.contains(position) {
+            let line = usize::from(position.y - places.letters.y);
+            let had_focus = self.focus == Pane::Letters;
+            self.focus = Pane::Letters;
+            if let Some(row) = self.letter_list.row_at(line, self.listed.len()) {
+                if row == self.letter_list.selected && had_focus {
+                    self.open(turn);
+                } else {
+                    self.select_row(row, turn.body);
+                }
+            }
+        }
+    }
+
+    /// The wheel inside the screen.
+    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut Turn<'_>) {
+        if !matches!(self.open, Open::Nothing) {
+            let action = if lines < 0 { Action::Up } else { Action::Down };
+            self.act_on_preview(action, turn);
+            return;
+        }
+        let places = self.places(turn.body);
+        if places.detail.contains(position) {
+            self.scroll_detail(lines, turn.body);
+        } else if places.groups.contains(position) {
+            let row = self.group_list.selected.saturating_add_signed(lines);
+            self.select_group(row, turn.body);
+        } else if places.letters.contains(position) {
+            self.select_row(
+                self.letter_list.selected.saturating_add_signed(lines),
+                turn.body,
+            );
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What a patch would do: counts for all letters, and the difference of one after the other.
+//!
+//! Invariant: nothing is edited before the operator agreed to what is shown; one difference is laid
+//! out at a time.
+
+use event::{Verdict, unwrap_envelope};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Clear;
+use similar::{Algorithm, ChangeTag, TextDiff};
+
+use super::detail::{verdict_sign, verdict_tone};
+use super::edits::warnings;
+use super::line::{LineInput, Purpose};
+use super::{DeadLetters, Open};
+use crate::tui::document::Document;
+use crate::tui::format::{count, fit, visible};
+use crate::tui::keymap::Action;
+use crate::tui::mending::{Mended, Mendings, Patched};
+use crate::tui::message::Tone;
+use crate::tui::model::Model;
+use crate::tui::screens::lines::hanging;
+use crate::tui::screens::{area_rows, take_rows, title};
+use crate::tui::theme::{Theme, sign};
+use crate::tui::turn::Turn;
+
+/// Unchanged lines around a change.
+const CONTEXT_LINES: usize = 3;
+/// A difference that takes longer is shown coarser.
+const DIFF_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// A patch that waits for the operator's word.
+#[derive(Debug)]
+pub(super) struct Preview {
+    program: String,
+    scope: String,
+    /// All letters that the program ran over.
+    letters: Mendings,
+    patched: Patched,
+    /// Which of the mended letters is shown.
+    at: usize,
+    diff: Vec<(ChangeTag, String)>,
+    offset: usize,
+}
+
+impl Preview {
+    pub(super) fn new(
+        program: String,
+        (scope, letters): (String, Mendings),
+        patched: Patched,
+    ) -> Self {
+        let mut preview = Self {
+            program,
+            scope,
+            letters,
+            patched,
+            at: 0,
+            diff: Vec::new(),
+            offset: 0,
+        };
+        preview.show(0);
+        preview
+    }
+
+    /// Letters that the ingest would store.
+    fn ready(&self) -> usize {
+        let is_ready = |mended: &&Mended| mended.verdict == Verdict::Ready;
+        self.patched.mended.iter().filter(is_ready).count()
+    }
+
+    fn show(&mut self, at: usize) {
+        self.at = at.min(self.patched.mended.len().saturating_sub(1));
+        self.offset = 0;
+        self.diff = self
+            .patched
+            .mended
+            .get(self.at)
+            .map(difference)
+            .unwrap_or_default();
+    }
+
+    fn step(&mut self, back: bool) {
+        let length = self.patched.mended.len().max(1);
+        let places = if back { length - 1 } else { 1 };
+        self.show((self.at + places) % length);
+    }
+
+    fn scroll(&mut self, lines: isize) {
+        let most = self.diff.len().saturating_sub(1);
+        self.offset = self.offset.saturating_add_signed(lines).min(most);
+    }
+}
+
+/// The unified difference of both bodies, laid out as they are shown elsewhere.
+fn difference(mended: &Mended) -> Vec<(ChangeTag, String)> {
+    let laid_out = |body: &str| Document::new(&unwrap_envelope(body), None).texts();
+    let (old, new) = (laid_out(&mended.old_body), laid_out(&mended.new_body));
+    let old: Vec<&str> = old.iter().map(String::as_str).collect();
+    let new: Vec<&str> = new.iter().map(String::as_str).collect();
+    let diff = TextDiff::configure()
+        .algorithm(Algorithm::Patience)
+        .timeout(DIFF_WITHIN)
+        .diff_slices(&old, &new);
+    let mut lines = Vec::new();
+    for (number, group) in diff.grouped_ops(CONTEXT_LINES).iter().enumerate() {
+        if number > 0 {
+            lines.push((ChangeTag::Equal, "⋯".to_owned()));
+        }
+        for operation in group {
+            for change in diff.iter_changes(operation) {
+                lines.push((change.tag(), change.value().to_owned()));
+            }
+        }
+    }
+    lines
+}
+
+impl DeadLetters {
+    pub(super) fn act_on_preview(&mut self, action: Action, turn: &mut Turn<'_>) {
+        let Open::Preview(preview) = &mut self.open else {
+            return;
+        };
+        let page = isize::try_from(turn.body.height / 2).unwrap_or(1).max(1);
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "only the keys of the preview count"
+        )]
+        match action {
+            Action::NextItem => preview.step(false),
+            Action::PreviousItem => preview.step(true),
+            Action::Up => preview.scroll(-1),
+            Action::Down => preview.scroll(1),
+            Action::PageUp => preview.scroll(-page),
+            Action::PageDown => preview.scroll(page),
+            Action::Patch => self.change_program(),
+            Action::Back => {
+                self.open = Open::Nothing;
+                turn.say(Tone::Muted, "nothing was edited");
+            }
+            Action::Confirm => {
+                let mended = std::mem::take(&mut preview.patched.mended);
+                let (edited, ready) = (
+                    count(mended.len() as u64),
+                    count(
+                        mended
+                            .iter()
+                            .filter(|m| m.verdict == Verdict::Ready)
+                            .count() as u64,
+                    ),
+                );
+                self.open = Open::Nothing;
+                self.accept(mended, turn.body);
+                let text =
+                    format!("{edited} edited, {ready} of them ready · r plans, U undoes all");
+                turn.say(Tone::Good, text);
+            }
+            _ => {}
+        }
+    }
+
+    /// Back to the program, for the same letters.
+    fn change_program(&mut self) {
+        let Open::Preview(preview) = &self.open else {
+            return;
+        };
+        let purpose = Purpose::Patch {
+            scope: preview.scope.clone(),
+            letters: preview.letters.clone(),
+        };
+        self.open = Open::Line(Box::new(LineInput::new(purpose, &preview.program)));
+    }
+
+    pub(super) fn draw_preview(
+        &self,
+        preview: &Preview,
+        model: &Model,
+        canvas: &mut Frame<'_>,
+        area: Rect,
+    ) {
+        let theme = model.theme;
+        canvas.render_widget(Clear, area);
+        let mut rest = area;
+        let width = usize::from(area.width);
+        let name = format!("Patch of {}", visible(&preview.scope));
+        canvas.render_widget(title(theme, &name, width), take_rows(&mut rest, 1));
+        let head = head_lines(preview, theme, width);
+        let rows = u16::try_from(head.len()).unwrap_or(u16::MAX);
+        let rows = rows.min(rest.height / 2);
+        for (row, line) in area_rows(take_rows(&mut rest, rows)).zip(head) {
+            canvas.render_widget(line, row);
+        }
+        let lines = preview.diff.iter().skip(preview.offset);
+        for (row, (tag, text)) in area_rows(rest).zip(lines) {
+            canvas.render_widget(diff_line(*tag, text, theme, width), row);
+        }
+    }
+}
+
+fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    let patched = &preview.patched;
+    let program = format!(" {}", visible(&preview.program));
+    let mut lines = vec![Line::styled(fit(&program, width), theme.key())];
+    let changed = patched.mended.len();
+    let ready = preview.ready();
+    let mut spans = vec![Span::styled(
+        format!(" {} change", count(changed as u64)),
+        theme.strong(),
+    )];
+    let parts = [
+        (ready, Tone::Good, "become ready"),
+        (changed - ready, Tone::Warning, "do not"),
+        (patched.unchanged, Tone::Muted, "stay as they are"),
+        (patched.failed, Tone::Bad, "the program fails on"),
+    ];
+    for (number, tone, what) in parts.into_iter().filter(|(number, ..)| *number > 0) {
+        let text = format!("   {} {} {what}", sign(tone), count(number as u64));
+        spans.push(Span::styled(text, theme.tone(tone)));
+    }
+    lines.push(Line::from(spans));
+    if let Some(why) = &patched.failure {
+        let text = format!("fails: {}", visible(why));
+        lines.extend(hanging(Tone::Bad, &text, theme, width));
+    }
+    if let Some(mended) = patched.mended.get(preview.at) {
+        lines.push(Line::default());
+        lines.extend(letter_lines(preview, mended, theme, width));
+    }
+    lines
+}
+
+fn letter_lines(
+    preview: &Preview,
+    mended: &Mended,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let verdict = mended.verdict;
+    let mut text = format!("{} {verdict}", verdict_sign(verdict));
+    if let Some(failure) = &mended.failure {
+        text.push_str(&format!("  {}: {}", failure.code, visible(&failure.detail)));
+    }
+    let place = format!(
+        " {} / {}  {}  ",
+        count(preview.at as u64 + 1),
+        count(preview.patched.mended.len() as u64),
+        visible(&mended.message_id)
+    );
+    let room = width.saturating_sub(place.chars().count());
+    let mut lines = vec![Line::from(vec![
+        Span::styled(place, theme.muted()),
+        Span::styled(fit(&text, room), theme.tone(verdict_tone(verdict))),
+    ])];
+    for warning in warnings(mended) {
+        lines.extend(hanging(Tone::Warning, warning, theme, width));
+    }
+    lines
+}
+
+fn diff_line(tag: ChangeTag, text: &str, theme: Theme, width: usize) -> Line<'static> {
+    let (mark, style) = match tag {
+        ChangeTag::Equal => (' ', Style::new()),
+        ChangeTag::Delete => ('-', theme.tone(Tone::Bad)),
+        ChangeTag::Insert => ('+', theme.tone(Tone::Good)),
+    };
+    Line::styled(fit(&format!(" {mark} {text}"), width), style)
+}

@@ -1,0 +1,132 @@
+//! What a redrive tells about itself while it runs.
+
+use chrono::{DateTime, Utc};
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::running::{Run, unproved};
+use super::view::{count_lines, rate_text};
+use crate::redrive::Wish;
+use crate::tui::format::{clock, count, rate, span_secs, visible};
+use crate::tui::message::Tone;
+use crate::tui::screens::lines::hanging;
+use crate::tui::theme::{Theme, sign};
+
+/// Cells of the bar at most.
+const BAR_CELLS_MAX: usize = 40;
+
+/// Everything that a run tells about itself.
+pub(super) fn run_lines(
+    run: &Run,
+    theme: Theme,
+    now: DateTime<Utc>,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let counts = run.counts();
+    let mut lines = vec![bar_line(run, theme, now, width)];
+    lines.push(Line::from(pace_spans(run, theme, now)));
+    lines.extend(count_lines(&counts, run.planned, theme));
+    lines.push(canary_line(run, theme));
+    match run.wish() {
+        Wish::Run if run.told.is_none() => {
+            lines.extend(hanging(Tone::Muted, "beginning", theme, width));
+        }
+        Wish::Run if counts.waiting + counts.intended == 0 && unproved(&counts) > 0 => {
+            let text = "all sent; following the events until each is stored or dead again";
+            lines.extend(hanging(Tone::Muted, text, theme, width));
+        }
+        Wish::Run => {}
+        Wish::Cancel => {
+            let text = "ending: what was begun is brought to its end, the rest stays";
+            lines.extend(hanging(Tone::Warning, text, theme, width));
+        }
+        Wish::Pause(why) => {
+            let tone = if run.own_pause().is_some() {
+                Tone::Bad
+            } else {
+                Tone::Warning
+            };
+            let text = if run.own_pause().is_some() {
+                format!("stopped by itself: {}", visible(why))
+            } else {
+                visible(why)
+            };
+            lines.extend(hanging(tone, &text, theme, width));
+            let rest = count((counts.waiting + counts.not_sent) as u64);
+            lines.push(Line::from(vec![
+                Span::styled("   space ", theme.key()),
+                Span::raw("goes on all the same   "),
+                Span::styled("c ", theme.key()),
+                Span::raw(format!("ends it: {rest} stay dead letters")),
+            ]));
+        }
+    }
+    lines
+}
+
+/// `██████░░░░  21 of 29 sent`
+fn bar_line(run: &Run, theme: Theme, now: DateTime<Utc>, width: usize) -> Line<'static> {
+    let done = run.done();
+    let mut text = format!(
+        "  {} of {} done",
+        count(done as u64),
+        count(run.planned as u64)
+    );
+    if let Some(secs) = run.left_secs(now) {
+        text.push_str(&format!("  about {} left", span_secs(secs)));
+    }
+    let cells = BAR_CELLS_MAX.min(width.saturating_sub(text.width() + 2));
+    let full = (done * cells)
+        .checked_div(run.planned)
+        .unwrap_or(0)
+        .min(cells);
+    let bar = format!(" {}{}", "█".repeat(full), "░".repeat(cells - full));
+    Line::from(vec![
+        Span::styled(bar, theme.tone(Tone::Good)),
+        Span::styled(text, theme.strong()),
+    ])
+}
+
+fn pace_spans(run: &Run, theme: Theme, now: DateTime<Utc>) -> Vec<Span<'static>> {
+    let limit = rate_text(run.told.as_ref().and_then(|told| told.rate_per_sec));
+    let measured = match run.measured_per_sec(now).filter(|_| !run.is_paused()) {
+        Some(per_sec) if run.counts().waiting > 0 => format!("{} now, ", rate(per_sec)),
+        Some(_) | None => String::new(),
+    };
+    vec![
+        Span::styled(" rate ", theme.muted()),
+        Span::styled("+ - ", theme.key()),
+        Span::raw(format!("{measured}{limit}")),
+        Span::styled(format!("   since {} UTC", clock(run.since)), theme.muted()),
+    ]
+}
+
+/// `canary  1 ● → 10 … → all 37`
+fn canary_line(run: &Run, theme: Theme) -> Line<'static> {
+    let mut spans = vec![Span::styled(" canary ", theme.muted())];
+    if run.canary_steps.is_empty() {
+        spans.push(Span::raw("none"));
+        return Line::from(spans);
+    }
+    let counts = run.counts();
+    let done = counts.done();
+    let mut is_open = false;
+    for end in &run.canary_steps {
+        let is_stored = counts.stored >= *end || done > *end;
+        let (tone, mark) = if run.failed_steps.contains(end) {
+            (Tone::Bad, sign(Tone::Bad))
+        } else if is_stored {
+            (Tone::Good, sign(Tone::Good))
+        } else if is_open {
+            (Tone::Muted, " ")
+        } else {
+            (Tone::Muted, "…")
+        };
+        is_open |= !is_stored;
+        let text = format!("{} {mark}", count(*end as u64));
+        spans.push(Span::styled(text, theme.tone(tone)));
+        spans.push(Span::styled(" → ", theme.muted()));
+    }
+    spans.push(Span::raw(format!("all {}", count(run.planned as u64))));
+    Line::from(spans)
+}
