@@ -63,26 +63,80 @@ fn walk(configuration: &str) {
     session.wait_for("dry run done: 14 would be sent", LIMIT);
     session.wait_for("1 → 10 → all 14", LIMIT);
 
-    // Slow enough to be steered: pause it, let it go on, and let it run to its end.
-    session.press("-----\r");
+    // Slow enough to be steered: pause it, and leave the console in its middle.
+    session.press("---------\r");
     session.wait_for("Redrive under way", LIMIT);
+    session.wait_for("at most 1.0/s", LIMIT);
     session.press(" ");
     session.wait_for("paused by you", LIMIT);
-    session.press(" ");
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+    assert!(
+        session.output().contains("cancelled: "),
+        "what is left is told"
+    );
+
+    // The history has it when the console is opened again; it goes on from there, faster.
+    let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
+    session.press("3");
+    session.wait_for("cancelled: the rest stays in the dead-letter queue", LIMIT);
+    session.press("r");
+    session.wait_for("at most 1.0/s", LIMIT);
+    session.press("+");
+    session.wait_for("at most 2.0/s", LIMIT);
+    session.press("+++++");
     let screen = session.wait("all events stored", LIMIT, |screen| {
         screen.contains("14 of 14 moved") && screen.contains("14 stored")
     });
     assert!(screen.contains("finished"), "{screen}");
-
-    // Leaving it to the history: it is there when the console is opened again.
-    session.press("q");
-    assert!(session.wait_for_exit(LIMIT).success());
-    let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (80, 24));
-    session.press("3");
-    session.wait_for("14 of 14 · 14 stored", LIMIT);
-    session.press("\r");
-    session.wait_for("as record", LIMIT);
     session.press("q");
     assert!(session.wait_for_exit(LIMIT).success());
     assert!(session.is_cooked(), "the line discipline is as before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_editor_gets_the_terminal_and_gives_it_back() {
+    let queues = support::queues::Queues::start().await;
+    let body =
+        r#"{"specversion":"1.0","id":"own-1","source":"/apps/crew","type":"flight.delayed"}"#;
+    queues.kill_all(&[body.to_owned()]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let environment = queues.world.environment();
+    let configuration = folder.path().join("config.toml");
+    let text = format!(
+        "[environments.test]\nregion = \"us-east-1\"\nendpoint_url = {:?}\ntopic_arn = {:?}\n\
+         queue_url = {:?}\ndead_letter_queue_url = {:?}\napi_url = {:?}\n",
+        environment.endpoint_url.as_ref().unwrap(),
+        environment.topic_arn,
+        environment.queue_url,
+        environment.dead_letter_queue_url,
+        environment.api_url,
+    );
+    std::fs::write(&configuration, text).unwrap();
+    let editor = folder.path().join("editor.sh");
+    let script = r#"printf "the terminal is mine"
+read -r line
+sed -i 's/"type"/"time": "2026-01-31T12:00:00Z", "type"/' "$1"
+"#;
+    std::fs::write(&editor, script).unwrap();
+    let editor = format!("sh {}", editor.display());
+    let configuration = configuration.to_str().unwrap().to_owned();
+    let walk = tokio::task::spawn_blocking(move || {
+        let arguments = ["--config", &configuration, "--env", "test"];
+        let variables = [("VISUAL", editor.as_str())];
+        let mut session = Session::start(Path::new(PROGRAM), &arguments, &variables, (80, 24));
+        session.press("2");
+        session.wait_for("1 held", LIMIT);
+        session.press("E");
+        session.wait_for("the terminal is mine", LIMIT);
+        assert!(session.is_cooked(), "the editor has an ordinary terminal");
+        session.press("q\n");
+        session.wait_for("edited: ready", LIMIT);
+        session.press("\r");
+        session.wait_for("2026-01-31T12:00:00Z", LIMIT);
+        session.press("q");
+        assert!(session.wait_for_exit(LIMIT).success());
+        assert!(session.is_cooked());
+    });
+    walk.await.unwrap();
 }

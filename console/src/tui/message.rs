@@ -39,6 +39,8 @@ pub enum Msg {
     Tick,
     /// A request was carried out, or was not.
     Reply(Reply),
+    /// The operator's own editor has ended: its text, or why there is none.
+    EditedOutside(Result<String, String>),
     /// A redrive got further, or obeyed a wish.
     Progress {
         /// The request.
@@ -65,6 +67,8 @@ pub enum Effect {
         /// What it shall do.
         steering: Steering,
     },
+    /// Give the terminal to the operator's own editor with this text.
+    EditOutside(String),
     /// Put a text into the clipboard of the terminal (OSC 52).
     Copy(String),
     /// Leave the console.

@@ -11,6 +11,7 @@ pub mod list;
 pub mod mending;
 pub mod message;
 pub mod model;
+mod outside;
 pub mod palette;
 pub mod pipeline;
 pub mod redrives;

@@ -18,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::message::{Effect, Msg, Request, RequestId};
 use super::model::{Model, frame};
+use super::outside::Outside;
 use super::sources::Sources;
 use super::terminal::{Screen, restore};
 use super::theme::Theme;
@@ -72,7 +73,7 @@ pub async fn run(environment: Environment, authority: Authority) -> Result<Ended
          `opsconsole --help`)",
     )?;
     // It notices a new size from here on; the size is asked afterwards, so that none is missed.
-    let mut events = EventStream::new();
+    let events = EventStream::new();
     let area = screen.fit().wrap_err("read the size of the terminal")?;
     let theme = Theme::choose(
         std::env::var("NO_COLOR").ok().as_deref(),
@@ -85,13 +86,12 @@ pub async fn run(environment: Environment, authority: Authority) -> Result<Ended
     let ended = drive(
         &mut model,
         &mut screen,
-        &mut events,
+        events,
         &mut sources,
         &mut replies,
         &mut signals,
     )
     .await;
-    drop(events);
     drop(screen);
     restore();
     drop(watcher);
@@ -102,7 +102,7 @@ pub async fn run(environment: Environment, authority: Authority) -> Result<Ended
 async fn drive(
     model: &mut Model,
     screen: &mut Screen,
-    events: &mut EventStream,
+    mut events: EventStream,
     sources: &mut Sources,
     replies: &mut mpsc::Receiver<Msg>,
     signals: &mut Signals,
@@ -142,6 +142,22 @@ async fn drive(
         if model.is_leaving {
             return Ended::Left;
         }
+        if let Some(text) = screen.wanted_outside.take() {
+            // It reads the keys, which are the editor's now.
+            drop(events);
+            restore();
+            let text = write_outside(&text, model, screen, sources, (replies, &mut *signals)).await;
+            let Some(text) = text else {
+                return Ended::Signalled;
+            };
+            let Ok(area) = screen.take_again() else {
+                return Ended::TerminalGone;
+            };
+            events = EventStream::new();
+            let (width, height) = (area.width, area.height);
+            apply(model, Msg::Resize { width, height }, screen, sources);
+            is_dirty = apply(model, Msg::EditedOutside(text), screen, sources);
+        }
         if is_dirty && drawn_at.elapsed() >= FRAME_FLOOR {
             if draw(model, screen).is_err() {
                 return Ended::TerminalGone;
@@ -149,6 +165,33 @@ async fn drive(
             drawn_at = Instant::now();
             is_dirty = false;
         }
+    }
+}
+
+/// Waits for the operator's own editor. Nothing is drawn meanwhile, but time passes and answers are
+/// taken: what is held is held for longer. `None` when a signal came.
+async fn write_outside(
+    text: &str,
+    model: &mut Model,
+    screen: &mut Screen,
+    sources: &mut Sources,
+    (replies, signals): (&mut mpsc::Receiver<Msg>, &mut Signals),
+) -> Option<Result<String, String>> {
+    let mut outside = match Outside::open(text) {
+        Ok(outside) => outside,
+        Err(why) => return Some(Err(why)),
+    };
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let msg = tokio::select! {
+            biased;
+            () = signals.any() => return None,
+            ended = outside.ended() => return Some(outside.text(ended)),
+            Some(msg) = replies.recv() => msg,
+            _ = tick.tick() => Msg::Tick,
+        };
+        apply(model, msg, screen, sources);
     }
 }
 
@@ -202,6 +245,7 @@ fn apply(model: &mut Model, msg: Msg, screen: &mut Screen, sources: &mut Sources
         match effect {
             Effect::Ask { id, request } => sources.ask(id, request),
             Effect::Steer { id, steering } => sources.steer(id, steering),
+            Effect::EditOutside(text) => screen.wanted_outside = Some(text),
             // A terminal that is gone shows itself at the next frame.
             Effect::Copy(text) => drop(screen.copy(&text)),
             Effect::Quit => model.is_leaving = true,
@@ -303,7 +347,11 @@ fn releases(effects: Vec<Effect>) -> Vec<(RequestId, Request)> {
                 id,
                 request: request @ Request::ReleaseLetters(_),
             } => Some((id, request)),
-            Effect::Ask { .. } | Effect::Steer { .. } | Effect::Copy(_) | Effect::Quit => None,
+            Effect::Ask { .. }
+            | Effect::Steer { .. }
+            | Effect::EditOutside(_)
+            | Effect::Copy(_)
+            | Effect::Quit => None,
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! The terminal: taken over, and given back whatever happens.
 //!
-//! Invariant: from `Screen::take` on, the terminal is restored exactly once, on drop or on panic.
+//! Invariant: from `Screen::take` on, the terminal is restored whenever it is given
+//! up: on drop, on panic, and while another program has it.
 
 use std::io::{self, Stdout, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,8 @@ pub(super) struct Screen {
     /// What draws. Its area is set by [`Screen::resize`] alone: the library's own way asks the
     /// terminal for its cursor and waits for the answer.
     pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
+    /// A text for whose editor the terminal is to be given back.
+    pub(super) wanted_outside: Option<String>,
 }
 
 /// Bytes that are collected before they are written: one write for a whole screen.
@@ -51,12 +54,33 @@ impl Screen {
             Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport })
         });
         match taken {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self {
+                terminal,
+                wanted_outside: None,
+            }),
             Err(error) => {
                 restore();
                 Err(error)
             }
         }
+    }
+
+    /// Takes the terminal over again after [`restore`]; the next frame is drawn as a whole.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(super) fn take_again(&mut self) -> io::Result<Rect> {
+        enable_raw_mode()?;
+        IS_TAKEN.store(true, Ordering::SeqCst);
+        execute!(
+            self.terminal.backend_mut(),
+            EnterAlternateScreen,
+            EnableMouseCapture,
+            EnableBracketedPaste
+        )?;
+        let (width, height) = crossterm::terminal::size()?;
+        self.resize(width, height)?;
+        Ok(Rect::new(0, 0, width, height))
     }
 
     /// Takes the size that the terminal has now; gives what is drawn on.

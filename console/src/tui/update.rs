@@ -34,6 +34,7 @@ pub fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick => on_tick(model, &mut turn),
         Msg::Reply(reply) => on_reply(model, reply, &mut turn),
+        Msg::EditedOutside(result) => model.dead_letters.edited_outside(result, &mut turn),
         Msg::Progress { id, progress } => model.redrives.progressed(id, *progress, now),
     }
     on_review(model, &mut turn);

@@ -76,6 +76,13 @@ pub const BINDINGS: &[Binding] = &[
         Place::Some(LETTERS)
     ),
     bind!(
+        Action::EditOutside,
+        [K::char('E')],
+        "edit in your own editor",
+        0,
+        Place::Some(LETTERS)
+    ),
+    bind!(
         Action::Patch,
         [K::char('p')],
         "patch",

@@ -98,6 +98,8 @@ pub enum Action {
     Patch,
     /// Edit the selected letter.
     EditLetter,
+    /// Edit the selected letter in the operator's own editor.
+    EditOutside,
     /// Take the edit of the selected letter back.
     TakeBack,
     /// Take all edits back.
@@ -283,6 +285,7 @@ impl Action {
                 | Self::Resume
                 | Self::Patch
                 | Self::EditLetter
+                | Self::EditOutside
                 | Self::TakeBack
                 | Self::TakeAllBack
         )

@@ -12,7 +12,7 @@ use crate::triage::pretty;
 use crate::tui::format::visible;
 use crate::tui::keymap::Action;
 use crate::tui::mending::Mending;
-use crate::tui::message::{Answer, Reply, Request, RequestId, Tone};
+use crate::tui::message::{Answer, Effect, Reply, Request, RequestId, Tone};
 use crate::tui::model::Model;
 use crate::tui::screens::lines::hanging;
 use crate::tui::screens::publish::check::Check;
@@ -82,6 +82,37 @@ impl DeadLetters {
         match refusal {
             Some(text) => turn.say(Tone::Warning, text),
             None => self.open = Open::Editor(Box::new(Editing::new(self.mending(letter)))),
+        }
+    }
+
+    pub(super) fn begin_editing_outside(&mut self, turn: &mut Turn<'_>) {
+        self.begin_editing(turn);
+        if let Open::Editor(editing) = &self.open {
+            let text = editing.editor.text();
+            turn.effects.push(Effect::EditOutside(text));
+        }
+    }
+
+    /// The operator's own editor has ended. A valid event is kept; any other text stays in the
+    /// editor here, with what is wrong with it.
+    pub fn edited_outside(&mut self, result: Result<String, String>, turn: &mut Turn<'_>) {
+        let Open::Editor(editing) = &mut self.open else {
+            return;
+        };
+        let (width, height) = room(turn.body);
+        match result {
+            Err(why) => turn.say(Tone::Warning, visible(&why)),
+            Ok(text) => {
+                editing.editor.clear();
+                if !editing.editor.paste(&text, width, height) {
+                    turn.say(Tone::Warning, "not taken: too large for one message");
+                }
+                editing.editor.move_to_start();
+                editing.judge();
+                if editing.check.result.is_ok() {
+                    self.act_in_editor(Action::Send, turn);
+                }
+            }
         }
     }
 

@@ -234,6 +234,7 @@ impl DeadLetters {
             Action::ClearSearch => self.clear_search(body),
             Action::Patch => self.begin_patch(turn),
             Action::EditLetter => self.begin_editing(turn),
+            Action::EditOutside => self.begin_editing_outside(turn),
             Action::TakeBack => self.take_back(turn),
             Action::TakeAllBack => self.take_all_back(turn),
             Action::Quit

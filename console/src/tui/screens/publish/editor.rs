@@ -61,9 +61,14 @@ impl Editor {
         } else {
             self.area = TextArea::new(text.split('\n').map(str::to_owned).collect());
         }
+        self.move_to_start();
+        self.loaded = Some(self.text());
+    }
+
+    /// Puts the cursor before the first character.
+    pub(in crate::tui::screens) fn move_to_start(&mut self) {
         self.area.move_cursor(CursorMove::Jump(0, 0));
         (self.top, self.left) = (0, 0);
-        self.loaded = Some(self.text());
     }
 
     /// Takes the text out; the old one can be had again by undo.

@@ -257,3 +257,36 @@ fn everything_that_is_open_is_drawn_at_every_size() {
         }
     }
 }
+
+#[test]
+fn text_from_outside_is_judged_and_a_bad_one_stays_in_the_editor() {
+    let mut desk = Desk::holding(vec![letter(1, Duration::hours(1), &body_without_time(1))]);
+    desk.key('E');
+    let sent = desk.outside.pop().unwrap();
+    assert!(sent.contains("\n  \"source\": \"crew-app\""), "{sent}");
+    desk.send(Msg::EditedOutside(Ok("{ no json".to_owned())));
+    assert_eq!(desk.model.context(), Context::Editor);
+    assert!(
+        desk.text().contains("✖ refused: not-json"),
+        "{}",
+        desk.text()
+    );
+    assert_eq!(desk.count(is_judge), 0);
+    desk.send(Msg::EditedOutside(Ok(valid_body(1))));
+    let (_, request) = desk.take(is_judge);
+    let Request::Judge { new_body, .. } = request else {
+        panic!("not a question about a body")
+    };
+    assert_eq!(new_body, valid_body(1));
+}
+
+#[test]
+fn missing_editor_leaves_the_built_in_one() {
+    let mut desk = Desk::holding(letters());
+    desk.key('E');
+    desk.send(Msg::EditedOutside(Err(
+        "neither VISUAL nor EDITOR is set".to_owned()
+    )));
+    assert_eq!(desk.model.context(), Context::Editor);
+    assert!(notice(&desk).contains("neither"), "{}", notice(&desk));
+}

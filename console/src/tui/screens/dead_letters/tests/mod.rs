@@ -30,6 +30,7 @@ pub(in crate::tui::screens) struct Desk {
     pub(in crate::tui::screens) asked: Vec<(RequestId, Request)>,
     pub(in crate::tui::screens) copied: Vec<String>,
     pub(in crate::tui::screens) steered: Vec<(RequestId, Steering)>,
+    pub(in crate::tui::screens) outside: Vec<String>,
 }
 
 impl Desk {
@@ -42,6 +43,7 @@ impl Desk {
             asked: Vec::new(),
             copied: Vec::new(),
             steered: Vec::new(),
+            outside: Vec::new(),
         };
         desk.key('2');
         desk
@@ -64,6 +66,7 @@ impl Desk {
                 Effect::Ask { id, request } => self.asked.push((id, request)),
                 Effect::Steer { id, steering } => self.steered.push((id, steering)),
                 Effect::Copy(text) => self.copied.push(text),
+                Effect::EditOutside(text) => self.outside.push(text),
                 Effect::Quit => {}
             }
         }

@@ -1,0 +1,120 @@
+//! A text in the operator's own editor, while the terminal is given back.
+//!
+//! Invariant: only this user can read the file, it is gone afterwards, and nothing is drawn while
+//! the editor has the terminal; time and answers are still taken, so that holds are kept.
+
+use std::io::{Read as _, Write as _};
+use std::process::ExitStatus;
+
+use tempfile::NamedTempFile;
+use tokio::process::{Child, Command};
+
+/// Variables that name the editor, the first that is set.
+const VARIABLES: [&str; 2] = ["VISUAL", "EDITOR"];
+/// Largest text that is read back, in bytes; more than any queue takes.
+const TEXT_BYTES_MAX: u64 = 2 * 1_024 * 1_024;
+
+/// An editor that runs.
+#[derive(Debug)]
+pub(super) struct Outside {
+    file: NamedTempFile,
+    child: Child,
+}
+
+impl Outside {
+    /// Opens a text in the editor.
+    ///
+    /// # Errors
+    /// In words for the operator, when no editor is named or it cannot be started.
+    pub(super) fn open(text: &str) -> Result<Self, String> {
+        let named = VARIABLES
+            .iter()
+            .filter_map(|name| std::env::var(name).ok())
+            .find(|editor| !editor.trim().is_empty());
+        let Some(editor) = named else {
+            let names = VARIABLES.join(" nor ");
+            return Err(format!(
+                "neither {names} is set: this is the built-in editor"
+            ));
+        };
+        Self::open_in(&editor, text)
+    }
+
+    fn open_in(editor: &str, text: &str) -> Result<Self, String> {
+        // A temporary file is made with mode 0600.
+        let mut file = tempfile::Builder::new()
+            .prefix("opsconsole-")
+            .suffix(".json")
+            .tempfile()
+            .map_err(|error| format!("no file for the editor: {error}"))?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.flush())
+            .map_err(|error| format!("no file for the editor: {error}"))?;
+        // The variable may hold options: the shell takes it apart, as other programs let it.
+        let child = Command::new("sh")
+            .arg("-c")
+            .arg(format!("{editor} \"$1\""))
+            .arg("sh")
+            .arg(file.path())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("start the editor {editor:?}: {error}"))?;
+        Ok(Self { file, child })
+    }
+
+    /// Waits until the editor has ended. May be given up and called again.
+    pub(super) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// What was written.
+    ///
+    /// # Errors
+    /// In words for the operator, when the editor failed or its text cannot be taken.
+    pub(super) fn text(self, ended: std::io::Result<ExitStatus>) -> Result<String, String> {
+        match ended {
+            Ok(status) if status.success() => {}
+            Ok(status) => {
+                return Err(format!(
+                    "the editor failed ({status}): its text is not taken"
+                ));
+            }
+            Err(error) => return Err(format!("the editor was lost: {error}")),
+        }
+        let mut text = String::new();
+        // By its name: editors write another file in its place.
+        std::fs::File::open(self.file.path())
+            .and_then(|file| file.take(TEXT_BYTES_MAX).read_to_string(&mut text))
+            .map_err(|error| format!("read what the editor wrote: {error}"))?;
+        // Editors end the last line; the text itself did not.
+        if text.ends_with('\n') {
+            text.pop();
+        }
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn edited(editor: &str, text: &str) -> Result<String, String> {
+        let mut outside = Outside::open_in(editor, text)?;
+        let ended = outside.ended().await;
+        outside.text(ended)
+    }
+
+    #[tokio::test]
+    async fn text_goes_out_privately_and_comes_back_changed() {
+        let text = edited("sed -i s/a/b/", "a").await.unwrap();
+        assert_eq!(text, "b");
+        let check = "test \"$(stat -c %a \"$1\")\" = 600 && true";
+        assert_eq!(edited(check, "a").await.unwrap(), "a");
+    }
+
+    #[tokio::test]
+    async fn failed_editor_changes_nothing() {
+        let error = edited("echo b > \"$1\"; false", "a").await.unwrap_err();
+        assert!(error.contains("not taken"), "{error}");
+    }
+}
