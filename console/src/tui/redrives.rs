@@ -105,15 +105,17 @@ pub struct PastRedrive {
     pub edited: usize,
     /// How many letters stand where.
     pub counts: Counts,
-    /// How it ended; `None` where it was interrupted, or is running elsewhere.
+    /// How it ended; `None` where it runs or was interrupted.
     pub ending: Option<Ending>,
+    /// Whether a process runs it.
+    pub is_running: bool,
 }
 
 impl PastRedrive {
     /// Whether there is something left to go on with.
     #[must_use]
     pub fn is_resumable(&self) -> bool {
-        self.ending != Some(Ending::Finished)
+        !self.is_running && self.ending != Some(Ending::Finished)
     }
 }
 

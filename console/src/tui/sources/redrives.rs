@@ -11,7 +11,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::{Shared, fault};
 use crate::redrive::{
-    Counts, Journal, Plan, PlanOptions, RedriveError, Report, RunOptions, State, preview, run,
+    Counts, Journal, Orders, Plan, PlanOptions, RedriveError, Report, RunOptions, State, Wish,
+    preview, run,
 };
 use crate::tui::message::{Fault, Msg, RequestId};
 use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
@@ -118,11 +119,16 @@ async fn follow(
     };
     let (sender, counts) = watch::channel(told.counts);
     let running = run(world, journal, letters, control, options, sender);
-    let telling = tell(id, told, counts, shared);
+    // Other processes may steer it too.
+    let orders = Orders::beside(&path);
+    orders.clear();
+    let telling = tell(id, told, counts, &orders, shared);
     let ended = tokio::select! {
         ended = running => ended,
         never = telling => match never {},
+        () = orders.obey(control) => return Err(lost()),
     };
+    orders.clear();
     let state = state(path.clone()).await?;
     Ok(RunEnd {
         report: Report::of(&state),
@@ -136,6 +142,7 @@ async fn tell(
     id: RequestId,
     mut told: Progress,
     counts: watch::Receiver<Counts>,
+    orders: &Orders,
     shared: &Shared,
 ) -> std::convert::Infallible {
     let mut tick = tokio::time::interval(TOLD_EVERY);
@@ -151,6 +158,12 @@ async fn tell(
         };
         if now == told && !is_first {
             continue;
+        }
+        if now.wish != told.wish {
+            orders.tell_pause(match &now.wish {
+                Wish::Pause(why) => Some(why),
+                Wish::Run | Wish::Cancel => None,
+            });
         }
         let progress = Box::new(now.clone());
         // A full channel only means that the screen is behind; it is told again.
@@ -197,7 +210,7 @@ pub(super) async fn past(world: &World) -> Result<Past, Fault> {
 fn read_all(folder: &Path, environment: &str, queue_url: &str) -> Result<Past, RedriveError> {
     let begun = Instant::now();
     let mut past = Past::default();
-    for (number, path) in journals(folder)?.into_iter().enumerate() {
+    for (number, (_, path)) in Journal::list(folder)?.into_iter().enumerate() {
         if number >= JOURNALS_READ_MAX || begun.elapsed() > JOURNALS_READ_WITHIN {
             past.is_truncated = true;
             break;
@@ -220,35 +233,10 @@ fn read_all(folder: &Path, environment: &str, queue_url: &str) -> Result<Past, R
     Ok(past)
 }
 
-/// The journals of a folder; their names sort by time.
-fn journals(folder: &Path) -> Result<Vec<PathBuf>, RedriveError> {
-    let failed = |cause| RedriveError::File {
-        operation: "list journals in",
-        path: folder.to_owned(),
-        cause,
-    };
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "journal")
-        {
-            paths.push(path);
-        }
-    }
-    paths.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(paths)
-}
-
 fn in_short(journal: PathBuf, state: &State) -> PastRedrive {
     let plan = state.plan();
     PastRedrive {
+        is_running: Journal::is_running(&journal).unwrap_or(false),
         journal,
         created_at: plan.created_at,
         planned: plan.entries.len(),
@@ -324,6 +312,13 @@ fn not_begun(error: &RedriveError) -> Fault {
     }
 }
 
+fn lost() -> Fault {
+    Fault {
+        message: "nobody follows the redrive any more (a defect of this program)".to_owned(),
+        hint: Some("r resumes it in the history".to_owned()),
+    }
+}
+
 /// Work that waits for a disk or a processor.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
@@ -387,14 +382,15 @@ mod tests {
         let mut bytes = std::fs::read(newest.as_ref().unwrap()).unwrap();
         let last = bytes.len() - 5;
         bytes[last] ^= 1;
-        std::fs::write(folder.path().join("0.journal"), bytes).unwrap();
+        let damaged = format!("{}.journal", uuid::Uuid::nil());
+        std::fs::write(folder.path().join(&damaged), bytes).unwrap();
         let past = read_all(folder.path(), "a", "http://127.0.0.1:1/1").unwrap();
         assert_eq!(past.redrives.len(), 2);
         let first = past.redrives.first().unwrap();
         assert_eq!(Some(&first.journal), newest.as_ref());
         assert_eq!((first.planned, first.counts.waiting), (2, 2));
         assert!(first.is_resumable());
-        assert!(past.unreadable.unwrap().contains("0.journal"));
+        assert!(past.unreadable.unwrap().contains(&damaged));
         let none = read_all(&folder.path().join("missing"), "a", "1").unwrap();
         assert_eq!(none, Past::default());
     }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::Redrives;
 use crate::redrive::fact::Ending;
-use crate::redrive::{Counts, Report, Wish};
+use crate::redrive::{Counts, PAUSED_BY_ORDER, Report, Wish};
 use crate::tui::format::{count, visible};
 use crate::tui::message::{Answer, Reply, RequestId, Steering, Tone};
 use crate::tui::redrives::{Draft, Ended, PAUSED_BY_OPERATOR, PastRedrive, Progress, RunEnd};
@@ -90,7 +90,7 @@ impl Run {
     /// Why it waits, if it stopped by itself.
     pub(super) fn own_pause(&self) -> Option<&str> {
         match self.wish() {
-            Wish::Pause(why) if why != PAUSED_BY_OPERATOR => Some(why),
+            Wish::Pause(why) if why != PAUSED_BY_OPERATOR && why != PAUSED_BY_ORDER => Some(why),
             Wish::Pause(_) | Wish::Run | Wish::Cancel => None,
         }
     }

@@ -20,8 +20,8 @@ use crate::tui::screens::lines::{explained, hanging, left, titled};
 use crate::tui::screens::{area_rows, draw_divider};
 use crate::tui::theme::{Theme, sign};
 
-/// `unfinished`
-const WORD: usize = 11;
+/// `interrupted`
+const WORD: usize = 12;
 
 impl Redrives {
     /// Draws the screen.
@@ -172,7 +172,8 @@ impl Redrives {
         let what = match past.ending {
             Some(Ending::Finished) => String::new(),
             Some(Ending::Cancelled) => ": the rest stays in the dead-letter queue".to_owned(),
-            None => ": interrupted, or another console runs it".to_owned(),
+            None if past.is_running => ": another process runs it".to_owned(),
+            None => ": its process ended before it did".to_owned(),
         };
         let mut lines = hanging(tone, &format!("{word}{what}"), theme, width);
         if self.resumable().is_some() {
@@ -253,7 +254,8 @@ const fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
         Some(Ending::Finished) if past.counts.stored == past.planned => (Tone::Good, "finished"),
         Some(Ending::Finished) => (Tone::Warning, "finished"),
         Some(Ending::Cancelled) => (Tone::Warning, "cancelled"),
-        None => (Tone::Warning, "unfinished"),
+        None if past.is_running => (Tone::Good, "running"),
+        None => (Tone::Warning, "interrupted"),
     }
 }
 

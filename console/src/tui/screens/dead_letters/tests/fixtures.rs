@@ -193,6 +193,7 @@ pub(crate) fn run_end(outcomes: &[(&str, LetterOutcome, Option<&str>)]) -> RunEn
             edited: 0,
             counts: report.counts,
             ending: report.ending,
+            is_running: false,
         },
         report,
         error: None,

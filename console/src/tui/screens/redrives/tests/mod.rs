@@ -36,6 +36,7 @@ fn past(number: u32, planned: usize, counts: Counts, ending: Option<Ending>) -> 
         edited: usize::try_from(number).unwrap_or(0),
         counts,
         ending,
+        is_running: false,
     }
 }
 
