@@ -10,7 +10,6 @@ mod control;
 mod error;
 pub mod fact;
 pub mod frame;
-mod held;
 mod journal;
 mod lease;
 mod message;

@@ -219,61 +219,6 @@ pub enum Holding {
     },
 }
 
-/// Outcome of one letter of a redrive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RedriveOutcome {
-    /// Sent to the source queue, confirmed, and deleted from the dead-letter queue.
-    Moved,
-    /// Sent and confirmed, but the delete failed: it stands in both queues. The ledger makes the
-    /// second arrival a duplicate.
-    SentNotDeleted(String),
-    /// Not sent; the letter stays where it is.
-    NotSent(String),
-    /// SQS gave no answer: the copy may have been sent. The letter stays where it is too; if both
-    /// arrive, the ledger makes the second one a duplicate.
-    Unknown(String),
-}
-
-/// What a redrive did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RedriveReport {
-    /// Message id and outcome, in the order they were done.
-    pub outcomes: Vec<(String, RedriveOutcome)>,
-}
-
-impl RedriveReport {
-    /// Letters that were sent, confirmed and deleted.
-    #[must_use]
-    pub fn moved(&self) -> usize {
-        self.count(|outcome| matches!(outcome, RedriveOutcome::Moved))
-    }
-
-    /// Letters that stand in both queues.
-    #[must_use]
-    pub fn sent_not_deleted(&self) -> usize {
-        self.count(|outcome| matches!(outcome, RedriveOutcome::SentNotDeleted(_)))
-    }
-
-    /// Letters that were not sent.
-    #[must_use]
-    pub fn not_sent(&self) -> usize {
-        self.count(|outcome| matches!(outcome, RedriveOutcome::NotSent(_)))
-    }
-
-    /// Letters of which nobody knows whether they were sent.
-    #[must_use]
-    pub fn unknown(&self) -> usize {
-        self.count(|outcome| matches!(outcome, RedriveOutcome::Unknown(_)))
-    }
-
-    fn count(&self, wanted: impl Fn(&RedriveOutcome) -> bool) -> usize {
-        self.outcomes
-            .iter()
-            .filter(|(_, outcome)| wanted(outcome))
-            .count()
-    }
-}
-
 /// An event that the topic took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {

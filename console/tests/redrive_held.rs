@@ -9,16 +9,22 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use opsconsole::environment::Environment;
+use opsconsole::redrive::{
+    Control, Counts, Journal, LetterOutcome, LetterReport, Plan, PlanOptions, RedriveError, Report,
+    RunOptions, run,
+};
 use opsconsole::world::World;
-use opsconsole::world::observed::{QueueRole, RedriveOutcome};
+use opsconsole::world::observed::{DeadLetter, QueueRole};
 use support::queues::Queues;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 const HOLD: Duration = Duration::from_secs(120);
 
@@ -36,6 +42,36 @@ fn binary(data_type: &str, value: &[u8]) -> MessageAttributeValue {
         .binary_value(Blob::new(value))
         .build()
         .unwrap()
+}
+
+/// Redrives letters that are held; none is searched, waited for or proved.
+async fn redrive(
+    world: &World,
+    letters: &[DeadLetter],
+    journals: &Path,
+) -> Result<(Report, Counts), RedriveError> {
+    let unedited: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
+    let plan = Plan::of(world, &unedited, PlanOptions::default()).await?;
+    let journal = Journal::create(journals, &plan)?;
+    let options = RunOptions {
+        searches: false,
+        search_patience: Duration::ZERO,
+        pauses_by_itself: false,
+        prove_limit: Duration::ZERO,
+        ..RunOptions::default()
+    };
+    let (sender, counts) = watch::channel(Counts::default());
+    let report = run(
+        world,
+        journal,
+        letters,
+        &Control::new(None),
+        &options,
+        sender,
+    )
+    .await?;
+    let told = *counts.borrow();
+    Ok((report, told))
 }
 
 #[tokio::test]
@@ -61,12 +97,14 @@ async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
         held.letters[0].reason.as_ref().unwrap().code,
         "missing-attribute"
     );
-    let report = queues
-        .world
-        .redrive(held.letters, journals.path(), |_| {})
+    let (report, _) = redrive(&queues.world, &held.letters, journals.path())
         .await
         .unwrap();
-    assert_eq!(report.moved(), 1, "{report:?}");
+    assert_eq!(
+        report.letters[0].outcome,
+        LetterOutcome::Moved,
+        "{report:?}"
+    );
     let messages = queues.received().await;
     assert_eq!(messages[0].body(), Some("{\"a\":\"\u{9b}2J\"}"));
     let attributes: BTreeMap<_, _> = messages[0].message_attributes().unwrap().iter().collect();
@@ -100,47 +138,31 @@ async fn every_letter_has_one_outcome_and_the_queues_agree() {
         .iter()
         .map(|letter| letter.message_id.clone())
         .collect();
-    let done = std::sync::Mutex::new(Vec::new());
-    let report = queues
-        .world
-        .redrive(held.letters, journals.path(), |count| {
-            done.lock().unwrap().push(count)
-        })
+    let (report, told) = redrive(&queues.world, &held.letters, journals.path())
         .await
         .unwrap();
-    let outcome = |index: usize| {
-        let (_, outcome) = report
-            .outcomes
+    let letter = |index: usize| {
+        let id = &ids[index];
+        let letter = report
+            .letters
             .iter()
-            .find(|(id, _)| *id == ids[index])
-            .unwrap();
-        outcome
+            .find(|letter| letter.message_id == *id);
+        letter.unwrap()
     };
-    assert!(matches!(outcome(3), RedriveOutcome::NotSent(cause) if cause.contains("bytes")));
-    assert!(
-        matches!(outcome(11), RedriveOutcome::NotSent(_)),
-        "{:?}",
-        outcome(11)
-    );
-    assert!(
-        matches!(outcome(20), RedriveOutcome::SentNotDeleted(_)),
-        "{:?}",
-        outcome(20)
-    );
-    assert_eq!(
-        report.moved() + report.sent_not_deleted() + report.not_sent(),
-        total
-    );
-    assert_eq!((report.sent_not_deleted(), report.not_sent()), (1, 2));
-    assert_eq!(done.lock().unwrap().last(), Some(&total));
-    assert_eq!(
-        queues.count(QueueRole::Source).await,
-        report.moved() + report.sent_not_deleted()
-    );
-    assert_eq!(
-        queues.count(QueueRole::DeadLetter).await,
-        report.not_sent() + report.sent_not_deleted()
-    );
+    assert_eq!(letter(3).outcome, LetterOutcome::NotSent);
+    assert!(letter(3).cause.as_ref().unwrap().contains("bytes"));
+    assert_eq!(letter(11).outcome, LetterOutcome::NotSent);
+    assert_eq!(letter(20).outcome, LetterOutcome::SentNotDeleted);
+    let outcome = |wanted| {
+        let letters = report.letters.iter();
+        letters.filter(|letter| letter.outcome == wanted).count()
+    };
+    let moved = outcome(LetterOutcome::Moved);
+    assert_eq!(moved, total - 3, "{report:?}");
+    assert_eq!(report.letters.len(), total);
+    assert_eq!(told.done(), total);
+    assert_eq!(queues.count(QueueRole::Source).await, moved + 1);
+    assert_eq!(queues.count(QueueRole::DeadLetter).await, 2 + 1);
 }
 
 #[tokio::test]
@@ -157,13 +179,14 @@ async fn letter_whose_hold_was_lost_is_not_sent() {
     );
     letter.held_until = chrono::Utc::now();
     letter.receipt_handle = "expired".to_owned();
-    let report = queues
-        .world
-        .redrive(held.letters, journals.path(), |_| {})
+    let (report, _) = redrive(&queues.world, &held.letters, journals.path())
         .await
         .unwrap();
+    let letter = &report.letters[0];
+    assert_eq!(letter.outcome, LetterOutcome::NotSent);
     assert!(
-        matches!(&report.outcomes[0].1, RedriveOutcome::NotSent(cause) if cause.contains("hold"))
+        letter.cause.as_ref().unwrap().contains("hold"),
+        "{letter:?}"
     );
     assert_eq!(queues.count(QueueRole::Source).await, 0);
     assert_eq!(queues.count(QueueRole::DeadLetter).await, 1);
@@ -222,11 +245,12 @@ async fn send_without_an_answer_is_not_repeated_and_the_letter_stays() {
         ..environment
     })
     .unwrap();
-    let report = world
-        .redrive(held.letters, journals.path(), |_| {})
+    let (report, _) = redrive(&world, &held.letters, journals.path())
         .await
         .unwrap();
-    assert_eq!(report.unknown(), 2, "{report:?}");
+    let unknown = |letter: &LetterReport| letter.outcome == LetterOutcome::Unknown;
+    assert!(report.letters.iter().all(unknown), "{report:?}");
+    assert_eq!(report.letters.len(), 2);
     assert_eq!(queues.count(QueueRole::Source).await, 2);
     assert_eq!(queues.count(QueueRole::DeadLetter).await, 2);
 }
@@ -270,8 +294,7 @@ async fn read_only_world_moves_nothing() {
         ..queues.world.environment().clone()
     };
     let world = World::connect(&environment).unwrap();
-    let error = world
-        .redrive(held.letters, journals.path(), |_| {})
+    let error = redrive(&world, &held.letters, journals.path())
         .await
         .unwrap_err();
     assert!(error.to_string().contains("read-only"), "{error}");
