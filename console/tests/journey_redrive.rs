@@ -51,7 +51,7 @@ fn walk(configuration: &str) {
     session.wait_for("14 found", LIMIT);
     session.press("\tjp");
     session.wait_for("makes one event of each of 14 letters", LIMIT);
-    session.press("time = .data.reported\r");
+    session.press(".time = .data.reported\r");
     session.wait_for("14 become ready", LIMIT);
     session.wait_for("+   \"time\": \"2026-01-31T12:00:00Z\"", LIMIT);
     session.press("y");

@@ -47,9 +47,15 @@ async fn plan_is_run_later_by_a_process_that_holds_nothing() {
     let places = stage.places(25).await;
     assert_eq!(places.source.len(), 20);
     assert!(places.source.contains_key(&mended));
-    let mut left: Vec<&String> = others.iter().map(|letter| &letter.body).collect();
+    let mut left: Vec<_> = others
+        .iter()
+        .map(|letter| letter.body.text().unwrap())
+        .collect();
     left.sort();
-    assert_eq!(places.dead.keys().collect::<Vec<_>>(), left);
+    assert_eq!(
+        places.dead.keys().map(String::as_str).collect::<Vec<_>>(),
+        left
+    );
 }
 
 #[tokio::test]
@@ -293,7 +299,7 @@ async fn letter_that_is_not_sent_holds_back_its_group() {
     }
     let mut letters = stage.hold().await;
     assert_eq!(letters.len(), 6);
-    letters.sort_by_key(|letter| letter.body.clone());
+    letters.sort_by_key(|letter| letter.body.text().unwrap().into_owned());
     let options = PlanOptions {
         canary_steps: vec![1],
         ..PlanOptions::default()
@@ -320,7 +326,7 @@ async fn canary_that_dies_again_pauses_the_redrive() {
         .await;
     stage.kill(0..5).await;
     let mut letters = stage.hold().await;
-    letters.sort_by_key(|letter| letter.body != "{\"id\":\"broken\"}");
+    letters.sort_by_key(|letter| letter.body.text().unwrap() != "{\"id\":\"broken\"}");
     let plan = stage
         .plan(
             &letters,

@@ -130,8 +130,8 @@ async fn every_letter_has_one_outcome_and_the_queues_agree() {
     assert_eq!(held.letters.len(), total);
     assert!(!held.is_truncated);
     // One grew beyond what a queue takes, one cannot be sent, one cannot be deleted.
-    held.letters[3].body = "x".repeat(1024 * 1024 + 1);
-    held.letters[11].body = "\u{1b}".to_owned();
+    held.letters[3].body = "x".repeat(1024 * 1024 + 1).into();
+    held.letters[11].body = "\u{1b}".into();
     held.letters[20].receipt_handle = "no handle".to_owned();
     let ids: Vec<String> = held
         .letters

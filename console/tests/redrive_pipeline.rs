@@ -29,6 +29,8 @@ fn broken(number: usize) -> String {
 fn mended(letter: &DeadLetter) -> String {
     letter
         .body
+        .text()
+        .unwrap()
         .replace(r#""type""#, r#""time":"2026-01-01T00:00:00Z","type""#)
 }
 

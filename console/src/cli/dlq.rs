@@ -86,9 +86,9 @@ async fn show(
         )));
     };
     if session.output.is_json() {
-        session.output.json(&WholeLetterJson::from(letter))?;
+        session.output.json(&WholeLetterJson::of(letter)?)?;
     } else {
-        session.output.text(&form(letter, Utc::now()))?;
+        session.output.text(&form(letter, Utc::now())?)?;
     }
     sweep.ledger_remark();
     Ok(sweep.exit())

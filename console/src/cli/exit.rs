@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use crate::environment::EnvironmentError;
 use crate::redrive::RedriveError;
-use crate::world::{WorldError, WorldErrorKind};
+use crate::world::{BodyError, WorldError, WorldErrorKind};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +61,9 @@ pub enum CommandError {
     /// A redrive could not be planned, begun or gone on with.
     #[error(transparent)]
     Redrive(#[from] RedriveError),
+    /// A body that was put aside.
+    #[error(transparent)]
+    Body(#[from] BodyError),
     /// A local file, or standard input.
     #[error("{operation}: {cause}")]
     File {
@@ -92,7 +95,7 @@ impl CommandError {
             Self::Environment(error) | Self::Redrive(RedriveError::Environment(error)) => {
                 environment_exit(error)
             }
-            Self::File { .. } | Self::Failed(_) | Self::Redrive(_) => Exit::Failed,
+            Self::File { .. } | Self::Body(_) | Self::Failed(_) | Self::Redrive(_) => Exit::Failed,
             Self::Usage(_) => Exit::Usage,
             Self::OutputClosed => Exit::Done,
             Self::Interrupted => Exit::Interrupted,
@@ -107,6 +110,7 @@ impl CommandError {
             Self::Environment(_)
             | Self::Redrive(_)
             | Self::File { .. }
+            | Self::Body(_)
             | Self::Usage(_)
             | Self::Failed(_)
             | Self::OutputClosed

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the JSON fields are published; they keep their names and their meaning.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::json_text;
 use super::table::{Align, Keep, Table, moment, time_delta};
 use crate::world::observed::{AttributeValue, DeadLetter, Reason};
-use crate::world::{printable, printable_lines};
+use crate::world::{BodyError, printable, printable_lines};
 
 /// A letter of `dlq list`.
 #[derive(Serialize)]
@@ -51,7 +52,7 @@ pub(super) struct WholeLetterJson<'a> {
     #[serde(flatten)]
     letter: LetterJson<'a>,
     attributes: BTreeMap<&'a str, AttributeJson<'a>>,
-    body: &'a str,
+    body: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -103,8 +104,8 @@ impl<'a> From<&'a Reason> for ReasonJson<'a> {
     }
 }
 
-impl<'a> From<&'a DeadLetter> for WholeLetterJson<'a> {
-    fn from(letter: &'a DeadLetter) -> Self {
+impl<'a> WholeLetterJson<'a> {
+    pub(super) fn of(letter: &'a DeadLetter) -> Result<Self, BodyError> {
         let attributes = letter.attributes.iter().map(|(name, value)| {
             let value = match value {
                 AttributeValue::Text { data_type, value } => {
@@ -117,11 +118,11 @@ impl<'a> From<&'a DeadLetter> for WholeLetterJson<'a> {
             };
             (name.as_str(), value)
         });
-        Self {
+        Ok(Self {
             letter: LetterJson::from(letter),
             attributes: attributes.collect(),
-            body: &letter.body,
-        }
+            body: letter.body.text()?,
+        })
     }
 }
 
@@ -156,7 +157,7 @@ pub(super) fn table(letters: &[DeadLetter], now: DateTime<Utc>) -> Table {
 }
 
 /// One letter for people, body included.
-pub(super) fn form(letter: &DeadLetter, now: DateTime<Utc>) -> String {
+pub(super) fn form(letter: &DeadLetter, now: DateTime<Utc>) -> Result<String, BodyError> {
     let mut lines = vec![
         ("message", letter.message_id.clone()),
         ("verdict", letter.verdict.to_string()),
@@ -196,10 +197,11 @@ pub(super) fn form(letter: &DeadLetter, now: DateTime<Utc>) -> String {
             printable(&attribute(name, value))
         ));
     }
-    let body = json_text::pretty(&letter.body).unwrap_or_else(|| letter.body.clone());
-    text.push_str(&printable_lines(&body));
+    let body = letter.body.text()?;
+    let pretty = json_text::pretty(&body);
+    text.push_str(&printable_lines(pretty.as_deref().unwrap_or(&body)));
     text.push('\n');
-    text
+    Ok(text)
 }
 
 fn failure_sentence(failure: &Failure) -> String {

@@ -146,7 +146,10 @@ async fn patch_all(
     let work = move || {
         let patched = letters
             .iter()
-            .map(|letter| Patched::of(&program, &same, &letter.body))
+            .map(|letter| match letter.body.text() {
+                Ok(body) => Patched::of(&program, &same, &body),
+                Err(error) => Patched::Failed(error.to_string()),
+            })
             .collect();
         (letters, patched)
     };

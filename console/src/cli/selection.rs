@@ -66,7 +66,7 @@ impl FilterArguments {
             return Ok(false);
         }
         match &self.filter {
-            Some(program) => program.selects(&letter.body),
+            Some(program) => program.selects(&letter.body.text()?),
             None => Ok(true),
         }
     }
@@ -142,7 +142,7 @@ impl SelectionArguments {
                 }
                 // What is no JSON has nothing that a program could look at.
                 Ok(false) | Err(RunError::NotJson) => {}
-                Err(error @ (RunError::Failed(_) | RunError::NotOne(_))) => {
+                Err(error @ (RunError::Failed(_) | RunError::NotOne(_) | RunError::NoBody(_))) => {
                     parted.failures += 1;
                     let first = || format!("{}: {error}", letter.message_id);
                     parted.first_failure.get_or_insert_with(first);

@@ -5,7 +5,6 @@
 //! deleted.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -57,7 +56,7 @@ pub(super) struct Engine<'a> {
 struct Held {
     index: usize,
     receipt_handle: String,
-    original: Arc<Original>,
+    original: Original,
 }
 
 type Refusals = HashMap<usize, (String, RefusalKind)>;
@@ -75,7 +74,7 @@ impl Engine<'_> {
         let intended = letters.iter().map(|letter| Intended {
             index: letter.index,
             receipt_handle: letter.receipt_handle.clone(),
-            original: Original::clone(&letter.original),
+            original: letter.original.clone(),
         });
         self.record(Fact::Intended {
             letters: intended.collect(),

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::control::{Control, Wish};
 use super::fact::Intended;
-use super::message::{Original, body_sha256};
-use super::plan::Plan;
+use super::message::{Original, kept_bytes};
+use super::plan::{Plan, PlanEntry};
 use crate::world::observed::{DeadLetter, QueueRole};
 use crate::world::{BATCH_ENTRIES_MAX, World, WorldError};
 
@@ -47,15 +47,64 @@ const _: () = assert!(
 );
 
 /// One letter under its hold.
-#[derive(Clone, Debug)]
-pub(super) struct Lease {
-    pub(super) receipt_handle: String,
-    pub(super) original: Arc<Original>,
+#[derive(Debug)]
+struct Lease<'a> {
+    receipt_handle: String,
+    letter: Letter<'a>,
     held_until: DateTime<Utc>,
-    /// Whether the engine took it itself, and so has to give it back.
-    is_own: bool,
-    /// Whether the body is the one that was planned.
-    is_as_planned: bool,
+}
+
+/// Where the letter itself is.
+#[derive(Debug)]
+enum Letter<'a> {
+    /// In the journal of an earlier process, which held it when it ended.
+    Journaled(Arc<Intended>),
+    /// With the caller, who gives it back too.
+    Callers(&'a DeadLetter),
+    /// Here: the engine took it itself, and so has to give it back.
+    Own(Box<DeadLetter>),
+}
+
+/// A letter that can be sent now.
+#[derive(Debug)]
+pub(super) struct Secured {
+    pub(super) receipt_handle: String,
+    pub(super) original: Original,
+}
+
+impl Letter<'_> {
+    const fn is_callers(&self) -> bool {
+        matches!(self, Self::Callers(_))
+    }
+
+    /// Size when it is sent with its own body, or with one of so many bytes.
+    fn bytes(&self, new_body: Option<usize>) -> usize {
+        match self {
+            Self::Journaled(intended) => {
+                let original = &intended.original;
+                original.kept_bytes() + new_body.unwrap_or(original.body.len())
+            }
+            Self::Callers(letter) => {
+                kept_bytes(&letter.attributes) + new_body.unwrap_or_else(|| letter.body.bytes())
+            }
+            Self::Own(letter) => {
+                kept_bytes(&letter.attributes) + new_body.unwrap_or_else(|| letter.body.bytes())
+            }
+        }
+    }
+
+    /// What is to be sent, if it is what was planned.
+    fn original(&self, entry: &PlanEntry) -> Result<Original, NoLease> {
+        let letter: &DeadLetter = match self {
+            Self::Journaled(intended) => return Ok(intended.original.clone()),
+            Self::Callers(letter) => letter,
+            Self::Own(letter) => letter,
+        };
+        if letter.body.sha256() != entry.body_sha256 {
+            return Err(NoLease::OtherBody);
+        }
+        Original::of(letter).map_err(|error| NoLease::Lost(error.to_string()))
+    }
 }
 
 /// Why a letter cannot be sent now.
@@ -71,7 +120,7 @@ pub(super) struct Leases<'a> {
     world: &'a World,
     plan: &'a Plan,
     places: HashMap<&'a str, usize>,
-    held: Mutex<HashMap<usize, Lease>>,
+    held: Mutex<HashMap<usize, Lease<'a>>>,
     passed: Mutex<Passed>,
 }
 
@@ -89,7 +138,7 @@ impl<'a> Leases<'a> {
     pub(super) fn new(
         world: &'a World,
         plan: &'a Plan,
-        letters: &[DeadLetter],
+        letters: &'a [DeadLetter],
         unsettled: &[Arc<Intended>],
     ) -> Self {
         let leases = Self {
@@ -107,33 +156,38 @@ impl<'a> Leases<'a> {
         for intended in unsettled {
             let lease = Lease {
                 receipt_handle: intended.receipt_handle.clone(),
-                original: Arc::new(intended.original.clone()),
+                letter: Letter::Journaled(Arc::clone(intended)),
                 // Nobody knows; it is prolonged before it is relied on.
                 held_until: DateTime::UNIX_EPOCH,
-                is_own: true,
-                is_as_planned: true,
             };
             leases.lock().insert(intended.index, lease);
         }
         for letter in letters {
-            leases.take(letter, false);
+            leases.take_callers(letter);
         }
         leases
     }
 
-    /// Takes a letter if the plan has it; gives its place.
-    fn take(&self, letter: &DeadLetter, is_own: bool) -> Option<usize> {
-        let index = *self.places.get(letter.message_id.as_str())?;
-        let entry = self.plan.entries.get(index)?;
+    /// Takes a letter of the caller if the plan has it.
+    fn take_callers(&self, letter: &'a DeadLetter) {
+        if let Some(index) = self.places.get(letter.message_id.as_str()) {
+            let lease = Lease {
+                receipt_handle: letter.receipt_handle.clone(),
+                held_until: letter.held_until,
+                letter: Letter::Callers(letter),
+            };
+            self.lock().insert(*index, lease);
+        }
+    }
+
+    /// Takes a letter that a search found, in its place in the plan.
+    fn take(&self, index: usize, letter: DeadLetter) {
         let lease = Lease {
             receipt_handle: letter.receipt_handle.clone(),
-            original: Arc::new(Original::from(letter)),
             held_until: letter.held_until,
-            is_own,
-            is_as_planned: body_sha256(&letter.body) == entry.body_sha256,
+            letter: Letter::Own(Box::new(letter)),
         };
         self.lock().insert(index, lease);
-        Some(index)
     }
 
     pub(super) fn has(&self, index: usize) -> bool {
@@ -146,12 +200,12 @@ impl<'a> Leases<'a> {
         let (Some(lease), Some(entry)) = (held.get(&index), self.plan.entries.get(index)) else {
             return 0;
         };
-        let original = &lease.original;
-        original.bytes_with(entry.sent_body(&original.body))
+        let new_body = entry.edit.as_ref().map(|edit| edit.new_body.len());
+        lease.letter.bytes(new_body)
     }
 
     /// Makes sure that the holds of a batch last for a whole batch.
-    pub(super) async fn secure(&self, indexes: &[usize]) -> Vec<(usize, Result<Lease, NoLease>)> {
+    pub(super) async fn secure(&self, indexes: &[usize]) -> Vec<(usize, Result<Secured, NoLease>)> {
         let ending = self.ending(indexes.iter().copied(), MARGIN);
         let cause = self.prolong(&ending).await;
         let limit = Utc::now() + to_delta(MARGIN);
@@ -165,8 +219,7 @@ impl<'a> Leases<'a> {
                         let ended = "its hold has ended; look at the letters again".to_owned();
                         Err(NoLease::Lost(cause.clone().unwrap_or(ended)))
                     }
-                    Some(lease) if !lease.is_as_planned => Err(NoLease::OtherBody),
-                    Some(lease) => Ok(lease.clone()),
+                    Some(lease) => self.secured(*index, lease),
                     None => Err(NoLease::Lost(
                         "it is not held; look at the letters again".to_owned(),
                     )),
@@ -174,6 +227,15 @@ impl<'a> Leases<'a> {
                 (*index, lease)
             })
             .collect()
+    }
+
+    fn secured(&self, index: usize, lease: &Lease<'_>) -> Result<Secured, NoLease> {
+        let entry = self.plan.entries.get(index);
+        let entry = entry.ok_or_else(|| NoLease::Lost("it is not of this plan".to_owned()))?;
+        Ok(Secured {
+            receipt_handle: lease.receipt_handle.clone(),
+            original: lease.letter.original(entry)?,
+        })
     }
 
     /// Forgets a letter that is out of the queue.
@@ -293,11 +355,11 @@ impl<'a> Leases<'a> {
             for letter in letters {
                 match self.places.get(letter.message_id.as_str()) {
                     Some(index) if is_wanted(*index) => {
-                        self.take(&letter, true);
+                        self.take(*index, letter);
                         found += 1;
                     }
                     // Its turn comes later.
-                    Some(_) if self.lock().len() < BODIES_MAX => drop(self.take(&letter, true)),
+                    Some(index) if self.lock().len() < BODIES_MAX => self.take(*index, letter),
                     place => self.pass(letter.receipt_handle, place.is_some()),
                 }
             }
@@ -309,7 +371,7 @@ impl<'a> Leases<'a> {
     pub(super) async fn release(&self) {
         let own: Vec<String> = self
             .lock()
-            .extract_if(|_, lease| lease.is_own)
+            .extract_if(|_, lease| !lease.letter.is_callers())
             .map(|(_, lease)| lease.receipt_handle)
             .collect();
         self.give_back(&own).await;
@@ -347,7 +409,7 @@ impl<'a> Leases<'a> {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Lease>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Lease<'a>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,6 +14,7 @@ use event::{EventKey, FAILURE_ATTRIBUTES};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::world::BodyError;
 use crate::world::observed::{AttributeValue, DeadLetter};
 
 /// Bytes of one message, or of one batch together, at most (Amazon SQS quotas).
@@ -88,21 +89,23 @@ pub struct Original {
     pub group_id: Option<String>,
 }
 
-impl From<&DeadLetter> for Original {
-    fn from(letter: &DeadLetter) -> Self {
-        Self {
-            body: letter.body.clone(),
+impl Original {
+    /// Reads the body of a letter.
+    ///
+    /// # Errors
+    /// When it was put aside and cannot be read.
+    pub(super) fn of(letter: &DeadLetter) -> Result<Self, BodyError> {
+        Ok(Self {
+            body: letter.body.text()?.into_owned(),
             attributes: letter
                 .attributes
                 .iter()
                 .map(|(name, value)| (name.clone(), value.into()))
                 .collect(),
             group_id: letter.group_id.clone(),
-        }
+        })
     }
-}
 
-impl Original {
     /// Everything but what the ingest added when the event died.
     pub(super) fn kept(&self) -> impl Iterator<Item = (&String, &Attribute)> {
         self.attributes
@@ -124,12 +127,30 @@ impl Original {
     /// Size by which SQS counts when it is sent with `body`: the body and each attribute's name,
     /// type and value (Amazon SQS developer guide, "Message attributes").
     pub(super) fn bytes_with(&self, body: &str) -> usize {
-        let attributes: usize = self
-            .kept()
-            .map(|(name, value)| name.len() + value.bytes())
-            .sum();
-        body.len() + attributes
+        body.len() + self.kept_bytes()
     }
+
+    /// Of that, the attributes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept()
+            .map(|(name, value)| name.len() + value.bytes())
+            .sum()
+    }
+}
+
+/// [`Original::kept_bytes`] of a letter that was not read yet.
+pub(super) fn kept_bytes(attributes: &BTreeMap<String, AttributeValue>) -> usize {
+    attributes
+        .iter()
+        .filter(|(name, _)| !FAILURE_ATTRIBUTES.contains(&name.as_str()))
+        .map(|(name, value)| {
+            name.len()
+                + match value {
+                    AttributeValue::Text { data_type, value } => data_type.len() + value.len(),
+                    AttributeValue::Binary { data_type, value } => data_type.len() + value.len(),
+                }
+        })
+        .sum()
 }
 
 /// SHA-256 of a body, in lower-case hex.

@@ -144,7 +144,7 @@ impl Plan {
                 });
                 PlanEntry::of(letter, new_body.clone(), verdict)
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
         let plan = Self {
             schema_version: PLAN_SCHEMA_VERSION,
             id: Uuid::now_v7(),
@@ -346,18 +346,28 @@ impl PlannedQueue {
 }
 
 impl PlanEntry {
-    fn of(letter: &DeadLetter, new_body: Option<String>, verdict: Verdict) -> Self {
-        Self {
+    fn of(
+        letter: &DeadLetter,
+        new_body: Option<String>,
+        verdict: Verdict,
+    ) -> Result<Self, RedriveError> {
+        let edit = |new_body| {
+            let old_body = letter.body.text().map_err(|error| {
+                RedriveError::plan(format!("letter {}: {error}", letter.message_id))
+            })?;
+            Ok::<_, RedriveError>(Edit {
+                old_body: old_body.into_owned(),
+                new_body,
+            })
+        };
+        Ok(Self {
             message_id: letter.message_id.clone(),
             verdict,
-            body_sha256: body_sha256(&letter.body),
+            body_sha256: letter.body.sha256(),
             receive_count: letter.receive_count,
             group_id: letter.group_id.clone(),
-            edit: new_body.map(|new_body| Edit {
-                old_body: letter.body.clone(),
-                new_body,
-            }),
-        }
+            edit: new_body.map(edit).transpose()?,
+        })
     }
 
     /// What is sent for a letter with this body.

@@ -8,7 +8,7 @@ use event::{Failure, Verdict};
 use serde::Serialize;
 
 use super::message::{BATCH_BYTES_MAX, Original, body_sha256};
-use super::plan::Plan;
+use super::plan::{Plan, PlanEntry};
 use crate::world::observed::DeadLetter;
 
 /// What would be sent for one letter.
@@ -43,17 +43,13 @@ pub fn preview(plan: &Plan, letters: &[DeadLetter]) -> Vec<PlannedSend> {
         .iter()
         .map(|entry| {
             let Some(letter) = held.get(entry.message_id.as_str()) else {
-                return PlannedSend {
-                    message_id: entry.message_id.clone(),
-                    verdict: entry.verdict,
-                    failure: None,
-                    is_edited: entry.edit.is_some(),
-                    bytes: 0,
-                    attributes: Vec::new(),
-                    problem: Some("it is not held; whether it is still there is not known".into()),
-                };
+                let problem = "it is not held; whether it is still there is not known";
+                return not_sent(entry, problem.to_owned());
             };
-            let original = Original::from(*letter);
+            let original = match Original::of(letter) {
+                Ok(original) => original,
+                Err(error) => return not_sent(entry, error.to_string()),
+            };
             let body = entry.sent_body(&original.body);
             let assessment = event::assess(body);
             let bytes = original.bytes_with(body);
@@ -80,4 +76,16 @@ pub fn preview(plan: &Plan, letters: &[DeadLetter]) -> Vec<PlannedSend> {
             }
         })
         .collect()
+}
+
+fn not_sent(entry: &PlanEntry, problem: String) -> PlannedSend {
+    PlannedSend {
+        message_id: entry.message_id.clone(),
+        verdict: entry.verdict,
+        failure: None,
+        is_edited: entry.edit.is_some(),
+        bytes: 0,
+        attributes: Vec::new(),
+        problem: Some(problem),
+    }
 }

@@ -14,7 +14,6 @@ use tokio::time::Instant;
 use super::batch::Engine;
 use super::error::RedriveError;
 use super::fact::{Fact, Proof, Proved};
-use super::message::body_sha256;
 use super::resume::KEYS_MAX;
 use super::state::{LetterState, State};
 use crate::world::observed::DeadLetter;
@@ -215,7 +214,7 @@ impl Wanted {
     }
 
     fn take(&mut self, letter: &DeadLetter) -> Option<usize> {
-        let digest = body_sha256(&letter.body);
+        let digest = letter.body.sha256();
         let same = self.by_body.get_mut(&digest)?;
         let place = match self.by_message_id.remove(&letter.message_id) {
             Some(index) => same.iter().position(|other| *other == index)?,

@@ -12,6 +12,8 @@ use jaq_core::{Compiler, Ctx, Vars, data, load};
 use jaq_json::{Val, read, write};
 use serde_json::value::RawValue;
 
+use crate::world::BodyError;
+
 /// Natives and definitions of the standard library that reach beyond the event.
 const WITHHELD: [&str; 9] = [
     "debug",
@@ -59,9 +61,18 @@ pub enum RunError {
     /// The program itself failed, e.g. a number was added to a text.
     #[error("the program fails: {0}")]
     Failed(String),
+    /// The body was put aside and cannot be read.
+    #[error("{0}")]
+    NoBody(String),
     /// A patch has to give one event.
     #[error("the program gives {0} results; a patch gives exactly one")]
     NotOne(usize),
+}
+
+impl From<BodyError> for RunError {
+    fn from(error: BodyError) -> Self {
+        Self::NoBody(error.to_string())
+    }
 }
 
 fn place(near: &Option<String>) -> String {

@@ -2,10 +2,13 @@
 //!
 //! Invariant: the old body is kept beside the new one; nothing in here changes a queue.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use event::{Failure, Verdict};
+
+use crate::world::{Body, BodyError};
 
 /// A letter as a program or the editor gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,16 +16,21 @@ pub struct Mending {
     /// SQS message id.
     pub message_id: String,
     /// The body as it is in the queue.
-    pub old_body: String,
+    pub old_body: Body,
     /// The body as it was mended before, if it was.
     pub new_body: Option<String>,
 }
 
 impl Mending {
     /// The body that would be sent now.
-    #[must_use]
-    pub fn body(&self) -> &str {
-        self.new_body.as_deref().unwrap_or(&self.old_body)
+    ///
+    /// # Errors
+    /// When the old one was put aside and cannot be read.
+    pub fn body(&self) -> Result<Cow<'_, str>, BodyError> {
+        match &self.new_body {
+            Some(new_body) => Ok(Cow::Borrowed(new_body)),
+            None => self.old_body.text(),
+        }
     }
 }
 

@@ -31,12 +31,17 @@ const TURN_WITHIN: Duration = Duration::from_secs(20);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Limit of a redrive. It may wait for the operator's word for long; its journal can be resumed.
 const REDRIVE_WITHIN: Duration = Duration::from_secs(24 * 3_600);
-/// Limit of holding letters: several long polls.
+/// Limit of holding letters, which takes several long polls, and of giving back all of them.
 const HOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Questions to one source at once.
 const CONCURRENCY: usize = 4;
-/// Letters held at most.
-pub(super) const LETTERS_HELD_MAX: usize = 2_000;
+/// Letters held at most: SQS takes about 120,000 in flight (Amazon SQS quotas), and others need
+/// some of them.
+pub(super) const LETTERS_HELD_MAX: usize = 100_000;
+/// Letters of one question: the first ones are seen while the next ones are taken.
+const LETTERS_TAKEN_MAX: usize = 2_000;
+/// Holds that one question extends: no more than its limit has time for.
+pub(super) const EXTENDED_MAX: usize = 5_000;
 /// How long letters are held; extended while they are looked at.
 pub(super) const HOLD: Duration = Duration::from_secs(300);
 /// How long history reaches back.
@@ -278,13 +283,12 @@ fn connected(shared: &Shared) -> Result<World, WorldError> {
 const fn limit_of(request: &Request) -> Duration {
     match request {
         Request::Redrive(_) | Request::ResumeRedrive(_) => REDRIVE_WITHIN,
-        Request::HoldLetters => HOLD_WITHIN,
+        Request::HoldLetters | Request::ReleaseLetters(_) => HOLD_WITHIN,
         Request::Queue(_)
         | Request::History
         | Request::Totals
         | Request::ApiHealth
         | Request::ExtendHold(_)
-        | Request::ReleaseLetters(_)
         | Request::DryRun(_)
         | Request::Redrives
         | Request::RedriveReport(_)
@@ -310,7 +314,7 @@ async fn answer(
         Request::Totals => world.record_totals().await.map(Answer::Totals),
         Request::ApiHealth => world.api_health().await.map(Answer::ApiHealth),
         Request::HoldLetters => world
-            .hold_dead_letters(LETTERS_HELD_MAX, HOLD)
+            .hold_dead_letters(LETTERS_TAKEN_MAX, HOLD)
             .await
             .map(Answer::Letters),
         Request::ExtendHold(handles) => world.extend_hold(&handles, HOLD).await.map(Answer::Count),

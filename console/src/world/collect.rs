@@ -4,6 +4,7 @@
 //! limit or was stopped.
 
 use std::collections::HashMap;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use futures::stream::{self, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::body::Spool;
 use super::letters::visibility_secs;
 use super::observed::QueueRole;
 use super::queues::BATCH_ENTRIES_MAX;
@@ -30,7 +32,8 @@ const RECEIVERS_MAX: usize = 4;
 pub(super) const ROUND_LETTERS_MAX: usize = RECEIVERS_MAX * BATCH_ENTRIES_MAX;
 /// Limit of one collection.
 const COLLECT_LIMIT: Duration = Duration::from_secs(10);
-/// Bytes of all bodies that a collection holds at most; the round that passes it is the last.
+/// Bytes of bodies that a collection keeps in memory at most, where they cannot be put aside; the
+/// round that passes it is the last.
 const HELD_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Once stopped, a collection waits this long for the receives under way: longer than a poll.
 const LAST_ANSWERS_LIMIT: Duration = Duration::from_secs(3);
@@ -41,6 +44,8 @@ pub(super) struct Collected {
     /// By message id, each with its newest handle.
     pub(super) held: HashMap<String, Receive>,
     bytes: usize,
+    /// Where bodies are put aside; `None` before the first one, and where that failed.
+    spool: Option<Spool>,
     /// Whether the queue had no more to give.
     pub(super) is_exhausted: bool,
     /// Receives whose answer did not come in time after a stop; each may have hidden a batch.
@@ -50,13 +55,28 @@ pub(super) struct Collected {
 }
 
 impl Collected {
-    fn take(&mut self, receives: Vec<Receive>) {
+    /// Takes letters, and puts their bodies aside. Where that fails, e.g. on a full disk, they
+    /// stay in memory.
+    fn take(&mut self, mut receives: Vec<Receive>) {
+        if let Err(error) = self.put_aside(&mut receives) {
+            tracing::debug!(%error, "bodies stay in memory");
+        }
         for receive in receives {
-            self.bytes += receive.body.len();
+            self.bytes += receive.body.bytes_in_memory();
             if let Some(older) = self.held.insert(receive.message_id.clone(), receive) {
-                self.bytes -= older.body.len();
+                self.bytes -= older.body.bytes_in_memory();
             }
         }
+    }
+
+    fn put_aside(&mut self, receives: &mut [Receive]) -> io::Result<()> {
+        let mut spool = match self.spool.take() {
+            Some(spool) => spool,
+            None => Spool::create()?,
+        };
+        spool.put(receives.iter_mut().map(|receive| &mut receive.body))?;
+        self.spool = Some(spool);
+        Ok(())
     }
 
     fn is_full(&self, letters_max: usize, bytes_max: usize) -> bool {
@@ -220,13 +240,24 @@ mod tests {
     }
 
     #[test]
-    fn collection_is_full_by_letters_or_by_bytes_and_counts_a_letter_once() {
+    fn collection_is_full_by_letters_and_counts_a_letter_once() {
         let mut collected = Collected::default();
         collected.take(vec![receive("a", "12345"), receive("b", "123")]);
         collected.take(vec![receive("a", "12345")]);
         assert_eq!(collected.held.len(), 2);
+        assert!(!collected.is_full(3, 1));
+        assert!(collected.is_full(2, 1));
+    }
+
+    #[test]
+    fn collection_that_cannot_put_bodies_aside_is_full_by_bytes() {
+        let mut collected = Collected {
+            spool: Some(Spool::that_fails()),
+            ..Collected::default()
+        };
+        collected.take(vec![receive("a", "12345"), receive("b", "123")]);
+        assert_eq!(collected.held.len(), 2);
         assert!(!collected.is_full(3, 9));
-        assert!(collected.is_full(2, 9));
         assert!(collected.is_full(3, 8));
     }
 }

@@ -69,7 +69,8 @@ impl World {
         let wanted = unwrap_envelope(body);
         let sent_after = published.acknowledged_at - CLOCK_SKEW_MAX;
         let is_it = |receive: &Receive| {
-            receive.sent_at >= sent_after && unwrap_envelope(&receive.body) == wanted
+            let body = receive.body.text();
+            receive.sent_at >= sent_after && body.is_ok_and(|body| unwrap_envelope(&body) == wanted)
         };
         let state = self.pass_letters(&mut search, is_it).await;
         if matches!(state, Ok(TraceState::Dead { .. })) {

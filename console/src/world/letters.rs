@@ -101,13 +101,14 @@ impl World {
 
     async fn judged(&self, collected: Collected, retention: TimeDelta) -> HeldLetters {
         let is_exhausted = collected.is_exhausted;
-        let mut letters: Vec<DeadLetter> = collected
+        let mut letters: Vec<(DeadLetter, Assessment)> = collected
             .held
             .into_values()
             .map(|receive| receive.into_letter(retention))
             .collect();
-        letters.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
-        let ledger_error = self.judge(&mut letters).await;
+        letters
+            .sort_by(|(a, _), (b, _)| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        let (letters, ledger_error) = self.judge(letters).await;
         // The letters are held by now: a depth that cannot be read must not lose them.
         let is_truncated = !is_exhausted
             && !self
@@ -230,15 +231,14 @@ impl World {
             .collect())
     }
 
-    /// Tells `ready` from `already-stored`. Gives the reason if the ledger could not be asked.
-    async fn judge(&self, letters: &mut [DeadLetter]) -> Option<String> {
-        let assessments: Vec<Assessment> = letters
+    /// Tells `ready` from `already-stored`. Gives the reason too if the ledger could not be asked.
+    async fn judge(
+        &self,
+        letters: Vec<(DeadLetter, Assessment)>,
+    ) -> (Vec<DeadLetter>, Option<String>) {
+        let keys: Vec<EventKey> = letters
             .iter()
-            .map(|letter| event::assess(&letter.body))
-            .collect();
-        let keys: Vec<EventKey> = assessments
-            .iter()
-            .filter_map(|assessment| match assessment {
+            .filter_map(|(_, assessment)| match assessment {
                 Assessment::Valid(key) => Some(key.clone()),
                 Assessment::Invalid(_) => None,
             })
@@ -247,7 +247,7 @@ impl World {
             Ok(stored) => (stored, None),
             Err(error) => (HashMap::new(), Some(error.to_string())),
         };
-        for (letter, assessment) in letters.iter_mut().zip(assessments) {
+        let judged = |(mut letter, assessment): (DeadLetter, Assessment)| {
             letter.stored_as = match &assessment {
                 Assessment::Valid(key) => stored.get(key).map(|found| found.record_id),
                 Assessment::Invalid(_) => None,
@@ -257,8 +257,9 @@ impl World {
                 Assessment::Valid(_) => None,
                 Assessment::Invalid(failure) => Some(failure),
             };
-        }
-        ledger_error
+            letter
+        };
+        (letters.into_iter().map(judged).collect(), ledger_error)
     }
 }
 

@@ -4,6 +4,7 @@
 //! of whom. Nothing here draws, prints or keeps a copy of what it saw.
 
 mod api;
+mod body;
 mod collect;
 mod connection;
 mod dead_letter_search;
@@ -20,6 +21,7 @@ mod trace;
 mod writes;
 
 pub use api::API_BODY_BYTES_MAX;
+pub use body::{Body, BodyError};
 pub use connection::World;
 pub use error::{WorldError, WorldErrorKind};
 pub use letters::HOLD_MAX;

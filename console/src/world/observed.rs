@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use event::{Failure, PartialIdentity, RecordId, Verdict};
 use serde::Serialize;
 
+use super::Body;
+
 /// Which of the two queues of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,7 +158,7 @@ pub struct DeadLetter {
     /// Handle of this receive: what a delete needs. Expires with the hold.
     pub receipt_handle: String,
     /// The body as it is.
-    pub body: String,
+    pub body: Body,
     /// All message attributes, the three of the failure included.
     pub attributes: BTreeMap<String, AttributeValue>,
     /// First send (`SentTimestamp`). A standard queue keeps it when SQS itself dead-letters.

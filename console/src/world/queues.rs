@@ -117,7 +117,7 @@ impl World {
         let receives = self.receive(count, hold).await?;
         Ok(receives
             .into_iter()
-            .map(|receive| receive.into_letter(TimeDelta::MAX))
+            .map(|receive| receive.into_letter(TimeDelta::MAX).0)
             .collect())
     }
 

@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use chrono::{DateTime, TimeDelta, Utc};
-use event::{ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, REQUEST_ID_ATTRIBUTE};
+use event::{
+    Assessment, ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, PartialIdentity,
+    REQUEST_ID_ATTRIBUTE,
+};
 
+use super::Body;
 use super::observed::{AttributeValue, DeadLetter, Reason};
 
 /// A message as it was received, before it was judged.
@@ -15,13 +19,15 @@ use super::observed::{AttributeValue, DeadLetter, Reason};
 pub(super) struct Receive {
     pub(super) message_id: String,
     pub(super) receipt_handle: String,
-    pub(super) body: String,
+    pub(super) body: Body,
     pub(super) sent_at: DateTime<Utc>,
     attributes: BTreeMap<String, AttributeValue>,
     first_received_at: Option<DateTime<Utc>>,
     receive_count: u32,
     held_until: DateTime<Utc>,
     group_id: Option<String>,
+    identity: PartialIdentity,
+    assessment: Assessment,
 }
 
 impl Receive {
@@ -40,10 +46,13 @@ impl Receive {
             .get(&MessageSystemAttributeName::ApproximateReceiveCount)
             .and_then(|count| count.parse().ok())
             .unwrap_or(1);
+        let body = message.body.unwrap_or_default();
         Some(Self {
+            identity: event::peek_identity(&body),
+            assessment: event::assess(&body),
             message_id: message.message_id?,
             receipt_handle: message.receipt_handle?,
-            body: message.body.unwrap_or_default(),
+            body: body.into(),
             sent_at: time(MessageSystemAttributeName::SentTimestamp).unwrap_or(now),
             first_received_at: time(MessageSystemAttributeName::ApproximateFirstReceiveTimestamp),
             attributes: message
@@ -64,12 +73,13 @@ impl Receive {
         reason(&self.attributes)
     }
 
-    pub(super) fn into_letter(self, retention: TimeDelta) -> DeadLetter {
-        let assessment = event::assess(&self.body);
-        DeadLetter {
+    /// The letter, and what the validator says of its event. Its verdict is that of an event that
+    /// the ledger does not know.
+    pub(super) fn into_letter(self, retention: TimeDelta) -> (DeadLetter, Assessment) {
+        let letter = DeadLetter {
             reason: reason(&self.attributes),
-            identity: event::peek_identity(&self.body),
-            verdict: assessment.verdict(false),
+            identity: self.identity,
+            verdict: self.assessment.verdict(false),
             failure: None,
             stored_as: None,
             expires_at: self
@@ -85,7 +95,8 @@ impl Receive {
             receive_count: self.receive_count,
             held_until: self.held_until,
             group_id: self.group_id,
-        }
+        };
+        (letter, self.assessment)
     }
 }
 
@@ -147,7 +158,7 @@ mod tests {
             .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "2")
             .build();
         let now = DateTime::from_timestamp(100, 0).unwrap();
-        let letter = Receive::read(message, now, now)
+        let (letter, _) = Receive::read(message, now, now)
             .unwrap()
             .into_letter(seconds(60));
         assert_eq!(letter.receive_count, 2);

@@ -63,11 +63,18 @@ fn run_patch(program: &str, letters: &[Mending]) -> Result<(Bodies, Patched), Fa
         if begun.elapsed() > PROGRAM_WITHIN {
             return Err(too_slow());
         }
-        match program.patch(letter.body()) {
-            Ok(new_body) if as_it_is.patch(letter.body()).as_ref() == Ok(&new_body) => {
-                patched.unchanged += 1;
-            }
-            Ok(new_body) => bodies.push((letter.clone(), new_body)),
+        let patch = |body: &str| {
+            let new_body = program.patch(body)?;
+            let is_change = as_it_is.patch(body).as_ref() != Ok(&new_body);
+            Ok(is_change.then_some(new_body))
+        };
+        match letter
+            .body()
+            .map_err(RunError::from)
+            .and_then(|body| patch(&body))
+        {
+            Ok(None) => patched.unchanged += 1,
+            Ok(Some(new_body)) => bodies.push((letter.clone(), new_body)),
             Err(error) => {
                 patched.failed += 1;
                 patched.failure.get_or_insert_with(|| error.to_string());
@@ -94,7 +101,11 @@ fn run_search(query: &Query, letters: &[Mending]) -> Result<Found, Fault> {
         if begun.elapsed() > PROGRAM_WITHIN {
             return Err(too_slow());
         }
-        match selects(letter.body()) {
+        match letter
+            .body()
+            .map_err(RunError::from)
+            .and_then(|body| selects(&body))
+        {
             Ok(true) => drop(found.message_ids.insert(letter.message_id.clone())),
             Ok(false) => {}
             Err(_) => found.failed += 1,
@@ -126,7 +137,15 @@ async fn judge_all(world: &World, bodies: Bodies, mut patched: Patched) -> Resul
             let identity = peek_identity(body);
             identity.source.zip(identity.id)
         };
-        let before = identity(&letter.old_body);
+        let old_body = match letter.old_body.text() {
+            Ok(old_body) => old_body.into_owned(),
+            Err(error) => {
+                patched.failed += 1;
+                patched.failure.get_or_insert_with(|| error.to_string());
+                continue;
+            }
+        };
+        let before = identity(&old_body);
         patched.mended.push(Mended {
             has_other_identity: before.is_some() && before != identity(&new_body),
             is_ledger_asked: known.is_some(),
@@ -136,7 +155,7 @@ async fn judge_all(world: &World, bodies: Bodies, mut patched: Patched) -> Resul
                 Assessment::Invalid(failure) => Some(failure),
             },
             message_id: letter.message_id,
-            old_body: letter.old_body,
+            old_body,
             new_body,
         });
     }
@@ -202,7 +221,7 @@ mod tests {
     fn letters(bodies: &[&str]) -> Vec<Mending> {
         let letter = |(number, body): (usize, &&str)| Mending {
             message_id: number.to_string(),
-            old_body: (*body).to_owned(),
+            old_body: (*body).into(),
             new_body: None,
         };
         bodies.iter().enumerate().map(letter).collect()

@@ -46,7 +46,15 @@ struct EditFacts {
 
 impl Detail {
     pub(super) fn of(letter: &DeadLetter, edit: Option<&Mended>) -> Self {
-        let event = unwrap_envelope(edit.map_or(&letter.body, |edit| &edit.new_body));
+        let body = match edit {
+            Some(edit) => Cow::Borrowed(edit.new_body.as_str()),
+            // From the system's cache, where it was put aside.
+            None => letter
+                .body
+                .text()
+                .unwrap_or_else(|error| error.to_string().into()),
+        };
+        let event = unwrap_envelope(&body);
         let failure = edit.map_or(&letter.failure, |edit| &edit.failure);
         let place = failure
             .as_ref()
@@ -56,7 +64,7 @@ impl Detail {
             message_id: letter.message_id.clone(),
             document: Document::new(&event, place.as_deref()),
             is_enveloped: edit.is_none()
-                && (matches!(event, Cow::Owned(_)) || event.len() != letter.body.len()),
+                && (matches!(event, Cow::Owned(_)) || event.len() != body.len()),
             edit: edit.map(|edit| EditFacts {
                 verdict: edit.verdict,
                 failure: edit.failure.clone(),
@@ -174,7 +182,7 @@ impl Detail {
         format!(
             "message {} · {}{envelope}{kind}",
             visible(&letter.message_id),
-            size(letter.body.len())
+            size(letter.body.bytes())
         )
     }
 }

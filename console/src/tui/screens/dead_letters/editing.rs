@@ -19,6 +19,7 @@ use crate::tui::screens::publish::check::Check;
 use crate::tui::screens::publish::editor::{Editor, MARGIN, TEXT_BYTES_MAX};
 use crate::tui::screens::{area_rows, take_rows, title};
 use crate::tui::turn::Turn;
+use crate::world::BodyError;
 
 /// Rows above the text: the title and what the validator says.
 const HEAD_ROWS: u16 = 3;
@@ -34,17 +35,17 @@ pub(super) struct Editing {
 }
 
 impl Editing {
-    fn new(letter: Mending) -> Self {
-        let body = letter.body();
-        let text = pretty(body).unwrap_or_else(|| body.to_owned());
+    fn new(letter: Mending) -> Result<Self, BodyError> {
+        let body = letter.body()?;
+        let text = pretty(&body).unwrap_or_else(|| body.to_string());
         let mut editor = Editor::default();
         editor.load(&text);
-        Self {
+        Ok(Self {
             check: Check::of(&text),
             letter,
             editor,
             asked: None,
-        }
+        })
     }
 
     fn judge(&mut self) {
@@ -74,14 +75,18 @@ impl DeadLetters {
             ))
         } else if self.moving.contains(&letter.message_id) {
             Some("this letter is being redriven".to_owned())
-        } else if letter.body.len() > TEXT_BYTES_MAX {
+        } else if letter.body.bytes() > TEXT_BYTES_MAX {
             Some("this letter is too large to be edited".to_owned())
         } else {
             None
         };
-        match refusal {
-            Some(text) => turn.say(Tone::Warning, text),
-            None => self.open = Open::Editor(Box::new(Editing::new(self.mending(letter)))),
+        let editing = match refusal {
+            Some(text) => Err(text),
+            None => Editing::new(self.mending(letter)).map_err(|error| error.to_string()),
+        };
+        match editing {
+            Ok(editing) => self.open = Open::Editor(Box::new(editing)),
+            Err(text) => turn.say(Tone::Warning, text),
         }
     }
 

@@ -2,14 +2,14 @@
 //!
 //! Invariant: each handle that an answer brings is either in `letters` or released.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::DeadLetters;
 use crate::tui::format::{clock, count, visible};
 use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
-use crate::tui::sources::{HOLD, LETTERS_HELD_MAX};
+use crate::tui::sources::{EXTENDED_MAX, HOLD, LETTERS_HELD_MAX};
 use crate::tui::turn::Turn;
 use crate::world::observed::{DeadLetter, HeldLetters};
 
@@ -131,6 +131,15 @@ impl DeadLetters {
             self.regroup(turn.body);
             self.search_again();
             self.run_search(turn);
+            self.take_the_rest(turn);
+        }
+    }
+
+    /// Goes on until the queue gives no more, while somebody looks.
+    fn take_the_rest(&mut self, turn: &mut Turn<'_>) {
+        let waits = self.hold.value().is_some_and(|facts| facts.is_truncated);
+        if waits && self.is_shown && self.letters.len() < LETTERS_HELD_MAX {
+            turn.fetch(&mut self.hold, Request::HoldLetters);
         }
     }
 
@@ -154,22 +163,19 @@ impl DeadLetters {
     /// Adds what was taken. A letter that was taken again has its newest handle; one whose hold
     /// ended and that did not come again belongs to somebody else now. Whether older ones stay.
     fn merge(&mut self, letters: Vec<DeadLetter>, now: DateTime<Utc>) -> bool {
-        let newer = letters.len();
-        let mut by_id: HashMap<String, DeadLetter> = letters
-            .into_iter()
-            .map(|letter| (letter.message_id.clone(), letter))
+        let ids: HashSet<&str> = letters
+            .iter()
+            .map(|letter| letter.message_id.as_str())
             .collect();
-        for letter in std::mem::take(&mut self.letters) {
-            if letter.held_until > now {
-                by_id.entry(letter.message_id.clone()).or_insert(letter);
-            }
-        }
-        self.letters = by_id.into_values().collect();
+        self.letters
+            .retain(|letter| letter.held_until > now && !ids.contains(letter.message_id.as_str()));
+        let older = self.letters.len();
+        self.letters.extend(letters);
         self.letters
             .sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
         self.lost_holds = 0;
         self.extension_failed_at = None;
-        self.letters.len() > newer
+        older > 0
     }
 
     /// Extends the hold when less than half of it is left.
@@ -183,6 +189,8 @@ impl DeadLetters {
         }
         let handles: Vec<_> = self
             .letters_at_rest()
+            .filter(|letter| letter.held_until - turn.now < hold() / 2)
+            .take(EXTENDED_MAX)
             .map(|letter| letter.receipt_handle.clone())
             .collect();
         let request = turn.ask(Request::ExtendHold(handles.clone()));

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -68,7 +68,12 @@ impl LineInput {
     pub(super) fn key(&mut self, key: KeyEvent) {
         // The answer to a program that is changed meanwhile does not count.
         self.asked.reset();
-        self.input.input(key);
+        if (key.code, key.modifiers) == (KeyCode::Char('u'), KeyModifiers::CONTROL) {
+            // As in a shell; the widget would undo.
+            self.input.delete_line_by_head();
+        } else {
+            self.input.input(key);
+        }
     }
 
     pub(super) fn paste(&mut self, text: &str) {
@@ -127,7 +132,7 @@ impl DeadLetters {
         }
         let letters = Arc::new(letters);
         let purpose = Purpose::Patch { scope, letters };
-        self.open = Open::Line(Box::new(LineInput::new(purpose, ".")));
+        self.open = Open::Line(Box::new(LineInput::new(purpose, "")));
     }
 
     pub(super) fn act_on_line(&mut self, action: Action, turn: &mut Turn<'_>) {

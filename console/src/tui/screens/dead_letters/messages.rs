@@ -90,7 +90,7 @@ impl DeadLetters {
                 ),
             ));
         }
-        if facts.is_truncated {
+        if facts.is_truncated && self.letters.len() >= LETTERS_HELD_MAX {
             messages.push((
                 Tone::Warning,
                 format!(

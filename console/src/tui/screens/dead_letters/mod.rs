@@ -296,8 +296,9 @@ impl DeadLetters {
     }
 
     fn copy(&self, turn: &mut Turn<'_>) {
-        match self.selected_letter() {
-            Some(letter) => turn.copy("the body", letter.body.clone()),
+        match self.selected_letter().map(|letter| letter.body.text()) {
+            Some(Ok(body)) => turn.copy("the body", body.into_owned()),
+            Some(Err(error)) => turn.say(Tone::Warning, error.to_string()),
             None => turn.say(Tone::Muted, "no letter is selected"),
         }
     }

@@ -178,7 +178,31 @@ fn no_more_letters_are_taken_than_may_be_held() {
     let mut desk = Desk::holding(many);
     desk.refresh();
     assert_eq!(desk.count(is_hold), 0);
-    assert!(notice(&desk).contains("2,000 letters held"));
+    assert!(notice(&desk).contains("100,000 letters held"));
+}
+
+#[test]
+fn the_rest_is_taken_page_by_page_while_somebody_looks() {
+    let page = |letters: Vec<DeadLetter>, is_truncated| HeldLetters {
+        letters,
+        ledger_error: None,
+        is_truncated,
+    };
+    let mut desk = Desk::open(160, 45, environment());
+    desk.answer_held(page(letters(), true));
+    assert_eq!(desk.count(is_hold), 1);
+    // A letter that comes again is listed once.
+    let again = vec![
+        letter(3, Duration::hours(1), "{}"),
+        letter(900, Duration::hours(1), "{}"),
+    ];
+    desk.answer_held(page(again, true));
+    assert_eq!(desk.screen().letters.len(), 38);
+    assert_eq!(desk.count(is_hold), 1);
+    desk.key('1');
+    desk.answer_held(page(vec![letter(901, Duration::hours(1), "{}")], true));
+    assert_eq!(desk.count(is_hold), 0);
+    assert_eq!(desk.released().len(), 39);
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub(crate) fn letter(number: usize, age: Duration, body: &str) -> DeadLetter {
     DeadLetter {
         message_id: format!("8f3e0b6a-1111-4222-8333-{number:012}"),
         receipt_handle: format!("handle-{number}"),
-        body: body.to_owned(),
+        body: body.into(),
         attributes,
         sent_at,
         first_received_at: Some(now() - Duration::minutes(2)),
@@ -217,7 +217,7 @@ pub(crate) fn mended(letter: &Mending, new_body: &str) -> Mended {
     let assessment = assess(new_body);
     Mended {
         message_id: letter.message_id.clone(),
-        old_body: letter.old_body.clone(),
+        old_body: letter.old_body.text().unwrap().into_owned(),
         new_body: new_body.to_owned(),
         verdict: assessment.verdict(false),
         failure: match assessment {
@@ -237,7 +237,7 @@ pub(crate) fn patched(letters: &[Mending]) -> Patched {
             .iter()
             .map(|letter| {
                 let time = r#""time":"2026-11-24T11:42:00Z","data""#;
-                mended(letter, &letter.body().replace("\"data\"", time))
+                mended(letter, &letter.body().unwrap().replace("\"data\"", time))
             })
             .collect(),
         unchanged: 0,

@@ -61,7 +61,7 @@ fn marking_all_and_patching_mean_what_is_found() {
     desk.search("LA601", Ok(5));
     desk.key('a');
     assert_eq!(desk.screen().marks.len(), 5);
-    desk.keys("Ap");
+    desk.keys("Ap.");
     desk.code(KeyCode::Enter);
     let (_, request) = desk.take(is_patch);
     let Request::Patch { letters, program } = request else {

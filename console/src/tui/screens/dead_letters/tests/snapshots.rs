@@ -157,12 +157,12 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
         State::PatchTyped => {
             desk.answer_letters(letters());
             desk.code(KeyCode::Tab);
-            desk.keys("jpdata");
+            desk.keys("jp.data");
         }
         State::PatchFailed => {
             desk.answer_letters(letters());
             desk.code(KeyCode::Tab);
-            desk.keys("jptime =");
+            desk.keys("jp.time =");
             desk.code(KeyCode::Enter);
             let question = desk.take(is_patch);
             desk.reply(&question, Err(fault()));
