@@ -22,6 +22,7 @@ fn help_of_every_command_is_as_reviewed() {
         ("publish", vec!["publish", "--help"]),
         ("dlq", vec!["dlq", "--help"]),
         ("dlq_list", vec!["dlq", "list", "--help"]),
+        ("dlq_export", vec!["dlq", "export", "--help"]),
         ("dlq_redrive", vec!["dlq", "redrive", "--help"]),
         ("redrive", vec!["redrive", "--help"]),
         ("redrive_plan", vec!["redrive", "plan", "--help"]),

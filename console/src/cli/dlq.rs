@@ -11,7 +11,7 @@ use super::dlq_arguments::DlqCommand;
 use super::holding::Sweep;
 use super::letter_form::{LetterJson, WholeLetterJson, form, table};
 use super::selection::{FilterArguments, SelectionArguments};
-use super::{CommandError, Exit, Interrupt, Session, redrive_run};
+use super::{CommandError, Exit, Interrupt, Session, dlq_export, redrive_run};
 
 /// Hold of letters that are listed; longer than a listing takes.
 pub(super) const LOOK_HOLD: Duration = Duration::from_secs(60);
@@ -28,6 +28,7 @@ pub(super) async fn run(
             list(session, limit as usize, filter, interrupt).await
         }
         DlqCommand::Show { message_id } => show(session, &message_id, interrupt).await,
+        DlqCommand::Export(arguments) => dlq_export::run(session, arguments, interrupt).await,
         DlqCommand::Redrive(arguments) => {
             redrive_run::run(session, redrive_run::without_proof(arguments), interrupt).await
         }

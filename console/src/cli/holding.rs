@@ -82,7 +82,7 @@ impl<'a> Sweep<'a> {
             .round(letters_max.min(ROUND_LETTERS_MAX), interrupt)
             .await;
         if round.is_err() {
-            self.give_back_all().await;
+            self.leave(interrupt).await;
         }
         round.map(Some)
     }
@@ -176,6 +176,12 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    /// Handle of a letter whose hold does not end within `margin`.
+    pub(super) fn handle(&self, message_id: &str, margin: TimeDelta) -> Option<&str> {
+        let held = self.held.get(message_id)?;
+        (held.held_until > Utc::now() + margin).then_some(held.receipt_handle.as_str())
+    }
+
     /// Forgets letters that are out of the queue.
     pub(super) fn forget<'b>(&mut self, message_ids: impl IntoIterator<Item = &'b str>) {
         for message_id in message_ids {
@@ -196,6 +202,17 @@ impl<'a> Sweep<'a> {
     pub(super) async fn give_back_all(&mut self) {
         let held = self.held.drain().map(|(_, held)| held).collect();
         self.release(held).await;
+    }
+
+    /// Gives back everything that is held still; a signal ends that at once.
+    pub(super) async fn leave(&mut self, interrupt: &mut Interrupt) {
+        let hidden_max = self.held.len();
+        let hold_secs = self.hold.as_secs();
+        let session = self.session;
+        tokio::select! {
+            () = self.give_back_all() => {}
+            () = interrupt.received() => hidden_remark(session, hidden_max, hold_secs),
+        }
     }
 
     /// What cannot be given back now comes back when its hold ends.

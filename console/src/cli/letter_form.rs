@@ -46,11 +46,13 @@ struct EventJson<'a> {
     event_type: Option<&'a str>,
 }
 
-/// A letter of `dlq show`.
+/// A letter of `dlq show`, and a line of `dlq export`.
 #[derive(Serialize)]
 pub(super) struct WholeLetterJson<'a> {
     #[serde(flatten)]
     letter: LetterJson<'a>,
+    first_received_at: Option<DateTime<Utc>>,
+    group_id: Option<&'a str>,
     attributes: BTreeMap<&'a str, AttributeJson<'a>>,
     body: Cow<'a, str>,
 }
@@ -120,6 +122,8 @@ impl<'a> WholeLetterJson<'a> {
         });
         Ok(Self {
             letter: LetterJson::from(letter),
+            first_received_at: letter.first_received_at,
+            group_id: letter.group_id.as_deref(),
             attributes: attributes.collect(),
             body: letter.body.text()?,
         })

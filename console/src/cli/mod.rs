@@ -8,6 +8,8 @@ mod arguments;
 mod audit;
 mod dlq;
 mod dlq_arguments;
+mod dlq_export;
+mod dlq_take;
 mod exit;
 mod holding;
 mod interrupt;
@@ -40,7 +42,7 @@ pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, GlobalArguments, OutputForm,
     PublishArguments, RecordsCommand, RecordsListArguments,
 };
-pub use dlq_arguments::{DlqCommand, DlqRedriveArguments};
+pub use dlq_arguments::{DlqCommand, DlqRedriveArguments, ExportArguments};
 pub use exit::{CommandError, Exit};
 pub use redrive_arguments::{
     CanarySteps, DraftArguments, RedriveCommand, RedriveOptions, RedrivePlanArguments,

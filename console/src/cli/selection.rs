@@ -87,11 +87,11 @@ impl FilterArguments {
     }
 
     /// Refuses a cause that nothing could ever have: it is a slip, not an empty selection.
-    pub(super) fn check_code(&self, letters: &[DeadLetter]) -> Result<(), CommandError> {
+    pub(super) fn check_code(&self, causes: &BTreeSet<String>) -> Result<(), CommandError> {
         let Some(code) = &self.code else {
             return Ok(());
         };
-        let mut known: BTreeSet<String> = letters.iter().map(DeadLetter::cause).collect();
+        let mut known = causes.clone();
         known.extend(FailureCode::ALL.map(|code| code.to_string()));
         known.insert(RETRIES_EXHAUSTED.to_owned());
         if known.contains(code) {
@@ -120,9 +120,15 @@ impl From<FilterArguments> for SelectionArguments {
 pub(super) struct Parted {
     pub(super) chosen: Vec<DeadLetter>,
     pub(super) others: Vec<DeadLetter>,
-    /// Letters on which the program failed; they are among the others.
-    failures: usize,
-    first_failure: Option<String>,
+    /// Those on which the program failed are among the others.
+    pub(super) failures: ProgramFailures,
+}
+
+/// Letters on which a program failed.
+#[derive(Debug, Default)]
+pub(super) struct ProgramFailures {
+    letters: usize,
+    first: Option<String>,
 }
 
 impl SelectionArguments {
@@ -143,9 +149,9 @@ impl SelectionArguments {
                 // What is no JSON has nothing that a program could look at.
                 Ok(false) | Err(RunError::NotJson) => {}
                 Err(error @ (RunError::Failed(_) | RunError::NotOne(_) | RunError::NoBody(_))) => {
-                    parted.failures += 1;
                     let first = || format!("{}: {error}", letter.message_id);
-                    parted.first_failure.get_or_insert_with(first);
+                    parted.failures.letters += 1;
+                    parted.failures.first.get_or_insert_with(first);
                 }
             }
             parted.others.push(letter);
@@ -173,7 +179,8 @@ impl SelectionArguments {
         interrupt: &mut Interrupt,
     ) -> Result<Vec<DeadLetter>, CommandError> {
         let letters = sweep.take(letters_max, interrupt).await?;
-        let parted = match self.filter.check_code(&letters) {
+        let causes = letters.iter().map(DeadLetter::cause).collect();
+        let parted = match self.filter.check_code(&causes) {
             Ok(()) => self.parted(letters, interrupt).await,
             Err(error) => Err(error),
         };
@@ -184,7 +191,7 @@ impl SelectionArguments {
                 return Err(error);
             }
         };
-        parted.remark(session);
+        parted.failures.remark(session);
         sweep.give_back(&parted.others).await;
         Ok(parted.chosen)
     }
@@ -207,6 +214,23 @@ impl SelectionArguments {
         !self.message_ids.is_empty()
     }
 
+    /// Where nothing is selected, all is.
+    pub(super) fn or_all(mut self) -> Self {
+        self.all |= self.message_ids.is_empty() && self.filter.is_empty();
+        self
+    }
+
+    /// `--all`, `--code not-json`, or how many are named.
+    pub(super) fn in_words(&self) -> String {
+        if self.names_letters() {
+            format!("{} named", self.message_ids.len())
+        } else if self.filter.is_empty() {
+            "--all".to_owned()
+        } else {
+            self.filter.in_words()
+        }
+    }
+
     /// Says that nothing was selected.
     pub(super) fn nothing_remark(&self, session: &Session) {
         session.output.note(&if self.filter.is_empty() {
@@ -220,12 +244,17 @@ impl SelectionArguments {
     }
 }
 
-impl Parted {
+impl ProgramFailures {
+    pub(super) fn add(&mut self, more: Self) {
+        self.letters += more.letters;
+        self.first = self.first.take().or(more.first);
+    }
+
     pub(super) fn remark(&self, session: &Session) {
-        if let Some(first) = &self.first_failure {
+        if let Some(first) = &self.first {
             session.output.note(&printable(&format!(
                 "--where failed on {} letters, which are not selected; the first is {first}",
-                self.failures
+                self.letters
             )));
         }
     }

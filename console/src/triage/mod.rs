@@ -4,6 +4,8 @@
 
 mod pretty;
 mod program;
+mod spool;
 
 pub use pretty::pretty;
 pub use program::{Program, ProgramError, RunError};
+pub use spool::Spool;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use chrono::TimeDelta;
 use event::{Assessment, EventKey};
-use futures::stream::{self, StreamExt as _};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -21,7 +22,8 @@ use super::{World, WorldError};
 
 /// Longest hold that SQS takes (Amazon SQS quotas, visibility timeout).
 pub const HOLD_MAX: Duration = Duration::from_secs(12 * 3_600);
-/// Limit of giving letters back: someone who leaves does not wait longer.
+/// Limit of waiting for the next letters to be given back: someone who leaves a silent queue does
+/// not wait longer.
 const GIVE_BACK_LIMIT: Duration = Duration::from_secs(5);
 /// Batch calls that change visibility at once.
 const VISIBILITY_CALLS_MAX: usize = 8;
@@ -147,24 +149,31 @@ impl World {
         self.extend_hold(receipt_handles, Duration::ZERO).await
     }
 
-    /// Gives letters back within a few seconds, whatever happens. Gives how many may still be
-    /// hidden: those come back by themselves when their hold ends.
+    /// Gives letters back, for as long as the queue takes them; one that does not answer is left
+    /// within a few seconds. Gives how many may still be hidden: those come back by themselves when
+    /// their hold ends.
     pub async fn give_back_dead_letters(&self, receipt_handles: &[String]) -> usize {
         let entries = entries(receipt_handles);
-        let calls: Vec<_> = entries
-            .chunks(BATCH_ENTRIES_MAX)
-            .map(|entries| self.change_visibility_of(entries, Duration::ZERO))
-            .collect();
-        let mut calls = stream::iter(calls).buffer_unordered(VISIBILITY_CALLS_MAX);
-        let deadline = Instant::now() + GIVE_BACK_LIMIT;
+        let mut chunks = entries.chunks(BATCH_ENTRIES_MAX);
+        let mut calls = FuturesUnordered::new();
+        let mut deadline = Instant::now() + GIVE_BACK_LIMIT;
         let mut hidden = receipt_handles.len();
-        while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, calls.next()).await {
-            match answer {
-                Ok(released) => hidden -= released.len().min(hidden),
-                Err(error) => tracing::debug!(%error, "letters come back when their hold ends"),
+        loop {
+            let free = VISIBILITY_CALLS_MAX - calls.len();
+            for entries in chunks.by_ref().take(free) {
+                calls.push(self.change_visibility_of(entries, Duration::ZERO));
+            }
+            match tokio::time::timeout_at(deadline, calls.next()).await {
+                Ok(Some(Ok(released))) => {
+                    hidden -= released.len().min(hidden);
+                    deadline = Instant::now() + GIVE_BACK_LIMIT;
+                }
+                Ok(Some(Err(error))) => {
+                    tracing::debug!(%error, "letters come back when their hold ends");
+                }
+                Ok(None) | Err(_) => return hidden,
             }
         }
-        hidden
     }
 
     /// Sets the visibility of each handle; parallel to the input, whether it was set.
@@ -173,28 +182,28 @@ impl World {
         receipt_handles: &[String],
         visibility: Duration,
     ) -> Result<Vec<bool>, WorldError> {
-        let indexed = entries(receipt_handles);
+        let entries = entries(receipt_handles);
+        let mut chunks = entries.chunks(BATCH_ENTRIES_MAX);
+        let mut calls = FuturesUnordered::new();
         let mut changed = vec![false; receipt_handles.len()];
-        // Collected first: a closure inside the stream would make the future not `Send`.
-        let calls: Vec<_> = indexed
-            .chunks(BATCH_ENTRIES_MAX)
-            .map(|entries| self.change_visibility_of(entries, visibility))
-            .collect();
-        let mut calls = stream::iter(calls).buffer_unordered(VISIBILITY_CALLS_MAX);
         let mut failure = None;
-        while let Some(answer) = calls.next().await {
-            match answer {
-                Ok(indexes) => {
+        loop {
+            let free = VISIBILITY_CALLS_MAX - calls.len();
+            for entries in chunks.by_ref().take(free) {
+                calls.push(self.change_visibility_of(entries, visibility));
+            }
+            match calls.next().await {
+                Some(Ok(indexes)) => {
                     for index in indexes {
                         if let Some(slot) = changed.get_mut(index) {
                             *slot = true;
                         }
                     }
                 }
-                Err(error) => failure = Some(error),
+                Some(Err(error)) => failure = Some(error),
+                None => return failure.map_or(Ok(changed), Err),
             }
         }
-        failure.map_or(Ok(changed), Err)
     }
 
     async fn change_visibility_of(

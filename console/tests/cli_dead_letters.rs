@@ -1,0 +1,197 @@
+//! The commands that read and remove dead letters, on real queues: what is written down is whole,
+//! what is removed was written down, and nothing else is touched.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
+mod cli_desk;
+mod cli_program;
+mod support;
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use cli_desk::{Desk, LIMIT, invalid, numbered, valid};
+use cli_program::Answer;
+use nix::sys::resource::{UsageWho, getrusage};
+use serde_json::{Value, json};
+
+/// The letters of an export.
+fn lines(path: &Path) -> Vec<Value> {
+    let lines = BufReader::new(File::open(path).unwrap()).lines();
+    lines
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect()
+}
+
+fn attribute(data_type: &str) -> aws_sdk_sqs::types::builders::MessageAttributeValueBuilder {
+    MessageAttributeValue::builder().data_type(data_type)
+}
+
+#[test]
+fn export_is_a_new_private_file_with_every_letter_as_it_is() {
+    let desk = Desk::start();
+    let number = attribute("Number.int")
+        .string_value("1.50")
+        .build()
+        .unwrap();
+    let binary = attribute("Binary.gif")
+        .binary_value(Blob::new([0, 255, 7]))
+        .build()
+        .unwrap();
+    let (body, attributes) = (invalid("1"), [("n", number), ("b", binary)]);
+    desk.runtime.block_on(desk.queues.kill(&body, &attributes));
+    desk.kill(&[valid("2"), "no json \u{9b}2J".to_owned()]);
+    let file = desk.program.write("kept.jsonl", "precious");
+    let refused = desk.program.run(&["dlq", "export", "kept.jsonl"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("never overwritten"), "{refused:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+
+    let (code, report) = desk.program.json(&["dlq", "snapshot", "new/all.jsonl"]);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(
+        report,
+        json!({"exported": 3, "file": "new/all.jsonl", "missing": [], "in_flight_elsewhere": 0,
+            "verdicts": {"ready": 1, "still-invalid": 1, "unreadable": 1}, "truncated": false})
+    );
+    let path = file.parent().unwrap().join("new/all.jsonl");
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!fs::read_to_string(&path).unwrap().contains('\u{9b}'));
+    let letters = lines(&path);
+    let bodies: HashSet<&str> = letters
+        .iter()
+        .map(|letter| letter["body"].as_str().unwrap())
+        .collect();
+    let (first, second) = (invalid("1"), valid("2"));
+    assert_eq!(
+        bodies,
+        HashSet::from([first.as_str(), second.as_str(), "no json \u{9b}2J"])
+    );
+    let with_attributes = letters.iter().find(|letter| letter["body"] == first);
+    let letter = with_attributes.unwrap();
+    assert_eq!(
+        letter["attributes"],
+        json!({"n": {"type": "Number.int", "value": "1.50"},
+            "b": {"type": "Binary.gif", "value_base64": "AP8H"}})
+    );
+    assert_eq!(letter["cause"], "missing-attribute");
+    assert_eq!(letter["failure"]["pointer"], "/time");
+    assert_eq!(letter["receive_count"], 1, "a refusal costs no receive");
+    assert!(letter["first_received_at"].is_string() && letter["expires_at"].is_string());
+    assert_eq!(letter["group_id"], Value::Null);
+    assert_eq!(desk.depth(), (3, 0));
+}
+
+#[test]
+fn export_of_a_selection_has_that_alone_and_an_empty_one_makes_no_file() {
+    let desk = Desk::start();
+    desk.kill(&[valid("1"), invalid("2"), "no json".to_owned()]);
+    let named = desk.message_id("1");
+    let (code, report) = desk
+        .program
+        .json(&["dlq", "export", "one.jsonl", &named, "no-such-id"]);
+    assert_eq!(code, 1, "{report}");
+    assert_eq!(report["exported"], 1);
+    assert_eq!(report["missing"], json!(["no-such-id"]));
+    let folder = desk.program.write("x", "").parent().unwrap().to_owned();
+    assert_eq!(lines(&folder.join("one.jsonl"))[0]["message_id"], named);
+    for (selection, code) in [("invalid-time", 1), ("mising-attribute", 2)] {
+        let arguments = ["dlq", "export", "none.jsonl", "--code", selection];
+        let none = desk.program.run(&arguments);
+        assert_eq!(none.code, code, "{none:?}");
+        assert!(!folder.join("none.jsonl").exists());
+    }
+    assert_eq!(desk.depth(), (3, 0));
+}
+
+fn interrupt_when_letters_are_held(desk: &Desk, arguments: &[&str], held_min: usize) -> Child {
+    let child = desk
+        .program
+        .command(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + LIMIT;
+    while desk.depth().1 < held_min {
+        assert!(Instant::now() < deadline, "{:?}", desk.depth());
+    }
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(kill.success());
+    child
+}
+
+#[test]
+fn interrupted_export_gives_every_letter_back_and_leaves_no_file() {
+    let desk = Desk::start();
+    desk.kill(&numbered(3_000));
+    let arguments = ["dlq", "export", "folder/all.jsonl"];
+    let child = interrupt_when_letters_are_held(&desk, &arguments, 1_100);
+    let answer = Answer::of(child.wait_with_output().unwrap());
+    assert_eq!(answer.code, 130, "{answer:?}");
+    assert!(!answer.stderr.contains("hidden"), "{answer:?}");
+    assert_eq!(desk.depth(), (3_000, 0));
+    let folder = desk
+        .program
+        .write("folder/x", "")
+        .parent()
+        .unwrap()
+        .to_owned();
+    let names: Vec<_> = fs::read_dir(folder).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+/// Letters of the large export. The emulator looks through its whole queue for each call, so that
+/// 100,000 take it a quarter of an hour.
+const MANY: usize = 20_000;
+/// Bytes of each of their bodies.
+const BODY_BYTES: usize = 8_000;
+/// Peak memory of an export, in KiB: well below what the bodies have together.
+const PEAK_KIB_MAX: i64 = 96 * 1024;
+
+#[test]
+fn large_queue_is_exported_once_and_whole_in_little_memory() {
+    let desk = Desk::start();
+    let filler = "x".repeat(BODY_BYTES);
+    for block in 0..MANY / 1_000 {
+        let bodies: Vec<String> = (0..1_000)
+            .map(|number| format!("letter {} {filler}", block * 1_000 + number))
+            .collect();
+        desk.kill(&bodies);
+    }
+    let (code, report) = desk.program.json(&["dlq", "export", "all.jsonl"]);
+    assert_eq!((code, &report["exported"]), (0, &json!(MANY)), "{report}");
+    let folder = desk.program.write("x", "").parent().unwrap().to_owned();
+    let mut ids = HashSet::new();
+    let mut numbers = HashSet::new();
+    for line in BufReader::new(File::open(folder.join("all.jsonl")).unwrap()).lines() {
+        let letter: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert!(ids.insert(letter["message_id"].as_str().unwrap().to_owned()));
+        let number = letter["body"].as_str().unwrap().split(' ').nth(1).unwrap();
+        numbers.insert(number.parse::<usize>().unwrap());
+    }
+    assert_eq!((ids.len(), numbers.len()), (MANY, MANY));
+    assert_eq!(desk.depth(), (MANY, 0), "all of them are given back");
+    // The largest process that this test waited for.
+    let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    let peak_kib = if cfg!(target_os = "macos") {
+        peak / 1_024
+    } else {
+        peak
+    };
+    println!("peak: {peak_kib} KiB");
+    assert!(peak_kib < PEAK_KIB_MAX, "{peak_kib} KiB");
+}
