@@ -23,6 +23,8 @@ fn help_of_every_command_is_as_reviewed() {
         ("dlq", vec!["dlq", "--help"]),
         ("dlq_list", vec!["dlq", "list", "--help"]),
         ("dlq_export", vec!["dlq", "export", "--help"]),
+        ("dlq_delete", vec!["dlq", "delete", "--help"]),
+        ("dlq_purge", vec!["dlq", "purge", "--help"]),
         ("dlq_redrive", vec!["dlq", "redrive", "--help"]),
         ("redrive", vec!["redrive", "--help"]),
         ("redrive_plan", vec!["redrive", "plan", "--help"]),

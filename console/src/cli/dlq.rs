@@ -11,7 +11,9 @@ use super::dlq_arguments::DlqCommand;
 use super::holding::Sweep;
 use super::letter_form::{LetterJson, WholeLetterJson, form, table};
 use super::selection::{FilterArguments, SelectionArguments};
-use super::{CommandError, Exit, Interrupt, Session, dlq_export, redrive_run};
+use super::{
+    CommandError, Exit, Interrupt, Session, dlq_delete, dlq_export, dlq_purge, redrive_run,
+};
 
 /// Hold of letters that are listed; longer than a listing takes.
 pub(super) const LOOK_HOLD: Duration = Duration::from_secs(60);
@@ -29,6 +31,8 @@ pub(super) async fn run(
         }
         DlqCommand::Show { message_id } => show(session, &message_id, interrupt).await,
         DlqCommand::Export(arguments) => dlq_export::run(session, arguments, interrupt).await,
+        DlqCommand::Delete(arguments) => dlq_delete::run(session, arguments, interrupt).await,
+        DlqCommand::Purge(arguments) => dlq_purge::run(session, arguments, interrupt).await,
         DlqCommand::Redrive(arguments) => {
             redrive_run::run(session, redrive_run::without_proof(arguments), interrupt).await
         }

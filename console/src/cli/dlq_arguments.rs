@@ -41,6 +41,37 @@ the queue's approximate count; they are not in the file.
 Exit code 1, and no file, if nothing matches; exit code 1 if a named letter is missing, or if more
 letters wait than were taken.";
 
+const DELETE_HELP: &str = "\
+Examples:
+  opsconsole dlq delete 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10 --confirm-queue events-dead-letters
+  opsconsole dlq delete --code not-json --confirm-queue events-dead-letters --yes
+
+The letters are written to a file first, as `dlq export` does (Linux: in
+~/.local/state/opsconsole/exports), and only what is in it is deleted. The audit log has the deletion
+and names the file.
+
+JSON output: {\"selected\", \"exported\", \"file\", \"deleted\", \"failed\", \"left\", \"missing\":
+[MESSAGE_ID], \"in_flight_elsewhere\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}; `left`
+had no turn, because a signal came or nothing could be deleted any more. `file` is null where there
+is none.
+Exit code 1 if a selected letter is not deleted, if nothing matches, if a named letter is missing,
+or if more letters wait than were taken; 2, and nothing is done, if the name is not right.";
+
+const PURGE_HELP: &str = "\
+Examples:
+  opsconsole dlq purge --confirm-queue events-dead-letters
+  opsconsole dlq purge --confirm-queue events-dead-letters --no-export --yes
+
+The letters are written to a file first, as `dlq export` does. It is refused while letters are held
+elsewhere, delayed or more than are taken, because the file would not have them; --no-export looks
+at nothing and purges all the same. SQS takes up to 60 seconds for a purge: letters that die meanwhile
+may go too, and are in no file. It takes one purge a minute. `dlq delete --all` has neither limit:
+it deletes what is in the file and nothing else.
+
+JSON output: {\"purged\", \"exported\", \"file\", \"letters_before\"}; `letters_before` is the queue's own
+approximate count, `file` is null with --no-export.
+Exit code 1 if it is refused, 2, and nothing is done, if the name is not right.";
+
 const REDRIVE_HELP: &str = "\
 Examples:
   opsconsole dlq redrive 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10
@@ -71,6 +102,12 @@ pub enum DlqCommand {
     /// Write dead letters to a new file, as JSON lines; they stay in the queue
     #[command(visible_alias = "snapshot", after_help = EXPORT_HELP)]
     Export(ExportArguments),
+    /// Delete dead letters, after writing them to a file
+    #[command(after_help = DELETE_HELP, group = ArgGroup::new("selection").required(true).multiple(true).args(SELECTION))]
+    Delete(DeleteArguments),
+    /// Empty the whole dead-letter queue, after writing it to a file
+    #[command(after_help = PURGE_HELP)]
+    Purge(PurgeArguments),
     /// Send dead letters back to the source queue
     #[command(after_help = REDRIVE_HELP, group = ArgGroup::new("selection").required(true).multiple(true).args(SELECTION))]
     Redrive(DlqRedriveArguments),
@@ -84,6 +121,42 @@ pub struct ExportArguments {
     /// Which letters; all where nothing is said.
     #[command(flatten)]
     pub selection: SelectionArguments,
+}
+
+/// Which letters to delete.
+#[derive(Debug, Args)]
+pub struct DeleteArguments {
+    /// Which letters.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// How.
+    #[command(flatten)]
+    pub removal: RemovalArguments,
+}
+
+/// How to purge.
+#[derive(Debug, Args)]
+pub struct PurgeArguments {
+    /// How.
+    #[command(flatten)]
+    pub removal: RemovalArguments,
+}
+
+/// On whose word letters are removed, and what is kept of them.
+#[derive(Debug, Args)]
+pub struct RemovalArguments {
+    /// Name of the dead-letter queue, typed: nothing is removed without it
+    #[arg(long, value_name = "DEAD_LETTER_QUEUE")]
+    pub confirm_queue: String,
+    /// File to write the letters to; it must not exist yet; default: a new one in the state folder
+    #[arg(long, value_name = "FILE", conflicts_with = "no_export")]
+    pub export: Option<PathBuf>,
+    /// Keep no copy
+    #[arg(long)]
+    pub no_export: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Which letters to redrive.

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use futures::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGINT (Ctrl-C), SIGTERM and SIGHUP.
@@ -23,6 +24,11 @@ impl Interrupt {
                 signal(SignalKind::hangup())?,
             ],
         })
+    }
+
+    /// Whether one of the signals came already.
+    pub(crate) fn is_pending(&mut self) -> bool {
+        self.received().now_or_never().is_some()
     }
 
     /// Ends when one of the signals came.

@@ -5,10 +5,13 @@
 
 mod api;
 mod arguments;
+mod asking;
 mod audit;
 mod dlq;
 mod dlq_arguments;
+mod dlq_delete;
 mod dlq_export;
+mod dlq_purge;
 mod dlq_take;
 mod exit;
 mod holding;
@@ -42,7 +45,10 @@ pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, GlobalArguments, OutputForm,
     PublishArguments, RecordsCommand, RecordsListArguments,
 };
-pub use dlq_arguments::{DlqCommand, DlqRedriveArguments, ExportArguments};
+pub use dlq_arguments::{
+    DeleteArguments, DlqCommand, DlqRedriveArguments, ExportArguments, PurgeArguments,
+    RemovalArguments,
+};
 pub use exit::{CommandError, Exit};
 pub use redrive_arguments::{
     CanarySteps, DraftArguments, RedriveCommand, RedriveOptions, RedrivePlanArguments,

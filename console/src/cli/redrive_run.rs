@@ -3,13 +3,13 @@
 //! Invariant: nothing is sent before it was planned and agreed to; whatever the run did not move
 //! is given back.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::asking::{self, can_ask};
 use super::dlq_arguments::DlqRedriveArguments;
 use super::holding::Sweep;
 use super::redrive_arguments::{DraftArguments, RedriveOptions, RedriveRunArguments};
@@ -25,8 +25,6 @@ use crate::world::printable;
 
 /// Hold while letters are judged and somebody thinks; it is prolonged meanwhile.
 const HOLD: Duration = Duration::from_secs(120);
-/// Between two looks at the holds while somebody thinks.
-const THINKING_ROUND: Duration = Duration::from_secs(20);
 /// How long a run waits for letters of its plan that somebody else holds.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -127,10 +125,6 @@ fn settings(options: RedriveOptions) -> Settings {
     }
 }
 
-fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
 /// Begins the journal. A plan that was begun before is not begun again.
 fn begin(plan: &Plan) -> Result<(Journal, State), CommandError> {
     let begun = Journal::create(&Journal::folder_of_user()?, plan);
@@ -195,7 +189,7 @@ async fn run_selection(
         .tell(session, exit)
 }
 
-/// Asks, and prolongs the holds meanwhile. A no gives everything back.
+/// Asks. A no gives everything back.
 async fn confirmed(
     session: &Session,
     plan: &Plan,
@@ -209,34 +203,7 @@ async fn confirmed(
         plan.destination.name,
         plan.environment,
     );
-    let mut stderr = io::stderr();
-    let _ = stderr
-        .write_all(printable(&question).as_bytes())
-        .and_then(|()| stderr.flush());
-    let mut answer = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    let mut rounds = tokio::time::interval(THINKING_ROUND);
-    loop {
-        tokio::select! {
-            answer = &mut answer => {
-                let is_yes =
-                    matches!(answer, Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes"));
-                if !is_yes {
-                    sweep.give_back_all().await;
-                    session.output.note("nothing was moved");
-                }
-                return Ok(is_yes);
-            }
-            _ = rounds.tick() => sweep.prolong().await,
-            () = interrupt.received() => {
-                session.output.note("");
-                sweep.give_back_all().await;
-                return Err(CommandError::Interrupted);
-            }
-        }
-    }
+    asking::confirmed(session, &question, "nothing was moved", sweep, interrupt).await
 }
 
 #[derive(Serialize)]

@@ -132,7 +132,7 @@ impl WorldError {
         self
     }
 
-    fn with_hint(mut self, hint: &str) -> Self {
+    pub(super) fn with_hint(mut self, hint: &str) -> Self {
         self.hint = Some(hint.to_owned());
         self
     }

@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Throttle,
     /// The last entry of a batch is not done, the others are.
     FailLastEntry,
+    /// It is not done: the queue was purged within the last minute.
+    PurgeUnderWay,
 }
 
 struct Wire {
@@ -90,6 +92,15 @@ async fn serve(mut client: TcpStream, wire: Arc<Wire>) {
             Fault::Throttle => {
                 let body = json!({"__type": "ThrottlingException", "message": "slower"});
                 let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0";
+                Message::new(head, &body).write(&mut client).await;
+            }
+            Fault::PurgeUnderWay => {
+                let body = json!({
+                    "__type": "com.amazonaws.sqs#PurgeQueueInProgress",
+                    "message": "Only one PurgeQueue operation is allowed every 60 seconds.",
+                });
+                let head = "HTTP/1.1 403 Forbidden\r\ncontent-type: application/x-amz-json-1.0\r\n\
+                            x-amzn-query-error: AWS.SimpleQueueService.PurgeQueueInProgress;Sender";
                 Message::new(head, &body).write(&mut client).await;
             }
             Fault::FailLastEntry => {
