@@ -471,6 +471,57 @@ fn purge_within_a_minute_of_another_is_refused_and_one_without_an_answer_may_hav
     assert_eq!(desk.depth(), (0, 0));
 }
 
+#[test]
+fn groups_count_letters_of_one_fault_and_give_them_back() {
+    let desk = Desk::start();
+    desk.kill(&[invalid("1"), invalid("2"), valid("3")]);
+    let text = |value: &str| attribute("String").string_value(value).build().unwrap();
+    for number in 1..=3 {
+        let message = format!("no table \"t{number}\" at line {number}");
+        let reason = [
+            ("ErrorCode", text("refused-by-database")),
+            ("ErrorMessage", text(&message)),
+        ];
+        let body = valid(&format!("late-{number}"));
+        desk.runtime.block_on(desk.queues.kill(&body, &reason));
+    }
+    let (code, groups) = desk.program.json(&["dlq", "group"]);
+    assert_eq!(code, 0, "{groups}");
+    let seen: Vec<Value> = groups
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| {
+            let (cause, letters) = (&group["cause"], &group["letters"]);
+            json!([
+                cause,
+                group["place"],
+                group["detail"],
+                letters,
+                group["verdicts"]
+            ])
+        })
+        .collect();
+    let expected = json!([
+        ["refused-by-database", null, "no table \"*\" at line *", 3, {"ready": 3}],
+        ["missing-attribute", "/time", null, 2, {"still-invalid": 2}],
+        ["retries-exhausted", null, null, 1, {"ready": 1}],
+    ]);
+    assert_eq!(Value::from(seen), expected);
+    assert_eq!(groups[0]["sent_last_hour"], 3);
+    assert_eq!(groups[0]["sent_hour_before"], 0);
+    let (code, filtered) = desk
+        .program
+        .json(&["dlq", "group", "--code", "missing-attribute"]);
+    assert_eq!((code, filtered.as_array().unwrap().len()), (0, 1));
+    let shown = desk.program.run(&["dlq", "group"]);
+    assert!(
+        shown.stdout.contains("no table \"*\" at line *"),
+        "{shown:?}"
+    );
+    assert_eq!(desk.depth(), (6, 0));
+}
+
 /// Letters of the large export. The emulator looks through its whole queue for each call, so that
 /// 100,000 take it a quarter of an hour.
 const MANY: usize = 20_000;

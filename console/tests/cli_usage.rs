@@ -22,6 +22,7 @@ fn help_of_every_command_is_as_reviewed() {
         ("publish", vec!["publish", "--help"]),
         ("dlq", vec!["dlq", "--help"]),
         ("dlq_list", vec!["dlq", "list", "--help"]),
+        ("dlq_group", vec!["dlq", "group", "--help"]),
         ("dlq_export", vec!["dlq", "export", "--help"]),
         ("dlq_delete", vec!["dlq", "delete", "--help"]),
         ("dlq_purge", vec!["dlq", "purge", "--help"]),

@@ -12,7 +12,8 @@ use super::holding::Sweep;
 use super::letter_form::{LetterJson, WholeLetterJson, form, table};
 use super::selection::{FilterArguments, SelectionArguments};
 use super::{
-    CommandError, Exit, Interrupt, Session, dlq_delete, dlq_export, dlq_purge, redrive_run,
+    CommandError, Exit, Interrupt, Session, dlq_delete, dlq_export, dlq_group, dlq_purge,
+    redrive_run,
 };
 
 /// Hold of letters that are listed; longer than a listing takes.
@@ -30,6 +31,7 @@ pub(super) async fn run(
             list(session, limit as usize, filter, interrupt).await
         }
         DlqCommand::Show { message_id } => show(session, &message_id, interrupt).await,
+        DlqCommand::Group { filter } => dlq_group::run(session, filter, interrupt).await,
         DlqCommand::Export(arguments) => dlq_export::run(session, arguments, interrupt).await,
         DlqCommand::Delete(arguments) => dlq_delete::run(session, arguments, interrupt).await,
         DlqCommand::Purge(arguments) => dlq_purge::run(session, arguments, interrupt).await,

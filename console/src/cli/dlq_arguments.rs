@@ -24,6 +24,21 @@ JSON output: [{\"message_id\", \"cause\", \"verdict\", \"failure\": {\"code\", \
 \"reason\": {\"code\", \"message\", \"request_id\"}, \"event\": {\"source\", \"id\", \"type\"}, \"stored_as\",
 \"receive_count\", \"sent_at\", \"expires_at\"}]. With a filter up to 10000 letters are looked at.";
 
+const GROUP_HELP: &str = "\
+Examples:
+  opsconsole dlq group
+  opsconsole dlq group --type flight.delayed --output json
+
+Letters are in one group when they have the same cause and the same place in the event, with `*` for
+item numbers; where no place is known, the same detail, with `*` for numbers, UUIDs and what is
+quoted. The largest group is first.
+
+JSON output: [{\"cause\", \"place\", \"detail\", \"letters\", \"verdicts\": {VERDICT: n}, \"first_sent_at\",
+\"last_sent_at\", \"first_expires_at\", \"sent_last_hour\", \"sent_hour_before\",
+\"example_message_id\"}]. One of `place` and `detail` is null, or both. The trend is `sent_last_hour`
+against `sent_hour_before`, by when each letter was first sent. The example is the newest letter.
+Exit code 1 if more letters wait than were taken.";
+
 const EXPORT_HELP: &str = "\
 Examples:
   opsconsole dlq export letters.jsonl
@@ -98,6 +113,13 @@ pub enum DlqCommand {
     Show {
         /// SQS message id
         message_id: String,
+    },
+    /// Count dead letters by what they died of
+    #[command(after_help = GROUP_HELP)]
+    Group {
+        /// Which of them.
+        #[command(flatten)]
+        filter: FilterArguments,
     },
     /// Write dead letters to a new file, as JSON lines; they stay in the queue
     #[command(visible_alias = "snapshot", after_help = EXPORT_HELP)]

@@ -11,6 +11,7 @@ mod dlq;
 mod dlq_arguments;
 mod dlq_delete;
 mod dlq_export;
+mod dlq_group;
 mod dlq_purge;
 mod dlq_take;
 mod exit;

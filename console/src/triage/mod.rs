@@ -1,11 +1,13 @@
-//! Finding and mending dead letters by what their events say.
+//! Finding, grouping, keeping and mending dead letters by what their events say.
 //!
 //! Invariant: a program sees the event and nothing else of this machine.
 
+mod group;
 mod pretty;
 mod program;
 mod spool;
 
+pub use group::{Group, GroupKey, Groups, pointer};
 pub use pretty::pretty;
 pub use program::{Program, ProgramError, RunError};
 pub use spool::Spool;
