@@ -3,11 +3,13 @@
 //! Invariant: letters that were only looked at are given back before the command ends, also when
 //! a signal ends it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::Utc;
 
 use super::dlq_arguments::DlqCommand;
+use super::dlq_take::Take;
 use super::holding::Sweep;
 use super::letter_form::{LetterJson, WholeLetterJson, form, table};
 use super::selection::{FilterArguments, SelectionArguments};
@@ -15,11 +17,10 @@ use super::{
     CommandError, Exit, Interrupt, Session, dlq_delete, dlq_export, dlq_group, dlq_purge,
     redrive_run,
 };
+use crate::world::observed::DeadLetter;
 
 /// Hold of letters that are listed; longer than a listing takes.
-pub(super) const LOOK_HOLD: Duration = Duration::from_secs(60);
-/// Letters that are looked through for certain ones.
-pub(super) const SEARCH_MAX: usize = 10_000;
+const LOOK_HOLD: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(
     session: &Session,
@@ -30,7 +31,7 @@ pub(super) async fn run(
         DlqCommand::List { limit, filter } => {
             list(session, limit as usize, filter, interrupt).await
         }
-        DlqCommand::Show { message_id } => show(session, &message_id, interrupt).await,
+        DlqCommand::Show { message_id } => show(session, message_id, interrupt).await,
         DlqCommand::Group { filter } => dlq_group::run(session, filter, interrupt).await,
         DlqCommand::Export(arguments) => dlq_export::run(session, arguments, interrupt).await,
         DlqCommand::Delete(arguments) => dlq_delete::run(session, arguments, interrupt).await,
@@ -47,56 +48,111 @@ async fn list(
     filter: FilterArguments,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let letters_max = if filter.is_empty() { limit } else { SEARCH_MAX };
-    let selection = SelectionArguments::from(filter);
-    let mut sweep = Sweep::new(session, LOOK_HOLD);
-    let mut letters = selection
-        .take(&mut sweep, letters_max, session, interrupt)
-        .await?;
-    sweep.give_back_all().await;
-    let more = letters.len().saturating_sub(limit);
-    letters.truncate(limit);
-    if session.output.is_json() {
-        let letters: Vec<LetterJson<'_>> = letters.iter().map(LetterJson::from).collect();
-        session.output.json(&letters)?;
-    } else if letters.is_empty() && selection.all {
-        session.output.note("no dead letters");
-    } else if letters.is_empty() {
-        selection.nothing_remark(session);
-    } else {
-        session.output.table(&table(&letters, Utc::now()))?;
+    if filter.is_empty() {
+        return list_some(session, limit, interrupt).await;
     }
+    let selection = SelectionArguments::from(filter);
+    let mut take = Take::begin(session, &selection, "looking", interrupt).await?;
+    let found = oldest(&mut take, limit, interrupt).await;
+    take.leave(interrupt).await;
+    let (letters, more) = found?;
+    tell(session, &letters, &selection)?;
     if more > 0 {
         session
             .output
             .note(&format!("{more} more match; --limit lists more"));
     }
+    take.remarks();
+    Ok(take.sweep().exit())
+}
+
+/// Lists without looking at more letters than are listed.
+async fn list_some(
+    session: &Session,
+    limit: usize,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let mut sweep = Sweep::new(session, LOOK_HOLD);
+    let letters = sweep.take(limit, interrupt).await?;
+    sweep.give_back_all().await;
+    tell(session, &letters, &SelectionArguments::default().or_all())?;
     sweep.remarks();
     Ok(sweep.exit())
 }
 
+/// The oldest selected letters without what is not listed of them, and how many more there are.
+async fn oldest(
+    take: &mut Take<'_>,
+    limit: usize,
+    interrupt: &mut Interrupt,
+) -> Result<(Vec<DeadLetter>, usize), CommandError> {
+    let mut letters: Vec<DeadLetter> = Vec::new();
+    let mut more = 0;
+    while let Some(round) = take.next(interrupt).await? {
+        letters.extend(round.into_iter().map(|letter| DeadLetter {
+            body: String::new(),
+            attributes: BTreeMap::new(),
+            ..letter
+        }));
+        letters.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        more += letters.len().saturating_sub(limit);
+        letters.truncate(limit);
+    }
+    Ok((letters, more))
+}
+
+fn tell(
+    session: &Session,
+    letters: &[DeadLetter],
+    selection: &SelectionArguments,
+) -> Result<(), CommandError> {
+    if session.output.is_json() {
+        let letters: Vec<LetterJson<'_>> = letters.iter().map(LetterJson::from).collect();
+        session.output.json(&letters)
+    } else if letters.is_empty() && selection.all {
+        session.output.note("no dead letters");
+        Ok(())
+    } else if letters.is_empty() {
+        selection.nothing_remark(session);
+        Ok(())
+    } else {
+        session.output.table(&table(letters, Utc::now()))
+    }
+}
+
 async fn show(
     session: &Session,
-    message_id: &str,
+    message_id: String,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let mut sweep = Sweep::new(session, LOOK_HOLD);
-    let letters = sweep.take(SEARCH_MAX, interrupt).await?;
-    sweep.give_back_all().await;
-    let Some(letter) = letters
-        .iter()
-        .find(|letter| letter.message_id == message_id)
-    else {
-        sweep.remarks();
-        return Err(CommandError::Failed(format!(
-            "there is no dead letter {message_id:?}, or somebody else holds it"
-        )));
+    let selection = SelectionArguments {
+        message_ids: vec![message_id],
+        ..SelectionArguments::default()
+    };
+    let mut take = Take::begin(session, &selection, "looking", interrupt).await?;
+    let found = first(&mut take, interrupt).await;
+    take.leave(interrupt).await;
+    let Some(letter) = found? else {
+        take.remarks();
+        return Ok(Exit::Failed);
     };
     if session.output.is_json() {
-        session.output.json(&WholeLetterJson::of(letter)?)?;
+        session.output.json(&WholeLetterJson::of(&letter)?)?;
     } else {
-        session.output.text(&form(letter, Utc::now())?)?;
+        session.output.text(&form(&letter, Utc::now())?)?;
     }
-    sweep.ledger_remark();
-    Ok(sweep.exit())
+    take.sweep().ledger_remark();
+    Ok(take.sweep().exit())
+}
+
+async fn first(
+    take: &mut Take<'_>,
+    interrupt: &mut Interrupt,
+) -> Result<Option<DeadLetter>, CommandError> {
+    while let Some(letters) = take.next(interrupt).await? {
+        if let Some(letter) = letters.into_iter().next() {
+            return Ok(Some(letter));
+        }
+    }
+    Ok(None)
 }

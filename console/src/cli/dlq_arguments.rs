@@ -10,6 +10,7 @@ use super::selection::{FilterArguments, SELECTION, SelectionArguments};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
+  opsconsole dlq group
   opsconsole dlq list --where '.data.minutes > 60'
   opsconsole dlq show 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10
   opsconsole dlq export letters.jsonl
@@ -22,7 +23,8 @@ already stored: the command does its work, says so, and ends with exit code 3.";
 const LIST_HELP: &str = "\
 JSON output: [{\"message_id\", \"cause\", \"verdict\", \"failure\": {\"code\", \"detail\", \"pointer\"},
 \"reason\": {\"code\", \"message\", \"request_id\"}, \"event\": {\"source\", \"id\", \"type\"}, \"stored_as\",
-\"receive_count\", \"sent_at\", \"expires_at\"}]. With a filter up to 10000 letters are looked at.";
+\"receive_count\", \"sent_at\", \"expires_at\"}]. With a filter the whole queue is looked at, up
+to 100000 letters.";
 
 const GROUP_HELP: &str = "\
 Examples:
