@@ -19,14 +19,17 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use aws_sdk_sqs::primitives::Blob;
-use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use cli_desk::{Desk, LIMIT, invalid, numbered, valid};
 use cli_program::Answer;
+use futures::future::{Either, select, select_all};
 use nix::sys::resource::{UsageWho, getrusage};
+use opsconsole::world::observed::QueueRole;
 use proxy::Fault;
 use serde_json::{Value, json};
 
@@ -118,6 +121,73 @@ fn export_of_a_selection_has_that_alone_and_an_empty_one_makes_no_file() {
         assert!(!folder.join("none.jsonl").exists());
     }
     assert_eq!(desk.depth(), (3, 0));
+}
+
+#[test]
+fn export_of_a_queue_that_is_being_filled_ends_and_says_so() {
+    let desk = Desk::start();
+    desk.kill(&numbered(50));
+    let bodies = numbered(10);
+    let mut command = desk
+        .program
+        .command(&["dlq", "export", "some.jsonl", "--output", "json"]);
+    let answer = desk.runtime.block_on(async {
+        let exporting = tokio::task::spawn_blocking(move || Answer::of(command.output().unwrap()));
+        let filling = (0..8).map(|_| async {
+            loop {
+                desk.queues.kill_all(&bodies).await;
+            }
+        });
+        let filling = select_all(filling.map(Box::pin));
+        let exporting = tokio::time::timeout(LIMIT, exporting);
+        match select(pin!(exporting), filling).await {
+            Either::Left((answer, _)) => answer.unwrap().unwrap(),
+            Either::Right((never, _)) => never.0,
+        }
+    });
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(answer.stderr.contains("letters go on dying"), "{answer:?}");
+    let report: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(report["truncated"], true);
+    let exported = usize::try_from(report["exported"].as_u64().unwrap()).unwrap();
+    assert!(exported >= 50, "{report}");
+    let folder = desk.program.write("x", "").parent().unwrap().to_owned();
+    assert_eq!(lines(&folder.join("some.jsonl")).len(), exported);
+    assert_eq!(desk.depth().1, 0, "all of them are given back");
+}
+
+#[test]
+fn letters_of_a_fifo_queue_behind_held_ones_are_not_taken_for_nothing() {
+    let desk = Desk::start();
+    let sqs = &desk.queues.sqs;
+    let url = desk.runtime.block_on(async {
+        let queue = sqs.create_queue().queue_name("dead.fifo");
+        let queue = queue.attributes(QueueAttributeName::FifoQueue, "true");
+        let url = queue.send().await.unwrap().queue_url.unwrap();
+        for number in 0..15 {
+            let send = sqs.send_message().queue_url(&url).message_body("x");
+            let send = send
+                .message_group_id("g")
+                .message_deduplication_id(number.to_string());
+            send.send().await.unwrap();
+        }
+        url
+    });
+    let configured = fs::read_to_string(
+        desk.program
+            .write("config/x", "")
+            .with_file_name("opsconsole/config.toml"),
+    )
+    .unwrap();
+    let standard = desk.queues.world.queue_url(QueueRole::DeadLetter);
+    desk.program.configure(&configured.replace(standard, &url));
+    let (code, report) = desk.program.json(&["dlq", "export", "some.jsonl"]);
+    assert_eq!((code, &report["truncated"]), (1, &json!(true)), "{report}");
+    let answer = desk.program.run(&["dlq", "group"]);
+    assert!(
+        answer.stderr.contains("5 letters wait behind others"),
+        "{answer:?}"
+    );
 }
 
 fn interrupt_when_letters_are_held(desk: &Desk, arguments: &[&str], held_min: usize) -> Child {

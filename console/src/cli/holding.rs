@@ -270,3 +270,32 @@ fn hidden_remark(session: &Session, hidden: usize, left_secs: u64) {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Output, OutputForm};
+    use crate::environment::Environment;
+    use crate::world::World;
+
+    #[test]
+    fn hold_that_ends_soon_gives_no_handle() {
+        let session = Session {
+            world: World::connect(&Environment::example()).unwrap(),
+            output: Output::new(OutputForm::Json),
+        };
+        let mut sweep = Sweep::new(&session, Duration::from_secs(60));
+        for (message_id, secs) in [("long", 60), ("short", 20), ("ended", -1)] {
+            let held = Held {
+                receipt_handle: format!("handle of {message_id}"),
+                held_until: Utc::now() + TimeDelta::seconds(secs),
+            };
+            sweep.held.insert(message_id.to_owned(), held);
+        }
+        let margin = TimeDelta::seconds(30);
+        assert_eq!(sweep.handle("long", margin), Some("handle of long"));
+        for message_id in ["short", "ended", "unknown"] {
+            assert_eq!(sweep.handle(message_id, margin), None, "{message_id}");
+        }
+    }
+}
