@@ -90,7 +90,7 @@ async fn oldest(
     let mut more = 0;
     while let Some(round) = take.next(interrupt).await? {
         letters.extend(round.into_iter().map(|letter| DeadLetter {
-            body: String::new(),
+            body: String::new().into(),
             attributes: BTreeMap::new(),
             ..letter
         }));

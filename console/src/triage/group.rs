@@ -255,7 +255,7 @@ mod tests {
         DeadLetter {
             message_id: id.to_owned(),
             receipt_handle: String::new(),
-            body: String::new(),
+            body: String::new().into(),
             attributes: Map::new(),
             sent_at: at(minutes_ago),
             first_received_at: None,
