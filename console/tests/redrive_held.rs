@@ -272,7 +272,10 @@ async fn held_letters_are_hidden_until_released_and_listed_once() {
         .chain(&rest.letters)
         .map(|letter| letter.receipt_handle.clone())
         .collect();
-    assert_eq!(queues.world.extend_hold(&handles, HOLD).await.unwrap(), 12);
+    assert_eq!(
+        queues.world.extend_hold(&handles, HOLD).await.unwrap(),
+        [Some(true); 12]
+    );
     assert_eq!(
         queues.world.release_dead_letters(&handles).await.unwrap(),
         12

@@ -13,6 +13,9 @@ use crate::world::printable;
 /// Between two looks at the holds while somebody thinks.
 const THINKING_ROUND: Duration = Duration::from_secs(20);
 
+/// An answer does not wait longer for the holds.
+const PROLONG_LIMIT: Duration = Duration::from_secs(10);
+
 /// Whether there is a terminal to ask on.
 pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -46,7 +49,14 @@ pub(super) async fn confirmed(
                 }
                 return Ok(is_yes);
             }
-            _ = rounds.tick() => sweep.prolong().await,
+            _ = rounds.tick() => tokio::select! {
+                _ = tokio::time::timeout(PROLONG_LIMIT, sweep.prolong()) => {}
+                () = interrupt.received() => {
+                    session.output.note("");
+                    sweep.leave(interrupt).await;
+                    return Err(CommandError::Interrupted);
+                }
+            },
             () = interrupt.received() => {
                 session.output.note("");
                 sweep.leave(interrupt).await;

@@ -167,7 +167,9 @@ impl<'a> Sweep<'a> {
         {
             Ok(changed) => {
                 for ((message_id, _), is_changed) in ending.iter().zip(changed) {
-                    if is_changed && let Some(held) = self.held.get_mut(message_id) {
+                    if is_changed == Some(true)
+                        && let Some(held) = self.held.get_mut(message_id)
+                    {
                         held.held_until = held_until;
                     }
                 }

@@ -118,7 +118,14 @@ pub(super) async fn carry_out(
             ended = &mut running => break ended,
             _ = &mut beside => {}
             Ok(()) = counts.changed() => show(&bar, *counts.borrow_and_update()),
-            () = interrupt.received(), if !is_interrupted => {
+            () = interrupt.received() => {
+                if is_interrupted {
+                    session.output.note(&format!(
+                        "left at once: `redrive resume {id}` settles what was under way"
+                    ));
+                    orders.clear();
+                    return Err(CommandError::Interrupted);
+                }
                 is_interrupted = true;
                 session.output.note("interrupted: the running batches are brought to their end");
                 control.cancel();

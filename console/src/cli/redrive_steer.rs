@@ -49,6 +49,13 @@ pub(super) async fn order(id: Uuid, order: Order, output: Output) -> Result<Exit
         )));
     }
     give(&path, order).await?;
+    // At its end a run clears the orders that came too late.
+    if !Journal::is_running(&path)? && order != Order::Cancel {
+        let state = look(&path).state();
+        return Err(CommandError::Failed(format!(
+            "redrive {id} ended before it took the order: it is {state}"
+        )));
+    }
     let (state, words) = match order {
         Order::Pause => ("paused", "waits when the running batches have ended"),
         Order::Resume => ("running", "goes on"),

@@ -25,8 +25,10 @@ pub(super) const MARGIN: Duration = Duration::from_secs(100);
 pub(super) const HOLD: Duration = Duration::from_secs(300);
 /// Between two rounds of prolonging the holds of letters that wait for their turn.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Waiting letters are prolonged when less is left: a round of all of them takes its time.
+const PROLONGED_BELOW: Duration = Duration::from_secs(220);
 /// Calls of one round at once.
-const HEARTBEAT_CALLS_MAX: usize = 4;
+const HEARTBEAT_CALLS_MAX: usize = 16;
 /// Letters that are held at once, wanted or not: SQS takes about 120,000 in flight, and others
 /// need some of them (Amazon SQS quotas).
 const HELD_MAX: usize = 100_000;
@@ -42,7 +44,8 @@ const RECEIVES_MORE: u64 = 100;
 
 const _: () = assert!(
     MARGIN.as_secs() > super::batch::BATCH_LIMIT.as_secs()
-        && HOLD.as_secs() > MARGIN.as_secs() + 2 * HEARTBEAT.as_secs(),
+        && HOLD.as_secs() > PROLONGED_BELOW.as_secs()
+        && PROLONGED_BELOW.as_secs() > MARGIN.as_secs() + 2 * HEARTBEAT.as_secs(),
     "a hold must outlast a batch and two heartbeats"
 );
 
@@ -127,9 +130,12 @@ pub(super) struct Leases<'a> {
 /// Letters that a search passed, and so hides.
 #[derive(Default)]
 struct Passed {
-    receipt_handles: Vec<String>,
+    /// Handles by message id: a hold that ended gives the letter again.
+    receipt_handles: HashMap<String, String>,
     /// Whether letters of the plan are among them.
     has_planned: bool,
+    /// When the first of them was passed.
+    since: Option<Instant>,
 }
 
 impl<'a> Leases<'a> {
@@ -255,7 +261,7 @@ impl<'a> Leases<'a> {
         loop {
             interval.tick().await;
             let held: Vec<usize> = self.lock().keys().copied().collect();
-            let ending = self.ending(held.into_iter(), MARGIN + 2 * HEARTBEAT);
+            let ending = self.ending(held.into_iter(), PROLONGED_BELOW);
             let mut calls = FuturesUnordered::new();
             for chunk in ending.chunks(BATCH_ENTRIES_MAX) {
                 calls.push(self.prolong(chunk));
@@ -295,7 +301,7 @@ impl<'a> Leases<'a> {
             Ok(changed) => {
                 let mut held = self.lock();
                 for ((index, handle), is_changed) in ending.iter().zip(changed) {
-                    if is_changed
+                    if is_changed == Some(true)
                         && let Some(lease) = held.get_mut(index)
                         && lease.receipt_handle == *handle
                     {
@@ -319,7 +325,13 @@ impl<'a> Leases<'a> {
         control: &Control,
         is_wanted: impl Fn(usize) -> bool,
     ) -> Result<usize, WorldError> {
-        if self.lock_passed().has_planned {
+        let must_release = {
+            let passed = self.lock_passed();
+            // Holds that end in the middle of a search give their letters again.
+            let is_old = passed.since.is_some_and(|since| since.elapsed() > HOLD / 2);
+            passed.has_planned || is_old
+        };
+        if must_release {
             self.release_passed().await;
         }
         let deadline = Instant::now() + patience;
@@ -360,7 +372,10 @@ impl<'a> Leases<'a> {
                     }
                     // Its turn comes later.
                     Some(index) if self.lock().len() < BODIES_MAX => self.take(*index, letter),
-                    place => self.pass(letter.receipt_handle, place.is_some()),
+                    place => {
+                        let is_planned = place.is_some();
+                        self.pass(letter, is_planned);
+                    }
                 }
             }
         }
@@ -381,12 +396,14 @@ impl<'a> Leases<'a> {
     /// Gives back what a search passed.
     pub(super) async fn release_passed(&self) {
         let passed = std::mem::take(&mut *self.lock_passed());
-        self.give_back(&passed.receipt_handles).await;
+        let handles: Vec<String> = passed.receipt_handles.into_values().collect();
+        self.give_back(&handles).await;
     }
 
     async fn give_back(&self, handles: &[String]) {
-        if let Err(error) = self.world.release_dead_letters(handles).await {
-            tracing::debug!(%error, "letters come back when their hold ends");
+        let hidden = self.world.give_back_dead_letters(handles).await;
+        if hidden > 0 {
+            tracing::warn!(hidden, "letters come back when their hold ends");
         }
     }
 
@@ -395,10 +412,13 @@ impl<'a> Leases<'a> {
         self.places.contains_key(message_id)
     }
 
-    fn pass(&self, receipt_handle: String, is_planned: bool) {
+    fn pass(&self, letter: DeadLetter, is_planned: bool) {
         let mut passed = self.lock_passed();
-        passed.receipt_handles.push(receipt_handle);
+        passed
+            .receipt_handles
+            .insert(letter.message_id, letter.receipt_handle);
         passed.has_planned |= is_planned;
+        passed.since.get_or_insert_with(Instant::now);
     }
 
     fn count(&self) -> usize {

@@ -237,8 +237,11 @@ pub enum Answer {
     ApiHealth(ApiHealth),
     /// To [`Request::HoldLetters`].
     Letters(HeldLetters),
-    /// To [`Request::ExtendHold`] and [`Request::ReleaseLetters`]: how many it worked for.
+    /// To [`Request::ReleaseLetters`]: how many were held still.
     Count(usize),
+    /// To [`Request::ExtendHold`], parallel to it: whether the hold was extended; `None` where no
+    /// answer came.
+    Extended(Vec<Option<bool>>),
     /// To [`Request::DryRun`].
     DryRun(DryRun),
     /// To [`Request::Redrive`] and [`Request::ResumeRedrive`].

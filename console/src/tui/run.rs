@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::message::{Effect, Msg, Request, RequestId};
 use super::model::{Model, frame};
 use super::outside::Outside;
-use super::sources::Sources;
+use super::sources::{HOLD, Sources};
 use super::terminal::{Screen, restore};
 use super::theme::Theme;
 use super::turn::Turn;
@@ -38,6 +38,8 @@ const MESSAGES_WAITING_MAX: usize = 1_024;
 const BURST_MAX: usize = 256;
 /// How long the program waits when it ends: letters are given back, an event is sent.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// And how much longer for each letter that is held.
+const GIVE_BACK_EACH: Duration = Duration::from_micros(500);
 /// How long it waits for the step of a redrive that is under way.
 const FINISH_REDRIVE_WITHIN: Duration = Duration::from_secs(30);
 /// A wait longer than this is explained.
@@ -274,10 +276,11 @@ async fn finish(
 ) {
     sources.stop();
     let begun = Instant::now();
+    let letters = model.dead_letters.held_handles().len();
     ask(sources, leave(model));
     let redrive = model.redrives.progress();
     let mut is_redriving = redrive.is_some();
-    let mut deadline = begun + limit_of_finishing(is_redriving);
+    let mut deadline = begun + limit_of_finishing(is_redriving, letters);
     let mut explanation = Some(explanation(redrive));
     loop {
         while let Ok(msg) = replies.try_recv() {
@@ -285,7 +288,7 @@ async fn finish(
         }
         if is_redriving && model.redrives.progress().is_none() {
             is_redriving = false;
-            deadline = Instant::now() + limit_of_finishing(false);
+            deadline = Instant::now() + limit_of_finishing(false, letters);
             if let Some(notice) = &model.notice {
                 tell(&notice.text);
             }
@@ -296,7 +299,14 @@ async fn finish(
         tokio::select! {
             biased;
             () = signals.any() => return,
-            () = tokio::time::sleep_until(deadline) => return,
+            () = tokio::time::sleep_until(deadline) => {
+                tell(&format!(
+                    "not everything was finished in time: letters that were not given back stay \
+                     hidden for up to {} s",
+                    HOLD.as_secs()
+                ));
+                return;
+            }
             () = tokio::time::sleep_until(begun + EXPLAIN_AFTER), if explanation.is_some() => {
                 tell(&explanation.take().unwrap_or_default());
             }
@@ -306,12 +316,14 @@ async fn finish(
     }
 }
 
-const fn limit_of_finishing(is_redriving: bool) -> Duration {
-    if is_redriving {
+/// Letters are given back ten at a time, so many of them take their time.
+fn limit_of_finishing(is_redriving: bool, letters: usize) -> Duration {
+    let limit = if is_redriving {
         FINISH_REDRIVE_WITHIN
     } else {
         FINISH_WITHIN
-    }
+    };
+    limit + GIVE_BACK_EACH * u32::try_from(letters).unwrap_or(u32::MAX)
 }
 
 fn explanation(redrive: Option<(usize, usize)>) -> String {
@@ -435,7 +447,8 @@ mod tests {
 
     #[test]
     fn redrive_gets_more_time_and_its_progress_is_named() {
-        assert!(limit_of_finishing(true) > limit_of_finishing(false));
+        assert!(limit_of_finishing(true, 0) > limit_of_finishing(false, 0));
+        assert!(limit_of_finishing(false, 100_000) > limit_of_finishing(false, 10));
         assert!(explanation(Some((40, 120))).contains("40 of 120"));
     }
 }

@@ -29,8 +29,6 @@ mod redrives;
 const TURN_WITHIN: Duration = Duration::from_secs(20);
 /// Limit of a question.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Limit of a redrive. It may wait for the operator's word for long; its journal can be resumed.
-const REDRIVE_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 /// Limit of holding letters, which takes several long polls, and of giving back all of them.
 const HOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Questions to one source at once.
@@ -41,7 +39,7 @@ pub(super) const LETTERS_HELD_MAX: usize = 100_000;
 /// Letters of one question: the first ones are seen while the next ones are taken.
 const LETTERS_TAKEN_MAX: usize = 2_000;
 /// Holds that one question extends: no more than its limit has time for.
-pub(super) const EXTENDED_MAX: usize = 5_000;
+pub(super) const EXTENDED_MAX: usize = 1_000;
 /// How long letters are held; extended while they are looked at.
 pub(super) const HOLD: Duration = Duration::from_secs(300);
 /// How long history reaches back.
@@ -261,13 +259,22 @@ async fn in_turn(
         let world = connected(shared).map_err(|error| fault(&error))?;
         answer(&world, id, request, shared).await
     };
-    match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(Fault {
-            message: "the task failed (a defect of this program)".to_owned(),
-            hint: None,
-        }),
-        Err(_) => Err(late("no answer", limit)),
+    let work = async {
+        AssertUnwindSafe(work)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                Err(Fault {
+                    message: "the task failed (a defect of this program)".to_owned(),
+                    hint: None,
+                })
+            })
+    };
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or_else(|_| Err(late("no answer", limit))),
+        None => work.await,
     }
 }
 
@@ -280,10 +287,12 @@ fn connected(shared: &Shared) -> Result<World, WorldError> {
     Ok(shared.world.get_or_init(|| made).clone())
 }
 
-const fn limit_of(request: &Request) -> Duration {
+/// Limit of a request, if it has one.
+const fn limit_of(request: &Request) -> Option<Duration> {
     match request {
-        Request::Redrive(_) | Request::ResumeRedrive(_) => REDRIVE_WITHIN,
-        Request::HoldLetters | Request::ReleaseLetters(_) => HOLD_WITHIN,
+        // It may take days, and waits for the operator's word; all its calls have limits.
+        Request::Redrive(_) | Request::ResumeRedrive(_) => None,
+        Request::HoldLetters | Request::ReleaseLetters(_) => Some(HOLD_WITHIN),
         Request::Queue(_)
         | Request::History
         | Request::Totals
@@ -298,7 +307,7 @@ const fn limit_of(request: &Request) -> Duration {
         | Request::Records(_)
         | Request::Publish(_)
         | Request::Trace { .. }
-        | Request::Template(_) => ANSWER_WITHIN,
+        | Request::Template(_) => Some(ANSWER_WITHIN),
     }
 }
 
@@ -317,7 +326,10 @@ async fn answer(
             .hold_dead_letters(LETTERS_TAKEN_MAX, HOLD)
             .await
             .map(Answer::Letters),
-        Request::ExtendHold(handles) => world.extend_hold(&handles, HOLD).await.map(Answer::Count),
+        Request::ExtendHold(handles) => world
+            .extend_hold(&handles, HOLD)
+            .await
+            .map(Answer::Extended),
         Request::ReleaseLetters(handles) => world
             .release_dead_letters(&handles)
             .await

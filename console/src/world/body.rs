@@ -103,7 +103,7 @@ impl Body {
     }
 
     /// What of it is in memory, in bytes.
-    pub(super) fn bytes_in_memory(&self) -> usize {
+    pub(crate) fn bytes_in_memory(&self) -> usize {
         match &self.0 {
             Place::Memory(text) => text.len(),
             Place::File { .. } => 0,

@@ -124,18 +124,17 @@ impl World {
         }
     }
 
-    /// Prolongs the hold of letters, counted from now. Gives how many were prolonged; a handle
-    /// whose hold has ended already is not.
+    /// Prolongs the hold of letters, counted from now. Parallel to the input, whether SQS did so: a
+    /// hold that has ended already is not prolonged. `None` where no answer came.
     ///
     /// # Errors
-    /// When the dead-letter queue does not answer.
+    /// When the dead-letter queue does not answer at all.
     pub async fn extend_hold(
         &self,
         receipt_handles: &[String],
         hold: Duration,
-    ) -> Result<usize, WorldError> {
-        let changed = self.change_visibility(receipt_handles, hold).await?;
-        Ok(changed.iter().filter(|is_changed| **is_changed).count())
+    ) -> Result<Vec<Option<bool>>, WorldError> {
+        self.change_visibility(receipt_handles, hold).await
     }
 
     /// Gives letters back at once. Gives how many were still held.
@@ -146,7 +145,9 @@ impl World {
         &self,
         receipt_handles: &[String],
     ) -> Result<usize, WorldError> {
-        self.extend_hold(receipt_handles, Duration::ZERO).await
+        let changed = self.extend_hold(receipt_handles, Duration::ZERO).await?;
+        let is_released = |is_changed: &&Option<bool>| **is_changed == Some(true);
+        Ok(changed.iter().filter(is_released).count())
     }
 
     /// Gives letters back, for as long as the queue takes them; one that does not answer is left
@@ -176,34 +177,52 @@ impl World {
         }
     }
 
-    /// Sets the visibility of each handle; parallel to the input, whether it was set.
+    /// Sets the visibility of each handle. Parallel to the input, whether SQS did so; `None` where
+    /// no answer came.
+    ///
+    /// # Errors
+    /// When no answer came at all.
     pub(crate) async fn change_visibility(
         &self,
         receipt_handles: &[String],
         visibility: Duration,
-    ) -> Result<Vec<bool>, WorldError> {
+    ) -> Result<Vec<Option<bool>>, WorldError> {
         let entries = entries(receipt_handles);
         let mut chunks = entries.chunks(BATCH_ENTRIES_MAX);
         let mut calls = FuturesUnordered::new();
-        let mut changed = vec![false; receipt_handles.len()];
+        let mut changed = vec![None; receipt_handles.len()];
         let mut failure = None;
         loop {
             let free = VISIBILITY_CALLS_MAX - calls.len();
             for entries in chunks.by_ref().take(free) {
-                calls.push(self.change_visibility_of(entries, visibility));
+                calls.push(self.change_some(entries, visibility));
             }
             match calls.next().await {
-                Some(Ok(indexes)) => {
-                    for index in indexes {
+                Some(Ok(answers)) => {
+                    for (index, is_changed) in answers {
                         if let Some(slot) = changed.get_mut(index) {
-                            *slot = true;
+                            *slot = Some(is_changed);
                         }
                     }
                 }
                 Some(Err(error)) => failure = Some(error),
-                None => return failure.map_or(Ok(changed), Err),
+                None => break,
             }
         }
+        match failure {
+            Some(error) if changed.iter().all(Option::is_none) => Err(error),
+            Some(_) | None => Ok(changed),
+        }
+    }
+
+    async fn change_some(
+        &self,
+        entries: &[Entry<&String>],
+        visibility: Duration,
+    ) -> Result<Vec<(usize, bool)>, WorldError> {
+        let changed = self.change_visibility_of(entries, visibility).await?;
+        let is_changed = |entry: &Entry<&String>| (entry.index, changed.contains(&entry.index));
+        Ok(entries.iter().map(is_changed).collect())
     }
 
     async fn change_visibility_of(

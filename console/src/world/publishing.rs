@@ -129,7 +129,9 @@ impl World {
                         entry.code(),
                         entry.message().unwrap_or("no reason given")
                     )),
-                    None => attempt.refused("the topic did not confirm the message"),
+                    None => attempt
+                        .refused("the topic did not confirm the message")
+                        .outcome_unknown("it may have been published"),
                 })
             })
             .collect()

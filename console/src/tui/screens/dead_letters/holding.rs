@@ -2,7 +2,7 @@
 //!
 //! Invariant: each handle that an answer brings is either in `letters` or released.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -13,6 +13,8 @@ use crate::tui::sources::{EXTENDED_MAX, HOLD, LETTERS_HELD_MAX};
 use crate::tui::turn::Turn;
 use crate::world::observed::{DeadLetter, HeldLetters};
 
+/// Bytes of bodies in memory at which no more letters are taken.
+const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Pause before a failed extension is tried again.
 const EXTENSION_RETRY_SECS: i64 = 10;
 
@@ -28,7 +30,7 @@ pub(super) struct HoldFacts {
 pub(super) struct Extension {
     request: RequestId,
     asked_at: DateTime<Utc>,
-    handles: HashSet<String>,
+    handles: Vec<String>,
 }
 
 /// The operator gave the letters back.
@@ -48,7 +50,7 @@ impl DeadLetters {
         if self.hold.is_loading() {
             return;
         }
-        if self.letters.len() >= LETTERS_HELD_MAX {
+        if self.is_full() {
             let letters = Self::letters_in_words(self.letters.len());
             turn.say(
                 Tone::Warning,
@@ -58,6 +60,17 @@ impl DeadLetters {
         }
         self.released = None;
         turn.fetch(&mut self.hold, Request::HoldLetters);
+    }
+
+    /// Whether no more are held, for their number or for the room that their bodies take where
+    /// they cannot be put aside.
+    pub(super) fn is_full(&self) -> bool {
+        let in_memory: usize = self
+            .letters
+            .iter()
+            .map(|letter| letter.body.bytes_in_memory())
+            .sum();
+        self.letters.len() >= LETTERS_HELD_MAX || in_memory >= BODY_BYTES_MAX
     }
 
     /// Gives everything back and stays on the screen.
@@ -81,7 +94,6 @@ impl DeadLetters {
         self.hold.reset();
         self.extension = None;
         self.extension_failed_at = None;
-        self.lost_holds = 0;
         let letters = std::mem::take(&mut self.letters);
         let (kept, released): (Vec<_>, Vec<_>) = letters
             .into_iter()
@@ -138,7 +150,7 @@ impl DeadLetters {
     /// Goes on until the queue gives no more, while somebody looks.
     fn take_the_rest(&mut self, turn: &mut Turn<'_>) {
         let waits = self.hold.value().is_some_and(|facts| facts.is_truncated);
-        if waits && self.is_shown && self.letters.len() < LETTERS_HELD_MAX {
+        if waits && self.is_shown && !self.is_full() {
             turn.fetch(&mut self.hold, Request::HoldLetters);
         }
     }
@@ -167,68 +179,87 @@ impl DeadLetters {
             .iter()
             .map(|letter| letter.message_id.as_str())
             .collect();
-        self.letters
-            .retain(|letter| letter.held_until > now && !ids.contains(letter.message_id.as_str()));
+        self.letters.retain(|letter| {
+            let is_held = letter.held_until > now || self.moving.contains(&letter.message_id);
+            is_held && !ids.contains(letter.message_id.as_str())
+        });
         let older = self.letters.len();
         self.letters.extend(letters);
         self.letters
             .sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
-        self.lost_holds = 0;
         self.extension_failed_at = None;
         older > 0
     }
 
-    /// Extends the hold when less than half of it is left.
+    /// Extends holds of which less than half is left, a part at a time. One that has ended is
+    /// lost: somebody else may have the letter.
     pub(super) fn keep_hold(&mut self, turn: &mut Turn<'_>) {
-        let Some(until) = self.held_until else { return };
         let must_pause = self
             .extension_failed_at
             .is_some_and(|at| turn.now - at < Duration::seconds(EXTENSION_RETRY_SECS));
-        if self.extension.is_some() || must_pause || until - turn.now >= hold() / 2 {
+        if self.extension.is_some() || must_pause {
             return;
         }
+        let is_due = |letter: &&DeadLetter| {
+            letter.held_until > turn.now && letter.held_until - turn.now < hold() / 2
+        };
         let handles: Vec<_> = self
             .letters_at_rest()
-            .filter(|letter| letter.held_until - turn.now < hold() / 2)
+            .filter(is_due)
             .take(EXTENDED_MAX)
             .map(|letter| letter.receipt_handle.clone())
             .collect();
+        if handles.is_empty() {
+            return;
+        }
         let request = turn.ask(Request::ExtendHold(handles.clone()));
         self.extension = Some(Extension {
             request,
             asked_at: turn.now,
-            handles: handles.into_iter().collect(),
+            handles,
         });
     }
 
-    pub(super) fn hold_was_extended(&mut self, reply: Reply, now: DateTime<Utc>) {
+    pub(super) fn hold_was_extended(&mut self, reply: Reply, turn: &mut Turn<'_>) {
         let Some(extension) = self
             .extension
             .take_if(|extension| extension.request == reply.id)
         else {
             return;
         };
-        let extended = match reply.result {
-            Ok(Answer::Count(extended)) => extended,
-            Ok(_) | Err(_) => {
-                self.extension_failed_at = Some(now);
-                return;
-            }
-        };
-        self.lost_holds = extension.handles.len().saturating_sub(extended);
-        if extended == 0 {
-            self.extension_failed_at = Some(now);
+        let Ok(Answer::Extended(extended)) = reply.result else {
+            self.extension_failed_at = Some(turn.now);
             return;
-        }
-        self.extension_failed_at = None;
+        };
         // Counted from the question: the service counts from later, so this is never too long.
         let until = extension.asked_at + hold();
+        let untils: HashMap<&str, DateTime<Utc>> = extension
+            .handles
+            .iter()
+            .zip(&extended)
+            .filter_map(|(handle, is_extended)| match is_extended {
+                Some(true) => Some((handle.as_str(), until)),
+                Some(false) => Some((handle.as_str(), turn.now)),
+                None => None,
+            })
+            .collect();
         for letter in &mut self.letters {
-            if extension.handles.contains(&letter.receipt_handle) {
-                letter.held_until = letter.held_until.max(until);
+            if let Some(until) = untils.get(letter.receipt_handle.as_str()) {
+                letter.held_until = *until;
             }
         }
-        self.held_until = self.letters_at_rest().map(|letter| letter.held_until).min();
+        let is_answered = !extended.contains(&None);
+        self.extension_failed_at = (!is_answered).then_some(turn.now);
+        self.look_at_holds(turn.now);
+        self.keep_hold(turn);
+    }
+
+    /// Brings what is shown of the holds up to date.
+    pub(super) fn look_at_holds(&mut self, now: DateTime<Utc>) {
+        let untils = self.letters_at_rest().map(|letter| letter.held_until);
+        let (held, lost): (Vec<_>, Vec<_>) = untils.partition(|until| *until > now);
+        self.lost_holds = lost.len();
+        self.held_until = held.into_iter().min().or(lost.into_iter().max());
     }
 
     /// Letters whose hold is this screen's to keep: a redrive keeps those that it moves.

@@ -89,6 +89,8 @@ pub(super) struct Search {
     pub(super) text: String,
     query: Query,
     pub(super) found: Remote<Found>,
+    /// Letters that it found and that are still held.
+    pub(super) held: usize,
     is_stale: bool,
 }
 
@@ -168,6 +170,7 @@ impl DeadLetters {
             text: text.trim().to_owned(),
             query,
             found: Remote::Idle,
+            held: 0,
             is_stale: true,
         });
         self.run_search(turn);
@@ -229,9 +232,8 @@ impl DeadLetters {
             return Some((Tone::Bad, text));
         }
         let found = search.found.value()?;
-        let held = |id: &String| self.letters.iter().any(|letter| letter.message_id == *id);
-        let number = found.message_ids.iter().filter(|id| held(id)).count();
-        let mut text = format!("search {query}: {} found", count(number as u64));
+        let number = count(search.held as u64);
+        let mut text = format!("search {query}: {number} found");
         if found.failed > 0 {
             let failed = count(found.failed as u64);
             text.push_str(&format!(" · the program fails on {failed}"));

@@ -4,7 +4,6 @@ use super::DeadLetters;
 use crate::tui::format::{clock, count, visible};
 use crate::tui::message::Tone;
 use crate::tui::screens::lines::wrapped;
-use crate::tui::sources::LETTERS_HELD_MAX;
 
 /// One row of a message.
 #[derive(Debug)]
@@ -90,14 +89,11 @@ impl DeadLetters {
                 ),
             ));
         }
-        if facts.is_truncated && self.letters.len() >= LETTERS_HELD_MAX {
-            messages.push((
-                Tone::Warning,
-                format!(
-                    "more letters wait than the {} that are held at once: redrive these, then ^r",
-                    count(LETTERS_HELD_MAX as u64)
-                ),
-            ));
+        if facts.is_truncated && self.is_full() {
+            let held = count(self.letters.len() as u64);
+            let text =
+                format!("more letters wait than the {held} held at once: redrive these, then ^r");
+            messages.push((Tone::Warning, text));
         }
         messages
     }

@@ -333,6 +333,7 @@ impl DeadLetters {
     /// Time passed.
     pub fn tick(&mut self, is_visible: bool, turn: &mut Turn<'_>) {
         if is_visible {
+            self.look_at_holds(turn.now);
             self.keep_hold(turn);
             self.run_search(turn);
         }
@@ -342,7 +343,7 @@ impl DeadLetters {
     pub fn reply(&mut self, reply: Reply, turn: &mut Turn<'_>) {
         match reply.topic {
             Topic::Letters => self.letters_came(reply, turn),
-            Topic::Hold => self.hold_was_extended(reply, turn.now),
+            Topic::Hold => self.hold_was_extended(reply, turn),
             Topic::Release => self.letters_were_released(reply, turn),
             Topic::Patch => self.patched(reply, turn),
             Topic::Judge => self.judged(reply, turn),

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use super::{DeadLetters, Pane};
 use crate::redrive::{LetterOutcome, Report};
@@ -12,6 +12,9 @@ use crate::tui::message::Tone;
 use crate::tui::redrives::{Chosen, DraftLetter, Ended, Selection};
 use crate::tui::turn::Turn;
 use crate::world::observed::DeadLetter;
+
+/// Letters that a redrive leaves behind are extended within this.
+const HOLD_LEFT_SECS: i64 = 5;
 
 /// What a redrive did, counted.
 #[derive(Clone, Debug)]
@@ -124,6 +127,13 @@ impl DeadLetters {
         });
         self.letters
             .retain(|letter| !moved.contains(letter.message_id.as_str()));
+        // Until now the redrive has kept their holds; how long they last only SQS knows.
+        let soon = turn.now + Duration::seconds(HOLD_LEFT_SECS);
+        for letter in &mut self.letters {
+            if moving.contains(&letter.message_id) {
+                letter.held_until = letter.held_until.max(soon);
+            }
+        }
         self.edits.retain(|id, _| !moved.contains(id.as_str()));
         // What was acted on is not acted on again by the next key.
         self.marks.retain(|id| !moving.contains(id));

@@ -37,6 +37,14 @@ impl DeadLetters {
             self.verdict_of(letter) == Verdict::Ready
         });
         self.held_until = self.letters_at_rest().map(|letter| letter.held_until).min();
+        let found = self.search.as_ref().and_then(|search| search.found.value());
+        let held = found.map(|found| {
+            let is_found = |letter: &&DeadLetter| found.message_ids.contains(&letter.message_id);
+            self.letters.iter().filter(is_found).count()
+        });
+        if let (Some(search), Some(held)) = (&mut self.search, held) {
+            search.held = held;
+        }
         let ids: HashSet<&str> = self
             .letters
             .iter()
