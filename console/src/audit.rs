@@ -30,6 +30,8 @@ pub enum Operation {
     Delete,
     /// The whole dead-letter queue was purged.
     Purge,
+    /// SQS was told to move the whole dead-letter queue, or to stop that.
+    MoveTask,
 }
 
 impl Operation {
@@ -41,6 +43,7 @@ impl Operation {
             Self::Redrive => "redrive",
             Self::Delete => "delete",
             Self::Purge => "purge",
+            Self::MoveTask => "move-task",
         }
     }
 }

@@ -35,6 +35,11 @@ fn help_of_every_command_is_as_reviewed() {
         ("redrive_resume", vec!["redrive", "resume", "--help"]),
         ("redrive_list", vec!["redrive", "list", "--help"]),
         ("redrive_report", vec!["redrive", "report", "--help"]),
+        ("redrive_native", vec!["redrive", "native", "--help"]),
+        (
+            "redrive_native_start",
+            vec!["redrive", "native", "start", "--help"],
+        ),
         ("records", vec!["records", "--help"]),
         ("records_list", vec!["records", "list", "--help"]),
         ("api", vec!["api", "--help"]),
@@ -79,6 +84,10 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
             "ascending",
         ),
         (vec!["redrive", "pause", "no-id"], "invalid value"),
+        (
+            vec!["redrive", "native", "start", "--rate", "501"],
+            "501 is not in 1..=500",
+        ),
         (vec!["status"], "cargo demo"),
         (
             vec!["--env", "nowhere", "status"],

@@ -63,8 +63,8 @@ Examples:
   opsconsole audit --output json
 
 Every change that was made from this machine is written down before it begins: publish, redrive,
-delete, purge. With --env only the changes of that environment are shown. A change without an end
-runs still, or was cut off.
+move-task, delete, purge. With --env only the changes of that environment are shown. A change
+without an end runs still, or was cut off.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\": {\"counts\",
 \"error\"}}], \"unreadable_lines\"}; caller is the ARN by which AWS knows you, planned what was about to be

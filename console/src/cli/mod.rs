@@ -29,6 +29,7 @@ mod redrive_arguments;
 mod redrive_carry;
 mod redrive_draft;
 mod redrive_history;
+mod redrive_native;
 mod redrive_plan;
 mod redrive_run;
 mod redrive_steer;
@@ -52,8 +53,8 @@ pub use dlq_arguments::{
 };
 pub use exit::{CommandError, Exit};
 pub use redrive_arguments::{
-    CanarySteps, DraftArguments, RedriveCommand, RedriveOptions, RedrivePlanArguments,
-    RedriveRunArguments,
+    CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
+    RedrivePlanArguments, RedriveRunArguments,
 };
 pub use selection::{FilterArguments, SelectionArguments};
 

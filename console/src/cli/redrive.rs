@@ -2,7 +2,7 @@
 
 use super::redrive_arguments::RedriveCommand;
 use super::{CommandError, Exit, Interrupt, Output, Session};
-use super::{redrive_history, redrive_plan, redrive_run, redrive_steer};
+use super::{redrive_history, redrive_native, redrive_plan, redrive_run, redrive_steer};
 use crate::redrive::Order;
 
 /// Commands on the files of this machine. They need no environment.
@@ -19,9 +19,10 @@ pub(super) async fn look(
         RedriveCommand::Report { id } => redrive_history::report(id, output),
         RedriveCommand::Pause { id } => redrive_steer::order(id, Order::Pause, output).await,
         RedriveCommand::Cancel { id } => redrive_steer::order(id, Order::Cancel, output).await,
-        RedriveCommand::Plan(_) | RedriveCommand::Run(_) | RedriveCommand::Resume { .. } => {
-            Ok(Exit::Usage)
-        }
+        RedriveCommand::Plan(_)
+        | RedriveCommand::Run(_)
+        | RedriveCommand::Resume { .. }
+        | RedriveCommand::Native(_) => Ok(Exit::Usage),
     }
 }
 
@@ -37,6 +38,7 @@ pub(super) async fn run(
         RedriveCommand::Resume { id, options } => {
             redrive_steer::resume(session, id, options, interrupt).await
         }
+        RedriveCommand::Native(command) => redrive_native::run(session, command, interrupt).await,
         RedriveCommand::Show { .. }
         | RedriveCommand::List { .. }
         | RedriveCommand::Report { .. }

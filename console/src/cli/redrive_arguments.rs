@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::arguments::rate;
 use super::selection::{SELECTION, SelectionArguments, program};
 use crate::triage::Program;
+use crate::world::MOVE_TASK_RATE_MAX;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -85,6 +86,26 @@ JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": 
 waiting, not-sent, unknown, sent-not-deleted or moved; `proof` is stored, already-stored or
 dead-again, with the record or the new dead letter.";
 
+const NATIVE_EXAMPLES: &str = "\
+Examples:
+  opsconsole redrive native start --rate 100
+  opsconsole redrive native watch
+  opsconsole redrive native cancel
+
+Own engine (`redrive run`): judges, selects, mends, ramps and proves; this machine has to stay on.
+Native move task: SQS moves the whole queue by itself, unjudged, at 500 messages/s at most.
+
+The messages get new ids and keep the attributes that say why they died. SQS counts approximately
+and late. One task a queue; cancel takes nothing back. The dead-letter queue must be that of an SQS
+queue, not of an SNS subscription. Where SQS refuses, and where the service has no move tasks, like
+the emulator of the demo, the command says so and ends with exit code 1; use `redrive run` there.
+
+JSON output of start, watch, and of each of list: {\"handle\", \"status\", \"moved\", \"to_move\",
+\"rate_per_sec\", \"source_arn\", \"destination_arn\", \"started_at\", \"failure_reason\", \"asked_at\",
+\"seen_at\"}; of cancel: {\"handle\", \"moved\"}. `status` is running, completed, cancelling, cancelled,
+failed or unknown; `asked_at` is null for a task that was not started from this machine; `seen_at`
+says when SQS told all this.";
+
 /// What to do with redrives.
 #[derive(Debug, Subcommand)]
 pub enum RedriveCommand {
@@ -136,6 +157,36 @@ pub enum RedriveCommand {
         /// Its id, as `redrive list` shows it
         id: Uuid,
     },
+    /// Let SQS itself move the whole dead-letter queue (StartMessageMoveTask)
+    #[command(subcommand, after_help = NATIVE_EXAMPLES)]
+    Native(NativeCommand),
+}
+
+/// What to do with move tasks.
+#[derive(Debug, Subcommand)]
+pub enum NativeCommand {
+    /// Start a task that moves all dead letters to the source queue
+    Start {
+        /// Messages per second at most; default: as SQS chooses
+        #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOVE_TASK_RATE_MAX)))]
+        rate: Option<u32>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Follow the newest task to its end; exit code 1 if it failed or was cancelled
+    Watch {
+        /// Look once, and do not wait for the end
+        #[arg(long)]
+        once: bool,
+    },
+    /// Stop a task; what it moved stays moved
+    Cancel {
+        /// Its handle; default: the one that runs
+        handle: Option<String>,
+    },
+    /// The tasks that SQS knows, and those that were started from this machine, newest first
+    List,
 }
 
 /// Which letters, and what becomes of them.

@@ -24,6 +24,9 @@ use crate::world::{printable, printable_lines};
 const LOOK_HOLD: Duration = Duration::from_secs(120);
 /// Edits that are shown as examples.
 const EXAMPLES_MAX: usize = 3;
+/// What else brings letters back.
+const OTHER_WAY: &str =
+    "opsconsole redrive native start: SQS moves the whole queue itself, without this plan";
 /// Lines around a change.
 const CONTEXT_LINES: usize = 3;
 
@@ -74,7 +77,7 @@ pub(super) async fn plan(
         session.output.text(&form(plan))?;
         if let Some(file) = &file {
             session.output.text(&printable_lines(&format!(
-                "{:<14}{}\n{:<14}opsconsole redrive run {}\n",
+                "{:<14}{}\n{:<14}opsconsole redrive run {}\n{:<14}{OTHER_WAY}\n",
                 "file",
                 file.display(),
                 "run it with",
@@ -82,6 +85,7 @@ pub(super) async fn plan(
                     .out
                     .as_ref()
                     .map_or_else(|| plan.id.to_string(), |out| out.display().to_string()),
+                "other way",
             )))?;
         }
     }

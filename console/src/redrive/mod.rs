@@ -13,6 +13,7 @@ pub mod frame;
 mod journal;
 mod lease;
 mod message;
+mod move_note;
 mod orders;
 mod pace;
 mod plan;
@@ -29,6 +30,7 @@ pub use control::{Control, Wish};
 pub use error::RedriveError;
 pub use journal::{Journal, Storage};
 pub use message::{Attribute, Original, body_sha256};
+pub use move_note::MoveNote;
 pub use orders::{Order, Orders, PAUSED_BY_ORDER};
 pub use plan::{
     Edit, PLAN_ENTRIES_MAX, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue,
