@@ -3,7 +3,6 @@
 //! Invariant: names and settings follow the Terraform modules; the mapping reports failures
 //! message by message.
 
-use std::io::{Cursor, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,11 +14,11 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionResponseType, Runtime, ScalingConfig,
 };
 use tokio::time::Instant;
-use zip::write::SimpleFileOptions;
 
 use crate::DevstackError;
 use crate::access::http_client;
 use crate::messaging::Queues;
+use crate::packages;
 
 pub(crate) const INGEST: &str = "events-ingest";
 pub(crate) const API: &str = "events-api";
@@ -98,26 +97,9 @@ const fn architecture() -> Architecture {
 /// processes of this machine, so tens of megabytes need not be packed, sent and unpacked. What it logs
 /// goes to a file, from which its batches can be counted (the emulator keeps a part of the lines).
 fn package(binary: &Path, log: &Path) -> Result<Vec<u8>, DevstackError> {
-    let failed = |detail: String| DevstackError::Failed {
-        operation: format!("package {}", binary.display()),
-        detail,
-    };
     let quoted = |path: &Path| path.display().to_string().replace('\'', r"'\''");
     let script = format!("#!/bin/sh\nexec '{}' >>'{}'\n", quoted(binary), quoted(log));
-    let mut package = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    package
-        .start_file(
-            "bootstrap",
-            SimpleFileOptions::default().unix_permissions(0o755),
-        )
-        .map_err(|error| failed(error.to_string()))?;
-    package
-        .write_all(script.as_bytes())
-        .map_err(|error| failed(error.to_string()))?;
-    package
-        .finish()
-        .map(Cursor::into_inner)
-        .map_err(|error| failed(error.to_string()))
+    packages::pack(script.as_bytes())
 }
 
 /// Runs the migrate function; its report is returned.

@@ -2,9 +2,10 @@
 //!
 //! Invariant: a [`Functions`] names three files that exist.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::ChildStdout;
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::DevstackError;
 use crate::guardian::{Guardian, Program, last_lines};
+use crate::packages::Architecture;
 use crate::progress::{ProgressSender, Step, StepTimer};
 
 /// A first build compiles some 400 crates, on slow machines for a long time.
@@ -98,12 +100,66 @@ pub fn checkout() -> Option<PathBuf> {
         .find(|folder| folder.join("lambdas/ingest/Cargo.toml").is_file())
 }
 
-/// Compiles the functions in the checkout.
+/// Compiles the functions in the checkout, for this machine.
 ///
 /// # Errors
 /// There is no checkout or no cargo, or the code does not compile; the error quotes the compiler.
 pub async fn build(
     profile: BuildProfile,
+    progress: &ProgressSender,
+) -> Result<Functions, DevstackError> {
+    let arguments: &[&str] = match profile {
+        BuildProfile::Debug => &["build"],
+        BuildProfile::Release => &["build", "--release"],
+    };
+    run_cargo(arguments, progress).await
+}
+
+/// Compiles the functions in the checkout as they are deployed. `cargo zigbuild` links against the
+/// C library of the runtime; without it the machine's own is taken, if its architecture is right.
+///
+/// # Errors
+/// As [`build`], and where this machine cannot compile for that architecture.
+pub async fn build_for_lambda(
+    architecture: Architecture,
+    progress: &ProgressSender,
+) -> Result<Functions, DevstackError> {
+    let target = architecture.linked_target();
+    let shipping = ["--profile", "shipping"];
+    if has_zigbuild() {
+        let arguments = ["zigbuild", "--target", &target];
+        return run_cargo(&[arguments.as_slice(), &shipping].concat(), progress).await;
+    }
+    if Architecture::of_this_machine() != Some(architecture) {
+        let triple = architecture.target();
+        return Err(DevstackError::Missing {
+            program: "cargo zigbuild",
+            advice: format!(
+                "this machine needs it to compile for {architecture}: pip install cargo-zigbuild \
+                 ziglang, then rustup target add {triple}; or package for another --architecture"
+            ),
+        });
+    }
+    run_cargo(&[["build"].as_slice(), &shipping].concat(), progress).await
+}
+
+fn has_zigbuild() -> bool {
+    Command::new(cargo())
+        .args(["zigbuild", "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Runs a command of cargo that compiles, on the three binaries.
+async fn run_cargo(
+    arguments: &[&str],
     progress: &ProgressSender,
 ) -> Result<Functions, DevstackError> {
     let operation = "compile the functions";
@@ -113,14 +169,10 @@ pub async fn build(
     })?;
     let timer = progress.begin(Step::BuildFunctions);
     let guardian = Guardian::start(&std::env::temp_dir(), "build")?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut program = Program::new(PathBuf::from(cargo), &guardian, "cargo.log")
-        .arguments(["build", "--message-format=json-render-diagnostics"])
+    let mut program = Program::new(PathBuf::from(cargo()), &guardian, "cargo.log")
+        .arguments(arguments.iter().copied())
+        .arguments(["--message-format=json-render-diagnostics"])
         .arguments(BINARIES);
-    match profile {
-        BuildProfile::Debug => {}
-        BuildProfile::Release => program = program.arguments(["--release"]),
-    }
     program.current_dir = checkout;
     program.hidden_variables = &HIDDEN_VARIABLES;
     program.is_output_piped = true;

@@ -15,6 +15,7 @@ pub mod functions;
 mod guardian;
 mod install;
 mod messaging;
+pub mod packages;
 mod postgres;
 mod postgres_binaries;
 mod progress;

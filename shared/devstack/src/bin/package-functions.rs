@@ -1,0 +1,73 @@
+//! `cargo package-functions`: compiles the functions as they are deployed and packs them where
+//! Terraform finds them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use devstack::packages::{self, Architecture};
+use devstack::{DevstackError, Progress, ProgressSender, functions};
+use tokio::sync::mpsc;
+
+/// Below the checkout; the environments of Terraform look there.
+const FOLDER: &str = "target/functions";
+
+/// Compile the functions for AWS Lambda and write ingest.zip, api.zip and migrate.zip
+#[derive(Debug, Parser)]
+#[command(name = "package-functions")]
+struct Arguments {
+    /// What to compile for; Terraform's variable `architecture` must say the same
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Target::Arm64)]
+    architecture: Target,
+    /// Folder of the zip files; default: target/functions in the checkout
+    #[arg(long, value_name = "PATH")]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Target {
+    Arm64,
+    #[value(name = "x86_64")]
+    X86_64,
+}
+
+impl From<Target> for Architecture {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Arm64 => Self::Arm64,
+            Target::X86_64 => Self::X86_64,
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("package-functions: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), DevstackError> {
+    let architecture = arguments.architecture.into();
+    let folder = arguments
+        .folder
+        .unwrap_or_else(|| functions::checkout().unwrap_or_default().join(FOLDER));
+    let (sender, mut news) = mpsc::unbounded_channel::<Progress>();
+    let telling = tokio::spawn(async move {
+        while let Some(progress) = news.recv().await {
+            eprintln!("{progress}");
+        }
+    });
+    let built = functions::build_for_lambda(architecture, &ProgressSender::from(sender)).await;
+    // The sender is gone by now, so the news end.
+    telling.await.ok();
+    for package in packages::write(&built?, architecture, &folder)? {
+        println!("{}  {}", package.sha256, package.path.display());
+    }
+    eprintln!("deploy them with Terraform's variable architecture = \"{architecture}\"");
+    Ok(())
+}

@@ -1,0 +1,312 @@
+//! Packages of the functions for AWS Lambda: `bootstrap` in a zip file, for `provided.al2023`.
+//!
+//! Invariant: the same binary makes the same package, byte by byte, so that its hash changes only
+//! with the code; and no package is written whose binary the runtime could not start.
+
+use std::fmt;
+use std::fs;
+use std::io::{Cursor, Write as _};
+use std::path::{Path, PathBuf};
+
+use object::elf::{EM_AARCH64, EM_X86_64, FileHeader64};
+use object::read::elf::FileHeader as _;
+use object::{Endianness, FileKind};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use zip::write::SimpleFileOptions;
+
+use crate::{DevstackError, Functions};
+
+/// The C library of `provided.al2023` (AWS Lambda guide, "Lambda runtimes": Amazon Linux 2023).
+pub const GLIBC_MAX: GlibcVersion = GlibcVersion {
+    major: 2,
+    minor: 34,
+};
+/// Executable for all, as the runtime demands.
+const BOOTSTRAP_MODE: u32 = 0o755;
+
+/// What a function is compiled for, by the names that AWS and Terraform use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// AWS Graviton.
+    Arm64,
+    /// Intel and AMD.
+    X86_64,
+}
+
+impl Architecture {
+    /// This machine's own; `None` where no function of it would run on AWS.
+    #[must_use]
+    pub const fn of_this_machine() -> Option<Self> {
+        if !cfg!(all(target_os = "linux", target_env = "gnu")) {
+            None
+        } else if cfg!(target_arch = "aarch64") {
+            Some(Self::Arm64)
+        } else if cfg!(target_arch = "x86_64") {
+            Some(Self::X86_64)
+        } else {
+            None
+        }
+    }
+
+    /// The target by rustc's name.
+    pub(crate) const fn target(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+        }
+    }
+
+    /// The target by `cargo zigbuild`'s name, with the C library to link against.
+    pub(crate) fn linked_target(self) -> String {
+        let GlibcVersion { major, minor } = GLIBC_MAX;
+        format!("{}.{major}.{minor}", self.target())
+    }
+
+    const fn machine(self) -> u16 {
+        match self {
+            Self::Arm64 => EM_AARCH64,
+            Self::X86_64 => EM_X86_64,
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        })
+    }
+}
+
+/// A version of the GNU C library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GlibcVersion {
+    /// The part before the dot.
+    pub major: u32,
+    /// The part behind it.
+    pub minor: u32,
+}
+
+impl GlibcVersion {
+    /// Reads the name of a symbol version, like `GLIBC_2.34`; a third part does not count.
+    fn of_symbol(name: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
+        let mut parts = text.split('.').map(str::parse);
+        Some(Self {
+            major: parts.next()?.ok()?,
+            minor: parts.next()?.ok()?,
+        })
+    }
+}
+
+impl fmt::Display for GlibcVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// A package that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Package {
+    /// The zip file.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Writes `ingest.zip`, `api.zip` and `migrate.zip` into `folder`.
+///
+/// # Errors
+/// A binary would not start in the runtime (see [`check`]), or a file cannot be read or written.
+pub fn write(
+    functions: &Functions,
+    architecture: Architecture,
+    folder: &Path,
+) -> Result<Vec<Package>, DevstackError> {
+    fs::create_dir_all(folder).map_err(DevstackError::io(format!("make {}", folder.display())))?;
+    [
+        ("ingest", &functions.ingest),
+        ("api", &functions.api),
+        ("migrate", &functions.migrate),
+    ]
+    .into_iter()
+    .map(|(name, binary)| {
+        let content =
+            fs::read(binary).map_err(DevstackError::io(format!("read {}", binary.display())))?;
+        check(&content, architecture).map_err(|detail| DevstackError::Failed {
+            operation: format!("package {}", binary.display()),
+            detail,
+        })?;
+        let package = pack(&content)?;
+        let path = folder.join(format!("{name}.zip"));
+        fs::write(&path, &package)
+            .map_err(DevstackError::io(format!("write {}", path.display())))?;
+        Ok(Package {
+            path,
+            bytes: package.len(),
+            sha256: hexadecimal(&Sha256::digest(&package)),
+        })
+    })
+    .collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A zip file with `bootstrap` as its only entry, without the time of day.
+///
+/// # Errors
+/// The zip file cannot be made.
+pub(crate) fn pack(bootstrap: &[u8]) -> Result<Vec<u8>, DevstackError> {
+    let failed = |detail: String| DevstackError::Failed {
+        operation: "make a zip file".to_owned(),
+        detail,
+    };
+    let options = SimpleFileOptions::default()
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(BOOTSTRAP_MODE);
+    let mut package = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    package
+        .start_file("bootstrap", options)
+        .map_err(|error| failed(error.to_string()))?;
+    package
+        .write_all(bootstrap)
+        .map_err(|error| failed(error.to_string()))?;
+    package
+        .finish()
+        .map(Cursor::into_inner)
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// Whether the runtime can start the binary.
+///
+/// # Errors
+/// Why it cannot, and what to do: another format, another architecture, or a newer C library.
+pub fn check(binary: &[u8], architecture: Architecture) -> Result<(), String> {
+    if !matches!(FileKind::parse(binary), Ok(FileKind::Elf64)) {
+        return Err("it is no 64-bit Linux binary; compile it with cargo zigbuild".to_owned());
+    }
+    let needs = Needs::read(binary).map_err(|error| format!("it cannot be read: {error}"))?;
+    if needs.machine != architecture.machine() {
+        return Err(format!("it is not compiled for {architecture}"));
+    }
+    match needs.glibc {
+        Some(version) if version > GLIBC_MAX => Err(format!(
+            "it needs glibc {version}, and provided.al2023 has {GLIBC_MAX}: this machine's C library \
+             is too new to link against; pip install cargo-zigbuild ziglang and package again"
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What a binary asks of the machine.
+struct Needs {
+    machine: u16,
+    /// The newest symbol version of the C library; `None` where it is linked statically.
+    glibc: Option<GlibcVersion>,
+}
+
+impl Needs {
+    fn read(binary: &[u8]) -> object::Result<Self> {
+        let header = FileHeader64::<Endianness>::parse(binary)?;
+        let endian = header.endian()?;
+        let sections = header.sections(endian, binary)?;
+        let mut glibc = None;
+        if let Some((mut needs, strings)) = sections.gnu_verneed(endian, binary)? {
+            let strings = sections.strings(endian, binary, strings)?;
+            while let Some((_, mut versions)) = needs.next()? {
+                while let Some(version) = versions.next()? {
+                    let name = version.name(endian, strings)?;
+                    glibc = glibc.max(GlibcVersion::of_symbol(name));
+                }
+            }
+        }
+        Ok(Self {
+            machine: header.e_machine(endian),
+            glibc,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    /// This test itself, as an example of a binary.
+    fn own_binary() -> Vec<u8> {
+        fs::read(std::env::current_exe().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn package_is_the_same_each_time_and_holds_an_executable_bootstrap() {
+        let package = pack(b"binary").unwrap();
+        assert_eq!(package, pack(b"binary").unwrap());
+        let mut archive = zip::ZipArchive::new(Cursor::new(package)).unwrap();
+        assert_eq!(archive.len(), 1);
+        let mut entry = archive.by_name("bootstrap").unwrap();
+        assert_eq!(entry.unix_mode().unwrap() & 0o777, 0o755);
+        assert_eq!(entry.last_modified().unwrap(), zip::DateTime::default());
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        assert_eq!(content, b"binary");
+    }
+
+    #[test]
+    fn symbol_versions_are_compared_by_number() {
+        let version = |text: &str| GlibcVersion::of_symbol(text.as_bytes());
+        assert!(version("GLIBC_2.4") < version("GLIBC_2.34"));
+        assert!(version("GLIBC_2.2.5") < Some(GLIBC_MAX));
+        assert!(version("GLIBC_2.38") > Some(GLIBC_MAX));
+        for other in ["GLIBC_PRIVATE", "GCC_3.0", "GLIBC_2"] {
+            assert_eq!(version(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn binary_of_another_kind_is_refused_with_a_way_out() {
+        for binary in [b"#!/bin/sh\n".as_slice(), b"", b"\x7fELF"] {
+            let reason = check(binary, Architecture::X86_64).unwrap_err();
+            assert!(reason.contains("cargo zigbuild"), "{reason}");
+        }
+        let Some(own) = Architecture::of_this_machine() else {
+            return;
+        };
+        let other = match own {
+            Architecture::Arm64 => Architecture::X86_64,
+            Architecture::X86_64 => Architecture::Arm64,
+        };
+        let reason = check(&own_binary(), other).unwrap_err();
+        assert_eq!(reason, format!("it is not compiled for {other}"));
+    }
+
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn c_library_that_is_too_new_is_refused_with_a_way_out() {
+        let own = Architecture::of_this_machine().unwrap();
+        let mut binary = own_binary();
+        // Rust's own start needs 2.34 on a machine that has it; a newer one has the same length.
+        let newest = Needs::read(&binary).unwrap().glibc.unwrap();
+        let wanted = format!("GLIBC_{newest}\0");
+        let too_new = "GLIBC_2.99\0";
+        assert_eq!(wanted.len(), too_new.len());
+        let mut place = 0;
+        while let Some(found) = binary.get(place..).and_then(|rest| {
+            rest.windows(wanted.len())
+                .position(|window| window == wanted.as_bytes())
+        }) {
+            let start = place + found;
+            binary[start..start + wanted.len()].copy_from_slice(too_new.as_bytes());
+            place = start + wanted.len();
+        }
+        let reason = check(&binary, own).unwrap_err();
+        assert!(reason.contains("needs glibc 2.99"), "{reason}");
+        assert!(reason.contains("pip install cargo-zigbuild"), "{reason}");
+    }
+}
