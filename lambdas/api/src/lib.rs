@@ -17,7 +17,7 @@ mod stage;
 mod statistics;
 
 pub use problem::{Problem, ProblemKind};
-pub use router::{ROUTES, router};
+pub use router::{ROUTES, connected, router};
 pub use settings::Settings;
 pub use shutdown::until_stopped;
 pub use stage::without_stage;

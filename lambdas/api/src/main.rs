@@ -1,7 +1,7 @@
 //! Wiring of the api function: settings, pool, then the runtime's loop or, outside of Lambda, a
 //! plain HTTP server.
 
-use api::{Settings, router, without_stage};
+use api::{Settings, connected, without_stage};
 use lambda_http::run;
 use tower::ServiceExt as _;
 use tracing_subscriber::EnvFilter;
@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
         )
         .init();
     let settings = Settings::read(|name| std::env::var(name).ok())?;
-    let router = router(store::connect_lazy(&settings.connect_settings())?);
+    let router = connected(&settings)?;
     match settings.listen {
         None => run(router.map_request(without_stage))
             .await

@@ -1,14 +1,18 @@
 //! The routes. Invariant: `ROUTES` is the list of all of them, with their parameters.
 
+use std::time::SystemTime;
+
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
-use axum::middleware::map_response;
+use axum::middleware::{map_request, map_response};
 use axum::response::Response;
 use axum::routing::get;
-use store::PgPool;
+use store::{IamLogIn, PgPool, StoreError, connect_lazy};
 use tower_http::compression::CompressionLayer;
 
 use crate::problem::{Problem, ProblemKind};
+use crate::settings::Settings;
 use crate::{documents, health, records, statistics};
 
 /// Every path, and the query parameters that it takes.
@@ -21,6 +25,30 @@ pub const ROUTES: [(&str, &[&str]); 7] = [
     ("/openapi.json", &[]),
     ("/docs", &[]),
 ];
+
+/// The whole API on the database of the settings, without any IO yet. Where the log-in is a token, it is
+/// renewed before each request.
+///
+/// # Errors
+/// When the database URL is none.
+pub fn connected(settings: &Settings) -> Result<Router, StoreError> {
+    let pool = connect_lazy(&settings.connect_settings())?;
+    let router = router(pool.clone());
+    Ok(match settings.log_in.clone() {
+        None => router,
+        Some(log_in) => router.layer(map_request(move |request: Request| {
+            renew(&log_in, &pool);
+            std::future::ready(request)
+        })),
+    })
+}
+
+/// A failure shows again, as a refused log-in, if the request needs a new connection.
+fn renew(log_in: &IamLogIn, pool: &PgPool) {
+    if let Err(error) = log_in.renew(pool, SystemTime::now()) {
+        tracing::error!(%error, "log-in not renewed");
+    }
+}
 
 /// The whole API on a pool.
 pub fn router(pool: PgPool) -> Router {

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use store::{ConnectSettings, SettingsError, Variables};
+use store::{ConnectSettings, IamLogIn, SettingsError, Variables};
 
 /// A Lambda function answers one request at a time, a server many.
 const CONNECTIONS_MAX: u32 = 8;
@@ -17,6 +17,8 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(12);
 pub struct Settings {
     /// Where the records are (`DATABASE_URL`).
     pub database_url: String,
+    /// How to log in there, where the URL has no password (`DATABASE_IAM_AUTH`).
+    pub log_in: Option<IamLogIn>,
     /// Where to listen when not in Lambda (`API_LISTEN`, e.g. `127.0.0.1:0`).
     pub listen: Option<SocketAddr>,
 }
@@ -30,6 +32,7 @@ impl Settings {
         let variables = Variables::new(variable);
         Ok(Self {
             database_url: variables.required("DATABASE_URL")?,
+            log_in: IamLogIn::from_variables(&variables)?,
             listen: variables.optional("API_LISTEN", |text| {
                 text.parse()
                     .map_err(|_| format!("is {text:?}, not an address like 127.0.0.1:8080"))
@@ -57,7 +60,7 @@ mod tests {
     fn setting_that_cannot_be_used_is_named() {
         let missing = Settings::read(|_| None).map(|_| ()).unwrap_err();
         assert_eq!(missing.variable, "DATABASE_URL");
-        let wrong = Settings::read(|_| Some("x".to_owned()))
+        let wrong = Settings::read(|name| (name != "DATABASE_IAM_AUTH").then(|| "x".to_owned()))
             .map(|_| ())
             .unwrap_err();
         assert_eq!(wrong.variable, "API_LISTEN");

@@ -1,13 +1,13 @@
 //! The handling of one batch.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::BehaviorVersion;
 use aws_config::timeout::TimeoutConfig;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use event::{Event, Failure, FailureCode, parse_body};
-use store::{ConnectSettings, PgPool, StoreError, Written, connect_lazy};
+use store::{ConnectSettings, IamLogIn, PgPool, StoreError, Written, connect_lazy};
 use tokio::time::Instant;
 
 use crate::attempt::write_events;
@@ -30,6 +30,8 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Deps {
     /// The database.
     pub pool: PgPool,
+    /// Renewed at the start of each batch, where it is needed.
+    pub log_in: Option<IamLogIn>,
     /// Where permanent failures go. Without it they are reported for retry, and SQS dead-letters
     /// them without a reason.
     pub dead_letters: Option<DeadLetterQueue>,
@@ -51,7 +53,11 @@ impl Deps {
             Some(url) => Some(DeadLetterQueue::new(sqs_client().await, url.clone())),
             None => None,
         };
-        Ok(Self { pool, dead_letters })
+        Ok(Self {
+            pool,
+            log_in: settings.log_in.clone(),
+            dead_letters,
+        })
     }
 }
 
@@ -81,6 +87,15 @@ pub async fn handle(batch: SqsEvent, invocation: &Invocation, deps: &Deps) -> Sq
     handle_counted(batch, invocation, deps).await.0
 }
 
+/// A failure shows again, as a refused log-in, if the batch needs a new connection.
+fn renew_log_in(deps: &Deps) {
+    if let Some(log_in) = &deps.log_in
+        && let Err(error) = log_in.renew(&deps.pool, SystemTime::now())
+    {
+        tracing::error!(%error, "log-in not renewed");
+    }
+}
+
 /// [`handle`], with the counts that it logs.
 pub async fn handle_counted(
     batch: SqsEvent,
@@ -88,6 +103,7 @@ pub async fn handle_counted(
     deps: &Deps,
 ) -> (SqsBatchResponse, Outcome) {
     let started = Instant::now();
+    renew_log_in(deps);
     let messages = &batch.records;
     let fates = settle(messages, invocation, deps).await;
     let outcome = Outcome::of(&fates);

@@ -1,13 +1,15 @@
 //! What the function is told by its environment. Invariant: read once, at the start; a setting that
 //! cannot be used stops the function with a message that names it.
 
-use store::{SettingsError, Variables};
+use store::{IamLogIn, SettingsError, Variables};
 
 /// Settings of the function.
 #[derive(Clone)]
 pub struct Settings {
     /// Where the records go (`DATABASE_URL`).
     pub database_url: String,
+    /// How to log in there, where the URL has no password (`DATABASE_IAM_AUTH`).
+    pub log_in: Option<IamLogIn>,
     /// Where permanent failures go (`DEAD_LETTER_QUEUE_URL`). Without it they are reported as batch
     /// item failures, and SQS dead-letters them without a reason.
     pub dead_letter_queue_url: Option<String>,
@@ -22,6 +24,7 @@ impl Settings {
         let variables = Variables::new(variable);
         Ok(Self {
             database_url: variables.required("DATABASE_URL")?,
+            log_in: IamLogIn::from_variables(&variables)?,
             dead_letter_queue_url: variables
                 .optional("DEAD_LETTER_QUEUE_URL", |text| Ok(text.to_owned()))?,
         })

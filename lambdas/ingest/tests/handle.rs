@@ -57,6 +57,7 @@ impl Place {
 
     fn deps(&self) -> Deps {
         Deps {
+            log_in: None,
             pool: self.database.pool().clone(),
             dead_letters: Some(self.queue(self.queue_url.clone())),
         }
@@ -340,6 +341,7 @@ async fn letters_that_cannot_be_sent_are_reported() {
     let nowhere = place.queue(format!("{}-none", place.queue_url));
     for dead_letters in [Some(nowhere), None] {
         let deps = Deps {
+            log_in: None,
             dead_letters,
             ..place.deps()
         };
@@ -372,6 +374,7 @@ async fn database_that_is_away_costs_nothing_but_time() {
     })
     .unwrap();
     let deps = Deps {
+        log_in: None,
         pool: away,
         ..place.deps()
     };

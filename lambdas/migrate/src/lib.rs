@@ -5,10 +5,12 @@
 
 mod settings;
 
+use std::time::{Duration, SystemTime};
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::{
-    ConnectSettings, MigrationReport, PartitionPlan, PartitionReport, PgPool, StoreError,
+    ConnectSettings, IamLogIn, MigrationReport, PartitionPlan, PartitionReport, PgPool, StoreError,
     connect_lazy, create_partitions, delete_expired_records, drop_partitions, migrate,
 };
 
@@ -17,13 +19,15 @@ pub use settings::Settings;
 /// One statement at a time; the migrations use a connection of their own.
 const CONNECTIONS_MAX: u32 = 1;
 /// A database that paused needs up to 30 s to resume.
-const ACQUIRE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the handler works with.
 #[derive(Clone, Debug)]
 pub struct Deps {
     /// The database, as the owner of its tables.
     pub pool: PgPool,
+    /// Renewed before each step, where it is needed.
+    pub log_in: Option<IamLogIn>,
     /// Which partitions there should be.
     pub plan: PartitionPlan,
 }
@@ -41,8 +45,16 @@ impl Deps {
         })?;
         Ok(Self {
             pool,
+            log_in: settings.log_in.clone(),
             plan: settings.plan,
         })
+    }
+
+    fn renew_log_in(&self) -> Result<(), StoreError> {
+        match &self.log_in {
+            Some(log_in) => log_in.renew(&self.pool, SystemTime::now()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -71,7 +83,10 @@ pub struct Report {
 /// # Errors
 /// See [`StoreError`]; what was done before stays done, and the next run goes on from there.
 pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError> {
+    deps.renew_log_in()?;
     let migrations = migrate(&deps.pool).await?;
+    // The migrations may have taken longer than a token lives.
+    deps.renew_log_in()?;
     let clock = Utc::now();
     let now = request.now.unwrap_or(clock);
     let past = now.min(clock);

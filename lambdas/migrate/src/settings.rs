@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use store::{PartitionPlan, PartitionWidth, SettingsError, Variables};
+use store::{IamLogIn, PartitionPlan, PartitionWidth, SettingsError, Variables};
 
 const AHEAD_DEFAULT: u16 = 3;
 /// Partitions ahead or kept at most. Every partition costs each query a little.
@@ -14,6 +14,8 @@ const PARTITIONS_MAX: u16 = 1_000;
 pub struct Settings {
     /// The database (`DATABASE_URL`).
     pub database_url: String,
+    /// How to log in there, where the URL has no password (`DATABASE_IAM_AUTH`).
+    pub log_in: Option<IamLogIn>,
     /// `PARTITION_WIDTH` (`day` or `month`, default `month`), `PARTITIONS_AHEAD` (default 3) and
     /// `PARTITIONS_KEEP` (absent: nothing is ever dropped or deleted).
     pub plan: PartitionPlan,
@@ -31,6 +33,7 @@ impl Settings {
         })?;
         Ok(Self {
             database_url: variables.required("DATABASE_URL")?,
+            log_in: IamLogIn::from_variables(&variables)?,
             plan: PartitionPlan {
                 width: width.unwrap_or_default(),
                 ahead: variables

@@ -20,10 +20,7 @@ const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// not, so that a batch costs one round trip.
 const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(5);
 
-/// How to connect.
-///
-/// On AWS the password will be an IAM token that lives 15 minutes: it belongs here, as a source of
-/// passwords which is asked before each new connection.
+/// How to connect. Where the password is an IAM token, see [`crate::IamLogIn`].
 #[derive(Clone)]
 pub struct ConnectSettings {
     /// `postgres://user:password@host:port/database?sslmode=…`. What it leaves out, the driver
@@ -35,8 +32,8 @@ pub struct ConnectSettings {
     pub max_connections: u32,
     /// Wait for a connection at most, connecting included.
     pub acquire_timeout: Duration,
-    /// Limit of one statement, enforced by the server; `None` leaves the server's own (a proxy may
-    /// refuse start-up options).
+    /// Limit of one statement, enforced by the server; `None` leaves the server's own, and so does RDS
+    /// Proxy, which refuses start-up options: there the user's own setting is the limit.
     pub statement_timeout: Option<Duration>,
 }
 
@@ -59,11 +56,11 @@ impl ConnectSettings {
         })?;
         let options = options.application_name(&self.application_name);
         Ok(match self.statement_timeout {
-            Some(limit) => {
+            Some(limit) if !is_rds_proxy(options.get_host()) => {
                 let milliseconds = format!("{}ms", limit.as_millis());
                 options.options([("statement_timeout", milliseconds)])
             }
-            None => options,
+            Some(_) | None => options,
         })
     }
 
@@ -94,6 +91,15 @@ impl fmt::Debug for ConnectSettings {
             .field("statement_timeout", &self.statement_timeout)
             .finish_non_exhaustive()
     }
+}
+
+/// `NAME.proxy-ID.REGION.rds.amazonaws.com` (Amazon Aurora guide, "Connecting to a database through
+/// RDS Proxy").
+fn is_rds_proxy(host: &str) -> bool {
+    host.split('.')
+        .nth(1)
+        .is_some_and(|label| label.starts_with("proxy-"))
+        && host.contains(".rds.amazonaws.com")
 }
 
 /// Opens a pool with its first connection.
@@ -133,6 +139,22 @@ pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statement_limit_is_a_start_up_option_but_for_a_proxy() {
+        for (host, expected) in [
+            ("localhost", Some("-c statement_timeout=30000ms")),
+            (
+                "events.cluster-abc.us-east-1.rds.amazonaws.com",
+                Some("-c statement_timeout=30000ms"),
+            ),
+            ("events.proxy-abc.us-east-1.rds.amazonaws.com", None),
+        ] {
+            let settings = ConnectSettings::new(format!("postgres://me@{host}/x"), "test");
+            let options = settings.connect_options().unwrap();
+            assert_eq!(options.get_options(), expected, "{host}");
+        }
+    }
 
     #[tokio::test]
     async fn password_is_in_no_error_and_in_no_debug_text() {

@@ -5,6 +5,7 @@
 
 mod connect;
 mod error;
+mod iam;
 mod keys;
 mod migrations;
 mod partition_plan;
@@ -18,6 +19,7 @@ pub use sqlx::PgPool;
 
 pub use connect::{ConnectSettings, connect, connect_lazy, ping};
 pub use error::StoreError;
+pub use iam::IamLogIn;
 pub use keys::{StoredKey, stored_keys};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
 pub use partition_plan::{PartitionPlan, PartitionWidth};

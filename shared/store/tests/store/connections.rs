@@ -1,6 +1,7 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use store::{ConnectSettings, StoreError, connect, connect_lazy, ping, write_batch};
+use aws_credential_types::Credentials;
+use store::{ConnectSettings, IamLogIn, StoreError, connect, connect_lazy, ping, write_batch};
 
 use crate::events::{at, event, migrated};
 
@@ -70,4 +71,20 @@ async fn missing_schema_is_neither_transient_nor_an_events_fault() {
     let error = write_batch(database.pool(), &events).await.unwrap_err();
     assert!(matches!(error, StoreError::Other { .. }), "{error:?}");
     assert!(error.to_string().contains("event_keys"), "{error}");
+}
+
+#[tokio::test]
+async fn iam_token_is_not_sent_to_a_server_without_tls() {
+    let database = migrated().await;
+    // The server asks for no password, so a connection would come about if it were tried.
+    ping(database.pool()).await.unwrap();
+    let pool = connect_lazy(&ConnectSettings::new(database.url(), "test")).unwrap();
+    let credentials = Credentials::new("akid", "secret", None, None, "test");
+    let log_in = IamLogIn::new(credentials, "us-east-1");
+    for _ in 0..2 {
+        log_in.renew(&pool, SystemTime::now()).unwrap();
+        let error = ping(&pool).await.unwrap_err().to_string();
+        assert!(error.contains("TLS"), "{error}");
+        assert!(!error.contains("X-Amz"), "{error}");
+    }
 }
