@@ -1,8 +1,10 @@
-//! Applies the migrations and keeps the partitions.
+//! Applies the migrations and keeps the partitions; as a task of its own, makes the database's users.
 //!
 //! Invariant: idempotent, and safe to run any number of times at once: deployments call it after a
 //! change of the migrations, a schedule calls it daily.
 
+mod roles;
+mod serve;
 mod settings;
 
 use std::time::{Duration, SystemTime};
@@ -14,7 +16,9 @@ use store::{
     connect_lazy, create_partitions, delete_expired_records, drop_partitions, migrate,
 };
 
-pub use settings::Settings;
+pub use roles::{CreateRolesError, RoleDeps, RoleSettings, Users, create_roles};
+pub use serve::serve;
+pub use settings::{Settings, Task};
 
 /// One statement at a time; the migrations use a connection of their own.
 const CONNECTIONS_MAX: u32 = 1;

@@ -1,7 +1,6 @@
-//! Wiring of the migrate function: settings, pool, the runtime's loop.
+//! Wiring of the migrate function: its task with its clients, the runtime's loop.
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use migrate::{Deps, Request, Settings, handle};
+use migrate::{Deps, RoleDeps, Task, create_roles, handle, serve};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,14 +16,14 @@ async fn main() -> anyhow::Result<()> {
                 .from_env_lossy(),
         )
         .init();
-    let settings = Settings::read(|name| std::env::var(name).ok())?;
-    let deps = &Deps::connect(&settings)?;
-    run(service_fn(|request: LambdaEvent<Request>| async move {
-        handle(request.payload, deps).await.map_err(|error| {
-            tracing::error!(%error, "schema not kept");
-            Error::from(error)
-        })
-    }))
-    .await
-    .map_err(|error| anyhow::anyhow!(error))
+    match Task::read(|name| std::env::var(name).ok())? {
+        Task::KeepSchema(settings) => {
+            let deps = &Deps::connect(&settings)?;
+            serve(async |request| handle(request, deps).await).await
+        }
+        Task::CreateRoles(settings) => {
+            let deps = &RoleDeps::connect(settings).await;
+            serve(async |request| create_roles(request, deps).await).await
+        }
+    }
 }

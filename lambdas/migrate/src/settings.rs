@@ -5,11 +5,41 @@ use std::str::FromStr;
 
 use store::{IamLogIn, PartitionPlan, PartitionWidth, SettingsError, Variables};
 
+use crate::roles::RoleSettings;
+
 const AHEAD_DEFAULT: u16 = 3;
 /// Partitions ahead or kept at most. Every partition costs each query a little.
 const PARTITIONS_MAX: u16 = 1_000;
 
-/// Settings of the function.
+/// What the function is there for (`MIGRATE_TASK`).
+#[derive(Clone)]
+pub enum Task {
+    /// Migrations and partitions, when nothing is said.
+    KeepSchema(Settings),
+    /// `create-roles`: the users of the database.
+    CreateRoles(RoleSettings),
+}
+
+impl Task {
+    /// Reads the task and its settings from variables; an empty one counts as absent.
+    ///
+    /// # Errors
+    /// Names the first variable that is at fault.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let variables = Variables::new(&variable);
+        let is_roles = variables.optional("MIGRATE_TASK", |text| match text {
+            "create-roles" => Ok(true),
+            _ => Err(format!("is {text:?}, not \"create-roles\"")),
+        })?;
+        Ok(if is_roles == Some(true) {
+            Self::CreateRoles(RoleSettings::read(&variables)?)
+        } else {
+            Self::KeepSchema(Settings::read(variable)?)
+        })
+    }
+}
+
+/// Settings of the function that keeps the schema.
 #[derive(Clone)]
 pub struct Settings {
     /// The database (`DATABASE_URL`).
@@ -75,6 +105,19 @@ mod tests {
             keep: None,
         };
         assert_eq!(read(&[("PARTITIONS_KEEP", "")]), Ok(plan));
+    }
+
+    #[test]
+    fn task_has_its_own_settings() {
+        let read = |task: &'static str| {
+            Task::read(|name| (name == "MIGRATE_TASK").then(|| task.to_owned()))
+                .map(|_| ())
+                .unwrap_err()
+                .variable
+        };
+        assert_eq!(read(""), "DATABASE_URL");
+        assert_eq!(read("create-roles"), "DATABASE_CLUSTER_ARN");
+        assert_eq!(read("drop-roles"), "MIGRATE_TASK");
     }
 
     #[test]

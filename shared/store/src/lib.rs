@@ -11,6 +11,7 @@ mod migrations;
 mod partition_plan;
 mod partitions;
 mod records;
+mod roles;
 mod settings;
 mod statistics;
 mod write;
@@ -27,6 +28,7 @@ pub use partitions::{
     PartitionReport, create_partitions, delete_expired_records, drop_partitions, keep_partitions,
 };
 pub use records::{PAGE_BYTES_MAX, get_record, list_records};
+pub use roles::{RoleError, role_statements};
 pub use settings::{SettingsError, Variables};
 pub use statistics::{
     EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, stats, summary, types,

@@ -10,6 +10,7 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
+use crate::roles::grant_access;
 
 const OPERATION: &str = "apply migrations";
 /// Advisory lock of a whole run, so that the report is exact; the driver's own lock only covers
@@ -41,7 +42,8 @@ pub struct MigrationReport {
     pub applied: Vec<AppliedMigration>,
 }
 
-/// Applies the migrations that are missing. A second caller waits for the first.
+/// Applies the migrations that are missing, and grants the users what they may do with the tables. A
+/// second caller waits for the first.
 ///
 /// # Errors
 /// When a migration fails (the others before it stay applied), or an applied one was changed.
@@ -74,6 +76,7 @@ async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreErro
         .run(&mut *connection)
         .await
         .map_err(|error| failure(&error))?;
+    grant_access(connection).await?;
     Ok(MigrationReport {
         applied: MIGRATOR
             .iter()

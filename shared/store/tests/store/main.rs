@@ -11,6 +11,7 @@ mod events;
 mod lists;
 mod partitions;
 mod refusals;
+mod roles;
 mod round_trips;
 mod schema;
 mod statistics;

@@ -1,0 +1,127 @@
+use std::str::FromStr;
+
+use devstack::TestDatabase;
+use event::{EventKey, RecordQuery};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool};
+use store::{
+    PartitionPlan, PartitionWidth, create_partitions, list_records, migrate, role_statements,
+    stored_keys, summary, types, write_batch,
+};
+
+use crate::events::{at, event};
+
+const TIME: &str = "2026-11-24T12:00:00Z";
+const PASSWORD: &str = "of the tests only";
+
+async fn run(pool: &PgPool, statement: String) {
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
+/// Logs in as the user.
+async fn pool_as(database: &TestDatabase, user: &str) -> PgPool {
+    let options = PgConnectOptions::from_str(database.url())
+        .unwrap()
+        .username(user)
+        .password(PASSWORD);
+    PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await
+        .unwrap()
+}
+
+async fn is_refused(pool: &PgPool, statement: &'static str) -> bool {
+    let error = sqlx::query(statement).execute(pool).await.unwrap_err();
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("42501")
+}
+
+/// Roles belong to the whole server, so one test makes them.
+#[tokio::test]
+async fn every_user_can_do_its_work_and_no_other() {
+    let database = TestDatabase::create().await.unwrap();
+    let master = database.pool();
+    let name: String = sqlx::query_scalar("select current_database()::text")
+        .fetch_one(master)
+        .await
+        .unwrap();
+    let users = ["ingest", "api", "migrate", "analyst"];
+    // On RDS it is there.
+    run(
+        master,
+        "do $$ begin if not exists (select from pg_roles where rolname = 'rds_iam') then create \
+         role rds_iam; end if; end $$"
+            .to_owned(),
+    )
+    .await;
+    let statements = role_statements(&users.map(str::to_owned), &name).unwrap();
+    // Twice: an apply may be repeated at any time.
+    for statement in [statements.clone(), statements].concat() {
+        run(master, statement).await;
+    }
+    for user in users {
+        run(master, format!("alter role {user} password '{PASSWORD}'")).await;
+        let has_iam: bool = sqlx::query_scalar("select pg_has_role($1, 'rds_iam', 'member')")
+            .bind(user)
+            .fetch_one(master)
+            .await
+            .unwrap();
+        assert!(has_iam, "{user}");
+    }
+
+    let owner = pool_as(&database, "migrate").await;
+    for expected in [store::MIGRATOR.iter().count(), 0] {
+        assert_eq!(migrate(&owner).await.unwrap().applied.len(), expected);
+    }
+    let plan = PartitionPlan {
+        width: PartitionWidth::Month,
+        ahead: 1,
+        keep: None,
+    };
+    create_partitions(&owner, &plan, at(TIME)).await.unwrap();
+
+    let ingest = pool_as(&database, "ingest").await;
+    let events = [event("a", "t", at(TIME)), event("a", "t", at(TIME))];
+    assert_eq!(write_batch(&ingest, &events).await.unwrap().len(), 2);
+    assert!(is_refused(&ingest, "select count(*) from records").await);
+    assert!(is_refused(&ingest, "delete from event_keys").await);
+    let limit: String = sqlx::query_scalar("show statement_timeout")
+        .fetch_one(&ingest)
+        .await
+        .unwrap();
+    assert_eq!(limit, "1min");
+
+    let key = EventKey {
+        source: "/tests".to_owned(),
+        id: "a".to_owned(),
+    };
+    for user in ["api", "analyst"] {
+        let reader = pool_as(&database, user).await;
+        let page = list_records(&reader, &RecordQuery::default())
+            .await
+            .unwrap();
+        assert_eq!(page.items.len(), 1, "{user}");
+        assert_eq!(types(&reader).await.unwrap().len(), 1, "{user}");
+        assert_eq!(summary(&reader).await.unwrap().total, 1, "{user}");
+        let known = stored_keys(&reader, std::slice::from_ref(&key))
+            .await
+            .unwrap();
+        assert_eq!(known.len(), 1, "{user}");
+        assert!(is_refused(&reader, "delete from records").await, "{user}");
+        assert!(
+            is_refused(&reader, "create table mine (id int)").await,
+            "{user}"
+        );
+    }
+    let analyst = pool_as(&database, "analyst").await;
+    sqlx::query("select * from analytics.events_per_day")
+        .fetch_one(&analyst)
+        .await
+        .unwrap();
+    let api = pool_as(&database, "api").await;
+    assert!(is_refused(&api, "select * from analytics.events").await);
+}
