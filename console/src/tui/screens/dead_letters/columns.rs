@@ -24,6 +24,8 @@ const AGE: usize = 7;
 const EXPIRES: usize = 7;
 /// `recv`
 const RECEIVES: usize = 4;
+/// ` 59 min – 59 min ↑`
+const SEEN: usize = 18;
 /// A source that is worth its column.
 const SOURCE_MIN: usize = 12;
 /// A type that can be told from others.
@@ -202,11 +204,12 @@ pub(super) fn group_row(
     group: Option<&Group>,
     (letters, ready): (usize, usize),
     (is_selected, has_focus): (bool, bool),
-    theme: Theme,
+    (theme, now): (Theme, DateTime<Utc>),
     (width, digits): (usize, usize),
 ) -> Line<'static> {
     let marker = if is_selected { "▸ " } else { "  " };
     let number = right(&count(letters as u64), digits + 2);
+    let seen = group.map_or(String::new(), |group| seen(group, now));
     let ready = match ready {
         0 => String::new(),
         ready => format!("{} {} ready", sign(Tone::Good), count(ready as u64)),
@@ -218,11 +221,17 @@ pub(super) fn group_row(
     } else {
         String::new()
     };
-    let columns = room.saturating_sub(ready.width() + 1);
+    let seen = if ready.width() + SEEN + TYPE_MIN * 3 < room {
+        right(&seen, SEEN)
+    } else {
+        String::new()
+    };
+    let columns = room.saturating_sub(ready.width() + 1 + seen.width());
     let line = Line::from(vec![
         Span::raw(marker),
         Span::raw(left(&title, columns)),
         Span::styled(format!(" {ready}"), theme.tone(Tone::Good)),
+        Span::styled(seen, theme.muted()),
         Span::raw(number),
     ]);
     if is_selected {
@@ -230,6 +239,17 @@ pub(super) fn group_row(
     } else {
         line
     }
+}
+
+/// `2 h – 3 min ↑`: how long ago the first and the last one were sent, and the trend.
+fn seen(group: &Group, now: DateTime<Utc>) -> String {
+    let (first, last) = group.sent_at;
+    let ago = |at| short_span_secs(age_secs(at, now));
+    let span = match (ago(first), ago(last)) {
+        (first, last) if first == last => last,
+        (first, last) => format!("{first} – {last}"),
+    };
+    format!("{span} {}", group.trend.sign())
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 //!
 //! Invariant: every letter is in exactly one group.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::triage::GroupKey;
 pub(super) use crate::triage::pointer;
@@ -14,6 +17,38 @@ pub(super) struct Group {
     pub(super) key: GroupKey,
     pub(super) letters: usize,
     pub(super) ready: usize,
+    /// First send of the oldest and of the newest one.
+    pub(super) sent_at: (DateTime<Utc>, DateTime<Utc>),
+    pub(super) trend: Trend,
+}
+
+/// Letters of the hour before now against those of the hour before that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trend {
+    last_hour: usize,
+    hour_before: usize,
+}
+
+impl Trend {
+    fn add(&mut self, sent_at: DateTime<Utc>, now: DateTime<Utc>) {
+        let hour = TimeDelta::hours(1);
+        if sent_at > now - hour {
+            self.last_hour += 1;
+        } else if sent_at > now - hour * 2 {
+            self.hour_before += 1;
+        }
+    }
+
+    /// `↑` for more than in the hour before, `↓` for less, `=` for as many; nothing where both
+    /// hours are quiet.
+    pub(super) fn sign(self) -> &'static str {
+        match self.last_hour.cmp(&self.hour_before) {
+            Ordering::Greater => "↑",
+            Ordering::Less => "↓",
+            Ordering::Equal if self.last_hour > 0 => "=",
+            Ordering::Equal => " ",
+        }
+    }
 }
 
 /// All groups, the largest first, and the group of each letter.
@@ -27,22 +62,29 @@ pub(super) struct Grouping {
 }
 
 impl Grouping {
-    pub(super) fn of(letters: &[DeadLetter], is_ready: impl Fn(&DeadLetter) -> bool) -> Self {
+    /// Trends count from `now`.
+    pub(super) fn of(
+        letters: &[DeadLetter],
+        now: DateTime<Utc>,
+        is_ready: impl Fn(&DeadLetter) -> bool,
+    ) -> Self {
         let keys: Vec<_> = letters.iter().map(GroupKey::of).collect();
-        let mut counts: HashMap<&GroupKey, (usize, usize)> = HashMap::new();
+        let mut by_key: HashMap<&GroupKey, Group> = HashMap::new();
         for (key, letter) in keys.iter().zip(letters) {
-            let (number, ready) = counts.entry(key).or_default();
-            *number += 1;
-            *ready += usize::from(is_ready(letter));
-        }
-        let mut groups: Vec<_> = counts
-            .into_iter()
-            .map(|(key, (letters, ready))| Group {
+            let group = by_key.entry(key).or_insert_with(|| Group {
                 key: key.clone(),
-                letters,
-                ready,
-            })
-            .collect();
+                letters: 0,
+                ready: 0,
+                sent_at: (letter.sent_at, letter.sent_at),
+                trend: Trend::default(),
+            });
+            group.letters += 1;
+            group.ready += usize::from(is_ready(letter));
+            let (first, last) = group.sent_at;
+            group.sent_at = (first.min(letter.sent_at), last.max(letter.sent_at));
+            group.trend.add(letter.sent_at, now);
+        }
+        let mut groups: Vec<_> = by_key.into_values().collect();
         groups.sort_by(|a, b| b.letters.cmp(&a.letters).then_with(|| a.key.cmp(&b.key)));
         let positions: HashMap<&GroupKey, usize> = groups
             .iter()

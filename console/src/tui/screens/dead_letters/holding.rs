@@ -135,6 +135,7 @@ impl DeadLetters {
             return;
         }
         if has_succeeded {
+            self.taken_at = turn.now;
             let has_older = self.merge(letters, turn.now);
             // The older ones were judged without the ledger; that stays true.
             if let Some(facts) = self.hold.value_mut().filter(|_| has_older) {

@@ -60,6 +60,8 @@ pub struct DeadLetters {
     hold: Remote<HoldFacts>,
     /// The letters that are held, oldest first.
     letters: Vec<DeadLetter>,
+    /// When letters were taken last.
+    taken_at: DateTime<Utc>,
     /// When the first of them becomes visible to others, if nothing is done.
     held_until: Option<DateTime<Utc>>,
     extension: Option<Extension>,
@@ -127,6 +129,7 @@ impl DeadLetters {
             is_shown: false,
             hold: Remote::Idle,
             letters: Vec::new(),
+            taken_at: DateTime::UNIX_EPOCH,
             held_until: None,
             extension: None,
             extension_failed_at: None,

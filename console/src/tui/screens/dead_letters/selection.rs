@@ -33,7 +33,7 @@ impl DeadLetters {
     /// The letters changed.
     pub(super) fn regroup(&mut self, body: Rect) {
         let key = self.listed_group().map(|group| group.key.clone());
-        self.grouping = super::groups::Grouping::of(&self.letters, |letter| {
+        self.grouping = super::groups::Grouping::of(&self.letters, self.taken_at, |letter| {
             self.verdict_of(letter) == Verdict::Ready
         });
         self.held_until = self.letters_at_rest().map(|letter| letter.held_until).min();

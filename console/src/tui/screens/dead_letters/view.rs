@@ -151,7 +151,7 @@ impl DeadLetters {
                 group,
                 numbers,
                 look,
-                theme,
+                (theme, model.now),
                 (usize::from(place.width), digits),
             );
             canvas.render_widget(line, place);
