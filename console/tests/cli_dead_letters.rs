@@ -32,6 +32,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use opsconsole::world::observed::QueueRole;
 use proxy::Fault;
 use serde_json::{Value, json};
+use support::pty::Session as Terminal;
 
 /// The letters of an export.
 fn lines(path: &Path) -> Vec<Value> {
@@ -331,6 +332,57 @@ fn without_the_right_name_or_permission_nothing_is_removed_or_received() {
     let (_, letters) = desk.program.json(&["dlq", "list"]);
     let letters = letters.as_array().unwrap();
     assert!(letters.len() == 2 && letters.iter().all(|letter| letter["receive_count"] == 1));
+    let answer = purge(&desk, &["--confirm", "test", "--reason", "a test"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let change = audited(&desk);
+    assert_eq!(
+        (&change["reason"], &change["is_production"]),
+        (&json!("a test"), &json!(true))
+    );
+    assert_eq!(desk.depth(), (0, 0));
+}
+
+#[test]
+fn removal_asks_on_a_terminal_and_only_a_yes_is_a_yes() {
+    let desk = Desk::start();
+    desk.kill(&numbered(4));
+    let home = desk.program.write("x", "").parent().unwrap().to_owned();
+    let (config, state) = (home.join("config"), home.join("state"));
+    let ask = |command: &str, answer: &str| {
+        let line = format!("dlq {command} --confirm-queue dead-letters");
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let mut terminal = Terminal::start(
+            Path::new(env!("CARGO_BIN_EXE_opsconsole")),
+            &arguments,
+            &[
+                ("XDG_CONFIG_HOME", config.to_str().unwrap()),
+                ("XDG_STATE_HOME", state.to_str().unwrap()),
+            ],
+            (160, 20),
+        );
+        let asked = terminal.wait_for("[y/N]", LIMIT);
+        terminal.press(answer);
+        let exit = terminal.wait_for_exit(LIMIT);
+        (asked, exit.exit_code())
+    };
+    let (asked, code) = ask("delete --code not-json", "n\r");
+    assert!(
+        asked.contains("delete 4 letters (4 unreadable) of \"dead-letters\""),
+        "{asked}"
+    );
+    assert_eq!((code, desk.depth()), (1, (4, 0)));
+    let (_, code) = ask("purge", "\r");
+    assert_eq!((code, desk.depth()), (1, (4, 0)));
+    let exports = home.join("state/opsconsole/exports");
+    assert_eq!(
+        fs::read_dir(&exports).unwrap().count(),
+        0,
+        "no yes, no file"
+    );
+    assert_eq!(audited(&desk), Value::Null);
+    let (_, code) = ask("delete --code not-json", "y\r");
+    assert_eq!((code, desk.depth()), (0, (0, 0)));
+    assert_eq!(fs::read_dir(&exports).unwrap().count(), 1);
 }
 
 #[test]

@@ -58,14 +58,8 @@ async fn purge(
         None => Vec::new(),
     };
     let queue = session.world.queue_name(QueueRole::DeadLetter);
-    let depth = tokio::select! {
-        depth = session.world.queue_depth(QueueRole::DeadLetter) => depth?,
-        () = interrupt.received() => return Err(CommandError::Interrupted),
-    };
-    let before = depth.visible + depth.in_flight + depth.delayed;
-    if spool.is_some() {
-        check_whole(depth, written.len())?;
-    }
+    let is_kept = spool.is_some();
+    let mut before = count(session, is_kept, written.len(), interrupt).await?;
     if !is_agreed {
         let question = format!(
             "purge about {before} letters of {queue:?} in {:?}? {REACH} [y/N] ",
@@ -75,6 +69,8 @@ async fn purge(
         if !confirmed(session, &question, "nothing was purged", sweep, interrupt).await? {
             return Ok(Exit::Failed);
         }
+        // Letters went on dying while somebody thought.
+        before = count(session, is_kept, written.len(), interrupt).await?;
     }
     let file = spool.as_ref().map(|spool| spool.path().to_owned());
     finish(spool)?;
@@ -95,7 +91,25 @@ async fn purge(
             .text(&format!("purged about {before} letters\n"))?;
     }
     session.output.note(REACH);
-    Ok(Exit::Done)
+    take.sweep().ledger_remark();
+    Ok(take.sweep().exit())
+}
+
+/// Letters that the queue has now. Where copies are kept, all of them must be among those.
+async fn count(
+    session: &Session,
+    is_kept: bool,
+    written: usize,
+    interrupt: &mut Interrupt,
+) -> Result<u64, CommandError> {
+    let depth = tokio::select! {
+        depth = session.world.queue_depth(QueueRole::DeadLetter) => depth?,
+        () = interrupt.received() => return Err(CommandError::Interrupted),
+    };
+    if is_kept {
+        check_whole(depth, written)?;
+    }
+    Ok(depth.visible + depth.in_flight + depth.delayed)
 }
 
 /// Refuses where the queue has, by its own approximate counts, what is not in the file.
