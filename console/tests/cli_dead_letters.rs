@@ -1,5 +1,5 @@
-//! The commands that read and remove dead letters, on real queues: what is written down is whole,
-//! what is removed was written down, and nothing else is touched.
+//! The commands that read all dead letters, on real queues: what is written down is whole, and the
+//! queue is as it was.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,38 +9,24 @@
 
 mod cli_desk;
 mod cli_program;
-#[path = "redrive_stage/proxy.rs"]
-#[expect(dead_code, reason = "these tests need some of the faults")]
-mod proxy;
 mod support;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::pin::pin;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
-use cli_desk::{Desk, LIMIT, invalid, numbered, valid};
+use cli_desk::{Desk, LIMIT, interrupt, invalid, lines, numbered, valid};
 use cli_program::Answer;
 use futures::future::{Either, select, select_all};
 use nix::sys::resource::{UsageWho, getrusage};
 use opsconsole::world::observed::QueueRole;
-use proxy::Fault;
 use serde_json::{Value, json};
-use support::pty::Session as Terminal;
-
-/// The letters of an export.
-fn lines(path: &Path) -> Vec<Value> {
-    let lines = BufReader::new(File::open(path).unwrap()).lines();
-    lines
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect()
-}
 
 fn attribute(data_type: &str) -> aws_sdk_sqs::types::builders::MessageAttributeValueBuilder {
     MessageAttributeValue::builder().data_type(data_type)
@@ -207,12 +193,6 @@ fn interrupt_when_letters_are_held(desk: &Desk, arguments: &[&str], held_min: us
     child
 }
 
-fn interrupt(child: &Child) {
-    let pid = child.id().to_string();
-    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    assert!(kill.success());
-}
-
 #[test]
 fn interrupted_export_gives_every_letter_back_and_leaves_no_file() {
     let desk = Desk::start();
@@ -231,366 +211,6 @@ fn interrupted_export_gives_every_letter_back_and_leaves_no_file() {
         .to_owned();
     let names: Vec<_> = fs::read_dir(folder).unwrap().collect();
     assert_eq!(names.len(), 1, "{names:?}");
-}
-
-/// A name that is the dead-letter queue's, and nothing to ask.
-const CONFIRMED: [&str; 3] = ["--confirm-queue", "dead-letters", "--yes"];
-
-fn delete(desk: &Desk, selection: &[&str]) -> (i32, Value) {
-    let arguments = [&["dlq", "delete"], selection, &CONFIRMED].concat();
-    desk.program.json(&arguments)
-}
-
-fn purge(desk: &Desk, more: &[&str]) -> Answer {
-    let arguments = [&["dlq", "purge"][..], &CONFIRMED, more].concat();
-    desk.program
-        .run(&[&arguments[..], &["--output", "json"]].concat())
-}
-
-/// The newest change of the audit log.
-fn audited(desk: &Desk) -> Value {
-    let (code, trail) = desk.program.json(&["audit"]);
-    assert_eq!(code, 0, "{trail}");
-    let entries = trail["entries"].as_array().unwrap();
-    entries.last().cloned().unwrap_or_default()
-}
-
-#[test]
-fn without_the_right_name_or_permission_nothing_is_removed_or_received() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1"), invalid("2")]);
-    for (arguments, code, told) in [
-        (
-            vec!["delete", "--all", "--yes"],
-            2,
-            "--confirm-queue <DEAD_LETTER_QUEUE>",
-        ),
-        (
-            vec!["purge", "--yes"],
-            2,
-            "--confirm-queue <DEAD_LETTER_QUEUE>",
-        ),
-        (
-            vec!["delete", "--all", "--yes", "--confirm-queue", "source"],
-            2,
-            "confirm it with --confirm-queue dead-letters",
-        ),
-        (
-            vec!["purge", "--yes", "--confirm-queue", "dead-letter"],
-            2,
-            "confirm it with --confirm-queue dead-letters",
-        ),
-        (
-            vec!["delete", "--all", "--confirm-queue", "dead-letters"],
-            2,
-            "add --yes",
-        ),
-        (
-            vec!["delete", "--yes", "--confirm-queue", "dead-letters"],
-            2,
-            "required",
-        ),
-        (
-            vec![
-                "--read-only",
-                "delete",
-                "--all",
-                "--yes",
-                "--confirm-queue",
-                "dead-letters",
-            ],
-            1,
-            "read-only",
-        ),
-        (
-            vec![
-                "purge",
-                "--yes",
-                "--confirm-queue",
-                "dead-letters",
-                "--export",
-                "/dev/null",
-            ],
-            1,
-            "never overwritten",
-        ),
-    ] {
-        let answer = desk.program.run(&[&["dlq"], &arguments[..]].concat());
-        assert_eq!(answer.code, code, "{arguments:?}: {answer:?}");
-        assert!(answer.stderr.contains(told), "{arguments:?}: {answer:?}");
-    }
-    desk.configure(desk.endpoint_url(), "production = true");
-    for (more, told) in [
-        (vec![], "--confirm test"),
-        (vec!["--confirm", "test"], "--reason"),
-    ] {
-        let answer = purge(&desk, &more);
-        assert_eq!(answer.code, 1, "{answer:?}");
-        assert!(answer.stderr.contains(told), "{answer:?}");
-    }
-    assert_eq!(audited(&desk), Value::Null);
-    let (_, letters) = desk.program.json(&["dlq", "list"]);
-    let letters = letters.as_array().unwrap();
-    assert!(letters.len() == 2 && letters.iter().all(|letter| letter["receive_count"] == 1));
-    let answer = purge(&desk, &["--confirm", "test", "--reason", "a test"]);
-    assert_eq!(answer.code, 0, "{answer:?}");
-    let change = audited(&desk);
-    assert_eq!(
-        (&change["reason"], &change["is_production"]),
-        (&json!("a test"), &json!(true))
-    );
-    assert_eq!(desk.depth(), (0, 0));
-}
-
-#[test]
-fn removal_asks_on_a_terminal_and_only_a_yes_is_a_yes() {
-    let desk = Desk::start();
-    desk.kill(&numbered(4));
-    let home = desk.program.write("x", "").parent().unwrap().to_owned();
-    let (config, state) = (home.join("config"), home.join("state"));
-    let ask = |command: &str, answer: &str| {
-        let line = format!("dlq {command} --confirm-queue dead-letters");
-        let arguments: Vec<&str> = line.split(' ').collect();
-        let mut terminal = Terminal::start(
-            Path::new(env!("CARGO_BIN_EXE_opsconsole")),
-            &arguments,
-            &[
-                ("XDG_CONFIG_HOME", config.to_str().unwrap()),
-                ("XDG_STATE_HOME", state.to_str().unwrap()),
-            ],
-            (160, 20),
-        );
-        let asked = terminal.wait_for("[y/N]", LIMIT);
-        terminal.press(answer);
-        let exit = terminal.wait_for_exit(LIMIT);
-        (asked, exit.exit_code())
-    };
-    let (asked, code) = ask("delete --code not-json", "n\r");
-    assert!(
-        asked.contains("delete 4 letters (4 unreadable) of \"dead-letters\""),
-        "{asked}"
-    );
-    assert_eq!((code, desk.depth()), (1, (4, 0)));
-    let (_, code) = ask("purge", "\r");
-    assert_eq!((code, desk.depth()), (1, (4, 0)));
-    let exports = home.join("state/opsconsole/exports");
-    assert_eq!(
-        fs::read_dir(&exports).unwrap().count(),
-        0,
-        "no yes, no file"
-    );
-    assert_eq!(audited(&desk), Value::Null);
-    let (_, code) = ask("delete --code not-json", "y\r");
-    assert_eq!((code, desk.depth()), (0, (0, 0)));
-    assert_eq!(fs::read_dir(&exports).unwrap().count(), 1);
-}
-
-#[test]
-fn delete_removes_the_selected_letters_alone_and_their_copies_are_kept() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1"), invalid("2"), invalid("3"), "no json".to_owned()]);
-    let (code, report) = delete(&desk, &["--code", "missing-attribute"]);
-    assert_eq!(code, 0, "{report}");
-    assert_eq!(
-        (&report["selected"], &report["deleted"]),
-        (&json!(2), &json!(2))
-    );
-    let file = report["file"].as_str().unwrap();
-    let copies = lines(Path::new(file));
-    let bodies: HashSet<&str> = copies
-        .iter()
-        .filter_map(|copy| copy["body"].as_str())
-        .collect();
-    let (first, second) = (invalid("2"), invalid("3"));
-    assert_eq!(bodies, HashSet::from([first.as_str(), second.as_str()]));
-    let mode = fs::metadata(file).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(desk.depth(), (2, 0));
-
-    let change = audited(&desk);
-    assert_eq!(change["operation"], "delete");
-    assert_eq!(
-        (&change["target"], &change["planned"]),
-        (&json!("dead-letters"), &json!(2))
-    );
-    assert_eq!(change["details"]["export"], file);
-    assert_eq!(change["details"]["selection"], "--code missing-attribute");
-    assert_eq!(
-        change["ending"]["counts"],
-        json!({"deleted": 2, "failed": 0, "left": 0})
-    );
-
-    let named = desk.message_id("1");
-    let (code, report) = delete(&desk, &[&named, "no-such-id", "--no-export"]);
-    assert_eq!((code, &report["deleted"]), (1, &json!(1)), "{report}");
-    assert_eq!(
-        (&report["file"], &report["exported"]),
-        (&Value::Null, &json!(0))
-    );
-    assert_eq!(report["missing"], json!(["no-such-id"]));
-    assert_eq!(desk.depth(), (1, 0));
-    let (code, report) = delete(&desk, &["--code", "missing-attribute"]);
-    assert_eq!((code, &report["selected"]), (1, &json!(0)), "{report}");
-    let folder = Path::new(file).parent().unwrap();
-    assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "nothing, no file");
-}
-
-#[test]
-fn letters_that_fail_are_tried_again_and_those_that_are_not_deleted_stay() {
-    let desk = Desk::start();
-    desk.kill(&numbered(25));
-    let wire = |fault, times| {
-        let url = proxy::start(desk.endpoint_url(), "DeleteMessageBatch", fault, times);
-        let url = desk.runtime.block_on(url);
-        desk.configure(&url, "");
-    };
-    wire(Fault::FailLastEntry, 2);
-    let (code, report) = delete(&desk, &["--code", "not-json"]);
-    assert_eq!((code, &report["deleted"]), (0, &json!(25)), "{report}");
-    assert_eq!(desk.depth(), (0, 0));
-
-    desk.kill(&numbered(25));
-    wire(Fault::Throttle, usize::MAX);
-    let (code, report) = delete(&desk, &["--all"]);
-    assert_eq!((code, &report["failed"]), (1, &json!(25)), "{report}");
-    assert_eq!(
-        (&report["deleted"], &report["left"]),
-        (&json!(0), &json!(0))
-    );
-    let errors = report["errors"].as_array().unwrap();
-    let error = errors[0]["error"].as_str().unwrap();
-    assert!(
-        errors.len() == 25 && error.contains("Throttling"),
-        "{error}"
-    );
-    assert_eq!(desk.depth(), (25, 0), "they are given back");
-    assert_eq!(audited(&desk)["ending"]["counts"]["failed"], 25);
-}
-
-#[test]
-fn interrupted_delete_accounts_for_every_letter() {
-    let desk = Desk::start();
-    desk.kill(&numbered(2_000));
-    let arguments = [
-        &["dlq", "delete", "--all", "--output", "json"][..],
-        &CONFIRMED,
-    ]
-    .concat();
-    let child = desk
-        .program
-        .command(&arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + LIMIT;
-    let begun = || {
-        let (visible, held) = desk.depth();
-        visible + held < 2_000
-    };
-    while !begun() {
-        assert!(Instant::now() < deadline, "{:?}", desk.depth());
-    }
-    interrupt(&child);
-    let answer = Answer::of(child.wait_with_output().unwrap());
-    assert_eq!(answer.code, 130, "{answer:?}");
-    let report: Value = serde_json::from_str(&answer.stdout).unwrap();
-    let count = |name: &str| usize::try_from(report[name].as_u64().unwrap()).unwrap();
-    assert_eq!(count("deleted") + count("failed") + count("left"), 2_000);
-    assert!(count("left") > 0, "{report}");
-    assert_eq!(desk.depth(), (2_000 - count("deleted"), 0));
-    assert_eq!(
-        lines(Path::new(report["file"].as_str().unwrap())).len(),
-        2_000
-    );
-    let change = audited(&desk);
-    assert_eq!(change["ending"]["counts"]["deleted"], count("deleted"));
-    assert_eq!(change["ending"]["error"], "interrupted");
-}
-
-#[test]
-fn purge_wants_every_letter_in_its_file_unless_a_copy_is_refused() {
-    let desk = Desk::start();
-    desk.kill(&numbered(15));
-    let holding = desk.queues.world.hold_dead_letters(2, LIMIT);
-    let elsewhere = desk.runtime.block_on(holding).unwrap();
-    assert_eq!(elsewhere.letters.len(), 2);
-    let refused = purge(&desk, &[]);
-    assert_eq!(refused.code, 1, "{refused:?}");
-    assert!(
-        refused.stderr.contains("2 letters are held elsewhere"),
-        "{refused:?}"
-    );
-    assert_eq!(desk.depth(), (13, 2));
-    assert_eq!(audited(&desk), Value::Null);
-    let handles: Vec<String> = elsewhere
-        .letters
-        .into_iter()
-        .map(|letter| letter.receipt_handle)
-        .collect();
-    let releasing = desk.queues.world.release_dead_letters(&handles);
-    assert_eq!(desk.runtime.block_on(releasing).unwrap(), 2);
-
-    let answer = purge(&desk, &["--export", "all.jsonl"]);
-    assert_eq!(answer.code, 0, "{answer:?}");
-    assert!(answer.stderr.contains("60 seconds"), "{answer:?}");
-    let report: Value = serde_json::from_str(&answer.stdout).unwrap();
-    assert_eq!(
-        report,
-        json!({"purged": true, "exported": 15, "file": "all.jsonl", "letters_before": 15})
-    );
-    assert_eq!(desk.depth(), (0, 0));
-    let folder = desk.program.write("x", "").parent().unwrap().to_owned();
-    assert_eq!(lines(&folder.join("all.jsonl")).len(), 15);
-    let change = audited(&desk);
-    assert_eq!(
-        (&change["operation"], &change["planned"]),
-        (&json!("purge"), &json!(15))
-    );
-    assert_eq!(change["ending"]["error"], Value::Null);
-
-    desk.kill(&numbered(3));
-    let holding = desk.queues.world.hold_dead_letters(1, LIMIT);
-    desk.runtime.block_on(holding).unwrap();
-    let answer = purge(&desk, &["--no-export"]);
-    assert_eq!(answer.code, 0, "{answer:?}");
-    let report: Value = serde_json::from_str(&answer.stdout).unwrap();
-    assert_eq!(
-        (&report["letters_before"], &report["file"]),
-        (&json!(3), &Value::Null)
-    );
-    assert_eq!(desk.depth(), (0, 0));
-}
-
-#[test]
-fn purge_within_a_minute_of_another_is_refused_and_one_without_an_answer_may_have_happened() {
-    let desk = Desk::start();
-    desk.kill(&numbered(3));
-    let wire = |fault| {
-        let url = proxy::start(desk.endpoint_url(), "PurgeQueue", fault, 1);
-        let url = desk.runtime.block_on(url);
-        desk.configure(&url, "");
-    };
-    wire(Fault::PurgeUnderWay);
-    let refused = purge(&desk, &[]);
-    assert_eq!(refused.code, 1, "{refused:?}");
-    assert!(
-        refused.stderr.contains("within the last 60 seconds"),
-        "{refused:?}"
-    );
-    assert!(refused.stderr.contains("wait a minute"), "{refused:?}");
-    assert_eq!(desk.depth(), (3, 0), "they are given back");
-    let ending = audited(&desk)["ending"]["error"].clone();
-    assert!(ending.as_str().unwrap().contains("60 seconds"), "{ending}");
-    wire(Fault::SwallowAnswer);
-    let unknown = purge(&desk, &[]);
-    assert_eq!(unknown.code, 3, "{unknown:?}");
-    assert!(
-        unknown.stderr.contains("it may be purged all the same"),
-        "{unknown:?}"
-    );
-    assert!(unknown.stderr.contains("exported 3 letters"), "{unknown:?}");
-    assert_eq!(desk.depth(), (0, 0));
 }
 
 #[test]
@@ -644,8 +264,8 @@ fn groups_count_letters_of_one_fault_and_give_them_back() {
     assert_eq!(desk.depth(), (6, 0));
 }
 
-/// Letters of the large export. The emulator looks through its whole queue for each call, so that
-/// 100,000 take it a quarter of an hour.
+/// Letters of the large export. The emulator looks through its whole queue for each call: with
+/// 100,000 it would be busy for most of an hour.
 const MANY: usize = 20_000;
 /// Bytes of each of their bodies.
 const BODY_BYTES: usize = 8_000;

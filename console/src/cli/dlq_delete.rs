@@ -13,7 +13,7 @@ use super::dlq_arguments::{DeleteArguments, RemovalArguments};
 use super::dlq_export::{Written, begin, finish, path_of, told, verdicts, write_down};
 use super::dlq_take::Take;
 use super::selection::{SelectionArguments, by_verdict};
-use super::{CommandError, Exit, Interrupt, Session};
+use super::{CommandError, Exit, Interrupt, Session, progress};
 use crate::audit::Operation;
 use crate::triage::Spool;
 use crate::world::observed::QueueRole;
@@ -194,6 +194,7 @@ async fn delete_all(
     report: &mut Report,
     interrupt: &mut Interrupt,
 ) {
+    let bar = progress::bar(written.len() as u64, "deleting");
     for block in written.chunks(DELETE_LETTERS_MAX) {
         take.prolong().await;
         let deleted_before = report.deleted;
@@ -218,12 +219,14 @@ async fn delete_all(
                 Err(error) => report.failed(message_id, error),
             }
         }
+        bar.inc(block.len() as u64);
         let is_stuck = !handles.is_empty() && report.deleted == deleted_before;
         report.is_interrupted = interrupt.is_pending();
         if is_stuck || report.is_interrupted {
             break;
         }
     }
+    bar.finish_and_clear();
     report.left = report.selected - report.deleted - report.failed;
 }
 

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use opsconsole::world::observed::QueueRole;
@@ -113,4 +117,19 @@ pub(crate) fn numbered(total: usize) -> Vec<String> {
     (0..total)
         .map(|number| format!("letter {number}"))
         .collect()
+}
+
+/// The letters of an exported file.
+pub(crate) fn lines(path: &Path) -> Vec<Value> {
+    let lines = BufReader::new(File::open(path).unwrap()).lines();
+    lines
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect()
+}
+
+/// Interrupts a program as Ctrl-C does.
+pub(crate) fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(kill.success());
 }
