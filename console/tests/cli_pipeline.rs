@@ -408,6 +408,13 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
         .unwrap();
     assert_eq!(letter["verdict"], "already-stored");
     assert_eq!(letter["cause"], "retries-exhausted");
+    let exported = pipeline.json(&["dlq", "export", "again.jsonl", &again]);
+    assert_eq!(exported["verdicts"], json!({"already-stored": 1}));
+    let home = pipeline.program.write("x", "");
+    let line = std::fs::read_to_string(home.with_file_name("again.jsonl")).unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["stored_as"], letter["stored_as"]);
+    assert!(line["stored_as"].is_number() && line["body"] == event("redrive-1").as_str());
     let skipped = pipeline.run(&["dlq", "redrive", &again, "--yes"]);
     assert_eq!(skipped.code, 1, "{skipped:?}");
     let told = format!("{again}: skipped, it is already-stored");
