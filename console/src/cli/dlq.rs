@@ -11,12 +11,13 @@ use chrono::Utc;
 use super::dlq_arguments::DlqCommand;
 use super::dlq_take::Take;
 use super::holding::Sweep;
-use super::letter_form::{LetterJson, WholeLetterJson, form, table};
+use super::letter_form::{form, table};
 use super::selection::{FilterArguments, SelectionArguments};
 use super::{
     CommandError, Exit, Interrupt, Session, dlq_delete, dlq_export, dlq_group, dlq_purge,
     redrive_run,
 };
+use crate::triage::{LetterJson, WholeLetterJson};
 use crate::world::observed::DeadLetter;
 
 /// Hold of letters that are listed; longer than a listing takes.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::asking::{can_ask, confirmed};
 use super::dlq_arguments::{DeleteArguments, RemovalArguments};
-use super::dlq_export::{Written, begin, finish, path_of, told, verdicts, write_down};
+use super::dlq_export::{Written, begin, finish, told, verdicts, write_down};
 use super::dlq_take::Take;
 use super::selection::{SelectionArguments, by_verdict};
 use super::{CommandError, Exit, Interrupt, Session, progress};
@@ -106,7 +106,7 @@ impl RemovalArguments {
         }
         let path = match &self.export {
             Some(path) => path.clone(),
-            None => path_of(session)?,
+            None => Spool::path_of_user(session.world.queue_name(QueueRole::DeadLetter))?,
         };
         begin(&path).map(Some)
     }

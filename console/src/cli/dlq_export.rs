@@ -5,24 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use event::Verdict;
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::dlq_arguments::ExportArguments;
 use super::dlq_take::Take;
-use super::letter_form::WholeLetterJson;
 use super::selection::by_verdict;
 use super::{CommandError, Exit, Interrupt, Session};
-use crate::environment::state_folder;
 use crate::triage::Spool;
-use crate::world::observed::{DeadLetter, QueueRole};
-use crate::world::{printable, printable_json};
-
-/// Folder in the state folder for what is written down before it is deleted.
-const FOLDER: &str = "exports";
+use crate::world::observed::DeadLetter;
+use crate::world::printable;
 
 /// A letter that was written down.
 pub(super) struct Written {
@@ -109,13 +103,6 @@ pub(super) fn begin(path: &Path) -> Result<Spool, CommandError> {
     Spool::begin(path).map_err(|cause| failed(path, cause))
 }
 
-/// A new path in the state folder.
-pub(super) fn path_of(session: &Session) -> Result<PathBuf, CommandError> {
-    let queue = session.world.queue_name(QueueRole::DeadLetter);
-    let name = format!("{queue}.{}.jsonl", Uuid::now_v7());
-    Ok(state_folder()?.join(FOLDER).join(name))
-}
-
 /// Takes all letters of a selection and writes them to the file, where there is one.
 pub(super) async fn write_down(
     take: &mut Take<'_>,
@@ -137,11 +124,9 @@ pub(super) async fn write_down(
 
 fn add(spool: &mut Spool, letters: &[DeadLetter]) -> Result<(), CommandError> {
     for letter in letters {
-        let line = serde_json::to_string(&WholeLetterJson::of(letter)?)
-            .map_err(io::Error::other)
-            // A person may look at the file.
-            .and_then(|line| spool.line(&printable_json(&line)));
-        line.map_err(|cause| failed(spool.path(), cause))?;
+        spool
+            .letter(letter)
+            .map_err(|cause| failed(spool.path(), cause))?;
     }
     Ok(())
 }

@@ -3,9 +3,12 @@
 //! Invariant: a program sees the event and nothing else of this machine.
 
 mod group;
+mod letter_json;
 mod pretty;
 mod program;
 mod spool;
+
+pub(crate) use letter_json::{LetterJson, WholeLetterJson};
 
 pub use group::{Group, GroupKey, Groups, pointer};
 pub use pretty::pretty;

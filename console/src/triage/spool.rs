@@ -8,6 +8,15 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+use super::letter_json::WholeLetterJson;
+use crate::environment::{EnvironmentError, state_folder};
+use crate::world::observed::DeadLetter;
+use crate::world::printable_json;
+
+/// Folder in the state folder for what is written down before it is deleted.
+const FOLDER: &str = "exports";
 
 /// A file on its way. Dropped before [`Self::finish`], it leaves nothing behind.
 #[derive(Debug)]
@@ -38,6 +47,15 @@ impl Spool {
         })
     }
 
+    /// A new path in the state folder, for letters of a queue.
+    ///
+    /// # Errors
+    /// When there is no state folder.
+    pub fn path_of_user(queue: &str) -> Result<PathBuf, EnvironmentError> {
+        let name = format!("{queue}.{}.jsonl", Uuid::now_v7());
+        Ok(state_folder()?.join(FOLDER).join(name))
+    }
+
     /// Where it is going to be.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -51,6 +69,15 @@ impl Spool {
     pub fn line(&mut self, text: &str) -> io::Result<()> {
         self.file.write_all(text.as_bytes())?;
         self.file.write_all(b"\n")
+    }
+
+    /// Adds a letter as one line of JSON, with nothing that could steer a terminal.
+    ///
+    /// # Errors
+    /// When its body cannot be read, or the line cannot be written; the file must then be dropped.
+    pub fn letter(&mut self, letter: &DeadLetter) -> io::Result<()> {
+        let line = WholeLetterJson::of(letter).map_err(io::Error::other)?;
+        self.line(&printable_json(&serde_json::to_string(&line)?))
     }
 
     /// Lets the file appear. It is on the disk when this returns.

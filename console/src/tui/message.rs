@@ -12,7 +12,8 @@ use super::mending::{Found, Mending, Mendings, Patched, Query};
 use super::redrives::{Draft, DryRun, Past, Progress, RunEnd};
 use crate::redrive::Report;
 use crate::world::observed::{
-    ApiHealth, HeldLetters, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
+    ApiHealth, DeadLetter, HeldLetters, History, Published, QueueRole, QueueSnapshot, RecordTotals,
+    TraceState,
 };
 
 /// Number of a request, unique in one run of the console.
@@ -105,6 +106,8 @@ pub enum Request {
     ExtendHold(Vec<String>),
     /// Give these (receipt handles) back.
     ReleaseLetters(Vec<String>),
+    /// Delete these for good, after a copy was written.
+    DeleteLetters(Vec<DeadLetter>),
     /// Prove what a redrive would send; nothing is written.
     DryRun(Draft),
     /// Run a redrive.
@@ -172,6 +175,8 @@ pub enum Topic {
     Hold,
     /// Giving back.
     Release,
+    /// Deleting.
+    Deletion,
     /// A dry run.
     DryRun,
     /// A redrive, from its beginning or resumed.
@@ -209,6 +214,7 @@ impl Request {
             Self::HoldLetters => Topic::Letters,
             Self::ExtendHold(_) => Topic::Hold,
             Self::ReleaseLetters(_) => Topic::Release,
+            Self::DeleteLetters(_) => Topic::Deletion,
             Self::DryRun(_) => Topic::DryRun,
             Self::Redrive(_) | Self::ResumeRedrive(_) => Topic::Redrive,
             Self::Redrives => Topic::Redrives,
@@ -222,6 +228,19 @@ impl Request {
             Self::Template(_) => Topic::Template,
         }
     }
+}
+
+/// What a deletion did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Where the copies are.
+    pub file: PathBuf,
+    /// Message ids of the letters that are gone.
+    pub message_ids: Vec<String>,
+    /// How many were not deleted.
+    pub failed: usize,
+    /// Why the first of them was not.
+    pub cause: Option<String>,
 }
 
 /// What came back.
@@ -242,6 +261,8 @@ pub enum Answer {
     /// To [`Request::ExtendHold`], parallel to it: whether the hold was extended; `None` where no
     /// answer came.
     Extended(Vec<Option<bool>>),
+    /// To [`Request::DeleteLetters`].
+    Deleted(Deleted),
     /// To [`Request::DryRun`].
     DryRun(DryRun),
     /// To [`Request::Redrive`] and [`Request::ResumeRedrive`].

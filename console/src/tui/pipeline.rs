@@ -168,6 +168,7 @@ impl Pipeline {
             Topic::Letters
             | Topic::Hold
             | Topic::Release
+            | Topic::Deletion
             | Topic::DryRun
             | Topic::Redrive
             | Topic::Redrives

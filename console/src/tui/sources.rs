@@ -21,6 +21,7 @@ use crate::redrive::Control;
 use crate::world::observed::Published;
 use crate::world::{Authority, PlannedChange, World, WorldError};
 
+mod deleting;
 mod mending;
 mod redrives;
 
@@ -119,7 +120,8 @@ impl Sources {
             Request::Queue(_)
             | Request::HoldLetters
             | Request::ExtendHold(_)
-            | Request::ReleaseLetters(_) => Some(&self.queues),
+            | Request::ReleaseLetters(_)
+            | Request::DeleteLetters(_) => Some(&self.queues),
             Request::History => Some(&self.metrics),
             Request::Totals | Request::Records(_) | Request::Trace { .. } | Request::DryRun(_) => {
                 Some(&self.database)
@@ -210,6 +212,7 @@ const fn is_change(request: &Request) -> bool {
     match request {
         Request::HoldLetters
         | Request::ReleaseLetters(_)
+        | Request::DeleteLetters(_)
         | Request::Redrive(_)
         | Request::ResumeRedrive(_)
         | Request::Publish(_) => true,
@@ -291,7 +294,7 @@ fn connected(shared: &Shared) -> Result<World, WorldError> {
 const fn limit_of(request: &Request) -> Option<Duration> {
     match request {
         // It may take days, and waits for the operator's word; all its calls have limits.
-        Request::Redrive(_) | Request::ResumeRedrive(_) => None,
+        Request::Redrive(_) | Request::ResumeRedrive(_) | Request::DeleteLetters(_) => None,
         Request::HoldLetters | Request::ReleaseLetters(_) => Some(HOLD_WITHIN),
         Request::Queue(_)
         | Request::History
@@ -334,6 +337,9 @@ async fn answer(
             .release_dead_letters(&handles)
             .await
             .map(Answer::Count),
+        Request::DeleteLetters(letters) => {
+            return deleting::delete(world, letters).await.map(Answer::Deleted);
+        }
         Request::DryRun(draft) => {
             return redrives::dry_run(world, &draft, &shared.authority)
                 .await

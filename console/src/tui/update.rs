@@ -335,6 +335,7 @@ fn on_reply(model: &mut Model, reply: Reply, turn: &mut Turn<'_>) {
         Topic::Letters
         | Topic::Hold
         | Topic::Release
+        | Topic::Deletion
         | Topic::Patch
         | Topic::Judge
         | Topic::Search => model.dead_letters.reply(reply, turn),

@@ -90,6 +90,13 @@ pub const BINDINGS: &[Binding] = &[
         Place::Some(LETTERS)
     ),
     bind!(
+        Action::Delete,
+        [K::char('D')],
+        "delete for good",
+        0,
+        Place::Some(LETTERS)
+    ),
+    bind!(
         Action::TakeBack,
         [K::char('u')],
         "take the edit back",

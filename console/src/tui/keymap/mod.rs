@@ -100,6 +100,8 @@ pub enum Action {
     EditLetter,
     /// Edit the selected letter in the operator's own editor.
     EditOutside,
+    /// Delete letters for good, with a copy in a file.
+    Delete,
     /// Take the edit of the selected letter back.
     TakeBack,
     /// Take all edits back.
@@ -285,6 +287,7 @@ impl Action {
                 | Self::Resume
                 | Self::Patch
                 | Self::EditLetter
+                | Self::Delete
                 | Self::EditOutside
                 | Self::TakeBack
                 | Self::TakeAllBack

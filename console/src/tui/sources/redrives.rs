@@ -320,7 +320,7 @@ fn lost() -> Fault {
 }
 
 /// Work that waits for a disk or a processor.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Fault {
@@ -384,6 +384,12 @@ mod tests {
         bytes[last] ^= 1;
         let damaged = format!("{}.journal", uuid::Uuid::nil());
         std::fs::write(folder.path().join(&damaged), bytes).unwrap();
+        // A process that another test is just starting holds the lock until its exec.
+        let begun = Instant::now();
+        while Journal::is_running(newest.as_ref().unwrap()).unwrap() {
+            assert!(begun.elapsed() < Duration::from_secs(10));
+            std::thread::yield_now();
+        }
         let past = read_all(folder.path(), "a", "http://127.0.0.1:1/1").unwrap();
         assert_eq!(past.redrives.len(), 2);
         let first = past.redrives.first().unwrap();

@@ -3,6 +3,7 @@
 //! Invariant: what is listed is what the applied query found; an answer to an older one changes
 //! nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -37,6 +38,11 @@ pub(super) enum Purpose {
     Patch {
         scope: String,
         letters: Mendings,
+    },
+    /// The name of the queue, before these letters are deleted, which come from there.
+    Delete {
+        scope: String,
+        message_ids: HashSet<String>,
     },
 }
 
@@ -155,6 +161,7 @@ impl DeadLetters {
                         let program = text;
                         turn.fetch(&mut line.asked, Request::Patch { program, letters });
                     }
+                    Purpose::Delete { message_ids, .. } => self.delete(&text, &message_ids, turn),
                 }
             }
             _ => {}
@@ -298,6 +305,14 @@ impl DeadLetters {
                 format!(
                     "a jq program that makes one event of each of {}; ⏎ shows what it does",
                     Self::letters_in_words(letters.len())
+                ),
+            ),
+            Purpose::Delete { scope, message_ids } => (
+                " name: ",
+                format!(
+                    "to delete {} of {scope} for good, with a copy in a file, type {}",
+                    Self::letters_in_words(message_ids.len()),
+                    visible(&self.queue)
                 ),
             ),
         };

@@ -4,6 +4,7 @@
 //! left; no letter stays hidden from others because of a late answer.
 
 mod columns;
+mod deleting;
 mod detail;
 mod editing;
 mod edits;
@@ -29,7 +30,7 @@ use crate::environment::Environment;
 use crate::tui::keymap::{Action, Binding, Context};
 use crate::tui::list::ListState;
 use crate::tui::mending::Mended;
-use crate::tui::message::{Reply, Tone, Topic};
+use crate::tui::message::{Reply, RequestId, Tone, Topic};
 use crate::tui::remote::Remote;
 use crate::tui::turn::Turn;
 use crate::world::observed::DeadLetter;
@@ -52,6 +53,8 @@ const DETAIL_LINES: isize = 3;
 pub struct DeadLetters {
     /// Name of the source queue, where redriven letters go.
     destination: String,
+    /// Name of the dead-letter queue.
+    queue: String,
     environment: String,
     is_production: bool,
     is_read_only: bool,
@@ -84,6 +87,8 @@ pub struct DeadLetters {
 
     /// Message ids of the letters that are being redriven.
     moving: HashSet<String>,
+    /// Letters are being deleted.
+    deletion: Option<RequestId>,
     /// What the last redrive did.
     told: Option<Told>,
     /// Letters that get another body, by message id.
@@ -120,9 +125,10 @@ impl DeadLetters {
     /// Nothing held yet.
     #[must_use]
     pub fn new(environment: &Environment) -> Self {
-        let destination = environment.queue_url.rsplit('/').next().unwrap_or_default();
+        let name = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
         Self {
-            destination: destination.to_owned(),
+            destination: name(&environment.queue_url),
+            queue: name(&environment.dead_letter_queue_url),
             environment: environment.name.clone(),
             is_production: environment.is_production,
             is_read_only: environment.read_only,
@@ -146,6 +152,7 @@ impl DeadLetters {
             detail_offset: 0,
             is_detail_open: false,
             moving: HashSet::new(),
+            deletion: None,
             told: None,
             edits: HashMap::new(),
             search: None,
@@ -232,6 +239,7 @@ impl DeadLetters {
             Action::Mark => self.mark(body),
             Action::MarkAll => self.mark_all(),
             Action::ClearMarks => self.marks.clear(),
+            Action::Delete => self.begin_delete(turn),
             Action::Redrive => self.plan_redrive(turn),
             Action::Search => self.begin_search(),
             Action::ClearSearch => self.clear_search(body),
@@ -347,6 +355,7 @@ impl DeadLetters {
         match reply.topic {
             Topic::Letters => self.letters_came(reply, turn),
             Topic::Hold => self.hold_was_extended(reply, turn),
+            Topic::Deletion => self.letters_were_deleted(reply, turn),
             Topic::Release => self.letters_were_released(reply, turn),
             Topic::Patch => self.patched(reply, turn),
             Topic::Judge => self.judged(reply, turn),

@@ -65,23 +65,7 @@ impl DeadLetters {
             );
             return;
         }
-        let (scope, letters): (String, Vec<_>) = if !self.marks.is_empty() {
-            let is_marked = |letter: &&DeadLetter| self.marks.contains(&letter.message_id);
-            let marked = self.letters.iter().filter(is_marked);
-            ("the marked letters".to_owned(), marked.collect())
-        } else if self.focus == Pane::Groups && !self.is_detail_open {
-            let scope = self.listed_group().map_or_else(
-                || "all letters that are held".to_owned(),
-                |group| format!("the group {}", group.key.title()),
-            );
-            let letter_at = |position: &usize| self.letters.get(*position);
-            (scope, self.listed.iter().filter_map(letter_at).collect())
-        } else {
-            (
-                "the selected letter".to_owned(),
-                self.selected_letter().into_iter().collect(),
-            )
-        };
+        let (scope, letters) = self.meant();
         if letters.is_empty() {
             turn.say(Tone::Muted, "no letter to redrive");
             return;
@@ -97,6 +81,27 @@ impl DeadLetters {
                 .value()
                 .is_none_or(|facts| facts.ledger_error.is_none()),
         });
+    }
+
+    /// The letters that a key means: the marked ones, else the group, else the selected one.
+    pub(super) fn meant(&self) -> (String, Vec<&DeadLetter>) {
+        if !self.marks.is_empty() {
+            let is_marked = |letter: &&DeadLetter| self.marks.contains(&letter.message_id);
+            let marked = self.letters.iter().filter(is_marked);
+            ("the marked letters".to_owned(), marked.collect())
+        } else if self.focus == Pane::Groups && !self.is_detail_open {
+            let scope = self.listed_group().map_or_else(
+                || "all letters that are held".to_owned(),
+                |group| format!("the group {}", group.key.title()),
+            );
+            let letter_at = |position: &usize| self.letters.get(*position);
+            (scope, self.listed.iter().filter_map(letter_at).collect())
+        } else {
+            (
+                "the selected letter".to_owned(),
+                self.selected_letter().into_iter().collect(),
+            )
+        }
     }
 
     fn chosen(&self, letter: &DeadLetter) -> Chosen {

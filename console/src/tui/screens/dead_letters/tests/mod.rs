@@ -1,6 +1,7 @@
 //! The screen driven by messages, as the console drives it.
 
 mod behaviour;
+mod deleting;
 pub(in crate::tui::screens) mod fixtures;
 mod mending;
 mod snapshots;

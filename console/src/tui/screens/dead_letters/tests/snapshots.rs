@@ -33,6 +33,7 @@ states!(
     SearchTyped,
     SearchFound,
     SearchFailed,
+    DeleteTyped,
     PatchTyped,
     PatchFailed,
     PatchPreview,
@@ -65,6 +66,7 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
         | State::SearchTyped
         | State::SearchFound
         | State::SearchFailed
+        | State::DeleteTyped
         | State::PatchTyped
         | State::PatchFailed
         | State::PatchPreview
@@ -153,6 +155,11 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
                 ".type =",
                 Err("not a jq program: expected a term at the end".to_owned()),
             );
+        }
+        State::DeleteTyped => {
+            desk.answer_letters(letters());
+            desk.code(KeyCode::Tab);
+            desk.keys("jDevents-dead");
         }
         State::PatchTyped => {
             desk.answer_letters(letters());

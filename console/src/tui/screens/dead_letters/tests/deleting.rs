@@ -1,0 +1,87 @@
+//! Deleting: by the queue's name, and only what SQS confirmed.
+
+use super::fixtures::*;
+use super::*;
+use crate::tui::message::Deleted;
+use crossterm::event::KeyCode;
+
+fn notice(desk: &Desk) -> &str {
+    desk.model.notice.as_ref().map_or("", |notice| &notice.text)
+}
+
+fn is_deletion(request: &Request) -> bool {
+    matches!(request, Request::DeleteLetters(_))
+}
+
+/// The letters that are asked to be deleted.
+fn deletion(desk: &mut Desk) -> ((RequestId, Request), Vec<String>) {
+    let question = desk.take(is_deletion);
+    let Request::DeleteLetters(letters) = &question.1 else {
+        panic!("not a deletion")
+    };
+    let ids = letters.iter().map(|letter| letter.message_id.clone());
+    let ids = ids.collect();
+    (question, ids)
+}
+
+#[test]
+fn another_name_than_the_queues_deletes_nothing() {
+    let mut desk = Desk::holding(letters());
+    desk.keys("aD");
+    desk.keys("events-queue");
+    desk.code(KeyCode::Enter);
+    assert_eq!(desk.count(is_deletion), 0);
+    assert!(notice(&desk).contains("name of the queue is events-dead-letters"));
+    desk.code(KeyCode::Esc);
+    assert_eq!(desk.screen().letters.len(), 37);
+    assert_eq!(desk.count(is_deletion), 0);
+}
+
+#[test]
+fn marked_letters_are_deleted_and_only_confirmed_ones_leave() {
+    let mut desk = Desk::holding(letters());
+    desk.keys(" jj D");
+    assert!(
+        desk.text()
+            .contains("to delete 2 letters of the marked letters")
+    );
+    desk.keys("events-dead-letters");
+    desk.code(KeyCode::Enter);
+    let (question, ids) = deletion(&mut desk);
+    assert_eq!(ids.len(), 2);
+    // Nothing else goes out meanwhile.
+    desk.key('D');
+    assert!(notice(&desk).contains("on their way out already"));
+    desk.reply(
+        &question,
+        Ok(Answer::Deleted(Deleted {
+            file: "/state/exports/events-dead-letters.jsonl".into(),
+            message_ids: vec![ids[0].clone()],
+            failed: 1,
+            cause: Some("throttled".to_owned()),
+        })),
+    );
+    let left = &desk.screen().letters;
+    assert_eq!(left.len(), 36);
+    assert!(left.iter().all(|letter| letter.message_id != ids[0]));
+    assert!(left.iter().any(|letter| letter.message_id == ids[1]));
+    let text = desk.text();
+    assert!(
+        text.contains("1 letter deleted, with a copy in /state/exports"),
+        "{text}"
+    );
+    assert!(text.contains("1 not deleted: throttled"), "{text}");
+}
+
+#[test]
+fn failed_deletion_keeps_everything_and_says_why() {
+    let mut desk = Desk::holding(letters());
+    desk.key('D');
+    desk.keys("events-dead-letters");
+    desk.code(KeyCode::Enter);
+    let (question, ids) = deletion(&mut desk);
+    assert_eq!(ids.len(), 1);
+    desk.reply(&question, Err(fault()));
+    assert_eq!(desk.screen().letters.len(), 37);
+    assert!(notice(&desk).contains(&fault().message));
+}
