@@ -70,7 +70,9 @@ output "console" {
     queue_url             = module.messaging.queue_url
     dead_letter_queue_url = module.messaging.dead_letter_queue_url
     api_url               = local.api_url
+    api_auth              = var.api.jwt == null ? "iam" : null
     database_url          = local.console_database_url
+    database_auth         = local.aurora == null ? null : "iam"
     ingest_function       = module.ingest.name
     function_timeout_secs = module.ingest.timeout_secs
     production            = var.is_production

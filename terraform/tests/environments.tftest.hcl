@@ -46,6 +46,11 @@ run "local_is_the_emulator_and_names_no_password" {
   }
 
   assert {
+    condition     = output.console.api_auth == "iam" && output.console.database_auth == null
+    error_message = "Calls to the API are signed, and the log-in to a database that is there already is its own affair."
+  }
+
+  assert {
     condition     = output.console.endpoint_url == "http://127.0.0.1:4566" && startswith(output.console.api_url, "http://127.0.0.1:4566/_aws/execute-api/")
     error_message = "The API is below a path of the emulator: ${output.console.api_url}"
   }

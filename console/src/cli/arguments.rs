@@ -56,6 +56,17 @@ Examples:
 JSON output: {\"status\", \"latency_ms\", \"body\"}; the body is JSON where the answer is, else text.
 An answer of 400 or more ends with exit code 1.";
 
+const ENV_EXAMPLES: &str = "\
+Examples:
+  opsconsole env import terraform/environments/pilot
+  opsconsole env import terraform/environments/pilot --name events-pilot
+  opsconsole --env pilot status
+
+It reads the output `console` of the applied folder by `terraform output -json` and writes
+[environments.NAME] to the configuration file; other entries stay as they are.
+JSON output: {\"environment\", \"path\", \"outcome\"}; outcome is \"added\", \"replaced\" or
+\"unchanged\".";
+
 const AUDIT_EXAMPLES: &str = "\
 Examples:
   opsconsole audit
@@ -163,6 +174,9 @@ pub enum Command {
     /// The HTTP API, as third parties see it
     #[command(subcommand, after_help = API_EXAMPLES)]
     Api(ApiCommand),
+    /// Environments: what the console can connect to
+    #[command(subcommand, after_help = ENV_EXAMPLES)]
+    Env(EnvCommand),
     /// What was changed from this machine: when, by whom, where and why
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArguments),
@@ -253,6 +267,23 @@ pub enum ApiCommand {
         /// Path below the API's address, with its query
         #[arg(value_parser = api_path)]
         path: String,
+    },
+}
+
+/// What to do with environments.
+#[derive(Debug, Subcommand)]
+pub enum EnvCommand {
+    /// Write the entry of an environment that Terraform has applied
+    Import {
+        /// Folder that was applied, like terraform/environments/pilot
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Name of the entry; default: the folder's
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Overwrite an entry of this name that says something else
+        #[arg(long)]
+        replace: bool,
     },
 }
 

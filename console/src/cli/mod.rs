@@ -14,6 +14,7 @@ mod dlq_export;
 mod dlq_group;
 mod dlq_purge;
 mod dlq_take;
+mod env;
 mod exit;
 mod holding;
 mod interrupt;
@@ -44,8 +45,8 @@ use clap::CommandFactory as _;
 use tokio::runtime::Runtime;
 
 pub use arguments::{
-    ApiCommand, Arguments, AuditArguments, Command, DemoArguments, GlobalArguments, OutputForm,
-    PublishArguments, RecordsCommand, RecordsListArguments,
+    ApiCommand, Arguments, AuditArguments, Command, DemoArguments, EnvCommand, GlobalArguments,
+    OutputForm, PublishArguments, RecordsCommand, RecordsListArguments,
 };
 pub use dlq_arguments::{
     DeleteArguments, DlqCommand, DlqRedriveArguments, ExportArguments, PurgeArguments,
@@ -102,6 +103,11 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
                 output,
             )
         }
+        Command::Env(asked) => on_runtime(async {
+            let mut interrupt = listen()?;
+            let work = env::run(asked, arguments.global.config.as_deref(), output);
+            unless(&mut interrupt, work).await
+        }),
         Command::Demo(demo) => on_runtime(demo::run(&demo, &arguments.global, output)),
         Command::Redrive(
             asked @ (RedriveCommand::Show { .. }
@@ -144,7 +150,9 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
-        Command::Completions { .. } | Command::Demo(_) | Command::Audit(_) => Ok(Exit::Usage),
+        Command::Completions { .. } | Command::Demo(_) | Command::Audit(_) | Command::Env(_) => {
+            Ok(Exit::Usage)
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::cli::{
     CommandError, DemoArguments, Exit, GlobalArguments, Interrupt, Output, authority, listen,
     open_console,
 };
-use crate::environment::{Environment, EnvironmentClaim, Folders};
+use crate::environment::{Authorization, Environment, EnvironmentClaim, Folders};
 use crate::world::Authority;
 
 /// Name of the environment that a demo is.
@@ -190,6 +190,8 @@ fn describe(endpoints: &Endpoints) -> Environment {
         queue_url: endpoints.queue_url,
         dead_letter_queue_url: endpoints.dead_letter_queue_url,
         api_url: endpoints.api_url,
+        api_auth: Authorization::None,
+        database_auth: Authorization::None,
         database_url: Some(endpoints.database_url),
         ingest_function: Some(endpoints.ingest_function),
         function_timeout_secs: Some(FUNCTION_TIMEOUT_SECS),

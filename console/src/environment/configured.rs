@@ -10,7 +10,7 @@ use std::path::Path;
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::{Environment, EnvironmentError};
+use super::{Authorization, Environment, EnvironmentError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +28,10 @@ struct Entry {
     queue_url: String,
     dead_letter_queue_url: String,
     api_url: String,
+    #[serde(default)]
+    api_auth: Authorization,
+    #[serde(default)]
+    database_auth: Authorization,
     database_url: Option<String>,
     ingest_function: Option<String>,
     function_timeout_secs: Option<u64>,
@@ -62,7 +66,8 @@ pub(super) fn read(
     })
 }
 
-fn parse(text: &str) -> Result<Vec<Environment>, String> {
+/// What the file says, or why it cannot be used.
+pub(super) fn parse(text: &str) -> Result<Vec<Environment>, String> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = error
             .span()
@@ -110,6 +115,12 @@ impl Entry {
                 "is the same as queue_url; a redrive would go in circles".to_owned(),
             ));
         }
+        if self.database_auth == Authorization::Iam && self.database_url.is_none() {
+            return Err((
+                "database_auth",
+                "needs database_url, which names host and user".to_owned(),
+            ));
+        }
         if let Some(database_url) = &self.database_url {
             check_url("database_url", database_url, &["postgres", "postgresql"])?;
             check_no_password(database_url)?;
@@ -126,6 +137,8 @@ impl Entry {
             queue_url: self.queue_url,
             dead_letter_queue_url: self.dead_letter_queue_url,
             api_url: self.api_url,
+            api_auth: self.api_auth,
+            database_auth: self.database_auth,
             database_url: self.database_url,
             ingest_function: self.ingest_function,
             function_timeout_secs: self.function_timeout_secs,
@@ -221,6 +234,13 @@ production = true
         );
         let detail = fault("arn:aws", "aws");
         assert!(detail.contains("topic_arn"), "{detail}");
+        let detail = fault("database_url", "database_auth = \"iam\" #");
+        assert!(detail.contains("needs database_url"), "{detail}");
+        let detail = fault("production = true", "api_auth = \"key\"");
+        assert!(
+            detail.starts_with("line 9: unknown variant `key`"),
+            "{detail}"
+        );
         let detail = fault("events-dead-letters", "events-queue");
         assert!(detail.contains("in circles"), "{detail}");
     }

@@ -4,6 +4,7 @@
 //! read from the configuration file is a secret.
 
 mod configured;
+mod imported;
 mod running;
 
 use std::fmt;
@@ -13,7 +14,19 @@ use directories::ProjectDirs;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
+pub use imported::{ImportOutcome, Imported};
 pub use running::{EnvironmentClaim, RunningEnvironment, running_environments};
+
+/// By what a service knows who asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authorization {
+    /// By nothing, or by what the URL and the usual variables say.
+    #[default]
+    None,
+    /// By the operator's AWS credentials: a signature on each request, a token for each log-in.
+    Iam,
+}
 
 /// One deployed pipeline.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +45,12 @@ pub struct Environment {
     pub dead_letter_queue_url: String,
     /// Base URL of the HTTP API, without a path of ours.
     pub api_url: String,
+    /// Whether requests to the API are signed.
+    #[serde(default)]
+    pub api_auth: Authorization,
+    /// Whether the password of the database is an IAM token.
+    #[serde(default)]
+    pub database_auth: Authorization,
     /// URL of the database; without it there are no records and no verdict `already-stored`.
     pub database_url: Option<String>,
     /// Name of the ingest function.
@@ -55,6 +74,8 @@ impl fmt::Debug for Environment {
             .field("queue_url", &self.queue_url)
             .field("dead_letter_queue_url", &self.dead_letter_queue_url)
             .field("api_url", &self.api_url)
+            .field("api_auth", &self.api_auth)
+            .field("database_auth", &self.database_auth)
             .field("database_url", &self.database_url.as_deref().map(redacted))
             .field("ingest_function", &self.ingest_function)
             .field("function_timeout_secs", &self.function_timeout_secs)
@@ -89,6 +110,24 @@ impl Environment {
         }
     }
 
+    /// Writes the entry of an environment to the configuration file: keys and values as Terraform's
+    /// output `console` has them. An entry that says something else is only overwritten with `replace`.
+    ///
+    /// # Errors
+    /// When the values make no entry, when there is another one, or when the file cannot be used.
+    pub fn import(
+        name: &str,
+        values: &serde_json::Map<String, serde_json::Value>,
+        config_path: Option<&Path>,
+        replace: bool,
+    ) -> Result<Imported, EnvironmentError> {
+        let path = match config_path {
+            Some(path) => path.to_owned(),
+            None => Folders::of_user()?.config_file(),
+        };
+        imported::write(name, values, &path, replace)
+    }
+
     /// Whether everything is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -106,6 +145,8 @@ impl Environment {
             queue_url: "http://127.0.0.1:1/000000000000/events-queue".to_owned(),
             dead_letter_queue_url: "http://127.0.0.1:1/000000000000/events-dead-letters".to_owned(),
             api_url: "http://127.0.0.1:1".to_owned(),
+            api_auth: Authorization::None,
+            database_auth: Authorization::None,
             database_url: None,
             ingest_function: None,
             function_timeout_secs: None,

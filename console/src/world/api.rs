@@ -40,9 +40,10 @@ impl World {
         let base = &self.environment().api_url;
         let attempt = Attempt::start(format!("get {path:?} of the API"), origin(base));
         let url = address(base, path).map_err(|cause| attempt.refused(cause))?;
+        let request = self.http(&attempt)?.get(url.clone());
         let mut response = self
-            .http(&attempt)?
-            .get(url)
+            .authorized(request, &url, &attempt)
+            .await?
             .send()
             .await
             .map_err(|error| attempt.http(&error))?;

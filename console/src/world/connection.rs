@@ -9,6 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls;
 use store::{ConnectSettings, PgPool};
 use tokio::net::TcpStream;
@@ -46,6 +47,7 @@ pub struct World {
 struct Inner {
     environment: Environment,
     aws: OnceCell<Aws>,
+    credentials: Mutex<Option<Credentials>>,
     http: OnceLock<Result<reqwest::Client, String>>,
     pool: OnceLock<Result<PgPool, String>>,
     dead_letter_search: Mutex<DeadLetterSearch>,
@@ -58,6 +60,7 @@ pub(crate) struct Aws {
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    pub(super) credentials: Option<SharedCredentialsProvider>,
 }
 
 impl World {
@@ -73,6 +76,7 @@ impl World {
             inner: Arc::new(Inner {
                 environment: environment.clone(),
                 aws: OnceCell::new(),
+                credentials: Mutex::default(),
                 http: OnceLock::new(),
                 pool: OnceLock::new(),
                 dead_letter_search: Mutex::default(),
@@ -91,6 +95,10 @@ impl World {
         &self.inner.dead_letter_search
     }
 
+    pub(super) fn known_credentials(&self) -> &Mutex<Option<Credentials>> {
+        &self.inner.credentials
+    }
+
     pub(crate) async fn aws(&self) -> &Aws {
         self.inner
             .aws
@@ -101,6 +109,7 @@ impl World {
                     sns: aws_sdk_sns::Client::new(&config),
                     sts: aws_sdk_sts::Client::new(&config),
                     cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+                    credentials: config.credentials_provider(),
                 }
             })
             .await

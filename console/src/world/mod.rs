@@ -19,6 +19,7 @@ mod publishing;
 mod queues;
 mod receive;
 mod records;
+mod signed;
 mod trace;
 mod writes;
 

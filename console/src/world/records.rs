@@ -114,6 +114,7 @@ impl World {
     {
         let pool = self.pool(operation)?;
         let attempt = Attempt::start(operation, self.database_address());
+        self.renew_log_in(pool, &attempt).await?;
         let error = match tokio::time::timeout(QUESTION_LIMIT, question(pool)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,

@@ -26,8 +26,7 @@ pub(crate) fn environment() -> Environment {
         database_url: Some("postgres://127.0.0.1/pipeline".into()),
         ingest_function: Some("ingest".into()),
         function_timeout_secs: Some(10),
-        is_production: false,
-        read_only: false,
+        ..Environment::example()
     }
 }
 

@@ -1,0 +1,118 @@
+//! `env import`: the entry of an environment that Terraform has applied.
+//!
+//! Invariant: it reads what Terraform says, writes one local file, and changes nothing else.
+
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::{CommandError, EnvCommand, Exit, Output};
+use crate::environment::{Environment, ImportOutcome};
+
+/// Terraform's program.
+const TERRAFORM: &str = "terraform";
+/// The output that is an entry, see `terraform/outputs.tf`.
+const OUTPUT: &str = "console";
+/// State may lie elsewhere, behind a slow line.
+const TERRAFORM_LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(
+    command: EnvCommand,
+    config_path: Option<&Path>,
+    output: Output,
+) -> Result<Exit, CommandError> {
+    let EnvCommand::Import {
+        folder,
+        name,
+        replace,
+    } = command;
+    let name = match name {
+        Some(name) => name,
+        None => folder_name(&folder)?,
+    };
+    let values = read_output(&folder).await?;
+    let imported = Environment::import(&name, &values, config_path, replace)?;
+    if output.is_json() {
+        output.json(&imported)?;
+        return Ok(Exit::Done);
+    }
+    let path = imported.path.display();
+    output.text(&match imported.outcome {
+        ImportOutcome::Added => format!("added environment {name:?} to {path}\n"),
+        ImportOutcome::Replaced => format!("replaced environment {name:?} in {path}\n"),
+        ImportOutcome::Unchanged => format!("environment {name:?} is already in {path}\n"),
+    })?;
+    output.note(&format!("look at it with `opsconsole --env {name} status`"));
+    Ok(Exit::Done)
+}
+
+fn folder_name(folder: &Path) -> Result<String, CommandError> {
+    let full = folder.canonicalize().map_err(|cause| CommandError::File {
+        operation: format!("read {}", folder.display()),
+        cause,
+    })?;
+    full.file_name()
+        .and_then(|name| name.to_str())
+        .map(str::to_owned)
+        .ok_or_else(|| CommandError::Usage(format!("{} has no name; give --name", full.display())))
+}
+
+/// The output as Terraform prints it; a sensitive one is printed too, so it is never repeated.
+#[derive(Deserialize)]
+struct Outputs {
+    #[serde(rename = "console")]
+    console: Option<OutputValue>,
+}
+
+#[derive(Deserialize)]
+struct OutputValue {
+    value: Map<String, Value>,
+}
+
+async fn read_output(folder: &Path) -> Result<Map<String, Value>, CommandError> {
+    let failed = |detail: String| {
+        CommandError::Failed(format!(
+            "read the outputs of {}: {detail}",
+            folder.display()
+        ))
+    };
+    let mut chdir = std::ffi::OsString::from("-chdir=");
+    chdir.push(folder);
+    let work = Command::new(TERRAFORM)
+        .arg(chdir)
+        .args(["output", "-json", "-no-color"])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let said = timeout(TERRAFORM_LIMIT, work)
+        .await
+        .map_err(|_| failed(format!("not done within {} s", TERRAFORM_LIMIT.as_secs())))?
+        .map_err(|cause| {
+            if cause.kind() == io::ErrorKind::NotFound {
+                failed("terraform was not found; install it so that it is on the PATH".to_owned())
+            } else {
+                failed(cause.to_string())
+            }
+        })?;
+    if !said.status.success() {
+        let reason = String::from_utf8_lossy(&said.stderr);
+        return Err(failed(format!("terraform: {}", reason.trim())));
+    }
+    let outputs: Outputs = serde_json::from_slice(&said.stdout).map_err(|_| {
+        failed(format!(
+            "the output {OUTPUT:?} is no entry of an environment"
+        ))
+    })?;
+    outputs.console.map(|output| output.value).ok_or_else(|| {
+        failed(format!(
+            "there is no output {OUTPUT:?}; run `terraform -chdir={} apply` first",
+            folder.display()
+        ))
+    })
+}
