@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -20,6 +21,8 @@ pub(crate) enum Fault {
     FailLastEntry,
     /// It is not done: the queue was purged within the last minute.
     PurgeUnderWay,
+    /// It is done after so long, as if the service were far away.
+    Delay(Duration),
 }
 
 struct Wire {
@@ -68,6 +71,8 @@ impl Wire {
 
 async fn serve(mut client: TcpStream, wire: Arc<Wire>) {
     let mut upstream = TcpStream::connect(&wire.upstream).await.unwrap();
+    client.set_nodelay(true).unwrap();
+    upstream.set_nodelay(true).unwrap();
     while let Some(mut request) = Message::read(&mut client).await {
         let is_faulty = wire.strikes(&request);
         if !is_faulty {
@@ -102,6 +107,12 @@ async fn serve(mut client: TcpStream, wire: Arc<Wire>) {
                 let head = "HTTP/1.1 403 Forbidden\r\ncontent-type: application/x-amz-json-1.0\r\n\
                             x-amzn-query-error: AWS.SimpleQueueService.PurgeQueueInProgress;Sender";
                 Message::new(head, &body).write(&mut client).await;
+            }
+            Fault::Delay(round_trip) => {
+                tokio::time::sleep(round_trip).await;
+                request.write(&mut upstream).await;
+                let answer = Message::read(&mut upstream).await.unwrap();
+                answer.write(&mut client).await;
             }
             Fault::FailLastEntry => {
                 let mut body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -175,13 +186,14 @@ impl Message {
     }
 
     async fn write(&self, stream: &mut TcpStream) {
-        let head = format!(
+        let mut bytes = format!(
             "{}\r\ncontent-length: {}\r\n\r\n",
             self.head,
             self.body.len()
-        );
+        )
+        .into_bytes();
+        bytes.extend_from_slice(&self.body);
         // The other side may be gone; that is its affair.
-        let _ = stream.write_all(head.as_bytes()).await;
-        let _ = stream.write_all(&self.body).await;
+        let _ = stream.write_all(&bytes).await;
     }
 }

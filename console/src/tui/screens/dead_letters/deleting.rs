@@ -83,13 +83,16 @@ impl DeadLetters {
             let failed = count(deleted.failed as u64);
             text.push_str(&format!(" · {failed} not deleted: {cause}"));
         }
+        let tone = if deleted.failed == 0 {
+            Tone::Good
+        } else {
+            Tone::Warning
+        };
+        // In the place of what was said before, e.g. of a wrong name.
+        turn.say(tone, visible(&text));
         self.told = Some(Told {
             at: turn.now,
-            tone: if deleted.failed == 0 {
-                Tone::Good
-            } else {
-                Tone::Warning
-            },
+            tone,
             text,
         });
         self.regroup(turn.body);

@@ -1,0 +1,132 @@
+//! How fast dead letters go back: the engine against the loops that move them otherwise.
+//!
+//! `cargo bench -p opsconsole --bench redrive` starts an emulator and a database, and a wire that
+//! makes the emulator as far away as AWS is. Every mover gets queues of its own, filled alike, and
+//! must have moved every letter; the movers take turns. `-- --quick` takes each figure once.
+//! It prints a table and writes `target/bench/redrive.json`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    clippy::indexing_slicing,
+    reason = "a bench stops where it fails, and speaks on standard output"
+)]
+
+#[path = "../tests/redrive_stage/mod.rs"]
+#[expect(dead_code, reason = "a bench uses a part of it")]
+mod redrive_stage;
+
+#[path = "redrive/figure.rs"]
+mod figure;
+#[path = "redrive/movers.rs"]
+mod movers;
+
+use std::time::Duration;
+
+use figure::{Figure, print, write};
+use movers::Mover;
+use redrive_stage::Theatre;
+use redrive_stage::proxy::{self, Fault};
+
+/// Injected round trips: the same machine, a region nearby, one further away.
+const ROUND_TRIPS_MS: [u64; 3] = [0, 10, 30];
+const ROUNDS: usize = 5;
+/// Limit of StartMessageMoveTask (Amazon SQS quotas).
+const NATIVE_PER_SEC: f64 = 500.0;
+
+/// Messages per second that one mover reached at one round trip, round by round.
+struct Series {
+    mover: Mover,
+    round_trip_ms: u64,
+    rates: Vec<f64>,
+}
+
+fn main() {
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let rounds = if is_quick { 1 } else { ROUNDS };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let series = runtime.block_on(measure(rounds));
+    let figures = figures(&series);
+    print(&figures);
+    write(&figures);
+}
+
+/// Every mover once a round at every round trip, so that a busy machine meets all of them alike.
+async fn measure(rounds: usize) -> Vec<Series> {
+    let theatre = Theatre::open().await;
+    let mut series: Vec<Series> = ROUND_TRIPS_MS
+        .into_iter()
+        .flat_map(|round_trip_ms| {
+            Mover::ALL.map(|mover| Series {
+                mover,
+                round_trip_ms,
+                rates: Vec::new(),
+            })
+        })
+        .collect();
+    for round in 0..rounds {
+        for one in &mut series {
+            let name = format!("{}-{}-{round}", one.mover.name(), one.round_trip_ms);
+            let stage = theatre.stage(&name, false).await;
+            let endpoint_url = match one.round_trip_ms {
+                0 => stage.endpoint_url().to_owned(),
+                round_trip_ms => {
+                    let delay = Fault::Delay(Duration::from_millis(round_trip_ms));
+                    proxy::start(stage.endpoint_url(), "AmazonSQS", delay, usize::MAX).await
+                }
+            };
+            let rate = one.mover.rate(&stage, endpoint_url).await;
+            eprintln!("{name}: {rate:.0} messages/s");
+            one.rates.push(rate);
+        }
+    }
+    series
+}
+
+fn figures(series: &[Series]) -> Vec<Figure> {
+    let of = |mover: Mover, round_trip_ms: u64| -> &[f64] {
+        series
+            .iter()
+            .find(|one| one.mover == mover && one.round_trip_ms == round_trip_ms)
+            .map_or(&[], |one| &one.rates)
+    };
+    let mut figures: Vec<Figure> = series
+        .iter()
+        .map(|one| {
+            let name = format!("{}_rtt_{}ms", one.mover.name(), one.round_trip_ms);
+            Figure::new(name, "msg/s", one.rates.clone())
+        })
+        .collect();
+    for round_trip_ms in ROUND_TRIPS_MS {
+        let ours = of(Mover::Redrive, round_trip_ms);
+        let one_by_one = ratios(ours, of(Mover::Sequential, round_trip_ms));
+        let name = format!("ratio_to_sequential_rtt_{round_trip_ms}ms");
+        let figure = Figure::new(name, "ratio", one_by_one);
+        figures.push(if round_trip_ms == 10 {
+            figure.target(20.0)
+        } else {
+            figure
+        });
+        let by_ten = ratios(ours, of(Mover::SequentialBatches, round_trip_ms));
+        let name = format!("ratio_to_sequential_batches_rtt_{round_trip_ms}ms");
+        figures.push(Figure::new(name, "ratio", by_ten));
+    }
+    let native = [NATIVE_PER_SEC];
+    let engine = of(Mover::Engine, 0);
+    figures
+        .push(Figure::new("ratio_to_native_limit", "ratio", ratios(engine, &native)).target(2.0));
+    // How much the journal and its fsyncs cost. No target: the emulator can be fast enough or slow.
+    let ceiling = ratios(engine, of(Mover::Ceiling, 0));
+    figures.push(Figure::new("ratio_to_ceiling", "ratio", ceiling));
+    figures
+}
+
+/// Round by round, or each against the one limit.
+fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+    ours.iter()
+        .zip(theirs.iter().cycle())
+        .map(|(ours, theirs)| ours / theirs)
+        .collect()
+}

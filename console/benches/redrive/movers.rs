@@ -1,0 +1,310 @@
+//! The ways to move dead letters that are compared.
+//!
+//! Invariant: a mover is timed from its first call to its last, and only when every letter is in
+//! the source queue and none is left.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, Message, MessageAttributeValue, QueueAttributeName,
+    SendMessageBatchRequestEntry,
+};
+use futures::StreamExt as _;
+use opsconsole::redrive::{Control, Counts, Journal, Plan, PlanOptions, RunOptions, run};
+use opsconsole::world::World;
+use opsconsole::world::observed::{DeadLetter, QueueRole};
+use tokio::sync::watch;
+
+use crate::redrive_stage::{HOLD, Stage, text};
+
+/// Letters in the queue of each mover: the emulator is slower on a long queue.
+const LETTERS: usize = 2_000;
+/// Letters that a mover takes which takes one at a time; its rate does not change.
+const FEW: usize = 60;
+/// Letters that a mover takes which makes one call after the other.
+const SOME: usize = 600;
+/// What one call takes (Amazon SQS quotas).
+const BATCH: usize = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mover {
+    /// Receive one, send it, delete it: a loop around the AWS command line.
+    Sequential,
+    /// The same with ten at a time.
+    SequentialBatches,
+    /// The calls of the engine, as many at once, and nothing else: what the emulator can do.
+    Ceiling,
+    /// The engine on letters that are held: journal, confirmations, deletes.
+    Engine,
+    /// The engine on a plan that was made before: it searches its letters.
+    Search,
+    /// All that an operator waits for: hold and judge the letters, plan, journal, run.
+    Redrive,
+}
+
+impl Mover {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Sequential,
+        Self::SequentialBatches,
+        Self::Ceiling,
+        Self::Engine,
+        Self::Search,
+        Self::Redrive,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::SequentialBatches => "sequential_batches",
+            Self::Ceiling => "ceiling",
+            Self::Engine => "engine",
+            Self::Search => "engine_searching",
+            Self::Redrive => "redrive",
+        }
+    }
+
+    /// Moves letters of a stage over an endpoint. Gives messages per second.
+    pub(crate) async fn rate(self, stage: &Stage<'_>, endpoint_url: String) -> f64 {
+        fill(stage).await;
+        let sqs = Client::new(&devstack::sdk_config(&endpoint_url));
+        let world = stage.world_at(endpoint_url);
+        // The first call of a client has to connect.
+        world.queue_snapshot(QueueRole::Source).await.unwrap();
+        assert_eq!(depth(&sqs, stage, QueueRole::Source).await, 0);
+        let (moved, elapsed) = match self {
+            Self::Sequential => (FEW, sequential(stage, &sqs, FEW, 1).await),
+            Self::SequentialBatches => (SOME, sequential(stage, &sqs, SOME, BATCH).await),
+            Self::Ceiling => {
+                let letters = hold(&world).await;
+                (LETTERS, ceiling(stage, &sqs, &letters).await)
+            }
+            Self::Engine => {
+                let letters = hold(&world).await;
+                let begun = Instant::now();
+                let plan = plan(&world, &letters).await;
+                redrive(&world, &plan, &letters).await;
+                (LETTERS, begun.elapsed())
+            }
+            Self::Search => {
+                let letters = hold(&world).await;
+                let plan = plan(&world, &letters).await;
+                stage.end_holds(&letters).await;
+                let begun = Instant::now();
+                redrive(&world, &plan, &[]).await;
+                (LETTERS, begun.elapsed())
+            }
+            Self::Redrive => {
+                let begun = Instant::now();
+                let letters = hold(&world).await;
+                let plan = plan(&world, &letters).await;
+                redrive(&world, &plan, &letters).await;
+                (LETTERS, begun.elapsed())
+            }
+        };
+        let left = depth(stage.sqs(), stage, QueueRole::DeadLetter).await;
+        assert_eq!(left, LETTERS - moved);
+        assert_eq!(depth(stage.sqs(), stage, QueueRole::Source).await, moved);
+        clear(stage).await;
+        moved as f64 / elapsed.as_secs_f64()
+    }
+}
+
+async fn fill(stage: &Stage<'_>) {
+    let numbers: Vec<usize> = (0..LETTERS).collect();
+    for batch in numbers.chunks(BATCH) {
+        let entries = batch.iter().map(|number| {
+            SendMessageBatchRequestEntry::builder()
+                .id(number.to_string())
+                .message_body(stage.body(*number))
+                .message_attributes("kept", text("x"))
+                .message_attributes("ErrorCode", text("timeout"))
+                .build()
+                .unwrap()
+        });
+        let sent = stage
+            .sqs()
+            .send_message_batch()
+            .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+            .set_entries(Some(entries.collect()))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(sent.successful().len(), batch.len());
+    }
+}
+
+async fn hold(world: &World) -> Vec<DeadLetter> {
+    let held = world.hold_dead_letters(LETTERS, HOLD).await.unwrap();
+    assert_eq!(held.letters.len(), LETTERS);
+    held.letters
+}
+
+/// Receives, sends and deletes `batch` messages after the other, `total` in all.
+async fn sequential(stage: &Stage<'_>, sqs: &Client, total: usize, batch: usize) -> Duration {
+    let begun = Instant::now();
+    let mut moved = 0;
+    while moved < total {
+        let received = sqs
+            .receive_message()
+            .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+            .max_number_of_messages(i32::try_from(batch).unwrap())
+            .message_attribute_names("All")
+            .send()
+            .await
+            .unwrap();
+        let messages = received.messages.unwrap_or_default();
+        moved += messages.len();
+        if batch > 1 {
+            let copies: Vec<_> = messages.iter().map(Copy::of_message).collect();
+            move_batch(stage, sqs, &copies).await;
+            continue;
+        }
+        let message = messages.first().unwrap();
+        sqs.send_message()
+            .queue_url(stage.world.queue_url(QueueRole::Source))
+            .set_message_body(message.body.clone())
+            .set_message_attributes(message.message_attributes.clone())
+            .send()
+            .await
+            .unwrap();
+        sqs.delete_message()
+            .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+            .set_receipt_handle(message.receipt_handle.clone())
+            .send()
+            .await
+            .unwrap();
+    }
+    begun.elapsed()
+}
+
+async fn ceiling(stage: &Stage<'_>, sqs: &Client, letters: &[DeadLetter]) -> Duration {
+    let copies: Vec<Copy> = letters.iter().map(Copy::of_letter).collect();
+    let begun = Instant::now();
+    futures::stream::iter(copies.chunks(BATCH))
+        .for_each_concurrent(RunOptions::default().batches_at_once, |batch| {
+            move_batch(stage, sqs, batch)
+        })
+        .await;
+    begun.elapsed()
+}
+
+/// What is sent for a letter, and what deletes it.
+struct Copy {
+    body: String,
+    attributes: Vec<(String, MessageAttributeValue)>,
+    receipt_handle: String,
+}
+
+impl Copy {
+    fn of_message(message: &Message) -> Self {
+        Self {
+            body: message.body.clone().unwrap(),
+            attributes: message
+                .message_attributes
+                .clone()
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            receipt_handle: message.receipt_handle.clone().unwrap(),
+        }
+    }
+
+    fn of_letter(letter: &DeadLetter) -> Self {
+        Self {
+            body: letter.body.clone(),
+            attributes: vec![("kept".to_owned(), text("x"))],
+            receipt_handle: letter.receipt_handle.clone(),
+        }
+    }
+}
+
+async fn move_batch(stage: &Stage<'_>, sqs: &Client, batch: &[Copy]) {
+    let entries = batch.iter().enumerate().map(|(index, copy)| {
+        SendMessageBatchRequestEntry::builder()
+            .id(index.to_string())
+            .message_body(&copy.body)
+            .set_message_attributes(Some(copy.attributes.iter().cloned().collect()))
+            .build()
+            .unwrap()
+    });
+    let sent = sqs
+        .send_message_batch()
+        .queue_url(stage.world.queue_url(QueueRole::Source))
+        .set_entries(Some(entries.collect()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.successful().len(), batch.len());
+    let entries = batch.iter().enumerate().map(|(index, copy)| {
+        DeleteMessageBatchRequestEntry::builder()
+            .id(index.to_string())
+            .receipt_handle(&copy.receipt_handle)
+            .build()
+            .unwrap()
+    });
+    let deleted = sqs
+        .delete_message_batch()
+        .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+        .set_entries(Some(entries.collect()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(deleted.successful().len(), batch.len());
+}
+
+async fn plan(world: &World, letters: &[DeadLetter]) -> Plan {
+    let planned: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
+    let options = PlanOptions::default();
+    Plan::of(world, &planned, options).await.unwrap()
+}
+
+/// Runs a plan as `redrive run` does. The journal is on the disk of the build: a folder in memory
+/// would make its fsync free.
+async fn redrive(world: &World, plan: &Plan, letters: &[DeadLetter]) {
+    let folder = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
+    let journal = Journal::create(folder.path(), plan).unwrap();
+    let options = RunOptions {
+        prove_limit: Duration::ZERO,
+        ..RunOptions::default()
+    };
+    let (counts, _) = watch::channel(Counts::default());
+    let control = Control::new(None);
+    let report = run(world, journal, letters, &control, &options, counts)
+        .await
+        .unwrap();
+    assert_eq!(report.counts.moved, LETTERS);
+}
+
+/// Messages of a queue, held ones included.
+async fn depth(sqs: &Client, stage: &Stage<'_>, role: QueueRole) -> usize {
+    let answer = sqs
+        .get_queue_attributes()
+        .queue_url(stage.world.queue_url(role))
+        .attribute_names(QueueAttributeName::All)
+        .send()
+        .await
+        .unwrap();
+    let attributes = answer.attributes.unwrap();
+    [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    ]
+    .iter()
+    .map(|name| attributes[name].parse::<usize>().unwrap())
+    .sum()
+}
+
+/// A full queue would slow the emulator down for those who come later.
+async fn clear(stage: &Stage<'_>) {
+    for role in [QueueRole::Source, QueueRole::DeadLetter] {
+        stage
+            .sqs()
+            .delete_queue()
+            .queue_url(stage.world.queue_url(role))
+            .send()
+            .await
+            .unwrap();
+    }
+}
