@@ -41,12 +41,6 @@ struct Seen {
     seen_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
-struct Cancelled<'a> {
-    handle: &'a str,
-    moved: u64,
-}
-
 /// The move tasks of an environment: what SQS tells, and what is noted here.
 struct Desk<'a> {
     session: &'a Session,
@@ -114,6 +108,7 @@ impl Desk<'_> {
             rate_words(rate),
         );
         if !is_agreed && !confirmed(&question, interrupt).await? {
+            self.session.output.note("nothing was moved");
             return Ok(Exit::Failed);
         }
         let permit = world
@@ -181,13 +176,11 @@ impl Desk<'_> {
             })?;
             if once || newest.task.status.is_over() {
                 self.tell(&newest)?;
-                return Ok(match newest.task.status {
-                    MoveTaskStatus::Failed | MoveTaskStatus::Cancelled => Exit::Failed,
-                    MoveTaskStatus::Running
-                    | MoveTaskStatus::Completed
-                    | MoveTaskStatus::Cancelling
-                    | MoveTaskStatus::Unknown => Exit::Done,
-                });
+                let is_bad = matches!(
+                    newest.task.status,
+                    MoveTaskStatus::Failed | MoveTaskStatus::Cancelled
+                );
+                return Ok(if is_bad { Exit::Failed } else { Exit::Done });
             }
             let progress = progress(&newest.task);
             if told.as_ref() != Some(&progress) {
@@ -229,8 +222,7 @@ impl Desk<'_> {
         let moved = cancelled?;
         let output = self.session.output;
         if output.is_json() {
-            let handle = &handle;
-            output.json(&Cancelled { handle, moved })?;
+            output.json(&json!({ "handle": handle, "moved": moved }))?;
         } else {
             output.text(&format!(
                 "the task ends; about {moved} letters were moved, and stay moved\n"
@@ -325,13 +317,11 @@ async fn confirmed(question: &str, interrupt: &mut Interrupt) -> Result<bool, Co
         io::stdin().lock().read_line(&mut line).map(|_| line)
     });
     tokio::select! {
-        answer = answer => Ok(matches!(answer, Ok(Ok(line)) if is_yes(&line))),
+        answer = answer => {
+            Ok(matches!(answer, Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes")))
+        }
         () = interrupt.received() => Err(CommandError::Interrupted),
     }
-}
-
-fn is_yes(line: &str) -> bool {
-    matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
 fn rate_words(rate: Option<u32>) -> String {
