@@ -34,7 +34,9 @@ const HEARTBEAT_CALLS_MAX: usize = 16;
 const HELD_MAX: usize = 100_000;
 /// Letters whose bodies are kept before it is their turn.
 const BODIES_MAX: usize = 10_000;
-/// Empty long polls in a row after which a search ends.
+/// Receives of a search at once.
+const RECEIVES_AT_ONCE: usize = 4;
+/// Empty rounds of long polls in a row after which a search ends.
 const EMPTY_POLLS_MAX: usize = 3;
 /// A search ends when it has received this many times as many letters as there were when it began,
 /// and some more: letters go on dying meanwhile, and SQS gives them in no order.
@@ -352,14 +354,14 @@ impl<'a> Leases<'a> {
                     break;
                 }
             }
-            let letters = match self.world.receive_letters(BATCH_ENTRIES_MAX, HOLD).await {
-                Ok(letters) => letters,
-                // What was found can be moved; that may even be what it takes to find more.
-                Err(_) if found > 0 => break,
-                Err(error) => return Err(error),
-            };
+            let (letters, failure) = self.receive(enough - found).await;
             if letters.is_empty() {
-                empty_polls += 1;
+                match failure {
+                    // What was found can be moved; that may even be what it takes to find more.
+                    Some(_) if found > 0 => break,
+                    Some(error) => return Err(error),
+                    None => empty_polls += 1,
+                }
                 continue;
             }
             empty_polls = 0;
@@ -380,6 +382,24 @@ impl<'a> Leases<'a> {
             }
         }
         Ok(found)
+    }
+
+    /// One round of receives, as many at once as `missing` letters are worth. Gives what came, and
+    /// why a receive failed if one did.
+    async fn receive(&self, missing: usize) -> (Vec<DeadLetter>, Option<WorldError>) {
+        let calls = missing
+            .div_ceil(BATCH_ENTRIES_MAX)
+            .clamp(1, RECEIVES_AT_ONCE);
+        let receives = (0..calls).map(|_| self.world.receive_letters(BATCH_ENTRIES_MAX, HOLD));
+        let mut letters = Vec::new();
+        let mut failure = None;
+        for received in futures::future::join_all(receives).await {
+            match received {
+                Ok(received) => letters.extend(received),
+                Err(error) => failure = Some(error),
+            }
+        }
+        (letters, failure)
     }
 
     /// Gives back what the engine took itself and did not move.
