@@ -213,7 +213,7 @@ impl Copy {
 
     fn of_letter(letter: &DeadLetter) -> Self {
         Self {
-            body: letter.body.clone(),
+            body: letter.body.text().unwrap().into_owned(),
             attributes: vec![("kept".to_owned(), text("x"))],
             receipt_handle: letter.receipt_handle.clone(),
         }

@@ -162,7 +162,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// The zip file cannot be made.
-pub(crate) fn pack(bootstrap: &[u8]) -> Result<Vec<u8>, DevstackError> {
+pub fn pack(bootstrap: &[u8]) -> Result<Vec<u8>, DevstackError> {
     let failed = |detail: String| DevstackError::Failed {
         operation: "make a zip file".to_owned(),
         detail,

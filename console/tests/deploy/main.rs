@@ -1,0 +1,169 @@
+//! The deployment: Terraform's modules are checked, and applied to the emulator with the real functions.
+//!
+//! Where a program is missing, what needs it is counted as ignored and said so: never as passed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
+#[expect(dead_code, reason = "a part of it is used here")]
+#[path = "../cli_program/mod.rs"]
+mod cli_program;
+mod pipeline;
+mod terraform;
+
+use std::future::Future;
+use std::process::{Command, ExitCode, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+use terraform::{Modules, checkout, failure};
+use tokio::runtime::Runtime;
+
+/// What is applied.
+const ENVIRONMENTS: [&str; 3] = ["local", "pilot", "production"];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let terraform = runs("terraform", &["version"]);
+    let provider = terraform.clone().and_then(|()| provider_can_be_had());
+    let checkov = runs("checkov", &["--version"]);
+    let trials = vec![
+        trial("terraform_is_formatted", &terraform, formatted),
+        trial("every_environment_is_valid", &provider, valid),
+        trial("modules_pass_their_tests", &provider, tested),
+        trial("security_scan_finds_nothing", &checkov, scanned),
+        trial(
+            "applied_pipeline_stores_500_of_500_and_is_destroyed_to_nothing",
+            &provider,
+            pipeline::applied,
+        ),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test, ignored where its need is not met.
+fn trial<F>(
+    name: &'static str,
+    need: &Result<(), String>,
+    test: impl FnOnce() -> F + Send + 'static,
+) -> Trial
+where
+    F: Future<Output = Result<(), Failed>>,
+{
+    if let Err(reason) = need {
+        eprintln!("SKIPPED {name}: {reason}");
+    }
+    Trial::test(name, || Runtime::new()?.block_on(test())).with_ignored_flag(need.is_err())
+}
+
+fn runs(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let status = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{program} ended with {status}")),
+        Err(error) => Err(format!("{program} cannot be run: {error}")),
+    }
+}
+
+/// Whether the provider can be downloaded or is in a mirror: asked without our modules, so that a fault
+/// of theirs is no reason to skip.
+fn provider_can_be_had() -> Result<(), String> {
+    let look = || {
+        let folder = tempfile::tempdir()?;
+        let versions = checkout().join("terraform/versions.tf");
+        std::fs::copy(versions, folder.path().join("versions.tf"))?;
+        let output = Command::new("terraform")
+            .args(["init", "-no-color"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .output()?;
+        std::io::Result::Ok((output.status.success(), output.stderr))
+    };
+    match look() {
+        Ok((true, _)) => Ok(()),
+        Ok((false, said)) => Err(format!(
+            "the AWS provider cannot be had: {}",
+            String::from_utf8_lossy(&said).trim()
+        )),
+        Err(error) => Err(format!("terraform cannot be run: {error}")),
+    }
+}
+
+async fn formatted() -> Result<(), Failed> {
+    let modules = Modules::copied()?;
+    let terraform = modules.at("");
+    terraform.run(&["fmt", "-check", "-recursive"]).await?;
+    Ok(())
+}
+
+async fn valid() -> Result<(), Failed> {
+    let modules = Modules::copied()?;
+    for environment in ENVIRONMENTS {
+        let terraform = modules.at(&format!("environments/{environment}"));
+        terraform
+            .run(&["init", "-no-color", "-backend=false"])
+            .await?;
+        terraform.run(&["validate", "-no-color"]).await?;
+    }
+    Ok(())
+}
+
+/// A mocked provider: no account, no emulator.
+async fn tested() -> Result<(), Failed> {
+    let modules = Modules::copied()?;
+    let terraform = modules.at("");
+    terraform
+        .run(&["init", "-no-color", "-backend=false"])
+        .await?;
+    let said = terraform.run(&["test", "-no-color"]).await?;
+    if said.contains(" 0 failed") && !said.contains(" 0 passed") {
+        Ok(())
+    } else {
+        Err(said.into())
+    }
+}
+
+/// Without its downloads. What it must not complain of is answered beside the resource.
+async fn scanned() -> Result<(), Failed> {
+    let modules = Modules::copied()?;
+    let arguments = [
+        "--directory",
+        "terraform",
+        "--framework",
+        "terraform",
+        "--skip-download",
+        "--download-external-modules",
+        "false",
+        "--compact",
+        "--output",
+        "json",
+    ];
+    let output = tokio::process::Command::new("checkov")
+        .args(arguments)
+        .current_dir(modules.parent())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    let report: Value =
+        serde_json::from_slice(&output.stdout).map_err(|_| failure(&["checkov"], &output))?;
+    let summary = &report["summary"];
+    // Nothing found in nothing would be no success.
+    let is_clean = output.status.success()
+        && summary["failed"] == 0
+        && summary["parsing_errors"] == 0
+        && summary["passed"].as_u64() > Some(0);
+    if is_clean {
+        Ok(())
+    } else {
+        Err(format!("{:#}", report["results"]["failed_checks"]).into())
+    }
+}

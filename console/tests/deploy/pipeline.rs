@@ -1,0 +1,155 @@
+//! The environment `local`, applied to the emulator with the real provider and the real functions, used
+//! by the console as its operator would, and destroyed.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use devstack::functions::{self, BuildProfile};
+use devstack::packages::{Architecture, pack};
+use devstack::{Emulator, Postgres, PostgresOptions, ProgressSender};
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::cli_program::Program;
+use crate::terraform::Modules;
+
+const EVENTS: u64 = 500;
+const DATABASE: &str = "pipeline";
+/// Limit of waiting for all events.
+const STORED_LIMIT: Duration = Duration::from_secs(180);
+const STORED_POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// What a second plan changes although nothing did, and why; on AWS this list would be empty.
+const READ_BACK_WRONG: [(&str, &str); 1] = [(
+    "aws_cloudwatch_metric_alarm",
+    "the emulator reads alarms back with wrong fields",
+)];
+
+pub(crate) async fn applied() -> Result<(), Failed> {
+    let Some(architecture) = Architecture::of_this_machine() else {
+        return Err("functions of this machine do not run on Lambda".into());
+    };
+    let modules = Modules::copied()?;
+    let mut terraform = modules.at("environments/local");
+    let packages = package(&terraform.folder).await?;
+    let postgres = Postgres::start(PostgresOptions::default()).await?;
+    postgres.create_database(DATABASE).await?;
+    let emulator = Emulator::start_for_tests().await?;
+    terraform.variables = vec![
+        ("name", "deployed".to_owned()),
+        ("architecture", architecture.to_string()),
+        ("endpoint_url", emulator.endpoint_url().to_owned()),
+        ("database_url", postgres.url(DATABASE)),
+        ("functions_folder", packages),
+    ];
+    terraform.run(&["init", "-no-color"]).await?;
+    let apply = ["apply", "-no-color", "-auto-approve", "-input=false"];
+    terraform.run(&apply).await?;
+
+    operate(&terraform.folder).await?;
+
+    let unexpected: Vec<String> = terraform
+        .changes()
+        .await?
+        .into_iter()
+        .filter(|(_, kind)| READ_BACK_WRONG.iter().all(|(known, _)| known != kind))
+        .map(|(address, _)| address)
+        .collect();
+    assert_eq!(unexpected, [""; 0], "a second plan changes these");
+
+    let destroy = ["destroy", "-no-color", "-auto-approve", "-input=false"];
+    terraform.run(&destroy).await?;
+    assert_eq!(terraform.run(&["state", "list"]).await?.trim(), "");
+    emulator.stop().await?;
+    postgres.stop().await?;
+    Ok(())
+}
+
+/// Packages with the functions of this build; gives their folder.
+async fn package(folder: &Path) -> Result<String, Failed> {
+    let functions = functions::build(BuildProfile::Debug, &ProgressSender::default()).await?;
+    let folder = folder.join("functions");
+    std::fs::create_dir(&folder)?;
+    for (name, binary) in [
+        ("ingest", functions.ingest),
+        ("api", functions.api),
+        ("migrate", functions.migrate),
+    ] {
+        std::fs::write(
+            folder.join(format!("{name}.zip")),
+            pack(&std::fs::read(binary)?)?,
+        )?;
+    }
+    Ok(folder.display().to_string())
+}
+
+/// What an operator does after the apply.
+async fn operate(folder: &Path) -> Result<(), Failed> {
+    let program = Program::new();
+    let folder = folder.display().to_string();
+    let (code, imported) = program.json(&["env", "import", &folder]);
+    assert_eq!(
+        (code, &imported["outcome"]),
+        (0, &json!("added")),
+        "{imported}"
+    );
+    let here = |arguments: &[&str]| program.json(&[&["--env", "local"], arguments].concat());
+
+    let events: String = (0..EVENTS).map(event).collect();
+    let file = program.write("events.jsonl", events).display().to_string();
+    let (code, published) = here(&["publish", &file]);
+    assert_eq!(
+        (code, &published["published"]),
+        (0, &json!(EVENTS)),
+        "{published}"
+    );
+
+    let deadline = Instant::now() + STORED_LIMIT;
+    loop {
+        let (code, answer) = here(&["api", "get", "/v1/types"]);
+        let count = answer["body"]["items"][0]["count"].as_u64().unwrap_or(0);
+        if code == 0 && count == EVENTS {
+            break;
+        }
+        if Instant::now() >= deadline {
+            return Err(format!("the API counts {count} of {EVENTS}: {answer}").into());
+        }
+        sleep(STORED_POLL_INTERVAL).await;
+    }
+    let (code, status) = here(&["status"]);
+    assert_eq!(code, 0, "{status}");
+    assert_eq!(status["records"]["total"], json!(EVENTS), "{status}");
+    assert_eq!(status["api"]["status"], json!(200), "{status}");
+    assert_eq!(status["queue"]["visible"], json!(0), "{status}");
+    assert_eq!(status["dead_letters"]["visible"], json!(0), "{status}");
+
+    let configuration = std::fs::read_to_string(imported["path"].as_str().unwrap())?;
+    let configuration: toml::Table = configuration.parse()?;
+    let api_url = configuration["environments"]["local"]["api_url"].as_str();
+    assert_eq!(status_without_signature(api_url.unwrap())?, "403");
+    Ok(())
+}
+
+fn event(number: u64) -> String {
+    let event: Value = json!({
+        "specversion": "1.0", "id": number.to_string(), "source": "/tests/deploy",
+        "type": "deployed", "time": "2026-11-24T12:00:00Z", "data": {"number": number},
+    });
+    format!("{event}\n")
+}
+
+/// The status that a caller gets whom nobody knows.
+fn status_without_signature(api_url: &str) -> Result<String, Failed> {
+    let rest = api_url.strip_prefix("http://").ok_or("no loopback URL")?;
+    let (address, path) = rest.split_once('/').ok_or("no path")?;
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "GET /{path}/v1/types HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.split(' ').nth(1).unwrap_or_default().to_owned())
+}
