@@ -11,6 +11,7 @@ use event::{EventKey, Page, Record, RecordQuery};
 use super::mending::{Found, Mending, Mendings, Patched, Query};
 use super::redrives::{Draft, DryRun, Past, Progress, RunEnd};
 use crate::redrive::Report;
+use crate::world::Body;
 use crate::world::observed::{
     ApiHealth, DeadLetter, HeldLetters, History, Published, QueueRole, QueueSnapshot, RecordTotals,
     TraceState,
@@ -106,6 +107,8 @@ pub enum Request {
     ExtendHold(Vec<String>),
     /// Give these (receipt handles) back.
     ReleaseLetters(Vec<String>),
+    /// Read a body that was put aside.
+    ReadBody(Body),
     /// Delete these for good, after a copy was written.
     DeleteLetters(Vec<DeadLetter>),
     /// Prove what a redrive would send; nothing is written.
@@ -175,6 +178,8 @@ pub enum Topic {
     Hold,
     /// Giving back.
     Release,
+    /// A body.
+    Body,
     /// Deleting.
     Deletion,
     /// A dry run.
@@ -214,6 +219,7 @@ impl Request {
             Self::HoldLetters => Topic::Letters,
             Self::ExtendHold(_) => Topic::Hold,
             Self::ReleaseLetters(_) => Topic::Release,
+            Self::ReadBody(_) => Topic::Body,
             Self::DeleteLetters(_) => Topic::Deletion,
             Self::DryRun(_) => Topic::DryRun,
             Self::Redrive(_) | Self::ResumeRedrive(_) => Topic::Redrive,
@@ -261,6 +267,8 @@ pub enum Answer {
     /// To [`Request::ExtendHold`], parallel to it: whether the hold was extended; `None` where no
     /// answer came.
     Extended(Vec<Option<bool>>),
+    /// To [`Request::ReadBody`].
+    Body(String),
     /// To [`Request::DeleteLetters`].
     Deleted(Deleted),
     /// To [`Request::DryRun`].

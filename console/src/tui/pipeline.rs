@@ -169,6 +169,7 @@ impl Pipeline {
             | Topic::Hold
             | Topic::Release
             | Topic::Deletion
+            | Topic::Body
             | Topic::DryRun
             | Topic::Redrive
             | Topic::Redrives

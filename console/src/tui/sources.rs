@@ -3,6 +3,7 @@
 //! Invariant: each request is answered by exactly one reply, within its limit, whatever happens: a
 //! failure, a hang and a panic are answers too.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -134,6 +135,7 @@ impl Sources {
             Request::Patch { .. }
             | Request::Judge { .. }
             | Request::Search { .. }
+            | Request::ReadBody(_)
             | Request::Template(_) => None,
         }
         .map(Arc::clone);
@@ -221,6 +223,7 @@ const fn is_change(request: &Request) -> bool {
         | Request::Totals
         | Request::ApiHealth
         | Request::ExtendHold(_)
+        | Request::ReadBody(_)
         | Request::DryRun(_)
         | Request::Redrives
         | Request::RedriveReport(_)
@@ -301,6 +304,7 @@ const fn limit_of(request: &Request) -> Option<Duration> {
         | Request::Totals
         | Request::ApiHealth
         | Request::ExtendHold(_)
+        | Request::ReadBody(_)
         | Request::DryRun(_)
         | Request::Redrives
         | Request::RedriveReport(_)
@@ -337,6 +341,13 @@ async fn answer(
             .release_dead_letters(&handles)
             .await
             .map(Answer::Count),
+        Request::ReadBody(body) => {
+            let text = redrives::blocking(move || body.text().map(Cow::into_owned)).await?;
+            return text.map(Answer::Body).map_err(|error| Fault {
+                message: error.to_string(),
+                hint: None,
+            });
+        }
         Request::DeleteLetters(letters) => {
             return deleting::delete(world, letters).await.map(Answer::Deleted);
         }

@@ -41,6 +41,7 @@ pub fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
     if let Some(screen) = turn.go_to.take() {
         show(model, screen, &mut turn);
     }
+    model.dead_letters.read_body(&mut turn);
     if let Some(notice) = turn.notice.take() {
         model.notice = Some(notice);
     }
@@ -336,6 +337,7 @@ fn on_reply(model: &mut Model, reply: Reply, turn: &mut Turn<'_>) {
         | Topic::Hold
         | Topic::Release
         | Topic::Deletion
+        | Topic::Body
         | Topic::Patch
         | Topic::Judge
         | Topic::Search => model.dead_letters.reply(reply, turn),

@@ -87,6 +87,15 @@ impl Body {
         }
     }
 
+    /// The text, where reading it does not mean to wait for a disk.
+    #[must_use]
+    pub fn at_hand(&self) -> Option<&str> {
+        match &self.0 {
+            Place::Memory(text) => Some(text),
+            Place::File { .. } => None,
+        }
+    }
+
     /// Length in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -114,6 +123,17 @@ impl Body {
 impl From<io::Error> for BodyError {
     fn from(cause: io::Error) -> Self {
         Self { cause }
+    }
+}
+
+#[cfg(test)]
+impl Body {
+    /// One that was put aside.
+    pub(crate) fn put_aside(text: &str) -> Self {
+        let mut body = Self::from(text);
+        let mut spool = Spool::create().unwrap();
+        spool.put(std::iter::once(&mut body)).unwrap();
+        body
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) const EXPIRY_URGENT_SECS: u64 = 86_400;
 #[derive(Debug)]
 pub(super) struct Detail {
     message_id: String,
+    /// The letter's own body, before any edit; `None` until it is read.
+    body: Option<String>,
     document: Document,
     is_enveloped: bool,
     edit: Option<EditFacts>,
@@ -45,16 +47,13 @@ struct EditFacts {
 }
 
 impl Detail {
-    pub(super) fn of(letter: &DeadLetter, edit: Option<&Mended>) -> Self {
-        let body = match edit {
-            Some(edit) => Cow::Borrowed(edit.new_body.as_str()),
-            // From the system's cache, where it was put aside.
-            None => letter
-                .body
-                .text()
-                .unwrap_or_else(|error| error.to_string().into()),
-        };
-        let event = unwrap_envelope(&body);
+    /// Of a letter with its body, or of one whose body is not read yet.
+    pub(super) fn of(letter: &DeadLetter, body: Option<String>, edit: Option<&Mended>) -> Self {
+        let shown = edit.map_or_else(
+            || body.as_deref().unwrap_or_default(),
+            |edit| edit.new_body.as_str(),
+        );
+        let event = unwrap_envelope(shown);
         let failure = edit.map_or(&letter.failure, |edit| &edit.failure);
         let place = failure
             .as_ref()
@@ -64,13 +63,19 @@ impl Detail {
             message_id: letter.message_id.clone(),
             document: Document::new(&event, place.as_deref()),
             is_enveloped: edit.is_none()
-                && (matches!(event, Cow::Owned(_)) || event.len() != body.len()),
+                && (matches!(event, Cow::Owned(_)) || event.len() != shown.len()),
+            body,
             edit: edit.map(|edit| EditFacts {
                 verdict: edit.verdict,
                 failure: edit.failure.clone(),
                 warnings: warnings(edit),
             }),
         }
+    }
+
+    /// The letter's own body, once it is read.
+    pub(super) fn body(&self) -> Option<&str> {
+        self.body.as_deref()
     }
 
     pub(super) fn is_of(&self, letter: &DeadLetter) -> bool {
@@ -174,7 +179,9 @@ impl Detail {
         } else {
             ""
         };
-        let kind = if self.document.is_json() {
+        let kind = if self.body.is_none() {
+            " · being read"
+        } else if self.document.is_json() {
             ""
         } else {
             " · not JSON"

@@ -7,6 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::widgets::Clear;
 
+use super::reading::BEING_READ;
 use super::{DeadLetters, Open};
 use crate::triage::pretty;
 use crate::tui::format::visible;
@@ -19,7 +20,6 @@ use crate::tui::screens::publish::check::Check;
 use crate::tui::screens::publish::editor::{Editor, MARGIN, TEXT_BYTES_MAX};
 use crate::tui::screens::{area_rows, take_rows, title};
 use crate::tui::turn::Turn;
-use crate::world::BodyError;
 
 /// Rows above the text: the title and what the validator says.
 const HEAD_ROWS: u16 = 3;
@@ -35,17 +35,16 @@ pub(super) struct Editing {
 }
 
 impl Editing {
-    fn new(letter: Mending) -> Result<Self, BodyError> {
-        let body = letter.body()?;
-        let text = pretty(&body).unwrap_or_else(|| body.to_string());
+    fn new(letter: Mending, body: &str) -> Self {
+        let text = pretty(body).unwrap_or_else(|| body.to_owned());
         let mut editor = Editor::default();
         editor.load(&text);
-        Ok(Self {
+        Self {
             check: Check::of(&text),
             letter,
             editor,
             asked: None,
-        })
+        }
     }
 
     fn judge(&mut self) {
@@ -80,13 +79,14 @@ impl DeadLetters {
         } else {
             None
         };
-        let editing = match refusal {
-            Some(text) => Err(text),
-            None => Editing::new(self.mending(letter)).map_err(|error| error.to_string()),
-        };
-        match editing {
-            Ok(editing) => self.open = Open::Editor(Box::new(editing)),
-            Err(text) => turn.say(Tone::Warning, text),
+        let edited = self.edit_of(letter).map(|mended| mended.new_body.as_str());
+        match (refusal, edited.or(self.body_at_hand(letter))) {
+            (Some(text), _) => turn.say(Tone::Warning, text),
+            (None, None) => turn.say(Tone::Muted, BEING_READ),
+            (None, Some(body)) => {
+                let editing = Editing::new(self.mending(letter), body);
+                self.open = Open::Editor(Box::new(editing));
+            }
         }
     }
 

@@ -15,6 +15,7 @@ mod messages;
 mod mouse;
 mod places;
 mod preview;
+mod reading;
 mod redriving;
 mod selection;
 mod view;
@@ -41,6 +42,7 @@ use groups::Grouping;
 use holding::{Extension, HoldFacts, Released};
 use line::{LineInput, Search};
 use preview::Preview;
+use reading::BEING_READ;
 use redriving::{Note, Told};
 
 pub(super) use detail::verdict_tone;
@@ -83,6 +85,8 @@ pub struct DeadLetters {
     focus: Pane,
     detail: Option<Detail>,
     detail_offset: usize,
+    /// The body that is being read, and whose it is.
+    reading: Option<(RequestId, String)>,
     is_detail_open: bool,
 
     /// Message ids of the letters that are being redriven.
@@ -150,6 +154,7 @@ impl DeadLetters {
             focus: Pane::default(),
             detail: None,
             detail_offset: 0,
+            reading: None,
             is_detail_open: false,
             moving: HashSet::new(),
             deletion: None,
@@ -307,9 +312,10 @@ impl DeadLetters {
     }
 
     fn copy(&self, turn: &mut Turn<'_>) {
-        match self.selected_letter().map(|letter| letter.body.text()) {
-            Some(Ok(body)) => turn.copy("the body", body.into_owned()),
-            Some(Err(error)) => turn.say(Tone::Warning, error.to_string()),
+        let letter = self.selected_letter();
+        match letter.map(|letter| self.body_at_hand(letter)) {
+            Some(Some(body)) => turn.copy("the body", body.to_owned()),
+            Some(None) => turn.say(Tone::Muted, BEING_READ),
             None => turn.say(Tone::Muted, "no letter is selected"),
         }
     }
@@ -355,6 +361,7 @@ impl DeadLetters {
         match reply.topic {
             Topic::Letters => self.letters_came(reply, turn),
             Topic::Hold => self.hold_was_extended(reply, turn),
+            Topic::Body => self.body_was_read(reply, turn),
             Topic::Deletion => self.letters_were_deleted(reply, turn),
             Topic::Release => self.letters_were_released(reply, turn),
             Topic::Patch => self.patched(reply, turn),

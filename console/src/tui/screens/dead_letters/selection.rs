@@ -119,7 +119,11 @@ impl DeadLetters {
         }
         let (id, detail) = (
             letter.message_id.clone(),
-            Detail::of(letter, self.edit_of(letter)),
+            Detail::of(
+                letter,
+                letter.body.at_hand().map(str::to_owned),
+                self.edit_of(letter),
+            ),
         );
         self.selected = Some(id);
         self.detail = Some(detail);

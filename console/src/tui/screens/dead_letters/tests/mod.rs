@@ -4,6 +4,7 @@ mod behaviour;
 mod deleting;
 pub(in crate::tui::screens) mod fixtures;
 mod mending;
+mod reading;
 mod snapshots;
 
 use chrono::{DateTime, Duration, Utc};

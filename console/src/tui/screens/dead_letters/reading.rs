@@ -1,0 +1,59 @@
+//! The body of the selected letter, where it was put aside.
+//!
+//! Invariant: a disk is read by a task, never while keys are taken or a frame is drawn.
+
+use super::DeadLetters;
+use super::detail::Detail;
+use crate::tui::format::visible;
+use crate::tui::message::{Answer, Reply, Request, Tone};
+use crate::tui::turn::Turn;
+use crate::world::observed::DeadLetter;
+
+/// Said while it is not here yet.
+pub(super) const BEING_READ: &str = "its body is being read";
+
+impl DeadLetters {
+    /// Asks for the body of the selected letter unless it is here or asked for.
+    pub fn read_body(&mut self, turn: &mut Turn<'_>) {
+        let Some(letter) = self.selected_letter().filter(|_| self.is_shown) else {
+            return;
+        };
+        let is_asked = |(_, id): &(_, String)| *id == letter.message_id;
+        if self.body_at_hand(letter).is_some() || self.reading.as_ref().is_some_and(is_asked) {
+            return;
+        }
+        let id = letter.message_id.clone();
+        let request = turn.ask(Request::ReadBody(letter.body.clone()));
+        self.reading = Some((request, id));
+    }
+
+    pub(super) fn body_was_read(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+        let Some((_, id)) = self.reading.take_if(|(request, _)| *request == reply.id) else {
+            return;
+        };
+        let Some(letter) = self
+            .selected_letter()
+            .filter(|letter| letter.message_id == id)
+        else {
+            return;
+        };
+        let fault = match reply.result {
+            Ok(Answer::Body(text)) => {
+                self.detail = Some(Detail::of(letter, Some(text), self.edit_of(letter)));
+                return;
+            }
+            Ok(_) => super::holding::unexpected(),
+            Err(fault) => fault,
+        };
+        turn.say(Tone::Bad, visible(&fault.message));
+        // Asked again when the letter is selected again.
+        self.reading = Some((reply.id, id));
+    }
+
+    /// A letter's own body, where it is at hand.
+    pub(super) fn body_at_hand<'a>(&'a self, letter: &'a DeadLetter) -> Option<&'a str> {
+        let detail = self.detail.as_ref().filter(|detail| detail.is_of(letter));
+        let read = detail.and_then(Detail::body);
+        letter.body.at_hand().or(read)
+    }
+}
