@@ -8,6 +8,7 @@
 
 mod connections;
 mod events;
+mod iam;
 mod lists;
 mod partitions;
 mod refusals;
