@@ -145,7 +145,7 @@ pub async fn build_for_lambda(
 
 fn has_zigbuild() -> bool {
     Command::new(cargo())
-        .args(["zigbuild", "--version"])
+        .args(["zigbuild", "--help"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
