@@ -37,7 +37,7 @@ pub use plan::{
     Skipped,
 };
 pub use preview::{PlannedSend, preview};
-pub use report::{LetterOutcome, LetterReport, Report};
+pub use report::{LetterOutcome, LetterReport, NO_ANSWER_ON_RECORD, Report};
 pub use resume::resume;
 pub use run::{RunOptions, run};
 pub use state::{Counts, LetterState, Phase, State};

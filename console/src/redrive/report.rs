@@ -10,6 +10,9 @@ use uuid::Uuid;
 use super::fact::{Ending, Proof};
 use super::state::{Counts, LetterState, Phase, State};
 
+/// Cause of a letter that is being sent, or was when the redrive was interrupted.
+pub const NO_ANSWER_ON_RECORD: &str = "no answer of SQS to its send is on record";
+
 /// A redrive as far as its journal tells.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -89,10 +92,7 @@ impl LetterReport {
     fn of(message_id: &str, letter: &LetterState) -> Self {
         let (outcome, cause) = match &letter.phase {
             Phase::Waiting => (LetterOutcome::Waiting, None),
-            Phase::Intended => (
-                LetterOutcome::Unknown,
-                Some("the redrive ended before SQS answered".to_owned()),
-            ),
+            Phase::Intended => (LetterOutcome::Unknown, Some(NO_ANSWER_ON_RECORD.to_owned())),
             Phase::Refused(cause) | Phase::NotTried(cause) => {
                 (LetterOutcome::NotSent, Some(cause.clone()))
             }

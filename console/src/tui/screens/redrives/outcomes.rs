@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::redrive::fact::Proof;
-use crate::redrive::{LetterOutcome, LetterReport, Report};
+use crate::redrive::{LetterOutcome, LetterReport, NO_ANSWER_ON_RECORD, Report};
 use crate::tui::format::{fit, visible};
 use crate::tui::message::Tone;
 use crate::tui::screens::lines::left;
@@ -24,6 +24,7 @@ enum Fate {
     Unknown,
     NotSent,
     InBothQueues,
+    BeingSent,
     Pending,
     Waiting,
     AlreadyStored,
@@ -31,12 +32,14 @@ enum Fate {
 }
 
 impl Fate {
-    fn of(letter: &LetterReport) -> Self {
+    fn of(letter: &LetterReport, is_running: bool) -> Self {
+        let is_on_record = letter.cause.as_deref() != Some(NO_ANSWER_ON_RECORD);
         match (&letter.proof, letter.outcome) {
             (Some(Proof::DeadAgain { .. }), _) => Self::DeadAgain,
             (_, LetterOutcome::SentNotDeleted) => Self::InBothQueues,
             (Some(Proof::Stored { .. }), _) => Self::Stored,
             (Some(Proof::AlreadyStored { .. }), _) => Self::AlreadyStored,
+            (None, LetterOutcome::Unknown) if is_running && !is_on_record => Self::BeingSent,
             (None, LetterOutcome::Unknown) => Self::Unknown,
             (None, LetterOutcome::NotSent) => Self::NotSent,
             (None, LetterOutcome::Moved) => Self::Pending,
@@ -50,6 +53,7 @@ impl Fate {
             Self::Unknown => (Tone::Warning, "unknown"),
             Self::NotSent => (Tone::Warning, "not sent"),
             Self::InBothQueues => (Tone::Warning, "in both queues"),
+            Self::BeingSent => (Tone::Muted, "being sent"),
             Self::Pending => (Tone::Muted, "pending"),
             Self::Waiting => (Tone::Muted, "waiting"),
             Self::AlreadyStored => (Tone::Muted, "already stored"),
@@ -60,7 +64,7 @@ impl Fate {
 
 /// The rows from `offset` on, `height` at most.
 pub(super) fn rows(
-    report: &Report,
+    (report, is_running): (&Report, bool),
     theme: Theme,
     offset: usize,
     (width, height): (usize, usize),
@@ -68,7 +72,7 @@ pub(super) fn rows(
     let mut letters: Vec<(Fate, &LetterReport)> = report
         .letters
         .iter()
-        .map(|letter| (Fate::of(letter), letter))
+        .map(|letter| (Fate::of(letter, is_running), letter))
         .collect();
     letters.sort_by_key(|(fate, _)| *fate);
     letters
@@ -85,6 +89,7 @@ fn row(fate: Fate, letter: &LetterReport, theme: Theme, width: usize) -> Line<'s
         (Some(Proof::DeadAgain { reason, .. }), _) => reason
             .clone()
             .unwrap_or_else(|| "given up after its retries, without a reason".to_owned()),
+        (_, Some(_)) if fate == Fate::BeingSent => String::new(),
         (_, Some(cause)) => cause.clone(),
         (Some(Proof::Stored { record_id } | Proof::AlreadyStored { record_id }), None) => {
             format!("as record {record_id}")
@@ -102,4 +107,24 @@ fn row(fate: Fate, letter: &LetterReport, theme: Theme, width: usize) -> Line<'s
         Span::styled(id, theme.muted()),
         Span::styled(format!(" {}", fit(&visible(&why), room)), Style::new()),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letter_without_an_answer_is_on_its_way_while_its_redrive_runs_and_unknown_after() {
+        let letter = |cause: &str| LetterReport {
+            message_id: "m".to_owned(),
+            outcome: LetterOutcome::Unknown,
+            cause: Some(cause.to_owned()),
+            sent_message_id: None,
+            proof: None,
+        };
+        let open = letter(NO_ANSWER_ON_RECORD);
+        assert_eq!(Fate::of(&open, true), Fate::BeingSent);
+        assert_eq!(Fate::of(&open, false), Fate::Unknown);
+        assert_eq!(Fate::of(&letter("timeout"), true), Fate::Unknown);
+    }
 }

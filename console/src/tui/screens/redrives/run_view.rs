@@ -25,7 +25,7 @@ pub(super) fn run_lines(
     let counts = run.counts();
     let mut lines = vec![bar_line(run, theme, now, width)];
     lines.push(Line::from(pace_spans(run, theme, now)));
-    lines.extend(count_lines(&counts, run.planned, theme));
+    lines.extend(count_lines((&counts, true), run.planned, theme));
     lines.push(canary_line(run, theme));
     match run.wish() {
         Wish::Run if run.told.is_none() => {

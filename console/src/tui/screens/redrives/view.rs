@@ -143,6 +143,12 @@ impl Redrives {
             .collect();
         let room = height - lines.len();
         if let Some(report) = self.report.value() {
+            let is_running = match self.selected_row() {
+                Some(Row::Running(_)) => true,
+                Some(Row::Past(past)) => past.is_running,
+                None => false,
+            };
+            let report = (report, is_running);
             lines.extend(outcomes::rows(report, theme, below, (width, room)));
         } else if let Some(fault) = self.report.error() {
             lines.extend(hanging(Tone::Bad, &visible(&fault.message), theme, width));
@@ -182,7 +188,11 @@ impl Redrives {
                 Span::raw("goes on where its journal ends; nothing is sent twice knowingly"),
             ]));
         }
-        lines.extend(count_lines(&past.counts, past.planned, theme));
+        lines.extend(count_lines(
+            (&past.counts, past.is_running),
+            past.planned,
+            theme,
+        ));
         let mut facts = vec![canary_text(&past.canary_steps, past.planned)];
         if past.edited > 0 {
             facts.push(format!("{} edited", count(past.edited as u64)));
@@ -201,14 +211,25 @@ impl Redrives {
 }
 
 /// Letters by how they stand, those that are none left out.
-pub(super) fn count_lines(counts: &Counts, planned: usize, theme: Theme) -> Vec<Line<'static>> {
+/// What runs is on its way, and no cause for worry.
+pub(super) fn count_lines(
+    (counts, is_running): (&Counts, bool),
+    planned: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let (being_sent, unknown, twice) = if is_running {
+        (counts.intended, counts.unknown, Tone::Muted)
+    } else {
+        (0, counts.unknown + counts.intended, Tone::Warning)
+    };
     let parts = [
         (counts.stored, Tone::Good, "stored"),
         (unproved(counts), Tone::Muted, "pending"),
         (counts.dead_again, Tone::Bad, "dead again"),
         (counts.not_sent, Tone::Warning, "not sent"),
-        (counts.unknown + counts.intended, Tone::Warning, "unknown"),
-        (counts.sent_not_deleted, Tone::Warning, "in both queues"),
+        (unknown, Tone::Warning, "unknown"),
+        (being_sent, Tone::Muted, "being sent"),
+        (counts.sent_not_deleted, twice, "in both queues"),
         (counts.waiting, Tone::Muted, "waiting"),
     ];
     let mut spans = vec![Span::styled(
