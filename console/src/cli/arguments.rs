@@ -106,7 +106,8 @@ pub struct Arguments {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct GlobalArguments {
-    /// Environment to use; default: $OPSCONSOLE_ENV, else the only one there is, else a running demo
+    /// Environment to use; default: $OPSCONSOLE_ENV, else the only one there is, a running demo
+    /// included
     #[arg(
         long = "env",
         value_name = "NAME",

@@ -75,6 +75,11 @@ pub(super) async fn plan(
         session.output.json(&json(&drafted, file.as_deref()))?;
     } else {
         session.output.text(&form(plan))?;
+        if file.is_none() {
+            session
+                .output
+                .note("no plan was written: there is no letter to move");
+        }
         if let Some(file) = &file {
             session.output.text(&printable_lines(&format!(
                 "{:<14}{}\n{:<14}opsconsole redrive run {}\n{:<14}{OTHER_WAY}\n",

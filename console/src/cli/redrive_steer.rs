@@ -10,6 +10,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::asking::{can_ask, confirmed};
+use super::holding::Sweep;
 use super::redrive_arguments::RedriveOptions;
 use super::redrive_carry::{Settings, carry_out};
 use super::redrive_history::look;
@@ -18,6 +20,8 @@ use crate::redrive::{Journal, Order, Orders, RunOptions};
 
 /// An order that is not taken within this is withdrawn. Longer than any look for orders waits.
 const TAKE_LIMIT: Duration = Duration::from_secs(5);
+/// While somebody is asked, nothing is held.
+const NOTHING_HELD: Duration = Duration::ZERO;
 /// Between two looks whether an order was taken.
 const TAKE_POLL: Duration = Duration::from_millis(50);
 
@@ -107,6 +111,26 @@ pub(super) async fn resume(
         session
             .output
             .note(&format!("redrive {id} has moved all its letters before"));
+    }
+    let left = plan.entries.len() - journal.1.counts().moved;
+    if left > 0 && !options.yes && can_ask() {
+        let question = format!(
+            "go on with redrive {id} in {:?}: {left} of {} letters are left? [y/N] ",
+            plan.environment,
+            plan.entries.len()
+        );
+        let mut sweep = Sweep::new(session, NOTHING_HELD);
+        if !confirmed(
+            session,
+            &question,
+            "nothing was moved",
+            &mut sweep,
+            interrupt,
+        )
+        .await?
+        {
+            return Ok(Exit::Failed);
+        }
     }
     let settings = Settings {
         rate: options.rate,

@@ -90,7 +90,8 @@ pub async fn run(
         .filter_map(|letter| letter.unsettled.clone())
         .collect();
     let leases = Leases::new(world, &plan, letters, &unsettled);
-    let change = change(&plan, state.counts().waiting);
+    let before = state.counts();
+    let change = change(&plan, before.waiting);
     let recorder = Recorder::start(journal, state, counts)?;
     let permit = match world.begin_change(change).await {
         Ok(permit) => permit,
@@ -117,7 +118,7 @@ pub async fn run(
     leases.release().await;
     let state = recorder.close().await;
     let error = driven.as_ref().err().map(ToString::to_string);
-    if let Err(error) = permit.end(counted(state.counts()), error).await {
+    if let Err(error) = permit.end(counted(state.counts(), before), error).await {
         tracing::warn!(%error, "the end of a redrive is not on record");
     }
     driven?;
@@ -150,14 +151,19 @@ fn change(plan: &Plan, planned: usize) -> PlannedChange {
     }
 }
 
-fn counted(counts: Counts) -> [(&'static str, usize); 6] {
+/// What this run did: a run that goes on does not count again what the one before did. Letters
+/// that are left in doubt are told as they stand.
+fn counted(counts: Counts, before: Counts) -> [(&'static str, usize); 6] {
     [
-        ("moved", counts.moved),
+        ("moved", counts.moved - before.moved.min(counts.moved)),
         ("sent_not_deleted", counts.sent_not_deleted),
-        ("unknown", counts.unknown),
+        ("unknown", counts.unknown + counts.intended),
         ("not_sent", counts.not_sent),
-        ("stored", counts.stored),
-        ("dead_again", counts.dead_again),
+        ("stored", counts.stored - before.stored.min(counts.stored)),
+        (
+            "dead_again",
+            counts.dead_again - before.dead_again.min(counts.dead_again),
+        ),
     ]
 }
 

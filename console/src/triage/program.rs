@@ -321,6 +321,16 @@ mod tests {
     }
 
     #[test]
+    fn time_of_now_is_one_that_an_event_takes() {
+        let patched = patch(
+            r#".time = (now | todate) | .specversion = "1.0" | .source = "/a""#,
+            EVENT,
+        )
+        .unwrap();
+        assert!(event::parse_body(&patched).is_ok(), "{patched}");
+    }
+
+    #[test]
     fn wrong_programs_name_the_place() {
         for (program, message) in [
             (".data |", " at the end of the program"),

@@ -89,7 +89,10 @@ impl DeadLetters {
             Tone::Warning
         };
         // In the place of what was said before, e.g. of a wrong name.
-        turn.say(tone, visible(&text));
+        turn.say(
+            tone,
+            format!("{} deleted", Self::letters_in_words(gone.len())),
+        );
         self.told = Some(Told {
             at: turn.now,
             tone,

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -17,6 +18,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::preview::Preview;
 use super::{DeadLetters, Open};
+use crate::triage::Program;
 use crate::tui::format::{count, visible};
 use crate::tui::keymap::Action;
 use crate::tui::mending::{Found, Mendings, Patched, Query};
@@ -64,6 +66,15 @@ impl LineInput {
             input,
             asked: Remote::Idle,
         }
+    }
+
+    fn refuse(&mut self, message: String, now: DateTime<Utc>) {
+        let hint = None;
+        self.asked = Remote::Failed {
+            error: Fault { message, hint },
+            failed_at: now,
+            previous: None,
+        };
     }
 
     fn text(&self) -> String {
@@ -154,6 +165,14 @@ impl DeadLetters {
                 let text = line.text();
                 match line.purpose.clone() {
                     Purpose::Search => {
+                        // The line stays open where it cannot be meant: what is typed next would
+                        // be taken for keys.
+                        if let Some(Query::Program(program)) = Query::parse(&text)
+                            && let Err(error) = Program::compile(&program)
+                        {
+                            line.refuse(format!("not a jq program: {error}"), turn.now);
+                            return;
+                        }
                         self.open = Open::Nothing;
                         self.begin_query(&text, turn);
                     }

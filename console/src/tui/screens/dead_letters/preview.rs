@@ -151,9 +151,12 @@ impl DeadLetters {
                     ),
                 );
                 self.open = Open::Nothing;
+                // The next key means what was patched, wherever the focus is.
+                self.marks = mended.iter().map(|m| m.message_id.clone()).collect();
                 self.accept(mended, turn.body);
-                let text =
-                    format!("{edited} edited, {ready} of them ready · r plans, U undoes all");
+                let text = format!(
+                    "{edited} edited, {ready} of them ready, all marked · r plans them, U undoes all"
+                );
                 turn.say(Tone::Good, text);
             }
             _ => {}

@@ -15,6 +15,8 @@ use crate::tui::redrives::PastRedrive;
 use crate::tui::remote::Remote;
 use crate::tui::turn::Turn;
 
+/// How often the journals are read while they are looked at.
+pub(super) const READ_EVERY: Duration = Duration::seconds(5);
 /// How often the letters of the redrive under way are read from its journal.
 const LETTERS_EVERY: Duration = Duration::seconds(2);
 /// Letters beyond which they are read only when the redrive waits or has ended.
@@ -134,7 +136,9 @@ impl Redrives {
                 let is_read_live = run.planned <= LETTERS_LIVE_MAX || run.is_paused();
                 known != Some(run.counts()) && (is_other || is_read_live)
             }
-            Some(Row::Past(_)) => self.report.fetched().is_none(),
+            Some(Row::Past(past)) => {
+                self.report.value().map(|report| report.counts) != Some(past.counts)
+            }
             None => false,
         };
         if is_wanted && self.report.is_due(LETTERS_EVERY, turn.now) {

@@ -240,7 +240,14 @@ impl Redrives {
         if let Some(run) = &mut self.run {
             run.measure(turn.now);
         }
-        if self.is_shown && self.review.is_none() && self.is_detail_shown(turn.body) {
+        if !self.is_shown || self.review.is_some() {
+            return;
+        }
+        // Other processes redrive too.
+        if self.history.is_due(history::READ_EVERY, turn.now) {
+            turn.fetch(&mut self.history, Request::Redrives);
+        }
+        if self.is_detail_shown(turn.body) {
             self.look_at_letters(turn);
         }
     }

@@ -34,12 +34,23 @@ fn search_lists_what_is_found_and_x_lists_all_again() {
 #[test]
 fn failed_search_hides_nothing_and_says_why() {
     let mut desk = Desk::holding(letters());
-    desk.search(
-        ".type =",
-        Err("not a jq program: expected a term".to_owned()),
-    );
+    let why = "the program takes too long".to_owned();
+    desk.search(".type", Err(why.clone()));
     assert_eq!(desk.screen().listed.len(), 37);
-    assert!(desk.text().contains("expected a term"), "{}", desk.text());
+    assert!(desk.text().contains(&why), "{}", desk.text());
+}
+
+#[test]
+fn line_of_a_wrong_program_stays_open_for_what_is_typed_next() {
+    let mut desk = Desk::holding(letters());
+    desk.keys("/.type ==");
+    desk.code(KeyCode::Enter);
+    assert!(desk.text().contains("not a jq program"), "{}", desk.text());
+    assert_eq!(desk.count(is_search), 0);
+    desk.keys(" \"bag.scanned\"");
+    assert_eq!(desk.screen().marks.len(), 0, "keys were typed, not pressed");
+    desk.code(KeyCode::Enter);
+    assert_eq!(desk.count(is_search), 1);
 }
 
 #[test]

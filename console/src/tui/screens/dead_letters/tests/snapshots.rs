@@ -151,10 +151,7 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
         }
         State::SearchFailed => {
             desk.answer_letters(letters());
-            desk.search(
-                ".type =",
-                Err("not a jq program: expected a term at the end".to_owned()),
-            );
+            desk.search(".type", Err("the program takes too long".to_owned()));
         }
         State::DeleteTyped => {
             desk.answer_letters(letters());
