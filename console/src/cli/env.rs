@@ -111,7 +111,7 @@ async fn read_output(folder: &Path) -> Result<Map<String, Value>, CommandError> 
     })?;
     outputs.console.map(|output| output.value).ok_or_else(|| {
         failed(format!(
-            "there is no output {OUTPUT:?}: {} is no environment of this project, or was not applied yet",
+            "there is no output {OUTPUT:?}; if this is an environment of this project, run `terraform -chdir={} apply` first",
             folder.display()
         ))
     })
