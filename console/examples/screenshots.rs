@@ -54,8 +54,18 @@ fn main() {
     session.wait_for("specversion", STEP);
     save(&session, &folder.join("dead-letters.svg"));
 
+    session.press("\u{1b}");
+    session.wait_for("Letters", STEP);
+    session.press("/.time == null\r");
+    session.wait_for(" found", STEP);
+    session.press("p.time = (now | todate)\r");
+    session.wait_for("become ready", STEP);
+    session.press("y");
+    session.wait_for("all marked", STEP);
     session.press("r");
     session.wait_for("dry run done", STEP);
+    // The foot is drawn last.
+    session.wait_for("y send  esc no", STEP);
     save(&session, &folder.join("redrive-plan.svg"));
     session.press("\u{1b}");
     session.wait_for("nothing was sent", STEP);
