@@ -54,8 +54,9 @@ pub(super) async fn order(id: Uuid, order: Order, output: Output) -> Result<Exit
     }
     give(&path, order).await?;
     // At its end a run clears the orders that came too late.
-    if !Journal::is_running(&path)? && order != Order::Cancel {
-        let state = look(&path).state();
+    let state = look(&path).state();
+    let is_too_late = order != Order::Cancel || state == "finished";
+    if !Journal::is_running(&path)? && is_too_late {
         return Err(CommandError::Failed(format!(
             "redrive {id} ended before it took the order: it is {state}"
         )));

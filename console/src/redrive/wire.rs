@@ -9,13 +9,11 @@ use std::error::Error;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry,
-};
+use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 
 use super::message::Original;
 use crate::world::observed::QueueRole;
-use crate::world::{EntryFailure, World, WritePermit, is_server_failure, never_left};
+use crate::world::{Entry, EntryFailure, World, WritePermit, is_server_failure, never_left};
 
 /// A letter to send.
 #[derive(Clone, Debug)]
@@ -106,53 +104,24 @@ pub(super) async fn send(
     }
 }
 
-/// Deletes letters in one call; deleting twice does no harm, so the client may repeat it.
+/// Deletes letters in one call.
 pub(super) async fn delete(
     world: &World,
-    _permit: &WritePermit,
+    permit: &WritePermit,
     letters: &[(usize, String)],
 ) -> Vec<(usize, Result<(), String>)> {
-    let attempt = world.queue_attempt("delete letters from", QueueRole::DeadLetter);
     let mut answers = Answers::new(letters.iter().map(|(index, _)| *index));
-    let mut requests = Vec::new();
-    for (index, receipt_handle) in letters {
-        let request = DeleteMessageBatchRequestEntry::builder()
-            .id(index.to_string())
-            .receipt_handle(receipt_handle)
-            .build();
-        match request {
-            Ok(request) => requests.push(request),
-            Err(error) => answers.set(*index, Err(error.to_string())),
-        }
+    let entries: Vec<_> = letters
+        .iter()
+        .map(|(index, value)| Entry {
+            index: *index,
+            value,
+        })
+        .collect();
+    for (index, deleted) in world.delete_batch(permit, &entries).await {
+        answers.set(index, deleted.map_err(|why| why.cause));
     }
-    let unconfirmed = || Err("SQS did not confirm it".to_owned());
-    if requests.is_empty() {
-        return answers.finish(unconfirmed);
-    }
-    let answer = world
-        .aws()
-        .await
-        .sqs
-        .delete_message_batch()
-        .queue_url(world.queue_url(QueueRole::DeadLetter))
-        .set_entries(Some(requests))
-        .send()
-        .await;
-    match answer {
-        Ok(answer) => {
-            for entry in answer.successful() {
-                answers.set_id(entry.id(), Ok(()));
-            }
-            for failure in answer.failed().iter().filter_map(EntryFailure::of) {
-                answers.set(failure.index, Err(failure.cause));
-            }
-            answers.finish(unconfirmed)
-        }
-        Err(error) => {
-            let cause = attempt.sdk(&error).to_string();
-            answers.finish(|| Err(cause.clone()))
-        }
-    }
+    answers.finish(|| Err("SQS did not confirm it".to_owned()))
 }
 
 impl Sent {

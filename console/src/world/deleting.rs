@@ -28,8 +28,8 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
 /// Why a letter is not deleted.
 #[derive(Clone, Debug)]
-struct Undeleted {
-    cause: String,
+pub(crate) struct Undeleted {
+    pub(crate) cause: String,
     /// Whether another try may pass.
     is_passing: bool,
 }
@@ -99,8 +99,9 @@ impl World {
         }
     }
 
-    /// One call. An entry without an answer stays as it was.
-    async fn delete_batch(
+    /// One call; deleting twice does no harm, so the client may repeat it. An entry that SQS left
+    /// out of its answer is left out here too.
+    pub(crate) async fn delete_batch(
         &self,
         _permit: &WritePermit,
         entries: &[Entry<&String>],

@@ -36,4 +36,4 @@ pub use writes::{Authority, PlannedChange, WritePermit};
 
 pub(crate) use error::{Attempt, is_server_failure, never_left};
 pub(crate) use publishing::batches;
-pub(crate) use queues::{BATCH_ENTRIES_MAX, EntryFailure};
+pub(crate) use queues::{BATCH_ENTRIES_MAX, Entry, EntryFailure};
