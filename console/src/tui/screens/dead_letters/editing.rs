@@ -7,7 +7,6 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::widgets::Clear;
 
-use super::reading::BEING_READ;
 use super::{DeadLetters, Open};
 use crate::triage::pretty;
 use crate::tui::format::visible;
@@ -62,7 +61,8 @@ fn room(body: Rect) -> (usize, usize) {
 }
 
 impl DeadLetters {
-    pub(super) fn begin_editing(&mut self, turn: &mut Turn<'_>) {
+    /// Opens the editor, or with [`Action::EditOutside`] the operator's own.
+    pub(super) fn begin_editing(&mut self, action: Action, turn: &mut Turn<'_>) {
         let Some(letter) = self.selected_letter() else {
             turn.say(Tone::Muted, "no letter is selected");
             return;
@@ -82,19 +82,15 @@ impl DeadLetters {
         let edited = self.edit_of(letter).map(|mended| mended.new_body.as_str());
         match (refusal, edited.or(self.body_at_hand(letter))) {
             (Some(text), _) => turn.say(Tone::Warning, text),
-            (None, None) => turn.say(Tone::Muted, BEING_READ),
+            (None, None) => self.want(action, turn),
             (None, Some(body)) => {
                 let editing = Editing::new(self.mending(letter), body);
+                if action == Action::EditOutside {
+                    let text = editing.editor.text();
+                    turn.effects.push(Effect::EditOutside(text));
+                }
                 self.open = Open::Editor(Box::new(editing));
             }
-        }
-    }
-
-    pub(super) fn begin_editing_outside(&mut self, turn: &mut Turn<'_>) {
-        self.begin_editing(turn);
-        if let Open::Editor(editing) = &self.open {
-            let text = editing.editor.text();
-            turn.effects.push(Effect::EditOutside(text));
         }
     }
 

@@ -42,7 +42,6 @@ use groups::Grouping;
 use holding::{Extension, HoldFacts, Released};
 use line::{LineInput, Search};
 use preview::Preview;
-use reading::BEING_READ;
 use redriving::{Note, Told};
 
 pub(super) use detail::verdict_tone;
@@ -87,6 +86,9 @@ pub struct DeadLetters {
     detail_offset: usize,
     /// The body that is being read, and whose it is.
     reading: Option<(RequestId, String)>,
+    /// What was asked of a letter whose body is being read: done when it comes, unless another key
+    /// was pressed.
+    wanted: Option<(String, Action)>,
     is_detail_open: bool,
 
     /// Message ids of the letters that are being redriven.
@@ -155,6 +157,7 @@ impl DeadLetters {
             detail: None,
             detail_offset: 0,
             reading: None,
+            wanted: None,
             is_detail_open: false,
             moving: HashSet::new(),
             deletion: None,
@@ -211,6 +214,7 @@ impl DeadLetters {
     /// The screen is left: gives the letters back, but for those that are being redriven.
     pub fn leave(&mut self, turn: &mut Turn<'_>) {
         self.is_shown = false;
+        self.wanted = None;
         self.told = None;
         self.open = Open::Nothing;
         self.is_detail_open = false;
@@ -225,6 +229,7 @@ impl DeadLetters {
             Open::Preview(_) => return self.act_on_preview(action, turn),
             Open::Editor(_) => return self.act_in_editor(action, turn),
         }
+        self.wanted = None;
         let body = turn.body;
         match action {
             Action::Refresh => self.take(turn),
@@ -249,8 +254,7 @@ impl DeadLetters {
             Action::Search => self.begin_search(),
             Action::ClearSearch => self.clear_search(body),
             Action::Patch => self.begin_patch(turn),
-            Action::EditLetter => self.begin_editing(turn),
-            Action::EditOutside => self.begin_editing_outside(turn),
+            Action::EditLetter | Action::EditOutside => self.begin_editing(action, turn),
             Action::TakeBack => self.take_back(turn),
             Action::TakeAllBack => self.take_all_back(turn),
             Action::Quit
@@ -311,11 +315,11 @@ impl DeadLetters {
         self.reveal(body);
     }
 
-    fn copy(&self, turn: &mut Turn<'_>) {
+    fn copy(&mut self, turn: &mut Turn<'_>) {
         let letter = self.selected_letter();
         match letter.map(|letter| self.body_at_hand(letter)) {
             Some(Some(body)) => turn.copy("the body", body.to_owned()),
-            Some(None) => turn.say(Tone::Muted, BEING_READ),
+            Some(None) => self.want(Action::CopyItem, turn),
             None => turn.say(Tone::Muted, "no letter is selected"),
         }
     }

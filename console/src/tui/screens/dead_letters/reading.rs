@@ -5,12 +5,13 @@
 use super::DeadLetters;
 use super::detail::Detail;
 use crate::tui::format::visible;
+use crate::tui::keymap::Action;
 use crate::tui::message::{Answer, Reply, Request, Tone};
 use crate::tui::turn::Turn;
 use crate::world::observed::DeadLetter;
 
 /// Said while it is not here yet.
-pub(super) const BEING_READ: &str = "its body is being read";
+const BEING_READ: &str = "its body is being read";
 
 impl DeadLetters {
     /// Asks for the body of the selected letter unless it is here or asked for.
@@ -40,6 +41,9 @@ impl DeadLetters {
         let fault = match reply.result {
             Ok(Answer::Body(text)) => {
                 self.detail = Some(Detail::of(letter, Some(text), self.edit_of(letter)));
+                if let Some((_, action)) = self.wanted.take_if(|(wanted, _)| *wanted == id) {
+                    self.act(action, turn);
+                }
                 return;
             }
             Ok(_) => super::holding::unexpected(),
@@ -48,6 +52,13 @@ impl DeadLetters {
         turn.say(Tone::Bad, visible(&fault.message));
         // Asked again when the letter is selected again.
         self.reading = Some((reply.id, id));
+    }
+
+    /// Does what needs the selected letter's body when it is here.
+    pub(super) fn want(&mut self, action: Action, turn: &mut Turn<'_>) {
+        let id = self.selected.clone();
+        self.wanted = id.map(|id| (id, action));
+        turn.say(Tone::Muted, BEING_READ);
     }
 
     /// A letter's own body, where it is at hand.

@@ -27,7 +27,7 @@ fn body_of_the_selected_letter_is_asked_for_once_and_shown_when_it_comes() {
     assert!(text.contains("being read"), "{text}");
     desk.pass(1);
     assert_eq!(desk.count(is_read), 1);
-    desk.keys("yeE");
+    desk.keys("eEy");
     assert!(desk.text().contains("being read"), "nothing was opened");
     let question = desk.take(is_read);
     desk.reply(
@@ -56,4 +56,15 @@ fn body_of_a_letter_that_is_not_selected_any_more_is_not_shown() {
         "a body that cannot be read is not asked for again"
     );
     assert!(desk.text().contains("being read"));
+}
+
+#[test]
+fn what_needs_the_body_is_done_when_it_comes_unless_another_key_was_pressed() {
+    for (keys, is_outside) in [("E", true), ("Ej", false), ("Ee", false)] {
+        let mut desk = desk();
+        let question = desk.take(is_read);
+        desk.keys(keys);
+        desk.reply(&question, Ok(Answer::Body("{\"it\":1}".to_owned())));
+        assert_eq!(!desk.outside.is_empty(), is_outside, "{keys}");
+    }
 }
