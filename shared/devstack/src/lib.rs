@@ -4,6 +4,7 @@
 //! of it listens on loopback or a private socket only.
 
 mod access;
+pub mod bench;
 mod databases;
 mod deployment;
 mod emulator;

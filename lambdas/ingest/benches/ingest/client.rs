@@ -1,0 +1,144 @@
+//! The function's handler in a process of its own, and how every client is run.
+//!
+//! A client warms up with the first file of its folder, says `@ready`, waits for a line, handles
+//! the other files, says `@` and its result, and stays until it is told to go, so that its memory
+//! can be read. Other lines are its log. Invariant: the clock runs while it works and no longer.
+
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::sqs::SqsEvent;
+use ingest::{DeadLetterQueue, Deps, Invocation, Outcome, Settings, handle_counted};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
+
+use crate::usage::{Usage, Used, peak_rss_mib};
+
+/// First argument of this program where it is the client.
+pub(crate) const ARGUMENT: &str = "--client";
+const INVOCATION_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a run of a client took.
+pub(crate) struct Run {
+    pub(crate) secs: f64,
+    pub(crate) cpu_secs: f64,
+    pub(crate) peak_rss_mib: f64,
+    pub(crate) used: Used,
+}
+
+/// Runs a client on a folder with batches.
+pub(crate) fn run(mut command: Command, server: u32) -> Run {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut input = child.stdin.take().unwrap();
+    assert_eq!(said(&mut child, &mut lines), "ready");
+    let before = Usage::look(server);
+    writeln!(input, "go").unwrap();
+    let result: Value = serde_json::from_str(&said(&mut child, &mut lines)).unwrap();
+    let used = before.until(Usage::look(server));
+    let run = Run {
+        secs: result["secs"].as_f64().unwrap(),
+        cpu_secs: result["cpu_secs"].as_f64().unwrap(),
+        peak_rss_mib: peak_rss_mib(child.id()),
+        used,
+    };
+    writeln!(input, "go").unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success(), "{command:?}");
+    run
+}
+
+fn said(child: &mut Child, lines: &mut Lines<BufReader<ChildStdout>>) -> String {
+    for line in lines.map_while(Result::ok) {
+        if let Some(said) = line.strip_prefix('@') {
+            return said.to_owned();
+        }
+    }
+    panic!("client ended without a word: {:?}", child.wait());
+}
+
+/// Our handler on a database, with a queue for its dead letters where there are to be some.
+pub(crate) fn ours(url: &str, folder: &Path, dead_letters: Option<[&str; 2]>) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg(ARGUMENT).arg(url).arg(folder);
+    command.args(dead_letters.iter().flatten());
+    command
+}
+
+/// The client itself: arguments as [`ours`] gives them.
+pub(crate) fn main(arguments: &[String]) {
+    // As the function does.
+    tracing_subscriber::fmt().json().flatten_event(true).init();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(serve(arguments));
+}
+
+async fn serve(arguments: &[String]) {
+    let (url, folder) = (&arguments[0], &arguments[1]);
+    let settings = Settings::read(|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
+    let mut deps = Deps::connect(&settings).await.unwrap();
+    if let [endpoint, queue] = &arguments[2..] {
+        let client = aws_sdk_sqs::Client::new(&devstack::sdk_config(endpoint));
+        deps.dead_letters = Some(DeadLetterQueue::new(client, queue.clone()));
+    }
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let (warm_up, files) = files.split_first().unwrap();
+    handle_file(warm_up, &deps).await;
+    println!("@ready");
+    wait_for_line();
+    let (begun, cpu_begun) = (Instant::now(), cpu_secs());
+    let mut total = [0; 4];
+    let mut batch_secs = Vec::new();
+    for file in files {
+        let batch_begun = Instant::now();
+        let outcome = handle_file(file, &deps).await;
+        batch_secs.push(batch_begun.elapsed().as_secs_f64());
+        let counts = [
+            outcome.stored,
+            outcome.duplicates,
+            outcome.dead_lettered,
+            outcome.retried,
+        ];
+        for (sum, count) in total.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+    let (secs, cpu_secs) = (begun.elapsed().as_secs_f64(), cpu_secs() - cpu_begun);
+    let result = json!({
+        "secs": secs, "cpu_secs": cpu_secs, "batch_secs": batch_secs,
+        "stored": total[0], "duplicates": total[1], "dead_lettered": total[2], "retried": total[3],
+    });
+    println!("@{result}");
+    wait_for_line();
+}
+
+async fn handle_file(path: &Path, deps: &Deps) -> Outcome {
+    let batch: SqsEvent = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let invocation = Invocation::new("bench".to_owned(), INVOCATION_LIMIT);
+    let (response, outcome) = handle_counted(batch, &invocation, deps).await;
+    assert_eq!(response.batch_item_failures.len(), outcome.retried);
+    outcome
+}
+
+fn wait_for_line() {
+    std::io::stdin().lines().next();
+}
+
+/// Processor time of this process.
+fn cpu_secs() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap().as_secs_f64()
+}

@@ -1,0 +1,78 @@
+"""A Python handler: reads batches from files, as Lambda would give them, and stores them.
+
+peer.py loop|recordset URL FOLDER
+"""
+
+import json
+import os
+import sys
+import time
+
+import psycopg
+
+LOOP = """
+with keys as (
+    insert into event_keys (source, id, occurred_at) values (%s, %s, %s::timestamptz)
+    on conflict do nothing
+    returning record_id, source, id, occurred_at
+)
+insert into records (record_id, source, id, type, subject, occurred_at, payload)
+select record_id, source, id, %s, %s, occurred_at, %s::jsonb from keys
+"""
+
+RECORDSET = """
+with input as (
+    select event ->> 'source' as source, event ->> 'id' as id, event ->> 'type' as type,
+        event ->> 'subject' as subject, (event ->> 'time')::timestamptz as occurred_at,
+        event as payload
+    from jsonb_array_elements(%s::jsonb) as event
+), keys as (
+    insert into event_keys (source, id, occurred_at)
+    select source, id, occurred_at from input
+    on conflict do nothing
+    returning source, id, record_id
+)
+insert into records (record_id, source, id, type, subject, occurred_at, payload)
+select record_id, source, id, type, subject, occurred_at, payload
+from keys join input using (source, id)
+"""
+
+
+def loop(connection, batch):
+    with connection.cursor() as cursor:
+        for message in batch["Records"]:
+            body = message["body"]
+            event = json.loads(body)
+            row = (event["source"], event["id"], event["time"], event["type"])
+            cursor.execute(LOOP, (*row, event.get("subject"), body))
+    connection.commit()
+
+
+def recordset(connection, batch):
+    bodies = ",".join(message["body"] for message in batch["Records"])
+    connection.execute(RECORDSET, (f"[{bodies}]",))
+    connection.commit()
+
+
+def main():
+    mode, url, folder = sys.argv[1:]
+    handle = {"loop": loop, "recordset": recordset}[mode]
+    connection = psycopg.connect(url)
+    warm_up, *files = sorted(os.listdir(folder))
+
+    def run(name):
+        with open(os.path.join(folder, name), "rb") as file:
+            handle(connection, json.loads(file.read()))
+
+    run(warm_up)
+    print("@ready", flush=True)
+    sys.stdin.readline()
+    begun, cpu = time.perf_counter(), time.process_time()
+    for name in files:
+        run(name)
+    secs, cpu_secs = time.perf_counter() - begun, time.process_time() - cpu
+    print("@" + json.dumps({"secs": secs, "cpu_secs": cpu_secs}), flush=True)
+    sys.stdin.readline()
+
+
+main()

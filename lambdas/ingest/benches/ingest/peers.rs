@@ -1,0 +1,120 @@
+//! What people deploy instead, in Python and Node.
+//!
+//! Invariant: a peer installs its driver, in a pinned version, into the cache folder once; where
+//! that cannot be done it is absent, and says why.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const PYTHON_PACKAGE: &str = "psycopg[binary]==3.2.10";
+const NODE_PACKAGE: &str = "pg@8.16.3";
+/// Name of the file that marks an installation as whole.
+const MARKER: &str = "complete";
+
+/// A language with its driver, or why it is absent.
+pub(crate) struct Peer(Result<Installed, String>);
+
+struct Installed {
+    program: PathBuf,
+    /// Where Node resolves its driver from.
+    modules: PathBuf,
+}
+
+impl Peer {
+    /// The interpreter on one of the scripts beside this file.
+    pub(crate) fn script(&self, name: &str, arguments: &[&str]) -> Result<Command, String> {
+        let installed = self.0.as_ref().map_err(String::clone)?;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/ingest");
+        let mut command = Command::new(&installed.program);
+        command.arg(folder.join(name)).args(arguments);
+        command.env("PEER_MODULES", installed.modules.join("package.json"));
+        Ok(command)
+    }
+}
+
+pub(crate) fn python() -> Peer {
+    Peer(install_python())
+}
+
+pub(crate) fn node() -> Peer {
+    Peer(install_node())
+}
+
+fn install_python() -> Result<Installed, String> {
+    let folder = obtain("bench-python", PYTHON_PACKAGE, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        run(Command::new(folder.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", "--no-input"])
+            .args(["--disable-pip-version-check", "--only-binary=:all:"])
+            .arg(PYTHON_PACKAGE))
+    })?;
+    Ok(Installed {
+        program: folder.join("bin/python"),
+        modules: folder,
+    })
+}
+
+fn install_node() -> Result<Installed, String> {
+    run(Command::new("node").arg("--version"))?;
+    let folder = obtain("bench-node", NODE_PACKAGE, |folder| {
+        fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        fs::write(folder.join("package.json"), "{}").map_err(|error| error.to_string())?;
+        run(Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--prefix"])
+            .arg(folder)
+            .arg(NODE_PACKAGE))
+    })?;
+    Ok(Installed {
+        program: "node".into(),
+        modules: folder,
+    })
+}
+
+/// A folder of the cache with a package, made where it is not there or holds another version.
+fn obtain(
+    name: &str,
+    package: &str,
+    make: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let folders = directories::ProjectDirs::from("", "", "opsconsole").ok_or("no home folder")?;
+    let folder = folders.cache_dir().join(name);
+    let marker = folder.join(MARKER);
+    if fs::read_to_string(&marker).is_ok_and(|text| text == package) {
+        return Ok(folder);
+    }
+    eprintln!("install {package} into the cache folder (once)");
+    let _ = fs::remove_dir_all(&folder);
+    make(&folder)?;
+    fs::write(marker, package).map_err(|error| error.to_string())?;
+    Ok(folder)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let reason = text.lines().last().unwrap_or_default().to_owned();
+    Err(format!("{name}: {reason}"))
+}
+
+/// Programs and figures of peers that are not measured: they are named so that nobody looks for them.
+pub(crate) const UNMEASURED: [(&str, &str); 2] = [
+    ("vector", "vector"),
+    ("redpanda-connect", "redpanda_connect"),
+];
+
+pub(crate) fn why_unmeasured(program: &str) -> &'static str {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
+        "on the PATH, but not measured"
+    } else {
+        "not on the PATH"
+    }
+}

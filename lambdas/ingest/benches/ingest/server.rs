@@ -1,0 +1,97 @@
+//! The server that everybody writes to. Invariant: commits are durable, and every measurement gets
+//! a database of its own, migrated and empty, right after a checkpoint.
+
+use chrono::{DateTime, Utc};
+use devstack::{Postgres, PostgresOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use store::{ConnectSettings, PartitionPlan, PartitionWidth, connect, create_partitions, migrate};
+
+use crate::events::{DAYS, FIRST_TIME};
+
+const TEMPLATE: &str = "template";
+
+pub(crate) struct Server {
+    postgres: Postgres,
+    /// Parent of all processes of the server.
+    pub(crate) process: u32,
+    databases: u32,
+}
+
+/// An empty database.
+pub(crate) struct Database {
+    pub(crate) name: String,
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
+        postgres.create_database(TEMPLATE).await.unwrap();
+        let url = postgres.url(TEMPLATE);
+        let pool = connect(&ConnectSettings::new(url, "bench")).await.unwrap();
+        migrate(&pool).await.unwrap();
+        let now: DateTime<Utc> = FIRST_TIME.parse().unwrap();
+        let plan = PartitionPlan {
+            width: PartitionWidth::Day,
+            ahead: DAYS,
+            keep: None,
+        };
+        create_partitions(&pool, &plan, now).await.unwrap();
+        pool.close().await;
+        let file = postgres.folder().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file).unwrap();
+        let process = text.lines().next().unwrap().parse().unwrap();
+        Self {
+            postgres,
+            process,
+            databases: 0,
+        }
+    }
+
+    pub(crate) async fn database(&mut self) -> Database {
+        self.databases += 1;
+        let name = format!("bench_{}", self.databases);
+        self.execute(format!("create database {name} template {TEMPLATE}"))
+            .await;
+        self.execute("checkpoint".to_owned()).await;
+        let url = self.postgres.url(&name);
+        Database { name, url }
+    }
+
+    /// Removes a database, so that the next one does not pay for its pages.
+    pub(crate) async fn drop(&self, database: Database) {
+        self.execute(format!("drop database {} with (force)", database.name))
+            .await;
+    }
+
+    async fn execute(&self, statement: String) {
+        let mut connection = PgConnection::connect(&self.postgres.url("postgres"))
+            .await
+            .unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+impl Database {
+    pub(crate) async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.unwrap()
+    }
+
+    /// Records, and entries of the ledger.
+    pub(crate) async fn counts(&self) -> (usize, usize) {
+        let mut connection = self.connect().await;
+        let (records, keys): (i64, i64) = sqlx::query_as(
+            "select (select count(*) from records), (select count(*) from event_keys)",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        connection.close().await.unwrap();
+        let count = |number| usize::try_from(number).unwrap();
+        (count(records), count(keys))
+    }
+}
