@@ -100,7 +100,7 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable { .. } => {
+            StoreError::Unavailable { .. } | StoreError::Conflict { .. } => {
                 tracing::warn!(%error, "request not answered");
                 Self::new(
                     ProblemKind::Unavailable,

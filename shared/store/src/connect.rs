@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool};
+use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
 
@@ -19,6 +20,9 @@ const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// A connection that rested longer is asked whether it still lives before it is used. A busy one is
 /// not, so that a batch costs one round trip.
 const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(5);
+/// Wait for that sign of life at most. A peer that vanished without a word (a function that was
+/// frozen for minutes, a failover) would otherwise take all the time that the caller has.
+const SIGN_OF_LIFE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How to connect. Where the password is an IAM token, see [`crate::IamLogIn`].
 #[derive(Clone)]
@@ -72,10 +76,12 @@ impl ConnectSettings {
             .before_acquire(|connection, metadata| {
                 Box::pin(async move {
                     if metadata.idle_for > TRUSTED_IDLE_MAX {
-                        Ok(connection.ping().await.is_ok())
-                    } else {
-                        Ok(true)
+                        // An error has the connection closed without a farewell.
+                        timeout(SIGN_OF_LIFE_TIMEOUT, connection.ping())
+                            .await
+                            .map_err(|_| sqlx::Error::WorkerCrashed)??;
                     }
+                    Ok(true)
                 })
             })
     }

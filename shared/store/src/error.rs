@@ -26,6 +26,16 @@ pub enum StoreError {
         /// Why, in the words of the driver or of PostgreSQL.
         detail: String,
     },
+    /// Another transaction was in the way (deadlock, serialization failure, a lock that was not
+    /// free in time, partitions that changed): nothing was written, and the same statement can
+    /// succeed at once.
+    #[error("{operation}: another transaction was in the way: {detail}")]
+    Conflict {
+        /// What was attempted.
+        operation: &'static str,
+        /// Why, in the words of PostgreSQL.
+        detail: String,
+    },
     /// The database URL cannot be used. The text never contains the URL.
     #[error("read database url: {detail}")]
     Url {
@@ -60,7 +70,7 @@ impl StoreError {
     /// Whether the same call can succeed later without any change.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
     }
 
     /// Why the database refuses the event, in plain words, if it does.
@@ -73,6 +83,7 @@ impl StoreError {
                 "PostgreSQL refused it: {detail} (SQLSTATE {sqlstate})"
             )),
             Self::Unavailable { .. }
+            | Self::Conflict { .. }
             | Self::Url { .. }
             | Self::TooManyRows { .. }
             | Self::Other { .. } => None,
@@ -112,7 +123,7 @@ impl StoreError {
         // A check without a name is a partition's: the partitions changed during the write.
         let is_partition_check = sqlstate == "23514" && constraint(error).is_none();
         let blame = if is_partition_check {
-            Blame::Moment
+            Blame::Neighbour
         } else {
             Blame::of(&sqlstate)
         };
@@ -123,6 +134,10 @@ impl StoreError {
                 detail: without_data(error),
             },
             Blame::Moment => Self::Unavailable {
+                operation,
+                detail: format!("{} ({sqlstate})", without_data(error)),
+            },
+            Blame::Neighbour => Self::Conflict {
                 operation,
                 detail: format!("{} ({sqlstate})", without_data(error)),
             },
@@ -139,19 +154,23 @@ impl StoreError {
 enum Blame {
     Event,
     Moment,
+    /// A transaction at the same time.
+    Neighbour,
     Nobody,
 }
 
 impl Blame {
     /// PostgreSQL manual, appendix A: data exception, integrity constraint violation and program
-    /// limit exceeded blame the data; connection exception, transaction rollback, insufficient
-    /// resources and operator intervention blame the moment, as do a lock that was not available
-    /// in time and a server that a failover made read-only.
+    /// limit exceeded blame the data; transaction rollback (deadlock, serialization failure) and a
+    /// lock that was not available in time blame a neighbour; connection exception, insufficient
+    /// resources and operator intervention blame the moment, as does a server that a failover made
+    /// read-only.
     fn of(sqlstate: &str) -> Self {
         match sqlstate.get(..2) {
             Some("22" | "23" | "54") => Self::Event,
-            Some("08" | "40" | "53" | "57") => Self::Moment,
-            Some("55") if sqlstate == "55P03" => Self::Moment,
+            Some("40") => Self::Neighbour,
+            Some("55") if sqlstate == "55P03" => Self::Neighbour,
+            Some("08" | "53" | "57") => Self::Moment,
             Some("25") if sqlstate == "25006" => Self::Moment,
             _ => Self::Nobody,
         }
@@ -195,17 +214,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sqlstate_blames_the_event_or_the_moment_or_nobody() {
+    fn sqlstate_blames_the_event_a_neighbour_the_moment_or_nobody() {
         for (sqlstate, blame) in [
             ("22P05", Blame::Event),
             ("22003", Blame::Event),
             ("23514", Blame::Event),
             ("54000", Blame::Event),
             ("08006", Blame::Moment),
-            ("40P01", Blame::Moment),
+            ("40P01", Blame::Neighbour),
+            ("40001", Blame::Neighbour),
             ("53300", Blame::Moment),
             ("57014", Blame::Moment),
-            ("55P03", Blame::Moment),
+            ("57P03", Blame::Moment),
+            ("55P03", Blame::Neighbour),
             ("25006", Blame::Moment),
             ("42P01", Blame::Nobody),
             ("28P01", Blame::Nobody),
