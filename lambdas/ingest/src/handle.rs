@@ -20,8 +20,10 @@ use crate::settings::Settings;
 
 /// One batch is one statement; the second connection replaces a first that died.
 const CONNECTIONS_MAX: u32 = 2;
-/// A database that paused needs up to 30 s to resume; each invocation's deadline comes first.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// One attempt to connect. The pool waits longer and longer between its own, up to a fifth of this,
+/// so that it must be short for a database that comes back to be noticed soon; a database that
+/// needs longer (30 s to resume from a pause) is asked again until the invocation's time is over.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than any batch takes, shorter than the server holds a batch that nobody waits for.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 

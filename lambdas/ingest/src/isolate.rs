@@ -1,9 +1,23 @@
-//! Finds the bad items of a batch that can only be written as a whole, by bisecting it.
+//! Finds the bad items of a batch that can only be written as a whole, by cutting it up.
 //!
 //! Invariant: every item gets exactly one answer; no good item is lost to a bad neighbour; b bad
-//! items among n cost at most `1 + 2·b·⌈log2 n⌉` writes.
+//! items among n cost at most `1 + 4·b·⌈log4 n⌉` writes, and n bad ones fewer than `2·n`.
+//!
+//! Quarters cost as many writes as halves for one bad item (`4·log4 n = 2·log2 n`) and a third less
+//! for nothing but bad ones, and what is written in vain, and rolled back, is 1.33 times the batch
+//! instead of twice. Eighths would save little of that for a third more round trips.
+//!
+//! The first, refused write cannot be saved: PostgreSQL tells neither the row nor its place (the
+//! position in an error is one in the statement; only a check quotes the row, cut short and
+//! unquoted; `pg_input_is_valid` needs PostgreSQL 16 and knows no constraint), and a savepoint for
+//! each row costs every clean batch. So what only the database refuses about doubles the time of
+//! its batch, once: it is in the dead-letter queue afterwards. What the validator finds costs
+//! nothing, which is why it knows every rule of the schema.
 
 use std::ops::Range;
+
+/// Parts that a refused range is cut into.
+const PARTS: usize = 4;
 
 /// What became of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +46,7 @@ where
     W: AsyncFnMut(&[T]) -> Result<Vec<O>, WriteError>,
 {
     let mut fates: Vec<Isolated<O>> = items.iter().map(|_| Isolated::Unwritten).collect();
-    // Last in, first out, and the first half is put last: the order of the items is kept.
+    // Last in, first out, and the first part is put last: the order of the items is kept.
     let mut open: Vec<Range<usize>> = std::iter::once(0..items.len()).collect();
     while let Some(range) = open.pop() {
         let (Some(some), Some(slots)) = (items.get(range.clone()), fates.get_mut(range.clone()))
@@ -52,9 +66,9 @@ where
             Err(WriteError::Item(reason)) => match slots {
                 [alone] => *alone = Isolated::Refused(reason),
                 _ => {
-                    let middle = range.start + some.len() / 2;
-                    open.push(middle..range.end);
-                    open.push(range.start..middle);
+                    let size = some.len().div_ceil(PARTS);
+                    let starts = range.clone().step_by(size);
+                    open.extend(starts.rev().map(|start| start..range.end.min(start + size)));
                 }
             },
         }
@@ -111,6 +125,15 @@ mod tests {
         assert_eq!((fates.len(), calls), (0, 0));
     }
 
+    #[test]
+    fn one_bad_item_costs_few_writes_and_nothing_but_bad_ones_less_than_two_each() {
+        for (bad, calls_max) in [(0..1, 21), (999..1_000, 21), (0..1_000, 1_400)] {
+            let bad = bad.collect();
+            let (_, calls, _) = runtime().block_on(run(1_000, &bad, usize::MAX));
+            assert!(calls <= calls_max, "{calls} calls for {}", bad.len());
+        }
+    }
+
     proptest! {
         #[test]
         fn isolates_every_bad_item_and_writes_every_good_one_once_in_few_calls(
@@ -129,8 +152,9 @@ mod tests {
             }
             let good: Vec<usize> = (0..count).filter(|item| !bad.contains(item)).collect();
             prop_assert_eq!(written, good);
-            let depth = count.next_power_of_two().ilog2() as usize;
-            prop_assert!(calls <= 1 + 2 * bad.len() * depth, "{calls} calls");
+            let depth = (0..).find(|depth| PARTS.pow(*depth) >= count).unwrap() as usize;
+            prop_assert!(calls <= 1 + PARTS * bad.len() * depth, "{calls} calls");
+            prop_assert!(calls <= 2 * count, "{calls} calls");
         }
 
         #[test]
