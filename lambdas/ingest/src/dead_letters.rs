@@ -1,19 +1,33 @@
 //! The dead-letter queue. Invariant: a letter counts as sent only when SQS confirmed that entry.
+//!
+//! The retries are made here and not by the client, which knows nothing of entries that fail in a
+//! call that succeeds; both together would multiply. A letter whose confirmation was lost is sent
+//! again, and may lie in the queue twice: that is better than not at all.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
+use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::StreamExt as _;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::letter::{Letter, calls};
 
 /// Calls under way at once: a batch of nothing but failures is a thousand calls.
 const CALLS_IN_FLIGHT_MAX: usize = 8;
-/// Limit of one attempt of a call; the client makes up to three.
+/// Limit of one call.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Waits before the letters of a call that are still to be sent are sent again. The sixth attempt is
+/// the last: a queue that is not to be reached must not use up the time of every invocation.
+const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(100))
+    .with_max_delay(Duration::from_secs(1))
+    .with_max_times(5)
+    .with_jitter();
 
 /// Where dead letters go.
 #[derive(Clone, Debug)]
@@ -24,18 +38,24 @@ pub struct DeadLetterQueue {
 
 /// How a call ended.
 enum Sent {
-    /// These positions were confirmed.
-    Confirmed(Vec<usize>),
-    /// The service refused the call as a whole.
+    /// Entry by entry: these positions were confirmed, these refused for good; the others may pass
+    /// later.
+    Answered {
+        confirmed: HashSet<usize>,
+        refused: HashSet<usize>,
+    },
+    /// The service refused the call as a whole, and would again.
     Refused,
-    /// The service was not reached, or not in time.
-    Unreached,
+    /// The service is too busy, was not reached or did not answer.
+    Unanswered,
 }
 
 impl DeadLetterQueue {
-    /// A queue, by its URL.
+    /// A queue, by its URL. The client's own retries are switched off.
     #[must_use]
     pub fn new(client: Client, url: String) -> Self {
+        let config = client.config().to_builder();
+        let client = Client::from_conf(config.retry_config(RetryConfig::disabled()).build());
         Self { client, url }
     }
 
@@ -50,30 +70,58 @@ impl DeadLetterQueue {
             .await
     }
 
-    async fn send_call(&self, call: Vec<Letter>, deadline: Instant) -> Vec<usize> {
-        match self.send_entries(&call, deadline).await {
-            Sent::Confirmed(positions) => positions,
-            Sent::Unreached => Vec::new(),
+    async fn send_call(&self, call: Vec<Letter>, deadline: Instant) -> HashSet<usize> {
+        match self.send_together(&call, deadline).await {
+            Some(confirmed) => confirmed,
             // One entry can spoil the call for the others.
-            Sent::Refused if call.len() > 1 => {
-                let mut confirmed = Vec::new();
-                for letter in call {
-                    match self.send_entries(&[letter], deadline).await {
-                        Sent::Confirmed(positions) => confirmed.extend(positions),
-                        Sent::Refused => {}
-                        Sent::Unreached => break,
-                    }
+            None if call.len() > 1 => {
+                let mut confirmed = HashSet::new();
+                for alone in call.chunks(1) {
+                    let sent = self.send_together(alone, deadline).await;
+                    confirmed.extend(sent.unwrap_or_default());
                 }
                 confirmed
             }
-            Sent::Refused => Vec::new(),
+            None => HashSet::new(),
         }
     }
 
-    async fn send_entries(&self, letters: &[Letter], deadline: Instant) -> Sent {
+    /// Sends the letters of one call until each is confirmed or refused, or there is no time left.
+    /// `None` when the call was refused as a whole, so that none of them was sent.
+    async fn send_together(&self, letters: &[Letter], deadline: Instant) -> Option<HashSet<usize>> {
+        let mut open: Vec<&Letter> = letters.iter().collect();
+        let mut sent = HashSet::new();
+        let mut backoff = BACKOFF.build();
+        while !open.is_empty() {
+            match self.send_entries(&open, deadline).await {
+                Sent::Answered { confirmed, refused } => {
+                    open.retain(|letter| {
+                        !confirmed.contains(&letter.position) && !refused.contains(&letter.position)
+                    });
+                    sent.extend(confirmed);
+                }
+                Sent::Refused if sent.is_empty() => return None,
+                Sent::Refused => break,
+                Sent::Unanswered => {}
+            }
+            if open.is_empty() {
+                break;
+            }
+            match backoff.next() {
+                Some(wait) if Instant::now() + wait < deadline => sleep(wait).await,
+                Some(_) | None => {
+                    tracing::error!(letters = open.len(), "dead letters reported for retry");
+                    break;
+                }
+            }
+        }
+        Some(sent)
+    }
+
+    async fn send_entries(&self, letters: &[&Letter], deadline: Instant) -> Sent {
         if Instant::now() >= deadline {
             tracing::warn!("no time left to send dead letters, they are reported for retry");
-            return Sent::Unreached;
+            return Sent::Unanswered;
         }
         let entries = letters.iter().map(|letter| letter.entry.clone()).collect();
         let call = self
@@ -82,34 +130,56 @@ impl DeadLetterQueue {
             .queue_url(&self.url)
             .set_entries(Some(entries))
             .send();
-        match timeout_at(deadline, call).await {
-            Ok(Ok(answer)) => {
-                for failed in answer.failed() {
-                    let code = failed.code();
-                    tracing::error!(code, "dead letter refused by the dead-letter queue");
-                }
-                Sent::Confirmed(
-                    answer
-                        .successful()
-                        .iter()
-                        .filter_map(|entry| entry.id().parse().ok())
-                        .collect(),
-                )
-            }
+        let call_deadline = deadline.min(Instant::now() + ATTEMPT_TIMEOUT);
+        let answer = match timeout_at(call_deadline, call).await {
+            Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                let is_refusal = error.as_service_error().is_some();
+                let is_final = is_final(&error);
                 let error = DisplayErrorContext(&error);
-                tracing::error!(%error, "dead letters not sent");
-                if is_refusal {
+                tracing::error!(%error, is_final, "dead letters not sent");
+                return if is_final {
                     Sent::Refused
                 } else {
-                    Sent::Unreached
-                }
+                    Sent::Unanswered
+                };
             }
             Err(_) => {
                 tracing::error!("dead letters not sent: SQS did not answer in time");
-                Sent::Unreached
+                return Sent::Unanswered;
+            }
+        };
+        let mut refused = HashSet::new();
+        for failed in answer.failed() {
+            let (code, sender_fault) = (failed.code(), failed.sender_fault());
+            tracing::error!(code, sender_fault, "dead letter refused by the queue");
+            if sender_fault && !is_throttling(code) {
+                refused.extend(failed.id().parse::<usize>().ok());
             }
         }
+        let confirmed = answer
+            .successful()
+            .iter()
+            .filter_map(|entry| entry.id().parse().ok())
+            .collect();
+        Sent::Answered { confirmed, refused }
     }
+}
+
+/// Whether the same call would fail again.
+fn is_final(error: &SdkError<SendMessageBatchError>) -> bool {
+    let status = error
+        .raw_response()
+        .map_or(0, |answer| answer.status().as_u16());
+    match error.as_service_error() {
+        Some(service_error) => {
+            !(service_error.code().is_some_and(is_throttling) || status == 429 || status >= 500)
+        }
+        None => matches!(error, SdkError::ConstructionFailure(_)),
+    }
+}
+
+/// `RequestThrottled`, `ThrottlingException`, `KMS.ThrottlingException`: SQS gives them status 400
+/// and calls some of them the sender's fault.
+fn is_throttling(code: &str) -> bool {
+    code.contains("Throttl")
 }

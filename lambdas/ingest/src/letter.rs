@@ -23,7 +23,9 @@ pub(crate) const CALL_BYTES_MAX: usize = 1_048_576;
 /// A message that is to be sent with its reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Letter {
-    /// As it is sent; its id is the position of the message in its batch.
+    /// Position of the message in its batch.
+    pub(crate) position: usize,
+    /// As it is sent; its id is the position.
     pub(crate) entry: SendMessageBatchRequestEntry,
     bytes: usize,
 }
@@ -62,7 +64,11 @@ impl Letter {
             .set_message_attributes(Some(attributes))
             .build()
             .ok()?;
-        Some(Self { entry, bytes })
+        Some(Self {
+            position,
+            entry,
+            bytes,
+        })
     }
 }
 
