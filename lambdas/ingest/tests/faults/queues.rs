@@ -1,0 +1,104 @@
+//! Faults of the dead-letter queue.
+
+use std::time::Duration;
+
+use crate::messages::{Given, good, invalid, numbered};
+use crate::queue_wire::QueueFault;
+use crate::stage::{LIMIT, Stage};
+
+/// Three calls of letters, and good events beside them.
+fn messages() -> Vec<Given> {
+    numbered((0..25).map(invalid).chain((0..5).map(good)))
+}
+
+#[tokio::test]
+async fn queue_that_recovers_gets_every_letter_in_the_same_invocation() {
+    for fault in [
+        QueueFault::Throttled("RequestThrottled"),
+        QueueFault::Throttled("ThrottlingException"),
+        QueueFault::Throttled("KMS.ThrottlingException"),
+        QueueFault::OutOfOrder,
+        QueueFault::EntriesFail {
+            sender_fault: false,
+        },
+        QueueFault::CutBefore,
+        QueueFault::CutAfter,
+    ] {
+        let stage = Stage::open().await;
+        let wire = stage.queue_wire().await;
+        wire.strike([fault; 7]);
+        let deps = stage.deps_with_queue(&wire.url).await;
+        let messages = messages();
+        let outcome = stage.survive(&messages, &deps, LIMIT).await;
+        assert_eq!(
+            (outcome.stored, outcome.dead_lettered),
+            (5, 25),
+            "{fault:?}"
+        );
+        assert_eq!(wire.calls(), 10, "{fault:?}");
+        // A letter is sent again only where its confirmation was lost.
+        let doubled = stage.letters().await.values().any(|all| all.len() > 1);
+        assert_eq!(doubled, fault == QueueFault::CutAfter, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn queue_that_does_not_answer_costs_one_call() {
+    let stage = Stage::open().await;
+    let wire = stage.queue_wire().await;
+    wire.strike([QueueFault::Silence]);
+    let deps = stage.deps_with_queue(&wire.url).await;
+    let messages = messages();
+    let outcome = stage.survive(&messages, &deps, LIMIT).await;
+    assert_eq!((outcome.stored, outcome.dead_lettered), (5, 25));
+}
+
+#[tokio::test]
+async fn entry_that_is_the_senders_fault_is_not_sent_again() {
+    let stage = Stage::open().await;
+    let wire = stage.queue_wire().await;
+    wire.strike([QueueFault::EntriesFail { sender_fault: true }; 3]);
+    let deps = stage.deps_with_queue(&wire.url).await;
+    let messages = messages();
+    let outcome = stage.survive(&messages, &deps, LIMIT).await;
+    assert_eq!((outcome.dead_lettered, outcome.retried), (12, 13));
+    assert_eq!(wire.calls(), 3);
+}
+
+#[tokio::test]
+async fn queue_that_does_not_recover_is_given_up_before_the_deadline() {
+    for fault in [
+        QueueFault::Throttled("RequestThrottled"),
+        QueueFault::OutOfOrder,
+        QueueFault::EntriesFail {
+            sender_fault: false,
+        },
+        QueueFault::Silence,
+    ] {
+        let stage = Stage::open().await;
+        let wire = stage.queue_wire().await;
+        wire.strike([fault; 1_000]);
+        let deps = stage.deps_with_queue(&wire.url).await;
+        let messages = messages();
+        let delivery = stage
+            .deliver(&messages, &deps, Duration::from_secs(3))
+            .await;
+        assert_eq!(delivery.outcome.stored, 5);
+        if !matches!(fault, QueueFault::EntriesFail { .. }) {
+            assert_eq!(delivery.outcome.retried, 25);
+        }
+        stage.redeliver(&messages, delivery).await;
+    }
+}
+
+#[tokio::test]
+async fn queue_that_is_away_does_not_take_all_the_time() {
+    let stage = Stage::open().await;
+    // Nothing listens on port 1.
+    let deps = stage.deps_with_queue("http://127.0.0.1:1").await;
+    let messages = messages();
+    let delivery = stage.deliver(&messages, &deps, LIMIT).await;
+    assert_eq!((delivery.outcome.stored, delivery.outcome.retried), (5, 25));
+    assert!(delivery.took < LIMIT / 2, "{:?}", delivery.took);
+    stage.redeliver(&messages, delivery).await;
+}
