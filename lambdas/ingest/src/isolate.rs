@@ -10,9 +10,12 @@
 //! The first, refused write cannot be saved: PostgreSQL tells neither the row nor its place (the
 //! position in an error is one in the statement; only a check quotes the row, cut short and
 //! unquoted; `pg_input_is_valid` needs PostgreSQL 16 and knows no constraint), and a savepoint for
-//! each row costs every clean batch. So what only the database refuses about doubles the time of
-//! its batch, once: it is in the dead-letter queue afterwards. What the validator finds costs
-//! nothing, which is why it knows every rule of the schema.
+//! each row costs every clean batch. So one event in a thousand that only the database refuses
+//! takes 2.2 times the clean batch (measured; halves 2.9, eighths 2.3), once: it is in the
+//! dead-letter queue afterwards. What the validator finds costs nothing, which is why it knows every
+//! rule of the schema. A batch of nothing but refusals that does not end in time ends at the write
+//! deadline: what was found is sent to the dead-letter queue, the rest is reported, and the next
+//! delivery goes on with it.
 
 use std::ops::Range;
 

@@ -379,7 +379,9 @@ async fn database_that_is_away_costs_nothing_but_time() {
         ..place.deps()
     };
     let bodies = [event_body("a"), "bad".to_owned(), event_body("b")];
-    let (retried, outcome) = run(batch(&bodies), &deps, &invocation()).await;
+    // It is asked again until there is no time left.
+    let short = Invocation::new(REQUEST_ID.to_owned(), Duration::from_secs(2));
+    let (retried, outcome) = run(batch(&bodies), &deps, &short).await;
     assert_eq!(retried, ["m0", "m2"]);
     assert_eq!(outcome.dead_lettered, 1);
     place.letters(1).await;
