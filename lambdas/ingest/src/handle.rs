@@ -1,83 +1,18 @@
 //! The handling of one batch.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use aws_config::BehaviorVersion;
-use aws_config::timeout::TimeoutConfig;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use event::{Event, Failure, FailureCode, parse_body};
-use store::{ConnectSettings, IamLogIn, PgPool, StoreError, Written, connect_lazy};
+use store::Written;
 use tokio::time::Instant;
 
 use crate::attempt::write_events;
-use crate::dead_letters::{ATTEMPT_TIMEOUT, DeadLetterQueue};
+use crate::deps::Deps;
 use crate::fate::{Fate, Outcome, RetryReason};
 use crate::invocation::Invocation;
 use crate::isolate::Isolated;
 use crate::letter::Letter;
-use crate::settings::Settings;
-
-/// One batch is one statement; the second connection replaces a first that died.
-const CONNECTIONS_MAX: u32 = 2;
-/// One attempt to connect. The pool waits longer and longer between its own, up to a fifth of this,
-/// so that it must be short for a database that comes back to be noticed soon; a database that
-/// needs longer (30 s to resume from a pause) is asked again until the invocation's time is over.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longer than any batch takes, shorter than the server holds a batch that nobody waits for.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What the handler works with, made once.
-#[derive(Clone, Debug)]
-pub struct Deps {
-    /// The database.
-    pub pool: PgPool,
-    /// Renewed at the start of each batch, where it is needed.
-    pub log_in: Option<IamLogIn>,
-    /// Where permanent failures go. Without it they are reported for retry, and SQS dead-letters
-    /// them without a reason.
-    pub dead_letters: Option<DeadLetterQueue>,
-}
-
-impl Deps {
-    /// Makes the clients; none of them does any IO yet.
-    ///
-    /// # Errors
-    /// When the database URL is none.
-    pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
-        let pool = connect_lazy(&ConnectSettings {
-            max_connections: CONNECTIONS_MAX,
-            acquire_timeout: ACQUIRE_TIMEOUT,
-            statement_timeout: Some(STATEMENT_TIMEOUT),
-            ..ConnectSettings::new(settings.database_url.as_str(), "ingest")
-        })?;
-        let dead_letters = match &settings.dead_letter_queue_url {
-            Some(url) => Some(DeadLetterQueue::new(sqs_client().await, url.clone())),
-            None => None,
-        };
-        Ok(Self {
-            pool,
-            log_in: settings.log_in.clone(),
-            dead_letters,
-        })
-    }
-}
-
-async fn sqs_client() -> aws_sdk_sqs::Client {
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client)
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .build(),
-        )
-        .load()
-        .await;
-    aws_sdk_sqs::Client::new(&config)
-}
 
 /// Handles a batch: stores its events, sends its permanent failures to the dead-letter queue and
 /// reports the rest for retry.

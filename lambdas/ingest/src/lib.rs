@@ -5,6 +5,7 @@
 
 mod attempt;
 mod dead_letters;
+mod deps;
 mod fate;
 mod handle;
 mod invocation;
@@ -13,8 +14,9 @@ mod letter;
 mod settings;
 
 pub use dead_letters::DeadLetterQueue;
+pub use deps::Deps;
 pub use fate::{Fate, Outcome, RetryReason};
-pub use handle::{Deps, handle, handle_counted};
+pub use handle::{handle, handle_counted};
 pub use invocation::Invocation;
 pub use isolate::{Isolated, WriteError, isolate};
 pub use settings::Settings;
