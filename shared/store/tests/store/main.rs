@@ -16,4 +16,5 @@ mod roles;
 mod round_trips;
 mod schema;
 mod statistics;
+mod verdicts;
 mod writes;
