@@ -5,6 +5,7 @@
 //! again, and may lie in the queue twice: that is better than not at all.
 
 use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -32,9 +33,11 @@ const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
 /// Where dead letters go.
 #[derive(Clone, Debug)]
 pub struct DeadLetterQueue {
-    client: Client,
+    client: Arc<LazyLock<Client, MakeClient>>,
     url: String,
 }
+
+type MakeClient = Box<dyn FnOnce() -> Client + Send>;
 
 /// How a call ended.
 enum Sent {
@@ -54,9 +57,23 @@ impl DeadLetterQueue {
     /// A queue, by its URL. The client's own retries are switched off.
     #[must_use]
     pub fn new(client: Client, url: String) -> Self {
-        let config = client.config().to_builder();
-        let client = Client::from_conf(config.retry_config(RetryConfig::disabled()).build());
-        Self { client, url }
+        Self::with_client_on_use(move || client, url)
+    }
+
+    /// A queue whose client is made for the first letter; most functions never send one. The
+    /// client's own retries are switched off.
+    #[must_use]
+    pub fn with_client_on_use(
+        make_client: impl FnOnce() -> Client + Send + 'static,
+        url: String,
+    ) -> Self {
+        Self {
+            client: Arc::new(LazyLock::new(Box::new(move || {
+                let config = make_client().config().to_builder();
+                Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
+            }))),
+            url,
+        }
     }
 
     /// Sends the letters; returns the positions of those that SQS confirmed.

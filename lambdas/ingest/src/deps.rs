@@ -3,18 +3,17 @@
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
-use aws_config::timeout::TimeoutConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use store::{ConnectSettings, IamLogIn, PgPool, StoreError, connect_lazy};
 
-use crate::dead_letters::{ATTEMPT_TIMEOUT, DeadLetterQueue};
+use crate::dead_letters::DeadLetterQueue;
 use crate::settings::Settings;
 
 /// One batch is one statement; the second connection replaces a first that died.
 const CONNECTIONS_MAX: u32 = 2;
-/// A database that paused needs up to 30 s to resume; each invocation's deadline comes first.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// One attempt to connect. The pool waits longer and longer between its own, up to a fifth of this,
+/// so that it must be short for a database that comes back to be noticed soon; a database that
+/// needs longer (30 s to resume from a pause) is asked again until the invocation's time is over.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than any batch takes, shorter than the server holds a batch that nobody waits for.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -35,37 +34,22 @@ impl Deps {
     ///
     /// # Errors
     /// When the database URL is none.
-    pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
+    pub fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let pool = connect_lazy(&ConnectSettings {
             max_connections: CONNECTIONS_MAX,
             acquire_timeout: ACQUIRE_TIMEOUT,
             statement_timeout: Some(STATEMENT_TIMEOUT),
             ..ConnectSettings::new(settings.database_url.as_str(), "ingest")
         })?;
-        let dead_letters = match &settings.dead_letter_queue_url {
-            Some(url) => Some(DeadLetterQueue::new(sqs_client().await, url.clone())),
-            None => None,
-        };
+        let dead_letters = settings
+            .dead_letter_queue_url
+            .clone()
+            .zip(settings.queue_access.clone())
+            .map(|(url, access)| DeadLetterQueue::with_client_on_use(move || access.client(), url));
         Ok(Self {
             pool,
             log_in: settings.log_in.clone(),
             dead_letters,
         })
     }
-}
-
-async fn sqs_client() -> aws_sdk_sqs::Client {
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client)
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .build(),
-        )
-        .load()
-        .await;
-    aws_sdk_sqs::Client::new(&config)
 }

@@ -11,6 +11,7 @@ mod handle;
 mod invocation;
 mod isolate;
 mod letter;
+mod queue_client;
 mod settings;
 
 pub use dead_letters::DeadLetterQueue;
@@ -19,4 +20,5 @@ pub use fate::{Fate, Outcome, RetryReason};
 pub use handle::{handle, handle_counted};
 pub use invocation::Invocation;
 pub use isolate::{Isolated, WriteError, isolate};
+pub use queue_client::QueueAccess;
 pub use settings::Settings;

@@ -3,23 +3,28 @@
 use aws_lambda_events::sqs::SqsEvent;
 use ingest::{Deps, Invocation, Settings, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
+    // `RUST_LOG` as ever, but without the patterns of `EnvFilter`, which bring a regex engine along.
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|text| text.parse::<Targets>().ok());
+    let layer = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_target(false)
-        .with_span_list(false)
-        .with_env_filter(
-            EnvFilter::builder()
-                .with_default_directive(tracing::Level::INFO.into())
-                .from_env_lossy(),
-        )
+        .with_span_list(false);
+    tracing_subscriber::registry()
+        .with(layer)
+        .with(filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO)))
         .init();
     let settings = Settings::read(|name| std::env::var(name).ok())?;
-    let deps = &Deps::connect(&settings).await?;
+    let deps = &Deps::connect(&settings)?;
     run(service_fn(|request: LambdaEvent<SqsEvent>| async move {
         let invocation = Invocation::from_context(&request.context);
         Ok::<_, Error>(handle(request.payload, &invocation, deps).await)

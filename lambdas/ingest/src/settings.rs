@@ -3,6 +3,8 @@
 
 use store::{IamLogIn, SettingsError, Variables};
 
+use crate::queue_client::QueueAccess;
+
 /// Settings of the function.
 #[derive(Clone)]
 pub struct Settings {
@@ -13,6 +15,8 @@ pub struct Settings {
     /// Where permanent failures go (`DEAD_LETTER_QUEUE_URL`). Without it they are reported as batch
     /// item failures, and SQS dead-letters them without a reason.
     pub dead_letter_queue_url: Option<String>,
+    /// How to reach SQS; read where there is a dead-letter queue.
+    pub queue_access: Option<QueueAccess>,
 }
 
 impl Settings {
@@ -22,11 +26,17 @@ impl Settings {
     /// Names the first required variable that is absent.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variables = Variables::new(variable);
+        let dead_letter_queue_url =
+            variables.optional("DEAD_LETTER_QUEUE_URL", |text| Ok(text.to_owned()))?;
+        let queue_access = match dead_letter_queue_url {
+            Some(_) => Some(QueueAccess::from_variables(&variables)?),
+            None => None,
+        };
         Ok(Self {
             database_url: variables.required("DATABASE_URL")?,
             log_in: IamLogIn::from_variables(&variables)?,
-            dead_letter_queue_url: variables
-                .optional("DEAD_LETTER_QUEUE_URL", |text| Ok(text.to_owned()))?,
+            dead_letter_queue_url,
+            queue_access,
         })
     }
 }

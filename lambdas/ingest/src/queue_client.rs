@@ -1,0 +1,104 @@
+//! The client of SQS. Invariant: its settings are the variables that Lambda gives to every function,
+//! read once; no profile, file or metadata service is ever asked.
+
+use aws_credential_types::Credentials;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{BehaviorVersion, Builder, Region};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use store::{SettingsError, Variables};
+
+use crate::dead_letters::ATTEMPT_TIMEOUT;
+
+/// Who calls SQS, and where. The credentials are those of the function's role; they hold for as long
+/// as its environment lives.
+#[derive(Clone, Debug)]
+pub struct QueueAccess {
+    credentials: Credentials,
+    region: String,
+    /// Another place than AWS, such as an emulator.
+    endpoint_url: Option<String>,
+}
+
+impl QueueAccess {
+    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, and
+    /// `AWS_ENDPOINT_URL_SQS` or `AWS_ENDPOINT_URL`.
+    ///
+    /// # Errors
+    /// Names the first required variable that is absent.
+    pub(crate) fn from_variables<F: Fn(&str) -> Option<String>>(
+        variables: &Variables<F>,
+    ) -> Result<Self, SettingsError> {
+        let text = |name| variables.optional(name, |text| Ok(text.to_owned()));
+        let endpoint_url = match text("AWS_ENDPOINT_URL_SQS")? {
+            Some(url) => Some(url),
+            None => text("AWS_ENDPOINT_URL")?,
+        };
+        Ok(Self {
+            credentials: Credentials::new(
+                variables.required("AWS_ACCESS_KEY_ID")?,
+                variables.required("AWS_SECRET_ACCESS_KEY")?,
+                text("AWS_SESSION_TOKEN")?,
+                None,
+                "environment",
+            ),
+            region: variables.required("AWS_REGION")?,
+            endpoint_url,
+        })
+    }
+
+    /// Makes the client, which loads the machine's root certificates: some milliseconds.
+    pub(crate) fn client(self) -> Client {
+        let http_client = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let mut config = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(self.credentials)
+            .region(Region::new(self.region))
+            .http_client(http_client)
+            .timeout_config(timeouts);
+        config.set_endpoint_url(self.endpoint_url);
+        Client::from_conf(config.build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(absent: &str, endpoint: &[(&str, &str)]) -> Result<QueueAccess, SettingsError> {
+        QueueAccess::from_variables(&Variables::new(|name: &str| {
+            if name.starts_with("AWS_ENDPOINT_URL") {
+                let found = endpoint.iter().find(|(variable, _)| *variable == name);
+                return found.map(|(_, url)| (*url).to_owned());
+            }
+            (name != absent).then(|| "x".to_owned())
+        }))
+    }
+
+    #[test]
+    fn endpoint_of_the_service_comes_before_that_of_all_services() {
+        let all = ("AWS_ENDPOINT_URL", "http://all");
+        let own = ("AWS_ENDPOINT_URL_SQS", "http://own");
+        for (given, expected) in [
+            (&[][..], None),
+            (&[all], Some("http://all")),
+            (&[all, own], Some("http://own")),
+        ] {
+            let access = read("", given).unwrap();
+            assert_eq!(access.endpoint_url.as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn variable_that_is_absent_is_named_and_the_token_may_be() {
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+            assert_eq!(read(name, &[]).unwrap_err().variable, name);
+        }
+        assert!(read("AWS_SESSION_TOKEN", &[]).is_ok());
+    }
+}
