@@ -81,17 +81,6 @@ impl Outcome {
     pub fn total(&self) -> usize {
         self.stored + self.duplicates + self.dead_lettered + self.retried
     }
-
-    /// The codes as one field of a log line: `invalid-time=1 not-json=3`.
-    #[must_use]
-    pub fn codes_text(&self) -> String {
-        let counts: Vec<String> = self
-            .codes
-            .iter()
-            .map(|(code, count)| format!("{code}={count}"))
-            .collect();
-        counts.join(" ")
-    }
 }
 
 #[cfg(test)]
@@ -110,6 +99,6 @@ mod tests {
         let outcome = Outcome::of(&fates);
         assert_eq!(outcome.total(), fates.len());
         assert_eq!(outcome.retried, 2);
-        assert_eq!(outcome.codes_text(), "not-json=2");
+        assert_eq!(outcome.codes, BTreeMap::from([(FailureCode::NotJson, 2)]));
     }
 }

@@ -1,6 +1,7 @@
 //! The handling of one batch.
 
-use std::time::SystemTime;
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use event::{Event, Failure, FailureCode, parse_body};
@@ -13,15 +14,19 @@ use crate::fate::{Fate, Outcome, RetryReason};
 use crate::invocation::Invocation;
 use crate::isolate::Isolated;
 use crate::letter::Letter;
+use crate::report::{Lag, Report};
+use crate::trace::TraceId;
 
-/// Handles a batch: stores its events, sends its permanent failures to the dead-letter queue and
-/// reports the rest for retry.
+/// Handles a batch: stores its events, sends its permanent failures to the dead-letter queue,
+/// reports the rest for retry and writes one line about it to standard output.
 ///
 /// A message without an id cannot be reported by itself. If it is to be retried, an empty id is
 /// answered, by which SQS takes the whole batch as failed: nothing is lost, and what was stored is
 /// a duplicate next time.
 pub async fn handle(batch: SqsEvent, invocation: &Invocation, deps: &Deps) -> SqsBatchResponse {
-    handle_counted(batch, invocation, deps).await.0
+    let (response, report) = handle_reported(batch, invocation, deps).await;
+    report.write(invocation);
+    response
 }
 
 /// A failure shows again, as a refused log-in, if the batch needs a new connection.
@@ -33,39 +38,45 @@ fn renew_log_in(deps: &Deps) {
     }
 }
 
-/// [`handle`], with the counts that it logs.
+/// [`handle`], with its counts in place of the line.
 pub async fn handle_counted(
     batch: SqsEvent,
     invocation: &Invocation,
     deps: &Deps,
 ) -> (SqsBatchResponse, Outcome) {
+    let (response, report) = handle_reported(batch, invocation, deps).await;
+    (response, report.outcome)
+}
+
+/// [`handle`], with what it would write about the batch.
+pub async fn handle_reported(
+    batch: SqsEvent,
+    invocation: &Invocation,
+    deps: &Deps,
+) -> (SqsBatchResponse, Report) {
     let started = Instant::now();
     renew_log_in(deps);
     let messages = &batch.records;
-    let fates = settle(messages, invocation, deps).await;
-    let outcome = Outcome::of(&fates);
-    tracing::info!(
-        request_id = invocation.request_id,
-        received = messages.len(),
-        stored = outcome.stored,
-        duplicates = outcome.duplicates,
-        dead_lettered = outcome.dead_lettered,
-        retried = outcome.retried,
-        codes = outcome.codes_text(),
-        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "batch handled"
-    );
+    let (fates, mut report) = settle(messages, invocation, deps).await;
+    report.outcome = Outcome::of(&fates);
+    report.duration = started.elapsed();
     let mut response = SqsBatchResponse::default();
     for (message, fate) in messages.iter().zip(&fates) {
         if matches!(fate, Fate::Retry(_)) {
             response.add_failure(message.message_id.clone().unwrap_or_default());
         }
     }
-    (response, outcome)
+    (response, report)
 }
 
-/// Gives each message its fate.
-async fn settle(messages: &[SqsMessage], invocation: &Invocation, deps: &Deps) -> Vec<Fate> {
+/// Gives each message its fate; the report lacks only what follows from those.
+async fn settle(
+    messages: &[SqsMessage],
+    invocation: &Invocation,
+    deps: &Deps,
+) -> (Vec<Fate>, Report) {
+    let mut report = Report::default();
+    let mut traces: HashSet<TraceId> = HashSet::new();
     let mut fates = vec![Fate::Retry(RetryReason::Database); messages.len()];
     let mut events: Vec<Event<'_>> = Vec::new();
     let mut positions: Vec<usize> = Vec::new();
@@ -73,25 +84,39 @@ async fn settle(messages: &[SqsMessage], invocation: &Invocation, deps: &Deps) -
     for (position, message) in messages.iter().enumerate() {
         match parse_body(message.body.as_deref().unwrap_or_default()) {
             Ok(event) => {
+                traces.extend(TraceId::of_event(&event.json));
                 events.push(event);
                 positions.push(position);
             }
-            Err(failure) => invalid.push((position, failure)),
+            Err(failure) => {
+                let trace = message.body.as_deref().and_then(TraceId::of_body);
+                traces.extend(trace);
+                report.note_failure(failure.code, trace);
+                invalid.push((position, failure));
+            }
         }
     }
     // The letters need not wait for a database that is slow or away.
-    let (written, buried) = futures::join!(
-        write_events(&deps.pool, &events, invocation.write_deadline()),
-        bury(messages, invalid, invocation, deps),
-    );
+    let write = async {
+        let started = Instant::now();
+        let written = write_events(&deps.pool, &events, invocation.write_deadline()).await;
+        (written, started.elapsed(), SystemTime::now())
+    };
+    let ((written, database, committed), buried) =
+        futures::join!(write, bury(messages, invalid, invocation, deps));
+    let mut published: Vec<SystemTime> = Vec::new();
     let mut refused: Vec<(usize, Failure)> = Vec::new();
-    for (position, answer) in positions.into_iter().zip(written) {
+    for ((position, answer), event) in positions.into_iter().zip(written).zip(&events) {
         let fate = match answer {
-            Isolated::Written(Written::Stored(_)) => Fate::Stored,
+            Isolated::Written(Written::Stored(_)) => {
+                published.extend(messages.get(position).and_then(published_at));
+                Fate::Stored
+            }
             Isolated::Written(Written::Duplicate) => Fate::Duplicate,
             Isolated::Unwritten => Fate::Retry(RetryReason::Database),
             Isolated::Refused(detail) => {
                 let failure = Failure::new(FailureCode::RefusedByDatabase, detail);
+                report.note_failure(failure.code, TraceId::of_event(&event.json));
                 refused.push((position, failure));
                 continue;
             }
@@ -104,7 +129,16 @@ async fn settle(messages: &[SqsMessage], invocation: &Invocation, deps: &Deps) -
     for (position, fate) in bury(messages, refused, invocation, deps).await {
         set(&mut fates, position, fate);
     }
-    fates
+    report.database = database;
+    report.lag = Lag::of(&published, committed);
+    report.traces = traces.len();
+    (fates, report)
+}
+
+/// When the queue took the message; see [`Lag`].
+fn published_at(message: &SqsMessage) -> Option<SystemTime> {
+    let sent_ms: u64 = message.attributes.get("SentTimestamp")?.parse().ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_millis(sent_ms))
 }
 
 fn set(fates: &mut [Fate], position: usize, fate: Fate) {

@@ -20,26 +20,36 @@ pub struct Invocation {
     pub request_id: String,
     /// When the runtime gives up on the invocation.
     pub deadline: Instant,
+    /// The function, as its metrics are told apart.
+    pub function_name: String,
+    /// The X-Ray trace of the invocation, where the runtime names one.
+    pub xray_trace_id: Option<String>,
     margin: Duration,
 }
 
 impl Invocation {
-    /// Takes both from the Lambda context.
+    /// Takes it from the Lambda context.
     #[must_use]
     pub fn from_context(context: &Context) -> Self {
         let left = context
             .deadline()
             .duration_since(SystemTime::now())
             .unwrap_or_default();
-        Self::new(context.request_id.clone(), left)
+        Self {
+            function_name: context.env_config.function_name.clone(),
+            xray_trace_id: context.xray_trace_id.clone(),
+            ..Self::new(context.request_id.clone(), left)
+        }
     }
 
-    /// An invocation that has this much time from now on.
+    /// An invocation of `ingest` that has this much time from now on and is part of no trace.
     #[must_use]
     pub fn new(request_id: String, left: Duration) -> Self {
         Self {
             request_id,
             deadline: Instant::now() + left,
+            function_name: "ingest".to_owned(),
+            xray_trace_id: None,
             margin: MARGIN_MAX.min(left / MARGIN_DIVISOR),
         }
     }

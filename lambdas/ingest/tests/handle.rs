@@ -7,14 +7,14 @@
 )]
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use devstack::{Emulator, TestDatabase};
 use event::FailureCode;
-use ingest::{DeadLetterQueue, Deps, Invocation, Outcome, handle_counted};
+use ingest::{DeadLetterQueue, Deps, Invocation, Outcome, handle_counted, handle_reported};
 use serde_json::{Value, json};
 use store::PgPool;
 use tokio::sync::OnceCell;
@@ -418,4 +418,71 @@ async fn empty_batch_is_answered() {
     let (retried, outcome) = run(batch(&[]), &place.deps(), &invocation()).await;
     assert!(retried.is_empty());
     assert_eq!(outcome, Outcome::default());
+}
+
+#[tokio::test]
+async fn batch_says_of_itself_what_happened_and_nothing_of_what_was_in_it() {
+    const MARKER: &str = "never-to-be-logged";
+    let place = Place::open().await;
+    let trace = |digit: &str| format!("00-{}-00f067aa0ba902b7-01", digit.repeat(32));
+    let traced = |id: &str, trace: &str| {
+        let mut event: Value = serde_json::from_str(&event_body(id)).unwrap();
+        event["traceparent"] = json!(trace);
+        event["data"] = json!(MARKER);
+        event
+    };
+    let mut invalid = traced(MARKER, &trace("b"));
+    invalid["time"] = json!(MARKER);
+    // One trace twice, one of an invalid event, one that is none: that event is stored all the same.
+    let bodies = [
+        traced("a", &trace("a")).to_string(),
+        traced("b", &trace("a")).to_string(),
+        traced("c", "00-nonsense").to_string(),
+        traced("a", &trace("a")).to_string(),
+        invalid.to_string(),
+        MARKER.to_owned(),
+    ];
+    let now = SystemTime::now();
+    let mut batch = batch(&bodies);
+    for (message, age_ms) in batch.records.iter_mut().zip([9_000, 5_000, 7_000, 90_000]) {
+        let sent = now.duration_since(UNIX_EPOCH).unwrap() - Duration::from_millis(age_ms);
+        message
+            .attributes
+            .insert("SentTimestamp".to_owned(), sent.as_millis().to_string());
+    }
+    let invocation = invocation();
+    let (_, report) = handle_reported(batch, &invocation, &place.deps()).await;
+    let outcome = &report.outcome;
+    assert_eq!(
+        (outcome.stored, outcome.duplicates, outcome.dead_lettered),
+        (3, 1, 2)
+    );
+    assert_eq!(place.records().await, 3);
+    let lag = report.lag.unwrap();
+    let elapsed = now.elapsed().unwrap();
+    assert!(
+        lag.p50 >= Duration::from_secs(7) && lag.p50 <= Duration::from_secs(7) + elapsed,
+        "of what was stored, not of the duplicate: {lag:?}"
+    );
+    assert_eq!((lag.max - lag.p50).as_secs(), 2);
+    assert!(report.database > Duration::ZERO && report.database <= report.duration);
+
+    let line = report.line(&invocation, SystemTime::now());
+    assert!(!line.contains(MARKER) && !line.contains("/tests"), "{line}");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["traces"], 2);
+    assert_eq!(
+        line["failed_traces"],
+        json!([{"code": "invalid-time", "trace_id": "b".repeat(32)}])
+    );
+    place.letters(2).await;
+}
+
+#[tokio::test]
+async fn batch_that_could_not_be_written_has_no_lag() {
+    let place = Place::open().await;
+    let invocation = Invocation::new(REQUEST_ID.to_owned(), Duration::ZERO);
+    let batch = batch(&[event_body("a")]);
+    let (_, report) = handle_reported(batch, &invocation, &place.deps()).await;
+    assert_eq!((report.outcome.retried, report.lag), (1, None));
 }

@@ -7,6 +7,7 @@ mod cursor;
 mod envelope;
 mod event;
 mod failure;
+pub mod ingest_metrics;
 mod jsonb;
 mod printable;
 mod query;

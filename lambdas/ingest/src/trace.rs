@@ -1,0 +1,129 @@
+//! The trace that an event belongs to. Pure; invariant: a `traceparent` that is none makes no event
+//! invalid, it is only not told.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use event::unwrap_envelope;
+use serde::{Deserialize, Serialize, Serializer};
+
+const ATTRIBUTE: &str = "traceparent";
+/// Bytes of a `traceparent` of version 00.
+const TRACEPARENT_BYTES: usize = 55;
+
+/// The `trace-id` of a W3C `traceparent`, by which all spans of a trace are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TraceId(u128);
+
+#[derive(Deserialize)]
+struct Carrier<'a> {
+    #[serde(borrow)]
+    traceparent: Cow<'a, str>,
+}
+
+impl TraceId {
+    /// The trace that the extension attribute `traceparent` of an event names (CloudEvents,
+    /// "Distributed Tracing extension"), raw or inside an SNS envelope, valid event or not.
+    pub(crate) fn of_body(body: &str) -> Option<Self> {
+        Self::of_event(&unwrap_envelope(body))
+    }
+
+    /// [`Self::of_body`], of what an envelope held.
+    pub(crate) fn of_event(json: &str) -> Option<Self> {
+        // A cheap look first: most events name no trace and are not read again.
+        if !json.contains(ATTRIBUTE) {
+            return None;
+        }
+        let carrier: Carrier<'_> = serde_json::from_str(json).ok()?;
+        Self::parse(&carrier.traceparent)
+    }
+
+    /// Reads a `traceparent` (W3C Trace Context, 3.2.2): `00-TRACE-PARENT-FLAGS` in lower case
+    /// hexadecimal digits; later versions may add to it.
+    fn parse(traceparent: &str) -> Option<Self> {
+        let mut parts = traceparent.splitn(5, '-');
+        let version = digits(parts.next()?, 2)?;
+        let trace = digits(parts.next()?, 32)?;
+        let parent = digits(parts.next()?, 16)?;
+        digits(parts.next()?, 2)?;
+        let has_length = version != 0 || traceparent.len() == TRACEPARENT_BYTES;
+        (version != 0xff && trace != 0 && parent != 0 && has_length).then_some(Self(trace))
+    }
+}
+
+fn digits(text: &str, length: usize) -> Option<u128> {
+    let is_hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() != length || !text.bytes().all(is_hexadecimal) {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok()
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", self.0)
+    }
+}
+
+impl Serialize for TraceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    fn parsed(traceparent: &str) -> Option<String> {
+        TraceId::parse(traceparent).map(|id| id.to_string())
+    }
+
+    #[test]
+    fn traceparent_is_read_by_the_letter_of_its_specification() {
+        let good = format!("00-{TRACE}-00f067aa0ba902b7-01");
+        assert_eq!(parsed(&good).as_deref(), Some(TRACE));
+        let later = format!("cc-{TRACE}-00f067aa0ba902b7-01-what-comes");
+        assert_eq!(parsed(&later).as_deref(), Some(TRACE));
+        for bad in [
+            String::new(),
+            format!("{good}-more"),
+            good.to_uppercase(),
+            good.replacen("00", "ff", 1),
+            good.replace(TRACE, &"0".repeat(32)),
+            good.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            good.replace(TRACE, "4bf9"),
+            good.replace("-01", "-zz"),
+            good.replace("-01", ""),
+        ] {
+            assert_eq!(parsed(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn trace_is_found_in_an_event_in_an_envelope_and_in_an_event_that_is_none() {
+        let event = format!(r#"{{"traceparent":"00-{TRACE}-00f067aa0ba902b7-01","time":7}}"#);
+        let envelope = serde_json::json!({
+            "Type": "Notification", "TopicArn": "arn:aws:sns:x", "Message": event,
+        });
+        for body in [event, envelope.to_string()] {
+            let found = TraceId::of_body(&body).map(|id| id.to_string());
+            assert_eq!(found.as_deref(), Some(TRACE), "{body}");
+        }
+    }
+
+    #[test]
+    fn trace_of_the_data_and_a_wrong_one_are_not_the_trace_of_the_event() {
+        let inside = format!(r#"{{"data":{{"traceparent":"00-{TRACE}-00f067aa0ba902b7-01"}}}}"#);
+        for body in [
+            inside.as_str(),
+            r#"{"traceparent":7}"#,
+            r#"{"traceparent":"#,
+            r#"["traceparent"]"#,
+        ] {
+            assert_eq!(TraceId::of_body(body), None, "{body}");
+        }
+    }
+}
