@@ -21,7 +21,7 @@ const HOLD_SECS: i32 = 60;
 /// Wait of a receive that finds nothing.
 const RECEIVE_WAIT_SECS: i32 = 1;
 
-/// What the ingest function says of its batches, summed (field by field its log line "batch
+/// What the ingest function says of its batches, summed (field by field its report "batch
 /// handled"). A message that was delivered twice is counted twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IngestCounts {
@@ -45,7 +45,7 @@ struct BatchLine {
 }
 
 impl IngestCounts {
-    fn of_log(text: &str) -> Self {
+    pub(crate) fn of_log(text: &str) -> Self {
         text.lines()
             .filter_map(|line| serde_json::from_str::<BatchLine>(line).ok())
             .filter(|line| line.message == "batch handled")
@@ -58,11 +58,11 @@ impl IngestCounts {
     }
 }
 
-/// Sums up the log of the ingest function. Before the first batch there is none.
-pub(crate) fn ingest_counts(log: &Path) -> Result<IngestCounts, DevstackError> {
+/// Reads the log of a function. Before its first call there is none.
+pub(crate) fn read_log(log: &Path) -> Result<String, DevstackError> {
     match std::fs::read(log) {
-        Ok(bytes) => Ok(IngestCounts::of_log(&String::from_utf8_lossy(&bytes))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(IngestCounts::default()),
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(DevstackError::io(format!("read {}", log.display()))(error)),
     }
 }
@@ -160,6 +160,7 @@ panicked at somewhere
     #[test]
     fn function_that_was_never_called_has_counted_nothing() {
         let log = Path::new("/no/such/folder/ingest.log");
-        assert_eq!(ingest_counts(log).unwrap(), IngestCounts::default());
+        let counts = IngestCounts::of_log(&read_log(log).unwrap());
+        assert_eq!(counts, IngestCounts::default());
     }
 }

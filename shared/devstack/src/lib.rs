@@ -12,6 +12,7 @@ mod endpoints;
 mod evidence;
 mod failure;
 mod faults;
+mod function_metrics;
 pub mod functions;
 mod guardian;
 mod install;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::deployment::{self, API, Function, INGEST, MIGRATE};
-use crate::evidence::ingest_counts;
+use crate::evidence::read_log;
 use crate::functions::Functions;
 use crate::messaging::{Queues, create_queues};
 use crate::progress::{ProgressSender, Step};
 use crate::{
     DevstackError, Durability, Emulator, EmulatorOptions, Endpoints, IngestCounts, Postgres,
-    PostgresOptions, queue_metrics, sdk_config,
+    PostgresOptions, function_metrics, queue_metrics, sdk_config,
 };
 
 const DATABASE: &str = "events";
@@ -103,6 +103,10 @@ impl Stack {
         let endpoints = queues.endpoints(&config, endpoint_url, api_url, database_url);
         let mut metrics = JoinSet::new();
         metrics.spawn(queue_metrics::publish_for_ever(endpoints.clone()));
+        metrics.spawn(function_metrics::publish_for_ever(
+            endpoints.clone(),
+            log_of(&emulator, INGEST),
+        ));
         Ok(Self {
             metrics,
             emulator,
@@ -134,7 +138,15 @@ impl Stack {
     /// # Errors
     /// Its log cannot be read.
     pub fn ingest_counts(&self) -> Result<IngestCounts, DevstackError> {
-        ingest_counts(&log_of(&self.emulator, INGEST))
+        Ok(IngestCounts::of_log(&self.ingest_log()?))
+    }
+
+    /// What the ingest function has logged until now; empty before its first batch.
+    ///
+    /// # Errors
+    /// Its log cannot be read.
+    pub fn ingest_log(&self) -> Result<String, DevstackError> {
+        read_log(&log_of(&self.emulator, INGEST))
     }
 
     /// Whether every process still runs (a database that was stopped on purpose counts).

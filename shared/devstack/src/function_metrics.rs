@@ -1,0 +1,280 @@
+//! The metrics that functions log, which CloudWatch Logs extracts on AWS and the emulator does not.
+//!
+//! Invariant: a metric has the namespace, name, dimensions and unit of the record that it was
+//! logged in ("Embedded metric format specification", CloudWatch user guide), so that the console
+//! reads CloudWatch everywhere in the same way. Records of the same five seconds are sent as one
+//! statistic set: sums, averages, minima and maxima are exact; percentiles and times within the five
+//! seconds are lost, and so is what is logged after the last publication before the end.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio::time::MissedTickBehavior;
+
+use crate::deployment::aws;
+use crate::{DevstackError, Endpoints};
+
+const INTERVAL: Duration = Duration::from_secs(5);
+/// Records of so long are one value.
+const STEP_MS: i64 = 5_000;
+/// One publication may not hold up the next for ever.
+const PUBLICATION_LIMIT: Duration = Duration::from_secs(10);
+/// Bytes of a log that one publication reads at most; the next one goes on there.
+const READ_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
+/// Metrics of one call at most (CloudWatch API reference, "PutMetricData").
+const CALL_METRICS_MAX: usize = 1_000;
+
+/// Publishes what is logged until it is dropped. A failure is logged and the same records are tried
+/// again; those of a call that was carried out but not answered are then counted twice.
+pub(crate) async fn publish_for_ever(endpoints: Endpoints, log: PathBuf) {
+    let client = Client::new(&endpoints.sdk_config());
+    let mut interval = tokio::time::interval(INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut offset = 0;
+    loop {
+        interval.tick().await;
+        let publication = publish(&client, &log, offset);
+        match tokio::time::timeout(PUBLICATION_LIMIT, publication).await {
+            Ok(Ok(read)) => offset += read,
+            Ok(Err(error)) => tracing::warn!(%error, "function metrics were not published"),
+            Err(_) => tracing::warn!("function metrics were not published in time"),
+        }
+    }
+}
+
+/// Gives how many bytes were read and published.
+async fn publish(client: &Client, log: &Path, offset: u64) -> Result<u64, DevstackError> {
+    let lines = match whole_lines(log, offset).await {
+        Ok(lines) => lines,
+        // Before its first call a function has logged nothing.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(DevstackError::io(format!("read {}", log.display()))(error)),
+    };
+    let mut sums = Sums::default();
+    for record in String::from_utf8_lossy(&lines)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Record>(line).ok())
+    {
+        sums.add(&record);
+    }
+    for (namespace, data) in sums.data() {
+        for call in data.chunks(CALL_METRICS_MAX) {
+            let outcome = client
+                .put_metric_data()
+                .namespace(&namespace)
+                .set_metric_data(Some(call.to_vec()))
+                .send()
+                .await;
+            aws("publish function metrics", outcome)?;
+        }
+    }
+    Ok(u64::try_from(lines.len()).unwrap_or(u64::MAX))
+}
+
+/// What was written since `offset`, without a line that is still being written.
+async fn whole_lines(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(log).await?;
+    file.seek(SeekFrom::Start(offset)).await?;
+    let mut bytes = Vec::new();
+    file.take(READ_BYTES_MAX).read_to_end(&mut bytes).await?;
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    bytes.truncate(whole);
+    Ok(bytes)
+}
+
+/// A log line that holds metrics.
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "_aws")]
+    metadata: Metadata,
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(rename = "Timestamp")]
+    timestamp_ms: i64,
+    #[serde(rename = "CloudWatchMetrics")]
+    directives: Vec<Directive>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: String,
+    dimensions: Vec<Vec<String>>,
+    metrics: Vec<Metric>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: String,
+    unit: String,
+}
+
+/// What makes a value one of the same metric at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    namespace: String,
+    name: String,
+    unit: String,
+    dimensions: Vec<(String, String)>,
+    step: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sum {
+    count: f64,
+    sum: f64,
+    least: f64,
+    greatest: f64,
+}
+
+#[derive(Debug, Default)]
+struct Sums(BTreeMap<Key, Sum>);
+
+impl Sums {
+    /// Adds the values of a record; a member that is no number is none.
+    fn add(&mut self, record: &Record) {
+        let Record { metadata, members } = record;
+        for directive in &metadata.directives {
+            for set in &directive.dimensions {
+                let dimensions: Vec<(String, String)> = set
+                    .iter()
+                    .filter_map(|name| {
+                        Some((name.clone(), members.get(name)?.as_str()?.to_owned()))
+                    })
+                    .collect();
+                for metric in &directive.metrics {
+                    let Some(value) = members.get(&metric.name).and_then(Value::as_f64) else {
+                        continue;
+                    };
+                    let key = Key {
+                        namespace: directive.namespace.clone(),
+                        name: metric.name.clone(),
+                        unit: metric.unit.clone(),
+                        dimensions: dimensions.clone(),
+                        step: metadata.timestamp_ms.div_euclid(STEP_MS),
+                    };
+                    self.0
+                        .entry(key)
+                        .and_modify(|sum| sum.take(value))
+                        .or_insert_with(|| Sum::of(value));
+                }
+            }
+        }
+    }
+
+    /// As CloudWatch takes them, by namespace.
+    fn data(self) -> BTreeMap<String, Vec<MetricDatum>> {
+        let mut data: BTreeMap<String, Vec<MetricDatum>> = BTreeMap::new();
+        for (key, sum) in self.0 {
+            let dimensions = key
+                .dimensions
+                .iter()
+                .map(|(name, value)| Dimension::builder().name(name).value(value).build());
+            let statistics = StatisticSet::builder()
+                .sample_count(sum.count)
+                .sum(sum.sum)
+                .minimum(sum.least)
+                .maximum(sum.greatest)
+                .build();
+            let datum = MetricDatum::builder()
+                .metric_name(key.name)
+                .set_dimensions(Some(dimensions.collect()))
+                .timestamp(DateTime::from_millis(key.step * STEP_MS))
+                .statistic_values(statistics)
+                .unit(StandardUnit::from(key.unit.as_str()))
+                .build();
+            data.entry(key.namespace).or_default().push(datum);
+        }
+        data
+    }
+}
+
+impl Sum {
+    const fn of(value: f64) -> Self {
+        Self {
+            count: 1.0,
+            sum: value,
+            least: value,
+            greatest: value,
+        }
+    }
+
+    const fn take(&mut self, value: f64) {
+        self.count += 1.0;
+        self.sum += value;
+        self.least = self.least.min(value);
+        self.greatest = self.greatest.max(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(timestamp_ms: i64, stored: &str) -> String {
+        format!(
+            r#"{{"_aws":{{"Timestamp":{timestamp_ms},"CloudWatchMetrics":[{{"Namespace":"N","Dimensions":[["F"]],"Metrics":[{{"Name":"stored","Unit":"Count"}}]}}]}},"F":"ingest","stored":{stored},"other":7}}"#
+        )
+    }
+
+    fn sums(lines: &[String]) -> Vec<(i64, Sum)> {
+        let mut sums = Sums::default();
+        for line in lines {
+            sums.add(&serde_json::from_str(line).unwrap());
+        }
+        for key in sums.0.keys() {
+            assert_eq!((key.namespace.as_str(), key.name.as_str()), ("N", "stored"));
+            assert_eq!(key.dimensions, [("F".to_owned(), "ingest".to_owned())]);
+        }
+        sums.0
+            .into_iter()
+            .map(|(key, sum)| (key.step, sum))
+            .collect()
+    }
+
+    #[test]
+    fn records_of_one_step_are_one_value_that_keeps_its_extremes() {
+        let lines = [record(0, "4"), record(4_999, "1"), record(5_000, "9")];
+        let first = Sum {
+            count: 2.0,
+            sum: 5.0,
+            least: 1.0,
+            greatest: 4.0,
+        };
+        assert_eq!(sums(&lines), [(0, first), (1, Sum::of(9.0))]);
+    }
+
+    #[test]
+    fn member_that_is_no_number_is_no_value() {
+        assert!(sums(&[record(0, "\"many\"")]).is_empty());
+        let plain = r#"{"level":"INFO","message":"no metrics","stored":4}"#;
+        assert!(serde_json::from_str::<Record>(plain).is_err());
+    }
+
+    #[tokio::test]
+    async fn line_that_is_still_being_written_is_left_for_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("function.log");
+        std::fs::write(&log, "one\ntwo\nthr").unwrap();
+        assert_eq!(whole_lines(&log, 0).await.unwrap(), b"one\ntwo\n");
+        assert_eq!(whole_lines(&log, 4).await.unwrap(), b"two\n");
+        assert_eq!(whole_lines(&log, 8).await.unwrap(), b"");
+    }
+}
