@@ -37,6 +37,16 @@ pub fn rate(per_sec: f64) -> String {
     }
 }
 
+/// A number with one digit below 10 where it is no whole one: `0.4`, `12`, `2,890`.
+#[must_use]
+pub fn short(number: f64) -> String {
+    if number > 0.0 && number < 9.95 && number.fract() > 0.0 {
+        format!("{number:.1}")
+    } else {
+        count(whole(number))
+    }
+}
+
 /// A rate, or [`UNKNOWN`].
 #[must_use]
 pub fn rate_or_unknown(per_sec: Option<f64>) -> String {

@@ -303,6 +303,17 @@ fn status_agrees_with_the_queues_and_the_database() {
             .unwrap()
     });
     assert_eq!(status["records"]["total"], total);
+    // Its metrics come some seconds later.
+    let status = pipeline.json_until(&["status"], |status| status["ingest"].is_object());
+    let ingest = &status["ingest"];
+    assert_eq!(ingest["window_secs"], 300);
+    assert!(ingest["stored_per_minute"].as_f64().unwrap() > 0.0);
+    assert!(
+        ingest["duplicates_per_minute"].is_number() && ingest["retried_per_minute"].is_number()
+    );
+    let lag = |name: &str| ingest[name].as_u64().unwrap();
+    assert!(lag("lag_p50_ms") <= lag("lag_max_ms") && lag("lag_max_ms") < 120_000);
+    assert!(ingest["failures"].is_object());
     let shown = pipeline.run(&["status"]);
     for word in [
         "environment   test",

@@ -9,8 +9,11 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Duration, Utc};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use event::FailureCode;
 use opsconsole::tui::keymap::Context;
 use opsconsole::tui::message::{
     Answer, Effect, Fault, Msg, Notice, Reply, Request, RequestId, Tone,
@@ -19,6 +22,7 @@ use opsconsole::tui::model::Model;
 use opsconsole::tui::screens::ScreenId;
 use opsconsole::tui::theme::Theme;
 use opsconsole::tui::update::update;
+use opsconsole::world::IngestHistory;
 use opsconsole::world::observed::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, RecordTotals,
 };
@@ -36,6 +40,9 @@ enum State {
     Growing,
     HistoryUnseen,
     NoMetrics,
+    IngestFailing,
+    IngestSilent,
+    IngestUnnamed,
     Unreachable,
     HistoryFails,
     PartlyUnreachable,
@@ -49,7 +56,7 @@ enum State {
     Notice,
 }
 
-const STATES: [State; 20] = [
+const STATES: [State; 23] = [
     State::Start,
     State::Connecting,
     State::Healthy,
@@ -59,6 +66,9 @@ const STATES: [State; 20] = [
     State::Growing,
     State::HistoryUnseen,
     State::NoMetrics,
+    State::IngestFailing,
+    State::IngestSilent,
+    State::IngestUnnamed,
     State::Unreachable,
     State::HistoryFails,
     State::PartlyUnreachable,
@@ -121,7 +131,50 @@ fn history(dead_letters: f64) -> History {
         sent: points(|minute| 2_880.0 + (minute % 7) as f64 * 60.0),
         deleted: points(|minute| 2_900.0 + (minute % 5) as f64 * 60.0),
         dead_letters: points(|minute| dead_letters * minute as f64 / 59.0),
+        ingest: Some(IngestHistory {
+            stored: points(|_| 2_890.0),
+            duplicates: points(|_| 3.0),
+            retried: points(|_| 0.0),
+            lag_p50_ms: points(|minute| 180.0 + (minute % 5) as f64 * 8.0),
+            lag_max_ms: points(|minute| 900.0 + (minute % 7) as f64 * 50.0),
+            failed: BTreeMap::new(),
+        }),
     }
+}
+
+/// A publisher that writes wrong events, and a database that is away at times.
+fn failing() -> History {
+    let mut history = history(37.0);
+    if let Some(ingest) = &mut history.ingest {
+        ingest.retried = points(|_| 12.0);
+        ingest.failed = [
+            (FailureCode::NotJson, 0.4),
+            (FailureCode::MissingAttribute, 31.0),
+            (FailureCode::RefusedByDatabase, 2.0),
+            (FailureCode::UnsupportedSpecversion, 1.0),
+        ]
+        .into_iter()
+        .map(|(code, number)| (code, points(|_| number)))
+        .collect();
+    }
+    history
+}
+
+/// A function that has sent nothing for a while.
+fn silent() -> History {
+    let mut history = history(0.0);
+    if let Some(ingest) = &mut history.ingest {
+        for line in [
+            &mut ingest.stored,
+            &mut ingest.duplicates,
+            &mut ingest.retried,
+            &mut ingest.lag_p50_ms,
+            &mut ingest.lag_max_ms,
+        ] {
+            line.truncate(30);
+        }
+    }
+    history
 }
 
 /// Answers the questions of the first tick.
@@ -280,6 +333,7 @@ fn model_in(state: State, width: u16, height: u16) -> Model {
                 source: Ok(queue("events-queue", 12, 5, None)),
                 history: Ok(History {
                     period_secs: 60,
+                    ingest: Some(IngestHistory::default()),
                     ..History::default()
                 }),
                 ..healthy
@@ -287,6 +341,33 @@ fn model_in(state: State, width: u16, height: u16) -> Model {
             width,
             height,
         ),
+        State::IngestFailing => served(
+            &World {
+                history: Ok(failing()),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::IngestSilent => served(
+            &World {
+                history: Ok(silent()),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::IngestUnnamed => {
+            let history = History {
+                ingest: None,
+                ..history(0.0)
+            };
+            let world = World {
+                history: Ok(history),
+                ..healthy
+            };
+            served(&world, width, height)
+        }
         State::HistoryFails => {
             let mut model = served(&healthy, width, height);
             let history = World::unreachable().history;
@@ -681,4 +762,45 @@ fn palette_finds_what_belongs_to_another_screen() {
     let (screen, _, told) = chosen(":send");
     assert_eq!(screen, ScreenId::Publish);
     assert_eq!(told, "send is key s here");
+}
+
+#[test]
+fn absent_metrics_of_the_ingest_are_told_as_absent_and_why() {
+    let line = |state| row(&model_in(state, 80, 24), "a minute");
+    let healthy = line(State::Healthy);
+    assert!(healthy.contains("stored 2,890"), "{healthy}");
+    assert!(healthy.contains("dup 3  failed 0"), "{healthy}");
+    for (state, said) in [
+        (State::NoMetrics, "no metrics"),
+        (State::IngestUnnamed, "names no ingest_function"),
+        (State::IngestSilent, "no batch"),
+        (State::HistoryUnseen, "not seen yet"),
+    ] {
+        let line = line(state);
+        assert!(line.contains(said) && !line.contains('0'), "{line}");
+        let ingest = row(&model_in(state, 80, 24), "ingest ƒ");
+        assert!(!ingest.contains("lag"), "{ingest}");
+    }
+}
+
+#[test]
+fn failures_are_told_by_code_most_frequent_first_and_what_is_cut_is_marked() {
+    let wide = row(&model_in(State::IngestFailing, 160, 45), "a minute");
+    let order = [
+        "retry 12",
+        "missing-attribute 31",
+        "refused-by-database 2",
+        "unsupported-specversion 1",
+        "not-json 0.4",
+    ];
+    let places: Vec<Option<usize>> = order.iter().map(|part| wide.find(part)).collect();
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{wide}"
+    );
+    let narrow = row(&model_in(State::IngestFailing, 80, 24), "a minute");
+    assert!(
+        narrow.contains("missing-attribute 31") && narrow.contains('…'),
+        "{narrow}"
+    );
 }

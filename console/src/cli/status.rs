@@ -1,6 +1,7 @@
 //! `status`: one look at every hop.
 //!
-//! Invariant: what could not be read is null and named in `errors`; it never looks like zero.
+//! Invariant: what could not be read is null and named in `errors`; it never looks like zero. An
+//! `ingest` that is null and not named there has sent no metrics in the last minutes.
 
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use serde::Serialize;
 
 use super::table::{moment, time_delta};
 use super::{CommandError, Exit, Session};
-use crate::text::{count, span_secs};
+use crate::text::{count, latency, short, span_secs};
 use crate::world::observed::{ApiHealth, QueueRole, QueueSnapshot, RecordTotals};
-use crate::world::{WorldError, WorldErrorKind, printable};
+use crate::world::{INGEST_WINDOW, IngestRates, WorldError, WorldErrorKind, printable};
 
 #[derive(Debug, Serialize)]
 struct Status {
@@ -20,6 +21,7 @@ struct Status {
     dead_letters: Option<DeadLetters>,
     records: Option<Records>,
     api: Option<Api>,
+    ingest: Option<IngestRates>,
     errors: Vec<PartError>,
 }
 
@@ -62,13 +64,15 @@ struct PartError {
 
 pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
     let world = &session.world;
-    let (queue, dead_letters, records, api) = tokio::join!(
+    let (queue, dead_letters, records, api, ingest) = tokio::join!(
         world.queue_snapshot(QueueRole::Source),
         world.queue_snapshot(QueueRole::DeadLetter),
         world.record_totals(),
         world.api_health(),
+        world.ingest_rates(),
     );
     let mut errors = Errors::default();
+    let seen_ingest = errors.take("ingest", ingest);
     let status = Status {
         environment: world.environment().name.clone(),
         queue: errors.take("queue", queue).map(Queue::from),
@@ -77,12 +81,13 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
             .map(DeadLetters::from),
         records: errors.take("records", records).map(Records::from),
         api: errors.take("api", api).map(Api::from),
+        ingest: seen_ingest.clone().flatten(),
         errors: errors.found,
     };
     if session.output.is_json() {
         session.output.json(&status)?;
     } else {
-        session.output.text(&status.lines())?;
+        session.output.text(&status.lines(seen_ingest.is_some()))?;
         for error in &status.errors {
             session
                 .output
@@ -173,7 +178,7 @@ pub(super) fn milliseconds(duration: Duration) -> f64 {
 }
 
 impl Status {
-    fn lines(&self) -> String {
+    fn lines(&self, is_ingest_read: bool) -> String {
         let queue = self.queue.as_ref().map(|queue| {
             format!(
                 "{} visible, {} in flight, {} delayed{}",
@@ -196,11 +201,19 @@ impl Status {
             .api
             .as_ref()
             .map(|api| format!("{} in {} ms", api.status, api.latency_ms));
+        let ingest = match &self.ingest {
+            Some(rates) => Some(ingest_line(rates)),
+            None => is_ingest_read.then(|| {
+                let window = span_secs(INGEST_WINDOW.as_secs());
+                format!("no metrics in the last {window}")
+            }),
+        };
         let parts = [
             ("queue", queue),
             ("dead letters", dead_letters),
             ("records", records),
             ("api", api),
+            ("ingest", ingest),
         ];
         let mut text = format!("{:<14}{}\n", "environment", printable(&self.environment));
         for (name, value) in parts {
@@ -224,6 +237,26 @@ impl Records {
         };
         format!("{about}{}{newest}", count(self.total))
     }
+}
+
+fn ingest_line(rates: &IngestRates) -> String {
+    let lag = match (rates.lag_p50_ms, rates.lag_max_ms) {
+        (Some(p50), Some(max)) => {
+            let [p50, max] = [p50, max].map(|ms| latency(Duration::from_millis(ms)));
+            format!("lag p50 {p50}, max {max}")
+        }
+        _ => "nothing stored, so no lag".to_owned(),
+    };
+    let mut line = format!(
+        "{lag}; per minute {} stored, {} duplicates, {} for retry",
+        short(rates.stored_per_minute),
+        short(rates.duplicates_per_minute),
+        short(rates.retried_per_minute)
+    );
+    for (code, number) in &rates.failures {
+        line.push_str(&format!("; {code} {}", count(*number)));
+    }
+    line
 }
 
 fn oldest(age_secs: Option<u64>) -> String {

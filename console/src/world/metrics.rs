@@ -1,4 +1,4 @@
-//! What CloudWatch tells of the queues.
+//! What CloudWatch tells of the queues and of the ingest.
 //!
 //! Invariant: a metric without a recent value is unknown, not zero.
 
@@ -9,105 +9,117 @@ use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
 };
 use chrono::DateTime;
+use event::ingest_metrics;
 
+use super::ingest::{self, IngestHistory};
 use super::observed::{History, Point, QueueRole};
 use super::{Attempt, World, WorldError};
 
-const NAMESPACE: &str = "AWS/SQS";
+const QUEUE_NAMESPACE: &str = "AWS/SQS";
+const QUEUE_DIMENSION: &str = "QueueName";
 /// A value that is older tells nothing of now.
 const RECENT: Duration = Duration::from_secs(180);
-/// Period of AWS/SQS metrics on AWS (Amazon SQS developer guide, "CloudWatch metrics").
+/// Period of AWS/SQS metrics on AWS (Amazon SQS developer guide, "CloudWatch metrics") and of those
+/// of a log (its embedded metric format asks for no finer one).
 const PERIOD_SECS: u32 = 60;
 /// Period on an emulator, where the stack publishes every few seconds.
 const PERIOD_LOOPBACK_SECS: u32 = 10;
 /// Points of one line of the history at most.
 const POINTS_MAX: u32 = 360;
 
-/// One line that is asked for.
-struct Line {
-    id: &'static str,
-    role: QueueRole,
-    metric: &'static str,
-    statistic: &'static str,
+/// What a metric is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Queue(QueueRole),
+    Ingest,
 }
 
+/// One line that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    pub(super) subject: Subject,
+    pub(super) metric: &'static str,
+    pub(super) statistic: &'static str,
+}
+
+const SOURCE: Subject = Subject::Queue(QueueRole::Source);
+const DEAD_LETTER: Subject = Subject::Queue(QueueRole::DeadLetter);
+
 const OLDEST: Line = Line {
-    id: "oldest",
-    role: QueueRole::Source,
+    subject: SOURCE,
     metric: "ApproximateAgeOfOldestMessage",
     statistic: "Maximum",
 };
 
-const HISTORY: [Line; 6] = [
+const QUEUES: [Line; 6] = [
     Line {
-        id: "depth",
-        role: QueueRole::Source,
+        subject: SOURCE,
         metric: "ApproximateNumberOfMessagesVisible",
         statistic: "Average",
     },
     OLDEST,
     Line {
-        id: "sent",
-        role: QueueRole::Source,
+        subject: SOURCE,
         metric: "NumberOfMessagesSent",
         statistic: "Sum",
     },
     Line {
-        id: "deleted",
-        role: QueueRole::Source,
+        subject: SOURCE,
         metric: "NumberOfMessagesDeleted",
         statistic: "Sum",
     },
     Line {
-        id: "dead",
-        role: QueueRole::DeadLetter,
+        subject: DEAD_LETTER,
         metric: "ApproximateNumberOfMessagesVisible",
         statistic: "Average",
     },
     Line {
-        id: "deadheld",
-        role: QueueRole::DeadLetter,
+        subject: DEAD_LETTER,
         metric: "ApproximateNumberOfMessagesNotVisible",
         statistic: "Average",
     },
 ];
 
 impl World {
-    /// The last `window` of both queues, in one call.
+    /// The last `window` of both queues and of the ingest, in one call.
     ///
     /// # Errors
     /// When CloudWatch does not answer.
     pub async fn history(&self, window: Duration) -> Result<History, WorldError> {
         let period_secs = self.period_secs(window);
-        let results = self.metric_data(&HISTORY, window, period_secs).await?;
-        let line = |id: &str| {
-            results
-                .iter()
-                .find(|result| result.id() == Some(id))
-                .map(points)
-                .unwrap_or_default()
-        };
+        let mut asked = QUEUES.to_vec();
+        let has_ingest = self.environment().ingest_function.is_some();
+        if has_ingest {
+            asked.extend(ingest::lines());
+        }
+        let answers = self.metric_data(&asked, window, period_secs).await?;
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
         Ok(History {
             period_secs,
-            depth: line("depth"),
-            oldest_age_secs: line("oldest"),
-            sent: line("sent"),
-            deleted: line("deleted"),
-            dead_letters: sums(&line("dead"), &line("deadheld")),
+            depth: next(),
+            oldest_age_secs: next(),
+            sent: next(),
+            deleted: next(),
+            dead_letters: sums(&next(), &next()),
+            ingest: has_ingest.then(|| IngestHistory::of(answers)),
         })
     }
 
     /// Age of a queue's oldest message, if CloudWatch has a recent value and gives it.
     pub(super) async fn oldest_age_secs(&self, role: QueueRole) -> Option<u64> {
-        let line = Line { role, ..OLDEST };
+        let line = Line {
+            subject: Subject::Queue(role),
+            ..OLDEST
+        };
         let period_secs = self.period_secs(RECENT);
-        let results = self.metric_data(&[line], RECENT, period_secs).await.ok()?;
-        let newest = results.first().map(points)?.pop()?;
+        let answers = self.metric_data(&[line], RECENT, period_secs).await.ok()?;
+        let newest = answers.into_iter().next()?.pop()?;
         // Ages are whole seconds and far below what a float holds exactly; a negative one is none.
         (newest.value >= 0.0).then_some(newest.value as u64)
     }
 
-    fn period_secs(&self, window: Duration) -> u32 {
+    pub(super) fn period_secs(&self, window: Duration) -> u32 {
         let finest = if self.environment().is_loopback() {
             PERIOD_LOOPBACK_SECS
         } else {
@@ -116,19 +128,23 @@ impl World {
         period_secs(window, finest)
     }
 
-    async fn metric_data(
+    /// Asks for these lines; answers in their order, each oldest first.
+    pub(super) async fn metric_data(
         &self,
         lines: &[Line],
         window: Duration,
         period_secs: u32,
-    ) -> Result<Vec<MetricDataResult>, WorldError> {
+    ) -> Result<Vec<Vec<Point>>, WorldError> {
         let attempt = Attempt::start(
             format!("read metrics of {:?}", self.queue_name(QueueRole::Source)),
             self.aws_address("monitoring"),
         );
         let end = SystemTime::now();
         let start = end.checked_sub(window).unwrap_or(SystemTime::UNIX_EPOCH);
-        let queries = lines.iter().map(|line| self.query(line, period_secs));
+        let queries = lines
+            .iter()
+            .enumerate()
+            .map(|(number, line)| self.query(id(number), line, period_secs));
         let answer = self
             .aws()
             .await
@@ -141,19 +157,32 @@ impl World {
             .send()
             .await
             .map_err(|error| attempt.sdk(&error))?;
-        Ok(answer.metric_data_results.unwrap_or_default())
+        let results = answer.metric_data_results();
+        let of = |number| {
+            let id = id(number);
+            results.iter().find(|result| result.id() == Some(&id))
+        };
+        Ok((0..lines.len())
+            .map(|number| of(number).map(points).unwrap_or_default())
+            .collect())
     }
 
-    fn query(&self, line: &Line, period_secs: u32) -> MetricDataQuery {
+    fn query(&self, id: String, line: &Line, period_secs: u32) -> MetricDataQuery {
+        let (namespace, dimension, value) = match line.subject {
+            Subject::Queue(role) => (QUEUE_NAMESPACE, QUEUE_DIMENSION, self.queue_name(role)),
+            Subject::Ingest => (
+                ingest_metrics::NAMESPACE,
+                ingest_metrics::DIMENSION,
+                self.environment()
+                    .ingest_function
+                    .as_deref()
+                    .unwrap_or_default(),
+            ),
+        };
         let metric = Metric::builder()
-            .namespace(NAMESPACE)
+            .namespace(namespace)
             .metric_name(line.metric)
-            .dimensions(
-                Dimension::builder()
-                    .name("QueueName")
-                    .value(self.queue_name(line.role))
-                    .build(),
-            )
+            .dimensions(Dimension::builder().name(dimension).value(value).build())
             .build();
         let stat = MetricStat::builder()
             .metric(metric)
@@ -161,11 +190,16 @@ impl World {
             .stat(line.statistic)
             .build();
         MetricDataQuery::builder()
-            .id(line.id)
+            .id(id)
             .metric_stat(stat)
             .return_data(true)
             .build()
     }
+}
+
+/// Id of a query: it begins with a small letter (CloudWatch API reference, "MetricDataQuery").
+fn id(number: usize) -> String {
+    format!("m{number}")
 }
 
 /// The finest period that keeps a line within [`POINTS_MAX`] points. Above the finest one, whole

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use event::{Failure, PartialIdentity, RecordId, Verdict};
 use serde::Serialize;
 
-use super::Body;
+use super::{Body, IngestHistory};
 
 /// Which of the two queues of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -65,7 +65,7 @@ pub struct Point {
     pub value: f64,
 }
 
-/// History of the source queue, oldest first, by CloudWatch.
+/// History of the queues and of the ingest, oldest first, by CloudWatch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// Width of a period.
@@ -80,6 +80,8 @@ pub struct History {
     pub deleted: Vec<Point>,
     /// Dead letters, those that somebody holds included.
     pub dead_letters: Vec<Point>,
+    /// What the ingest says of its batches; `None` where the environment does not name it.
+    pub ingest: Option<IngestHistory>,
 }
 
 /// Totals of the database.

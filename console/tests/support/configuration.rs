@@ -19,6 +19,7 @@ pub(crate) fn of(endpoints: &Endpoints, folder: &Path) -> PathBuf {
             ("dead_letter_queue_url", &endpoints.dead_letter_queue_url),
             ("api_url", &endpoints.api_url),
             ("database_url", &endpoints.database_url),
+            ("ingest_function", &endpoints.ingest_function),
         ],
     )
 }

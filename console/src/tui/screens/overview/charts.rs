@@ -1,4 +1,5 @@
-//! The last hour: depth and dead letters, and what goes in and out.
+//! The last hour: depth and dead letters, what goes in and out and, on wide screens, how long it
+//! takes.
 //!
 //! Invariant: a period without a value is a gap, never a zero.
 
@@ -9,11 +10,11 @@ use ratatui::symbols::Marker;
 use ratatui::text::Span;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
-use crate::tui::format::{clock, count, rate_or_unknown, whole};
+use crate::tui::format::{clock, rate_or_unknown, short};
 use crate::tui::model::Model;
 use crate::tui::pipeline::complete;
 use crate::tui::remote::Fetched;
-use crate::tui::screens::title;
+use crate::tui::screens::{is_wide, title};
 use crate::world::observed::Point;
 
 /// Lines of one chart: name and points, newest last.
@@ -27,12 +28,6 @@ struct Series<'a> {
 }
 
 pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-    let [left, _, right] = Layout::horizontal([
-        Constraint::Fill(1),
-        Constraint::Length(1),
-        Constraint::Fill(1),
-    ])
-    .areas(area);
     let Some(Fetched {
         value: history,
         fetched_at,
@@ -66,7 +61,6 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
             divisor: 1.0,
         },
     ];
-    chart(model, "Messages", &depth, canvas, left);
     let period = f64::from(history.period_secs.max(1));
     let over = |points| complete(points, history.period_secs, *fetched_at);
     let flow = [
@@ -83,7 +77,26 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
             divisor: period,
         },
     ];
-    chart(model, "Rates", &flow, canvas, right);
+    let (p50, max) = history
+        .ingest
+        .as_ref()
+        .map_or((&[][..], &[][..]), |ingest| {
+            (&ingest.lag_p50_ms[..], &ingest.lag_max_ms[..])
+        });
+    let lag = [("p50", p50), ("max", max)].map(|(name, points)| Series {
+        name,
+        newest: newest(points),
+        points,
+        divisor: 1.0,
+    });
+    let charts = [("Messages", depth), ("Rates", flow), ("Lag in ms", lag)];
+    let shown = if is_wide(area) { 3 } else { 2 };
+    let places = Layout::horizontal([Constraint::Fill(1)].repeat(shown))
+        .spacing(1)
+        .split(area);
+    for ((name, series), place) in charts.iter().zip(places.iter()) {
+        chart(model, name, series, canvas, *place);
+    }
 }
 
 fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_>, area: Rect) {
@@ -140,7 +153,7 @@ fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_
         .collect();
     let x_labels = [first, last].map(|at| Span::styled(time_label(at), theme.muted()));
     let y_labels = [0.0, top / 2.0, top]
-        .map(|value| Span::styled(format!("{:>5}", label(value)), theme.muted()));
+        .map(|value| Span::styled(format!("{:>5}", short(value)), theme.muted()));
     canvas.render_widget(
         Chart::new(datasets)
             .legend_position(None)
@@ -153,7 +166,7 @@ fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_
 fn newest(points: &[Point]) -> String {
     points.last().map_or_else(
         || crate::tui::format::UNKNOWN.to_owned(),
-        |point| label(point.value),
+        |point| short(point.value),
     )
 }
 
@@ -182,14 +195,6 @@ fn time_label(at: f64) -> String {
     chrono::DateTime::from_timestamp(at as i64, 0)
         .map(clock)
         .unwrap_or_default()
-}
-
-fn label(value: f64) -> String {
-    if value > 0.0 && value < 10.0 && value.fract() > 0.0 {
-        format!("{value:.1}")
-    } else {
-        count(whole(value))
-    }
 }
 
 /// The next of some round steps × 10ⁿ, so that the axis does not jump with every value.

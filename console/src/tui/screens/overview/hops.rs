@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr as _;
 
+use super::batches;
 use super::freshness::Freshness;
 use crate::tui::format::{
     UNKNOWN, age_secs, clock, count, fit, latency, rate, rate_or_unknown, span_secs, visible,
@@ -21,24 +22,27 @@ use crate::world::observed::QueueSnapshot;
 /// Rows of the hops side by side.
 pub(super) const WIDE_ROWS: u16 = 8;
 /// Rows of the hops below each other.
-pub(super) const NARROW_ROWS: u16 = 7;
+pub(super) const NARROW_ROWS: u16 = 8;
 
 /// A queue whose oldest message is younger than this is not waiting for anything.
 const PASSING_SECS: u64 = 5;
 
-struct Hop {
-    title: &'static str,
-    tone: Tone,
+/// One of them.
+pub(super) struct Hop {
+    pub(super) title: &'static str,
+    pub(super) tone: Tone,
     /// The number that matters.
-    main: String,
+    pub(super) main: String,
     /// The rest, most important first.
-    rest: Vec<String>,
+    pub(super) rest: Vec<String>,
 }
 
-/// All hops, and the dead-letter queue that hangs below the source queue.
+/// All hops, the dead-letter queue that hangs below the source queue, and what the ingest does in a
+/// minute below the ingest.
 pub(super) struct Hops {
     path: [Hop; 5],
     dead_letters: Hop,
+    per_minute: Hop,
 }
 
 impl Hops {
@@ -52,6 +56,7 @@ impl Hops {
                 api(model),
             ],
             dead_letters: dead_letters(model),
+            per_minute: batches::per_minute(model),
         }
     }
 
@@ -107,11 +112,25 @@ impl Hops {
                     theme.muted(),
                 ),
             ],
+            self.minute(theme, area.width),
         ];
         for (line, spans) in below.zip(texts) {
             line.spans = spans;
         }
         canvas.render_widget(Paragraph::new(lines), area);
+    }
+
+    /// What the ingest does in a minute, over the whole width.
+    fn minute(&self, theme: Theme, width: u16) -> Vec<Span<'static>> {
+        let hop = &self.per_minute;
+        let title = format!("  ingest, {} ", hop.title);
+        let main = format!("{} {}   ", sign(hop.tone), hop.main);
+        let room = usize::from(width).saturating_sub(title.width() + main.width() + 1);
+        vec![
+            Span::styled(title, theme.strong()),
+            Span::styled(main, theme.tone(hop.tone)),
+            Span::styled(fit(&hop.rest.join("   "), room), theme.muted()),
+        ]
     }
 
     /// One line for each hop.
@@ -126,6 +145,8 @@ impl Hops {
             lines.push(narrow_line(theme, arrow, hop, area.width));
             if place == 1 {
                 lines.push(narrow_line(theme, "└", &self.dead_letters, area.width));
+            } else if place == 2 {
+                lines.push(narrow_line(theme, "└", &self.per_minute, area.width));
             }
         }
         canvas.render_widget(Paragraph::new(lines), area);
@@ -159,6 +180,10 @@ fn narrow_line(theme: Theme, arrow: &str, hop: &Hop, width: u16) -> Line<'static
     for part in &hop.rest {
         let gap = if rest.is_empty() { "" } else { "  " };
         if rest.width() + gap.len() + part.width() > room {
+            // A number that is cut would be another number: whole parts only, and a sign for the rest.
+            if rest.width() + 2 <= room {
+                rest.push_str(" …");
+            }
             break;
         }
         rest.push_str(gap);
@@ -253,13 +278,17 @@ fn drain(model: &Model, queue: &QueueSnapshot) -> Option<String> {
 
 fn ingest(model: &Model) -> Hop {
     let name = model.environment.ingest_function.as_deref();
-    flow(
+    let mut hop = flow(
         "ingest ƒ",
         model.pipeline.deleted_per_sec(),
         "out",
         name.unwrap_or_default(),
         model,
-    )
+    );
+    // Before the name, which nobody looks for.
+    let place = hop.rest.len().saturating_sub(1);
+    hop.rest.splice(place..place, batches::lags(model));
+    hop
 }
 
 fn database(model: &Model) -> Hop {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: it owns only a selection; every number comes from `Pipeline`.
 
+mod batches;
 mod charts;
 mod freshness;
 mod hops;

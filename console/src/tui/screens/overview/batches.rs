@@ -1,0 +1,106 @@
+//! What the ingest says of its batches. Invariant: metrics that are absent are told as absent, with
+//! the reason, and never as zero.
+
+use std::time::Duration;
+
+use event::FailureCode;
+
+use super::freshness::Freshness;
+use super::hops::Hop;
+use crate::tui::format::{UNKNOWN, latency, short, span_secs};
+use crate::tui::message::Tone;
+use crate::tui::model::Model;
+use crate::tui::pipeline::HISTORY_STALE_AFTER;
+use crate::world::{INGEST_WINDOW, IngestRates};
+
+/// What CloudWatch has of the batches of the ingest.
+enum Batches {
+    /// The history was not read.
+    Unread,
+    /// The environment does not name the function.
+    Unnamed,
+    /// The function has sent nothing in the whole history: an older one, or none was called.
+    None,
+    /// It has, but not lately.
+    Past,
+    /// The last minutes.
+    Seen(IngestRates),
+}
+
+impl Batches {
+    fn of(model: &Model) -> Self {
+        let Some(fetched) = model.pipeline.history.fetched() else {
+            return Self::Unread;
+        };
+        match &fetched.value.ingest {
+            None => Self::Unnamed,
+            Some(ingest) if ingest.stored.is_empty() => Self::None,
+            Some(ingest) => ingest
+                .recent(fetched.fetched_at)
+                .map_or(Self::Past, Self::Seen),
+        }
+    }
+}
+
+/// How long events are on their way to the database; nothing where that is not known.
+pub(super) fn lags(model: &Model) -> Vec<String> {
+    let Batches::Seen(rates) = Batches::of(model) else {
+        return Vec::new();
+    };
+    [("p50", rates.lag_p50_ms), ("max", rates.lag_max_ms)]
+        .into_iter()
+        .filter_map(|(name, ms)| {
+            Some(format!(
+                "lag {name} {}",
+                latency(Duration::from_millis(ms?))
+            ))
+        })
+        .collect()
+}
+
+/// What becomes of messages in a minute, failures by their codes, most frequent first.
+pub(super) fn per_minute(model: &Model) -> Hop {
+    let hop = |tone, main: String, rest| Hop {
+        title: "a minute",
+        tone,
+        main,
+        rest,
+    };
+    let absent = |main: &str, why: String| hop(Tone::Muted, main.to_owned(), vec![why]);
+    let window = span_secs(INGEST_WINDOW.as_secs());
+    let rates = match Batches::of(model) {
+        Batches::Seen(rates) => rates,
+        Batches::Unread => return absent(UNKNOWN, "not seen yet".to_owned()),
+        Batches::Unnamed => {
+            let why = "the environment names no ingest_function".to_owned();
+            return absent("no metrics", why);
+        }
+        Batches::None => return absent("no metrics", "of a batch in the last hour".to_owned()),
+        Batches::Past => return absent("no batch", format!("in the last {window}")),
+    };
+    let mut rest = vec![format!("dup {}", short(rates.duplicates_per_minute))];
+    if rates.retried_per_minute > 0.0 {
+        rest.push(format!("retry {}", short(rates.retried_per_minute)));
+    }
+    let mut failures: Vec<(FailureCode, u64)> = rates.failures.into_iter().collect();
+    failures.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    if failures.is_empty() {
+        rest.push("failed 0".to_owned());
+    }
+    let is_failing = !failures.is_empty() || rates.retried_per_minute > 0.0;
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    rest.extend(failures.into_iter().map(|(code, number)| {
+        let per_minute = number as f64 * 60.0 / rates.window_secs.max(1) as f64;
+        format!("{code} {}", short(per_minute))
+    }));
+    let freshness = Freshness::within(&model.pipeline.history, HISTORY_STALE_AFTER, model);
+    let tone = match freshness.tone {
+        Tone::Good if is_failing => Tone::Warning,
+        tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
+    };
+    hop(
+        tone,
+        format!("stored {}", short(rates.stored_per_minute)),
+        rest,
+    )
+}

@@ -1,0 +1,221 @@
+//! What the ingest says of its batches, by CloudWatch: how long events are on their way, and what
+//! becomes of them.
+//!
+//! Invariant: a function that sent no metrics is not known to be idle: its numbers are absent, not
+//! zero. Only a code that is absent beside other numbers counts as none.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use event::{FailureCode, ingest_metrics};
+use serde::Serialize;
+
+use super::metrics::{Line, Subject};
+use super::observed::Point;
+use super::{World, WorldError};
+use crate::text::whole;
+
+/// How far back [`IngestRates`] look. CloudWatch has metrics of a log within a minute or two.
+pub const INGEST_WINDOW: Duration = Duration::from_secs(300);
+
+/// History of the ingest, oldest first; each is empty where no batch sent it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IngestHistory {
+    /// Messages that became records, per period.
+    pub stored: Vec<Point>,
+    /// Messages whose event was a record already, per period.
+    pub duplicates: Vec<Point>,
+    /// Messages that were reported for retry, per period.
+    pub retried: Vec<Point>,
+    /// Milliseconds from publish to commit: the mean of the batches' medians.
+    pub lag_p50_ms: Vec<Point>,
+    /// Milliseconds from publish to commit, the longest.
+    pub lag_max_ms: Vec<Point>,
+    /// Messages that failed for good, per period.
+    pub failed: BTreeMap<FailureCode, Vec<Point>>,
+}
+
+/// The ingest over the last [`INGEST_WINDOW`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IngestRates {
+    /// Seconds that the numbers are about.
+    pub window_secs: u64,
+    /// Milliseconds from publish to commit: the mean of the batches' medians. `None` where nothing
+    /// was stored.
+    pub lag_p50_ms: Option<u64>,
+    /// The longest of them.
+    pub lag_max_ms: Option<u64>,
+    /// Messages that became records.
+    pub stored_per_minute: f64,
+    /// Messages whose event was a record already.
+    pub duplicates_per_minute: f64,
+    /// Messages that were reported for retry.
+    pub retried_per_minute: f64,
+    /// Messages that failed for good in the window; without the codes that did not occur.
+    pub failures: BTreeMap<FailureCode, u64>,
+}
+
+const TOTALS: [(&str, &str); 5] = [
+    (ingest_metrics::STORED, "Sum"),
+    (ingest_metrics::DUPLICATES, "Sum"),
+    (ingest_metrics::RETRIED, "Sum"),
+    (ingest_metrics::LAG_P50_MS, "Average"),
+    (ingest_metrics::LAG_MAX_MS, "Maximum"),
+];
+
+impl World {
+    /// The last minutes of the ingest; `None` where CloudWatch has no batch of them.
+    ///
+    /// # Errors
+    /// When the environment does not name the function, or CloudWatch does not answer.
+    pub async fn ingest_rates(&self) -> Result<Option<IngestRates>, WorldError> {
+        if self.environment().ingest_function.is_none() {
+            return Err(WorldError::not_configured(
+                "read metrics of the ingest",
+                "the environment does not name the function".to_owned(),
+                "add ingest_function to the environment's entry",
+            ));
+        }
+        let period_secs = self.period_secs(INGEST_WINDOW);
+        let read = self
+            .metric_data(&lines(), INGEST_WINDOW, period_secs)
+            .await?;
+        Ok(IngestHistory::of(read).recent(Utc::now()))
+    }
+}
+
+/// What is asked of CloudWatch, in the order that [`IngestHistory::of`] takes.
+pub(super) fn lines() -> Vec<Line> {
+    let codes = FailureCode::ALL.map(|code| (ingest_metrics::failed(code), "Sum"));
+    TOTALS
+        .into_iter()
+        .chain(codes)
+        .map(|(metric, statistic)| Line {
+            subject: Subject::Ingest,
+            metric,
+            statistic,
+        })
+        .collect()
+}
+
+impl IngestHistory {
+    /// From the answers to [`lines`].
+    pub(super) fn of(answers: impl IntoIterator<Item = Vec<Point>>) -> Self {
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        Self {
+            stored: next(),
+            duplicates: next(),
+            retried: next(),
+            lag_p50_ms: next(),
+            lag_max_ms: next(),
+            failed: FailureCode::ALL
+                .into_iter()
+                .map(|code| (code, next()))
+                .filter(|(_, points)| !points.is_empty())
+                .collect(),
+        }
+    }
+
+    /// The last [`INGEST_WINDOW`] before `now`; `None` where no batch was in it.
+    #[must_use]
+    pub fn recent(&self, now: DateTime<Utc>) -> Option<IngestRates> {
+        let within = |points: &[Point]| {
+            let values: Vec<f64> = points
+                .iter()
+                .filter(|point| now - point.at <= INGEST_TIME)
+                .map(|point| point.value)
+                .collect();
+            (!values.is_empty()).then_some(values)
+        };
+        let sum = |points: &[Point]| -> f64 { within(points).iter().flatten().sum() };
+        let per_minute =
+            |points: &[Point]| (sum(points) * 600.0 / INGEST_WINDOW.as_secs_f64()).round() / 10.0;
+        within(&self.stored)?;
+        let failures = self
+            .failed
+            .iter()
+            .map(|(code, points)| (*code, whole(sum(points))));
+        Some(IngestRates {
+            window_secs: INGEST_WINDOW.as_secs(),
+            lag_p50_ms: within(&self.lag_p50_ms).map(|values| whole(mean(&values))),
+            lag_max_ms: within(&self.lag_max_ms)
+                .map(|values| whole(values.into_iter().fold(0.0, f64::max))),
+            stored_per_minute: per_minute(&self.stored),
+            duplicates_per_minute: per_minute(&self.duplicates),
+            retried_per_minute: per_minute(&self.retried),
+            failures: failures.filter(|(_, count)| *count > 0).collect(),
+        })
+    }
+}
+
+/// [`INGEST_WINDOW`] as the difference of two times.
+const INGEST_TIME: chrono::Duration = chrono::Duration::seconds(300);
+
+#[expect(clippy::cast_precision_loss, reason = "some hundred values")]
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000 + secs, 0).unwrap()
+    }
+
+    fn points(values: &[(i64, f64)]) -> Vec<Point> {
+        let point = |(secs, value): &(i64, f64)| Point {
+            at: at(*secs),
+            value: *value,
+        };
+        values.iter().map(point).collect()
+    }
+
+    fn answers() -> Vec<Vec<Point>> {
+        let mut answers = vec![Vec::new(); TOTALS.len() + FailureCode::ALL.len()];
+        answers[0] = points(&[(-400, 9_000.0), (-240, 30.0), (-60, 21.0)]);
+        answers[1] = points(&[(-60, 5.0)]);
+        answers[2] = points(&[(-60, 0.0)]);
+        answers[3] = points(&[(-400, 9_000.0), (-240, 100.0), (-60, 301.0)]);
+        answers[4] = points(&[(-240, 1_200.0), (-60, 800.0)]);
+        answers[5] = points(&[(-60, 3.0)]);
+        answers[12] = points(&[(-400, 7.0)]);
+        answers
+    }
+
+    #[test]
+    fn every_line_has_its_place() {
+        let history = IngestHistory::of(answers());
+        assert_eq!(history.failed.keys().count(), 2);
+        let rates = history.recent(at(0)).unwrap();
+        let expected = IngestRates {
+            window_secs: 300,
+            lag_p50_ms: Some(201),
+            lag_max_ms: Some(1_200),
+            stored_per_minute: 10.2,
+            duplicates_per_minute: 1.0,
+            retried_per_minute: 0.0,
+            failures: BTreeMap::from([(FailureCode::NotJson, 3)]),
+        };
+        assert_eq!(rates, expected);
+        let json = serde_json::to_value(rates).unwrap();
+        assert_eq!(json["failures"], serde_json::json!({"not-json": 3}));
+        let asked = lines();
+        assert_eq!(asked.len(), answers().len());
+        assert_eq!(asked[12].metric, "failed_refused-by-database");
+    }
+
+    #[test]
+    fn no_batch_is_no_rate_and_nothing_stored_is_no_lag() {
+        assert_eq!(IngestHistory::default().recent(at(0)), None);
+        let history = IngestHistory::of(answers());
+        assert_eq!(history.recent(at(600)), None, "too long ago");
+        let mut answers = answers();
+        answers[3] = Vec::new();
+        let rates = IngestHistory::of(answers).recent(at(0)).unwrap();
+        assert_eq!(rates.lag_p50_ms, None);
+    }
+}
