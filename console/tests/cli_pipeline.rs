@@ -168,6 +168,7 @@ queue_url = "{}"
 dead_letter_queue_url = "{}"
 api_url = "{}"
 database_url = "{}"
+ingest_function = "{}"
 "#,
         endpoints.region,
         endpoints.endpoint_url,
@@ -176,6 +177,7 @@ database_url = "{}"
         endpoints.dead_letter_queue_url,
         endpoints.api_url,
         endpoints.database_url,
+        endpoints.ingest_function,
     )
 }
 
@@ -321,6 +323,7 @@ fn status_agrees_with_the_queues_and_the_database() {
         "dead letters",
         "records",
         "api           200",
+        "ingest        lag p50 ",
     ] {
         assert!(shown.stdout.contains(word), "{word}: {shown:?}");
     }

@@ -131,14 +131,14 @@ fn history(dead_letters: f64) -> History {
         sent: points(|minute| 2_880.0 + (minute % 7) as f64 * 60.0),
         deleted: points(|minute| 2_900.0 + (minute % 5) as f64 * 60.0),
         dead_letters: points(|minute| dead_letters * minute as f64 / 59.0),
-        ingest: Some(IngestHistory {
+        ingest: Some(Box::new(IngestHistory {
             stored: points(|_| 2_890.0),
             duplicates: points(|_| 3.0),
             retried: points(|_| 0.0),
             lag_p50_ms: points(|minute| 180.0 + (minute % 5) as f64 * 8.0),
             lag_max_ms: points(|minute| 900.0 + (minute % 7) as f64 * 50.0),
             failed: BTreeMap::new(),
-        }),
+        })),
     }
 }
 
@@ -333,7 +333,7 @@ fn model_in(state: State, width: u16, height: u16) -> Model {
                 source: Ok(queue("events-queue", 12, 5, None)),
                 history: Ok(History {
                     period_secs: 60,
-                    ingest: Some(IngestHistory::default()),
+                    ingest: Some(Box::default()),
                     ..History::default()
                 }),
                 ..healthy

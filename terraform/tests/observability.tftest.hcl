@@ -19,7 +19,7 @@ run "everything_that_breaks_has_an_alarm_that_notifies" {
 
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
-      "dead-letters", "oldest-message", "undelivered",
+      "dead-letters", "oldest-message", "ingest-lag", "undelivered",
       "api-5xx", "api-latency",
       "ingest-errors", "ingest-throttles", "api-errors", "api-throttles",
       "database-capacity",
@@ -56,10 +56,10 @@ run "dashboard_shows_each_hop_and_no_widget_covers_another" {
 
   assert {
     condition = (
-      length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 9 &&
-      length(distinct([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${widget.x} ${widget.y}"])) == 9
+      length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 12 &&
+      length(distinct([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${widget.x} ${widget.y}"])) == 12
     )
-    error_message = "There must be nine widgets, each in its own place."
+    error_message = "There must be twelve widgets, each in its own place."
   }
 }
 
@@ -73,7 +73,7 @@ run "other_database_has_no_alarm" {
   }
 
   assert {
-    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "database-capacity") && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 8
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "database-capacity") && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 11
     error_message = "There is no cluster to watch."
   }
 }
@@ -120,4 +120,26 @@ run "utilization_beyond_everything_is_refused" {
     database_utilization_percent_max = 101
   }
   expect_failures = [var.database_utilization_percent_max]
+}
+
+run "lag_below_a_cold_start_is_refused" {
+  command = plan
+  module {
+    source = "./modules/observability"
+  }
+  variables {
+    lag_ms_max = 500
+  }
+  expect_failures = [var.lag_ms_max]
+}
+
+run "pipeline_without_an_ingest_is_refused" {
+  command = plan
+  module {
+    source = "./modules/observability"
+  }
+  variables {
+    functions = { api = "events-test-api" }
+  }
+  expect_failures = [var.functions]
 }

@@ -72,7 +72,6 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
         world.ingest_rates(),
     );
     let mut errors = Errors::default();
-    let seen_ingest = errors.take("ingest", ingest);
     let status = Status {
         environment: world.environment().name.clone(),
         queue: errors.take("queue", queue).map(Queue::from),
@@ -81,13 +80,13 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
             .map(DeadLetters::from),
         records: errors.take("records", records).map(Records::from),
         api: errors.take("api", api).map(Api::from),
-        ingest: seen_ingest.clone().flatten(),
+        ingest: errors.take("ingest", ingest).flatten(),
         errors: errors.found,
     };
     if session.output.is_json() {
         session.output.json(&status)?;
     } else {
-        session.output.text(&status.lines(seen_ingest.is_some()))?;
+        session.output.text(&status.lines())?;
         for error in &status.errors {
             session
                 .output
@@ -178,7 +177,7 @@ pub(super) fn milliseconds(duration: Duration) -> f64 {
 }
 
 impl Status {
-    fn lines(&self, is_ingest_read: bool) -> String {
+    fn lines(&self) -> String {
         let queue = self.queue.as_ref().map(|queue| {
             format!(
                 "{} visible, {} in flight, {} delayed{}",
@@ -203,7 +202,7 @@ impl Status {
             .map(|api| format!("{} in {} ms", api.status, api.latency_ms));
         let ingest = match &self.ingest {
             Some(rates) => Some(ingest_line(rates)),
-            None => is_ingest_read.then(|| {
+            None => (!self.errors.iter().any(|error| error.part == "ingest")).then(|| {
                 let window = span_secs(INGEST_WINDOW.as_secs());
                 format!("no metrics in the last {window}")
             }),

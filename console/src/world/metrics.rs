@@ -102,7 +102,7 @@ impl World {
             sent: next(),
             deleted: next(),
             dead_letters: sums(&next(), &next()),
-            ingest: has_ingest.then(|| IngestHistory::of(answers)),
+            ingest: has_ingest.then(|| Box::new(IngestHistory::of(answers))),
         })
     }
 

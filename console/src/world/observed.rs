@@ -81,7 +81,7 @@ pub struct History {
     /// Dead letters, those that somebody holds included.
     pub dead_letters: Vec<Point>,
     /// What the ingest says of its batches; `None` where the environment does not name it.
-    pub ingest: Option<IngestHistory>,
+    pub ingest: Option<Box<IngestHistory>>,
 }
 
 /// Totals of the database.

@@ -20,6 +20,15 @@ locals {
       threshold   = var.oldest_message_secs_max
       minutes     = 5
     }
+    ingest-lag = {
+      description = "Events are stored late, counted from their publish. Look at the ingest's throttles and at database_ms: if it grows too, the database is the cause."
+      namespace   = "OpsConsole/Ingest"
+      metric      = "lag_max_ms"
+      dimensions  = { FunctionName = local.ingest }
+      statistic   = "Maximum"
+      threshold   = var.lag_ms_max
+      minutes     = 5
+    }
     undelivered = {
       description = "SNS could not deliver to the queue. Check the queue's policy and the key's policy."
       namespace   = "AWS/SNS"

@@ -6,6 +6,13 @@ locals {
   widget_width  = 8
   widget_height = 6
 
+  # Without one, the validation of functions is what is said.
+  ingest = lookup(var.functions, "ingest", "")
+  failure_codes = [
+    "invalid-attribute", "invalid-time", "missing-attribute", "not-an-event", "not-json",
+    "refused-by-database", "too-large", "unsupported-specversion",
+  ]
+
   metrics = concat(
     [
       {
@@ -50,6 +57,32 @@ locals {
         title = "Functions: duration, p95 (ms)"
         stat  = "p95"
         lines = [for function in var.functions : ["AWS/Lambda", "Duration", "FunctionName", function]]
+      },
+      # Names and namespace are those of shared/event/src/ingest_metrics.rs.
+      {
+        title = "Ingest: from publish to commit (ms)"
+        stat  = "Maximum"
+        lines = [
+          ["OpsConsole/Ingest", "lag_p50_ms", "FunctionName", local.ingest, { stat = "Average" }],
+          ["OpsConsole/Ingest", "lag_max_ms", "FunctionName", local.ingest],
+          ["OpsConsole/Ingest", "database_ms", "FunctionName", local.ingest],
+        ]
+      },
+      {
+        title = "Ingest: what became of messages"
+        stat  = "Sum"
+        lines = [
+          for metric in ["stored", "duplicates", "dead_lettered", "retried"] :
+          ["OpsConsole/Ingest", metric, "FunctionName", local.ingest]
+        ]
+      },
+      {
+        title = "Ingest: failures by code"
+        stat  = "Sum"
+        lines = [
+          for code in local.failure_codes :
+          ["OpsConsole/Ingest", "failed_${code}", "FunctionName", local.ingest]
+        ]
       },
       {
         title = "API: requests and failures"

@@ -36,8 +36,13 @@ variable "dead_letter_queue_name" {
 }
 
 variable "functions" {
-  description = "Names of the functions by their part in the pipeline."
+  description = "Names of the functions by their part in the pipeline; the ingest is one of them."
   type        = map(string)
+
+  validation {
+    condition     = contains(keys(var.functions), "ingest")
+    error_message = "functions must name the ingest: its metrics are on the dashboard."
+  }
 }
 
 variable "api_id" {
@@ -59,6 +64,17 @@ variable "oldest_message_secs_max" {
   validation {
     condition     = var.oldest_message_secs_max >= 60
     error_message = "oldest_message_secs_max must be at least 60: the metric has one value a minute."
+  }
+}
+
+variable "lag_ms_max" {
+  description = "Time from publish to commit, the longest of a minute, beyond which events come too late."
+  type        = number
+  default     = 300000
+
+  validation {
+    condition     = var.lag_ms_max >= 1000
+    error_message = "lag_ms_max must be at least 1000: a batch may wait for its window and for a cold start."
   }
 }
 
