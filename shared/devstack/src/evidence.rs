@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn batches_are_summed_and_other_lines_are_not() {
-        let log = r#"{"level":"INFO","message":"batch handled","received":4,"stored":1,"duplicates":1,"dead_lettered":2,"retried":0,"codes":"not-json=2"}
+        let log = r#"{"level":"INFO","message":"batch handled","received":4,"stored":1,"duplicates":1,"dead_lettered":2,"retried":0,"failed_not-json":2}
 {"level":"WARN","message":"not a batch","stored":9,"duplicates":9,"dead_lettered":9,"retried":9}
 panicked at somewhere
 {"level":"INFO","message":"batch handled","received":3,"stored":0,"duplicates":2,"dead_lettered":0,"retried":1}
