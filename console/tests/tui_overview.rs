@@ -767,9 +767,10 @@ fn palette_finds_what_belongs_to_another_screen() {
 #[test]
 fn absent_metrics_of_the_ingest_are_told_as_absent_and_why() {
     let line = |state| row(&model_in(state, 80, 24), "a minute");
+    // The history was read 5 s ago: its five minutes were 295 s then.
     let healthy = line(State::Healthy);
-    assert!(healthy.contains("stored 2,890"), "{healthy}");
-    assert!(healthy.contains("dup 3  failed 0"), "{healthy}");
+    assert!(healthy.contains("stored 2,939"), "{healthy}");
+    assert!(healthy.contains("dup 3.1  failed 0"), "{healthy}");
     for (state, said) in [
         (State::NoMetrics, "no metrics"),
         (State::IngestUnnamed, "names no ingest_function"),
@@ -788,9 +789,9 @@ fn failures_are_told_by_code_most_frequent_first_and_what_is_cut_is_marked() {
     let wide = row(&model_in(State::IngestFailing, 160, 45), "a minute");
     let order = [
         "retry 12",
-        "missing-attribute 31",
-        "refused-by-database 2",
-        "unsupported-specversion 1",
+        "missing-attribute 32",
+        "refused-by-database 2.0",
+        "unsupported-specversion 1.0",
         "not-json 0.4",
     ];
     let places: Vec<Option<usize>> = order.iter().map(|part| wide.find(part)).collect();
@@ -800,7 +801,7 @@ fn failures_are_told_by_code_most_frequent_first_and_what_is_cut_is_marked() {
     );
     let narrow = row(&model_in(State::IngestFailing, 80, 24), "a minute");
     assert!(
-        narrow.contains("missing-attribute 31") && narrow.contains('…'),
+        narrow.contains("missing-attribute 32") && narrow.contains('…'),
         "{narrow}"
     );
 }

@@ -14,10 +14,12 @@ use serde::Serialize;
 use super::metrics::{Line, Subject};
 use super::observed::Point;
 use super::{World, WorldError};
-use crate::text::whole;
+use crate::text::{age_secs, whole};
 
 /// How far back [`IngestRates`] look. CloudWatch has metrics of a log within a minute or two.
 pub const INGEST_WINDOW: Duration = Duration::from_secs(300);
+/// A rate is told over at least so long: one batch is no stream.
+const RATE_SECS_MIN: u64 = 60;
 
 /// History of the ingest, oldest first; each is empty where no batch sent it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,10 +38,10 @@ pub struct IngestHistory {
     pub failed: BTreeMap<FailureCode, Vec<Point>>,
 }
 
-/// The ingest over the last [`INGEST_WINDOW`].
+/// The ingest since its first batch in the last [`INGEST_WINDOW`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IngestRates {
-    /// Seconds that the numbers are about.
+    /// Seconds that the numbers are about: from 60 to 300.
     pub window_secs: u64,
     /// Milliseconds from publish to commit: the mean of the batches' medians. `None` where nothing
     /// was stored.
@@ -130,15 +132,20 @@ impl IngestHistory {
             (!values.is_empty()).then_some(values)
         };
         let sum = |points: &[Point]| -> f64 { within(points).iter().flatten().sum() };
+        let first = self
+            .stored
+            .iter()
+            .find(|point| now - point.at <= INGEST_TIME)?;
+        let window_secs = age_secs(first.at, now).max(RATE_SECS_MIN);
+        #[expect(clippy::cast_precision_loss, reason = "at most some hundred seconds")]
         let per_minute =
-            |points: &[Point]| (sum(points) * 600.0 / INGEST_WINDOW.as_secs_f64()).round() / 10.0;
-        within(&self.stored)?;
+            |points: &[Point]| (sum(points) * 600.0 / window_secs as f64).round() / 10.0;
         let failures = self
             .failed
             .iter()
             .map(|(code, points)| (*code, whole(sum(points))));
         Some(IngestRates {
-            window_secs: INGEST_WINDOW.as_secs(),
+            window_secs,
             lag_p50_ms: within(&self.lag_p50_ms).map(|values| whole(mean(&values))),
             lag_max_ms: within(&self.lag_max_ms)
                 .map(|values| whole(values.into_iter().fold(0.0, f64::max))),
@@ -176,7 +183,7 @@ mod tests {
 
     fn answers() -> Vec<Vec<Point>> {
         let mut answers = vec![Vec::new(); TOTALS.len() + FailureCode::ALL.len()];
-        answers[0] = points(&[(-400, 9_000.0), (-240, 30.0), (-60, 21.0)]);
+        answers[0] = points(&[(-400, 9_000.0), (-300, 30.0), (-60, 21.0)]);
         answers[1] = points(&[(-60, 5.0)]);
         answers[2] = points(&[(-60, 0.0)]);
         answers[3] = points(&[(-400, 9_000.0), (-240, 100.0), (-60, 301.0)]);
@@ -209,13 +216,15 @@ mod tests {
     }
 
     #[test]
-    fn no_batch_is_no_rate_and_nothing_stored_is_no_lag() {
+    fn no_batch_is_no_rate_and_nothing_stored_is_no_lag_and_a_new_stream_has_its_rate() {
         assert_eq!(IngestHistory::default().recent(at(0)), None);
         let history = IngestHistory::of(answers());
         assert_eq!(history.recent(at(600)), None, "too long ago");
         let mut answers = answers();
+        answers[0] = points(&[(-20, 30.0)]);
         answers[3] = Vec::new();
         let rates = IngestHistory::of(answers).recent(at(0)).unwrap();
         assert_eq!(rates.lag_p50_ms, None);
+        assert_eq!((rates.window_secs, rates.stored_per_minute), (60, 30.0));
     }
 }

@@ -129,7 +129,7 @@ impl Hops {
         vec![
             Span::styled(title, theme.strong()),
             Span::styled(main, theme.tone(hop.tone)),
-            Span::styled(fit(&hop.rest.join("   "), room), theme.muted()),
+            Span::styled(fit(&hop.rest.join("  "), room), theme.muted()),
         ]
     }
 
