@@ -5,8 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
@@ -128,6 +129,41 @@ pub async fn connect(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
 pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
     let options = settings.connect_options()?;
     Ok(settings.pool_options().connect_lazy_with(options))
+}
+
+/// A connection that is closed if its statement is abandoned. The pool would wait, without a limit,
+/// for the answer before it takes the connection back or replaces it: where the other end vanished
+/// without a word, as many abandoned statements as there are connections would be its end.
+pub(crate) struct Lease {
+    connection: PoolConnection<Postgres>,
+    is_answered: bool,
+}
+
+impl Lease {
+    pub(crate) async fn take(pool: &PgPool) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            // Boxed, or the futures of callers nest deeper than the compiler looks.
+            connection: Box::pin(pool.acquire()).await?,
+            is_answered: false,
+        })
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    /// The statement was answered, if only with an error.
+    pub(crate) fn give_back(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 /// Asks the database for a sign of life, one round trip.

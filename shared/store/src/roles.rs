@@ -22,6 +22,7 @@ do $$
 begin
     if exists (select from pg_roles where rolname = 'ingest') then
         grant select, insert on event_keys to ingest;
+        grant usage on sequence event_keys_record_id_seq to ingest;
         grant insert on records to ingest;
     end if;
     if exists (select from pg_roles where rolname = 'api') then

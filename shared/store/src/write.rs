@@ -1,12 +1,11 @@
 //! The write of a batch of events. Invariant: one statement, one round trip, and an event whose
 //! identity the ledger knows is never stored again.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use event::{Event, RecordId};
 use sqlx::PgPool;
 
+use crate::connect::Lease;
 use crate::error::{Context as _, StoreError};
 
 const OPERATION: &str = "write a batch of events";
@@ -56,16 +55,18 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
         return Ok(written);
     }
     let batch = Batch::new(events);
-    let rows: Vec<(i64, i64)> = sqlx::query_as(STATEMENT)
+    let mut lease = Lease::take(pool).await.context(OPERATION)?;
+    let answer = sqlx::query_as(STATEMENT)
         .bind(&batch.sources)
         .bind(&batch.ids)
         .bind(&batch.types)
         .bind(&batch.subjects)
         .bind(&batch.times)
         .bind(&batch.payloads)
-        .fetch_all(pool)
-        .await
-        .context(OPERATION)?;
+        .fetch_all(lease.connection())
+        .await;
+    lease.give_back();
+    let rows: Vec<(i64, i64)> = answer.context(OPERATION)?;
     for (position, record_id) in rows {
         let slot = usize::try_from(position - 1)
             .ok()
@@ -94,13 +95,10 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn new(events: &'a [Event<'_>]) -> Self {
-        let mut seen = HashSet::with_capacity(events.len());
-        let mut rows: Vec<(usize, &Event<'_>)> = events
-            .iter()
-            .enumerate()
-            .filter(|(_, event)| seen.insert((event.id.as_ref(), event.source.as_ref())))
-            .collect();
-        rows.sort_unstable_by_key(|(_, event)| (event.id.as_ref(), event.source.as_ref()));
+        let mut rows: Vec<(usize, &Event<'_>)> = events.iter().enumerate().collect();
+        let key = |event: &'a Event<'_>| (event.id.as_ref(), event.source.as_ref());
+        rows.sort_unstable_by_key(|(origin, event)| (key(event), *origin));
+        rows.dedup_by_key(|(_, event)| key(event));
         Self {
             origins: rows.iter().map(|(origin, _)| *origin).collect(),
             sources: rows
