@@ -11,26 +11,17 @@ mod handle;
 mod invocation;
 mod isolate;
 mod letter;
-<<<<<<< HEAD
 mod queue_client;
-=======
 mod report;
->>>>>>> 7a0ee71 (ingest: Report each batch in one line that CloudWatch reads metrics from)
 mod settings;
 mod trace;
 
 pub use dead_letters::DeadLetterQueue;
 pub use deps::Deps;
 pub use fate::{Fate, Outcome, RetryReason};
-<<<<<<< HEAD
-pub use handle::{handle, handle_counted};
+pub use handle::{handle, handle_counted, handle_reported};
 pub use invocation::Invocation;
 pub use isolate::{Isolated, WriteError, isolate};
 pub use queue_client::QueueAccess;
-=======
-pub use handle::{Deps, handle, handle_counted, handle_reported};
-pub use invocation::Invocation;
-pub use isolate::{Isolated, WriteError, isolate};
 pub use report::{Lag, Report};
->>>>>>> 7a0ee71 (ingest: Report each batch in one line that CloudWatch reads metrics from)
 pub use settings::Settings;

@@ -85,7 +85,7 @@ pub(crate) fn main(arguments: &[String]) {
 async fn serve(arguments: &[String]) {
     let (url, folder) = (&arguments[0], &arguments[1]);
     let settings = Settings::read(|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
-    let mut deps = Deps::connect(&settings).await.unwrap();
+    let mut deps = Deps::connect(&settings).unwrap();
     if let [endpoint, queue] = &arguments[2..] {
         let client = aws_sdk_sqs::Client::new(&devstack::sdk_config(endpoint));
         deps.dead_letters = Some(DeadLetterQueue::new(client, queue.clone()));

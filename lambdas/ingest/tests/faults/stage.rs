@@ -125,13 +125,14 @@ impl Stage {
             database_url,
             log_in: None,
             dead_letter_queue_url: None,
+            queue_access: None,
         };
         Deps {
             dead_letters: Some(DeadLetterQueue::new(
                 self.client.clone(),
                 self.queue_url.clone(),
             )),
-            ..Deps::connect(&settings).await.unwrap()
+            ..Deps::connect(&settings).unwrap()
         }
     }
 
