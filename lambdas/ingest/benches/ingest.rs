@@ -5,11 +5,13 @@
 //! events into the same schema (`records` with its daily partitions and its indexes, and the ledger
 //! `event_keys`), each into a database of its own, and take turns round by round, so that a busy
 //! machine meets all of them alike. Clients are processes of their own: they read invocations as
-//! Lambda gives them, parse, store and commit. `-- --quick` takes one small round.
+//! Lambda gives them, parse, store and commit. The cold start is that of the deployed binary, built
+//! by `cargo build --profile shipping --bin ingest`. `-- --quick` takes one small round.
 //! It prints a table and writes `target/bench/ingest.json`.
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
@@ -21,18 +23,26 @@
 
 #[path = "ingest/client.rs"]
 mod client;
+#[path = "ingest/cold_start.rs"]
+mod cold_start;
 #[path = "ingest/copy.rs"]
 mod copy;
 #[path = "ingest/events.rs"]
 mod events;
+#[path = "ingest/failures.rs"]
+mod failures;
 #[path = "ingest/peers.rs"]
 mod peers;
+#[path = "ingest/round_trips.rs"]
+mod round_trips;
 #[path = "ingest/server.rs"]
 mod server;
 #[path = "ingest/throughput.rs"]
 mod throughput;
 #[path = "ingest/usage.rs"]
 mod usage;
+#[path = "ingest/wire.rs"]
+mod wire;
 
 use devstack::bench;
 use server::Server;
@@ -52,7 +62,11 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let figures = runtime.block_on(async {
         let mut server = Server::start().await;
-        throughput::measure(&mut server, rounds, is_quick).await
+        let mut figures = throughput::measure(&mut server, rounds, is_quick).await;
+        figures.extend(failures::measure(&mut server, rounds, is_quick).await);
+        figures.extend(round_trips::measure(&mut server, rounds, is_quick).await);
+        figures.extend(cold_start::measure(&mut server, is_quick).await);
+        figures
     });
     println!("{}", bench::table(&figures));
     bench::write("ingest", &figures).unwrap();

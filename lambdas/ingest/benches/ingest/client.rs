@@ -20,16 +20,48 @@ use crate::usage::{Usage, Used, peak_rss_mib};
 pub(crate) const ARGUMENT: &str = "--client";
 const INVOCATION_LIMIT: Duration = Duration::from_secs(60);
 
+/// Where permanent failures go.
+pub(crate) struct DeadLetters {
+    pub(crate) endpoint_url: String,
+    pub(crate) queue_url: String,
+}
+
 /// What a run of a client took.
 pub(crate) struct Run {
     pub(crate) secs: f64,
     pub(crate) cpu_secs: f64,
     pub(crate) peak_rss_mib: f64,
     pub(crate) used: Used,
+    /// All that the client said.
+    pub(crate) result: Value,
+}
+
+impl Run {
+    /// A count that ours gives of its messages.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        usize::try_from(self.result[name].as_u64().unwrap()).unwrap()
+    }
+
+    /// Seconds of each batch of ours, sorted.
+    pub(crate) fn batch_secs(&self) -> Vec<f64> {
+        let batches = self.result["batch_secs"].as_array().unwrap();
+        let mut secs: Vec<f64> = batches.iter().map(|one| one.as_f64().unwrap()).collect();
+        secs.sort_by(f64::total_cmp);
+        secs
+    }
 }
 
 /// Runs a client on a folder with batches.
-pub(crate) fn run(mut command: Command, server: u32) -> Run {
+pub(crate) fn run(command: Command, server: u32) -> Run {
+    run_between(command, server, || 0).0
+}
+
+/// [`run`], and by how much a counter rose while the clock ran.
+pub(crate) fn run_between(
+    mut command: Command,
+    server: u32,
+    counter: impl Fn() -> usize,
+) -> (Run, usize) {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -38,20 +70,21 @@ pub(crate) fn run(mut command: Command, server: u32) -> Run {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut input = child.stdin.take().unwrap();
     assert_eq!(said(&mut child, &mut lines), "ready");
-    let before = Usage::look(server);
+    let (before, counted) = (Usage::look(server), counter());
     writeln!(input, "go").unwrap();
     let result: Value = serde_json::from_str(&said(&mut child, &mut lines)).unwrap();
-    let used = before.until(Usage::look(server));
+    let (used, counted) = (before.until(Usage::look(server)), counter() - counted);
     let run = Run {
         secs: result["secs"].as_f64().unwrap(),
         cpu_secs: result["cpu_secs"].as_f64().unwrap(),
         peak_rss_mib: peak_rss_mib(child.id()),
         used,
+        result,
     };
     writeln!(input, "go").unwrap();
     drop(input);
     assert!(child.wait().unwrap().success(), "{command:?}");
-    run
+    (run, counted)
 }
 
 fn said(child: &mut Child, lines: &mut Lines<BufReader<ChildStdout>>) -> String {
@@ -64,10 +97,12 @@ fn said(child: &mut Child, lines: &mut Lines<BufReader<ChildStdout>>) -> String 
 }
 
 /// Our handler on a database, with a queue for its dead letters where there are to be some.
-pub(crate) fn ours(url: &str, folder: &Path, dead_letters: Option<[&str; 2]>) -> Command {
+pub(crate) fn ours(url: &str, folder: &Path, dead_letters: Option<&DeadLetters>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg(ARGUMENT).arg(url).arg(folder);
-    command.args(dead_letters.iter().flatten());
+    if let Some(queue) = dead_letters {
+        command.args([&queue.endpoint_url, &queue.queue_url]);
+    }
     command
 }
 

@@ -56,11 +56,7 @@ impl Load {
     }
 
     /// A load whose measured batches are changed before they are written.
-    pub(crate) fn with(
-        batch_size: usize,
-        batches: usize,
-        change: impl Fn(&mut Vec<Event>),
-    ) -> Self {
+    pub(crate) fn with(batch_size: usize, batches: usize, change: impl Fn(&mut [Event])) -> Self {
         let mut random = StdRng::seed_from_u64(1);
         let first: DateTime<Utc> = FIRST_TIME.parse().unwrap();
         let mut count = 0;

@@ -1,8 +1,10 @@
-"""A Python handler: reads batches from files, as Lambda would give them, and stores them.
+"""A Python handler of batches.
 
-peer.py loop|recordset URL FOLDER
+peer.py loop|recordset URL FOLDER    takes them from files, as Lambda would give them
+peer.py function URL                 takes them from the runtime API, as a function
 """
 
+import http.client
 import json
 import os
 import sys
@@ -54,8 +56,24 @@ def recordset(connection, batch):
     connection.commit()
 
 
+def function(url):
+    api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    connection = psycopg.connect(url)
+    prefix = "/2018-06-01/runtime/invocation"
+    while True:
+        api.request("GET", f"{prefix}/next")
+        answer = api.getresponse()
+        request_id = answer.headers["lambda-runtime-aws-request-id"]
+        recordset(connection, json.loads(answer.read()))
+        api.request("POST", f"{prefix}/{request_id}/response", '{"batchItemFailures":[]}')
+        api.getresponse().read()
+
+
 def main():
-    mode, url, folder = sys.argv[1:]
+    mode, url, *rest = sys.argv[1:]
+    if mode == "function":
+        return function(url)
+    (folder,) = rest
     handle = {"loop": loop, "recordset": recordset}[mode]
     connection = psycopg.connect(url)
     warm_up, *files = sorted(os.listdir(folder))

@@ -1,6 +1,8 @@
 //! The server that everybody writes to. Invariant: commits are durable, and every measurement gets
 //! a database of its own, migrated and empty, right after a checkpoint.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 use devstack::{Postgres, PostgresOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -58,6 +60,11 @@ impl Server {
         Database { name, url }
     }
 
+    /// The socket that it listens on.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.postgres.folder().join(".s.PGSQL.5432")
+    }
+
     /// Removes a database, so that the next one does not pay for its pages.
     pub(crate) async fn drop(&self, database: Database) {
         self.execute(format!("drop database {} with (force)", database.name))
@@ -77,6 +84,14 @@ impl Server {
 }
 
 impl Database {
+    /// Adds a rule that only the database knows, for events that the validator lets pass.
+    pub(crate) async fn refuse_poison(&self) {
+        let mut connection = self.connect().await;
+        let rule = "alter table records add constraint no_poison check (id not like 'poison%')";
+        sqlx::raw_sql(rule).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     pub(crate) async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.url).await.unwrap()
     }
