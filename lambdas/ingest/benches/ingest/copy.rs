@@ -1,7 +1,7 @@
 //! The limit: COPY of rows that are ready to be sent, one commit a batch.
 //!
-//! Invariant: rows are encoded before the clock starts, in PostgreSQL's binary format, which was
-//! at no size slower than text.
+//! Invariant: rows are encoded before the clock starts, in PostgreSQL's binary format, which spares
+//! the server the escapes of text.
 
 use std::time::Instant;
 

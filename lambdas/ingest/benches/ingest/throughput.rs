@@ -127,7 +127,7 @@ impl Peers {
             Subject::Ours => return Ok(Some(client::ours(&database.url, load.folder(), None))),
             Subject::PythonLoop => self.python.script("peer.py", &["loop"])?,
             Subject::PythonRecordset => self.python.script("peer.py", &["recordset"])?,
-            Subject::Node => self.node.script("peer.mjs", &["files"])?,
+            Subject::Node => self.node.script("peer.mjs", &[])?,
         };
         command.arg(&database.url).arg(load.folder());
         Ok(Some(command))

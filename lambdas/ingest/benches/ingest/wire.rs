@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// A lone `Sync` message: the driver's sign of life after a connection was given back.
 const SYNC_BYTES: usize = 5;
+/// The answer to it, which may arrive while the client speaks again.
+const READY_BYTES: usize = 6;
 
 /// A listening wire.
 pub(crate) struct Wire {
@@ -49,6 +51,10 @@ impl Wire {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread that sleeps is the distance that is measured"
+)]
 fn connect(client: TcpStream, server: UnixStream, round_trip: Duration, flights: &Arc<Flights>) {
     client.set_nodelay(true).unwrap();
     let (sender, under_way) = mpsc::channel::<(Instant, Vec<u8>)>();
@@ -78,7 +84,9 @@ fn connect(client: TcpStream, server: UnixStream, round_trip: Duration, flights:
     thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(bytes @ 1..) = from_server.read(&mut buffer) {
-            seen.is_client_speaking.store(false, Ordering::SeqCst);
+            if bytes > READY_BYTES {
+                seen.is_client_speaking.store(false, Ordering::SeqCst);
+            }
             if to_client.write_all(&buffer[..bytes]).is_err() {
                 return;
             }
