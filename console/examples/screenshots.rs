@@ -51,7 +51,9 @@ fn main() {
         screen.contains("missing-attribute")
     });
     session.press("\tj");
-    session.wait_for("specversion", STEP);
+    session.wait("the letter's body", STEP, |screen| {
+        screen.contains("specversion") && !screen.contains("being read")
+    });
     save(&session, &folder.join("dead-letters.svg"));
 
     session.press("\u{1b}");
