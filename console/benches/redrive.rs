@@ -18,14 +18,12 @@
 #[expect(dead_code, reason = "a bench uses a part of it")]
 mod redrive_stage;
 
-#[path = "redrive/figure.rs"]
-mod figure;
 #[path = "redrive/movers.rs"]
 mod movers;
 
 use std::time::Duration;
 
-use figure::{Figure, print, write};
+use devstack::bench::{self, Better, Figure};
 use movers::Mover;
 use redrive_stage::Theatre;
 use redrive_stage::proxy::{self, Fault};
@@ -49,8 +47,9 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let series = runtime.block_on(measure(rounds));
     let figures = figures(&series);
-    print(&figures);
-    write(&figures);
+    println!("{}", bench::table(&figures));
+    bench::write("redrive", &figures).unwrap();
+    println!("written to target/bench/redrive.json");
 }
 
 /// Every mover once a round at every round trip, so that a busy machine meets all of them alike.
@@ -96,14 +95,14 @@ fn figures(series: &[Series]) -> Vec<Figure> {
         .iter()
         .map(|one| {
             let name = format!("{}_rtt_{}ms", one.mover.name(), one.round_trip_ms);
-            Figure::new(name, "msg/s", one.rates.clone())
+            Figure::new(name, "msg/s", Better::Higher, one.rates.clone())
         })
         .collect();
     for round_trip_ms in ROUND_TRIPS_MS {
         let ours = of(Mover::Redrive, round_trip_ms);
         let one_by_one = ratios(ours, of(Mover::Sequential, round_trip_ms));
         let name = format!("ratio_to_sequential_rtt_{round_trip_ms}ms");
-        let figure = Figure::new(name, "ratio", one_by_one);
+        let figure = Figure::new(name, "ratio", Better::Higher, one_by_one);
         figures.push(if round_trip_ms == 10 {
             figure.target(20.0)
         } else {
@@ -111,15 +110,27 @@ fn figures(series: &[Series]) -> Vec<Figure> {
         });
         let by_ten = ratios(ours, of(Mover::SequentialBatches, round_trip_ms));
         let name = format!("ratio_to_sequential_batches_rtt_{round_trip_ms}ms");
-        figures.push(Figure::new(name, "ratio", by_ten));
+        figures.push(Figure::new(name, "ratio", Better::Higher, by_ten));
     }
     let native = [NATIVE_PER_SEC];
     let engine = of(Mover::Engine, 0);
-    figures
-        .push(Figure::new("ratio_to_native_limit", "ratio", ratios(engine, &native)).target(2.0));
+    figures.push(
+        Figure::new(
+            "ratio_to_native_limit",
+            "ratio",
+            Better::Higher,
+            ratios(engine, &native),
+        )
+        .target(2.0),
+    );
     // How much the journal and its fsyncs cost. No target: the emulator can be fast enough or slow.
     let ceiling = ratios(engine, of(Mover::Ceiling, 0));
-    figures.push(Figure::new("ratio_to_ceiling", "ratio", ceiling));
+    figures.push(Figure::new(
+        "ratio_to_ceiling",
+        "ratio",
+        Better::Higher,
+        ceiling,
+    ));
     figures
 }
 
