@@ -5,7 +5,7 @@
 
 use chrono::Utc;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -129,7 +129,7 @@ async fn remove_leftovers(options: &PgConnectOptions) {
 
 async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     let statement = format!("drop database if exists \"{name}\"");
-    sqlx::raw_sql(AssertSqlSafe(statement))
+    sqlx::raw_sql(&statement)
         .execute(connection)
         .await
         .map(|_| ())

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 
 use crate::DevstackError;
@@ -245,7 +245,7 @@ pub(crate) async fn create_database(url: &str, name: &str) -> Result<(), Devstac
         "create database \"{}\" template template0",
         name.replace('"', "\"\"")
     );
-    sqlx::raw_sql(AssertSqlSafe(statement))
+    sqlx::raw_sql(&statement)
         .execute(&mut connection)
         .await
         .map_err(operation())?;

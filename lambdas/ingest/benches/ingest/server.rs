@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use devstack::{Postgres, PostgresOptions};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 use store::{ConnectSettings, PartitionPlan, PartitionWidth, connect, create_partitions, migrate};
 
 use crate::events::{DAYS, FIRST_TIME};
@@ -75,7 +75,7 @@ impl Server {
         let mut connection = PgConnection::connect(&self.postgres.url("postgres"))
             .await
             .unwrap();
-        sqlx::raw_sql(AssertSqlSafe(statement))
+        sqlx::raw_sql(&statement)
             .execute(&mut connection)
             .await
             .unwrap();

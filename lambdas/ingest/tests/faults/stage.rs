@@ -9,7 +9,6 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::Message;
 use devstack::{Durability, Emulator, Postgres, PostgresOptions};
 use ingest::{DeadLetterQueue, Deps, Invocation, Outcome, Settings, handle_counted};
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPoolOptions;
 use store::PgPool;
 use tokio::sync::{Mutex, OnceCell};
@@ -100,7 +99,7 @@ impl Stage {
     }
 
     pub(crate) async fn execute(&self, statement: impl Into<String>) {
-        sqlx::raw_sql(AssertSqlSafe(statement.into()))
+        sqlx::raw_sql(&statement.into())
             .execute(&self.pool)
             .await
             .unwrap();
