@@ -1,14 +1,15 @@
 //! The handling of one batch.
 
 use std::collections::HashSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::SqsBatchResponse;
 use event::{Event, Failure, FailureCode, parse_body};
 use store::Written;
 use tokio::time::Instant;
 
 use crate::attempt::write_events;
+use crate::batch::{Batch, Message};
 use crate::deps::Deps;
 use crate::fate::{Fate, Outcome, RetryReason};
 use crate::invocation::Invocation;
@@ -23,7 +24,7 @@ use crate::trace::TraceId;
 /// A message without an id cannot be reported by itself. If it is to be retried, an empty id is
 /// answered, by which SQS takes the whole batch as failed: nothing is lost, and what was stored is
 /// a duplicate next time.
-pub async fn handle(batch: SqsEvent, invocation: &Invocation, deps: &Deps) -> SqsBatchResponse {
+pub async fn handle(batch: Batch, invocation: &Invocation, deps: &Deps) -> SqsBatchResponse {
     let (response, report) = handle_reported(batch, invocation, deps).await;
     report.write(invocation);
     response
@@ -40,7 +41,7 @@ fn renew_log_in(deps: &Deps) {
 
 /// [`handle`], with its counts in place of the line.
 pub async fn handle_counted(
-    batch: SqsEvent,
+    batch: Batch,
     invocation: &Invocation,
     deps: &Deps,
 ) -> (SqsBatchResponse, Outcome) {
@@ -50,13 +51,13 @@ pub async fn handle_counted(
 
 /// [`handle`], with what it would write about the batch.
 pub async fn handle_reported(
-    batch: SqsEvent,
+    batch: Batch,
     invocation: &Invocation,
     deps: &Deps,
 ) -> (SqsBatchResponse, Report) {
     let started = Instant::now();
     renew_log_in(deps);
-    let messages = &batch.records;
+    let messages = &batch.messages;
     let (fates, mut report) = settle(messages, invocation, deps).await;
     report.outcome = Outcome::of(&fates);
     report.duration = started.elapsed();
@@ -70,11 +71,7 @@ pub async fn handle_reported(
 }
 
 /// Gives each message its fate; the report lacks only what follows from those.
-async fn settle(
-    messages: &[SqsMessage],
-    invocation: &Invocation,
-    deps: &Deps,
-) -> (Vec<Fate>, Report) {
+async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (Vec<Fate>, Report) {
     let mut report = Report::default();
     let mut traces: HashSet<TraceId> = HashSet::new();
     let mut fates = vec![Fate::Retry(RetryReason::Database); messages.len()];
@@ -109,7 +106,7 @@ async fn settle(
     for ((position, answer), event) in positions.into_iter().zip(written).zip(&events) {
         let fate = match answer {
             Isolated::Written(Written::Stored(_)) => {
-                published.extend(messages.get(position).and_then(published_at));
+                published.extend(messages.get(position).and_then(Message::sent_at));
                 Fate::Stored
             }
             Isolated::Written(Written::Duplicate) => Fate::Duplicate,
@@ -135,12 +132,6 @@ async fn settle(
     (fates, report)
 }
 
-/// When the queue took the message; see [`Lag`].
-fn published_at(message: &SqsMessage) -> Option<SystemTime> {
-    let sent_ms: u64 = message.attributes.get("SentTimestamp")?.parse().ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_millis(sent_ms))
-}
-
 fn set(fates: &mut [Fate], position: usize, fate: Fate) {
     if let Some(slot) = fates.get_mut(position) {
         *slot = fate;
@@ -149,7 +140,7 @@ fn set(fates: &mut [Fate], position: usize, fate: Fate) {
 
 /// Sends permanent failures to the dead-letter queue.
 async fn bury(
-    messages: &[SqsMessage],
+    messages: &[Message],
     failures: Vec<(usize, Failure)>,
     invocation: &Invocation,
     deps: &Deps,

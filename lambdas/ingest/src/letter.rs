@@ -5,13 +5,18 @@
 
 use std::collections::HashMap;
 
-use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
+use aws_lambda_events::sqs::SqsMessageAttribute;
 use aws_sdk_sqs::primitives::Blob;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
+};
 use event::{
     ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, FAILURE_ATTRIBUTES, Failure,
     REQUEST_ID_ATTRIBUTE,
 };
+
+use crate::batch::Message;
 
 /// Attributes of an SQS message at most (SQS developer guide, message quotas).
 const ATTRIBUTES_MAX: usize = 10;
@@ -35,7 +40,7 @@ impl Letter {
     /// three free attributes or without room for them.
     pub(crate) fn write(
         position: usize,
-        message: &SqsMessage,
+        message: &Message,
         failure: &Failure,
         request_id: &str,
     ) -> Option<Self> {
@@ -62,6 +67,7 @@ impl Letter {
             .id(position.to_string())
             .message_body(body)
             .set_message_attributes(Some(attributes))
+            .set_message_system_attributes(trace(message))
             .build()
             .ok()?;
         Some(Self {
@@ -70,6 +76,23 @@ impl Letter {
             bytes,
         })
     }
+}
+
+/// The X-Ray trace goes on with the letter. It does not count towards the size of a message (SQS API
+/// reference, "`SendMessageBatchRequestEntry`").
+fn trace(
+    message: &Message,
+) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
+    let header = message.attributes.trace_header.as_deref()?;
+    let value = MessageSystemAttributeValue::builder()
+        .data_type("String")
+        .string_value(header)
+        .build()
+        .ok()?;
+    Some(HashMap::from([(
+        MessageSystemAttributeNameForSends::AwsTraceHeader,
+        value,
+    )]))
 }
 
 /// Divides letters into calls that SQS accepts.
@@ -130,9 +153,11 @@ mod tests {
 
     use super::*;
 
-    fn message(body: &str, attributes: &[(&str, &str)]) -> SqsMessage {
-        let mut message = SqsMessage::default();
-        message.body = Some(body.to_owned());
+    fn message(body: &str, attributes: &[(&str, &str)]) -> Message {
+        let mut message = Message {
+            body: Some(body.to_owned()),
+            ..Message::default()
+        };
         for (name, value) in attributes {
             let mut attribute = SqsMessageAttribute::default();
             attribute.data_type = Some("String".to_owned());
@@ -144,7 +169,7 @@ mod tests {
         message
     }
 
-    fn letter(position: usize, message: &SqsMessage) -> Option<Letter> {
+    fn letter(position: usize, message: &Message) -> Option<Letter> {
         let failure = Failure::new(FailureCode::NotJson, "no \u{ffff}");
         Letter::write(position, message, &failure, "request-1")
     }
@@ -166,6 +191,23 @@ mod tests {
         assert_eq!(attribute(&letter, "RequestID"), Some("request-1"));
         assert_eq!(attribute(&letter, "tenant"), Some("a"));
         assert_eq!(letter.entry.id(), "3");
+    }
+
+    #[test]
+    fn trace_of_the_message_goes_on_with_the_letter() {
+        let mut message = message("x", &[]);
+        assert_eq!(
+            letter(0, &message)
+                .unwrap()
+                .entry
+                .message_system_attributes(),
+            None
+        );
+        message.attributes.trace_header = Some("Root=1-2-3".to_owned());
+        let letter = letter(0, &message).unwrap();
+        let kept = letter.entry.message_system_attributes().unwrap();
+        let value = &kept[&MessageSystemAttributeNameForSends::AwsTraceHeader];
+        assert_eq!(value.string_value(), Some("Root=1-2-3"));
     }
 
     #[test]

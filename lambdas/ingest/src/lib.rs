@@ -4,6 +4,7 @@
 //! with its reason, reported for retry. Nothing else is ever answered, whatever fails.
 
 mod attempt;
+mod batch;
 mod dead_letters;
 mod deps;
 mod fate;
@@ -16,6 +17,7 @@ mod report;
 mod settings;
 mod trace;
 
+pub use batch::{Batch, Message, SystemAttributes};
 pub use dead_letters::DeadLetterQueue;
 pub use deps::Deps;
 pub use fate::{Fate, Outcome, RetryReason};

@@ -1,7 +1,6 @@
 //! Wiring of the ingest function: settings, clients, the runtime's loop.
 
-use aws_lambda_events::sqs::SqsEvent;
-use ingest::{Deps, Invocation, Settings, handle};
+use ingest::{Batch, Deps, Invocation, Settings, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -25,7 +24,7 @@ async fn main() -> anyhow::Result<()> {
         .init();
     let settings = Settings::read(|name| std::env::var(name).ok())?;
     let deps = &Deps::connect(&settings)?;
-    run(service_fn(|request: LambdaEvent<SqsEvent>| async move {
+    run(service_fn(|request: LambdaEvent<Batch>| async move {
         let invocation = Invocation::from_context(&request.context);
         Ok::<_, Error>(handle(request.payload, &invocation, deps).await)
     }))

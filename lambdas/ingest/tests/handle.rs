@@ -9,12 +9,12 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::SqsBatchResponse;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use devstack::{Emulator, TestDatabase};
 use event::FailureCode;
-use ingest::{DeadLetterQueue, Deps, Invocation, Outcome, handle_counted, handle_reported};
+use ingest::{Batch, DeadLetterQueue, Deps, Invocation, Outcome, handle_counted, handle_reported};
 use serde_json::{Value, json};
 use store::PgPool;
 use tokio::sync::OnceCell;
@@ -122,7 +122,7 @@ fn event_body(id: &str) -> String {
 }
 
 /// A batch as Lambda delivers it; message ids are `m0`, `m1`, ….
-fn batch(bodies: &[String]) -> SqsEvent {
+fn batch(bodies: &[String]) -> Batch {
     let records: Vec<Value> = bodies
         .iter()
         .enumerate()
@@ -141,8 +141,8 @@ fn record(message_id: &str, body: &str, attributes: Value) -> Value {
 }
 
 /// Handles a batch and checks what must hold of every batch.
-async fn run(batch: SqsEvent, deps: &Deps, invocation: &Invocation) -> (Vec<String>, Outcome) {
-    let received = batch.records.len();
+async fn run(batch: Batch, deps: &Deps, invocation: &Invocation) -> (Vec<String>, Outcome) {
+    let received = batch.messages.len();
     let (response, outcome): (SqsBatchResponse, Outcome) =
         handle_counted(batch, invocation, deps).await;
     assert_eq!(outcome.total(), received, "{outcome:?}");
@@ -444,11 +444,10 @@ async fn batch_says_of_itself_what_happened_and_nothing_of_what_was_in_it() {
     ];
     let now = SystemTime::now();
     let mut batch = batch(&bodies);
-    for (message, age_ms) in batch.records.iter_mut().zip([9_000, 5_000, 7_000, 90_000]) {
+    for (message, age_ms) in batch.messages.iter_mut().zip([9_000, 5_000, 7_000, 90_000]) {
         let sent = now.duration_since(UNIX_EPOCH).unwrap() - Duration::from_millis(age_ms);
-        message
-            .attributes
-            .insert("SentTimestamp".to_owned(), sent.as_millis().to_string());
+        let attributes = json!({"SentTimestamp": sent.as_millis().to_string()});
+        message.attributes = serde_json::from_value(attributes).unwrap();
     }
     let invocation = invocation();
     let (_, report) = handle_reported(batch, &invocation, &place.deps()).await;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::envelope::unwrap_envelope;
 use crate::failure::{Failure, FailureCode};
 use crate::jsonb;
+use crate::plain;
 
 /// Largest event, in bytes of JSON: what an SNS topic takes by default (Amazon SNS quotas), so
 /// that everything stored could be published again.
@@ -96,6 +97,14 @@ pub fn parse_event(json: &str) -> Result<Event<'_>, Failure> {
             ),
         ));
     }
+    if let Some(event) = plain::read(json) {
+        return Ok(event);
+    }
+    read_carefully(json)
+}
+
+/// What decides in every case but the plain one.
+pub(crate) fn read_carefully(json: &str) -> Result<Event<'_>, Failure> {
     let attributes = read_attributes(json)?;
     if let Some(refusal) = jsonb::first_refusal(json) {
         return Err(refusal);
@@ -275,6 +284,12 @@ fn string<'a>(name: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Failure> {
 /// and of the pipeline.
 fn text<'a>(name: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Failure> {
     let text = string(name, raw)?;
+    attribute_rules(name, &text)?;
+    Ok(text)
+}
+
+/// What [`text`] asks of a string.
+pub(crate) fn attribute_rules(name: &str, text: &str) -> Result<(), Failure> {
     if text.is_empty() {
         return Err(invalid(name, "must not be empty"));
     }
@@ -297,30 +312,32 @@ fn text<'a>(name: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Failure> {
             ),
         ));
     }
-    Ok(text)
+    Ok(())
 }
 
 fn timestamp(raw: &RawValue) -> Result<DateTime<Utc>, Failure> {
     let text = string("time", raw)?;
-    // RFC 3339 wants the "T" (or "t"); the reader below would also take a space.
-    let has_separator = matches!(text.as_bytes().get(10), Some(b'T' | b't'));
-    DateTime::parse_from_rfc3339(&text)
-        .ok()
-        .filter(|_| has_separator)
-        .map(|time| time.with_timezone(&Utc).trunc_subsecs(6))
-        .ok_or_else(|| {
-            Failure::at(
-                FailureCode::InvalidTime,
-                format!(
-                    "time is {:?}, not an RFC 3339 timestamp like \"2026-01-31T12:00:00Z\"",
-                    abbreviated(&text)
-                ),
-                "/time",
-            )
-        })
+    read_timestamp(&text).ok_or_else(|| {
+        Failure::at(
+            FailureCode::InvalidTime,
+            format!(
+                "time is {:?}, not an RFC 3339 timestamp like \"2026-01-31T12:00:00Z\"",
+                abbreviated(&text)
+            ),
+            "/time",
+        )
+    })
 }
 
-fn uri_reference(name: &str, text: &str) -> Result<(), Failure> {
+/// An RFC 3339 timestamp, cut to microseconds.
+pub(crate) fn read_timestamp(text: &str) -> Option<DateTime<Utc>> {
+    // RFC 3339 wants the "T" (or "t"); the reader below would also take a space.
+    let has_separator = matches!(text.as_bytes().get(10), Some(b'T' | b't'));
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    has_separator.then(|| time.with_timezone(&Utc).trunc_subsecs(6))
+}
+
+pub(crate) fn uri_reference(name: &str, text: &str) -> Result<(), Failure> {
     match text.chars().find(|c| {
         c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}')
     }) {
@@ -332,7 +349,7 @@ fn uri_reference(name: &str, text: &str) -> Result<(), Failure> {
     }
 }
 
-fn media_type(text: &str) -> Result<(), Failure> {
+pub(crate) fn media_type(text: &str) -> Result<(), Failure> {
     match text.split_once('/') {
         Some((kind, rest)) if !kind.is_empty() && !rest.is_empty() => Ok(()),
         _ => Err(invalid(
@@ -362,14 +379,17 @@ fn base64_data(raw: &RawValue, has_data: bool) -> Result<(), Failure> {
         })
 }
 
-/// CloudEvents 1.0, "Naming conventions" and "Type system": names are lower-case letters and
-/// digits; values are booleans, numbers or strings.
-fn extension_objection(name: &str, value: &RawValue) -> Option<Failure> {
-    if name.is_empty()
-        || !name
+/// CloudEvents 1.0, "Naming conventions": lower-case letters and digits.
+pub(crate) fn is_attribute_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    {
+}
+
+/// CloudEvents 1.0, "Type system": values are booleans, numbers or strings.
+fn extension_objection(name: &str, value: &RawValue) -> Option<Failure> {
+    if !is_attribute_name(name) {
         return Some(Failure::at(
             FailureCode::InvalidAttribute,
             format!(

@@ -9,6 +9,7 @@ mod event;
 mod failure;
 pub mod ingest_metrics;
 mod jsonb;
+mod plain;
 mod printable;
 mod query;
 mod record;

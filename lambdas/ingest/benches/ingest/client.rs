@@ -9,8 +9,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aws_lambda_events::sqs::SqsEvent;
-use ingest::{DeadLetterQueue, Deps, Invocation, Outcome, Settings, handle_counted};
+use ingest::{Batch, DeadLetterQueue, Deps, Invocation, Outcome, Settings, handle_counted};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -163,7 +162,7 @@ async fn serve(arguments: &[String]) {
 }
 
 async fn handle_file(path: &Path, deps: &Deps) -> Outcome {
-    let batch: SqsEvent = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let batch: Batch = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let invocation = Invocation::new("bench".to_owned(), INVOCATION_LIMIT);
     let (response, outcome) = handle_counted(batch, &invocation, deps).await;
     assert_eq!(response.batch_item_failures.len(), outcome.retried);

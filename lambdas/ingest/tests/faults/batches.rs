@@ -1,7 +1,6 @@
 //! Batches that are malformed, large, mixed or handled twice at once.
 
-use aws_lambda_events::sqs::SqsEvent;
-use ingest::{Invocation, Outcome, handle_counted};
+use ingest::{Batch, Invocation, Outcome, handle_counted};
 use serde_json::{Value, json};
 
 use crate::messages::{Given, empty, envelope, good, good_with, invalid, numbered, poison};
@@ -30,7 +29,7 @@ async fn batch_without_messages_or_of_messages_without_anything_is_answered() {
     let stage = Stage::open().await;
     let deps = stage.deps().await;
     let answer = async |batch: Value| {
-        let batch: SqsEvent = serde_json::from_value(batch).unwrap();
+        let batch: Batch = serde_json::from_value(batch).unwrap();
         let invocation = Invocation::new("request".to_owned(), LIMIT);
         let (response, outcome) = handle_counted(batch, &invocation, &deps).await;
         let ids = response.batch_item_failures.into_iter();

@@ -1,6 +1,6 @@
 //! Messages of which the test knows what must become of them.
 
-use aws_lambda_events::sqs::SqsEvent;
+use ingest::Batch;
 use serde_json::{Value, json};
 
 /// What must become of a message in the end.
@@ -93,7 +93,7 @@ pub(crate) fn numbered(messages: impl IntoIterator<Item = Given>) -> Vec<Given> 
 }
 
 /// The batch as Lambda delivers it.
-pub(crate) fn batch(messages: &[Given]) -> SqsEvent {
+pub(crate) fn batch(messages: &[Given]) -> Batch {
     let records: Vec<Value> = messages
         .iter()
         .map(|given| {
