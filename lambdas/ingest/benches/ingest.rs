@@ -27,10 +27,14 @@ mod client;
 mod cold_start;
 #[path = "ingest/copy.rs"]
 mod copy;
+#[path = "ingest/door.rs"]
+mod door;
 #[path = "ingest/events.rs"]
 mod events;
 #[path = "ingest/failures.rs"]
 mod failures;
+#[path = "ingest/function.rs"]
+mod function;
 #[path = "ingest/peers.rs"]
 mod peers;
 #[path = "ingest/round_trips.rs"]

@@ -3,12 +3,15 @@
 
 use chrono::{DateTime, Utc};
 use event::{Event, RecordId};
-use sqlx::PgPool;
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments as _, PgPool};
 
 use crate::connect::Lease;
 use crate::error::{Context as _, StoreError};
 
 const OPERATION: &str = "write a batch of events";
+/// What a row takes beside its payload, about: the other columns and the lengths.
+const ROW_BYTES: usize = 256;
 
 /// The ledger decides which events are new; those become records. The keys arrive sorted, and
 /// every writer sorts alike, so that two batches with common events wait for each other instead of
@@ -61,13 +64,7 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
     }
     let batch = Batch::new(events);
     let mut lease = Lease::take(pool).await.context(OPERATION)?;
-    let answer = sqlx::query_as(STATEMENT)
-        .bind(&batch.sources)
-        .bind(&batch.ids)
-        .bind(&batch.types)
-        .bind(&batch.subjects)
-        .bind(&batch.times)
-        .bind(&batch.payloads)
+    let answer = sqlx::query_as_with(STATEMENT, batch.arguments().context(OPERATION)?)
         .fetch_all(lease.connection())
         .await;
     lease.give_back();
@@ -121,6 +118,22 @@ impl<'a> Batch<'a> {
             times: rows.iter().map(|(_, event)| event.time).collect(),
             payloads: rows.iter().map(|(_, event)| event.json.as_ref()).collect(),
         }
+    }
+
+    /// The columns as they are sent, in a buffer that has their size from the start.
+    fn arguments(&self) -> Result<PgArguments, sqlx::Error> {
+        let payload_bytes: usize = self.payloads.iter().map(|payload| payload.len()).sum();
+        let mut arguments = PgArguments::default();
+        arguments.reserve(6, payload_bytes + self.payloads.len() * ROW_BYTES);
+        arguments
+            .add(&self.sources)
+            .and_then(|()| arguments.add(&self.ids))
+            .and_then(|()| arguments.add(&self.types))
+            .and_then(|()| arguments.add(&self.subjects))
+            .and_then(|()| arguments.add(&self.times))
+            .and_then(|()| arguments.add(&self.payloads))
+            .map_err(sqlx::Error::Encode)?;
+        Ok(arguments)
     }
 }
 

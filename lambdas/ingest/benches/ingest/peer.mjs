@@ -1,8 +1,10 @@
-// A Node handler: reads batches from files, as Lambda would give them, and stores them.
+// A Node handler of batches.
 //
-// peer.mjs URL FOLDER
+// peer.mjs URL FOLDER      takes them from files, as Lambda would give them
+// peer.mjs function URL    takes them from the runtime API, as a function
 
 import { readFileSync, readdirSync } from "node:fs";
+import { request } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
@@ -24,12 +26,12 @@ insert into records (record_id, source, id, type, subject, occurred_at, payload)
 select record_id, source, id, type, subject, occurred_at, payload::jsonb
 from keys join input using (source, id)`;
 
-const [url, folder] = process.argv.slice(2);
-const client = new Client({ connectionString: url });
+const [first, second] = process.argv.slice(2);
+const isFunction = first === "function";
+const client = new Client({ connectionString: isFunction ? second : first });
 await client.connect();
 
-async function run(name) {
-  const batch = JSON.parse(readFileSync(join(folder, name), "utf8"));
+async function store(batch) {
   const columns = [[], [], [], [], [], []];
   for (const { body } of batch.Records) {
     const event = JSON.parse(body);
@@ -39,6 +41,27 @@ async function run(name) {
   await client.query({ name: "store", text: STATEMENT, values: columns });
 }
 
+function call(method, path, body) {
+  const url = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation${path}`;
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method }, async (answer) => {
+      const parts = [];
+      for await (const part of answer) parts.push(part);
+      resolve([answer.headers, Buffer.concat(parts).toString()]);
+    });
+    sent.on("error", reject).end(body);
+  });
+}
+
+while (isFunction) {
+  const [headers, invocation] = await call("GET", "/next");
+  await store(JSON.parse(invocation));
+  const id = headers["lambda-runtime-aws-request-id"];
+  await call("POST", `/${id}/response`, '{"batchItemFailures":[]}');
+}
+
+const folder = second;
+const run = (name) => store(JSON.parse(readFileSync(join(folder, name), "utf8")));
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const [warmUp, ...files] = readdirSync(folder).sort();
 await run(warmUp);
