@@ -75,8 +75,8 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
     let mut report = Report::default();
     let mut traces: HashSet<TraceId> = HashSet::new();
     let mut fates = vec![Fate::Retry(RetryReason::Database); messages.len()];
-    let mut events: Vec<Event<'_>> = Vec::new();
-    let mut positions: Vec<usize> = Vec::new();
+    let mut events: Vec<Event<'_>> = Vec::with_capacity(messages.len());
+    let mut positions: Vec<usize> = Vec::with_capacity(messages.len());
     let mut invalid: Vec<(usize, Failure)> = Vec::new();
     for (position, message) in messages.iter().enumerate() {
         match parse_body(message.body.as_deref().unwrap_or_default()) {
