@@ -48,7 +48,8 @@ fn main() {
     let series = runtime.block_on(measure(rounds));
     let figures = figures(&series);
     println!("{}", bench::table(&figures));
-    bench::write("redrive", &figures).unwrap();
+    let name = if is_quick { "redrive-quick" } else { "redrive" };
+    bench::write(name, &figures).unwrap();
     println!("written to target/bench/redrive.json");
 }
 

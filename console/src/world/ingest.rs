@@ -30,7 +30,7 @@ pub struct IngestHistory {
     pub duplicates: Vec<Point>,
     /// Messages that were reported for retry, per period.
     pub retried: Vec<Point>,
-    /// Milliseconds from publish to commit: the mean of the batches' medians.
+    /// Milliseconds from publish to commit: the mean of the medians of a period's batches.
     pub lag_p50_ms: Vec<Point>,
     /// Milliseconds from publish to commit, the longest.
     pub lag_max_ms: Vec<Point>,
@@ -43,8 +43,8 @@ pub struct IngestHistory {
 pub struct IngestRates {
     /// Seconds that the numbers are about: from 60 to 300.
     pub window_secs: u64,
-    /// Milliseconds from publish to commit: the mean of the batches' medians. `None` where nothing
-    /// was stored.
+    /// Milliseconds from publish to commit: the mean over the minutes of the mean of their batches'
+    /// medians, so a quiet minute counts as much as a busy one. `None` where nothing was stored.
     pub lag_p50_ms: Option<u64>,
     /// The longest of them.
     pub lag_max_ms: Option<u64>,

@@ -5,9 +5,12 @@
 //! events into the same schema (`records` with its daily partitions and its indexes, and the ledger
 //! `event_keys`), each into a database of its own, and take turns round by round, so that a busy
 //! machine meets all of them alike. Clients are processes of their own: they read invocations as
-//! Lambda gives them, parse, store and commit. The cold start is that of the deployed binary, built
-//! by `cargo build --profile shipping --bin ingest`. `-- --quick` takes one small round.
-//! It prints a table and writes `target/bench/ingest.json`.
+//! Lambda gives them, parse, store and commit. Ours is this program, in the profile that it was built in;
+//! cold start, memory and size of the function are those of the binary that is deployed, which it builds
+//! first (profile `shipping`). With `--profile shipping` all of it is as it is deployed.
+//!
+//! It prints a table and writes `target/bench/ingest.json`. `-- --quick` takes one small round, to see that
+//! it runs, and writes `ingest-quick.json`.
 
 #![expect(
     clippy::unwrap_used,
@@ -73,6 +76,7 @@ fn main() {
         figures
     });
     println!("{}", bench::table(&figures));
-    bench::write("ingest", &figures).unwrap();
-    println!("written to target/bench/ingest.json");
+    let name = if is_quick { "ingest-quick" } else { "ingest" };
+    let path = bench::write(name, &figures).unwrap();
+    println!("written to {}", path.display());
 }

@@ -7,7 +7,7 @@
 //! duplicates, not as stored. What somebody has to mend (a missing table, a refused log-in) is
 //! reported at once: SQS delivers it again later, at no cost until then.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use event::Event;
@@ -31,12 +31,19 @@ const WHILE_AWAY: ExponentialBuilder = ExponentialBuilder::new()
     .without_max_times()
     .with_jitter();
 
+/// What became of an event, and when that was committed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Committed {
+    pub(crate) written: Written,
+    pub(crate) at: SystemTime,
+}
+
 /// Writes the events, without those that the database refuses.
 pub(crate) async fn write_events(
     pool: &PgPool,
     events: &[Event<'_>],
     deadline: Instant,
-) -> Vec<Isolated<Written>> {
+) -> Vec<Isolated<Committed>> {
     isolate(events, async |some: &[Event<'_>]| {
         write_until(pool, some, deadline).await
     })
@@ -48,7 +55,7 @@ async fn write_until(
     pool: &PgPool,
     events: &[Event<'_>],
     deadline: Instant,
-) -> Result<Vec<Written>, WriteError> {
+) -> Result<Vec<Committed>, WriteError> {
     let mut after_conflict = AFTER_CONFLICT.build();
     let mut while_away = WHILE_AWAY.build();
     while Instant::now() < deadline {
@@ -57,7 +64,11 @@ async fn write_until(
             return Err(WriteError::World);
         };
         let (error, wait) = match answer {
-            Ok(written) => return Ok(written),
+            Ok(written) => {
+                let at = SystemTime::now();
+                let committed = written.into_iter().map(|written| Committed { written, at });
+                return Ok(committed.collect());
+            }
             Err(error) => match error {
                 StoreError::EventRefused { .. } => {
                     return Err(WriteError::Item(error.refusal().unwrap_or_default()));

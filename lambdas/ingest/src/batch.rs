@@ -1,6 +1,6 @@
 //! What Lambda hands over, as far as it is needed.
 //!
-//! Invariant: a message that lacks anything, or holds it in another form, is still a message: only
+//! Invariant: a message that lacks a text, or holds something else in its place, is still a message: only
 //! itself is reported, never its batch. What nobody reads is skipped and not kept: the receipt, the
 //! digests and the names of the queue would be ten texts and two maps for each message.
 
@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lambda_events::sqs::SqsMessageAttribute;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// The messages of an invocation (Lambda developer guide, "Using Lambda with Amazon SQS").
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,27 +26,27 @@ pub struct Batch {
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// By which it is reported.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub message_id: Option<String>,
     /// What was published.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub body: Option<String>,
     /// What SQS says of it.
     #[serde(default, deserialize_with = "null_is_default")]
     pub attributes: SystemAttributes,
-    /// What its publisher says of it.
+    /// What its publisher says of it; read only where it is to go on with a letter.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub message_attributes: HashMap<String, SqsMessageAttribute>,
+    pub message_attributes: HashMap<String, Box<RawValue>>,
 }
 
 /// What SQS says of a message.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct SystemAttributes {
-    /// When the queue took it.
-    #[serde(rename = "SentTimestamp", default)]
-    sent: Moment,
+    /// Milliseconds since 1970 when the queue took it.
+    #[serde(rename = "SentTimestamp", default, deserialize_with = "text")]
+    sent: Option<String>,
     /// The X-Ray trace that it belongs to (SQS developer guide, "Message system attributes").
-    #[serde(rename = "AWSTraceHeader", default)]
+    #[serde(rename = "AWSTraceHeader", default, deserialize_with = "text")]
     pub trace_header: Option<String>,
 }
 
@@ -53,7 +54,17 @@ impl Message {
     /// When the queue took it, if that is told.
     #[must_use]
     pub fn sent_at(&self) -> Option<SystemTime> {
-        UNIX_EPOCH.checked_add(Duration::from_millis(self.attributes.sent.0?))
+        let sent_ms = self.attributes.sent.as_ref()?.parse().ok()?;
+        UNIX_EPOCH.checked_add(Duration::from_millis(sent_ms))
+    }
+
+    /// What its publisher says of it, by name; `None` in place of what is no attribute.
+    pub(crate) fn publisher_attributes(
+        &self,
+    ) -> impl Iterator<Item = (&String, Option<SqsMessageAttribute>)> {
+        self.message_attributes
+            .iter()
+            .map(|(name, json)| (name, serde_json::from_str(json.get()).ok()))
     }
 }
 
@@ -65,31 +76,30 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Milliseconds since 1970, which SQS writes as a text. Anything else is unknown.
-#[derive(Clone, Copy, Debug, Default)]
-struct Moment(Option<u64>);
-
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MomentVisitor).map(Self)
-    }
+/// A text, or nothing in place of anything else.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    deserializer.deserialize_any(TextVisitor)
 }
 
-struct MomentVisitor;
+struct TextVisitor;
 
-impl<'de> Visitor<'de> for MomentVisitor {
-    type Value = Option<u64>;
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Option<String>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("milliseconds since 1970")
+        formatter.write_str("a text")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(text.parse().ok())
+        Ok(Some(text.to_owned()))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Some(number))
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(text))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
@@ -125,45 +135,58 @@ mod tests {
 
     use super::*;
 
-    fn message(value: Value) -> Message {
-        let batch: Batch = serde_json::from_value(json!({ "Records": [value] })).unwrap();
+    fn message(value: &Value) -> Message {
+        let text = json!({ "Records": [value] }).to_string();
+        let batch: Batch = serde_json::from_str(&text).unwrap();
         batch.messages.into_iter().next().unwrap()
     }
 
     #[test]
     fn message_is_read_as_sqs_writes_it() {
-        let message = message(json!({
-            "messageId": "m", "receiptHandle": "r", "body": "b",
+        let message = message(&json!({
+            "messageId": "m", "receiptHandle": "r", "body": "b\n\u{e4}",
             "attributes": {"SentTimestamp": "1500", "AWSTraceHeader": "Root=1", "SenderId": "x"},
             "messageAttributes": {"a": {"dataType": "String", "stringValue": "v"}},
             "md5OfBody": "0", "eventSource": "aws:sqs", "awsRegion": "us-east-1",
         }));
         assert_eq!(message.message_id.as_deref(), Some("m"));
-        assert_eq!(message.body.as_deref(), Some("b"));
-        assert_eq!(
-            message.sent_at(),
-            UNIX_EPOCH.checked_add(Duration::from_millis(1_500))
-        );
+        assert_eq!(message.body.as_deref(), Some("b\n\u{e4}"));
+        let sent = UNIX_EPOCH.checked_add(Duration::from_millis(1_500));
+        assert_eq!(message.sent_at(), sent);
         assert_eq!(message.attributes.trace_header.as_deref(), Some("Root=1"));
-        assert_eq!(message.message_attributes.len(), 1);
+        let attributes: Vec<_> = message.publisher_attributes().collect();
+        let (name, attribute) = &attributes[0];
+        let value = attribute.as_ref().unwrap().string_value.as_deref();
+        assert_eq!((name.as_str(), value), ("a", Some("v")));
     }
 
     #[test]
-    fn moment_that_is_none_is_unknown_and_costs_nothing_else() {
-        for sent in [
+    fn what_is_no_text_is_nothing_and_costs_nothing_else() {
+        for other in [
             json!(null),
-            json!(""),
-            json!("soon"),
+            json!(7),
             json!(-1),
             json!(1.5),
-            json!([1]),
+            json!(true),
+            json!([1, {"a": "b"}]),
             json!({"a": 1}),
         ] {
-            let message = message(json!({"body": "b", "attributes": {"SentTimestamp": sent}}));
+            let message = message(&json!({
+                "messageId": other, "body": "b",
+                "attributes": {"SentTimestamp": other, "AWSTraceHeader": other},
+                "messageAttributes": {"a": other},
+            }));
+            assert_eq!(message.message_id, None);
             assert_eq!(message.sent_at(), None);
+            assert_eq!(message.attributes.trace_header, None);
             assert_eq!(message.body.as_deref(), Some("b"));
+            assert_eq!(message.message_attributes.len(), 1);
         }
-        let empty = message(json!({"attributes": null, "messageAttributes": null, "body": null}));
-        assert_eq!(empty.sent_at(), None);
+        for sent in ["", "soon", "-1"] {
+            let message = message(&json!({"attributes": {"SentTimestamp": sent}}));
+            assert_eq!(message.sent_at(), None, "{sent}");
+        }
+        let empty = message(&json!({"attributes": null, "messageAttributes": null, "body": null}));
+        assert_eq!((empty.body, empty.message_attributes.len()), (None, 0));
     }
 }

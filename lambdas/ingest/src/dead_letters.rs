@@ -5,6 +5,7 @@
 //! again, and may lie in the queue twice: that is better than not at all.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ enum Sent {
         refused: HashSet<usize>,
     },
     /// The service refused the call as a whole, and would again.
-    Refused,
+    Refused(Refusal),
     /// The service is too busy, was not reached or did not answer.
     Unanswered,
 }
@@ -78,8 +79,9 @@ impl DeadLetterQueue {
 
     /// Sends the letters; returns the positions of those that SQS confirmed.
     pub(crate) async fn send(&self, letters: Vec<Letter>, deadline: Instant) -> HashSet<usize> {
+        let is_shut = AtomicBool::new(false);
         futures::stream::iter(calls(letters))
-            .map(|call| self.send_call(call, deadline))
+            .map(|call| self.send_call(call, deadline, &is_shut))
             .buffer_unordered(CALLS_IN_FLIGHT_MAX)
             .map(futures::stream::iter)
             .flatten()
@@ -87,11 +89,20 @@ impl DeadLetterQueue {
             .await
     }
 
-    async fn send_call(&self, call: Vec<Letter>, deadline: Instant) -> HashSet<usize> {
+    /// Sends one call, unless the queue was shut to an earlier one.
+    async fn send_call(
+        &self,
+        call: Vec<Letter>,
+        deadline: Instant,
+        is_shut: &AtomicBool,
+    ) -> HashSet<usize> {
+        if is_shut.load(Ordering::Relaxed) {
+            return HashSet::new();
+        }
         match self.send_together(&call, deadline).await {
-            Some(confirmed) => confirmed,
+            Ok(confirmed) => confirmed,
             // One entry can spoil the call for the others.
-            None if call.len() > 1 => {
+            Err(Refusal::Entry) if call.len() > 1 => {
                 let mut confirmed = HashSet::new();
                 for alone in call.chunks(1) {
                     let sent = self.send_together(alone, deadline).await;
@@ -99,13 +110,23 @@ impl DeadLetterQueue {
                 }
                 confirmed
             }
-            None => HashSet::new(),
+            Err(Refusal::Entry) => HashSet::new(),
+            Err(Refusal::Caller) => {
+                is_shut.store(true, Ordering::Relaxed);
+                HashSet::new()
+            }
         }
     }
 
     /// Sends the letters of one call until each is confirmed or refused, or there is no time left.
-    /// `None` when the call was refused as a whole, so that none of them was sent.
-    async fn send_together(&self, letters: &[Letter], deadline: Instant) -> Option<HashSet<usize>> {
+    ///
+    /// # Errors
+    /// When the call was refused as a whole, so that none of them was sent.
+    async fn send_together(
+        &self,
+        letters: &[Letter],
+        deadline: Instant,
+    ) -> Result<HashSet<usize>, Refusal> {
         let mut open: Vec<&Letter> = letters.iter().collect();
         let mut sent = HashSet::new();
         let mut backoff = BACKOFF.build();
@@ -117,8 +138,8 @@ impl DeadLetterQueue {
                     });
                     sent.extend(confirmed);
                 }
-                Sent::Refused if sent.is_empty() => return None,
-                Sent::Refused => break,
+                Sent::Refused(why) if sent.is_empty() => return Err(why),
+                Sent::Refused(_) => break,
                 Sent::Unanswered => {}
             }
             if open.is_empty() {
@@ -132,7 +153,7 @@ impl DeadLetterQueue {
                 }
             }
         }
-        Some(sent)
+        Ok(sent)
     }
 
     async fn send_entries(&self, letters: &[&Letter], deadline: Instant) -> Sent {
@@ -151,14 +172,11 @@ impl DeadLetterQueue {
         let answer = match timeout_at(call_deadline, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                let is_final = is_final(&error);
+                let refusal = refusal(&error);
+                let is_final = refusal.is_some();
                 let error = DisplayErrorContext(&error);
                 tracing::error!(%error, is_final, "dead letters not sent");
-                return if is_final {
-                    Sent::Refused
-                } else {
-                    Sent::Unanswered
-                };
+                return refusal.map_or(Sent::Unanswered, Sent::Refused);
             }
             Err(_) => {
                 tracing::error!("dead letters not sent: SQS did not answer in time");
@@ -182,18 +200,45 @@ impl DeadLetterQueue {
     }
 }
 
-/// Whether the same call would fail again.
-fn is_final(error: &SdkError<SendMessageBatchError>) -> bool {
+/// Whom SQS blames for a call that would fail again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// One of its entries: without that one the others can be sent.
+    Entry,
+    /// Whoever calls: a queue that is gone, a permission or a key that is missing. Whatever is sent, the
+    /// answer is the same.
+    Caller,
+}
+
+/// Why the same call would fail again, if it would.
+fn refusal(error: &SdkError<SendMessageBatchError>) -> Option<Refusal> {
     let status = error
         .raw_response()
         .map_or(0, |answer| answer.status().as_u16());
     match error.as_service_error() {
         Some(service_error) => {
-            !(service_error.code().is_some_and(is_throttling) || status == 429 || status >= 500)
+            let code = service_error.code().unwrap_or_default();
+            let passes = is_throttling(code) || status == 429 || status >= 500;
+            (!passes).then(
+                || match ENTRY_FAULTS.iter().any(|fault| code.contains(fault)) {
+                    true => Refusal::Entry,
+                    false => Refusal::Caller,
+                },
+            )
         }
-        None => matches!(error, SdkError::ConstructionFailure(_)),
+        None => matches!(error, SdkError::ConstructionFailure(_)).then_some(Refusal::Entry),
     }
 }
+
+/// Parts of the codes by which SQS refuses a call for what is in it (SQS API reference,
+/// "`SendMessageBatch`", errors, and "Common errors").
+const ENTRY_FAULTS: [&str; 5] = [
+    "InvalidMessageContents",
+    "BatchRequestTooLong",
+    "BatchEntryId",
+    "InvalidParameter",
+    "ValidationError",
+];
 
 /// `RequestThrottled`, `ThrottlingException`, `KMS.ThrottlingException`: SQS gives them status 400
 /// and calls some of them the sender's fault.

@@ -1,14 +1,14 @@
 //! The handling of one batch.
 
 use std::collections::HashSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use event::{Event, Failure, FailureCode, parse_body};
 use store::Written;
 use tokio::time::Instant;
 
-use crate::attempt::write_events;
+use crate::attempt::{Committed, write_events};
 use crate::batch::{Batch, Message};
 use crate::deps::Deps;
 use crate::fate::{Fate, Outcome, RetryReason};
@@ -97,19 +97,23 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
     let write = async {
         let started = Instant::now();
         let written = write_events(&deps.pool, &events, invocation.write_deadline()).await;
-        (written, started.elapsed(), SystemTime::now())
+        (written, started.elapsed())
     };
-    let ((written, database, committed), buried) =
+    let ((written, database), buried) =
         futures::join!(write, bury(messages, invalid, invocation, deps));
-    let mut published: Vec<SystemTime> = Vec::new();
+    let mut lags: Vec<Duration> = Vec::with_capacity(events.len());
     let mut refused: Vec<(usize, Failure)> = Vec::new();
     for ((position, answer), event) in positions.into_iter().zip(written).zip(&events) {
         let fate = match answer {
-            Isolated::Written(Written::Stored(_)) => {
-                published.extend(messages.get(position).and_then(Message::sent_at));
-                Fate::Stored
-            }
-            Isolated::Written(Written::Duplicate) => Fate::Duplicate,
+            Isolated::Written(Committed { written, at }) => match written {
+                Written::Stored(_) => {
+                    let sent_at = messages.get(position).and_then(Message::sent_at);
+                    // Where clocks differ it took no time.
+                    lags.extend(sent_at.map(|sent| at.duration_since(sent).unwrap_or_default()));
+                    Fate::Stored
+                }
+                Written::Duplicate => Fate::Duplicate,
+            },
             Isolated::Unwritten => Fate::Retry(RetryReason::Database),
             Isolated::Refused(detail) => {
                 let failure = Failure::new(FailureCode::RefusedByDatabase, detail);
@@ -126,8 +130,8 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
     for (position, fate) in bury(messages, refused, invocation, deps).await {
         set(&mut fates, position, fate);
     }
-    report.database = database;
-    report.lag = Lag::of(&published, committed);
+    report.database = (!events.is_empty()).then_some(database);
+    report.lag = Lag::of(lags);
     report.traces = traces.len();
     (fates, report)
 }

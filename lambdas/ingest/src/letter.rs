@@ -46,10 +46,10 @@ impl Letter {
     ) -> Option<Self> {
         let body = message.body.as_deref().filter(|body| !body.is_empty())?;
         let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
-        for (name, value) in &message.message_attributes {
+        for (name, value) in message.publisher_attributes() {
             // A letter that died before and was redriven: its reason is replaced.
             if !FAILURE_ATTRIBUTES.contains(&name.as_str()) {
-                attributes.insert(name.clone(), kept(value)?);
+                attributes.insert(name.clone(), kept(&value?)?);
             }
         }
         for (name, value) in [
@@ -150,6 +150,7 @@ fn size((name, value): (&String, &MessageAttributeValue)) -> usize {
 #[cfg(test)]
 mod tests {
     use event::FailureCode;
+    use serde_json::json;
 
     use super::*;
 
@@ -159,9 +160,8 @@ mod tests {
             ..Message::default()
         };
         for (name, value) in attributes {
-            let mut attribute = SqsMessageAttribute::default();
-            attribute.data_type = Some("String".to_owned());
-            attribute.string_value = Some((*value).to_owned());
+            let attribute = json!({"dataType": "String", "stringValue": value});
+            let attribute = serde_json::value::to_raw_value(&attribute).unwrap();
             message
                 .message_attributes
                 .insert((*name).to_owned(), attribute);

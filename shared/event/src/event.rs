@@ -22,6 +22,9 @@ pub const EVENT_BYTES_MAX: usize = 256 * 1_024;
 /// entry of PostgreSQL (2,704 bytes).
 pub const ATTRIBUTE_BYTES_MAX: usize = 1_024;
 
+/// Largest `time`, in bytes: 25 are needed, and PostgreSQL reads no time of more than 128.
+const TIME_BYTES_MAX: usize = 64;
+
 /// Identity of an event (CloudEvents 1.0, "id": source + id is unique).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventKey {
@@ -331,8 +334,12 @@ fn timestamp(raw: &RawValue) -> Result<DateTime<Utc>, Failure> {
 
 /// An RFC 3339 timestamp, cut to microseconds.
 pub(crate) fn read_timestamp(text: &str) -> Option<DateTime<Utc>> {
-    // RFC 3339 wants the "T" (or "t"); the reader below would also take a space.
+    // RFC 3339 wants the "T" (or "t"); the reader below would also take a space, the minus sign of
+    // typesetters, and more digits of a second than anybody reads.
     let has_separator = matches!(text.as_bytes().get(10), Some(b'T' | b't'));
+    if !text.is_ascii() || text.len() > TIME_BYTES_MAX {
+        return None;
+    }
     let time = DateTime::parse_from_rfc3339(text).ok()?;
     has_separator.then(|| time.with_timezone(&Utc).trunc_subsecs(6))
 }

@@ -131,7 +131,8 @@ pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
     Ok(settings.pool_options().connect_lazy_with(options))
 }
 
-/// A connection that is closed if its statement is abandoned. The pool would wait, without a limit,
+/// A connection that is closed unless it is given back: if its statement is abandoned, or the server
+/// cannot serve it any more. The pool would wait, without a limit,
 /// for the answer before it takes the connection back or replaces it: where the other end vanished
 /// without a word, as many abandoned statements as there are connections would be its end.
 pub(crate) struct Lease {
@@ -152,7 +153,7 @@ impl Lease {
         &mut self.connection
     }
 
-    /// The statement was answered, if only with an error.
+    /// The statement was answered, if only with an error, and the next one can be too.
     pub(crate) fn give_back(mut self) {
         self.is_answered = true;
     }

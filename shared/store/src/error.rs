@@ -7,7 +7,8 @@ use sqlx::postgres::PgDatabaseError;
 /// A statement that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// One event is at fault (SQLSTATE class 22, 23 or 54): the same bytes fail again.
+    /// One event is at fault (SQLSTATE class 22, 23 or 54, but for numbers that are taken or used up): the
+    /// same bytes fail again.
     #[error("{operation}: refused by the database ({sqlstate}): {detail}")]
     EventRefused {
         /// What was attempted.
@@ -141,6 +142,11 @@ impl StoreError {
                 operation,
                 detail: format!("{} ({sqlstate})", without_data(error)),
             },
+            // What a function of the database raises by itself may quote anything.
+            Blame::Nobody if sqlstate.starts_with("P0") => Self::Other {
+                operation,
+                detail: format!("an error raised within the database ({sqlstate})"),
+            },
             Blame::Nobody => Self::Other {
                 operation,
                 detail: format!("{} ({sqlstate})", error.message()),
@@ -167,6 +173,10 @@ impl Blame {
     /// read-only.
     fn of(sqlstate: &str) -> Self {
         match sqlstate.get(..2) {
+            // The ledger lets no identity in twice without an error, so what is not unique is a number of
+            // ours: a sequence that lags behind the data (a copy by replication leaves it so) or is at its
+            // end. No event is to blame for that, and none is to be buried for it.
+            _ if matches!(sqlstate, "23505" | "2200H") => Self::Nobody,
             Some("22" | "23" | "54") => Self::Event,
             Some("40") => Self::Neighbour,
             Some("55") if sqlstate == "55P03" => Self::Neighbour,
@@ -218,6 +228,8 @@ mod tests {
         for (sqlstate, blame) in [
             ("22P05", Blame::Event),
             ("22003", Blame::Event),
+            ("23505", Blame::Nobody),
+            ("2200H", Blame::Nobody),
             ("23514", Blame::Event),
             ("54000", Blame::Event),
             ("08006", Blame::Moment),

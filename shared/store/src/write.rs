@@ -67,8 +67,12 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
     let answer = sqlx::query_as_with(STATEMENT, batch.arguments().context(OPERATION)?)
         .fetch_all(lease.connection())
         .await;
-    lease.give_back();
-    let rows: Vec<(i64, i64)> = answer.context(OPERATION)?;
+    let answer: Result<Vec<(i64, i64)>, StoreError> = answer.context(OPERATION);
+    // One that is unavailable may be so for good: a server that became a reader keeps its sessions.
+    if !matches!(answer, Err(StoreError::Unavailable { .. })) {
+        lease.give_back();
+    }
+    let rows = answer?;
     for (position, record_id) in rows {
         let slot = usize::try_from(position - 1)
             .ok()

@@ -21,13 +21,14 @@ locals {
       minutes     = 5
     }
     ingest-lag = {
-      description = "Events are stored late, counted from their publish. Look at the ingest's throttles and at database_ms: if it grows too, the database is the cause."
+      description = "Events were stored late, counted from their publish and with all their attempts. Look at the ingest's throttles and at database_ms: if it grows too, the database is the cause."
       namespace   = "OpsConsole/Ingest"
       metric      = "lag_max_ms"
       dimensions  = { FunctionName = local.ingest }
       statistic   = "Maximum"
       threshold   = var.lag_ms_max
-      minutes     = 5
+      # Told only in minutes in which something was stored: each of them counts.
+      minutes = 1
     }
     undelivered = {
       description = "SNS could not deliver to the queue. Check the queue's policy and the key's policy."

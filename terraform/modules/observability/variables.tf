@@ -68,9 +68,9 @@ variable "oldest_message_secs_max" {
 }
 
 variable "lag_ms_max" {
-  description = "Time from publish to commit, the longest of a minute, beyond which events come too late."
+  description = "Time from publish to commit, the longest of a minute, beyond which an event came too late. The default leaves room for one attempt that failed: it is repeated after the queue's visibility timeout."
   type        = number
-  default     = 300000
+  default     = 900000
 
   validation {
     condition     = var.lag_ms_max >= 1000

@@ -28,6 +28,8 @@ const TYPES: [&str; 8] = [
     "payment.captured",
     "payment.refunded",
 ];
+/// Part of the events that name the trace that they belong to.
+const TRACED_SHARE: f64 = 0.25;
 /// Size of a body, about.
 const BODY_BYTES: usize = 1_024;
 
@@ -100,6 +102,7 @@ fn event(random: &mut StdRng, time: DateTime<Utc>) -> Event {
     let source = format!("/shops/{}", random.random_range(0..SOURCES));
     let event_type = TYPES[random.random_range(0..TYPES.len())];
     let subject = format!("orders/{}", random.random_range(100_000..10_000_000));
+    let (is_traced, trace) = (random.random_bool(TRACED_SHARE), random.random::<u128>());
     let mut lines: Vec<Value> = Vec::new();
     let mut body = String::new();
     while body.len() + 60 < BODY_BYTES {
@@ -110,13 +113,16 @@ fn event(random: &mut StdRng, time: DateTime<Utc>) -> Event {
             "price": {"amount": f64::from(random.random_range(100..99_999)) / 100.0, "currency": "EUR"},
             "gift": random.random_bool(0.1),
         }));
-        body = json!({
+        let mut event = json!({
             "specversion": "1.0", "id": id, "source": source, "type": event_type,
             "subject": subject, "time": time.to_rfc3339_opts(SecondsFormat::Millis, true),
             "datacontenttype": "application/json",
             "data": {"customer": uuid(random), "channel": "web", "lines": lines},
-        })
-        .to_string();
+        });
+        if is_traced {
+            event["traceparent"] = json!(format!("00-{:032x}-00f067aa0ba902b7-01", trace));
+        }
+        body = event.to_string();
     }
     Event {
         source,

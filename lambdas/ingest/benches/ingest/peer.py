@@ -75,7 +75,8 @@ def main():
         return function(url)
     (folder,) = rest
     handle = {"loop": loop, "recordset": recordset}[mode]
-    connection = psycopg.connect(url)
+    # Statements are prepared at once, not after five times.
+    connection = psycopg.connect(url, prepare_threshold=0)
     warm_up, *files = sorted(os.listdir(folder))
 
     def run(name):

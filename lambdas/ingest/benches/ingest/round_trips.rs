@@ -36,6 +36,7 @@ pub(crate) async fn measure(server: &mut Server, rounds: usize, is_quick: bool) 
             counted.push(flights as f64 / run.batch_secs().len() as f64);
             let secs = run.batch_secs();
             values.push(secs[secs.len() / 2] * 1_000.0);
+            assert_eq!(run.count("stored"), load.measured());
             server.drop(database).await;
         }
     }

@@ -148,6 +148,8 @@ pub(crate) async fn measure(server: &mut Server, rounds: usize, is_quick: bool) 
         .flat_map(|load| subjects().map(|subject| Series::new(subject, load.batch_size)))
         .collect();
     for round in 1..=rounds {
+        // Nobody is always the first after a pause or behind the same one.
+        series.rotate_left(1);
         for one in &mut series {
             let load = loads.iter().find(|load| load.batch_size == one.batch_size);
             match sample(one.subject, server, load.unwrap(), &peers).await {

@@ -13,6 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) enum QueueFault {
     /// It is not done: sent too fast, in one of the ways of the service.
     Throttled(&'static str),
+    /// It is not done and never will be: a permission is missing, or the queue.
+    Shut(&'static str),
     /// It is not done: the service is out of order.
     OutOfOrder,
     /// The first entry and each second one after it are not done.
@@ -81,7 +83,9 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> Option<()> {
                 return None;
             }
             Some(QueueFault::Silence) => std::future::pending().await,
-            Some(QueueFault::Throttled(code)) => Message::failure("400 Bad Request", code),
+            Some(QueueFault::Throttled(code) | QueueFault::Shut(code)) => {
+                Message::failure("400 Bad Request", code)
+            }
             Some(QueueFault::OutOfOrder) => {
                 Message::failure("503 Service Unavailable", "ServiceUnavailable")
             }

@@ -66,6 +66,25 @@ async fn entry_that_is_the_senders_fault_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn queue_that_is_shut_is_not_asked_for_each_letter() {
+    for code in [
+        "AccessDeniedException",
+        "QueueDoesNotExist",
+        "KmsAccessDenied",
+    ] {
+        let stage = Stage::open().await;
+        let wire = stage.queue_wire().await;
+        wire.strike([QueueFault::Shut(code); 1_000]);
+        let deps = stage.deps_with_queue(&wire.url).await;
+        let messages = numbered((0..400).map(invalid).chain((0..5).map(good)));
+        let outcome = stage.survive(&messages, &deps, LIMIT).await;
+        assert_eq!((outcome.stored, outcome.retried), (5, 400));
+        // Those that were under way together.
+        assert!(wire.calls() <= 8, "{} calls", wire.calls());
+    }
+}
+
+#[tokio::test]
 async fn queue_that_does_not_recover_is_given_up_before_the_deadline() {
     for fault in [
         QueueFault::Throttled("RequestThrottled"),

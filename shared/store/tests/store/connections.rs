@@ -42,6 +42,45 @@ async fn statement_that_takes_too_long_is_transient() {
 }
 
 #[tokio::test]
+async fn connection_to_a_server_that_became_a_reader_is_replaced() {
+    let database = migrated().await;
+    let pool = connect(&ConnectSettings {
+        max_connections: 1,
+        ..ConnectSettings::new(database.url(), "reader")
+    })
+    .await
+    .unwrap();
+    // This session alone, as after a failover: the sign of life stays good.
+    sqlx::query("set default_transaction_read_only = on")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let events = [event("a", "t", at("2026-11-24T12:00:00Z"))];
+    let error = write_batch(&pool, &events).await.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    assert_eq!(write_batch(&pool, &events).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn number_that_is_taken_is_no_fault_of_the_event() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let (first, second) = (at("2026-11-24T12:00:00Z"), at("2026-11-24T13:00:00Z"));
+    write_batch(pool, &[event("a", "t", first)]).await.unwrap();
+    sqlx::query("select setval('event_keys_record_id_seq', 1, false)")
+        .execute(pool)
+        .await
+        .unwrap();
+    let again = [event("b", "t", second)];
+    let error = write_batch(pool, &again).await.unwrap_err();
+    assert!(
+        !error.is_event_fault() && !error.is_transient(),
+        "{error:?}"
+    );
+    assert_eq!(write_batch(pool, &again).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn connection_that_the_server_ended_is_transient_and_replaced() {
     let database = migrated().await;
     let pool = connect(&ConnectSettings {
