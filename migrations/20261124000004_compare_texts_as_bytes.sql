@@ -1,6 +1,6 @@
 -- Texts are compared as bytes, whatever collation the database was created with. Aurora creates
 -- databases with en_US.UTF-8, by whose rules each comparison in an index costs many times more (a
--- batch of 1,000 events 15 % more as a whole), and whose rules change with the operating system, after
+-- batch of 1,000 events a tenth more as a whole), and whose rules change with the operating system, after
 -- which an index on texts has to be built anew. Identities, sources and types are names, no prose:
 -- there is no language to sort them by.
 --

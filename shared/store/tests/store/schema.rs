@@ -44,3 +44,19 @@ async fn analysts_see_events_and_counts() {
             .unwrap();
     assert_eq!(number, 1);
 }
+
+#[tokio::test]
+async fn texts_are_compared_as_bytes_whatever_the_database_compares_by() {
+    let database = migrated().await;
+    let others: Vec<String> = sqlx::query_scalar(
+        "select attrelid::regclass || '.' || attname
+         from pg_attribute
+         join pg_class on pg_class.oid = attrelid
+         where relname ~ '^(records|event_keys)' and relkind in ('r', 'p', 'i', 'I')
+             and atttypid = 'text'::regtype and attcollation <> '\"C\"'::regcollation",
+    )
+    .fetch_all(database.pool())
+    .await
+    .unwrap();
+    assert_eq!(others, Vec::<String>::new());
+}
