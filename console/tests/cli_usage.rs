@@ -84,7 +84,10 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
             vec!["redrive", "run", "--all", "--canary", "10,1"],
             "ascending",
         ),
-        (vec!["redrive", "pause", "no-id"], "invalid value"),
+        (
+            vec!["redrive", "pause", "no-id"],
+            "`opsconsole redrive list`",
+        ),
         (
             vec!["redrive", "native", "start", "--rate", "501"],
             "501 is not in 1..=500",

@@ -127,18 +127,21 @@ pub enum RedriveCommand {
     #[command(after_help = STEER_HELP)]
     Pause {
         /// Its id, as `redrive list` shows it
+        #[arg(value_parser = redrive_id)]
         id: Uuid,
     },
     /// End a running redrive after the batches that were begun
     #[command(after_help = STEER_HELP)]
     Cancel {
         /// Its id, as `redrive list` shows it
+        #[arg(value_parser = redrive_id)]
         id: Uuid,
     },
     /// Go on with a redrive that is paused, or that ended before its end
     #[command(after_help = RESUME_HELP)]
     Resume {
         /// Its id, as `redrive list` shows it
+        #[arg(value_parser = redrive_id)]
         id: Uuid,
         /// How it goes on, where it goes on here.
         #[command(flatten)]
@@ -155,6 +158,7 @@ pub enum RedriveCommand {
     #[command(after_help = REPORT_HELP)]
     Report {
         /// Its id, as `redrive list` shows it
+        #[arg(value_parser = redrive_id)]
         id: Uuid,
     },
     /// Let SQS itself move the whole dead-letter queue (StartMessageMoveTask)
@@ -267,4 +271,10 @@ fn canary(text: &str) -> Result<CanarySteps, String> {
         steps.push(step);
     }
     Ok(CanarySteps(steps))
+}
+
+fn redrive_id(text: &str) -> Result<Uuid, String> {
+    text.parse().map_err(|_| {
+        "it is not the id of a redrive; `opsconsole redrive list` shows them".to_owned()
+    })
 }
