@@ -315,7 +315,7 @@ fn status_agrees_with_the_queues_and_the_database() {
     );
     let lag = |name: &str| ingest[name].as_u64().unwrap();
     assert!(lag("lag_p50_ms") <= lag("lag_max_ms") && lag("lag_max_ms") < 120_000);
-    assert!(ingest["failures"].is_object());
+    assert!(ingest["failures_per_minute"].is_object());
     let shown = pipeline.run(&["status"]);
     for word in [
         "environment   test",

@@ -252,8 +252,11 @@ fn ingest_line(rates: &IngestRates) -> String {
         short(rates.duplicates_per_minute),
         short(rates.retried_per_minute)
     );
-    for (code, number) in &rates.failures {
-        line.push_str(&format!("; {code} {}", count(*number)));
+    for (code, per_minute) in &rates.failures_per_minute {
+        line.push_str(&format!(", {} {code}", short(*per_minute)));
+    }
+    if rates.is_stuck {
+        line.push_str("; the newest batches stored nothing");
     }
     line
 }

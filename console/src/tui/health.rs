@@ -176,6 +176,7 @@ pub fn findings(
     unreachable_parts(pipeline, now, &mut findings);
     dead_letters(pipeline, &mut findings);
     queue_backlog(pipeline, now, &mut findings);
+    ingest(pipeline, &mut findings);
     api(pipeline, &mut findings);
     settings(pipeline, environment, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.tone));
@@ -313,6 +314,18 @@ fn queue_backlog(pipeline: &Pipeline, now: DateTime<Utc>, findings: &mut Vec<Fin
         advice: "look at the ingest's errors and the database".to_owned(),
         screen: None,
     });
+}
+
+fn ingest(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+    if pipeline.ingest_is_stuck() && pipeline.history.error().is_none() {
+        findings.push(Finding {
+            tone: Tone::Bad,
+            text: "the ingest stores nothing: all messages of its newest batches wait to be delivered again"
+                .to_owned(),
+            advice: "look at the database first, then at the ingest's log".to_owned(),
+            screen: None,
+        });
+    }
 }
 
 fn drain_in_words(pipeline: &Pipeline) -> String {

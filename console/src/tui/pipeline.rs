@@ -216,6 +216,18 @@ impl Pipeline {
         (history.period_secs > 0 && is_recent).then(|| point.value / f64::from(history.period_secs))
     }
 
+    /// Whether the newest batches of the ingest stored nothing and were reported for retry.
+    #[must_use]
+    pub fn ingest_is_stuck(&self) -> bool {
+        self.history.fetched().is_some_and(|fetched| {
+            let history = &fetched.value;
+            let ingest = history.ingest.as_deref();
+            ingest
+                .and_then(|ingest| ingest.recent(fetched.fetched_at, history.period_secs))
+                .is_some_and(|rates| rates.is_stuck)
+        })
+    }
+
     /// How the source queue grew over the last looks: its least depth at the end is above its
     /// greatest at the beginning. `None` where it did not, or too little was seen.
     #[must_use]

@@ -16,10 +16,11 @@ use super::observed::Point;
 use super::{World, WorldError};
 use crate::text::{age_secs, whole};
 
-/// How far back [`IngestRates`] look. CloudWatch has metrics of a log within a minute or two.
-pub const INGEST_WINDOW: Duration = Duration::from_secs(300);
+/// How far back [`IngestRates`] look: CloudWatch has metrics of a log within a minute or two, and what was
+/// right before an outage is not to be told long after it began.
+pub const INGEST_WINDOW: Duration = Duration::from_secs(180);
 /// A rate is told over at least so long: one batch is no stream.
-const RATE_SECS_MIN: u64 = 60;
+const RATE_SECS_MIN: u64 = 30;
 
 /// History of the ingest, oldest first; each is empty where no batch sent it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,11 +39,13 @@ pub struct IngestHistory {
     pub failed: BTreeMap<FailureCode, Vec<Point>>,
 }
 
-/// The ingest since its first batch in the last [`INGEST_WINDOW`].
+/// The ingest from its first batch in the last [`INGEST_WINDOW`] to its last one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IngestRates {
-    /// Seconds that the numbers are about: from 60 to 300.
+    /// Seconds that the numbers are about: from 30 to 180.
     pub window_secs: u64,
+    /// Of the messages of its newest batches none became or was a record, and some were reported for retry.
+    pub is_stuck: bool,
     /// Milliseconds from publish to commit: the mean over the minutes of the mean of their batches'
     /// medians, so a quiet minute counts as much as a busy one. `None` where nothing was stored.
     pub lag_p50_ms: Option<u64>,
@@ -54,8 +57,8 @@ pub struct IngestRates {
     pub duplicates_per_minute: f64,
     /// Messages that were reported for retry.
     pub retried_per_minute: f64,
-    /// Messages that failed for good in the window; without the codes that did not occur.
-    pub failures: BTreeMap<FailureCode, u64>,
+    /// Messages that failed for good; without the codes that did not occur.
+    pub failures_per_minute: BTreeMap<FailureCode, f64>,
 }
 
 const TOTALS: [(&str, &str); 5] = [
@@ -83,7 +86,7 @@ impl World {
         let read = self
             .metric_data(&lines(), INGEST_WINDOW, period_secs)
             .await?;
-        Ok(IngestHistory::of(read).recent(Utc::now()))
+        Ok(IngestHistory::of(read).recent(Utc::now(), period_secs))
     }
 }
 
@@ -120,9 +123,10 @@ impl IngestHistory {
         }
     }
 
-    /// The last [`INGEST_WINDOW`] before `now`; `None` where no batch was in it.
+    /// The last [`INGEST_WINDOW`] before `now`, by points that stand for as long as `period_secs`; `None`
+    /// where no batch was in it.
     #[must_use]
-    pub fn recent(&self, now: DateTime<Utc>) -> Option<IngestRates> {
+    pub fn recent(&self, now: DateTime<Utc>, period_secs: u32) -> Option<IngestRates> {
         let within = |points: &[Point]| {
             let values: Vec<f64> = points
                 .iter()
@@ -136,29 +140,37 @@ impl IngestHistory {
             .stored
             .iter()
             .find(|point| now - point.at <= INGEST_TIME)?;
-        let window_secs = age_secs(first.at, now).max(RATE_SECS_MIN);
+        let last = self.stored.last()?;
+        let end = now.min(last.at + chrono::Duration::seconds(period_secs.into()));
+        let window_secs = age_secs(first.at, end).max(RATE_SECS_MIN);
         #[expect(clippy::cast_precision_loss, reason = "at most some hundred seconds")]
         let per_minute =
             |points: &[Point]| (sum(points) * 600.0 / window_secs as f64).round() / 10.0;
-        let failures = self
-            .failed
-            .iter()
-            .map(|(code, points)| (*code, whole(sum(points))));
+        let failed = self.failed.iter();
+        let failures = failed.filter(|(_, points)| sum(points) > 0.0);
+        let newest = |points: &[Point]| {
+            let of_last = points.iter().rfind(|point| point.at == last.at);
+            of_last.map_or(0.0, |point| point.value)
+        };
         Some(IngestRates {
             window_secs,
+            is_stuck: newest(&self.retried) > 0.0
+                && newest(&self.stored) + newest(&self.duplicates) == 0.0,
             lag_p50_ms: within(&self.lag_p50_ms).map(|values| whole(mean(&values))),
             lag_max_ms: within(&self.lag_max_ms)
                 .map(|values| whole(values.into_iter().fold(0.0, f64::max))),
             stored_per_minute: per_minute(&self.stored),
             duplicates_per_minute: per_minute(&self.duplicates),
             retried_per_minute: per_minute(&self.retried),
-            failures: failures.filter(|(_, count)| *count > 0).collect(),
+            failures_per_minute: failures
+                .map(|(code, points)| (*code, per_minute(points)))
+                .collect(),
         })
     }
 }
 
 /// [`INGEST_WINDOW`] as the difference of two times.
-const INGEST_TIME: chrono::Duration = chrono::Duration::seconds(300);
+const INGEST_TIME: chrono::Duration = chrono::Duration::seconds(180);
 
 #[expect(clippy::cast_precision_loss, reason = "some hundred values")]
 fn mean(values: &[f64]) -> f64 {
@@ -183,11 +195,11 @@ mod tests {
 
     fn answers() -> Vec<Vec<Point>> {
         let mut answers = vec![Vec::new(); TOTALS.len() + FailureCode::ALL.len()];
-        answers[0] = points(&[(-400, 9_000.0), (-300, 30.0), (-60, 21.0)]);
+        answers[0] = points(&[(-400, 9_000.0), (-180, 30.0), (-60, 21.0)]);
         answers[1] = points(&[(-60, 5.0)]);
         answers[2] = points(&[(-60, 0.0)]);
-        answers[3] = points(&[(-400, 9_000.0), (-240, 100.0), (-60, 301.0)]);
-        answers[4] = points(&[(-240, 1_200.0), (-60, 800.0)]);
+        answers[3] = points(&[(-400, 9_000.0), (-180, 100.0), (-60, 301.0)]);
+        answers[4] = points(&[(-180, 1_200.0), (-60, 800.0)]);
         answers[5] = points(&[(-60, 3.0)]);
         answers[12] = points(&[(-400, 7.0)]);
         answers
@@ -197,19 +209,24 @@ mod tests {
     fn every_line_has_its_place() {
         let history = IngestHistory::of(answers());
         assert_eq!(history.failed.keys().count(), 2);
-        let rates = history.recent(at(0)).unwrap();
+        let rates = history.recent(at(0), 30).unwrap();
         let expected = IngestRates {
-            window_secs: 300,
+            // The newest batches are of the thirty seconds up to -30.
+            window_secs: 150,
+            is_stuck: false,
             lag_p50_ms: Some(201),
             lag_max_ms: Some(1_200),
-            stored_per_minute: 10.2,
-            duplicates_per_minute: 1.0,
+            stored_per_minute: 20.4,
+            duplicates_per_minute: 2.0,
             retried_per_minute: 0.0,
-            failures: BTreeMap::from([(FailureCode::NotJson, 3)]),
+            failures_per_minute: BTreeMap::from([(FailureCode::NotJson, 1.2)]),
         };
         assert_eq!(rates, expected);
         let json = serde_json::to_value(rates).unwrap();
-        assert_eq!(json["failures"], serde_json::json!({"not-json": 3}));
+        assert_eq!(
+            json["failures_per_minute"],
+            serde_json::json!({"not-json": 1.2})
+        );
         let asked = lines();
         assert_eq!(asked.len(), answers().len());
         assert_eq!(asked[12].metric, "failed_refused-by-database");
@@ -217,14 +234,31 @@ mod tests {
 
     #[test]
     fn no_batch_is_no_rate_and_nothing_stored_is_no_lag_and_a_new_stream_has_its_rate() {
-        assert_eq!(IngestHistory::default().recent(at(0)), None);
+        assert_eq!(IngestHistory::default().recent(at(0), 60), None);
         let history = IngestHistory::of(answers());
-        assert_eq!(history.recent(at(600)), None, "too long ago");
+        assert_eq!(history.recent(at(600), 60), None, "too long ago");
         let mut answers = answers();
         answers[0] = points(&[(-20, 30.0)]);
         answers[3] = Vec::new();
-        let rates = IngestHistory::of(answers).recent(at(0)).unwrap();
+        let rates = IngestHistory::of(answers).recent(at(0), 5).unwrap();
         assert_eq!(rates.lag_p50_ms, None);
-        assert_eq!((rates.window_secs, rates.stored_per_minute), (60, 30.0));
+        assert_eq!((rates.window_secs, rates.stored_per_minute), (30, 60.0));
+    }
+
+    #[test]
+    fn ingest_that_reports_everything_for_retry_is_stuck_from_its_first_such_batch() {
+        for (stored, duplicates, retried, is_stuck) in [
+            (0.0, 0.0, 3.0, true),
+            (1.0, 0.0, 3.0, false),
+            (0.0, 1.0, 3.0, false),
+            (0.0, 0.0, 0.0, false),
+        ] {
+            let mut answers = answers();
+            answers[0] = points(&[(-60, 900.0), (-5, stored)]);
+            answers[1] = points(&[(-60, 5.0), (-5, duplicates)]);
+            answers[2] = points(&[(-60, 0.0), (-5, retried)]);
+            let rates = IngestHistory::of(answers).recent(at(0), 5).unwrap();
+            assert_eq!(rates.is_stuck, is_stuck);
+        }
     }
 }

@@ -30,6 +30,7 @@ pub(crate) enum State {
     NoMetrics,
     IngestFailing,
     IngestSilent,
+    IngestStuck,
     IngestUnnamed,
     Unreachable,
     HistoryFails,
@@ -44,7 +45,7 @@ pub(crate) enum State {
     Notice,
 }
 
-pub(crate) const STATES: [State; 23] = [
+pub(crate) const STATES: [State; 24] = [
     State::Start,
     State::Connecting,
     State::Healthy,
@@ -56,6 +57,7 @@ pub(crate) const STATES: [State; 23] = [
     State::NoMetrics,
     State::IngestFailing,
     State::IngestSilent,
+    State::IngestStuck,
     State::IngestUnnamed,
     State::Unreachable,
     State::HistoryFails,
@@ -149,6 +151,17 @@ pub(crate) fn failing() -> History {
         .into_iter()
         .map(|(code, number)| (code, points(|_| number)))
         .collect();
+    }
+    history
+}
+
+/// A function that has lost its database a minute ago.
+pub(crate) fn stuck() -> History {
+    let mut history = history(0.0);
+    if let Some(ingest) = &mut history.ingest {
+        ingest.stored = points(|minute| if minute == 59 { 0.0 } else { 2_890.0 });
+        ingest.duplicates = points(|_| 0.0);
+        ingest.retried = points(|minute| if minute == 59 { 310.0 } else { 0.0 });
     }
     history
 }
@@ -350,6 +363,14 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
         State::IngestSilent => served(
             &World {
                 history: Ok(silent()),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::IngestStuck => served(
+            &World {
+                history: Ok(stuck()),
                 ..healthy
             },
             width,

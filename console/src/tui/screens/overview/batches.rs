@@ -36,17 +36,32 @@ impl Batches {
             None => Self::Unnamed,
             Some(ingest) if ingest.stored.is_empty() => Self::None,
             Some(ingest) => ingest
-                .recent(fetched.fetched_at)
+                .recent(fetched.fetched_at, fetched.value.period_secs)
                 .map_or(Self::Past, Self::Seen),
         }
     }
 }
 
-/// How long events are on their way to the database; nothing where that is not known.
-pub(super) fn lags(model: &Model) -> Vec<String> {
-    let Batches::Seen(rates) = Batches::of(model) else {
-        return Vec::new();
+/// What the ingest says of itself beside its rate.
+pub(super) struct Word {
+    /// How long events are on their way to the database; nothing where that is not known.
+    pub(super) lags: Vec<String>,
+    /// Nothing of its newest batches is stored.
+    pub(super) is_stuck: bool,
+}
+
+pub(super) fn word(model: &Model) -> Word {
+    let is_stuck = model.pipeline.ingest_is_stuck();
+    let lags = match Batches::of(model) {
+        // What is not stored yet has no lag, and it grows.
+        Batches::Seen(_) if is_stuck => vec!["stores nothing".to_owned()],
+        Batches::Seen(rates) => lags(&rates),
+        Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => Vec::new(),
     };
+    Word { lags, is_stuck }
+}
+
+fn lags(rates: &IngestRates) -> Vec<String> {
     [("p50", rates.lag_p50_ms), ("max", rates.lag_max_ms)]
         .into_iter()
         .filter_map(|(name, ms)| {
@@ -82,19 +97,17 @@ pub(super) fn per_minute(model: &Model) -> Hop {
     if rates.retried_per_minute > 0.0 {
         rest.push(format!("retry {}", short(rates.retried_per_minute)));
     }
-    let mut failures: Vec<(FailureCode, u64)> = rates.failures.into_iter().collect();
-    failures.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    let mut failures: Vec<(FailureCode, f64)> = rates.failures_per_minute.into_iter().collect();
+    failures.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     if failures.is_empty() {
         rest.push("failed 0".to_owned());
     }
     let is_failing = !failures.is_empty() || rates.retried_per_minute > 0.0;
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    rest.extend(failures.into_iter().map(|(code, number)| {
-        let per_minute = number as f64 * 60.0 / rates.window_secs.max(1) as f64;
-        format!("{code} {}", short(per_minute))
-    }));
+    let failures = failures.into_iter();
+    rest.extend(failures.map(|(code, per_minute)| format!("{code} {}", short(per_minute))));
     let freshness = Freshness::within(&model.pipeline.history, HISTORY_STALE_AFTER, model);
     let tone = match freshness.tone {
+        Tone::Good if rates.is_stuck => Tone::Bad,
         Tone::Good if is_failing => Tone::Warning,
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };

@@ -129,7 +129,7 @@ impl Hops {
         vec![
             Span::styled(title, theme.strong()),
             Span::styled(main, theme.tone(hop.tone)),
-            Span::styled(fit(&hop.rest.join("  "), room), theme.muted()),
+            Span::styled(whole_parts(&hop.rest, room), theme.muted()),
         ]
     }
 
@@ -176,24 +176,29 @@ fn narrow_line(theme: Theme, arrow: &str, hop: &Hop, width: u16) -> Line<'static
     let head = format!(" {arrow} {:<10}", hop.title);
     let main = format!("{} {:<16}", sign(hop.tone), hop.main);
     let room = usize::from(width).saturating_sub(head.width() + main.width() + 1);
-    let mut rest = String::new();
-    for part in &hop.rest {
-        let gap = if rest.is_empty() { "" } else { "  " };
-        if rest.width() + gap.len() + part.width() > room {
-            // A number that is cut would be another number: whole parts only, and a sign for the rest.
-            if rest.width() + 2 <= room {
-                rest.push_str(" …");
-            }
-            break;
-        }
-        rest.push_str(gap);
-        rest.push_str(part);
-    }
+    let rest = whole_parts(&hop.rest, room);
     Line::from(vec![
         Span::styled(head, theme.strong()),
         Span::styled(main, theme.tone(hop.tone)),
         Span::styled(format!(" {rest}"), theme.muted()),
     ])
+}
+
+/// As many parts as there is room for, and how many more there are: a number that is cut would be another
+/// number.
+fn whole_parts(parts: &[String], room: usize) -> String {
+    let mut text = parts.join("  ");
+    for shown in (0..parts.len()).rev() {
+        if text.width() <= room {
+            break;
+        }
+        let (some, left_out) = parts.split_at(shown);
+        text = format!("{}  …{} more", some.join("  "), left_out.len());
+        if text.width() > room {
+            text = format!("{} …", some.join("  "));
+        }
+    }
+    fit(&text, room)
 }
 
 /// A cell of a column, with a blank before the next one.
@@ -285,9 +290,13 @@ fn ingest(model: &Model) -> Hop {
         name.unwrap_or_default(),
         model,
     );
+    let word = batches::word(model);
+    if word.is_stuck && hop.tone == Tone::Good {
+        hop.tone = Tone::Bad;
+    }
     // Before the name, which nobody looks for.
     let place = hop.rest.len().saturating_sub(1);
-    hop.rest.splice(place..place, batches::lags(model));
+    hop.rest.splice(place..place, word.lags);
     hop
 }
 
