@@ -15,6 +15,7 @@ use super::keymap::{BINDINGS, Context};
 use super::message::Tone;
 use super::model::{Model, Overlay, frame};
 use super::palette::Palette;
+use super::remote::Remote;
 use super::screens::ScreenId;
 use super::theme::{Theme, sign};
 
@@ -65,7 +66,7 @@ fn header(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
     spans.push(toned(theme, word.tone(), word.word()));
     let right = header_right(model, word, is_narrow);
     let mut used: usize = spans.iter().map(Span::width).sum();
-    for (text, style) in header_numbers(model) {
+    for (text, style) in header_numbers(model, word) {
         let width = text.width() + 2;
         if used + width + right.width() + 1 > usize::from(area.width) {
             break;
@@ -113,16 +114,20 @@ fn header_right(model: &Model, word: Health, is_narrow: bool) -> Span<'static> {
     }
 }
 
-fn header_numbers(model: &Model) -> Vec<(String, ratatui::style::Style)> {
+/// What a part answered last. Where it does not answer any more its number would stand beside the time of
+/// others that do; where nothing answers, the time is that of all.
+fn known<T>(remote: &Remote<T>, word: Health) -> Option<&T> {
+    let is_of_then = matches!(word, Health::Unreachable | Health::Stale);
+    remote
+        .value()
+        .filter(|_| is_of_then || remote.error().is_none())
+}
+
+fn header_numbers(model: &Model, word: Health) -> Vec<(String, ratatui::style::Style)> {
     let pipeline = &model.pipeline;
     let plain = ratatui::style::Style::new();
-    let depth = pipeline
-        .source_queue
-        .value()
-        .map(|queue| queue.depth.visible);
-    let dead = pipeline
-        .dead_letter_queue
-        .value()
+    let depth = known(&pipeline.source_queue, word).map(|queue| queue.depth.visible);
+    let dead = known(&pipeline.dead_letter_queue, word)
         .map(|queue| queue.depth.visible + queue.depth.in_flight + queue.depth.delayed);
     let dead_text = match dead {
         Some(0) => "DLQ 0".to_owned(),
@@ -134,7 +139,7 @@ fn header_numbers(model: &Model) -> Vec<(String, ratatui::style::Style)> {
     } else {
         plain
     };
-    let stored = pipeline.totals.value().map(|totals| totals.total);
+    let stored = known(&pipeline.totals, word).map(|totals| totals.total);
     vec![
         (format!("depth {}", count_or_unknown(depth)), plain),
         (dead_text, dead_style),
