@@ -197,18 +197,31 @@ async fn silence(url: &str) -> Option<String> {
     }
 }
 
+/// The URL without user, password and parameters, but for the folder of a socket: with one the host
+/// is never asked.
 fn database_address(url: &str) -> String {
-    reqwest::Url::parse(url)
-        .map(|mut url| {
-            let is_stripped = url.set_username("").is_ok() && url.set_password(None).is_ok();
-            url.set_query(None);
-            if is_stripped {
-                url.to_string()
-            } else {
-                "the database".to_owned()
-            }
-        })
-        .unwrap_or_else(|_| "the database".to_owned())
+    let hidden = || "the database".to_owned();
+    let Ok(mut url) = reqwest::Url::parse(url) else {
+        return hidden();
+    };
+    if let Some(folder) = socket_folder(&url) {
+        return format!("{}://{}?host={folder}", url.scheme(), url.path());
+    }
+    let is_stripped = url.set_username("").is_ok() && url.set_password(None).is_ok();
+    url.set_query(None);
+    if is_stripped {
+        url.to_string()
+    } else {
+        hidden()
+    }
+}
+
+/// The folder whose socket is used, where the URL names one.
+fn socket_folder(url: &reqwest::Url) -> Option<String> {
+    url.query_pairs()
+        .filter(|(key, value)| key == "host" && value.starts_with('/'))
+        .last()
+        .map(|(_, folder)| folder.into_owned())
 }
 
 async fn sdk_config(environment: &Environment) -> SdkConfig {
@@ -262,5 +275,19 @@ mod tests {
             "postgres://db.example:5433/events"
         );
         assert_eq!(database_address("::"), "the database");
+    }
+
+    #[test]
+    fn socket_is_told_by_its_folder_and_not_by_a_host_that_is_never_asked() {
+        let url =
+            "postgres://me:secret@localhost/events?password=secret&host=%2Ftmp%2Fpg-1&user=me";
+        let told = "postgres:///events?host=/tmp/pg-1";
+        assert_eq!(database_address(url), told);
+        let environment = Environment {
+            database_url: Some(url.to_owned()),
+            ..Environment::example()
+        };
+        let world = World::connect(&environment).unwrap();
+        assert_eq!(world.database_address(), told);
     }
 }
