@@ -1,4 +1,5 @@
-//! `env import` with a Terraform that says what is wanted, and the signature of calls to the API.
+//! `env list`, `env import` with a Terraform that says what is wanted, and the signature of calls to
+//! the API.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
@@ -122,6 +123,66 @@ fn entry_that_says_something_else_is_kept_until_replaced() {
             .starts_with("replaced environment \"pilot\"")
     );
     assert!(replaced.stderr.contains("opsconsole --env pilot status"));
+}
+
+#[test]
+fn environments_are_listed_with_the_one_that_is_used_and_without_their_addresses() {
+    let program = Program::new();
+    let (code, none) = program.json(&["env", "list"]);
+    assert_eq!((code, none), (0, json!([])));
+    let entry = |name: &str, more: &str| {
+        format!(
+            "[environments.{name}]\nregion = \"eu-west-1\"\n\
+             topic_arn = \"arn:aws:sns:eu-west-1:1:t\"\nqueue_url = \"https://a.example/q\"\n\
+             dead_letter_queue_url = \"https://a.example/d\"\napi_url = \"https://a.example\"\n\
+             database_url = \"postgres://reader@a.example/events\"\n{more}\n"
+        )
+    };
+    program.configure(&(entry("pilot", "read_only = true") + &entry("live", "production = true")));
+    let (code, list) = program.json(&["env", "list", "--env", "pilot"]);
+    assert_eq!(code, 0);
+    let path = list[0]["path"].as_str().unwrap();
+    assert!(path.ends_with("config/opsconsole/config.toml"), "{list}");
+    let row = |name: &str, is_production: bool, read_only: bool, is_used: bool| {
+        json!({
+            "name": name,
+            "source": "config_file",
+            "path": path,
+            "pid": null,
+            "is_ready": true,
+            "is_production": is_production,
+            "read_only": read_only,
+            "is_used": is_used,
+        })
+    };
+    assert_eq!(
+        list,
+        json!([
+            row("live", true, false, false),
+            row("pilot", false, true, true)
+        ])
+    );
+    let table = program.run(&["env", "list", "--env", "pilot"]);
+    assert_eq!(table.stderr, "");
+    assert_eq!(
+        table.stdout,
+        "NAME   USED  FROM         PRODUCTION  READ ONLY\n\
+         live   -     config file  yes         -\n\
+         pilot  yes   config file  -           yes\n"
+    );
+    for (arguments, expected) in [
+        (vec!["env", "list"], "none is used: several environments"),
+        (
+            vec!["env", "list", "--env", "x"],
+            "none is used: no environment \"x\"",
+        ),
+    ] {
+        let answer = program.run(&arguments);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        assert!(answer.stdout.contains("pilot  -"), "{answer:?}");
+        assert!(answer.stderr.contains(expected), "{answer:?}");
+        assert!(!answer.stdout.contains("a.example"), "{answer:?}");
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn help_of_every_command_is_as_reviewed() {
         ("records", vec!["records", "--help"]),
         ("records_list", vec!["records", "list", "--help"]),
         ("api", vec!["api", "--help"]),
+        ("env", vec!["env", "--help"]),
         ("env_import", vec!["env", "import", "--help"]),
         ("demo", vec!["demo", "--help"]),
     ] {

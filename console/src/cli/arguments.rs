@@ -58,11 +58,17 @@ An answer of 400 or more ends with exit code 1.";
 
 const ENV_EXAMPLES: &str = "\
 Examples:
+  opsconsole env list
   opsconsole env import terraform/environments/pilot
   opsconsole env import terraform/environments/pilot --name events-pilot
   opsconsole --env pilot status
 
-It reads the output `console` of the applied folder by `terraform output -json` and writes
+`list` reads the configuration file and looks for running demos; it asks no environment. The one
+that is used with these options is marked.
+JSON output: [{\"name\", \"source\", \"path\", \"pid\", \"is_ready\", \"is_production\", \"read_only\",
+\"is_used\"}]; source is \"config_file\", with the path of the file, or \"running_demo\", with its pid.
+
+`import` reads the output `console` of the applied folder by `terraform output -json` and writes
 [environments.NAME] to the configuration file; other entries stay as they are.
 JSON output: {\"environment\", \"path\", \"outcome\"}; outcome is \"added\", \"replaced\" or
 \"unchanged\".";
@@ -274,6 +280,8 @@ pub enum ApiCommand {
 /// What to do with environments.
 #[derive(Debug, Subcommand)]
 pub enum EnvCommand {
+    /// List what is configured and what runs, and which one is used
+    List,
     /// Write the entry of an environment that Terraform has applied
     Import {
         /// Folder that was applied, like terraform/environments/pilot

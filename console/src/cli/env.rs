@@ -1,6 +1,7 @@
-//! `env import`: the entry of an environment that Terraform has applied.
+//! `env list`: the environments there are. `env import`: the entry of one that Terraform has applied.
 //!
-//! Invariant: it reads what Terraform says, writes one local file, and changes nothing else.
+//! Invariant: the one reads local files and asks nobody; the other reads what Terraform says, writes
+//! one local file, and changes nothing else.
 
 use std::io;
 use std::path::Path;
@@ -12,8 +13,10 @@ use serde_json::{Map, Value};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::{CommandError, EnvCommand, Exit, Output};
-use crate::environment::{Environment, ImportOutcome};
+use super::table::{Align, Keep, Table};
+use super::{CommandError, EnvCommand, Exit, GlobalArguments, Output};
+use crate::environment::{Environment, EnvironmentSource, ImportOutcome, ListedEnvironment};
+use crate::world::printable_lines;
 
 /// Terraform's program.
 const TERRAFORM: &str = "terraform";
@@ -24,19 +27,90 @@ const TERRAFORM_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(
     command: EnvCommand,
+    global: &GlobalArguments,
+    output: Output,
+) -> Result<Exit, CommandError> {
+    let config_path = global.config.as_deref();
+    match command {
+        EnvCommand::List => list(global.environment.as_deref(), config_path, output),
+        EnvCommand::Import {
+            folder,
+            name,
+            replace,
+        } => import(&folder, name, replace, config_path, output).await,
+    }
+}
+
+fn list(
+    name: Option<&str>,
     config_path: Option<&Path>,
     output: Output,
 ) -> Result<Exit, CommandError> {
-    let EnvCommand::Import {
-        folder,
-        name,
-        replace,
-    } = command;
+    let list = Environment::list(name, config_path)?;
+    if output.is_json() {
+        output.json(&list.environments)?;
+    } else {
+        output.table(&table(&list.environments))?;
+    }
+    if let Some(error) = list.unused {
+        output.note(&printable_lines(&format!("none is used: {error}")));
+    }
+    Ok(Exit::Done)
+}
+
+fn table(environments: &[ListedEnvironment]) -> Table {
+    let mut table = Table::new(&[
+        ("NAME", Align::Left, Keep::Always),
+        ("USED", Align::Left, Keep::Always),
+        ("FROM", Align::Left, Keep::Cut),
+        ("PRODUCTION", Align::Left, Keep::Always),
+        ("READ ONLY", Align::Left, Keep::Always),
+    ]);
+    for listed in environments {
+        table.row([
+            &listed.name,
+            flag(Some(listed.is_used)),
+            &from(listed),
+            flag(listed.is_production),
+            flag(listed.read_only),
+        ]);
+    }
+    table
+}
+
+fn flag(flag: Option<bool>) -> &'static str {
+    match flag {
+        Some(true) => "yes",
+        Some(false) => "-",
+        None => "unknown",
+    }
+}
+
+/// `config file` or `running demo, pid 42`; one that cannot be used says so.
+fn from(listed: &ListedEnvironment) -> String {
+    let source = match (listed.source, listed.is_ready) {
+        (EnvironmentSource::ConfigFile, _) => "config file",
+        (EnvironmentSource::RunningDemo, true) => "running demo",
+        (EnvironmentSource::RunningDemo, false) => "demo that is not ready",
+    };
+    match listed.pid {
+        Some(pid) => format!("{source}, pid {pid}"),
+        None => source.to_owned(),
+    }
+}
+
+async fn import(
+    folder: &Path,
+    name: Option<String>,
+    replace: bool,
+    config_path: Option<&Path>,
+    output: Output,
+) -> Result<Exit, CommandError> {
     let name = match name {
         Some(name) => name,
-        None => folder_name(&folder)?,
+        None => folder_name(folder)?,
     };
-    let values = read_output(&folder).await?;
+    let values = read_output(folder).await?;
     let imported = Environment::import(&name, &values, config_path, replace)?;
     if output.is_json() {
         output.json(&imported)?;

@@ -105,7 +105,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         }
         Command::Env(asked) => on_runtime(async {
             let mut interrupt = listen()?;
-            let work = env::run(asked, arguments.global.config.as_deref(), output);
+            let work = env::run(asked, &arguments.global, output);
             unless(&mut interrupt, work).await
         }),
         Command::Demo(demo) => on_runtime(demo::run(&demo, &arguments.global, output)),

@@ -5,6 +5,7 @@
 
 mod configured;
 mod imported;
+mod listed;
 mod running;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 pub use imported::{ImportOutcome, Imported};
+pub use listed::{EnvironmentList, EnvironmentSource, ListedEnvironment};
 pub use running::{EnvironmentClaim, RunningEnvironment, running_environments};
 
 /// By what a service knows who asks.
@@ -473,6 +475,64 @@ api_url = "https://api.example.com"
         claim.release();
         std::fs::write(path, text).unwrap();
         assert_eq!(load(None, &folders).unwrap().name, "pilot");
+    }
+
+    #[tokio::test]
+    async fn list_marks_the_environment_that_would_be_used() {
+        let (_folder, folders) = folders();
+        let list = |name: Option<&str>| Environment::list_from(name, None, &folders).unwrap();
+        let told = |name: Option<&str>| -> Vec<(String, EnvironmentSource, bool)> {
+            let listed = list(name).environments.into_iter();
+            listed
+                .map(|listed| (listed.name, listed.source, listed.is_used))
+                .collect()
+        };
+        assert!(matches!(list(None).unused, Some(EnvironmentError::None)));
+        let live = entry("live") + "production = true\nread_only = true\n";
+        std::fs::write(folders.config_file(), entry("demo") + &live).unwrap();
+        let mut claim = EnvironmentClaim::take("demo", &folders.environments())
+            .await
+            .unwrap();
+        let starting = list(Some("demo"));
+        assert!(matches!(
+            starting.unused,
+            Some(EnvironmentError::StillStarting { .. })
+        ));
+        let demo = &starting.environments[0];
+        assert_eq!(demo.pid, Some(std::process::id()));
+        assert_eq!((demo.is_ready, demo.is_production), (false, None));
+        let live = starting.environments.last().unwrap();
+        assert_eq!(live.path, Some(folders.config_file()));
+        assert_eq!(
+            (live.is_production, live.read_only),
+            (Some(true), Some(true))
+        );
+        let environment = Environment {
+            name: "demo".to_owned(),
+            ..Environment::example()
+        };
+        claim.publish(&environment).unwrap();
+        let rows = |used: [bool; 3]| {
+            vec![
+                ("demo".to_owned(), EnvironmentSource::RunningDemo, used[0]),
+                ("demo".to_owned(), EnvironmentSource::ConfigFile, used[1]),
+                ("live".to_owned(), EnvironmentSource::ConfigFile, used[2]),
+            ]
+        };
+        // An entry of the same name is hidden by the demo.
+        assert_eq!(told(Some("demo")), rows([true, false, false]));
+        assert_eq!(told(Some("live")), rows([false, false, true]));
+        assert_eq!(told(None), rows([false, false, false]));
+        assert!(matches!(
+            list(None).unused,
+            Some(EnvironmentError::NotChosen { .. })
+        ));
+        // What a dead owner left behind is no environment.
+        let path = claim.path().to_owned();
+        let text = std::fs::read(&path).unwrap();
+        claim.release();
+        std::fs::write(path, text).unwrap();
+        assert_eq!(told(Some("demo")), rows([false, true, false])[1..]);
     }
 
     #[tokio::test]
