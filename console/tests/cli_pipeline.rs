@@ -197,7 +197,13 @@ fn event(id: &str) -> String {
 fn published_event_becomes_a_record_that_can_be_listed_and_got() {
     let pipeline = pipeline();
     let report = pipeline.publish(&event("record-1"), &[]);
-    assert_eq!(report, json!({"published": 1, "failed": 0, "errors": []}));
+    let message_id = &report["messages"][0]["sns_message_id"];
+    assert!(!message_id.as_str().unwrap().is_empty(), "{report}");
+    let message = json!({"sns_message_id": message_id, "event_id": "record-1"});
+    assert_eq!(
+        report,
+        json!({"published": 1, "failed": 0, "errors": [], "messages": [message]})
+    );
     let list = [
         "records",
         "list",
@@ -233,7 +239,7 @@ fn copies_get_ids_of_their_own_and_pages_follow_the_cursor() {
     let pipeline = pipeline();
     let text = event("copies").replace("cli.tested", "cli.copied");
     let report = pipeline.publish(&text, &["--count", "25", "--rate", "200"]);
-    assert_eq!(report["published"], 25);
+    assert_eq!(report, json!({"published": 25, "failed": 0, "errors": []}));
     let list = ["records", "list", "--type", "cli.copied", "--limit", "20"];
     let first = pipeline.json_until(&list, |page| {
         page["items"].as_array().unwrap().len() == 20 && !page["next_cursor"].is_null()

@@ -36,10 +36,13 @@ Examples:
   opsconsole publish event.json --count 1000    a thousand copies, each with an id of its own
   printf 'not json' | opsconsole publish --raw -
 
-JSON output: {\"published\", \"failed\", \"errors\": [{\"file\", \"line\", \"code\", \"detail\", \"pointer\"}]}.
+Up to 10 messages are named one by one, each with the topic's id of it and the id of its event:
+`records list --id ID` finds what was stored.
+JSON output: {\"published\", \"failed\", \"errors\": [{\"file\", \"line\", \"code\", \"detail\", \"pointer\"}],
+\"messages\": [{\"sns_message_id\", \"event_id\"}]}; there is no \"messages\" where there were to be more.
 `failed` counts what the topic did not confirm. `code` is the failure code of an invalid event,
 \"unknown\" for an event that got no answer and may have been published, and null for one that the
-topic did not take.";
+topic did not take. event_id is null where the body has none.";
 
 const RECORDS_EXAMPLES: &str = "\
 Examples:

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::publish_input::{self, InputFault, Located, UNKNOWN_CODE};
 use super::{CommandError, Exit, Interrupt, PublishArguments, Session, progress};
 use crate::audit::Operation;
+use crate::world::observed::Published;
 use crate::world::{PlannedChange, WorldError, WritePermit, printable};
 
 /// Largest input, in bytes.
@@ -24,14 +25,42 @@ const STEP_MAX: usize = 200;
 const STEPS_PER_SECOND: f64 = 10.0;
 /// Faults that are listed; the rest is counted.
 const FAULTS_SHOWN_MAX: usize = 100;
+/// Messages that are named one by one; of more only the number is told.
+const MESSAGES_NAMED_MAX: usize = 10;
 
 #[derive(Debug, Default, Serialize)]
 struct Report {
     published: usize,
     failed: usize,
     errors: Vec<InputFault>,
+    /// What the topic confirmed, where it was to be a few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<Vec<PublishedMessage>>,
     #[serde(skip)]
     is_unreachable: bool,
+}
+
+/// A message by which it can be looked up.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct PublishedMessage {
+    /// The topic's id; the queue gives the message another one.
+    sns_message_id: String,
+    /// The event's `id`, if the body has one.
+    event_id: Option<String>,
+}
+
+impl PublishedMessage {
+    fn of(published: Published, body: &str) -> Self {
+        Self {
+            sns_message_id: published.sns_message_id,
+            event_id: event::peek_identity(body).id,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let event_id = self.event_id.as_deref().unwrap_or("none");
+        format!("message {}, event id {event_id}", self.sns_message_id)
+    }
 }
 
 pub(super) async fn run(
@@ -69,7 +98,10 @@ pub(super) async fn run(
             details: json!({ "file": file, "raw": arguments.raw }),
         })
         .await?;
-    let mut report = Report::default();
+    let mut report = Report {
+        messages: (events.len() * copies <= MESSAGES_NAMED_MAX).then(Vec::new),
+        ..Report::default()
+    };
     let ended = {
         let sending = send(session, &permit, arguments, &file, &events, &mut report);
         tokio::select! {
@@ -123,6 +155,9 @@ fn finish(session: &Session, report: &Report) -> Result<(), CommandError> {
     if session.output.is_json() {
         session.output.json(report)
     } else {
+        for message in report.messages.iter().flatten() {
+            session.output.note(&printable(&message.sentence()));
+        }
         session.output.text(&format!(
             "published {}, failed {}\n",
             report.published, report.failed
@@ -158,9 +193,9 @@ async fn send(
             .collect();
         let bodies = bodies(&chosen, arguments.count.is_some())?;
         let answers = session.world.publish(permit, &bodies).await;
-        for (event, answer) in chosen.iter().zip(answers) {
+        for ((event, body), answer) in chosen.iter().zip(&bodies).zip(answers) {
             match answer {
-                Ok(_) => report.published += 1,
+                Ok(published) => report.confirm(published, body),
                 Err(error) => report.fail(file, event.line, &error),
             }
         }
@@ -172,6 +207,13 @@ async fn send(
 }
 
 impl Report {
+    fn confirm(&mut self, published: Published, body: &str) {
+        self.published += 1;
+        if let Some(messages) = &mut self.messages {
+            messages.push(PublishedMessage::of(published, body));
+        }
+    }
+
     fn fail(&mut self, file: &str, line: usize, error: &WorldError) {
         self.failed += 1;
         self.is_unreachable |= error.is_unreachable();
@@ -249,6 +291,20 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn message_is_named_by_its_id_and_the_event_s_if_there_is_one() {
+        let sentence = |body: &str| {
+            let published = Published {
+                sns_message_id: "m-1".to_owned(),
+                acknowledged_at: chrono::Utc::now(),
+                latency: Duration::ZERO,
+            };
+            PublishedMessage::of(published, body).sentence()
+        };
+        assert_eq!(sentence("{\"id\":\"e-1\"}"), "message m-1, event id e-1");
+        assert_eq!(sentence("not json"), "message m-1, event id none");
+    }
 
     #[test]
     fn steps_are_small_with_a_rate() {
