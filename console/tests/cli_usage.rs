@@ -57,7 +57,11 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
     for (arguments, expected) in [
         (vec!["nonsense"], "unrecognized subcommand"),
         (vec!["records", "list", "--limit", "0"], "--limit"),
-        (vec!["records", "list", "--from", "yesterday"], "RFC 3339"),
+        (
+            vec!["records", "list", "--from", "yesterday"],
+            "neither a time like 2026-11-24, 2026-11-24T06:30Z or full RFC 3339 nor a span back \
+             from now like 90s, 30m, 1h30m, 2d or 1w",
+        ),
         (
             vec!["records", "get", "abc"],
             "a record id is a whole number",

@@ -12,6 +12,7 @@ use event::{Cursor, Order};
 
 use super::dlq_arguments::{self, DlqCommand};
 use super::redrive_arguments::{self, RedriveCommand};
+use crate::tui::filter::{self, INSTANT_FORMS, SPAN_FORMS};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,8 +49,13 @@ const RECORDS_EXAMPLES: &str = "\
 Examples:
   opsconsole records list --limit 20
   opsconsole records list --source /ops/flights --from 2026-01-31T00:00:00Z --order asc
+  opsconsole records list --since 1h30m --until 2m
   opsconsole records list --cursor \"$next_cursor\" --output json
   opsconsole records get 1204554";
+
+const RECORDS_LIST_TIMES: &str = "\
+A TIME is 2026-11-24, 2026-11-24T06:30Z or full RFC 3339, in UTC where it has no offset, or a span
+back from now: 90s, 30m, 1h30m, 2d or 1w.";
 
 const API_EXAMPLES: &str = "\
 Examples:
@@ -228,6 +234,7 @@ pub struct AuditArguments {
 #[derive(Debug, Subcommand)]
 pub enum RecordsCommand {
     /// List records, newest first
+    #[command(after_help = RECORDS_LIST_TIMES)]
     List(RecordsListArguments),
     /// Show one record with its payload
     Get {
@@ -252,11 +259,11 @@ pub struct RecordsListArguments {
     /// Exact event id
     #[arg(long)]
     pub id: Option<String>,
-    /// Earliest time of the event, inclusive (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Earliest time of the event, inclusive: a time, or a span back from now
+    #[arg(long, visible_alias = "since", value_name = "TIME", value_parser = time)]
     pub from: Option<DateTime<Utc>>,
-    /// Latest time of the event, exclusive (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Latest time of the event, exclusive: a time, or a span back from now
+    #[arg(long, visible_alias = "until", value_name = "TIME", value_parser = time)]
     pub to: Option<DateTime<Utc>>,
     /// `desc` is newest first, `asc` oldest first
     #[arg(long, default_value_t = Order::Desc)]
@@ -350,10 +357,15 @@ fn ratio(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A time in any form that the filter of the records takes.
 fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.with_timezone(&Utc))
-        .map_err(|_| "not an RFC 3339 time like 2026-01-31T12:00:00Z".to_owned())
+    filter::point(text)
+        .or_else(|| filter::before(text, Utc::now()))
+        .ok_or_else(|| {
+            format!(
+                "neither a time like {INSTANT_FORMS} nor a span back from now like {SPAN_FORMS}"
+            )
+        })
 }
 
 fn api_path(text: &str) -> Result<String, String> {
@@ -376,11 +388,37 @@ mod tests {
     }
 
     #[test]
+    fn times_are_taken_as_the_filter_of_the_records_takes_them() {
+        for (text, expected) in [
+            ("2026-11-24", "2026-11-24T00:00:00Z"),
+            ("2026-11-24T06:30Z", "2026-11-24T06:30:00Z"),
+            ("2026-11-24T01:00:00+01:00", "2026-11-24T00:00:00Z"),
+        ] {
+            assert_eq!(time(text), Ok(expected.parse().unwrap()), "{text}");
+        }
+        let line = "opsconsole records list --since 1h30m --until 90s";
+        let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+        let Some(Command::Records(RecordsCommand::List(list))) = arguments.command else {
+            panic!("{arguments:?}");
+        };
+        let ago = |at: Option<DateTime<Utc>>| (Utc::now() - at.unwrap()).num_seconds();
+        assert!((5_400..5_410).contains(&ago(list.from)), "{list:?}");
+        assert!((90..100).contains(&ago(list.to)), "{list:?}");
+        let refusal = time("noon").unwrap_err();
+        for form in [INSTANT_FORMS, SPAN_FORMS] {
+            assert!(refusal.contains(form), "{refusal}");
+            assert!(RECORDS_LIST_TIMES.contains(form), "{form}");
+        }
+    }
+
+    #[test]
     fn values_out_of_their_limits_are_usage_errors() {
         for wrong in [
             "opsconsole records list --limit 0",
             "opsconsole records list --limit 501",
             "opsconsole records list --from yesterday",
+            "opsconsole records list --since 90",
+            "opsconsole records list --since 1h --from 2026-11-24",
             "opsconsole records list --cursor x",
             "opsconsole publish a --rate 0",
             "opsconsole publish a --rate NaN",

@@ -9,6 +9,12 @@ use super::format::visible;
 /// Longest filter, in characters.
 pub const FILTER_CHARS_MAX: usize = 2_000;
 
+/// The forms of a point in time, as they are offered to the operator.
+pub(crate) const INSTANT_FORMS: &str = "2026-11-24, 2026-11-24T06:30Z or full RFC 3339";
+
+/// The forms of a span of time, as they are offered to the operator.
+pub(crate) const SPAN_FORMS: &str = "90s, 30m, 1h30m, 2d or 1w";
+
 /// The words that set something, as they are offered to the operator.
 pub const WORDS: &str = "type, source, subject, id, since, until, from, to, order";
 
@@ -181,17 +187,21 @@ fn words(text: &str) -> Result<Vec<Word>, FilterError> {
     }
 }
 
-/// `now` less a span like `90s`, `30m`, `1h30m`, `2d` or `1w`.
+/// The time that `since` and `until` mean.
 fn back(name: &str, value: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, FilterError> {
+    before(value, now).ok_or_else(|| {
+        FilterError(format!(
+            "{name}={} is no span of time; write {SPAN_FORMS}",
+            visible(value)
+        ))
+    })
+}
+
+/// `now` less a span like `90s`, `30m`, `1h30m`, `2d` or `1w`.
+pub(crate) fn before(value: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     span_secs(value)
         .and_then(TimeDelta::try_seconds)
         .and_then(|span| now.checked_sub_signed(span))
-        .ok_or_else(|| {
-            FilterError(format!(
-                "{name}={} is no span of time; write 90s, 30m, 1h30m, 2d or 1w",
-                visible(value)
-            ))
-        })
 }
 
 fn span_secs(value: &str) -> Option<i64> {
@@ -218,8 +228,18 @@ fn span_secs(value: &str) -> Option<i64> {
     (!value.is_empty()).then_some(total)
 }
 
-/// A point in time; UTC where it has no offset.
+/// The time that `from` and `to` mean.
 fn instant(name: &str, value: &str) -> Result<DateTime<Utc>, FilterError> {
+    point(value).ok_or_else(|| {
+        FilterError(format!(
+            "{name}={} is no time; write {INSTANT_FORMS}",
+            visible(value)
+        ))
+    })
+}
+
+/// A point in time; UTC where it has no offset.
+pub(crate) fn point(value: &str) -> Option<DateTime<Utc>> {
     let local = value.strip_suffix(['Z', 'z']).unwrap_or(value);
     DateTime::parse_from_rfc3339(value)
         .map(|at| at.with_timezone(&Utc))
@@ -238,12 +258,6 @@ fn instant(name: &str, value: &str) -> Result<DateTime<Utc>, FilterError> {
         .or_else(|| {
             let day = NaiveDate::parse_from_str(value, "%Y-%m-%d").ok()?;
             Some(day.and_hms_opt(0, 0, 0)?.and_utc())
-        })
-        .ok_or_else(|| {
-            FilterError(format!(
-                "{name}={} is no time; write 2026-11-24, 2026-11-24T06:30Z or full RFC 3339",
-                visible(value)
-            ))
         })
 }
 
