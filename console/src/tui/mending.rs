@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use event::{Failure, Verdict};
+use event::{Failure, PartialIdentity, Verdict};
 
 use crate::world::{Body, BodyError};
 
@@ -50,6 +50,8 @@ pub struct Mended {
     pub verdict: Verdict,
     /// Why the validator refuses the new body.
     pub failure: Option<Failure>,
+    /// What the new body says of its event.
+    pub identity: PartialIdentity,
     /// Whether it is another event for the ledger than the old one was.
     pub has_other_identity: bool,
     /// Whether the ledger was asked; if not, `ready` may be `already-stored`.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event::{Assessment, EventKey, peek_identity};
+use event::{Assessment, EventKey, PartialIdentity, peek_identity};
 use tokio::sync::Semaphore;
 
 use crate::triage::{Program, ProgramError, RunError};
@@ -133,10 +133,7 @@ async fn judge_all(world: &World, bodies: Bodies, mut patched: Patched) -> Resul
     for (letter, new_body, assessment) in judged {
         let is_known = |key: &EventKey| known.as_ref().is_some_and(|known| known.contains(key));
         let is_stored = matches!(&assessment, Assessment::Valid(key) if is_known(key));
-        let identity = |body: &str| {
-            let identity = peek_identity(body);
-            identity.source.zip(identity.id)
-        };
+        let key = |identity: PartialIdentity| identity.source.zip(identity.id);
         let old_body = match letter.old_body.text() {
             Ok(old_body) => old_body.into_owned(),
             Err(error) => {
@@ -145,15 +142,17 @@ async fn judge_all(world: &World, bodies: Bodies, mut patched: Patched) -> Resul
                 continue;
             }
         };
-        let before = identity(&old_body);
+        let before = key(peek_identity(&old_body));
+        let identity = peek_identity(&new_body);
         patched.mended.push(Mended {
-            has_other_identity: before.is_some() && before != identity(&new_body),
+            has_other_identity: before.is_some() && before != key(identity.clone()),
             is_ledger_asked: known.is_some(),
             verdict: assessment.verdict(is_stored),
             failure: match assessment {
                 Assessment::Valid(_) => None,
                 Assessment::Invalid(failure) => Some(failure),
             },
+            identity,
             message_id: letter.message_id,
             old_body,
             new_body,

@@ -1,7 +1,7 @@
 //! Columns of the list of letters: what is least needed goes first when the width shrinks.
 
 use chrono::{DateTime, Utc};
-use event::Verdict;
+use event::{PartialIdentity, Verdict};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
@@ -44,12 +44,14 @@ pub(super) struct Columns {
 
 /// What a row shows besides the letter.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RowState {
+pub(super) struct RowState<'a> {
     pub(super) is_selected: bool,
     pub(super) has_focus: bool,
     pub(super) is_marked: bool,
     /// Verdict of what would be sent.
     pub(super) verdict: Verdict,
+    /// Identity of what would be sent.
+    pub(super) identity: &'a PartialIdentity,
     pub(super) event: RowEvent,
 }
 
@@ -126,7 +128,7 @@ impl Columns {
     pub(super) fn row(
         &self,
         letter: &DeadLetter,
-        state: RowState,
+        state: RowState<'_>,
         theme: Theme,
         now: DateTime<Utc>,
     ) -> Line<'static> {
@@ -156,7 +158,7 @@ impl Columns {
             }
         };
         let plain = Style::new();
-        let identity = &letter.identity;
+        let identity = state.identity;
         push(
             left(&text(&identity.event_type), self.event_type),
             self.event_type,

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use event::{FAILURE_ATTRIBUTES, Failure, Verdict, unwrap_envelope};
+use event::{FAILURE_ATTRIBUTES, Failure, PartialIdentity, Verdict, unwrap_envelope};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -43,6 +43,7 @@ pub(super) struct Detail {
 struct EditFacts {
     verdict: Verdict,
     failure: Option<Failure>,
+    identity: PartialIdentity,
     warnings: Vec<&'static str>,
 }
 
@@ -68,6 +69,7 @@ impl Detail {
             edit: edit.map(|edit| EditFacts {
                 verdict: edit.verdict,
                 failure: edit.failure.clone(),
+                identity: edit.identity.clone(),
                 warnings: warnings(edit),
             }),
         }
@@ -121,8 +123,12 @@ impl Detail {
             .edit
             .as_ref()
             .map_or(letter.verdict, |edit| edit.verdict);
+        let identity = self
+            .edit
+            .as_ref()
+            .map_or(&letter.identity, |edit| &edit.identity);
         let tone = verdict_tone(verdict);
-        rows.push(&headline(letter), theme.strong());
+        rows.push(&headline(identity), theme.strong());
         rows.push(&self.verdict_text(letter, verdict), theme.tone(tone));
         if let Some(edit) = &self.edit {
             rows.push(
@@ -138,7 +144,7 @@ impl Detail {
             let text = format!("{} {}", sign(Tone::Warning), visible(&note.text()));
             rows.push(&text, theme.tone(Tone::Warning));
         }
-        rows.push(&reason_text(letter), Style::new());
+        rows.push(&self.reason_text(letter), Style::new());
         rows.push(&history_text(letter, now), Style::new());
         let (tone, text) = expiry(letter, now);
         rows.push(&text, tone.map_or(Style::new(), |tone| theme.tone(tone)));
@@ -173,6 +179,34 @@ impl Detail {
         text
     }
 
+    /// Why the letter died. What is edited died of another body, so that its reason is past.
+    fn reason_text(&self, letter: &DeadLetter) -> String {
+        let Some(reason) = &letter.reason else {
+            return "given up by SQS after its retries, without a reason".to_owned();
+        };
+        let request = reason
+            .request_id
+            .as_deref()
+            .map(|id| format!(" · request {}", visible(id)))
+            .unwrap_or_default();
+        let (refused, failure) = match &self.edit {
+            Some(edit) => ("before the edit it was refused", &edit.failure),
+            None => ("refused by the ingest", &letter.failure),
+        };
+        let is_same = failure.as_ref().is_some_and(|failure| {
+            failure.code.as_str() == reason.code && failure.attribute_message() == reason.message
+        });
+        if is_same {
+            format!("{refused} for the same reason{request}")
+        } else {
+            format!(
+                "{refused} with {}: {}{request}",
+                visible(&reason.code),
+                visible(&reason.message)
+            )
+        }
+    }
+
     fn message_text(&self, letter: &DeadLetter) -> String {
         let envelope = if self.is_enveloped {
             " · in an SNS envelope"
@@ -195,13 +229,12 @@ impl Detail {
 }
 
 /// `type  source / id`
-fn headline(letter: &DeadLetter) -> String {
+fn headline(identity: &PartialIdentity) -> String {
     let part = |text: &Option<String>| {
         text.as_deref()
             .filter(|text| !text.is_empty())
             .map_or(UNKNOWN.to_owned(), visible)
     };
-    let identity = &letter.identity;
     if identity.event_type.is_none() && identity.source.is_none() && identity.id.is_none() {
         return "no event: neither type nor source nor id".to_owned();
     }
@@ -211,29 +244,6 @@ fn headline(letter: &DeadLetter) -> String {
         part(&identity.source),
         part(&identity.id)
     )
-}
-
-fn reason_text(letter: &DeadLetter) -> String {
-    let Some(reason) = &letter.reason else {
-        return "given up by SQS after its retries, without a reason".to_owned();
-    };
-    let request = reason
-        .request_id
-        .as_deref()
-        .map(|id| format!(" · request {}", visible(id)))
-        .unwrap_or_default();
-    let is_same = letter.failure.as_ref().is_some_and(|failure| {
-        failure.code.as_str() == reason.code && failure.attribute_message() == reason.message
-    });
-    if is_same {
-        format!("refused by the ingest for the same reason{request}")
-    } else {
-        format!(
-            "refused by the ingest with {}: {}{request}",
-            visible(&reason.code),
-            visible(&reason.message)
-        )
-    }
 }
 
 fn history_text(letter: &DeadLetter, now: DateTime<Utc>) -> String {

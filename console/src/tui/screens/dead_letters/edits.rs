@@ -3,7 +3,7 @@
 //! Invariant: an edit stays until it is taken back or its letter is out of the queue, whatever the
 //! screen does meanwhile; the body in the queue is never touched.
 
-use event::Verdict;
+use event::{PartialIdentity, Verdict};
 use ratatui::layout::Rect;
 
 use super::DeadLetters;
@@ -37,6 +37,12 @@ impl DeadLetters {
     pub(super) fn verdict_of(&self, letter: &DeadLetter) -> Verdict {
         self.edit_of(letter)
             .map_or(letter.verdict, |mended| mended.verdict)
+    }
+
+    /// Identity of what would be sent.
+    pub(super) fn identity_of<'a>(&'a self, letter: &'a DeadLetter) -> &'a PartialIdentity {
+        self.edit_of(letter)
+            .map_or(&letter.identity, |mended| &mended.identity)
     }
 
     /// Letters that are held and edited.

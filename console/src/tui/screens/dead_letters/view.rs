@@ -190,6 +190,7 @@ impl DeadLetters {
                 has_focus,
                 is_marked: self.marks.contains(&letter.message_id),
                 verdict: self.verdict_of(letter),
+                identity: self.identity_of(letter),
                 event: self.row_event(&letter.message_id),
             };
             canvas.render_widget(columns.row(letter, state, theme, model.now), place);

@@ -224,6 +224,7 @@ pub(crate) fn mended(letter: &Mending, new_body: &str) -> Mended {
             Assessment::Valid(_) => None,
             Assessment::Invalid(failure) => Some(failure),
         },
+        identity: peek_identity(new_body),
         has_other_identity: false,
         is_ledger_asked: true,
     }

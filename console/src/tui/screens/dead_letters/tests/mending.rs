@@ -229,6 +229,43 @@ fn edited_letter_is_judged_kept_and_marked() {
 }
 
 #[test]
+fn edited_letter_is_told_by_its_new_body_and_its_death_is_past() {
+    let mut desk = Desk::open(160, 45, environment());
+    desk.answer_letters(vec![letter(1, Duration::hours(1), "{ no json")]);
+    let text = desk.text();
+    for wanted in [
+        "no event: neither type",
+        "refused by the ingest for the same",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    desk.key('e');
+    desk.press(KeyCode::Char('u'), KeyModifiers::CONTROL);
+    desk.keys("x");
+    keep(&mut desk);
+    let question = desk.take(is_judge);
+    let Request::Judge { letter, .. } = &question.1 else {
+        panic!("not a question about a body")
+    };
+    let patched = crate::tui::mending::Patched {
+        mended: vec![mended(letter, &valid_body(1))],
+        ..Default::default()
+    };
+    desk.reply(&question, Ok(Answer::Patched(patched)));
+    let text = desk.text();
+    for wanted in [
+        "● ready  the ingest would store it now",
+        "before the edit it was refused with not-json: ",
+        "● ready          flight",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    for gone in ["no event", "for the same reason", "–  "] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+}
+
+#[test]
 fn closed_editor_keeps_nothing() {
     let mut desk = Desk::holding(letters());
     desk.keys("ex");
