@@ -182,6 +182,26 @@ fn plan_is_run_from_its_file_and_tells_letters_that_are_gone_or_changed() {
 }
 
 #[test]
+fn missing_or_spoilt_plan_is_told_before_anything_is_asked_for() {
+    let desk = Desk::start();
+    desk.program.write("spoilt.json", "{\"schema_version\": 1}");
+    desk.program.write("notes.txt", "no json");
+    for (name, code, told) in [
+        ("other.json", 2, "no such file"),
+        ("spoilt.json", 1, "not a plan"),
+        ("notes.txt", 1, "not a plan"),
+    ] {
+        let refused = desk.program.run(&["redrive", "run", name]);
+        assert_eq!(refused.code, code, "{refused:?}");
+        assert!(refused.stderr.contains(told), "{refused:?}");
+        assert!(!refused.stderr.contains("--yes"), "{refused:?}");
+    }
+    let unasked = desk.program.run(&["redrive", "run", "--all"]);
+    assert_eq!(unasked.code, 2, "{unasked:?}");
+    assert!(unasked.stderr.contains("--yes"), "{unasked:?}");
+}
+
+#[test]
 fn running_redrive_is_paused_resumed_and_cancelled_from_another_process() {
     let desk = Desk::start();
     desk.kill(&numbered(120));

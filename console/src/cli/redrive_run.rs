@@ -51,6 +51,11 @@ pub(super) async fn run(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     let options = arguments.options;
+    // What is wrong with the file is told before anything is asked for.
+    let plan = match plan_file(&arguments.draft)? {
+        Some(path) => Some(redrive_plan::read(&path)?),
+        None => None,
+    };
     if !arguments.dry_run {
         // Neither a refusal nor a missing answer must cost the letters a receive.
         session.world.check_write("redrive dead letters")?;
@@ -62,10 +67,9 @@ pub(super) async fn run(
             ));
         }
     }
-    let Some(path) = plan_file(&arguments.draft)? else {
+    let Some(plan) = plan else {
         return run_selection(session, &arguments, interrupt).await;
     };
-    let plan = redrive_plan::read(&path)?;
     plan.check_world(&session.world)?;
     check_proof(options, &plan.canary_steps)?;
     if arguments.dry_run {
@@ -100,7 +104,7 @@ fn plan_file(draft: &DraftArguments) -> Result<Option<PathBuf>, CommandError> {
                 return usage("a plan never changes: --canary makes a new one".to_owned());
             }
             Some(path) => return Ok(Some(path)),
-            None if is_path => return usage(format!("there is no plan {name:?}")),
+            None if is_path => return usage(format!("no plan {name:?}: no such file")),
             None => {}
         }
     }
