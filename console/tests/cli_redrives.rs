@@ -244,6 +244,37 @@ fn running_redrive_is_paused_resumed_and_cancelled_from_another_process() {
 }
 
 #[test]
+fn finished_redrive_is_told_as_such_and_not_run_again() {
+    let desk = Desk::start();
+    desk.kill(&[valid("1")]);
+    let (_, plan) = desk.program.json(&["redrive", "plan", "--all"]);
+    let id = plan["id"].as_str().unwrap();
+    let run = ["redrive", "run", id, "--no-proof", "--yes"];
+    let (code, moved) = desk.program.json(&run);
+    assert_eq!((code, &moved["moved"]), (0, &json!(1)), "{moved}");
+    let changes = desk.program.json(&["audit"]).1;
+    let resume = ["redrive", "resume", id, "--yes"];
+    let (run, resumed) = (desk.program.run(&run), desk.program.run(&resume));
+    assert_eq!((run.code, resumed.code), (1, 0), "{run:?} {resumed:?}");
+    for told in [run.stderr, resumed.stderr] {
+        let way = format!("redrive {id} is finished: see `redrive report {id}`");
+        assert!(told.contains(&way), "{told}");
+        for wrong in ["redrive resume", "steer it", "moved all its letters"] {
+            assert!(!told.contains(wrong), "{wrong}: {told}");
+        }
+    }
+    let (code, resumed) = desk.program.json(&resume);
+    assert_eq!((code, &resumed["state"]), (0, &json!("finished")));
+    assert_eq!(resumed["moved"], 1);
+    assert_eq!(
+        desk.program.json(&["audit"]).1,
+        changes,
+        "nothing was changed"
+    );
+    assert_eq!(desk.source(), 1);
+}
+
+#[test]
 fn interrupted_redrive_says_how_to_go_on_and_goes_on() {
     let desk = Desk::start();
     desk.kill(&numbered(60));

@@ -70,7 +70,8 @@ JSON output: {\"id\", \"state\"}. Exit code 1 if it does not run.";
 
 const RESUME_HELP: &str = "\
 A redrive that another process runs goes on there. One that was cut off, or cancelled, goes on here
-from its journal: letters that may have been sent are looked up first.
+from its journal: letters that may have been sent are looked up first. One that is finished does
+nothing more, and tells what it did.
 
 JSON output: {\"id\", \"state\"} where it goes on in another process, else as of `redrive run`.";
 

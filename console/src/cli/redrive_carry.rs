@@ -191,7 +191,8 @@ fn show(bar: &ProgressBar, counts: Counts) {
 }
 
 impl Outcome {
-    fn of(report: Report, path: &Path, proves: bool) -> Self {
+    /// What a journal tells; `proves` where the ledger was to be asked.
+    pub(super) fn of(report: Report, path: &Path, proves: bool) -> Self {
         let counts = report.counts;
         let is_sent = |letter: &LetterReport| {
             matches!(

@@ -132,14 +132,19 @@ fn settings(options: RedriveOptions) -> Settings {
 /// Begins the journal. A plan that was begun before is not begun again.
 fn begin(plan: &Plan) -> Result<(Journal, State), CommandError> {
     let begun = Journal::create(&Journal::folder_of_user()?, plan);
-    if let Err(RedriveError::Begun(_)) = begun {
-        return Err(CommandError::Failed(format!(
-            "redrive {0} was begun before: see `redrive report {0}`, or go on with `redrive \
-             resume {0}`",
-            plan.id
-        )));
-    }
-    Ok(begun?)
+    let Err(RedriveError::Begun(path)) = begun else {
+        return Ok(begun?);
+    };
+    let id = plan.id;
+    let is_complete = Journal::read(&path).is_ok_and(|state| state.is_complete());
+    Err(CommandError::Failed(if is_complete {
+        format!("redrive {id} is finished: see `redrive report {id}`")
+    } else {
+        format!(
+            "redrive {id} was begun before: see `redrive report {id}`, or go on with `redrive \
+             resume {id}`"
+        )
+    }))
 }
 
 async fn run_selection(

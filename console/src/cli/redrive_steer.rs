@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::asking::{can_ask, confirmed};
 use super::holding::Sweep;
 use super::redrive_arguments::RedriveOptions;
-use super::redrive_carry::{Settings, carry_out};
+use super::redrive_carry::{Outcome, Settings, carry_out};
 use super::redrive_history::look;
 use super::{CommandError, Exit, Interrupt, Output, Session};
-use crate::redrive::{Journal, Order, Orders, RunOptions};
+use crate::redrive::{Journal, Order, Orders, Report, RunOptions, State};
 
 /// An order that is not taken within this is withdrawn. Longer than any look for orders waits.
 const TAKE_LIMIT: Duration = Duration::from_secs(5);
@@ -92,7 +92,13 @@ async fn give(path: &Path, order: Order) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Goes on with a redrive: where it runs, or else here.
+/// Whether there is nothing to go on with; `proves` also looks up events of which nothing is known.
+fn is_over(state: &State, proves: bool) -> bool {
+    let counts = state.counts();
+    state.is_complete() && (!proves || counts.stored + counts.dead_again == counts.moved)
+}
+
+/// Goes on with a redrive: where it runs, or else here. One that is finished is only told.
 pub(super) async fn resume(
     session: &Session,
     id: Uuid,
@@ -103,15 +109,24 @@ pub(super) async fn resume(
     if Journal::is_running(&path)? {
         return order(id, Order::Resume, session.output).await;
     }
-    session.world.check_write("redrive dead letters")?;
     let opened = tokio::task::spawn_blocking(move || Journal::open(&path)).await;
     let journal = opened.map_err(|error| CommandError::Failed(error.to_string()))??;
+    let has_ledger = session.world.environment().database_url.is_some();
+    let proves = has_ledger && !options.no_proof;
+    if is_over(&journal.1, proves) {
+        let outcome = Outcome::of(Report::of(&journal.1), journal.0.path(), proves);
+        session.output.note(&format!(
+            "redrive {id} is finished: see `redrive report {id}`"
+        ));
+        return outcome.tell(session, Exit::Done);
+    }
+    session.world.check_write("redrive dead letters")?;
     let plan = journal.1.plan();
     plan.check_world(&session.world)?;
     if plan.entries.len() == journal.1.counts().moved {
-        session
-            .output
-            .note(&format!("redrive {id} has moved all its letters before"));
+        session.output.note(&format!(
+            "redrive {id} has moved all its letters before; their events are looked up"
+        ));
     }
     let left = plan.entries.len() - journal.1.counts().moved;
     if left > 0 && !options.yes && can_ask() {

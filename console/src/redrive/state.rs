@@ -177,6 +177,12 @@ impl State {
         self.ending
     }
 
+    /// Whether it came to its end with every letter moved: nothing is left to send.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.ending == Some(Ending::Finished) && self.counts.moved == self.letters.len()
+    }
+
     /// The places of the letters in a phase.
     pub(super) fn indexes(&self, wanted: impl Fn(&Phase) -> bool) -> Vec<usize> {
         self.letters
@@ -408,6 +414,11 @@ mod tests {
         state.apply(&deleted(1)).unwrap();
         let counts = state.counts();
         assert_eq!((counts.waiting, counts.moved, counts.done()), (1, 1, 1));
+        let ended = Fact::Ended {
+            how: Ending::Finished,
+        };
+        state.apply(&ended).unwrap();
+        assert!(!state.is_complete(), "one letter is left");
         assert!(state.apply(&deleted(7)).is_err());
     }
 }
