@@ -21,6 +21,13 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// `1 letter`, `37 letters`. Digits as a command prints them: not separated.
+#[must_use]
+pub fn letters_in_words(number: u64) -> String {
+    let unit = if number == 1 { "letter" } else { "letters" };
+    format!("{number} {unit}")
+}
+
 /// A count, or [`UNKNOWN`].
 #[must_use]
 pub fn count_or_unknown(number: Option<u64>) -> String {
@@ -172,6 +179,9 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_204_553), "1,204,553");
+        assert_eq!(letters_in_words(1), "1 letter");
+        assert_eq!(letters_in_words(0), "0 letters");
+        assert_eq!(letters_in_words(1_204), "1204 letters");
         assert_eq!(rate(48.23), "48.2/s");
         assert_eq!(rate(1_203.6), "1,204/s");
         assert_eq!(whole(-3.0), 0);

@@ -108,6 +108,10 @@ fn plan_names_what_goes_and_why_the_rest_does_not() {
     ] {
         assert!(shown.stdout.contains(expected), "{expected}: {shown:?}");
     }
+    let one = ["redrive", "plan", "--type", "other", "--patch", MEND];
+    let told = desk.program.run(&one).stderr;
+    let changes = "the patch changes 1 letter (1 becomes valid) and fails on 0";
+    assert!(told.contains(changes), "{told}");
     let changes_none = ["redrive", "plan", "--where", ".id == \"1\"", "--patch", "."];
     let (code, plan) = desk.program.json(&changes_none);
     assert_eq!((code, &plan["planned"]), (0, &json!(1)), "{plan}");
@@ -250,8 +254,9 @@ fn finished_redrive_is_told_as_such_and_not_run_again() {
     let (_, plan) = desk.program.json(&["redrive", "plan", "--all"]);
     let id = plan["id"].as_str().unwrap();
     let run = ["redrive", "run", id, "--no-proof", "--yes"];
-    let (code, moved) = desk.program.json(&run);
-    assert_eq!((code, &moved["moved"]), (0, &json!(1)), "{moved}");
+    let moved = desk.program.run(&run);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert!(moved.stderr.contains(" of 1 letter; "), "{moved:?}");
     let changes = desk.program.json(&["audit"]).1;
     let resume = ["redrive", "resume", id, "--yes"];
     let (run, resumed) = (desk.program.run(&run), desk.program.run(&resume));

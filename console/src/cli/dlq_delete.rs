@@ -15,6 +15,7 @@ use super::dlq_take::Take;
 use super::selection::{SelectionArguments, by_verdict};
 use super::{CommandError, Exit, Interrupt, Session, progress};
 use crate::audit::Operation;
+use crate::text::letters_in_words;
 use crate::triage::Spool;
 use crate::world::observed::QueueRole;
 use crate::world::{DELETE_LETTERS_MAX, PlannedChange, WritePermit, printable};
@@ -128,8 +129,8 @@ async fn delete(
     let queue = session.world.queue_name(QueueRole::DeadLetter);
     if !removal.yes {
         let question = format!(
-            "delete {} letters ({}) of {queue:?} in {:?}? [y/N] ",
-            written.len(),
+            "delete {} ({}) of {queue:?} in {:?}? [y/N] ",
+            letters_in_words(written.len() as u64),
             by_verdict(written.iter().map(|letter| letter.verdict)),
             session.world.environment().name,
         );

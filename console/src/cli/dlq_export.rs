@@ -14,6 +14,7 @@ use super::dlq_arguments::ExportArguments;
 use super::dlq_take::Take;
 use super::selection::by_verdict;
 use super::{CommandError, Exit, Interrupt, Session};
+use crate::text::letters_in_words;
 use crate::triage::Spool;
 use crate::world::observed::DeadLetter;
 use crate::world::printable;
@@ -83,8 +84,8 @@ pub(super) fn told(written: &[Written], file: &Path) -> String {
         ),
     };
     format!(
-        "exported {} letters{by_verdict} to {}",
-        written.len(),
+        "exported {}{by_verdict} to {}",
+        letters_in_words(written.len() as u64),
         file.display()
     )
 }

@@ -15,6 +15,7 @@ use super::dlq_take::Take;
 use super::selection::SelectionArguments;
 use super::{CommandError, Exit, Interrupt, Session};
 use crate::audit::Operation;
+use crate::text::letters_in_words;
 use crate::triage::Spool;
 use crate::world::observed::{QueueDepth, QueueRole};
 use crate::world::{PlannedChange, printable};
@@ -62,7 +63,8 @@ async fn purge(
     let mut before = count(session, is_kept, written.len(), interrupt).await?;
     if !is_agreed {
         let question = format!(
-            "purge about {before} letters of {queue:?} in {:?}? {REACH} [y/N] ",
+            "purge about {} of {queue:?} in {:?}? {REACH} [y/N] ",
+            letters_in_words(before),
             session.world.environment().name,
         );
         let sweep = take.sweep();
@@ -88,7 +90,7 @@ async fn purge(
     } else {
         session
             .output
-            .text(&format!("purged about {before} letters\n"))?;
+            .text(&format!("purged about {}\n", letters_in_words(before)))?;
     }
     session.output.note(REACH);
     take.sweep().ledger_remark();

@@ -20,6 +20,7 @@ use crate::redrive::{
     Control, Counts, Journal, LetterOutcome, LetterReport, Orders, PAUSED_BY_ORDER, Plan, Report,
     RunOptions, State, Wish, run,
 };
+use crate::text::letters_in_words;
 use crate::world::observed::DeadLetter;
 use crate::world::printable;
 
@@ -97,7 +98,8 @@ pub(super) async fn carry_out(
     let orders = Orders::beside(&path);
     orders.clear();
     session.output.note(&format!(
-        "redrive {id} of {total} letters; `redrive pause {id}` and `redrive cancel {id}` steer it"
+        "redrive {id} of {}; `redrive pause {id}` and `redrive cancel {id}` steer it",
+        letters_in_words(total as u64)
     ));
     let bar = progress::bar(total as u64, "redrive");
     // A signal may have come while nobody listened; then no batch is begun.

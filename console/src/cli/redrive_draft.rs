@@ -15,6 +15,7 @@ use super::redrive_arguments::DraftArguments;
 use super::selection::{aside, by_verdict};
 use super::{CommandError, Exit, Interrupt, Session};
 use crate::redrive::{PLAN_ENTRIES_MAX, Plan, PlanOptions, Skipped};
+use crate::text::letters_in_words;
 use crate::triage::Program;
 use crate::world::observed::DeadLetter;
 use crate::world::printable;
@@ -278,15 +279,20 @@ impl Edits {
     /// Says what a patch did, and what of it may surprise.
     pub(super) fn remarks(self, session: &Session) {
         if self.changed + self.failed > 0 {
+            let become_valid = match self.become_valid {
+                1 => "1 becomes valid".to_owned(),
+                several => format!("{several} become valid"),
+            };
             session.output.note(&format!(
-                "the patch changes {} letters ({} become valid) and fails on {}",
-                self.changed, self.become_valid, self.failed
+                "the patch changes {} ({become_valid}) and fails on {}",
+                letters_in_words(self.changed as u64),
+                self.failed
             ));
         }
         if self.change_identity > 0 {
             session.output.note(&format!(
-                "{} letters become another event: the ledger takes them for new",
-                self.change_identity
+                "another event, and new for the ledger: {}",
+                letters_in_words(self.change_identity as u64)
             ));
         }
     }

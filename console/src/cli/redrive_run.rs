@@ -20,6 +20,7 @@ use super::{CommandError, Exit, Interrupt, Session, redrive_plan};
 use crate::redrive::{
     Journal, PLAN_ENTRIES_MAX, Plan, PlannedSend, RedriveError, Skipped, State, preview,
 };
+use crate::text::letters_in_words;
 use crate::world::observed::DeadLetter;
 use crate::world::printable;
 
@@ -206,8 +207,8 @@ async fn confirmed(
     interrupt: &mut Interrupt,
 ) -> Result<bool, CommandError> {
     let question = format!(
-        "redrive {} letters ({}) to {:?} in {:?}? [y/N] ",
-        plan.entries.len(),
+        "redrive {} ({}) to {:?} in {:?}? [y/N] ",
+        letters_in_words(plan.entries.len() as u64),
         by_verdict(plan.entries.iter().map(|entry| entry.verdict)),
         plan.destination.name,
         plan.environment,
@@ -266,9 +267,9 @@ fn rehearsed(
     } else {
         let edited = sends.iter().filter(|send| send.is_edited).count();
         session.output.text(&format!(
-            "would send {sendable} of {} letters ({}) to {:?}, {edited} of them edited, {} bytes; \
-             nothing was written\n",
-            sends.len(),
+            "would send {sendable} of {} ({}) to {:?}, {edited} of them edited, {} bytes; nothing \
+             was written\n",
+            letters_in_words(sends.len() as u64),
             by_verdict(sends.iter().map(|send| send.verdict)),
             plan.destination.name,
             sends.iter().map(|send| send.bytes).sum::<usize>(),

@@ -17,6 +17,7 @@ use super::redrive_carry::{Outcome, Settings, carry_out};
 use super::redrive_history::look;
 use super::{CommandError, Exit, Interrupt, Output, Session};
 use crate::redrive::{Journal, Order, Orders, Report, RunOptions, State};
+use crate::text::letters_in_words;
 
 /// An order that is not taken within this is withdrawn. Longer than any look for orders waits.
 const TAKE_LIMIT: Duration = Duration::from_secs(5);
@@ -131,9 +132,9 @@ pub(super) async fn resume(
     let left = plan.entries.len() - journal.1.counts().moved;
     if left > 0 && !options.yes && can_ask() {
         let question = format!(
-            "go on with redrive {id} in {:?}: {left} of {} letters are left? [y/N] ",
+            "go on with redrive {id} in {:?} with what is left, {left} of {}? [y/N] ",
             plan.environment,
-            plan.entries.len()
+            letters_in_words(plan.entries.len() as u64)
         );
         let mut sweep = Sweep::new(session, NOTHING_HELD);
         if !confirmed(
