@@ -280,6 +280,64 @@ fn finished_redrive_is_told_as_such_and_not_run_again() {
 }
 
 #[test]
+fn list_marks_redrives_of_another_pipeline_and_accounts_for_all_letters() {
+    let desk = Desk::start();
+    desk.kill(&[valid("1"), valid("2")]);
+    let gone = desk.message_id("2");
+    let (_, plan) = desk.program.json(&["redrive", "plan", "--all"]);
+    let id = plan["id"].as_str().unwrap();
+    let moved = desk.program.run(&["dlq", "redrive", &gone, "--yes"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    let (_, report) = desk
+        .program
+        .json(&["redrive", "run", id, "--no-proof", "--yes"]);
+    assert_eq!(report["moved"], 1, "{report}");
+    let pipeline = || {
+        let (code, listed) = desk.program.json(&["redrive", "list"]);
+        assert_eq!(code, 0, "{listed}");
+        let listed = listed.as_array().unwrap();
+        let one = listed.iter().find(|one| one["id"] == id).unwrap();
+        one["pipeline"].clone()
+    };
+    assert_eq!(pipeline(), "same");
+    let table = desk.program.run(&["redrive", "list"]).stdout;
+    let cells = |line: &str| -> Vec<String> {
+        line.split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut lines = table.lines();
+    let head = cells(lines.next().unwrap());
+    let row = cells(lines.find(|line| line.starts_with(id)).unwrap());
+    let cell = |name: &str| {
+        let column = head.iter().position(|heading| heading == name).unwrap();
+        row[column].as_str()
+    };
+    assert_eq!(
+        ["PIPELINE", "LETTERS", "MOVED", "LEFT"].map(cell),
+        ["same", "2", "1", "1"],
+        "{table}"
+    );
+    // As if the environment had been made anew.
+    desk.program.configure(
+        r#"
+[environments.test]
+region = "us-east-1"
+endpoint_url = "http://127.0.0.1:1"
+topic_arn = "arn:aws:sns:us-east-1:000000000000:events"
+queue_url = "http://127.0.0.1:1/000000000000/source"
+dead_letter_queue_url = "http://127.0.0.1:1/000000000000/dead-letters"
+api_url = "http://127.0.0.1:1"
+"#,
+    );
+    assert_eq!(pipeline(), "other");
+    desk.program.configure("");
+    assert_eq!(pipeline(), Value::Null);
+}
+
+#[test]
 fn interrupted_redrive_says_how_to_go_on_and_goes_on() {
     let desk = Desk::start();
     desk.kill(&numbered(60));

@@ -117,7 +117,10 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             | RedriveCommand::Cancel { .. }),
         ) => on_runtime(redrive::look(
             asked,
-            arguments.global.environment.as_deref(),
+            (
+                arguments.global.environment.as_deref(),
+                arguments.global.config.as_deref(),
+            ),
             output,
         )),
         asked @ (Command::Status

@@ -1,5 +1,7 @@
 //! `redrive`: which command is whose.
 
+use std::path::Path;
+
 use super::redrive_arguments::RedriveCommand;
 use super::{CommandError, Exit, Interrupt, Output, Session};
 use super::{redrive_history, redrive_native, redrive_plan, redrive_run, redrive_steer};
@@ -8,13 +10,13 @@ use crate::redrive::Order;
 /// Commands on the files of this machine. They need no environment.
 pub(super) async fn look(
     command: RedriveCommand,
-    environment: Option<&str>,
+    (environment, config): (Option<&str>, Option<&Path>),
     output: Output,
 ) -> Result<Exit, CommandError> {
     match command {
         RedriveCommand::Show { plan, letters } => redrive_plan::show(&plan, letters, output),
         RedriveCommand::List { limit } => {
-            redrive_history::list(environment, limit as usize, output)
+            redrive_history::list((environment, config), limit as usize, output)
         }
         RedriveCommand::Report { id } => redrive_history::report(id, output),
         RedriveCommand::Pause { id } => redrive_steer::order(id, Order::Pause, output).await,

@@ -76,9 +76,13 @@ nothing more, and tells what it did.
 JSON output: {\"id\", \"state\"} where it goes on in another process, else as of `redrive run`.";
 
 const LIST_HELP: &str = "\
-JSON output: [{\"id\", \"environment\", \"created_at\", \"state\", \"pause\", \"planned\", \"counts\": {..},
-\"error\"}]. `state` is running, paused, finished, cancelled, interrupted (its process ended before it
-did) or unreadable (then `error` says why, and the rest is null); `pause` says why it is paused.";
+LEFT counts the letters of the plan that are not moved, for whatever reason.
+
+JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
+\"counts\": {..}, \"error\"}]. `pipeline` is same, or other where the environment has another
+dead-letter queue now, like each new demo; null where there is no such environment. `state` is
+running, paused, finished, cancelled, interrupted (its process ended before it did) or unreadable
+(then `error` says why, and the rest is null); `pause` says why it is paused.";
 
 const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",

@@ -2,6 +2,7 @@
 //!
 //! Invariant: it reads local files and asks nobody; a journal that cannot be read hides no other.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -12,6 +13,7 @@ use super::redrive_carry::state_of;
 use super::redrive_steer::journal;
 use super::table::{Align, Keep, Table, moment};
 use super::{CommandError, Exit, Output};
+use crate::environment::Environment;
 use crate::redrive::fact::Proof;
 use crate::redrive::{
     Counts, Journal, LetterOutcome, LetterReport, Orders, RedriveError, Report, State,
@@ -47,10 +49,42 @@ impl Look {
     }
 }
 
+/// The queues of the environments as they are now, by name.
+struct Pipelines<'a> {
+    config: Option<&'a Path>,
+    queue_urls: HashMap<String, Option<String>>,
+}
+
+impl Pipelines<'_> {
+    /// Whether a redrive is of the pipeline that its environment's name stands for now; `None`
+    /// where there is no such environment.
+    fn word(&mut self, look: &Look) -> Option<&'static str> {
+        let plan = look.read.as_ref().ok()?.plan();
+        let config = self.config;
+        let queue_url = self
+            .queue_urls
+            .entry(plan.environment.clone())
+            .or_insert_with_key(|name| {
+                let environment = Environment::load(Some(name), config).ok()?;
+                Some(environment.dead_letter_queue_url)
+            });
+        let is_same = plan.is_of(&plan.environment, queue_url.as_deref()?);
+        Some(if is_same { "same" } else { "other" })
+    }
+}
+
+/// A redrive of the list.
+struct Row {
+    id: Uuid,
+    look: Look,
+    pipeline: Option<&'static str>,
+}
+
 #[derive(Serialize)]
 struct ListedJson<'a> {
     id: Uuid,
     environment: Option<&'a str>,
+    pipeline: Option<&'static str>,
     created_at: Option<DateTime<Utc>>,
     state: &'static str,
     pause: Option<&'a str>,
@@ -60,7 +94,7 @@ struct ListedJson<'a> {
 }
 
 pub(super) fn list(
-    environment: Option<&str>,
+    (environment, config): (Option<&str>, Option<&Path>),
     limit: usize,
     output: Output,
 ) -> Result<Exit, CommandError> {
@@ -69,29 +103,40 @@ pub(super) fn list(
         (Ok(state), Some(name)) => state.plan().environment == name,
         (Ok(_) | Err(_), _) => true,
     };
-    let looks: Vec<(Uuid, Look)> = Journal::list(&folder)?
+    let mut pipelines = Pipelines {
+        config,
+        queue_urls: HashMap::new(),
+    };
+    let rows: Vec<Row> = Journal::list(&folder)?
         .into_iter()
         .map(|(id, path)| (id, look(&path)))
         .filter(is_wanted)
         .take(limit)
+        .map(|(id, look)| Row {
+            id,
+            pipeline: pipelines.word(&look),
+            look,
+        })
         .collect();
     if output.is_json() {
-        let listed: Vec<_> = looks.iter().map(|(id, look)| listed(*id, look)).collect();
+        let listed: Vec<_> = rows.iter().map(listed).collect();
         output.json(&listed)?;
-    } else if looks.is_empty() {
+    } else if rows.is_empty() {
         output.note("no redrive was begun on this machine");
     } else {
-        output.table(&table(&looks))?;
+        output.table(&table(&rows))?;
     }
     Ok(Exit::Done)
 }
 
-fn listed(id: Uuid, look: &Look) -> ListedJson<'_> {
+fn listed(row: &Row) -> ListedJson<'_> {
+    let look = &row.look;
     let read = look.read.as_ref();
     let plan = read.ok().map(State::plan);
     ListedJson {
-        id,
+        id: row.id,
         environment: plan.map(|plan| plan.environment.as_str()),
+        pipeline: row.pipeline,
         created_at: plan.map(|plan| plan.created_at),
         state: look.state(),
         pause: look.pause.as_deref(),
@@ -101,19 +146,21 @@ fn listed(id: Uuid, look: &Look) -> ListedJson<'_> {
     }
 }
 
-fn table(looks: &[(Uuid, Look)]) -> Table {
+fn table(rows: &[Row]) -> Table {
     let mut table = Table::new(&[
         ("ID", Align::Left, Keep::Always),
         ("STATE", Align::Left, Keep::Always),
-        ("ENVIRONMENT", Align::Left, Keep::Drop(3)),
-        ("PLANNED AT", Align::Left, Keep::Drop(4)),
+        ("ENVIRONMENT", Align::Left, Keep::Drop(5)),
+        ("PIPELINE", Align::Left, Keep::Drop(1)),
+        ("PLANNED AT", Align::Left, Keep::Drop(6)),
         ("LETTERS", Align::Right, Keep::Always),
         ("MOVED", Align::Right, Keep::Always),
-        ("STORED", Align::Right, Keep::Drop(1)),
-        ("DEAD AGAIN", Align::Right, Keep::Drop(2)),
-        ("NOT SENT", Align::Right, Keep::Drop(5)),
+        ("LEFT", Align::Right, Keep::Drop(2)),
+        ("STORED", Align::Right, Keep::Drop(3)),
+        ("DEAD AGAIN", Align::Right, Keep::Drop(4)),
+        ("NOT SENT", Align::Right, Keep::Drop(7)),
     ]);
-    for (id, look) in looks {
+    for Row { id, look, pipeline } in rows {
         let (plan, counts) = match &look.read {
             Ok(state) => (Some(state.plan()), Some(state.counts())),
             Err(_) => (None, None),
@@ -123,9 +170,14 @@ fn table(looks: &[(Uuid, Look)]) -> Table {
             &id.to_string(),
             look.state(),
             plan.map_or("-", |plan| &plan.environment),
+            pipeline.unwrap_or("-"),
             &plan.map_or("-".to_owned(), |plan| moment(plan.created_at)),
             &number(plan.map(|plan| plan.entries.len())),
             &number(counts.map(|counts| counts.moved)),
+            &number(
+                plan.zip(counts)
+                    .map(|(plan, counts)| plan.entries.len() - counts.moved),
+            ),
             &number(counts.map(|counts| counts.stored)),
             &number(counts.map(|counts| counts.dead_again)),
             &number(counts.map(|counts| counts.not_sent)),

@@ -291,6 +291,13 @@ impl Plan {
         Ok(())
     }
 
+    /// Whether it is for the letters of this environment's dead-letter queue. Another demo has the
+    /// same name and other queues.
+    #[must_use]
+    pub fn is_of(&self, environment: &str, dead_letter_queue_url: &str) -> bool {
+        self.environment == environment && self.dead_letter_queue.url == dead_letter_queue_url
+    }
+
     /// Checks that the plan was made for this environment as it is now.
     ///
     /// # Errors

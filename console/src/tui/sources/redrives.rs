@@ -217,9 +217,7 @@ fn read_all(folder: &Path, environment: &str, queue_url: &str) -> Result<Past, R
         }
         match Journal::read(&path) {
             Ok(state) => {
-                let plan = state.plan();
-                // Another demo has the same name and other queues.
-                if plan.environment == environment && plan.dead_letter_queue.url == queue_url {
+                if state.plan().is_of(environment, queue_url) {
                     past.redrives.push(in_short(path, &state));
                 }
             }
