@@ -132,9 +132,9 @@ pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
 }
 
 /// A connection that is closed unless it is given back: if its statement is abandoned, or the server
-/// cannot serve it any more. The pool would wait, without a limit,
-/// for the answer before it takes the connection back or replaces it: where the other end vanished
-/// without a word, as many abandoned statements as there are connections would be its end.
+/// cannot serve it any more. The pool would wait, without a limit, for the answer before it takes the
+/// connection back or replaces it: where the other end vanished without a word, as many abandoned
+/// statements as there are connections would be its end.
 pub(crate) struct Lease {
     connection: PoolConnection<Postgres>,
     is_answered: bool,

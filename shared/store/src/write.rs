@@ -63,8 +63,9 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
         return Ok(written);
     }
     let batch = Batch::new(events);
+    let arguments = batch.arguments().context(OPERATION)?;
     let mut lease = Lease::take(pool).await.context(OPERATION)?;
-    let answer = sqlx::query_as_with(STATEMENT, batch.arguments().context(OPERATION)?)
+    let answer = sqlx::query_as_with(STATEMENT, arguments)
         .fetch_all(lease.connection())
         .await;
     let answer: Result<Vec<(i64, i64)>, StoreError> = answer.context(OPERATION);
