@@ -43,8 +43,8 @@ pub struct Message {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct SystemAttributes {
     /// Milliseconds since 1970 when the queue took it.
-    #[serde(rename = "SentTimestamp", default, deserialize_with = "text")]
-    sent: Option<String>,
+    #[serde(rename = "SentTimestamp", default, deserialize_with = "number")]
+    sent_ms: Option<u64>,
     /// The X-Ray trace that it belongs to (SQS developer guide, "Message system attributes").
     #[serde(rename = "AWSTraceHeader", default, deserialize_with = "text")]
     pub trace_header: Option<String>,
@@ -54,8 +54,7 @@ impl Message {
     /// When the queue took it, if that is told.
     #[must_use]
     pub fn sent_at(&self) -> Option<SystemTime> {
-        let sent_ms = self.attributes.sent.as_ref()?.parse().ok()?;
-        UNIX_EPOCH.checked_add(Duration::from_millis(sent_ms))
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.attributes.sent_ms?))
     }
 
     /// What its publisher says of it, by name; `None` in place of what is no attribute.
@@ -78,24 +77,25 @@ where
 
 /// A text, or nothing in place of anything else.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    deserializer.deserialize_any(TextVisitor)
+    deserializer.deserialize_any(TextVisitor(|text| Some(text.to_owned())))
 }
 
-struct TextVisitor;
+/// A number that is written as a text, or nothing in place of anything else.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    deserializer.deserialize_any(TextVisitor(|text| text.parse().ok()))
+}
 
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Option<String>;
+struct TextVisitor<T>(fn(&str) -> Option<T>);
+
+impl<'de, T> Visitor<'de> for TextVisitor<T> {
+    type Value = Option<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a text")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Some(text))
+        Ok((self.0)(text))
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {

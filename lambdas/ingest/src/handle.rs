@@ -81,7 +81,7 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
     for (position, message) in messages.iter().enumerate() {
         match parse_body(message.body.as_deref().unwrap_or_default()) {
             Ok(event) => {
-                traces.extend(TraceId::of_event(&event.json));
+                traces.extend(TraceId::of_event(&event));
                 events.push(event);
                 positions.push(position);
             }
@@ -117,7 +117,7 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
             Isolated::Unwritten => Fate::Retry(RetryReason::Database),
             Isolated::Refused(detail) => {
                 let failure = Failure::new(FailureCode::RefusedByDatabase, detail);
-                report.note_failure(failure.code, TraceId::of_event(&event.json));
+                report.note_failure(failure.code, TraceId::of_event(event));
                 refused.push((position, failure));
                 continue;
             }

@@ -4,10 +4,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use event::unwrap_envelope;
+use event::{Event, unwrap_envelope};
 use serde::{Deserialize, Serialize, Serializer};
 
-const ATTRIBUTE: &str = "traceparent";
 /// Bytes of a `traceparent` of version 00.
 const TRACEPARENT_BYTES: usize = 55;
 
@@ -22,19 +21,15 @@ struct Carrier<'a> {
 }
 
 impl TraceId {
-    /// The trace that the extension attribute `traceparent` of an event names (CloudEvents,
-    /// "Distributed Tracing extension"), raw or inside an SNS envelope, valid event or not.
-    pub(crate) fn of_body(body: &str) -> Option<Self> {
-        Self::of_event(&unwrap_envelope(body))
+    /// The trace that an event names.
+    pub(crate) fn of_event(event: &Event<'_>) -> Option<Self> {
+        Self::parse(event.traceparent.as_deref()?)
     }
 
-    /// [`Self::of_body`], of what an envelope held.
-    pub(crate) fn of_event(json: &str) -> Option<Self> {
-        // A cheap look first: most events name no trace and are not read again.
-        if !json.contains(ATTRIBUTE) {
-            return None;
-        }
-        let carrier: Carrier<'_> = serde_json::from_str(json).ok()?;
+    /// The trace that a body names, raw or inside an SNS envelope, that holds no valid event.
+    pub(crate) fn of_body(body: &str) -> Option<Self> {
+        let json = unwrap_envelope(body);
+        let carrier: Carrier<'_> = serde_json::from_str(&json).ok()?;
         Self::parse(&carrier.traceparent)
     }
 
@@ -111,6 +106,34 @@ mod tests {
         for body in [event, envelope.to_string()] {
             let found = TraceId::of_body(&body).map(|id| id.to_string());
             assert_eq!(found.as_deref(), Some(TRACE), "{body}");
+        }
+    }
+
+    #[test]
+    fn trace_of_a_valid_event_is_that_of_its_body() {
+        let event = |traceparent: &str| {
+            format!(
+                r#"{{"specversion":"1.0","id":"1","source":"/a","type":"a.b","time":"2026-01-31T12:00:00Z","traceparent":{traceparent}}}"#
+            )
+        };
+        let good = format!("00-{TRACE}-00f067aa0ba902b7-01");
+        // With an escape an event is read the careful way.
+        for (traceparent, expected) in [
+            (format!("\"{good}\""), Some(TRACE)),
+            (format!("\"\\u0030{}\"", &good[1..]), Some(TRACE)),
+            ("7".to_owned(), None),
+            ("null".to_owned(), None),
+        ] {
+            let json = event(&traceparent);
+            let envelope = serde_json::json!({
+                "Type": "Notification", "TopicArn": "arn:aws:sns:x", "Message": json,
+            });
+            for body in [json, envelope.to_string()] {
+                let event = event::parse_body(&body).unwrap();
+                let found = TraceId::of_event(&event).map(|id| id.to_string());
+                assert_eq!(found.as_deref(), expected, "{body}");
+                assert_eq!(TraceId::of_event(&event), TraceId::of_body(&body), "{body}");
+            }
         }
     }
 

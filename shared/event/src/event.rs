@@ -47,6 +47,9 @@ pub struct Event<'a> {
     pub subject: Option<Cow<'a, str>>,
     /// CloudEvents `time`, cut to the microseconds that PostgreSQL keeps.
     pub time: DateTime<Utc>,
+    /// The extension `traceparent`, if it is a text (CloudEvents, "Distributed Tracing extension"). Not
+    /// checked: an event is none the worse for a wrong one.
+    pub traceparent: Option<Cow<'a, str>>,
     /// The whole event as it was published, JSON text.
     pub json: Cow<'a, str>,
 }
@@ -70,6 +73,7 @@ impl Event<'_> {
             event_type: Cow::Owned(self.event_type.into_owned()),
             subject: self.subject.map(|subject| Cow::Owned(subject.into_owned())),
             time: self.time,
+            traceparent: self.traceparent.map(|it| Cow::Owned(it.into_owned())),
             json: Cow::Owned(self.json.into_owned()),
         }
     }
@@ -146,6 +150,7 @@ struct Attributes<'a> {
     datacontenttype: Option<&'a RawValue>,
     dataschema: Option<&'a RawValue>,
     data_base64: Option<&'a RawValue>,
+    traceparent: Option<&'a RawValue>,
     has_data: bool,
     /// The first member that breaks a rule for names or extensions; reported after the required
     /// attributes, which matter more.
@@ -199,6 +204,9 @@ impl<'a> Attributes<'a> {
                 if self.objection.is_none() {
                     self.objection = extension_objection(extension, value);
                 }
+                if extension == "traceparent" {
+                    self.traceparent = Some(value);
+                }
                 return;
             }
         };
@@ -240,6 +248,9 @@ impl<'a> Attributes<'a> {
                 .subject
                 .map(|subject| text("subject", subject))
                 .transpose()?,
+            traceparent: self
+                .traceparent
+                .and_then(|raw| string("traceparent", raw).ok()),
             json: Cow::Borrowed(json),
         };
         uri_reference("source", &event.source)?;

@@ -23,6 +23,7 @@ pub(crate) fn read(json: &str) -> Option<Event<'_>> {
     let mut time = None;
     let mut subject = None;
     let mut content_type = None;
+    let mut traceparent = None;
     text.space();
     text.expect(b'{')?;
     loop {
@@ -39,6 +40,7 @@ pub(crate) fn read(json: &str) -> Option<Event<'_>> {
             "time" => Some(&mut time),
             "subject" => Some(&mut subject),
             "datacontenttype" => Some(&mut content_type),
+            "traceparent" => Some(&mut traceparent),
             "dataschema" | "data_base64" => return None,
             "data" => None,
             _ if event::is_attribute_name(name) && !matches!(text.peek()?, b'{' | b'[') => None,
@@ -71,6 +73,7 @@ pub(crate) fn read(json: &str) -> Option<Event<'_>> {
             Some(subject) => Some(Cow::Borrowed(attribute(subject)?)),
             None => None,
         },
+        traceparent: traceparent.map(Cow::Borrowed),
         json: Cow::Borrowed(json),
     })
 }
@@ -306,7 +309,7 @@ mod tests {
     use super::*;
     use crate::event::read_carefully;
 
-    const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"/crew","type":"a.b","time":"2026-01-31T12:00:00Z","datacontenttype":"application/json","subject":"s","tenant":7,"data":{"x":[1,-2.5,{},[],{"a":"\"\u00c4\ud83d\ude00"},null,true,false]}}"#;
+    const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"/crew","type":"a.b","time":"2026-01-31T12:00:00Z","datacontenttype":"application/json","subject":"s","tenant":7,"traceparent":"00-1","data":{"x":[1,-2.5,{},[],{"a":"\"\u00c4\ud83d\ude00"},null,true,false]}}"#;
 
     fn depth(levels: usize) -> String {
         let data = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
@@ -354,6 +357,8 @@ mod tests {
             ("\"s\"", "\"s\",\"datacontenttype\":\"a/b\""),
             ("T12", " 12"),
             ("tenant", "Tenant"),
+            ("00-1\"", "00-1\",\"traceparent\":\"00-2\""),
+            ("\"00-1\"", "7"),
             (":7", ":[7]"),
             (":7", ":{}"),
             (":7", ":07"),
