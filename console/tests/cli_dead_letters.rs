@@ -172,7 +172,7 @@ fn letters_of_a_fifo_queue_behind_held_ones_are_not_taken_for_nothing() {
     assert_eq!((code, &report["truncated"]), (1, &json!(true)), "{report}");
     let answer = desk.program.run(&["dlq", "group"]);
     assert!(
-        answer.stderr.contains("5 letters wait behind others"),
+        answer.stderr.contains("5 letters behind others"),
         "{answer:?}"
     );
 }

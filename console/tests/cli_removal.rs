@@ -312,7 +312,7 @@ fn purge_wants_every_letter_in_its_file_unless_a_copy_is_refused() {
     let refused = purge(&desk, &[]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(
-        refused.stderr.contains("2 letters are held elsewhere"),
+        refused.stderr.contains("2 letters held elsewhere"),
         "{refused:?}"
     );
     assert_eq!(desk.depth(), (13, 2));

@@ -122,9 +122,10 @@ fn check_whole(depth: QueueDepth, written: usize) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::Failed(format!(
-        "nothing was purged: {elsewhere} letters are held elsewhere and {unseen} more wait, and no \
-         file has them; try again later, remove what can be had with `dlq delete --all`, or purge \
-         without a copy: --no-export"
+        "nothing was purged: {} held elsewhere and {unseen} more waiting, and no file has them; try \
+         again later, remove what can be had with `dlq delete --all`, or purge without a copy: \
+         --no-export",
+        letters_in_words(elsewhere)
     )))
 }
 
@@ -173,7 +174,7 @@ mod tests {
         assert!(check_whole(depth(0, 3, 0), 3).is_ok());
         assert!(check_whole(depth(0, 0, 0), 0).is_ok());
         for (unseen, told) in [
-            (depth(0, 4, 0), "1 letters are held elsewhere"),
+            (depth(0, 4, 0), "1 letter held elsewhere"),
             (depth(1, 3, 0), "1 more wait"),
             (depth(0, 3, 1), "1 more wait"),
         ] {

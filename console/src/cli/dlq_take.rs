@@ -13,6 +13,7 @@ use super::holding::Sweep;
 use super::selection::{ProgramFailures, SelectionArguments};
 use super::{CommandError, Exit, Interrupt, Session, progress};
 use crate::redrive::PLAN_ENTRIES_MAX;
+use crate::text::letters_in_words;
 use crate::world::observed::{DeadLetter, QueueRole};
 use crate::world::printable;
 
@@ -183,8 +184,8 @@ impl<'a> Take<'a> {
         }
         if self.blocked > 0 {
             output.note(&format!(
-                "{} letters wait behind others of their message groups and were not looked at",
-                self.blocked
+                "{} behind others of their message groups, not looked at",
+                letters_in_words(self.blocked)
             ));
         }
         for message_id in self.missing() {

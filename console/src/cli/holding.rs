@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::{CommandError, Exit, Interrupt, Session};
-use crate::text::{age_secs, span_secs};
+use crate::text::{age_secs, letters_in_words, span_secs};
 use crate::world::observed::{DeadLetter, Holding, QueueRole};
 use crate::world::printable;
 
@@ -234,8 +234,8 @@ impl<'a> Sweep<'a> {
         }
         if self.held_elsewhere > 0 {
             output.note(&format!(
-                "{} letters are held elsewhere and were not looked at",
-                self.held_elsewhere
+                "{} held elsewhere, not looked at",
+                letters_in_words(self.held_elsewhere as u64)
             ));
         }
         self.ledger_remark();

@@ -38,7 +38,7 @@ mod selection;
 mod status;
 mod table;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -90,7 +90,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
     let Some(command) = arguments.command else {
         let environment = environment(&arguments.global)?;
         let authority = authority(&arguments.global)?;
-        return on_runtime(async { open_console(environment, authority).await });
+        return on_runtime(open_console(environment, authority, pending()));
     };
     match command {
         Command::Completions { shell } => completions(shell, output),
@@ -202,8 +202,9 @@ pub(crate) fn authority(global: &GlobalArguments) -> Result<Authority, CommandEr
 pub(crate) async fn open_console(
     environment: Environment,
     authority: Authority,
+    failure: impl Future<Output = String>,
 ) -> Result<Exit, CommandError> {
-    tui::run(environment, authority)
+    tui::run(environment, authority, failure)
         .await
         .map(|ended| match ended {
             tui::Ended::Left => Exit::Done,

@@ -17,6 +17,7 @@ use super::table::{Align, Keep, Table, moment};
 use super::{CommandError, Exit, Interrupt, Session};
 use crate::audit::Operation;
 use crate::redrive::{Journal, MoveNote};
+use crate::text::letters_in_words;
 use crate::world::observed::QueueRole;
 use crate::world::{
     MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus, PlannedChange, printable,
@@ -96,8 +97,8 @@ impl Desk<'_> {
         self.session.output.note(CHOICE);
         if depth.in_flight > 0 {
             self.session.output.note(&format!(
-                "{} letters are held by somebody, and stay until they are given back",
-                depth.in_flight
+                "{} held by somebody: what is held stays until it is given back",
+                letters_in_words(depth.in_flight)
             ));
         }
         let question = format!(
@@ -225,7 +226,8 @@ impl Desk<'_> {
             output.json(&json!({ "handle": handle, "moved": moved }))?;
         } else {
             output.text(&format!(
-                "the task ends; about {moved} letters were moved, and stay moved\n"
+                "the task ends; about {} moved, which stay moved\n",
+                letters_in_words(moved)
             ))?;
         }
         Ok(Exit::Done)

@@ -50,7 +50,7 @@ pub(super) async fn run(
         .map_err(failed)?;
     if letters.unread > 0 {
         output.note(&format!(
-            "{} dead letters are held elsewhere and were counted unread",
+            "dead letters held elsewhere and counted unread: {}",
             letters.unread
         ));
     }

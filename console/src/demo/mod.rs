@@ -164,8 +164,12 @@ async fn play(
             }
         }
         None => {
-            let result = open_console(environment, authority).await;
+            let failure = async { stack.wait_for_failure().await.to_string() };
+            let result = open_console(environment, authority, failure).await;
             drop(traffic);
+            if !stack.is_alive() {
+                return Err(failed(stack.wait_for_failure().await));
+            }
             result
         }
     }

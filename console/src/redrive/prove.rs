@@ -16,6 +16,7 @@ use super::error::RedriveError;
 use super::fact::{Fact, Proof, Proved};
 use super::resume::KEYS_MAX;
 use super::state::{LetterState, State};
+use crate::text::letters_in_words;
 use crate::world::observed::DeadLetter;
 use crate::world::{BATCH_ENTRIES_MAX, WorldError};
 
@@ -278,7 +279,12 @@ impl Tally {
                 limit.as_secs()
             ));
         }
-        (sent < letters).then(|| format!("only {sent} of {letters} letters of the step were sent"))
+        (sent < letters).then(|| {
+            format!(
+                "only {sent} of the step's {} sent",
+                letters_in_words(*letters as u64)
+            )
+        })
     }
 }
 
@@ -320,7 +326,7 @@ mod tests {
                     letters: 10,
                     ..Tally::default()
                 },
-                "only 0 of 10 letters of the step were sent",
+                "only 0 of the step's 10 letters sent",
             ),
         ] {
             assert_eq!(tally.trouble(limit).unwrap(), expected);

@@ -173,6 +173,12 @@ pub fn findings(
     now: DateTime<Utc>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
+    findings.extend(pipeline.failure.as_ref().map(|failure| Finding {
+        tone: Tone::Bad,
+        text: format!("this pipeline has ended: {failure}"),
+        advice: "leave (q) and start it again".to_owned(),
+        screen: None,
+    }));
     unreachable_parts(pipeline, now, &mut findings);
     dead_letters(pipeline, &mut findings);
     queue_backlog(pipeline, now, &mut findings);
@@ -260,8 +266,9 @@ fn dead_letters(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
     findings.push(Finding {
         tone: Tone::Warning,
         text: format!(
-            "{} dead letters in {}{age}{trend}",
+            "{} dead {} in {}{age}{trend}",
             count(number),
+            if number == 1 { "letter" } else { "letters" },
             queue.settings.name
         ),
         advice: "2 tells why they died".to_owned(),

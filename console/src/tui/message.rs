@@ -43,6 +43,8 @@ pub enum Msg {
     Reply(Reply),
     /// The operator's own editor has ended: its text, or why there is none.
     EditedOutside(Result<String, String>),
+    /// A part of the pipeline that this program started has ended: what is known of it.
+    PipelineFailed(String),
     /// A redrive got further, or obeyed a wish.
     Progress {
         /// The request.

@@ -52,6 +52,9 @@ pub struct Pipeline {
     pub depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
     /// Since when every look has found messages of the source queue in flight.
     pub in_flight_since: Option<DateTime<Utc>>,
+    /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
+    /// has ended.
+    pub failure: Option<String>,
 }
 
 /// How the source queue grew over the last looks.

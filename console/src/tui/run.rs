@@ -63,11 +63,16 @@ pub enum Ended {
 }
 
 /// Runs the console until the operator leaves, a signal comes or the terminal goes away.
-/// Whatever it changes is changed on the word of `authority`.
+/// Whatever it changes is changed on the word of `authority`. Where this program started the pipeline,
+/// `failure` tells when a part of it has ended.
 ///
 /// # Errors
 /// When there is no terminal to draw on.
-pub async fn run(environment: Environment, authority: Authority) -> Result<Ended> {
+pub async fn run(
+    environment: Environment,
+    authority: Authority,
+    failure: impl Future<Output = String>,
+) -> Result<Ended> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
     let watcher = watch().wrap_err("listen for signals")?;
     let mut screen = Screen::take().wrap_err(
@@ -83,17 +88,24 @@ pub async fn run(environment: Environment, authority: Authority) -> Result<Ended
     );
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
-    let mut sources = Sources::new(environment, authority, sender);
-
-    let ended = drive(
+    let mut sources = Sources::new(environment, authority, sender.clone());
+    let tell = async {
+        // Nobody listens any more where the console is being left.
+        let _ = sender.send(Msg::PipelineFailed(failure.await)).await;
+        std::future::pending().await
+    };
+    let driven = drive(
         &mut model,
         &mut screen,
         events,
         &mut sources,
         &mut replies,
         &mut signals,
-    )
-    .await;
+    );
+    let ended = tokio::select! {
+        ended = driven => ended,
+        never = tell => never,
+    };
     drop(screen);
     restore();
     drop(watcher);

@@ -5,6 +5,7 @@ use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEve
 use ratatui::layout::{Position, Rect};
 
 use super::footer;
+use super::format::visible;
 use super::keymap::{self, Action, Context};
 use super::message::{Effect, Msg, Reply, Tone, Topic};
 use super::model::{Model, Overlay, frame};
@@ -35,6 +36,7 @@ pub fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
         Msg::Tick => on_tick(model, &mut turn),
         Msg::Reply(reply) => on_reply(model, reply, &mut turn),
         Msg::EditedOutside(result) => model.dead_letters.edited_outside(result, &mut turn),
+        Msg::PipelineFailed(failure) => model.pipeline.failure = Some(visible(&failure)),
         Msg::Progress { id, progress } => model.redrives.progressed(id, *progress, now),
     }
     on_review(model, &mut turn);

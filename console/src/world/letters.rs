@@ -19,6 +19,7 @@ use super::observed::{DeadLetter, HeldLetters, Holding, QueueRole};
 use super::queues::{BATCH_ENTRIES_MAX, Entry};
 use super::receive::seconds;
 use super::{World, WorldError};
+use crate::text::letters_in_words;
 
 /// Longest hold that SQS takes (Amazon SQS quotas, visibility timeout).
 pub const HOLD_MAX: Duration = Duration::from_secs(12 * 3_600);
@@ -95,7 +96,8 @@ impl World {
             error
         } else {
             error.with_remark(&format!(
-                "up to {hidden} letters stay hidden for up to {} s",
+                "up to {} hidden for up to {} s",
+                letters_in_words(hidden as u64),
                 hold.as_secs()
             ))
         })

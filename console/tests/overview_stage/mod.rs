@@ -33,6 +33,7 @@ pub(crate) enum State {
     IngestStuck,
     IngestUnnamed,
     Unreachable,
+    Ended,
     HistoryFails,
     PartlyUnreachable,
     Stale,
@@ -45,7 +46,7 @@ pub(crate) enum State {
     Notice,
 }
 
-pub(crate) const STATES: [State; 24] = [
+pub(crate) const STATES: [State; 25] = [
     State::Start,
     State::Connecting,
     State::Healthy,
@@ -60,6 +61,7 @@ pub(crate) const STATES: [State; 24] = [
     State::IngestStuck,
     State::IngestUnnamed,
     State::Unreachable,
+    State::Ended,
     State::HistoryFails,
     State::PartlyUnreachable,
     State::Stale,
@@ -324,6 +326,12 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
             height,
         ),
         State::Unreachable => served(&World::unreachable(), width, height),
+        State::Ended => {
+            let mut model = model_in(State::PartlyUnreachable, width, height);
+            let failure = "keep PostgreSQL running: signal: 9 (SIGKILL)".to_owned();
+            update(&mut model, now(), Msg::PipelineFailed(failure));
+            model
+        }
         State::Growing => grown(width, height),
         State::HistoryUnseen => {
             let mut model = start(width, height, now());

@@ -10,6 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::Redrives;
 use crate::redrive::fact::Ending;
 use crate::redrive::{Counts, PAUSED_BY_ORDER, Report, Wish};
+use crate::text::letters_in_words;
 use crate::tui::format::{count, visible};
 use crate::tui::message::{Answer, Reply, RequestId, Steering, Tone};
 use crate::tui::redrives::{Draft, Ended, PAUSED_BY_OPERATOR, PastRedrive, Progress, RunEnd};
@@ -252,7 +253,6 @@ impl Redrives {
 
 /// It ended without a report.
 fn failed(run: &Run, why: String) -> Ended {
-    let letters = count(run.planned as u64);
     if run.told.is_none() {
         return Ended {
             report: None,
@@ -265,7 +265,8 @@ fn failed(run: &Run, why: String) -> Ended {
         report: None,
         tone: Tone::Bad,
         text: format!(
-            "redrive of {letters} letters failed: {why} · its journal knows what was sent"
+            "redrive of {} failed: {why} · its journal knows what was sent",
+            letters_in_words(run.planned as u64)
         ),
         failure: Some(why),
     }
