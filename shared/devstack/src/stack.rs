@@ -187,7 +187,10 @@ impl Stack {
             detail,
         };
         if let Some(status) = self.emulator.failure() {
-            let detail = format!("{status}: {}", self.emulator.log_tail());
+            let detail = match self.emulator.log_tail() {
+                log if log.is_empty() => status.to_string(),
+                log => format!("{status}: {log}"),
+            };
             return Some(failed("keep the AWS emulator running", detail));
         }
         self.postgres
