@@ -87,6 +87,9 @@ pub struct Original {
     /// `MessageGroupId` of a FIFO queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_id: Option<String>,
+    /// `AWSTraceHeader`, the X-Ray trace that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
 }
 
 impl Original {
@@ -103,6 +106,7 @@ impl Original {
                 .map(|(name, value)| (name.clone(), value.into()))
                 .collect(),
             group_id: letter.group_id.clone(),
+            trace_header: letter.trace_header.clone(),
         })
     }
 

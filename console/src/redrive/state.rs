@@ -346,6 +346,7 @@ mod tests {
                     body: format!("body {index}"),
                     attributes: std::collections::BTreeMap::new(),
                     group_id: None,
+                    trace_header: None,
                 },
             }],
         }

@@ -9,7 +9,10 @@ use std::error::Error;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
+};
 
 use super::message::Original;
 use crate::world::observed::QueueRole;
@@ -186,10 +189,28 @@ fn send_request(letter: &Outgoing<'_>) -> Result<SendMessageBatchRequestEntry, S
         .id(letter.index.to_string())
         .message_body(letter.body)
         .set_message_attributes(letter.original.sdk_attributes()?)
+        .set_message_system_attributes(trace(letter.original)?)
         .set_message_group_id(letter.original.group_id.clone())
         .set_message_deduplication_id(letter.deduplication_id.clone())
         .build()
         .map_err(|error| error.to_string())
+}
+
+/// The X-Ray trace goes on with the letter (SQS developer guide, "Message system attributes").
+fn trace(
+    original: &Original,
+) -> Result<Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>>, String>
+{
+    let Some(header) = &original.trace_header else {
+        return Ok(None);
+    };
+    let value = MessageSystemAttributeValue::builder()
+        .data_type("String")
+        .string_value(header)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+    Ok(Some(HashMap::from([(name, value)])))
 }
 
 /// Why SQS surely took nothing of a call; `None` when it may have.
@@ -240,6 +261,31 @@ mod tests {
         for code in ["InvalidMessageContents", "AccessDenied", "InternalError"] {
             assert!(!is_throttling(code), "{code}");
         }
+    }
+
+    #[test]
+    fn trace_and_group_of_a_letter_go_on_with_it() {
+        let sent = |trace_header: Option<&str>| {
+            let original = Original {
+                body: "{}".to_owned(),
+                attributes: std::collections::BTreeMap::new(),
+                group_id: Some("g".to_owned()),
+                trace_header: trace_header.map(str::to_owned),
+            };
+            send_request(&Outgoing {
+                index: 3,
+                body: "{}",
+                original: &original,
+                deduplication_id: None,
+            })
+            .unwrap()
+        };
+        let traced = sent(Some("Root=1"));
+        assert_eq!(traced.message_group_id(), Some("g"));
+        let trace = &traced.message_system_attributes().unwrap()
+            [&MessageSystemAttributeNameForSends::AwsTraceHeader];
+        assert_eq!(trace.string_value(), Some("Root=1"));
+        assert_eq!(sent(None).message_system_attributes(), None);
     }
 
     #[test]

@@ -263,6 +263,7 @@ mod tests {
             expires_at: at(minutes_ago - 1_000),
             held_until: at(0),
             group_id: None,
+            trace_header: None,
             reason: None,
             verdict,
             failure: None,

@@ -175,6 +175,8 @@ pub struct DeadLetter {
     pub held_until: DateTime<Utc>,
     /// `MessageGroupId`, in FIFO queues.
     pub group_id: Option<String>,
+    /// `AWSTraceHeader`, the X-Ray trace that it belongs to.
+    pub trace_header: Option<String>,
     /// Why it died, where the ingest said so.
     pub reason: Option<Reason>,
     /// What would happen if it were redriven now.

@@ -26,6 +26,7 @@ pub(super) struct Receive {
     receive_count: u32,
     held_until: DateTime<Utc>,
     group_id: Option<String>,
+    trace_header: Option<String>,
     identity: PartialIdentity,
     assessment: Assessment,
 }
@@ -66,6 +67,9 @@ impl Receive {
             group_id: system
                 .get(&MessageSystemAttributeName::MessageGroupId)
                 .cloned(),
+            trace_header: system
+                .get(&MessageSystemAttributeName::AwsTraceHeader)
+                .cloned(),
         })
     }
 
@@ -95,6 +99,7 @@ impl Receive {
             receive_count: self.receive_count,
             held_until: self.held_until,
             group_id: self.group_id,
+            trace_header: self.trace_header,
         };
         (letter, self.assessment)
     }
@@ -156,6 +161,7 @@ mod tests {
             .message_attributes(ERROR_MESSAGE_ATTRIBUTE, attribute("\"id\" is required"))
             .attributes(MessageSystemAttributeName::SentTimestamp, "1000")
             .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "2")
+            .attributes(MessageSystemAttributeName::AwsTraceHeader, "Root=1")
             .build();
         let now = DateTime::from_timestamp(100, 0).unwrap();
         let (letter, _) = Receive::read(message, now, now)
@@ -165,5 +171,6 @@ mod tests {
         assert_eq!(letter.expires_at, DateTime::from_timestamp(61, 0).unwrap());
         assert_eq!(letter.cause(), "missing-attribute");
         assert_eq!(letter.first_received_at, None);
+        assert_eq!(letter.trace_header.as_deref(), Some("Root=1"));
     }
 }

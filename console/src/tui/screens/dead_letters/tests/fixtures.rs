@@ -83,6 +83,7 @@ pub(crate) fn letter(number: usize, age: Duration, body: &str) -> DeadLetter {
         expires_at: sent_at + Duration::days(14),
         held_until: now() + Duration::seconds(300),
         group_id: None,
+        trace_header: None,
         reason,
         verdict,
         failure,
