@@ -167,10 +167,10 @@ async fn play(
             let failure = async { stack.wait_for_failure().await.to_string() };
             let result = open_console(environment, authority, failure).await;
             drop(traffic);
-            if !stack.is_alive() {
-                return Err(failed(stack.wait_for_failure().await));
+            match (result, stack.failure()) {
+                (Ok(Exit::Done), Some(failure)) => Err(failed(failure)),
+                (result, _) => result,
             }
-            result
         }
     }
 }

@@ -89,7 +89,7 @@ pub async fn run(
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
     let mut sources = Sources::new(environment, authority, sender.clone());
-    let tell = async {
+    let report_failure = async {
         // Nobody listens any more where the console is being left.
         let _ = sender.send(Msg::PipelineFailed(failure.await)).await;
         std::future::pending().await
@@ -104,7 +104,7 @@ pub async fn run(
     );
     let ended = tokio::select! {
         ended = driven => ended,
-        never = tell => never,
+        never = report_failure => never,
     };
     drop(screen);
     restore();

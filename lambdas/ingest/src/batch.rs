@@ -1,7 +1,7 @@
 //! What Lambda hands over, as far as it is needed.
 //!
-//! Invariant: a message that lacks a text, or holds something else in its place, is still a message: only
-//! itself is reported, never its batch. What nobody reads is skipped and not kept: the receipt, the
+//! Invariant: where a text is missing, or something else stands in its place, only that message is
+//! reported, never its batch. What nobody reads is skipped and not kept: the receipt, the
 //! digests and the names of the queue would be ten texts and two maps for each message.
 
 use std::collections::HashMap;

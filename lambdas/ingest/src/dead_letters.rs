@@ -174,7 +174,7 @@ impl DeadLetterQueue {
             Ok(Err(error)) => {
                 let refusal = refusal(&error);
                 let is_final = refusal.is_some();
-                let error = DisplayErrorContext(&error);
+                let error = described(&error);
                 tracing::error!(%error, is_final, "dead letters not sent");
                 return refusal.map_or(Sent::Unanswered, Sent::Refused);
             }
@@ -208,6 +208,14 @@ enum Refusal {
     /// Whoever calls: a queue that is gone, a permission or a key that is missing. Whatever is sent, the
     /// answer is the same.
     Caller,
+}
+
+/// An error without what the service answered, which may quote a letter.
+fn described(error: &SdkError<SendMessageBatchError>) -> String {
+    match error.as_service_error() {
+        Some(service_error) => service_error.code().unwrap_or("an error of SQS").to_owned(),
+        None => DisplayErrorContext(error).to_string(),
+    }
 }
 
 /// Why the same call would fail again, if it would.

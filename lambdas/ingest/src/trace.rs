@@ -29,6 +29,10 @@ impl TraceId {
     /// The trace that a body names, raw or inside an SNS envelope, that holds no valid event.
     pub(crate) fn of_body(body: &str) -> Option<Self> {
         let json = unwrap_envelope(body);
+        // A cheap look first: most name no trace. A list is no event.
+        if !json.contains("traceparent") || !json.trim_start().starts_with('{') {
+            return None;
+        }
         let carrier: Carrier<'_> = serde_json::from_str(&json).ok()?;
         Self::parse(&carrier.traceparent)
     }
@@ -143,11 +147,12 @@ mod tests {
     #[test]
     fn trace_of_the_data_and_a_wrong_one_are_not_the_trace_of_the_event() {
         let inside = format!(r#"{{"data":{{"traceparent":"00-{TRACE}-00f067aa0ba902b7-01"}}}}"#);
+        let list = format!(r#"["00-{TRACE}-00f067aa0ba902b7-01", "traceparent"]"#);
         for body in [
             inside.as_str(),
+            list.as_str(),
             r#"{"traceparent":7}"#,
             r#"{"traceparent":"#,
-            r#"["traceparent"]"#,
         ] {
             assert_eq!(TraceId::of_body(body), None, "{body}");
         }

@@ -181,7 +181,9 @@ impl Stack {
         postgres.stop().await.and(emulator)
     }
 
-    fn failure(&self) -> Option<DevstackError> {
+    /// What is known of a process that has ended without having been asked to.
+    #[must_use]
+    pub fn failure(&self) -> Option<DevstackError> {
         let failed = |operation: &str, detail: String| DevstackError::Failed {
             operation: operation.to_owned(),
             detail,

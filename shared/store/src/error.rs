@@ -175,8 +175,10 @@ impl Blame {
         match sqlstate.get(..2) {
             // The ledger lets no identity in twice without an error, so what is not unique is a number of
             // ours: a sequence that lags behind the data (a copy by replication leaves it so) or is at its
-            // end. No event is to blame for that, and none is to be buried for it.
-            _ if matches!(sqlstate, "23505" | "2200H") => Self::Nobody,
+            // end. Every column that must not be null is given, and no key is foreign: such a refusal comes
+            // from a schema that the function does not know yet. No event is to blame for either, and none
+            // is to be buried for it.
+            _ if matches!(sqlstate, "23505" | "2200H" | "23502" | "23503") => Self::Nobody,
             Some("22" | "23" | "54") => Self::Event,
             Some("40") => Self::Neighbour,
             Some("55") if sqlstate == "55P03" => Self::Neighbour,
@@ -228,6 +230,9 @@ mod tests {
         for (sqlstate, blame) in [
             ("22P05", Blame::Event),
             ("22003", Blame::Event),
+            ("23514", Blame::Event),
+            ("23502", Blame::Nobody),
+            ("23503", Blame::Nobody),
             ("23505", Blame::Nobody),
             ("2200H", Blame::Nobody),
             ("23514", Blame::Event),

@@ -73,14 +73,30 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
         .fetch_one(lease.connection())
         .await;
     let answer: Result<Fresh, StoreError> = answer.context(OPERATION);
-    // One that is unavailable may be so for good: a server that became a reader keeps its sessions.
-    if !matches!(answer, Err(StoreError::Unavailable { .. })) {
+    // One that is unavailable may be so for good: a server that became a reader keeps its sessions. After
+    // an error of another kind nobody knows what the connection says next.
+    if matches!(
+        answer,
+        Ok(_) | Err(StoreError::EventRefused { .. } | StoreError::Conflict { .. })
+    ) {
         lease.give_back();
     }
     let (positions, record_ids) = answer?;
-    let stored = positions.into_iter().zip(record_ids);
-    for (position, record_id) in stored.flat_map(|(positions, ids)| positions.into_iter().zip(ids))
-    {
+    let (positions, record_ids) = (
+        positions.unwrap_or_default(),
+        record_ids.unwrap_or_default(),
+    );
+    if positions.len() != record_ids.len() {
+        return Err(StoreError::Other {
+            operation: OPERATION,
+            detail: format!(
+                "the answer names {} rows and {} records",
+                positions.len(),
+                record_ids.len()
+            ),
+        });
+    }
+    for (position, record_id) in positions.into_iter().zip(record_ids) {
         let slot = usize::try_from(position - 1)
             .ok()
             .and_then(|row| batch.origins.get(row))

@@ -186,10 +186,12 @@ async fn run_all(
     let for_warm = load.batches.iter().take(starts);
     let mut files = (starts..).map(|number| load.folder().join(format!("{number:05}.json")));
     let (mut stored, mut warm) = (0, Vec::new());
-    for batch in for_warm {
+    for (start, batch) in for_warm.enumerate() {
         warm.push(connect_and_write(&place, batch).await);
         stored += batch.len();
-        for one in &mut series {
+        // Each of them is the first one in turn.
+        for turn in 0..series.len() {
+            let one = &mut series[(start + turn) % 3];
             match (place.command(one.program), &mut one.runs) {
                 (Ok(command), Ok(runs)) => {
                     let files: Vec<PathBuf> = files.by_ref().take(batches).collect();

@@ -63,9 +63,9 @@ while (isFunction) {
 const folder = second;
 let [ms, microsOfCpu] = [0, 0];
 async function run(name) {
-  const invocation = readFileSync(join(folder, name), "utf8");
+  const invocation = readFileSync(join(folder, name));
   const [begun, before] = [performance.now(), process.cpuUsage()];
-  await store(JSON.parse(invocation));
+  await store(JSON.parse(invocation.toString()));
   const { user, system } = process.cpuUsage(before);
   ms += performance.now() - begun;
   microsOfCpu += user + system;

@@ -6,6 +6,9 @@
 use std::process::Command;
 
 use devstack::bench::{Better, Cost, Figure};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 
 use crate::client;
 use crate::copy::{Tables, copy};
@@ -147,10 +150,13 @@ pub(crate) async fn measure(server: &mut Server, rounds: usize, is_quick: bool) 
         .iter()
         .flat_map(|load| subjects().map(|subject| Series::new(subject, load.batch_size)))
         .collect();
+    let mut order: Vec<usize> = (0..series.len()).collect();
+    let mut random = StdRng::seed_from_u64(1);
     for round in 1..=rounds {
         // Nobody is always the first after a pause or behind the same one.
-        series.rotate_left(1);
-        for one in &mut series {
+        order.shuffle(&mut random);
+        for position in &order {
+            let one = &mut series[*position];
             let load = loads.iter().find(|load| load.batch_size == one.batch_size);
             match sample(one.subject, server, load.unwrap(), &peers).await {
                 Ok(sample) => {
@@ -175,7 +181,14 @@ async fn sample(
     peers: &Peers,
 ) -> Result<Sample, String> {
     let database = server.database().await;
-    let (secs, client, used) = match peers.client(subject, &database, load)? {
+    let client = match peers.client(subject, &database, load) {
+        Ok(client) => client,
+        Err(why) => {
+            server.drop(database).await;
+            return Err(why);
+        }
+    };
+    let (secs, client, used) = match client {
         Some(command) => {
             let run = client::run(command, server.process);
             (run.secs, Some((run.cpu_secs, run.peak_rss_mib)), run.used)
