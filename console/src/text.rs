@@ -24,8 +24,13 @@ pub fn count(number: u64) -> String {
 /// `1 letter`, `37 letters`. Digits as a command prints them: not separated.
 #[must_use]
 pub fn letters_in_words(number: u64) -> String {
-    let unit = if number == 1 { "letter" } else { "letters" };
-    format!("{number} {unit}")
+    format!("{number} {}", letter_or_letters(number))
+}
+
+/// The unit of so many letters.
+#[must_use]
+pub const fn letter_or_letters(number: u64) -> &'static str {
+    if number == 1 { "letter" } else { "letters" }
 }
 
 /// A count, or [`UNKNOWN`].

@@ -8,6 +8,7 @@ use super::pipeline::{Draining, HISTORY_STALE_AFTER, Pipeline, STALE_AFTER};
 use super::remote::Remote;
 use super::screens::ScreenId;
 use crate::environment::Environment;
+use crate::text::letter_or_letters;
 
 /// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is
 /// to be at least six times the function's timeout.
@@ -268,7 +269,7 @@ fn dead_letters(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
         text: format!(
             "{} dead {} in {}{age}{trend}",
             count(number),
-            if number == 1 { "letter" } else { "letters" },
+            letter_or_letters(number),
             queue.settings.name
         ),
         advice: "2 tells why they died".to_owned(),

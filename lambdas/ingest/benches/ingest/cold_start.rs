@@ -190,8 +190,9 @@ async fn run_all(
         warm.push(connect_and_write(&place, batch).await);
         stored += batch.len();
         // Each of them is the first one in turn.
-        for turn in 0..series.len() {
-            let one = &mut series[(start + turn) % 3];
+        let programs = series.len();
+        for turn in 0..programs {
+            let one = &mut series[(start + turn) % programs];
             match (place.command(one.program), &mut one.runs) {
                 (Ok(command), Ok(runs)) => {
                     let files: Vec<PathBuf> = files.by_ref().take(batches).collect();

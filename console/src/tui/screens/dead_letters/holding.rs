@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Duration, Utc};
 
 use super::DeadLetters;
+use crate::text::letter_or_letters;
 use crate::tui::format::{clock, count, visible};
 use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
 use crate::tui::sources::{EXTENDED_MAX, HOLD, LETTERS_HELD_MAX};
@@ -285,8 +286,8 @@ impl DeadLetters {
 
     /// `37 letters`, `1 letter`.
     pub(super) fn letters_in_words(number: usize) -> String {
-        let unit = if number == 1 { "letter" } else { "letters" };
-        format!("{} {unit}", count(number as u64))
+        let number = number as u64;
+        format!("{} {}", count(number), letter_or_letters(number))
     }
 }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::Redrives;
 use crate::redrive::fact::Ending;
 use crate::redrive::{Counts, PAUSED_BY_ORDER, Report, Wish};
-use crate::text::letters_in_words;
+use crate::text::letter_or_letters;
 use crate::tui::format::{count, visible};
 use crate::tui::message::{Answer, Reply, RequestId, Steering, Tone};
 use crate::tui::redrives::{Draft, Ended, PAUSED_BY_OPERATOR, PastRedrive, Progress, RunEnd};
@@ -265,8 +265,9 @@ fn failed(run: &Run, why: String) -> Ended {
         report: None,
         tone: Tone::Bad,
         text: format!(
-            "redrive of {} failed: {why} · its journal knows what was sent",
-            letters_in_words(run.planned as u64)
+            "redrive of {} {} failed: {why} · its journal knows what was sent",
+            count(run.planned as u64),
+            letter_or_letters(run.planned as u64)
         ),
         failure: Some(why),
     }
