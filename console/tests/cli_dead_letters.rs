@@ -7,7 +7,7 @@
     reason = "a test stops where it fails"
 )]
 
-mod cli_desk;
+mod cli_harness;
 mod cli_program;
 mod support;
 
@@ -21,11 +21,11 @@ use std::time::Instant;
 
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
-use cli_desk::{Desk, LIMIT, interrupt, invalid, lines, numbered, valid};
+use cli_harness::{Harness, LIMIT, interrupt, invalid, lines, numbered, valid};
 use cli_program::Answer;
 use futures::future::{Either, select, select_all};
 use nix::sys::resource::{UsageWho, getrusage};
-use opsconsole::world::observed::QueueRole;
+use pipeline::model::QueueRole;
 use serde_json::{Value, json};
 
 fn attribute(data_type: &str) -> aws_sdk_sqs::types::builders::MessageAttributeValueBuilder {
@@ -34,7 +34,7 @@ fn attribute(data_type: &str) -> aws_sdk_sqs::types::builders::MessageAttributeV
 
 #[test]
 fn export_is_a_new_private_file_with_every_letter_as_it_is() {
-    let desk = Desk::start();
+    let harness = Harness::start();
     let number = attribute("Number.int")
         .string_value("1.50")
         .build()
@@ -44,15 +44,17 @@ fn export_is_a_new_private_file_with_every_letter_as_it_is() {
         .build()
         .unwrap();
     let (body, attributes) = (invalid("1"), [("n", number), ("b", binary)]);
-    desk.runtime.block_on(desk.queues.kill(&body, &attributes));
-    desk.kill(&[valid("2"), "no json \u{9b}2J".to_owned()]);
-    let file = desk.program.write("kept.jsonl", "precious");
-    let refused = desk.program.run(&["dlq", "export", "kept.jsonl"]);
+    harness
+        .runtime
+        .block_on(harness.queues.kill(&body, &attributes));
+    harness.kill(&[valid("2"), "no json \u{9b}2J".to_owned()]);
+    let file = harness.program.write("kept.jsonl", "precious");
+    let refused = harness.program.run(&["dlq", "export", "kept.jsonl"]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.stderr.contains("never overwritten"), "{refused:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
 
-    let (code, report) = desk.program.json(&["dlq", "snapshot", "new/all.jsonl"]);
+    let (code, report) = harness.program.json(&["dlq", "snapshot", "new/all.jsonl"]);
     assert_eq!(code, 0, "{report}");
     assert_eq!(
         report,
@@ -85,44 +87,45 @@ fn export_is_a_new_private_file_with_every_letter_as_it_is() {
     assert_eq!(letter["receive_count"], 1, "a refusal costs no receive");
     assert!(letter["first_received_at"].is_string() && letter["expires_at"].is_string());
     assert_eq!(letter["group_id"], Value::Null);
-    assert_eq!(desk.depth(), (3, 0));
+    assert_eq!(harness.depth(), (3, 0));
 }
 
 #[test]
 fn export_of_a_selection_has_that_alone_and_an_empty_one_makes_no_file() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1"), invalid("2"), "no json".to_owned()]);
-    let named = desk.message_id("1");
-    let (code, report) = desk
-        .program
-        .json(&["dlq", "export", "one.jsonl", &named, "no-such-id"]);
+    let harness = Harness::start();
+    harness.kill(&[valid("1"), invalid("2"), "no json".to_owned()]);
+    let named = harness.message_id("1");
+    let (code, report) =
+        harness
+            .program
+            .json(&["dlq", "export", "one.jsonl", &named, "no-such-id"]);
     assert_eq!(code, 1, "{report}");
     assert_eq!(report["exported"], 1);
     assert_eq!(report["missing"], json!(["no-such-id"]));
-    let folder = desk.program.write("x", "").parent().unwrap().to_owned();
+    let folder = harness.program.write("x", "").parent().unwrap().to_owned();
     assert_eq!(lines(&folder.join("one.jsonl"))[0]["message_id"], named);
     for (selection, code) in [("invalid-time", 1), ("mising-attribute", 2)] {
         let arguments = ["dlq", "export", "none.jsonl", "--code", selection];
-        let none = desk.program.run(&arguments);
+        let none = harness.program.run(&arguments);
         assert_eq!(none.code, code, "{none:?}");
         assert!(!folder.join("none.jsonl").exists());
     }
-    assert_eq!(desk.depth(), (3, 0));
+    assert_eq!(harness.depth(), (3, 0));
 }
 
 #[test]
 fn export_of_a_queue_that_is_being_filled_ends_and_says_so() {
-    let desk = Desk::start();
-    desk.kill(&numbered(50));
+    let harness = Harness::start();
+    harness.kill(&numbered(50));
     let bodies = numbered(10);
-    let mut command = desk
+    let mut command = harness
         .program
         .command(&["dlq", "export", "some.jsonl", "--output", "json"]);
-    let answer = desk.runtime.block_on(async {
+    let answer = harness.runtime.block_on(async {
         let exporting = tokio::task::spawn_blocking(move || Answer::of(command.output().unwrap()));
         let filling = (0..8).map(|_| async {
             loop {
-                desk.queues.kill_all(&bodies).await;
+                harness.queues.kill_all(&bodies).await;
             }
         });
         let filling = select_all(filling.map(Box::pin));
@@ -138,16 +141,16 @@ fn export_of_a_queue_that_is_being_filled_ends_and_says_so() {
     assert_eq!(report["truncated"], true);
     let exported = usize::try_from(report["exported"].as_u64().unwrap()).unwrap();
     assert!(exported >= 50, "{report}");
-    let folder = desk.program.write("x", "").parent().unwrap().to_owned();
+    let folder = harness.program.write("x", "").parent().unwrap().to_owned();
     assert_eq!(lines(&folder.join("some.jsonl")).len(), exported);
-    assert_eq!(desk.depth().1, 0, "all of them are given back");
+    assert_eq!(harness.depth().1, 0, "all of them are given back");
 }
 
 #[test]
 fn letters_of_a_fifo_queue_behind_held_ones_are_not_taken_for_nothing() {
-    let desk = Desk::start();
-    let sqs = &desk.queues.sqs;
-    let url = desk.runtime.block_on(async {
+    let harness = Harness::start();
+    let sqs = &harness.queues.sqs;
+    let url = harness.runtime.block_on(async {
         let queue = sqs.create_queue().queue_name("dead.fifo");
         let queue = queue.attributes(QueueAttributeName::FifoQueue, "true");
         let url = queue.send().await.unwrap().queue_url.unwrap();
@@ -161,24 +164,31 @@ fn letters_of_a_fifo_queue_behind_held_ones_are_not_taken_for_nothing() {
         url
     });
     let configured = fs::read_to_string(
-        desk.program
+        harness
+            .program
             .write("config/x", "")
             .with_file_name("opsconsole/config.toml"),
     )
     .unwrap();
-    let standard = desk.queues.world.queue_url(QueueRole::DeadLetter);
-    desk.program.configure(&configured.replace(standard, &url));
-    let (code, report) = desk.program.json(&["dlq", "export", "some.jsonl"]);
+    let standard = harness.queues.pipeline.queue_url(QueueRole::DeadLetter);
+    harness
+        .program
+        .configure(&configured.replace(standard, &url));
+    let (code, report) = harness.program.json(&["dlq", "export", "some.jsonl"]);
     assert_eq!((code, &report["truncated"]), (1, &json!(true)), "{report}");
-    let answer = desk.program.run(&["dlq", "group"]);
+    let answer = harness.program.run(&["dlq", "group"]);
     assert!(
         answer.stderr.contains("5 letters behind others"),
         "{answer:?}"
     );
 }
 
-fn interrupt_when_letters_are_held(desk: &Desk, arguments: &[&str], held_min: usize) -> Child {
-    let child = desk
+fn interrupt_when_letters_are_held(
+    harness: &Harness,
+    arguments: &[&str],
+    held_min: usize,
+) -> Child {
+    let child = harness
         .program
         .command(arguments)
         .stdout(Stdio::piped())
@@ -186,8 +196,8 @@ fn interrupt_when_letters_are_held(desk: &Desk, arguments: &[&str], held_min: us
         .spawn()
         .unwrap();
     let deadline = Instant::now() + LIMIT;
-    while desk.depth().1 < held_min {
-        assert!(Instant::now() < deadline, "{:?}", desk.depth());
+    while harness.depth().1 < held_min {
+        assert!(Instant::now() < deadline, "{:?}", harness.depth());
     }
     interrupt(&child);
     child
@@ -195,15 +205,15 @@ fn interrupt_when_letters_are_held(desk: &Desk, arguments: &[&str], held_min: us
 
 #[test]
 fn interrupted_export_gives_every_letter_back_and_leaves_no_file() {
-    let desk = Desk::start();
-    desk.kill(&numbered(3_000));
+    let harness = Harness::start();
+    harness.kill(&numbered(3_000));
     let arguments = ["dlq", "export", "folder/all.jsonl"];
-    let child = interrupt_when_letters_are_held(&desk, &arguments, 1_100);
+    let child = interrupt_when_letters_are_held(&harness, &arguments, 1_100);
     let answer = Answer::of(child.wait_with_output().unwrap());
     assert_eq!(answer.code, 130, "{answer:?}");
     assert!(!answer.stderr.contains("hidden"), "{answer:?}");
-    assert_eq!(desk.depth(), (3_000, 0));
-    let folder = desk
+    assert_eq!(harness.depth(), (3_000, 0));
+    let folder = harness
         .program
         .write("folder/x", "")
         .parent()
@@ -215,8 +225,8 @@ fn interrupted_export_gives_every_letter_back_and_leaves_no_file() {
 
 #[test]
 fn groups_count_letters_of_one_fault_and_give_them_back() {
-    let desk = Desk::start();
-    desk.kill(&[invalid("1"), invalid("2"), valid("3")]);
+    let harness = Harness::start();
+    harness.kill(&[invalid("1"), invalid("2"), valid("3")]);
     let text = |value: &str| attribute("String").string_value(value).build().unwrap();
     for number in 1..=3 {
         let message = format!("no table \"t{number}\" at line {number}");
@@ -225,9 +235,11 @@ fn groups_count_letters_of_one_fault_and_give_them_back() {
             ("ErrorMessage", text(&message)),
         ];
         let body = valid(&format!("late-{number}"));
-        desk.runtime.block_on(desk.queues.kill(&body, &reason));
+        harness
+            .runtime
+            .block_on(harness.queues.kill(&body, &reason));
     }
-    let (code, groups) = desk.program.json(&["dlq", "group"]);
+    let (code, groups) = harness.program.json(&["dlq", "group"]);
     assert_eq!(code, 0, "{groups}");
     let seen: Vec<Value> = groups
         .as_array()
@@ -252,16 +264,16 @@ fn groups_count_letters_of_one_fault_and_give_them_back() {
     assert_eq!(Value::from(seen), expected);
     assert_eq!(groups[0]["sent_last_hour"], 3);
     assert_eq!(groups[0]["sent_hour_before"], 0);
-    let (code, filtered) = desk
+    let (code, filtered) = harness
         .program
         .json(&["dlq", "group", "--code", "missing-attribute"]);
     assert_eq!((code, filtered.as_array().unwrap().len()), (0, 1));
-    let shown = desk.program.run(&["dlq", "group"]);
+    let shown = harness.program.run(&["dlq", "group"]);
     assert!(
         shown.stdout.contains("no table \"*\" at line *"),
         "{shown:?}"
     );
-    assert_eq!(desk.depth(), (6, 0));
+    assert_eq!(harness.depth(), (6, 0));
 }
 
 /// Letters of the large export. The emulator looks through its whole queue for each call: with
@@ -274,17 +286,17 @@ const PEAK_KIB_MAX: i64 = 96 * 1024;
 
 #[test]
 fn large_queue_is_exported_once_and_whole_in_little_memory() {
-    let desk = Desk::start();
+    let harness = Harness::start();
     let filler = "x".repeat(BODY_BYTES);
     for block in 0..MANY / 1_000 {
         let bodies: Vec<String> = (0..1_000)
             .map(|number| format!("letter {} {filler}", block * 1_000 + number))
             .collect();
-        desk.kill(&bodies);
+        harness.kill(&bodies);
     }
-    let (code, report) = desk.program.json(&["dlq", "export", "all.jsonl"]);
+    let (code, report) = harness.program.json(&["dlq", "export", "all.jsonl"]);
     assert_eq!((code, &report["exported"]), (0, &json!(MANY)), "{report}");
-    let folder = desk.program.write("x", "").parent().unwrap().to_owned();
+    let folder = harness.program.write("x", "").parent().unwrap().to_owned();
     let mut ids = HashSet::new();
     let mut numbers = HashSet::new();
     for line in BufReader::new(File::open(folder.join("all.jsonl")).unwrap()).lines() {
@@ -294,7 +306,7 @@ fn large_queue_is_exported_once_and_whole_in_little_memory() {
         numbers.insert(number.parse::<usize>().unwrap());
     }
     assert_eq!((ids.len(), numbers.len()), (MANY, MANY));
-    assert_eq!(desk.depth(), (MANY, 0), "all of them are given back");
+    assert_eq!(harness.depth(), (MANY, 0), "all of them are given back");
     // The largest process that this test waited for.
     let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
     let peak_kib = if cfg!(target_os = "macos") {

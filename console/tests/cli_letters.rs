@@ -7,7 +7,7 @@
     reason = "a test stops where it fails"
 )]
 
-mod cli_desk;
+mod cli_harness;
 mod cli_program;
 mod support;
 
@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use cli_desk::{Desk, LIMIT, invalid, numbered, valid};
-use opsconsole::world::observed::{Published, TraceState};
+use cli_harness::{Harness, LIMIT, invalid, numbered, valid};
+use pipeline::model::{Published, TraceState};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,9 +27,9 @@ use tokio::sync::watch;
 
 #[test]
 fn only_ready_letters_are_moved_unless_all_are_asked_for() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1"), valid("2"), invalid("3"), "not json".to_owned()]);
-    let (code, report) = desk.program.json(&["dlq", "redrive", "--all", "--yes"]);
+    let harness = Harness::start();
+    harness.kill(&[valid("1"), valid("2"), invalid("3"), "not json".to_owned()]);
+    let (code, report) = harness.program.json(&["dlq", "redrive", "--all", "--yes"]);
     assert_eq!(code, 0, "{report}");
     assert!(report["id"].is_string() && report["journal"].is_string());
     let expected = json!({"id": report["id"], "journal": report["journal"], "state": "finished",
@@ -37,7 +37,7 @@ fn only_ready_letters_are_moved_unless_all_are_asked_for() {
         "waiting": 0, "stored": 0, "dead_again": 0, "unproved": null, "truncated": false,
         "errors": []});
     assert_eq!(report, expected);
-    let again = desk.program.run(&["dlq", "redrive", "--all", "--yes"]);
+    let again = harness.program.run(&["dlq", "redrive", "--all", "--yes"]);
     assert_eq!(again.code, 1, "nothing was moved: {again:?}");
     assert!(
         again
@@ -46,35 +46,35 @@ fn only_ready_letters_are_moved_unless_all_are_asked_for() {
         "{again:?}"
     );
     assert!(again.stderr.contains("--include-not-ready"), "{again:?}");
-    let named = desk.message_id("3");
-    let refused = desk.program.run(&["dlq", "redrive", &named, "--yes"]);
+    let named = harness.message_id("3");
+    let refused = harness.program.run(&["dlq", "redrive", &named, "--yes"]);
     assert_eq!(refused.code, 1);
     let told = format!("{named}: skipped, it is still-invalid");
     assert!(refused.stderr.contains(&told), "{refused:?}");
-    assert_eq!(desk.depth(), (2, 0));
+    assert_eq!(harness.depth(), (2, 0));
     let everything = ["dlq", "redrive", "--all", "--yes", "--include-not-ready"];
-    let (code, report) = desk.program.json(&everything);
+    let (code, report) = harness.program.json(&everything);
     assert_eq!((code, &report["moved"]), (0, &json!(2)), "{report}");
-    let empty = desk.program.run(&everything);
+    let empty = harness.program.run(&everything);
     assert_eq!(
         empty.code, 0,
         "an empty queue is what was wanted: {empty:?}"
     );
-    assert_eq!(desk.depth(), (0, 0));
+    assert_eq!(harness.depth(), (0, 0));
 }
 
 #[test]
 fn unknown_code_is_a_slip_and_a_known_one_without_letters_is_told() {
-    let desk = Desk::start();
-    desk.kill(&[invalid("1")]);
-    let slip = desk
+    let harness = Harness::start();
+    harness.kill(&[invalid("1")]);
+    let slip = harness
         .program
         .run(&["dlq", "redrive", "--code", "mising-attribute", "--yes"]);
     assert_eq!(slip.code, 2, "{slip:?}");
     for known in ["missing-attribute", "retries-exhausted", "not-json"] {
         assert!(slip.stderr.contains(known), "{slip:?}");
     }
-    let none = desk
+    let none = harness
         .program
         .run(&["dlq", "redrive", "--code", "invalid-time", "--yes"]);
     assert_eq!(none.code, 1, "{none:?}");
@@ -83,21 +83,21 @@ fn unknown_code_is_a_slip_and_a_known_one_without_letters_is_told() {
             .contains("no dead letter matches --code invalid-time"),
         "{none:?}"
     );
-    assert_eq!(desk.depth(), (1, 0));
+    assert_eq!(harness.depth(), (1, 0));
 }
 
 #[test]
 fn letters_that_somebody_else_holds_are_counted() {
-    let desk = Desk::start();
-    desk.kill(&numbered(5));
-    let holding = desk.queues.world.hold_dead_letters(2, LIMIT);
-    let elsewhere = desk.runtime.block_on(holding).unwrap();
+    let harness = Harness::start();
+    harness.kill(&numbered(5));
+    let holding = harness.queues.pipeline.hold_dead_letters(2, LIMIT);
+    let elsewhere = harness.runtime.block_on(holding).unwrap();
     assert_eq!(elsewhere.letters.len(), 2);
     for arguments in [
         vec!["dlq", "list"],
         vec!["dlq", "redrive", "--code", "not-json", "--yes"],
     ] {
-        let answer = desk.program.run(&arguments);
+        let answer = harness.program.run(&arguments);
         assert!(
             answer
                 .stderr
@@ -105,41 +105,41 @@ fn letters_that_somebody_else_holds_are_counted() {
             "{answer:?}"
         );
     }
-    assert_eq!(desk.depth(), (3, 2));
+    assert_eq!(harness.depth(), (3, 2));
 }
 
 #[test]
 fn silent_ledger_is_told_and_ends_with_3() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1"), valid("2")]);
-    let fine = desk.program.run(&["dlq", "list", "--limit", "1"]);
+    let harness = Harness::start();
+    harness.kill(&[valid("1"), valid("2")]);
+    let fine = harness.program.run(&["dlq", "list", "--limit", "1"]);
     assert_eq!(fine.code, 0, "{fine:?}");
     assert!(fine.stderr.contains("more letters wait"), "{fine:?}");
-    desk.configure(
-        desk.endpoint_url(),
+    harness.configure(
+        harness.endpoint_url(),
         "database_url = \"postgres://nobody@127.0.0.1:1/events\"",
     );
-    let (code, letters) = desk.program.json(&["dlq", "list"]);
+    let (code, letters) = harness.program.json(&["dlq", "list"]);
     assert_eq!(code, 3, "{letters}");
     assert_eq!(letters.as_array().unwrap().len(), 2);
-    let shown = desk.program.run(&["dlq", "list"]);
+    let shown = harness.program.run(&["dlq", "list"]);
     assert!(
         shown.stderr.contains("may be \"already-stored\""),
         "{shown:?}"
     );
-    assert_eq!(desk.depth(), (2, 0));
-    let (code, report) = desk.program.json(&["dlq", "redrive", "--all", "--yes"]);
+    assert_eq!(harness.depth(), (2, 0));
+    let (code, report) = harness.program.json(&["dlq", "redrive", "--all", "--yes"]);
     assert_eq!((code, &report["moved"]), (3, &json!(2)), "{report}");
 }
 
 #[test]
 fn json_of_a_letter_is_the_same_letter_and_cannot_mislead_a_terminal() {
-    let desk = Desk::start();
+    let harness = Harness::start();
     let body = "{\"a\":\"\u{202e}b\u{9b}2J\u{7f}é\"}";
-    desk.kill(&[body.to_owned()]);
-    let (_, letters) = desk.program.json(&["dlq", "list"]);
+    harness.kill(&[body.to_owned()]);
+    let (_, letters) = harness.program.json(&["dlq", "list"]);
     let message_id = letters[0]["message_id"].as_str().unwrap();
-    let answer = desk
+    let answer = harness
         .program
         .run(&["dlq", "show", message_id, "--output", "json"]);
     assert_eq!(answer.code, 0, "{answer:?}");
@@ -154,33 +154,33 @@ fn json_of_a_letter_is_the_same_letter_and_cannot_mislead_a_terminal() {
 
 #[test]
 fn search_that_nobody_continues_gives_its_letters_back() {
-    let desk = Desk::start();
-    desk.kill(&numbered(25));
+    let harness = Harness::start();
+    harness.kill(&numbered(25));
     let published = Published {
         sns_message_id: "m".to_owned(),
         acknowledged_at: Utc::now(),
         latency: Duration::ZERO,
     };
     let look = || {
-        let looking = desk.queues.world.trace(None, "elsewhere", &published);
-        desk.runtime.block_on(looking).unwrap()
+        let looking = harness.queues.pipeline.trace(None, "elsewhere", &published);
+        harness.runtime.block_on(looking).unwrap()
     };
     assert_eq!(look(), TraceState::Pending);
     assert_eq!(look(), TraceState::Pending);
-    assert_eq!(desk.depth(), (0, 25), "they are held between two looks");
+    assert_eq!(harness.depth(), (0, 25), "they are held between two looks");
     let deadline = Instant::now() + Duration::from_secs(20);
-    while desk.depth() != (25, 0) {
-        assert!(Instant::now() < deadline, "{:?}", desk.depth());
+    while harness.depth() != (25, 0) {
+        assert!(Instant::now() < deadline, "{:?}", harness.depth());
     }
-    let holding = desk.queues.world.hold_dead_letters(100, LIMIT);
-    let held = desk.runtime.block_on(holding).unwrap();
+    let holding = harness.queues.pipeline.hold_dead_letters(100, LIMIT);
+    let held = harness.runtime.block_on(holding).unwrap();
     assert!(held.letters.iter().all(|letter| letter.receive_count == 2));
 }
 
 #[test]
 fn search_behind_more_letters_than_it_holds_says_so() {
-    let desk = Desk::start();
-    desk.kill(&numbered(1_010));
+    let harness = Harness::start();
+    harness.kill(&numbered(1_010));
     let published = Published {
         sns_message_id: "m".to_owned(),
         acknowledged_at: Utc::now(),
@@ -188,12 +188,12 @@ fn search_behind_more_letters_than_it_holds_says_so() {
     };
     let deadline = Instant::now() + LIMIT;
     let state = loop {
-        let looking = desk.queues.world.trace(None, "elsewhere", &published);
-        let state = desk.runtime.block_on(looking).unwrap();
+        let looking = harness.queues.pipeline.trace(None, "elsewhere", &published);
+        let state = harness.runtime.block_on(looking).unwrap();
         if state != TraceState::Pending {
             break state;
         }
-        assert!(Instant::now() < deadline, "{:?}", desk.depth());
+        assert!(Instant::now() < deadline, "{:?}", harness.depth());
     };
     assert_eq!(state, TraceState::SearchTruncated { letters: 1_000 });
 }
@@ -277,16 +277,19 @@ async fn pass_on(
 
 /// Starts `dlq list` behind a gate, and interrupts it when it waits for a receive. Gives it with
 /// what it said at once.
-fn interrupted(desk: &Desk, gate: &mut Gate) -> (Child, BufReader<std::process::ChildStderr>) {
-    desk.configure(&gate.url, "");
-    let mut child = desk
+fn interrupted(
+    harness: &Harness,
+    gate: &mut Gate,
+) -> (Child, BufReader<std::process::ChildStderr>) {
+    harness.configure(&gate.url, "");
+    let mut child = harness
         .program
         .command(&["dlq", "list"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    desk.runtime.block_on(async {
+    harness.runtime.block_on(async {
         let waits = gate.waiting.wait_for(|waiting| *waiting > 0);
         tokio::time::timeout(LIMIT, waits).await.unwrap().unwrap();
     });
@@ -302,31 +305,35 @@ fn interrupted(desk: &Desk, gate: &mut Gate) -> (Child, BufReader<std::process::
 
 #[test]
 fn interrupted_look_gives_back_what_it_took_and_what_comes_late() {
-    let desk = Desk::start();
-    desk.kill(&numbered(60));
-    let mut gate = desk.runtime.block_on(Gate::before(desk.endpoint_url()));
-    let (mut child, mut stderr) = interrupted(&desk, &mut gate);
+    let harness = Harness::start();
+    harness.kill(&numbered(60));
+    let mut gate = harness
+        .runtime
+        .block_on(Gate::before(harness.endpoint_url()));
+    let (mut child, mut stderr) = interrupted(&harness, &mut gate);
     gate.opens.send(true).unwrap();
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
     assert!(!rest.contains("hidden"), "{rest}");
-    assert_eq!(desk.depth(), (60, 0));
+    assert_eq!(harness.depth(), (60, 0));
 }
 
 #[test]
 fn interrupted_look_says_what_stays_hidden_when_a_receive_has_no_answer() {
-    let desk = Desk::start();
-    desk.kill(&numbered(60));
-    let mut gate = desk.runtime.block_on(Gate::before(desk.endpoint_url()));
+    let harness = Harness::start();
+    harness.kill(&numbered(60));
+    let mut gate = harness
+        .runtime
+        .block_on(Gate::before(harness.endpoint_url()));
     let since = Instant::now();
-    let (mut child, mut stderr) = interrupted(&desk, &mut gate);
+    let (mut child, mut stderr) = interrupted(&harness, &mut gate);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
     assert!(since.elapsed() < LIMIT, "it ends by itself");
     assert!(rest.contains("stay hidden for up to 1 min"), "{rest}");
-    let (visible, hidden) = desk.depth();
+    let (visible, hidden) = harness.depth();
     assert!(
         visible >= 10 && visible + hidden == 60,
         "{visible} {hidden}"

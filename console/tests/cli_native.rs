@@ -2,14 +2,14 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test stops where it fails")]
 
-mod cli_desk;
+mod cli_harness;
 mod cli_program;
 mod move_service;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use cli_desk::{Desk, valid};
+use cli_harness::{Harness, valid};
 use cli_program::{Answer, Program};
 use move_service::{DEAD_ARN, MoveService, SOURCE_ARN, refusal, task, tasks};
 use serde_json::{Value, json};
@@ -304,10 +304,10 @@ fn nothing_is_started_read_only_unconfirmed_or_unasked() {
 
 #[test]
 fn emulator_without_move_tasks_leads_to_the_own_engine() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1")]);
+    let harness = Harness::start();
+    harness.kill(&[valid("1")]);
     for command in [&["start", "--yes"][..], &["watch"], &["cancel"], &["list"]] {
-        let answer = desk
+        let answer = harness
             .program
             .run(&[&["redrive", "native"], command].concat());
         assert_eq!(answer.code, 1, "{answer:?}");
@@ -320,8 +320,8 @@ fn emulator_without_move_tasks_leads_to_the_own_engine() {
             "{answer:?}"
         );
     }
-    assert_eq!((desk.depth(), desk.source()), ((1, 0), 0));
+    assert_eq!((harness.depth(), harness.source()), ((1, 0), 0));
     let arguments = ["redrive", "run", "--all", "--yes", "--no-proof"];
-    assert_eq!(desk.program.run(&arguments).code, 0);
-    assert_eq!((desk.depth(), desk.source()), ((0, 0), 1));
+    assert_eq!(harness.program.run(&arguments).code, 0);
+    assert_eq!((harness.depth(), harness.source()), ((0, 0), 1));
 }

@@ -14,17 +14,17 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use cli_program::{Answer, Program};
 use devstack::{BuildProfile, Endpoints, ProgressSender, Stack, StackOptions, functions};
-use opsconsole::audit::Operation;
-use opsconsole::environment::Environment;
-use opsconsole::world::observed::TraceState;
-use opsconsole::world::{PlannedChange, World};
+use pipeline::audit::Operation;
+use pipeline::environment::Environment;
+use pipeline::model::TraceState;
+use pipeline::{Pipeline, PlannedChange};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 /// Limit of waiting for the pipeline to do its part.
 const PIPELINE_LIMIT: Duration = Duration::from_secs(60);
 
-struct Pipeline {
+struct Deployed {
     // Never dropped: the stack's own guardian ends it with this process.
     runtime: Runtime,
     _stack: Stack,
@@ -32,14 +32,14 @@ struct Pipeline {
     program: Program,
 }
 
-static PIPELINE: LazyLock<Mutex<Pipeline>> = LazyLock::new(|| Mutex::new(Pipeline::start()));
+static DEPLOYED: LazyLock<Mutex<Deployed>> = LazyLock::new(|| Mutex::new(Deployed::start()));
 
 /// The pipeline for one test alone: letters that one holds are hidden from all others.
-fn pipeline() -> MutexGuard<'static, Pipeline> {
-    PIPELINE.lock().unwrap_or_else(PoisonError::into_inner)
+fn deployed() -> MutexGuard<'static, Deployed> {
+    DEPLOYED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Pipeline {
+impl Deployed {
     fn start() -> Self {
         let runtime = Runtime::new().unwrap();
         let stack = runtime.block_on(async {
@@ -59,31 +59,37 @@ impl Pipeline {
         }
     }
 
-    fn world(&self) -> World {
+    fn pipeline(&self) -> Pipeline {
         let config = self
             .program
             .write("config.toml", configuration(&self.endpoints));
         let environment = Environment::load(Some("test"), Some(&config)).unwrap();
-        World::connect(&environment).unwrap()
+        Pipeline::connect(&environment).unwrap()
     }
 
     /// Publishes one body and looks after it until it has come to its end.
     fn trace_to_the_end(&self, body: &str) -> TraceState {
-        let world = self.world();
+        let pipeline = self.pipeline();
         let key = event::parse_body(body).ok().map(|event| event.key());
         self.runtime.block_on(async {
             let change = PlannedChange {
                 operation: Operation::Publish,
-                target: world.topic_name().to_owned(),
+                target: pipeline.topic_name().to_owned(),
                 planned: 1,
                 details: Value::Null,
             };
-            let permit = world.begin_change(change).await.unwrap();
-            let published = world.publish_one(&permit, body.to_owned()).await.unwrap();
+            let permit = pipeline.begin_change(change).await.unwrap();
+            let published = pipeline
+                .publish_one(&permit, body.to_owned())
+                .await
+                .unwrap();
             permit.end([("published", 1)], None).await.unwrap();
             let deadline = Instant::now() + PIPELINE_LIMIT;
             loop {
-                let state = world.trace(key.as_ref(), body, &published).await.unwrap();
+                let state = pipeline
+                    .trace(key.as_ref(), body, &published)
+                    .await
+                    .unwrap();
                 if state != TraceState::Pending {
                     return state;
                 }
@@ -195,8 +201,8 @@ fn event(id: &str) -> String {
 
 #[test]
 fn published_event_becomes_a_record_that_can_be_listed_and_got() {
-    let pipeline = pipeline();
-    let report = pipeline.publish(&event("record-1"), &[]);
+    let deployed = deployed();
+    let report = deployed.publish(&event("record-1"), &[]);
     let message_id = &report["messages"][0]["sns_message_id"];
     assert!(!message_id.as_str().unwrap().is_empty(), "{report}");
     let message = json!({"sns_message_id": message_id, "event_id": "record-1"});
@@ -212,23 +218,23 @@ fn published_event_becomes_a_record_that_can_be_listed_and_got() {
         "--id",
         "record-1",
     ];
-    let page = pipeline.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
+    let page = deployed.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
     assert_eq!(page["next_cursor"], Value::Null);
     let record = &page["items"][0];
     assert_eq!(record["type"], "cli.tested");
     assert_eq!(record["occurred_at"], "2026-01-31T12:00:00Z");
     let record_id = record["record_id"].to_string();
-    assert_eq!(&pipeline.json(&["records", "get", &record_id]), record);
-    let shown = pipeline.run(&["records", "get", &record_id]);
+    assert_eq!(&deployed.json(&["records", "get", &record_id]), record);
+    let shown = deployed.run(&["records", "get", &record_id]);
     assert!(shown.stdout.contains("\"title\""), "{shown:?}");
     assert!(!shown.stdout.contains('\u{1b}'), "{shown:?}");
-    let missing = pipeline.run(&["records", "get", "999999999"]);
+    let missing = deployed.run(&["records", "get", "999999999"]);
     assert_eq!(missing.code, 1);
     assert!(
         missing.stderr.contains("there is no record 999999999"),
         "{missing:?}"
     );
-    let answer = pipeline.json(&["api", "get", &format!("/v1/records/{record_id}")]);
+    let answer = deployed.json(&["api", "get", &format!("/v1/records/{record_id}")]);
     assert_eq!(answer["status"], 200);
     assert_eq!(answer["body"]["id"], "record-1");
     assert!(answer["latency_ms"].as_f64().unwrap() > 0.0);
@@ -236,19 +242,19 @@ fn published_event_becomes_a_record_that_can_be_listed_and_got() {
 
 #[test]
 fn copies_get_ids_of_their_own_and_pages_follow_the_cursor() {
-    let pipeline = pipeline();
+    let deployed = deployed();
     let text = event("copies").replace("cli.tested", "cli.copied");
-    let report = pipeline.publish(&text, &["--count", "25", "--rate", "200"]);
+    let report = deployed.publish(&text, &["--count", "25", "--rate", "200"]);
     assert_eq!(report, json!({"published": 25, "failed": 0, "errors": []}));
     let count = |page: &Value| page["items"].as_array().unwrap().len();
     let copied = ["records", "list", "--type", "cli.copied"];
     // What is stored after the first page was read stands before it and is on no later one.
-    pipeline.json_until(&copied, |page| count(page) == 25);
+    deployed.json_until(&copied, |page| count(page) == 25);
     let list = [&copied[..], &["--limit", "20"]].concat();
-    let first = pipeline.json(&list);
+    let first = deployed.json(&list);
     assert_eq!(count(&first), 20);
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = pipeline.json(&[&list[..], &["--cursor", cursor]].concat());
+    let second = deployed.json(&[&list[..], &["--cursor", cursor]].concat());
     assert_eq!(count(&second), 5);
     let ids: std::collections::HashSet<String> = [&first, &second]
         .iter()
@@ -260,27 +266,27 @@ fn copies_get_ids_of_their_own_and_pages_follow_the_cursor() {
 
 #[test]
 fn changes_are_on_record_with_their_reason_and_their_end() {
-    let pipeline = pipeline();
+    let deployed = deployed();
     let reason = ["--count", "3", "--reason", "to see them on record"];
-    pipeline.publish(&event("audited"), &reason);
-    let trail = pipeline.json(&["audit", "--env", "test", "--limit", "1"]);
+    deployed.publish(&event("audited"), &reason);
+    let trail = deployed.json(&["audit", "--env", "test", "--limit", "1"]);
     let entry = &trail["entries"][0];
     assert_eq!(entry["operation"], "publish");
     assert_eq!(entry["reason"], "to see them on record");
     assert_eq!(entry["planned"], 3);
     assert_eq!(entry["ending"]["counts"]["published"], 3);
     assert!(entry["begun_at"].as_str() < entry["ended_at"].as_str());
-    let elsewhere = pipeline.json(&["audit", "--env", "elsewhere"]);
+    let elsewhere = deployed.json(&["audit", "--env", "elsewhere"]);
     assert_eq!(elsewhere["entries"], json!([]));
-    let table = pipeline.run(&["audit"]);
+    let table = deployed.run(&["audit"]);
     assert!(table.stdout.contains("published 3"), "{table:?}");
 }
 
 #[test]
 fn status_agrees_with_the_queues_and_the_database() {
-    let pipeline = pipeline();
-    pipeline.kill("not json at all", None);
-    pipeline.publish(&event("status-1"), &[]);
+    let deployed = deployed();
+    deployed.kill("not json at all", None);
+    deployed.publish(&event("status-1"), &[]);
     let list = [
         "records",
         "list",
@@ -289,23 +295,23 @@ fn status_agrees_with_the_queues_and_the_database() {
         "--id",
         "status-1",
     ];
-    pipeline.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
-    let status = pipeline.json_until(&["status"], |status| {
+    deployed.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
+    let status = deployed.json_until(&["status"], |status| {
         status["queue"]["visible"] == 0 && status["queue"]["in_flight"] == 0
     });
     assert_eq!(status["environment"], "test");
     assert_eq!(status["errors"], json!([]));
     assert_eq!(status["queue"]["delayed"], 0);
-    let dead = &pipeline.endpoints.dead_letter_queue_url;
+    let dead = &deployed.endpoints.dead_letter_queue_url;
     assert_eq!(
         status["dead_letters"]["visible"],
-        pipeline.attribute(dead, QueueAttributeName::ApproximateNumberOfMessages)
+        deployed.attribute(dead, QueueAttributeName::ApproximateNumberOfMessages)
     );
     assert!(status["dead_letters"]["visible"].as_u64().unwrap() >= 1);
     assert_eq!(status["api"]["status"], 200);
     assert!(status["records"]["last_ingested_at"].is_string());
-    let total: i64 = pipeline.runtime.block_on(async {
-        let pool = sqlx::PgPool::connect(&pipeline.endpoints.database_url)
+    let total: i64 = deployed.runtime.block_on(async {
+        let pool = sqlx::PgPool::connect(&deployed.endpoints.database_url)
             .await
             .unwrap();
         sqlx::query_scalar("select count(*) from records")
@@ -315,7 +321,7 @@ fn status_agrees_with_the_queues_and_the_database() {
     });
     assert_eq!(status["records"]["total"], total);
     // Its metrics come some seconds later.
-    let status = pipeline.json_until(&["status"], |status| status["ingest"].is_object());
+    let status = deployed.json_until(&["status"], |status| status["ingest"].is_object());
     let ingest = &status["ingest"];
     assert!((30..=180).contains(&ingest["window_secs"].as_u64().unwrap()));
     assert!(ingest["stored_per_minute"].as_f64().unwrap() > 0.0);
@@ -325,7 +331,7 @@ fn status_agrees_with_the_queues_and_the_database() {
     let lag = |name: &str| ingest[name].as_u64().unwrap();
     assert!(lag("lag_p50_ms") <= lag("lag_max_ms") && lag("lag_max_ms") < 120_000);
     assert!(ingest["failures_per_minute"].is_object());
-    let shown = pipeline.run(&["status"]);
+    let shown = deployed.run(&["status"]);
     for word in [
         "environment   test",
         "queue ",
@@ -340,12 +346,12 @@ fn status_agrees_with_the_queues_and_the_database() {
 
 #[test]
 fn refused_event_is_listed_with_the_code_of_the_ingest() {
-    let pipeline = pipeline();
+    let deployed = deployed();
     let refused = event("refused-1").replace("\"time\":", "\"times\":");
-    let report = pipeline.publish(&refused, &["--raw"]);
+    let report = deployed.publish(&refused, &["--raw"]);
     assert_eq!(report["published"], 1);
     let is_it = |letter: &Value| letter["event"]["id"] == "refused-1";
-    let letters = pipeline.json_until(&["dlq", "list"], |letters| {
+    let letters = deployed.json_until(&["dlq", "list"], |letters| {
         letters.as_array().unwrap().iter().any(is_it)
     });
     let letter = letters
@@ -364,22 +370,22 @@ fn refused_event_is_listed_with_the_code_of_the_ingest() {
     assert!(letter["receive_count"].as_u64().unwrap() >= 1);
     assert!(letter["sent_at"].as_str() < letter["expires_at"].as_str());
     let message_id = letter["message_id"].as_str().unwrap();
-    let whole = pipeline.json(&["dlq", "show", message_id]);
+    let whole = deployed.json(&["dlq", "show", message_id]);
     assert_eq!(whole["body"], refused.as_str());
-    let shown = pipeline.run(&["dlq", "show", message_id]);
+    let shown = deployed.run(&["dlq", "show", message_id]);
     assert!(shown.stdout.contains("missing-attribute"), "{shown:?}");
     assert!(!shown.stdout.contains('\u{1b}'), "{shown:?}");
-    assert_eq!(pipeline.run(&["dlq", "show", "no-such-id"]).code, 1);
+    assert_eq!(deployed.run(&["dlq", "show", "no-such-id"]).code, 1);
 }
 
 #[test]
 fn letters_that_were_looked_at_are_visible_again() {
-    let pipeline = pipeline();
-    pipeline.kill("look at me", None);
-    let dead = &pipeline.endpoints.dead_letter_queue_url;
+    let deployed = deployed();
+    deployed.kill("look at me", None);
+    let dead = &deployed.endpoints.dead_letter_queue_url;
     for arguments in [vec!["dlq", "list"], vec!["dlq", "list", "--limit", "1"]] {
-        assert_eq!(pipeline.run(&arguments).code, 0);
-        let held = pipeline.attribute(
+        assert_eq!(deployed.run(&arguments).code, 0);
+        let held = deployed.attribute(
             dead,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         );
@@ -389,13 +395,13 @@ fn letters_that_were_looked_at_are_visible_again() {
 
 #[test]
 fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
-    let pipeline = pipeline();
-    let ready = pipeline.kill(&event("redrive-1"), Some("test-outage"));
-    let stays = pipeline.kill("stays here", Some("test-other"));
-    let without = pipeline.run(&["dlq", "redrive", "--code", "test-outage"]);
+    let deployed = deployed();
+    let ready = deployed.kill(&event("redrive-1"), Some("test-outage"));
+    let stays = deployed.kill("stays here", Some("test-other"));
+    let without = deployed.run(&["dlq", "redrive", "--code", "test-outage"]);
     assert_eq!(without.code, 2, "{without:?}");
     assert!(without.stderr.contains("--yes"), "{without:?}");
-    let report = pipeline.json(&["dlq", "redrive", "--code", "test-outage", "--yes"]);
+    let report = deployed.json(&["dlq", "redrive", "--code", "test-outage", "--yes"]);
     assert_eq!(
         (&report["selected"], &report["moved"], &report["errors"]),
         (&json!(1), &json!(1), &json!([]))
@@ -408,8 +414,8 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
         "--id",
         "redrive-1",
     ];
-    pipeline.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
-    let letters = pipeline.json(&["dlq", "list"]);
+    deployed.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
+    let letters = deployed.json(&["dlq", "list"]);
     let ids: Vec<&Value> = letters
         .as_array()
         .unwrap()
@@ -421,8 +427,8 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
         "{letters}"
     );
     // It is in the ledger now: the same event dead once more would be swallowed.
-    let again = pipeline.kill(&event("redrive-1"), None);
-    let letters = pipeline.json(&["dlq", "list"]);
+    let again = deployed.kill(&event("redrive-1"), None);
+    let letters = deployed.json(&["dlq", "list"]);
     let letter = letters
         .as_array()
         .unwrap()
@@ -431,14 +437,14 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
         .unwrap();
     assert_eq!(letter["verdict"], "already-stored");
     assert_eq!(letter["cause"], "retries-exhausted");
-    let exported = pipeline.json(&["dlq", "export", "again.jsonl", &again]);
+    let exported = deployed.json(&["dlq", "export", "again.jsonl", &again]);
     assert_eq!(exported["verdicts"], json!({"already-stored": 1}));
-    let home = pipeline.program.write("x", "");
+    let home = deployed.program.write("x", "");
     let line = std::fs::read_to_string(home.with_file_name("again.jsonl")).unwrap();
     let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["stored_as"], letter["stored_as"]);
     assert!(line["stored_as"].is_number() && line["body"] == event("redrive-1").as_str());
-    let skipped = pipeline.run(&["dlq", "redrive", &again, "--yes"]);
+    let skipped = deployed.run(&["dlq", "redrive", &again, "--yes"]);
     assert_eq!(skipped.code, 1, "{skipped:?}");
     let told = format!("{again}: skipped, it is already-stored");
     assert!(skipped.stderr.contains(&told), "{skipped:?}");
@@ -447,9 +453,9 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
             && skipped.stdout.contains("skipped 1 (1 already-stored)"),
         "{skipped:?}"
     );
-    let moved = pipeline.json(&["dlq", "redrive", &again, "--yes", "--include-not-ready"]);
+    let moved = deployed.json(&["dlq", "redrive", &again, "--yes", "--include-not-ready"]);
     assert_eq!((&moved["moved"], &moved["skipped"]), (&json!(1), &json!(0)));
-    let (code, report) = pipeline
+    let (code, report) = deployed
         .program
         .json(&["dlq", "redrive", "no-such-id", "--yes"]);
     assert_eq!(code, 1);
@@ -458,29 +464,29 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
 
 #[test]
 fn failed_answer_of_the_api_ends_with_1_and_is_shown() {
-    let pipeline = pipeline();
-    let (code, answer) = pipeline
+    let deployed = deployed();
+    let (code, answer) = deployed
         .program
         .json(&["api", "get", "/v1/records?limit=0"]);
     assert_eq!(code, 1);
     assert_eq!(answer["status"], 400);
     assert!(answer["body"].is_object(), "{answer}");
-    let health = pipeline.run(&["api", "get", "/health"]);
+    let health = deployed.run(&["api", "get", "/health"]);
     assert_eq!(health.code, 0, "{health:?}");
 }
 
 #[test]
 fn published_event_is_followed_until_it_is_stored_and_readable() {
-    let pipeline = pipeline();
+    let deployed = deployed();
     let TraceState::Stored {
         record_id,
         ingested_at,
         readable,
-    } = pipeline.trace_to_the_end(&event("trace-1"))
+    } = deployed.trace_to_the_end(&event("trace-1"))
     else {
         panic!("it is not stored");
     };
-    let record = pipeline.json(&["records", "get", &record_id.to_string()]);
+    let record = deployed.json(&["records", "get", &record_id.to_string()]);
     assert_eq!(record["id"], "trace-1");
     let same: chrono::DateTime<chrono::Utc> =
         record["ingested_at"].as_str().unwrap().parse().unwrap();
@@ -490,14 +496,14 @@ fn published_event_is_followed_until_it_is_stored_and_readable() {
 
 #[test]
 fn refused_event_is_followed_until_it_is_dead_and_no_letter_stays_held() {
-    let pipeline = pipeline();
+    let deployed = deployed();
     let body = event("trace-2").replace("\"1.0\"", "\"0.3\"");
-    let TraceState::Dead { reason, .. } = pipeline.trace_to_the_end(&body) else {
+    let TraceState::Dead { reason, .. } = deployed.trace_to_the_end(&body) else {
         panic!("it is not dead");
     };
     assert_eq!(reason.unwrap().code, "unsupported-specversion");
-    let dead = &pipeline.endpoints.dead_letter_queue_url;
-    let held = pipeline.attribute(
+    let dead = &deployed.endpoints.dead_letter_queue_url;
+    let held = deployed.attribute(
         dead,
         QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
     );
@@ -506,23 +512,23 @@ fn refused_event_is_followed_until_it_is_dead_and_no_letter_stays_held() {
 
 #[test]
 fn search_for_a_dead_event_passes_each_letter_once_and_gives_all_back() {
-    let pipeline = pipeline();
+    let deployed = deployed();
     let in_front: Vec<String> = (0..60)
-        .map(|number| pipeline.kill(&format!("in front {number}"), None))
+        .map(|number| deployed.kill(&format!("in front {number}"), None))
         .collect();
     let body = event("trace-3").replace("\"1.0\"", "\"0.3\"");
-    let TraceState::Dead { message_id, .. } = pipeline.trace_to_the_end(&body) else {
+    let TraceState::Dead { message_id, .. } = deployed.trace_to_the_end(&body) else {
         panic!("it is not dead");
     };
-    let dead = &pipeline.endpoints.dead_letter_queue_url;
-    let held = pipeline.attribute(
+    let dead = &deployed.endpoints.dead_letter_queue_url;
+    let held = deployed.attribute(
         dead,
         QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
     );
     assert_eq!(held, 0);
-    let world = pipeline.world();
-    let holding = world.hold_dead_letters(1_000, Duration::from_secs(60));
-    let held = pipeline.runtime.block_on(holding).unwrap();
+    let pipeline = deployed.pipeline();
+    let holding = pipeline.hold_dead_letters(1_000, Duration::from_secs(60));
+    let held = deployed.runtime.block_on(holding).unwrap();
     assert!(
         held.letters
             .iter()
@@ -538,9 +544,9 @@ fn search_for_a_dead_event_passes_each_letter_once_and_gives_all_back() {
         assert!(letter.receive_count <= 3, "{letter:?}");
     }
     // The other tests look at the first hundred letters.
-    pipeline.runtime.block_on(async {
+    deployed.runtime.block_on(async {
         for letter in &passed {
-            let delete = pipeline.sqs().delete_message().queue_url(dead);
+            let delete = deployed.sqs().delete_message().queue_url(dead);
             delete
                 .receipt_handle(&letter.receipt_handle)
                 .send()
@@ -552,18 +558,18 @@ fn search_for_a_dead_event_passes_each_letter_once_and_gives_all_back() {
         .into_iter()
         .map(|letter| letter.receipt_handle)
         .collect();
-    let giving_back = world.give_back_dead_letters(&handles);
-    assert_eq!(pipeline.runtime.block_on(giving_back), 0);
+    let giving_back = pipeline.give_back_dead_letters(&handles);
+    assert_eq!(deployed.runtime.block_on(giving_back), 0);
 }
 
 #[test]
 fn history_has_the_depth_of_both_queues() {
-    let pipeline = pipeline();
-    let world = pipeline.world();
+    let deployed = deployed();
+    let pipeline = deployed.pipeline();
     let deadline = Instant::now() + PIPELINE_LIMIT;
     loop {
-        let history = world.history(Duration::from_secs(600));
-        let history = pipeline.runtime.block_on(history).unwrap();
+        let history = pipeline.history(Duration::from_secs(600));
+        let history = deployed.runtime.block_on(history).unwrap();
         if !history.depth.is_empty() && !history.dead_letters.is_empty() {
             assert!(history.depth.is_sorted_by_key(|point| point.at));
             assert!(history.period_secs > 0);

@@ -7,22 +7,22 @@
     reason = "a test stops where it fails"
 )]
 
-mod cli_desk;
+mod cli_harness;
 mod cli_program;
 mod support;
 
 use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 
-use cli_desk::{Desk, invalid, numbered, valid};
+use cli_harness::{Harness, invalid, numbered, valid};
 use cli_program::Answer;
 use serde_json::{Value, json};
 
 const MEND: &str = r#".time = "2026-01-31T12:00:00Z""#;
 
 /// Starts a redrive of everything at a rate that leaves time to look.
-fn slow(desk: &Desk, rate: &str) -> (Child, String) {
-    let child = desk
+fn slow(harness: &Harness, rate: &str) -> (Child, String) {
+    let child = harness
         .program
         .command(&[
             "redrive",
@@ -40,7 +40,7 @@ fn slow(desk: &Desk, rate: &str) -> (Child, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let running = desk.redrive_until(|one| {
+    let running = harness.redrive_until(|one| {
         one["state"] == "running" && one["counts"]["moved"].as_u64().unwrap() > 0
     });
     (child, running["id"].as_str().unwrap().to_owned())
@@ -58,20 +58,20 @@ fn kill(child: &Child, signal: &str) {
     assert!(killed.success());
 }
 
-fn state(desk: &Desk, id: &str) -> Value {
-    desk.program.json(&["redrive", "report", id]).1
+fn state(harness: &Harness, id: &str) -> Value {
+    harness.program.json(&["redrive", "report", id]).1
 }
 
 #[test]
 fn plan_names_what_goes_and_why_the_rest_does_not() {
-    let desk = Desk::start();
-    desk.kill(&[
+    let harness = Harness::start();
+    harness.kill(&[
         valid("1"),
         invalid("2"),
         invalid("3").replace("cli.tested", "other"),
         "no json".to_owned(),
     ]);
-    let (code, plan) = desk
+    let (code, plan) = harness
         .program
         .json(&["redrive", "plan", "--all", "--patch", MEND]);
     assert_eq!(code, 1, "the patch fails on one: {plan}");
@@ -85,8 +85,8 @@ fn plan_names_what_goes_and_why_the_rest_does_not() {
         plan["skipped"][0]["reason"],
         "the patch failed: the body is not JSON"
     );
-    assert_eq!(desk.depth(), (4, 0), "they are given back");
-    let (code, still) = desk
+    assert_eq!(harness.depth(), (4, 0), "they are given back");
+    let (code, still) = harness
         .program
         .json(&["redrive", "plan", "--type", "other", "--patch", ".a = 1"]);
     assert_eq!((code, &still["planned"]), (1, &json!(0)));
@@ -96,9 +96,10 @@ fn plan_names_what_goes_and_why_the_rest_does_not() {
         "{reason}"
     );
     assert!(still["file"].is_null());
-    let shown = desk
-        .program
-        .run(&["redrive", "show", plan["id"].as_str().unwrap(), "--letters"]);
+    let shown =
+        harness
+            .program
+            .run(&["redrive", "show", plan["id"].as_str().unwrap(), "--letters"]);
     assert_eq!(shown.code, 0, "{shown:?}");
     for expected in [
         "letters       3 (3 ready)",
@@ -109,21 +110,21 @@ fn plan_names_what_goes_and_why_the_rest_does_not() {
         assert!(shown.stdout.contains(expected), "{expected}: {shown:?}");
     }
     let one = ["redrive", "plan", "--type", "other", "--patch", MEND];
-    let told = desk.program.run(&one).stderr;
+    let told = harness.program.run(&one).stderr;
     let changes = "the patch changes 1 letter (1 becomes valid) and fails on 0";
     assert!(told.contains(changes), "{told}");
     let changes_none = ["redrive", "plan", "--where", ".id == \"1\"", "--patch", "."];
-    let (code, plan) = desk.program.json(&changes_none);
+    let (code, plan) = harness.program.json(&changes_none);
     assert_eq!((code, &plan["planned"]), (0, &json!(1)), "{plan}");
     assert_eq!(plan["edits"]["changed"], 0);
 }
 
 #[test]
 fn dry_run_tells_what_would_be_sent_and_writes_nothing() {
-    let desk = Desk::start();
-    desk.kill(&[invalid("1"), valid("2")]);
+    let harness = Harness::start();
+    harness.kill(&[invalid("1"), valid("2")]);
     let dry = ["redrive", "run", "--all", "--patch", MEND, "--dry-run"];
-    let (code, told) = desk.program.json(&dry);
+    let (code, told) = harness.program.json(&dry);
     assert_eq!(code, 0, "{told}");
     assert_eq!(
         (&told["planned"], &told["sendable"]),
@@ -136,24 +137,27 @@ fn dry_run_tells_what_would_be_sent_and_writes_nothing() {
         .map(|letter| letter["is_edited"].as_bool().unwrap())
         .collect();
     assert_eq!(edited, BTreeSet::from([false, true]));
-    assert_eq!(desk.depth(), (2, 0));
-    assert_eq!(desk.source(), 0);
-    assert_eq!(desk.program.json(&["redrive", "list"]).1, json!([]));
-    assert_eq!(desk.program.json(&["audit"]).1["entries"], json!([]));
+    assert_eq!(harness.depth(), (2, 0));
+    assert_eq!(harness.source(), 0);
+    assert_eq!(harness.program.json(&["redrive", "list"]).1, json!([]));
+    assert_eq!(harness.program.json(&["audit"]).1["entries"], json!([]));
 }
 
 #[test]
 fn plan_is_run_from_its_file_and_tells_letters_that_are_gone_or_changed() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1"), valid("2"), valid("3")]);
-    let gone = desk.message_id("2");
-    let changed = desk.message_id("3");
-    let file = desk.program.write("folder", "").with_file_name("plan.json");
+    let harness = Harness::start();
+    harness.kill(&[valid("1"), valid("2"), valid("3")]);
+    let gone = harness.message_id("2");
+    let changed = harness.message_id("3");
+    let file = harness
+        .program
+        .write("folder", "")
+        .with_file_name("plan.json");
     let file = file.to_str().unwrap();
     let plan = ["redrive", "plan", "--all", "--out", file];
-    let (code, planned) = desk.program.json(&plan);
+    let (code, planned) = harness.program.json(&plan);
     assert_eq!((code, &planned["planned"]), (0, &json!(3)), "{planned}");
-    let again = desk.program.run(&plan);
+    let again = harness.program.run(&plan);
     assert_eq!(again.code, 1, "a plan is never overwritten: {again:?}");
     // As if the body of one had become another.
     let text = std::fs::read_to_string(file).unwrap();
@@ -164,11 +168,11 @@ fn plan_is_run_from_its_file_and_tells_letters_that_are_gone_or_changed() {
         .find(|entry| entry["message_id"] == changed.as_str())
         .unwrap();
     entry["body_sha256"] = json!("0".repeat(64));
-    desk.program.write("plan.json", edited.to_string());
-    let moved = desk.program.run(&["dlq", "redrive", &gone, "--yes"]);
+    harness.program.write("plan.json", edited.to_string());
+    let moved = harness.program.run(&["dlq", "redrive", &gone, "--yes"]);
     assert_eq!(moved.code, 0, "{moved:?}");
     let run = ["redrive", "run", "plan.json", "--yes", "--no-proof"];
-    let (code, report) = desk.program.json(&run);
+    let (code, report) = harness.program.json(&run);
     assert_eq!((code, &report["moved"]), (1, &json!(1)), "{report}");
     let why = |id: &str| {
         let errors = report["errors"].as_array().unwrap();
@@ -177,59 +181,63 @@ fn plan_is_run_from_its_file_and_tells_letters_that_are_gone_or_changed() {
     };
     assert!(why(&gone).contains("not among the dead letters"));
     assert!(why(&changed).contains("its body is not the one that was planned"));
-    let twice = desk.program.run(&run);
+    let twice = harness.program.run(&run);
     assert_eq!(twice.code, 1, "{twice:?}");
     assert!(twice.stderr.contains("redrive resume"), "{twice:?}");
-    let missing = desk.program.run(&["redrive", "run", "other.json", "--yes"]);
+    let missing = harness
+        .program
+        .run(&["redrive", "run", "other.json", "--yes"]);
     assert_eq!(missing.code, 2, "{missing:?}");
-    assert_eq!(desk.depth(), (1, 0));
+    assert_eq!(harness.depth(), (1, 0));
 }
 
 #[test]
 fn missing_or_spoilt_plan_is_told_before_anything_is_asked_for() {
-    let desk = Desk::start();
-    desk.program.write("spoilt.json", "{\"schema_version\": 1}");
-    desk.program.write("notes.txt", "no json");
+    let harness = Harness::start();
+    harness
+        .program
+        .write("spoilt.json", "{\"schema_version\": 1}");
+    harness.program.write("notes.txt", "no json");
     for (name, code, told) in [
         ("other.json", 2, "no such file"),
         ("spoilt.json", 1, "not a plan"),
         ("notes.txt", 1, "not a plan"),
     ] {
-        let refused = desk.program.run(&["redrive", "run", name]);
+        let refused = harness.program.run(&["redrive", "run", name]);
         assert_eq!(refused.code, code, "{refused:?}");
         assert!(refused.stderr.contains(told), "{refused:?}");
         assert!(!refused.stderr.contains("--yes"), "{refused:?}");
     }
-    let unasked = desk.program.run(&["redrive", "run", "--all"]);
+    let unasked = harness.program.run(&["redrive", "run", "--all"]);
     assert_eq!(unasked.code, 2, "{unasked:?}");
     assert!(unasked.stderr.contains("--yes"), "{unasked:?}");
 }
 
 #[test]
 fn running_redrive_is_paused_resumed_and_cancelled_from_another_process() {
-    let desk = Desk::start();
-    desk.kill(&numbered(120));
-    let (child, id) = slow(&desk, "5");
-    let (code, paused) = desk.program.json(&["redrive", "pause", &id]);
+    let harness = Harness::start();
+    harness.kill(&numbered(120));
+    let (child, id) = slow(&harness, "5");
+    let (code, paused) = harness.program.json(&["redrive", "pause", &id]);
     assert_eq!((code, &paused["state"]), (0, &json!("paused")));
-    let listed = desk.redrive_until(|one| one["state"] == "paused");
+    let listed = harness.redrive_until(|one| one["state"] == "paused");
     assert_eq!(listed["pause"], "it was paused from outside");
-    let (code, resumed) = desk.program.json(&["redrive", "resume", &id]);
+    let (code, resumed) = harness.program.json(&["redrive", "resume", &id]);
     assert_eq!((code, &resumed["state"]), (0, &json!("running")));
-    let before = state(&desk, &id)["counts"]["moved"].as_u64().unwrap();
-    desk.redrive_until(|one| {
+    let before = state(&harness, &id)["counts"]["moved"].as_u64().unwrap();
+    harness.redrive_until(|one| {
         one["state"] == "running" && one["counts"]["moved"].as_u64().unwrap() > before
     });
-    let (code, _) = desk.program.json(&["redrive", "cancel", &id]);
+    let (code, _) = harness.program.json(&["redrive", "cancel", &id]);
     assert_eq!(code, 0);
     let (code, report) = outcome(child);
     assert_eq!((code, &report["state"]), (1, &json!("cancelled")));
     let (moved, waiting) = (report["moved"].as_u64(), report["waiting"].as_u64());
     assert_eq!(moved.unwrap() + waiting.unwrap(), 120, "{report}");
     assert!(waiting.unwrap() > 0);
-    assert_eq!(desk.depth().1, 0, "the rest is given back");
+    assert_eq!(harness.depth().1, 0, "the rest is given back");
     for order in ["pause", "cancel"] {
-        let late = desk.program.run(&["redrive", order, &id]);
+        let late = harness.program.run(&["redrive", order, &id]);
         assert_eq!(late.code, 1, "{late:?}");
         assert!(late.stderr.contains("it is cancelled"), "{late:?}");
     }
@@ -242,24 +250,24 @@ fn running_redrive_is_paused_resumed_and_cancelled_from_another_process() {
         "--rate",
         "1000",
     ];
-    let (code, report) = desk.program.json(&go_on);
+    let (code, report) = harness.program.json(&go_on);
     assert_eq!((code, &report["moved"]), (0, &json!(120)), "{report}");
-    assert_eq!((desk.depth(), desk.source()), ((0, 0), 120));
+    assert_eq!((harness.depth(), harness.source()), ((0, 0), 120));
 }
 
 #[test]
 fn finished_redrive_is_told_as_such_and_not_run_again() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1")]);
-    let (_, plan) = desk.program.json(&["redrive", "plan", "--all"]);
+    let harness = Harness::start();
+    harness.kill(&[valid("1")]);
+    let (_, plan) = harness.program.json(&["redrive", "plan", "--all"]);
     let id = plan["id"].as_str().unwrap();
     let run = ["redrive", "run", id, "--no-proof", "--yes"];
-    let moved = desk.program.run(&run);
+    let moved = harness.program.run(&run);
     assert_eq!(moved.code, 0, "{moved:?}");
     assert!(moved.stderr.contains(" of 1 letter; "), "{moved:?}");
-    let changes = desk.program.json(&["audit"]).1;
+    let changes = harness.program.json(&["audit"]).1;
     let resume = ["redrive", "resume", id, "--yes"];
-    let (run, resumed) = (desk.program.run(&run), desk.program.run(&resume));
+    let (run, resumed) = (harness.program.run(&run), harness.program.run(&resume));
     assert_eq!((run.code, resumed.code), (1, 0), "{run:?} {resumed:?}");
     for told in [run.stderr, resumed.stderr] {
         let way = format!("redrive {id} is finished: see `redrive report {id}`");
@@ -268,39 +276,39 @@ fn finished_redrive_is_told_as_such_and_not_run_again() {
             assert!(!told.contains(wrong), "{wrong}: {told}");
         }
     }
-    let (code, resumed) = desk.program.json(&resume);
+    let (code, resumed) = harness.program.json(&resume);
     assert_eq!((code, &resumed["state"]), (0, &json!("finished")));
     assert_eq!(resumed["moved"], 1);
     assert_eq!(
-        desk.program.json(&["audit"]).1,
+        harness.program.json(&["audit"]).1,
         changes,
         "nothing was changed"
     );
-    assert_eq!(desk.source(), 1);
+    assert_eq!(harness.source(), 1);
 }
 
 #[test]
 fn list_marks_redrives_of_another_pipeline_and_accounts_for_all_letters() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1"), valid("2")]);
-    let gone = desk.message_id("2");
-    let (_, plan) = desk.program.json(&["redrive", "plan", "--all"]);
+    let harness = Harness::start();
+    harness.kill(&[valid("1"), valid("2")]);
+    let gone = harness.message_id("2");
+    let (_, plan) = harness.program.json(&["redrive", "plan", "--all"]);
     let id = plan["id"].as_str().unwrap();
-    let moved = desk.program.run(&["dlq", "redrive", &gone, "--yes"]);
+    let moved = harness.program.run(&["dlq", "redrive", &gone, "--yes"]);
     assert_eq!(moved.code, 0, "{moved:?}");
-    let (_, report) = desk
+    let (_, report) = harness
         .program
         .json(&["redrive", "run", id, "--no-proof", "--yes"]);
     assert_eq!(report["moved"], 1, "{report}");
     let pipeline = || {
-        let (code, listed) = desk.program.json(&["redrive", "list"]);
+        let (code, listed) = harness.program.json(&["redrive", "list"]);
         assert_eq!(code, 0, "{listed}");
         let listed = listed.as_array().unwrap();
         let one = listed.iter().find(|one| one["id"] == id).unwrap();
         one["pipeline"].clone()
     };
     assert_eq!(pipeline(), "same");
-    let table = desk.program.run(&["redrive", "list"]).stdout;
+    let table = harness.program.run(&["redrive", "list"]).stdout;
     let cells = |line: &str| -> Vec<String> {
         line.split("  ")
             .map(str::trim)
@@ -321,7 +329,7 @@ fn list_marks_redrives_of_another_pipeline_and_accounts_for_all_letters() {
         "{table}"
     );
     // As if the environment had been made anew.
-    desk.program.configure(
+    harness.program.configure(
         r#"
 [environments.test]
 region = "us-east-1"
@@ -333,15 +341,15 @@ api_url = "http://127.0.0.1:1"
 "#,
     );
     assert_eq!(pipeline(), "other");
-    desk.program.configure("");
+    harness.program.configure("");
     assert_eq!(pipeline(), Value::Null);
 }
 
 #[test]
 fn interrupted_redrive_says_how_to_go_on_and_goes_on() {
-    let desk = Desk::start();
-    desk.kill(&numbered(60));
-    let (child, id) = slow(&desk, "5");
+    let harness = Harness::start();
+    harness.kill(&numbered(60));
+    let (child, id) = slow(&harness, "5");
     kill(&child, "-INT");
     let answer = Answer::of(child.wait_with_output().unwrap());
     assert_eq!(answer.code, 130, "{answer:?}");
@@ -349,9 +357,9 @@ fn interrupted_redrive_says_how_to_go_on_and_goes_on() {
         answer.stderr.contains(&format!("redrive resume {id}")),
         "{answer:?}"
     );
-    assert_eq!(state(&desk, &id)["ending"], "cancelled");
-    assert_eq!(desk.depth().1, 0, "the rest is given back");
-    let (code, report) = desk.program.json(&[
+    assert_eq!(state(&harness, &id)["ending"], "cancelled");
+    assert_eq!(harness.depth().1, 0, "the rest is given back");
+    let (code, report) = harness.program.json(&[
         "redrive",
         "resume",
         &id,
@@ -361,20 +369,20 @@ fn interrupted_redrive_says_how_to_go_on_and_goes_on() {
         "1000",
     ]);
     assert_eq!((code, &report["moved"]), (0, &json!(60)), "{report}");
-    assert_eq!(state(&desk, &id)["state"], "finished");
-    assert_eq!((desk.depth(), desk.source()), ((0, 0), 60));
+    assert_eq!(state(&harness, &id)["state"], "finished");
+    assert_eq!((harness.depth(), harness.source()), ((0, 0), 60));
 }
 
 #[test]
 fn killed_redrive_is_interrupted_and_can_be_gone_on_with() {
-    let desk = Desk::start();
-    desk.kill(&numbered(40));
-    let (mut child, id) = slow(&desk, "10");
+    let harness = Harness::start();
+    harness.kill(&numbered(40));
+    let (mut child, id) = slow(&harness, "10");
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(state(&desk, &id)["state"], "interrupted");
+    assert_eq!(state(&harness, &id)["state"], "interrupted");
     // The holds of the process that is gone last for minutes: it waits for them until told not to.
-    let resumed = desk
+    let resumed = harness
         .program
         .command(&[
             "redrive",
@@ -389,35 +397,35 @@ fn killed_redrive_is_interrupted_and_can_be_gone_on_with() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    desk.redrive_until(|one| one["state"] == "running");
-    let (code, _) = desk.program.json(&["redrive", "cancel", &id]);
+    harness.redrive_until(|one| one["state"] == "running");
+    let (code, _) = harness.program.json(&["redrive", "cancel", &id]);
     assert_eq!(code, 0);
     let (code, report) = outcome(resumed);
     assert_eq!((code, &report["state"]), (1, &json!("cancelled")));
     let moved = usize::try_from(report["moved"].as_u64().unwrap()).unwrap();
-    let (visible, held) = desk.depth();
-    assert!(moved > 0 && desk.source() >= moved, "{report}");
+    let (visible, held) = harness.depth();
+    assert!(moved > 0 && harness.source() >= moved, "{report}");
     assert_eq!(moved + visible + held, 40, "{report}");
 }
 
 #[test]
 fn production_takes_no_redrive_without_name_and_reason() {
-    let desk = Desk::start();
-    desk.kill(&[valid("1")]);
-    desk.configure(desk.endpoint_url(), "production = true");
+    let harness = Harness::start();
+    harness.kill(&[valid("1")]);
+    harness.configure(harness.endpoint_url(), "production = true");
     let run = ["redrive", "run", "--all", "--yes", "--no-proof"];
     for (more, told) in [
         (vec![], "--confirm test"),
         (vec!["--confirm", "test"], "--reason TEXT"),
     ] {
-        let refused = desk.program.run(&[&run[..], &more].concat());
+        let refused = harness.program.run(&[&run[..], &more].concat());
         assert_eq!(refused.code, 1, "{refused:?}");
         assert!(refused.stderr.contains(told), "{refused:?}");
     }
     let granted = ["--confirm", "test", "--reason", "because"];
-    let (code, report) = desk.program.json(&[&run[..], &granted].concat());
+    let (code, report) = harness.program.json(&[&run[..], &granted].concat());
     assert_eq!((code, &report["moved"]), (0, &json!(1)), "{report}");
-    let trail = desk.program.json(&["audit"]).1;
+    let trail = harness.program.json(&["audit"]).1;
     assert_eq!(trail["entries"][0]["reason"], "because");
     assert_eq!(trail["entries"][0]["details"]["redrive"], report["id"]);
 }

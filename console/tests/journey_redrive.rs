@@ -101,7 +101,7 @@ async fn own_editor_gets_the_terminal_and_gives_it_back() {
         r#"{"specversion":"1.0","id":"own-1","source":"/apps/crew","type":"flight.delayed"}"#;
     queues.kill_all(&[body.to_owned()]).await;
     let folder = tempfile::tempdir().unwrap();
-    let environment = queues.world.environment();
+    let environment = queues.pipeline.environment();
     let configuration = folder.path().join("config.toml");
     let text = format!(
         "[environments.test]\nregion = \"us-east-1\"\nendpoint_url = {:?}\ntopic_arn = {:?}\n\

@@ -20,11 +20,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use opsconsole::redrive::{
+use pipeline::Pipeline;
+use redrive::{
     Control, Counts, Journal, LetterOutcome, Plan, PlanOptions, RedriveError, Report, Storage,
     resume, run,
 };
-use opsconsole::world::World;
 use redrive_stage::{HOLD, Places, Stage, Theatre, quick};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
@@ -92,7 +92,7 @@ async fn broken_off(stage: &Stage<'_>, writes: usize, moment: Moment) -> PathBuf
 async fn resumed(stage: &Stage<'_>, path: &Path) -> Report {
     let (counts, _) = watch::channel(Counts::default());
     resume(
-        &stage.world,
+        &stage.pipeline,
         path,
         &[],
         &Control::new(None),
@@ -183,12 +183,12 @@ async fn abort_and_resume(theatre: &Theatre, round: u32) {
     let plan = stage.plan(&letters, PlanOptions::default()).await;
     let journal = stage.journal(&plan);
     let path = journal.0.path().to_owned();
-    let world = stage.world.clone();
+    let pipeline = stage.pipeline.clone();
     let held = letters.clone();
     let running = tokio::spawn(async move {
         let (counts, _) = watch::channel(Counts::default());
         let control = Control::new(None);
-        run(&world, journal, &held, &control, &quick(), counts).await
+        run(&pipeline, journal, &held, &control, &quick(), counts).await
     });
     // An end comes at any time; these are spread over the time that a run takes.
     tokio::time::sleep(round * Duration::from_millis(4)).await;
@@ -222,8 +222,8 @@ async fn child_that_is_killed() {
     let Ok(environment) = std::env::var(CHILD_ENVIRONMENT) else {
         return;
     };
-    let world = World::connect(&serde_json::from_str(&environment).unwrap()).unwrap();
-    let held = world.hold_dead_letters(TOTAL, HOLD).await.unwrap();
+    let pipeline = Pipeline::connect(&serde_json::from_str(&environment).unwrap()).unwrap();
+    let held = pipeline.hold_dead_letters(TOTAL, HOLD).await.unwrap();
     let handles: Vec<&String> = held
         .letters
         .iter()
@@ -231,16 +231,23 @@ async fn child_that_is_killed() {
         .collect();
     println!("\nhandles {}", serde_json::to_string(&handles).unwrap());
     let letters: Vec<_> = held.letters.iter().map(|letter| (letter, None)).collect();
-    let plan = Plan::of(&world, &letters, PlanOptions::default())
+    let plan = Plan::of(&pipeline, &letters, PlanOptions::default())
         .await
         .unwrap();
     let folder = std::env::var(CHILD_FOLDER).unwrap();
     let journal = Journal::create(Path::new(&folder), &plan).unwrap();
     let control = Control::new(None);
     let (counts, _) = watch::channel(Counts::default());
-    run(&world, journal, &held.letters, &control, &quick(), counts)
-        .await
-        .unwrap();
+    run(
+        &pipeline,
+        journal,
+        &held.letters,
+        &control,
+        &quick(),
+        counts,
+    )
+    .await
+    .unwrap();
 }
 
 async fn kill_process_and_resume(theatre: &Theatre, lines: usize) {
@@ -250,7 +257,7 @@ async fn kill_process_and_resume(theatre: &Theatre, lines: usize) {
         .args(["--exact", "child_that_is_killed", "--nocapture"])
         .env(
             CHILD_ENVIRONMENT,
-            serde_json::to_string(stage.world.environment()).unwrap(),
+            serde_json::to_string(stage.pipeline.environment()).unwrap(),
         )
         .env(CHILD_FOLDER, stage.folder.path())
         .stdout(Stdio::piped())
@@ -267,7 +274,7 @@ async fn kill_process_and_resume(theatre: &Theatre, lines: usize) {
     assert_eq!(handles.len(), TOTAL);
     let path = wait_for_lines(stage.folder.path(), lines).await;
     child.kill().await.unwrap();
-    let _ = stage.world.release_dead_letters(&handles).await;
+    let _ = stage.pipeline.release_dead_letters(&handles).await;
     let places = stage.places(TOTAL).await;
     assert_journal_is_true(&stage, &path, &places);
     resumed(&stage, &path).await;

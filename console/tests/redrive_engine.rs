@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use event::Verdict;
-use opsconsole::redrive::fact::Proof;
-use opsconsole::redrive::{
-    Control, Counts, LetterOutcome, Plan, PlanOptions, RunOptions, Wish, preview, run,
+use pipeline::model::QueueRole;
+use redrive::fact::Proof;
+use redrive::{
+    Control, Counts, LetterOutcome, Plan, PlanOptions, RunCommand, RunOptions, preview, run,
 };
-use opsconsole::world::observed::QueueRole;
 use redrive_stage::{Theatre, quick};
 use tokio::sync::watch;
 
@@ -28,7 +28,7 @@ async fn plan_is_run_later_by_a_process_that_holds_nothing() {
     let mended = stage.body(100);
     let mut chosen: Vec<_> = chosen.iter().map(|letter| (letter, None)).collect();
     chosen[3].1 = Some(mended.clone());
-    let plan = Plan::of(&stage.world, &chosen, PlanOptions::default())
+    let plan = Plan::of(&stage.pipeline, &chosen, PlanOptions::default())
         .await
         .unwrap();
     let shown = preview(&plan, &letters);
@@ -73,7 +73,7 @@ async fn edit_into_an_event_that_is_stored_is_told() {
     stage.kill_body("{}", "missing-attribute").await;
     let letters = stage.hold().await;
     let edits = [(&letters[0], Some(stage.body(0)))];
-    let plan = Plan::of(&stage.world, &edits, PlanOptions::default())
+    let plan = Plan::of(&stage.pipeline, &edits, PlanOptions::default())
         .await
         .unwrap();
     assert_eq!(plan.entries[0].verdict, Verdict::AlreadyStored);
@@ -96,7 +96,10 @@ async fn letter_whose_hold_was_lost_is_found_again() {
     stage.kill(0..3).await;
     let mut letters = stage.hold().await;
     let handles = [letters[1].receipt_handle.clone()];
-    assert_eq!(stage.world.release_dead_letters(&handles).await.unwrap(), 1);
+    assert_eq!(
+        stage.pipeline.release_dead_letters(&handles).await.unwrap(),
+        1
+    );
     letters[1].held_until = chrono::Utc::now();
     letters[1].receipt_handle = "expired".to_owned();
     let plan = stage.plan(&letters, PlanOptions::default()).await;
@@ -188,7 +191,14 @@ async fn canary_that_is_stored_goes_on_by_itself() {
     let control = Control::new(None);
     let (sender, mut counts) = watch::channel(Counts::default());
     let journal = stage.journal(&plan);
-    let running = run(&stage.world, journal, &letters, &control, &options, sender);
+    let running = run(
+        &stage.pipeline,
+        journal,
+        &letters,
+        &control,
+        &options,
+        sender,
+    );
     let ingest = async {
         for end in [1, 3, 7] {
             let sent = counts.wait_for(|counts| counts.moved >= end).await.unwrap();
@@ -233,7 +243,7 @@ async fn fifo_keeps_order_and_is_not_swallowed_by_deduplication() {
             let send = stage
                 .sqs()
                 .send_message()
-                .queue_url(stage.world.queue_url(role))
+                .queue_url(stage.pipeline.queue_url(role))
                 .message_body(stage.body(number))
                 .message_group_id(format!("group-{}", number % 2))
                 // The source queue saw the same ids a moment ago, as it did when they were sent.
@@ -255,7 +265,7 @@ async fn fifo_keeps_order_and_is_not_swallowed_by_deduplication() {
         let answer = stage
             .sqs()
             .receive_message()
-            .queue_url(stage.world.queue_url(QueueRole::Source))
+            .queue_url(stage.pipeline.queue_url(QueueRole::Source))
             .max_number_of_messages(10)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .send()
@@ -271,7 +281,7 @@ async fn fifo_keeps_order_and_is_not_swallowed_by_deduplication() {
             stage
                 .sqs()
                 .delete_message()
-                .queue_url(stage.world.queue_url(QueueRole::Source))
+                .queue_url(stage.pipeline.queue_url(QueueRole::Source))
                 .receipt_handle(message.receipt_handle().unwrap())
                 .send()
                 .await
@@ -289,7 +299,7 @@ async fn letter_that_is_not_sent_holds_back_its_group() {
         stage
             .sqs()
             .send_message()
-            .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+            .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
             .message_body(stage.body(number))
             .message_group_id(format!("group-{}", number % 2))
             .message_deduplication_id(format!("d-{number}"))
@@ -344,18 +354,25 @@ async fn canary_that_dies_again_pauses_the_redrive() {
     let control = Control::new(None);
     let (sender, mut counts) = watch::channel(Counts::default());
     let journal = stage.journal(&plan);
-    let running = run(&stage.world, journal, &letters, &control, &options, sender);
+    let running = run(
+        &stage.pipeline,
+        journal,
+        &letters,
+        &control,
+        &options,
+        sender,
+    );
     let operator = async {
         counts.wait_for(|counts| counts.moved == 1).await.unwrap();
         stage.ingest().await;
-        let pause = control.wait_for(|wish| *wish != Wish::Run);
+        let pause = control.wait_for(|command| *command != RunCommand::Run);
         let limit = Duration::from_secs(20);
-        let wish = tokio::time::timeout(limit, pause).await.unwrap();
+        let command = tokio::time::timeout(limit, pause).await.unwrap();
         assert!(
-            matches!(&wish, Wish::Pause(why) if why.contains(
+            matches!(&command, RunCommand::Pause(why) if why.contains(
                 "1 of 1 redriven events failed again: missing-attribute"
             )),
-            "{wish:?}"
+            "{command:?}"
         );
         assert_eq!(counts.borrow().moved, 1);
         assert_eq!(counts.borrow().dead_again, 1);
@@ -382,7 +399,14 @@ async fn rate_pause_and_cancel_are_obeyed_while_running() {
     let control = Control::new(Some(10.0));
     let (sender, mut counts) = watch::channel(Counts::default());
     let (journal, options) = (stage.journal(&plan), quick());
-    let running = run(&stage.world, journal, &letters, &control, &options, sender);
+    let running = run(
+        &stage.pipeline,
+        journal,
+        &letters,
+        &control,
+        &options,
+        sender,
+    );
     let begin = Instant::now();
     let operator = async {
         counts.wait_for(|counts| counts.moved >= 10).await.unwrap();

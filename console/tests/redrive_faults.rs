@@ -7,9 +7,9 @@ mod redrive_stage;
 
 use std::path::{Path, PathBuf};
 
-use opsconsole::environment::Environment;
-use opsconsole::redrive::{Control, Counts, Journal, PlanOptions, Report, resume, run};
-use opsconsole::world::World;
+use pipeline::Pipeline;
+use pipeline::environment::Environment;
+use redrive::{Control, Counts, Journal, PlanOptions, Report, resume, run};
 use redrive_stage::proxy::{self, Fault};
 use redrive_stage::{Stage, Theatre, quick};
 use tokio::sync::watch;
@@ -22,10 +22,10 @@ async fn run_over(stage: &Stage<'_>, url: String, total: usize) -> (Report, Path
     let plan = stage.plan(&letters, PlanOptions::default()).await;
     let journal = stage.journal(&plan);
     let path = journal.0.path().to_owned();
-    let world = stage.world_at(url);
+    let pipeline = stage.world_at(url);
     let (counts, _) = watch::channel(Counts::default());
     let control = Control::new(None);
-    let report = run(&world, journal, &letters, &control, &quick(), counts)
+    let report = run(&pipeline, journal, &letters, &control, &quick(), counts)
         .await
         .unwrap();
     stage.end_holds(&letters).await;
@@ -33,9 +33,9 @@ async fn run_over(stage: &Stage<'_>, url: String, total: usize) -> (Report, Path
     (report, path)
 }
 
-async fn resumed(world: &World, path: &Path) -> Report {
+async fn resumed(pipeline: &Pipeline, path: &Path) -> Report {
     let (counts, _) = watch::channel(Counts::default());
-    resume(world, path, &[], &Control::new(None), &quick(), counts)
+    resume(pipeline, path, &[], &Control::new(None), &quick(), counts)
         .await
         .unwrap()
 }
@@ -83,7 +83,7 @@ async fn send_without_an_answer_is_settled_by_the_ledger() {
     let places = stage.places(12).await;
     assert_eq!((places.source.len(), places.dead.len()), (12, 10));
     stage.ingest().await;
-    let report = resumed(&stage.world, &path).await;
+    let report = resumed(&stage.pipeline, &path).await;
     assert_eq!(report.counts.moved, 12, "{report:?}");
     assert!(stage.places(12).await.source.is_empty());
     stage.assert_all_stored(12).await;
@@ -101,7 +101,7 @@ async fn send_that_broke_inside_the_service_may_have_arrived() {
     assert_eq!((places.source.len(), places.dead.len()), (3, 3));
     assert!(places.source.values().all(|count| *count == 1));
     stage.ingest().await;
-    assert_eq!(resumed(&stage.world, &path).await.counts.moved, 3);
+    assert_eq!(resumed(&stage.pipeline, &path).await.counts.moved, 3);
     stage.assert_all_stored(3).await;
 }
 
@@ -114,7 +114,7 @@ async fn delete_that_fails_is_made_up_for() {
     let url = proxy::start(stage.endpoint_url(), delete, Fault::Throttle, 6).await;
     let (report, path) = run_over(&stage, url, 4).await;
     assert_eq!(report.counts.moved + report.counts.sent_not_deleted, 4);
-    let report = resumed(&stage.world, &path).await;
+    let report = resumed(&stage.pipeline, &path).await;
     assert_eq!(report.counts.moved, 4, "{report:?}");
     let places = stage.places(4).await;
     assert!(places.dead.is_empty() && places.source.values().all(|count| *count == 1));
@@ -130,13 +130,13 @@ async fn letters_in_doubt_stay_while_the_ledger_is_silent() {
     assert_eq!(report.counts.unknown, 3);
     let environment = Environment {
         database_url: Some("postgres://nobody@127.0.0.1:1/none".to_owned()),
-        ..stage.world.environment().clone()
+        ..stage.pipeline.environment().clone()
     };
-    for (world, expected) in [
-        (World::connect(&environment).unwrap(), (3, 0)),
-        (stage.world.clone(), (0, 3)),
+    for (pipeline, expected) in [
+        (Pipeline::connect(&environment).unwrap(), (3, 0)),
+        (stage.pipeline.clone(), (0, 3)),
     ] {
-        let report = resumed(&world, &path).await;
+        let report = resumed(&pipeline, &path).await;
         assert_eq!((report.counts.unknown, report.counts.moved), expected);
     }
     stage.assert_all_stored(3).await;

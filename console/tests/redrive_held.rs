@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use opsconsole::environment::Environment;
-use opsconsole::redrive::{
+use pipeline::Pipeline;
+use pipeline::environment::Environment;
+use pipeline::model::{DeadLetter, QueueRole};
+use redrive::{
     Control, Counts, Journal, LetterOutcome, LetterReport, Plan, PlanOptions, RedriveError, Report,
     RunOptions, run,
 };
-use opsconsole::world::World;
-use opsconsole::world::observed::{DeadLetter, QueueRole};
 use support::queues::Queues;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -46,12 +46,12 @@ fn binary(data_type: &str, value: &[u8]) -> MessageAttributeValue {
 
 /// Redrives letters that are held; none is searched, waited for or proved.
 async fn redrive(
-    world: &World,
+    pipeline: &Pipeline,
     letters: &[DeadLetter],
     journals: &Path,
 ) -> Result<(Report, Counts), RedriveError> {
     let unedited: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
-    let plan = Plan::of(world, &unedited, PlanOptions::default()).await?;
+    let plan = Plan::of(pipeline, &unedited, PlanOptions::default()).await?;
     let journal = Journal::create(journals, &plan)?;
     let options = RunOptions {
         searches: false,
@@ -62,7 +62,7 @@ async fn redrive(
     };
     let (sender, counts) = watch::channel(Counts::default());
     let report = run(
-        world,
+        pipeline,
         journal,
         letters,
         &Control::new(None),
@@ -92,12 +92,12 @@ async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
             ],
         )
         .await;
-    let held = queues.world.hold_dead_letters(10, HOLD).await.unwrap();
+    let held = queues.pipeline.hold_dead_letters(10, HOLD).await.unwrap();
     assert_eq!(
         held.letters[0].reason.as_ref().unwrap().code,
         "missing-attribute"
     );
-    let (report, _) = redrive(&queues.world, &held.letters, journals.path())
+    let (report, _) = redrive(&queues.pipeline, &held.letters, journals.path())
         .await
         .unwrap();
     assert_eq!(
@@ -126,7 +126,7 @@ async fn every_letter_has_one_outcome_and_the_queues_agree() {
     for number in 0..total {
         queues.kill(&format!("letter {number}"), &[]).await;
     }
-    let mut held = queues.world.hold_dead_letters(100, HOLD).await.unwrap();
+    let mut held = queues.pipeline.hold_dead_letters(100, HOLD).await.unwrap();
     assert_eq!(held.letters.len(), total);
     assert!(!held.is_truncated);
     // One grew beyond what a queue takes, one cannot be sent, one cannot be deleted.
@@ -138,7 +138,7 @@ async fn every_letter_has_one_outcome_and_the_queues_agree() {
         .iter()
         .map(|letter| letter.message_id.clone())
         .collect();
-    let (report, told) = redrive(&queues.world, &held.letters, journals.path())
+    let (report, told) = redrive(&queues.pipeline, &held.letters, journals.path())
         .await
         .unwrap();
     let letter = |index: usize| {
@@ -170,16 +170,20 @@ async fn letter_whose_hold_was_lost_is_not_sent() {
     let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     queues.kill("one", &[]).await;
-    let mut held = queues.world.hold_dead_letters(1, HOLD).await.unwrap();
+    let mut held = queues.pipeline.hold_dead_letters(1, HOLD).await.unwrap();
     let letter = &mut held.letters[0];
     let handles = [letter.receipt_handle.clone()];
     assert_eq!(
-        queues.world.release_dead_letters(&handles).await.unwrap(),
+        queues
+            .pipeline
+            .release_dead_letters(&handles)
+            .await
+            .unwrap(),
         1
     );
     letter.held_until = chrono::Utc::now();
     letter.receipt_handle = "expired".to_owned();
-    let (report, _) = redrive(&queues.world, &held.letters, journals.path())
+    let (report, _) = redrive(&queues.pipeline, &held.letters, journals.path())
         .await
         .unwrap();
     let letter = &report.letters[0];
@@ -236,16 +240,16 @@ async fn send_without_an_answer_is_not_repeated_and_the_letter_stays() {
     let queues = Queues::start().await;
     queues.kill("one", &[]).await;
     queues.kill("two", &[]).await;
-    let held = queues.world.hold_dead_letters(10, HOLD).await.unwrap();
-    let environment = queues.world.environment().clone();
+    let held = queues.pipeline.hold_dead_letters(10, HOLD).await.unwrap();
+    let environment = queues.pipeline.environment().clone();
     let proxy =
         proxy_that_swallows_answers_to_sends(environment.endpoint_url.as_deref().unwrap()).await;
-    let world = World::connect(&Environment {
+    let pipeline = Pipeline::connect(&Environment {
         endpoint_url: Some(proxy),
         ..environment
     })
     .unwrap();
-    let (report, _) = redrive(&world, &held.letters, journals.path())
+    let (report, _) = redrive(&pipeline, &held.letters, journals.path())
         .await
         .unwrap();
     let unknown = |letter: &LetterReport| letter.outcome == LetterOutcome::Unknown;
@@ -261,10 +265,10 @@ async fn held_letters_are_hidden_until_released_and_listed_once() {
     for number in 0..12 {
         queues.kill(&format!("{{\"id\":\"{number}\"}}"), &[]).await;
     }
-    let some = queues.world.hold_dead_letters(5, HOLD).await.unwrap();
+    let some = queues.pipeline.hold_dead_letters(5, HOLD).await.unwrap();
     assert_eq!(some.letters.len(), 5);
     assert!(some.is_truncated);
-    let rest = queues.world.hold_dead_letters(100, HOLD).await.unwrap();
+    let rest = queues.pipeline.hold_dead_letters(100, HOLD).await.unwrap();
     assert_eq!(rest.letters.len(), 7);
     let handles: Vec<String> = some
         .letters
@@ -273,14 +277,18 @@ async fn held_letters_are_hidden_until_released_and_listed_once() {
         .map(|letter| letter.receipt_handle.clone())
         .collect();
     assert_eq!(
-        queues.world.extend_hold(&handles, HOLD).await.unwrap(),
+        queues.pipeline.extend_hold(&handles, HOLD).await.unwrap(),
         [Some(true); 12]
     );
     assert_eq!(
-        queues.world.release_dead_letters(&handles).await.unwrap(),
+        queues
+            .pipeline
+            .release_dead_letters(&handles)
+            .await
+            .unwrap(),
         12
     );
-    let again = queues.world.hold_dead_letters(100, HOLD).await.unwrap();
+    let again = queues.pipeline.hold_dead_letters(100, HOLD).await.unwrap();
     assert_eq!(again.letters.len(), 12);
     assert!(again.letters.iter().all(|letter| letter.receive_count == 2));
     assert!(again.letters.is_sorted_by_key(|letter| letter.sent_at));
@@ -291,13 +299,13 @@ async fn read_only_world_moves_nothing() {
     let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     queues.kill("one", &[]).await;
-    let held = queues.world.hold_dead_letters(1, HOLD).await.unwrap();
+    let held = queues.pipeline.hold_dead_letters(1, HOLD).await.unwrap();
     let environment = Environment {
         read_only: true,
-        ..queues.world.environment().clone()
+        ..queues.pipeline.environment().clone()
     };
-    let world = World::connect(&environment).unwrap();
-    let error = redrive(&world, &held.letters, journals.path())
+    let pipeline = Pipeline::connect(&environment).unwrap();
+    let error = redrive(&pipeline, &held.letters, journals.path())
         .await
         .unwrap_err();
     assert!(error.to_string().contains("read-only"), "{error}");
@@ -308,7 +316,7 @@ async fn read_only_world_moves_nothing() {
 #[tokio::test]
 async fn queue_that_was_deleted_is_named() {
     let queues = Queues::start().await;
-    let url = queues.world.queue_url(QueueRole::DeadLetter);
+    let url = queues.pipeline.queue_url(QueueRole::DeadLetter);
     queues
         .sqs
         .delete_queue()
@@ -317,7 +325,7 @@ async fn queue_that_was_deleted_is_named() {
         .await
         .unwrap();
     let error = queues
-        .world
+        .pipeline
         .queue_snapshot(QueueRole::DeadLetter)
         .await
         .unwrap_err();

@@ -6,14 +6,12 @@ mod support;
 
 use std::time::Duration;
 
-use opsconsole::audit::Operation;
-use opsconsole::environment::Environment;
-use opsconsole::redrive::fact::{Ending, Proof};
-use opsconsole::redrive::{
-    Control, Counts, Journal, Plan, PlanOptions, Report, RunOptions, Wish, run,
-};
-use opsconsole::world::observed::{DeadLetter, QueueRole};
-use opsconsole::world::{PlannedChange, World};
+use pipeline::audit::Operation;
+use pipeline::environment::Environment;
+use pipeline::model::{DeadLetter, QueueRole};
+use pipeline::{Pipeline, PlannedChange};
+use redrive::fact::{Ending, Proof};
+use redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunCommand, RunOptions, run};
 use tokio::sync::watch;
 
 const TOTAL: usize = 24;
@@ -35,22 +33,22 @@ fn mended(letter: &DeadLetter) -> String {
 }
 
 /// Publishes broken events and takes them as dead letters.
-async fn dead_letters(world: &World) -> Vec<DeadLetter> {
+async fn dead_letters(pipeline: &Pipeline) -> Vec<DeadLetter> {
     let bodies: Vec<String> = (0..TOTAL).map(broken).collect();
     let change = PlannedChange {
         operation: Operation::Publish,
-        target: world.topic_name().to_owned(),
+        target: pipeline.topic_name().to_owned(),
         planned: bodies.len(),
         details: serde_json::Value::Null,
     };
-    let permit = world.begin_change(change).await.unwrap();
-    for published in world.publish(&permit, &bodies).await {
+    let permit = pipeline.begin_change(change).await.unwrap();
+    for published in pipeline.publish(&permit, &bodies).await {
         published.unwrap();
     }
     let mut letters = Vec::new();
     let all_dead = async {
         while letters.len() < TOTAL {
-            let held = world.hold_dead_letters(TOTAL, HOLD).await.unwrap();
+            let held = pipeline.hold_dead_letters(TOTAL, HOLD).await.unwrap();
             letters.extend(held.letters);
         }
     };
@@ -62,7 +60,7 @@ async fn dead_letters(world: &World) -> Vec<DeadLetter> {
 async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
     let stack = support::stack::start().await;
     let endpoints = stack.endpoints().clone();
-    let world = World::connect(&Environment {
+    let pipeline = Pipeline::connect(&Environment {
         region: endpoints.region,
         endpoint_url: Some(endpoints.endpoint_url),
         topic_arn: endpoints.topic_arn,
@@ -72,7 +70,7 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
         ..Environment::example()
     })
     .unwrap();
-    let letters = dead_letters(&world).await;
+    let letters = dead_letters(&pipeline).await;
     // The first is the canary, and stays as it is.
     let edits: Vec<_> = letters
         .iter()
@@ -83,7 +81,7 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
         canary_steps: vec![1],
         ..PlanOptions::default()
     };
-    let plan = Plan::of(&world, &edits, options).await.unwrap();
+    let plan = Plan::of(&pipeline, &edits, options).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::create(folder.path(), &plan).unwrap();
     let path = journal.0.path().to_owned();
@@ -94,17 +92,17 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
     };
     let (counts, _) = watch::channel(Counts::default());
     let operator = async {
-        let pause = control.wait_for(|wish| *wish != Wish::Run);
-        let wish = tokio::time::timeout(2 * LIMIT, pause).await.unwrap();
+        let pause = control.wait_for(|command| *command != RunCommand::Run);
+        let command = tokio::time::timeout(2 * LIMIT, pause).await.unwrap();
         control.resume();
-        wish
+        command
     };
-    let running = run(&world, journal, &letters, &control, &options, counts);
-    let (report, wish) = tokio::join!(running, operator);
+    let running = run(&pipeline, journal, &letters, &control, &options, counts);
+    let (report, command) = tokio::join!(running, operator);
     let report = report.unwrap();
     assert!(
-        matches!(&wish, Wish::Pause(why) if why.contains("missing-attribute")),
-        "{wish:?}"
+        matches!(&command, RunCommand::Pause(why) if why.contains("missing-attribute")),
+        "{command:?}"
     );
     let counts = report.counts;
     assert_eq!(
@@ -121,9 +119,12 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
         Some(Proof::DeadAgain { .. })
     ));
     assert_eq!(Report::of(&Journal::read(&path).unwrap()), report);
-    let totals = world.record_totals().await.unwrap();
+    let totals = pipeline.record_totals().await.unwrap();
     assert_eq!(totals.total, (TOTAL - 1) as u64);
-    let left = world.queue_snapshot(QueueRole::DeadLetter).await.unwrap();
+    let left = pipeline
+        .queue_snapshot(QueueRole::DeadLetter)
+        .await
+        .unwrap();
     assert_eq!((left.depth.visible, left.depth.in_flight), (1, 0));
     stack.stop().await.unwrap();
 }

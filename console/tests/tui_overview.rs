@@ -16,7 +16,7 @@ use opsconsole::tui::keymap::Context;
 use opsconsole::tui::message::{Effect, Fault, Msg, Notice, Reply, Request, RequestId, Tone};
 use opsconsole::tui::screens::ScreenId;
 use opsconsole::tui::update::update;
-use overview_stage::{STATES, State, World, history, key, model_in, now, queue, row, served};
+use overview_stage::{Pipeline, STATES, State, history, key, model_in, now, queue, row, served};
 use support::screen::{SIZES, picture, start, text};
 
 #[test]
@@ -55,7 +55,7 @@ fn a_question_under_way_is_not_asked_again() {
 
 #[test]
 fn a_reply_to_nobody_changes_nothing() {
-    let mut model = served(&World::healthy(), 80, 24);
+    let mut model = served(&Pipeline::healthy(), 80, 24);
     let before = picture(&model);
     let late = Reply {
         id: RequestId(9_999),
@@ -147,12 +147,12 @@ fn growing_queue_is_told_before_its_oldest_message_is_old() {
 fn burst_that_passes_is_no_growth() {
     let mut model = start(80, 24, now());
     for (look, visible) in [0, 0, 90, 12, 0, 40, 0, 3].into_iter().enumerate() {
-        let world = World {
+        let pipeline = Pipeline {
             source: Ok(queue("events-queue", visible, 5, Some(1))),
-            ..World::healthy()
+            ..Pipeline::healthy()
         };
         let at = now() + Duration::seconds(5 * i64::try_from(look).unwrap());
-        world.serve(&mut model, at, 0);
+        pipeline.serve(&mut model, at, 0);
     }
     assert!(text(&model).contains("healthy"), "{}", text(&model));
 }
@@ -168,12 +168,12 @@ fn in_flight(deleted: f64) -> String {
             point.at = at - Duration::seconds(60 + 60 * minute);
             point.value = deleted;
         }
-        let world = World {
+        let pipeline = Pipeline {
             source: Ok(queue("events-queue", 0, 5, Some(30))),
             history: Ok(history),
-            ..World::healthy()
+            ..Pipeline::healthy()
         };
-        world.serve(&mut model, at, 0);
+        pipeline.serve(&mut model, at, 0);
     }
     text(&model)
 }
@@ -223,7 +223,7 @@ fn rates_agree_wherever_they_are_shown() {
 fn error_of_the_history_ends_with_the_outage() {
     let mut model = model_in(State::HistoryFails, 80, 24);
     assert!(text(&model).contains("history: read metrics"));
-    World::healthy().serve(&mut model, now() + Duration::seconds(20), 900);
+    Pipeline::healthy().serve(&mut model, now() + Duration::seconds(20), 900);
     let text = text(&model);
     assert!(!text.contains("read metrics"), "{text}");
     assert!(text.contains("healthy"), "{text}");

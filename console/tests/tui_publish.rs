@@ -8,7 +8,7 @@ use opsconsole::tui::keymap::Context;
 use opsconsole::tui::message::{Answer, Effect, Fault, Request, Topic};
 use opsconsole::tui::screens::ScreenId;
 use opsconsole::tui::theme::Theme;
-use opsconsole::world::observed::{ApiHealth, Published, Reason, TraceState};
+use pipeline::model::{ApiHealth, Published, Reason, TraceState};
 use support::driver::{Driver, now};
 use support::screen::{SIZES, every_size, picture};
 

@@ -12,9 +12,9 @@ use aws_sdk_sqs::types::{
     SendMessageBatchRequestEntry,
 };
 use futures::StreamExt as _;
-use opsconsole::redrive::{Control, Counts, Journal, Plan, PlanOptions, RunOptions, run};
-use opsconsole::world::World;
-use opsconsole::world::observed::{DeadLetter, QueueRole};
+use pipeline::Pipeline;
+use pipeline::model::{DeadLetter, QueueRole};
+use redrive::{Control, Counts, Journal, Plan, PlanOptions, RunOptions, run};
 use tokio::sync::watch;
 
 use crate::redrive_stage::{HOLD, Stage, text};
@@ -69,37 +69,37 @@ impl Mover {
     pub(crate) async fn rate(self, stage: &Stage<'_>, endpoint_url: String) -> f64 {
         fill(stage).await;
         let sqs = Client::new(&devstack::sdk_config(&endpoint_url));
-        let world = stage.world_at(endpoint_url);
+        let pipeline = stage.world_at(endpoint_url);
         // The first call of a client has to connect.
-        world.queue_snapshot(QueueRole::Source).await.unwrap();
+        pipeline.queue_snapshot(QueueRole::Source).await.unwrap();
         assert_eq!(depth(&sqs, stage, QueueRole::Source).await, 0);
         let (moved, elapsed) = match self {
             Self::Sequential => (FEW, sequential(stage, &sqs, FEW, 1).await),
             Self::SequentialBatches => (SOME, sequential(stage, &sqs, SOME, BATCH).await),
             Self::Ceiling => {
-                let letters = hold(&world).await;
+                let letters = hold(&pipeline).await;
                 (LETTERS, ceiling(stage, &sqs, &letters).await)
             }
             Self::Engine => {
-                let letters = hold(&world).await;
+                let letters = hold(&pipeline).await;
                 let begun = Instant::now();
-                let plan = plan(&world, &letters).await;
-                redrive(&world, &plan, &letters).await;
+                let plan = plan(&pipeline, &letters).await;
+                redrive(&pipeline, &plan, &letters).await;
                 (LETTERS, begun.elapsed())
             }
             Self::Search => {
-                let letters = hold(&world).await;
-                let plan = plan(&world, &letters).await;
+                let letters = hold(&pipeline).await;
+                let plan = plan(&pipeline, &letters).await;
                 stage.end_holds(&letters).await;
                 let begun = Instant::now();
-                redrive(&world, &plan, &[]).await;
+                redrive(&pipeline, &plan, &[]).await;
                 (LETTERS, begun.elapsed())
             }
             Self::Redrive => {
                 let begun = Instant::now();
-                let letters = hold(&world).await;
-                let plan = plan(&world, &letters).await;
-                redrive(&world, &plan, &letters).await;
+                let letters = hold(&pipeline).await;
+                let plan = plan(&pipeline, &letters).await;
+                redrive(&pipeline, &plan, &letters).await;
                 (LETTERS, begun.elapsed())
             }
         };
@@ -126,7 +126,7 @@ async fn fill(stage: &Stage<'_>) {
         let sent = stage
             .sqs()
             .send_message_batch()
-            .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+            .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
             .set_entries(Some(entries.collect()))
             .send()
             .await
@@ -135,8 +135,8 @@ async fn fill(stage: &Stage<'_>) {
     }
 }
 
-async fn hold(world: &World) -> Vec<DeadLetter> {
-    let held = world.hold_dead_letters(LETTERS, HOLD).await.unwrap();
+async fn hold(pipeline: &Pipeline) -> Vec<DeadLetter> {
+    let held = pipeline.hold_dead_letters(LETTERS, HOLD).await.unwrap();
     assert_eq!(held.letters.len(), LETTERS);
     held.letters
 }
@@ -148,7 +148,7 @@ async fn sequential(stage: &Stage<'_>, sqs: &Client, total: usize, batch: usize)
     while moved < total {
         let received = sqs
             .receive_message()
-            .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+            .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
             .max_number_of_messages(i32::try_from(batch).unwrap())
             .message_attribute_names("All")
             .send()
@@ -163,14 +163,14 @@ async fn sequential(stage: &Stage<'_>, sqs: &Client, total: usize, batch: usize)
         }
         let message = messages.first().unwrap();
         sqs.send_message()
-            .queue_url(stage.world.queue_url(QueueRole::Source))
+            .queue_url(stage.pipeline.queue_url(QueueRole::Source))
             .set_message_body(message.body.clone())
             .set_message_attributes(message.message_attributes.clone())
             .send()
             .await
             .unwrap();
         sqs.delete_message()
-            .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+            .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
             .set_receipt_handle(message.receipt_handle.clone())
             .send()
             .await
@@ -231,7 +231,7 @@ async fn move_batch(stage: &Stage<'_>, sqs: &Client, batch: &[Copy]) {
     });
     let sent = sqs
         .send_message_batch()
-        .queue_url(stage.world.queue_url(QueueRole::Source))
+        .queue_url(stage.pipeline.queue_url(QueueRole::Source))
         .set_entries(Some(entries.collect()))
         .send()
         .await
@@ -246,7 +246,7 @@ async fn move_batch(stage: &Stage<'_>, sqs: &Client, batch: &[Copy]) {
     });
     let deleted = sqs
         .delete_message_batch()
-        .queue_url(stage.world.queue_url(QueueRole::DeadLetter))
+        .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
         .set_entries(Some(entries.collect()))
         .send()
         .await
@@ -254,15 +254,15 @@ async fn move_batch(stage: &Stage<'_>, sqs: &Client, batch: &[Copy]) {
     assert_eq!(deleted.successful().len(), batch.len());
 }
 
-async fn plan(world: &World, letters: &[DeadLetter]) -> Plan {
+async fn plan(pipeline: &Pipeline, letters: &[DeadLetter]) -> Plan {
     let planned: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
     let options = PlanOptions::default();
-    Plan::of(world, &planned, options).await.unwrap()
+    Plan::of(pipeline, &planned, options).await.unwrap()
 }
 
 /// Runs a plan as `redrive run` does. The journal is on the disk of the build: a folder in memory
 /// would make its fsync free.
-async fn redrive(world: &World, plan: &Plan, letters: &[DeadLetter]) {
+async fn redrive(pipeline: &Pipeline, plan: &Plan, letters: &[DeadLetter]) {
     let folder = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
     let journal = Journal::create(folder.path(), plan).unwrap();
     let options = RunOptions {
@@ -271,7 +271,7 @@ async fn redrive(world: &World, plan: &Plan, letters: &[DeadLetter]) {
     };
     let (counts, _) = watch::channel(Counts::default());
     let control = Control::new(None);
-    let report = run(world, journal, letters, &control, &options, counts)
+    let report = run(pipeline, journal, letters, &control, &options, counts)
         .await
         .unwrap();
     assert_eq!(report.counts.moved, LETTERS);
@@ -281,7 +281,7 @@ async fn redrive(world: &World, plan: &Plan, letters: &[DeadLetter]) {
 async fn depth(sqs: &Client, stage: &Stage<'_>, role: QueueRole) -> usize {
     let answer = sqs
         .get_queue_attributes()
-        .queue_url(stage.world.queue_url(role))
+        .queue_url(stage.pipeline.queue_url(role))
         .attribute_names(QueueAttributeName::All)
         .send()
         .await
@@ -302,7 +302,7 @@ async fn clear(stage: &Stage<'_>) {
         stage
             .sqs()
             .delete_queue()
-            .queue_url(stage.world.queue_url(role))
+            .queue_url(stage.pipeline.queue_url(role))
             .send()
             .await
             .unwrap();

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::status::milliseconds;
 use super::{ApiCommand, CommandError, Exit, Session};
-use crate::world::{API_BODY_BYTES_MAX, printable_lines};
+use pipeline::{API_BODY_BYTES_MAX, printable_lines};
 
 /// From here on a status is a failure (RFC 9110, 15.5).
 const STATUS_FAILED_MIN: u16 = 400;
@@ -28,7 +28,7 @@ enum Body<'a> {
 
 pub(super) async fn run(session: &Session, command: ApiCommand) -> Result<Exit, CommandError> {
     let ApiCommand::Get { path } = command;
-    let answer = session.world.api_get(&path).await?;
+    let answer = session.pipeline.api_get(&path).await?;
     if answer.body.len() >= API_BODY_BYTES_MAX {
         session
             .output

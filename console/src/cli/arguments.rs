@@ -1,7 +1,7 @@
 //! What can be written on the command line.
 //!
 //! Invariant: what clap accepts is within the limits of the operation; the rest is a usage error
-//! (exit code 2) before anything is asked of the world.
+//! (exit code 2) before anything is asked of the pipeline.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use event::{Cursor, Order};
 
-use super::dlq_arguments::{self, DlqCommand};
-use super::redrive_arguments::{self, RedriveCommand};
+use super::dlq;
+use super::dlq::arguments::DlqCommand;
+use super::redrive;
+use super::redrive::arguments::RedriveCommand;
 use crate::tui::filter::{self, INSTANT_FORMS, SPAN_FORMS};
 
 const EXAMPLES: &str = "\
@@ -179,10 +181,10 @@ pub enum Command {
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArguments),
     /// Dead letters: why they died, and back to the queue
-    #[command(subcommand, after_help = dlq_arguments::EXAMPLES)]
+    #[command(subcommand, after_help = dlq::arguments::EXAMPLES)]
     Dlq(DlqCommand),
     /// Redrives: planned, run, steered from elsewhere, resumed, reported
-    #[command(subcommand, after_help = redrive_arguments::EXAMPLES)]
+    #[command(subcommand, after_help = redrive::arguments::EXAMPLES)]
     Redrive(RedriveCommand),
     /// Stored events
     #[command(subcommand, after_help = RECORDS_EXAMPLES)]

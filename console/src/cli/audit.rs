@@ -4,7 +4,7 @@
 
 use super::table::{Align, Keep, Table, moment};
 use super::{AuditArguments, CommandError, Exit, Output};
-use crate::audit::{AuditEntry, AuditLog};
+use pipeline::audit::{AuditEntry, AuditLog};
 
 pub(super) fn run(
     log: &AuditLog,

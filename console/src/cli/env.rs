@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 use super::table::{Align, Keep, Table};
 use super::{CommandError, EnvCommand, Exit, GlobalArguments, Output};
-use crate::environment::{Environment, EnvironmentSource, ImportOutcome, ListedEnvironment};
-use crate::world::printable_lines;
+use pipeline::environment::{Environment, EnvironmentSource, ImportOutcome, ListedEnvironment};
+use pipeline::printable_lines;
 
 /// Terraform's program.
 const TERRAFORM: &str = "terraform";

@@ -5,9 +5,9 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::environment::EnvironmentError;
-use crate::redrive::RedriveError;
-use crate::world::{BodyError, WorldError, WorldErrorKind};
+use pipeline::environment::EnvironmentError;
+use pipeline::{BodyError, PipelineError, PipelineErrorKind};
+use redrive::RedriveError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,14 +25,14 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// How a question to the world ends that failed in this way: the one rule of all commands.
+    /// How a question to the pipeline ends that failed in this way: the one rule of all commands.
     #[must_use]
-    pub const fn of(kind: WorldErrorKind) -> Self {
+    pub const fn of(kind: PipelineErrorKind) -> Self {
         match kind {
-            WorldErrorKind::Unreachable => Self::Unreachable,
-            WorldErrorKind::Refused
-            | WorldErrorKind::NotConfigured
-            | WorldErrorKind::NotPermitted => Self::Failed,
+            PipelineErrorKind::Unreachable => Self::Unreachable,
+            PipelineErrorKind::Refused
+            | PipelineErrorKind::NotConfigured
+            | PipelineErrorKind::NotPermitted => Self::Failed,
         }
     }
 }
@@ -52,9 +52,9 @@ impl From<Exit> for ExitCode {
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The world gave no answer or a bad one.
+    /// The pipeline gave no answer or a bad one.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Pipeline(#[from] PipelineError),
     /// There is no environment.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
@@ -91,7 +91,9 @@ impl CommandError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::World(error) | Self::Redrive(RedriveError::World(error)) => Exit::of(error.kind),
+            Self::Pipeline(error) | Self::Redrive(RedriveError::Pipeline(error)) => {
+                Exit::of(error.kind)
+            }
             Self::Environment(error) | Self::Redrive(RedriveError::Environment(error)) => {
                 environment_exit(error)
             }
@@ -106,7 +108,9 @@ impl CommandError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::World(error) | Self::Redrive(RedriveError::World(error)) => Some(error.hint()),
+            Self::Pipeline(error) | Self::Redrive(RedriveError::Pipeline(error)) => {
+                Some(error.hint())
+            }
             Self::Environment(_)
             | Self::Redrive(_)
             | Self::File { .. }
@@ -142,10 +146,10 @@ mod tests {
     #[test]
     fn only_silence_of_the_world_ends_with_3() {
         for (kind, exit) in [
-            (WorldErrorKind::Unreachable, Exit::Unreachable),
-            (WorldErrorKind::Refused, Exit::Failed),
-            (WorldErrorKind::NotConfigured, Exit::Failed),
-            (WorldErrorKind::NotPermitted, Exit::Failed),
+            (PipelineErrorKind::Unreachable, Exit::Unreachable),
+            (PipelineErrorKind::Refused, Exit::Failed),
+            (PipelineErrorKind::NotConfigured, Exit::Failed),
+            (PipelineErrorKind::NotPermitted, Exit::Failed),
         ] {
             assert_eq!(Exit::of(kind), exit, "{kind:?}");
         }

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use super::{CommandError, Exit, Interrupt, Session};
 use crate::text::{age_secs, letters_in_words, span_secs};
-use crate::world::observed::{DeadLetter, Holding, QueueRole};
-use crate::world::printable;
+use pipeline::model::{DeadLetter, Holding, QueueRole};
+use pipeline::printable;
 
 /// Letters of one round: what a round takes is in memory at once.
 const ROUND_LETTERS_MAX: usize = 10_000;
@@ -27,7 +27,7 @@ struct Held {
 }
 
 /// Letters taken round by round, known by their message ids.
-pub(super) struct Sweep<'a> {
+pub(super) struct LeaseSet<'a> {
     session: &'a Session,
     hold: Duration,
     held: HashMap<String, Held>,
@@ -39,7 +39,7 @@ pub(super) struct Sweep<'a> {
     pub(super) held_elsewhere: usize,
 }
 
-impl<'a> Sweep<'a> {
+impl<'a> LeaseSet<'a> {
     pub(super) fn new(session: &'a Session, hold: Duration) -> Self {
         Self {
             session,
@@ -92,9 +92,9 @@ impl<'a> Sweep<'a> {
         letters_max: usize,
         interrupt: &mut Interrupt,
     ) -> Result<Vec<DeadLetter>, CommandError> {
-        let world = &self.session.world;
+        let pipeline = &self.session.pipeline;
         let (stop, stopped) = watch::channel(false);
-        let holding = world.hold_dead_letters_unless(letters_max, self.hold, stopped);
+        let holding = pipeline.hold_dead_letters_unless(letters_max, self.hold, stopped);
         tokio::pin!(holding);
         let outcome = tokio::select! {
             outcome = &mut holding => outcome?,
@@ -133,7 +133,7 @@ impl<'a> Sweep<'a> {
             }
         }
         let in_flight = tokio::select! {
-            depth = world.queue_depth(QueueRole::DeadLetter) => {
+            depth = pipeline.queue_depth(QueueRole::DeadLetter) => {
                 depth.map_or(0, |depth| depth.in_flight)
             }
             () = interrupt.received() => return Err(CommandError::Interrupted),
@@ -161,7 +161,7 @@ impl<'a> Sweep<'a> {
         let held_until = Utc::now() + TimeDelta::from_std(self.hold).unwrap_or(TimeDelta::MAX);
         match self
             .session
-            .world
+            .pipeline
             .change_visibility(&handles, self.hold)
             .await
         {
@@ -221,7 +221,7 @@ impl<'a> Sweep<'a> {
     async fn release(&self, held: Vec<Held>) {
         let held_until = held.iter().map(|held| held.held_until).max();
         let handles: Vec<String> = held.into_iter().map(|held| held.receipt_handle).collect();
-        let hidden = self.session.world.give_back_dead_letters(&handles).await;
+        let hidden = self.session.pipeline.give_back_dead_letters(&handles).await;
         let left_secs = held_until.map_or(0, |until| age_secs(Utc::now(), until));
         hidden_remark(self.session, hidden, left_secs);
     }
@@ -250,7 +250,7 @@ impl<'a> Sweep<'a> {
 
     /// Why the verdicts are not known for sure although there is a ledger.
     pub(super) fn unjudged(&self) -> Option<&str> {
-        let has_ledger = self.session.world.environment().database_url.is_some();
+        let has_ledger = self.session.pipeline.environment().database_url.is_some();
         self.ledger_error.as_deref().filter(|_| has_ledger)
     }
 
@@ -277,16 +277,16 @@ fn hidden_remark(session: &Session, hidden: usize, left_secs: u64) {
 mod tests {
     use super::*;
     use crate::cli::{Output, OutputForm};
-    use crate::environment::Environment;
-    use crate::world::World;
+    use pipeline::Pipeline;
+    use pipeline::environment::Environment;
 
     #[test]
     fn hold_that_ends_soon_gives_no_handle() {
         let session = Session {
-            world: World::connect(&Environment::example()).unwrap(),
+            pipeline: Pipeline::connect(&Environment::example()).unwrap(),
             output: Output::new(OutputForm::Json),
         };
-        let mut sweep = Sweep::new(&session, Duration::from_secs(60));
+        let mut sweep = LeaseSet::new(&session, Duration::from_secs(60));
         for (message_id, secs) in [("long", 60), ("short", 20), ("ended", -1)] {
             let held = Held {
                 receipt_handle: format!("handle of {message_id}"),

@@ -5,35 +5,19 @@
 
 mod api;
 mod arguments;
-mod asking;
 mod audit;
+mod confirm;
 mod dlq;
-mod dlq_arguments;
-mod dlq_delete;
-mod dlq_export;
-mod dlq_group;
-mod dlq_purge;
-mod dlq_take;
 mod env;
 mod exit;
 mod holding;
 mod interrupt;
 mod json_text;
-mod letter_form;
 mod output;
 mod progress;
 mod publish;
-mod publish_input;
 mod records;
 mod redrive;
-mod redrive_arguments;
-mod redrive_carry;
-mod redrive_draft;
-mod redrive_history;
-mod redrive_native;
-mod redrive_plan;
-mod redrive_run;
-mod redrive_steer;
 mod selection;
 mod status;
 mod table;
@@ -48,12 +32,12 @@ pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, EnvCommand, GlobalArguments,
     OutputForm, PublishArguments, RecordsCommand, RecordsListArguments,
 };
-pub use dlq_arguments::{
+pub use dlq::arguments::{
     DeleteArguments, DlqCommand, DlqRedriveArguments, ExportArguments, PurgeArguments,
     RemovalArguments,
 };
 pub use exit::{CommandError, Exit};
-pub use redrive_arguments::{
+pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
 };
@@ -62,10 +46,10 @@ pub use selection::{FilterArguments, SelectionArguments};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;
 
-use crate::audit::AuditLog;
-use crate::environment::{Environment, state_folder};
-use crate::world::{Authority, World, printable_lines};
 use crate::{demo, tui};
+use pipeline::audit::AuditLog;
+use pipeline::environment::{Environment, state_folder};
+use pipeline::{Authority, Pipeline, printable_lines};
 
 /// Environment variable that turns the log on, e.g. `opsconsole=debug`; it goes to standard error.
 const LOG_VARIABLE: &str = "OPSCONSOLE_LOG";
@@ -130,8 +114,8 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Records(_)
         | Command::Api(_)) => {
             start_log();
-            let world = connect(&arguments.global)?;
-            on_runtime(answer(asked, &Session { world, output }))
+            let pipeline = connect(&arguments.global)?;
+            on_runtime(answer(asked, &Session { pipeline, output }))
         }
     }
 }
@@ -139,7 +123,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
 /// What every command works with.
 #[derive(Clone, Debug)]
 struct Session {
-    world: World,
+    pipeline: Pipeline,
     output: Output,
 }
 
@@ -184,12 +168,12 @@ fn environment(global: &GlobalArguments) -> Result<Environment, CommandError> {
     Ok(environment)
 }
 
-fn connect(global: &GlobalArguments) -> Result<World, CommandError> {
-    let world = World::connect(&environment(global)?)?;
-    Ok(world.with_authority(authority(global)?))
+fn connect(global: &GlobalArguments) -> Result<Pipeline, CommandError> {
+    let pipeline = Pipeline::connect(&environment(global)?)?;
+    Ok(pipeline.with_authority(authority(global)?))
 }
 
-/// On whose word the world is changed, by the options of the command line.
+/// On whose word the pipeline is changed, by the options of the command line.
 pub(crate) fn authority(global: &GlobalArguments) -> Result<Authority, CommandError> {
     Ok(Authority {
         confirmation: global.confirm.clone(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::arguments::OutputForm;
 use super::exit::CommandError;
 use super::table::Table;
-use crate::world::printable_json;
+use pipeline::printable_json;
 
 /// The two streams of a command.
 #[derive(Clone, Copy, Debug)]

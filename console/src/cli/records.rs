@@ -6,7 +6,7 @@ use event::{Record, RecordId, RecordQuery};
 
 use super::table::{Align, Keep, Table, moment};
 use super::{CommandError, Exit, RecordsCommand, RecordsListArguments, Session, json_text};
-use crate::world::{printable, printable_lines};
+use pipeline::{printable, printable_lines};
 
 pub(super) async fn run(session: &Session, command: RecordsCommand) -> Result<Exit, CommandError> {
     match command {
@@ -30,7 +30,7 @@ async fn list(session: &Session, filters: RecordsListArguments) -> Result<Exit, 
     query
         .validate()
         .map_err(|error| CommandError::Usage(format!("--{error}")))?;
-    let page = session.world.list_records(&query).await?;
+    let page = session.pipeline.list_records(&query).await?;
     if session.output.is_json() {
         session.output.json(&page)?;
         return Ok(Exit::Done);
@@ -66,7 +66,7 @@ async fn list(session: &Session, filters: RecordsListArguments) -> Result<Exit, 
 }
 
 async fn get(session: &Session, record_id: RecordId) -> Result<Exit, CommandError> {
-    let Some(record) = session.world.get_record(record_id).await? else {
+    let Some(record) = session.pipeline.get_record(record_id).await? else {
         return Err(CommandError::Failed(format!(
             "there is no record {record_id}"
         )));

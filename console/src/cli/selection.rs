@@ -8,11 +8,11 @@ use std::sync::Arc;
 use clap::Args;
 use event::{FailureCode, Verdict};
 
-use super::holding::Sweep;
+use super::holding::LeaseSet;
 use super::{CommandError, Interrupt, Session};
-use crate::triage::{Program, RunError};
-use crate::world::observed::{DeadLetter, RETRIES_EXHAUSTED};
-use crate::world::printable;
+use pipeline::model::{DeadLetter, RETRIES_EXHAUSTED};
+use pipeline::printable;
+use redrive::triage::{Program, RunError};
 
 /// Letters by what they are; what is given together must hold together.
 #[derive(Clone, Debug, Default, Args)]
@@ -173,7 +173,7 @@ impl SelectionArguments {
     /// Takes the letters of the selection and gives the others back.
     pub(super) async fn take(
         &self,
-        sweep: &mut Sweep<'_>,
+        sweep: &mut LeaseSet<'_>,
         letters_max: usize,
         session: &Session,
         interrupt: &mut Interrupt,
@@ -260,7 +260,7 @@ impl ProgramFailures {
     }
 }
 
-/// Work that takes the processor for a while, away from what waits for the world.
+/// Work that takes the processor for a while, away from what waits for the pipeline.
 pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     interrupt: &mut Interrupt,

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::table::{moment, time_delta};
 use super::{CommandError, Exit, Session};
 use crate::text::{count, latency, short, span_secs};
-use crate::world::observed::{ApiHealth, QueueRole, QueueSnapshot, RecordTotals};
-use crate::world::{INGEST_WINDOW, IngestRates, WorldError, WorldErrorKind, printable};
+use pipeline::model::{ApiHealth, QueueRole, QueueSnapshot, RecordTotals};
+use pipeline::{INGEST_WINDOW, IngestRates, PipelineError, PipelineErrorKind, printable};
 
 #[derive(Debug, Serialize)]
 struct Status {
@@ -63,17 +63,17 @@ struct PartError {
 }
 
 pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
-    let world = &session.world;
+    let pipeline = &session.pipeline;
     let (queue, dead_letters, records, api, ingest) = tokio::join!(
-        world.queue_snapshot(QueueRole::Source),
-        world.queue_snapshot(QueueRole::DeadLetter),
-        world.record_totals(),
-        world.api_health(),
-        world.ingest_rates(),
+        pipeline.queue_snapshot(QueueRole::Source),
+        pipeline.queue_snapshot(QueueRole::DeadLetter),
+        pipeline.record_totals(),
+        pipeline.api_health(),
+        pipeline.ingest_rates(),
     );
     let mut errors = Errors::default();
     let status = Status {
-        environment: world.environment().name.clone(),
+        environment: pipeline.environment().name.clone(),
         queue: errors.take("queue", queue).map(Queue::from),
         dead_letters: errors
             .take("dead_letters", dead_letters)
@@ -112,13 +112,13 @@ impl Default for Errors {
 }
 
 impl Errors {
-    fn take<T>(&mut self, part: &'static str, result: Result<T, WorldError>) -> Option<T> {
+    fn take<T>(&mut self, part: &'static str, result: Result<T, PipelineError>) -> Option<T> {
         let error = match result {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
         // A part that the environment does not have is no failure of the look.
-        if error.kind != WorldErrorKind::NotConfigured {
+        if error.kind != PipelineErrorKind::NotConfigured {
             self.exit = self.exit.max(Exit::of(error.kind));
         }
         self.found.push(PartError {

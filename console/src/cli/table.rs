@@ -1,13 +1,13 @@
 //! Tables and times for people.
 //!
-//! Invariant: a row is one line; nothing of the world is printed raw; what is cut says so, and
+//! Invariant: a row is one line; nothing of the pipeline is printed raw; what is cut says so, and
 //! what a command takes as its argument is never cut.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::text::{fit, span_secs};
-use crate::world::printable;
+use pipeline::printable;
 
 /// Space between two columns.
 const GAP: &str = "  ";

@@ -12,8 +12,8 @@ use devstack::{DeadLetters, IngestCounts};
 use event::{EventKey, peek_identity, unwrap_envelope};
 use serde::Serialize;
 
-use crate::world::observed::{QueueDepth, QueueRole};
-use crate::world::{World, WorldError};
+use pipeline::model::{QueueDepth, QueueRole};
+use pipeline::{Pipeline, PipelineError};
 
 /// Keys of one look into the ledger.
 const KEYS_PER_QUESTION: usize = 5_000;
@@ -47,13 +47,13 @@ pub(super) struct Standing {
 impl Standing {
     /// Looks now. Dead letters are counted and not read.
     pub(super) async fn take(
-        world: &World,
+        pipeline: &Pipeline,
         remembered: &Remembered,
         counts: IngestCounts,
-    ) -> Result<Self, WorldError> {
-        let pending = in_queue(world.queue_depth(QueueRole::Source).await?);
-        let stored = in_ledger(world, remembered).await?.len();
-        let dead_lettered = in_queue(world.queue_depth(QueueRole::DeadLetter).await?);
+    ) -> Result<Self, PipelineError> {
+        let pending = in_queue(pipeline.queue_depth(QueueRole::Source).await?);
+        let stored = in_ledger(pipeline, remembered).await?.len();
+        let dead_lettered = in_queue(pipeline.queue_depth(QueueRole::DeadLetter).await?);
         Ok(Self {
             ended: count(stored) + counts.duplicates + dead_lettered,
             pending,
@@ -74,14 +74,14 @@ impl Standing {
 impl Account {
     /// Draws it up now.
     pub(super) async fn take(
-        world: &World,
+        pipeline: &Pipeline,
         published: u64,
         remembered: &Remembered,
         counts: IngestCounts,
         letters: &DeadLetters,
-    ) -> Result<Self, WorldError> {
-        let pending = in_queue(world.queue_depth(QueueRole::Source).await?);
-        let stored = in_ledger(world, remembered).await?;
+    ) -> Result<Self, PipelineError> {
+        let pending = in_queue(pipeline.queue_depth(QueueRole::Source).await?);
+        let stored = in_ledger(pipeline, remembered).await?;
         Ok(Self::draw_up(
             published,
             remembered,
@@ -175,13 +175,13 @@ impl Dead {
 
 /// Which of the published events are rows of the ledger.
 async fn in_ledger(
-    world: &World,
+    pipeline: &Pipeline,
     remembered: &Remembered,
-) -> Result<HashSet<EventKey>, WorldError> {
+) -> Result<HashSet<EventKey>, PipelineError> {
     let keys: Vec<EventKey> = remembered.events.keys().cloned().collect();
     let mut stored = HashSet::new();
     for chunk in keys.chunks(KEYS_PER_QUESTION) {
-        stored.extend(world.stored_keys(chunk).await?.into_keys());
+        stored.extend(pipeline.stored_keys(chunk).await?.into_keys());
     }
     Ok(stored)
 }

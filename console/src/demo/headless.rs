@@ -12,8 +12,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::account::{Account, Standing};
 use super::failed;
 use crate::cli::{CommandError, Exit, Output};
-use crate::environment::Environment;
-use crate::world::World;
+use pipeline::Pipeline;
+use pipeline::environment::Environment;
 
 /// Limit of waiting for the queue to drain.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
@@ -43,8 +43,8 @@ pub(super) async fn run(
     }
     let published = report.counts.accepted;
     let remembered = report.remembered.unwrap_or_default();
-    let world = World::connect(environment)?;
-    drain(&world, stack, published, &remembered).await?;
+    let pipeline = Pipeline::connect(environment)?;
+    drain(&pipeline, stack, published, &remembered).await?;
     let letters = read_dead_letters(stack.endpoints(), READ_LIMIT)
         .await
         .map_err(failed)?;
@@ -55,7 +55,7 @@ pub(super) async fn run(
         ));
     }
     let counts = stack.ingest_counts().map_err(failed)?;
-    let account = Account::take(&world, published, &remembered, counts, &letters).await?;
+    let account = Account::take(&pipeline, published, &remembered, counts, &letters).await?;
     tell(&account, output)?;
     Ok(if account.is_right() {
         Exit::Done
@@ -92,7 +92,7 @@ fn tell(account: &Account, output: Output) -> Result<(), CommandError> {
 
 /// Waits until every message has come to its end, or nothing moves any more.
 async fn drain(
-    world: &World,
+    pipeline: &Pipeline,
     stack: &Stack,
     published: u64,
     remembered: &Remembered,
@@ -104,7 +104,7 @@ async fn drain(
     loop {
         let now = looks.tick().await;
         let counts = stack.ingest_counts().map_err(failed)?;
-        let standing = Standing::take(world, remembered, counts).await?;
+        let standing = Standing::take(pipeline, remembered, counts).await?;
         let since = match last {
             Some((before, since)) if before == standing => since,
             Some(_) | None => now,

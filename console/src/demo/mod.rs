@@ -21,8 +21,8 @@ use crate::cli::{
     CommandError, DemoArguments, Exit, GlobalArguments, Interrupt, Output, authority, listen,
     open_console,
 };
-use crate::environment::{Authorization, Environment, EnvironmentClaim, Folders};
-use crate::world::Authority;
+use pipeline::Authority;
+use pipeline::environment::{Authorization, Environment, EnvironmentClaim, Folders};
 
 /// Name of the environment that a demo is.
 const NAME: &str = "demo";

@@ -4,11 +4,11 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::format::{count, rate, span_secs};
 use super::message::Tone;
-use super::pipeline::{Draining, HISTORY_STALE_AFTER, Pipeline, STALE_AFTER};
+use super::pipeline_view::{Draining, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
 use super::remote::Remote;
 use super::screens::ScreenId;
-use crate::environment::Environment;
 use crate::text::letter_or_letters;
+use pipeline::environment::Environment;
 
 /// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is
 /// to be at least six times the function's timeout.
@@ -79,7 +79,7 @@ impl Health {
 
 /// The word that the header says.
 #[must_use]
-pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>) -> Health {
+pub fn health(pipeline: &PipelineView, environment: &Environment, now: DateTime<Utc>) -> Health {
     let parts = [
         state(&pipeline.source_queue, STALE_AFTER, now),
         state(&pipeline.dead_letter_queue, STALE_AFTER, now),
@@ -107,7 +107,7 @@ pub fn health(pipeline: &Pipeline, environment: &Environment, now: DateTime<Utc>
 /// Whether nothing is under way. Of such a queue CloudWatch has no values after some hours, and
 /// none are missed (Amazon SQS developer guide, "Available CloudWatch metrics").
 #[must_use]
-pub fn is_quiet(pipeline: &Pipeline) -> bool {
+pub fn is_quiet(pipeline: &PipelineView) -> bool {
     pipeline.history.value().is_some()
         && pipeline
             .source_queue
@@ -118,7 +118,7 @@ pub fn is_quiet(pipeline: &Pipeline) -> bool {
 /// What could not be told yet, in words: parts that never answered, and metrics that CloudWatch
 /// has no values of.
 #[must_use]
-pub fn unknowns(pipeline: &Pipeline) -> Vec<&'static str> {
+pub fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
     let oldest = pipeline.source_queue.value().map(|queue| {
         let waits = queue.depth.visible + queue.depth.in_flight > 0;
         queue.oldest_age_secs.is_some() || !waits
@@ -169,7 +169,7 @@ fn state<T>(remote: &Remote<T>, limit: Duration, now: DateTime<Utc>) -> PartStat
 /// What wants attention, the worst first.
 #[must_use]
 pub fn findings(
-    pipeline: &Pipeline,
+    pipeline: &PipelineView,
     environment: &Environment,
     now: DateTime<Utc>,
 ) -> Vec<Finding> {
@@ -190,7 +190,7 @@ pub fn findings(
     findings
 }
 
-fn unreachable_parts(pipeline: &Pipeline, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
+fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
     let parts = [
         (
             "source queue",
@@ -245,7 +245,7 @@ fn fetched<T>(remote: &Remote<T>) -> Option<DateTime<Utc>> {
     remote.fetched().map(|fetched| fetched.fetched_at)
 }
 
-fn dead_letters(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+fn dead_letters(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     let Some(queue) = pipeline.dead_letter_queue.value() else {
         return;
     };
@@ -279,7 +279,7 @@ fn dead_letters(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
 
 /// What waits in the source queue: its age where that is known to be high, else that it grows or
 /// that nothing comes of what is in flight, which both can be seen earlier.
-fn queue_backlog(pipeline: &Pipeline, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
+fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
     let Some(queue) = pipeline.source_queue.value() else {
         return;
     };
@@ -324,7 +324,7 @@ fn queue_backlog(pipeline: &Pipeline, now: DateTime<Utc>, findings: &mut Vec<Fin
     });
 }
 
-fn ingest(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+fn ingest(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     if pipeline.ingest_is_stuck() && pipeline.history.error().is_none() {
         findings.push(Finding {
             tone: Tone::Bad,
@@ -336,7 +336,7 @@ fn ingest(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
     }
 }
 
-fn drain_in_words(pipeline: &Pipeline) -> String {
+fn drain_in_words(pipeline: &PipelineView) -> String {
     match pipeline.draining() {
         Draining::In(secs) => format!("drains in about {}", span_secs(secs)),
         Draining::Not => "the queue does not drain".to_owned(),
@@ -344,7 +344,7 @@ fn drain_in_words(pipeline: &Pipeline) -> String {
     }
 }
 
-fn api(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
+fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     let Some(health) = pipeline.api.value() else {
         return;
     };
@@ -358,7 +358,7 @@ fn api(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
     }
 }
 
-fn settings(pipeline: &Pipeline, environment: &Environment, findings: &mut Vec<Finding>) {
+fn settings(pipeline: &PipelineView, environment: &Environment, findings: &mut Vec<Finding>) {
     let Some(source) = pipeline.source_queue.value().map(|queue| &queue.settings) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Everything that can happen, and everything that may be asked of the world: two closed enums.
+//! Everything that can happen, and everything that may be asked of the pipeline: two closed enums.
 //!
 //! Invariant: each `Effect::Ask` is answered by exactly one `Msg::Reply` with its id.
 
@@ -8,14 +8,14 @@ use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, MouseEvent};
 use event::{EventKey, Page, Record, RecordQuery};
 
-use super::mending::{Found, Mending, Mendings, Patched, Query};
+use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
 use super::redrives::{Draft, DryRun, Past, Progress, RunEnd};
-use crate::redrive::Report;
-use crate::world::Body;
-use crate::world::observed::{
+use pipeline::Body;
+use pipeline::model::{
     ApiHealth, DeadLetter, HeldLetters, History, Published, QueueRole, QueueSnapshot, RecordTotals,
     TraceState,
 };
+use redrive::Report;
 
 /// Number of a request, unique in one run of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,7 @@ pub enum Msg {
     EditedOutside(Result<String, String>),
     /// A part of the pipeline that this program started has ended: what is known of it.
     PipelineFailed(String),
-    /// A redrive got further, or obeyed a wish.
+    /// A redrive got further, or obeyed a command.
     Progress {
         /// The request.
         id: RequestId,
@@ -54,7 +54,7 @@ pub enum Msg {
     },
 }
 
-/// Everything that may be asked of the world.
+/// Everything that may be asked of the pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Carry out a request and answer with its id.
@@ -92,7 +92,7 @@ pub enum Steering {
     Rate(Option<f64>),
 }
 
-/// One question to the world.
+/// One question to the pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// Look at a queue.
@@ -128,12 +128,12 @@ pub enum Request {
         /// The program.
         program: String,
         /// The letters.
-        letters: Mendings,
+        letters: PatchInputs,
     },
     /// What would become of a letter with another body.
     Judge {
         /// The letter.
-        letter: Mending,
+        letter: PatchInput,
         /// The body.
         new_body: String,
     },
@@ -142,7 +142,7 @@ pub enum Request {
         /// The query.
         query: Query,
         /// The letters.
-        letters: Mendings,
+        letters: PatchInputs,
     },
     /// One page of records.
     Records(RecordQuery),

@@ -1,19 +1,19 @@
-//! The terminal console: `update` and `view` are pure, `run` and `sources` touch the world.
+//! The terminal console: `update` and `view` are pure, `run` and `sources` touch the pipeline.
 //!
 //! Invariant: the task that draws never waits for the network, the database or a file.
 
 pub mod document;
+mod external_editor;
 pub mod filter;
 mod footer;
 pub mod health;
 pub mod keymap;
 pub mod list;
-pub mod mending;
 pub mod message;
 pub mod model;
-mod outside;
 pub mod palette;
-pub mod pipeline;
+pub mod patch;
+pub mod pipeline_view;
 pub mod redrives;
 pub mod remote;
 mod run;
@@ -22,8 +22,8 @@ mod sources;
 mod templates;
 mod terminal;
 pub mod theme;
-pub mod turn;
 pub mod update;
+pub mod update_context;
 pub mod view;
 
 pub use crate::text as format;

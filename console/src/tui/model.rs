@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::keymap::{Binding, Context};
 use super::message::Notice;
 use super::palette::Palette;
-use super::pipeline::Pipeline;
+use super::pipeline_view::PipelineView;
 use super::screens::ScreenId;
 use super::screens::dead_letters::DeadLetters;
 use super::screens::overview::Overview;
@@ -15,7 +15,7 @@ use super::screens::publish::Publish;
 use super::screens::records::Records;
 use super::screens::redrives::Redrives;
 use super::theme::Theme;
-use crate::environment::Environment;
+use pipeline::environment::Environment;
 
 /// What lies over the screen.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct Model {
     /// A line for the operator.
     pub notice: Option<Notice>,
     /// The hops of the pipeline.
-    pub pipeline: Pipeline,
+    pub pipeline: PipelineView,
     /// State of the screen Overview.
     pub overview: Overview,
     /// State of the screen Dead letters.
@@ -74,7 +74,7 @@ impl Model {
             screen: ScreenId::default(),
             overlay: None,
             notice: None,
-            pipeline: Pipeline::default(),
+            pipeline: PipelineView::default(),
             overview: Overview::default(),
             dead_letters: DeadLetters::new(&environment),
             redrives: Redrives::new(&environment),

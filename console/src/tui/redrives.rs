@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use event::Verdict;
 
 use super::message::{Fault, Tone};
-use crate::redrive::fact::Ending;
-use crate::redrive::{Counts, Report, Skipped, Wish};
-use crate::world::observed::DeadLetter;
+use pipeline::model::DeadLetter;
+use redrive::fact::Ending;
+use redrive::{Counts, Report, RunCommand, Skipped};
 
 /// Why a redrive waits when the operator paused it.
 pub const PAUSED_BY_OPERATOR: &str = "paused by you";
@@ -72,7 +72,7 @@ pub struct Progress {
     /// How many letters stand where.
     pub counts: Counts,
     /// Whether it runs, waits or ends.
-    pub wish: Wish,
+    pub command: RunCommand,
     /// See [`Draft::rate_per_sec`].
     pub rate_per_sec: Option<f64>,
 }

@@ -16,17 +16,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::external_editor::Outside;
 use super::message::{Effect, Msg, Request, RequestId};
 use super::model::{Model, frame};
-use super::outside::Outside;
 use super::sources::{HOLD, Sources};
 use super::terminal::{Screen, restore};
 use super::theme::Theme;
-use super::turn::Turn;
 use super::update::update;
+use super::update_context::UpdateContext;
 use super::view::view;
-use crate::environment::Environment;
-use crate::world::Authority;
+use pipeline::Authority;
+use pipeline::environment::Environment;
 
 /// How often the model is told that time passes.
 const TICK: Duration = Duration::from_millis(500);
@@ -350,7 +350,7 @@ fn explanation(redrive: Option<(usize, usize)>) -> String {
 /// Gives back what is held and not being redriven.
 fn leave(model: &mut Model) -> Vec<(RequestId, Request)> {
     let mut next_request = model.next_request;
-    let mut turn = Turn::new(Utc::now(), frame(model.area).body, &mut next_request);
+    let mut turn = UpdateContext::new(Utc::now(), frame(model.area).body, &mut next_request);
     model.redrives.drop_review();
     model.dead_letters.leave(&mut turn);
     let effects = std::mem::take(&mut turn.effects);

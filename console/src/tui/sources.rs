@@ -1,4 +1,4 @@
-//! Carries out what is asked of the world.
+//! Carries out what is asked of the pipeline.
 //!
 //! Invariant: each request is answered by exactly one reply, within its limit, whatever happens: a
 //! failure, a hang and a panic are answers too.
@@ -16,14 +16,14 @@ use tokio::task::JoinSet;
 use super::message::Steering;
 use super::message::{Answer, Fault, Msg, Reply, Request, RequestId};
 use super::redrives::PAUSED_BY_OPERATOR;
-use crate::audit::Operation;
-use crate::environment::Environment;
-use crate::redrive::Control;
-use crate::world::observed::Published;
-use crate::world::{Authority, PlannedChange, World, WorldError};
+use pipeline::audit::Operation;
+use pipeline::environment::Environment;
+use pipeline::model::Published;
+use pipeline::{Authority, Pipeline, PipelineError, PlannedChange};
+use redrive::Control;
 
-mod deleting;
-mod mending;
+mod delete;
+mod patch;
 mod redrives;
 
 /// Limit of waiting for other questions to the same source. The limit of the question itself
@@ -47,12 +47,12 @@ pub(super) const HOLD: Duration = Duration::from_secs(300);
 /// How long history reaches back.
 const HISTORY_WINDOW: Duration = Duration::from_secs(3_600);
 
-/// The tasks that ask the world, and what they share. Dropping it ends them all.
+/// The tasks that ask the pipeline, and what they share. Dropping it ends them all.
 #[derive(Debug)]
 pub(super) struct Sources {
     environment: Environment,
     authority: Authority,
-    world: Arc<OnceLock<World>>,
+    pipeline: Arc<OnceLock<Pipeline>>,
     queues: Arc<Semaphore>,
     metrics: Arc<Semaphore>,
     database: Arc<Semaphore>,
@@ -82,7 +82,7 @@ impl Sources {
         Self {
             environment,
             authority,
-            world: Arc::new(OnceLock::new()),
+            pipeline: Arc::new(OnceLock::new()),
             queues: permits(CONCURRENCY),
             metrics: permits(1),
             database: permits(CONCURRENCY),
@@ -110,7 +110,7 @@ impl Sources {
             &mut self.questions
         };
         let shared = Shared {
-            world: Arc::clone(&self.world),
+            pipeline: Arc::clone(&self.pipeline),
             environment: self.environment.clone(),
             authority: self.authority.clone(),
             control,
@@ -199,7 +199,7 @@ impl Sources {
 
 /// What a task needs.
 struct Shared {
-    world: Arc<OnceLock<World>>,
+    pipeline: Arc<OnceLock<Pipeline>>,
     environment: Environment,
     authority: Authority,
     control: Control,
@@ -262,8 +262,8 @@ async fn in_turn(
     };
     let limit = limit_of(&request);
     let work = async {
-        let world = connected(shared).map_err(|error| fault(&error))?;
-        answer(&world, id, request, shared).await
+        let pipeline = connected(shared).map_err(|error| fault(&error))?;
+        answer(&pipeline, id, request, shared).await
     };
     let work = async {
         AssertUnwindSafe(work)
@@ -285,12 +285,12 @@ async fn in_turn(
 }
 
 /// The connection; made by whoever needs it first.
-fn connected(shared: &Shared) -> Result<World, WorldError> {
-    if let Some(world) = shared.world.get() {
-        return Ok(world.clone());
+fn connected(shared: &Shared) -> Result<Pipeline, PipelineError> {
+    if let Some(pipeline) = shared.pipeline.get() {
+        return Ok(pipeline.clone());
     }
-    let made = World::connect(&shared.environment)?.with_authority(shared.authority.clone());
-    Ok(shared.world.get_or_init(|| made).clone())
+    let made = Pipeline::connect(&shared.environment)?.with_authority(shared.authority.clone());
+    Ok(shared.pipeline.get_or_init(|| made).clone())
 }
 
 /// Limit of a request, if it has one.
@@ -319,25 +319,25 @@ const fn limit_of(request: &Request) -> Option<Duration> {
 }
 
 async fn answer(
-    world: &World,
+    pipeline: &Pipeline,
     id: RequestId,
     request: Request,
     shared: &Shared,
 ) -> Result<Answer, Fault> {
     let answered = match request {
-        Request::Queue(role) => world.queue_snapshot(role).await.map(Answer::Queue),
-        Request::History => world.history(HISTORY_WINDOW).await.map(Answer::History),
-        Request::Totals => world.record_totals().await.map(Answer::Totals),
-        Request::ApiHealth => world.api_health().await.map(Answer::ApiHealth),
-        Request::HoldLetters => world
+        Request::Queue(role) => pipeline.queue_snapshot(role).await.map(Answer::Queue),
+        Request::History => pipeline.history(HISTORY_WINDOW).await.map(Answer::History),
+        Request::Totals => pipeline.record_totals().await.map(Answer::Totals),
+        Request::ApiHealth => pipeline.api_health().await.map(Answer::ApiHealth),
+        Request::HoldLetters => pipeline
             .hold_dead_letters(LETTERS_TAKEN_MAX, HOLD)
             .await
             .map(Answer::Letters),
-        Request::ExtendHold(handles) => world
+        Request::ExtendHold(handles) => pipeline
             .extend_hold(&handles, HOLD)
             .await
             .map(Answer::Extended),
-        Request::ReleaseLetters(handles) => world
+        Request::ReleaseLetters(handles) => pipeline
             .release_dead_letters(&handles)
             .await
             .map(Answer::Count),
@@ -349,51 +349,51 @@ async fn answer(
             });
         }
         Request::DeleteLetters(letters) => {
-            return deleting::delete(world, letters).await.map(Answer::Deleted);
+            return delete::delete(pipeline, letters).await.map(Answer::Deleted);
         }
         Request::DryRun(draft) => {
-            return redrives::dry_run(world, &draft, &shared.authority)
+            return redrives::dry_run(pipeline, &draft, &shared.authority)
                 .await
                 .map(Answer::DryRun);
         }
         Request::Redrive(draft) => {
-            return redrives::begin(world, id, draft, shared)
+            return redrives::begin(pipeline, id, draft, shared)
                 .await
                 .map(|end| Answer::Redriven(Box::new(end)));
         }
         Request::ResumeRedrive(path) => {
-            return redrives::resume(world, id, path, shared)
+            return redrives::resume(pipeline, id, path, shared)
                 .await
                 .map(|end| Answer::Redriven(Box::new(end)));
         }
-        Request::Redrives => return redrives::past(world).await.map(Answer::Redrives),
+        Request::Redrives => return redrives::past(pipeline).await.map(Answer::Redrives),
         Request::RedriveReport(path) => {
             return redrives::report(path)
                 .await
                 .map(|report| Answer::RedriveReport(Box::new(report)));
         }
         Request::Patch { program, letters } => {
-            return mending::patch(world, &shared.programs, program, letters)
+            return patch::patch(pipeline, &shared.programs, program, letters)
                 .await
                 .map(Answer::Patched);
         }
         Request::Judge { letter, new_body } => {
-            return mending::judge(world, letter, new_body)
+            return patch::judge(pipeline, letter, new_body)
                 .await
                 .map(Answer::Patched);
         }
         Request::Search { query, letters } => {
-            return mending::search(&shared.programs, query, letters)
+            return patch::search(&shared.programs, query, letters)
                 .await
                 .map(Answer::Found);
         }
-        Request::Records(query) => world.list_records(&query).await.map(Answer::Records),
-        Request::Publish(body) => publish(world, body).await.map(Answer::Published),
+        Request::Records(query) => pipeline.list_records(&query).await.map(Answer::Records),
+        Request::Publish(body) => publish(pipeline, body).await.map(Answer::Published),
         Request::Trace {
             key,
             body,
             published,
-        } => world
+        } => pipeline
             .trace(key.as_ref(), &body, &published)
             .await
             .map(Answer::Traced),
@@ -403,16 +403,16 @@ async fn answer(
 }
 
 /// Publishes one event, on record.
-async fn publish(world: &World, body: String) -> Result<Published, WorldError> {
-    let permit = world
+async fn publish(pipeline: &Pipeline, body: String) -> Result<Published, PipelineError> {
+    let permit = pipeline
         .begin_change(PlannedChange {
             operation: Operation::Publish,
-            target: world.topic_name().to_owned(),
+            target: pipeline.topic_name().to_owned(),
             planned: 1,
             details: json!({ "event": event::peek_identity(&body) }),
         })
         .await?;
-    let published = world.publish_one(&permit, body).await;
+    let published = pipeline.publish_one(&permit, body).await;
     let is_published = usize::from(published.is_ok());
     let counts = [("published", is_published), ("failed", 1 - is_published)];
     let error = published.as_ref().err().map(ToString::to_string);
@@ -422,7 +422,7 @@ async fn publish(world: &World, body: String) -> Result<Published, WorldError> {
     published
 }
 
-fn fault(error: &WorldError) -> Fault {
+fn fault(error: &PipelineError) -> Fault {
     Fault {
         message: error.to_string(),
         hint: Some(error.hint()),

@@ -12,17 +12,17 @@ use super::model::{Model, Overlay, frame};
 use super::palette::{Entry, Palette};
 use super::redrives::Reviewed;
 use super::screens::ScreenId;
-use super::turn::Turn;
+use super::update_context::UpdateContext;
 use super::view;
 
 /// Lines that one turn of the wheel moves.
 const WHEEL_LINES: isize = 3;
 
-/// Applies one message that happened at `now`. Returns what is wanted of the world, in order.
+/// Applies one message that happened at `now`. Returns what is wanted of the pipeline, in order.
 pub fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
     model.now = now;
     let mut next_request = model.next_request;
-    let mut turn = Turn::new(now, frame(model.area).body, &mut next_request);
+    let mut turn = UpdateContext::new(now, frame(model.area).body, &mut next_request);
     match msg {
         Msg::Key(key) if key.kind != KeyEventKind::Release => on_key(model, key, &mut turn),
         Msg::Key(_) => {}
@@ -52,7 +52,7 @@ pub fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
     effects
 }
 
-fn on_key(model: &mut Model, key: KeyEvent, turn: &mut Turn<'_>) {
+fn on_key(model: &mut Model, key: KeyEvent, turn: &mut UpdateContext<'_>) {
     let context = model.context();
     if let Some(action) = keymap::lookup(context, key) {
         act(model, action, turn);
@@ -90,7 +90,7 @@ fn answers(model: &Model) -> String {
     format!("a question is open: {}", keys.join(" · "))
 }
 
-fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
+fn on_paste(model: &mut Model, text: &str, turn: &mut UpdateContext<'_>) {
     match model.context() {
         Context::Palette => {
             if let Some(Overlay::Palette(palette)) = &mut model.overlay {
@@ -114,7 +114,7 @@ fn on_paste(model: &mut Model, text: &str, turn: &mut Turn<'_>) {
     clippy::wildcard_enum_match_arm,
     reason = "the other actions belong to what is open"
 )]
-fn act(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
+fn act(model: &mut Model, action: Action, turn: &mut UpdateContext<'_>) {
     match action {
         Action::Quit => {
             model.is_leaving = true;
@@ -162,7 +162,7 @@ fn help_scroll(action: Action, scroll: u16) -> Option<u16> {
     clippy::wildcard_enum_match_arm,
     reason = "every other action closes the palette"
 )]
-fn act_in_palette(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
+fn act_in_palette(model: &mut Model, action: Action, turn: &mut UpdateContext<'_>) {
     let Some(Overlay::Palette(palette)) = &mut model.overlay else {
         return;
     };
@@ -183,7 +183,7 @@ fn act_in_palette(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
 
 /// Carries out what was chosen by name. What belongs to another screen and acts on what is seen
 /// there is only shown: nobody has looked at it yet.
-fn choose(model: &mut Model, chosen: &Entry, turn: &mut Turn<'_>) {
+fn choose(model: &mut Model, chosen: &Entry, turn: &mut UpdateContext<'_>) {
     let Some(screen) = chosen.elsewhere else {
         act(model, chosen.action, turn);
         return;
@@ -201,7 +201,7 @@ fn choose(model: &mut Model, chosen: &Entry, turn: &mut Turn<'_>) {
     clippy::wildcard_enum_match_arm,
     reason = "the other actions belong to the screen"
 )]
-fn act_on_screen(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
+fn act_on_screen(model: &mut Model, action: Action, turn: &mut UpdateContext<'_>) {
     match action {
         Action::Show(screen) => show(model, screen, turn),
         Action::NextScreen => show(model, model.screen.step(1), turn),
@@ -214,7 +214,7 @@ fn act_on_screen(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
     }
 }
 
-fn act_on_current(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
+fn act_on_current(model: &mut Model, action: Action, turn: &mut UpdateContext<'_>) {
     match model.screen {
         ScreenId::Overview => {
             model
@@ -228,7 +228,7 @@ fn act_on_current(model: &mut Model, action: Action, turn: &mut Turn<'_>) {
     }
 }
 
-fn show(model: &mut Model, screen: ScreenId, turn: &mut Turn<'_>) {
+fn show(model: &mut Model, screen: ScreenId, turn: &mut UpdateContext<'_>) {
     if screen == model.screen {
         return;
     }
@@ -253,7 +253,7 @@ fn show(model: &mut Model, screen: ScreenId, turn: &mut Turn<'_>) {
     clippy::wildcard_enum_match_arm,
     reason = "the mouse means nothing else here"
 )]
-fn on_mouse(model: &mut Model, mouse: MouseEvent, turn: &mut Turn<'_>) {
+fn on_mouse(model: &mut Model, mouse: MouseEvent, turn: &mut UpdateContext<'_>) {
     let position = Position::new(mouse.column, mouse.row);
     if model.overlay.is_some() {
         let action = match mouse.kind {
@@ -273,7 +273,7 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, turn: &mut Turn<'_>) {
     }
 }
 
-fn click(model: &mut Model, position: Position, turn: &mut Turn<'_>) {
+fn click(model: &mut Model, position: Position, turn: &mut UpdateContext<'_>) {
     let frame = frame(model.area);
     if frame.footer.contains(position) {
         if let Some(action) = footer::action_at(model, position.x) {
@@ -294,7 +294,7 @@ fn click(model: &mut Model, position: Position, turn: &mut Turn<'_>) {
     }
 }
 
-fn scroll(model: &mut Model, position: Position, lines: isize, turn: &mut Turn<'_>) {
+fn scroll(model: &mut Model, position: Position, lines: isize, turn: &mut UpdateContext<'_>) {
     match model.screen {
         ScreenId::Overview => {}
         ScreenId::DeadLetters => model.dead_letters.scroll(position, lines, turn),
@@ -304,14 +304,14 @@ fn scroll(model: &mut Model, position: Position, lines: isize, turn: &mut Turn<'
     }
 }
 
-fn on_resize(model: &mut Model, turn: &Turn<'_>) {
+fn on_resize(model: &mut Model, turn: &UpdateContext<'_>) {
     model.dead_letters.resize(turn.body);
     model.redrives.resize(turn.body);
     model.records.resize(turn.body);
     model.publish.resize(turn.body);
 }
 
-fn on_tick(model: &mut Model, turn: &mut Turn<'_>) {
+fn on_tick(model: &mut Model, turn: &mut UpdateContext<'_>) {
     if model
         .notice
         .as_ref()
@@ -328,7 +328,7 @@ fn on_tick(model: &mut Model, turn: &mut Turn<'_>) {
     model.publish.tick(turn);
 }
 
-fn on_reply(model: &mut Model, reply: Reply, turn: &mut Turn<'_>) {
+fn on_reply(model: &mut Model, reply: Reply, turn: &mut UpdateContext<'_>) {
     match reply.topic {
         Topic::SourceQueue
         | Topic::DeadLetterQueue
@@ -357,7 +357,7 @@ fn on_reply(model: &mut Model, reply: Reply, turn: &mut Turn<'_>) {
 }
 
 /// Letters go from their screen to the review of their redrive. They stay held while it is open.
-fn on_review(model: &mut Model, turn: &mut Turn<'_>) {
+fn on_review(model: &mut Model, turn: &mut UpdateContext<'_>) {
     if let Some(selection) = turn.review.take() {
         if let Some((done, planned)) = model.redrives.progress() {
             let text = format!("a redrive runs: {done} of {planned} done · 3 shows it");

@@ -1,4 +1,4 @@
-//! A world for the overview, and the model in each state that it can be seen in.
+//! A pipeline for the overview, and the model in each state that it can be seen in.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use opsconsole::tui::message::{Answer, Effect, Fault, Msg, Reply, Request};
 use opsconsole::tui::model::Model;
 use opsconsole::tui::theme::Theme;
 use opsconsole::tui::update::update;
-use opsconsole::world::IngestHistory;
-use opsconsole::world::observed::{
+use pipeline::IngestHistory;
+use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, RecordTotals,
 };
 
@@ -186,7 +186,7 @@ pub(crate) fn silent() -> History {
 }
 
 /// Answers the questions of the first tick.
-pub(crate) struct World {
+pub(crate) struct Pipeline {
     pub(crate) source: Result<QueueSnapshot, Fault>,
     pub(crate) dead: Result<QueueSnapshot, Fault>,
     pub(crate) history: Result<History, Fault>,
@@ -194,7 +194,7 @@ pub(crate) struct World {
     pub(crate) api: Result<u16, Fault>,
 }
 
-impl World {
+impl Pipeline {
     pub(crate) fn healthy() -> Self {
         Self {
             source: Ok(queue("events-queue", 12, 5, Some(1))),
@@ -268,10 +268,10 @@ pub(crate) fn key(model: &mut Model, code: KeyCode) {
     );
 }
 
-pub(crate) fn served(world: &World, width: u16, height: u16) -> Model {
+pub(crate) fn served(pipeline: &Pipeline, width: u16, height: u16) -> Model {
     let mut model = start(width, height, now());
-    world.serve(&mut model, now() - Duration::seconds(5), 0);
-    world.serve(&mut model, now(), 241);
+    pipeline.serve(&mut model, now() - Duration::seconds(5), 0);
+    pipeline.serve(&mut model, now(), 241);
     model
 }
 
@@ -280,18 +280,18 @@ pub(crate) fn grown(width: u16, height: u16) -> Model {
     let mut model = start(width, height, now());
     for look in 0..8 {
         let source = Ok(queue("events-queue", 30 * look, 5, Some(5 * look)));
-        let world = World {
+        let pipeline = Pipeline {
             source,
-            ..World::healthy()
+            ..Pipeline::healthy()
         };
         let secs = 5 * i64::try_from(look).unwrap() - 35;
-        world.serve(&mut model, now() + Duration::seconds(secs), 0);
+        pipeline.serve(&mut model, now() + Duration::seconds(secs), 0);
     }
     model
 }
 
 pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
-    let healthy = World::healthy();
+    let healthy = Pipeline::healthy();
     match state {
         State::Start => start(width, height, now()),
         State::Connecting => {
@@ -304,7 +304,7 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
         State::DeadLetters => {
             let dead = Ok(queue("events-dead-letters", 37, 0, Some(7_800)));
             served(
-                &World {
+                &Pipeline {
                     dead,
                     history: Ok(history(37.0)),
                     ..healthy
@@ -315,17 +315,17 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
         }
         State::Aging => {
             let source = Ok(queue("events-queue", 48_211, 100, Some(912)));
-            served(&World { source, ..healthy }, width, height)
+            served(&Pipeline { source, ..healthy }, width, height)
         }
         State::ApiDown => served(
-            &World {
+            &Pipeline {
                 api: Ok(503),
                 ..healthy
             },
             width,
             height,
         ),
-        State::Unreachable => served(&World::unreachable(), width, height),
+        State::Unreachable => served(&Pipeline::unreachable(), width, height),
         State::Ended => {
             let mut model = model_in(State::PartlyUnreachable, width, height);
             let failure = "keep PostgreSQL running: signal: 9 (SIGKILL)".to_owned();
@@ -348,7 +348,7 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
             model
         }
         State::NoMetrics => served(
-            &World {
+            &Pipeline {
                 source: Ok(queue("events-queue", 12, 5, None)),
                 history: Ok(History {
                     period_secs: 60,
@@ -361,7 +361,7 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
             height,
         ),
         State::IngestFailing => served(
-            &World {
+            &Pipeline {
                 history: Ok(failing()),
                 ..healthy
             },
@@ -369,7 +369,7 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
             height,
         ),
         State::IngestSilent => served(
-            &World {
+            &Pipeline {
                 history: Ok(silent()),
                 ..healthy
             },
@@ -377,7 +377,7 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
             height,
         ),
         State::IngestStuck => served(
-            &World {
+            &Pipeline {
                 history: Ok(stuck()),
                 ..healthy
             },
@@ -389,22 +389,22 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
                 ingest: None,
                 ..history(0.0)
             };
-            let world = World {
+            let pipeline = Pipeline {
                 history: Ok(history),
                 ..healthy
             };
-            served(&world, width, height)
+            served(&pipeline, width, height)
         }
         State::HistoryFails => {
             let mut model = served(&healthy, width, height);
-            let history = World::unreachable().history;
-            World { history, ..healthy }.serve(&mut model, now() + Duration::seconds(15), 700);
+            let history = Pipeline::unreachable().history;
+            Pipeline { history, ..healthy }.serve(&mut model, now() + Duration::seconds(15), 700);
             model
         }
         State::PartlyUnreachable => {
             let mut model = served(&healthy, width, height);
-            let totals = World::unreachable().totals;
-            World { totals, ..healthy }.serve(&mut model, now() + Duration::seconds(5), 0);
+            let totals = Pipeline::unreachable().totals;
+            Pipeline { totals, ..healthy }.serve(&mut model, now() + Duration::seconds(5), 0);
             model
         }
         State::Stale => {
@@ -425,7 +425,7 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
         }
         State::NoColour => {
             let mut model = served(
-                &World {
+                &Pipeline {
                     api: Ok(503),
                     ..healthy
                 },
@@ -455,7 +455,7 @@ pub(crate) fn model_in(state: State, width: u16, height: u16) -> Model {
         }
         State::Notice => {
             let mut model = served(
-                &World {
+                &Pipeline {
                     api: Ok(503),
                     ..healthy
                 },

@@ -15,11 +15,11 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, QueueAttributeName};
 use devstack::{Emulator, TestDatabase};
 use event::EventKey;
-use opsconsole::environment::Environment;
-use opsconsole::redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunOptions, State};
-use opsconsole::redrive::{RedriveError, run};
-use opsconsole::world::World;
-use opsconsole::world::observed::{DeadLetter, QueueRole};
+use pipeline::Pipeline;
+use pipeline::environment::Environment;
+use pipeline::model::{DeadLetter, QueueRole};
+use redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunOptions, State};
+use redrive::{RedriveError, run};
 use tokio::sync::watch;
 
 pub(crate) const HOLD: Duration = Duration::from_secs(300);
@@ -35,7 +35,7 @@ pub(crate) struct Theatre {
 pub(crate) struct Stage<'a> {
     theatre: &'a Theatre,
     pub(crate) name: String,
-    pub(crate) world: World,
+    pub(crate) pipeline: Pipeline,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -83,7 +83,7 @@ impl Theatre {
         Stage {
             theatre: self,
             name: name.to_owned(),
-            world: World::connect(&environment).unwrap(),
+            pipeline: Pipeline::connect(&environment).unwrap(),
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -114,10 +114,10 @@ impl Stage<'_> {
     }
 
     /// The same stage through another endpoint.
-    pub(crate) fn world_at(&self, endpoint_url: String) -> World {
-        World::connect(&Environment {
+    pub(crate) fn world_at(&self, endpoint_url: String) -> Pipeline {
+        Pipeline::connect(&Environment {
             endpoint_url: Some(endpoint_url),
-            ..self.world.environment().clone()
+            ..self.pipeline.environment().clone()
         })
         .unwrap()
     }
@@ -143,7 +143,7 @@ impl Stage<'_> {
     pub(crate) async fn kill_body(&self, body: &str, code: &str) {
         self.sqs()
             .send_message()
-            .queue_url(self.world.queue_url(QueueRole::DeadLetter))
+            .queue_url(self.pipeline.queue_url(QueueRole::DeadLetter))
             .message_body(body)
             .message_attributes("kept", text("x"))
             .message_attributes("ErrorCode", text(code))
@@ -153,7 +153,7 @@ impl Stage<'_> {
     }
 
     pub(crate) async fn hold(&self) -> Vec<DeadLetter> {
-        let held = self.world.hold_dead_letters(1_000, HOLD).await.unwrap();
+        let held = self.pipeline.hold_dead_letters(1_000, HOLD).await.unwrap();
         held.letters
     }
 
@@ -164,14 +164,14 @@ impl Stage<'_> {
             .map(|letter| letter.receipt_handle.clone())
             .collect();
         // Letters that are gone answer with an error of their own.
-        let _ = self.world.release_dead_letters(&handles).await;
+        let _ = self.pipeline.release_dead_letters(&handles).await;
     }
 
     /// Deletes a letter, as somebody else might.
     pub(crate) async fn delete(&self, letter: &DeadLetter) {
         self.sqs()
             .delete_message()
-            .queue_url(self.world.queue_url(QueueRole::DeadLetter))
+            .queue_url(self.pipeline.queue_url(QueueRole::DeadLetter))
             .receipt_handle(&letter.receipt_handle)
             .send()
             .await
@@ -180,7 +180,7 @@ impl Stage<'_> {
 
     pub(crate) async fn plan(&self, letters: &[DeadLetter], options: PlanOptions) -> Plan {
         let letters: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
-        Plan::of(&self.world, &letters, options).await.unwrap()
+        Plan::of(&self.pipeline, &letters, options).await.unwrap()
     }
 
     pub(crate) fn journal(&self, plan: &Plan) -> (Journal, State) {
@@ -196,7 +196,7 @@ impl Stage<'_> {
     ) -> Result<Report, RedriveError> {
         let (counts, _) = watch::channel(Counts::default());
         let control = Control::new(None);
-        run(&self.world, journal, letters, &control, options, counts).await
+        run(&self.pipeline, journal, letters, &control, options, counts).await
     }
 
     /// What the ingest would do with everything that is in the source queue.
@@ -219,7 +219,7 @@ impl Stage<'_> {
                 }
                 self.sqs()
                     .delete_message()
-                    .queue_url(self.world.queue_url(QueueRole::Source))
+                    .queue_url(self.pipeline.queue_url(QueueRole::Source))
                     .receipt_handle(message.receipt_handle().unwrap())
                     .send()
                     .await
@@ -232,7 +232,7 @@ impl Stage<'_> {
         let answer = self
             .sqs()
             .receive_message()
-            .queue_url(self.world.queue_url(role))
+            .queue_url(self.pipeline.queue_url(role))
             .max_number_of_messages(10)
             .visibility_timeout(hold_secs)
             .message_attribute_names("All")
@@ -263,7 +263,7 @@ impl Stage<'_> {
             for handle in handles {
                 self.sqs()
                     .change_message_visibility()
-                    .queue_url(self.world.queue_url(role))
+                    .queue_url(self.pipeline.queue_url(role))
                     .receipt_handle(handle)
                     .visibility_timeout(0)
                     .send()
@@ -282,7 +282,7 @@ impl Stage<'_> {
                 id: number.to_string(),
             })
             .collect();
-        let stored: HashMap<_, _> = self.world.stored_keys(&keys).await.unwrap();
+        let stored: HashMap<_, _> = self.pipeline.stored_keys(&keys).await.unwrap();
         keys.iter()
             .enumerate()
             .filter(|(_, key)| stored.contains_key(key))

@@ -12,15 +12,15 @@ use aws_sdk_sqs::types::{
     SendMessageBatchRequestEntry,
 };
 use devstack::Emulator;
-use opsconsole::environment::Environment;
-use opsconsole::world::World;
-use opsconsole::world::observed::QueueRole;
+use pipeline::Pipeline;
+use pipeline::environment::Environment;
+use pipeline::model::QueueRole;
 
 /// Both queues, and the console's view of them.
 pub(crate) struct Queues {
     _emulator: Emulator,
     pub(crate) sqs: Client,
-    pub(crate) world: World,
+    pub(crate) pipeline: Pipeline,
 }
 
 impl Queues {
@@ -42,7 +42,7 @@ impl Queues {
         Self {
             _emulator: emulator,
             sqs,
-            world: World::connect(&environment).unwrap(),
+            pipeline: Pipeline::connect(&environment).unwrap(),
         }
     }
 
@@ -50,7 +50,7 @@ impl Queues {
         let mut send = self
             .sqs
             .send_message()
-            .queue_url(self.world.queue_url(QueueRole::DeadLetter))
+            .queue_url(self.pipeline.queue_url(QueueRole::DeadLetter))
             .message_body(body);
         for (name, value) in attributes {
             send = send.message_attributes(*name, value.clone());
@@ -71,7 +71,7 @@ impl Queues {
             let sent = self
                 .sqs
                 .send_message_batch()
-                .queue_url(self.world.queue_url(QueueRole::DeadLetter))
+                .queue_url(self.pipeline.queue_url(QueueRole::DeadLetter))
                 .set_entries(Some(entries.collect()))
                 .send()
                 .await
@@ -85,7 +85,7 @@ impl Queues {
         let answer = self
             .sqs
             .get_queue_attributes()
-            .queue_url(self.world.queue_url(role))
+            .queue_url(self.pipeline.queue_url(role))
             .attribute_names(QueueAttributeName::All)
             .send()
             .await
@@ -107,7 +107,7 @@ impl Queues {
         let answer = self
             .sqs
             .receive_message()
-            .queue_url(self.world.queue_url(QueueRole::Source))
+            .queue_url(self.pipeline.queue_url(QueueRole::Source))
             .max_number_of_messages(10)
             .message_attribute_names("All")
             .message_system_attribute_names(MessageSystemAttributeName::All)

@@ -1,10 +1,10 @@
 //! Draws a model into memory.
 
 use chrono::{DateTime, Utc};
-use opsconsole::environment::Environment;
 use opsconsole::tui::model::Model;
 use opsconsole::tui::theme::Theme;
 use opsconsole::tui::view::view;
+use pipeline::environment::Environment;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;

@@ -17,7 +17,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::StreamExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::letter::{Letter, calls};
+use crate::dead_letter_entry::{Letter, calls};
 
 /// Calls under way at once: a batch of nothing but failures is a thousand calls.
 const CALLS_IN_FLIGHT_MAX: usize = 8;

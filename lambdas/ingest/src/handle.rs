@@ -8,15 +8,15 @@ use event::{Event, Failure, FailureCode, parse_body};
 use store::Written;
 use tokio::time::Instant;
 
-use crate::attempt::{Committed, write_events};
 use crate::batch::{Batch, Message};
+use crate::bisect::Isolated;
+use crate::dead_letter_entry::Letter;
 use crate::deps::Deps;
-use crate::fate::{Fate, Outcome, RetryReason};
+use crate::disposition::{Disposition, Outcome, RetryReason};
 use crate::invocation::Invocation;
-use crate::isolate::Isolated;
-use crate::letter::Letter;
 use crate::report::{Lag, Report};
 use crate::trace::TraceId;
+use crate::write::{Committed, write_events};
 
 /// Handles a batch: stores its events, sends its permanent failures to the dead-letter queue,
 /// reports the rest for retry and writes one line about it to standard output.
@@ -63,7 +63,7 @@ pub async fn handle_reported(
     report.duration = started.elapsed();
     let mut response = SqsBatchResponse::default();
     for (message, fate) in messages.iter().zip(&fates) {
-        if matches!(fate, Fate::Retry(_)) {
+        if matches!(fate, Disposition::Retry(_)) {
             response.add_failure(message.message_id.clone().unwrap_or_default());
         }
     }
@@ -71,10 +71,14 @@ pub async fn handle_reported(
 }
 
 /// Gives each message its fate; the report lacks only what follows from those.
-async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (Vec<Fate>, Report) {
+async fn settle(
+    messages: &[Message],
+    invocation: &Invocation,
+    deps: &Deps,
+) -> (Vec<Disposition>, Report) {
     let mut report = Report::default();
     let mut traces: HashSet<TraceId> = HashSet::new();
-    let mut fates = vec![Fate::Retry(RetryReason::Database); messages.len()];
+    let mut fates = vec![Disposition::Retry(RetryReason::Database); messages.len()];
     let mut events: Vec<Event<'_>> = Vec::with_capacity(messages.len());
     let mut positions: Vec<usize> = Vec::with_capacity(messages.len());
     let mut invalid: Vec<(usize, Failure)> = Vec::new();
@@ -100,7 +104,7 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
         (written, started.elapsed())
     };
     let ((written, database), buried) =
-        futures::join!(write, bury(messages, invalid, invocation, deps));
+        futures::join!(write, dead_letter(messages, invalid, invocation, deps));
     let mut lags: Vec<Duration> = Vec::with_capacity(events.len());
     let mut refused: Vec<(usize, Failure)> = Vec::new();
     for ((position, answer), event) in positions.into_iter().zip(written).zip(&events) {
@@ -110,11 +114,11 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
                     let sent_at = messages.get(position).and_then(Message::sent_at);
                     // Where clocks differ it took no time.
                     lags.extend(sent_at.map(|sent| at.duration_since(sent).unwrap_or_default()));
-                    Fate::Stored
+                    Disposition::Stored
                 }
-                Written::Duplicate => Fate::Duplicate,
+                Written::Duplicate => Disposition::Duplicate,
             },
-            Isolated::Unwritten => Fate::Retry(RetryReason::Database),
+            Isolated::Unwritten => Disposition::Retry(RetryReason::Database),
             Isolated::Refused(detail) => {
                 let failure = Failure::new(FailureCode::RefusedByDatabase, detail);
                 report.note_failure(failure.code, TraceId::of_event(event));
@@ -127,7 +131,7 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
     for (position, fate) in buried {
         set(&mut fates, position, fate);
     }
-    for (position, fate) in bury(messages, refused, invocation, deps).await {
+    for (position, fate) in dead_letter(messages, refused, invocation, deps).await {
         set(&mut fates, position, fate);
     }
     report.database = (!events.is_empty()).then_some(database);
@@ -136,19 +140,19 @@ async fn settle(messages: &[Message], invocation: &Invocation, deps: &Deps) -> (
     (fates, report)
 }
 
-fn set(fates: &mut [Fate], position: usize, fate: Fate) {
+fn set(fates: &mut [Disposition], position: usize, fate: Disposition) {
     if let Some(slot) = fates.get_mut(position) {
         *slot = fate;
     }
 }
 
 /// Sends permanent failures to the dead-letter queue.
-async fn bury(
+async fn dead_letter(
     messages: &[Message],
     failures: Vec<(usize, Failure)>,
     invocation: &Invocation,
     deps: &Deps,
-) -> Vec<(usize, Fate)> {
+) -> Vec<(usize, Disposition)> {
     let letters: Vec<Letter> = failures
         .iter()
         .filter_map(|(position, failure)| {
@@ -164,9 +168,9 @@ async fn bury(
         .into_iter()
         .map(|(position, failure)| {
             let fate = if sent.contains(&position) {
-                Fate::DeadLettered(failure.code)
+                Disposition::DeadLettered(failure.code)
             } else {
-                Fate::Retry(RetryReason::DeadLetterQueue(failure.code))
+                Disposition::Retry(RetryReason::DeadLetterQueue(failure.code))
             };
             (position, fate)
         })

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use event::{FailureCode, ingest_metrics};
 use serde::Serialize;
 
-use crate::fate::Outcome;
+use crate::disposition::Outcome;
 use crate::invocation::Invocation;
 use crate::trace::TraceId;
 
@@ -227,7 +227,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::fate::{Fate, RetryReason};
+    use crate::disposition::{Disposition, RetryReason};
 
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -247,11 +247,11 @@ mod tests {
     fn full() -> Report {
         let mut report = Report {
             outcome: Outcome::of(&[
-                Fate::Stored,
-                Fate::Stored,
-                Fate::Duplicate,
-                Fate::DeadLettered(FailureCode::InvalidTime),
-                Fate::Retry(RetryReason::Database),
+                Disposition::Stored,
+                Disposition::Stored,
+                Disposition::Duplicate,
+                Disposition::DeadLettered(FailureCode::InvalidTime),
+                Disposition::Retry(RetryReason::Database),
             ]),
             database: Some(Duration::from_millis(7)),
             duration: Duration::from_millis(9),

@@ -24,7 +24,7 @@ pub enum Action {
     NextScreen,
     /// Go to the previous screen.
     PreviousScreen,
-    /// Ask the world again, now.
+    /// Ask the pipeline again, now.
     Refresh,
     /// Close what is open, one level.
     Back,

@@ -1,6 +1,6 @@
 //! The screens: each owns its state, its update and its view.
 //!
-//! Invariant: a screen changes only by its own functions, and asks for things only through `Turn`.
+//! Invariant: a screen changes only by its own functions, and asks for things only through `UpdateContext`.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

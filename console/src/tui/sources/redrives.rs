@@ -10,14 +10,14 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::{Shared, fault};
-use crate::redrive::{
-    Counts, Journal, Orders, Plan, PlanOptions, RedriveError, Report, RunOptions, State, Wish,
-    preview, run,
-};
 use crate::tui::message::{Fault, Msg, RequestId};
 use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
-use crate::world::observed::{DeadLetter, QueueRole};
-use crate::world::{Authority, World, WorldError};
+use pipeline::model::{DeadLetter, QueueRole};
+use pipeline::{Authority, Pipeline, PipelineError};
+use redrive::{
+    ControlFile, Counts, Journal, Plan, PlanOptions, RedriveError, Report, RunCommand, RunOptions,
+    State, preview, run,
+};
 
 /// How often the screen hears of a redrive that runs.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
@@ -28,12 +28,12 @@ const JOURNALS_READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// Proves what a draft would send. Nothing is written, nothing is sent.
 pub(super) async fn dry_run(
-    world: &World,
+    pipeline: &Pipeline,
     draft: &Draft,
     authority: &Authority,
 ) -> Result<DryRun, Fault> {
-    let permitted = on_word(world, draft, authority).check_write(&operation(world));
-    let plan = plan_of(world, draft).await?;
+    let permitted = with_reason(pipeline, draft, authority).check_write(&operation(pipeline));
+    let plan = plan_of(pipeline, draft).await?;
     let letters = held(draft);
     let sends = blocking(move || preview(&plan, &letters)).await?;
     let mut dry = DryRun {
@@ -56,17 +56,17 @@ pub(super) async fn dry_run(
 
 /// Runs a redrive from its first letter on.
 pub(super) async fn begin(
-    world: &World,
+    pipeline: &Pipeline,
     id: RequestId,
     draft: Draft,
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
-    let world = on_word(world, &draft, &shared.authority);
+    let pipeline = with_reason(pipeline, &draft, &shared.authority);
     // A journal that was never begun would stand in the history.
-    world
-        .check_write(&operation(&world))
+    pipeline
+        .check_write(&operation(&pipeline))
         .map_err(|error| fault(&error))?;
-    let plan = plan_of(&world, &draft).await?;
+    let plan = plan_of(&pipeline, &draft).await?;
     let journal = blocking(move || {
         let folder = Journal::folder_of_user()?;
         Journal::create(&folder, &plan)
@@ -78,29 +78,29 @@ pub(super) async fn begin(
         searches: false,
         ..RunOptions::default()
     };
-    follow(&world, id, journal, &held(&draft), &options, shared).await
+    follow(&pipeline, id, journal, &held(&draft), &options, shared).await
 }
 
 /// Goes on with a redrive where its journal ends.
 pub(super) async fn resume(
-    world: &World,
+    pipeline: &Pipeline,
     id: RequestId,
     path: PathBuf,
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
-    world
-        .check_write(&operation(world))
+    pipeline
+        .check_write(&operation(pipeline))
         .map_err(|error| fault(&error))?;
     let journal = blocking(move || Journal::open(&path))
         .await?
         .map_err(|error| not_begun(&error))?;
     shared.control.set_rate(journal.1.plan().rate_per_sec);
     let options = RunOptions::default();
-    follow(world, id, journal, &[], &options, shared).await
+    follow(pipeline, id, journal, &[], &options, shared).await
 }
 
 async fn follow(
-    world: &World,
+    pipeline: &Pipeline,
     id: RequestId,
     journal: (Journal, State),
     letters: &[DeadLetter],
@@ -114,21 +114,21 @@ async fn follow(
         planned: journal.1.plan().entries.len(),
         canary_steps: journal.1.plan().canary_steps.clone(),
         counts: journal.1.counts(),
-        wish: control.wish(),
+        command: control.command(),
         rate_per_sec: control.rate_per_sec(),
     };
     let (sender, counts) = watch::channel(told.counts);
-    let running = run(world, journal, letters, control, options, sender);
+    let running = run(pipeline, journal, letters, control, options, sender);
     // Other processes may steer it too.
-    let orders = Orders::beside(&path);
-    orders.clear();
-    let telling = tell(id, told, counts, &orders, shared);
+    let control_file = ControlFile::beside(&path);
+    control_file.clear();
+    let telling = tell(id, told, counts, &control_file, shared);
     let ended = tokio::select! {
         ended = running => ended,
         never = telling => match never {},
-        () = orders.obey(control) => return Err(lost()),
+        () = control_file.obey(control) => return Err(lost()),
     };
-    orders.clear();
+    control_file.clear();
     let state = state(path.clone()).await?;
     Ok(RunEnd {
         report: Report::of(&state),
@@ -142,7 +142,7 @@ async fn tell(
     id: RequestId,
     mut told: Progress,
     counts: watch::Receiver<Counts>,
-    orders: &Orders,
+    control_file: &ControlFile,
     shared: &Shared,
 ) -> std::convert::Infallible {
     let mut tick = tokio::time::interval(TOLD_EVERY);
@@ -152,17 +152,17 @@ async fn tell(
         tick.tick().await;
         let now = Progress {
             counts: *counts.borrow(),
-            wish: shared.control.wish(),
+            command: shared.control.command(),
             rate_per_sec: shared.control.rate_per_sec(),
             ..told.clone()
         };
         if now == told && !is_first {
             continue;
         }
-        if now.wish != told.wish {
-            orders.tell_pause(match &now.wish {
-                Wish::Pause(why) => Some(why),
-                Wish::Run | Wish::Cancel => None,
+        if now.command != told.command {
+            control_file.tell_pause(match &now.command {
+                RunCommand::Pause(why) => Some(why),
+                RunCommand::Run | RunCommand::Cancel => None,
             });
         }
         let progress = Box::new(now.clone());
@@ -193,9 +193,9 @@ async fn state(path: PathBuf) -> Result<State, Fault> {
 }
 
 /// The redrives of this environment, newest first.
-pub(super) async fn past(world: &World) -> Result<Past, Fault> {
-    let environment = world.environment().name.clone();
-    let queue_url = world.queue_url(QueueRole::DeadLetter).to_owned();
+pub(super) async fn past(pipeline: &Pipeline) -> Result<Past, Fault> {
+    let environment = pipeline.environment().name.clone();
+    let queue_url = pipeline.queue_url(QueueRole::DeadLetter).to_owned();
     blocking(move || {
         let folder = Journal::folder_of_user()?;
         read_all(&folder, &environment, &queue_url)
@@ -250,18 +250,18 @@ fn in_short(journal: PathBuf, state: &State) -> PastRedrive {
     }
 }
 
-/// The world, changed for the reason of this redrive.
-fn on_word(world: &World, draft: &Draft, authority: &Authority) -> World {
+/// The pipeline, changed for the reason of this redrive.
+fn with_reason(pipeline: &Pipeline, draft: &Draft, authority: &Authority) -> Pipeline {
     match &draft.reason {
-        None => world.clone(),
-        Some(reason) => world.with_authority(Authority {
+        None => pipeline.clone(),
+        Some(reason) => pipeline.with_authority(Authority {
             reason: Some(reason.clone()),
             ..authority.clone()
         }),
     }
 }
 
-async fn plan_of(world: &World, draft: &Draft) -> Result<Plan, Fault> {
+async fn plan_of(pipeline: &Pipeline, draft: &Draft) -> Result<Plan, Fault> {
     let letters: Vec<_> = draft
         .letters
         .iter()
@@ -272,7 +272,7 @@ async fn plan_of(world: &World, draft: &Draft) -> Result<Plan, Fault> {
         rate_per_sec: draft.rate_per_sec,
         canary_steps: draft.canary_steps.clone(),
     };
-    Plan::of(world, &letters, options)
+    Plan::of(pipeline, &letters, options)
         .await
         .map_err(|error| not_begun(&error))
 }
@@ -285,15 +285,15 @@ fn held(draft: &Draft) -> Vec<DeadLetter> {
         .collect()
 }
 
-fn operation(world: &World) -> String {
-    format!("redrive to {:?}", world.queue_name(QueueRole::Source))
+fn operation(pipeline: &Pipeline) -> String {
+    format!("redrive to {:?}", pipeline.queue_name(QueueRole::Source))
 }
 
 fn not_begun(error: &RedriveError) -> Fault {
     Fault {
         message: error.to_string(),
         hint: match error {
-            RedriveError::World(error) => Some(WorldError::hint(error)),
+            RedriveError::Pipeline(error) => Some(PipelineError::hint(error)),
             RedriveError::File { .. } => {
                 Some("nothing was sent; see that the folder can be written".to_owned())
             }
@@ -333,7 +333,7 @@ mod tests {
     use event::Verdict;
 
     use super::*;
-    use crate::redrive::{PLAN_SCHEMA_VERSION, PlanEntry, PlannedQueue, body_sha256};
+    use redrive::{PLAN_SCHEMA_VERSION, PlanEntry, PlannedQueue, body_sha256};
 
     fn plan(environment: &str, queue_name: &str) -> Plan {
         let queue = |name: &str| PlannedQueue {

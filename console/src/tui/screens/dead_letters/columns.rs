@@ -12,7 +12,7 @@ use crate::tui::format::{UNKNOWN, age_secs, count, short_span_secs, visible};
 use crate::tui::message::Tone;
 use crate::tui::screens::lines::{left, right};
 use crate::tui::theme::{Theme, sign};
-use crate::world::observed::DeadLetter;
+use pipeline::model::DeadLetter;
 
 /// Marker of the selection, mark, note and the spaces around them.
 const PREFIX: usize = 5;

@@ -9,13 +9,13 @@ use super::redriving::Told;
 use super::{DeadLetters, Open};
 use crate::tui::format::{count, visible};
 use crate::tui::message::{Answer, Reply, Request, Tone};
-use crate::tui::turn::Turn;
-use crate::world::observed::DeadLetter;
+use crate::tui::update_context::UpdateContext;
+use pipeline::model::DeadLetter;
 
 impl DeadLetters {
     /// Asks for the queue's name before the marked letters, else the group, else the selected
     /// letter are deleted.
-    pub(super) fn begin_delete(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn begin_delete(&mut self, turn: &mut UpdateContext<'_>) {
         let refusal = if self.is_read_only {
             Some(format!(
                 "{} is read-only: nothing is deleted",
@@ -44,7 +44,12 @@ impl DeadLetters {
     }
 
     /// The name was typed.
-    pub(super) fn delete(&mut self, name: &str, ids: &HashSet<String>, turn: &mut Turn<'_>) {
+    pub(super) fn delete(
+        &mut self,
+        name: &str,
+        ids: &HashSet<String>,
+        turn: &mut UpdateContext<'_>,
+    ) {
         if name.trim() != self.queue {
             let queue = visible(&self.queue);
             let text = format!("nothing is deleted: the name of the queue is {queue}");
@@ -57,7 +62,7 @@ impl DeadLetters {
         self.deletion = Some(turn.ask(Request::DeleteLetters(letters)));
     }
 
-    pub(super) fn letters_were_deleted(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn letters_were_deleted(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         if self.deletion.take_if(|id| *id == reply.id).is_none() {
             return;
         }

@@ -14,11 +14,11 @@ use super::groups;
 use super::redriving::Note;
 use crate::tui::document::{Document, size};
 use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
-use crate::tui::mending::Mended;
 use crate::tui::message::Tone;
+use crate::tui::patch::Mended;
 use crate::tui::screens::lines::wrapped;
 use crate::tui::theme::{Theme, sign};
-use crate::world::observed::{AttributeValue, DeadLetter};
+use pipeline::model::{AttributeValue, DeadLetter};
 
 /// Attributes that are listed; SQS allows ten, three of them are the ingest's.
 const ATTRIBUTES_MAX: usize = 10;

@@ -8,17 +8,17 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Clear;
 
 use super::{DeadLetters, Open};
-use crate::triage::pretty;
 use crate::tui::format::visible;
 use crate::tui::keymap::Action;
-use crate::tui::mending::Mending;
 use crate::tui::message::{Answer, Effect, Reply, Request, RequestId, Tone};
 use crate::tui::model::Model;
+use crate::tui::patch::PatchInput;
 use crate::tui::screens::lines::hanging;
 use crate::tui::screens::publish::check::Check;
 use crate::tui::screens::publish::editor::{Editor, MARGIN, TEXT_BYTES_MAX};
 use crate::tui::screens::{area_rows, take_rows, title};
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
+use redrive::triage::pretty;
 
 /// Rows above the text: the title and what the validator says.
 const HEAD_ROWS: u16 = 3;
@@ -26,7 +26,7 @@ const HEAD_ROWS: u16 = 3;
 /// A letter that is being written.
 #[derive(Debug)]
 pub(super) struct Editing {
-    letter: Mending,
+    letter: PatchInput,
     editor: Editor,
     check: Check,
     /// The question what would become of it, once it is to be kept.
@@ -34,7 +34,7 @@ pub(super) struct Editing {
 }
 
 impl Editing {
-    fn new(letter: Mending, body: &str) -> Self {
+    fn new(letter: PatchInput, body: &str) -> Self {
         let text = pretty(body).unwrap_or_else(|| body.to_owned());
         let mut editor = Editor::default();
         editor.load(&text);
@@ -62,7 +62,7 @@ fn room(body: Rect) -> (usize, usize) {
 
 impl DeadLetters {
     /// Opens the editor, or with [`Action::EditOutside`] the operator's own.
-    pub(super) fn begin_editing(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub(super) fn begin_editing(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         let Some(letter) = self.selected_letter() else {
             turn.say(Tone::Muted, "no letter is selected");
             return;
@@ -96,7 +96,7 @@ impl DeadLetters {
 
     /// The operator's own editor has ended. A valid event is kept; any other text stays in the
     /// editor here, with what is wrong with it.
-    pub fn edited_outside(&mut self, result: Result<String, String>, turn: &mut Turn<'_>) {
+    pub fn edited_outside(&mut self, result: Result<String, String>, turn: &mut UpdateContext<'_>) {
         let Open::Editor(editing) = &mut self.open else {
             return;
         };
@@ -126,7 +126,7 @@ impl DeadLetters {
         }
     }
 
-    pub(super) fn paste_into_editor(&mut self, text: &str, turn: &mut Turn<'_>) {
+    pub(super) fn paste_into_editor(&mut self, text: &str, turn: &mut UpdateContext<'_>) {
         if let Open::Editor(editing) = &mut self.open {
             let (width, height) = room(turn.body);
             if editing.editor.paste(text, width, height) {
@@ -137,7 +137,7 @@ impl DeadLetters {
         }
     }
 
-    pub(super) fn act_in_editor(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub(super) fn act_in_editor(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         let Open::Editor(editing) = &mut self.open else {
             return;
         };
@@ -167,7 +167,7 @@ impl DeadLetters {
     }
 
     /// What would become of the text that is to be kept.
-    pub(super) fn judged(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn judged(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let Open::Editor(editing) = &mut self.open else {
             return;
         };

@@ -8,10 +8,10 @@ use ratatui::layout::Rect;
 
 use super::DeadLetters;
 use crate::tui::format::count;
-use crate::tui::mending::{Mended, Mending};
 use crate::tui::message::Tone;
-use crate::tui::turn::Turn;
-use crate::world::observed::DeadLetter;
+use crate::tui::patch::{Mended, PatchInput};
+use crate::tui::update_context::UpdateContext;
+use pipeline::model::DeadLetter;
 
 /// Warnings of an edit, most serious first.
 pub(super) fn warnings(mended: &Mended) -> Vec<&'static str> {
@@ -52,8 +52,8 @@ impl DeadLetters {
     }
 
     /// A letter as a program or the editor gets it.
-    pub(super) fn mending(&self, letter: &DeadLetter) -> Mending {
-        Mending {
+    pub(super) fn mending(&self, letter: &DeadLetter) -> PatchInput {
+        PatchInput {
             message_id: letter.message_id.clone(),
             old_body: letter.body.clone(),
             new_body: self.edit_of(letter).map(|mended| mended.new_body.clone()),
@@ -72,7 +72,7 @@ impl DeadLetters {
         self.edits_changed(body);
     }
 
-    pub(super) fn take_back(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn take_back(&mut self, turn: &mut UpdateContext<'_>) {
         let id = self.selected_letter().map(|letter| &letter.message_id);
         match id.cloned().and_then(|id| self.edits.remove(&id)) {
             Some(_) => {
@@ -83,7 +83,7 @@ impl DeadLetters {
         }
     }
 
-    pub(super) fn take_all_back(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn take_all_back(&mut self, turn: &mut UpdateContext<'_>) {
         let edits = self.edits.len();
         if edits == 0 {
             turn.say(Tone::Muted, "no letter is edited");

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::triage::GroupKey;
-pub(super) use crate::triage::pointer;
-use crate::world::observed::DeadLetter;
+use pipeline::model::DeadLetter;
+use redrive::triage::GroupKey;
+pub(super) use redrive::triage::pointer;
 
 /// One group and how many are in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use crate::text::letter_or_letters;
 use crate::tui::format::{clock, count, visible};
 use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
 use crate::tui::sources::{EXTENDED_MAX, HOLD, LETTERS_HELD_MAX};
-use crate::tui::turn::Turn;
-use crate::world::observed::{DeadLetter, HeldLetters};
+use crate::tui::update_context::UpdateContext;
+use pipeline::model::{DeadLetter, HeldLetters};
 
 /// Bytes of bodies in memory at which no more letters are taken.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -47,7 +47,7 @@ fn hold() -> Duration {
 
 impl DeadLetters {
     /// Takes letters (again). What is held already stays.
-    pub(super) fn take(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn take(&mut self, turn: &mut UpdateContext<'_>) {
         if self.hold.is_loading() {
             return;
         }
@@ -75,7 +75,7 @@ impl DeadLetters {
     }
 
     /// Gives everything back and stays on the screen.
-    pub(super) fn release(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn release(&mut self, turn: &mut UpdateContext<'_>) {
         if self.letters.is_empty() && !self.hold.is_loading() {
             turn.say(Tone::Muted, "no letter is held");
             return;
@@ -91,7 +91,7 @@ impl DeadLetters {
     }
 
     /// Gives back what is not being redriven. An answer under way will be given back when it comes.
-    pub(super) fn give_back(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn give_back(&mut self, turn: &mut UpdateContext<'_>) {
         self.hold.reset();
         self.extension = None;
         self.extension_failed_at = None;
@@ -110,7 +110,7 @@ impl DeadLetters {
         self.regroup(turn.body);
     }
 
-    pub(super) fn letters_came(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn letters_came(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let (facts, letters) = match reply.result {
             Ok(Answer::Letters(HeldLetters {
                 letters,
@@ -150,7 +150,7 @@ impl DeadLetters {
     }
 
     /// Goes on until the queue gives no more, while somebody looks.
-    fn take_the_rest(&mut self, turn: &mut Turn<'_>) {
+    fn take_the_rest(&mut self, turn: &mut UpdateContext<'_>) {
         let waits = self.hold.value().is_some_and(|facts| facts.is_truncated);
         if waits && self.is_shown && !self.is_full() {
             turn.fetch(&mut self.hold, Request::HoldLetters);
@@ -158,7 +158,7 @@ impl DeadLetters {
     }
 
     /// Gives back what a late answer brought, but for letters that are held by a newer handle.
-    fn refuse(&self, letters: Vec<DeadLetter>, turn: &mut Turn<'_>) {
+    fn refuse(&self, letters: Vec<DeadLetter>, turn: &mut UpdateContext<'_>) {
         let held: HashSet<_> = self
             .letters
             .iter()
@@ -195,7 +195,7 @@ impl DeadLetters {
 
     /// Extends holds of which less than half is left, a part at a time. One that has ended is
     /// lost: somebody else may have the letter.
-    pub(super) fn keep_hold(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn keep_hold(&mut self, turn: &mut UpdateContext<'_>) {
         let must_pause = self
             .extension_failed_at
             .is_some_and(|at| turn.now - at < Duration::seconds(EXTENSION_RETRY_SECS));
@@ -222,7 +222,7 @@ impl DeadLetters {
         });
     }
 
-    pub(super) fn hold_was_extended(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn hold_was_extended(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let Some(extension) = self
             .extension
             .take_if(|extension| extension.request == reply.id)
@@ -270,7 +270,7 @@ impl DeadLetters {
         self.letters.iter().filter(is_at_rest)
     }
 
-    pub(super) fn letters_were_released(&self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn letters_were_released(&self, reply: Reply, turn: &mut UpdateContext<'_>) {
         if let Err(fault) = reply.result {
             let latest = turn.now + hold();
             turn.say(

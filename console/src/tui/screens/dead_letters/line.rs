@@ -18,16 +18,16 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::preview::Preview;
 use super::{DeadLetters, Open};
-use crate::triage::Program;
 use crate::tui::format::{count, visible};
 use crate::tui::keymap::Action;
-use crate::tui::mending::{Found, Mendings, Patched, Query};
 use crate::tui::message::{Answer, Fault, Reply, Request, Tone};
 use crate::tui::model::Model;
+use crate::tui::patch::{Found, PatchInputs, Patched, Query};
 use crate::tui::remote::Remote;
 use crate::tui::screens::lines::hanging;
-use crate::tui::turn::Turn;
-use crate::world::observed::DeadLetter;
+use crate::tui::update_context::UpdateContext;
+use pipeline::model::DeadLetter;
+use redrive::triage::Program;
 
 /// Longest line, in characters.
 const CHARS_MAX: usize = 4_000;
@@ -39,7 +39,7 @@ pub(super) enum Purpose {
     /// Patch these letters, which come from there.
     Patch {
         scope: String,
-        letters: Mendings,
+        letters: PatchInputs,
     },
     /// The name of the queue, before these letters are deleted, which come from there.
     Delete {
@@ -121,7 +121,7 @@ impl DeadLetters {
     }
 
     /// Patches the marked letters, else those that are listed.
-    pub(super) fn begin_patch(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn begin_patch(&mut self, turn: &mut UpdateContext<'_>) {
         if self.is_read_only {
             let text = format!("{} is read-only: nothing is mended", self.environment);
             turn.say(Tone::Warning, text);
@@ -154,7 +154,7 @@ impl DeadLetters {
         self.open = Open::Line(Box::new(LineInput::new(purpose, "")));
     }
 
-    pub(super) fn act_on_line(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub(super) fn act_on_line(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         let Open::Line(line) = &mut self.open else {
             return;
         };
@@ -187,7 +187,7 @@ impl DeadLetters {
         }
     }
 
-    fn begin_query(&mut self, text: &str, turn: &mut Turn<'_>) {
+    fn begin_query(&mut self, text: &str, turn: &mut UpdateContext<'_>) {
         let Some(query) = Query::parse(text) else {
             self.clear_search(turn.body);
             return;
@@ -215,7 +215,7 @@ impl DeadLetters {
     }
 
     /// Asks where what was found is out of date.
-    pub(super) fn run_search(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn run_search(&mut self, turn: &mut UpdateContext<'_>) {
         let is_due = |search: &&Search| search.is_stale && !search.found.is_loading();
         let Some(query) = self.search.as_ref().filter(is_due).map(|s| s.query.clone()) else {
             return;
@@ -228,7 +228,7 @@ impl DeadLetters {
         }
     }
 
-    pub(super) fn found(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn found(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let result = match reply.result {
             Ok(Answer::Found(found)) => Ok(found),
             Ok(_) => Err(super::holding::unexpected()),
@@ -269,7 +269,7 @@ impl DeadLetters {
     }
 
     /// A program was run over the letters of a patch.
-    pub(super) fn patched(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn patched(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let Open::Line(line) = &mut self.open else {
             return;
         };

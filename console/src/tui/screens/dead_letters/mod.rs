@@ -27,14 +27,14 @@ use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 
 use super::{ScreenId, area_rows};
-use crate::environment::Environment;
 use crate::tui::keymap::{Action, Binding, Context};
 use crate::tui::list::ListState;
-use crate::tui::mending::Mended;
 use crate::tui::message::{Reply, RequestId, Tone, Topic};
+use crate::tui::patch::Mended;
 use crate::tui::remote::Remote;
-use crate::tui::turn::Turn;
-use crate::world::observed::DeadLetter;
+use crate::tui::update_context::UpdateContext;
+use pipeline::environment::Environment;
+use pipeline::model::DeadLetter;
 
 use detail::Detail;
 use editing::Editing;
@@ -206,13 +206,13 @@ impl DeadLetters {
     }
 
     /// The screen is shown: takes the letters.
-    pub fn enter(&mut self, turn: &mut Turn<'_>) {
+    pub fn enter(&mut self, turn: &mut UpdateContext<'_>) {
         self.is_shown = true;
         self.take(turn);
     }
 
     /// The screen is left: gives the letters back, but for those that are being redriven.
-    pub fn leave(&mut self, turn: &mut Turn<'_>) {
+    pub fn leave(&mut self, turn: &mut UpdateContext<'_>) {
         self.is_shown = false;
         self.wanted = None;
         self.told = None;
@@ -222,7 +222,7 @@ impl DeadLetters {
     }
 
     /// Carries out an action.
-    pub fn act(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub fn act(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         match self.open {
             Open::Nothing => {}
             Open::Line(_) => return self.act_on_line(action, turn),
@@ -283,7 +283,7 @@ impl DeadLetters {
         }
     }
 
-    fn open(&mut self, turn: &mut Turn<'_>) {
+    fn open(&mut self, turn: &mut UpdateContext<'_>) {
         if self.letters.is_empty() {
             self.take(turn);
         } else if self.focus == Pane::Groups {
@@ -315,7 +315,7 @@ impl DeadLetters {
         self.reveal(body);
     }
 
-    fn copy(&mut self, turn: &mut Turn<'_>) {
+    fn copy(&mut self, turn: &mut UpdateContext<'_>) {
         let letter = self.selected_letter();
         match letter.map(|letter| self.body_at_hand(letter)) {
             Some(Some(body)) => turn.copy("the body", body.to_owned()),
@@ -325,7 +325,7 @@ impl DeadLetters {
     }
 
     /// A key that writes.
-    pub fn key(&mut self, key: KeyEvent, turn: &mut Turn<'_>) {
+    pub fn key(&mut self, key: KeyEvent, turn: &mut UpdateContext<'_>) {
         match &mut self.open {
             Open::Line(line) => line.key(key),
             Open::Editor(_) => self.write(key, turn.body),
@@ -334,7 +334,7 @@ impl DeadLetters {
     }
 
     /// Pasted text.
-    pub fn paste(&mut self, text: &str, turn: &mut Turn<'_>) {
+    pub fn paste(&mut self, text: &str, turn: &mut UpdateContext<'_>) {
         match &mut self.open {
             Open::Line(line) => line.paste(text),
             Open::Editor(_) => self.paste_into_editor(text, turn),
@@ -352,7 +352,7 @@ impl DeadLetters {
     }
 
     /// Time passed.
-    pub fn tick(&mut self, is_visible: bool, turn: &mut Turn<'_>) {
+    pub fn tick(&mut self, is_visible: bool, turn: &mut UpdateContext<'_>) {
         if is_visible {
             self.look_at_holds(turn.now);
             self.keep_hold(turn);
@@ -361,7 +361,7 @@ impl DeadLetters {
     }
 
     /// An answer came.
-    pub fn reply(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub fn reply(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         match reply.topic {
             Topic::Letters => self.letters_came(reply, turn),
             Topic::Hold => self.hold_was_extended(reply, turn),

@@ -4,11 +4,11 @@ use ratatui::layout::Position;
 
 use super::{DeadLetters, Open, Pane};
 use crate::tui::keymap::Action;
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
 
 impl DeadLetters {
     /// A click inside the screen.
-    pub fn click(&mut self, position: Position, turn: &mut Turn<'_>) {
+    pub fn click(&mut self, position: Position, turn: &mut UpdateContext<'_>) {
         if !matches!(self.open, Open::Nothing) {
             return;
         }
@@ -37,7 +37,7 @@ impl DeadLetters {
     }
 
     /// The wheel inside the screen.
-    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut Turn<'_>) {
+    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut UpdateContext<'_>) {
         if !matches!(self.open, Open::Nothing) {
             let action = if lines < 0 { Action::Up } else { Action::Down };
             self.act_on_preview(action, turn);

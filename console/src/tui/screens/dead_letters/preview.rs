@@ -18,13 +18,13 @@ use super::{DeadLetters, Open};
 use crate::tui::document::Document;
 use crate::tui::format::{count, fit, visible};
 use crate::tui::keymap::Action;
-use crate::tui::mending::{Mended, Mendings, Patched};
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
+use crate::tui::patch::{Mended, PatchInputs, Patched};
 use crate::tui::screens::lines::hanging;
 use crate::tui::screens::{area_rows, take_rows, title};
 use crate::tui::theme::{Theme, sign};
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
 
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
@@ -37,7 +37,7 @@ pub(super) struct Preview {
     program: String,
     scope: String,
     /// All letters that the program ran over.
-    letters: Mendings,
+    letters: PatchInputs,
     patched: Patched,
     /// Which of the mended letters is shown.
     at: usize,
@@ -48,7 +48,7 @@ pub(super) struct Preview {
 impl Preview {
     pub(super) fn new(
         program: String,
-        (scope, letters): (String, Mendings),
+        (scope, letters): (String, PatchInputs),
         patched: Patched,
     ) -> Self {
         let mut preview = Self {
@@ -118,7 +118,7 @@ fn difference(mended: &Mended) -> Vec<(ChangeTag, String)> {
 }
 
 impl DeadLetters {
-    pub(super) fn act_on_preview(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub(super) fn act_on_preview(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         let Open::Preview(preview) = &mut self.open else {
             return;
         };

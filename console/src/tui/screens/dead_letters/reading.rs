@@ -7,15 +7,15 @@ use super::detail::Detail;
 use crate::tui::format::visible;
 use crate::tui::keymap::Action;
 use crate::tui::message::{Answer, Reply, Request, Tone};
-use crate::tui::turn::Turn;
-use crate::world::observed::DeadLetter;
+use crate::tui::update_context::UpdateContext;
+use pipeline::model::DeadLetter;
 
 /// Said while it is not here yet.
 const BEING_READ: &str = "its body is being read";
 
 impl DeadLetters {
     /// Asks for the body of the selected letter unless it is here or asked for.
-    pub fn read_body(&mut self, turn: &mut Turn<'_>) {
+    pub fn read_body(&mut self, turn: &mut UpdateContext<'_>) {
         let Some(letter) = self.selected_letter().filter(|_| self.is_shown) else {
             return;
         };
@@ -28,7 +28,7 @@ impl DeadLetters {
         self.reading = Some((request, id));
     }
 
-    pub(super) fn body_was_read(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn body_was_read(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let Some((_, id)) = self.reading.take_if(|(request, _)| *request == reply.id) else {
             return;
         };
@@ -55,7 +55,7 @@ impl DeadLetters {
     }
 
     /// Does what needs the selected letter's body when it is here.
-    pub(super) fn want(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub(super) fn want(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         let id = self.selected.clone();
         self.wanted = id.map(|id| (id, action));
         turn.say(Tone::Muted, BEING_READ);

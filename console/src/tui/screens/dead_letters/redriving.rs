@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{DeadLetters, Pane};
-use crate::redrive::{LetterOutcome, Report};
 use crate::tui::message::Tone;
 use crate::tui::redrives::{Chosen, DraftLetter, Ended, Selection};
-use crate::tui::turn::Turn;
-use crate::world::observed::DeadLetter;
+use crate::tui::update_context::UpdateContext;
+use pipeline::model::DeadLetter;
+use redrive::{LetterOutcome, Report};
 
 /// Letters that a redrive leaves behind are extended within this.
 const HOLD_LEFT_SECS: i64 = 5;
@@ -57,7 +57,7 @@ impl Note {
 
 impl DeadLetters {
     /// Puts the marked letters, else the group, else the selected letter before the operator.
-    pub(super) fn plan_redrive(&self, turn: &mut Turn<'_>) {
+    pub(super) fn plan_redrive(&self, turn: &mut UpdateContext<'_>) {
         if self.is_read_only {
             turn.say(
                 Tone::Warning,
@@ -122,7 +122,7 @@ impl DeadLetters {
     }
 
     /// A redrive ended.
-    pub fn redrive_ended(&mut self, ended: Ended, turn: &mut Turn<'_>) {
+    pub fn redrive_ended(&mut self, ended: Ended, turn: &mut UpdateContext<'_>) {
         let moving = std::mem::take(&mut self.moving);
         let moved = self.apply(&moving, ended.report.as_ref(), ended.failure.as_deref());
         self.told = Some(Told {

@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use super::detail::Detail;
 use super::groups::Group;
 use super::{DeadLetters, Pane};
-use crate::world::observed::DeadLetter;
+use pipeline::model::DeadLetter;
 
 impl DeadLetters {
     /// The selected letter.

@@ -10,8 +10,8 @@ use super::hops::Hop;
 use crate::tui::format::{UNKNOWN, latency, short, span_secs};
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
-use crate::tui::pipeline::HISTORY_STALE_AFTER;
-use crate::world::{INGEST_WINDOW, IngestRates};
+use crate::tui::pipeline_view::HISTORY_STALE_AFTER;
+use pipeline::{INGEST_WINDOW, IngestRates};
 
 /// What CloudWatch has of the batches of the ingest.
 enum Batches {

@@ -12,10 +12,10 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
 use crate::tui::format::{clock, rate_or_unknown, short};
 use crate::tui::model::Model;
-use crate::tui::pipeline::complete;
+use crate::tui::pipeline_view::complete;
 use crate::tui::remote::Fetched;
 use crate::tui::screens::{is_wide, title};
-use crate::world::observed::Point;
+use pipeline::model::Point;
 
 /// Lines of one chart: name and points, newest last.
 struct Series<'a> {

@@ -6,7 +6,7 @@ use chrono::Duration;
 use crate::tui::format::{age_secs, short_span_secs, visible};
 use crate::tui::message::{Fault, Tone};
 use crate::tui::model::Model;
-use crate::tui::pipeline::STALE_AFTER;
+use crate::tui::pipeline_view::STALE_AFTER;
 use crate::tui::remote::Remote;
 
 /// How fresh what a hop shows is.

@@ -13,11 +13,11 @@ use crate::tui::format::{
 };
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
-use crate::tui::pipeline::{Draining, HISTORY_STALE_AFTER};
+use crate::tui::pipeline_view::{Draining, HISTORY_STALE_AFTER};
 use crate::tui::screens::is_wide;
 use crate::tui::screens::lines::left;
 use crate::tui::theme::{Theme, sign};
-use crate::world::observed::QueueSnapshot;
+use pipeline::model::QueueSnapshot;
 
 /// Rows of the hops side by side.
 pub(super) const WIDE_ROWS: u16 = 8;
@@ -137,7 +137,7 @@ impl Hops {
     fn draw_narrow(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
         let mut lines = vec![super::super::title(
             theme,
-            "Pipeline",
+            "PipelineView",
             usize::from(area.width),
         )];
         for (place, hop) in self.path.iter().enumerate() {

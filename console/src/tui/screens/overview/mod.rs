@@ -1,6 +1,6 @@
 //! The whole pipeline at a glance: what wants attention, each hop, and the last hour.
 //!
-//! Invariant: it owns only a selection; every number comes from `Pipeline`.
+//! Invariant: it owns only a selection; every number comes from `PipelineView`.
 
 mod batches;
 mod charts;
@@ -15,15 +15,15 @@ use ratatui::widgets::Paragraph;
 use self::hops::Hops;
 use super::is_wide;
 use super::lines::hanging;
-use crate::environment::Environment;
 use crate::tui::format::{fit, visible};
 use crate::tui::health::{Finding, Health, findings, health, unknowns};
 use crate::tui::keymap::Action;
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
-use crate::tui::pipeline::Pipeline;
+use crate::tui::pipeline_view::PipelineView;
 use crate::tui::theme::sign;
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
+use pipeline::environment::Environment;
 
 /// Findings that are listed at most.
 const FINDINGS_SHOWN_MAX: usize = 6;
@@ -87,9 +87,9 @@ impl Overview {
     pub fn act(
         &mut self,
         action: Action,
-        pipeline: &Pipeline,
+        pipeline: &PipelineView,
         environment: &Environment,
-        turn: &mut Turn<'_>,
+        turn: &mut UpdateContext<'_>,
     ) {
         let listed = listed(pipeline, environment, turn.now);
         let last = listed.len().saturating_sub(1);
@@ -119,9 +119,9 @@ impl Overview {
     pub fn click(
         &mut self,
         position: Position,
-        pipeline: &Pipeline,
+        pipeline: &PipelineView,
         environment: &Environment,
-        turn: &mut Turn<'_>,
+        turn: &mut UpdateContext<'_>,
     ) {
         let listed = listed(pipeline, environment, turn.now);
         let selected = self.selected.min(listed.len().saturating_sub(1));
@@ -217,7 +217,7 @@ fn whole(listed: &[Finding], row: usize, width: u16) -> Vec<String> {
 }
 
 fn listed(
-    pipeline: &Pipeline,
+    pipeline: &PipelineView,
     environment: &Environment,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Vec<Finding> {

@@ -1,7 +1,7 @@
 //! What the answers to the screen's questions hold. Invariant: another kind of answer is a fault.
 
 use crate::tui::message::{Answer, Fault};
-use crate::world::observed::{Published, TraceState};
+use pipeline::model::{Published, TraceState};
 
 fn other(operation: &str) -> Fault {
     Fault {

@@ -27,14 +27,14 @@ use self::editor::{Editor, MARGIN, TEXT_BYTES_MAX};
 use self::layout::parts;
 use self::sent::Sent;
 use super::ScreenId;
-use crate::environment::Environment;
 use crate::tui::format::{UNKNOWN, count, visible};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::message::{Fault, Reply, Request, RequestId, Tone, Topic};
 use crate::tui::model::Model;
 use crate::tui::remote::Remote;
 use crate::tui::templates::NAMES;
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
+use pipeline::environment::Environment;
 
 /// Identities that are remembered to tell duplicates beforehand.
 const SENT_KEPT: usize = 1_000;
@@ -85,14 +85,14 @@ impl Publish {
     }
 
     /// The screen is shown.
-    pub fn enter(&mut self, turn: &mut Turn<'_>) {
+    pub fn enter(&mut self, turn: &mut UpdateContext<'_>) {
         if !self.editor.is_loaded() && matches!(self.template_asked, Remote::Idle) {
             self.ask_template(0, turn);
         }
     }
 
     /// Carries out an action.
-    pub fn act(&mut self, action: Action, environment: &Environment, turn: &mut Turn<'_>) {
+    pub fn act(&mut self, action: Action, environment: &Environment, turn: &mut UpdateContext<'_>) {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "actions of other screens reach only their own"
@@ -112,7 +112,7 @@ impl Publish {
     }
 
     /// A key that writes.
-    pub fn key(&mut self, key: KeyEvent, turn: &mut Turn<'_>) {
+    pub fn key(&mut self, key: KeyEvent, turn: &mut UpdateContext<'_>) {
         let (width, height) = room(turn.body);
         if self.editor.key(key, width, height) {
             self.judge();
@@ -120,7 +120,7 @@ impl Publish {
     }
 
     /// Pasted text.
-    pub fn paste(&mut self, text: &str, turn: &mut Turn<'_>) {
+    pub fn paste(&mut self, text: &str, turn: &mut UpdateContext<'_>) {
         let (width, height) = room(turn.body);
         if self.editor.paste(text, width, height) {
             self.judge();
@@ -130,7 +130,7 @@ impl Publish {
     }
 
     /// Pasted text while keys do not write: it takes the place of an event that nobody changed.
-    pub fn paste_unasked(&mut self, text: &str, turn: &mut Turn<'_>) {
+    pub fn paste_unasked(&mut self, text: &str, turn: &mut UpdateContext<'_>) {
         if self.editor.is_edited() {
             let advice = "not pasted over your text: press e to edit, then paste";
             turn.say(Tone::Warning, advice);
@@ -148,7 +148,7 @@ impl Publish {
     }
 
     /// A click inside the screen.
-    pub fn click(&mut self, position: Position, turn: &mut Turn<'_>) {
+    pub fn click(&mut self, position: Position, turn: &mut UpdateContext<'_>) {
         let parts = parts(turn.body);
         if self.mode == Mode::Asking || !parts.editor.contains(position) {
             return;
@@ -162,7 +162,7 @@ impl Publish {
     }
 
     /// The wheel inside the screen.
-    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut Turn<'_>) {
+    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut UpdateContext<'_>) {
         if parts(turn.body).editor.contains(position) {
             self.scroll_editor(lines, turn.body);
         }
@@ -179,14 +179,14 @@ impl Publish {
     }
 
     /// Time passed.
-    pub fn tick(&mut self, turn: &mut Turn<'_>) {
+    pub fn tick(&mut self, turn: &mut UpdateContext<'_>) {
         if let Some(sent) = &mut self.sent {
             sent.tick(turn);
         }
     }
 
     /// An answer came.
-    pub fn reply(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub fn reply(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let Reply { id, topic, result } = reply;
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -211,7 +211,7 @@ impl Publish {
         view::draw(self, model, canvas, area);
     }
 
-    fn edit(&mut self, turn: &mut Turn<'_>) {
+    fn edit(&mut self, turn: &mut UpdateContext<'_>) {
         if self.template_asked.is_loading() && !self.editor.is_loaded() {
             turn.say(Tone::Muted, "the template is on its way");
             return;
@@ -221,12 +221,17 @@ impl Publish {
         self.editor.reveal(width, height);
     }
 
-    fn ask_template(&mut self, number: usize, turn: &mut Turn<'_>) {
+    fn ask_template(&mut self, number: usize, turn: &mut UpdateContext<'_>) {
         self.template = number;
         turn.fetch(&mut self.template_asked, Request::Template(number));
     }
 
-    fn take_template(&mut self, id: RequestId, result: Result<String, Fault>, turn: &mut Turn<'_>) {
+    fn take_template(
+        &mut self,
+        id: RequestId,
+        result: Result<String, Fault>,
+        turn: &mut UpdateContext<'_>,
+    ) {
         if let Ok(text) = &result {
             if self.editor.is_edited() {
                 turn.say(
@@ -240,7 +245,7 @@ impl Publish {
         self.template_asked.settle(id, result.map(|_| ()), turn.now);
     }
 
-    fn refresh(&mut self, turn: &mut Turn<'_>) {
+    fn refresh(&mut self, turn: &mut UpdateContext<'_>) {
         if let Some(sent) = &mut self.sent {
             sent.look_again(turn);
         }
@@ -253,14 +258,14 @@ impl Publish {
         self.check = Some(Check::of(&self.editor.text()));
     }
 
-    fn back(&mut self, turn: &mut Turn<'_>) {
+    fn back(&mut self, turn: &mut UpdateContext<'_>) {
         if self.mode == Mode::Asking {
             turn.say(Tone::Muted, "nothing was sent");
         }
         self.mode = Mode::Looking;
     }
 
-    fn send(&mut self, environment: &Environment, turn: &mut Turn<'_>) {
+    fn send(&mut self, environment: &Environment, turn: &mut UpdateContext<'_>) {
         if environment.read_only {
             let name = visible(&environment.name);
             let text = format!("{name} is read-only: nothing is sent");
@@ -298,7 +303,7 @@ impl Publish {
         }
     }
 
-    fn send_now(&mut self, turn: &mut Turn<'_>) {
+    fn send_now(&mut self, turn: &mut UpdateContext<'_>) {
         self.mode = Mode::Looking;
         let body = self.editor.text();
         let key = self.check.as_ref().and_then(Check::key).cloned();
@@ -310,8 +315,8 @@ impl Publish {
     fn acknowledge(
         &mut self,
         id: RequestId,
-        result: Result<crate::world::observed::Published, Fault>,
-        turn: &mut Turn<'_>,
+        result: Result<pipeline::model::Published, Fault>,
+        turn: &mut UpdateContext<'_>,
     ) {
         let Some(sent) = &mut self.sent else { return };
         if !sent.published.awaits(id) {
@@ -343,7 +348,7 @@ impl Publish {
     }
 }
 
-fn refuse_paste(text: &str, turn: &mut Turn<'_>) {
+fn refuse_paste(text: &str, turn: &mut UpdateContext<'_>) {
     let size = count(text.len() as u64);
     let most = count(TEXT_BYTES_MAX as u64);
     let text = format!("not pasted: {size} bytes; the text may have {most} in all");

@@ -8,8 +8,8 @@ use event::EventKey;
 
 use crate::tui::message::{Fault, Request};
 use crate::tui::remote::Remote;
-use crate::tui::turn::Turn;
-use crate::world::observed::{Published, TraceState};
+use crate::tui::update_context::UpdateContext;
+use pipeline::model::{Published, TraceState};
 
 /// How long an event is looked for before that stops by itself.
 pub(super) const LOOK_FOR: Duration = Duration::seconds(60);
@@ -49,7 +49,7 @@ impl Sent {
         key: Option<EventKey>,
         name: String,
         is_again: bool,
-        turn: &mut Turn<'_>,
+        turn: &mut UpdateContext<'_>,
     ) -> Self {
         let mut published = Remote::Idle;
         turn.fetch(&mut published, Request::Publish(body.clone()));
@@ -66,7 +66,11 @@ impl Sent {
     }
 
     /// The acknowledgement came, or did not.
-    pub(super) fn acknowledge(&mut self, result: Result<Published, Fault>, turn: &mut Turn<'_>) {
+    pub(super) fn acknowledge(
+        &mut self,
+        result: Result<Published, Fault>,
+        turn: &mut UpdateContext<'_>,
+    ) {
         let Remote::Loading { request, .. } = &self.published else {
             return;
         };
@@ -77,7 +81,7 @@ impl Sent {
     }
 
     /// Looks where it is, if it is time to.
-    pub(super) fn tick(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn tick(&mut self, turn: &mut UpdateContext<'_>) {
         if self.is_searching() && turn.now >= self.until {
             self.is_given_up = true;
         }
@@ -87,7 +91,7 @@ impl Sent {
     }
 
     /// Looks again now, and for a while.
-    pub(super) fn look_again(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn look_again(&mut self, turn: &mut UpdateContext<'_>) {
         self.until = turn.now + LOOK_FOR;
         self.is_given_up = false;
         if !self.state.is_loading() {
@@ -95,7 +99,7 @@ impl Sent {
         }
     }
 
-    fn look(&mut self, turn: &mut Turn<'_>) {
+    fn look(&mut self, turn: &mut UpdateContext<'_>) {
         if let Remote::Ready(published) = &self.published {
             let request = Request::Trace {
                 key: self.key.clone(),

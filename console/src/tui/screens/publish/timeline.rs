@@ -12,7 +12,7 @@ use crate::tui::message::{Fault, Tone};
 use crate::tui::remote::Remote;
 use crate::tui::screens::lines::{key_line, wrapped};
 use crate::tui::theme::{Theme, sign};
-use crate::world::observed::{ApiHealth, Published, Reason, TraceState};
+use pipeline::model::{ApiHealth, Published, Reason, TraceState};
 
 /// Columns of the sign, the hop and the place.
 const HOP: usize = 10;

@@ -25,7 +25,7 @@ use crate::tui::list::ListState;
 use crate::tui::message::{Fault, Tone};
 use crate::tui::remote::Remote;
 use crate::tui::theme::Theme;
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
 
 /// State of the screen.
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ impl Records {
 
     /// The screen is shown: reads the newest, unless somebody reads on further down. Following
     /// reads by itself.
-    pub fn enter(&mut self, turn: &mut Turn<'_>) {
+    pub fn enter(&mut self, turn: &mut UpdateContext<'_>) {
         let is_unseen = matches!(self.rows, Remote::Idle);
         let is_at_top = self.list.offset == 0 && !self.is_open && !self.is_following;
         if !self.rows.is_loading() && (is_unseen || is_at_top) {
@@ -84,7 +84,7 @@ impl Records {
     }
 
     /// Carries out an action.
-    pub fn act(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub fn act(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "actions of other screens reach only their own"
@@ -126,7 +126,7 @@ impl Records {
     }
 
     /// A key that writes.
-    pub fn key(&mut self, key: KeyEvent, turn: &mut Turn<'_>) {
+    pub fn key(&mut self, key: KeyEvent, turn: &mut UpdateContext<'_>) {
         if let Some(typing) = &mut self.typing {
             typing.key(key, turn.now);
         }
@@ -140,7 +140,7 @@ impl Records {
     }
 
     /// A click inside the screen.
-    pub fn click(&mut self, position: Position, turn: &mut Turn<'_>) {
+    pub fn click(&mut self, position: Position, turn: &mut UpdateContext<'_>) {
         let parts = self.parts(turn.body);
         if !parts.rows.contains(position) {
             return;
@@ -157,7 +157,7 @@ impl Records {
     }
 
     /// The wheel inside the screen.
-    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut Turn<'_>) {
+    pub fn scroll(&mut self, position: Position, lines: isize, turn: &mut UpdateContext<'_>) {
         let parts = self.parts(turn.body);
         if parts.detail.contains(position) {
             self.scroll_detail(lines, turn.body);
@@ -171,7 +171,7 @@ impl Records {
         self.settle_layout(body);
     }
 
-    fn apply_typed(&mut self, turn: &mut Turn<'_>) {
+    fn apply_typed(&mut self, turn: &mut UpdateContext<'_>) {
         let Some(typing) = &mut self.typing else {
             return;
         };
@@ -185,7 +185,7 @@ impl Records {
         self.apply(text, turn);
     }
 
-    fn clear_filter(&mut self, turn: &mut Turn<'_>) {
+    fn clear_filter(&mut self, turn: &mut UpdateContext<'_>) {
         if self.filter.is_empty() {
             turn.say(Tone::Muted, "there is no filter; / sets one");
         } else {
@@ -193,7 +193,7 @@ impl Records {
         }
     }
 
-    fn apply(&mut self, text: String, turn: &mut Turn<'_>) {
+    fn apply(&mut self, text: String, turn: &mut UpdateContext<'_>) {
         if text != self.filter {
             // Rows of another filter would be taken for rows of this one.
             self.rows.reset();
@@ -210,7 +210,7 @@ impl Records {
         self.settle_layout(turn.body);
     }
 
-    fn copy(&self, turn: &mut Turn<'_>) {
+    fn copy(&self, turn: &mut UpdateContext<'_>) {
         match self.selected() {
             Some(record) => {
                 let what = format!("the payload of record {}", record.record_id);
@@ -220,7 +220,7 @@ impl Records {
         }
     }
 
-    fn page(&mut self, direction: isize, turn: &mut Turn<'_>) {
+    fn page(&mut self, direction: isize, turn: &mut UpdateContext<'_>) {
         let parts = self.parts(turn.body);
         if self.is_open {
             let height = usize::from(parts.detail.height).saturating_sub(1).max(1);
@@ -231,11 +231,11 @@ impl Records {
         }
     }
 
-    fn move_by(&mut self, rows: isize, turn: &mut Turn<'_>) {
+    fn move_by(&mut self, rows: isize, turn: &mut UpdateContext<'_>) {
         self.select(self.list.selected.saturating_add_signed(rows), turn);
     }
 
-    fn select(&mut self, row: usize, turn: &mut Turn<'_>) {
+    fn select(&mut self, row: usize, turn: &mut UpdateContext<'_>) {
         let height = usize::from(self.parts(turn.body).rows.height);
         self.list.select(row, self.len(), height);
         self.settle_layout(turn.body);

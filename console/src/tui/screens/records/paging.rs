@@ -11,7 +11,7 @@ use crate::tui::filter;
 use crate::tui::format::count;
 use crate::tui::message::{Answer, Fault, Reply, Request, Tone};
 use crate::tui::remote::Remote;
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
 
 /// Rows of one page.
 const PAGE_ROWS: u16 = 100;
@@ -26,7 +26,7 @@ const MORE_AHEAD_ROWS: usize = 30;
 
 impl Records {
     /// Time passed.
-    pub fn tick(&mut self, is_visible: bool, turn: &mut Turn<'_>) {
+    pub fn tick(&mut self, is_visible: bool, turn: &mut UpdateContext<'_>) {
         if !is_visible || !self.is_following || self.rows.is_loading() {
             return;
         }
@@ -44,7 +44,7 @@ impl Records {
     }
 
     /// An answer came.
-    pub fn reply(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub fn reply(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let result = reply.result.and_then(page_of);
         if self.rows.awaits(reply.id) {
             let order = self.query.order;
@@ -75,7 +75,7 @@ impl Records {
 
     /// Puts what is new on top. The selected row stays where it is on the screen, but for the
     /// first one: whoever stands there watches what comes.
-    fn merge(&mut self, page: Page<Record>, turn: &mut Turn<'_>) -> usize {
+    fn merge(&mut self, page: Page<Record>, turn: &mut UpdateContext<'_>) -> usize {
         let selected = self.selected_id();
         let was = self.list;
         let order = self.query.order;
@@ -122,7 +122,7 @@ impl Records {
         added
     }
 
-    pub(super) fn reload(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn reload(&mut self, turn: &mut UpdateContext<'_>) {
         // The filter was checked when it was applied; only `since` and `until` change.
         let query = filter::parse(&self.filter, turn.now).unwrap_or_default();
         self.query = RecordQuery {
@@ -134,7 +134,7 @@ impl Records {
         turn.fetch(&mut self.rows, Request::Records(self.query.clone()));
     }
 
-    pub(super) fn follow(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn follow(&mut self, turn: &mut UpdateContext<'_>) {
         if !self.is_following && self.query.order == Order::Asc {
             turn.say(
                 Tone::Warning,
@@ -149,7 +149,7 @@ impl Records {
         }
     }
 
-    pub(super) fn ask_more(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn ask_more(&mut self, turn: &mut UpdateContext<'_>) {
         if self.rows.is_loading() || !self.more_is_due(turn.now) {
             return;
         }

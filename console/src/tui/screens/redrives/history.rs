@@ -13,7 +13,7 @@ use super::running::Run;
 use crate::tui::message::{Answer, Fault, Reply, Request};
 use crate::tui::redrives::PastRedrive;
 use crate::tui::remote::Remote;
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
 
 /// How often the journals are read while they are looked at.
 pub(super) const READ_EVERY: Duration = Duration::seconds(5);
@@ -68,7 +68,7 @@ impl Redrives {
         }
     }
 
-    pub(super) fn history_came(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn history_came(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let result = match reply.result {
             Ok(Answer::Redrives(past)) => Ok(past),
             Ok(_) => Err(unexpected()),
@@ -112,7 +112,7 @@ impl Redrives {
         self.is_detail_open = !crate::tui::screens::is_wide(body);
     }
 
-    pub(super) fn open(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn open(&mut self, turn: &mut UpdateContext<'_>) {
         if self.selected_row().is_none() {
             return;
         }
@@ -121,7 +121,7 @@ impl Redrives {
     }
 
     /// Reads the letters of the selected redrive, again where more is known by now.
-    pub(super) fn look_at_letters(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn look_at_letters(&mut self, turn: &mut UpdateContext<'_>) {
         let Some(journal) = self.selected_journal().cloned() else {
             return;
         };
@@ -146,7 +146,7 @@ impl Redrives {
         }
     }
 
-    pub(super) fn report_came(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn report_came(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let result = match reply.result {
             Ok(Answer::RedriveReport(report)) => Ok(*report),
             Ok(_) => Err(unexpected()),

@@ -19,14 +19,14 @@ use crossterm::event::KeyEvent;
 use ratatui::layout::{Position, Rect};
 
 use super::ScreenId;
-use crate::environment::Environment;
-use crate::redrive::Report;
 use crate::tui::keymap::{Action, Binding, Context};
 use crate::tui::list::ListState;
 use crate::tui::message::{Effect, Reply, Request, Steering, Tone, Topic};
 use crate::tui::redrives::Past;
 use crate::tui::remote::Remote;
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
+use pipeline::environment::Environment;
+use redrive::Report;
 
 use review::Review;
 use running::Run;
@@ -111,13 +111,13 @@ impl Redrives {
     }
 
     /// The screen is shown.
-    pub fn enter(&mut self, turn: &mut Turn<'_>) {
+    pub fn enter(&mut self, turn: &mut UpdateContext<'_>) {
         self.is_shown = true;
         self.refresh(turn);
     }
 
     /// The screen is left. A redrive goes on.
-    pub fn leave(&mut self, turn: &mut Turn<'_>) {
+    pub fn leave(&mut self, turn: &mut UpdateContext<'_>) {
         self.is_shown = false;
         if let Some((done, planned)) = self.progress() {
             let text = format!("the redrive goes on: {done} of {planned} done; its end is told");
@@ -125,7 +125,7 @@ impl Redrives {
         }
     }
 
-    fn refresh(&mut self, turn: &mut Turn<'_>) {
+    fn refresh(&mut self, turn: &mut UpdateContext<'_>) {
         if !self.history.is_loading() {
             turn.fetch(&mut self.history, Request::Redrives);
         }
@@ -155,7 +155,7 @@ impl Redrives {
     }
 
     /// Carries out an action.
-    pub fn act(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub fn act(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         if self.review.is_some() {
             self.answer_review(action, turn);
             return;
@@ -202,7 +202,7 @@ impl Redrives {
     }
 
     /// A click inside the screen.
-    pub fn click(&mut self, position: Position, turn: &mut Turn<'_>) {
+    pub fn click(&mut self, position: Position, turn: &mut UpdateContext<'_>) {
         if self.review.is_some() {
             return;
         }
@@ -236,7 +236,7 @@ impl Redrives {
     }
 
     /// Time passed.
-    pub fn tick(&mut self, turn: &mut Turn<'_>) {
+    pub fn tick(&mut self, turn: &mut UpdateContext<'_>) {
         if let Some(run) = &mut self.run {
             run.measure(turn.now);
         }
@@ -253,7 +253,7 @@ impl Redrives {
     }
 
     /// An answer came, but for the one that ends a redrive.
-    pub fn reply(&mut self, reply: Reply, turn: &mut Turn<'_>) {
+    pub fn reply(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "answers about other things reach only their own screens"
@@ -266,14 +266,14 @@ impl Redrives {
         }
     }
 
-    fn steer(&self, steering: Steering, turn: &mut Turn<'_>) {
+    fn steer(&self, steering: Steering, turn: &mut UpdateContext<'_>) {
         if let Some(run) = &self.run {
             let id = run.request;
             turn.effects.push(Effect::Steer { id, steering });
         }
     }
 
-    fn copy(&self, turn: &mut Turn<'_>) {
+    fn copy(&self, turn: &mut UpdateContext<'_>) {
         match self.selected_journal() {
             Some(journal) => turn.copy("the path of the journal", journal.display().to_string()),
             None => turn.say(Tone::Muted, "no redrive is selected"),

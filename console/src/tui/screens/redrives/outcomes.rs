@@ -5,12 +5,12 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::redrive::fact::Proof;
-use crate::redrive::{LetterOutcome, LetterReport, NO_ANSWER_ON_RECORD, Report};
 use crate::tui::format::{fit, visible};
 use crate::tui::message::Tone;
 use crate::tui::screens::lines::left;
 use crate::tui::theme::{Theme, sign};
+use redrive::fact::Proof;
+use redrive::{LetterOutcome, LetterReport, NO_ANSWER_ON_RECORD, Report};
 
 /// `already stored`
 const WORD: usize = 14;
@@ -19,7 +19,7 @@ const ID: usize = 13;
 
 /// How a letter stands, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
+enum Disposition {
     DeadAgain,
     Unknown,
     NotSent,
@@ -31,7 +31,7 @@ enum Fate {
     Stored,
 }
 
-impl Fate {
+impl Disposition {
     fn of(letter: &LetterReport, is_running: bool) -> Self {
         let is_on_record = letter.cause.as_deref() != Some(NO_ANSWER_ON_RECORD);
         match (&letter.proof, letter.outcome) {
@@ -69,32 +69,37 @@ pub(super) fn rows(
     offset: usize,
     (width, height): (usize, usize),
 ) -> Vec<Line<'static>> {
-    let mut letters: Vec<(Fate, &LetterReport)> = report
+    let mut letters: Vec<(Disposition, &LetterReport)> = report
         .letters
         .iter()
-        .map(|letter| (Fate::of(letter, is_running), letter))
+        .map(|letter| (Disposition::of(letter, is_running), letter))
         .collect();
-    letters.sort_by_key(|(fate, _)| *fate);
+    letters.sort_by_key(|(disposition, _)| *disposition);
     letters
         .into_iter()
         .skip(offset)
         .take(height)
-        .map(|(fate, letter)| row(fate, letter, theme, width))
+        .map(|(disposition, letter)| row(disposition, letter, theme, width))
         .collect()
 }
 
-fn row(fate: Fate, letter: &LetterReport, theme: Theme, width: usize) -> Line<'static> {
-    let (tone, word) = fate.look();
+fn row(
+    disposition: Disposition,
+    letter: &LetterReport,
+    theme: Theme,
+    width: usize,
+) -> Line<'static> {
+    let (tone, word) = disposition.look();
     let why = match (&letter.proof, &letter.cause) {
         (Some(Proof::DeadAgain { reason, .. }), _) => reason
             .clone()
             .unwrap_or_else(|| "given up after its retries, without a reason".to_owned()),
-        (_, Some(_)) if fate == Fate::BeingSent => String::new(),
+        (_, Some(_)) if disposition == Disposition::BeingSent => String::new(),
         (_, Some(cause)) => cause.clone(),
         (Some(Proof::Stored { record_id } | Proof::AlreadyStored { record_id }), None) => {
             format!("as record {record_id}")
         }
-        (None, None) if fate == Fate::Pending => {
+        (None, None) if disposition == Disposition::Pending => {
             "sent; neither in the ledger nor dead yet".to_owned()
         }
         (None, None) => String::new(),
@@ -123,8 +128,11 @@ mod tests {
             proof: None,
         };
         let open = letter(NO_ANSWER_ON_RECORD);
-        assert_eq!(Fate::of(&open, true), Fate::BeingSent);
-        assert_eq!(Fate::of(&open, false), Fate::Unknown);
-        assert_eq!(Fate::of(&letter("timeout"), true), Fate::Unknown);
+        assert_eq!(Disposition::of(&open, true), Disposition::BeingSent);
+        assert_eq!(Disposition::of(&open, false), Disposition::Unknown);
+        assert_eq!(
+            Disposition::of(&letter("timeout"), true),
+            Disposition::Unknown
+        );
     }
 }

@@ -10,13 +10,13 @@ use ratatui_textarea::TextArea;
 
 use super::Redrives;
 use super::running::Run;
-use crate::redrive::Skipped;
 use crate::tui::format::visible;
 use crate::tui::keymap::{Action, Binding};
 use crate::tui::message::{Answer, Fault, Reply, Request, Tone};
 use crate::tui::redrives::{Chosen, Draft, DryRun, Reviewed, Selection};
 use crate::tui::remote::Remote;
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
+use redrive::Skipped;
 
 /// Rates that `+` and `-` step through, messages per second.
 const RATES_PER_SEC: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
@@ -220,7 +220,7 @@ pub(super) const fn fate(verdict: Verdict, is_sent: bool) -> &'static str {
 
 impl Redrives {
     /// Puts letters before the operator.
-    pub fn review(&mut self, selection: Selection, turn: &mut Turn<'_>) {
+    pub fn review(&mut self, selection: Selection, turn: &mut UpdateContext<'_>) {
         self.is_shown = true;
         self.review = Some(Review::new(selection));
         self.try_dry(turn);
@@ -231,7 +231,7 @@ impl Redrives {
         self.review = None;
     }
 
-    fn try_dry(&mut self, turn: &mut Turn<'_>) {
+    fn try_dry(&mut self, turn: &mut UpdateContext<'_>) {
         if let Some(review) = &mut self.review {
             let request = Request::DryRun(review.draft());
             turn.fetch(&mut review.dry, request);
@@ -249,7 +249,7 @@ impl Redrives {
         }
     }
 
-    pub(super) fn answer_review(&mut self, action: Action, turn: &mut Turn<'_>) {
+    pub(super) fn answer_review(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         let Some(review) = &mut self.review else {
             return;
         };
@@ -282,7 +282,7 @@ impl Redrives {
         }
     }
 
-    fn answer_reason(&mut self, action: Action, turn: &mut Turn<'_>) {
+    fn answer_reason(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
         let Some(review) = &mut self.review else {
             return;
         };
@@ -300,7 +300,7 @@ impl Redrives {
         }
     }
 
-    fn begin(&mut self, turn: &mut Turn<'_>) {
+    fn begin(&mut self, turn: &mut UpdateContext<'_>) {
         let Some(review) = &mut self.review else {
             return;
         };

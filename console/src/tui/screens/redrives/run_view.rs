@@ -6,11 +6,11 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::running::{Run, unproved};
 use super::view::{count_lines, rate_text};
-use crate::redrive::Wish;
 use crate::tui::format::{clock, count, rate, span_secs, visible};
 use crate::tui::message::Tone;
 use crate::tui::screens::lines::hanging;
 use crate::tui::theme::{Theme, sign};
+use redrive::RunCommand;
 
 /// Cells of the bar at most.
 const BAR_CELLS_MAX: usize = 40;
@@ -27,20 +27,20 @@ pub(super) fn run_lines(
     lines.push(Line::from(pace_spans(run, theme, now)));
     lines.extend(count_lines((&counts, true), run.planned, theme));
     lines.push(canary_line(run, theme));
-    match run.wish() {
-        Wish::Run if run.told.is_none() => {
+    match run.command() {
+        RunCommand::Run if run.told.is_none() => {
             lines.extend(hanging(Tone::Muted, "beginning", theme, width));
         }
-        Wish::Run if counts.waiting + counts.intended == 0 && unproved(&counts) > 0 => {
+        RunCommand::Run if counts.waiting + counts.intended == 0 && unproved(&counts) > 0 => {
             let text = "all sent; following the events until each is stored or dead again";
             lines.extend(hanging(Tone::Muted, text, theme, width));
         }
-        Wish::Run => {}
-        Wish::Cancel => {
+        RunCommand::Run => {}
+        RunCommand::Cancel => {
             let text = "ending: what was begun is brought to its end, the rest stays";
             lines.extend(hanging(Tone::Warning, text, theme, width));
         }
-        Wish::Pause(why) => {
+        RunCommand::Pause(why) => {
             let tone = if run.own_pause().is_some() {
                 Tone::Bad
             } else {

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 
 use super::Redrives;
-use crate::redrive::fact::Ending;
-use crate::redrive::{Counts, PAUSED_BY_ORDER, Report, Wish};
 use crate::text::letter_or_letters;
 use crate::tui::format::{count, visible};
 use crate::tui::message::{Answer, Reply, RequestId, Steering, Tone};
 use crate::tui::redrives::{Draft, Ended, PAUSED_BY_OPERATOR, PastRedrive, Progress, RunEnd};
 use crate::tui::remote::{Fetched, Remote};
-use crate::tui::turn::Turn;
+use crate::tui::update_context::UpdateContext;
+use redrive::fact::Ending;
+use redrive::{Counts, PAUSED_BY_REQUEST, Report, RunCommand};
 
 /// Span over which the rate is measured.
 const MEASURED_SECS: i64 = 5;
@@ -80,19 +80,23 @@ impl Run {
         self.counts().done()
     }
 
-    pub(super) fn wish(&self) -> &Wish {
-        self.told.as_ref().map_or(&Wish::Run, |told| &told.wish)
+    pub(super) fn command(&self) -> &RunCommand {
+        self.told
+            .as_ref()
+            .map_or(&RunCommand::Run, |told| &told.command)
     }
 
     pub(super) fn is_paused(&self) -> bool {
-        matches!(self.wish(), Wish::Pause(_))
+        matches!(self.command(), RunCommand::Pause(_))
     }
 
     /// Why it waits, if it stopped by itself.
     pub(super) fn own_pause(&self) -> Option<&str> {
-        match self.wish() {
-            Wish::Pause(why) if why != PAUSED_BY_OPERATOR && why != PAUSED_BY_ORDER => Some(why),
-            Wish::Pause(_) | Wish::Run | Wish::Cancel => None,
+        match self.command() {
+            RunCommand::Pause(why) if why != PAUSED_BY_OPERATOR && why != PAUSED_BY_REQUEST => {
+                Some(why)
+            }
+            RunCommand::Pause(_) | RunCommand::Run | RunCommand::Cancel => None,
         }
     }
 
@@ -150,7 +154,7 @@ impl Run {
 }
 
 impl Redrives {
-    pub(super) fn pause_or_go_on(&self, turn: &mut Turn<'_>) {
+    pub(super) fn pause_or_go_on(&self, turn: &mut UpdateContext<'_>) {
         let Some(run) = &self.run else {
             turn.say(Tone::Muted, "no redrive runs");
             return;
@@ -163,7 +167,7 @@ impl Redrives {
         self.steer(steering, turn);
     }
 
-    pub(super) fn cancel(&self, turn: &mut Turn<'_>) {
+    pub(super) fn cancel(&self, turn: &mut UpdateContext<'_>) {
         if self.run.is_none() {
             turn.say(Tone::Muted, "no redrive runs");
             return;
@@ -176,7 +180,7 @@ impl Redrives {
     pub(super) fn change_rate(
         &self,
         change: impl FnOnce(Option<f64>) -> Option<f64>,
-        turn: &mut Turn<'_>,
+        turn: &mut UpdateContext<'_>,
     ) {
         let Some(told) = self.run.as_ref().and_then(|run| run.told.as_ref()) else {
             turn.say(Tone::Muted, "no redrive runs");
@@ -185,7 +189,7 @@ impl Redrives {
         self.steer(Steering::Rate(change(told.rate_per_sec)), turn);
     }
 
-    pub(super) fn resume(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn resume(&mut self, turn: &mut UpdateContext<'_>) {
         if self.is_read_only {
             let text = format!("{} is read-only: nothing is redriven", self.environment);
             turn.say(Tone::Warning, text);
@@ -214,7 +218,7 @@ impl Redrives {
     }
 
     /// The answer that ends a redrive; `None` where it is not the one that runs.
-    pub fn redrive_ended(&mut self, reply: Reply, turn: &mut Turn<'_>) -> Option<Ended> {
+    pub fn redrive_ended(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) -> Option<Ended> {
         let run = self.run.take_if(|run| run.request == reply.id)?;
         let ended = match reply.result {
             Ok(Answer::Redriven(end)) => self.take_end(*end, turn.now),

@@ -10,8 +10,6 @@ use super::history::Row;
 use super::outcomes;
 use super::run_view::run_lines;
 use super::running::unproved;
-use crate::redrive::fact::Ending;
-use crate::redrive::{Counts, Wish};
 use crate::tui::format::{age_secs, clock, count, fit, rate, span_secs, timestamp, visible};
 use crate::tui::message::Tone;
 use crate::tui::model::Model;
@@ -19,6 +17,8 @@ use crate::tui::redrives::PastRedrive;
 use crate::tui::screens::lines::{explained, hanging, left, titled};
 use crate::tui::screens::{area_rows, draw_divider};
 use crate::tui::theme::{Theme, sign};
+use redrive::fact::Ending;
+use redrive::{Counts, RunCommand};
 
 /// `interrupted`
 const WORD: usize = 12;
@@ -284,11 +284,11 @@ fn list_row(row: Row<'_>, is_selected: bool, model: &Model, width: usize) -> Lin
     let theme = model.theme;
     let (tone, word, at, counts, planned) = match row {
         Row::Running(run) => {
-            let (tone, word) = match run.wish() {
-                Wish::Run => (Tone::Good, "running"),
-                Wish::Pause(_) if run.own_pause().is_some() => (Tone::Bad, "stopped"),
-                Wish::Pause(_) => (Tone::Warning, "paused"),
-                Wish::Cancel => (Tone::Warning, "ending"),
+            let (tone, word) = match run.command() {
+                RunCommand::Run => (Tone::Good, "running"),
+                RunCommand::Pause(_) if run.own_pause().is_some() => (Tone::Bad, "stopped"),
+                RunCommand::Pause(_) => (Tone::Warning, "paused"),
+                RunCommand::Cancel => (Tone::Warning, "ending"),
             };
             (tone, word, run.since, run.counts(), run.planned)
         }

@@ -5,8 +5,12 @@ use super::*;
 use crate::tui::message::Deleted;
 use crossterm::event::KeyCode;
 
-fn notice(desk: &Desk) -> &str {
-    desk.model.notice.as_ref().map_or("", |notice| &notice.text)
+fn notice(harness: &Harness) -> &str {
+    harness
+        .model
+        .notice
+        .as_ref()
+        .map_or("", |notice| &notice.text)
 }
 
 fn is_deletion(request: &Request) -> bool {
@@ -14,8 +18,8 @@ fn is_deletion(request: &Request) -> bool {
 }
 
 /// The letters that are asked to be deleted.
-fn deletion(desk: &mut Desk) -> ((RequestId, Request), Vec<String>) {
-    let question = desk.take(is_deletion);
+fn deletion(harness: &mut Harness) -> ((RequestId, Request), Vec<String>) {
+    let question = harness.take(is_deletion);
     let Request::DeleteLetters(letters) = &question.1 else {
         panic!("not a deletion")
     };
@@ -26,33 +30,34 @@ fn deletion(desk: &mut Desk) -> ((RequestId, Request), Vec<String>) {
 
 #[test]
 fn another_name_than_the_queues_deletes_nothing() {
-    let mut desk = Desk::holding(letters());
-    desk.keys("aD");
-    desk.keys("events-queue");
-    desk.code(KeyCode::Enter);
-    assert_eq!(desk.count(is_deletion), 0);
-    assert!(notice(&desk).contains("name of the queue is events-dead-letters"));
-    desk.code(KeyCode::Esc);
-    assert_eq!(desk.screen().letters.len(), 37);
-    assert_eq!(desk.count(is_deletion), 0);
+    let mut harness = Harness::holding(letters());
+    harness.keys("aD");
+    harness.keys("events-queue");
+    harness.code(KeyCode::Enter);
+    assert_eq!(harness.count(is_deletion), 0);
+    assert!(notice(&harness).contains("name of the queue is events-dead-letters"));
+    harness.code(KeyCode::Esc);
+    assert_eq!(harness.screen().letters.len(), 37);
+    assert_eq!(harness.count(is_deletion), 0);
 }
 
 #[test]
 fn marked_letters_are_deleted_and_only_confirmed_ones_leave() {
-    let mut desk = Desk::holding(letters());
-    desk.keys(" jj D");
+    let mut harness = Harness::holding(letters());
+    harness.keys(" jj D");
     assert!(
-        desk.text()
+        harness
+            .text()
             .contains("to delete 2 letters of the marked letters")
     );
-    desk.keys("events-dead-letters");
-    desk.code(KeyCode::Enter);
-    let (question, ids) = deletion(&mut desk);
+    harness.keys("events-dead-letters");
+    harness.code(KeyCode::Enter);
+    let (question, ids) = deletion(&mut harness);
     assert_eq!(ids.len(), 2);
     // Nothing else goes out meanwhile.
-    desk.key('D');
-    assert!(notice(&desk).contains("on their way out already"));
-    desk.reply(
+    harness.key('D');
+    assert!(notice(&harness).contains("on their way out already"));
+    harness.reply(
         &question,
         Ok(Answer::Deleted(Deleted {
             file: "/state/exports/events-dead-letters.jsonl".into(),
@@ -61,11 +66,11 @@ fn marked_letters_are_deleted_and_only_confirmed_ones_leave() {
             cause: Some("throttled".to_owned()),
         })),
     );
-    let left = &desk.screen().letters;
+    let left = &harness.screen().letters;
     assert_eq!(left.len(), 36);
     assert!(left.iter().all(|letter| letter.message_id != ids[0]));
     assert!(left.iter().any(|letter| letter.message_id == ids[1]));
-    let text = desk.text();
+    let text = harness.text();
     assert!(
         text.contains("1 letter deleted, with a copy in /state/exports"),
         "{text}"
@@ -75,13 +80,13 @@ fn marked_letters_are_deleted_and_only_confirmed_ones_leave() {
 
 #[test]
 fn failed_deletion_keeps_everything_and_says_why() {
-    let mut desk = Desk::holding(letters());
-    desk.key('D');
-    desk.keys("events-dead-letters");
-    desk.code(KeyCode::Enter);
-    let (question, ids) = deletion(&mut desk);
+    let mut harness = Harness::holding(letters());
+    harness.key('D');
+    harness.keys("events-dead-letters");
+    harness.code(KeyCode::Enter);
+    let (question, ids) = deletion(&mut harness);
     assert_eq!(ids.len(), 1);
-    desk.reply(&question, Err(fault()));
-    assert_eq!(desk.screen().letters.len(), 37);
-    assert!(notice(&desk).contains(&fault().message));
+    harness.reply(&question, Err(fault()));
+    assert_eq!(harness.screen().letters.len(), 37);
+    assert!(notice(&harness).contains(&fault().message));
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use event::{Assessment, RecordId, assess, peek_identity};
 
-use crate::environment::Environment;
-use crate::redrive::fact::{Ending, Proof};
-use crate::redrive::{Counts, LetterOutcome, LetterReport, Report, Wish};
-use crate::tui::mending::{Mended, Mending, Patched};
 use crate::tui::message::Fault;
+use crate::tui::patch::{Mended, PatchInput, Patched};
 use crate::tui::redrives::{PastRedrive, Progress, RunEnd};
-use crate::world::observed::{AttributeValue, DeadLetter, Reason};
+use pipeline::environment::Environment;
+use pipeline::model::{AttributeValue, DeadLetter, Reason};
+use redrive::fact::{Ending, Proof};
+use redrive::{Counts, LetterOutcome, LetterReport, Report, RunCommand};
 
 pub(crate) fn now() -> DateTime<Utc> {
     "2026-11-24T12:03:07Z".parse().unwrap()
@@ -208,13 +208,13 @@ pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -
         planned,
         canary_steps: canary_steps.to_vec(),
         counts,
-        wish: Wish::Run,
+        command: RunCommand::Run,
         rate_per_sec: Some(20.0),
     }
 }
 
 /// A letter with another body.
-pub(crate) fn mended(letter: &Mending, new_body: &str) -> Mended {
+pub(crate) fn mended(letter: &PatchInput, new_body: &str) -> Mended {
     let assessment = assess(new_body);
     Mended {
         message_id: letter.message_id.clone(),
@@ -232,7 +232,7 @@ pub(crate) fn mended(letter: &Mending, new_body: &str) -> Mended {
 }
 
 /// What a patch does that sets the time; it fails on the last letter.
-pub(crate) fn patched(letters: &[Mending]) -> Patched {
+pub(crate) fn patched(letters: &[PatchInput]) -> Patched {
     let (_, rest) = letters.split_last().unwrap();
     Patched {
         mended: rest

@@ -3,7 +3,7 @@
 mod behaviour;
 mod deleting;
 pub(in crate::tui::screens) mod fixtures;
-mod mending;
+mod patch;
 mod reading;
 mod snapshots;
 
@@ -15,18 +15,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::DeadLetters;
-use crate::environment::Environment;
-use crate::redrive::LetterOutcome;
-use crate::tui::mending::Found;
 use crate::tui::message::{Answer, Effect, Fault, Msg, Reply, Request, RequestId, Steering};
 use crate::tui::model::{Model, frame};
+use crate::tui::patch::Found;
 use crate::tui::redrives::{Draft, DryRun};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
-use crate::world::observed::{DeadLetter, HeldLetters};
+use pipeline::environment::Environment;
+use pipeline::model::{DeadLetter, HeldLetters};
+use redrive::LetterOutcome;
 
 /// The console on the screen Dead letters, with a hand on the keys and one on the answers.
-pub(in crate::tui::screens) struct Desk {
+pub(in crate::tui::screens) struct Harness {
     pub(in crate::tui::screens) model: Model,
     pub(in crate::tui::screens) now: DateTime<Utc>,
     pub(in crate::tui::screens) asked: Vec<(RequestId, Request)>,
@@ -35,11 +35,11 @@ pub(in crate::tui::screens) struct Desk {
     pub(in crate::tui::screens) outside: Vec<String>,
 }
 
-impl Desk {
+impl Harness {
     pub(in crate::tui::screens) fn open(width: u16, height: u16, environment: Environment) -> Self {
         let theme = Theme { has_colour: true };
         let now = fixtures::now();
-        let mut desk = Self {
+        let mut harness = Self {
             model: Model::new(environment, theme, Rect::new(0, 0, width, height), now),
             now,
             asked: Vec::new(),
@@ -47,15 +47,15 @@ impl Desk {
             steered: Vec::new(),
             outside: Vec::new(),
         };
-        desk.key('2');
-        desk
+        harness.key('2');
+        harness
     }
 
     /// The screen with these letters held.
     pub(in crate::tui::screens) fn holding(letters: Vec<DeadLetter>) -> Self {
-        let mut desk = Self::open(80, 24, fixtures::environment());
-        desk.answer_letters(letters);
-        desk
+        let mut harness = Self::open(80, 24, fixtures::environment());
+        harness.answer_letters(letters);
+        harness
     }
 
     pub(in crate::tui::screens) fn screen(&self) -> &DeadLetters {

@@ -4,8 +4,8 @@ use crossterm::event::KeyCode;
 
 use super::fixtures::*;
 use super::*;
-use crate::redrive::LetterOutcome;
-use crate::world::observed::{QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
+use pipeline::model::{QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
+use redrive::LetterOutcome;
 
 macro_rules! states {
     ($($state:ident),+ $(,)?) => {
@@ -45,7 +45,7 @@ states!(
     NoColour,
 );
 
-fn drive(state: State, width: u16, height: u16) -> Desk {
+fn drive(state: State, width: u16, height: u16) -> Harness {
     let environment = match state {
         State::ReadOnly => read_only(),
         State::Production => production(),
@@ -75,159 +75,159 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
         | State::Released
         | State::NoColour => environment(),
     };
-    let mut desk = Desk::open(width, height, environment);
-    desk.now += Duration::seconds(4);
+    let mut harness = Harness::open(width, height, environment);
+    harness.now += Duration::seconds(4);
     match state {
-        State::Waiting => desk.pass(0),
-        State::Empty => desk.answer_letters(Vec::new()),
+        State::Waiting => harness.pass(0),
+        State::Empty => harness.answer_letters(Vec::new()),
         State::HeldByOthers => {
-            count_dead_letters(&mut desk, 3);
-            desk.answer_letters(Vec::new());
+            count_dead_letters(&mut harness, 3);
+            harness.answer_letters(Vec::new());
         }
         State::Held => {
-            count_dead_letters(&mut desk, 40);
-            desk.answer_letters(letters());
-            desk.keys("jj j");
+            count_dead_letters(&mut harness, 40);
+            harness.answer_letters(letters());
+            harness.keys("jj j");
         }
         State::GroupFiltered => {
-            desk.answer_letters(letters());
-            desk.code(KeyCode::Tab);
-            desk.keys("jjj");
+            harness.answer_letters(letters());
+            harness.code(KeyCode::Tab);
+            harness.keys("jjj");
         }
         State::DetailOpen => {
-            desk.answer_letters(letters());
-            desk.code(KeyCode::End);
-            desk.code(KeyCode::Enter);
+            harness.answer_letters(letters());
+            harness.code(KeyCode::End);
+            harness.code(KeyCode::Enter);
         }
         State::EscapeSequences => {
             let body = "\u{1b}[2J\u{1b}]0;owned\u{7}{\"type\":\r\n\"\u{202e}x\"}";
-            desk.answer_letters(vec![letter(7, Duration::minutes(3), body)]);
-            desk.code(KeyCode::Enter);
+            harness.answer_letters(vec![letter(7, Duration::minutes(3), body)]);
+            harness.code(KeyCode::Enter);
         }
         State::Enormous => {
             let body = format!(
                 r#"{{"specversion":"1.0","id":"big","source":"/scan","type":"bag.scanned","data":"{}"}}"#,
                 "9f".repeat(520_000)
             );
-            desk.answer_letters(vec![letter(8, Duration::minutes(3), &body)]);
-            desk.code(KeyCode::Enter);
+            harness.answer_letters(vec![letter(8, Duration::minutes(3), &body)]);
+            harness.code(KeyCode::Enter);
         }
         State::FailedFirst => {
-            let question = desk.take(is_hold);
-            desk.reply(&question, Err(fault()));
+            let question = harness.take(is_hold);
+            harness.reply(&question, Err(fault()));
         }
         State::FailedWithPrevious => {
-            desk.answer_letters(letters());
-            desk.refresh();
-            let question = desk.take(is_hold);
-            desk.reply(&question, Err(fault()));
+            harness.answer_letters(letters());
+            harness.refresh();
+            let question = harness.take(is_hold);
+            harness.reply(&question, Err(fault()));
         }
-        State::Warnings => desk.answer_held(HeldLetters {
+        State::Warnings => harness.answer_held(HeldLetters {
             letters: letters(),
             ledger_error: Some("connect to the database: connection refused".to_owned()),
             is_truncated: true,
         }),
         State::Redriving => {
-            desk.answer_letters(letters());
-            desk.keys("arf");
-            desk.agree();
-            desk.key('2');
-            desk.answer_letters(Vec::new());
+            harness.answer_letters(letters());
+            harness.keys("arf");
+            harness.agree();
+            harness.key('2');
+            harness.answer_letters(Vec::new());
         }
-        State::Reported => redrive_ready(&mut desk, LetterOutcome::Moved, None),
+        State::Reported => redrive_ready(&mut harness, LetterOutcome::Moved, None),
         State::Noted => {
             let error = Some("the receipt handle has expired");
-            redrive_ready(&mut desk, LetterOutcome::SentNotDeleted, error);
-            desk.keys("gjjjjjjjjj");
-            desk.code(KeyCode::Enter);
+            redrive_ready(&mut harness, LetterOutcome::SentNotDeleted, error);
+            harness.keys("gjjjjjjjjj");
+            harness.code(KeyCode::Enter);
         }
         State::SearchTyped => {
-            desk.answer_letters(letters());
-            desk.keys("/.type == \"flight");
+            harness.answer_letters(letters());
+            harness.keys("/.type == \"flight");
         }
         State::SearchFound => {
-            desk.answer_letters(letters());
-            desk.search("LA601", Ok(31));
+            harness.answer_letters(letters());
+            harness.search("LA601", Ok(31));
         }
         State::SearchFailed => {
-            desk.answer_letters(letters());
-            desk.search(".type", Err("the program takes too long".to_owned()));
+            harness.answer_letters(letters());
+            harness.search(".type", Err("the program takes too long".to_owned()));
         }
         State::DeleteTyped => {
-            desk.answer_letters(letters());
-            desk.code(KeyCode::Tab);
-            desk.keys("jDevents-dead");
+            harness.answer_letters(letters());
+            harness.code(KeyCode::Tab);
+            harness.keys("jDevents-dead");
         }
         State::PatchTyped => {
-            desk.answer_letters(letters());
-            desk.code(KeyCode::Tab);
-            desk.keys("jp.data");
+            harness.answer_letters(letters());
+            harness.code(KeyCode::Tab);
+            harness.keys("jp.data");
         }
         State::PatchFailed => {
-            desk.answer_letters(letters());
-            desk.code(KeyCode::Tab);
-            desk.keys("jp.time =");
-            desk.code(KeyCode::Enter);
-            let question = desk.take(is_patch);
-            desk.reply(&question, Err(fault()));
+            harness.answer_letters(letters());
+            harness.code(KeyCode::Tab);
+            harness.keys("jp.time =");
+            harness.code(KeyCode::Enter);
+            let question = harness.take(is_patch);
+            harness.reply(&question, Err(fault()));
         }
         State::PatchPreview => {
-            desk.answer_letters(letters());
-            desk.patch_group();
-            desk.key('n');
+            harness.answer_letters(letters());
+            harness.patch_group();
+            harness.key('n');
         }
         State::Edited => {
-            desk.answer_letters(letters());
-            desk.patch_group();
-            desk.key('y');
-            desk.pass(10);
-            desk.code(KeyCode::Tab);
-            desk.code(KeyCode::Enter);
+            harness.answer_letters(letters());
+            harness.patch_group();
+            harness.key('y');
+            harness.pass(10);
+            harness.code(KeyCode::Tab);
+            harness.code(KeyCode::Enter);
         }
         State::Editing => {
-            desk.answer_letters(letters());
-            desk.code(KeyCode::Tab);
-            desk.keys("j");
-            desk.code(KeyCode::Tab);
-            desk.keys("ex");
+            harness.answer_letters(letters());
+            harness.code(KeyCode::Tab);
+            harness.keys("j");
+            harness.code(KeyCode::Tab);
+            harness.keys("ex");
         }
         State::Released => {
-            desk.answer_letters(letters());
-            desk.key('R');
+            harness.answer_letters(letters());
+            harness.key('R');
         }
-        State::ReadOnly => desk.answer_letters(letters()),
+        State::ReadOnly => harness.answer_letters(letters()),
         State::Production => {
-            desk.answer_letters(letters());
-            desk.code(KeyCode::Tab);
-            desk.key('j');
+            harness.answer_letters(letters());
+            harness.code(KeyCode::Tab);
+            harness.key('j');
         }
         State::NoColour => {
-            desk.model.theme = Theme { has_colour: false };
-            desk.answer_letters(letters());
-            desk.keys("jj j");
+            harness.model.theme = Theme { has_colour: false };
+            harness.answer_letters(letters());
+            harness.keys("jj j");
         }
     }
-    desk
+    harness
 }
 
-fn redrive_ready(desk: &mut Desk, outcome: LetterOutcome, cause: Option<&str>) {
-    desk.answer_letters(letters());
-    desk.keys("ar");
-    let (question, draft) = desk.agree();
-    desk.key('2');
-    desk.answer_letters(letters());
+fn redrive_ready(harness: &mut Harness, outcome: LetterOutcome, cause: Option<&str>) {
+    harness.answer_letters(letters());
+    harness.keys("ar");
+    let (question, draft) = harness.agree();
+    harness.key('2');
+    harness.answer_letters(letters());
     let ids = draft.letters.iter();
     let outcomes: Vec<_> = ids
         .map(|draft| (draft.letter.message_id.as_str(), outcome, cause))
         .collect();
-    desk.end_redrive(&question, &outcomes);
-    desk.pass(10);
+    harness.end_redrive(&question, &outcomes);
+    harness.pass(10);
 }
 
 /// What the queue counts, as the pipeline sees it.
-fn count_dead_letters(desk: &mut Desk, in_flight: u64) {
-    desk.send(Msg::Tick);
-    let question = desk.take(|request| matches!(request, Request::Queue(QueueRole::DeadLetter)));
+fn count_dead_letters(harness: &mut Harness, in_flight: u64) {
+    harness.send(Msg::Tick);
+    let question = harness.take(|request| matches!(request, Request::Queue(QueueRole::DeadLetter)));
     let snapshot = QueueSnapshot {
         depth: QueueDepth {
             visible: 0,
@@ -242,17 +242,17 @@ fn count_dead_letters(desk: &mut Desk, in_flight: u64) {
             max_receive_count: None,
         },
     };
-    desk.reply(&question, Ok(Answer::Queue(snapshot)));
+    harness.reply(&question, Ok(Answer::Queue(snapshot)));
 }
 
 #[test]
 fn every_state_at_two_sizes() {
     for state in STATES {
         for (width, height) in [(80, 24), (160, 45)] {
-            let desk = drive(*state, width, height);
+            let harness = drive(*state, width, height);
             let name = format!("{state:?}_{width}x{height}");
             insta::with_settings!({ prepend_module_to_snapshot => false }, {
-                insta::assert_debug_snapshot!(name, desk.draw());
+                insta::assert_debug_snapshot!(name, harness.draw());
             });
         }
     }
@@ -260,9 +260,9 @@ fn every_state_at_two_sizes() {
 
 #[test]
 fn what_came_from_outside_never_steers_the_terminal() {
-    let desk = drive(State::EscapeSequences, 80, 24);
+    let harness = drive(State::EscapeSequences, 80, 24);
     assert!(
-        !desk
+        !harness
             .text()
             .chars()
             .any(|character| character.is_control() && character != '\n')

@@ -7,21 +7,21 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
-use crate::redrive::fact::{Ending, Proof};
-use crate::redrive::{Counts, LetterOutcome, Report, Wish};
 use crate::tui::message::{Answer, Msg, Request};
 use crate::tui::model::frame;
 use crate::tui::redrives::{Past, PastRedrive, Progress};
-use crate::tui::screens::dead_letters::tests::Desk;
+use crate::tui::screens::dead_letters::tests::Harness;
 use crate::tui::screens::dead_letters::tests::fixtures;
+use redrive::fact::{Ending, Proof};
+use redrive::{Counts, LetterOutcome, Report, RunCommand};
 
 /// The screen alone, inside the frame of the console.
-fn draw(desk: &Desk) -> Buffer {
-    let area = desk.model.area;
+fn draw(harness: &Harness) -> Buffer {
+    let area = harness.model.area;
     let mut terminal = Terminal::new(TestBackend::new(area.width, area.height)).unwrap();
     let body = frame(area).body;
     terminal
-        .draw(|canvas| desk.model.redrives.view(&desk.model, canvas, body))
+        .draw(|canvas| harness.model.redrives.view(&harness.model, canvas, body))
         .unwrap();
     terminal.backend().buffer().clone()
 }
@@ -70,9 +70,9 @@ fn history() -> Past {
     }
 }
 
-fn answer_history(desk: &mut Desk, past: Past) {
-    let question = desk.take(|request| matches!(request, Request::Redrives));
-    desk.reply(&question, Ok(Answer::Redrives(past)));
+fn answer_history(harness: &mut Harness, past: Past) {
+    let question = harness.take(|request| matches!(request, Request::Redrives));
+    harness.reply(&question, Ok(Answer::Redrives(past)));
 }
 
 /// A report of seven letters with every outcome.
@@ -106,23 +106,27 @@ fn every_outcome() -> Report {
     report
 }
 
-fn answer_report(desk: &mut Desk, report: Report) {
-    let question = desk.take(|request| matches!(request, Request::RedriveReport(_)));
-    desk.reply(&question, Ok(Answer::RedriveReport(Box::new(report))));
+fn answer_report(harness: &mut Harness, report: Report) {
+    let question = harness.take(|request| matches!(request, Request::RedriveReport(_)));
+    harness.reply(&question, Ok(Answer::RedriveReport(Box::new(report))));
 }
 
-fn tell(desk: &mut Desk, id: crate::tui::message::RequestId, progress: Progress) {
+fn tell(harness: &mut Harness, id: crate::tui::message::RequestId, progress: Progress) {
     let progress = Box::new(progress);
-    desk.send(Msg::Progress { id, progress });
+    harness.send(Msg::Progress { id, progress });
 }
 
-fn notice(desk: &Desk) -> &str {
-    desk.model.notice.as_ref().map_or("", |notice| &notice.text)
+fn notice(harness: &Harness) -> &str {
+    harness
+        .model
+        .notice
+        .as_ref()
+        .map_or("", |notice| &notice.text)
 }
 
 fn running(counts: Counts) -> Progress {
     Progress {
-        wish: Wish::Run,
+        command: RunCommand::Run,
         ..fixtures::progress(37, &[1, 10], counts)
     }
 }

@@ -30,7 +30,7 @@ states!(
     NoColour,
 );
 
-fn drive(state: State, width: u16, height: u16) -> Desk {
+fn drive(state: State, width: u16, height: u16) -> Harness {
     let environment = match state {
         State::ProductionReason => fixtures::production(),
         State::Empty
@@ -49,70 +49,70 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
         | State::Ended
         | State::NoColour => fixtures::environment(),
     };
-    let mut desk = Desk::open(width, height, environment);
-    desk.answer_letters(fixtures::letters());
+    let mut harness = Harness::open(width, height, environment);
+    harness.answer_letters(fixtures::letters());
     match state {
-        State::Empty => look(&mut desk, Past::default()),
+        State::Empty => look(&mut harness, Past::default()),
         State::Reading => {
-            desk.key('3');
-            desk.pass(2);
+            harness.key('3');
+            harness.pass(2);
         }
         State::History | State::NoColour => {
-            desk.model.theme.has_colour = matches!(state, State::History);
-            look(&mut desk, history());
-            desk.pass(1);
+            harness.model.theme.has_colour = matches!(state, State::History);
+            look(&mut harness, history());
+            harness.pass(1);
         }
         State::Interrupted => {
-            look(&mut desk, history());
-            desk.key('j');
-            desk.code(KeyCode::Enter);
-            answer_report(&mut desk, every_outcome());
+            look(&mut harness, history());
+            harness.key('j');
+            harness.code(KeyCode::Enter);
+            answer_report(&mut harness, every_outcome());
         }
         State::HistoryFailed => {
-            desk.key('3');
-            let question = desk.take(|request| matches!(request, Request::Redrives));
-            desk.reply(&question, Err(fixtures::fault()));
+            harness.key('3');
+            let question = harness.take(|request| matches!(request, Request::Redrives));
+            harness.reply(&question, Err(fixtures::fault()));
         }
         State::DryRunning => {
-            desk.keys("ar");
-            desk.pass(1);
+            harness.keys("ar");
+            harness.pass(1);
         }
         State::Plan => {
-            desk.keys("ar");
-            desk.answer_dry_run();
-            desk.keys("---t");
+            harness.keys("ar");
+            harness.answer_dry_run();
+            harness.keys("---t");
         }
         State::PlanForAll => {
-            desk.keys("arf");
-            answer_dry_run(&mut desk, false);
+            harness.keys("arf");
+            answer_dry_run(&mut harness, false);
         }
         State::PlanRefused => {
-            desk.keys("ar");
-            answer_dry_run(&mut desk, true);
+            harness.keys("ar");
+            answer_dry_run(&mut harness, true);
         }
         State::ProductionReason => {
-            desk.keys("ar");
-            desk.answer_dry_run();
-            desk.keys("yincident 4711");
+            harness.keys("ar");
+            harness.answer_dry_run();
+            harness.keys("yincident 4711");
         }
-        State::Beginning => drop(begin(&mut desk)),
+        State::Beginning => drop(begin(&mut harness)),
         State::Running => {
-            let id = begin(&mut desk);
+            let id = begin(&mut harness);
             for moved in [5, 11, 21] {
-                desk.now += chrono::Duration::seconds(1);
+                harness.now += chrono::Duration::seconds(1);
                 let counts = Counts {
                     moved,
                     stored: moved - 2,
                     waiting: 37 - moved,
                     ..Counts::default()
                 };
-                tell(&mut desk, id, running(counts));
+                tell(&mut harness, id, running(counts));
             }
-            desk.pass(1);
-            answer_report(&mut desk, every_outcome());
+            harness.pass(1);
+            answer_report(&mut harness, every_outcome());
         }
         State::CanaryFailed => {
-            let id = begin(&mut desk);
+            let id = begin(&mut harness);
             let counts = Counts {
                 moved: 1,
                 dead_again: 1,
@@ -121,62 +121,62 @@ fn drive(state: State, width: u16, height: u16) -> Desk {
             };
             let why =
                 "1 of 1 redriven events failed again: missing-attribute: \"time\" is required";
-            let wish = Wish::Pause(why.to_owned());
+            let command = RunCommand::Pause(why.to_owned());
             tell(
-                &mut desk,
+                &mut harness,
                 id,
                 Progress {
-                    wish,
+                    command,
                     ..running(counts)
                 },
             );
         }
         State::Paused => {
-            let id = begin(&mut desk);
+            let id = begin(&mut harness);
             let counts = Counts {
                 moved: 12,
                 stored: 12,
                 waiting: 25,
                 ..Counts::default()
             };
-            let wish = Wish::Pause(crate::tui::redrives::PAUSED_BY_OPERATOR.to_owned());
+            let command = RunCommand::Pause(crate::tui::redrives::PAUSED_BY_OPERATOR.to_owned());
             tell(
-                &mut desk,
+                &mut harness,
                 id,
                 Progress {
-                    wish,
+                    command,
                     ..running(counts)
                 },
             );
         }
         State::Ended => {
-            desk.keys("ar");
-            let (question, draft) = desk.agree();
-            answer_history(&mut desk, Past::default());
+            harness.keys("ar");
+            let (question, draft) = harness.agree();
+            answer_history(&mut harness, Past::default());
             let ids = draft.letters.iter();
             let outcomes: Vec<_> = ids
                 .map(|draft| (draft.letter.message_id.as_str(), LetterOutcome::Moved, None))
                 .collect();
-            desk.end_redrive(&question, &outcomes);
+            harness.end_redrive(&question, &outcomes);
         }
     }
-    desk
+    harness
 }
 
-fn look(desk: &mut Desk, past: Past) {
-    desk.key('3');
-    answer_history(desk, past);
+fn look(harness: &mut Harness, past: Past) {
+    harness.key('3');
+    answer_history(harness, past);
 }
 
-fn begin(desk: &mut Desk) -> crate::tui::message::RequestId {
-    desk.keys("arf");
-    let (question, _) = desk.agree();
-    answer_history(desk, history());
+fn begin(harness: &mut Harness) -> crate::tui::message::RequestId {
+    harness.keys("arf");
+    let (question, _) = harness.agree();
+    answer_history(harness, history());
     question.0
 }
 
-fn answer_dry_run(desk: &mut Desk, is_refused: bool) {
-    let question = desk.take(|request| matches!(request, Request::DryRun(_)));
+fn answer_dry_run(harness: &mut Harness, is_refused: bool) {
+    let question = harness.take(|request| matches!(request, Request::DryRun(_)));
     let dry = crate::tui::redrives::DryRun {
         sent: 36,
         ready: 6,
@@ -186,17 +186,17 @@ fn answer_dry_run(desk: &mut Desk, is_refused: bool) {
         refusal: is_refused.then(fixtures::fault),
         reason: Some("given at the start".to_owned()),
     };
-    desk.reply(&question, Ok(Answer::DryRun(dry)));
+    harness.reply(&question, Ok(Answer::DryRun(dry)));
 }
 
 #[test]
 fn every_state_at_two_sizes() {
     for state in STATES {
         for (width, height) in [(80, 24), (160, 45)] {
-            let desk = drive(*state, width, height);
+            let harness = drive(*state, width, height);
             let name = format!("{state:?}_{width}x{height}");
             insta::with_settings!({ prepend_module_to_snapshot => false }, {
-                insta::assert_debug_snapshot!(name, draw(&desk));
+                insta::assert_debug_snapshot!(name, draw(&harness));
             });
         }
     }
@@ -205,7 +205,7 @@ fn every_state_at_two_sizes() {
 #[test]
 fn every_state_is_drawn_at_every_size() {
     for state in STATES {
-        let mut desk = drive(*state, 80, 24);
+        let mut harness = drive(*state, 80, 24);
         for (width, height) in [
             (0, 0),
             (1, 1),
@@ -216,8 +216,8 @@ fn every_state_is_drawn_at_every_size() {
             (120, 4),
             (300, 2),
         ] {
-            desk.send(Msg::Resize { width, height });
-            desk.draw_whole();
+            harness.send(Msg::Resize { width, height });
+            harness.draw_whole();
         }
     }
 }

@@ -1,0 +1,105 @@
+//! How a dead letter is written down for people.
+//!
+//! Invariant: nothing of a letter reaches the terminal unescaped.
+
+use chrono::{DateTime, Utc};
+use event::Failure;
+
+use crate::cli::json_text;
+use crate::cli::table::{Align, Keep, Table, moment, time_delta};
+use pipeline::model::{AttributeValue, DeadLetter};
+use pipeline::{BodyError, printable, printable_lines};
+
+/// The list for people.
+pub(crate) fn table(letters: &[DeadLetter], now: DateTime<Utc>) -> Table {
+    let mut table = Table::new(&[
+        ("MESSAGE ID", Align::Left, Keep::Always),
+        ("VERDICT", Align::Left, Keep::Always),
+        ("CAUSE", Align::Left, Keep::Cut),
+        ("TYPE", Align::Left, Keep::Drop(1)),
+        ("SOURCE", Align::Left, Keep::Drop(4)),
+        ("ID", Align::Left, Keep::Drop(6)),
+        ("RECEIVED", Align::Right, Keep::Drop(5)),
+        ("AGE", Align::Right, Keep::Drop(3)),
+        ("EXPIRES IN", Align::Right, Keep::Drop(2)),
+    ]);
+    for letter in letters {
+        let identity = &letter.identity;
+        table.row([
+            &letter.message_id,
+            letter.verdict.as_str(),
+            &letter.cause(),
+            identity.event_type.as_deref().unwrap_or("-"),
+            identity.source.as_deref().unwrap_or("-"),
+            identity.id.as_deref().unwrap_or("-"),
+            &format!("{}×", letter.receive_count),
+            &time_delta(now - letter.sent_at),
+            &time_delta(letter.expires_at - now),
+        ]);
+    }
+    table
+}
+
+/// One letter for people, body included.
+pub(crate) fn form(letter: &DeadLetter, now: DateTime<Utc>) -> Result<String, BodyError> {
+    let mut lines = vec![
+        ("message", letter.message_id.clone()),
+        ("verdict", letter.verdict.to_string()),
+        ("cause", letter.cause()),
+    ];
+    if let Some(reason) = &letter.reason {
+        lines.push(("reason", format!("{}: {}", reason.code, reason.message)));
+        if let Some(request_id) = &reason.request_id {
+            lines.push(("request", request_id.clone()));
+        }
+    }
+    if let Some(failure) = &letter.failure {
+        lines.push(("refused now", failure_sentence(failure)));
+    }
+    if let Some(record_id) = letter.stored_as {
+        lines.push(("stored as", format!("record {record_id}")));
+    }
+    lines.extend([
+        ("received", format!("{}×", letter.receive_count)),
+        ("sent at", moment(letter.sent_at)),
+        (
+            "expires at",
+            format!(
+                "{} (in {})",
+                moment(letter.expires_at),
+                time_delta(letter.expires_at - now)
+            ),
+        ),
+    ]);
+    let mut text = String::new();
+    for (name, value) in lines {
+        text.push_str(&format!("{name:<14}{}\n", printable(&value)));
+    }
+    for (name, value) in &letter.attributes {
+        text.push_str(&format!(
+            "attribute     {}\n",
+            printable(&attribute(name, value))
+        ));
+    }
+    let body = letter.body.text()?;
+    let pretty = json_text::pretty(&body);
+    text.push_str(&printable_lines(pretty.as_deref().unwrap_or(&body)));
+    text.push('\n');
+    Ok(text)
+}
+
+fn failure_sentence(failure: &Failure) -> String {
+    match &failure.pointer {
+        Some(pointer) => format!("{}: {} (at {pointer})", failure.code, failure.detail),
+        None => format!("{}: {}", failure.code, failure.detail),
+    }
+}
+
+fn attribute(name: &str, value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::Text { data_type, value } => format!("{name} ({data_type}) = {value}"),
+        AttributeValue::Binary { data_type, value } => {
+            format!("{name} ({data_type}) = {} bytes", value.len())
+        }
+    }
+}

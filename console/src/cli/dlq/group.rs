@@ -1,0 +1,125 @@
+//! `dlq group`: why letters died, and how many of each.
+//!
+//! Invariant: the JSON fields are published; they keep their names and their meaning. Every
+//! selected letter is in exactly one group.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::cli::dlq::take::Take;
+use crate::cli::selection::{FilterArguments, SelectionArguments};
+use crate::cli::table::{Align, Keep, Table, time_delta};
+use crate::cli::{CommandError, Exit, Interrupt, Session};
+use redrive::triage::{Group, Groups};
+
+#[derive(Serialize)]
+struct GroupJson<'a> {
+    cause: &'a str,
+    place: Option<&'a str>,
+    detail: Option<&'a str>,
+    letters: usize,
+    verdicts: BTreeMap<&'static str, usize>,
+    first_sent_at: DateTime<Utc>,
+    last_sent_at: DateTime<Utc>,
+    first_expires_at: DateTime<Utc>,
+    sent_last_hour: usize,
+    sent_hour_before: usize,
+    example_message_id: &'a str,
+}
+
+pub(crate) async fn run(
+    session: &Session,
+    filter: FilterArguments,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let selection = SelectionArguments::from(filter);
+    let now = Utc::now();
+    let mut take = Take::begin(session, &selection, "looking", interrupt).await?;
+    let groups = group(&mut take, now, interrupt).await;
+    take.leave(interrupt).await;
+    let groups = groups?;
+    if session.output.is_json() {
+        let groups: Vec<GroupJson<'_>> = groups.iter().map(GroupJson::from).collect();
+        session.output.json(&groups)?;
+    } else if groups.is_empty() && selection.all {
+        session.output.note("no dead letters");
+    } else if groups.is_empty() {
+        selection.nothing_remark(session);
+    } else {
+        session.output.table(&table(&groups, now))?;
+    }
+    take.remarks();
+    Ok(take.exit())
+}
+
+async fn group(
+    take: &mut Take<'_>,
+    now: DateTime<Utc>,
+    interrupt: &mut Interrupt,
+) -> Result<Vec<Group>, CommandError> {
+    let mut groups = Groups::new(now);
+    while let Some(letters) = take.next(interrupt).await? {
+        for letter in &letters {
+            groups.add(letter);
+        }
+    }
+    Ok(groups.into_sorted())
+}
+
+impl<'a> From<&'a Group> for GroupJson<'a> {
+    fn from(group: &'a Group) -> Self {
+        let verdicts = group.verdicts.iter();
+        Self {
+            cause: &group.key.cause,
+            place: group.key.place.as_deref(),
+            detail: group.detail.as_deref(),
+            letters: group.letters,
+            verdicts: verdicts
+                .map(|(verdict, count)| (verdict.as_str(), *count))
+                .collect(),
+            first_sent_at: group.first_sent_at,
+            last_sent_at: group.last_sent_at,
+            first_expires_at: group.first_expires_at,
+            sent_last_hour: group.sent_last_hour,
+            sent_hour_before: group.sent_hour_before,
+            example_message_id: &group.example,
+        }
+    }
+}
+
+/// The groups for people.
+fn table(groups: &[Group], now: DateTime<Utc>) -> Table {
+    let mut table = Table::new(&[
+        ("LETTERS", Align::Right, Keep::Always),
+        ("CAUSE", Align::Left, Keep::Always),
+        ("WHERE OR WHAT", Align::Left, Keep::Cut),
+        ("VERDICTS", Align::Left, Keep::Cut),
+        ("LAST HOUR", Align::Right, Keep::Drop(1)),
+        ("HOUR BEFORE", Align::Right, Keep::Drop(2)),
+        ("OLDEST", Align::Right, Keep::Drop(4)),
+        ("NEWEST", Align::Right, Keep::Drop(5)),
+        ("EXPIRES IN", Align::Right, Keep::Drop(3)),
+    ]);
+    for group in groups {
+        let verdicts: Vec<String> = group
+            .verdicts
+            .iter()
+            .map(|(verdict, count)| format!("{count} {verdict}"))
+            .collect();
+        let place = group.key.place.as_deref().or(group.detail.as_deref());
+        table.row([
+            &group.letters.to_string(),
+            &group.key.cause,
+            place.unwrap_or("-"),
+            &verdicts.join(", "),
+            &group.sent_last_hour.to_string(),
+            &group.sent_hour_before.to_string(),
+            &time_delta(now - group.first_sent_at),
+            &time_delta(now - group.last_sent_at),
+            &time_delta(group.first_expires_at - now),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,285 @@
+//! What can be written behind `redrive`.
+//!
+//! Invariant: as in [`crate::cli::arguments`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgGroup, Args, Subcommand};
+use uuid::Uuid;
+
+use crate::cli::arguments::rate;
+use crate::cli::selection::{SELECTION, SelectionArguments, program};
+use pipeline::MOVE_TASK_RATE_MAX;
+use redrive::triage::Program;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  opsconsole redrive plan --code missing-attribute --patch '.time = .data.at' --canary 1,10,100
+  opsconsole redrive show 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --letters
+  opsconsole redrive run 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d
+  opsconsole redrive pause 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d     from another terminal
+  opsconsole redrive resume 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d    paused, or cut off by a crash
+  opsconsole redrive report 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --output json
+
+A plan names its letters and what becomes of them, and never changes. Every redrive keeps a journal
+in the state folder (Linux: ~/.local/state/opsconsole/redrives): whatever ends it, `resume` goes on
+where it was, and no event is lost or stored twice.";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  opsconsole redrive plan --all
+  opsconsole redrive plan --where '.data.minutes > 60' --out plan.json
+  opsconsole redrive plan --code missing-attribute --patch '.time = .data.at' --canary 1,10,100
+
+The letters are held while they are judged, and given back. --patch is judged again: a letter on
+which it fails, or that would not be stored after it, is skipped with the reason.
+
+JSON output: {\"id\", \"file\", \"environment\", \"destination\", \"selected\", \"planned\", \"verdicts\":
+{VERDICT: n}, \"skipped\": [{\"message_id\", \"verdict\", \"reason\"}], \"missing\": [MESSAGE_ID], \"edits\":
+{\"changed\", \"become_valid\", \"change_identity\", \"failed\"}, \"rate_per_sec\", \"canary_steps\",
+\"truncated\"}. `verdicts` counts what is planned, after the edits; `file` is null for `--out -` and
+when nothing is planned; `--out -` prints the plan itself.
+Exit code 1 if nothing is planned although something was asked for, if a named letter is not
+planned, if a patch failed, or if more letters wait than were looked at.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  opsconsole redrive run plan.json
+  opsconsole redrive run --code retries-exhausted --canary 1,10,100 --rate 20 --yes
+  opsconsole redrive run --all --dry-run --output json
+
+After each canary step, and at the end, the events are looked up in the ledger until they are stored
+or dead again; --no-proof leaves that out. A step that is not all stored pauses the redrive. With
+--yes nobody is there to decide, so it ends there, and `redrive resume` goes on. A signal lets the
+running batches end.
+
+JSON output: {\"id\", \"journal\", \"state\", \"selected\", \"moved\", \"sent_not_deleted\", \"unknown\",
+\"not_sent\", \"skipped\", \"waiting\", \"stored\", \"dead_again\", \"unproved\", \"truncated\", \"errors\":
+[{\"message_id\", \"error\"}]}. `state` is finished, cancelled or interrupted; `unknown` may have been
+sent and stay here too; `skipped` were left out by the plan; `waiting` had no turn; `unproved` is
+null where nothing was proved.
+With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
+[{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
+nothing is written.
+Exit code 1 if a letter failed, died again, was not proved or had no turn, and where `redrive plan`
+ends with 1.";
+
+const STEER_HELP: &str = "\
+JSON output: {\"id\", \"state\"}. Exit code 1 if it does not run.";
+
+const RESUME_HELP: &str = "\
+A redrive that another process runs goes on there. One that was cut off, or cancelled, goes on here
+from its journal: letters that may have been sent are looked up first. One that is finished does
+nothing more, and tells what it did.
+
+JSON output: {\"id\", \"state\"} where it goes on in another process, else as of `redrive run`.";
+
+const LIST_HELP: &str = "\
+LEFT counts the letters of the plan that are not moved, for whatever reason.
+
+JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
+\"counts\": {..}, \"error\"}]. `pipeline` is same, or other where the environment has another
+dead-letter queue now, like each new demo; null where there is no such environment. `state` is
+running, paused, finished, cancelled, interrupted (its process ended before it did) or unreadable
+(then `error` says why, and the rest is null); `pause` says why it is paused.";
+
+const REPORT_HELP: &str = "\
+JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
+\"not_sent\", \"unknown\", \"sent_not_deleted\", \"moved\", \"stored\", \"dead_again\"}, \"ending\", \"letters\":
+[{\"message_id\", \"outcome\", \"cause\", \"sent_message_id\", \"proof\"}], \"state\", \"pause\"}. `outcome` is
+waiting, not-sent, unknown, sent-not-deleted or moved; `proof` is stored, already-stored or
+dead-again, with the record or the new dead letter.";
+
+const NATIVE_EXAMPLES: &str = "\
+Examples:
+  opsconsole redrive native start --rate 100
+  opsconsole redrive native watch
+  opsconsole redrive native cancel
+
+Own engine (`redrive run`): judges, selects, mends, ramps and proves; this machine has to stay on.
+Native move task: SQS moves the whole queue by itself, unjudged, at 500 messages/s at most.
+
+The messages get new ids and keep the attributes that say why they died. SQS counts approximately
+and late. One task a queue; cancel takes nothing back. The dead-letter queue must be that of an SQS
+queue, not of an SNS subscription. Where SQS refuses, and where the service has no move tasks, like
+the emulator of the demo, the command says so and ends with exit code 1; use `redrive run` there.
+
+JSON output of start, watch, and of each of list: {\"handle\", \"status\", \"moved\", \"to_move\",
+\"rate_per_sec\", \"source_arn\", \"destination_arn\", \"started_at\", \"failure_reason\", \"asked_at\",
+\"seen_at\"}; of cancel: {\"handle\", \"moved\"}. `status` is running, completed, cancelling, cancelled,
+failed or unknown; `asked_at` is null for a task that was not started from this machine; `seen_at`
+says when SQS told all this.";
+
+/// What to do with redrives.
+#[derive(Debug, Subcommand)]
+pub enum RedriveCommand {
+    /// Judge letters and write down what would be done with them
+    #[command(after_help = PLAN_EXAMPLES, group = ArgGroup::new("selection").required(true).multiple(true).args(SELECTION))]
+    Plan(RedrivePlanArguments),
+    /// Show what a plan would do
+    Show {
+        /// File of the plan, or id of its redrive
+        plan: String,
+        /// Every letter, with its edit
+        #[arg(long)]
+        letters: bool,
+    },
+    /// Run a plan, or plan and run in one go
+    #[command(after_help = RUN_EXAMPLES, group = ArgGroup::new("selection").required(true).multiple(true).args(SELECTION))]
+    Run(RedriveRunArguments),
+    /// Let a running redrive wait between two batches
+    #[command(after_help = STEER_HELP)]
+    Pause {
+        /// Its id, as `redrive list` shows it
+        #[arg(value_parser = redrive_id)]
+        id: Uuid,
+    },
+    /// End a running redrive after the batches that were begun
+    #[command(after_help = STEER_HELP)]
+    Cancel {
+        /// Its id, as `redrive list` shows it
+        #[arg(value_parser = redrive_id)]
+        id: Uuid,
+    },
+    /// Go on with a redrive that is paused, or that ended before its end
+    #[command(after_help = RESUME_HELP)]
+    Resume {
+        /// Its id, as `redrive list` shows it
+        #[arg(value_parser = redrive_id)]
+        id: Uuid,
+        /// How it goes on, where it goes on here.
+        #[command(flatten)]
+        options: RedriveOptions,
+    },
+    /// List the redrives of this machine, newest first
+    #[command(after_help = LIST_HELP)]
+    List {
+        /// Redrives to list, at most
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// What became of every letter of a redrive
+    #[command(after_help = REPORT_HELP)]
+    Report {
+        /// Its id, as `redrive list` shows it
+        #[arg(value_parser = redrive_id)]
+        id: Uuid,
+    },
+    /// Let SQS itself move the whole dead-letter queue (StartMessageMoveTask)
+    #[command(subcommand, after_help = NATIVE_EXAMPLES)]
+    Native(NativeCommand),
+}
+
+/// What to do with move tasks.
+#[derive(Debug, Subcommand)]
+pub enum NativeCommand {
+    /// Start a task that moves all dead letters to the source queue
+    Start {
+        /// Messages per second at most; default: as SQS chooses
+        #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOVE_TASK_RATE_MAX)))]
+        rate: Option<u32>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Follow the newest task to its end; exit code 1 if it failed or was cancelled
+    Watch {
+        /// Look once, and do not wait for the end
+        #[arg(long)]
+        once: bool,
+    },
+    /// Stop a task; what it moved stays moved
+    Cancel {
+        /// Its handle; default: the one that runs
+        handle: Option<String>,
+    },
+    /// The tasks that SQS knows, and those that were started from this machine, newest first
+    List,
+}
+
+/// Which letters, and what becomes of them.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DraftArguments {
+    /// Which letters.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Send what this jq program makes of each event
+    #[arg(long, value_name = "JQ", value_parser = program)]
+    pub patch: Option<Arc<Program>>,
+    /// Take also letters that would not be stored now: already stored, still invalid, unreadable
+    #[arg(long)]
+    pub include_not_ready: bool,
+    /// Stop after so many letters, and go on when all their events are stored
+    #[arg(long, value_name = "N,N,…", value_parser = canary)]
+    pub canary: Option<CanarySteps>,
+}
+
+/// What to plan, and where to write it.
+#[derive(Debug, Args)]
+pub struct RedrivePlanArguments {
+    /// What becomes of which letters.
+    #[command(flatten)]
+    pub draft: DraftArguments,
+    /// Messages per second at most; default: as fast as SQS takes them
+    #[arg(long, allow_negative_numbers = true, value_name = "R", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// File of the plan; `-` prints it; default: in the state folder, by its id
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// What to run.
+#[derive(Debug, Args)]
+#[command(mut_arg("message_ids", |argument| argument
+    .value_name("PLAN|MESSAGE_ID")
+    .help("One plan (its file, or its id), or SQS message ids")))]
+pub struct RedriveRunArguments {
+    /// What becomes of which letters, where there is no plan.
+    #[command(flatten)]
+    pub draft: DraftArguments,
+    /// How it runs.
+    #[command(flatten)]
+    pub options: RedriveOptions,
+    /// Show what would be sent, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How a redrive runs.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct RedriveOptions {
+    /// Messages per second at most; default: what the plan says, else as fast as SQS takes them
+    #[arg(long, allow_negative_numbers = true, value_name = "R", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// Do not look up what became of the events
+    #[arg(long)]
+    pub no_proof: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Ascending numbers of letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanarySteps(pub Vec<usize>);
+
+fn canary(text: &str) -> Result<CanarySteps, String> {
+    let mut before = 0;
+    let mut steps = Vec::new();
+    for part in text.split(',') {
+        let step = part.trim().parse().unwrap_or(0);
+        if step <= before {
+            return Err("not ascending whole numbers like 1,10,100".to_owned());
+        }
+        before = step;
+        steps.push(step);
+    }
+    Ok(CanarySteps(steps))
+}
+
+fn redrive_id(text: &str) -> Result<Uuid, String> {
+    text.parse().map_err(|_| {
+        "it is not the id of a redrive; `opsconsole redrive list` shows them".to_owned()
+    })
+}

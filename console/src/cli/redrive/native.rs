@@ -1,0 +1,401 @@
+//! `redrive native`: the service's own way to move the whole dead-letter queue.
+//!
+//! Invariant: the service is asked whether it has move tasks before anybody is asked for a yes and
+//! before anything is written down; the handle of a task is noted as soon as it is known.
+
+use std::io::{self, BufRead as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::confirm::can_ask;
+use crate::cli::redrive::arguments::NativeCommand;
+use crate::cli::table::{Align, Keep, Table, moment};
+use crate::cli::{CommandError, Exit, Interrupt, Session};
+use crate::text::letters_in_words;
+use pipeline::audit::Operation;
+use pipeline::model::QueueRole;
+use pipeline::{
+    MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus, PlannedChange, printable,
+    printable_lines,
+};
+use redrive::{Journal, MoveTaskRecord};
+
+/// Between two looks at a task. SQS's own counts are not fresher than this.
+const WATCH_POLL: Duration = Duration::from_secs(3);
+
+const CHOICE: &str = "\
+own engine    `redrive run` judges, selects, mends, ramps and proves; this machine has to stay on
+native        SQS moves the whole queue by itself, unjudged, at 500/s at most; cancel undoes nothing";
+const COUNTS_LAG: &str = "SQS counts approximately and late";
+
+/// A task, and when it was asked for and seen.
+#[derive(Debug, Serialize)]
+struct Seen {
+    #[serde(flatten)]
+    task: MoveTask,
+    /// `None` when it was not started from this machine.
+    asked_at: Option<DateTime<Utc>>,
+    seen_at: DateTime<Utc>,
+}
+
+/// The move tasks of an environment: what SQS tells, and what is noted here.
+struct Harness<'a> {
+    session: &'a Session,
+    route: MoveRoute,
+    folder: PathBuf,
+}
+
+pub(crate) async fn run(
+    session: &Session,
+    command: NativeCommand,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let is_change = matches!(
+        command,
+        NativeCommand::Start { .. } | NativeCommand::Cancel { .. }
+    );
+    if is_change {
+        session.pipeline.check_write("move dead letters")?;
+    }
+    if let NativeCommand::Start { yes: false, .. } = command
+        && !can_ask()
+    {
+        return Err(CommandError::Usage(
+            "native start asks before it moves letters, and there is no terminal to ask on: add \
+             --yes"
+                .to_owned(),
+        ));
+    }
+    let harness = Harness {
+        session,
+        route: session.pipeline.move_route().await?,
+        folder: Journal::folder_of_user()?,
+    };
+    match command {
+        NativeCommand::Start { rate, yes } => harness.start(rate, yes, interrupt).await,
+        NativeCommand::Watch { once } => harness.watch(once, interrupt).await,
+        NativeCommand::Cancel { handle } => harness.cancel(handle).await,
+        NativeCommand::List => harness.list().await,
+    }
+}
+
+impl Harness<'_> {
+    async fn start(
+        &self,
+        rate: Option<u32>,
+        is_agreed: bool,
+        interrupt: &mut Interrupt,
+    ) -> Result<Exit, CommandError> {
+        let pipeline = &self.session.pipeline;
+        let before = pipeline.move_tasks(&self.route).await?;
+        let depth = pipeline.queue_depth(QueueRole::DeadLetter).await?;
+        let destination = pipeline.queue_name(QueueRole::Source);
+        self.session.output.note(CHOICE);
+        if depth.in_flight > 0 {
+            self.session.output.note(&format!(
+                "{} held by somebody: what is held stays until it is given back",
+                letters_in_words(depth.in_flight)
+            ));
+        }
+        let question = format!(
+            "let SQS move all letters of {:?} (about {}) to {destination:?} in {:?}, {}? [y/N] ",
+            pipeline.queue_name(QueueRole::DeadLetter),
+            depth.visible,
+            pipeline.environment().name,
+            rate_words(rate),
+        );
+        if !is_agreed && !confirmed(&question, interrupt).await? {
+            self.session.output.note("nothing was moved");
+            return Ok(Exit::Failed);
+        }
+        let permit = pipeline
+            .begin_change(PlannedChange {
+                operation: Operation::MoveTask,
+                target: destination.to_owned(),
+                planned: usize::try_from(depth.visible).unwrap_or(usize::MAX),
+                details: json!({ "from": self.route.source_arn, "rate_per_sec": rate }),
+            })
+            .await?;
+        let asked_at = Utc::now();
+        let started = pipeline.start_move_task(&permit, &self.route, rate).await;
+        let error = started.as_ref().err().map(ToString::to_string);
+        // Nothing is counted yet: SQS has only begun.
+        if let Err(error) = permit.end([], error).await {
+            tracing::warn!(%error, "the start of a move task is not on record");
+        }
+        let task = self.begun(started?, rate);
+        let mut note = MoveTaskRecord::new(&pipeline.environment().name, task, asked_at);
+        self.keep(&note);
+        // The time of its start is what the task is known by when SQS has forgotten its handle.
+        if let Ok(mut tasks) = pipeline.move_tasks(&self.route).await {
+            tasks.retain(|task| !before.iter().any(|old| old.started_at == task.started_at));
+            if let Some(task) = tasks.first() {
+                note.begin(task, Utc::now());
+                self.keep(&note);
+            }
+        }
+        let seen = Seen {
+            asked_at: Some(asked_at),
+            seen_at: note.seen_at,
+            task: note.task,
+        };
+        self.tell(&seen)?;
+        if !self.session.output.is_json() {
+            let next = "follow it with `opsconsole redrive native watch`";
+            self.session.output.note(next);
+        }
+        Ok(Exit::Done)
+    }
+
+    /// A task that SQS just took, before it tells of it.
+    fn begun(&self, handle: String, rate: Option<u32>) -> MoveTask {
+        MoveTask {
+            handle: Some(handle),
+            status: MoveTaskStatus::Running,
+            moved: 0,
+            to_move: None,
+            rate_per_sec: rate,
+            source_arn: self.route.source_arn.clone(),
+            destination_arn: Some(self.route.destination_arn.clone()),
+            started_at: None,
+            failure_reason: None,
+        }
+    }
+
+    async fn watch(&self, once: bool, interrupt: &mut Interrupt) -> Result<Exit, CommandError> {
+        let mut told = None;
+        loop {
+            let newest = self.look().await?.into_iter().next().ok_or_else(|| {
+                CommandError::Failed(format!(
+                    "no move task of {:?} is known; `redrive native start` starts one",
+                    self.session.pipeline.queue_name(QueueRole::DeadLetter)
+                ))
+            })?;
+            if once || newest.task.status.is_over() {
+                self.tell(&newest)?;
+                let is_bad = matches!(
+                    newest.task.status,
+                    MoveTaskStatus::Failed | MoveTaskStatus::Cancelled
+                );
+                return Ok(if is_bad { Exit::Failed } else { Exit::Done });
+            }
+            let progress = progress(&newest.task);
+            if told.as_ref() != Some(&progress) {
+                self.session.output.note(&progress);
+                told = Some(progress);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(WATCH_POLL) => {}
+                () = interrupt.received() => {
+                    self.session.output.note("SQS goes on; `redrive native cancel` stops it");
+                    return Err(CommandError::Interrupted);
+                }
+            }
+        }
+    }
+
+    async fn cancel(&self, handle: Option<String>) -> Result<Exit, CommandError> {
+        let pipeline = &self.session.pipeline;
+        let handle = match handle {
+            Some(handle) => handle,
+            None => self.running().await?,
+        };
+        let permit = pipeline
+            .begin_change(PlannedChange {
+                operation: Operation::MoveTask,
+                target: pipeline.queue_name(QueueRole::Source).to_owned(),
+                planned: 0,
+                details: json!({ "from": self.route.source_arn, "cancel": handle }),
+            })
+            .await?;
+        let cancelled = pipeline.cancel_move_task(&permit, &handle).await;
+        let error = cancelled.as_ref().err().map(ToString::to_string);
+        let moved = cancelled
+            .as_ref()
+            .map_or(0, |moved| usize::try_from(*moved).unwrap_or(usize::MAX));
+        if let Err(error) = permit.end([("moved", moved)], error).await {
+            tracing::warn!(%error, "the cancel of a move task is not on record");
+        }
+        let moved = cancelled?;
+        let output = self.session.output;
+        if output.is_json() {
+            output.json(&json!({ "handle": handle, "moved": moved }))?;
+        } else {
+            output.text(&format!(
+                "the task ends; about {} moved, which stay moved\n",
+                letters_in_words(moved)
+            ))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Handle of the task that runs, by SQS.
+    async fn running(&self) -> Result<String, CommandError> {
+        let seen = self.look().await?;
+        seen.into_iter()
+            .find(|seen| seen.task.status == MoveTaskStatus::Running)
+            .and_then(|seen| seen.task.handle)
+            .ok_or_else(|| CommandError::Failed("no move task runs".to_owned()))
+    }
+
+    async fn list(&self) -> Result<Exit, CommandError> {
+        let seen = self.look().await?;
+        let output = self.session.output;
+        if output.is_json() {
+            output.json(&seen)?;
+        } else if seen.is_empty() {
+            output.note("no move task is known");
+        } else {
+            output.table(&table(&seen))?;
+            output.note(COUNTS_LAG);
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Every task that SQS or this machine knows, newest first. What SQS tells is noted.
+    async fn look(&self) -> Result<Vec<Seen>, CommandError> {
+        let pipeline = &self.session.pipeline;
+        let mut tasks = pipeline.move_tasks(&self.route).await?;
+        let now = Utc::now();
+        let mut seen = Vec::new();
+        for mut note in MoveTaskRecord::list(&self.folder, &pipeline.environment().name)? {
+            let before = note.task.clone();
+            let task = match note.see(&tasks, now) {
+                Some(place) => {
+                    tasks.remove(place);
+                    note.task.clone()
+                }
+                None => note.forgotten(),
+            };
+            if note.task != before {
+                self.keep(&note);
+            }
+            seen.push(Seen {
+                task,
+                asked_at: Some(note.asked_at),
+                seen_at: note.seen_at,
+            });
+        }
+        seen.extend(tasks.into_iter().map(|task| Seen {
+            task,
+            asked_at: None,
+            seen_at: now,
+        }));
+        seen.sort_by_key(|seen| std::cmp::Reverse(seen.task.started_at.or(seen.asked_at)));
+        Ok(seen)
+    }
+
+    /// A note that cannot be written costs nobody the task.
+    fn keep(&self, note: &MoveTaskRecord) {
+        if let Err(error) = note.keep(&self.folder) {
+            self.session.output.note(&printable(&format!(
+                "the task is not remembered here: {error}"
+            )));
+        }
+    }
+
+    fn tell(&self, seen: &Seen) -> Result<(), CommandError> {
+        let output = self.session.output;
+        if output.is_json() {
+            return output.json(seen);
+        }
+        output.text(&printable_lines(&form(seen)))?;
+        output.note(COUNTS_LAG);
+        Ok(())
+    }
+}
+
+async fn confirmed(question: &str, interrupt: &mut Interrupt) -> Result<bool, CommandError> {
+    let mut stderr = io::stderr();
+    let _ = stderr
+        .write_all(printable(question).as_bytes())
+        .and_then(|()| stderr.flush());
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    tokio::select! {
+        answer = answer => {
+            Ok(matches!(answer, Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes")))
+        }
+        () = interrupt.received() => Err(CommandError::Interrupted),
+    }
+}
+
+fn rate_words(rate: Option<u32>) -> String {
+    rate.map_or_else(
+        || format!("as fast as SQS chooses, {MOVE_TASK_RATE_MAX}/s at most"),
+        |rate| format!("{rate}/s at most"),
+    )
+}
+
+fn progress(task: &MoveTask) -> String {
+    let of = task
+        .to_move
+        .map_or_else(String::new, |total| format!(" of {total}"));
+    format!("{}: about {}{of} moved", task.status.as_str(), task.moved)
+}
+
+/// One task for people.
+fn form(seen: &Seen) -> String {
+    let task = &seen.task;
+    let mut lines = vec![
+        ("task", progress(task)),
+        ("from", name(&task.source_arn).to_owned()),
+        (
+            "to",
+            task.destination_arn.as_deref().map_or_else(
+                || "where each letter came from".to_owned(),
+                |arn| name(arn).to_owned(),
+            ),
+        ),
+        ("rate", rate_words(task.rate_per_sec)),
+        (
+            "started",
+            task.started_at
+                .map_or_else(|| "not known yet".to_owned(), moment),
+        ),
+    ];
+    lines.extend(task.failure_reason.clone().map(|why| ("failed", why)));
+    lines.extend(task.handle.clone().map(|handle| ("handle", handle)));
+    lines
+        .into_iter()
+        .map(|(name, value)| format!("{name:<14}{value}\n"))
+        .collect()
+}
+
+fn name(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+fn table(seen: &[Seen]) -> Table {
+    let mut table = Table::new(&[
+        ("STARTED AT", Align::Left, Keep::Always),
+        ("STATUS", Align::Left, Keep::Always),
+        ("MOVED", Align::Right, Keep::Always),
+        ("OF", Align::Right, Keep::Always),
+        ("RATE", Align::Right, Keep::Drop(2)),
+        ("TO", Align::Left, Keep::Drop(3)),
+        ("FROM HERE", Align::Left, Keep::Drop(1)),
+        ("FAILURE", Align::Left, Keep::Cut),
+    ]);
+    for seen in seen {
+        let task = &seen.task;
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        table.row([
+            or_dash(task.started_at.or(seen.asked_at).map(moment)).as_str(),
+            task.status.as_str(),
+            &task.moved.to_string(),
+            &or_dash(task.to_move.map(|total| total.to_string())),
+            &or_dash(task.rate_per_sec.map(|rate| format!("{rate}/s"))),
+            task.destination_arn.as_deref().map_or("-", name),
+            if seen.asked_at.is_some() { "yes" } else { "no" },
+            task.failure_reason.as_deref().unwrap_or("-"),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,333 @@
+//! `redrive plan` and `redrive show`: what would be done, before it is.
+//!
+//! Invariant: nothing is changed but the file of the plan, which is new.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use event::Verdict;
+use serde::Serialize;
+use similar::TextDiff;
+use uuid::Uuid;
+
+use crate::cli::redrive::arguments::RedrivePlanArguments;
+use crate::cli::redrive::draft::{Draft, Edits, draft, verdicts};
+use crate::cli::selection::by_verdict;
+use crate::cli::{CommandError, Exit, Interrupt, Output, Session, json_text};
+use crate::text::rate;
+use pipeline::{printable, printable_lines};
+use redrive::{Edit, Journal, Plan, PlanEntry, Skipped};
+
+/// Hold while letters are judged; it is prolonged while it takes longer.
+const LOOK_HOLD: Duration = Duration::from_secs(120);
+/// Edits that are shown as examples.
+const EXAMPLES_MAX: usize = 3;
+/// What else brings letters back.
+const OTHER_WAY: &str =
+    "opsconsole redrive native start: SQS moves the whole queue itself, without this plan";
+/// Lines around a change.
+const CONTEXT_LINES: usize = 3;
+
+#[derive(Serialize)]
+struct PlanJson<'a> {
+    id: Uuid,
+    file: Option<&'a Path>,
+    environment: &'a str,
+    destination: &'a str,
+    selected: usize,
+    planned: usize,
+    verdicts: BTreeMap<&'static str, usize>,
+    skipped: &'a [Skipped],
+    missing: &'a [String],
+    edits: Edits,
+    rate_per_sec: Option<f64>,
+    canary_steps: &'a [usize],
+    truncated: bool,
+}
+
+pub(crate) async fn plan(
+    session: &Session,
+    arguments: RedrivePlanArguments,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let request = &arguments.draft;
+    let mut drafted = draft(session, request, arguments.rate, LOOK_HOLD, interrupt).await?;
+    drafted.sweep.give_back_all().await;
+    drafted.remarks(session, request);
+    let plan = &drafted.plan;
+    let is_printed = arguments
+        .out
+        .as_deref()
+        .is_some_and(|out| out == Path::new("-"));
+    let file = match &arguments.out {
+        _ if plan.entries.is_empty() || is_printed => None,
+        Some(path) => {
+            plan.write(path)?;
+            Some(path.clone())
+        }
+        None => Some(plan.write_in(&Journal::folder_of_user()?)?),
+    };
+    if is_printed {
+        session.output.json(plan)?;
+    } else if session.output.is_json() {
+        session.output.json(&json(&drafted, file.as_deref()))?;
+    } else {
+        session.output.text(&form(plan))?;
+        if file.is_none() {
+            session
+                .output
+                .note("no plan was written: there is no letter to move");
+        }
+        if let Some(file) = &file {
+            session.output.text(&printable_lines(&format!(
+                "{:<14}{}\n{:<14}opsconsole redrive run {}\n{:<14}{OTHER_WAY}\n",
+                "file",
+                file.display(),
+                "run it with",
+                arguments
+                    .out
+                    .as_ref()
+                    .map_or_else(|| plan.id.to_string(), |out| out.display().to_string()),
+                "other way",
+            )))?;
+        }
+    }
+    let exit = drafted.exit(request);
+    let is_empty = plan.entries.is_empty() && !(request.selection.all && drafted.selected == 0);
+    Ok(if is_empty { Exit::Failed } else { exit })
+}
+
+fn json<'a>(drafted: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
+    let plan = &drafted.plan;
+    PlanJson {
+        id: plan.id,
+        file,
+        environment: &plan.environment,
+        destination: &plan.destination.name,
+        selected: drafted.selected,
+        planned: plan.entries.len(),
+        verdicts: verdicts(plan),
+        skipped: &plan.skipped,
+        missing: &drafted.missing,
+        edits: drafted.edits,
+        rate_per_sec: plan.rate_per_sec,
+        canary_steps: &plan.canary_steps,
+        truncated: drafted.sweep.is_truncated,
+    }
+}
+
+/// The file of a plan by its path, or by the id of its redrive.
+pub(crate) fn find(name: &str) -> Result<Option<PathBuf>, CommandError> {
+    if Path::new(name).is_file() {
+        return Ok(Some(PathBuf::from(name)));
+    }
+    let Ok(id) = name.parse::<Uuid>() else {
+        return Ok(None);
+    };
+    let folder = Journal::folder_of_user()?;
+    Ok(["plan.json", "journal"]
+        .into_iter()
+        .map(|end| folder.join(format!("{id}.{end}")))
+        .find(|path| path.is_file()))
+}
+
+/// Reads a plan, also out of a journal.
+pub(crate) fn read(path: &Path) -> Result<Plan, CommandError> {
+    if path.extension().is_some_and(|end| end == "journal") {
+        return Ok(Journal::read(path)?.plan().clone());
+    }
+    Ok(Plan::read(path)?)
+}
+
+#[derive(Serialize)]
+struct ShownJson<'a> {
+    id: Uuid,
+    created_at: DateTime<Utc>,
+    environment: &'a str,
+    dead_letter_queue: &'a str,
+    destination: &'a str,
+    planned: usize,
+    verdicts: BTreeMap<&'static str, usize>,
+    edited: usize,
+    skipped: &'a [Skipped],
+    rate_per_sec: Option<f64>,
+    canary_steps: &'a [usize],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letters: Option<Vec<ShownLetterJson<'a>>>,
+}
+
+#[derive(Serialize)]
+struct ShownLetterJson<'a> {
+    message_id: &'a str,
+    verdict: Verdict,
+    receive_count: u32,
+    diff: Option<String>,
+}
+
+pub(crate) fn show(name: &str, with_letters: bool, output: Output) -> Result<Exit, CommandError> {
+    let path = find(name)?.ok_or_else(|| {
+        CommandError::Failed(format!(
+            "there is no file {name:?}, and no plan or redrive with that id"
+        ))
+    })?;
+    let plan = read(&path)?;
+    if output.is_json() {
+        output.json(&shown_json(&plan, with_letters))?;
+        return Ok(Exit::Done);
+    }
+    output.text(&form(&plan))?;
+    for letter in &plan.skipped {
+        output.text(&printable(&format!(
+            "skipped       {}: {}",
+            letter.message_id, letter.reason
+        )))?;
+        output.text("\n")?;
+    }
+    if with_letters {
+        for entry in &plan.entries {
+            output.text(&letter(entry))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let edited: Vec<&PlanEntry> = edited(&plan).collect();
+    for entry in edited.iter().take(EXAMPLES_MAX) {
+        output.text(&letter(entry))?;
+    }
+    if edited.len() > EXAMPLES_MAX {
+        output.note(&format!(
+            "{EXAMPLES_MAX} of {} edits are shown; --letters shows all",
+            edited.len()
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn edited(plan: &Plan) -> impl Iterator<Item = &PlanEntry> {
+    plan.entries.iter().filter(|entry| entry.edit.is_some())
+}
+
+fn shown_json(plan: &Plan, with_letters: bool) -> ShownJson<'_> {
+    ShownJson {
+        id: plan.id,
+        created_at: plan.created_at,
+        environment: &plan.environment,
+        dead_letter_queue: &plan.dead_letter_queue.name,
+        destination: &plan.destination.name,
+        planned: plan.entries.len(),
+        verdicts: verdicts(plan),
+        edited: edited(plan).count(),
+        skipped: &plan.skipped,
+        rate_per_sec: plan.rate_per_sec,
+        canary_steps: &plan.canary_steps,
+        letters: with_letters.then(|| {
+            plan.entries
+                .iter()
+                .map(|entry| ShownLetterJson {
+                    message_id: &entry.message_id,
+                    verdict: entry.verdict,
+                    receive_count: entry.receive_count,
+                    diff: entry.edit.as_ref().map(diff),
+                })
+                .collect()
+        }),
+    }
+}
+
+/// The plan for people.
+fn form(plan: &Plan) -> String {
+    let count = |total: usize, verdicts: String| match total {
+        0 => "0".to_owned(),
+        total => format!("{total} ({verdicts})"),
+    };
+    let canary = plan.canary_steps.iter().map(ToString::to_string);
+    let canary: Vec<String> = canary.collect();
+    let lines = [
+        ("redrive", plan.id.to_string()),
+        ("environment", plan.environment.clone()),
+        ("from", plan.dead_letter_queue.name.clone()),
+        ("to", plan.destination.name.clone()),
+        (
+            "letters",
+            count(
+                plan.entries.len(),
+                by_verdict(plan.entries.iter().map(|entry| entry.verdict)),
+            ),
+        ),
+        (
+            "skipped",
+            count(
+                plan.skipped.len(),
+                by_verdict(plan.skipped.iter().map(|letter| letter.verdict)),
+            ),
+        ),
+        ("edited", edited(plan).count().to_string()),
+        (
+            "rate",
+            plan.rate_per_sec
+                .map_or_else(|| "as fast as SQS takes them".to_owned(), rate),
+        ),
+        (
+            "canary",
+            if canary.is_empty() {
+                "none".to_owned()
+            } else {
+                canary.join(", then ")
+            },
+        ),
+    ];
+    let mut text = String::new();
+    for (name, value) in lines {
+        text.push_str(&format!("{name:<14}{}\n", printable(&value)));
+    }
+    text
+}
+
+fn letter(entry: &PlanEntry) -> String {
+    let mut text = printable(&format!(
+        "letter        {} ({}, received {}×)",
+        entry.message_id, entry.verdict, entry.receive_count
+    ));
+    text.push('\n');
+    if let Some(edit) = &entry.edit {
+        text.push_str(&printable_lines(&diff(edit)));
+    }
+    text
+}
+
+/// An edit as a unified diff of the events, laid out one member a line.
+fn diff(edit: &Edit) -> String {
+    let pretty = |body: &str| {
+        let event = event::unwrap_envelope(body);
+        let mut text = json_text::pretty(&event).unwrap_or_else(|| event.to_string());
+        text.push('\n');
+        text
+    };
+    let (before, after) = (pretty(&edit.old_body), pretty(&edit.new_body));
+    TextDiff::from_lines(&before, &after)
+        .unified_diff()
+        .context_radius(CONTEXT_LINES)
+        .header("in the queue", "sent")
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edit_is_a_diff_of_what_changed_and_not_of_its_layout() {
+        let edit = Edit {
+            old_body: "{\"id\":\"a\",   \"tiem\": \"\u{9b}2J\"}".to_owned(),
+            new_body: r#"{"id":"a","time":"now"}"#.to_owned(),
+        };
+        let text = diff(&edit);
+        assert_eq!(
+            text,
+            "--- in the queue\n+++ sent\n@@ -1,4 +1,4 @@\n {\n   \"id\": \"a\",\n\
+             -  \"tiem\": \"\u{9b}2J\"\n+  \"time\": \"now\"\n }\n"
+        );
+        assert!(printable_lines(&text).contains(r"\u009b2J"));
+    }
+}

@@ -1,0 +1,391 @@
+//! The hops of the pipeline as they were last seen: what the header and the overview show.
+//!
+//! Invariant: each part is asked for on its own, so that one that hangs never hides the others.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::message::{Answer, Fault, Reply, Request, Topic};
+use super::remote::{Fetched, Remote};
+use super::update_context::UpdateContext;
+use pipeline::model::{
+    ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
+};
+
+/// How often depth, totals and health are read.
+pub const REFRESH: Duration = Duration::seconds(5);
+/// How often the history is read.
+const HISTORY_REFRESH: Duration = Duration::seconds(15);
+/// Looks that are kept to tell rates and growth: those of the last minute.
+const LOOKS_KEPT: usize = 13;
+/// A value older than this is shown as stale: three looks were missed.
+pub const STALE_AFTER: Duration = Duration::seconds(16);
+/// The same for the history, which is read less often.
+pub const HISTORY_STALE_AFTER: Duration = Duration::seconds(46);
+/// A metric older than this tells nothing of now: CloudWatch has the metrics of SQS within some
+/// minutes.
+const METRIC_RECENT: Duration = Duration::seconds(300);
+/// The depth is compared over at least this time.
+const GROWTH_OVER: Duration = Duration::seconds(25);
+/// Looks at either end whose extremes are compared, so that one burst is no growth.
+const GROWTH_LOOKS: usize = 3;
+/// Messages by which a queue must have grown to be told.
+const GROWTH_MIN: u64 = 10;
+
+/// What is known of the hops.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PipelineView {
+    /// The queue that the ingest reads.
+    pub source_queue: Remote<QueueSnapshot>,
+    /// The dead-letter queue.
+    pub dead_letter_queue: Remote<QueueSnapshot>,
+    /// History of the source queue.
+    pub history: Remote<History>,
+    /// Totals of the database.
+    pub totals: Remote<RecordTotals>,
+    /// Health of the API.
+    pub api: Remote<ApiHealth>,
+    /// Database time and total of the last looks, oldest first.
+    pub totals_seen: VecDeque<(DateTime<Utc>, u64)>,
+    /// Time and depth of the source queue at the last looks, oldest first.
+    pub depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
+    /// Since when every look has found messages of the source queue in flight.
+    pub in_flight_since: Option<DateTime<Utc>>,
+    /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
+    /// has ended.
+    pub failure: Option<String>,
+}
+
+/// How the source queue grew over the last looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Growth {
+    /// Messages at the first look, held ones included.
+    pub from: u64,
+    /// Messages at the last look.
+    pub to: u64,
+    /// Seconds between the two.
+    pub over_secs: u64,
+}
+
+/// Whether the source queue becomes empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draining {
+    /// In about so many seconds.
+    In(u64),
+    /// As much comes in as goes out, or more.
+    Not,
+    /// The rates are not known.
+    Unknown,
+}
+
+impl Growth {
+    /// Messages more per second.
+    #[must_use]
+    pub fn per_sec(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = self.to.saturating_sub(self.from) as f64 / self.over_secs.max(1) as f64;
+        rate
+    }
+}
+
+impl PipelineView {
+    /// Asks for what is due.
+    pub fn tick(&mut self, turn: &mut UpdateContext<'_>) {
+        if self.source_queue.is_due(REFRESH, turn.now) {
+            turn.fetch(&mut self.source_queue, Request::Queue(QueueRole::Source));
+        }
+        if self.dead_letter_queue.is_due(REFRESH, turn.now) {
+            turn.fetch(
+                &mut self.dead_letter_queue,
+                Request::Queue(QueueRole::DeadLetter),
+            );
+        }
+        if self.totals.is_due(REFRESH, turn.now) {
+            turn.fetch(&mut self.totals, Request::Totals);
+        }
+        if self.api.is_due(REFRESH, turn.now) {
+            turn.fetch(&mut self.api, Request::ApiHealth);
+        }
+        // A history that failed is read again as soon as the rest: its error must not outlive the
+        // outage.
+        let every = if self.history.error().is_some() {
+            REFRESH
+        } else {
+            HISTORY_REFRESH
+        };
+        if self.history.is_due(every, turn.now) {
+            turn.fetch(&mut self.history, Request::History);
+        }
+    }
+
+    /// Asks for everything again.
+    pub fn refresh(&mut self, turn: &mut UpdateContext<'_>) {
+        turn.fetch(&mut self.source_queue, Request::Queue(QueueRole::Source));
+        turn.fetch(
+            &mut self.dead_letter_queue,
+            Request::Queue(QueueRole::DeadLetter),
+        );
+        turn.fetch(&mut self.totals, Request::Totals);
+        turn.fetch(&mut self.api, Request::ApiHealth);
+        turn.fetch(&mut self.history, Request::History);
+    }
+
+    /// Takes an answer about a hop.
+    pub fn reply(&mut self, reply: Reply, now: DateTime<Utc>) {
+        let Reply { id, topic, result } = reply;
+        match topic {
+            Topic::SourceQueue => {
+                if self.source_queue.settle(id, expect(result, queue), now)
+                    && let Remote::Ready(fetched) = &self.source_queue
+                {
+                    let depth = fetched.value.depth;
+                    keep(&mut self.depths_seen, (now, depth));
+                    let since = self.in_flight_since.unwrap_or(now);
+                    self.in_flight_since = (depth.in_flight > 0).then_some(since);
+                }
+            }
+            Topic::DeadLetterQueue => {
+                self.dead_letter_queue
+                    .settle(id, expect(result, queue), now);
+            }
+            Topic::History => {
+                self.history.settle(id, expect(result, history), now);
+            }
+            Topic::Totals => {
+                if self.totals.settle(id, expect(result, totals), now)
+                    && let Remote::Ready(fetched) = &self.totals
+                {
+                    // An estimate stands still between two analyses: no rate can be told from it.
+                    if fetched.value.total_is_estimate {
+                        self.totals_seen.clear();
+                    } else {
+                        let seen = (fetched.value.database_now, fetched.value.total);
+                        keep(&mut self.totals_seen, seen);
+                    }
+                }
+            }
+            Topic::ApiHealth => {
+                self.api.settle(id, expect(result, api), now);
+            }
+            Topic::Letters
+            | Topic::Hold
+            | Topic::Release
+            | Topic::Deletion
+            | Topic::Body
+            | Topic::DryRun
+            | Topic::Redrive
+            | Topic::Redrives
+            | Topic::RedriveReport
+            | Topic::Patch
+            | Topic::Judge
+            | Topic::Search
+            | Topic::Records
+            | Topic::Publish
+            | Topic::Trace
+            | Topic::Template => {}
+        }
+    }
+
+    /// Records stored per second over the looks of the last minute; `None` before the second look.
+    #[must_use]
+    pub fn stored_per_sec(&self) -> Option<f64> {
+        let (first_at, first) = self.totals_seen.front()?;
+        let (last_at, last) = self.totals_seen.back()?;
+        let secs = (*last_at - *first_at).as_seconds_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        (secs > 0.0).then(|| last.saturating_sub(*first) as f64 / secs)
+    }
+
+    /// Messages sent to the source queue per second, by the last complete period.
+    #[must_use]
+    pub fn sent_per_sec(&self) -> Option<f64> {
+        self.per_sec(|history| &history.sent)
+    }
+
+    /// Messages deleted from the source queue per second, by the last complete period.
+    #[must_use]
+    pub fn deleted_per_sec(&self) -> Option<f64> {
+        self.per_sec(|history| &history.deleted)
+    }
+
+    fn per_sec(&self, series: impl Fn(&History) -> &Vec<Point>) -> Option<f64> {
+        let Fetched {
+            value: history,
+            fetched_at,
+        } = self.history.fetched()?;
+        let point = complete(series(history), history.period_secs, *fetched_at).last()?;
+        let is_recent = *fetched_at - point.at <= METRIC_RECENT;
+        (history.period_secs > 0 && is_recent).then(|| point.value / f64::from(history.period_secs))
+    }
+
+    /// Whether the newest batches of the ingest stored nothing and were reported for retry.
+    #[must_use]
+    pub fn ingest_is_stuck(&self) -> bool {
+        self.history.fetched().is_some_and(|fetched| {
+            let history = &fetched.value;
+            let ingest = history.ingest.as_deref();
+            ingest
+                .and_then(|ingest| ingest.recent(fetched.fetched_at, history.period_secs))
+                .is_some_and(|rates| rates.is_stuck)
+        })
+    }
+
+    /// How the source queue grew over the last looks: its least depth at the end is above its
+    /// greatest at the beginning. `None` where it did not, or too little was seen.
+    #[must_use]
+    pub fn growth(&self, now: DateTime<Utc>) -> Option<Growth> {
+        let (last_at, last) = self.depths_seen.back()?;
+        if now - *last_at > STALE_AFTER {
+            return None;
+        }
+        let looks: Vec<(DateTime<Utc>, u64)> = self
+            .depths_seen
+            .iter()
+            .filter(|(at, _)| *last_at - *at <= REFRESH * i32::try_from(LOOKS_KEPT).unwrap_or(13))
+            .map(|(at, depth)| (*at, waiting(*depth)))
+            .collect();
+        let (first_at, first) = *looks.first()?;
+        if *last_at - first_at < GROWTH_OVER || looks.len() < 2 * GROWTH_LOOKS {
+            return None;
+        }
+        let before = looks
+            .iter()
+            .take(GROWTH_LOOKS)
+            .map(|(_, depth)| *depth)
+            .max()?;
+        let after = looks
+            .iter()
+            .rev()
+            .take(GROWTH_LOOKS)
+            .map(|(_, depth)| *depth)
+            .min()?;
+        (after >= before + GROWTH_MIN).then(|| Growth {
+            from: first,
+            to: waiting(*last),
+            over_secs: super::format::age_secs(first_at, *last_at),
+        })
+    }
+
+    /// Messages in flight, and for how many seconds some have been, while by the history none was
+    /// deleted in all that time. `None` where that is not so, or not known yet.
+    #[must_use]
+    pub fn stuck_in_flight(&self, now: DateTime<Utc>) -> Option<(u64, u64)> {
+        let since = self.in_flight_since?;
+        let (last_at, last) = self.depths_seen.back()?;
+        if now - *last_at > STALE_AFTER || *last_at - since < GROWTH_OVER {
+            return None;
+        }
+        let history = self.history.fetched()?;
+        let over = complete(
+            &history.value.deleted,
+            history.value.period_secs,
+            history.fetched_at,
+        );
+        let mut meanwhile = over.iter().filter(|point| point.at >= since).peekable();
+        meanwhile.peek()?;
+        let is_idle = meanwhile.all(|point| point.value <= 0.0);
+        is_idle.then(|| (last.in_flight, super::format::age_secs(since, now)))
+    }
+
+    /// Whole seconds for which something that is shown has been without an answer for so long
+    /// that it counts as stale; 0 where nothing has.
+    #[must_use]
+    pub fn stale_secs(&self, now: DateTime<Utc>) -> u64 {
+        [
+            stale_since(&self.source_queue, STALE_AFTER, now),
+            stale_since(&self.dead_letter_queue, STALE_AFTER, now),
+            stale_since(&self.totals, STALE_AFTER, now),
+            stale_since(&self.api, STALE_AFTER, now),
+            stale_since(&self.history, HISTORY_STALE_AFTER, now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map_or(0, |since| super::format::age_secs(since, now))
+    }
+
+    /// Whether the source queue becomes empty at the present rates, and when.
+    #[must_use]
+    pub fn draining(&self) -> Draining {
+        let (Some(queue), Some(deleted), Some(sent)) = (
+            self.source_queue.value(),
+            self.deleted_per_sec(),
+            self.sent_per_sec(),
+        ) else {
+            return Draining::Unknown;
+        };
+        let net = deleted - sent;
+        if net <= 0.0 {
+            return Draining::Not;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let secs = (queue.depth.visible + queue.depth.in_flight) as f64 / net;
+        Draining::In(super::format::whole(secs))
+    }
+}
+
+/// All messages of a queue, whoever has them.
+const fn waiting(depth: QueueDepth) -> u64 {
+    depth.visible + depth.in_flight + depth.delayed
+}
+
+fn keep<T>(looks: &mut VecDeque<T>, look: T) {
+    looks.push_back(look);
+    if looks.len() > LOOKS_KEPT {
+        looks.pop_front();
+    }
+}
+
+fn stale_since<T>(
+    remote: &Remote<T>,
+    limit: Duration,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    remote
+        .fetched()
+        .map(|fetched| fetched.fetched_at)
+        .filter(|at| now - *at > limit)
+}
+
+/// The periods that were over at `now`. The newest one is usually still being counted: as a rate
+/// it would always look like a fall.
+#[must_use]
+pub fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -> &[Point] {
+    let period = Duration::seconds(i64::from(period_secs));
+    let over = points
+        .iter()
+        .take_while(|point| point.at + period <= now)
+        .count();
+    points.get(..over).unwrap_or_default()
+}
+
+/// Turns an answer into what was asked for; another kind of answer is a fault of ours and says so.
+fn expect<T>(
+    result: Result<Answer, Fault>,
+    pick: impl FnOnce(Answer) -> Option<T>,
+) -> Result<T, Fault> {
+    result.and_then(|answer| {
+        pick(answer).ok_or_else(|| Fault {
+            message: "the answer does not fit the question (a defect of this program)".to_owned(),
+            hint: None,
+        })
+    })
+}
+
+macro_rules! pick {
+    ($name:ident, $variant:ident, $kind:ty) => {
+        fn $name(answer: Answer) -> Option<$kind> {
+            if let Answer::$variant(value) = answer {
+                Some(value)
+            } else {
+                None
+            }
+        }
+    };
+}
+
+pick!(queue, Queue, QueueSnapshot);
+pick!(history, History, History);
+pick!(totals, Totals, RecordTotals);
+pick!(api, ApiHealth, ApiHealth);

@@ -1,0 +1,192 @@
+//! Dead letters out of their queue for good.
+//!
+//! Invariant: a letter counts as deleted only when SQS confirmed exactly that letter; a purge that
+//! got no answer counts as one that may have happened, and is never repeated here.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::error::ProvideErrorMetadata as _;
+use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+
+use super::error::is_surely_not_done;
+use super::model::QueueRole;
+use super::queues::{BATCH_ENTRIES_MAX, Entry, EntryFailure};
+use super::{Pipeline, PipelineError, WritePermit};
+
+/// Letters that [`Pipeline::delete_dead_letters`] deletes in one round trip.
+pub const DELETE_LETTERS_MAX: usize = CALLS_MAX * BATCH_ENTRIES_MAX;
+/// Batch calls at once.
+const CALLS_MAX: usize = 8;
+/// Further tries of letters that were not deleted.
+const RETRIES_MAX: usize = 2;
+/// Wait before the first of them; doubles.
+const BACKOFF_FIRST: Duration = Duration::from_millis(200);
+
+/// Why a letter is not deleted.
+#[derive(Clone, Debug)]
+pub struct Undeleted {
+    pub cause: String,
+    /// Whether another try may pass.
+    is_passing: bool,
+}
+
+impl Pipeline {
+    /// Deletes letters that are held, by their handles; parallel to the input, why one was not.
+    /// What fails in passing is tried again.
+    pub async fn delete_dead_letters(
+        &self,
+        permit: &WritePermit,
+        receipt_handles: &[String],
+    ) -> Vec<Result<(), String>> {
+        let untried = Undeleted {
+            cause: "SQS did not confirm it".to_owned(),
+            is_passing: true,
+        };
+        let mut outcomes = vec![Err(untried); receipt_handles.len()];
+        let mut backoff = ExponentialBuilder::default()
+            .with_min_delay(BACKOFF_FIRST)
+            .with_max_times(RETRIES_MAX)
+            .with_jitter()
+            .build();
+        loop {
+            let open: Vec<Entry<&String>> = receipt_handles
+                .iter()
+                .zip(&outcomes)
+                .enumerate()
+                .filter(|(_, (_, outcome))| matches!(outcome, Err(why) if why.is_passing))
+                .map(|(index, (value, _))| Entry { index, value })
+                .collect();
+            self.delete_open(permit, &open, &mut outcomes).await;
+            let is_done = !outcomes
+                .iter()
+                .any(|outcome| matches!(outcome, Err(why) if why.is_passing));
+            match backoff.next().filter(|_| !is_done) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => break,
+            }
+        }
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.map_err(|why| why.cause))
+            .collect()
+    }
+
+    async fn delete_open(
+        &self,
+        permit: &WritePermit,
+        open: &[Entry<&String>],
+        outcomes: &mut [Result<(), Undeleted>],
+    ) {
+        let mut chunks = open.chunks(BATCH_ENTRIES_MAX);
+        let mut calls = FuturesUnordered::new();
+        loop {
+            let free = CALLS_MAX - calls.len();
+            for entries in chunks.by_ref().take(free) {
+                calls.push(self.delete_batch(permit, entries));
+            }
+            let Some(answers) = calls.next().await else {
+                return;
+            };
+            for (index, outcome) in answers {
+                if let Some(slot) = outcomes.get_mut(index) {
+                    *slot = outcome;
+                }
+            }
+        }
+    }
+
+    /// One call; deleting twice does no harm, so the client may repeat it. An entry that SQS left
+    /// out of its answer is left out here too.
+    pub async fn delete_batch(
+        &self,
+        _permit: &WritePermit,
+        entries: &[Entry<&String>],
+    ) -> Vec<(usize, Result<(), Undeleted>)> {
+        let attempt = self.queue_attempt("delete letters from", QueueRole::DeadLetter);
+        let all_failed = |cause: String, is_passing: bool| {
+            let why = Undeleted { cause, is_passing };
+            let failed = |entry: &Entry<&String>| (entry.index, Err(why.clone()));
+            entries.iter().map(failed).collect()
+        };
+        let requests = entries
+            .iter()
+            .map(|entry| {
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(entry.index.to_string())
+                    .receipt_handle(entry.value)
+                    .build()
+            })
+            .collect::<Result<Vec<_>, _>>();
+        let requests = match requests {
+            Ok(requests) => requests,
+            Err(error) => return all_failed(error.to_string(), false),
+        };
+        let answer = self
+            .aws()
+            .await
+            .sqs
+            .delete_message_batch()
+            .queue_url(self.queue_url(QueueRole::DeadLetter))
+            .set_entries(Some(requests))
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            // The client has repeated it already where that was of use.
+            Err(error) => return all_failed(attempt.sdk(&error).to_string(), true),
+        };
+        let deleted = answer
+            .successful()
+            .iter()
+            .filter_map(|entry| Some((entry.id().parse().ok()?, Ok(()))));
+        let failed = answer.failed().iter().filter_map(|entry| {
+            let EntryFailure { index, cause } = EntryFailure::of(entry)?;
+            let is_passing = !entry.sender_fault();
+            Some((index, Err(Undeleted { cause, is_passing })))
+        });
+        deleted.chain(failed).collect()
+    }
+
+    /// Empties the whole dead-letter queue, letters that somebody holds included. SQS takes up to
+    /// a minute for it, and a letter that dies meanwhile may go too; only one purge a minute is
+    /// taken (Amazon SQS API reference, `PurgeQueue`).
+    ///
+    /// # Errors
+    /// When SQS refused, or gave no answer: then [`PipelineError::may_have_happened`] says so.
+    pub async fn purge_dead_letters(&self, _permit: &WritePermit) -> Result<(), PipelineError> {
+        let attempt = self.queue_attempt("purge", QueueRole::DeadLetter);
+        // The answer to a repeated purge is that one is under way.
+        let without_retries =
+            aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled());
+        let answer = self
+            .aws()
+            .await
+            .sqs
+            .purge_queue()
+            .queue_url(self.queue_url(QueueRole::DeadLetter))
+            .customize()
+            .config_override(without_retries)
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(()) };
+        let told = attempt.sdk(&error);
+        let is_under_way = error
+            .code()
+            .is_some_and(|code| code.ends_with("PurgeQueueInProgress"));
+        Err(if is_under_way {
+            attempt
+                .refused(
+                    "it was purged within the last 60 seconds, and SQS takes one purge a minute",
+                )
+                .with_hint("wait a minute and try again; nothing was changed now")
+        } else if is_surely_not_done(&error) {
+            told
+        } else {
+            told.outcome_unknown("it may be purged all the same; look at the queue in a minute")
+        })
+    }
+}

@@ -1,0 +1,380 @@
+//! Why something could not be asked of the pipeline, or was not done.
+//!
+//! Invariant: an error names the operation, the address and the cause in plain words, and never
+//! carries a body or a secret.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use aws_sdk_sqs::config::http::HttpResponse;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use tokio::time::Instant;
+
+use super::printable::printable;
+
+/// What kind of failure it is; decides the exit code and the advice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PipelineErrorKind {
+    /// No answer: refused connection, unknown host, timeout, no credentials.
+    Unreachable,
+    /// The service answered that it will not or cannot.
+    Refused,
+    /// The environment does not have what was asked for.
+    NotConfigured,
+    /// A write that read-only mode or a missing confirmation forbids.
+    NotPermitted,
+}
+
+/// A failed operation, ready to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PipelineError {
+    /// What was tried, naming its object, e.g. `read queue depth of "events-queue"`.
+    pub operation: String,
+    /// Where; empty when nothing was asked of anybody.
+    pub address: String,
+    /// Why it failed, in plain words.
+    pub cause: String,
+    /// How long it took to fail.
+    pub elapsed: Duration,
+    /// The kind of failure.
+    pub kind: PipelineErrorKind,
+    /// What to do about it.
+    hint: Option<String>,
+    /// Whether it may have been done although no answer came.
+    may_have_happened: bool,
+}
+
+impl fmt::Display for PipelineError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.operation)?;
+        if !self.address.is_empty() {
+            write!(formatter, " at {}", self.address)?;
+        }
+        write!(formatter, ": {}", self.cause)?;
+        match self.kind {
+            PipelineErrorKind::Unreachable | PipelineErrorKind::Refused => {
+                write!(formatter, " (after {:.1} s)", self.elapsed.as_secs_f64())
+            }
+            PipelineErrorKind::NotConfigured | PipelineErrorKind::NotPermitted => Ok(()),
+        }
+    }
+}
+
+impl Error for PipelineError {}
+
+impl PipelineError {
+    /// Whether the other side gave no answer at all (exit code 3).
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.kind == PipelineErrorKind::Unreachable
+    }
+
+    /// Whether what was asked may have been done although no answer came.
+    #[must_use]
+    pub fn may_have_happened(&self) -> bool {
+        self.may_have_happened
+    }
+
+    /// What the operator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        if let Some(hint) = &self.hint {
+            return hint.clone();
+        }
+        match self.kind {
+            PipelineErrorKind::Unreachable => {
+                format!("check that {} is running and can be reached", self.address)
+            }
+            PipelineErrorKind::Refused => {
+                "check the names in the environment and what these credentials may do".to_owned()
+            }
+            PipelineErrorKind::NotConfigured => "add it to the environment's entry".to_owned(),
+            PipelineErrorKind::NotPermitted => "see --read-only and --confirm".to_owned(),
+        }
+    }
+
+    /// The environment lacks what the operation needs; `hint` names the way out.
+    pub fn not_configured(operation: &str, cause: String, hint: &str) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            address: String::new(),
+            cause,
+            elapsed: Duration::ZERO,
+            kind: PipelineErrorKind::NotConfigured,
+            hint: Some(hint.to_owned()),
+            may_have_happened: false,
+        }
+    }
+
+    /// The environment forbids the operation; nothing was changed.
+    pub fn not_permitted(operation: &str, cause: String, hint: String) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            address: String::new(),
+            cause,
+            elapsed: Duration::ZERO,
+            kind: PipelineErrorKind::NotPermitted,
+            hint: Some(hint),
+            may_have_happened: false,
+        }
+    }
+
+    /// Marks that nobody knows whether it was done; `remark` says so to the operator.
+    pub fn outcome_unknown(mut self, remark: &str) -> Self {
+        self.may_have_happened = true;
+        self.with_remark(remark)
+    }
+
+    /// Adds to the cause what else the operator must know.
+    pub fn with_remark(mut self, remark: &str) -> Self {
+        self.cause.push_str("; ");
+        self.cause.push_str(remark);
+        self
+    }
+
+    pub(super) fn with_hint(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+}
+
+/// An operation that was begun: turns whatever comes back into a [`PipelineError`] that names it.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    operation: String,
+    address: String,
+    started: Instant,
+}
+
+impl Attempt {
+    /// Starts the clock of one operation against one address.
+    pub fn start(operation: impl Into<String>, address: impl Into<String>) -> Self {
+        Self {
+            operation: operation.into(),
+            address: address.into(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The operation failed for `cause`, whose control characters are escaped.
+    pub fn failed(&self, kind: PipelineErrorKind, cause: impl AsRef<str>) -> PipelineError {
+        PipelineError {
+            operation: self.operation.clone(),
+            address: self.address.clone(),
+            cause: printable(cause.as_ref()),
+            elapsed: self.elapsed(),
+            kind,
+            hint: None,
+            may_have_happened: false,
+        }
+    }
+
+    /// The service answered and refused.
+    pub fn refused(&self, cause: impl AsRef<str>) -> PipelineError {
+        self.failed(PipelineErrorKind::Refused, cause)
+    }
+
+    /// No answer within `limit`.
+    pub fn timed_out(&self, limit: Duration) -> PipelineError {
+        self.failed(
+            PipelineErrorKind::Unreachable,
+            format!("no answer within {} s", limit.as_secs_f64()),
+        )
+    }
+
+    /// Reads an error of an AWS call.
+    pub fn sdk<E, R>(&self, error: &SdkError<E, R>) -> PipelineError
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        R: fmt::Debug + 'static,
+    {
+        if let Some(answer) = error.as_service_error() {
+            return self.service_answer(answer.code(), answer.message());
+        }
+        if error_chain(error).any(|cause| cause.to_string().contains("credential")) {
+            return self
+                .failed(
+                    PipelineErrorKind::Unreachable,
+                    "no AWS credentials were found",
+                )
+                .with_hint("log in with the AWS CLI, or set AWS_PROFILE");
+        }
+        self.failed(PipelineErrorKind::Unreachable, plain_cause(error))
+    }
+
+    fn service_answer(&self, code: Option<&str>, message: Option<&str>) -> PipelineError {
+        match code {
+            Some(code) if code.ends_with("NonExistentQueue") || code == "QueueDoesNotExist" => self
+                .refused("the queue does not exist")
+                .with_hint("was it deleted? check the queue URLs of the environment"),
+            Some("NotFound") => self
+                .refused("the topic does not exist")
+                .with_hint("check the topic ARN of the environment"),
+            Some(code) => self.refused(match message {
+                Some(message) => format!("{code}: {message}"),
+                None => code.to_owned(),
+            }),
+            None => self.refused(message.unwrap_or("an answer without a reason")),
+        }
+    }
+
+    /// Reads an error of an HTTP call.
+    pub fn http(&self, error: &reqwest::Error) -> PipelineError {
+        let cause = if error.is_timeout() {
+            "no answer in time".to_owned()
+        } else {
+            plain_cause(error)
+        };
+        self.failed(PipelineErrorKind::Unreachable, cause)
+    }
+}
+
+/// Whether a request cannot have been carried out: it was answered with a refusal, or it never
+/// left this machine. A server that failed may have failed after it did what was asked.
+pub(super) fn is_surely_not_done<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: Error + 'static,
+{
+    if error.as_service_error().is_some() {
+        return !is_server_failure(error);
+    }
+    matches!(error, SdkError::ConstructionFailure(_)) || never_left(error)
+}
+
+/// Whether the service answered that it failed itself, or in no way that can be told.
+pub fn is_server_failure<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error
+        .raw_response()
+        .is_none_or(|response| response.status().is_server_error())
+}
+
+/// Whether a request never left this machine: there was no connection to send it on, or nothing to
+/// sign it with.
+pub fn never_left(error: &(dyn Error + 'static)) -> bool {
+    error_chain(error).any(|cause| {
+        let is_unconnected = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+            )
+        });
+        let text = cause.to_string();
+        let is_unsent = [
+            "credential",
+            "dns error",
+            "failed to lookup address",
+            "connect timeout",
+        ]
+        .iter()
+        .any(|sign| text.contains(sign));
+        is_unconnected || is_unsent
+    })
+}
+
+fn error_chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (**error).source())
+}
+
+/// The cause at the bottom, in words that an operator knows.
+pub(super) fn plain_cause(error: &(dyn Error + 'static)) -> String {
+    let mut last = error.to_string();
+    for cause in error_chain(error) {
+        if let Some(io) = cause.downcast_ref::<io::Error>()
+            && let Some(plain) = plain_io(io)
+        {
+            return plain.to_owned();
+        }
+        let text = cause.to_string();
+        if text.contains("dns error") || text.contains("failed to lookup address") {
+            return "the host name cannot be resolved".to_owned();
+        }
+        if text.contains("timed out") || text.contains("timeout") {
+            return "no answer in time".to_owned();
+        }
+        last = text;
+    }
+    last
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "io::ErrorKind is foreign and non-exhaustive"
+)]
+fn plain_io(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some("connection refused"),
+        io::ErrorKind::ConnectionReset => Some("the connection was reset"),
+        io::ErrorKind::ConnectionAborted => Some("the connection was aborted"),
+        io::ErrorKind::UnexpectedEof => Some("the connection was closed"),
+        io::ErrorKind::BrokenPipe => Some("the connection was closed"),
+        io::ErrorKind::TimedOut => Some("no answer in time"),
+        io::ErrorKind::HostUnreachable => Some("the host cannot be reached"),
+        io::ErrorKind::NetworkUnreachable => Some("the network cannot be reached"),
+        io::ErrorKind::PermissionDenied => Some("permission denied"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sns::error::ErrorMetadata;
+    use aws_sdk_sns::operation::publish_batch::PublishBatchError;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    fn answer(status: u16) -> SdkError<PublishBatchError, HttpResponse> {
+        let error = PublishBatchError::generic(ErrorMetadata::builder().code("X").build());
+        let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+        SdkError::service_error(error, response)
+    }
+
+    #[test]
+    fn server_that_failed_may_have_done_it_before() {
+        assert!(is_surely_not_done(&answer(400)));
+        assert!(is_surely_not_done(&answer(403)));
+        assert!(!is_surely_not_done(&answer(500)));
+        assert!(!is_surely_not_done(&answer(503)));
+    }
+
+    #[tokio::test]
+    async fn error_reads_as_one_sentence_with_address_cause_and_time() {
+        let attempt = Attempt::start("read queue depth of \"q\"", "http://127.0.0.1:1");
+        let error = attempt.failed(PipelineErrorKind::Unreachable, "connection refused");
+        assert_eq!(
+            error.to_string(),
+            "read queue depth of \"q\" at http://127.0.0.1:1: connection refused (after 0.0 s)"
+        );
+        assert!(error.is_unreachable());
+        assert!(error.hint().contains("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn missing_queue_is_an_answer_and_not_silence() {
+        let attempt = Attempt::start("read", "here");
+        let error = attempt.service_answer(
+            Some("AWS.SimpleQueueService.NonExistentQueue"),
+            Some("whatever"),
+        );
+        assert!(!error.is_unreachable());
+        assert_eq!(error.cause, "the queue does not exist");
+    }
+
+    #[test]
+    fn causes_from_the_world_cannot_drive_the_terminal() {
+        let attempt = Attempt::start("read", "here");
+        let error = attempt.service_answer(Some("X"), Some("a\u{1b}[2Jb"));
+        assert_eq!(error.cause, "X: a\\u001b[2Jb");
+    }
+}

@@ -1,0 +1,264 @@
+//! What the ingest says of its batches, by CloudWatch: how long events are on their way, and what
+//! becomes of them.
+//!
+//! Invariant: a function that sent no metrics is not known to be idle: its numbers are absent, not
+//! zero. Only a code that is absent beside other numbers counts as none.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use event::{FailureCode, ingest_metrics};
+use serde::Serialize;
+
+use super::metrics::{Line, Subject};
+use super::model::Point;
+use super::{Pipeline, PipelineError};
+use crate::text::{age_secs, whole};
+
+/// How far back [`IngestRates`] look: CloudWatch has metrics of a log within a minute or two, and what was
+/// right before an outage is not to be told long after it began.
+pub const INGEST_WINDOW: Duration = Duration::from_secs(180);
+/// A rate is told over at least so long: one batch is no stream.
+const RATE_SECS_MIN: u64 = 30;
+
+/// History of the ingest, oldest first; each is empty where no batch sent it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IngestHistory {
+    /// Messages that became records, per period.
+    pub stored: Vec<Point>,
+    /// Messages whose event was a record already, per period.
+    pub duplicates: Vec<Point>,
+    /// Messages that were reported for retry, per period.
+    pub retried: Vec<Point>,
+    /// Milliseconds from publish to commit: the mean of the medians of a period's batches.
+    pub lag_p50_ms: Vec<Point>,
+    /// Milliseconds from publish to commit, the longest.
+    pub lag_max_ms: Vec<Point>,
+    /// Messages that failed for good, per period.
+    pub failed: BTreeMap<FailureCode, Vec<Point>>,
+}
+
+/// The ingest from its first batch in the last [`INGEST_WINDOW`] to its last one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IngestRates {
+    /// Seconds that the numbers are about: from 30 to 180.
+    pub window_secs: u64,
+    /// Of the messages of its newest batches none became or was a record, and some were reported for retry.
+    pub is_stuck: bool,
+    /// Milliseconds from publish to commit: the mean over the minutes of the mean of their batches'
+    /// medians, so a quiet minute counts as much as a busy one. `None` where nothing was stored.
+    pub lag_p50_ms: Option<u64>,
+    /// The longest of them.
+    pub lag_max_ms: Option<u64>,
+    /// Messages that became records.
+    pub stored_per_minute: f64,
+    /// Messages whose event was a record already.
+    pub duplicates_per_minute: f64,
+    /// Messages that were reported for retry.
+    pub retried_per_minute: f64,
+    /// Messages that failed for good; without the codes that did not occur.
+    pub failures_per_minute: BTreeMap<FailureCode, f64>,
+}
+
+const TOTALS: [(&str, &str); 5] = [
+    (ingest_metrics::STORED, "Sum"),
+    (ingest_metrics::DUPLICATES, "Sum"),
+    (ingest_metrics::RETRIED, "Sum"),
+    (ingest_metrics::LAG_P50_MS, "Average"),
+    (ingest_metrics::LAG_MAX_MS, "Maximum"),
+];
+
+impl Pipeline {
+    /// The last minutes of the ingest; `None` where CloudWatch has no batch of them.
+    ///
+    /// # Errors
+    /// When the environment does not name the function, or CloudWatch does not answer.
+    pub async fn ingest_rates(&self) -> Result<Option<IngestRates>, PipelineError> {
+        if self.environment().ingest_function.is_none() {
+            return Err(PipelineError::not_configured(
+                "read metrics of the ingest",
+                "the environment does not name the function".to_owned(),
+                "add ingest_function to the environment's entry",
+            ));
+        }
+        let period_secs = self.period_secs(INGEST_WINDOW);
+        let read = self
+            .metric_data(&lines(), INGEST_WINDOW, period_secs)
+            .await?;
+        Ok(IngestHistory::of(read).recent(Utc::now(), period_secs))
+    }
+}
+
+/// What is asked of CloudWatch, in the order that [`IngestHistory::of`] takes.
+pub(super) fn lines() -> Vec<Line> {
+    let codes = FailureCode::ALL.map(|code| (ingest_metrics::failed(code), "Sum"));
+    TOTALS
+        .into_iter()
+        .chain(codes)
+        .map(|(metric, statistic)| Line {
+            subject: Subject::Ingest,
+            metric,
+            statistic,
+        })
+        .collect()
+}
+
+impl IngestHistory {
+    /// From the answers to [`lines`].
+    pub(super) fn of(answers: impl IntoIterator<Item = Vec<Point>>) -> Self {
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        Self {
+            stored: next(),
+            duplicates: next(),
+            retried: next(),
+            lag_p50_ms: next(),
+            lag_max_ms: next(),
+            failed: FailureCode::ALL
+                .into_iter()
+                .map(|code| (code, next()))
+                .filter(|(_, points)| !points.is_empty())
+                .collect(),
+        }
+    }
+
+    /// The last [`INGEST_WINDOW`] before `now`, by points that stand for as long as `period_secs`; `None`
+    /// where no batch was in it.
+    #[must_use]
+    pub fn recent(&self, now: DateTime<Utc>, period_secs: u32) -> Option<IngestRates> {
+        let within = |points: &[Point]| {
+            let values: Vec<f64> = points
+                .iter()
+                .filter(|point| now - point.at <= INGEST_TIME)
+                .map(|point| point.value)
+                .collect();
+            (!values.is_empty()).then_some(values)
+        };
+        let sum = |points: &[Point]| -> f64 { within(points).iter().flatten().sum() };
+        let first = self
+            .stored
+            .iter()
+            .find(|point| now - point.at <= INGEST_TIME)?;
+        let last = self.stored.last()?;
+        let end = now.min(last.at + chrono::Duration::seconds(period_secs.into()));
+        let window_secs = age_secs(first.at, end).max(RATE_SECS_MIN);
+        #[expect(clippy::cast_precision_loss, reason = "at most some hundred seconds")]
+        let per_minute =
+            |points: &[Point]| (sum(points) * 600.0 / window_secs as f64).round() / 10.0;
+        let failed = self.failed.iter();
+        let failures = failed.filter(|(_, points)| sum(points) > 0.0);
+        let newest = |points: &[Point]| {
+            let of_last = points.iter().rfind(|point| point.at == last.at);
+            of_last.map_or(0.0, |point| point.value)
+        };
+        Some(IngestRates {
+            window_secs,
+            is_stuck: newest(&self.retried) > 0.0
+                && newest(&self.stored) + newest(&self.duplicates) == 0.0,
+            lag_p50_ms: within(&self.lag_p50_ms).map(|values| whole(mean(&values))),
+            lag_max_ms: within(&self.lag_max_ms)
+                .map(|values| whole(values.into_iter().fold(0.0, f64::max))),
+            stored_per_minute: per_minute(&self.stored),
+            duplicates_per_minute: per_minute(&self.duplicates),
+            retried_per_minute: per_minute(&self.retried),
+            failures_per_minute: failures
+                .map(|(code, points)| (*code, per_minute(points)))
+                .collect(),
+        })
+    }
+}
+
+/// [`INGEST_WINDOW`] as the difference of two times.
+const INGEST_TIME: chrono::Duration = chrono::Duration::seconds(180);
+
+#[expect(clippy::cast_precision_loss, reason = "some hundred values")]
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000 + secs, 0).unwrap()
+    }
+
+    fn points(values: &[(i64, f64)]) -> Vec<Point> {
+        let point = |(secs, value): &(i64, f64)| Point {
+            at: at(*secs),
+            value: *value,
+        };
+        values.iter().map(point).collect()
+    }
+
+    fn answers() -> Vec<Vec<Point>> {
+        let mut answers = vec![Vec::new(); TOTALS.len() + FailureCode::ALL.len()];
+        answers[0] = points(&[(-400, 9_000.0), (-180, 30.0), (-60, 21.0)]);
+        answers[1] = points(&[(-60, 5.0)]);
+        answers[2] = points(&[(-60, 0.0)]);
+        answers[3] = points(&[(-400, 9_000.0), (-180, 100.0), (-60, 301.0)]);
+        answers[4] = points(&[(-180, 1_200.0), (-60, 800.0)]);
+        answers[5] = points(&[(-60, 3.0)]);
+        answers[12] = points(&[(-400, 7.0)]);
+        answers
+    }
+
+    #[test]
+    fn every_line_has_its_place() {
+        let history = IngestHistory::of(answers());
+        assert_eq!(history.failed.keys().count(), 2);
+        let rates = history.recent(at(0), 30).unwrap();
+        let expected = IngestRates {
+            // The newest batches are of the thirty seconds up to -30.
+            window_secs: 150,
+            is_stuck: false,
+            lag_p50_ms: Some(201),
+            lag_max_ms: Some(1_200),
+            stored_per_minute: 20.4,
+            duplicates_per_minute: 2.0,
+            retried_per_minute: 0.0,
+            failures_per_minute: BTreeMap::from([(FailureCode::NotJson, 1.2)]),
+        };
+        assert_eq!(rates, expected);
+        let json = serde_json::to_value(rates).unwrap();
+        assert_eq!(
+            json["failures_per_minute"],
+            serde_json::json!({"not-json": 1.2})
+        );
+        let asked = lines();
+        assert_eq!(asked.len(), answers().len());
+        assert_eq!(asked[12].metric, "failed_refused-by-database");
+    }
+
+    #[test]
+    fn no_batch_is_no_rate_and_nothing_stored_is_no_lag_and_a_new_stream_has_its_rate() {
+        assert_eq!(IngestHistory::default().recent(at(0), 60), None);
+        let history = IngestHistory::of(answers());
+        assert_eq!(history.recent(at(600), 60), None, "too long ago");
+        let mut answers = answers();
+        answers[0] = points(&[(-20, 30.0)]);
+        answers[3] = Vec::new();
+        let rates = IngestHistory::of(answers).recent(at(0), 5).unwrap();
+        assert_eq!(rates.lag_p50_ms, None);
+        assert_eq!((rates.window_secs, rates.stored_per_minute), (30, 60.0));
+    }
+
+    #[test]
+    fn ingest_that_reports_everything_for_retry_is_stuck_from_its_first_such_batch() {
+        for (stored, duplicates, retried, is_stuck) in [
+            (0.0, 0.0, 3.0, true),
+            (1.0, 0.0, 3.0, false),
+            (0.0, 1.0, 3.0, false),
+            (0.0, 0.0, 0.0, false),
+        ] {
+            let mut answers = answers();
+            answers[0] = points(&[(-60, 900.0), (-5, stored)]);
+            answers[1] = points(&[(-60, 5.0), (-5, duplicates)]);
+            answers[2] = points(&[(-60, 0.0), (-5, retried)]);
+            let rates = IngestHistory::of(answers).recent(at(0), 5).unwrap();
+            assert_eq!(rates.is_stuck, is_stuck);
+        }
+    }
+}

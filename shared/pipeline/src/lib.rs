@@ -1,0 +1,44 @@
+//! Everything that is asked of a deployed pipeline: plain async functions on [`Pipeline`].
+//!
+//! Invariant: every call has a limit, and a failure is a [`PipelineError`] that names what was asked
+//! of whom. Nothing here draws, prints or keeps a copy of what it saw.
+
+mod api;
+pub mod audit;
+mod body;
+mod connection;
+mod dead_letter_search;
+mod delete;
+pub mod environment;
+mod error;
+mod ingest;
+mod letters;
+mod metrics;
+pub mod model;
+mod move_task;
+mod printable;
+mod publish;
+mod queues;
+mod receive;
+mod receive_batch;
+mod records;
+mod sigv4;
+pub mod text;
+mod trace;
+mod writes;
+
+pub use api::API_BODY_BYTES_MAX;
+pub use body::{Body, BodyError};
+pub use connection::Pipeline;
+pub use delete::DELETE_LETTERS_MAX;
+pub use error::{PipelineError, PipelineErrorKind};
+pub use ingest::{INGEST_WINDOW, IngestHistory, IngestRates};
+pub use letters::HOLD_MAX;
+pub use move_task::{MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus};
+pub use printable::{printable, printable_json, printable_lines};
+pub use publish::PUBLISH_BATCH_BYTES_MAX;
+pub use writes::{Authority, PlannedChange, WritePermit};
+
+pub use error::{Attempt, is_server_failure, never_left};
+pub use publish::batches;
+pub use queues::{BATCH_ENTRIES_MAX, Entry, EntryFailure};

@@ -1,0 +1,287 @@
+//! What CloudWatch tells of the queues and of the ingest.
+//!
+//! Invariant: a metric without a recent value is unknown, not zero.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_cloudwatch::primitives::DateTime as AwsTime;
+use aws_sdk_cloudwatch::types::{
+    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
+};
+use chrono::DateTime;
+use event::ingest_metrics;
+
+use super::ingest::{self, IngestHistory};
+use super::model::{History, Point, QueueRole};
+use super::{Attempt, Pipeline, PipelineError};
+
+const QUEUE_NAMESPACE: &str = "AWS/SQS";
+const QUEUE_DIMENSION: &str = "QueueName";
+/// A value that is older tells nothing of now.
+const RECENT: Duration = Duration::from_secs(180);
+/// Period of AWS/SQS metrics on AWS (Amazon SQS developer guide, "CloudWatch metrics") and of those
+/// of a log (its embedded metric format asks for no finer one).
+const PERIOD_SECS: u32 = 60;
+/// Period on an emulator, where the stack publishes every few seconds.
+const PERIOD_LOOPBACK_SECS: u32 = 10;
+/// Points of one line of the history at most.
+const POINTS_MAX: u32 = 360;
+
+/// What a metric is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Queue(QueueRole),
+    Ingest,
+}
+
+/// One line that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    pub(super) subject: Subject,
+    pub(super) metric: &'static str,
+    pub(super) statistic: &'static str,
+}
+
+const SOURCE: Subject = Subject::Queue(QueueRole::Source);
+const DEAD_LETTER: Subject = Subject::Queue(QueueRole::DeadLetter);
+
+const OLDEST: Line = Line {
+    subject: SOURCE,
+    metric: "ApproximateAgeOfOldestMessage",
+    statistic: "Maximum",
+};
+
+const QUEUES: [Line; 6] = [
+    Line {
+        subject: SOURCE,
+        metric: "ApproximateNumberOfMessagesVisible",
+        statistic: "Average",
+    },
+    OLDEST,
+    Line {
+        subject: SOURCE,
+        metric: "NumberOfMessagesSent",
+        statistic: "Sum",
+    },
+    Line {
+        subject: SOURCE,
+        metric: "NumberOfMessagesDeleted",
+        statistic: "Sum",
+    },
+    Line {
+        subject: DEAD_LETTER,
+        metric: "ApproximateNumberOfMessagesVisible",
+        statistic: "Average",
+    },
+    Line {
+        subject: DEAD_LETTER,
+        metric: "ApproximateNumberOfMessagesNotVisible",
+        statistic: "Average",
+    },
+];
+
+impl Pipeline {
+    /// The last `window` of both queues and of the ingest, in one call.
+    ///
+    /// # Errors
+    /// When CloudWatch does not answer.
+    pub async fn history(&self, window: Duration) -> Result<History, PipelineError> {
+        let period_secs = self.period_secs(window);
+        let mut asked = QUEUES.to_vec();
+        let has_ingest = self.environment().ingest_function.is_some();
+        if has_ingest {
+            asked.extend(ingest::lines());
+        }
+        let answers = self.metric_data(&asked, window, period_secs).await?;
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        Ok(History {
+            period_secs,
+            depth: next(),
+            oldest_age_secs: next(),
+            sent: next(),
+            deleted: next(),
+            dead_letters: sums(&next(), &next()),
+            ingest: has_ingest.then(|| Box::new(IngestHistory::of(answers))),
+        })
+    }
+
+    /// Age of a queue's oldest message, if CloudWatch has a recent value and gives it.
+    pub(super) async fn oldest_age_secs(&self, role: QueueRole) -> Option<u64> {
+        let line = Line {
+            subject: Subject::Queue(role),
+            ..OLDEST
+        };
+        let period_secs = self.period_secs(RECENT);
+        let answers = self.metric_data(&[line], RECENT, period_secs).await.ok()?;
+        let newest = answers.into_iter().next()?.pop()?;
+        // Ages are whole seconds and far below what a float holds exactly; a negative one is none.
+        (newest.value >= 0.0).then_some(newest.value as u64)
+    }
+
+    pub(super) fn period_secs(&self, window: Duration) -> u32 {
+        let finest = if self.environment().is_loopback() {
+            PERIOD_LOOPBACK_SECS
+        } else {
+            PERIOD_SECS
+        };
+        period_secs(window, finest)
+    }
+
+    /// Asks for these lines; answers in their order, each oldest first.
+    pub(super) async fn metric_data(
+        &self,
+        lines: &[Line],
+        window: Duration,
+        period_secs: u32,
+    ) -> Result<Vec<Vec<Point>>, PipelineError> {
+        let attempt = Attempt::start(
+            format!("read metrics of {:?}", self.queue_name(QueueRole::Source)),
+            self.aws_address("monitoring"),
+        );
+        let end = SystemTime::now();
+        let start = end.checked_sub(window).unwrap_or(SystemTime::UNIX_EPOCH);
+        let queries = lines
+            .iter()
+            .enumerate()
+            .map(|(number, line)| self.query(id(number), line, period_secs));
+        let answer = self
+            .aws()
+            .await
+            .cloudwatch
+            .get_metric_data()
+            .set_metric_data_queries(Some(queries.collect()))
+            .start_time(AwsTime::from(start))
+            .end_time(AwsTime::from(end))
+            .scan_by(ScanBy::TimestampAscending)
+            .send()
+            .await
+            .map_err(|error| attempt.sdk(&error))?;
+        let results = answer.metric_data_results();
+        let of = |number| {
+            let id = id(number);
+            results.iter().find(|result| result.id() == Some(&id))
+        };
+        Ok((0..lines.len())
+            .map(|number| of(number).map(points).unwrap_or_default())
+            .collect())
+    }
+
+    fn query(&self, id: String, line: &Line, period_secs: u32) -> MetricDataQuery {
+        let (namespace, dimension, value) = match line.subject {
+            Subject::Queue(role) => (QUEUE_NAMESPACE, QUEUE_DIMENSION, self.queue_name(role)),
+            Subject::Ingest => (
+                ingest_metrics::NAMESPACE,
+                ingest_metrics::DIMENSION,
+                self.environment()
+                    .ingest_function
+                    .as_deref()
+                    .unwrap_or_default(),
+            ),
+        };
+        let metric = Metric::builder()
+            .namespace(namespace)
+            .metric_name(line.metric)
+            .dimensions(Dimension::builder().name(dimension).value(value).build())
+            .build();
+        let stat = MetricStat::builder()
+            .metric(metric)
+            .period(i32::try_from(period_secs).unwrap_or(i32::MAX))
+            .stat(line.statistic)
+            .build();
+        MetricDataQuery::builder()
+            .id(id)
+            .metric_stat(stat)
+            .return_data(true)
+            .build()
+    }
+}
+
+/// Id of a query: it begins with a small letter (CloudWatch API reference, "MetricDataQuery").
+fn id(number: usize) -> String {
+    format!("m{number}")
+}
+
+/// The finest period that keeps a line within [`POINTS_MAX`] points. Above the finest one, whole
+/// minutes, as CloudWatch wants them.
+fn period_secs(window: Duration, finest: u32) -> u32 {
+    let needed = window.as_secs().div_ceil(u64::from(POINTS_MAX));
+    let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+    if needed <= finest {
+        finest
+    } else {
+        needed.div_ceil(60).saturating_mul(60)
+    }
+}
+
+/// Oldest first, whatever order came.
+fn points(result: &MetricDataResult) -> Vec<Point> {
+    let mut points: Vec<Point> = result
+        .timestamps()
+        .iter()
+        .zip(result.values())
+        .filter_map(|(at, value)| {
+            Some(Point {
+                at: DateTime::from_timestamp(at.secs(), at.subsec_nanos())?,
+                value: *value,
+            })
+        })
+        .collect();
+    points.sort_by_key(|point| point.at);
+    points
+}
+
+/// Sums of the periods that both lines have: half a sum would look like a fall.
+fn sums(one: &[Point], other: &[Point]) -> Vec<Point> {
+    one.iter()
+        .filter_map(|point| {
+            let same = other
+                .binary_search_by_key(&point.at, |other| other.at)
+                .ok()?;
+            Some(Point {
+                at: point.at,
+                value: point.value + other.get(same)?.value,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn period_grows_with_the_window_in_whole_minutes() {
+        assert_eq!(period_secs(Duration::from_secs(3_600), 10), 10);
+        assert_eq!(period_secs(Duration::from_secs(3_601), 10), 60);
+        assert_eq!(period_secs(Duration::from_secs(6 * 3_600), 60), 60);
+        assert_eq!(period_secs(Duration::from_secs(24 * 3_600), 60), 240);
+    }
+
+    #[test]
+    fn points_come_oldest_first() {
+        let result = MetricDataResult::builder()
+            .timestamps(AwsTime::from_secs(120))
+            .timestamps(AwsTime::from_secs(60))
+            .values(2.0)
+            .values(1.0)
+            .build();
+        let values: Vec<f64> = points(&result).iter().map(|point| point.value).collect();
+        assert_eq!(values, [1.0, 2.0]);
+    }
+
+    #[test]
+    fn letters_that_are_held_are_counted_and_half_a_sum_is_none() {
+        let point = |secs, value| Point {
+            at: DateTime::from_timestamp(secs, 0).unwrap(),
+            value,
+        };
+        let visible = [point(0, 37.0), point(60, 0.0), point(120, 30.0)];
+        let held = [point(0, 0.0), point(60, 37.0)];
+        assert_eq!(
+            sums(&visible, &held),
+            [point(0, 37.0), point(60, 37.0)],
+            "holding letters is no fall"
+        );
+    }
+}

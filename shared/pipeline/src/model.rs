@@ -1,0 +1,268 @@
+//! What was seen of the pipeline: plain data that screens and commands show.
+//!
+//! Invariant: what is not known is `None`, never zero.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use event::{Failure, PartialIdentity, RecordId, Verdict};
+use serde::Serialize;
+
+use super::{Body, IngestHistory};
+
+/// Which of the two queues of a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueRole {
+    /// The queue that the ingest reads.
+    Source,
+    /// The dead-letter queue.
+    DeadLetter,
+}
+
+/// Depth of a queue. SQS calls its own numbers approximate; so are these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueDepth {
+    /// Messages that can be received.
+    pub visible: u64,
+    /// Messages that somebody holds.
+    pub in_flight: u64,
+    /// Messages that become visible later.
+    pub delayed: u64,
+}
+
+/// Settings of a queue that rules and warnings need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// The queue's name, the last part of its ARN.
+    pub name: String,
+    /// Default visibility timeout.
+    pub visibility_timeout_secs: u64,
+    /// How long SQS keeps a message.
+    pub retention_secs: u64,
+    /// `maxReceiveCount` of the redrive policy, if there is one.
+    pub max_receive_count: Option<u64>,
+}
+
+/// One look at a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSnapshot {
+    /// Depth now.
+    pub depth: QueueDepth,
+    /// Age of the oldest message in seconds, by CloudWatch; `None` when it has no recent value.
+    pub oldest_age_secs: Option<u64>,
+    /// Settings now.
+    pub settings: QueueSettings,
+}
+
+/// One value of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Start of the period.
+    pub at: DateTime<Utc>,
+    /// The value, in the metric's own unit.
+    pub value: f64,
+}
+
+/// History of the queues and of the ingest, oldest first, by CloudWatch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// Width of a period.
+    pub period_secs: u32,
+    /// Messages visible.
+    pub depth: Vec<Point>,
+    /// Age of the oldest message, seconds.
+    pub oldest_age_secs: Vec<Point>,
+    /// Messages sent per period.
+    pub sent: Vec<Point>,
+    /// Messages deleted per period.
+    pub deleted: Vec<Point>,
+    /// Dead letters, those that somebody holds included.
+    pub dead_letters: Vec<Point>,
+    /// What the ingest says of its batches; `None` where the environment does not name it.
+    pub ingest: Option<Box<IngestHistory>>,
+}
+
+/// Totals of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordTotals {
+    /// Records that were ever stored.
+    pub total: u64,
+    /// Whether `total` is the planner's estimate (large tables).
+    pub total_is_estimate: bool,
+    /// When the newest record was stored.
+    pub last_ingested_at: Option<DateTime<Utc>>,
+    /// The database's clock.
+    pub database_now: DateTime<Utc>,
+}
+
+/// Health of the HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiHealth {
+    /// HTTP status of `GET /health`.
+    pub status: u16,
+    /// Time to the whole answer.
+    pub latency: Duration,
+}
+
+/// Answer of the API to any GET.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Time to the whole answer.
+    pub latency: Duration,
+    /// `Content-Type`, if given.
+    pub content_type: Option<String>,
+    /// The body as text, at most [`super::API_BODY_BYTES_MAX`].
+    pub body: String,
+}
+
+/// Value of a message attribute, with its type as SQS has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttributeValue {
+    /// `String` or a custom `String.x` type: the full type name and the text.
+    Text {
+        /// `DataType` as it was received.
+        data_type: String,
+        /// `StringValue` (also used for numbers).
+        value: String,
+    },
+    /// `Binary` or a custom `Binary.x` type.
+    Binary {
+        /// `DataType` as it was received.
+        data_type: String,
+        /// `BinaryValue`.
+        value: Vec<u8>,
+    },
+}
+
+/// The reason that the ingest wrote into a dead letter's attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// `ErrorCode`.
+    pub code: String,
+    /// `ErrorMessage`.
+    pub message: String,
+    /// `RequestID`.
+    pub request_id: Option<String>,
+}
+
+/// Cause of a dead letter that the ingest gave no reason for and that is valid: SQS gave it up.
+pub const RETRIES_EXHAUSTED: &str = "retries-exhausted";
+
+/// A message of the dead-letter queue that this process holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// SQS message id.
+    pub message_id: String,
+    /// Handle of this receive: what a delete needs. Expires with the hold.
+    pub receipt_handle: String,
+    /// The body as it is.
+    pub body: Body,
+    /// All message attributes, the three of the failure included.
+    pub attributes: BTreeMap<String, AttributeValue>,
+    /// First send (`SentTimestamp`). A standard queue keeps it when SQS itself dead-letters.
+    pub sent_at: DateTime<Utc>,
+    /// When a consumer of the dead-letter queue first received it.
+    pub first_received_at: Option<DateTime<Utc>>,
+    /// `ApproximateReceiveCount`, this receive included.
+    pub receive_count: u32,
+    /// When SQS drops it: `sent_at` + retention of the dead-letter queue.
+    pub expires_at: DateTime<Utc>,
+    /// Until when it is invisible to others.
+    pub held_until: DateTime<Utc>,
+    /// `MessageGroupId`, in FIFO queues.
+    pub group_id: Option<String>,
+    /// `AWSTraceHeader`, the X-Ray trace that it belongs to.
+    pub trace_header: Option<String>,
+    /// Why it died, where the ingest said so.
+    pub reason: Option<Reason>,
+    /// What would happen if it were redriven now.
+    pub verdict: Verdict,
+    /// Why the validator refuses it now, for `still-invalid` and `unreadable`.
+    pub failure: Option<Failure>,
+    /// What can be told of the event.
+    pub identity: PartialIdentity,
+    /// The record that the ledger knows under its identity.
+    pub stored_as: Option<RecordId>,
+}
+
+impl DeadLetter {
+    /// The cause by which letters are grouped: the ingest's code, else today's failure, else that
+    /// retries ran out.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match (&self.reason, &self.failure) {
+            (Some(reason), _) => reason.code.clone(),
+            (None, Some(failure)) => failure.code.to_string(),
+            (None, None) => RETRIES_EXHAUSTED.to_owned(),
+        }
+    }
+}
+
+/// What the dead-letter queue gave to this process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldLetters {
+    /// The letters, oldest first.
+    pub letters: Vec<DeadLetter>,
+    /// Whether the ledger could be asked; if not, `ready` may be `already-stored`.
+    pub ledger_error: Option<String>,
+    /// Whether more letters wait than were taken.
+    pub is_truncated: bool,
+}
+
+/// What became of a hold that can be stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Holding {
+    /// The letters are held.
+    Held(HeldLetters),
+    /// It was stopped, and what it had taken was given back.
+    GivenBack {
+        /// Letters at most that could not be given back; they stay hidden until their hold ends.
+        hidden_max: usize,
+    },
+}
+
+/// An event that the topic took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// SNS message id.
+    pub sns_message_id: String,
+    /// When SNS acknowledged it, by this machine's clock.
+    pub acknowledged_at: DateTime<Utc>,
+    /// Time from the send to the acknowledgement.
+    pub latency: Duration,
+}
+
+/// Where a published event is now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TraceState {
+    /// Neither in the ledger nor seen among the dead letters yet.
+    Pending,
+    /// Neither in the ledger nor among the dead letters that were looked through; more wait than
+    /// one search holds.
+    SearchTruncated {
+        /// Letters that were looked through.
+        letters: usize,
+    },
+    /// Stored; `readable` tells what the API said.
+    Stored {
+        /// The record.
+        record_id: RecordId,
+        /// When the database stored it.
+        ingested_at: DateTime<Utc>,
+        /// Status and time of `GET /v1/records/{record_id}`; `None` until asked.
+        readable: Option<ApiHealth>,
+    },
+    /// Dead, with what is known of the reason.
+    Dead {
+        /// SQS id of the dead letter.
+        message_id: String,
+        /// When it was put into the dead-letter queue.
+        dead_at: DateTime<Utc>,
+        /// The ingest's reason.
+        reason: Option<Reason>,
+    },
+}

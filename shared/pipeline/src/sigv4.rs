@@ -1,0 +1,121 @@
+//! The operator's AWS credentials, for what the AWS clients do not sign themselves: requests to the API
+//! and log-ins to the database.
+//!
+//! Invariant: a signature is made for one request, a token for one database; neither is kept.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use reqwest::{RequestBuilder, Url};
+use store::{IamLogIn, PgPool};
+
+use super::connection::OPERATION_LIMIT;
+use super::{Attempt, Pipeline, PipelineError};
+use crate::environment::Authorization;
+
+/// The service that requests to an HTTP API are signed for.
+const API_SERVICE: &str = "execute-api";
+/// Credentials that expire sooner are fetched anew.
+const CREDENTIALS_LEFT_MIN: Duration = Duration::from_secs(5 * 60);
+
+impl Pipeline {
+    /// The request with the operator's signature, where the environment asks for one.
+    pub(super) async fn authorized(
+        &self,
+        request: RequestBuilder,
+        url: &Url,
+        attempt: &Attempt,
+    ) -> Result<RequestBuilder, PipelineError> {
+        match self.environment().api_auth {
+            Authorization::None => Ok(request),
+            Authorization::Iam => {
+                let credentials = self.credentials(attempt).await?;
+                signed(request, url, credentials, &self.environment().region)
+                    .map_err(|cause| attempt.refused(cause))
+            }
+        }
+    }
+
+    /// Gives the pool a fresh token, where the environment asks for one.
+    pub(super) async fn renew_log_in(
+        &self,
+        pool: &PgPool,
+        attempt: &Attempt,
+    ) -> Result<(), PipelineError> {
+        match self.environment().database_auth {
+            Authorization::None => Ok(()),
+            Authorization::Iam => {
+                let credentials = self.credentials(attempt).await?;
+                IamLogIn::new(credentials, self.environment().region.as_str())
+                    .renew(pool, SystemTime::now())
+                    .map_err(|error| attempt.refused(error.to_string()))
+            }
+        }
+    }
+
+    /// The credentials of the usual chain, as long as they are good.
+    async fn credentials(&self, attempt: &Attempt) -> Result<Credentials, PipelineError> {
+        let mut known = self.known_credentials().lock().await;
+        if let Some(credentials) = known.as_ref().filter(|known| is_good(known)) {
+            return Ok(credentials.clone());
+        }
+        let provider = self.aws().await.credentials.as_ref().ok_or_else(|| {
+            attempt.refused("no AWS credentials are configured; choose some with AWS_PROFILE")
+        })?;
+        let fresh = tokio::time::timeout(OPERATION_LIMIT, provider.provide_credentials())
+            .await
+            .map_err(|_| attempt.timed_out(OPERATION_LIMIT))?
+            .map_err(|error| {
+                attempt.refused(format!(
+                    "no AWS credentials: {}",
+                    DisplayErrorContext(error)
+                ))
+            })?;
+        *known = Some(fresh.clone());
+        Ok(fresh)
+    }
+}
+
+fn is_good(credentials: &Credentials) -> bool {
+    credentials
+        .expiry()
+        .is_none_or(|expiry| expiry > SystemTime::now() + CREDENTIALS_LEFT_MIN)
+}
+
+/// AWS Signature Version 4, in headers.
+fn signed(
+    request: RequestBuilder,
+    url: &Url,
+    credentials: Credentials,
+    region: &str,
+) -> Result<RequestBuilder, String> {
+    let identity = credentials.into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(API_SERVICE)
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| error.to_string())?
+        .into();
+    let signable = SignableRequest::new(
+        "GET",
+        url.as_str(),
+        std::iter::empty(),
+        SignableBody::Bytes(&[]),
+    )
+    .map_err(|error| error.to_string())?;
+    let (instructions, _) = sign(signable, &parameters)
+        .map_err(|error| error.to_string())?
+        .into_parts();
+    Ok(instructions
+        .headers()
+        .fold(request, |request, (name, value)| {
+            request.header(name, value)
+        }))
+}

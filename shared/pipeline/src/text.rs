@@ -1,0 +1,168 @@
+//! Numbers, ages and texts as people read them. Pure; invariant: what is unknown reads `–`.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// Stands for what is not known.
+pub const UNKNOWN: &str = "–";
+
+/// Thousands separated: `1,204,553`.
+#[must_use]
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 letter`, `37 letters`. Digits as a command prints them: not separated.
+#[must_use]
+pub fn letters_in_words(number: u64) -> String {
+    format!("{number} {}", letter_or_letters(number))
+}
+
+/// The unit of so many letters.
+#[must_use]
+pub const fn letter_or_letters(number: u64) -> &'static str {
+    if number == 1 { "letter" } else { "letters" }
+}
+
+/// A count, or [`UNKNOWN`].
+#[must_use]
+pub fn count_or_unknown(number: Option<u64>) -> String {
+    number.map_or_else(|| UNKNOWN.to_owned(), count)
+}
+
+/// A rate with one digit below 100: `48.2/s`, `1,204/s`.
+#[must_use]
+pub fn rate(per_sec: f64) -> String {
+    if per_sec < 99.95 {
+        format!("{per_sec:.1}/s")
+    } else {
+        format!("{}/s", count(whole(per_sec)))
+    }
+}
+
+/// A number with one digit below 10 where it is no whole one: `0.4`, `12`, `2,890`.
+#[must_use]
+pub fn short(number: f64) -> String {
+    if number > 0.0 && number < 9.95 && number.fract() > 0.0 {
+        format!("{number:.1}")
+    } else {
+        count(whole(number))
+    }
+}
+
+/// A rate, or [`UNKNOWN`].
+#[must_use]
+pub fn rate_or_unknown(per_sec: Option<f64>) -> String {
+    per_sec.map_or_else(|| UNKNOWN.to_owned(), rate)
+}
+
+/// Nearest whole number; negative and not-a-number become 0.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` from float to integer saturates, which is what a display wants"
+)]
+pub fn whole(number: f64) -> u64 {
+    number.round().max(0.0) as u64
+}
+
+/// An age or a span in its two largest units: `3 s`, `2 min 5 s`, `2 h 10 min`, `13 d 21 h`.
+#[must_use]
+pub fn span_secs(secs: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let two = |large: u64, large_unit: &str, small: u64, small_unit: &str| {
+        if small == 0 {
+            format!("{large} {large_unit}")
+        } else {
+            format!("{large} {large_unit} {small} {small_unit}")
+        }
+    };
+    match secs {
+        0..MINUTE => format!("{secs} s"),
+        MINUTE..HOUR => two(secs / MINUTE, "min", secs % MINUTE, "s"),
+        HOUR..DAY => two(secs / HOUR, "h", secs % HOUR / MINUTE, "min"),
+        _ => two(secs / DAY, "d", secs % DAY / HOUR, "h"),
+    }
+}
+
+/// The same in its largest unit only, for columns: `3 s`, `21 min`, `2 h`, `13 d`.
+#[must_use]
+pub fn short_span_secs(secs: u64) -> String {
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3_600 => format!("{} min", secs / 60),
+        3_600..86_400 => format!("{} h", secs / 3_600),
+        _ => format!("{} d", secs / 86_400),
+    }
+}
+
+/// Seconds from `then` to `now`; 0 where the clocks disagree.
+#[must_use]
+pub fn age_secs(then: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
+    u64::try_from((now - then).num_seconds()).unwrap_or(0)
+}
+
+/// A latency: `0.8 ms`, `41 ms`, `1.2 s`.
+#[must_use]
+pub fn latency(duration: Duration) -> String {
+    let millis = duration.as_secs_f64() * 1_000.0;
+    if millis < 9.95 {
+        format!("{millis:.1} ms")
+    } else if millis < 999.5 {
+        format!("{millis:.0} ms")
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+/// Time of day, UTC: `12:03:07`.
+#[must_use]
+pub fn clock(at: DateTime<Utc>) -> String {
+    at.format("%H:%M:%S").to_string()
+}
+
+/// Date and time to the millisecond, UTC.
+#[must_use]
+pub fn timestamp(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S%.3f").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_204_553), "1,204,553");
+        assert_eq!(letters_in_words(1), "1 letter");
+        assert_eq!(letters_in_words(0), "0 letters");
+        assert_eq!(letters_in_words(1_204), "1204 letters");
+        assert_eq!(rate(48.23), "48.2/s");
+        assert_eq!(rate(1_203.6), "1,204/s");
+        assert_eq!(whole(-3.0), 0);
+        assert_eq!(latency(Duration::from_micros(800)), "0.8 ms");
+        assert_eq!(latency(Duration::from_millis(1_234)), "1.2 s");
+    }
+
+    #[test]
+    fn spans_show_two_units_at_most() {
+        assert_eq!(span_secs(59), "59 s");
+        assert_eq!(span_secs(60), "1 min");
+        assert_eq!(span_secs(7_805), "2 h 10 min");
+        assert_eq!(span_secs(13 * 86_400 + 21 * 3_600 + 59), "13 d 21 h");
+    }
+}

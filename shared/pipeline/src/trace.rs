@@ -1,0 +1,54 @@
+//! Where one published event is now.
+//!
+//! Invariant: one call is one look; the caller decides how often and how long to look.
+
+use chrono::{TimeDelta, Utc};
+use event::{EventKey, RecordId};
+
+use super::model::{Published, TraceState};
+use super::{Pipeline, PipelineError};
+
+/// A valid event is looked for among the dead letters only after this time: the usual way is
+/// shorter, and a search hides the letters that it passes for a while.
+const PATIENCE: TimeDelta = TimeDelta::seconds(3);
+
+impl Pipeline {
+    /// One look at where an event is: in the ledger, then among the dead letters if the validator
+    /// refuses the body or it was not stored for a while.
+    ///
+    /// # Errors
+    /// When the database or the dead-letter queue does not answer. A silent API is no error:
+    /// `readable` stays `None`.
+    pub async fn trace(
+        &self,
+        key: Option<&EventKey>,
+        body: &str,
+        published: &Published,
+    ) -> Result<TraceState, PipelineError> {
+        if let Some(key) = key {
+            let stored = self.stored_keys(std::slice::from_ref(key)).await?;
+            if let Some(found) = stored.get(key) {
+                return self.trace_record(found.record_id).await;
+            }
+        }
+        let is_refused = event::parse_body(body).is_err();
+        if !is_refused && Utc::now() - published.acknowledged_at < PATIENCE {
+            return Ok(TraceState::Pending);
+        }
+        self.find_dead(body, published).await
+    }
+
+    async fn trace_record(&self, record_id: RecordId) -> Result<TraceState, PipelineError> {
+        let path = format!("/v1/records/{record_id}");
+        let (record, readable) = tokio::join!(self.get_record(record_id), self.api_status(&path));
+        // The ledger outlives partitions: an event can be known and its record dropped.
+        Ok(match record? {
+            Some(record) => TraceState::Stored {
+                record_id,
+                ingested_at: record.ingested_at,
+                readable: readable.ok(),
+            },
+            None => TraceState::Pending,
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! The one gate before everything that changes the pipeline.
+//!
+//! Invariant: a [`WritePermit`] exists only where the environment allows the change and the audit
+//! log has it on the disk, and every function that writes demands one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::Utc;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Pipeline, PipelineError};
+use crate::audit::{AuditError, AuditLog, Change, Ending, Operation};
+
+/// Limit of asking AWS who the caller is.
+const IDENTITY_LIMIT: Duration = Duration::from_secs(2);
+
+/// On whose word the pipeline is changed, and where that is written down.
+#[derive(Clone, Debug, Default)]
+pub struct Authority {
+    /// Name of the environment, as the operator typed it again. Production takes no change without
+    /// it.
+    pub confirmation: Option<String>,
+    /// Why, in the operator's words. Production takes no change without it.
+    pub reason: Option<String>,
+    /// The audit log; without one nothing is written down.
+    pub log: Option<AuditLog>,
+}
+
+/// What is about to be done.
+#[derive(Clone, Debug)]
+pub struct PlannedChange {
+    /// Its kind.
+    pub operation: Operation,
+    /// Queue or topic that is changed.
+    pub target: String,
+    /// Messages that are about to be changed.
+    pub planned: usize,
+    /// Anything else that explains it; never a secret.
+    pub details: Value,
+}
+
+/// Proof that the environment allows a change and that it is on record. Only
+/// [`Pipeline::begin_change`] makes one.
+#[derive(Debug)]
+#[must_use = "a change that is not ended looks cut off in the audit log"]
+pub struct WritePermit {
+    record: Option<(AuditLog, Uuid)>,
+}
+
+impl Pipeline {
+    /// The same pipeline, changed on the word of somebody.
+    #[must_use]
+    pub fn with_authority(&self, authority: Authority) -> Self {
+        let mut pipeline = self.clone();
+        pipeline.authority = authority.into();
+        pipeline
+    }
+
+    /// Checks that this environment may be changed, before anything is asked for that a refusal
+    /// would make useless. `operation` says what is about to be done.
+    ///
+    /// # Errors
+    /// In read-only environments, and in production ones that were not confirmed by name or where
+    /// no reason was given.
+    pub fn check_write(&self, operation: &str) -> Result<(), PipelineError> {
+        let environment = self.environment();
+        let name = &environment.name;
+        let refused =
+            |cause: String, hint: String| Err(PipelineError::not_permitted(operation, cause, hint));
+        if environment.read_only {
+            return refused(
+                format!("environment {name:?} is read-only"),
+                "leave out --read-only, or change read_only in the environment's entry".to_owned(),
+            );
+        }
+        if !environment.is_production {
+            return Ok(());
+        }
+        if self.authority.confirmation.as_deref() != Some(name) {
+            return refused(
+                format!("environment {name:?} is production and the write was not confirmed"),
+                format!("confirm it by name: --confirm {name}"),
+            );
+        }
+        if self.authority.reason.as_deref().is_none_or(str::is_empty) {
+            return refused(
+                format!("environment {name:?} is production and no reason was given"),
+                "say why, for the audit log: --reason TEXT".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Checks that this environment may be changed, and writes down that it is about to be.
+    ///
+    /// # Errors
+    /// As [`Self::check_write`], and when the audit log cannot be written. Nothing was changed then.
+    pub async fn begin_change(&self, change: PlannedChange) -> Result<WritePermit, PipelineError> {
+        let operation = format!("{} {:?}", change.operation.as_str(), change.target);
+        self.check_write(&operation)?;
+        let Some(log) = self.authority.log.clone() else {
+            return Ok(WritePermit { record: None });
+        };
+        let environment = self.environment();
+        let change = Change {
+            operation: change.operation,
+            environment: environment.name.clone(),
+            is_production: environment.is_production,
+            target: change.target,
+            caller: self.caller().await,
+            user: std::env::var("USER").ok().filter(|name| !name.is_empty()),
+            reason: self.authority.reason.clone(),
+            planned: change.planned as u64,
+            details: change.details,
+        };
+        let writer = log.clone();
+        let begun = tokio::task::spawn_blocking(move || writer.begin(change, Utc::now())).await;
+        let not_recorded = |cause: String| {
+            PipelineError::not_permitted(
+                &operation,
+                cause,
+                "nothing was changed; see that the audit log can be written".to_owned(),
+            )
+        };
+        match begun {
+            Ok(Ok(id)) => Ok(WritePermit {
+                record: Some((log, id)),
+            }),
+            Ok(Err(error)) => Err(not_recorded(error.to_string())),
+            Err(error) => Err(not_recorded(error.to_string())),
+        }
+    }
+
+    /// ARN by which AWS knows the caller. An emulator knows nobody, and a silent STS must not keep
+    /// a change from being made.
+    async fn caller(&self) -> Option<String> {
+        if self.environment().is_loopback() {
+            return None;
+        }
+        let asked = async { self.aws().await.sts.get_caller_identity().send().await };
+        match tokio::time::timeout(IDENTITY_LIMIT, asked).await {
+            Ok(Ok(identity)) => identity.arn,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the caller is not known");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+impl WritePermit {
+    /// Writes down how the change ended: messages by what became of them, and why it failed if it
+    /// did.
+    ///
+    /// # Errors
+    /// When the audit log cannot be written. The change itself is done.
+    pub async fn end(
+        self,
+        counts: impl IntoIterator<Item = (&'static str, usize)>,
+        error: Option<String>,
+    ) -> Result<(), AuditError> {
+        let Some((log, id)) = self.record else {
+            return Ok(());
+        };
+        let counts: BTreeMap<String, u64> = counts
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count as u64))
+            .collect();
+        let ending = Ending { counts, error };
+        match tokio::task::spawn_blocking(move || log.end(id, ending, Utc::now())).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::warn!(%error, "the end of a change is not in the audit log");
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::Environment;
+
+    fn pipeline(is_production: bool, read_only: bool) -> Pipeline {
+        let environment = Environment {
+            is_production,
+            read_only,
+            ..Environment::example()
+        };
+        Pipeline::connect(&environment).unwrap()
+    }
+
+    fn authority(confirmation: &str, reason: &str) -> Authority {
+        Authority {
+            confirmation: Some(confirmation.to_owned()),
+            reason: Some(reason.to_owned()),
+            log: None,
+        }
+    }
+
+    fn change() -> PlannedChange {
+        PlannedChange {
+            operation: Operation::Publish,
+            target: "events".to_owned(),
+            planned: 2,
+            details: Value::Null,
+        }
+    }
+
+    #[test]
+    fn read_only_environment_refuses_even_when_confirmed() {
+        let error = pipeline(false, true)
+            .with_authority(authority("example", "why"))
+            .check_write("publish")
+            .unwrap_err();
+        assert!(error.to_string().contains("read-only"), "{error}");
+    }
+
+    #[test]
+    fn production_wants_its_own_name_and_a_reason() {
+        let production = pipeline(true, false);
+        let check = |authority| production.with_authority(authority).check_write("publish");
+        assert!(check(Authority::default()).is_err());
+        assert!(check(authority("other", "why")).is_err());
+        assert!(check(authority("example", "")).is_err());
+        assert!(check(authority("example", "why")).is_ok());
+        assert!(pipeline(false, false).check_write("publish").is_ok());
+    }
+
+    #[tokio::test]
+    async fn change_is_on_record_before_it_is_permitted() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::in_folder(folder.path());
+        let pipeline = pipeline(false, false).with_authority(Authority {
+            log: Some(log.clone()),
+            ..authority("", "a test")
+        });
+        let permit = pipeline.begin_change(change()).await.unwrap();
+        let begun = log.read().unwrap().entries.remove(0);
+        assert_eq!(begun.change.reason.as_deref(), Some("a test"));
+        assert_eq!((begun.change.planned, begun.ended_at), (2, None));
+        permit
+            .end([("published", 1), ("failed", 1)], Some("half".to_owned()))
+            .await
+            .unwrap();
+        let ending = log.read().unwrap().entries.remove(0).ending.unwrap();
+        assert_eq!(ending.counts["published"], 1);
+        assert_eq!(ending.error.as_deref(), Some("half"));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_recorded_is_not_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let pipeline = pipeline(false, false).with_authority(Authority {
+            log: Some(AuditLog::in_folder(&file)),
+            ..Authority::default()
+        });
+        let error = pipeline.begin_change(change()).await.unwrap_err();
+        assert!(error.to_string().contains("audit log"), "{error}");
+    }
+}

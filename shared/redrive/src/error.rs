@@ -1,0 +1,88 @@
+//! Why a redrive could not be planned, begun or gone on with.
+//!
+//! Invariant: what went wrong with one letter is an outcome of that letter, never an error here.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pipeline::PipelineError;
+use pipeline::environment::EnvironmentError;
+
+/// A redrive that did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RedriveError {
+    /// A plan breaks a rule, or is for another environment.
+    #[error("redrive plan: {0}")]
+    Plan(String),
+    /// A plan file cannot be used.
+    #[error("{}: {detail}", .path.display())]
+    PlanFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{operation} {}: {cause}", .path.display())]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        cause: io::Error,
+    },
+    /// A journal is damaged in its middle.
+    #[error("journal {} is damaged at byte {offset}: {detail}", .path.display())]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// Where its first bad frame begins.
+        offset: u64,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The process that made the journal ended before it could write the plan; nothing was sent.
+    #[error("journal {} holds no plan: its redrive never began and nothing was sent", .0.display())]
+    Empty(PathBuf),
+    /// This plan was run before.
+    #[error("this plan was begun before; resume its journal {}", .0.display())]
+    Begun(PathBuf),
+    /// Another process runs this redrive.
+    #[error("journal {} is in use: another process runs this redrive", .0.display())]
+    InUse(PathBuf),
+    /// The journal takes no more facts, so the redrive stopped where it was.
+    #[error("the journal cannot be written, so the redrive stopped; resume it later: {0}")]
+    Stopped(String),
+    /// A fact contradicts the ones before it; it was not written.
+    #[error("letter {index}: {detail}")]
+    Contradiction {
+        /// Place of the letter in the plan.
+        index: usize,
+        /// What contradicts what.
+        detail: String,
+    },
+    /// The pipeline said no, or nothing.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// There is no folder for journals.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+}
+
+impl RedriveError {
+    pub(super) fn plan(detail: String) -> Self {
+        Self::Plan(detail)
+    }
+
+    pub(super) fn file<'a>(
+        operation: &'static str,
+        path: &'a Path,
+    ) -> impl Fn(io::Error) -> Self + 'a {
+        move |cause| Self::File {
+            operation,
+            path: path.to_owned(),
+            cause,
+        }
+    }
+}

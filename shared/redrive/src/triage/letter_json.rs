@@ -1,0 +1,133 @@
+//! A dead letter in JSON: an answer of the command line, and a line of an export.
+//!
+//! Invariant: the JSON fields are published; they keep their names and their meaning.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use event::{Failure, RecordId, Verdict};
+use serde::Serialize;
+
+use pipeline::BodyError;
+use pipeline::model::{AttributeValue, DeadLetter, Reason};
+
+/// A letter of `dlq list`.
+#[derive(Serialize)]
+pub struct LetterJson<'a> {
+    message_id: &'a str,
+    cause: String,
+    verdict: Verdict,
+    failure: Option<&'a Failure>,
+    reason: Option<ReasonJson<'a>>,
+    event: Option<EventJson<'a>>,
+    stored_as: Option<RecordId>,
+    receive_count: u32,
+    sent_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct ReasonJson<'a> {
+    code: &'a str,
+    message: &'a str,
+    request_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct EventJson<'a> {
+    source: Option<&'a str>,
+    id: Option<&'a str>,
+    #[serde(rename = "type")]
+    event_type: Option<&'a str>,
+}
+
+/// A letter of `dlq show`, and a line of `dlq export`.
+#[derive(Serialize)]
+pub struct WholeLetterJson<'a> {
+    #[serde(flatten)]
+    letter: LetterJson<'a>,
+    first_received_at: Option<DateTime<Utc>>,
+    group_id: Option<&'a str>,
+    attributes: BTreeMap<&'a str, AttributeJson<'a>>,
+    body: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AttributeJson<'a> {
+    Text {
+        #[serde(rename = "type")]
+        data_type: &'a str,
+        value: &'a str,
+    },
+    Binary {
+        #[serde(rename = "type")]
+        data_type: &'a str,
+        value_base64: String,
+    },
+}
+
+impl<'a> From<&'a DeadLetter> for LetterJson<'a> {
+    fn from(letter: &'a DeadLetter) -> Self {
+        let identity = &letter.identity;
+        let is_known =
+            identity.source.is_some() || identity.id.is_some() || identity.event_type.is_some();
+        Self {
+            message_id: &letter.message_id,
+            cause: letter.cause(),
+            verdict: letter.verdict,
+            failure: letter.failure.as_ref(),
+            reason: letter.reason.as_ref().map(ReasonJson::from),
+            event: is_known.then_some(EventJson {
+                source: identity.source.as_deref(),
+                id: identity.id.as_deref(),
+                event_type: identity.event_type.as_deref(),
+            }),
+            stored_as: letter.stored_as,
+            receive_count: letter.receive_count,
+            sent_at: letter.sent_at,
+            expires_at: letter.expires_at,
+        }
+    }
+}
+
+impl<'a> From<&'a Reason> for ReasonJson<'a> {
+    fn from(reason: &'a Reason) -> Self {
+        Self {
+            code: &reason.code,
+            message: &reason.message,
+            request_id: reason.request_id.as_deref(),
+        }
+    }
+}
+
+impl<'a> WholeLetterJson<'a> {
+    /// Reads the body, which may be in the spool.
+    ///
+    /// # Errors
+    /// When the body cannot be read back from the spool.
+    pub fn of(letter: &'a DeadLetter) -> Result<Self, BodyError> {
+        let attributes = letter.attributes.iter().map(|(name, value)| {
+            let value = match value {
+                AttributeValue::Text { data_type, value } => {
+                    AttributeJson::Text { data_type, value }
+                }
+                AttributeValue::Binary { data_type, value } => AttributeJson::Binary {
+                    data_type,
+                    value_base64: STANDARD.encode(value),
+                },
+            };
+            (name.as_str(), value)
+        });
+        Ok(Self {
+            letter: LetterJson::from(letter),
+            first_received_at: letter.first_received_at,
+            group_id: letter.group_id.as_deref(),
+            attributes: attributes.collect(),
+            body: letter.body.text()?,
+        })
+    }
+}
