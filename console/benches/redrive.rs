@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p opsconsole --bench redrive` starts an emulator and a database, and a wire that
 //! makes the emulator as far away as AWS is. Every mover gets queues of its own, filled alike, and
-//! must have moved every letter; the movers take turns. `-- --quick` takes each figure once.
+//! must have moved every message; the movers take turns. `-- --quick` takes each figure once.
 //! It prints a table and writes `target/bench/redrive.json`.
 
 #![expect(

@@ -47,17 +47,17 @@ fn main() {
     save(&session, &folder.join("overview.svg"));
 
     session.press("2");
-    session.wait("held letters", STEP, |screen| {
+    session.wait("held messages", STEP, |screen| {
         screen.contains("missing-attribute")
     });
     session.press("\tj");
-    session.wait("the letter's body", STEP, |screen| {
+    session.wait("the message's body", STEP, |screen| {
         screen.contains("specversion") && !screen.contains("being read")
     });
     save(&session, &folder.join("dead-letters.svg"));
 
     session.press("\u{1b}");
-    session.wait_for("Letters", STEP);
+    session.wait_for("Messages", STEP);
     session.press("/.time == null\r");
     session.wait_for(" found", STEP);
     session.press("p.time = (now | todate)\r");

@@ -33,7 +33,7 @@ fn attribute(data_type: &str) -> aws_sdk_sqs::types::builders::MessageAttributeV
 }
 
 #[test]
-fn export_is_a_new_private_file_with_every_letter_as_it_is() {
+fn export_is_a_new_private_file_with_every_message_as_it_is() {
     let harness = Harness::start();
     let number = attribute("Number.int")
         .string_value("1.50")
@@ -65,28 +65,28 @@ fn export_is_a_new_private_file_with_every_letter_as_it_is() {
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(!fs::read_to_string(&path).unwrap().contains('\u{9b}'));
-    let letters = lines(&path);
-    let bodies: HashSet<&str> = letters
+    let messages = lines(&path);
+    let bodies: HashSet<&str> = messages
         .iter()
-        .map(|letter| letter["body"].as_str().unwrap())
+        .map(|message| message["body"].as_str().unwrap())
         .collect();
     let (first, second) = (invalid("1"), valid("2"));
     assert_eq!(
         bodies,
         HashSet::from([first.as_str(), second.as_str(), "no json \u{9b}2J"])
     );
-    let with_attributes = letters.iter().find(|letter| letter["body"] == first);
-    let letter = with_attributes.unwrap();
+    let with_attributes = messages.iter().find(|message| message["body"] == first);
+    let message = with_attributes.unwrap();
     assert_eq!(
-        letter["attributes"],
+        message["attributes"],
         json!({"n": {"type": "Number.int", "value": "1.50"},
             "b": {"type": "Binary.gif", "value_base64": "AP8H"}})
     );
-    assert_eq!(letter["cause"], "missing-attribute");
-    assert_eq!(letter["failure"]["pointer"], "/time");
-    assert_eq!(letter["receive_count"], 1, "a refusal costs no receive");
-    assert!(letter["first_received_at"].is_string() && letter["expires_at"].is_string());
-    assert_eq!(letter["group_id"], Value::Null);
+    assert_eq!(message["cause"], "missing-attribute");
+    assert_eq!(message["failure"]["pointer"], "/time");
+    assert_eq!(message["receive_count"], 1, "a refusal costs no receive");
+    assert!(message["first_received_at"].is_string() && message["expires_at"].is_string());
+    assert_eq!(message["group_id"], Value::Null);
     assert_eq!(harness.depth(), (3, 0));
 }
 
@@ -136,7 +136,7 @@ fn export_of_a_queue_that_is_being_filled_ends_and_says_so() {
         }
     });
     assert_eq!(answer.code, 1, "{answer:?}");
-    assert!(answer.stderr.contains("letters go on dying"), "{answer:?}");
+    assert!(answer.stderr.contains("messages go on dying"), "{answer:?}");
     let report: Value = serde_json::from_str(&answer.stdout).unwrap();
     assert_eq!(report["truncated"], true);
     let exported = usize::try_from(report["exported"].as_u64().unwrap()).unwrap();
@@ -147,7 +147,7 @@ fn export_of_a_queue_that_is_being_filled_ends_and_says_so() {
 }
 
 #[test]
-fn letters_of_a_fifo_queue_behind_held_ones_are_not_taken_for_nothing() {
+fn messages_of_a_fifo_queue_behind_held_ones_are_not_taken_for_nothing() {
     let harness = Harness::start();
     let sqs = &harness.queues.sqs;
     let url = harness.runtime.block_on(async {
@@ -178,12 +178,12 @@ fn letters_of_a_fifo_queue_behind_held_ones_are_not_taken_for_nothing() {
     assert_eq!((code, &report["truncated"]), (1, &json!(true)), "{report}");
     let answer = harness.program.run(&["dlq", "group"]);
     assert!(
-        answer.stderr.contains("5 letters behind others"),
+        answer.stderr.contains("5 messages behind others"),
         "{answer:?}"
     );
 }
 
-fn interrupt_when_letters_are_held(
+fn interrupt_when_messages_are_held(
     harness: &Harness,
     arguments: &[&str],
     held_min: usize,
@@ -204,11 +204,11 @@ fn interrupt_when_letters_are_held(
 }
 
 #[test]
-fn interrupted_export_gives_every_letter_back_and_leaves_no_file() {
+fn interrupted_export_gives_every_message_back_and_leaves_no_file() {
     let harness = Harness::start();
     harness.kill(&numbered(3_000));
     let arguments = ["dlq", "export", "folder/all.jsonl"];
-    let child = interrupt_when_letters_are_held(&harness, &arguments, 1_100);
+    let child = interrupt_when_messages_are_held(&harness, &arguments, 1_100);
     let answer = Answer::of(child.wait_with_output().unwrap());
     assert_eq!(answer.code, 130, "{answer:?}");
     assert!(!answer.stderr.contains("hidden"), "{answer:?}");
@@ -224,7 +224,7 @@ fn interrupted_export_gives_every_letter_back_and_leaves_no_file() {
 }
 
 #[test]
-fn groups_count_letters_of_one_fault_and_give_them_back() {
+fn groups_count_messages_of_one_fault_and_give_them_back() {
     let harness = Harness::start();
     harness.kill(&[invalid("1"), invalid("2"), valid("3")]);
     let text = |value: &str| attribute("String").string_value(value).build().unwrap();
@@ -246,12 +246,12 @@ fn groups_count_letters_of_one_fault_and_give_them_back() {
         .unwrap()
         .iter()
         .map(|group| {
-            let (cause, letters) = (&group["cause"], &group["letters"]);
+            let (cause, messages) = (&group["cause"], &group["letters"]);
             json!([
                 cause,
                 group["place"],
                 group["detail"],
-                letters,
+                messages,
                 group["verdicts"]
             ])
         })
@@ -276,7 +276,7 @@ fn groups_count_letters_of_one_fault_and_give_them_back() {
     assert_eq!(harness.depth(), (6, 0));
 }
 
-/// Letters of the large export. The emulator looks through its whole queue for each call: with
+/// Messages of the large export. The emulator looks through its whole queue for each call: with
 /// 100,000 it would be busy for most of an hour.
 const MANY: usize = 20_000;
 /// Bytes of each of their bodies.
@@ -290,7 +290,7 @@ fn large_queue_is_exported_once_and_whole_in_little_memory() {
     let filler = "x".repeat(BODY_BYTES);
     for block in 0..MANY / 1_000 {
         let bodies: Vec<String> = (0..1_000)
-            .map(|number| format!("letter {} {filler}", block * 1_000 + number))
+            .map(|number| format!("message {} {filler}", block * 1_000 + number))
             .collect();
         harness.kill(&bodies);
     }
@@ -300,9 +300,9 @@ fn large_queue_is_exported_once_and_whole_in_little_memory() {
     let mut ids = HashSet::new();
     let mut numbers = HashSet::new();
     for line in BufReader::new(File::open(folder.join("all.jsonl")).unwrap()).lines() {
-        let letter: Value = serde_json::from_str(&line.unwrap()).unwrap();
-        assert!(ids.insert(letter["message_id"].as_str().unwrap().to_owned()));
-        let number = letter["body"].as_str().unwrap().split(' ').nth(1).unwrap();
+        let message: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert!(ids.insert(message["message_id"].as_str().unwrap().to_owned()));
+        let number = message["body"].as_str().unwrap().split(' ').nth(1).unwrap();
         numbers.insert(number.parse::<usize>().unwrap());
     }
     assert_eq!((ids.len(), numbers.len()), (MANY, MANY));

@@ -113,7 +113,7 @@ fn headless_demo_accounts_for_every_message() {
     assert_eq!(gone.code, 2, "{gone:?}");
 }
 
-/// Takes one letter out of the dead-letter queue of the running demo and deletes it.
+/// Takes one message out of the dead-letter queue of the running demo and deletes it.
 fn steal_a_dead_letter(program: &Program) {
     let state = program
         .command(&[])
@@ -134,16 +134,16 @@ fn steal_a_dead_letter(program: &Program) {
         let client = aws_sdk_sqs::Client::new(&devstack::sdk_config(&part("endpoint_url")));
         let queue_url = part("dead_letter_queue_url");
         let deadline = Instant::now() + STEAL_LIMIT;
-        let letter = loop {
-            assert!(Instant::now() < deadline, "no letter came");
+        let message = loop {
+            assert!(Instant::now() < deadline, "no message came");
             let receive = client.receive_message().queue_url(&queue_url);
             let answer = receive.wait_time_seconds(1).send().await.unwrap();
-            if let Some(letter) = answer.messages.unwrap_or_default().pop() {
-                break letter;
+            if let Some(message) = answer.messages.unwrap_or_default().pop() {
+                break message;
             }
         };
         let delete = client.delete_message().queue_url(&queue_url);
-        let handle = letter.receipt_handle.unwrap();
+        let handle = message.receipt_handle.unwrap();
         delete.receipt_handle(handle).send().await.unwrap();
     };
     tokio::runtime::Runtime::new().unwrap().block_on(stealing);

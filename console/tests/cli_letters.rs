@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 #[test]
-fn only_ready_letters_are_moved_unless_all_are_asked_for() {
+fn only_ready_messages_are_moved_unless_all_are_asked_for() {
     let harness = Harness::start();
     harness.kill(&[valid("1"), valid("2"), invalid("3"), "not json".to_owned()]);
     let (code, report) = harness.program.json(&["dlq", "redrive", "--all", "--yes"]);
@@ -64,7 +64,7 @@ fn only_ready_letters_are_moved_unless_all_are_asked_for() {
 }
 
 #[test]
-fn unknown_code_is_a_slip_and_a_known_one_without_letters_is_told() {
+fn unknown_code_is_a_slip_and_a_known_one_without_messages_is_told() {
     let harness = Harness::start();
     harness.kill(&[invalid("1")]);
     let slip = harness
@@ -87,12 +87,12 @@ fn unknown_code_is_a_slip_and_a_known_one_without_letters_is_told() {
 }
 
 #[test]
-fn letters_that_somebody_else_holds_are_counted() {
+fn messages_that_somebody_else_holds_are_counted() {
     let harness = Harness::start();
     harness.kill(&numbered(5));
     let holding = harness.queues.pipeline.hold_dead_letters(2, LIMIT);
     let elsewhere = harness.runtime.block_on(holding).unwrap();
-    assert_eq!(elsewhere.letters.len(), 2);
+    assert_eq!(elsewhere.messages.len(), 2);
     for arguments in [
         vec!["dlq", "list"],
         vec!["dlq", "redrive", "--code", "not-json", "--yes"],
@@ -101,7 +101,7 @@ fn letters_that_somebody_else_holds_are_counted() {
         assert!(
             answer
                 .stderr
-                .contains("2 letters held elsewhere, not looked at"),
+                .contains("2 messages held elsewhere, not looked at"),
             "{answer:?}"
         );
     }
@@ -114,14 +114,14 @@ fn silent_ledger_is_told_and_ends_with_3() {
     harness.kill(&[valid("1"), valid("2")]);
     let fine = harness.program.run(&["dlq", "list", "--limit", "1"]);
     assert_eq!(fine.code, 0, "{fine:?}");
-    assert!(fine.stderr.contains("more letters wait"), "{fine:?}");
+    assert!(fine.stderr.contains("more messages wait"), "{fine:?}");
     harness.configure(
         harness.endpoint_url(),
         "database_url = \"postgres://nobody@127.0.0.1:1/events\"",
     );
-    let (code, letters) = harness.program.json(&["dlq", "list"]);
-    assert_eq!(code, 3, "{letters}");
-    assert_eq!(letters.as_array().unwrap().len(), 2);
+    let (code, messages) = harness.program.json(&["dlq", "list"]);
+    assert_eq!(code, 3, "{messages}");
+    assert_eq!(messages.as_array().unwrap().len(), 2);
     let shown = harness.program.run(&["dlq", "list"]);
     assert!(
         shown.stderr.contains("may be \"already-stored\""),
@@ -133,18 +133,18 @@ fn silent_ledger_is_told_and_ends_with_3() {
 }
 
 #[test]
-fn json_of_a_letter_is_the_same_letter_and_cannot_mislead_a_terminal() {
+fn json_of_a_message_is_the_same_message_and_cannot_mislead_a_terminal() {
     let harness = Harness::start();
     let body = "{\"a\":\"\u{202e}b\u{9b}2J\u{7f}é\"}";
     harness.kill(&[body.to_owned()]);
-    let (_, letters) = harness.program.json(&["dlq", "list"]);
-    let message_id = letters[0]["message_id"].as_str().unwrap();
+    let (_, messages) = harness.program.json(&["dlq", "list"]);
+    let message_id = messages[0]["message_id"].as_str().unwrap();
     let answer = harness
         .program
         .run(&["dlq", "show", message_id, "--output", "json"]);
     assert_eq!(answer.code, 0, "{answer:?}");
-    let letter: Value = serde_json::from_str(&answer.stdout).unwrap();
-    assert_eq!(letter["body"], body);
+    let message: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(message["body"], body);
     assert!(
         !answer.stdout.contains(['\u{202e}', '\u{9b}', '\u{7f}']),
         "{answer:?}"
@@ -153,7 +153,7 @@ fn json_of_a_letter_is_the_same_letter_and_cannot_mislead_a_terminal() {
 }
 
 #[test]
-fn search_that_nobody_continues_gives_its_letters_back() {
+fn search_that_nobody_continues_gives_its_messages_back() {
     let harness = Harness::start();
     harness.kill(&numbered(25));
     let published = Published {
@@ -174,11 +174,15 @@ fn search_that_nobody_continues_gives_its_letters_back() {
     }
     let holding = harness.queues.pipeline.hold_dead_letters(100, LIMIT);
     let held = harness.runtime.block_on(holding).unwrap();
-    assert!(held.letters.iter().all(|letter| letter.receive_count == 2));
+    assert!(
+        held.messages
+            .iter()
+            .all(|message| message.receive_count == 2)
+    );
 }
 
 #[test]
-fn search_behind_more_letters_than_it_holds_says_so() {
+fn search_behind_more_messages_than_it_holds_says_so() {
     let harness = Harness::start();
     harness.kill(&numbered(1_010));
     let published = Published {
@@ -195,7 +199,7 @@ fn search_behind_more_letters_than_it_holds_says_so() {
         }
         assert!(Instant::now() < deadline, "{:?}", harness.depth());
     };
-    assert_eq!(state, TraceState::SearchTruncated { letters: 1_000 });
+    assert_eq!(state, TraceState::SearchTruncated { messages: 1_000 });
 }
 
 /// Stands before the emulator and keeps back the answers to all receives but the first ones.

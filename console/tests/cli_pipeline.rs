@@ -34,7 +34,7 @@ struct Deployed {
 
 static DEPLOYED: LazyLock<Mutex<Deployed>> = LazyLock::new(|| Mutex::new(Deployed::start()));
 
-/// The pipeline for one test alone: letters that one holds are hidden from all others.
+/// The pipeline for one test alone: messages that one holds are hidden from all others.
 fn deployed() -> MutexGuard<'static, Deployed> {
     DEPLOYED.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -350,26 +350,26 @@ fn refused_event_is_listed_with_the_code_of_the_ingest() {
     let refused = event("refused-1").replace("\"time\":", "\"times\":");
     let report = deployed.publish(&refused, &["--raw"]);
     assert_eq!(report["published"], 1);
-    let is_it = |letter: &Value| letter["event"]["id"] == "refused-1";
-    let letters = deployed.json_until(&["dlq", "list"], |letters| {
-        letters.as_array().unwrap().iter().any(is_it)
+    let is_it = |message: &Value| message["event"]["id"] == "refused-1";
+    let messages = deployed.json_until(&["dlq", "list"], |messages| {
+        messages.as_array().unwrap().iter().any(is_it)
     });
-    let letter = letters
+    let message = messages
         .as_array()
         .unwrap()
         .iter()
-        .find(|letter| is_it(letter))
+        .find(|message| is_it(message))
         .unwrap();
-    assert_eq!(letter["verdict"], "still-invalid");
-    assert_eq!(letter["cause"], "missing-attribute");
-    assert_eq!(letter["reason"]["code"], "missing-attribute");
-    assert!(letter["reason"]["request_id"].is_string());
-    assert_eq!(letter["failure"]["code"], "missing-attribute");
-    assert_eq!(letter["failure"]["pointer"], "/time");
-    assert_eq!(letter["event"]["type"], "cli.tested");
-    assert!(letter["receive_count"].as_u64().unwrap() >= 1);
-    assert!(letter["sent_at"].as_str() < letter["expires_at"].as_str());
-    let message_id = letter["message_id"].as_str().unwrap();
+    assert_eq!(message["verdict"], "still-invalid");
+    assert_eq!(message["cause"], "missing-attribute");
+    assert_eq!(message["reason"]["code"], "missing-attribute");
+    assert!(message["reason"]["request_id"].is_string());
+    assert_eq!(message["failure"]["code"], "missing-attribute");
+    assert_eq!(message["failure"]["pointer"], "/time");
+    assert_eq!(message["event"]["type"], "cli.tested");
+    assert!(message["receive_count"].as_u64().unwrap() >= 1);
+    assert!(message["sent_at"].as_str() < message["expires_at"].as_str());
+    let message_id = message["message_id"].as_str().unwrap();
     let whole = deployed.json(&["dlq", "show", message_id]);
     assert_eq!(whole["body"], refused.as_str());
     let shown = deployed.run(&["dlq", "show", message_id]);
@@ -379,7 +379,7 @@ fn refused_event_is_listed_with_the_code_of_the_ingest() {
 }
 
 #[test]
-fn letters_that_were_looked_at_are_visible_again() {
+fn messages_that_were_looked_at_are_visible_again() {
     let deployed = deployed();
     deployed.kill("look at me", None);
     let dead = &deployed.endpoints.dead_letter_queue_url;
@@ -394,7 +394,7 @@ fn letters_that_were_looked_at_are_visible_again() {
 }
 
 #[test]
-fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
+fn redriven_message_is_stored_and_gone_and_the_others_stay() {
     let deployed = deployed();
     let ready = deployed.kill(&event("redrive-1"), Some("test-outage"));
     let stays = deployed.kill("stays here", Some("test-other"));
@@ -415,34 +415,34 @@ fn redriven_letter_is_stored_and_gone_and_the_others_stay() {
         "redrive-1",
     ];
     deployed.json_until(&list, |page| page["items"].as_array().unwrap().len() == 1);
-    let letters = deployed.json(&["dlq", "list"]);
-    let ids: Vec<&Value> = letters
+    let messages = deployed.json(&["dlq", "list"]);
+    let ids: Vec<&Value> = messages
         .as_array()
         .unwrap()
         .iter()
-        .map(|letter| &letter["message_id"])
+        .map(|message| &message["message_id"])
         .collect();
     assert!(
         ids.contains(&&json!(stays)) && !ids.contains(&&json!(ready)),
-        "{letters}"
+        "{messages}"
     );
     // It is in the ledger now: the same event dead once more would be swallowed.
     let again = deployed.kill(&event("redrive-1"), None);
-    let letters = deployed.json(&["dlq", "list"]);
-    let letter = letters
+    let messages = deployed.json(&["dlq", "list"]);
+    let message = messages
         .as_array()
         .unwrap()
         .iter()
-        .find(|letter| letter["message_id"] == json!(again))
+        .find(|message| message["message_id"] == json!(again))
         .unwrap();
-    assert_eq!(letter["verdict"], "already-stored");
-    assert_eq!(letter["cause"], "retries-exhausted");
+    assert_eq!(message["verdict"], "already-stored");
+    assert_eq!(message["cause"], "retries-exhausted");
     let exported = deployed.json(&["dlq", "export", "again.jsonl", &again]);
     assert_eq!(exported["verdicts"], json!({"already-stored": 1}));
     let home = deployed.program.write("x", "");
     let line = std::fs::read_to_string(home.with_file_name("again.jsonl")).unwrap();
     let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["stored_as"], letter["stored_as"]);
+    assert_eq!(line["stored_as"], message["stored_as"]);
     assert!(line["stored_as"].is_number() && line["body"] == event("redrive-1").as_str());
     let skipped = deployed.run(&["dlq", "redrive", &again, "--yes"]);
     assert_eq!(skipped.code, 1, "{skipped:?}");
@@ -495,7 +495,7 @@ fn published_event_is_followed_until_it_is_stored_and_readable() {
 }
 
 #[test]
-fn refused_event_is_followed_until_it_is_dead_and_no_letter_stays_held() {
+fn refused_event_is_followed_until_it_is_dead_and_no_message_stays_held() {
     let deployed = deployed();
     let body = event("trace-2").replace("\"1.0\"", "\"0.3\"");
     let TraceState::Dead { reason, .. } = deployed.trace_to_the_end(&body) else {
@@ -511,7 +511,7 @@ fn refused_event_is_followed_until_it_is_dead_and_no_letter_stays_held() {
 }
 
 #[test]
-fn search_for_a_dead_event_passes_each_letter_once_and_gives_all_back() {
+fn search_for_a_dead_event_passes_each_message_once_and_gives_all_back() {
     let deployed = deployed();
     let in_front: Vec<String> = (0..60)
         .map(|number| deployed.kill(&format!("in front {number}"), None))
@@ -530,25 +530,25 @@ fn search_for_a_dead_event_passes_each_letter_once_and_gives_all_back() {
     let holding = pipeline.hold_dead_letters(1_000, Duration::from_secs(60));
     let held = deployed.runtime.block_on(holding).unwrap();
     assert!(
-        held.letters
+        held.messages
             .iter()
-            .any(|letter| letter.message_id == message_id)
+            .any(|message| message.message_id == message_id)
     );
     let (passed, others): (Vec<_>, Vec<_>) = held
-        .letters
+        .messages
         .into_iter()
-        .partition(|letter| in_front.contains(&letter.message_id));
+        .partition(|message| in_front.contains(&message.message_id));
     assert_eq!(passed.len(), in_front.len());
-    for letter in &passed {
+    for message in &passed {
         // The search, once more if it took longer than its hold, and this look.
-        assert!(letter.receive_count <= 3, "{letter:?}");
+        assert!(message.receive_count <= 3, "{message:?}");
     }
-    // The other tests look at the first hundred letters.
+    // The other tests look at the first hundred messages.
     deployed.runtime.block_on(async {
-        for letter in &passed {
+        for message in &passed {
             let delete = deployed.sqs().delete_message().queue_url(dead);
             delete
-                .receipt_handle(&letter.receipt_handle)
+                .receipt_handle(&message.receipt_handle)
                 .send()
                 .await
                 .unwrap();
@@ -556,7 +556,7 @@ fn search_for_a_dead_event_passes_each_letter_once_and_gives_all_back() {
     });
     let handles: Vec<String> = others
         .into_iter()
-        .map(|letter| letter.receipt_handle)
+        .map(|message| message.receipt_handle)
         .collect();
     let giving_back = pipeline.give_back_dead_letters(&handles);
     assert_eq!(deployed.runtime.block_on(giving_back), 0);

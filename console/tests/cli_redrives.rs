@@ -96,13 +96,15 @@ fn plan_names_what_goes_and_why_the_rest_does_not() {
         "{reason}"
     );
     assert!(still["file"].is_null());
-    let shown =
-        harness
-            .program
-            .run(&["redrive", "show", plan["id"].as_str().unwrap(), "--letters"]);
+    let shown = harness.program.run(&[
+        "redrive",
+        "show",
+        plan["id"].as_str().unwrap(),
+        "--messages",
+    ]);
     assert_eq!(shown.code, 0, "{shown:?}");
     for expected in [
-        "letters       3 (3 ready)",
+        "messages       3 (3 ready)",
         "skipped       1 (1 unreadable)",
         "--- in the queue",
         "+  \"time\": \"2026-01-31T12:00:00Z\"",
@@ -111,7 +113,7 @@ fn plan_names_what_goes_and_why_the_rest_does_not() {
     }
     let one = ["redrive", "plan", "--type", "other", "--patch", MEND];
     let told = harness.program.run(&one).stderr;
-    let changes = "the patch changes 1 letter (1 becomes valid) and fails on 0";
+    let changes = "the patch changes 1 message (1 becomes valid) and fails on 0";
     assert!(told.contains(changes), "{told}");
     let changes_none = ["redrive", "plan", "--where", ".id == \"1\"", "--patch", "."];
     let (code, plan) = harness.program.json(&changes_none);
@@ -134,7 +136,7 @@ fn dry_run_tells_what_would_be_sent_and_writes_nothing() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|letter| letter["is_edited"].as_bool().unwrap())
+        .map(|message| message["is_edited"].as_bool().unwrap())
         .collect();
     assert_eq!(edited, BTreeSet::from([false, true]));
     assert_eq!(harness.depth(), (2, 0));
@@ -144,7 +146,7 @@ fn dry_run_tells_what_would_be_sent_and_writes_nothing() {
 }
 
 #[test]
-fn plan_is_run_from_its_file_and_tells_letters_that_are_gone_or_changed() {
+fn plan_is_run_from_its_file_and_tells_messages_that_are_gone_or_changed() {
     let harness = Harness::start();
     harness.kill(&[valid("1"), valid("2"), valid("3")]);
     let gone = harness.message_id("2");
@@ -264,7 +266,7 @@ fn finished_redrive_is_told_as_such_and_not_run_again() {
     let run = ["redrive", "run", id, "--no-proof", "--yes"];
     let moved = harness.program.run(&run);
     assert_eq!(moved.code, 0, "{moved:?}");
-    assert!(moved.stderr.contains(" of 1 letter; "), "{moved:?}");
+    assert!(moved.stderr.contains(" of 1 message; "), "{moved:?}");
     let changes = harness.program.json(&["audit"]).1;
     let resume = ["redrive", "resume", id, "--yes"];
     let (run, resumed) = (harness.program.run(&run), harness.program.run(&resume));
@@ -272,7 +274,7 @@ fn finished_redrive_is_told_as_such_and_not_run_again() {
     for told in [run.stderr, resumed.stderr] {
         let way = format!("redrive {id} is finished: see `redrive report {id}`");
         assert!(told.contains(&way), "{told}");
-        for wrong in ["redrive resume", "steer it", "moved all its letters"] {
+        for wrong in ["redrive resume", "steer it", "moved all its messages"] {
             assert!(!told.contains(wrong), "{wrong}: {told}");
         }
     }
@@ -288,7 +290,7 @@ fn finished_redrive_is_told_as_such_and_not_run_again() {
 }
 
 #[test]
-fn list_marks_redrives_of_another_pipeline_and_accounts_for_all_letters() {
+fn list_marks_redrives_of_another_pipeline_and_accounts_for_all_messages() {
     let harness = Harness::start();
     harness.kill(&[valid("1"), valid("2")]);
     let gone = harness.message_id("2");
@@ -324,7 +326,7 @@ fn list_marks_redrives_of_another_pipeline_and_accounts_for_all_letters() {
         row[column].as_str()
     };
     assert_eq!(
-        ["PIPELINE", "LETTERS", "MOVED", "LEFT"].map(cell),
+        ["PIPELINE", "MESSAGES", "MOVED", "LEFT"].map(cell),
         ["same", "2", "1", "1"],
         "{table}"
     );

@@ -124,9 +124,9 @@ fn without_the_right_name_or_permission_nothing_is_removed_or_received() {
         assert!(answer.stderr.contains(told), "{answer:?}");
     }
     assert_eq!(audited(&harness), Value::Null);
-    let (_, letters) = harness.program.json(&["dlq", "list"]);
-    let letters = letters.as_array().unwrap();
-    assert!(letters.len() == 2 && letters.iter().all(|letter| letter["receive_count"] == 1));
+    let (_, messages) = harness.program.json(&["dlq", "list"]);
+    let messages = messages.as_array().unwrap();
+    assert!(messages.len() == 2 && messages.iter().all(|message| message["receive_count"] == 1));
     let answer = purge(&harness, &["--confirm", "test", "--reason", "a test"]);
     assert_eq!(answer.code, 0, "{answer:?}");
     let change = audited(&harness);
@@ -162,7 +162,7 @@ fn removal_asks_on_a_terminal_and_only_a_yes_is_a_yes() {
     };
     let (asked, code) = ask("delete --code not-json", "n\r");
     assert!(
-        asked.contains("delete 4 letters (4 unreadable) of \"dead-letters\""),
+        asked.contains("delete 4 messages (4 unreadable) of \"dead-letters\""),
         "{asked}"
     );
     assert_eq!((code, harness.depth()), (1, (4, 0)));
@@ -181,7 +181,7 @@ fn removal_asks_on_a_terminal_and_only_a_yes_is_a_yes() {
 }
 
 #[test]
-fn delete_removes_the_selected_letters_alone_and_their_copies_are_kept() {
+fn delete_removes_the_selected_messages_alone_and_their_copies_are_kept() {
     let harness = Harness::start();
     harness.kill(&[valid("1"), invalid("2"), invalid("3"), "no json".to_owned()]);
     let (code, report) = delete(&harness, &["--code", "missing-attribute"]);
@@ -231,7 +231,7 @@ fn delete_removes_the_selected_letters_alone_and_their_copies_are_kept() {
 }
 
 #[test]
-fn letters_that_fail_are_tried_again_and_those_that_are_not_deleted_stay() {
+fn messages_that_fail_are_tried_again_and_those_that_are_not_deleted_stay() {
     let harness = Harness::start();
     harness.kill(&numbered(25));
     let wire = |fault, times| {
@@ -263,7 +263,7 @@ fn letters_that_fail_are_tried_again_and_those_that_are_not_deleted_stay() {
 }
 
 #[test]
-fn interrupted_delete_accounts_for_every_letter() {
+fn interrupted_delete_accounts_for_every_message() {
     let harness = Harness::start();
     harness.kill(&numbered(2_000));
     let arguments = [
@@ -304,24 +304,24 @@ fn interrupted_delete_accounts_for_every_letter() {
 }
 
 #[test]
-fn purge_wants_every_letter_in_its_file_unless_a_copy_is_refused() {
+fn purge_wants_every_message_in_its_file_unless_a_copy_is_refused() {
     let harness = Harness::start();
     harness.kill(&numbered(15));
     let holding = harness.queues.pipeline.hold_dead_letters(2, LIMIT);
     let elsewhere = harness.runtime.block_on(holding).unwrap();
-    assert_eq!(elsewhere.letters.len(), 2);
+    assert_eq!(elsewhere.messages.len(), 2);
     let refused = purge(&harness, &[]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(
-        refused.stderr.contains("2 letters held elsewhere"),
+        refused.stderr.contains("2 messages held elsewhere"),
         "{refused:?}"
     );
     assert_eq!(harness.depth(), (13, 2));
     assert_eq!(audited(&harness), Value::Null);
     let handles: Vec<String> = elsewhere
-        .letters
+        .messages
         .into_iter()
-        .map(|letter| letter.receipt_handle)
+        .map(|message| message.receipt_handle)
         .collect();
     let releasing = harness.queues.pipeline.release_dead_letters(&handles);
     assert_eq!(harness.runtime.block_on(releasing).unwrap(), 2);
@@ -384,6 +384,9 @@ fn purge_within_a_minute_of_another_is_refused_and_one_without_an_answer_may_hav
         unknown.stderr.contains("it may be purged all the same"),
         "{unknown:?}"
     );
-    assert!(unknown.stderr.contains("exported 3 letters"), "{unknown:?}");
+    assert!(
+        unknown.stderr.contains("exported 3 messages"),
+        "{unknown:?}"
+    );
     assert_eq!(harness.depth(), (0, 0));
 }

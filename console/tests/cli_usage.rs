@@ -153,7 +153,7 @@ fn silent_world_ends_with_3_and_unknown_is_null() {
     for arguments in [
         vec!["dlq", "list"],
         vec!["dlq", "group"],
-        vec!["dlq", "export", "letters.jsonl"],
+        vec!["dlq", "export", "messages.jsonl"],
         vec!["records", "list"],
         vec!["api", "get", "/health"],
     ] {

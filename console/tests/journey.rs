@@ -1,5 +1,5 @@
 //! What a person does on a bad day, with the real program on the real pipeline: see a dead
-//! letter's reason, publish an event, see its record, leave, and find the terminal as it was.
+//! message's reason, publish an event, see its record, leave, and find the terminal as it was.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 

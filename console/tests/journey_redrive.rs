@@ -12,7 +12,7 @@ use support::pty::Session;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
 /// Limit of one step. Generous: the machine may be busy with other tests.
 const LIMIT: Duration = Duration::from_secs(90);
-const LETTERS: usize = 14;
+const MESSAGES: usize = 14;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn group_is_patched_goes_back_behind_a_canary_and_is_all_stored() {
@@ -22,7 +22,7 @@ async fn group_is_patched_goes_back_behind_a_canary_and_is_all_stored() {
     let configuration = support::configuration::of(endpoints, folder.path());
     let configuration = configuration.to_str().unwrap().to_owned();
     let sqs = Client::new(&devstack::sdk_config(&endpoints.endpoint_url));
-    for number in 0..LETTERS {
+    for number in 0..MESSAGES {
         let body = format!(
             r#"{{"specversion":"1.0","id":"back-{number}","source":"/apps/crew","type":"flight.delayed","data":{{"flight":"LA601","reported":"2026-01-31T12:00:00Z"}}}}"#
         );
@@ -46,11 +46,11 @@ fn walk(configuration: &str) {
     session.wait_for("missing-attribute /time", LIMIT);
     session.wait_for("14 held", LIMIT);
 
-    // Search, then patch the whole group; the difference of each letter can be read before.
+    // Search, then patch the whole group; the difference of each message can be read before.
     session.press("/.data.flight == \"LA601\"\r");
     session.wait_for("14 found", LIMIT);
     session.press("\tjp");
-    session.wait_for("makes one event of each of 14 letters", LIMIT);
+    session.wait_for("makes one event of each of 14 messages", LIMIT);
     session.press(".time = .data.reported\r");
     session.wait_for("14 become ready", LIMIT);
     session.wait_for("+   \"time\": \"2026-01-31T12:00:00Z\"", LIMIT);

@@ -22,7 +22,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use pipeline::Pipeline;
 use redrive::{
-    Control, Counts, Journal, LetterOutcome, Plan, PlanOptions, RedriveError, Report, Storage,
+    Control, Counts, Journal, MessageOutcome, Plan, PlanOptions, RedriveError, Report, Storage,
     resume, run,
 };
 use redrive_stage::{HOLD, Places, Stage, Theatre, quick};
@@ -30,7 +30,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::sync::watch;
 
-/// Letters of one redrive: two batches.
+/// Messages of one redrive: two batches.
 const TOTAL: usize = 12;
 /// Crashes that are played at once, each on a stage of its own.
 const CRASHES_AT_ONCE: usize = 7;
@@ -70,9 +70,9 @@ impl Storage for Dying {
 /// Runs a redrive whose process dies in a write, and gives its journal.
 async fn broken_off(stage: &Stage<'_>, writes: usize, moment: Moment) -> PathBuf {
     stage.kill(0..TOTAL).await;
-    let letters = stage.hold().await;
-    assert_eq!(letters.len(), TOTAL);
-    let plan = stage.plan(&letters, PlanOptions::default()).await;
+    let messages = stage.hold().await;
+    assert_eq!(messages.len(), TOTAL);
+    let plan = stage.plan(&messages, PlanOptions::default()).await;
     let journal = Journal::create_with(stage.folder.path(), &plan, |file| {
         Box::new(Dying {
             file,
@@ -83,9 +83,9 @@ async fn broken_off(stage: &Stage<'_>, writes: usize, moment: Moment) -> PathBuf
     })
     .unwrap();
     let path = journal.0.path().to_owned();
-    let error = stage.run(journal, &letters, &quick()).await.unwrap_err();
+    let error = stage.run(journal, &messages, &quick()).await.unwrap_err();
     assert!(matches!(error, RedriveError::Stopped(_)), "{error}");
-    stage.end_holds(&letters).await;
+    stage.end_holds(&messages).await;
     path
 }
 
@@ -118,9 +118,9 @@ fn assert_none_lost(stage: &Stage<'_>, places: &Places) {
 fn assert_journal_is_true(stage: &Stage<'_>, path: &Path, places: &Places) {
     let report = Report::of(&Journal::read(path).unwrap());
     let moved = report
-        .letters
+        .messages
         .iter()
-        .filter(|letter| letter.outcome == LetterOutcome::Moved)
+        .filter(|message| message.outcome == MessageOutcome::Moved)
         .count();
     assert!(moved + places.dead.len() <= TOTAL, "{report:?} {places:?}");
     assert_none_lost(stage, places);
@@ -179,12 +179,12 @@ async fn stored_event_in_doubt_is_not_sent_again() {
 async fn abort_and_resume(theatre: &Theatre, round: u32) {
     let stage = theatre.stage(&format!("aborted-{round}"), false).await;
     stage.kill(0..TOTAL).await;
-    let letters = stage.hold().await;
-    let plan = stage.plan(&letters, PlanOptions::default()).await;
+    let messages = stage.hold().await;
+    let plan = stage.plan(&messages, PlanOptions::default()).await;
     let journal = stage.journal(&plan);
     let path = journal.0.path().to_owned();
     let pipeline = stage.pipeline.clone();
-    let held = letters.clone();
+    let held = messages.clone();
     let running = tokio::spawn(async move {
         let (counts, _) = watch::channel(Counts::default());
         let control = Control::new(None);
@@ -194,7 +194,7 @@ async fn abort_and_resume(theatre: &Theatre, round: u32) {
     tokio::time::sleep(round * Duration::from_millis(4)).await;
     running.abort();
     let _ = running.await;
-    stage.end_holds(&letters).await;
+    stage.end_holds(&messages).await;
     let places = stage.places(TOTAL).await;
     assert_none_lost(&stage, &places);
     wait_until_unlocked(&path).await;
@@ -225,13 +225,17 @@ async fn child_that_is_killed() {
     let pipeline = Pipeline::connect(&serde_json::from_str(&environment).unwrap()).unwrap();
     let held = pipeline.hold_dead_letters(TOTAL, HOLD).await.unwrap();
     let handles: Vec<&String> = held
-        .letters
+        .messages
         .iter()
         .map(|held| &held.receipt_handle)
         .collect();
     println!("\nhandles {}", serde_json::to_string(&handles).unwrap());
-    let letters: Vec<_> = held.letters.iter().map(|letter| (letter, None)).collect();
-    let plan = Plan::of(&pipeline, &letters, PlanOptions::default())
+    let messages: Vec<_> = held
+        .messages
+        .iter()
+        .map(|message| (message, None))
+        .collect();
+    let plan = Plan::of(&pipeline, &messages, PlanOptions::default())
         .await
         .unwrap();
     let folder = std::env::var(CHILD_FOLDER).unwrap();
@@ -241,7 +245,7 @@ async fn child_that_is_killed() {
     run(
         &pipeline,
         journal,
-        &held.letters,
+        &held.messages,
         &control,
         &quick(),
         counts,
@@ -329,13 +333,13 @@ async fn resume_of_a_finished_redrive_does_nothing() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("finished", false).await;
     stage.kill(0..3).await;
-    let letters = stage.hold().await;
-    let plan = stage.plan(&letters, PlanOptions::default()).await;
+    let messages = stage.hold().await;
+    let plan = stage.plan(&messages, PlanOptions::default()).await;
     let journal = stage.journal(&plan);
     let path = journal.0.path().to_owned();
-    let report = stage.run(journal, &letters, &quick()).await.unwrap();
+    let report = stage.run(journal, &messages, &quick()).await.unwrap();
     assert_eq!(report.counts.moved, 3);
     let again = resumed(&stage, &path).await;
-    assert_eq!(again.letters, report.letters);
+    assert_eq!(again.messages, report.messages);
     assert_eq!(stage.places(3).await.source.len(), 3);
 }

@@ -10,7 +10,7 @@ use event::Verdict;
 use pipeline::model::QueueRole;
 use redrive::fact::Proof;
 use redrive::{
-    Control, Counts, LetterOutcome, Plan, PlanOptions, RunCommand, RunOptions, preview, run,
+    Control, Counts, MessageOutcome, Plan, PlanOptions, RunCommand, RunOptions, preview, run,
 };
 use redrive_stage::{Theatre, quick};
 use tokio::sync::watch;
@@ -23,20 +23,20 @@ async fn plan_is_run_later_by_a_process_that_holds_nothing() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("later", false).await;
     stage.kill(0..25).await;
-    let letters = stage.hold().await;
-    let (chosen, others) = letters.split_at(20);
+    let messages = stage.hold().await;
+    let (chosen, others) = messages.split_at(20);
     let mended = stage.body(100);
-    let mut chosen: Vec<_> = chosen.iter().map(|letter| (letter, None)).collect();
+    let mut chosen: Vec<_> = chosen.iter().map(|message| (message, None)).collect();
     chosen[3].1 = Some(mended.clone());
     let plan = Plan::of(&stage.pipeline, &chosen, PlanOptions::default())
         .await
         .unwrap();
-    let shown = preview(&plan, &letters);
+    let shown = preview(&plan, &messages);
     assert!(shown.iter().all(|send| send.problem.is_none()));
     assert!(shown[3].is_edited && shown[3].attributes == ["kept"]);
     let file = stage.folder.path().join("plan.json");
     plan.write(&file).unwrap();
-    stage.end_holds(&letters).await;
+    stage.end_holds(&messages).await;
 
     let plan = Plan::read(&file).unwrap();
     let report = stage
@@ -49,7 +49,7 @@ async fn plan_is_run_later_by_a_process_that_holds_nothing() {
     assert!(places.source.contains_key(&mended));
     let mut left: Vec<_> = others
         .iter()
-        .map(|letter| letter.body.text().unwrap())
+        .map(|message| message.body.text().unwrap())
         .collect();
     left.sort();
     assert_eq!(
@@ -63,16 +63,16 @@ async fn edit_into_an_event_that_is_stored_is_told() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("known", false).await;
     stage.kill(0..1).await;
-    let letters = stage.hold().await;
-    let plan = stage.plan(&letters, PlanOptions::default()).await;
+    let messages = stage.hold().await;
+    let plan = stage.plan(&messages, PlanOptions::default()).await;
     stage
-        .run(stage.journal(&plan), &letters, &quick())
+        .run(stage.journal(&plan), &messages, &quick())
         .await
         .unwrap();
     stage.ingest().await;
     stage.kill_body("{}", "missing-attribute").await;
-    let letters = stage.hold().await;
-    let edits = [(&letters[0], Some(stage.body(0)))];
+    let messages = stage.hold().await;
+    let edits = [(&messages[0], Some(stage.body(0)))];
     let plan = Plan::of(&stage.pipeline, &edits, PlanOptions::default())
         .await
         .unwrap();
@@ -82,43 +82,43 @@ async fn edit_into_an_event_that_is_stored_is_told() {
         ..quick()
     };
     let report = stage
-        .run(stage.journal(&plan), &letters, &options)
+        .run(stage.journal(&plan), &messages, &options)
         .await
         .unwrap();
-    let proof = report.letters[0].proof.as_ref();
+    let proof = report.messages[0].proof.as_ref();
     assert!(matches!(proof, Some(Proof::AlreadyStored { .. })));
 }
 
 #[tokio::test]
-async fn letter_whose_hold_was_lost_is_found_again() {
+async fn message_whose_hold_was_lost_is_found_again() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("lost", false).await;
     stage.kill(0..3).await;
-    let mut letters = stage.hold().await;
-    let handles = [letters[1].receipt_handle.clone()];
+    let mut messages = stage.hold().await;
+    let handles = [messages[1].receipt_handle.clone()];
     assert_eq!(
         stage.pipeline.release_dead_letters(&handles).await.unwrap(),
         1
     );
-    letters[1].held_until = chrono::Utc::now();
-    letters[1].receipt_handle = "expired".to_owned();
-    let plan = stage.plan(&letters, PlanOptions::default()).await;
+    messages[1].held_until = chrono::Utc::now();
+    messages[1].receipt_handle = "expired".to_owned();
+    let plan = stage.plan(&messages, PlanOptions::default()).await;
     let report = stage
-        .run(stage.journal(&plan), &letters, &quick())
+        .run(stage.journal(&plan), &messages, &quick())
         .await
         .unwrap();
     assert_eq!(report.counts.moved, 3, "{report:?}");
     stage.assert_all_stored(3).await;
 }
 
-/// Letters go on dying while a redrive looks for its own.
+/// Messages go on dying while a redrive looks for its own.
 #[tokio::test]
 async fn search_ends_in_a_queue_that_is_being_filled() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("filled", false).await;
     stage.kill(0..6).await;
-    let letters = stage.hold().await;
-    let (gone, planned) = letters.split_first().unwrap();
+    let messages = stage.hold().await;
+    let (gone, planned) = messages.split_first().unwrap();
     let canary = PlanOptions {
         canary_steps: vec![1],
         ..PlanOptions::default()
@@ -149,17 +149,17 @@ async fn search_ends_in_a_queue_that_is_being_filled() {
 }
 
 #[tokio::test]
-async fn two_operators_move_a_letter_once() {
+async fn two_operators_move_a_message_once() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("two", false).await;
     stage.kill(0..30).await;
-    let letters = stage.hold().await;
+    let messages = stage.hold().await;
     let plans = [
-        stage.plan(&letters, PlanOptions::default()).await,
-        stage.plan(&letters, PlanOptions::default()).await,
+        stage.plan(&messages, PlanOptions::default()).await,
+        stage.plan(&messages, PlanOptions::default()).await,
     ];
-    stage.end_holds(&letters).await;
-    // Both search; each letter comes to one of them, or to the other after it was given back.
+    stage.end_holds(&messages).await;
+    // Both search; each message comes to one of them, or to the other after it was given back.
     let options = quick();
     let runs = plans
         .iter()
@@ -177,12 +177,12 @@ async fn canary_that_is_stored_goes_on_by_itself() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("good", false).await;
     stage.kill(0..7).await;
-    let letters = stage.hold().await;
+    let messages = stage.hold().await;
     let options = PlanOptions {
         canary_steps: vec![1, 3],
         ..PlanOptions::default()
     };
-    let plan = stage.plan(&letters, options).await;
+    let plan = stage.plan(&messages, options).await;
     let options = RunOptions {
         pauses_by_itself: true,
         prove_limit: Duration::from_secs(30),
@@ -194,7 +194,7 @@ async fn canary_that_is_stored_goes_on_by_itself() {
     let running = run(
         &stage.pipeline,
         journal,
-        &letters,
+        &messages,
         &control,
         &options,
         sender,
@@ -212,26 +212,26 @@ async fn canary_that_is_stored_goes_on_by_itself() {
     assert_eq!(report.counts.stored, 7, "{report:?}");
     assert!(
         report
-            .letters
+            .messages
             .iter()
-            .all(|letter| matches!(letter.proof, Some(Proof::Stored { .. })))
+            .all(|message| matches!(message.proof, Some(Proof::Stored { .. })))
     );
 }
 
 #[tokio::test]
-async fn letter_with_another_body_than_planned_is_not_sent() {
+async fn message_with_another_body_than_planned_is_not_sent() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("other", false).await;
     stage.kill(0..2).await;
-    let letters = stage.hold().await;
-    let mut plan = stage.plan(&letters, PlanOptions::default()).await;
+    let messages = stage.hold().await;
+    let mut plan = stage.plan(&messages, PlanOptions::default()).await;
     plan.entries[0].body_sha256 = "0".repeat(64);
     let report = stage
-        .run(stage.journal(&plan), &letters, &quick())
+        .run(stage.journal(&plan), &messages, &quick())
         .await
         .unwrap();
-    assert_eq!(report.letters[0].outcome, LetterOutcome::NotSent);
-    assert_eq!(report.letters[1].outcome, LetterOutcome::Moved);
+    assert_eq!(report.messages[0].outcome, MessageOutcome::NotSent);
+    assert_eq!(report.messages[1].outcome, MessageOutcome::Moved);
 }
 
 #[tokio::test]
@@ -252,16 +252,16 @@ async fn fifo_keeps_order_and_is_not_swallowed_by_deduplication() {
         }
     }
     stage.ingest().await;
-    let letters = stage.hold().await;
-    assert!(letters.len() >= 10, "{} letters", letters.len());
-    let plan = stage.plan(&letters, PlanOptions::default()).await;
+    let messages = stage.hold().await;
+    assert!(messages.len() >= 10, "{} messages", messages.len());
+    let plan = stage.plan(&messages, PlanOptions::default()).await;
     let report = stage
-        .run(stage.journal(&plan), &letters, &quick())
+        .run(stage.journal(&plan), &messages, &quick())
         .await
         .unwrap();
-    assert_eq!(report.counts.moved, letters.len(), "{report:?}");
+    assert_eq!(report.counts.moved, messages.len(), "{report:?}");
     let mut arrived: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
-    while arrived.concat().len() < letters.len() {
+    while arrived.concat().len() < messages.len() {
         let answer = stage
             .sqs()
             .receive_message()
@@ -292,7 +292,7 @@ async fn fifo_keeps_order_and_is_not_swallowed_by_deduplication() {
 }
 
 #[tokio::test]
-async fn letter_that_is_not_sent_holds_back_its_group() {
+async fn message_that_is_not_sent_holds_back_its_group() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("group", true).await;
     for number in 0..6 {
@@ -307,24 +307,28 @@ async fn letter_that_is_not_sent_holds_back_its_group() {
             .await
             .unwrap();
     }
-    let mut letters = stage.hold().await;
-    assert_eq!(letters.len(), 6);
-    letters.sort_by_key(|letter| letter.body.text().unwrap().into_owned());
+    let mut messages = stage.hold().await;
+    assert_eq!(messages.len(), 6);
+    messages.sort_by_key(|message| message.body.text().unwrap().into_owned());
     let options = PlanOptions {
         canary_steps: vec![1],
         ..PlanOptions::default()
     };
-    let mut plan = stage.plan(&letters, options).await;
+    let mut plan = stage.plan(&messages, options).await;
     plan.entries[0].body_sha256 = "0".repeat(64);
     let report = stage
-        .run(stage.journal(&plan), &letters, &quick())
+        .run(stage.journal(&plan), &messages, &quick())
         .await
         .unwrap();
-    let outcomes: Vec<_> = report.letters.iter().map(|letter| letter.outcome).collect();
-    let (stays, goes) = (LetterOutcome::NotSent, LetterOutcome::Moved);
+    let outcomes: Vec<_> = report
+        .messages
+        .iter()
+        .map(|message| message.outcome)
+        .collect();
+    let (stays, goes) = (MessageOutcome::NotSent, MessageOutcome::Moved);
     assert_eq!(outcomes, [stays, goes, stays, goes, stays, goes]);
-    let cause = report.letters[2].cause.as_deref().unwrap();
-    assert!(cause.contains("an earlier letter of its group"), "{cause}");
+    let cause = report.messages[2].cause.as_deref().unwrap();
+    assert!(cause.contains("an earlier message of its group"), "{cause}");
 }
 
 #[tokio::test]
@@ -335,11 +339,11 @@ async fn canary_that_dies_again_pauses_the_redrive() {
         .kill_body("{\"id\":\"broken\"}", "missing-attribute")
         .await;
     stage.kill(0..5).await;
-    let mut letters = stage.hold().await;
-    letters.sort_by_key(|letter| letter.body.text().unwrap() != "{\"id\":\"broken\"}");
+    let mut messages = stage.hold().await;
+    messages.sort_by_key(|message| message.body.text().unwrap() != "{\"id\":\"broken\"}");
     let plan = stage
         .plan(
-            &letters,
+            &messages,
             PlanOptions {
                 canary_steps: vec![1],
                 ..PlanOptions::default()
@@ -357,7 +361,7 @@ async fn canary_that_dies_again_pauses_the_redrive() {
     let running = run(
         &stage.pipeline,
         journal,
-        &letters,
+        &messages,
         &control,
         &options,
         sender,
@@ -384,8 +388,8 @@ async fn canary_that_dies_again_pauses_the_redrive() {
     let report = report.unwrap();
     assert_eq!((report.counts.stored, report.counts.dead_again), (5, 1));
     assert!(matches!(
-        &report.letters[0].proof,
-        Some(Proof::DeadAgain { message_id, .. }) if *message_id != report.letters[0].message_id
+        &report.messages[0].proof,
+        Some(Proof::DeadAgain { message_id, .. }) if *message_id != report.messages[0].message_id
     ));
 }
 
@@ -394,15 +398,15 @@ async fn rate_pause_and_cancel_are_obeyed_while_running() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("steered", false).await;
     stage.kill(0..40).await;
-    let letters = stage.hold().await;
-    let plan = stage.plan(&letters, PlanOptions::default()).await;
+    let messages = stage.hold().await;
+    let plan = stage.plan(&messages, PlanOptions::default()).await;
     let control = Control::new(Some(10.0));
     let (sender, mut counts) = watch::channel(Counts::default());
     let (journal, options) = (stage.journal(&plan), quick());
     let running = run(
         &stage.pipeline,
         journal,
-        &letters,
+        &messages,
         &control,
         &options,
         sender,

@@ -1,4 +1,4 @@
-//! A redrive over a wire that fails: each letter is told as it is, and resume settles the rest.
+//! A redrive over a wire that fails: each message is told as it is, and resume settles the rest.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
@@ -17,18 +17,18 @@ use tokio::sync::watch;
 /// Runs over a wire that fails, then ends every hold.
 async fn run_over(stage: &Stage<'_>, url: String, total: usize) -> (Report, PathBuf) {
     stage.kill(0..total).await;
-    let letters = stage.hold().await;
-    assert_eq!(letters.len(), total);
-    let plan = stage.plan(&letters, PlanOptions::default()).await;
+    let messages = stage.hold().await;
+    assert_eq!(messages.len(), total);
+    let plan = stage.plan(&messages, PlanOptions::default()).await;
     let journal = stage.journal(&plan);
     let path = journal.0.path().to_owned();
     let pipeline = stage.world_at(url);
     let (counts, _) = watch::channel(Counts::default());
     let control = Control::new(None);
-    let report = run(&pipeline, journal, &letters, &control, &quick(), counts)
+    let report = run(&pipeline, journal, &messages, &control, &quick(), counts)
         .await
         .unwrap();
-    stage.end_holds(&letters).await;
+    stage.end_holds(&messages).await;
     assert_eq!(report, Report::of(&Journal::read(&path).unwrap()));
     (report, path)
 }
@@ -121,7 +121,7 @@ async fn delete_that_fails_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn letters_in_doubt_stay_while_the_ledger_is_silent() {
+async fn messages_in_doubt_stay_while_the_ledger_is_silent() {
     let theatre = Theatre::open().await;
     let stage = theatre.stage("silent", false).await;
     let send = "SendMessageBatch";

@@ -18,8 +18,8 @@ use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::{DeadLetter, QueueRole};
 use redrive::{
-    Control, Counts, Journal, LetterOutcome, LetterReport, Plan, PlanOptions, RedriveError, Report,
-    RunOptions, run,
+    Control, Counts, Journal, MessageOutcome, MessageReport, Plan, PlanOptions, RedriveError,
+    Report, RunOptions, run,
 };
 use support::queues::Queues;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -44,13 +44,13 @@ fn binary(data_type: &str, value: &[u8]) -> MessageAttributeValue {
         .unwrap()
 }
 
-/// Redrives letters that are held; none is searched, waited for or proved.
+/// Redrives messages that are held; none is searched, waited for or proved.
 async fn redrive(
     pipeline: &Pipeline,
-    letters: &[DeadLetter],
+    messages: &[DeadLetter],
     journals: &Path,
 ) -> Result<(Report, Counts), RedriveError> {
-    let unedited: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
+    let unedited: Vec<_> = messages.iter().map(|message| (message, None)).collect();
     let plan = Plan::of(pipeline, &unedited, PlanOptions::default()).await?;
     let journal = Journal::create(journals, &plan)?;
     let options = RunOptions {
@@ -64,7 +64,7 @@ async fn redrive(
     let report = run(
         pipeline,
         journal,
-        letters,
+        messages,
         &Control::new(None),
         &options,
         sender,
@@ -94,15 +94,15 @@ async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
         .await;
     let held = queues.pipeline.hold_dead_letters(10, HOLD).await.unwrap();
     assert_eq!(
-        held.letters[0].reason.as_ref().unwrap().code,
+        held.messages[0].reason.as_ref().unwrap().code,
         "missing-attribute"
     );
-    let (report, _) = redrive(&queues.pipeline, &held.letters, journals.path())
+    let (report, _) = redrive(&queues.pipeline, &held.messages, journals.path())
         .await
         .unwrap();
     assert_eq!(
-        report.letters[0].outcome,
-        LetterOutcome::Moved,
+        report.messages[0].outcome,
+        MessageOutcome::Moved,
         "{report:?}"
     );
     let messages = queues.received().await;
@@ -119,60 +119,60 @@ async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
 }
 
 #[tokio::test]
-async fn every_letter_has_one_outcome_and_the_queues_agree() {
+async fn every_message_has_one_outcome_and_the_queues_agree() {
     let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     let total = 37;
     for number in 0..total {
-        queues.kill(&format!("letter {number}"), &[]).await;
+        queues.kill(&format!("message {number}"), &[]).await;
     }
     let mut held = queues.pipeline.hold_dead_letters(100, HOLD).await.unwrap();
-    assert_eq!(held.letters.len(), total);
+    assert_eq!(held.messages.len(), total);
     assert!(!held.is_truncated);
     // One grew beyond what a queue takes, one cannot be sent, one cannot be deleted.
-    held.letters[3].body = "x".repeat(1024 * 1024 + 1).into();
-    held.letters[11].body = "\u{1b}".into();
-    held.letters[20].receipt_handle = "no handle".to_owned();
+    held.messages[3].body = "x".repeat(1024 * 1024 + 1).into();
+    held.messages[11].body = "\u{1b}".into();
+    held.messages[20].receipt_handle = "no handle".to_owned();
     let ids: Vec<String> = held
-        .letters
+        .messages
         .iter()
-        .map(|letter| letter.message_id.clone())
+        .map(|message| message.message_id.clone())
         .collect();
-    let (report, told) = redrive(&queues.pipeline, &held.letters, journals.path())
+    let (report, told) = redrive(&queues.pipeline, &held.messages, journals.path())
         .await
         .unwrap();
-    let letter = |index: usize| {
+    let message = |index: usize| {
         let id = &ids[index];
-        let letter = report
-            .letters
+        let message = report
+            .messages
             .iter()
-            .find(|letter| letter.message_id == *id);
-        letter.unwrap()
+            .find(|message| message.message_id == *id);
+        message.unwrap()
     };
-    assert_eq!(letter(3).outcome, LetterOutcome::NotSent);
-    assert!(letter(3).cause.as_ref().unwrap().contains("bytes"));
-    assert_eq!(letter(11).outcome, LetterOutcome::NotSent);
-    assert_eq!(letter(20).outcome, LetterOutcome::SentNotDeleted);
+    assert_eq!(message(3).outcome, MessageOutcome::NotSent);
+    assert!(message(3).cause.as_ref().unwrap().contains("bytes"));
+    assert_eq!(message(11).outcome, MessageOutcome::NotSent);
+    assert_eq!(message(20).outcome, MessageOutcome::SentNotDeleted);
     let outcome = |wanted| {
-        let letters = report.letters.iter();
-        letters.filter(|letter| letter.outcome == wanted).count()
+        let messages = report.messages.iter();
+        messages.filter(|message| message.outcome == wanted).count()
     };
-    let moved = outcome(LetterOutcome::Moved);
+    let moved = outcome(MessageOutcome::Moved);
     assert_eq!(moved, total - 3, "{report:?}");
-    assert_eq!(report.letters.len(), total);
+    assert_eq!(report.messages.len(), total);
     assert_eq!(told.done(), total);
     assert_eq!(queues.count(QueueRole::Source).await, moved + 1);
     assert_eq!(queues.count(QueueRole::DeadLetter).await, 2 + 1);
 }
 
 #[tokio::test]
-async fn letter_whose_hold_was_lost_is_not_sent() {
+async fn message_whose_hold_was_lost_is_not_sent() {
     let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     queues.kill("one", &[]).await;
     let mut held = queues.pipeline.hold_dead_letters(1, HOLD).await.unwrap();
-    let letter = &mut held.letters[0];
-    let handles = [letter.receipt_handle.clone()];
+    let message = &mut held.messages[0];
+    let handles = [message.receipt_handle.clone()];
     assert_eq!(
         queues
             .pipeline
@@ -181,16 +181,16 @@ async fn letter_whose_hold_was_lost_is_not_sent() {
             .unwrap(),
         1
     );
-    letter.held_until = chrono::Utc::now();
-    letter.receipt_handle = "expired".to_owned();
-    let (report, _) = redrive(&queues.pipeline, &held.letters, journals.path())
+    message.held_until = chrono::Utc::now();
+    message.receipt_handle = "expired".to_owned();
+    let (report, _) = redrive(&queues.pipeline, &held.messages, journals.path())
         .await
         .unwrap();
-    let letter = &report.letters[0];
-    assert_eq!(letter.outcome, LetterOutcome::NotSent);
+    let message = &report.messages[0];
+    assert_eq!(message.outcome, MessageOutcome::NotSent);
     assert!(
-        letter.cause.as_ref().unwrap().contains("hold"),
-        "{letter:?}"
+        message.cause.as_ref().unwrap().contains("hold"),
+        "{message:?}"
     );
     assert_eq!(queues.count(QueueRole::Source).await, 0);
     assert_eq!(queues.count(QueueRole::DeadLetter).await, 1);
@@ -235,7 +235,7 @@ async fn pass_on(mut client: TcpStream, mut upstream: TcpStream) {
 }
 
 #[tokio::test]
-async fn send_without_an_answer_is_not_repeated_and_the_letter_stays() {
+async fn send_without_an_answer_is_not_repeated_and_the_message_stays() {
     let journals = tempfile::tempdir().unwrap();
     let queues = Queues::start().await;
     queues.kill("one", &[]).await;
@@ -249,32 +249,32 @@ async fn send_without_an_answer_is_not_repeated_and_the_letter_stays() {
         ..environment
     })
     .unwrap();
-    let (report, _) = redrive(&pipeline, &held.letters, journals.path())
+    let (report, _) = redrive(&pipeline, &held.messages, journals.path())
         .await
         .unwrap();
-    let unknown = |letter: &LetterReport| letter.outcome == LetterOutcome::Unknown;
-    assert!(report.letters.iter().all(unknown), "{report:?}");
-    assert_eq!(report.letters.len(), 2);
+    let unknown = |message: &MessageReport| message.outcome == MessageOutcome::Unknown;
+    assert!(report.messages.iter().all(unknown), "{report:?}");
+    assert_eq!(report.messages.len(), 2);
     assert_eq!(queues.count(QueueRole::Source).await, 2);
     assert_eq!(queues.count(QueueRole::DeadLetter).await, 2);
 }
 
 #[tokio::test]
-async fn held_letters_are_hidden_until_released_and_listed_once() {
+async fn held_messages_are_hidden_until_released_and_listed_once() {
     let queues = Queues::start().await;
     for number in 0..12 {
         queues.kill(&format!("{{\"id\":\"{number}\"}}"), &[]).await;
     }
     let some = queues.pipeline.hold_dead_letters(5, HOLD).await.unwrap();
-    assert_eq!(some.letters.len(), 5);
+    assert_eq!(some.messages.len(), 5);
     assert!(some.is_truncated);
     let rest = queues.pipeline.hold_dead_letters(100, HOLD).await.unwrap();
-    assert_eq!(rest.letters.len(), 7);
+    assert_eq!(rest.messages.len(), 7);
     let handles: Vec<String> = some
-        .letters
+        .messages
         .iter()
-        .chain(&rest.letters)
-        .map(|letter| letter.receipt_handle.clone())
+        .chain(&rest.messages)
+        .map(|message| message.receipt_handle.clone())
         .collect();
     assert_eq!(
         queues.pipeline.extend_hold(&handles, HOLD).await.unwrap(),
@@ -289,9 +289,14 @@ async fn held_letters_are_hidden_until_released_and_listed_once() {
         12
     );
     let again = queues.pipeline.hold_dead_letters(100, HOLD).await.unwrap();
-    assert_eq!(again.letters.len(), 12);
-    assert!(again.letters.iter().all(|letter| letter.receive_count == 2));
-    assert!(again.letters.is_sorted_by_key(|letter| letter.sent_at));
+    assert_eq!(again.messages.len(), 12);
+    assert!(
+        again
+            .messages
+            .iter()
+            .all(|message| message.receive_count == 2)
+    );
+    assert!(again.messages.is_sorted_by_key(|message| message.sent_at));
 }
 
 #[tokio::test]
@@ -305,7 +310,7 @@ async fn read_only_world_moves_nothing() {
         ..queues.pipeline.environment().clone()
     };
     let pipeline = Pipeline::connect(&environment).unwrap();
-    let error = redrive(&pipeline, &held.letters, journals.path())
+    let error = redrive(&pipeline, &held.messages, journals.path())
         .await
         .unwrap_err();
     assert!(error.to_string().contains("read-only"), "{error}");

@@ -24,8 +24,8 @@ fn broken(number: usize) -> String {
     format!(r#"{{"specversion":"1.0","id":"{number}","source":"/mended","type":"t"}}"#)
 }
 
-fn mended(letter: &DeadLetter) -> String {
-    letter
+fn mended(message: &DeadLetter) -> String {
+    message
         .body
         .text()
         .unwrap()
@@ -45,15 +45,15 @@ async fn dead_letters(pipeline: &Pipeline) -> Vec<DeadLetter> {
     for published in pipeline.publish(&permit, &bodies).await {
         published.unwrap();
     }
-    let mut letters = Vec::new();
+    let mut messages = Vec::new();
     let all_dead = async {
-        while letters.len() < TOTAL {
+        while messages.len() < TOTAL {
             let held = pipeline.hold_dead_letters(TOTAL, HOLD).await.unwrap();
-            letters.extend(held.letters);
+            messages.extend(held.messages);
         }
     };
     tokio::time::timeout(LIMIT, all_dead).await.unwrap();
-    letters
+    messages
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,12 +70,12 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
         ..Environment::example()
     })
     .unwrap();
-    let letters = dead_letters(&pipeline).await;
+    let messages = dead_letters(&pipeline).await;
     // The first is the canary, and stays as it is.
-    let edits: Vec<_> = letters
+    let edits: Vec<_> = messages
         .iter()
         .enumerate()
-        .map(|(index, letter)| (letter, (index > 0).then(|| mended(letter))))
+        .map(|(index, message)| (message, (index > 0).then(|| mended(message))))
         .collect();
     let options = PlanOptions {
         canary_steps: vec![1],
@@ -97,7 +97,7 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
         control.resume();
         command
     };
-    let running = run(&pipeline, journal, &letters, &control, &options, counts);
+    let running = run(&pipeline, journal, &messages, &control, &options, counts);
     let (report, command) = tokio::join!(running, operator);
     let report = report.unwrap();
     assert!(
@@ -113,9 +113,9 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
     assert_eq!(report.ending, Some(Ending::Finished));
     assert!(matches!(
         report
-            .letters
+            .messages
             .first()
-            .and_then(|letter| letter.proof.as_ref()),
+            .and_then(|message| message.proof.as_ref()),
         Some(Proof::DeadAgain { .. })
     ));
     assert_eq!(Report::of(&Journal::read(&path).unwrap()), report);

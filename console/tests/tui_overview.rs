@@ -302,7 +302,7 @@ fn notice_hides_no_key_and_stays_on_its_screen() {
 fn long_notice_is_wrapped() {
     let mut model = model_in(State::Healthy, 40, 10);
     model.notice = Some(Notice {
-        text: "not released: release letters at http://127.0.0.1:4566: refused".to_owned(),
+        text: "not released: release messages at http://127.0.0.1:4566: refused".to_owned(),
         tone: Tone::Bad,
         until: now() + Duration::seconds(8),
     });

@@ -1,6 +1,6 @@
 //! The ways to move dead letters that are compared.
 //!
-//! Invariant: a mover is timed from its first call to its last, and only when every letter is in
+//! Invariant: a mover is timed from its first call to its last, and only when every message is in
 //! the source queue and none is left.
 
 use std::path::Path;
@@ -19,11 +19,11 @@ use tokio::sync::watch;
 
 use crate::redrive_stage::{HOLD, Stage, text};
 
-/// Letters in the queue of each mover: the emulator is slower on a long queue.
-const LETTERS: usize = 2_000;
-/// Letters that a mover takes which takes one at a time; its rate does not change.
+/// Messages in the queue of each mover: the emulator is slower on a long queue.
+const MESSAGES: usize = 2_000;
+/// Messages that a mover takes which takes one at a time; its rate does not change.
 const FEW: usize = 60;
-/// Letters that a mover takes which makes one call after the other.
+/// Messages that a mover takes which makes one call after the other.
 const SOME: usize = 600;
 /// What one call takes (Amazon SQS quotas).
 const BATCH: usize = 10;
@@ -36,11 +36,11 @@ pub(crate) enum Mover {
     SequentialBatches,
     /// The calls of the engine, as many at once, and nothing else: what the emulator can do.
     Ceiling,
-    /// The engine on letters that are held: journal, confirmations, deletes.
+    /// The engine on messages that are held: journal, confirmations, deletes.
     Engine,
-    /// The engine on a plan that was made before: it searches its letters.
+    /// The engine on a plan that was made before: it searches its messages.
     Search,
-    /// All that an operator waits for: hold and judge the letters, plan, journal, run.
+    /// All that an operator waits for: hold and judge the messages, plan, journal, run.
     Redrive,
 }
 
@@ -65,7 +65,7 @@ impl Mover {
         }
     }
 
-    /// Moves letters of a stage over an endpoint. Gives messages per second.
+    /// Moves messages of a stage over an endpoint. Gives messages per second.
     pub(crate) async fn rate(self, stage: &Stage<'_>, endpoint_url: String) -> f64 {
         fill(stage).await;
         let sqs = Client::new(&devstack::sdk_config(&endpoint_url));
@@ -77,34 +77,34 @@ impl Mover {
             Self::Sequential => (FEW, sequential(stage, &sqs, FEW, 1).await),
             Self::SequentialBatches => (SOME, sequential(stage, &sqs, SOME, BATCH).await),
             Self::Ceiling => {
-                let letters = hold(&pipeline).await;
-                (LETTERS, ceiling(stage, &sqs, &letters).await)
+                let messages = hold(&pipeline).await;
+                (MESSAGES, ceiling(stage, &sqs, &messages).await)
             }
             Self::Engine => {
-                let letters = hold(&pipeline).await;
+                let messages = hold(&pipeline).await;
                 let begun = Instant::now();
-                let plan = plan(&pipeline, &letters).await;
-                redrive(&pipeline, &plan, &letters).await;
-                (LETTERS, begun.elapsed())
+                let plan = plan(&pipeline, &messages).await;
+                redrive(&pipeline, &plan, &messages).await;
+                (MESSAGES, begun.elapsed())
             }
             Self::Search => {
-                let letters = hold(&pipeline).await;
-                let plan = plan(&pipeline, &letters).await;
-                stage.end_holds(&letters).await;
+                let messages = hold(&pipeline).await;
+                let plan = plan(&pipeline, &messages).await;
+                stage.end_holds(&messages).await;
                 let begun = Instant::now();
                 redrive(&pipeline, &plan, &[]).await;
-                (LETTERS, begun.elapsed())
+                (MESSAGES, begun.elapsed())
             }
             Self::Redrive => {
                 let begun = Instant::now();
-                let letters = hold(&pipeline).await;
-                let plan = plan(&pipeline, &letters).await;
-                redrive(&pipeline, &plan, &letters).await;
-                (LETTERS, begun.elapsed())
+                let messages = hold(&pipeline).await;
+                let plan = plan(&pipeline, &messages).await;
+                redrive(&pipeline, &plan, &messages).await;
+                (MESSAGES, begun.elapsed())
             }
         };
         let left = depth(stage.sqs(), stage, QueueRole::DeadLetter).await;
-        assert_eq!(left, LETTERS - moved);
+        assert_eq!(left, MESSAGES - moved);
         assert_eq!(depth(stage.sqs(), stage, QueueRole::Source).await, moved);
         clear(stage).await;
         moved as f64 / elapsed.as_secs_f64()
@@ -112,7 +112,7 @@ impl Mover {
 }
 
 async fn fill(stage: &Stage<'_>) {
-    let numbers: Vec<usize> = (0..LETTERS).collect();
+    let numbers: Vec<usize> = (0..MESSAGES).collect();
     for batch in numbers.chunks(BATCH) {
         let entries = batch.iter().map(|number| {
             SendMessageBatchRequestEntry::builder()
@@ -136,9 +136,9 @@ async fn fill(stage: &Stage<'_>) {
 }
 
 async fn hold(pipeline: &Pipeline) -> Vec<DeadLetter> {
-    let held = pipeline.hold_dead_letters(LETTERS, HOLD).await.unwrap();
-    assert_eq!(held.letters.len(), LETTERS);
-    held.letters
+    let held = pipeline.hold_dead_letters(MESSAGES, HOLD).await.unwrap();
+    assert_eq!(held.messages.len(), MESSAGES);
+    held.messages
 }
 
 /// Receives, sends and deletes `batch` messages after the other, `total` in all.
@@ -179,8 +179,8 @@ async fn sequential(stage: &Stage<'_>, sqs: &Client, total: usize, batch: usize)
     begun.elapsed()
 }
 
-async fn ceiling(stage: &Stage<'_>, sqs: &Client, letters: &[DeadLetter]) -> Duration {
-    let copies: Vec<Copy> = letters.iter().map(Copy::of_letter).collect();
+async fn ceiling(stage: &Stage<'_>, sqs: &Client, messages: &[DeadLetter]) -> Duration {
+    let copies: Vec<Copy> = messages.iter().map(Copy::of_dead_letter).collect();
     let begun = Instant::now();
     futures::stream::iter(copies.chunks(BATCH))
         .for_each_concurrent(RunOptions::default().batches_at_once, |batch| {
@@ -190,7 +190,7 @@ async fn ceiling(stage: &Stage<'_>, sqs: &Client, letters: &[DeadLetter]) -> Dur
     begun.elapsed()
 }
 
-/// What is sent for a letter, and what deletes it.
+/// What is sent for a message, and what deletes it.
 struct Copy {
     body: String,
     attributes: Vec<(String, MessageAttributeValue)>,
@@ -211,11 +211,11 @@ impl Copy {
         }
     }
 
-    fn of_letter(letter: &DeadLetter) -> Self {
+    fn of_dead_letter(message: &DeadLetter) -> Self {
         Self {
-            body: letter.body.text().unwrap().into_owned(),
+            body: message.body.text().unwrap().into_owned(),
             attributes: vec![("kept".to_owned(), text("x"))],
-            receipt_handle: letter.receipt_handle.clone(),
+            receipt_handle: message.receipt_handle.clone(),
         }
     }
 }
@@ -254,15 +254,15 @@ async fn move_batch(stage: &Stage<'_>, sqs: &Client, batch: &[Copy]) {
     assert_eq!(deleted.successful().len(), batch.len());
 }
 
-async fn plan(pipeline: &Pipeline, letters: &[DeadLetter]) -> Plan {
-    let planned: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
+async fn plan(pipeline: &Pipeline, messages: &[DeadLetter]) -> Plan {
+    let planned: Vec<_> = messages.iter().map(|message| (message, None)).collect();
     let options = PlanOptions::default();
     Plan::of(pipeline, &planned, options).await.unwrap()
 }
 
 /// Runs a plan as `redrive run` does. The journal is on the disk of the build: a folder in memory
 /// would make its fsync free.
-async fn redrive(pipeline: &Pipeline, plan: &Plan, letters: &[DeadLetter]) {
+async fn redrive(pipeline: &Pipeline, plan: &Plan, messages: &[DeadLetter]) {
     let folder = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
     let journal = Journal::create(folder.path(), plan).unwrap();
     let options = RunOptions {
@@ -271,10 +271,10 @@ async fn redrive(pipeline: &Pipeline, plan: &Plan, letters: &[DeadLetter]) {
     };
     let (counts, _) = watch::channel(Counts::default());
     let control = Control::new(None);
-    let report = run(pipeline, journal, letters, &control, &options, counts)
+    let report = run(pipeline, journal, messages, &control, &options, counts)
         .await
         .unwrap();
-    assert_eq!(report.counts.moved, LETTERS);
+    assert_eq!(report.counts.moved, MESSAGES);
 }
 
 /// Messages of a queue, held ones included.

@@ -21,7 +21,7 @@ Examples:
   opsconsole                                    the console, on the only environment there is
   opsconsole --env pilot status                 one look at every hop of the pipeline
   opsconsole publish event.json                 validate an event and publish it
-  opsconsole redrive run --all --canary 1,10    letters back to the queue, with proof
+  opsconsole redrive run --all --canary 1,10    messages back to the queue, with proof
   opsconsole records list --type flight.delayed --limit 10
   opsconsole demo                               a whole pipeline on this machine
 

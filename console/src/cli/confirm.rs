@@ -1,6 +1,6 @@
 //! A question on the terminal before something is changed.
 //!
-//! Invariant: only a clear yes is a yes; meanwhile the letters stay held, and without a yes they
+//! Invariant: only a clear yes is a yes; meanwhile the messages stay held, and without a yes they
 //! are given back.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};

@@ -10,32 +10,32 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::{CommandError, Exit, Interrupt, Session};
-use crate::text::{age_secs, letters_in_words, span_secs};
+use crate::text::{age_secs, messages_in_words, span_secs};
 use pipeline::model::{DeadLetter, Holding, QueueRole};
 use pipeline::printable;
 
-/// Letters of one round: what a round takes is in memory at once.
-const ROUND_LETTERS_MAX: usize = 10_000;
+/// Messages of one round: what a round takes is in memory at once.
+const ROUND_MESSAGES_MAX: usize = 10_000;
 /// Holds that end within this are prolonged between two rounds. Longer than a round takes.
 const ENDING: TimeDelta = TimeDelta::seconds(60);
 
-/// One letter under its hold.
+/// One message under its hold.
 #[derive(Debug)]
 struct Held {
     receipt_handle: String,
     held_until: DateTime<Utc>,
 }
 
-/// Letters taken round by round, known by their message ids.
+/// Messages taken round by round, known by their message ids.
 pub(super) struct LeaseSet<'a> {
     session: &'a Session,
     hold: Duration,
     held: HashMap<String, Held>,
     is_over: bool,
     ledger_error: Option<String>,
-    /// Whether more letters wait than were taken.
+    /// Whether more messages wait than were taken.
     pub(super) is_truncated: bool,
-    /// Letters that somebody else holds, by the queue's own approximate count.
+    /// Messages that somebody else holds, by the queue's own approximate count.
     pub(super) held_elsewhere: usize,
 }
 
@@ -52,26 +52,26 @@ impl<'a> LeaseSet<'a> {
         }
     }
 
-    /// Takes up to `letters_max` letters, oldest first.
+    /// Takes up to `messages_max` messages, oldest first.
     pub(super) async fn take(
         &mut self,
-        letters_max: usize,
+        messages_max: usize,
         interrupt: &mut Interrupt,
     ) -> Result<Vec<DeadLetter>, CommandError> {
-        let mut letters = Vec::new();
-        while letters.len() < letters_max
-            && let Some(round) = self.next(letters_max - letters.len(), interrupt).await?
+        let mut messages = Vec::new();
+        while messages.len() < messages_max
+            && let Some(round) = self.next(messages_max - messages.len(), interrupt).await?
         {
-            letters.extend(round);
+            messages.extend(round);
         }
-        letters.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
-        Ok(letters)
+        messages.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        Ok(messages)
     }
 
     /// Takes one more round; `None` when the queue gives no more.
     pub(super) async fn next(
         &mut self,
-        letters_max: usize,
+        messages_max: usize,
         interrupt: &mut Interrupt,
     ) -> Result<Option<Vec<DeadLetter>>, CommandError> {
         if self.is_over {
@@ -79,7 +79,7 @@ impl<'a> LeaseSet<'a> {
         }
         self.prolong().await;
         let round = self
-            .round(letters_max.min(ROUND_LETTERS_MAX), interrupt)
+            .round(messages_max.min(ROUND_MESSAGES_MAX), interrupt)
             .await;
         if round.is_err() {
             self.leave(interrupt).await;
@@ -89,17 +89,17 @@ impl<'a> LeaseSet<'a> {
 
     async fn round(
         &mut self,
-        letters_max: usize,
+        messages_max: usize,
         interrupt: &mut Interrupt,
     ) -> Result<Vec<DeadLetter>, CommandError> {
         let pipeline = &self.session.pipeline;
         let (stop, stopped) = watch::channel(false);
-        let holding = pipeline.hold_dead_letters_unless(letters_max, self.hold, stopped);
+        let holding = pipeline.hold_dead_letters_unless(messages_max, self.hold, stopped);
         tokio::pin!(holding);
         let outcome = tokio::select! {
             outcome = &mut holding => outcome?,
             () = interrupt.received() => {
-                self.session.output.note("interrupted: giving back the letters that are held");
+                self.session.output.note("interrupted: giving back the messages that are held");
                 // The other end waits for it until it has given everything back.
                 let _ = stop.send(true);
                 match holding.await {
@@ -121,15 +121,15 @@ impl<'a> LeaseSet<'a> {
         self.is_truncated = round.is_truncated;
         self.is_over = !round.is_truncated;
         self.ledger_error = self.ledger_error.take().or(round.ledger_error);
-        let mut letters = Vec::with_capacity(round.letters.len());
-        for letter in round.letters {
+        let mut messages = Vec::with_capacity(round.messages.len());
+        for message in round.messages {
             let held = Held {
-                receipt_handle: letter.receipt_handle.clone(),
-                held_until: letter.held_until,
+                receipt_handle: message.receipt_handle.clone(),
+                held_until: message.held_until,
             };
-            // A hold that ended too early gives the letter a second time.
-            if self.held.insert(letter.message_id.clone(), held).is_none() {
-                letters.push(letter);
+            // A hold that ended too early gives the message a second time.
+            if self.held.insert(message.message_id.clone(), held).is_none() {
+                messages.push(message);
             }
         }
         let in_flight = tokio::select! {
@@ -141,10 +141,10 @@ impl<'a> LeaseSet<'a> {
         self.held_elsewhere = usize::try_from(in_flight)
             .unwrap_or(usize::MAX)
             .saturating_sub(self.held.len());
-        Ok(letters)
+        Ok(messages)
     }
 
-    /// Prolongs the holds that end soon. One that cannot be prolonged gives its letter again.
+    /// Prolongs the holds that end soon. One that cannot be prolonged gives its message again.
     pub(super) async fn prolong(&mut self) {
         let limit = Utc::now() + ENDING;
         let ending: Vec<(String, String)> = self
@@ -178,24 +178,24 @@ impl<'a> LeaseSet<'a> {
         }
     }
 
-    /// Handle of a letter whose hold does not end within `margin`.
+    /// Handle of a message whose hold does not end within `margin`.
     pub(super) fn handle(&self, message_id: &str, margin: TimeDelta) -> Option<&str> {
         let held = self.held.get(message_id)?;
         (held.held_until > Utc::now() + margin).then_some(held.receipt_handle.as_str())
     }
 
-    /// Forgets letters that are out of the queue.
+    /// Forgets messages that are out of the queue.
     pub(super) fn forget<'b>(&mut self, message_ids: impl IntoIterator<Item = &'b str>) {
         for message_id in message_ids {
             self.held.remove(message_id);
         }
     }
 
-    /// Gives letters back.
-    pub(super) async fn give_back(&mut self, letters: &[DeadLetter]) {
-        let held = letters
+    /// Gives messages back.
+    pub(super) async fn give_back(&mut self, messages: &[DeadLetter]) {
+        let held = messages
             .iter()
-            .filter_map(|letter| self.held.remove(&letter.message_id))
+            .filter_map(|message| self.held.remove(&message.message_id))
             .collect();
         self.release(held).await;
     }
@@ -230,12 +230,12 @@ impl<'a> LeaseSet<'a> {
     pub(super) fn remarks(&self) {
         let output = &self.session.output;
         if self.is_truncated {
-            output.note("more letters wait than were looked at");
+            output.note("more messages wait than were looked at");
         }
         if self.held_elsewhere > 0 {
             output.note(&format!(
                 "{} held elsewhere, not looked at",
-                letters_in_words(self.held_elsewhere as u64)
+                messages_in_words(self.held_elsewhere as u64)
             ));
         }
         self.ledger_remark();
@@ -267,7 +267,7 @@ impl<'a> LeaseSet<'a> {
 fn hidden_remark(session: &Session, hidden: usize, left_secs: u64) {
     if hidden > 0 {
         session.output.note(&format!(
-            "could not give all letters back: up to {hidden} stay hidden for up to {}",
+            "could not give all messages back: up to {hidden} stay hidden for up to {}",
             span_secs(left_secs)
         ));
     }

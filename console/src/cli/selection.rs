@@ -1,6 +1,6 @@
 //! Which dead letters a command is about.
 //!
-//! Invariant: a letter on which a jq program fails is not selected, and is counted.
+//! Invariant: a message on which a jq program fails is not selected, and is counted.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -14,27 +14,27 @@ use pipeline::model::{DeadLetter, RETRIES_EXHAUSTED};
 use pipeline::printable;
 use redrive::triage::{Program, RunError};
 
-/// Letters by what they are; what is given together must hold together.
+/// Messages by what they are; what is given together must hold together.
 #[derive(Clone, Debug, Default, Args)]
 pub struct FilterArguments {
-    /// Letters with this cause, as `dlq list` shows it
+    /// Messages with this cause, as `dlq list` shows it
     #[arg(long, value_name = "CODE")]
     pub code: Option<String>,
-    /// Letters whose event has this type
+    /// Messages whose event has this type
     #[arg(long = "type", value_name = "TYPE")]
     pub event_type: Option<String>,
-    /// Letters on whose event this jq program gives neither false nor null
+    /// Messages on whose event this jq program gives neither false nor null
     #[arg(long = "where", value_name = "JQ", value_parser = program)]
     pub filter: Option<Arc<Program>>,
 }
 
-/// Letters by name, all, or by what they are.
+/// Messages by name, all, or by what they are.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SelectionArguments {
     /// SQS message ids
     #[arg(value_name = "MESSAGE_ID", conflicts_with_all = ["all", "code", "event_type", "filter"])]
     pub message_ids: Vec<String>,
-    /// All letters
+    /// All messages
     #[arg(long, conflicts_with_all = ["code", "event_type", "filter"])]
     pub all: bool,
     /// See [`FilterArguments`].
@@ -56,17 +56,17 @@ impl FilterArguments {
         self.code.is_none() && self.event_type.is_none() && self.filter.is_none()
     }
 
-    fn selects(&self, letter: &DeadLetter) -> Result<bool, RunError> {
+    fn selects(&self, message: &DeadLetter) -> Result<bool, RunError> {
         let has_code = self
             .code
             .as_ref()
-            .is_none_or(|code| letter.cause() == *code);
-        let has_type = self.event_type.is_none() || letter.identity.event_type == self.event_type;
+            .is_none_or(|code| message.cause() == *code);
+        let has_type = self.event_type.is_none() || message.identity.event_type == self.event_type;
         if !(has_code && has_type) {
             return Ok(false);
         }
         match &self.filter {
-            Some(program) => program.selects(&letter.body.text()?),
+            Some(program) => program.selects(&message.body.text()?),
             None => Ok(true),
         }
     }
@@ -115,7 +115,7 @@ impl From<FilterArguments> for SelectionArguments {
     }
 }
 
-/// Letters, parted by a selection.
+/// Messages, parted by a selection.
 #[derive(Debug, Default)]
 pub(super) struct Parted {
     pub(super) chosen: Vec<DeadLetter>,
@@ -124,64 +124,64 @@ pub(super) struct Parted {
     pub(super) failures: ProgramFailures,
 }
 
-/// Letters on which a program failed.
+/// Messages on which a program failed.
 #[derive(Debug, Default)]
 pub(super) struct ProgramFailures {
-    letters: usize,
+    messages: usize,
     first: Option<String>,
 }
 
 impl SelectionArguments {
-    fn part(&self, letters: Vec<DeadLetter>) -> Parted {
+    fn part(&self, messages: Vec<DeadLetter>) -> Parted {
         let ids: HashSet<&str> = self.message_ids.iter().map(String::as_str).collect();
         let mut parted = Parted::default();
-        for letter in letters {
+        for message in messages {
             let selected = if ids.is_empty() {
-                self.filter.selects(&letter)
+                self.filter.selects(&message)
             } else {
-                Ok(ids.contains(letter.message_id.as_str()))
+                Ok(ids.contains(message.message_id.as_str()))
             };
             match selected {
                 Ok(true) => {
-                    parted.chosen.push(letter);
+                    parted.chosen.push(message);
                     continue;
                 }
                 // What is no JSON has nothing that a program could look at.
                 Ok(false) | Err(RunError::NotJson) => {}
                 Err(error @ (RunError::Failed(_) | RunError::NotOne(_) | RunError::NoBody(_))) => {
-                    let first = || format!("{}: {error}", letter.message_id);
-                    parted.failures.letters += 1;
+                    let first = || format!("{}: {error}", message.message_id);
+                    parted.failures.messages += 1;
                     parted.failures.first.get_or_insert_with(first);
                 }
             }
-            parted.others.push(letter);
+            parted.others.push(message);
         }
         parted
     }
 
-    /// Parts letters. A program may take its time: a signal ends the wait, and the letters stay
+    /// Parts messages. A program may take its time: a signal ends the wait, and the messages stay
     /// with whoever holds them.
     pub(super) async fn parted(
         &self,
-        letters: Vec<DeadLetter>,
+        messages: Vec<DeadLetter>,
         interrupt: &mut Interrupt,
     ) -> Result<Parted, CommandError> {
         let selection = self.clone();
-        aside(move || selection.part(letters), interrupt).await
+        aside(move || selection.part(messages), interrupt).await
     }
 
-    /// Takes the letters of the selection and gives the others back.
+    /// Takes the messages of the selection and gives the others back.
     pub(super) async fn take(
         &self,
         sweep: &mut LeaseSet<'_>,
-        letters_max: usize,
+        messages_max: usize,
         session: &Session,
         interrupt: &mut Interrupt,
     ) -> Result<Vec<DeadLetter>, CommandError> {
-        let letters = sweep.take(letters_max, interrupt).await?;
-        let causes = letters.iter().map(DeadLetter::cause).collect();
+        let messages = sweep.take(messages_max, interrupt).await?;
+        let causes = messages.iter().map(DeadLetter::cause).collect();
         let parted = match self.filter.check_code(&causes) {
-            Ok(()) => self.parted(letters, interrupt).await,
+            Ok(()) => self.parted(messages, interrupt).await,
             Err(error) => Err(error),
         };
         let parted = match parted {
@@ -196,11 +196,11 @@ impl SelectionArguments {
         Ok(parted.chosen)
     }
 
-    /// Message ids that were named and are not among the letters.
-    pub(super) fn missing(&self, letters: &[DeadLetter]) -> Vec<String> {
-        let found: HashSet<&str> = letters
+    /// Message ids that were named and are not among the messages.
+    pub(super) fn missing(&self, messages: &[DeadLetter]) -> Vec<String> {
+        let found: HashSet<&str> = messages
             .iter()
-            .map(|letter| letter.message_id.as_str())
+            .map(|message| message.message_id.as_str())
             .collect();
         let is_missing = |id: &&String| !found.contains(id.as_str());
         self.message_ids
@@ -210,7 +210,7 @@ impl SelectionArguments {
             .collect()
     }
 
-    pub(super) fn names_letters(&self) -> bool {
+    pub(super) fn names_messages(&self) -> bool {
         !self.message_ids.is_empty()
     }
 
@@ -222,7 +222,7 @@ impl SelectionArguments {
 
     /// `--all`, `--code not-json`, or how many are named.
     pub(super) fn in_words(&self) -> String {
-        if self.names_letters() {
+        if self.names_messages() {
             format!("{} named", self.message_ids.len())
         } else if self.filter.is_empty() {
             "--all".to_owned()
@@ -246,15 +246,15 @@ impl SelectionArguments {
 
 impl ProgramFailures {
     pub(super) fn add(&mut self, more: Self) {
-        self.letters += more.letters;
+        self.messages += more.messages;
         self.first = self.first.take().or(more.first);
     }
 
     pub(super) fn remark(&self, session: &Session) {
         if let Some(first) = &self.first {
             session.output.note(&printable(&format!(
-                "--where failed on {} letters, which are not selected; the first is {first}",
-                self.letters
+                "--where failed on {} messages, which are not selected; the first is {first}",
+                self.messages
             )));
         }
     }

@@ -187,12 +187,12 @@ impl Status {
                 oldest(queue.oldest_age_secs)
             )
         });
-        let dead_letters = self.dead_letters.as_ref().map(|letters| {
+        let dead_letters = self.dead_letters.as_ref().map(|messages| {
             format!(
                 "{} visible, {} in flight{}",
-                count(letters.visible),
-                count(letters.in_flight),
-                oldest(letters.oldest_age_secs)
+                count(messages.visible),
+                count(messages.in_flight),
+                oldest(messages.oldest_age_secs)
             )
         });
         let records = self.records.as_ref().map(Records::line);

@@ -27,7 +27,7 @@ pub(super) struct Account {
     pub(super) stored: u64,
     /// Messages whose event was a record already, as the ingest counted them.
     pub(super) duplicates: u64,
-    /// Published messages that were found in the dead-letter queue, and letters that somebody else
+    /// Published messages that were found in the dead-letter queue, and messages that somebody else
     /// holds, unread.
     pub(super) dead_lettered: u64,
     /// Messages still in the source queue.
@@ -78,7 +78,7 @@ impl Account {
         published: u64,
         remembered: &Remembered,
         counts: IngestCounts,
-        letters: &DeadLetters,
+        messages: &DeadLetters,
     ) -> Result<Self, PipelineError> {
         let pending = in_queue(pipeline.queue_depth(QueueRole::Source).await?);
         let stored = in_ledger(pipeline, remembered).await?;
@@ -87,7 +87,7 @@ impl Account {
             remembered,
             |key| stored.contains(key),
             counts.duplicates,
-            letters,
+            messages,
             pending,
         ))
     }
@@ -97,10 +97,10 @@ impl Account {
         remembered: &Remembered,
         is_stored: impl Fn(&EventKey) -> bool,
         duplicates: u64,
-        letters: &DeadLetters,
+        messages: &DeadLetters,
         pending: u64,
     ) -> Self {
-        let dead = Dead::of(&letters.bodies, remembered);
+        let dead = Dead::of(&messages.bodies, remembered);
         let (mut stored, mut unseen, mut copies) = (0, 0, 0);
         for (key, number) in &remembered.events {
             let left = number - dead.events.get(key).copied().unwrap_or_default();
@@ -119,9 +119,9 @@ impl Account {
             published,
             stored,
             duplicates,
-            dead_lettered: dead.total() + letters.unread,
+            dead_lettered: dead.total() + messages.unread,
             pending,
-            lost: unseen.saturating_sub(pending + letters.unread),
+            lost: unseen.saturating_sub(pending + messages.unread),
         }
     }
 
@@ -221,22 +221,22 @@ mod tests {
         }
     }
 
-    fn letters(bodies: &[&str]) -> DeadLetters {
+    fn messages(bodies: &[&str]) -> DeadLetters {
         DeadLetters {
             bodies: bodies.iter().map(|body| (*body).to_owned()).collect(),
             unread: 0,
         }
     }
 
-    fn draw_up(stored: &[&str], duplicates: u64, letters: &DeadLetters, pending: u64) -> Account {
+    fn draw_up(stored: &[&str], duplicates: u64, messages: &DeadLetters, pending: u64) -> Account {
         let stored: Vec<EventKey> = stored.iter().map(|id| key(id)).collect();
         let is_stored = |key: &EventKey| stored.contains(key);
-        Account::draw_up(6, &published(), is_stored, duplicates, letters, pending)
+        Account::draw_up(6, &published(), is_stored, duplicates, messages, pending)
     }
 
     #[test]
     fn account_is_right_when_every_message_was_seen_at_its_end() {
-        let account = draw_up(&["thrice", "once"], 2, &letters(&[FAULT, FAULT]), 0);
+        let account = draw_up(&["thrice", "once"], 2, &messages(&[FAULT, FAULT]), 0);
         let right = Account {
             published: 6,
             stored: 2,
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn whatever_is_seen_nowhere_is_lost() {
-        let both = letters(&[FAULT, FAULT]);
+        let both = messages(&[FAULT, FAULT]);
         for (what, account) in [
             ("event", draw_up(&["thrice"], 2, &both, 0)),
             (
@@ -260,11 +260,11 @@ mod tests {
             ),
             (
                 "fault",
-                draw_up(&["thrice", "once"], 2, &letters(&[FAULT]), 0),
+                draw_up(&["thrice", "once"], 2, &messages(&[FAULT]), 0),
             ),
             (
-                "fault, and somebody else's letter",
-                draw_up(&["thrice", "once"], 2, &letters(&[FAULT, "other"]), 0),
+                "fault, and somebody else's message",
+                draw_up(&["thrice", "once"], 2, &messages(&[FAULT, "other"]), 0),
             ),
         ] {
             assert_eq!((account.lost, account.surplus()), (1, 0), "{what}");
@@ -277,14 +277,14 @@ mod tests {
 
     #[test]
     fn message_that_waits_is_not_lost() {
-        let account = draw_up(&["thrice"], 2, &letters(&[FAULT, FAULT]), 1);
+        let account = draw_up(&["thrice"], 2, &messages(&[FAULT, FAULT]), 1);
         assert_eq!(
             (account.pending, account.lost, account.surplus()),
             (1, 0, 0)
         );
         let held = DeadLetters {
             unread: 1,
-            ..letters(&[FAULT])
+            ..messages(&[FAULT])
         };
         let account = draw_up(&["thrice", "once"], 2, &held, 0);
         assert_eq!((account.dead_lettered, account.lost), (2, 0));
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn valid_event_that_died_is_counted_as_dead() {
         let (thrice, once) = (body("thrice"), body("once"));
-        let dead = letters(&[FAULT, FAULT, &thrice, &once]);
+        let dead = messages(&[FAULT, FAULT, &thrice, &once]);
         let account = draw_up(&["thrice"], 1, &dead, 0);
         assert_eq!((account.dead_lettered, account.lost), (4, 0));
         assert!(account.is_right());
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn duplicate_too_many_makes_the_account_wrong() {
-        let account = draw_up(&["thrice", "once"], 3, &letters(&[FAULT, FAULT]), 0);
+        let account = draw_up(&["thrice", "once"], 3, &messages(&[FAULT, FAULT]), 0);
         assert_eq!((account.lost, account.surplus()), (0, 1));
         assert!(!account.is_right());
     }

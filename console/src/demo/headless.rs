@@ -45,17 +45,17 @@ pub(super) async fn run(
     let remembered = report.remembered.unwrap_or_default();
     let pipeline = Pipeline::connect(environment)?;
     drain(&pipeline, stack, published, &remembered).await?;
-    let letters = read_dead_letters(stack.endpoints(), READ_LIMIT)
+    let messages = read_dead_letters(stack.endpoints(), READ_LIMIT)
         .await
         .map_err(failed)?;
-    if letters.unread > 0 {
+    if messages.unread > 0 {
         output.note(&format!(
             "dead letters held elsewhere and counted unread: {}",
-            letters.unread
+            messages.unread
         ));
     }
     let counts = stack.ingest_counts().map_err(failed)?;
-    let account = Account::take(&pipeline, published, &remembered, counts, &letters).await?;
+    let account = Account::take(&pipeline, published, &remembered, counts, &messages).await?;
     tell(&account, output)?;
     Ok(if account.is_right() {
         Exit::Done

@@ -7,7 +7,7 @@ use super::message::Tone;
 use super::pipeline_view::{Draining, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
 use super::remote::Remote;
 use super::screens::ScreenId;
-use crate::text::letter_or_letters;
+use crate::text::message_or_messages;
 use pipeline::environment::Environment;
 
 /// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is
@@ -269,7 +269,7 @@ fn dead_letters(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
         text: format!(
             "{} dead {} in {}{age}{trend}",
             count(number),
-            letter_or_letters(number),
+            message_or_messages(number),
             queue.settings.name
         ),
         advice: "2 tells why they died".to_owned(),
@@ -398,7 +398,7 @@ fn settings(pipeline: &PipelineView, environment: &Environment, findings: &mut V
         findings.push(Finding {
             tone: Tone::Warning,
             text: format!(
-                "{} keeps letters for {}, {} its messages for {}: letters may expire on arrival",
+                "{} keeps messages for {}, {} its messages for {}: messages may expire on arrival",
                 dead.name,
                 span_secs(dead.retention_secs),
                 source.name,

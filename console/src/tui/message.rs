@@ -12,8 +12,8 @@ use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
 use super::redrives::{Draft, DryRun, Past, Progress, RunEnd};
 use pipeline::Body;
 use pipeline::model::{
-    ApiHealth, DeadLetter, HeldLetters, History, Published, QueueRole, QueueSnapshot, RecordTotals,
-    TraceState,
+    ApiHealth, DeadLetter, HeldMessages, History, Published, QueueRole, QueueSnapshot,
+    RecordTotals, TraceState,
 };
 use redrive::Report;
 
@@ -104,15 +104,15 @@ pub enum Request {
     /// Health of the API.
     ApiHealth,
     /// Receive and hold dead letters.
-    HoldLetters,
+    HoldMessages,
     /// Hold these (receipt handles) for longer.
     ExtendHold(Vec<String>),
     /// Give these (receipt handles) back.
-    ReleaseLetters(Vec<String>),
+    ReleaseMessages(Vec<String>),
     /// Read a body that was put aside.
     ReadBody(Body),
     /// Delete these for good, after a copy was written.
-    DeleteLetters(Vec<DeadLetter>),
+    DeleteMessages(Vec<DeadLetter>),
     /// Prove what a redrive would send; nothing is written.
     DryRun(Draft),
     /// Run a redrive.
@@ -121,28 +121,28 @@ pub enum Request {
     ResumeRedrive(PathBuf),
     /// The redrives of this environment, from their journals.
     Redrives,
-    /// What the redrive of this journal did, letter by letter.
+    /// What the redrive of this journal did, message by message.
     RedriveReport(PathBuf),
-    /// What a jq program would do to letters.
+    /// What a jq program would do to messages.
     Patch {
         /// The program.
         program: String,
-        /// The letters.
-        letters: PatchInputs,
+        /// The messages.
+        messages: PatchInputs,
     },
-    /// What would become of a letter with another body.
+    /// What would become of a message with another body.
     Judge {
-        /// The letter.
-        letter: PatchInput,
+        /// The message.
+        message: PatchInput,
         /// The body.
         new_body: String,
     },
-    /// Which letters a query finds.
+    /// Which messages a query finds.
     Search {
         /// The query.
         query: Query,
-        /// The letters.
-        letters: PatchInputs,
+        /// The messages.
+        messages: PatchInputs,
     },
     /// One page of records.
     Records(RecordQuery),
@@ -174,8 +174,8 @@ pub enum Topic {
     Totals,
     /// Health of the API.
     ApiHealth,
-    /// Letters that are held.
-    Letters,
+    /// Messages that are held.
+    Messages,
     /// Holding for longer.
     Hold,
     /// Giving back.
@@ -196,7 +196,7 @@ pub enum Topic {
     Patch,
     /// What would become of another body.
     Judge,
-    /// A search among letters.
+    /// A search among messages.
     Search,
     /// A page of records.
     Records,
@@ -218,11 +218,11 @@ impl Request {
             Self::History => Topic::History,
             Self::Totals => Topic::Totals,
             Self::ApiHealth => Topic::ApiHealth,
-            Self::HoldLetters => Topic::Letters,
+            Self::HoldMessages => Topic::Messages,
             Self::ExtendHold(_) => Topic::Hold,
-            Self::ReleaseLetters(_) => Topic::Release,
+            Self::ReleaseMessages(_) => Topic::Release,
             Self::ReadBody(_) => Topic::Body,
-            Self::DeleteLetters(_) => Topic::Deletion,
+            Self::DeleteMessages(_) => Topic::Deletion,
             Self::DryRun(_) => Topic::DryRun,
             Self::Redrive(_) | Self::ResumeRedrive(_) => Topic::Redrive,
             Self::Redrives => Topic::Redrives,
@@ -243,7 +243,7 @@ impl Request {
 pub struct Deleted {
     /// Where the copies are.
     pub file: PathBuf,
-    /// Message ids of the letters that are gone.
+    /// Message ids of the messages that are gone.
     pub message_ids: Vec<String>,
     /// How many were not deleted.
     pub failed: usize,
@@ -262,16 +262,16 @@ pub enum Answer {
     Totals(RecordTotals),
     /// To [`Request::ApiHealth`].
     ApiHealth(ApiHealth),
-    /// To [`Request::HoldLetters`].
-    Letters(HeldLetters),
-    /// To [`Request::ReleaseLetters`]: how many were held still.
+    /// To [`Request::HoldMessages`].
+    Messages(HeldMessages),
+    /// To [`Request::ReleaseMessages`]: how many were held still.
     Count(usize),
     /// To [`Request::ExtendHold`], parallel to it: whether the hold was extended; `None` where no
     /// answer came.
     Extended(Vec<Option<bool>>),
     /// To [`Request::ReadBody`].
     Body(String),
-    /// To [`Request::DeleteLetters`].
+    /// To [`Request::DeleteMessages`].
     Deleted(Deleted),
     /// To [`Request::DryRun`].
     DryRun(DryRun),

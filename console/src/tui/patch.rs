@@ -1,4 +1,4 @@
-//! What the screens and the sources say to each other about letters that are mended or searched.
+//! What the screens and the sources say to each other about messages that are mended or searched.
 //!
 //! Invariant: the old body is kept beside the new one; nothing in here changes a queue.
 
@@ -10,7 +10,7 @@ use event::{Failure, PartialIdentity, Verdict};
 
 use pipeline::{Body, BodyError};
 
-/// A letter as a program or the editor gets it.
+/// A message as a program or the editor gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatchInput {
     /// SQS message id.
@@ -34,10 +34,10 @@ impl PatchInput {
     }
 }
 
-/// The letters of one question.
+/// The messages of one question.
 pub type PatchInputs = Arc<Vec<PatchInput>>;
 
-/// A letter with another body, and what would become of that.
+/// A message with another body, and what would become of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mended {
     /// SQS message id.
@@ -58,14 +58,14 @@ pub struct Mended {
     pub is_ledger_asked: bool,
 }
 
-/// What a program does to letters, or the editor did to one.
+/// What a program does to messages, or the editor did to one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patched {
-    /// Letters that get another body.
+    /// Messages that get another body.
     pub mended: Vec<Mended>,
-    /// Letters that stay as they are.
+    /// Messages that stay as they are.
     pub unchanged: usize,
-    /// Letters that the program fails on.
+    /// Messages that the program fails on.
     pub failed: usize,
     /// Why it fails on the first of them.
     pub failure: Option<String>,
@@ -101,7 +101,7 @@ impl Query {
 pub struct Found {
     /// Message ids.
     pub message_ids: HashSet<String>,
-    /// Letters that the program fails on; they are not found.
+    /// Messages that the program fails on; they are not found.
     pub failed: usize,
 }
 

@@ -168,7 +168,7 @@ impl PipelineView {
             Topic::ApiHealth => {
                 self.api.settle(id, expect(result, api), now);
             }
-            Topic::Letters
+            Topic::Messages
             | Topic::Hold
             | Topic::Release
             | Topic::Deletion

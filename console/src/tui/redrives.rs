@@ -17,11 +17,11 @@ use redrive::{Counts, Report, RunCommand, Skipped};
 /// Why a redrive waits when the operator paused it.
 pub const PAUSED_BY_OPERATOR: &str = "paused by you";
 
-/// A letter that is going to be sent.
+/// A message that is going to be sent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DraftLetter {
-    /// The letter as it is held.
-    pub letter: DeadLetter,
+pub struct DraftMessage {
+    /// The message as it is held.
+    pub message: DeadLetter,
     /// What is sent instead of its body, if anything.
     pub new_body: Option<String>,
 }
@@ -29,13 +29,13 @@ pub struct DraftLetter {
 /// What the operator wants to redrive, before a plan is frozen from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    /// The letters, in the order in which they go.
-    pub letters: Arc<Vec<DraftLetter>>,
-    /// Letters that were chosen and are left out.
+    /// The messages, in the order in which they go.
+    pub messages: Arc<Vec<DraftMessage>>,
+    /// Messages that were chosen and are left out.
     pub skipped: Vec<Skipped>,
     /// Messages per second at most; `None` for as fast as SQS takes them.
     pub rate_per_sec: Option<f64>,
-    /// How many letters have gone when each canary step ends, ascending.
+    /// How many messages have gone when each canary step ends, ascending.
     pub canary_steps: Vec<usize>,
     /// Why, for the audit log; `None` for the reason that was given at the start.
     pub reason: Option<String>,
@@ -44,13 +44,13 @@ pub struct Draft {
 /// What a redrive would send now.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DryRun {
-    /// Letters that would be sent.
+    /// Messages that would be sent.
     pub sent: usize,
     /// Of these, those that the ingest would store.
     pub ready: usize,
     /// Bytes that would be sent, as SQS counts them.
     pub bytes: usize,
-    /// Letters that would not be sent.
+    /// Messages that would not be sent.
     pub unsendable: usize,
     /// Why the first of them would not be sent.
     pub problem: Option<String>,
@@ -65,11 +65,11 @@ pub struct DryRun {
 pub struct Progress {
     /// Its journal.
     pub journal: PathBuf,
-    /// Letters of the plan.
+    /// Messages of the plan.
     pub planned: usize,
     /// See [`Draft::canary_steps`].
     pub canary_steps: Vec<usize>,
-    /// How many letters stand where.
+    /// How many messages stand where.
     pub counts: Counts,
     /// Whether it runs, waits or ends.
     pub command: RunCommand,
@@ -95,15 +95,15 @@ pub struct PastRedrive {
     pub journal: PathBuf,
     /// When its plan was made.
     pub created_at: DateTime<Utc>,
-    /// Letters of the plan.
+    /// Messages of the plan.
     pub planned: usize,
     /// See [`Draft::canary_steps`].
     pub canary_steps: Vec<usize>,
-    /// Letters that were left out of the plan.
+    /// Messages that were left out of the plan.
     pub skipped: usize,
-    /// Letters that were sent with another body.
+    /// Messages that were sent with another body.
     pub edited: usize,
-    /// How many letters stand where.
+    /// How many messages stand where.
     pub counts: Counts,
     /// How it ended; `None` where it runs or was interrupted.
     pub ending: Option<Ending>,
@@ -141,22 +141,22 @@ impl Past {
     }
 }
 
-/// Letters that the operator chose, with what would become of each.
+/// Messages that the operator chose, with what would become of each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
     /// Where they come from, in words.
     pub scope: String,
-    /// The letters.
-    pub letters: Vec<Chosen>,
+    /// The messages.
+    pub messages: Vec<Chosen>,
     /// Whether the ledger could be asked; if not, `ready` may be `already-stored`.
     pub has_ledger: bool,
 }
 
-/// One chosen letter.
+/// One chosen message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
-    /// The letter and what is sent for it.
-    pub draft: DraftLetter,
+    /// The message and what is sent for it.
+    pub draft: DraftMessage,
     /// Verdict of what is sent.
     pub verdict: Verdict,
 }
@@ -164,7 +164,7 @@ pub struct Chosen {
 /// What came of the review of a selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reviewed {
-    /// These letters, by message id, are being redriven.
+    /// These messages, by message id, are being redriven.
     Begun(HashSet<String>),
     /// Nothing was sent.
     Dropped,
@@ -175,7 +175,7 @@ pub enum Reviewed {
 pub struct Ended {
     /// What it did; `None` where that is not known.
     pub report: Option<Report>,
-    /// Why the letters that the report does not tell of stand where they stand; `None` where nothing
+    /// Why the messages that the report does not tell of stand where they stand; `None` where nothing
     /// was begun.
     pub failure: Option<String>,
     /// How good that is.

@@ -36,9 +36,9 @@ const FRAME_FLOOR: Duration = Duration::from_millis(8);
 const MESSAGES_WAITING_MAX: usize = 1_024;
 /// Messages that are taken before the next frame.
 const BURST_MAX: usize = 256;
-/// How long the program waits when it ends: letters are given back, an event is sent.
+/// How long the program waits when it ends: messages are given back, an event is sent.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
-/// And how much longer for each letter that is held.
+/// And how much longer for each message that is held.
 const GIVE_BACK_EACH: Duration = Duration::from_micros(500);
 /// How long it waits for the step of a redrive that is under way.
 const FINISH_REDRIVE_WITHIN: Duration = Duration::from_secs(30);
@@ -278,7 +278,7 @@ fn stamp(model: &Model) -> (i64, bool, u64) {
     )
 }
 
-/// Ends what was begun, within a limit: a redrive its present step, letters their way back. With
+/// Ends what was begun, within a limit: a redrive its present step, messages their way back. With
 /// nothing held and nothing under way it returns at once.
 async fn finish(
     model: &mut Model,
@@ -288,11 +288,11 @@ async fn finish(
 ) {
     sources.stop();
     let begun = Instant::now();
-    let letters = model.dead_letters.held_handles().len();
+    let messages = model.dead_letters.held_handles().len();
     ask(sources, leave(model));
     let redrive = model.redrives.progress();
     let mut is_redriving = redrive.is_some();
-    let mut deadline = begun + limit_of_finishing(is_redriving, letters);
+    let mut deadline = begun + limit_of_finishing(is_redriving, messages);
     let mut explanation = Some(explanation(redrive));
     loop {
         while let Ok(msg) = replies.try_recv() {
@@ -300,7 +300,7 @@ async fn finish(
         }
         if is_redriving && model.redrives.progress().is_none() {
             is_redriving = false;
-            deadline = Instant::now() + limit_of_finishing(false, letters);
+            deadline = Instant::now() + limit_of_finishing(false, messages);
             if let Some(notice) = &model.notice {
                 tell(&notice.text);
             }
@@ -313,7 +313,7 @@ async fn finish(
             () = signals.any() => return,
             () = tokio::time::sleep_until(deadline) => {
                 tell(&format!(
-                    "not everything was finished in time: letters that were not given back stay \
+                    "not everything was finished in time: messages that were not given back stay \
                      hidden for up to {} s",
                     HOLD.as_secs()
                 ));
@@ -328,14 +328,14 @@ async fn finish(
     }
 }
 
-/// Letters are given back ten at a time, so many of them take their time.
-fn limit_of_finishing(is_redriving: bool, letters: usize) -> Duration {
+/// Messages are given back ten at a time, so many of them take their time.
+fn limit_of_finishing(is_redriving: bool, messages: usize) -> Duration {
     let limit = if is_redriving {
         FINISH_REDRIVE_WITHIN
     } else {
         FINISH_WITHIN
     };
-    limit + GIVE_BACK_EACH * u32::try_from(letters).unwrap_or(u32::MAX)
+    limit + GIVE_BACK_EACH * u32::try_from(messages).unwrap_or(u32::MAX)
 }
 
 fn explanation(redrive: Option<(usize, usize)>) -> String {
@@ -358,7 +358,7 @@ fn leave(model: &mut Model) -> Vec<(RequestId, Request)> {
     releases(effects)
 }
 
-/// Takes a late message; of what it wants, only giving letters back is still done.
+/// Takes a late message; of what it wants, only giving messages back is still done.
 fn settle(model: &mut Model, msg: Msg) -> Vec<(RequestId, Request)> {
     releases(update(model, Utc::now(), msg))
 }
@@ -369,7 +369,7 @@ fn releases(effects: Vec<Effect>) -> Vec<(RequestId, Request)> {
         .filter_map(|effect| match effect {
             Effect::Ask {
                 id,
-                request: request @ Request::ReleaseLetters(_),
+                request: request @ Request::ReleaseMessages(_),
             } => Some((id, request)),
             Effect::Ask { .. }
             | Effect::Steer { .. }
@@ -446,9 +446,9 @@ mod tests {
             id: RequestId(number),
             request,
         };
-        let back = Request::ReleaseLetters(vec!["handle".to_owned()]);
+        let back = Request::ReleaseMessages(vec!["handle".to_owned()]);
         let wanted = releases(vec![
-            ask(1, Request::HoldLetters),
+            ask(1, Request::HoldMessages),
             Effect::Copy("text".to_owned()),
             ask(2, back.clone()),
             ask(3, Request::Publish("{}".to_owned())),

@@ -31,18 +31,18 @@ mod redrives;
 const TURN_WITHIN: Duration = Duration::from_secs(20);
 /// Limit of a question.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Limit of holding letters, which takes several long polls, and of giving back all of them.
+/// Limit of holding messages, which takes several long polls, and of giving back all of them.
 const HOLD_WITHIN: Duration = Duration::from_secs(60);
 /// Questions to one source at once.
 const CONCURRENCY: usize = 4;
-/// Letters held at most: SQS takes about 120,000 in flight (Amazon SQS quotas), and others need
+/// Messages held at most: SQS takes about 120,000 in flight (Amazon SQS quotas), and others need
 /// some of them.
-pub(super) const LETTERS_HELD_MAX: usize = 100_000;
-/// Letters of one question: the first ones are seen while the next ones are taken.
-const LETTERS_TAKEN_MAX: usize = 2_000;
+pub(super) const MESSAGES_HELD_MAX: usize = 100_000;
+/// Messages of one question: the first ones are seen while the next ones are taken.
+const MESSAGES_TAKEN_MAX: usize = 2_000;
 /// Holds that one question extends: no more than its limit has time for.
 pub(super) const EXTENDED_MAX: usize = 1_000;
-/// How long letters are held; extended while they are looked at.
+/// How long messages are held; extended while they are looked at.
 pub(super) const HOLD: Duration = Duration::from_secs(300);
 /// How long history reaches back.
 const HISTORY_WINDOW: Duration = Duration::from_secs(3_600);
@@ -119,10 +119,10 @@ impl Sources {
         };
         let permits = match &request {
             Request::Queue(_)
-            | Request::HoldLetters
+            | Request::HoldMessages
             | Request::ExtendHold(_)
-            | Request::ReleaseLetters(_)
-            | Request::DeleteLetters(_) => Some(&self.queues),
+            | Request::ReleaseMessages(_)
+            | Request::DeleteMessages(_) => Some(&self.queues),
             Request::History => Some(&self.metrics),
             Request::Totals | Request::Records(_) | Request::Trace { .. } | Request::DryRun(_) => {
                 Some(&self.database)
@@ -208,13 +208,13 @@ struct Shared {
     replies: mpsc::Sender<Msg>,
 }
 
-/// Whether ending the request half way leaves something behind: letters that stay hidden or stand
+/// Whether ending the request half way leaves something behind: messages that stay hidden or stand
 /// in both queues, an event that nobody knows the fate of.
 const fn is_change(request: &Request) -> bool {
     match request {
-        Request::HoldLetters
-        | Request::ReleaseLetters(_)
-        | Request::DeleteLetters(_)
+        Request::HoldMessages
+        | Request::ReleaseMessages(_)
+        | Request::DeleteMessages(_)
         | Request::Redrive(_)
         | Request::ResumeRedrive(_)
         | Request::Publish(_) => true,
@@ -297,8 +297,8 @@ fn connected(shared: &Shared) -> Result<Pipeline, PipelineError> {
 const fn limit_of(request: &Request) -> Option<Duration> {
     match request {
         // It may take days, and waits for the operator's word; all its calls have limits.
-        Request::Redrive(_) | Request::ResumeRedrive(_) | Request::DeleteLetters(_) => None,
-        Request::HoldLetters | Request::ReleaseLetters(_) => Some(HOLD_WITHIN),
+        Request::Redrive(_) | Request::ResumeRedrive(_) | Request::DeleteMessages(_) => None,
+        Request::HoldMessages | Request::ReleaseMessages(_) => Some(HOLD_WITHIN),
         Request::Queue(_)
         | Request::History
         | Request::Totals
@@ -329,15 +329,15 @@ async fn answer(
         Request::History => pipeline.history(HISTORY_WINDOW).await.map(Answer::History),
         Request::Totals => pipeline.record_totals().await.map(Answer::Totals),
         Request::ApiHealth => pipeline.api_health().await.map(Answer::ApiHealth),
-        Request::HoldLetters => pipeline
-            .hold_dead_letters(LETTERS_TAKEN_MAX, HOLD)
+        Request::HoldMessages => pipeline
+            .hold_dead_letters(MESSAGES_TAKEN_MAX, HOLD)
             .await
-            .map(Answer::Letters),
+            .map(Answer::Messages),
         Request::ExtendHold(handles) => pipeline
             .extend_hold(&handles, HOLD)
             .await
             .map(Answer::Extended),
-        Request::ReleaseLetters(handles) => pipeline
+        Request::ReleaseMessages(handles) => pipeline
             .release_dead_letters(&handles)
             .await
             .map(Answer::Count),
@@ -348,8 +348,10 @@ async fn answer(
                 hint: None,
             });
         }
-        Request::DeleteLetters(letters) => {
-            return delete::delete(pipeline, letters).await.map(Answer::Deleted);
+        Request::DeleteMessages(messages) => {
+            return delete::delete(pipeline, messages)
+                .await
+                .map(Answer::Deleted);
         }
         Request::DryRun(draft) => {
             return redrives::dry_run(pipeline, &draft, &shared.authority)
@@ -372,18 +374,18 @@ async fn answer(
                 .await
                 .map(|report| Answer::RedriveReport(Box::new(report)));
         }
-        Request::Patch { program, letters } => {
-            return patch::patch(pipeline, &shared.programs, program, letters)
+        Request::Patch { program, messages } => {
+            return patch::patch(pipeline, &shared.programs, program, messages)
                 .await
                 .map(Answer::Patched);
         }
-        Request::Judge { letter, new_body } => {
-            return patch::judge(pipeline, letter, new_body)
+        Request::Judge { message, new_body } => {
+            return patch::judge(pipeline, message, new_body)
                 .await
                 .map(Answer::Patched);
         }
-        Request::Search { query, letters } => {
-            return patch::search(&shared.programs, query, letters)
+        Request::Search { query, messages } => {
+            return patch::search(&shared.programs, query, messages)
                 .await
                 .map(Answer::Found);
         }

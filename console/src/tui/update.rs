@@ -335,7 +335,7 @@ fn on_reply(model: &mut Model, reply: Reply, turn: &mut UpdateContext<'_>) {
         | Topic::History
         | Topic::Totals
         | Topic::ApiHealth => model.pipeline.reply(reply, turn.now),
-        Topic::Letters
+        Topic::Messages
         | Topic::Hold
         | Topic::Release
         | Topic::Deletion
@@ -356,7 +356,7 @@ fn on_reply(model: &mut Model, reply: Reply, turn: &mut UpdateContext<'_>) {
     }
 }
 
-/// Letters go from their screen to the review of their redrive. They stay held while it is open.
+/// Messages go from their screen to the review of their redrive. They stay held while it is open.
 fn on_review(model: &mut Model, turn: &mut UpdateContext<'_>) {
     if let Some(selection) = turn.review.take() {
         if let Some((done, planned)) = model.redrives.progress() {

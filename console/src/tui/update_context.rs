@@ -24,7 +24,7 @@ pub struct UpdateContext<'a> {
     pub notice: Option<Notice>,
     /// The screen to go to.
     pub go_to: Option<ScreenId>,
-    /// Letters that the operator wants to redrive.
+    /// Messages that the operator wants to redrive.
     pub review: Option<Selection>,
     /// What came of looking at them.
     pub reviewed: Option<Reviewed>,

@@ -91,10 +91,10 @@ api_url = "http://127.0.0.1:1"
 
     /// Message ids by body, as `dlq list` shows them.
     pub(crate) fn message_id(&self, id: &str) -> String {
-        let (_, letters) = self.program.json(&["dlq", "list"]);
-        let letters = letters.as_array().unwrap();
-        let letter = letters.iter().find(|letter| letter["event"]["id"] == id);
-        letter.unwrap()["message_id"].as_str().unwrap().to_owned()
+        let (_, messages) = self.program.json(&["dlq", "list"]);
+        let messages = messages.as_array().unwrap();
+        let message = messages.iter().find(|message| message["event"]["id"] == id);
+        message.unwrap()["message_id"].as_str().unwrap().to_owned()
     }
 }
 
@@ -115,11 +115,11 @@ pub(crate) fn invalid(id: &str) -> String {
 
 pub(crate) fn numbered(total: usize) -> Vec<String> {
     (0..total)
-        .map(|number| format!("letter {number}"))
+        .map(|number| format!("message {number}"))
         .collect()
 }
 
-/// The letters of an exported file.
+/// The messages of an exported file.
 pub(crate) fn lines(path: &Path) -> Vec<Value> {
     let lines = BufReader::new(File::open(path).unwrap()).lines();
     lines

@@ -154,33 +154,33 @@ impl Stage<'_> {
 
     pub(crate) async fn hold(&self) -> Vec<DeadLetter> {
         let held = self.pipeline.hold_dead_letters(1_000, HOLD).await.unwrap();
-        held.letters
+        held.messages
     }
 
     /// Ends every hold, as time would.
-    pub(crate) async fn end_holds(&self, letters: &[DeadLetter]) {
-        let handles: Vec<String> = letters
+    pub(crate) async fn end_holds(&self, messages: &[DeadLetter]) {
+        let handles: Vec<String> = messages
             .iter()
-            .map(|letter| letter.receipt_handle.clone())
+            .map(|message| message.receipt_handle.clone())
             .collect();
-        // Letters that are gone answer with an error of their own.
+        // Messages that are gone answer with an error of their own.
         let _ = self.pipeline.release_dead_letters(&handles).await;
     }
 
-    /// Deletes a letter, as somebody else might.
-    pub(crate) async fn delete(&self, letter: &DeadLetter) {
+    /// Deletes a message, as somebody else might.
+    pub(crate) async fn delete(&self, message: &DeadLetter) {
         self.sqs()
             .delete_message()
             .queue_url(self.pipeline.queue_url(QueueRole::DeadLetter))
-            .receipt_handle(&letter.receipt_handle)
+            .receipt_handle(&message.receipt_handle)
             .send()
             .await
             .unwrap();
     }
 
-    pub(crate) async fn plan(&self, letters: &[DeadLetter], options: PlanOptions) -> Plan {
-        let letters: Vec<_> = letters.iter().map(|letter| (letter, None)).collect();
-        Plan::of(&self.pipeline, &letters, options).await.unwrap()
+    pub(crate) async fn plan(&self, messages: &[DeadLetter], options: PlanOptions) -> Plan {
+        let messages: Vec<_> = messages.iter().map(|message| (message, None)).collect();
+        Plan::of(&self.pipeline, &messages, options).await.unwrap()
     }
 
     pub(crate) fn journal(&self, plan: &Plan) -> (Journal, State) {
@@ -191,12 +191,12 @@ impl Stage<'_> {
     pub(crate) async fn run(
         &self,
         journal: (Journal, State),
-        letters: &[DeadLetter],
+        messages: &[DeadLetter],
         options: &RunOptions,
     ) -> Result<Report, RedriveError> {
         let (counts, _) = watch::channel(Counts::default());
         let control = Control::new(None);
-        run(&self.pipeline, journal, letters, &control, options, counts).await
+        run(&self.pipeline, journal, messages, &control, options, counts).await
     }
 
     /// What the ingest would do with everything that is in the source queue.
@@ -242,7 +242,7 @@ impl Stage<'_> {
         answer.messages.unwrap_or_default()
     }
 
-    /// Looks into both queues, which nobody may hold letters of, and into the ledger.
+    /// Looks into both queues, which nobody may hold messages of, and into the ledger.
     pub(crate) async fn places(&self, total: usize) -> Places {
         let mut places = Places::default();
         for (role, place) in [

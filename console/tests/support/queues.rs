@@ -58,7 +58,7 @@ impl Queues {
         send.send().await.unwrap();
     }
 
-    /// Puts many letters without attributes into the dead-letter queue.
+    /// Puts many messages without attributes into the dead-letter queue.
     pub(crate) async fn kill_all(&self, bodies: &[String]) {
         for batch in bodies.chunks(10) {
             let entries = batch.iter().enumerate().map(|(index, body)| {

@@ -34,7 +34,7 @@ pub struct Message {
     /// What SQS says of it.
     #[serde(default, deserialize_with = "null_is_default")]
     pub attributes: SystemAttributes,
-    /// What its publisher says of it; read only where it is to go on with a letter.
+    /// What its publisher says of it; read only where it is to go on with a dead letter.
     #[serde(default, deserialize_with = "null_is_default")]
     pub message_attributes: HashMap<String, Box<RawValue>>,
 }

@@ -1,6 +1,6 @@
 //! A dead letter and the calls that carry it. Pure: nothing is sent here.
 //!
-//! Invariant: a letter is the message as it came, body and attributes with their types, and its
+//! Invariant: a dead letter is the message as it came, body and attributes with their types, and its
 //! reason beside it; nothing of it is ever left out to make room.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub(crate) const CALL_BYTES_MAX: usize = 1_048_576;
 
 /// A message that is to be sent with its reason.
 #[derive(Clone, Debug)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     /// Position of the message in its batch.
     pub(crate) position: usize,
     /// As it is sent; its id is the position.
@@ -35,8 +35,8 @@ pub(crate) struct Letter {
     bytes: usize,
 }
 
-impl Letter {
-    /// Writes the letter; `None` where SQS could not take it: a message without a body, without
+impl DeadLetter {
+    /// Writes the dead letter; `None` where SQS could not take it: a message without a body, without
     /// three free attributes or without room for them.
     pub(crate) fn write(
         position: usize,
@@ -47,7 +47,7 @@ impl Letter {
         let body = message.body.as_deref().filter(|body| !body.is_empty())?;
         let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
         for (name, value) in message.publisher_attributes() {
-            // A letter that died before and was redriven: its reason is replaced.
+            // A dead letter that died before and was redriven: its reason is replaced.
             if !FAILURE_ATTRIBUTES.contains(&name.as_str()) {
                 attributes.insert(name.clone(), kept(&value?)?);
             }
@@ -78,7 +78,7 @@ impl Letter {
     }
 }
 
-/// The X-Ray trace goes on with the letter. It does not count towards the size of a message (SQS API
+/// The X-Ray trace goes on with the dead letter. It does not count towards the size of a message (SQS API
 /// reference, "`SendMessageBatchRequestEntry`").
 fn trace(
     message: &Message,
@@ -95,19 +95,21 @@ fn trace(
     )]))
 }
 
-/// Divides letters into calls that SQS accepts.
-pub(crate) fn calls(letters: Vec<Letter>) -> Vec<Vec<Letter>> {
-    let mut calls: Vec<Vec<Letter>> = Vec::new();
+/// Divides dead letters into calls that SQS accepts.
+pub(crate) fn calls(dead_letters: Vec<DeadLetter>) -> Vec<Vec<DeadLetter>> {
+    let mut calls: Vec<Vec<DeadLetter>> = Vec::new();
     let mut bytes = 0;
-    for letter in letters {
+    for dead_letter in dead_letters {
         match calls.last_mut() {
-            Some(call) if call.len() < ENTRIES_MAX && bytes + letter.bytes <= CALL_BYTES_MAX => {
-                bytes += letter.bytes;
-                call.push(letter);
+            Some(call)
+                if call.len() < ENTRIES_MAX && bytes + dead_letter.bytes <= CALL_BYTES_MAX =>
+            {
+                bytes += dead_letter.bytes;
+                call.push(dead_letter);
             }
             Some(_) | None => {
-                bytes = letter.bytes;
-                calls.push(vec![letter]);
+                bytes = dead_letter.bytes;
+                calls.push(vec![dead_letter]);
             }
         }
     }
@@ -169,13 +171,13 @@ mod tests {
         message
     }
 
-    fn letter(position: usize, message: &Message) -> Option<Letter> {
+    fn dead_letter(position: usize, message: &Message) -> Option<DeadLetter> {
         let failure = Failure::new(FailureCode::NotJson, "no \u{ffff}");
-        Letter::write(position, message, &failure, "request-1")
+        DeadLetter::write(position, message, &failure, "request-1")
     }
 
-    fn attribute<'a>(letter: &'a Letter, name: &str) -> Option<&'a str> {
-        letter
+    fn attribute<'a>(dead_letter: &'a DeadLetter, name: &str) -> Option<&'a str> {
+        dead_letter
             .entry
             .message_attributes()
             .and_then(|attributes| attributes.get(name))
@@ -185,51 +187,51 @@ mod tests {
     #[test]
     fn reason_of_an_earlier_death_is_replaced_and_own_attributes_are_kept() {
         let message = message("x", &[("ErrorCode", "too-large"), ("tenant", "a")]);
-        let letter = letter(3, &message).unwrap();
-        assert_eq!(attribute(&letter, "ErrorCode"), Some("not-json"));
-        assert_eq!(attribute(&letter, "ErrorMessage"), Some("no \u{fffd}"));
-        assert_eq!(attribute(&letter, "RequestID"), Some("request-1"));
-        assert_eq!(attribute(&letter, "tenant"), Some("a"));
-        assert_eq!(letter.entry.id(), "3");
+        let dead_letter = dead_letter(3, &message).unwrap();
+        assert_eq!(attribute(&dead_letter, "ErrorCode"), Some("not-json"));
+        assert_eq!(attribute(&dead_letter, "ErrorMessage"), Some("no \u{fffd}"));
+        assert_eq!(attribute(&dead_letter, "RequestID"), Some("request-1"));
+        assert_eq!(attribute(&dead_letter, "tenant"), Some("a"));
+        assert_eq!(dead_letter.entry.id(), "3");
     }
 
     #[test]
-    fn trace_of_the_message_goes_on_with_the_letter() {
+    fn trace_of_the_message_goes_on_with_the_dead_letter() {
         let mut message = message("x", &[]);
         assert_eq!(
-            letter(0, &message)
+            dead_letter(0, &message)
                 .unwrap()
                 .entry
                 .message_system_attributes(),
             None
         );
         message.attributes.trace_header = Some("Root=1-2-3".to_owned());
-        let letter = letter(0, &message).unwrap();
-        let kept = letter.entry.message_system_attributes().unwrap();
+        let dead_letter = dead_letter(0, &message).unwrap();
+        let kept = dead_letter.entry.message_system_attributes().unwrap();
         let value = &kept[&MessageSystemAttributeNameForSends::AwsTraceHeader];
         assert_eq!(value.string_value(), Some("Root=1-2-3"));
     }
 
     #[test]
-    fn message_without_room_for_its_reason_is_no_letter() {
+    fn message_without_room_for_its_reason_is_no_dead_letter() {
         let names: Vec<String> = (0..8).map(|number| format!("a{number}")).collect();
         let attributes: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "v")).collect();
-        assert!(letter(0, &message("x", &attributes[..7])).is_some());
-        assert!(letter(0, &message("x", &attributes)).is_none());
-        assert!(letter(0, &message(&"x".repeat(CALL_BYTES_MAX), &[])).is_none());
-        assert!(letter(0, &message("", &[])).is_none());
+        assert!(dead_letter(0, &message("x", &attributes[..7])).is_some());
+        assert!(dead_letter(0, &message("x", &attributes)).is_none());
+        assert!(dead_letter(0, &message(&"x".repeat(CALL_BYTES_MAX), &[])).is_none());
+        assert!(dead_letter(0, &message("", &[])).is_none());
     }
 
     #[test]
-    fn calls_keep_both_limits_and_every_letter() {
+    fn calls_keep_both_limits_and_every_dead_letter() {
         let large = "x".repeat(400_000);
-        let letters: Vec<Letter> = (0..25)
+        let dead_letters: Vec<DeadLetter> = (0..25)
             .map(|position| {
                 let body = if position < 5 { large.as_str() } else { "x" };
-                letter(position, &message(body, &[])).unwrap()
+                dead_letter(position, &message(body, &[])).unwrap()
             })
             .collect();
-        let calls = calls(letters);
+        let calls = calls(dead_letters);
         let ids: Vec<&str> = calls.iter().flatten().map(|one| one.entry.id()).collect();
         let expected: Vec<String> = (0..25).map(|position| position.to_string()).collect();
         assert_eq!(ids, expected);

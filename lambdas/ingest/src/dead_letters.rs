@@ -1,7 +1,7 @@
-//! The dead-letter queue. Invariant: a letter counts as sent only when SQS confirmed that entry.
+//! The dead-letter queue. Invariant: a dead letter counts as sent only when SQS confirmed that entry.
 //!
 //! The retries are made here and not by the client, which knows nothing of entries that fail in a
-//! call that succeeds; both together would multiply. A letter whose confirmation was lost is sent
+//! call that succeeds; both together would multiply. A dead letter whose confirmation was lost is sent
 //! again, and may lie in the queue twice: that is better than not at all.
 
 use std::collections::HashSet;
@@ -17,13 +17,13 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::StreamExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::dead_letter_entry::{Letter, calls};
+use crate::dead_letter_entry::{DeadLetter, calls};
 
 /// Calls under way at once: a batch of nothing but failures is a thousand calls.
 const CALLS_IN_FLIGHT_MAX: usize = 8;
 /// Limit of one call.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Waits before the letters of a call that are still to be sent are sent again. The sixth attempt is
+/// Waits before the dead letters of a call that are still to be sent are sent again. The sixth attempt is
 /// the last: a queue that is not to be reached must not use up the time of every invocation.
 const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(100))
@@ -61,7 +61,7 @@ impl DeadLetterQueue {
         Self::with_client_on_use(move || client, url)
     }
 
-    /// A queue whose client is made for the first letter; most functions never send one (0.24 ms of a
+    /// A queue whose client is made for the first dead letter; most functions never send one (0.24 ms of a
     /// cold start, measured as at the profile `shipping`). The client's own retries are switched off.
     #[must_use]
     pub fn with_client_on_use(
@@ -77,10 +77,14 @@ impl DeadLetterQueue {
         }
     }
 
-    /// Sends the letters; returns the positions of those that SQS confirmed.
-    pub(crate) async fn send(&self, letters: Vec<Letter>, deadline: Instant) -> HashSet<usize> {
+    /// Sends the dead letters; returns the positions of those that SQS confirmed.
+    pub(crate) async fn send(
+        &self,
+        dead_letters: Vec<DeadLetter>,
+        deadline: Instant,
+    ) -> HashSet<usize> {
         let is_shut = AtomicBool::new(false);
-        futures::stream::iter(calls(letters))
+        futures::stream::iter(calls(dead_letters))
             .map(|call| self.send_call(call, deadline, &is_shut))
             .buffer_unordered(CALLS_IN_FLIGHT_MAX)
             .map(futures::stream::iter)
@@ -92,7 +96,7 @@ impl DeadLetterQueue {
     /// Sends one call, unless the queue was shut to an earlier one.
     async fn send_call(
         &self,
-        call: Vec<Letter>,
+        call: Vec<DeadLetter>,
         deadline: Instant,
         is_shut: &AtomicBool,
     ) -> HashSet<usize> {
@@ -118,23 +122,24 @@ impl DeadLetterQueue {
         }
     }
 
-    /// Sends the letters of one call until each is confirmed or refused, or there is no time left.
+    /// Sends the dead letters of one call until each is confirmed or refused, or there is no time left.
     ///
     /// # Errors
     /// When the call was refused as a whole, so that none of them was sent.
     async fn send_together(
         &self,
-        letters: &[Letter],
+        dead_letters: &[DeadLetter],
         deadline: Instant,
     ) -> Result<HashSet<usize>, Refusal> {
-        let mut open: Vec<&Letter> = letters.iter().collect();
+        let mut open: Vec<&DeadLetter> = dead_letters.iter().collect();
         let mut sent = HashSet::new();
         let mut backoff = BACKOFF.build();
         while !open.is_empty() {
             match self.send_entries(&open, deadline).await {
                 Sent::Answered { confirmed, refused } => {
-                    open.retain(|letter| {
-                        !confirmed.contains(&letter.position) && !refused.contains(&letter.position)
+                    open.retain(|dead_letter| {
+                        !confirmed.contains(&dead_letter.position)
+                            && !refused.contains(&dead_letter.position)
                     });
                     sent.extend(confirmed);
                 }
@@ -148,7 +153,7 @@ impl DeadLetterQueue {
             match backoff.next() {
                 Some(wait) if Instant::now() + wait < deadline => sleep(wait).await,
                 Some(_) | None => {
-                    tracing::error!(letters = open.len(), "dead letters reported for retry");
+                    tracing::error!(dead_letters = open.len(), "dead letters reported for retry");
                     break;
                 }
             }
@@ -156,12 +161,15 @@ impl DeadLetterQueue {
         Ok(sent)
     }
 
-    async fn send_entries(&self, letters: &[&Letter], deadline: Instant) -> Sent {
+    async fn send_entries(&self, dead_letters: &[&DeadLetter], deadline: Instant) -> Sent {
         if Instant::now() >= deadline {
             tracing::warn!("no time left to send dead letters, they are reported for retry");
             return Sent::Unanswered;
         }
-        let entries = letters.iter().map(|letter| letter.entry.clone()).collect();
+        let entries = dead_letters
+            .iter()
+            .map(|dead_letter| dead_letter.entry.clone())
+            .collect();
         let call = self
             .client
             .send_message_batch()
@@ -210,7 +218,7 @@ enum Refusal {
     Caller,
 }
 
-/// An error without what the service answered, which may quote a letter.
+/// An error without what the service answered, which may quote a dead letter.
 fn described(error: &SdkError<SendMessageBatchError>) -> String {
     match error.as_service_error() {
         Some(service_error) => service_error.code().unwrap_or("an error of SQS").to_owned(),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::batch::{Batch, Message};
 use crate::bisect::Isolated;
-use crate::dead_letter_entry::Letter;
+use crate::dead_letter_entry::DeadLetter;
 use crate::deps::Deps;
 use crate::disposition::{Disposition, Outcome, RetryReason};
 use crate::invocation::Invocation;
@@ -97,7 +97,7 @@ async fn settle(
             }
         }
     }
-    // The letters need not wait for a database that is slow or away.
+    // The dead letters need not wait for a database that is slow or away.
     let write = async {
         let started = Instant::now();
         let written = write_events(&deps.pool, &events, invocation.write_deadline()).await;
@@ -153,15 +153,17 @@ async fn dead_letter(
     invocation: &Invocation,
     deps: &Deps,
 ) -> Vec<(usize, Disposition)> {
-    let letters: Vec<Letter> = failures
+    let dead_letters: Vec<DeadLetter> = failures
         .iter()
         .filter_map(|(position, failure)| {
             let message = messages.get(*position)?;
-            Letter::write(*position, message, failure, &invocation.request_id)
+            DeadLetter::write(*position, message, failure, &invocation.request_id)
         })
         .collect();
     let sent = match &deps.dead_letters {
-        Some(queue) if !letters.is_empty() => queue.send(letters, invocation.send_deadline()).await,
+        Some(queue) if !dead_letters.is_empty() => {
+            queue.send(dead_letters, invocation.send_deadline()).await
+        }
         Some(_) | None => Default::default(),
     };
     failures

@@ -54,7 +54,7 @@ pub struct Report {
 ///
 /// An event counts as published when the queue took its message (`SentTimestamp`): raw delivery
 /// tells nothing earlier, and SNS hands over within milliseconds. SQS keeps that time while it
-/// delivers a message again, so the lag of a retried one holds all its attempts. A redriven letter is a
+/// delivers a message again, so the lag of a retried one holds all its attempts. A redriven dead letter is a
 /// new message: its lag counts from the redrive. This is no age of the event: `time` says when
 /// it occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -75,12 +75,12 @@ impl Place {
         usize::try_from(count).unwrap()
     }
 
-    /// Takes this many letters out of the queue, by body, and looks that there are no more.
-    async fn letters(&self, count: usize) -> HashMap<String, Message> {
-        let mut letters = HashMap::new();
+    /// Takes this many dead letters out of the queue, by body, and looks that there are no more.
+    async fn dead_letters(&self, count: usize) -> HashMap<String, Message> {
+        let mut dead_letters = HashMap::new();
         let deadline = Instant::now() + LIMIT;
         loop {
-            let is_complete = letters.len() >= count;
+            let is_complete = dead_letters.len() >= count;
             let answer = self
                 .client
                 .receive_message()
@@ -93,17 +93,17 @@ impl Place {
                 .await
                 .unwrap();
             if answer.messages().is_empty() && is_complete {
-                assert_eq!(letters.len(), count);
-                return letters;
+                assert_eq!(dead_letters.len(), count);
+                return dead_letters;
             }
             for message in answer.messages() {
                 let body = message.body().unwrap().to_owned();
-                assert!(letters.insert(body, message.clone()).is_none());
+                assert!(dead_letters.insert(body, message.clone()).is_none());
             }
             assert!(
                 Instant::now() < deadline,
-                "{} of {count} letters",
-                letters.len()
+                "{} of {count} dead letters",
+                dead_letters.len()
             );
         }
     }
@@ -155,8 +155,8 @@ async fn run(batch: Batch, deps: &Deps, invocation: &Invocation) -> (Vec<String>
     (retried, outcome)
 }
 
-fn text<'a>(letter: &'a Message, name: &str) -> Option<&'a str> {
-    letter
+fn text<'a>(dead_letter: &'a Message, name: &str) -> Option<&'a str> {
+    dead_letter
         .message_attributes()
         .and_then(|attributes| attributes.get(name))
         .and_then(MessageAttributeValue::string_value)
@@ -188,7 +188,7 @@ fn invalid_bodies() -> Vec<(String, FailureCode)> {
 }
 
 #[tokio::test]
-async fn every_failure_is_a_letter_with_its_code_and_costs_no_neighbour() {
+async fn every_failure_is_a_dead_letter_with_its_code_and_costs_no_neighbour() {
     let place = Place::open().await;
     let invalid = invalid_bodies();
     assert_eq!(
@@ -207,13 +207,13 @@ async fn every_failure_is_a_letter_with_its_code_and_costs_no_neighbour() {
         (3, 1, 8)
     );
     assert_eq!(place.records().await, 3);
-    let letters = place.letters(8).await;
+    let dead_letters = place.dead_letters(8).await;
     for (body, code) in &invalid {
-        let letter = &letters[body];
-        assert_eq!(text(letter, "ErrorCode"), Some(code.as_str()));
-        assert_eq!(text(letter, "RequestID"), Some(REQUEST_ID));
+        let dead_letter = &dead_letters[body];
+        assert_eq!(text(dead_letter, "ErrorCode"), Some(code.as_str()));
+        assert_eq!(text(dead_letter, "RequestID"), Some(REQUEST_ID));
         let expected = event::parse_body(body).unwrap_err().attribute_message();
-        assert_eq!(text(letter, "ErrorMessage"), Some(expected.as_str()));
+        assert_eq!(text(dead_letter, "ErrorMessage"), Some(expected.as_str()));
     }
     // The same batch again: what was stored is known now.
     let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
@@ -247,10 +247,10 @@ async fn poison_among_many_is_isolated() {
     assert!(retried.is_empty());
     assert_eq!((outcome.stored, outcome.dead_lettered), (997, 3));
     assert_eq!(place.records().await, 997);
-    let letters = place.letters(3).await;
-    for letter in letters.values() {
-        assert_eq!(text(letter, "ErrorCode"), Some("refused-by-database"));
-        let message = text(letter, "ErrorMessage").unwrap();
+    let dead_letters = place.dead_letters(3).await;
+    for dead_letter in dead_letters.values() {
+        assert_eq!(text(dead_letter, "ErrorCode"), Some("refused-by-database"));
+        let message = text(dead_letter, "ErrorMessage").unwrap();
         assert!(
             message.contains("no_poison") && !message.contains("total"),
             "{message}"
@@ -259,7 +259,7 @@ async fn poison_among_many_is_isolated() {
 }
 
 #[tokio::test]
-async fn letters_beyond_the_limits_of_one_call_travel_in_several() {
+async fn dead_letters_beyond_the_limits_of_one_call_travel_in_several() {
     let place = Place::open().await;
     // Eleven small ones are beyond the entries of a call, four large ones beyond its bytes.
     let small = (0..11).map(|number| format!("small {number}"));
@@ -268,12 +268,12 @@ async fn letters_beyond_the_limits_of_one_call_travel_in_several() {
     let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
     assert!(retried.is_empty());
     assert_eq!(outcome.dead_lettered, 15);
-    let letters = place.letters(15).await;
-    assert!(bodies.iter().all(|body| letters.contains_key(body)));
+    let dead_letters = place.dead_letters(15).await;
+    assert!(bodies.iter().all(|body| dead_letters.contains_key(body)));
 }
 
 #[tokio::test]
-async fn letter_keeps_its_own_attributes_and_gets_a_new_reason() {
+async fn dead_letter_keeps_its_own_attributes_and_gets_a_new_reason() {
     let place = Place::open().await;
     let attribute = |kind: &str, value: &str| json!({"dataType": kind, "stringValue": value});
     let attributes = json!({
@@ -289,15 +289,15 @@ async fn letter_keeps_its_own_attributes_and_gets_a_new_reason() {
     .unwrap();
     let (retried, outcome) = run(batch, &place.deps(), &invocation()).await;
     assert_eq!((retried.len(), outcome.dead_lettered), (0, 1));
-    let letters = place.letters(1).await;
-    let letter = &letters["not json"];
-    let attributes = letter.message_attributes().unwrap();
+    let dead_letters = place.dead_letters(1).await;
+    let dead_letter = &dead_letters["not json"];
+    let attributes = dead_letter.message_attributes().unwrap();
     assert_eq!(attributes.len(), 6);
-    assert_eq!(text(letter, "ErrorCode"), Some("not-json"));
-    assert_eq!(text(letter, "RequestID"), Some(REQUEST_ID));
-    assert_eq!(text(letter, "tenant"), Some("a"));
+    assert_eq!(text(dead_letter, "ErrorCode"), Some("not-json"));
+    assert_eq!(text(dead_letter, "RequestID"), Some(REQUEST_ID));
+    assert_eq!(text(dead_letter, "tenant"), Some("a"));
     assert_eq!(attributes["weight"].data_type(), "Number");
-    assert_eq!(text(letter, "weight"), Some("1.50"));
+    assert_eq!(text(dead_letter, "weight"), Some("1.50"));
     assert_eq!(attributes["trace"].data_type(), "Binary");
     assert_eq!(
         attributes["trace"].binary_value().unwrap().as_ref(),
@@ -306,7 +306,7 @@ async fn letter_keeps_its_own_attributes_and_gets_a_new_reason() {
 }
 
 #[tokio::test]
-async fn message_that_cannot_be_a_letter_is_reported() {
+async fn message_that_cannot_be_a_dead_letter_is_reported() {
     let place = Place::open().await;
     let full: HashMap<String, Value> = (0..8)
         .map(|n| {
@@ -331,11 +331,11 @@ async fn message_that_cannot_be_a_letter_is_reported() {
     assert_eq!(retried, ["m0", "m1"]);
     assert_eq!((outcome.stored, outcome.dead_lettered), (1, 1));
     assert_eq!(outcome.codes[&FailureCode::NotJson], 3);
-    place.letters(1).await;
+    place.dead_letters(1).await;
 }
 
 #[tokio::test]
-async fn letters_that_cannot_be_sent_are_reported() {
+async fn dead_letters_that_cannot_be_sent_are_reported() {
     let place = Place::open().await;
     let bodies = [event_body("good"), "bad".to_owned(), "worse".to_owned()];
     let nowhere = place.queue(format!("{}-none", place.queue_url));
@@ -349,7 +349,7 @@ async fn letters_that_cannot_be_sent_are_reported() {
         assert_eq!(retried, ["m1", "m2"]);
         assert_eq!(outcome.stored + outcome.duplicates, 1);
     }
-    place.letters(0).await;
+    place.dead_letters(0).await;
 }
 
 #[tokio::test]
@@ -384,7 +384,7 @@ async fn database_that_is_away_costs_nothing_but_time() {
     let (retried, outcome) = run(batch(&bodies), &deps, &short).await;
     assert_eq!(retried, ["m0", "m2"]);
     assert_eq!(outcome.dead_lettered, 1);
-    place.letters(1).await;
+    place.dead_letters(1).await;
     let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
     assert!(retried.is_empty());
     assert_eq!(outcome.stored, 2);
@@ -475,7 +475,7 @@ async fn batch_says_of_itself_what_happened_and_nothing_of_what_was_in_it() {
         line["failed_traces"],
         json!([{"code": "invalid-time", "trace_id": "b".repeat(32)}])
     );
-    place.letters(2).await;
+    place.dead_letters(2).await;
 }
 
 #[tokio::test]

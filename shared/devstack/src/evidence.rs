@@ -16,7 +16,7 @@ use crate::{DevstackError, Endpoints};
 
 /// Messages of one receive (Amazon SQS API reference).
 const RECEIVE_MAX: i32 = 10;
-/// Who reads all letters hides them for so long from the others.
+/// Who reads all dead letters hides them for so long from the others.
 const HOLD_SECS: i32 = 60;
 /// Wait of a receive that finds nothing.
 const RECEIVE_WAIT_SECS: i32 = 1;
@@ -67,12 +67,12 @@ pub(crate) fn read_log(log: &Path) -> Result<String, DevstackError> {
     }
 }
 
-/// The letters of the dead-letter queue, read once.
+/// The dead letters of the dead-letter queue, read once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeadLetters {
     /// Their bodies.
     pub bodies: Vec<String>,
-    /// Letters that could not be read: somebody else holds them, or the time was over.
+    /// Dead letters that could not be read: somebody else holds them, or the time was over.
     pub unread: u64,
 }
 

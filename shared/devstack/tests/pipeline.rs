@@ -200,31 +200,32 @@ async fn every_message_is_stored_once_or_dead_with_its_reason() {
 
     let mut codes = BTreeSet::new();
     let mut unexplained = faults;
-    let letters = receive_all(
+    let dead_letters = receive_all(
         &sqs,
         &endpoints.dead_letter_queue_url,
         usize::try_from(dead).unwrap(),
     )
     .await;
-    let mut enveloped_letters = 0;
-    for letter in &letters {
-        let body = letter.body().unwrap();
+    let mut enveloped_dead_letters = 0;
+    for dead_letter in &dead_letters {
+        let body = dead_letter.body().unwrap();
         let event = unwrap_envelope(body);
-        enveloped_letters += u32::from(event != body);
+        enveloped_dead_letters += u32::from(event != body);
         let (fault, _) = unexplained
             .remove(&body_digest(&event))
             .unwrap_or_else(|| panic!("nobody published {body:?}"));
-        let code = attribute(letter, ERROR_CODE_ATTRIBUTE).map(|code| code.parse::<FailureCode>());
+        let code =
+            attribute(dead_letter, ERROR_CODE_ATTRIBUTE).map(|code| code.parse::<FailureCode>());
         assert_eq!(code, Some(Ok(fault.code())), "{fault:?}: {body}");
         codes.insert(fault.code());
         for name in [ERROR_MESSAGE_ATTRIBUTE, REQUEST_ID_ATTRIBUTE] {
-            let value = attribute(letter, name).unwrap_or_default();
+            let value = attribute(dead_letter, name).unwrap_or_default();
             assert!(!value.is_empty(), "{fault:?} without {name}");
         }
         if event == body {
             let published_with = peek_identity(&event).event_type;
             assert_eq!(
-                attribute(letter, "type"),
+                attribute(dead_letter, "type"),
                 published_with.as_deref(),
                 "{fault:?}"
             );
@@ -232,10 +233,10 @@ async fn every_message_is_stored_once_or_dead_with_its_reason() {
     }
     assert!(
         unexplained.is_empty(),
-        "{} letters are missing",
+        "{} dead letters are missing",
         unexplained.len()
     );
-    assert!(enveloped_letters > 0);
+    assert!(enveloped_dead_letters > 0);
     assert_eq!(codes, FailureCode::ALL.into_iter().collect());
 
     stack.stop().await.unwrap();

@@ -1,6 +1,6 @@
 //! The search for one event among the dead letters.
 //!
-//! Invariant: a letter that was passed stays held from look to look, so that the next look sees
+//! Invariant: a message that was passed stays held from look to look, so that the next look sees
 //! only what is new; all are given back when the event is found, when another one is looked for,
 //! or when nobody has looked for a while. At the end of the process their short hold ends by itself.
 
@@ -15,16 +15,16 @@ use tokio::time::Instant;
 use super::model::{Published, QueueRole, TraceState};
 use super::queues::BATCH_ENTRIES_MAX;
 use super::receive::Receive;
-use super::receive_batch::ROUND_LETTERS_MAX;
+use super::receive_batch::ROUND_MESSAGES_MAX;
 use super::{Pipeline, PipelineError};
 
-/// Hold of a letter that was passed. A search that takes longer passes it once more.
+/// Hold of a message that was passed. A search that takes longer passes it once more.
 const PASSED_HOLD: Duration = Duration::from_secs(30);
-/// Passed letters are given back when nobody has looked for this long.
+/// Passed messages are given back when nobody has looked for this long.
 const LINGER: Duration = Duration::from_secs(4);
 /// Limit of one look; the next one goes on where it ended.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
-/// Letters that a search holds at most.
+/// Messages that a search holds at most.
 const PASSED_MAX: usize = 1_000;
 /// Clocks of this machine and of SQS differ by less.
 const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
@@ -34,7 +34,7 @@ const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
 pub(super) struct DeadLetterSearch {
     /// SNS message id of the event that is looked for.
     sns_message_id: String,
-    /// Message id and handle of the letters that were passed and are held.
+    /// Message id and handle of the messages that were passed and are held.
     passed: HashMap<String, String>,
     /// Counts the looks, so that the last one can be told from the ones before.
     looks: u64,
@@ -50,7 +50,7 @@ impl Pipeline {
         let pipeline = self.clone();
         let body = body.to_owned();
         let published = published.clone();
-        // A task of its own: when the caller gives up, the letters must not be forgotten.
+        // A task of its own: when the caller gives up, the messages must not be forgotten.
         let look = tokio::spawn(async move { pipeline.look(&body, &published).await });
         look.await.unwrap_or_else(|error| {
             Err(self
@@ -72,7 +72,7 @@ impl Pipeline {
             let body = receive.body.text();
             receive.sent_at >= sent_after && body.is_ok_and(|body| unwrap_envelope(&body) == wanted)
         };
-        let state = self.pass_letters(&mut search, is_it).await;
+        let state = self.pass_messages(&mut search, is_it).await;
         if matches!(state, Ok(TraceState::Dead { .. })) {
             self.give_back_passed(&mut search).await;
         } else {
@@ -82,8 +82,8 @@ impl Pipeline {
         state
     }
 
-    /// Receives letters until the right one comes, there are no more, or a limit is reached.
-    async fn pass_letters(
+    /// Receives messages until the right one comes, there are no more, or a limit is reached.
+    async fn pass_messages(
         &self,
         search: &mut DeadLetterSearch,
         is_it: impl Fn(&Receive) -> bool,
@@ -96,7 +96,7 @@ impl Pipeline {
             let missing = wanted.min(PASSED_MAX - search.passed.len());
             let round = self.receive_round(missing, PASSED_HOLD, &mut stop).await;
             if round.receives.len() == missing {
-                wanted = ROUND_LETTERS_MAX;
+                wanted = ROUND_MESSAGES_MAX;
             }
             if round.receives.is_empty() {
                 return round.failure.map_or(Ok(TraceState::Pending), Err);
@@ -109,23 +109,23 @@ impl Pipeline {
                     found = Some(receive);
                 }
             }
-            if let Some(letter) = found {
+            if let Some(message) = found {
                 return Ok(TraceState::Dead {
-                    reason: letter.reason(),
-                    message_id: letter.message_id,
-                    dead_at: letter.sent_at,
+                    reason: message.reason(),
+                    message_id: message.message_id,
+                    dead_at: message.sent_at,
                 });
             }
         }
-        let letters = search.passed.len();
-        if letters < PASSED_MAX {
+        let messages = search.passed.len();
+        if messages < PASSED_MAX {
             return Ok(TraceState::Pending);
         }
         let depth = self.queue_depth(QueueRole::DeadLetter).await?;
         Ok(if depth.visible == 0 {
             TraceState::Pending
         } else {
-            TraceState::SearchTruncated { letters }
+            TraceState::SearchTruncated { messages }
         })
     }
 
@@ -141,7 +141,7 @@ impl Pipeline {
         let handles: Vec<String> = search.passed.drain().map(|(_, handle)| handle).collect();
         let hidden = self.give_back_dead_letters(&handles).await;
         if hidden > 0 {
-            tracing::debug!(hidden, "letters come back when their hold ends");
+            tracing::debug!(hidden, "messages come back when their hold ends");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Dead letters out of their queue for good.
 //!
-//! Invariant: a letter counts as deleted only when SQS confirmed exactly that letter; a purge that
+//! Invariant: a message counts as deleted only when SQS confirmed exactly that message; a purge that
 //! got no answer counts as one that may have happened, and is never repeated here.
 
 use std::time::Duration;
@@ -17,16 +17,16 @@ use super::model::QueueRole;
 use super::queues::{BATCH_ENTRIES_MAX, Entry, EntryFailure};
 use super::{Pipeline, PipelineError, WritePermit};
 
-/// Letters that [`Pipeline::delete_dead_letters`] deletes in one round trip.
-pub const DELETE_LETTERS_MAX: usize = CALLS_MAX * BATCH_ENTRIES_MAX;
+/// Messages that [`Pipeline::delete_dead_letters`] deletes in one round trip.
+pub const DELETE_MESSAGES_MAX: usize = CALLS_MAX * BATCH_ENTRIES_MAX;
 /// Batch calls at once.
 const CALLS_MAX: usize = 8;
-/// Further tries of letters that were not deleted.
+/// Further tries of messages that were not deleted.
 const RETRIES_MAX: usize = 2;
 /// Wait before the first of them; doubles.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
-/// Why a letter is not deleted.
+/// Why a message is not deleted.
 #[derive(Clone, Debug)]
 pub struct Undeleted {
     pub cause: String,
@@ -35,7 +35,7 @@ pub struct Undeleted {
 }
 
 impl Pipeline {
-    /// Deletes letters that are held, by their handles; parallel to the input, why one was not.
+    /// Deletes messages that are held, by their handles; parallel to the input, why one was not.
     /// What fails in passing is tried again.
     pub async fn delete_dead_letters(
         &self,
@@ -106,7 +106,7 @@ impl Pipeline {
         _permit: &WritePermit,
         entries: &[Entry<&String>],
     ) -> Vec<(usize, Result<(), Undeleted>)> {
-        let attempt = self.queue_attempt("delete letters from", QueueRole::DeadLetter);
+        let attempt = self.queue_attempt("delete messages from", QueueRole::DeadLetter);
         let all_failed = |cause: String, is_passing: bool| {
             let why = Undeleted { cause, is_passing };
             let failed = |entry: &Entry<&String>| (entry.index, Err(why.clone()));
@@ -151,8 +151,8 @@ impl Pipeline {
         deleted.chain(failed).collect()
     }
 
-    /// Empties the whole dead-letter queue, letters that somebody holds included. SQS takes up to
-    /// a minute for it, and a letter that dies meanwhile may go too; only one purge a minute is
+    /// Empties the whole dead-letter queue, messages that somebody holds included. SQS takes up to
+    /// a minute for it, and a message that dies meanwhile may go too; only one purge a minute is
     /// taken (Amazon SQS API reference, `PurgeQueue`).
     ///
     /// # Errors

@@ -197,7 +197,7 @@ impl Pipeline {
     }
 }
 
-/// Id of a query: it begins with a small letter (CloudWatch API reference, "MetricDataQuery").
+/// Id of a query: it begins with a small message (CloudWatch API reference, "MetricDataQuery").
 fn id(number: usize) -> String {
     format!("m{number}")
 }
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_are_held_are_counted_and_half_a_sum_is_none() {
+    fn messages_that_are_held_are_counted_and_half_a_sum_is_none() {
         let point = |secs, value| Point {
             at: DateTime::from_timestamp(secs, 0).unwrap(),
             value,
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(
             sums(&visible, &held),
             [point(0, 37.0), point(60, 37.0)],
-            "holding letters is no fall"
+            "holding messages is no fall"
         );
     }
 }

@@ -190,7 +190,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// The cause by which letters are grouped: the ingest's code, else today's failure, else that
+    /// The cause by which messages are grouped: the ingest's code, else today's failure, else that
     /// retries ran out.
     #[must_use]
     pub fn cause(&self) -> String {
@@ -204,23 +204,23 @@ impl DeadLetter {
 
 /// What the dead-letter queue gave to this process.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HeldLetters {
-    /// The letters, oldest first.
-    pub letters: Vec<DeadLetter>,
+pub struct HeldMessages {
+    /// The messages, oldest first.
+    pub messages: Vec<DeadLetter>,
     /// Whether the ledger could be asked; if not, `ready` may be `already-stored`.
     pub ledger_error: Option<String>,
-    /// Whether more letters wait than were taken.
+    /// Whether more messages wait than were taken.
     pub is_truncated: bool,
 }
 
 /// What became of a hold that can be stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Holding {
-    /// The letters are held.
-    Held(HeldLetters),
+    /// The messages are held.
+    Held(HeldMessages),
     /// It was stopped, and what it had taken was given back.
     GivenBack {
-        /// Letters at most that could not be given back; they stay hidden until their hold ends.
+        /// Messages at most that could not be given back; they stay hidden until their hold ends.
         hidden_max: usize,
     },
 }
@@ -244,8 +244,8 @@ pub enum TraceState {
     /// Neither in the ledger nor among the dead letters that were looked through; more wait than
     /// one search holds.
     SearchTruncated {
-        /// Letters that were looked through.
-        letters: usize,
+        /// Messages that were looked through.
+        messages: usize,
     },
     /// Stored; `readable` tells what the API said.
     Stored {

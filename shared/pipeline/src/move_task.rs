@@ -1,7 +1,7 @@
 //! Move tasks: SQS itself moves all dead letters back to the source queue.
 //!
 //! Invariant: a start that got no answer is not repeated, for it may have begun; the destination is
-//! always named, because letters that the ingest sent to the dead-letter queue itself know no
+//! always named, because messages that the ingest sent to the dead-letter queue itself know no
 //! source queue, and a task without a destination fails on them.
 
 use std::error::Error;

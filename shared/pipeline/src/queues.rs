@@ -118,7 +118,7 @@ impl Pipeline {
     }
 
     /// One receive of dead letters, as they are: without expiry and unknown to the ledger.
-    pub async fn receive_letters(
+    pub async fn receive_messages(
         &self,
         count: usize,
         hold: Duration,
@@ -126,7 +126,7 @@ impl Pipeline {
         let receives = self.receive(count, hold).await?;
         Ok(receives
             .into_iter()
-            .map(|receive| receive.into_letter(TimeDelta::MAX).0)
+            .map(|receive| receive.into_message(TimeDelta::MAX).0)
             .collect())
     }
 

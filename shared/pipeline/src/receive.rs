@@ -77,10 +77,10 @@ impl Receive {
         reason(&self.attributes)
     }
 
-    /// The letter, and what the validator says of its event. Its verdict is that of an event that
+    /// The message, and what the validator says of its event. Its verdict is that of an event that
     /// the ledger does not know.
-    pub(super) fn into_letter(self, retention: TimeDelta) -> (DeadLetter, Assessment) {
-        let letter = DeadLetter {
+    pub(super) fn into_message(self, retention: TimeDelta) -> (DeadLetter, Assessment) {
+        let message = DeadLetter {
             reason: reason(&self.attributes),
             identity: self.identity,
             verdict: self.assessment.verdict(false),
@@ -101,7 +101,7 @@ impl Receive {
             group_id: self.group_id,
             trace_header: self.trace_header,
         };
-        (letter, self.assessment)
+        (message, self.assessment)
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn message_becomes_a_letter_with_its_reason_and_expiry() {
+    fn message_becomes_a_message_with_its_reason_and_expiry() {
         let attribute = |value: &str| {
             MessageAttributeValue::builder()
                 .data_type("String")
@@ -164,13 +164,13 @@ mod tests {
             .attributes(MessageSystemAttributeName::AwsTraceHeader, "Root=1")
             .build();
         let now = DateTime::from_timestamp(100, 0).unwrap();
-        let (letter, _) = Receive::read(message, now, now)
+        let (message, _) = Receive::read(message, now, now)
             .unwrap()
-            .into_letter(seconds(60));
-        assert_eq!(letter.receive_count, 2);
-        assert_eq!(letter.expires_at, DateTime::from_timestamp(61, 0).unwrap());
-        assert_eq!(letter.cause(), "missing-attribute");
-        assert_eq!(letter.first_received_at, None);
-        assert_eq!(letter.trace_header.as_deref(), Some("Root=1"));
+            .into_message(seconds(60));
+        assert_eq!(message.receive_count, 2);
+        assert_eq!(message.expires_at, DateTime::from_timestamp(61, 0).unwrap());
+        assert_eq!(message.cause(), "missing-attribute");
+        assert_eq!(message.first_received_at, None);
+        assert_eq!(message.trace_header.as_deref(), Some("Root=1"));
     }
 }

@@ -1,4 +1,4 @@
-//! Taking letters out of the dead-letter queue for a while.
+//! Taking messages out of the dead-letter queue for a while.
 //!
 //! Invariant: whatever a collection took is in its answer, also when it failed half way, reached a
 //! limit or was stopped.
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::body::Spool;
-use super::letters::visibility_secs;
 use super::model::QueueRole;
 use super::queues::BATCH_ENTRIES_MAX;
 use super::receive::{Receive, seconds};
+use super::visibility::visibility_secs;
 use super::{Pipeline, PipelineError};
 
 /// Wait of one long poll. Short polls ask only some of SQS's servers and may miss messages.
@@ -28,8 +28,8 @@ const POLL_WAIT_SECS: i32 = 1;
 const EMPTY_POLLS_MAX: usize = 3;
 /// Receives that run at once.
 const RECEIVERS_MAX: usize = 4;
-/// Letters of one round of receives at most.
-pub(super) const ROUND_LETTERS_MAX: usize = RECEIVERS_MAX * BATCH_ENTRIES_MAX;
+/// Messages of one round of receives at most.
+pub(super) const ROUND_MESSAGES_MAX: usize = RECEIVERS_MAX * BATCH_ENTRIES_MAX;
 /// Limit of one collection.
 const COLLECT_LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of bodies that a collection keeps in memory at most, where they cannot be put aside; the
@@ -55,7 +55,7 @@ pub(super) struct Collected {
 }
 
 impl Collected {
-    /// Takes letters, and puts their bodies aside. Where that fails, e.g. on a full disk, they
+    /// Takes messages, and puts their bodies aside. Where that fails, e.g. on a full disk, they
     /// stay in memory.
     fn take(&mut self, mut receives: Vec<Receive>) {
         if let Err(error) = self.put_aside(&mut receives) {
@@ -79,8 +79,8 @@ impl Collected {
         Ok(())
     }
 
-    fn is_full(&self, letters_max: usize, bytes_max: usize) -> bool {
-        self.held.len() >= letters_max || self.bytes >= bytes_max
+    fn is_full(&self, messages_max: usize, bytes_max: usize) -> bool {
+        self.held.len() >= messages_max || self.bytes >= bytes_max
     }
 
     pub(super) fn handles(&self) -> Vec<String> {
@@ -105,18 +105,18 @@ impl Pipeline {
     /// `stop` says so.
     pub(super) async fn collect(
         &self,
-        letters_max: usize,
+        messages_max: usize,
         hold: Duration,
         mut stop: watch::Receiver<bool>,
     ) -> Collected {
         let deadline = Instant::now() + COLLECT_LIMIT;
         let mut collected = Collected::default();
         let mut empty_polls = 0;
-        while !collected.is_full(letters_max, HELD_BYTES_MAX)
+        while !collected.is_full(messages_max, HELD_BYTES_MAX)
             && Instant::now() < deadline
             && !*stop.borrow()
         {
-            let missing = letters_max - collected.held.len();
+            let missing = messages_max - collected.held.len();
             let round = self.receive_round(missing, hold, &mut stop).await;
             collected.unanswered += round.unanswered;
             let count = round.receives.len();
@@ -131,7 +131,7 @@ impl Pipeline {
                 empty_polls = 0;
             }
             // A queue that is still being filled would keep us here to the end of the limit.
-            let is_few = count < missing.min(ROUND_LETTERS_MAX);
+            let is_few = count < missing.min(ROUND_MESSAGES_MAX);
             if empty_polls >= EMPTY_POLLS_MAX || (is_few && self.has_no_more(&mut stop).await) {
                 collected.is_exhausted = true;
                 break;
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn collection_is_full_by_letters_and_counts_a_letter_once() {
+    fn collection_is_full_by_messages_and_counts_a_message_once() {
         let mut collected = Collected::default();
         collected.take(vec![receive("a", "12345"), receive("b", "123")]);
         collected.take(vec![receive("a", "12345")]);

@@ -21,16 +21,16 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// `1 letter`, `37 letters`. Digits as a command prints them: not separated.
+/// `1 message`, `37 messages`. Digits as a command prints them: not separated.
 #[must_use]
-pub fn letters_in_words(number: u64) -> String {
-    format!("{number} {}", letter_or_letters(number))
+pub fn messages_in_words(number: u64) -> String {
+    format!("{number} {}", message_or_messages(number))
 }
 
-/// The unit of so many letters.
+/// The unit of so many messages.
 #[must_use]
-pub const fn letter_or_letters(number: u64) -> &'static str {
-    if number == 1 { "letter" } else { "letters" }
+pub const fn message_or_messages(number: u64) -> &'static str {
+    if number == 1 { "message" } else { "messages" }
 }
 
 /// A count, or [`UNKNOWN`].
@@ -148,9 +148,9 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_204_553), "1,204,553");
-        assert_eq!(letters_in_words(1), "1 letter");
-        assert_eq!(letters_in_words(0), "0 letters");
-        assert_eq!(letters_in_words(1_204), "1204 letters");
+        assert_eq!(messages_in_words(1), "1 message");
+        assert_eq!(messages_in_words(0), "0 messages");
+        assert_eq!(messages_in_words(1_204), "1204 messages");
         assert_eq!(rate(48.23), "48.2/s");
         assert_eq!(rate(1_203.6), "1,204/s");
         assert_eq!(whole(-3.0), 0);

@@ -9,7 +9,7 @@ use super::model::{Published, TraceState};
 use super::{Pipeline, PipelineError};
 
 /// A valid event is looked for among the dead letters only after this time: the usual way is
-/// shorter, and a search hides the letters that it passes for a while.
+/// shorter, and a search hides the messages that it passes for a while.
 const PATIENCE: TimeDelta = TimeDelta::seconds(3);
 
 impl Pipeline {

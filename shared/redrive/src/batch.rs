@@ -1,6 +1,6 @@
-//! One batch of letters: intent, send, confirmation, delete.
+//! One batch of messages: intent, send, confirmation, delete.
 //!
-//! Invariant: each of these is in the journal before the next begins; a letter is deleted only
+//! Invariant: each of these is in the journal before the next begins; a message is deleted only
 //! after the journal holds its confirmation. When the journal fails, nothing more is sent or
 //! deleted.
 
@@ -28,7 +28,7 @@ use pipeline::{BATCH_ENTRIES_MAX, Pipeline, WritePermit};
 pub(super) const BATCH_LIMIT: Duration = Duration::from_secs(80);
 /// No retry begins later than this after the first send.
 const RETRY_LIMIT: Duration = Duration::from_secs(45);
-/// First wait before refused letters are sent again, one by one; doubles, with jitter.
+/// First wait before refused messages are sent again, one by one; doubles, with jitter.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 /// Longest wait.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ pub(super) struct Engine<'a> {
     pub(super) failed_batches: AtomicUsize,
 }
 
-/// A letter that is held for long enough.
+/// A message that is held for long enough.
 struct Held {
     index: usize,
     receipt_handle: String,
@@ -62,36 +62,36 @@ struct Held {
 type Refusals = HashMap<usize, (String, RefusalKind)>;
 
 impl Engine<'_> {
-    /// Moves one batch. What became of its letters is in the state.
+    /// Moves one batch. What became of its messages is in the state.
     pub(super) async fn move_batch(&self, indexes: &[usize]) -> Result<(), RedriveError> {
         if !self.may_go(indexes.len()).await {
             return Ok(());
         }
-        let letters = self.secure(indexes).await?;
-        if letters.is_empty() {
+        let messages = self.secure(indexes).await?;
+        if messages.is_empty() {
             return Ok(());
         }
-        let intended = letters.iter().map(|letter| Intended {
-            index: letter.index,
-            receipt_handle: letter.receipt_handle.clone(),
-            original: letter.original.clone(),
+        let intended = messages.iter().map(|message| Intended {
+            index: message.index,
+            receipt_handle: message.receipt_handle.clone(),
+            original: message.original.clone(),
         });
         self.record(Fact::Intended {
-            letters: intended.collect(),
+            messages: intended.collect(),
         })
         .await?;
-        let open: Vec<&Held> = letters.iter().collect();
+        let open: Vec<&Held> = messages.iter().collect();
         let began = Instant::now();
         let mut refusals = self.send(&open).await?;
         self.send_again(&open, &mut refusals, began).await?;
-        let all_refused = refusals.len() == letters.len();
+        let all_refused = refusals.len() == messages.len();
         let causes: Vec<Because> = refusals
             .into_iter()
             .map(|(index, (cause, _))| Because { index, cause })
             .collect();
         let last = causes.first().map(|because| because.cause.clone());
         if !causes.is_empty() {
-            self.record(Fact::Refused { letters: causes }).await?;
+            self.record(Fact::Refused { messages: causes }).await?;
         }
         self.watch_failures(all_refused, last).await
     }
@@ -110,7 +110,7 @@ impl Engine<'_> {
         }
     }
 
-    /// The letters that can be sent now; the others are told as not tried.
+    /// The messages that can be sent now; the others are told as not tried.
     async fn secure(&self, indexes: &[usize]) -> Result<Vec<Held>, RedriveError> {
         let mut held = Vec::new();
         let mut lost = Vec::new();
@@ -135,27 +135,27 @@ impl Engine<'_> {
         Ok(held)
     }
 
-    /// Tells letters as not tried. A letter that may have been sent before stays in doubt.
-    pub(super) async fn not_tried(&self, mut letters: Vec<Because>) -> Result<(), RedriveError> {
+    /// Tells messages as not tried. A message that may have been sent before stays in doubt.
+    pub(super) async fn not_tried(&self, mut messages: Vec<Because>) -> Result<(), RedriveError> {
         self.recorder.look(|state| {
-            letters.retain(|letter| {
+            messages.retain(|message| {
                 state
-                    .letters()
-                    .get(letter.index)
+                    .messages()
+                    .get(message.index)
                     .is_some_and(|state| state.phase.is_unsent())
             });
         });
-        if letters.is_empty() {
+        if messages.is_empty() {
             return Ok(());
         }
-        self.record(Fact::NotTried { letters }).await
+        self.record(Fact::NotTried { messages }).await
     }
 
-    /// Sends letters in one call, then deletes what was confirmed. Gives what was refused.
-    async fn send(&self, letters: &[&Held]) -> Result<Refusals, RedriveError> {
-        let outgoing: Vec<Outgoing<'_>> = letters
+    /// Sends messages in one call, then deletes what was confirmed. Gives what was refused.
+    async fn send(&self, messages: &[&Held]) -> Result<Refusals, RedriveError> {
+        let outgoing: Vec<Outgoing<'_>> = messages
             .iter()
-            .filter_map(|letter| self.outgoing(letter))
+            .filter_map(|message| self.outgoing(message))
             .collect();
         let mut confirmed = Vec::new();
         let mut unanswered = Vec::new();
@@ -175,14 +175,16 @@ impl Engine<'_> {
                 }
             }
         }
-        let indexes: Vec<usize> = confirmed.iter().map(|letter| letter.index).collect();
+        let indexes: Vec<usize> = confirmed.iter().map(|message| message.index).collect();
         let mut facts = Vec::new();
         if !confirmed.is_empty() {
-            facts.push(Fact::Confirmed { letters: confirmed });
+            facts.push(Fact::Confirmed {
+                messages: confirmed,
+            });
         }
         if !unanswered.is_empty() {
             facts.push(Fact::Unanswered {
-                letters: unanswered,
+                messages: unanswered,
             });
         }
         if !facts.is_empty() {
@@ -192,15 +194,15 @@ impl Engine<'_> {
         Ok(refusals)
     }
 
-    fn outgoing<'b>(&'b self, letter: &'b Held) -> Option<Outgoing<'b>> {
-        let entry = self.plan.entries.get(letter.index)?;
+    fn outgoing<'b>(&'b self, message: &'b Held) -> Option<Outgoing<'b>> {
+        let entry = self.plan.entries.get(message.index)?;
         Some(Outgoing {
-            index: letter.index,
-            body: entry.sent_body(&letter.original.body),
-            original: &letter.original,
+            index: message.index,
+            body: entry.sent_body(&message.original.body),
+            original: &message.original,
             // A FIFO queue takes an id that it saw within five minutes and drops the message: the
-            // letter's own id may be that recent. This one is new with each redrive, and the same
-            // when this redrive sends the letter again.
+            // message's own id may be that recent. This one is new with each redrive, and the same
+            // when this redrive sends the message again.
             deduplication_id: self
                 .plan
                 .is_fifo()
@@ -208,10 +210,10 @@ impl Engine<'_> {
         })
     }
 
-    /// Sends refused letters again, one by one, so that one that spoils its batch fails alone.
+    /// Sends refused messages again, one by one, so that one that spoils its batch fails alone.
     async fn send_again(
         &self,
-        letters: &[&Held],
+        messages: &[&Held],
         refusals: &mut Refusals,
         began: Instant,
     ) -> Result<(), RedriveError> {
@@ -222,12 +224,12 @@ impl Engine<'_> {
             .with_jitter()
             .build();
         for wait in backoff {
-            let open: Vec<&Held> = letters
+            let open: Vec<&Held> = messages
                 .iter()
                 .copied()
-                .filter(|letter| {
+                .filter(|message| {
                     refusals
-                        .get(&letter.index)
+                        .get(&message.index)
                         .is_some_and(|(_, kind)| *kind != RefusalKind::Final)
                 })
                 .collect();
@@ -236,21 +238,21 @@ impl Engine<'_> {
                 return Ok(());
             }
             tokio::time::sleep(wait).await;
-            for letter in open {
+            for message in open {
                 if began.elapsed() > RETRY_LIMIT {
                     return Ok(());
                 }
-                let mut again = self.send(&[letter]).await?;
-                match again.remove(&letter.index) {
-                    Some(refusal) => refusals.insert(letter.index, refusal),
-                    None => refusals.remove(&letter.index),
+                let mut again = self.send(&[message]).await?;
+                match again.remove(&message.index) {
+                    Some(refusal) => refusals.insert(message.index, refusal),
+                    None => refusals.remove(&message.index),
                 };
             }
         }
         Ok(())
     }
 
-    /// Deletes letters whose copy is confirmed in the journal.
+    /// Deletes messages whose copy is confirmed in the journal.
     pub(super) async fn delete(&self, indexes: &[usize]) -> Result<(), RedriveError> {
         for chunk in indexes.chunks(BATCH_ENTRIES_MAX) {
             self.delete_some(chunk).await?;
@@ -290,11 +292,11 @@ impl Engine<'_> {
             });
         }
         if !failures.is_empty() {
-            let letters = failures
+            let messages = failures
                 .into_iter()
                 .map(|(index, cause)| Because { index, cause })
                 .collect();
-            facts.push(Fact::NotDeleted { letters });
+            facts.push(Fact::NotDeleted { messages });
         }
         self.recorder.record(facts).await?;
         for index in deleted {
@@ -303,7 +305,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Pauses when batch after batch fails: going on would only push letters through.
+    /// Pauses when batch after batch fails: going on would only push messages through.
     async fn watch_failures(
         &self,
         all_refused: bool,

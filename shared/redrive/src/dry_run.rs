@@ -1,4 +1,4 @@
-//! A dry run: what a plan would send, proved on the letters that are held.
+//! A dry run: what a plan would send, proved on the messages that are held.
 //!
 //! Invariant: nothing is written anywhere.
 
@@ -11,7 +11,7 @@ use super::message::{BATCH_BYTES_MAX, Original, body_sha256};
 use super::plan::{Plan, PlanEntry};
 use pipeline::model::DeadLetter;
 
-/// What would be sent for one letter.
+/// What would be sent for one message.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlannedSend {
     /// SQS message id in the dead-letter queue.
@@ -32,21 +32,21 @@ pub struct PlannedSend {
     pub problem: Option<String>,
 }
 
-/// What a plan would send now, given the letters that are held; parallel to the plan.
+/// What a plan would send now, given the messages that are held; parallel to the plan.
 #[must_use]
-pub fn preview(plan: &Plan, letters: &[DeadLetter]) -> Vec<PlannedSend> {
-    let held: HashMap<&str, &DeadLetter> = letters
+pub fn preview(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
+    let held: HashMap<&str, &DeadLetter> = messages
         .iter()
-        .map(|letter| (letter.message_id.as_str(), letter))
+        .map(|message| (message.message_id.as_str(), message))
         .collect();
     plan.entries
         .iter()
         .map(|entry| {
-            let Some(letter) = held.get(entry.message_id.as_str()) else {
+            let Some(message) = held.get(entry.message_id.as_str()) else {
                 let problem = "it is not held; whether it is still there is not known";
                 return not_sent(entry, problem.to_owned());
             };
-            let original = match Original::of(letter) {
+            let original = match Original::of(message) {
                 Ok(original) => original,
                 Err(error) => return not_sent(entry, error.to_string()),
             };

@@ -1,6 +1,6 @@
 //! Why a redrive could not be planned, begun or gone on with.
 //!
-//! Invariant: what went wrong with one letter is an outcome of that letter, never an error here.
+//! Invariant: what went wrong with one message is an outcome of that message, never an error here.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,9 +55,9 @@ pub enum RedriveError {
     #[error("the journal cannot be written, so the redrive stopped; resume it later: {0}")]
     Stopped(String),
     /// A fact contradicts the ones before it; it was not written.
-    #[error("letter {index}: {detail}")]
+    #[error("message {index}: {detail}")]
     Contradiction {
-        /// Place of the letter in the plan.
+        /// Place of the message in the plan.
         index: usize,
         /// What contradicts what.
         detail: String,

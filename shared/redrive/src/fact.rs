@@ -24,7 +24,7 @@ pub struct Frame {
     pub fact: Fact,
 }
 
-/// One fact. Letters are named by their place in the plan.
+/// One fact. Messages are named by their place in the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fact {
@@ -35,50 +35,58 @@ pub enum Fact {
         /// The frozen plan.
         plan: Box<Plan>,
     },
-    /// These letters are about to be sent: from here on each may have been.
+    /// These messages are about to be sent: from here on each may have been.
     Intended {
-        /// The letters, each as it was received.
-        letters: Vec<Intended>,
+        /// The messages, each as it was received.
+        #[serde(rename = "letters")]
+        messages: Vec<Intended>,
     },
     /// SQS confirmed that it took these.
     Confirmed {
-        /// The letters.
-        letters: Vec<Confirmed>,
+        /// The messages.
+        #[serde(rename = "letters")]
+        messages: Vec<Confirmed>,
     },
     /// SQS did not take these.
     Refused {
-        /// The letters and its reasons.
-        letters: Vec<Because>,
+        /// The messages and its reasons.
+        #[serde(rename = "letters")]
+        messages: Vec<Because>,
     },
     /// SQS gave no answer for these: each may have been sent.
     Unanswered {
-        /// The letters and what was heard instead.
-        letters: Vec<Because>,
+        /// The messages and what was heard instead.
+        #[serde(rename = "letters")]
+        messages: Vec<Because>,
     },
     /// These were not even tried.
     NotTried {
-        /// The letters and why.
-        letters: Vec<Because>,
+        /// The messages and why.
+        #[serde(rename = "letters")]
+        messages: Vec<Because>,
     },
     /// The ledger knows these, though their send was never confirmed.
     FoundStored {
-        /// The letters and their records.
-        letters: Vec<Stored>,
+        /// The messages and their records.
+        #[serde(rename = "letters")]
+        messages: Vec<Stored>,
     },
     /// SQS confirmed that these are out of the dead-letter queue.
     Deleted {
-        /// The letters.
+        /// The messages.
         indexes: Vec<usize>,
     },
     /// These were sent, and stand in the dead-letter queue too.
     NotDeleted {
-        /// The letters and why.
-        letters: Vec<Because>,
+        /// The messages and why.
+        #[serde(rename = "letters")]
+        messages: Vec<Because>,
     },
     /// What became of events that were sent.
     Proved {
-        /// The letters and their proofs.
-        letters: Vec<Proved>,
+        /// The messages and their proofs.
+        #[serde(rename = "letters")]
+        messages: Vec<Proved>,
     },
     /// The redrive stopped by itself and waits for the operator.
     Paused {
@@ -92,18 +100,18 @@ pub enum Fact {
     },
 }
 
-/// A letter that is about to be sent.
+/// A message that is about to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intended {
     /// Place in the plan.
     pub index: usize,
     /// Handle of the receive under which it is held, for a process that goes on after a crash.
     pub receipt_handle: String,
-    /// The letter as it was received.
+    /// The message as it was received.
     pub original: Original,
 }
 
-/// A letter whose copy SQS confirmed.
+/// A message whose copy SQS confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmed {
     /// Place in the plan.
@@ -112,7 +120,7 @@ pub struct Confirmed {
     pub sent_message_id: String,
 }
 
-/// A letter and a reason.
+/// A message and a reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Because {
     /// Place in the plan.
@@ -121,7 +129,7 @@ pub struct Because {
     pub cause: String,
 }
 
-/// A letter that the ledger knows.
+/// A message that the ledger knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// Place in the plan.
@@ -130,7 +138,7 @@ pub struct Stored {
     pub record_id: RecordId,
 }
 
-/// A letter and what became of its event.
+/// A message and what became of its event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proved {
     /// Place in the plan.
@@ -166,7 +174,7 @@ pub enum Proof {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
-    /// Every letter had its turn.
+    /// Every message had its turn.
     Finished,
     /// The operator ended it before.
     Cancelled,

@@ -163,14 +163,14 @@ mod tests {
                 at: DateTime::<Utc>::from_timestamp(1_000, 0).unwrap(),
                 fact: if number % 2 == 0 {
                     Fact::Refused {
-                        letters: vec![Because {
+                        messages: vec![Because {
                             index: number,
                             cause: text.clone(),
                         }],
                     }
                 } else {
                     Fact::Confirmed {
-                        letters: vec![Confirmed {
+                        messages: vec![Confirmed {
                             index: number,
                             sent_message_id: text.clone(),
                         }],

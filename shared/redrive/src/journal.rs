@@ -322,7 +322,7 @@ mod tests {
 
     fn not_tried(index: usize) -> Fact {
         Fact::NotTried {
-            letters: vec![Because {
+            messages: vec![Because {
                 index,
                 cause: "because".to_owned(),
             }],

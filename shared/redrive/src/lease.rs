@@ -1,7 +1,7 @@
-//! The letters that a redrive holds while it moves them.
+//! The messages that a redrive holds while it moves them.
 //!
-//! Invariant: a letter is sent only under a hold that outlasts the longest batch, so that nobody
-//! else can have it meanwhile; a hold that was lost is named for exactly its letter.
+//! Invariant: a message is sent only under a hold that outlasts the longest batch, so that nobody
+//! else can have it meanwhile; a hold that was lost is named for exactly its message.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,25 +23,25 @@ use pipeline::{BATCH_ENTRIES_MAX, Pipeline, PipelineError};
 pub(super) const MARGIN: Duration = Duration::from_secs(100);
 /// A hold is prolonged to this.
 pub(super) const HOLD: Duration = Duration::from_secs(300);
-/// Between two rounds of prolonging the holds of letters that wait for their turn.
+/// Between two rounds of prolonging the holds of messages that wait for their turn.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-/// Waiting letters are prolonged when less is left: a round of all of them takes its time.
+/// Waiting messages are prolonged when less is left: a round of all of them takes its time.
 const PROLONGED_BELOW: Duration = Duration::from_secs(220);
 /// Calls of one round at once.
 const HEARTBEAT_CALLS_MAX: usize = 16;
-/// Letters that are held at once, wanted or not: SQS takes about 120,000 in flight, and others
+/// Messages that are held at once, wanted or not: SQS takes about 120,000 in flight, and others
 /// need some of them (Amazon SQS quotas).
 const HELD_MAX: usize = 100_000;
-/// Letters whose bodies are kept before it is their turn.
+/// Messages whose bodies are kept before it is their turn.
 const BODIES_MAX: usize = 10_000;
 /// Receives of a search at once.
 const RECEIVES_AT_ONCE: usize = 4;
 /// Empty rounds of long polls in a row after which a search ends.
 const EMPTY_POLLS_MAX: usize = 3;
-/// A search ends when it has received this many times as many letters as there were when it began,
-/// and some more: letters go on dying meanwhile, and SQS gives them in no order.
-const RECEIVES_PER_LETTER_MAX: u64 = 2;
-/// The number of letters is an approximate one.
+/// A search ends when it has received this many times as many messages as there were when it began,
+/// and some more: messages go on dying meanwhile, and SQS gives them in no order.
+const RECEIVES_PER_MESSAGE_MAX: u64 = 2;
+/// The number of messages is an approximate one.
 const RECEIVES_MORE: u64 = 100;
 
 const _: () = assert!(
@@ -51,17 +51,17 @@ const _: () = assert!(
     "a hold must outlast a batch and two heartbeats"
 );
 
-/// One letter under its hold.
+/// One message under its hold.
 #[derive(Debug)]
 struct Lease<'a> {
     receipt_handle: String,
-    letter: Letter<'a>,
+    message: Message<'a>,
     held_until: DateTime<Utc>,
 }
 
-/// Where the letter itself is.
+/// Where the message itself is.
 #[derive(Debug)]
-enum Letter<'a> {
+enum Message<'a> {
     /// In the journal of an earlier process, which held it when it ended.
     Journaled(Arc<Intended>),
     /// With the caller, who gives it back too.
@@ -70,14 +70,14 @@ enum Letter<'a> {
     Own(Box<DeadLetter>),
 }
 
-/// A letter that can be sent now.
+/// A message that can be sent now.
 #[derive(Debug)]
 pub(super) struct Secured {
     pub(super) receipt_handle: String,
     pub(super) original: Original,
 }
 
-impl Letter<'_> {
+impl Message<'_> {
     const fn is_callers(&self) -> bool {
         matches!(self, Self::Callers(_))
     }
@@ -89,30 +89,30 @@ impl Letter<'_> {
                 let original = &intended.original;
                 original.kept_bytes() + new_body.unwrap_or(original.body.len())
             }
-            Self::Callers(letter) => {
-                kept_bytes(&letter.attributes) + new_body.unwrap_or_else(|| letter.body.bytes())
+            Self::Callers(message) => {
+                kept_bytes(&message.attributes) + new_body.unwrap_or_else(|| message.body.bytes())
             }
-            Self::Own(letter) => {
-                kept_bytes(&letter.attributes) + new_body.unwrap_or_else(|| letter.body.bytes())
+            Self::Own(message) => {
+                kept_bytes(&message.attributes) + new_body.unwrap_or_else(|| message.body.bytes())
             }
         }
     }
 
     /// What is to be sent, if it is what was planned.
     fn original(&self, entry: &PlanEntry) -> Result<Original, NoLease> {
-        let letter: &DeadLetter = match self {
+        let message: &DeadLetter = match self {
             Self::Journaled(intended) => return Ok(intended.original.clone()),
-            Self::Callers(letter) => letter,
-            Self::Own(letter) => letter,
+            Self::Callers(message) => message,
+            Self::Own(message) => message,
         };
-        if letter.body.sha256() != entry.body_sha256 {
+        if message.body.sha256() != entry.body_sha256 {
             return Err(NoLease::OtherBody);
         }
-        Original::of(letter).map_err(|error| NoLease::Lost(error.to_string()))
+        Original::of(message).map_err(|error| NoLease::Lost(error.to_string()))
     }
 }
 
-/// Why a letter cannot be sent now.
+/// Why a message cannot be sent now.
 pub(super) enum NoLease {
     /// Not held.
     Lost(String),
@@ -120,7 +120,7 @@ pub(super) enum NoLease {
     OtherBody,
 }
 
-/// All holds of a redrive, by the letter's place in the plan.
+/// All holds of a redrive, by the message's place in the plan.
 pub(super) struct Leases<'a> {
     pipeline: &'a Pipeline,
     plan: &'a Plan,
@@ -129,24 +129,24 @@ pub(super) struct Leases<'a> {
     passed: Mutex<Passed>,
 }
 
-/// Letters that a search passed, and so hides.
+/// Messages that a search passed, and so hides.
 #[derive(Default)]
 struct Passed {
-    /// Handles by message id: a hold that ended gives the letter again.
+    /// Handles by message id: a hold that ended gives the message again.
     receipt_handles: HashMap<String, String>,
-    /// Whether letters of the plan are among them.
+    /// Whether messages of the plan are among them.
     has_planned: bool,
     /// When the first of them was passed.
     since: Option<Instant>,
 }
 
 impl<'a> Leases<'a> {
-    /// Begins with the letters that the caller holds, and with those that an earlier process held
+    /// Begins with the messages that the caller holds, and with those that an earlier process held
     /// when it ended.
     pub(super) fn new(
         pipeline: &'a Pipeline,
         plan: &'a Plan,
-        letters: &'a [DeadLetter],
+        messages: &'a [DeadLetter],
         unsettled: &[Arc<Intended>],
     ) -> Self {
         let leases = Self {
@@ -164,36 +164,36 @@ impl<'a> Leases<'a> {
         for intended in unsettled {
             let lease = Lease {
                 receipt_handle: intended.receipt_handle.clone(),
-                letter: Letter::Journaled(Arc::clone(intended)),
+                message: Message::Journaled(Arc::clone(intended)),
                 // Nobody knows; it is prolonged before it is relied on.
                 held_until: DateTime::UNIX_EPOCH,
             };
             leases.lock().insert(intended.index, lease);
         }
-        for letter in letters {
-            leases.take_callers(letter);
+        for message in messages {
+            leases.take_callers(message);
         }
         leases
     }
 
-    /// Takes a letter of the caller if the plan has it.
-    fn take_callers(&self, letter: &'a DeadLetter) {
-        if let Some(index) = self.places.get(letter.message_id.as_str()) {
+    /// Takes a message of the caller if the plan has it.
+    fn take_callers(&self, message: &'a DeadLetter) {
+        if let Some(index) = self.places.get(message.message_id.as_str()) {
             let lease = Lease {
-                receipt_handle: letter.receipt_handle.clone(),
-                held_until: letter.held_until,
-                letter: Letter::Callers(letter),
+                receipt_handle: message.receipt_handle.clone(),
+                held_until: message.held_until,
+                message: Message::Callers(message),
             };
             self.lock().insert(*index, lease);
         }
     }
 
-    /// Takes a letter that a search found, in its place in the plan.
-    fn take(&self, index: usize, letter: DeadLetter) {
+    /// Takes a message that a search found, in its place in the plan.
+    fn take(&self, index: usize, message: DeadLetter) {
         let lease = Lease {
-            receipt_handle: letter.receipt_handle.clone(),
-            held_until: letter.held_until,
-            letter: Letter::Own(Box::new(letter)),
+            receipt_handle: message.receipt_handle.clone(),
+            held_until: message.held_until,
+            message: Message::Own(Box::new(message)),
         };
         self.lock().insert(index, lease);
     }
@@ -202,14 +202,14 @@ impl<'a> Leases<'a> {
         self.lock().contains_key(&index)
     }
 
-    /// Size of what is sent for a letter; 0 when it is not held.
+    /// Size of what is sent for a message; 0 when it is not held.
     pub(super) fn bytes(&self, index: usize) -> usize {
         let held = self.lock();
         let (Some(lease), Some(entry)) = (held.get(&index), self.plan.entries.get(index)) else {
             return 0;
         };
         let new_body = entry.edit.as_ref().map(|edit| edit.new_body.len());
-        lease.letter.bytes(new_body)
+        lease.message.bytes(new_body)
     }
 
     /// Makes sure that the holds of a batch last for a whole batch.
@@ -224,12 +224,12 @@ impl<'a> Leases<'a> {
                 let lease = match held.get(index) {
                     Some(lease) if lease.held_until < limit => {
                         held.remove(index);
-                        let ended = "its hold has ended; look at the letters again".to_owned();
+                        let ended = "its hold has ended; look at the messages again".to_owned();
                         Err(NoLease::Lost(cause.clone().unwrap_or(ended)))
                     }
                     Some(lease) => self.secured(*index, lease),
                     None => Err(NoLease::Lost(
-                        "it is not held; look at the letters again".to_owned(),
+                        "it is not held; look at the messages again".to_owned(),
                     )),
                 };
                 (*index, lease)
@@ -242,22 +242,22 @@ impl<'a> Leases<'a> {
         let entry = entry.ok_or_else(|| NoLease::Lost("it is not of this plan".to_owned()))?;
         Ok(Secured {
             receipt_handle: lease.receipt_handle.clone(),
-            original: lease.letter.original(entry)?,
+            original: lease.message.original(entry)?,
         })
     }
 
-    /// Forgets a letter that is out of the queue.
+    /// Forgets a message that is out of the queue.
     pub(super) fn forget(&self, index: usize) {
         self.lock().remove(&index);
     }
 
-    /// Handle of a letter, for its delete.
+    /// Handle of a message, for its delete.
     pub(super) fn handle(&self, index: usize) -> Option<String> {
         let held = self.lock();
         held.get(&index).map(|lease| lease.receipt_handle.clone())
     }
 
-    /// Prolongs the holds of letters that wait for their turn, for as long as it is polled.
+    /// Prolongs the holds of messages that wait for their turn, for as long as it is polled.
     pub(super) async fn heartbeat(&self) {
         let mut interval = tokio::time::interval(HEARTBEAT);
         loop {
@@ -316,8 +316,8 @@ impl<'a> Leases<'a> {
         }
     }
 
-    /// Looks for letters of the plan in the queue until `enough` are found, it gives no more, or it
-    /// gave more than there were when the search began. While others hold letters, it waits for
+    /// Looks for messages of the plan in the queue until `enough` are found, it gives no more, or it
+    /// gave more than there were when the search began. While others hold messages, it waits for
     /// them up to `patience`, unless it is cancelled. What it passes stays hidden until
     /// [`Self::release`], so that it is not passed again.
     pub(super) async fn find(
@@ -329,7 +329,7 @@ impl<'a> Leases<'a> {
     ) -> Result<usize, PipelineError> {
         let must_release = {
             let passed = self.lock_passed();
-            // Holds that end in the middle of a search give their letters again.
+            // Holds that end in the middle of a search give their messages again.
             let is_old = passed.since.is_some_and(|since| since.elapsed() > HOLD / 2);
             passed.has_planned || is_old
         };
@@ -339,7 +339,7 @@ impl<'a> Leases<'a> {
         let deadline = Instant::now() + patience;
         let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await?;
         let receives_max =
-            (depth.visible + depth.in_flight) * RECEIVES_PER_LETTER_MAX + RECEIVES_MORE;
+            (depth.visible + depth.in_flight) * RECEIVES_PER_MESSAGE_MAX + RECEIVES_MORE;
         let mut receives = 0;
         let mut found = 0;
         let mut empty_polls = 0;
@@ -354,8 +354,8 @@ impl<'a> Leases<'a> {
                     break;
                 }
             }
-            let (letters, failure) = self.receive(enough - found).await;
-            if letters.is_empty() {
+            let (messages, failure) = self.receive(enough - found).await;
+            if messages.is_empty() {
                 match failure {
                     // What was found can be moved; that may even be what it takes to find more.
                     Some(_) if found > 0 => break,
@@ -365,18 +365,18 @@ impl<'a> Leases<'a> {
                 continue;
             }
             empty_polls = 0;
-            receives += letters.len() as u64;
-            for letter in letters {
-                match self.places.get(letter.message_id.as_str()) {
+            receives += messages.len() as u64;
+            for message in messages {
+                match self.places.get(message.message_id.as_str()) {
                     Some(index) if is_wanted(*index) => {
-                        self.take(*index, letter);
+                        self.take(*index, message);
                         found += 1;
                     }
                     // Its turn comes later.
-                    Some(index) if self.lock().len() < BODIES_MAX => self.take(*index, letter),
+                    Some(index) if self.lock().len() < BODIES_MAX => self.take(*index, message),
                     place => {
                         let is_planned = place.is_some();
-                        self.pass(letter, is_planned);
+                        self.pass(message, is_planned);
                     }
                 }
             }
@@ -384,29 +384,29 @@ impl<'a> Leases<'a> {
         Ok(found)
     }
 
-    /// One round of receives, as many at once as `missing` letters are worth. Gives what came, and
+    /// One round of receives, as many at once as `missing` messages are worth. Gives what came, and
     /// why a receive failed if one did.
     async fn receive(&self, missing: usize) -> (Vec<DeadLetter>, Option<PipelineError>) {
         let calls = missing
             .div_ceil(BATCH_ENTRIES_MAX)
             .clamp(1, RECEIVES_AT_ONCE);
-        let receives = (0..calls).map(|_| self.pipeline.receive_letters(BATCH_ENTRIES_MAX, HOLD));
-        let mut letters = Vec::new();
+        let receives = (0..calls).map(|_| self.pipeline.receive_messages(BATCH_ENTRIES_MAX, HOLD));
+        let mut messages = Vec::new();
         let mut failure = None;
         for received in futures::future::join_all(receives).await {
             match received {
-                Ok(received) => letters.extend(received),
+                Ok(received) => messages.extend(received),
                 Err(error) => failure = Some(error),
             }
         }
-        (letters, failure)
+        (messages, failure)
     }
 
     /// Gives back what the engine took itself and did not move.
     pub(super) async fn release(&self) {
         let own: Vec<String> = self
             .lock()
-            .extract_if(|_, lease| !lease.letter.is_callers())
+            .extract_if(|_, lease| !lease.message.is_callers())
             .map(|(_, lease)| lease.receipt_handle)
             .collect();
         self.give_back(&own).await;
@@ -423,7 +423,7 @@ impl<'a> Leases<'a> {
     async fn give_back(&self, handles: &[String]) {
         let hidden = self.pipeline.give_back_dead_letters(handles).await;
         if hidden > 0 {
-            tracing::warn!(hidden, "letters come back when their hold ends");
+            tracing::warn!(hidden, "messages come back when their hold ends");
         }
     }
 
@@ -432,11 +432,11 @@ impl<'a> Leases<'a> {
         self.places.contains_key(message_id)
     }
 
-    fn pass(&self, letter: DeadLetter, is_planned: bool) {
+    fn pass(&self, message: DeadLetter, is_planned: bool) {
         let mut passed = self.lock_passed();
         passed
             .receipt_handles
-            .insert(letter.message_id, letter.receipt_handle);
+            .insert(message.message_id, message.receipt_handle);
         passed.has_planned |= is_planned;
         passed.since.get_or_insert_with(Instant::now);
     }

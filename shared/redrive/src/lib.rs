@@ -1,7 +1,7 @@
 //! Moving dead letters back to the source queue: a plan that is frozen, a journal that knows every
 //! step, a run that can be steered, and proof of what became of the events.
 //!
-//! Invariant: a letter is deleted only after SQS confirmed that its copy was sent, or after the
+//! Invariant: a message is deleted only after SQS confirmed that its copy was sent, or after the
 //! ledger was seen to know its event; both stand in the journal before. Whatever goes wrong, an
 //! event is at worst in both queues, and the ledger makes the second arrival a duplicate.
 
@@ -38,7 +38,7 @@ pub use plan::{
     Edit, PLAN_ENTRIES_MAX, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue,
     Skipped,
 };
-pub use report::{LetterOutcome, LetterReport, NO_ANSWER_ON_RECORD, Report};
+pub use report::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
 pub use resume::resume;
 pub use run::{RunOptions, run};
-pub use state::{Counts, LetterState, Phase, State};
+pub use state::{Counts, MessageState, Phase, State};

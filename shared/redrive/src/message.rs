@@ -1,6 +1,6 @@
 //! One dead letter as the journal keeps it, and what of it is sent.
 //!
-//! Invariant: an [`Original`] holds everything that SQS gave of the message, so that the letter
+//! Invariant: an [`Original`] holds everything that SQS gave of the message, so that the message
 //! can be made again from the journal alone; what is sent differs from it only by the edit of the
 //! plan and by the three failure attributes that the ingest had added.
 
@@ -93,20 +93,20 @@ pub struct Original {
 }
 
 impl Original {
-    /// Reads the body of a letter.
+    /// Reads the body of a message.
     ///
     /// # Errors
     /// When it was put aside and cannot be read.
-    pub(super) fn of(letter: &DeadLetter) -> Result<Self, BodyError> {
+    pub(super) fn of(message: &DeadLetter) -> Result<Self, BodyError> {
         Ok(Self {
-            body: letter.body.text()?.into_owned(),
-            attributes: letter
+            body: message.body.text()?.into_owned(),
+            attributes: message
                 .attributes
                 .iter()
                 .map(|(name, value)| (name.clone(), value.into()))
                 .collect(),
-            group_id: letter.group_id.clone(),
-            trace_header: letter.trace_header.clone(),
+            group_id: message.group_id.clone(),
+            trace_header: message.trace_header.clone(),
         })
     }
 
@@ -142,7 +142,7 @@ impl Original {
     }
 }
 
-/// [`Original::kept_bytes`] of a letter that was not read yet.
+/// [`Original::kept_bytes`] of a message that was not read yet.
 pub(super) fn kept_bytes(attributes: &BTreeMap<String, AttributeValue>) -> usize {
     attributes
         .iter()

@@ -21,12 +21,12 @@ use pipeline::model::{DeadLetter, QueueRole};
 
 /// Version of the plan's form that this program writes and reads.
 pub const PLAN_SCHEMA_VERSION: u32 = 1;
-/// Letters of one plan at most: SQS holds about as many in flight (Amazon SQS quotas, 120,000).
+/// Messages of one plan at most: SQS holds about as many in flight (Amazon SQS quotas, 120,000).
 pub const PLAN_ENTRIES_MAX: usize = 100_000;
 /// Largest plan file that is read, in bytes.
 const PLAN_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// A frozen list of letters with everything that decides how they are moved.
+/// A frozen list of messages with everything that decides how they are moved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -38,17 +38,17 @@ pub struct Plan {
     pub created_at: DateTime<Utc>,
     /// Name of the environment it was made for.
     pub environment: String,
-    /// Where the letters are.
+    /// Where the messages are.
     pub dead_letter_queue: PlannedQueue,
     /// Where they go.
     pub destination: PlannedQueue,
-    /// The letters, in the order in which they go.
+    /// The messages, in the order in which they go.
     pub entries: Vec<PlanEntry>,
-    /// Letters that were selected and left out.
+    /// Messages that were selected and left out.
     pub skipped: Vec<Skipped>,
     /// Messages per second at most; absent for as fast as SQS takes them.
     pub rate_per_sec: Option<f64>,
-    /// How many letters have gone when each canary step ends, ascending. After each step the
+    /// How many messages have gone when each canary step ends, ascending. After each step the
     /// redrive goes on only when the step's events were proved. Empty for no canary.
     pub canary_steps: Vec<usize>,
 }
@@ -63,7 +63,7 @@ pub struct PlannedQueue {
     pub url: String,
 }
 
-/// One letter of a plan.
+/// One message of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanEntry {
@@ -93,7 +93,7 @@ pub struct Edit {
     pub new_body: String,
 }
 
-/// A letter that was selected and left out.
+/// A message that was selected and left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skipped {
@@ -105,7 +105,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// What the operator decides beside the letters.
+/// What the operator decides beside the messages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanOptions {
     /// See [`Plan::skipped`].
@@ -117,32 +117,32 @@ pub struct PlanOptions {
 }
 
 impl Plan {
-    /// Freezes a plan for letters of an environment, each with the body that is to be sent instead
+    /// Freezes a plan for messages of an environment, each with the body that is to be sent instead
     /// of its own, if any. The ledger is asked about edited events; if it does not answer, their
     /// verdict `ready` may be `already-stored`.
     ///
     /// # Errors
-    /// When the letters or the options break a rule of plans.
+    /// When the messages or the options break a rule of plans.
     pub async fn of(
         pipeline: &Pipeline,
-        letters: &[(&DeadLetter, Option<String>)],
+        messages: &[(&DeadLetter, Option<String>)],
         options: PlanOptions,
     ) -> Result<Self, RedriveError> {
-        let assessments: Vec<Option<Assessment>> = letters
+        let assessments: Vec<Option<Assessment>> = messages
             .iter()
             .map(|(_, new_body)| new_body.as_deref().map(event::assess))
             .collect();
         let known = known(pipeline, &assessments).await;
-        let entries = letters
+        let entries = messages
             .iter()
             .zip(assessments)
-            .map(|((letter, new_body), assessment)| {
-                let verdict = assessment.map_or(letter.verdict, |assessment| {
+            .map(|((message, new_body), assessment)| {
+                let verdict = assessment.map_or(message.verdict, |assessment| {
                     let is_stored =
                         matches!(&assessment, Assessment::Valid(key) if known.contains(key));
                     assessment.verdict(is_stored)
                 });
-                PlanEntry::of(letter, new_body.clone(), verdict)
+                PlanEntry::of(message, new_body.clone(), verdict)
             })
             .collect::<Result<_, _>>()?;
         let plan = Self {
@@ -233,7 +233,7 @@ impl Plan {
         check_version(self.schema_version)?;
         if self.entries.len() > PLAN_ENTRIES_MAX {
             return Err(RedriveError::plan(format!(
-                "{} letters are more than one plan takes ({PLAN_ENTRIES_MAX})",
+                "{} messages are more than one plan takes ({PLAN_ENTRIES_MAX})",
                 self.entries.len()
             )));
         }
@@ -291,7 +291,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether it is for the letters of this environment's dead-letter queue. Another demo has the
+    /// Whether it is for the messages of this environment's dead-letter queue. Another demo has the
     /// same name and other queues.
     #[must_use]
     pub fn is_of(&self, environment: &str, dead_letter_queue_url: &str) -> bool {
@@ -354,13 +354,13 @@ impl PlannedQueue {
 
 impl PlanEntry {
     fn of(
-        letter: &DeadLetter,
+        message: &DeadLetter,
         new_body: Option<String>,
         verdict: Verdict,
     ) -> Result<Self, RedriveError> {
         let edit = |new_body| {
-            let old_body = letter.body.text().map_err(|error| {
-                RedriveError::plan(format!("letter {}: {error}", letter.message_id))
+            let old_body = message.body.text().map_err(|error| {
+                RedriveError::plan(format!("message {}: {error}", message.message_id))
             })?;
             Ok::<_, RedriveError>(Edit {
                 old_body: old_body.into_owned(),
@@ -368,16 +368,16 @@ impl PlanEntry {
             })
         };
         Ok(Self {
-            message_id: letter.message_id.clone(),
+            message_id: message.message_id.clone(),
             verdict,
-            body_sha256: letter.body.sha256(),
-            receive_count: letter.receive_count,
-            group_id: letter.group_id.clone(),
+            body_sha256: message.body.sha256(),
+            receive_count: message.receive_count,
+            group_id: message.group_id.clone(),
             edit: new_body.map(edit).transpose()?,
         })
     }
 
-    /// What is sent for a letter with this body.
+    /// What is sent for a message with this body.
     pub(super) fn sent_body<'a>(&'a self, body: &'a str) -> &'a str {
         self.edit.as_ref().map_or(body, |edit| &edit.new_body)
     }

@@ -15,9 +15,9 @@ use super::batch::Engine;
 use super::error::RedriveError;
 use super::fact::{Fact, Proof, Proved};
 use super::resume::KEYS_MAX;
-use super::state::{LetterState, State};
+use super::state::{MessageState, State};
 use pipeline::model::DeadLetter;
-use pipeline::text::letters_in_words;
+use pipeline::text::messages_in_words;
 use pipeline::{BATCH_ENTRIES_MAX, PipelineError};
 
 /// First wait between two questions to the ledger; doubles.
@@ -25,11 +25,11 @@ const POLL_FIRST: Duration = Duration::from_millis(200);
 /// Longest wait.
 const POLL_MAX: Duration = Duration::from_secs(2);
 /// Events are looked for among the dead letters only after this time, then after twice as long, and
-/// so on: every look counts as a receive of the letters it passes.
+/// so on: every look counts as a receive of the messages it passes.
 const LOOK_FIRST: Duration = Duration::from_secs(4);
-/// Letters of one look at most.
-const LOOK_LETTERS_MAX: usize = 1_000;
-/// Hold of letters that are looked at.
+/// Messages of one look at most.
+const LOOK_MESSAGES_MAX: usize = 1_000;
+/// Hold of messages that are looked at.
 const LOOK_HOLD: Duration = Duration::from_secs(30);
 /// Clocks of this machine and of SQS differ by less.
 const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
@@ -82,7 +82,9 @@ impl Engine<'_> {
     }
 
     fn unproved(&self, range: Range<usize>) -> Vec<usize> {
-        self.matching(range, |_, letter| is_sent(letter) && letter.proof.is_none())
+        self.matching(range, |_, message| {
+            is_sent(message) && message.proof.is_none()
+        })
     }
 
     async fn prove_stored(&self, open: &[usize]) -> Result<(), RedriveError> {
@@ -93,7 +95,7 @@ impl Engine<'_> {
             let keys: Vec<(usize, EventKey)> = self.recorder.look(|state| {
                 chunk
                     .iter()
-                    .filter_map(|index| Some((*index, state.letters().get(*index)?.key.clone()?)))
+                    .filter_map(|index| Some((*index, state.messages().get(*index)?.key.clone()?)))
                     .collect()
             });
             let wanted: Vec<EventKey> = keys.iter().map(|(_, key)| key.clone()).collect();
@@ -104,7 +106,7 @@ impl Engine<'_> {
                     return Ok(());
                 }
             };
-            let letters = keys
+            let messages = keys
                 .iter()
                 .filter_map(|(index, key)| {
                     let record_id = known.get(key)?.record_id;
@@ -120,7 +122,7 @@ impl Engine<'_> {
                     })
                 })
                 .collect();
-            self.proved(letters).await?;
+            self.proved(messages).await?;
         }
         Ok(())
     }
@@ -132,15 +134,15 @@ impl Engine<'_> {
         self.leases.release_passed().await;
         let mut wanted = self.recorder.look(|state| Wanted::of(state, open));
         let mut seen = Vec::new();
-        let mut letters = Vec::new();
-        let looked = self.look(&mut wanted, &mut seen, &mut letters).await;
+        let mut messages = Vec::new();
+        let looked = self.look(&mut wanted, &mut seen, &mut messages).await;
         if let Err(error) = looked {
             tracing::debug!(%error, "the dead letters are looked at again");
         }
         if let Err(error) = self.pipeline.release_dead_letters(&seen).await {
-            tracing::debug!(%error, "letters come back when their hold ends");
+            tracing::debug!(%error, "messages come back when their hold ends");
         }
-        self.proved(letters).await
+        self.proved(messages).await
     }
 
     async fn look(
@@ -149,36 +151,36 @@ impl Engine<'_> {
         seen: &mut Vec<String>,
         proved: &mut Vec<Proved>,
     ) -> Result<(), PipelineError> {
-        while !wanted.is_empty() && seen.len() < LOOK_LETTERS_MAX {
-            let letters = self
+        while !wanted.is_empty() && seen.len() < LOOK_MESSAGES_MAX {
+            let messages = self
                 .pipeline
-                .receive_letters(BATCH_ENTRIES_MAX, LOOK_HOLD)
+                .receive_messages(BATCH_ENTRIES_MAX, LOOK_HOLD)
                 .await?;
-            if letters.is_empty() {
+            if messages.is_empty() {
                 break;
             }
-            for letter in letters {
-                let is_new = !self.leases.is_planned(&letter.message_id)
-                    && letter.sent_at >= self.plan.created_at - CLOCK_SKEW_MAX;
-                if is_new && let Some(index) = wanted.take(&letter) {
-                    let reason = letter.reason.as_ref();
+            for message in messages {
+                let is_new = !self.leases.is_planned(&message.message_id)
+                    && message.sent_at >= self.plan.created_at - CLOCK_SKEW_MAX;
+                if is_new && let Some(index) = wanted.take(&message) {
+                    let reason = message.reason.as_ref();
                     let proof = Proof::DeadAgain {
                         reason: reason.map(|reason| format!("{}: {}", reason.code, reason.message)),
-                        message_id: letter.message_id,
+                        message_id: message.message_id,
                     };
                     proved.push(Proved { index, proof });
                 }
-                seen.push(letter.receipt_handle);
+                seen.push(message.receipt_handle);
             }
         }
         Ok(())
     }
 
-    async fn proved(&self, letters: Vec<Proved>) -> Result<(), RedriveError> {
-        if letters.is_empty() {
+    async fn proved(&self, messages: Vec<Proved>) -> Result<(), RedriveError> {
+        if messages.is_empty() {
             return Ok(());
         }
-        self.record(Fact::Proved { letters }).await
+        self.record(Fact::Proved { messages }).await
     }
 }
 
@@ -197,14 +199,14 @@ impl Wanted {
             open: 0,
         };
         for index in indexes {
-            let Some(letter) = state.letters().get(*index) else {
+            let Some(message) = state.messages().get(*index) else {
                 continue;
             };
             wanted.open += 1;
-            if let Some(message_id) = &letter.sent_message_id {
+            if let Some(message_id) = &message.sent_message_id {
                 wanted.by_message_id.insert(message_id.clone(), *index);
             }
-            let same = wanted.by_body.entry(letter.sent_sha256.clone());
+            let same = wanted.by_body.entry(message.sent_sha256.clone());
             same.or_default().push(*index);
         }
         wanted
@@ -214,10 +216,10 @@ impl Wanted {
         self.open == 0
     }
 
-    fn take(&mut self, letter: &DeadLetter) -> Option<usize> {
-        let digest = letter.body.sha256();
+    fn take(&mut self, message: &DeadLetter) -> Option<usize> {
+        let digest = message.body.sha256();
         let same = self.by_body.get_mut(&digest)?;
-        let place = match self.by_message_id.remove(&letter.message_id) {
+        let place = match self.by_message_id.remove(&message.message_id) {
             Some(index) => same.iter().position(|other| *other == index)?,
             None => same.len().checked_sub(1)?,
         };
@@ -226,14 +228,14 @@ impl Wanted {
     }
 }
 
-fn is_sent(letter: &LetterState) -> bool {
-    !letter.phase.is_unsent() && !letter.phase.is_doubtful()
+fn is_sent(message: &MessageState) -> bool {
+    !message.phase.is_unsent() && !message.phase.is_doubtful()
 }
 
-/// What became of the letters of a step.
+/// What became of the messages of a step.
 #[derive(Debug, Default)]
 struct Tally {
-    letters: usize,
+    messages: usize,
     sent: usize,
     unproved: usize,
     dead_again: usize,
@@ -244,13 +246,13 @@ struct Tally {
 impl Tally {
     fn of(state: &State, step: Range<usize>) -> Self {
         let mut tally = Self::default();
-        for letter in state.letters().get(step).unwrap_or_default() {
-            tally.letters += 1;
-            if !is_sent(letter) {
+        for message in state.messages().get(step).unwrap_or_default() {
+            tally.messages += 1;
+            if !is_sent(message) {
                 continue;
             }
             tally.sent += 1;
-            match &letter.proof {
+            match &message.proof {
                 None => tally.unproved += 1,
                 Some(Proof::DeadAgain { reason, .. }) => {
                     tally.dead_again += 1;
@@ -264,7 +266,7 @@ impl Tally {
 
     /// Why the next step must not begin by itself.
     fn trouble(&self, limit: Duration) -> Option<String> {
-        let Self { letters, sent, .. } = self;
+        let Self { messages, sent, .. } = self;
         if self.dead_again > 0 {
             let reason = self.reason.as_deref().unwrap_or("without a reason");
             return Some(format!(
@@ -279,10 +281,10 @@ impl Tally {
                 limit.as_secs()
             ));
         }
-        (sent < letters).then(|| {
+        (sent < messages).then(|| {
             format!(
                 "only {sent} of the step's {} sent",
-                letters_in_words(*letters as u64)
+                messages_in_words(*messages as u64)
             )
         })
     }
@@ -296,7 +298,7 @@ mod tests {
     fn only_a_step_that_is_all_stored_goes_on_by_itself() {
         let limit = Duration::from_secs(60);
         let good = Tally {
-            letters: 10,
+            messages: 10,
             sent: 10,
             ..Tally::default()
         };
@@ -314,7 +316,7 @@ mod tests {
                 Tally {
                     unproved: 3,
                     ..Tally {
-                        letters: 10,
+                        messages: 10,
                         sent: 10,
                         ..Tally::default()
                     }
@@ -323,10 +325,10 @@ mod tests {
             ),
             (
                 Tally {
-                    letters: 10,
+                    messages: 10,
                     ..Tally::default()
                 },
-                "only 0 of the step's 10 letters sent",
+                "only 0 of the step's 10 messages sent",
             ),
         ] {
             assert_eq!(tally.trouble(limit).unwrap(), expected);

@@ -1,6 +1,6 @@
-//! How fast letters go: the operator's rate, and below it what SQS takes without throttling.
+//! How fast messages go: the operator's rate, and below it what SQS takes without throttling.
 //!
-//! Invariant: over any time, no more letters pass than the rate allows for it plus one batch.
+//! Invariant: over any time, no more messages pass than the rate allows for it plus one batch.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,15 +19,15 @@ const THROTTLE_ONCE: Duration = Duration::from_millis(500);
 /// Time over which the own rate is measured.
 const MEASURE: Duration = Duration::from_secs(2);
 
-/// Bucket of letters that may go, and the rate at which it fills.
+/// Bucket of messages that may go, and the rate at which it fills.
 #[derive(Debug)]
 struct Bucket {
-    /// Letters that may go now; negative when letters went ahead of their time.
+    /// Messages that may go now; negative when messages went ahead of their time.
     allowance: f64,
     filled_at: Instant,
     /// The rate that throttling left, and the one at which it happened.
     throttled: Option<Throttled>,
-    /// Letters in the current and in the last measured span.
+    /// Messages in the current and in the last measured span.
     measured_since: Instant,
     measured: f64,
     rate_measured: f64,
@@ -62,12 +62,12 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until `count` letters may go. A change of the rate or of the command ends the wait, so
-    /// that it is looked at again; gives whether the letters may go.
+    /// Waits until `count` messages may go. A change of the rate or of the command ends the wait, so
+    /// that it is looked at again; gives whether the messages may go.
     pub(super) async fn take(&self, count: usize, control: &Control) -> bool {
         #[expect(
             clippy::cast_precision_loss,
-            reason = "a batch has ten letters at most"
+            reason = "a batch has ten messages at most"
         )]
         let count = count as f64;
         let mut changes = control.changes();
@@ -97,7 +97,7 @@ impl RateLimiter {
 }
 
 impl Bucket {
-    /// Takes letters, ahead of their time if need be, and gives how long they have to wait.
+    /// Takes messages, ahead of their time if need be, and gives how long they have to wait.
     fn take(&mut self, count: f64, wanted: Option<f64>, now: Instant) -> Duration {
         let rate = self.rate(wanted, now);
         self.measure(count, now);
@@ -181,10 +181,10 @@ mod tests {
         }
     }
 
-    /// Time that letters take at a rate, batch by batch, each batch waiting for its turn.
-    fn time_for(bucket: &mut Bucket, letters: usize, rate: Option<f64>, now: &mut Instant) -> f64 {
+    /// Time that messages take at a rate, batch by batch, each batch waiting for its turn.
+    fn time_for(bucket: &mut Bucket, messages: usize, rate: Option<f64>, now: &mut Instant) -> f64 {
         let begin = *now;
-        for _ in 0..letters / 10 {
+        for _ in 0..messages / 10 {
             *now += bucket.take(10.0, rate, *now);
         }
         now.duration_since(begin).as_secs_f64()

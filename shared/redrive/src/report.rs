@@ -1,4 +1,4 @@
-//! What a redrive did, letter by letter.
+//! What a redrive did, message by message.
 //!
 //! Invariant: everything here is derived from the journal's facts; nothing is what was planned or
 //! hoped for.
@@ -8,9 +8,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::fact::{Ending, Proof};
-use super::state::{Counts, LetterState, Phase, State};
+use super::state::{Counts, MessageState, Phase, State};
 
-/// Cause of a letter that is being sent, or was when the redrive was interrupted.
+/// Cause of a message that is being sent, or was when the redrive was interrupted.
 pub const NO_ANSWER_ON_RECORD: &str = "no answer of SQS to its send is on record";
 
 /// A redrive as far as its journal tells.
@@ -22,23 +22,24 @@ pub struct Report {
     pub created_at: DateTime<Utc>,
     /// The environment.
     pub environment: String,
-    /// Letters of the plan.
+    /// Messages of the plan.
     pub planned: usize,
-    /// How many letters stand where.
+    /// How many messages stand where.
     pub counts: Counts,
     /// How it ended; absent while it runs and after a crash.
     pub ending: Option<Ending>,
-    /// Every letter, in the order of the plan.
-    pub letters: Vec<LetterReport>,
+    /// Every message, in the order of the plan.
+    #[serde(rename = "letters")]
+    pub messages: Vec<MessageReport>,
 }
 
-/// One letter of a report.
+/// One message of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LetterReport {
+pub struct MessageReport {
     /// SQS message id in the dead-letter queue.
     pub message_id: String,
     /// How it stands.
-    pub outcome: LetterOutcome,
+    pub outcome: MessageOutcome,
     /// Why it was not sent, not deleted, or is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -50,10 +51,10 @@ pub struct LetterReport {
     pub proof: Option<Proof>,
 }
 
-/// How a letter stands.
+/// How a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum LetterOutcome {
+pub enum MessageOutcome {
     /// Nothing was done with it.
     Waiting,
     /// Not sent; it is where it was.
@@ -78,35 +79,38 @@ impl Report {
             planned: plan.entries.len(),
             counts: state.counts(),
             ending: state.ending(),
-            letters: plan
+            messages: plan
                 .entries
                 .iter()
-                .zip(state.letters())
-                .map(|(entry, letter)| LetterReport::of(&entry.message_id, letter))
+                .zip(state.messages())
+                .map(|(entry, message)| MessageReport::of(&entry.message_id, message))
                 .collect(),
         }
     }
 }
 
-impl LetterReport {
-    fn of(message_id: &str, letter: &LetterState) -> Self {
-        let (outcome, cause) = match &letter.phase {
-            Phase::Waiting => (LetterOutcome::Waiting, None),
-            Phase::Intended => (LetterOutcome::Unknown, Some(NO_ANSWER_ON_RECORD.to_owned())),
+impl MessageReport {
+    fn of(message_id: &str, message: &MessageState) -> Self {
+        let (outcome, cause) = match &message.phase {
+            Phase::Waiting => (MessageOutcome::Waiting, None),
+            Phase::Intended => (
+                MessageOutcome::Unknown,
+                Some(NO_ANSWER_ON_RECORD.to_owned()),
+            ),
             Phase::Refused(cause) | Phase::NotTried(cause) => {
-                (LetterOutcome::NotSent, Some(cause.clone()))
+                (MessageOutcome::NotSent, Some(cause.clone()))
             }
-            Phase::Unanswered(cause) => (LetterOutcome::Unknown, Some(cause.clone())),
-            Phase::Confirmed | Phase::FoundStored(_) => (LetterOutcome::SentNotDeleted, None),
-            Phase::NotDeleted(cause) => (LetterOutcome::SentNotDeleted, Some(cause.clone())),
-            Phase::Deleted => (LetterOutcome::Moved, None),
+            Phase::Unanswered(cause) => (MessageOutcome::Unknown, Some(cause.clone())),
+            Phase::Confirmed | Phase::FoundStored(_) => (MessageOutcome::SentNotDeleted, None),
+            Phase::NotDeleted(cause) => (MessageOutcome::SentNotDeleted, Some(cause.clone())),
+            Phase::Deleted => (MessageOutcome::Moved, None),
         };
         Self {
             message_id: message_id.to_owned(),
             outcome,
             cause,
-            sent_message_id: letter.sent_message_id.clone(),
-            proof: letter.proof.clone(),
+            sent_message_id: message.sent_message_id.clone(),
+            proof: message.proof.clone(),
         }
     }
 }

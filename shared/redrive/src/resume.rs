@@ -1,7 +1,7 @@
-//! What an earlier process left unsettled: letters that may have been sent, and letters that were
+//! What an earlier process left unsettled: messages that may have been sent, and messages that were
 //! sent and not deleted.
 //!
-//! Invariant: a letter in doubt is deleted only when the ledger knows its event; otherwise it is
+//! Invariant: a message in doubt is deleted only when the ledger knows its event; otherwise it is
 //! sent again, and the ledger makes the second arrival a duplicate.
 
 use std::collections::{HashMap, HashSet};
@@ -32,7 +32,7 @@ pub(super) const KEYS_MAX: usize = 1_000;
 pub async fn resume(
     pipeline: &Pipeline,
     path: &Path,
-    letters: &[DeadLetter],
+    messages: &[DeadLetter],
     control: &Control,
     options: &RunOptions,
     counts: watch::Sender<Counts>,
@@ -42,11 +42,11 @@ pub async fn resume(
     let journal = tokio::task::spawn_blocking(move || Journal::open(&path))
         .await
         .map_err(|error| RedriveError::Stopped(error.to_string()))??;
-    run(pipeline, journal, letters, control, options, counts).await
+    run(pipeline, journal, messages, control, options, counts).await
 }
 
 impl Engine<'_> {
-    /// Asks the ledger for every letter in doubt. Gives those that may be sent again: all that the
+    /// Asks the ledger for every message in doubt. Gives those that may be sent again: all that the
     /// ledger can tell from their first copy and does not know. The others stay in doubt; nothing
     /// is lost by that, they are still in the dead-letter queue.
     pub(super) async fn settle_doubts(&self) -> Result<HashSet<usize>, RedriveError> {
@@ -54,7 +54,7 @@ impl Engine<'_> {
             state
                 .indexes(Phase::is_doubtful)
                 .into_iter()
-                .filter_map(|index| Some((index, state.letters().get(index)?.key.clone()?)))
+                .filter_map(|index| Some((index, state.messages().get(index)?.key.clone()?)))
                 .collect()
         });
         let mut again = HashSet::new();
@@ -65,7 +65,7 @@ impl Engine<'_> {
                 match self.pipeline.stored_keys(&keys).await {
                     Ok(known) => known,
                     Err(error) => {
-                        tracing::warn!(%error, "letters that may have been sent stay in doubt");
+                        tracing::warn!(%error, "messages that may have been sent stay in doubt");
                         continue;
                     }
                 }
@@ -83,13 +83,13 @@ impl Engine<'_> {
                 }
             }
             if !stored.is_empty() {
-                self.record(Fact::FoundStored { letters: stored }).await?;
+                self.record(Fact::FoundStored { messages: stored }).await?;
             }
         }
         Ok(again)
     }
 
-    /// Deletes the letters whose copy is confirmed and that still stand in the dead-letter queue,
+    /// Deletes the messages whose copy is confirmed and that still stand in the dead-letter queue,
     /// taking them again by their message id. What is not there any more was deleted before its
     /// answer came.
     pub(super) async fn finish_deletes(&self, patience: Duration) -> Result<(), RedriveError> {
@@ -117,14 +117,14 @@ impl Engine<'_> {
         self.not_found(&gone).await
     }
 
-    /// Tells letters that are not there; one whose delete failed keeps that reason.
+    /// Tells messages that are not there; one whose delete failed keeps that reason.
     async fn not_found(&self, indexes: &[usize]) -> Result<(), RedriveError> {
-        let letters: Vec<Because> = self.recorder.look(|state| {
+        let messages: Vec<Because> = self.recorder.look(|state| {
             indexes
                 .iter()
                 .filter(|index| {
-                    let letter = state.letters().get(**index);
-                    letter.is_some_and(|letter| !matches!(letter.phase, Phase::NotDeleted(_)))
+                    let message = state.messages().get(**index);
+                    message.is_some_and(|message| !matches!(message.phase, Phase::NotDeleted(_)))
                 })
                 .map(|index| Because {
                     index: *index,
@@ -134,9 +134,9 @@ impl Engine<'_> {
                 })
                 .collect()
         });
-        if letters.is_empty() {
+        if messages.is_empty() {
             return Ok(());
         }
-        self.record(Fact::NotDeleted { letters }).await
+        self.record(Fact::NotDeleted { messages }).await
     }
 }

@@ -1,4 +1,4 @@
-//! A redrive from its first letter, or from wherever its journal ends, to its last.
+//! A redrive from its first message, or from wherever its journal ends, to its last.
 //!
 //! Invariant: running a journal again does only what it does not say was done, so a run after a
 //! crash is the same as a first run.
@@ -24,12 +24,12 @@ use super::plan::Plan;
 use super::rate_limiter::RateLimiter;
 use super::recorder::Recorder;
 use super::report::Report;
-use super::state::{Counts, LetterState, Phase, State};
+use super::state::{Counts, MessageState, Phase, State};
 use pipeline::audit::Operation;
 use pipeline::model::DeadLetter;
 use pipeline::{BATCH_ENTRIES_MAX, Pipeline, PlannedChange, batches};
 
-/// Letters that one search takes before they are moved: bounds the bodies in memory.
+/// Messages that one search takes before they are moved: bounds the bodies in memory.
 const WINDOW: usize = 1_000;
 /// Edits that the audit log shows with their bodies; the plan in the journal has them all.
 const EDITS_ON_RECORD_MAX: usize = 100;
@@ -39,9 +39,9 @@ const EDITS_ON_RECORD_MAX: usize = 100;
 pub struct RunOptions {
     /// Batches in flight at once. FIFO queues take one after the other.
     pub batches_at_once: usize,
-    /// Whether letters that the caller does not hold are looked for in the dead-letter queue.
+    /// Whether messages that the caller does not hold are looked for in the dead-letter queue.
     pub searches: bool,
-    /// How long a search waits for letters that somebody holds, such as a process that crashed.
+    /// How long a search waits for messages that somebody holds, such as a process that crashed.
     pub search_patience: Duration,
     /// Whether it may pause by itself and wait for [`Control::resume`]: after a canary step that
     /// was not proved, and when batch after batch is refused.
@@ -63,7 +63,7 @@ impl Default for RunOptions {
     }
 }
 
-/// Runs the redrive of a journal: begins it, or goes on where it ended. `letters` are those that
+/// Runs the redrive of a journal: begins it, or goes on where it ended. `messages` are those that
 /// the caller holds; their holds are prolonged and stay the caller's to give back. The rate is that
 /// of `control`, which begins with the plan's. `counts` is told after every write.
 ///
@@ -74,7 +74,7 @@ impl Default for RunOptions {
 pub async fn run(
     pipeline: &Pipeline,
     journal: (Journal, State),
-    letters: &[DeadLetter],
+    messages: &[DeadLetter],
     control: &Control,
     options: &RunOptions,
     counts: watch::Sender<Counts>,
@@ -85,11 +85,11 @@ pub async fn run(
     plan.check_pipeline(pipeline)?;
     counts.send_replace(state.counts());
     let unsettled: Vec<_> = state
-        .letters()
+        .messages()
         .iter()
-        .filter_map(|letter| letter.unsettled.clone())
+        .filter_map(|message| message.unsettled.clone())
         .collect();
-    let leases = Leases::new(pipeline, &plan, letters, &unsettled);
+    let leases = Leases::new(pipeline, &plan, messages, &unsettled);
     let before = state.counts();
     let change = change(&plan, before.waiting);
     let recorder = Recorder::start(journal, state, counts)?;
@@ -151,7 +151,7 @@ fn change(plan: &Plan, planned: usize) -> PlannedChange {
     }
 }
 
-/// What this run did: a run that goes on does not count again what the one before did. Letters
+/// What this run did: a run that goes on does not count again what the one before did. Messages
 /// that are left in doubt are told as they stand.
 fn counted(counts: Counts, before: Counts) -> [(&'static str, usize); 6] {
     [
@@ -196,14 +196,14 @@ impl Engine<'_> {
         self.record(Fact::Ended { how }).await
     }
 
-    /// Moves the letters of one step, searching for those that are not held.
+    /// Moves the messages of one step, searching for those that are not held.
     async fn move_step(
         &self,
         step: Range<usize>,
         doubtful: &HashSet<usize>,
     ) -> Result<(), RedriveError> {
-        let is_open = |index: usize, letter: &LetterState| {
-            letter.phase.is_unsent() || (letter.phase.is_doubtful() && doubtful.contains(&index))
+        let is_open = |index: usize, message: &MessageState| {
+            message.phase.is_unsent() || (message.phase.is_doubtful() && doubtful.contains(&index))
         };
         let mut round = self.matching(step.clone(), is_open);
         let patience = self.options.search_patience;
@@ -234,7 +234,7 @@ impl Engine<'_> {
                 return self.give_up(&missing).await;
             }
             round = if self.plan.is_fifo() {
-                // What was held back behind a letter that is here now gets its turn too.
+                // What was held back behind a message that is here now gets its turn too.
                 self.matching(step.clone(), is_open)
             } else {
                 missing.retain(|index| self.leases.has(*index));
@@ -243,14 +243,14 @@ impl Engine<'_> {
         }
     }
 
-    /// Tells letters that nobody found; those that were tried already keep their reason.
+    /// Tells messages that nobody found; those that were tried already keep their reason.
     async fn give_up(&self, missing: &[usize]) -> Result<(), RedriveError> {
         let waiting: HashSet<usize> = self
             .recorder
             .look(|state| state.indexes(|phase| *phase == Phase::Waiting))
             .into_iter()
             .collect();
-        let letters = missing
+        let messages = missing
             .iter()
             .filter(|index| waiting.contains(index))
             .map(|index| Because {
@@ -258,7 +258,7 @@ impl Engine<'_> {
                 cause: "not among the dead letters, or held by somebody else".to_owned(),
             })
             .collect();
-        self.not_tried(letters).await
+        self.not_tried(messages).await
     }
 
     async fn move_round(&self, round: &[usize], end: usize) -> Result<(), RedriveError> {
@@ -288,7 +288,7 @@ impl Engine<'_> {
         outcome
     }
 
-    /// Moves one letter of a group after the other: a letter that was not sent, in this round or
+    /// Moves one message of a group after the other: a message that was not sent, in this round or
     /// before, holds back the later ones of its group.
     async fn move_in_order(&self, round: &[usize], end: usize) -> Result<(), RedriveError> {
         let round: HashSet<usize> = round.iter().copied().collect();
@@ -308,7 +308,7 @@ impl Engine<'_> {
                 } else if group.is_some_and(|group| blocked.contains(group)) {
                     held_back.push(Because {
                         index,
-                        cause: "an earlier letter of its group was not sent".to_owned(),
+                        cause: "an earlier message of its group was not sent".to_owned(),
                     });
                 } else if group.is_some_and(|group| groups.contains(group))
                     || batch.len() >= self.batch_entries()
@@ -338,12 +338,12 @@ impl Engine<'_> {
     }
 
     fn unsent(&self, range: Range<usize>) -> Vec<usize> {
-        self.matching(range, |_, letter| {
-            letter.phase.is_unsent() || letter.phase.is_doubtful()
+        self.matching(range, |_, message| {
+            message.phase.is_unsent() || message.phase.is_doubtful()
         })
     }
 
-    /// Letters of a batch: no more than one second's worth, so that a slow rate is an even one.
+    /// Messages of a batch: no more than one second's worth, so that a slow rate is an even one.
     fn batch_entries(&self) -> usize {
         #[expect(
             clippy::cast_possible_truncation,
@@ -359,13 +359,13 @@ impl Engine<'_> {
     pub(super) fn matching(
         &self,
         range: Range<usize>,
-        is_wanted: impl Fn(usize, &LetterState) -> bool,
+        is_wanted: impl Fn(usize, &MessageState) -> bool,
     ) -> Vec<usize> {
         self.recorder.look(|state| {
-            let letters = state.letters().get(range.clone()).unwrap_or_default();
+            let messages = state.messages().get(range.clone()).unwrap_or_default();
             range
-                .zip(letters)
-                .filter(|(index, letter)| is_wanted(*index, letter))
+                .zip(messages)
+                .filter(|(index, message)| is_wanted(*index, message))
                 .map(|(index, _)| index)
                 .collect()
         })

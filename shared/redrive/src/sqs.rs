@@ -1,7 +1,7 @@
-//! The two calls that move letters: send to the destination, delete from the dead-letter queue.
+//! The two calls that move messages: send to the destination, delete from the dead-letter queue.
 //!
-//! Invariant: each letter of a call has exactly one answer, and only what SQS confirmed for exactly
-//! that letter counts as done. A send that got no answer is never repeated here.
+//! Invariant: each message of a call has exactly one answer, and only what SQS confirmed for exactly
+//! that message counts as done. A send that got no answer is never repeated here.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -18,7 +18,7 @@ use super::message::Original;
 use pipeline::model::QueueRole;
 use pipeline::{Entry, EntryFailure, Pipeline, WritePermit, is_server_failure, never_left};
 
-/// A letter to send.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub(super) struct Outgoing<'a> {
     /// Place in the plan.
@@ -47,26 +47,26 @@ pub(super) enum RefusalKind {
     Throttled,
     /// A later try may pass.
     Passing,
-    /// The call was refused as a whole: each letter must be tried alone.
+    /// The call was refused as a whole: each message must be tried alone.
     WithOthers,
     /// Trying again is no use.
     Final,
 }
 
-/// Sends letters in one call, without the client's own retries: it would repeat what got no
+/// Sends messages in one call, without the client's own retries: it would repeat what got no
 /// answer, and so send it twice.
 pub(super) async fn send(
     pipeline: &Pipeline,
     _permit: &WritePermit,
-    letters: &[Outgoing<'_>],
+    messages: &[Outgoing<'_>],
 ) -> Vec<(usize, Sent)> {
     let attempt = pipeline.queue_attempt("send to", QueueRole::Source);
-    let mut answers = Answers::new(letters.iter().map(|letter| letter.index));
+    let mut answers = Answers::new(messages.iter().map(|message| message.index));
     let mut requests = Vec::new();
-    for letter in letters {
-        match send_request(letter) {
+    for message in messages {
+        match send_request(message) {
             Ok(request) => requests.push(request),
-            Err(cause) => answers.set(letter.index, Sent::refused(cause, RefusalKind::Final)),
+            Err(cause) => answers.set(message.index, Sent::refused(cause, RefusalKind::Final)),
         }
     }
     if requests.is_empty() {
@@ -107,14 +107,14 @@ pub(super) async fn send(
     }
 }
 
-/// Deletes letters in one call.
+/// Deletes messages in one call.
 pub(super) async fn delete(
     pipeline: &Pipeline,
     permit: &WritePermit,
-    letters: &[(usize, String)],
+    messages: &[(usize, String)],
 ) -> Vec<(usize, Result<(), String>)> {
-    let mut answers = Answers::new(letters.iter().map(|(index, _)| *index));
-    let entries: Vec<_> = letters
+    let mut answers = Answers::new(messages.iter().map(|(index, _)| *index));
+    let entries: Vec<_> = messages
         .iter()
         .map(|(index, value)| Entry {
             index: *index,
@@ -132,7 +132,7 @@ impl Sent {
         Self::Refused { cause, kind }
     }
 
-    /// SQS answered and left this letter out; it may have it.
+    /// SQS answered and left this message out; it may have it.
     fn unconfirmed() -> Self {
         Self::Unanswered {
             cause: "SQS did not confirm it".to_owned(),
@@ -152,7 +152,7 @@ impl Sent {
     }
 }
 
-/// One answer for each letter of a call.
+/// One answer for each message of a call.
 struct Answers<T> {
     order: Vec<usize>,
     answers: HashMap<usize, T>,
@@ -184,19 +184,19 @@ impl<T> Answers<T> {
     }
 }
 
-fn send_request(letter: &Outgoing<'_>) -> Result<SendMessageBatchRequestEntry, String> {
+fn send_request(message: &Outgoing<'_>) -> Result<SendMessageBatchRequestEntry, String> {
     SendMessageBatchRequestEntry::builder()
-        .id(letter.index.to_string())
-        .message_body(letter.body)
-        .set_message_attributes(letter.original.sdk_attributes()?)
-        .set_message_system_attributes(trace(letter.original)?)
-        .set_message_group_id(letter.original.group_id.clone())
-        .set_message_deduplication_id(letter.deduplication_id.clone())
+        .id(message.index.to_string())
+        .message_body(message.body)
+        .set_message_attributes(message.original.sdk_attributes()?)
+        .set_message_system_attributes(trace(message.original)?)
+        .set_message_group_id(message.original.group_id.clone())
+        .set_message_deduplication_id(message.deduplication_id.clone())
         .build()
         .map_err(|error| error.to_string())
 }
 
-/// The X-Ray trace goes on with the letter (SQS developer guide, "Message system attributes").
+/// The X-Ray trace goes on with the message (SQS developer guide, "Message system attributes").
 fn trace(
     original: &Original,
 ) -> Result<Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>>, String>
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn trace_and_group_of_a_letter_go_on_with_it() {
+    fn trace_and_group_of_a_message_go_on_with_it() {
         let sent = |trace_header: Option<&str>| {
             let original = Original {
                 body: "{}".to_owned(),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn every_letter_has_one_answer_in_the_order_of_the_call() {
+    fn every_message_has_one_answer_in_the_order_of_the_call() {
         let mut answers = Answers::new([7, 3, 5].into_iter());
         answers.set_id("3", "yes");
         answers.set_id("no number", "lost");

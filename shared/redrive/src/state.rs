@@ -1,6 +1,6 @@
-//! Where every letter of a redrive stands, folded from the facts of its journal.
+//! Where every message of a redrive stands, folded from the facts of its journal.
 //!
-//! Invariant: a letter counts as deleted only after its copy was confirmed or found in the ledger;
+//! Invariant: a message counts as deleted only after its copy was confirmed or found in the ledger;
 //! a fact that contradicts this is refused, by the writer before it is written and by the reader.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::fact::{Ending, Fact, Intended, Proof};
 use super::message::{body_sha256, key_of};
 use super::plan::Plan;
 
-/// How far a letter has come.
+/// How far a message has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Nothing was done with it.
@@ -55,9 +55,9 @@ impl Phase {
     }
 }
 
-/// One letter.
+/// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LetterState {
+pub struct MessageState {
     /// How far it has come.
     pub phase: Phase,
     /// SQS message id of its newest confirmed copy.
@@ -68,11 +68,11 @@ pub struct LetterState {
     pub key: Option<EventKey>,
     /// SHA-256 of what is sent; empty before the first intent.
     pub sent_sha256: String,
-    /// The newest intent, until the letter is settled: refused or deleted.
+    /// The newest intent, until the message is settled: refused or deleted.
     pub unsettled: Option<Arc<Intended>>,
 }
 
-/// Letters by how they stand. Their sum is the plan.
+/// Messages by how they stand. Their sum is the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Nothing was done with these.
@@ -94,7 +94,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Letters that have an outcome.
+    /// Messages that have an outcome.
     #[must_use]
     pub fn done(&self) -> usize {
         self.not_sent + self.unknown + self.sent_not_deleted + self.moved
@@ -125,7 +125,7 @@ impl Counts {
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     plan: Plan,
-    letters: Vec<LetterState>,
+    messages: Vec<MessageState>,
     counts: Counts,
     ending: Option<Ending>,
 }
@@ -134,7 +134,7 @@ impl State {
     /// Before the first fact.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        let letter = LetterState {
+        let message = MessageState {
             phase: Phase::Waiting,
             sent_message_id: None,
             proof: None,
@@ -143,7 +143,7 @@ impl State {
             unsettled: None,
         };
         Self {
-            letters: vec![letter; plan.entries.len()],
+            messages: vec![message; plan.entries.len()],
             counts: Counts {
                 waiting: plan.entries.len(),
                 ..Counts::default()
@@ -159,13 +159,13 @@ impl State {
         &self.plan
     }
 
-    /// Every letter, parallel to the plan.
+    /// Every message, parallel to the plan.
     #[must_use]
-    pub fn letters(&self) -> &[LetterState] {
-        &self.letters
+    pub fn messages(&self) -> &[MessageState] {
+        &self.messages
     }
 
-    /// How many letters stand where.
+    /// How many messages stand where.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
@@ -177,18 +177,18 @@ impl State {
         self.ending
     }
 
-    /// Whether it came to its end with every letter moved: nothing is left to send.
+    /// Whether it came to its end with every message moved: nothing is left to send.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.ending == Some(Ending::Finished) && self.counts.moved == self.letters.len()
+        self.ending == Some(Ending::Finished) && self.counts.moved == self.messages.len()
     }
 
-    /// The places of the letters in a phase.
+    /// The places of the messages in a phase.
     pub(super) fn indexes(&self, wanted: impl Fn(&Phase) -> bool) -> Vec<usize> {
-        self.letters
+        self.messages
             .iter()
             .enumerate()
-            .filter(|(_, letter)| wanted(&letter.phase))
+            .filter(|(_, message)| wanted(&message.phase))
             .map(|(index, _)| index)
             .collect()
     }
@@ -196,50 +196,50 @@ impl State {
     /// Takes one fact.
     ///
     /// # Errors
-    /// When it contradicts what is known; letters before the contradiction have taken it then.
+    /// When it contradicts what is known; messages before the contradiction have taken it then.
     pub fn apply(&mut self, fact: &Fact) -> Result<(), RedriveError> {
         match fact {
             Fact::Planned { .. } => return Err(contradiction(0, "a second plan")),
-            Fact::Intended { letters } => {
+            Fact::Intended { messages } => {
                 self.ending = None;
-                for letter in letters {
-                    self.intend(letter)?;
+                for message in messages {
+                    self.intend(message)?;
                 }
             }
-            Fact::Confirmed { letters } => {
-                for letter in letters {
-                    self.step(letter.index, Phase::Confirmed, |phase| {
+            Fact::Confirmed { messages } => {
+                for message in messages {
+                    self.step(message.index, Phase::Confirmed, |phase| {
                         matches!(phase, Phase::Intended)
                     })?
-                    .sent_message_id = Some(letter.sent_message_id.clone());
+                    .sent_message_id = Some(message.sent_message_id.clone());
                 }
             }
-            Fact::Refused { letters } => {
-                for letter in letters {
-                    let phase = Phase::Refused(letter.cause.clone());
-                    self.step(letter.index, phase, |phase| {
+            Fact::Refused { messages } => {
+                for message in messages {
+                    let phase = Phase::Refused(message.cause.clone());
+                    self.step(message.index, phase, |phase| {
                         matches!(phase, Phase::Intended)
                     })?;
                 }
             }
-            Fact::Unanswered { letters } => {
-                for letter in letters {
-                    let phase = Phase::Unanswered(letter.cause.clone());
-                    self.step(letter.index, phase, |phase| {
+            Fact::Unanswered { messages } => {
+                for message in messages {
+                    let phase = Phase::Unanswered(message.cause.clone());
+                    self.step(message.index, phase, |phase| {
                         matches!(phase, Phase::Intended)
                     })?;
                 }
             }
-            Fact::NotTried { letters } => {
-                for letter in letters {
-                    let phase = Phase::NotTried(letter.cause.clone());
-                    self.step(letter.index, phase, Phase::is_unsent)?;
+            Fact::NotTried { messages } => {
+                for message in messages {
+                    let phase = Phase::NotTried(message.cause.clone());
+                    self.step(message.index, phase, Phase::is_unsent)?;
                 }
             }
-            Fact::FoundStored { letters } => {
-                for letter in letters {
-                    let phase = Phase::FoundStored(letter.record_id);
-                    self.step(letter.index, phase, Phase::is_doubtful)?;
+            Fact::FoundStored { messages } => {
+                for message in messages {
+                    let phase = Phase::FoundStored(message.record_id);
+                    self.step(message.index, phase, Phase::is_doubtful)?;
                 }
             }
             Fact::Deleted { indexes } => {
@@ -247,15 +247,15 @@ impl State {
                     self.step(*index, Phase::Deleted, Phase::is_deletable)?;
                 }
             }
-            Fact::NotDeleted { letters } => {
-                for letter in letters {
-                    let phase = Phase::NotDeleted(letter.cause.clone());
-                    self.step(letter.index, phase, Phase::is_deletable)?;
+            Fact::NotDeleted { messages } => {
+                for message in messages {
+                    let phase = Phase::NotDeleted(message.cause.clone());
+                    self.step(message.index, phase, Phase::is_deletable)?;
                 }
             }
-            Fact::Proved { letters } => {
-                for letter in letters {
-                    self.prove(letter.index, &letter.proof)?;
+            Fact::Proved { messages } => {
+                for message in messages {
+                    self.prove(message.index, &message.proof)?;
                 }
             }
             Fact::Paused { .. } => {}
@@ -275,24 +275,24 @@ impl State {
                 entry.sent_body(original_body)
             });
         let (key, sha256) = (key_of(body), body_sha256(body));
-        let letter = self.step(index, Phase::Intended, |phase| {
+        let message = self.step(index, Phase::Intended, |phase| {
             phase.is_unsent() || phase.is_doubtful()
         })?;
-        letter.key = key;
-        letter.sent_sha256 = sha256;
-        letter.unsettled = Some(Arc::new(intended.clone()));
+        message.key = key;
+        message.sent_sha256 = sha256;
+        message.unsettled = Some(Arc::new(intended.clone()));
         Ok(())
     }
 
     fn prove(&mut self, index: usize, proof: &Proof) -> Result<(), RedriveError> {
-        let letter = self
-            .letters
+        let message = self
+            .messages
             .get_mut(index)
-            .ok_or_else(|| contradiction(index, "there is no such letter in the plan"))?;
-        if letter.phase.is_unsent() {
+            .ok_or_else(|| contradiction(index, "there is no such message in the plan"))?;
+        if message.phase.is_unsent() {
             return Err(contradiction(index, "proved without having been sent"));
         }
-        if let Some(before) = letter.proof.replace(proof.clone()) {
+        if let Some(before) = message.proof.replace(proof.clone()) {
             *self.counts.of_proof(&before) -= 1;
         }
         *self.counts.of_proof(proof) += 1;
@@ -304,22 +304,22 @@ impl State {
         index: usize,
         to: Phase,
         is_legal: impl Fn(&Phase) -> bool,
-    ) -> Result<&mut LetterState, RedriveError> {
-        let letter = self
-            .letters
+    ) -> Result<&mut MessageState, RedriveError> {
+        let message = self
+            .messages
             .get_mut(index)
-            .ok_or_else(|| contradiction(index, "there is no such letter in the plan"))?;
-        if !is_legal(&letter.phase) {
-            let detail = format!("{to:?} cannot follow {:?}", letter.phase);
+            .ok_or_else(|| contradiction(index, "there is no such message in the plan"))?;
+        if !is_legal(&message.phase) {
+            let detail = format!("{to:?} cannot follow {:?}", message.phase);
             return Err(contradiction(index, &detail));
         }
-        *self.counts.of(&letter.phase) -= 1;
+        *self.counts.of(&message.phase) -= 1;
         *self.counts.of(&to) += 1;
         if matches!(to, Phase::Refused(_) | Phase::Deleted) {
-            letter.unsettled = None;
+            message.unsettled = None;
         }
-        letter.phase = to;
-        Ok(letter)
+        message.phase = to;
+        Ok(message)
     }
 }
 
@@ -339,7 +339,7 @@ mod tests {
 
     fn intended(index: usize) -> Fact {
         Fact::Intended {
-            letters: vec![Intended {
+            messages: vec![Intended {
                 index,
                 receipt_handle: "h".to_owned(),
                 original: Original {
@@ -373,17 +373,17 @@ mod tests {
             &[
                 intended(0),
                 Fact::Refused {
-                    letters: because(0),
+                    messages: because(0),
                 },
             ],
             &[
                 intended(0),
                 Fact::Unanswered {
-                    letters: because(0),
+                    messages: because(0),
                 },
             ],
             &[Fact::NotTried {
-                letters: because(0),
+                messages: because(0),
             }],
         ];
         for facts in unconfirmed {
@@ -400,10 +400,10 @@ mod tests {
     }
 
     #[test]
-    fn counts_follow_the_letters() {
+    fn counts_follow_the_messages() {
         let mut state = State::new(plan::tests::plan(2));
         let confirmed = Fact::Confirmed {
-            letters: vec![Confirmed {
+            messages: vec![Confirmed {
                 index: 1,
                 sent_message_id: "s".to_owned(),
             }],
@@ -419,7 +419,7 @@ mod tests {
             how: Ending::Finished,
         };
         state.apply(&ended).unwrap();
-        assert!(!state.is_complete(), "one letter is left");
+        assert!(!state.is_complete(), "one message is left");
         assert!(state.apply(&deleted(7)).is_err());
     }
 }

@@ -13,7 +13,7 @@ Examples:
   opsconsole dlq group
   opsconsole dlq list --where '.data.minutes > 60'
   opsconsole dlq show 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10
-  opsconsole dlq export letters.jsonl
+  opsconsole dlq export messages.jsonl
   opsconsole dlq redrive --code retries-exhausted --yes
 
 Looking at dead letters receives them: they are held for a moment, their receive count goes up by
@@ -24,46 +24,46 @@ const LIST_HELP: &str = "\
 JSON output: [{\"message_id\", \"cause\", \"verdict\", \"failure\": {\"code\", \"detail\", \"pointer\"},
 \"reason\": {\"code\", \"message\", \"request_id\"}, \"event\": {\"source\", \"id\", \"type\"}, \"stored_as\",
 \"receive_count\", \"sent_at\", \"expires_at\"}]. With a filter the whole queue is looked at, up
-to 100000 letters.";
+to 100000 messages.";
 
 const GROUP_HELP: &str = "\
 Examples:
   opsconsole dlq group
   opsconsole dlq group --type flight.delayed --output json
 
-Letters are in one group when they have the same cause and the same place in the event, with `*` for
+Messages are in one group when they have the same cause and the same place in the event, with `*` for
 item numbers; where no place is known, the same detail, with `*` for numbers, UUIDs and what is
 quoted. The largest group is first.
 
 JSON output: [{\"cause\", \"place\", \"detail\", \"letters\", \"verdicts\": {VERDICT: n}, \"first_sent_at\",
 \"last_sent_at\", \"first_expires_at\", \"sent_last_hour\", \"sent_hour_before\",
 \"example_message_id\"}]. One of `place` and `detail` is null, or both. The trend is `sent_last_hour`
-against `sent_hour_before`, by when each letter was first sent. The example is the newest letter.
-Exit code 1 if more letters wait than were taken.";
+against `sent_hour_before`, by when each message was first sent. The example is the newest message.
+Exit code 1 if more messages wait than were taken.";
 
 const EXPORT_HELP: &str = "\
 Examples:
-  opsconsole dlq export letters.jsonl
+  opsconsole dlq export messages.jsonl
   opsconsole dlq export late.jsonl --type flight.delayed --where '.data.minutes > 60'
 
 One JSON object a line, as `dlq show` writes it: everything of `dlq list`, and \"first_received_at\",
 \"group_id\", \"attributes\": {NAME: {\"type\", \"value\" or \"value_base64\"}} and \"body\". The file is new,
-for you alone, and appears when it is whole. Up to 100000 letters are taken; all of them are held
+for you alone, and appears when it is whole. Up to 100000 messages are taken; all of them are held
 until the end, for 10 minutes if this process is killed. In a queue that is being filled it stops
-at twice as many letters as there were at the start.
+at twice as many messages as there were at the start.
 
 JSON output: {\"exported\", \"file\", \"verdicts\": {VERDICT: n}, \"missing\": [MESSAGE_ID],
-\"in_flight_elsewhere\", \"truncated\"}. `in_flight_elsewhere` are letters that somebody else holds, by
+\"in_flight_elsewhere\", \"truncated\"}. `in_flight_elsewhere` are messages that somebody else holds, by
 the queue's approximate count; they are not in the file.
-Exit code 1, and no file, if nothing matches; exit code 1 if a named letter is missing, or if more
-letters wait than were taken.";
+Exit code 1, and no file, if nothing matches; exit code 1 if a named message is missing, or if more
+messages wait than were taken.";
 
 const DELETE_HELP: &str = "\
 Examples:
   opsconsole dlq delete 3c4f0c1e-8a52-4d3c-9d0e-6c1f5a7b9e10 --confirm-queue events-dead-letters
   opsconsole dlq delete --code not-json --confirm-queue events-dead-letters --yes
 
-The letters are written to a file first, as `dlq export` does (Linux: in
+The messages are written to a file first, as `dlq export` does (Linux: in
 ~/.local/state/opsconsole/exports), and only what is in it is deleted. The audit log has the deletion
 and names the file.
 
@@ -71,17 +71,17 @@ JSON output: {\"selected\", \"exported\", \"file\", \"deleted\", \"failed\", \"l
 [MESSAGE_ID], \"in_flight_elsewhere\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}; `left`
 had no turn, because a signal came or nothing could be deleted any more. `file` is null where there
 is none.
-Exit code 1 if a selected letter is not deleted, if nothing matches, if a named letter is missing,
-or if more letters wait than were taken; 2, and nothing is done, if the name is not right.";
+Exit code 1 if a selected message is not deleted, if nothing matches, if a named message is missing,
+or if more messages wait than were taken; 2, and nothing is done, if the name is not right.";
 
 const PURGE_HELP: &str = "\
 Examples:
   opsconsole dlq purge --confirm-queue events-dead-letters
   opsconsole dlq purge --confirm-queue events-dead-letters --no-export --yes
 
-The letters are written to a file first, as `dlq export` does. It is refused while letters are held
+The messages are written to a file first, as `dlq export` does. It is refused while messages are held
 elsewhere, delayed or more than are taken, because the file would not have them; --no-export looks
-at nothing and purges all the same. SQS takes up to 60 seconds for a purge: letters that die meanwhile
+at nothing and purges all the same. SQS takes up to 60 seconds for a purge: messages that die meanwhile
 may go too, and are in no file. It takes one purge a minute. `dlq delete --all` has neither limit:
 it deletes what is in the file and nothing else.
 
@@ -96,7 +96,7 @@ Examples:
   opsconsole dlq redrive --all --include-not-ready
 
 Short for `redrive run … --no-proof`; its help documents the JSON output and the exit codes. Only
-letters with the verdict `ready` are moved; the others are skipped and counted by verdict.";
+messages with the verdict `ready` are moved; the others are skipped and counted by verdict.";
 
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
@@ -104,7 +104,7 @@ pub enum DlqCommand {
     /// List dead letters, oldest first
     #[command(after_help = LIST_HELP)]
     List {
-        /// Letters to list, at most
+        /// Messages to list, at most
         #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
         /// Which of them.
@@ -137,20 +137,20 @@ pub enum DlqCommand {
     Redrive(DlqRedriveArguments),
 }
 
-/// Which letters to write where.
+/// Which messages to write where.
 #[derive(Debug, Args)]
 pub struct ExportArguments {
     /// The file; it must not exist yet
     pub file: PathBuf,
-    /// Which letters; all where nothing is said.
+    /// Which messages; all where nothing is said.
     #[command(flatten)]
     pub selection: SelectionArguments,
 }
 
-/// Which letters to delete.
+/// Which messages to delete.
 #[derive(Debug, Args)]
 pub struct DeleteArguments {
-    /// Which letters.
+    /// Which messages.
     #[command(flatten)]
     pub selection: SelectionArguments,
     /// How.
@@ -166,13 +166,13 @@ pub struct PurgeArguments {
     pub removal: RemovalArguments,
 }
 
-/// On whose word letters are removed, and what is kept of them.
+/// On whose word messages are removed, and what is kept of them.
 #[derive(Debug, Args)]
 pub struct RemovalArguments {
     /// Name of the dead-letter queue, typed: nothing is removed without it
     #[arg(long, value_name = "DEAD_LETTER_QUEUE")]
     pub confirm_queue: String,
-    /// File to write the letters to; it must not exist yet; default: a new one in the state folder
+    /// File to write the messages to; it must not exist yet; default: a new one in the state folder
     #[arg(long, value_name = "FILE", conflicts_with = "no_export")]
     pub export: Option<PathBuf>,
     /// Keep no copy
@@ -183,13 +183,13 @@ pub struct RemovalArguments {
     pub yes: bool,
 }
 
-/// Which letters to redrive.
+/// Which messages to redrive.
 #[derive(Debug, Args)]
 pub struct DlqRedriveArguments {
-    /// Which letters.
+    /// Which messages.
     #[command(flatten)]
     pub selection: SelectionArguments,
-    /// Move also letters that would not be stored now: already stored, still invalid, unreadable
+    /// Move also messages that would not be stored now: already stored, still invalid, unreadable
     #[arg(long)]
     pub include_not_ready: bool,
     /// Do not ask

@@ -1,7 +1,7 @@
-//! `dlq delete`: letters out of the queue for good.
+//! `dlq delete`: messages out of the queue for good.
 //!
-//! Invariant: a letter is deleted only while it is held here, and only after its copy is in a file
-//! on the disk, unless a copy was refused; every selected letter is deleted, failed or left.
+//! Invariant: a message is deleted only while it is held here, and only after its copy is in a file
+//! on the disk, unless a copy was refused; every selected message is deleted, failed or left.
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +14,10 @@ use crate::cli::dlq::export::{Written, begin, finish, told, verdicts, write_down
 use crate::cli::dlq::take::Take;
 use crate::cli::selection::{SelectionArguments, by_verdict};
 use crate::cli::{CommandError, Exit, Interrupt, Session, progress};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use pipeline::audit::Operation;
 use pipeline::model::QueueRole;
-use pipeline::{DELETE_LETTERS_MAX, PlannedChange, WritePermit, printable};
+use pipeline::{DELETE_MESSAGES_MAX, PlannedChange, WritePermit, printable};
 use redrive::triage::Spool;
 
 /// Failures that are told one by one; the rest is counted.
@@ -30,18 +30,18 @@ struct Report {
     file: Option<PathBuf>,
     deleted: usize,
     failed: usize,
-    /// Letters whose turn did not come.
+    /// Messages whose turn did not come.
     left: usize,
     missing: Vec<String>,
     in_flight_elsewhere: usize,
     truncated: bool,
-    errors: Vec<LetterError>,
+    errors: Vec<MessageError>,
     #[serde(skip)]
     is_interrupted: bool,
 }
 
 #[derive(Serialize)]
-struct LetterError {
+struct MessageError {
     message_id: String,
     error: String,
 }
@@ -52,7 +52,7 @@ pub(crate) async fn run(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     let removal = &arguments.removal;
-    // Neither a refusal nor a missing answer must cost the letters a receive.
+    // Neither a refusal nor a missing answer must cost the messages a receive.
     removal.check(session, "delete dead letters")?;
     let spool = removal.spool(session)?;
     let selection = &arguments.selection;
@@ -134,8 +134,8 @@ async fn delete(
     if !removal.yes {
         let question = format!(
             "delete {} ({}) of {queue:?} in {:?}? [y/N] ",
-            letters_in_words(written.len() as u64),
-            by_verdict(written.iter().map(|letter| letter.verdict)),
+            messages_in_words(written.len() as u64),
+            by_verdict(written.iter().map(|message| message.verdict)),
             session.pipeline.environment().name,
         );
         let sweep = take.sweep();
@@ -200,18 +200,18 @@ async fn delete_all(
     interrupt: &mut Interrupt,
 ) {
     let bar = progress::bar(written.len() as u64, "deleting");
-    for block in written.chunks(DELETE_LETTERS_MAX) {
+    for block in written.chunks(DELETE_MESSAGES_MAX) {
         take.prolong().await;
         let deleted_before = report.deleted;
         let mut ids = Vec::new();
         let mut handles = Vec::new();
-        for letter in block {
-            match take.handle(&letter.message_id) {
+        for message in block {
+            match take.handle(&message.message_id) {
                 Some(handle) => {
-                    ids.push(letter.message_id.as_str());
+                    ids.push(message.message_id.as_str());
                     handles.push(handle.to_owned());
                 }
-                None => report.failed(&letter.message_id, "its hold has ended".to_owned()),
+                None => report.failed(&message.message_id, "its hold has ended".to_owned()),
             }
         }
         let outcomes = session.pipeline.delete_dead_letters(permit, &handles).await;
@@ -238,7 +238,7 @@ async fn delete_all(
 impl Report {
     fn failed(&mut self, message_id: &str, error: String) {
         self.failed += 1;
-        self.errors.push(LetterError {
+        self.errors.push(MessageError {
             message_id: message_id.to_owned(),
             error,
         });

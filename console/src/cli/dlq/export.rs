@@ -1,6 +1,6 @@
-//! `dlq export`: letters as lines of a new file.
+//! `dlq export`: messages as lines of a new file.
 //!
-//! Invariant: the file holds each selected letter that was received, once and whole, or it does not
+//! Invariant: the file holds each selected message that was received, once and whole, or it does not
 //! appear; the queue is as it was, but for the receive counts.
 
 use std::collections::BTreeMap;
@@ -14,12 +14,12 @@ use crate::cli::dlq::arguments::ExportArguments;
 use crate::cli::dlq::take::Take;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Session};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
 use pipeline::printable;
 use redrive::triage::Spool;
 
-/// A letter that was written down.
+/// A message that was written down.
 pub(crate) struct Written {
     pub(crate) message_id: String,
     pub(crate) verdict: Verdict,
@@ -40,12 +40,12 @@ pub(crate) async fn run(
     arguments: ExportArguments,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    // A file that is in the way must not cost the letters a receive.
+    // A file that is in the way must not cost the messages a receive.
     let mut spool = Some(begin(&arguments.file)?);
     let selection = arguments.selection.or_all();
     let mut take = Take::begin(session, &selection, "exporting", interrupt).await?;
     let written = match write_down(&mut take, &mut spool, interrupt).await {
-        // A whole queue without letters is a file without lines.
+        // A whole queue without messages is a file without lines.
         Ok(written) if !written.is_empty() || selection.all => finish(spool).map(|()| written),
         otherwise => otherwise,
     };
@@ -74,18 +74,18 @@ pub(crate) async fn run(
     Ok(take.exit())
 }
 
-/// `exported 3 letters (2 ready, 1 unreadable) to letters.jsonl`
+/// `exported 3 messages (2 ready, 1 unreadable) to messages.jsonl`
 pub(crate) fn told(written: &[Written], file: &Path) -> String {
     let by_verdict = match written.is_empty() {
         true => String::new(),
         false => format!(
             " ({})",
-            by_verdict(written.iter().map(|letter| letter.verdict))
+            by_verdict(written.iter().map(|message| message.verdict))
         ),
     };
     format!(
         "exported {}{by_verdict} to {}",
-        letters_in_words(written.len() as u64),
+        messages_in_words(written.len() as u64),
         file.display()
     )
 }
@@ -93,8 +93,8 @@ pub(crate) fn told(written: &[Written], file: &Path) -> String {
 /// Counts of verdicts; those that do not occur are left out.
 pub(crate) fn verdicts(written: &[Written]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
-    for letter in written {
-        *counts.entry(letter.verdict.as_str()).or_default() += 1;
+    for message in written {
+        *counts.entry(message.verdict.as_str()).or_default() += 1;
     }
     counts
 }
@@ -104,29 +104,29 @@ pub(crate) fn begin(path: &Path) -> Result<Spool, CommandError> {
     Spool::begin(path).map_err(|cause| failed(path, cause))
 }
 
-/// Takes all letters of a selection and writes them to the file, where there is one.
+/// Takes all messages of a selection and writes them to the file, where there is one.
 pub(crate) async fn write_down(
     take: &mut Take<'_>,
     spool: &mut Option<Spool>,
     interrupt: &mut Interrupt,
 ) -> Result<Vec<Written>, CommandError> {
     let mut written = Vec::new();
-    while let Some(letters) = take.next(interrupt).await? {
+    while let Some(messages) = take.next(interrupt).await? {
         if let Some(spool) = spool {
-            tokio::task::block_in_place(|| add(spool, &letters))?;
+            tokio::task::block_in_place(|| add(spool, &messages))?;
         }
-        written.extend(letters.into_iter().map(|letter| Written {
-            message_id: letter.message_id,
-            verdict: letter.verdict,
+        written.extend(messages.into_iter().map(|message| Written {
+            message_id: message.message_id,
+            verdict: message.verdict,
         }));
     }
     Ok(written)
 }
 
-fn add(spool: &mut Spool, letters: &[DeadLetter]) -> Result<(), CommandError> {
-    for letter in letters {
+fn add(spool: &mut Spool, messages: &[DeadLetter]) -> Result<(), CommandError> {
+    for message in messages {
         spool
-            .letter(letter)
+            .message(message)
             .map_err(|cause| failed(spool.path(), cause))?;
     }
     Ok(())
@@ -141,7 +141,7 @@ pub(crate) fn finish(spool: Option<Spool>) -> Result<(), CommandError> {
 
 fn failed(path: &Path, cause: io::Error) -> CommandError {
     CommandError::File {
-        operation: format!("write letters to {path:?}"),
+        operation: format!("write messages to {path:?}"),
         cause,
     }
 }

@@ -1,6 +1,6 @@
 //! How a dead letter is written down for people.
 //!
-//! Invariant: nothing of a letter reaches the terminal unescaped.
+//! Invariant: nothing of a message reaches the terminal unescaped.
 
 use chrono::{DateTime, Utc};
 use event::Failure;
@@ -11,7 +11,7 @@ use pipeline::model::{AttributeValue, DeadLetter};
 use pipeline::{BodyError, printable, printable_lines};
 
 /// The list for people.
-pub(crate) fn table(letters: &[DeadLetter], now: DateTime<Utc>) -> Table {
+pub(crate) fn table(messages: &[DeadLetter], now: DateTime<Utc>) -> Table {
     let mut table = Table::new(&[
         ("MESSAGE ID", Align::Left, Keep::Always),
         ("VERDICT", Align::Left, Keep::Always),
@@ -23,51 +23,51 @@ pub(crate) fn table(letters: &[DeadLetter], now: DateTime<Utc>) -> Table {
         ("AGE", Align::Right, Keep::Drop(3)),
         ("EXPIRES IN", Align::Right, Keep::Drop(2)),
     ]);
-    for letter in letters {
-        let identity = &letter.identity;
+    for message in messages {
+        let identity = &message.identity;
         table.row([
-            &letter.message_id,
-            letter.verdict.as_str(),
-            &letter.cause(),
+            &message.message_id,
+            message.verdict.as_str(),
+            &message.cause(),
             identity.event_type.as_deref().unwrap_or("-"),
             identity.source.as_deref().unwrap_or("-"),
             identity.id.as_deref().unwrap_or("-"),
-            &format!("{}×", letter.receive_count),
-            &time_delta(now - letter.sent_at),
-            &time_delta(letter.expires_at - now),
+            &format!("{}×", message.receive_count),
+            &time_delta(now - message.sent_at),
+            &time_delta(message.expires_at - now),
         ]);
     }
     table
 }
 
-/// One letter for people, body included.
-pub(crate) fn form(letter: &DeadLetter, now: DateTime<Utc>) -> Result<String, BodyError> {
+/// One message for people, body included.
+pub(crate) fn form(message: &DeadLetter, now: DateTime<Utc>) -> Result<String, BodyError> {
     let mut lines = vec![
-        ("message", letter.message_id.clone()),
-        ("verdict", letter.verdict.to_string()),
-        ("cause", letter.cause()),
+        ("message", message.message_id.clone()),
+        ("verdict", message.verdict.to_string()),
+        ("cause", message.cause()),
     ];
-    if let Some(reason) = &letter.reason {
+    if let Some(reason) = &message.reason {
         lines.push(("reason", format!("{}: {}", reason.code, reason.message)));
         if let Some(request_id) = &reason.request_id {
             lines.push(("request", request_id.clone()));
         }
     }
-    if let Some(failure) = &letter.failure {
+    if let Some(failure) = &message.failure {
         lines.push(("refused now", failure_sentence(failure)));
     }
-    if let Some(record_id) = letter.stored_as {
+    if let Some(record_id) = message.stored_as {
         lines.push(("stored as", format!("record {record_id}")));
     }
     lines.extend([
-        ("received", format!("{}×", letter.receive_count)),
-        ("sent at", moment(letter.sent_at)),
+        ("received", format!("{}×", message.receive_count)),
+        ("sent at", moment(message.sent_at)),
         (
             "expires at",
             format!(
                 "{} (in {})",
-                moment(letter.expires_at),
-                time_delta(letter.expires_at - now)
+                moment(message.expires_at),
+                time_delta(message.expires_at - now)
             ),
         ),
     ]);
@@ -75,13 +75,13 @@ pub(crate) fn form(letter: &DeadLetter, now: DateTime<Utc>) -> Result<String, Bo
     for (name, value) in lines {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
-    for (name, value) in &letter.attributes {
+    for (name, value) in &message.attributes {
         text.push_str(&format!(
             "attribute     {}\n",
             printable(&attribute(name, value))
         ));
     }
-    let body = letter.body.text()?;
+    let body = message.body.text()?;
     let pretty = json_text::pretty(&body);
     text.push_str(&printable_lines(pretty.as_deref().unwrap_or(&body)));
     text.push('\n');

@@ -1,7 +1,7 @@
-//! `dlq group`: why letters died, and how many of each.
+//! `dlq group`: why messages died, and how many of each.
 //!
 //! Invariant: the JSON fields are published; they keep their names and their meaning. Every
-//! selected letter is in exactly one group.
+//! selected message is in exactly one group.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,8 @@ struct GroupJson<'a> {
     cause: &'a str,
     place: Option<&'a str>,
     detail: Option<&'a str>,
-    letters: usize,
+    #[serde(rename = "letters")]
+    messages: usize,
     verdicts: BTreeMap<&'static str, usize>,
     first_sent_at: DateTime<Utc>,
     last_sent_at: DateTime<Utc>,
@@ -60,9 +61,9 @@ async fn group(
     interrupt: &mut Interrupt,
 ) -> Result<Vec<Group>, CommandError> {
     let mut groups = Groups::new(now);
-    while let Some(letters) = take.next(interrupt).await? {
-        for letter in &letters {
-            groups.add(letter);
+    while let Some(messages) = take.next(interrupt).await? {
+        for message in &messages {
+            groups.add(message);
         }
     }
     Ok(groups.into_sorted())
@@ -75,7 +76,7 @@ impl<'a> From<&'a Group> for GroupJson<'a> {
             cause: &group.key.cause,
             place: group.key.place.as_deref(),
             detail: group.detail.as_deref(),
-            letters: group.letters,
+            messages: group.messages,
             verdicts: verdicts
                 .map(|(verdict, count)| (verdict.as_str(), *count))
                 .collect(),
@@ -92,7 +93,7 @@ impl<'a> From<&'a Group> for GroupJson<'a> {
 /// The groups for people.
 fn table(groups: &[Group], now: DateTime<Utc>) -> Table {
     let mut table = Table::new(&[
-        ("LETTERS", Align::Right, Keep::Always),
+        ("MESSAGES", Align::Right, Keep::Always),
         ("CAUSE", Align::Left, Keep::Always),
         ("WHERE OR WHAT", Align::Left, Keep::Cut),
         ("VERDICTS", Align::Left, Keep::Cut),
@@ -110,7 +111,7 @@ fn table(groups: &[Group], now: DateTime<Utc>) -> Table {
             .collect();
         let place = group.key.place.as_deref().or(group.detail.as_deref());
         table.row([
-            &group.letters.to_string(),
+            &group.messages.to_string(),
             &group.key.cause,
             place.unwrap_or("-"),
             &verdicts.join(", "),

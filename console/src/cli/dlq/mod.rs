@@ -1,6 +1,6 @@
 //! `dlq list` and `dlq show`.
 //!
-//! Invariant: letters that were only looked at are given back before the command ends, also when
+//! Invariant: messages that were only looked at are given back before the command ends, also when
 //! a signal ends it.
 
 pub(crate) mod arguments;
@@ -23,9 +23,9 @@ use crate::cli::holding::LeaseSet;
 use crate::cli::selection::{FilterArguments, SelectionArguments};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
 use pipeline::model::DeadLetter;
-use redrive::triage::{LetterJson, WholeLetterJson};
+use redrive::triage::{MessageJson, WholeMessageJson};
 
-/// Hold of letters that are listed; longer than a listing takes.
+/// Hold of messages that are listed; longer than a listing takes.
 const LOOK_HOLD: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(
@@ -66,8 +66,8 @@ async fn list(
     let mut take = Take::begin(session, &selection, "looking", interrupt).await?;
     let found = oldest(&mut take, limit, interrupt).await;
     take.leave(interrupt).await;
-    let (letters, more) = found?;
-    tell(session, &letters, &selection)?;
+    let (messages, more) = found?;
+    tell(session, &messages, &selection)?;
     if more > 0 {
         session
             .output
@@ -77,57 +77,57 @@ async fn list(
     Ok(take.sweep().exit())
 }
 
-/// Lists without looking at more letters than are listed.
+/// Lists without looking at more messages than are listed.
 async fn list_some(
     session: &Session,
     limit: usize,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     let mut sweep = LeaseSet::new(session, LOOK_HOLD);
-    let letters = sweep.take(limit, interrupt).await?;
+    let messages = sweep.take(limit, interrupt).await?;
     sweep.give_back_all().await;
-    tell(session, &letters, &SelectionArguments::default().or_all())?;
+    tell(session, &messages, &SelectionArguments::default().or_all())?;
     sweep.remarks();
     Ok(sweep.exit())
 }
 
-/// The oldest selected letters without what is not listed of them, and how many more there are.
+/// The oldest selected messages without what is not listed of them, and how many more there are.
 async fn oldest(
     take: &mut Take<'_>,
     limit: usize,
     interrupt: &mut Interrupt,
 ) -> Result<(Vec<DeadLetter>, usize), CommandError> {
-    let mut letters: Vec<DeadLetter> = Vec::new();
+    let mut messages: Vec<DeadLetter> = Vec::new();
     let mut more = 0;
     while let Some(round) = take.next(interrupt).await? {
-        letters.extend(round.into_iter().map(|letter| DeadLetter {
+        messages.extend(round.into_iter().map(|message| DeadLetter {
             body: String::new().into(),
             attributes: BTreeMap::new(),
-            ..letter
+            ..message
         }));
-        letters.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
-        more += letters.len().saturating_sub(limit);
-        letters.truncate(limit);
+        messages.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        more += messages.len().saturating_sub(limit);
+        messages.truncate(limit);
     }
-    Ok((letters, more))
+    Ok((messages, more))
 }
 
 fn tell(
     session: &Session,
-    letters: &[DeadLetter],
+    messages: &[DeadLetter],
     selection: &SelectionArguments,
 ) -> Result<(), CommandError> {
     if session.output.is_json() {
-        let letters: Vec<LetterJson<'_>> = letters.iter().map(LetterJson::from).collect();
-        session.output.json(&letters)
-    } else if letters.is_empty() && selection.all {
+        let messages: Vec<MessageJson<'_>> = messages.iter().map(MessageJson::from).collect();
+        session.output.json(&messages)
+    } else if messages.is_empty() && selection.all {
         session.output.note("no dead letters");
         Ok(())
-    } else if letters.is_empty() {
+    } else if messages.is_empty() {
         selection.nothing_remark(session);
         Ok(())
     } else {
-        session.output.table(&table(letters, Utc::now()))
+        session.output.table(&table(messages, Utc::now()))
     }
 }
 
@@ -143,14 +143,14 @@ async fn show(
     let mut take = Take::begin(session, &selection, "looking", interrupt).await?;
     let found = first(&mut take, interrupt).await;
     take.leave(interrupt).await;
-    let Some(letter) = found? else {
+    let Some(message) = found? else {
         take.remarks();
         return Ok(Exit::Failed);
     };
     if session.output.is_json() {
-        session.output.json(&WholeLetterJson::of(&letter)?)?;
+        session.output.json(&WholeMessageJson::of(&message)?)?;
     } else {
-        session.output.text(&form(&letter, Utc::now())?)?;
+        session.output.text(&form(&message, Utc::now())?)?;
     }
     take.sweep().ledger_remark();
     Ok(take.sweep().exit())
@@ -160,9 +160,9 @@ async fn first(
     take: &mut Take<'_>,
     interrupt: &mut Interrupt,
 ) -> Result<Option<DeadLetter>, CommandError> {
-    while let Some(letters) = take.next(interrupt).await? {
-        if let Some(letter) = letters.into_iter().next() {
-            return Ok(Some(letter));
+    while let Some(messages) = take.next(interrupt).await? {
+        if let Some(message) = messages.into_iter().next() {
+            return Ok(Some(message));
         }
     }
     Ok(None)

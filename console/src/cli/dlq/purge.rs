@@ -1,6 +1,6 @@
 //! `dlq purge`: the whole dead-letter queue, emptied in one call.
 //!
-//! Invariant: without `--no-export` it is purged only when every letter that it had, by its own
+//! Invariant: without `--no-export` it is purged only when every message that it had, by its own
 //! counts, is in a file on the disk; what dies during the purge itself cannot be.
 
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use crate::cli::dlq::export::{Written, finish, told, write_down};
 use crate::cli::dlq::take::Take;
 use crate::cli::selection::SelectionArguments;
 use crate::cli::{CommandError, Exit, Interrupt, Session};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use pipeline::audit::Operation;
 use pipeline::model::{QueueDepth, QueueRole};
 use pipeline::{PlannedChange, printable};
 use redrive::triage::Spool;
 
 /// What a purge reaches that nobody can write down before.
-const REACH: &str = "SQS takes up to 60 seconds for it; letters that die meanwhile may go too, and \
+const REACH: &str = "SQS takes up to 60 seconds for it; messages that die meanwhile may go too, and \
                      are in no file";
 
 #[derive(Serialize)]
@@ -29,7 +29,8 @@ struct PurgeJson<'a> {
     purged: bool,
     exported: usize,
     file: Option<&'a Path>,
-    letters_before: u64,
+    #[serde(rename = "letters_before")]
+    messages_before: u64,
 }
 
 pub(crate) async fn run(
@@ -64,14 +65,14 @@ async fn purge(
     if !is_agreed {
         let question = format!(
             "purge about {} of {queue:?} in {:?}? {REACH} [y/N] ",
-            letters_in_words(before),
+            messages_in_words(before),
             session.pipeline.environment().name,
         );
         let sweep = take.sweep();
         if !confirmed(session, &question, "nothing was purged", sweep, interrupt).await? {
             return Ok(Exit::Failed);
         }
-        // Letters went on dying while somebody thought.
+        // Messages went on dying while somebody thought.
         before = count(session, is_kept, written.len(), interrupt).await?;
     }
     let file = spool.as_ref().map(|spool| spool.path().to_owned());
@@ -85,19 +86,19 @@ async fn purge(
             purged: true,
             exported: written.len(),
             file: file.as_deref(),
-            letters_before: before,
+            messages_before: before,
         })?;
     } else {
         session
             .output
-            .text(&format!("purged about {}\n", letters_in_words(before)))?;
+            .text(&format!("purged about {}\n", messages_in_words(before)))?;
     }
     session.output.note(REACH);
     take.sweep().ledger_remark();
     Ok(take.sweep().exit())
 }
 
-/// Letters that the queue has now. Where copies are kept, all of them must be among those.
+/// Messages that the queue has now. Where copies are kept, all of them must be among those.
 async fn count(
     session: &Session,
     is_kept: bool,
@@ -125,7 +126,7 @@ fn check_whole(depth: QueueDepth, written: usize) -> Result<(), CommandError> {
         "nothing was purged: {} held elsewhere and {unseen} more waiting, and no file has them; try \
          again later, remove what can be had with `dlq delete --all`, or purge without a copy: \
          --no-export",
-        letters_in_words(elsewhere)
+        messages_in_words(elsewhere)
     )))
 }
 
@@ -156,7 +157,7 @@ async fn purge_now(
     }
     purged?;
     take.sweep()
-        .forget(written.iter().map(|letter| letter.message_id.as_str()));
+        .forget(written.iter().map(|message| message.message_id.as_str()));
     Ok(())
 }
 
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn purge_wants_every_letter_in_the_file() {
+    fn purge_wants_every_message_in_the_file() {
         let depth = |visible, in_flight, delayed| QueueDepth {
             visible,
             in_flight,
@@ -174,7 +175,7 @@ mod tests {
         assert!(check_whole(depth(0, 3, 0), 3).is_ok());
         assert!(check_whole(depth(0, 0, 0), 0).is_ok());
         for (unseen, told) in [
-            (depth(0, 4, 0), "1 letter held elsewhere"),
+            (depth(0, 4, 0), "1 message held elsewhere"),
             (depth(1, 3, 0), "1 more wait"),
             (depth(0, 3, 1), "1 more wait"),
         ] {

@@ -1,6 +1,6 @@
-//! Every letter of the dead-letter queue, round by round.
+//! Every message of the dead-letter queue, round by round.
 //!
-//! Invariant: the bodies of one round are in memory and no more; every letter is given once, and
+//! Invariant: the bodies of one round are in memory and no more; every message is given once, and
 //! all of them stay held until the take is left, which is due also after an error.
 
 use std::collections::{BTreeSet, HashSet};
@@ -12,39 +12,39 @@ use indicatif::ProgressBar;
 use crate::cli::holding::LeaseSet;
 use crate::cli::selection::{ProgramFailures, SelectionArguments};
 use crate::cli::{CommandError, Exit, Interrupt, Session, progress};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::printable;
 use redrive::PLAN_ENTRIES_MAX;
 
-/// Hold of each letter. It is prolonged while a take lasts longer; after a crash the letters are
+/// Hold of each message. It is prolonged while a take lasts longer; after a crash the messages are
 /// hidden for as long.
 const HOLD: Duration = Duration::from_secs(600);
-/// Letters of one round.
-const ROUND_LETTERS_MAX: usize = 1_000;
-/// Letters that are held at once: SQS takes about 120,000 in flight, and others need some of them
+/// Messages of one round.
+const ROUND_MESSAGES_MAX: usize = 1_000;
+/// Messages that are held at once: SQS takes about 120,000 in flight, and others need some of them
 /// (Amazon SQS quotas).
-const LETTERS_MAX: usize = PLAN_ENTRIES_MAX;
-/// A take ends at this many times as many letters as there were when it began, and some more:
-/// letters go on dying meanwhile, and SQS gives them in no order.
-const LETTERS_PER_LETTER_MAX: usize = 2;
-/// The number of letters is an approximate one.
-const LETTERS_MORE: usize = 100;
+const MESSAGES_MAX: usize = PLAN_ENTRIES_MAX;
+/// A take ends at this many times as many messages as there were when it began, and some more:
+/// messages go on dying meanwhile, and SQS gives them in no order.
+const MESSAGES_PER_MESSAGE_MAX: usize = 2;
+/// The number of messages is an approximate one.
+const MESSAGES_MORE: usize = 100;
 /// Rounds in a row that bring nothing new, after which a take ends.
 const BARREN_ROUNDS_MAX: usize = 3;
 /// What is done with a hold must be done by its end.
 const HOLD_MARGIN: TimeDelta = TimeDelta::seconds(30);
 
-/// A selection of letters on its way through the whole queue.
+/// A selection of messages on its way through the whole queue.
 pub(crate) struct Take<'a> {
     session: &'a Session,
     selection: &'a SelectionArguments,
     sweep: LeaseSet<'a>,
     bar: ProgressBar,
-    letters_max: usize,
+    messages_max: usize,
     taken: usize,
     barren_rounds: usize,
-    /// Letters of a FIFO queue that wait behind others of their groups, which are held.
+    /// Messages of a FIFO queue that wait behind others of their groups, which are held.
     blocked: u64,
     causes: BTreeSet<String>,
     failures: ProgramFailures,
@@ -69,7 +69,7 @@ impl<'a> Take<'a> {
             selection,
             sweep: LeaseSet::new(session, HOLD),
             bar: progress::bar(depth.visible, doing),
-            letters_max: letters_max(depth.visible),
+            messages_max: messages_max(depth.visible),
             taken: 0,
             barren_rounds: 0,
             blocked: 0,
@@ -79,43 +79,43 @@ impl<'a> Take<'a> {
         })
     }
 
-    /// The selected letters of one more round, which may be none; `None` when there are no more.
+    /// The selected messages of one more round, which may be none; `None` when there are no more.
     pub(crate) async fn next(
         &mut self,
         interrupt: &mut Interrupt,
     ) -> Result<Option<Vec<DeadLetter>>, CommandError> {
-        let wanted = (self.letters_max - self.taken).min(ROUND_LETTERS_MAX);
-        let is_all_found = self.selection.names_letters() && self.missing.is_empty();
+        let wanted = (self.messages_max - self.taken).min(ROUND_MESSAGES_MAX);
+        let is_all_found = self.selection.names_messages() && self.missing.is_empty();
         let is_over = wanted == 0 || is_all_found || self.barren_rounds >= BARREN_ROUNDS_MAX;
         let round = match is_over {
             true => None,
             false => self.sweep.next(wanted, interrupt).await?,
         };
-        let Some(letters) = round else {
+        let Some(messages) = round else {
             self.bar.finish_and_clear();
             self.selection.filter.check_code(&self.causes)?;
             self.look_for_blocked(interrupt).await?;
             return Ok(None);
         };
-        self.barren_rounds = if letters.is_empty() {
+        self.barren_rounds = if messages.is_empty() {
             self.barren_rounds + 1
         } else {
             0
         };
-        self.taken = self.letters_max.min(self.taken + letters.len());
+        self.taken = self.messages_max.min(self.taken + messages.len());
         self.bar.set_position(self.taken as u64);
         if self.selection.filter.code.is_some() {
-            self.causes.extend(letters.iter().map(DeadLetter::cause));
+            self.causes.extend(messages.iter().map(DeadLetter::cause));
         }
-        let parted = self.selection.parted(letters, interrupt).await?;
+        let parted = self.selection.parted(messages, interrupt).await?;
         self.failures.add(parted.failures);
-        for letter in &parted.chosen {
-            self.missing.remove(letter.message_id.as_str());
+        for message in &parted.chosen {
+            self.missing.remove(message.message_id.as_str());
         }
         Ok(Some(parted.chosen))
     }
 
-    /// A FIFO queue gives nothing of a group of which somebody holds a letter.
+    /// A FIFO queue gives nothing of a group of which somebody holds a message.
     async fn look_for_blocked(&mut self, interrupt: &mut Interrupt) -> Result<(), CommandError> {
         let pipeline = &self.session.pipeline;
         if pipeline
@@ -146,12 +146,12 @@ impl<'a> Take<'a> {
         &mut self.sweep
     }
 
-    /// Handle of a letter that is held for long enough.
+    /// Handle of a message that is held for long enough.
     pub(crate) fn handle(&self, message_id: &str) -> Option<&str> {
         self.sweep.handle(message_id, HOLD_MARGIN)
     }
 
-    /// Letters that somebody else holds, by the queue's own approximate count.
+    /// Messages that somebody else holds, by the queue's own approximate count.
     pub(crate) fn held_elsewhere(&self) -> usize {
         self.sweep.held_elsewhere
     }
@@ -163,22 +163,22 @@ impl<'a> Take<'a> {
         named.filter(is_missing).cloned().collect()
     }
 
-    /// Whether letters wait that were not seen, although all were asked for.
+    /// Whether messages wait that were not seen, although all were asked for.
     pub(crate) fn is_truncated(&self) -> bool {
-        (self.sweep.is_truncated || self.blocked > 0) && !self.selection.names_letters()
+        (self.sweep.is_truncated || self.blocked > 0) && !self.selection.names_messages()
     }
 
     /// Says what was not seen, or not as it seems.
     pub(crate) fn remarks(&self) {
         let output = &self.session.output;
         self.failures.remark(self.session);
-        if self.is_truncated() && self.taken >= LETTERS_MAX {
+        if self.is_truncated() && self.taken >= MESSAGES_MAX {
             output.note(&format!(
-                "{LETTERS_MAX} letters were taken, and no more are held at once; more wait"
+                "{MESSAGES_MAX} messages were taken, and no more are held at once; more wait"
             ));
-        } else if self.is_truncated() && self.taken >= self.letters_max {
+        } else if self.is_truncated() && self.taken >= self.messages_max {
             output.note(&format!(
-                "{} letters were taken, far more than there were at the start: letters go on \
+                "{} messages were taken, far more than there were at the start: messages go on \
                  dying; more wait",
                 self.taken
             ));
@@ -188,7 +188,7 @@ impl<'a> Take<'a> {
         if self.blocked > 0 {
             output.note(&format!(
                 "{} behind others of their message groups, not looked at",
-                letters_in_words(self.blocked)
+                messages_in_words(self.blocked)
             ));
         }
         for message_id in self.missing() {
@@ -207,12 +207,12 @@ impl<'a> Take<'a> {
     }
 }
 
-fn letters_max(waiting: u64) -> usize {
+fn messages_max(waiting: u64) -> usize {
     usize::try_from(waiting)
-        .unwrap_or(LETTERS_MAX)
-        .saturating_mul(LETTERS_PER_LETTER_MAX)
-        .saturating_add(LETTERS_MORE)
-        .min(LETTERS_MAX)
+        .unwrap_or(MESSAGES_MAX)
+        .saturating_mul(MESSAGES_PER_MESSAGE_MAX)
+        .saturating_add(MESSAGES_MORE)
+        .min(MESSAGES_MAX)
 }
 
 #[cfg(test)]
@@ -221,9 +221,9 @@ mod tests {
 
     #[test]
     fn take_of_a_queue_that_is_being_filled_has_an_end() {
-        assert_eq!(letters_max(0), 100);
-        assert_eq!(letters_max(10), 120);
-        assert_eq!(letters_max(80_000), LETTERS_MAX);
-        assert_eq!(letters_max(u64::MAX), LETTERS_MAX);
+        assert_eq!(messages_max(0), 100);
+        assert_eq!(messages_max(10), 120);
+        assert_eq!(messages_max(80_000), MESSAGES_MAX);
+        assert_eq!(messages_max(u64::MAX), MESSAGES_MAX);
     }
 }

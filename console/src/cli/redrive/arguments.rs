@@ -16,13 +16,13 @@ use redrive::triage::Program;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   opsconsole redrive plan --code missing-attribute --patch '.time = .data.at' --canary 1,10,100
-  opsconsole redrive show 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --letters
+  opsconsole redrive show 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --messages
   opsconsole redrive run 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d
   opsconsole redrive pause 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d     from another terminal
   opsconsole redrive resume 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d    paused, or cut off by a crash
   opsconsole redrive report 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --output json
 
-A plan names its letters and what becomes of them, and never changes. Every redrive keeps a journal
+A plan names its messages and what becomes of them, and never changes. Every redrive keeps a journal
 in the state folder (Linux: ~/.local/state/opsconsole/redrives): whatever ends it, `resume` goes on
 where it was, and no event is lost or stored twice.";
 
@@ -32,7 +32,7 @@ Examples:
   opsconsole redrive plan --where '.data.minutes > 60' --out plan.json
   opsconsole redrive plan --code missing-attribute --patch '.time = .data.at' --canary 1,10,100
 
-The letters are held while they are judged, and given back. --patch is judged again: a letter on
+The messages are held while they are judged, and given back. --patch is judged again: a message on
 which it fails, or that would not be stored after it, is skipped with the reason.
 
 JSON output: {\"id\", \"file\", \"environment\", \"destination\", \"selected\", \"planned\", \"verdicts\":
@@ -40,8 +40,8 @@ JSON output: {\"id\", \"file\", \"environment\", \"destination\", \"selected\", 
 {\"changed\", \"become_valid\", \"change_identity\", \"failed\"}, \"rate_per_sec\", \"canary_steps\",
 \"truncated\"}. `verdicts` counts what is planned, after the edits; `file` is null for `--out -` and
 when nothing is planned; `--out -` prints the plan itself.
-Exit code 1 if nothing is planned although something was asked for, if a named letter is not
-planned, if a patch failed, or if more letters wait than were looked at.";
+Exit code 1 if nothing is planned although something was asked for, if a named message is not
+planned, if a patch failed, or if more messages wait than were looked at.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -62,7 +62,7 @@ null where nothing was proved.
 With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
 [{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
 nothing is written.
-Exit code 1 if a letter failed, died again, was not proved or had no turn, and where `redrive plan`
+Exit code 1 if a message failed, died again, was not proved or had no turn, and where `redrive plan`
 ends with 1.";
 
 const STEER_HELP: &str = "\
@@ -70,13 +70,13 @@ JSON output: {\"id\", \"state\"}. Exit code 1 if it does not run.";
 
 const RESUME_HELP: &str = "\
 A redrive that another process runs goes on there. One that was cut off, or cancelled, goes on here
-from its journal: letters that may have been sent are looked up first. One that is finished does
+from its journal: messages that may have been sent are looked up first. One that is finished does
 nothing more, and tells what it did.
 
 JSON output: {\"id\", \"state\"} where it goes on in another process, else as of `redrive run`.";
 
 const LIST_HELP: &str = "\
-LEFT counts the letters of the plan that are not moved, for whatever reason.
+LEFT counts the messages of the plan that are not moved, for whatever reason.
 
 JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
 \"counts\": {..}, \"error\"}]. `pipeline` is same, or other where the environment has another
@@ -114,16 +114,16 @@ says when SQS told all this.";
 /// What to do with redrives.
 #[derive(Debug, Subcommand)]
 pub enum RedriveCommand {
-    /// Judge letters and write down what would be done with them
+    /// Judge messages and write down what would be done with them
     #[command(after_help = PLAN_EXAMPLES, group = ArgGroup::new("selection").required(true).multiple(true).args(SELECTION))]
     Plan(RedrivePlanArguments),
     /// Show what a plan would do
     Show {
         /// File of the plan, or id of its redrive
         plan: String,
-        /// Every letter, with its edit
-        #[arg(long)]
-        letters: bool,
+        /// Every message, with its edit
+        #[arg(long, alias = "letters")]
+        messages: bool,
     },
     /// Run a plan, or plan and run in one go
     #[command(after_help = RUN_EXAMPLES, group = ArgGroup::new("selection").required(true).multiple(true).args(SELECTION))]
@@ -159,7 +159,7 @@ pub enum RedriveCommand {
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
     },
-    /// What became of every letter of a redrive
+    /// What became of every message of a redrive
     #[command(after_help = REPORT_HELP)]
     Report {
         /// Its id, as `redrive list` shows it
@@ -198,19 +198,19 @@ pub enum NativeCommand {
     List,
 }
 
-/// Which letters, and what becomes of them.
+/// Which messages, and what becomes of them.
 #[derive(Clone, Debug, Default, Args)]
 pub struct DraftArguments {
-    /// Which letters.
+    /// Which messages.
     #[command(flatten)]
     pub selection: SelectionArguments,
     /// Send what this jq program makes of each event
     #[arg(long, value_name = "JQ", value_parser = program)]
     pub patch: Option<Arc<Program>>,
-    /// Take also letters that would not be stored now: already stored, still invalid, unreadable
+    /// Take also messages that would not be stored now: already stored, still invalid, unreadable
     #[arg(long)]
     pub include_not_ready: bool,
-    /// Stop after so many letters, and go on when all their events are stored
+    /// Stop after so many messages, and go on when all their events are stored
     #[arg(long, value_name = "N,N,…", value_parser = canary)]
     pub canary: Option<CanarySteps>,
 }
@@ -218,7 +218,7 @@ pub struct DraftArguments {
 /// What to plan, and where to write it.
 #[derive(Debug, Args)]
 pub struct RedrivePlanArguments {
-    /// What becomes of which letters.
+    /// What becomes of which messages.
     #[command(flatten)]
     pub draft: DraftArguments,
     /// Messages per second at most; default: as fast as SQS takes them
@@ -235,7 +235,7 @@ pub struct RedrivePlanArguments {
     .value_name("PLAN|MESSAGE_ID")
     .help("One plan (its file, or its id), or SQS message ids")))]
 pub struct RedriveRunArguments {
-    /// What becomes of which letters, where there is no plan.
+    /// What becomes of which messages, where there is no plan.
     #[command(flatten)]
     pub draft: DraftArguments,
     /// How it runs.
@@ -260,7 +260,7 @@ pub struct RedriveOptions {
     pub yes: bool,
 }
 
-/// Ascending numbers of letters.
+/// Ascending numbers of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanarySteps(pub Vec<usize>);
 

@@ -16,7 +16,7 @@ use crate::cli::redrive::arguments::RedriveOptions;
 use crate::cli::redrive::execute::{Outcome, Settings, carry_out};
 use crate::cli::redrive::history::look;
 use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use redrive::{ControlFile, ControlRequest, Journal, Report, RunOptions, State};
 
 /// An order that is not taken within this is withdrawn. Longer than any look for control_file waits.
@@ -130,7 +130,7 @@ pub(crate) async fn resume(
     plan.check_pipeline(&session.pipeline)?;
     if plan.entries.len() == journal.1.counts().moved {
         session.output.note(&format!(
-            "redrive {id} has moved all its letters before; their events are looked up"
+            "redrive {id} has moved all its messages before; their events are looked up"
         ));
     }
     let left = plan.entries.len() - journal.1.counts().moved;
@@ -138,7 +138,7 @@ pub(crate) async fn resume(
         let question = format!(
             "go on with redrive {id} in {:?} with what is left, {left} of {}? [y/N] ",
             plan.environment,
-            letters_in_words(plan.entries.len() as u64)
+            messages_in_words(plan.entries.len() as u64)
         );
         let mut sweep = LeaseSet::new(session, NOTHING_HELD);
         if !confirmed(

@@ -1,6 +1,6 @@
-//! From selected letters to a frozen plan: which go, changed how, and which are left out.
+//! From selected messages to a frozen plan: which go, changed how, and which are left out.
 //!
-//! Invariant: every selected letter is either in the plan or skipped with a reason; a letter that
+//! Invariant: every selected message is either in the plan or skipped with a reason; a message that
 //! would not be stored now is in the plan only where that was asked for.
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,7 +14,7 @@ use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::DraftArguments;
 use crate::cli::selection::{aside, by_verdict};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
 use pipeline::printable;
 use redrive::triage::Program;
@@ -22,15 +22,15 @@ use redrive::{PLAN_ENTRIES_MAX, Plan, PlanOptions, Skipped};
 
 /// Keys of one question to the ledger.
 const KEYS_MAX: usize = 1_000;
-/// Letters that are left out and named; the rest is counted.
+/// Messages that are left out and named; the rest is counted.
 const SKIPPED_SHOWN_MAX: usize = 20;
 
-/// A plan with the letters that it was made of, which are held.
+/// A plan with the messages that it was made of, which are held.
 pub(crate) struct Draft<'a> {
     pub(crate) plan: Plan,
-    /// The letters of the plan, and those that are skipped.
+    /// The messages of the plan, and those that are skipped.
     pub(crate) sweep: LeaseSet<'a>,
-    pub(crate) letters: Vec<DeadLetter>,
+    pub(crate) messages: Vec<DeadLetter>,
     pub(crate) selected: usize,
     pub(crate) missing: Vec<String>,
     pub(crate) edits: Edits,
@@ -45,11 +45,11 @@ pub(crate) struct Edits {
     pub(crate) become_valid: usize,
     /// Of those, events that are another event since.
     pub(crate) change_identity: usize,
-    /// Letters on which it failed.
+    /// Messages on which it failed.
     pub(crate) failed: usize,
 }
 
-/// What a patch made of one letter.
+/// What a patch made of one message.
 enum Patched {
     /// The same event.
     Unchanged,
@@ -61,7 +61,7 @@ enum Patched {
     Failed(String),
 }
 
-/// Holds the selected letters and freezes a plan for them.
+/// Holds the selected messages and freezes a plan for them.
 pub(crate) async fn draft<'a>(
     session: &'a Session,
     arguments: &DraftArguments,
@@ -71,17 +71,17 @@ pub(crate) async fn draft<'a>(
 ) -> Result<Draft<'a>, CommandError> {
     let selection = &arguments.selection;
     let mut sweep = LeaseSet::new(session, hold);
-    let letters = selection
+    let messages = selection
         .take(&mut sweep, PLAN_ENTRIES_MAX, session, interrupt)
         .await?;
     sweep.remarks();
-    let missing = selection.missing(&letters);
-    let selected = letters.len();
-    match freeze(session, letters, arguments, rate_per_sec, interrupt).await {
-        Ok((plan, letters, edits)) => Ok(Draft {
+    let missing = selection.missing(&messages);
+    let selected = messages.len();
+    match freeze(session, messages, arguments, rate_per_sec, interrupt).await {
+        Ok((plan, messages, edits)) => Ok(Draft {
             plan,
             sweep,
-            letters,
+            messages,
             selected,
             missing,
             edits,
@@ -95,16 +95,16 @@ pub(crate) async fn draft<'a>(
 
 async fn freeze(
     session: &Session,
-    letters: Vec<DeadLetter>,
+    messages: Vec<DeadLetter>,
     arguments: &DraftArguments,
     rate_per_sec: Option<f64>,
     interrupt: &mut Interrupt,
 ) -> Result<(Plan, Vec<DeadLetter>, Edits), CommandError> {
-    let (letters, patched) = match &arguments.patch {
-        Some(program) => patch_all(program, letters, interrupt).await?,
+    let (messages, patched) = match &arguments.patch {
+        Some(program) => patch_all(program, messages, interrupt).await?,
         None => {
-            let patched = letters.iter().map(|_| Patched::Unchanged).collect();
-            (letters, patched)
+            let patched = messages.iter().map(|_| Patched::Unchanged).collect();
+            (messages, patched)
         }
     };
     let known = tokio::select! {
@@ -114,10 +114,10 @@ async fn freeze(
     let mut edits = Edits::default();
     let mut chosen = Vec::new();
     let mut skipped = Vec::new();
-    for (letter, patched) in letters.into_iter().zip(patched) {
-        edits.count(&letter, &patched);
-        match fate(&letter, patched, &known, arguments.include_not_ready) {
-            Ok(new_body) => chosen.push((letter, new_body)),
+    for (message, patched) in messages.into_iter().zip(patched) {
+        edits.count(&message, &patched);
+        match fate(&message, patched, &known, arguments.include_not_ready) {
+            Ok(new_body) => chosen.push((message, new_body)),
             Err(reason) => skipped.push(reason),
         }
     }
@@ -129,30 +129,30 @@ async fn freeze(
             .clone()
             .map_or_else(Vec::new, |steps| steps.0),
     };
-    let (letters, bodies): (Vec<DeadLetter>, Vec<Option<String>>) = chosen.into_iter().unzip();
-    let with_bodies: Vec<_> = letters.iter().zip(bodies).collect();
+    let (messages, bodies): (Vec<DeadLetter>, Vec<Option<String>>) = chosen.into_iter().unzip();
+    let with_bodies: Vec<_> = messages.iter().zip(bodies).collect();
     let plan = Plan::of(&session.pipeline, &with_bodies, options).await?;
-    Ok((plan, letters, edits))
+    Ok((plan, messages, edits))
 }
 
 /// Programs take their time, so they run aside.
 async fn patch_all(
     program: &Arc<Program>,
-    letters: Vec<DeadLetter>,
+    messages: Vec<DeadLetter>,
     interrupt: &mut Interrupt,
 ) -> Result<(Vec<DeadLetter>, Vec<Patched>), CommandError> {
     let program = Arc::clone(program);
     // What a program that changes nothing writes tells a change from another layout.
     let same = Program::compile(".").map_err(|error| CommandError::Failed(error.to_string()))?;
     let work = move || {
-        let patched = letters
+        let patched = messages
             .iter()
-            .map(|letter| match letter.body.text() {
+            .map(|message| match message.body.text() {
                 Ok(body) => Patched::of(&program, &same, &body),
                 Err(error) => Patched::Failed(error.to_string()),
             })
             .collect();
-        (letters, patched)
+        (messages, patched)
     };
     aside(work, interrupt).await
 }
@@ -209,26 +209,26 @@ async fn known(session: &Session, patched: &[Patched]) -> HashSet<EventKey> {
     known
 }
 
-/// The body that is sent instead of a letter's own, if any, or why the letter is left out.
+/// The body that is sent instead of a message's own, if any, or why the message is left out.
 fn fate(
-    letter: &DeadLetter,
+    message: &DeadLetter,
     patched: Patched,
     known: &HashSet<EventKey>,
     includes_not_ready: bool,
 ) -> Result<Option<String>, Skipped> {
     let skipped = |verdict: Verdict, reason: String| Skipped {
-        message_id: letter.message_id.clone(),
+        message_id: message.message_id.clone(),
         verdict,
         reason,
     };
     let (verdict, failure, new_body, when) = match patched {
         Patched::Failed(cause) => {
             return Err(skipped(
-                letter.verdict,
+                message.verdict,
                 format!("the patch failed: {cause}"),
             ));
         }
-        Patched::Unchanged => (letter.verdict, letter.failure.clone(), None, ""),
+        Patched::Unchanged => (message.verdict, message.failure.clone(), None, ""),
         Patched::Changed {
             new_body,
             assessment,
@@ -258,7 +258,7 @@ fn in_words(failure: &Failure) -> String {
 }
 
 impl Edits {
-    fn count(&mut self, letter: &DeadLetter, patched: &Patched) {
+    fn count(&mut self, message: &DeadLetter, patched: &Patched) {
         match patched {
             Patched::Unchanged => {}
             Patched::Failed(_) => self.failed += 1,
@@ -267,7 +267,7 @@ impl Edits {
                 changes_identity,
                 ..
             } => {
-                let was_valid = matches!(letter.verdict, Verdict::Ready | Verdict::AlreadyStored);
+                let was_valid = matches!(message.verdict, Verdict::Ready | Verdict::AlreadyStored);
                 let is_valid = matches!(assessment, Assessment::Valid(_));
                 self.changed += 1;
                 self.become_valid += usize::from(is_valid && !was_valid);
@@ -285,14 +285,14 @@ impl Edits {
             };
             session.output.note(&format!(
                 "the patch changes {} ({become_valid}) and fails on {}",
-                letters_in_words(self.changed as u64),
+                messages_in_words(self.changed as u64),
                 self.failed
             ));
         }
         if self.change_identity > 0 {
             session.output.note(&format!(
                 "another event, and new for the ledger: {}",
-                letters_in_words(self.change_identity as u64)
+                messages_in_words(self.change_identity as u64)
             ));
         }
     }
@@ -302,10 +302,10 @@ impl Draft<'_> {
     /// What of the selection is not as it was asked for, before anything is sent.
     pub(crate) fn exit(&self, arguments: &DraftArguments) -> Exit {
         let selection = &arguments.selection;
-        let names_letters = selection.names_letters();
-        let is_whole = names_letters || !self.sweep.is_truncated;
+        let names_messages = selection.names_messages();
+        let is_whole = names_messages || !self.sweep.is_truncated;
         let skipped = !self.plan.skipped.is_empty();
-        let is_skipping_right = !skipped || (!self.plan.entries.is_empty() && !names_letters);
+        let is_skipping_right = !skipped || (!self.plan.entries.is_empty() && !names_messages);
         // An empty queue is what `--all` wants.
         let is_found = self.selected > 0 || selection.all;
         let is_as_asked = self.missing.is_empty()
@@ -323,11 +323,11 @@ impl Draft<'_> {
     /// Says what is left out, and why.
     pub(crate) fn remarks(&self, session: &Session, arguments: &DraftArguments) {
         let skipped = &self.plan.skipped;
-        if arguments.selection.names_letters() || arguments.patch.is_some() {
-            for letter in skipped.iter().take(SKIPPED_SHOWN_MAX) {
+        if arguments.selection.names_messages() || arguments.patch.is_some() {
+            for message in skipped.iter().take(SKIPPED_SHOWN_MAX) {
                 session.output.note(&printable(&format!(
                     "{}: skipped, {}",
-                    letter.message_id, letter.reason
+                    message.message_id, message.reason
                 )));
             }
             if skipped.len() > SKIPPED_SHOWN_MAX {
@@ -341,7 +341,7 @@ impl Draft<'_> {
         if !skipped.is_empty() {
             session.output.note(&format!(
                 "skipped {}: --include-not-ready moves these too",
-                by_verdict(skipped.iter().map(|letter| letter.verdict))
+                by_verdict(skipped.iter().map(|message| message.verdict))
             ));
         } else if self.plan.entries.is_empty() && self.missing.is_empty() {
             arguments.selection.nothing_remark(session);

@@ -15,12 +15,12 @@ use uuid::Uuid;
 
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Session, progress};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
 use pipeline::printable;
 use redrive::fact::{Ending, Proof};
 use redrive::{
-    Control, ControlFile, Counts, Journal, LetterOutcome, LetterReport, PAUSED_BY_REQUEST, Plan,
+    Control, ControlFile, Counts, Journal, MessageOutcome, MessageReport, PAUSED_BY_REQUEST, Plan,
     Report, RunCommand, RunOptions, State, run,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) rate: Option<f64>,
     /// Whether the events are looked up afterwards.
     pub(crate) proves: bool,
-    /// How long a search waits for letters that somebody holds.
+    /// How long a search waits for messages that somebody holds.
     pub(crate) patience: Duration,
     /// Whether somebody is there to decide what follows a pause.
     pub(crate) is_attended: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Outcome {
     dead_again: usize,
     unproved: Option<usize>,
     truncated: bool,
-    errors: Vec<LetterError>,
+    errors: Vec<MessageError>,
     #[serde(skip)]
     skipped_in_words: String,
     #[serde(skip)]
@@ -67,16 +67,16 @@ pub(crate) struct Outcome {
 }
 
 #[derive(Debug, Serialize)]
-struct LetterError {
+struct MessageError {
     message_id: String,
     error: String,
 }
 
-/// Runs a journal. `letters` are held by the caller and stay the caller's to give back.
+/// Runs a journal. `messages` are held by the caller and stay the caller's to give back.
 pub(crate) async fn carry_out(
     session: &Session,
     journal: (Journal, State),
-    letters: &[DeadLetter],
+    messages: &[DeadLetter],
     settings: Settings,
     interrupt: &mut Interrupt,
 ) -> Result<Outcome, CommandError> {
@@ -99,7 +99,7 @@ pub(crate) async fn carry_out(
     control_file.clear();
     session.output.note(&format!(
         "redrive {id} of {}; `redrive pause {id}` and `redrive cancel {id}` steer it",
-        letters_in_words(total as u64)
+        messages_in_words(total as u64)
     ));
     let bar = progress::bar(total as u64, "redrive");
     // A signal may have come while nobody listened; then no batch is begun.
@@ -110,7 +110,7 @@ pub(crate) async fn carry_out(
     let running = run(
         &session.pipeline,
         journal,
-        letters,
+        messages,
         &control,
         &options,
         sender,
@@ -205,21 +205,21 @@ impl Outcome {
     /// What a journal tells; `proves` where the ledger was to be asked.
     pub(crate) fn of(report: Report, path: &Path, proves: bool) -> Self {
         let counts = report.counts;
-        let is_sent = |letter: &LetterReport| {
+        let is_sent = |message: &MessageReport| {
             matches!(
-                letter.outcome,
-                LetterOutcome::Moved | LetterOutcome::SentNotDeleted
+                message.outcome,
+                MessageOutcome::Moved | MessageOutcome::SentNotDeleted
             )
         };
         let unproved = report
-            .letters
+            .messages
             .iter()
-            .filter(|letter| is_sent(letter) && letter.proof.is_none())
+            .filter(|message| is_sent(message) && message.proof.is_none())
             .count();
         let moved = report
-            .letters
+            .messages
             .iter()
-            .filter(|letter| letter.outcome == LetterOutcome::Moved);
+            .filter(|message| message.outcome == MessageOutcome::Moved);
         Self {
             id: Some(report.id),
             journal: Some(path.to_owned()),
@@ -233,8 +233,12 @@ impl Outcome {
             stored: counts.stored,
             dead_again: counts.dead_again,
             unproved: proves.then_some(unproved),
-            moved_ids: moved.map(|letter| letter.message_id.clone()).collect(),
-            errors: report.letters.iter().filter_map(LetterError::of).collect(),
+            moved_ids: moved.map(|message| message.message_id.clone()).collect(),
+            errors: report
+                .messages
+                .iter()
+                .filter_map(MessageError::of)
+                .collect(),
             ..Self::default()
         }
     }
@@ -252,18 +256,18 @@ impl Outcome {
         }
     }
 
-    /// Adds the letters that the plan left out.
+    /// Adds the messages that the plan left out.
     pub(crate) fn with_skipped(mut self, plan: &Plan) -> Self {
         self.skipped = plan.skipped.len();
         self.selected += self.skipped;
-        self.skipped_in_words = by_verdict(plan.skipped.iter().map(|letter| letter.verdict));
+        self.skipped_in_words = by_verdict(plan.skipped.iter().map(|message| message.verdict));
         self
     }
 
-    /// Adds letters that were named and not found.
+    /// Adds messages that were named and not found.
     pub(crate) fn with_missing(mut self, missing: Vec<String>) -> Self {
         self.errors
-            .extend(missing.into_iter().map(|message_id| LetterError {
+            .extend(missing.into_iter().map(|message_id| MessageError {
                 message_id,
                 error: "not among the dead letters, or held by somebody else".to_owned(),
             }));
@@ -275,7 +279,7 @@ impl Outcome {
         self
     }
 
-    /// Letters that are out of the dead-letter queue.
+    /// Messages that are out of the dead-letter queue.
     pub(crate) fn moved_ids(&self) -> impl Iterator<Item = &str> {
         self.moved_ids.iter().map(String::as_str)
     }
@@ -336,23 +340,23 @@ impl Outcome {
     }
 }
 
-impl LetterError {
-    fn of(letter: &LetterReport) -> Option<Self> {
-        let cause = letter.cause.as_deref().unwrap_or("no reason is known");
-        let error = match (&letter.outcome, &letter.proof) {
+impl MessageError {
+    fn of(message: &MessageReport) -> Option<Self> {
+        let cause = message.cause.as_deref().unwrap_or("no reason is known");
+        let error = match (&message.outcome, &message.proof) {
             (_, Some(Proof::DeadAgain { message_id, reason })) => format!(
                 "dead again as {message_id}: {}",
                 reason.as_deref().unwrap_or("without a reason")
             ),
-            (LetterOutcome::NotSent, _) => format!("not sent: {cause}"),
-            (LetterOutcome::Unknown, _) => {
+            (MessageOutcome::NotSent, _) => format!("not sent: {cause}"),
+            (MessageOutcome::Unknown, _) => {
                 format!("may have been sent, and stays here too: {cause}")
             }
-            (LetterOutcome::SentNotDeleted, _) => format!("sent, but not deleted: {cause}"),
-            (LetterOutcome::Waiting | LetterOutcome::Moved, _) => return None,
+            (MessageOutcome::SentNotDeleted, _) => format!("sent, but not deleted: {cause}"),
+            (MessageOutcome::Waiting | MessageOutcome::Moved, _) => return None,
         };
         Some(Self {
-            message_id: letter.message_id.clone(),
+            message_id: message.message_id.clone(),
             error,
         })
     }

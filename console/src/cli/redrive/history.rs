@@ -17,7 +17,7 @@ use pipeline::environment::Environment;
 use pipeline::printable;
 use redrive::fact::Proof;
 use redrive::{
-    ControlFile, Counts, Journal, LetterOutcome, LetterReport, RedriveError, Report, State,
+    ControlFile, Counts, Journal, MessageOutcome, MessageReport, RedriveError, Report, State,
 };
 
 /// A journal as it stands.
@@ -153,7 +153,7 @@ fn table(rows: &[Row]) -> Table {
         ("ENVIRONMENT", Align::Left, Keep::Drop(5)),
         ("PIPELINE", Align::Left, Keep::Drop(1)),
         ("PLANNED AT", Align::Left, Keep::Drop(6)),
-        ("LETTERS", Align::Right, Keep::Always),
+        ("MESSAGES", Align::Right, Keep::Always),
         ("MOVED", Align::Right, Keep::Always),
         ("LEFT", Align::Right, Keep::Drop(2)),
         ("STORED", Align::Right, Keep::Drop(3)),
@@ -214,7 +214,7 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
         ("planned at", moment(report.created_at)),
         ("state", state.to_owned()),
         ("paused", look.pause.unwrap_or_else(|| "no".to_owned())),
-        ("letters", report.planned.to_string()),
+        ("messages", report.planned.to_string()),
         ("moved", counts.moved.to_string()),
         ("not deleted", counts.sent_not_deleted.to_string()),
         ("unknown", (counts.unknown + counts.intended).to_string()),
@@ -226,26 +226,26 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
     output.text(&text)?;
-    output.table(&letters(&report.letters))?;
+    output.table(&messages(&report.messages))?;
     Ok(Exit::Done)
 }
 
-fn letters(letters: &[LetterReport]) -> Table {
+fn messages(messages: &[MessageReport]) -> Table {
     let mut table = Table::new(&[
         ("MESSAGE ID", Align::Left, Keep::Always),
         ("OUTCOME", Align::Left, Keep::Always),
         ("EVENT", Align::Left, Keep::Cut),
         ("CAUSE", Align::Left, Keep::Cut),
     ]);
-    for letter in letters {
-        let outcome = match letter.outcome {
-            LetterOutcome::Waiting => "waiting",
-            LetterOutcome::NotSent => "not-sent",
-            LetterOutcome::Unknown => "unknown",
-            LetterOutcome::SentNotDeleted => "sent-not-deleted",
-            LetterOutcome::Moved => "moved",
+    for message in messages {
+        let outcome = match message.outcome {
+            MessageOutcome::Waiting => "waiting",
+            MessageOutcome::NotSent => "not-sent",
+            MessageOutcome::Unknown => "unknown",
+            MessageOutcome::SentNotDeleted => "sent-not-deleted",
+            MessageOutcome::Moved => "moved",
         };
-        let proof = match &letter.proof {
+        let proof = match &message.proof {
             None => "-".to_owned(),
             Some(Proof::Stored { record_id }) => format!("stored as record {record_id}"),
             Some(Proof::AlreadyStored { record_id }) => {
@@ -256,8 +256,8 @@ fn letters(letters: &[LetterReport]) -> Table {
                 reason.as_deref().unwrap_or("without a reason")
             ),
         };
-        let cause = letter.cause.as_deref().unwrap_or("-");
-        table.row([&letter.message_id, outcome, &proof, cause]);
+        let cause = message.cause.as_deref().unwrap_or("-");
+        table.row([&message.message_id, outcome, &proof, cause]);
     }
     table
 }

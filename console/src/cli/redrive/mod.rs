@@ -22,7 +22,7 @@ pub(crate) async fn look(
     output: Output,
 ) -> Result<Exit, CommandError> {
     match command {
-        RedriveCommand::Show { plan, letters } => plan::show(&plan, letters, output),
+        RedriveCommand::Show { plan, messages } => plan::show(&plan, messages, output),
         RedriveCommand::List { limit } => {
             history::list((environment, config), limit as usize, output)
         }
@@ -36,7 +36,7 @@ pub(crate) async fn look(
     }
 }
 
-/// Commands on the letters of an environment.
+/// Commands on the messages of an environment.
 pub(crate) async fn run(
     session: &Session,
     command: RedriveCommand,

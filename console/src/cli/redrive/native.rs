@@ -15,7 +15,7 @@ use crate::cli::confirm::can_ask;
 use crate::cli::redrive::arguments::NativeCommand;
 use crate::cli::table::{Align, Keep, Table, moment};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use pipeline::audit::Operation;
 use pipeline::model::QueueRole;
 use pipeline::{
@@ -65,7 +65,7 @@ pub(crate) async fn run(
         && !can_ask()
     {
         return Err(CommandError::Usage(
-            "native start asks before it moves letters, and there is no terminal to ask on: add \
+            "native start asks before it moves messages, and there is no terminal to ask on: add \
              --yes"
                 .to_owned(),
         ));
@@ -98,11 +98,11 @@ impl Harness<'_> {
         if depth.in_flight > 0 {
             self.session.output.note(&format!(
                 "{} held by somebody: what is held stays until it is given back",
-                letters_in_words(depth.in_flight)
+                messages_in_words(depth.in_flight)
             ));
         }
         let question = format!(
-            "let SQS move all letters of {:?} (about {}) to {destination:?} in {:?}, {}? [y/N] ",
+            "let SQS move all messages of {:?} (about {}) to {destination:?} in {:?}, {}? [y/N] ",
             pipeline.queue_name(QueueRole::DeadLetter),
             depth.visible,
             pipeline.environment().name,
@@ -227,7 +227,7 @@ impl Harness<'_> {
         } else {
             output.text(&format!(
                 "the task ends; about {} moved, which stay moved\n",
-                letters_in_words(moved)
+                messages_in_words(moved)
             ))?;
         }
         Ok(Exit::Done)
@@ -349,7 +349,7 @@ fn form(seen: &Seen) -> String {
         (
             "to",
             task.destination_arn.as_deref().map_or_else(
-                || "where each letter came from".to_owned(),
+                || "where each message came from".to_owned(),
                 |arn| name(arn).to_owned(),
             ),
         ),

@@ -20,11 +20,11 @@ use crate::text::rate;
 use pipeline::{printable, printable_lines};
 use redrive::{Edit, Journal, Plan, PlanEntry, Skipped};
 
-/// Hold while letters are judged; it is prolonged while it takes longer.
+/// Hold while messages are judged; it is prolonged while it takes longer.
 const LOOK_HOLD: Duration = Duration::from_secs(120);
 /// Edits that are shown as examples.
 const EXAMPLES_MAX: usize = 3;
-/// What else brings letters back.
+/// What else brings messages back.
 const OTHER_WAY: &str =
     "opsconsole redrive native start: SQS moves the whole queue itself, without this plan";
 /// Lines around a change.
@@ -78,7 +78,7 @@ pub(crate) async fn plan(
         if file.is_none() {
             session
                 .output
-                .note("no plan was written: there is no letter to move");
+                .note("no plan was written: there is no message to move");
         }
         if let Some(file) = &file {
             session.output.text(&printable_lines(&format!(
@@ -154,19 +154,19 @@ struct ShownJson<'a> {
     skipped: &'a [Skipped],
     rate_per_sec: Option<f64>,
     canary_steps: &'a [usize],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    letters: Option<Vec<ShownLetterJson<'a>>>,
+    #[serde(rename = "letters", skip_serializing_if = "Option::is_none")]
+    messages: Option<Vec<ShownMessageJson<'a>>>,
 }
 
 #[derive(Serialize)]
-struct ShownLetterJson<'a> {
+struct ShownMessageJson<'a> {
     message_id: &'a str,
     verdict: Verdict,
     receive_count: u32,
     diff: Option<String>,
 }
 
-pub(crate) fn show(name: &str, with_letters: bool, output: Output) -> Result<Exit, CommandError> {
+pub(crate) fn show(name: &str, with_messages: bool, output: Output) -> Result<Exit, CommandError> {
     let path = find(name)?.ok_or_else(|| {
         CommandError::Failed(format!(
             "there is no file {name:?}, and no plan or redrive with that id"
@@ -174,30 +174,30 @@ pub(crate) fn show(name: &str, with_letters: bool, output: Output) -> Result<Exi
     })?;
     let plan = read(&path)?;
     if output.is_json() {
-        output.json(&shown_json(&plan, with_letters))?;
+        output.json(&shown_json(&plan, with_messages))?;
         return Ok(Exit::Done);
     }
     output.text(&form(&plan))?;
-    for letter in &plan.skipped {
+    for message in &plan.skipped {
         output.text(&printable(&format!(
             "skipped       {}: {}",
-            letter.message_id, letter.reason
+            message.message_id, message.reason
         )))?;
         output.text("\n")?;
     }
-    if with_letters {
+    if with_messages {
         for entry in &plan.entries {
-            output.text(&letter(entry))?;
+            output.text(&message(entry))?;
         }
         return Ok(Exit::Done);
     }
     let edited: Vec<&PlanEntry> = edited(&plan).collect();
     for entry in edited.iter().take(EXAMPLES_MAX) {
-        output.text(&letter(entry))?;
+        output.text(&message(entry))?;
     }
     if edited.len() > EXAMPLES_MAX {
         output.note(&format!(
-            "{EXAMPLES_MAX} of {} edits are shown; --letters shows all",
+            "{EXAMPLES_MAX} of {} edits are shown; --messages shows all",
             edited.len()
         ));
     }
@@ -208,7 +208,7 @@ fn edited(plan: &Plan) -> impl Iterator<Item = &PlanEntry> {
     plan.entries.iter().filter(|entry| entry.edit.is_some())
 }
 
-fn shown_json(plan: &Plan, with_letters: bool) -> ShownJson<'_> {
+fn shown_json(plan: &Plan, with_messages: bool) -> ShownJson<'_> {
     ShownJson {
         id: plan.id,
         created_at: plan.created_at,
@@ -221,10 +221,10 @@ fn shown_json(plan: &Plan, with_letters: bool) -> ShownJson<'_> {
         skipped: &plan.skipped,
         rate_per_sec: plan.rate_per_sec,
         canary_steps: &plan.canary_steps,
-        letters: with_letters.then(|| {
+        messages: with_messages.then(|| {
             plan.entries
                 .iter()
-                .map(|entry| ShownLetterJson {
+                .map(|entry| ShownMessageJson {
                     message_id: &entry.message_id,
                     verdict: entry.verdict,
                     receive_count: entry.receive_count,
@@ -249,7 +249,7 @@ fn form(plan: &Plan) -> String {
         ("from", plan.dead_letter_queue.name.clone()),
         ("to", plan.destination.name.clone()),
         (
-            "letters",
+            "messages",
             count(
                 plan.entries.len(),
                 by_verdict(plan.entries.iter().map(|entry| entry.verdict)),
@@ -259,7 +259,7 @@ fn form(plan: &Plan) -> String {
             "skipped",
             count(
                 plan.skipped.len(),
-                by_verdict(plan.skipped.iter().map(|letter| letter.verdict)),
+                by_verdict(plan.skipped.iter().map(|message| message.verdict)),
             ),
         ),
         ("edited", edited(plan).count().to_string()),
@@ -284,9 +284,9 @@ fn form(plan: &Plan) -> String {
     text
 }
 
-fn letter(entry: &PlanEntry) -> String {
+fn message(entry: &PlanEntry) -> String {
     let mut text = printable(&format!(
-        "letter        {} ({}, received {}×)",
+        "message        {} ({}, received {}×)",
         entry.message_id, entry.verdict, entry.receive_count
     ));
     text.push('\n');

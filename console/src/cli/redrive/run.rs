@@ -18,16 +18,16 @@ use crate::cli::redrive::execute::{Outcome, Settings, carry_out};
 use crate::cli::redrive::plan;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Session};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
 use pipeline::printable;
 use redrive::{
     Journal, PLAN_ENTRIES_MAX, Plan, PlannedSend, RedriveError, Skipped, State, preview,
 };
 
-/// Hold while letters are judged and somebody thinks; it is prolonged meanwhile.
+/// Hold while messages are judged and somebody thinks; it is prolonged meanwhile.
 const HOLD: Duration = Duration::from_secs(120);
-/// How long a run waits for letters of its plan that somebody else holds.
+/// How long a run waits for messages of its plan that somebody else holds.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// `redrive run` by other words.
@@ -59,11 +59,11 @@ pub(crate) async fn run(
         None => None,
     };
     if !arguments.dry_run {
-        // Neither a refusal nor a missing answer must cost the letters a receive.
+        // Neither a refusal nor a missing answer must cost the messages a receive.
         session.pipeline.check_write("redrive dead letters")?;
         if !options.yes && !can_ask() {
             return Err(CommandError::Usage(
-                "redrive asks before it moves letters, and there is no terminal to ask on: add \
+                "redrive asks before it moves messages, and there is no terminal to ask on: add \
                  --yes"
                     .to_owned(),
             ));
@@ -165,7 +165,7 @@ async fn run_selection(
     if arguments.dry_run {
         let missing = std::mem::take(&mut drafted.missing);
         drafted.sweep.give_back_all().await;
-        return rehearsed(session, plan, &drafted.letters, missing, exit);
+        return rehearsed(session, plan, &drafted.messages, missing, exit);
     }
     if plan.entries.is_empty() {
         drafted.sweep.give_back_all().await;
@@ -185,7 +185,7 @@ async fn run_selection(
     let carried = carry_out(
         session,
         journal,
-        &drafted.letters,
+        &drafted.messages,
         settings(options),
         interrupt,
     )
@@ -209,7 +209,7 @@ async fn confirmed(
 ) -> Result<bool, CommandError> {
     let question = format!(
         "redrive {} ({}) to {:?} in {:?}? [y/N] ",
-        letters_in_words(plan.entries.len() as u64),
+        messages_in_words(plan.entries.len() as u64),
         by_verdict(plan.entries.iter().map(|entry| entry.verdict)),
         plan.destination.name,
         plan.environment,
@@ -224,7 +224,8 @@ struct RehearsalJson<'a> {
     sendable: usize,
     skipped: &'a [Skipped],
     missing: Vec<String>,
-    letters: Vec<PlannedSend>,
+    #[serde(rename = "letters")]
+    messages: Vec<PlannedSend>,
 }
 
 async fn rehearse_plan(
@@ -233,21 +234,21 @@ async fn rehearse_plan(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     let mut sweep = LeaseSet::new(session, HOLD);
-    let letters = sweep.take(PLAN_ENTRIES_MAX, interrupt).await?;
+    let messages = sweep.take(PLAN_ENTRIES_MAX, interrupt).await?;
     sweep.give_back_all().await;
     sweep.remarks();
-    rehearsed(session, plan, &letters, Vec::new(), Exit::Done)
+    rehearsed(session, plan, &messages, Vec::new(), Exit::Done)
 }
 
 /// Tells what would be sent.
 fn rehearsed(
     session: &Session,
     plan: &Plan,
-    letters: &[DeadLetter],
+    messages: &[DeadLetter],
     missing: Vec<String>,
     exit: Exit,
 ) -> Result<Exit, CommandError> {
-    let sends = preview(plan, letters);
+    let sends = preview(plan, messages);
     let sendable = sends.iter().filter(|send| send.problem.is_none()).count();
     let is_whole = sendable == sends.len();
     for send in &sends {
@@ -263,14 +264,14 @@ fn rehearsed(
             sendable,
             skipped: &plan.skipped,
             missing,
-            letters: sends,
+            messages: sends,
         })?;
     } else {
         let edited = sends.iter().filter(|send| send.is_edited).count();
         session.output.text(&format!(
             "would send {sendable} of {} ({}) to {:?}, {edited} of them edited, {} bytes; nothing \
              was written\n",
-            letters_in_words(sends.len() as u64),
+            messages_in_words(sends.len() as u64),
             by_verdict(sends.iter().map(|send| send.verdict)),
             plan.destination.name,
             sends.iter().map(|send| send.bytes).sum::<usize>(),

@@ -14,7 +14,7 @@ const LISTS: &[ScreenId] = &[
     ScreenId::Redrives,
     ScreenId::Records,
 ];
-const LETTERS: &[ScreenId] = &[ScreenId::DeadLetters];
+const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
 const REDRIVES: &[ScreenId] = &[ScreenId::Redrives];
 const RECORDS: &[ScreenId] = &[ScreenId::Records];
 const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
@@ -38,91 +38,91 @@ pub const BINDINGS: &[Binding] = &[
         [K::char('r')],
         "redrive",
         2,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::Mark,
         [K::char(' ')],
         "mark",
         1,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::MarkAll,
         [K::char('a')],
         "mark all listed",
         0,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::ClearMarks,
         [K::char('A')],
         "clear marks",
         0,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::Release,
         [K::char('R')],
-        "release the held letters",
+        "release the held messages",
         0,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
-        Action::EditLetter,
+        Action::EditMessage,
         [K::char('e')],
         "edit",
         4,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::EditOutside,
         [K::char('E')],
         "edit in your own editor",
         0,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::Patch,
         [K::char('p')],
         "patch",
         5,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::Delete,
         [K::char('D')],
         "delete for good",
         0,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::TakeBack,
         [K::char('u')],
         "take the edit back",
         0,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::TakeAllBack,
         [K::char('U')],
         "take all edits back",
         0,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::Search,
         [K::char('/')],
         "search",
         6,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::ClearSearch,
         [K::char('x')],
         "clear the search",
         0,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::Pause,
@@ -262,7 +262,7 @@ pub const BINDINGS: &[Binding] = &[
         [K::plain(KeyCode::Tab)],
         "other pane",
         5,
-        Place::Some(LETTERS)
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::DetailDown,
@@ -332,14 +332,14 @@ pub const BINDINGS: &[Binding] = &[
     bind!(
         Action::NextItem,
         [K::char('n')],
-        "next letter",
+        "next message",
         2,
         Place::In(PATCH)
     ),
     bind!(
         Action::PreviousItem,
         [K::char('N')],
-        "letter before",
+        "message before",
         3,
         Place::In(PATCH)
     ),

@@ -50,15 +50,15 @@ pub enum Action {
     DetailDown,
     /// Copy the selected thing to the clipboard.
     CopyItem,
-    /// Mark or unmark the selected letter.
+    /// Mark or unmark the selected message.
     Mark,
-    /// Mark all letters that are listed.
+    /// Mark all messages that are listed.
     MarkAll,
     /// Take all marks away.
     ClearMarks,
-    /// Redrive the marked letters, the group or the selected letter.
+    /// Redrive the marked messages, the group or the selected message.
     Redrive,
-    /// Give the held letters back.
+    /// Give the held messages back.
     Release,
     /// Edit the filter.
     Filter,
@@ -76,9 +76,9 @@ pub enum Action {
     Confirm,
     /// Take in what would be skipped, or leave it out again.
     IncludeSkipped,
-    /// Send more letters per second.
+    /// Send more messages per second.
     Faster,
-    /// Send fewer letters per second.
+    /// Send fewer messages per second.
     Slower,
     /// Take other canary steps.
     NextCanary,
@@ -90,19 +90,19 @@ pub enum Action {
     CancelRun,
     /// Go on with a redrive that was interrupted.
     Resume,
-    /// Search among the letters.
+    /// Search among the messages.
     Search,
     /// Take the search away.
     ClearSearch,
-    /// Patch letters by a jq program.
+    /// Patch messages by a jq program.
     Patch,
-    /// Edit the selected letter.
-    EditLetter,
-    /// Edit the selected letter in the operator's own editor.
+    /// Edit the selected message.
+    EditMessage,
+    /// Edit the selected message in the operator's own editor.
     EditOutside,
-    /// Delete letters for good, with a copy in a file.
+    /// Delete messages for good, with a copy in a file.
     Delete,
-    /// Take the edit of the selected letter back.
+    /// Take the edit of the selected message back.
     TakeBack,
     /// Take all edits back.
     TakeAllBack,
@@ -206,7 +206,7 @@ enum Place {
     Some(&'static [ScreenId]),
     /// In other contexts.
     In(&'static [Context]),
-    /// Wherever letters do not write.
+    /// Wherever messages do not write.
     Unwritten,
     /// Really everywhere.
     Everywhere,
@@ -286,7 +286,7 @@ impl Action {
                 | Self::CancelRun
                 | Self::Resume
                 | Self::Patch
-                | Self::EditLetter
+                | Self::EditMessage
                 | Self::Delete
                 | Self::EditOutside
                 | Self::TakeBack
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_write_where_text_is_written() {
+    fn messages_write_where_text_is_written() {
         let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         for context in [Context::Editor, Context::Input, Context::Palette] {
             assert_eq!(lookup(context, q), None, "{context:?}");

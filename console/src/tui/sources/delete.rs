@@ -1,6 +1,6 @@
-//! Letters out of the queue for good.
+//! Messages out of the queue for good.
 //!
-//! Invariant: nothing is deleted before a copy of every letter is on the disk.
+//! Invariant: nothing is deleted before a copy of every message is on the disk.
 
 use serde_json::json;
 
@@ -9,13 +9,13 @@ use super::redrives::blocking;
 use crate::tui::message::{Deleted, Fault};
 use pipeline::audit::Operation;
 use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{DELETE_LETTERS_MAX, Pipeline, PlannedChange};
+use pipeline::{DELETE_MESSAGES_MAX, Pipeline, PlannedChange};
 use redrive::triage::Spool;
 
-/// Deletes letters that the screen holds.
+/// Deletes messages that the screen holds.
 pub(super) async fn delete(
     pipeline: &Pipeline,
-    letters: Vec<DeadLetter>,
+    messages: Vec<DeadLetter>,
 ) -> Result<Deleted, Fault> {
     pipeline
         .check_write("delete dead letters")
@@ -26,13 +26,13 @@ pub(super) async fn delete(
         hint: None,
     };
     let path = Spool::path_of_user(&queue).map_err(|error| not_exported(error.to_string()))?;
-    let (file, letters) = blocking(move || {
+    let (file, messages) = blocking(move || {
         let mut spool = Spool::begin(&path)?;
-        for letter in &letters {
-            spool.letter(letter)?;
+        for message in &messages {
+            spool.message(message)?;
         }
         spool.finish()?;
-        Ok::<_, std::io::Error>((path, letters))
+        Ok::<_, std::io::Error>((path, messages))
     })
     .await?
     .map_err(|error| not_exported(error.to_string()))?;
@@ -40,7 +40,7 @@ pub(super) async fn delete(
         .begin_change(PlannedChange {
             operation: Operation::Delete,
             target: queue,
-            planned: letters.len(),
+            planned: messages.len(),
             details: json!({ "export": file }),
         })
         .await
@@ -51,15 +51,15 @@ pub(super) async fn delete(
         failed: 0,
         cause: None,
     };
-    for block in letters.chunks(DELETE_LETTERS_MAX) {
+    for block in messages.chunks(DELETE_MESSAGES_MAX) {
         let handles: Vec<String> = block
             .iter()
-            .map(|letter| letter.receipt_handle.clone())
+            .map(|message| message.receipt_handle.clone())
             .collect();
         let outcomes = pipeline.delete_dead_letters(&permit, &handles).await;
-        for (letter, outcome) in block.iter().zip(outcomes) {
+        for (message, outcome) in block.iter().zip(outcomes) {
             match outcome {
-                Ok(()) => deleted.message_ids.push(letter.message_id.clone()),
+                Ok(()) => deleted.message_ids.push(message.message_id.clone()),
                 Err(cause) => {
                     deleted.failed += 1;
                     deleted.cause.get_or_insert(cause);

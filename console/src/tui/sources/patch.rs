@@ -1,4 +1,4 @@
-//! Programs over letters, on threads of their own, and what the validator and the ledger say of
+//! Programs over messages, on threads of their own, and what the validator and the ledger say of
 //! what they make.
 //!
 //! Invariant: one program runs at a time, so one that never ends costs one thread and no answer.
@@ -15,51 +15,51 @@ use crate::tui::patch::{Found, Mended, PatchInput, PatchInputs, Patched, Query};
 use pipeline::Pipeline;
 use redrive::triage::{Program, ProgramError, RunError};
 
-/// How long a program may run over all letters; checked between two of them.
+/// How long a program may run over all messages; checked between two of them.
 const PROGRAM_WITHIN: Duration = Duration::from_secs(8);
 /// Keys of one question to the ledger.
 const KEYS_MAX: usize = 1_000;
 
-/// What a program would do to letters.
+/// What a program would do to messages.
 pub(super) async fn patch(
     pipeline: &Pipeline,
     programs: &Arc<Semaphore>,
     program: String,
-    letters: PatchInputs,
+    messages: PatchInputs,
 ) -> Result<Patched, Fault> {
-    let (bodies, patched) = on_thread(programs, move || run_patch(&program, &letters)).await??;
+    let (bodies, patched) = on_thread(programs, move || run_patch(&program, &messages)).await??;
     judge_all(pipeline, bodies, patched).await
 }
 
-/// What would become of a letter with this body.
+/// What would become of a message with this body.
 pub(super) async fn judge(
     pipeline: &Pipeline,
-    letter: PatchInput,
+    message: PatchInput,
     new_body: String,
 ) -> Result<Patched, Fault> {
-    judge_all(pipeline, vec![(letter, new_body)], Patched::default()).await
+    judge_all(pipeline, vec![(message, new_body)], Patched::default()).await
 }
 
-/// Which letters a query finds.
+/// Which messages a query finds.
 pub(super) async fn search(
     programs: &Arc<Semaphore>,
     query: Query,
-    letters: PatchInputs,
+    messages: PatchInputs,
 ) -> Result<Found, Fault> {
-    on_thread(programs, move || run_search(&query, &letters)).await?
+    on_thread(programs, move || run_search(&query, &messages)).await?
 }
 
 type Bodies = Vec<(PatchInput, String)>;
 type Selects = Box<dyn Fn(&str) -> Result<bool, RunError>>;
 
-fn run_patch(program: &str, letters: &[PatchInput]) -> Result<(Bodies, Patched), Fault> {
+fn run_patch(program: &str, messages: &[PatchInput]) -> Result<(Bodies, Patched), Fault> {
     let program = Program::compile(program).map_err(|error| not_a_program(&error))?;
     // The same event written in the same way: a body that only looks different is no change.
     let as_it_is = Program::compile(".").map_err(|error| not_a_program(&error))?;
     let begun = Instant::now();
     let mut bodies = Vec::new();
     let mut patched = Patched::default();
-    for letter in letters {
+    for message in messages {
         if begun.elapsed() > PROGRAM_WITHIN {
             return Err(too_slow());
         }
@@ -68,13 +68,13 @@ fn run_patch(program: &str, letters: &[PatchInput]) -> Result<(Bodies, Patched),
             let is_change = as_it_is.patch(body).as_ref() != Ok(&new_body);
             Ok(is_change.then_some(new_body))
         };
-        match letter
+        match message
             .body()
             .map_err(RunError::from)
             .and_then(|body| patch(&body))
         {
             Ok(None) => patched.unchanged += 1,
-            Ok(Some(new_body)) => bodies.push((letter.clone(), new_body)),
+            Ok(Some(new_body)) => bodies.push((message.clone(), new_body)),
             Err(error) => {
                 patched.failed += 1;
                 patched.failure.get_or_insert_with(|| error.to_string());
@@ -84,7 +84,7 @@ fn run_patch(program: &str, letters: &[PatchInput]) -> Result<(Bodies, Patched),
     Ok((bodies, patched))
 }
 
-fn run_search(query: &Query, letters: &[PatchInput]) -> Result<Found, Fault> {
+fn run_search(query: &Query, messages: &[PatchInput]) -> Result<Found, Fault> {
     let selects: Selects = match query {
         Query::Text(text) => {
             let text = text.to_lowercase();
@@ -97,16 +97,16 @@ fn run_search(query: &Query, letters: &[PatchInput]) -> Result<Found, Fault> {
     };
     let begun = Instant::now();
     let mut found = Found::default();
-    for letter in letters {
+    for message in messages {
         if begun.elapsed() > PROGRAM_WITHIN {
             return Err(too_slow());
         }
-        match letter
+        match message
             .body()
             .map_err(RunError::from)
             .and_then(|body| selects(&body))
         {
-            Ok(true) => drop(found.message_ids.insert(letter.message_id.clone())),
+            Ok(true) => drop(found.message_ids.insert(message.message_id.clone())),
             Ok(false) => {}
             Err(_) => found.failed += 1,
         }
@@ -121,9 +121,9 @@ async fn judge_all(
 ) -> Result<Patched, Fault> {
     let judged: Vec<(PatchInput, String, Assessment)> = bodies
         .into_iter()
-        .map(|(letter, new_body)| {
+        .map(|(message, new_body)| {
             let assessment = event::assess(&new_body);
-            (letter, new_body, assessment)
+            (message, new_body, assessment)
         })
         .collect();
     let keys: Vec<EventKey> = judged
@@ -134,11 +134,11 @@ async fn judge_all(
         })
         .collect();
     let known = known(pipeline, &keys).await;
-    for (letter, new_body, assessment) in judged {
+    for (message, new_body, assessment) in judged {
         let is_known = |key: &EventKey| known.as_ref().is_some_and(|known| known.contains(key));
         let is_stored = matches!(&assessment, Assessment::Valid(key) if is_known(key));
         let key = |identity: PartialIdentity| identity.source.zip(identity.id);
-        let old_body = match letter.old_body.text() {
+        let old_body = match message.old_body.text() {
             Ok(old_body) => old_body.into_owned(),
             Err(error) => {
                 patched.failed += 1;
@@ -157,7 +157,7 @@ async fn judge_all(
                 Assessment::Invalid(failure) => Some(failure),
             },
             identity,
-            message_id: letter.message_id,
+            message_id: message.message_id,
             old_body,
             new_body,
         });
@@ -173,7 +173,7 @@ async fn known(pipeline: &Pipeline, keys: &[EventKey]) -> Option<HashSet<EventKe
         match pipeline.stored_keys(chunk).await {
             Ok(stored) => known.extend(stored.into_keys()),
             Err(error) => {
-                tracing::debug!(%error, "mended letters are judged without the ledger");
+                tracing::debug!(%error, "mended messages are judged without the ledger");
                 return None;
             }
         }
@@ -189,7 +189,7 @@ async fn on_thread<T: Send + 'static>(
     let permit = Arc::clone(programs)
         .try_acquire_owned()
         .map_err(|_| Fault {
-            message: "another program still runs over the letters".to_owned(),
+            message: "another program still runs over the messages".to_owned(),
             hint: Some("one that never ends ends with the console".to_owned()),
         })?;
     let task = tokio::task::spawn_blocking(move || {
@@ -213,7 +213,7 @@ fn not_a_program(error: &ProgramError) -> Fault {
 fn too_slow() -> Fault {
     Fault {
         message: format!("the program takes more than {} s", PROGRAM_WITHIN.as_secs()),
-        hint: Some("mark fewer letters, or write a simpler one".to_owned()),
+        hint: Some("mark fewer messages, or write a simpler one".to_owned()),
     }
 }
 
@@ -221,35 +221,35 @@ fn too_slow() -> Fault {
 mod tests {
     use super::*;
 
-    fn letters(bodies: &[&str]) -> Vec<PatchInput> {
-        let letter = |(number, body): (usize, &&str)| PatchInput {
+    fn messages(bodies: &[&str]) -> Vec<PatchInput> {
+        let message = |(number, body): (usize, &&str)| PatchInput {
             message_id: number.to_string(),
             old_body: (*body).into(),
             new_body: None,
         };
-        bodies.iter().enumerate().map(letter).collect()
+        bodies.iter().enumerate().map(message).collect()
     }
 
     #[test]
     fn patch_counts_what_changes_what_stays_and_what_fails() {
-        let letters = letters(&["{ \"a\": 1 }", "{\"a\":2}", "no json", "{\"a\":\"x\"}"]);
-        let (bodies, patched) = run_patch("if .a == 2 then . else .a += 1 end", &letters).unwrap();
+        let messages = messages(&["{ \"a\": 1 }", "{\"a\":2}", "no json", "{\"a\":\"x\"}"]);
+        let (bodies, patched) = run_patch("if .a == 2 then . else .a += 1 end", &messages).unwrap();
         let bodies: Vec<_> = bodies.iter().map(|(_, body)| body.as_str()).collect();
         assert_eq!(bodies, ["{\"a\":2}"]);
         assert_eq!((patched.unchanged, patched.failed), (1, 2));
         assert_eq!(patched.failure.as_deref(), Some("the body is not JSON"));
-        let error = run_patch(".a |", &letters).unwrap_err();
+        let error = run_patch(".a |", &messages).unwrap_err();
         assert!(error.message.starts_with("not a jq program"), "{error:?}");
     }
 
     #[test]
     fn search_looks_at_what_would_be_sent() {
-        let mut letters = letters(&["{\"a\":\"LA601\"}", "{\"a\":\"x\"}"]);
-        letters[1].new_body = Some("{\"a\":\"la601\"}".to_owned());
-        let text = run_search(&Query::Text("La601".to_owned()), &letters).unwrap();
+        let mut messages = messages(&["{\"a\":\"LA601\"}", "{\"a\":\"x\"}"]);
+        messages[1].new_body = Some("{\"a\":\"la601\"}".to_owned());
+        let text = run_search(&Query::Text("La601".to_owned()), &messages).unwrap();
         assert_eq!(text.message_ids.len(), 2);
         let program = Query::Program(".a == \"la601\"".to_owned());
-        let found = run_search(&program, &letters).unwrap();
+        let found = run_search(&program, &messages).unwrap();
         assert_eq!(found.message_ids, HashSet::from(["1".to_owned()]));
     }
 

@@ -34,8 +34,8 @@ pub(super) async fn dry_run(
 ) -> Result<DryRun, Fault> {
     let permitted = with_reason(pipeline, draft, authority).check_write(&operation(pipeline));
     let plan = plan_of(pipeline, draft).await?;
-    let letters = held(draft);
-    let sends = blocking(move || preview(&plan, &letters)).await?;
+    let messages = held(draft);
+    let sends = blocking(move || preview(&plan, &messages)).await?;
     let mut dry = DryRun {
         refusal: permitted.err().as_ref().map(fault),
         reason: authority.reason.clone(),
@@ -54,7 +54,7 @@ pub(super) async fn dry_run(
     Ok(dry)
 }
 
-/// Runs a redrive from its first letter on.
+/// Runs a redrive from its first message on.
 pub(super) async fn begin(
     pipeline: &Pipeline,
     id: RequestId,
@@ -73,7 +73,7 @@ pub(super) async fn begin(
     })
     .await?
     .map_err(|error| not_begun(&error))?;
-    // The letters are held here: one that was lost belongs to somebody else.
+    // The messages are held here: one that was lost belongs to somebody else.
     let options = RunOptions {
         searches: false,
         ..RunOptions::default()
@@ -103,7 +103,7 @@ async fn follow(
     pipeline: &Pipeline,
     id: RequestId,
     journal: (Journal, State),
-    letters: &[DeadLetter],
+    messages: &[DeadLetter],
     options: &RunOptions,
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
@@ -118,7 +118,7 @@ async fn follow(
         rate_per_sec: control.rate_per_sec(),
     };
     let (sender, counts) = watch::channel(told.counts);
-    let running = run(pipeline, journal, letters, control, options, sender);
+    let running = run(pipeline, journal, messages, control, options, sender);
     // Other processes may steer it too.
     let control_file = ControlFile::beside(&path);
     control_file.clear();
@@ -262,26 +262,26 @@ fn with_reason(pipeline: &Pipeline, draft: &Draft, authority: &Authority) -> Pip
 }
 
 async fn plan_of(pipeline: &Pipeline, draft: &Draft) -> Result<Plan, Fault> {
-    let letters: Vec<_> = draft
-        .letters
+    let messages: Vec<_> = draft
+        .messages
         .iter()
-        .map(|draft| (&draft.letter, draft.new_body.clone()))
+        .map(|draft| (&draft.message, draft.new_body.clone()))
         .collect();
     let options = PlanOptions {
         skipped: draft.skipped.clone(),
         rate_per_sec: draft.rate_per_sec,
         canary_steps: draft.canary_steps.clone(),
     };
-    Plan::of(pipeline, &letters, options)
+    Plan::of(pipeline, &messages, options)
         .await
         .map_err(|error| not_begun(&error))
 }
 
 fn held(draft: &Draft) -> Vec<DeadLetter> {
     draft
-        .letters
+        .messages
         .iter()
-        .map(|draft| draft.letter.clone())
+        .map(|draft| draft.message.clone())
         .collect()
 }
 

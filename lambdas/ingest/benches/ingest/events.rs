@@ -173,6 +173,6 @@ fn uuid(random: &mut StdRng) -> String {
 }
 
 fn word(random: &mut StdRng) -> String {
-    let letters = (0..random.random_range(6..24)).map(|_| random.random_range(b'a'..=b'z'));
-    letters.map(char::from).collect()
+    let dead_letters = (0..random.random_range(6..24)).map(|_| random.random_range(b'a'..=b'z'));
+    dead_letters.map(char::from).collect()
 }

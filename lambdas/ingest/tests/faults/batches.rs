@@ -80,8 +80,10 @@ async fn attributes_are_kept_with_their_types_or_the_message_is_reported() {
         (outcome.stored, outcome.dead_lettered, outcome.retried),
         (4, 1, 3)
     );
-    let letters = stage.letters().await;
-    let kept = letters[&given[0].body][0].message_attributes().unwrap();
+    let dead_letters = stage.dead_letters().await;
+    let kept = dead_letters[&given[0].body][0]
+        .message_attributes()
+        .unwrap();
     assert_eq!(kept.len(), 10);
     for (name, value) in attributes(7).as_object().unwrap() {
         assert_eq!(value["dataType"], kept[name].data_type());

@@ -9,8 +9,8 @@ pub(crate) enum End {
     /// The event with this id is a record.
     Record(String),
     /// Its body is a dead letter.
-    Letter,
-    /// It is reported for ever: no letter can carry it.
+    DeadLetter,
+    /// It is reported for ever: no dead letter can carry it.
     Reported,
 }
 
@@ -66,16 +66,16 @@ pub(crate) fn envelope(id: impl ToString) -> Given {
 
 /// The validator refuses it.
 pub(crate) fn invalid(name: impl ToString) -> Given {
-    Given::new(format!("no event: {}", name.to_string()), End::Letter)
+    Given::new(format!("no event: {}", name.to_string()), End::DeadLetter)
 }
 
 /// Only the database refuses it, see [`crate::stage`].
 pub(crate) fn poison(name: impl ToString) -> Given {
     let id = format!("poison-{}", name.to_string());
-    Given::new(event(&id, &json!({})), End::Letter)
+    Given::new(event(&id, &json!({})), End::DeadLetter)
 }
 
-/// No letter can carry it.
+/// No dead letter can carry it.
 pub(crate) fn empty() -> Given {
     Given::new(String::new(), End::Reported)
 }

@@ -6,13 +6,13 @@ use crate::messages::{Given, good, invalid, numbered};
 use crate::queue_wire::QueueFault;
 use crate::stage::{LIMIT, Stage};
 
-/// Three calls of letters, and good events beside them.
+/// Three calls of dead letters, and good events beside them.
 fn messages() -> Vec<Given> {
     numbered((0..25).map(invalid).chain((0..5).map(good)))
 }
 
 #[tokio::test]
-async fn queue_that_recovers_gets_every_letter_in_the_same_invocation() {
+async fn queue_that_recovers_gets_every_dead_letter_in_the_same_invocation() {
     for fault in [
         QueueFault::Throttled("RequestThrottled"),
         QueueFault::Throttled("ThrottlingException"),
@@ -36,8 +36,8 @@ async fn queue_that_recovers_gets_every_letter_in_the_same_invocation() {
             "{fault:?}"
         );
         assert_eq!(wire.calls(), 10, "{fault:?}");
-        // A letter is sent again only where its confirmation was lost.
-        let doubled = stage.letters().await.values().any(|all| all.len() > 1);
+        // A dead letter is sent again only where its confirmation was lost.
+        let doubled = stage.dead_letters().await.values().any(|all| all.len() > 1);
         assert_eq!(doubled, fault == QueueFault::CutAfter, "{fault:?}");
     }
 }
@@ -66,7 +66,7 @@ async fn entry_that_is_the_senders_fault_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn queue_that_is_shut_is_not_asked_for_each_letter() {
+async fn queue_that_is_shut_is_not_asked_for_each_dead_letter() {
     for code in [
         "AccessDeniedException",
         "QueueDoesNotExist",

@@ -35,7 +35,7 @@ pub(crate) struct Stage {
     client: Client,
     queue_url: String,
     /// What was taken out of the dead-letter queue so far, by body.
-    letters: Mutex<BTreeMap<String, Vec<Message>>>,
+    dead_letters: Mutex<BTreeMap<String, Vec<Message>>>,
 }
 
 /// What was answered to one delivery.
@@ -85,7 +85,7 @@ impl Stage {
             pool,
             queue_url: created.queue_url().unwrap().to_owned(),
             client,
-            letters: Mutex::default(),
+            dead_letters: Mutex::default(),
         };
         // The validator knows everything that PostgreSQL refuses today; a rule that only the
         // database knows stands for what it does not.
@@ -162,7 +162,7 @@ impl Stage {
         let is_reported = |given: &Given| delivery.reported.iter().any(|one| one.id == given.id);
         let done: Vec<&Given> = messages.iter().filter(|one| !is_reported(one)).collect();
         let records = self.records().await;
-        let letters = self.letters().await;
+        let dead_letters = self.dead_letters().await;
         let (mut stored, mut buried) = (0, 0);
         for given in done {
             match &given.end {
@@ -170,9 +170,13 @@ impl Stage {
                     stored += 1;
                     assert!(records.contains(id), "{id} is no record");
                 }
-                End::Letter => {
+                End::DeadLetter => {
                     buried += 1;
-                    assert!(letters.contains_key(&given.body), "{} is lost", given.body);
+                    assert!(
+                        dead_letters.contains_key(&given.body),
+                        "{} is lost",
+                        given.body
+                    );
                 }
                 End::Reported => panic!("{} was not reported", given.id),
             }
@@ -183,14 +187,14 @@ impl Stage {
             let is_known = |one: &Given| one.end == End::Record(id.clone());
             assert!(messages.iter().any(is_known), "{id} was not given");
         }
-        for body in letters.keys() {
-            let is_bad = |one: &Given| one.end == End::Letter && one.body == *body;
+        for body in dead_letters.keys() {
+            let is_bad = |one: &Given| one.end == End::DeadLetter && one.body == *body;
             assert!(messages.iter().any(is_bad), "{body} is no dead letter");
         }
     }
 
-    /// Delivers what was reported until nothing is reported any more but what no letter can
-    /// carry; then every good event is a record once, and every bad message a letter.
+    /// Delivers what was reported until nothing is reported any more but what no dead letter can
+    /// carry; then every good event is a record once, and every bad message a dead letter.
     pub(crate) async fn redeliver(&self, messages: &[Given], delivery: Delivery) {
         let deps = self.deps().await;
         let mut open = delivery.reported;
@@ -206,14 +210,18 @@ impl Stage {
         for given in messages {
             match &given.end {
                 End::Record(id) => drop(events.insert(id.clone())),
-                End::Letter => drop(bodies.insert(given.body.clone())),
+                End::DeadLetter => drop(bodies.insert(given.body.clone())),
                 End::Reported => stuck += 1,
             }
         }
         assert_eq!(open.len(), stuck);
         assert_eq!(self.records().await, events);
-        let letters = self.letters().await;
-        assert!(letters.keys().eq(bodies.iter()), "{:?}", letters.keys());
+        let dead_letters = self.dead_letters().await;
+        assert!(
+            dead_letters.keys().eq(bodies.iter()),
+            "{:?}",
+            dead_letters.keys()
+        );
     }
 
     /// Delivers with faults, then without.
@@ -246,9 +254,9 @@ impl Stage {
         ids
     }
 
-    /// All letters that ever came to the queue.
-    pub(crate) async fn letters(&self) -> BTreeMap<String, Vec<Message>> {
-        let mut letters = self.letters.lock().await;
+    /// All dead letters that ever came to the queue.
+    pub(crate) async fn dead_letters(&self) -> BTreeMap<String, Vec<Message>> {
+        let mut dead_letters = self.dead_letters.lock().await;
         loop {
             let answer = self
                 .client
@@ -261,11 +269,11 @@ impl Stage {
                 .await
                 .unwrap();
             if answer.messages().is_empty() {
-                return letters.clone();
+                return dead_letters.clone();
             }
             for message in answer.messages() {
                 let body = message.body().unwrap().to_owned();
-                letters.entry(body).or_default().push(message.clone());
+                dead_letters.entry(body).or_default().push(message.clone());
             }
         }
     }

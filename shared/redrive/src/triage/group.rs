@@ -1,6 +1,6 @@
-//! Letters that died of the same fault.
+//! Messages that died of the same fault.
 //!
-//! Invariant: the same letter always falls into the same group, whatever else is in the queue; a
+//! Invariant: the same message always falls into the same group, whatever else is in the queue; a
 //! group keeps no body.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use pipeline::model::DeadLetter;
 
-/// Stands for what differs between letters of one group.
+/// Stands for what differs between messages of one group.
 const ANY: &str = "*";
 /// Longest detail that tells groups apart, in characters.
 const DETAIL_CHARS_MAX: usize = 160;
@@ -26,12 +26,12 @@ pub struct GroupKey {
 }
 
 impl GroupKey {
-    /// The key of a letter.
+    /// The key of a message.
     #[must_use]
-    pub fn of(letter: &DeadLetter) -> Self {
+    pub fn of(message: &DeadLetter) -> Self {
         Self {
-            cause: letter.cause(),
-            place: pointer(letter).map(|pointer| generalized(&pointer)),
+            cause: message.cause(),
+            place: pointer(message).map(|pointer| generalized(&pointer)),
         }
     }
 
@@ -45,7 +45,7 @@ impl GroupKey {
     }
 }
 
-/// Letters of one fault, counted.
+/// Messages of one fault, counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Cause and place.
@@ -53,7 +53,7 @@ pub struct Group {
     /// Where no place is known: what was wrong, with `*` for numbers, UUIDs and what is quoted.
     pub detail: Option<String>,
     /// How many they are.
-    pub letters: usize,
+    pub messages: usize,
     /// How many there are of each verdict; those that do not occur are left out.
     pub verdicts: BTreeMap<Verdict, usize>,
     /// First send of the oldest one.
@@ -62,15 +62,15 @@ pub struct Group {
     pub last_sent_at: DateTime<Utc>,
     /// When SQS drops the first one.
     pub first_expires_at: DateTime<Utc>,
-    /// Letters that were sent within the hour before now.
+    /// Messages that were sent within the hour before now.
     pub sent_last_hour: usize,
-    /// Letters that were sent within the hour before that one.
+    /// Messages that were sent within the hour before that one.
     pub sent_hour_before: usize,
     /// Message id of the newest one.
     pub example: String,
 }
 
-/// All groups of the letters that were added.
+/// All groups of the messages that were added.
 #[derive(Clone, Debug)]
 pub struct Groups {
     now: DateTime<Utc>,
@@ -87,12 +87,12 @@ impl Groups {
         }
     }
 
-    /// Adds a letter to its group.
-    pub fn add(&mut self, letter: &DeadLetter) {
-        let key = GroupKey::of(letter);
+    /// Adds a message to its group.
+    pub fn add(&mut self, message: &DeadLetter) {
+        let key = GroupKey::of(message);
         let detail = match key.place {
             Some(_) => None,
-            None => detail(letter).map(normalized),
+            None => detail(message).map(normalized),
         };
         let group = self
             .groups
@@ -100,16 +100,16 @@ impl Groups {
             .or_insert_with_key(|(key, detail)| Group {
                 key: key.clone(),
                 detail: detail.clone(),
-                letters: 0,
+                messages: 0,
                 verdicts: BTreeMap::new(),
-                first_sent_at: letter.sent_at,
-                last_sent_at: letter.sent_at,
-                first_expires_at: letter.expires_at,
+                first_sent_at: message.sent_at,
+                last_sent_at: message.sent_at,
+                first_expires_at: message.expires_at,
                 sent_last_hour: 0,
                 sent_hour_before: 0,
-                example: letter.message_id.clone(),
+                example: message.message_id.clone(),
             });
-        group.add(letter, self.now);
+        group.add(message, self.now);
     }
 
     /// The groups, the largest first.
@@ -117,8 +117,8 @@ impl Groups {
     pub fn into_sorted(self) -> Vec<Group> {
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.sort_by(|a, b| {
-            b.letters
-                .cmp(&a.letters)
+            b.messages
+                .cmp(&a.messages)
                 .then_with(|| (&a.key, &a.detail).cmp(&(&b.key, &b.detail)))
         });
         groups
@@ -126,19 +126,19 @@ impl Groups {
 }
 
 impl Group {
-    fn add(&mut self, letter: &DeadLetter, now: DateTime<Utc>) {
-        self.letters += 1;
-        *self.verdicts.entry(letter.verdict).or_default() += 1;
-        self.first_sent_at = self.first_sent_at.min(letter.sent_at);
-        self.first_expires_at = self.first_expires_at.min(letter.expires_at);
-        if letter.sent_at > self.last_sent_at {
-            self.last_sent_at = letter.sent_at;
-            self.example.clone_from(&letter.message_id);
+    fn add(&mut self, message: &DeadLetter, now: DateTime<Utc>) {
+        self.messages += 1;
+        *self.verdicts.entry(message.verdict).or_default() += 1;
+        self.first_sent_at = self.first_sent_at.min(message.sent_at);
+        self.first_expires_at = self.first_expires_at.min(message.expires_at);
+        if message.sent_at > self.last_sent_at {
+            self.last_sent_at = message.sent_at;
+            self.example.clone_from(&message.message_id);
         }
         let hour = TimeDelta::hours(1);
-        if letter.sent_at > now - hour {
+        if message.sent_at > now - hour {
             self.sent_last_hour += 1;
-        } else if letter.sent_at > now - hour * 2 {
+        } else if message.sent_at > now - hour * 2 {
             self.sent_hour_before += 1;
         }
     }
@@ -146,9 +146,9 @@ impl Group {
 
 /// The place that is at fault: what the ingest named, else what the validator names now.
 #[must_use]
-pub fn pointer(letter: &DeadLetter) -> Option<String> {
-    let of_now = letter.failure.as_ref();
-    match &letter.reason {
+pub fn pointer(message: &DeadLetter) -> Option<String> {
+    let of_now = message.failure.as_ref();
+    match &message.reason {
         None => of_now?.pointer.clone(),
         Some(reason) => pointer_in(&reason.message).map(str::to_owned).or_else(|| {
             of_now
@@ -177,8 +177,8 @@ fn generalized(pointer: &str) -> String {
 }
 
 /// What was wrong: what the ingest said, else what the validator says now.
-fn detail(letter: &DeadLetter) -> Option<&str> {
-    let detail = match (&letter.reason, &letter.failure) {
+fn detail(message: &DeadLetter) -> Option<&str> {
+    let detail = match (&message.reason, &message.failure) {
         (Some(reason), _) => reason.message.as_str(),
         (None, Some(failure)) => failure.detail.as_str(),
         (None, None) => "",
@@ -251,7 +251,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(1) - TimeDelta::minutes(minutes_ago)
     }
 
-    fn letter(id: &str, minutes_ago: i64, verdict: Verdict) -> DeadLetter {
+    fn message(id: &str, minutes_ago: i64, verdict: Verdict) -> DeadLetter {
         DeadLetter {
             message_id: id.to_owned(),
             receipt_handle: String::new(),
@@ -318,24 +318,24 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_one_fault_are_counted_together() {
+    fn messages_of_one_fault_are_counted_together() {
         let mut groups = Groups::new(at(0));
-        let mut ready = letter("a", 90, Verdict::Ready);
+        let mut ready = message("a", 90, Verdict::Ready);
         ready.reason = died("expected value at line 1");
-        let mut unreadable = letter("b", 5, Verdict::Unreadable);
+        let mut unreadable = message("b", 5, Verdict::Unreadable);
         unreadable.reason = died("expected value at line 22");
-        let mut placed = letter("c", 300, Verdict::StillInvalid);
+        let mut placed = message("c", 300, Verdict::StillInvalid);
         placed.failure = Some(Failure::at(
             FailureCode::InvalidTime,
             "not a time",
             "/data/3",
         ));
-        let mut placed_again = letter("d", 301, Verdict::StillInvalid);
+        let mut placed_again = message("d", 301, Verdict::StillInvalid);
         placed_again.failure = Some(Failure::at(FailureCode::InvalidTime, "other", "/data/4"));
-        let exhausted = letter("e", 30, Verdict::Ready);
-        let mut third = letter("f", 61, Verdict::Unreadable);
+        let exhausted = message("e", 30, Verdict::Ready);
+        let mut third = message("f", 61, Verdict::Unreadable);
         third.reason = died("expected value at line 3");
-        for letter in [
+        for message in [
             &ready,
             &unreadable,
             &placed,
@@ -343,14 +343,14 @@ mod tests {
             &exhausted,
             &third,
         ] {
-            groups.add(letter);
+            groups.add(message);
         }
         let groups = groups.into_sorted();
         let [syntax, time, retries] = groups.as_slice() else {
             panic!("{groups:?}");
         };
         assert_eq!(syntax.detail.as_deref(), Some("expected value at line *"));
-        assert_eq!(syntax.letters, 3);
+        assert_eq!(syntax.messages, 3);
         assert_eq!(
             syntax.verdicts,
             Map::from([(Verdict::Ready, 1), (Verdict::Unreadable, 2)])
@@ -360,9 +360,9 @@ mod tests {
         assert_eq!((syntax.sent_last_hour, syntax.sent_hour_before), (1, 2));
         assert_eq!(syntax.example, "b");
         assert_eq!(time.key.title(), "invalid-time /data/*");
-        assert_eq!((time.letters, &time.detail), (2, &None));
+        assert_eq!((time.messages, &time.detail), (2, &None));
         assert_eq!(
-            (retries.key.cause.as_str(), retries.letters),
+            (retries.key.cause.as_str(), retries.messages),
             ("retries-exhausted", 1)
         );
     }

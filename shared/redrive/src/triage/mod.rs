@@ -3,12 +3,12 @@
 //! Invariant: a program sees the event and nothing else of this machine.
 
 mod group;
-mod letter_json;
+mod message_json;
 mod pretty;
 mod program;
 mod spool;
 
-pub use letter_json::{LetterJson, WholeLetterJson};
+pub use message_json::{MessageJson, WholeMessageJson};
 
 pub use group::{Group, GroupKey, Groups, pointer};
 pub use pretty::pretty;

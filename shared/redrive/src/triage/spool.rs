@@ -1,4 +1,4 @@
-//! A file of letters that is written while they are received.
+//! A file of messages that is written while they are received.
 //!
 //! Invariant: the name appears with the whole content, on the disk, or not at all; nothing that is
 //! there already is overwritten, and only this user can read it.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use super::letter_json::WholeLetterJson;
+use super::message_json::WholeMessageJson;
 use pipeline::environment::{EnvironmentError, state_folder};
 use pipeline::model::DeadLetter;
 use pipeline::printable_json;
@@ -47,7 +47,7 @@ impl Spool {
         })
     }
 
-    /// A new path in the state folder, for letters of a queue.
+    /// A new path in the state folder, for messages of a queue.
     ///
     /// # Errors
     /// When there is no state folder.
@@ -71,12 +71,12 @@ impl Spool {
         self.file.write_all(b"\n")
     }
 
-    /// Adds a letter as one line of JSON, with nothing that could steer a terminal.
+    /// Adds a message as one line of JSON, with nothing that could steer a terminal.
     ///
     /// # Errors
     /// When its body cannot be read, or the line cannot be written; the file must then be dropped.
-    pub fn letter(&mut self, letter: &DeadLetter) -> io::Result<()> {
-        let line = WholeLetterJson::of(letter).map_err(io::Error::other)?;
+    pub fn message(&mut self, message: &DeadLetter) -> io::Result<()> {
+        let line = WholeMessageJson::of(message).map_err(io::Error::other)?;
         self.line(&printable_json(&serde_json::to_string(&line)?))
     }
 
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn file_appears_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new").join("letters.jsonl");
+        let path = folder.path().join("new").join("messages.jsonl");
         let mut spool = Spool::begin(&path).unwrap();
         spool.line("{}").unwrap();
         assert!(!path.exists());
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn nothing_is_overwritten_also_if_it_appears_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("letters.jsonl");
+        let path = folder.path().join("messages.jsonl");
         let spool = Spool::begin(&path).unwrap();
         fs::write(&path, "precious").unwrap();
         assert!(spool.finish().is_err());

@@ -1,4 +1,4 @@
-//! Columns of the list of letters: what is least needed goes first when the width shrinks.
+//! Columns of the list of messages: what is least needed goes first when the width shrinks.
 
 use chrono::{DateTime, Utc};
 use event::{PartialIdentity, Verdict};
@@ -42,7 +42,7 @@ pub(super) struct Columns {
     receives: usize,
 }
 
-/// What a row shows besides the letter.
+/// What a row shows besides the message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowState<'a> {
     pub(super) is_selected: bool,
@@ -55,7 +55,7 @@ pub(super) struct RowState<'a> {
     pub(super) event: RowEvent,
 }
 
-/// What happened to the letter of a row.
+/// What happened to the message of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowEvent {
     /// Nothing.
@@ -127,7 +127,7 @@ impl Columns {
 
     pub(super) fn row(
         &self,
-        letter: &DeadLetter,
+        message: &DeadLetter,
         state: RowState<'_>,
         theme: Theme,
         now: DateTime<Utc>,
@@ -169,9 +169,9 @@ impl Columns {
             self.source,
             plain,
         );
-        let age = short_span_secs(age_secs(letter.sent_at, now));
+        let age = short_span_secs(age_secs(message.sent_at, now));
         push(right(&age, self.age), self.age, plain);
-        let left_secs = age_secs(now, letter.expires_at);
+        let left_secs = age_secs(now, message.expires_at);
         let is_urgent = left_secs < EXPIRY_URGENT_SECS;
         let style = if is_urgent {
             theme.tone(Tone::Warning)
@@ -188,7 +188,7 @@ impl Columns {
         }
         push(right(&expires, self.expires), self.expires, style);
         push(
-            right(&count(letter.receive_count.into()), self.receives),
+            right(&count(message.receive_count.into()), self.receives),
             self.receives,
             plain,
         );
@@ -201,16 +201,16 @@ impl Columns {
     }
 }
 
-/// A row of the groups; `None` is the row for all letters.
+/// A row of the groups; `None` is the row for all messages.
 pub(super) fn group_row(
     group: Option<&Group>,
-    (letters, ready): (usize, usize),
+    (messages, ready): (usize, usize),
     (is_selected, has_focus): (bool, bool),
     (theme, now): (Theme, DateTime<Utc>),
     (width, digits): (usize, usize),
 ) -> Line<'static> {
     let marker = if is_selected { "▸ " } else { "  " };
-    let number = right(&count(letters as u64), digits + 2);
+    let number = right(&count(messages as u64), digits + 2);
     let seen = group.map_or(String::new(), |group| seen(group, now));
     let ready = match ready {
         0 => String::new(),

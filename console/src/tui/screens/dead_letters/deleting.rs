@@ -1,6 +1,6 @@
-//! Letters out of the queue for good, once its name was typed.
+//! Messages out of the queue for good, once its name was typed.
 //!
-//! Invariant: a letter leaves the list only when SQS confirmed its deletion.
+//! Invariant: a message leaves the list only when SQS confirmed its deletion.
 
 use std::collections::HashSet;
 
@@ -13,8 +13,8 @@ use crate::tui::update_context::UpdateContext;
 use pipeline::model::DeadLetter;
 
 impl DeadLetters {
-    /// Asks for the queue's name before the marked letters, else the group, else the selected
-    /// letter are deleted.
+    /// Asks for the queue's name before the marked messages, else the group, else the selected
+    /// message are deleted.
     pub(super) fn begin_delete(&mut self, turn: &mut UpdateContext<'_>) {
         let refusal = if self.is_read_only {
             Some(format!(
@@ -22,7 +22,7 @@ impl DeadLetters {
                 self.environment
             ))
         } else if !self.moving.is_empty() || self.deletion.is_some() {
-            Some("letters are on their way out already".to_owned())
+            Some("messages are on their way out already".to_owned())
         } else {
             None
         };
@@ -30,13 +30,13 @@ impl DeadLetters {
             turn.say(Tone::Warning, text);
             return;
         }
-        let (scope, letters) = self.meant();
-        let message_ids: HashSet<String> = letters
+        let (scope, messages) = self.meant();
+        let message_ids: HashSet<String> = messages
             .iter()
-            .map(|letter| letter.message_id.clone())
+            .map(|message| message.message_id.clone())
             .collect();
         if message_ids.is_empty() {
-            turn.say(Tone::Muted, "no letter to delete");
+            turn.say(Tone::Muted, "no message to delete");
             return;
         }
         let purpose = Purpose::Delete { scope, message_ids };
@@ -57,12 +57,12 @@ impl DeadLetters {
             return;
         }
         self.open = Open::Nothing;
-        let is_meant = |letter: &&DeadLetter| ids.contains(&letter.message_id);
-        let letters: Vec<_> = self.letters.iter().filter(is_meant).cloned().collect();
-        self.deletion = Some(turn.ask(Request::DeleteLetters(letters)));
+        let is_meant = |message: &&DeadLetter| ids.contains(&message.message_id);
+        let messages: Vec<_> = self.messages.iter().filter(is_meant).cloned().collect();
+        self.deletion = Some(turn.ask(Request::DeleteMessages(messages)));
     }
 
-    pub(super) fn letters_were_deleted(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
+    pub(super) fn messages_were_deleted(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         if self.deletion.take_if(|id| *id == reply.id).is_none() {
             return;
         }
@@ -75,13 +75,13 @@ impl DeadLetters {
             }
         };
         let gone: HashSet<String> = deleted.message_ids.into_iter().collect();
-        self.letters
-            .retain(|letter| !gone.contains(&letter.message_id));
+        self.messages
+            .retain(|message| !gone.contains(&message.message_id));
         self.edits.retain(|id, _| !gone.contains(id));
         self.marks.clear();
         let mut text = format!(
             "{} deleted, with a copy in {}",
-            Self::letters_in_words(gone.len()),
+            Self::messages_in_words(gone.len()),
             deleted.file.display()
         );
         if let Some(cause) = deleted.cause {
@@ -96,7 +96,7 @@ impl DeadLetters {
         // In the place of what was said before, e.g. of a wrong name.
         turn.say(
             tone,
-            format!("{} deleted", Self::letters_in_words(gone.len())),
+            format!("{} deleted", Self::messages_in_words(gone.len())),
         );
         self.told = Some(Told {
             at: turn.now,

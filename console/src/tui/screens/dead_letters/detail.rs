@@ -1,4 +1,4 @@
-//! One letter: what it is, why it died, what would happen now, and its body.
+//! One message: what it is, why it died, what would happen now, and its body.
 //!
 //! Invariant: the body is laid out once per selection; a frame costs only the rows it shows.
 
@@ -22,23 +22,23 @@ use pipeline::model::{AttributeValue, DeadLetter};
 
 /// Attributes that are listed; SQS allows ten, three of them are the ingest's.
 const ATTRIBUTES_MAX: usize = 10;
-/// Columns of an attribute's value; the body of a letter is what `y` copies.
+/// Columns of an attribute's value; the body of a message is what `y` copies.
 const ATTRIBUTE_COLUMNS_MAX: usize = 200;
-/// A letter that is dropped within a day needs attention first.
+/// A message that is dropped within a day needs attention first.
 pub(super) const EXPIRY_URGENT_SECS: u64 = 86_400;
 
-/// A letter's body, laid out.
+/// A message's body, laid out.
 #[derive(Debug)]
 pub(super) struct Detail {
     message_id: String,
-    /// The letter's own body, before any edit; `None` until it is read.
+    /// The message's own body, before any edit; `None` until it is read.
     body: Option<String>,
     document: Document,
     is_enveloped: bool,
     edit: Option<EditFacts>,
 }
 
-/// What an edit makes of a letter.
+/// What an edit makes of a message.
 #[derive(Debug)]
 struct EditFacts {
     verdict: Verdict,
@@ -48,20 +48,20 @@ struct EditFacts {
 }
 
 impl Detail {
-    /// Of a letter with its body, or of one whose body is not read yet.
-    pub(super) fn of(letter: &DeadLetter, body: Option<String>, edit: Option<&Mended>) -> Self {
+    /// Of a message with its body, or of one whose body is not read yet.
+    pub(super) fn of(message: &DeadLetter, body: Option<String>, edit: Option<&Mended>) -> Self {
         let shown = edit.map_or_else(
             || body.as_deref().unwrap_or_default(),
             |edit| edit.new_body.as_str(),
         );
         let event = unwrap_envelope(shown);
-        let failure = edit.map_or(&letter.failure, |edit| &edit.failure);
+        let failure = edit.map_or(&message.failure, |edit| &edit.failure);
         let place = failure
             .as_ref()
             .and_then(|failure| failure.pointer.clone())
-            .or_else(|| groups::pointer(letter).filter(|_| edit.is_none()));
+            .or_else(|| groups::pointer(message).filter(|_| edit.is_none()));
         Self {
-            message_id: letter.message_id.clone(),
+            message_id: message.message_id.clone(),
             document: Document::new(&event, place.as_deref()),
             is_enveloped: edit.is_none()
                 && (matches!(event, Cow::Owned(_)) || event.len() != shown.len()),
@@ -75,31 +75,33 @@ impl Detail {
         }
     }
 
-    /// The letter's own body, once it is read.
+    /// The message's own body, once it is read.
     pub(super) fn body(&self) -> Option<&str> {
         self.body.as_deref()
     }
 
-    pub(super) fn is_of(&self, letter: &DeadLetter) -> bool {
-        self.message_id == letter.message_id
+    pub(super) fn is_of(&self, message: &DeadLetter) -> bool {
+        self.message_id == message.message_id
     }
 
     /// Rows that can be scrolled through.
-    pub(super) fn length(&self, letter: &DeadLetter, note: Option<&Note>, width: usize) -> usize {
+    pub(super) fn length(&self, message: &DeadLetter, note: Option<&Note>, width: usize) -> usize {
         let theme = Theme { has_colour: false };
-        self.facts(letter, note, theme, letter.sent_at, width).len() + self.document.len()
+        self.facts(message, note, theme, message.sent_at, width)
+            .len()
+            + self.document.len()
     }
 
     /// The rows from `offset` on.
     pub(super) fn lines(
         &self,
-        letter: &DeadLetter,
+        message: &DeadLetter,
         note: Option<&Note>,
         theme: Theme,
         now: DateTime<Utc>,
         (offset, width, height): (usize, usize, usize),
     ) -> Vec<Line<'static>> {
-        let facts = self.facts(letter, note, theme, now, width);
+        let facts = self.facts(message, note, theme, now, width);
         let below = offset.saturating_sub(facts.len());
         let mut lines: Vec<_> = facts.into_iter().skip(offset).take(height).collect();
         let room = height - lines.len();
@@ -109,7 +111,7 @@ impl Detail {
 
     fn facts(
         &self,
-        letter: &DeadLetter,
+        message: &DeadLetter,
         note: Option<&Note>,
         theme: Theme,
         now: DateTime<Utc>,
@@ -122,14 +124,14 @@ impl Detail {
         let verdict = self
             .edit
             .as_ref()
-            .map_or(letter.verdict, |edit| edit.verdict);
+            .map_or(message.verdict, |edit| edit.verdict);
         let identity = self
             .edit
             .as_ref()
-            .map_or(&letter.identity, |edit| &edit.identity);
+            .map_or(&message.identity, |edit| &edit.identity);
         let tone = verdict_tone(verdict);
         rows.push(&headline(identity), theme.strong());
-        rows.push(&self.verdict_text(letter, verdict), theme.tone(tone));
+        rows.push(&self.verdict_text(message, verdict), theme.tone(tone));
         if let Some(edit) = &self.edit {
             rows.push(
                 "~ edited: this body is sent; u takes the edit back",
@@ -144,23 +146,23 @@ impl Detail {
             let text = format!("{} {}", sign(Tone::Warning), visible(&note.text()));
             rows.push(&text, theme.tone(Tone::Warning));
         }
-        rows.push(&self.reason_text(letter), Style::new());
-        rows.push(&history_text(letter, now), Style::new());
-        let (tone, text) = expiry(letter, now);
+        rows.push(&self.reason_text(message), Style::new());
+        rows.push(&history_text(message, now), Style::new());
+        let (tone, text) = expiry(message, now);
         rows.push(&text, tone.map_or(Style::new(), |tone| theme.tone(tone)));
-        rows.push(&self.message_text(letter), theme.muted());
-        for text in attribute_texts(letter) {
+        rows.push(&self.message_text(message), theme.muted());
+        for text in attribute_texts(message) {
             rows.push(&text, theme.muted());
         }
         rows.lines.push(Line::default());
         rows.lines
     }
 
-    fn verdict_text(&self, letter: &DeadLetter, verdict: Verdict) -> String {
+    fn verdict_text(&self, message: &DeadLetter, verdict: Verdict) -> String {
         let mut text = format!("{} {verdict}", verdict_sign(verdict));
         let (failure, stored_as) = match &self.edit {
             Some(edit) => (&edit.failure, None),
-            None => (&letter.failure, letter.stored_as),
+            None => (&message.failure, message.stored_as),
         };
         match (failure, stored_as) {
             (Some(failure), _) => {
@@ -179,9 +181,9 @@ impl Detail {
         text
     }
 
-    /// Why the letter died. What is edited died of another body, so that its reason is past.
-    fn reason_text(&self, letter: &DeadLetter) -> String {
-        let Some(reason) = &letter.reason else {
+    /// Why the message died. What is edited died of another body, so that its reason is past.
+    fn reason_text(&self, message: &DeadLetter) -> String {
+        let Some(reason) = &message.reason else {
             return "given up by SQS after its retries, without a reason".to_owned();
         };
         let request = reason
@@ -191,7 +193,7 @@ impl Detail {
             .unwrap_or_default();
         let (refused, failure) = match &self.edit {
             Some(edit) => ("before the edit it was refused", &edit.failure),
-            None => ("refused by the ingest", &letter.failure),
+            None => ("refused by the ingest", &message.failure),
         };
         let is_same = failure.as_ref().is_some_and(|failure| {
             failure.code.as_str() == reason.code && failure.attribute_message() == reason.message
@@ -207,7 +209,7 @@ impl Detail {
         }
     }
 
-    fn message_text(&self, letter: &DeadLetter) -> String {
+    fn message_text(&self, message: &DeadLetter) -> String {
         let envelope = if self.is_enveloped {
             " · in an SNS envelope"
         } else {
@@ -222,8 +224,8 @@ impl Detail {
         };
         format!(
             "message {} · {}{envelope}{kind}",
-            visible(&letter.message_id),
-            size(letter.body.bytes())
+            visible(&message.message_id),
+            size(message.body.bytes())
         )
     }
 }
@@ -246,24 +248,24 @@ fn headline(identity: &PartialIdentity) -> String {
     )
 }
 
-fn history_text(letter: &DeadLetter, now: DateTime<Utc>) -> String {
-    let sent = when(letter.sent_at, now);
-    let first = letter
+fn history_text(message: &DeadLetter, now: DateTime<Utc>) -> String {
+    let sent = when(message.sent_at, now);
+    let first = message
         .first_received_at
         .map(|at| format!(" → first received {}", when(at, now)))
         .unwrap_or_default();
-    let received = format!("{first} → received {}×", letter.receive_count);
-    // The ingest sends a letter of its own; SQS moves the message and keeps when it was published.
-    if letter.reason.is_some() {
+    let received = format!("{first} → received {}×", message.receive_count);
+    // The ingest sends a message of its own; SQS moves the message and keeps when it was published.
+    if message.reason.is_some() {
         format!("dead {sent} UTC{received}")
     } else {
         format!("published {sent} UTC{received} → dead")
     }
 }
 
-/// When SQS drops the letter.
-fn expiry(letter: &DeadLetter, now: DateTime<Utc>) -> (Option<Tone>, String) {
-    match age_secs(now, letter.expires_at) {
+/// When SQS drops the message.
+fn expiry(message: &DeadLetter, now: DateTime<Utc>) -> (Option<Tone>, String) {
+    match age_secs(now, message.expires_at) {
         0 => (
             Some(Tone::Bad),
             format!("{} expired: SQS drops it", sign(Tone::Bad)),
@@ -285,8 +287,8 @@ fn when(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-fn attribute_texts(letter: &DeadLetter) -> Vec<String> {
-    letter
+fn attribute_texts(message: &DeadLetter) -> Vec<String> {
+    message
         .attributes
         .iter()
         .filter(|(name, _)| !FAILURE_ATTRIBUTES.contains(&name.as_str()))

@@ -1,4 +1,4 @@
-//! One letter in the editor, judged while it is written.
+//! One message in the editor, judged while it is written.
 //!
 //! Invariant: what is kept is what is shown; closing the editor without keeping changes nothing.
 
@@ -23,10 +23,10 @@ use redrive::triage::pretty;
 /// Rows above the text: the title and what the validator says.
 const HEAD_ROWS: u16 = 3;
 
-/// A letter that is being written.
+/// A message that is being written.
 #[derive(Debug)]
 pub(super) struct Editing {
-    letter: PatchInput,
+    message: PatchInput,
     editor: Editor,
     check: Check,
     /// The question what would become of it, once it is to be kept.
@@ -34,13 +34,13 @@ pub(super) struct Editing {
 }
 
 impl Editing {
-    fn new(letter: PatchInput, body: &str) -> Self {
+    fn new(message: PatchInput, body: &str) -> Self {
         let text = pretty(body).unwrap_or_else(|| body.to_owned());
         let mut editor = Editor::default();
         editor.load(&text);
         Self {
             check: Check::of(&text),
-            letter,
+            message,
             editor,
             asked: None,
         }
@@ -63,8 +63,8 @@ fn room(body: Rect) -> (usize, usize) {
 impl DeadLetters {
     /// Opens the editor, or with [`Action::EditOutside`] the operator's own.
     pub(super) fn begin_editing(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
-        let Some(letter) = self.selected_letter() else {
-            turn.say(Tone::Muted, "no letter is selected");
+        let Some(message) = self.selected_message() else {
+            turn.say(Tone::Muted, "no message is selected");
             return;
         };
         let refusal = if self.is_read_only {
@@ -72,19 +72,19 @@ impl DeadLetters {
                 "{} is read-only: nothing is mended",
                 self.environment
             ))
-        } else if self.moving.contains(&letter.message_id) {
-            Some("this letter is being redriven".to_owned())
-        } else if letter.body.bytes() > TEXT_BYTES_MAX {
-            Some("this letter is too large to be edited".to_owned())
+        } else if self.moving.contains(&message.message_id) {
+            Some("this message is being redriven".to_owned())
+        } else if message.body.bytes() > TEXT_BYTES_MAX {
+            Some("this message is too large to be edited".to_owned())
         } else {
             None
         };
-        let edited = self.edit_of(letter).map(|mended| mended.new_body.as_str());
-        match (refusal, edited.or(self.body_at_hand(letter))) {
+        let edited = self.edit_of(message).map(|mended| mended.new_body.as_str());
+        match (refusal, edited.or(self.body_at_hand(message))) {
             (Some(text), _) => turn.say(Tone::Warning, text),
             (None, None) => self.want(action, turn),
             (None, Some(body)) => {
-                let editing = Editing::new(self.mending(letter), body);
+                let editing = Editing::new(self.mending(message), body);
                 if action == Action::EditOutside {
                     let text = editing.editor.text();
                     turn.effects.push(Effect::EditOutside(text));
@@ -150,7 +150,7 @@ impl DeadLetters {
                     return;
                 }
                 let request = Request::Judge {
-                    letter: editing.letter.clone(),
+                    message: editing.message.clone(),
                     new_body: editing.editor.text(),
                 };
                 editing.asked = Some(turn.ask(request));
@@ -211,7 +211,7 @@ impl DeadLetters {
         let mut rest = area;
         let name = format!(
             "Edit {} · ^s keeps, esc closes",
-            visible(&editing.letter.message_id)
+            visible(&editing.message.message_id)
         );
         canvas.render_widget(title(theme, &name, width), take_rows(&mut rest, 1));
         let (tone, text) = match &editing.check.result {

@@ -1,6 +1,6 @@
-//! Letters that get another body when they are sent.
+//! Messages that get another body when they are sent.
 //!
-//! Invariant: an edit stays until it is taken back or its letter is out of the queue, whatever the
+//! Invariant: an edit stays until it is taken back or its message is out of the queue, whatever the
 //! screen does meanwhile; the body in the queue is never touched.
 
 use event::{PartialIdentity, Verdict};
@@ -29,34 +29,34 @@ pub(super) fn warnings(mended: &Mended) -> Vec<&'static str> {
 }
 
 impl DeadLetters {
-    pub(super) fn edit_of(&self, letter: &DeadLetter) -> Option<&Mended> {
-        self.edits.get(&letter.message_id)
+    pub(super) fn edit_of(&self, message: &DeadLetter) -> Option<&Mended> {
+        self.edits.get(&message.message_id)
     }
 
     /// Verdict of what would be sent.
-    pub(super) fn verdict_of(&self, letter: &DeadLetter) -> Verdict {
-        self.edit_of(letter)
-            .map_or(letter.verdict, |mended| mended.verdict)
+    pub(super) fn verdict_of(&self, message: &DeadLetter) -> Verdict {
+        self.edit_of(message)
+            .map_or(message.verdict, |mended| mended.verdict)
     }
 
     /// Identity of what would be sent.
-    pub(super) fn identity_of<'a>(&'a self, letter: &'a DeadLetter) -> &'a PartialIdentity {
-        self.edit_of(letter)
-            .map_or(&letter.identity, |mended| &mended.identity)
+    pub(super) fn identity_of<'a>(&'a self, message: &'a DeadLetter) -> &'a PartialIdentity {
+        self.edit_of(message)
+            .map_or(&message.identity, |mended| &mended.identity)
     }
 
-    /// Letters that are held and edited.
+    /// Messages that are held and edited.
     pub(super) fn edited(&self) -> usize {
-        let is_edited = |letter: &&DeadLetter| self.edits.contains_key(&letter.message_id);
-        self.letters.iter().filter(is_edited).count()
+        let is_edited = |message: &&DeadLetter| self.edits.contains_key(&message.message_id);
+        self.messages.iter().filter(is_edited).count()
     }
 
-    /// A letter as a program or the editor gets it.
-    pub(super) fn mending(&self, letter: &DeadLetter) -> PatchInput {
+    /// A message as a program or the editor gets it.
+    pub(super) fn mending(&self, message: &DeadLetter) -> PatchInput {
         PatchInput {
-            message_id: letter.message_id.clone(),
-            old_body: letter.body.clone(),
-            new_body: self.edit_of(letter).map(|mended| mended.new_body.clone()),
+            message_id: message.message_id.clone(),
+            old_body: message.body.clone(),
+            new_body: self.edit_of(message).map(|mended| mended.new_body.clone()),
         }
     }
 
@@ -73,20 +73,20 @@ impl DeadLetters {
     }
 
     pub(super) fn take_back(&mut self, turn: &mut UpdateContext<'_>) {
-        let id = self.selected_letter().map(|letter| &letter.message_id);
+        let id = self.selected_message().map(|message| &message.message_id);
         match id.cloned().and_then(|id| self.edits.remove(&id)) {
             Some(_) => {
                 turn.say(Tone::Good, "the edit is taken back");
                 self.edits_changed(turn.body);
             }
-            None => turn.say(Tone::Muted, "the selected letter is not edited"),
+            None => turn.say(Tone::Muted, "the selected message is not edited"),
         }
     }
 
     pub(super) fn take_all_back(&mut self, turn: &mut UpdateContext<'_>) {
         let edits = self.edits.len();
         if edits == 0 {
-            turn.say(Tone::Muted, "no letter is edited");
+            turn.say(Tone::Muted, "no message is edited");
             return;
         }
         self.edits.clear();

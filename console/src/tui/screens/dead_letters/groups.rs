@@ -1,6 +1,6 @@
-//! Letters that died of the same cause at the same place.
+//! Messages that died of the same cause at the same place.
 //!
-//! Invariant: every letter is in exactly one group.
+//! Invariant: every message is in exactly one group.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -15,14 +15,14 @@ pub(super) use redrive::triage::pointer;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     pub(super) key: GroupKey,
-    pub(super) letters: usize,
+    pub(super) messages: usize,
     pub(super) ready: usize,
     /// First send of the oldest and of the newest one.
     pub(super) sent_at: (DateTime<Utc>, DateTime<Utc>),
     pub(super) trend: Trend,
 }
 
-/// Letters of the hour before now against those of the hour before that.
+/// Messages of the hour before now against those of the hour before that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Trend {
     last_hour: usize,
@@ -51,41 +51,41 @@ impl Trend {
     }
 }
 
-/// All groups, the largest first, and the group of each letter.
+/// All groups, the largest first, and the group of each message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Grouping {
     pub(super) groups: Vec<Group>,
-    /// Parallel to the letters: position in `groups`.
+    /// Parallel to the messages: position in `groups`.
     pub(super) group_of: Vec<usize>,
-    /// Letters of any group that are ready.
+    /// Messages of any group that are ready.
     pub(super) ready: usize,
 }
 
 impl Grouping {
     /// Trends count from `now`.
     pub(super) fn of(
-        letters: &[DeadLetter],
+        messages: &[DeadLetter],
         now: DateTime<Utc>,
         is_ready: impl Fn(&DeadLetter) -> bool,
     ) -> Self {
-        let keys: Vec<_> = letters.iter().map(GroupKey::of).collect();
+        let keys: Vec<_> = messages.iter().map(GroupKey::of).collect();
         let mut by_key: HashMap<&GroupKey, Group> = HashMap::new();
-        for (key, letter) in keys.iter().zip(letters) {
+        for (key, message) in keys.iter().zip(messages) {
             let group = by_key.entry(key).or_insert_with(|| Group {
                 key: key.clone(),
-                letters: 0,
+                messages: 0,
                 ready: 0,
-                sent_at: (letter.sent_at, letter.sent_at),
+                sent_at: (message.sent_at, message.sent_at),
                 trend: Trend::default(),
             });
-            group.letters += 1;
-            group.ready += usize::from(is_ready(letter));
+            group.messages += 1;
+            group.ready += usize::from(is_ready(message));
             let (first, last) = group.sent_at;
-            group.sent_at = (first.min(letter.sent_at), last.max(letter.sent_at));
-            group.trend.add(letter.sent_at, now);
+            group.sent_at = (first.min(message.sent_at), last.max(message.sent_at));
+            group.trend.add(message.sent_at, now);
         }
         let mut groups: Vec<_> = by_key.into_values().collect();
-        groups.sort_by(|a, b| b.letters.cmp(&a.letters).then_with(|| a.key.cmp(&b.key)));
+        groups.sort_by(|a, b| b.messages.cmp(&a.messages).then_with(|| a.key.cmp(&b.key)));
         let positions: HashMap<&GroupKey, usize> = groups
             .iter()
             .enumerate()

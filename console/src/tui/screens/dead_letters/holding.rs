@@ -1,25 +1,25 @@
-//! Which letters this process holds, for how long, and how they go back.
+//! Which messages this process holds, for how long, and how they go back.
 //!
-//! Invariant: each handle that an answer brings is either in `letters` or released.
+//! Invariant: each handle that an answer brings is either in `messages` or released.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::DeadLetters;
-use crate::text::letter_or_letters;
+use crate::text::message_or_messages;
 use crate::tui::format::{clock, count, visible};
 use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
-use crate::tui::sources::{EXTENDED_MAX, HOLD, LETTERS_HELD_MAX};
+use crate::tui::sources::{EXTENDED_MAX, HOLD, MESSAGES_HELD_MAX};
 use crate::tui::update_context::UpdateContext;
-use pipeline::model::{DeadLetter, HeldLetters};
+use pipeline::model::{DeadLetter, HeldMessages};
 
-/// Bytes of bodies in memory at which no more letters are taken.
+/// Bytes of bodies in memory at which no more messages are taken.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Pause before a failed extension is tried again.
 const EXTENSION_RETRY_SECS: i64 = 10;
 
-/// What the last look said besides the letters.
+/// What the last look said besides the messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct HoldFacts {
     pub(super) ledger_error: Option<String>,
@@ -34,10 +34,10 @@ pub(super) struct Extension {
     handles: Vec<String>,
 }
 
-/// The operator gave the letters back.
+/// The operator gave the messages back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Released {
-    pub(super) letters: usize,
+    pub(super) messages: usize,
     pub(super) at: DateTime<Utc>,
 }
 
@@ -46,46 +46,46 @@ fn hold() -> Duration {
 }
 
 impl DeadLetters {
-    /// Takes letters (again). What is held already stays.
+    /// Takes messages (again). What is held already stays.
     pub(super) fn take(&mut self, turn: &mut UpdateContext<'_>) {
         if self.hold.is_loading() {
             return;
         }
         if self.is_full() {
-            let letters = Self::letters_in_words(self.letters.len());
+            let messages = Self::messages_in_words(self.messages.len());
             turn.say(
                 Tone::Warning,
-                format!("{letters} held, no more at once: redrive (r) or release (R) them first"),
+                format!("{messages} held, no more at once: redrive (r) or release (R) them first"),
             );
             return;
         }
         self.released = None;
-        turn.fetch(&mut self.hold, Request::HoldLetters);
+        turn.fetch(&mut self.hold, Request::HoldMessages);
     }
 
     /// Whether no more are held, for their number or for the room that their bodies take where
     /// they cannot be put aside.
     pub(super) fn is_full(&self) -> bool {
         let in_memory: usize = self
-            .letters
+            .messages
             .iter()
-            .map(|letter| letter.body.bytes_in_memory())
+            .map(|message| message.body.bytes_in_memory())
             .sum();
-        self.letters.len() >= LETTERS_HELD_MAX || in_memory >= BODY_BYTES_MAX
+        self.messages.len() >= MESSAGES_HELD_MAX || in_memory >= BODY_BYTES_MAX
     }
 
     /// Gives everything back and stays on the screen.
     pub(super) fn release(&mut self, turn: &mut UpdateContext<'_>) {
-        if self.letters.is_empty() && !self.hold.is_loading() {
-            turn.say(Tone::Muted, "no letter is held");
+        if self.messages.is_empty() && !self.hold.is_loading() {
+            turn.say(Tone::Muted, "no message is held");
             return;
         }
-        let before = self.letters.len();
+        let before = self.messages.len();
         self.give_back(turn);
         self.is_detail_open = false;
-        let letters = before - self.letters.len();
+        let messages = before - self.messages.len();
         self.released = Some(Released {
-            letters,
+            messages,
             at: turn.now,
         });
     }
@@ -95,25 +95,25 @@ impl DeadLetters {
         self.hold.reset();
         self.extension = None;
         self.extension_failed_at = None;
-        let letters = std::mem::take(&mut self.letters);
-        let (kept, released): (Vec<_>, Vec<_>) = letters
+        let messages = std::mem::take(&mut self.messages);
+        let (kept, released): (Vec<_>, Vec<_>) = messages
             .into_iter()
-            .partition(|letter| self.moving.contains(&letter.message_id));
-        self.letters = kept;
+            .partition(|message| self.moving.contains(&message.message_id));
+        self.messages = kept;
         let handles: Vec<_> = released
             .into_iter()
-            .map(|letter| letter.receipt_handle)
+            .map(|message| message.receipt_handle)
             .collect();
         if !handles.is_empty() {
-            turn.ask(Request::ReleaseLetters(handles));
+            turn.ask(Request::ReleaseMessages(handles));
         }
         self.regroup(turn.body);
     }
 
-    pub(super) fn letters_came(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
-        let (facts, letters) = match reply.result {
-            Ok(Answer::Letters(HeldLetters {
-                letters,
+    pub(super) fn messages_came(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
+        let (facts, messages) = match reply.result {
+            Ok(Answer::Messages(HeldMessages {
+                messages,
                 ledger_error,
                 is_truncated,
             })) => (
@@ -121,7 +121,7 @@ impl DeadLetters {
                     ledger_error,
                     is_truncated,
                 }),
-                letters,
+                messages,
             ),
             Ok(_) => (Err(unexpected()), Vec::new()),
             Err(fault) => (Err(fault), Vec::new()),
@@ -132,12 +132,12 @@ impl DeadLetters {
             .value()
             .and_then(|facts| facts.ledger_error.clone());
         if !self.hold.settle(reply.id, facts, turn.now) {
-            self.refuse(letters, turn);
+            self.refuse(messages, turn);
             return;
         }
         if has_succeeded {
             self.taken_at = turn.now;
-            let has_older = self.merge(letters, turn.now);
+            let has_older = self.merge(messages, turn.now);
             // The older ones were judged without the ledger; that stays true.
             if let Some(facts) = self.hold.value_mut().filter(|_| has_older) {
                 facts.ledger_error = facts.ledger_error.take().or(ledger_error);
@@ -153,48 +153,48 @@ impl DeadLetters {
     fn take_the_rest(&mut self, turn: &mut UpdateContext<'_>) {
         let waits = self.hold.value().is_some_and(|facts| facts.is_truncated);
         if waits && self.is_shown && !self.is_full() {
-            turn.fetch(&mut self.hold, Request::HoldLetters);
+            turn.fetch(&mut self.hold, Request::HoldMessages);
         }
     }
 
-    /// Gives back what a late answer brought, but for letters that are held by a newer handle.
-    fn refuse(&self, letters: Vec<DeadLetter>, turn: &mut UpdateContext<'_>) {
+    /// Gives back what a late answer brought, but for messages that are held by a newer handle.
+    fn refuse(&self, messages: Vec<DeadLetter>, turn: &mut UpdateContext<'_>) {
         let held: HashSet<_> = self
-            .letters
+            .messages
             .iter()
-            .map(|letter| &letter.message_id)
+            .map(|message| &message.message_id)
             .collect();
-        let handles: Vec<_> = letters
+        let handles: Vec<_> = messages
             .into_iter()
-            .filter(|letter| !held.contains(&letter.message_id))
-            .map(|letter| letter.receipt_handle)
+            .filter(|message| !held.contains(&message.message_id))
+            .map(|message| message.receipt_handle)
             .collect();
         if !handles.is_empty() {
-            turn.ask(Request::ReleaseLetters(handles));
+            turn.ask(Request::ReleaseMessages(handles));
         }
     }
 
-    /// Adds what was taken. A letter that was taken again has its newest handle; one whose hold
+    /// Adds what was taken. A message that was taken again has its newest handle; one whose hold
     /// ended and that did not come again belongs to somebody else now. Whether older ones stay.
-    fn merge(&mut self, letters: Vec<DeadLetter>, now: DateTime<Utc>) -> bool {
-        let ids: HashSet<&str> = letters
+    fn merge(&mut self, messages: Vec<DeadLetter>, now: DateTime<Utc>) -> bool {
+        let ids: HashSet<&str> = messages
             .iter()
-            .map(|letter| letter.message_id.as_str())
+            .map(|message| message.message_id.as_str())
             .collect();
-        self.letters.retain(|letter| {
-            let is_held = letter.held_until > now || self.moving.contains(&letter.message_id);
-            is_held && !ids.contains(letter.message_id.as_str())
+        self.messages.retain(|message| {
+            let is_held = message.held_until > now || self.moving.contains(&message.message_id);
+            is_held && !ids.contains(message.message_id.as_str())
         });
-        let older = self.letters.len();
-        self.letters.extend(letters);
-        self.letters
+        let older = self.messages.len();
+        self.messages.extend(messages);
+        self.messages
             .sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
         self.extension_failed_at = None;
         older > 0
     }
 
     /// Extends holds of which less than half is left, a part at a time. One that has ended is
-    /// lost: somebody else may have the letter.
+    /// lost: somebody else may have the message.
     pub(super) fn keep_hold(&mut self, turn: &mut UpdateContext<'_>) {
         let must_pause = self
             .extension_failed_at
@@ -202,14 +202,14 @@ impl DeadLetters {
         if self.extension.is_some() || must_pause {
             return;
         }
-        let is_due = |letter: &&DeadLetter| {
-            letter.held_until > turn.now && letter.held_until - turn.now < hold() / 2
+        let is_due = |message: &&DeadLetter| {
+            message.held_until > turn.now && message.held_until - turn.now < hold() / 2
         };
         let handles: Vec<_> = self
-            .letters_at_rest()
+            .messages_at_rest()
             .filter(is_due)
             .take(EXTENDED_MAX)
-            .map(|letter| letter.receipt_handle.clone())
+            .map(|message| message.receipt_handle.clone())
             .collect();
         if handles.is_empty() {
             return;
@@ -245,9 +245,9 @@ impl DeadLetters {
                 None => None,
             })
             .collect();
-        for letter in &mut self.letters {
-            if let Some(until) = untils.get(letter.receipt_handle.as_str()) {
-                letter.held_until = *until;
+        for message in &mut self.messages {
+            if let Some(until) = untils.get(message.receipt_handle.as_str()) {
+                message.held_until = *until;
             }
         }
         let is_answered = !extended.contains(&None);
@@ -258,25 +258,25 @@ impl DeadLetters {
 
     /// Brings what is shown of the holds up to date.
     pub(super) fn look_at_holds(&mut self, now: DateTime<Utc>) {
-        let untils = self.letters_at_rest().map(|letter| letter.held_until);
+        let untils = self.messages_at_rest().map(|message| message.held_until);
         let (held, lost): (Vec<_>, Vec<_>) = untils.partition(|until| *until > now);
         self.lost_holds = lost.len();
         self.held_until = held.into_iter().min().or(lost.into_iter().max());
     }
 
-    /// Letters whose hold is this screen's to keep: a redrive keeps those that it moves.
-    pub(super) fn letters_at_rest(&self) -> impl Iterator<Item = &DeadLetter> {
-        let is_at_rest = |letter: &&DeadLetter| !self.moving.contains(&letter.message_id);
-        self.letters.iter().filter(is_at_rest)
+    /// Messages whose hold is this screen's to keep: a redrive keeps those that it moves.
+    pub(super) fn messages_at_rest(&self) -> impl Iterator<Item = &DeadLetter> {
+        let is_at_rest = |message: &&DeadLetter| !self.moving.contains(&message.message_id);
+        self.messages.iter().filter(is_at_rest)
     }
 
-    pub(super) fn letters_were_released(&self, reply: Reply, turn: &mut UpdateContext<'_>) {
+    pub(super) fn messages_were_released(&self, reply: Reply, turn: &mut UpdateContext<'_>) {
         if let Err(fault) = reply.result {
             let latest = turn.now + hold();
             turn.say(
                 Tone::Warning,
                 format!(
-                    "not released: {} · others see the letters at {} UTC at the latest",
+                    "not released: {} · others see the messages at {} UTC at the latest",
                     visible(&fault.message),
                     clock(latest)
                 ),
@@ -284,10 +284,10 @@ impl DeadLetters {
         }
     }
 
-    /// `37 letters`, `1 letter`.
-    pub(super) fn letters_in_words(number: usize) -> String {
+    /// `37 messages`, `1 message`.
+    pub(super) fn messages_in_words(number: usize) -> String {
         let number = number as u64;
-        format!("{} {}", count(number), letter_or_letters(number))
+        format!("{} {}", count(number), message_or_messages(number))
     }
 }
 

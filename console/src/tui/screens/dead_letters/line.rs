@@ -1,4 +1,4 @@
-//! A line that is typed over the letters: a search, or the jq program of a patch.
+//! A line that is typed over the messages: a search, or the jq program of a patch.
 //!
 //! Invariant: what is listed is what the applied query found; an answer to an older one changes
 //! nothing.
@@ -36,12 +36,12 @@ const CHARS_MAX: usize = 4_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     Search,
-    /// Patch these letters, which come from there.
+    /// Patch these messages, which come from there.
     Patch {
         scope: String,
-        letters: PatchInputs,
+        messages: PatchInputs,
     },
-    /// The name of the queue, before these letters are deleted, which come from there.
+    /// The name of the queue, before these messages are deleted, which come from there.
     Delete {
         scope: String,
         message_ids: HashSet<String>,
@@ -106,7 +106,7 @@ pub(super) struct Search {
     pub(super) text: String,
     query: Query,
     pub(super) found: Remote<Found>,
-    /// Letters that it found and that are still held.
+    /// Messages that it found and that are still held.
     pub(super) held: usize,
     is_stale: bool,
 }
@@ -120,37 +120,37 @@ impl DeadLetters {
         self.open = Open::Line(Box::new(LineInput::new(Purpose::Search, text)));
     }
 
-    /// Patches the marked letters, else those that are listed.
+    /// Patches the marked messages, else those that are listed.
     pub(super) fn begin_patch(&mut self, turn: &mut UpdateContext<'_>) {
         if self.is_read_only {
             let text = format!("{} is read-only: nothing is mended", self.environment);
             turn.say(Tone::Warning, text);
             return;
         }
-        let (scope, letters): (String, Vec<&DeadLetter>) = if self.marks.is_empty() {
-            let letter_at = |position: &usize| self.letters.get(*position);
+        let (scope, messages): (String, Vec<&DeadLetter>) = if self.marks.is_empty() {
+            let message_at = |position: &usize| self.messages.get(*position);
             let scope = self.listed_group().map_or_else(
-                || "all letters that are listed".to_owned(),
+                || "all messages that are listed".to_owned(),
                 |group| format!("the group {}", group.key.title()),
             );
-            (scope, self.listed.iter().filter_map(letter_at).collect())
+            (scope, self.listed.iter().filter_map(message_at).collect())
         } else {
-            let is_marked = |letter: &&DeadLetter| self.marks.contains(&letter.message_id);
-            let marked = self.letters.iter().filter(is_marked);
-            ("the marked letters".to_owned(), marked.collect())
+            let is_marked = |message: &&DeadLetter| self.marks.contains(&message.message_id);
+            let marked = self.messages.iter().filter(is_marked);
+            ("the marked messages".to_owned(), marked.collect())
         };
-        let is_at_rest = |letter: &&&DeadLetter| !self.moving.contains(&letter.message_id);
-        let letters: Vec<_> = letters
+        let is_at_rest = |message: &&&DeadLetter| !self.moving.contains(&message.message_id);
+        let messages: Vec<_> = messages
             .iter()
             .filter(is_at_rest)
-            .map(|letter| self.mending(letter))
+            .map(|message| self.mending(message))
             .collect();
-        if letters.is_empty() {
-            turn.say(Tone::Muted, "no letter to patch");
+        if messages.is_empty() {
+            turn.say(Tone::Muted, "no message to patch");
             return;
         }
-        let letters = Arc::new(letters);
-        let purpose = Purpose::Patch { scope, letters };
+        let messages = Arc::new(messages);
+        let purpose = Purpose::Patch { scope, messages };
         self.open = Open::Line(Box::new(LineInput::new(purpose, "")));
     }
 
@@ -176,9 +176,9 @@ impl DeadLetters {
                         self.open = Open::Nothing;
                         self.begin_query(&text, turn);
                     }
-                    Purpose::Patch { letters, .. } => {
+                    Purpose::Patch { messages, .. } => {
                         let program = text;
-                        turn.fetch(&mut line.asked, Request::Patch { program, letters });
+                        turn.fetch(&mut line.asked, Request::Patch { program, messages });
                     }
                     Purpose::Delete { message_ids, .. } => self.delete(&text, &message_ids, turn),
                 }
@@ -207,7 +207,7 @@ impl DeadLetters {
         self.regroup(body);
     }
 
-    /// The letters or their bodies changed: what is found is found anew.
+    /// The messages or their bodies changed: what is found is found anew.
     pub(super) fn search_again(&mut self) {
         if let Some(search) = &mut self.search {
             search.is_stale = true;
@@ -220,11 +220,11 @@ impl DeadLetters {
         let Some(query) = self.search.as_ref().filter(is_due).map(|s| s.query.clone()) else {
             return;
         };
-        let letters = self.letters.iter().map(|letter| self.mending(letter));
-        let letters = Arc::new(letters.collect::<Vec<_>>());
+        let messages = self.messages.iter().map(|message| self.mending(message));
+        let messages = Arc::new(messages.collect::<Vec<_>>());
         if let Some(search) = &mut self.search {
             search.is_stale = false;
-            turn.fetch(&mut search.found, Request::Search { query, letters });
+            turn.fetch(&mut search.found, Request::Search { query, messages });
         }
     }
 
@@ -241,16 +241,16 @@ impl DeadLetters {
         }
     }
 
-    /// Whether the applied query lists a letter; before its first answer all are listed.
-    pub(super) fn is_found(&self, letter: &DeadLetter) -> bool {
+    /// Whether the applied query lists a message; before its first answer all are listed.
+    pub(super) fn is_found(&self, message: &DeadLetter) -> bool {
         self.search
             .as_ref()
             .and_then(|search| search.found.value())
-            .is_none_or(|found| found.message_ids.contains(&letter.message_id))
+            .is_none_or(|found| found.message_ids.contains(&message.message_id))
     }
 
     /// What is said of the applied query.
-    pub(super) fn search_message(&self) -> Option<(Tone, String)> {
+    pub(super) fn search_remark(&self) -> Option<(Tone, String)> {
         let search = self.search.as_ref()?;
         let query = visible(&search.text);
         if let Some(fault) = search.found.error() {
@@ -268,7 +268,7 @@ impl DeadLetters {
         Some((Tone::Muted, text))
     }
 
-    /// A program was run over the letters of a patch.
+    /// A program was run over the messages of a patch.
     pub(super) fn patched(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let Open::Line(line) = &mut self.open else {
             return;
@@ -298,8 +298,8 @@ impl DeadLetters {
             return;
         }
         let program = line.text();
-        if let Purpose::Patch { scope, letters } = line.purpose.clone() {
-            let preview = Preview::new(program, (scope, letters), patched);
+        if let Purpose::Patch { scope, messages } = line.purpose.clone() {
+            let preview = Preview::new(program, (scope, messages), patched);
             self.open = Open::Preview(Box::new(preview));
         }
     }
@@ -319,18 +319,18 @@ impl DeadLetters {
                 " search: ",
                 "a text, or a jq program after jq: or with a leading dot".to_owned(),
             ),
-            Purpose::Patch { letters, .. } => (
+            Purpose::Patch { messages, .. } => (
                 " patch: ",
                 format!(
                     "a jq program that makes one event of each of {}; ⏎ shows what it does",
-                    Self::letters_in_words(letters.len())
+                    Self::messages_in_words(messages.len())
                 ),
             ),
             Purpose::Delete { scope, message_ids } => (
                 " name: ",
                 format!(
                     "to delete {} of {scope} for good, with a copy in a file, type {}",
-                    Self::letters_in_words(message_ids.len()),
+                    Self::messages_in_words(message_ids.len()),
                     visible(&self.queue)
                 ),
             ),
@@ -374,7 +374,7 @@ impl DeadLetters {
 
 fn changes_nothing(patched: &Patched) -> Fault {
     let mut message = format!(
-        "the program changes no letter: {} stay as they are",
+        "the program changes no message: {} stay as they are",
         count(patched.unchanged as u64)
     );
     if let Some(why) = &patched.failure {

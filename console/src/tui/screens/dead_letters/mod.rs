@@ -1,7 +1,7 @@
-//! The dead-letter queue: why letters died, and back to the source queue with them.
+//! The dead-letter queue: why messages died, and back to the source queue with them.
 //!
 //! Invariant: what this screen holds it extends while it is looked at, and gives back when it is
-//! left; no letter stays hidden from others because of a late answer.
+//! left; no message stays hidden from others because of a late answer.
 
 mod columns;
 mod deleting;
@@ -11,12 +11,12 @@ mod edits;
 mod groups;
 mod holding;
 mod line;
-mod messages;
 mod mouse;
 mod places;
 mod preview;
 mod reading;
 mod redriving;
+mod remarks;
 mod selection;
 mod view;
 
@@ -52,7 +52,7 @@ const DETAIL_LINES: isize = 3;
 /// State of the screen.
 #[derive(Debug)]
 pub struct DeadLetters {
-    /// Name of the source queue, where redriven letters go.
+    /// Name of the source queue, where redriven messages go.
     destination: String,
     /// Name of the dead-letter queue.
     queue: String,
@@ -62,23 +62,23 @@ pub struct DeadLetters {
     is_shown: bool,
 
     hold: Remote<HoldFacts>,
-    /// The letters that are held, oldest first.
-    letters: Vec<DeadLetter>,
-    /// When letters were taken last.
+    /// The messages that are held, oldest first.
+    messages: Vec<DeadLetter>,
+    /// When messages were taken last.
     taken_at: DateTime<Utc>,
     /// When the first of them becomes visible to others, if nothing is done.
     held_until: Option<DateTime<Utc>>,
     extension: Option<Extension>,
     extension_failed_at: Option<DateTime<Utc>>,
-    /// Letters whose hold ended before it was extended.
+    /// Messages whose hold ended before it was extended.
     lost_holds: usize,
     released: Option<Released>,
 
     grouping: Grouping,
     group_list: ListState,
-    /// The letters of the selected group, as positions in `letters`.
+    /// The messages of the selected group, as positions in `messages`.
     listed: Vec<usize>,
-    letter_list: ListState,
+    message_list: ListState,
     selected: Option<String>,
     marks: HashSet<String>,
     focus: Pane,
@@ -86,25 +86,25 @@ pub struct DeadLetters {
     detail_offset: usize,
     /// The body that is being read, and whose it is.
     reading: Option<(RequestId, String)>,
-    /// What was asked of a letter whose body is being read: done when it comes, unless another key
+    /// What was asked of a message whose body is being read: done when it comes, unless another key
     /// was pressed.
     wanted: Option<(String, Action)>,
     is_detail_open: bool,
 
-    /// Message ids of the letters that are being redriven.
+    /// Message ids of the messages that are being redriven.
     moving: HashSet<String>,
-    /// Letters are being deleted.
+    /// Messages are being deleted.
     deletion: Option<RequestId>,
     /// What the last redrive did.
     told: Option<Told>,
-    /// Letters that get another body, by message id.
+    /// Messages that get another body, by message id.
     edits: HashMap<String, Mended>,
     search: Option<Search>,
     open: Open,
     notes: HashMap<String, Note>,
 }
 
-/// What lies over the letters.
+/// What lies over the messages.
 #[derive(Debug, Default)]
 enum Open {
     #[default]
@@ -113,18 +113,18 @@ enum Open {
     Line(Box<LineInput>),
     /// A patch waits for the operator's word.
     Preview(Box<Preview>),
-    /// A letter is written.
+    /// A message is written.
     Editor(Box<Editing>),
 }
 
 /// The pane that the keys move in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Pane {
-    /// Letters by their cause.
+    /// Messages by their cause.
     Groups,
-    /// The letters of one group.
+    /// The messages of one group.
     #[default]
-    Letters,
+    Messages,
 }
 
 impl DeadLetters {
@@ -140,7 +140,7 @@ impl DeadLetters {
             is_read_only: environment.read_only,
             is_shown: false,
             hold: Remote::Idle,
-            letters: Vec::new(),
+            messages: Vec::new(),
             taken_at: DateTime::UNIX_EPOCH,
             held_until: None,
             extension: None,
@@ -150,7 +150,7 @@ impl DeadLetters {
             grouping: Grouping::default(),
             group_list: ListState::default(),
             listed: Vec::new(),
-            letter_list: ListState::default(),
+            message_list: ListState::default(),
             selected: None,
             marks: HashSet::new(),
             focus: Pane::default(),
@@ -180,7 +180,7 @@ impl DeadLetters {
         }
     }
 
-    /// What a hint says while something lies over the letters; `None` where its key does nothing.
+    /// What a hint says while something lies over the messages; `None` where its key does nothing.
     #[must_use]
     pub fn hint(&self, binding: &Binding) -> Option<&'static str> {
         match (&self.open, binding.action) {
@@ -193,9 +193,9 @@ impl DeadLetters {
     /// Receipt handles that are held.
     #[must_use]
     pub fn held_handles(&self) -> Vec<String> {
-        self.letters
+        self.messages
             .iter()
-            .map(|letter| letter.receipt_handle.clone())
+            .map(|message| message.receipt_handle.clone())
             .collect()
     }
 
@@ -205,13 +205,13 @@ impl DeadLetters {
         self.hold.loading_since()
     }
 
-    /// The screen is shown: takes the letters.
+    /// The screen is shown: takes the messages.
     pub fn enter(&mut self, turn: &mut UpdateContext<'_>) {
         self.is_shown = true;
         self.take(turn);
     }
 
-    /// The screen is left: gives the letters back, but for those that are being redriven.
+    /// The screen is left: gives the messages back, but for those that are being redriven.
     pub fn leave(&mut self, turn: &mut UpdateContext<'_>) {
         self.is_shown = false;
         self.wanted = None;
@@ -254,7 +254,7 @@ impl DeadLetters {
             Action::Search => self.begin_search(),
             Action::ClearSearch => self.clear_search(body),
             Action::Patch => self.begin_patch(turn),
-            Action::EditLetter | Action::EditOutside => self.begin_editing(action, turn),
+            Action::EditMessage | Action::EditOutside => self.begin_editing(action, turn),
             Action::TakeBack => self.take_back(turn),
             Action::TakeAllBack => self.take_all_back(turn),
             Action::Quit
@@ -284,10 +284,10 @@ impl DeadLetters {
     }
 
     fn open(&mut self, turn: &mut UpdateContext<'_>) {
-        if self.letters.is_empty() {
+        if self.messages.is_empty() {
             self.take(turn);
         } else if self.focus == Pane::Groups {
-            self.focus = Pane::Letters;
+            self.focus = Pane::Messages;
         } else if !super::is_wide(turn.body) && self.selected.is_some() {
             self.is_detail_open = true;
         }
@@ -309,18 +309,18 @@ impl DeadLetters {
     fn switch_pane(&mut self, body: Rect) {
         self.is_detail_open = false;
         self.focus = match self.focus {
-            Pane::Groups => Pane::Letters,
-            Pane::Letters => Pane::Groups,
+            Pane::Groups => Pane::Messages,
+            Pane::Messages => Pane::Groups,
         };
         self.reveal(body);
     }
 
     fn copy(&mut self, turn: &mut UpdateContext<'_>) {
-        let letter = self.selected_letter();
-        match letter.map(|letter| self.body_at_hand(letter)) {
+        let message = self.selected_message();
+        match message.map(|message| self.body_at_hand(message)) {
             Some(Some(body)) => turn.copy("the body", body.to_owned()),
             Some(None) => self.want(Action::CopyItem, turn),
-            None => turn.say(Tone::Muted, "no letter is selected"),
+            None => turn.say(Tone::Muted, "no message is selected"),
         }
     }
 
@@ -363,11 +363,11 @@ impl DeadLetters {
     /// An answer came.
     pub fn reply(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         match reply.topic {
-            Topic::Letters => self.letters_came(reply, turn),
+            Topic::Messages => self.messages_came(reply, turn),
             Topic::Hold => self.hold_was_extended(reply, turn),
             Topic::Body => self.body_was_read(reply, turn),
-            Topic::Deletion => self.letters_were_deleted(reply, turn),
-            Topic::Release => self.letters_were_released(reply, turn),
+            Topic::Deletion => self.messages_were_deleted(reply, turn),
+            Topic::Release => self.messages_were_released(reply, turn),
             Topic::Patch => self.patched(reply, turn),
             Topic::Judge => self.judged(reply, turn),
             Topic::Search => self.found(reply, turn),

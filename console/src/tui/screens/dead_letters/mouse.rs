@@ -18,16 +18,16 @@ impl DeadLetters {
             self.focus = Pane::Groups;
             if let Some(row) = self.group_list.row_at(line, self.grouping.rows()) {
                 if row == self.group_list.selected {
-                    self.focus = Pane::Letters;
+                    self.focus = Pane::Messages;
                 }
                 self.select_group(row, turn.body);
             }
-        } else if places.letters.contains(position) {
-            let line = usize::from(position.y - places.letters.y);
-            let had_focus = self.focus == Pane::Letters;
-            self.focus = Pane::Letters;
-            if let Some(row) = self.letter_list.row_at(line, self.listed.len()) {
-                if row == self.letter_list.selected && had_focus {
+        } else if places.messages.contains(position) {
+            let line = usize::from(position.y - places.messages.y);
+            let had_focus = self.focus == Pane::Messages;
+            self.focus = Pane::Messages;
+            if let Some(row) = self.message_list.row_at(line, self.listed.len()) {
+                if row == self.message_list.selected && had_focus {
                     self.open(turn);
                 } else {
                     self.select_row(row, turn.body);
@@ -49,9 +49,9 @@ impl DeadLetters {
         } else if places.groups.contains(position) {
             let row = self.group_list.selected.saturating_add_signed(lines);
             self.select_group(row, turn.body);
-        } else if places.letters.contains(position) {
+        } else if places.messages.contains(position) {
             self.select_row(
-                self.letter_list.selected.saturating_add_signed(lines),
+                self.message_list.selected.saturating_add_signed(lines),
                 turn.body,
             );
         }

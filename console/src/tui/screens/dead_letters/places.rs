@@ -14,16 +14,16 @@ const GROUP_ROWS_MIN: u16 = 2;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
     pub(super) title: Rect,
-    pub(super) messages: Rect,
+    pub(super) remarks: Rect,
     pub(super) groups_title: Rect,
     pub(super) groups: Rect,
-    pub(super) letters_title: Rect,
-    pub(super) letters_head: Rect,
-    pub(super) letters: Rect,
+    pub(super) messages_title: Rect,
+    pub(super) messages_head: Rect,
+    pub(super) messages: Rect,
     pub(super) separator: Rect,
     pub(super) detail_title: Rect,
     pub(super) detail: Rect,
-    /// Everything below title and messages.
+    /// Everything below title and remarks.
     pub(super) rest: Rect,
 }
 
@@ -32,11 +32,11 @@ impl DeadLetters {
         let mut places = Places::default();
         let mut rest = body;
         places.title = take_rows(&mut rest, 1);
-        let messages = u16::try_from(self.message_rows(body.width).len()).unwrap_or(u16::MAX);
-        let messages = messages.min(rest.height / 4);
-        places.messages = take_rows(&mut rest, messages);
+        let remarks = u16::try_from(self.remark_rows(body.width).len()).unwrap_or(u16::MAX);
+        let remarks = remarks.min(rest.height / 4);
+        places.remarks = take_rows(&mut rest, remarks);
         places.rest = rest;
-        if self.letters.is_empty() {
+        if self.messages.is_empty() {
             return places;
         }
         if self.is_detail_open && !is_wide(body) {
@@ -70,12 +70,12 @@ impl DeadLetters {
             places.groups_title = take_rows(&mut area, 1);
             places.groups = take_rows(&mut area, rows);
         }
-        if is_stacked || self.focus == Pane::Letters {
-            places.letters_title = take_rows(&mut area, 1);
+        if is_stacked || self.focus == Pane::Messages {
+            places.messages_title = take_rows(&mut area, 1);
             if is_stacked {
-                places.letters_head = take_rows(&mut area, 1);
+                places.messages_head = take_rows(&mut area, 1);
             }
-            places.letters = area;
+            places.messages = area;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a patch would do: counts for all letters, and the difference of one after the other.
+//! What a patch would do: counts for all messages, and the difference of one after the other.
 //!
 //! Invariant: nothing is edited before the operator agreed to what is shown; one difference is laid
 //! out at a time.
@@ -36,10 +36,10 @@ const DIFF_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
 pub(super) struct Preview {
     program: String,
     scope: String,
-    /// All letters that the program ran over.
-    letters: PatchInputs,
+    /// All messages that the program ran over.
+    messages: PatchInputs,
     patched: Patched,
-    /// Which of the mended letters is shown.
+    /// Which of the mended messages is shown.
     at: usize,
     diff: Vec<(ChangeTag, String)>,
     offset: usize,
@@ -48,13 +48,13 @@ pub(super) struct Preview {
 impl Preview {
     pub(super) fn new(
         program: String,
-        (scope, letters): (String, PatchInputs),
+        (scope, messages): (String, PatchInputs),
         patched: Patched,
     ) -> Self {
         let mut preview = Self {
             program,
             scope,
-            letters,
+            messages,
             patched,
             at: 0,
             diff: Vec::new(),
@@ -64,7 +64,7 @@ impl Preview {
         preview
     }
 
-    /// Letters that the ingest would store.
+    /// Messages that the ingest would store.
     fn ready(&self) -> usize {
         let is_ready = |mended: &&Mended| mended.verdict == Verdict::Ready;
         self.patched.mended.iter().filter(is_ready).count()
@@ -163,14 +163,14 @@ impl DeadLetters {
         }
     }
 
-    /// Back to the program, for the same letters.
+    /// Back to the program, for the same messages.
     fn change_program(&mut self) {
         let Open::Preview(preview) = &self.open else {
             return;
         };
         let purpose = Purpose::Patch {
             scope: preview.scope.clone(),
-            letters: preview.letters.clone(),
+            messages: preview.messages.clone(),
         };
         self.open = Open::Line(Box::new(LineInput::new(purpose, &preview.program)));
     }
@@ -228,12 +228,12 @@ fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static
     }
     if let Some(mended) = patched.mended.get(preview.at) {
         lines.push(Line::default());
-        lines.extend(letter_lines(preview, mended, theme, width));
+        lines.extend(message_lines(preview, mended, theme, width));
     }
     lines
 }
 
-fn letter_lines(
+fn message_lines(
     preview: &Preview,
     mended: &Mended,
     theme: Theme,

@@ -1,6 +1,6 @@
-//! Back to the source queue: which letters are meant, which are on their way, what became of them.
+//! Back to the source queue: which messages are meant, which are on their way, what became of them.
 //!
-//! Invariant: a letter leaves the list only when its redrive says that it left the queue.
+//! Invariant: a message leaves the list only when its redrive says that it left the queue.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,12 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::{DeadLetters, Pane};
 use crate::tui::message::Tone;
-use crate::tui::redrives::{Chosen, DraftLetter, Ended, Selection};
+use crate::tui::redrives::{Chosen, DraftMessage, Ended, Selection};
 use crate::tui::update_context::UpdateContext;
 use pipeline::model::DeadLetter;
-use redrive::{LetterOutcome, Report};
+use redrive::{MessageOutcome, Report};
 
-/// Letters that a redrive leaves behind are extended within this.
+/// Messages that a redrive leaves behind are extended within this.
 const HOLD_LEFT_SECS: i64 = 5;
 
 /// What a redrive did, counted.
@@ -24,7 +24,7 @@ pub(super) struct Told {
     pub(super) text: String,
 }
 
-/// What happened to a letter that did not simply leave.
+/// What happened to a message that did not simply leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     /// It stands in both queues.
@@ -56,7 +56,7 @@ impl Note {
 }
 
 impl DeadLetters {
-    /// Puts the marked letters, else the group, else the selected letter before the operator.
+    /// Puts the marked messages, else the group, else the selected message before the operator.
     pub(super) fn plan_redrive(&self, turn: &mut UpdateContext<'_>) {
         if self.is_read_only {
             turn.say(
@@ -65,16 +65,16 @@ impl DeadLetters {
             );
             return;
         }
-        let (scope, letters) = self.meant();
-        if letters.is_empty() {
-            turn.say(Tone::Muted, "no letter to redrive");
+        let (scope, messages) = self.meant();
+        if messages.is_empty() {
+            turn.say(Tone::Muted, "no message to redrive");
             return;
         }
         turn.review = Some(Selection {
             scope,
-            letters: letters
+            messages: messages
                 .into_iter()
-                .map(|letter| self.chosen(letter))
+                .map(|message| self.chosen(message))
                 .collect(),
             has_ledger: self
                 .hold
@@ -83,38 +83,38 @@ impl DeadLetters {
         });
     }
 
-    /// The letters that a key means: the marked ones, else the group, else the selected one.
+    /// The messages that a key means: the marked ones, else the group, else the selected one.
     pub(super) fn meant(&self) -> (String, Vec<&DeadLetter>) {
         if !self.marks.is_empty() {
-            let is_marked = |letter: &&DeadLetter| self.marks.contains(&letter.message_id);
-            let marked = self.letters.iter().filter(is_marked);
-            ("the marked letters".to_owned(), marked.collect())
+            let is_marked = |message: &&DeadLetter| self.marks.contains(&message.message_id);
+            let marked = self.messages.iter().filter(is_marked);
+            ("the marked messages".to_owned(), marked.collect())
         } else if self.focus == Pane::Groups && !self.is_detail_open {
             let scope = self.listed_group().map_or_else(
-                || "all letters that are held".to_owned(),
+                || "all messages that are held".to_owned(),
                 |group| format!("the group {}", group.key.title()),
             );
-            let letter_at = |position: &usize| self.letters.get(*position);
-            (scope, self.listed.iter().filter_map(letter_at).collect())
+            let message_at = |position: &usize| self.messages.get(*position);
+            (scope, self.listed.iter().filter_map(message_at).collect())
         } else {
             (
-                "the selected letter".to_owned(),
-                self.selected_letter().into_iter().collect(),
+                "the selected message".to_owned(),
+                self.selected_message().into_iter().collect(),
             )
         }
     }
 
-    fn chosen(&self, letter: &DeadLetter) -> Chosen {
+    fn chosen(&self, message: &DeadLetter) -> Chosen {
         Chosen {
-            verdict: self.verdict_of(letter),
-            draft: DraftLetter {
-                letter: letter.clone(),
-                new_body: self.edit_of(letter).map(|mended| mended.new_body.clone()),
+            verdict: self.verdict_of(message),
+            draft: DraftMessage {
+                message: message.clone(),
+                new_body: self.edit_of(message).map(|mended| mended.new_body.clone()),
             },
         }
     }
 
-    /// These letters, by message id, are being redriven.
+    /// These messages, by message id, are being redriven.
     pub fn redrive_began(&mut self, ids: HashSet<String>) {
         self.notes.retain(|id, _| !ids.contains(id));
         self.told = None;
@@ -130,13 +130,13 @@ impl DeadLetters {
             tone: ended.tone,
             text: ended.text,
         });
-        self.letters
-            .retain(|letter| !moved.contains(letter.message_id.as_str()));
+        self.messages
+            .retain(|message| !moved.contains(message.message_id.as_str()));
         // Until now the redrive has kept their holds; how long they last only SQS knows.
         let soon = turn.now + Duration::seconds(HOLD_LEFT_SECS);
-        for letter in &mut self.letters {
-            if moving.contains(&letter.message_id) {
-                letter.held_until = letter.held_until.max(soon);
+        for message in &mut self.messages {
+            if moving.contains(&message.message_id) {
+                message.held_until = message.held_until.max(soon);
             }
         }
         self.edits.retain(|id, _| !moved.contains(id.as_str()));
@@ -149,8 +149,8 @@ impl DeadLetters {
         }
     }
 
-    /// Writes down what became of each letter; gives those that left. Without a failure there is
-    /// nothing to tell of letters that the report does not name.
+    /// Writes down what became of each message; gives those that left. Without a failure there is
+    /// nothing to tell of messages that the report does not name.
     fn apply<'a>(
         &mut self,
         moving: &HashSet<String>,
@@ -160,19 +160,19 @@ impl DeadLetters {
         let mut moved = HashSet::new();
         let mut untold: HashSet<&str> = moving.iter().map(String::as_str).collect();
         let why = failure.unwrap_or("the redrive ended without a word on it");
-        for letter in report.into_iter().flat_map(|report| &report.letters) {
-            untold.remove(letter.message_id.as_str());
-            let cause = letter.cause.clone().unwrap_or_else(|| why.to_owned());
-            let note = match letter.outcome {
-                LetterOutcome::Moved => {
-                    moved.insert(letter.message_id.as_str());
+        for message in report.into_iter().flat_map(|report| &report.messages) {
+            untold.remove(message.message_id.as_str());
+            let cause = message.cause.clone().unwrap_or_else(|| why.to_owned());
+            let note = match message.outcome {
+                MessageOutcome::Moved => {
+                    moved.insert(message.message_id.as_str());
                     continue;
                 }
-                LetterOutcome::SentNotDeleted => Note::SentNotDeleted(cause),
-                LetterOutcome::NotSent | LetterOutcome::Waiting => Note::NotSent(cause),
-                LetterOutcome::Unknown => Note::Unknown(cause),
+                MessageOutcome::SentNotDeleted => Note::SentNotDeleted(cause),
+                MessageOutcome::NotSent | MessageOutcome::Waiting => Note::NotSent(cause),
+                MessageOutcome::Unknown => Note::Unknown(cause),
             };
-            self.notes.insert(letter.message_id.clone(), note);
+            self.notes.insert(message.message_id.clone(), note);
         }
         for id in untold.into_iter().filter(|_| failure.is_some()) {
             self.notes

@@ -1,6 +1,6 @@
 //! What is selected, marked and listed.
 //!
-//! Invariant: the selection stays on the same letter and the same group when others come or go.
+//! Invariant: the selection stays on the same message and the same group when others come or go.
 
 use std::collections::HashSet;
 
@@ -13,14 +13,14 @@ use super::{DeadLetters, Pane};
 use pipeline::model::DeadLetter;
 
 impl DeadLetters {
-    /// The selected letter.
-    pub(super) fn selected_letter(&self) -> Option<&DeadLetter> {
-        self.letter_at(self.letter_list.selected)
+    /// The selected message.
+    pub(super) fn selected_message(&self) -> Option<&DeadLetter> {
+        self.message_at(self.message_list.selected)
     }
 
-    /// The letter in a row of the list.
-    pub(super) fn letter_at(&self, row: usize) -> Option<&DeadLetter> {
-        self.letters.get(*self.listed.get(row)?)
+    /// The message in a row of the list.
+    pub(super) fn message_at(&self, row: usize) -> Option<&DeadLetter> {
+        self.messages.get(*self.listed.get(row)?)
     }
 
     /// The group that is listed; `None` for all.
@@ -30,25 +30,28 @@ impl DeadLetters {
             .get(self.group_list.selected.checked_sub(1)?)
     }
 
-    /// The letters changed.
+    /// The messages changed.
     pub(super) fn regroup(&mut self, body: Rect) {
         let key = self.listed_group().map(|group| group.key.clone());
-        self.grouping = super::groups::Grouping::of(&self.letters, self.taken_at, |letter| {
-            self.verdict_of(letter) == Verdict::Ready
+        self.grouping = super::groups::Grouping::of(&self.messages, self.taken_at, |message| {
+            self.verdict_of(message) == Verdict::Ready
         });
-        self.held_until = self.letters_at_rest().map(|letter| letter.held_until).min();
+        self.held_until = self
+            .messages_at_rest()
+            .map(|message| message.held_until)
+            .min();
         let found = self.search.as_ref().and_then(|search| search.found.value());
         let held = found.map(|found| {
-            let is_found = |letter: &&DeadLetter| found.message_ids.contains(&letter.message_id);
-            self.letters.iter().filter(is_found).count()
+            let is_found = |message: &&DeadLetter| found.message_ids.contains(&message.message_id);
+            self.messages.iter().filter(is_found).count()
         });
         if let (Some(search), Some(held)) = (&mut self.search, held) {
             search.held = held;
         }
         let ids: HashSet<&str> = self
-            .letters
+            .messages
             .iter()
-            .map(|letter| letter.message_id.as_str())
+            .map(|message| message.message_id.as_str())
             .collect();
         self.marks.retain(|id| ids.contains(id.as_str()));
         self.notes.retain(|id, _| ids.contains(id.as_str()));
@@ -61,16 +64,16 @@ impl DeadLetters {
             })
             .map_or(0, |position| position + 1);
         if row == 0 && self.group_list.selected > 0 {
-            // The group is gone; the next key must not mean all letters instead.
-            self.focus = Pane::Letters;
+            // The group is gone; the next key must not mean all messages instead.
+            self.focus = Pane::Messages;
         }
-        if self.letters.is_empty() {
+        if self.messages.is_empty() {
             self.is_detail_open = false;
         }
         self.select_group(row, body);
     }
 
-    /// Lists the letters of a group; row 0 lists all.
+    /// Lists the messages of a group; row 0 lists all.
     pub(super) fn select_group(&mut self, row: usize, body: Rect) {
         self.group_list.selected = row.min(self.grouping.groups.len());
         let group = self.group_list.selected.checked_sub(1);
@@ -82,8 +85,8 @@ impl DeadLetters {
             .filter(|(_, of)| group.is_none_or(|group| group == **of))
             .map(|(position, _)| position)
             .filter(|position| {
-                let letter = self.letters.get(*position);
-                letter.is_some_and(|letter| self.is_found(letter))
+                let message = self.messages.get(*position);
+                message.is_some_and(|message| self.is_found(message))
             })
             .collect();
         let row = self
@@ -91,20 +94,20 @@ impl DeadLetters {
             .as_ref()
             .and_then(|id| {
                 self.listed.iter().position(|position| {
-                    self.letters
+                    self.messages
                         .get(*position)
-                        .is_some_and(|letter| letter.message_id == *id)
+                        .is_some_and(|message| message.message_id == *id)
                 })
             })
-            .unwrap_or(self.letter_list.selected);
+            .unwrap_or(self.message_list.selected);
         self.select_row(row, body);
     }
 
-    /// Selects a row of the letters.
+    /// Selects a row of the messages.
     pub(super) fn select_row(&mut self, row: usize, body: Rect) {
-        self.letter_list.selected = row.min(self.listed.len().saturating_sub(1));
+        self.message_list.selected = row.min(self.listed.len().saturating_sub(1));
         self.reveal(body);
-        let Some(letter) = self.selected_letter() else {
+        let Some(message) = self.selected_message() else {
             self.selected = None;
             self.detail = None;
             self.detail_offset = 0;
@@ -113,16 +116,16 @@ impl DeadLetters {
         if self
             .detail
             .as_ref()
-            .is_some_and(|detail| detail.is_of(letter))
+            .is_some_and(|detail| detail.is_of(message))
         {
             return;
         }
         let (id, detail) = (
-            letter.message_id.clone(),
+            message.message_id.clone(),
             Detail::of(
-                letter,
-                letter.body.at_hand().map(str::to_owned),
-                self.edit_of(letter),
+                message,
+                message.body.at_hand().map(str::to_owned),
+                self.edit_of(message),
             ),
         );
         self.selected = Some(id);
@@ -135,8 +138,8 @@ impl DeadLetters {
         let places = self.places(body);
         self.group_list
             .reveal(self.grouping.rows(), usize::from(places.groups.height));
-        self.letter_list
-            .reveal(self.listed.len(), usize::from(places.letters.height));
+        self.message_list
+            .reveal(self.listed.len(), usize::from(places.messages.height));
     }
 
     /// Moves in whatever the keys move in: the open detail, else the pane with the focus.
@@ -150,8 +153,8 @@ impl DeadLetters {
                 let row = self.group_list.selected.saturating_add_signed(rows);
                 self.select_group(row, body);
             }
-            Pane::Letters => {
-                self.select_row(self.letter_list.selected.saturating_add_signed(rows), body);
+            Pane::Messages => {
+                self.select_row(self.message_list.selected.saturating_add_signed(rows), body);
             }
         }
     }
@@ -162,16 +165,16 @@ impl DeadLetters {
         let height = match self.focus {
             _ if self.is_detail_open => places.detail.height,
             Pane::Groups => places.groups.height,
-            Pane::Letters => places.letters.height,
+            Pane::Messages => places.messages.height,
         };
         isize::try_from(height.max(1)).unwrap_or(1)
     }
 
     pub(super) fn scroll_detail(&mut self, lines: isize, body: Rect) {
         let width = usize::from(self.places(body).detail.width);
-        let length = match (self.selected_letter(), &self.detail) {
-            (Some(letter), Some(detail)) => {
-                detail.length(letter, self.notes.get(&letter.message_id), width)
+        let length = match (self.selected_message(), &self.detail) {
+            (Some(message), Some(detail)) => {
+                detail.length(message, self.notes.get(&message.message_id), width)
             }
             (_, None) | (None, _) => 0,
         };
@@ -181,7 +184,7 @@ impl DeadLetters {
             .min(length.saturating_sub(1));
     }
 
-    /// Marks or unmarks the selected letter and goes on to the next; in the groups, the group.
+    /// Marks or unmarks the selected message and goes on to the next; in the groups, the group.
     pub(super) fn mark(&mut self, body: Rect) {
         match self.focus {
             Pane::Groups => {
@@ -194,7 +197,7 @@ impl DeadLetters {
                     self.mark_all();
                 }
             }
-            Pane::Letters => {
+            Pane::Messages => {
                 let Some(id) = self.selected.clone() else {
                     return;
                 };
@@ -208,7 +211,7 @@ impl DeadLetters {
         }
     }
 
-    /// Marks every letter that is listed.
+    /// Marks every message that is listed.
     pub(super) fn mark_all(&mut self) {
         let ids: Vec<_> = self.listed_ids().map(str::to_owned).collect();
         self.marks.extend(ids);
@@ -217,7 +220,7 @@ impl DeadLetters {
     fn listed_ids(&self) -> impl Iterator<Item = &str> {
         self.listed
             .iter()
-            .filter_map(|position| self.letters.get(*position))
-            .map(|letter| letter.message_id.as_str())
+            .filter_map(|position| self.messages.get(*position))
+            .map(|message| message.message_id.as_str())
     }
 }

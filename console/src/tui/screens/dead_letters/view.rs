@@ -25,20 +25,20 @@ impl DeadLetters {
             self.title(model, usize::from(places.title.width)),
             places.title,
         );
-        for (row, message) in area_rows(places.messages).zip(self.message_rows(area.width)) {
-            let lead = if message.is_first {
-                sign(message.tone)
+        for (row, remark) in area_rows(places.remarks).zip(self.remark_rows(area.width)) {
+            let lead = if remark.is_first {
+                sign(remark.tone)
             } else {
                 " "
             };
-            let text = format!(" {lead} {}", message.text);
-            canvas.render_widget(Line::styled(text, theme.tone(message.tone)), row);
+            let text = format!(" {lead} {}", remark.text);
+            canvas.render_widget(Line::styled(text, theme.tone(remark.tone)), row);
         }
-        if self.letters.is_empty() {
+        if self.messages.is_empty() {
             self.draw_advice(model, canvas, places.rest);
         } else {
             self.draw_groups(model, canvas, &places);
-            self.draw_letters(model, canvas, &places);
+            self.draw_messages(model, canvas, &places);
             self.draw_detail(model, canvas, &places);
         }
         match &self.open {
@@ -59,7 +59,7 @@ impl DeadLetters {
         let mut parts = Vec::new();
         if let Some(since) = self.hold.loading_since() {
             let waited = span_secs(age_secs(since, model.now));
-            parts.push(format!("taking letters for {waited}"));
+            parts.push(format!("taking messages for {waited}"));
         }
         if !self.marks.is_empty() {
             parts.push(format!("{} marked", count(self.marks.len() as u64)));
@@ -70,7 +70,7 @@ impl DeadLetters {
         if self.is_read_only {
             parts.push("read-only: no redrive".to_owned());
         }
-        if !self.letters.is_empty() {
+        if !self.messages.is_empty() {
             parts.push("others cannot see them".to_owned());
         }
         for part in parts {
@@ -88,14 +88,14 @@ impl DeadLetters {
 
     /// `37 held of about 40 · released in 4 min or on leaving`, and shorter.
     fn hold_texts(&self, model: &Model) -> Vec<String> {
-        let held = count(self.letters.len() as u64);
+        let held = count(self.messages.len() as u64);
         let total = model
             .pipeline
             .dead_letter_queue
             .value()
             .map(|queue| queue.depth.visible + queue.depth.in_flight + queue.depth.delayed);
         let of_all = match total {
-            Some(total) if total > self.letters.len() as u64 && !self.letters.is_empty() => {
+            Some(total) if total > self.messages.len() as u64 && !self.messages.is_empty() => {
                 format!(" of about {}", count(total))
             }
             Some(_) | None => String::new(),
@@ -138,13 +138,13 @@ impl DeadLetters {
             canvas,
             places.groups_title,
         );
-        let digits = count(self.letters.len() as u64).width();
+        let digits = count(self.messages.len() as u64).width();
         for (row, place) in (list.offset..self.grouping.rows()).zip(area_rows(places.groups)) {
             let group = row
                 .checked_sub(1)
                 .and_then(|row| self.grouping.groups.get(row));
-            let numbers = group.map_or((self.letters.len(), self.grouping.ready), |group| {
-                (group.letters, group.ready)
+            let numbers = group.map_or((self.messages.len(), self.grouping.ready), |group| {
+                (group.messages, group.ready)
             });
             let look = (row == list.selected, has_focus);
             let line = group_row(
@@ -158,14 +158,15 @@ impl DeadLetters {
         }
     }
 
-    fn draw_letters(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
+    fn draw_messages(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
         let theme = model.theme;
-        let has_focus = self.focus == Pane::Letters;
-        let mut list = self.letter_list;
-        list.reveal(self.listed.len(), usize::from(places.letters.height));
-        let name = self
-            .listed_group()
-            .map_or_else(|| "Letters".to_owned(), |group| visible(&group.key.title()));
+        let has_focus = self.focus == Pane::Messages;
+        let mut list = self.message_list;
+        list.reveal(self.listed.len(), usize::from(places.messages.height));
+        let name = self.listed_group().map_or_else(
+            || "Messages".to_owned(),
+            |group| visible(&group.key.title()),
+        );
         let position = format!(
             "{} / {}",
             count(list.selected as u64 + 1),
@@ -177,23 +178,23 @@ impl DeadLetters {
             has_focus,
             theme,
             canvas,
-            places.letters_title,
+            places.messages_title,
         );
-        let columns = Columns::of_width(usize::from(places.letters.width));
-        canvas.render_widget(columns.head(theme), places.letters_head);
-        for (row, place) in (list.offset..self.listed.len()).zip(area_rows(places.letters)) {
-            let Some(letter) = self.letter_at(row) else {
+        let columns = Columns::of_width(usize::from(places.messages.width));
+        canvas.render_widget(columns.head(theme), places.messages_head);
+        for (row, place) in (list.offset..self.listed.len()).zip(area_rows(places.messages)) {
+            let Some(message) = self.message_at(row) else {
                 break;
             };
             let state = RowState {
                 is_selected: row == list.selected,
                 has_focus,
-                is_marked: self.marks.contains(&letter.message_id),
-                verdict: self.verdict_of(letter),
-                identity: self.identity_of(letter),
-                event: self.row_event(&letter.message_id),
+                is_marked: self.marks.contains(&message.message_id),
+                verdict: self.verdict_of(message),
+                identity: self.identity_of(message),
+                event: self.row_event(&message.message_id),
             };
-            canvas.render_widget(columns.row(letter, state, theme, model.now), place);
+            canvas.render_widget(columns.row(message, state, theme, model.now), place);
         }
     }
 
@@ -215,15 +216,15 @@ impl DeadLetters {
         if places.detail.is_empty() {
             return;
         }
-        let (Some(letter), Some(detail)) = (self.selected_letter(), &self.detail) else {
+        let (Some(message), Some(detail)) = (self.selected_message(), &self.detail) else {
             return;
         };
         let width = usize::from(places.detail.width);
-        let note = self.notes.get(&letter.message_id);
-        let length = detail.length(letter, note, width);
+        let note = self.notes.get(&message.message_id);
+        let length = detail.length(message, note, width);
         let name = format!(
-            "Letter {} / {}",
-            count(self.letter_list.selected as u64 + 1),
+            "Message {} / {}",
+            count(self.message_list.selected as u64 + 1),
             count(self.listed.len() as u64)
         );
         let position = if length > usize::from(places.detail.height) || self.detail_offset > 0 {
@@ -245,7 +246,7 @@ impl DeadLetters {
             places.detail_title,
         );
         let window = (self.detail_offset, width, usize::from(places.detail.height));
-        let lines = detail.lines(letter, note, theme, model.now, window);
+        let lines = detail.lines(message, note, theme, model.now, window);
         for (line, place) in lines.into_iter().zip(area_rows(places.detail)) {
             canvas.render_widget(line, place);
         }
@@ -308,7 +309,7 @@ impl DeadLetters {
                 "What is taken others cannot see until you leave.".to_owned(),
             ));
         } else if let Some(released) = self.released {
-            let number = Self::letters_in_words(released.letters);
+            let number = Self::messages_in_words(released.messages);
             let at = clock(released.at);
             lines.push((Some(Tone::Good), format!("{number} released at {at} UTC")));
             lines.push((

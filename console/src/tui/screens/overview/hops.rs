@@ -364,7 +364,7 @@ fn api(model: &Model) -> Hop {
 fn dead_letters(model: &Model) -> Hop {
     let remote = &model.pipeline.dead_letter_queue;
     let Some(queue) = remote.value() else {
-        return unknown("DLQ", "letters", Freshness::of(remote, model));
+        return unknown("DLQ", "messages", Freshness::of(remote, model));
     };
     let freshness = Freshness::of(remote, model);
     let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;

@@ -16,7 +16,7 @@ pub(super) const LOOK_FOR: Duration = Duration::seconds(60);
 /// How often a valid event is looked for at first.
 const LOOK_EVERY: Duration = Duration::milliseconds(300);
 /// How often later, and for events that will be refused: each of these looks passes over dead
-/// letters, and that counts as a receive of each.
+/// messages, and that counts as a receive of each.
 const LOOK_LATER_EVERY: Duration = Duration::milliseconds(1_500);
 /// When later begins.
 const LATER: Duration = Duration::seconds(3);

@@ -217,10 +217,10 @@ fn pending_lines(
     if !is_refused {
         lines.push(awaited("readable", "API", "after that".to_owned()).line(theme, width));
     }
-    if let Some(TraceState::SearchTruncated { letters }) = sent.state.value() {
+    if let Some(TraceState::SearchTruncated { messages }) = sent.state.value() {
         let text = format!(
             "it is not among the first {} dead letters, and no more can be held at once",
-            count(u64::try_from(*letters).unwrap_or(u64::MAX))
+            count(u64::try_from(*messages).unwrap_or(u64::MAX))
         );
         indented(&text, theme.tone(Tone::Warning), width, lines);
     }

@@ -1,4 +1,4 @@
-//! The redrives of the past, the selection among them, and the letters of the selected one.
+//! The redrives of the past, the selection among them, and the messages of the selected one.
 //!
 //! Invariant: the selection stays on its journal when rows come; a report is shown only beside the
 //! journal that it was read from.
@@ -17,10 +17,10 @@ use crate::tui::update_context::UpdateContext;
 
 /// How often the journals are read while they are looked at.
 pub(super) const READ_EVERY: Duration = Duration::seconds(5);
-/// How often the letters of the redrive under way are read from its journal.
-const LETTERS_EVERY: Duration = Duration::seconds(2);
-/// Letters beyond which they are read only when the redrive waits or has ended.
-const LETTERS_LIVE_MAX: usize = 5_000;
+/// How often the messages of the redrive under way are read from its journal.
+const MESSAGES_EVERY: Duration = Duration::seconds(2);
+/// Messages beyond which they are read only when the redrive waits or has ended.
+const MESSAGES_LIVE_MAX: usize = 5_000;
 
 /// One row of the list.
 #[derive(Clone, Copy, Debug)]
@@ -117,11 +117,11 @@ impl Redrives {
             return;
         }
         self.is_detail_open = !crate::tui::screens::is_wide(turn.body);
-        self.look_at_letters(turn);
+        self.look_at_messages(turn);
     }
 
-    /// Reads the letters of the selected redrive, again where more is known by now.
-    pub(super) fn look_at_letters(&mut self, turn: &mut UpdateContext<'_>) {
+    /// Reads the messages of the selected redrive, again where more is known by now.
+    pub(super) fn look_at_messages(&mut self, turn: &mut UpdateContext<'_>) {
         let Some(journal) = self.selected_journal().cloned() else {
             return;
         };
@@ -133,7 +133,7 @@ impl Redrives {
         let is_wanted = match self.selected_row() {
             Some(Row::Running(run)) => {
                 let known = self.report.value().map(|report| report.counts);
-                let is_read_live = run.planned <= LETTERS_LIVE_MAX || run.is_paused();
+                let is_read_live = run.planned <= MESSAGES_LIVE_MAX || run.is_paused();
                 known != Some(run.counts()) && (is_other || is_read_live)
             }
             Some(Row::Past(past)) => {
@@ -141,7 +141,7 @@ impl Redrives {
             }
             None => false,
         };
-        if is_wanted && self.report.is_due(LETTERS_EVERY, turn.now) {
+        if is_wanted && self.report.is_due(MESSAGES_EVERY, turn.now) {
             turn.fetch(&mut self.report, Request::RedriveReport(journal));
         }
     }

@@ -37,7 +37,7 @@ const DETAIL_LINES: isize = 3;
 /// State of the screen.
 #[derive(Debug)]
 pub struct Redrives {
-    /// Name of the source queue, where redriven letters go.
+    /// Name of the source queue, where redriven messages go.
     destination: String,
     environment: String,
     is_production: bool,
@@ -49,7 +49,7 @@ pub struct Redrives {
     list: ListState,
     /// The journal that is selected; `None` for the first row.
     selected: Option<PathBuf>,
-    /// The journal whose letters are shown.
+    /// The journal whose messages are shown.
     opened: Option<PathBuf>,
     report: Remote<Report>,
     detail_offset: usize,
@@ -89,13 +89,13 @@ impl Redrives {
         }
     }
 
-    /// Whether letters are looked at before they are sent.
+    /// Whether messages are looked at before they are sent.
     #[must_use]
     pub const fn is_reviewing(&self) -> bool {
         self.review.is_some()
     }
 
-    /// How many letters of the redrive under way have an outcome, and how many there are.
+    /// How many messages of the redrive under way have an outcome, and how many there are.
     #[must_use]
     pub fn progress(&self) -> Option<(usize, usize)> {
         self.run.as_ref().map(|run| (run.done(), run.planned))
@@ -248,7 +248,7 @@ impl Redrives {
             turn.fetch(&mut self.history, Request::Redrives);
         }
         if self.is_detail_shown(turn.body) {
-            self.look_at_letters(turn);
+            self.look_at_messages(turn);
         }
     }
 

@@ -1,6 +1,6 @@
-//! What became of each letter of a redrive: those that need a look first.
+//! What became of each message of a redrive: those that need a look first.
 //!
-//! Invariant: every letter of the report is one row, and only the rows of the window are made.
+//! Invariant: every message of the report is one row, and only the rows of the window are made.
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -10,14 +10,14 @@ use crate::tui::message::Tone;
 use crate::tui::screens::lines::left;
 use crate::tui::theme::{Theme, sign};
 use redrive::fact::Proof;
-use redrive::{LetterOutcome, LetterReport, NO_ANSWER_ON_RECORD, Report};
+use redrive::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
 
 /// `already stored`
 const WORD: usize = 14;
-/// Enough of a message id to find its letter.
+/// Enough of a message id to find its message.
 const ID: usize = 13;
 
-/// How a letter stands, the worst first.
+/// How a message stands, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Disposition {
     DeadAgain,
@@ -32,18 +32,18 @@ enum Disposition {
 }
 
 impl Disposition {
-    fn of(letter: &LetterReport, is_running: bool) -> Self {
-        let is_on_record = letter.cause.as_deref() != Some(NO_ANSWER_ON_RECORD);
-        match (&letter.proof, letter.outcome) {
+    fn of(message: &MessageReport, is_running: bool) -> Self {
+        let is_on_record = message.cause.as_deref() != Some(NO_ANSWER_ON_RECORD);
+        match (&message.proof, message.outcome) {
             (Some(Proof::DeadAgain { .. }), _) => Self::DeadAgain,
-            (_, LetterOutcome::SentNotDeleted) => Self::InBothQueues,
+            (_, MessageOutcome::SentNotDeleted) => Self::InBothQueues,
             (Some(Proof::Stored { .. }), _) => Self::Stored,
             (Some(Proof::AlreadyStored { .. }), _) => Self::AlreadyStored,
-            (None, LetterOutcome::Unknown) if is_running && !is_on_record => Self::BeingSent,
-            (None, LetterOutcome::Unknown) => Self::Unknown,
-            (None, LetterOutcome::NotSent) => Self::NotSent,
-            (None, LetterOutcome::Moved) => Self::Pending,
-            (None, LetterOutcome::Waiting) => Self::Waiting,
+            (None, MessageOutcome::Unknown) if is_running && !is_on_record => Self::BeingSent,
+            (None, MessageOutcome::Unknown) => Self::Unknown,
+            (None, MessageOutcome::NotSent) => Self::NotSent,
+            (None, MessageOutcome::Moved) => Self::Pending,
+            (None, MessageOutcome::Waiting) => Self::Waiting,
         }
     }
 
@@ -69,28 +69,28 @@ pub(super) fn rows(
     offset: usize,
     (width, height): (usize, usize),
 ) -> Vec<Line<'static>> {
-    let mut letters: Vec<(Disposition, &LetterReport)> = report
-        .letters
+    let mut messages: Vec<(Disposition, &MessageReport)> = report
+        .messages
         .iter()
-        .map(|letter| (Disposition::of(letter, is_running), letter))
+        .map(|message| (Disposition::of(message, is_running), message))
         .collect();
-    letters.sort_by_key(|(disposition, _)| *disposition);
-    letters
+    messages.sort_by_key(|(disposition, _)| *disposition);
+    messages
         .into_iter()
         .skip(offset)
         .take(height)
-        .map(|(disposition, letter)| row(disposition, letter, theme, width))
+        .map(|(disposition, message)| row(disposition, message, theme, width))
         .collect()
 }
 
 fn row(
     disposition: Disposition,
-    letter: &LetterReport,
+    message: &MessageReport,
     theme: Theme,
     width: usize,
 ) -> Line<'static> {
     let (tone, word) = disposition.look();
-    let why = match (&letter.proof, &letter.cause) {
+    let why = match (&message.proof, &message.cause) {
         (Some(Proof::DeadAgain { reason, .. }), _) => reason
             .clone()
             .unwrap_or_else(|| "given up after its retries, without a reason".to_owned()),
@@ -105,7 +105,7 @@ fn row(
         (None, None) => String::new(),
     };
     let head = format!(" {} {} ", sign(tone), left(word, WORD));
-    let id = left(&visible(&letter.message_id), ID);
+    let id = left(&visible(&message.message_id), ID);
     let room = width.saturating_sub(3 + WORD + 1 + ID + 1);
     Line::from(vec![
         Span::styled(head, theme.tone(tone)),
@@ -119,19 +119,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letter_without_an_answer_is_on_its_way_while_its_redrive_runs_and_unknown_after() {
-        let letter = |cause: &str| LetterReport {
+    fn message_without_an_answer_is_on_its_way_while_its_redrive_runs_and_unknown_after() {
+        let message = |cause: &str| MessageReport {
             message_id: "m".to_owned(),
-            outcome: LetterOutcome::Unknown,
+            outcome: MessageOutcome::Unknown,
             cause: Some(cause.to_owned()),
             sent_message_id: None,
             proof: None,
         };
-        let open = letter(NO_ANSWER_ON_RECORD);
+        let open = message(NO_ANSWER_ON_RECORD);
         assert_eq!(Disposition::of(&open, true), Disposition::BeingSent);
         assert_eq!(Disposition::of(&open, false), Disposition::Unknown);
         assert_eq!(
-            Disposition::of(&letter("timeout"), true),
+            Disposition::of(&message("timeout"), true),
             Disposition::Unknown
         );
     }

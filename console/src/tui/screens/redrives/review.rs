@@ -43,11 +43,11 @@ pub(super) fn slower(rate: Option<f64>) -> Option<f64> {
     )
 }
 
-/// Letters that the operator is asked about, frozen when they were chosen.
+/// Messages that the operator is asked about, frozen when they were chosen.
 #[derive(Debug)]
 pub(super) struct Review {
     pub(super) scope: String,
-    letters: Vec<Chosen>,
+    messages: Vec<Chosen>,
     pub(super) has_ledger: bool,
     /// Whether those that are not ready are sent too.
     pub(super) includes_all: bool,
@@ -62,7 +62,7 @@ impl Review {
     fn new(selection: Selection) -> Self {
         Self {
             scope: selection.scope,
-            letters: selection.letters,
+            messages: selection.messages,
             has_ledger: selection.has_ledger,
             includes_all: false,
             rate_per_sec: None,
@@ -74,16 +74,16 @@ impl Review {
     }
 
     pub(super) fn total(&self) -> usize {
-        self.letters.len()
+        self.messages.len()
     }
 
     /// How many have this verdict.
     pub(super) fn with(&self, verdict: Verdict) -> usize {
         let is_so = |chosen: &&Chosen| chosen.verdict == verdict;
-        self.letters.iter().filter(is_so).count()
+        self.messages.iter().filter(is_so).count()
     }
 
-    /// Whether letters with this verdict are sent.
+    /// Whether messages with this verdict are sent.
     pub(super) fn sends(&self, verdict: Verdict) -> bool {
         self.includes_all || verdict == Verdict::Ready
     }
@@ -104,7 +104,7 @@ impl Review {
 
     /// How many of those that are sent have another body.
     pub(super) fn edited(&self) -> usize {
-        self.letters
+        self.messages
             .iter()
             .filter(|chosen| self.sends(chosen.verdict) && chosen.draft.new_body.is_some())
             .count()
@@ -136,11 +136,11 @@ impl Review {
 
     fn draft(&self) -> Draft {
         let (sent, skipped): (Vec<&Chosen>, Vec<&Chosen>) = self
-            .letters
+            .messages
             .iter()
             .partition(|chosen| self.sends(chosen.verdict));
         Draft {
-            letters: sent
+            messages: sent
                 .into_iter()
                 .map(|chosen| chosen.draft.clone())
                 .collect::<Vec<_>>()
@@ -148,7 +148,7 @@ impl Review {
             skipped: skipped
                 .into_iter()
                 .map(|chosen| Skipped {
-                    message_id: chosen.draft.letter.message_id.clone(),
+                    message_id: chosen.draft.message.message_id.clone(),
                     verdict: chosen.verdict,
                     reason: fate(chosen.verdict, false).to_owned(),
                 })
@@ -204,7 +204,7 @@ impl Review {
     }
 }
 
-/// What happens to letters with a verdict, and why.
+/// What happens to messages with a verdict, and why.
 pub(super) const fn fate(verdict: Verdict, is_sent: bool) -> &'static str {
     match (verdict, is_sent) {
         (Verdict::Ready, _) => "sent: the ingest would store them",
@@ -219,7 +219,7 @@ pub(super) const fn fate(verdict: Verdict, is_sent: bool) -> &'static str {
 }
 
 impl Redrives {
-    /// Puts letters before the operator.
+    /// Puts messages before the operator.
     pub fn review(&mut self, selection: Selection, turn: &mut UpdateContext<'_>) {
         self.is_shown = true;
         self.review = Some(Review::new(selection));
@@ -328,9 +328,9 @@ impl Redrives {
         }
         let draft = review.draft();
         let ids = draft
-            .letters
+            .messages
             .iter()
-            .map(|draft| draft.letter.message_id.clone())
+            .map(|draft| draft.message.message_id.clone())
             .collect();
         let request = turn.ask(Request::Redrive(draft.clone()));
         self.run = Some(Run::begun(request, turn.now, &draft));

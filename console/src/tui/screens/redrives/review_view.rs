@@ -96,9 +96,9 @@ fn review_lines(
     let total = review.total();
     let sent = review.sent();
     let unit = if total == 1 {
-        "letter is"
+        "message is"
     } else {
-        "letters are"
+        "messages are"
     };
     let mut lines = Vec::new();
     let summary = format!(

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 
 use super::Redrives;
-use crate::text::letter_or_letters;
+use crate::text::message_or_messages;
 use crate::tui::format::{count, visible};
 use crate::tui::message::{Answer, Reply, RequestId, Steering, Tone};
 use crate::tui::redrives::{Draft, Ended, PAUSED_BY_OPERATOR, PastRedrive, Progress, RunEnd};
@@ -31,7 +31,7 @@ pub(super) struct Run {
     pub(super) told: Option<Progress>,
     /// Ends of canary steps after which it paused by itself.
     pub(super) failed_steps: HashSet<usize>,
-    /// When how many letters had an outcome.
+    /// When how many messages had an outcome.
     samples: VecDeque<(DateTime<Utc>, usize)>,
 }
 
@@ -40,7 +40,7 @@ impl Run {
         Self::new(
             request,
             now,
-            draft.letters.len(),
+            draft.messages.len(),
             draft.canary_steps.clone(),
         )
     }
@@ -129,14 +129,14 @@ impl Run {
         let (since, before) = self.samples.front()?;
         let (_, last) = self.samples.back()?;
         #[expect(clippy::cast_precision_loss, reason = "counts of one plan are small")]
-        let (letters, millis) = (
+        let (messages, millis) = (
             (last - before) as f64,
             (now - since).num_milliseconds() as f64,
         );
-        (millis >= 500.0 && letters > 0.0).then(|| letters * 1_000.0 / millis)
+        (millis >= 500.0 && messages > 0.0).then(|| messages * 1_000.0 / millis)
     }
 
-    /// Seconds until the last letter is sent, at the measured rate.
+    /// Seconds until the last message is sent, at the measured rate.
     pub(super) fn left_secs(&self, now: DateTime<Utc>) -> Option<u64> {
         if self.is_paused() {
             return None;
@@ -271,7 +271,7 @@ fn failed(run: &Run, why: String) -> Ended {
         text: format!(
             "redrive of {} {} failed: {why} · its journal knows what was sent",
             count(run.planned as u64),
-            letter_or_letters(run.planned as u64)
+            message_or_messages(run.planned as u64)
         ),
         failure: Some(why),
     }
@@ -317,7 +317,7 @@ fn in_words(end: &RunEnd) -> (Tone, String) {
     (tone, text)
 }
 
-/// Letters that were sent and whose event was seen nowhere yet.
+/// Messages that were sent and whose event was seen nowhere yet.
 pub(super) fn unproved(counts: &Counts) -> usize {
     (counts.moved + counts.sent_not_deleted).saturating_sub(counts.stored + counts.dead_again)
 }

@@ -128,8 +128,11 @@ impl Redrives {
         let theme = Theme { has_colour: false };
         let now = chrono::DateTime::UNIX_EPOCH;
         let head = self.head_lines(theme, now, width).len();
-        let letters = self.report.value().map_or(1, |report| report.letters.len());
-        head + letters
+        let messages = self
+            .report
+            .value()
+            .map_or(1, |report| report.messages.len());
+        head + messages
     }
 
     fn detail_lines(&self, model: &Model, (width, height): (usize, usize)) -> Vec<Line<'static>> {
@@ -153,7 +156,7 @@ impl Redrives {
         } else if let Some(fault) = self.report.error() {
             lines.extend(hanging(Tone::Bad, &visible(&fault.message), theme, width));
         } else if self.report.is_loading() {
-            lines.push(Line::styled(" reading the letters", theme.muted()));
+            lines.push(Line::styled(" reading the messages", theme.muted()));
         }
         lines
     }
@@ -210,7 +213,7 @@ impl Redrives {
     }
 }
 
-/// Letters by how they stand, those that are none left out.
+/// Messages by how they stand, those that are none left out.
 /// What runs is on its way, and no cause for worry.
 pub(super) fn count_lines(
     (counts, is_running): (&Counts, bool),

@@ -6,12 +6,12 @@ use super::fixtures::*;
 use super::*;
 use crate::tui::message::Tone;
 use crossterm::event::KeyCode;
-use redrive::{Counts, LetterOutcome};
+use redrive::{Counts, MessageOutcome};
 
-fn handles(letters: &[DeadLetter]) -> HashSet<String> {
-    letters
+fn handles(messages: &[DeadLetter]) -> HashSet<String> {
+    messages
         .iter()
-        .map(|letter| letter.receipt_handle.clone())
+        .map(|message| message.receipt_handle.clone())
         .collect()
 }
 
@@ -25,12 +25,12 @@ fn notice(harness: &Harness) -> &str {
 
 #[test]
 fn entering_holds_and_leaving_releases_everything() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     assert_eq!(harness.model.held_handles().len(), 37);
     harness.key('1');
     assert_eq!(
         harness.released().into_iter().collect::<HashSet<_>>(),
-        handles(&letters())
+        handles(&messages())
     );
     assert_eq!(harness.model.held_handles(), Vec::<String>::new());
 }
@@ -39,7 +39,7 @@ fn entering_holds_and_leaving_releases_everything() {
 fn answer_that_comes_after_leaving_is_released() {
     let mut harness = Harness::open(80, 24, environment());
     harness.key('1');
-    harness.answer_letters(letters());
+    harness.answer_messages(messages());
     assert_eq!(harness.released().len(), 37);
     assert_eq!(harness.model.held_handles(), Vec::<String>::new());
 }
@@ -49,13 +49,13 @@ fn answer_to_an_older_question_is_released_and_the_newer_one_counts() {
     let mut harness = Harness::open(80, 24, environment());
     let first = harness.take(is_hold);
     harness.keys("12");
-    harness.answer_letters(letters().split_off(30));
-    let held = HeldLetters {
-        letters: letters(),
+    harness.answer_messages(messages().split_off(30));
+    let held = HeldMessages {
+        messages: messages(),
         ledger_error: None,
         is_truncated: false,
     };
-    harness.reply(&first, Ok(Answer::Letters(held)));
+    harness.reply(&first, Ok(Answer::Messages(held)));
     // The seven that are held by the newer answer stay.
     assert_eq!(harness.released().len(), 30);
     assert_eq!(harness.model.held_handles().len(), 7);
@@ -63,16 +63,16 @@ fn answer_to_an_older_question_is_released_and_the_newer_one_counts() {
 
 #[test]
 fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.keys("jj ");
     let selected = harness.screen().selected.clone();
-    let mut again = letters().split_off(20);
-    for letter in &mut again {
-        letter.receipt_handle.push_str("-new");
+    let mut again = messages().split_off(20);
+    for message in &mut again {
+        message.receipt_handle.push_str("-new");
     }
-    again.push(letter(99, Duration::hours(400), &body_without_time(99)));
+    again.push(message(99, Duration::hours(400), &body_without_time(99)));
     harness.refresh();
-    harness.answer_letters(again);
+    harness.answer_messages(again);
     let held = harness.model.held_handles();
     assert_eq!(held.len(), 38);
     assert_eq!(
@@ -82,21 +82,21 @@ fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
         17
     );
     assert_eq!(harness.screen().marks.len(), 1);
-    // The new letter is the oldest of all; the selection stays on its letter.
+    // The new message is the oldest of all; the selection stays on its message.
     assert_eq!(harness.screen().selected, selected);
-    assert_eq!(harness.screen().letter_list.selected, 4);
+    assert_eq!(harness.screen().message_list.selected, 4);
 }
 
 #[test]
-fn letters_whose_hold_ended_belong_to_somebody_else() {
-    let mut harness = Harness::holding(letters());
+fn messages_whose_hold_ended_belong_to_somebody_else() {
+    let mut harness = Harness::holding(messages());
     harness.now += Duration::seconds(301);
     harness.refresh();
-    let mut again = letters().split_off(35);
-    for letter in &mut again {
-        letter.held_until = harness.now + Duration::seconds(300);
+    let mut again = messages().split_off(35);
+    for message in &mut again {
+        message.held_until = harness.now + Duration::seconds(300);
     }
-    harness.answer_letters(again);
+    harness.answer_messages(again);
     assert_eq!(harness.model.held_handles().len(), 2);
 }
 
@@ -110,7 +110,7 @@ fn refreshing_twice_asks_once() {
 
 #[test]
 fn hold_is_extended_when_less_than_half_is_left() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.pass(149);
     assert_eq!(harness.count(is_extend), 0);
     harness.pass(2);
@@ -133,7 +133,7 @@ fn hold_is_extended_when_less_than_half_is_left() {
 
 #[test]
 fn failed_extension_is_said_and_tried_again() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.pass(151);
     let question = harness.take(is_extend);
     harness.reply(&question, Err(fault()));
@@ -147,28 +147,28 @@ fn failed_extension_is_said_and_tried_again() {
     extended.extend([Some(false); 3]);
     extended.extend([None; 2]);
     harness.reply(&question, Ok(Answer::Extended(extended)));
-    assert!(harness.text().contains("3 letters no longer held"));
-    let handles = |letters: &[DeadLetter]| {
-        let handle = |letter: &DeadLetter| letter.receipt_handle.clone();
-        letters.iter().map(handle).collect::<Vec<_>>()
+    assert!(harness.text().contains("3 messages no longer held"));
+    let handles = |messages: &[DeadLetter]| {
+        let handle = |message: &DeadLetter| message.receipt_handle.clone();
+        messages.iter().map(handle).collect::<Vec<_>>()
     };
     harness.pass(10);
     let question = harness.take(is_extend);
-    let last = handles(&harness.screen().letters)[35..].to_vec();
+    let last = handles(&harness.screen().messages)[35..].to_vec();
     assert_eq!(question.1, Request::ExtendHold(last));
     harness.reply(&question, Ok(Answer::Extended(vec![Some(true); 2])));
-    assert!(harness.text().contains("3 letters no longer held"));
+    assert!(harness.text().contains("3 messages no longer held"));
 }
 
 #[test]
-fn extension_that_reaches_no_letter_is_no_extension() {
-    let mut harness = Harness::holding(letters());
+fn extension_that_reaches_no_message_is_no_extension() {
+    let mut harness = Harness::holding(messages());
     harness.pass(151);
     let question = harness.take(is_extend);
     harness.reply(&question, Ok(Answer::Extended(vec![Some(false); 37])));
     let text = harness.text();
     assert!(text.contains("the hold has ended"), "{text}");
-    assert!(text.contains("37 letters no longer held"), "{text}");
+    assert!(text.contains("37 messages no longer held"), "{text}");
     harness.pass(1);
     assert_eq!(harness.count(is_extend), 0);
 }
@@ -176,7 +176,7 @@ fn extension_that_reaches_no_letter_is_no_extension() {
 #[test]
 fn holds_are_extended_a_part_at_a_time_and_one_part_does_not_keep_up_the_others() {
     let many: Vec<_> = (0..2_500)
-        .map(|n| letter(n, Duration::hours(1), "{}"))
+        .map(|n| message(n, Duration::hours(1), "{}"))
         .collect();
     let mut harness = Harness::holding(many);
     harness.pass(151);
@@ -196,61 +196,61 @@ fn holds_are_extended_a_part_at_a_time_and_one_part_does_not_keep_up_the_others(
 }
 
 #[test]
-fn letters_judged_without_the_ledger_keep_the_warning() {
+fn messages_judged_without_the_ledger_keep_the_warning() {
     let mut harness = Harness::open(160, 45, environment());
     let error = Some("connection refused".to_owned());
-    harness.answer_held(HeldLetters {
-        letters: letters(),
+    harness.answer_held(HeldMessages {
+        messages: messages(),
         ledger_error: error,
         is_truncated: false,
     });
     harness.refresh();
-    harness.answer_letters(vec![letter(99, Duration::hours(1), &valid_body(99))]);
+    harness.answer_messages(vec![message(99, Duration::hours(1), &valid_body(99))]);
     assert!(harness.text().contains("ledger not reachable"));
     harness.key('R');
     harness.refresh();
-    harness.answer_letters(letters());
+    harness.answer_messages(messages());
     assert!(!harness.text().contains("ledger not reachable"));
 }
 
 #[test]
-fn no_more_letters_are_taken_than_may_be_held() {
-    let many = (0..crate::tui::sources::LETTERS_HELD_MAX)
-        .map(|n| letter(n, Duration::hours(1), "{}"))
+fn no_more_messages_are_taken_than_may_be_held() {
+    let many = (0..crate::tui::sources::MESSAGES_HELD_MAX)
+        .map(|n| message(n, Duration::hours(1), "{}"))
         .collect();
     let mut harness = Harness::holding(many);
     harness.refresh();
     assert_eq!(harness.count(is_hold), 0);
-    assert!(notice(&harness).contains("100,000 letters held"));
+    assert!(notice(&harness).contains("100,000 messages held"));
 }
 
 #[test]
 fn the_rest_is_taken_page_by_page_while_somebody_looks() {
-    let page = |letters: Vec<DeadLetter>, is_truncated| HeldLetters {
-        letters,
+    let page = |messages: Vec<DeadLetter>, is_truncated| HeldMessages {
+        messages,
         ledger_error: None,
         is_truncated,
     };
     let mut harness = Harness::open(160, 45, environment());
-    harness.answer_held(page(letters(), true));
+    harness.answer_held(page(messages(), true));
     assert_eq!(harness.count(is_hold), 1);
-    // A letter that comes again is listed once.
+    // A message that comes again is listed once.
     let again = vec![
-        letter(3, Duration::hours(1), "{}"),
-        letter(900, Duration::hours(1), "{}"),
+        message(3, Duration::hours(1), "{}"),
+        message(900, Duration::hours(1), "{}"),
     ];
     harness.answer_held(page(again, true));
-    assert_eq!(harness.screen().letters.len(), 38);
+    assert_eq!(harness.screen().messages.len(), 38);
     assert_eq!(harness.count(is_hold), 1);
     harness.key('1');
-    harness.answer_held(page(vec![letter(901, Duration::hours(1), "{}")], true));
+    harness.answer_held(page(vec![message(901, Duration::hours(1), "{}")], true));
     assert_eq!(harness.count(is_hold), 0);
     assert_eq!(harness.released().len(), 39);
 }
 
 #[test]
 fn nothing_is_extended_for_a_screen_that_is_not_shown() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.key('1');
     harness.pass(200);
     assert_eq!(harness.count(is_extend), 0);
@@ -258,15 +258,15 @@ fn nothing_is_extended_for_a_screen_that_is_not_shown() {
 
 #[test]
 fn release_gives_back_and_stays_and_enter_holds_again() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.key('R');
     assert_eq!(harness.released().len(), 37);
-    assert!(harness.text().contains("37 letters released"));
+    assert!(harness.text().contains("37 messages released"));
     harness.key('1');
     assert_eq!(harness.released().len(), 37);
     harness.key('2');
     assert_eq!(harness.count(is_hold), 1);
-    harness.answer_letters(letters());
+    harness.answer_messages(messages());
     harness.key('R');
     harness.code(KeyCode::Enter);
     assert_eq!(harness.count(is_hold), 1);
@@ -274,9 +274,9 @@ fn release_gives_back_and_stays_and_enter_holds_again() {
 
 #[test]
 fn failed_release_is_said_even_on_another_screen() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.key('1');
-    let question = harness.take(|request| matches!(request, Request::ReleaseLetters(_)));
+    let question = harness.take(|request| matches!(request, Request::ReleaseMessages(_)));
     harness.reply(&question, Err(fault()));
     assert!(
         notice(&harness).contains("not released"),
@@ -286,8 +286,8 @@ fn failed_release_is_said_even_on_another_screen() {
 }
 
 #[test]
-fn group_filters_the_letters_and_escape_lists_all() {
-    let mut harness = Harness::holding(letters());
+fn group_filters_the_messages_and_escape_lists_all() {
+    let mut harness = Harness::holding(messages());
     harness.code(KeyCode::Tab);
     harness.key('j');
     assert_eq!(harness.screen().listed.len(), 25);
@@ -305,19 +305,19 @@ fn group_filters_the_letters_and_escape_lists_all() {
 #[test]
 fn copy_gives_the_body_unchanged() {
     let body = "MQTT\u{0}\u{1b}[2J";
-    let mut harness = Harness::holding(vec![letter(1, Duration::hours(1), body)]);
+    let mut harness = Harness::holding(vec![message(1, Duration::hours(1), body)]);
     harness.key('y');
     assert_eq!(harness.copied, [body]);
 }
 
 #[test]
 fn clicks_select_and_a_second_click_opens() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     let places = harness.screen().places(frame(harness.model.area).body);
-    harness.click(3, places.letters.y + 2);
-    assert_eq!(harness.screen().letter_list.selected, 2);
+    harness.click(3, places.messages.y + 2);
+    assert_eq!(harness.screen().message_list.selected, 2);
     assert!(!harness.screen().is_detail_open);
-    harness.click(3, places.letters.y + 2);
+    harness.click(3, places.messages.y + 2);
     assert!(harness.screen().is_detail_open);
     harness.code(KeyCode::Esc);
     harness.click(3, places.groups.y + 1);
@@ -326,7 +326,7 @@ fn clicks_select_and_a_second_click_opens() {
 
 #[test]
 fn every_size_is_drawn_and_survives_keys() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     let sizes = (0..60).flat_map(|width| (0..30).map(move |height| (width, height)));
     let flat = (1..=12).flat_map(|height| [(80, height), (200, height)]);
     let others = [(300, 100), (120, 4), (119, 60), (2, 40)];
@@ -349,7 +349,7 @@ fn every_size_is_drawn_and_survives_keys() {
 
 #[test]
 fn selection_stays_visible_on_a_very_small_terminal() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.send(Msg::Resize {
         width: 40,
         height: 10,
@@ -361,16 +361,16 @@ fn selection_stays_visible_on_a_very_small_terminal() {
 }
 
 #[test]
-fn two_thousand_letters_scroll_to_the_last() {
+fn two_thousand_messages_scroll_to_the_last() {
     let many = (0..2_000)
-        .map(|n| letter(n, Duration::hours(1), &body_without_time(n)))
+        .map(|n| message(n, Duration::hours(1), &body_without_time(n)))
         .collect();
     let mut harness = Harness::holding(many);
     for _ in 0..200 {
         harness.code(KeyCode::PageDown);
         harness.draw();
     }
-    assert_eq!(harness.screen().letter_list.selected, 1_999);
+    assert_eq!(harness.screen().message_list.selected, 1_999);
     assert!(
         harness.text().contains("2,000 / 2,000"),
         "{}",
@@ -379,45 +379,45 @@ fn two_thousand_letters_scroll_to_the_last() {
 }
 
 fn ids(draft: &Draft) -> Vec<String> {
-    let letters = draft.letters.iter();
-    letters
-        .map(|draft| draft.letter.message_id.clone())
+    let messages = draft.messages.iter();
+    messages
+        .map(|draft| draft.message.message_id.clone())
         .collect()
 }
 
 #[test]
-fn moved_letters_leave_and_the_others_stay_with_their_note() {
-    let mut harness = Harness::holding(letters());
+fn moved_messages_leave_and_the_others_stay_with_their_note() {
+    let mut harness = Harness::holding(messages());
     harness.keys("ar");
     let (question, draft) = harness.agree();
     harness.key('2');
-    harness.answer_letters(letters());
+    harness.answer_messages(messages());
     let ids = ids(&draft);
     harness.end_redrive(
         &question,
         &[
-            (&ids[0], LetterOutcome::Moved, None),
+            (&ids[0], MessageOutcome::Moved, None),
             (
                 &ids[1],
-                LetterOutcome::SentNotDeleted,
+                MessageOutcome::SentNotDeleted,
                 Some("receipt expired"),
             ),
-            (&ids[2], LetterOutcome::NotSent, Some("throttled")),
+            (&ids[2], MessageOutcome::NotSent, Some("throttled")),
         ],
     );
     assert_eq!(
         notice(&harness),
         "redriven: 1 of 3 moved · 1 stored · 1 not proved yet · 1 in both queues · 1 not sent"
     );
-    assert_eq!(harness.screen().letters.len(), 36);
+    assert_eq!(harness.screen().messages.len(), 36);
     assert_eq!(harness.screen().notes.len(), 2);
-    let is_there = |letter: &DeadLetter| letter.message_id == ids[0];
-    assert!(!harness.screen().letters.iter().any(is_there));
+    let is_there = |message: &DeadLetter| message.message_id == ids[0];
+    assert!(!harness.screen().messages.iter().any(is_there));
 }
 
 #[test]
-fn failed_redrive_keeps_its_letters_and_says_that_their_fate_is_unknown() {
-    let mut harness = Harness::holding(letters());
+fn failed_redrive_keeps_its_messages_and_says_that_their_fate_is_unknown() {
+    let mut harness = Harness::holding(messages());
     harness.keys("ar");
     let (question, _) = harness.agree();
     harness.send(Msg::Progress {
@@ -426,14 +426,14 @@ fn failed_redrive_keeps_its_letters_and_says_that_their_fate_is_unknown() {
     });
     harness.key('2');
     harness.reply(&question, Err(fault()));
-    assert_eq!(harness.screen().letters.len(), 3);
+    assert_eq!(harness.screen().messages.len(), 3);
     assert_eq!(harness.screen().notes.len(), 3);
     assert_eq!(harness.model.notice.as_ref().unwrap().tone, Tone::Bad);
 }
 
 #[test]
 fn redrive_that_never_began_leaves_no_note() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.keys("ar");
     let (question, _) = harness.agree();
     harness.key('2');
@@ -447,8 +447,8 @@ fn redrive_that_never_began_leaves_no_note() {
 }
 
 #[test]
-fn letters_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
-    let mut harness = Harness::holding(letters());
+fn messages_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
+    let mut harness = Harness::holding(messages());
     harness.keys("ar");
     assert_eq!(harness.released().len(), 0);
     let (question, draft) = harness.agree();
@@ -461,9 +461,9 @@ fn letters_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
     harness.end_redrive(
         &question,
         &[
-            (&ids[0], LetterOutcome::Moved, None),
-            (&ids[1], LetterOutcome::Moved, None),
-            (&ids[2], LetterOutcome::NotSent, Some("throttled")),
+            (&ids[0], MessageOutcome::Moved, None),
+            (&ids[1], MessageOutcome::Moved, None),
+            (&ids[2], MessageOutcome::NotSent, Some("throttled")),
         ],
     );
     assert_eq!(harness.released().len(), 35);
@@ -471,41 +471,41 @@ fn letters_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
 }
 
 #[test]
-fn letters_of_a_redrive_that_waits_stay_in_the_list_and_are_kept_when_it_ends() {
-    let mut harness = Harness::holding(letters());
+fn messages_of_a_redrive_that_waits_stay_in_the_list_and_are_kept_when_it_ends() {
+    let mut harness = Harness::holding(messages());
     harness.keys("ar");
     let (question, draft) = harness.agree();
     // It stands paused for longer than a hold; the screen is looked at meanwhile.
     harness.pass(400);
     harness.key('2');
-    harness.answer_letters(Vec::new());
-    assert_eq!(harness.screen().letters.len(), 3);
+    harness.answer_messages(Vec::new());
+    assert_eq!(harness.screen().messages.len(), 3);
     let ids = ids(&draft);
-    let not_sent = |id| (id, LetterOutcome::NotSent, Some("cancelled"));
+    let not_sent = |id| (id, MessageOutcome::NotSent, Some("cancelled"));
     let outcomes = [not_sent(&*ids[0]), not_sent(&*ids[1]), not_sent(&*ids[2])];
     harness.end_redrive(&question, &outcomes);
-    assert_eq!(harness.screen().letters.len(), 3);
+    assert_eq!(harness.screen().messages.len(), 3);
     harness.pass(1);
     assert_eq!(harness.count(is_extend), 1);
 }
 
 #[test]
-fn letters_are_held_while_their_plan_is_looked_at_and_stay_when_it_is_dropped() {
-    let mut harness = Harness::holding(letters());
+fn messages_are_held_while_their_plan_is_looked_at_and_stay_when_it_is_dropped() {
+    let mut harness = Harness::holding(messages());
     harness.keys("ar");
     harness.pass(151);
     assert_eq!(harness.count(is_extend), 1);
     harness.code(KeyCode::Esc);
     assert_eq!(harness.released().len(), 0);
-    assert_eq!(harness.screen().letters.len(), 37);
+    assert_eq!(harness.screen().messages.len(), 37);
     assert_eq!(harness.screen().marks.len(), 37);
     assert_eq!(harness.count(is_hold), 0);
 }
 
 #[test]
-fn redrive_means_the_marked_then_the_group_then_the_selected_letter() {
+fn redrive_means_the_marked_then_the_group_then_the_selected_message() {
     let scope = |keys: &str, tab: bool| {
-        let mut harness = Harness::holding(letters());
+        let mut harness = Harness::holding(messages());
         if tab {
             harness.code(KeyCode::Tab);
         }
@@ -514,16 +514,16 @@ fn redrive_means_the_marked_then_the_group_then_the_selected_letter() {
         let scope = text.lines().find(|line| line.contains(" From ")).unwrap();
         scope.trim().to_owned()
     };
-    assert_eq!(scope("  r", false), "From the marked letters.");
+    assert_eq!(scope("  r", false), "From the marked messages.");
     assert_eq!(scope("jr", true), "From the group missing-attribute /time.");
-    assert_eq!(scope("r", true), "From all letters that are held.");
-    assert_eq!(scope("r", false), "From the selected letter.");
+    assert_eq!(scope("r", true), "From all messages that are held.");
+    assert_eq!(scope("r", false), "From the selected message.");
 }
 
 #[test]
 fn read_only_environment_says_so_and_asks_nothing() {
     let mut harness = Harness::open(80, 24, read_only());
-    harness.answer_letters(letters());
+    harness.answer_messages(messages());
     harness.keys("ar");
     assert!(notice(&harness).contains("read-only"));
     assert!(!harness.model.redrives.is_reviewing());

@@ -1,4 +1,4 @@
-//! Letters as the ingest and SQS leave them.
+//! Messages as the ingest and SQS leave them.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::tui::redrives::{PastRedrive, Progress, RunEnd};
 use pipeline::environment::Environment;
 use pipeline::model::{AttributeValue, DeadLetter, Reason};
 use redrive::fact::{Ending, Proof};
-use redrive::{Counts, LetterOutcome, LetterReport, Report, RunCommand};
+use redrive::{Counts, MessageOutcome, MessageReport, Report, RunCommand};
 
 pub(crate) fn now() -> DateTime<Utc> {
     "2026-11-24T12:03:07Z".parse().unwrap()
@@ -49,8 +49,8 @@ pub(crate) fn fault() -> Fault {
     }
 }
 
-/// A letter that was refused by the ingest, or whose retries ran out where the validator takes it.
-pub(crate) fn letter(number: usize, age: Duration, body: &str) -> DeadLetter {
+/// A message that was refused by the ingest, or whose retries ran out where the validator takes it.
+pub(crate) fn message(number: usize, age: Duration, body: &str) -> DeadLetter {
     let sent_at = now() - age;
     let assessment = assess(body);
     let verdict = assessment.verdict(false);
@@ -92,10 +92,10 @@ pub(crate) fn letter(number: usize, age: Duration, body: &str) -> DeadLetter {
     }
 }
 
-pub(crate) fn stored(mut letter: DeadLetter) -> DeadLetter {
-    letter.verdict = event::Verdict::AlreadyStored;
-    letter.stored_as = Some(RecordId(1_204_554));
-    letter
+pub(crate) fn stored(mut message: DeadLetter) -> DeadLetter {
+    message.verdict = event::Verdict::AlreadyStored;
+    message.stored_as = Some(RecordId(1_204_554));
+    message
 }
 
 pub(crate) fn valid_body(number: usize) -> String {
@@ -116,51 +116,51 @@ fn body_with_nul(number: usize) -> String {
     )
 }
 
-/// 37 letters: 25 without time, 4 that the database refuses, 2 no JSON, 3 ready, 3 stored.
-pub(crate) fn letters() -> Vec<DeadLetter> {
-    let mut letters = Vec::new();
+/// 37 messages: 25 without time, 4 that the database refuses, 2 no JSON, 3 ready, 3 stored.
+pub(crate) fn messages() -> Vec<DeadLetter> {
+    let mut messages = Vec::new();
     for number in 0..25 {
         let age = Duration::minutes(21) - Duration::seconds(40 * number);
         let number = usize::try_from(number).unwrap();
-        letters.push(letter(number, age, &body_without_time(number)));
+        messages.push(message(number, age, &body_without_time(number)));
     }
     for number in 25..29 {
-        letters.push(letter(number, Duration::hours(3), &body_with_nul(number)));
+        messages.push(message(number, Duration::hours(3), &body_with_nul(number)));
     }
     for number in 29..31 {
-        letters.push(letter(
+        messages.push(message(
             number,
             Duration::hours(30),
             "MQTT\u{0}\u{4}\u{2}garbage \u{7f}",
         ));
     }
     for number in 31..34 {
-        letters.push(letter(number, Duration::hours(2), &valid_body(number)));
+        messages.push(message(number, Duration::hours(2), &valid_body(number)));
     }
     for number in 34..37 {
         let age = Duration::days(13) + Duration::hours(4);
-        letters.push(stored(letter(number, age, &valid_body(number))));
+        messages.push(stored(message(number, age, &valid_body(number))));
     }
-    letters.sort_by_key(|letter| letter.sent_at);
-    letters
+    messages.sort_by_key(|message| message.sent_at);
+    messages
 }
 
 /// A report with these outcomes; what moved was stored.
-pub(crate) fn report(outcomes: &[(&str, LetterOutcome, Option<&str>)]) -> Report {
+pub(crate) fn report(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> Report {
     let mut counts = Counts::default();
-    let letters = outcomes
+    let messages = outcomes
         .iter()
         .map(|(message_id, outcome, cause)| {
-            let is_moved = *outcome == LetterOutcome::Moved;
+            let is_moved = *outcome == MessageOutcome::Moved;
             *match outcome {
-                LetterOutcome::Waiting => &mut counts.waiting,
-                LetterOutcome::NotSent => &mut counts.not_sent,
-                LetterOutcome::Unknown => &mut counts.unknown,
-                LetterOutcome::SentNotDeleted => &mut counts.sent_not_deleted,
-                LetterOutcome::Moved => &mut counts.moved,
+                MessageOutcome::Waiting => &mut counts.waiting,
+                MessageOutcome::NotSent => &mut counts.not_sent,
+                MessageOutcome::Unknown => &mut counts.unknown,
+                MessageOutcome::SentNotDeleted => &mut counts.sent_not_deleted,
+                MessageOutcome::Moved => &mut counts.moved,
             } += 1;
             counts.stored += usize::from(is_moved);
-            LetterReport {
+            MessageReport {
                 message_id: (*message_id).to_owned(),
                 outcome: *outcome,
                 cause: cause.map(str::to_owned),
@@ -178,11 +178,11 @@ pub(crate) fn report(outcomes: &[(&str, LetterOutcome, Option<&str>)]) -> Report
         planned: outcomes.len(),
         counts,
         ending: Some(Ending::Finished),
-        letters,
+        messages,
     }
 }
 
-pub(crate) fn run_end(outcomes: &[(&str, LetterOutcome, Option<&str>)]) -> RunEnd {
+pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunEnd {
     let report = report(outcomes);
     RunEnd {
         past: PastRedrive {
@@ -213,12 +213,12 @@ pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -
     }
 }
 
-/// A letter with another body.
-pub(crate) fn mended(letter: &PatchInput, new_body: &str) -> Mended {
+/// A message with another body.
+pub(crate) fn mended(message: &PatchInput, new_body: &str) -> Mended {
     let assessment = assess(new_body);
     Mended {
-        message_id: letter.message_id.clone(),
-        old_body: letter.old_body.text().unwrap().into_owned(),
+        message_id: message.message_id.clone(),
+        old_body: message.old_body.text().unwrap().into_owned(),
         new_body: new_body.to_owned(),
         verdict: assessment.verdict(false),
         failure: match assessment {
@@ -231,15 +231,15 @@ pub(crate) fn mended(letter: &PatchInput, new_body: &str) -> Mended {
     }
 }
 
-/// What a patch does that sets the time; it fails on the last letter.
-pub(crate) fn patched(letters: &[PatchInput]) -> Patched {
-    let (_, rest) = letters.split_last().unwrap();
+/// What a patch does that sets the time; it fails on the last message.
+pub(crate) fn patched(messages: &[PatchInput]) -> Patched {
+    let (_, rest) = messages.split_last().unwrap();
     Patched {
         mended: rest
             .iter()
-            .map(|letter| {
+            .map(|message| {
                 let time = r#""time":"2026-11-24T11:42:00Z","data""#;
-                mended(letter, &letter.body().unwrap().replace("\"data\"", time))
+                mended(message, &message.body().unwrap().replace("\"data\"", time))
             })
             .collect(),
         unchanged: 0,

@@ -22,8 +22,8 @@ use crate::tui::redrives::{Draft, DryRun};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 use pipeline::environment::Environment;
-use pipeline::model::{DeadLetter, HeldLetters};
-use redrive::LetterOutcome;
+use pipeline::model::{DeadLetter, HeldMessages};
+use redrive::MessageOutcome;
 
 /// The console on the screen Dead letters, with a hand on the keys and one on the answers.
 pub(in crate::tui::screens) struct Harness {
@@ -51,10 +51,10 @@ impl Harness {
         harness
     }
 
-    /// The screen with these letters held.
-    pub(in crate::tui::screens) fn holding(letters: Vec<DeadLetter>) -> Self {
+    /// The screen with these messages held.
+    pub(in crate::tui::screens) fn holding(messages: Vec<DeadLetter>) -> Self {
         let mut harness = Self::open(80, 24, fixtures::environment());
-        harness.answer_letters(letters);
+        harness.answer_messages(messages);
         harness
     }
 
@@ -144,24 +144,24 @@ impl Harness {
         }));
     }
 
-    pub(in crate::tui::screens) fn answer_letters(&mut self, letters: Vec<DeadLetter>) {
-        self.answer_held(HeldLetters {
-            letters,
+    pub(in crate::tui::screens) fn answer_messages(&mut self, messages: Vec<DeadLetter>) {
+        self.answer_held(HeldMessages {
+            messages,
             ledger_error: None,
             is_truncated: false,
         });
     }
 
-    pub(in crate::tui::screens) fn answer_held(&mut self, held: HeldLetters) {
-        let question = self.take(|request| matches!(request, Request::HoldLetters));
-        self.reply(&question, Ok(Answer::Letters(held)));
+    pub(in crate::tui::screens) fn answer_held(&mut self, held: HeldMessages) {
+        let question = self.take(|request| matches!(request, Request::HoldMessages));
+        self.reply(&question, Ok(Answer::Messages(held)));
     }
 
     /// Handles that were asked to be released, oldest request first.
     pub(in crate::tui::screens) fn released(&self) -> Vec<String> {
         let mut released = Vec::new();
         for (_, request) in &self.asked {
-            if let Request::ReleaseLetters(handles) = request {
+            if let Request::ReleaseMessages(handles) = request {
                 released.extend(handles.iter().cloned());
             }
         }
@@ -174,7 +174,7 @@ impl Harness {
         let Request::DryRun(draft) = &question.1 else {
             panic!("not a dry run")
         };
-        let sent = draft.letters.len();
+        let sent = draft.messages.len();
         let dry = DryRun {
             sent,
             ready: sent,
@@ -195,20 +195,20 @@ impl Harness {
         (question, draft)
     }
 
-    /// Searches, and answers that so many of the newest letters are found, or why not.
+    /// Searches, and answers that so many of the newest messages are found, or why not.
     pub(in crate::tui::screens) fn search(&mut self, line: &str, found: Result<usize, String>) {
         self.key('/');
         self.keys(line);
         self.code(KeyCode::Enter);
         let question = self.take(is_search);
-        let Request::Search { letters, .. } = &question.1 else {
+        let Request::Search { messages, .. } = &question.1 else {
             panic!("not a search")
         };
         let result = found
             .map(|number| {
-                let ids = letters.iter().rev().take(number);
+                let ids = messages.iter().rev().take(number);
                 Answer::Found(Found {
-                    message_ids: ids.map(|letter| letter.message_id.clone()).collect(),
+                    message_ids: ids.map(|message| message.message_id.clone()).collect(),
                     failed: 2,
                 })
             })
@@ -226,18 +226,18 @@ impl Harness {
         self.keys("time = \"2026-11-24T11:42:00Z\"");
         self.code(KeyCode::Enter);
         let question = self.take(is_patch);
-        let Request::Patch { letters, .. } = &question.1 else {
+        let Request::Patch { messages, .. } = &question.1 else {
             panic!("not a patch")
         };
-        let patched = fixtures::patched(letters);
+        let patched = fixtures::patched(messages);
         self.reply(&question, Ok(Answer::Patched(patched)));
     }
 
-    /// The redrive of a draft ends with an outcome and a cause for each of its letters.
+    /// The redrive of a draft ends with an outcome and a cause for each of its messages.
     pub(in crate::tui::screens) fn end_redrive(
         &mut self,
         question: &(RequestId, Request),
-        outcomes: &[(&str, LetterOutcome, Option<&str>)],
+        outcomes: &[(&str, MessageOutcome, Option<&str>)],
     ) {
         let end = fixtures::run_end(outcomes);
         self.reply(question, Ok(Answer::Redriven(Box::new(end))));
@@ -283,7 +283,7 @@ fn text(buffer: &Buffer) -> String {
 }
 
 pub(in crate::tui::screens) fn is_hold(request: &Request) -> bool {
-    matches!(request, Request::HoldLetters)
+    matches!(request, Request::HoldMessages)
 }
 
 pub(in crate::tui::screens) fn is_extend(request: &Request) -> bool {

@@ -1,4 +1,4 @@
-//! Letters that are searched, patched and edited.
+//! Messages that are searched, patched and edited.
 
 use crossterm::event::{KeyCode, KeyModifiers};
 use event::Verdict;
@@ -23,7 +23,7 @@ fn keep(harness: &mut Harness) {
 
 #[test]
 fn search_lists_what_is_found_and_x_lists_all_again() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.search("LA601", Ok(5));
     assert_eq!(harness.screen().listed.len(), 5);
     assert!(
@@ -37,7 +37,7 @@ fn search_lists_what_is_found_and_x_lists_all_again() {
 
 #[test]
 fn failed_search_hides_nothing_and_says_why() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     let why = "the program takes too long".to_owned();
     harness.search(".type", Err(why.clone()));
     assert_eq!(harness.screen().listed.len(), 37);
@@ -46,7 +46,7 @@ fn failed_search_hides_nothing_and_says_why() {
 
 #[test]
 fn line_of_a_wrong_program_stays_open_for_what_is_typed_next() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.keys("/.type ==");
     harness.code(KeyCode::Enter);
     assert!(
@@ -66,36 +66,36 @@ fn line_of_a_wrong_program_stays_open_for_what_is_typed_next() {
 }
 
 #[test]
-fn search_is_run_anew_when_letters_come() {
-    let mut harness = Harness::holding(letters());
+fn search_is_run_anew_when_messages_come() {
+    let mut harness = Harness::holding(messages());
     harness.search("LA601", Ok(5));
     harness.refresh();
-    harness.answer_letters(vec![letter(99, Duration::hours(1), &valid_body(99))]);
+    harness.answer_messages(vec![message(99, Duration::hours(1), &valid_body(99))]);
     let question = harness.take(is_search);
-    let Request::Search { letters, .. } = &question.1 else {
+    let Request::Search { messages, .. } = &question.1 else {
         panic!("not a search")
     };
-    assert_eq!(letters.len(), 38);
+    assert_eq!(messages.len(), 38);
 }
 
 #[test]
 fn marking_all_and_patching_mean_what_is_found() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.search("LA601", Ok(5));
     harness.key('a');
     assert_eq!(harness.screen().marks.len(), 5);
     harness.keys("Ap.");
     harness.code(KeyCode::Enter);
     let (_, request) = harness.take(is_patch);
-    let Request::Patch { letters, program } = request else {
+    let Request::Patch { messages, program } = request else {
         panic!("not a patch")
     };
-    assert_eq!((letters.len(), program.as_str()), (5, "."));
+    assert_eq!((messages.len(), program.as_str()), (5, "."));
 }
 
 #[test]
 fn patch_edits_nothing_before_it_is_accepted() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.patch_group();
     assert_eq!(harness.model.context(), Context::Patch);
     let text = harness.text();
@@ -117,7 +117,7 @@ fn patch_edits_nothing_before_it_is_accepted() {
 
 #[test]
 fn differences_are_shown_one_by_one_around_the_end() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.patch_group();
     assert!(harness.text().contains(" 1 / 24 "));
     harness.key('n');
@@ -128,24 +128,24 @@ fn differences_are_shown_one_by_one_around_the_end() {
 
 #[test]
 fn accepted_patch_is_sent_and_can_be_taken_back_until_then() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.patch_group();
     harness.key('y');
     assert_eq!(harness.screen().edits.len(), 24);
     assert!(harness.text().contains("24 edited"), "{}", harness.text());
     harness.key('r');
     let (question, draft) = harness.agree();
-    assert_eq!(draft.letters.len(), 24);
-    let is_edited = |draft: &crate::tui::redrives::DraftLetter| draft.new_body.is_some();
-    assert!(draft.letters.iter().all(is_edited));
+    assert_eq!(draft.messages.len(), 24);
+    let is_edited = |draft: &crate::tui::redrives::DraftMessage| draft.new_body.is_some();
+    assert!(draft.messages.iter().all(is_edited));
     let ids: Vec<_> = draft
-        .letters
+        .messages
         .iter()
-        .map(|d| d.letter.message_id.clone())
+        .map(|d| d.message.message_id.clone())
         .collect();
     let outcomes: Vec<_> = ids
         .iter()
-        .map(|id| (id.as_str(), LetterOutcome::Moved, None))
+        .map(|id| (id.as_str(), MessageOutcome::Moved, None))
         .collect();
     harness.end_redrive(&question, &outcomes);
     assert_eq!(harness.screen().edits.len(), 0);
@@ -153,7 +153,7 @@ fn accepted_patch_is_sent_and_can_be_taken_back_until_then() {
 
 #[test]
 fn edits_are_taken_back_one_by_one_or_all() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.patch_group();
     harness.key('y');
     harness.code(KeyCode::Tab);
@@ -167,23 +167,23 @@ fn edits_are_taken_back_one_by_one_or_all() {
 
 #[test]
 fn edits_outlast_a_visit_elsewhere() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.patch_group();
     harness.keys("y12");
-    harness.answer_letters(letters());
+    harness.answer_messages(messages());
     assert_eq!(harness.screen().edited(), 24);
 }
 
 #[test]
 fn program_that_is_changed_meanwhile_makes_its_answer_void() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.key('p');
     harness.code(KeyCode::Enter);
     let question = harness.take(is_patch);
-    let Request::Patch { letters, .. } = &question.1 else {
+    let Request::Patch { messages, .. } = &question.1 else {
         panic!("not a patch")
     };
-    let patched = patched(letters);
+    let patched = patched(messages);
     harness.key('x');
     harness.reply(&question, Ok(Answer::Patched(patched)));
     assert_eq!(harness.model.context(), Context::Input);
@@ -191,7 +191,7 @@ fn program_that_is_changed_meanwhile_makes_its_answer_void() {
 
 #[test]
 fn program_that_changes_nothing_says_so() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.key('p');
     harness.code(KeyCode::Enter);
     let question = harness.take(is_patch);
@@ -201,7 +201,7 @@ fn program_that_changes_nothing_says_so() {
     };
     harness.reply(&question, Ok(Answer::Patched(patched)));
     assert!(
-        harness.text().contains("changes no letter: 37 stay"),
+        harness.text().contains("changes no message: 37 stay"),
         "{}",
         harness.text()
     );
@@ -209,8 +209,8 @@ fn program_that_changes_nothing_says_so() {
 }
 
 #[test]
-fn edited_letter_is_judged_kept_and_marked() {
-    let mut harness = Harness::holding(vec![letter(1, Duration::hours(1), &body_without_time(1))]);
+fn edited_message_is_judged_kept_and_marked() {
+    let mut harness = Harness::holding(vec![message(1, Duration::hours(1), &body_without_time(1))]);
     harness.key('e');
     assert_eq!(harness.model.context(), Context::Editor);
     assert!(
@@ -227,10 +227,10 @@ fn edited_letter_is_judged_kept_and_marked() {
     );
     keep(&mut harness);
     let question = harness.take(is_judge);
-    let Request::Judge { letter, new_body } = &question.1 else {
+    let Request::Judge { message, new_body } = &question.1 else {
         panic!("not a question about a body")
     };
-    let mut mended = mended(letter, new_body);
+    let mut mended = mended(message, new_body);
     mended.verdict = Verdict::AlreadyStored;
     let patched = crate::tui::patch::Patched {
         mended: vec![mended],
@@ -252,9 +252,9 @@ fn edited_letter_is_judged_kept_and_marked() {
 }
 
 #[test]
-fn edited_letter_is_told_by_its_new_body_and_its_death_is_past() {
+fn edited_message_is_told_by_its_new_body_and_its_death_is_past() {
     let mut harness = Harness::open(160, 45, environment());
-    harness.answer_letters(vec![letter(1, Duration::hours(1), "{ no json")]);
+    harness.answer_messages(vec![message(1, Duration::hours(1), "{ no json")]);
     let text = harness.text();
     for wanted in [
         "no event: neither type",
@@ -267,11 +267,11 @@ fn edited_letter_is_told_by_its_new_body_and_its_death_is_past() {
     harness.keys("x");
     keep(&mut harness);
     let question = harness.take(is_judge);
-    let Request::Judge { letter, .. } = &question.1 else {
+    let Request::Judge { message, .. } = &question.1 else {
         panic!("not a question about a body")
     };
     let patched = crate::tui::patch::Patched {
-        mended: vec![mended(letter, &valid_body(1))],
+        mended: vec![mended(message, &valid_body(1))],
         ..Default::default()
     };
     harness.reply(&question, Ok(Answer::Patched(patched)));
@@ -290,7 +290,7 @@ fn edited_letter_is_told_by_its_new_body_and_its_death_is_past() {
 
 #[test]
 fn closed_editor_keeps_nothing() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.keys("ex");
     harness.code(KeyCode::Esc);
     assert_eq!(harness.screen().edits.len(), 0);
@@ -308,7 +308,7 @@ fn closed_editor_keeps_nothing() {
 #[test]
 fn read_only_environment_mends_nothing() {
     let mut harness = Harness::open(80, 24, read_only());
-    harness.answer_letters(letters());
+    harness.answer_messages(messages());
     for key in ['e', 'p'] {
         harness.key(key);
         assert!(
@@ -325,11 +325,11 @@ fn read_only_environment_mends_nothing() {
 
 #[test]
 fn everything_that_is_open_is_drawn_at_every_size() {
-    let mut search = Harness::holding(letters());
+    let mut search = Harness::holding(messages());
     search.key('/');
-    let mut patch = Harness::holding(letters());
+    let mut patch = Harness::holding(messages());
     patch.patch_group();
-    let mut edit = Harness::holding(letters());
+    let mut edit = Harness::holding(messages());
     edit.key('e');
     for harness in [&mut search, &mut patch, &mut edit] {
         let sizes = (0..20).flat_map(|width| (0..12).map(move |height| (width * 7, height)));
@@ -342,7 +342,7 @@ fn everything_that_is_open_is_drawn_at_every_size() {
 
 #[test]
 fn text_from_outside_is_judged_and_a_bad_one_stays_in_the_editor() {
-    let mut harness = Harness::holding(vec![letter(1, Duration::hours(1), &body_without_time(1))]);
+    let mut harness = Harness::holding(vec![message(1, Duration::hours(1), &body_without_time(1))]);
     harness.key('E');
     let sent = harness.outside.pop().unwrap();
     assert!(sent.contains("\n  \"source\": \"crew-app\""), "{sent}");
@@ -364,7 +364,7 @@ fn text_from_outside_is_judged_and_a_bad_one_stays_in_the_editor() {
 
 #[test]
 fn missing_editor_leaves_the_built_in_one() {
-    let mut harness = Harness::holding(letters());
+    let mut harness = Harness::holding(messages());
     harness.key('E');
     harness.send(Msg::EditedOutside(Err(
         "neither VISUAL nor EDITOR is set".to_owned()

@@ -9,19 +9,19 @@ fn is_read(request: &Request) -> bool {
     matches!(request, Request::ReadBody(_))
 }
 
-/// A harness that holds letters whose bodies are on a disk.
+/// A harness that holds messages whose bodies are on a disk.
 fn harness() -> Harness {
-    let mut letters = letters();
-    for letter in &mut letters {
-        letter.body = Body::spooled(letter.body.at_hand().unwrap()).unwrap();
+    let mut messages = messages();
+    for message in &mut messages {
+        message.body = Body::spooled(message.body.at_hand().unwrap()).unwrap();
     }
     let mut harness = Harness::open(160, 45, environment());
-    harness.answer_letters(letters);
+    harness.answer_messages(messages);
     harness
 }
 
 #[test]
-fn body_of_the_selected_letter_is_asked_for_once_and_shown_when_it_comes() {
+fn body_of_the_selected_message_is_asked_for_once_and_shown_when_it_comes() {
     let mut harness = harness();
     let text = harness.text();
     assert!(text.contains("being read"), "{text}");
@@ -41,7 +41,7 @@ fn body_of_the_selected_letter_is_asked_for_once_and_shown_when_it_comes() {
 }
 
 #[test]
-fn body_of_a_letter_that_is_not_selected_any_more_is_not_shown() {
+fn body_of_a_message_that_is_not_selected_any_more_is_not_shown() {
     let mut harness = harness();
     let first = harness.take(is_read);
     harness.code(KeyCode::Down);

@@ -5,7 +5,7 @@ use crossterm::event::KeyCode;
 use super::fixtures::*;
 use super::*;
 use pipeline::model::{QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
-use redrive::LetterOutcome;
+use redrive::MessageOutcome;
 
 macro_rules! states {
     ($($state:ident),+ $(,)?) => {
@@ -79,29 +79,29 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
     harness.now += Duration::seconds(4);
     match state {
         State::Waiting => harness.pass(0),
-        State::Empty => harness.answer_letters(Vec::new()),
+        State::Empty => harness.answer_messages(Vec::new()),
         State::HeldByOthers => {
             count_dead_letters(&mut harness, 3);
-            harness.answer_letters(Vec::new());
+            harness.answer_messages(Vec::new());
         }
         State::Held => {
             count_dead_letters(&mut harness, 40);
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.keys("jj j");
         }
         State::GroupFiltered => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.code(KeyCode::Tab);
             harness.keys("jjj");
         }
         State::DetailOpen => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.code(KeyCode::End);
             harness.code(KeyCode::Enter);
         }
         State::EscapeSequences => {
             let body = "\u{1b}[2J\u{1b}]0;owned\u{7}{\"type\":\r\n\"\u{202e}x\"}";
-            harness.answer_letters(vec![letter(7, Duration::minutes(3), body)]);
+            harness.answer_messages(vec![message(7, Duration::minutes(3), body)]);
             harness.code(KeyCode::Enter);
         }
         State::Enormous => {
@@ -109,7 +109,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
                 r#"{{"specversion":"1.0","id":"big","source":"/scan","type":"bag.scanned","data":"{}"}}"#,
                 "9f".repeat(520_000)
             );
-            harness.answer_letters(vec![letter(8, Duration::minutes(3), &body)]);
+            harness.answer_messages(vec![message(8, Duration::minutes(3), &body)]);
             harness.code(KeyCode::Enter);
         }
         State::FailedFirst => {
@@ -117,54 +117,54 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             harness.reply(&question, Err(fault()));
         }
         State::FailedWithPrevious => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.refresh();
             let question = harness.take(is_hold);
             harness.reply(&question, Err(fault()));
         }
-        State::Warnings => harness.answer_held(HeldLetters {
-            letters: letters(),
+        State::Warnings => harness.answer_held(HeldMessages {
+            messages: messages(),
             ledger_error: Some("connect to the database: connection refused".to_owned()),
             is_truncated: true,
         }),
         State::Redriving => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.keys("arf");
             harness.agree();
             harness.key('2');
-            harness.answer_letters(Vec::new());
+            harness.answer_messages(Vec::new());
         }
-        State::Reported => redrive_ready(&mut harness, LetterOutcome::Moved, None),
+        State::Reported => redrive_ready(&mut harness, MessageOutcome::Moved, None),
         State::Noted => {
             let error = Some("the receipt handle has expired");
-            redrive_ready(&mut harness, LetterOutcome::SentNotDeleted, error);
+            redrive_ready(&mut harness, MessageOutcome::SentNotDeleted, error);
             harness.keys("gjjjjjjjjj");
             harness.code(KeyCode::Enter);
         }
         State::SearchTyped => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.keys("/.type == \"flight");
         }
         State::SearchFound => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.search("LA601", Ok(31));
         }
         State::SearchFailed => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.search(".type", Err("the program takes too long".to_owned()));
         }
         State::DeleteTyped => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.code(KeyCode::Tab);
             harness.keys("jDevents-dead");
         }
         State::PatchTyped => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.code(KeyCode::Tab);
             harness.keys("jp.data");
         }
         State::PatchFailed => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.code(KeyCode::Tab);
             harness.keys("jp.time =");
             harness.code(KeyCode::Enter);
@@ -172,12 +172,12 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             harness.reply(&question, Err(fault()));
         }
         State::PatchPreview => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.patch_group();
             harness.key('n');
         }
         State::Edited => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.patch_group();
             harness.key('y');
             harness.pass(10);
@@ -185,40 +185,40 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             harness.code(KeyCode::Enter);
         }
         State::Editing => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.code(KeyCode::Tab);
             harness.keys("j");
             harness.code(KeyCode::Tab);
             harness.keys("ex");
         }
         State::Released => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.key('R');
         }
-        State::ReadOnly => harness.answer_letters(letters()),
+        State::ReadOnly => harness.answer_messages(messages()),
         State::Production => {
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.code(KeyCode::Tab);
             harness.key('j');
         }
         State::NoColour => {
             harness.model.theme = Theme { has_colour: false };
-            harness.answer_letters(letters());
+            harness.answer_messages(messages());
             harness.keys("jj j");
         }
     }
     harness
 }
 
-fn redrive_ready(harness: &mut Harness, outcome: LetterOutcome, cause: Option<&str>) {
-    harness.answer_letters(letters());
+fn redrive_ready(harness: &mut Harness, outcome: MessageOutcome, cause: Option<&str>) {
+    harness.answer_messages(messages());
     harness.keys("ar");
     let (question, draft) = harness.agree();
     harness.key('2');
-    harness.answer_letters(letters());
-    let ids = draft.letters.iter();
+    harness.answer_messages(messages());
+    let ids = draft.messages.iter();
     let outcomes: Vec<_> = ids
-        .map(|draft| (draft.letter.message_id.as_str(), outcome, cause))
+        .map(|draft| (draft.message.message_id.as_str(), outcome, cause))
         .collect();
     harness.end_redrive(&question, &outcomes);
     harness.pass(10);

@@ -13,10 +13,10 @@ fn is_redrive(request: &Request) -> bool {
 }
 
 fn holding() -> Harness {
-    Harness::holding(fixtures::letters())
+    Harness::holding(fixtures::messages())
 }
 
-/// All 37 letters on their way.
+/// All 37 messages on their way.
 fn begun() -> (Harness, (RequestId, Request)) {
     let mut harness = holding();
     harness.keys("arf");
@@ -26,20 +26,20 @@ fn begun() -> (Harness, (RequestId, Request)) {
 }
 
 #[test]
-fn only_ready_letters_are_sent_and_the_rest_needs_another_key() {
+fn only_ready_messages_are_sent_and_the_rest_needs_another_key() {
     let mut harness = holding();
     harness.keys("ar");
     assert_eq!(harness.model.context(), Context::Plan);
     let (_, draft) = harness.agree();
-    assert_eq!((draft.letters.len(), draft.skipped.len()), (3, 34));
+    assert_eq!((draft.messages.len(), draft.skipped.len()), (3, 34));
     let is_ready =
-        |draft: &crate::tui::redrives::DraftLetter| draft.letter.verdict == Verdict::Ready;
-    assert!(draft.letters.iter().all(is_ready));
+        |draft: &crate::tui::redrives::DraftMessage| draft.message.verdict == Verdict::Ready;
+    assert!(draft.messages.iter().all(is_ready));
 
     let mut harness = holding();
     harness.keys("arf");
     let (_, draft) = harness.agree();
-    assert_eq!((draft.letters.len(), draft.skipped.len()), (37, 0));
+    assert_eq!((draft.messages.len(), draft.skipped.len()), (37, 0));
 }
 
 #[test]
@@ -79,32 +79,35 @@ fn failed_dry_run_is_said_and_tried_again() {
 }
 
 #[test]
-fn letters_that_come_while_the_plan_is_open_are_not_sent() {
+fn messages_that_come_while_the_plan_is_open_are_not_sent() {
     let mut harness = holding();
     harness.refresh();
     harness.keys("arf");
     let body = fixtures::valid_body(99);
-    harness.answer_letters(vec![fixtures::letter(
+    harness.answer_messages(vec![fixtures::message(
         99,
         chrono::Duration::hours(1),
         &body,
     )]);
     let (_, draft) = harness.agree();
-    assert_eq!(draft.letters.len(), 37);
+    assert_eq!(draft.messages.len(), 37);
 }
 
 #[test]
-fn plan_without_a_ready_letter_sends_nothing_until_all_are_meant() {
+fn plan_without_a_ready_message_sends_nothing_until_all_are_meant() {
     let body = fixtures::body_without_time(1);
-    let mut harness =
-        Harness::holding(vec![fixtures::letter(1, chrono::Duration::hours(1), &body)]);
+    let mut harness = Harness::holding(vec![fixtures::message(
+        1,
+        chrono::Duration::hours(1),
+        &body,
+    )]);
     harness.key('r');
     harness.answer_dry_run();
     harness.key('y');
     assert_eq!(harness.count(is_redrive), 0);
     assert!(notice(&harness).contains("none of them is ready"));
     harness.key('f');
-    assert_eq!(harness.agree().1.letters.len(), 1);
+    assert_eq!(harness.agree().1.messages.len(), 1);
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn rate_canary_and_reason_go_into_the_plan() {
 #[test]
 fn production_takes_no_redrive_without_a_reason() {
     let mut harness = Harness::open(80, 24, fixtures::production());
-    harness.answer_letters(fixtures::letters());
+    harness.answer_messages(fixtures::messages());
     harness.keys("ar");
     harness.answer_dry_run();
     harness.key('y');
@@ -155,7 +158,7 @@ fn what_the_environment_forbids_is_said_before_it_is_tried() {
 fn second_redrive_cannot_begin_while_one_runs() {
     let (mut harness, _) = begun();
     harness.key('2');
-    harness.answer_letters(fixtures::letters());
+    harness.answer_messages(fixtures::messages());
     harness.keys("ar");
     assert!(!harness.model.redrives.is_reviewing());
     assert!(

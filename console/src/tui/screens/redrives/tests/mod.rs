@@ -13,7 +13,7 @@ use crate::tui::redrives::{Past, PastRedrive, Progress};
 use crate::tui::screens::dead_letters::tests::Harness;
 use crate::tui::screens::dead_letters::tests::fixtures;
 use redrive::fact::{Ending, Proof};
-use redrive::{Counts, LetterOutcome, Report, RunCommand};
+use redrive::{Counts, MessageOutcome, Report, RunCommand};
 
 /// The screen alone, inside the frame of the console.
 fn draw(harness: &Harness) -> Buffer {
@@ -75,34 +75,34 @@ fn answer_history(harness: &mut Harness, past: Past) {
     harness.reply(&question, Ok(Answer::Redrives(past)));
 }
 
-/// A report of seven letters with every outcome.
+/// A report of seven messages with every outcome.
 fn every_outcome() -> Report {
     let mut report = fixtures::report(&[
-        ("0001-aaaa-bbbb-cccc", LetterOutcome::Moved, None),
-        ("0002-aaaa-bbbb-cccc", LetterOutcome::Moved, None),
-        ("0003-aaaa-bbbb-cccc", LetterOutcome::Moved, None),
+        ("0001-aaaa-bbbb-cccc", MessageOutcome::Moved, None),
+        ("0002-aaaa-bbbb-cccc", MessageOutcome::Moved, None),
+        ("0003-aaaa-bbbb-cccc", MessageOutcome::Moved, None),
         (
             "0004-aaaa-bbbb-cccc",
-            LetterOutcome::NotSent,
+            MessageOutcome::NotSent,
             Some("throttled"),
         ),
         (
             "0005-aaaa-bbbb-cccc",
-            LetterOutcome::Unknown,
+            MessageOutcome::Unknown,
             Some("no answer"),
         ),
         (
             "0006-aaaa-bbbb-cccc",
-            LetterOutcome::SentNotDeleted,
+            MessageOutcome::SentNotDeleted,
             Some("receipt expired"),
         ),
-        ("0007-aaaa-bbbb-cccc", LetterOutcome::Waiting, None),
+        ("0007-aaaa-bbbb-cccc", MessageOutcome::Waiting, None),
     ]);
-    report.letters[1].proof = Some(Proof::DeadAgain {
+    report.messages[1].proof = Some(Proof::DeadAgain {
         message_id: "0008".to_owned(),
         reason: Some("missing-attribute: \"time\" is required (at /time)".to_owned()),
     });
-    report.letters[2].proof = None;
+    report.messages[2].proof = None;
     report
 }
 

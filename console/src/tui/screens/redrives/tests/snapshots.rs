@@ -50,7 +50,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         | State::NoColour => fixtures::environment(),
     };
     let mut harness = Harness::open(width, height, environment);
-    harness.answer_letters(fixtures::letters());
+    harness.answer_messages(fixtures::messages());
     match state {
         State::Empty => look(&mut harness, Past::default()),
         State::Reading => {
@@ -153,9 +153,15 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             harness.keys("ar");
             let (question, draft) = harness.agree();
             answer_history(&mut harness, Past::default());
-            let ids = draft.letters.iter();
+            let ids = draft.messages.iter();
             let outcomes: Vec<_> = ids
-                .map(|draft| (draft.letter.message_id.as_str(), LetterOutcome::Moved, None))
+                .map(|draft| {
+                    (
+                        draft.message.message_id.as_str(),
+                        MessageOutcome::Moved,
+                        None,
+                    )
+                })
                 .collect();
             harness.end_redrive(&question, &outcomes);
         }

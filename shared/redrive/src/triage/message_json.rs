@@ -14,9 +14,9 @@ use serde::Serialize;
 use pipeline::BodyError;
 use pipeline::model::{AttributeValue, DeadLetter, Reason};
 
-/// A letter of `dlq list`.
+/// A message of `dlq list`.
 #[derive(Serialize)]
-pub struct LetterJson<'a> {
+pub struct MessageJson<'a> {
     message_id: &'a str,
     cause: String,
     verdict: Verdict,
@@ -44,11 +44,11 @@ struct EventJson<'a> {
     event_type: Option<&'a str>,
 }
 
-/// A letter of `dlq show`, and a line of `dlq export`.
+/// A message of `dlq show`, and a line of `dlq export`.
 #[derive(Serialize)]
-pub struct WholeLetterJson<'a> {
+pub struct WholeMessageJson<'a> {
     #[serde(flatten)]
-    letter: LetterJson<'a>,
+    message: MessageJson<'a>,
     first_received_at: Option<DateTime<Utc>>,
     group_id: Option<&'a str>,
     attributes: BTreeMap<&'a str, AttributeJson<'a>>,
@@ -70,26 +70,26 @@ enum AttributeJson<'a> {
     },
 }
 
-impl<'a> From<&'a DeadLetter> for LetterJson<'a> {
-    fn from(letter: &'a DeadLetter) -> Self {
-        let identity = &letter.identity;
+impl<'a> From<&'a DeadLetter> for MessageJson<'a> {
+    fn from(message: &'a DeadLetter) -> Self {
+        let identity = &message.identity;
         let is_known =
             identity.source.is_some() || identity.id.is_some() || identity.event_type.is_some();
         Self {
-            message_id: &letter.message_id,
-            cause: letter.cause(),
-            verdict: letter.verdict,
-            failure: letter.failure.as_ref(),
-            reason: letter.reason.as_ref().map(ReasonJson::from),
+            message_id: &message.message_id,
+            cause: message.cause(),
+            verdict: message.verdict,
+            failure: message.failure.as_ref(),
+            reason: message.reason.as_ref().map(ReasonJson::from),
             event: is_known.then_some(EventJson {
                 source: identity.source.as_deref(),
                 id: identity.id.as_deref(),
                 event_type: identity.event_type.as_deref(),
             }),
-            stored_as: letter.stored_as,
-            receive_count: letter.receive_count,
-            sent_at: letter.sent_at,
-            expires_at: letter.expires_at,
+            stored_as: message.stored_as,
+            receive_count: message.receive_count,
+            sent_at: message.sent_at,
+            expires_at: message.expires_at,
         }
     }
 }
@@ -104,13 +104,13 @@ impl<'a> From<&'a Reason> for ReasonJson<'a> {
     }
 }
 
-impl<'a> WholeLetterJson<'a> {
+impl<'a> WholeMessageJson<'a> {
     /// Reads the body, which may be in the spool.
     ///
     /// # Errors
     /// When the body cannot be read back from the spool.
-    pub fn of(letter: &'a DeadLetter) -> Result<Self, BodyError> {
-        let attributes = letter.attributes.iter().map(|(name, value)| {
+    pub fn of(message: &'a DeadLetter) -> Result<Self, BodyError> {
+        let attributes = message.attributes.iter().map(|(name, value)| {
             let value = match value {
                 AttributeValue::Text { data_type, value } => {
                     AttributeJson::Text { data_type, value }
@@ -123,11 +123,11 @@ impl<'a> WholeLetterJson<'a> {
             (name.as_str(), value)
         });
         Ok(Self {
-            letter: LetterJson::from(letter),
-            first_received_at: letter.first_received_at,
-            group_id: letter.group_id.as_deref(),
+            message: MessageJson::from(message),
+            first_received_at: message.first_received_at,
+            group_id: message.group_id.as_deref(),
             attributes: attributes.collect(),
-            body: letter.body.text()?,
+            body: message.body.text()?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Dead letters: held for a while, judged, and given back.
 //!
-//! Invariant: a letter is listed once, with the handle of its newest receive, and looking at
-//! letters asks the ledger once for all of them.
+//! Invariant: a message is listed once, with the handle of its newest receive, and looking at
+//! messages asks the ledger once for all of them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,36 +14,36 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::model::{DeadLetter, HeldLetters, Holding, QueueRole};
+use super::model::{DeadLetter, HeldMessages, Holding, QueueRole};
 use super::queues::{BATCH_ENTRIES_MAX, Entry};
 use super::receive::seconds;
 use super::receive_batch::{Collected, stopped};
 use super::{Pipeline, PipelineError};
-use crate::text::letters_in_words;
+use crate::text::messages_in_words;
 
 /// Longest hold that SQS takes (Amazon SQS quotas, visibility timeout).
 pub const HOLD_MAX: Duration = Duration::from_secs(12 * 3_600);
-/// Limit of waiting for the next letters to be given back: someone who leaves a silent queue does
+/// Limit of waiting for the next messages to be given back: someone who leaves a silent queue does
 /// not wait longer.
 const GIVE_BACK_LIMIT: Duration = Duration::from_secs(5);
 /// Batch calls that change visibility at once.
 const VISIBILITY_CALLS_MAX: usize = 8;
 
 impl Pipeline {
-    /// Takes up to `letters_max` dead letters and holds them, oldest first. Others do not see them
+    /// Takes up to `messages_max` dead letters and holds them, oldest first. Others do not see them
     /// until they are released or the hold ends.
     ///
     /// # Errors
     /// When the dead-letter queue does not answer; what was received before is given back. A
-    /// ledger that does not answer is no error, see [`HeldLetters::ledger_error`].
+    /// ledger that does not answer is no error, see [`HeldMessages::ledger_error`].
     pub async fn hold_dead_letters(
         &self,
-        letters_max: usize,
+        messages_max: usize,
         hold: Duration,
-    ) -> Result<HeldLetters, PipelineError> {
+    ) -> Result<HeldMessages, PipelineError> {
         let retention = self.retention().await?;
         let (_never, stop) = watch::channel(false);
-        let collected = self.collect(letters_max, hold, stop).await;
+        let collected = self.collect(messages_max, hold, stop).await;
         let collected = self.unless_failed(collected, hold).await?;
         Ok(self.judged(collected, retention).await)
     }
@@ -54,7 +54,7 @@ impl Pipeline {
     /// When the dead-letter queue does not answer; what was received before is given back.
     pub async fn hold_dead_letters_unless(
         &self,
-        letters_max: usize,
+        messages_max: usize,
         hold: Duration,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Holding, PipelineError> {
@@ -62,7 +62,7 @@ impl Pipeline {
             retention = self.retention() => retention?,
             () = stopped(&mut stop) => return Ok(Holding::GivenBack { hidden_max: 0 }),
         };
-        let collected = self.collect(letters_max, hold, stop.clone()).await;
+        let collected = self.collect(messages_max, hold, stop.clone()).await;
         let collected = self.unless_failed(collected, hold).await?;
         let handles = collected.handles();
         let unanswered = collected.unanswered;
@@ -97,36 +97,36 @@ impl Pipeline {
         } else {
             error.with_remark(&format!(
                 "up to {} hidden for up to {} s",
-                letters_in_words(hidden as u64),
+                messages_in_words(hidden as u64),
                 hold.as_secs()
             ))
         })
     }
 
-    async fn judged(&self, collected: Collected, retention: TimeDelta) -> HeldLetters {
+    async fn judged(&self, collected: Collected, retention: TimeDelta) -> HeldMessages {
         let is_exhausted = collected.is_exhausted;
-        let mut letters: Vec<(DeadLetter, Assessment)> = collected
+        let mut messages: Vec<(DeadLetter, Assessment)> = collected
             .held
             .into_values()
-            .map(|receive| receive.into_letter(retention))
+            .map(|receive| receive.into_message(retention))
             .collect();
-        letters
+        messages
             .sort_by(|(a, _), (b, _)| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
-        let (letters, ledger_error) = self.judge(letters).await;
-        // The letters are held by now: a depth that cannot be read must not lose them.
+        let (messages, ledger_error) = self.judge(messages).await;
+        // The messages are held by now: a depth that cannot be read must not lose them.
         let is_truncated = !is_exhausted
             && !self
                 .queue_depth(QueueRole::DeadLetter)
                 .await
                 .is_ok_and(|depth| depth.visible == 0);
-        HeldLetters {
-            letters,
+        HeldMessages {
+            messages,
             ledger_error,
             is_truncated,
         }
     }
 
-    /// Prolongs the hold of letters, counted from now. Parallel to the input, whether SQS did so: a
+    /// Prolongs the hold of messages, counted from now. Parallel to the input, whether SQS did so: a
     /// hold that has ended already is not prolonged. `None` where no answer came.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Pipeline {
         self.change_visibility(receipt_handles, hold).await
     }
 
-    /// Gives letters back at once. Gives how many were still held.
+    /// Gives messages back at once. Gives how many were still held.
     ///
     /// # Errors
     /// When the dead-letter queue does not answer.
@@ -152,7 +152,7 @@ impl Pipeline {
         Ok(changed.iter().filter(is_released).count())
     }
 
-    /// Gives letters back, for as long as the queue takes them; one that does not answer is left
+    /// Gives messages back, for as long as the queue takes them; one that does not answer is left
     /// within a few seconds. Gives how many may still be hidden: those come back by themselves when
     /// their hold ends.
     pub async fn give_back_dead_letters(&self, receipt_handles: &[String]) -> usize {
@@ -172,7 +172,7 @@ impl Pipeline {
                     deadline = Instant::now() + GIVE_BACK_LIMIT;
                 }
                 Ok(Some(Err(error))) => {
-                    tracing::debug!(%error, "letters come back when their hold ends");
+                    tracing::debug!(%error, "messages come back when their hold ends");
                 }
                 Ok(None) | Err(_) => return hidden,
             }
@@ -232,7 +232,7 @@ impl Pipeline {
         entries: &[Entry<&String>],
         visibility: Duration,
     ) -> Result<Vec<usize>, PipelineError> {
-        let attempt = self.queue_attempt("change the hold of letters in", QueueRole::DeadLetter);
+        let attempt = self.queue_attempt("change the hold of messages in", QueueRole::DeadLetter);
         let requests = entries
             .iter()
             .map(|entry| {
@@ -264,9 +264,9 @@ impl Pipeline {
     /// Tells `ready` from `already-stored`. Gives the reason too if the ledger could not be asked.
     async fn judge(
         &self,
-        letters: Vec<(DeadLetter, Assessment)>,
+        messages: Vec<(DeadLetter, Assessment)>,
     ) -> (Vec<DeadLetter>, Option<String>) {
-        let keys: Vec<EventKey> = letters
+        let keys: Vec<EventKey> = messages
             .iter()
             .filter_map(|(_, assessment)| match assessment {
                 Assessment::Valid(key) => Some(key.clone()),
@@ -277,19 +277,19 @@ impl Pipeline {
             Ok(stored) => (stored, None),
             Err(error) => (HashMap::new(), Some(error.to_string())),
         };
-        let judged = |(mut letter, assessment): (DeadLetter, Assessment)| {
-            letter.stored_as = match &assessment {
+        let judged = |(mut message, assessment): (DeadLetter, Assessment)| {
+            message.stored_as = match &assessment {
                 Assessment::Valid(key) => stored.get(key).map(|found| found.record_id),
                 Assessment::Invalid(_) => None,
             };
-            letter.verdict = assessment.verdict(letter.stored_as.is_some());
-            letter.failure = match assessment {
+            message.verdict = assessment.verdict(message.stored_as.is_some());
+            message.failure = match assessment {
                 Assessment::Valid(_) => None,
                 Assessment::Invalid(failure) => Some(failure),
             };
-            letter
+            message
         };
-        (letters.into_iter().map(judged).collect(), ledger_error)
+        (messages.into_iter().map(judged).collect(), ledger_error)
     }
 }
 

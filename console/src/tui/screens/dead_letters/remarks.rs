@@ -7,7 +7,7 @@ use crate::tui::screens::lines::wrapped;
 
 /// One row of a message.
 #[derive(Debug)]
-pub(super) struct MessageRow {
+pub(super) struct RemarkRow {
     pub(super) tone: Tone,
     pub(super) text: String,
     /// Whether the message begins here.
@@ -15,17 +15,17 @@ pub(super) struct MessageRow {
 }
 
 impl DeadLetters {
-    /// The messages, broken into rows.
-    pub(super) fn message_rows(&self, width: u16) -> Vec<MessageRow> {
+    /// The remarks, broken into rows.
+    pub(super) fn remark_rows(&self, width: u16) -> Vec<RemarkRow> {
         // A space, the sign, a space; and one at the end.
         let width = usize::from(width).saturating_sub(4);
-        self.messages()
+        self.remarks()
             .into_iter()
             .flat_map(|(tone, text)| {
                 wrapped(&text, width)
                     .into_iter()
                     .enumerate()
-                    .map(move |(number, text)| MessageRow {
+                    .map(move |(number, text)| RemarkRow {
                         tone,
                         text,
                         is_first: number == 0,
@@ -35,53 +35,53 @@ impl DeadLetters {
     }
 
     /// Lines below the title.
-    fn messages(&self) -> Vec<(Tone, String)> {
-        let mut messages = Vec::new();
+    fn remarks(&self) -> Vec<(Tone, String)> {
+        let mut remarks = Vec::new();
         if !self.moving.is_empty() {
-            let letters = Self::letters_in_words(self.moving.len());
-            messages.push((
+            let messages = Self::messages_in_words(self.moving.len());
+            remarks.push((
                 Tone::Good,
                 format!(
-                    "{letters} being redriven to {} · 3 shows how far it is",
+                    "{messages} being redriven to {} · 3 shows how far it is",
                     visible(&self.destination)
                 ),
             ));
         }
         if let Some(told) = &self.told {
-            messages.push((
+            remarks.push((
                 told.tone,
                 format!("{} · {} UTC", visible(&told.text), clock(told.at)),
             ));
         }
-        if self.letters.is_empty() {
-            return messages;
+        if self.messages.is_empty() {
+            return remarks;
         }
-        messages.extend(self.search_message());
+        remarks.extend(self.search_remark());
         if let Some(fault) = self.hold.error() {
-            messages.push((
+            remarks.push((
                 Tone::Bad,
                 format!("{} · ^r tries again", visible(&fault.message)),
             ));
         }
         if self.extension_failed_at.is_some() {
-            messages.push((
+            remarks.push((
                 Tone::Warning,
-                "the hold could not be extended; it is tried again · ^r takes the letters anew"
+                "the hold could not be extended; it is tried again · ^r takes the messages anew"
                     .to_owned(),
             ));
         }
         if self.lost_holds > 0 {
-            let letters = Self::letters_in_words(self.lost_holds);
-            messages.push((
+            let messages = Self::messages_in_words(self.lost_holds);
+            remarks.push((
                 Tone::Warning,
-                format!("{letters} no longer held, others may have them · ^r takes them again"),
+                format!("{messages} no longer held, others may have them · ^r takes them again"),
             ));
         }
         let Some(facts) = self.hold.value() else {
-            return messages;
+            return remarks;
         };
         if let Some(error) = &facts.ledger_error {
-            messages.push((
+            remarks.push((
                 Tone::Warning,
                 format!(
                     "ledger not reachable: ready may be already stored · R, then ^r judges again · {}",
@@ -90,11 +90,11 @@ impl DeadLetters {
             ));
         }
         if facts.is_truncated && self.is_full() {
-            let held = count(self.letters.len() as u64);
+            let held = count(self.messages.len() as u64);
             let text =
-                format!("more letters wait than the {held} held at once: redrive these, then ^r");
-            messages.push((Tone::Warning, text));
+                format!("more messages wait than the {held} held at once: redrive these, then ^r");
+            remarks.push((Tone::Warning, text));
         }
-        messages
+        remarks
     }
 }
