@@ -1,9 +1,7 @@
-//! Characters that control a terminal or mislead its reader.
-//!
-//! Invariant: this is the only table of them.
+//! Which characters can steer a terminal or mislead its reader. Invariant: the one table of them.
 
-/// Whether a character must not be printed unchanged: a control character (C0, DEL, C1), or one that is
-/// invisible or changes the direction of the following text (Unicode TR 36, "Bidirectional text
+/// Whether a character must not be printed as it is: a control character (C0, DEL, C1), or one that
+/// is invisible or changes the direction of what follows (Unicode TR 36, "Bidirectional text
 /// spoofing").
 #[must_use]
 pub const fn is_deceptive(character: char) -> bool {
