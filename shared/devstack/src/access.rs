@@ -1,6 +1,6 @@
-//! Roles of the functions in the emulator, which checks what each of them may do.
+//! IAM roles of the functions in the emulator, which enforces their policies.
 //!
-//! Invariant: a function may do here what its role allows on AWS, and no more.
+//! Invariant: a function has the same permissions here as on AWS, and no more.
 
 use std::time::{Duration, SystemTime};
 

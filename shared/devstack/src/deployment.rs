@@ -1,7 +1,7 @@
-//! The functions, their mapping and the HTTP API, created over the same wire protocols as on AWS.
+//! Creates the functions, the event source mapping and the HTTP API, over the same protocols as on AWS.
 //!
-//! Invariant: names and settings follow the Terraform modules; the mapping reports failures
-//! message by message.
+//! Invariant: names and settings are those of the Terraform modules; the mapping reports batch item
+//! failures.
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,9 +27,9 @@ pub(crate) const MIGRATE: &str = "events-migrate";
 pub(crate) const FUNCTION_TIMEOUT_SECS: i32 = 10;
 const MIGRATE_TIMEOUT_SECS: i32 = 60;
 const BATCH_SIZE: i32 = 100;
-/// AWS wants at least a second for batches above ten.
+/// AWS requires at least one second for batches above ten.
 const BATCH_WINDOW_SECS: i32 = 1;
-/// The least that AWS takes.
+/// The minimum that AWS accepts.
 const INGEST_CONCURRENCY: i32 = 2;
 const API_ANSWER_LIMIT: Duration = Duration::from_secs(20);
 const API_POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -41,7 +41,7 @@ pub(crate) struct Function<'a> {
     pub(crate) name: &'static str,
     pub(crate) binary: &'a Path,
     pub(crate) database_url: &'a str,
-    /// Receives what it logs.
+    /// The file to which it logs.
     pub(crate) log: &'a Path,
 }
 
@@ -84,7 +84,7 @@ pub(crate) async fn create_function(
     Ok(())
 }
 
-/// What the binaries were compiled for: the machine that they run on.
+/// The architecture of this machine, for which the binaries were compiled.
 const fn architecture() -> Architecture {
     if cfg!(target_arch = "aarch64") {
         Architecture::Arm64
@@ -93,16 +93,16 @@ const fn architecture() -> Architecture {
     }
 }
 
-/// A package whose `bootstrap` runs the binary where it is: the emulator runs functions as
-/// processes of this machine, so tens of megabytes need not be packed, sent and unpacked. What it logs
-/// goes to a file, from which its batches can be counted (the emulator keeps a part of the lines).
+/// A package whose `bootstrap` runs the binary in place: the emulator runs functions as processes of this
+/// machine, so tens of megabytes need not be packed, sent and unpacked. The function logs to a file, from
+/// which its batches are counted, because the emulator keeps only a part of the lines.
 fn package(binary: &Path, log: &Path) -> Result<Vec<u8>, DevstackError> {
     let quoted = |path: &Path| path.display().to_string().replace('\'', r"'\''");
     let script = format!("#!/bin/sh\nexec '{}' >>'{}'\n", quoted(binary), quoted(log));
     packages::pack(script.as_bytes())
 }
 
-/// Runs the migrate function; its report is returned.
+/// Invokes the migrate function and returns its report.
 pub(crate) async fn migrate(config: &SdkConfig) -> Result<serde_json::Value, DevstackError> {
     let operation = "migrate the database";
     let failed = |detail: String| DevstackError::Failed {
@@ -126,7 +126,7 @@ pub(crate) async fn migrate(config: &SdkConfig) -> Result<serde_json::Value, Dev
     }
 }
 
-/// Lets the queue feed the ingest function.
+/// Creates the event source mapping from the queue to the ingest function.
 pub(crate) async fn connect_ingest(
     config: &SdkConfig,
     queues: &Queues,
@@ -149,7 +149,7 @@ pub(crate) async fn connect_ingest(
     Ok(())
 }
 
-/// Creates the HTTP API; gives its URL. It needs no signature: it listens on loopback only.
+/// Creates the HTTP API and returns its URL. Requests need no signature: it listens on loopback only.
 pub(crate) async fn create_api(
     config: &SdkConfig,
     endpoint_url: &str,
