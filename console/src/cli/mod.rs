@@ -1,7 +1,7 @@
 //! The command line: every action of the console as a command.
 //!
-//! Invariant: a command answers on standard output, speaks on standard error, and ends with a
-//! documented exit code.
+//! Invariant: a command prints results on standard output and messages on standard error, and ends with
+//! a documented exit code.
 
 mod api;
 mod arguments;
@@ -51,10 +51,10 @@ use pipeline::audit::AuditLog;
 use pipeline::environment::{Environment, state_folder};
 use pipeline::{Authority, Pipeline, printable_lines};
 
-/// Environment variable that turns the log on, e.g. `opsconsole=debug`; it goes to standard error.
+/// Environment variable that enables the log on standard error, e.g. `opsconsole=debug`.
 const LOG_VARIABLE: &str = "OPSCONSOLE_LOG";
 
-/// Runs a command line to its end.
+/// Runs a command line.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     let output = Output::new(arguments.global.output);
@@ -120,7 +120,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
     }
 }
 
-/// What every command works with.
+/// What every command needs.
 #[derive(Clone, Debug)]
 struct Session {
     pipeline: Pipeline,
@@ -133,7 +133,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Status => unless(&mut interrupt, status::run(session)).await,
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
-        // These leave something behind when they are cut off, so they listen for themselves.
+        // These must finish running work after a signal, so they handle signals themselves.
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
@@ -143,7 +143,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
     }
 }
 
-/// The work, cut off when a signal comes.
+/// Runs the work until it ends or a signal comes.
 async fn unless(
     interrupt: &mut Interrupt,
     work: impl Future<Output = Result<Exit, CommandError>>,
@@ -173,7 +173,7 @@ fn connect(global: &GlobalArguments) -> Result<Pipeline, CommandError> {
     Ok(pipeline.with_authority(authority(global)?))
 }
 
-/// On whose word the pipeline is changed, by the options of the command line.
+/// The authority for changes, from the options of the command line.
 pub(crate) fn authority(global: &GlobalArguments) -> Result<Authority, CommandError> {
     Ok(Authority {
         confirmation: global.confirm.clone(),
@@ -206,7 +206,7 @@ fn on_runtime(
         cause,
     })?;
     let result = runtime.block_on(work);
-    // A blocked read of standard input must not keep the process.
+    // A blocked read of standard input must not delay the exit.
     runtime.shutdown_background();
     result
 }
@@ -220,7 +220,7 @@ fn completions(shell: clap_complete::Shell, output: Output) -> Result<Exit, Comm
 
 fn start_log() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env(LOG_VARIABLE) {
-        // Somebody else's log may be installed already; then it stays.
+        // A subscriber that is already installed stays.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
