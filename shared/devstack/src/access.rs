@@ -14,8 +14,8 @@ use crate::endpoints::{ACCESS_KEY, REGION};
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 const ASSUMED_BY_LAMBDA: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// Creates a role that Lambda may assume. The SDK's client for IAM would take longer to compile
-/// than all the rest, for two calls.
+/// Creates a role that Lambda may assume. The SDK's client for IAM would take longer to compile than all
+/// other clients, for two calls.
 pub(crate) async fn create_role(
     endpoint_url: &str,
     name: &str,
@@ -96,8 +96,8 @@ async fn call(endpoint_url: &str, parameters: &[(&str, &str)]) -> Result<(), Dev
 
 /// A plain HTTP client with a limit on every request.
 pub(crate) fn http_client() -> Result<reqwest::Client, DevstackError> {
-    // The client wants a TLS provider even where it never uses TLS. A second one is refused, and
-    // that is as good.
+    // The client needs a TLS provider even where it never uses TLS. A second installation fails,
+    // which is no problem.
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
@@ -106,7 +106,7 @@ pub(crate) fn http_client() -> Result<reqwest::Client, DevstackError> {
         .timeout(REQUEST_LIMIT)
         .build()
         .map_err(|error| DevstackError::Failed {
-            operation: "make an HTTP client".to_owned(),
+            operation: "create an HTTP client".to_owned(),
             detail: error.to_string(),
         })
 }

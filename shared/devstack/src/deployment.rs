@@ -243,7 +243,7 @@ where
 
 pub(crate) fn present<T>(value: Option<T>, what: &str) -> Result<T, DevstackError> {
     value.ok_or_else(|| DevstackError::Aws {
-        operation: "read an answer of the emulator".to_owned(),
-        detail: format!("it holds no {what}"),
+        operation: "read a response of the emulator".to_owned(),
+        detail: format!("it contains no {what}"),
     })
 }

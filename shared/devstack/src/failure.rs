@@ -11,7 +11,7 @@ pub enum DevstackError {
     /// Something that this machine needs was not found.
     #[error("{program} was not found: {advice}")]
     Missing {
-        /// What was looked for.
+        /// What is missing.
         program: &'static str,
         /// How to get it.
         advice: String,

@@ -213,7 +213,7 @@ async fn every_message_is_stored_once_or_dead_with_its_reason() {
         enveloped_dead_letters += u32::from(event != body);
         let (fault, _) = unexplained
             .remove(&body_digest(&event))
-            .unwrap_or_else(|| panic!("nobody published {body:?}"));
+            .unwrap_or_else(|| panic!("{body:?} was not published"));
         let code =
             attribute(dead_letter, ERROR_CODE_ATTRIBUTE).map(|code| code.parse::<FailureCode>());
         assert_eq!(code, Some(Ok(fault.code())), "{fault:?}: {body}");

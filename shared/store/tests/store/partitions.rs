@@ -137,7 +137,7 @@ async fn expired_record_of_the_default_partition_is_deleted_and_stays_in_the_led
         .unwrap();
     assert_eq!(
         kept.deleted_records, 0,
-        "everything is kept where none is said"
+        "everything is kept without a limit"
     );
     let report = keep_partitions(pool, &days(0, Some(7)), at(NOON))
         .await
