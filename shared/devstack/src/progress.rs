@@ -30,6 +30,25 @@ pub enum Step {
     CreateApi,
 }
 
+impl Step {
+    /// How long it may take the first time, where that is long.
+    const fn duration_hint(self) -> Option<&'static str> {
+        match self {
+            Self::BuildFunctions => Some("ingest, api and migrate; a minute the first time"),
+            Self::InstallPostgres | Self::InstallEmulator => {
+                Some("once for each machine; a minute, as fast as the network is")
+            }
+            Self::StartPostgres
+            | Self::StartEmulator
+            | Self::CreateQueues
+            | Self::DeployFunctions
+            | Self::MigrateDatabase
+            | Self::ConnectIngest
+            | Self::CreateApi => None,
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
@@ -74,7 +93,10 @@ pub enum Progress {
 impl fmt::Display for Progress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Started { step } => write!(formatter, "{step} …"),
+            Self::Started { step } => match step.duration_hint() {
+                Some(hint) => write!(formatter, "{step} … ({hint})"),
+                None => write!(formatter, "{step} …"),
+            },
             Self::Finished { step, elapsed } => {
                 write!(formatter, "{step}: {:.1} s", elapsed.as_secs_f64())
             }
