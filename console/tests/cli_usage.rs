@@ -7,6 +7,13 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::process::Stdio;
 
+/// What `demo` answers without a terminal: what to add, or how to get the demo.
+const DEMO_REFUSED: &str = if cfg!(feature = "demo") {
+    "--headless"
+} else {
+    "built without the demo: run `cargo demo` in a checkout"
+};
+
 fn help(arguments: &[&str]) -> String {
     let answer = Program::new().run(arguments);
     assert_eq!(answer.code, 0, "{answer:?}");
@@ -103,7 +110,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
             "no environment \"nowhere\"",
         ),
         (vec!["--config", "missing.toml", "status"], "missing.toml"),
-        (vec!["demo"], "--headless"),
+        (vec!["demo"], DEMO_REFUSED),
     ] {
         let answer = program.run(&arguments);
         assert_eq!(answer.code, 2, "{arguments:?}: {answer:?}");

@@ -21,12 +21,16 @@ mod redrive;
 mod selection;
 mod status;
 mod table;
+#[cfg(any(test, not(feature = "demo")))]
+mod without_demo;
 
 use std::future::{Future, pending};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use tokio::runtime::Runtime;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, EnvCommand, GlobalArguments,
@@ -46,7 +50,9 @@ pub use selection::{FilterArguments, SelectionArguments};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;
 
-use crate::{demo, tui};
+#[cfg(feature = "demo")]
+use crate::demo;
+use crate::tui;
 use pipeline::audit::AuditLog;
 use pipeline::environment::{Environment, state_folder};
 use pipeline::{Authority, Pipeline, printable_lines};
@@ -92,7 +98,10 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             let work = env::run(asked, &arguments.global, output);
             unless(&mut interrupt, work).await
         }),
+        #[cfg(feature = "demo")]
         Command::Demo(demo) => on_runtime(demo::run(&demo, &arguments.global, output)),
+        #[cfg(not(feature = "demo"))]
+        Command::Demo(_) => Err(without_demo::answer()),
         Command::Redrive(
             asked @ (RedriveCommand::Show { .. }
             | RedriveCommand::List { .. }
@@ -219,11 +228,15 @@ fn completions(shell: clap_complete::Shell, output: Output) -> Result<Exit, Comm
 }
 
 fn start_log() {
-    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env(LOG_VARIABLE) {
+    let filter = std::env::var(LOG_VARIABLE)
+        .ok()
+        .and_then(|text| text.parse::<Targets>().ok());
+    if let Some(filter) = filter {
+        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         // A subscriber that is already installed stays.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+        let _ = tracing_subscriber::registry()
+            .with(layer)
+            .with(filter)
             .try_init();
     }
 }

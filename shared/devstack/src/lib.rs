@@ -36,6 +36,7 @@ mod postgres_binaries;
 mod progress;
 mod queue_metrics;
 pub mod scenario;
+mod signed_request;
 mod stack;
 pub mod traffic;
 

@@ -17,7 +17,7 @@ const DEAD_LETTER_QUEUE: &str = "events-dead-letters";
 const RECEIVES_MAX: u32 = 3;
 const DEAD_LETTER_RETENTION_SECS: u32 = 14 * 24 * 3_600;
 /// Six times the function's timeout (AWS Lambda developer guide, "Using Lambda with Amazon SQS").
-const VISIBILITY_TIMEOUT_SECS: i32 = 6 * FUNCTION_TIMEOUT_SECS;
+const VISIBILITY_TIMEOUT_SECS: u32 = 6 * FUNCTION_TIMEOUT_SECS;
 
 /// Topic and queues.
 #[derive(Clone)]

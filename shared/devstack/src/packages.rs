@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
-use object::elf::{EM_AARCH64, EM_X86_64, FileHeader64};
+use object::elf::{EM_AARCH64, EM_X86_64, FileHeader64, Machine};
 use object::read::elf::FileHeader as _;
 use object::{Endianness, FileKind};
 use serde::Serialize;
@@ -63,7 +63,7 @@ impl Architecture {
         format!("{}.{major}.{minor}", self.target())
     }
 
-    const fn machine(self) -> u16 {
+    const fn machine(self) -> Machine {
         match self {
             Self::Arm64 => EM_AARCH64,
             Self::X86_64 => EM_X86_64,
@@ -208,7 +208,7 @@ pub fn check(binary: &[u8], architecture: Architecture) -> Result<(), String> {
 
 /// The requirements of a binary.
 struct Requirements {
-    machine: u16,
+    machine: Machine,
     /// The newest symbol version of the C library; `None` where it is linked statically.
     glibc: Option<GlibcVersion>,
 }

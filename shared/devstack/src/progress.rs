@@ -32,6 +32,25 @@ pub enum Step {
     CreateApi,
 }
 
+impl Step {
+    /// What takes long the first time, and how long.
+    const fn duration_hint(self) -> Option<&'static str> {
+        match self {
+            Self::BuildFunctions => Some("ingest, api and migrate; a minute the first time"),
+            Self::InstallPostgres | Self::InstallEmulator => {
+                Some("once per machine; about a minute, depending on the network")
+            }
+            Self::StartPostgres
+            | Self::StartEmulator
+            | Self::CreateQueues
+            | Self::DeployFunctions
+            | Self::MigrateDatabase
+            | Self::ConnectIngest
+            | Self::CreateApi => None,
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
@@ -76,7 +95,10 @@ pub enum Progress {
 impl fmt::Display for Progress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Started { step } => write!(formatter, "{step} …"),
+            Self::Started { step } => match step.duration_hint() {
+                Some(hint) => write!(formatter, "{step} … ({hint})"),
+                None => write!(formatter, "{step} …"),
+            },
             Self::Finished { step, elapsed } => {
                 write!(formatter, "{step}: {:.1} s", elapsed.as_secs_f64())
             }

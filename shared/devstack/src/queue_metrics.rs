@@ -12,8 +12,8 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
-use crate::access::http_client;
 use crate::deployment::aws;
+use crate::signed_request::http_client;
 use crate::{DevstackError, Endpoints};
 
 const NAMESPACE: &str = "AWS/SQS";

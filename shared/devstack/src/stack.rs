@@ -75,7 +75,7 @@ impl Stack {
                 database_url: &database_url,
                 log: &log_of(&emulator, name),
             };
-            deployment::create_function(&config, &queues, function).await
+            deployment::create_function(endpoint_url, &queues, function).await
         };
         tokio::try_join!(
             create(MIGRATE, &options.functions.migrate),
@@ -86,17 +86,16 @@ impl Stack {
 
         let migrate = async {
             let timer = options.progress.begin(Step::MigrateDatabase);
-            let report = deployment::migrate(&config).await?;
+            let report = deployment::migrate(endpoint_url).await?;
             tracing::info!(%report, "the database is migrated");
             timer.finish();
             let timer = options.progress.begin(Step::ConnectIngest);
-            deployment::connect_ingest(&config, &queues).await?;
+            deployment::connect_ingest(endpoint_url, &queues).await?;
             timer.finish();
             Ok(())
         };
         let timer = options.progress.begin(Step::CreateApi);
-        let ((), api_url) =
-            tokio::try_join!(migrate, deployment::create_api(&config, endpoint_url))?;
+        let ((), api_url) = tokio::try_join!(migrate, deployment::create_api(endpoint_url))?;
         deployment::wait_for_api(&api_url).await?;
         timer.finish();
 
