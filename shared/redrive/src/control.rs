@@ -65,7 +65,7 @@ impl Control {
         self.change(|command| *command = RunCommand::Cancel);
     }
 
-    /// Changes the rate, in messages per second; `None` for as fast as SQS takes them.
+    /// Changes the rate, in messages per second; `None` for as fast as SQS accepts them.
     pub fn set_rate(&self, rate_per_sec: Option<f64>) {
         self.settings
             .send_modify(|settings| settings.rate_per_sec = rate_per_sec);
@@ -83,7 +83,7 @@ impl Control {
         self.settings.borrow().rate_per_sec
     }
 
-    /// Waits for a command, such as the pause that a redrive takes by itself.
+    /// Waits for a command, such as a pause that the redrive began by itself.
     pub async fn wait_for(&self, mut is_wanted: impl FnMut(&RunCommand) -> bool) -> RunCommand {
         let mut settings = self.settings.subscribe();
         match settings

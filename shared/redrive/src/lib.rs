@@ -5,8 +5,9 @@
 //! ledger was seen to know its event; both are in the journal before. Whatever goes wrong, an event
 //! is at worst in both queues, and the ledger makes the second arrival a duplicate.
 //!
-//! Floors, each of which imports only those above it in this list: limits, the plan, the state,
-//! the journal, the run, and on top the [`operations`] that commands and screens call.
+//! Floors, each of which imports only those before it: limits and errors; the plan; the state; the
+//! journal; the run with its leases, its ledger and its control; on top the [`operations`] that
+//! commands and screens call. `console/tests/module_imports.rs` guards them.
 //!
 //! ```
 //! use redrive::fact::{Fact, MessageCause};

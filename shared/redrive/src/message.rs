@@ -1,4 +1,4 @@
-//! One dead letter as the journal keeps it, and what of it is sent.
+//! One dead letter as the journal has it, and what of it is sent.
 //!
 //! Invariant: an [`Original`] has everything that SQS returned of the message, so that the message
 //! can be made again from the journal alone; what is sent differs from it only by the edit of the
@@ -114,7 +114,7 @@ impl Original {
             .filter(|(name, _)| !FAILURE_ATTRIBUTES.contains(&name.as_str()))
     }
 
-    /// The kept attributes as SQS takes them.
+    /// The kept attributes as SQS accepts them.
     pub(crate) fn sdk_attributes(
         &self,
     ) -> Result<Option<HashMap<String, MessageAttributeValue>>, String> {

@@ -135,7 +135,7 @@ impl<R: BufRead> Frames<R> {
     }
 }
 
-/// Whether a line without its line feed holds a whole frame and one byte more: no torn write
+/// Whether a line without its line feed is a whole frame and one byte more: no torn write
 /// leaves that.
 fn is_whole_but_for_its_end(line: &[u8]) -> bool {
     line.split_last().is_some_and(|(_, line)| {

@@ -127,16 +127,12 @@ pub async fn freeze(
     messages: &[(&DeadLetter, Option<String>)],
     options: PlanOptions,
 ) -> Result<Plan, RedriveError> {
-    let mut bodies = Vec::new();
-    for (message, new_body) in messages {
-        if let Some(new_body) = new_body {
-            let body = NewBody::of(&message.message_id, &message.body, new_body.clone());
-            bodies.push(body.map_err(|error| {
-                RedriveError::plan(format!("message {}: {error}", message.message_id))
-            })?);
-        }
-    }
-    let judged = judge(pipeline, bodies).await;
+    let unread = |error| RedriveError::plan(format!("an edited message: {error}"));
+    let bodies = messages.iter().filter_map(|(message, new_body)| {
+        let new_body = new_body.clone()?;
+        Some(NewBody::of(&message.message_id, &message.body, new_body).map_err(unread))
+    });
+    let judged = judge(pipeline, bodies.collect::<Result<_, _>>()?).await;
     if let Some(error) = &judged.ledger_error {
         tracing::warn!(%error, "edited events may be stored already");
     }

@@ -1,7 +1,7 @@
 //! Runs work on one message after the other, on a thread of its own.
 //!
 //! Invariant: one such thread runs at a time, so a program that never ends costs one thread and no
-//! more. The limit, and whether somebody still waits, are checked between two messages.
+//! more. The limit, and whether the caller still waits, are checked between two messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ pub enum ProgramThreadError {
     /// An earlier program has not ended.
     #[error("another program still runs over the messages")]
     Busy,
-    /// The limit was reached, or nobody waits any more.
+    /// The limit was reached, or the caller no longer waits.
     #[error("the program takes more than {} s", .0.as_secs())]
     TooSlow(Duration),
     /// The thread ended without a result.

@@ -58,7 +58,7 @@ pub fn dry_run(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
                 Some("its body is not the one that was planned".to_owned())
             } else if bytes > BATCH_BYTES_MAX {
                 Some(format!(
-                    "{bytes} bytes are more than a queue takes ({BATCH_BYTES_MAX})"
+                    "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
                 ))
             } else {
                 None

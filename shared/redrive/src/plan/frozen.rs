@@ -38,7 +38,7 @@ pub struct Plan {
     pub entries: Vec<PlanEntry>,
     /// Messages that were selected and left out.
     pub skipped: Vec<Skipped>,
-    /// Messages per second at most; absent for as fast as SQS takes them.
+    /// Messages per second at most; absent for as fast as SQS accepts them.
     pub rate_per_sec: Option<f64>,
     /// How many messages were sent when each canary step ends, ascending. After a step the redrive
     /// continues only when the step's events were proved. Empty for no canary.
@@ -134,7 +134,7 @@ impl Plan {
         check_version(self.schema_version)?;
         if self.entries.len() > PLAN_ENTRIES_MAX {
             return Err(RedriveError::plan(format!(
-                "{} messages are more than one plan takes ({PLAN_ENTRIES_MAX})",
+                "{} messages are more than one plan can have ({PLAN_ENTRIES_MAX})",
                 self.entries.len()
             )));
         }

@@ -115,7 +115,7 @@ impl<'c, 'a> Sender<'c, 'a> {
                     });
                     continue;
                 }
-                Ok(_) => format!("{bytes} bytes are more than a queue takes ({BATCH_BYTES_MAX})"),
+                Ok(_) => format!("{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"),
                 Err(NoLease::Lost(cause)) => cause,
                 Err(NoLease::OtherBody) => "its body is not the one that was planned".to_owned(),
             };

@@ -32,7 +32,7 @@ pub enum Fact {
         #[serde(rename = "letters")]
         messages: Vec<Confirmed>,
     },
-    /// SQS did not take these.
+    /// SQS did not accept these.
     Refused {
         /// The messages and its reasons.
         #[serde(rename = "letters")]

@@ -16,7 +16,7 @@ pub enum Phase {
     Waiting,
     /// It was about to be sent and nothing is known since: it may have been.
     Intended,
-    /// SQS did not take it.
+    /// SQS did not accept it.
     Refused(String),
     /// It was not tried.
     NotTried(String),

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::counts::Counts;
-use super::fact::{Ending, Fact, Intended, Proof};
+use super::fact::{Ending, Fact, Intended, MessageCause, Proof};
 use super::phase::{MessageState, Phase};
 use crate::error::RedriveError;
 use crate::message::{body_sha256, key_of};
@@ -117,22 +117,13 @@ impl State {
                 }
             }
             Fact::Refused { messages } => {
-                for message in messages {
-                    let phase = Phase::Refused(message.cause.clone());
-                    self.step(message.index, phase, Phase::is_intended)?;
-                }
+                self.step_all(messages, Phase::Refused, Phase::is_intended)?;
             }
             Fact::Unanswered { messages } => {
-                for message in messages {
-                    let phase = Phase::Unanswered(message.cause.clone());
-                    self.step(message.index, phase, Phase::is_intended)?;
-                }
+                self.step_all(messages, Phase::Unanswered, Phase::is_intended)?;
             }
             Fact::NotTried { messages } => {
-                for message in messages {
-                    let phase = Phase::NotTried(message.cause.clone());
-                    self.step(message.index, phase, Phase::is_unsent)?;
-                }
+                self.step_all(messages, Phase::NotTried, Phase::is_unsent)?;
             }
             Fact::FoundStored { messages } => {
                 for message in messages {
@@ -146,10 +137,7 @@ impl State {
                 }
             }
             Fact::NotDeleted { messages } => {
-                for message in messages {
-                    let phase = Phase::NotDeleted(message.cause.clone());
-                    self.step(message.index, phase, Phase::is_deletable)?;
-                }
+                self.step_all(messages, Phase::NotDeleted, Phase::is_deletable)?;
             }
             Fact::Proved { messages } => {
                 for message in messages {
@@ -197,6 +185,18 @@ impl State {
         Ok(())
     }
 
+    fn step_all(
+        &mut self,
+        messages: &[MessageCause],
+        to: fn(String) -> Phase,
+        is_legal: fn(&Phase) -> bool,
+    ) -> Result<(), RedriveError> {
+        for message in messages {
+            self.step(message.index, to(message.cause.clone()), is_legal)?;
+        }
+        Ok(())
+    }
+
     fn step(
         &mut self,
         index: usize,
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
     use crate::message::Original;
     use crate::plan;
-    use crate::state::fact::{Confirmed, MessageCause};
+    use crate::state::fact::Confirmed;
 
     fn intended(index: usize) -> Fact {
         Fact::Intended {
