@@ -3,39 +3,31 @@
 //! Invariant: what was taken is given back before the command ends, unless the command says that
 //! it is gone; also when a signal or an error ends it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use chrono::{TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
 
+use super::table::moment;
 use super::{CommandError, Exit, Interrupt, Session};
 use crate::text::{age_secs, messages_in_words, span_secs};
-use pipeline::model::{DeadLetter, Holding, QueueRole};
-use pipeline::printable;
+use pipeline::Hidden;
+use pipeline::model::DeadLetter;
 
 /// Messages of one round: what a round takes is in memory at once.
 const ROUND_MESSAGES_MAX: usize = 10_000;
 /// Holds that end within this are prolonged between two rounds. Longer than a round takes.
-const ENDING: TimeDelta = TimeDelta::seconds(60);
+const ENDING: Duration = Duration::from_secs(60);
 
-/// One message under its hold.
-#[derive(Debug)]
-struct Held {
-    receipt_handle: String,
-    held_until: DateTime<Utc>,
-}
-
-/// Messages taken round by round, known by their message ids.
+/// Messages received round by round, known by their message ids.
 pub(super) struct LeaseSet<'a> {
     session: &'a Session,
-    hold: Duration,
-    held: HashMap<String, Held>,
+    leases: pipeline::LeaseSet,
     is_over: bool,
     ledger_error: Option<String>,
-    /// Whether more messages wait than were taken.
+    /// Whether more messages wait than were received.
     pub(super) is_truncated: bool,
-    /// Messages that somebody else holds, by the queue's own approximate count.
+    /// Messages that somebody else received, by the queue's own approximate count.
     pub(super) held_elsewhere: usize,
 }
 
@@ -43,8 +35,7 @@ impl<'a> LeaseSet<'a> {
     pub(super) fn new(session: &'a Session, hold: Duration) -> Self {
         Self {
             session,
-            hold,
-            held: HashMap::new(),
+            leases: pipeline::LeaseSet::new(&session.pipeline, hold),
             is_over: false,
             ledger_error: None,
             is_truncated: false,
@@ -92,138 +83,67 @@ impl<'a> LeaseSet<'a> {
         messages_max: usize,
         interrupt: &mut Interrupt,
     ) -> Result<Vec<DeadLetter>, CommandError> {
-        let pipeline = &self.session.pipeline;
-        let (stop, stopped) = watch::channel(false);
-        let holding = pipeline.hold_dead_letters_unless(messages_max, self.hold, stopped);
-        tokio::pin!(holding);
-        let outcome = tokio::select! {
-            outcome = &mut holding => outcome?,
-            () = interrupt.received() => {
-                self.session.output.note("interrupted: giving back the messages that are held");
-                // The other end waits for it until it has given everything back.
-                let _ = stop.send(true);
-                match holding.await {
-                    Ok(outcome) => outcome,
-                    Err(error) => {
-                        self.session.output.note(&printable(&error.to_string()));
-                        return Err(CommandError::Interrupted);
-                    }
+        let cancel = CancellationToken::new();
+        let received = {
+            let receiving = self.leases.receive(messages_max, &cancel);
+            tokio::pin!(receiving);
+            tokio::select! {
+                received = &mut receiving => received?,
+                () = interrupt.received() => {
+                    self.session.output.note("interrupted: giving back the messages that are held");
+                    cancel.cancel();
+                    let _ = receiving.await?;
+                    None
                 }
             }
         };
-        let round = match outcome {
-            Holding::Held(round) => round,
-            Holding::GivenBack { hidden_max } => {
-                hidden_remark(self.session, hidden_max, self.hold.as_secs());
-                return Err(CommandError::Interrupted);
-            }
+        let Some(round) = received else {
+            return Err(CommandError::Interrupted);
         };
         self.is_truncated = round.is_truncated;
         self.is_over = !round.is_truncated;
         self.ledger_error = self.ledger_error.take().or(round.ledger_error);
-        let mut messages = Vec::with_capacity(round.messages.len());
-        for message in round.messages {
-            let held = Held {
-                receipt_handle: message.receipt_handle.clone(),
-                held_until: message.held_until,
-            };
-            // A hold that ended too early gives the message a second time.
-            if self.held.insert(message.message_id.clone(), held).is_none() {
-                messages.push(message);
-            }
-        }
-        let in_flight = tokio::select! {
-            depth = pipeline.queue_depth(QueueRole::DeadLetter) => {
-                depth.map_or(0, |depth| depth.in_flight)
-            }
-            () = interrupt.received() => return Err(CommandError::Interrupted),
-        };
-        self.held_elsewhere = usize::try_from(in_flight)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(self.held.len());
-        Ok(messages)
+        self.held_elsewhere = self.leases.in_flight_elsewhere();
+        Ok(round.messages)
     }
 
-    /// Prolongs the holds that end soon. One that cannot be prolonged gives its message again.
+    /// Extends what ends soon. A message that cannot be extended comes again.
     pub(super) async fn prolong(&mut self) {
-        let limit = Utc::now() + ENDING;
-        let ending: Vec<(String, String)> = self
-            .held
-            .iter()
-            .filter(|(_, held)| held.held_until < limit)
-            .map(|(message_id, held)| (message_id.clone(), held.receipt_handle.clone()))
-            .collect();
-        if ending.is_empty() {
-            return;
-        }
-        let handles: Vec<String> = ending.iter().map(|(_, handle)| handle.clone()).collect();
-        // Counted from before the call: SQS may have begun to count at any time during it.
-        let held_until = Utc::now() + TimeDelta::from_std(self.hold).unwrap_or(TimeDelta::MAX);
-        match self
-            .session
-            .pipeline
-            .change_visibility(&handles, self.hold)
-            .await
-        {
-            Ok(changed) => {
-                for ((message_id, _), is_changed) in ending.iter().zip(changed) {
-                    if is_changed == Some(true)
-                        && let Some(held) = self.held.get_mut(message_id)
-                    {
-                        held.held_until = held_until;
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "holds are not prolonged"),
+        if let Err(error) = self.leases.extend_all(ENDING).await {
+            tracing::warn!(%error, "messages are not extended");
         }
     }
 
-    /// Handle of a message whose hold does not end within `margin`.
-    pub(super) fn handle(&self, message_id: &str, margin: TimeDelta) -> Option<&str> {
-        let held = self.held.get(message_id)?;
-        (held.held_until > Utc::now() + margin).then_some(held.receipt_handle.as_str())
+    /// Handle of a message that stays hidden for at least `margin`.
+    pub(super) fn handle(&self, message_id: &str, margin: TimeDelta) -> Option<String> {
+        let margin = margin.to_std().unwrap_or_default();
+        self.leases.handle(message_id, margin)
     }
 
     /// Forgets messages that are out of the queue.
     pub(super) fn forget<'b>(&mut self, message_ids: impl IntoIterator<Item = &'b str>) {
-        for message_id in message_ids {
-            self.held.remove(message_id);
-        }
+        self.leases.forget(message_ids);
     }
 
-    /// Gives messages back.
+    /// Releases messages.
     pub(super) async fn give_back(&mut self, messages: &[DeadLetter]) {
-        let held = messages
-            .iter()
-            .filter_map(|message| self.held.remove(&message.message_id))
-            .collect();
-        self.release(held).await;
+        let ids = messages.iter().map(|message| message.message_id.as_str());
+        hidden_remark(self.session, self.leases.release(ids).await);
     }
 
-    /// Gives back everything that is held still.
+    /// Releases everything.
     pub(super) async fn give_back_all(&mut self) {
-        let held = self.held.drain().map(|(_, held)| held).collect();
-        self.release(held).await;
+        hidden_remark(self.session, self.leases.release_all().await);
     }
 
-    /// Gives back everything that is held still; a signal ends that at once.
+    /// Releases everything; a signal ends that at once.
     pub(super) async fn leave(&mut self, interrupt: &mut Interrupt) {
-        let hidden_max = self.held.len();
-        let hold_secs = self.hold.as_secs();
+        let hidden = self.leases.hidden();
         let session = self.session;
         tokio::select! {
             () = self.give_back_all() => {}
-            () = interrupt.received() => hidden_remark(session, hidden_max, hold_secs),
+            () = interrupt.received() => hidden_remark(session, hidden),
         }
-    }
-
-    /// What cannot be given back now comes back when its hold ends.
-    async fn release(&self, held: Vec<Held>) {
-        let held_until = held.iter().map(|held| held.held_until).max();
-        let handles: Vec<String> = held.into_iter().map(|held| held.receipt_handle).collect();
-        let hidden = self.session.pipeline.give_back_dead_letters(&handles).await;
-        let left_secs = held_until.map_or(0, |until| age_secs(Utc::now(), until));
-        hidden_remark(self.session, hidden, left_secs);
     }
 
     /// Says what was not seen.
@@ -264,40 +184,16 @@ impl<'a> LeaseSet<'a> {
     }
 }
 
-fn hidden_remark(session: &Session, hidden: usize, left_secs: u64) {
-    if hidden > 0 {
+fn hidden_remark(session: &Session, hidden: Hidden) {
+    if let Some(until) = hidden.until {
         session.output.note(&format!(
-            "could not give all messages back: up to {hidden} stay hidden for up to {}",
-            span_secs(left_secs)
+            "could not release all messages: up to {} hidden from others until {} (for {})",
+            match hidden.messages_max {
+                1 => "1 message stays".to_owned(),
+                several => format!("{several} messages stay"),
+            },
+            moment(until),
+            span_secs(age_secs(Utc::now(), until))
         ));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::{Output, OutputForm};
-    use pipeline::Pipeline;
-    use pipeline::environment::Environment;
-
-    #[test]
-    fn hold_that_ends_soon_gives_no_handle() {
-        let session = Session {
-            pipeline: Pipeline::connect(&Environment::example()).unwrap(),
-            output: Output::new(OutputForm::Json),
-        };
-        let mut sweep = LeaseSet::new(&session, Duration::from_secs(60));
-        for (message_id, secs) in [("long", 60), ("short", 20), ("ended", -1)] {
-            let held = Held {
-                receipt_handle: format!("handle of {message_id}"),
-                held_until: Utc::now() + TimeDelta::seconds(secs),
-            };
-            sweep.held.insert(message_id.to_owned(), held);
-        }
-        let margin = TimeDelta::seconds(30);
-        assert_eq!(sweep.handle("long", margin), Some("handle of long"));
-        for message_id in ["short", "ended", "unknown"] {
-            assert_eq!(sweep.handle(message_id, margin), None, "{message_id}");
-        }
     }
 }

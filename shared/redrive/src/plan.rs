@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use super::error::RedriveError;
 use super::message::body_sha256;
-use super::resume::KEYS_MAX;
 use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
 
@@ -396,11 +395,9 @@ async fn known(pipeline: &Pipeline, assessments: &[Option<Assessment>]) -> HashS
     if pipeline.environment().database_url.is_none() {
         return known;
     }
-    for chunk in keys.chunks(KEYS_MAX) {
-        match pipeline.stored_keys(chunk).await {
-            Ok(stored) => known.extend(stored.into_keys()),
-            Err(error) => tracing::warn!(%error, "edited events may be stored already"),
-        }
+    match pipeline.stored_keys(&keys).await {
+        Ok(stored) => known.extend(stored.into_keys()),
+        Err(error) => tracing::warn!(%error, "edited events may be stored already"),
     }
     known
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use event::{EventKey, Verdict};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::batch::Engine;
 use super::error::RedriveError;
@@ -18,7 +19,7 @@ use super::resume::KEYS_MAX;
 use super::state::{MessageState, State};
 use pipeline::model::DeadLetter;
 use pipeline::text::messages_in_words;
-use pipeline::{BATCH_ENTRIES_MAX, PipelineError};
+use pipeline::{BATCH_ENTRIES_MAX, LeaseSet, PipelineError};
 
 /// First wait between two questions to the ledger; doubles.
 const POLL_FIRST: Duration = Duration::from_millis(200);
@@ -29,8 +30,8 @@ const POLL_MAX: Duration = Duration::from_secs(2);
 const LOOK_FIRST: Duration = Duration::from_secs(4);
 /// Messages of one look at most.
 const LOOK_MESSAGES_MAX: usize = 1_000;
-/// Hold of messages that are looked at.
-const LOOK_HOLD: Duration = Duration::from_secs(30);
+/// Visibility timeout of messages that are looked at.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Clocks of this machine and of SQS differ by less.
 const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
 
@@ -133,33 +134,30 @@ impl Engine<'_> {
         // What a search passed is hidden from this look too.
         self.leases.release_passed().await;
         let mut wanted = self.recorder.look(|state| Wanted::of(state, open));
-        let mut seen = Vec::new();
+        let seen = LeaseSet::new(self.pipeline, LOOK_TIMEOUT);
         let mut messages = Vec::new();
-        let looked = self.look(&mut wanted, &mut seen, &mut messages).await;
+        let looked = self.look(&mut wanted, &seen, &mut messages).await;
         if let Err(error) = looked {
             tracing::debug!(%error, "the dead letters are looked at again");
         }
-        if let Err(error) = self.pipeline.release_dead_letters(&seen).await {
-            tracing::debug!(%error, "messages come back when their hold ends");
-        }
+        seen.release_all().await;
         self.proved(messages).await
     }
 
     async fn look(
         &self,
         wanted: &mut Wanted,
-        seen: &mut Vec<String>,
+        seen: &LeaseSet,
         proved: &mut Vec<Proved>,
     ) -> Result<(), PipelineError> {
         while !wanted.is_empty() && seen.len() < LOOK_MESSAGES_MAX {
-            let messages = self
-                .pipeline
-                .receive_messages(BATCH_ENTRIES_MAX, LOOK_HOLD)
-                .await?;
-            if messages.is_empty() {
-                break;
+            let poll = seen
+                .poll(BATCH_ENTRIES_MAX, &CancellationToken::new())
+                .await;
+            if poll.messages.is_empty() {
+                return poll.failure.map_or(Ok(()), Err);
             }
-            for message in messages {
+            for message in poll.messages {
                 let is_new = !self.leases.is_planned(&message.message_id)
                     && message.sent_at >= self.plan.created_at - CLOCK_SKEW_MAX;
                 if is_new && let Some(index) = wanted.take(&message) {
@@ -170,7 +168,6 @@ impl Engine<'_> {
                     };
                     proved.push(Proved { index, proof });
                 }
-                seen.push(message.receipt_handle);
             }
         }
         Ok(())

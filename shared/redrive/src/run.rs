@@ -18,7 +18,7 @@ use super::control::Control;
 use super::error::RedriveError;
 use super::fact::{Because, Ending, Fact};
 use super::journal::Journal;
-use super::lease::{HOLD, Leases};
+use super::lease::{Leases, VISIBILITY_TIMEOUT};
 use super::message::BATCH_BYTES_MAX;
 use super::plan::Plan;
 use super::rate_limiter::RateLimiter;
@@ -56,7 +56,7 @@ impl Default for RunOptions {
         Self {
             batches_at_once: 8,
             searches: true,
-            search_patience: HOLD + Duration::from_secs(30),
+            search_patience: VISIBILITY_TIMEOUT + Duration::from_secs(30),
             pauses_by_itself: true,
             prove_limit: Duration::from_secs(60),
         }

@@ -209,7 +209,7 @@ async fn delete_all(
             match take.handle(&message.message_id) {
                 Some(handle) => {
                     ids.push(message.message_id.as_str());
-                    handles.push(handle.to_owned());
+                    handles.push(handle);
                 }
                 None => report.failed(&message.message_id, "its hold has ended".to_owned()),
             }

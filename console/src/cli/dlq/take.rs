@@ -147,7 +147,7 @@ impl<'a> Take<'a> {
     }
 
     /// Handle of a message that is held for long enough.
-    pub(crate) fn handle(&self, message_id: &str) -> Option<&str> {
+    pub(crate) fn handle(&self, message_id: &str) -> Option<String> {
         self.sweep.handle(message_id, HOLD_MARGIN)
     }
 

@@ -20,8 +20,6 @@ use pipeline::printable;
 use redrive::triage::Program;
 use redrive::{PLAN_ENTRIES_MAX, Plan, PlanOptions, Skipped};
 
-/// Keys of one question to the ledger.
-const KEYS_MAX: usize = 1_000;
 /// Messages that are left out and named; the rest is counted.
 const SKIPPED_SHOWN_MAX: usize = 20;
 
@@ -195,16 +193,11 @@ async fn known(session: &Session, patched: &[Patched]) -> HashSet<EventKey> {
     if session.pipeline.environment().database_url.is_none() {
         return known;
     }
-    for chunk in keys.chunks(KEYS_MAX) {
-        match session.pipeline.stored_keys(chunk).await {
-            Ok(stored) => known.extend(stored.into_keys()),
-            Err(error) => {
-                session.output.note(&printable(&format!(
-                    "patched events may be \"already-stored\": {error}"
-                )));
-                break;
-            }
-        }
+    match session.pipeline.stored_keys(&keys).await {
+        Ok(stored) => known.extend(stored.into_keys()),
+        Err(error) => session.output.note(&printable(&format!(
+            "patched events may be \"already-stored\": {error}"
+        ))),
     }
     known
 }

@@ -17,8 +17,6 @@ use redrive::triage::{Program, ProgramError, RunError};
 
 /// How long a program may run over all messages; checked between two of them.
 const PROGRAM_WITHIN: Duration = Duration::from_secs(8);
-/// Keys of one question to the ledger.
-const KEYS_MAX: usize = 1_000;
 
 /// What a program would do to messages.
 pub(super) async fn patch(
@@ -168,17 +166,13 @@ async fn judge_all(
 /// Which events the ledger knows; `None` where it could not be asked.
 async fn known(pipeline: &Pipeline, keys: &[EventKey]) -> Option<HashSet<EventKey>> {
     pipeline.environment().database_url.as_ref()?;
-    let mut known = HashSet::new();
-    for chunk in keys.chunks(KEYS_MAX) {
-        match pipeline.stored_keys(chunk).await {
-            Ok(stored) => known.extend(stored.into_keys()),
-            Err(error) => {
-                tracing::debug!(%error, "mended messages are judged without the ledger");
-                return None;
-            }
+    match pipeline.stored_keys(keys).await {
+        Ok(stored) => Some(stored.into_keys().collect()),
+        Err(error) => {
+            tracing::debug!(%error, "patched messages are judged without the ledger");
+            None
         }
     }
-    Some(known)
 }
 
 /// Runs a program beside everything else. A thread cannot be ended: the permit stays with it.
