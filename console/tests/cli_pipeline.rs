@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use cli_program::{Answer, Program};
 use devstack::{BuildProfile, Endpoints, ProgressSender, Stack, StackOptions, functions};
-use pipeline::audit::Operation;
+use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::TraceState;
-use pipeline::{Pipeline, PlannedChange};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 /// Limit of waiting for the pipeline to do its part.
 const PIPELINE_LIMIT: Duration = Duration::from_secs(60);
@@ -72,18 +72,11 @@ impl Deployed {
         let pipeline = self.pipeline();
         let key = event::parse_body(body).ok().map(|event| event.key());
         self.runtime.block_on(async {
-            let change = PlannedChange {
-                operation: Operation::Publish,
-                target: pipeline.topic_name().to_owned(),
-                planned: 1,
-                details: Value::Null,
-            };
-            let permit = pipeline.begin_change(change).await.unwrap();
+            let never = CancellationToken::new();
             let published = pipeline
-                .publish_one(&permit, body.to_owned())
+                .publish_one(body, Value::Null, &never)
                 .await
                 .unwrap();
-            permit.end([("published", 1)], None).await.unwrap();
             let deadline = Instant::now() + PIPELINE_LIMIT;
             loop {
                 let state = pipeline

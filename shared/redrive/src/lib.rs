@@ -16,6 +16,7 @@ mod journal;
 mod lease;
 mod message;
 mod move_task_record;
+pub mod operations;
 mod plan;
 mod prove;
 mod rate_limiter;

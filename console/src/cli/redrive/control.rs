@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::cli::confirm::{can_ask, confirmed};
-use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::RedriveOptions;
 use crate::cli::redrive::execute::{Outcome, Settings, carry_out};
 use crate::cli::redrive::history::look;
@@ -21,8 +20,6 @@ use redrive::{ControlFile, ControlRequest, Journal, Report, RunOptions, State};
 
 /// An order that is not taken within this is withdrawn. Longer than any look for control_file waits.
 const TAKE_LIMIT: Duration = Duration::from_secs(5);
-/// While somebody is asked, nothing is held.
-const NOTHING_HELD: Duration = Duration::ZERO;
 /// Between two looks whether an order was taken.
 const TAKE_POLL: Duration = Duration::from_millis(50);
 
@@ -140,16 +137,7 @@ pub(crate) async fn resume(
             plan.environment,
             messages_in_words(plan.entries.len() as u64)
         );
-        let mut sweep = LeaseSet::new(session, NOTHING_HELD);
-        if !confirmed(
-            session,
-            &question,
-            "nothing was moved",
-            &mut sweep,
-            interrupt,
-        )
-        .await?
-        {
+        if !confirmed(session, &question, "nothing was moved", None, interrupt).await? {
             return Ok(Exit::Failed);
         }
     }

@@ -10,24 +10,25 @@ use std::time::Duration;
 use event::{Assessment, EventKey, Failure, Verdict};
 use serde::Serialize;
 
-use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::DraftArguments;
-use crate::cli::selection::{aside, by_verdict};
+use crate::cli::selection::by_verdict;
+use crate::cli::walk::{self, RELEASING, nothing_remark};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
 use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
 use pipeline::printable;
+use redrive::operations::{Walk, WalkOptions, select};
 use redrive::triage::Program;
-use redrive::{PLAN_ENTRIES_MAX, Plan, PlanOptions, Skipped};
+use redrive::{Plan, PlanOptions, Skipped};
 
 /// Messages that are left out and named; the rest is counted.
 const SKIPPED_SHOWN_MAX: usize = 20;
 
-/// A plan with the messages that it was made of, which are held.
-pub(crate) struct Draft<'a> {
+/// A plan with the messages that it was made of, which are received.
+pub(crate) struct Draft {
     pub(crate) plan: Plan,
-    /// The messages of the plan, and those that are skipped.
-    pub(crate) sweep: LeaseSet<'a>,
+    /// Has the messages of the plan, and those that are skipped.
+    pub(crate) walk: Walk,
     pub(crate) messages: Vec<DeadLetter>,
     pub(crate) selected: usize,
     pub(crate) missing: Vec<String>,
@@ -59,33 +60,41 @@ enum Patched {
     Failed(String),
 }
 
-/// Holds the selected messages and freezes a plan for them.
-pub(crate) async fn draft<'a>(
-    session: &'a Session,
+/// Receives the selected messages and freezes a plan for them.
+pub(crate) async fn draft(
+    session: &Session,
     arguments: &DraftArguments,
     rate_per_sec: Option<f64>,
-    hold: Duration,
+    visibility_timeout: Duration,
     interrupt: &mut Interrupt,
-) -> Result<Draft<'a>, CommandError> {
-    let selection = &arguments.selection;
-    let mut sweep = LeaseSet::new(session, hold);
-    let messages = selection
-        .take(&mut sweep, PLAN_ENTRIES_MAX, session, interrupt)
-        .await?;
-    sweep.remarks();
-    let missing = selection.missing(&messages);
-    let selected = messages.len();
-    match freeze(session, messages, arguments, rate_per_sec, interrupt).await {
-        Ok((plan, messages, edits)) => Ok(Draft {
-            plan,
-            sweep,
-            messages,
-            selected,
-            missing,
-            edits,
-        }),
+) -> Result<Draft, CommandError> {
+    let selection = arguments.selection.clone().into();
+    let options = WalkOptions::of(visibility_timeout, None);
+    let mut walk = walk::begin(session, selection, options, "receiving", interrupt).await?;
+    let frozen = async {
+        let selecting = select(&mut walk);
+        let selected = interrupt.cancels(session.output, RELEASING, selecting);
+        let (messages, hidden) = selected.await?;
+        walk::hidden_remark(session, hidden);
+        let selected = messages.len();
+        let frozen = freeze(session, messages, arguments, rate_per_sec, interrupt).await?;
+        Ok((selected, frozen))
+    };
+    match frozen.await {
+        Ok((selected, (plan, messages, edits))) => {
+            walk::remarks(session, &walk);
+            let missing = walk.missing();
+            Ok(Draft {
+                plan,
+                walk,
+                messages,
+                selected,
+                missing,
+                edits,
+            })
+        }
         Err(error) => {
-            sweep.give_back_all().await;
+            walk::release_all(session, &walk.leases, interrupt).await;
             Err(error)
         }
     }
@@ -133,7 +142,7 @@ async fn freeze(
     Ok((plan, messages, edits))
 }
 
-/// Programs take their time, so they run aside.
+/// Programs take their time: not beside what waits for the pipeline.
 async fn patch_all(
     program: &Arc<Program>,
     messages: Vec<DeadLetter>,
@@ -152,7 +161,12 @@ async fn patch_all(
             .collect();
         (messages, patched)
     };
-    aside(work, interrupt).await
+    tokio::select! {
+        done = tokio::task::spawn_blocking(work) => {
+            done.map_err(|error| CommandError::Failed(error.to_string()))
+        }
+        () = interrupt.received() => Err(CommandError::Interrupted),
+    }
 }
 
 impl Patched {
@@ -291,12 +305,12 @@ impl Edits {
     }
 }
 
-impl Draft<'_> {
+impl Draft {
     /// What of the selection is not as it was asked for, before anything is sent.
-    pub(crate) fn exit(&self, arguments: &DraftArguments) -> Exit {
+    pub(crate) fn exit(&self, session: &Session, arguments: &DraftArguments) -> Exit {
         let selection = &arguments.selection;
-        let names_messages = selection.names_messages();
-        let is_whole = names_messages || !self.sweep.is_truncated;
+        let names_messages = !selection.message_ids.is_empty();
+        let is_whole = self.walk.truncation().is_none();
         let skipped = !self.plan.skipped.is_empty();
         let is_skipping_right = !skipped || (!self.plan.entries.is_empty() && !names_messages);
         // An empty queue is what `--all` wants.
@@ -307,7 +321,7 @@ impl Draft<'_> {
             && is_skipping_right
             && is_found;
         if is_as_asked {
-            self.sweep.exit()
+            walk::ledger_exit(session, &self.walk)
         } else {
             Exit::Failed
         }
@@ -316,7 +330,7 @@ impl Draft<'_> {
     /// Says what is left out, and why.
     pub(crate) fn remarks(&self, session: &Session, arguments: &DraftArguments) {
         let skipped = &self.plan.skipped;
-        if arguments.selection.names_messages() || arguments.patch.is_some() {
+        if !arguments.selection.message_ids.is_empty() || arguments.patch.is_some() {
             for message in skipped.iter().take(SKIPPED_SHOWN_MAX) {
                 session.output.note(&printable(&format!(
                     "{}: skipped, {}",
@@ -327,17 +341,13 @@ impl Draft<'_> {
                 session.output.note("…; --output json names all");
             }
         }
-        for message_id in &self.missing {
-            let missing = format!("{message_id}: not among the dead letters, or held elsewhere");
-            session.output.note(&printable(&missing));
-        }
         if !skipped.is_empty() {
             session.output.note(&format!(
                 "skipped {}: --include-not-ready moves these too",
                 by_verdict(skipped.iter().map(|message| message.verdict))
             ));
         } else if self.plan.entries.is_empty() && self.missing.is_empty() {
-            arguments.selection.nothing_remark(session);
+            nothing_remark(session, &self.walk.selection);
         }
         self.edits.remarks(session);
     }

@@ -15,13 +15,13 @@ use uuid::Uuid;
 use crate::cli::redrive::arguments::RedrivePlanArguments;
 use crate::cli::redrive::draft::{Draft, Edits, draft, verdicts};
 use crate::cli::selection::by_verdict;
-use crate::cli::{CommandError, Exit, Interrupt, Output, Session, json_text};
+use crate::cli::{CommandError, Exit, Interrupt, Output, Session, json_text, walk};
 use crate::text::rate;
 use pipeline::{printable, printable_lines};
 use redrive::{Edit, Journal, Plan, PlanEntry, Skipped};
 
-/// Hold while messages are judged; it is prolonged while it takes longer.
-const LOOK_HOLD: Duration = Duration::from_secs(120);
+/// Visibility timeout while messages are judged; it is extended while that takes longer.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(120);
 /// Edits that are shown as examples.
 const EXAMPLES_MAX: usize = 3;
 /// What else brings messages back.
@@ -53,8 +53,8 @@ pub(crate) async fn plan(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     let request = &arguments.draft;
-    let mut drafted = draft(session, request, arguments.rate, LOOK_HOLD, interrupt).await?;
-    drafted.sweep.give_back_all().await;
+    let drafted = draft(session, request, arguments.rate, LOOK_TIMEOUT, interrupt).await?;
+    walk::release_all(session, &drafted.walk.leases, interrupt).await;
     drafted.remarks(session, request);
     let plan = &drafted.plan;
     let is_printed = arguments
@@ -94,12 +94,12 @@ pub(crate) async fn plan(
             )))?;
         }
     }
-    let exit = drafted.exit(request);
+    let exit = drafted.exit(session, request);
     let is_empty = plan.entries.is_empty() && !(request.selection.all && drafted.selected == 0);
     Ok(if is_empty { Exit::Failed } else { exit })
 }
 
-fn json<'a>(drafted: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
+fn json<'a>(drafted: &'a Draft, file: Option<&'a Path>) -> PlanJson<'a> {
     let plan = &drafted.plan;
     PlanJson {
         id: plan.id,
@@ -114,7 +114,7 @@ fn json<'a>(drafted: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
         edits: drafted.edits,
         rate_per_sec: plan.rate_per_sec,
         canary_steps: &plan.canary_steps,
-        truncated: drafted.sweep.is_truncated,
+        truncated: drafted.walk.truncation().is_some(),
     }
 }
 

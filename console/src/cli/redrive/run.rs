@@ -1,7 +1,7 @@
 //! `redrive run`: a plan, or a plan made in place, carried out.
 //!
 //! Invariant: nothing is sent before it was planned and agreed to; whatever the run did not move
-//! is given back.
+//! is released.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,22 +11,20 @@ use uuid::Uuid;
 
 use crate::cli::confirm::{self, can_ask};
 use crate::cli::dlq::arguments::DlqRedriveArguments;
-use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::{DraftArguments, RedriveOptions, RedriveRunArguments};
 use crate::cli::redrive::draft::draft;
 use crate::cli::redrive::execute::{Outcome, Settings, carry_out};
 use crate::cli::redrive::plan;
 use crate::cli::selection::by_verdict;
-use crate::cli::{CommandError, Exit, Interrupt, Session};
+use crate::cli::{CommandError, Exit, Interrupt, Session, walk};
 use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
-use pipeline::printable;
-use redrive::{
-    Journal, PLAN_ENTRIES_MAX, Plan, PlannedSend, RedriveError, Skipped, State, preview,
-};
+use pipeline::{LeaseSet, printable};
+use redrive::operations::{Selection, Walk, WalkOptions, select};
+use redrive::{Journal, Plan, PlannedSend, RedriveError, Skipped, State, preview};
 
-/// Hold while messages are judged and somebody thinks; it is prolonged meanwhile.
-const HOLD: Duration = Duration::from_secs(120);
+/// Visibility timeout while messages are judged and somebody thinks; it is extended meanwhile.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a run waits for messages of its plan that somebody else holds.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -77,8 +75,7 @@ pub(crate) async fn run(
     if arguments.dry_run {
         return rehearse_plan(session, &plan, interrupt).await;
     }
-    let mut sweep = LeaseSet::new(session, HOLD);
-    if !options.yes && !confirmed(session, &plan, &mut sweep, interrupt).await? {
+    if !options.yes && !confirmed(session, &plan, None, interrupt).await? {
         return Ok(Exit::Failed);
     }
     let journal = begin(&plan)?;
@@ -158,27 +155,35 @@ async fn run_selection(
     if let Some(canary) = &request.canary {
         check_proof(options, &canary.0)?;
     }
-    let mut drafted = draft(session, request, options.rate, HOLD, interrupt).await?;
+    let mut drafted = draft(
+        session,
+        request,
+        options.rate,
+        VISIBILITY_TIMEOUT,
+        interrupt,
+    )
+    .await?;
     drafted.remarks(session, request);
-    let exit = drafted.exit(request);
+    let exit = drafted.exit(session, request);
     let plan = &drafted.plan;
     if arguments.dry_run {
         let missing = std::mem::take(&mut drafted.missing);
-        drafted.sweep.give_back_all().await;
+        walk::release_all(session, &drafted.walk.leases, interrupt).await;
         return rehearsed(session, plan, &drafted.messages, missing, exit);
     }
     if plan.entries.is_empty() {
-        drafted.sweep.give_back_all().await;
-        let outcome = Outcome::nothing(drafted.selected, plan, drafted.sweep.is_truncated);
+        walk::release_all(session, &drafted.walk.leases, interrupt).await;
+        let is_truncated = drafted.walk.truncation().is_some();
+        let outcome = Outcome::nothing(drafted.selected, plan, is_truncated);
         return outcome.with_missing(drafted.missing).tell(session, exit);
     }
-    if !options.yes && !confirmed(session, plan, &mut drafted.sweep, interrupt).await? {
+    if !options.yes && !confirmed(session, plan, Some(&drafted.walk.leases), interrupt).await? {
         return Ok(Exit::Failed);
     }
     let journal = match begin(plan) {
         Ok(journal) => journal,
         Err(error) => {
-            drafted.sweep.give_back_all().await;
+            walk::release_all(session, &drafted.walk.leases, interrupt).await;
             return Err(error);
         }
     };
@@ -191,20 +196,20 @@ async fn run_selection(
     )
     .await;
     if let Ok(outcome) = &carried {
-        drafted.sweep.forget(outcome.moved_ids());
+        drafted.walk.leases.forget(outcome.moved_ids());
     }
-    drafted.sweep.give_back_all().await;
+    walk::release_all(session, &drafted.walk.leases, interrupt).await;
     let outcome = carried?.with_skipped(plan).with_missing(drafted.missing);
     outcome
-        .with_truncation(drafted.sweep.is_truncated)
+        .with_truncation(drafted.walk.truncation().is_some())
         .tell(session, exit)
 }
 
-/// Asks. A no gives everything back.
+/// Asks. A no releases everything.
 async fn confirmed(
     session: &Session,
     plan: &Plan,
-    sweep: &mut LeaseSet<'_>,
+    leases: Option<&LeaseSet>,
     interrupt: &mut Interrupt,
 ) -> Result<bool, CommandError> {
     let question = format!(
@@ -214,7 +219,7 @@ async fn confirmed(
         plan.destination.name,
         plan.environment,
     );
-    confirm::confirmed(session, &question, "nothing was moved", sweep, interrupt).await
+    confirm::confirmed(session, &question, "nothing was moved", leases, interrupt).await
 }
 
 #[derive(Serialize)]
@@ -233,10 +238,14 @@ async fn rehearse_plan(
     plan: &Plan,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let mut sweep = LeaseSet::new(session, HOLD);
-    let messages = sweep.take(PLAN_ENTRIES_MAX, interrupt).await?;
-    sweep.give_back_all().await;
-    sweep.remarks();
+    let (all, options) = (
+        Selection::default(),
+        WalkOptions::of(VISIBILITY_TIMEOUT, None),
+    );
+    let work = async |walk: &mut Walk| select(walk).await;
+    let ((messages, _), walk) =
+        walk::through(session, all, options, "receiving", interrupt, work).await?;
+    walk::remarks(session, &walk);
     rehearsed(session, plan, &messages, Vec::new(), Exit::Done)
 }
 

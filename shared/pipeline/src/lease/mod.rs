@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 pub use receive::Poll;
 pub(super) use receive::ROUND_MESSAGES_MAX;
 
-use super::model::{QueueDepth, ReceivedMessages};
+use super::model::ReceivedMessages;
 use super::receive::seconds;
 use super::text::messages_in_words;
 use super::{Pipeline, PipelineError};
@@ -46,8 +46,8 @@ struct State {
     leases: HashMap<String, Lease>,
     /// Receives without an answer in time; each may have hidden a batch.
     unanswered: Hidden,
-    /// The newest approximate counts of the queue.
-    depth: Option<QueueDepth>,
+    /// Messages that others had received when the queue was last asked.
+    in_flight_elsewhere: usize,
 }
 
 /// Messages that this process received and has neither deleted nor released.
@@ -102,13 +102,19 @@ impl LeaseSet {
         }
     }
 
-    /// Adds a message that was received elsewhere. What the set knows of it is replaced.
-    pub fn adopt(&self, message_id: &str, receipt_handle: &str, hidden_until: DateTime<Utc>) {
+    /// Adds a message; what the set knows of it is replaced. Returns whether it knew nothing.
+    pub fn adopt(
+        &self,
+        message_id: &str,
+        receipt_handle: &str,
+        hidden_until: DateTime<Utc>,
+    ) -> bool {
         let lease = Lease {
             receipt_handle: receipt_handle.to_owned(),
             hidden_until,
         };
-        self.lock().leases.insert(message_id.to_owned(), lease);
+        let mut state = self.lock();
+        state.leases.insert(message_id.to_owned(), lease).is_none()
     }
 
     /// Messages in the set.
@@ -123,14 +129,11 @@ impl LeaseSet {
         self.len() == 0
     }
 
-    /// Messages that somebody else received, by the queue's newest approximate count.
+    /// Messages that others had received at the end of the last [`Self::receive`], by the queue's
+    /// own approximate count.
     #[must_use]
     pub fn in_flight_elsewhere(&self) -> usize {
-        let state = self.lock();
-        let in_flight = state.depth.map_or(0, |depth| depth.in_flight);
-        usize::try_from(in_flight)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(state.leases.len())
+        self.lock().in_flight_elsewhere
     }
 
     /// Handle of a message that stays hidden for at least `margin`.
@@ -157,46 +160,35 @@ impl LeaseSet {
         }
     }
 
-    /// Extends the timeouts that end within `within`. A message that SQS does not extend keeps its
-    /// old timeout.
+    /// Extends the timeouts of all messages that end within `within`.
+    ///
+    /// # Errors
+    /// See [`Self::extend`].
+    pub async fn extend_all(&self, within: Duration) -> Result<(), PipelineError> {
+        let message_ids: Vec<String> = self.lock().leases.keys().cloned().collect();
+        let message_ids = message_ids.iter().map(String::as_str);
+        self.extend(message_ids, within).await
+    }
+
+    /// Extends the timeouts of some messages that end within `within`. A message that SQS does not
+    /// extend keeps its old timeout.
     ///
     /// # Errors
     /// When a call failed, or when SQS was silent for too long.
-    pub async fn extend_all(&self, within: Duration) -> Result<(), PipelineError> {
-        let limit = after(Utc::now(), within);
-        let ending = {
-            let state = self.lock();
-            let is_ending = |(_, lease): &(&String, &Lease)| lease.hidden_until < limit;
-            let ending = state.leases.iter().filter(is_ending);
-            ending
-                .map(|(id, lease)| (id.clone(), lease.receipt_handle.clone()))
-                .collect()
-        };
-        self.extend_these(ending).await
-    }
-
-    /// As [`Self::extend_all`], for some messages.
-    ///
-    /// # Errors
-    /// As there.
     pub async fn extend<'a>(
         &self,
-        message_ids: impl IntoIterator<Item = &'a str>,
+        message_ids: impl Iterator<Item = &'a str>,
         within: Duration,
     ) -> Result<(), PipelineError> {
         let limit = after(Utc::now(), within);
-        let ending = {
+        let ending: Vec<(&str, String)> = {
             let state = self.lock();
-            let ending = message_ids.into_iter().filter_map(|id| {
+            let ending = message_ids.filter_map(|id| {
                 let lease = state.leases.get(id)?;
-                (lease.hidden_until < limit).then(|| (id.to_owned(), lease.receipt_handle.clone()))
+                (lease.hidden_until < limit).then(|| (id, lease.receipt_handle.clone()))
             });
             ending.collect()
         };
-        self.extend_these(ending).await
-    }
-
-    async fn extend_these(&self, ending: Vec<(String, String)>) -> Result<(), PipelineError> {
         let (message_ids, handles): (Vec<_>, Vec<_>) = ending.into_iter().unzip();
         let mut changes = self
             .pipeline
@@ -221,7 +213,7 @@ impl LeaseSet {
                     continue;
                 };
                 // A message that was received again meanwhile has another handle.
-                if let Some(lease) = state.leases.get_mut(id)
+                if let Some(lease) = state.leases.get_mut(*id)
                     && lease.receipt_handle == *handle
                 {
                     lease.hidden_until = hidden_until;
@@ -242,9 +234,13 @@ impl LeaseSet {
 
     /// Releases everything. Returns what may stay hidden, receives without an answer included.
     pub async fn release_all(&self) -> Hidden {
-        let state = std::mem::take(&mut *self.lock());
-        let leases = state.leases.into_values().collect();
-        self.release_these(leases).await.and(state.unanswered)
+        let (leases, unanswered) = {
+            let mut state = self.lock();
+            let leases = std::mem::take(&mut state.leases);
+            (leases, std::mem::take(&mut state.unanswered))
+        };
+        let leases = leases.into_values().collect();
+        self.release_these(leases).await.and(unanswered)
     }
 
     /// What would stay hidden if it were not released.
@@ -272,25 +268,6 @@ impl LeaseSet {
             }
         }
         Hidden::of(leases.iter().flatten())
-    }
-
-    /// Notes messages. Returns the ids of those that the set did not have.
-    fn insert<'a>(
-        &self,
-        received: impl Iterator<Item = (&'a str, &'a str, DateTime<Utc>)>,
-    ) -> Vec<&'a str> {
-        let mut state = self.lock();
-        let mut new = Vec::new();
-        for (message_id, receipt_handle, hidden_until) in received {
-            let lease = Lease {
-                receipt_handle: receipt_handle.to_owned(),
-                hidden_until,
-            };
-            if state.leases.insert(message_id.to_owned(), lease).is_none() {
-                new.push(message_id);
-            }
-        }
-        new
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

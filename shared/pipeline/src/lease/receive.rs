@@ -50,12 +50,6 @@ pub struct Poll {
     pub failure: Option<PipelineError>,
 }
 
-#[derive(Debug, Default)]
-struct Round {
-    receives: Vec<Receive>,
-    failure: Option<PipelineError>,
-}
-
 /// New messages of several rounds.
 #[derive(Debug, Default)]
 struct Collected {
@@ -128,14 +122,14 @@ impl LeaseSet {
     /// One round of receives, as many at once as `messages` are worth. Messages that the set has
     /// already are returned too.
     pub async fn poll(&self, messages: usize, cancel: &CancellationToken) -> Poll {
-        let round = self.round(messages, cancel).await;
-        self.note(&round.receives);
-        let receives = round.receives.into_iter();
+        let (receives, failure) = self.round(messages, cancel).await;
+        self.note(&receives);
+        let messages = receives.into_iter();
         Poll {
-            messages: receives
+            messages: messages
                 .map(|receive| receive.into_message(TimeDelta::MAX).0)
                 .collect(),
-            failure: round.failure,
+            failure,
         }
     }
 
@@ -153,7 +147,7 @@ impl LeaseSet {
             && !cancel.is_cancelled()
         {
             let missing = messages_max - collected.receives.len();
-            let Round { receives, failure } = self.round(missing, cancel).await;
+            let (receives, failure) = self.round(missing, cancel).await;
             let count = receives.len();
             empty_polls = if count == 0 { empty_polls + 1 } else { 0 };
             if let (Some(error), 0) = (failure, count) {
@@ -181,7 +175,11 @@ impl LeaseSet {
         Ok(collected)
     }
 
-    async fn round(&self, missing: usize, cancel: &CancellationToken) -> Round {
+    async fn round(
+        &self,
+        missing: usize,
+        cancel: &CancellationToken,
+    ) -> (Vec<Receive>, Option<PipelineError>) {
         let calls: Vec<_> = (0..missing)
             .step_by(BATCH_ENTRIES_MAX)
             .take(RECEIVERS_MAX)
@@ -191,7 +189,7 @@ impl LeaseSet {
             })
             .collect();
         let mut unanswered = calls.len();
-        let mut round = Round::default();
+        let (mut received, mut failure) = (Vec::new(), None);
         let mut answers = stream::iter(calls).buffer_unordered(RECEIVERS_MAX);
         let mut is_over = pin!(async {
             cancel.cancelled().await;
@@ -205,8 +203,8 @@ impl LeaseSet {
             let Some(answer) = answer else { break };
             unanswered -= 1;
             match answer {
-                Ok(receives) => round.receives.extend(receives),
-                Err(error) => round.failure = Some(error),
+                Ok(receives) => received.extend(receives),
+                Err(error) => failure = Some(error),
             }
         }
         if unanswered > 0 {
@@ -216,22 +214,25 @@ impl LeaseSet {
                 until: Some(after(Utc::now(), self.visibility_timeout)),
             });
         }
-        round
+        (received, failure)
     }
 
     /// Adds receives to the set. Returns the ids that it did not have.
     fn note(&self, receives: &[Receive]) -> Vec<String> {
-        let noted = receives.iter().map(|receive| {
-            let handle = receive.receipt_handle.as_str();
-            (receive.message_id.as_str(), handle, receive.hidden_until)
-        });
-        self.insert(noted).into_iter().map(str::to_owned).collect()
+        let is_new = |receive: &&Receive| {
+            let (id, handle) = (&receive.message_id, &receive.receipt_handle);
+            self.adopt(id, handle, receive.hidden_until)
+        };
+        let new = receives.iter().filter(is_new);
+        new.map(|receive| receive.message_id.clone()).collect()
     }
 
     /// The queue's approximate counts, where it answers.
     async fn look(&self) -> Option<QueueDepth> {
         let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await.ok();
-        self.lock().depth = depth;
+        let in_flight = depth.map_or(0, |depth| usize::try_from(depth.in_flight).unwrap_or(0));
+        let mut state = self.lock();
+        state.in_flight_elsewhere = in_flight.saturating_sub(state.leases.len());
         depth
     }
 
