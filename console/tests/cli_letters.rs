@@ -1,4 +1,4 @@
-//! The commands on dead letters, on real queues: what they take they give back, also when they are
+//! The commands on dead letters, on real queues: what they receive they release, also when they are
 //! interrupted, and they move only what they were asked to.
 
 #![expect(
@@ -101,7 +101,7 @@ fn messages_that_somebody_else_holds_are_counted() {
         assert!(
             answer
                 .stderr
-                .contains("2 messages held elsewhere, not looked at"),
+                .contains("2 messages received by others, not looked at"),
             "{answer:?}"
         );
     }
@@ -303,7 +303,7 @@ fn interrupted(
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
-    assert!(line.contains("interrupted: giving back"), "{line}");
+    assert!(line.contains("interrupted: releasing"), "{line}");
     (child, stderr)
 }
 
@@ -336,7 +336,10 @@ fn interrupted_look_says_what_stays_hidden_when_a_receive_has_no_answer() {
     stderr.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
     assert!(since.elapsed() < LIMIT, "it ends by itself");
-    assert!(rest.contains("stay hidden for up to 1 min"), "{rest}");
+    assert!(
+        rest.contains("up to 40 messages stay hidden from others until "),
+        "{rest}"
+    );
     let (visible, hidden) = harness.depth();
     assert!(
         visible >= 10 && visible + hidden == 60,

@@ -313,7 +313,7 @@ fn purge_wants_every_message_in_its_file_unless_a_copy_is_refused() {
     let refused = purge(&harness, &[]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(
-        refused.stderr.contains("2 messages held elsewhere"),
+        refused.stderr.contains("2 messages received by others"),
         "{refused:?}"
     );
     assert_eq!(harness.depth(), (13, 2));

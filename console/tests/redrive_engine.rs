@@ -101,7 +101,7 @@ async fn message_whose_hold_was_lost_is_found_again() {
         stage.pipeline.release_dead_letters(&handles).await.unwrap(),
         1
     );
-    messages[1].held_until = chrono::Utc::now();
+    messages[1].hidden_until = chrono::Utc::now();
     messages[1].receipt_handle = "expired".to_owned();
     let plan = stage.plan(&messages, PlanOptions::default()).await;
     let report = stage

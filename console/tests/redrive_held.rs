@@ -182,7 +182,7 @@ async fn message_whose_hold_was_lost_is_not_sent() {
             .unwrap(),
         1
     );
-    message.held_until = chrono::Utc::now();
+    message.hidden_until = chrono::Utc::now();
     message.receipt_handle = "expired".to_owned();
     let (report, _) = redrive(&queues.pipeline, &held.messages, journals.path())
         .await

@@ -6,14 +6,14 @@ mod support;
 
 use std::time::Duration;
 
-use pipeline::audit::Operation;
 use pipeline::environment::Environment;
 use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{Pipeline, PlannedChange};
+use pipeline::{Pipeline, Publication};
 use redrive::fact::{Ending, Proof};
 use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, PlanOptions, Report, RunCommand, RunOptions, run};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 const TOTAL: usize = 24;
 const HOLD: Duration = Duration::from_secs(300);
@@ -36,16 +36,17 @@ fn mended(message: &DeadLetter) -> String {
 /// Publishes broken events and takes them as dead letters.
 async fn dead_letters(pipeline: &Pipeline) -> Vec<DeadLetter> {
     let bodies: Vec<String> = (0..TOTAL).map(broken).collect();
-    let change = PlannedChange {
-        operation: Operation::Publish,
-        target: pipeline.topic_name().to_owned(),
-        planned: bodies.len(),
+    let publication = Publication {
+        messages: bodies.len(),
+        rate_per_sec: None,
         details: serde_json::Value::Null,
     };
-    let permit = pipeline.begin_change(change).await.unwrap();
-    for published in pipeline.publish(&permit, &bodies).await {
-        published.unwrap();
-    }
+    let body = |number: usize| bodies[number].clone();
+    let end = pipeline
+        .publish(publication, body, |_, _, _| (), &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(end.published, TOTAL);
     let mut messages = Vec::new();
     let all_dead = async {
         while messages.len() < TOTAL {

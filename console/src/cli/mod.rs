@@ -10,7 +10,6 @@ mod confirm;
 mod dlq;
 mod env;
 mod exit;
-mod holding;
 mod interrupt;
 mod json_text;
 mod output;
@@ -21,6 +20,7 @@ mod redrive;
 mod selection;
 mod status;
 mod table;
+mod walk;
 #[cfg(any(test, not(feature = "demo")))]
 mod without_demo;
 

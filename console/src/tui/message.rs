@@ -12,7 +12,7 @@ use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
 use super::redrives::{Draft, DryRun, Past, Progress, RunEnd};
 use pipeline::Body;
 use pipeline::model::{
-    ApiHealth, DeadLetter, HeldMessages, History, Published, QueueRole, QueueSnapshot,
+    ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, ReceivedMessages,
     RecordTotals, TraceState,
 };
 use redrive::Report;
@@ -263,7 +263,7 @@ pub enum Answer {
     /// To [`Request::ApiHealth`].
     ApiHealth(ApiHealth),
     /// To [`Request::HoldMessages`].
-    Messages(HeldMessages),
+    Messages(ReceivedMessages),
     /// To [`Request::ReleaseMessages`]: how many were held still.
     Count(usize),
     /// To [`Request::ExtendHold`], parallel to it: whether the hold was extended; `None` where no

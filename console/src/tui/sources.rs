@@ -12,14 +12,13 @@ use futures::FutureExt as _;
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::message::Steering;
 use super::message::{Answer, Fault, Msg, Reply, Request, RequestId};
 use super::redrives::PAUSED_BY_OPERATOR;
-use pipeline::audit::Operation;
 use pipeline::environment::Environment;
-use pipeline::model::Published;
-use pipeline::{Authority, Pipeline, PipelineError, PlannedChange};
+use pipeline::{Authority, Pipeline, PipelineError};
 use redrive::Control;
 
 mod delete;
@@ -296,8 +295,11 @@ fn connected(shared: &Shared) -> Result<Pipeline, PipelineError> {
 /// Limit of a request, if it has one.
 const fn limit_of(request: &Request) -> Option<Duration> {
     match request {
-        // It may take days, and waits for the operator's word; all its calls have limits.
-        Request::Redrive(_) | Request::ResumeRedrive(_) | Request::DeleteMessages(_) => None,
+        // A change is never cut off before its end is in the audit log; all its calls have limits.
+        Request::Redrive(_)
+        | Request::ResumeRedrive(_)
+        | Request::DeleteMessages(_)
+        | Request::Publish(_) => None,
         Request::HoldMessages | Request::ReleaseMessages(_) => Some(HOLD_WITHIN),
         Request::Queue(_)
         | Request::History
@@ -312,7 +314,6 @@ const fn limit_of(request: &Request) -> Option<Duration> {
         | Request::Judge { .. }
         | Request::Search { .. }
         | Request::Records(_)
-        | Request::Publish(_)
         | Request::Trace { .. }
         | Request::Template(_) => Some(ANSWER_WITHIN),
     }
@@ -390,7 +391,12 @@ async fn answer(
                 .map(Answer::Found);
         }
         Request::Records(query) => pipeline.list_records(&query).await.map(Answer::Records),
-        Request::Publish(body) => publish(pipeline, body).await.map(Answer::Published),
+        Request::Publish(body) => {
+            let details = json!({ "event": event::peek_identity(&body) });
+            let never = CancellationToken::new();
+            let published = pipeline.publish_one(&body, details, &never).await;
+            published.map(Answer::Published)
+        }
         Request::Trace {
             key,
             body,
@@ -402,26 +408,6 @@ async fn answer(
         Request::Template(number) => Ok(Answer::Template(super::templates::fresh(number))),
     };
     answered.map_err(|error| fault(&error))
-}
-
-/// Publishes one event, on record.
-async fn publish(pipeline: &Pipeline, body: String) -> Result<Published, PipelineError> {
-    let permit = pipeline
-        .begin_change(PlannedChange {
-            operation: Operation::Publish,
-            target: pipeline.topic_name().to_owned(),
-            planned: 1,
-            details: json!({ "event": event::peek_identity(&body) }),
-        })
-        .await?;
-    let published = pipeline.publish_one(&permit, body).await;
-    let is_published = usize::from(published.is_ok());
-    let counts = [("published", is_published), ("failed", 1 - is_published)];
-    let error = published.as_ref().err().map(ToString::to_string);
-    if let Err(error) = permit.end(counts, error).await {
-        tracing::warn!(%error, "the end of a publish is not on record");
-    }
-    published
 }
 
 fn fault(error: &PipelineError) -> Fault {

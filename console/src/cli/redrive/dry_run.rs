@@ -34,7 +34,7 @@ impl DryRun {
     pub(crate) fn report(
         &self,
         session: &Session,
-        draft: &Draft<'_>,
+        draft: &Draft,
     ) -> Result<Exit, CommandError> {
         let (plan, sends) = (&draft.plan, &self.0);
         let mut sendable = sends.len();

@@ -51,8 +51,8 @@ pub(crate) async fn plan(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     let request = &arguments.draft;
-    let mut draft = Draft::select(session, request, arguments.rate, interrupt).await?;
-    draft.release().await;
+    let draft = Draft::select(session, request, arguments.rate, interrupt).await?;
+    draft.release(session, interrupt).await;
     let plan = &draft.plan;
     let out = arguments.out.as_deref();
     let is_printed = out == Some(Path::new("-"));
@@ -88,7 +88,7 @@ pub(crate) async fn plan(
     Ok(if is_empty { Exit::Failed } else { draft.exit })
 }
 
-fn json<'a>(draft: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
+fn json<'a>(draft: &'a Draft, file: Option<&'a Path>) -> PlanJson<'a> {
     let plan = &draft.plan;
     PlanJson {
         id: plan.id,
@@ -103,7 +103,7 @@ fn json<'a>(draft: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
         edits: draft.edits,
         rate_per_sec: plan.rate_per_sec,
         canary_steps: &plan.canary_steps,
-        truncated: draft.leases.is_truncated,
+        truncated: draft.is_truncated,
     }
 }
 

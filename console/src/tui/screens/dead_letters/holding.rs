@@ -12,7 +12,7 @@ use crate::tui::format::{clock, count, visible};
 use crate::tui::message::{Answer, Fault, Reply, Request, RequestId, Tone};
 use crate::tui::sources::{EXTENDED_MAX, HOLD, MESSAGES_HELD_MAX};
 use crate::tui::update_context::UpdateContext;
-use pipeline::model::{DeadLetter, HeldMessages};
+use pipeline::model::{DeadLetter, ReceivedMessages};
 
 /// Bytes of bodies in memory at which no more messages are taken.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -112,7 +112,7 @@ impl DeadLetters {
 
     pub(super) fn messages_came(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
         let (facts, messages) = match reply.result {
-            Ok(Answer::Messages(HeldMessages {
+            Ok(Answer::Messages(ReceivedMessages {
                 messages,
                 ledger_error,
                 is_truncated,
@@ -182,7 +182,7 @@ impl DeadLetters {
             .map(|message| message.message_id.as_str())
             .collect();
         self.messages.retain(|message| {
-            let is_held = message.held_until > now || self.moving.contains(&message.message_id);
+            let is_held = message.hidden_until > now || self.moving.contains(&message.message_id);
             is_held && !ids.contains(message.message_id.as_str())
         });
         let older = self.messages.len();
@@ -203,7 +203,7 @@ impl DeadLetters {
             return;
         }
         let is_due = |message: &&DeadLetter| {
-            message.held_until > turn.now && message.held_until - turn.now < hold() / 2
+            message.hidden_until > turn.now && message.hidden_until - turn.now < hold() / 2
         };
         let handles: Vec<_> = self
             .messages_at_rest()
@@ -247,7 +247,7 @@ impl DeadLetters {
             .collect();
         for message in &mut self.messages {
             if let Some(until) = untils.get(message.receipt_handle.as_str()) {
-                message.held_until = *until;
+                message.hidden_until = *until;
             }
         }
         let is_answered = !extended.contains(&None);
@@ -258,7 +258,7 @@ impl DeadLetters {
 
     /// Brings what is shown of the holds up to date.
     pub(super) fn look_at_holds(&mut self, now: DateTime<Utc>) {
-        let untils = self.messages_at_rest().map(|message| message.held_until);
+        let untils = self.messages_at_rest().map(|message| message.hidden_until);
         let (held, lost): (Vec<_>, Vec<_>) = untils.partition(|until| *until > now);
         self.lost_holds = lost.len();
         self.held_until = held.into_iter().min().or(lost.into_iter().max());

@@ -136,7 +136,7 @@ impl DeadLetters {
         let soon = turn.now + Duration::seconds(HOLD_LEFT_SECS);
         for message in &mut self.messages {
             if moving.contains(&message.message_id) {
-                message.held_until = message.held_until.max(soon);
+                message.hidden_until = message.hidden_until.max(soon);
             }
         }
         self.edits.retain(|id, _| !moved.contains(id.as_str()));

@@ -38,7 +38,7 @@ impl DeadLetters {
         });
         self.held_until = self
             .messages_at_rest()
-            .map(|message| message.held_until)
+            .map(|message| message.hidden_until)
             .min();
         let found = self.search.as_ref().and_then(|search| search.found.value());
         let held = found.map(|found| {

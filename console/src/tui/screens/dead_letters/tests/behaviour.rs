@@ -50,7 +50,7 @@ fn answer_to_an_older_question_is_released_and_the_newer_one_counts() {
     let first = harness.take(is_hold);
     harness.keys("12");
     harness.answer_messages(messages().split_off(30));
-    let held = HeldMessages {
+    let held = ReceivedMessages {
         messages: messages(),
         ledger_error: None,
         is_truncated: false,
@@ -94,7 +94,7 @@ fn messages_whose_hold_ended_belong_to_somebody_else() {
     harness.refresh();
     let mut again = messages().split_off(35);
     for message in &mut again {
-        message.held_until = harness.now + Duration::seconds(300);
+        message.hidden_until = harness.now + Duration::seconds(300);
     }
     harness.answer_messages(again);
     assert_eq!(harness.model.held_handles().len(), 2);
@@ -199,7 +199,7 @@ fn holds_are_extended_a_part_at_a_time_and_one_part_does_not_keep_up_the_others(
 fn messages_judged_without_the_ledger_keep_the_warning() {
     let mut harness = Harness::open(160, 45, environment());
     let error = Some("connection refused".to_owned());
-    harness.answer_held(HeldMessages {
+    harness.answer_held(ReceivedMessages {
         messages: messages(),
         ledger_error: error,
         is_truncated: false,
@@ -226,7 +226,7 @@ fn no_more_messages_are_taken_than_may_be_held() {
 
 #[test]
 fn the_rest_is_taken_page_by_page_while_somebody_looks() {
-    let page = |messages: Vec<DeadLetter>, is_truncated| HeldMessages {
+    let page = |messages: Vec<DeadLetter>, is_truncated| ReceivedMessages {
         messages,
         ledger_error: None,
         is_truncated,

@@ -81,7 +81,7 @@ pub(crate) fn message(number: usize, age: Duration, body: &str) -> DeadLetter {
         first_received_at: Some(now() - Duration::minutes(2)),
         receive_count: if reason.is_some() { 1 } else { 4 },
         expires_at: sent_at + Duration::days(14),
-        held_until: now() + Duration::seconds(300),
+        hidden_until: now() + Duration::seconds(300),
         group_id: None,
         trace_header: None,
         reason,

@@ -22,7 +22,7 @@ use crate::tui::redrives::{Draft, DryRun};
 use crate::tui::theme::Theme;
 use crate::tui::update::update;
 use pipeline::environment::Environment;
-use pipeline::model::{DeadLetter, HeldMessages};
+use pipeline::model::{DeadLetter, ReceivedMessages};
 use redrive::MessageOutcome;
 
 /// The console on the screen Dead letters, with a hand on the keys and one on the answers.
@@ -145,14 +145,14 @@ impl Harness {
     }
 
     pub(in crate::tui::screens) fn answer_messages(&mut self, messages: Vec<DeadLetter>) {
-        self.answer_held(HeldMessages {
+        self.answer_held(ReceivedMessages {
             messages,
             ledger_error: None,
             is_truncated: false,
         });
     }
 
-    pub(in crate::tui::screens) fn answer_held(&mut self, held: HeldMessages) {
+    pub(in crate::tui::screens) fn answer_held(&mut self, held: ReceivedMessages) {
         let question = self.take(|request| matches!(request, Request::HoldMessages));
         self.reply(&question, Ok(Answer::Messages(held)));
     }

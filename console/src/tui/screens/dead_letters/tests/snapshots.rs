@@ -122,7 +122,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             let question = harness.take(is_hold);
             harness.reply(&question, Err(fault()));
         }
-        State::Warnings => harness.answer_held(HeldMessages {
+        State::Warnings => harness.answer_held(ReceivedMessages {
             messages: messages(),
             ledger_error: Some("connect to the database: connection refused".to_owned()),
             is_truncated: true,
