@@ -21,9 +21,9 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use pipeline::Pipeline;
+use redrive::operations::freeze;
 use redrive::{
-    Control, Counts, Journal, MessageOutcome, Plan, PlanOptions, RedriveError, Report, Storage,
-    resume, run,
+    Control, Counts, Journal, MessageOutcome, PlanOptions, RedriveError, Report, Storage, run,
 };
 use redrive_stage::{HOLD, Places, Stage, Theatre, quick};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -91,9 +91,9 @@ async fn broken_off(stage: &Stage<'_>, writes: usize, moment: Moment) -> PathBuf
 
 async fn resumed(stage: &Stage<'_>, path: &Path) -> Report {
     let (counts, _) = watch::channel(Counts::default());
-    resume(
+    run(
         &stage.pipeline,
-        path,
+        Journal::open(path).unwrap(),
         &[],
         &Control::new(None),
         &quick(),
@@ -235,7 +235,7 @@ async fn child_that_is_killed() {
         .iter()
         .map(|message| (message, None))
         .collect();
-    let plan = Plan::of(&pipeline, &messages, PlanOptions::default())
+    let plan = freeze(&pipeline, &messages, PlanOptions::default())
         .await
         .unwrap();
     let folder = std::env::var(CHILD_FOLDER).unwrap();

@@ -9,8 +9,9 @@ use aws_sdk_sqs::types::MessageSystemAttributeName;
 use event::Verdict;
 use pipeline::model::QueueRole;
 use redrive::fact::Proof;
+use redrive::operations::freeze;
 use redrive::{
-    Control, Counts, MessageOutcome, Plan, PlanOptions, RunCommand, RunOptions, preview, run,
+    Control, Counts, MessageOutcome, PlanOptions, RunCommand, RunOptions, dry_run, plan_file, run,
 };
 use redrive_stage::{Theatre, quick};
 use tokio::sync::watch;
@@ -28,17 +29,17 @@ async fn plan_is_run_later_by_a_process_that_holds_nothing() {
     let mended = stage.body(100);
     let mut chosen: Vec<_> = chosen.iter().map(|message| (message, None)).collect();
     chosen[3].1 = Some(mended.clone());
-    let plan = Plan::of(&stage.pipeline, &chosen, PlanOptions::default())
+    let plan = freeze(&stage.pipeline, &chosen, PlanOptions::default())
         .await
         .unwrap();
-    let shown = preview(&plan, &messages);
+    let shown = dry_run(&plan, &messages);
     assert!(shown.iter().all(|send| send.problem.is_none()));
     assert!(shown[3].is_edited && shown[3].attributes == ["kept"]);
     let file = stage.folder.path().join("plan.json");
-    plan.write(&file).unwrap();
+    plan_file::write(&file, &plan).unwrap();
     stage.end_holds(&messages).await;
 
-    let plan = Plan::read(&file).unwrap();
+    let plan = plan_file::read(&file).unwrap();
     let report = stage
         .run(stage.journal(&plan), &[], &quick())
         .await
@@ -73,7 +74,7 @@ async fn edit_into_an_event_that_is_stored_is_told() {
     stage.kill_body("{}", "missing-attribute").await;
     let messages = stage.hold().await;
     let edits = [(&messages[0], Some(stage.body(0)))];
-    let plan = Plan::of(&stage.pipeline, &edits, PlanOptions::default())
+    let plan = freeze(&stage.pipeline, &edits, PlanOptions::default())
         .await
         .unwrap();
     assert_eq!(plan.entries[0].verdict, Verdict::AlreadyStored);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
-use redrive::{Control, Counts, Journal, PlanOptions, Report, resume, run};
+use redrive::{Control, Counts, Journal, PlanOptions, Report, run};
 use redrive_stage::proxy::{self, Fault};
 use redrive_stage::{Stage, Theatre, quick};
 use tokio::sync::watch;
@@ -35,7 +35,9 @@ async fn run_over(stage: &Stage<'_>, url: String, total: usize) -> (Report, Path
 
 async fn resumed(pipeline: &Pipeline, path: &Path) -> Report {
     let (counts, _) = watch::channel(Counts::default());
-    resume(pipeline, path, &[], &Control::new(None), &quick(), counts)
+    let journal = Journal::open(path).unwrap();
+    let control = Control::new(None);
+    run(pipeline, journal, &[], &control, &quick(), counts)
         .await
         .unwrap()
 }

@@ -17,9 +17,10 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::{DeadLetter, QueueRole};
+use redrive::operations::freeze;
 use redrive::{
-    Control, Counts, Journal, MessageOutcome, MessageReport, Plan, PlanOptions, RedriveError,
-    Report, RunOptions, run,
+    Control, Counts, Journal, MessageOutcome, MessageReport, PlanOptions, RedriveError, Report,
+    RunOptions, run,
 };
 use support::queues::Queues;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -51,7 +52,7 @@ async fn redrive(
     journals: &Path,
 ) -> Result<(Report, Counts), RedriveError> {
     let unedited: Vec<_> = messages.iter().map(|message| (message, None)).collect();
-    let plan = Plan::of(pipeline, &unedited, PlanOptions::default()).await?;
+    let plan = freeze(pipeline, &unedited, PlanOptions::default()).await?;
     let journal = Journal::create(journals, &plan)?;
     let options = RunOptions {
         searches: false,

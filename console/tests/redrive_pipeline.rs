@@ -11,7 +11,8 @@ use pipeline::environment::Environment;
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Pipeline, PlannedChange};
 use redrive::fact::{Ending, Proof};
-use redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunCommand, RunOptions, run};
+use redrive::operations::freeze;
+use redrive::{Control, Counts, Journal, PlanOptions, Report, RunCommand, RunOptions, run};
 use tokio::sync::watch;
 
 const TOTAL: usize = 24;
@@ -81,7 +82,7 @@ async fn mended_events_are_stored_and_the_rest_is_found_dead_again() {
         canary_steps: vec![1],
         ..PlanOptions::default()
     };
-    let plan = Plan::of(&pipeline, &edits, options).await.unwrap();
+    let plan = freeze(&pipeline, &edits, options).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::create(folder.path(), &plan).unwrap();
     let path = journal.0.path().to_owned();

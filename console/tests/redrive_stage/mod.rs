@@ -18,6 +18,7 @@ use event::EventKey;
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::{DeadLetter, QueueRole};
+use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunOptions, State};
 use redrive::{RedriveError, run};
 use tokio::sync::watch;
@@ -180,7 +181,7 @@ impl Stage<'_> {
 
     pub(crate) async fn plan(&self, messages: &[DeadLetter], options: PlanOptions) -> Plan {
         let messages: Vec<_> = messages.iter().map(|message| (message, None)).collect();
-        Plan::of(&self.pipeline, &messages, options).await.unwrap()
+        freeze(&self.pipeline, &messages, options).await.unwrap()
     }
 
     pub(crate) fn journal(&self, plan: &Plan) -> (Journal, State) {

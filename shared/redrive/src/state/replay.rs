@@ -1,125 +1,17 @@
-//! Where every message of a redrive stands, folded from the facts of its journal.
+//! A whole redrive, replayed from the facts of its journal.
 //!
 //! Invariant: a message counts as deleted only after its copy was confirmed or found in the ledger;
 //! a fact that contradicts this is refused, by the writer before it is written and by the reader.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use event::{EventKey, RecordId};
-
-use super::error::RedriveError;
-use super::fact::{Ending, Fact, Intended, Proof};
-use super::message::{body_sha256, key_of};
-use super::plan::Plan;
-
-/// How far a message has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Nothing was done with it.
-    Waiting,
-    /// It was about to be sent and nothing is known since: it may have been.
-    Intended,
-    /// SQS did not take it.
-    Refused(String),
-    /// It was not tried.
-    NotTried(String),
-    /// SQS gave no answer: it may have been sent.
-    Unanswered(String),
-    /// Its copy is in the source queue.
-    Confirmed,
-    /// The ledger knows its event.
-    FoundStored(RecordId),
-    /// Sent, and the delete failed.
-    NotDeleted(String),
-    /// Sent and deleted.
-    Deleted,
-}
-
-impl Phase {
-    /// Whether nobody knows if it was sent.
-    pub(super) fn is_doubtful(&self) -> bool {
-        matches!(self, Self::Intended | Self::Unanswered(_))
-    }
-
-    /// Whether it surely was not sent.
-    pub(super) fn is_unsent(&self) -> bool {
-        matches!(self, Self::Waiting | Self::Refused(_) | Self::NotTried(_))
-    }
-
-    /// Whether it may be deleted and was not.
-    pub(super) fn is_deletable(&self) -> bool {
-        matches!(
-            self,
-            Self::Confirmed | Self::FoundStored(_) | Self::NotDeleted(_)
-        )
-    }
-}
-
-/// One message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageState {
-    /// How far it has come.
-    pub phase: Phase,
-    /// SQS message id of its newest confirmed copy.
-    pub sent_message_id: Option<String>,
-    /// What became of its event.
-    pub proof: Option<Proof>,
-    /// Identity of what is sent; `None` before the first intent and for what is no valid event.
-    pub key: Option<EventKey>,
-    /// SHA-256 of what is sent; empty before the first intent.
-    pub sent_sha256: String,
-    /// The newest intent, until the message is settled: refused or deleted.
-    pub unsettled: Option<Arc<Intended>>,
-}
-
-/// Messages by how they stand. Their sum is the plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
-    /// Nothing was done with these.
-    pub waiting: usize,
-    /// Being sent, or unknown since a process ended.
-    pub intended: usize,
-    /// Not sent: they stay where they were.
-    pub not_sent: usize,
-    /// SQS gave no answer: each may have been sent, and stays where it was too.
-    pub unknown: usize,
-    /// Sent, and still in the dead-letter queue too.
-    pub sent_not_deleted: usize,
-    /// Sent and deleted, or found stored and deleted.
-    pub moved: usize,
-    /// Of those sent, events that the ledger knows.
-    pub stored: usize,
-    /// Of those sent, events that died again.
-    pub dead_again: usize,
-}
-
-impl Counts {
-    /// Messages that have an outcome.
-    #[must_use]
-    pub fn done(&self) -> usize {
-        self.not_sent + self.unknown + self.sent_not_deleted + self.moved
-    }
-
-    fn of(&mut self, phase: &Phase) -> &mut usize {
-        match phase {
-            Phase::Waiting => &mut self.waiting,
-            Phase::Intended => &mut self.intended,
-            Phase::Refused(_) | Phase::NotTried(_) => &mut self.not_sent,
-            Phase::Unanswered(_) => &mut self.unknown,
-            Phase::Confirmed | Phase::FoundStored(_) | Phase::NotDeleted(_) => {
-                &mut self.sent_not_deleted
-            }
-            Phase::Deleted => &mut self.moved,
-        }
-    }
-
-    fn of_proof(&mut self, proof: &Proof) -> &mut usize {
-        match proof {
-            Proof::Stored { .. } | Proof::AlreadyStored { .. } => &mut self.stored,
-            Proof::DeadAgain { .. } => &mut self.dead_again,
-        }
-    }
-}
+use super::counts::Counts;
+use super::fact::{Ending, Fact, Intended, MessageCause, Proof};
+use super::phase::{MessageState, Phase};
+use crate::error::RedriveError;
+use crate::message::{body_sha256, key_of};
+use crate::plan::Plan;
 
 /// A whole redrive.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,16 +26,8 @@ impl State {
     /// Before the first fact.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        let message = MessageState {
-            phase: Phase::Waiting,
-            sent_message_id: None,
-            proof: None,
-            key: None,
-            sent_sha256: String::new(),
-            unsettled: None,
-        };
         Self {
-            messages: vec![message; plan.entries.len()],
+            messages: vec![MessageState::default(); plan.entries.len()],
             counts: Counts {
                 waiting: plan.entries.len(),
                 ..Counts::default()
@@ -177,26 +61,46 @@ impl State {
         self.ending
     }
 
-    /// Whether it came to its end with every message moved: nothing is left to send.
+    /// Whether it finished with every message moved: nothing is left to send.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.ending == Some(Ending::Finished) && self.counts.moved == self.messages.len()
     }
 
     /// The places of the messages in a phase.
-    pub(super) fn indexes(&self, wanted: impl Fn(&Phase) -> bool) -> Vec<usize> {
-        self.messages
-            .iter()
-            .enumerate()
-            .filter(|(_, message)| wanted(&message.phase))
+    pub(crate) fn in_phase(&self, is_wanted: impl Fn(&Phase) -> bool) -> Vec<usize> {
+        self.indexes(0..self.messages.len(), |_, message| {
+            is_wanted(&message.phase)
+        })
+    }
+
+    /// The places of the messages of a range that are wanted.
+    pub(crate) fn indexes(
+        &self,
+        range: Range<usize>,
+        is_wanted: impl Fn(usize, &MessageState) -> bool,
+    ) -> Vec<usize> {
+        let messages = self.messages.get(range.clone()).unwrap_or_default();
+        range
+            .zip(messages)
+            .filter(|(index, message)| is_wanted(*index, message))
             .map(|(index, _)| index)
             .collect()
     }
 
-    /// Takes one fact.
+    /// The newest intents of messages that are not settled, for the process that resumes.
+    pub(crate) fn unsettled(&self) -> Vec<Arc<Intended>> {
+        let unsettled = self
+            .messages
+            .iter()
+            .map(|message| message.unsettled.clone());
+        unsettled.flatten().collect()
+    }
+
+    /// Applies one fact.
     ///
     /// # Errors
-    /// When it contradicts what is known; messages before the contradiction have taken it then.
+    /// When it contradicts what is known; it was applied to the messages before the contradiction.
     pub fn apply(&mut self, fact: &Fact) -> Result<(), RedriveError> {
         match fact {
             Fact::Planned { .. } => return Err(contradiction(0, "a second plan")),
@@ -208,33 +112,18 @@ impl State {
             }
             Fact::Confirmed { messages } => {
                 for message in messages {
-                    self.step(message.index, Phase::Confirmed, |phase| {
-                        matches!(phase, Phase::Intended)
-                    })?
-                    .sent_message_id = Some(message.sent_message_id.clone());
+                    self.step(message.index, Phase::Confirmed, Phase::is_intended)?
+                        .sent_message_id = Some(message.sent_message_id.clone());
                 }
             }
             Fact::Refused { messages } => {
-                for message in messages {
-                    let phase = Phase::Refused(message.cause.clone());
-                    self.step(message.index, phase, |phase| {
-                        matches!(phase, Phase::Intended)
-                    })?;
-                }
+                self.step_all(messages, Phase::Refused, Phase::is_intended)?;
             }
             Fact::Unanswered { messages } => {
-                for message in messages {
-                    let phase = Phase::Unanswered(message.cause.clone());
-                    self.step(message.index, phase, |phase| {
-                        matches!(phase, Phase::Intended)
-                    })?;
-                }
+                self.step_all(messages, Phase::Unanswered, Phase::is_intended)?;
             }
             Fact::NotTried { messages } => {
-                for message in messages {
-                    let phase = Phase::NotTried(message.cause.clone());
-                    self.step(message.index, phase, Phase::is_unsent)?;
-                }
+                self.step_all(messages, Phase::NotTried, Phase::is_unsent)?;
             }
             Fact::FoundStored { messages } => {
                 for message in messages {
@@ -248,10 +137,7 @@ impl State {
                 }
             }
             Fact::NotDeleted { messages } => {
-                for message in messages {
-                    let phase = Phase::NotDeleted(message.cause.clone());
-                    self.step(message.index, phase, Phase::is_deletable)?;
-                }
+                self.step_all(messages, Phase::NotDeleted, Phase::is_deletable)?;
             }
             Fact::Proved { messages } => {
                 for message in messages {
@@ -299,6 +185,18 @@ impl State {
         Ok(())
     }
 
+    fn step_all(
+        &mut self,
+        messages: &[MessageCause],
+        to: fn(String) -> Phase,
+        is_legal: fn(&Phase) -> bool,
+    ) -> Result<(), RedriveError> {
+        for message in messages {
+            self.step(message.index, to(message.cause.clone()), is_legal)?;
+        }
+        Ok(())
+    }
+
     fn step(
         &mut self,
         index: usize,
@@ -333,9 +231,9 @@ fn contradiction(index: usize, detail: &str) -> RedriveError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::{Because, Confirmed};
     use crate::message::Original;
     use crate::plan;
+    use crate::state::fact::Confirmed;
 
     fn intended(index: usize) -> Fact {
         Fact::Intended {
@@ -358,8 +256,8 @@ mod tests {
         }
     }
 
-    fn because(index: usize) -> Vec<Because> {
-        vec![Because {
+    fn causes(index: usize) -> Vec<MessageCause> {
+        vec![MessageCause {
             index,
             cause: "because".to_owned(),
         }]
@@ -373,21 +271,21 @@ mod tests {
             &[
                 intended(0),
                 Fact::Refused {
-                    messages: because(0),
+                    messages: causes(0),
                 },
             ],
             &[
                 intended(0),
                 Fact::Unanswered {
-                    messages: because(0),
+                    messages: causes(0),
                 },
             ],
             &[Fact::NotTried {
-                messages: because(0),
+                messages: causes(0),
             }],
         ];
         for facts in unconfirmed {
-            let mut state = State::new(plan::tests::plan(1));
+            let mut state = State::new(plan::example(1));
             for fact in facts {
                 state.apply(fact).unwrap();
             }
@@ -401,7 +299,7 @@ mod tests {
 
     #[test]
     fn counts_follow_the_messages() {
-        let mut state = State::new(plan::tests::plan(2));
+        let mut state = State::new(plan::example(2));
         let confirmed = Fact::Confirmed {
             messages: vec![Confirmed {
                 index: 1,

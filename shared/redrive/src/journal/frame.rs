@@ -1,39 +1,44 @@
 //! The bytes of a journal: one line a frame, with its length and its checksum in front.
 //!
-//! Invariant: the end of a file that was torn in the middle of a write is told from damage. A line
-//! that has its line feed must be right in every byte; a last line without one was never
-//! acknowledged to anybody, and is cut.
+//! Invariant: a write that was cut off is never taken for damage, nor damage for that. A line that
+//! has its line feed must be right in every byte; a last line without one was never acknowledged to
+//! anybody, and is cut. Own code, because a general log format neither names the damaged byte nor
+//! can be read with `less`.
 
 use std::io::{self, BufRead, Read as _};
 
-use super::fact::Frame;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
-/// Largest frame that is written or read, in bytes: a header with a whole plan and its edits.
-const FRAME_BYTES_MAX: usize = 512 * 1024 * 1024;
+use crate::limits::FRAME_BYTES_MAX;
+use crate::state::fact::Fact;
+
+/// Version of the journal's form that this program writes and reads.
+pub(super) const SCHEMA_VERSION: u32 = 1;
 /// `llllllll cccccccc `: length and CRC-32 of the JSON text, in hex.
 const PREFIX_BYTES: usize = 18;
 
-/// Why the bytes are no journal.
-#[derive(Debug, thiserror::Error)]
-pub enum FrameError {
-    /// The bytes cannot be read at all.
-    #[error("read journal: {0}")]
-    Io(#[from] io::Error),
-    /// A frame is not what was written.
-    #[error("damaged at byte {offset}: {detail}")]
-    Damaged {
-        /// Where the bad frame begins.
-        offset: u64,
-        /// What is wrong.
-        detail: String,
-    },
+/// One frame of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Frame {
+    /// Counted from 0 without a gap.
+    pub(super) sequence: u64,
+    /// When it was written.
+    pub(super) at: DateTime<Utc>,
+    pub(super) fact: Fact,
 }
 
-/// The line of one frame.
-///
-/// # Errors
-/// When the frame is too large.
-pub fn encode(frame: &Frame) -> io::Result<Vec<u8>> {
+/// Why the bytes are no journal.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FrameError {
+    #[error("read journal: {0}")]
+    Io(#[from] io::Error),
+    #[error("damaged at byte {offset}: {detail}")]
+    Damaged { offset: u64, detail: String },
+}
+
+/// The line of one frame; an error if the frame is too large.
+pub(super) fn encode(frame: &Frame) -> io::Result<Vec<u8>> {
     let json = serde_json::to_vec(frame)?;
     if json.len() > FRAME_BYTES_MAX {
         return Err(io::Error::new(
@@ -53,7 +58,7 @@ fn prefix(json: &[u8]) -> String {
 
 /// Reads frames one after the other.
 #[derive(Debug)]
-pub struct Frames<R> {
+pub(super) struct Frames<R> {
     reader: R,
     sequence: u64,
     good_bytes: u64,
@@ -61,8 +66,7 @@ pub struct Frames<R> {
 }
 
 impl<R: BufRead> Frames<R> {
-    /// Begins at the first frame.
-    pub fn new(reader: R) -> Self {
+    pub(super) fn new(reader: R) -> Self {
         Self {
             reader,
             sequence: 0,
@@ -72,28 +76,22 @@ impl<R: BufRead> Frames<R> {
     }
 
     /// Length of everything that was read and is whole.
-    #[must_use]
-    pub fn good_bytes(&self) -> u64 {
+    pub(super) fn good_bytes(&self) -> u64 {
         self.good_bytes
     }
 
     /// Whether the file ended in the middle of a frame.
-    #[must_use]
-    pub fn is_torn(&self) -> bool {
+    pub(super) fn is_torn(&self) -> bool {
         self.is_torn
     }
 
     /// Number of the next frame.
-    #[must_use]
-    pub fn sequence(&self) -> u64 {
+    pub(super) fn sequence(&self) -> u64 {
         self.sequence
     }
 
     /// The next frame; `None` at the end, which may be torn.
-    ///
-    /// # Errors
-    /// When the file cannot be read or the frame is damaged.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+    pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         let mut line = Vec::new();
         let limit = (PREFIX_BYTES + FRAME_BYTES_MAX + 1) as u64;
         (&mut self.reader)
@@ -104,7 +102,7 @@ impl<R: BufRead> Frames<R> {
         }
         let Some((b'\n', line)) = line.split_last() else {
             if is_whole_but_for_its_end(&line) {
-                return Err(self.damaged("the line feed is not one"));
+                return Err(self.damaged("the last byte is not a line feed"));
             }
             self.is_torn = true;
             return Ok(None);
@@ -116,7 +114,7 @@ impl<R: BufRead> Frames<R> {
             return Err(self.damaged("length or checksum do not fit"));
         }
         let frame: Frame = serde_json::from_slice(json)
-            .map_err(|error| self.damaged(&format!("not a fact that is known here: {error}")))?;
+            .map_err(|error| self.damaged(&format!("unknown kind of fact: {error}")))?;
         if frame.sequence != self.sequence {
             return Err(self.damaged(&format!(
                 "frame {} follows frame {}",
@@ -137,7 +135,7 @@ impl<R: BufRead> Frames<R> {
     }
 }
 
-/// Whether a line without its line feed holds a whole frame and one byte more: no torn write
+/// Whether a line without its line feed is a whole frame and one byte more: no torn write
 /// leaves that.
 fn is_whole_but_for_its_end(line: &[u8]) -> bool {
     line.split_last().is_some_and(|(_, line)| {
@@ -148,11 +146,10 @@ fn is_whole_but_for_its_end(line: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fact::{Because, Confirmed, Fact};
+    use crate::state::fact::{Confirmed, MessageCause};
 
     fn frames(texts: &[String]) -> Vec<Frame> {
         texts
@@ -163,7 +160,7 @@ mod tests {
                 at: DateTime::<Utc>::from_timestamp(1_000, 0).unwrap(),
                 fact: if number % 2 == 0 {
                     Fact::Refused {
-                        messages: vec![Because {
+                        messages: vec![MessageCause {
                             index: number,
                             cause: text.clone(),
                         }],
@@ -194,6 +191,17 @@ mod tests {
             frames.push(frame);
         }
         Ok((frames, reader.good_bytes(), reader.is_torn()))
+    }
+
+    #[test]
+    fn every_frame_of_an_old_journal_is_written_as_the_same_bytes() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/journal-1.journal"
+        );
+        let old = std::fs::read(path).unwrap();
+        let (frames, ..) = read(&old).unwrap();
+        assert_eq!((frames.len(), bytes(&frames)), (12, old));
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! What a redrive did, message by message.
 //!
-//! Invariant: everything here is derived from the journal's facts; nothing is what was planned or
-//! hoped for.
+//! Invariant: everything here comes from the facts of the journal. The JSON fields are published:
+//! they keep their names and their meaning.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::counts::Counts;
 use super::fact::{Ending, Proof};
-use super::state::{Counts, MessageState, Phase, State};
+use super::phase::{MessageState, Phase};
+use super::replay::State;
 
 /// Cause of a message that is being sent, or was when the redrive was interrupted.
 pub const NO_ANSWER_ON_RECORD: &str = "no answer of SQS to its send is on record";
 
-/// A redrive as far as its journal tells.
+/// A redrive, as its journal has it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// The redrive.
@@ -24,7 +26,7 @@ pub struct Report {
     pub environment: String,
     /// Messages of the plan.
     pub planned: usize,
-    /// How many messages stand where.
+    /// Messages by phase.
     pub counts: Counts,
     /// How it ended; absent while it runs and after a crash.
     pub ending: Option<Ending>,
@@ -38,7 +40,7 @@ pub struct Report {
 pub struct MessageReport {
     /// SQS message id in the dead-letter queue.
     pub message_id: String,
-    /// How it stands.
+    /// What happened to it so far.
     pub outcome: MessageOutcome,
     /// Why it was not sent, not deleted, or is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +53,7 @@ pub struct MessageReport {
     pub proof: Option<Proof>,
 }
 
-/// How a message stands.
+/// What happened to a message so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageOutcome {

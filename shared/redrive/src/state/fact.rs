@@ -1,28 +1,13 @@
-//! What a journal tells: facts, in the order in which they became known.
+//! The facts of a redrive, in the order in which they became known.
 //!
-//! Invariant: a fact is written before anything is done that relies on it, and no fact is ever
-//! taken back.
+//! Invariant: a fact is written before anything relies on it, and no fact is ever withdrawn. The
+//! JSON form is published: old journals must stay readable.
 
-use chrono::{DateTime, Utc};
 use event::RecordId;
 use serde::{Deserialize, Serialize};
 
-use super::message::Original;
-use super::plan::Plan;
-
-/// Version of the journal's form that this program writes and reads.
-pub const JOURNAL_SCHEMA_VERSION: u32 = 1;
-
-/// One frame of a journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Frame {
-    /// Its number, counted from 0 without a gap.
-    pub sequence: u64,
-    /// When it was written.
-    pub at: DateTime<Utc>,
-    /// What it tells.
-    pub fact: Fact,
-}
+use crate::message::Original;
+use crate::plan::Plan;
 
 /// One fact. Messages are named by their place in the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +15,7 @@ pub struct Frame {
 pub enum Fact {
     /// The header: what is going to be done.
     Planned {
-        /// Form of this journal, [`JOURNAL_SCHEMA_VERSION`].
+        /// Form of the journal.
         schema_version: u32,
         /// The frozen plan.
         plan: Box<Plan>,
@@ -47,23 +32,23 @@ pub enum Fact {
         #[serde(rename = "letters")]
         messages: Vec<Confirmed>,
     },
-    /// SQS did not take these.
+    /// SQS did not accept these.
     Refused {
         /// The messages and its reasons.
         #[serde(rename = "letters")]
-        messages: Vec<Because>,
+        messages: Vec<MessageCause>,
     },
     /// SQS gave no answer for these: each may have been sent.
     Unanswered {
-        /// The messages and what was heard instead.
+        /// The messages and what came instead.
         #[serde(rename = "letters")]
-        messages: Vec<Because>,
+        messages: Vec<MessageCause>,
     },
     /// These were not even tried.
     NotTried {
         /// The messages and why.
         #[serde(rename = "letters")]
-        messages: Vec<Because>,
+        messages: Vec<MessageCause>,
     },
     /// The ledger knows these, though their send was never confirmed.
     FoundStored {
@@ -76,11 +61,11 @@ pub enum Fact {
         /// The messages.
         indexes: Vec<usize>,
     },
-    /// These were sent, and stand in the dead-letter queue too.
+    /// These were sent, and are in the dead-letter queue too.
     NotDeleted {
         /// The messages and why.
         #[serde(rename = "letters")]
-        messages: Vec<Because>,
+        messages: Vec<MessageCause>,
     },
     /// What became of events that were sent.
     Proved {
@@ -105,7 +90,7 @@ pub enum Fact {
 pub struct Intended {
     /// Place in the plan.
     pub index: usize,
-    /// Handle of the receive under which it is held, for a process that goes on after a crash.
+    /// Receipt handle, for a process that resumes after a crash.
     pub receipt_handle: String,
     /// The message as it was received.
     pub original: Original,
@@ -120,12 +105,12 @@ pub struct Confirmed {
     pub sent_message_id: String,
 }
 
-/// A message and a reason.
+/// A message and the cause of what happened to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Because {
+pub struct MessageCause {
     /// Place in the plan.
     pub index: usize,
-    /// The reason, in plain words.
+    /// The cause, for people.
     pub cause: String,
 }
 
@@ -156,7 +141,7 @@ pub enum Proof {
         /// Its record.
         record_id: RecordId,
     },
-    /// The ledger knew it before: the ingest took the copy for a duplicate.
+    /// The ledger knew it before: for the ingest the copy was a duplicate.
     AlreadyStored {
         /// The record of the first arrival.
         record_id: RecordId,
@@ -174,8 +159,8 @@ pub enum Proof {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
-    /// Every message had its turn.
+    /// Every message was tried.
     Finished,
-    /// The operator ended it before.
+    /// The operator ended it earlier.
     Cancelled,
 }

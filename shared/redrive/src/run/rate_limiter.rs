@@ -1,4 +1,4 @@
-//! How fast messages go: the operator's rate, and below it what SQS takes without throttling.
+//! How fast messages are sent: the operator's rate, and below it what SQS accepts without throttling.
 //!
 //! Invariant: over any time, no more messages pass than the rate allows for it plus one batch.
 
@@ -7,22 +7,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::control::Control;
+use crate::control::Control;
+use crate::limits::{CLIMB_PER_SEC, MEASURE, RATE_FLOOR_PER_SEC, THROTTLE_ONCE};
 use pipeline::BATCH_ENTRIES_MAX;
-
-/// Slowest rate that throttling alone leads to, messages per second.
-const RATE_FLOOR_PER_SEC: f64 = 1.0;
-/// Part of the throttled rate that is added per second without throttling.
-const CLIMB_PER_SEC: f64 = 0.1;
-/// Several batches in flight hear of the same throttling; within this time it counts once.
-const THROTTLE_ONCE: Duration = Duration::from_millis(500);
-/// Time over which the own rate is measured.
-const MEASURE: Duration = Duration::from_secs(2);
 
 /// Bucket of messages that may go, and the rate at which it fills.
 #[derive(Debug)]
 struct Bucket {
-    /// Messages that may go now; negative when messages went ahead of their time.
+    /// Messages that may go now; negative when messages are reserved ahead of their time.
     allowance: f64,
     filled_at: Instant,
     /// The rate that throttling left, and the one at which it happened.
@@ -41,7 +33,7 @@ struct Throttled {
     since: Instant,
 }
 
-/// The pace of one redrive.
+/// The rate of one redrive.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
     bucket: Mutex<Bucket>,
@@ -63,7 +55,7 @@ impl RateLimiter {
     }
 
     /// Waits until `count` messages may go. A change of the rate or of the command ends the wait, so
-    /// that it is looked at again; gives whether the messages may go.
+    /// that it is checked again; returns whether the messages may go.
     pub(super) async fn take(&self, count: usize, control: &Control) -> bool {
         #[expect(
             clippy::cast_precision_loss,
@@ -97,7 +89,7 @@ impl RateLimiter {
 }
 
 impl Bucket {
-    /// Takes messages, ahead of their time if need be, and gives how long they have to wait.
+    /// Reserves messages, ahead of their time if need be, and returns how long they have to wait.
     fn take(&mut self, count: f64, wanted: Option<f64>, now: Instant) -> Duration {
         let rate = self.rate(wanted, now);
         self.measure(count, now);
@@ -106,7 +98,7 @@ impl Bucket {
             return Duration::ZERO;
         };
         let elapsed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        // What nobody took for a second is lost: a pause must not be followed by a burst.
+        // More than a second's worth is not kept: a pause must not be followed by a burst.
         #[expect(clippy::cast_precision_loss, reason = "ten")]
         let full = BATCH_ENTRIES_MAX as f64;
         self.allowance = (self.allowance + elapsed * rate).min(full.min(rate));
@@ -118,7 +110,7 @@ impl Bucket {
         Duration::try_from_secs_f64(-self.allowance / rate).unwrap_or(Duration::MAX)
     }
 
-    /// The rate that holds now; `None` for no limit.
+    /// The rate now; `None` for no limit.
     fn rate(&mut self, wanted: Option<f64>, now: Instant) -> Option<f64> {
         let Some(throttled) = self.throttled.map(|throttled| throttled.climbed(now)) else {
             return wanted;
@@ -156,7 +148,7 @@ impl Bucket {
 }
 
 impl Throttled {
-    /// What the rate has come to by now.
+    /// The rate now, after it climbed.
     fn climbed(self, now: Instant) -> Self {
         let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
         Self {

@@ -1,7 +1,7 @@
 //! The journal of one redrive: a file that only grows.
 //!
 //! Invariant: an append that returned is on the disk; after an append that failed the journal
-//! takes nothing more. At most one process has a journal open for writing.
+//! accepts no more. At most one process has a journal open for writing.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use uuid::Uuid;
 
-use super::error::RedriveError;
-use super::fact::{Fact, Frame, JOURNAL_SCHEMA_VERSION};
-use super::frame::{FrameError, Frames, encode};
-use super::plan::Plan;
-use super::state::State;
+use super::frame::{Frame, FrameError, Frames, SCHEMA_VERSION, encode};
+use crate::error::RedriveError;
+use crate::plan::Plan;
+use crate::state::State;
+use crate::state::fact::Fact;
 use pipeline::environment::Folders;
 
 /// Where the bytes of a journal go: a file, or in tests one that fails.
 pub trait Storage: Send {
-    /// Appends bytes and gives back control when they are on the disk.
+    /// Appends bytes; returns when they are on the disk.
     ///
     /// # Errors
     /// When they may not be.
@@ -50,6 +50,12 @@ impl Journal {
         Ok(Folders::of_user()?.redrives())
     }
 
+    /// Where the journal of a redrive is, in a folder.
+    #[must_use]
+    pub fn path_in(folder: &Path, id: Uuid) -> PathBuf {
+        folder.join(format!("{id}.journal"))
+    }
+
     /// Begins the journal of a plan in a folder, which is made if it is missing.
     ///
     /// # Errors
@@ -58,7 +64,7 @@ impl Journal {
         Self::create_with(folder, plan, |file| Box::new(file))
     }
 
-    /// Like [`Self::create`], with something between the journal and its file.
+    /// Like [`Self::create`], with other storage around its file, such as one that fails in a test.
     ///
     /// # Errors
     /// Like [`Self::create`].
@@ -68,7 +74,7 @@ impl Journal {
         storage: impl FnOnce(File) -> Box<dyn Storage>,
     ) -> Result<(Self, State), RedriveError> {
         plan.check()?;
-        let path = folder.join(format!("{}.journal", plan.id));
+        let path = Self::path_in(folder, plan.id);
         let failed = RedriveError::file("begin journal", &path);
         fs::create_dir_all(folder).map_err(&failed)?;
         let file = begin(&path)?;
@@ -79,17 +85,17 @@ impl Journal {
             path: path.clone(),
         };
         journal.append(&[Fact::Planned {
-            schema_version: JOURNAL_SCHEMA_VERSION,
+            schema_version: SCHEMA_VERSION,
             plan: Box::new(plan.clone()),
         }])?;
         sync_names(folder).map_err(&failed)?;
         Ok((journal, State::new(plan.clone())))
     }
 
-    /// Opens a journal to go on with it. A frame that a crash tore is cut off.
+    /// Opens a journal to continue it. A frame that a crash cut short is removed.
     ///
     /// # Errors
-    /// When another process has it, when it is damaged, or when it cannot be read and written.
+    /// When another process runs it, when it is damaged, or when it cannot be read and written.
     pub fn open(path: &Path) -> Result<(Self, State), RedriveError> {
         let failed = RedriveError::file("open journal", path);
         let mut file = options().open(path).map_err(&failed)?;
@@ -158,7 +164,7 @@ impl Journal {
         Ok(journals)
     }
 
-    /// Its file.
+    /// The path of its file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -167,7 +173,7 @@ impl Journal {
     /// Appends facts; they are on the disk when this returns.
     ///
     /// # Errors
-    /// When they may not be on the disk; the journal takes nothing more then.
+    /// When they may not be on the disk; the journal accepts no more then.
     pub fn append(&mut self, facts: &[Fact]) -> Result<(), RedriveError> {
         if self.is_broken {
             return Err(RedriveError::Stopped("an earlier write failed".to_owned()));
@@ -192,8 +198,8 @@ impl Journal {
     }
 }
 
-/// The file of a new journal, empty and locked. One that never came to hold its plan is taken over:
-/// nothing was sent under it.
+/// The file of a new journal, empty and locked. One that has no plan yet is used again: nothing was
+/// sent under it.
 fn begin(path: &Path) -> Result<File, RedriveError> {
     let failed = RedriveError::file("begin journal", path);
     match options().create_new(true).open(path) {
@@ -218,7 +224,7 @@ fn begin(path: &Path) -> Result<File, RedriveError> {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 struct Read {
     state: State,
     sequence: u64,
@@ -245,12 +251,11 @@ fn read(file: &File, path: &Path) -> Result<Read, RedriveError> {
         plan,
     } = header.fact
     else {
-        return Err(damaged(0, "the first frame holds no plan".to_owned()));
+        return Err(damaged(0, "the first frame is no plan".to_owned()));
     };
-    if schema_version != JOURNAL_SCHEMA_VERSION {
-        let detail = format!(
-            "schema version {schema_version}; this opsconsole reads {JOURNAL_SCHEMA_VERSION}"
-        );
+    if schema_version != SCHEMA_VERSION {
+        let detail =
+            format!("schema version {schema_version}; this opsconsole reads {SCHEMA_VERSION}");
         return Err(damaged(0, detail));
     }
     plan.check()?;
@@ -284,7 +289,7 @@ fn sync_names(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// For this user alone: the journal holds the bodies of events.
+/// For this user alone: the journal contains the bodies of events.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -306,7 +311,7 @@ fn lock(file: &File, path: &Path) -> Result<(), RedriveError> {
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         match file.try_lock_shared() {
-            // Somebody was only looking whether it runs. A look is short, so this ends.
+            // Another process only checked whether it runs. Such a check is short, so this ends.
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(RedriveError::InUse(path.to_owned())),
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
@@ -317,12 +322,12 @@ fn lock(file: &File, path: &Path) -> Result<(), RedriveError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::Because;
-    use crate::plan;
+    use crate::plan::example;
+    use crate::state::fact::MessageCause;
 
     fn not_tried(index: usize) -> Fact {
         Fact::NotTried {
-            messages: vec![Because {
+            messages: vec![MessageCause {
                 index,
                 cause: "because".to_owned(),
             }],
@@ -332,7 +337,7 @@ mod tests {
     #[test]
     fn torn_end_is_cut_and_the_journal_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut journal, _) = Journal::create(folder.path(), &plan::tests::plan(3)).unwrap();
+        let (mut journal, _) = Journal::create(folder.path(), &example(3)).unwrap();
         let path = journal.path().to_owned();
         journal.append(&[not_tried(0)]).unwrap();
         journal.append(&[not_tried(1)]).unwrap();
@@ -350,7 +355,7 @@ mod tests {
     #[test]
     fn damage_names_its_offset_and_cuts_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut journal, _) = Journal::create(folder.path(), &plan::tests::plan(1)).unwrap();
+        let (mut journal, _) = Journal::create(folder.path(), &example(1)).unwrap();
         let path = journal.path().to_owned();
         let begin = fs::metadata(&path).unwrap().len();
         journal.append(&[not_tried(0)]).unwrap();
@@ -370,7 +375,7 @@ mod tests {
     #[test]
     fn second_process_and_second_begin_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let plan = plan::tests::plan(1);
+        let plan = example(1);
         let (journal, _) = Journal::create(folder.path(), &plan).unwrap();
         let path = journal.path().to_owned();
         let error = Journal::open(&path).map(|_| ()).unwrap_err();
@@ -398,7 +403,7 @@ mod tests {
     #[test]
     fn journal_without_its_plan_says_so_and_is_begun_again() {
         let folder = tempfile::tempdir().unwrap();
-        let plan = plan::tests::plan(1);
+        let plan = example(1);
         let (journal, _) = Journal::create(folder.path(), &plan).unwrap();
         let path = journal.path().to_owned();
         drop(journal);

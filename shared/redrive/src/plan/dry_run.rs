@@ -1,4 +1,4 @@
-//! A dry run: what a plan would send, proved on the messages that are held.
+//! A dry run: what a plan would send, checked on the received messages.
 //!
 //! Invariant: nothing is written anywhere.
 
@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use event::{Failure, Verdict};
 use serde::Serialize;
 
-use super::message::{BATCH_BYTES_MAX, Original, body_sha256};
-use super::plan::{Plan, PlanEntry};
+use super::frozen::{Plan, PlanEntry};
+use crate::limits::BATCH_BYTES_MAX;
+use crate::message::{Original, body_sha256};
 use pipeline::model::DeadLetter;
 
 /// What would be sent for one message.
@@ -16,7 +17,7 @@ use pipeline::model::DeadLetter;
 pub struct PlannedSend {
     /// SQS message id in the dead-letter queue.
     pub message_id: String,
-    /// What the ingest's validator says of the body that would be sent. It does not ask the ledger.
+    /// The validator's verdict of the body that would be sent. The ledger is not asked.
     pub verdict: Verdict,
     /// Why the validator would refuse it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,25 +26,25 @@ pub struct PlannedSend {
     pub is_edited: bool,
     /// Size by which SQS counts, in bytes.
     pub bytes: usize,
-    /// Names of the attributes that would go along.
+    /// Names of the attributes that would be sent too.
     pub attributes: Vec<String>,
     /// Why it would not be sent at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
-/// What a plan would send now, given the messages that are held; parallel to the plan.
+/// What a plan would send now, given the received messages; parallel to the plan.
 #[must_use]
-pub fn preview(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
-    let held: HashMap<&str, &DeadLetter> = messages
+pub fn dry_run(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
+    let received: HashMap<&str, &DeadLetter> = messages
         .iter()
         .map(|message| (message.message_id.as_str(), message))
         .collect();
     plan.entries
         .iter()
         .map(|entry| {
-            let Some(message) = held.get(entry.message_id.as_str()) else {
-                let problem = "it is not held; whether it is still there is not known";
+            let Some(message) = received.get(entry.message_id.as_str()) else {
+                let problem = "it was not received; it may be gone, or hidden by another consumer";
                 return not_sent(entry, problem.to_owned());
             };
             let original = match Original::of(message) {
@@ -57,7 +58,7 @@ pub fn preview(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
                 Some("its body is not the one that was planned".to_owned())
             } else if bytes > BATCH_BYTES_MAX {
                 Some(format!(
-                    "{bytes} bytes are more than a queue takes ({BATCH_BYTES_MAX})"
+                    "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
                 ))
             } else {
                 None

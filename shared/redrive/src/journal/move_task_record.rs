@@ -1,5 +1,5 @@
-//! What this machine knows of the move tasks that it started: SQS forgets a handle when its task
-//! ends, and a task when ten more were started.
+//! The move tasks that were started from this machine. SQS forgets a handle when its task ends, and
+//! a task when ten more were started.
 //!
 //! Invariant: one file a task, for this user alone, that is replaced as a whole.
 
@@ -11,15 +11,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::control_file::replace;
-use super::error::RedriveError;
+use super::private_file::replace;
+use crate::error::RedriveError;
+use crate::limits::MOVE_TASK_RECORD_BYTES_MAX;
 use pipeline::{MoveTask, MoveTaskStatus};
 
 /// Version of the files.
 const SCHEMA_VERSION: u32 = 1;
 const FILE_END: &str = "move-task.json";
-/// Largest file that is read, in bytes.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// A move task that was started from this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,16 +28,16 @@ pub struct MoveTaskRecord {
     pub id: Uuid,
     /// Name of the environment.
     pub environment: String,
-    /// When SQS was told to start it.
+    /// When it was requested.
     pub asked_at: DateTime<Utc>,
-    /// As it was seen last, always with its handle.
+    /// Its newest known state, always with its handle.
     pub task: MoveTask,
-    /// When that was.
+    /// When that state was read.
     pub seen_at: DateTime<Utc>,
 }
 
 impl MoveTaskRecord {
-    /// A task that SQS just took.
+    /// A task that SQS just accepted.
     #[must_use]
     pub fn new(environment: &str, task: MoveTask, now: DateTime<Utc>) -> Self {
         Self {
@@ -51,7 +50,7 @@ impl MoveTaskRecord {
         }
     }
 
-    /// Takes over what SQS tells of this task for the first time, also when it is over already.
+    /// Takes over the first state that SQS reports, also when the task is over already.
     pub fn begin(&mut self, task: &MoveTask, now: DateTime<Utc>) {
         let handle = self.task.handle.take();
         self.task = MoveTask {
@@ -61,7 +60,7 @@ impl MoveTaskRecord {
         self.seen_at = now;
     }
 
-    /// Takes over what SQS tells of this task now, if it is among `tasks`. Gives its place there.
+    /// Takes over the state that SQS reports, if the task is among `tasks`. Returns its place there.
     pub fn see(&mut self, tasks: &[MoveTask], now: DateTime<Utc>) -> Option<usize> {
         let place = tasks.iter().position(|task| self.is_of(task))?;
         self.begin(tasks.get(place)?, now);
@@ -80,7 +79,7 @@ impl MoveTaskRecord {
         }
     }
 
-    /// The task as far as it is known where SQS does not list it any more.
+    /// The task as far as it is known, when SQS does not list it any more.
     #[must_use]
     pub fn forgotten(&self) -> MoveTask {
         let mut task = self.task.clone();
@@ -90,11 +89,11 @@ impl MoveTaskRecord {
         task
     }
 
-    /// Writes it into a folder, which is made if it is missing. Gives the file.
+    /// Writes it into a folder, which is made if it is missing. Returns the file.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn keep(&self, folder: &Path) -> Result<PathBuf, RedriveError> {
+    pub fn write_in(&self, folder: &Path) -> Result<PathBuf, RedriveError> {
         let path = folder.join(format!("{}.{FILE_END}", self.id));
         let write = || -> io::Result<()> {
             fs::create_dir_all(folder)?;
@@ -104,8 +103,7 @@ impl MoveTaskRecord {
         Ok(path)
     }
 
-    /// The tasks of an environment that are noted in a folder, newest first. A file that cannot be
-    /// read hides no other.
+    /// The recorded tasks of an environment, newest first. A file that cannot be read hides no other.
     ///
     /// # Errors
     /// When the folder cannot be read. One that does not exist is empty.
@@ -116,36 +114,36 @@ impl MoveTaskRecord {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         };
-        let mut notes = Vec::new();
+        let mut records = Vec::new();
         for name in names {
             let path = name.map_err(&failed)?.path();
             if !path.to_string_lossy().ends_with(FILE_END) {
                 continue;
             }
             match read(&path) {
-                Ok(note) if note.environment == environment => notes.push(note),
+                Ok(record) if record.environment == environment => records.push(record),
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(%error, path = %path.display(), "a note is unreadable")
+                    tracing::warn!(%error, path = %path.display(), "a record of a move task is unreadable")
                 }
             }
         }
-        notes.sort_unstable_by_key(|note| std::cmp::Reverse(note.id));
-        Ok(notes)
+        records.sort_unstable_by_key(|record| std::cmp::Reverse(record.id));
+        Ok(records)
     }
 }
 
 fn read(path: &Path) -> io::Result<MoveTaskRecord> {
-    if fs::metadata(path)?.len() > FILE_BYTES_MAX {
+    if fs::metadata(path)?.len() > MOVE_TASK_RECORD_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    let note: MoveTaskRecord = serde_json::from_slice(&fs::read(path)?)?;
-    if note.schema_version == SCHEMA_VERSION {
-        Ok(note)
+    let record: MoveTaskRecord = serde_json::from_slice(&fs::read(path)?)?;
+    if record.schema_version == SCHEMA_VERSION {
+        Ok(record)
     } else {
         Err(io::Error::other(format!(
             "schema version {}; this opsconsole reads {SCHEMA_VERSION}",
-            note.schema_version
+            record.schema_version
         )))
     }
 }
@@ -174,32 +172,32 @@ mod tests {
 
     #[test]
     fn task_is_known_by_its_handle_and_after_its_end_by_its_start() {
-        let mut note = MoveTaskRecord::new("pilot", task(Some("mine"), None, 0), at(1));
+        let mut record = MoveTaskRecord::new("pilot", task(Some("mine"), None, 0), at(1));
         // Nothing but time links it to a task that was over at the first look.
-        assert_eq!(note.see(&[task(None, Some(2), 9)], at(3)), None);
+        assert_eq!(record.see(&[task(None, Some(2), 9)], at(3)), None);
         let tasks = [
             task(Some("other"), Some(2), 1),
             task(Some("mine"), Some(4), 2),
         ];
-        assert_eq!(note.see(&tasks, at(5)), Some(1));
-        assert_eq!((note.task.moved, note.seen_at), (2, at(5)));
+        assert_eq!(record.see(&tasks, at(5)), Some(1));
+        assert_eq!((record.task.moved, record.seen_at), (2, at(5)));
         let ended = MoveTask {
             status: MoveTaskStatus::Completed,
             ..task(None, Some(4), 9)
         };
-        assert_eq!(note.see(&[ended], at(6)), Some(0));
-        assert_eq!(note.task.handle.as_deref(), Some("mine"), "it is kept");
-        assert_eq!(note.forgotten().status, MoveTaskStatus::Completed);
+        assert_eq!(record.see(&[ended], at(6)), Some(0));
+        assert_eq!(record.task.handle.as_deref(), Some("mine"), "it is kept");
+        assert_eq!(record.forgotten().status, MoveTaskStatus::Completed);
     }
 
     #[test]
-    fn task_that_was_not_seen_to_end_is_not_told_as_running() {
-        let note = MoveTaskRecord::new("pilot", task(Some("mine"), None, 0), at(1));
-        assert_eq!(note.forgotten().status, MoveTaskStatus::Unknown);
+    fn task_that_was_not_seen_to_end_is_not_reported_as_running() {
+        let record = MoveTaskRecord::new("pilot", task(Some("mine"), None, 0), at(1));
+        assert_eq!(record.forgotten().status, MoveTaskStatus::Unknown);
     }
 
     #[test]
-    fn notes_are_for_their_user_and_environment_and_survive_nonsense() {
+    fn records_are_for_their_user_and_environment_and_survive_nonsense() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("redrives");
         assert_eq!(MoveTaskRecord::list(&folder, "pilot").unwrap(), []);
@@ -207,12 +205,12 @@ mod tests {
         let other = MoveTaskRecord::new("local", task(Some("2"), None, 0), at(2));
         let mut last = MoveTaskRecord::new("pilot", task(Some("3"), None, 0), at(3));
         let mut path = PathBuf::new();
-        for note in [&first, &other, &last] {
-            path = note.keep(&folder).unwrap();
+        for record in [&first, &other, &last] {
+            path = record.write_in(&folder).unwrap();
         }
         fs::write(folder.join(format!("a.{FILE_END}")), "nonsense").unwrap();
         last.seen_at = at(4);
-        last.keep(&folder).unwrap();
+        last.write_in(&folder).unwrap();
         assert_eq!(
             MoveTaskRecord::list(&folder, "pilot").unwrap(),
             [last, first]

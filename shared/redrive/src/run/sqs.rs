@@ -1,7 +1,7 @@
 //! The two calls that move messages: send to the destination, delete from the dead-letter queue.
 //!
 //! Invariant: each message of a call has exactly one answer, and only what SQS confirmed for exactly
-//! that message counts as done. A send that got no answer is never repeated here.
+//! that message counts as done. A send without an answer is never repeated here.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,7 +14,7 @@ use aws_sdk_sqs::types::{
     SendMessageBatchRequestEntry,
 };
 
-use super::message::Original;
+use crate::message::Original;
 use pipeline::model::QueueRole;
 use pipeline::{Entry, EntryFailure, Pipeline, WritePermit, is_server_failure, never_left};
 
@@ -40,7 +40,7 @@ pub(super) enum Sent {
     Unanswered { cause: String },
 }
 
-/// What can be done about a refusal.
+/// What helps against a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefusalKind {
     /// Sent too fast.
@@ -49,7 +49,7 @@ pub(super) enum RefusalKind {
     Passing,
     /// The call was refused as a whole: each message must be tried alone.
     WithOthers,
-    /// Trying again is no use.
+    /// Trying again does not help.
     Final,
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn send(
     if requests.is_empty() {
         return answers.finish(Sent::unconfirmed);
     }
-    let asked = requests.len();
+    let count = requests.len();
     let without_retries = aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled());
     let answer = pipeline
         .aws()
@@ -98,7 +98,7 @@ pub(super) async fn send(
         }
         Err(error) => {
             let cause = attempt.sdk(&error).to_string();
-            let sent = match whole_call_refusal(&error, asked) {
+            let sent = match whole_call_refusal(&error, count) {
                 Some(kind) => Sent::refused(cause, kind),
                 None => Sent::Unanswered { cause },
             };
@@ -132,7 +132,7 @@ impl Sent {
         Self::Refused { cause, kind }
     }
 
-    /// SQS answered and left this message out; it may have it.
+    /// SQS answered and left this message out; it may have accepted it.
     fn unconfirmed() -> Self {
         Self::Unanswered {
             cause: "SQS did not confirm it".to_owned(),
@@ -196,7 +196,7 @@ fn send_request(message: &Outgoing<'_>) -> Result<SendMessageBatchRequestEntry, 
         .map_err(|error| error.to_string())
 }
 
-/// The X-Ray trace goes on with the message (SQS developer guide, "Message system attributes").
+/// The X-Ray trace continues with the message (SQS developer guide, "Message system attributes").
 fn trace(
     original: &Original,
 ) -> Result<Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>>, String>
@@ -213,8 +213,8 @@ fn trace(
     Ok(Some(HashMap::from([(name, value)])))
 }
 
-/// Why SQS surely took nothing of a call; `None` when it may have.
-fn whole_call_refusal<E>(error: &SdkError<E, HttpResponse>, asked: usize) -> Option<RefusalKind>
+/// Why SQS certainly accepted nothing of a call; `None` when it may have.
+fn whole_call_refusal<E>(error: &SdkError<E, HttpResponse>, count: usize) -> Option<RefusalKind>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -222,11 +222,11 @@ where
         if answer.code().is_some_and(is_throttling) {
             return Some(RefusalKind::Throttled);
         }
-        // A server that failed may have failed after it took the message.
+        // A server that failed may have failed after it accepted the message.
         if is_server_failure(error) {
             return None;
         }
-        return Some(if asked > 1 {
+        return Some(if count > 1 {
             RefusalKind::WithOthers
         } else {
             RefusalKind::Final
@@ -238,7 +238,7 @@ where
     never_left(error).then_some(RefusalKind::Passing)
 }
 
-/// Codes by which SQS, and AWS in general, says "slower" (Amazon SQS API reference, common errors).
+/// Codes by which SQS, and AWS in general, asks for fewer calls (Amazon SQS API reference, common errors).
 fn is_throttling(code: &str) -> bool {
     let code = code.rsplit('.').next().unwrap_or(code);
     code.contains("Throttl") || matches!(code, "OverLimit" | "SlowDown" | "TooManyRequests")
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn throttling_is_told_from_other_refusals() {
+    fn throttling_differs_from_other_refusals() {
         for code in [
             "ThrottlingException",
             "RequestThrottled",
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn trace_and_group_of_a_message_go_on_with_it() {
+    fn trace_and_group_of_a_message_are_kept() {
         let sent = |trace_header: Option<&str>| {
             let original = Original {
                 body: "{}".to_owned(),

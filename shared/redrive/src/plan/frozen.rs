@@ -1,30 +1,22 @@
-//! What a redrive is going to do, frozen before it begins.
+//! The plan itself: which messages go where, in which order, changed how.
 //!
-//! Invariant: a [`Plan`] that exists was checked; it is never changed after it was made, and its
-//! file is never overwritten.
+//! Invariant: a [`Plan`] that was read or frozen was checked against every rule here.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use event::{Assessment, EventKey, Verdict};
+use event::Verdict;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::error::RedriveError;
-use super::message::body_sha256;
-use super::resume::KEYS_MAX;
+use crate::error::RedriveError;
+use crate::limits::PLAN_ENTRIES_MAX;
+use crate::message::body_sha256;
 use pipeline::Pipeline;
-use pipeline::model::{DeadLetter, QueueRole};
+use pipeline::model::QueueRole;
 
 /// Version of the plan's form that this program writes and reads.
 pub const PLAN_SCHEMA_VERSION: u32 = 1;
-/// Messages of one plan at most: SQS holds about as many in flight (Amazon SQS quotas, 120,000).
-pub const PLAN_ENTRIES_MAX: usize = 100_000;
-/// Largest plan file that is read, in bytes.
-const PLAN_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// A frozen list of messages with everything that decides how they are moved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,10 +38,10 @@ pub struct Plan {
     pub entries: Vec<PlanEntry>,
     /// Messages that were selected and left out.
     pub skipped: Vec<Skipped>,
-    /// Messages per second at most; absent for as fast as SQS takes them.
+    /// Messages per second at most; absent for as fast as SQS accepts them.
     pub rate_per_sec: Option<f64>,
-    /// How many messages have gone when each canary step ends, ascending. After each step the
-    /// redrive goes on only when the step's events were proved. Empty for no canary.
+    /// How many messages were sent when each canary step ends, ascending. After a step the redrive
+    /// continues only when the step's events were proved. Empty for no canary.
     pub canary_steps: Vec<usize>,
 }
 
@@ -117,102 +109,11 @@ pub struct PlanOptions {
 }
 
 impl Plan {
-    /// Freezes a plan for messages of an environment, each with the body that is to be sent instead
-    /// of its own, if any. The ledger is asked about edited events; if it does not answer, their
-    /// verdict `ready` may be `already-stored`.
+    /// Reads the text of a plan file.
     ///
     /// # Errors
-    /// When the messages or the options break a rule of plans.
-    pub async fn of(
-        pipeline: &Pipeline,
-        messages: &[(&DeadLetter, Option<String>)],
-        options: PlanOptions,
-    ) -> Result<Self, RedriveError> {
-        let assessments: Vec<Option<Assessment>> = messages
-            .iter()
-            .map(|(_, new_body)| new_body.as_deref().map(event::assess))
-            .collect();
-        let known = known(pipeline, &assessments).await;
-        let entries = messages
-            .iter()
-            .zip(assessments)
-            .map(|((message, new_body), assessment)| {
-                let verdict = assessment.map_or(message.verdict, |assessment| {
-                    let is_stored =
-                        matches!(&assessment, Assessment::Valid(key) if known.contains(key));
-                    assessment.verdict(is_stored)
-                });
-                PlanEntry::of(message, new_body.clone(), verdict)
-            })
-            .collect::<Result<_, _>>()?;
-        let plan = Self {
-            schema_version: PLAN_SCHEMA_VERSION,
-            id: Uuid::now_v7(),
-            created_at: Utc::now(),
-            environment: pipeline.environment().name.clone(),
-            dead_letter_queue: PlannedQueue::of(pipeline, QueueRole::DeadLetter),
-            destination: PlannedQueue::of(pipeline, QueueRole::Source),
-            entries,
-            skipped: options.skipped,
-            rate_per_sec: options.rate_per_sec,
-            canary_steps: options.canary_steps,
-        };
-        plan.check()?;
-        Ok(plan)
-    }
-
-    /// Writes the plan to a new file that only this user can read.
-    ///
-    /// # Errors
-    /// When there is such a file already, or when it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), RedriveError> {
-        let failed = RedriveError::file("write plan", path);
-        let bytes =
-            serde_json::to_vec_pretty(self).map_err(|error| failed(io::Error::other(error)))?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let write = || -> io::Result<()> {
-            // A temporary file is made with mode 0600, and the name appears with its whole content.
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(&bytes)?;
-            file.as_file().sync_data()?;
-            file.persist_noclobber(path)?;
-            Ok(())
-        };
-        write().map_err(failed)
-    }
-
-    /// Writes the plan beside the journals, under its own name. Gives its path.
-    ///
-    /// # Errors
-    /// When it is there already, or when it cannot be written.
-    pub fn write_in(&self, folder: &Path) -> Result<PathBuf, RedriveError> {
-        let path = folder.join(format!("{}.plan.json", self.id));
-        fs::create_dir_all(folder).map_err(RedriveError::file("make folder of plan", &path))?;
-        self.write(&path)?;
-        Ok(path)
-    }
-
-    /// Reads a plan.
-    ///
-    /// # Errors
-    /// When the file cannot be read, is no plan, is of another schema version, or breaks a rule;
-    /// the error names the file and the fault.
-    pub fn read(path: &Path) -> Result<Self, RedriveError> {
-        let failed = RedriveError::file("read plan", path);
-        let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(PLAN_BYTES_MAX).read_to_string(&mut text))
-            .map_err(failed)?;
-        Self::parse(&text).map_err(|error| RedriveError::PlanFile {
-            path: path.to_owned(),
-            detail: error.to_string(),
-        })
-    }
-
-    fn parse(text: &str) -> Result<Self, RedriveError> {
+    /// When it is no plan, is of another schema version, or breaks a rule.
+    pub fn parse(text: &str) -> Result<Self, RedriveError> {
         #[derive(Deserialize)]
         struct Version {
             schema_version: u32,
@@ -233,7 +134,7 @@ impl Plan {
         check_version(self.schema_version)?;
         if self.entries.len() > PLAN_ENTRIES_MAX {
             return Err(RedriveError::plan(format!(
-                "{} messages are more than one plan takes ({PLAN_ENTRIES_MAX})",
+                "{} messages are more than one plan can have ({PLAN_ENTRIES_MAX})",
                 self.entries.len()
             )));
         }
@@ -327,12 +228,12 @@ impl Plan {
     }
 
     /// Whether the destination keeps the order of its message groups.
-    pub(super) fn is_fifo(&self) -> bool {
+    pub(crate) fn is_fifo(&self) -> bool {
         self.destination.name.ends_with(".fifo")
     }
 
     /// The indexes at which the steps end: the canary steps that cut the plan, then all of it.
-    pub(super) fn step_ends(&self) -> Vec<usize> {
+    pub(crate) fn step_ends(&self) -> Vec<usize> {
         let total = self.entries.len();
         self.canary_steps
             .iter()
@@ -344,7 +245,9 @@ impl Plan {
 }
 
 impl PlannedQueue {
-    fn of(pipeline: &Pipeline, role: QueueRole) -> Self {
+    /// A queue of the environment as it is now.
+    #[must_use]
+    pub fn of(pipeline: &Pipeline, role: QueueRole) -> Self {
         Self {
             name: pipeline.queue_name(role).to_owned(),
             url: pipeline.queue_url(role).to_owned(),
@@ -353,56 +256,10 @@ impl PlannedQueue {
 }
 
 impl PlanEntry {
-    fn of(
-        message: &DeadLetter,
-        new_body: Option<String>,
-        verdict: Verdict,
-    ) -> Result<Self, RedriveError> {
-        let edit = |new_body| {
-            let old_body = message.body.text().map_err(|error| {
-                RedriveError::plan(format!("message {}: {error}", message.message_id))
-            })?;
-            Ok::<_, RedriveError>(Edit {
-                old_body: old_body.into_owned(),
-                new_body,
-            })
-        };
-        Ok(Self {
-            message_id: message.message_id.clone(),
-            verdict,
-            body_sha256: message.body.sha256(),
-            receive_count: message.receive_count,
-            group_id: message.group_id.clone(),
-            edit: new_body.map(edit).transpose()?,
-        })
-    }
-
     /// What is sent for a message with this body.
-    pub(super) fn sent_body<'a>(&'a self, body: &'a str) -> &'a str {
+    pub(crate) fn sent_body<'a>(&'a self, body: &'a str) -> &'a str {
         self.edit.as_ref().map_or(body, |edit| &edit.new_body)
     }
-}
-
-/// Which of the edited events the ledger knows already.
-async fn known(pipeline: &Pipeline, assessments: &[Option<Assessment>]) -> HashSet<EventKey> {
-    let keys: Vec<EventKey> = assessments
-        .iter()
-        .filter_map(|assessment| match assessment {
-            Some(Assessment::Valid(key)) => Some(key.clone()),
-            Some(Assessment::Invalid(_)) | None => None,
-        })
-        .collect();
-    let mut known = HashSet::new();
-    if pipeline.environment().database_url.is_none() {
-        return known;
-    }
-    for chunk in keys.chunks(KEYS_MAX) {
-        match pipeline.stored_keys(chunk).await {
-            Ok(stored) => known.extend(stored.into_keys()),
-            Err(error) => tracing::warn!(%error, "edited events may be stored already"),
-        }
-    }
-    known
 }
 
 fn check_version(version: u32) -> Result<(), RedriveError> {
@@ -415,7 +272,7 @@ fn check_version(version: u32) -> Result<(), RedriveError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn plan(count: usize) -> Plan {
@@ -445,21 +302,6 @@ pub(super) mod tests {
             skipped: Vec::new(),
             rate_per_sec: None,
             canary_steps: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn plan_comes_back_from_its_private_file_and_is_never_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let plan = plan(3);
-        let path = plan.write_in(&folder.path().join("redrives")).unwrap();
-        assert_eq!(Plan::read(&path).unwrap(), plan);
-        assert!(plan.write(&path).is_err());
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::metadata(&path).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The journal at work: many batches tell facts at once, one thread writes them.
+//! Writes the facts of many batches into one journal, on a thread of its own.
 //!
 //! Invariant: `record` returns only after its facts are on the disk and in the state; facts that
 //! wait together share one write.
@@ -8,34 +8,32 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::error::RedriveError;
-use super::fact::Fact;
-use super::journal::Journal;
-use super::state::{Counts, State};
-
-/// Records that wait for the writer.
-const QUEUE_MAX: usize = 256;
+use super::file::Journal;
+use crate::error::RedriveError;
+use crate::limits::RECORDS_WAITING_MAX;
+use crate::state::fact::Fact;
+use crate::state::{Counts, State};
 
 struct Request {
     facts: Vec<Fact>,
     answer: oneshot::Sender<Result<(), RedriveError>>,
 }
 
-/// Hands facts to the thread that owns the journal.
-pub(super) struct Recorder {
+/// Sends facts to the thread that owns the journal.
+pub(crate) struct Recorder {
     requests: mpsc::Sender<Request>,
     state: Arc<Mutex<State>>,
     ended: oneshot::Receiver<()>,
 }
 
 impl Recorder {
-    /// Starts the thread; `counts` is told after every write.
-    pub(super) fn start(
+    /// Starts the thread; `counts` is updated after every write.
+    pub(crate) fn start(
         journal: Journal,
         state: State,
         counts: watch::Sender<Counts>,
     ) -> Result<Self, RedriveError> {
-        let (requests, receiver) = mpsc::channel(QUEUE_MAX);
+        let (requests, receiver) = mpsc::channel(RECORDS_WAITING_MAX);
         let state = Arc::new(Mutex::new(state));
         let (end, ended) = oneshot::channel();
         let shared = Arc::clone(&state);
@@ -54,7 +52,7 @@ impl Recorder {
     }
 
     /// Writes facts. Nothing that relies on them may be done before this returned.
-    pub(super) async fn record(&self, facts: Vec<Fact>) -> Result<(), RedriveError> {
+    pub(crate) async fn record(&self, facts: Vec<Fact>) -> Result<(), RedriveError> {
         let gone = || RedriveError::Stopped("its writer has ended".to_owned());
         let (answer, answered) = oneshot::channel();
         self.requests
@@ -64,13 +62,13 @@ impl Recorder {
         answered.await.map_err(|_| gone())?
     }
 
-    /// Looks at the state; never held across an await.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+    /// Reads the state; its lock is never held across an await.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&lock(&self.state))
     }
 
-    /// Ends the thread, which gives the journal's lock back, and gives the state.
-    pub(super) async fn close(self) -> State {
+    /// Ends the thread, which releases the lock of the journal, and returns the state.
+    pub(crate) async fn close(self) -> State {
         drop(self.requests);
         let _ = self.ended.await;
         lock(&self.state).clone()
@@ -108,11 +106,11 @@ fn write_all(
             counts.send_replace(lock(state).counts());
         }
         for answer in answers {
-            let told = match &written {
+            let result = match &written {
                 Ok(()) => Ok(()),
                 Err(error) => Err(RedriveError::Stopped(error.to_string())),
             };
-            drop(answer.send(told));
+            drop(answer.send(result));
         }
     }
 }
