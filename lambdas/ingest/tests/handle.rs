@@ -335,6 +335,42 @@ async fn message_that_cannot_be_a_dead_letter_is_reported() {
 }
 
 #[tokio::test]
+async fn attributes_that_are_no_object_cost_neither_their_message_nor_its_neighbours() {
+    let place = Place::open().await;
+    let others = [
+        json!(null),
+        json!("text"),
+        json!(7),
+        json!(true),
+        json!([{"SentTimestamp": "1"}]),
+    ];
+    let mut records = vec![record("first", &event_body("first"), json!({}))];
+    for (number, other) in others.iter().enumerate() {
+        for field in ["attributes", "messageAttributes"] {
+            for body in [
+                event_body(&format!("{field}{number}")),
+                format!("no {field} {number}"),
+            ] {
+                let mut record = record(&format!("m{}", records.len()), &body, json!({}));
+                record[field] = other.clone();
+                records.push(record);
+            }
+        }
+    }
+    records.push(record("last", &event_body("last"), json!({})));
+    let count = records.len();
+    // Lambda hands over text.
+    let text = json!({ "Records": records }).to_string();
+    let batch = serde_json::from_str(&text).unwrap();
+    let (retried, outcome) = run(batch, &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!((outcome.stored, outcome.dead_lettered), (12, 10));
+    assert_eq!(outcome.total(), count);
+    assert_eq!(place.records().await, 12);
+    place.dead_letters(10).await;
+}
+
+#[tokio::test]
 async fn dead_letters_that_cannot_be_sent_are_reported() {
     let place = Place::open().await;
     let bodies = [event_body("good"), "bad".to_owned(), "worse".to_owned()];
