@@ -22,6 +22,7 @@ mod rate_limiter;
 mod recorder;
 mod report;
 mod resume;
+pub mod retention;
 mod run;
 mod sqs;
 mod state;

@@ -135,7 +135,7 @@ impl MoveTaskRecord {
     }
 }
 
-fn read(path: &Path) -> io::Result<MoveTaskRecord> {
+pub(crate) fn read(path: &Path) -> io::Result<MoveTaskRecord> {
     if fs::metadata(path)?.len() > FILE_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
