@@ -12,7 +12,6 @@ mod env;
 mod exit;
 mod holding;
 mod interrupt;
-mod json_text;
 mod output;
 mod progress;
 mod publish;

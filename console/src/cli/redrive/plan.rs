@@ -15,9 +15,10 @@ use uuid::Uuid;
 use crate::cli::redrive::arguments::RedrivePlanArguments;
 use crate::cli::redrive::draft::{Draft, Edits, draft, verdicts};
 use crate::cli::selection::by_verdict;
-use crate::cli::{CommandError, Exit, Interrupt, Output, Session, json_text};
+use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
 use crate::text::rate;
 use pipeline::{printable, printable_lines};
+use redrive::triage;
 use redrive::{Edit, Journal, Plan, PlanEntry, Skipped};
 
 /// Hold while messages are judged; it is prolonged while it takes longer.
@@ -300,7 +301,7 @@ fn message(entry: &PlanEntry) -> String {
 fn diff(edit: &Edit) -> String {
     let pretty = |body: &str| {
         let event = event::unwrap_envelope(body);
-        let mut text = json_text::pretty(&event).unwrap_or_else(|| event.to_string());
+        let mut text = triage::pretty(&event).unwrap_or_else(|| event.to_string());
         text.push('\n');
         text
     };
