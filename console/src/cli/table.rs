@@ -1,7 +1,11 @@
 //! Tables and times for people.
 //!
-//! Invariant: a row is one line; nothing of the pipeline is printed raw; what is cut says so, and
+//! Invariant: a row is one line; nothing of the pipeline is printed raw; a cut cell ends in `…`, and
 //! what a command takes as its argument is never cut.
+//!
+//! Own code, because columns have ranks: on a narrow terminal the least important ones go, and the
+//! answer names them. `comfy-table` and `tabled` wrap, truncate or shrink columns to a width; neither
+//! chooses what to leave out, and with ranks around them more code than this would be left.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use unicode_width::UnicodeWidthStr as _;

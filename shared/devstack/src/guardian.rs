@@ -1,8 +1,13 @@
-//! Child processes that cannot outlive us, not even a `kill -9`.
+//! Child processes that do not outlive this process, even after `kill -9`.
 //!
 //! Invariant: a child runs its program only after the guardian knows it. The guardian is a shell
-//! that waits on a pipe whose other end only we hold: when we are gone, it reads the end of the
-//! pipe, ends the children's process groups and removes their folder.
+//! that reads a pipe whose other end only this process has open: when this process is gone, it
+//! reads the end of the pipe, ends the children's process groups and removes their folder.
+//!
+//! Own code, because no crate that was looked at works after `kill -9`: tokio's `kill_on_drop`,
+//! `process-wrap` and `command-group` run in the process that is gone. `PR_SET_PDEATHSIG` (`rustix`)
+//! exists on Linux alone, follows the thread that forked, and reaches neither the processes that
+//! PostgreSQL forks nor the folder.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};

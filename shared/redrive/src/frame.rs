@@ -1,8 +1,12 @@
-//! The bytes of a journal: one line a frame, with its length and its checksum in front.
+//! The bytes of a journal: one line per frame, its length and checksum first.
 //!
-//! Invariant: the end of a file that was torn in the middle of a write is told from damage. A line
-//! that has its line feed must be right in every byte; a last line without one was never
-//! acknowledged to anybody, and is cut.
+//! Invariant: an unfinished last write is told apart from damage. A line with a line feed must be
+//! right in every byte; a last line without one was never acknowledged, and is cut.
+//!
+//! Own code, because a journal is one file that `less` and `grep` can read, is locked by its writer
+//! alone and must be readable by every later version. `okaywal` warns against production use and
+//! recycles segments of a folder, `simple_wal` (last release 2020) stores binary entries, and a
+//! database (`redb`, `sled`, SQLite) would hide a few thousand appended lines behind a binary format.
 
 use std::io::{self, BufRead, Read as _};
 
