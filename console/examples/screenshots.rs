@@ -4,6 +4,11 @@
 //! Starts the demo in a pseudo-terminal, waits for what each screen is about, and draws what the
 //! terminal shows; the architecture is the diagram of `terraform/README.md`. Nothing in the
 //! pictures is made by hand.
+//!
+//! The SVG is written here, because each run of cells must start at its column and have its length
+//! whatever font the reader has; else the lines of boxes break. `anstyle-svg` places a line of text
+//! and leaves the widths to the font, and `svg-term`, `freeze` and `agg` are programs of other
+//! languages or make bitmaps.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 

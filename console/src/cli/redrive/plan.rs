@@ -14,10 +14,11 @@ use uuid::Uuid;
 use crate::cli::redrive::arguments::RedrivePlanArguments;
 use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
-use crate::cli::{CommandError, Exit, Interrupt, Output, Session, json_text};
+use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
 use crate::text::rate;
 use pipeline::{printable, printable_lines};
 use redrive::operations::EditCounts;
+use redrive::triage;
 use redrive::{Edit, Journal, Plan, PlanEntry, Skipped, plan_file};
 
 /// Edits that are shown as examples.
@@ -264,7 +265,7 @@ fn message(entry: &PlanEntry) -> String {
 fn diff(edit: &Edit) -> String {
     let pretty = |body: &str| {
         let event = event::unwrap_envelope(body);
-        let mut text = json_text::pretty(&event).unwrap_or_else(|| event.to_string());
+        let mut text = triage::pretty(&event).unwrap_or_else(|| event.to_string());
         text.push('\n');
         text
     };

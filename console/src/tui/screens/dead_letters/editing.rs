@@ -35,7 +35,7 @@ pub(super) struct Editing {
 
 impl Editing {
     fn new(message: PatchInput, body: &str) -> Self {
-        let text = pretty(body).unwrap_or_else(|| body.to_owned());
+        let text = pretty(&event::unwrap_envelope(body)).unwrap_or_else(|| body.to_owned());
         let mut editor = Editor::default();
         editor.load(&text);
         Self {

@@ -1,6 +1,6 @@
-//! The way into the server over TLS.
+//! A proxy before the server for log-ins over TLS.
 //!
-//! Invariant: it asks for a token as RDS does and checks for whom it was made.
+//! Invariant: it requires a token, as RDS does, and checks the host that the token is for.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// Request for TLS (PostgreSQL manual, "Message Formats", SSLRequest), and what asks for a password.
+/// `SSLRequest` and the request for a password (PostgreSQL manual, "Message Formats").
 const TLS_REQUEST_BYTES: usize = 8;
 const ASK_PASSWORD: &[u8] = &[b'R', 0, 0, 0, 8, 0, 0, 0, 3];
 
-pub(crate) struct Door {
+pub(crate) struct TlsProxy {
     port: u16,
     root: tempfile::NamedTempFile,
 }
 
-impl Door {
+impl TlsProxy {
     pub(crate) async fn open(socket: PathBuf) -> Self {
         let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let mut root = tempfile::NamedTempFile::new().unwrap();
@@ -41,15 +41,15 @@ impl Door {
             while let Ok((client, _)) = listener.accept().await {
                 let (acceptor, socket) = (acceptor.clone(), socket.clone());
                 tokio::spawn(async move {
-                    // A client that was killed is no failure.
-                    let _ = let_in(client, &acceptor, &socket, port).await;
+                    // A killed client is no failure.
+                    let _ = proxy(client, &acceptor, &socket, port).await;
                 });
             }
         });
         Self { port, root }
     }
 
-    /// Where a database is reached through it; the log-in is verified and needs a token.
+    /// URL of a database through the proxy; the certificate is verified.
     pub(crate) fn url(&self, database: &str) -> String {
         format!(
             "postgres://opsconsole@localhost:{}/{database}?sslmode=verify-full&sslrootcert={}",
@@ -58,13 +58,13 @@ impl Door {
         )
     }
 
-    /// A token made beforehand, for those who cannot make one.
+    /// A token for clients that cannot make one.
     pub(crate) fn token(&self) -> String {
         format!("localhost:{}/?Action=connect", self.port)
     }
 }
 
-async fn let_in(
+async fn proxy(
     mut client: TcpStream,
     acceptor: &TlsAcceptor,
     socket: &Path,
@@ -92,7 +92,7 @@ async fn let_in(
     Ok(())
 }
 
-/// What follows a length that counts itself.
+/// The bytes after a length that includes itself.
 async fn read_body(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let length = usize::try_from(stream.read_u32().await?).unwrap();
     let mut body = vec![0; length - 4];
