@@ -18,9 +18,8 @@ const CONNECTIONS_MAX_DEFAULT: u32 = 4;
 const ACQUIRE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// Limit of one statement when nothing is said.
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
-/// A connection that rested longer is asked whether it still lives before it is used. A busy one is
-/// not, so that a batch costs one round trip.
-const TRUSTED_IDLE_MAX: Duration = Duration::from_secs(5);
+/// Rest of a connection that is trusted when nothing is said.
+const TRUSTED_IDLE_MAX_DEFAULT: Duration = Duration::from_secs(5);
 /// Wait for that sign of life at most. A peer that vanished without a word (a function that was
 /// frozen for minutes, a failover) would otherwise take all the time that the caller has.
 const SIGN_OF_LIFE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,6 +39,9 @@ pub struct ConnectSettings {
     /// Limit of one statement, enforced by the server; `None` leaves the server's own, and so does RDS
     /// Proxy, which refuses start-up options: there the user's own setting is the limit.
     pub statement_timeout: Option<Duration>,
+    /// A connection that rested longer is asked whether it still lives before it is used. A busy one
+    /// is not, so that a batch costs one round trip.
+    pub trusted_idle_max: Duration,
 }
 
 impl ConnectSettings {
@@ -51,6 +53,7 @@ impl ConnectSettings {
             max_connections: CONNECTIONS_MAX_DEFAULT,
             acquire_timeout: ACQUIRE_TIMEOUT_DEFAULT,
             statement_timeout: Some(STATEMENT_TIMEOUT_DEFAULT),
+            trusted_idle_max: TRUSTED_IDLE_MAX_DEFAULT,
         }
     }
 
@@ -70,13 +73,14 @@ impl ConnectSettings {
     }
 
     fn pool_options(&self) -> PgPoolOptions {
+        let trusted_idle_max = self.trusted_idle_max;
         PgPoolOptions::new()
             .max_connections(self.max_connections)
             .acquire_timeout(self.acquire_timeout)
             .test_before_acquire(false)
-            .before_acquire(|connection, metadata| {
+            .before_acquire(move |connection, metadata| {
                 Box::pin(async move {
-                    if metadata.idle_for > TRUSTED_IDLE_MAX {
+                    if metadata.idle_for > trusted_idle_max {
                         // An error has the connection closed without a farewell.
                         timeout(SIGN_OF_LIFE_TIMEOUT, connection.ping())
                             .await
@@ -96,6 +100,7 @@ impl fmt::Debug for ConnectSettings {
             .field("max_connections", &self.max_connections)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("trusted_idle_max", &self.trusted_idle_max)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
-//! A wire to PostgreSQL that fails as the test says.
+//! A proxy to PostgreSQL that fails as the test says.
 //!
-//! It carries one request (up to its `Sync`) and its answer (up to `ReadyForQuery`) at a time, so
+//! It forwards one request (up to its `Sync`) and its answer (up to `ReadyForQuery`) at a time, so
 //! that a fault strikes at a known point of a statement.
 
 use std::collections::VecDeque;
@@ -12,6 +12,9 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::fixture::LIMIT;
 
 /// What happens to one statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +39,7 @@ enum Flow {
     Stalled,
 }
 
-pub(crate) struct Wire {
+pub(crate) struct DatabaseProxy {
     pub(crate) url: String,
     shared: Arc<Shared>,
 }
@@ -45,11 +48,13 @@ struct Shared {
     socket: PathBuf,
     faults: Mutex<VecDeque<Fault>>,
     flow: watch::Sender<Flow>,
+    /// How often a connection had to wait for the flow.
+    stalled: watch::Sender<usize>,
     /// Connections that were made before this changed never move again.
     silenced: watch::Sender<usize>,
 }
 
-impl Wire {
+impl DatabaseProxy {
     pub(crate) async fn start(server: &Postgres, database: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -59,6 +64,7 @@ impl Wire {
             socket: server.folder().join(".s.PGSQL.5432"),
             faults: Mutex::default(),
             flow: watch::Sender::new(Flow::Free),
+            stalled: watch::Sender::new(0),
             silenced: watch::Sender::new(0),
         });
         let accepting = Arc::clone(&shared);
@@ -74,7 +80,7 @@ impl Wire {
     }
 
     /// The next statements fail like this, one each.
-    pub(crate) fn strike(&self, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
         self.shared.faults.lock().unwrap().extend(faults);
     }
 
@@ -87,34 +93,51 @@ impl Wire {
         self.shared.flow.send_replace(Flow::Stalled);
     }
 
+    /// Waits until connections had to wait so often.
+    pub(crate) async fn wait_until_stalled(&self, times: usize) {
+        let mut stalled = self.shared.stalled.subscribe();
+        let stalled = stalled.wait_for(|stalled| *stalled >= times);
+        timeout(LIMIT, stalled).await.unwrap().unwrap();
+    }
+
     pub(crate) fn resume(&self) {
         self.shared.flow.send_replace(Flow::Free);
     }
 
-    /// The other end of all open connections vanishes without a word; new ones work.
+    /// All open connections never get another byte; new ones work.
     pub(crate) fn silence(&self) {
         self.shared.silenced.send_modify(|number| *number += 1);
     }
 }
 
+impl Shared {
+    async fn wait_until_free(&self) -> Option<()> {
+        let mut flow = self.flow.subscribe();
+        if *flow.borrow() == Flow::Stalled {
+            self.stalled.send_modify(|times| *times += 1);
+        }
+        flow.wait_for(|flow| *flow == Flow::Free).await.ok()?;
+        Some(())
+    }
+}
+
 async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
     let mut silenced = shared.silenced.subscribe();
-    let carried = carry(&mut client, &shared);
+    let forwarding = forward(&mut client, &shared);
     tokio::select! {
-        _ = carried => {}
+        _ = forwarding => {}
         _ = silenced.changed() => std::future::pending().await,
     }
 }
 
 /// Ends, and so closes the connection, when either side ends it or a fault says so.
-async fn carry(client: &mut TcpStream, shared: &Shared) -> Option<()> {
-    let mut flow = shared.flow.subscribe();
-    flow.wait_for(|flow| *flow == Flow::Free).await.ok()?;
+async fn forward(client: &mut TcpStream, shared: &Shared) -> Option<()> {
+    shared.wait_until_free().await?;
     let mut server = UnixStream::connect(&shared.socket).await.ok()?;
     client.set_nodelay(true).ok()?;
     let mut request = read_start_up(client).await?;
     loop {
-        flow.wait_for(|flow| *flow == Flow::Free).await.ok()?;
+        shared.wait_until_free().await?;
         let fault = if request.is_statement {
             shared.faults.lock().unwrap().pop_front()
         } else {
@@ -132,7 +155,7 @@ async fn carry(client: &mut TcpStream, shared: &Shared) -> Option<()> {
             }
         }
         let answer = read_until(&mut server, b"Z").await;
-        flow.wait_for(|flow| *flow == Flow::Free).await.ok()?;
+        shared.wait_until_free().await?;
         match fault {
             Some(Fault::CutCommitted) => return None,
             Some(Fault::CutInAnswer) => {

@@ -1,4 +1,4 @@
-//! A database and a dead-letter queue, and the law that holds whatever happens to them.
+//! A database and a dead-letter queue, and what holds for each message whatever happens to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use store::PgPool;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
+use crate::database_proxy::DatabaseProxy;
 use crate::messages::{End, Given, batch};
-use crate::queue_wire::QueueWire;
-use crate::wire::Wire;
+use crate::queue_proxy::QueueProxy;
 
 /// Long enough for everything, so that a test that waits for it fails clearly.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -25,16 +25,16 @@ const REDELIVERIES_MAX: usize = 5;
 
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 static SERVER: OnceCell<Arc<Postgres>> = OnceCell::const_new();
-static STAGES: AtomicUsize = AtomicUsize::new(0);
+static FIXTURES: AtomicUsize = AtomicUsize::new(0);
 
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) server: Arc<Postgres>,
     pub(crate) name: String,
-    /// A way to the database without faults.
+    /// Connections without faults.
     pub(crate) pool: PgPool,
     client: Client,
     queue_url: String,
-    /// What was taken out of the dead-letter queue so far, by body.
+    /// What was received from the dead-letter queue so far, by body.
     dead_letters: Mutex<BTreeMap<String, Vec<Message>>>,
 }
 
@@ -42,10 +42,9 @@ pub(crate) struct Stage {
 pub(crate) struct Delivery {
     pub(crate) outcome: Outcome,
     pub(crate) reported: Vec<Given>,
-    pub(crate) took: Duration,
 }
 
-impl Stage {
+impl Fixture {
     /// A database and a queue of their own on servers that all tests share.
     pub(crate) async fn open() -> Self {
         let server = SERVER
@@ -60,7 +59,7 @@ impl Stage {
     }
 
     async fn on(server: Arc<Postgres>) -> Self {
-        let name = format!("stage_{}", STAGES.fetch_add(1, Ordering::SeqCst));
+        let name = format!("stage_{}", FIXTURES.fetch_add(1, Ordering::SeqCst));
         server.create_database(&name).await.unwrap();
         let pool = PgPoolOptions::new()
             .max_connections(3)
@@ -79,7 +78,7 @@ impl Stage {
             .send()
             .await
             .unwrap();
-        let stage = Self {
+        let fixture = Self {
             server,
             name,
             pool,
@@ -89,13 +88,13 @@ impl Stage {
         };
         // The validator knows everything that PostgreSQL refuses today; a rule that only the
         // database knows stands for what it does not.
-        stage
+        fixture
             .execute(
                 "alter table records add constraint no_poison
                  check (payload ->> 'id' not like 'poison%')",
             )
             .await;
-        stage
+        fixture
     }
 
     pub(crate) async fn execute(&self, statement: impl Into<String>) {
@@ -105,12 +104,12 @@ impl Stage {
             .unwrap();
     }
 
-    pub(crate) async fn wire(&self) -> Wire {
-        Wire::start(&self.server, &self.name).await
+    pub(crate) async fn proxy(&self) -> DatabaseProxy {
+        DatabaseProxy::start(&self.server, &self.name).await
     }
 
-    pub(crate) async fn queue_wire(&self) -> QueueWire {
-        QueueWire::start(EMULATOR.get().unwrap().endpoint_url()).await
+    pub(crate) async fn queue_proxy(&self) -> QueueProxy {
+        QueueProxy::start(EMULATOR.get().unwrap().endpoint_url()).await
     }
 
     /// What the function has when nothing is wrong.
@@ -118,7 +117,7 @@ impl Stage {
         self.deps_over(self.server.url(&self.name)).await
     }
 
-    /// The function's own pool, on another way to the database.
+    /// The function's own pool, over another address of the database.
     pub(crate) async fn deps_over(&self, database_url: String) -> Deps {
         let settings = Settings {
             database_url,
@@ -135,7 +134,7 @@ impl Stage {
         }
     }
 
-    /// The same with another way to the queue.
+    /// The same over another address of the queue.
     pub(crate) async fn deps_with_queue(&self, endpoint_url: &str) -> Deps {
         let client = Client::new(&devstack::sdk_config(endpoint_url));
         Deps {
@@ -144,7 +143,7 @@ impl Stage {
         }
     }
 
-    /// Delivers the messages and checks the law.
+    /// Delivers the messages and checks where each of them is.
     pub(crate) async fn deliver(
         &self,
         messages: &[Given],
@@ -163,7 +162,7 @@ impl Stage {
         let done: Vec<&Given> = messages.iter().filter(|one| !is_reported(one)).collect();
         let records = self.records().await;
         let dead_letters = self.dead_letters().await;
-        let (mut stored, mut buried) = (0, 0);
+        let (mut stored, mut dead_lettered) = (0, 0);
         for given in done {
             match &given.end {
                 End::Record(id) => {
@@ -171,7 +170,7 @@ impl Stage {
                     assert!(records.contains(id), "{id} is no record");
                 }
                 End::DeadLetter => {
-                    buried += 1;
+                    dead_lettered += 1;
                     assert!(
                         dead_letters.contains_key(&given.body),
                         "{} is lost",
@@ -182,7 +181,7 @@ impl Stage {
             }
         }
         assert_eq!(outcome.stored + outcome.duplicates, stored, "{outcome:?}");
-        assert_eq!(outcome.dead_lettered, buried, "{outcome:?}");
+        assert_eq!(outcome.dead_lettered, dead_lettered, "{outcome:?}");
         for id in &records {
             let is_known = |one: &Given| one.end == End::Record(id.clone());
             assert!(messages.iter().any(is_known), "{id} was not given");
@@ -225,7 +224,7 @@ impl Stage {
     }
 
     /// Delivers with faults, then without.
-    pub(crate) async fn survive(
+    pub(crate) async fn deliver_and_redeliver(
         &self,
         messages: &[Given],
         deps: &Deps,
@@ -281,7 +280,6 @@ impl Stage {
 
 /// Delivers the messages and checks the answer by itself.
 pub(crate) async fn deliver_only(messages: &[Given], deps: &Deps, limit: Duration) -> Delivery {
-    let started = Instant::now();
     let invocation = Invocation::new("8c1b2f9e-request".to_owned(), limit);
     let (response, outcome) = handle_counted(batch(messages), &invocation, deps).await;
     assert!(Instant::now() < invocation.deadline, "answered too late");
@@ -298,11 +296,7 @@ pub(crate) async fn deliver_only(messages: &[Given], deps: &Deps, limit: Duratio
         .cloned()
         .collect();
     assert_eq!(reported.len(), outcome.retried);
-    Delivery {
-        outcome,
-        reported,
-        took: started.elapsed(),
-    }
+    Delivery { outcome, reported }
 }
 
 async fn start_server(durability: Durability) -> Arc<Postgres> {

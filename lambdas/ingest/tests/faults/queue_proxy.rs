@@ -1,4 +1,4 @@
-//! A wire to the queues that fails as the test says.
+//! A proxy to the queues that fails as the test says.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ pub(crate) enum QueueFault {
     Silence,
 }
 
-pub(crate) struct QueueWire {
+pub(crate) struct QueueProxy {
     pub(crate) url: String,
     shared: Arc<Shared>,
 }
@@ -38,7 +38,7 @@ struct Shared {
     calls: AtomicUsize,
 }
 
-impl QueueWire {
+impl QueueProxy {
     pub(crate) async fn start(endpoint_url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -51,14 +51,14 @@ impl QueueWire {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let shared = Arc::clone(&accepting);
-                tokio::spawn(async move { carry(client, &shared).await });
+                tokio::spawn(async move { forward(client, &shared).await });
             }
         });
         Self { url, shared }
     }
 
     /// The next calls fail like this, one each.
-    pub(crate) fn strike(&self, faults: impl IntoIterator<Item = QueueFault>) {
+    pub(crate) fn fail_next(&self, faults: impl IntoIterator<Item = QueueFault>) {
         self.shared.faults.lock().unwrap().extend(faults);
     }
 
@@ -69,7 +69,7 @@ impl QueueWire {
 }
 
 /// Ends, and so closes the connection, when either side ends it or a fault says so.
-async fn carry(mut client: TcpStream, shared: &Shared) -> Option<()> {
+async fn forward(mut client: TcpStream, shared: &Shared) -> Option<()> {
     let mut upstream = TcpStream::connect(&shared.upstream).await.ok()?;
     loop {
         let mut request = Message::read(&mut client).await?;
@@ -90,7 +90,7 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> Option<()> {
                 Message::failure("503 Service Unavailable", "ServiceUnavailable")
             }
             Some(QueueFault::EntriesFail { sender_fault }) => {
-                let failed = request.take_each_second();
+                let failed = request.remove_each_second();
                 let mut answer = if request.body["Entries"].as_array().unwrap().is_empty() {
                     Message::new("HTTP/1.1 200 OK", json!({"Successful": []}))
                 } else {
@@ -130,7 +130,7 @@ impl Message {
         Self::new(&format!("HTTP/1.1 {status}"), body)
     }
 
-    fn take_each_second(&mut self) -> Vec<Value> {
+    fn remove_each_second(&mut self) -> Vec<Value> {
         let entries = self.body["Entries"].as_array_mut().unwrap();
         let mut number = 0;
         entries
