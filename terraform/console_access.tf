@@ -1,4 +1,4 @@
-# What somebody needs who operates the pipeline with opsconsole: attach this to their role.
+# The policy for operators who use opsconsole: attach it to their role.
 
 resource "aws_iam_policy" "console" {
   name        = "${var.name}-console"
@@ -35,7 +35,7 @@ resource "aws_iam_policy" "console" {
           Action   = ["execute-api:Invoke"]
           Resource = ["${module.api.execution_arn}/$default/GET/*"]
         },
-        # Metrics have no resources (Service Authorization Reference, "Amazon CloudWatch").
+        # Metrics support no resources (Service Authorization Reference, "Amazon CloudWatch").
         {
           Sid      = "ReadMetrics"
           Effect   = "Allow"

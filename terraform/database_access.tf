@@ -1,15 +1,15 @@
-# Who logs in to the database as whom. On AWS the password is an IAM token that the function makes
-# for itself, over verified TLS; a local stack takes the URL as it is given.
+# The database user of each function. On AWS the password is an IAM token that the function signs itself,
+# over verified TLS; a local stack uses the URL unchanged.
 
 locals {
   aurora_count = nonsensitive(var.database_url == null) ? 1 : 0
 
   aurora = one(module.database)
 
-  # The functions that come in numbers go by the proxy, where there is one. It does not suit the
-  # others: locks and settings of a session would keep a connection of its pool each.
+  # Functions with many instances use the proxy, where there is one. The others do not: their session
+  # locks and settings would pin a connection of its pool each.
   proxy_users = ["ingest", "api"]
-  # The functions' users, and the one for people and the console.
+  # The users of the functions, and the one of people and the console.
   database_users = concat(local.proxy_users, ["migrate", "analyst"])
 
   log_ins = {

@@ -1,6 +1,5 @@
-# One customer-managed key, where it is wanted. The services that act by themselves (SNS to the
-# queue, CloudWatch to the topic of alarms, logs) must stand in its policy; roles and users are
-# allowed by their own.
+# One optional customer-managed key. Its policy must allow services that act on their own (SNS to the
+# queue, CloudWatch to the topic of alarms, logs); roles and users are allowed by their own policies.
 
 locals {
   key_administration = [

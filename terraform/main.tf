@@ -19,7 +19,7 @@ locals {
     6 * var.ingest.timeout_secs + var.ingest.batching_window_secs,
   )
 
-  # Without the variable, the function leaves permanent failures to the queue's redrive policy.
+  # Without the variable, the queue's redrive policy moves permanent failures.
   ingest_variables = merge(
     local.database_variables["ingest"],
     var.ingest.immediate_dead_letters ? { DEAD_LETTER_QUEUE_URL = module.messaging.dead_letter_queue_url } : {},
@@ -112,7 +112,7 @@ module "ingest" {
     provisioned_pollers     = var.ingest.provisioned_pollers
   }
 
-  # Nothing is read from the queue before there are tables for it.
+  # The mapping is created after the migrations, so that the ingest never runs without tables.
   depends_on = [aws_lambda_invocation.migrate]
 }
 

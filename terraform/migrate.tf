@@ -9,9 +9,9 @@ locals {
   migrate_timeout_secs = 900
 }
 
-# The users `ingest`, `api`, `migrate` and `analyst` with `rds_iam`, made as the master through the
-# Data API. It stands outside of the VPC, so it needs neither NAT nor an endpoint, and it alone may
-# read the master's secret.
+# Creates the users `ingest`, `api`, `migrate` and `analyst` with `rds_iam`, as the master user through
+# the Data API. The function is outside of the VPC, so it needs neither NAT nor an endpoint; only this
+# function may read the master's secret.
 module "roles" {
   source = "./modules/function"
   count  = local.aurora_count

@@ -1,8 +1,8 @@
 locals {
-  # The emulator serves an API below a path of its own host.
+  # The emulator serves an API at a path of its own host.
   api_url = var.emulator_endpoint_url == null ? module.api.url : "${var.emulator_endpoint_url}/_aws/execute-api/${module.api.id}"
 
-  # A password has no place in the console's configuration.
+  # The console's configuration must not contain a password.
   console_database_url = local.aurora == null ? nonsensitive(replace(var.database_url, "/^([a-z]+://[^:@/]*):[^@/]*@/", "$1@")) : local.aurora_urls["analyst"]
 }
 
@@ -12,7 +12,7 @@ output "region" {
 }
 
 output "topic_arn" {
-  description = "ARN of the topic that takes events."
+  description = "ARN of the topic for events."
   value       = module.messaging.topic_arn
 }
 
@@ -52,7 +52,7 @@ output "console_policy_arn" {
 }
 
 output "notification_topic_arn" {
-  description = "Topic that alarms notify; subscribe a pager here."
+  description = "ARN of the topic that alarms notify; subscribe a pager here."
   value       = module.observability.notification_topic_arn
 }
 

@@ -34,7 +34,7 @@ variable "queue" {
 }
 
 variable "ingest" {
-  description = "The function that stores events. Set maximum_concurrency or provisioned_pollers, not both. With immediate_dead_letters it sends permanent failures to the dead-letter queue itself, with their reason; otherwise they get there by the queue's retries, without one."
+  description = "The function ingest, which stores events. Set maximum_concurrency or provisioned_pollers, not both. With immediate_dead_letters it sends permanent failures to the dead-letter queue itself, with their reason; otherwise they get there by the queue's retries, without one."
   type = object({
     memory_mib             = optional(number, 512)
     timeout_secs           = optional(number, 60)
@@ -75,7 +75,7 @@ variable "ingest" {
 }
 
 variable "api" {
-  description = "The HTTP API and its function. jwt = null wants requests signed by IAM."
+  description = "The HTTP API and its function. With jwt = null, requests must be signed with IAM credentials."
   type = object({
     memory_mib            = optional(number, 512)
     timeout_secs          = optional(number, 29)
@@ -91,7 +91,7 @@ variable "api" {
 
   validation {
     condition     = var.api.timeout_secs <= 29
-    error_message = "api.timeout_secs must be at most 29: API Gateway hangs up after 30 s, and the caller should hear why before that."
+    error_message = "api.timeout_secs must be at most 29: API Gateway gives up after 30 s, and the caller should get an error document before that."
   }
 }
 
@@ -157,7 +157,7 @@ variable "partitions" {
 }
 
 variable "migrate_schedule" {
-  description = "When partitions are kept up, as a schedule of EventBridge in UTC."
+  description = "Schedule of the partition maintenance, as an EventBridge expression in UTC."
   type        = string
   default     = "cron(20 2 * * ? *)"
 
@@ -168,19 +168,19 @@ variable "migrate_schedule" {
 }
 
 variable "functions_folder" {
-  description = "Folder with ingest.zip, api.zip and migrate.zip, seen from where Terraform runs."
+  description = "Folder with ingest.zip, api.zip and migrate.zip, relative to where Terraform runs."
   type        = string
   default     = "../../../target/functions"
 }
 
 variable "architecture" {
-  description = "What the zip files were built for: \"arm64\" or \"x86_64\"."
+  description = "Architecture of the zip files: \"arm64\" or \"x86_64\"."
   type        = string
   default     = "arm64"
 }
 
 variable "customer_managed_key_enabled" {
-  description = "Whether a key of your own encrypts topic, queues, logs, variables and database ($1 a month, and its requests)."
+  description = "Whether a customer-managed key encrypts topic, queues, logs, variables and database ($1 a month, and its requests)."
   type        = bool
   default     = false
 }
@@ -198,13 +198,13 @@ variable "log_retention_days" {
 }
 
 variable "notification_emails" {
-  description = "Who is written to when an alarm changes its state."
+  description = "E-mail addresses to notify when an alarm changes its state."
   type        = set(string)
   default     = []
 }
 
 variable "is_production" {
-  description = "Whether the console asks for the environment's name before it changes anything. Demands what production needs."
+  description = "Whether the console asks for the environment's name before each change. Requires protection and redundancy of the database."
   type        = bool
   default     = false
 
@@ -230,7 +230,7 @@ variable "is_production" {
 }
 
 variable "emulator_endpoint_url" {
-  description = "Where an AWS emulator listens; null on AWS."
+  description = "URL of an AWS emulator; null on AWS."
   type        = string
   default     = null
 

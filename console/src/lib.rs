@@ -3,6 +3,7 @@
 //! Invariant: whatever changes the pipeline passes [`pipeline::WritePermit`]; everything else only looks.
 
 pub mod cli;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod text;
 pub mod tui;

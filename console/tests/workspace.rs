@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use serde::Deserialize;
 
 /// Edges that may exist between members. Tests may also start the stack.
 const ALLOWED: &[(&str, &str)] = &[
@@ -15,8 +17,16 @@ const ALLOWED: &[(&str, &str)] = &[
     ("api", "store"),
     ("migrate", "store"),
     ("devstack", "event"),
+    ("pipeline", "event"),
+    ("pipeline", "store"),
+    ("redrive", "event"),
+    ("redrive", "store"),
+    ("redrive", "pipeline"),
     ("opsconsole", "event"),
     ("opsconsole", "store"),
+    ("opsconsole", "pipeline"),
+    ("opsconsole", "redrive"),
+    // Only with the feature `demo`.
     ("opsconsole", "devstack"),
 ];
 
@@ -40,16 +50,64 @@ const IMPURE: &[&str] = &[
     "uuid",
 ];
 
+/// What belongs to the presentation: a Lambda function could run the crates that never see these.
+const PRESENTATION: &[&str] = &["ratatui", "crossterm", "clap", "indicatif", "color-eyre"];
+
+/// The part of `cargo metadata` that is of use here (cargo book, "cargo metadata").
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    /// `None` for what is no dependency of tests or of a build script.
+    kind: Option<String>,
+    optional: bool,
+    uses_default_features: bool,
+    features: Vec<String>,
+}
+
+impl Dependency {
+    fn is_of_tests(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
+}
+
+impl Metadata {
+    fn package(&self, name: &str) -> &Package {
+        let mut packages = self.packages.iter();
+        packages.find(|package| package.name == name).unwrap()
+    }
+}
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .args(["--offline", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo {arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn metadata() -> Metadata {
-    MetadataCommand::new()
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap()
+    let text = cargo(&["metadata", "--format-version", "1", "--no-deps"]);
+    serde_json::from_str(&text).unwrap()
 }
 
 fn edges(metadata: &Metadata, in_tests: bool) -> BTreeSet<(String, String)> {
-    let packages = metadata.workspace_packages();
+    let packages = &metadata.packages;
     let members: BTreeSet<&str> = packages
         .iter()
         .map(|package| package.name.as_str())
@@ -62,9 +120,9 @@ fn edges(metadata: &Metadata, in_tests: bool) -> BTreeSet<(String, String)> {
                 .iter()
                 .filter(|dependency| {
                     members.contains(dependency.name.as_str())
-                        && (dependency.kind == DependencyKind::Development) == in_tests
+                        && dependency.is_of_tests() == in_tests
                 })
-                .map(|dependency| (package.name.to_string(), dependency.name.clone()))
+                .map(|dependency| (package.name.clone(), dependency.name.clone()))
         })
         .collect()
 }
@@ -73,6 +131,33 @@ fn owned(edges: &[(&str, &str)]) -> BTreeSet<(String, String)> {
     edges
         .iter()
         .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+        .collect()
+}
+
+/// Each crate below the asked one with the features that it is compiled with, once for each set of
+/// features.
+fn crates(selection: &[&str], kinds: &str) -> BTreeSet<(String, String)> {
+    let form = [
+        "tree", "--prefix", "none", "--format", "{p}|{f}", "-e", kinds,
+    ];
+    cargo(&[&form, selection].concat())
+        .lines()
+        .filter_map(|line| line.trim_end_matches(" (*)").split_once('|'))
+        .map(|(package, features)| (package.to_owned(), features.to_owned()))
+        .collect()
+}
+
+/// What is compiled for `later` although `earlier` has compiled the same crates.
+fn compiled_again(
+    earlier: &BTreeSet<(String, String)>,
+    later: &BTreeSet<(String, String)>,
+) -> Vec<(String, String)> {
+    let known: BTreeSet<&String> = earlier.iter().map(|(package, _)| package).collect();
+    later
+        .difference(earlier)
+        // Members are other programs in tests anyway.
+        .filter(|(package, _)| known.contains(package) && !package.contains('('))
+        .cloned()
         .collect()
 }
 
@@ -103,15 +188,11 @@ fn dependencies_between_members_point_one_way() {
 #[test]
 fn event_depends_on_nothing_impure() {
     let metadata = metadata();
-    let event = metadata
-        .workspace_packages()
-        .into_iter()
-        .find(|package| package.name.as_str() == "event")
-        .unwrap();
+    let event = metadata.package("event");
     let direct: BTreeSet<&str> = event
         .dependencies
         .iter()
-        .filter(|dependency| dependency.kind == DependencyKind::Normal)
+        .filter(|dependency| dependency.kind.is_none())
         .map(|dependency| dependency.name.as_str())
         .collect();
     assert!(direct.contains("serde"), "the check sees no dependencies");
@@ -134,11 +215,69 @@ fn event_depends_on_nothing_impure() {
 }
 
 #[test]
+fn pipeline_and_redrive_know_no_terminal() {
+    for member in ["pipeline", "redrive"] {
+        let below = crates(&["-p", member], "normal,build");
+        let is_below = |name: &str| {
+            let mut packages = below.iter();
+            packages.any(|(package, _)| package.split(' ').next() == Some(name))
+        };
+        assert!(is_below("event"), "the check sees no dependencies");
+        for name in PRESENTATION {
+            assert!(!is_below(name), "{member} depends on {name}");
+        }
+    }
+}
+
+#[test]
+fn released_console_contains_no_demo() {
+    let metadata = metadata();
+    let console = metadata.package("opsconsole");
+    let devstack = console
+        .dependencies
+        .iter()
+        .find(|dependency| dependency.name == "devstack" && dependency.kind.is_none())
+        .unwrap();
+    assert!(devstack.optional);
+    let has_devstack = |features: &[&str]| {
+        let selection = [&["-p", "opsconsole"], features].concat();
+        let mut packages = crates(&selection, "normal,build").into_iter();
+        packages.any(|(package, _)| package.starts_with("devstack "))
+    };
+    assert!(has_devstack(&[]));
+    assert!(!has_devstack(&["--no-default-features"]));
+}
+
+#[test]
+fn tests_use_what_the_demo_compiled() {
+    let demo = crates(&["--workspace"], "normal,build");
+    let tests = crates(&["--workspace"], "normal,build,dev");
+    let console_tests = crates(&["-p", "opsconsole"], "normal,build,dev");
+    assert!(
+        demo.len() > 300,
+        "the check sees only {} crates",
+        demo.len()
+    );
+    assert_eq!(compiled_again(&demo, &tests), []);
+    assert_eq!(compiled_again(&tests, &console_tests), []);
+}
+
+#[test]
+fn no_crate_of_the_demo_is_compiled_twice() {
+    let mut names = BTreeSet::new();
+    let twice: Vec<_> = crates(&["--workspace"], "normal,build")
+        .into_iter()
+        .filter(|(package, _)| !names.insert(package.clone()))
+        .collect();
+    assert_eq!(twice, []);
+}
+
+#[test]
 fn every_member_inherits_the_lints() {
     let metadata = metadata();
-    let members = metadata.workspace_packages();
+    let members = metadata.packages;
     assert!(
-        members.len() >= 7,
+        members.len() >= 9,
         "the check sees only {} members",
         members.len()
     );

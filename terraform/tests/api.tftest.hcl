@@ -58,7 +58,7 @@ run "calls_are_throttled_and_logged_without_their_query" {
       !strcontains(aws_apigatewayv2_stage.default.access_log_settings[0].format, "queryString") &&
       !strcontains(aws_apigatewayv2_stage.default.access_log_settings[0].format, "context.path")
     )
-    error_message = "The access log must forget, and never name what was looked for."
+    error_message = "The access log must expire, and never contain the query string."
   }
 }
 

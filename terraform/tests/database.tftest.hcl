@@ -20,7 +20,7 @@ run "log_ins_are_by_iam_over_tls" {
 
   assert {
     condition     = aws_rds_cluster.this.iam_database_authentication_enabled && aws_rds_cluster.this.manage_master_user_password && aws_rds_cluster.this.master_password == null
-    error_message = "Everybody logs in by IAM, and nobody but RDS knows the master's password."
+    error_message = "All users log in by IAM, and only RDS knows the master's password."
   }
 
   assert {
@@ -77,7 +77,7 @@ run "paused_database_needs_nothing_more" {
 
   assert {
     condition     = aws_rds_cluster.this.serverlessv2_scaling_configuration[0].min_capacity == 0 && aws_rds_cluster.this.serverlessv2_scaling_configuration[0].seconds_until_auto_pause == 600
-    error_message = "The cluster must pause as asked."
+    error_message = "The cluster must pause after the configured time."
   }
 }
 
@@ -127,7 +127,7 @@ run "proxy_logs_in_by_iam_too" {
       "arn:aws:rds-db:us-east-1:111122223333:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/ingest",
       "arn:aws:rds-db:us-east-1:111122223333:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/api",
     ]
-    error_message = "The proxy may log in as its users, and as nobody else."
+    error_message = "The proxy may log in only as its users."
   }
 
   assert {

@@ -1,4 +1,4 @@
-# Each environment plans and applies as a whole, and is what its README says.
+# Each environment plans and applies as a whole, and matches its README.
 
 mock_provider "aws" {
   source = "./tests/mocks"

@@ -34,7 +34,7 @@ run "failures_are_reported_message_by_message_and_nothing_is_filtered" {
 
   assert {
     condition     = aws_lambda_event_source_mapping.queue[0].scaling_config[0].maximum_concurrency == 5 && length(aws_lambda_event_source_mapping.queue[0].provisioned_poller_config) == 0
-    error_message = "The mapping must be limited as asked."
+    error_message = "The mapping must have the configured limit."
   }
 }
 

@@ -39,7 +39,7 @@ run "two_public_and_two_private_subnets_in_two_zones" {
 
   assert {
     condition     = !output.sqs_is_reachable && length(aws_vpc_endpoint.sqs) == 0
-    error_message = "Without NAT and endpoint, SQS is out of reach, and the output must say so."
+    error_message = "Without NAT and endpoint, SQS cannot be reached, and the output must be false."
   }
 }
 

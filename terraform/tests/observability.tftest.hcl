@@ -29,7 +29,7 @@ run "everything_that_breaks_has_an_alarm_that_notifies" {
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.notifications.arn]) && alarm.ok_actions == alarm.alarm_actions])
-    error_message = "Each alarm must tell when it begins and when it ends."
+    error_message = "Each alarm must notify when it begins and when it ends."
   }
 
   assert {

@@ -1,4 +1,4 @@
-# The pipeline as a whole, and what only the whole can tell.
+# The pipeline as a whole, and rules between its modules.
 
 mock_provider "aws" {
   source = "./tests/mocks"

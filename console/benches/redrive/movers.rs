@@ -12,6 +12,7 @@ use aws_sdk_sqs::types::{
 use futures::StreamExt as _;
 use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
+use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, Plan, PlanOptions, RunOptions, run};
 use tokio::sync::watch;
 
@@ -240,7 +241,7 @@ async fn move_batch(queues: &Queues, batch: &[Copy]) {
 async fn plan(pipeline: &Pipeline, messages: &[DeadLetter]) -> Plan {
     let planned: Vec<_> = messages.iter().map(|message| (message, None)).collect();
     let options = PlanOptions::default();
-    Plan::of(pipeline, &planned, options).await.unwrap()
+    freeze(pipeline, &planned, options).await.unwrap()
 }
 
 /// Runs a plan as `redrive run` does. The journal is on the disk of the build: a folder in memory

@@ -1,6 +1,6 @@
-//! `api get`: what a third party receives.
+//! `api get`: prints the response of the HTTP API.
 //!
-//! Invariant: the body is printed as it came but for control characters.
+//! Invariant: the body is printed unchanged, except for control characters.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use super::status::milliseconds;
 use super::{ApiCommand, CommandError, Exit, Session};
 use pipeline::{API_BODY_BYTES_MAX, printable_lines};
 
-/// From here on a status is a failure (RFC 9110, 15.5).
+/// The first error status (RFC 9110, 15.5).
 const STATUS_FAILED_MIN: u16 = 400;
 
 #[derive(Serialize)]
@@ -30,9 +30,9 @@ pub(super) async fn run(session: &Session, command: ApiCommand) -> Result<Exit, 
     let ApiCommand::Get { path } = command;
     let answer = session.pipeline.api_get(&path).await?;
     if answer.body.len() >= API_BODY_BYTES_MAX {
-        session
-            .output
-            .note(&format!("the body was cut at {API_BODY_BYTES_MAX} bytes"));
+        session.output.note(&format!(
+            "the body was truncated at {API_BODY_BYTES_MAX} bytes"
+        ));
     }
     let failed = answer.status >= STATUS_FAILED_MIN;
     if session.output.is_json() {
@@ -53,7 +53,7 @@ pub(super) async fn run(session: &Session, command: ApiCommand) -> Result<Exit, 
         if failed {
             session
                 .output
-                .note(&format!("get {path}: the API answered {}", answer.status));
+                .note(&format!("get {path}: the API returned {}", answer.status));
         }
     }
     Ok(if failed { Exit::Failed } else { Exit::Done })

@@ -1,7 +1,7 @@
-//! What can be written on the command line.
+//! The definition of the command line.
 //!
-//! Invariant: what clap accepts is within the limits of the operation; the rest is a usage error
-//! (exit code 2) before anything is asked of the pipeline.
+//! Invariant: every value that clap accepts is within the limits of the operation; other values are usage
+//! errors (exit code 2) before any call to the pipeline.
 
 use std::path::PathBuf;
 
@@ -18,34 +18,34 @@ use crate::tui::filter::{self, INSTANT_FORMS, SPAN_FORMS};
 
 const EXAMPLES: &str = "\
 Examples:
-  opsconsole                                    the console, on the only environment there is
-  opsconsole --env pilot status                 one look at every hop of the pipeline
+  opsconsole                                    open the console on the only environment
+  opsconsole --env pilot status                 show every hop of the pipeline once
   opsconsole publish event.json                 validate an event and publish it
-  opsconsole redrive run --all --canary 1,10    messages back to the queue, with proof
+  opsconsole redrive run --all --canary 1,10    move dead letters to the queue, with proof
   opsconsole records list --type flight.delayed --limit 10
-  opsconsole demo                               a whole pipeline on this machine
+  opsconsole demo                               run a complete pipeline on this machine
 
 Exit codes:
   0  done    1  failed    2  wrong usage    3  something could not be reached    130  interrupted
 
 Environments are described in config.toml in the configuration folder (Linux:
-~/.config/opsconsole/config.toml), one [environments.NAME] table each; a running demo describes
-itself.";
+~/.config/opsconsole/config.toml), one table [environments.NAME] each; a running demo needs no
+entry.";
 
 const PUBLISH_EXAMPLES: &str = "\
 Examples:
   opsconsole publish event.json
   opsconsole publish events.jsonl --rate 20     20 messages a second
-  opsconsole publish event.json --count 1000    a thousand copies, each with an id of its own
+  opsconsole publish event.json --count 1000    a thousand copies, each with a new id
   printf 'not json' | opsconsole publish --raw -
 
-Up to 10 messages are named one by one, each with the topic's id of it and the id of its event:
-`records list --id ID` finds what was stored.
+Up to 10 messages are listed one by one, with the SNS message id and the id of the event:
+`records list --id ID` shows the stored record.
 JSON output: {\"published\", \"failed\", \"errors\": [{\"file\", \"line\", \"code\", \"detail\", \"pointer\"}],
-\"messages\": [{\"sns_message_id\", \"event_id\"}]}; there is no \"messages\" where there were to be more.
-`failed` counts what the topic did not confirm. `code` is the failure code of an invalid event,
-\"unknown\" for an event that got no answer and may have been published, and null for one that the
-topic did not take. event_id is null where the body has none.";
+\"messages\": [{\"sns_message_id\", \"event_id\"}]}; \"messages\" is absent for more than 10.
+`failed` counts messages that the topic did not confirm. `code` is the failure code of an invalid
+event, \"unknown\" if there was no response and the event may have been published, and null if the
+topic refused it. event_id is null if the body has none.";
 
 const RECORDS_EXAMPLES: &str = "\
 Examples:
@@ -64,8 +64,8 @@ Examples:
   opsconsole api get /health
   opsconsole api get '/v1/records?limit=1'
 
-JSON output: {\"status\", \"latency_ms\", \"body\"}; the body is JSON where the answer is, else text.
-An answer of 400 or more ends with exit code 1.";
+JSON output: {\"status\", \"latency_ms\", \"body\"}; the body is JSON if the response is JSON, else
+text. A status of 400 or more ends with exit code 1.";
 
 const ENV_EXAMPLES: &str = "\
 Examples:
@@ -74,13 +74,13 @@ Examples:
   opsconsole env import terraform/environments/pilot --name events-pilot
   opsconsole --env pilot status
 
-`list` reads the configuration file and looks for running demos; it asks no environment. The one
-that is used with these options is marked.
+`list` reads the configuration file and looks for running demos; it connects to no environment. The
+one that these options select is marked.
 JSON output: [{\"name\", \"source\", \"path\", \"pid\", \"is_ready\", \"is_production\", \"read_only\",
 \"is_used\"}]; source is \"config_file\", with the path of the file, or \"running_demo\", with its pid.
 
-`import` reads the output `console` of the applied folder by `terraform output -json` and writes
-[environments.NAME] to the configuration file; other entries stay as they are.
+`import` reads the output `console` of the applied folder with `terraform output -json` and writes
+[environments.NAME] to the configuration file; other entries are not changed.
 JSON output: {\"environment\", \"path\", \"outcome\"}; outcome is \"added\", \"replaced\" or
 \"unchanged\".";
 
@@ -95,36 +95,36 @@ move-task, delete, purge. With --env only the changes of that environment are sh
 without an end runs still, or was cut off.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\": {\"counts\",
-\"error\"}}], \"unreadable_lines\"}; caller is the ARN by which AWS knows you, planned what was about to be
-changed, counts what was.";
+\"error\"}}], \"unreadable_lines\"}; caller is your ARN in AWS, planned the number of messages before the
+change, counts the numbers after it.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
   opsconsole demo                               the console on a private pipeline with traffic
   opsconsole demo --headless --seconds 60 --rate 50 --output json
 
-While it runs, `opsconsole --env demo …` in another terminal uses it.
+While it runs, `opsconsole --env demo …` in another terminal connects to it.
 JSON output: {\"published\", \"stored\", \"duplicates\", \"dead_lettered\", \"pending\", \"lost\"}, counted from
 the database and the queues. Exit code 1 if anything was lost.";
 
-/// The operations console for event pipelines on AWS; without a command it opens on the terminal
+/// The operations console for event pipelines on AWS; without a command it opens the screens
 #[derive(Debug, Parser)]
 #[command(name = "opsconsole", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Arguments {
-    /// Options that every command takes.
+    /// Options of every command.
     #[command(flatten)]
     pub global: GlobalArguments,
-    /// What to do; nothing opens the console.
+    /// The command; `None` opens the console.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// Options that every command takes.
+/// Options of every command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct GlobalArguments {
-    /// Environment to use; default: $OPSCONSOLE_ENV, else the only one there is, a running demo
-    /// included
+    /// Environment to use; default: $OPSCONSOLE_ENV, else the only one, including a running
+    /// demo
     #[arg(
         long = "env",
         value_name = "NAME",
@@ -142,7 +142,7 @@ pub struct GlobalArguments {
         global = true
     )]
     pub config: Option<PathBuf>,
-    /// Answer as a `table` for people or as `json` for programs
+    /// Print a `table` for people or `json` for programs
     #[arg(
         long,
         value_enum,
@@ -152,18 +152,18 @@ pub struct GlobalArguments {
         global = true
     )]
     pub output: OutputForm,
-    /// Refuse everything that would change the pipeline
+    /// Refuse every change of the pipeline
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Name of the environment, typed again: production takes no change without it
+    /// Name of the environment, typed again; required for changes in production
     #[arg(long, value_name = "NAME", global = true)]
     pub confirm: Option<String>,
-    /// Why something is changed, for the audit log: production takes no change without it
+    /// Reason of the change, for the audit log; required for changes in production
     #[arg(long, value_name = "TEXT", global = true)]
     pub reason: Option<String>,
 }
 
-/// Form of the answer.
+/// Form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutputForm {
     /// For people.
@@ -175,30 +175,30 @@ pub enum OutputForm {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// One look at every hop: queue, dead letters, records, API
+    /// Show every hop once: queue, dead letters, records, API
     Status,
     /// Validate events and publish them to the topic
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArguments),
-    /// Dead letters: why they died, and back to the queue
+    /// List, group, export, delete and redrive dead letters
     #[command(subcommand, after_help = dlq::arguments::EXAMPLES)]
     Dlq(DlqCommand),
-    /// Redrives: planned, run, steered from elsewhere, resumed, reported
+    /// Move dead letters back to the queue: plan, run, pause, resume, report
     #[command(subcommand, after_help = redrive::arguments::EXAMPLES)]
     Redrive(RedriveCommand),
-    /// Stored events
+    /// Read stored events
     #[command(subcommand, after_help = RECORDS_EXAMPLES)]
     Records(RecordsCommand),
-    /// The HTTP API, as third parties see it
+    /// Call the HTTP API, as third parties do
     #[command(subcommand, after_help = API_EXAMPLES)]
     Api(ApiCommand),
-    /// Environments: what the console can connect to
+    /// List and import environments
     #[command(subcommand, after_help = ENV_EXAMPLES)]
     Env(EnvCommand),
-    /// What was changed from this machine: when, by whom, where and why
+    /// List the changes that were made from this machine: when, by whom, where and why
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArguments),
-    /// A whole pipeline on this machine, with traffic, and the console on it
+    /// Run a complete pipeline with traffic on this machine, and the console on it
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArguments),
     /// Print the completions for a shell
@@ -213,10 +213,10 @@ pub enum Command {
 pub struct PublishArguments {
     /// JSON, an array, or JSON lines; `-` reads standard input
     pub file: PathBuf,
-    /// Publish everything this many times, each copy with an id of its own
+    /// Publish everything this many times, each copy with a new id
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), conflicts_with = "raw")]
     pub count: Option<u32>,
-    /// Messages per second at most; default: as fast as the topic takes them
+    /// Most messages per second; default: as fast as possible
     #[arg(long, allow_negative_numbers = true, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
     /// Send the file's text as one message, without validation
@@ -227,12 +227,12 @@ pub struct PublishArguments {
 /// Which changes to show.
 #[derive(Debug, Args)]
 pub struct AuditArguments {
-    /// Changes to show, the newest
+    /// Number of changes to show, the newest
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub limit: u32,
 }
 
-/// What to do with records.
+/// The subcommands of `records`.
 #[derive(Debug, Subcommand)]
 pub enum RecordsCommand {
     /// List records, newest first
@@ -246,7 +246,7 @@ pub enum RecordsCommand {
     },
 }
 
-/// Filters and place of a list of records.
+/// Filters and position of a list of records.
 #[derive(Debug, Args)]
 pub struct RecordsListArguments {
     /// Exact event type
@@ -270,57 +270,57 @@ pub struct RecordsListArguments {
     /// `desc` is newest first, `asc` oldest first
     #[arg(long, default_value_t = Order::Desc)]
     pub order: Order,
-    /// Records of the page, at most 500
+    /// Records per page, at most 500
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = event::LIMIT_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(event::LIMIT_MAX)))]
     pub limit: u16,
-    /// `next_cursor` of the page before
+    /// `next_cursor` of the previous page
     #[arg(long, value_parser = Cursor::decode)]
     pub cursor: Option<Cursor>,
 }
 
-/// What to ask of the API.
+/// The subcommands of `api`.
 #[derive(Debug, Subcommand)]
 pub enum ApiCommand {
-    /// GET a path
+    /// Send a GET request
     Get {
-        /// Path below the API's address, with its query
+        /// Path with its query, like '/v1/records?limit=1'
         #[arg(value_parser = api_path)]
         path: String,
     },
 }
 
-/// What to do with environments.
+/// The subcommands of `env`.
 #[derive(Debug, Subcommand)]
 pub enum EnvCommand {
-    /// List what is configured and what runs, and which one is used
+    /// List configured environments and running demos, and which one is used
     List,
     /// Write the entry of an environment that Terraform has applied
     Import {
         /// Folder that was applied, like terraform/environments/pilot
         #[arg(value_name = "DIR")]
         folder: PathBuf,
-        /// Name of the entry; default: the folder's
+        /// Name of the entry; default: the name of the folder
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// Overwrite an entry of this name that says something else
+        /// Overwrite a different entry of this name
         #[arg(long)]
         replace: bool,
     },
 }
 
-/// How the demo runs.
+/// Options of the demo.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArguments {
     /// Events per second
     #[arg(long, allow_negative_numbers = true, value_name = "R", default_value_t = 20.0, value_parser = rate)]
     pub rate: f64,
-    /// Part of the events that are at fault, 0 to 1
+    /// Share of invalid events, 0 to 1
     #[arg(long, allow_negative_numbers = true, value_name = "RATIO", default_value_t = 0.03, value_parser = ratio)]
     pub faults: f64,
-    /// Part of the events that are sent twice, 0 to 1
+    /// Share of events that are sent twice, 0 to 1
     #[arg(long, allow_negative_numbers = true, value_name = "RATIO", default_value_t = 0.02, value_parser = ratio)]
     pub duplicates: f64,
-    /// Run without the console, then count what became of everything
+    /// Run without the console, then count the outcome of every message
     #[arg(long, requires = "seconds")]
     pub headless: bool,
     /// Seconds of traffic of a headless run
@@ -328,7 +328,7 @@ pub struct DemoArguments {
     pub seconds: Option<u64>,
 }
 
-/// Rates that pacing can keep.
+/// The rates that the rate limiter can keep.
 const RATE_MIN: f64 = 0.01;
 const RATE_MAX: f64 = 10_000.0;
 
@@ -359,7 +359,7 @@ fn ratio(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A time in any form that the filter of the records takes.
+/// A time in any form of the records filter.
 fn time(text: &str) -> Result<DateTime<Utc>, String> {
     filter::point(text)
         .or_else(|| filter::before(text, Utc::now()))
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_taken_as_the_filter_of_the_records_takes_them() {
+    fn times_have_the_forms_of_the_records_filter() {
         for (text, expected) in [
             ("2026-11-24", "2026-11-24T00:00:00Z"),
             ("2026-11-24T06:30Z", "2026-11-24T06:30:00Z"),

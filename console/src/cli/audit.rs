@@ -1,6 +1,6 @@
-//! `audit`: what was changed from this machine.
+//! `audit`: the changes that were made from this machine.
 //!
-//! Invariant: it reads one local file and asks nobody.
+//! Invariant: it reads one local file and connects to nothing.
 
 use super::table::{Align, Keep, Table, moment};
 use super::{AuditArguments, CommandError, Exit, Output};
@@ -26,7 +26,7 @@ pub(super) fn run(
     }
     output.table(&table(&trail.entries))?;
     if trail.entries.is_empty() {
-        output.note("nothing was changed from this machine");
+        output.note("there are no changes in the audit log");
     }
     if trail.unreadable_lines > 0 {
         output.note(&format!(
@@ -69,10 +69,10 @@ fn table(entries: &[AuditEntry]) -> Table {
     table
 }
 
-/// `moved 3, not sent 1`; what failed says why.
+/// `moved 3, not sent 1`, and the error of a change that failed.
 fn ending(entry: &AuditEntry) -> String {
     let Some(ending) = &entry.ending else {
-        return "no end on record".to_owned();
+        return "not ended".to_owned();
     };
     let mut parts: Vec<String> = ending
         .counts

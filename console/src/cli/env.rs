@@ -1,6 +1,6 @@
-//! `env list`: the environments there are. `env import`: the entry of one that Terraform has applied.
+//! `env list`: lists environments. `env import`: adds one that Terraform has applied.
 //!
-//! Invariant: the one reads local files and asks nobody; the other reads what Terraform says, writes
+//! Invariant: `list` reads local files and connects to nothing. `import` reads the output of Terraform, writes
 //! one local file, and changes nothing else.
 
 use std::io;
@@ -18,11 +18,10 @@ use super::{CommandError, EnvCommand, Exit, GlobalArguments, Output};
 use pipeline::environment::{Environment, EnvironmentSource, ImportOutcome, ListedEnvironment};
 use pipeline::printable_lines;
 
-/// Terraform's program.
 const TERRAFORM: &str = "terraform";
-/// The output that is an entry, see `terraform/outputs.tf`.
+/// The output that is an entry of the configuration, see `terraform/outputs.tf`.
 const OUTPUT: &str = "console";
-/// State may lie elsewhere, behind a slow line.
+/// The state may be remote and the network slow.
 const TERRAFORM_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(
@@ -86,7 +85,7 @@ fn flag(flag: Option<bool>) -> &'static str {
     }
 }
 
-/// `config file` or `running demo, pid 42`; one that cannot be used says so.
+/// `config file`, `running demo, pid 42` or `demo that is not ready, pid 42`.
 fn from(listed: &ListedEnvironment) -> String {
     let source = match (listed.source, listed.is_ready) {
         (EnvironmentSource::ConfigFile, _) => "config file",
@@ -122,7 +121,7 @@ async fn import(
         ImportOutcome::Replaced => format!("replaced environment {name:?} in {path}\n"),
         ImportOutcome::Unchanged => format!("environment {name:?} is already in {path}\n"),
     })?;
-    output.note(&format!("look at it with `opsconsole --env {name} status`"));
+    output.note(&format!("check it with `opsconsole --env {name} status`"));
     Ok(Exit::Done)
 }
 
@@ -134,10 +133,10 @@ fn folder_name(folder: &Path) -> Result<String, CommandError> {
     full.file_name()
         .and_then(|name| name.to_str())
         .map(str::to_owned)
-        .ok_or_else(|| CommandError::Usage(format!("{} has no name; give --name", full.display())))
+        .ok_or_else(|| CommandError::Usage(format!("{} has no name; use --name", full.display())))
 }
 
-/// The output as Terraform prints it; a sensitive one is printed too, so it is never repeated.
+/// The outputs as Terraform prints them. Sensitive values are included, so errors never repeat them.
 #[derive(Deserialize)]
 struct Outputs {
     #[serde(rename = "console")]
@@ -164,21 +163,21 @@ async fn read_output(folder: &Path) -> Result<Map<String, Value>, CommandError> 
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let said = timeout(TERRAFORM_LIMIT, work)
+    let answer = timeout(TERRAFORM_LIMIT, work)
         .await
         .map_err(|_| failed(format!("not done within {} s", TERRAFORM_LIMIT.as_secs())))?
         .map_err(|cause| {
             if cause.kind() == io::ErrorKind::NotFound {
-                failed("terraform was not found; install it so that it is on the PATH".to_owned())
+                failed("terraform was not found on the PATH; install it".to_owned())
             } else {
                 failed(cause.to_string())
             }
         })?;
-    if !said.status.success() {
-        let reason = String::from_utf8_lossy(&said.stderr);
+    if !answer.status.success() {
+        let reason = String::from_utf8_lossy(&answer.stderr);
         return Err(failed(format!("terraform: {}", reason.trim())));
     }
-    let outputs: Outputs = serde_json::from_slice(&said.stdout).map_err(|_| {
+    let outputs: Outputs = serde_json::from_slice(&answer.stdout).map_err(|_| {
         failed(format!(
             "the output {OUTPUT:?} is no entry of an environment"
         ))

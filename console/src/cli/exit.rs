@@ -1,6 +1,6 @@
-//! How a command ends.
+//! Exit codes and errors of commands.
 //!
-//! Invariant: the exit codes are part of what other programs read and keep their meaning.
+//! Invariant: the exit codes are published and keep their meaning.
 
 use std::io;
 use std::process::ExitCode;
@@ -14,9 +14,9 @@ use redrive::RedriveError;
 pub enum Exit {
     /// Done.
     Done,
-    /// Failed, or what was asked for does not exist.
+    /// Failed, or the requested object does not exist.
     Failed,
-    /// Wrong usage; clap's own errors end with the same code.
+    /// The command line or the configuration is invalid; clap's errors have the same code.
     Usage,
     /// Something could not be reached.
     Unreachable,
@@ -25,7 +25,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// How a question to the pipeline ends that failed in this way: the one rule of all commands.
+    /// The exit of a failed call to the pipeline, the same for all commands.
     #[must_use]
     pub const fn of(kind: PipelineErrorKind) -> Self {
         match kind {
@@ -49,36 +49,36 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do its work.
+/// The error of a command.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The pipeline gave no answer or a bad one.
+    /// A call to the pipeline failed.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
-    /// There is no environment.
+    /// There is no usable environment.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// A redrive could not be planned, begun or gone on with.
+    /// A redrive could not be planned, started or resumed.
     #[error(transparent)]
     Redrive(#[from] RedriveError),
-    /// A body that was put aside.
+    /// A body could not be read from or written to the spool file.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// A local file, or standard input.
+    /// A local file or standard input could not be read or written.
     #[error("{operation}: {cause}")]
     File {
-        /// What was tried, with the name.
+        /// The operation with the name of the file.
         operation: String,
         /// Why it failed.
         cause: io::Error,
     },
-    /// The command line asks for something that cannot be.
+    /// The command line is invalid.
     #[error("{0}")]
     Usage(String),
-    /// Anything else, in a full sentence.
+    /// Any other error.
     #[error("{0}")]
     Failed(String),
-    /// Standard output is gone, e.g. because `head` has read enough.
+    /// Standard output is closed, e.g. because `head` has read enough.
     #[error("standard output is closed")]
     OutputClosed,
     /// A signal stopped the command.
@@ -104,7 +104,7 @@ impl CommandError {
         }
     }
 
-    /// What to do about it, where it is not said already.
+    /// What the operator can do; `None` if the error contains it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -123,7 +123,7 @@ impl CommandError {
     }
 }
 
-/// Nothing to connect to is a matter of usage; what is there but not up cannot be reached.
+/// A missing environment is a usage error; one that is described but not running is unreachable.
 fn environment_exit(error: &EnvironmentError) -> Exit {
     match error {
         EnvironmentError::None
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_silence_of_the_world_ends_with_3() {
+    fn only_unreachable_services_end_with_3() {
         for (kind, exit) in [
             (PipelineErrorKind::Unreachable, Exit::Unreachable),
             (PipelineErrorKind::Refused, Exit::Failed),

@@ -1,7 +1,7 @@
-//! Signals that ask a command to end.
+//! Signals that end a command.
 //!
-//! Invariant: from the first call on, the signals no longer kill the process; whoever listens
-//! tidies up and ends.
+//! Invariant: after [`Interrupt::listen`] the signals no longer kill the process; the command cleans up and
+//! ends.
 
 use std::io;
 
@@ -15,7 +15,7 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens from now on.
+    /// Starts to handle the signals.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             signals: [
@@ -31,7 +31,7 @@ impl Interrupt {
         self.received().now_or_never().is_some()
     }
 
-    /// Ends when one of the signals came.
+    /// Completes when one of the signals comes.
     pub(crate) async fn received(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.signals;
         tokio::select! {

@@ -1,7 +1,7 @@
 //! The command line: every action of the console as a command.
 //!
-//! Invariant: a command answers on standard output, speaks on standard error, and ends with a
-//! documented exit code.
+//! Invariant: a command prints results on standard output and messages on standard error, and ends with
+//! a documented exit code.
 
 mod api;
 mod arguments;
@@ -21,12 +21,16 @@ mod redrive;
 mod selection;
 mod status;
 mod table;
+#[cfg(any(test, not(feature = "demo")))]
+mod without_demo;
 
 use std::future::{Future, pending};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use tokio::runtime::Runtime;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, EnvCommand, GlobalArguments,
@@ -46,15 +50,17 @@ pub use selection::{FilterArguments, SelectionArguments};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;
 
-use crate::{demo, tui};
+#[cfg(feature = "demo")]
+use crate::demo;
+use crate::tui;
 use pipeline::audit::AuditLog;
 use pipeline::environment::{Environment, state_folder};
 use pipeline::{Authority, Pipeline, printable_lines};
 
-/// Environment variable that turns the log on, e.g. `opsconsole=debug`; it goes to standard error.
+/// Environment variable that enables the log on standard error, e.g. `opsconsole=debug`.
 const LOG_VARIABLE: &str = "OPSCONSOLE_LOG";
 
-/// Runs a command line to its end.
+/// Runs a command line.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     let output = Output::new(arguments.global.output);
@@ -92,7 +98,10 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             let work = env::run(asked, &arguments.global, output);
             unless(&mut interrupt, work).await
         }),
+        #[cfg(feature = "demo")]
         Command::Demo(demo) => on_runtime(demo::run(&demo, &arguments.global, output)),
+        #[cfg(not(feature = "demo"))]
+        Command::Demo(_) => Err(without_demo::answer()),
         Command::Redrive(
             asked @ (RedriveCommand::Show { .. }
             | RedriveCommand::List { .. }
@@ -120,7 +129,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
     }
 }
 
-/// What every command works with.
+/// What every command needs.
 #[derive(Clone, Debug)]
 struct Session {
     pipeline: Pipeline,
@@ -133,7 +142,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Status => unless(&mut interrupt, status::run(session)).await,
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
-        // These leave something behind when they are cut off, so they listen for themselves.
+        // These must finish running work after a signal, so they handle signals themselves.
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
@@ -143,7 +152,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
     }
 }
 
-/// The work, cut off when a signal comes.
+/// Runs the work until it ends or a signal comes.
 async fn unless(
     interrupt: &mut Interrupt,
     work: impl Future<Output = Result<Exit, CommandError>>,
@@ -173,7 +182,7 @@ fn connect(global: &GlobalArguments) -> Result<Pipeline, CommandError> {
     Ok(pipeline.with_authority(authority(global)?))
 }
 
-/// On whose word the pipeline is changed, by the options of the command line.
+/// The authority for changes, from the options of the command line.
 pub(crate) fn authority(global: &GlobalArguments) -> Result<Authority, CommandError> {
     Ok(Authority {
         confirmation: global.confirm.clone(),
@@ -206,7 +215,7 @@ fn on_runtime(
         cause,
     })?;
     let result = runtime.block_on(work);
-    // A blocked read of standard input must not keep the process.
+    // A blocked read of standard input must not delay the exit.
     runtime.shutdown_background();
     result
 }
@@ -219,11 +228,15 @@ fn completions(shell: clap_complete::Shell, output: Output) -> Result<Exit, Comm
 }
 
 fn start_log() {
-    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env(LOG_VARIABLE) {
-        // Somebody else's log may be installed already; then it stays.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+    let filter = std::env::var(LOG_VARIABLE)
+        .ok()
+        .and_then(|text| text.parse::<Targets>().ok());
+    if let Some(filter) = filter {
+        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        // A subscriber that is already installed stays.
+        let _ = tracing_subscriber::registry()
+            .with(layer)
+            .with(filter)
             .try_init();
     }
 }

@@ -1,7 +1,7 @@
-//! What a command says: answers on standard output, everything else on standard error.
+//! Output of commands: results on standard output, everything else on standard error.
 //!
-//! Invariant: a closed standard output ends the command quietly and never panics; JSON holds no
-//! character that a terminal would obey.
+//! Invariant: a closed standard output ends the command without a panic or an error; JSON contains no
+//! character that controls a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -27,8 +27,8 @@ impl Output {
         self.form == OutputForm::Json
     }
 
-    /// One JSON value on one line, the same for all commands. A person may look at it too, so
-    /// whatever could mislead a terminal is escaped.
+    /// Prints one JSON value on one line. A person may read it on a terminal, so control characters are
+    /// escaped.
     pub(crate) fn json(self, value: &impl Serialize) -> Result<(), CommandError> {
         let text = serde_json::to_string(value)
             .map_err(|error| CommandError::Failed(format!("write JSON: {error}")))?;
@@ -42,14 +42,14 @@ impl Output {
         self.text(&rendered.text)?;
         if !rendered.left_out.is_empty() {
             self.note(&format!(
-                "left out for want of width: {}; --output json has all",
+                "the terminal is too narrow for {}; --output json has all columns",
                 rendered.left_out.join(", ")
             ));
         }
         Ok(())
     }
 
-    /// Text as it is, in one write.
+    /// Prints text unchanged, in one write.
     pub(crate) fn text(self, text: &str) -> Result<(), CommandError> {
         let mut stdout = io::stdout().lock();
         stdout
@@ -64,13 +64,13 @@ impl Output {
             })
     }
 
-    /// A remark for people. A closed standard error is nobody's concern.
+    /// Prints a message for people. A closed standard error is ignored.
     pub(crate) fn note(self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 }
 
-/// Width of the terminal on standard output, if it is one.
+/// Width of the terminal; `None` if standard output is not a terminal.
 fn terminal_width() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;

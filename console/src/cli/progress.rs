@@ -1,13 +1,13 @@
-//! Progress of long work, on standard error and only on a terminal.
+//! Progress bars, on standard error and only on a terminal.
 
 use std::io::{self, IsTerminal as _};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Work that is shorter than this shows no bar.
+/// Fewer pieces of work have no bar.
 const SHOWN_MIN: u64 = 50;
 
-/// A bar over `total` pieces of work; invisible where nobody could see it.
+/// A bar for `total` pieces of work; hidden when standard error is not a terminal.
 pub(super) fn bar(total: u64, what: &'static str) -> ProgressBar {
     if total < SHOWN_MIN || !io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());

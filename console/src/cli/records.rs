@@ -1,6 +1,6 @@
 //! `records list` and `records get`.
 //!
-//! Invariant: the JSON is that of the HTTP API, so a program can read either.
+//! Invariant: the JSON is the same as that of the HTTP API.
 
 use event::{Record, RecordId, RecordQuery};
 

@@ -1,7 +1,7 @@
-//! `status`: one look at every hop.
+//! `status`: shows every hop once.
 //!
-//! Invariant: what could not be read is null and named in `errors`; it never looks like zero. An
-//! `ingest` that is null and not named there has sent no metrics in the last minutes.
+//! Invariant: a value that could not be read is null, never zero, and `errors` names it. If `ingest` is null
+//! and not in `errors`, the ingest sent no metrics in the last minutes.
 
 use std::time::Duration;
 
@@ -74,13 +74,13 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
     let mut errors = Errors::default();
     let status = Status {
         environment: pipeline.environment().name.clone(),
-        queue: errors.take("queue", queue).map(Queue::from),
+        queue: errors.collect("queue", queue).map(Queue::from),
         dead_letters: errors
-            .take("dead_letters", dead_letters)
+            .collect("dead_letters", dead_letters)
             .map(DeadLetters::from),
-        records: errors.take("records", records).map(Records::from),
-        api: errors.take("api", api).map(Api::from),
-        ingest: errors.take("ingest", ingest).flatten(),
+        records: errors.collect("records", records).map(Records::from),
+        api: errors.collect("api", api).map(Api::from),
+        ingest: errors.collect("ingest", ingest).flatten(),
         errors: errors.found,
     };
     if session.output.is_json() {
@@ -96,7 +96,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
     Ok(errors.exit)
 }
 
-/// Collects what went wrong; the worst decides the exit code.
+/// The errors of all parts; the worst determines the exit code.
 struct Errors {
     found: Vec<PartError>,
     exit: Exit,
@@ -112,12 +112,12 @@ impl Default for Errors {
 }
 
 impl Errors {
-    fn take<T>(&mut self, part: &'static str, result: Result<T, PipelineError>) -> Option<T> {
+    fn collect<T>(&mut self, part: &'static str, result: Result<T, PipelineError>) -> Option<T> {
         let error = match result {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
-        // A part that the environment does not have is no failure of the look.
+        // A part that the environment does not have is no failure.
         if error.kind != PipelineErrorKind::NotConfigured {
             self.exit = self.exit.max(Exit::of(error.kind));
         }
@@ -232,7 +232,7 @@ impl Records {
                 moment(at),
                 time_delta(self.database_now - at)
             ),
-            None => ", none ever".to_owned(),
+            None => ", none yet".to_owned(),
         };
         format!("{about}{}{newest}", count(self.total))
     }
@@ -244,7 +244,7 @@ fn ingest_line(rates: &IngestRates) -> String {
             let [p50, max] = [p50, max].map(|ms| latency(Duration::from_millis(ms)));
             format!("lag p50 {p50}, max {max}")
         }
-        _ => "nothing stored, so no lag".to_owned(),
+        _ => "no lag, because nothing was stored".to_owned(),
     };
     let mut line = format!(
         "{lag}; per minute {} stored, {} duplicates, {} for retry",

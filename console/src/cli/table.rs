@@ -1,7 +1,7 @@
 //! Tables and times for people.
 //!
-//! Invariant: a row is one line; nothing of the pipeline is printed raw; what is cut says so, and
-//! what a command takes as its argument is never cut.
+//! Invariant: a row is one line; text from the pipeline is escaped; truncated text ends with `…`, and ids that
+//! other commands need are never truncated.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use unicode_width::UnicodeWidthStr as _;
@@ -11,27 +11,26 @@ use pipeline::printable;
 
 /// Space between two columns.
 const GAP: &str = "  ";
-/// A cell of a column that may be cut is never wider: one long value must not push all others
-/// away.
+/// Largest width of a cell that may be truncated, so that one long value does not hide other columns.
 const CELL_WIDTH_MAX: usize = 48;
-/// A column is never cut below this width.
+/// A column is never narrower than this.
 const COLUMN_WIDTH_MIN: usize = 8;
 
-/// Side to which a column's cells keep.
+/// Alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Align {
     Left,
     Right,
 }
 
-/// What happens to a column on a terminal that is too narrow for all.
+/// What happens to a column when the terminal is too narrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// It stays, whole.
+    /// It stays complete.
     Always,
-    /// It stays, and may be cut.
+    /// It stays and may be truncated.
     Cut,
-    /// It is left out, the highest number first; a long cell is cut.
+    /// It is left out, the highest number first; long cells are truncated.
     Drop(u8),
 }
 
@@ -42,7 +41,7 @@ pub(super) struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// A table as lines, and the headings for which there was no room.
+/// A table as lines, and the headings that were left out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rendered {
     pub(super) text: String,
@@ -57,13 +56,13 @@ impl Table {
         }
     }
 
-    /// Adds a row; the cells are made printable here.
+    /// Adds a row; its cells are escaped.
     pub(super) fn row<const N: usize>(&mut self, cells: [&str; N]) {
         self.rows
             .push(cells.iter().map(|cell| printable(cell)).collect());
     }
 
-    /// The table as lines; `limit` is the width of the terminal, if it is one.
+    /// Renders the table; `limit` is the width of the terminal.
     pub(super) fn render(&self, limit: Option<usize>) -> Rendered {
         let (widths, left_out) = self.layout(limit);
         let headings: Vec<String> = self
@@ -92,8 +91,8 @@ impl Table {
         Rendered { text, left_out }
     }
 
-    /// Width of each column; `None` for one that is left out. First columns are dropped, then the
-    /// widest of those that may be cut shrinks.
+    /// Width of each column; `None` for one that is left out. First columns are left out, then the widest of
+    /// those that may be truncated shrinks.
     fn layout(&self, limit: Option<usize>) -> (Vec<Option<usize>>, Vec<&'static str>) {
         let mut widths: Vec<Option<usize>> = self
             .columns
@@ -154,7 +153,7 @@ fn total(widths: &[Option<usize>]) -> usize {
     shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1)
 }
 
-/// A span for people; what is over already is `0 s`.
+/// A duration for people; a negative one is `0 s`.
 pub(super) fn time_delta(delta: TimeDelta) -> String {
     span_secs(delta.to_std().unwrap_or_default().as_secs())
 }
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn narrow_terminal_loses_columns_before_it_cuts_and_never_an_identifier() {
+    fn narrow_terminal_leaves_out_columns_then_truncates_and_never_an_id() {
         let mut table = Table::new(&[
             ("ID", Align::Left, Keep::Always),
             ("TEXT", Align::Left, Keep::Cut),
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn one_long_cell_is_cut_and_an_identifier_is_not() {
+    fn long_cell_is_truncated_and_an_id_is_not() {
         let mut table = Table::new(&[
             ("MESSAGE ID", Align::Left, Keep::Always),
             ("ID", Align::Left, Keep::Drop(1)),
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_is_over_is_no_time() {
+    fn negative_duration_is_zero() {
         assert_eq!(time_delta(TimeDelta::seconds(7_805)), "2 h 10 min");
         assert_eq!(time_delta(TimeDelta::seconds(-5)), "0 s");
     }

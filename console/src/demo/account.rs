@@ -1,9 +1,8 @@
-//! What became of every published message.
+//! Counts the outcome of every published message.
 //!
-//! Invariant: each number has a witness of its own: the topic acknowledged what was published, the
-//! ledger has what was stored, the ingest counted the duplicates that it met, the dead letters were
-//! read one by one, the queue tells what waits. Nothing is filled up to make the sum right, so that
-//! the sum is a test.
+//! Invariant: each number has a separate source: published messages were acknowledged by the topic, stored
+//! events are in the ledger, duplicates were counted by the ingest, dead letters were read one by one,
+//! pending messages are in the queue. No number is computed from the others, so that the sum is a test.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,38 +14,38 @@ use serde::Serialize;
 use pipeline::model::{QueueDepth, QueueRole};
 use pipeline::{Pipeline, PipelineError};
 
-/// Keys of one look into the ledger.
+/// Keys of one look-up in the ledger.
 const KEYS_PER_QUESTION: usize = 5_000;
 
-/// The fate of all messages of a run.
+/// The outcomes of all messages of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Account {
     /// Messages that the topic acknowledged.
     pub(super) published: u64,
-    /// Published events that are rows of the ledger.
+    /// Published events that are in the ledger.
     pub(super) stored: u64,
-    /// Messages whose event was a record already, as the ingest counted them.
+    /// Messages whose event was stored before, as the ingest counted them.
     pub(super) duplicates: u64,
-    /// Published messages that were found in the dead-letter queue, and messages that somebody else
-    /// holds, unread.
+    /// Published messages that were found in the dead-letter queue, and dead letters that could not be read
+    /// because another consumer has received them.
     pub(super) dead_lettered: u64,
     /// Messages still in the source queue.
     pub(super) pending: u64,
-    /// Published messages that nobody has seen and that are not pending: events that are neither
-    /// in the ledger nor dead, faults that are not dead, copies that the ingest never met.
+    /// Published messages without an outcome that are not pending: events that are neither in the ledger
+    /// nor dead letters, invalid messages that are no dead letters, copies that the ingest never received.
     pub(super) lost: u64,
 }
 
-/// Where everything is at one moment; cheap enough to be asked for again and again.
+/// The progress of a run at one moment; cheap enough to poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct Progress {
     ended: u64,
     pending: u64,
 }
 
-impl Standing {
-    /// Looks now. Dead letters are counted and not read.
-    pub(super) async fn take(
+impl Progress {
+    /// Reads the current progress. Dead letters are counted and not received.
+    pub(super) async fn read(
         pipeline: &Pipeline,
         remembered: &Remembered,
         counts: IngestCounts,
@@ -60,20 +59,20 @@ impl Standing {
         })
     }
 
-    /// Whether nothing waits in the source queue.
+    /// Whether the source queue is empty.
     pub(super) const fn is_drained(self) -> bool {
         self.pending == 0
     }
 
-    /// Whether every message is at its end.
+    /// Whether every message has an outcome.
     pub(super) const fn is_settled(self, published: u64) -> bool {
         self.is_drained() && self.ended >= published
     }
 }
 
 impl Account {
-    /// Draws it up now.
-    pub(super) async fn take(
+    /// Counts the outcomes now.
+    pub(super) async fn read(
         pipeline: &Pipeline,
         published: u64,
         remembered: &Remembered,
@@ -82,7 +81,7 @@ impl Account {
     ) -> Result<Self, PipelineError> {
         let pending = in_queue(pipeline.queue_depth(QueueRole::Source).await?);
         let stored = in_ledger(pipeline, remembered).await?;
-        Ok(Self::draw_up(
+        Ok(Self::count(
             published,
             remembered,
             |key| stored.contains(key),
@@ -92,7 +91,7 @@ impl Account {
         ))
     }
 
-    fn draw_up(
+    fn count(
         published: u64,
         remembered: &Remembered,
         is_stored: impl Fn(&EventKey) -> bool,
@@ -125,14 +124,14 @@ impl Account {
         }
     }
 
-    /// By how much more came to an end than was published, or less (below zero). Unlike zero it
-    /// says that a witness is wrong, that SQS delivered a message twice, or that others published.
+    /// Outcomes minus published messages. If it is not zero, a source is wrong, SQS delivered a message
+    /// twice, or others published too.
     pub(super) const fn surplus(&self) -> i64 {
         let found = self.stored + self.duplicates + self.dead_lettered + self.pending + self.lost;
         found.wrapping_sub(self.published).cast_signed()
     }
 
-    /// Whether every published message came to its end, each exactly once.
+    /// Whether every published message has exactly one outcome.
     pub(super) const fn is_right(&self) -> bool {
         self.lost == 0 && self.surplus() == 0
     }
@@ -173,7 +172,7 @@ impl Dead {
     }
 }
 
-/// Which of the published events are rows of the ledger.
+/// The published events that are in the ledger.
 async fn in_ledger(
     pipeline: &Pipeline,
     remembered: &Remembered,
@@ -228,15 +227,20 @@ mod tests {
         }
     }
 
-    fn draw_up(stored: &[&str], duplicates: u64, messages: &DeadLetters, pending: u64) -> Account {
+    fn account_of(
+        stored: &[&str],
+        duplicates: u64,
+        messages: &DeadLetters,
+        pending: u64,
+    ) -> Account {
         let stored: Vec<EventKey> = stored.iter().map(|id| key(id)).collect();
         let is_stored = |key: &EventKey| stored.contains(key);
-        Account::draw_up(6, &published(), is_stored, duplicates, messages, pending)
+        Account::count(6, &published(), is_stored, duplicates, messages, pending)
     }
 
     #[test]
-    fn account_is_right_when_every_message_was_seen_at_its_end() {
-        let account = draw_up(&["thrice", "once"], 2, &messages(&[FAULT, FAULT]), 0);
+    fn account_is_right_when_every_message_has_an_outcome() {
+        let account = account_of(&["thrice", "once"], 2, &messages(&[FAULT, FAULT]), 0);
         let right = Account {
             published: 6,
             stored: 2,
@@ -250,58 +254,58 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_seen_nowhere_is_lost() {
+    fn message_without_an_outcome_is_lost() {
         let both = messages(&[FAULT, FAULT]);
         for (what, account) in [
-            ("event", draw_up(&["thrice"], 2, &both, 0)),
+            ("event", account_of(&["thrice"], 2, &both, 0)),
             (
                 "copy of a stored event",
-                draw_up(&["thrice", "once"], 1, &both, 0),
+                account_of(&["thrice", "once"], 1, &both, 0),
             ),
             (
                 "fault",
-                draw_up(&["thrice", "once"], 2, &messages(&[FAULT]), 0),
+                account_of(&["thrice", "once"], 2, &messages(&[FAULT]), 0),
             ),
             (
-                "fault, and somebody else's message",
-                draw_up(&["thrice", "once"], 2, &messages(&[FAULT, "other"]), 0),
+                "fault, and a message of another publisher",
+                account_of(&["thrice", "once"], 2, &messages(&[FAULT, "other"]), 0),
             ),
         ] {
             assert_eq!((account.lost, account.surplus()), (1, 0), "{what}");
             assert!(!account.is_right(), "{what}");
         }
         // A message too many elsewhere does not hide it.
-        let masked = draw_up(&["thrice"], 3, &both, 0);
+        let masked = account_of(&["thrice"], 3, &both, 0);
         assert_eq!((masked.lost, masked.surplus()), (1, 1));
     }
 
     #[test]
-    fn message_that_waits_is_not_lost() {
-        let account = draw_up(&["thrice"], 2, &messages(&[FAULT, FAULT]), 1);
+    fn pending_message_is_not_lost() {
+        let account = account_of(&["thrice"], 2, &messages(&[FAULT, FAULT]), 1);
         assert_eq!(
             (account.pending, account.lost, account.surplus()),
             (1, 0, 0)
         );
-        let held = DeadLetters {
+        let hidden = DeadLetters {
             unread: 1,
             ..messages(&[FAULT])
         };
-        let account = draw_up(&["thrice", "once"], 2, &held, 0);
+        let account = account_of(&["thrice", "once"], 2, &hidden, 0);
         assert_eq!((account.dead_lettered, account.lost), (2, 0));
     }
 
     #[test]
-    fn valid_event_that_died_is_counted_as_dead() {
+    fn valid_event_in_the_dead_letter_queue_is_counted_as_dead_lettered() {
         let (thrice, once) = (body("thrice"), body("once"));
         let dead = messages(&[FAULT, FAULT, &thrice, &once]);
-        let account = draw_up(&["thrice"], 1, &dead, 0);
+        let account = account_of(&["thrice"], 1, &dead, 0);
         assert_eq!((account.dead_lettered, account.lost), (4, 0));
         assert!(account.is_right());
     }
 
     #[test]
-    fn duplicate_too_many_makes_the_account_wrong() {
-        let account = draw_up(&["thrice", "once"], 3, &messages(&[FAULT, FAULT]), 0);
+    fn surplus_duplicate_makes_the_account_wrong() {
+        let account = account_of(&["thrice", "once"], 3, &messages(&[FAULT, FAULT]), 0);
         assert_eq!((account.lost, account.surplus()), (0, 1));
         assert!(!account.is_right());
     }

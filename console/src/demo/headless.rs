@@ -1,7 +1,7 @@
-//! A run without the console: traffic for a while, then the account.
+//! A run without the console: traffic for some time, then the counts.
 //!
-//! Invariant: the account is drawn up when every message has come to its end, or when it is clear that
-//! some will not: the queue is empty and nothing moves, or the limit is over.
+//! Invariant: outcomes are counted when every message has one, or when some will not get one: the queue is
+//! empty and nothing changes, or the time limit is reached.
 
 use std::time::Duration;
 
@@ -9,20 +9,19 @@ use devstack::traffic::{Remembered, Traffic};
 use devstack::{Stack, read_dead_letters};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::account::{Account, Standing};
+use super::account::{Account, Progress};
 use super::failed;
 use crate::cli::{CommandError, Exit, Output};
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
 
-/// Limit of waiting for the queue to drain.
+/// Longest wait for the queue to drain.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
-/// What has not come to its end when the queue is empty and nothing has moved for so long does not
-/// come any more.
+/// If the queue is empty and nothing has changed for this long, no more outcomes are expected.
 const QUIET_LIMIT: Duration = Duration::from_secs(5);
-/// Pause between two looks while it drains.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-/// Limit of reading the dead letters.
+/// Polling interval while the queue drains.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Time limit of reading the dead letters.
 const READ_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(
@@ -37,7 +36,7 @@ pub(super) async fn run(
     let report = traffic.stop().await.map_err(failed)?;
     if report.counts.refused > 0 {
         output.note(&format!(
-            "{} messages were refused by the topic or not answered for",
+            "{} messages were refused by the topic or got no response",
             report.counts.refused
         ));
     }
@@ -50,13 +49,13 @@ pub(super) async fn run(
         .map_err(failed)?;
     if messages.unread > 0 {
         output.note(&format!(
-            "dead letters held elsewhere and counted unread: {}",
+            "dead letters received by other consumers, counted without reading: {}",
             messages.unread
         ));
     }
     let counts = stack.ingest_counts().map_err(failed)?;
-    let account = Account::take(&pipeline, published, &remembered, counts, &messages).await?;
-    tell(&account, output)?;
+    let account = Account::read(&pipeline, published, &remembered, counts, &messages).await?;
+    report(&account, output)?;
     Ok(if account.is_right() {
         Exit::Done
     } else {
@@ -64,15 +63,15 @@ pub(super) async fn run(
     })
 }
 
-fn tell(account: &Account, output: Output) -> Result<(), CommandError> {
+fn report(account: &Account, output: Output) -> Result<(), CommandError> {
     match account.surplus() {
         0 => {}
         surplus @ 1.. => output.note(&format!(
-            "the account does not add up: {surplus} more came to an end than were published; a \
-             message was delivered twice, or others published too"
+            "the counts do not add up: {surplus} more outcomes than published messages; a message \
+             was delivered twice, or others published too"
         )),
         missing => output.note(&format!(
-            "the account does not add up: {} fewer came to an end than were published",
+            "the counts do not add up: {} fewer outcomes than published messages",
             missing.unsigned_abs()
         )),
     }
@@ -90,7 +89,7 @@ fn tell(account: &Account, output: Output) -> Result<(), CommandError> {
     ))
 }
 
-/// Waits until every message has come to its end, or nothing moves any more.
+/// Waits until every message has an outcome, or nothing changes any more.
 async fn drain(
     pipeline: &Pipeline,
     stack: &Stack,
@@ -98,20 +97,20 @@ async fn drain(
     remembered: &Remembered,
 ) -> Result<(), CommandError> {
     let deadline = Instant::now() + DRAIN_LIMIT;
-    let mut looks = tokio::time::interval(LOOK_INTERVAL);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last: Option<(Standing, Instant)> = None;
+    let mut ticks = tokio::time::interval(POLL_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last: Option<(Progress, Instant)> = None;
     loop {
-        let now = looks.tick().await;
+        let now = ticks.tick().await;
         let counts = stack.ingest_counts().map_err(failed)?;
-        let standing = Standing::take(pipeline, remembered, counts).await?;
+        let progress = Progress::read(pipeline, remembered, counts).await?;
         let since = match last {
-            Some((before, since)) if before == standing => since,
+            Some((before, since)) if before == progress => since,
             Some(_) | None => now,
         };
-        last = Some((standing, since));
-        let is_quiet = standing.is_drained() && now - since >= QUIET_LIMIT;
-        if standing.is_settled(published) || is_quiet || now >= deadline {
+        last = Some((progress, since));
+        let is_quiet = progress.is_drained() && now - since >= QUIET_LIMIT;
+        if progress.is_settled(published) || is_quiet || now >= deadline {
             return Ok(());
         }
     }

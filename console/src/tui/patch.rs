@@ -2,61 +2,13 @@
 //!
 //! Invariant: the old body is kept beside the new one; nothing in here changes a queue.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use event::{Failure, PartialIdentity, Verdict};
-
-use pipeline::{Body, BodyError};
-
-/// A message as a program or the editor gets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatchInput {
-    /// SQS message id.
-    pub message_id: String,
-    /// The body as it is in the queue.
-    pub old_body: Body,
-    /// The body as it was mended before, if it was.
-    pub new_body: Option<String>,
-}
-
-impl PatchInput {
-    /// The body that would be sent now.
-    ///
-    /// # Errors
-    /// When the old one was put aside and cannot be read.
-    pub fn body(&self) -> Result<Cow<'_, str>, BodyError> {
-        match &self.new_body {
-            Some(new_body) => Ok(Cow::Borrowed(new_body)),
-            None => self.old_body.text(),
-        }
-    }
-}
+pub use redrive::operations::{Edited as Mended, PatchInput};
 
 /// The messages of one question.
 pub type PatchInputs = Arc<Vec<PatchInput>>;
-
-/// A message with another body, and what would become of that.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mended {
-    /// SQS message id.
-    pub message_id: String,
-    /// The body as it is in the queue.
-    pub old_body: String,
-    /// The body that is sent instead.
-    pub new_body: String,
-    /// Verdict of the new body.
-    pub verdict: Verdict,
-    /// Why the validator refuses the new body.
-    pub failure: Option<Failure>,
-    /// What the new body says of its event.
-    pub identity: PartialIdentity,
-    /// Whether it is another event for the ledger than the old one was.
-    pub has_other_identity: bool,
-    /// Whether the ledger was asked; if not, `ready` may be `already-stored`.
-    pub is_ledger_asked: bool,
-}
 
 /// What a program does to messages, or the editor did to one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -245,12 +245,15 @@ fn finished_redrive_is_reported_and_not_run_again() {
     assert!(moved.stderr.contains(" of 1 message; "), "{moved:?}");
     let changes = harness.program.json(&["audit"]).1;
     let resume = ["redrive", "resume", id, "--yes"];
+    let unconfirmed = harness.program.run(&["redrive", "run", id, "--no-proof"]);
+    assert_eq!(unconfirmed.code, 1, "nothing is asked: {unconfirmed:?}");
+    assert!(!unconfirmed.stderr.contains("--yes"), "{unconfirmed:?}");
     let (run, resumed) = (harness.program.run(&run), harness.program.run(&resume));
     assert_eq!((run.code, resumed.code), (1, 0), "{run:?} {resumed:?}");
-    for stderr in [run.stderr, resumed.stderr] {
+    for stderr in [unconfirmed.stderr, run.stderr, resumed.stderr] {
         let expected = format!("redrive {id} is finished: see `redrive report {id}`");
         assert!(stderr.contains(&expected), "{stderr}");
-        for wrong in ["redrive resume", "steer it", "moved all its messages"] {
+        for wrong in ["redrive resume", "control it", "moved all its messages"] {
             assert!(!stderr.contains(wrong), "{wrong}: {stderr}");
         }
     }

@@ -6,6 +6,13 @@ use std::net::TcpListener;
 use crate::support::configuration::{NOBODY, environment_at};
 use crate::support::program::Program;
 
+/// What `demo` answers without a terminal: what to add, or how to get the demo.
+const DEMO_REFUSED: &str = if cfg!(feature = "demo") {
+    "--headless"
+} else {
+    "built without the demo: run `cargo demo` in a checkout"
+};
+
 fn help(arguments: &[&str]) -> String {
     let answer = Program::new().run(arguments);
     assert_eq!(answer.code, 0, "{answer:?}");
@@ -102,7 +109,7 @@ fn wrong_usage_exits_with_2_and_shows_what_is_wrong() {
             "no environment \"nowhere\"",
         ),
         (vec!["--config", "missing.toml", "status"], "missing.toml"),
-        (vec!["demo"], "--headless"),
+        (vec!["demo"], DEMO_REFUSED),
     ] {
         let answer = program.run(&arguments);
         assert_eq!(answer.code, 2, "{arguments:?}: {answer:?}");

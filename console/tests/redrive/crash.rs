@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use futures::StreamExt as _;
 use pipeline::Pipeline;
 use pipeline::model::DeadLetter;
+use redrive::operations::freeze;
 use redrive::{
     Control, Counts, Journal, MessageOutcome, Plan, PlanOptions, RedriveError, Report, RunOptions,
     State, Storage, run,
@@ -303,7 +304,7 @@ async fn child_that_is_killed() {
     let handles: Vec<&String> = messages.iter().map(|one| &one.receipt_handle).collect();
     println!("\nhandles {}", serde_json::to_string(&handles).unwrap());
     let planned: Vec<_> = messages.iter().map(|message| (message, None)).collect();
-    let plan = Plan::of(&pipeline, &planned, PlanOptions::default())
+    let plan = freeze(&pipeline, &planned, PlanOptions::default())
         .await
         .unwrap();
     let folder = std::env::var(CHILD_FOLDER).unwrap();

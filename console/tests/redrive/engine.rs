@@ -6,8 +6,9 @@ use aws_sdk_sqs::types::MessageSystemAttributeName;
 use event::Verdict;
 use pipeline::model::QueueRole;
 use redrive::fact::Proof;
+use redrive::operations::freeze;
 use redrive::{
-    Control, Counts, MessageOutcome, Plan, PlanOptions, RunCommand, RunOptions, preview, run,
+    Control, Counts, MessageOutcome, PlanOptions, RunCommand, RunOptions, dry_run, plan_file, run,
 };
 use tokio::sync::watch;
 
@@ -27,17 +28,17 @@ async fn plan_is_run_later_by_a_process_that_received_nothing() {
     let edited = fixture.body(100);
     let mut chosen: Vec<_> = chosen.iter().map(|message| (message, None)).collect();
     chosen[3].1 = Some(edited.clone());
-    let plan = Plan::of(fixture.pipeline(), &chosen, PlanOptions::default())
+    let plan = freeze(fixture.pipeline(), &chosen, PlanOptions::default())
         .await
         .unwrap();
-    let shown = preview(&plan, &messages);
+    let shown = dry_run(&plan, &messages);
     assert!(shown.iter().all(|send| send.problem.is_none()));
     assert!(shown[3].is_edited && shown[3].attributes == ["kept"]);
     let file = fixture.folder.path().join("plan.json");
-    plan.write(&file).unwrap();
+    plan_file::write(&file, &plan).unwrap();
     fixture.release(&messages).await;
 
-    let plan = Plan::read(&file).unwrap();
+    let plan = plan_file::read(&file).unwrap();
     let report = fixture
         .run(fixture.journal(&plan), &[], &quick())
         .await
@@ -74,7 +75,7 @@ async fn edit_into_an_event_that_is_stored_is_reported() {
         .await;
     let messages = fixture.receive().await;
     let edits = [(&messages[0], Some(fixture.body(0)))];
-    let plan = Plan::of(fixture.pipeline(), &edits, PlanOptions::default())
+    let plan = freeze(fixture.pipeline(), &edits, PlanOptions::default())
         .await
         .unwrap();
     assert_eq!(plan.entries[0].verdict, Verdict::AlreadyStored);

@@ -3,7 +3,8 @@
 use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
 use redrive::fact::{Ending, Proof};
-use redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunCommand, RunOptions, run};
+use redrive::operations::freeze;
+use redrive::{Control, Counts, Journal, PlanOptions, Report, RunCommand, RunOptions, run};
 use tokio::sync::watch;
 
 use crate::support::harness::LIMIT;
@@ -59,7 +60,7 @@ async fn patched_events_are_stored_and_the_rest_fails_again() {
         canary_steps: vec![1],
         ..PlanOptions::default()
     };
-    let plan = Plan::of(&pipeline, &edits, options).await.unwrap();
+    let plan = freeze(&pipeline, &edits, options).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::create(folder.path(), &plan).unwrap();
     let path = journal.0.path().to_owned();

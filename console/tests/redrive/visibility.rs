@@ -6,9 +6,10 @@ use std::path::Path;
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::{DeadLetter, QueueRole};
+use redrive::operations::freeze;
 use redrive::{
-    Control, Counts, Journal, MessageOutcome, MessageReport, Plan, PlanOptions, RedriveError,
-    Report, RunOptions, run,
+    Control, Counts, Journal, MessageOutcome, MessageReport, PlanOptions, RedriveError, Report,
+    RunOptions, run,
 };
 use tokio::sync::watch;
 
@@ -33,7 +34,7 @@ async fn redrive(
     journals: &Path,
 ) -> Result<(Report, Counts), RedriveError> {
     let unedited: Vec<_> = messages.iter().map(|message| (message, None)).collect();
-    let plan = Plan::of(pipeline, &unedited, PlanOptions::default()).await?;
+    let plan = freeze(pipeline, &unedited, PlanOptions::default()).await?;
     let journal = Journal::create(journals, &plan)?;
     let options = RunOptions {
         batches_at_once: RunOptions::default().batches_at_once,

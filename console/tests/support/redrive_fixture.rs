@@ -8,8 +8,9 @@ use devstack::{Emulator, TestDatabase};
 use event::EventKey;
 use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
+use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunOptions, State};
-use redrive::{RedriveError, resume, run};
+use redrive::{RedriveError, run};
 use tokio::sync::watch;
 
 use super::machine;
@@ -81,8 +82,8 @@ pub(crate) fn quick() -> RunOptions {
 /// Continues the redrive of a journal that nobody controls.
 pub(crate) async fn resumed(pipeline: &Pipeline, journal: &Path) -> Report {
     let (counts, _) = watch::channel(Counts::default());
-    let control = Control::new(None);
-    resume(pipeline, journal, &[], &control, &quick(), counts)
+    let (journal, control) = (Journal::open(journal).unwrap(), Control::new(None));
+    run(pipeline, journal, &[], &control, &quick(), counts)
         .await
         .unwrap()
 }
@@ -133,7 +134,7 @@ impl Fixture<'_> {
 
     pub(crate) async fn plan(&self, messages: &[DeadLetter], options: PlanOptions) -> Plan {
         let messages: Vec<_> = messages.iter().map(|message| (message, None)).collect();
-        Plan::of(self.pipeline(), &messages, options).await.unwrap()
+        freeze(self.pipeline(), &messages, options).await.unwrap()
     }
 
     pub(crate) fn journal(&self, plan: &Plan) -> (Journal, State) {

@@ -1,4 +1,6 @@
-//! Answers that are JSON. Invariant: no answer without a word on how it may be cached.
+//! JSON responses.
+//!
+//! Invariant: every response has a `Cache-Control` header.
 
 use std::time::Duration;
 
@@ -10,13 +12,13 @@ use tokio::time::timeout;
 
 use crate::problem::{Problem, ProblemKind};
 
-/// An answer that has not begun by then does not come: below API Gateway's 30 s.
+/// Time limit of the database work of a request; API Gateway gives up after 30 s.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The records change at any time.
+/// For lists and counts, which change at any time.
 pub(crate) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Waits for the database, within the limit of an answer.
+/// Runs database work within the time limit of a request.
 pub(crate) async fn limited<T>(
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, Problem> {
@@ -29,7 +31,7 @@ pub(crate) async fn limited<T>(
     }
 }
 
-/// A JSON answer.
+/// A JSON response.
 pub(crate) fn json<T: Serialize>(value: &T, cache_control: HeaderValue) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => (
@@ -45,10 +47,10 @@ pub(crate) fn json<T: Serialize>(value: &T, cache_control: HeaderValue) -> Respo
         )
             .into_response(),
         Err(error) => {
-            tracing::error!(%error, "answer not serialized");
+            tracing::error!(%error, "response not serialized");
             Problem::new(
                 ProblemKind::Internal,
-                "the request could not be answered; the log has the reason",
+                "the request failed; the reason is in the log",
             )
             .into_response()
         }

@@ -1,10 +1,12 @@
-//! Conditional requests (RFC 9110, 13). Invariant: a record never changes, so its tag is made of
-//! what identifies it; the tag is weak because the bytes depend on the compression.
+//! Conditional requests (RFC 9110, 13).
+//!
+//! Invariant: a record never changes, so its identity is its entity tag. The tag is weak, because the bytes
+//! depend on the compression.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use event::Record;
 
-/// A record can be kept for an hour; only by the client itself, because it was authorized to read.
+/// A record can be cached for an hour, but only by the client, because reading needs authorization.
 pub(crate) const RECORD: HeaderValue = HeaderValue::from_static("private, max-age=3600, immutable");
 
 /// The entity tag of a record.
@@ -16,7 +18,7 @@ pub(crate) fn tag(record: &Record) -> String {
     )
 }
 
-/// Whether the client says that it has the tagged content already (weak comparison).
+/// Whether `If-None-Match` has the tag (weak comparison), so that the client has the content already.
 pub(crate) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     headers
         .get_all(header::IF_NONE_MATCH)

@@ -1,5 +1,6 @@
-//! `/openapi.json` and `/docs`, compiled in. Invariant: both describe the routes that exist; a test
-//! compares them.
+//! `/openapi.json` and `/docs`, compiled in.
+//!
+//! Invariant: both describe exactly the existing routes; a test compares them.
 
 use axum::extract::RawQuery;
 use axum::http::{HeaderValue, header};
@@ -11,7 +12,7 @@ use crate::problem::Problem;
 const OPENAPI: &str = include_str!("../openapi.json");
 const DOCS: &str = include_str!("../docs.html");
 
-/// They change with a deployment only.
+/// The documents change only with a deployment.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 pub(crate) async fn openapi(RawQuery(query): RawQuery) -> Result<Response, Problem> {

@@ -1,5 +1,6 @@
-//! `/health`: whether requests can be answered. Invariant: it answers in time, whatever the
-//! database does.
+//! `/health`: whether the API can serve requests.
+//!
+//! Invariant: it answers within [`PING_TIMEOUT`], also when the database does not.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::answer::json;
 use crate::parameters::Parameters;
 use crate::problem::{Problem, ProblemKind};
 
-/// Longer than a database takes that can be used.
+/// A database that answers more slowly counts as unavailable.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
@@ -30,7 +31,7 @@ pub(crate) async fn health(
 ) -> Result<Response, Problem> {
     Parameters::read(query.as_deref(), &[])?;
     let started = Instant::now();
-    let away = |reason: &str| Problem::new(ProblemKind::Unavailable, reason);
+    let unavailable = |reason: &str| Problem::new(ProblemKind::Unavailable, reason);
     match timeout(PING_TIMEOUT, ping(&pool)).await {
         Ok(Ok(())) => Ok(json(
             &Health {
@@ -42,8 +43,8 @@ pub(crate) async fn health(
         )),
         Ok(Err(error)) => {
             tracing::warn!(%error, "unhealthy");
-            Err(away("the database cannot be used"))
+            Err(unavailable("the database cannot be used"))
         }
-        Err(_) => Err(away("the database does not answer")),
+        Err(_) => Err(unavailable("the database does not answer")),
     }
 }

@@ -1,7 +1,7 @@
 //! Records over HTTP, read-only.
 //!
-//! Invariant: a request is answered with what was asked or with a problem document (RFC 9457) that
-//! names what is wrong; nothing of the inside is ever shown.
+//! Invariant: a response is the requested data or a problem document (RFC 9457) that names what is wrong;
+//! it never contains internals (SQL, addresses, stack traces).
 
 mod answer;
 mod caching;

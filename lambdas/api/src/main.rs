@@ -4,20 +4,24 @@
 use api::{Settings, connected, without_stage};
 use lambda_http::run;
 use tower::ServiceExt as _;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
+    // `RUST_LOG` as ever, but without the patterns of `EnvFilter`, which bring a regex engine along.
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|text| text.parse::<Targets>().ok());
+    let layer = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_target(false)
-        .with_span_list(false)
-        .with_env_filter(
-            EnvFilter::builder()
-                .with_default_directive(tracing::Level::INFO.into())
-                .from_env_lossy(),
-        )
+        .with_span_list(false);
+    tracing_subscriber::registry()
+        .with(layer)
+        .with(filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO)))
         .init();
     let settings = Settings::read(|name| std::env::var(name).ok())?;
     let router = connected(&settings)?;
@@ -28,10 +32,8 @@ async fn main() -> anyhow::Result<()> {
         Some(address) => {
             let listener = tokio::net::TcpListener::bind(address).await?;
             tracing::info!(address = %listener.local_addr()?, "listening");
-            axum::serve(listener, router)
-                .with_graceful_shutdown(api::until_stopped())
-                .await?;
-            Ok(())
+            let server = axum::serve(listener, router);
+            Ok(server.with_graceful_shutdown(api::until_stopped()).await?)
         }
     }
 }

@@ -1,5 +1,7 @@
-//! Query parameters, strictly. Invariant: a parameter that is not used exactly as it was meant is
-//! a problem that names it; nothing is ever silently ignored.
+//! Strict parsing of query parameters.
+//!
+//! Invariant: an unknown, repeated, empty or invalid parameter is a problem document that names it; none is
+//! silently ignored.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -10,25 +12,25 @@ use event::{Cursor, CursorError, QueryError, RecordId};
 
 use crate::problem::Problem;
 
-/// What RFC 3339 can write, one year more for an offset.
+/// The years of RFC 3339, one more at each end because of offsets.
 const YEARS: RangeInclusive<i32> = -1..=10_000;
 
-/// The parameters of one request, each of them known and given at most once.
+/// The parameters of one request: each is known and occurs once.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
 }
 
 impl Parameters {
-    /// Reads a query string; `known` are the names that the path understands.
+    /// Reads a query string; `known` are the parameters of the path.
     pub(crate) fn read(query: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
             .map_err(|_| Problem::parameter("?", "the query string is not form-encoded UTF-8"))?;
         for (position, (name, value)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let detail = match known {
-                    [] => "this path takes no parameters".to_owned(),
-                    _ => format!("unknown; this path takes {}", known.join(", ")),
+                    [] => "this path has no parameters".to_owned(),
+                    _ => format!("unknown; this path has {}", known.join(", ")),
                 };
                 return Err(Problem::parameter(name, detail));
             }
@@ -36,17 +38,17 @@ impl Parameters {
                 return Err(Problem::parameter(name, "empty; leave it out instead"));
             }
             if pairs.iter().take(position).any(|(other, _)| other == name) {
-                return Err(Problem::parameter(name, "given more than once"));
+                return Err(Problem::parameter(name, "occurs more than once"));
             }
         }
         Ok(Self { pairs })
     }
 
-    /// The text of a parameter.
+    /// A parameter as text.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
         let value = self.pairs.iter().find(|(known, _)| known == name);
         match value {
-            // PostgreSQL has no such text, so nothing can match.
+            // PostgreSQL cannot store this character, so nothing can match.
             Some((_, value)) if value.contains('\0') => {
                 Err(Problem::parameter(name, "must not contain U+0000"))
             }
@@ -55,15 +57,18 @@ impl Parameters {
         }
     }
 
-    /// A parameter that is one of a few words.
-    pub(crate) fn word<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+    /// A parameter that is one of a few keywords.
+    pub(crate) fn keyword<T: FromStr<Err: Display>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, Problem> {
         self.text(name)?
             .map(|text| text.parse())
             .transpose()
             .map_err(|error: T::Err| Problem::parameter(name, error.to_string()))
     }
 
-    /// A parameter that is a point in time.
+    /// A parameter that is an RFC 3339 timestamp.
     pub(crate) fn time(&self, name: &str) -> Result<Option<DateTime<Utc>>, Problem> {
         self.text(name)?
             .map(|text| {
@@ -84,7 +89,7 @@ impl Parameters {
     }
 }
 
-/// A cursor; one that was made up may point at a time that the database does not know.
+/// A cursor. Years outside of [`YEARS`] are refused, because PostgreSQL cannot compare with them.
 pub(crate) fn cursor(text: &str) -> Result<Cursor, Problem> {
     Cursor::decode(text)
         .ok()
@@ -92,7 +97,7 @@ pub(crate) fn cursor(text: &str) -> Result<Cursor, Problem> {
         .ok_or_else(|| Problem::parameter("cursor", CursorError.to_string()))
 }
 
-/// The id in a path.
+/// The record id in a path.
 pub(crate) fn record_id(text: &str) -> Result<RecordId, Problem> {
     text.parse().map(RecordId).map_err(|_| {
         Problem::parameter("record_id", "not a whole number; see record_id of a record")

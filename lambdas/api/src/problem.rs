@@ -1,30 +1,32 @@
-//! Problem documents (RFC 9457). Invariant: a client learns what to do, never how we are built.
+//! Problem documents (RFC 9457).
+//!
+//! Invariant: a problem names what the client can do, and never contains internals.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use store::StoreError;
 
-/// When a client may ask again while the database is away, in seconds.
+/// Value of `Retry-After` while the database is unavailable.
 const RETRY_AFTER_SECS: u16 = 5;
 
-/// What kind of problem it is. Each has a place in `/docs`, which is its `type`.
+/// The kind of a problem. Its `type` is the URL of its section in `/docs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// A parameter cannot be used.
+    /// A parameter is unknown or invalid.
     InvalidParameter,
-    /// No such path or record.
+    /// There is no such path or record.
     NotFound,
     /// The path exists, the method does not.
     MethodNotAllowed,
-    /// The database is away.
+    /// The database cannot be reached or is too slow.
     Unavailable,
-    /// A fault of ours.
+    /// A bug or a wrong configuration.
     Internal,
 }
 
 impl ProblemKind {
-    /// Every kind.
+    /// Every kind, for the documentation test.
     pub const ALL: [Self; 5] = [
         Self::InvalidParameter,
         Self::NotFound,
@@ -33,7 +35,7 @@ impl ProblemKind {
         Self::Internal,
     ];
 
-    /// The anchor in `/docs` that explains it.
+    /// The anchor of its section in `/docs`.
     #[must_use]
     pub const fn anchor(self) -> &'static str {
         match self {
@@ -47,7 +49,7 @@ impl ProblemKind {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::InvalidParameter => "a parameter cannot be used",
+            Self::InvalidParameter => "invalid parameter",
             Self::NotFound => "not found",
             Self::MethodNotAllowed => "method not allowed",
             Self::Unavailable => "temporarily unavailable",
@@ -66,19 +68,19 @@ impl ProblemKind {
     }
 }
 
-/// A problem, ready to be answered.
+/// A problem, which becomes a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Its kind.
+    /// Determines status, title and type.
     pub kind: ProblemKind,
-    /// What is wrong this time.
+    /// What is wrong with this request.
     pub detail: String,
-    /// The parameter at fault.
+    /// The invalid parameter, if it is one.
     pub parameter: Option<String>,
 }
 
 impl Problem {
-    /// A problem of the request as a whole.
+    /// A problem that is not about one parameter.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -87,7 +89,7 @@ impl Problem {
         }
     }
 
-    /// A problem of one parameter.
+    /// An invalid parameter.
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             kind: ProblemKind::InvalidParameter,
@@ -101,7 +103,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable { .. } | StoreError::Conflict { .. } => {
-                tracing::warn!(%error, "request not answered");
+                tracing::warn!(%error, "request failed");
                 Self::new(
                     ProblemKind::Unavailable,
                     "the database does not answer at the moment; try again",
@@ -110,15 +112,15 @@ impl From<StoreError> for Problem {
             StoreError::TooManyRows { rows_max, .. } => Self::parameter(
                 "bucket",
                 format!(
-                    "the answer would have more than {rows_max} rows; choose a wider bucket or a \
+                    "the response would have more than {rows_max} rows; choose a wider bucket or a \
                      shorter range"
                 ),
             ),
             StoreError::EventRefused { .. } | StoreError::Url { .. } | StoreError::Other { .. } => {
-                tracing::error!(%error, "request not answered");
+                tracing::error!(%error, "request failed");
                 Self::new(
                     ProblemKind::Internal,
-                    "the request could not be answered; the log has the reason",
+                    "the request failed; the reason is in the log",
                 )
             }
         }

@@ -1,4 +1,4 @@
-//! `/v1/records` and `/v1/records/{record_id}`.
+//! Handlers of `/v1/records` and `/v1/records/{record_id}`.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -70,9 +70,9 @@ fn record_query(query: Option<&str>) -> Result<RecordQuery, Problem> {
         subject: parameters.text("subject")?,
         from: parameters.time("from")?,
         to: parameters.time("to")?,
-        // A cursor knows its order, so it need not be repeated.
+        // A cursor contains its order, so the parameter is optional.
         order: parameters
-            .word("order")?
+            .keyword("order")?
             .or(cursor.map(|cursor| cursor.order))
             .unwrap_or_default(),
         limit,

@@ -1,4 +1,6 @@
-//! The routes. Invariant: `ROUTES` is the list of all of them, with their parameters.
+//! The router.
+//!
+//! Invariant: [`ROUTES`] lists all routes with their parameters.
 
 use std::time::SystemTime;
 
@@ -15,7 +17,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::settings::Settings;
 use crate::{documents, health, records, statistics};
 
-/// Every path, and the query parameters that it takes.
+/// Every path with its query parameters.
 pub const ROUTES: [(&str, &[&str]); 7] = [
     ("/v1/records", &records::LIST_PARAMETERS),
     ("/v1/records/{record_id}", &[]),
@@ -26,11 +28,11 @@ pub const ROUTES: [(&str, &[&str]); 7] = [
     ("/docs", &[]),
 ];
 
-/// The whole API on the database of the settings, without any IO yet. Where the log-in is a token, it is
-/// renewed before each request.
+/// The whole API on the database of the settings; it does no IO yet. With IAM log-in, the token is renewed
+/// before each request.
 ///
 /// # Errors
-/// When the database URL is none.
+/// When the database URL is invalid.
 pub fn connected(settings: &Settings) -> Result<Router, StoreError> {
     let pool = connect_lazy(&settings.connect_settings())?;
     let router = router(pool.clone());
@@ -43,14 +45,14 @@ pub fn connected(settings: &Settings) -> Result<Router, StoreError> {
     })
 }
 
-/// A failure shows again, as a refused log-in, if the request needs a new connection.
+/// A failure is only logged: if the request needs a new connection, the log-in fails with an error.
 fn renew(log_in: &IamLogIn, pool: &PgPool) {
     if let Err(error) = log_in.renew(pool, SystemTime::now()) {
-        tracing::error!(%error, "log-in not renewed");
+        tracing::error!(%error, "log-in token not renewed");
     }
 }
 
-/// The whole API on a pool.
+/// The whole API on an existing pool.
 pub fn router(pool: PgPool) -> Router {
     Router::new()
         .route("/v1/records", get(records::list))
@@ -72,7 +74,7 @@ async fn no_such_path(uri: Uri) -> Problem {
     Problem::new(
         ProblemKind::NotFound,
         format!(
-            "there is no path {:?}; there are {}",
+            "there is no path {:?}; the paths are {}",
             uri.path(),
             paths.join(", ")
         ),
@@ -81,14 +83,14 @@ async fn no_such_path(uri: Uri) -> Problem {
 
 async fn no_such_method(method: Method) -> ([(HeaderName, HeaderValue); 1], Problem) {
     let allowed = HeaderValue::from_static("GET, HEAD");
-    let detail = format!("{method} is not supported; everything here is read with GET");
+    let detail = format!("{method} is not supported; use GET");
     (
         [(header::ALLOW, allowed)],
         Problem::new(ProblemKind::MethodNotAllowed, detail),
     )
 }
 
-/// What a browser might make of an answer that it misunderstands.
+/// Prevents that a browser guesses another content type.
 async fn hardened(mut response: Response) -> Response {
     response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,

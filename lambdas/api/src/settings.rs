@@ -1,25 +1,27 @@
-//! What the function is told by its environment. Invariant: a setting that cannot be used stops the
-//! function with a message that names it and what would be right.
+//! Environment variables of the function.
+//!
+//! Invariant: an invalid setting stops the function with a message that names the variable and what is
+//! allowed.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use store::{ConnectSettings, IamLogIn, SettingsError, Variables};
 
-/// A Lambda function answers one request at a time, a server many.
+/// An instance of a Lambda function serves one request at a time, a plain HTTP server many.
 const CONNECTIONS_MAX: u32 = 8;
-/// API Gateway gives up after 30 s; the client should hear before that what is wrong.
+/// API Gateway gives up after 30 s; the client should get a problem document before that.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Settings of the function.
+/// Settings of the function `api`.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the records are (`DATABASE_URL`).
+    /// URL of the database (`DATABASE_URL`).
     pub database_url: String,
-    /// How to log in there, where the URL has no password (`DATABASE_IAM_AUTH`).
+    /// Log-in by IAM token, where the URL has no password (`DATABASE_IAM_AUTH`).
     pub log_in: Option<IamLogIn>,
-    /// Where to listen when not in Lambda (`API_LISTEN`, e.g. `127.0.0.1:0`).
+    /// Address of a plain HTTP server, outside of Lambda (`API_LISTEN`, e.g. `127.0.0.1:0`).
     pub listen: Option<SocketAddr>,
 }
 
@@ -27,7 +29,7 @@ impl Settings {
     /// Reads the settings from variables; an empty one counts as absent.
     ///
     /// # Errors
-    /// Names the first variable that is at fault.
+    /// Names the first invalid variable.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variables = Variables::new(variable);
         Ok(Self {
@@ -40,7 +42,7 @@ impl Settings {
         })
     }
 
-    /// How to connect.
+    /// Pool settings with the function's limits.
     #[must_use]
     pub fn connect_settings(&self) -> ConnectSettings {
         ConnectSettings {
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn setting_that_cannot_be_used_is_named() {
+    fn invalid_setting_is_named() {
         let missing = Settings::read(|_| None).map(|_| ()).unwrap_err();
         assert_eq!(missing.variable, "DATABASE_URL");
         let wrong = Settings::read(|name| (name != "DATABASE_IAM_AUTH").then(|| "x".to_owned()))

@@ -1,11 +1,15 @@
-//! The end of the plain HTTP server. Invariant: answers under way are finished first.
+//! Shutdown of the plain HTTP server.
+//!
+//! Invariant: responses in progress are finished first.
 
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Waits for SIGTERM or Ctrl-C.
 pub async fn until_stopped() {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        tracing::warn!("SIGTERM cannot be received, the server ends without notice");
+        tracing::warn!(
+            "SIGTERM cannot be handled; the server will end without finishing its responses"
+        );
         return std::future::pending().await;
     };
     tokio::select! {

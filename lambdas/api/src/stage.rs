@@ -1,11 +1,13 @@
-//! The stage of an API Gateway in front of the path. Invariant: routes never know their stage.
+//! Removes the stage of API Gateway from the path.
+//!
+//! Invariant: routes never contain their stage.
 
 use lambda_http::Request;
 use lambda_http::http::Uri;
 use lambda_http::request::RequestContext;
 
-/// Takes the stage off the path. API Gateway puts a named stage in front of it, and `lambda_http`
-/// adds it where the gateway did not; `$default` never stands there.
+/// Removes the stage from the path. API Gateway prefixes the path with a named stage, and `lambda_http` adds
+/// it where the gateway did not; `$default` is never in the path.
 pub fn without_stage(mut request: Request) -> Request {
     let stage = match request.extensions().get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.stage.clone(),
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn stage_alone_is_the_root_and_a_longer_word_is_no_stage() {
+    fn stage_alone_is_the_root_and_a_longer_segment_is_no_stage() {
         let uri: Uri = "https://h/live?x=1".parse().unwrap();
         assert_eq!(
             stripped(&uri, "live").map(|uri| uri.to_string()).as_deref(),

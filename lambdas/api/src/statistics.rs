@@ -1,4 +1,4 @@
-//! `/v1/stats` and `/v1/types`.
+//! Handlers of `/v1/stats` and `/v1/types`.
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -14,7 +14,7 @@ use crate::problem::Problem;
 /// Parameters of the statistics.
 pub(crate) const STATS_PARAMETERS: [&str; 4] = ["from", "to", "bucket", "group_by"];
 
-/// Range when only one end is given, or none.
+/// Length of the range when `from` is absent.
 const RANGE_DEFAULT: TimeDelta = TimeDelta::hours(24);
 
 #[derive(Serialize)]
@@ -61,16 +61,16 @@ fn stats_query(query: Option<&str>, now: DateTime<Utc>) -> Result<StatsQuery, Pr
     let (from, to) = match (parameters.time("from")?, parameters.time("to")?) {
         (Some(from), Some(to)) => (from, to),
         (Some(from), None) => (from, now),
-        (None, given) => {
-            let to = given.unwrap_or(now);
+        (None, to) => {
+            let to = to.unwrap_or(now);
             (to.checked_sub_signed(RANGE_DEFAULT).unwrap_or(to), to)
         }
     };
     let query = StatsQuery {
         from,
         to,
-        bucket: parameters.word("bucket")?.unwrap_or_default(),
-        group_by: parameters.word("group_by")?.unwrap_or_default(),
+        bucket: parameters.keyword("bucket")?.unwrap_or_default(),
+        group_by: parameters.keyword("group_by")?.unwrap_or_default(),
     };
     query.validate()?;
     Ok(query)

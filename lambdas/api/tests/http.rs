@@ -1,4 +1,4 @@
-//! The API on a real PostgreSQL, called as HTTP.
+//! The API on a real PostgreSQL, called over HTTP.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
@@ -99,7 +99,7 @@ async fn all_records_are_found_page_by_page() {
                 times.push(item["occurred_at"].as_str().unwrap().to_owned());
             }
             match page["next_cursor"].as_str() {
-                // The cursor knows the order.
+                // The cursor contains the order.
                 Some(cursor) => path = format!("/v1/records?limit=10&cursor={cursor}"),
                 None => break,
             }
@@ -156,7 +156,7 @@ async fn filters_are_exact_and_combine() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_a_problem_that_names_it() {
+async fn invalid_parameter_is_a_problem_that_names_it() {
     let (_database, router) = filled(3).await;
     let cursor = get(&router, "/v1/records?limit=1").await.json()["next_cursor"].clone();
     let other_order = format!("/v1/records?order=asc&cursor={}", cursor.as_str().unwrap());
@@ -281,7 +281,7 @@ async fn statistics_and_types_are_counted() {
 }
 
 #[tokio::test]
-async fn database_that_is_away_is_said_without_details() {
+async fn unavailable_database_is_reported_without_details() {
     let pool = store::connect_lazy(&store::ConnectSettings {
         acquire_timeout: Duration::from_millis(100),
         // Nothing listens on port 1.
@@ -304,7 +304,7 @@ async fn database_that_is_away_is_said_without_details() {
             assert!(!problem.contains(inside), "{problem}");
         }
     }
-    // What needs no database is answered.
+    // Paths that need no database still work.
     assert_eq!(get(&router, "/docs").await.status, StatusCode::OK);
 }
 
@@ -371,7 +371,7 @@ async fn every_route_is_routed_and_documented_with_its_parameters() {
 }
 
 #[tokio::test]
-async fn references_inside_the_openapi_document_lead_somewhere() {
+async fn references_inside_the_openapi_document_resolve() {
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(members) => {

@@ -1,7 +1,7 @@
-//! Applies the migrations and keeps the partitions; as a task of its own, makes the database's users.
+//! Applies migrations and maintains partitions. As another task, creates the database's users.
 //!
-//! Invariant: idempotent, and safe to run any number of times at once: deployments call it after a
-//! change of the migrations, a schedule calls it daily.
+//! Invariant: idempotent, and safe to run any number of times at once. Deployments call it after a change
+//! of the migrations, a schedule calls it daily.
 
 mod roles;
 mod serve;
@@ -20,27 +20,27 @@ pub use roles::{CreateRolesError, RoleDeps, RoleSettings, Users, create_roles};
 pub use serve::serve;
 pub use settings::{Settings, Task};
 
-/// One statement at a time; the migrations use a connection of their own.
+/// There is one statement at a time; the migrations use a separate connection.
 const CONNECTIONS_MAX: u32 = 1;
-/// A database that paused needs up to 30 s to resume.
+/// A paused database needs up to 30 s to resume.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the handler works with.
+/// Dependencies of the handler.
 #[derive(Clone, Debug)]
 pub struct Deps {
-    /// The database, as the owner of its tables.
+    /// Connections as the owner of the tables.
     pub pool: PgPool,
-    /// Renewed before each step, where it is needed.
+    /// Log-in by IAM token, renewed before each step.
     pub log_in: Option<IamLogIn>,
-    /// Which partitions there should be.
+    /// Width and number of the partitions.
     pub plan: PartitionPlan,
 }
 
 impl Deps {
-    /// Makes the pool; it does no IO yet.
+    /// Creates the pool; it does no IO yet.
     ///
     /// # Errors
-    /// When the database URL is none.
+    /// When the database URL is invalid.
     pub fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let pool = connect_lazy(&ConnectSettings {
             max_connections: CONNECTIONS_MAX,
@@ -62,49 +62,48 @@ impl Deps {
     }
 }
 
-/// A request. Whatever else it carries (a schedule's event, the hash by which a deployment tells
-/// that the migrations changed) is ignored.
+/// A request. Other fields are ignored: a schedule sends an event, a deployment the hash of the migrations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Request {
-    /// Takes this as the present instead of the clock. A time to come only creates partitions ahead;
-    /// what has expired is never told by a time after the clock's, so that a wrong one loses nothing.
+    /// The time to use instead of the clock. A future time only creates partitions ahead: expiry is
+    /// computed from the earlier of both, so that a wrong time deletes nothing.
     #[serde(default)]
     pub now: Option<DateTime<Utc>>,
 }
 
-/// What was done.
+/// The response: what was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The schema.
+    /// Applied migrations.
     pub migrations: MigrationReport,
-    /// The partitions.
+    /// Created and dropped partitions.
     pub partitions: PartitionReport,
 }
 
-/// Applies what is missing, creates partitions ahead, drops expired ones, deletes expired records from
-/// the default partition.
+/// Applies missing migrations, creates partitions ahead, drops expired ones, and deletes expired records
+/// from the default partition.
 ///
 /// # Errors
-/// See [`StoreError`]; what was done before stays done, and the next run goes on from there.
+/// See [`StoreError`]; steps before the failed one stay committed, and the next run continues.
 pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError> {
     deps.renew_log_in()?;
     let migrations = migrate(&deps.pool).await?;
-    // The migrations may have taken longer than a token lives.
+    // The migrations may have taken longer than a token is valid.
     deps.renew_log_in()?;
     let clock = Utc::now();
     let now = request.now.unwrap_or(clock);
-    let past = now.min(clock);
+    let expiry_now = now.min(clock);
     let partitions = PartitionReport {
         created: create_partitions(&deps.pool, &deps.plan, now).await?,
-        dropped: drop_partitions(&deps.pool, &deps.plan, past).await?,
-        deleted_records: delete_expired_records(&deps.pool, &deps.plan, past).await?,
+        dropped: drop_partitions(&deps.pool, &deps.plan, expiry_now).await?,
+        deleted_records: delete_expired_records(&deps.pool, &deps.plan, expiry_now).await?,
     };
     tracing::info!(
         applied = migrations.applied.len(),
         created = partitions.created.join(" "),
         dropped = partitions.dropped.join(" "),
         deleted_records = partitions.deleted_records,
-        "schema kept"
+        "schema and partitions are up to date"
     );
     Ok(Report {
         migrations,

@@ -1,20 +1,24 @@
 //! Wiring of the migrate function: its task with its clients, the runtime's loop.
 
 use migrate::{Deps, RoleDeps, Task, create_roles, handle, serve};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
+    // `RUST_LOG` as ever, but without the patterns of `EnvFilter`, which bring a regex engine along.
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|text| text.parse::<Targets>().ok());
+    let layer = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_target(false)
-        .with_span_list(false)
-        .with_env_filter(
-            EnvFilter::builder()
-                .with_default_directive(tracing::Level::INFO.into())
-                .from_env_lossy(),
-        )
+        .with_span_list(false);
+    tracing_subscriber::registry()
+        .with(layer)
+        .with(filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO)))
         .init();
     match Task::read(|name| std::env::var(name).ok())? {
         Task::KeepSchema(settings) => {

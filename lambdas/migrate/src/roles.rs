@@ -1,7 +1,7 @@
-//! Makes the users of the database, as its master, through the RDS Data API.
+//! Creates the database's users as the master user, through the RDS Data API.
 //!
-//! Invariant: idempotent, and it needs no way into the network of the database. The master's password
-//! is read by the service itself and never seen here.
+//! Invariant: idempotent, and it needs no network access to the database. The RDS service reads the master
+//! password; this process never has it.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use serde::{Deserialize, Serialize};
 use store::{RoleError, SettingsError, Variables, role_statements};
 use tokio::time::{Instant, sleep};
 
-/// A database that paused needs up to 30 s to resume, a new one somewhat longer; the function has
-/// 300 s in all.
+/// A paused database needs up to 30 s to resume, a new one somewhat longer; the function's timeout is
+/// 300 s.
 const RESUME_LIMIT: Duration = Duration::from_secs(240);
 const RESUME_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Settings of the task.
+/// Settings of the task `create-roles`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleSettings {
-    /// The cluster (`DATABASE_CLUSTER_ARN`).
+    /// ARN of the cluster (`DATABASE_CLUSTER_ARN`).
     pub cluster_arn: String,
-    /// The secret with the master's password (`DATABASE_SECRET_ARN`).
+    /// ARN of the secret with the master password (`DATABASE_SECRET_ARN`).
     pub secret_arn: String,
-    /// The database (`DATABASE_NAME`).
+    /// Name of the database (`DATABASE_NAME`).
     pub database: String,
 }
 
@@ -42,17 +42,17 @@ impl RoleSettings {
     }
 }
 
-/// What the task works with.
+/// Dependencies of the task.
 #[derive(Clone, Debug)]
 pub struct RoleDeps {
-    /// The Data API.
+    /// Client of the RDS Data API.
     pub client: Client,
-    /// Which database, and as whom.
+    /// The database and the secret.
     pub settings: RoleSettings,
 }
 
 impl RoleDeps {
-    /// Makes the client; it does no IO yet.
+    /// Creates the client; it does no IO yet.
     pub async fn connect(settings: RoleSettings) -> Self {
         let http_client = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -68,43 +68,43 @@ impl RoleDeps {
     }
 }
 
-/// Which users there shall be; also the answer.
+/// The users to create; also the response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Users {
-    /// Their names.
+    /// Names of the users.
     pub users: Vec<String>,
 }
 
-/// Why the users were not made; those before may have been.
+/// Why not all users were created. Those before the failed statement may exist.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateRolesError {
-    /// A name cannot be one.
+    /// A name is not allowed.
     #[error("create roles: {0}")]
     Name(#[from] RoleError),
     /// The Data API refused a statement.
     #[error("create roles: {statement:?}: {cause}")]
     Refused {
-        /// The statement.
+        /// The SQL statement.
         statement: String,
-        /// Why.
+        /// The error with its causes.
         cause: String,
     },
 }
 
-/// Makes the users that are missing, each with the right to log in by IAM.
+/// Creates missing users, each with the right to log in by IAM.
 ///
 /// # Errors
-/// See [`CreateRolesError`]; another run goes on from there.
+/// See [`CreateRolesError`]; another run completes the rest.
 pub async fn create_roles(request: Users, deps: &RoleDeps) -> Result<Users, CreateRolesError> {
     let deadline = Instant::now() + RESUME_LIMIT;
     for statement in role_statements(&request.users, &deps.settings.database)? {
         execute(&statement, deps, deadline).await?;
     }
-    tracing::info!(users = request.users.join(" "), "roles made");
+    tracing::info!(users = request.users.join(" "), "roles created");
     Ok(request)
 }
 
-/// Sends a statement; waits while the database resumes.
+/// Sends a statement; retries while the database resumes.
 async fn execute(
     statement: &str,
     deps: &RoleDeps,

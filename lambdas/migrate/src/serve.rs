@@ -1,13 +1,15 @@
-//! The runtime's loop around a task. Invariant: a failure is logged once and fails the invocation.
+//! Runs a task for each invocation.
+//!
+//! Invariant: a failure is logged once and fails the invocation.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Answers invocations with the task until the runtime ends.
+/// Runs the task for each invocation until the runtime ends.
 ///
 /// # Errors
-/// The runtime cannot be reached.
+/// When the Lambda runtime API cannot be reached.
 pub async fn serve<Q, A, E>(task: impl AsyncFn(Q) -> Result<A, E>) -> anyhow::Result<()>
 where
     Q: DeserializeOwned,
@@ -16,7 +18,7 @@ where
 {
     let answer = async |request: LambdaEvent<Q>| {
         task(request.payload).await.map_err(|error| {
-            tracing::error!(%error, "task not done");
+            tracing::error!(%error, "task failed");
             Error::from(error)
         })
     };

@@ -1,5 +1,7 @@
-//! What the function is told by its environment. Invariant: a setting that cannot be used stops the
-//! function with a message that names it and what would be right.
+//! Environment variables of the function.
+//!
+//! Invariant: an invalid setting stops the function with a message that names the variable and what is
+//! allowed.
 
 use std::str::FromStr;
 
@@ -8,15 +10,15 @@ use store::{IamLogIn, PartitionPlan, PartitionWidth, SettingsError, Variables};
 use crate::roles::RoleSettings;
 
 const AHEAD_DEFAULT: u16 = 3;
-/// Partitions ahead or kept at most. Every partition costs each query a little.
+/// Most partitions ahead or kept. Every partition makes each query a little slower.
 const PARTITIONS_MAX: u16 = 1_000;
 
-/// What the function is there for (`MIGRATE_TASK`).
+/// The task of the function (`MIGRATE_TASK`).
 #[derive(Clone)]
 pub enum Task {
-    /// Migrations and partitions, when nothing is said.
+    /// The default: apply migrations and maintain partitions.
     KeepSchema(Settings),
-    /// `create-roles`: the users of the database.
+    /// `create-roles`: create the database's users.
     CreateRoles(RoleSettings),
 }
 
@@ -24,7 +26,7 @@ impl Task {
     /// Reads the task and its settings from variables; an empty one counts as absent.
     ///
     /// # Errors
-    /// Names the first variable that is at fault.
+    /// Names the first invalid variable.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variables = Variables::new(&variable);
         let is_roles = variables.optional("MIGRATE_TASK", |text| match text {
@@ -42,9 +44,9 @@ impl Task {
 /// Settings of the function that keeps the schema.
 #[derive(Clone)]
 pub struct Settings {
-    /// The database (`DATABASE_URL`).
+    /// URL of the database (`DATABASE_URL`).
     pub database_url: String,
-    /// How to log in there, where the URL has no password (`DATABASE_IAM_AUTH`).
+    /// Log-in by IAM token, where the URL has no password (`DATABASE_IAM_AUTH`).
     pub log_in: Option<IamLogIn>,
     /// `PARTITION_WIDTH` (`day` or `month`, default `month`), `PARTITIONS_AHEAD` (default 3) and
     /// `PARTITIONS_KEEP` (absent: nothing is ever dropped or deleted).
@@ -55,7 +57,7 @@ impl Settings {
     /// Reads the settings from variables; an empty one counts as absent.
     ///
     /// # Errors
-    /// Names the first variable that is at fault.
+    /// Names the first invalid variable.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variables = Variables::new(variable);
         let width = variables.optional("PARTITION_WIDTH", |text| {
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_keep_everything_and_reach_three_months_ahead() {
+    fn defaults_keep_everything_and_create_three_months_ahead() {
         let plan = PartitionPlan {
             width: PartitionWidth::Month,
             ahead: 3,
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn setting_that_cannot_be_used_is_named() {
+    fn invalid_setting_is_named() {
         for (variable, value) in [
             ("DATABASE_URL", ""),
             ("PARTITION_WIDTH", "week"),

@@ -30,7 +30,7 @@ fn on(day: &str) -> Request {
 }
 
 #[tokio::test]
-async fn schema_and_partitions_are_made_once_and_kept_from_then_on() {
+async fn schema_and_partitions_are_created_once_and_maintained_from_then_on() {
     let database = TestDatabase::create().await.unwrap();
     let deps = deps(&database);
     let first = handle(on("2024-11-24"), &deps).await.unwrap();
@@ -60,7 +60,7 @@ async fn schema_and_partitions_are_made_once_and_kept_from_then_on() {
 }
 
 #[tokio::test]
-async fn time_to_come_creates_ahead_and_drops_nothing() {
+async fn future_time_creates_ahead_and_drops_nothing() {
     let database = TestDatabase::create().await.unwrap();
     let deps = deps(&database);
     let today = handle(Request::default(), &deps).await.unwrap();
@@ -78,7 +78,7 @@ async fn time_to_come_creates_ahead_and_drops_nothing() {
 }
 
 #[tokio::test]
-async fn record_of_the_past_expires_by_the_clock_and_not_by_a_time_to_come() {
+async fn old_record_expires_by_the_clock_and_not_by_a_future_time() {
     let database = TestDatabase::create().await.unwrap();
     let deps = deps(&database);
     handle(Request::default(), &deps).await.unwrap();
@@ -118,7 +118,7 @@ async fn two_runs_at_once_do_everything_once() {
 }
 
 #[test]
-fn events_of_schedules_and_deployments_are_requests() {
+fn events_of_schedules_and_deployments_are_valid_requests() {
     for json in [
         "{}",
         r#"{"source":"aws.scheduler","time":"2026-11-24T00:00:00Z","detail":{}}"#,

@@ -1,4 +1,4 @@
-//! The calls to the RDS Data API, against a server that answers as the service does.
+//! The calls to the RDS Data API, against a test server with the responses of the service.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
@@ -22,7 +22,7 @@ const REFUSED: (&str, &str) = (
     r#"{"message":"ERROR: role \"rds_iam\" does not exist; SQLState: 42704"}"#,
 );
 
-/// Serves one answer after the other, the last one again and again; tells what was asked.
+/// Serves the responses in turn, the last one repeatedly; records the requests.
 async fn service(
     errors: Vec<(&'static str, &'static str)>,
 ) -> (RoleDeps, UnboundedReceiver<(String, Value)>) {
@@ -32,7 +32,7 @@ async fn service(
     tokio::spawn(async move {
         let mut errors = errors.into_iter();
         while let Ok((mut stream, _)) = listener.accept().await {
-            let asked = read_request(&mut stream).await;
+            let request = read_request(&mut stream).await;
             let answer = match errors.next() {
                 Some((kind, body)) => format!(
                     "HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: {kind}\r\nconnection: close\r\n\
@@ -45,7 +45,7 @@ async fn service(
                 ),
             };
             stream.write_all(answer.as_bytes()).await.unwrap();
-            sender.send(asked).ok();
+            sender.send(request).ok();
         }
     });
     let config = aws_config::SdkConfig::builder()
@@ -91,15 +91,15 @@ fn users() -> Users {
 }
 
 #[tokio::test]
-async fn each_statement_is_one_call_and_a_paused_database_is_waited_for() {
-    let (deps, mut asked) = service(vec![RESUMING]).await;
+async fn each_statement_is_one_call_and_waits_for_a_paused_database() {
+    let (deps, mut requests) = service(vec![RESUMING]).await;
     let report = create_roles(users(), &deps).await.unwrap();
     assert_eq!(
         serde_json::to_value(&report).unwrap(),
         json!({"users": ["ingest"]})
     );
     let mut statements = Vec::new();
-    while let Ok((path, body)) = asked.try_recv() {
+    while let Ok((path, body)) = requests.try_recv() {
         assert_eq!(path, "/Execute");
         let sql = body["sql"].as_str().unwrap().to_owned();
         assert_eq!(
@@ -121,7 +121,7 @@ async fn each_statement_is_one_call_and_a_paused_database_is_waited_for() {
 
 #[tokio::test]
 async fn refused_statement_is_named_with_the_reason() {
-    let (deps, _asked) = service(vec![REFUSED]).await;
+    let (deps, _requests) = service(vec![REFUSED]).await;
     let error = create_roles(users(), &deps).await.unwrap_err().to_string();
     assert!(error.contains("create role ingest"), "{error}");
     assert!(error.contains("SQLState: 42704"), "{error}");

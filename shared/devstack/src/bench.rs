@@ -1,7 +1,7 @@
-//! What a benchmark measured, as a table and as `target/bench/<name>.json`.
+//! Results of a benchmark, as a table and as `target/bench/<name>.json`.
 //!
 //! Invariant: a name keeps its meaning from one version to the next, and a figure that could not be
-//! taken is listed with the reason.
+//! measured is listed with the reason.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,28 +11,28 @@ use serde_json::{Value, json};
 
 use crate::functions::checkout;
 
-/// From here on a number needs no decimals.
+/// Numbers from here on are printed without decimals.
 const WHOLE_FROM: f64 = 1_000.0;
 
-/// Which way a figure is to move.
+/// The direction in which a figure improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
-    /// A rate, or how many times better than another.
+    /// A rate, or a ratio to another rate.
     Higher,
     /// A time, a size or a share.
     Lower,
 }
 
-/// What it took to measure a rate, as medians of the same rounds.
+/// Resources that a rate used, as medians of the same rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Processor seconds of the client for 100,000 events.
     pub client_cpu_secs_per_100k: Option<f64>,
     /// Processor seconds of all processes of PostgreSQL for 100,000 events.
     pub postgres_cpu_secs_per_100k: Option<f64>,
-    /// Most memory that the client held.
+    /// Peak memory of the client (resident set size).
     pub peak_rss_mib: Option<f64>,
-    /// Part of the machine that processes of nobody's concern here used, from 0 to 1.
+    /// Share of the machine's processor time that unrelated processes used, from 0 to 1.
     pub others_share: Option<f64>,
 }
 
@@ -41,10 +41,10 @@ pub struct Cost {
 pub struct Figure {
     name: String,
     unit: &'static str,
-    /// Sorted.
+    /// In ascending order.
     values: Vec<f64>,
     better: Better,
-    /// Part of the values below the one that counts.
+    /// The quantile that is the figure's value, from 0 to 1.
     quantile: f64,
     target: Option<f64>,
     cost: Option<Cost>,
@@ -52,7 +52,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// A figure whose value is the median of what was measured.
+    /// A figure whose value is the median of the measured values.
     #[must_use]
     pub fn new(
         name: impl Into<String>,
@@ -73,7 +73,7 @@ impl Figure {
         }
     }
 
-    /// A figure that could not be taken, and why.
+    /// A figure that could not be measured, and why.
     #[must_use]
     pub fn absent(
         name: impl Into<String>,
@@ -87,7 +87,7 @@ impl Figure {
         }
     }
 
-    /// The same with the value that is good enough.
+    /// Sets the target.
     #[must_use]
     pub fn target(self, target: f64) -> Self {
         Self {
@@ -96,13 +96,13 @@ impl Figure {
         }
     }
 
-    /// The same with another quantile than the median, from 0 to 1.
+    /// Sets another quantile than the median, from 0 to 1.
     #[must_use]
     pub fn quantile(self, quantile: f64) -> Self {
         Self { quantile, ..self }
     }
 
-    /// The same with what it took.
+    /// Adds the resources that it used.
     #[must_use]
     pub fn cost(self, cost: Cost) -> Self {
         Self {
@@ -111,19 +111,19 @@ impl Figure {
         }
     }
 
-    /// Its name.
+    /// The stable name, as in the JSON file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The value that counts.
+    /// The value at the quantile; `None` when nothing was measured.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a bench takes some hundred values at most"
+        reason = "a bench has some hundred values at most"
     )]
     pub fn value(&self) -> Option<f64> {
         let last = self.values.len().saturating_sub(1) as f64;
@@ -180,7 +180,8 @@ impl Figure {
     }
 }
 
-/// All figures as a table, one a line; what the rates took stands below, where it was measured.
+/// All figures as a table, one per line; below it the resources that the rates used, where they were
+/// measured.
 #[must_use]
 pub fn table(figures: &[Figure]) -> String {
     let mut text = format!(
@@ -242,10 +243,10 @@ fn number(value: Option<f64>) -> String {
     }
 }
 
-/// Writes `target/bench/<name>.json` in the checkout and gives its path.
+/// Writes `target/bench/<name>.json` in the checkout and returns its path.
 ///
 /// # Errors
-/// There is no checkout, or its `target` cannot be written to.
+/// When there is no checkout or its `target` is not writable.
 pub fn write(name: &str, figures: &[Figure]) -> io::Result<PathBuf> {
     let checkout = checkout().ok_or(io::ErrorKind::NotFound)?;
     let folder = checkout.join("target/bench");
@@ -264,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn target_is_met_from_its_own_side() {
+    fn target_is_met_in_the_direction_of_the_figure() {
         let verdict = |better, target| {
             let figure = Figure::new("f", "ms", better, vec![3.0, 1.0, 2.0]).target(target);
             assert_eq!(figure.value(), Some(2.0));

@@ -1,7 +1,7 @@
 //! A new, empty database for each test.
 //!
-//! Invariant: a private server is started once in a process and ends with it. Where `DATABASE_URL`
-//! is set, that server is used instead, and old test databases are cleared from it.
+//! Invariant: a private server is started once per process and ends with it. Where `DATABASE_URL` is set,
+//! that server is used instead, and old test databases are dropped from it.
 
 use chrono::Utc;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -14,9 +14,9 @@ use crate::{DevstackError, Durability, Postgres, PostgresOptions};
 
 /// Test databases are named `test_<unix seconds>_<random>`.
 const NAME_PREFIX: &str = "test_";
-/// A test database of a given server that is older than this belongs to no running test.
+/// A test database on the server of `DATABASE_URL` that is older than this belongs to no running test.
 const LEFTOVER_AGE_SECS: i64 = 3_600;
-/// Leftovers removed at a time.
+/// Most leftovers that one process drops.
 const LEFTOVERS_MAX: usize = 50;
 /// Connections of one test.
 const CONNECTIONS_MAX: u32 = 10;
@@ -25,7 +25,7 @@ static SERVER: OnceCell<Server> = OnceCell::const_new();
 
 enum Server {
     Private(Postgres),
-    Given(PgConnectOptions),
+    External(PgConnectOptions),
 }
 
 impl Server {
@@ -36,7 +36,7 @@ impl Server {
                     .parse()
                     .map_err(DevstackError::database("read DATABASE_URL"))?;
                 remove_leftovers(&options).await;
-                Ok(Self::Given(options))
+                Ok(Self::External(options))
             }
             Ok(_) | Err(_) => {
                 let options = PostgresOptions {
@@ -51,7 +51,7 @@ impl Server {
     fn url(&self, database: &str) -> String {
         match self {
             Self::Private(postgres) => postgres.url(database),
-            Self::Given(options) => options
+            Self::External(options) => options
                 .clone()
                 .database(database)
                 .to_url_lossy()
@@ -62,12 +62,12 @@ impl Server {
     fn administrator_url(&self) -> String {
         match self {
             Self::Private(postgres) => postgres.url("postgres"),
-            Self::Given(options) => options.to_url_lossy().to_string(),
+            Self::External(options) => options.to_url_lossy().to_string(),
         }
     }
 }
 
-/// A database of one test.
+/// The database of one test.
 pub struct TestDatabase {
     url: String,
     pool: PgPool,
@@ -77,7 +77,7 @@ impl TestDatabase {
     /// Creates an empty database.
     ///
     /// # Errors
-    /// No server can be started or reached.
+    /// When no server can be started or reached.
     pub async fn create() -> Result<Self, DevstackError> {
         let server = SERVER.get_or_try_init(Server::obtain).await?;
         let random = Uuid::new_v4().simple();
@@ -92,20 +92,20 @@ impl TestDatabase {
         Ok(Self { url, pool })
     }
 
-    /// Its connection URL, for sqlx and for psql.
+    /// The connection URL, for sqlx and psql.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A pool on it.
+    /// A pool of connections to it.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
 }
 
-/// Tidies up after tests of the past; whatever fails is left for the next time.
+/// Drops the databases of earlier tests; errors are ignored, because the next process tries again.
 async fn remove_leftovers(options: &PgConnectOptions) {
     let Ok(mut connection) = options.connect().await else {
         return;
@@ -135,7 +135,7 @@ async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<(), 
         .map(|_| ())
 }
 
-/// Whether a name is ours (and so needs no quoting beyond quotes) and old.
+/// Whether the name is one of ours (so it needs only double quotes) and old.
 fn is_leftover(name: &str, now_unix_secs: i64) -> bool {
     let parts = name
         .strip_prefix(NAME_PREFIX)

@@ -1,39 +1,36 @@
-//! The functions, their mapping and the HTTP API, created over the same wire protocols as on AWS.
+//! Creates the functions, the event source mapping and the HTTP API, over the same protocols as on AWS.
 //!
-//! Invariant: names and settings follow the Terraform modules; the mapping reports failures
-//! message by message.
+//! Invariant: names and settings are those of the Terraform modules; the mapping reports batch item
+//! failures.
 
 use std::path::Path;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType};
-use aws_sdk_lambda::error::{DisplayErrorContext, SdkError};
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{
-    Architecture, Environment, FunctionCode, FunctionResponseType, Runtime, ScalingConfig,
-};
+use aws_sdk_sqs::error::{DisplayErrorContext, SdkError};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::DevstackError;
-use crate::access::http_client;
 use crate::messaging::Queues;
-use crate::packages;
+use crate::packages::{self, Architecture};
+use crate::signed_request::{SignedRequest, http_client};
 
 pub(crate) const INGEST: &str = "events-ingest";
 pub(crate) const API: &str = "events-api";
 pub(crate) const MIGRATE: &str = "events-migrate";
 
-pub(crate) const FUNCTION_TIMEOUT_SECS: i32 = 10;
-const MIGRATE_TIMEOUT_SECS: i32 = 60;
-const BATCH_SIZE: i32 = 100;
-/// AWS wants at least a second for batches above ten.
-const BATCH_WINDOW_SECS: i32 = 1;
-/// The least that AWS takes.
-const INGEST_CONCURRENCY: i32 = 2;
+pub(crate) const FUNCTION_TIMEOUT_SECS: u32 = 10;
+const MIGRATE_TIMEOUT_SECS: u32 = 60;
+const BATCH_SIZE: u32 = 100;
+/// AWS requires at least one second for batches above ten.
+const BATCH_WINDOW_SECS: u32 = 1;
+/// The minimum that AWS accepts.
+const INGEST_CONCURRENCY: u32 = 2;
 const API_ANSWER_LIMIT: Duration = Duration::from_secs(20);
 const API_POLL_INTERVAL: Duration = Duration::from_millis(50);
-const MEMORY_MIB: i32 = 512;
+const MEMORY_MIB: u32 = 512;
 const ROLE_ARN_PREFIX: &str = "arn:aws:iam::000000000000:role/";
 
 /// A function to deploy.
@@ -41,83 +38,96 @@ pub(crate) struct Function<'a> {
     pub(crate) name: &'static str,
     pub(crate) binary: &'a Path,
     pub(crate) database_url: &'a str,
-    /// Receives what it logs.
+    /// The file to which it logs.
     pub(crate) log: &'a Path,
 }
 
 /// Creates a function.
 pub(crate) async fn create_function(
-    config: &SdkConfig,
+    endpoint_url: &str,
     queues: &Queues,
     function: Function<'_>,
 ) -> Result<(), DevstackError> {
-    let lambda = aws_sdk_lambda::Client::new(config);
     let name = function.name;
-    let operation = format!("create the function {name:?}");
-    let environment = Environment::builder()
-        .variables("DATABASE_URL", function.database_url)
-        .variables("DEAD_LETTER_QUEUE_URL", &queues.dead_letter_queue_url)
-        .variables("RUST_LOG", "info")
-        .build();
-    let code = FunctionCode::builder()
-        .zip_file(Blob::new(package(function.binary, function.log)?))
-        .build();
     let timeout_secs = if name == MIGRATE {
         MIGRATE_TIMEOUT_SECS
     } else {
         FUNCTION_TIMEOUT_SECS
     };
-    let outcome = lambda
-        .create_function()
-        .function_name(name)
-        .runtime(Runtime::Providedal2023)
-        .architectures(architecture())
-        .memory_size(MEMORY_MIB)
-        .handler("bootstrap")
-        .role(format!("{ROLE_ARN_PREFIX}{name}"))
-        .timeout(timeout_secs)
-        .environment(environment)
-        .code(code)
+    let package = package(function.binary, function.log)?;
+    let settings = json!({
+        "FunctionName": name,
+        "Runtime": "provided.al2023",
+        "Architectures": [architecture().to_string()],
+        "MemorySize": MEMORY_MIB,
+        "Handler": "bootstrap",
+        "Role": format!("{ROLE_ARN_PREFIX}{name}"),
+        "Timeout": timeout_secs,
+        "Environment": {"Variables": {
+            "DATABASE_URL": function.database_url,
+            "DEAD_LETTER_QUEUE_URL": queues.dead_letter_queue_url,
+            "RUST_LOG": "info",
+        }},
+        "Code": {"ZipFile": BASE64_STANDARD.encode(package)},
+    });
+    let operation = format!("create the function {name:?}");
+    lambda(&operation, endpoint_url, "functions", &settings)
         .send()
-        .await;
-    aws(&operation, outcome)?;
+        .await?;
     Ok(())
 }
 
-/// What the binaries were compiled for: the machine that they run on.
+/// A request to the Lambda API; `path` follows the version of the API.
+fn lambda<'a>(
+    operation: &'a str,
+    endpoint_url: &str,
+    path: &str,
+    body: &Value,
+) -> SignedRequest<'a> {
+    let url = format!("{endpoint_url}/2015-03-31/{path}");
+    SignedRequest::json(operation, "lambda", url, body)
+}
+
+/// The architecture of this machine, for which the binaries were compiled.
 const fn architecture() -> Architecture {
     if cfg!(target_arch = "aarch64") {
         Architecture::Arm64
     } else {
-        Architecture::X8664
+        Architecture::X86_64
     }
 }
 
-/// A package whose `bootstrap` runs the binary where it is: the emulator runs functions as
-/// processes of this machine, so tens of megabytes need not be packed, sent and unpacked. What it logs
-/// goes to a file, from which its batches can be counted (the emulator keeps a part of the lines).
+/// A package whose `bootstrap` runs the binary in place: the emulator runs functions as processes of this
+/// machine, so tens of megabytes need not be packed, sent and unpacked. The function logs to a file, from
+/// which its batches are counted, because the emulator keeps only a part of the lines.
 fn package(binary: &Path, log: &Path) -> Result<Vec<u8>, DevstackError> {
     let quoted = |path: &Path| path.display().to_string().replace('\'', r"'\''");
     let script = format!("#!/bin/sh\nexec '{}' >>'{}'\n", quoted(binary), quoted(log));
     packages::pack(script.as_bytes())
 }
 
-/// Runs the migrate function; its report is returned.
-pub(crate) async fn migrate(config: &SdkConfig) -> Result<serde_json::Value, DevstackError> {
+/// Invokes the migrate function and returns its report.
+pub(crate) async fn migrate(endpoint_url: &str) -> Result<Value, DevstackError> {
     let operation = "migrate the database";
     let failed = |detail: String| DevstackError::Failed {
         operation: operation.to_owned(),
         detail,
     };
-    let outcome = aws_sdk_lambda::Client::new(config)
-        .invoke()
-        .function_name(MIGRATE)
-        .payload(Blob::new("{}"))
-        .send()
-        .await;
-    let answer = aws(operation, outcome)?;
-    let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
-    match answer.function_error {
+    let path = format!("functions/{MIGRATE}/invocations");
+    let request = SignedRequest {
+        limit: Duration::from_secs(MIGRATE_TIMEOUT_SECS.into()),
+        ..lambda(operation, endpoint_url, &path, &json!({}))
+    };
+    let answer = request.send().await?;
+    let kind = answer
+        .headers()
+        .get("x-amz-function-error")
+        .map(|kind| String::from_utf8_lossy(kind.as_bytes()).into_owned());
+    let payload = answer
+        .bytes()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    match kind {
         Some(kind) => Err(failed(format!(
             "{kind}: {}",
             String::from_utf8_lossy(&payload)
@@ -126,81 +136,64 @@ pub(crate) async fn migrate(config: &SdkConfig) -> Result<serde_json::Value, Dev
     }
 }
 
-/// Lets the queue feed the ingest function.
+/// Creates the event source mapping from the queue to the ingest function.
 pub(crate) async fn connect_ingest(
-    config: &SdkConfig,
+    endpoint_url: &str,
     queues: &Queues,
 ) -> Result<(), DevstackError> {
-    let outcome = aws_sdk_lambda::Client::new(config)
-        .create_event_source_mapping()
-        .event_source_arn(&queues.queue_arn)
-        .function_name(INGEST)
-        .batch_size(BATCH_SIZE)
-        .maximum_batching_window_in_seconds(BATCH_WINDOW_SECS)
-        .scaling_config(
-            ScalingConfig::builder()
-                .maximum_concurrency(INGEST_CONCURRENCY)
-                .build(),
-        )
-        .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+    let mapping = json!({
+        "EventSourceArn": queues.queue_arn,
+        "FunctionName": INGEST,
+        "BatchSize": BATCH_SIZE,
+        "MaximumBatchingWindowInSeconds": BATCH_WINDOW_SECS,
+        "ScalingConfig": {"MaximumConcurrency": INGEST_CONCURRENCY},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    });
+    let operation = "connect the queue to the ingest function";
+    lambda(operation, endpoint_url, "event-source-mappings", &mapping)
         .send()
-        .await;
-    aws("connect the queue to the ingest function", outcome)?;
+        .await?;
     Ok(())
 }
 
-/// Creates the HTTP API; gives its URL. It needs no signature: it listens on loopback only.
-pub(crate) async fn create_api(
-    config: &SdkConfig,
-    endpoint_url: &str,
-) -> Result<String, DevstackError> {
-    let operation = "create the HTTP API";
-    let client = aws_sdk_apigatewayv2::Client::new(config);
-    let outcome = client
-        .create_api()
-        .name(API)
-        .protocol_type(ProtocolType::Http)
+/// Creates the HTTP API and returns its URL. Requests need no signature: it listens on loopback only.
+pub(crate) async fn create_api(endpoint_url: &str) -> Result<String, DevstackError> {
+    let gateway = async |path: &str, body: Value| {
+        let url = format!("{endpoint_url}/v2/apis{path}");
+        SignedRequest::json("create the HTTP API", "apigateway", url, &body)
+            .send_for_json()
+            .await
+    };
+    let api = gateway("", json!({"name": API, "protocolType": "HTTP"})).await?;
+    let id = text(&api, "apiId")?;
+    let integration = json!({
+        "integrationType": "AWS_PROXY",
+        "integrationUri": format!("arn:aws:lambda:us-east-1:000000000000:function:{API}"),
+        "payloadFormatVersion": "2.0",
+    });
+    let integration = gateway(&format!("/{id}/integrations"), integration).await?;
+    let target = format!("integrations/{}", text(&integration, "integrationId")?);
+    let route = json!({"routeKey": "$default", "target": target});
+    gateway(&format!("/{id}/routes"), route).await?;
+    let stage = json!({"stageName": "$default", "autoDeploy": true});
+    gateway(&format!("/{id}/stages"), stage).await?;
+    let permission = json!({
+        "StatementId": "http-api",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn": format!("arn:aws:execute-api:us-east-1:000000000000:{id}/*"),
+    });
+    let operation = "let the HTTP API call its function";
+    let path = format!("functions/{API}/policy");
+    lambda(operation, endpoint_url, &path, &permission)
         .send()
-        .await;
-    let id = present(aws(operation, outcome)?.api_id, "API id")?;
-    let function_arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{API}");
-    let outcome = client
-        .create_integration()
-        .api_id(&id)
-        .integration_type(IntegrationType::AwsProxy)
-        .integration_uri(&function_arn)
-        .payload_format_version("2.0")
-        .send()
-        .await;
-    let integration = present(aws(operation, outcome)?.integration_id, "integration id")?;
-    let outcome = client
-        .create_route()
-        .api_id(&id)
-        .route_key("$default")
-        .target(format!("integrations/{integration}"))
-        .send()
-        .await;
-    aws(operation, outcome)?;
-    let outcome = client
-        .create_stage()
-        .api_id(&id)
-        .stage_name("$default")
-        .auto_deploy(true)
-        .send()
-        .await;
-    aws(operation, outcome)?;
-    let outcome = aws_sdk_lambda::Client::new(config)
-        .add_permission()
-        .function_name(API)
-        .statement_id("http-api")
-        .action("lambda:InvokeFunction")
-        .principal("apigateway.amazonaws.com")
-        .source_arn(format!("arn:aws:execute-api:us-east-1:000000000000:{id}/*"))
-        .send()
-        .await;
-    aws("let the HTTP API call its function", outcome)?;
+        .await?;
     // The emulator serves the default stage of an API below this path.
     Ok(format!("{endpoint_url}/_aws/execute-api/{id}"))
+}
+
+fn text<'a>(answer: &'a Value, name: &'static str) -> Result<&'a str, DevstackError> {
+    present(answer.get(name).and_then(Value::as_str), name)
 }
 
 /// Waits until the API answers; this also starts its function.
@@ -243,7 +236,7 @@ where
 
 pub(crate) fn present<T>(value: Option<T>, what: &str) -> Result<T, DevstackError> {
     value.ok_or_else(|| DevstackError::Aws {
-        operation: "read an answer of the emulator".to_owned(),
-        detail: format!("it holds no {what}"),
+        operation: "read a response of the emulator".to_owned(),
+        detail: format!("it contains no {what}"),
     })
 }

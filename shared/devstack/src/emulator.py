@@ -1,16 +1,17 @@
-"""Starts MiniStack 1.5.33 with the things that it lacks and the stack needs.
+"""Starts MiniStack 1.5.33 with three additions that the stack needs.
 
 Queue statistics: AWS publishes how many messages were sent to, received from and deleted from
-each queue, and how old the oldest is; MiniStack does not count. They are served as JSON under
+each queue, and the age of the oldest; MiniStack does not count them. They are served as JSON at
 STATISTICS_PATH.
 
-Batches: MiniStack hands at most ten messages to a function, whatever its mapping asks for.
+Batches: MiniStack passes at most ten messages to a function, whatever the batch size of its
+mapping is.
 
-Permissions: on AWS the batch calls are allowed by the action of the single call (Service
-Authorization Reference); MiniStack asks for actions that do not exist there.
+Permissions: on AWS the action of the single call also allows the batch call (Service Authorization
+Reference); MiniStack requires actions that do not exist on AWS.
 
-The version is pinned because this reaches into the emulator; a name that is missing stops the
-start at once.
+The version is pinned because this script replaces internal functions of the emulator; if one is
+missing, the start fails at once.
 """
 
 import json
@@ -24,7 +25,7 @@ from ministack.core import iam_actions
 from ministack.services import sns, sqs
 
 STATISTICS_PATH = "/_opsconsole/queues"
-# AWS Lambda takes 6 MB; JSON escapes and attributes need room as well.
+# The payload limit of AWS Lambda is 6 MB, including JSON escapes and attributes.
 BATCH_BODY_BYTES_MAX = 3 * 1024 * 1024
 
 BATCH_ACTIONS = {
@@ -81,7 +82,7 @@ def counted_delivery(endpoint, *arguments, deliver=sns._deliver_to_sqs, **option
 
 
 def noticed_fields(message, ensure=sqs._ensure_msg_fields):
-    # A delivery from a topic comes here only after the queue's policy let it pass.
+    # A delivery from a topic gets here only if the queue's policy allows it.
     delivery.is_accepted = True
     ensure(message)
 

@@ -1,7 +1,7 @@
 //! The AWS emulator (MiniStack).
 //!
-//! Invariant: it listens on loopback only, checks who may do what (so that a missing queue policy
-//! shows), and keeps nothing outside of its own folder.
+//! Invariant: it listens on loopback only, enforces policies (so that a missing queue policy is an error),
+//! and writes nothing outside of its own folder.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,18 +21,18 @@ use crate::install;
 use crate::progress::{ProgressSender, Step};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// Another program may take the free port before the emulator does.
+/// Another program may bind the free port before the emulator does.
 const PORT_ATTEMPTS_MAX: u32 = 3;
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
-/// Runs MiniStack with what it lacks, see there.
+/// Runs MiniStack with additions, see there.
 const LAUNCHER: &str = include_str!("emulator.py");
 const LOG_NAME: &str = "emulator.log";
 const STOP_FORCE: [(Signal, Duration); 2] = [
     (Signal::TERM, Duration::from_secs(3)),
     (Signal::KILL, Duration::from_secs(5)),
 ];
-/// Settings of ours that would change how the emulator behaves.
+/// Variables of this process's environment that would change how the emulator behaves.
 const HIDDEN_VARIABLES: [&str; 16] = [
     "AWS_*",
     "DOCKER_*",
@@ -55,11 +55,11 @@ const HIDDEN_VARIABLES: [&str; 16] = [
 /// How to start an [`Emulator`].
 #[derive(Clone, Debug, Default)]
 pub struct EmulatorOptions {
-    /// Who hears of the steps.
+    /// Receives the steps of the start.
     pub progress: ProgressSender,
 }
 
-/// A running emulator. Dropping it ends it and every function that it runs.
+/// A running emulator. Dropping it stops it and every function that it runs.
 pub struct Emulator {
     guardian: Guardian,
     process: GroupId,
@@ -67,10 +67,10 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Installs the emulator where that has not been done yet, and starts it.
+    /// Installs the emulator if necessary, and starts it.
     ///
     /// # Errors
-    /// It cannot be installed or does not answer; the error quotes its log.
+    /// When it cannot be installed or does not answer; the error quotes its log.
     pub async fn start(options: EmulatorOptions) -> Result<Self, DevstackError> {
         let python = install::emulator(&options.progress).await?;
         let timer = options.progress.begin(Step::StartEmulator);
@@ -85,7 +85,7 @@ impl Emulator {
         Ok(emulator)
     }
 
-    /// Starts one for a test, quietly.
+    /// Starts an emulator for a test, without progress.
     ///
     /// # Errors
     /// See [`Self::start`].
@@ -99,7 +99,8 @@ impl Emulator {
         let endpoint_url = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
         let folder = guardian.folder();
         let temporary = folder.join("tmp");
-        fs::create_dir(&temporary).map_err(DevstackError::io("make a folder for the emulator"))?;
+        fs::create_dir(&temporary)
+            .map_err(DevstackError::io("create a folder for the emulator"))?;
         let launcher = folder.join("emulator.py");
         fs::write(&launcher, LAUNCHER)
             .map_err(DevstackError::io("write the launcher of the emulator"))?;
@@ -141,13 +142,13 @@ impl Emulator {
         &self.endpoint_url
     }
 
-    /// Folder with the log and all that the emulator writes.
+    /// The folder with its log and all its files.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.guardian.folder()
     }
 
-    /// How the emulator ended, if it did without being asked to.
+    /// The exit status, if the emulator ended unexpectedly.
     #[must_use]
     pub fn failure(&self) -> Option<ExitStatus> {
         self.guardian.exit_status(self.process)
@@ -159,10 +160,10 @@ impl Emulator {
         last_lines(&self.guardian.folder().join(LOG_NAME))
     }
 
-    /// Ends the emulator and every function that it runs, and removes its folder.
+    /// Stops the emulator and every function that it runs, and removes its folder.
     ///
     /// # Errors
-    /// It does not end.
+    /// When it does not end in time.
     pub async fn stop(self) -> Result<(), DevstackError> {
         self.guardian.end(self.process, &STOP_FORCE).await
     }
@@ -203,7 +204,7 @@ fn free_port() -> std::io::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// One request by hand: a client would bring TLS and a pool for a question asked once.
+/// One hand-written request: an HTTP client would need TLS and a pool for a single request.
 async fn is_healthy(address: SocketAddr) -> bool {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;

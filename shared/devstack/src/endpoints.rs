@@ -1,6 +1,6 @@
-//! Where the parts of a running stack are.
+//! Addresses and names of a running stack.
 //!
-//! Invariant: with nothing but these values another process can use the whole stack.
+//! Invariant: these values are enough for another process to use the whole stack.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -8,7 +8,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use serde::{Deserialize, Serialize};
 
-/// Region of everything in the emulator.
+/// The only region of the emulator.
 pub(crate) const REGION: &str = "us-east-1";
 /// Access key and secret key of the emulator's administrator.
 pub(crate) const ACCESS_KEY: &str = "test";
@@ -20,19 +20,19 @@ pub struct Endpoints {
     pub region: String,
     /// Endpoint of every AWS service.
     pub endpoint_url: String,
-    /// Topic that events are published to.
+    /// ARN of the topic for events.
     pub topic_arn: String,
-    /// Source queue.
+    /// URL of the queue that the ingest reads.
     pub queue_url: String,
-    /// Source queue.
+    /// ARN of that queue.
     pub queue_arn: String,
-    /// Dead-letter queue.
+    /// URL of the dead-letter queue.
     pub dead_letter_queue_url: String,
-    /// Dead-letter queue.
+    /// ARN of the dead-letter queue.
     pub dead_letter_queue_arn: String,
-    /// HTTP API, without a slash at the end.
+    /// URL of the HTTP API, without a slash at the end.
     pub api_url: String,
-    /// PostgreSQL URL, for sqlx and for psql.
+    /// URL of the database, for sqlx and psql.
     pub database_url: String,
     /// Name of the ingest function.
     pub ingest_function: String,
@@ -50,8 +50,8 @@ impl Endpoints {
     }
 }
 
-/// Configuration for AWS clients of an emulator: fixed credentials, nothing read from the
-/// environment or the user's files.
+/// Configuration for AWS clients of an emulator: fixed credentials; nothing is read from the environment
+/// or the user's files.
 #[must_use]
 pub fn sdk_config(endpoint_url: &str) -> SdkConfig {
     let http_client = aws_smithy_http_client::Builder::new()

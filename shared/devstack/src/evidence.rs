@@ -1,7 +1,7 @@
-//! What the parts of a running stack know of the messages that passed through them.
+//! Counts what happened to the published messages, from the parts of a running stack.
 //!
-//! Invariant: nothing here comes from who published. A number is what the ingest function logged of
-//! its batches, a body is what lay in the dead-letter queue.
+//! Invariant: nothing here comes from the publisher. Numbers are from the log of the ingest function,
+//! bodies from the dead-letter queue.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,18 +16,18 @@ use crate::{DevstackError, Endpoints};
 
 /// Messages of one receive (Amazon SQS API reference).
 const RECEIVE_MAX: i32 = 10;
-/// Who reads all dead letters hides them for so long from the others.
-const HOLD_SECS: i32 = 60;
-/// Wait of a receive that finds nothing.
+/// Visibility timeout while all dead letters are read.
+const VISIBILITY_TIMEOUT_SECS: i32 = 60;
+/// Longest wait of a receive on an empty queue (long polling).
 const RECEIVE_WAIT_SECS: i32 = 1;
 
-/// What the ingest function says of its batches, summed (field by field its report "batch
-/// handled"). A message that was delivered twice is counted twice.
+/// The sums of the log lines "batch handled" of the ingest function. A message that was delivered twice
+/// is counted twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IngestCounts {
-    /// Messages that became records.
+    /// Messages whose event was stored.
     pub stored: u64,
-    /// Messages whose event was a record already.
+    /// Messages whose event was stored before.
     pub duplicates: u64,
     /// Messages that it sent to the dead-letter queue.
     pub dead_lettered: u64,
@@ -58,7 +58,7 @@ impl IngestCounts {
     }
 }
 
-/// Reads the log of a function. Before its first call there is none.
+/// Reads the log of a function; empty before its first invocation.
 pub(crate) fn read_log(log: &Path) -> Result<String, DevstackError> {
     match std::fs::read(log) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
@@ -67,20 +67,20 @@ pub(crate) fn read_log(log: &Path) -> Result<String, DevstackError> {
     }
 }
 
-/// The dead letters of the dead-letter queue, read once.
+/// The contents of the dead-letter queue, read once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeadLetters {
-    /// Their bodies.
+    /// The bodies that were read.
     pub bodies: Vec<String>,
-    /// Dead letters that could not be read: somebody else holds them, or the time was over.
+    /// Dead letters that were not read: another consumer has received them, or the time limit was reached.
     pub unread: u64,
 }
 
-/// Reads every dead letter that nobody else holds, within `limit`. They stay hidden for a minute:
-/// this is for the end of a run.
+/// Reads every dead letter that no other consumer has received, within `limit`. They stay hidden for a
+/// minute, so this is for the end of a run.
 ///
 /// # Errors
-/// The queue does not answer.
+/// When the queue does not answer.
 pub async fn read_dead_letters(
     endpoints: &Endpoints,
     limit: Duration,
@@ -95,7 +95,7 @@ pub async fn read_dead_letters(
             .receive_message()
             .queue_url(queue_url)
             .max_number_of_messages(RECEIVE_MAX)
-            .visibility_timeout(HOLD_SECS)
+            .visibility_timeout(VISIBILITY_TIMEOUT_SECS)
             .wait_time_seconds(RECEIVE_WAIT_SECS)
             .send()
             .await;
@@ -116,7 +116,7 @@ pub async fn read_dead_letters(
     })
 }
 
-/// Messages of a queue, whoever holds them.
+/// Messages of a queue, visible or in flight.
 async fn depth(client: &aws_sdk_sqs::Client, queue_url: &str) -> Result<u64, DevstackError> {
     let outcome = client
         .get_queue_attributes()
@@ -158,7 +158,7 @@ panicked at somewhere
     }
 
     #[test]
-    fn function_that_was_never_called_has_counted_nothing() {
+    fn function_that_was_never_invoked_has_no_counts() {
         let log = Path::new("/no/such/folder/ingest.log");
         let counts = IngestCounts::of_log(&read_log(log).unwrap());
         assert_eq!(counts, IngestCounts::default());

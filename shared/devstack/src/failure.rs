@@ -1,6 +1,6 @@
-//! What can go wrong while the stack starts, works or stops.
+//! Errors of starting, running and stopping the stack.
 //!
-//! Invariant: each failure names the operation and, where there is one, the way out.
+//! Invariant: each error names the operation and, where there is one, the fix.
 
 use std::io;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use std::time::Duration;
 /// A failure of the local stack.
 #[derive(Debug, thiserror::Error)]
 pub enum DevstackError {
-    /// Something that this machine must have is not there.
+    /// Something that this machine needs was not found.
     #[error("{program} was not found: {advice}")]
     Missing {
-        /// What was looked for.
+        /// What is missing.
         program: &'static str,
         /// How to get it.
         advice: String,
     },
-    /// A file, a folder or a process could not be worked with.
+    /// A file, a folder or a process failed.
     #[error("{operation}: {cause}")]
     Io {
         /// What was attempted.
@@ -24,12 +24,12 @@ pub enum DevstackError {
         /// Why it failed.
         cause: io::Error,
     },
-    /// A program ended with an error or answered nonsense.
+    /// A program ended with an error or gave an invalid answer.
     #[error("{operation}: {detail}")]
     Failed {
         /// What was attempted.
         operation: String,
-        /// What the program said, its last lines.
+        /// The last lines of the program's output.
         detail: String,
     },
     /// Something did not happen in time.
@@ -39,7 +39,7 @@ pub enum DevstackError {
         operation: String,
         /// How long it was waited for.
         limit: Duration,
-        /// The last that was heard, or nothing.
+        /// The last known state; may be empty.
         detail: String,
     },
     /// The database refused or could not be reached.

@@ -1,16 +1,16 @@
-//! Messages that the ingest must refuse, at least one for each failure code.
+//! Invalid messages, at least one for each failure code.
 //!
-//! Invariant: a fault breaks one rule only, so that its code is known beforehand.
+//! Invariant: a fault breaks only one rule, so its failure code is known in advance.
 
 use event::{ATTRIBUTE_BYTES_MAX, FailureCode};
 use serde_json::{Map, Value, json};
 
-/// A way in which a publisher gets an event wrong.
+/// A mistake of a publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Cut off in the middle.
+    /// Truncated JSON.
     Truncated,
-    /// No JSON at all, but a line of a log.
+    /// A log line and not JSON.
     PlainText,
     /// Several events in one message.
     Batch,
@@ -24,20 +24,20 @@ pub enum Fault {
     NumericId,
     /// An extension with a capital letter.
     ExtensionName,
-    /// A time as people write it.
+    /// A `time` in a local format.
     LocalTime,
-    /// An `id` that holds a whole stack trace.
+    /// A stack trace as `id`, longer than allowed.
     LongId,
     /// `\u0000` in the data.
     NulCharacter,
     /// Half of an emoji in the data.
     LoneSurrogate,
-    /// A number beyond every number type.
+    /// A number that PostgreSQL cannot store.
     HugeNumber,
 }
 
 impl Fault {
-    /// Every fault.
+    /// Every fault, in the order in which traffic uses them.
     pub const ALL: [Self; 13] = [
         Self::WithoutTime,
         Self::Truncated,
@@ -54,7 +54,7 @@ impl Fault {
         Self::ExtensionName,
     ];
 
-    /// The code that the ingest gives it.
+    /// The failure code with which the ingest refuses it.
     #[must_use]
     pub const fn code(self) -> FailureCode {
         match self {
@@ -71,8 +71,8 @@ impl Fault {
         }
     }
 
-    /// The message that a publisher with this fault makes of `event`. Apart from its fault it
-    /// stays the event, so that no two messages are the same.
+    /// The body of `event` with this fault. The rest of the event is unchanged, so that no two messages are
+    /// equal.
     pub(crate) fn break_event(self, mut event: Map<String, Value>) -> String {
         let mut set = |name: &str, value: Value| {
             event.insert(name.to_owned(), value);
@@ -110,7 +110,7 @@ impl Fault {
     }
 }
 
-/// Puts JSON into the data that no `Value` could hold.
+/// Inserts raw JSON into the data that a `Value` cannot represent.
 fn with_data(mut event: Map<String, Value>, json: &str) -> String {
     const PLACE: &str = "__place__";
     if let Some(Value::Object(data)) = event.get_mut("data") {

@@ -1,10 +1,10 @@
-//! The metrics that functions log, which CloudWatch Logs extracts on AWS and the emulator does not.
+//! Publishes the metrics that functions log. On AWS, CloudWatch Logs extracts them; the emulator does not.
 //!
-//! Invariant: a metric has the namespace, name, dimensions and unit of the record that it was
-//! logged in ("Embedded metric format specification", CloudWatch user guide), so that the console
-//! reads CloudWatch everywhere in the same way. Records of the same five seconds are sent as one
-//! statistic set: sums, averages, minima and maxima are exact; percentiles and times within the five
-//! seconds are lost, and so is what is logged after the last publication before the end.
+//! Invariant: a metric has the namespace, name, dimensions and unit of the log record ("Embedded metric
+//! format specification", CloudWatch user guide), so that the console reads CloudWatch in the same way
+//! everywhere. Records of the same five seconds are sent as one statistic set: sums, averages, minima and
+//! maxima are exact; percentiles and times within the five seconds are lost, and so are records that are
+//! logged after the last publication.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, SeekFrom};
@@ -24,17 +24,17 @@ use crate::deployment::aws;
 use crate::{DevstackError, Endpoints};
 
 const INTERVAL: Duration = Duration::from_secs(5);
-/// Records of so long are one value.
+/// Records of this period are one statistic set.
 const STEP_MS: i64 = 5_000;
-/// One publication may not hold up the next for ever.
+/// Time limit of one publication, so that it cannot block the next.
 const PUBLICATION_LIMIT: Duration = Duration::from_secs(10);
-/// Bytes of a log that one publication reads at most; the next one goes on there.
+/// Most bytes of a log that one publication reads; the next one continues there.
 const READ_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
-/// Metrics of one call at most (CloudWatch API reference, "PutMetricData").
+/// Most metrics of one call (CloudWatch API reference, "PutMetricData").
 const CALL_METRICS_MAX: usize = 1_000;
 
-/// Publishes what is logged until it is dropped. A failure is logged and the same records are tried
-/// again; those of a call that was carried out but not answered are then counted twice.
+/// Publishes new log records until the future is dropped. After a failure, which is logged, the same
+/// records are sent again; if the failed call had succeeded without an answer, they are counted twice.
 pub(crate) async fn publish_for_ever(endpoints: Endpoints, log: PathBuf) {
     let client = Client::new(&endpoints.sdk_config());
     let mut interval = tokio::time::interval(INTERVAL);
@@ -51,11 +51,11 @@ pub(crate) async fn publish_for_ever(endpoints: Endpoints, log: PathBuf) {
     }
 }
 
-/// Gives how many bytes were read and published.
+/// Publishes the records after `offset` and returns how many bytes were read.
 async fn publish(client: &Client, log: &Path, offset: u64) -> Result<u64, DevstackError> {
     let lines = match whole_lines(log, offset).await {
         Ok(lines) => lines,
-        // Before its first call a function has logged nothing.
+        // Before the first invocation there is no log.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(DevstackError::io(format!("read {}", log.display()))(error)),
     };
@@ -80,7 +80,7 @@ async fn publish(client: &Client, log: &Path, offset: u64) -> Result<u64, Devsta
     Ok(u64::try_from(lines.len()).unwrap_or(u64::MAX))
 }
 
-/// What was written since `offset`, without a line that is still being written.
+/// The complete lines after `offset`.
 async fn whole_lines(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
     let mut file = File::open(log).await?;
     file.seek(SeekFrom::Start(offset)).await?;
@@ -94,7 +94,7 @@ async fn whole_lines(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A log line that holds metrics.
+/// A log line with metrics.
 #[derive(Deserialize)]
 struct Record {
     #[serde(rename = "_aws")]
@@ -126,7 +126,7 @@ struct Metric {
     unit: String,
 }
 
-/// What makes a value one of the same metric at the same time.
+/// Values with the same key belong to the same statistic set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     namespace: String,
@@ -140,15 +140,15 @@ struct Key {
 struct Sum {
     count: f64,
     sum: f64,
-    least: f64,
-    greatest: f64,
+    minimum: f64,
+    maximum: f64,
 }
 
 #[derive(Debug, Default)]
 struct Sums(BTreeMap<Key, Sum>);
 
 impl Sums {
-    /// Adds the values of a record; a member that is no number is none.
+    /// Adds the values of a record; members that are not numbers are ignored.
     fn add(&mut self, record: &Record) {
         let Record { metadata, members } = record;
         for directive in &metadata.directives {
@@ -172,14 +172,14 @@ impl Sums {
                     };
                     self.0
                         .entry(key)
-                        .and_modify(|sum| sum.take(value))
+                        .and_modify(|sum| sum.add(value))
                         .or_insert_with(|| Sum::of(value));
                 }
             }
         }
     }
 
-    /// As CloudWatch takes them, by namespace.
+    /// The data for `PutMetricData`, by namespace.
     fn data(self) -> BTreeMap<String, Vec<MetricDatum>> {
         let mut data: BTreeMap<String, Vec<MetricDatum>> = BTreeMap::new();
         for (key, sum) in self.0 {
@@ -190,8 +190,8 @@ impl Sums {
             let statistics = StatisticSet::builder()
                 .sample_count(sum.count)
                 .sum(sum.sum)
-                .minimum(sum.least)
-                .maximum(sum.greatest)
+                .minimum(sum.minimum)
+                .maximum(sum.maximum)
                 .build();
             let datum = MetricDatum::builder()
                 .metric_name(key.name)
@@ -211,16 +211,16 @@ impl Sum {
         Self {
             count: 1.0,
             sum: value,
-            least: value,
-            greatest: value,
+            minimum: value,
+            maximum: value,
         }
     }
 
-    const fn take(&mut self, value: f64) {
+    const fn add(&mut self, value: f64) {
         self.count += 1.0;
         self.sum += value;
-        self.least = self.least.min(value);
-        self.greatest = self.greatest.max(value);
+        self.minimum = self.minimum.min(value);
+        self.maximum = self.maximum.max(value);
     }
 }
 
@@ -250,26 +250,26 @@ mod tests {
     }
 
     #[test]
-    fn records_of_one_step_are_one_value_that_keeps_its_extremes() {
+    fn records_of_one_step_are_one_value_with_its_extremes() {
         let lines = [record(0, "4"), record(4_999, "1"), record(5_000, "9")];
         let first = Sum {
             count: 2.0,
             sum: 5.0,
-            least: 1.0,
-            greatest: 4.0,
+            minimum: 1.0,
+            maximum: 4.0,
         };
         assert_eq!(sums(&lines), [(0, first), (1, Sum::of(9.0))]);
     }
 
     #[test]
-    fn member_that_is_no_number_is_no_value() {
+    fn member_that_is_not_a_number_is_ignored() {
         assert!(sums(&[record(0, "\"many\"")]).is_empty());
         let plain = r#"{"level":"INFO","message":"no metrics","stored":4}"#;
         assert!(serde_json::from_str::<Record>(plain).is_err());
     }
 
     #[tokio::test]
-    async fn line_that_is_still_being_written_is_left_for_the_next_time() {
+    async fn incomplete_line_is_left_for_the_next_time() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("function.log");
         std::fs::write(&log, "one\ntwo\nthr").unwrap();

@@ -1,6 +1,6 @@
-//! Where the binaries of the three functions are.
+//! Builds and finds the binaries of the three functions.
 //!
-//! Invariant: a [`Functions`] names three files that exist.
+//! Invariant: a [`Functions`] contains paths of three files that exist.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -16,14 +16,14 @@ use crate::guardian::{Guardian, Program, last_lines};
 use crate::packages::Architecture;
 use crate::progress::{ProgressSender, Step, StepTimer};
 
-/// A first build compiles some 400 crates, on slow machines for a long time.
+/// A first build compiles some 400 crates, which takes long on slow machines.
 const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
 /// Cargo ends at once after its last message.
 const EXIT_LIMIT: Duration = Duration::from_secs(30);
 /// Compiled crates between two progress notes.
 const CRATES_PER_NOTE: usize = 10;
-/// What cargo tells its children about the package that it runs. Build scripts that watch these
-/// would run again and again if a nested cargo passed them on.
+/// Variables that cargo sets for its children. If a nested cargo inherited them, build scripts that
+/// depend on them would run again each time.
 const HIDDEN_VARIABLES: [&str; 6] = [
     "CARGO_BIN_*",
     "CARGO_CFG_*",
@@ -33,9 +33,8 @@ const HIDDEN_VARIABLES: [&str; 6] = [
     "CARGO_PRIMARY_PACKAGE",
 ];
 
-/// Chosen by their binaries and not by their packages: cargo then gives the dependencies the features
-/// that the whole workspace asks for. The alias `cargo demo` builds the console in the same way, and so
-/// the second build finds what the first has compiled.
+/// Selected by binary and not by package: cargo then unifies features over the whole workspace. The alias
+/// `cargo demo` builds the console in the same way, so the second build reuses what the first compiled.
 const BINARIES: [&str; 6] = ["--bin", "ingest", "--bin", "api", "--bin", "migrate"];
 
 /// How the functions are compiled.
@@ -50,19 +49,19 @@ pub enum BuildProfile {
 /// The binaries of the functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Functions {
-    /// Queue messages → records.
+    /// Stores queue messages as records.
     pub ingest: PathBuf,
-    /// HTTP reads.
+    /// Serves records over HTTP.
     pub api: PathBuf,
-    /// Schema and partitions.
+    /// Keeps schema and partitions.
     pub migrate: PathBuf,
 }
 
 impl Functions {
-    /// The binaries in `folder`, as beside an installed console.
+    /// The binaries in `folder`, e.g. the folder of an installed console.
     ///
     /// # Errors
-    /// One of them is not there.
+    /// When one of them does not exist.
     pub fn beside(folder: &Path) -> Result<Self, DevstackError> {
         let binary = |name: &str| {
             let path = folder.join(name);
@@ -87,7 +86,7 @@ impl Functions {
     }
 }
 
-/// The checkout that this program was compiled from, or the current folder if that is one.
+/// The checkout from which this program was compiled, else the current folder if it is a checkout.
 #[must_use]
 pub fn checkout() -> Option<PathBuf> {
     let compiled_from = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -103,7 +102,7 @@ pub fn checkout() -> Option<PathBuf> {
 /// Compiles the functions in the checkout, for this machine.
 ///
 /// # Errors
-/// There is no checkout or no cargo, or the code does not compile; the error quotes the compiler.
+/// When there is no checkout or no cargo, or the code does not compile; the error quotes the compiler.
 pub async fn build(
     profile: BuildProfile,
     progress: &ProgressSender,
@@ -115,11 +114,11 @@ pub async fn build(
     run_cargo(arguments, progress).await
 }
 
-/// Compiles the functions in the checkout as they are deployed. `cargo zigbuild` links against the
-/// C library of the runtime; without it the machine's own is taken, if its architecture is right.
+/// Compiles the functions in the checkout as they are deployed. `cargo zigbuild` links against the C
+/// library of the Lambda runtime; without it, this machine's is used, if its architecture is right.
 ///
 /// # Errors
-/// As [`build`], and where this machine cannot compile for that architecture.
+/// Like [`build`], and when this machine cannot compile for that architecture.
 pub async fn build_for_lambda(
     architecture: Architecture,
     progress: &ProgressSender,
@@ -157,7 +156,7 @@ fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Runs a command of cargo that compiles, on the three binaries.
+/// Runs a compiling cargo command for the three binaries.
 async fn run_cargo(
     arguments: &[&str],
     progress: &ProgressSender,
@@ -199,7 +198,7 @@ async fn run_cargo(
             .map(|position| found.swap_remove(position).1)
             .ok_or_else(|| DevstackError::Failed {
                 operation: operation.to_owned(),
-                detail: format!("cargo made no binary {name:?}"),
+                detail: format!("cargo produced no binary {name:?}"),
             })
     };
     let functions = Functions {
@@ -211,7 +210,7 @@ async fn run_cargo(
     Ok(functions)
 }
 
-/// Reports what is compiled until cargo's output ends; gives the executables by their names.
+/// Reports progress until cargo's output ends; returns the executables by name.
 async fn watch_build(
     mut artifacts: mpsc::UnboundedReceiver<Artifact>,
     timer: &StepTimer,
@@ -235,7 +234,7 @@ async fn watch_build(
     found
 }
 
-/// The part of cargo's messages that is of use here (cargo book, "External tools").
+/// The used fields of cargo's JSON messages (cargo book, "External tools").
 #[derive(Deserialize)]
 struct Artifact {
     target: Target,
@@ -248,7 +247,7 @@ struct Target {
     name: String,
 }
 
-/// Reads cargo's output on a thread of its own, which ends with the output.
+/// Reads cargo's output on a separate thread, which ends with the output.
 fn read_artifacts(output: Option<ChildStdout>) -> mpsc::UnboundedReceiver<Artifact> {
     let (sender, receiver) = mpsc::unbounded_channel();
     if let Some(output) = output {

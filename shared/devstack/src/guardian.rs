@@ -1,8 +1,8 @@
-//! Child processes that cannot outlive us, not even a `kill -9`.
+//! Child processes that cannot outlive this process, not even after `kill -9`.
 //!
-//! Invariant: a child runs its program only after the guardian knows it. The guardian is a shell
-//! that waits on a pipe whose other end only we hold: when we are gone, it reads the end of the
-//! pipe, ends the children's process groups and removes their folder.
+//! Invariant: a child runs its program only after the guardian has registered it. The guardian is a shell
+//! that reads from a pipe whose other end only this process has open. When this process ends, the shell
+//! reads end-of-file, ends the children's process groups and removes their folder.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -19,17 +19,17 @@ use tokio::time::Instant;
 use crate::DevstackError;
 
 const SCRIPT: &str = include_str!("guardian.sh");
-/// How often a child is asked whether it has ended.
+/// Interval of checking whether a child has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// How much of a log an error quotes, in lines.
+/// Lines of a log that an error quotes.
 const LOG_LINES_QUOTED: usize = 12;
 
-/// How the guardian ends a child that we left behind.
+/// The signal with which the guardian ends a child after this process has ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {
     /// For PostgreSQL: immediate shutdown, which also releases its shared memory.
     Quit,
-    /// For everything that keeps nothing outside of its folder.
+    /// For programs that leave nothing outside of their folder.
     Kill,
 }
 
@@ -49,7 +49,7 @@ impl Ending {
     }
 }
 
-/// Another user that a child runs as.
+/// Another user as which a child runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) uid: u32,
@@ -61,12 +61,12 @@ pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
-    /// Variables of ours that it must not see; an entry that ends in `*` is a prefix.
+    /// Environment variables that the child does not inherit; an entry that ends in `*` is a prefix.
     pub(crate) hidden_variables: &'static [&'static str],
     pub(crate) current_dir: PathBuf,
     pub(crate) account: Option<Account>,
     pub(crate) ending: Ending,
-    /// Receives standard error, and standard output too unless that is piped.
+    /// File for standard error, and for standard output unless that is piped.
     pub(crate) log: PathBuf,
     pub(crate) is_output_piped: bool,
 }
@@ -106,7 +106,8 @@ impl Program {
             .append(true)
             .open(&self.log)?;
         let mut command = Command::new("/bin/sh");
-        // Standard input is our go-ahead; without it (we died) the program never starts.
+        // The program starts only after a line on standard input; if this process dies before, it
+        // never starts.
         command
             .args([
                 "-c",
@@ -144,7 +145,7 @@ impl Program {
     }
 }
 
-/// Number of a process group that a guardian watches.
+/// Id of a process group that a guardian watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GroupId(u32);
 
@@ -153,7 +154,7 @@ struct Watched {
     ending: Ending,
 }
 
-/// A folder, the processes that live in it, and the shell that removes both after us.
+/// A folder, the processes that work in it, and the shell that ends and removes them.
 pub(crate) struct Guardian {
     folder: PathBuf,
     shell: Child,
@@ -162,9 +163,9 @@ pub(crate) struct Guardian {
 }
 
 impl Guardian {
-    /// Makes a new folder in `parent` and a guardian for it.
+    /// Creates a new folder in `parent` and a guardian for it.
     pub(crate) fn start(parent: &Path, name: &str) -> Result<Self, DevstackError> {
-        let operation = || format!("make a working folder in {}", parent.display());
+        let operation = || format!("create a working folder in {}", parent.display());
         let folder = tempfile::Builder::new()
             .prefix(&format!("opsconsole-{name}-"))
             .tempdir_in(parent)
@@ -172,7 +173,7 @@ impl Guardian {
         let mut shell = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "opsconsole-guardian"])
             .arg(folder.path())
-            // Its own group: neither Ctrl-C nor the end of a terminal may reach it before us.
+            // A separate process group, so that Ctrl-C or a closed terminal does not end it first.
             .process_group(0)
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -198,7 +199,7 @@ impl Guardian {
         self.order(&format!("remove {}", path.display()))
     }
 
-    /// Starts a program. Where its output is piped, that is the second part of the answer.
+    /// Starts a program. Returns also its standard output, where that is piped.
     pub(crate) fn spawn(
         &self,
         program: &Program,
@@ -221,7 +222,7 @@ impl Guardian {
         Ok((group, output))
     }
 
-    /// Runs a program to its end.
+    /// Runs a program and waits for its end.
     pub(crate) async fn run(
         &self,
         operation: &str,
@@ -246,7 +247,7 @@ impl Guardian {
         }
     }
 
-    /// How the process ended, or nothing while it runs.
+    /// The exit status of the process; `None` while it runs.
     pub(crate) fn exit_status(&self, group: GroupId) -> Option<ExitStatus> {
         let mut watched = lock(&self.watched);
         let position = watched
@@ -256,12 +257,12 @@ impl Guardian {
         Some(status)
     }
 
-    /// Waits for the end of a process. The whole group is then killed and forgotten.
+    /// Waits until a process ends, then kills its group and stops watching it.
     pub(crate) async fn wait(&self, group: GroupId, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(status) = self.exit_status(group) {
-                // What the process itself started may still be there.
+                // Children of the process may still run.
                 signal_group(group.0, Signal::KILL);
                 lock(&self.watched).retain(|entry| entry.child.id() != group.0);
                 self.order(&format!("forget {}", group.0)).ok();
@@ -274,7 +275,7 @@ impl Guardian {
         }
     }
 
-    /// Sends a signal to a process group that has not been waited for.
+    /// Sends a signal to a process group that is still watched.
     pub(crate) fn signal(&self, group: GroupId, signal: Signal) {
         if lock(&self.watched)
             .iter()
@@ -284,7 +285,7 @@ impl Guardian {
         }
     }
 
-    /// Ends a process with rising force: each signal has its own limit.
+    /// Ends a process: sends each signal in turn, with its time limit.
     pub(crate) async fn end(
         &self,
         group: GroupId,
@@ -314,7 +315,7 @@ impl Guardian {
 }
 
 impl Drop for Guardian {
-    /// Blocks until everything is gone, at most for the guardian's own limit of five seconds.
+    /// Blocks until all processes ended, at most for the guardian's limit of five seconds.
     fn drop(&mut self) {
         let is_guardian_gone = self.shell.try_wait().ok().flatten().is_some();
         let mut watched = lock(&self.watched);
@@ -343,14 +344,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A group that is already gone is what was wanted.
+/// An error is ignored: the group has ended already.
 fn signal_group(group: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(group).ok().and_then(Pid::from_raw) {
         kill_process_group(pid, signal).ok();
     }
 }
 
-/// The last lines of a log, for an error; what cannot be read is empty.
+/// The last lines of a log, for an error; empty when it cannot be read.
 pub(crate) fn last_lines(log: &Path) -> String {
     let text = File::open(log)
         .and_then(io::read_to_string)

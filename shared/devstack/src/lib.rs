@@ -1,7 +1,20 @@
 //! A private PostgreSQL and an AWS emulator with the real functions deployed to it.
 //!
-//! Invariant: nothing started here outlives the process that started it, however that ends; all
-//! of it listens on loopback or a private socket only.
+//! Invariant: nothing that is started here outlives the process that started it, even when that is
+//! killed. Everything listens on loopback or on a private socket.
+//!
+//! ```no_run
+//! use devstack::{BuildProfile, ProgressSender, Stack, StackOptions, Traffic, TrafficOptions, functions};
+//!
+//! # async fn example() -> Result<(), devstack::DevstackError> {
+//! let functions = functions::build(BuildProfile::Debug, &ProgressSender::default()).await?;
+//! let stack = Stack::start(StackOptions::new(functions)).await?;
+//! let options = TrafficOptions { total: Some(100), ..TrafficOptions::default() };
+//! let report = Traffic::start(stack.endpoints(), options).finish().await?;
+//! println!("{:?}, {:?}", report.counts, stack.ingest_counts()?);
+//! stack.stop().await
+//! # }
+//! ```
 
 mod access;
 pub mod bench;
@@ -23,6 +36,7 @@ mod postgres_binaries;
 mod progress;
 mod queue_metrics;
 pub mod scenario;
+mod signed_request;
 mod stack;
 pub mod traffic;
 

@@ -1,4 +1,4 @@
-//! The topic, the queue and its dead-letter queue.
+//! Creates the topic, the queue and its dead-letter queue.
 //!
 //! Invariant: only the topic may send to the queue, and the queue's visibility timeout is at least
 //! six times the function's timeout.
@@ -17,7 +17,7 @@ const DEAD_LETTER_QUEUE: &str = "events-dead-letters";
 const RECEIVES_MAX: u32 = 3;
 const DEAD_LETTER_RETENTION_SECS: u32 = 14 * 24 * 3_600;
 /// Six times the function's timeout (AWS Lambda developer guide, "Using Lambda with Amazon SQS").
-const VISIBILITY_TIMEOUT_SECS: i32 = 6 * FUNCTION_TIMEOUT_SECS;
+const VISIBILITY_TIMEOUT_SECS: u32 = 6 * FUNCTION_TIMEOUT_SECS;
 
 /// Topic and queues.
 #[derive(Clone)]
@@ -106,7 +106,7 @@ pub(crate) async fn create_queues(
         .attributes(QueueAttributeName::Policy, policy.to_string())
         .send()
         .await;
-    aws("let the topic send to the queue", outcome)?;
+    aws("allow the topic to send to the queue", outcome)?;
     let outcome = sns
         .subscribe()
         .topic_arn(&topic_arn)
@@ -147,7 +147,7 @@ pub(crate) async fn create_queues(
     })
 }
 
-/// Gives URL and ARN.
+/// Creates a queue and returns its URL and ARN.
 async fn create_queue(
     sqs: &aws_sdk_sqs::Client,
     name: &str,

@@ -1,14 +1,14 @@
-//! Packages of the functions for AWS Lambda: `bootstrap` in a zip file, for `provided.al2023`.
+//! Packages the functions for AWS Lambda: `bootstrap` in a zip file, for `provided.al2023`.
 //!
-//! Invariant: the same binary makes the same package, byte by byte, so that its hash changes only
-//! with the code; and no package is written whose binary the runtime could not start.
+//! Invariant: the same binary results in the same package, byte by byte, so that the hash changes only
+//! with the code. A binary that the runtime cannot start is never packaged.
 
 use std::fmt;
 use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
-use object::elf::{EM_AARCH64, EM_X86_64, FileHeader64};
+use object::elf::{EM_AARCH64, EM_X86_64, FileHeader64, Machine};
 use object::read::elf::FileHeader as _;
 use object::{Endianness, FileKind};
 use serde::Serialize;
@@ -22,10 +22,10 @@ pub const GLIBC_MAX: GlibcVersion = GlibcVersion {
     major: 2,
     minor: 34,
 };
-/// Executable for all, as the runtime demands.
+/// Executable for all, as the runtime requires.
 const BOOTSTRAP_MODE: u32 = 0o755;
 
-/// What a function is compiled for, by the names that AWS and Terraform use.
+/// The processor architecture of a function, by AWS's and Terraform's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
     /// AWS Graviton.
@@ -35,7 +35,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// This machine's own; `None` where no function of it would run on AWS.
+    /// The architecture of this machine; `None` where its binaries do not run on AWS.
     #[must_use]
     pub const fn of_this_machine() -> Option<Self> {
         if !cfg!(all(target_os = "linux", target_env = "gnu")) {
@@ -49,7 +49,7 @@ impl Architecture {
         }
     }
 
-    /// The target by rustc's name.
+    /// The target triple of rustc.
     pub(crate) const fn target(self) -> &'static str {
         match self {
             Self::Arm64 => "aarch64-unknown-linux-gnu",
@@ -57,13 +57,13 @@ impl Architecture {
         }
     }
 
-    /// The target by `cargo zigbuild`'s name, with the C library to link against.
+    /// The target of `cargo zigbuild`: the triple with the version of the C library.
     pub(crate) fn linked_target(self) -> String {
         let GlibcVersion { major, minor } = GLIBC_MAX;
         format!("{}.{major}.{minor}", self.target())
     }
 
-    const fn machine(self) -> u16 {
+    const fn machine(self) -> Machine {
         match self {
             Self::Arm64 => EM_AARCH64,
             Self::X86_64 => EM_X86_64,
@@ -83,14 +83,14 @@ impl fmt::Display for Architecture {
 /// A version of the GNU C library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GlibcVersion {
-    /// The part before the dot.
+    /// The number before the dot.
     pub major: u32,
-    /// The part behind it.
+    /// The number after it.
     pub minor: u32,
 }
 
 impl GlibcVersion {
-    /// Reads the name of a symbol version, like `GLIBC_2.34`; a third part does not count.
+    /// Reads the name of a symbol version like `GLIBC_2.34`; a third number is ignored.
     fn of_symbol(name: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
         let mut parts = text.split('.').map(str::parse);
@@ -112,22 +112,23 @@ impl fmt::Display for GlibcVersion {
 pub struct Package {
     /// The zip file.
     pub path: PathBuf,
-    /// Its size in bytes.
+    /// Size of the zip file in bytes.
     pub bytes: usize,
-    /// Its SHA-256, in hexadecimal digits.
+    /// SHA-256 of the zip file, in hexadecimal digits.
     pub sha256: String,
 }
 
 /// Writes `ingest.zip`, `api.zip` and `migrate.zip` into `folder`.
 ///
 /// # Errors
-/// A binary would not start in the runtime (see [`check`]), or a file cannot be read or written.
+/// When a binary would not start in the runtime (see [`check`]), or a file cannot be read or written.
 pub fn write(
     functions: &Functions,
     architecture: Architecture,
     folder: &Path,
 ) -> Result<Vec<Package>, DevstackError> {
-    fs::create_dir_all(folder).map_err(DevstackError::io(format!("make {}", folder.display())))?;
+    fs::create_dir_all(folder)
+        .map_err(DevstackError::io(format!("create {}", folder.display())))?;
     [
         ("ingest", &functions.ingest),
         ("api", &functions.api),
@@ -158,13 +159,13 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A zip file with `bootstrap` as its only entry, without the time of day.
+/// A zip file with `bootstrap` as its only entry and a constant time stamp.
 ///
 /// # Errors
-/// The zip file cannot be made.
+/// When the zip file cannot be created.
 pub fn pack(bootstrap: &[u8]) -> Result<Vec<u8>, DevstackError> {
     let failed = |detail: String| DevstackError::Failed {
-        operation: "make a zip file".to_owned(),
+        operation: "create a zip file".to_owned(),
         detail,
     };
     let options = SimpleFileOptions::default()
@@ -183,19 +184,20 @@ pub fn pack(bootstrap: &[u8]) -> Result<Vec<u8>, DevstackError> {
         .map_err(|error| failed(error.to_string()))
 }
 
-/// Whether the runtime can start the binary.
+/// Checks that the runtime can start the binary.
 ///
 /// # Errors
-/// Why it cannot, and what to do: another format, another architecture, or a newer C library.
+/// Why it cannot (format, architecture, or a newer C library), with the fix.
 pub fn check(binary: &[u8], architecture: Architecture) -> Result<(), String> {
     if !matches!(FileKind::parse(binary), Ok(FileKind::Elf64)) {
-        return Err("it is no 64-bit Linux binary; compile it with cargo zigbuild".to_owned());
+        return Err("it is not a 64-bit Linux binary; compile it with cargo zigbuild".to_owned());
     }
-    let needs = Needs::read(binary).map_err(|error| format!("it cannot be read: {error}"))?;
-    if needs.machine != architecture.machine() {
+    let required =
+        Requirements::read(binary).map_err(|error| format!("it cannot be read: {error}"))?;
+    if required.machine != architecture.machine() {
         return Err(format!("it is not compiled for {architecture}"));
     }
-    match needs.glibc {
+    match required.glibc {
         Some(version) if version > GLIBC_MAX => Err(format!(
             "it needs glibc {version}, and provided.al2023 has {GLIBC_MAX}: this machine's C library \
              is too new to link against; pip install cargo-zigbuild ziglang and package again"
@@ -204,14 +206,14 @@ pub fn check(binary: &[u8], architecture: Architecture) -> Result<(), String> {
     }
 }
 
-/// What a binary asks of the machine.
-struct Needs {
-    machine: u16,
+/// The requirements of a binary.
+struct Requirements {
+    machine: Machine,
     /// The newest symbol version of the C library; `None` where it is linked statically.
     glibc: Option<GlibcVersion>,
 }
 
-impl Needs {
+impl Requirements {
     fn read(binary: &[u8]) -> object::Result<Self> {
         let header = FileHeader64::<Endianness>::parse(binary)?;
         let endian = header.endian()?;
@@ -239,13 +241,13 @@ mod tests {
 
     use super::*;
 
-    /// This test itself, as an example of a binary.
+    /// The binary of this test, as an example.
     fn own_binary() -> Vec<u8> {
         fs::read(std::env::current_exe().unwrap()).unwrap()
     }
 
     #[test]
-    fn package_is_the_same_each_time_and_holds_an_executable_bootstrap() {
+    fn package_is_the_same_each_time_and_has_an_executable_bootstrap() {
         let package = pack(b"binary").unwrap();
         assert_eq!(package, pack(b"binary").unwrap());
         let mut archive = zip::ZipArchive::new(Cursor::new(package)).unwrap();
@@ -270,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_of_another_kind_is_refused_with_a_way_out() {
+    fn binary_of_another_kind_is_refused_with_the_fix() {
         for binary in [b"#!/bin/sh\n".as_slice(), b"", b"\x7fELF"] {
             let reason = check(binary, Architecture::X86_64).unwrap_err();
             assert!(reason.contains("cargo zigbuild"), "{reason}");
@@ -288,11 +290,11 @@ mod tests {
 
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
-    fn c_library_that_is_too_new_is_refused_with_a_way_out() {
+    fn c_library_that_is_too_new_is_refused_with_the_fix() {
         let own = Architecture::of_this_machine().unwrap();
         let mut binary = own_binary();
-        // Rust's own start needs 2.34 on a machine that has it; a newer one has the same length.
-        let newest = Needs::read(&binary).unwrap().glibc.unwrap();
+        // Rust's start-up code needs 2.34; the replacement has the same length.
+        let newest = Requirements::read(&binary).unwrap().glibc.unwrap();
         let wanted = format!("GLIBC_{newest}\0");
         let too_new = "GLIBC_2.99\0";
         assert_eq!(wanted.len(), too_new.len());

@@ -1,4 +1,4 @@
-//! A private PostgreSQL server in a folder of its own.
+//! A private PostgreSQL server in its own folder.
 //!
 //! Invariant: it listens on a Unix socket inside a folder that only its own account (and root)
 //! can enter, and on no port.
@@ -23,38 +23,38 @@ const SUPERUSER: &str = "opsconsole";
 const INITDB_LIMIT: Duration = Duration::from_secs(60);
 const START_LIMIT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Longest folder whose socket path still fits an address (`sun_path` is 104 bytes on macOS, and
-/// the name of the socket takes 14).
+/// Longest folder whose socket path fits into a socket address (`sun_path` has 104 bytes on macOS, the
+/// name of the socket 14).
 const FOLDER_BYTES_MAX: usize = 85;
-/// Fast shutdown, then immediate shutdown, then the end.
+/// Fast shutdown, then immediate shutdown, then kill.
 const STOP_FORCE: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(10)),
     (Signal::QUIT, Duration::from_secs(5)),
     (Signal::KILL, Duration::from_secs(5)),
 ];
 
-/// What a crash of the machine may cost.
+/// What is lost in a crash of the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing: every commit is on the disk.
+    /// Nothing: every commit is on disk.
     #[default]
     Full,
-    /// Everything: for tests, which never survive a crash.
+    /// Everything: for tests, whose data is never used after a crash.
     None,
 }
 
 /// How to start a [`Postgres`].
 #[derive(Clone, Debug, Default)]
 pub struct PostgresOptions {
-    /// Whether commits reach the disk.
+    /// Whether commits are written to disk.
     pub durability: Durability,
-    /// Who hears of the steps.
+    /// Receives the steps of the start.
     pub progress: ProgressSender,
 }
 
 /// A running private server. Dropping it stops it at once and removes its data.
 pub struct Postgres {
-    // Dropped first of all: ends the server and removes the folder.
+    // Dropped first: ends the server and removes the folder.
     guardian: Guardian,
     server: Mutex<Option<GroupId>>,
     binaries: PathBuf,
@@ -63,10 +63,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a cluster and starts a server on it.
+    /// Creates a cluster and starts a server on it.
     ///
     /// # Errors
-    /// No PostgreSQL can be had, or it does not start; the error quotes its log.
+    /// When there is no PostgreSQL and none can be installed, or when it does not start; the error quotes
+    /// its log.
     pub async fn start(options: PostgresOptions) -> Result<Self, DevstackError> {
         let binaries = locate(&options.progress).await?;
         let timer = options.progress.begin(Step::StartPostgres);
@@ -84,7 +85,7 @@ impl Postgres {
         let guardian = Guardian::start(&parent_folder(account), "postgres")?;
         if let Some(account) = account {
             chown(guardian.folder(), Some(account.uid), Some(account.gid)).map_err(
-                DevstackError::io("give the folder of the database to its account"),
+                DevstackError::io("change the owner of the database's folder"),
             )?;
         }
         let postgres = Self {
@@ -100,7 +101,7 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Connection URL of a database, for sqlx and for psql.
+    /// Connection URL of a database, for sqlx and psql.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!(
@@ -112,15 +113,15 @@ impl Postgres {
     /// Creates an empty database.
     ///
     /// # Errors
-    /// The server is down or the name is taken.
+    /// When the server does not run or the name exists.
     pub async fn create_database(&self, name: &str) -> Result<(), DevstackError> {
         create_database(&self.url("postgres"), name).await
     }
 
-    /// Stops the server and keeps its data, as if it had failed; [`Self::start_again`] mends it.
+    /// Stops the server and keeps its data, to simulate an outage; [`Self::start_again`] ends the outage.
     ///
     /// # Errors
-    /// It does not end.
+    /// When it does not end in time.
     pub async fn stop_server(&self) -> Result<(), DevstackError> {
         let server = self.server();
         if let Some(group) = server {
@@ -130,10 +131,10 @@ impl Postgres {
         Ok(())
     }
 
-    /// Starts the server on the data that is there.
+    /// Starts the server on the existing data.
     ///
     /// # Errors
-    /// It does not answer in time; the error quotes its log.
+    /// When it does not answer in time; the error quotes its log.
     pub async fn start_again(&self) -> Result<(), DevstackError> {
         let mut program = self.program("postgres").arguments(["-D", "data"]);
         program.ending = Ending::Quit;
@@ -160,15 +161,15 @@ impl Postgres {
         self.wait_until_ready(group).await
     }
 
-    /// Stops the server in good order and removes its data.
+    /// Stops the server with a fast shutdown and removes its data.
     ///
     /// # Errors
-    /// It does not end in time (it is killed all the same).
+    /// When it does not end in time; it is killed then.
     pub async fn stop(self) -> Result<(), DevstackError> {
         self.stop_server().await
     }
 
-    /// How the server ended, if it did without being asked to.
+    /// The exit status, if the server ended unexpectedly.
     #[must_use]
     pub fn failure(&self) -> Option<ExitStatus> {
         self.guardian.exit_status(self.server()?)
@@ -237,7 +238,7 @@ impl Postgres {
     }
 }
 
-/// Creates an empty database on the server behind `url`. The name is quoted.
+/// Creates an empty database on the server of `url`. The name is quoted.
 pub(crate) async fn create_database(url: &str, name: &str) -> Result<(), DevstackError> {
     let operation = || DevstackError::database(format!("create the database {name:?}"));
     let mut connection = PgConnection::connect(url).await.map_err(operation())?;
@@ -252,7 +253,7 @@ pub(crate) async fn create_database(url: &str, name: &str) -> Result<(), Devstac
     connection.close().await.map_err(operation())
 }
 
-/// The temporary folder, unless its path is too long for a socket or closed to the account.
+/// The temporary folder; `/tmp` where its path is too long for a socket or the account cannot enter it.
 fn parent_folder(account: Option<Account>) -> PathBuf {
     let folder = std::env::temp_dir();
     let name_bytes = "/opsconsole-postgres-XXXXXX".len();

@@ -1,6 +1,6 @@
-//! Where the PostgreSQL programs of this machine are, and who may run them.
+//! Finds the PostgreSQL programs of this machine and an account that may run them.
 //!
-//! Invariant: `initdb` and `postgres` always come from the same folder.
+//! Invariant: `initdb` and `postgres` are always from the same folder.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,15 +12,15 @@ use crate::guardian::Account;
 use crate::install;
 use crate::progress::ProgressSender;
 
-/// Accounts that PostgreSQL may run as when we are root, the best first.
+/// Accounts as which PostgreSQL runs when this process is root, the best first.
 const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
-/// Folders with one subfolder for each version: Debian's and Red Hat's.
+/// Folders with one subfolder per version: Debian's and Red Hat's.
 const VERSIONED_PARENTS: [(&str, &str, &str); 2] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
 ];
 
-/// The folder with the PostgreSQL programs; fetched into the cache where the machine has none.
+/// The folder with the PostgreSQL programs; installed into the cache where the machine has none.
 pub(crate) async fn locate(progress: &ProgressSender) -> Result<PathBuf, DevstackError> {
     match installed() {
         Some(folder) => Ok(folder),
@@ -71,7 +71,7 @@ fn versioned() -> Vec<PathBuf> {
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// The account for the server: none but ours, unless we are root, which PostgreSQL refuses.
+/// The account for the server: `None` for the own one, except as root, which PostgreSQL refuses.
 pub(crate) fn account() -> Result<Option<Account>, DevstackError> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
@@ -103,7 +103,7 @@ fn account_in(accounts: &str, name: &str) -> Option<Account> {
     })
 }
 
-/// Whether any account can get through every folder down to `path`.
+/// Whether every account can enter every folder down to `path`.
 pub(crate) fn is_open_to_all(path: &Path) -> bool {
     const SEARCH_BY_OTHERS: u32 = 0o001;
     path.ancestors().all(|folder| {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn root_folder_is_open_and_a_missing_one_is_not() {
+    fn root_folder_is_open_to_all_and_a_missing_one_is_not() {
         assert!(is_open_to_all(Path::new("/")));
         assert!(!is_open_to_all(Path::new("/no/such/folder")));
     }

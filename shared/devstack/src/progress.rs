@@ -1,18 +1,20 @@
-//! What a starting stack tells whoever waits for it, one line for each step.
+//! Progress of a starting stack, one line per step.
+//!
+//! Invariant: a step that fails is never reported as finished.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-/// A step of the start, in the order in which they usually end.
+/// A step of the start; the variants are in the order in which the steps usually end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Compile the functions.
     BuildFunctions,
-    /// Put PostgreSQL binaries into the cache folder (only where the machine has none).
+    /// Install PostgreSQL binaries into the cache folder (only where the machine has none).
     InstallPostgres,
-    /// Put the emulator into the cache folder (only the first time).
+    /// Install the emulator into the cache folder (only the first time).
     InstallEmulator,
     /// Start the private PostgreSQL.
     StartPostgres,
@@ -24,10 +26,29 @@ pub enum Step {
     DeployFunctions,
     /// Run the migrate function.
     MigrateDatabase,
-    /// Let the queue feed the ingest function.
+    /// Create the event source mapping from the queue to the ingest function.
     ConnectIngest,
     /// Create the HTTP API and wait for its first answer.
     CreateApi,
+}
+
+impl Step {
+    /// What takes long the first time, and how long.
+    const fn duration_hint(self) -> Option<&'static str> {
+        match self {
+            Self::BuildFunctions => Some("ingest, api and migrate; a minute the first time"),
+            Self::InstallPostgres | Self::InstallEmulator => {
+                Some("once per machine; about a minute, depending on the network")
+            }
+            Self::StartPostgres
+            | Self::StartEmulator
+            | Self::CreateQueues
+            | Self::DeployFunctions
+            | Self::MigrateDatabase
+            | Self::ConnectIngest
+            | Self::CreateApi => None,
+        }
+    }
 }
 
 impl fmt::Display for Step {
@@ -47,7 +68,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// One line of news.
+/// One line of progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// A step began.
@@ -55,14 +76,14 @@ pub enum Progress {
         /// Which one.
         step: Step,
     },
-    /// A step ended well.
+    /// A step ended without an error.
     Finished {
         /// Which one.
         step: Step,
         /// How long it took.
         elapsed: Duration,
     },
-    /// Something worth knowing inside of a step.
+    /// Something happened within a step.
     Note {
         /// Which one.
         step: Step,
@@ -74,7 +95,10 @@ pub enum Progress {
 impl fmt::Display for Progress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Started { step } => write!(formatter, "{step} …"),
+            Self::Started { step } => match step.duration_hint() {
+                Some(hint) => write!(formatter, "{step} … ({hint})"),
+                None => write!(formatter, "{step} …"),
+            },
             Self::Finished { step, elapsed } => {
                 write!(formatter, "{step}: {:.1} s", elapsed.as_secs_f64())
             }
@@ -83,7 +107,7 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Where the news goes; nowhere by default.
+/// Sends progress to a channel; the default sends nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ProgressSender(Option<UnboundedSender<Progress>>);
 
@@ -104,7 +128,7 @@ impl ProgressSender {
         }
     }
 
-    /// Nobody has to listen.
+    /// A closed channel is not an error.
     fn send(&self, progress: Progress) {
         if let Some(sender) = &self.0 {
             sender.send(progress).ok();
@@ -112,7 +136,8 @@ impl ProgressSender {
     }
 }
 
-/// A step that has begun. Dropped without [`Self::finish`], the step failed, and its error speaks.
+/// A step that has begun. If it is dropped without [`Self::finish`], the step failed, and its error is
+/// reported elsewhere.
 pub(crate) struct StepTimer {
     sender: ProgressSender,
     step: Step,

@@ -1,8 +1,8 @@
-//! The queue metrics that AWS publishes by itself and the emulator does not.
+//! Publishes the queue metrics that AWS publishes itself and the emulator does not.
 //!
-//! Invariant: names, units and dimension are AWS's own ("Available CloudWatch metrics for Amazon
-//! SQS"), so that the console reads CloudWatch everywhere in the same way. AWS publishes once a
-//! minute, this every five seconds; counts are those of the time since the last publication.
+//! Invariant: names, units and dimension are AWS's own ("Available CloudWatch metrics for Amazon SQS"), so
+//! that the console reads CloudWatch in the same way everywhere. AWS publishes once a minute, this task
+//! every five seconds; counts are those since the last publication.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
-use crate::access::http_client;
 use crate::deployment::aws;
+use crate::signed_request::http_client;
 use crate::{DevstackError, Endpoints};
 
 const NAMESPACE: &str = "AWS/SQS";
 const INTERVAL: Duration = Duration::from_secs(5);
-/// One publication may not hold up the next for ever.
+/// Time limit of one publication, so that it cannot block the next.
 const PUBLICATION_LIMIT: Duration = Duration::from_secs(10);
 /// Served by `emulator.py`.
 const STATISTICS_PATH: &str = "/_opsconsole/queues";
 
-/// What the emulator tells of one queue; the last three count from its start.
+/// The emulator's statistics of one queue; the last three count since its start.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 struct Statistics {
     visible: u64,
@@ -36,7 +36,7 @@ struct Statistics {
 }
 
 impl Statistics {
-    /// Metrics of the time since `before`.
+    /// The metrics since `before`.
     fn metrics(&self, before: &Self) -> [(&'static str, f64, StandardUnit); 7] {
         let number = |name, value: u64| (name, count(value), StandardUnit::Count);
         let since = |name, now: u64, before: u64| number(name, now.saturating_sub(before));
@@ -56,7 +56,7 @@ impl Statistics {
     }
 }
 
-/// Publishes until it is dropped. A failure is logged and the next publication tried all the same.
+/// Publishes until the future is dropped. A failure is logged, and the next publication is tried.
 pub(crate) async fn publish_for_ever(endpoints: Endpoints) {
     let client = aws_sdk_cloudwatch::Client::new(&endpoints.sdk_config());
     let mut interval = tokio::time::interval(INTERVAL);
@@ -124,7 +124,6 @@ async fn read(endpoint_url: &str) -> Result<HashMap<String, Statistics>, Devstac
     })
 }
 
-/// Numbers of messages are far below the limit where this loses anything (2^53).
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
 const fn count(value: u64) -> f64 {
     value as f64

@@ -1,17 +1,17 @@
-//! What an airline's systems would publish on a day: flights, crews, bookings and bags.
+//! Example traffic of an airline: flights, crews, bookings and bags.
 //!
-//! Invariant: a scenario is a pure function of its seed and of the times that it is given.
+//! Invariant: a scenario is a pure function of its seed and of the times passed to it.
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use event::EventKey;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value, json};
 
 use crate::faults::Fault;
 
-/// How many of the last events a duplicate is drawn from.
+/// Number of recent events from which a duplicate is chosen.
 const RECENT_MAX: usize = 64;
 const AIRPORTS: [&str; 10] = [
     "AMS", "ARN", "CDG", "DUB", "FCO", "LIS", "MAD", "OSL", "VIE", "ZRH",
@@ -27,10 +27,10 @@ const DELAY_REASONS: [&str; 5] = [
 const CHANNELS: [&str; 3] = ["web", "app", "agency"];
 const SCAN_POINTS: [&str; 4] = ["check-in", "sorting", "loading", "arrival belt"];
 
-/// Shares of the unusual, each between 0 and 1.
+/// Shares of unusual messages, each from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratios {
-    /// Messages that the ingest must refuse.
+    /// Invalid messages.
     pub faults: f64,
     /// Exact copies of a recent event.
     pub duplicates: f64,
@@ -38,25 +38,25 @@ pub struct Ratios {
     pub late: f64,
 }
 
-/// A message to publish and what must become of it.
+/// A message to publish and its expected outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// The message.
+    /// Body of the message.
     pub body: String,
-    /// What it is.
+    /// From which the outcome follows.
     pub content: Content,
 }
 
-/// What a planned message is.
+/// The content of a planned message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A valid event; a copy of an earlier one has that one's key.
+    /// A valid event; a duplicate has the key of the earlier one.
     Event(EventKey),
-    /// Something that the ingest refuses.
+    /// An invalid message.
     Fault(Fault),
 }
 
-/// An endless stream of messages.
+/// An endless sequence of messages.
 pub struct Scenario {
     random: StdRng,
     seed: u64,
@@ -67,7 +67,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// A stream of its own for each seed.
+    /// Starts the sequence of this seed.
     #[must_use]
     pub fn new(seed: u64, ratios: Ratios) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl Scenario {
         planned
     }
 
-    /// The kinds take turns, so that a short run has all of them.
+    /// The faults take turns, so that a short run contains all of them.
     fn fault(&mut self, now: DateTime<Utc>) -> Planned {
         let fault = Fault::ALL
             .get(self.next_fault % Fault::ALL.len())
@@ -131,7 +131,7 @@ impl Scenario {
 
     fn event(&mut self, occurred_at: DateTime<Utc>) -> (EventKey, Map<String, Value>) {
         self.sequence += 1;
-        let (event_type, source, subject, data) = self.happening(occurred_at);
+        let (event_type, source, subject, data) = self.content(occurred_at);
         let key = EventKey {
             source: source.to_owned(),
             id: format!("{:08x}-{:07}", self.seed, self.sequence),
@@ -151,7 +151,7 @@ impl Scenario {
 
     /// Type, source, subject and data of one event. Bags are scanned far more often than flights
     /// are scheduled.
-    fn happening(&mut self, at: DateTime<Utc>) -> (&'static str, &'static str, String, Value) {
+    fn content(&mut self, at: DateTime<Utc>) -> (&'static str, &'static str, String, Value) {
         let flight = format!("OC{}", self.random.random_range(100..980));
         let (from, to) = self.route();
         match self.random.random_range(0..100) {
@@ -229,7 +229,7 @@ impl Scenario {
             .unwrap_or_default()
     }
 
-    /// A booking reference: six letters or digits that cannot be mistaken for each other.
+    /// A booking reference: six letters or digits that are easy to tell apart.
     fn reference(&mut self) -> String {
         const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
         (0..6)
@@ -266,13 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn same_seed_gives_the_same_messages_and_another_one_others() {
+    fn same_seed_gives_the_same_messages_and_another_seed_others() {
         assert_eq!(run(7, 300), run(7, 300));
         assert_ne!(run(7, 300), run(8, 300));
     }
 
     #[test]
-    fn every_message_is_what_the_ingest_will_find_it_to_be() {
+    fn every_message_has_the_outcome_that_was_planned() {
         let mut codes = BTreeSet::new();
         let mut keys = HashSet::new();
         let mut copies = 0;

@@ -1,7 +1,7 @@
 //! The whole pipeline on one machine.
 //!
-//! Invariant: a [`Stack`] that was handed out works: its API has answered and its queue feeds the
-//! ingest function.
+//! Invariant: a [`Stack`] is ready when [`Stack::start`] returns: its API has answered and its queue is
+//! connected to the ingest function.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::{
 };
 
 const DATABASE: &str = "events";
-/// How often the stack looks after its processes.
+/// Interval of checking the processes of the stack.
 const FAILURE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How to start a [`Stack`].
@@ -27,16 +27,16 @@ const FAILURE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub struct StackOptions {
     /// The binaries to deploy.
     pub functions: Functions,
-    /// Whether commits reach the disk.
+    /// Whether commits are written to disk.
     pub durability: Durability,
-    /// Who hears of the steps.
+    /// Receives the steps of the start.
     pub progress: ProgressSender,
-    /// Files to remove when the stack ends, however it ends.
+    /// Files to remove when the stack ends, also when this process is killed.
     pub remove_at_end: Vec<PathBuf>,
 }
 
 impl StackOptions {
-    /// A durable stack with these functions, started in silence.
+    /// A durable stack with these functions, without progress.
     #[must_use]
     pub fn new(functions: Functions) -> Self {
         Self {
@@ -48,9 +48,9 @@ impl StackOptions {
     }
 }
 
-/// A running pipeline. Dropping it ends all of it at once.
+/// A running pipeline. Dropping it ends all its processes at once.
 pub struct Stack {
-    // In the order in which they are dropped: who uses another goes first.
+    // In the order in which they are dropped: users before what they use.
     metrics: JoinSet<()>,
     emulator: Emulator,
     postgres: Postgres,
@@ -61,7 +61,7 @@ impl Stack {
     /// Starts everything and deploys the functions.
     ///
     /// # Errors
-    /// The first step that failed; what had been started by then is ended.
+    /// The error of the first step that failed; what was started before is ended.
     pub async fn start(options: StackOptions) -> Result<Self, DevstackError> {
         let ((postgres, database_url), (emulator, config, queues)) =
             tokio::try_join!(start_database(&options), start_queues(&options))?;
@@ -75,7 +75,7 @@ impl Stack {
                 database_url: &database_url,
                 log: &log_of(&emulator, name),
             };
-            deployment::create_function(&config, &queues, function).await
+            deployment::create_function(endpoint_url, &queues, function).await
         };
         tokio::try_join!(
             create(MIGRATE, &options.functions.migrate),
@@ -86,17 +86,16 @@ impl Stack {
 
         let migrate = async {
             let timer = options.progress.begin(Step::MigrateDatabase);
-            let report = deployment::migrate(&config).await?;
+            let report = deployment::migrate(endpoint_url).await?;
             tracing::info!(%report, "the database is migrated");
             timer.finish();
             let timer = options.progress.begin(Step::ConnectIngest);
-            deployment::connect_ingest(&config, &queues).await?;
+            deployment::connect_ingest(endpoint_url, &queues).await?;
             timer.finish();
             Ok(())
         };
         let timer = options.progress.begin(Step::CreateApi);
-        let ((), api_url) =
-            tokio::try_join!(migrate, deployment::create_api(&config, endpoint_url))?;
+        let ((), api_url) = tokio::try_join!(migrate, deployment::create_api(endpoint_url))?;
         deployment::wait_for_api(&api_url).await?;
         timer.finish();
 
@@ -115,7 +114,7 @@ impl Stack {
         })
     }
 
-    /// Where everything is.
+    /// Addresses and names of the parts.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
@@ -133,29 +132,29 @@ impl Stack {
         &self.emulator
     }
 
-    /// What the ingest function has counted until now.
+    /// What the ingest function has counted so far.
     ///
     /// # Errors
-    /// Its log cannot be read.
+    /// When its log cannot be read.
     pub fn ingest_counts(&self) -> Result<IngestCounts, DevstackError> {
         Ok(IngestCounts::of_log(&self.ingest_log()?))
     }
 
-    /// What the ingest function has logged until now; empty before its first batch.
+    /// What the ingest function has logged so far; empty before its first batch.
     ///
     /// # Errors
-    /// Its log cannot be read.
+    /// When its log cannot be read.
     pub fn ingest_log(&self) -> Result<String, DevstackError> {
         read_log(&log_of(&self.emulator, INGEST))
     }
 
-    /// Whether every process still runs (a database that was stopped on purpose counts).
+    /// Whether no process ended unexpectedly (a database that was stopped on purpose is not unexpected).
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.failure().is_none()
     }
 
-    /// Waits until a process ends without having been asked to; gives what is known of it.
+    /// Waits until a process ends unexpectedly; returns its error.
     pub async fn wait_for_failure(&self) -> DevstackError {
         loop {
             if let Some(failure) = self.failure() {
@@ -165,10 +164,10 @@ impl Stack {
         }
     }
 
-    /// Ends everything in good order, functions first.
+    /// Stops everything, functions first.
     ///
     /// # Errors
-    /// A process does not end in time (it is killed all the same).
+    /// When a process does not end in time; it is killed then.
     pub async fn stop(self) -> Result<(), DevstackError> {
         let Self {
             metrics,
@@ -181,7 +180,7 @@ impl Stack {
         postgres.stop().await.and(emulator)
     }
 
-    /// What is known of a process that has ended without having been asked to.
+    /// The error of a process that ended unexpectedly, with the last lines of its log.
     #[must_use]
     pub fn failure(&self) -> Option<DevstackError> {
         let failed = |operation: &str, detail: String| DevstackError::Failed {
@@ -201,7 +200,7 @@ impl Stack {
     }
 }
 
-/// Where a function logs; it is removed with the emulator.
+/// The log file of a function; it is removed with the emulator.
 fn log_of(emulator: &Emulator, function: &str) -> PathBuf {
     emulator.folder().join(format!("{function}.log"))
 }

@@ -1,7 +1,7 @@
-//! A publisher that keeps the pipeline busy, with known faults.
+//! Publishes continuous traffic with known faults.
 //!
-//! Invariant: what is remembered was acknowledged by the topic, message by message, so that the
-//! ledger and the dead-letter queue can be checked against it.
+//! Invariant: every remembered message was acknowledged by the topic, so that the ledger and the
+//! dead-letter queue can be compared with it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ use crate::{DevstackError, Endpoints};
 
 /// Entries of one `PublishBatch` (Amazon SNS API reference).
 const BATCH_MAX: usize = 10;
-/// How often it is looked whether something is due.
+/// Interval of checking whether messages are due.
 const TICK: Duration = Duration::from_millis(20);
-/// After an outage at most this much is caught up with, so that no flood follows it.
+/// After an outage, at most the messages of this time are published late, to avoid a burst.
 const CATCH_UP_MAX: Duration = Duration::from_secs(1);
 const PUBLISH_LIMIT: Duration = Duration::from_secs(10);
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -34,19 +34,19 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// What to publish, and how fast.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrafficOptions {
-    /// Messages a second.
+    /// Messages per second.
     pub rate: f64,
-    /// Share of messages that the ingest must refuse, from 0 to 1.
+    /// Share of invalid messages, from 0 to 1.
     pub fault_ratio: f64,
     /// Share of exact copies, from 0 to 1.
     pub duplicate_ratio: f64,
     /// Share of events that happened long ago, from 0 to 1.
     pub late_ratio: f64,
-    /// The same seed gives the same messages but for their times.
+    /// The same seed gives the same messages, except for their times.
     pub seed: u64,
-    /// Ends by itself after so many messages.
+    /// Stops after this many messages; `None` never stops.
     pub total: Option<u64>,
-    /// Keeps account of every message, which takes memory, for the report.
+    /// Whether to remember every message for the report, which needs memory.
     pub remember: bool,
 }
 
@@ -64,21 +64,21 @@ impl Default for TrafficOptions {
     }
 }
 
-/// Messages counted by what the topic said.
+/// Messages, counted by the response of the topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrafficCounts {
-    /// Handed to the topic.
+    /// Sent to the topic.
     pub attempted: u64,
     /// Acknowledged by the topic.
     pub accepted: u64,
-    /// Refused by the topic, or never answered.
+    /// Refused by the topic, or without a response.
     pub refused: u64,
 }
 
 /// SHA-256 of a message body.
 pub type BodyDigest = [u8; 32];
 
-/// Identifies a message that has no key of its own.
+/// Identifies a message whose event has no valid key.
 #[must_use]
 pub fn body_digest(body: &str) -> BodyDigest {
     Sha256::digest(body.as_bytes()).into()
@@ -87,18 +87,18 @@ pub fn body_digest(body: &str) -> BodyDigest {
 /// Every message that the topic acknowledged.
 #[derive(Clone, Debug, Default)]
 pub struct Remembered {
-    /// Valid events with the number of their copies, one at least.
+    /// Valid events with the number of their copies, at least one.
     pub events: HashMap<EventKey, u64>,
-    /// Refusable messages by the digest of their body, with the number of their copies.
+    /// Invalid messages by the digest of their body, with the number of their copies.
     pub faults: HashMap<BodyDigest, (Fault, u64)>,
 }
 
-/// What a publisher has done.
+/// The result of a publisher.
 #[derive(Clone, Debug)]
 pub struct TrafficReport {
     /// Counts at the end.
     pub counts: TrafficCounts,
-    /// The messages, where that was asked for.
+    /// The acknowledged messages, with [`TrafficOptions::remember`].
     pub remembered: Option<Remembered>,
 }
 
@@ -119,7 +119,7 @@ impl Counters {
     }
 }
 
-/// A publisher at work. Dropping it stops it without a report.
+/// A running publisher. Dropping it stops it without a report.
 pub struct Traffic {
     task: Option<JoinHandle<Option<Remembered>>>,
     counters: Arc<Counters>,
@@ -146,7 +146,7 @@ impl Traffic {
         }
     }
 
-    /// What was done until now.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> TrafficCounts {
         self.counters.read()
@@ -161,15 +161,15 @@ impl Traffic {
     /// Waits until the total is reached (without one: for ever).
     ///
     /// # Errors
-    /// The publisher's task has failed.
+    /// When the publisher's task panicked.
     pub async fn finish(mut self) -> Result<TrafficReport, DevstackError> {
         self.report().await
     }
 
-    /// Stops after the batch in hand.
+    /// Stops after the current batch.
     ///
     /// # Errors
-    /// The publisher's task has failed.
+    /// When the publisher's task panicked.
     pub async fn stop(mut self) -> Result<TrafficReport, DevstackError> {
         self.stopping.send_replace(true);
         self.report().await
@@ -180,10 +180,10 @@ impl Traffic {
             operation: "publish traffic".to_owned(),
             detail,
         };
-        // Waited for in place: if the caller gives up, dropping us still ends the task.
+        // Awaited by reference: if the caller drops this future, `drop` still aborts the task.
         let outcome = match self.task.as_mut() {
             Some(task) => task.await,
-            None => return Err(failed("it has ended before".to_owned())),
+            None => return Err(failed("it has already ended".to_owned())),
         };
         self.task = None;
         let remembered = outcome.map_err(|error| failed(error.to_string()))?;
@@ -246,8 +246,8 @@ impl Publisher {
         self.remembered
     }
 
-    /// Publishes a batch and counts what the topic says of each message. A batch that is not
-    /// answered counts as refused, though some of it may have arrived.
+    /// Publishes a batch and counts the response of the topic for each message. A batch without a
+    /// response counts as refused, although parts of it may have been published.
     async fn publish(&mut self, batch: Vec<Planned>) -> Result<(), DevstackError> {
         let number = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         self.counters.attempted.fetch_add(number, Ordering::Relaxed);
@@ -269,7 +269,7 @@ impl Publisher {
         outcome.map(|_| ())
     }
 
-    /// Gives the positions of the messages that were acknowledged.
+    /// Sends a batch and returns the positions of the acknowledged messages.
     async fn send(&self, batch: &[Planned]) -> Result<Vec<usize>, DevstackError> {
         let operation = "publish a batch";
         let entries = batch
@@ -321,7 +321,7 @@ impl Remembered {
     }
 }
 
-/// Publishers commonly repeat the type beside the message, for subscriptions that filter by it.
+/// The event type is also a message attribute, as usual for subscription filters.
 fn entry(
     position: usize,
     planned: &Planned,
@@ -343,7 +343,7 @@ fn entry(
         .build()
 }
 
-/// How many messages are due: grows with time, never beyond what may be caught up with.
+/// Number of messages that are due: grows with time, up to [`CATCH_UP_MAX`].
 struct Allowance {
     rate: f64,
     due: f64,
@@ -383,7 +383,7 @@ const fn number_as_float(number: usize) -> f64 {
     number as f64
 }
 
-/// Doubles from the first pause to the longest.
+/// Exponential backoff from [`BACKOFF_FIRST`] to [`BACKOFF_MAX`].
 fn backoff(failures: u32) -> Duration {
     BACKOFF_FIRST
         .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)))
@@ -395,7 +395,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn allowance_follows_the_rate_and_forgets_an_outage() {
+    fn allowance_follows_the_rate_and_ignores_an_outage() {
         let start = Instant::now();
         let mut allowance = Allowance::new(50.0, start);
         allowance.grow(start + Duration::from_millis(100));

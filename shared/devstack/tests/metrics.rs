@@ -1,4 +1,4 @@
-//! What the ingest function logs reaches CloudWatch as metrics, and nothing of an event is in it.
+//! The log of the ingest function becomes CloudWatch metrics, and contains no data of an event.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Stands in each body.
+/// A text that is in each body.
 const MARKER: &str = "marker-of-a-body";
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -99,7 +99,7 @@ async fn metrics(endpoints: &Endpoints) -> HashMap<String, f64> {
             .iter()
             .find(|result| result.id() == Some(&id))
             .unwrap();
-        // The hour may have turned in between.
+        // A new hour may have begun in between.
         let values = result.values().iter().copied();
         let value = if *statistic == "Sum" {
             values.reduce(|one, other| one + other)
@@ -112,7 +112,7 @@ async fn metrics(endpoints: &Endpoints) -> HashMap<String, f64> {
 }
 
 #[tokio::test]
-async fn metrics_of_the_ingest_are_counted_right_and_its_log_holds_no_body() {
+async fn metrics_of_the_ingest_are_correct_and_its_log_contains_no_body() {
     let stack = start().await;
     let endpoints = stack.endpoints();
     assert_eq!(metrics(endpoints).await, HashMap::new(), "before any batch");
@@ -125,7 +125,7 @@ async fn metrics_of_the_ingest_are_counted_right_and_its_log_holds_no_body() {
         format!("{MARKER} is not JSON"),
     ];
     publish(endpoints, &good).await;
-    // Twice, so that some are known to the ledger whatever the batches were.
+    // Twice, so that some are duplicates whatever the batches are.
     publish(endpoints, &good[..2]).await;
     publish(endpoints, &broken).await;
 
@@ -163,7 +163,7 @@ async fn metrics_of_the_ingest_are_counted_right_and_its_log_holds_no_body() {
     assert!(log.contains("batch handled"), "{log}");
     assert!(
         !log.contains(MARKER),
-        "the log holds a body or an id: {log}"
+        "the log contains a body or an id: {log}"
     );
     assert!(log.contains(TRACE_ID), "{log}");
     stack.stop().await.unwrap();

@@ -1,4 +1,4 @@
-//! Nothing outlives the process that started it, not even when that is killed.
+//! Nothing outlives the process that started it, even when that is killed.
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking, and so may what it calls"
@@ -13,15 +13,16 @@ use std::time::Duration;
 use devstack::{BuildProfile, Functions, ProgressSender, Stack, StackOptions, functions};
 use tokio::time::Instant;
 
-/// Tells this test binary to be the process that gets killed, and where the functions are.
+/// Variable that makes this test binary the process that is killed; its value is the folder of the
+/// functions.
 const ROLE: &str = "DEVSTACK_TEST_VICTIM";
-/// Stands before each folder in what it prints.
+/// Prefix of each folder that it prints.
 const MARK: &str = "lives in: ";
 const START_LIMIT: Duration = Duration::from_secs(120);
 const GONE_LIMIT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Dies with the test, however that ends.
+/// Killed on drop, however the test ends.
 struct Victim(Child);
 
 impl Drop for Victim {
@@ -37,8 +38,8 @@ async fn binaries() -> Functions {
         .unwrap()
 }
 
-/// Starts a stack, tells its folders and waits to be killed.
-async fn be_the_victim(binaries_folder: &Path) {
+/// Starts a stack, prints its folders and waits to be killed.
+async fn run_until_killed(binaries_folder: &Path) {
     let options = StackOptions::new(Functions::beside(binaries_folder).unwrap());
     let stack = Stack::start(options).await.unwrap();
     println!("{MARK}{}", stack.postgres().folder().display());
@@ -50,7 +51,7 @@ async fn be_the_victim(binaries_folder: &Path) {
 #[tokio::test]
 async fn killed_process_leaves_no_process_and_no_folder() {
     if let Some(folder) = std::env::var_os(ROLE) {
-        return be_the_victim(Path::new(&folder)).await;
+        return run_until_killed(Path::new(&folder)).await;
     }
     let binaries = binaries().await;
     let victim = Command::new(std::env::current_exe().unwrap())
@@ -87,7 +88,7 @@ async fn killed_process_leaves_no_process_and_no_folder() {
         assert!(folder.is_dir());
         assert!(
             !processes_of(folder).is_empty(),
-            "the search finds what runs"
+            "the search finds running processes"
         );
     }
 
@@ -132,7 +133,7 @@ async fn wait_until_gone(folder: &Path) {
     }
 }
 
-/// Every process that names the folder in its arguments, its environment or its working folder.
+/// Every process with the folder in its arguments, environment or working directory.
 fn processes_of(folder: &Path) -> Vec<String> {
     let name = folder.file_name().unwrap().to_str().unwrap();
     let mut found = Vec::new();

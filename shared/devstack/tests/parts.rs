@@ -1,4 +1,4 @@
-//! The private PostgreSQL and the emulator, each by itself.
+//! The private PostgreSQL and the emulator, each separately.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ async fn count(connection: &mut PgConnection, query: &'static str) -> sqlx::Resu
 }
 
 #[tokio::test]
-async fn test_databases_are_empty_and_apart() {
+async fn test_databases_are_empty_and_separate() {
     let first = TestDatabase::create().await.unwrap();
     let second = TestDatabase::create().await.unwrap();
     assert_ne!(first.url(), second.url());

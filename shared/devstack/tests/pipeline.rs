@@ -33,7 +33,7 @@ async fn start() -> Stack {
     Stack::start(options).await.unwrap()
 }
 
-/// What the world looks like from outside of the functions.
+/// Counts that are visible from outside of the functions.
 #[derive(Debug, PartialEq, Eq)]
 struct Tally {
     pending: u64,
@@ -213,7 +213,7 @@ async fn every_message_is_stored_once_or_dead_with_its_reason() {
         enveloped_dead_letters += u32::from(event != body);
         let (fault, _) = unexplained
             .remove(&body_digest(&event))
-            .unwrap_or_else(|| panic!("nobody published {body:?}"));
+            .unwrap_or_else(|| panic!("{body:?} was not published"));
         let code =
             attribute(dead_letter, ERROR_CODE_ATTRIBUTE).map(|code| code.parse::<FailureCode>());
         assert_eq!(code, Some(Ok(fault.code())), "{fault:?}: {body}");
@@ -247,7 +247,7 @@ async fn outage_of_the_database_loses_nothing_and_kills_nothing() {
     let stack = start().await;
     let endpoints = stack.endpoints();
     let sqs = aws_sdk_sqs::Client::new(&endpoints.sdk_config());
-    // So that what failed is tried again soon.
+    // So that failed messages are retried soon.
     sqs.set_queue_attributes()
         .queue_url(&endpoints.queue_url)
         .attributes(QueueAttributeName::VisibilityTimeout, "3")
@@ -283,7 +283,7 @@ async fn outage_of_the_database_loses_nothing_and_kills_nothing() {
     stack.stop().await.unwrap();
 }
 
-/// Until the function has taken something from the queue.
+/// Waits until the function has received a message from the queue.
 async fn wait_until_received(sqs: &aws_sdk_sqs::Client, queue_url: &str) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     let in_flight = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;

@@ -1,5 +1,6 @@
-//! Keyset cursor of the records' list: opaque to clients, a position and an order to us.
-//! Invariant: a cursor is only valid for the order that made it.
+//! Keyset cursor of the list of records: opaque to clients, it contains a position and an order.
+//!
+//! Invariant: a cursor is valid only for the order in which it was made.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,24 +13,24 @@ use crate::record::RecordId;
 const VERSION: u8 = 1;
 const LENGTH: usize = 18;
 
-/// The last row of a page: the next one starts behind it.
+/// The last row of a page; the next page starts after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Order of the list that the cursor belongs to.
+    /// Order of the list for which the cursor was made.
     pub order: Order,
-    /// Position, first key.
+    /// First key of the position.
     pub occurred_at: DateTime<Utc>,
-    /// Position, second key.
+    /// Second key of the position.
     pub record_id: RecordId,
 }
 
-/// A text that is no cursor of ours.
+/// A text that this API did not return as a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a cursor of this API; take `next_cursor` of the previous page as it is")]
+#[error("not a cursor of this API; pass `next_cursor` of the previous page unchanged")]
 pub struct CursorError;
 
 impl Cursor {
-    /// The opaque text, safe in a URL.
+    /// The cursor as text that is safe in a URL.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut bytes = Vec::with_capacity(LENGTH);
@@ -43,10 +44,10 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads the text back.
+    /// Reads a text that [`Cursor::encode`] made.
     ///
     /// # Errors
-    /// When the text was not made by [`Cursor::encode`].
+    /// When the text is no such cursor.
     pub fn decode(text: &str) -> Result<Self, CursorError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
         let (head, rest) = bytes.split_first_chunk::<2>().ok_or(CursorError)?;

@@ -1,12 +1,13 @@
-//! The SNS envelope: what SQS receives when a subscription does not use raw delivery.
+//! The SNS envelope, which SQS receives when a subscription does not use raw delivery.
+//!
+//! Invariant: an event is never mistaken for an envelope.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// The fields of an SNS notification by which it is told from an event (SNS developer guide,
-/// "Amazon SNS message and JSON formats"). CloudEvents attribute names are lower case, so an event
-/// can never look like this.
+/// The fields that distinguish an SNS notification from an event (SNS developer guide, "Amazon SNS
+/// message and JSON formats"). CloudEvents attribute names are lower case, so no event has them.
 #[derive(Deserialize)]
 struct Notification<'a> {
     #[serde(rename = "Type", borrow)]
@@ -17,11 +18,11 @@ struct Notification<'a> {
     message: Cow<'a, str>,
 }
 
-/// The text that was published: the `Message` of an SNS notification, or the body itself where it
-/// is no notification (raw delivery).
+/// Returns the text that was published: the `Message` of an SNS notification, else the body itself
+/// (raw delivery).
 #[must_use]
 pub fn unwrap_envelope(body: &str) -> Cow<'_, str> {
-    // A cheap look first: every notification names its topic, few events contain the word.
+    // A cheap test first: every notification contains this field, few events do.
     if body.contains("\"TopicArn\"")
         && let Ok(notification) = serde_json::from_str::<Notification<'_>>(body)
         && notification.kind == "Notification"
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notification_gives_its_message_and_anything_else_itself() {
+    fn notification_is_unwrapped_and_any_other_body_is_unchanged() {
         let envelope = r#"{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:x","Message":"{\"id\":\"1\"}"}"#;
         assert_eq!(unwrap_envelope(envelope), r#"{"id":"1"}"#);
         let raw = r#"{"id":"1","data":"\"TopicArn\""}"#;

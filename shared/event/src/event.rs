@@ -1,6 +1,7 @@
-//! A CloudEvents 1.0 event in structured JSON, and the only code that decides whether it is one.
+//! CloudEvents 1.0 events in structured JSON, and the only code that validates them.
 //!
-//! Invariant: what `parse_event` accepts, PostgreSQL stores; what it refuses, it explains.
+//! Invariant: PostgreSQL stores every event that `parse_event` accepts; every refusal carries a code
+//! and a detail.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,14 +16,14 @@ use crate::failure::{Failure, FailureCode};
 use crate::jsonb;
 use crate::plain;
 
-/// Largest event, in bytes of JSON: what an SNS topic takes by default (Amazon SNS quotas), so
-/// that everything stored could be published again.
+/// Largest event, in bytes of JSON: the default limit of an SNS topic (Amazon SNS quotas), so that
+/// every stored event can be published again.
 pub const EVENT_BYTES_MAX: usize = 256 * 1_024;
 /// Largest `id`, `source`, `type` or `subject`, in bytes. Two of them together must fit a B-tree
 /// entry of PostgreSQL (2,704 bytes).
 pub const ATTRIBUTE_BYTES_MAX: usize = 1_024;
 
-/// Largest `time`, in bytes: 25 are needed, and PostgreSQL reads no time of more than 128.
+/// Largest `time`, in bytes: a usual one has 25, and PostgreSQL reads at most 128.
 const TIME_BYTES_MAX: usize = 64;
 
 /// Identity of an event (CloudEvents 1.0, "id": source + id is unique).
@@ -45,12 +46,12 @@ pub struct Event<'a> {
     pub event_type: Cow<'a, str>,
     /// CloudEvents `subject`.
     pub subject: Option<Cow<'a, str>>,
-    /// CloudEvents `time`, cut to the microseconds that PostgreSQL keeps.
+    /// CloudEvents `time`, truncated to microseconds, which is what PostgreSQL stores.
     pub time: DateTime<Utc>,
-    /// The extension `traceparent`, if it is a text (CloudEvents, "Distributed Tracing extension"). Not
-    /// checked: an event is none the worse for a wrong one.
+    /// The extension `traceparent`, if it is a string (CloudEvents, "Distributed Tracing extension").
+    /// Its format is not checked: an event with a malformed one is still stored.
     pub traceparent: Option<Cow<'a, str>>,
-    /// The whole event as it was published, JSON text.
+    /// The whole event as published, JSON text.
     pub json: Cow<'a, str>,
 }
 
@@ -64,7 +65,7 @@ impl Event<'_> {
         }
     }
 
-    /// The same event, owning its text.
+    /// The same event with owned text, independent of the body it was read from.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
         Event {
@@ -82,7 +83,7 @@ impl Event<'_> {
 /// Reads the body of a queue message: an event, raw or inside an SNS envelope.
 ///
 /// # Errors
-/// The first failure: size, then syntax, then what PostgreSQL cannot hold, then the attributes.
+/// Returns the first failure, in this order: size, syntax, what PostgreSQL cannot store, attributes.
 pub fn parse_body(body: &str) -> Result<Event<'_>, Failure> {
     match unwrap_envelope(body) {
         Cow::Borrowed(json) => parse_event(json),
@@ -93,13 +94,13 @@ pub fn parse_body(body: &str) -> Result<Event<'_>, Failure> {
 /// Reads one event from JSON text.
 ///
 /// # Errors
-/// The first failure, see [`parse_body`].
+/// Returns the first failure, see [`parse_body`].
 pub fn parse_event(json: &str) -> Result<Event<'_>, Failure> {
     if json.len() > EVENT_BYTES_MAX {
         return Err(Failure::new(
             FailureCode::TooLarge,
             format!(
-                "the event has {} bytes, at most {EVENT_BYTES_MAX} are taken",
+                "the event has {} bytes, at most {EVENT_BYTES_MAX} are allowed",
                 json.len()
             ),
         ));
@@ -107,11 +108,11 @@ pub fn parse_event(json: &str) -> Result<Event<'_>, Failure> {
     if let Some(event) = plain::read(json) {
         return Ok(event);
     }
-    read_carefully(json)
+    parse_fully(json)
 }
 
-/// What decides in every case but the plain one.
-pub(crate) fn read_carefully(json: &str) -> Result<Event<'_>, Failure> {
+/// The full parser: the reference for the fast path in `plain.rs`.
+pub(crate) fn parse_fully(json: &str) -> Result<Event<'_>, Failure> {
     let attributes = read_attributes(json)?;
     if let Some(refusal) = jsonb::first_refusal(json) {
         return Err(refusal);
@@ -124,18 +125,14 @@ fn read_attributes(json: &str) -> Result<Attributes<'_>, Failure> {
         if json.trim().is_empty() {
             return Failure::new(FailureCode::NotJson, "the message is empty");
         }
-        // The strict reader also stops at legal JSON that it cannot decode (lone surrogates in a
-        // name); only the lenient one tells whether the text is JSON at all.
+        // Reading into strings also fails on legal JSON with lone surrogates in a name; ignoring all
+        // values fails only when the text is not JSON.
         match serde_json::from_str::<IgnoredAny>(json) {
-            Err(syntax) => Failure::new(FailureCode::NotJson, plain(&syntax)),
+            Err(syntax) => Failure::new(FailureCode::NotJson, syntax.to_string()),
             Ok(_) => jsonb::first_refusal(json)
-                .unwrap_or_else(|| Failure::new(FailureCode::NotAnEvent, plain(&error))),
+                .unwrap_or_else(|| Failure::new(FailureCode::NotAnEvent, error.to_string())),
         }
     })
-}
-
-fn plain(error: &serde_json::Error) -> String {
-    format!("{error}")
 }
 
 /// The context attributes as raw JSON, in one pass over the text.
@@ -152,9 +149,9 @@ struct Attributes<'a> {
     data_base64: Option<&'a RawValue>,
     traceparent: Option<&'a RawValue>,
     has_data: bool,
-    /// The first member that breaks a rule for names or extensions; reported after the required
-    /// attributes, which matter more.
-    objection: Option<Failure>,
+    /// The first violation of a rule for names or extensions. A missing or wrong required attribute
+    /// is reported before it, because it matters more.
+    minor_failure: Option<Failure>,
 }
 
 impl<'de> Deserialize<'de> for Attributes<'de> {
@@ -178,14 +175,14 @@ impl<'de> Visitor<'de> for AttributesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut attributes = Attributes::default();
         while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
-            attributes.take(&name, map.next_value::<&'de RawValue>()?);
+            attributes.set(&name, map.next_value::<&'de RawValue>()?);
         }
         Ok(attributes)
     }
 }
 
 impl<'a> Attributes<'a> {
-    fn take(&mut self, name: &str, value: &'a RawValue) {
+    fn set(&mut self, name: &str, value: &'a RawValue) {
         let slot = match name {
             "specversion" => &mut self.specversion,
             "id" => &mut self.id,
@@ -201,8 +198,8 @@ impl<'a> Attributes<'a> {
                 return;
             }
             extension => {
-                if self.objection.is_none() {
-                    self.objection = extension_objection(extension, value);
+                if self.minor_failure.is_none() {
+                    self.minor_failure = extension_failure(extension, value);
                 }
                 if extension == "traceparent" {
                     self.traceparent = Some(value);
@@ -210,16 +207,16 @@ impl<'a> Attributes<'a> {
                 return;
             }
         };
-        // CloudEvents 1.0 JSON format, 2.2: a null attribute is an absent one.
-        let given = (value.get() != "null").then_some(value);
-        if slot.is_some() && self.objection.is_none() {
-            self.objection = Some(Failure::at(
+        // CloudEvents 1.0 JSON format, 2.2: an attribute that is null counts as absent.
+        let present = (value.get() != "null").then_some(value);
+        if slot.is_some() && self.minor_failure.is_none() {
+            self.minor_failure = Some(Failure::at(
                 FailureCode::InvalidAttribute,
-                format!("{name:?} is given twice"),
+                format!("{name:?} occurs twice"),
                 format!("/{name}"),
             ));
         }
-        *slot = given;
+        *slot = present;
     }
 
     fn into_event(self, json: &'a str) -> Result<Event<'a>, Failure> {
@@ -229,7 +226,7 @@ impl<'a> Attributes<'a> {
             return Err(Failure::at(
                 FailureCode::UnsupportedSpecversion,
                 format!(
-                    "specversion is {:?}, only \"1.0\" is taken",
+                    "specversion is {:?}, only \"1.0\" is supported",
                     abbreviated(&version)
                 ),
                 "/specversion",
@@ -263,7 +260,7 @@ impl<'a> Attributes<'a> {
         if let Some(raw) = self.data_base64 {
             base64_data(raw, self.has_data)?;
         }
-        match self.objection {
+        match self.minor_failure {
             Some(failure) => Err(failure),
             None => Ok(event),
         }
@@ -294,15 +291,15 @@ fn string<'a>(name: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Failure> {
         .map_err(|_| invalid(name, format_args!("must be a string, not {}", kind_of(raw))))
 }
 
-/// A string attribute within the limits of CloudEvents 1.0 ("Type system": no control characters)
-/// and of the pipeline.
+/// A string attribute within the limits of CloudEvents 1.0 ("Type system": no control characters) and
+/// of this pipeline.
 fn text<'a>(name: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Failure> {
     let text = string(name, raw)?;
     attribute_rules(name, &text)?;
     Ok(text)
 }
 
-/// What [`text`] asks of a string.
+/// The rules for string attributes, see [`text`].
 pub(crate) fn attribute_rules(name: &str, text: &str) -> Result<(), Failure> {
     if text.is_empty() {
         return Err(invalid(name, "must not be empty"));
@@ -311,7 +308,7 @@ pub(crate) fn attribute_rules(name: &str, text: &str) -> Result<(), Failure> {
         return Err(Failure::at(
             FailureCode::TooLarge,
             format!(
-                "{name:?} has {} bytes, at most {ATTRIBUTE_BYTES_MAX} are taken",
+                "{name:?} has {} bytes, at most {ATTRIBUTE_BYTES_MAX} are allowed",
                 text.len()
             ),
             format!("/{name}"),
@@ -343,10 +340,10 @@ fn timestamp(raw: &RawValue) -> Result<DateTime<Utc>, Failure> {
     })
 }
 
-/// An RFC 3339 timestamp, cut to microseconds.
+/// Reads an RFC 3339 timestamp, truncated to microseconds.
 pub(crate) fn read_timestamp(text: &str) -> Option<DateTime<Utc>> {
-    // RFC 3339 wants the "T" (or "t"); the reader below would also take a space, the minus sign of
-    // typesetters, and more digits of a second than anybody reads.
+    // chrono accepts more than RFC 3339: a space instead of the "T", the Unicode minus sign, and any
+    // number of digits after the second.
     let has_separator = matches!(text.as_bytes().get(10), Some(b'T' | b't'));
     if !text.is_ascii() || text.len() > TIME_BYTES_MAX {
         return None;
@@ -383,7 +380,10 @@ pub(crate) fn media_type(text: &str) -> Result<(), Failure> {
 fn base64_data(raw: &RawValue, has_data: bool) -> Result<(), Failure> {
     use base64::Engine as _;
     if has_data {
-        return Err(invalid("data_base64", "must not stand beside \"data\""));
+        return Err(invalid(
+            "data_base64",
+            "must not be used together with \"data\"",
+        ));
     }
     let text = string("data_base64", raw)?;
     base64::engine::general_purpose::STANDARD
@@ -406,12 +406,12 @@ pub(crate) fn is_attribute_name(name: &str) -> bool {
 }
 
 /// CloudEvents 1.0, "Type system": values are booleans, numbers or strings.
-fn extension_objection(name: &str, value: &RawValue) -> Option<Failure> {
+fn extension_failure(name: &str, value: &RawValue) -> Option<Failure> {
     if !is_attribute_name(name) {
         return Some(Failure::at(
             FailureCode::InvalidAttribute,
             format!(
-                "{:?} is no attribute name: only lower-case letters and digits are allowed",
+                "{:?} is not an attribute name: only lower-case letters and digits are allowed",
                 abbreviated(name)
             ),
             format!("/{}", name.replace('~', "~0").replace('/', "~1")),
@@ -444,7 +444,7 @@ fn abbreviated(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What can be told of an event that may be invalid: for lists, never for decisions.
+/// The identity of an event that may be invalid: to show in lists, never to decide by.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartialIdentity {
     /// CloudEvents `source`, if it is a string.
@@ -456,7 +456,7 @@ pub struct PartialIdentity {
     pub event_type: Option<String>,
 }
 
-/// Reads the identity of a body, also of one that is no valid event.
+/// Reads the identity from a body, also when the event is invalid.
 #[must_use]
 pub fn peek_identity(body: &str) -> PartialIdentity {
     let json = unwrap_envelope(body);
@@ -599,7 +599,7 @@ mod tests {
     }
 
     #[test]
-    fn identity_is_told_of_invalid_events_too() {
+    fn identity_is_read_from_invalid_events_too() {
         let identity = peek_identity(&with("\"time\"", "\"tme\""));
         assert_eq!(identity.event_type.as_deref(), Some("a.b"));
         assert_eq!(peek_identity("nonsense"), PartialIdentity::default());

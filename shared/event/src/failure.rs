@@ -1,4 +1,6 @@
-//! Why an event was not stored. Invariant: a code once published keeps its name and its meaning.
+//! Why an event was not stored.
+//!
+//! Invariant: a published code keeps its name and its meaning.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,21 +9,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::printable::is_deceptive;
 
-/// Message attribute that carries the failure code of a dead letter. The three names are those
-/// that AWS Lambda itself writes when an asynchronous invocation ends in a dead-letter queue (AWS
-/// Lambda developer guide, "Dead-letter queues").
+/// Message attribute with the failure code of a dead letter. The three names are those that AWS
+/// Lambda writes when an asynchronous invocation ends in a dead-letter queue (AWS Lambda developer
+/// guide, "Dead-letter queues").
 pub const ERROR_CODE_ATTRIBUTE: &str = "ErrorCode";
-/// Message attribute that carries the detail and pointer, at most [`ERROR_MESSAGE_BYTES_MAX`].
+/// Message attribute with the detail and pointer, at most [`ERROR_MESSAGE_BYTES_MAX`].
 pub const ERROR_MESSAGE_ATTRIBUTE: &str = "ErrorMessage";
-/// Message attribute that carries the id of the invocation which refused the event.
+/// Message attribute with the id of the invocation that refused the event.
 pub const REQUEST_ID_ATTRIBUTE: &str = "RequestID";
-/// All attributes that the ingest adds to a dead letter and that a redrive takes away again.
+/// The attributes that the ingest adds to a dead letter. A redrive removes them.
 pub const FAILURE_ATTRIBUTES: [&str; 3] = [
     ERROR_CODE_ATTRIBUTE,
     ERROR_MESSAGE_ATTRIBUTE,
     REQUEST_ID_ATTRIBUTE,
 ];
-/// Limit of the error message attribute, in bytes (AWS truncates its own at 1 KB).
+/// Limit of the attribute `ErrorMessage`, in bytes (AWS truncates its own at 1 KB).
 pub const ERROR_MESSAGE_BYTES_MAX: usize = 1_024;
 
 /// Whether another attempt can succeed without a change to the event.
@@ -30,7 +32,8 @@ pub const ERROR_MESSAGE_BYTES_MAX: usize = 1_024;
 pub enum FailureKind {
     /// The event itself is at fault: the same bytes fail again.
     Permanent,
-    /// The world is at fault (database away, timeout, throttling): try again.
+    /// The environment is at fault (database unavailable, timeout, throttling): another attempt can
+    /// succeed.
     Transient,
 }
 
@@ -40,7 +43,7 @@ pub enum FailureKind {
 pub enum FailureCode {
     /// The body is not JSON text (RFC 8259).
     NotJson,
-    /// JSON, but not an object that could be a CloudEvent, or one that cannot be told apart.
+    /// The body is JSON, but not an object.
     NotAnEvent,
     /// `specversion` is not "1.0".
     UnsupportedSpecversion,
@@ -52,13 +55,13 @@ pub enum FailureCode {
     InvalidTime,
     /// The event, one of its attributes or its nesting exceeds a limit of the pipeline.
     TooLarge,
-    /// Legal JSON that PostgreSQL cannot hold (`\u0000`, lone surrogates, huge numbers), or data
-    /// that it refused when asked.
+    /// Legal JSON that PostgreSQL cannot store (`\u0000`, lone surrogates, huge numbers), or data that
+    /// it refused during the insert.
     RefusedByDatabase,
 }
 
 impl FailureCode {
-    /// Every code.
+    /// Every code, for lists and for tests.
     pub const ALL: [Self; 8] = [
         Self::NotJson,
         Self::NotAnEvent,
@@ -70,7 +73,7 @@ impl FailureCode {
         Self::RefusedByDatabase,
     ];
 
-    /// The code as it is published.
+    /// The published code, in kebab-case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -85,7 +88,8 @@ impl FailureCode {
         }
     }
 
-    /// All codes of events are permanent; transient failures belong to the world, not to the event.
+    /// Always permanent: a failure code describes an event, and a transient failure is never the fault
+    /// of an event.
     #[must_use]
     pub const fn kind(self) -> FailureKind {
         FailureKind::Permanent
@@ -98,7 +102,7 @@ impl fmt::Display for FailureCode {
     }
 }
 
-/// A text that is no failure code of ours, e.g. one that another program wrote.
+/// A text that is not one of our failure codes, e.g. because another program wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown failure code {0:?}")]
 pub struct UnknownFailureCode(pub String);
@@ -119,9 +123,9 @@ impl FromStr for FailureCode {
 pub struct Failure {
     /// Stable code, for programs.
     pub code: FailureCode,
-    /// What is wrong, in plain words, for people. Never contains a control character.
+    /// What is wrong, in plain words, for people. It never contains a control character.
     pub detail: String,
-    /// JSON pointer (RFC 6901) into the event, where one place is at fault.
+    /// JSON pointer (RFC 6901) to the place in the event that is at fault, where there is one.
     pub pointer: Option<String>,
 }
 
@@ -136,7 +140,7 @@ impl Failure {
         }
     }
 
-    /// A failure at one place of the event.
+    /// A failure at one place in the event.
     pub fn at(code: FailureCode, detail: impl Into<String>, pointer: impl Into<String>) -> Self {
         Self {
             pointer: Some(printable(pointer.into())),
@@ -144,8 +148,8 @@ impl Failure {
         }
     }
 
-    /// Text of the `ErrorMessage` attribute: detail and pointer, cut at a character boundary to
-    /// [`ERROR_MESSAGE_BYTES_MAX`].
+    /// Text of the attribute `ErrorMessage`: detail and pointer, truncated at a character boundary to
+    /// [`ERROR_MESSAGE_BYTES_MAX`] bytes.
     #[must_use]
     pub fn attribute_message(&self) -> String {
         let mut text = match &self.pointer {

@@ -1,28 +1,31 @@
-//! What the CloudWatch metrics of the ingest are called. Invariant: who writes them and who reads
-//! them take the names from here; a name once published keeps its meaning.
+//! Names of the CloudWatch metrics of the ingest.
+//!
+//! Invariant: the function that writes them and the console that reads them use these constants; a
+//! published name keeps its meaning.
 
 use crate::failure::FailureCode;
 
-/// Namespace of all of them.
+/// Namespace of all metrics of the ingest.
 pub const NAMESPACE: &str = "OpsConsole/Ingest";
-/// Their one dimension; its value is the name of the function.
+/// The only dimension of the metrics; its value is the name of the function.
 pub const DIMENSION: &str = "FunctionName";
-/// Messages that became records.
+/// Messages whose event was stored.
 pub const STORED: &str = "stored";
-/// Messages whose event was a record already.
+/// Messages whose event was stored before.
 pub const DUPLICATES: &str = "duplicates";
 /// Messages that the function sent to the dead-letter queue.
 pub const DEAD_LETTERED: &str = "dead_lettered";
 /// Messages that were reported for retry.
 pub const RETRIED: &str = "retried";
-/// Milliseconds that the database took for a batch.
+/// Time that the database took for a batch, in milliseconds.
 pub const DATABASE_MS: &str = "database_ms";
-/// Median over the stored events of a batch of the milliseconds from publish to commit.
+/// Time from publish to commit, in milliseconds: the median over the stored events of a batch.
 pub const LAG_P50_MS: &str = "lag_p50_ms";
-/// The longest of them.
+/// Time from publish to commit, in milliseconds: the maximum over the stored events of a batch.
 pub const LAG_MAX_MS: &str = "lag_max_ms";
 
-/// Messages that failed for good with this code. It is published only where there were some.
+/// Name of the metric that counts messages which failed permanently with this code. It is sent only
+/// for batches with such messages.
 #[must_use]
 pub const fn failed(code: FailureCode) -> &'static str {
     match code {
@@ -42,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metric_of_a_code_holds_the_code_as_it_is_published() {
+    fn metric_of_a_code_contains_the_published_code() {
         for code in FailureCode::ALL {
             assert_eq!(failed(code), format!("failed_{code}"));
         }

@@ -1,21 +1,21 @@
-//! What PostgreSQL's `jsonb` cannot hold although it is legal JSON.
+//! Legal JSON that PostgreSQL's `jsonb` cannot store.
 //!
-//! Invariant: for text that is well-formed JSON, `first_refusal` finds nothing exactly when
-//! `text::jsonb` succeeds, but for two limits of our own: [`NESTING_MAX`], and the size of the
+//! Invariant: for well-formed JSON, `first_refusal` returns `None` exactly when `text::jsonb`
+//! succeeds, except for two limits of our own: [`NESTING_MAX`], and the number of digits of all
 //! numbers when they are written out.
 
 use crate::event::EVENT_BYTES_MAX;
 use crate::failure::{Failure, FailureCode};
 
-/// Deepest nesting of objects and arrays that the pipeline accepts. JSON readers commonly stop at
-/// 128 (as ours does), so a deeper event could be stored but not be read by third parties.
+/// Deepest nesting of objects and arrays that the pipeline accepts. Most JSON parsers stop at 128
+/// levels (serde_json too), so third parties could not read a deeper event.
 pub const NESTING_MAX: usize = 100;
 
-/// Digits before the decimal point that `numeric` holds (PostgreSQL manual, table 8.2).
+/// Digits before the decimal point that `numeric` stores (PostgreSQL manual, table 8.2).
 const NUMERIC_INTEGER_DIGITS_MAX: i64 = 131_072;
-/// Digits after the decimal point that `numeric` holds (PostgreSQL manual, table 8.2).
+/// Digits after the decimal point that `numeric` stores (PostgreSQL manual, table 8.2).
 pub(crate) const NUMERIC_SCALE_MAX: i64 = 16_383;
-/// `numeric_in` refuses exponents of this size before it looks at the digits.
+/// `numeric_in` refuses exponents of this size whatever the digits are.
 const NUMERIC_EXPONENT_LIMIT: i64 = (i32::MAX / 2) as i64;
 
 enum Segment<'a> {
@@ -25,7 +25,7 @@ enum Segment<'a> {
 
 /// Finds the first place that `jsonb` would refuse.
 ///
-/// `json` must be well-formed; on other text the answer is meaningless, but never a panic.
+/// `json` must be well-formed; for other text the result is meaningless, but there is no panic.
 #[must_use]
 pub fn first_refusal(json: &str) -> Option<Failure> {
     Scanner {
@@ -41,8 +41,8 @@ struct Scanner<'a> {
     json: &'a str,
     position: usize,
     path: Vec<Segment<'a>>,
-    /// Digits of all numbers so far, written out as PostgreSQL gives them back: `1e100000` is
-    /// stored in a few bytes and read as 100,001 digits.
+    /// Digits of all numbers so far as PostgreSQL writes them out: `1e100000` is stored in a few bytes
+    /// and returned as 100,001 digits.
     digits: usize,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Scanner<'a> {
                         return Some(self.failure(
                             FailureCode::RefusedByDatabase,
                             format!(
-                                "the number {} is beyond what PostgreSQL's numeric can hold",
+                                "the number {} is too large or too precise for PostgreSQL's numeric",
                                 abbreviated(raw)
                             ),
                         ));
@@ -121,7 +121,7 @@ impl<'a> Scanner<'a> {
         None
     }
 
-    /// Consumes a string; returns what is between its quotes, escapes and all.
+    /// Consumes a string; returns the text between its quotes, with its escapes.
     fn string(&mut self) -> &'a str {
         let start = self.position + 1;
         let bytes = self.json.as_bytes();
@@ -167,7 +167,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A name as it reads; one that cannot be decoded (half a surrogate pair) as it is written.
+/// A member name with its escapes decoded; unchanged where they cannot be (half a surrogate pair).
 fn decoded(raw: &str) -> String {
     serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_else(|_| raw.to_owned())
 }
@@ -185,7 +185,7 @@ fn abbreviated(number: &str) -> String {
     }
 }
 
-/// Looks at the `\u` escapes of a string's raw text.
+/// Checks the `\u` escapes in a string's raw text.
 fn string_problem(raw: &str) -> Option<String> {
     let bytes = raw.as_bytes();
     let mut position = 0;
@@ -211,7 +211,7 @@ fn string_problem(raw: &str) -> Option<String> {
 }
 
 fn lone(unit: u16) -> String {
-    format!(r"\u{unit:04x} is half of a surrogate pair and stands alone")
+    format!(r"\u{unit:04x} is half of a surrogate pair")
 }
 
 fn unit_at(raw: &str, position: usize) -> Option<u16> {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_what_jsonb_refuses_and_says_where() {
+    fn finds_what_jsonb_refuses_and_where() {
         assert_eq!(
             pointer(r#"{"a":{"b":["x","\u0000"]}}"#).as_deref(),
             Some("/a/b/1")
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_alone_what_jsonb_holds() {
+    fn accepts_what_jsonb_stores() {
         for json in [
             r#"{"a":"\ud83d\ude00 \\u0000 \u0001"}"#,
             r#"{"n":[1e131071, 0e400000, -1.5E-16382, 0.0, -0]}"#,
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_explode_when_read_are_refused() {
+    fn numbers_that_are_too_long_when_written_out_are_refused() {
         let failure = first_refusal(r#"{"n":[1e131071, 1e131071, 1]}"#).unwrap();
         assert_eq!(failure.code, FailureCode::TooLarge);
         assert_eq!(failure.pointer.as_deref(), Some("/n/2"));

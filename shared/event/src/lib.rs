@@ -1,7 +1,22 @@
-//! The vocabulary of the pipeline: events, why they fail, what is stored, how it is asked for.
+//! Events, failures, verdicts, records and queries: the types that all parts of the pipeline share.
 //!
 //! Invariant: this crate is pure. It never reads a clock, the environment, a file or the network,
-//! so the function that ingests and the console that explains always agree.
+//! so the function that stores events and the console that explains failures always agree.
+//!
+//! ```
+//! use event::{FailureCode, Verdict, assess, parse_body};
+//!
+//! let body = r#"{"specversion":"1.0","id":"1","source":"/crew","type":"crew.checked-in",
+//!     "time":"2026-01-31T12:00:00Z","data":{"crew":7}}"#;
+//! let event = parse_body(body)?;
+//! assert_eq!((&*event.source, &*event.id), ("/crew", "1"));
+//!
+//! let failure = parse_body(&body.replace("\"time\"", "\"tme\"")).unwrap_err();
+//! assert_eq!(failure.code, FailureCode::MissingAttribute);
+//! assert_eq!(failure.pointer.as_deref(), Some("/time"));
+//! assert_eq!(assess(body).verdict(false), Verdict::Ready);
+//! # Ok::<(), event::Failure>(())
+//! ```
 
 mod cursor;
 mod envelope;

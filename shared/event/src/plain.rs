@@ -307,7 +307,7 @@ mod tests {
     use proptest::test_runner::{Config, TestRunner};
 
     use super::*;
-    use crate::event::read_carefully;
+    use crate::event::parse_fully;
 
     const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"/crew","type":"a.b","time":"2026-01-31T12:00:00Z","datacontenttype":"application/json","subject":"s","tenant":7,"traceparent":"00-1","data":{"x":[1,-2.5,{},[],{"a":"\"\u00c4\ud83d\ude00"},null,true,false]}}"#;
 
@@ -317,7 +317,7 @@ mod tests {
     }
 
     fn both(json: &str) -> (Option<Event<'_>>, Option<Event<'_>>) {
-        (read(json), read_carefully(json).ok())
+        (read(json), parse_fully(json).ok())
     }
 
     #[test]

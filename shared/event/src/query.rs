@@ -1,4 +1,6 @@
-//! What can be asked of the records. Invariant: a query that exists is within its limits.
+//! Queries of the records and of their statistics.
+//!
+//! Invariant: `validate` accepts only queries within the limits of this module.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cursor::Cursor;
 
-/// Rows of a page when nothing is said.
+/// Default rows of a page.
 pub const LIMIT_DEFAULT: u16 = 50;
-/// Rows of a page at most.
+/// Most rows of a page.
 pub const LIMIT_MAX: u16 = 500;
 
 /// Order of the list by `(occurred_at, record_id)`.
@@ -24,8 +26,7 @@ pub enum Order {
     Desc,
 }
 
-/// Filters and place of one page of records. Empty filters match everything; `from` is inclusive,
-/// `to` exclusive.
+/// Filters and position of one page of records. A filter that is `None` matches everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordQuery {
     /// Exact CloudEvents `source`.
@@ -44,7 +45,7 @@ pub struct RecordQuery {
     pub order: Order,
     /// Rows of the page, 1 to [`LIMIT_MAX`].
     pub limit: u16,
-    /// Where the page starts.
+    /// Where the page starts; `None` for the first page.
     pub cursor: Option<Cursor>,
 }
 
@@ -64,21 +65,21 @@ impl Default for RecordQuery {
     }
 }
 
-/// A parameter of a query that cannot be used.
+/// A parameter of a query that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{parameter}: {detail}")]
 pub struct QueryError {
     /// Name of the parameter, as the client wrote it.
     pub parameter: &'static str,
-    /// What is wrong with it and what would be right.
+    /// What is wrong, and what is allowed.
     pub detail: String,
 }
 
 impl RecordQuery {
-    /// Checks the limits and that the parts fit each other.
+    /// Checks the limits and that the parameters are consistent.
     ///
     /// # Errors
-    /// Names the first parameter that is at fault.
+    /// Names the first invalid parameter.
     pub fn validate(&self) -> Result<(), QueryError> {
         if self.limit == 0 || self.limit > LIMIT_MAX {
             return Err(QueryError {
@@ -99,7 +100,7 @@ impl RecordQuery {
         {
             return Err(QueryError {
                 parameter: "cursor",
-                detail: "belongs to a list in the other order; start again without it".to_owned(),
+                detail: "was made for the other order; start again without it".to_owned(),
             });
         }
         Ok(())
@@ -133,7 +134,7 @@ pub enum GroupBy {
 macro_rules! keyword {
     ($kind:ty { $($variant:path => $text:literal),+ $(,)? } $choices:literal) => {
         impl $kind {
-            /// The word that stands for it in queries.
+            /// The keyword in query parameters.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $($variant => $text),+ }
@@ -162,7 +163,7 @@ keyword!(Bucket {
 } "minute, hour, day");
 keyword!(GroupBy { GroupBy::Type => "type", GroupBy::Source => "source" } "type, source");
 
-/// Range, bucket and grouping of statistics.
+/// A request for counts of records per time bucket and group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsQuery {
     /// Earliest `occurred_at`, inclusive.
@@ -171,18 +172,18 @@ pub struct StatsQuery {
     pub to: DateTime<Utc>,
     /// Width of a bucket.
     pub bucket: Bucket,
-    /// What is counted apart.
+    /// Attribute whose values are counted separately.
     pub group_by: GroupBy,
 }
 
 impl StatsQuery {
-    /// Buckets of one answer at most.
+    /// Most buckets of one response.
     pub const BUCKETS_MAX: i64 = 10_000;
 
-    /// Checks that the range is one and gives at most [`Self::BUCKETS_MAX`] buckets.
+    /// Checks that the range is not empty and has at most [`Self::BUCKETS_MAX`] buckets.
     ///
     /// # Errors
-    /// Names the parameter that is at fault.
+    /// Names the invalid parameter.
     pub fn validate(&self) -> Result<(), QueryError> {
         if self.from >= self.to {
             return Err(QueryError {
@@ -199,7 +200,7 @@ impl StatsQuery {
             return Err(QueryError {
                 parameter: "bucket",
                 detail: format!(
-                    "the range holds more than {} {}s; choose a wider bucket or a shorter range",
+                    "the range has more than {} {}s; choose a wider bucket or a shorter range",
                     Self::BUCKETS_MAX,
                     self.bucket
                 ),

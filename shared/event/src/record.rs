@@ -1,4 +1,6 @@
-//! What is stored, and the shapes in which it is given out.
+//! Stored events, and the pages and counts in which they are returned.
+//!
+//! Invariant: the JSON form of these types is the JSON of the HTTP API.
 
 use std::fmt;
 
@@ -8,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::cursor::Cursor;
 
-/// Identity of a record inside one database, in order of arrival.
+/// Identity of a record within one database; ascending in order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecordId(pub i64);
@@ -35,9 +37,9 @@ pub struct Record {
     pub subject: Option<String>,
     /// CloudEvents `time`, to the microsecond.
     pub occurred_at: DateTime<Utc>,
-    /// When the database committed to it, to the microsecond.
+    /// Time of the insert by the database's clock, to the microsecond.
     pub ingested_at: DateTime<Utc>,
-    /// The whole event. Kept as text: `numeric` holds numbers that no Rust number does.
+    /// The whole event. Kept as text, because `numeric` stores numbers that no Rust type can.
     pub payload: Box<RawValue>,
 }
 
@@ -57,32 +59,32 @@ impl PartialEq for Record {
 /// One page of a keyset list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
-    /// The rows, in the asked order.
+    /// The rows, in the requested order.
     pub items: Vec<T>,
-    /// Where the next page starts; absent on the last one.
+    /// Where the next page starts; `None` on the last page.
     pub next_cursor: Option<Cursor>,
 }
 
-/// Count of one group in one time bucket.
+/// Number of records of one group in one time bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatsBucket {
     /// Start of the bucket, UTC.
     pub bucket_start: DateTime<Utc>,
-    /// The type or source that was counted.
+    /// The type or source of the group.
     pub group: String,
     /// Records in the bucket.
     pub count: i64,
 }
 
-/// How often a type occurs.
+/// Number of records of one type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeCount {
     /// CloudEvents `type`.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Records of that type, as far as they were counted.
+    /// Records of that type, up to the limit of counting.
     pub count: i64,
-    /// Whether counting stopped at its limit: there are `count` records or more.
+    /// Whether counting stopped at its limit: there are at least `count` records.
     pub count_is_minimum: bool,
     /// The newest `occurred_at`.
     pub last_occurred_at: DateTime<Utc>,

@@ -1,4 +1,6 @@
-//! What would happen if a dead letter were redriven now.
+//! Verdicts: what would happen if a dead letter were redriven now.
+//!
+//! Invariant: the verdict comes from the ingest's own validator.
 
 use std::fmt;
 
@@ -7,22 +9,22 @@ use serde::{Deserialize, Serialize};
 use crate::event::{EventKey, parse_body};
 use crate::failure::{Failure, FailureCode};
 
-/// Fate of a dead letter if it were redriven now.
+/// What would happen if a dead letter were redriven now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It would be stored.
+    /// Its event would be stored.
     Ready,
-    /// The ledger knows it: it would be swallowed as a duplicate.
+    /// Its event is in the ledger: the ingest would drop it as a duplicate.
     AlreadyStored,
     /// The ingest would refuse it again.
     StillInvalid,
-    /// It is not even JSON; nothing can be mended in it.
+    /// The body is not JSON, so no program can patch it.
     Unreadable,
 }
 
 impl Verdict {
-    /// Every verdict.
+    /// Every verdict, for counts and lists.
     pub const ALL: [Self; 4] = [
         Self::Ready,
         Self::AlreadyStored,
@@ -30,7 +32,7 @@ impl Verdict {
         Self::Unreadable,
     ];
 
-    /// The word that stands for it.
+    /// The published name, in kebab-case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,18 +50,17 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What the validator says of a body. Whether the ledger knows the event is asked afterwards, for
-/// many at once.
+/// The validator's result for a body. The ledger is asked afterwards, for many events in one query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assessment {
-    /// A valid event with this identity: `ready` unless the ledger knows it.
+    /// A valid event with this identity: `ready` unless it is in the ledger.
     Valid(EventKey),
-    /// No valid event, and why.
+    /// Not a valid event, and why.
     Invalid(Failure),
 }
 
 impl Assessment {
-    /// The verdict, given whether the ledger knows the event.
+    /// The verdict; `is_stored` is whether the ledger contains the event.
     #[must_use]
     pub fn verdict(&self, is_stored: bool) -> Verdict {
         match self {
@@ -71,7 +72,7 @@ impl Assessment {
     }
 }
 
-/// Judges the body of a dead letter with the ingest's own validator.
+/// Validates the body of a dead letter with the ingest's own validator.
 #[must_use]
 pub fn assess(body: &str) -> Assessment {
     match parse_body(body) {

@@ -14,7 +14,7 @@ use event::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Texts that a string attribute may hold: not empty, no control characters, no URI trouble.
+/// Valid string attributes: not empty, no control characters, nothing that a URI does not allow.
 fn attribute() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9/._~:-]{1,40}|[ñ日本語😀]{1,8}"
 }
@@ -60,7 +60,7 @@ fn good_event() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn good_events_are_accepted_with_what_they_say(event in good_event()) {
+    fn good_events_are_accepted_with_their_attributes(event in good_event()) {
         let text = event.to_string();
         let parsed = parse_event(&text).unwrap();
         prop_assert_eq!(&*parsed.id, event["id"].as_str().unwrap());
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_gets_an_answer_and_never_a_panic(text in "\\PC*|[\\x00-\\x7f]{0,80}|[{}\\[\\]\",:\\\\u0d8efcn1-]{0,60}") {
+    fn any_text_gets_a_result_and_never_a_panic(text in "\\PC*|[\\x00-\\x7f]{0,80}|[{}\\[\\]\",:\\\\u0d8efcn1-]{0,60}") {
         let answer = parse_body(&text);
         let _ = peek_identity(&text);
         if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mutilated_event_is_never_taken_for_another_identity(event in good_event(), cut in 0usize..400) {
+    fn a_truncated_event_is_never_accepted(event in good_event(), cut in 0usize..400) {
         let text = event.to_string();
         let cut = text.char_indices().map(|(at, _)| at).nth(cut).unwrap_or(0);
         prop_assert!(parse_body(&text[..cut]).is_err());
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn foreign_cursors_are_refused_not_misread(text in "[A-Za-z0-9_-]{0,40}") {
+    fn texts_that_are_no_cursors_are_refused(text in "[A-Za-z0-9_-]{0,40}") {
         if let Ok(cursor) = Cursor::decode(&text) {
             prop_assert_eq!(cursor.encode(), text);
         }

@@ -1,7 +1,7 @@
-//! The HTTP API, as a third party sees it.
+//! Calls to the HTTP API.
 //!
-//! Invariant: a path never leads to another host, and an answer is never kept beyond
-//! [`API_BODY_BYTES_MAX`].
+//! Invariant: a path never leads to another host, and at most [`API_BODY_BYTES_MAX`] bytes of a response
+//! are kept.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use super::model::{ApiAnswer, ApiHealth};
 use super::{Attempt, Pipeline, PipelineError};
 use crate::environment::origin;
 
-/// Bytes of an API answer that are kept.
+/// Most bytes of a response body that are kept.
 pub const API_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 impl Pipeline {
     /// Status and latency of `GET /health`.
     ///
     /// # Errors
-    /// When the API gives no answer at all; a bad status is an answer.
+    /// When the API does not respond; an error status is a response.
     pub async fn api_health(&self) -> Result<ApiHealth, PipelineError> {
         self.api_status("/health").await
     }
@@ -32,10 +32,10 @@ impl Pipeline {
         })
     }
 
-    /// Any GET. The path starts with `/`; redirects are shown, not followed.
+    /// Sends a GET request. The path starts with `/`; redirects are returned, not followed.
     ///
     /// # Errors
-    /// When the path is none, or when the API gives no answer at all; a bad status is an answer.
+    /// When the path is invalid or the API does not respond; an error status is a response.
     pub async fn api_get(&self, path: &str) -> Result<ApiAnswer, PipelineError> {
         let base = &self.environment().api_url;
         let attempt = Attempt::start(format!("get {path:?} of the API"), origin(base));
@@ -72,7 +72,7 @@ impl Pipeline {
     }
 }
 
-/// The path below the base URL; refuses whatever would leave it.
+/// The URL of a path below the base URL; refuses a path that leads out of it.
 fn address(base: &str, path: &str) -> Result<Url, String> {
     if !path.starts_with('/') {
         return Err(format!(
@@ -82,7 +82,7 @@ fn address(base: &str, path: &str) -> Result<Url, String> {
     let base = base.trim_end_matches('/');
     let base_url = Url::parse(base).map_err(|error| format!("api_url is not a URL ({error})"))?;
     let url = Url::parse(&format!("{base}{path}"))
-        .map_err(|error| format!("{path:?} makes no URL ({error})"))?;
+        .map_err(|error| format!("{path:?} is not the path of a URL ({error})"))?;
     let below = format!("{}/", base_url.path().trim_end_matches('/'));
     if url.origin() == base_url.origin() && url.path().starts_with(&below) {
         Ok(url)

@@ -1,4 +1,4 @@
-//! The audit log: who changed what, when, where and why, on this machine.
+//! The audit log: who changed what from this machine, when, where and why.
 //!
 //! Invariant: a change is written down, and on the disk, before it begins; nothing is ever
 //! overwritten. A change without an end was cut off, and is shown so.
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Version of the lines.
+/// Version of the line format.
 const SCHEMA: u32 = 1;
 /// Name of the file in the state folder.
 const FILE_NAME: &str = "audit.jsonl";
@@ -30,12 +30,12 @@ pub enum Operation {
     Delete,
     /// The whole dead-letter queue was purged.
     Purge,
-    /// SQS was told to move the whole dead-letter queue, or to stop that.
+    /// A native move task of SQS was started or cancelled.
     MoveTask,
 }
 
 impl Operation {
-    /// The word that stands for it.
+    /// The published name, in kebab-case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,26 +48,26 @@ impl Operation {
     }
 }
 
-/// What is about to be done.
+/// A change that is about to begin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// Its kind.
+    /// Kind of the change.
     pub operation: Operation,
     /// Name of the environment.
     pub environment: String,
-    /// Whether that is production.
+    /// Whether the environment is production.
     pub is_production: bool,
-    /// Queue or topic that is changed.
+    /// Name of the queue or topic.
     pub target: String,
-    /// ARN by which AWS knows the caller (STS), where it could be asked.
+    /// ARN of the caller (STS `GetCallerIdentity`); `None` when STS did not answer.
     pub caller: Option<String>,
     /// Name of the user on this machine.
     pub user: Option<String>,
-    /// Why, in the operator's words.
+    /// The operator's reason.
     pub reason: Option<String>,
-    /// Messages that are about to be changed.
+    /// Number of messages that will be changed.
     pub planned: u64,
-    /// Anything else that explains it, e.g. before and after of an edit. Never a secret.
+    /// More details, e.g. a patch. Never a secret.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub details: Value,
 }
@@ -75,38 +75,38 @@ pub struct Change {
 /// How a change ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
-    /// Messages by what became of them, e.g. `moved`. Counted, never planned.
+    /// Number of messages by outcome, e.g. `moved`. Counted, never planned.
     pub counts: BTreeMap<String, u64>,
-    /// Why it failed or was cut off.
+    /// Why it failed or was interrupted.
     pub error: Option<String>,
 }
 
-/// One change of the log.
+/// One change in the log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AuditEntry {
-    /// Its id; sorts by time.
+    /// Id of the change; ids sort by time.
     pub id: Uuid,
     /// When it began.
     pub begun_at: DateTime<Utc>,
-    /// What was to be done.
+    /// The change as it was planned.
     #[serde(flatten)]
     pub change: Change,
-    /// When it ended; absent where it runs still or was cut off.
+    /// When it ended; `None` while it runs, or when its process was killed.
     pub ended_at: Option<DateTime<Utc>>,
     /// How it ended.
     pub ending: Option<Ending>,
 }
 
-/// What was read of a log.
+/// The content of a log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct AuditTrail {
     /// The changes, oldest first.
     pub entries: Vec<AuditEntry>,
-    /// Lines that could not be read: written by a newer version, or cut off.
+    /// Number of lines that could not be read: written by a newer version, or incomplete.
     pub unreadable_lines: usize,
 }
 
-/// Why the log cannot be used.
+/// The log cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} the audit log {}: {cause}", path.display())]
 pub struct AuditError {
@@ -115,7 +115,7 @@ pub struct AuditError {
     cause: io::Error,
 }
 
-/// The log of one state folder.
+/// The audit log in a state folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLog {
     path: PathBuf,
@@ -138,7 +138,7 @@ enum LineEvent {
 }
 
 impl AuditLog {
-    /// The log in a state folder. Nothing is created before something is written.
+    /// The log in a state folder. The file is created with the first entry.
     #[must_use]
     pub fn in_folder(folder: &Path) -> Self {
         Self {
@@ -146,16 +146,16 @@ impl AuditLog {
         }
     }
 
-    /// The file.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes down that a change begins. It is on the disk when this returns.
+    /// Records that a change begins. The entry is on disk when this returns.
     ///
     /// # Errors
-    /// When it cannot be written; the change must then not be done.
+    /// When it cannot be written; then the change must not be made.
     pub fn begin(&self, change: Change, at: DateTime<Utc>) -> Result<Uuid, AuditError> {
         let id = Uuid::now_v7();
         self.append(&Line {
@@ -167,10 +167,10 @@ impl AuditLog {
         Ok(id)
     }
 
-    /// Writes down how a change ended.
+    /// Records how a change ended.
     ///
     /// # Errors
-    /// When it cannot be written; the change itself is done.
+    /// When it cannot be written; the change itself was made.
     pub fn end(&self, id: Uuid, ending: Ending, at: DateTime<Utc>) -> Result<(), AuditError> {
         self.append(&Line {
             schema: SCHEMA,
@@ -238,7 +238,7 @@ impl AuditLog {
                 bytes.push(b'\n');
                 // Others may append at the same time; a line stays whole.
                 file.lock()?;
-                if ends_in_a_torn_line(&mut file)? {
+                if ends_in_incomplete_line(&mut file)? {
                     bytes.insert(0, b'\n');
                 }
                 file.write_all(&bytes)?;
@@ -270,8 +270,8 @@ impl AuditLog {
     }
 }
 
-/// Whether a writer was cut off in the middle of the last line.
-fn ends_in_a_torn_line(file: &mut File) -> io::Result<bool> {
+/// Whether the last line is incomplete, because its writer was killed.
+fn ends_in_incomplete_line(file: &mut File) -> io::Result<bool> {
     use std::io::{Read as _, Seek as _, SeekFrom};
     if file.metadata()?.len() == 0 {
         return Ok(false);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_spoils_nothing_but_itself() {
+    fn incomplete_line_does_not_affect_others() {
         let folder = tempfile::tempdir().unwrap();
         let log = AuditLog::in_folder(folder.path());
         log.begin(change("one"), at(1)).unwrap();
@@ -339,7 +339,7 @@ mod tests {
             fs::write(log.path(), &text).unwrap();
             log.begin(change("two"), at(2)).unwrap();
             let trail = log.read().unwrap();
-            // Cut just before its end of line, the torn line is whole.
+            // If only the line break is missing, the line is complete.
             let torn = usize::from(cut < whole.len() - 1);
             let last = trail.entries.last().unwrap();
             assert_eq!(last.change.reason.as_deref(), Some("two"), "{cut}");
@@ -349,7 +349,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn log_is_for_its_user_alone() {
+    fn log_is_readable_only_by_its_user() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let log = AuditLog::in_folder(folder.path());

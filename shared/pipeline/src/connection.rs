@@ -1,6 +1,6 @@
-//! The connection to one environment: clients that are made on first use.
+//! The clients of one environment, created on first use.
 //!
-//! Invariant: making a [`Pipeline`] does no IO, so the first frame never waits for the network.
+//! Invariant: creating a [`Pipeline`] does no IO, so the first frame never waits for the network.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,24 +19,24 @@ use super::dead_letter_search::DeadLetterSearch;
 use super::{Authority, PipelineError, error::Attempt};
 use crate::environment::{Environment, origin};
 
-/// Limit of a TCP and TLS connect.
+/// Time limit of a TCP and TLS connect.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// Limit of one AWS operation, retries included.
+/// Time limit of one AWS operation, including retries.
 pub(super) const OPERATION_LIMIT: Duration = Duration::from_secs(5);
-/// Attempts of an AWS operation: the first one and two retries.
+/// Attempts of an AWS operation: the first and two retries.
 const ATTEMPTS_MAX: u32 = 3;
-/// Wait before the first retry; doubles.
+/// Wait before the first retry; it doubles.
 const RETRY_BACKOFF_FIRST: Duration = Duration::from_millis(100);
-/// Connections to the database: a console asks a few things at once, no more.
+/// Connections to the database: the console runs few queries at once.
 const DATABASE_CONNECTIONS_MAX: u32 = 4;
-/// Limit of waiting for a database connection.
+/// Longest wait for a database connection.
 const DATABASE_ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
-/// PostgreSQL's port when the URL names none.
+/// Default port of PostgreSQL.
 const DATABASE_PORT: u16 = 5432;
-/// Limit of one statement, kept by the database itself.
+/// Time limit of one statement, enforced by the database.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// One environment, ready to be asked. Cheap to clone.
+/// The connection to one environment. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     inner: Arc<Inner>,
@@ -64,13 +64,13 @@ pub struct Aws {
 }
 
 impl Pipeline {
-    /// Makes the connection to an environment without any IO.
+    /// Prepares the connection to an environment, without IO.
     ///
     /// # Errors
-    /// Nothing can fail today; what is wrong shows at the first question that needs it.
+    /// None at present: a wrong setting is reported by the first call that needs it.
     pub fn connect(environment: &Environment) -> Result<Self, PipelineError> {
-        // The HTTP client of the API looks up the process's TLS provider; a second installation
-        // fails, and that is fine.
+        // The HTTP client of the API needs the process's TLS provider; a second installation fails,
+        // which is no problem.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             inner: Arc::new(Inner {
@@ -85,7 +85,7 @@ impl Pipeline {
         })
     }
 
-    /// The environment that is asked.
+    /// The environment of this connection.
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.inner.environment
@@ -99,7 +99,7 @@ impl Pipeline {
         &self.inner.credentials
     }
 
-    /// The AWS clients, made at the first call; later calls share them.
+    /// The AWS clients, created on the first call.
     pub async fn aws(&self) -> &Aws {
         self.inner
             .aws
@@ -132,7 +132,7 @@ impl Pipeline {
             .map_err(|cause| attempt.refused(cause))
     }
 
-    /// The database's pool, for the operation that is named.
+    /// The database's pool; `operation` is for the error.
     pub(super) fn pool(&self, operation: &str) -> Result<&PgPool, PipelineError> {
         let environment = self.environment();
         let Some(url) = &environment.database_url else {
@@ -158,7 +158,7 @@ impl Pipeline {
             .map_err(|cause| Attempt::start(operation, self.database_address()).refused(cause))
     }
 
-    /// Where SQS, SNS and CloudWatch are asked.
+    /// URL of an AWS service (SQS, SNS, CloudWatch).
     pub fn aws_address(&self, service: &str) -> String {
         let environment = self.environment();
         match &environment.endpoint_url {
@@ -167,12 +167,12 @@ impl Pipeline {
         }
     }
 
-    /// Why the database gave no connection, if it can be told.
+    /// Tries to find out why there is no connection to the database.
     pub(super) async fn probe_database(&self) -> Option<String> {
-        silence(self.environment().database_url.as_deref()?).await
+        connect_error(self.environment().database_url.as_deref()?).await
     }
 
-    /// Where the database is asked, without user and password.
+    /// URL of the database without user and password.
     pub(super) fn database_address(&self) -> String {
         self.environment()
             .database_url
@@ -181,9 +181,9 @@ impl Pipeline {
     }
 }
 
-/// Asks the database's port why no connection came about; the pool only knows that it waited.
-/// `None` where a socket in a folder is used, or where the port answers after all.
-async fn silence(url: &str) -> Option<String> {
+/// Connects to the database's port to find out why there is no connection; the pool reports only a timeout.
+/// `None` for a Unix socket, or when the port accepts the connection.
+async fn connect_error(url: &str) -> Option<String> {
     let url = reqwest::Url::parse(url).ok()?;
     let is_socket = url.query_pairs().any(|(key, _)| key == "host");
     let host = url.host_str().filter(|_| !is_socket)?;
@@ -198,8 +198,8 @@ async fn silence(url: &str) -> Option<String> {
     }
 }
 
-/// The URL without user, password and parameters, but for the folder of a socket: with one the host
-/// is never asked.
+/// The URL without user, password and parameters. For a Unix socket its folder is kept, because then the host
+/// is not used.
 fn database_address(url: &str) -> String {
     let hidden = || "the database".to_owned();
     let Ok(mut url) = reqwest::Url::parse(url) else {
@@ -217,7 +217,7 @@ fn database_address(url: &str) -> String {
     }
 }
 
-/// The folder whose socket is used, where the URL names one.
+/// The folder of the Unix socket, if the URL has one.
 fn socket_folder(url: &reqwest::Url) -> Option<String> {
     url.query_pairs()
         .filter(|(key, value)| key == "host" && value.starts_with('/'))
@@ -258,7 +258,7 @@ async fn sdk_config(environment: &Environment) -> SdkConfig {
     loader.load().await
 }
 
-/// Whether the operator chose credentials; emulators take any.
+/// Whether the operator configured credentials; emulators accept any.
 fn has_credentials() -> bool {
     ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"]
         .iter()
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn address_of_the_database_tells_no_secret() {
+    fn address_of_the_database_contains_no_secret() {
         assert_eq!(
             database_address("postgres://me:secret@db.example:5433/events?sslmode=require"),
             "postgres://db.example:5433/events"
@@ -279,16 +279,16 @@ mod tests {
     }
 
     #[test]
-    fn socket_is_told_by_its_folder_and_not_by_a_host_that_is_never_asked() {
+    fn address_of_a_socket_is_its_folder_and_not_the_unused_host() {
         let url =
             "postgres://me:secret@localhost/events?password=secret&host=%2Ftmp%2Fpg-1&user=me";
-        let told = "postgres:///events?host=/tmp/pg-1";
-        assert_eq!(database_address(url), told);
+        let address = "postgres:///events?host=/tmp/pg-1";
+        assert_eq!(database_address(url), address);
         let environment = Environment {
             database_url: Some(url.to_owned()),
             ..Environment::example()
         };
         let pipeline = Pipeline::connect(&environment).unwrap();
-        assert_eq!(pipeline.database_address(), told);
+        assert_eq!(pipeline.database_address(), address);
     }
 }

@@ -1,7 +1,7 @@
-//! Why something could not be asked of the pipeline, or was not done.
+//! Errors of calls to the pipeline.
 //!
-//! Invariant: an error names the operation, the address and the cause in plain words, and never
-//! carries a body or a secret.
+//! Invariant: an error names the operation, the address and the cause in plain words, and never contains a
+//! body or a secret.
 
 use std::error::Error;
 use std::fmt;
@@ -14,35 +14,35 @@ use tokio::time::Instant;
 
 use super::printable::printable;
 
-/// What kind of failure it is; decides the exit code and the advice.
+/// The kind of an error; it determines the exit code and the default hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PipelineErrorKind {
-    /// No answer: refused connection, unknown host, timeout, no credentials.
+    /// No response: refused connection, unknown host, timeout, no credentials.
     Unreachable,
-    /// The service answered that it will not or cannot.
+    /// The service responded with an error.
     Refused,
-    /// The environment does not have what was asked for.
+    /// The environment's entry lacks something that the operation needs.
     NotConfigured,
-    /// A write that read-only mode or a missing confirmation forbids.
+    /// Read-only mode or a missing confirmation forbids the change.
     NotPermitted,
 }
 
-/// A failed operation, ready to be shown.
+/// A failed operation, as it is shown to the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipelineError {
-    /// What was tried, naming its object, e.g. `read queue depth of "events-queue"`.
+    /// The operation with its object, e.g. `read queue depth of "events-queue"`.
     pub operation: String,
-    /// Where; empty when nothing was asked of anybody.
+    /// The address of the service; empty when no request was sent.
     pub address: String,
     /// Why it failed, in plain words.
     pub cause: String,
-    /// How long it took to fail.
+    /// Time from the start of the operation to the error.
     pub elapsed: Duration,
     /// The kind of failure.
     pub kind: PipelineErrorKind,
-    /// What to do about it.
+    /// What the operator can do; `None` for the default of the kind.
     hint: Option<String>,
-    /// Whether it may have been done although no answer came.
+    /// Whether the operation may have succeeded although no response came.
     may_have_happened: bool,
 }
 
@@ -65,13 +65,13 @@ impl fmt::Display for PipelineError {
 impl Error for PipelineError {}
 
 impl PipelineError {
-    /// Whether the other side gave no answer at all (exit code 3).
+    /// Whether the service did not respond (exit code 3).
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.kind == PipelineErrorKind::Unreachable
     }
 
-    /// Whether what was asked may have been done although no answer came.
+    /// Whether the operation may have succeeded although no response came.
     #[must_use]
     pub fn may_have_happened(&self) -> bool {
         self.may_have_happened
@@ -88,14 +88,14 @@ impl PipelineError {
                 format!("check that {} is running and can be reached", self.address)
             }
             PipelineErrorKind::Refused => {
-                "check the names in the environment and what these credentials may do".to_owned()
+                "check the names in the environment's entry and the permissions of these credentials".to_owned()
             }
             PipelineErrorKind::NotConfigured => "add it to the environment's entry".to_owned(),
             PipelineErrorKind::NotPermitted => "see --read-only and --confirm".to_owned(),
         }
     }
 
-    /// The environment lacks what the operation needs; `hint` names the way out.
+    /// The environment's entry lacks something that the operation needs; `hint` names it.
     pub fn not_configured(operation: &str, cause: String, hint: &str) -> Self {
         Self {
             operation: operation.to_owned(),
@@ -121,13 +121,13 @@ impl PipelineError {
         }
     }
 
-    /// Marks that nobody knows whether it was done; `remark` says so to the operator.
+    /// Marks the outcome as unknown; `remark` is added for the operator.
     pub fn outcome_unknown(mut self, remark: &str) -> Self {
         self.may_have_happened = true;
         self.with_remark(remark)
     }
 
-    /// Adds to the cause what else the operator must know.
+    /// Adds a remark to the cause.
     pub fn with_remark(mut self, remark: &str) -> Self {
         self.cause.push_str("; ");
         self.cause.push_str(remark);
@@ -140,7 +140,7 @@ impl PipelineError {
     }
 }
 
-/// An operation that was begun: turns whatever comes back into a [`PipelineError`] that names it.
+/// A started operation: creates [`PipelineError`]s with its name, address and elapsed time.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     operation: String,
@@ -149,7 +149,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Starts the clock of one operation against one address.
+    /// Starts an operation at one address.
     pub fn start(operation: impl Into<String>, address: impl Into<String>) -> Self {
         Self {
             operation: operation.into(),
@@ -163,7 +163,7 @@ impl Attempt {
         self.started.elapsed()
     }
 
-    /// The operation failed for `cause`, whose control characters are escaped.
+    /// An error with this cause, whose control characters are escaped.
     pub fn failed(&self, kind: PipelineErrorKind, cause: impl AsRef<str>) -> PipelineError {
         PipelineError {
             operation: self.operation.clone(),
@@ -176,12 +176,12 @@ impl Attempt {
         }
     }
 
-    /// The service answered and refused.
+    /// The service responded with an error.
     pub fn refused(&self, cause: impl AsRef<str>) -> PipelineError {
         self.failed(PipelineErrorKind::Refused, cause)
     }
 
-    /// No answer within `limit`.
+    /// No response within `limit`.
     pub fn timed_out(&self, limit: Duration) -> PipelineError {
         self.failed(
             PipelineErrorKind::Unreachable,
@@ -189,7 +189,7 @@ impl Attempt {
         )
     }
 
-    /// Reads an error of an AWS call.
+    /// Converts an error of an AWS call.
     pub fn sdk<E, R>(&self, error: &SdkError<E, R>) -> PipelineError
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -221,11 +221,11 @@ impl Attempt {
                 Some(message) => format!("{code}: {message}"),
                 None => code.to_owned(),
             }),
-            None => self.refused(message.unwrap_or("an answer without a reason")),
+            None => self.refused(message.unwrap_or("the service gave no reason")),
         }
     }
 
-    /// Reads an error of an HTTP call.
+    /// Converts an error of an HTTP call.
     pub fn http(&self, error: &reqwest::Error) -> PipelineError {
         let cause = if error.is_timeout() {
             "no answer in time".to_owned()
@@ -236,8 +236,8 @@ impl Attempt {
     }
 }
 
-/// Whether a request cannot have been carried out: it was answered with a refusal, or it never
-/// left this machine. A server that failed may have failed after it did what was asked.
+/// Whether a request cannot have taken effect: the response was a client error, or the request never left
+/// this machine. After a server error (5xx) the request may have taken effect.
 pub(super) fn is_surely_not_done<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: Error + 'static,
@@ -248,15 +248,14 @@ where
     matches!(error, SdkError::ConstructionFailure(_)) || never_left(error)
 }
 
-/// Whether the service answered that it failed itself, or in no way that can be told.
+/// Whether the response was a server error (5xx), or there was no response.
 pub fn is_server_failure<E>(error: &SdkError<E, HttpResponse>) -> bool {
     error
         .raw_response()
         .is_none_or(|response| response.status().is_server_error())
 }
 
-/// Whether a request never left this machine: there was no connection to send it on, or nothing to
-/// sign it with.
+/// Whether a request never left this machine: there was no connection, or no credentials to sign it.
 pub fn never_left(error: &(dyn Error + 'static)) -> bool {
     error_chain(error).any(|cause| {
         let is_unconnected = cause.downcast_ref::<io::Error>().is_some_and(|error| {
@@ -275,7 +274,7 @@ pub fn never_left(error: &(dyn Error + 'static)) -> bool {
             "connect timeout",
         ]
         .iter()
-        .any(|sign| text.contains(sign));
+        .any(|phrase| text.contains(phrase));
         is_unconnected || is_unsent
     })
 }
@@ -286,7 +285,7 @@ fn error_chain<'a>(
     std::iter::successors(Some(error), |error| (**error).source())
 }
 
-/// The cause at the bottom, in words that an operator knows.
+/// The root cause, in an operator's terms.
 pub(super) fn plain_cause(error: &(dyn Error + 'static)) -> String {
     let mut last = error.to_string();
     for cause in error_chain(error) {
@@ -341,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn server_that_failed_may_have_done_it_before() {
+    fn request_may_have_taken_effect_after_a_server_error() {
         assert!(is_surely_not_done(&answer(400)));
         assert!(is_surely_not_done(&answer(403)));
         assert!(!is_surely_not_done(&answer(500)));
@@ -361,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_queue_is_an_answer_and_not_silence() {
+    fn missing_queue_is_a_refusal_and_not_unreachable() {
         let attempt = Attempt::start("read", "here");
         let error = attempt.service_answer(
             Some("AWS.SimpleQueueService.NonExistentQueue"),
@@ -372,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_from_the_world_cannot_drive_the_terminal() {
+    fn causes_cannot_control_the_terminal() {
         let attempt = Attempt::start("read", "here");
         let error = attempt.service_answer(Some("X"), Some("a\u{1b}[2Jb"));
         assert_eq!(error.cause, "X: a\\u001b[2Jb");

@@ -1,8 +1,7 @@
-//! What the ingest says of its batches, by CloudWatch: how long events are on their way, and what
-//! becomes of them.
+//! The metrics of the ingest from CloudWatch: lag and outcomes of events.
 //!
-//! Invariant: a function that sent no metrics is not known to be idle: its numbers are absent, not
-//! zero. Only a code that is absent beside other numbers counts as none.
+//! Invariant: when the function sent no metrics, its numbers are absent and not zero, because it is not
+//! known to be idle. Only a failure code that is absent beside other numbers counts as zero.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,48 +15,48 @@ use super::model::Point;
 use super::{Pipeline, PipelineError};
 use crate::text::{age_secs, whole};
 
-/// How far back [`IngestRates`] look: CloudWatch has metrics of a log within a minute or two, and what was
-/// right before an outage is not to be told long after it began.
+/// The time that [`IngestRates`] cover. CloudWatch has metrics from logs after a minute or two; a longer
+/// window would show the numbers from before an outage for too long.
 pub const INGEST_WINDOW: Duration = Duration::from_secs(180);
-/// A rate is told over at least so long: one batch is no stream.
+/// Shortest time for a rate, so that a single batch does not look like a stream.
 const RATE_SECS_MIN: u64 = 30;
 
-/// History of the ingest, oldest first; each is empty where no batch sent it.
+/// History of the ingest, oldest first; a list is empty when no batch sent the metric.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngestHistory {
-    /// Messages that became records, per period.
+    /// Messages whose event was stored, per period.
     pub stored: Vec<Point>,
-    /// Messages whose event was a record already, per period.
+    /// Messages whose event was stored before, per period.
     pub duplicates: Vec<Point>,
     /// Messages that were reported for retry, per period.
     pub retried: Vec<Point>,
     /// Milliseconds from publish to commit: the mean of the medians of a period's batches.
     pub lag_p50_ms: Vec<Point>,
-    /// Milliseconds from publish to commit, the longest.
+    /// Milliseconds from publish to commit: the maximum.
     pub lag_max_ms: Vec<Point>,
-    /// Messages that failed for good, per period.
+    /// Messages that failed permanently, by code, per period.
     pub failed: BTreeMap<FailureCode, Vec<Point>>,
 }
 
-/// The ingest from its first batch in the last [`INGEST_WINDOW`] to its last one.
+/// Rates of the ingest, from its first to its last batch in the last [`INGEST_WINDOW`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IngestRates {
-    /// Seconds that the numbers are about: from 30 to 180.
+    /// Seconds that the rates cover: from 30 to 180.
     pub window_secs: u64,
-    /// Of the messages of its newest batches none became or was a record, and some were reported for retry.
+    /// The newest batches stored nothing, had no duplicates, and reported messages for retry.
     pub is_stuck: bool,
-    /// Milliseconds from publish to commit: the mean over the minutes of the mean of their batches'
-    /// medians, so a quiet minute counts as much as a busy one. `None` where nothing was stored.
+    /// Milliseconds from publish to commit: the mean over minutes of the mean of their batches' medians, so a
+    /// quiet minute has the same weight as a busy one. `None` when nothing was stored.
     pub lag_p50_ms: Option<u64>,
-    /// The longest of them.
+    /// Milliseconds from publish to commit: the maximum. `None` when nothing was stored.
     pub lag_max_ms: Option<u64>,
-    /// Messages that became records.
+    /// Messages whose event was stored.
     pub stored_per_minute: f64,
-    /// Messages whose event was a record already.
+    /// Messages whose event was stored before.
     pub duplicates_per_minute: f64,
     /// Messages that were reported for retry.
     pub retried_per_minute: f64,
-    /// Messages that failed for good; without the codes that did not occur.
+    /// Messages that failed permanently, by code; only codes that occurred.
     pub failures_per_minute: BTreeMap<FailureCode, f64>,
 }
 
@@ -70,7 +69,7 @@ const TOTALS: [(&str, &str); 5] = [
 ];
 
 impl Pipeline {
-    /// The last minutes of the ingest; `None` where CloudWatch has no batch of them.
+    /// Rates of the last minutes; `None` when CloudWatch has no batch in them.
     ///
     /// # Errors
     /// When the environment does not name the function, or CloudWatch does not answer.
@@ -90,7 +89,7 @@ impl Pipeline {
     }
 }
 
-/// What is asked of CloudWatch, in the order that [`IngestHistory::of`] takes.
+/// The CloudWatch queries, in the order of [`IngestHistory::of`].
 pub(super) fn lines() -> Vec<Line> {
     let codes = FailureCode::ALL.map(|code| (ingest_metrics::failed(code), "Sum"));
     TOTALS
@@ -105,10 +104,10 @@ pub(super) fn lines() -> Vec<Line> {
 }
 
 impl IngestHistory {
-    /// From the answers to [`lines`].
-    pub(super) fn of(answers: impl IntoIterator<Item = Vec<Point>>) -> Self {
-        let mut answers = answers.into_iter();
-        let mut next = || answers.next().unwrap_or_default();
+    /// From the results of [`lines`].
+    pub(super) fn of(results: impl IntoIterator<Item = Vec<Point>>) -> Self {
+        let mut results = results.into_iter();
+        let mut next = || results.next().unwrap_or_default();
         Self {
             stored: next(),
             duplicates: next(),
@@ -123,8 +122,8 @@ impl IngestHistory {
         }
     }
 
-    /// The last [`INGEST_WINDOW`] before `now`, by points that stand for as long as `period_secs`; `None`
-    /// where no batch was in it.
+    /// Rates of the last [`INGEST_WINDOW`] before `now`; each point covers `period_secs`. `None` when there
+    /// was no batch.
     #[must_use]
     pub fn recent(&self, now: DateTime<Utc>, period_secs: u32) -> Option<IngestRates> {
         let within = |points: &[Point]| {
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_has_its_place() {
+    fn every_query_has_its_field() {
         let history = IngestHistory::of(answers());
         assert_eq!(history.failed.keys().count(), 2);
         let rates = history.recent(at(0), 30).unwrap();
@@ -227,13 +226,13 @@ mod tests {
             json["failures_per_minute"],
             serde_json::json!({"not-json": 1.2})
         );
-        let asked = lines();
-        assert_eq!(asked.len(), answers().len());
-        assert_eq!(asked[12].metric, "failed_refused-by-database");
+        let lines = lines();
+        assert_eq!(lines.len(), answers().len());
+        assert_eq!(lines[12].metric, "failed_refused-by-database");
     }
 
     #[test]
-    fn no_batch_is_no_rate_and_nothing_stored_is_no_lag_and_a_new_stream_has_its_rate() {
+    fn rates_need_a_batch_lag_needs_a_stored_event_and_a_new_stream_has_its_rate() {
         assert_eq!(IngestHistory::default().recent(at(0), 60), None);
         let history = IngestHistory::of(answers());
         assert_eq!(history.recent(at(600), 60), None, "too long ago");

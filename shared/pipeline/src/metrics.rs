@@ -1,4 +1,4 @@
-//! What CloudWatch tells of the queues and of the ingest.
+//! CloudWatch metrics of the queues and of the ingest.
 //!
 //! Invariant: a metric without a recent value is unknown, not zero.
 
@@ -17,24 +17,24 @@ use super::{Attempt, Pipeline, PipelineError};
 
 const QUEUE_NAMESPACE: &str = "AWS/SQS";
 const QUEUE_DIMENSION: &str = "QueueName";
-/// A value that is older tells nothing of now.
+/// An older value does not describe the current state.
 const RECENT: Duration = Duration::from_secs(180);
-/// Period of AWS/SQS metrics on AWS (Amazon SQS developer guide, "CloudWatch metrics") and of those
-/// of a log (its embedded metric format asks for no finer one).
+/// Period of AWS/SQS metrics (Amazon SQS developer guide, "CloudWatch metrics") and of metrics from logs in
+/// the embedded metric format.
 const PERIOD_SECS: u32 = 60;
 /// Period on an emulator, where the stack publishes every few seconds.
 const PERIOD_LOOPBACK_SECS: u32 = 10;
-/// Points of one line of the history at most.
+/// Most points of one line of the history.
 const POINTS_MAX: u32 = 360;
 
-/// What a metric is about.
+/// The subject of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Queue(QueueRole),
     Ingest,
 }
 
-/// One line that is asked for.
+/// One queried line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line {
     pub(super) subject: Subject,
@@ -87,14 +87,14 @@ impl Pipeline {
     /// When CloudWatch does not answer.
     pub async fn history(&self, window: Duration) -> Result<History, PipelineError> {
         let period_secs = self.period_secs(window);
-        let mut asked = QUEUES.to_vec();
+        let mut lines = QUEUES.to_vec();
         let has_ingest = self.environment().ingest_function.is_some();
         if has_ingest {
-            asked.extend(ingest::lines());
+            lines.extend(ingest::lines());
         }
-        let answers = self.metric_data(&asked, window, period_secs).await?;
-        let mut answers = answers.into_iter();
-        let mut next = || answers.next().unwrap_or_default();
+        let results = self.metric_data(&lines, window, period_secs).await?;
+        let mut results = results.into_iter();
+        let mut next = || results.next().unwrap_or_default();
         Ok(History {
             period_secs,
             depth: next(),
@@ -102,20 +102,20 @@ impl Pipeline {
             sent: next(),
             deleted: next(),
             dead_letters: sums(&next(), &next()),
-            ingest: has_ingest.then(|| Box::new(IngestHistory::of(answers))),
+            ingest: has_ingest.then(|| Box::new(IngestHistory::of(results))),
         })
     }
 
-    /// Age of a queue's oldest message, if CloudWatch has a recent value and gives it.
+    /// Age of a queue's oldest message; `None` when CloudWatch does not respond or has no recent value.
     pub(super) async fn oldest_age_secs(&self, role: QueueRole) -> Option<u64> {
         let line = Line {
             subject: Subject::Queue(role),
             ..OLDEST
         };
         let period_secs = self.period_secs(RECENT);
-        let answers = self.metric_data(&[line], RECENT, period_secs).await.ok()?;
-        let newest = answers.into_iter().next()?.pop()?;
-        // Ages are whole seconds and far below what a float holds exactly; a negative one is none.
+        let results = self.metric_data(&[line], RECENT, period_secs).await.ok()?;
+        let newest = results.into_iter().next()?.pop()?;
+        // Ages are whole seconds, which a float represents exactly; a negative one is invalid.
         (newest.value >= 0.0).then_some(newest.value as u64)
     }
 
@@ -128,7 +128,7 @@ impl Pipeline {
         period_secs(window, finest)
     }
 
-    /// Asks for these lines; answers in their order, each oldest first.
+    /// Queries these lines; the results are in the same order, each oldest first.
     pub(super) async fn metric_data(
         &self,
         lines: &[Line],
@@ -197,13 +197,13 @@ impl Pipeline {
     }
 }
 
-/// Id of a query: it begins with a small message (CloudWatch API reference, "MetricDataQuery").
+/// Id of a query: it starts with a lower-case letter (CloudWatch API reference, "MetricDataQuery").
 fn id(number: usize) -> String {
     format!("m{number}")
 }
 
-/// The finest period that keeps a line within [`POINTS_MAX`] points. Above the finest one, whole
-/// minutes, as CloudWatch wants them.
+/// The finest period with which a line has at most [`POINTS_MAX`] points. Above the finest one it is a
+/// multiple of a minute, as CloudWatch requires.
 fn period_secs(window: Duration, finest: u32) -> u32 {
     let needed = window.as_secs().div_ceil(u64::from(POINTS_MAX));
     let needed = u32::try_from(needed).unwrap_or(u32::MAX);
@@ -214,7 +214,7 @@ fn period_secs(window: Duration, finest: u32) -> u32 {
     }
 }
 
-/// Oldest first, whatever order came.
+/// The points, oldest first.
 fn points(result: &MetricDataResult) -> Vec<Point> {
     let mut points: Vec<Point> = result
         .timestamps()
@@ -231,7 +231,7 @@ fn points(result: &MetricDataResult) -> Vec<Point> {
     points
 }
 
-/// Sums of the periods that both lines have: half a sum would look like a fall.
+/// Sums of the periods that are in both lines; with a missing value, the sum would look like a decrease.
 fn sums(one: &[Point], other: &[Point]) -> Vec<Point> {
     one.iter()
         .filter_map(|point| {
@@ -271,15 +271,15 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_are_held_are_counted_and_half_a_sum_is_none() {
+    fn sums_include_messages_in_flight_and_need_both_values() {
         let point = |secs, value| Point {
             at: DateTime::from_timestamp(secs, 0).unwrap(),
             value,
         };
         let visible = [point(0, 37.0), point(60, 0.0), point(120, 30.0)];
-        let held = [point(0, 0.0), point(60, 37.0)];
+        let in_flight = [point(0, 0.0), point(60, 37.0)];
         assert_eq!(
-            sums(&visible, &held),
+            sums(&visible, &in_flight),
             [point(0, 37.0), point(60, 37.0)],
             "holding messages is no fall"
         );

@@ -1,6 +1,6 @@
-//! What was seen of the pipeline: plain data that screens and commands show.
+//! Data that was read from the pipeline, for screens and commands.
 //!
-//! Invariant: what is not known is `None`, never zero.
+//! Invariant: an unknown value is `None`, never zero.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Body, IngestHistory};
 
-/// Which of the two queues of a pipeline.
+/// One of the two queues of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueRole {
@@ -21,7 +21,7 @@ pub enum QueueRole {
     DeadLetter,
 }
 
-/// Depth of a queue. SQS calls its own numbers approximate; so are these.
+/// Depth of a queue. The numbers of SQS are approximate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct QueueDepth {
     /// Messages that can be received.
@@ -32,7 +32,7 @@ pub struct QueueDepth {
     pub delayed: u64,
 }
 
-/// Settings of a queue that rules and warnings need.
+/// Settings of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSettings {
     /// The queue's name, the last part of its ARN.
@@ -45,14 +45,14 @@ pub struct QueueSettings {
     pub max_receive_count: Option<u64>,
 }
 
-/// One look at a queue.
+/// State of a queue at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSnapshot {
-    /// Depth now.
+    /// Depth of the queue.
     pub depth: QueueDepth,
-    /// Age of the oldest message in seconds, by CloudWatch; `None` when it has no recent value.
+    /// Age of the oldest message in seconds, from CloudWatch; `None` when it has no recent value.
     pub oldest_age_secs: Option<u64>,
-    /// Settings now.
+    /// Settings of the queue.
     pub settings: QueueSettings,
 }
 
@@ -65,35 +65,35 @@ pub struct Point {
     pub value: f64,
 }
 
-/// History of the queues and of the ingest, oldest first, by CloudWatch.
+/// History of the queues and of the ingest, oldest first, from CloudWatch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Width of a period.
+    /// Length of a period in seconds.
     pub period_secs: u32,
-    /// Messages visible.
+    /// Visible messages of the queue.
     pub depth: Vec<Point>,
-    /// Age of the oldest message, seconds.
+    /// Age of the oldest message of the queue in seconds.
     pub oldest_age_secs: Vec<Point>,
     /// Messages sent per period.
     pub sent: Vec<Point>,
     /// Messages deleted per period.
     pub deleted: Vec<Point>,
-    /// Dead letters, those that somebody holds included.
+    /// Dead letters, visible and in flight.
     pub dead_letters: Vec<Point>,
-    /// What the ingest says of its batches; `None` where the environment does not name it.
+    /// Metrics of the ingest; `None` when the environment does not name it.
     pub ingest: Option<Box<IngestHistory>>,
 }
 
 /// Totals of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordTotals {
-    /// Records that were ever stored.
+    /// Number of records.
     pub total: u64,
     /// Whether `total` is the planner's estimate (large tables).
     pub total_is_estimate: bool,
-    /// When the newest record was stored.
+    /// Time of the newest insert.
     pub last_ingested_at: Option<DateTime<Utc>>,
-    /// The database's clock.
+    /// The database's clock at the query.
     pub database_now: DateTime<Utc>,
 }
 
@@ -102,24 +102,24 @@ pub struct RecordTotals {
 pub struct ApiHealth {
     /// HTTP status of `GET /health`.
     pub status: u16,
-    /// Time to the whole answer.
+    /// Time to the complete response.
     pub latency: Duration,
 }
 
-/// Answer of the API to any GET.
+/// Response of the API to a GET request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiAnswer {
     /// HTTP status.
     pub status: u16,
-    /// Time to the whole answer.
+    /// Time to the complete response.
     pub latency: Duration,
-    /// `Content-Type`, if given.
+    /// `Content-Type`, if present.
     pub content_type: Option<String>,
     /// The body as text, at most [`super::API_BODY_BYTES_MAX`].
     pub body: String,
 }
 
-/// Value of a message attribute, with its type as SQS has it.
+/// Value of a message attribute, with the type name of SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttributeValue {
     /// `String` or a custom `String.x` type: the full type name and the text.
@@ -138,7 +138,7 @@ pub enum AttributeValue {
     },
 }
 
-/// The reason that the ingest wrote into a dead letter's attributes.
+/// The ingest's failure, from the attributes of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// `ErrorCode`.
@@ -149,7 +149,7 @@ pub struct Reason {
     pub request_id: Option<String>,
 }
 
-/// Cause of a dead letter that the ingest gave no reason for and that is valid: SQS gave it up.
+/// Cause of a valid dead letter without a reason of the ingest: its retries ran out.
 pub const RETRIES_EXHAUSTED: &str = "retries-exhausted";
 
 /// A message of the dead-letter queue that this process holds.
@@ -159,17 +159,17 @@ pub struct DeadLetter {
     pub message_id: String,
     /// Handle of this receive: what a delete needs. Expires with the hold.
     pub receipt_handle: String,
-    /// The body as it is.
+    /// The unchanged body.
     pub body: Body,
-    /// All message attributes, the three of the failure included.
+    /// All message attributes, including the three of the failure.
     pub attributes: BTreeMap<String, AttributeValue>,
-    /// First send (`SentTimestamp`). A standard queue keeps it when SQS itself dead-letters.
+    /// Time of the first send (`SentTimestamp`). A standard queue keeps it when SQS dead-letters a message.
     pub sent_at: DateTime<Utc>,
     /// When a consumer of the dead-letter queue first received it.
     pub first_received_at: Option<DateTime<Utc>>,
     /// `ApproximateReceiveCount`, this receive included.
     pub receive_count: u32,
-    /// When SQS drops it: `sent_at` + retention of the dead-letter queue.
+    /// When SQS deletes it: `sent_at` + retention of the dead-letter queue.
     pub expires_at: DateTime<Utc>,
     /// Until when it is invisible to others.
     pub held_until: DateTime<Utc>,
@@ -177,21 +177,21 @@ pub struct DeadLetter {
     pub group_id: Option<String>,
     /// `AWSTraceHeader`, the X-Ray trace that it belongs to.
     pub trace_header: Option<String>,
-    /// Why it died, where the ingest said so.
+    /// The ingest's failure, if it has one.
     pub reason: Option<Reason>,
     /// What would happen if it were redriven now.
     pub verdict: Verdict,
     /// Why the validator refuses it now, for `still-invalid` and `unreadable`.
     pub failure: Option<Failure>,
-    /// What can be told of the event.
+    /// The event's identity, as far as it can be read.
     pub identity: PartialIdentity,
-    /// The record that the ledger knows under its identity.
+    /// The record with its identity, from the ledger.
     pub stored_as: Option<RecordId>,
 }
 
 impl DeadLetter {
-    /// The cause by which messages are grouped: the ingest's code, else today's failure, else that
-    /// retries ran out.
+    /// The cause by which messages are grouped: the ingest's code, else the current failure, else
+    /// [`RETRIES_EXHAUSTED`].
     #[must_use]
     pub fn cause(&self) -> String {
         match (&self.reason, &self.failure) {
@@ -225,12 +225,12 @@ pub enum Holding {
     },
 }
 
-/// An event that the topic took.
+/// An event that the topic acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     /// SNS message id.
     pub sns_message_id: String,
-    /// When SNS acknowledged it, by this machine's clock.
+    /// Time of the acknowledgement, by this machine's clock.
     pub acknowledged_at: DateTime<Utc>,
     /// Time from the send to the acknowledgement.
     pub latency: Duration,
@@ -239,30 +239,29 @@ pub struct Published {
 /// Where a published event is now.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TraceState {
-    /// Neither in the ledger nor seen among the dead letters yet.
+    /// Neither in the ledger nor in the dead-letter queue yet.
     Pending,
-    /// Neither in the ledger nor among the dead letters that were looked through; more wait than
-    /// one search holds.
+    /// Neither in the ledger nor among the searched dead letters; there are more than one search reads.
     SearchTruncated {
-        /// Messages that were looked through.
+        /// Number of searched messages.
         messages: usize,
     },
-    /// Stored; `readable` tells what the API said.
+    /// Stored; `readable` is the response of the API.
     Stored {
         /// The record.
         record_id: RecordId,
-        /// When the database stored it.
+        /// Time of the insert.
         ingested_at: DateTime<Utc>,
-        /// Status and time of `GET /v1/records/{record_id}`; `None` until asked.
+        /// Status and time of `GET /v1/records/{record_id}`; `None` when it did not respond.
         readable: Option<ApiHealth>,
     },
-    /// Dead, with what is known of the reason.
+    /// In the dead-letter queue.
     Dead {
         /// SQS id of the dead letter.
         message_id: String,
-        /// When it was put into the dead-letter queue.
+        /// When it was sent to the dead-letter queue.
         dead_at: DateTime<Utc>,
-        /// The ingest's reason.
+        /// The ingest's failure, if it has one.
         reason: Option<Reason>,
     },
 }

@@ -1,8 +1,8 @@
-//! Move tasks: SQS itself moves all dead letters back to the source queue.
+//! Native move tasks: SQS itself moves all dead letters back to the source queue.
 //!
-//! Invariant: a start that got no answer is not repeated, for it may have begun; the destination is
-//! always named, because messages that the ingest sent to the dead-letter queue itself know no
-//! source queue, and a task without a destination fails on them.
+//! Invariant: a start without a response is not repeated, because the task may have started. The request
+//! always names the destination: messages that the ingest sent to the dead-letter queue have no source
+//! queue, and a task without a destination fails on them.
 
 use std::error::Error;
 
@@ -20,15 +20,15 @@ use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind, WritePermit};
 /// Highest rate of a move task, messages per second (Amazon SQS API reference,
 /// StartMessageMoveTask).
 pub const MOVE_TASK_RATE_MAX: u32 = 500;
-/// Tasks that SQS lists at most (Amazon SQS API reference, ListMessageMoveTasks).
+/// Most tasks that SQS lists (Amazon SQS API reference, ListMessageMoveTasks).
 const LISTED_MAX: i32 = 10;
 
-const USE_OWN_ENGINE: &str = "use the own engine: opsconsole redrive run --all";
-const NO_QUEUE_HAS_IT: &str = "a move task takes the dead-letter queue of an SQS queue only, not \
-                               that of an SNS subscription or a function; use the own engine: \
-                               opsconsole redrive run --all";
+const USE_OWN_ENGINE: &str = "use opsconsole's own engine: opsconsole redrive run --all";
+const NOT_A_DEAD_LETTER_QUEUE: &str = "a move task needs the dead-letter queue of an SQS queue, not \
+                                       that of an SNS subscription or a function; use opsconsole's \
+                                       own engine: opsconsole redrive run --all";
 
-/// Where a move task goes, by ARN.
+/// Source and destination of a move task, by ARN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MoveRoute {
     /// The dead-letter queue.
@@ -37,49 +37,49 @@ pub struct MoveRoute {
     pub destination_arn: String,
 }
 
-/// How far a move task is.
+/// The status of a move task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MoveTaskStatus {
     /// It moves messages.
     Running,
-    /// It moved all.
+    /// It moved all messages.
     Completed,
-    /// It was told to stop and has not yet.
+    /// It was cancelled and has not stopped yet.
     Cancelling,
-    /// It was stopped; what it moved stays moved.
+    /// It was cancelled; what it moved stays moved.
     Cancelled,
-    /// It stopped by itself.
+    /// It stopped with an error.
     Failed,
-    /// SQS does not say, or says a word that is not known here.
+    /// SQS returned no status or an unknown one.
     Unknown,
 }
 
-/// A move task as SQS tells it. The counts are approximate and come late.
+/// A move task as SQS reports it. The counts are approximate and delayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MoveTask {
-    /// What cancels it. SQS tells it only while the task runs.
+    /// The handle to cancel it. SQS returns it only while the task runs.
     pub handle: Option<String>,
-    /// How far it is.
+    /// Its status.
     pub status: MoveTaskStatus,
-    /// Messages that were moved.
+    /// Approximate number of moved messages.
     pub moved: u64,
-    /// Messages that there were when it began; absent until then.
+    /// Approximate number of messages when it started; `None` before.
     pub to_move: Option<u64>,
-    /// Messages per second at most; absent where SQS chooses.
+    /// Most messages per second; `None` when SQS chooses.
     pub rate_per_sec: Option<u32>,
     /// ARN of the queue that it empties.
     pub source_arn: String,
-    /// ARN of the queue that it fills; absent where each message goes where it came from.
+    /// ARN of the queue that it fills; `None` when each message goes to its source queue.
     pub destination_arn: Option<String>,
-    /// When it began.
+    /// Start of the task.
     pub started_at: Option<DateTime<Utc>>,
-    /// Why it failed.
+    /// The reason of a failure, from SQS.
     pub failure_reason: Option<String>,
 }
 
 impl MoveTaskStatus {
-    /// The word that stands for it.
+    /// The published name, in kebab-case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl MoveTaskStatus {
         }
     }
 
-    /// Whether it moves nothing more.
+    /// Whether it moves no more messages.
     #[must_use]
     pub const fn is_over(self) -> bool {
         match self {
@@ -114,10 +114,10 @@ impl MoveTaskStatus {
 }
 
 impl Pipeline {
-    /// The way from the dead-letter queue to the source queue.
+    /// The ARNs of the dead-letter queue and the source queue.
     ///
     /// # Errors
-    /// When a queue does not tell its ARN.
+    /// When SQS does not return an ARN.
     pub async fn move_route(&self) -> Result<MoveRoute, PipelineError> {
         let (source_arn, destination_arn) = tokio::try_join!(
             self.queue_arn(QueueRole::DeadLetter),
@@ -129,8 +129,8 @@ impl Pipeline {
         })
     }
 
-    /// Tells SQS to move all dead letters, at `rate_per_sec` messages per second at most. Gives the
-    /// handle that cancels the task.
+    /// Starts a task that moves all dead letters, at most `rate_per_sec` messages per second. Returns the
+    /// handle to cancel it.
     ///
     /// # Errors
     /// When the service has no move tasks, when one is running, when the dead-letter queue is not
@@ -159,24 +159,24 @@ impl Pipeline {
             .send()
             .await
             .map_err(|error| {
-                let told = told(&attempt, &error);
+                let refusal = refusal(&attempt, &error);
                 if is_surely_not_done(&error) {
-                    told
+                    refusal
                 } else {
-                    told.outcome_unknown(
-                        "it may have been started: look with `opsconsole redrive native list`",
+                    refusal.outcome_unknown(
+                        "it may have been started: check with `opsconsole redrive native list`",
                     )
                 }
             })?;
         answer
             .task_handle
-            .ok_or_else(|| attempt.refused("SQS gave no handle of the task"))
+            .ok_or_else(|| attempt.refused("SQS returned no task handle"))
     }
 
-    /// The newest move tasks of the dead-letter queue, newest first: those that SQS still knows.
+    /// The most recent move tasks of the dead-letter queue, newest first, as far as SQS keeps them.
     ///
     /// # Errors
-    /// When the service has no move tasks, or does not answer.
+    /// When the service has no move tasks, or does not respond.
     pub async fn move_tasks(&self, route: &MoveRoute) -> Result<Vec<MoveTask>, PipelineError> {
         let attempt = self.queue_attempt("list the move tasks of", QueueRole::DeadLetter);
         let answer = self
@@ -188,7 +188,7 @@ impl Pipeline {
             .max_results(LISTED_MAX)
             .send()
             .await
-            .map_err(|error| told(&attempt, &error))?;
+            .map_err(|error| refusal(&attempt, &error))?;
         let mut tasks: Vec<MoveTask> = answer
             .results
             .unwrap_or_default()
@@ -199,11 +199,10 @@ impl Pipeline {
         Ok(tasks)
     }
 
-    /// Tells SQS to stop a move task. Gives how many messages it had moved by about then; they stay
-    /// moved.
+    /// Cancels a move task. Returns the approximate number of messages that it had moved; they stay moved.
     ///
     /// # Errors
-    /// When there is no such task, when it is over, or when SQS does not answer.
+    /// When there is no such task, when it has ended, or when SQS does not respond.
     pub async fn cancel_move_task(
         &self,
         _permit: &WritePermit,
@@ -218,7 +217,7 @@ impl Pipeline {
             .task_handle(handle)
             .send()
             .await
-            .map_err(|error| told(&attempt, &error))?;
+            .map_err(|error| refusal(&attempt, &error))?;
         Ok(count(answer.approximate_number_of_messages_moved))
     }
 
@@ -237,7 +236,7 @@ impl Pipeline {
         answer
             .attributes
             .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn))
-            .ok_or_else(|| attempt.refused("SQS did not tell it"))
+            .ok_or_else(|| attempt.refused("SQS did not return it"))
     }
 }
 
@@ -252,7 +251,7 @@ fn read(entry: ListMessageMoveTasksResultEntry, route: &MoveRoute) -> MoveTask {
             .and_then(|rate| u32::try_from(rate).ok()),
         source_arn: entry.source_arn.unwrap_or_else(|| route.source_arn.clone()),
         destination_arn: entry.destination_arn,
-        // 0 is what the client makes of a time that was left out.
+        // The client returns 0 when the time is absent.
         started_at: DateTime::from_timestamp_millis(entry.started_timestamp)
             .filter(|at| at.timestamp_millis() > 0),
         failure_reason: entry.failure_reason,
@@ -263,8 +262,8 @@ fn count(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
 
-/// Reads a refusal of one of the three calls, and what to do about it.
-fn told<E>(attempt: &Attempt, error: &SdkError<E, HttpResponse>) -> PipelineError
+/// Converts an error of one of the three calls, with a hint.
+fn refusal<E>(attempt: &Attempt, error: &SdkError<E, HttpResponse>) -> PipelineError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -276,27 +275,27 @@ where
             )
             .with_hint(USE_OWN_ENGINE);
     }
-    let told = attempt.sdk(error);
+    let refusal = attempt.sdk(error);
     let Some(answer) = error.as_service_error() else {
-        return told;
+        return refusal;
     };
-    // The codes do not tell these apart; the words are those that SQS was seen to use in 2024.
+    // These have the same code; the messages are those that SQS sent in 2024.
     let message = answer.message().unwrap_or_default();
     if message.contains("Dead Letter Queue") {
-        told.with_hint(NO_QUEUE_HAS_IT)
+        refusal.with_hint(NOT_A_DEAD_LETTER_QUEUE)
     } else if message.contains("already a task running") {
-        told.with_hint("see `opsconsole redrive native watch`, or end it with `… native cancel`")
+        refusal.with_hint("see `opsconsole redrive native watch`, or end it with `… native cancel`")
     } else if message.contains("Task does not exist") {
-        told.with_hint("it has ended, or never began: see `opsconsole redrive native list`")
+        refusal.with_hint("it has ended, or never began: see `opsconsole redrive native list`")
     } else if short(answer.code()) == Some("UnsupportedOperation") {
-        told.with_hint(USE_OWN_ENGINE)
+        refusal.with_hint(USE_OWN_ENGINE)
     } else {
-        told
+        refusal
     }
 }
 
-/// Whether the other side does not know the call: it says so, or answers as to any unknown path.
-/// SQS itself names a code in every refusal.
+/// Whether the service does not implement the call: its code says so, or there is no code and the status is
+/// that of an unknown path. SQS itself returns a code with every error.
 fn lacks_operation<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: ProvideErrorMetadata,
@@ -313,8 +312,8 @@ where
     }
 }
 
-/// `com.amazonaws.sqs#UnsupportedOperation`, `AWS.SimpleQueueService.UnsupportedOperation` and
-/// `UnsupportedOperationException` are one code.
+/// The code without its prefix and suffix: `com.amazonaws.sqs#UnsupportedOperation`,
+/// `AWS.SimpleQueueService.UnsupportedOperation` and `UnsupportedOperationException` are the same.
 fn short(code: Option<&str>) -> Option<&str> {
     let code = code?.rsplit(['.', '#']).next()?;
     Some(code.strip_suffix("Exception").unwrap_or(code))
@@ -338,8 +337,8 @@ mod tests {
     }
 
     #[test]
-    fn only_three_words_mean_that_nothing_more_is_moved() {
-        for (word, status, is_over) in [
+    fn only_three_statuses_are_final() {
+        for (text, status, is_over) in [
             ("RUNNING", MoveTaskStatus::Running, false),
             ("CANCELLING", MoveTaskStatus::Cancelling, false),
             ("COMPLETED", MoveTaskStatus::Completed, true),
@@ -347,8 +346,8 @@ mod tests {
             ("FAILED", MoveTaskStatus::Failed, true),
             ("PAUSED", MoveTaskStatus::Unknown, false),
         ] {
-            assert_eq!(MoveTaskStatus::of(word), status);
-            assert_eq!(status.is_over(), is_over, "{word}");
+            assert_eq!(MoveTaskStatus::of(text), status);
+            assert_eq!(status.is_over(), is_over, "{text}");
         }
     }
 }

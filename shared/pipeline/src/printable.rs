@@ -1,12 +1,12 @@
-//! Text of the pipeline, made safe for a terminal.
+//! Makes text from the pipeline safe to print.
 //!
-//! Invariant: what comes out holds no control character that a terminal would obey. Escapes are
-//! those of JSON, so that safe JSON stays the same JSON.
+//! Invariant: the result contains no character that controls a terminal. Escapes are those of JSON, so
+//! that escaped JSON has the same value.
 
 use std::fmt::Write as _;
 
-/// The text on one line: every control character and every character that turns the direction of
-/// writing is escaped.
+/// The text on one line: every control character and every character that changes the writing direction is
+/// escaped.
 #[must_use]
 pub fn printable(text: &str) -> String {
     escaped(text, |_| false)
@@ -18,14 +18,14 @@ pub fn printable_lines(text: &str) -> String {
     escaped(text, |c| matches!(c, '\n' | '\t'))
 }
 
-/// JSON text with the same value and nothing in it that a terminal would obey: in strings as in
-/// [`printable`], between them white space becomes a space.
+/// JSON text with the same value and without characters that control a terminal: in strings as in
+/// [`printable`]; white space between tokens becomes a space.
 #[must_use]
 pub fn printable_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
-            // JSON has them escaped in strings: these stand between two tokens.
+            // In strings JSON escapes them, so these are between two tokens.
             '\n' | '\r' | '\t' => safe.push(' '),
             c if event::is_deceptive(c) => push_escape(&mut safe, c),
             c => safe.push(c),
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escape_sequences_line_breaks_and_direction_marks_are_shown_not_obeyed() {
+    fn escape_sequences_line_breaks_and_direction_marks_are_escaped() {
         assert_eq!(
             printable("a\u{1b}]0;x\u{7}\n\u{9b}31m\u{202e}é"),
             "a\\u001b]0;x\\u0007\\n\\u009b31m\\u202eé"
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn json_between_whose_tokens_stand_line_breaks_stays_the_same_json() {
+    fn json_with_line_breaks_between_tokens_stays_the_same_json() {
         let json = "{\r\n\t\"a\":\r[1e400,\"\u{9b}2J\u{202e}\u{7f}\u{2028}\"]}";
         assert_eq!(
             printable_json(json),

@@ -1,8 +1,8 @@
 //! The two queues: their depth and settings, and the batches that are sent to and deleted from
 //! them.
 //!
-//! Invariant: a batch call answers for each entry on its own; an entry counts as done only when
-//! SQS confirmed exactly that entry.
+//! Invariant: a batch call has a result for each entry; an entry counts as done only when SQS confirmed
+//! exactly that entry.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,19 +14,19 @@ use super::connection::Aws;
 use super::model::{DeadLetter, QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
 use super::{Attempt, Pipeline, PipelineError};
 
-/// Entries of an SQS or SNS batch call at most (Amazon SQS quotas).
+/// Most entries of an SQS or SNS batch call (Amazon SQS quotas).
 pub const BATCH_ENTRIES_MAX: usize = 10;
 
-/// One entry of a batch, known by its place in the caller's list.
+/// One entry of a batch, identified by its index in the caller's list.
 #[derive(Clone, Debug)]
 pub struct Entry<T> {
-    /// Its place in the whole request, which is also its id in the batch.
+    /// Index in the caller's list, which is also the entry's id in the batch.
     pub index: usize,
-    /// What is sent for it.
+    /// The content of the entry.
     pub value: T,
 }
 
-/// An entry that was not done, and why.
+/// An entry that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryFailure {
     /// See [`Entry::index`].
@@ -65,11 +65,11 @@ impl Pipeline {
         name_of(self.queue_url(role))
     }
 
-    /// One look at a queue: depth and settings by SQS, the age of its oldest message by
-    /// CloudWatch. Without a recent value of CloudWatch, or without CloudWatch, the age is unknown.
+    /// Reads the state of a queue: depth and settings from SQS, the age of its oldest message from
+    /// CloudWatch. If CloudWatch does not respond or has no recent value, the age is `None`.
     ///
     /// # Errors
-    /// When SQS does not give the attributes.
+    /// When SQS does not return the attributes.
     pub async fn queue_snapshot(&self, role: QueueRole) -> Result<QueueSnapshot, PipelineError> {
         let aws = self.aws().await;
         let (attributes, oldest_age_secs) =
@@ -86,7 +86,7 @@ impl Pipeline {
     /// Approximate message counts of a queue (Amazon SQS API reference, `GetQueueAttributes`).
     ///
     /// # Errors
-    /// When the queue does not answer.
+    /// When SQS does not respond.
     pub async fn queue_depth(&self, role: QueueRole) -> Result<QueueDepth, PipelineError> {
         let attributes = self.queue_attributes(self.aws().await, role).await?;
         Ok(depth(&attributes))
@@ -166,7 +166,7 @@ fn settings(name: &str, attributes: &BTreeMap<String, String>) -> QueueSettings 
             .and_then(|arn| arn.rsplit(':').next())
             .unwrap_or(name)
             .to_owned(),
-        // What SQS takes when nothing is said (Amazon SQS API reference, CreateQueue).
+        // The defaults of SQS (Amazon SQS API reference, CreateQueue).
         visibility_timeout_secs: number(attributes, "VisibilityTimeout").unwrap_or(30),
         retention_secs: number(attributes, "MessageRetentionPeriod").unwrap_or(345_600),
         max_receive_count: attributes
@@ -175,7 +175,7 @@ fn settings(name: &str, attributes: &BTreeMap<String, String>) -> QueueSettings 
     }
 }
 
-/// SQS writes the number as a number, other tools as a string; both occur.
+/// SQS writes a number, other tools a string; both occur.
 fn max_receive_count(policy: &str) -> Option<u64> {
     let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
     let count = policy.get("maxReceiveCount")?;

@@ -1,6 +1,6 @@
-//! The records, read straight from the database.
+//! Reads of records, directly from the database.
 //!
-//! Invariant: every question has a limit of its own, on top of the one the database keeps.
+//! Invariant: every query has a time limit here, in addition to the database's statement timeout.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,7 +16,7 @@ use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 const QUESTION_LIMIT: Duration = Duration::from_secs(10);
 
 impl Pipeline {
-    /// How many records there are and when the newest came.
+    /// Number of records and time of the newest insert.
     ///
     /// # Errors
     /// When there is no database or it does not answer.
@@ -37,7 +37,7 @@ impl Pipeline {
     /// One page of records.
     ///
     /// # Errors
-    /// When the query breaks a limit, when there is no database or it does not answer.
+    /// When the query exceeds a limit, when there is no database or it does not answer.
     pub async fn list_records(&self, query: &RecordQuery) -> Result<Page<Record>, PipelineError> {
         let operation = "list records";
         query.validate().map_err(|error| {
@@ -60,7 +60,7 @@ impl Pipeline {
         .await
     }
 
-    /// The types that occur, most frequent first.
+    /// Number of records per type, most frequent first.
     ///
     /// # Errors
     /// When there is no database or it does not answer.
@@ -71,10 +71,10 @@ impl Pipeline {
         .await
     }
 
-    /// Records per time bucket.
+    /// Number of records per time bucket.
     ///
     /// # Errors
-    /// When the query breaks a limit, when there is no database or it does not answer.
+    /// When the query exceeds a limit, when there is no database or it does not answer.
     pub async fn stats(&self, query: &StatsQuery) -> Result<Vec<StatsBucket>, PipelineError> {
         let operation = "count records by time";
         query.validate().map_err(|error| {

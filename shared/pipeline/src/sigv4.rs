@@ -1,7 +1,7 @@
-//! The operator's AWS credentials, for what the AWS clients do not sign themselves: requests to the API
-//! and log-ins to the database.
+//! Signs what the AWS clients do not sign: requests to the HTTP API (SigV4) and log-ins to the database
+//! (IAM tokens).
 //!
-//! Invariant: a signature is made for one request, a token for one database; neither is kept.
+//! Invariant: a signature is for one request, a token for one database; neither is stored.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,13 +17,13 @@ use super::connection::OPERATION_LIMIT;
 use super::{Attempt, Pipeline, PipelineError};
 use crate::environment::Authorization;
 
-/// The service that requests to an HTTP API are signed for.
+/// Service name in signatures for an HTTP API.
 const API_SERVICE: &str = "execute-api";
-/// Credentials that expire sooner are fetched anew.
+/// Credentials that expire sooner are loaded again.
 const CREDENTIALS_LEFT_MIN: Duration = Duration::from_secs(5 * 60);
 
 impl Pipeline {
-    /// The request with the operator's signature, where the environment asks for one.
+    /// Signs the request, if the environment requires it.
     pub(super) async fn authorized(
         &self,
         request: RequestBuilder,
@@ -40,7 +40,7 @@ impl Pipeline {
         }
     }
 
-    /// Gives the pool a fresh token, where the environment asks for one.
+    /// Sets a new token for the pool's connections, if the environment requires it.
     pub(super) async fn renew_log_in(
         &self,
         pool: &PgPool,
@@ -57,10 +57,10 @@ impl Pipeline {
         }
     }
 
-    /// The credentials of the usual chain, as long as they are good.
+    /// The credentials of the usual chain, cached until shortly before they expire.
     async fn credentials(&self, attempt: &Attempt) -> Result<Credentials, PipelineError> {
         let mut known = self.known_credentials().lock().await;
-        if let Some(credentials) = known.as_ref().filter(|known| is_good(known)) {
+        if let Some(credentials) = known.as_ref().filter(|known| is_valid(known)) {
             return Ok(credentials.clone());
         }
         let provider = self.aws().await.credentials.as_ref().ok_or_else(|| {
@@ -80,13 +80,13 @@ impl Pipeline {
     }
 }
 
-fn is_good(credentials: &Credentials) -> bool {
+fn is_valid(credentials: &Credentials) -> bool {
     credentials
         .expiry()
         .is_none_or(|expiry| expiry > SystemTime::now() + CREDENTIALS_LEFT_MIN)
 }
 
-/// AWS Signature Version 4, in headers.
+/// Adds the headers of AWS Signature Version 4.
 fn signed(
     request: RequestBuilder,
     url: &Url,

@@ -1,13 +1,15 @@
-//! Numbers, ages and texts as people read them. Pure; invariant: what is unknown reads `–`.
+//! Formats numbers, ages and times for people. Pure.
+//!
+//! Invariant: an unknown value is `–`, never zero.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// Stands for what is not known.
+/// The text of an unknown value.
 pub const UNKNOWN: &str = "–";
 
-/// Thousands separated: `1,204,553`.
+/// A number with separated thousands: `1,204,553`.
 #[must_use]
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -21,13 +23,13 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// `1 message`, `37 messages`. Digits as a command prints them: not separated.
+/// `1 message`, `37 messages`. For commands: without separated thousands.
 #[must_use]
 pub fn messages_in_words(number: u64) -> String {
     format!("{number} {}", message_or_messages(number))
 }
 
-/// The unit of so many messages.
+/// Singular or plural.
 #[must_use]
 pub const fn message_or_messages(number: u64) -> &'static str {
     if number == 1 { "message" } else { "messages" }
@@ -49,7 +51,7 @@ pub fn rate(per_sec: f64) -> String {
     }
 }
 
-/// A number with one digit below 10 where it is no whole one: `0.4`, `12`, `2,890`.
+/// A number, with one decimal if it is below 10 and not whole: `0.4`, `12`, `2,890`.
 #[must_use]
 pub fn short(number: f64) -> String {
     if number > 0.0 && number < 9.95 && number.fract() > 0.0 {
@@ -65,18 +67,18 @@ pub fn rate_or_unknown(per_sec: Option<f64>) -> String {
     per_sec.map_or_else(|| UNKNOWN.to_owned(), rate)
 }
 
-/// Nearest whole number; negative and not-a-number become 0.
+/// The nearest whole number; negative numbers and NaN become 0.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "`as` from float to integer saturates, which is what a display wants"
+    reason = "`as` from float to integer saturates, which is right for display"
 )]
 pub fn whole(number: f64) -> u64 {
     number.round().max(0.0) as u64
 }
 
-/// An age or a span in its two largest units: `3 s`, `2 min 5 s`, `2 h 10 min`, `13 d 21 h`.
+/// A duration in its two largest units: `3 s`, `2 min 5 s`, `2 h 10 min`, `13 d 21 h`.
 #[must_use]
 pub fn span_secs(secs: u64) -> String {
     const MINUTE: u64 = 60;
@@ -97,7 +99,7 @@ pub fn span_secs(secs: u64) -> String {
     }
 }
 
-/// The same in its largest unit only, for columns: `3 s`, `21 min`, `2 h`, `13 d`.
+/// A duration in its largest unit, for columns: `3 s`, `21 min`, `2 h`, `13 d`.
 #[must_use]
 pub fn short_span_secs(secs: u64) -> String {
     match secs {
@@ -108,7 +110,7 @@ pub fn short_span_secs(secs: u64) -> String {
     }
 }
 
-/// Seconds from `then` to `now`; 0 where the clocks disagree.
+/// Seconds from `then` to `now`; 0 if `then` is later because the clocks differ.
 #[must_use]
 pub fn age_secs(then: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
     u64::try_from((now - then).num_seconds()).unwrap_or(0)

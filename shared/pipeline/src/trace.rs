@@ -1,6 +1,6 @@
 //! Where one published event is now.
 //!
-//! Invariant: one call is one look; the caller decides how often and how long to look.
+//! Invariant: one call checks once; the caller decides how often and how long to check.
 
 use chrono::{TimeDelta, Utc};
 use event::{EventKey, RecordId};
@@ -8,17 +8,17 @@ use event::{EventKey, RecordId};
 use super::model::{Published, TraceState};
 use super::{Pipeline, PipelineError};
 
-/// A valid event is looked for among the dead letters only after this time: the usual way is
-/// shorter, and a search hides the messages that it passes for a while.
-const PATIENCE: TimeDelta = TimeDelta::seconds(3);
+/// A valid event is searched in the dead-letter queue only after this time: it is usually stored before, and
+/// a search hides the messages that it receives from others for a while.
+const SEARCH_DELAY: TimeDelta = TimeDelta::seconds(3);
 
 impl Pipeline {
-    /// One look at where an event is: in the ledger, then among the dead letters if the validator
-    /// refuses the body or it was not stored for a while.
+    /// Checks once where an event is: in the ledger, then in the dead-letter queue if the validator refuses
+    /// the body or the event was not stored for a while.
     ///
     /// # Errors
-    /// When the database or the dead-letter queue does not answer. A silent API is no error:
-    /// `readable` stays `None`.
+    /// When the database or the dead-letter queue does not respond. If the API does not respond, `readable`
+    /// is `None`.
     pub async fn trace(
         &self,
         key: Option<&EventKey>,
@@ -32,7 +32,7 @@ impl Pipeline {
             }
         }
         let is_refused = event::parse_body(body).is_err();
-        if !is_refused && Utc::now() - published.acknowledged_at < PATIENCE {
+        if !is_refused && Utc::now() - published.acknowledged_at < SEARCH_DELAY {
             return Ok(TraceState::Pending);
         }
         self.find_dead(body, published).await
@@ -41,7 +41,7 @@ impl Pipeline {
     async fn trace_record(&self, record_id: RecordId) -> Result<TraceState, PipelineError> {
         let path = format!("/v1/records/{record_id}");
         let (record, readable) = tokio::join!(self.get_record(record_id), self.api_status(&path));
-        // The ledger outlives partitions: an event can be known and its record dropped.
+        // The ledger outlives partitions: an event can be in it while its record is dropped.
         Ok(match record? {
             Some(record) => TraceState::Stored {
                 record_id,

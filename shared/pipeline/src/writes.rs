@@ -1,7 +1,7 @@
-//! The one gate before everything that changes the pipeline.
+//! Permits for changes of the pipeline.
 //!
-//! Invariant: a [`WritePermit`] exists only where the environment allows the change and the audit
-//! log has it on the disk, and every function that writes demands one.
+//! Invariant: a [`WritePermit`] exists only if the environment allows the change and the audit log has it on
+//! disk. Every function that changes the pipeline needs one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,44 +13,43 @@ use uuid::Uuid;
 use super::{Pipeline, PipelineError};
 use crate::audit::{AuditError, AuditLog, Change, Ending, Operation};
 
-/// Limit of asking AWS who the caller is.
+/// Time limit of asking STS for the caller.
 const IDENTITY_LIMIT: Duration = Duration::from_secs(2);
 
-/// On whose word the pipeline is changed, and where that is written down.
+/// What authorises changes of the pipeline, and the log that records them.
 #[derive(Clone, Debug, Default)]
 pub struct Authority {
-    /// Name of the environment, as the operator typed it again. Production takes no change without
-    /// it.
+    /// Name of the environment, as the operator typed it again. Production requires it for each change.
     pub confirmation: Option<String>,
-    /// Why, in the operator's words. Production takes no change without it.
+    /// The operator's reason. Production requires it for each change.
     pub reason: Option<String>,
-    /// The audit log; without one nothing is written down.
+    /// The audit log; `None` records nothing.
     pub log: Option<AuditLog>,
 }
 
-/// What is about to be done.
+/// A change that is about to begin.
 #[derive(Clone, Debug)]
 pub struct PlannedChange {
-    /// Its kind.
+    /// Kind of the change.
     pub operation: Operation,
-    /// Queue or topic that is changed.
+    /// Name of the queue or topic.
     pub target: String,
-    /// Messages that are about to be changed.
+    /// Number of messages that will be changed.
     pub planned: usize,
-    /// Anything else that explains it; never a secret.
+    /// More details; never a secret.
     pub details: Value,
 }
 
-/// Proof that the environment allows a change and that it is on record. Only
-/// [`Pipeline::begin_change`] makes one.
+/// Proof that the environment allows a change and that the audit log has it. Only
+/// [`Pipeline::begin_change`] creates one.
 #[derive(Debug)]
-#[must_use = "a change that is not ended looks cut off in the audit log"]
+#[must_use = "a change without an end looks interrupted in the audit log"]
 pub struct WritePermit {
     record: Option<(AuditLog, Uuid)>,
 }
 
 impl Pipeline {
-    /// The same pipeline, changed on the word of somebody.
+    /// The same pipeline with an authority for changes.
     #[must_use]
     pub fn with_authority(&self, authority: Authority) -> Self {
         let mut pipeline = self.clone();
@@ -58,12 +57,11 @@ impl Pipeline {
         pipeline
     }
 
-    /// Checks that this environment may be changed, before anything is asked for that a refusal
-    /// would make useless. `operation` says what is about to be done.
+    /// Checks that this environment may be changed. Call it before the work that a refusal would make
+    /// useless. `operation` is for the error.
     ///
     /// # Errors
-    /// In read-only environments, and in production ones that were not confirmed by name or where
-    /// no reason was given.
+    /// When the environment is read-only, or when it is production and the name or the reason is missing.
     pub fn check_write(&self, operation: &str) -> Result<(), PipelineError> {
         let environment = self.environment();
         let name = &environment.name;
@@ -80,23 +78,23 @@ impl Pipeline {
         }
         if self.authority.confirmation.as_deref() != Some(name) {
             return refused(
-                format!("environment {name:?} is production and the write was not confirmed"),
+                format!("environment {name:?} is production and the change was not confirmed"),
                 format!("confirm it by name: --confirm {name}"),
             );
         }
         if self.authority.reason.as_deref().is_none_or(str::is_empty) {
             return refused(
-                format!("environment {name:?} is production and no reason was given"),
-                "say why, for the audit log: --reason TEXT".to_owned(),
+                format!("environment {name:?} is production and the reason is missing"),
+                "give the reason for the audit log: --reason TEXT".to_owned(),
             );
         }
         Ok(())
     }
 
-    /// Checks that this environment may be changed, and writes down that it is about to be.
+    /// Checks that this environment may be changed, and records the change in the audit log.
     ///
     /// # Errors
-    /// As [`Self::check_write`], and when the audit log cannot be written. Nothing was changed then.
+    /// As [`Self::check_write`], and when the audit log cannot be written. Then nothing was changed.
     pub async fn begin_change(&self, change: PlannedChange) -> Result<WritePermit, PipelineError> {
         let operation = format!("{} {:?}", change.operation.as_str(), change.target);
         self.check_write(&operation)?;
@@ -121,7 +119,7 @@ impl Pipeline {
             PipelineError::not_permitted(
                 &operation,
                 cause,
-                "nothing was changed; see that the audit log can be written".to_owned(),
+                "nothing was changed; make the audit log writable and try again".to_owned(),
             )
         };
         match begun {
@@ -133,17 +131,16 @@ impl Pipeline {
         }
     }
 
-    /// ARN by which AWS knows the caller. An emulator knows nobody, and a silent STS must not keep
-    /// a change from being made.
+    /// ARN of the caller. An emulator has none, and an STS that does not respond must not prevent a change.
     async fn caller(&self) -> Option<String> {
         if self.environment().is_loopback() {
             return None;
         }
-        let asked = async { self.aws().await.sts.get_caller_identity().send().await };
-        match tokio::time::timeout(IDENTITY_LIMIT, asked).await {
+        let request = async { self.aws().await.sts.get_caller_identity().send().await };
+        match tokio::time::timeout(IDENTITY_LIMIT, request).await {
             Ok(Ok(identity)) => identity.arn,
             Ok(Err(error)) => {
-                tracing::debug!(%error, "the caller is not known");
+                tracing::debug!(%error, "the caller is unknown");
                 None
             }
             Err(_) => None,
@@ -152,11 +149,10 @@ impl Pipeline {
 }
 
 impl WritePermit {
-    /// Writes down how the change ended: messages by what became of them, and why it failed if it
-    /// did.
+    /// Records how the change ended: number of messages by outcome, and the error if it failed.
     ///
     /// # Errors
-    /// When the audit log cannot be written. The change itself is done.
+    /// When the audit log cannot be written. The change itself was made.
     pub async fn end(
         self,
         counts: impl IntoIterator<Item = (&'static str, usize)>,

@@ -1,49 +1,49 @@
 //! What the operator may ask of a running redrive.
 //!
-//! Invariant: a command takes effect between two batches; a batch that was begun is brought to its
-//! end, so that nothing stands between its send and its delete.
+//! Invariant: a command takes effect between two batches; a batch that was begun is finished, so
+//! that nothing comes between its send and its delete.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// What a redrive shall do next.
+/// What a redrive does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunCommand {
-    /// Go on.
+    /// Continue.
     Run,
-    /// Wait between two batches. Carries who paused it and why.
+    /// Wait between two batches, for this reason.
     Pause(String),
-    /// End after the batches that were begun.
+    /// End after the running batches.
     Cancel,
 }
 
 #[derive(Clone, Debug)]
-struct Wishes {
+struct Settings {
     command: RunCommand,
     rate_per_sec: Option<f64>,
 }
 
-/// The handle by which a redrive is steered. Cheap to clone.
+/// Controls a running redrive. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Control {
-    wishes: Arc<watch::Sender<Wishes>>,
+    settings: Arc<watch::Sender<Settings>>,
 }
 
 impl Control {
-    /// A control for a redrive that goes on at once, at a rate in messages per second, if any.
+    /// A control for a redrive that runs at once, at a rate in messages per second, if any.
     #[must_use]
     pub fn new(rate_per_sec: Option<f64>) -> Self {
-        let wishes = Wishes {
+        let settings = Settings {
             command: RunCommand::Run,
             rate_per_sec,
         };
         Self {
-            wishes: Arc::new(watch::Sender::new(wishes)),
+            settings: Arc::new(watch::Sender::new(settings)),
         }
     }
 
-    /// Pauses it.
+    /// Pauses it between two batches, for a reason. A cancelled redrive stays cancelled.
     pub fn pause(&self, why: impl Into<String>) {
         let why = why.into();
         self.change(|command| match command {
@@ -52,7 +52,7 @@ impl Control {
         });
     }
 
-    /// Lets it go on, also after it paused by itself.
+    /// Lets it continue, also after it paused by itself.
     pub fn resume(&self) {
         self.change(|command| match command {
             RunCommand::Run | RunCommand::Pause(_) => *command = RunCommand::Run,
@@ -65,60 +65,63 @@ impl Control {
         self.change(|command| *command = RunCommand::Cancel);
     }
 
-    /// Changes the rate, in messages per second; `None` for as fast as SQS takes them.
+    /// Changes the rate, in messages per second; `None` for as fast as SQS accepts them.
     pub fn set_rate(&self, rate_per_sec: Option<f64>) {
-        self.wishes
-            .send_modify(|wishes| wishes.rate_per_sec = rate_per_sec);
+        self.settings
+            .send_modify(|settings| settings.rate_per_sec = rate_per_sec);
     }
 
     /// The command now.
     #[must_use]
     pub fn command(&self) -> RunCommand {
-        self.wishes.borrow().command.clone()
+        self.settings.borrow().command.clone()
     }
 
     /// The rate now.
     #[must_use]
     pub fn rate_per_sec(&self) -> Option<f64> {
-        self.wishes.borrow().rate_per_sec
+        self.settings.borrow().rate_per_sec
     }
 
-    /// Waits for a command, such as the pause that a redrive takes by itself.
+    /// Waits for a command, such as a pause that the redrive began by itself.
     pub async fn wait_for(&self, mut is_wanted: impl FnMut(&RunCommand) -> bool) -> RunCommand {
-        let mut wishes = self.wishes.subscribe();
-        match wishes.wait_for(|wishes| is_wanted(&wishes.command)).await {
-            Ok(wishes) => wishes.command.clone(),
+        let mut settings = self.settings.subscribe();
+        match settings
+            .wait_for(|settings| is_wanted(&settings.command))
+            .await
+        {
+            Ok(settings) => settings.command.clone(),
             // The sender cannot be gone while `self` is here.
             Err(_) => RunCommand::Cancel,
         }
     }
 
-    /// Waits out a pause. Gives whether to go on.
-    pub(super) async fn pass(&self) -> bool {
+    /// Waits while it is paused. Returns whether to continue.
+    pub(crate) async fn pass(&self) -> bool {
         let command = self
             .wait_for(|command| !matches!(command, RunCommand::Pause(_)))
             .await;
         command == RunCommand::Run
     }
 
-    /// What wakes whoever waits for a rate that may change meanwhile.
-    pub(super) fn changes(&self) -> Changes {
-        Changes(self.wishes.subscribe())
+    /// Reports every change from now on, to whoever waits for a rate that may change meanwhile.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes(self.settings.subscribe())
     }
 
     fn change(&self, change: impl FnOnce(&mut RunCommand)) {
-        self.wishes
-            .send_modify(|wishes| change(&mut wishes.command));
+        self.settings
+            .send_modify(|settings| change(&mut settings.command));
     }
 }
 
-/// Changes of a control since it was asked for.
-pub(super) struct Changes(watch::Receiver<Wishes>);
+/// Changes of a control since this was made.
+pub(crate) struct Changes(watch::Receiver<Settings>);
 
 impl Changes {
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) {
-        // The control lives as long as its redrive.
+    pub(crate) async fn next(&mut self) {
+        // An error means that the control is gone, and so is its redrive.
         let _ = self.0.changed().await;
     }
 }

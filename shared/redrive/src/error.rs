@@ -1,6 +1,6 @@
-//! Why a redrive could not be planned, begun or gone on with.
+//! Why a redrive could not be planned, started or resumed.
 //!
-//! Invariant: what went wrong with one message is an outcome of that message, never an error here.
+//! Invariant: what goes wrong with one message is an outcome of that message, never an error here.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pipeline::PipelineError;
 use pipeline::environment::EnvironmentError;
 
-/// A redrive that did not come to its end.
+/// Why a redrive did not start, or did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum RedriveError {
     /// A plan breaks a rule, or is for another environment.
@@ -42,16 +42,16 @@ pub enum RedriveError {
         /// What is wrong with it.
         detail: String,
     },
-    /// The process that made the journal ended before it could write the plan; nothing was sent.
-    #[error("journal {} holds no plan: its redrive never began and nothing was sent", .0.display())]
+    /// The process that made the journal ended before it wrote the plan.
+    #[error("journal {} has no plan: its redrive never started, and nothing was sent", .0.display())]
     Empty(PathBuf),
-    /// This plan was run before.
-    #[error("this plan was begun before; resume its journal {}", .0.display())]
+    /// There is a journal of this plan.
+    #[error("this plan was started before; resume its journal {}", .0.display())]
     Begun(PathBuf),
     /// Another process runs this redrive.
     #[error("journal {} is in use: another process runs this redrive", .0.display())]
     InUse(PathBuf),
-    /// The journal takes no more facts, so the redrive stopped where it was.
+    /// The journal accepts no more facts, so the redrive stopped where it was.
     #[error("the journal cannot be written, so the redrive stopped; resume it later: {0}")]
     Stopped(String),
     /// A fact contradicts the ones before it; it was not written.
@@ -62,7 +62,10 @@ pub enum RedriveError {
         /// What contradicts what.
         detail: String,
     },
-    /// The pipeline said no, or nothing.
+    /// A task of this program ended without a result.
+    #[error("a task failed (a defect of this program): {0}")]
+    Task(String),
+    /// The pipeline refused, or did not answer.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
     /// There is no folder for journals.
@@ -71,11 +74,11 @@ pub enum RedriveError {
 }
 
 impl RedriveError {
-    pub(super) fn plan(detail: String) -> Self {
+    pub(crate) fn plan(detail: String) -> Self {
         Self::Plan(detail)
     }
 
-    pub(super) fn file<'a>(
+    pub(crate) fn file<'a>(
         operation: &'static str,
         path: &'a Path,
     ) -> impl Fn(io::Error) -> Self + 'a {

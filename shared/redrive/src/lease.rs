@@ -13,13 +13,14 @@ use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::control::{Control, RunCommand};
-use super::fact::Intended;
 use super::message::{Original, kept_bytes};
 use super::plan::{Plan, PlanEntry};
+use crate::limits::BATCH_LIMIT;
+use crate::state::Intended;
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{BATCH_ENTRIES_MAX, Pipeline, PipelineError};
 
-/// A batch begins only when its holds last this long: longer than [`super::batch::BATCH_LIMIT`].
+/// A batch begins only when its holds last this long: longer than [`BATCH_LIMIT`].
 pub(super) const MARGIN: Duration = Duration::from_secs(100);
 /// A hold is prolonged to this.
 pub(super) const HOLD: Duration = Duration::from_secs(300);
@@ -45,7 +46,7 @@ const RECEIVES_PER_MESSAGE_MAX: u64 = 2;
 const RECEIVES_MORE: u64 = 100;
 
 const _: () = assert!(
-    MARGIN.as_secs() > super::batch::BATCH_LIMIT.as_secs()
+    MARGIN.as_secs() > BATCH_LIMIT.as_secs()
         && HOLD.as_secs() > PROLONGED_BELOW.as_secs()
         && PROLONGED_BELOW.as_secs() > MARGIN.as_secs() + 2 * HEARTBEAT.as_secs(),
     "a hold must outlast a batch and two heartbeats"

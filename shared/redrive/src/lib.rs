@@ -1,44 +1,57 @@
-//! Moving dead letters back to the source queue: a plan that is frozen, a journal that knows every
-//! step, a run that can be steered, and proof of what became of the events.
+//! Moving dead letters back to the source queue: a plan that is frozen, a journal that has every
+//! step, a run that can be paused, changed and resumed, and proof of what became of the events.
 //!
 //! Invariant: a message is deleted only after SQS confirmed that its copy was sent, or after the
-//! ledger was seen to know its event; both stand in the journal before. Whatever goes wrong, an
-//! event is at worst in both queues, and the ledger makes the second arrival a duplicate.
+//! ledger was seen to know its event; both are in the journal before. Whatever goes wrong, an event
+//! is at worst in both queues, and the ledger makes the second arrival a duplicate.
+//!
+//! Floors, each of which imports only those before it: limits and errors; the plan; the state; the
+//! journal; the run with its leases, its ledger and its control; on top the [`operations`] that
+//! commands and screens call. `console/tests/module_imports.rs` guards them.
+//!
+//! ```
+//! use redrive::fact::{Fact, MessageCause};
+//! use redrive::{Journal, plan_file};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let plan = plan_file::read("tests/fixtures/plan-1.json".as_ref())?;
+//! let folder = tempfile::tempdir()?;
+//! let (mut journal, _) = Journal::create(folder.path(), &plan)?;
+//! let cause = "not among the dead letters".to_owned();
+//! journal.append(&[Fact::NotTried { messages: vec![MessageCause { index: 0, cause }] }])?;
+//! let path = journal.path().to_owned();
+//! drop(journal); // As if the process had ended here.
+//! let (_journal, state) = Journal::open(&path)?;
+//! assert_eq!((state.counts().not_sent, state.counts().waiting), (1, 8));
+//! # Ok(())
+//! # }
+//! ```
 
-mod batch;
 mod control;
-mod control_file;
-mod dry_run;
 mod error;
-pub mod fact;
-pub mod frame;
 mod journal;
 mod lease;
+mod ledger;
+mod limits;
 mod message;
-mod move_task_record;
+pub mod operations;
 mod plan;
-mod prove;
-mod rate_limiter;
-mod recorder;
-mod report;
-mod resume;
 mod run;
-mod sqs;
 mod state;
 pub mod triage;
 
 pub use control::{Control, RunCommand};
-pub use control_file::{ControlFile, ControlRequest, PAUSED_BY_REQUEST};
-pub use dry_run::{PlannedSend, preview};
 pub use error::RedriveError;
-pub use journal::{Journal, Storage};
-pub use message::{Attribute, Original, body_sha256};
-pub use move_task_record::MoveTaskRecord;
-pub use plan::{
-    Edit, PLAN_ENTRIES_MAX, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue,
-    Skipped,
+pub use journal::{
+    ControlFile, ControlRequest, Journal, MoveTaskRecord, PAUSED_BY_REQUEST, Storage, plan_file,
 };
-pub use report::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
-pub use resume::resume;
+pub use limits::PLAN_ENTRIES_MAX;
+pub use message::{Attribute, Original, body_sha256};
+pub use plan::{
+    Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue, PlannedSend, Skipped,
+    dry_run,
+};
 pub use run::{RunOptions, run};
-pub use state::{Counts, MessageState, Phase, State};
+pub use state::{
+    Counts, MessageOutcome, MessageReport, MessageState, NO_ANSWER_ON_RECORD, Phase, Report, State,
+    fact,
+};

@@ -1,6 +1,6 @@
-//! One dead letter as the journal keeps it, and what of it is sent.
+//! One dead letter as the journal has it, and what of it is sent.
 //!
-//! Invariant: an [`Original`] holds everything that SQS gave of the message, so that the message
+//! Invariant: an [`Original`] has everything that SQS returned of the message, so that the message
 //! can be made again from the journal alone; what is sent differs from it only by the edit of the
 //! plan and by the three failure attributes that the ingest had added.
 
@@ -16,9 +16,6 @@ use sha2::{Digest as _, Sha256};
 
 use pipeline::BodyError;
 use pipeline::model::{AttributeValue, DeadLetter};
-
-/// Bytes of one message, or of one batch together, at most (Amazon SQS quotas).
-pub(super) const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 /// A message attribute with its type as SQS has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,8 +93,8 @@ impl Original {
     /// Reads the body of a message.
     ///
     /// # Errors
-    /// When it was put aside and cannot be read.
-    pub(super) fn of(message: &DeadLetter) -> Result<Self, BodyError> {
+    /// When it is in the spool and cannot be read.
+    pub(crate) fn of(message: &DeadLetter) -> Result<Self, BodyError> {
         Ok(Self {
             body: message.body.text()?.into_owned(),
             attributes: message
@@ -110,15 +107,15 @@ impl Original {
         })
     }
 
-    /// Everything but what the ingest added when the event died.
-    pub(super) fn kept(&self) -> impl Iterator<Item = (&String, &Attribute)> {
+    /// Everything but what the ingest added when it dead-lettered the event.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (&String, &Attribute)> {
         self.attributes
             .iter()
             .filter(|(name, _)| !FAILURE_ATTRIBUTES.contains(&name.as_str()))
     }
 
-    /// The kept attributes as SQS takes them.
-    pub(super) fn sdk_attributes(
+    /// The kept attributes as SQS accepts them.
+    pub(crate) fn sdk_attributes(
         &self,
     ) -> Result<Option<HashMap<String, MessageAttributeValue>>, String> {
         let attributes = self
@@ -130,12 +127,12 @@ impl Original {
 
     /// Size by which SQS counts when it is sent with `body`: the body and each attribute's name,
     /// type and value (Amazon SQS developer guide, "Message attributes").
-    pub(super) fn bytes_with(&self, body: &str) -> usize {
+    pub(crate) fn bytes_with(&self, body: &str) -> usize {
         body.len() + self.kept_bytes()
     }
 
     /// Of that, the attributes.
-    pub(super) fn kept_bytes(&self) -> usize {
+    pub(crate) fn kept_bytes(&self) -> usize {
         self.kept()
             .map(|(name, value)| name.len() + value.bytes())
             .sum()
@@ -143,7 +140,7 @@ impl Original {
 }
 
 /// [`Original::kept_bytes`] of a message that was not read yet.
-pub(super) fn kept_bytes(attributes: &BTreeMap<String, AttributeValue>) -> usize {
+pub(crate) fn kept_bytes(attributes: &BTreeMap<String, AttributeValue>) -> usize {
     attributes
         .iter()
         .filter(|(name, _)| !FAILURE_ATTRIBUTES.contains(&name.as_str()))
@@ -164,7 +161,7 @@ pub fn body_sha256(body: &str) -> String {
 }
 
 /// The identity under which the ledger would know a body; `None` for what is no valid event.
-pub(super) fn key_of(body: &str) -> Option<EventKey> {
+pub(crate) fn key_of(body: &str) -> Option<EventKey> {
     event::parse_body(body).ok().map(|event| event.key())
 }
 

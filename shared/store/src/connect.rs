@@ -1,5 +1,6 @@
-//! Connections to the database. Invariant: the URL, which may hold a password, never leaves the
-//! settings: not in an error, not in a log, not in `Debug` output.
+//! Connections to the database.
+//!
+//! Invariant: the URL, which may contain a password, appears in no error, no log and no `Debug` output.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,36 +13,37 @@ use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
 
-/// Connections of a pool when nothing is said.
+/// Default for the connections of a pool.
 const CONNECTIONS_MAX_DEFAULT: u32 = 4;
-/// Wait for a connection when nothing is said.
+/// Default for the longest wait for a connection.
 const ACQUIRE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
-/// Limit of one statement when nothing is said.
+/// Default for the time limit of one statement.
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
-/// Rest of a connection that is trusted when nothing is said.
-const TRUSTED_IDLE_MAX_DEFAULT: Duration = Duration::from_secs(5);
-/// Wait for that sign of life at most. A peer that vanished without a word (a function that was
-/// frozen for minutes, a failover) would otherwise take all the time that the caller has.
-const SIGN_OF_LIFE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Default for the idle time after which a connection is pinged.
+const UNCHECKED_IDLE_MAX_DEFAULT: Duration = Duration::from_secs(5);
+/// Time limit of that ping. A server that disappeared without closing the connection (a function that
+/// was frozen for minutes, a failover) would otherwise use up the caller's time limit.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How to connect. Where the password is an IAM token, see [`crate::IamLogIn`].
 #[derive(Clone)]
 pub struct ConnectSettings {
-    /// `postgres://user:password@host:port/database?sslmode=…`. What it leaves out, the driver
-    /// takes from the usual `PG…` variables.
+    /// `postgres://user:password@host:port/database?sslmode=…`. The driver reads what is missing
+    /// from the `PG…` variables.
     pub url: String,
     /// Name of the program, shown in `pg_stat_activity`.
     pub application_name: String,
-    /// Connections of the pool at most.
+    /// Most connections of the pool.
     pub max_connections: u32,
-    /// Wait for a connection at most, connecting included.
+    /// Longest wait for a connection, connecting included.
     pub acquire_timeout: Duration,
-    /// Limit of one statement, enforced by the server; `None` leaves the server's own, and so does RDS
-    /// Proxy, which refuses start-up options: there the user's own setting is the limit.
+    /// Time limit of one statement, enforced by the server. `None` leaves the server's default. It has
+    /// no effect behind RDS Proxy, which refuses start-up options: there the database user's own setting
+    /// applies.
     pub statement_timeout: Option<Duration>,
-    /// A connection that rested longer is asked whether it still lives before it is used. A busy one
-    /// is not, so that a batch costs one round trip.
-    pub trusted_idle_max: Duration,
+    /// A connection that was idle for longer is pinged before it is used. A busy one is not, so that a
+    /// batch costs one round trip.
+    pub unchecked_idle_max: Duration,
 }
 
 impl ConnectSettings {
@@ -53,14 +55,14 @@ impl ConnectSettings {
             max_connections: CONNECTIONS_MAX_DEFAULT,
             acquire_timeout: ACQUIRE_TIMEOUT_DEFAULT,
             statement_timeout: Some(STATEMENT_TIMEOUT_DEFAULT),
-            trusted_idle_max: TRUSTED_IDLE_MAX_DEFAULT,
+            unchecked_idle_max: UNCHECKED_IDLE_MAX_DEFAULT,
         }
     }
 
     fn connect_options(&self) -> Result<PgConnectOptions, StoreError> {
-        // The driver's reasons name a parameter or a rule of URLs, but may repeat a value.
+        // The driver's error is dropped because it may repeat a value of the URL.
         let options = PgConnectOptions::from_str(&self.url).map_err(|_| StoreError::Url {
-            detail: "it is not of the form postgres://user@host:port/database".to_owned(),
+            detail: "it does not have the form postgres://user@host:port/database".to_owned(),
         })?;
         let options = options.application_name(&self.application_name);
         Ok(match self.statement_timeout {
@@ -73,16 +75,16 @@ impl ConnectSettings {
     }
 
     fn pool_options(&self) -> PgPoolOptions {
-        let trusted_idle_max = self.trusted_idle_max;
+        let unchecked_idle_max = self.unchecked_idle_max;
         PgPoolOptions::new()
             .max_connections(self.max_connections)
             .acquire_timeout(self.acquire_timeout)
             .test_before_acquire(false)
             .before_acquire(move |connection, metadata| {
                 Box::pin(async move {
-                    if metadata.idle_for > trusted_idle_max {
-                        // An error has the connection closed without a farewell.
-                        timeout(SIGN_OF_LIFE_TIMEOUT, connection.ping())
+                    if metadata.idle_for > unchecked_idle_max {
+                        // On an error the pool closes the connection without waiting for the server.
+                        timeout(PING_TIMEOUT, connection.ping())
                             .await
                             .map_err(|_| sqlx::Error::WorkerCrashed)??;
                     }
@@ -100,7 +102,7 @@ impl fmt::Debug for ConnectSettings {
             .field("max_connections", &self.max_connections)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
-            .field("trusted_idle_max", &self.trusted_idle_max)
+            .field("unchecked_idle_max", &self.unchecked_idle_max)
             .finish_non_exhaustive()
     }
 }
@@ -117,7 +119,7 @@ fn is_rds_proxy(host: &str) -> bool {
 /// Opens a pool with its first connection.
 ///
 /// # Errors
-/// When the URL is none or the database does not answer in time.
+/// When the URL is invalid or the database does not answer in time.
 pub async fn connect(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
     let options = settings.connect_options()?;
     settings
@@ -127,44 +129,45 @@ pub async fn connect(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
         .context("connect to the database")
 }
 
-/// Makes a pool that connects when it is first used. Needs a running tokio, but does no IO.
+/// Creates a pool that connects on first use. It needs a running tokio, but does no IO.
 ///
 /// # Errors
-/// When the URL is none.
+/// When the URL is invalid.
 pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
     let options = settings.connect_options()?;
     Ok(settings.pool_options().connect_lazy_with(options))
 }
 
-/// A connection that is closed unless it is given back: if its statement is abandoned, or the server
-/// cannot serve it any more. The pool would wait, without a limit, for the answer before it takes the
-/// connection back or replaces it: where the other end vanished without a word, as many abandoned
-/// statements as there are connections would be its end.
-pub(crate) struct Lease {
+/// A connection of the pool that is closed on drop, unless [`Self::return_to_pool`] was called.
+///
+/// The pool itself would wait without a limit for the answer to an abandoned statement before it reuses
+/// the connection. If the server disappeared without closing it, a few abandoned statements would block
+/// every connection of the pool for ever.
+pub(crate) struct PooledConnection {
     connection: PoolConnection<Postgres>,
     is_answered: bool,
 }
 
-impl Lease {
-    pub(crate) async fn take(pool: &PgPool) -> Result<Self, sqlx::Error> {
+impl PooledConnection {
+    pub(crate) async fn acquire(pool: &PgPool) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            // Boxed, or the futures of callers nest deeper than the compiler looks.
+            // Boxed, because the nested futures of the callers exceed the compiler's recursion limit.
             connection: Box::pin(pool.acquire()).await?,
             is_answered: false,
         })
     }
 
-    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+    pub(crate) fn get(&mut self) -> &mut PgConnection {
         &mut self.connection
     }
 
-    /// The statement was answered, if only with an error, and the next one can be too.
-    pub(crate) fn give_back(mut self) {
+    /// Call it once the server answered the statement, also with an error, and can serve the next one.
+    pub(crate) fn return_to_pool(mut self) {
         self.is_answered = true;
     }
 }
 
-impl Drop for Lease {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         if !self.is_answered {
             self.connection.close_on_drop();
@@ -172,10 +175,10 @@ impl Drop for Lease {
     }
 }
 
-/// Asks the database for a sign of life, one round trip.
+/// Sends `select 1`, one round trip.
 ///
 /// # Errors
-/// When it gives none.
+/// When the database does not answer.
 pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
     sqlx::query_scalar::<_, i32>("select 1")
         .fetch_one(pool)
@@ -189,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statement_limit_is_a_start_up_option_but_for_a_proxy() {
+    fn statement_limit_is_a_start_up_option_except_for_a_proxy() {
         for (host, expected) in [
             ("localhost", Some("-c statement_timeout=30000ms")),
             (

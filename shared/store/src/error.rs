@@ -1,5 +1,6 @@
-//! What can go wrong at the database. Invariant: no error carries the data of an event or a
-//! password, so every one can be logged and shown.
+//! Errors of the database.
+//!
+//! Invariant: no error contains data of an event or a password, so each can be logged and shown.
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
@@ -7,43 +8,42 @@ use sqlx::postgres::PgDatabaseError;
 /// A statement that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// One event is at fault (SQLSTATE class 22, 23 or 54, but for numbers that are taken or used up): the
-    /// same bytes fail again.
+    /// One event is at fault (SQLSTATE class 22, 23 or 54, except a used or exhausted record id and a
+    /// violation that comes from a newer schema): the same bytes fail again.
     #[error("{operation}: refused by the database ({sqlstate}): {detail}")]
     EventRefused {
         /// What was attempted.
         operation: &'static str,
         /// Five characters, PostgreSQL manual, appendix A.
         sqlstate: String,
-        /// What PostgreSQL objects to, without the data that it objects to.
+        /// The message of PostgreSQL, without the data that it quotes.
         detail: String,
     },
-    /// The world is at fault (connection, timeout, resources, failover): another attempt can
-    /// succeed.
+    /// The database cannot be used at the moment (connection, timeout, resources, failover): another
+    /// attempt can succeed.
     #[error("{operation}: database unavailable: {detail}")]
     Unavailable {
         /// What was attempted.
         operation: &'static str,
-        /// Why, in the words of the driver or of PostgreSQL.
+        /// The message of the driver or of PostgreSQL.
         detail: String,
     },
-    /// Another transaction was in the way (deadlock, serialization failure, a lock that was not
-    /// free in time, partitions that changed): nothing was written, and the same statement can
-    /// succeed at once.
-    #[error("{operation}: another transaction was in the way: {detail}")]
+    /// A conflict with another transaction (deadlock, serialization failure, lock timeout, partitions
+    /// that changed): nothing was written, and the same statement can succeed at once.
+    #[error("{operation}: conflict with another transaction: {detail}")]
     Conflict {
         /// What was attempted.
         operation: &'static str,
-        /// Why, in the words of PostgreSQL.
+        /// The message of PostgreSQL.
         detail: String,
     },
-    /// The database URL cannot be used. The text never contains the URL.
+    /// The database URL is invalid. The text never contains the URL.
     #[error("read database url: {detail}")]
     Url {
         /// What is wrong with it.
         detail: String,
     },
-    /// The answer would be larger than the limit.
+    /// The result has more rows than the limit.
     #[error("{operation}: more than {rows_max} rows")]
     TooManyRows {
         /// What was attempted.
@@ -51,7 +51,8 @@ pub enum StoreError {
         /// The limit.
         rows_max: usize,
     },
-    /// Neither the event nor the moment is at fault: a missing table, a refused log-in, a bug.
+    /// Neither the event nor a temporary state of the database is at fault: a missing table, a refused
+    /// log-in, a bug.
     #[error("{operation}: {detail}")]
     Other {
         /// What was attempted.
@@ -62,19 +63,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether one event is to blame, so that the others of its batch can be stored without it.
+    /// Whether one event is at fault, so that the others of its batch can be stored without it.
     #[must_use]
     pub const fn is_event_fault(&self) -> bool {
         matches!(self, Self::EventRefused { .. })
     }
 
-    /// Whether the same call can succeed later without any change.
+    /// Whether the same call can succeed later, unchanged.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
     }
 
-    /// Why the database refuses the event, in plain words, if it does.
+    /// Why the database refuses the event, for its failure; `None` for all other errors.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         match self {
@@ -91,7 +92,7 @@ impl StoreError {
         }
     }
 
-    /// Turns a driver's error into ours.
+    /// Converts an error of the driver.
     pub(crate) fn from_sqlx(operation: &'static str, error: &sqlx::Error) -> Self {
         let detail = error.to_string();
         if let sqlx::Error::Database(database_error) = error {
@@ -100,7 +101,7 @@ impl StoreError {
         if matches!(error, sqlx::Error::PoolTimedOut) {
             return Self::Unavailable {
                 operation,
-                detail: "no connection in time; the server is not reached or all are in use"
+                detail: "no connection in time; the server cannot be reached or all connections are in use"
                     .to_owned(),
             };
         }
@@ -121,33 +122,34 @@ impl StoreError {
 
     fn from_database(operation: &'static str, error: &dyn DatabaseError) -> Self {
         let sqlstate = error.code().unwrap_or_default().into_owned();
-        // A check without a name is a partition's: the partitions changed during the write.
+        // A check violation without a constraint name comes from a partition: the partitions changed
+        // during the write.
         let is_partition_check = sqlstate == "23514" && constraint(error).is_none();
-        let blame = if is_partition_check {
-            Blame::Neighbour
+        let class = if is_partition_check {
+            ErrorClass::Conflict
         } else {
-            Blame::of(&sqlstate)
+            ErrorClass::of(&sqlstate)
         };
-        match blame {
-            Blame::Event => Self::EventRefused {
+        match class {
+            ErrorClass::Event => Self::EventRefused {
                 operation,
                 sqlstate,
                 detail: without_data(error),
             },
-            Blame::Moment => Self::Unavailable {
+            ErrorClass::Unavailable => Self::Unavailable {
                 operation,
                 detail: format!("{} ({sqlstate})", without_data(error)),
             },
-            Blame::Neighbour => Self::Conflict {
+            ErrorClass::Conflict => Self::Conflict {
                 operation,
                 detail: format!("{} ({sqlstate})", without_data(error)),
             },
-            // What a function of the database raises by itself may quote anything.
-            Blame::Nobody if sqlstate.starts_with("P0") => Self::Other {
+            // A `raise` in a database function may quote anything.
+            ErrorClass::Other if sqlstate.starts_with("P0") => Self::Other {
                 operation,
                 detail: format!("an error raised within the database ({sqlstate})"),
             },
-            Blame::Nobody => Self::Other {
+            ErrorClass::Other => Self::Other {
                 operation,
                 detail: format!("{} ({sqlstate})", error.message()),
             },
@@ -155,42 +157,39 @@ impl StoreError {
     }
 }
 
-/// Whom a SQLSTATE blames.
+/// The variant of [`StoreError`] to which a SQLSTATE belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Blame {
+enum ErrorClass {
     Event,
-    Moment,
-    /// A transaction at the same time.
-    Neighbour,
-    Nobody,
+    Unavailable,
+    Conflict,
+    Other,
 }
 
-impl Blame {
-    /// PostgreSQL manual, appendix A: data exception, integrity constraint violation and program
-    /// limit exceeded blame the data; transaction rollback (deadlock, serialization failure) and a
-    /// lock that was not available in time blame a neighbour; connection exception, insufficient
-    /// resources and operator intervention blame the moment, as does a server that a failover made
-    /// read-only.
+impl ErrorClass {
+    /// By PostgreSQL manual, appendix A. Data exception, integrity constraint violation and program
+    /// limit exceeded: the event is at fault. Transaction rollback (deadlock, serialization failure) and
+    /// lock timeout: a conflict. Connection exception, insufficient resources, operator intervention, and
+    /// a server that a failover made read-only: unavailable.
     fn of(sqlstate: &str) -> Self {
         match sqlstate.get(..2) {
-            // The ledger lets no identity in twice without an error, so what is not unique is a number of
-            // ours: a sequence that lags behind the data (a copy by replication leaves it so) or is at its
-            // end. Every column that must not be null is given, and no key is foreign: such a refusal comes
-            // from a schema that the function does not know yet. No event is to blame for either, and none
-            // is to be buried for it.
-            _ if matches!(sqlstate, "23505" | "2200H" | "23502" | "23503") => Self::Nobody,
+            // No event is at fault, so none is dead-lettered for these. The write handles a duplicate
+            // identity without an error, so a unique violation comes from a record id: the sequence is
+            // behind the data (replication does not copy it) or exhausted. The write sets every `not null`
+            // column and there are no foreign keys, so those violations come from a newer schema.
+            _ if matches!(sqlstate, "23505" | "2200H" | "23502" | "23503") => Self::Other,
             Some("22" | "23" | "54") => Self::Event,
-            Some("40") => Self::Neighbour,
-            Some("55") if sqlstate == "55P03" => Self::Neighbour,
-            Some("08" | "53" | "57") => Self::Moment,
-            Some("25") if sqlstate == "25006" => Self::Moment,
-            _ => Self::Nobody,
+            Some("40") => Self::Conflict,
+            Some("55") if sqlstate == "55P03" => Self::Conflict,
+            Some("08" | "53" | "57") => Self::Unavailable,
+            Some("25") if sqlstate == "25006" => Self::Unavailable,
+            _ => Self::Other,
         }
     }
 }
 
-/// What PostgreSQL objects to. It quotes data behind a double quote or a colon; what stands before
-/// is a fixed text.
+/// The message without data. PostgreSQL quotes data only after a double quote or a colon; the text before
+/// is fixed.
 fn without_data(error: &dyn DatabaseError) -> String {
     match constraint(error) {
         Some(constraint) => format!("violates the constraint {constraint}"),
@@ -226,30 +225,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sqlstate_blames_the_event_a_neighbour_the_moment_or_nobody() {
-        for (sqlstate, blame) in [
-            ("22P05", Blame::Event),
-            ("22003", Blame::Event),
-            ("23514", Blame::Event),
-            ("23502", Blame::Nobody),
-            ("23503", Blame::Nobody),
-            ("23505", Blame::Nobody),
-            ("2200H", Blame::Nobody),
-            ("23514", Blame::Event),
-            ("54000", Blame::Event),
-            ("08006", Blame::Moment),
-            ("40P01", Blame::Neighbour),
-            ("40001", Blame::Neighbour),
-            ("53300", Blame::Moment),
-            ("57014", Blame::Moment),
-            ("57P03", Blame::Moment),
-            ("55P03", Blame::Neighbour),
-            ("25006", Blame::Moment),
-            ("42P01", Blame::Nobody),
-            ("28P01", Blame::Nobody),
-            ("", Blame::Nobody),
+    fn each_sqlstate_has_its_class() {
+        for (sqlstate, class) in [
+            ("22P05", ErrorClass::Event),
+            ("22003", ErrorClass::Event),
+            ("23514", ErrorClass::Event),
+            ("23502", ErrorClass::Other),
+            ("23503", ErrorClass::Other),
+            ("23505", ErrorClass::Other),
+            ("2200H", ErrorClass::Other),
+            ("23514", ErrorClass::Event),
+            ("54000", ErrorClass::Event),
+            ("08006", ErrorClass::Unavailable),
+            ("40P01", ErrorClass::Conflict),
+            ("40001", ErrorClass::Conflict),
+            ("53300", ErrorClass::Unavailable),
+            ("57014", ErrorClass::Unavailable),
+            ("57P03", ErrorClass::Unavailable),
+            ("55P03", ErrorClass::Conflict),
+            ("25006", ErrorClass::Unavailable),
+            ("42P01", ErrorClass::Other),
+            ("28P01", ErrorClass::Other),
+            ("", ErrorClass::Other),
         ] {
-            assert_eq!(Blame::of(sqlstate), blame, "{sqlstate}");
+            assert_eq!(ErrorClass::of(sqlstate), class, "{sqlstate}");
         }
     }
 }

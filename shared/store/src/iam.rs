@@ -1,7 +1,7 @@
-//! Log-in to the database on AWS: the password is an IAM token that is made here.
+//! Log-in to the database on AWS: the password is an IAM token that is signed locally.
 //!
-//! Invariant: a token goes only to a server whose certificate was verified for its name, and is
-//! found in no error, no log and no `Debug` output. It is valid for 15 minutes and needs no network.
+//! Invariant: a token is sent only to a server whose certificate was verified for its host name, and is
+//! in no error, no log and no `Debug` output. It is valid for 15 minutes; signing needs no network.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,17 +17,17 @@ use url::Url;
 use crate::error::StoreError;
 use crate::settings::{SettingsError, Variables};
 
-const OPERATION: &str = "make an IAM token for the database";
-/// The most that RDS takes (Amazon Aurora guide, "IAM database authentication").
+const OPERATION: &str = "create an IAM token for the database";
+/// The longest lifetime that RDS accepts (Amazon Aurora guide, "IAM database authentication").
 const TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// The service that a token is signed for.
+/// The service name in the signature.
 const SERVICE: &str = "rds-db";
-/// Root certificates of RDS, three a region, each behind a line with its name (Amazon RDS guide,
-/// "Using SSL/TLS to encrypt a connection", global bundle). The usual roots, which RDS Proxy needs, are
-/// the driver's.
+/// Root certificates of RDS, three per region, each after a line with its name (Amazon RDS guide,
+/// "Using SSL/TLS to encrypt a connection", global bundle). RDS Proxy needs the public root
+/// certificates, which the driver has.
 const RDS_ROOTS: &str = include_str!("rds-roots.pem");
 
-/// Who logs in by IAM, and where.
+/// Credentials and region for a log-in by IAM token.
 #[derive(Clone, Debug)]
 pub struct IamLogIn {
     credentials: Credentials,
@@ -35,7 +35,7 @@ pub struct IamLogIn {
 }
 
 impl IamLogIn {
-    /// Log-in with these credentials to databases of this region.
+    /// A log-in with these credentials to databases in this region.
     pub fn new(credentials: Credentials, region: impl Into<String>) -> Self {
         Self {
             credentials,
@@ -43,19 +43,20 @@ impl IamLogIn {
         }
     }
 
-    /// What a function is told: with `DATABASE_IAM_AUTH=true` it logs in with the credentials of its
-    /// role, which Lambda gives in `AWS_ACCESS_KEY_ID` and its like, in `AWS_REGION`.
+    /// Reads the settings of a Lambda function. With `DATABASE_IAM_AUTH=true` it logs in with the
+    /// credentials of its role, from `AWS_ACCESS_KEY_ID` and the related variables, in `AWS_REGION`;
+    /// otherwise the result is `None`.
     ///
     /// # Errors
-    /// Names the variable that is absent or cannot be used.
+    /// Names the variable that is absent or invalid.
     pub fn from_variables<F: Fn(&str) -> Option<String>>(
         variables: &Variables<F>,
     ) -> Result<Option<Self>, SettingsError> {
-        let is_wanted = variables.optional("DATABASE_IAM_AUTH", |text| {
+        let is_enabled = variables.optional("DATABASE_IAM_AUTH", |text| {
             text.parse()
                 .map_err(|_| format!("is {text:?}, not \"true\" or \"false\""))
         })?;
-        if is_wanted != Some(true) {
+        if is_enabled != Some(true) {
             return Ok(None);
         }
         let credentials = Credentials::new(
@@ -69,12 +70,12 @@ impl IamLogIn {
         Ok(Some(Self::new(credentials, region)))
     }
 
-    /// Gives the pool a fresh token for every connection that it opens from now on. Called before
-    /// each piece of work that takes less than 15 minutes, it keeps every log-in valid; it costs some
-    /// microseconds. Connections that are open stay.
+    /// Sets a new token for every connection that the pool opens from now on. Call it before each
+    /// piece of work that takes less than 15 minutes; it costs some microseconds. Open connections are
+    /// not affected.
     ///
     /// # Errors
-    /// When there are no root certificates for the region: then the URL must name a file with them.
+    /// When no root certificates of the region are compiled in and the URL names no file with them.
     pub fn renew(&self, pool: &PgPool, now: SystemTime) -> Result<(), StoreError> {
         pool.set_connect_options(self.renewed(&pool.connect_options(), now)?);
         Ok(())
@@ -101,7 +102,7 @@ impl IamLogIn {
         Ok(renewed)
     }
 
-    /// A signed request to connect, without its scheme (Amazon Aurora guide, "Connecting to your DB
+    /// A presigned request to connect, without its scheme (Amazon Aurora guide, "Connecting to your DB
     /// cluster using IAM authentication").
     fn token(
         &self,
@@ -111,7 +112,7 @@ impl IamLogIn {
         now: SystemTime,
     ) -> Result<String, StoreError> {
         let mut url = Url::parse(&format!("https://{host}:{port}/"))
-            .map_err(|error| failed(format!("{host:?} is no host: {error}")))?;
+            .map_err(|error| failed(format!("{host:?} is not a host name: {error}")))?;
         url.query_pairs_mut()
             .append_pair("Action", "connect")
             .append_pair("DBUser", user);
@@ -173,7 +174,7 @@ fn roots(region: &str) -> Result<String, StoreError> {
         .collect();
     if found.is_empty() {
         return Err(failed(format!(
-            "no root certificates of RDS are known for the region {region:?}; download the region's \
+            "there are no root certificates of RDS for the region {region:?}; download the region's \
              bundle and add sslrootcert=PATH to the URL"
         )));
     }
@@ -201,9 +202,9 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_724_709_600)
     }
 
-    /// What botocore 1.44 makes of the same (`generate_db_auth_token`).
+    /// The expected token was generated by botocore 1.44 (`generate_db_auth_token`).
     #[test]
-    fn token_is_the_one_that_another_implementation_makes() {
+    fn token_equals_the_one_of_another_implementation() {
         let token = log_in(None).token(HOST, 5432, "ingest", moment()).unwrap();
         assert_eq!(
             token,
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn token_goes_only_to_a_verified_server() {
+    fn token_is_sent_only_to_a_verified_server() {
         for mode in ["", "?sslmode=disable", "?sslmode=require"] {
             let url = format!("postgres://ingest@{HOST}/pipeline{mode}");
             let options = PgConnectOptions::from_str(&url).unwrap();
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn region_has_its_own_three_roots_and_an_unknown_one_says_what_to_do() {
+    fn region_has_its_own_three_roots_and_the_error_for_an_unknown_one_has_the_fix() {
         let roots_of_region = roots("us-east-1").unwrap();
         assert_eq!(roots_of_region.matches("BEGIN CERTIFICATE").count(), 3);
         assert!(!roots_of_region.contains("us-east-2"));
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_ask_for_it_and_must_then_be_complete() {
+    fn variables_enable_it_and_must_then_be_complete() {
         let read = |iam: &'static str, region: Option<&'static str>| {
             IamLogIn::from_variables(&Variables::new(move |name: &str| match name {
                 "DATABASE_IAM_AUTH" => Some(iam.to_owned()),

@@ -1,4 +1,6 @@
-//! Questions to the ledger. Invariant: what it says outlives the record itself.
+//! Look-ups in the ledger.
+//!
+//! Invariant: an event stays in the ledger after its record was dropped with its partition.
 
 use std::collections::HashMap;
 
@@ -8,7 +10,7 @@ use sqlx::PgPool;
 
 use crate::error::{Context as _, StoreError};
 
-/// What the ledger knows of a stored event.
+/// The ledger's entry of a stored event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredKey {
     /// Identity of its record.
@@ -17,7 +19,7 @@ pub struct StoredKey {
     pub occurred_at: DateTime<Utc>,
 }
 
-/// Finds which of the events were ever stored, in one query.
+/// Finds which of the events were ever stored, in one query. The result has no entry for the others.
 ///
 /// # Errors
 /// See [`StoreError`].

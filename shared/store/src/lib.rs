@@ -1,7 +1,26 @@
-//! Every SQL statement of the pipeline, behind functions that speak `event` types.
+//! Every SQL statement of the pipeline, behind functions that take and return `event` types.
 //!
-//! Invariant: no other crate sends SQL, and no function here reads the environment or a clock of
-//! its own; the database's clock is the only one.
+//! Invariant: no other crate sends SQL, and no function here reads the environment or the local clock:
+//! time is an argument or the database's clock.
+//!
+//! ```
+//! use store::{Written, migrate, stored_keys, write_batch};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let database = devstack::TestDatabase::create().await?;
+//! # let pool = database.pool();
+//! migrate(pool).await?;
+//! let event = event::parse_body(
+//!     r#"{"specversion":"1.0","id":"1","source":"/crew","type":"a","time":"2026-01-31T12:00:00Z"}"#,
+//! ).map_err(|failure| failure.to_string())?;
+//! let events = [event];
+//! assert!(matches!(write_batch(pool, &events).await?[..], [Written::Stored(_)]));
+//! assert!(matches!(write_batch(pool, &events).await?[..], [Written::Duplicate]));
+//! assert_eq!(stored_keys(pool, &[events[0].key()]).await?.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
 
 mod connect;
 mod error;

@@ -1,7 +1,7 @@
-//! Which partitions there should be. Pure: the clock is an argument.
+//! Computes which partitions to create and which have expired. Pure: the time is an argument.
 //!
-//! Invariant: planned ranges never overlap each other or an existing one, also after the width was
-//! changed.
+//! Invariant: planned ranges never overlap each other or an existing partition, also after a change of
+//! the width.
 
 use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, NaiveTime, Utc};
 
@@ -27,19 +27,19 @@ impl std::str::FromStr for PartitionWidth {
     }
 }
 
-/// What partition upkeep aims at.
+/// Settings of partition maintenance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionPlan {
     /// Width of the partitions that are created.
     pub width: PartitionWidth,
-    /// Partitions ahead of the current one.
+    /// Number of partitions ahead of the current one.
     pub ahead: u16,
-    /// Widths before the current one that are kept; older partitions are dropped, and older records
-    /// deleted from the default partition. `None` keeps everything.
+    /// Number of partitions before the current one to keep. Older partitions are dropped, and older
+    /// records deleted from the default partition. `None` keeps everything.
     pub keep: Option<u16>,
 }
 
-/// From midnight to midnight, the end excluded.
+/// From midnight (inclusive) to midnight (exclusive), UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Range {
     pub(crate) from: DateTime<Utc>,
@@ -61,7 +61,7 @@ impl PartitionWidth {
         }
     }
 
-    /// The start of a partition `count` widths later (or earlier), kept within the calendar.
+    /// The date `count` widths later, or earlier where negative; the date itself beyond the calendar.
     fn shifted(self, date: NaiveDate, count: i32) -> NaiveDate {
         let steps = count.unsigned_abs();
         let shifted = match (self, count < 0) {
@@ -75,7 +75,7 @@ impl PartitionWidth {
 }
 
 impl PartitionPlan {
-    /// The ranges that should be covered and are not, in order.
+    /// The ranges that the plan requires and no partition covers, in order.
     pub(crate) fn missing(&self, existing: &[Partition], now: DateTime<Utc>) -> Vec<Range> {
         let current = self.width.start_of(now.date_naive());
         (0..=i32::from(self.ahead))
@@ -102,7 +102,7 @@ impl PartitionPlan {
             .collect()
     }
 
-    /// What happened before it has expired; `None` where everything is kept.
+    /// Records before this time have expired; `None` where everything is kept.
     pub(crate) fn horizon(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let current = self.width.start_of(now.date_naive());
         let keep = i32::from(self.keep?);
@@ -111,19 +111,19 @@ impl PartitionPlan {
 }
 
 impl Range {
-    /// What is left of the range when the existing partitions are taken out of it.
+    /// The parts of the range that no existing partition covers.
     fn without(self, existing: &[Partition]) -> Vec<Self> {
-        let mut taken: Vec<Self> = existing
+        let mut covered: Vec<Self> = existing
             .iter()
             .map(|partition| partition.range)
             .filter(|other| other.from < self.to && self.from < other.to)
             .collect();
-        taken.sort_unstable();
-        let mut left = Vec::new();
+        covered.sort_unstable();
+        let mut gaps = Vec::new();
         let mut from = self.from;
-        for other in taken {
+        for other in covered {
             if from < other.from {
-                left.push(Self {
+                gaps.push(Self {
                     from,
                     to: other.from,
                 });
@@ -131,13 +131,13 @@ impl Range {
             from = from.max(other.to);
         }
         if from < self.to {
-            left.push(Self { from, to: self.to });
+            gaps.push(Self { from, to: self.to });
         }
-        left
+        gaps
     }
 
-    /// Name of the partition that covers the range: `records_2026_11` or `records_2026_11_24` where
-    /// it is a calendar unit, else with both ends.
+    /// Name of the partition that covers the range: `records_2026_11` or `records_2026_11_24` for a
+    /// calendar month or day, else with both ends.
     pub(crate) fn partition_name(self) -> String {
         let first = self.from.date_naive();
         let end = self.to.date_naive();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn covers_now_and_what_lies_ahead_across_the_year() {
+    fn covers_now_and_the_partitions_ahead_across_the_year() {
         assert_eq!(
             plan(PartitionWidth::Month, 1, None).missing(&[], at("2026-12-31T23:59:59Z")),
             [
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn expires_what_lies_wholly_before_the_horizon() {
+    fn expires_partitions_that_end_before_the_horizon() {
         let existing = [
             partition("2026-08-01", "2026-09-01"),
             partition("2026-09-01", "2026-10-01"),

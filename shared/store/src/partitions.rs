@@ -1,6 +1,8 @@
-//! Partition upkeep. Invariants: rows are moved and never lost, also when two callers run at once;
-//! what goes has expired as a whole partition, or as a record of the default partition, which is
-//! itself never dropped; the ledger is never deleted from.
+//! Partition maintenance.
+//!
+//! Invariant: only expired partitions are dropped and only expired records of the default partition are
+//! deleted, also when two callers run at once. The default partition is never dropped; the ledger is
+//! never deleted from.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,20 +16,20 @@ const CREATE: &str = "create a partition";
 const DROP: &str = "drop a partition";
 const DELETE: &str = "delete expired records of the default partition";
 
-/// Records of one deletion. Writers and other steps wait for one at most.
+/// Most records of one deletion: writers and other steps wait at most for one deletion.
 const DELETION_RECORDS_MAX: i64 = 10_000;
-/// Deletions of one upkeep, so that it ends within the time of a function; the next one goes on.
+/// Most deletions of one run, so that it ends within the function's timeout; the next run continues.
 const DELETIONS_MAX: usize = 200;
 
-/// Advisory lock of one step of the upkeep. Any number will do that nothing else uses.
+/// Advisory lock of one step. The number is arbitrary, but nothing else may use it.
 const STEP_LOCK: i64 = 0x6f70_7363_6f6e_0002;
-/// Readers and writers queue behind a step that waits for its lock, so it does not wait for long;
-/// the next run tries again.
+/// Readers and writers queue behind a step that waits for a table lock, so it waits only briefly; the
+/// next run tries again.
 const LOCK_TIMEOUT: &str = "set local lock_timeout = '5s'";
 /// A step that moves rows out of the default partition may take longer than other statements.
 const STATEMENT_TIMEOUT: &str = "set local statement_timeout = '10min'";
 
-/// What an upkeep changed.
+/// What a run changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PartitionReport {
     /// Names of the partitions that were created, in order of time.
@@ -38,11 +40,11 @@ pub struct PartitionReport {
     pub deleted_records: u64,
 }
 
-/// Creates the partitions that are missing at `now`, drops those that have expired and deletes what
-/// has expired in the default one.
+/// Creates the partitions that are missing at `now`, drops expired ones, and deletes expired records from
+/// the default partition.
 ///
 /// # Errors
-/// See [`StoreError`]; the steps before stay done.
+/// See [`StoreError`]; steps before the failed one stay committed.
 pub async fn keep_partitions(
     pool: &PgPool,
     plan: &PartitionPlan,
@@ -55,19 +57,18 @@ pub async fn keep_partitions(
     })
 }
 
-/// Creates the partitions that are missing at `now` and answers their names. Each step is a
-/// transaction of its own that looks again before it acts, so any number of callers may run at
-/// once.
+/// Creates the partitions that are missing at `now` and returns their names. Each step is a separate
+/// transaction that checks again before it acts, so any number of callers may run at once.
 ///
 /// # Errors
-/// See [`StoreError`]; the steps before stay done.
+/// See [`StoreError`]; steps before the failed one stay committed.
 pub async fn create_partitions(
     pool: &PgPool,
     plan: &PartitionPlan,
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
     let mut created = Vec::new();
-    for range in plan.missing(&look(pool).await?, now) {
+    for range in plan.missing(&existing_partitions(pool).await?, now) {
         let mut transaction = begin_step(pool).await?;
         let existing = read_partitions(&mut transaction).await?;
         if plan.missing(&existing, now).contains(&range) {
@@ -79,18 +80,18 @@ pub async fn create_partitions(
     Ok(created)
 }
 
-/// Drops the partitions that have expired at `now`, in steps as [`create_partitions`], and answers
+/// Drops the partitions that have expired at `now`, in steps like [`create_partitions`], and returns
 /// their names.
 ///
 /// # Errors
-/// See [`StoreError`]; the steps before stay done.
+/// See [`StoreError`]; steps before the failed one stay committed.
 pub async fn drop_partitions(
     pool: &PgPool,
     plan: &PartitionPlan,
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
     let mut dropped = Vec::new();
-    for partition in plan.expired(&look(pool).await?, now) {
+    for partition in plan.expired(&existing_partitions(pool).await?, now) {
         let mut transaction = begin_step(pool).await?;
         if read_partitions(&mut transaction).await?.contains(partition) {
             sqlx::query(&format!("drop table {}", partition.name))
@@ -104,13 +105,12 @@ pub async fn drop_partitions(
     Ok(dropped)
 }
 
-/// Deletes the records of the default partition that have expired at `now`, the oldest first, in
-/// steps as [`create_partitions`], and answers their number. Events that are older than every
-/// partition go to the default one when they arrive, and no partition takes them along when it is
-/// dropped. A run that finds too many of them leaves the rest to the next.
+/// Deletes the records of the default partition that have expired at `now`, the oldest first, in steps
+/// like [`create_partitions`], and returns their number. Late events that are older than every partition
+/// are in the default one, which is never dropped. One run deletes a limited number; the next continues.
 ///
 /// # Errors
-/// See [`StoreError`]; the steps before stay done.
+/// See [`StoreError`]; steps before the failed one stay committed.
 pub async fn delete_expired_records(
     pool: &PgPool,
     plan: &PartitionPlan,
@@ -145,7 +145,7 @@ pub async fn delete_expired_records(
     Ok(total)
 }
 
-async fn look(pool: &PgPool) -> Result<Vec<Partition>, StoreError> {
+async fn existing_partitions(pool: &PgPool) -> Result<Vec<Partition>, StoreError> {
     let mut transaction = begin_step(pool).await?;
     let existing = read_partitions(&mut transaction).await?;
     transaction.commit().await.context(READ)?;
@@ -163,7 +163,7 @@ async fn begin_step(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Sto
         .execute(&mut *transaction)
         .await
         .context(READ)?;
-    // From here on others wait for this step, not this step for another one of its kind.
+    // Set after the advisory lock, so that waiting for another step is not limited by it.
     sqlx::query(LOCK_TIMEOUT)
         .execute(&mut *transaction)
         .await
@@ -171,8 +171,8 @@ async fn begin_step(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Sto
     Ok(transaction)
 }
 
-/// The partitions but for the default one, in order of time. A partition with an open end, which
-/// only a person can have made, is not ours to keep and counts as reaching to the end of time.
+/// All partitions except the default one, in order of time. A partition with an open end, which only a
+/// person can have created, counts as unlimited, so it never expires and nothing overlaps it.
 async fn read_partitions(
     transaction: &mut Transaction<'static, Postgres>,
 ) -> Result<Vec<Partition>, StoreError> {
@@ -205,7 +205,7 @@ async fn read_partitions(
         .context(READ)
 }
 
-/// Makes a table, moves into it what the default partition holds of its range, attaches it.
+/// Creates a table, moves the rows of its range from the default partition into it, and attaches it.
 async fn create(
     transaction: &mut Transaction<'static, Postgres>,
     range: Range,
@@ -216,8 +216,8 @@ async fn create(
     let condition = format!("occurred_at >= '{from}' and occurred_at < '{to}'");
     let columns = "record_id, source, id, type, subject, occurred_at, ingested_at, payload";
     let statements = [
-        // Writers wait here until the end. One that had chosen the default partition before would
-        // find itself outside of what the default partition holds by then.
+        // Writers wait here until the commit. Otherwise one that had already chosen the default
+        // partition would violate its new partition constraint.
         "lock table records in share row exclusive mode".to_owned(),
         "lock table records_default in access exclusive mode".to_owned(),
         format!("create table {name} (like records including all)"),
@@ -225,7 +225,7 @@ async fn create(
             "with moved as (delete from records_default where {condition} returning {columns})
              insert into {name} ({columns}) select {columns} from moved"
         ),
-        // With this constraint the attachment need not read the table again.
+        // With this constraint `attach partition` does not scan the table again.
         format!("alter table {name} add constraint {name}_range check ({condition})"),
         format!(
             "alter table records attach partition {name} for values from ('{from}') to ('{to}')"
@@ -233,7 +233,7 @@ async fn create(
         format!("alter table {name} drop constraint {name}_range"),
     ];
     for statement in statements {
-        // Made of dates alone.
+        // Built from dates only, so nothing needs quoting.
         sqlx::query(&statement).execute(&mut **transaction).await?;
     }
     Ok(())

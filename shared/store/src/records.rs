@@ -1,5 +1,7 @@
-//! Reads of the records. Invariant: a list is a walk along `(occurred_at, record_id)`: its pages
-//! neither skip nor repeat a record that was there when the walk began, however deep it goes.
+//! Reads of records.
+//!
+//! Invariant: keyset pages by `(occurred_at, record_id)` neither skip nor repeat a record that existed
+//! when the first page was read, however many pages follow.
 
 use chrono::{DateTime, Utc};
 use event::{Cursor, Order, Page, Record, RecordId, RecordQuery};
@@ -13,15 +15,15 @@ use crate::error::{Context as _, StoreError};
 const LIST: &str = "list records";
 const GET: &str = "read a record";
 
-/// A page ends early, with a cursor, when its payloads reach this many bytes. An answer of a Lambda
-/// function holds 6 MB, in which quotes are escaped once more.
+/// A page ends early, with a cursor, when its payloads exceed this many bytes. The response of a Lambda
+/// function is limited to 6 MB, in which quotes are escaped once more.
 pub const PAGE_BYTES_MAX: usize = 2_500_000;
 
-// The payload is read as text: `numeric` holds numbers that no Rust number does.
+// The payload is read as text, because `numeric` stores numbers that no Rust type can.
 const COLUMNS: &str = "select r.record_id, r.source, r.id, r.type, r.subject, r.occurred_at,
     r.ingested_at, r.payload::text as payload";
 
-/// Reads one page of records. The caller has validated the query.
+/// Reads one page of records. The query must have passed `validate`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -50,7 +52,7 @@ pub async fn list_records(pool: &PgPool, query: &RecordQuery) -> Result<Page<Rec
     Ok(Page { items, next_cursor })
 }
 
-/// Reads one record. The ledger says in which partition it lies.
+/// Reads one record. The ledger has its partition key, so only one partition is read.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -70,7 +72,7 @@ pub async fn get_record(pool: &PgPool, record_id: RecordId) -> Result<Option<Rec
 fn list_statement(query: &RecordQuery) -> QueryBuilder<'_, Postgres> {
     let mut statement = QueryBuilder::new(COLUMNS);
     match &query.id {
-        // Few events share an id: the ledger finds them, whatever their age.
+        // Few events share an id: the ledger's primary key finds them, whatever their age.
         Some(id) => {
             statement
                 .push(
@@ -106,17 +108,19 @@ fn list_statement(query: &RecordQuery) -> QueryBuilder<'_, Postgres> {
     if let Some(to) = query.to {
         statement.push(" and r.occurred_at < ").push_bind(to);
     }
-    let (behind, direction) = match query.order {
+    let (comparison, direction) = match query.order {
         Order::Asc => (">", "asc"),
         Order::Desc => ("<", "desc"),
     };
     if let Some(cursor) = query.cursor {
-        // The first condition follows from the second; only it lets the planner leave out
+        // The first condition follows from the second, but only with it does the planner prune
         // partitions.
         statement
-            .push(format_args!(" and r.occurred_at {behind}= "))
+            .push(format_args!(" and r.occurred_at {comparison}= "))
             .push_bind(cursor.occurred_at)
-            .push(format_args!(" and (r.occurred_at, r.record_id) {behind} ("))
+            .push(format_args!(
+                " and (r.occurred_at, r.record_id) {comparison} ("
+            ))
             .push_bind(cursor.occurred_at)
             .push(", ")
             .push_bind(cursor.record_id.0)
@@ -126,7 +130,7 @@ fn list_statement(query: &RecordQuery) -> QueryBuilder<'_, Postgres> {
         .push(format_args!(
             " order by r.occurred_at {direction}, r.record_id {direction} limit "
         ))
-        // One row more than asked tells whether there is another page.
+        // One row more than requested shows whether there is another page.
         .push_bind(i64::from(query.limit) + 1);
     statement
 }
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_list_walks_an_index_and_sorts_nothing() {
+    async fn every_list_scans_an_index_and_sorts_nothing() {
         let database = filled().await;
         let pool = database.pool();
         for order in [Order::Asc, Order::Desc] {
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn cursor_leaves_out_the_partitions_that_it_has_passed() {
+    async fn cursor_prunes_the_partitions_before_it() {
         let database = filled().await;
         let query = RecordQuery {
             cursor: Some(Cursor {

@@ -1,22 +1,22 @@
-//! The users of the database: one for each function, one for people, each with what it needs.
+//! The database users: one for each function and one for people, each with the least privileges.
 //!
-//! Invariant: everything here is idempotent, and a right is granted to users that exist and to no
-//! others; a database without them (on one machine) stays as it is.
+//! Invariant: every statement is idempotent, and rights are granted only to users that exist. A database
+//! without them (the local stack) is not changed.
 
 use sqlx::PgConnection;
 
 use crate::error::{Context as _, StoreError};
 
-/// Owns the tables.
+/// The user that owns the tables.
 const MIGRATE: &str = "migrate";
-/// Limits of a statement, which the server keeps for those who come through RDS Proxy and cannot ask
-/// for one. The functions that connect directly set their own.
+/// Statement timeouts that the server applies to these users behind RDS Proxy, where a start-up option
+/// cannot set one. Functions that connect directly set their own.
 const STATEMENT_TIMEOUTS: [(&str, &str); 2] = [("ingest", "60s"), ("api", "12s")];
-/// PostgreSQL cuts longer names.
+/// PostgreSQL truncates longer names.
 const NAME_BYTES_MAX: usize = 63;
 
-/// The rights on the tables, given by their owner after each migration. `on conflict … returning` reads
-/// what it writes. Views read with the rights of their owner.
+/// The rights on the tables, granted by their owner after each migration. `ingest` needs `select` on the
+/// ledger because of `on conflict … returning`. Views read with the rights of their owner.
 const GRANTS: &str = "
 do $$
 begin
@@ -36,19 +36,19 @@ begin
 end
 $$";
 
-/// A name that cannot be one of a user or a database.
+/// A name that is not allowed for a user or a database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{name:?} is no name for a user or a database here: write it in a-z, 0-9 and _, starting with a \
+    "{name:?} is not allowed as the name of a user or a database: use a-z, 0-9 and _, starting with a \
      letter"
 )]
 pub struct RoleError {
-    /// The name.
+    /// The refused name.
     pub name: String,
 }
 
-/// The statements by which a master user makes `users` that log in by IAM to `database`; each is to be
-/// sent by itself, in this order. `rds_iam` is the role of RDS that lets its members do so.
+/// The statements with which the master user creates `users` that log in to `database` by IAM. Send
+/// each separately, in this order. Members of the RDS role `rds_iam` may log in with a token.
 ///
 /// # Errors
 /// When a name would need quoting.
@@ -91,7 +91,7 @@ fn check_name(name: &str) -> Result<(), RoleError> {
     }
 }
 
-/// Grants the users what they may do with the tables as they are now.
+/// Grants the users their rights on the current tables.
 pub(crate) async fn grant_access(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query(GRANTS)
         .execute(connection)

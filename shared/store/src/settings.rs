@@ -1,54 +1,54 @@
-//! What a function is told by its environment, read in the same way by all of them.
+//! Environment variables of the Lambda functions, read in the same way by all of them.
 //!
-//! Invariant: a setting that cannot be used is an error that names it and what would be right. The
-//! environment itself is the caller's.
+//! Invariant: an invalid setting is an error that names the variable and what is allowed. This module
+//! never reads the environment itself; the caller passes a function that does.
 
-/// A setting that is missing or cannot be used.
+/// A setting that is missing or invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("read settings: the environment variable {variable} {problem}")]
 pub struct SettingsError {
-    /// Its name.
+    /// Name of the variable.
     pub variable: &'static str,
-    /// What is wrong with it.
+    /// What is wrong: the rest of a sentence that starts with the variable's name.
     pub problem: String,
 }
 
-/// Variables by their names; an empty one counts as absent.
+/// Environment variables by name; an empty one counts as absent.
 #[derive(Clone, Copy, Debug)]
 pub struct Variables<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
-    /// Variables that `variable` gives the values of.
+    /// Variables whose values `variable` returns.
     pub const fn new(variable: F) -> Self {
         Self(variable)
     }
 
-    /// The value of a variable that must be there.
+    /// The value of a required variable.
     ///
     /// # Errors
-    /// When it is not.
+    /// When it is absent or empty.
     pub fn required(&self, variable: &'static str) -> Result<String, SettingsError> {
-        self.given(variable).ok_or_else(|| SettingsError {
+        self.value(variable).ok_or_else(|| SettingsError {
             variable,
             problem: "is not set".to_owned(),
         })
     }
 
-    /// The value of a variable that may be absent, as `parse` reads it.
+    /// The parsed value of an optional variable.
     ///
     /// # Errors
-    /// What `parse` says of the value: a sentence that follows the variable's name.
+    /// The error of `parse`: the rest of a sentence that starts with the variable's name.
     pub fn optional<T>(
         &self,
         variable: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, SettingsError> {
-        self.given(variable)
+        self.value(variable)
             .map(|text| parse(&text).map_err(|problem| SettingsError { variable, problem }))
             .transpose()
     }
 
-    fn given(&self, variable: &str) -> Option<String> {
+    fn value(&self, variable: &str) -> Option<String> {
         (self.0)(variable).filter(|value| !value.is_empty())
     }
 }

@@ -1,4 +1,6 @@
-//! Counts of the records. Invariant: every answer has a limit, and says so when it is an estimate.
+//! Counts of records.
+//!
+//! Invariant: every result has a limit, and an estimate is marked as one.
 
 use chrono::{DateTime, Utc};
 use event::{Bucket, GroupBy, StatsBucket, StatsQuery, TypeCount};
@@ -11,20 +13,20 @@ const SUMMARY: &str = "summarize records";
 const STATS: &str = "count records per bucket";
 const TYPES: &str = "count records per type";
 
-/// Beyond this many records the total is the planner's estimate: counting a million takes a tenth
-/// of a second, and the console asks often.
+/// Above this many records the total is the planner's estimate: counting a million takes a tenth of a
+/// second, and the console polls it.
 pub const EXACT_COUNT_MAX: i64 = 1_000_000;
-/// Rows of an answer of [`stats`] at most.
+/// Most rows of a result of [`stats`].
 pub const STATS_ROWS_MAX: usize = 20_000;
-/// Types of an answer of [`types`] at most, in the order of their names.
+/// Most types of a result of [`types`]: the first by name.
 pub const TYPES_MAX: i64 = 1_000;
-/// Records that [`types`] counts of each type at most.
+/// Most records that [`types`] counts of each type.
 pub const TYPE_COUNT_MAX: i64 = 10_000;
 
-/// Jumps through the index `records_type` from each type to the next, and counts each from its newest
-/// record backwards, so that what is read depends on the types and not on the records. The order
-/// within a type is what makes the planner walk the index; without it a type that is frequent would
-/// be looked for in the whole table.
+/// Skips through the index `records_type` from each type to the next, and counts each type from its
+/// newest record backwards, so that the rows read depend on the number of types and not of records.
+/// Because of the `order by` within a type the planner scans the index; without it the planner would
+/// scan the whole table for a frequent type.
 const TYPES_STATEMENT: &str = "
 with recursive found (type, number) as (
     (select type, 1::bigint from records order by type limit 1)
@@ -45,26 +47,26 @@ cross join lateral (
 where found.type is not null and counted.count > 0
 order by 2 desc, 1";
 
-/// The state of the records in a few numbers.
+/// Totals of the records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Records that are stored.
+    /// Number of records.
     pub total: i64,
     /// Whether `total` is an estimate (see [`EXACT_COUNT_MAX`]).
     pub total_is_estimate: bool,
-    /// When the newest record was written.
+    /// Time of the newest insert; `None` when there is no record.
     pub last_ingested_at: Option<DateTime<Utc>>,
-    /// The database's clock, by which the age of the newest record is told.
+    /// The database's clock: the age of the newest record is the difference.
     pub database_now: DateTime<Utc>,
 }
 
-/// Summarizes the records.
+/// Reads the totals of the records.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
-    // The newest keys lead to the newest record; a few of them, because a late event's record may
-    // have been dropped with its partition already.
+    // The newest keys of the ledger lead to the newest record. Several are read, because the record of a
+    // late event may have been dropped with its partition.
     let (estimate, last_ingested_at, database_now): (i64, Option<DateTime<Utc>>, DateTime<Utc>) =
         sqlx::query_as(
             "select
@@ -103,7 +105,7 @@ pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
 }
 
 /// Counts records per time bucket and group, in the order of both. Buckets start at UTC midnight,
-/// the full hour or the full minute. The caller has validated the query.
+/// the full hour or the full minute. The query must have passed `validate`.
 ///
 /// # Errors
 /// [`StoreError::TooManyRows`] beyond [`STATS_ROWS_MAX`], otherwise see [`StoreError`].

@@ -1,26 +1,27 @@
-//! The write of a batch of events. Invariant: one statement, one round trip, and an event whose
-//! identity the ledger knows is never stored again.
+//! Writes a batch of events.
+//!
+//! Invariant: one statement, one round trip. An event whose identity is in the ledger is never stored
+//! again.
 
 use chrono::{DateTime, Utc};
 use event::{Event, RecordId};
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, PgPool};
 
-use crate::connect::Lease;
+use crate::connect::PooledConnection;
 use crate::error::{Context as _, StoreError};
 
 const OPERATION: &str = "write a batch of events";
-/// What a row takes beside its payload, about: the other columns and the lengths.
+/// Approximate size of a row without its payload: the other columns and the lengths.
 const ROW_BYTES: usize = 256;
 
-/// The ledger decides which events are new; those become records. The keys arrive sorted, and
-/// every writer sorts alike, so that two batches with common events wait for each other instead of
-/// dead-locking.
+/// The insert into the ledger shows which events are new; those become records. All writers sort the keys
+/// in the same way, so that two batches with common events wait for each other and do not deadlock.
 ///
-/// The id of a record is drawn before the ledger is asked, so that the rows are joined by numbers and
-/// not by texts, and what only the record needs is read apart from the keys, so that it is copied
-/// once: 8 % less time than one wide list, measured on batches of 1,000. The answer is one row, so that
-/// a thousand need not be unpacked one by one: a tenth of the client's processor time.
+/// The record id is taken from the sequence before the insert, so that rows are joined by numbers and not
+/// by texts. The columns that only `records` needs are unnested separately from the keys, so that they are
+/// copied once: 8 % less time than one wide list, measured on batches of 1,000. The result is one row of
+/// arrays and not a thousand rows: a tenth of the client's processor time.
 const STATEMENT: &str = "
 with input as materialized (
     select nextval('event_keys_record_id_seq') as record_id, source, id, occurred_at, position
@@ -43,23 +44,23 @@ with input as materialized (
 )
 select array_agg(position), array_agg(record_id) from fresh";
 
-/// Positions and records of the events that were new; nothing where none was.
+/// Positions and record ids of the events that were new; `None` when there were none.
 type Fresh = (Option<Vec<i64>>, Option<Vec<i64>>);
 
-/// What became of one event of a batch.
+/// The outcome of one event of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// It is a record now.
+    /// It was stored as this record.
     Stored(RecordId),
-    /// The ledger knew it, or it stood earlier in the same batch.
+    /// It was stored before, or an earlier event of the same batch has its identity.
     Duplicate,
 }
 
-/// Writes a batch of events: all of them or, on an error, none. The answer is parallel to the
-/// input; of several events with one identity the first is stored.
+/// Writes a batch of events: all of them or, on an error, none. The result is parallel to the input; of
+/// several events with one identity the first is stored.
 ///
 /// # Errors
-/// [`StoreError::EventRefused`] when one of the events is at fault (it does not say which),
+/// [`StoreError::EventRefused`] when one of the events is at fault (PostgreSQL does not report which),
 /// otherwise see [`StoreError`].
 pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Written>, StoreError> {
     let mut written = vec![Written::Duplicate; events.len()];
@@ -68,18 +69,18 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
     }
     let batch = Batch::new(events);
     let arguments = batch.arguments().context(OPERATION)?;
-    let mut lease = Lease::take(pool).await.context(OPERATION)?;
+    let mut connection = PooledConnection::acquire(pool).await.context(OPERATION)?;
     let answer = sqlx::query_as_with(STATEMENT, arguments)
-        .fetch_one(lease.connection())
+        .fetch_one(connection.get())
         .await;
     let answer: Result<Fresh, StoreError> = answer.context(OPERATION);
-    // One that is unavailable may be so for good: a server that became a reader keeps its sessions. After
-    // an error of another kind nobody knows what the connection says next.
+    // After "unavailable" the connection may never work again: a server that became a reader keeps its
+    // sessions. After other errors the state of the protocol is unknown.
     if matches!(
         answer,
         Ok(_) | Err(StoreError::EventRefused { .. } | StoreError::Conflict { .. })
     ) {
-        lease.give_back();
+        connection.return_to_pool();
     }
     let (positions, record_ids) = answer?;
     let (positions, record_ids) = (
@@ -90,7 +91,7 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
         return Err(StoreError::Other {
             operation: OPERATION,
             detail: format!(
-                "the answer names {} rows and {} records",
+                "the result has {} positions and {} record ids",
                 positions.len(),
                 record_ids.len()
             ),
@@ -103,7 +104,7 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
             .and_then(|origin| written.get_mut(*origin))
             .ok_or_else(|| StoreError::Other {
                 operation: OPERATION,
-                detail: format!("the answer names row {position}, which was not sent"),
+                detail: format!("the result has the position {position}, which was not sent"),
             })?;
         *slot = Written::Stored(RecordId(record_id));
     }
@@ -112,7 +113,7 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
 
 /// The columns of a batch, sorted by key, each key once.
 struct Batch<'a> {
-    /// Place of each row in the caller's list.
+    /// Index of each row in the caller's slice.
     origins: Vec<usize>,
     sources: Vec<&'a str>,
     ids: Vec<&'a str>,
@@ -147,7 +148,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The columns as they are sent, in a buffer that has their size from the start.
+    /// The encoded columns, in a buffer that is allocated once.
     fn arguments(&self) -> Result<PgArguments, sqlx::Error> {
         let payload_bytes: usize = self.payloads.iter().map(|payload| payload.len()).sum();
         let mut arguments = PgArguments::default();
@@ -164,7 +165,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The ledger's key, in the order of its index.
+/// The key of an event, in the column order of the ledger's index.
 fn key<'a>(event: &'a Event<'_>) -> (&'a str, &'a str) {
     (event.id.as_ref(), event.source.as_ref())
 }

@@ -1,5 +1,5 @@
-# The same modules on an emulator, with a PostgreSQL that is already there. NAT costs nothing here
-# and stands for the way to SQS.
+# The same modules on an emulator, with an existing PostgreSQL. NAT costs nothing here and is the access
+# to SQS.
 
 module "pipeline" {
   source = "../.."

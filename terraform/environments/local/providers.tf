@@ -1,4 +1,4 @@
-# Every service that the modules use is the emulator. The keys are its own and open nothing else.
+# The endpoint of every service is the emulator. The keys are the emulator's and have no other use.
 
 provider "aws" {
   region     = "us-east-1"

@@ -5,25 +5,25 @@ variable "name" {
 }
 
 variable "endpoint_url" {
-  description = "Where the emulator listens."
+  description = "URL of the emulator."
   type        = string
   default     = "http://127.0.0.1:4566"
 }
 
 variable "database_url" {
-  description = "PostgreSQL as the functions reach it: postgres://USER@HOST:PORT/DATABASE."
+  description = "URL of PostgreSQL for the functions: postgres://USER@HOST:PORT/DATABASE."
   type        = string
   sensitive   = true
 }
 
 variable "functions_folder" {
-  description = "Folder with ingest.zip, api.zip and migrate.zip, seen from here."
+  description = "Folder with ingest.zip, api.zip and migrate.zip, relative to this folder."
   type        = string
   default     = "../../../target/functions"
 }
 
 variable "architecture" {
-  description = "What the zip files were built for: the machine of the emulator."
+  description = "Architecture of the zip files: that of the emulator's machine."
   type        = string
   default     = "x86_64"
 }

@@ -1,5 +1,5 @@
-# The cheapest pipeline that works: the database sleeps when nobody asks, and there is no NAT, no
-# endpoint and no key of your own. See README.md for what that costs and what it leaves out.
+# The cheapest pipeline that works: the database pauses when it is not used, and there is no NAT, no
+# endpoint and no customer-managed key. See README.md for costs and limits.
 
 module "pipeline" {
   source = "../.."
@@ -17,7 +17,7 @@ module "pipeline" {
 
   ingest = {
     maximum_concurrency = 2
-    # There is no way from the VPC to SQS, so permanent failures go by the queue's own retries.
+    # SQS cannot be reached from the VPC, so the queue's redrive policy moves permanent failures.
     immediate_dead_letters = false
   }
 

@@ -9,7 +9,7 @@ output "region" {
 }
 
 output "topic_arn" {
-  description = "ARN of the topic that takes events."
+  description = "ARN of the topic for events."
   value       = module.pipeline.topic_arn
 }
 

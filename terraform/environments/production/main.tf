@@ -1,5 +1,5 @@
-# The pipeline with everything doubled that can fail: two zones, two database instances, an endpoint
-# to SQS in each zone, a key of your own. See README.md for what that costs.
+# The highly available pipeline: two zones, two database instances, an endpoint to SQS in each zone, a
+# customer-managed key. See README.md for the costs.
 
 module "pipeline" {
   source = "../.."

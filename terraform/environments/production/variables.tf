@@ -5,7 +5,7 @@ variable "name" {
 }
 
 variable "region" {
-  description = "AWS region; the subnets lie in its zones a and b."
+  description = "AWS region; the subnets are in its zones a and b."
   type        = string
   default     = "us-east-1"
 
@@ -16,19 +16,19 @@ variable "region" {
 }
 
 variable "functions_folder" {
-  description = "Folder with ingest.zip, api.zip and migrate.zip, seen from here."
+  description = "Folder with ingest.zip, api.zip and migrate.zip, relative to this folder."
   type        = string
   default     = "../../../target/functions"
 }
 
 variable "architecture" {
-  description = "What the zip files were built for: \"arm64\" or \"x86_64\"."
+  description = "Architecture of the zip files: \"arm64\" or \"x86_64\"."
   type        = string
   default     = "arm64"
 }
 
 variable "notification_emails" {
-  description = "Who is written to when an alarm changes its state."
+  description = "E-mail addresses to notify when an alarm changes its state."
   type        = set(string)
   default     = []
 }

@@ -1,5 +1,5 @@
-# An HTTP API before one function. HTTP APIs have no resource policy, so each route is authorized by
-# itself, and there is none that is not.
+# An HTTP API in front of one function. HTTP APIs have no resource policy, so each route is authorized
+# separately, and there is no route without authorization.
 
 locals {
   routes = toset([
@@ -64,7 +64,7 @@ resource "aws_apigatewayv2_stage" "default" {
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
-    # Never the query: it names what somebody looked for.
+    # Never the query string: it may contain personal data.
     format = jsonencode({
       request_id        = "$context.requestId"
       requested_at      = "$context.requestTimeEpoch"

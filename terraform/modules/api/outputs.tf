@@ -9,6 +9,6 @@ output "url" {
 }
 
 output "execution_arn" {
-  description = "What stands before \"/STAGE/METHOD/PATH\" in the resource of execute-api:Invoke."
+  description = "Prefix of \"/STAGE/METHOD/PATH\" in the resource of execute-api:Invoke."
   value       = aws_apigatewayv2_api.this.execution_arn
 }

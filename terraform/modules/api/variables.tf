@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "function_name" {
-  description = "Function that answers."
+  description = "Function that serves the requests."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "function_invoke_arn" {
 }
 
 variable "jwt" {
-  description = "Issuer and audiences whose tokens are accepted; null wants requests signed by IAM. There is no open access."
+  description = "Issuer and audiences of accepted tokens; with null, requests must be signed with IAM credentials. There is no access without authorization."
   type = object({
     issuer    = string
     audiences = list(string)
@@ -33,7 +33,7 @@ variable "jwt" {
 }
 
 variable "throttle_rate_per_sec" {
-  description = "Requests a second beyond which clients are told to wait (429)."
+  description = "Requests per second above which the API answers 429."
   type        = number
   default     = 50
 
@@ -44,7 +44,7 @@ variable "throttle_rate_per_sec" {
 }
 
 variable "throttle_burst" {
-  description = "Requests that may come at once."
+  description = "Burst of requests that is allowed at once."
   type        = number
   default     = 100
 
@@ -66,7 +66,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer-managed key of the access log; null leaves it to AWS's own."
+  description = "Customer-managed key of the access log; null uses a key of AWS."
   type        = string
   default     = null
 }

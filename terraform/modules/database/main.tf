@@ -1,10 +1,10 @@
-# Aurora PostgreSQL Serverless v2. Everybody logs in with IAM over TLS; the one password is the
-# master's, which RDS makes, keeps in Secrets Manager and rotates.
+# Aurora PostgreSQL Serverless v2. All users log in with IAM over TLS. The only password is the master
+# user's, which RDS creates, keeps in Secrets Manager and rotates.
 
 locals {
   major_version = split(".", var.engine_version)[0]
 
-  # Zero-ETL reads the write-ahead log in its own way (Aurora User Guide, "Getting started with
+  # Zero-ETL needs these settings of the write-ahead log (Aurora User Guide, "Getting started with
   # Aurora zero-ETL integrations").
   change_stream_parameters = {
     none    = {}
@@ -39,7 +39,7 @@ resource "aws_rds_cluster_parameter_group" "this" {
     value = "ddl"
   }
 
-  # Milliseconds from which on a statement is slow.
+  # Milliseconds from which a statement is logged as slow.
   parameter {
     name  = "log_min_duration_statement"
     value = "1000"
@@ -60,7 +60,7 @@ resource "aws_rds_cluster_parameter_group" "this" {
   }
 }
 
-# Before the cluster, so that RDS does not make one that never expires.
+# Created before the cluster; otherwise RDS creates one without an expiry.
 resource "aws_cloudwatch_log_group" "postgresql" {
   # checkov:skip=CKV_AWS_338:How long is a variable; logs hold no events, and a year of them costs more than the pilot
   name              = "/aws/rds/cluster/${var.name}/postgresql"
@@ -82,7 +82,7 @@ resource "aws_rds_cluster" "this" {
   manage_master_user_password         = true
   master_user_secret_kms_key_id       = var.kms_key_arn
   iam_database_authentication_enabled = true
-  # The Data API: how the IAM roles are created without a way into the VPC.
+  # The Data API creates the database users without network access to the VPC.
   enable_http_endpoint = true
 
   db_subnet_group_name            = aws_db_subnet_group.this.name
@@ -119,7 +119,7 @@ resource "aws_rds_cluster_instance" "this" {
   cluster_identifier = aws_rds_cluster.this.id
   engine             = aws_rds_cluster.this.engine
   instance_class     = "db.serverless"
-  # Tiers 0 and 1 grow with the writer, so that the one that takes over is as large.
+  # Tiers 0 and 1 scale with the writer, so that a reader that takes over has its capacity.
   promotion_tier             = min(count.index, 1)
   publicly_accessible        = false
   auto_minor_version_upgrade = true

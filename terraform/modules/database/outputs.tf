@@ -1,5 +1,5 @@
 output "host" {
-  description = "Where to connect: the proxy where there is one, else the writer."
+  description = "Host to connect to: the proxy where there is one, else the writer."
   value       = var.proxy_enabled ? one(aws_cloudformation_stack.proxy[*].outputs.Endpoint) : aws_rds_cluster.this.endpoint
 }
 
@@ -14,7 +14,7 @@ output "name" {
 }
 
 output "cluster_identifier" {
-  description = "Identifier of the cluster, as its metrics name it."
+  description = "Identifier of the cluster, as in its metrics."
   value       = aws_rds_cluster.this.cluster_identifier
 }
 
@@ -29,21 +29,21 @@ output "master_secret_arn" {
 }
 
 output "user_arn_prefix" {
-  description = "What stands before \"/USER\" in the resource of rds-db:connect, for log-ins at host."
+  description = "Prefix of \"/USER\" in the resource of rds-db:connect, for log-ins at host."
   value       = "${local.user_arn_prefix}:${coalesce(local.proxy_resource_id, aws_rds_cluster.this.cluster_resource_id)}"
 }
 
 output "writer_host" {
-  description = "The writer itself, past any proxy."
+  description = "Host of the writer, without the proxy."
   value       = aws_rds_cluster.this.endpoint
 }
 
 output "writer_user_arn_prefix" {
-  description = "What stands before \"/USER\" in the resource of rds-db:connect, for log-ins at writer_host."
+  description = "Prefix of \"/USER\" in the resource of rds-db:connect, for log-ins at writer_host."
   value       = "${local.user_arn_prefix}:${aws_rds_cluster.this.cluster_resource_id}"
 }
 
 output "instance_ids" {
-  description = "Ids of the instances; known once they answer."
+  description = "Ids of the instances; known when they are available."
   value       = aws_rds_cluster_instance.this[*].id
 }

@@ -1,14 +1,14 @@
-# The optional proxy, with IAM on both sides and therefore without secrets. By CloudFormation:
-# `DefaultAuthScheme` is an argument of aws_db_proxy only in provider 6, and this code also runs on
-# 5.100.
+# The optional proxy, with IAM on both sides and therefore without secrets. CloudFormation creates it,
+# because `DefaultAuthScheme` is an argument of aws_db_proxy only in provider 6 and this code also runs
+# on 5.100.
 
 locals {
   proxy_count = var.proxy_enabled ? 1 : 0
 
-  # Told from the cluster's ARN: arn:PARTITION:rds:REGION:ACCOUNT:cluster:NAME.
+  # Parts of the cluster's ARN: arn:PARTITION:rds:REGION:ACCOUNT:cluster:NAME.
   arn_parts = split(":", aws_rds_cluster.this.arn)
   partition = local.arn_parts[1]
-  # Where IAM log-ins are named: arn:PARTITION:rds-db:REGION:ACCOUNT:dbuser:CLUSTER/USER.
+  # The resource of rds-db:connect: arn:PARTITION:rds-db:REGION:ACCOUNT:dbuser:CLUSTER/USER.
   user_arn_prefix = join(":", [
     "arn", local.partition, "rds-db", local.arn_parts[3], local.arn_parts[4], "dbuser",
   ])
@@ -49,7 +49,7 @@ resource "aws_iam_role_policy" "proxy" {
   })
 }
 
-# Proxy and cluster share the group, so it must let itself in.
+# Proxy and cluster share the group, so the group must allow itself.
 resource "aws_vpc_security_group_ingress_rule" "from_proxy" {
   count = local.proxy_count
 

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the cluster and prefix of everything beside it."
+  description = "Name of the cluster and prefix of related names."
   type        = string
 
   validation {
@@ -20,7 +20,7 @@ variable "database_name" {
 }
 
 variable "engine_version" {
-  description = "Version of Aurora PostgreSQL: a major one, which takes minor upgrades by itself, or major.minor."
+  description = "Version of Aurora PostgreSQL: a major one, with automatic minor upgrades, or major.minor."
   type        = string
   default     = "17"
 
@@ -100,7 +100,7 @@ variable "auto_pause_after_secs" {
 }
 
 variable "change_stream" {
-  description = "What reads the changes: \"none\", \"logical\" (logical replication, e.g. to BigQuery or Snowflake) or \"zero-etl\" (to Redshift)."
+  description = "Consumer of the change stream: \"none\", \"logical\" (logical replication, e.g. to BigQuery or Snowflake) or \"zero-etl\" (to Redshift)."
   type        = string
   default     = "none"
 
@@ -111,7 +111,7 @@ variable "change_stream" {
 }
 
 variable "proxy_enabled" {
-  description = "Whether an RDS Proxy stands before the cluster; it is billed for at least 8 ACUs."
+  description = "Whether there is an RDS Proxy; it is billed for at least 8 ACUs."
   type        = bool
   default     = false
 }
@@ -128,7 +128,7 @@ variable "proxy_users" {
 }
 
 variable "backup_retention_days" {
-  description = "Days that point-in-time recovery reaches back."
+  description = "Days of point-in-time recovery."
   type        = number
   default     = 7
 
@@ -139,7 +139,7 @@ variable "backup_retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the cluster refuses to be deleted."
+  description = "Whether the cluster is protected against deletion."
   type        = bool
   default     = true
 }
@@ -162,7 +162,7 @@ variable "performance_insights_enabled" {
 }
 
 variable "monitoring_interval_secs" {
-  description = "Seconds between two values of enhanced monitoring; 0 switches it off."
+  description = "Interval of enhanced monitoring in seconds; 0 disables it."
   type        = number
   default     = 0
 
@@ -184,7 +184,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer-managed key of storage, master secret and logs; null takes the keys that AWS manages. Changing it replaces the cluster."
+  description = "Customer-managed key of storage, master secret and logs; null uses AWS-managed keys. Changing it replaces the cluster."
   type        = string
   default     = null
 }

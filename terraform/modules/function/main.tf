@@ -1,4 +1,4 @@
-# One Lambda function with a role of its own and a log group that forgets.
+# One Lambda function with its own role and a log group that expires.
 
 resource "aws_cloudwatch_log_group" "this" {
   # checkov:skip=CKV_AWS_338:How long is a variable; logs hold no events, and a year of them costs more than the pilot
@@ -40,6 +40,6 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  # Lambda checks the role while it creates the function.
+  # Lambda checks the role's permissions when it creates the function.
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
 }

@@ -1,5 +1,5 @@
-# The queue that feeds the function. There is no filter, on purpose: what a filter of an event
-# source drops is deleted from the queue, not kept.
+# The event source mapping from the queue to the function. It has no filter on purpose: messages that a
+# filter excludes are deleted from the queue.
 
 resource "aws_lambda_event_source_mapping" "queue" {
   count = var.queue_trigger == null ? 0 : 1
@@ -8,7 +8,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
   function_name                      = aws_lambda_function.this.arn
   batch_size                         = var.queue_trigger.batch_size
   maximum_batching_window_in_seconds = var.queue_trigger.batching_window_secs
-  # Without this, an answer that names the failed messages counts as success for all of them.
+  # Without this, a response with failed messages counts as success for the whole batch.
   function_response_types = ["ReportBatchItemFailures"]
 
   dynamic "scaling_config" {

@@ -1,7 +1,7 @@
-# Least privilege: each statement names its actions, and its resources wherever AWS knows any.
+# Least privilege: each statement lists its actions, and its resources where the action supports them.
 
 locals {
-  # The function's own ARN, told from its log group's: the function itself comes after its role.
+  # The function's ARN, derived from its log group's, because the function is created after its role.
   arn_parts    = split(":", aws_cloudwatch_log_group.this.arn)
   function_arn = join(":", ["arn", local.arn_parts[1], "lambda", local.arn_parts[3], local.arn_parts[4], "function", var.name])
 
@@ -26,7 +26,7 @@ locals {
     Resource = [var.kms_key_arn]
   }]
 
-  # X-Ray has no resources (Service Authorization Reference, "AWS X-Ray").
+  # X-Ray supports no resources (Service Authorization Reference, "AWS X-Ray").
   tracing_statements = !var.tracing_enabled ? [] : [{
     Sid      = "WriteTraces"
     Effect   = "Allow"
@@ -42,9 +42,9 @@ locals {
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
   ]
-  # Lambda itself needs these for the network interfaces, and refuses a role that limits them to
-  # resources. The function's code does not need them, so it is denied them (Lambda Developer
-  # Guide, "Giving Lambda functions access to resources in an Amazon VPC").
+  # Lambda needs these for the network interfaces, and refuses a role that limits them to resources. The
+  # function's code does not need them, so they are denied to it (Lambda Developer Guide, "Giving Lambda
+  # functions access to resources in an Amazon VPC").
   vpc_statements = var.vpc == null ? [] : [
     {
       Sid      = "KeepNetworkInterfaces"

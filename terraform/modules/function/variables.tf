@@ -19,7 +19,7 @@ variable "package_path" {
 }
 
 variable "architecture" {
-  description = "What the binary was compiled for: \"arm64\" or \"x86_64\"."
+  description = "Architecture of the binary: \"arm64\" or \"x86_64\"."
   type        = string
   default     = "arm64"
 
@@ -51,7 +51,7 @@ variable "timeout_secs" {
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrent invocations kept for this function, which are also its limit; null shares the account's."
+  description = "Concurrent invocations reserved for this function, which are also its limit; null shares the account's."
   type        = number
   default     = null
 
@@ -68,7 +68,7 @@ variable "variables" {
 }
 
 variable "statements" {
-  description = "What the function may do beyond logging, reading its queue and living in its VPC."
+  description = "Permissions of the function beyond logging, its queue and its VPC."
   type = list(object({
     sid       = string
     actions   = list(string)
@@ -102,7 +102,7 @@ variable "vpc" {
 }
 
 variable "queue_trigger" {
-  description = "The queue that feeds the function: its ARN and visibility, and how it is read. Set maximum_concurrency or provisioned_pollers, not both."
+  description = "The queue of the function: its ARN and visibility timeout, and the settings of the mapping. Set maximum_concurrency or provisioned_pollers, not both."
   type = object({
     queue_arn               = string
     visibility_timeout_secs = number
@@ -182,7 +182,7 @@ variable "queue_trigger" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer-managed key of log group, environment variables and queue; null leaves them to AWS's own."
+  description = "Customer-managed key of log group, environment variables and queue; null uses keys of AWS."
   type        = string
   default     = null
 }

@@ -36,7 +36,7 @@ resource "aws_sqs_queue" "dead_letters" {
   kms_master_key_id          = var.kms_key_arn
 }
 
-# A resource of its own: inline, the two queues would wait for each other.
+# A separate resource: inline, the two queues would depend on each other in a cycle.
 resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
   queue_url = aws_sqs_queue.dead_letters.id
 
@@ -52,9 +52,9 @@ resource "aws_sns_topic_subscription" "queue" {
   endpoint             = aws_sqs_queue.events.arn
   raw_message_delivery = true
 
-  # What SNS itself cannot deliver (a lost permission, a lost key) is kept too.
+  # Also keeps what SNS itself cannot deliver (a missing permission or key).
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
 
-  # Without the policy, the first deliveries would be refused.
+  # Without the policy, the queue refuses the first deliveries.
   depends_on = [aws_sqs_queue_policy.events, aws_sqs_queue_policy.dead_letters]
 }

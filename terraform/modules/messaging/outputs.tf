@@ -1,5 +1,5 @@
 output "topic_arn" {
-  description = "ARN of the topic that takes events."
+  description = "ARN of the topic for events."
   value       = aws_sns_topic.events.arn
 }
 

@@ -1,5 +1,5 @@
-# Who may publish, and that nobody but the topic sends to the queue on SNS's behalf. Everything
-# else (the functions, the console) is allowed by its own identity policy.
+# Who may publish, and that SNS may send to the queue only for this topic. The functions and the console
+# are allowed by their own identity policies.
 
 resource "aws_sns_topic_policy" "events" {
   arn = aws_sns_topic.events.arn

@@ -29,7 +29,7 @@ variable "function_timeout_secs" {
 }
 
 variable "batching_window_secs" {
-  description = "Seconds that the event source mapping gathers messages for a batch."
+  description = "Batching window of the event source mapping, in seconds."
   type        = number
 }
 
@@ -67,7 +67,7 @@ variable "max_receive_count" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer-managed key of topic and queues, whose policy lets sns.amazonaws.com use it; null takes the keys that AWS manages."
+  description = "Customer-managed key of topic and queues, whose policy lets sns.amazonaws.com use it; null uses AWS-managed keys."
   type        = string
   default     = null
 

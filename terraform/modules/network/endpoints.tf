@@ -1,5 +1,5 @@
-# The way to SQS without the internet. SQS has no gateway endpoint, only this kind, billed by zone
-# and hour.
+# Access to SQS without the internet. SQS has no gateway endpoint, only an interface endpoint, which is
+# billed by zone and hour.
 
 data "aws_region" "current" {}
 
@@ -13,7 +13,7 @@ resource "aws_vpc_endpoint" "sqs" {
   security_group_ids  = [aws_security_group.endpoint[0].id]
   private_dns_enabled = true
 
-  # A second lock behind the functions' own roles, which is why any principal may stand here.
+  # In addition to the functions' own roles, so any principal is allowed here.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -1,4 +1,4 @@
-# Who connected to whom, for the day after.
+# Flow logs: who connected to whom, to investigate incidents.
 
 locals {
   flow_log_count = var.flow_log_retention_days == null ? 0 : 1

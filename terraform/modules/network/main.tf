@@ -1,8 +1,8 @@
-# A VPC with a public and a private subnet in each zone. Functions and database live in the private
-# ones; the public ones hold nothing but NAT gateways.
+# A VPC with a public and a private subnet in each zone. Functions and database are in the private ones;
+# the public ones contain only NAT gateways.
 
 locals {
-  # A sixteenth each: public subnets first, private ones from the ninth on.
+  # Each subnet has a sixteenth: public ones first, private ones from the ninth on.
   subnets = {
     for index, zone in var.availability_zones : zone => {
       public_cidr  = cidrsubnet(var.cidr_block, 4, index)
@@ -24,7 +24,7 @@ resource "aws_vpc" "this" {
   tags = { Name = var.name }
 }
 
-# Nothing uses the default group; without rules, nothing can.
+# Nothing uses the default group, and without rules nothing can.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 
@@ -117,6 +117,6 @@ resource "aws_route" "private_internet" {
 
   route_table_id         = each.value.id
   destination_cidr_block = "0.0.0.0/0"
-  # Its own zone's gateway where there is one, else the only one.
+  # The gateway of its own zone, else the only gateway.
   nat_gateway_id = try(aws_nat_gateway.this[each.key], one(values(aws_nat_gateway.this))).id
 }

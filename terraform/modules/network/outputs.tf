@@ -14,16 +14,16 @@ output "private_subnet_ids" {
 }
 
 output "functions_security_group_id" {
-  description = "Group of the functions; the only one that the database lets in."
+  description = "Security group of the functions; the only one that may connect to the database."
   value       = aws_security_group.functions.id
 }
 
 output "database_security_group_id" {
-  description = "Group of the database."
+  description = "Security group of the database."
   value       = aws_security_group.database.id
 }
 
 output "sqs_is_reachable" {
-  description = "Whether functions in the private subnets reach SQS."
+  description = "Whether functions in the private subnets can reach SQS."
   value       = var.sqs_endpoint_enabled || var.nat != "none"
 }

@@ -1,5 +1,5 @@
-# Who may talk to whom: functions to the database, and to AWS where there is a way out. Nothing
-# comes in from anywhere else.
+# Allowed connections: functions to the database, and to AWS where there is NAT or an endpoint. Nothing
+# else is allowed in.
 
 locals {
   postgresql_port = 5432

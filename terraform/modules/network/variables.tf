@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "cidr_block" {
-  description = "Addresses of the VPC; each subnet takes a sixteenth of them."
+  description = "Address block of the VPC; each subnet has a sixteenth of it."
   type        = string
   default     = "10.20.0.0/16"
 
@@ -46,13 +46,13 @@ variable "nat" {
 }
 
 variable "sqs_endpoint_enabled" {
-  description = "Whether functions reach SQS by an interface endpoint, without the internet."
+  description = "Whether functions reach SQS through an interface endpoint, without the internet."
   type        = bool
   default     = false
 }
 
 variable "sqs_endpoint_queue_arns" {
-  description = "Queues that may be sent to through the endpoint; it lets nothing else through."
+  description = "Queues that the endpoint allows to send to; it allows nothing else."
   type        = list(string)
   default     = []
 
@@ -63,7 +63,7 @@ variable "sqs_endpoint_queue_arns" {
 }
 
 variable "flow_log_retention_days" {
-  description = "Days that flow logs are kept; null writes none."
+  description = "Days that flow logs are kept; null disables them."
   type        = number
   default     = null
 
@@ -74,7 +74,7 @@ variable "flow_log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer-managed key of the flow logs; null leaves them to AWS's own."
+  description = "Customer-managed key of the flow logs; null uses a key of AWS."
   type        = string
   default     = null
 }

@@ -1,4 +1,4 @@
-# What somebody should be woken for. Each description says what to do.
+# Alarms that need a person. Each description contains what to do.
 
 locals {
   message_alarms = {
@@ -27,7 +27,7 @@ locals {
       dimensions  = { FunctionName = local.ingest }
       statistic   = "Maximum"
       threshold   = var.lag_ms_max
-      # Told only in minutes in which something was stored: each of them counts.
+      # There is a value only in minutes in which something was stored, so one minute is enough.
       minutes = 1
     }
     undelivered = {
@@ -114,9 +114,9 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   period              = 60
   evaluation_periods  = each.value.minutes
-  # One failure within the period is enough; a level must last.
+  # One failure within the period is enough; a level must be exceeded for several periods.
   datapoints_to_alarm = each.value.statistic == "Sum" ? 1 : each.value.minutes
-  # Nothing happened, or the database sleeps.
+  # No data: nothing happened, or the database is paused.
   treat_missing_data = "notBreaching"
   alarm_actions      = [aws_sns_topic.notifications.arn]
   ok_actions         = [aws_sns_topic.notifications.arn]

@@ -6,7 +6,7 @@ locals {
   widget_width  = 8
   widget_height = 6
 
-  # Without one, the validation of functions is what is said.
+  # Empty without an ingest; then the validation of `functions` reports the error.
   ingest = lookup(var.functions, "ingest", "")
   failure_codes = [
     "invalid-attribute", "invalid-time", "missing-attribute", "not-an-event", "not-json",

@@ -1,4 +1,4 @@
-# Where alarms go.
+# The topic that alarms notify.
 
 data "aws_caller_identity" "current" {}
 

@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "notification_emails" {
-  description = "Who is written to when an alarm changes its state; each must confirm a mail from AWS once."
+  description = "E-mail addresses to notify when an alarm changes its state; each must confirm a mail from AWS once."
   type        = set(string)
   default     = []
 
@@ -21,7 +21,7 @@ variable "kms_key_arn" {
 }
 
 variable "topic_name" {
-  description = "Topic that takes events."
+  description = "Name of the topic for events."
   type        = string
 }
 
@@ -36,7 +36,7 @@ variable "dead_letter_queue_name" {
 }
 
 variable "functions" {
-  description = "Names of the functions by their part in the pipeline; the ingest is one of them."
+  description = "Names of the functions by their role in the pipeline; `ingest` is required."
   type        = map(string)
 
   validation {
@@ -51,13 +51,13 @@ variable "api_id" {
 }
 
 variable "cluster_identifier" {
-  description = "Aurora cluster; null where the database is another one."
+  description = "Identifier of the Aurora cluster; null where the database is not Aurora."
   type        = string
   default     = null
 }
 
 variable "oldest_message_secs_max" {
-  description = "Age of the oldest waiting message beyond which the ingest is behind."
+  description = "Age of the oldest waiting message, in seconds, above which the ingest is too slow."
   type        = number
   default     = 900
 
@@ -68,7 +68,7 @@ variable "oldest_message_secs_max" {
 }
 
 variable "lag_ms_max" {
-  description = "Time from publish to commit, the longest of a minute, beyond which an event came too late. The default leaves room for one attempt that failed: it is repeated after the queue's visibility timeout."
+  description = "Longest time from publish to commit of a minute, in milliseconds, above which events are stored too late. The default allows one failed attempt, which SQS repeats after the visibility timeout."
   type        = number
   default     = 900000
 
@@ -79,7 +79,7 @@ variable "lag_ms_max" {
 }
 
 variable "api_latency_ms_max" {
-  description = "Latency of the API, 95th percentile, beyond which it is slow."
+  description = "Latency of the API, 95th percentile in milliseconds, above which it is too slow."
   type        = number
   default     = 2000
 
@@ -90,7 +90,7 @@ variable "api_latency_ms_max" {
 }
 
 variable "database_utilization_percent_max" {
-  description = "Used share of the database's largest capacity beyond which it is full."
+  description = "Used share of the database's largest capacity, in percent, above which it is almost full."
   type        = number
   default     = 90
 

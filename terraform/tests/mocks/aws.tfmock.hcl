@@ -1,4 +1,4 @@
-# What AWS would answer, where the code looks inside of it.
+# Responses of AWS, where the code reads their content.
 
 mock_data "aws_caller_identity" {
   defaults = { account_id = "111122223333" }

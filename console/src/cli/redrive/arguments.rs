@@ -19,12 +19,12 @@ Examples:
   opsconsole redrive show 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --messages
   opsconsole redrive run 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d
   opsconsole redrive pause 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d     from another terminal
-  opsconsole redrive resume 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d    paused, or cut off by a crash
+  opsconsole redrive resume 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d    paused, cancelled, or after a crash
   opsconsole redrive report 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --output json
 
-A plan names its messages and what becomes of them, and never changes. Every redrive keeps a journal
-in the state folder (Linux: ~/.local/state/opsconsole/redrives): whatever ends it, `resume` goes on
-where it was, and no event is lost or stored twice.";
+A plan lists its messages and what is sent for each; it never changes. Every redrive writes a journal
+in the state folder (Linux: ~/.local/state/opsconsole/redrives). Whatever ends a redrive, `resume`
+continues it, and no event is lost or stored twice.";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -32,16 +32,17 @@ Examples:
   opsconsole redrive plan --where '.data.minutes > 60' --out plan.json
   opsconsole redrive plan --code missing-attribute --patch '.time = .data.at' --canary 1,10,100
 
-The messages are held while they are judged, and given back. --patch is judged again: a message on
-which it fails, or that would not be stored after it, is skipped with the reason.
+While the messages are checked they are received, so other consumers cannot see them; then they are
+released. Patched events are checked again: a message on which the patch fails, or that would not be
+stored after it, is skipped with the reason.
 
 JSON output: {\"id\", \"file\", \"environment\", \"destination\", \"selected\", \"planned\", \"verdicts\":
 {VERDICT: n}, \"skipped\": [{\"message_id\", \"verdict\", \"reason\"}], \"missing\": [MESSAGE_ID], \"edits\":
 {\"changed\", \"become_valid\", \"change_identity\", \"failed\"}, \"rate_per_sec\", \"canary_steps\",
 \"truncated\"}. `verdicts` counts what is planned, after the edits; `file` is null for `--out -` and
 when nothing is planned; `--out -` prints the plan itself.
-Exit code 1 if nothing is planned although something was asked for, if a named message is not
-planned, if a patch failed, or if more messages wait than were looked at.";
+Exit code 1 if nothing is planned although something was selected, if a named message is not planned,
+if a patch failed, or if the queue has more messages than were received.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -49,47 +50,47 @@ Examples:
   opsconsole redrive run --code retries-exhausted --canary 1,10,100 --rate 20 --yes
   opsconsole redrive run --all --dry-run --output json
 
-After each canary step, and at the end, the events are looked up in the ledger until they are stored
-or dead again; --no-proof leaves that out. A step that is not all stored pauses the redrive. With
---yes nobody is there to decide, so it ends there, and `redrive resume` goes on. A signal lets the
-running batches end.
+After each canary step, and at the end, the events are looked up until each is stored or has failed
+again; --no-proof leaves that out. If one event of a step is not stored, the redrive pauses. With
+--yes there is no operator to decide, so it ends there, and `redrive resume` continues it. After a
+signal (Ctrl-C) the running batches are finished.
 
 JSON output: {\"id\", \"journal\", \"state\", \"selected\", \"moved\", \"sent_not_deleted\", \"unknown\",
 \"not_sent\", \"skipped\", \"waiting\", \"stored\", \"dead_again\", \"unproved\", \"truncated\", \"errors\":
 [{\"message_id\", \"error\"}]}. `state` is finished, cancelled or interrupted; `unknown` may have been
-sent and stay here too; `skipped` were left out by the plan; `waiting` had no turn; `unproved` is
-null where nothing was proved.
+sent and are still here; `skipped` were left out by the plan; `waiting` were not tried; `dead_again`
+failed again; `unproved` is null where nothing was looked up.
 With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
 [{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
 nothing is written.
-Exit code 1 if a message failed, died again, was not proved or had no turn, and where `redrive plan`
+Exit code 1 if a message failed, failed again, was not proved or not tried, and where `redrive plan`
 ends with 1.";
 
-const STEER_HELP: &str = "\
+const CONTROL_HELP: &str = "\
 JSON output: {\"id\", \"state\"}. Exit code 1 if it does not run.";
 
 const RESUME_HELP: &str = "\
-A redrive that another process runs goes on there. One that was cut off, or cancelled, goes on here
-from its journal: messages that may have been sent are looked up first. One that is finished does
-nothing more, and tells what it did.
+A paused redrive continues in the process that runs it. One that was interrupted or cancelled
+continues here, from its journal: messages that may have been sent are looked up first. One that is
+finished is only reported.
 
-JSON output: {\"id\", \"state\"} where it goes on in another process, else as of `redrive run`.";
+JSON output: {\"id\", \"state\"} where it continues in another process, else as of `redrive run`.";
 
 const LIST_HELP: &str = "\
-LEFT counts the messages of the plan that are not moved, for whatever reason.
+LEFT counts the messages of the plan that are not moved.
 
 JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
-\"counts\": {..}, \"error\"}]. `pipeline` is same, or other where the environment has another
-dead-letter queue now, like each new demo; null where there is no such environment. `state` is
-running, paused, finished, cancelled, interrupted (its process ended before it did) or unreadable
-(then `error` says why, and the rest is null); `pause` says why it is paused.";
+\"counts\": {..}, \"error\"}]. `pipeline` is same, or other if the environment has another
+dead-letter queue now, like each new demo; null if there is no such environment. `state` is
+running, paused, finished, cancelled, interrupted (its process ended first) or unreadable (`error` is the
+cause, and the rest is null); `pause` is the reason of a pause.";
 
 const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
 \"not_sent\", \"unknown\", \"sent_not_deleted\", \"moved\", \"stored\", \"dead_again\"}, \"ending\", \"letters\":
 [{\"message_id\", \"outcome\", \"cause\", \"sent_message_id\", \"proof\"}], \"state\", \"pause\"}. `outcome` is
 waiting, not-sent, unknown, sent-not-deleted or moved; `proof` is stored, already-stored or
-dead-again, with the record or the new dead letter.";
+dead-again (failed again), with the record or the new dead letter.";
 
 const NATIVE_EXAMPLES: &str = "\
 Examples:
@@ -97,24 +98,24 @@ Examples:
   opsconsole redrive native watch
   opsconsole redrive native cancel
 
-Own engine (`redrive run`): judges, selects, mends, ramps and proves; this machine has to stay on.
-Native move task: SQS moves the whole queue by itself, unjudged, at 500 messages/s at most.
+Own engine (`redrive run`): selects, checks, patches, canary steps, proof; this machine stays on.
+Native move task: SQS moves the whole queue by itself, unchecked, at 500 messages/s at most.
 
-The messages get new ids and keep the attributes that say why they died. SQS counts approximately
-and late. One task a queue; cancel takes nothing back. The dead-letter queue must be that of an SQS
-queue, not of an SNS subscription. Where SQS refuses, and where the service has no move tasks, like
-the emulator of the demo, the command says so and ends with exit code 1; use `redrive run` there.
+The messages get new ids and keep the attributes with their failure. The counts of SQS are
+approximate and late. A queue has one task at a time; cancel does not move messages back. The
+dead-letter queue must be that of an SQS queue, not of an SNS subscription. If SQS refuses, or has no
+move tasks like the emulator of the demo, the command ends with exit code 1; use `redrive run` there.
 
 JSON output of start, watch, and of each of list: {\"handle\", \"status\", \"moved\", \"to_move\",
 \"rate_per_sec\", \"source_arn\", \"destination_arn\", \"started_at\", \"failure_reason\", \"asked_at\",
 \"seen_at\"}; of cancel: {\"handle\", \"moved\"}. `status` is running, completed, cancelling, cancelled,
 failed or unknown; `asked_at` is null for a task that was not started from this machine; `seen_at`
-says when SQS told all this.";
+is when SQS reported it.";
 
 /// What to do with redrives.
 #[derive(Debug, Subcommand)]
 pub enum RedriveCommand {
-    /// Judge messages and write down what would be done with them
+    /// Check messages and write a plan: what would be sent for each
     #[command(after_help = PLAN_EXAMPLES, group = ArgGroup::new("selection").required(true).multiple(true).args(SELECTION))]
     Plan(RedrivePlanArguments),
     /// Show what a plan would do
@@ -125,30 +126,30 @@ pub enum RedriveCommand {
         #[arg(long, alias = "letters")]
         messages: bool,
     },
-    /// Run a plan, or plan and run in one go
+    /// Run a plan, or plan and run at once
     #[command(after_help = RUN_EXAMPLES, group = ArgGroup::new("selection").required(true).multiple(true).args(SELECTION))]
     Run(RedriveRunArguments),
-    /// Let a running redrive wait between two batches
-    #[command(after_help = STEER_HELP)]
+    /// Pause a running redrive between two batches
+    #[command(after_help = CONTROL_HELP)]
     Pause {
         /// Its id, as `redrive list` shows it
         #[arg(value_parser = redrive_id)]
         id: Uuid,
     },
-    /// End a running redrive after the batches that were begun
-    #[command(after_help = STEER_HELP)]
+    /// End a running redrive after the running batches
+    #[command(after_help = CONTROL_HELP)]
     Cancel {
         /// Its id, as `redrive list` shows it
         #[arg(value_parser = redrive_id)]
         id: Uuid,
     },
-    /// Go on with a redrive that is paused, or that ended before its end
+    /// Continue a redrive that is paused, cancelled or interrupted
     #[command(after_help = RESUME_HELP)]
     Resume {
         /// Its id, as `redrive list` shows it
         #[arg(value_parser = redrive_id)]
         id: Uuid,
-        /// How it goes on, where it goes on here.
+        /// How it continues, where it continues here.
         #[command(flatten)]
         options: RedriveOptions,
     },
@@ -159,7 +160,7 @@ pub enum RedriveCommand {
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
     },
-    /// What became of every message of a redrive
+    /// Show what happened to every message of a redrive
     #[command(after_help = REPORT_HELP)]
     Report {
         /// Its id, as `redrive list` shows it
@@ -185,20 +186,20 @@ pub enum NativeCommand {
     },
     /// Follow the newest task to its end; exit code 1 if it failed or was cancelled
     Watch {
-        /// Look once, and do not wait for the end
+        /// Show it once, and do not wait for the end
         #[arg(long)]
         once: bool,
     },
-    /// Stop a task; what it moved stays moved
+    /// Stop a task; it does not move messages back
     Cancel {
-        /// Its handle; default: the one that runs
+        /// Its handle; default: that of the running task
         handle: Option<String>,
     },
     /// The tasks that SQS knows, and those that were started from this machine, newest first
     List,
 }
 
-/// Which messages, and what becomes of them.
+/// Which messages, and what is sent for them.
 #[derive(Clone, Debug, Default, Args)]
 pub struct DraftArguments {
     /// Which messages.
@@ -207,10 +208,10 @@ pub struct DraftArguments {
     /// Send what this jq program makes of each event
     #[arg(long, value_name = "JQ", value_parser = program)]
     pub patch: Option<Arc<Program>>,
-    /// Take also messages that would not be stored now: already stored, still invalid, unreadable
+    /// Also send messages that would not be stored now: already stored, still invalid, unreadable
     #[arg(long)]
     pub include_not_ready: bool,
-    /// Stop after so many messages, and go on when all their events are stored
+    /// Stop after so many messages, and continue when all their events are stored
     #[arg(long, value_name = "N,N,…", value_parser = canary)]
     pub canary: Option<CanarySteps>,
 }
@@ -218,10 +219,10 @@ pub struct DraftArguments {
 /// What to plan, and where to write it.
 #[derive(Debug, Args)]
 pub struct RedrivePlanArguments {
-    /// What becomes of which messages.
+    /// Which messages, and what is sent for them.
     #[command(flatten)]
     pub draft: DraftArguments,
-    /// Messages per second at most; default: as fast as SQS takes them
+    /// Messages per second at most; default: as fast as SQS accepts them
     #[arg(long, allow_negative_numbers = true, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
     /// File of the plan; `-` prints it; default: in the state folder, by its id
@@ -235,7 +236,7 @@ pub struct RedrivePlanArguments {
     .value_name("PLAN|MESSAGE_ID")
     .help("One plan (its file, or its id), or SQS message ids")))]
 pub struct RedriveRunArguments {
-    /// What becomes of which messages, where there is no plan.
+    /// Which messages, and what is sent for them, where there is no plan.
     #[command(flatten)]
     pub draft: DraftArguments,
     /// How it runs.
@@ -249,7 +250,7 @@ pub struct RedriveRunArguments {
 /// How a redrive runs.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct RedriveOptions {
-    /// Messages per second at most; default: what the plan says, else as fast as SQS takes them
+    /// Messages per second at most; default: what the plan says, else as fast as SQS accepts them
     #[arg(long, allow_negative_numbers = true, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
     /// Do not look up what became of the events
@@ -258,6 +259,13 @@ pub struct RedriveOptions {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+impl DraftArguments {
+    /// Whether they ask for something that only a new plan can have.
+    pub(crate) fn changes_plans(&self) -> bool {
+        self.patch.is_some() || self.include_not_ready || self.canary.is_some()
+    }
 }
 
 /// Ascending numbers of messages.

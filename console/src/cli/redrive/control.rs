@@ -1,8 +1,7 @@
 //! `redrive pause`, `cancel` and `resume`: a redrive that another process runs, or ran.
 //!
-//! Invariant: an order that nobody takes is withdrawn, so that it cannot hit a later run.
+//! Invariant: a request that nobody receives is withdrawn, so that it cannot reach a later run.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,28 +12,29 @@ use uuid::Uuid;
 use crate::cli::confirm::{can_ask, confirmed};
 use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::RedriveOptions;
-use crate::cli::redrive::execute::{Outcome, Settings, carry_out};
-use crate::cli::redrive::history::look;
+use crate::cli::redrive::execute::{Settings, execute};
+use crate::cli::redrive::outcome::Outcome;
 use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
 use crate::text::messages_in_words;
+use redrive::operations;
+use redrive::operations::history::{PastRedrive, Status};
 use redrive::{ControlFile, ControlRequest, Journal, Report, RunOptions, State};
 
-/// An order that is not taken within this is withdrawn. Longer than any look for control_file waits.
-const TAKE_LIMIT: Duration = Duration::from_secs(5);
-/// While somebody is asked, nothing is held.
-const NOTHING_HELD: Duration = Duration::ZERO;
-/// Between two looks whether an order was taken.
-const TAKE_POLL: Duration = Duration::from_millis(50);
+/// A request that is not received within this is withdrawn: many times the 250 ms between two looks
+/// of a run.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+/// Between two looks whether a request was received.
+const REQUEST_POLL: Duration = Duration::from_millis(50);
 
 #[derive(Serialize)]
-struct Steered {
+struct ControlledJson {
     id: Uuid,
     state: &'static str,
 }
 
 /// The journal of a redrive.
 pub(crate) fn journal(id: Uuid) -> Result<PathBuf, CommandError> {
-    let path = Journal::folder_of_user()?.join(format!("{id}.journal"));
+    let path = Journal::path_in(&Journal::folder_of_user()?, id);
     if path.is_file() {
         Ok(path)
     } else {
@@ -44,66 +44,69 @@ pub(crate) fn journal(id: Uuid) -> Result<PathBuf, CommandError> {
     }
 }
 
-/// ControlFile a running redrive to pause or to end.
+/// Asks the process that runs a redrive to pause, continue or end it.
 pub(crate) async fn request(
     id: Uuid,
     request: ControlRequest,
     output: Output,
 ) -> Result<Exit, CommandError> {
     let path = journal(id)?;
+    let status =
+        || Ok::<_, CommandError>(PastRedrive::read(id, &Journal::folder_of_user()?).status());
     if !Journal::is_running(&path)? {
-        let state = look(&path).state();
         return Err(CommandError::Failed(format!(
-            "redrive {id} does not run: it is {state}"
+            "redrive {id} does not run: it is {}",
+            status()?.as_str()
         )));
     }
-    give(&path, request).await?;
-    // At its end a run clears the control_file that came too late.
-    let state = look(&path).state();
-    let is_too_late = request != ControlRequest::Cancel || state == "finished";
+    send(&path, request).await?;
+    // At its end a run removes requests that came too late.
+    let status = status()?;
+    let is_too_late = request != ControlRequest::Cancel || status == Status::Finished;
     if !Journal::is_running(&path)? && is_too_late {
         return Err(CommandError::Failed(format!(
-            "redrive {id} ended before it took the order: it is {state}"
+            "redrive {id} ended before it received the request: it is {}",
+            status.as_str()
         )));
     }
     let (state, words) = match request {
-        ControlRequest::Pause => ("paused", "waits when the running batches have ended"),
-        ControlRequest::Resume => ("running", "goes on"),
-        ControlRequest::Cancel => ("cancelled", "ends when the running batches have ended"),
+        ControlRequest::Pause => ("paused", "pauses after the running batches"),
+        ControlRequest::Resume => ("running", "continues"),
+        ControlRequest::Cancel => ("cancelled", "ends after the running batches"),
     };
     if output.is_json() {
-        output.json(&Steered { id, state })?;
+        output.json(&ControlledJson { id, state })?;
     } else {
         output.text(&format!("redrive {id} {words}\n"))?;
     }
     Ok(Exit::Done)
 }
 
-/// Gives an order and waits until it was taken.
-async fn give(path: &Path, request: ControlRequest) -> Result<(), CommandError> {
+/// Sends a request and waits until it was received.
+async fn send(path: &Path, request: ControlRequest) -> Result<(), CommandError> {
     let control_file = ControlFile::beside(path);
     control_file.send(request)?;
-    let deadline = Instant::now() + TAKE_LIMIT;
+    let deadline = Instant::now() + REQUEST_LIMIT;
     while control_file.is_waiting() {
         if Instant::now() >= deadline {
             control_file.withdraw();
             return Err(CommandError::Failed(
-                "the process that runs the redrive takes no control_file: steer it where it runs"
+                "the process that runs the redrive does not answer: control it where it runs"
                     .to_owned(),
             ));
         }
-        tokio::time::sleep(TAKE_POLL).await;
+        tokio::time::sleep(REQUEST_POLL).await;
     }
     Ok(())
 }
 
-/// Whether there is nothing to go on with; `proves` also looks up events of which nothing is known.
+/// Whether nothing is left to do; with `proves`, also no event to look up.
 fn is_over(state: &State, proves: bool) -> bool {
     let counts = state.counts();
     state.is_complete() && (!proves || counts.stored + counts.dead_again == counts.moved)
 }
 
-/// Goes on with a redrive: where it runs, or else here. One that is finished is only told.
+/// Continues a redrive: where it runs, or else here. One that is finished is only reported.
 pub(crate) async fn resume(
     session: &Session,
     id: Uuid,
@@ -114,38 +117,37 @@ pub(crate) async fn resume(
     if Journal::is_running(&path)? {
         return request(id, ControlRequest::Resume, session.output).await;
     }
-    let opened = tokio::task::spawn_blocking(move || Journal::open(&path)).await;
-    let journal = opened.map_err(|error| CommandError::Failed(error.to_string()))??;
+    let journal = operations::open(path).await?;
+    let state = &journal.1;
     let has_ledger = session.pipeline.environment().database_url.is_some();
     let proves = has_ledger && !options.no_proof;
-    if is_over(&journal.1, proves) {
-        let outcome = Outcome::of(Report::of(&journal.1), journal.0.path(), proves);
+    if is_over(state, proves) {
+        let outcome = Outcome::of(&Report::of(state), journal.0.path(), proves);
         session.output.note(&format!(
             "redrive {id} is finished: see `redrive report {id}`"
         ));
-        return outcome.tell(session, Exit::Done);
+        return outcome.report(session, Exit::Done);
     }
-    session.pipeline.check_write("redrive dead letters")?;
-    let plan = journal.1.plan();
+    operations::check_permission(&session.pipeline)?;
+    let plan = state.plan();
     plan.check_pipeline(&session.pipeline)?;
-    if plan.entries.len() == journal.1.counts().moved {
+    let left = plan.entries.len() - state.counts().moved;
+    if left == 0 {
         session.output.note(&format!(
             "redrive {id} has moved all its messages before; their events are looked up"
         ));
-    }
-    let left = plan.entries.len() - journal.1.counts().moved;
-    if left > 0 && !options.yes && can_ask() {
+    } else if !options.yes && can_ask() {
         let question = format!(
-            "go on with redrive {id} in {:?} with what is left, {left} of {}? [y/N] ",
+            "continue redrive {id} in {:?} with what is left, {left} of {}? [y/N] ",
             plan.environment,
             messages_in_words(plan.entries.len() as u64)
         );
-        let mut sweep = LeaseSet::new(session, NOTHING_HELD);
+        let mut none = LeaseSet::new(session, Duration::ZERO);
         if !confirmed(
             session,
             &question,
             "nothing was moved",
-            &mut sweep,
+            &mut none,
             interrupt,
         )
         .await?
@@ -153,13 +155,8 @@ pub(crate) async fn resume(
             return Ok(Exit::Failed);
         }
     }
-    let settings = Settings {
-        rate: options.rate,
-        proves: !options.no_proof,
-        // The holds of a process that crashed last for a while.
-        patience: RunOptions::default().search_patience,
-        is_attended: !options.yes && std::io::stdin().is_terminal(),
-    };
-    let outcome = carry_out(session, journal, &[], settings, interrupt).await?;
-    outcome.tell(session, Exit::Done)
+    // The leases of a process that crashed last for a while.
+    let settings = Settings::of(options, RunOptions::default().search_patience);
+    let outcome = execute(session, journal, &[], settings, interrupt).await?;
+    outcome.report(session, Exit::Done)
 }

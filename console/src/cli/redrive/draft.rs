@@ -1,312 +1,125 @@
-//! From selected messages to a frozen plan: which go, changed how, and which are left out.
+//! A plan with its messages, before anything is sent: made of a selection, or loaded.
 //!
-//! Invariant: every selected message is either in the plan or skipped with a reason; a message that
-//! would not be stored now is in the plan only where that was asked for.
+//! Invariant: the messages of a draft stay leased until [`Draft::release`], which is due also after
+//! an error.
 
-use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::{Assessment, EventKey, Failure, Verdict};
-use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::DraftArguments;
-use crate::cli::selection::{aside, by_verdict};
+use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Session};
 use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
 use pipeline::printable;
-use redrive::triage::Program;
-use redrive::{PLAN_ENTRIES_MAX, Plan, PlanOptions, Skipped};
+use redrive::operations::{self, EditCounts, PatchInput, Patched, PlanRequest, Planned};
+use redrive::{PLAN_ENTRIES_MAX, Plan};
 
-/// Keys of one question to the ledger.
-const KEYS_MAX: usize = 1_000;
-/// Messages that are left out and named; the rest is counted.
+/// Visibility timeout while messages are checked and somebody decides; extended meanwhile.
+pub(crate) const VISIBILITY: Duration = Duration::from_secs(120);
+/// How long a patch may take over all messages: their leases are not extended meanwhile.
+const PATCH_LIMIT: Duration = Duration::from_secs(90);
+/// Skipped messages that are named; the rest is counted.
 const SKIPPED_SHOWN_MAX: usize = 20;
 
-/// A plan with the messages that it was made of, which are held.
+/// A plan with the messages that it was made of.
 pub(crate) struct Draft<'a> {
     pub(crate) plan: Plan,
-    /// The messages of the plan, and those that are skipped.
-    pub(crate) sweep: LeaseSet<'a>,
+    /// The received messages of the plan; none for a plan that was loaded to be run.
     pub(crate) messages: Vec<DeadLetter>,
+    pub(crate) leases: LeaseSet<'a>,
     pub(crate) selected: usize,
+    /// Message ids that were named and not found.
     pub(crate) missing: Vec<String>,
-    pub(crate) edits: Edits,
+    pub(crate) edits: EditCounts,
+    /// How the command ends if everything is sent.
+    pub(crate) exit: Exit,
 }
 
-/// What a patch did.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Edits {
-    /// Events that it changed.
-    pub(crate) changed: usize,
-    /// Of those, events that are valid only since.
-    pub(crate) become_valid: usize,
-    /// Of those, events that are another event since.
-    pub(crate) change_identity: usize,
-    /// Messages on which it failed.
-    pub(crate) failed: usize,
-}
-
-/// What a patch made of one message.
-enum Patched {
-    /// The same event.
-    Unchanged,
-    Changed {
-        new_body: String,
-        assessment: Assessment,
-        changes_identity: bool,
-    },
-    Failed(String),
-}
-
-/// Holds the selected messages and freezes a plan for them.
-pub(crate) async fn draft<'a>(
-    session: &'a Session,
-    arguments: &DraftArguments,
-    rate_per_sec: Option<f64>,
-    hold: Duration,
-    interrupt: &mut Interrupt,
-) -> Result<Draft<'a>, CommandError> {
-    let selection = &arguments.selection;
-    let mut sweep = LeaseSet::new(session, hold);
-    let messages = selection
-        .take(&mut sweep, PLAN_ENTRIES_MAX, session, interrupt)
-        .await?;
-    sweep.remarks();
-    let missing = selection.missing(&messages);
-    let selected = messages.len();
-    match freeze(session, messages, arguments, rate_per_sec, interrupt).await {
-        Ok((plan, messages, edits)) => Ok(Draft {
-            plan,
-            sweep,
-            messages,
+impl<'a> Draft<'a> {
+    /// Receives the selected messages and freezes a plan for them.
+    pub(crate) async fn select(
+        session: &'a Session,
+        arguments: &DraftArguments,
+        rate_per_sec: Option<f64>,
+        interrupt: &mut Interrupt,
+    ) -> Result<Self, CommandError> {
+        let selection = &arguments.selection;
+        let mut leases = LeaseSet::new(session, VISIBILITY);
+        let messages = selection
+            .take(&mut leases, PLAN_ENTRIES_MAX, session, interrupt)
+            .await?;
+        leases.remarks();
+        let missing = selection.missing(&messages);
+        let selected = messages.len();
+        let planned = tokio::select! {
+            planned = plan(session, messages, arguments, rate_per_sec) => planned,
+            () = interrupt.received() => Err(CommandError::Interrupted),
+        };
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                leases.give_back_all().await;
+                return Err(error);
+            }
+        };
+        let mut draft = Self {
+            plan: planned.plan,
+            messages: planned.messages,
+            leases,
             selected,
             missing,
-            edits,
-        }),
-        Err(error) => {
-            sweep.give_back_all().await;
-            Err(error)
-        }
+            edits: planned.edits,
+            exit: Exit::Failed,
+        };
+        draft.exit = draft.exit_of(arguments);
+        draft.remarks(session, arguments);
+        Ok(draft)
     }
-}
 
-async fn freeze(
-    session: &Session,
-    messages: Vec<DeadLetter>,
-    arguments: &DraftArguments,
-    rate_per_sec: Option<f64>,
-    interrupt: &mut Interrupt,
-) -> Result<(Plan, Vec<DeadLetter>, Edits), CommandError> {
-    let (messages, patched) = match &arguments.patch {
-        Some(program) => patch_all(program, messages, interrupt).await?,
-        None => {
-            let patched = messages.iter().map(|_| Patched::Unchanged).collect();
-            (messages, patched)
-        }
-    };
-    let known = tokio::select! {
-        known = known(session, &patched) => known,
-        () = interrupt.received() => return Err(CommandError::Interrupted),
-    };
-    let mut edits = Edits::default();
-    let mut chosen = Vec::new();
-    let mut skipped = Vec::new();
-    for (message, patched) in messages.into_iter().zip(patched) {
-        edits.count(&message, &patched);
-        match fate(&message, patched, &known, arguments.include_not_ready) {
-            Ok(new_body) => chosen.push((message, new_body)),
-            Err(reason) => skipped.push(reason),
-        }
-    }
-    let options = PlanOptions {
-        skipped,
-        rate_per_sec,
-        canary_steps: arguments
-            .canary
-            .clone()
-            .map_or_else(Vec::new, |steps| steps.0),
-    };
-    let (messages, bodies): (Vec<DeadLetter>, Vec<Option<String>>) = chosen.into_iter().unzip();
-    let with_bodies: Vec<_> = messages.iter().zip(bodies).collect();
-    let plan = Plan::of(&session.pipeline, &with_bodies, options).await?;
-    Ok((plan, messages, edits))
-}
-
-/// Programs take their time, so they run aside.
-async fn patch_all(
-    program: &Arc<Program>,
-    messages: Vec<DeadLetter>,
-    interrupt: &mut Interrupt,
-) -> Result<(Vec<DeadLetter>, Vec<Patched>), CommandError> {
-    let program = Arc::clone(program);
-    // What a program that changes nothing writes tells a change from another layout.
-    let same = Program::compile(".").map_err(|error| CommandError::Failed(error.to_string()))?;
-    let work = move || {
-        let patched = messages
-            .iter()
-            .map(|message| match message.body.text() {
-                Ok(body) => Patched::of(&program, &same, &body),
-                Err(error) => Patched::Failed(error.to_string()),
-            })
-            .collect();
-        (messages, patched)
-    };
-    aside(work, interrupt).await
-}
-
-impl Patched {
-    fn of(program: &Program, same: &Program, body: &str) -> Self {
-        match program.patch(body) {
-            Ok(new_body) if same.patch(body).as_ref() == Ok(&new_body) => Self::Unchanged,
-            Ok(new_body) => {
-                let (before, after) = (event::peek_identity(body), event::peek_identity(&new_body));
-                let is_other = |before: &Option<String>, after: &Option<String>| {
-                    before.is_some() && before != after
-                };
-                Self::Changed {
-                    assessment: event::assess(&new_body),
-                    changes_identity: is_other(&before.source, &after.source)
-                        || is_other(&before.id, &after.id),
-                    new_body,
-                }
-            }
-            Err(error) => Self::Failed(error.to_string()),
-        }
-    }
-}
-
-/// Which of the changed events the ledger knows. When it does not answer, `ready` may be
-/// `already-stored`, as everywhere.
-async fn known(session: &Session, patched: &[Patched]) -> HashSet<EventKey> {
-    let keys: Vec<EventKey> = patched
-        .iter()
-        .filter_map(|patched| match patched {
-            Patched::Changed {
-                assessment: Assessment::Valid(key),
-                ..
-            } => Some(key.clone()),
-            Patched::Changed { .. } | Patched::Unchanged | Patched::Failed(_) => None,
+    /// A plan that was made before. Its messages are received only for a dry run: a run searches
+    /// them itself.
+    pub(crate) async fn of_plan(
+        session: &'a Session,
+        plan: Plan,
+        is_dry_run: bool,
+        interrupt: &mut Interrupt,
+    ) -> Result<Self, CommandError> {
+        let mut leases = LeaseSet::new(session, VISIBILITY);
+        let messages = if is_dry_run {
+            leases.take(PLAN_ENTRIES_MAX, interrupt).await?
+        } else {
+            Vec::new()
+        };
+        leases.remarks();
+        leases.is_truncated = false;
+        Ok(Self {
+            selected: plan.entries.len() + plan.skipped.len(),
+            plan,
+            messages,
+            leases,
+            missing: Vec::new(),
+            edits: EditCounts::default(),
+            exit: Exit::Done,
         })
-        .collect();
-    let mut known = HashSet::new();
-    if session.pipeline.environment().database_url.is_none() {
-        return known;
-    }
-    for chunk in keys.chunks(KEYS_MAX) {
-        match session.pipeline.stored_keys(chunk).await {
-            Ok(stored) => known.extend(stored.into_keys()),
-            Err(error) => {
-                session.output.note(&printable(&format!(
-                    "patched events may be \"already-stored\": {error}"
-                )));
-                break;
-            }
-        }
-    }
-    known
-}
-
-/// The body that is sent instead of a message's own, if any, or why the message is left out.
-fn fate(
-    message: &DeadLetter,
-    patched: Patched,
-    known: &HashSet<EventKey>,
-    includes_not_ready: bool,
-) -> Result<Option<String>, Skipped> {
-    let skipped = |verdict: Verdict, reason: String| Skipped {
-        message_id: message.message_id.clone(),
-        verdict,
-        reason,
-    };
-    let (verdict, failure, new_body, when) = match patched {
-        Patched::Failed(cause) => {
-            return Err(skipped(
-                message.verdict,
-                format!("the patch failed: {cause}"),
-            ));
-        }
-        Patched::Unchanged => (message.verdict, message.failure.clone(), None, ""),
-        Patched::Changed {
-            new_body,
-            assessment,
-            ..
-        } => {
-            let is_stored = matches!(&assessment, Assessment::Valid(key) if known.contains(key));
-            let verdict = assessment.verdict(is_stored);
-            let failure = match assessment {
-                Assessment::Valid(_) => None,
-                Assessment::Invalid(failure) => Some(failure),
-            };
-            (verdict, failure, Some(new_body), " after the patch")
-        }
-    };
-    if verdict == Verdict::Ready || includes_not_ready {
-        return Ok(new_body);
-    }
-    let why = failure.map_or_else(String::new, |failure| format!(": {}", in_words(&failure)));
-    Err(skipped(verdict, format!("it is {verdict}{when}{why}")))
-}
-
-fn in_words(failure: &Failure) -> String {
-    match &failure.pointer {
-        Some(pointer) => format!("{} (at {pointer})", failure.detail),
-        None => failure.detail.clone(),
-    }
-}
-
-impl Edits {
-    fn count(&mut self, message: &DeadLetter, patched: &Patched) {
-        match patched {
-            Patched::Unchanged => {}
-            Patched::Failed(_) => self.failed += 1,
-            Patched::Changed {
-                assessment,
-                changes_identity,
-                ..
-            } => {
-                let was_valid = matches!(message.verdict, Verdict::Ready | Verdict::AlreadyStored);
-                let is_valid = matches!(assessment, Assessment::Valid(_));
-                self.changed += 1;
-                self.become_valid += usize::from(is_valid && !was_valid);
-                self.change_identity += usize::from(*changes_identity);
-            }
-        }
     }
 
-    /// Says what a patch did, and what of it may surprise.
-    pub(crate) fn remarks(self, session: &Session) {
-        if self.changed + self.failed > 0 {
-            let become_valid = match self.become_valid {
-                1 => "1 becomes valid".to_owned(),
-                several => format!("{several} become valid"),
-            };
-            session.output.note(&format!(
-                "the patch changes {} ({become_valid}) and fails on {}",
-                messages_in_words(self.changed as u64),
-                self.failed
-            ));
-        }
-        if self.change_identity > 0 {
-            session.output.note(&format!(
-                "another event, and new for the ledger: {}",
-                messages_in_words(self.change_identity as u64)
-            ));
-        }
+    /// Makes the messages visible to others again that were not moved.
+    pub(crate) async fn release(&mut self) {
+        self.leases.give_back_all().await;
     }
-}
 
-impl Draft<'_> {
-    /// What of the selection is not as it was asked for, before anything is sent.
-    pub(crate) fn exit(&self, arguments: &DraftArguments) -> Exit {
+    /// Whether everything that the arguments ask for is planned.
+    fn exit_of(&self, arguments: &DraftArguments) -> Exit {
         let selection = &arguments.selection;
         let names_messages = selection.names_messages();
-        let is_whole = names_messages || !self.sweep.is_truncated;
+        let is_whole = names_messages || !self.leases.is_truncated;
         let skipped = !self.plan.skipped.is_empty();
         let is_skipping_right = !skipped || (!self.plan.entries.is_empty() && !names_messages);
-        // An empty queue is what `--all` wants.
+        // `--all` is also satisfied by an empty queue.
         let is_found = self.selected > 0 || selection.all;
         let is_as_asked = self.missing.is_empty()
             && self.edits.failed == 0
@@ -314,47 +127,92 @@ impl Draft<'_> {
             && is_skipping_right
             && is_found;
         if is_as_asked {
-            self.sweep.exit()
+            self.leases.exit()
         } else {
             Exit::Failed
         }
     }
 
-    /// Says what is left out, and why.
-    pub(crate) fn remarks(&self, session: &Session, arguments: &DraftArguments) {
+    /// Shows what is left out, and why.
+    fn remarks(&self, session: &Session, arguments: &DraftArguments) {
+        let note = |text: &str| session.output.note(&printable(text));
         let skipped = &self.plan.skipped;
         if arguments.selection.names_messages() || arguments.patch.is_some() {
             for message in skipped.iter().take(SKIPPED_SHOWN_MAX) {
-                session.output.note(&printable(&format!(
+                note(&format!(
                     "{}: skipped, {}",
                     message.message_id, message.reason
-                )));
+                ));
             }
             if skipped.len() > SKIPPED_SHOWN_MAX {
-                session.output.note("…; --output json names all");
+                note("…; --output json names all");
             }
         }
         for message_id in &self.missing {
-            let missing = format!("{message_id}: not among the dead letters, or held elsewhere");
-            session.output.note(&printable(&missing));
+            note(&format!("{message_id}: {NOT_FOUND}"));
         }
         if !skipped.is_empty() {
-            session.output.note(&format!(
+            note(&format!(
                 "skipped {}: --include-not-ready moves these too",
                 by_verdict(skipped.iter().map(|message| message.verdict))
             ));
         } else if self.plan.entries.is_empty() && self.missing.is_empty() {
             arguments.selection.nothing_remark(session);
         }
-        self.edits.remarks(session);
+        let edits = self.edits;
+        if edits.changed + edits.failed > 0 {
+            let become_valid = match edits.become_valid {
+                1 => "1 becomes valid".to_owned(),
+                several => format!("{several} become valid"),
+            };
+            note(&format!(
+                "the patch changes {} ({become_valid}) and fails on {}",
+                messages_in_words(edits.changed as u64),
+                edits.failed
+            ));
+        }
+        if edits.change_identity > 0 {
+            note(&format!(
+                "another source or id, so a new event for the ledger: {}",
+                messages_in_words(edits.change_identity as u64)
+            ));
+        }
     }
 }
 
-/// Counts of verdicts; those that do not occur are left out.
-pub(crate) fn verdicts(plan: &Plan) -> BTreeMap<&'static str, usize> {
-    let mut counts = BTreeMap::new();
-    for entry in &plan.entries {
-        *counts.entry(entry.verdict.as_str()).or_default() += 1;
+/// A message id that was named and not found.
+pub(crate) const NOT_FOUND: &str = "not among the dead letters, or received by another consumer";
+
+async fn plan(
+    session: &Session,
+    messages: Vec<DeadLetter>,
+    arguments: &DraftArguments,
+    rate_per_sec: Option<f64>,
+) -> Result<Planned, CommandError> {
+    let patched = match &arguments.patch {
+        Some(program) => {
+            let slot = Arc::new(Semaphore::new(1));
+            let inputs: Vec<_> = messages.iter().map(PatchInput::from).collect();
+            operations::patch(&slot, Arc::clone(program), Arc::new(inputs), PATCH_LIMIT)
+                .await
+                .map_err(|error| CommandError::Failed(error.to_string()))?
+        }
+        None => Patched::default(),
+    };
+    let request = PlanRequest {
+        patched,
+        includes_not_ready: arguments.include_not_ready,
+        rate_per_sec,
+        canary_steps: arguments
+            .canary
+            .clone()
+            .map_or_else(Vec::new, |steps| steps.0),
+    };
+    let planned = operations::plan(&session.pipeline, messages, request).await?;
+    if let Some(error) = &planned.ledger_error {
+        session.output.note(&printable(&format!(
+            "patched events may be \"already-stored\": {error}"
+        )));
     }
-    counts
+    Ok(planned)
 }

@@ -1,53 +1,28 @@
-//! `redrive list` and `redrive report`: what the journals tell.
+//! `redrive list` and `redrive report`: what the journals say.
 //!
-//! Invariant: it reads local files and asks nobody; a journal that cannot be read hides no other.
+//! Invariant: local files are read and nobody is asked.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::cli::redrive::control::journal;
-use crate::cli::redrive::execute::state_of;
 use crate::cli::table::{Align, Keep, Table, moment};
 use crate::cli::{CommandError, Exit, Output};
 use pipeline::environment::Environment;
 use pipeline::printable;
 use redrive::fact::Proof;
-use redrive::{
-    ControlFile, Counts, Journal, MessageOutcome, MessageReport, RedriveError, Report, State,
-};
+use redrive::operations::history::{HistoryLimits, PastRedrive, Summary, history};
+use redrive::{Counts, Journal, MessageOutcome, MessageReport, Report};
 
-/// A journal as it stands.
-pub(crate) struct Look {
-    read: Result<State, RedriveError>,
-    is_running: bool,
-    pause: Option<String>,
-}
-
-/// Looks at a journal, whoever may be writing it.
-pub(crate) fn look(path: &Path) -> Look {
-    // Asked first: what ended since is told as running, never the other way round.
-    let is_running = Journal::is_running(path).unwrap_or(false);
-    Look {
-        pause: ControlFile::beside(path).pause().filter(|_| is_running),
-        read: Journal::read(path),
-        is_running,
-    }
-}
-
-impl Look {
-    pub(crate) fn state(&self) -> &'static str {
-        match &self.read {
-            Ok(_) if self.pause.is_some() => "paused",
-            Ok(_) if self.is_running => "running",
-            Ok(state) => state_of(state.ending()),
-            Err(_) => "unreadable",
-        }
-    }
-}
+/// Journals that are read for the list: those of years.
+const JOURNALS_MAX: usize = 10_000;
+/// How long reading them may take: a person waits for it.
+const READ_LIMIT: Duration = Duration::from_secs(60);
 
 /// The queues of the environments as they are now, by name.
 struct Pipelines<'a> {
@@ -56,28 +31,21 @@ struct Pipelines<'a> {
 }
 
 impl Pipelines<'_> {
-    /// Whether a redrive is of the pipeline that its environment's name stands for now; `None`
-    /// where there is no such environment.
-    fn word(&mut self, look: &Look) -> Option<&'static str> {
-        let plan = look.read.as_ref().ok()?.plan();
+    /// `same` where the environment still has the dead-letter queue of a redrive, else `other`;
+    /// `None` where there is no such environment.
+    fn pipeline_of(&mut self, past: &PastRedrive) -> Option<&'static str> {
+        let summary = past.summary.as_ref().ok()?;
         let config = self.config;
         let queue_url = self
             .queue_urls
-            .entry(plan.environment.clone())
+            .entry(summary.environment.clone())
             .or_insert_with_key(|name| {
                 let environment = Environment::load(Some(name), config).ok()?;
                 Some(environment.dead_letter_queue_url)
             });
-        let is_same = plan.is_of(&plan.environment, queue_url.as_deref()?);
+        let is_same = summary.is_of(&summary.environment, queue_url.as_deref()?);
         Some(if is_same { "same" } else { "other" })
     }
-}
-
-/// A redrive of the list.
-struct Row {
-    id: Uuid,
-    look: Look,
-    pipeline: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -98,55 +66,59 @@ pub(crate) fn list(
     limit: usize,
     output: Output,
 ) -> Result<Exit, CommandError> {
-    let folder = Journal::folder_of_user()?;
-    let is_wanted = |(_, look): &(Uuid, Look)| match (&look.read, environment) {
-        (Ok(state), Some(name)) => state.plan().environment == name,
-        (Ok(_) | Err(_), _) => true,
+    let limits = HistoryLimits {
+        redrives_max: limit,
+        journals_max: JOURNALS_MAX,
+        within: READ_LIMIT,
     };
+    let history = history(&Journal::folder_of_user()?, limits, |past| {
+        match (&past.summary, environment) {
+            (Ok(summary), Some(name)) => summary.environment == name,
+            (Ok(_) | Err(_), _) => true,
+        }
+    })?;
     let mut pipelines = Pipelines {
         config,
         queue_urls: HashMap::new(),
     };
-    let rows: Vec<Row> = Journal::list(&folder)?
-        .into_iter()
-        .map(|(id, path)| (id, look(&path)))
-        .filter(is_wanted)
-        .take(limit)
-        .map(|(id, look)| Row {
-            id,
-            pipeline: pipelines.word(&look),
-            look,
-        })
+    let redrives = history.redrives.iter();
+    let rows: Vec<_> = redrives
+        .map(|past| (past, pipelines.pipeline_of(past)))
         .collect();
     if output.is_json() {
-        let listed: Vec<_> = rows.iter().map(listed).collect();
+        let listed: Vec<_> = rows
+            .iter()
+            .map(|(past, same)| listed(past, *same))
+            .collect();
         output.json(&listed)?;
     } else if rows.is_empty() {
-        output.note("no redrive was begun on this machine");
+        output.note("no redrive was started on this machine");
     } else {
         output.table(&table(&rows))?;
+    }
+    if history.is_truncated {
+        output.note("older journals were not read");
     }
     Ok(Exit::Done)
 }
 
-fn listed(row: &Row) -> ListedJson<'_> {
-    let look = &row.look;
-    let read = look.read.as_ref();
-    let plan = read.ok().map(State::plan);
+fn listed<'a>(past: &'a PastRedrive, pipeline: Option<&'static str>) -> ListedJson<'a> {
+    let summary = past.summary.as_ref();
+    let known: Option<&Summary> = summary.ok();
     ListedJson {
-        id: row.id,
-        environment: plan.map(|plan| plan.environment.as_str()),
-        pipeline: row.pipeline,
-        created_at: plan.map(|plan| plan.created_at),
-        state: look.state(),
-        pause: look.pause.as_deref(),
-        planned: plan.map(|plan| plan.entries.len()),
-        counts: read.ok().map(State::counts),
-        error: read.err().map(ToString::to_string),
+        id: past.id,
+        environment: known.map(|summary| summary.environment.as_str()),
+        pipeline,
+        created_at: known.map(|summary| summary.created_at),
+        state: past.status().as_str(),
+        pause: past.pause.as_deref(),
+        planned: known.map(|summary| summary.planned),
+        counts: known.map(|summary| summary.counts),
+        error: summary.err().map(ToString::to_string),
     }
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
     let mut table = Table::new(&[
         ("ID", Align::Left, Keep::Always),
         ("STATE", Align::Left, Keep::Always),
@@ -157,30 +129,26 @@ fn table(rows: &[Row]) -> Table {
         ("MOVED", Align::Right, Keep::Always),
         ("LEFT", Align::Right, Keep::Drop(2)),
         ("STORED", Align::Right, Keep::Drop(3)),
-        ("DEAD AGAIN", Align::Right, Keep::Drop(4)),
+        ("FAILED AGAIN", Align::Right, Keep::Drop(4)),
         ("NOT SENT", Align::Right, Keep::Drop(7)),
     ]);
-    for Row { id, look, pipeline } in rows {
-        let (plan, counts) = match &look.read {
-            Ok(state) => (Some(state.plan()), Some(state.counts())),
-            Err(_) => (None, None),
+    for (past, pipeline) in rows {
+        let summary = past.summary.as_ref().ok();
+        let number = |of: fn(&Summary) -> usize| {
+            summary.map_or("-".to_owned(), |summary| of(summary).to_string())
         };
-        let number = |number: Option<usize>| number.map_or("-".to_owned(), |n| n.to_string());
         table.row([
-            &id.to_string(),
-            look.state(),
-            plan.map_or("-", |plan| &plan.environment),
+            &past.id.to_string(),
+            past.status().as_str(),
+            summary.map_or("-", |summary| &summary.environment),
             pipeline.unwrap_or("-"),
-            &plan.map_or("-".to_owned(), |plan| moment(plan.created_at)),
-            &number(plan.map(|plan| plan.entries.len())),
-            &number(counts.map(|counts| counts.moved)),
-            &number(
-                plan.zip(counts)
-                    .map(|(plan, counts)| plan.entries.len() - counts.moved),
-            ),
-            &number(counts.map(|counts| counts.stored)),
-            &number(counts.map(|counts| counts.dead_again)),
-            &number(counts.map(|counts| counts.not_sent)),
+            &summary.map_or("-".to_owned(), |summary| moment(summary.created_at)),
+            &number(|summary| summary.planned),
+            &number(|summary| summary.counts.moved),
+            &number(|summary| summary.planned - summary.counts.moved),
+            &number(|summary| summary.counts.stored),
+            &number(|summary| summary.counts.dead_again),
+            &number(|summary| summary.counts.not_sent),
         ]);
     }
     table
@@ -195,14 +163,15 @@ struct ReportJson {
 }
 
 pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
-    let look = look(&journal(id)?);
-    let state = look.state();
-    let report = Report::of(&look.read?);
+    let path = journal(id)?;
+    let past = PastRedrive::read(id, &Journal::folder_of_user()?);
+    let state = past.status().as_str();
+    let report = Report::of(&Journal::read(&path)?);
     if output.is_json() {
         output.json(&ReportJson {
             report,
             state,
-            pause: look.pause,
+            pause: past.pause,
         })?;
         return Ok(Exit::Done);
     }
@@ -213,7 +182,7 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
         ("environment", report.environment.clone()),
         ("planned at", moment(report.created_at)),
         ("state", state.to_owned()),
-        ("paused", look.pause.unwrap_or_else(|| "no".to_owned())),
+        ("paused", past.pause.unwrap_or_else(|| "no".to_owned())),
         ("messages", report.planned.to_string()),
         ("moved", counts.moved.to_string()),
         ("not deleted", counts.sent_not_deleted.to_string()),
@@ -221,7 +190,7 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
         ("not sent", counts.not_sent.to_string()),
         ("waiting", counts.waiting.to_string()),
         ("stored", counts.stored.to_string()),
-        ("dead again", counts.dead_again.to_string()),
+        ("failed again", counts.dead_again.to_string()),
     ] {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
@@ -252,7 +221,7 @@ fn messages(messages: &[MessageReport]) -> Table {
                 format!("was stored as record {record_id}")
             }
             Some(Proof::DeadAgain { message_id, reason }) => format!(
-                "dead again as {message_id}: {}",
+                "failed again as {message_id}: {}",
                 reason.as_deref().unwrap_or("without a reason")
             ),
         };

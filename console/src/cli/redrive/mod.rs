@@ -1,11 +1,15 @@
-//! `redrive`: which command is whose.
+//! `redrive`: moving dead letters back to the source queue.
+//!
+//! Invariant: arguments and rendering only; the work is in [`redrive::operations`].
 
 pub(crate) mod arguments;
 pub(crate) mod control;
 pub(crate) mod draft;
+pub(crate) mod dry_run;
 pub(crate) mod execute;
 pub(crate) mod history;
 pub(crate) mod native;
+pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod run;
 

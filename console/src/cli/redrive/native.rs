@@ -1,7 +1,7 @@
 //! `redrive native`: the service's own way to move the whole dead-letter queue.
 //!
-//! Invariant: the service is asked whether it has move tasks before anybody is asked for a yes and
-//! before anything is written down; the handle of a task is noted as soon as it is known.
+//! Invariant: whether the service has move tasks is checked before anything is asked or written; the
+//! handle of a task is recorded as soon as it is known.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::path::PathBuf;
@@ -28,11 +28,11 @@ use redrive::{Journal, MoveTaskRecord};
 const WATCH_POLL: Duration = Duration::from_secs(3);
 
 const CHOICE: &str = "\
-own engine    `redrive run` judges, selects, mends, ramps and proves; this machine has to stay on
-native        SQS moves the whole queue by itself, unjudged, at 500/s at most; cancel undoes nothing";
-const COUNTS_LAG: &str = "SQS counts approximately and late";
+own engine    `redrive run`: selects, checks, patches, canary steps, proof; this machine stays on
+native        SQS moves the whole queue by itself, unchecked, at 500/s at most; no way back";
+const COUNTS_LAG: &str = "the counts of SQS are approximate and late";
 
-/// A task, and when it was asked for and seen.
+/// A task, and when it was requested and reported.
 #[derive(Debug, Serialize)]
 struct Seen {
     #[serde(flatten)]
@@ -42,8 +42,8 @@ struct Seen {
     seen_at: DateTime<Utc>,
 }
 
-/// The move tasks of an environment: what SQS tells, and what is noted here.
-struct Harness<'a> {
+/// The move tasks of an environment: those that SQS reports, and those that are recorded here.
+struct MoveTasks<'a> {
     session: &'a Session,
     route: MoveRoute,
     folder: PathBuf,
@@ -70,20 +70,20 @@ pub(crate) async fn run(
                 .to_owned(),
         ));
     }
-    let harness = Harness {
+    let tasks = MoveTasks {
         session,
         route: session.pipeline.move_route().await?,
         folder: Journal::folder_of_user()?,
     };
     match command {
-        NativeCommand::Start { rate, yes } => harness.start(rate, yes, interrupt).await,
-        NativeCommand::Watch { once } => harness.watch(once, interrupt).await,
-        NativeCommand::Cancel { handle } => harness.cancel(handle).await,
-        NativeCommand::List => harness.list().await,
+        NativeCommand::Start { rate, yes } => tasks.start(rate, yes, interrupt).await,
+        NativeCommand::Watch { once } => tasks.watch(once, interrupt).await,
+        NativeCommand::Cancel { handle } => tasks.cancel(handle).await,
+        NativeCommand::List => tasks.list().await,
     }
 }
 
-impl Harness<'_> {
+impl MoveTasks<'_> {
     async fn start(
         &self,
         rate: Option<u32>,
@@ -97,7 +97,7 @@ impl Harness<'_> {
         self.session.output.note(CHOICE);
         if depth.in_flight > 0 {
             self.session.output.note(&format!(
-                "{} held by somebody: what is held stays until it is given back",
+                "{} received by another consumer: they stay until they are visible again",
                 messages_in_words(depth.in_flight)
             ));
         }
@@ -128,22 +128,22 @@ impl Harness<'_> {
             tracing::warn!(%error, "the start of a move task is not on record");
         }
         let task = self.begun(started?, rate);
-        let mut note = MoveTaskRecord::new(&pipeline.environment().name, task, asked_at);
-        self.keep(&note);
+        let mut record = MoveTaskRecord::new(&pipeline.environment().name, task, asked_at);
+        self.keep(&record);
         // The time of its start is what the task is known by when SQS has forgotten its handle.
         if let Ok(mut tasks) = pipeline.move_tasks(&self.route).await {
             tasks.retain(|task| !before.iter().any(|old| old.started_at == task.started_at));
             if let Some(task) = tasks.first() {
-                note.begin(task, Utc::now());
-                self.keep(&note);
+                record.begin(task, Utc::now());
+                self.keep(&record);
             }
         }
         let seen = Seen {
             asked_at: Some(asked_at),
-            seen_at: note.seen_at,
-            task: note.task,
+            seen_at: record.seen_at,
+            task: record.task,
         };
-        self.tell(&seen)?;
+        self.report(&seen)?;
         if !self.session.output.is_json() {
             let next = "follow it with `opsconsole redrive native watch`";
             self.session.output.note(next);
@@ -151,7 +151,7 @@ impl Harness<'_> {
         Ok(Exit::Done)
     }
 
-    /// A task that SQS just took, before it tells of it.
+    /// A task that SQS just accepted, before it reports it.
     fn begun(&self, handle: String, rate: Option<u32>) -> MoveTask {
         MoveTask {
             handle: Some(handle),
@@ -167,7 +167,7 @@ impl Harness<'_> {
     }
 
     async fn watch(&self, once: bool, interrupt: &mut Interrupt) -> Result<Exit, CommandError> {
-        let mut told = None;
+        let mut shown = None;
         loop {
             let newest = self.look().await?.into_iter().next().ok_or_else(|| {
                 CommandError::Failed(format!(
@@ -176,7 +176,7 @@ impl Harness<'_> {
                 ))
             })?;
             if once || newest.task.status.is_over() {
-                self.tell(&newest)?;
+                self.report(&newest)?;
                 let is_bad = matches!(
                     newest.task.status,
                     MoveTaskStatus::Failed | MoveTaskStatus::Cancelled
@@ -184,14 +184,14 @@ impl Harness<'_> {
                 return Ok(if is_bad { Exit::Failed } else { Exit::Done });
             }
             let progress = progress(&newest.task);
-            if told.as_ref() != Some(&progress) {
+            if shown.as_ref() != Some(&progress) {
                 self.session.output.note(&progress);
-                told = Some(progress);
+                shown = Some(progress);
             }
             tokio::select! {
                 () = tokio::time::sleep(WATCH_POLL) => {}
                 () = interrupt.received() => {
-                    self.session.output.note("SQS goes on; `redrive native cancel` stops it");
+                    self.session.output.note("the task continues in SQS; `redrive native cancel` stops it");
                     return Err(CommandError::Interrupted);
                 }
             }
@@ -233,7 +233,7 @@ impl Harness<'_> {
         Ok(Exit::Done)
     }
 
-    /// Handle of the task that runs, by SQS.
+    /// Handle of the running task.
     async fn running(&self) -> Result<String, CommandError> {
         let seen = self.look().await?;
         seen.into_iter()
@@ -256,28 +256,28 @@ impl Harness<'_> {
         Ok(Exit::Done)
     }
 
-    /// Every task that SQS or this machine knows, newest first. What SQS tells is noted.
+    /// Every task that SQS or this machine knows, newest first. What SQS reports is recorded.
     async fn look(&self) -> Result<Vec<Seen>, CommandError> {
         let pipeline = &self.session.pipeline;
         let mut tasks = pipeline.move_tasks(&self.route).await?;
         let now = Utc::now();
         let mut seen = Vec::new();
-        for mut note in MoveTaskRecord::list(&self.folder, &pipeline.environment().name)? {
-            let before = note.task.clone();
-            let task = match note.see(&tasks, now) {
+        for mut record in MoveTaskRecord::list(&self.folder, &pipeline.environment().name)? {
+            let before = record.task.clone();
+            let task = match record.see(&tasks, now) {
                 Some(place) => {
                     tasks.remove(place);
-                    note.task.clone()
+                    record.task.clone()
                 }
-                None => note.forgotten(),
+                None => record.forgotten(),
             };
-            if note.task != before {
-                self.keep(&note);
+            if record.task != before {
+                self.keep(&record);
             }
             seen.push(Seen {
                 task,
-                asked_at: Some(note.asked_at),
-                seen_at: note.seen_at,
+                asked_at: Some(record.asked_at),
+                seen_at: record.seen_at,
             });
         }
         seen.extend(tasks.into_iter().map(|task| Seen {
@@ -289,16 +289,16 @@ impl Harness<'_> {
         Ok(seen)
     }
 
-    /// A note that cannot be written costs nobody the task.
-    fn keep(&self, note: &MoveTaskRecord) {
-        if let Err(error) = note.keep(&self.folder) {
+    /// A record that cannot be written is no reason to lose the task.
+    fn keep(&self, record: &MoveTaskRecord) {
+        if let Err(error) = record.write_in(&self.folder) {
             self.session.output.note(&printable(&format!(
-                "the task is not remembered here: {error}"
+                "the task is not recorded on this machine: {error}"
             )));
         }
     }
 
-    fn tell(&self, seen: &Seen) -> Result<(), CommandError> {
+    fn report(&self, seen: &Seen) -> Result<(), CommandError> {
         let output = self.session.output;
         if output.is_json() {
             return output.json(seen);

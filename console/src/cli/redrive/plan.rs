@@ -3,8 +3,7 @@
 //! Invariant: nothing is changed but the file of the plan, which is new.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use event::Verdict;
@@ -13,18 +12,17 @@ use similar::TextDiff;
 use uuid::Uuid;
 
 use crate::cli::redrive::arguments::RedrivePlanArguments;
-use crate::cli::redrive::draft::{Draft, Edits, draft, verdicts};
+use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Output, Session, json_text};
 use crate::text::rate;
 use pipeline::{printable, printable_lines};
-use redrive::{Edit, Journal, Plan, PlanEntry, Skipped};
+use redrive::operations::EditCounts;
+use redrive::{Edit, Journal, Plan, PlanEntry, Skipped, plan_file};
 
-/// Hold while messages are judged; it is prolonged while it takes longer.
-const LOOK_HOLD: Duration = Duration::from_secs(120);
 /// Edits that are shown as examples.
 const EXAMPLES_MAX: usize = 3;
-/// What else brings messages back.
+/// The alternative to a plan.
 const OTHER_WAY: &str =
     "opsconsole redrive native start: SQS moves the whole queue itself, without this plan";
 /// Lines around a change.
@@ -41,7 +39,7 @@ struct PlanJson<'a> {
     verdicts: BTreeMap<&'static str, usize>,
     skipped: &'a [Skipped],
     missing: &'a [String],
-    edits: Edits,
+    edits: EditCounts,
     rate_per_sec: Option<f64>,
     canary_steps: &'a [usize],
     truncated: bool,
@@ -53,92 +51,60 @@ pub(crate) async fn plan(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     let request = &arguments.draft;
-    let mut drafted = draft(session, request, arguments.rate, LOOK_HOLD, interrupt).await?;
-    drafted.sweep.give_back_all().await;
-    drafted.remarks(session, request);
-    let plan = &drafted.plan;
-    let is_printed = arguments
-        .out
-        .as_deref()
-        .is_some_and(|out| out == Path::new("-"));
-    let file = match &arguments.out {
+    let mut draft = Draft::select(session, request, arguments.rate, interrupt).await?;
+    draft.release().await;
+    let plan = &draft.plan;
+    let out = arguments.out.as_deref();
+    let is_printed = out == Some(Path::new("-"));
+    let file = match out {
         _ if plan.entries.is_empty() || is_printed => None,
         Some(path) => {
-            plan.write(path)?;
-            Some(path.clone())
+            plan_file::write(path, plan)?;
+            Some(path.to_owned())
         }
-        None => Some(plan.write_in(&Journal::folder_of_user()?)?),
+        None => Some(plan_file::write_in(&Journal::folder_of_user()?, plan)?),
     };
     if is_printed {
         session.output.json(plan)?;
     } else if session.output.is_json() {
-        session.output.json(&json(&drafted, file.as_deref()))?;
+        session.output.json(&json(&draft, file.as_deref()))?;
     } else {
         session.output.text(&form(plan))?;
-        if file.is_none() {
-            session
+        match &file {
+            None => session
                 .output
-                .note("no plan was written: there is no message to move");
-        }
-        if let Some(file) = &file {
-            session.output.text(&printable_lines(&format!(
+                .note("no plan was written: there is no message to move"),
+            Some(file) => session.output.text(&printable_lines(&format!(
                 "{:<14}{}\n{:<14}opsconsole redrive run {}\n{:<14}{OTHER_WAY}\n",
                 "file",
                 file.display(),
                 "run it with",
-                arguments
-                    .out
-                    .as_ref()
-                    .map_or_else(|| plan.id.to_string(), |out| out.display().to_string()),
+                out.map_or_else(|| plan.id.to_string(), |out| out.display().to_string()),
                 "other way",
-            )))?;
+            )))?,
         }
     }
-    let exit = drafted.exit(request);
-    let is_empty = plan.entries.is_empty() && !(request.selection.all && drafted.selected == 0);
-    Ok(if is_empty { Exit::Failed } else { exit })
+    let is_empty = plan.entries.is_empty() && !(request.selection.all && draft.selected == 0);
+    Ok(if is_empty { Exit::Failed } else { draft.exit })
 }
 
-fn json<'a>(drafted: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
-    let plan = &drafted.plan;
+fn json<'a>(draft: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
+    let plan = &draft.plan;
     PlanJson {
         id: plan.id,
         file,
         environment: &plan.environment,
         destination: &plan.destination.name,
-        selected: drafted.selected,
+        selected: draft.selected,
         planned: plan.entries.len(),
         verdicts: verdicts(plan),
         skipped: &plan.skipped,
-        missing: &drafted.missing,
-        edits: drafted.edits,
+        missing: &draft.missing,
+        edits: draft.edits,
         rate_per_sec: plan.rate_per_sec,
         canary_steps: &plan.canary_steps,
-        truncated: drafted.sweep.is_truncated,
+        truncated: draft.leases.is_truncated,
     }
-}
-
-/// The file of a plan by its path, or by the id of its redrive.
-pub(crate) fn find(name: &str) -> Result<Option<PathBuf>, CommandError> {
-    if Path::new(name).is_file() {
-        return Ok(Some(PathBuf::from(name)));
-    }
-    let Ok(id) = name.parse::<Uuid>() else {
-        return Ok(None);
-    };
-    let folder = Journal::folder_of_user()?;
-    Ok(["plan.json", "journal"]
-        .into_iter()
-        .map(|end| folder.join(format!("{id}.{end}")))
-        .find(|path| path.is_file()))
-}
-
-/// Reads a plan, also out of a journal.
-pub(crate) fn read(path: &Path) -> Result<Plan, CommandError> {
-    if path.extension().is_some_and(|end| end == "journal") {
-        return Ok(Journal::read(path)?.plan().clone());
-    }
-    Ok(Plan::read(path)?)
 }
 
 #[derive(Serialize)]
@@ -167,12 +133,12 @@ struct ShownMessageJson<'a> {
 }
 
 pub(crate) fn show(name: &str, with_messages: bool, output: Output) -> Result<Exit, CommandError> {
-    let path = find(name)?.ok_or_else(|| {
+    let path = plan_file::find(name, &Journal::folder_of_user()?).ok_or_else(|| {
         CommandError::Failed(format!(
             "there is no file {name:?}, and no plan or redrive with that id"
         ))
     })?;
-    let plan = read(&path)?;
+    let plan = plan_file::read(&path)?;
     if output.is_json() {
         output.json(&shown_json(&plan, with_messages))?;
         return Ok(Exit::Done);
@@ -185,20 +151,18 @@ pub(crate) fn show(name: &str, with_messages: bool, output: Output) -> Result<Ex
         )))?;
         output.text("\n")?;
     }
-    if with_messages {
-        for entry in &plan.entries {
-            output.text(&message(entry))?;
-        }
-        return Ok(Exit::Done);
-    }
-    let edited: Vec<&PlanEntry> = edited(&plan).collect();
-    for entry in edited.iter().take(EXAMPLES_MAX) {
+    let edits = edited(&plan).count();
+    let shown: Vec<&PlanEntry> = if with_messages {
+        plan.entries.iter().collect()
+    } else {
+        edited(&plan).take(EXAMPLES_MAX).collect()
+    };
+    for entry in shown {
         output.text(&message(entry))?;
     }
-    if edited.len() > EXAMPLES_MAX {
+    if !with_messages && edits > EXAMPLES_MAX {
         output.note(&format!(
-            "{EXAMPLES_MAX} of {} edits are shown; --messages shows all",
-            edited.len()
+            "{EXAMPLES_MAX} of {edits} edits are shown; --messages shows all"
         ));
     }
     Ok(Exit::Done)
@@ -266,7 +230,7 @@ fn form(plan: &Plan) -> String {
         (
             "rate",
             plan.rate_per_sec
-                .map_or_else(|| "as fast as SQS takes them".to_owned(), rate),
+                .map_or_else(|| "as fast as SQS accepts them".to_owned(), rate),
         ),
         (
             "canary",
@@ -310,6 +274,15 @@ fn diff(edit: &Edit) -> String {
         .context_radius(CONTEXT_LINES)
         .header("in the queue", "sent")
         .to_string()
+}
+
+/// Counts of verdicts; those that do not occur are left out.
+fn verdicts(plan: &Plan) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for entry in &plan.entries {
+        *counts.entry(entry.verdict.as_str()).or_default() += 1;
+    }
+    counts
 }
 
 #[cfg(test)]

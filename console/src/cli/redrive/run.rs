@@ -1,36 +1,29 @@
-//! `redrive run`: a plan, or a plan made in place, carried out.
+//! `redrive run`: load or draft a plan → check → confirm → run → report.
 //!
-//! Invariant: nothing is sent before it was planned and agreed to; whatever the run did not move
-//! is given back.
+//! Invariant: nothing is sent before it was planned and confirmed, and nothing is asked that a check
+//! could have refused. Whatever the run did not move is released before the report is printed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use serde::Serialize;
-use uuid::Uuid;
-
-use crate::cli::confirm::{self, can_ask};
+use crate::cli::confirm::{can_ask, confirmed};
 use crate::cli::dlq::arguments::DlqRedriveArguments;
-use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::{DraftArguments, RedriveOptions, RedriveRunArguments};
-use crate::cli::redrive::draft::draft;
-use crate::cli::redrive::execute::{Outcome, Settings, carry_out};
-use crate::cli::redrive::plan;
+use crate::cli::redrive::draft::Draft;
+use crate::cli::redrive::dry_run::DryRun;
+use crate::cli::redrive::execute::{Settings, execute};
+use crate::cli::redrive::outcome::Outcome;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Session};
 use crate::text::messages_in_words;
-use pipeline::model::DeadLetter;
-use pipeline::printable;
-use redrive::{
-    Journal, PLAN_ENTRIES_MAX, Plan, PlannedSend, RedriveError, Skipped, State, preview,
-};
+use redrive::operations::history::{PastRedrive, Status};
+use redrive::operations::{begin, check_permission};
+use redrive::{Journal, Plan, plan_file};
 
-/// Hold while messages are judged and somebody thinks; it is prolonged meanwhile.
-const HOLD: Duration = Duration::from_secs(120);
-/// How long a run waits for messages of its plan that somebody else holds.
+/// How long a run waits for messages of its plan that other consumers received.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(30);
 
-/// `redrive run` by other words.
+/// `dlq redrive`: the same without proof.
 pub(crate) fn without_proof(arguments: DlqRedriveArguments) -> RedriveRunArguments {
     RedriveRunArguments {
         draft: DraftArguments {
@@ -47,65 +40,53 @@ pub(crate) fn without_proof(arguments: DlqRedriveArguments) -> RedriveRunArgumen
     }
 }
 
+/// What is reported when the messages are released.
+enum Done {
+    DryRun(DryRun),
+    NotConfirmed,
+    Ran(Outcome),
+}
+
 pub(crate) async fn run(
     session: &Session,
     arguments: RedriveRunArguments,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let options = arguments.options;
-    // What is wrong with the file is told before anything is asked for.
-    let plan = match plan_file(&arguments.draft)? {
-        Some(path) => Some(plan::read(&path)?),
-        None => None,
+    let plan = load(&arguments.draft)?;
+    check(session, &arguments, plan.as_ref())?;
+    let rate = arguments.options.rate;
+    let mut draft = match plan {
+        Some(plan) => Draft::of_plan(session, plan, arguments.dry_run, interrupt).await?,
+        None => Draft::select(session, &arguments.draft, rate, interrupt).await?,
     };
-    if !arguments.dry_run {
-        // Neither a refusal nor a missing answer must cost the messages a receive.
-        session.pipeline.check_write("redrive dead letters")?;
-        if !options.yes && !can_ask() {
-            return Err(CommandError::Usage(
-                "redrive asks before it moves messages, and there is no terminal to ask on: add \
-                 --yes"
-                    .to_owned(),
-            ));
-        }
+    let done = confirm_and_run(session, &arguments, &mut draft, interrupt).await;
+    draft.release().await;
+    match done? {
+        Done::DryRun(dry_run) => dry_run.report(session, &draft),
+        Done::NotConfirmed => Ok(Exit::Failed),
+        Done::Ran(outcome) => outcome.with_draft(&draft).report(session, draft.exit),
     }
-    let Some(plan) = plan else {
-        return run_selection(session, &arguments, interrupt).await;
-    };
-    plan.check_pipeline(&session.pipeline)?;
-    check_proof(options, &plan.canary_steps)?;
-    if arguments.dry_run {
-        return rehearse_plan(session, &plan, interrupt).await;
-    }
-    let mut sweep = LeaseSet::new(session, HOLD);
-    if !options.yes && !confirmed(session, &plan, &mut sweep, interrupt).await? {
-        return Ok(Exit::Failed);
-    }
-    let journal = begin(&plan)?;
-    let settings = settings(options);
-    let outcome = carry_out(session, journal, &[], settings, interrupt).await?;
-    outcome.with_skipped(&plan).tell(session, Exit::Done)
 }
 
-/// The plan that is named, if one is.
-fn plan_file(draft: &DraftArguments) -> Result<Option<PathBuf>, CommandError> {
+/// The plan that is named, if one is. A plan with faults is refused before anything is asked.
+fn load(draft: &DraftArguments) -> Result<Option<Plan>, CommandError> {
+    let folder = Journal::folder_of_user()?;
     let usage = |text: String| Err(CommandError::Usage(text));
-    for name in &draft.selection.message_ids {
-        let is_only = draft.selection.message_ids.len() == 1;
+    let names = &draft.selection.message_ids;
+    for name in names {
         let is_path = name.contains(std::path::MAIN_SEPARATOR)
             || Path::new(name).extension().is_some_and(|end| end == "json");
-        match plan::find(name)? {
-            Some(_) if !is_only => return usage(format!("{name:?} is a plan: run it alone")),
-            Some(_) if draft.patch.is_some() || draft.include_not_ready => {
+        match plan_file::find(name, &folder) {
+            Some(_) if names.len() > 1 => {
+                return usage(format!("{name:?} is a plan: run it alone"));
+            }
+            Some(_) if draft.changes_plans() => {
                 return usage(
-                    "a plan never changes: --patch and --include-not-ready make a new one"
+                    "a plan never changes: --patch, --include-not-ready and --canary make a new one"
                         .to_owned(),
                 );
             }
-            Some(_) if draft.canary.is_some() => {
-                return usage("a plan never changes: --canary makes a new one".to_owned());
-            }
-            Some(path) => return Ok(Some(path)),
+            Some(path) => return Ok(Some(plan_file::read(&path)?)),
             None if is_path => return usage(format!("no plan {name:?}: no such file")),
             None => {}
         }
@@ -113,100 +94,74 @@ fn plan_file(draft: &DraftArguments) -> Result<Option<PathBuf>, CommandError> {
     Ok(None)
 }
 
-fn check_proof(options: RedriveOptions, canary_steps: &[usize]) -> Result<(), CommandError> {
-    if options.no_proof && !canary_steps.is_empty() {
+/// Refuses what could not be run, before a message is received or a question is asked.
+fn check(
+    session: &Session,
+    arguments: &RedriveRunArguments,
+    plan: Option<&Plan>,
+) -> Result<(), CommandError> {
+    let options = arguments.options;
+    let asked = arguments.draft.canary.as_ref().map(|steps| &steps.0);
+    let canary_steps = plan.map(|plan| &plan.canary_steps).or(asked);
+    if options.no_proof && canary_steps.is_some_and(|steps| !steps.is_empty()) {
         return Err(CommandError::Usage(
-            "a canary goes on when its events are proved: leave out --no-proof".to_owned(),
+            "a canary continues when its events are proved: leave out --no-proof".to_owned(),
         ));
     }
-    Ok(())
-}
-
-fn settings(options: RedriveOptions) -> Settings {
-    Settings {
-        rate: options.rate,
-        proves: !options.no_proof,
-        patience: SEARCH_PATIENCE,
-        is_attended: !options.yes && can_ask(),
+    if let Some(plan) = plan {
+        plan.check_pipeline(&session.pipeline)?;
     }
+    if arguments.dry_run {
+        return Ok(());
+    }
+    if let Some(plan) = plan {
+        check_not_started(plan)?;
+    }
+    check_permission(&session.pipeline)?;
+    if options.yes || can_ask() {
+        return Ok(());
+    }
+    Err(CommandError::Usage(
+        "redrive asks before it moves messages, and there is no terminal to ask on: add --yes"
+            .to_owned(),
+    ))
 }
 
-/// Begins the journal. A plan that was begun before is not begun again.
-fn begin(plan: &Plan) -> Result<(Journal, State), CommandError> {
-    let begun = Journal::create(&Journal::folder_of_user()?, plan);
-    let Err(RedriveError::Begun(path)) = begun else {
-        return Ok(begun?);
-    };
+/// A plan is run once; what is left of it is resumed.
+fn check_not_started(plan: &Plan) -> Result<(), CommandError> {
     let id = plan.id;
-    let is_complete = Journal::read(&path).is_ok_and(|state| state.is_complete());
-    Err(CommandError::Failed(if is_complete {
-        format!("redrive {id} is finished: see `redrive report {id}`")
-    } else {
-        format!(
-            "redrive {id} was begun before: see `redrive report {id}`, or go on with `redrive \
+    let past = PastRedrive::read(id, &Journal::folder_of_user()?);
+    let Ok(summary) = &past.summary else {
+        return Ok(());
+    };
+    let status = past.status();
+    Err(CommandError::Failed(match status {
+        Status::Finished if summary.counts.moved == summary.planned => {
+            format!("redrive {id} is finished: see `redrive report {id}`")
+        }
+        Status::Running | Status::Paused => {
+            format!("redrive {id} is {} in another process", status.as_str())
+        }
+        Status::Finished | Status::Cancelled | Status::Interrupted | Status::Unreadable => format!(
+            "redrive {id} was started before: see `redrive report {id}`, or continue with `redrive \
              resume {id}`"
-        )
+        ),
     }))
 }
 
-async fn run_selection(
+async fn confirm_and_run(
     session: &Session,
     arguments: &RedriveRunArguments,
+    draft: &mut Draft<'_>,
     interrupt: &mut Interrupt,
-) -> Result<Exit, CommandError> {
-    let (request, options) = (&arguments.draft, arguments.options);
-    if let Some(canary) = &request.canary {
-        check_proof(options, &canary.0)?;
-    }
-    let mut drafted = draft(session, request, options.rate, HOLD, interrupt).await?;
-    drafted.remarks(session, request);
-    let exit = drafted.exit(request);
-    let plan = &drafted.plan;
+) -> Result<Done, CommandError> {
+    let (plan, options) = (&draft.plan, arguments.options);
     if arguments.dry_run {
-        let missing = std::mem::take(&mut drafted.missing);
-        drafted.sweep.give_back_all().await;
-        return rehearsed(session, plan, &drafted.messages, missing, exit);
+        return Ok(Done::DryRun(DryRun::of(plan, &draft.messages)));
     }
     if plan.entries.is_empty() {
-        drafted.sweep.give_back_all().await;
-        let outcome = Outcome::nothing(drafted.selected, plan, drafted.sweep.is_truncated);
-        return outcome.with_missing(drafted.missing).tell(session, exit);
+        return Ok(Done::Ran(Outcome::nothing()));
     }
-    if !options.yes && !confirmed(session, plan, &mut drafted.sweep, interrupt).await? {
-        return Ok(Exit::Failed);
-    }
-    let journal = match begin(plan) {
-        Ok(journal) => journal,
-        Err(error) => {
-            drafted.sweep.give_back_all().await;
-            return Err(error);
-        }
-    };
-    let carried = carry_out(
-        session,
-        journal,
-        &drafted.messages,
-        settings(options),
-        interrupt,
-    )
-    .await;
-    if let Ok(outcome) = &carried {
-        drafted.sweep.forget(outcome.moved_ids());
-    }
-    drafted.sweep.give_back_all().await;
-    let outcome = carried?.with_skipped(plan).with_missing(drafted.missing);
-    outcome
-        .with_truncation(drafted.sweep.is_truncated)
-        .tell(session, exit)
-}
-
-/// Asks. A no gives everything back.
-async fn confirmed(
-    session: &Session,
-    plan: &Plan,
-    sweep: &mut LeaseSet<'_>,
-    interrupt: &mut Interrupt,
-) -> Result<bool, CommandError> {
     let question = format!(
         "redrive {} ({}) to {:?} in {:?}? [y/N] ",
         messages_in_words(plan.entries.len() as u64),
@@ -214,68 +169,15 @@ async fn confirmed(
         plan.destination.name,
         plan.environment,
     );
-    confirm::confirmed(session, &question, "nothing was moved", sweep, interrupt).await
-}
-
-#[derive(Serialize)]
-struct RehearsalJson<'a> {
-    id: Uuid,
-    planned: usize,
-    sendable: usize,
-    skipped: &'a [Skipped],
-    missing: Vec<String>,
-    #[serde(rename = "letters")]
-    messages: Vec<PlannedSend>,
-}
-
-async fn rehearse_plan(
-    session: &Session,
-    plan: &Plan,
-    interrupt: &mut Interrupt,
-) -> Result<Exit, CommandError> {
-    let mut sweep = LeaseSet::new(session, HOLD);
-    let messages = sweep.take(PLAN_ENTRIES_MAX, interrupt).await?;
-    sweep.give_back_all().await;
-    sweep.remarks();
-    rehearsed(session, plan, &messages, Vec::new(), Exit::Done)
-}
-
-/// Tells what would be sent.
-fn rehearsed(
-    session: &Session,
-    plan: &Plan,
-    messages: &[DeadLetter],
-    missing: Vec<String>,
-    exit: Exit,
-) -> Result<Exit, CommandError> {
-    let sends = preview(plan, messages);
-    let sendable = sends.iter().filter(|send| send.problem.is_none()).count();
-    let is_whole = sendable == sends.len();
-    for send in &sends {
-        if let Some(problem) = &send.problem {
-            let told = format!("{}: would not be sent: {problem}", send.message_id);
-            session.output.note(&printable(&told));
-        }
+    let leases = &mut draft.leases;
+    if !options.yes
+        && !confirmed(session, &question, "nothing was moved", leases, interrupt).await?
+    {
+        return Ok(Done::NotConfirmed);
     }
-    if session.output.is_json() {
-        session.output.json(&RehearsalJson {
-            id: plan.id,
-            planned: sends.len(),
-            sendable,
-            skipped: &plan.skipped,
-            missing,
-            messages: sends,
-        })?;
-    } else {
-        let edited = sends.iter().filter(|send| send.is_edited).count();
-        session.output.text(&format!(
-            "would send {sendable} of {} ({}) to {:?}, {edited} of them edited, {} bytes; nothing \
-             was written\n",
-            messages_in_words(sends.len() as u64),
-            by_verdict(sends.iter().map(|send| send.verdict)),
-            plan.destination.name,
-            sends.iter().map(|send| send.bytes).sum::<usize>(),
-        ))?;
-    }
-    Ok(if is_whole { exit } else { Exit::Failed })
+    let journal = begin(&session.pipeline, plan.clone()).await?;
+    let settings = Settings::of(options, SEARCH_PATIENCE);
+    let outcome = execute(session, journal, &draft.messages, settings, interrupt).await?;
+    draft.leases.forget(outcome.moved_ids());
+    Ok(Done::Ran(outcome))
 }

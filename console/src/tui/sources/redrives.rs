@@ -1,10 +1,10 @@
-//! Redrives as the terminal console runs them: tried dry, run under a control, told while they run.
+//! Redrives of the screens: dry runs, runs with their progress, the history.
 //!
-//! Invariant: one redrive has one journal; whatever ends it, what it did until then is told from
-//! that journal.
+//! Invariant: as in [`redrive::operations`]; this only converts between its types and those of the
+//! screens.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -14,28 +14,31 @@ use crate::tui::message::{Fault, Msg, RequestId};
 use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Authority, Pipeline, PipelineError};
+use redrive::operations::history::{History, HistoryLimits, Summary, history};
+use redrive::operations::{self, check_permission};
 use redrive::{
-    ControlFile, Counts, Journal, Plan, PlanOptions, RedriveError, Report, RunCommand, RunOptions,
-    State, preview, run,
+    Counts, Journal, Plan, PlanOptions, RedriveError, Report, RunOptions, State, dry_run as proved,
 };
 
-/// How often the screen hears of a redrive that runs.
-const TOLD_EVERY: Duration = Duration::from_millis(200);
-/// Journals that are read for the history at most.
-const JOURNALS_READ_MAX: usize = 100;
-/// How long reading them may take.
-const JOURNALS_READ_WITHIN: Duration = Duration::from_secs(5);
+/// Between two updates of the screen about a redrive that runs.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+/// What is read for the history: within the limit of a question.
+const HISTORY_LIMITS: HistoryLimits = HistoryLimits {
+    redrives_max: 100,
+    journals_max: 100,
+    within: Duration::from_secs(5),
+};
 
-/// Proves what a draft would send. Nothing is written, nothing is sent.
+/// What a draft would send. Nothing is written, nothing is sent.
 pub(super) async fn dry_run(
     pipeline: &Pipeline,
     draft: &Draft,
     authority: &Authority,
 ) -> Result<DryRun, Fault> {
-    let permitted = with_reason(pipeline, draft, authority).check_write(&operation(pipeline));
+    let permitted = check_permission(&with_reason(pipeline, draft, authority));
     let plan = plan_of(pipeline, draft).await?;
-    let messages = held(draft);
-    let sends = blocking(move || preview(&plan, &messages)).await?;
+    let messages = received(draft);
+    let sends = blocking(move || proved(&plan, &messages)).await?;
     let mut dry = DryRun {
         refusal: permitted.err().as_ref().map(fault),
         reason: authority.reason.clone(),
@@ -54,7 +57,7 @@ pub(super) async fn dry_run(
     Ok(dry)
 }
 
-/// Runs a redrive from its first message on.
+/// Runs a redrive from its first message.
 pub(super) async fn begin(
     pipeline: &Pipeline,
     id: RequestId,
@@ -62,38 +65,30 @@ pub(super) async fn begin(
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
     let pipeline = with_reason(pipeline, &draft, &shared.authority);
-    // A journal that was never begun would stand in the history.
-    pipeline
-        .check_write(&operation(&pipeline))
-        .map_err(|error| fault(&error))?;
+    check_permission(&pipeline).map_err(|error| fault(&error))?;
     let plan = plan_of(&pipeline, &draft).await?;
-    let journal = blocking(move || {
-        let folder = Journal::folder_of_user()?;
-        Journal::create(&folder, &plan)
-    })
-    .await?
-    .map_err(|error| not_begun(&error))?;
-    // The messages are held here: one that was lost belongs to somebody else.
+    let journal = operations::begin(&pipeline, plan)
+        .await
+        .map_err(|error| redrive_fault(&error))?;
+    // The messages are leased here: one whose lease was lost belongs to another consumer.
     let options = RunOptions {
         searches: false,
         ..RunOptions::default()
     };
-    follow(&pipeline, id, journal, &held(&draft), &options, shared).await
+    follow(&pipeline, id, journal, &received(&draft), &options, shared).await
 }
 
-/// Goes on with a redrive where its journal ends.
+/// Continues a redrive where its journal ends.
 pub(super) async fn resume(
     pipeline: &Pipeline,
     id: RequestId,
     path: PathBuf,
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
-    pipeline
-        .check_write(&operation(pipeline))
-        .map_err(|error| fault(&error))?;
-    let journal = blocking(move || Journal::open(&path))
-        .await?
-        .map_err(|error| not_begun(&error))?;
+    check_permission(pipeline).map_err(|error| fault(&error))?;
+    let journal = operations::open(path)
+        .await
+        .map_err(|error| redrive_fault(&error))?;
     shared.control.set_rate(journal.1.plan().rate_per_sec);
     let options = RunOptions::default();
     follow(pipeline, id, journal, &[], &options, shared).await
@@ -109,7 +104,7 @@ async fn follow(
 ) -> Result<RunEnd, Fault> {
     let control = &shared.control;
     let path = journal.0.path().to_owned();
-    let told = Progress {
+    let first = Progress {
         journal: path.clone(),
         planned: journal.1.plan().entries.len(),
         canary_steps: journal.1.plan().canary_steps.clone(),
@@ -117,35 +112,27 @@ async fn follow(
         command: control.command(),
         rate_per_sec: control.rate_per_sec(),
     };
-    let (sender, counts) = watch::channel(told.counts);
-    let running = run(pipeline, journal, messages, control, options, sender);
-    // Other processes may steer it too.
-    let control_file = ControlFile::beside(&path);
-    control_file.clear();
-    let telling = tell(id, told, counts, &control_file, shared);
-    let ended = tokio::select! {
-        ended = running => ended,
-        never = telling => match never {},
-        () = control_file.obey(control) => return Err(lost()),
+    let (sender, counts) = watch::channel(first.counts);
+    let end = tokio::select! {
+        end = operations::execute(pipeline, journal, messages, control, options, sender) => end,
+        never = send_progress(id, first, counts, shared) => match never {},
     };
-    control_file.clear();
-    let state = state(path.clone()).await?;
+    let end = end.map_err(|error| redrive_fault(&error))?;
     Ok(RunEnd {
-        report: Report::of(&state),
-        past: in_short(path, &state),
-        error: ended.err().map(|error| error.to_string()),
+        report: end.report,
+        past: past_redrive(path, false, end.summary),
+        error: end.error.map(|error| error.to_string()),
     })
 }
 
-/// Tells how a redrive stands whenever that changed, for as long as it is polled.
-async fn tell(
+/// Sends the progress of a redrive whenever it changed.
+async fn send_progress(
     id: RequestId,
-    mut told: Progress,
+    mut sent: Progress,
     counts: watch::Receiver<Counts>,
-    control_file: &ControlFile,
     shared: &Shared,
 ) -> std::convert::Infallible {
-    let mut tick = tokio::time::interval(TOLD_EVERY);
+    let mut tick = tokio::time::interval(PROGRESS_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_first = true;
     loop {
@@ -154,25 +141,19 @@ async fn tell(
             counts: *counts.borrow(),
             command: shared.control.command(),
             rate_per_sec: shared.control.rate_per_sec(),
-            ..told.clone()
+            ..sent.clone()
         };
-        if now == told && !is_first {
+        if now == sent && !is_first {
             continue;
         }
-        if now.command != told.command {
-            control_file.tell_pause(match &now.command {
-                RunCommand::Pause(why) => Some(why),
-                RunCommand::Run | RunCommand::Cancel => None,
-            });
-        }
         let progress = Box::new(now.clone());
-        // A full channel only means that the screen is behind; it is told again.
+        // A full channel only means that the screen is behind; it is sent again.
         if shared
             .replies
             .try_send(Msg::Progress { id, progress })
             .is_ok()
         {
-            told = now;
+            sent = now;
             is_first = false;
         }
     }
@@ -180,46 +161,38 @@ async fn tell(
 
 /// What the redrive of a journal did; it may be running.
 pub(super) async fn report(path: PathBuf) -> Result<Report, Fault> {
-    Ok(Report::of(&state(path).await?))
-}
-
-async fn state(path: PathBuf) -> Result<State, Fault> {
     blocking(move || Journal::read(&path))
         .await?
-        .map_err(|error| Fault {
-            message: error.to_string(),
-            hint: None,
-        })
+        .map(|state| Report::of(&state))
+        .map_err(|error| redrive_fault(&error))
 }
 
 /// The redrives of this environment, newest first.
 pub(super) async fn past(pipeline: &Pipeline) -> Result<Past, Fault> {
     let environment = pipeline.environment().name.clone();
     let queue_url = pipeline.queue_url(QueueRole::DeadLetter).to_owned();
-    blocking(move || {
-        let folder = Journal::folder_of_user()?;
-        read_all(&folder, &environment, &queue_url)
-    })
-    .await?
-    .map_err(|error: RedriveError| Fault {
-        message: error.to_string(),
-        hint: None,
-    })
+    let history = blocking(move || {
+        history(&Journal::folder_of_user()?, HISTORY_LIMITS, |past| {
+            let summary = past.summary.as_ref();
+            summary.map_or(true, |summary| summary.is_of(&environment, &queue_url))
+        })
+    });
+    history
+        .await?
+        .map(past_of)
+        .map_err(|error| redrive_fault(&error))
 }
 
-fn read_all(folder: &Path, environment: &str, queue_url: &str) -> Result<Past, RedriveError> {
-    let begun = Instant::now();
-    let mut past = Past::default();
-    for (number, (_, path)) in Journal::list(folder)?.into_iter().enumerate() {
-        if number >= JOURNALS_READ_MAX || begun.elapsed() > JOURNALS_READ_WITHIN {
-            past.is_truncated = true;
-            break;
-        }
-        match Journal::read(&path) {
-            Ok(state) => {
-                if state.plan().is_of(environment, queue_url) {
-                    past.redrives.push(in_short(path, &state));
-                }
+fn past_of(history: History) -> Past {
+    let mut past = Past {
+        is_truncated: history.is_truncated,
+        ..Past::default()
+    };
+    for redrive in history.redrives {
+        match redrive.summary {
+            Ok(summary) => {
+                let redrive = past_redrive(redrive.journal, redrive.is_running, summary);
+                past.redrives.push(redrive);
             }
             // Nothing was sent under it.
             Err(RedriveError::Empty(_)) => {}
@@ -228,25 +201,20 @@ fn read_all(folder: &Path, environment: &str, queue_url: &str) -> Result<Past, R
             }
         }
     }
-    Ok(past)
+    past
 }
 
-fn in_short(journal: PathBuf, state: &State) -> PastRedrive {
-    let plan = state.plan();
+fn past_redrive(journal: PathBuf, is_running: bool, summary: Summary) -> PastRedrive {
     PastRedrive {
-        is_running: Journal::is_running(&journal).unwrap_or(false),
         journal,
-        created_at: plan.created_at,
-        planned: plan.entries.len(),
-        canary_steps: plan.canary_steps.clone(),
-        skipped: plan.skipped.len(),
-        edited: plan
-            .entries
-            .iter()
-            .filter(|entry| entry.edit.is_some())
-            .count(),
-        counts: state.counts(),
-        ending: state.ending(),
+        is_running,
+        created_at: summary.created_at,
+        planned: summary.planned,
+        canary_steps: summary.canary_steps,
+        skipped: summary.skipped,
+        edited: summary.edited,
+        counts: summary.counts,
+        ending: summary.ending,
     }
 }
 
@@ -272,12 +240,12 @@ async fn plan_of(pipeline: &Pipeline, draft: &Draft) -> Result<Plan, Fault> {
         rate_per_sec: draft.rate_per_sec,
         canary_steps: draft.canary_steps.clone(),
     };
-    Plan::of(pipeline, &messages, options)
+    operations::freeze(pipeline, &messages, options)
         .await
-        .map_err(|error| not_begun(&error))
+        .map_err(|error| redrive_fault(&error))
 }
 
-fn held(draft: &Draft) -> Vec<DeadLetter> {
+fn received(draft: &Draft) -> Vec<DeadLetter> {
     draft
         .messages
         .iter()
@@ -285,11 +253,7 @@ fn held(draft: &Draft) -> Vec<DeadLetter> {
         .collect()
 }
 
-fn operation(pipeline: &Pipeline) -> String {
-    format!("redrive to {:?}", pipeline.queue_name(QueueRole::Source))
-}
-
-fn not_begun(error: &RedriveError) -> Fault {
+fn redrive_fault(error: &RedriveError) -> Fault {
     Fault {
         message: error.to_string(),
         hint: match error {
@@ -305,15 +269,9 @@ fn not_begun(error: &RedriveError) -> Fault {
             | RedriveError::InUse(_)
             | RedriveError::Stopped(_)
             | RedriveError::Contradiction { .. }
+            | RedriveError::Task(_)
             | RedriveError::Environment(_) => None,
         },
-    }
-}
-
-fn lost() -> Fault {
-    Fault {
-        message: "nobody follows the redrive any more (a defect of this program)".to_owned(),
-        hint: Some("r resumes it in the history".to_owned()),
     }
 }
 
@@ -325,77 +283,4 @@ pub(super) async fn blocking<T: Send + 'static>(
         message: "the task failed (a defect of this program)".to_owned(),
         hint: None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::Utc;
-    use event::Verdict;
-
-    use super::*;
-    use redrive::{PLAN_SCHEMA_VERSION, PlanEntry, PlannedQueue, body_sha256};
-
-    fn plan(environment: &str, queue_name: &str) -> Plan {
-        let queue = |name: &str| PlannedQueue {
-            name: name.to_owned(),
-            url: format!("http://127.0.0.1:1/{name}"),
-        };
-        Plan {
-            schema_version: PLAN_SCHEMA_VERSION,
-            id: uuid::Uuid::now_v7(),
-            created_at: Utc::now(),
-            environment: environment.to_owned(),
-            dead_letter_queue: queue(queue_name),
-            destination: queue("source"),
-            entries: ["one", "two"]
-                .map(|message_id| PlanEntry {
-                    message_id: message_id.to_owned(),
-                    verdict: Verdict::Ready,
-                    body_sha256: body_sha256("{}"),
-                    receive_count: 1,
-                    group_id: None,
-                    edit: None,
-                })
-                .into(),
-            skipped: Vec::new(),
-            rate_per_sec: None,
-            canary_steps: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn history_is_newest_first_and_of_this_environment_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut newest = None;
-        for (environment, queue) in [("a", "1"), ("b", "1"), ("a", "2"), ("a", "1")] {
-            let plan = plan(environment, queue);
-            newest = Some(
-                Journal::create(folder.path(), &plan)
-                    .unwrap()
-                    .0
-                    .path()
-                    .to_owned(),
-            );
-        }
-        let mut bytes = std::fs::read(newest.as_ref().unwrap()).unwrap();
-        let last = bytes.len() - 5;
-        bytes[last] ^= 1;
-        let damaged = format!("{}.journal", uuid::Uuid::nil());
-        std::fs::write(folder.path().join(&damaged), bytes).unwrap();
-        // A process that another test is just starting holds the lock until its exec.
-        let begun = Instant::now();
-        while Journal::is_running(newest.as_ref().unwrap()).unwrap() {
-            assert!(begun.elapsed() < Duration::from_secs(10));
-            std::thread::yield_now();
-        }
-        let past = read_all(folder.path(), "a", "http://127.0.0.1:1/1").unwrap();
-        assert_eq!(past.redrives.len(), 2);
-        let first = past.redrives.first().unwrap();
-        assert_eq!(Some(&first.journal), newest.as_ref());
-        assert_eq!((first.planned, first.counts.waiting), (2, 2));
-        assert!(first.is_resumable());
-        assert!(past.unreadable.unwrap().contains(&damaged));
-        let none = read_all(&folder.path().join("missing"), "a", "1").unwrap();
-        assert_eq!(none, Past::default());
-    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt as _, SeedableRng};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

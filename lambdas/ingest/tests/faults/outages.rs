@@ -180,8 +180,8 @@ async fn connection_that_died_in_a_long_sleep_is_replaced_within_the_invocation(
     let fixture = Fixture::open().await;
     let proxy = fixture.proxy().await;
     let pool = store::connect_lazy(&store::ConnectSettings {
-        // As if each rest were longer than a resting connection is trusted.
-        trusted_idle_max: Duration::ZERO,
+        // As if the connection had been idle for long before each use.
+        unchecked_idle_max: Duration::ZERO,
         max_connections: 2,
         ..store::ConnectSettings::new(proxy.url.clone(), "ingest")
     });

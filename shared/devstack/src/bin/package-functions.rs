@@ -1,5 +1,5 @@
-//! `cargo package-functions`: compiles the functions as they are deployed and packs them where
-//! Terraform finds them.
+//! `cargo package-functions`: compiles the functions for AWS Lambda and writes the zip files that
+//! Terraform deploys.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,14 +9,14 @@ use devstack::packages::{self, Architecture};
 use devstack::{DevstackError, Progress, ProgressSender, functions};
 use tokio::sync::mpsc;
 
-/// Below the checkout; the environments of Terraform look there.
+/// Folder in the checkout, where the environments of Terraform expect the files.
 const FOLDER: &str = "target/functions";
 
 /// Compile the functions for AWS Lambda and write ingest.zip, api.zip and migrate.zip
 #[derive(Debug, Parser)]
 #[command(name = "package-functions")]
 struct Arguments {
-    /// What to compile for; Terraform's variable `architecture` must say the same
+    /// Architecture to compile for; Terraform's variable `architecture` must have the same value
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Target::Arm64)]
     architecture: Target,
     /// Folder of the zip files; default: target/functions in the checkout
@@ -56,15 +56,15 @@ async fn run(arguments: Arguments) -> Result<(), DevstackError> {
     let folder = arguments
         .folder
         .unwrap_or_else(|| functions::checkout().unwrap_or_default().join(FOLDER));
-    let (sender, mut news) = mpsc::unbounded_channel::<Progress>();
-    let telling = tokio::spawn(async move {
-        while let Some(progress) = news.recv().await {
+    let (sender, mut receiver) = mpsc::unbounded_channel::<Progress>();
+    let printer = tokio::spawn(async move {
+        while let Some(progress) = receiver.recv().await {
             eprintln!("{progress}");
         }
     });
     let built = functions::build_for_lambda(architecture, &ProgressSender::from(sender)).await;
-    // The sender is gone by now, so the news end.
-    telling.await.ok();
+    // The sender is dropped by now, so the channel is closed.
+    printer.await.ok();
     for package in packages::write(&built?, architecture, &folder)? {
         println!("{}  {}", package.sha256, package.path.display());
     }

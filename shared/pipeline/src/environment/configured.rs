@@ -1,7 +1,7 @@
-//! The configuration file: `[environments.NAME]` tables.
+//! The configuration file with its tables `[environments.NAME]`.
 //!
-//! Invariant: an unknown key, a wrong URL or a secret is an error that names file, key and way
-//! out, never something that is skipped.
+//! Invariant: an unknown key, an invalid URL or a secret is an error that names the file, the key and the
+//! fix; none is skipped.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -41,7 +41,7 @@ struct Entry {
     read_only: bool,
 }
 
-/// Reads all configured environments. Only a file that was named must exist.
+/// Reads all configured environments. The usual file may be absent; a named one must exist.
 pub(super) fn read(
     named: Option<&Path>,
     usual: &Path,
@@ -66,7 +66,7 @@ pub(super) fn read(
     })
 }
 
-/// What the file says, or why it cannot be used.
+/// Parses the text of the file; the error has no path.
 pub(super) fn parse(text: &str) -> Result<Vec<Environment>, String> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = error
@@ -97,7 +97,7 @@ impl Entry {
             return Err((
                 "topic_arn",
                 format!(
-                    "{:?} is no ARN; it starts with \"arn:aws:sns:\"",
+                    "{:?} is not an ARN; it starts with \"arn:aws:sns:\"",
                     self.topic_arn
                 ),
             ));
@@ -112,13 +112,13 @@ impl Entry {
         if self.queue_url == self.dead_letter_queue_url {
             return Err((
                 "dead_letter_queue_url",
-                "is the same as queue_url; a redrive would go in circles".to_owned(),
+                "is the same as queue_url; a redrive would send messages to the queue they came from".to_owned(),
             ));
         }
         if self.database_auth == Authorization::Iam && self.database_url.is_none() {
             return Err((
                 "database_auth",
-                "needs database_url, which names host and user".to_owned(),
+                "needs database_url with host and user".to_owned(),
             ));
         }
         if let Some(database_url) = &self.database_url {
@@ -148,16 +148,16 @@ impl Entry {
     }
 }
 
-/// The value itself stays out of the message: a wrong URL may be one with a secret in it.
+/// The error does not contain the value, because an invalid URL may contain a secret.
 fn check_url(key: &'static str, value: &str, schemes: &[&str]) -> Result<(), Fault> {
-    let wanted = format!("write it as {}://HOST…", schemes.join(":// or "));
+    let form = format!("write it as {}://HOST…", schemes.join(":// or "));
     let url =
-        Url::parse(value).map_err(|error| (key, format!("is not a URL ({error}); {wanted}")))?;
+        Url::parse(value).map_err(|error| (key, format!("is not a URL ({error}); {form}")))?;
     if !schemes.contains(&url.scheme()) {
-        return Err((key, format!("has the scheme {:?}; {wanted}", url.scheme())));
+        return Err((key, format!("has the scheme {:?}; {form}", url.scheme())));
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err((key, format!("names no host; {wanted}")));
+        return Err((key, format!("has no host; {form}")));
     }
     Ok(())
 }
@@ -242,7 +242,7 @@ production = true
             "{detail}"
         );
         let detail = fault("events-dead-letters", "events-queue");
-        assert!(detail.contains("in circles"), "{detail}");
+        assert!(detail.contains("the same as queue_url"), "{detail}");
     }
 
     #[test]

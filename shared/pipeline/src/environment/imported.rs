@@ -1,7 +1,7 @@
-//! An entry that is written to the configuration file from what a deployment says of itself.
+//! Writes an entry to the configuration file from the output of a deployment.
 //!
-//! Invariant: the file is replaced as a whole by one that was read back and understood, or not at all;
-//! other entries and their comments stay as they are, and nobody else can read it.
+//! Invariant: the file is replaced as a whole, by one that was parsed again successfully, or not at all.
+//! Other entries and their comments are unchanged, and only its owner can read it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,26 +13,26 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
 use super::{EnvironmentError, configured};
 
-/// What came of an import.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// Name of the entry.
     pub environment: String,
     /// The configuration file.
     pub path: PathBuf,
-    /// What was done to it.
+    /// How the file was changed.
     pub outcome: ImportOutcome,
 }
 
-/// What was done to the configuration file.
+/// How an import changed the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImportOutcome {
     /// There was no such entry.
     Added,
-    /// There was one, and it was something else.
+    /// There was a different one.
     Replaced,
-    /// There was the same one; the file was not touched.
+    /// There was an equal one; the file was not written.
     Unchanged,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn write(
     path: &Path,
     replace: bool,
 ) -> Result<Imported, EnvironmentError> {
-    // A link stays a link.
+    // A symbolic link is followed, so that it stays a link.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let invalid = |detail: String| EnvironmentError::Invalid {
         path: path.clone(),
@@ -96,15 +96,15 @@ fn merge(
         .entry(name)
         .or_insert_with(|| Item::Table(Table::new()))
         .as_table_like_mut()
-        .ok_or_else(|| format!("environments.{name} is no table"))?;
+        .ok_or_else(|| format!("environments.{name} is not a table"))?;
     let differing = differences(entry, &wanted);
     if differing.is_empty() && !is_new {
         return Ok(ImportOutcome::Unchanged);
     }
     if !is_new && !replace {
         return Err(format!(
-            "environments.{name} is there already and differs in {}; --replace overwrites it, \
-             --name NAME writes another one",
+            "environments.{name} exists and differs in {}; --replace overwrites it, --name NAME \
+             writes another one",
             differing.join(", ")
         ));
     }
@@ -121,22 +121,22 @@ fn merge(
     })
 }
 
-/// A value as TOML, `None` for null; an error says what it is instead.
+/// A value as TOML, `None` for null; the error describes a value that is not allowed.
 fn item(found: &Value) -> Result<Option<Item>, &'static str> {
     match found {
         Value::Null => Ok(None),
         Value::Bool(flag) => Ok(Some(value(*flag))),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => Ok(Some(value(whole))),
-            None => Err("no whole number"),
+            None => Err("not a whole number"),
         },
         Value::String(text) => Ok(Some(value(text.as_str()))),
-        Value::Array(_) => Err("a list, not a text, a number or a flag"),
-        Value::Object(_) => Err("an object, not a text, a number or a flag"),
+        Value::Array(_) => Err("a list, not a string, a number or a boolean"),
+        Value::Object(_) => Err("an object, not a string, a number or a boolean"),
     }
 }
 
-/// The keys in which the entry is not what is wanted.
+/// The keys whose values differ.
 fn differences(entry: &dyn TableLike, wanted: &[(&str, Item)]) -> Vec<String> {
     let text = |item: &Item| item.to_string().trim().to_owned();
     let mut keys: Vec<String> = wanted
@@ -154,7 +154,7 @@ fn differences(entry: &dyn TableLike, wanted: &[(&str, Item)]) -> Vec<String> {
     keys
 }
 
-/// Writes beside the file and renames, with the rights of a temporary file: the owner's alone.
+/// Writes a temporary file, which only its owner can read, and renames it to the path.
 fn save(text: &str, path: &Path) -> Result<(), EnvironmentError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let folder = if folder.as_os_str().is_empty() {
@@ -162,7 +162,7 @@ fn save(text: &str, path: &Path) -> Result<(), EnvironmentError> {
     } else {
         folder
     };
-    fs::create_dir_all(folder).map_err(|cause| failed("make the folder", folder, cause))?;
+    fs::create_dir_all(folder).map_err(|cause| failed("create the folder", folder, cause))?;
     let saved = || {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(text.as_bytes())?;
@@ -214,7 +214,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn new_file_is_for_its_owner_alone() {
+    fn new_file_is_readable_only_by_its_owner() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/config.toml");
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn another_entry_is_overwritten_only_on_demand() {
+    fn different_entry_is_overwritten_only_with_replace() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         fs::write(&path, BEFORE.replace("other", "pilot")).unwrap();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_make_no_entry_leave_the_file_alone() {
+    fn invalid_values_leave_the_file_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         fs::write(&path, BEFORE).unwrap();

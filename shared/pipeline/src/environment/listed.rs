@@ -1,7 +1,7 @@
-//! The environments there are, as one list.
+//! The list of all environments.
 //!
-//! Invariant: the one that is marked is the one that a command with the same options would use;
-//! nothing that is listed is an address of the pipeline or a secret.
+//! Invariant: the marked environment is the one that a command with the same options uses. The list contains
+//! no addresses of the pipeline and no secrets.
 
 use std::path::{Path, PathBuf};
 
@@ -10,37 +10,37 @@ use serde::Serialize;
 use super::{Environment, EnvironmentError, Folders, RunningEnvironment};
 use super::{configured, named, only_one, running_environments};
 
-/// All environments, by name.
+/// All environments, sorted by name.
 #[derive(Debug)]
 pub struct EnvironmentList {
     /// The environments.
     pub environments: Vec<ListedEnvironment>,
-    /// Why none of them is used, where none is.
+    /// Why none of them is used; `None` if one is.
     pub unused: Option<EnvironmentError>,
 }
 
-/// What is known of one environment without asking it.
+/// One environment, without connecting to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ListedEnvironment {
-    /// Its name, as `--env` takes it.
+    /// The name for `--env`.
     pub name: String,
-    /// Where it comes from.
+    /// Where it is described.
     pub source: EnvironmentSource,
     /// The configuration file; `None` for a running demo.
     pub path: Option<PathBuf>,
-    /// The process that runs it, where it is a running demo that has said so.
+    /// The process of a running demo, once it wrote its pid.
     pub pid: Option<u32>,
     /// Whether one can connect to it.
     pub is_ready: bool,
-    /// Whether changes need a confirmation; `None` for a demo that has not said so.
+    /// Whether changes need a confirmation; `None` for a demo that is not ready.
     pub is_production: Option<bool>,
-    /// Whether nothing may be changed; `None` for a demo that has not said so.
+    /// Whether all changes are refused; `None` for a demo that is not ready.
     pub read_only: Option<bool>,
-    /// Whether it is the one that is used.
+    /// Whether a command with the same options uses it.
     pub is_used: bool,
 }
 
-/// Where an environment comes from.
+/// Where an environment is described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnvironmentSource {
@@ -51,10 +51,10 @@ pub enum EnvironmentSource {
 }
 
 impl Environment {
-    /// Lists what is configured and what runs; `name` and `config_path` as in [`Self::load`].
+    /// Lists configured and running environments; `name` and `config_path` as in [`Self::load`].
     ///
     /// # Errors
-    /// When the configuration or the state folder cannot be used.
+    /// When the configuration or the state folder cannot be read.
     pub fn list(
         name: Option<&str>,
         config_path: Option<&Path>,
@@ -71,7 +71,7 @@ impl Environment {
         let configured = configured::read(config_path, &usual)?;
         let running = running_environments(&folders.environments())?;
         let path = config_path.unwrap_or(&usual);
-        // The running ones come first: by a name that both have, the running one is meant.
+        // Running ones come first: with the same name, the running one has priority.
         let mut environments: Vec<ListedEnvironment> = running
             .iter()
             .filter_map(ListedEnvironment::running)
@@ -116,7 +116,7 @@ impl ListedEnvironment {
         }
     }
 
-    /// A running one; nothing where its owner is gone.
+    /// A running one; `None` if its owner has ended.
     fn running(running: &RunningEnvironment) -> Option<Self> {
         let source = EnvironmentSource::RunningDemo;
         let pid = match running {

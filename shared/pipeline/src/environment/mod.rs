@@ -1,7 +1,7 @@
-//! The environments that the console can connect to, and where they are described.
+//! Environments: deployed pipelines and running demos, and where they are described.
 //!
-//! Invariant: an [`Environment`] that exists was checked: its URLs are URLs and nothing that was
-//! read from the configuration file is a secret.
+//! Invariant: every [`Environment`] was validated: its URLs are URLs, and the configuration file contains no
+//! secret.
 
 mod configured;
 mod imported;
@@ -19,49 +19,49 @@ pub use imported::{ImportOutcome, Imported};
 pub use listed::{EnvironmentList, EnvironmentSource, ListedEnvironment};
 pub use running::{EnvironmentClaim, RunningEnvironment, running_environments};
 
-/// By what a service knows who asks.
+/// How a service authenticates requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Authorization {
-    /// By nothing, or by what the URL and the usual variables say.
+    /// Not at all, or by the URL and the usual variables (`PG…`).
     #[default]
     None,
-    /// By the operator's AWS credentials: a signature on each request, a token for each log-in.
+    /// By the operator's AWS credentials: a signature for each request, a token for each log-in.
     Iam,
 }
 
 /// One deployed pipeline.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
-    /// Its name, as `--env` takes it.
+    /// The name for `--env`.
     pub name: String,
     /// AWS region.
     pub region: String,
-    /// Endpoint of an emulator; absent for AWS itself.
+    /// Endpoint of an emulator; `None` for AWS.
     pub endpoint_url: Option<String>,
-    /// ARN of the SNS topic that takes events.
+    /// ARN of the SNS topic for events.
     pub topic_arn: String,
     /// URL of the queue that the ingest reads.
     pub queue_url: String,
     /// URL of the dead-letter queue.
     pub dead_letter_queue_url: String,
-    /// Base URL of the HTTP API, without a path of ours.
+    /// Base URL of the HTTP API; paths like `/v1/records` are appended.
     pub api_url: String,
-    /// Whether requests to the API are signed.
+    /// Authentication of requests to the API.
     #[serde(default)]
     pub api_auth: Authorization,
-    /// Whether the password of the database is an IAM token.
+    /// Authentication of log-ins to the database.
     #[serde(default)]
     pub database_auth: Authorization,
     /// URL of the database; without it there are no records and no verdict `already-stored`.
     pub database_url: Option<String>,
     /// Name of the ingest function.
     pub ingest_function: Option<String>,
-    /// Timeout of the ingest function, for the rule about the queue's visibility timeout.
+    /// Timeout of the ingest function in seconds, for the rule about the queue's visibility timeout.
     pub function_timeout_secs: Option<u64>,
-    /// Whether writes need the environment's name as a confirmation.
+    /// Whether changes need the environment's name and a reason.
     pub is_production: bool,
-    /// Whether nothing may be changed.
+    /// Whether all changes are refused.
     pub read_only: bool,
 }
 
@@ -89,11 +89,11 @@ impl fmt::Debug for Environment {
 
 impl Environment {
     /// Finds an environment: the named one, else the only one that is configured or running.
-    /// `config_path` overrides the place of the configuration file.
+    /// `config_path` overrides the path of the configuration file.
     ///
     /// # Errors
-    /// When there is no such environment, or when what describes it cannot be used. The error
-    /// names the file, the key and the way out.
+    /// When there is no such environment, or its description is invalid. The error names the file, the key
+    /// and the fix.
     pub fn load(name: Option<&str>, config_path: Option<&Path>) -> Result<Self, EnvironmentError> {
         let folders = Folders::of_user()?;
         Self::load_from(name, config_path, &folders)
@@ -112,11 +112,12 @@ impl Environment {
         }
     }
 
-    /// Writes the entry of an environment to the configuration file: keys and values as Terraform's
-    /// output `console` has them. An entry that says something else is only overwritten with `replace`.
+    /// Writes the entry of an environment to the configuration file, with the keys and values of Terraform's
+    /// output `console`. A different entry of the same name is overwritten only with `replace`.
     ///
     /// # Errors
-    /// When the values make no entry, when there is another one, or when the file cannot be used.
+    /// When the values are no valid entry, when there is a different one, or when the file cannot be read or
+    /// written.
     pub fn import(
         name: &str,
         values: &serde_json::Map<String, serde_json::Value>,
@@ -130,13 +131,13 @@ impl Environment {
         imported::write(name, values, &path, replace)
     }
 
-    /// Whether everything is on this machine.
+    /// Whether the endpoint is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.endpoint_url.as_deref().is_some_and(is_loopback_url)
     }
 
-    /// An environment for documentation and tests: nothing answers there.
+    /// An environment for documentation and tests; nothing listens at its addresses.
     #[must_use]
     pub fn example() -> Self {
         Self {
@@ -181,14 +182,14 @@ fn named(
         })
 }
 
-/// Whoever names none means the only one. A running demo is no better a guess than an entry of the
+/// The only environment, for commands without `--env`. A running demo has no priority over an entry of the
 /// configuration: a command for the one must never reach the other.
 fn only_one(
     mut configured: Vec<Environment>,
     mut running: Vec<RunningEnvironment>,
 ) -> Result<Environment, EnvironmentError> {
     running.retain(|candidate| !matches!(candidate, RunningEnvironment::Stale { .. }));
-    // By its name, too, the running one is meant.
+    // With the same name, the running one has priority.
     configured.retain(|entry| running.iter().all(|other| other.name() != entry.name));
     if configured.len() + running.len() > 1 {
         return Err(EnvironmentError::NotChosen {
@@ -212,10 +213,10 @@ fn known_names(configured: &[Environment], running: &[RunningEnvironment]) -> Ve
     names
 }
 
-/// The folder where this user's programs keep what they must not forget.
+/// The folder of this user's persistent state (journals, audit log).
 ///
 /// # Errors
-/// When this user has no home.
+/// When the user has no home folder.
 pub fn state_folder() -> Result<PathBuf, EnvironmentError> {
     Ok(Folders::of_user()?.state)
 }
@@ -247,7 +248,7 @@ impl Folders {
         self.config.join("config.toml")
     }
 
-    /// Where running demos describe themselves.
+    /// Descriptions of running demos.
     pub fn environments(&self) -> PathBuf {
         self.state.join("environments")
     }
@@ -258,47 +259,47 @@ impl Folders {
     }
 }
 
-/// Why there is no environment to connect to.
+/// Why there is no usable environment.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvironmentError {
-    /// Nothing is configured and nothing runs.
+    /// No environment is configured or running.
     #[error(
         "no environment: nothing is configured and no demo is running; start one with `cargo demo` \
          or describe one in config.toml"
     )]
     None,
-    /// Several exist, none was chosen.
+    /// Several exist and `--env` is missing.
     #[error("several environments exist; choose one with --env NAME: {}", .known.join(", "))]
     NotChosen {
-        /// What there is.
+        /// The known names.
         known: Vec<String>,
     },
-    /// The name is not known.
+    /// There is no environment of this name.
     #[error(
         "no environment {name:?}; known: {}; `cargo demo` starts one",
         if .known.is_empty() { "none".to_owned() } else { .known.join(", ") }
     )]
     Unknown {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// What there is.
+        /// The known names.
         known: Vec<String>,
     },
-    /// It is being started by another process.
+    /// Another process is still starting it.
     #[error(
-        "environment {name:?} is still being started{}; try again in a few seconds",
-        .pid.map_or_else(String::new, |pid| format!(" by pid {pid}"))
+        "environment {name:?} is still starting{}; try again in a few seconds",
+        .pid.map_or_else(String::new, |pid| format!(" (pid {pid})"))
     )]
     StillStarting {
-        /// The environment.
+        /// Name of the environment.
         name: String,
-        /// The process that starts it; `None` before it has written a word.
+        /// The process that starts it; `None` before it wrote its pid.
         pid: Option<u32>,
     },
-    /// Its owner is gone.
+    /// Its owner has ended.
     #[error(
-        "environment {name:?} is gone: the process that ran it has ended; {} is left over, start \
-         it again with `cargo demo`",
+        "environment {name:?} has ended: its process left {} behind; start it again with \
+         `cargo demo`",
         .path.display()
     )]
     Stale {
@@ -315,20 +316,20 @@ pub enum EnvironmentError {
     AlreadyRunning {
         /// The environment.
         name: String,
-        /// The process that runs it; `None` where it has not said so.
+        /// The process that runs it; `None` before it wrote its pid.
         pid: Option<u32>,
     },
     /// A file cannot be read or written.
     #[error("{operation} {}: {cause}", .path.display())]
     File {
-        /// What was tried.
+        /// The operation, without the path.
         operation: &'static str,
         /// The file.
         path: PathBuf,
         /// Why it failed.
         cause: std::io::Error,
     },
-    /// A file's content is not what it should be.
+    /// The content of a file is invalid.
     #[error("{}: {detail}", .path.display())]
     Invalid {
         /// The file.
@@ -336,12 +337,12 @@ pub enum EnvironmentError {
         /// What is wrong, and where.
         detail: String,
     },
-    /// There is no home folder to look into.
+    /// The user has no home folder.
     #[error("no home folder: set HOME, or name the configuration with --config")]
     NoHome,
 }
 
-/// Scheme, host and port of a URL; the text itself where it is none.
+/// Scheme, host and port of a URL; the text itself if it is not a URL.
 #[must_use]
 pub fn origin(url: &str) -> String {
     Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
@@ -404,7 +405,7 @@ api_url = "https://api.example.com"
     }
 
     #[test]
-    fn nothing_at_all_says_how_to_get_one() {
+    fn error_without_any_environment_shows_how_to_get_one() {
         let (_folder, folders) = folders();
         let error = load(None, &folders).unwrap_err().to_string();
         assert!(error.contains("cargo demo"), "{error}");
@@ -426,14 +427,14 @@ api_url = "https://api.example.com"
     }
 
     #[tokio::test]
-    async fn running_demo_is_found_until_its_owner_is_gone() {
+    async fn running_demo_is_found_until_its_owner_ends() {
         let (_folder, folders) = folders();
         std::fs::write(folders.config_file(), entry("pilot") + &entry("production")).unwrap();
         let mut claim = EnvironmentClaim::take("demo", &folders.environments())
             .await
             .unwrap();
         let error = load(Some("demo"), &folders).unwrap_err().to_string();
-        assert!(error.contains("still being started"), "{error}");
+        assert!(error.contains("still starting"), "{error}");
         let environment = Environment {
             name: "demo".to_owned(),
             ..Environment::example()
@@ -485,7 +486,7 @@ api_url = "https://api.example.com"
     async fn list_marks_the_environment_that_would_be_used() {
         let (_folder, folders) = folders();
         let list = |name: Option<&str>| Environment::list_from(name, None, &folders).unwrap();
-        let told = |name: Option<&str>| -> Vec<(String, EnvironmentSource, bool)> {
+        let names = |name: Option<&str>| -> Vec<(String, EnvironmentSource, bool)> {
             let listed = list(name).environments.into_iter();
             listed
                 .map(|listed| (listed.name, listed.source, listed.is_used))
@@ -524,19 +525,19 @@ api_url = "https://api.example.com"
             ]
         };
         // An entry of the same name is hidden by the demo.
-        assert_eq!(told(Some("demo")), rows([true, false, false]));
-        assert_eq!(told(Some("live")), rows([false, false, true]));
-        assert_eq!(told(None), rows([false, false, false]));
+        assert_eq!(names(Some("demo")), rows([true, false, false]));
+        assert_eq!(names(Some("live")), rows([false, false, true]));
+        assert_eq!(names(None), rows([false, false, false]));
         assert!(matches!(
             list(None).unused,
             Some(EnvironmentError::NotChosen { .. })
         ));
-        // What a dead owner left behind is no environment.
+        // A file that an ended owner left behind is no environment.
         let path = claim.path().to_owned();
         let text = std::fs::read(&path).unwrap();
         claim.release();
         std::fs::write(path, text).unwrap();
-        assert_eq!(told(Some("demo")), rows([false, true, false])[1..]);
+        assert_eq!(names(Some("demo")), rows([false, true, false])[1..]);
     }
 
     #[tokio::test]
@@ -559,7 +560,7 @@ api_url = "https://api.example.com"
     }
 
     #[tokio::test]
-    async fn live_file_without_an_end_is_a_demo_that_starts() {
+    async fn incomplete_file_of_a_live_owner_is_a_starting_demo() {
         let (_folder, folders) = folders();
         std::fs::write(folders.config_file(), entry("pilot")).unwrap();
         let claim = EnvironmentClaim::take("demo", &folders.environments())
@@ -568,7 +569,7 @@ api_url = "https://api.example.com"
         for text in ["", "{\"pid\": 4", "{\"pid\": 4, \"environment\": {\"na"] {
             std::fs::write(claim.path(), text).unwrap();
             let error = load(Some("demo"), &folders).unwrap_err().to_string();
-            assert!(error.contains("is still being started; try"), "{error}");
+            assert!(error.contains("is still starting; try"), "{error}");
             assert_eq!(load(Some("pilot"), &folders).unwrap().name, "pilot");
             let second = EnvironmentClaim::take("demo", &folders.environments())
                 .await
@@ -581,7 +582,7 @@ api_url = "https://api.example.com"
     }
 
     #[tokio::test]
-    async fn live_file_that_says_something_else_fails_only_who_asks_for_it() {
+    async fn invalid_file_of_a_live_owner_fails_only_commands_for_it() {
         let (_folder, folders) = folders();
         std::fs::write(folders.config_file(), entry("pilot")).unwrap();
         let claim = EnvironmentClaim::take("demo", &folders.environments())
@@ -594,12 +595,12 @@ api_url = "https://api.example.com"
     }
 
     #[tokio::test]
-    async fn file_of_a_dead_owner_is_named_and_ignored() {
+    async fn file_of_an_ended_owner_is_named_and_ignored() {
         let (_folder, folders) = folders();
         std::fs::create_dir_all(folders.environments()).unwrap();
         std::fs::write(folders.environments().join("demo.json"), "{\"pid\":1}").unwrap();
         let error = load(Some("demo"), &folders).unwrap_err().to_string();
-        assert!(error.contains("is gone"), "{error}");
+        assert!(error.contains("has ended"), "{error}");
         let error = load(None, &folders).unwrap_err().to_string();
         assert!(error.contains("nothing is configured"), "{error}");
         EnvironmentClaim::take("demo", &folders.environments())
@@ -617,7 +618,7 @@ api_url = "https://api.example.com"
     }
 
     #[test]
-    fn loopback_is_told_from_the_rest() {
+    fn loopback_is_recognised() {
         for url in [
             "http://127.0.0.1:4566",
             "http://localhost:1",

@@ -1,9 +1,9 @@
 //! Environments that a running process describes in the state folder.
 //!
-//! Invariant: a file belongs to a live process exactly as long as that process holds its lock; the
-//! kernel drops the lock with the process, however that ends, so a stale file is never taken for a
-//! running environment and no process id is ever guessed at. A file changes as a whole: its
-//! successor is complete and locked before it takes the name.
+//! Invariant: a file belongs to a live process exactly as long as that process has locked it. The kernel
+//! releases the lock when the process ends, so a stale file never counts as a running environment, and no
+//! decision depends on a process id. A file is replaced as a whole: the new one is complete and locked
+//! before the rename.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -18,11 +18,11 @@ use super::{Environment, EnvironmentError};
 
 /// Largest environment file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// Limit of taking a name. Who only looks at a file holds its lock for an instant, and an owner may
-/// be just leaving: neither is a reason to refuse.
-const TAKE_LIMIT: Duration = Duration::from_millis(300);
-/// Pause between two attempts to take a name.
-const TAKE_INTERVAL: Duration = Duration::from_millis(10);
+/// Time limit of claiming a name. A reader locks the file for a moment, and an owner may be about to end:
+/// neither is a reason to refuse.
+const CLAIM_LIMIT: Duration = Duration::from_millis(300);
+/// Pause between two attempts to claim a name.
+const CLAIM_INTERVAL: Duration = Duration::from_millis(10);
 
 #[derive(Serialize, Deserialize)]
 struct Description {
@@ -31,25 +31,24 @@ struct Description {
     environment: Option<Box<Environment>>,
 }
 
-/// What a file in the state folder says.
+/// The content of a file in the state folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunningEnvironment {
-    /// Its owner runs and everything is up.
+    /// Its owner runs and the environment is ready.
     Ready {
         /// The environment.
         environment: Box<Environment>,
-        /// Its owner.
+        /// Process id of its owner.
         pid: u32,
     },
     /// Its owner runs and is still starting it.
     Starting {
         /// Its name.
         name: String,
-        /// Its owner; `None` before it has written a word.
+        /// Process id of its owner; `None` before it wrote its pid.
         pid: Option<u32>,
     },
-    /// Its owner runs, and what it wrote cannot be understood: it is another version of this
-    /// program, say.
+    /// Its owner runs, and its file cannot be parsed, e.g. because it is another version of this program.
     Unreadable {
         /// Its name.
         name: String,
@@ -58,7 +57,7 @@ pub enum RunningEnvironment {
         /// What is wrong with it.
         detail: String,
     },
-    /// Its owner is gone.
+    /// Its owner has ended.
     Stale {
         /// Its name.
         name: String,
@@ -68,7 +67,7 @@ pub enum RunningEnvironment {
 }
 
 impl RunningEnvironment {
-    /// Its name, as `--env` takes it.
+    /// The name for `--env`.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -79,10 +78,10 @@ impl RunningEnvironment {
         }
     }
 
-    /// The environment, where one can connect to it.
+    /// The environment, if it is ready.
     ///
     /// # Errors
-    /// Why one cannot.
+    /// Why it is not.
     pub fn into_environment(self) -> Result<Environment, EnvironmentError> {
         match self {
             Self::Ready { environment, .. } => Ok(*environment),
@@ -96,7 +95,7 @@ impl RunningEnvironment {
     }
 }
 
-/// Its name and its state, as a choice is offered.
+/// The name and the state, as in a list of known environments.
 impl fmt::Display for RunningEnvironment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
@@ -107,7 +106,7 @@ impl fmt::Display for RunningEnvironment {
             }
             Self::Starting { pid: None, .. } => write!(formatter, "{name} (starting)"),
             Self::Unreadable { .. } => write!(formatter, "{name} (running, unreadable)"),
-            Self::Stale { .. } => write!(formatter, "{name} (gone)"),
+            Self::Stale { .. } => write!(formatter, "{name} (ended)"),
         }
     }
 }
@@ -154,12 +153,12 @@ fn look(name: &str, path: &Path) -> Result<Option<RunningEnvironment>, Environme
                     path: path.to_owned(),
                 }));
             }
-            // Its owner has just replaced it or is leaving. An owner does that twice or thrice in
-            // its life, so this ends.
+            // Its owner has just replaced or removed it. An owner does that two or three times, so
+            // this loop ends.
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => break file,
             Err(TryLockError::Error(cause)) => {
-                return Err(failed("look at the lock of", path, cause));
+                return Err(failed("check the lock of", path, cause));
             }
         }
     };
@@ -177,7 +176,7 @@ fn look(name: &str, path: &Path) -> Result<Option<RunningEnvironment>, Environme
             pid: Some(pid),
         },
         Content::Unfinished => RunningEnvironment::Starting { name, pid: None },
-        Content::Other(detail) => RunningEnvironment::Unreadable {
+        Content::Invalid(detail) => RunningEnvironment::Unreadable {
             name,
             path: path.to_owned(),
             detail,
@@ -185,14 +184,14 @@ fn look(name: &str, path: &Path) -> Result<Option<RunningEnvironment>, Environme
     }))
 }
 
-/// What stands in a file.
+/// The parsed content of a file.
 enum Content {
-    /// Whatever its owner had to say.
+    /// A complete description.
     Complete(Description),
-    /// Nothing, or the beginning of something.
+    /// Nothing, or an incomplete description.
     Unfinished,
-    /// Something else, and why it is not understood.
-    Other(String),
+    /// Not a description, and why.
+    Invalid(String),
 }
 
 fn read_description(file: &mut File, path: &Path) -> Result<Content, EnvironmentError> {
@@ -203,11 +202,11 @@ fn read_description(file: &mut File, path: &Path) -> Result<Content, Environment
     Ok(match serde_json::from_slice(&bytes) {
         Ok(description) => Content::Complete(description),
         Err(error) if error.is_eof() => Content::Unfinished,
-        Err(error) => Content::Other(error.to_string()),
+        Err(error) => Content::Invalid(error.to_string()),
     })
 }
 
-/// A name in the state folder that this process owns. Dropping it removes the file.
+/// A claimed name in the state folder. Dropping it removes the file.
 #[derive(Debug)]
 pub struct EnvironmentClaim {
     name: String,
@@ -216,22 +215,22 @@ pub struct EnvironmentClaim {
 }
 
 impl EnvironmentClaim {
-    /// Takes the name, so that no second process starts the same environment. A file that a dead
-    /// process left behind is taken over.
+    /// Claims the name, so that no second process starts the same environment. The file of an ended process is
+    /// reused.
     ///
     /// # Errors
-    /// When a live process has it, naming that process; when the file cannot be written.
+    /// When a live process has claimed it (the error names that process), or the file cannot be written.
     pub async fn take(name: &str, folder: &Path) -> Result<Self, EnvironmentError> {
         fs::create_dir_all(folder).map_err(|cause| failed("create folder", folder, cause))?;
         let path = folder.join(format!("{name}.json"));
-        let deadline = Instant::now() + TAKE_LIMIT;
+        let deadline = Instant::now() + CLAIM_LIMIT;
         loop {
             let mut file =
                 open_private(&path).map_err(|cause| failed("write environment", &path, cause))?;
             let is_over = Instant::now() >= deadline;
             match file.try_lock() {
-                // Between the opening and the lock its owner may have replaced or removed the
-                // file; the lock is then on a file that nobody finds.
+                // Between opening and locking, its owner may have replaced or removed the file; then
+                // this lock is on a file without a name.
                 Ok(()) if is_at(&file, &path) => {
                     let name = name.to_owned();
                     let mut claim = Self { name, path, file };
@@ -239,7 +238,8 @@ impl EnvironmentClaim {
                     return Ok(claim);
                 }
                 Ok(()) if is_over => {
-                    let cause = io::Error::other("others keep taking and leaving it");
+                    let cause =
+                        io::Error::other("other processes claim and release it all the time");
                     return Err(failed("lock", &path, cause));
                 }
                 Err(TryLockError::WouldBlock) if is_over => {
@@ -247,14 +247,14 @@ impl EnvironmentClaim {
                         name: name.to_owned(),
                         pid: match read_description(&mut file, &path)? {
                             Content::Complete(description) => Some(description.pid),
-                            Content::Unfinished | Content::Other(_) => None,
+                            Content::Unfinished | Content::Invalid(_) => None,
                         },
                     });
                 }
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(cause)) => return Err(failed("lock", &path, cause)),
             }
-            tokio::time::sleep(TAKE_INTERVAL).await;
+            tokio::time::sleep(CLAIM_INTERVAL).await;
         }
     }
 
@@ -264,7 +264,7 @@ impl EnvironmentClaim {
         &self.path
     }
 
-    /// Tells other processes that the environment is up.
+    /// Publishes the description for other processes: the environment is ready.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -273,7 +273,7 @@ impl EnvironmentClaim {
         self.write(Some(environment))
     }
 
-    /// Gives the name back and removes the file.
+    /// Releases the name and removes the file.
     pub fn release(self) {
         drop(self);
     }
@@ -286,7 +286,7 @@ impl EnvironmentClaim {
         let replaced = serde_json::to_vec_pretty(&description)
             .map_err(io::Error::other)
             .and_then(|bytes| replace(&self.path, &bytes));
-        // The old file, and with it its lock, goes only when the new one is in its place.
+        // The old file and its lock are dropped only after the new file has replaced it.
         self.file = replaced.map_err(|cause| failed("write environment", &self.path, cause))?;
         Ok(())
     }
@@ -302,7 +302,7 @@ impl Drop for EnvironmentClaim {
     }
 }
 
-/// Puts a file with this content, locked and readable for this user alone, in the place of another.
+/// Replaces a file by one with this content that is locked and readable only by this user.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut successor = tempfile::NamedTempFile::new_in(folder)?;
@@ -322,13 +322,13 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether the path still leads to the opened file; an open file cannot be removed here.
+/// Whether the path still leads to the opened file. Here an open file cannot be removed.
 #[cfg(not(unix))]
 fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// Opens for this user alone: the file may hold the URL of a private database.
+/// Opens the file, readable only by this user because it may contain the URL of a private database.
 fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -362,11 +362,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn name_is_taken_although_somebody_is_looking() {
+    async fn name_is_claimed_while_another_process_reads_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let looking = File::create(folder.path().join("demo.json")).unwrap();
         looking.try_lock_shared().unwrap();
-        // The first attempt comes before the look is over.
+        // The first attempt comes while the file is still locked by the reader.
         let (claim, ()) = tokio::join!(EnvironmentClaim::take("demo", folder.path()), async {
             drop(looking);
         });
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn one_of_many_takes_the_name() {
+    async fn one_of_many_claims_the_name() {
         let folder = tempfile::tempdir().unwrap();
         let mut takers = tokio::task::JoinSet::new();
         for _ in 0..8 {

@@ -6,7 +6,7 @@ use store::{ConnectSettings, IamLogIn, StoreError, connect, connect_lazy, ping, 
 use crate::events::{at, event, migrated};
 
 #[tokio::test]
-async fn database_that_is_away_is_transient() {
+async fn database_that_cannot_be_reached_is_transient() {
     let settings = ConnectSettings {
         acquire_timeout: Duration::from_millis(100),
         // Nothing listens on port 1.
@@ -50,7 +50,7 @@ async fn connection_to_a_server_that_became_a_reader_is_replaced() {
     })
     .await
     .unwrap();
-    // This session alone, as after a failover: the sign of life stays good.
+    // Only this session, as after a failover: the ping still succeeds.
     sqlx::query("set default_transaction_read_only = on")
         .execute(&pool)
         .await
@@ -62,7 +62,7 @@ async fn connection_to_a_server_that_became_a_reader_is_replaced() {
 }
 
 #[tokio::test]
-async fn number_that_is_taken_is_no_fault_of_the_event() {
+async fn record_id_that_exists_is_no_fault_of_the_event() {
     let database = migrated().await;
     let pool = database.pool();
     let (first, second) = (at("2026-11-24T12:00:00Z"), at("2026-11-24T13:00:00Z"));
@@ -115,7 +115,7 @@ async fn missing_schema_is_neither_transient_nor_an_events_fault() {
 #[tokio::test]
 async fn iam_token_is_not_sent_to_a_server_without_tls() {
     let database = migrated().await;
-    // The server asks for no password, so a connection would come about if it were tried.
+    // The server asks for no password, so a connection would succeed if it were tried.
     ping(database.pool()).await.unwrap();
     let pool = connect_lazy(&ConnectSettings::new(database.url(), "test")).unwrap();
     let credentials = Credentials::new("akid", "secret", None, None, "test");

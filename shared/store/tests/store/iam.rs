@@ -1,4 +1,4 @@
-//! Where a token goes: a server with TLS that asks for a password and tells us what it got.
+//! Which servers receive a token: a test server with TLS asks for a password and reports it.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl Server {
     }
 }
 
-/// The password of a log-in, which is then welcomed and left.
+/// Accepts a log-in, returns its password and closes the connection.
 async fn log_in(mut stream: TcpStream, acceptor: &TlsAcceptor) -> std::io::Result<String> {
     let mut request_for_tls = [0; 8];
     stream.read_exact(&mut request_for_tls).await?;
@@ -88,7 +88,7 @@ async fn log_in(mut stream: TcpStream, acceptor: &TlsAcceptor) -> std::io::Resul
     Ok(String::from_utf8(password).unwrap())
 }
 
-/// What follows a length that counts itself.
+/// Reads a message body; its length field includes itself.
 async fn read_body(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let length = usize::try_from(stream.read_u32().await?).unwrap();
     let mut body = vec![0; length - 4];
@@ -112,7 +112,7 @@ async fn every_new_connection_logs_in_with_the_token_of_its_time() {
     let pool = server.pool("localhost", &server.roots());
     for (count, date) in [(0, "20240826T220000Z"), (20, "20240826T222000Z")] {
         iam().renew(&pool, minutes(count)).unwrap();
-        // The server leaves after the log-in.
+        // The server closes the connection after the log-in.
         ping(&pool).await.unwrap_err();
         let password = server.passwords.recv().await.unwrap();
         let start = format!("localhost:{}/?Action=connect&DBUser=ingest&", server.port);
@@ -128,9 +128,9 @@ async fn every_new_connection_logs_in_with_the_token_of_its_time() {
 async fn token_is_not_sent_to_a_server_whose_certificate_is_not_the_right_one() {
     let mut server = Server::start().await;
     for pool in [
-        // Nobody of RDS has signed it.
+        // It is not signed by a root certificate of RDS.
         server.pool("localhost", "?sslmode=require"),
-        // It is for another name.
+        // It is for another host name.
         server.pool("127.0.0.1", &server.roots()),
     ] {
         iam().renew(&pool, minutes(0)).unwrap();

@@ -11,7 +11,7 @@ use crate::events::{at, event_from, migrated};
 const NOON: &str = "2026-11-24T12:00:00Z";
 const PAGES_MAX: usize = 1_000;
 
-/// Walks a list to its end.
+/// Reads all pages of a list.
 async fn walk(pool: &PgPool, mut query: RecordQuery) -> Vec<Page<Record>> {
     let mut pages = Vec::new();
     while pages.len() < PAGES_MAX {
@@ -94,7 +94,7 @@ fn pages_neither_skip_nor_repeat_and_keep_the_order() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(migrated());
     let pool = database.pool();
-    // Some days have a partition, the others lie in the default one.
+    // Some days have a partition, the others are in the default one.
     let plan = store::PartitionPlan {
         width: store::PartitionWidth::Day,
         ahead: 1,

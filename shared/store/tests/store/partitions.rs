@@ -94,7 +94,7 @@ async fn partition_has_the_indexes_of_its_parent_and_no_constraint_of_its_own() 
 }
 
 #[tokio::test]
-async fn expired_partition_goes_and_its_events_stay_known() {
+async fn expired_partition_is_dropped_and_its_events_stay_in_the_ledger() {
     let database = migrated().await;
     let pool = database.pool();
     keep_partitions(pool, &days(0, None), at(NOON))
@@ -119,7 +119,7 @@ async fn expired_partition_goes_and_its_events_stay_known() {
 }
 
 #[tokio::test]
-async fn expired_record_of_the_default_partition_goes_and_stays_known() {
+async fn expired_record_of_the_default_partition_is_deleted_and_stays_in_the_ledger() {
     let database = migrated().await;
     let pool = database.pool();
     let ancient = event("ancient", "t", at("1999-01-01T00:00:00Z"));
@@ -137,7 +137,7 @@ async fn expired_record_of_the_default_partition_goes_and_stays_known() {
         .unwrap();
     assert_eq!(
         kept.deleted_records, 0,
-        "everything is kept where none is said"
+        "everything is kept without a limit"
     );
     let report = keep_partitions(pool, &days(0, Some(7)), at(NOON))
         .await
@@ -154,7 +154,7 @@ async fn expired_record_of_the_default_partition_goes_and_stays_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_expired_records_go_in_several_steps_and_are_counted_once() {
+async fn many_expired_records_are_deleted_in_several_steps_and_counted_once() {
     let database = migrated().await;
     let pool = database.pool();
     sqlx::query(
@@ -205,7 +205,7 @@ async fn changed_width_fills_the_gaps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_upkeeps_at_once_do_each_step_once() {
+async fn two_runs_at_once_do_each_step_once() {
     let database = migrated().await;
     let pool = database.pool();
     keep_partitions(pool, &days(0, None), at(NOON))

@@ -6,7 +6,7 @@ use crate::events::{at, count, event, migrated, with_json};
 const NOON: &str = "2026-11-24T12:00:00Z";
 
 #[tokio::test]
-async fn event_that_the_database_refuses_is_told_from_a_database_that_fails() {
+async fn refused_event_is_distinguished_from_a_failing_database() {
     let database = migrated().await;
     let pool = database.pool();
     for (json, expected) in [
@@ -78,7 +78,7 @@ fn number() -> impl Strategy<Value = String> {
     )
 }
 
-/// A JSON string with its quotes, rich in escapes that end badly.
+/// A JSON string with its quotes and many malformed escapes.
 pub(crate) fn string() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         3 => "[ -!#-\\[\\]-~]{1,4}",

@@ -37,7 +37,7 @@ async fn is_refused(pool: &PgPool, statement: &'static str) -> bool {
     code.as_deref() == Some("42501")
 }
 
-/// Roles belong to the whole server, so one test makes them.
+/// Roles belong to the whole server, so one test creates them all.
 #[tokio::test]
 async fn every_user_can_do_its_work_and_no_other() {
     let database = TestDatabase::create().await.unwrap();
@@ -47,7 +47,7 @@ async fn every_user_can_do_its_work_and_no_other() {
         .await
         .unwrap();
     let users = ["ingest", "api", "migrate", "analyst"];
-    // On RDS it is there.
+    // On RDS this role exists.
     run(
         master,
         "do $$ begin if not exists (select from pg_roles where rolname = 'rds_iam') then create \

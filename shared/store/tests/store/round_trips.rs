@@ -1,4 +1,4 @@
-//! What a batch costs on the wire, seen from between the store and the server.
+//! Counts the round trips of a batch with a relay between the store and the server.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -9,10 +9,10 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use crate::events::{at, event, migrated};
 
-/// A lone `Sync` message: the driver's sign of life after a connection was given back.
+/// A single `Sync` message: the driver sends it when a connection returns to the pool.
 const SYNC_BYTES: usize = 5;
 
-/// Bytes that the client sent between two answers of the server, in order.
+/// Bytes that the client sent between two responses of the server, in order.
 #[derive(Default)]
 struct Wire {
     bursts: Vec<usize>,

@@ -46,7 +46,7 @@ async fn analysts_see_events_and_counts() {
 }
 
 #[tokio::test]
-async fn texts_are_compared_as_bytes_whatever_the_database_compares_by() {
+async fn texts_are_compared_as_bytes_whatever_the_collation_of_the_database() {
     let database = migrated().await;
     let others: Vec<String> = sqlx::query_scalar(
         "select attrelid::regclass || '.' || attname

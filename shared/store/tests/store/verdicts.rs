@@ -1,4 +1,4 @@
-//! The validator against a real PostgreSQL, on generated texts; hundreds a round trip.
+//! The validator against a real PostgreSQL, on generated texts; hundreds per round trip.
 //!
 //! `PROPTEST_CASES` is the number of rounds, each of [`TEXTS_PER_ROUND`] texts.
 
@@ -15,7 +15,7 @@ use crate::refusals::{string, value};
 const ROUNDS: u32 = 40;
 const TEXTS_PER_ROUND: usize = 300;
 
-/// Answers for each text whether `jsonb` takes it.
+/// Returns for each text whether `jsonb` accepts it.
 const IS_JSONB: &str = "
 create function is_jsonb(texts text[]) returns boolean[] language plpgsql as $$
 declare
@@ -33,7 +33,7 @@ begin
     return answers;
 end $$";
 
-/// Pieces at which JSON readers differ.
+/// Pieces at which JSON parsers differ.
 const EDGES: [&str; 47] = [
     "{",
     "}",
@@ -84,7 +84,7 @@ const EDGES: [&str; 47] = [
     "/**/",
 ];
 
-/// A well-formed text that lost, gained or repeats a piece somewhere.
+/// A well-formed text with one piece removed, inserted or repeated.
 fn mutated(text: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     let edit = (
         any::<prop::sample::Index>(),
@@ -142,7 +142,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// An event whose attributes and data are anything.
+/// An event with arbitrary attributes and data.
 fn event_text() -> impl Strategy<Value = String> {
     let attribute = prop_oneof![8 => "\"[a-z/]{1,12}\"", 1 => string(), 1 => value()];
     let time = prop_oneof![
@@ -170,7 +170,7 @@ fn event_text() -> impl Strategy<Value = String> {
         })
 }
 
-/// `None` where a limit of our own, stricter than the database's, gives the answer.
+/// `None` where a limit of our own, stricter than the database's, decides.
 fn is_accepted(json: &str) -> Option<bool> {
     let is_json = serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok();
     match first_refusal(json) {
@@ -187,7 +187,7 @@ async fn are_jsonb(pool: &PgPool, texts: &[&str]) -> Vec<bool> {
         .unwrap()
 }
 
-/// Ids of the records that are not what their event says.
+/// Ids of the records that differ from their event.
 async fn different_records(pool: &PgPool, stored: &[(i64, &Event<'_>)]) -> Vec<i64> {
     let text = |of: fn(&Event<'_>) -> Option<String>| -> Vec<Option<String>> {
         stored.iter().map(|(_, event)| of(event)).collect()
@@ -233,14 +233,14 @@ fn run<T: std::fmt::Debug>(
 }
 
 #[test]
-fn text_is_accepted_exactly_when_jsonb_takes_it() {
+fn text_is_accepted_exactly_when_jsonb_accepts_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(devstack::TestDatabase::create()).unwrap();
     runtime
         .block_on(sqlx::query(IS_JSONB).execute(database.pool()))
         .unwrap();
     run(text(), |texts| {
-        // No text can carry the character NUL to PostgreSQL, in whatever type.
+        // PostgreSQL accepts no text with the character NUL, in any type.
         let (judged, ours): (Vec<&str>, Vec<bool>) = texts
             .iter()
             .filter(|text| !text.contains('\0'))

@@ -38,7 +38,7 @@ async fn event_is_stored_once_however_often_it_is_written() {
 }
 
 #[tokio::test]
-async fn answer_is_parallel_to_the_input_and_record_is_as_it_was_written() {
+async fn result_is_parallel_to_the_input_and_record_is_as_it_was_written() {
     let database = migrated().await;
     let pool = database.pool();
     // Not in the order of their keys.
@@ -100,7 +100,7 @@ async fn concurrent_batches_store_each_event_exactly_once() {
         writers.spawn(async move {
             let mut stored = Vec::new();
             for batch in 0..BATCHES {
-                // All writers write the same keys, each in an order of its own.
+                // All writers write the same keys, each in a different order.
                 let step = [7, 11, 13, 17, 19, 23, 29, 31][writer];
                 let events: Vec<Event<'_>> = (0..KEYS)
                     .map(|place| format!("{batch}-{}", place * step % KEYS))
@@ -121,7 +121,7 @@ async fn concurrent_batches_store_each_event_exactly_once() {
 }
 
 #[tokio::test]
-async fn ledger_knows_what_was_stored_and_nothing_else() {
+async fn ledger_contains_what_was_stored_and_nothing_else() {
     let database = migrated().await;
     let pool = database.pool();
     let stored = event("a", "t", at(NOON));

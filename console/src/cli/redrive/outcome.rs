@@ -1,0 +1,201 @@
+//! What a run did, for people and for other programs.
+//!
+//! Invariant: every number comes from the journal. The JSON fields are published: they keep their
+//! names and their meaning.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::cli::redrive::draft::{Draft, NOT_FOUND};
+use crate::cli::selection::by_verdict;
+use crate::cli::{CommandError, Exit, Session};
+use pipeline::printable;
+use redrive::fact::Proof;
+use redrive::operations::history::Status;
+use redrive::{MessageOutcome, MessageReport, RedriveError, Report};
+
+/// What a run did.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Outcome {
+    id: Option<Uuid>,
+    journal: Option<PathBuf>,
+    state: &'static str,
+    selected: usize,
+    moved: usize,
+    sent_not_deleted: usize,
+    unknown: usize,
+    not_sent: usize,
+    skipped: usize,
+    waiting: usize,
+    stored: usize,
+    dead_again: usize,
+    unproved: Option<usize>,
+    truncated: bool,
+    errors: Vec<MessageError>,
+    #[serde(skip)]
+    skipped_in_words: String,
+    #[serde(skip)]
+    moved_ids: HashSet<String>,
+    #[serde(skip)]
+    pub(crate) is_interrupted: bool,
+    /// Why it stopped before its end.
+    #[serde(skip)]
+    pub(crate) failure: Option<RedriveError>,
+}
+
+#[derive(Debug, Serialize)]
+struct MessageError {
+    message_id: String,
+    error: String,
+}
+
+impl Outcome {
+    /// Of a report; `proves` where the ledger was to be asked.
+    pub(crate) fn of(report: &Report, journal: &Path, proves: bool) -> Self {
+        let counts = report.counts;
+        let is_sent = |message: &MessageReport| {
+            matches!(
+                message.outcome,
+                MessageOutcome::Moved | MessageOutcome::SentNotDeleted
+            )
+        };
+        let unproved = report
+            .messages
+            .iter()
+            .filter(|message| is_sent(message) && message.proof.is_none())
+            .count();
+        let moved = report
+            .messages
+            .iter()
+            .filter(|message| message.outcome == MessageOutcome::Moved);
+        Self {
+            id: Some(report.id),
+            journal: Some(journal.to_owned()),
+            state: Status::of_ending(report.ending).as_str(),
+            selected: report.planned,
+            moved: counts.moved,
+            sent_not_deleted: counts.sent_not_deleted,
+            unknown: counts.unknown + counts.intended,
+            not_sent: counts.not_sent,
+            waiting: counts.waiting,
+            stored: counts.stored,
+            dead_again: counts.dead_again,
+            unproved: proves.then_some(unproved),
+            moved_ids: moved.map(|message| message.message_id.clone()).collect(),
+            errors: report
+                .messages
+                .iter()
+                .filter_map(MessageError::of)
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Nothing was planned, so nothing was run.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            state: Status::Finished.as_str(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the messages that were selected and not planned.
+    pub(crate) fn with_draft(mut self, draft: &Draft<'_>) -> Self {
+        let skipped = &draft.plan.skipped;
+        self.selected = draft.selected;
+        self.skipped = skipped.len();
+        self.skipped_in_words = by_verdict(skipped.iter().map(|message| message.verdict));
+        self.truncated = draft.leases.is_truncated;
+        self.errors
+            .extend(draft.missing.iter().map(|message_id| MessageError {
+                message_id: message_id.clone(),
+                error: NOT_FOUND.to_owned(),
+            }));
+        self
+    }
+
+    /// Messages that are out of the dead-letter queue.
+    pub(crate) fn moved_ids(&self) -> impl Iterator<Item = &str> {
+        self.moved_ids.iter().map(String::as_str)
+    }
+
+    /// Prints what was done. `exit` is how the command ends if everything was moved and proved.
+    pub(crate) fn report(self, session: &Session, exit: Exit) -> Result<Exit, CommandError> {
+        for error in &self.errors {
+            let note = format!("{}: {}", error.message_id, error.error);
+            session.output.note(&printable(&note));
+        }
+        if session.output.is_json() {
+            session.output.json(&self)?;
+        } else {
+            session.output.text(&self.in_words())?;
+        }
+        let is_open = self.waiting + self.not_sent + self.unknown + self.sent_not_deleted > 0;
+        if let Some(id) = self.id.filter(|_| is_open) {
+            session.output.note(&format!(
+                "not everything was moved: `redrive resume {id}` continues it"
+            ));
+        }
+        let is_as_asked =
+            self.errors.is_empty() && self.waiting == 0 && self.unproved.is_none_or(|n| n == 0);
+        if self.is_interrupted {
+            return Ok(Exit::Interrupted);
+        }
+        if let Some(error) = self.failure {
+            return Err(error.into());
+        }
+        Ok(if is_as_asked { exit } else { Exit::Failed })
+    }
+
+    fn in_words(&self) -> String {
+        let mut text = format!(
+            "selected {}, moved {}, sent but not deleted {}, may have been sent {}, not sent {}, \
+             skipped {}",
+            self.selected,
+            self.moved,
+            self.sent_not_deleted,
+            self.unknown,
+            self.not_sent,
+            self.skipped
+        );
+        if self.skipped > 0 {
+            text.push_str(&format!(" ({})", self.skipped_in_words));
+        }
+        if self.waiting > 0 {
+            text.push_str(&format!(", not tried {}", self.waiting));
+        }
+        if let Some(unproved) = self.unproved {
+            text.push_str(&format!(
+                "; stored {}, failed again {}, not proved {unproved}",
+                self.stored, self.dead_again
+            ));
+        }
+        text.push('\n');
+        text
+    }
+}
+
+impl MessageError {
+    fn of(message: &MessageReport) -> Option<Self> {
+        let cause = message.cause.as_deref().unwrap_or("no cause is known");
+        let error = match (&message.outcome, &message.proof) {
+            (_, Some(Proof::DeadAgain { message_id, reason })) => format!(
+                "failed again as {message_id}: {}",
+                reason.as_deref().unwrap_or("without a reason")
+            ),
+            (MessageOutcome::NotSent, _) => format!("not sent: {cause}"),
+            (MessageOutcome::Unknown, _) => {
+                format!("may have been sent, and is here too: {cause}")
+            }
+            (MessageOutcome::SentNotDeleted, _) => format!("sent, but not deleted: {cause}"),
+            (MessageOutcome::Waiting | MessageOutcome::Moved, _) => return None,
+        };
+        Some(Self {
+            message_id: message.message_id.clone(),
+            error,
+        })
+    }
+}

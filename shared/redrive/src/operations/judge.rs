@@ -1,0 +1,155 @@
+//! What would happen to a new body if it were sent now.
+//!
+//! Invariant: the verdict is the ingest's own validator's, and the ledger is asked once for all
+//! bodies. Where it does not answer, `ready` may be `already-stored`, and the answer says so.
+
+use event::{Assessment, EventKey, Failure, PartialIdentity, Verdict, peek_identity};
+
+use crate::ledger;
+use pipeline::{Body, BodyError, Pipeline, PipelineError};
+
+/// A message with another body, before it is judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBody {
+    /// SQS message id.
+    pub message_id: String,
+    /// The body in the queue.
+    pub old_body: String,
+    /// The body that is sent instead.
+    pub new_body: String,
+}
+
+/// A message with another body, and what would happen to that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// SQS message id.
+    pub message_id: String,
+    /// The body in the queue.
+    pub old_body: String,
+    /// The body that is sent instead.
+    pub new_body: String,
+    /// Verdict of the new body.
+    pub verdict: Verdict,
+    /// Why the validator refuses the new body.
+    pub failure: Option<Failure>,
+    /// The identity in the new body.
+    pub identity: PartialIdentity,
+    /// Whether source or id were there before and are others now: a new event for the ledger.
+    pub has_other_identity: bool,
+    /// Whether the ledger was asked; if not, `ready` may be `already-stored`.
+    pub is_ledger_asked: bool,
+}
+
+/// Judged bodies.
+#[derive(Debug)]
+pub struct Judged {
+    /// In the order of the bodies.
+    pub edited: Vec<Edited>,
+    /// Why the ledger could not be asked about all of them, if so.
+    pub ledger_error: Option<PipelineError>,
+}
+
+impl NewBody {
+    /// A new body for a message.
+    ///
+    /// # Errors
+    /// When the old body is in the spool and cannot be read.
+    pub fn of(message_id: &str, old_body: &Body, new_body: String) -> Result<Self, BodyError> {
+        Ok(Self {
+            message_id: message_id.to_owned(),
+            old_body: old_body.text()?.into_owned(),
+            new_body,
+        })
+    }
+}
+
+/// Judges bodies that would be sent instead of those in the queue.
+pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Judged {
+    let assessed: Vec<(NewBody, Assessment)> = bodies
+        .into_iter()
+        .map(|body| {
+            let assessment = event::assess(&body.new_body);
+            (body, assessment)
+        })
+        .collect();
+    let keys: Vec<EventKey> = assessed
+        .iter()
+        .filter_map(|(_, assessment)| match assessment {
+            Assessment::Valid(key) => Some(key.clone()),
+            Assessment::Invalid(_) => None,
+        })
+        .collect();
+    let answer = ledger::look_up(pipeline, &keys).await;
+    let is_ledger_asked = ledger::is_configured(pipeline) && answer.error.is_none();
+    let edited = assessed.into_iter().map(|(body, assessment)| {
+        let is_stored = |key: &EventKey| answer.record_of(key).is_some();
+        let verdict =
+            assessment.verdict(matches!(&assessment, Assessment::Valid(key) if is_stored(key)));
+        let identity = peek_identity(&body.new_body);
+        Edited {
+            has_other_identity: is_other(&peek_identity(&body.old_body), &identity),
+            verdict,
+            failure: match assessment {
+                Assessment::Valid(_) => None,
+                Assessment::Invalid(failure) => Some(failure),
+            },
+            identity,
+            is_ledger_asked,
+            message_id: body.message_id,
+            old_body: body.old_body,
+            new_body: body.new_body,
+        }
+    });
+    Judged {
+        edited: edited.collect(),
+        ledger_error: answer.error,
+    }
+}
+
+fn is_other(before: &PartialIdentity, after: &PartialIdentity) -> bool {
+    let is_changed = |before: &Option<String>, after| before.is_some() && before != after;
+    is_changed(&before.source, &after.source) || is_changed(&before.id, &after.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipeline::environment::Environment;
+
+    #[tokio::test]
+    async fn new_body_is_judged_like_the_ingest_does_and_says_when_the_ledger_was_not_asked() {
+        let environment = Environment {
+            database_url: None,
+            ..Environment::example()
+        };
+        let pipeline = Pipeline::connect(&environment).unwrap();
+        let event = r#"{"specversion":"1.0","id":"a","source":"/s","type":"t"}"#;
+        let with_time = event.replace('}', r#","time":"2026-01-01T00:00:00Z"}"#);
+        let bodies = [
+            with_time.replace("\"a\"", "\"b\""),
+            with_time,
+            event.to_owned(),
+        ];
+        let bodies = bodies.map(|new_body| NewBody::of("m", &event.into(), new_body).unwrap());
+        let judged = judge(&pipeline, bodies.into()).await.edited;
+        let verdicts: Vec<_> = judged
+            .iter()
+            .map(|edited| {
+                (
+                    edited.verdict,
+                    edited.has_other_identity,
+                    edited.is_ledger_asked,
+                )
+            })
+            .collect();
+        assert_eq!(
+            verdicts,
+            [
+                (Verdict::Ready, true, false),
+                (Verdict::Ready, false, false),
+                (Verdict::StillInvalid, false, false),
+            ]
+        );
+        assert!(judged[2].failure.is_some());
+    }
+}

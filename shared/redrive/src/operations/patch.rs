@@ -1,0 +1,134 @@
+//! What a jq program makes of the events of messages.
+//!
+//! Invariant: the body in the queue stays beside the new one. A body that only looks different, with
+//! other blanks or another order of digits, is no change.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::judge::NewBody;
+use super::program_thread::{ProgramThreadError, for_each_message};
+use crate::triage::{Program, RunError};
+use pipeline::model::DeadLetter;
+use pipeline::{Body, BodyError};
+
+/// A message that a program is applied to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatchInput {
+    /// SQS message id.
+    pub message_id: String,
+    /// The body in the queue.
+    pub old_body: Body,
+    /// The body after an earlier edit, if there was one.
+    pub new_body: Option<String>,
+}
+
+/// What a program did to messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patched {
+    /// Messages that get another body, not judged yet.
+    pub changed: Vec<NewBody>,
+    /// Messages whose event stays the same.
+    pub unchanged: usize,
+    /// Messages on which the program failed, by message id, and why.
+    pub failures: Vec<(String, String)>,
+}
+
+impl PatchInput {
+    /// The body that would be sent now.
+    ///
+    /// # Errors
+    /// When the old body is in the spool and cannot be read.
+    pub fn body(&self) -> Result<Cow<'_, str>, BodyError> {
+        match &self.new_body {
+            Some(new_body) => Ok(Cow::Borrowed(new_body)),
+            None => self.old_body.text(),
+        }
+    }
+}
+
+impl From<&DeadLetter> for PatchInput {
+    fn from(message: &DeadLetter) -> Self {
+        Self {
+            message_id: message.message_id.clone(),
+            old_body: message.body.clone(),
+            new_body: None,
+        }
+    }
+}
+
+/// Applies a program to messages, within a limit; see [`for_each_message`] for `slot`.
+///
+/// # Errors
+/// When an earlier program still runs, or when this one takes too long.
+pub async fn patch(
+    slot: &Arc<Semaphore>,
+    program: Arc<Program>,
+    messages: Arc<Vec<PatchInput>>,
+    limit: Duration,
+) -> Result<Patched, ProgramThreadError> {
+    // What a program that changes nothing writes shows a change apart from another layout.
+    let identity = Program::compile(".").map_err(|_| ProgramThreadError::Failed)?;
+    let apply = move |message: &PatchInput| {
+        let changed = change(&program, &identity, message);
+        (message.message_id.clone(), changed)
+    };
+    let mut patched = Patched::default();
+    for (message_id, changed) in for_each_message(slot, messages, limit, apply).await? {
+        match changed {
+            Ok(Some(new_body)) => patched.changed.push(new_body),
+            Ok(None) => patched.unchanged += 1,
+            Err(error) => patched.failures.push((message_id, error.to_string())),
+        }
+    }
+    Ok(patched)
+}
+
+fn change(
+    program: &Program,
+    identity: &Program,
+    message: &PatchInput,
+) -> Result<Option<NewBody>, RunError> {
+    let body = message.body()?;
+    let new_body = program.patch(&body)?;
+    if identity.patch(&body).as_ref() == Ok(&new_body) {
+        return Ok(None);
+    }
+    let changed = NewBody::of(&message.message_id, &message.old_body, new_body)?;
+    Ok(Some(changed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn patch_counts_what_changes_what_stays_and_what_fails() {
+        let bodies = ["{ \"a\": 1 }", "{\"a\":2}", "no json", "{\"a\":\"x\"}"];
+        let message = |(number, body): (usize, &&str)| PatchInput {
+            message_id: number.to_string(),
+            old_body: (*body).into(),
+            new_body: None,
+        };
+        let messages: Vec<_> = bodies.iter().enumerate().map(message).collect();
+        let program = Arc::new(Program::compile("if .a == 2 then . else .a += 1 end").unwrap());
+        let slot = Arc::new(Semaphore::new(1));
+        let limit = Duration::from_secs(600);
+        let patched = patch(&slot, program, Arc::new(messages), limit)
+            .await
+            .unwrap();
+        let changed: Vec<_> = patched
+            .changed
+            .iter()
+            .map(|body| body.new_body.as_str())
+            .collect();
+        assert_eq!(changed, ["{\"a\":2}"]);
+        assert_eq!(patched.unchanged, 1);
+        let failed: Vec<_> = patched.failures.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(failed, ["2", "3"]);
+        assert_eq!(patched.failures[0].1, "the body is not JSON");
+    }
+}

@@ -1,0 +1,92 @@
+//! A dry run: what a plan would send, checked on the received messages.
+//!
+//! Invariant: nothing is written anywhere.
+
+use std::collections::HashMap;
+
+use event::{Failure, Verdict};
+use serde::Serialize;
+
+use super::frozen::{Plan, PlanEntry};
+use crate::limits::BATCH_BYTES_MAX;
+use crate::message::{Original, body_sha256};
+use pipeline::model::DeadLetter;
+
+/// What would be sent for one message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlannedSend {
+    /// SQS message id in the dead-letter queue.
+    pub message_id: String,
+    /// The validator's verdict of the body that would be sent. The ledger is not asked.
+    pub verdict: Verdict,
+    /// Why the validator would refuse it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Whether another body would be sent than the one in the queue.
+    pub is_edited: bool,
+    /// Size by which SQS counts, in bytes.
+    pub bytes: usize,
+    /// Names of the attributes that would be sent too.
+    pub attributes: Vec<String>,
+    /// Why it would not be sent at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What a plan would send now, given the received messages; parallel to the plan.
+#[must_use]
+pub fn dry_run(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
+    let received: HashMap<&str, &DeadLetter> = messages
+        .iter()
+        .map(|message| (message.message_id.as_str(), message))
+        .collect();
+    plan.entries
+        .iter()
+        .map(|entry| {
+            let Some(message) = received.get(entry.message_id.as_str()) else {
+                let problem = "it was not received; it may be gone, or hidden by another consumer";
+                return not_sent(entry, problem.to_owned());
+            };
+            let original = match Original::of(message) {
+                Ok(original) => original,
+                Err(error) => return not_sent(entry, error.to_string()),
+            };
+            let body = entry.sent_body(&original.body);
+            let assessment = event::assess(body);
+            let bytes = original.bytes_with(body);
+            let problem = if body_sha256(&original.body) != entry.body_sha256 {
+                Some("its body is not the one that was planned".to_owned())
+            } else if bytes > BATCH_BYTES_MAX {
+                Some(format!(
+                    "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
+                ))
+            } else {
+                None
+            };
+            PlannedSend {
+                message_id: entry.message_id.clone(),
+                verdict: assessment.verdict(entry.verdict == Verdict::AlreadyStored),
+                failure: match assessment {
+                    event::Assessment::Valid(_) => None,
+                    event::Assessment::Invalid(failure) => Some(failure),
+                },
+                is_edited: entry.edit.is_some(),
+                bytes,
+                attributes: original.kept().map(|(name, _)| name.clone()).collect(),
+                problem,
+            }
+        })
+        .collect()
+}
+
+fn not_sent(entry: &PlanEntry, problem: String) -> PlannedSend {
+    PlannedSend {
+        message_id: entry.message_id.clone(),
+        verdict: entry.verdict,
+        failure: None,
+        is_edited: entry.edit.is_some(),
+        bytes: 0,
+        attributes: Vec::new(),
+        problem: Some(problem),
+    }
+}

@@ -1,0 +1,11 @@
+//! First floor: what a redrive is going to do, frozen before it begins.
+//!
+//! Invariant: pure. A plan is never changed after it was made; a dry run of it writes nothing.
+
+mod dry_run;
+mod frozen;
+
+pub use dry_run::{PlannedSend, dry_run};
+#[cfg(test)]
+pub(crate) use frozen::tests::plan as example;
+pub use frozen::{Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue, Skipped};

@@ -1,0 +1,253 @@
+//! One batch of messages: intent, send, confirmation, delete.
+//!
+//! Invariant: each of these is in the journal before the next begins; a message is deleted only
+//! after the journal has its confirmation. When the journal fails, nothing more is sent or
+//! deleted.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio::time::Instant;
+
+use super::context::Context;
+use super::delete::delete;
+use super::rate_limiter::RateLimiter;
+use super::sqs::{self, Outgoing, RefusalKind, Sent};
+use crate::control::RunCommand;
+use crate::error::RedriveError;
+use crate::lease::NoLease;
+use crate::limits::{
+    BACKOFF_FIRST, BACKOFF_MAX, BATCH_BYTES_MAX, FAILED_BATCHES_MAX, RETRIES_MAX, RETRY_LIMIT,
+};
+use crate::message::Original;
+use crate::state::Intended;
+use crate::state::fact::{Confirmed, Fact, MessageCause};
+
+/// Sends batches; all batches of a run share its rate and its count of failures.
+pub(super) struct Sender<'c, 'a> {
+    context: &'c Context<'a>,
+    rate_limiter: RateLimiter,
+    failed_batches: AtomicUsize,
+}
+
+/// A message whose lease lasts for a whole batch.
+struct Leased {
+    index: usize,
+    receipt_handle: String,
+    original: Original,
+}
+
+type Refusals = HashMap<usize, (String, RefusalKind)>;
+
+impl<'c, 'a> Sender<'c, 'a> {
+    pub(super) fn new(context: &'c Context<'a>) -> Self {
+        Self {
+            context,
+            rate_limiter: RateLimiter::new(),
+            failed_batches: AtomicUsize::new(0),
+        }
+    }
+
+    /// Moves one batch. What became of its messages is in the state.
+    pub(super) async fn move_batch(&self, indexes: &[usize]) -> Result<(), RedriveError> {
+        if !self.may_send(indexes.len()).await {
+            return Ok(());
+        }
+        let messages = self.secure(indexes).await?;
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let intended = messages.iter().map(|message| Intended {
+            index: message.index,
+            receipt_handle: message.receipt_handle.clone(),
+            original: message.original.clone(),
+        });
+        self.context
+            .record(Fact::Intended {
+                messages: intended.collect(),
+            })
+            .await?;
+        let open: Vec<&Leased> = messages.iter().collect();
+        let began = Instant::now();
+        let mut refusals = self.send(&open).await?;
+        self.send_again(&open, &mut refusals, began).await?;
+        let all_refused = refusals.len() == messages.len();
+        let causes: Vec<MessageCause> = refusals
+            .into_iter()
+            .map(|(index, (cause, _))| MessageCause { index, cause })
+            .collect();
+        let last = causes.first().map(|message| message.cause.clone());
+        if !causes.is_empty() {
+            self.context
+                .record(Fact::Refused { messages: causes })
+                .await?;
+        }
+        self.watch_failures(all_refused, last).await
+    }
+
+    /// Waits out a pause and the rate. Returns whether the batch may be sent.
+    async fn may_send(&self, count: usize) -> bool {
+        loop {
+            if !self.context.control.pass().await {
+                return false;
+            }
+            if self.rate_limiter.take(count, self.context.control).await
+                && self.context.control.command() == RunCommand::Run
+            {
+                return true;
+            }
+        }
+    }
+
+    /// The messages that can be sent now; the others are recorded as not tried.
+    async fn secure(&self, indexes: &[usize]) -> Result<Vec<Leased>, RedriveError> {
+        let mut leased = Vec::new();
+        let mut lost = Vec::new();
+        for (index, lease) in self.context.leases.secure(indexes).await {
+            let bytes = self.context.leases.bytes(index);
+            let cause = match lease {
+                Ok(lease) if bytes <= BATCH_BYTES_MAX => {
+                    leased.push(Leased {
+                        index,
+                        receipt_handle: lease.receipt_handle,
+                        original: lease.original,
+                    });
+                    continue;
+                }
+                Ok(_) => format!("{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"),
+                Err(NoLease::Lost(cause)) => cause,
+                Err(NoLease::OtherBody) => "its body is not the one that was planned".to_owned(),
+            };
+            lost.push(MessageCause { index, cause });
+        }
+        self.context.record_not_tried(lost).await?;
+        Ok(leased)
+    }
+
+    /// Sends messages in one call, then deletes what was confirmed. Returns what was refused.
+    async fn send(&self, messages: &[&Leased]) -> Result<Refusals, RedriveError> {
+        let outgoing: Vec<Outgoing<'_>> = messages
+            .iter()
+            .filter_map(|message| self.outgoing(message))
+            .collect();
+        let mut confirmed = Vec::new();
+        let mut unanswered = Vec::new();
+        let mut refusals = Refusals::new();
+        for (index, sent) in sqs::send(self.context.pipeline, self.context.permit, &outgoing).await
+        {
+            match sent {
+                Sent::Confirmed { message_id } => confirmed.push(Confirmed {
+                    index,
+                    sent_message_id: message_id,
+                }),
+                Sent::Unanswered { cause } => unanswered.push(MessageCause { index, cause }),
+                Sent::Refused { cause, kind } => {
+                    if kind == RefusalKind::Throttled {
+                        self.rate_limiter.throttled();
+                    }
+                    refusals.insert(index, (cause, kind));
+                }
+            }
+        }
+        let indexes: Vec<usize> = confirmed.iter().map(|message| message.index).collect();
+        let mut facts = Vec::new();
+        if !confirmed.is_empty() {
+            facts.push(Fact::Confirmed {
+                messages: confirmed,
+            });
+        }
+        if !unanswered.is_empty() {
+            facts.push(Fact::Unanswered {
+                messages: unanswered,
+            });
+        }
+        if !facts.is_empty() {
+            self.context.recorder.record(facts).await?;
+        }
+        delete(self.context, &indexes).await?;
+        Ok(refusals)
+    }
+
+    fn outgoing<'b>(&'b self, message: &'b Leased) -> Option<Outgoing<'b>> {
+        let entry = self.context.plan.entries.get(message.index)?;
+        Some(Outgoing {
+            index: message.index,
+            body: entry.sent_body(&message.original.body),
+            original: &message.original,
+            // A FIFO queue drops a message whose id it saw within five minutes: the message's own id
+            // may be that recent. This one is new with each redrive, and the same
+            // when this redrive sends the message again.
+            deduplication_id: self
+                .context
+                .plan
+                .is_fifo()
+                .then(|| format!("{}-{}", self.context.plan.id.simple(), entry.message_id)),
+        })
+    }
+
+    /// Sends refused messages again, one by one, so that one that makes its batch fail fails alone.
+    async fn send_again(
+        &self,
+        messages: &[&Leased],
+        refusals: &mut Refusals,
+        began: Instant,
+    ) -> Result<(), RedriveError> {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(BACKOFF_FIRST)
+            .with_max_delay(BACKOFF_MAX)
+            .with_max_times(RETRIES_MAX)
+            .with_jitter()
+            .build();
+        for wait in backoff {
+            let open: Vec<&Leased> = messages
+                .iter()
+                .copied()
+                .filter(|message| {
+                    refusals
+                        .get(&message.index)
+                        .is_some_and(|(_, kind)| *kind != RefusalKind::Final)
+                })
+                .collect();
+            if open.is_empty()
+                || self.context.is_cancelled()
+                || began.elapsed() + wait > RETRY_LIMIT
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(wait).await;
+            for message in open {
+                if began.elapsed() > RETRY_LIMIT {
+                    return Ok(());
+                }
+                let mut again = self.send(&[message]).await?;
+                match again.remove(&message.index) {
+                    Some(refusal) => refusals.insert(message.index, refusal),
+                    None => refusals.remove(&message.index),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Pauses when batch after batch fails: the next batches would fail for the same reason.
+    async fn watch_failures(
+        &self,
+        all_refused: bool,
+        cause: Option<String>,
+    ) -> Result<(), RedriveError> {
+        if !all_refused {
+            self.failed_batches.store(0, Ordering::Relaxed);
+            return Ok(());
+        }
+        let failed = self.failed_batches.fetch_add(1, Ordering::Relaxed) + 1;
+        if failed < FAILED_BATCHES_MAX {
+            return Ok(());
+        }
+        self.failed_batches.store(0, Ordering::Relaxed);
+        let cause = cause.unwrap_or_default();
+        self.context
+            .pause(format!("{failed} batches in a row were refused: {cause}"))
+            .await
+    }
+}

@@ -1,0 +1,166 @@
+//! A redrive from its first message, or from wherever its journal ends, to its last.
+//!
+//! Invariant: a run does only what its journal does not have as done, so a run after a crash is the
+//! same as a first run.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::batch::Sender;
+use super::canary::prove_canary;
+use super::context::Context;
+use super::options::RunOptions;
+use super::proof::prove;
+use super::resume::{finish_deletes, settle_doubts};
+use super::step::move_step;
+use crate::control::Control;
+use crate::error::RedriveError;
+use crate::journal::{Journal, Recorder};
+use crate::lease::Leases;
+use crate::limits::EDITS_ON_RECORD_MAX;
+use crate::plan::Plan;
+use crate::state::fact::{Ending, Fact};
+use crate::state::{Counts, Report, State};
+use pipeline::audit::Operation;
+use pipeline::model::DeadLetter;
+use pipeline::{Pipeline, PlannedChange};
+
+/// Runs the redrive of a journal from its beginning, or from where it ended. `messages` are those
+/// that the caller received; their leases are extended here and released by the caller. The rate is
+/// that of `control`. `counts` is updated after every write.
+///
+/// # Errors
+/// When the environment forbids writes, when the plan is for another environment, when the
+/// journal cannot be written, or when the queue cannot be searched. What was done until then is in
+/// the journal.
+pub async fn run(
+    pipeline: &Pipeline,
+    journal: (Journal, State),
+    messages: &[DeadLetter],
+    control: &Control,
+    options: &RunOptions,
+    counts: watch::Sender<Counts>,
+) -> Result<Report, RedriveError> {
+    let ended = run_to_state(pipeline, journal, messages, control, options, counts).await;
+    ended.map(|state| Report::of(&state))
+}
+
+/// [`run`] with all that is known at the end.
+pub(crate) async fn run_to_state(
+    pipeline: &Pipeline,
+    journal: (Journal, State),
+    messages: &[DeadLetter],
+    control: &Control,
+    options: &RunOptions,
+    counts: watch::Sender<Counts>,
+) -> Result<State, RedriveError> {
+    let (journal, state) = journal;
+    let plan = state.plan().clone();
+    pipeline.check_write(&format!("redrive to {:?}", plan.destination.name))?;
+    plan.check_pipeline(pipeline)?;
+    counts.send_replace(state.counts());
+    let leases = Leases::new(pipeline, &plan, messages, &state.unsettled());
+    let before = state.counts();
+    let change = change(&plan, before.waiting);
+    let recorder = Recorder::start(journal, state, counts)?;
+    let permit = match pipeline.begin_change(change).await {
+        Ok(permit) => permit,
+        Err(error) => {
+            recorder.close().await;
+            return Err(error.into());
+        }
+    };
+    let context = Context {
+        pipeline,
+        permit: &permit,
+        plan: &plan,
+        recorder: &recorder,
+        leases: &leases,
+        control,
+        options,
+    };
+    let driven = tokio::select! {
+        driven = drive(&context) => driven,
+        () = leases.heartbeat() => Ok(()),
+    };
+    leases.release().await;
+    let state = recorder.close().await;
+    let error = driven.as_ref().err().map(ToString::to_string);
+    if let Err(error) = permit.end(counted(state.counts(), before), error).await {
+        tracing::warn!(%error, "the end of a redrive is not on record");
+    }
+    driven.map(|()| state)
+}
+
+/// What the audit log has of a redrive before it begins; the rest is in its journal.
+fn change(plan: &Plan, planned: usize) -> PlannedChange {
+    let edits: Vec<_> = plan
+        .entries
+        .iter()
+        .filter_map(|entry| Some((&entry.message_id, entry.edit.as_ref()?)))
+        .collect();
+    let shown: Vec<_> = edits
+        .iter()
+        .take(EDITS_ON_RECORD_MAX)
+        .map(|(message_id, edit)| {
+            json!({
+                "message_id": message_id,
+                "before": edit.old_body,
+                "after": edit.new_body,
+            })
+        })
+        .collect();
+    PlannedChange {
+        operation: Operation::Redrive,
+        target: plan.destination.name.clone(),
+        planned,
+        details: json!({ "redrive": plan.id, "edited": edits.len(), "edits": shown }),
+    }
+}
+
+/// What this run did: a resumed run does not count again what the one before did. Messages that
+/// stay in doubt count as unknown.
+fn counted(counts: Counts, before: Counts) -> [(&'static str, usize); 6] {
+    [
+        ("moved", counts.moved - before.moved.min(counts.moved)),
+        ("sent_not_deleted", counts.sent_not_deleted),
+        ("unknown", counts.unknown + counts.intended),
+        ("not_sent", counts.not_sent),
+        ("stored", counts.stored - before.stored.min(counts.stored)),
+        (
+            "dead_again",
+            counts.dead_again - before.dead_again.min(counts.dead_again),
+        ),
+    ]
+}
+
+async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
+    let doubtful = settle_doubts(context).await?;
+    finish_deletes(context, Duration::ZERO).await?;
+    let sender = Sender::new(context);
+    let total = context.plan.entries.len();
+    let mut begin = 0;
+    for end in context.plan.step_ends() {
+        let step = begin..end;
+        move_step(context, &sender, step.clone(), &doubtful).await?;
+        if context.is_cancelled() {
+            break;
+        }
+        if end < total {
+            prove_canary(context, step).await?;
+        }
+        begin = end;
+    }
+    if !context.is_cancelled() {
+        finish_deletes(context, context.options.search_patience).await?;
+        prove(context, 0..total).await?;
+    }
+    let how = if context.is_cancelled() {
+        Ending::Cancelled
+    } else {
+        Ending::Finished
+    };
+    context.record(Fact::Ended { how }).await
+}

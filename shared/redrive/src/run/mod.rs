@@ -1,0 +1,20 @@
+//! Fourth floor: a redrive while it runs: rate, batches over SQS, canary steps, proof, resume.
+//!
+//! Invariant: every step is in the journal before the next one relies on it. Whatever ends a run,
+//! another one continues from its journal.
+
+mod batch;
+mod canary;
+mod context;
+mod delete;
+mod drive;
+mod options;
+mod proof;
+mod rate_limiter;
+mod resume;
+mod sqs;
+mod step;
+
+pub use drive::run;
+pub(crate) use drive::run_to_state;
+pub use options::RunOptions;

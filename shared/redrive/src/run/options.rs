@@ -1,0 +1,36 @@
+//! How a redrive runs, beside what its plan says.
+
+use std::time::Duration;
+
+use crate::lease::HOLD;
+use crate::limits::{BATCHES_AT_ONCE, PROVE_LIMIT};
+
+/// What the caller decides about a run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Batches in flight at once. FIFO queues take one after the other.
+    pub batches_at_once: usize,
+    /// Whether messages that the caller did not receive are searched in the dead-letter queue.
+    pub searches: bool,
+    /// How long a search waits for messages that other consumers hide, such as a process that
+    /// crashed.
+    pub search_patience: Duration,
+    /// Whether it may pause by itself and wait for [`crate::Control::resume`]: after a canary step
+    /// that was not proved, and when batch after batch is refused.
+    pub pauses_by_itself: bool,
+    /// How long the events of a canary step, and all of them at the end, may take until they are
+    /// proved. Zero proves nothing.
+    pub prove_limit: Duration,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            batches_at_once: BATCHES_AT_ONCE,
+            searches: true,
+            search_patience: HOLD + Duration::from_secs(30),
+            pauses_by_itself: true,
+            prove_limit: PROVE_LIMIT,
+        }
+    }
+}

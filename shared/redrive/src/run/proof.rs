@@ -1,0 +1,195 @@
+//! What became of the events that were sent: in the ledger, or in the dead-letter queue again.
+//!
+//! Invariant: an event counts as stored only when the ledger has it, and as failed again only when
+//! a new dead letter of it was seen; everything else stays unproved.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use event::{EventKey, Verdict};
+use tokio::time::Instant;
+
+use super::context::Context;
+use crate::error::RedriveError;
+use crate::ledger;
+use crate::limits::{
+    CLOCK_SKEW_MAX, LEDGER_KEYS_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY,
+    PROVE_POLL_FIRST, PROVE_POLL_MAX,
+};
+use crate::state::State;
+use crate::state::fact::{Fact, Proof, Proved};
+use pipeline::model::DeadLetter;
+use pipeline::{BATCH_ENTRIES_MAX, PipelineError};
+
+/// Follows events that were sent until each is proved, or until the limit. Without a ledger
+/// there is nothing to wait for but one look at the dead letters.
+pub(super) async fn prove(context: &Context<'_>, range: Range<usize>) -> Result<(), RedriveError> {
+    let limit = if ledger::is_configured(context.pipeline) {
+        context.options.prove_limit
+    } else {
+        context.options.prove_limit.min(LOOK_FIRST)
+    };
+    let deadline = Instant::now() + limit;
+    let mut look_after = LOOK_FIRST;
+    let mut next_look = Instant::now() + look_after;
+    let mut wait = PROVE_POLL_FIRST;
+    loop {
+        let is_over = Instant::now() >= deadline;
+        if context.options.prove_limit.is_zero() || context.is_cancelled() {
+            return Ok(());
+        }
+        prove_stored(context, &unproved(context, range.clone())).await?;
+        let open = unproved(context, range.clone());
+        if open.is_empty() {
+            return Ok(());
+        }
+        if is_over || Instant::now() >= next_look {
+            prove_failed_again(context, &open).await?;
+            look_after *= 2;
+            next_look = Instant::now() + look_after;
+        }
+        if is_over {
+            return Ok(());
+        }
+        let rest = deadline.saturating_duration_since(Instant::now());
+        tokio::time::sleep(wait.min(rest)).await;
+        wait = (wait * 2).min(PROVE_POLL_MAX);
+    }
+}
+
+fn unproved(context: &Context<'_>, range: Range<usize>) -> Vec<usize> {
+    context.indexes(range, |_, message| {
+        message.phase.is_sent() && message.proof.is_none()
+    })
+}
+
+async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<(), RedriveError> {
+    let keys: Vec<(usize, EventKey)> = context.recorder.look(|state| {
+        open.iter()
+            .filter_map(|index| Some((*index, state.messages().get(*index)?.key.clone()?)))
+            .collect()
+    });
+    for chunk in keys.chunks(LEDGER_KEYS_MAX) {
+        let wanted: Vec<EventKey> = chunk.iter().map(|(_, key)| key.clone()).collect();
+        let answer = ledger::look_up(context.pipeline, &wanted).await;
+        let proofs = chunk.iter().filter_map(|(index, key)| {
+            let record_id = answer.record_of(key)?;
+            let proof = match context.plan.entries.get(*index)?.verdict {
+                Verdict::AlreadyStored => Proof::AlreadyStored { record_id },
+                Verdict::Ready | Verdict::StillInvalid | Verdict::Unreadable => {
+                    Proof::Stored { record_id }
+                }
+            };
+            Some(Proved {
+                index: *index,
+                proof,
+            })
+        });
+        record_proofs(context, proofs.collect()).await?;
+        if let Some(error) = answer.error {
+            tracing::debug!(%error, "the ledger is asked again");
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Looks for events among the dead letters, by the message id of their copy, and else by their
+/// body: the ingest dead-letters what it refuses as a new message.
+async fn prove_failed_again(context: &Context<'_>, open: &[usize]) -> Result<(), RedriveError> {
+    // What a search received and did not want is hidden from this look too.
+    context.leases.release_passed().await;
+    let mut wanted = context.recorder.look(|state| Wanted::of(state, open));
+    let mut seen = Vec::new();
+    let mut messages = Vec::new();
+    let looked = look(context, &mut wanted, &mut seen, &mut messages).await;
+    if let Err(error) = looked {
+        tracing::debug!(%error, "the dead letters are looked at again");
+    }
+    if let Err(error) = context.pipeline.release_dead_letters(&seen).await {
+        tracing::debug!(%error, "messages are visible again when their lease ends");
+    }
+    record_proofs(context, messages).await
+}
+
+async fn look(
+    context: &Context<'_>,
+    wanted: &mut Wanted,
+    seen: &mut Vec<String>,
+    proved: &mut Vec<Proved>,
+) -> Result<(), PipelineError> {
+    while !wanted.is_empty() && seen.len() < LOOK_MESSAGES_MAX {
+        let messages = context
+            .pipeline
+            .receive_messages(BATCH_ENTRIES_MAX, LOOK_VISIBILITY)
+            .await?;
+        if messages.is_empty() {
+            break;
+        }
+        for message in messages {
+            let is_new = !context.leases.is_planned(&message.message_id)
+                && message.sent_at >= context.plan.created_at - CLOCK_SKEW_MAX;
+            if is_new && let Some(index) = wanted.take(&message) {
+                let reason = message.reason.as_ref();
+                let proof = Proof::DeadAgain {
+                    reason: reason.map(|reason| format!("{}: {}", reason.code, reason.message)),
+                    message_id: message.message_id,
+                };
+                proved.push(Proved { index, proof });
+            }
+            seen.push(message.receipt_handle);
+        }
+    }
+    Ok(())
+}
+
+async fn record_proofs(context: &Context<'_>, messages: Vec<Proved>) -> Result<(), RedriveError> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    context.record(Fact::Proved { messages }).await
+}
+
+/// Events that are looked for among the dead letters.
+struct Wanted {
+    by_message_id: HashMap<String, usize>,
+    by_body: HashMap<String, Vec<usize>>,
+    open: usize,
+}
+
+impl Wanted {
+    fn of(state: &State, indexes: &[usize]) -> Self {
+        let mut wanted = Self {
+            by_message_id: HashMap::new(),
+            by_body: HashMap::new(),
+            open: 0,
+        };
+        for index in indexes {
+            let Some(message) = state.messages().get(*index) else {
+                continue;
+            };
+            wanted.open += 1;
+            if let Some(message_id) = &message.sent_message_id {
+                wanted.by_message_id.insert(message_id.clone(), *index);
+            }
+            let same = wanted.by_body.entry(message.sent_sha256.clone());
+            same.or_default().push(*index);
+        }
+        wanted
+    }
+
+    fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
+    fn take(&mut self, message: &DeadLetter) -> Option<usize> {
+        let digest = message.body.sha256();
+        let same = self.by_body.get_mut(&digest)?;
+        let place = match self.by_message_id.remove(&message.message_id) {
+            Some(index) => same.iter().position(|other| *other == index)?,
+            None => same.len().checked_sub(1)?,
+        };
+        self.open -= 1;
+        Some(same.remove(place))
+    }
+}

@@ -1,0 +1,195 @@
+//! One canary step: its messages in batches, several at once, or in order for FIFO queues.
+//!
+//! Invariant: every message of the step is tried, or recorded with the cause why not.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+
+use super::batch::Sender;
+use super::context::Context;
+use crate::control::Control;
+use crate::error::RedriveError;
+use crate::limits::{BATCH_BYTES_MAX, WINDOW};
+use crate::plan::Plan;
+use crate::state::fact::MessageCause;
+use crate::state::{MessageState, Phase};
+use pipeline::{BATCH_ENTRIES_MAX, batches};
+
+/// Moves the messages of one step, and searches for those that were not received.
+pub(super) async fn move_step(
+    context: &Context<'_>,
+    sender: &Sender<'_, '_>,
+    step: Range<usize>,
+    doubtful: &HashSet<usize>,
+) -> Result<(), RedriveError> {
+    let is_open = |index: usize, message: &MessageState| {
+        message.phase.is_unsent() || (message.phase.is_doubtful() && doubtful.contains(&index))
+    };
+    let mut round = context.indexes(step.clone(), is_open);
+    let patience = context.options.search_patience;
+    let mut missing_before = usize::MAX;
+    loop {
+        move_round(context, sender, &round, step.end).await?;
+        let mut missing = context.indexes(step.clone(), is_open);
+        missing.retain(|index| !context.leases.has(*index));
+        let is_worth_it = context.options.searches
+            && !context.is_cancelled()
+            && !missing.is_empty()
+            && missing.len() < missing_before;
+        missing_before = missing.len();
+        let wanted: HashSet<usize> = missing.iter().copied().collect();
+        let found = if is_worth_it {
+            context
+                .leases
+                .find(
+                    WINDOW.min(missing.len()),
+                    patience,
+                    context.control,
+                    |index| wanted.contains(&index),
+                )
+                .await?
+        } else {
+            0
+        };
+        if found == 0 {
+            if context.is_cancelled() {
+                return Ok(());
+            }
+            return give_up(context, &missing).await;
+        }
+        round = if context.plan.is_fifo() {
+            // What was blocked by a message that is received now can be moved too.
+            context.indexes(step.clone(), is_open)
+        } else {
+            missing.retain(|index| context.leases.has(*index));
+            missing
+        };
+    }
+}
+
+/// Records messages that were not found; those that were tried already keep their cause.
+async fn give_up(context: &Context<'_>, missing: &[usize]) -> Result<(), RedriveError> {
+    let waiting: HashSet<usize> = context
+        .recorder
+        .look(|state| state.in_phase(|phase| *phase == Phase::Waiting))
+        .into_iter()
+        .collect();
+    let messages = missing
+        .iter()
+        .filter(|index| waiting.contains(index))
+        .map(|index| MessageCause {
+            index: *index,
+            cause: "not among the dead letters, or received by another consumer".to_owned(),
+        })
+        .collect();
+    context.record_not_tried(messages).await
+}
+
+async fn move_round(
+    context: &Context<'_>,
+    sender: &Sender<'_, '_>,
+    round: &[usize],
+    end: usize,
+) -> Result<(), RedriveError> {
+    if context.plan.is_fifo() {
+        return move_in_order(context, sender, round, end).await;
+    }
+    let mut leased = round.to_vec();
+    leased.retain(|index| context.leases.has(*index));
+    let sizes: Vec<usize> = leased
+        .iter()
+        .map(|index| context.leases.bytes(*index))
+        .collect();
+    let mut running = FuturesUnordered::new();
+    let mut outcome = Ok(());
+    for range in batches(&sizes, batch_entries(context.control), BATCH_BYTES_MAX) {
+        while running.len() >= context.options.batches_at_once.max(1) {
+            if let Some(Err(error)) = running.next().await {
+                outcome = Err(error);
+            }
+        }
+        if outcome.is_err() || context.is_cancelled() {
+            break;
+        }
+        running.push(sender.move_batch(leased.get(range).unwrap_or_default()));
+    }
+    // What was begun is finished, also when another batch failed.
+    while let Some(ended) = running.next().await {
+        outcome = outcome.and(ended);
+    }
+    outcome
+}
+
+/// Moves one message of a group after the other: a message that was not sent, in this round or
+/// before, blocks the later ones of its group.
+async fn move_in_order(
+    context: &Context<'_>,
+    sender: &Sender<'_, '_>,
+    round: &[usize],
+    end: usize,
+) -> Result<(), RedriveError> {
+    let round: HashSet<usize> = round.iter().copied().collect();
+    let mut blocked: HashSet<&str> = HashSet::new();
+    let mut rest = unsent(context, 0..end);
+    while !rest.is_empty() && !context.is_cancelled() {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        let mut later = Vec::new();
+        let mut groups: HashSet<&str> = HashSet::new();
+        let mut blocked_now = Vec::new();
+        for index in rest {
+            let group = group(context.plan, index);
+            let size = context.leases.bytes(index);
+            if !round.contains(&index) || !context.leases.has(index) {
+                blocked.extend(group);
+            } else if group.is_some_and(|group| blocked.contains(group)) {
+                blocked_now.push(MessageCause {
+                    index,
+                    cause: "an earlier message of its group was not sent".to_owned(),
+                });
+            } else if group.is_some_and(|group| groups.contains(group))
+                || batch.len() >= batch_entries(context.control)
+                || bytes + size > BATCH_BYTES_MAX && !batch.is_empty()
+            {
+                groups.extend(group);
+                later.push(index);
+            } else {
+                groups.extend(group);
+                bytes += size;
+                batch.push(index);
+            }
+        }
+        context.record_not_tried(blocked_now).await?;
+        sender.move_batch(&batch).await?;
+        let failed = batch
+            .into_iter()
+            .filter(|index| !unsent(context, *index..index + 1).is_empty());
+        blocked.extend(failed.filter_map(|index| group(context.plan, index)));
+        rest = later;
+    }
+    Ok(())
+}
+
+fn group(plan: &Plan, index: usize) -> Option<&str> {
+    plan.entries.get(index)?.group_id.as_deref()
+}
+
+fn unsent(context: &Context<'_>, range: Range<usize>) -> Vec<usize> {
+    context.indexes(range, |_, message| {
+        message.phase.is_unsent() || message.phase.is_doubtful()
+    })
+}
+
+/// Messages of a batch: no more than one second's worth, so that a slow rate is an even one.
+fn batch_entries(control: &Control) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 10"
+    )]
+    let entries = |rate: f64| rate.clamp(1.0, 10.0) as usize;
+    control.rate_per_sec().map_or(BATCH_ENTRIES_MAX, entries)
+}

@@ -1,0 +1,166 @@
+//! The facts of a redrive, in the order in which they became known.
+//!
+//! Invariant: a fact is written before anything relies on it, and no fact is ever withdrawn. The
+//! JSON form is published: old journals must stay readable.
+
+use event::RecordId;
+use serde::{Deserialize, Serialize};
+
+use crate::message::Original;
+use crate::plan::Plan;
+
+/// One fact. Messages are named by their place in the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fact {
+    /// The header: what is going to be done.
+    Planned {
+        /// Form of the journal.
+        schema_version: u32,
+        /// The frozen plan.
+        plan: Box<Plan>,
+    },
+    /// These messages are about to be sent: from here on each may have been.
+    Intended {
+        /// The messages, each as it was received.
+        #[serde(rename = "letters")]
+        messages: Vec<Intended>,
+    },
+    /// SQS confirmed that it took these.
+    Confirmed {
+        /// The messages.
+        #[serde(rename = "letters")]
+        messages: Vec<Confirmed>,
+    },
+    /// SQS did not accept these.
+    Refused {
+        /// The messages and its reasons.
+        #[serde(rename = "letters")]
+        messages: Vec<MessageCause>,
+    },
+    /// SQS gave no answer for these: each may have been sent.
+    Unanswered {
+        /// The messages and what came instead.
+        #[serde(rename = "letters")]
+        messages: Vec<MessageCause>,
+    },
+    /// These were not even tried.
+    NotTried {
+        /// The messages and why.
+        #[serde(rename = "letters")]
+        messages: Vec<MessageCause>,
+    },
+    /// The ledger knows these, though their send was never confirmed.
+    FoundStored {
+        /// The messages and their records.
+        #[serde(rename = "letters")]
+        messages: Vec<Stored>,
+    },
+    /// SQS confirmed that these are out of the dead-letter queue.
+    Deleted {
+        /// The messages.
+        indexes: Vec<usize>,
+    },
+    /// These were sent, and are in the dead-letter queue too.
+    NotDeleted {
+        /// The messages and why.
+        #[serde(rename = "letters")]
+        messages: Vec<MessageCause>,
+    },
+    /// What became of events that were sent.
+    Proved {
+        /// The messages and their proofs.
+        #[serde(rename = "letters")]
+        messages: Vec<Proved>,
+    },
+    /// The redrive stopped by itself and waits for the operator.
+    Paused {
+        /// Why.
+        why: String,
+    },
+    /// The redrive ended.
+    Ended {
+        /// How.
+        how: Ending,
+    },
+}
+
+/// A message that is about to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intended {
+    /// Place in the plan.
+    pub index: usize,
+    /// Receipt handle, for a process that resumes after a crash.
+    pub receipt_handle: String,
+    /// The message as it was received.
+    pub original: Original,
+}
+
+/// A message whose copy SQS confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// Place in the plan.
+    pub index: usize,
+    /// SQS message id of the copy.
+    pub sent_message_id: String,
+}
+
+/// A message and the cause of what happened to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageCause {
+    /// Place in the plan.
+    pub index: usize,
+    /// The cause, for people.
+    pub cause: String,
+}
+
+/// A message that the ledger knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// Place in the plan.
+    pub index: usize,
+    /// Its record.
+    pub record_id: RecordId,
+}
+
+/// A message and what became of its event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proved {
+    /// Place in the plan.
+    pub index: usize,
+    /// What became of it.
+    pub proof: Proof,
+}
+
+/// What became of an event that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Proof {
+    /// The ledger knows it now.
+    Stored {
+        /// Its record.
+        record_id: RecordId,
+    },
+    /// The ledger knew it before: for the ingest the copy was a duplicate.
+    AlreadyStored {
+        /// The record of the first arrival.
+        record_id: RecordId,
+    },
+    /// It is in the dead-letter queue again.
+    DeadAgain {
+        /// SQS message id of the new dead letter.
+        message_id: String,
+        /// The ingest's reason, if it gave one.
+        reason: Option<String>,
+    },
+}
+
+/// How a redrive ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Every message was tried.
+    Finished,
+    /// The operator ended it earlier.
+    Cancelled,
+}

@@ -1,0 +1,80 @@
+//! One message of a redrive: its phase, and what is known about its copy and its event.
+//!
+//! Invariant: a phase says what is known, never what is likely.
+
+use std::sync::Arc;
+
+use event::{EventKey, RecordId};
+
+use super::fact::{Intended, Proof};
+
+/// How far a message has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing was done with it.
+    #[default]
+    Waiting,
+    /// It was about to be sent and nothing is known since: it may have been.
+    Intended,
+    /// SQS did not accept it.
+    Refused(String),
+    /// It was not tried.
+    NotTried(String),
+    /// SQS gave no answer: it may have been sent.
+    Unanswered(String),
+    /// Its copy is in the source queue.
+    Confirmed,
+    /// The ledger knows its event.
+    FoundStored(RecordId),
+    /// Sent, and the delete failed.
+    NotDeleted(String),
+    /// Sent and deleted.
+    Deleted,
+}
+
+impl Phase {
+    /// Whether it was about to be sent, and nothing is known since.
+    pub(crate) fn is_intended(&self) -> bool {
+        *self == Self::Intended
+    }
+
+    /// Whether it is unknown if it was sent.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Intended | Self::Unanswered(_))
+    }
+
+    /// Whether it certainly was not sent.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Refused(_) | Self::NotTried(_))
+    }
+
+    /// Whether its copy is in the source queue, or its event in the ledger.
+    pub(crate) fn is_sent(&self) -> bool {
+        !self.is_unsent() && !self.is_doubtful()
+    }
+
+    /// Whether it may be deleted and was not.
+    pub(crate) fn is_deletable(&self) -> bool {
+        matches!(
+            self,
+            Self::Confirmed | Self::FoundStored(_) | Self::NotDeleted(_)
+        )
+    }
+}
+
+/// One message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageState {
+    /// How far it has come.
+    pub phase: Phase,
+    /// SQS message id of its newest confirmed copy.
+    pub sent_message_id: Option<String>,
+    /// What became of its event.
+    pub proof: Option<Proof>,
+    /// Identity of what is sent; `None` before the first intent and for what is no valid event.
+    pub key: Option<EventKey>,
+    /// SHA-256 of what is sent; empty before the first intent.
+    pub sent_sha256: String,
+    /// The newest intent, until the message is settled: refused or deleted.
+    pub unsettled: Option<Arc<Intended>>,
+}

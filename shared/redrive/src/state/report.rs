@@ -1,0 +1,118 @@
+//! What a redrive did, message by message.
+//!
+//! Invariant: everything here comes from the facts of the journal. The JSON fields are published:
+//! they keep their names and their meaning.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::counts::Counts;
+use super::fact::{Ending, Proof};
+use super::phase::{MessageState, Phase};
+use super::replay::State;
+
+/// Cause of a message that is being sent, or was when the redrive was interrupted.
+pub const NO_ANSWER_ON_RECORD: &str = "no answer of SQS to its send is on record";
+
+/// A redrive, as its journal has it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The redrive.
+    pub id: Uuid,
+    /// When its plan was made.
+    pub created_at: DateTime<Utc>,
+    /// The environment.
+    pub environment: String,
+    /// Messages of the plan.
+    pub planned: usize,
+    /// Messages by phase.
+    pub counts: Counts,
+    /// How it ended; absent while it runs and after a crash.
+    pub ending: Option<Ending>,
+    /// Every message, in the order of the plan.
+    #[serde(rename = "letters")]
+    pub messages: Vec<MessageReport>,
+}
+
+/// One message of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MessageReport {
+    /// SQS message id in the dead-letter queue.
+    pub message_id: String,
+    /// What happened to it so far.
+    pub outcome: MessageOutcome,
+    /// Why it was not sent, not deleted, or is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// SQS message id of its confirmed copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_message_id: Option<String>,
+    /// What became of its event; absent while that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+}
+
+/// What happened to a message so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageOutcome {
+    /// Nothing was done with it.
+    Waiting,
+    /// Not sent; it is where it was.
+    NotSent,
+    /// It may have been sent, and is where it was too.
+    Unknown,
+    /// Sent, or known to the ledger, and not confirmed to be out of the dead-letter queue.
+    SentNotDeleted,
+    /// Sent, or known to the ledger, and deleted.
+    Moved,
+}
+
+impl Report {
+    /// The report of a redrive as it stands.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let plan = state.plan();
+        Self {
+            id: plan.id,
+            created_at: plan.created_at,
+            environment: plan.environment.clone(),
+            planned: plan.entries.len(),
+            counts: state.counts(),
+            ending: state.ending(),
+            messages: plan
+                .entries
+                .iter()
+                .zip(state.messages())
+                .map(|(entry, message)| MessageReport::of(&entry.message_id, message))
+                .collect(),
+        }
+    }
+}
+
+impl MessageReport {
+    fn of(message_id: &str, message: &MessageState) -> Self {
+        let (outcome, cause) = match &message.phase {
+            Phase::Waiting => (MessageOutcome::Waiting, None),
+            Phase::Intended => (
+                MessageOutcome::Unknown,
+                Some(NO_ANSWER_ON_RECORD.to_owned()),
+            ),
+            Phase::Refused(cause) | Phase::NotTried(cause) => {
+                (MessageOutcome::NotSent, Some(cause.clone()))
+            }
+            Phase::Unanswered(cause) => (MessageOutcome::Unknown, Some(cause.clone())),
+            Phase::Confirmed | Phase::FoundStored(_) => (MessageOutcome::SentNotDeleted, None),
+            Phase::NotDeleted(cause) => (MessageOutcome::SentNotDeleted, Some(cause.clone())),
+            Phase::Deleted => (MessageOutcome::Moved, None),
+        };
+        Self {
+            message_id: message_id.to_owned(),
+            outcome,
+            cause,
+            sent_message_id: message.sent_message_id.clone(),
+            proof: message.proof.clone(),
+        }
+    }
+}

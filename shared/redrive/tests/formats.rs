@@ -1,0 +1,37 @@
+//! Plan and journal files of earlier versions are read, and written, as they were.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use redrive::fact::Ending;
+use redrive::{Journal, Report, plan_file};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+#[test]
+fn plan_of_version_1_is_read_and_written_byte_for_byte() {
+    let path = fixture("plan-1.json");
+    let plan = plan_file::read(&path).unwrap();
+    assert_eq!((plan.entries.len(), plan.skipped.len()), (9, 1));
+    let folder = tempfile::tempdir().unwrap();
+    let written = plan_file::write_in(folder.path(), &plan).unwrap();
+    assert_eq!(fs::read(written).unwrap(), fs::read(path).unwrap());
+}
+
+#[test]
+fn journal_of_version_1_gives_the_same_report() {
+    let state = Journal::read(&fixture("journal-1.journal")).unwrap();
+    assert_eq!(state.ending(), Some(Ending::Cancelled));
+    let plan = plan_file::read(&fixture("plan-1.json")).unwrap();
+    assert_eq!(*state.plan(), plan);
+    let report = serde_json::to_value(Report::of(&state)).unwrap();
+    let expected = fs::read(fixture("report-1.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_slice(&expected).unwrap();
+    assert_eq!(report, expected);
+}
