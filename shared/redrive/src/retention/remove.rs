@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::journal::{ControlFile, ControlRequest, Journal};
     use crate::message::Original;
-    use crate::plan::tests::plan;
+    use crate::plan::example as plan;
     use crate::state::fact::{Confirmed, Ending, Fact, Intended};
     use crate::retention::{ItemKind, Standing, find};
     use pipeline::environment::Folders;
