@@ -5,4 +5,4 @@
 pub mod cli;
 pub mod demo;
 pub mod text;
-pub mod tui;
+mod tui;

@@ -16,12 +16,12 @@ const TEXT_BYTES_MAX: u64 = 2 * 1_024 * 1_024;
 
 /// An editor that runs.
 #[derive(Debug)]
-pub(super) struct Outside {
+pub(super) struct ExternalEditor {
     file: NamedTempFile,
     child: Child,
 }
 
-impl Outside {
+impl ExternalEditor {
     /// Opens a text in the editor.
     ///
     /// # Errors
@@ -99,9 +99,9 @@ mod tests {
     use super::*;
 
     async fn edited(editor: &str, text: &str) -> Result<String, String> {
-        let mut outside = Outside::open_in(editor, text)?;
-        let ended = outside.ended().await;
-        outside.text(ended)
+        let mut editor = ExternalEditor::open_in(editor, text)?;
+        let ended = editor.ended().await;
+        editor.text(ended)
     }
 
     #[tokio::test]

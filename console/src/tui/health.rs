@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::format::{count, rate, span_secs};
-use super::message::Tone;
+use super::format::{count, message_or_messages, rate, span_secs};
 use super::pipeline_view::{Draining, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
 use super::remote::Remote;
-use super::screens::ScreenId;
-use crate::text::message_or_messages;
+use super::screen_id::ScreenId;
+use super::theme::Tone;
 use pipeline::environment::Environment;
 
 /// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is
@@ -20,20 +19,20 @@ const AGE_BAD_SECS: u64 = 300;
 
 /// Something that wants attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// How bad it is.
-    pub tone: Tone,
+    pub(crate) tone: Tone,
     /// What it is, with its numbers.
-    pub text: String,
+    pub(crate) text: String,
     /// What to do about it.
-    pub advice: String,
+    pub(crate) advice: String,
     /// The screen that helps.
-    pub screen: Option<ScreenId>,
+    pub(crate) screen: Option<ScreenId>,
 }
 
 /// The one word of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
+pub(crate) enum Health {
     /// Not everything was seen yet.
     Connecting,
     /// What was seen is old and nothing newer comes.
@@ -52,8 +51,7 @@ pub enum Health {
 
 impl Health {
     /// The word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
             Self::Stale => "stale",
@@ -66,8 +64,7 @@ impl Health {
     }
 
     /// Its meaning.
-    #[must_use]
-    pub const fn tone(self) -> Tone {
+    pub(crate) const fn tone(self) -> Tone {
         match self {
             Self::Connecting | Self::PartlySeen => Tone::Muted,
             Self::Healthy => Tone::Good,
@@ -78,8 +75,11 @@ impl Health {
 }
 
 /// The word that the header says.
-#[must_use]
-pub fn health(pipeline: &PipelineView, environment: &Environment, now: DateTime<Utc>) -> Health {
+pub(crate) fn health(
+    pipeline: &PipelineView,
+    environment: &Environment,
+    now: DateTime<Utc>,
+) -> Health {
     let parts = [
         state(&pipeline.source_queue, STALE_AFTER, now),
         state(&pipeline.dead_letter_queue, STALE_AFTER, now),
@@ -106,8 +106,7 @@ pub fn health(pipeline: &PipelineView, environment: &Environment, now: DateTime<
 
 /// Whether nothing is under way. Of such a queue CloudWatch has no values after some hours, and
 /// none are missed (Amazon SQS developer guide, "Available CloudWatch metrics").
-#[must_use]
-pub fn is_quiet(pipeline: &PipelineView) -> bool {
+pub(crate) fn is_quiet(pipeline: &PipelineView) -> bool {
     pipeline.history.value().is_some()
         && pipeline
             .source_queue
@@ -117,8 +116,7 @@ pub fn is_quiet(pipeline: &PipelineView) -> bool {
 
 /// What could not be told yet, in words: parts that never answered, and metrics that CloudWatch
 /// has no values of.
-#[must_use]
-pub fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
+pub(crate) fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
     let oldest = pipeline.source_queue.value().map(|queue| {
         let waits = queue.depth.visible + queue.depth.in_flight > 0;
         queue.oldest_age_secs.is_some() || !waits
@@ -167,8 +165,7 @@ fn state<T>(remote: &Remote<T>, limit: Duration, now: DateTime<Utc>) -> PartStat
 }
 
 /// What wants attention, the worst first.
-#[must_use]
-pub fn findings(
+pub(crate) fn findings(
     pipeline: &PipelineView,
     environment: &Environment,
     now: DateTime<Utc>,

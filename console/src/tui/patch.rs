@@ -12,13 +12,13 @@ use pipeline::{Body, BodyError};
 
 /// A message as a program or the editor gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatchInput {
+pub(crate) struct PatchInput {
     /// SQS message id.
-    pub message_id: String,
+    pub(crate) message_id: String,
     /// The body as it is in the queue.
-    pub old_body: Body,
+    pub(crate) old_body: Body,
     /// The body as it was mended before, if it was.
-    pub new_body: Option<String>,
+    pub(crate) new_body: Option<String>,
 }
 
 impl PatchInput {
@@ -26,7 +26,7 @@ impl PatchInput {
     ///
     /// # Errors
     /// When the old one was put aside and cannot be read.
-    pub fn body(&self) -> Result<Cow<'_, str>, BodyError> {
+    pub(crate) fn body(&self) -> Result<Cow<'_, str>, BodyError> {
         match &self.new_body {
             Some(new_body) => Ok(Cow::Borrowed(new_body)),
             None => self.old_body.text(),
@@ -35,45 +35,62 @@ impl PatchInput {
 }
 
 /// The messages of one question.
-pub type PatchInputs = Arc<Vec<PatchInput>>;
+pub(crate) type PatchInputs = Arc<Vec<PatchInput>>;
 
 /// A message with another body, and what would become of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mended {
+pub(crate) struct Mended {
     /// SQS message id.
-    pub message_id: String,
+    pub(crate) message_id: String,
     /// The body as it is in the queue.
-    pub old_body: String,
+    pub(crate) old_body: String,
     /// The body that is sent instead.
-    pub new_body: String,
+    pub(crate) new_body: String,
     /// Verdict of the new body.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// Why the validator refuses the new body.
-    pub failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     /// What the new body says of its event.
-    pub identity: PartialIdentity,
+    pub(crate) identity: PartialIdentity,
     /// Whether it is another event for the ledger than the old one was.
-    pub has_other_identity: bool,
+    pub(crate) has_other_identity: bool,
     /// Whether the ledger was asked; if not, `ready` may be `already-stored`.
-    pub is_ledger_asked: bool,
+    pub(crate) is_ledger_asked: bool,
+}
+
+impl Mended {
+    /// Warnings of an edit, most serious first.
+    pub(crate) fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        if self.verdict == Verdict::AlreadyStored {
+            warnings.push("the ledger knows this identity: the edited event would be swallowed");
+        }
+        if self.has_other_identity {
+            warnings.push("source or id changed: it is a new event for the ledger");
+        }
+        if !self.is_ledger_asked {
+            warnings.push("the ledger was not asked: it may be already stored");
+        }
+        warnings
+    }
 }
 
 /// What a program does to messages, or the editor did to one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Patched {
+pub(crate) struct Patched {
     /// Messages that get another body.
-    pub mended: Vec<Mended>,
+    pub(crate) mended: Vec<Mended>,
     /// Messages that stay as they are.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
     /// Messages that the program fails on.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// Why it fails on the first of them.
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
 }
 
 /// What is searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Query {
+pub(crate) enum Query {
     /// A text, in any case.
     Text(String),
     /// A jq program that gives neither `false` nor `null`.
@@ -82,8 +99,7 @@ pub enum Query {
 
 impl Query {
     /// What a line asks for: a jq program after `jq:` or with a leading `.`, else a text.
-    #[must_use]
-    pub fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let line = line.trim();
         if let Some(program) = line.strip_prefix("jq:") {
             return Some(Self::Program(program.trim().to_owned()));
@@ -98,11 +114,11 @@ impl Query {
 
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Message ids.
-    pub message_ids: HashSet<String>,
+    pub(crate) message_ids: HashSet<String>,
     /// Messages that the program fails on; they are not found.
-    pub failed: usize,
+    pub(crate) failed: usize,
 }
 
 #[cfg(test)]

@@ -16,14 +16,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::external_editor::Outside;
-use super::message::{Effect, Msg, Request, RequestId};
-use super::model::{Model, frame};
-use super::sources::{HOLD, Sources};
+use super::effect::Effect;
+use super::external_editor::ExternalEditor;
+use super::limits::VISIBILITY_TIMEOUT;
+use super::message::Msg;
+use super::model::Model;
+use super::request::Request;
+use super::sources::Sources;
 use super::terminal::{Screen, restore};
 use super::theme::Theme;
-use super::update::update;
-use super::update_context::UpdateContext;
+use super::update::{leave, update};
 use super::view::view;
 use pipeline::Authority;
 use pipeline::environment::Environment;
@@ -53,7 +55,7 @@ const EXIT_STALLED: i32 = 1;
 
 /// What ended the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The operator left.
     Left,
     /// A signal came.
@@ -68,7 +70,7 @@ pub enum Ended {
 ///
 /// # Errors
 /// When there is no terminal to draw on.
-pub async fn run(
+pub(crate) async fn run(
     environment: Environment,
     authority: Authority,
     failure: impl Future<Output = String>,
@@ -156,11 +158,12 @@ async fn drive(
         if model.is_leaving {
             return Ended::Left;
         }
-        if let Some(text) = screen.wanted_outside.take() {
+        if let Some(text) = screen.requested_editor.take() {
             // It reads the keys, which are the editor's now.
             drop(events);
             restore();
-            let text = write_outside(&text, model, screen, sources, (replies, &mut *signals)).await;
+            let text =
+                edit_externally(&text, model, screen, sources, (replies, &mut *signals)).await;
             let Some(text) = text else {
                 return Ended::Signalled;
             };
@@ -170,7 +173,7 @@ async fn drive(
             events = EventStream::new();
             let (width, height) = (area.width, area.height);
             apply(model, Msg::Resize { width, height }, screen, sources);
-            is_dirty = apply(model, Msg::EditedOutside(text), screen, sources);
+            is_dirty = apply(model, Msg::EditorEnded(text), screen, sources);
         }
         if is_dirty && drawn_at.elapsed() >= FRAME_FLOOR {
             if draw(model, screen).is_err() {
@@ -184,15 +187,15 @@ async fn drive(
 
 /// Waits for the operator's own editor. Nothing is drawn meanwhile, but time passes and answers are
 /// taken: what is held is held for longer. `None` when a signal came.
-async fn write_outside(
+async fn edit_externally(
     text: &str,
     model: &mut Model,
     screen: &mut Screen,
     sources: &mut Sources,
     (replies, signals): (&mut mpsc::Receiver<Msg>, &mut Signals),
 ) -> Option<Result<String, String>> {
-    let mut outside = match Outside::open(text) {
-        Ok(outside) => outside,
+    let mut editor = match ExternalEditor::open(text) {
+        Ok(editor) => editor,
         Err(why) => return Some(Err(why)),
     };
     let mut tick = tokio::time::interval(TICK);
@@ -201,7 +204,7 @@ async fn write_outside(
         let msg = tokio::select! {
             biased;
             () = signals.any() => return None,
-            ended = outside.ended() => return Some(outside.text(ended)),
+            ended = editor.ended() => return Some(editor.text(ended)),
             Some(msg) = replies.recv() => msg,
             _ = tick.tick() => Msg::Tick,
         };
@@ -257,9 +260,9 @@ fn apply(model: &mut Model, msg: Msg, screen: &mut Screen, sources: &mut Sources
     let effects = update(model, Utc::now(), msg);
     for effect in effects {
         match effect {
-            Effect::Ask { id, request } => sources.ask(id, request),
-            Effect::Steer { id, steering } => sources.steer(id, steering),
-            Effect::EditOutside(text) => screen.wanted_outside = Some(text),
+            Effect::Request(request) => sources.start(request),
+            Effect::Control(id, change) => sources.control(id, change),
+            Effect::OpenEditor(text) => screen.requested_editor = Some(text),
             // A terminal that is gone shows itself at the next frame.
             Effect::Copy(text) => drop(screen.copy(&text)),
             Effect::Quit => model.is_leaving = true,
@@ -288,21 +291,21 @@ async fn finish(
 ) {
     sources.stop();
     let begun = Instant::now();
-    let messages = model.dead_letters.held_handles().len();
-    ask(sources, leave(model));
-    let redrive = model.redrives.progress();
+    let messages = model.screens.dead_letters.received();
+    release(sources, leave(model, Utc::now()));
+    let redrive = model.screens.redrives.progress();
     let mut is_redriving = redrive.is_some();
     let mut deadline = begun + limit_of_finishing(is_redriving, messages);
     let mut explanation = Some(explanation(redrive));
     loop {
         while let Ok(msg) = replies.try_recv() {
-            ask(sources, settle(model, msg));
+            release(sources, update(model, Utc::now(), msg));
         }
-        if is_redriving && model.redrives.progress().is_none() {
+        if is_redriving && model.screens.redrives.progress().is_none() {
             is_redriving = false;
             deadline = Instant::now() + limit_of_finishing(false, messages);
             if let Some(notice) = &model.notice {
-                tell(&notice.text);
+                report(&notice.text);
             }
         }
         if !sources.is_changing() {
@@ -312,17 +315,17 @@ async fn finish(
             biased;
             () = signals.any() => return,
             () = tokio::time::sleep_until(deadline) => {
-                tell(&format!(
+                report(&format!(
                     "not everything was finished in time: messages that were not given back stay \
                      hidden for up to {} s",
-                    HOLD.as_secs()
+                    VISIBILITY_TIMEOUT.as_secs()
                 ));
                 return;
             }
             () = tokio::time::sleep_until(begun + EXPLAIN_AFTER), if explanation.is_some() => {
-                tell(&explanation.take().unwrap_or_default());
+                report(&explanation.take().unwrap_or_default());
             }
-            Some(msg) = replies.recv() => ask(sources, settle(model, msg)),
+            Some(msg) = replies.recv() => release(sources, update(model, Utc::now(), msg)),
             () = sources.change_ended() => {}
         }
     }
@@ -347,47 +350,26 @@ fn explanation(redrive: Option<(usize, usize)>) -> String {
     }
 }
 
-/// Gives back what is held and not being redriven.
-fn leave(model: &mut Model) -> Vec<(RequestId, Request)> {
-    let mut next_request = model.next_request;
-    let mut turn = UpdateContext::new(Utc::now(), frame(model.area).body, &mut next_request);
-    model.redrives.drop_review();
-    model.dead_letters.leave(&mut turn);
-    let effects = std::mem::take(&mut turn.effects);
-    model.next_request = next_request;
-    releases(effects)
-}
-
-/// Takes a late message; of what it wants, only giving messages back is still done.
-fn settle(model: &mut Model, msg: Msg) -> Vec<(RequestId, Request)> {
-    releases(update(model, Utc::now(), msg))
-}
-
-fn releases(effects: Vec<Effect>) -> Vec<(RequestId, Request)> {
-    effects
-        .into_iter()
-        .filter_map(|effect| match effect {
-            Effect::Ask {
-                id,
-                request: request @ Request::ReleaseMessages(_),
-            } => Some((id, request)),
-            Effect::Ask { .. }
-            | Effect::Steer { .. }
-            | Effect::EditOutside(_)
-            | Effect::Copy(_)
-            | Effect::Quit => None,
-        })
-        .collect()
-}
-
-fn ask(sources: &mut Sources, requests: Vec<(RequestId, Request)>) {
-    for (id, request) in requests {
-        sources.ask(id, request);
+/// Of what is wanted while leaving, only releasing messages is still done.
+fn release(sources: &mut Sources, effects: Vec<Effect>) {
+    for request in releases(effects) {
+        sources.start(request);
     }
 }
 
+fn releases(effects: Vec<Effect>) -> impl Iterator<Item = Request> {
+    effects.into_iter().filter_map(|effect| match effect {
+        Effect::Request(request @ Request::ReleaseMessages(..)) => Some(request),
+        Effect::Request(_)
+        | Effect::Control(..)
+        | Effect::OpenEditor(_)
+        | Effect::Copy(_)
+        | Effect::Quit => None,
+    })
+}
+
 /// One line for whoever watches; the terminal may be gone.
-fn tell(text: &str) {
+fn report(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -439,22 +421,27 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::outbox::Outbox;
+    use crate::tui::request::Reply;
 
     #[test]
-    fn only_giving_back_is_still_done_while_leaving() {
-        let ask = |number, request| Effect::Ask {
-            id: RequestId(number),
-            request,
-        };
-        let back = Request::ReleaseMessages(vec!["handle".to_owned()]);
-        let wanted = releases(vec![
-            ask(1, Request::HoldMessages),
-            Effect::Copy("text".to_owned()),
-            ask(2, back.clone()),
-            ask(3, Request::Publish("{}".to_owned())),
-            Effect::Quit,
-        ]);
-        assert_eq!(wanted, [(RequestId(2), back)]);
+    fn only_releases_are_executed_while_leaving() {
+        let mut outbox = Outbox::new(Utc::now(), 0);
+        let last = |outbox: &mut Outbox| outbox.request(Reply::Totals, Request::Totals);
+        last(&mut outbox);
+        let handles = vec!["handle".to_owned()];
+        let release = outbox.request(Reply::Released, |to| Request::ReleaseMessages(handles, to));
+        last(&mut outbox);
+        outbox.effects.push(Effect::Quit);
+        let ids: Vec<_> = releases(outbox.effects)
+            .map(|request| {
+                let Request::ReleaseMessages(_, to) = request else {
+                    panic!("{request:?}")
+                };
+                to.id()
+            })
+            .collect();
+        assert_eq!(ids, [release]);
     }
 
     #[test]

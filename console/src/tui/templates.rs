@@ -26,7 +26,6 @@ struct Template<'a> {
 }
 
 /// A new event from template `number` (any number is taken, around the end): new id, time of now.
-#[must_use]
 pub(super) fn fresh(number: usize) -> String {
     let number = number % NAMES.len();
     let (source, subject, data) = match number {

@@ -26,7 +26,7 @@ pub(super) struct Screen {
     /// terminal for its cursor and waits for the answer.
     pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
     /// A text for whose editor the terminal is to be given back.
-    pub(super) wanted_outside: Option<String>,
+    pub(super) requested_editor: Option<String>,
 }
 
 /// Bytes that are collected before they are written: one write for a whole screen.
@@ -56,7 +56,7 @@ impl Screen {
         match taken {
             Ok(terminal) => Ok(Self {
                 terminal,
-                wanted_outside: None,
+                requested_editor: None,
             }),
             Err(error) => {
                 restore();

@@ -7,18 +7,9 @@
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod configuration;
-#[allow(
-    dead_code,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "each test file uses a part of it; a test stops where it fails"
-)]
-pub(crate) mod driver;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod pty;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod queues;
-#[allow(dead_code, reason = "each test file uses a part of it")]
-pub(crate) mod screen;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod stack;

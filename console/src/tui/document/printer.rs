@@ -1,8 +1,9 @@
 //! Lays JSON out and finds the marked place. Invariant: every token is written, in order.
 
+use super::line::{DocumentLine, Piece, PieceKind};
 use super::tokens::{Token, TokenKind, tokens};
 use super::writer::Writer;
-use super::{DocumentLine, Piece, PieceKind};
+
 use crate::tui::format::visible;
 
 /// Columns that a list or object of plain values may take and still stand on one line.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::line::LINES_MAX;
 use super::*;
 use crate::tui::format::visible;
 

@@ -1,6 +1,6 @@
 //! Collects the lines of a document and breaks those that grow too long.
 
-use super::{DocumentLine, LINES_MAX, Piece, PieceKind};
+use super::line::{DocumentLine, LINES_MAX, Piece, PieceKind};
 use crate::tui::format::visible;
 
 /// Characters of one line; a longer text goes on in the next one, so that all of it can be reached.

@@ -2,12 +2,14 @@
 
 use crossterm::event::KeyCode;
 
-use super::{Action, Binding, Context, KeyPress as K, Place};
-use crate::tui::screens::ScreenId;
+use super::action::{Action, KeyContext};
+use super::binding::{Binding, Place};
+use super::key::KeyPress as K;
+use crate::tui::screen_id::ScreenId;
 
-const QUESTIONS: &[Context] = &[Context::Confirm, Context::Plan];
-const PLAN: &[Context] = &[Context::Plan];
-const PATCH: &[Context] = &[Context::Patch];
+const QUESTIONS: &[KeyContext] = &[KeyContext::Confirm, KeyContext::Plan];
+const PLAN: &[KeyContext] = &[KeyContext::Plan];
+const PATCH: &[KeyContext] = &[KeyContext::Patch];
 const LISTS: &[ScreenId] = &[
     ScreenId::Overview,
     ScreenId::DeadLetters,
@@ -32,7 +34,7 @@ macro_rules! bind {
 }
 
 /// The keymap. Order is the order of the help.
-pub const BINDINGS: &[Binding] = &[
+pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::Redrive,
         [K::char('r')],
@@ -76,7 +78,7 @@ pub const BINDINGS: &[Binding] = &[
         Place::Some(MESSAGES)
     ),
     bind!(
-        Action::EditOutside,
+        Action::EditExternally,
         [K::char('E')],
         "edit in your own editor",
         0,
@@ -206,7 +208,7 @@ pub const BINDINGS: &[Binding] = &[
         [K::ctrl('s')],
         "send",
         1,
-        Place::In(&[Context::Editor])
+        Place::In(&[KeyContext::Editor])
     ),
     bind!(
         Action::Open,
@@ -290,7 +292,7 @@ pub const BINDINGS: &[Binding] = &[
         [K::char('y')],
         "yes",
         1,
-        Place::In(&[Context::Confirm])
+        Place::In(&[KeyContext::Confirm])
     ),
     bind!(
         Action::Confirm,
@@ -404,28 +406,28 @@ pub const BINDINGS: &[Binding] = &[
         [K::plain(KeyCode::Enter)],
         "apply",
         1,
-        Place::In(&[Context::Input, Context::Palette])
+        Place::In(&[KeyContext::Input, KeyContext::Palette])
     ),
     bind!(
         Action::Up,
         [K::plain(KeyCode::Up)],
         "the applied filter",
         2,
-        Place::In(&[Context::Input])
+        Place::In(&[KeyContext::Input])
     ),
     bind!(
         Action::Up,
         [K::plain(KeyCode::Up)],
         "up",
         0,
-        Place::In(&[Context::Help, Context::Palette])
+        Place::In(&[KeyContext::Help, KeyContext::Palette])
     ),
     bind!(
         Action::Down,
         [K::plain(KeyCode::Down)],
         "down",
         0,
-        Place::In(&[Context::Help, Context::Palette])
+        Place::In(&[KeyContext::Help, KeyContext::Palette])
     ),
     bind!(
         Action::Back,
@@ -433,10 +435,10 @@ pub const BINDINGS: &[Binding] = &[
         "close",
         9,
         Place::In(&[
-            Context::Editor,
-            Context::Input,
-            Context::Palette,
-            Context::Help
+            KeyContext::Editor,
+            KeyContext::Input,
+            KeyContext::Palette,
+            KeyContext::Help
         ])
     ),
     bind!(

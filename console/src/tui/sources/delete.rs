@@ -4,9 +4,10 @@
 
 use serde_json::json;
 
-use super::fault;
 use super::redrives::blocking;
-use crate::tui::message::{Deleted, Fault};
+use super::shared::fault;
+use crate::tui::fault::Fault;
+use crate::tui::request::Deleted;
 use pipeline::audit::Operation;
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{DELETE_MESSAGES_MAX, Pipeline, PlannedChange};

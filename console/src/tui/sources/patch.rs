@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use event::{Assessment, EventKey, PartialIdentity, peek_identity};
 use tokio::sync::Semaphore;
 
-use crate::tui::message::Fault;
+use crate::tui::fault::Fault;
 use crate::tui::patch::{Found, Mended, PatchInput, PatchInputs, Patched, Query};
 use pipeline::Pipeline;
 use redrive::triage::{Program, ProgramError, RunError};

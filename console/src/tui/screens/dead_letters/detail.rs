@@ -9,16 +9,15 @@ use event::{FAILURE_ATTRIBUTES, Failure, PartialIdentity, Verdict, unwrap_envelo
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::edits::warnings;
-use super::groups;
-use super::redriving::Note;
+use super::note::Note;
 use crate::tui::document::{Document, size};
 use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
-use crate::tui::message::Tone;
+use crate::tui::lines::wrapped;
 use crate::tui::patch::Mended;
-use crate::tui::screens::lines::wrapped;
-use crate::tui::theme::{Theme, sign};
+use crate::tui::theme::{Theme, Tone, sign};
+use crate::tui::verdict::{verdict_sign, verdict_tone};
 use pipeline::model::{AttributeValue, DeadLetter};
+use redrive::triage::pointer;
 
 /// Attributes that are listed; SQS allows ten, three of them are the ingest's.
 const ATTRIBUTES_MAX: usize = 10;
@@ -59,7 +58,7 @@ impl Detail {
         let place = failure
             .as_ref()
             .and_then(|failure| failure.pointer.clone())
-            .or_else(|| groups::pointer(message).filter(|_| edit.is_none()));
+            .or_else(|| pointer(message).filter(|_| edit.is_none()));
         Self {
             message_id: message.message_id.clone(),
             document: Document::new(&event, place.as_deref()),
@@ -70,7 +69,7 @@ impl Detail {
                 verdict: edit.verdict,
                 failure: edit.failure.clone(),
                 identity: edit.identity.clone(),
-                warnings: warnings(edit),
+                warnings: edit.warnings(),
             }),
         }
     }
@@ -306,20 +305,6 @@ fn attribute_texts(message: &DeadLetter) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// Tone of a verdict.
-pub(in crate::tui::screens) const fn verdict_tone(verdict: Verdict) -> Tone {
-    match verdict {
-        Verdict::Ready => Tone::Good,
-        Verdict::AlreadyStored => Tone::Muted,
-        Verdict::StillInvalid | Verdict::Unreadable => Tone::Bad,
-    }
-}
-
-/// Sign of a verdict.
-pub(super) const fn verdict_sign(verdict: Verdict) -> &'static str {
-    sign(verdict_tone(verdict))
 }
 
 /// Collects rows of at most `width` columns.

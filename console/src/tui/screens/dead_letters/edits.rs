@@ -6,27 +6,12 @@
 use event::{PartialIdentity, Verdict};
 use ratatui::layout::Rect;
 
-use super::DeadLetters;
+use super::state::DeadLetters;
+use crate::tui::context::UpdateContext;
 use crate::tui::format::count;
-use crate::tui::message::Tone;
 use crate::tui::patch::{Mended, PatchInput};
-use crate::tui::update_context::UpdateContext;
+use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
-
-/// Warnings of an edit, most serious first.
-pub(super) fn warnings(mended: &Mended) -> Vec<&'static str> {
-    let mut warnings = Vec::new();
-    if mended.verdict == Verdict::AlreadyStored {
-        warnings.push("the ledger knows this identity: the edited event would be swallowed");
-    }
-    if mended.has_other_identity {
-        warnings.push("source or id changed: it is a new event for the ledger");
-    }
-    if !mended.is_ledger_asked {
-        warnings.push("the ledger was not asked: it may be already stored");
-    }
-    warnings
-}
 
 impl DeadLetters {
     pub(super) fn edit_of(&self, message: &DeadLetter) -> Option<&Mended> {
@@ -72,27 +57,27 @@ impl DeadLetters {
         self.edits_changed(body);
     }
 
-    pub(super) fn take_back(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn take_back(&mut self, context: &mut UpdateContext<'_>) {
         let id = self.selected_message().map(|message| &message.message_id);
         match id.cloned().and_then(|id| self.edits.remove(&id)) {
             Some(_) => {
-                turn.say(Tone::Good, "the edit is taken back");
-                self.edits_changed(turn.body);
+                context.notify(Tone::Good, "the edit is taken back");
+                self.edits_changed(context.body);
             }
-            None => turn.say(Tone::Muted, "the selected message is not edited"),
+            None => context.notify(Tone::Muted, "the selected message is not edited"),
         }
     }
 
-    pub(super) fn take_all_back(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn take_all_back(&mut self, context: &mut UpdateContext<'_>) {
         let edits = self.edits.len();
         if edits == 0 {
-            turn.say(Tone::Muted, "no message is edited");
+            context.notify(Tone::Muted, "no message is edited");
             return;
         }
         self.edits.clear();
         let text = format!("{} edits are taken back", count(edits as u64));
-        turn.say(Tone::Good, text);
-        self.edits_changed(turn.body);
+        context.notify(Tone::Good, text);
+        self.edits_changed(context.body);
     }
 
     fn edits_changed(&mut self, body: Rect) {

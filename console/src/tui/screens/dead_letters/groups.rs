@@ -9,7 +9,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use pipeline::model::DeadLetter;
 use redrive::triage::GroupKey;
-pub(super) use redrive::triage::pointer;
 
 /// One group and how many are in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

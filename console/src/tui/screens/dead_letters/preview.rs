@@ -5,26 +5,19 @@
 
 use event::{Verdict, unwrap_envelope};
 use ratatui::Frame;
-use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
-use super::detail::{verdict_sign, verdict_tone};
-use super::edits::warnings;
-use super::line::{LineInput, Purpose};
-use super::{DeadLetters, Open};
+use crate::tui::context::ScreenContext;
 use crate::tui::document::Document;
 use crate::tui::format::{count, fit, visible};
-use crate::tui::keymap::Action;
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
+use crate::tui::layout::{area_rows, take_rows};
+use crate::tui::lines::{hanging, title};
 use crate::tui::patch::{Mended, PatchInputs, Patched};
-use crate::tui::screens::lines::hanging;
-use crate::tui::screens::{area_rows, take_rows, title};
-use crate::tui::theme::{Theme, sign};
-use crate::tui::update_context::UpdateContext;
+use crate::tui::theme::{Theme, Tone, sign};
+use crate::tui::verdict::{verdict_sign, verdict_tone};
 
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
@@ -34,11 +27,11 @@ const DIFF_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
 /// A patch that waits for the operator's word.
 #[derive(Debug)]
 pub(super) struct Preview {
-    program: String,
-    scope: String,
+    pub(super) program: String,
+    pub(super) scope: String,
     /// All messages that the program ran over.
-    messages: PatchInputs,
-    patched: Patched,
+    pub(super) messages: PatchInputs,
+    pub(super) patched: Patched,
     /// Which of the mended messages is shown.
     at: usize,
     diff: Vec<(ChangeTag, String)>,
@@ -81,15 +74,34 @@ impl Preview {
             .unwrap_or_default();
     }
 
-    fn step(&mut self, back: bool) {
+    pub(super) fn step(&mut self, back: bool) {
         let length = self.patched.mended.len().max(1);
         let places = if back { length - 1 } else { 1 };
         self.show((self.at + places) % length);
     }
 
-    fn scroll(&mut self, lines: isize) {
+    pub(super) fn scroll(&mut self, lines: isize) {
         let most = self.diff.len().saturating_sub(1);
         self.offset = self.offset.saturating_add_signed(lines).min(most);
+    }
+
+    pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        let (theme, area) = (context.theme, context.body);
+        canvas.render_widget(Clear, area);
+        let mut rest = area;
+        let width = usize::from(area.width);
+        let name = format!("Patch of {}", visible(&self.scope));
+        canvas.render_widget(title(theme, &name, width), take_rows(&mut rest, 1));
+        let head = head_lines(self, theme, width);
+        let rows = u16::try_from(head.len()).unwrap_or(u16::MAX);
+        let rows = rows.min(rest.height / 2);
+        for (row, line) in area_rows(take_rows(&mut rest, rows)).zip(head) {
+            canvas.render_widget(line, row);
+        }
+        let lines = self.diff.iter().skip(self.offset);
+        for (row, (tag, text)) in area_rows(rest).zip(lines) {
+            canvas.render_widget(diff_line(*tag, text, theme, width), row);
+        }
     }
 }
 
@@ -115,90 +127,6 @@ fn difference(mended: &Mended) -> Vec<(ChangeTag, String)> {
         }
     }
     lines
-}
-
-impl DeadLetters {
-    pub(super) fn act_on_preview(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
-        let Open::Preview(preview) = &mut self.open else {
-            return;
-        };
-        let page = isize::try_from(turn.body.height / 2).unwrap_or(1).max(1);
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "only the keys of the preview count"
-        )]
-        match action {
-            Action::NextItem => preview.step(false),
-            Action::PreviousItem => preview.step(true),
-            Action::Up => preview.scroll(-1),
-            Action::Down => preview.scroll(1),
-            Action::PageUp => preview.scroll(-page),
-            Action::PageDown => preview.scroll(page),
-            Action::Patch => self.change_program(),
-            Action::Back => {
-                self.open = Open::Nothing;
-                turn.say(Tone::Muted, "nothing was edited");
-            }
-            Action::Confirm => {
-                let mended = std::mem::take(&mut preview.patched.mended);
-                let (edited, ready) = (
-                    count(mended.len() as u64),
-                    count(
-                        mended
-                            .iter()
-                            .filter(|m| m.verdict == Verdict::Ready)
-                            .count() as u64,
-                    ),
-                );
-                self.open = Open::Nothing;
-                // The next key means what was patched, wherever the focus is.
-                self.marks = mended.iter().map(|m| m.message_id.clone()).collect();
-                self.accept(mended, turn.body);
-                let text = format!(
-                    "{edited} edited, {ready} of them ready, all marked · r plans them, U undoes all"
-                );
-                turn.say(Tone::Good, text);
-            }
-            _ => {}
-        }
-    }
-
-    /// Back to the program, for the same messages.
-    fn change_program(&mut self) {
-        let Open::Preview(preview) = &self.open else {
-            return;
-        };
-        let purpose = Purpose::Patch {
-            scope: preview.scope.clone(),
-            messages: preview.messages.clone(),
-        };
-        self.open = Open::Line(Box::new(LineInput::new(purpose, &preview.program)));
-    }
-
-    pub(super) fn draw_preview(
-        &self,
-        preview: &Preview,
-        model: &Model,
-        canvas: &mut Frame<'_>,
-        area: Rect,
-    ) {
-        let theme = model.theme;
-        canvas.render_widget(Clear, area);
-        let mut rest = area;
-        let width = usize::from(area.width);
-        let name = format!("Patch of {}", visible(&preview.scope));
-        canvas.render_widget(title(theme, &name, width), take_rows(&mut rest, 1));
-        let head = head_lines(preview, theme, width);
-        let rows = u16::try_from(head.len()).unwrap_or(u16::MAX);
-        let rows = rows.min(rest.height / 2);
-        for (row, line) in area_rows(take_rows(&mut rest, rows)).zip(head) {
-            canvas.render_widget(line, row);
-        }
-        let lines = preview.diff.iter().skip(preview.offset);
-        for (row, (tag, text)) in area_rows(rest).zip(lines) {
-            canvas.render_widget(diff_line(*tag, text, theme, width), row);
-        }
-    }
 }
 
 fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static>> {
@@ -255,7 +183,7 @@ fn message_lines(
         Span::styled(place, theme.muted()),
         Span::styled(fit(&text, room), theme.tone(verdict_tone(verdict))),
     ])];
-    for warning in warnings(mended) {
+    for warning in mended.warnings() {
         lines.extend(hanging(Tone::Warning, warning, theme, width));
     }
     lines

@@ -1,9 +1,9 @@
 //! What must be known before anything else on the screen, most urgent first.
 
-use super::DeadLetters;
+use super::state::DeadLetters;
 use crate::tui::format::{clock, count, visible};
-use crate::tui::message::Tone;
-use crate::tui::screens::lines::wrapped;
+use crate::tui::lines::{message_count, wrapped};
+use crate::tui::theme::Tone;
 
 /// One row of a message.
 #[derive(Debug)]
@@ -38,13 +38,10 @@ impl DeadLetters {
     fn remarks(&self) -> Vec<(Tone, String)> {
         let mut remarks = Vec::new();
         if !self.moving.is_empty() {
-            let messages = Self::messages_in_words(self.moving.len());
+            let messages = message_count(self.moving.len());
             remarks.push((
                 Tone::Good,
-                format!(
-                    "{messages} being redriven to {} · 3 shows how far it is",
-                    visible(&self.destination)
-                ),
+                format!("{messages} being redriven · 3 shows the progress"),
             ));
         }
         if let Some(told) = &self.told {
@@ -71,7 +68,7 @@ impl DeadLetters {
             ));
         }
         if self.lost_holds > 0 {
-            let messages = Self::messages_in_words(self.lost_holds);
+            let messages = message_count(self.lost_holds);
             remarks.push((
                 Tone::Warning,
                 format!("{messages} no longer held, others may have them · ^r takes them again"),

@@ -8,8 +8,8 @@ use event::Verdict;
 use ratatui::layout::Rect;
 
 use super::detail::Detail;
-use super::groups::Group;
-use super::{DeadLetters, Pane};
+use super::groups::{Group, Grouping};
+use super::state::{DeadLetters, Pane};
 use pipeline::model::DeadLetter;
 
 impl DeadLetters {
@@ -33,7 +33,7 @@ impl DeadLetters {
     /// The messages changed.
     pub(super) fn regroup(&mut self, body: Rect) {
         let key = self.listed_group().map(|group| group.key.clone());
-        self.grouping = super::groups::Grouping::of(&self.messages, self.taken_at, |message| {
+        self.grouping = Grouping::of(&self.messages, self.taken_at, |message| {
             self.verdict_of(message) == Verdict::Ready
         });
         self.held_until = self

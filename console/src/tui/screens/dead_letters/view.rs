@@ -7,22 +7,21 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{Columns, RowEvent, RowState, group_row};
-use super::places::Places;
-use super::{DeadLetters, Open, Pane};
+use super::layout::Places;
+use super::state::{DeadLetters, Open, Pane};
+use crate::tui::context::ScreenContext;
 use crate::tui::format::{age_secs, clock, count, fit, short_span_secs, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
-use crate::tui::screens::lines::wrapped;
-use crate::tui::screens::{area_rows, draw_divider};
-use crate::tui::theme::{Theme, sign};
+use crate::tui::layout::area_rows;
+use crate::tui::lines::{draw_divider, message_count, wrapped};
+use crate::tui::theme::{Tone, sign};
 
 impl DeadLetters {
-    /// Draws the screen.
-    pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        let area = context.body;
         let places = self.places(area);
-        let theme = model.theme;
+        let theme = context.theme;
         canvas.render_widget(
-            self.title(model, usize::from(places.title.width)),
+            self.title(context, usize::from(places.title.width)),
             places.title,
         );
         for (row, remark) in area_rows(places.remarks).zip(self.remark_rows(area.width)) {
@@ -35,30 +34,30 @@ impl DeadLetters {
             canvas.render_widget(Line::styled(text, theme.tone(remark.tone)), row);
         }
         if self.messages.is_empty() {
-            self.draw_advice(model, canvas, places.rest);
+            self.draw_advice(context, canvas, places.rest);
         } else {
-            self.draw_groups(model, canvas, &places);
-            self.draw_messages(model, canvas, &places);
-            self.draw_detail(model, canvas, &places);
+            self.draw_groups(context, canvas, &places);
+            self.draw_messages(context, canvas, &places);
+            self.draw_detail(context, canvas, &places);
         }
         match &self.open {
             Open::Nothing => {}
-            Open::Line(line) => self.draw_line(line, model, canvas, area),
-            Open::Preview(preview) => self.draw_preview(preview, model, canvas, area),
-            Open::Editor(editing) => self.draw_editor(editing, model, canvas, area),
+            Open::Line(line) => line.draw(context, canvas),
+            Open::Preview(preview) => preview.draw(context, canvas),
+            Open::Editor(editing) => editing.draw(context, canvas),
         }
     }
 
     /// How many are held, until when, and what else fits.
-    fn title(&self, model: &Model, width: usize) -> Line<'static> {
+    fn title(&self, context: &ScreenContext<'_>, width: usize) -> Line<'static> {
         let mut text = self
-            .hold_texts(model)
+            .hold_texts(context)
             .into_iter()
             .reduce(|best, shorter| if best.width() < width { best } else { shorter })
             .unwrap_or_default();
         let mut parts = Vec::new();
         if let Some(since) = self.hold.loading_since() {
-            let waited = span_secs(age_secs(since, model.now));
+            let waited = span_secs(age_secs(since, context.now));
             parts.push(format!("taking messages for {waited}"));
         }
         if !self.marks.is_empty() {
@@ -67,7 +66,7 @@ impl DeadLetters {
         if self.edited() > 0 {
             parts.push(format!("{} edited ~", count(self.edited() as u64)));
         }
-        if self.is_read_only {
+        if context.environment.read_only {
             parts.push("read-only: no redrive".to_owned());
         }
         if !self.messages.is_empty() {
@@ -82,14 +81,14 @@ impl DeadLetters {
         }
         Line::styled(
             format!(" {}", fit(&text, width.saturating_sub(1))),
-            model.theme.strong(),
+            context.theme.strong(),
         )
     }
 
     /// `37 held of about 40 · released in 4 min or on leaving`, and shorter.
-    fn hold_texts(&self, model: &Model) -> Vec<String> {
+    fn hold_texts(&self, context: &ScreenContext<'_>) -> Vec<String> {
         let held = count(self.messages.len() as u64);
-        let total = model
+        let total = context
             .pipeline
             .dead_letter_queue
             .value()
@@ -103,7 +102,7 @@ impl DeadLetters {
         let Some(until) = self.held_until else {
             return vec![format!("{held} held")];
         };
-        let (long, short) = match age_secs(model.now, until) {
+        let (long, short) = match age_secs(context.now, until) {
             0 => ("the hold has ended".to_owned(), "hold ended".to_owned()),
             left => {
                 let left = short_span_secs(left);
@@ -120,8 +119,8 @@ impl DeadLetters {
         ]
     }
 
-    fn draw_groups(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
-        let theme = model.theme;
+    fn draw_groups(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, places: &Places) {
+        let theme = context.theme;
         let has_focus = self.focus == Pane::Groups;
         let mut list = self.group_list;
         list.reveal(self.grouping.rows(), usize::from(places.groups.height));
@@ -130,11 +129,11 @@ impl DeadLetters {
             count(list.selected as u64 + 1),
             count(self.grouping.rows() as u64)
         );
-        self.draw_bar(
+        draw_bar(
             "Groups by cause",
             &position,
             has_focus,
-            theme,
+            context,
             canvas,
             places.groups_title,
         );
@@ -151,15 +150,15 @@ impl DeadLetters {
                 group,
                 numbers,
                 look,
-                (theme, model.now),
+                (theme, context.now),
                 (usize::from(place.width), digits),
             );
             canvas.render_widget(line, place);
         }
     }
 
-    fn draw_messages(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
-        let theme = model.theme;
+    fn draw_messages(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, places: &Places) {
+        let theme = context.theme;
         let has_focus = self.focus == Pane::Messages;
         let mut list = self.message_list;
         list.reveal(self.listed.len(), usize::from(places.messages.height));
@@ -172,11 +171,11 @@ impl DeadLetters {
             count(list.selected as u64 + 1),
             count(self.listed.len() as u64)
         );
-        self.draw_bar(
+        draw_bar(
             &name,
             &position,
             has_focus,
-            theme,
+            context,
             canvas,
             places.messages_title,
         );
@@ -194,7 +193,7 @@ impl DeadLetters {
                 identity: self.identity_of(message),
                 event: self.row_event(&message.message_id),
             };
-            canvas.render_widget(columns.row(message, state, theme, model.now), place);
+            canvas.render_widget(columns.row(message, state, theme, context.now), place);
         }
     }
 
@@ -210,9 +209,14 @@ impl DeadLetters {
         }
     }
 
-    fn draw_detail(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
-        let theme = model.theme;
-        draw_divider(theme, self.is_production, canvas, places.separator);
+    fn draw_detail(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, places: &Places) {
+        let theme = context.theme;
+        draw_divider(
+            theme,
+            context.environment.is_production,
+            canvas,
+            places.separator,
+        );
         if places.detail.is_empty() {
             return;
         }
@@ -237,65 +241,27 @@ impl DeadLetters {
             String::new()
         };
         let has_focus = self.is_detail_open;
-        self.draw_bar(
+        draw_bar(
             &name,
             &position,
             has_focus,
-            theme,
+            context,
             canvas,
             places.detail_title,
         );
         let window = (self.detail_offset, width, usize::from(places.detail.height));
-        let lines = detail.lines(message, note, theme, model.now, window);
+        let lines = detail.lines(message, note, theme, context.now, window);
         for (line, place) in lines.into_iter().zip(area_rows(places.detail)) {
             canvas.render_widget(line, place);
         }
     }
 
-    /// A line with the name of a pane; heavy where the keys work.
-    fn draw_bar(
-        &self,
-        name: &str,
-        position: &str,
-        has_focus: bool,
-        theme: Theme,
-        canvas: &mut Frame<'_>,
-        place: Rect,
-    ) {
-        let width = usize::from(place.width);
-        let stroke = if has_focus { "━" } else { "─" };
-        let position = if position.is_empty() {
-            String::new()
-        } else {
-            format!(" {position} ")
-        };
-        let name = fit(
-            &format!(" {name} "),
-            width.saturating_sub(position.width() + 2),
-        );
-        let gap = width.saturating_sub(1 + name.width() + position.width() + 1);
-        let frame = theme.frame(has_focus, self.is_production);
-        let text = if has_focus {
-            theme.strong()
-        } else {
-            Style::new()
-        };
-        let line = Line::from(vec![
-            Span::styled(stroke, frame),
-            Span::styled(name, text),
-            Span::styled(stroke.repeat(gap), frame),
-            Span::styled(position, text),
-            Span::styled(stroke, frame),
-        ]);
-        canvas.render_widget(line, place);
-    }
-
     /// There is nothing to list: why, and which key fills it.
-    fn draw_advice(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-        let theme = model.theme;
+    fn draw_advice(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
+        let theme = context.theme;
         let mut lines: Vec<(Option<Tone>, String)> = Vec::new();
         if let Some(since) = self.hold.loading_since() {
-            let waited = span_secs(age_secs(since, model.now));
+            let waited = span_secs(age_secs(since, context.now));
             lines.push((
                 Some(Tone::Muted),
                 format!("taking the dead letters, for {waited}"),
@@ -309,7 +275,7 @@ impl DeadLetters {
                 "What is taken others cannot see until you leave.".to_owned(),
             ));
         } else if let Some(released) = self.released {
-            let number = Self::messages_in_words(released.messages);
+            let number = message_count(released.messages);
             let at = clock(released.at);
             lines.push((Some(Tone::Good), format!("{number} released at {at} UTC")));
             lines.push((
@@ -326,7 +292,7 @@ impl DeadLetters {
                 Some(Tone::Good),
                 format!("no dead letters · looked at {at} UTC"),
             ));
-            lines.push((None, self.elsewhere_text(model)));
+            lines.push((None, self.elsewhere_text(context)));
         }
         if let Some(fault) = self.hold.error() {
             lines.push((Some(Tone::Bad), visible(&fault.message)));
@@ -357,8 +323,8 @@ impl DeadLetters {
         }
     }
 
-    fn elsewhere_text(&self, model: &Model) -> String {
-        let elsewhere = model
+    fn elsewhere_text(&self, context: &ScreenContext<'_>) -> String {
+        let elsewhere = context
             .pipeline
             .dead_letter_queue
             .value()
@@ -372,4 +338,42 @@ impl DeadLetters {
             None => "The dead-letter queue is empty. ^r looks again.".to_owned(),
         }
     }
+}
+
+/// A line with the name of a pane; heavy where the keys work.
+fn draw_bar(
+    name: &str,
+    position: &str,
+    has_focus: bool,
+    context: &ScreenContext<'_>,
+    canvas: &mut Frame<'_>,
+    place: Rect,
+) {
+    let theme = context.theme;
+    let width = usize::from(place.width);
+    let stroke = if has_focus { "━" } else { "─" };
+    let position = if position.is_empty() {
+        String::new()
+    } else {
+        format!(" {position} ")
+    };
+    let name = fit(
+        &format!(" {name} "),
+        width.saturating_sub(position.width() + 2),
+    );
+    let gap = width.saturating_sub(1 + name.width() + position.width() + 1);
+    let frame = theme.frame(has_focus, context.environment.is_production);
+    let text = if has_focus {
+        theme.strong()
+    } else {
+        Style::new()
+    };
+    let line = Line::from(vec![
+        Span::styled(stroke, frame),
+        Span::styled(name, text),
+        Span::styled(stroke.repeat(gap), frame),
+        Span::styled(position, text),
+        Span::styled(stroke, frame),
+    ]);
+    canvas.render_widget(line, place);
 }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::screens::{is_wide, side_by_side, take_rows};
+use crate::tui::layout::{is_wide, side_by_side, take_rows};
 
 /// Share of the editor where the rest stands beside it, in hundredths.
 const EDITOR_SHARE: u32 = 54;

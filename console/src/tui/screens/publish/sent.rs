@@ -6,9 +6,9 @@
 use chrono::{DateTime, Duration, Utc};
 use event::EventKey;
 
-use crate::tui::message::{Fault, Request};
+use crate::tui::context::UpdateContext;
 use crate::tui::remote::Remote;
-use crate::tui::update_context::UpdateContext;
+use crate::tui::request::{Reply, Request, Sought};
 use pipeline::model::{Published, TraceState};
 
 /// How long an event is looked for before that stops by itself.
@@ -49,10 +49,15 @@ impl Sent {
         key: Option<EventKey>,
         name: String,
         is_again: bool,
-        turn: &mut UpdateContext<'_>,
+        context: &mut UpdateContext<'_>,
     ) -> Self {
         let mut published = Remote::Idle;
-        turn.fetch(&mut published, Request::Publish(body.clone()));
+        let text = body.clone();
+        context
+            .outbox
+            .fetch(&mut published, Reply::Published, |to| {
+                Request::Publish(text, to)
+            });
         Self {
             body,
             key,
@@ -60,53 +65,46 @@ impl Sent {
             is_again,
             published,
             state: Remote::Idle,
-            until: turn.now + LOOK_FOR,
+            until: context.now + LOOK_FOR,
             is_given_up: false,
         }
     }
 
     /// The acknowledgement came, or did not.
-    pub(super) fn acknowledge(
-        &mut self,
-        result: Result<Published, Fault>,
-        turn: &mut UpdateContext<'_>,
-    ) {
-        let Remote::Loading { request, .. } = &self.published else {
-            return;
-        };
-        let request = *request;
-        self.published.settle(request, result, turn.now);
-        self.until = turn.now + LOOK_FOR;
-        self.look(turn);
+    pub(super) fn acknowledged(&mut self, context: &mut UpdateContext<'_>) {
+        self.until = context.now + LOOK_FOR;
+        self.look(context);
     }
 
     /// Looks where it is, if it is time to.
-    pub(super) fn tick(&mut self, turn: &mut UpdateContext<'_>) {
-        if self.is_searching() && turn.now >= self.until {
+    pub(super) fn tick(&mut self, context: &mut UpdateContext<'_>) {
+        if self.is_searching() && context.now >= self.until {
             self.is_given_up = true;
         }
-        if self.is_searching() && self.state.is_due(self.look_every(turn.now), turn.now) {
-            self.look(turn);
+        if self.is_searching() && self.state.is_due(self.look_every(context.now), context.now) {
+            self.look(context);
         }
     }
 
     /// Looks again now, and for a while.
-    pub(super) fn look_again(&mut self, turn: &mut UpdateContext<'_>) {
-        self.until = turn.now + LOOK_FOR;
+    pub(super) fn look_again(&mut self, context: &mut UpdateContext<'_>) {
+        self.until = context.now + LOOK_FOR;
         self.is_given_up = false;
         if !self.state.is_loading() {
-            self.look(turn);
+            self.look(context);
         }
     }
 
-    fn look(&mut self, turn: &mut UpdateContext<'_>) {
+    fn look(&mut self, context: &mut UpdateContext<'_>) {
         if let Remote::Ready(published) = &self.published {
-            let request = Request::Trace {
+            let sought = Sought {
                 key: self.key.clone(),
                 body: self.body.clone(),
                 published: published.value.clone(),
             };
-            turn.fetch(&mut self.state, request);
+            context.outbox.fetch(&mut self.state, Reply::Traced, |to| {
+                Request::Trace(sought, to)
+            });
         }
     }
 

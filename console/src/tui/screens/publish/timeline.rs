@@ -7,11 +7,11 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::sent::Sent;
+use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, count, fit, latency, span_secs, visible};
-use crate::tui::message::{Fault, Tone};
+use crate::tui::lines::{key_line, wrapped};
 use crate::tui::remote::Remote;
-use crate::tui::screens::lines::{key_line, wrapped};
-use crate::tui::theme::{Theme, sign};
+use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{ApiHealth, Published, Reason, TraceState};
 
 /// Columns of the sign, the hop and the place.

@@ -11,20 +11,19 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::layout::parts;
 use super::question;
 use super::sent::Sent;
+use super::state::{Mode, Publish};
 use super::timeline::timeline;
-use super::{Mode, Publish};
+use crate::tui::context::ScreenContext;
 use crate::tui::format::{age_secs, clock, count, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
+use crate::tui::lines::{draw_divider, explained, hanging, key_line, titled, wrapped};
 use crate::tui::remote::Remote;
-use crate::tui::screens::draw_divider;
-use crate::tui::screens::lines::{explained, hanging, key_line, titled, wrapped};
 use crate::tui::templates::NAMES;
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Theme, Tone};
 
 /// Draws everything.
-pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+pub(super) fn draw(publish: &Publish, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+    let area = context.body;
+    let theme = context.theme;
     let parts = parts(area);
     canvas.render_widget(
         titled(
@@ -35,14 +34,14 @@ pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, are
         ),
         parts.editor_title,
     );
-    draw_editor(publish, model, canvas, parts.editor);
+    draw_editor(publish, context, canvas, parts.editor);
     draw_divider(
         theme,
-        model.environment.is_production,
+        context.environment.is_production,
         canvas,
         parts.divider,
     );
-    let (title, lines) = verdict(publish, model, usize::from(parts.verdict.width));
+    let (title, lines) = verdict(publish, context, usize::from(parts.verdict.width));
     canvas.render_widget(
         title_line(title, theme, parts.verdict_title.width),
         parts.verdict_title,
@@ -50,12 +49,12 @@ pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, are
     canvas.render_widget(Text::from(lines), parts.verdict);
     draw_sent(
         publish.sent.as_ref(),
-        model,
+        context,
         canvas,
         (parts.sent_title, parts.sent),
     );
     if let (Mode::Asking, Some(check)) = (publish.mode, &publish.check) {
-        question::draw(publish, check, model, canvas, area);
+        question::draw(publish, check, context, canvas, area);
     }
 }
 
@@ -91,8 +90,8 @@ fn editor_pieces(publish: &Publish, theme: Theme) -> Vec<(String, Style)> {
     pieces
 }
 
-fn draw_editor(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_editor(publish: &Publish, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
+    let theme = context.theme;
     if publish.editor.is_loaded() || publish.mode == Mode::Editing {
         let marked = publish.check.as_ref().and_then(|check| check.line);
         let size = (usize::from(area.width), usize::from(area.height));
@@ -106,7 +105,7 @@ fn draw_editor(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, area: R
         Remote::Loading { since, .. } => vec![Line::styled(
             format!(
                 " making an event from a template, {}",
-                waited(*since, model.now)
+                waited(*since, context.now)
             ),
             theme.muted(),
         )],
@@ -125,8 +124,8 @@ fn waited(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
 
 type Titled<'a> = ((&'a str, Vec<(String, Style)>), Vec<Line<'static>>);
 
-fn verdict<'a>(publish: &Publish, model: &Model, width: usize) -> Titled<'a> {
-    let theme = model.theme;
+fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> Titled<'a> {
+    let theme = context.theme;
     let Some(check) = &publish.check else {
         let line = Line::styled(" waits for a text", theme.muted());
         return (("Verdict of the ingest", Vec::new()), vec![line]);
@@ -151,12 +150,12 @@ fn verdict<'a>(publish: &Publish, model: &Model, width: usize) -> Titled<'a> {
         Err(failure) => failure_lines(failure, check.line, theme, width),
     };
     let mut pieces = Vec::new();
-    if model.environment.read_only {
+    if context.environment.read_only {
         let text = "read-only: this console sends nothing here";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     } else {
-        let name = visible(&model.environment.name);
-        let (text, style) = if model.environment.is_production {
+        let name = visible(&context.environment.name);
+        let (text, style) = if context.environment.is_production {
             (
                 format!("s asks, then sends to {name}, PRODUCTION"),
                 theme.tone(Tone::Bad),
@@ -200,11 +199,11 @@ fn below(text: &str, width: usize) -> impl Iterator<Item = Line<'static>> {
 
 fn draw_sent(
     sent: Option<&Sent>,
-    model: &Model,
+    context: &ScreenContext<'_>,
     canvas: &mut Frame<'_>,
     (title, area): (Rect, Rect),
 ) {
-    let theme = model.theme;
+    let theme = context.theme;
     let (pieces, lines) = match sent {
         None => (
             Vec::new(),
@@ -220,7 +219,7 @@ fn draw_sent(
             let width = usize::from(area.width);
             (
                 vec![(sent.name.clone(), theme.strong())],
-                timeline(sent, model.now, theme, width),
+                timeline(sent, context.now, theme, width),
             )
         }
     };

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::rows::Widths;
 use crate::tui::format::{UNKNOWN, latency, short_span_secs, visible};
-use crate::tui::screens::lines::{left, right};
+use crate::tui::lines::{left, right};
 
 /// Blanks between columns.
 const GAP: usize = 2;

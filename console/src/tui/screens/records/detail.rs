@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::columns::lag;
 use crate::tui::document::Document;
 use crate::tui::format::{UNKNOWN, count, timestamp, visible};
-use crate::tui::screens::lines::wrapped;
+use crate::tui::lines::wrapped;
 use crate::tui::theme::Theme;
 
 /// Columns of the names.

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::screens::{is_wide, side_by_side, take_rows};
+use crate::tui::layout::{is_wide, side_by_side, take_rows};
 
 /// Share of the list where the detail stands beside it, in hundredths.
 const LIST_SHARE: u32 = 58;

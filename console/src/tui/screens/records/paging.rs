@@ -5,13 +5,14 @@
 use chrono::{DateTime, Duration, Utc};
 use event::{LIMIT_MAX, Order, Page, Record, RecordQuery};
 
-use super::Records;
 use super::rows::{PAYLOAD_BYTES_MAX, ROWS_MAX, Rows};
+use super::state::Records;
+use crate::tui::context::UpdateContext;
 use crate::tui::filter;
 use crate::tui::format::count;
-use crate::tui::message::{Answer, Fault, Reply, Request, Tone};
 use crate::tui::remote::Remote;
-use crate::tui::update_context::UpdateContext;
+use crate::tui::request::{Answer, Reply, Request};
+use crate::tui::theme::Tone;
 
 /// Rows of one page.
 const PAGE_ROWS: u16 = 100;
@@ -26,56 +27,58 @@ const MORE_AHEAD_ROWS: usize = 30;
 
 impl Records {
     /// Time passed.
-    pub fn tick(&mut self, is_visible: bool, turn: &mut UpdateContext<'_>) {
-        if !is_visible || !self.is_following || self.rows.is_loading() {
+    pub(super) fn tick(&mut self, context: &mut UpdateContext<'_>) {
+        if !self.is_shown || !self.is_following || self.rows.is_loading() {
             return;
         }
-        if self.rows.error().is_some() && self.rows.is_due(FOLLOW_EVERY, turn.now) {
-            self.reload(turn);
-        } else if self.rows.value().is_some() && self.newer.is_due(FOLLOW_EVERY, turn.now) {
+        if self.rows.error().is_some() && self.rows.is_due(FOLLOW_EVERY, context.now) {
+            self.reload(context);
+        } else if self.rows.value().is_some() && self.newer.is_due(FOLLOW_EVERY, context.now) {
             // `since` and `until` move on with the clock; the filter itself was checked.
-            let query = filter::parse(&self.filter, turn.now).unwrap_or_default();
+            let query = filter::parse(&self.filter, context.now).unwrap_or_default();
             let query = RecordQuery {
                 limit: NEWER_ROWS,
                 ..query
             };
-            turn.fetch(&mut self.newer, Request::Records(query));
+            context.outbox.fetch(&mut self.newer, Reply::Records, |to| {
+                Request::Records(query, to)
+            });
         }
     }
 
-    /// An answer came.
-    pub fn reply(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
-        let result = reply.result.and_then(page_of);
-        if self.rows.awaits(reply.id) {
+    pub(crate) fn page_came(
+        &mut self,
+        answer: Answer<Page<Record>>,
+        context: &mut UpdateContext<'_>,
+    ) {
+        let now = context.now;
+        if self.rows.awaits(&answer) {
             let order = self.query.order;
             // Whoever stands on the first row watches what comes.
             let kept = self.selected_id().filter(|_| self.list.selected > 0);
-            self.rows.settle(
-                reply.id,
-                result.map(|page| Rows::new(page, order)),
-                turn.now,
-            );
+            self.rows
+                .settle(answer.map(|page| Rows::new(page, order)), now);
             let row = kept.and_then(|id| self.rows.value().and_then(|rows| rows.row_of(id)));
-            self.select(row.unwrap_or(0), turn);
-        } else if self.more.awaits(reply.id) {
-            let added = result.map(|page| {
+            self.select(row.unwrap_or(0), context);
+        } else if self.more.awaits(&answer) {
+            let added = answer.map(|page| {
                 let added = page.items.len();
                 if let Some(rows) = self.rows.value_mut() {
                     rows.append(page);
                 }
                 added
             });
-            self.more.settle(reply.id, added, turn.now);
-            self.settle_layout(turn.body);
-        } else if self.newer.awaits(reply.id) {
-            let added = result.map(|page| self.merge(page, turn));
-            self.newer.settle(reply.id, added, turn.now);
+            self.more.settle(added, now);
+            self.settle_layout(context.body);
+        } else if self.newer.awaits(&answer) {
+            let added = answer.map(|page| self.merge(page, context));
+            self.newer.settle(added, now);
         }
     }
 
     /// Puts what is new on top. The selected row stays where it is on the screen, but for the
     /// first one: whoever stands there watches what comes.
-    fn merge(&mut self, page: Page<Record>, turn: &mut UpdateContext<'_>) -> usize {
+    fn merge(&mut self, page: Page<Record>, context: &mut UpdateContext<'_>) -> usize {
         let selected = self.selected_id();
         let was = self.list;
         let order = self.query.order;
@@ -85,7 +88,7 @@ impl Records {
         if rows.leaves_hole(&page) {
             if was.selected > 0 {
                 self.is_following = false;
-                turn.say(
+                context.notify(
                     Tone::Warning,
                     format!("paused: more than {NEWER_ROWS} new records at once; ^r starts over"),
                 );
@@ -93,7 +96,7 @@ impl Records {
             }
             *rows = Rows::new(page, order);
             self.more.reset();
-            self.settle_layout(turn.body);
+            self.settle_layout(context.body);
             return self.len();
         }
         let added = rows.merge(page);
@@ -109,7 +112,7 @@ impl Records {
             }
             if rows.is_full() {
                 self.is_following = false;
-                turn.say(
+                context.notify(
                     Tone::Warning,
                     format!(
                         "paused: {} are kept at most; ^r starts over",
@@ -117,26 +120,29 @@ impl Records {
                     ),
                 );
             }
-            self.settle_layout(turn.body);
+            self.settle_layout(context.body);
         }
         added
     }
 
-    pub(super) fn reload(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn reload(&mut self, context: &mut UpdateContext<'_>) {
         // The filter was checked when it was applied; only `since` and `until` change.
-        let query = filter::parse(&self.filter, turn.now).unwrap_or_default();
+        let query = filter::parse(&self.filter, context.now).unwrap_or_default();
         self.query = RecordQuery {
             limit: PAGE_ROWS,
             ..query
         };
         self.more.reset();
         self.newer.reset();
-        turn.fetch(&mut self.rows, Request::Records(self.query.clone()));
+        let query = self.query.clone();
+        context.outbox.fetch(&mut self.rows, Reply::Records, |to| {
+            Request::Records(query, to)
+        });
     }
 
-    pub(super) fn follow(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn follow(&mut self, context: &mut UpdateContext<'_>) {
         if !self.is_following && self.query.order == Order::Asc {
-            turn.say(
+            context.notify(
                 Tone::Warning,
                 "following needs the newest first; take order=asc out (/)",
             );
@@ -145,12 +151,12 @@ impl Records {
         self.is_following = !self.is_following;
         if self.is_following {
             self.newer.reset();
-            self.tick(true, turn);
+            self.tick(context);
         }
     }
 
-    pub(super) fn ask_more(&mut self, turn: &mut UpdateContext<'_>) {
-        if self.rows.is_loading() || !self.more_is_due(turn.now) {
+    pub(super) fn ask_more(&mut self, context: &mut UpdateContext<'_>) {
+        if self.rows.is_loading() || !self.more_is_due(context.now) {
             return;
         }
         let Some(rows) = self.rows.value() else {
@@ -166,7 +172,9 @@ impl Records {
             cursor: Some(cursor),
             ..self.query.clone()
         };
-        turn.fetch(&mut self.more, Request::Records(query));
+        context.outbox.fetch(&mut self.more, Reply::Records, |to| {
+            Request::Records(query, to)
+        });
     }
 
     fn more_is_due(&self, now: DateTime<Utc>) -> bool {
@@ -176,16 +184,6 @@ impl Records {
             Remote::Failed { failed_at, .. } => now - *failed_at >= MORE_RETRY,
         }
     }
-}
-
-fn page_of(answer: Answer) -> Result<Page<Record>, Fault> {
-    if let Answer::Records(page) = answer {
-        return Ok(page);
-    }
-    Err(Fault {
-        message: "read records: the answer was to another question".into(),
-        hint: None,
-    })
 }
 
 /// What is kept at most, in words.

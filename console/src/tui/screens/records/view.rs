@@ -8,21 +8,18 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::Records;
 use super::columns::{cells, columns, is_same_day, titles};
 use super::layout::{Parts, list_width};
 use super::paging::kept_at_most;
 use super::rows::Rows;
+use super::state::Records;
 use super::typing::Typing;
+use crate::tui::context::ScreenContext;
 use crate::tui::filter::{self, WORDS};
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
+use crate::tui::lines::{draw_divider, explained, hanging, key_line, titled};
 use crate::tui::remote::Remote;
-use crate::tui::screens::draw_divider;
-use crate::tui::screens::lines::{explained, hanging, key_line, titled};
-use crate::tui::theme::Theme;
-use crate::tui::view::toned;
+use crate::tui::theme::{Theme, Tone, toned};
 
 /// Columns from which a title spells everything out.
 const TITLE_FULL_COLUMNS: u16 = 90;
@@ -34,10 +31,10 @@ const FILTER_COLUMNS_MIN: usize = 16;
 const FAULT_LINES_MAX: usize = 3;
 
 impl Records {
-    /// Draws the screen.
-    pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        let area = context.body;
         let parts = self.parts(area);
-        let theme = model.theme;
+        let theme = context.theme;
         if let Some(detail) = &self.detail {
             self.detail_title(theme, canvas, parts.detail_title);
             let (height, width) = (parts.detail.height, parts.detail.width);
@@ -54,8 +51,8 @@ impl Records {
         }
         canvas.render_widget(Text::from(self.fault_lines(theme, area)), parts.fault);
         match self.rows.value() {
-            Some(rows) if rows.len() > 0 => self.draw_rows(rows, model, canvas, parts),
-            Some(_) | None => self.draw_nothing(model, canvas, parts),
+            Some(rows) if rows.len() > 0 => self.draw_rows(rows, context, canvas, parts),
+            Some(_) | None => self.draw_nothing(context, canvas, parts),
         }
     }
 
@@ -164,13 +161,19 @@ impl Records {
         canvas.render_widget(titled(&name, pieces, theme, area.width), area);
     }
 
-    fn draw_rows(&self, rows: &Rows, model: &Model, canvas: &mut Frame<'_>, parts: Parts) {
-        let theme = model.theme;
+    fn draw_rows(
+        &self,
+        rows: &Rows,
+        context: &ScreenContext<'_>,
+        canvas: &mut Frame<'_>,
+        parts: Parts,
+    ) {
+        let theme = context.theme;
         let width = usize::from(parts.rows.width);
         let is_today = [rows.items().first(), rows.items().last()]
             .into_iter()
             .flatten()
-            .all(|record| is_same_day(record.occurred_at, model.now));
+            .all(|record| is_same_day(record.occurred_at, context.now));
         let columns = columns(width, rows.widths(), is_today);
         let heading = fit(&format!("  {}", titles(&columns)), width);
         canvas.render_widget(Line::styled(heading, theme.muted()), parts.columns);
@@ -184,7 +187,7 @@ impl Records {
                 let is_selected = row == self.list.selected;
                 let marker = if is_selected { "▸ " } else { "  " };
                 let text = fit(
-                    &format!("{marker}{}", cells(&columns, record, model.now)),
+                    &format!("{marker}{}", cells(&columns, record, context.now)),
                     width,
                 );
                 if is_selected {
@@ -199,11 +202,11 @@ impl Records {
     }
 
     /// Why there are no rows, and which key helps.
-    fn draw_nothing(&self, model: &Model, canvas: &mut Frame<'_>, parts: Parts) {
-        let theme = model.theme;
+    fn draw_nothing(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, parts: Parts) {
+        let theme = context.theme;
         let lines = match &self.rows {
             Remote::Idle => Vec::new(),
-            Remote::Loading { since, .. } => waiting(*since, model.now, theme),
+            Remote::Loading { since, .. } => waiting(*since, context.now, theme),
             Remote::Failed { error, .. } => explained(error, ("^r", "asks again"), theme),
             Remote::Ready(_) if self.filter.is_empty() => vec![
                 Line::raw("The database holds no records yet."),

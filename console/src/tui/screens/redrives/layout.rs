@@ -2,8 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use super::Redrives;
-use crate::tui::screens::{is_wide, side_by_side, take_rows};
+use super::state::Redrives;
+use crate::tui::layout::{is_wide, side_by_side, take_rows};
 
 /// Where each part stands; a part that is not shown is empty.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,9 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::tui::format::{fit, visible};
-use crate::tui::message::Tone;
-use crate::tui::screens::lines::left;
-use crate::tui::theme::{Theme, sign};
+use crate::tui::lines::left;
+use crate::tui::theme::{Theme, Tone, sign};
 use redrive::fact::Proof;
 use redrive::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
 

@@ -4,12 +4,11 @@ use chrono::{DateTime, Utc};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::running::{Run, unproved};
-use super::view::{count_lines, rate_text};
+use super::run::Run;
+use super::texts::{count_lines, rate_text, unproved};
 use crate::tui::format::{clock, count, rate, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::screens::lines::hanging;
-use crate::tui::theme::{Theme, sign};
+use crate::tui::lines::hanging;
+use crate::tui::theme::{Theme, Tone, sign};
 use redrive::RunCommand;
 
 /// Cells of the bar at most.

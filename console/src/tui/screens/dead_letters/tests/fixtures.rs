@@ -5,39 +5,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use event::{Assessment, RecordId, assess, peek_identity};
 
-use crate::tui::message::Fault;
+use crate::tui::fault::Fault;
 use crate::tui::patch::{Mended, PatchInput, Patched};
 use crate::tui::redrives::{PastRedrive, Progress, RunEnd};
-use pipeline::environment::Environment;
+pub(crate) use crate::tui::testing::{environment, production, read_only};
 use pipeline::model::{AttributeValue, DeadLetter, Reason};
 use redrive::fact::{Ending, Proof};
 use redrive::{Counts, MessageOutcome, MessageReport, Report, RunCommand};
 
 pub(crate) fn now() -> DateTime<Utc> {
     "2026-11-24T12:03:07Z".parse().unwrap()
-}
-
-pub(crate) fn environment() -> Environment {
-    Environment {
-        name: "demo".to_owned(),
-        queue_url: "http://127.0.0.1:1/000000000000/events-queue".to_owned(),
-        ..Environment::example()
-    }
-}
-
-pub(crate) fn production() -> Environment {
-    Environment {
-        name: "production".to_owned(),
-        is_production: true,
-        ..environment()
-    }
-}
-
-pub(crate) fn read_only() -> Environment {
-    Environment {
-        read_only: true,
-        ..environment()
-    }
 }
 
 pub(crate) fn fault() -> Fault {
