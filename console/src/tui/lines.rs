@@ -6,7 +6,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::tui::fault::Fault;
 use crate::tui::format::{count, fit, message_or_messages, visible};
@@ -129,33 +130,13 @@ pub(crate) fn draw_divider(theme: Theme, is_danger: bool, canvas: &mut Frame<'_>
 
 /// Cuts a text into pieces of `columns`, one at least, between words where there are any.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let columns = columns.max(1);
-    let mut parts = vec![];
-    let mut part = String::new();
-    let mut used = 0;
-    for word in text.split_inclusive(' ') {
-        if used > 0 && used + word.trim_end().width() > columns {
-            parts.push(std::mem::take(&mut part));
-            used = 0;
-        }
-        for character in word.chars() {
-            let width = character.width().unwrap_or(0);
-            if used + width > columns && used > 0 {
-                // A blank at the end of a line is the line's end.
-                if character == ' ' {
-                    continue;
-                }
-                parts.push(std::mem::take(&mut part));
-                used = 0;
-            }
-            used += width;
-            part.push(character);
-        }
-    }
-    parts.push(part);
-    parts
-        .iter()
-        .map(|part| part.trim_end().to_owned())
+    let options = Options::new(columns.max(1))
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::wrap(text, options)
+        .into_iter()
+        .map(String::from)
         .collect()
 }
 

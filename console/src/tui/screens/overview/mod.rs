@@ -21,7 +21,7 @@ use crate::tui::handover::Handover;
 use crate::tui::health::{Finding, Health, findings, health, unknowns};
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::layout::is_wide;
-use crate::tui::lines::{hanging, title};
+use crate::tui::lines::{hanging, title, wrapped};
 use crate::tui::screen_id::ScreenId;
 use crate::tui::theme::{Tone, sign};
 
@@ -223,10 +223,7 @@ fn whole(listed: &[Finding], row: usize, width: u16) -> Vec<String> {
     };
     let columns = usize::from(width).saturating_sub(HEAD_COLUMNS).max(1);
     let text = format!("{} → {}", visible(&finding.text), visible(&finding.advice));
-    textwrap::wrap(&text, columns)
-        .into_iter()
-        .map(String::from)
-        .collect()
+    wrapped(&text, columns)
 }
 
 fn listed(context: &ScreenContext<'_>) -> Vec<Finding> {
