@@ -47,12 +47,12 @@ fn main() {
     save(&session, &folder.join("overview.svg"));
 
     session.press("2");
-    session.wait("held messages", STEP, |screen| {
+    session.wait("received messages", STEP, |screen| {
         screen.contains("missing-attribute")
     });
     session.press("\tj");
     session.wait("the message's body", STEP, |screen| {
-        screen.contains("specversion") && !screen.contains("being read")
+        screen.contains("specversion") && !screen.contains("loading")
     });
     save(&session, &folder.join("dead-letters.svg"));
 

@@ -68,7 +68,7 @@ fn assert_restored(session: &Session) {
     let shown = output.rfind(SHOW_CURSOR);
     let hidden = output.rfind("\u{1b}[?25l");
     assert!(shown > hidden, "the cursor is shown");
-    assert!(output.contains("\u{1b}[?1000l"), "the mouse is given back");
+    assert!(output.contains("\u{1b}[?1000l"), "the mouse is released");
     assert!(session.is_cooked(), "the line discipline is as before");
 }
 

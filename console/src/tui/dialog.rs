@@ -15,7 +15,7 @@ use super::theme::{Theme, Tone};
 /// Columns of a question at most, with its frame.
 pub(crate) const COLUMNS: u16 = 76;
 
-/// What is asked; the last line names the keys.
+/// The question; the last line names the keys.
 pub(crate) struct Dialog {
     pub(crate) title: String,
     pub(crate) lines: Vec<Line<'static>>,

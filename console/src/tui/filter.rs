@@ -1,5 +1,5 @@
 //! The one-line filter of the records. Pure; invariant: what parses is a valid query, and what does
-//! not names the word at fault and what would be right.
+//! not names the word at fault and how to correct it.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use event::{Order, RecordQuery};

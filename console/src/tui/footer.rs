@@ -1,6 +1,6 @@
 //! The bottom line, and the notice over the first lines of the screen.
 //!
-//! Invariant: the keys stay visible whatever is told, and every screen can be found from the line.
+//! Invariant: the keys stay visible beside any notice, and every screen can be found from the line.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -15,7 +15,7 @@ use super::outbox::Notice;
 use super::screen_id::ScreenId;
 use super::theme::Theme;
 
-/// Rows of a notice at most: what is longer says so by `…`.
+/// Rows of a notice at most: what is longer ends with `…`.
 const NOTICE_ROWS_MAX: usize = 3;
 /// Hints beside which the names of all screens are shown: with fewer, the hints matter more.
 const HINTS_BESIDE_NAMES: usize = 3;
@@ -167,7 +167,7 @@ fn screens(current: ScreenId) -> Vec<Piece> {
         .collect()
 }
 
-/// The first pieces that fit; takes their room.
+/// The first pieces that fit; subtracts their width.
 fn fitting(pieces: Vec<Piece>, room: &mut usize) -> Vec<Piece> {
     pieces
         .into_iter()
@@ -178,7 +178,7 @@ fn fitting(pieces: Vec<Piece>, room: &mut usize) -> Vec<Piece> {
         .collect()
 }
 
-/// Draws a notice over the first lines of the screen, where titles stand: no row of a list and no
+/// Draws a notice over the first lines of the screen, where titles are: no row of a list and no
 /// key is hidden by a short one.
 pub(crate) fn draw_notice(notice: &Notice, theme: Theme, canvas: &mut Frame<'_>, body: Rect) {
     let mut lines = hanging(notice.tone, &notice.text, theme, usize::from(body.width));

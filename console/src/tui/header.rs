@@ -17,7 +17,7 @@ const HEADER_FULL_COLUMNS: u16 = 100;
 
 pub(crate) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
     let theme = context.theme;
-    let word = health(context.pipeline, context.environment, context.now);
+    let health = health(context.pipeline, context.environment, context.now);
     let is_narrow = area.width < HEADER_FULL_COLUMNS;
     let name = if is_narrow { " " } else { " opsconsole " };
     let mut spans = vec![
@@ -28,10 +28,10 @@ pub(crate) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
         spans.push(Span::styled(" read-only", theme.muted()));
     }
     spans.push(Span::raw("  "));
-    spans.push(toned(theme, word.tone(), word.word()));
-    let right = header_right(context, word, is_narrow);
+    spans.push(toned(theme, health.tone(), health.label()));
+    let right = header_right(context, health, is_narrow);
     let mut used: usize = spans.iter().map(Span::width).sum();
-    for (text, style) in header_numbers(context, word) {
+    for (text, style) in header_numbers(context, health) {
         let width = text.width() + 2;
         if used + width + right.width() + 1 > usize::from(area.width) {
             break;
@@ -60,8 +60,8 @@ fn environment_span(context: &ScreenContext<'_>) -> Span<'static> {
     )
 }
 
-/// When the numbers were read; they are read every few seconds, so this stands still in between.
-fn header_right(context: &ScreenContext<'_>, word: Health, is_narrow: bool) -> Span<'static> {
+/// When the numbers were read; they are read every few seconds, so this changes seldom.
+fn header_right(context: &ScreenContext<'_>, health: Health, is_narrow: bool) -> Span<'static> {
     let newest = [
         context
             .pipeline
@@ -73,7 +73,7 @@ fn header_right(context: &ScreenContext<'_>, word: Health, is_narrow: bool) -> S
     .into_iter()
     .flatten()
     .max();
-    match (newest, word) {
+    match (newest, health) {
         (Some(at), Health::Unreachable) => Span::styled(
             format!("stale since {} UTC", clock(at)),
             context.theme.tone(Tone::Bad),
@@ -82,24 +82,24 @@ fn header_right(context: &ScreenContext<'_>, word: Health, is_narrow: bool) -> S
             Span::styled(format!("{} UTC", clock(at)), context.theme.muted())
         }
         (Some(at), _) => Span::styled(format!("as of {} UTC", clock(at)), context.theme.muted()),
-        (None, _) => Span::styled("nothing seen yet", context.theme.muted()),
+        (None, _) => Span::styled("no data yet", context.theme.muted()),
     }
 }
 
-/// What a part answered last. Where it does not answer any more its number would stand beside the time of
-/// others that do; where nothing answers, the time is that of all.
-fn known<T>(remote: &Remote<T>, word: Health) -> Option<&T> {
-    let is_of_then = matches!(word, Health::Unreachable | Health::Stale);
+/// The last answer of a part. The number of a part that stopped answering would appear beside the time
+/// of others that answer; where nothing answers, the time is that of all.
+fn known<T>(remote: &Remote<T>, health: Health) -> Option<&T> {
+    let is_of_then = matches!(health, Health::Unreachable | Health::Stale);
     remote
         .value()
         .filter(|_| is_of_then || remote.error().is_none())
 }
 
-fn header_numbers(context: &ScreenContext<'_>, word: Health) -> Vec<(String, Style)> {
+fn header_numbers(context: &ScreenContext<'_>, health: Health) -> Vec<(String, Style)> {
     let pipeline = &context.pipeline;
     let plain = Style::new();
-    let depth = known(&pipeline.source_queue, word).map(|queue| queue.depth.visible);
-    let dead = known(&pipeline.dead_letter_queue, word)
+    let depth = known(&pipeline.source_queue, health).map(|queue| queue.depth.visible);
+    let dead = known(&pipeline.dead_letter_queue, health)
         .map(|queue| queue.depth.visible + queue.depth.in_flight + queue.depth.delayed);
     let dead_text = match dead {
         Some(0) => "DLQ 0".to_owned(),
@@ -111,7 +111,7 @@ fn header_numbers(context: &ScreenContext<'_>, word: Health) -> Vec<(String, Sty
     } else {
         plain
     };
-    let stored = known(&pipeline.totals, word).map(|totals| totals.total);
+    let stored = known(&pipeline.totals, health).map(|totals| totals.total);
     vec![
         (format!("depth {}", count_or_unknown(depth)), plain),
         (dead_text, dead_style),

@@ -79,7 +79,7 @@ fn lines_max() -> u16 {
 fn filter_lines(theme: Theme) -> Vec<Line<'static>> {
     let mut lines = vec![
         Line::default(),
-        Line::styled("  A filter (/) is made of these words:", theme.strong()),
+        Line::styled("  A filter (/) consists of these terms:", theme.strong()),
     ];
     lines.extend(filter::EXAMPLES.iter().map(|(example, meaning)| {
         Line::from(vec![

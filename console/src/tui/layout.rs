@@ -7,7 +7,6 @@ use ratatui::layout::Rect;
 pub(crate) struct Frame {
     /// Where, whether it is healthy, and the numbers that matter.
     pub(crate) header: Rect,
-    /// The screen.
     pub(crate) body: Rect,
     /// Screens and keys.
     pub(crate) footer: Rect,

@@ -80,7 +80,7 @@ pub(crate) fn explained(fault: &Fault, retry: (&str, &str), theme: Theme) -> Vec
     lines
 }
 
-/// A toned text with its sign; it goes on below its own beginning.
+/// A toned text with its sign and a hanging indent.
 pub(crate) fn hanging(tone: Tone, text: &str, theme: Theme, width: usize) -> Vec<Line<'static>> {
     const INDENT: usize = 3;
     let mut mark = Span::styled(format!(" {} ", sign(tone)), theme.tone(tone));

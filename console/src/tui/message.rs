@@ -14,7 +14,6 @@ pub(crate) enum Msg {
         width: u16,
         height: u16,
     },
-    /// Time passed.
     Tick,
     /// A request was executed, or was not.
     Reply(Box<Reply>),

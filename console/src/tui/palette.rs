@@ -25,7 +25,6 @@ const ROWS: usize = 12;
 /// The open palette.
 #[derive(Debug)]
 pub(crate) struct Palette {
-    /// What is typed.
     input: TextArea<'static>,
     /// Which entry is selected.
     list: ListState,
@@ -37,7 +36,6 @@ pub(crate) struct Palette {
 pub(crate) struct Entry {
     /// What it does.
     pub(crate) action: Action,
-    /// Its name.
     pub(crate) label: String,
     /// The key that does the same.
     pub(crate) key: String,
@@ -108,7 +106,7 @@ impl Palette {
         };
         let block = Block::bordered()
             .title_bottom(Line::from(place_in_list).right_aligned())
-            .title(" Do what? · type to find, ⏎ do it, esc ")
+            .title(" Actions · type to search, ⏎ run, esc ")
             .border_style(theme.frame(true, false));
         let inner = block.inner(place);
         canvas.render_widget(Clear, place);
@@ -120,7 +118,7 @@ impl Palette {
         canvas.render_widget(Span::styled(": ", theme.key()), prompt);
         canvas.render_widget(&self.input, line);
         if entries.is_empty() {
-            canvas.render_widget(Span::styled("nothing is called that", theme.muted()), list);
+            canvas.render_widget(Span::styled("no action has that name", theme.muted()), list);
             return;
         }
         let height = usize::from(list.height);
@@ -197,7 +195,7 @@ fn entries_of(context: KeyContext) -> Vec<Entry> {
     unique
 }
 
-/// Moving about is not an action that anyone looks for by name.
+/// Nobody searches for a movement by name.
 const fn is_offered(action: Action) -> bool {
     !matches!(
         action,

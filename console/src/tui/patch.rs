@@ -1,4 +1,4 @@
-//! What the screens and the sources say to each other about messages that are mended or searched.
+//! The data of edited and searched messages that screens and sources exchange.
 //!
 //! Invariant: the old body is kept beside the new one; nothing in here changes a queue.
 
@@ -13,11 +13,10 @@ use pipeline::{Body, BodyError};
 /// A message as a program or the editor gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PatchInput {
-    /// SQS message id.
     pub(crate) message_id: String,
     /// The body as it is in the queue.
     pub(crate) old_body: Body,
-    /// The body as it was mended before, if it was.
+    /// The body as it was edited before, if it was.
     pub(crate) new_body: Option<String>,
 }
 
@@ -25,7 +24,7 @@ impl PatchInput {
     /// The body that would be sent now.
     ///
     /// # Errors
-    /// When the old one was put aside and cannot be read.
+    /// When the old one is on disk and cannot be read.
     pub(crate) fn body(&self) -> Result<Cow<'_, str>, BodyError> {
         match &self.new_body {
             Some(new_body) => Ok(Cow::Borrowed(new_body)),
@@ -39,37 +38,35 @@ pub(crate) type PatchInputs = Arc<Vec<PatchInput>>;
 
 /// A message with another body, and what would become of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mended {
-    /// SQS message id.
+pub(crate) struct EditedMessage {
     pub(crate) message_id: String,
     /// The body as it is in the queue.
     pub(crate) old_body: String,
     /// The body that is sent instead.
     pub(crate) new_body: String,
-    /// Verdict of the new body.
     pub(crate) verdict: Verdict,
     /// Why the validator refuses the new body.
     pub(crate) failure: Option<Failure>,
-    /// What the new body says of its event.
+    /// Identity in the new body.
     pub(crate) identity: PartialIdentity,
     /// Whether it is another event for the ledger than the old one was.
     pub(crate) has_other_identity: bool,
-    /// Whether the ledger was asked; if not, `ready` may be `already-stored`.
-    pub(crate) is_ledger_asked: bool,
+    /// Whether the ledger was checked; if not, `ready` may be `already-stored`.
+    pub(crate) is_ledger_checked: bool,
 }
 
-impl Mended {
+impl EditedMessage {
     /// Warnings of an edit, most serious first.
     pub(crate) fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
         if self.verdict == Verdict::AlreadyStored {
-            warnings.push("the ledger knows this identity: the edited event would be swallowed");
+            warnings.push("the ledger has this identity: the edited event would be a duplicate");
         }
         if self.has_other_identity {
-            warnings.push("source or id changed: it is a new event for the ledger");
+            warnings.push("source or id changed: the ledger treats it as a new event");
         }
-        if !self.is_ledger_asked {
-            warnings.push("the ledger was not asked: it may be already stored");
+        if !self.is_ledger_checked {
+            warnings.push("the ledger was not checked: the event may be stored already");
         }
         warnings
     }
@@ -79,7 +76,7 @@ impl Mended {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Patched {
     /// Messages that get another body.
-    pub(crate) mended: Vec<Mended>,
+    pub(crate) edited: Vec<EditedMessage>,
     /// Messages that stay as they are.
     pub(crate) unchanged: usize,
     /// Messages that the program fails on.
@@ -93,7 +90,7 @@ pub(crate) struct Patched {
 pub(crate) enum Query {
     /// A text, in any case.
     Text(String),
-    /// A jq program that gives neither `false` nor `null`.
+    /// A jq program that returns neither `false` nor `null`.
     Program(String),
 }
 
@@ -115,7 +112,6 @@ impl Query {
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Message ids.
     pub(crate) message_ids: HashSet<String>,
     /// Messages that the program fails on; they are not found.
     pub(crate) failed: usize,

@@ -1,6 +1,6 @@
 //! The hops of the pipeline as they were last seen: what the header and the overview show.
 //!
-//! Invariant: each part is asked for on its own, so that one that hangs never hides the others.
+//! Invariant: each part is requested on its own, so that one that hangs never hides the others.
 
 use std::collections::VecDeque;
 
@@ -17,20 +17,20 @@ use pipeline::model::{
 pub(crate) const REFRESH: Duration = Duration::seconds(5);
 /// How often the history is read.
 const HISTORY_REFRESH: Duration = Duration::seconds(15);
-/// Looks that are kept to tell rates and growth: those of the last minute.
+/// Samples that rates and growth are computed from: those of the last minute.
 const LOOKS_KEPT: usize = 13;
-/// A value older than this is shown as stale: three looks were missed.
+/// A value older than this is shown as stale: three reads were missed.
 pub(crate) const STALE_AFTER: Duration = Duration::seconds(16);
 /// The same for the history, which is read less often.
 pub(crate) const HISTORY_STALE_AFTER: Duration = Duration::seconds(46);
-/// A metric older than this tells nothing of now: CloudWatch has the metrics of SQS within some
+/// A metric older than this is not current: CloudWatch has the metrics of SQS within some
 /// minutes.
 const METRIC_RECENT: Duration = Duration::seconds(300);
 /// The depth is compared over at least this time.
 const GROWTH_OVER: Duration = Duration::seconds(25);
-/// Looks at either end whose extremes are compared, so that one burst is no growth.
+/// Samples at either end whose extremes are compared, so that one burst is no growth.
 const GROWTH_LOOKS: usize = 3;
-/// Messages by which a queue must have grown to be told.
+/// Messages by which a queue must have grown to be reported.
 const GROWTH_MIN: u64 = 10;
 
 /// What is known of the hops.
@@ -38,31 +38,29 @@ const GROWTH_MIN: u64 = 10;
 pub(crate) struct PipelineView {
     /// The queue that the ingest reads.
     pub(crate) source_queue: Remote<QueueSnapshot>,
-    /// The dead-letter queue.
     pub(crate) dead_letter_queue: Remote<QueueSnapshot>,
     /// History of the source queue.
     pub(crate) history: Remote<History>,
     /// Totals of the database.
     pub(crate) totals: Remote<RecordTotals>,
-    /// Health of the API.
     pub(crate) api: Remote<ApiHealth>,
-    /// Database time and total of the last looks, oldest first.
+    /// Database time and total of the last samples, oldest first.
     pub(crate) totals_seen: VecDeque<(DateTime<Utc>, u64)>,
-    /// Time and depth of the source queue at the last looks, oldest first.
+    /// Time and depth of the source queue at the last samples, oldest first.
     pub(crate) depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
-    /// Since when every look has found messages of the source queue in flight.
+    /// Since when every sample has had messages of the source queue in flight.
     pub(crate) in_flight_since: Option<DateTime<Utc>>,
     /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
     /// has ended.
     pub(crate) failure: Option<String>,
 }
 
-/// How the source queue grew over the last looks.
+/// How the source queue grew over the last samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Growth {
-    /// Messages at the first look, held ones included.
+    /// Messages at the first sample, in-flight ones included.
     pub(crate) from: u64,
-    /// Messages at the last look.
+    /// Messages at the last sample.
     pub(crate) to: u64,
     /// Seconds between the two.
     pub(crate) over_secs: u64,
@@ -154,7 +152,7 @@ impl PipelineView {
         if self.totals.settle(answer, now)
             && let Remote::Ready(fetched) = &self.totals
         {
-            // An estimate stands still between two analyses: no rate can be told from it.
+            // An estimate changes only with an analysis: no rate can be computed from it.
             if fetched.value.total_is_estimate {
                 self.totals_seen.clear();
             } else {
@@ -164,7 +162,7 @@ impl PipelineView {
         }
     }
 
-    /// Records stored per second over the looks of the last minute; `None` before the second look.
+    /// Records stored per second over the samples of the last minute; `None` before the second one.
     pub(crate) fn stored_per_sec(&self) -> Option<f64> {
         let (first_at, first) = self.totals_seen.front()?;
         let (last_at, last) = self.totals_seen.back()?;
@@ -204,7 +202,7 @@ impl PipelineView {
         })
     }
 
-    /// How the source queue grew over the last looks: its least depth at the end is above its
+    /// How the source queue grew over the last samples: its least depth at the end is above its
     /// greatest at the beginning. `None` where it did not, or too little was seen.
     pub(crate) fn growth(&self, now: DateTime<Utc>) -> Option<Growth> {
         let (last_at, last) = self.depths_seen.back()?;
@@ -318,7 +316,7 @@ fn stale_since<T>(
 }
 
 /// The periods that were over at `now`. The newest one is usually still being counted: as a rate
-/// it would always look like a fall.
+/// it would always appear as a fall.
 pub(crate) fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -> &[Point] {
     let period = Duration::seconds(i64::from(period_secs));
     let over = points

@@ -1,6 +1,6 @@
-//! What the screens and the sources say to each other about redrives.
+//! The data of redrives that screens and sources exchange.
 //!
-//! Invariant: a number in here was counted in a journal or proved on a body; none was hoped for.
+//! Invariant: every number in here was counted in a journal or computed from bodies, never predicted.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) const PAUSED_BY_OPERATOR: &str = "paused by you";
 /// A message that is going to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DraftMessage {
-    /// The message as it is held.
+    /// The message as it was received.
     pub(crate) message: DeadLetter,
     /// What is sent instead of its body, if anything.
     pub(crate) new_body: Option<String>,
@@ -33,11 +33,11 @@ pub(crate) struct Draft {
     pub(crate) messages: Arc<Vec<DraftMessage>>,
     /// Messages that were chosen and are left out.
     pub(crate) skipped: Vec<Skipped>,
-    /// Messages per second at most; `None` for as fast as SQS takes them.
+    /// Messages per second at most; `None` for as fast as SQS accepts them.
     pub(crate) rate_per_sec: Option<f64>,
     /// How many messages have gone when each canary step ends, ascending.
     pub(crate) canary_steps: Vec<usize>,
-    /// Why, for the audit log; `None` for the reason that was given at the start.
+    /// Why, for the audit log; `None` for the reason of the command line.
     pub(crate) reason: Option<String>,
 }
 
@@ -56,20 +56,19 @@ pub(crate) struct DryRun {
     pub(crate) problem: Option<String>,
     /// Why the environment does not permit the redrive.
     pub(crate) refusal: Option<Fault>,
-    /// The reason that was given at the start.
+    /// The reason of the command line.
     pub(crate) reason: Option<String>,
 }
 
 /// A redrive that runs, as its journal counts it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Progress {
-    /// Its journal.
     pub(crate) journal: PathBuf,
     /// Messages of the plan.
     pub(crate) planned: usize,
     /// See [`Draft::canary_steps`].
     pub(crate) canary_steps: Vec<usize>,
-    /// How many messages stand where.
+    /// How many messages are in which state.
     pub(crate) counts: Counts,
     /// Whether it runs, waits or ends.
     pub(crate) command: RunCommand,
@@ -84,14 +83,12 @@ pub(crate) struct RunEnd {
     pub(crate) past: PastRedrive,
     /// What it did.
     pub(crate) report: Report,
-    /// Why it could not go on, if so.
+    /// Why it stopped, if it did.
     pub(crate) error: Option<String>,
 }
 
-/// One redrive of the past.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PastRedrive {
-    /// Its journal.
     pub(crate) journal: PathBuf,
     /// When its plan was made.
     pub(crate) created_at: DateTime<Utc>,
@@ -103,7 +100,7 @@ pub(crate) struct PastRedrive {
     pub(crate) skipped: usize,
     /// Messages that were sent with another body.
     pub(crate) edited: usize,
-    /// How many messages stand where.
+    /// How many messages are in which state.
     pub(crate) counts: Counts,
     /// How it ended; `None` where it runs or was interrupted.
     pub(crate) ending: Option<Ending>,
@@ -112,7 +109,7 @@ pub(crate) struct PastRedrive {
 }
 
 impl PastRedrive {
-    /// Whether there is something left to go on with.
+    /// Whether messages are left to resume with.
     pub(crate) fn is_resumable(&self) -> bool {
         !self.is_running && self.ending != Some(Ending::Finished)
     }
@@ -125,7 +122,7 @@ pub(crate) struct Past {
     pub(crate) redrives: Vec<PastRedrive>,
     /// Why the first journal that could not be read could not.
     pub(crate) unreadable: Option<String>,
-    /// Whether older ones were not looked at.
+    /// Whether older ones were not read.
     pub(crate) is_truncated: bool,
 }
 
@@ -143,15 +140,13 @@ impl Past {
 /// Messages that the operator chose, with what would become of each.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Selection {
-    /// Where they come from, in words.
+    /// Where they come from, as shown to the operator.
     pub(crate) scope: String,
-    /// The messages.
     pub(crate) messages: Vec<Chosen>,
-    /// Whether the ledger could be asked; if not, `ready` may be `already-stored`.
+    /// Whether the ledger was checked; if not, `ready` may be `already-stored`.
     pub(crate) has_ledger: bool,
 }
 
-/// One chosen message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Chosen {
     /// The message and what is sent for it.
@@ -160,16 +155,14 @@ pub(crate) struct Chosen {
     pub(crate) verdict: Verdict,
 }
 
-/// A redrive that ended, in the words that the operator is told.
+/// A redrive that ended, as it is shown to the operator.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ended {
     /// What it did; `None` where that is not known.
     pub(crate) report: Option<Report>,
-    /// Why the messages that the report does not tell of stand where they stand; `None` where nothing
-    /// was begun.
+    /// Why messages without an outcome in the report have none; `None` where nothing was begun.
     pub(crate) failure: Option<String>,
     /// How good that is.
     pub(crate) tone: Tone,
-    /// The words.
     pub(crate) text: String,
 }

@@ -9,7 +9,6 @@ use super::request::{Answer, RequestId};
 /// A value and when it was true.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fetched<T> {
-    /// The value.
     pub(crate) value: T,
     /// When the answer came.
     pub(crate) fetched_at: DateTime<Utc>,
@@ -18,14 +17,14 @@ pub(crate) struct Fetched<T> {
 /// What is known of a value that lives elsewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Remote<T> {
-    /// Nobody asked yet.
+    /// Not requested yet.
     #[default]
     Idle,
     /// A question is under way.
     Loading {
         /// The question whose answer counts.
         request: RequestId,
-        /// When it was asked.
+        /// When it was requested.
         since: DateTime<Utc>,
         /// What was known before.
         previous: Option<Fetched<T>>,
@@ -38,7 +37,6 @@ pub(crate) enum Remote<T> {
     Failed {
         /// Why.
         error: Fault,
-        /// When.
         failed_at: DateTime<Utc>,
         /// What was known before.
         previous: Option<Fetched<T>>,
@@ -144,7 +142,7 @@ impl<T> Remote<T> {
         true
     }
 
-    /// Whether it is time to ask (again): nothing is under way and the last answer is older than
+    /// Whether it is time to request it (again): nothing is under way and the last answer is older than
     /// `interval`.
     pub(crate) fn is_due(&self, interval: Duration, now: DateTime<Utc>) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What is asked of the pipeline, and the typed answers.
+//! The requests to the pipeline, and the typed answers.
 //!
 //! Invariant: a request is answered at most once and with its own kind of result. Only its
 //! [`ReplyTo`] makes the answer, which cannot be copied and names the [`Reply`] that it becomes.

@@ -1,7 +1,7 @@
 //! The loop: wait for something, update, draw once.
 //!
 //! Invariant: nothing here waits for the network, so keys and quit answer whatever hangs; nothing
-//! is drawn when nothing changed. What was begun is not left half done while there is time.
+//! is drawn when nothing changed. Changes are finished within a limit before the program ends.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -23,32 +23,32 @@ use super::message::Msg;
 use super::model::Model;
 use super::request::Request;
 use super::sources::Sources;
-use super::terminal::{Screen, restore};
+use super::terminal::{TerminalSession, restore};
 use super::theme::Theme;
 use super::update::{leave, update};
 use super::view::view;
 use pipeline::Authority;
 use pipeline::environment::Environment;
 
-/// How often the model is told that time passes.
+/// How often the model gets a tick.
 const TICK: Duration = Duration::from_millis(500);
 /// Least time between two frames. The first change after a pause is drawn at once.
 const FRAME_FLOOR: Duration = Duration::from_millis(8);
 /// Messages that may wait for the loop.
 const MESSAGES_WAITING_MAX: usize = 1_024;
-/// Messages that are taken before the next frame.
+/// Messages that are applied before the next frame.
 const BURST_MAX: usize = 256;
-/// How long the program waits when it ends: messages are given back, an event is sent.
+/// How long the program waits when it ends: messages are released, an event is sent.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
-/// And how much longer for each message that is held.
-const GIVE_BACK_EACH: Duration = Duration::from_micros(500);
+/// And how much longer for each received message.
+const RELEASE_EACH: Duration = Duration::from_micros(500);
 /// How long it waits for the step of a redrive that is under way.
 const FINISH_REDRIVE_WITHIN: Duration = Duration::from_secs(30);
 /// A wait longer than this is explained.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(300);
 /// How long the loop has after a signal before the terminal counts as stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
-/// How long a stalled terminal has to take the text that restores it.
+/// How long a stalled terminal has to accept the text that restores it.
 const RESTORE_WITHIN: Duration = Duration::from_millis(200);
 /// Exit code when a stalled terminal ended the program.
 const EXIT_STALLED: i32 = 1;
@@ -60,13 +60,12 @@ pub(crate) enum Ended {
     Left,
     /// A signal came.
     Signalled,
-    /// The terminal is gone.
     TerminalGone,
 }
 
 /// Runs the console until the operator leaves, a signal comes or the terminal goes away.
-/// Whatever it changes is changed on the word of `authority`. Where this program started the pipeline,
-/// `failure` tells when a part of it has ended.
+/// Every change is authorised by `authority`. Where this program started the pipeline, `failure`
+/// resolves when a part of it has ended.
 ///
 /// # Errors
 /// When there is no terminal to draw on.
@@ -77,11 +76,11 @@ pub(crate) async fn run(
 ) -> Result<Ended> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
     let watcher = watch().wrap_err("listen for signals")?;
-    let mut screen = Screen::take().wrap_err(
-        "take the terminal over: the console needs one (for scripts there are the commands, see \
+    let mut screen = TerminalSession::open().wrap_err(
+        "open the terminal: the console needs one (for scripts use the commands, see \
          `opsconsole --help`)",
     )?;
-    // It notices a new size from here on; the size is asked afterwards, so that none is missed.
+    // It notices a new size from here on; the size is read afterwards, so that none is missed.
     let events = EventStream::new();
     let area = screen.fit().wrap_err("read the size of the terminal")?;
     let theme = Theme::choose(
@@ -117,7 +116,7 @@ pub(crate) async fn run(
 
 async fn drive(
     model: &mut Model,
-    screen: &mut Screen,
+    screen: &mut TerminalSession,
     mut events: EventStream,
     sources: &mut Sources,
     replies: &mut mpsc::Receiver<Msg>,
@@ -149,7 +148,7 @@ async fn drive(
             Happened::Event(event) => apply_event(model, event, screen, sources),
             Happened::Msg(msg) => apply(model, msg, screen, sources),
         };
-        // Events are taken one by one above: a stream that is polled without a waker would not wake
+        // Events are read one by one above: a stream that is polled without a waker would not wake
         // this loop for the next one.
         for _ in 0..BURST_MAX {
             let Ok(msg) = replies.try_recv() else { break };
@@ -167,7 +166,7 @@ async fn drive(
             let Some(text) = text else {
                 return Ended::Signalled;
             };
-            let Ok(area) = screen.take_again() else {
+            let Ok(area) = screen.reopen() else {
                 return Ended::TerminalGone;
             };
             events = EventStream::new();
@@ -186,11 +185,11 @@ async fn drive(
 }
 
 /// Waits for the operator's own editor. Nothing is drawn meanwhile, but time passes and answers are
-/// taken: what is held is held for longer. `None` when a signal came.
+/// processed: visibility timeouts are extended. `None` when a signal came.
 async fn edit_externally(
     text: &str,
     model: &mut Model,
-    screen: &mut Screen,
+    screen: &mut TerminalSession,
     sources: &mut Sources,
     (replies, signals): (&mut mpsc::Receiver<Msg>, &mut Signals),
 ) -> Option<Result<String, String>> {
@@ -218,7 +217,7 @@ enum Happened {
     FrameDue,
 }
 
-fn draw(model: &Model, screen: &mut Screen) -> io::Result<()> {
+fn draw(model: &Model, screen: &mut TerminalSession) -> io::Result<()> {
     screen
         .terminal
         .draw(|canvas| view(model, canvas))
@@ -228,7 +227,7 @@ fn draw(model: &Model, screen: &mut Screen) -> io::Result<()> {
 fn apply_event(
     model: &mut Model,
     event: Event,
-    screen: &mut Screen,
+    screen: &mut TerminalSession,
     sources: &mut Sources,
 ) -> bool {
     let msg = match event {
@@ -254,8 +253,8 @@ fn apply_event(
     apply(model, msg, screen, sources)
 }
 
-/// Applies a message and starts what it wants. Whether something may look different now.
-fn apply(model: &mut Model, msg: Msg, screen: &mut Screen, sources: &mut Sources) -> bool {
+/// Applies a message and starts its effects. Returns whether the picture may have changed.
+fn apply(model: &mut Model, msg: Msg, screen: &mut TerminalSession, sources: &mut Sources) -> bool {
     let was = matches!(msg, Msg::Tick).then(|| stamp(model));
     let effects = update(model, Utc::now(), msg);
     for effect in effects {
@@ -281,8 +280,8 @@ fn stamp(model: &Model) -> (i64, bool, u64) {
     )
 }
 
-/// Ends what was begun, within a limit: a redrive its present step, messages their way back. With
-/// nothing held and nothing under way it returns at once.
+/// Finishes changes within a limit: the current step of a redrive, the release of messages. Returns
+/// at once where nothing was received and nothing runs.
 async fn finish(
     model: &mut Model,
     sources: &mut Sources,
@@ -291,7 +290,7 @@ async fn finish(
 ) {
     sources.stop();
     let begun = Instant::now();
-    let messages = model.screens.dead_letters.received();
+    let messages = model.screens.dead_letters.received_count();
     release(sources, leave(model, Utc::now()));
     let redrive = model.screens.redrives.progress();
     let mut is_redriving = redrive.is_some();
@@ -316,7 +315,7 @@ async fn finish(
             () = signals.any() => return,
             () = tokio::time::sleep_until(deadline) => {
                 report(&format!(
-                    "not everything was finished in time: messages that were not given back stay \
+                    "not everything was finished in time: messages that were not released stay \
                      hidden for up to {} s",
                     VISIBILITY_TIMEOUT.as_secs()
                 ));
@@ -331,22 +330,22 @@ async fn finish(
     }
 }
 
-/// Messages are given back ten at a time, so many of them take their time.
+/// Messages are released ten at a time, so many of them need longer.
 fn limit_of_finishing(is_redriving: bool, messages: usize) -> Duration {
     let limit = if is_redriving {
         FINISH_REDRIVE_WITHIN
     } else {
         FINISH_WITHIN
     };
-    limit + GIVE_BACK_EACH * u32::try_from(messages).unwrap_or(u32::MAX)
+    limit + RELEASE_EACH * u32::try_from(messages).unwrap_or(u32::MAX)
 }
 
 fn explanation(redrive: Option<(usize, usize)>) -> String {
     match redrive {
         Some((done, total)) => format!(
-            "finishing the redrive: {done} of {total} done, no more are begun; ^C leaves at once"
+            "finishing the redrive: {done} of {total} done, no new batch starts; ^C quits at once"
         ),
-        None => "finishing what was begun; ^C leaves at once".to_owned(),
+        None => "finishing; ^C quits at once".to_owned(),
     }
 }
 
@@ -373,8 +372,8 @@ fn report(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Ends the program when a signal came and the loop did not end: a terminal that takes no more
-/// output holds it in a write. Lasts as long as what is returned.
+/// Ends the program when a signal came and the loop did not end: a terminal that accepts no
+/// more output blocks it in a write. Active until the returned set is dropped.
 fn watch() -> io::Result<JoinSet<()>> {
     let mut signals = Signals::listen()?;
     let mut watcher = JoinSet::new();

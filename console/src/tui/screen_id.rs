@@ -1,6 +1,5 @@
 //! Names and order of the screens.
 
-/// Names of the screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum ScreenId {
     /// The whole pipeline at a glance.
@@ -26,7 +25,6 @@ impl ScreenId {
         Self::Records,
     ];
 
-    /// Its name.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Overview => "Overview",

@@ -17,7 +17,6 @@ pub(crate) enum Tone {
     Bad,
 }
 
-/// Colours or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Theme {
     /// Whether colours may be used (`NO_COLOR` unset, terminal not dumb).
@@ -42,7 +41,6 @@ impl Theme {
         }
     }
 
-    /// Style of a tone.
     pub(crate) fn tone(self, tone: Tone) -> Style {
         match tone {
             Tone::Muted => self.muted(),
@@ -71,17 +69,15 @@ impl Theme {
         self.coloured(Color::Cyan).add_modifier(Modifier::REVERSED)
     }
 
-    /// Titles and what must be found first.
     pub(crate) fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// Keys in hints.
     pub(crate) fn key(self) -> Style {
         self.coloured(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    /// Frames of panes; `danger` is for production and for what cannot be taken back.
+    /// Frames of panes; `danger` is for production and for what cannot be undone.
     pub(crate) fn frame(self, has_focus: bool, is_danger: bool) -> Style {
         match (is_danger, has_focus) {
             (true, _) => self.coloured(Color::Red),
@@ -90,12 +86,10 @@ impl Theme {
         }
     }
 
-    /// Names in JSON.
     pub(crate) fn json_name(self) -> Style {
         self.coloured(Color::Blue)
     }
 
-    /// Strings in JSON.
     pub(crate) fn json_text(self) -> Style {
         self.coloured(Color::Green)
     }

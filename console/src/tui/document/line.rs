@@ -11,7 +11,7 @@ pub(super) const LINES_MAX: usize = 10_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct DocumentLine {
     pub(super) indent: usize,
-    /// Whether it goes on from the line before.
+    /// Whether it continues the line before.
     pub(super) goes_on: bool,
     pub(super) is_marked: bool,
     pub(super) pieces: Vec<Piece>,
@@ -45,7 +45,7 @@ pub(super) enum PieceKind {
     Punctuation,
     /// Text that is no JSON.
     Plain,
-    /// What is said of the text and does not belong to it.
+    /// A remark about the text that is not part of it.
     Remark,
 }
 

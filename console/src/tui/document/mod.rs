@@ -1,7 +1,7 @@
 //! A body made ready for the screen: JSON is laid out, anything else is shown line by line.
 //!
 //! Invariant: nothing is lost or changed. Numbers, escapes and duplicate names stay as they were
-//! written, what could steer a terminal is shown as a picture, and what is cut is named.
+//! written, what could control a terminal is shown as a picture, and what is cut is named.
 
 mod line;
 mod printer;
@@ -60,7 +60,7 @@ impl Document {
         self.lines.len()
     }
 
-    /// The lines as texts, to tell two documents apart.
+    /// The lines as texts, to compare two documents.
     pub(crate) fn texts(&self) -> Vec<String> {
         self.lines.iter().map(DocumentLine::text).collect()
     }
@@ -86,7 +86,7 @@ impl Document {
     ) -> Vec<Line<'static>> {
         let mut rows = Rows::new(theme, width);
         for line in self.lines.iter().skip(offset) {
-            // One more than is shown: the last one may go on.
+            // One more than is shown: the last one may continue.
             if rows.rows.len() > height {
                 break;
             }
@@ -97,7 +97,7 @@ impl Document {
     }
 }
 
-/// Breaks lines into rows. A line that goes on from the one before goes on in its last row.
+/// Breaks lines into rows. A line that continues the one before starts in its last row.
 struct Rows {
     theme: Theme,
     width: usize,
@@ -154,7 +154,7 @@ impl Rows {
     }
 }
 
-/// Bytes in words.
+/// `12 KiB`
 pub(crate) fn size(bytes: usize) -> String {
     const KIB: usize = 1_024;
     match bytes {

@@ -211,7 +211,7 @@ impl<'a> Printer<'a> {
         self.next_depth = None;
     }
 
-    /// The line that stands for a member which is marked and not there.
+    /// The line for a marked member that is absent.
     fn absent_line(&self) -> Option<DocumentLine> {
         let level = self.levels.last()?;
         let segment = self.segments.as_ref()?.get(level.depth?)?;

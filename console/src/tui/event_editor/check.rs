@@ -1,5 +1,5 @@
-//! What the ingest would say of the text in the editor. Invariant: it is the ingest's own code that
-//! is asked, once for each change of the text.
+//! The verdict of the ingest on the text in the editor. Invariant: the ingest's own code decides, once
+//! for each change of the text.
 
 use event::{EventKey, Failure, parse_event};
 
@@ -12,7 +12,7 @@ pub(crate) struct Check {
     pub(crate) size_bytes: usize,
     /// The identity under which it would be stored, or why it would be refused.
     pub(crate) result: Result<EventKey, Failure>,
-    /// Line of the failure, counted from 0, where one can be told.
+    /// Line of the failure, counted from 0, where it is known.
     pub(crate) line: Option<usize>,
 }
 

@@ -13,14 +13,13 @@ use crate::tui::format::visible;
 use crate::tui::theme::Theme;
 use crate::tui::theme::Tone;
 
-/// Largest text, in bytes; what SQS takes, more than SNS takes by default.
+/// Largest text, in bytes; what SQS accepts, more than SNS accepts by default.
 pub(crate) const TEXT_BYTES_MAX: usize = 1_024 * 1_024;
 /// Columns before the text: the mark and a space.
 pub(crate) const MARGIN: u16 = 2;
-/// How far a name is looked at beyond the screen to tell it from a string.
+/// How far a name is looked at beyond the screen to distinguish it from a string.
 const NAME_LOOKAHEAD: usize = 120;
 
-/// The editor.
 #[derive(Debug, Default)]
 pub(crate) struct Editor {
     area: TextArea<'static>,
@@ -48,7 +47,6 @@ impl Editor {
             .is_some_and(|loaded| *loaded != self.text())
     }
 
-    /// Number of lines.
     pub(crate) fn len(&self) -> usize {
         self.area.lines().len()
     }

@@ -1,8 +1,8 @@
-//! Which line of a text a failure speaks of. Pure; invariant: only a place that exists is told.
+//! Which line of a text a failure speaks of. Pure; invariant: only a place that exists is returned.
 
 use event::{Failure, FailureCode};
 
-/// The line, counted from 0, where one can be told.
+/// The line, counted from 0, where it is known.
 pub(crate) fn line_of(text: &str, failure: &Failure) -> Option<usize> {
     if let Some(pointer) = &failure.pointer {
         let offset = offset_of(text, pointer)?;

@@ -9,99 +9,68 @@ pub(crate) enum Action {
     Quit,
     /// Show or hide the keys.
     Help,
-    /// Find an action by name.
     Palette,
-    /// Go to a screen.
     Show(ScreenId),
-    /// Go to the next screen.
     NextScreen,
-    /// Go to the previous screen.
     PreviousScreen,
     /// Ask the pipeline again, now.
     Refresh,
     /// Close what is open, one level.
     Back,
-    /// Selection up.
     Up,
-    /// Selection down.
     Down,
-    /// One page up.
     PageUp,
-    /// One page down.
     PageDown,
-    /// To the first row.
     First,
-    /// To the last row.
     Last,
-    /// Open the selected thing.
     Open,
     /// Move the focus to the next pane.
     SwitchPane,
-    /// Scroll the detail up.
     DetailUp,
-    /// Scroll the detail down.
     DetailDown,
-    /// Copy the selected thing to the clipboard.
     CopyItem,
     /// Mark or unmark the selected message.
     Mark,
-    /// Mark all messages that are listed.
+    /// Mark all listed messages.
     MarkAll,
-    /// Take all marks away.
     ClearMarks,
     /// Redrive the marked messages, the group or the selected message.
     Redrive,
-    /// Give the held messages back.
+    /// Release the received messages.
     Release,
-    /// Edit the filter.
     Filter,
-    /// Take the filter away.
     ClearFilter,
     /// Follow new records, or stop.
     Follow,
-    /// Edit the event.
     Edit,
     /// Start over from the next template.
     NextTemplate,
-    /// Send the event to the topic.
     Send,
-    /// Agree to what is asked.
+    /// Answer the open question with yes.
     Confirm,
     /// Take in what would be skipped, or leave it out again.
     IncludeSkipped,
-    /// Send more messages per second.
     Faster,
-    /// Send fewer messages per second.
     Slower,
     /// Take other canary steps.
     NextCanary,
     /// Write down why.
     Reason,
-    /// Pause the redrive, or let it go on.
+    /// Pause the redrive, or continue it.
     Pause,
-    /// End the redrive.
     CancelRun,
     /// Go on with a redrive that was interrupted.
     Resume,
-    /// Search among the messages.
     Search,
-    /// Take the search away.
     ClearSearch,
-    /// Patch messages by a jq program.
     Patch,
-    /// Edit the selected message.
     EditMessage,
-    /// Edit the selected message in the operator's own editor.
     EditExternally,
     /// Delete messages for good, with a copy in a file.
     Delete,
-    /// Take the edit of the selected message back.
-    TakeBack,
-    /// Take all edits back.
-    TakeAllBack,
-    /// Show the next one.
+    UndoEdit,
+    UndoAllEdits,
     NextItem,
-    /// Show the one before.
     PreviousItem,
 }
 
@@ -123,8 +92,8 @@ impl Action {
                 | Self::EditMessage
                 | Self::Delete
                 | Self::EditExternally
-                | Self::TakeBack
-                | Self::TakeAllBack
+                | Self::UndoEdit
+                | Self::UndoAllEdits
         )
     }
 }

@@ -9,12 +9,11 @@ use crate::tui::screen_id::ScreenId;
 pub(super) enum Place {
     /// On every screen with nothing open.
     Screens,
-    /// On some screens.
     Some(&'static [ScreenId]),
     /// In other contexts.
     In(&'static [KeyContext]),
     /// Wherever messages do not write.
-    Unwritten,
+    NotTyping,
     /// Really everywhere.
     Everywhere,
 }
@@ -26,7 +25,7 @@ pub(crate) struct Binding {
     pub(crate) action: Action,
     /// The keys that do it; the first is shown in hints.
     pub(crate) keys: &'static [KeyPress],
-    /// What it does, in words.
+    /// What it does, as the help shows it.
     pub(crate) label: &'static str,
     /// Rank in the hint line, 1 first; 0 is only in the help.
     pub(crate) hint: u8,
@@ -41,7 +40,7 @@ impl Binding {
             Place::Some(_)
             | Place::Screens
             | Place::In(_)
-            | Place::Unwritten
+            | Place::NotTyping
             | Place::Everywhere => None,
         }
     }
@@ -52,7 +51,7 @@ impl Binding {
             (Place::Everywhere, _)
             | (Place::Screens, KeyContext::Screen(_))
             | (
-                Place::Unwritten,
+                Place::NotTyping,
                 KeyContext::Screen(_)
                 | KeyContext::Help
                 | KeyContext::Confirm
@@ -62,7 +61,7 @@ impl Binding {
             (Place::Some(screens), KeyContext::Screen(screen)) => screens.contains(&screen),
             (Place::In(contexts), context) => contexts.contains(&context),
             (
-                Place::Screens | Place::Some(_) | Place::Unwritten,
+                Place::Screens | Place::Some(_) | Place::NotTyping,
                 KeyContext::Editor
                 | KeyContext::Input
                 | KeyContext::Confirm

@@ -66,7 +66,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::Release,
         [K::char('R')],
-        "release the held messages",
+        "release the received messages",
         0,
         Place::Some(MESSAGES)
     ),
@@ -80,7 +80,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::EditExternally,
         [K::char('E')],
-        "edit in your own editor",
+        "edit in your editor ($EDITOR)",
         0,
         Place::Some(MESSAGES)
     ),
@@ -99,16 +99,16 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Place::Some(MESSAGES)
     ),
     bind!(
-        Action::TakeBack,
+        Action::UndoEdit,
         [K::char('u')],
-        "take the edit back",
+        "undo the edit",
         0,
         Place::Some(MESSAGES)
     ),
     bind!(
-        Action::TakeAllBack,
+        Action::UndoAllEdits,
         [K::char('U')],
-        "take all edits back",
+        "undo all edits",
         0,
         Place::Some(MESSAGES)
     ),
@@ -129,7 +129,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::Pause,
         [K::char(' ')],
-        "pause or go on",
+        "pause or continue",
         1,
         Place::Some(REDRIVES)
     ),
@@ -304,7 +304,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::IncludeSkipped,
         [K::char('f')],
-        "also the skipped",
+        "include skipped",
         2,
         Place::In(PLAN)
     ),
@@ -323,7 +323,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         6,
         Place::In(PLAN)
     ),
-    bind!(Action::Reason, [K::char('w')], "why", 7, Place::In(PLAN)),
+    bind!(Action::Reason, [K::char('w')], "reason", 7, Place::In(PLAN)),
     bind!(
         Action::Confirm,
         [K::char('y'), K::plain(KeyCode::Enter)],
@@ -341,7 +341,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::PreviousItem,
         [K::char('N')],
-        "message before",
+        "previous message",
         3,
         Place::In(PATCH)
     ),
@@ -383,7 +383,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::Back,
         [K::plain(KeyCode::Esc)],
-        "drop",
+        "discard",
         5,
         Place::In(PATCH)
     ),
@@ -516,8 +516,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
         [K::char('?'), K::plain(KeyCode::F(1))],
         "help",
         0,
-        Place::Unwritten
+        Place::NotTyping
     ),
-    bind!(Action::Quit, [K::char('q')], "quit", 0, Place::Unwritten),
+    bind!(Action::Quit, [K::char('q')], "quit", 0, Place::NotTyping),
     bind!(Action::Quit, [K::ctrl('c')], "quit", 0, Place::Everywhere),
 ];

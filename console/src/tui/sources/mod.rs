@@ -120,7 +120,7 @@ impl Permits {
     }
 }
 
-/// The tasks that ask the pipeline, and what they share. Dropping it ends them all.
+/// The tasks that access the pipeline, and what they share. Dropping it ends them all.
 #[derive(Debug)]
 pub(super) struct Sources {
     shared: Shared,
@@ -256,7 +256,7 @@ impl Sources {
         }
     }
 
-    /// Runs what only asks the pipeline.
+    /// Runs what needs the pipeline alone.
     fn ask<T, W>(
         &mut self,
         rules: Rules,

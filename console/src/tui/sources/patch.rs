@@ -11,7 +11,7 @@ use event::{Assessment, EventKey, PartialIdentity, peek_identity};
 use tokio::sync::Semaphore;
 
 use crate::tui::fault::Fault;
-use crate::tui::patch::{Found, Mended, PatchInput, PatchInputs, Patched, Query};
+use crate::tui::patch::{EditedMessage, Found, PatchInput, PatchInputs, Patched, Query};
 use pipeline::Pipeline;
 use redrive::triage::{Program, ProgramError, RunError};
 
@@ -148,9 +148,9 @@ async fn judge_all(
         };
         let before = key(peek_identity(&old_body));
         let identity = peek_identity(&new_body);
-        patched.mended.push(Mended {
+        patched.edited.push(EditedMessage {
             has_other_identity: before.is_some() && before != key(identity.clone()),
-            is_ledger_asked: known.is_some(),
+            is_ledger_checked: known.is_some(),
             verdict: assessment.verdict(is_stored),
             failure: match assessment {
                 Assessment::Valid(_) => None,
@@ -173,7 +173,7 @@ async fn known(pipeline: &Pipeline, keys: &[EventKey]) -> Option<HashSet<EventKe
         match pipeline.stored_keys(chunk).await {
             Ok(stored) => known.extend(stored.into_keys()),
             Err(error) => {
-                tracing::debug!(%error, "mended messages are judged without the ledger");
+                tracing::debug!(%error, "edited messages are judged without the ledger");
                 return None;
             }
         }

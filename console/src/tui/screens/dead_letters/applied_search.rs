@@ -8,7 +8,7 @@ pub(super) struct Search {
     pub(super) text: String,
     pub(super) query: Query,
     pub(super) found: Remote<Found>,
-    /// Messages that it found and that are still held.
+    /// Messages that it found and that are still received.
     pub(super) held: usize,
     pub(super) is_stale: bool,
 }

@@ -1,6 +1,6 @@
-//! The body of the selected message, where it was put aside.
+//! The body of the selected message, where it is on disk.
 //!
-//! Invariant: a disk is read by a task, never while keys are taken or a frame is drawn.
+//! Invariant: a disk is read by a task, never while keys are handled or a frame is drawn.
 
 use super::detail::Detail;
 use super::state::DeadLetters;
@@ -12,10 +12,10 @@ use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
 
 /// Said while it is not here yet.
-const BEING_READ: &str = "its body is being read";
+const LOADING: &str = "loading the body";
 
 impl DeadLetters {
-    /// Asks for the body of the selected message unless it is here or asked for.
+    /// Requests the body of the selected message unless it is here or requested.
     pub(crate) fn read_body(&mut self, context: &mut UpdateContext<'_>) {
         let Some(message) = self.selected_message().filter(|_| self.is_shown) else {
             return;
@@ -48,7 +48,7 @@ impl DeadLetters {
         match answer.into_result() {
             Ok(text) => {
                 self.detail = Some(Detail::of(message, Some(text), self.edit_of(message)));
-                if let Some((_, action)) = self.wanted.take_if(|(wanted, _)| *wanted == id) {
+                if let Some((_, action)) = self.deferred.take_if(|(deferred, _)| *deferred == id) {
                     self.act(action, context);
                 }
             }
@@ -61,10 +61,10 @@ impl DeadLetters {
     }
 
     /// Does what needs the selected message's body when it is here.
-    pub(super) fn want(&mut self, action: Action, context: &mut UpdateContext<'_>) {
+    pub(super) fn defer(&mut self, action: Action, context: &mut UpdateContext<'_>) {
         let id = self.selected.clone();
-        self.wanted = id.map(|id| (id, action));
-        context.notify(Tone::Muted, BEING_READ);
+        self.deferred = id.map(|id| (id, action));
+        context.notify(Tone::Muted, LOADING);
     }
 
     /// A message's own body, where it is at hand.

@@ -28,7 +28,7 @@ const RECEIVES: usize = 4;
 const SEEN: usize = 18;
 /// A source that is worth its column.
 const SOURCE_MIN: usize = 12;
-/// A type that can be told from others.
+/// A type that can be result from others.
 const TYPE_MIN: usize = 10;
 
 /// Widths; 0 is a column that is not shown.

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::line_input::{LineInput, Purpose};
-use super::note::Told;
+use super::note::LastResult;
 use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{count, visible};
@@ -20,9 +20,9 @@ impl DeadLetters {
     pub(super) fn begin_delete(&mut self, context: &mut UpdateContext<'_>) {
         let refusal = if context.environment.read_only {
             let name = visible(&context.environment.name);
-            Some(format!("{name} is read-only: nothing is deleted"))
+            Some(format!("{name} is read-only: no deletions"))
         } else if !self.moving.is_empty() || self.deletion.is_some() {
-            Some("messages are on their way out already".to_owned())
+            Some("a redrive or a deletion is in progress already".to_owned())
         } else {
             None
         };
@@ -36,7 +36,7 @@ impl DeadLetters {
             .map(|message| message.message_id.clone())
             .collect();
         if message_ids.is_empty() {
-            context.notify(Tone::Muted, "no message to delete");
+            context.notify(Tone::Muted, "no messages to delete");
             return;
         }
         let purpose = Purpose::Delete { scope, message_ids };
@@ -52,7 +52,7 @@ impl DeadLetters {
     ) {
         if name.trim() != context.dead_letter_queue_name() {
             let queue = visible(context.dead_letter_queue_name());
-            let text = format!("nothing is deleted: the name of the queue is {queue}");
+            let text = format!("nothing was deleted: the name of the queue is {queue}");
             context.notify(Tone::Warning, text);
             return;
         }
@@ -97,9 +97,9 @@ impl DeadLetters {
         } else {
             Tone::Warning
         };
-        // In the place of what was said before, e.g. of a wrong name.
+        // Replaces an older notice, e.g. about a wrong name.
         context.notify(tone, format!("{} deleted", message_count(gone.len())));
-        self.told = Some(Told {
+        self.last_result = Some(LastResult {
             at: context.now,
             tone,
             text,

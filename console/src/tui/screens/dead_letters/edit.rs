@@ -25,20 +25,20 @@ impl DeadLetters {
         };
         let refusal = if context.environment.read_only {
             let name = visible(&context.environment.name);
-            Some(format!("{name} is read-only: nothing is edited"))
+            Some(format!("{name} is read-only: no edits"))
         } else if self.moving.contains(&message.message_id) {
             Some("this message is being redriven".to_owned())
         } else if message.body.bytes() > TEXT_BYTES_MAX {
-            Some("this message is too large to be edited".to_owned())
+            Some("this message is too large to edit".to_owned())
         } else {
             None
         };
-        let edited = self.edit_of(message).map(|mended| mended.new_body.as_str());
+        let edited = self.edit_of(message).map(|edited| edited.new_body.as_str());
         match (refusal, edited.or(self.body_at_hand(message))) {
             (Some(text), _) => context.notify(Tone::Warning, text),
-            (None, None) => self.want(action, context),
+            (None, None) => self.defer(action, context),
             (None, Some(body)) => {
-                let editing = Editing::new(self.mending(message), body);
+                let editing = Editing::new(self.patch_input(message), body);
                 if action == Action::EditExternally {
                     let text = editing.editor.text();
                     context.outbox.effects.push(Effect::OpenEditor(text));
@@ -64,7 +64,7 @@ impl DeadLetters {
             Ok(text) => {
                 editing.editor.clear();
                 if !editing.editor.paste(&text, width, height) {
-                    context.notify(Tone::Warning, "not taken: too large for one message");
+                    context.notify(Tone::Warning, "not loaded: too large for one message");
                 }
                 editing.editor.move_to_start();
                 editing.judge();
@@ -104,20 +104,20 @@ impl DeadLetters {
             Action::Send => {
                 if !editing.editor.is_edited() {
                     self.open = Open::Nothing;
-                    context.notify(Tone::Muted, "nothing was changed");
+                    context.notify(Tone::Muted, "no changes");
                     return;
                 }
                 let (message, new_body) = (editing.message.clone(), editing.editor.text());
                 let request = context
                     .outbox
                     .request(Reply::Judged, |to| Request::Judge(message, new_body, to));
-                editing.asked = Some(request);
+                editing.judging = Some(request);
             }
             Action::Back => {
                 let was_edited = editing.editor.is_edited();
                 self.open = Open::Nothing;
                 if was_edited {
-                    context.notify(Tone::Warning, "closed; what was written is not kept");
+                    context.notify(Tone::Warning, "closed without saving");
                 }
             }
             _ => {}
@@ -129,24 +129,24 @@ impl DeadLetters {
         let Open::Editor(editing) = &mut self.open else {
             return;
         };
-        if editing.asked.take_if(|id| answer.is_to(*id)).is_none() {
+        if editing.judging.take_if(|id| answer.is_to(*id)).is_none() {
             return;
         }
-        let mended = match answer.into_result() {
-            Ok(patched) => patched.mended,
+        let edited = match answer.into_result() {
+            Ok(patched) => patched.edited,
             Err(fault) => {
                 context.notify(Tone::Bad, visible(&fault.message));
                 return;
             }
         };
-        let first = mended.first();
-        let verdict = first.map(|mended| mended.verdict.to_string());
-        let warning = first.and_then(|mended| mended.warnings().first().copied());
+        let first = edited.first();
+        let verdict = first.map(|edited| edited.verdict.to_string());
+        let warning = first.and_then(|edited| edited.warnings().first().copied());
         self.open = Open::Nothing;
-        self.accept(mended, context.body);
+        self.apply_edits(edited, context.body);
         let (tone, more) = match warning {
             Some(warning) => (Tone::Warning, warning),
-            None => (Tone::Good, "u takes it back"),
+            None => (Tone::Good, "u undoes it"),
         };
         let verdict = verdict.unwrap_or_default();
         context.notify(tone, format!("edited: {verdict} · {more}"));

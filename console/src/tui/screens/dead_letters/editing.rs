@@ -15,7 +15,7 @@ use crate::tui::request::RequestId;
 use crate::tui::theme::Tone;
 use redrive::triage::pretty;
 
-/// Rows above the text: the title and what the validator says.
+/// Rows above the text: the title and the verdict of the validator.
 const HEAD_ROWS: u16 = 3;
 
 /// A message that is being written.
@@ -25,7 +25,7 @@ pub(super) struct Editing {
     pub(super) editor: Editor,
     pub(super) check: Check,
     /// The question what would become of it, once it is to be kept.
-    pub(super) asked: Option<RequestId>,
+    pub(super) judging: Option<RequestId>,
 }
 
 impl Editing {
@@ -37,12 +37,12 @@ impl Editing {
             check: Check::of(&text),
             message,
             editor,
-            asked: None,
+            judging: None,
         }
     }
 
     pub(super) fn judge(&mut self) {
-        self.asked = None;
+        self.judging = None;
         self.check = Check::of(&self.editor.text());
     }
 
@@ -52,7 +52,7 @@ impl Editing {
         canvas.render_widget(Clear, area);
         let mut rest = area;
         let name = format!(
-            "Edit {} · ^s keeps, esc closes",
+            "Edit {} · ^s saves, esc closes",
             visible(&self.message.message_id)
         );
         canvas.render_widget(title(theme, &name, width), take_rows(&mut rest, 1));
@@ -60,7 +60,7 @@ impl Editing {
             Ok(key) => (Tone::Good, format!("valid: {} / {}", key.source, key.id)),
             Err(failure) => (
                 Tone::Bad,
-                format!("refused: {}: {}", failure.code, failure.detail),
+                format!("rejected: {}: {}", failure.code, failure.detail),
             ),
         };
         let said = hanging(tone, &visible(&text), theme, width);

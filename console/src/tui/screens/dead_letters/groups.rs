@@ -1,4 +1,4 @@
-//! Messages that died of the same cause at the same place.
+//! Messages that failed for the same cause at the same place.
 //!
 //! Invariant: every message is in exactly one group.
 

@@ -1,18 +1,18 @@
-//! Where each part of the screen stands. Pure: update, view and mouse share it.
+//! Where each part of the screen is. Pure: update, view and mouse share it.
 
 use ratatui::layout::Rect;
 
 use super::state::{DeadLetters, Pane};
 use crate::tui::layout::{is_wide, side_by_side, take_rows};
 
-/// Below this many rows the two lists do not stand above each other.
+/// Below this many rows the two lists are not shown above each other.
 const STACKED_ROWS_MIN: u16 = 9;
-/// Rows of groups at least, where the lists stand above each other.
+/// Rows of groups at least, where the lists are above each other.
 const GROUP_ROWS_MIN: u16 = 2;
 
-/// Where each part stands; a part that is not shown is empty.
+/// Where each part is; a part that is not shown is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Places {
+pub(super) struct Parts {
     pub(super) title: Rect,
     pub(super) remarks: Rect,
     pub(super) groups_title: Rect,
@@ -28,37 +28,37 @@ pub(super) struct Places {
 }
 
 impl DeadLetters {
-    pub(super) fn places(&self, body: Rect) -> Places {
-        let mut places = Places::default();
+    pub(super) fn parts(&self, body: Rect) -> Parts {
+        let mut parts = Parts::default();
         let mut rest = body;
-        places.title = take_rows(&mut rest, 1);
+        parts.title = take_rows(&mut rest, 1);
         let remarks = u16::try_from(self.remark_rows(body.width).len()).unwrap_or(u16::MAX);
         let remarks = remarks.min(rest.height / 4);
-        places.remarks = take_rows(&mut rest, remarks);
-        places.rest = rest;
+        parts.remarks = take_rows(&mut rest, remarks);
+        parts.rest = rest;
         if self.messages.is_empty() {
-            return places;
+            return parts;
         }
         if self.is_detail_open && !is_wide(body) {
-            places.detail_title = take_rows(&mut rest, 1);
-            places.detail = rest;
-            return places;
+            parts.detail_title = take_rows(&mut rest, 1);
+            parts.detail = rest;
+            return parts;
         }
         let lists = if is_wide(body) {
             let width = (rest.width * 2 / 5).clamp(48, 70);
             let [lists, separator, mut detail] = side_by_side(rest, width);
-            places.separator = separator;
-            places.detail_title = take_rows(&mut detail, 1);
-            places.detail = detail;
+            parts.separator = separator;
+            parts.detail_title = take_rows(&mut detail, 1);
+            parts.detail = detail;
             lists
         } else {
             rest
         };
-        self.place_lists(lists, &mut places);
-        places
+        self.divide_lists(lists, &mut parts);
+        parts
     }
 
-    fn place_lists(&self, mut area: Rect, places: &mut Places) {
+    fn divide_lists(&self, mut area: Rect, parts: &mut Parts) {
         let is_stacked = area.height >= STACKED_ROWS_MIN;
         if is_stacked || self.focus == Pane::Groups {
             let rows = u16::try_from(self.grouping.rows()).unwrap_or(u16::MAX);
@@ -67,15 +67,15 @@ impl DeadLetters {
             } else {
                 area.height
             };
-            places.groups_title = take_rows(&mut area, 1);
-            places.groups = take_rows(&mut area, rows);
+            parts.groups_title = take_rows(&mut area, 1);
+            parts.groups = take_rows(&mut area, rows);
         }
         if is_stacked || self.focus == Pane::Messages {
-            places.messages_title = take_rows(&mut area, 1);
+            parts.messages_title = take_rows(&mut area, 1);
             if is_stacked {
-                places.messages_head = take_rows(&mut area, 1);
+                parts.messages_head = take_rows(&mut area, 1);
             }
-            places.messages = area;
+            parts.messages = area;
         }
     }
 }

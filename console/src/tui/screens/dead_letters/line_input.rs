@@ -46,7 +46,7 @@ pub(super) enum Purpose {
 pub(super) struct LineInput {
     pub(super) purpose: Purpose,
     input: TextArea<'static>,
-    pub(super) asked: Remote<Patched>,
+    pub(super) outcome: Remote<Patched>,
 }
 
 impl LineInput {
@@ -57,12 +57,12 @@ impl LineInput {
         Self {
             purpose,
             input,
-            asked: Remote::Idle,
+            outcome: Remote::Idle,
         }
     }
 
     pub(super) fn refuse(&mut self, message: String, now: DateTime<Utc>) {
-        self.asked = Remote::Failed {
+        self.outcome = Remote::Failed {
             error: Fault::new(message),
             failed_at: now,
             previous: None,
@@ -76,7 +76,7 @@ impl LineInput {
 
     pub(super) fn key(&mut self, key: KeyEvent) {
         // The answer to a program that is changed meanwhile does not count.
-        self.asked.reset();
+        self.outcome.reset();
         if (key.code, key.modifiers) == (KeyCode::Char('u'), KeyModifiers::CONTROL) {
             // As in a shell; the widget would undo.
             self.input.delete_line_by_head();
@@ -86,7 +86,7 @@ impl LineInput {
     }
 
     pub(super) fn paste(&mut self, text: &str) {
-        self.asked.reset();
+        self.outcome.reset();
         let text: String = text.chars().take(CHARS_MAX).collect();
         self.input.insert_str(text.replace(['\r', '\n'], " "));
     }
@@ -98,26 +98,26 @@ impl LineInput {
         let (label, advice) = match &self.purpose {
             Purpose::Search => (
                 " search: ",
-                "a text, or a jq program after jq: or with a leading dot".to_owned(),
+                "text, or a jq program (starts with . or jq:)".to_owned(),
             ),
             Purpose::Patch { messages, .. } => (
                 " patch: ",
                 format!(
-                    "a jq program that makes one event of each of {}; ⏎ shows what it does",
+                    "a jq program that runs on each of {}; ⏎ previews the changes",
                     message_count(messages.len())
                 ),
             ),
             Purpose::Delete { scope, message_ids } => (
                 " name: ",
                 format!(
-                    "to delete {} of {scope} for good, with a copy in a file, type {}",
+                    "to delete {} ({scope}) for good, with a copy in a file, type {}",
                     message_count(message_ids.len()),
                     visible(context.dead_letter_queue_name())
                 ),
             ),
         };
-        let (tone, text) = match (self.asked.error(), self.asked.is_loading()) {
-            (_, true) => (Tone::Muted, "the program runs".to_owned()),
+        let (tone, text) = match (self.outcome.error(), self.outcome.is_loading()) {
+            (_, true) => (Tone::Muted, "running the program".to_owned()),
             (Some(fault), false) => (Tone::Bad, visible(&fault.message)),
             (None, false) => (Tone::Muted, advice),
         };

@@ -7,14 +7,13 @@ use crate::tui::context::UpdateContext;
 use crate::tui::keymap::Action;
 
 impl DeadLetters {
-    /// A click inside the screen.
     pub(crate) fn click(&mut self, position: Position, context: &mut UpdateContext<'_>) {
         if !matches!(self.open, Open::Nothing) {
             return;
         }
-        let places = self.places(context.body);
-        if places.groups.contains(position) {
-            let line = usize::from(position.y - places.groups.y);
+        let parts = self.parts(context.body);
+        if parts.groups.contains(position) {
+            let line = usize::from(position.y - parts.groups.y);
             self.focus = Pane::Groups;
             if let Some(row) = self.group_list.row_at(line, self.grouping.rows()) {
                 if row == self.group_list.selected {
@@ -22,8 +21,8 @@ impl DeadLetters {
                 }
                 self.select_group(row, context.body);
             }
-        } else if places.messages.contains(position) {
-            let line = usize::from(position.y - places.messages.y);
+        } else if parts.messages.contains(position) {
+            let line = usize::from(position.y - parts.messages.y);
             let had_focus = self.focus == Pane::Messages;
             self.focus = Pane::Messages;
             if let Some(row) = self.message_list.row_at(line, self.listed.len()) {
@@ -36,7 +35,6 @@ impl DeadLetters {
         }
     }
 
-    /// The wheel inside the screen.
     pub(crate) fn scroll(
         &mut self,
         position: Position,
@@ -48,13 +46,13 @@ impl DeadLetters {
             self.act_on_preview(action, context);
             return;
         }
-        let places = self.places(context.body);
-        if places.detail.contains(position) {
+        let parts = self.parts(context.body);
+        if parts.detail.contains(position) {
             self.scroll_detail(lines, context.body);
-        } else if places.groups.contains(position) {
+        } else if parts.groups.contains(position) {
             let row = self.group_list.selected.saturating_add_signed(lines);
             self.select_group(row, context.body);
-        } else if places.messages.contains(position) {
+        } else if parts.messages.contains(position) {
             self.select_row(
                 self.message_list.selected.saturating_add_signed(lines),
                 context.body,

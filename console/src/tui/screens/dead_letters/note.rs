@@ -6,7 +6,7 @@ use crate::tui::theme::Tone;
 
 /// What a redrive did, counted.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct LastResult {
     pub(super) at: DateTime<Utc>,
     pub(super) tone: Tone,
     pub(super) text: String,
@@ -15,18 +15,17 @@ pub(super) struct Told {
 /// What happened to a message that did not simply leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// It stands in both queues.
+    /// It is in both queues.
     SentNotDeleted(String),
     /// It stays here.
     NotSent(String),
     /// No answer came to its send; it stays here too.
     Unknown(String),
-    /// The redrive ended without a word on it.
-    Untold(String),
+    /// The redrive ended without an outcome for it.
+    NotReported(String),
 }
 
 impl Note {
-    /// In words.
     pub(super) fn text(&self) -> String {
         match self {
             Self::SentNotDeleted(error) => format!(
@@ -35,10 +34,10 @@ impl Note {
             ),
             Self::NotSent(error) => format!("not sent: {error}"),
             Self::Unknown(error) => format!(
-                "may have been sent, no answer came; it stays here too, and the ledger makes a \
+                "may have been sent (no answer came); it stays here too, and the ledger makes a \
                  second arrival a duplicate · {error}"
             ),
-            Self::Untold(error) => format!("nobody knows whether it was sent: {error}"),
+            Self::NotReported(error) => format!("unknown whether it was sent: {error}"),
         }
     }
 }

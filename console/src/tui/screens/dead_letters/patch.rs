@@ -12,7 +12,7 @@ use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{count, visible};
 use crate::tui::keymap::Action;
-use crate::tui::patch::{Patched, Query};
+use crate::tui::patch::{EditedMessage, Patched, Query};
 use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
@@ -24,14 +24,14 @@ impl DeadLetters {
     pub(super) fn begin_patch(&mut self, context: &mut UpdateContext<'_>) {
         if context.environment.read_only {
             let name = visible(&context.environment.name);
-            let text = format!("{name} is read-only: nothing is edited");
+            let text = format!("{name} is read-only: no edits");
             context.notify(Tone::Warning, text);
             return;
         }
         let (scope, messages): (String, Vec<&DeadLetter>) = if self.marks.is_empty() {
             let message_at = |position: &usize| self.messages.get(*position);
             let scope = self.listed_group().map_or_else(
-                || "all messages that are listed".to_owned(),
+                || "all listed messages".to_owned(),
                 |group| format!("the group {}", group.key.title()),
             );
             (scope, self.listed.iter().filter_map(message_at).collect())
@@ -44,10 +44,10 @@ impl DeadLetters {
         let messages: Vec<_> = messages
             .iter()
             .filter(is_at_rest)
-            .map(|message| self.mending(message))
+            .map(|message| self.patch_input(message))
             .collect();
         if messages.is_empty() {
-            context.notify(Tone::Muted, "no message to patch");
+            context.notify(Tone::Muted, "no messages to patch");
             return;
         }
         let messages = Arc::new(messages);
@@ -67,7 +67,7 @@ impl DeadLetters {
                 match line.purpose.clone() {
                     Purpose::Search => {
                         // The line stays open where it cannot be meant: what is typed next would
-                        // be taken for keys.
+                        // be read as keys.
                         if let Some(Query::Program(program)) = Query::parse(&text)
                             && let Err(error) = Program::compile(&program)
                         {
@@ -78,9 +78,11 @@ impl DeadLetters {
                         self.begin_query(&text, context);
                     }
                     Purpose::Patch { messages, .. } => {
-                        context.outbox.fetch(&mut line.asked, Reply::Patched, |to| {
-                            Request::Patch(text, messages, to)
-                        });
+                        context
+                            .outbox
+                            .fetch(&mut line.outcome, Reply::Patched, |to| {
+                                Request::Patch(text, messages, to)
+                            });
                     }
                     Purpose::Delete { message_ids, .. } => {
                         self.delete(&text, &message_ids, context)
@@ -96,14 +98,14 @@ impl DeadLetters {
         let Open::Line(line) = &mut self.open else {
             return;
         };
-        if !line.asked.settle(answer, context.now) {
+        if !line.outcome.settle(answer, context.now) {
             return;
         }
-        let Remote::Ready(fetched) = &line.asked else {
+        let Remote::Ready(fetched) = &line.outcome else {
             return;
         };
         let patched = fetched.value.clone();
-        if patched.mended.is_empty() {
+        if patched.edited.is_empty() {
             line.refuse(changes_nothing(&patched), context.now);
             return;
         }
@@ -133,25 +135,20 @@ impl DeadLetters {
             Action::Patch => self.change_program(),
             Action::Back => {
                 self.open = Open::Nothing;
-                context.notify(Tone::Muted, "nothing was edited");
+                context.notify(Tone::Muted, "no edits made");
             }
             Action::Confirm => {
-                let mended = std::mem::take(&mut preview.patched.mended);
-                let (edited, ready) = (
-                    count(mended.len() as u64),
-                    count(
-                        mended
-                            .iter()
-                            .filter(|m| m.verdict == Verdict::Ready)
-                            .count() as u64,
-                    ),
-                );
+                let edited = std::mem::take(&mut preview.patched.edited);
+                let number = count(edited.len() as u64);
+                let is_ready = |edited: &&EditedMessage| edited.verdict == Verdict::Ready;
+                let ready = count(edited.iter().filter(is_ready).count() as u64);
                 self.open = Open::Nothing;
                 // The next key means what was patched, wherever the focus is.
-                self.marks = mended.iter().map(|m| m.message_id.clone()).collect();
-                self.accept(mended, context.body);
+                self.marks = edited.iter().map(|m| m.message_id.clone()).collect();
+                self.apply_edits(edited, context.body);
                 let text = format!(
-                    "{edited} edited, {ready} of them ready, all marked · r plans them, U undoes all"
+                    "{number} edited, {ready} of them ready, all marked · r plans the redrive, U \
+                     undoes all"
                 );
                 context.notify(Tone::Good, text);
             }
@@ -174,12 +171,12 @@ impl DeadLetters {
 
 fn changes_nothing(patched: &Patched) -> String {
     let mut message = format!(
-        "the program changes no message: {} stay as they are",
+        "the program changes no message: {} unchanged",
         count(patched.unchanged as u64)
     );
     if let Some(why) = &patched.failure {
         let failed = count(patched.failed as u64);
-        message.push_str(&format!(", it fails on {failed}: {}", visible(why)));
+        message.push_str(&format!(", {failed} failed: {}", visible(why)));
     }
     message
 }

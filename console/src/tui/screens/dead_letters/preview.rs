@@ -15,16 +15,16 @@ use crate::tui::document::Document;
 use crate::tui::format::{count, fit, visible};
 use crate::tui::layout::{area_rows, take_rows};
 use crate::tui::lines::{hanging, title};
-use crate::tui::patch::{Mended, PatchInputs, Patched};
+use crate::tui::patch::{EditedMessage, PatchInputs, Patched};
 use crate::tui::theme::{Theme, Tone, sign};
 use crate::tui::verdict::{verdict_sign, verdict_tone};
 
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
-/// A difference that takes longer is shown coarser.
+/// A difference that needs longer is shown coarser.
 const DIFF_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// A patch that waits for the operator's word.
+/// A patch that waits for confirmation.
 #[derive(Debug)]
 pub(super) struct Preview {
     pub(super) program: String,
@@ -32,7 +32,7 @@ pub(super) struct Preview {
     /// All messages that the program ran over.
     pub(super) messages: PatchInputs,
     pub(super) patched: Patched,
-    /// Which of the mended messages is shown.
+    /// Which of the edited messages is shown.
     at: usize,
     diff: Vec<(ChangeTag, String)>,
     offset: usize,
@@ -59,25 +59,25 @@ impl Preview {
 
     /// Messages that the ingest would store.
     fn ready(&self) -> usize {
-        let is_ready = |mended: &&Mended| mended.verdict == Verdict::Ready;
-        self.patched.mended.iter().filter(is_ready).count()
+        let is_ready = |edited: &&EditedMessage| edited.verdict == Verdict::Ready;
+        self.patched.edited.iter().filter(is_ready).count()
     }
 
     fn show(&mut self, at: usize) {
-        self.at = at.min(self.patched.mended.len().saturating_sub(1));
+        self.at = at.min(self.patched.edited.len().saturating_sub(1));
         self.offset = 0;
         self.diff = self
             .patched
-            .mended
+            .edited
             .get(self.at)
             .map(difference)
             .unwrap_or_default();
     }
 
     pub(super) fn step(&mut self, back: bool) {
-        let length = self.patched.mended.len().max(1);
-        let places = if back { length - 1 } else { 1 };
-        self.show((self.at + places) % length);
+        let length = self.patched.edited.len().max(1);
+        let parts = if back { length - 1 } else { 1 };
+        self.show((self.at + parts) % length);
     }
 
     pub(super) fn scroll(&mut self, lines: isize) {
@@ -106,9 +106,9 @@ impl Preview {
 }
 
 /// The unified difference of both bodies, laid out as they are shown elsewhere.
-fn difference(mended: &Mended) -> Vec<(ChangeTag, String)> {
+fn difference(edited: &EditedMessage) -> Vec<(ChangeTag, String)> {
     let laid_out = |body: &str| Document::new(&unwrap_envelope(body), None).texts();
-    let (old, new) = (laid_out(&mended.old_body), laid_out(&mended.new_body));
+    let (old, new) = (laid_out(&edited.old_body), laid_out(&edited.new_body));
     let old: Vec<&str> = old.iter().map(String::as_str).collect();
     let new: Vec<&str> = new.iter().map(String::as_str).collect();
     let diff = TextDiff::configure()
@@ -133,17 +133,17 @@ fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static
     let patched = &preview.patched;
     let program = format!(" {}", visible(&preview.program));
     let mut lines = vec![Line::styled(fit(&program, width), theme.key())];
-    let changed = patched.mended.len();
+    let changed = patched.edited.len();
     let ready = preview.ready();
     let mut spans = vec![Span::styled(
-        format!(" {} change", count(changed as u64)),
+        format!(" {} changed", count(changed as u64)),
         theme.strong(),
     )];
     let parts = [
         (ready, Tone::Good, "become ready"),
-        (changed - ready, Tone::Warning, "do not"),
-        (patched.unchanged, Tone::Muted, "stay as they are"),
-        (patched.failed, Tone::Bad, "the program fails on"),
+        (changed - ready, Tone::Warning, "still not ready"),
+        (patched.unchanged, Tone::Muted, "unchanged"),
+        (patched.failed, Tone::Bad, "failed"),
     ];
     for (number, tone, what) in parts.into_iter().filter(|(number, ..)| *number > 0) {
         let text = format!("   {} {} {what}", sign(tone), count(number as u64));
@@ -154,36 +154,36 @@ fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static
         let text = format!("fails: {}", visible(why));
         lines.extend(hanging(Tone::Bad, &text, theme, width));
     }
-    if let Some(mended) = patched.mended.get(preview.at) {
+    if let Some(edited) = patched.edited.get(preview.at) {
         lines.push(Line::default());
-        lines.extend(message_lines(preview, mended, theme, width));
+        lines.extend(message_lines(preview, edited, theme, width));
     }
     lines
 }
 
 fn message_lines(
     preview: &Preview,
-    mended: &Mended,
+    edited: &EditedMessage,
     theme: Theme,
     width: usize,
 ) -> Vec<Line<'static>> {
-    let verdict = mended.verdict;
+    let verdict = edited.verdict;
     let mut text = format!("{} {verdict}", verdict_sign(verdict));
-    if let Some(failure) = &mended.failure {
+    if let Some(failure) = &edited.failure {
         text.push_str(&format!("  {}: {}", failure.code, visible(&failure.detail)));
     }
     let place = format!(
         " {} / {}  {}  ",
         count(preview.at as u64 + 1),
-        count(preview.patched.mended.len() as u64),
-        visible(&mended.message_id)
+        count(preview.patched.edited.len() as u64),
+        visible(&edited.message_id)
     );
     let room = width.saturating_sub(place.chars().count());
     let mut lines = vec![Line::from(vec![
         Span::styled(place, theme.muted()),
         Span::styled(fit(&text, room), theme.tone(verdict_tone(verdict))),
     ])];
-    for warning in mended.warnings() {
+    for warning in edited.warnings() {
         lines.extend(hanging(Tone::Warning, warning, theme, width));
     }
     lines

@@ -1,12 +1,12 @@
 //! Back to the source queue: which messages are meant, which are on their way, what became of them.
 //!
-//! Invariant: a message leaves the list only when its redrive says that it left the queue.
+//! Invariant: a message leaves the list only when its redrive reports that it left the queue.
 
 use std::collections::HashSet;
 
 use chrono::Duration;
 
-use super::note::{Note, Told};
+use super::note::{LastResult, Note};
 use super::state::{DeadLetters, Pane};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::visible;
@@ -24,16 +24,16 @@ impl DeadLetters {
     pub(super) fn plan_redrive(&self, context: &mut UpdateContext<'_>) {
         if context.environment.read_only {
             let name = visible(&context.environment.name);
-            let text = format!("{name} is read-only: nothing is redriven");
+            let text = format!("{name} is read-only: no redrivess");
             context.notify(Tone::Warning, text);
             return;
         }
         let (scope, messages) = self.meant();
         if messages.is_empty() {
-            context.notify(Tone::Muted, "no message to redrive");
+            context.notify(Tone::Muted, "no messages to redrive");
             return;
         }
-        let facts = self.hold.value();
+        let facts = self.received.value();
         let selection = Selection {
             scope,
             messages: messages
@@ -53,7 +53,7 @@ impl DeadLetters {
             ("the marked messages".to_owned(), marked.collect())
         } else if self.focus == Pane::Groups && !self.is_detail_open {
             let scope = self.listed_group().map_or_else(
-                || "all messages that are held".to_owned(),
+                || "all received messages".to_owned(),
                 |group| format!("the group {}", group.key.title()),
             );
             let message_at = |position: &usize| self.messages.get(*position);
@@ -71,7 +71,7 @@ impl DeadLetters {
             verdict: self.verdict_of(message),
             draft: DraftMessage {
                 message: message.clone(),
-                new_body: self.edit_of(message).map(|mended| mended.new_body.clone()),
+                new_body: self.edit_of(message).map(|edited| edited.new_body.clone()),
             },
         }
     }
@@ -79,22 +79,21 @@ impl DeadLetters {
     /// These messages, by message id, are being redriven.
     pub(crate) fn redrive_began(&mut self, ids: HashSet<String>) {
         self.notes.retain(|id, _| !ids.contains(id));
-        self.told = None;
+        self.last_result = None;
         self.moving = ids;
     }
 
-    /// A redrive ended.
     pub(crate) fn redrive_ended(&mut self, ended: Ended, context: &mut UpdateContext<'_>) {
         let moving = std::mem::take(&mut self.moving);
         let moved = self.apply(&moving, ended.report.as_ref(), ended.failure.as_deref());
-        self.told = Some(Told {
+        self.last_result = Some(LastResult {
             at: context.now,
             tone: ended.tone,
             text: ended.text,
         });
         self.messages
             .retain(|message| !moved.contains(message.message_id.as_str()));
-        // Until now the redrive has kept their holds; how long they last only SQS knows.
+        // Until now the redrive has extended their visibility; when it ends only SQS knows.
         let soon = context.now + Duration::seconds(HOLD_LEFT_SECS);
         for message in &mut self.messages {
             if moving.contains(&message.message_id) {
@@ -107,12 +106,12 @@ impl DeadLetters {
         if self.is_shown {
             self.regroup(context.body);
         } else {
-            self.give_back(context);
+            self.release_all(context);
         }
     }
 
-    /// Writes down what became of each message; gives those that left. Without a failure there is
-    /// nothing to tell of messages that the report does not name.
+    /// Notes the outcome of each message; returns those that left. Without a failure, messages that
+    /// the report does not name get no note.
     fn apply<'a>(
         &mut self,
         moving: &HashSet<String>,
@@ -120,10 +119,10 @@ impl DeadLetters {
         failure: Option<&str>,
     ) -> HashSet<&'a str> {
         let mut moved = HashSet::new();
-        let mut untold: HashSet<&str> = moving.iter().map(String::as_str).collect();
-        let why = failure.unwrap_or("the redrive ended without a word on it");
+        let mut unreported: HashSet<&str> = moving.iter().map(String::as_str).collect();
+        let why = failure.unwrap_or("the redrive ended without an outcome for it");
         for message in report.into_iter().flat_map(|report| &report.messages) {
-            untold.remove(message.message_id.as_str());
+            unreported.remove(message.message_id.as_str());
             let cause = message.cause.clone().unwrap_or_else(|| why.to_owned());
             let note = match message.outcome {
                 MessageOutcome::Moved => {
@@ -136,9 +135,9 @@ impl DeadLetters {
             };
             self.notes.insert(message.message_id.clone(), note);
         }
-        for id in untold.into_iter().filter(|_| failure.is_some()) {
+        for id in unreported.into_iter().filter(|_| failure.is_some()) {
             self.notes
-                .insert(id.to_owned(), Note::Untold(why.to_owned()));
+                .insert(id.to_owned(), Note::NotReported(why.to_owned()));
         }
         moved
     }

@@ -60,7 +60,10 @@ impl DeadLetters {
         let Some(query) = self.search.as_ref().filter(is_due).map(|s| s.query.clone()) else {
             return;
         };
-        let messages = self.messages.iter().map(|message| self.mending(message));
+        let messages = self
+            .messages
+            .iter()
+            .map(|message| self.patch_input(message));
         let messages = Arc::new(messages.collect::<Vec<_>>());
         if let Some(search) = &mut self.search {
             search.is_stale = false;
@@ -86,7 +89,7 @@ impl DeadLetters {
             .is_none_or(|found| found.message_ids.contains(&message.message_id))
     }
 
-    /// What is said of the applied query.
+    /// The remark about the applied query.
     pub(super) fn search_remark(&self) -> Option<(Tone, String)> {
         let search = self.search.as_ref()?;
         let query = visible(&search.text);
@@ -99,7 +102,7 @@ impl DeadLetters {
         let mut text = format!("search {query}: {number} found");
         if found.failed > 0 {
             let failed = count(found.failed as u64);
-            text.push_str(&format!(" · the program fails on {failed}"));
+            text.push_str(&format!(" · the program failed on {failed}"));
         }
         text.push_str(" · x clears it");
         Some((Tone::Muted, text))

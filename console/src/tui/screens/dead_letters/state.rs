@@ -8,13 +8,13 @@ use super::applied_search::Search;
 use super::detail::Detail;
 use super::editing::Editing;
 use super::groups::Grouping;
-use super::lease::{Extension, HoldFacts, Released};
+use super::lease::{Extension, ReceiveFacts, Released};
 use super::line_input::LineInput;
-use super::note::{Note, Told};
+use super::note::{LastResult, Note};
 use super::preview::Preview;
 use crate::tui::keymap::Action;
 use crate::tui::list::ListState;
-use crate::tui::patch::Mended;
+use crate::tui::patch::EditedMessage;
 use crate::tui::remote::Remote;
 use crate::tui::request::RequestId;
 use pipeline::model::DeadLetter;
@@ -23,17 +23,17 @@ use pipeline::model::DeadLetter;
 pub(crate) struct DeadLetters {
     pub(super) is_shown: bool,
 
-    pub(super) hold: Remote<HoldFacts>,
-    /// The messages that are held, oldest first.
+    pub(super) received: Remote<ReceiveFacts>,
+    /// The received messages, oldest first.
     pub(super) messages: Vec<DeadLetter>,
-    /// When messages were taken last.
-    pub(super) taken_at: DateTime<Utc>,
+    /// When messages were received last.
+    pub(super) received_at: DateTime<Utc>,
     /// When the first of them becomes visible to others, if nothing is done.
-    pub(super) held_until: Option<DateTime<Utc>>,
+    pub(super) hidden_until: Option<DateTime<Utc>>,
     pub(super) extension: Option<Extension>,
     pub(super) extension_failed_at: Option<DateTime<Utc>>,
-    /// Messages whose hold ended before it was extended.
-    pub(super) lost_holds: usize,
+    /// Messages whose visibility timeout ended before it was extended.
+    pub(super) expired: usize,
     pub(super) released: Option<Released>,
 
     pub(super) grouping: Grouping,
@@ -48,9 +48,9 @@ pub(crate) struct DeadLetters {
     pub(super) detail_offset: usize,
     /// The body that is being read, and whose it is.
     pub(super) reading: Option<(RequestId, String)>,
-    /// What was asked of a message whose body is being read: done when it comes, unless another key
-    /// was pressed.
-    pub(super) wanted: Option<(String, Action)>,
+    /// An action on a message whose body is being read: executed when the body comes, unless another
+    /// key was pressed.
+    pub(super) deferred: Option<(String, Action)>,
     pub(super) is_detail_open: bool,
 
     /// Message ids of the messages that are being redriven.
@@ -58,9 +58,9 @@ pub(crate) struct DeadLetters {
     /// Messages are being deleted.
     pub(super) deletion: Option<RequestId>,
     /// What the last redrive did.
-    pub(super) told: Option<Told>,
+    pub(super) last_result: Option<LastResult>,
     /// Messages that get another body, by message id.
-    pub(super) edits: HashMap<String, Mended>,
+    pub(super) edits: HashMap<String, EditedMessage>,
     pub(super) search: Option<Search>,
     pub(super) open: Open,
     pub(super) notes: HashMap<String, Note>,
@@ -73,7 +73,7 @@ pub(super) enum Open {
     Nothing,
     /// A line is typed.
     Line(Box<LineInput>),
-    /// A patch waits for the operator's word.
+    /// A patch waits for confirmation.
     Preview(Box<Preview>),
     /// A message is written.
     Editor(Box<Editing>),
@@ -91,7 +91,7 @@ pub(super) enum Pane {
 
 impl DeadLetters {
     /// How many messages this screen has received and not released.
-    pub(crate) const fn received(&self) -> usize {
+    pub(crate) const fn received_count(&self) -> usize {
         self.messages.len()
     }
 }

@@ -46,31 +46,31 @@ impl Screen for DeadLetters {
 
     fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<&'static str> {
         match (&self.open, binding.action) {
-            (Open::Editor(_), Action::Send) => Some("keep"),
+            (Open::Editor(_), Action::Send) => Some("save"),
             (Open::Line(_), Action::Up) => None,
             _ => Some(binding.label),
         }
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {
-        self.hold.loading_since()
+        self.received.loading_since()
     }
 }
 
 impl DeadLetters {
     fn enter(&mut self, context: &mut UpdateContext<'_>) {
         self.is_shown = true;
-        self.take(context);
+        self.receive(context);
     }
 
     /// Releases the messages, but for those that are being redriven.
     fn leave(&mut self, context: &mut UpdateContext<'_>) {
         self.is_shown = false;
-        self.wanted = None;
-        self.told = None;
+        self.deferred = None;
+        self.last_result = None;
         self.open = Open::Nothing;
         self.is_detail_open = false;
-        self.give_back(context);
+        self.release_all(context);
     }
 
     pub(super) fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {
@@ -80,10 +80,10 @@ impl DeadLetters {
             Open::Preview(_) => return self.act_on_preview(action, context),
             Open::Editor(_) => return self.act_in_editor(action, context),
         }
-        self.wanted = None;
+        self.deferred = None;
         let body = context.body;
         match action {
-            Action::Refresh => self.take(context),
+            Action::Refresh => self.receive(context),
             Action::Release => self.release(context),
             Action::Open => self.open(context),
             Action::Back => self.back(body),
@@ -106,8 +106,8 @@ impl DeadLetters {
             Action::ClearSearch => self.clear_search(body),
             Action::Patch => self.begin_patch(context),
             Action::EditMessage | Action::EditExternally => self.begin_editing(action, context),
-            Action::TakeBack => self.take_back(context),
-            Action::TakeAllBack => self.take_all_back(context),
+            Action::UndoEdit => self.undo_edit(context),
+            Action::UndoAllEdits => self.undo_all_edits(context),
             Action::Quit
             | Action::Help
             | Action::Palette
@@ -136,7 +136,7 @@ impl DeadLetters {
 
     pub(super) fn open(&mut self, context: &mut UpdateContext<'_>) {
         if self.messages.is_empty() {
-            self.take(context);
+            self.receive(context);
         } else if self.focus == Pane::Groups {
             self.focus = Pane::Messages;
         } else if !is_wide(context.body) && self.selected.is_some() {
@@ -152,7 +152,7 @@ impl DeadLetters {
         } else if self.group_list.selected > 0 {
             self.select_group(0, body);
         } else {
-            self.told = None;
+            self.last_result = None;
         }
         self.reveal(body);
     }
@@ -170,7 +170,7 @@ impl DeadLetters {
         let message = self.selected_message();
         match message.map(|message| self.body_at_hand(message)) {
             Some(Some(body)) => context.outbox.copy("the body", body.to_owned()),
-            Some(None) => self.want(Action::CopyItem, context),
+            Some(None) => self.defer(Action::CopyItem, context),
             None => context.notify(Tone::Muted, "no message is selected"),
         }
     }
@@ -201,8 +201,8 @@ impl DeadLetters {
 
     fn tick(&mut self, context: &mut UpdateContext<'_>) {
         if self.is_shown {
-            self.look_at_holds(context.now);
-            self.keep_hold(context);
+            self.refresh_visibility(context.now);
+            self.extend_visibility(context);
             self.run_search(context);
         }
     }

@@ -1,4 +1,4 @@
-//! Which messages this process holds, for how long, and how they go back.
+//! Which messages are received, how long they stay hidden from others, and their release.
 //!
 //! Invariant: each handle that an answer brings is either in `messages` or released.
 
@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::lease::{Extension, HoldFacts, Released, hold};
+use super::lease::{Extension, ReceiveFacts, Released, visibility_timeout};
 use super::state::DeadLetters;
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{clock, visible};
@@ -16,33 +16,34 @@ use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
 use pipeline::model::{DeadLetter, HeldMessages};
 
-/// Bytes of bodies in memory at which no more messages are taken.
+/// Bytes of bodies in memory at which no more messages are received.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Pause before a failed extension is tried again.
 const EXTENSION_RETRY_SECS: i64 = 10;
 
 impl DeadLetters {
-    /// Takes messages (again). What is held already stays.
-    pub(super) fn take(&mut self, context: &mut UpdateContext<'_>) {
-        if self.hold.is_loading() {
+    /// Receives messages (again). Those received before stay.
+    pub(super) fn receive(&mut self, context: &mut UpdateContext<'_>) {
+        if self.received.is_loading() {
             return;
         }
         if self.is_full() {
             let messages = message_count(self.messages.len());
             context.notify(
                 Tone::Warning,
-                format!("{messages} held, no more at once: redrive (r) or release (R) them first"),
+                format!("{messages} received, the limit: redrive (r) or release (R) them first"),
             );
             return;
         }
         self.released = None;
-        context
-            .outbox
-            .fetch(&mut self.hold, Reply::Received, Request::ReceiveMessages);
+        context.outbox.fetch(
+            &mut self.received,
+            Reply::Received,
+            Request::ReceiveMessages,
+        );
     }
 
-    /// Whether no more are held, for their number or for the room that their bodies take where
-    /// they cannot be put aside.
+    /// Whether the limit is reached, by number or by the memory of bodies that are not on disk.
     pub(super) fn is_full(&self) -> bool {
         let in_memory: usize = self
             .messages
@@ -52,14 +53,14 @@ impl DeadLetters {
         self.messages.len() >= MESSAGES_RECEIVED_MAX || in_memory >= BODY_BYTES_MAX
     }
 
-    /// Gives everything back and stays on the screen.
+    /// Releases everything and stays on the screen.
     pub(super) fn release(&mut self, context: &mut UpdateContext<'_>) {
-        if self.messages.is_empty() && !self.hold.is_loading() {
-            context.notify(Tone::Muted, "no message is held");
+        if self.messages.is_empty() && !self.received.is_loading() {
+            context.notify(Tone::Muted, "no messages are received");
             return;
         }
         let before = self.messages.len();
-        self.give_back(context);
+        self.release_all(context);
         self.is_detail_open = false;
         let messages = before - self.messages.len();
         self.released = Some(Released {
@@ -68,9 +69,9 @@ impl DeadLetters {
         });
     }
 
-    /// Gives back what is not being redriven. An answer under way will be given back when it comes.
-    pub(super) fn give_back(&mut self, context: &mut UpdateContext<'_>) {
-        self.hold.reset();
+    /// Releases what is not being redriven. Messages of a late answer are released when it comes.
+    pub(super) fn release_all(&mut self, context: &mut UpdateContext<'_>) {
+        self.received.reset();
         self.extension = None;
         self.extension_failed_at = None;
         let messages = std::mem::take(&mut self.messages);
@@ -98,43 +99,48 @@ impl DeadLetters {
         let mut messages = None;
         let facts = answer.map(|received| {
             messages = Some(received.messages);
-            HoldFacts {
+            ReceiveFacts {
                 ledger_error: received.ledger_error,
                 is_truncated: received.is_truncated,
             }
         });
-        let facts_before = self.hold.value();
+        let facts_before = self.received.value();
         let ledger_error = facts_before.and_then(|facts| facts.ledger_error.clone());
-        let is_settled = self.hold.settle(facts, context.now);
+        let is_settled = self.received.settle(facts, context.now);
         let Some(messages) = messages else { return };
         if !is_settled {
-            self.refuse(messages, context);
+            self.release_late(messages, context);
             return;
         }
-        self.taken_at = context.now;
+        self.received_at = context.now;
         let has_older = self.merge(messages, context.now);
         // The older ones were judged without the ledger; that stays true.
-        if let Some(facts) = self.hold.value_mut().filter(|_| has_older) {
+        if let Some(facts) = self.received.value_mut().filter(|_| has_older) {
             facts.ledger_error = facts.ledger_error.take().or(ledger_error);
         }
         self.regroup(context.body);
         self.search_again();
         self.run_search(context);
-        self.take_the_rest(context);
+        self.receive_rest(context);
     }
 
-    /// Goes on until the queue gives no more, while somebody looks.
-    fn take_the_rest(&mut self, context: &mut UpdateContext<'_>) {
-        let waits = self.hold.value().is_some_and(|facts| facts.is_truncated);
+    /// Continues until the queue returns no more, while the screen is shown.
+    fn receive_rest(&mut self, context: &mut UpdateContext<'_>) {
+        let waits = self
+            .received
+            .value()
+            .is_some_and(|facts| facts.is_truncated);
         if waits && self.is_shown && !self.is_full() {
-            context
-                .outbox
-                .fetch(&mut self.hold, Reply::Received, Request::ReceiveMessages);
+            context.outbox.fetch(
+                &mut self.received,
+                Reply::Received,
+                Request::ReceiveMessages,
+            );
         }
     }
 
-    /// Gives back what a late answer brought, but for messages that are held by a newer handle.
-    fn refuse(&self, messages: Vec<DeadLetter>, context: &mut UpdateContext<'_>) {
+    /// Releases the messages of a late answer, but for those that have a newer handle.
+    fn release_late(&self, messages: Vec<DeadLetter>, context: &mut UpdateContext<'_>) {
         let held: HashSet<_> = self
             .messages
             .iter()
@@ -152,8 +158,8 @@ impl DeadLetters {
         }
     }
 
-    /// Adds what was taken. A message that was taken again has its newest handle; one whose hold
-    /// ended and that did not come again belongs to somebody else now. Whether older ones stay.
+    /// Adds received messages. One that was received again has its newest handle; one whose visibility
+    /// timeout ended and that did not come again is dropped. Returns whether older ones stay.
     fn merge(&mut self, messages: Vec<DeadLetter>, now: DateTime<Utc>) -> bool {
         let ids: HashSet<&str> = messages
             .iter()
@@ -171,9 +177,9 @@ impl DeadLetters {
         older > 0
     }
 
-    /// Extends holds of which less than half is left, a part at a time. One that has ended is
-    /// lost: somebody else may have the message.
-    pub(super) fn keep_hold(&mut self, context: &mut UpdateContext<'_>) {
+    /// Extends visibility timeouts of which less than half is left, a part at a time. One that has
+    /// ended is not: another consumer may have the message.
+    pub(super) fn extend_visibility(&mut self, context: &mut UpdateContext<'_>) {
         let must_pause = self
             .extension_failed_at
             .is_some_and(|at| context.now - at < Duration::seconds(EXTENSION_RETRY_SECS));
@@ -181,10 +187,11 @@ impl DeadLetters {
             return;
         }
         let is_due = |message: &&DeadLetter| {
-            message.held_until > context.now && message.held_until - context.now < hold() / 2
+            message.held_until > context.now
+                && message.held_until - context.now < visibility_timeout() / 2
         };
         let handles: Vec<_> = self
-            .messages_at_rest()
+            .messages_not_moving()
             .filter(is_due)
             .take(EXTENDED_MAX)
             .map(|message| message.receipt_handle.clone())
@@ -192,13 +199,13 @@ impl DeadLetters {
         if handles.is_empty() {
             return;
         }
-        let asked = handles.clone();
-        let request = context
-            .outbox
-            .request(Reply::Extended, |to| Request::ExtendVisibility(asked, to));
+        let requested = handles.clone();
+        let request = context.outbox.request(Reply::Extended, |to| {
+            Request::ExtendVisibility(requested, to)
+        });
         self.extension = Some(Extension {
             request,
-            asked_at: context.now,
+            requested_at: context.now,
             handles,
         });
     }
@@ -217,7 +224,7 @@ impl DeadLetters {
             return;
         };
         // Counted from the question: the service counts from later, so this is never too long.
-        let until = extension.asked_at + hold();
+        let until = extension.requested_at + visibility_timeout();
         let untils: HashMap<&str, DateTime<Utc>> = extension
             .handles
             .iter()
@@ -235,20 +242,20 @@ impl DeadLetters {
         }
         let is_answered = !extended.contains(&None);
         self.extension_failed_at = (!is_answered).then_some(context.now);
-        self.look_at_holds(context.now);
-        self.keep_hold(context);
+        self.refresh_visibility(context.now);
+        self.extend_visibility(context);
     }
 
-    /// Brings what is shown of the holds up to date.
-    pub(super) fn look_at_holds(&mut self, now: DateTime<Utc>) {
-        let untils = self.messages_at_rest().map(|message| message.held_until);
+    /// Updates what is shown of the visibility timeouts.
+    pub(super) fn refresh_visibility(&mut self, now: DateTime<Utc>) {
+        let untils = self.messages_not_moving().map(|message| message.held_until);
         let (held, lost): (Vec<_>, Vec<_>) = untils.partition(|until| *until > now);
-        self.lost_holds = lost.len();
-        self.held_until = held.into_iter().min().or(lost.into_iter().max());
+        self.expired = lost.len();
+        self.hidden_until = held.into_iter().min().or(lost.into_iter().max());
     }
 
-    /// Messages whose hold is this screen's to keep: a redrive keeps those that it moves.
-    pub(super) fn messages_at_rest(&self) -> impl Iterator<Item = &DeadLetter> {
+    /// Messages whose visibility timeout this screen extends: a redrive extends those that it moves.
+    pub(super) fn messages_not_moving(&self) -> impl Iterator<Item = &DeadLetter> {
         let is_at_rest = |message: &&DeadLetter| !self.moving.contains(&message.message_id);
         self.messages.iter().filter(is_at_rest)
     }
@@ -259,11 +266,11 @@ impl DeadLetters {
         context: &mut UpdateContext<'_>,
     ) {
         if let Err(fault) = answer.into_result() {
-            let latest = context.now + hold();
+            let latest = context.now + visibility_timeout();
             context.notify(
                 Tone::Warning,
                 format!(
-                    "not released: {} · others see the messages at {} UTC at the latest",
+                    "not released: {} · the messages are visible to others at {} UTC at the latest",
                     visible(&fault.message),
                     clock(latest)
                 ),

@@ -1,4 +1,4 @@
-//! What the ingest says of its batches. Invariant: metrics that are absent are told as absent, with
+//! The ingest's metrics of its batches. Invariant: absent metrics are shown as absent, with
 //! the reason, and never as zero.
 
 use std::time::Duration;
@@ -42,15 +42,15 @@ impl Batches {
     }
 }
 
-/// What the ingest says of itself beside its rate.
-pub(super) struct Word {
+/// What the ingest reports beside its rate.
+pub(super) struct IngestStatus {
     /// How long events are on their way to the database; nothing where that is not known.
     pub(super) lags: Vec<String>,
     /// Nothing of its newest batches is stored.
     pub(super) is_stuck: bool,
 }
 
-pub(super) fn word(context: &ScreenContext<'_>) -> Word {
+pub(super) fn status(context: &ScreenContext<'_>) -> IngestStatus {
     let is_stuck = context.pipeline.ingest_is_stuck();
     let lags = match Batches::of(context) {
         // What is not stored yet has no lag, and it grows.
@@ -58,7 +58,7 @@ pub(super) fn word(context: &ScreenContext<'_>) -> Word {
         Batches::Seen(rates) => lags(&rates),
         Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => Vec::new(),
     };
-    Word { lags, is_stuck }
+    IngestStatus { lags, is_stuck }
 }
 
 fn lags(rates: &IngestRates) -> Vec<String> {
@@ -87,7 +87,7 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
         Batches::Seen(rates) => rates,
         Batches::Unread => return absent(UNKNOWN, "not seen yet".to_owned()),
         Batches::Unnamed => {
-            let why = "the environment names no ingest_function".to_owned();
+            let why = "ingest_function is not set".to_owned();
             return absent("no metrics", why);
         }
         Batches::None => return absent("no metrics", "of a batch in the last hour".to_owned()),

@@ -21,7 +21,7 @@ use pipeline::model::Point;
 /// Lines of one chart: name and points, newest last.
 struct Series<'a> {
     name: &'static str,
-    /// The newest value, in words: as the hops say it.
+    /// The newest value, as the hops show it.
     newest: String,
     points: &'a [Point],
     /// What a value is divided by, so that counts become rates.
@@ -35,7 +35,7 @@ pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
     }) = context.pipeline.history.fetched()
     else {
         let text = if context.pipeline.history.error().is_some() {
-            "the history could not be read; the first lines say why"
+            "the history could not be read; see Attention above"
         } else {
             "reading the last hour from CloudWatch"
         };

@@ -1,4 +1,4 @@
-//! How fresh the numbers of a hop are. Invariant: a number that is not fresh says how old it is
+//! How fresh the numbers of a hop are. Invariant: a number that is not fresh is shown with its age
 //! and why.
 
 use chrono::Duration;

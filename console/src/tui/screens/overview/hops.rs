@@ -192,7 +192,7 @@ fn padded(text: &str, columns: usize) -> String {
     left(&fit(text, columns.saturating_sub(1)), columns)
 }
 
-/// A hop of which the history tells the rate.
+/// A hop whose rate comes from the history.
 fn flow(
     title: &'static str,
     rate: Option<f64>,
@@ -261,7 +261,7 @@ fn queue(context: &ScreenContext<'_>) -> Hop {
     }
 }
 
-/// How long the queue needs to be empty, where it holds more than what is just passing through.
+/// How long the queue needs to be empty, where more waits than what is just passing through.
 fn drain(context: &ScreenContext<'_>, queue: &QueueSnapshot) -> Option<String> {
     if queue.depth.visible == 0 || queue.oldest_age_secs.is_some_and(|age| age < PASSING_SECS) {
         return None;
@@ -282,13 +282,13 @@ fn ingest(context: &ScreenContext<'_>) -> Hop {
         name.unwrap_or_default(),
         context,
     );
-    let word = batches::word(context);
-    if word.is_stuck && hop.tone == Tone::Good {
+    let status = batches::status(context);
+    if status.is_stuck && hop.tone == Tone::Good {
         hop.tone = Tone::Bad;
     }
-    // Before the name, which nobody looks for.
+    // Before the name, which matters less.
     let place = hop.rest.len().saturating_sub(1);
-    hop.rest.splice(place..place, word.lags);
+    hop.rest.splice(place..place, status.lags);
     hop
 }
 
@@ -365,7 +365,7 @@ fn dead_letters(context: &ScreenContext<'_>) -> Hop {
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
     let mut rest = freshness.notes;
-    rest.push(format!("held {}", count(queue.depth.in_flight)));
+    rest.push(format!("received {}", count(queue.depth.in_flight)));
     if let Some(age) = queue.oldest_age_secs.filter(|_| number > 0) {
         rest.push(format!("oldest {}", span_secs(age)));
         let left = queue.settings.retention_secs.saturating_sub(age);

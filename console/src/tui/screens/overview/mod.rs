@@ -29,9 +29,9 @@ use crate::tui::theme::{Tone, sign};
 const FINDINGS_SHOWN_MAX: usize = 6;
 /// Marker, sign and space before a finding.
 const HEAD_COLUMNS: usize = 3;
-/// Least height of a chart that says anything.
+/// Least height of a readable chart.
 const CHART_ROWS_MIN: u16 = 5;
-/// A chart is not drawn higher than this: more says nothing more.
+/// A chart is not drawn higher than this: it would show no more.
 const CHART_ROWS_MAX: u16 = 24;
 
 /// State of the screen.
@@ -40,14 +40,13 @@ pub(crate) struct Overview {
     selected: usize,
 }
 
-/// Where the parts stand.
 struct Parts {
     findings: Rect,
     hops: Rect,
     charts: Rect,
 }
 
-/// Divides the screen; `calm` lines are said where no finding is listed.
+/// Divides the screen; `calm` lines are shown where no finding is listed.
 fn layout(area: Rect, listed: &[Finding], selected: usize, calm: usize) -> Parts {
     let lines: usize = (0..listed.len())
         .map(|row| {
@@ -236,38 +235,38 @@ fn title_line(context: &ScreenContext<'_>, listed: &[Finding], width: usize) -> 
     let text = if listed.is_empty() {
         "Attention".to_owned()
     } else {
-        format!("Attention · {} · ↑↓ select  ⏎ go there", listed.len())
+        format!("Attention · {} · ↑↓ select  ⏎ open", listed.len())
     };
     title(context.theme, &text, width)
 }
 
-/// What is said when nothing is wrong, or nothing is known.
+/// The text when nothing is wrong, or nothing is known.
 fn calm_lines(context: &ScreenContext<'_>, width: usize) -> Vec<Line<'static>> {
     let unknown = || unknowns(context.pipeline).join(", ");
     let (tone, text) = match health(context.pipeline, context.environment, context.now) {
-        Health::Connecting => (Tone::Muted, format!("not seen yet: {}", unknown())),
+        Health::Connecting => (Tone::Muted, format!("no data yet: {}", unknown())),
         Health::PartlySeen => (
             Tone::Muted,
             format!(
-                "nothing wants attention in what was seen; CloudWatch has no values yet for {}",
+                "no findings so far; CloudWatch has no values yet for {}",
                 unknown()
             ),
         ),
         Health::Stale => (
             Tone::Warning,
-            "no fresh answers; what is shown is old".to_owned(),
+            "no recent answers: the data shown is old".to_owned(),
         ),
         Health::Healthy if !unknowns(context.pipeline).is_empty() => (
             Tone::Good,
             format!(
-                "nothing wants attention: every hop was seen and the queue is empty; CloudWatch has \
-                 no values for {}",
+                "no findings: every part was checked and the queue is empty; CloudWatch has no values \
+                 for {}",
                 unknown()
             ),
         ),
         Health::Healthy | Health::Attention | Health::Failing | Health::Unreachable => (
             Tone::Good,
-            "nothing wants attention: every hop was seen and flows".to_owned(),
+            "no findings: every part was checked and works".to_owned(),
         ),
     };
     hanging(tone, &text, context.theme, width)

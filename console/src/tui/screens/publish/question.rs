@@ -48,7 +48,7 @@ pub(super) fn draw(
         )),
         Err(failure) => {
             let text = format!(
-                "the ingest will refuse it: {}: {}",
+                "the ingest will reject it: {}: {}",
                 failure.code,
                 visible(&failure.detail)
             );
@@ -59,7 +59,7 @@ pub(super) fn draw(
         .key()
         .is_some_and(|key| publish.sent_at(key).is_some())
     {
-        let text = "already sent from here: it becomes a duplicate";
+        let text = "already sent from here: it will be a duplicate";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }
     lines.push(Line::default());
@@ -91,7 +91,7 @@ fn keys(check: &Check, theme: Theme) -> Line<'static> {
     let yes = if check.result.is_ok() {
         " sends it   "
     } else {
-        " sends a dead letter   "
+        " sends it: it becomes a dead letter   "
     };
     Line::from(vec![
         Span::styled(" y", theme.key()),

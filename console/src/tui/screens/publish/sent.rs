@@ -1,6 +1,6 @@
 //! The event that was sent last, and how far it came.
 //!
-//! Invariant: every answer belongs to this event; a look that fails never ends the search before
+//! Invariant: every answer belongs to this event; a failed request never ends the search before
 //! its time.
 
 use chrono::{DateTime, Duration, Utc};
@@ -11,12 +11,12 @@ use crate::tui::remote::Remote;
 use crate::tui::request::{Reply, Request, Sought};
 use pipeline::model::{Published, TraceState};
 
-/// How long an event is looked for before that stops by itself.
+/// How long an event is searched for.
 pub(super) const LOOK_FOR: Duration = Duration::seconds(60);
-/// How often a valid event is looked for at first.
+/// How often a valid event is searched for at first.
 const LOOK_EVERY: Duration = Duration::milliseconds(300);
-/// How often later, and for events that will be refused: each of these looks passes over dead
-/// messages, and that counts as a receive of each.
+/// How often later, and for events that will be rejected: each of these searches receives dead
+/// letters, and that counts as a receive of each.
 const LOOK_LATER_EVERY: Duration = Duration::milliseconds(1_500);
 /// When later begins.
 const LATER: Duration = Duration::seconds(3);
@@ -24,7 +24,6 @@ const LATER: Duration = Duration::seconds(3);
 /// The last event that was sent from here.
 #[derive(Debug)]
 pub(super) struct Sent {
-    /// Its text.
     pub(super) body: String,
     /// Its identity, where it is valid.
     pub(super) key: Option<EventKey>,
@@ -34,7 +33,6 @@ pub(super) struct Sent {
     pub(super) is_again: bool,
     /// The acknowledgement.
     pub(super) published: Remote<Published>,
-    /// Where it is.
     pub(super) state: Remote<TraceState>,
     /// When the search stops.
     pub(super) until: DateTime<Utc>,
@@ -43,7 +41,6 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// Sends an event.
     pub(super) fn send(
         body: String,
         key: Option<EventKey>,
@@ -119,7 +116,7 @@ impl Sent {
         }
     }
 
-    /// When SNS took it.
+    /// When SNS accepted it.
     pub(super) fn acknowledged_at(&self) -> Option<DateTime<Utc>> {
         self.published
             .value()
@@ -135,7 +132,7 @@ impl Sent {
         }
     }
 
-    /// Whether it is being looked for.
+    /// Whether it is being searched for.
     pub(super) fn is_searching(&self) -> bool {
         self.acknowledged_at().is_some() && !self.is_over() && !self.is_given_up
     }

@@ -16,9 +16,9 @@ pub(crate) struct Publish {
     pub(super) editor: Editor,
     pub(super) check: Option<Check>,
     pub(super) mode: Mode,
-    /// The template that was asked for last.
+    /// The template that was requested last.
     pub(super) template: usize,
-    pub(super) template_asked: Remote<()>,
+    pub(super) template_load: Remote<()>,
     pub(super) sent: Option<Sent>,
     /// What was sent from here, and when, the last one at the end.
     pub(super) sent_before: VecDeque<(EventKey, DateTime<Utc>)>,
@@ -33,7 +33,7 @@ pub(super) enum Mode {
     /// They write.
     Editing,
     /// They answer whether the event is sent: it will be refused, or this is production.
-    Asking,
+    Confirming,
 }
 
 impl Publish {
@@ -52,7 +52,7 @@ pub(super) fn name_of(body: &str) -> String {
     let identity = peek_identity(body);
     let part = |text: Option<String>| text.map_or_else(|| UNKNOWN.to_owned(), |t| visible(&t));
     if identity.event_type.is_none() && identity.source.is_none() && identity.id.is_none() {
-        return "text that is no event".to_owned();
+        return "text that is not an event".to_owned();
     }
     format!(
         "{}  {} / {}",

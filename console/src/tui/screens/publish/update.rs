@@ -35,7 +35,7 @@ impl Screen for Publish {
             ScreenEvent::Paste(text) => match self.mode {
                 Mode::Looking => self.paste_over(text, context),
                 Mode::Editing => self.paste(text, context),
-                Mode::Asking => {}
+                Mode::Confirming => {}
             },
             ScreenEvent::Click(position) => self.click(position, context),
             ScreenEvent::Scroll(position, lines) => self.scroll(position, lines, context),
@@ -56,12 +56,12 @@ impl Screen for Publish {
         match self.mode {
             Mode::Looking => KeyContext::Screen(ScreenId::Publish),
             Mode::Editing => KeyContext::Editor,
-            Mode::Asking => KeyContext::Confirm,
+            Mode::Confirming => KeyContext::Confirm,
         }
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {
-        self.template_asked
+        self.template_load
             .loading_since()
             .or_else(|| self.sent.as_ref().and_then(Sent::waiting_since))
     }
@@ -69,8 +69,8 @@ impl Screen for Publish {
 
 impl Publish {
     fn enter(&mut self, context: &mut UpdateContext<'_>) {
-        if !self.editor.is_loaded() && matches!(self.template_asked, Remote::Idle) {
-            self.ask_template(0, context);
+        if !self.editor.is_loaded() && matches!(self.template_load, Remote::Idle) {
+            self.load_template(0, context);
         }
     }
 
@@ -81,9 +81,9 @@ impl Publish {
         )]
         match action {
             Action::Edit => self.edit(context),
-            Action::NextTemplate => self.ask_template((self.template + 1) % NAMES.len(), context),
+            Action::NextTemplate => self.load_template((self.template + 1) % NAMES.len(), context),
             Action::Send => self.send(context),
-            Action::Confirm if self.mode == Mode::Asking => self.send_now(context),
+            Action::Confirm if self.mode == Mode::Confirming => self.send_now(context),
             Action::Back => self.back(context),
             Action::DetailUp => self.scroll_editor(-1, context.body),
             Action::DetailDown => self.scroll_editor(1, context.body),
@@ -112,7 +112,7 @@ impl Publish {
     /// Pasted text while keys do not write: it replaces an event that nobody changed.
     fn paste_over(&mut self, text: &str, context: &mut UpdateContext<'_>) {
         if self.editor.is_edited() {
-            let advice = "not pasted over your text: press e to edit, then paste";
+            let advice = "not pasted over your text: press e first, then paste";
             context.notify(Tone::Warning, advice);
             return;
         }
@@ -120,8 +120,8 @@ impl Publish {
             refuse_paste(text, context);
             return;
         }
-        // A template that is still on its way must not take the place of what was pasted.
-        self.template_asked.reset();
+        // A template that is still loading must not replace what was pasted.
+        self.template_load.reset();
         self.editor.clear();
         self.mode = Mode::Editing;
         self.paste(text, context);
@@ -129,7 +129,7 @@ impl Publish {
 
     fn click(&mut self, position: Position, context: &mut UpdateContext<'_>) {
         let parts = parts(context.body);
-        if self.mode == Mode::Asking || !parts.editor.contains(position) {
+        if self.mode == Mode::Confirming || !parts.editor.contains(position) {
             return;
         }
         self.edit(context);
@@ -162,8 +162,8 @@ impl Publish {
     }
 
     fn edit(&mut self, context: &mut UpdateContext<'_>) {
-        if self.template_asked.is_loading() && !self.editor.is_loaded() {
-            context.notify(Tone::Muted, "the template is on its way");
+        if self.template_load.is_loading() && !self.editor.is_loaded() {
+            context.notify(Tone::Muted, "the template is still loading");
             return;
         }
         self.mode = Mode::Editing;
@@ -171,11 +171,11 @@ impl Publish {
         self.editor.reveal(width, height);
     }
 
-    fn ask_template(&mut self, number: usize, context: &mut UpdateContext<'_>) {
+    fn load_template(&mut self, number: usize, context: &mut UpdateContext<'_>) {
         self.template = number;
         context
             .outbox
-            .fetch(&mut self.template_asked, Reply::Template, |to| {
+            .fetch(&mut self.template_load, Reply::Template, |to| {
                 Request::Template(number, to)
             });
     }
@@ -185,26 +185,26 @@ impl Publish {
         answer: Answer<String>,
         context: &mut UpdateContext<'_>,
     ) {
-        if !self.template_asked.awaits(&answer) {
+        if !self.template_load.awaits(&answer) {
             return;
         }
         let loaded = answer.map(|text| {
             if self.editor.is_edited() {
-                let text = "your text is kept: e, then ^u twice brings it back";
+                let text = "template loaded: e, then ^u twice restores your text";
                 context.notify(Tone::Muted, text);
             }
             self.editor.load(&text);
             self.judge();
         });
-        self.template_asked.settle(loaded, context.now);
+        self.template_load.settle(loaded, context.now);
     }
 
     fn refresh(&mut self, context: &mut UpdateContext<'_>) {
         if let Some(sent) = &mut self.sent {
             sent.look_again(context);
         }
-        if !self.editor.is_loaded() && !self.template_asked.is_loading() {
-            self.ask_template(self.template, context);
+        if !self.editor.is_loaded() && !self.template_load.is_loading() {
+            self.load_template(self.template, context);
         }
     }
 
@@ -213,7 +213,7 @@ impl Publish {
     }
 
     fn back(&mut self, context: &mut UpdateContext<'_>) {
-        if self.mode == Mode::Asking {
+        if self.mode == Mode::Confirming {
             context.notify(Tone::Muted, "nothing was sent");
         }
         self.mode = Mode::Looking;
@@ -222,13 +222,13 @@ impl Publish {
     fn send(&mut self, context: &mut UpdateContext<'_>) {
         if context.environment.read_only {
             let name = visible(&context.environment.name);
-            let text = format!("{name} is read-only: nothing is sent");
+            let text = format!("{name} is read-only: no sends");
             context.notify(Tone::Warning, text);
             return;
         }
-        // What would be sent is not what will stand there in a moment.
-        if self.template_asked.is_loading() {
-            context.notify(Tone::Muted, "the template is on its way; s sends it then");
+        // The template would replace what is sent.
+        if self.template_load.is_loading() {
+            context.notify(Tone::Muted, "the template is still loading");
             return;
         }
         if self
@@ -236,22 +236,19 @@ impl Publish {
             .as_ref()
             .is_some_and(|sent| sent.published.is_loading())
         {
-            context.notify(Tone::Muted, "the last one is still being sent");
+            context.notify(Tone::Muted, "the previous event is still being sent");
             return;
         }
         match &self.check {
-            None => context.notify(
-                Tone::Muted,
-                "there is nothing to send yet; t asks for a template",
-            ),
+            None => context.notify(Tone::Muted, "nothing to send yet; t loads a template"),
             Some(check) if check.size_bytes == 0 => {
                 context.notify(
                     Tone::Warning,
-                    "SNS takes no empty message; t starts from a template",
+                    "SNS accepts no empty message; t loads a template",
                 );
             }
             Some(check) if check.result.is_err() || context.environment.is_production => {
-                self.mode = Mode::Asking;
+                self.mode = Mode::Confirming;
             }
             Some(_) => self.send_now(context),
         }
@@ -293,7 +290,7 @@ impl Publish {
 fn refuse_paste(text: &str, context: &mut UpdateContext<'_>) {
     let size = count(text.len() as u64);
     let most = count(TEXT_BYTES_MAX as u64);
-    let text = format!("not pasted: {size} bytes; the text may have {most} in all");
+    let text = format!("not pasted: {size} bytes; the limit is {most} in total");
     context.notify(Tone::Warning, text);
 }
 

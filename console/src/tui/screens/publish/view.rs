@@ -20,7 +20,6 @@ use crate::tui::remote::Remote;
 use crate::tui::templates::NAMES;
 use crate::tui::theme::{Theme, Tone};
 
-/// Draws everything.
 pub(super) fn draw(publish: &Publish, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
     let area = context.body;
     let theme = context.theme;
@@ -53,7 +52,7 @@ pub(super) fn draw(publish: &Publish, context: &ScreenContext<'_>, canvas: &mut 
         canvas,
         (parts.sent_title, parts.sent),
     );
-    if let (Mode::Asking, Some(check)) = (publish.mode, &publish.check) {
+    if let (Mode::Confirming, Some(check)) = (publish.mode, &publish.check) {
         question::draw(publish, check, context, canvas, area);
     }
 }
@@ -74,9 +73,9 @@ fn editor_pieces(publish: &Publish, theme: Theme) -> Vec<(String, Style)> {
     }
     match publish.mode {
         Mode::Editing => {
-            pieces.push(("editing, esc ends, ^u undoes".to_owned(), theme.key()));
+            pieces.push(("editing · esc ends · ^u undoes".to_owned(), theme.key()));
         }
-        Mode::Looking | Mode::Asking => {
+        Mode::Looking | Mode::Confirming => {
             if publish.editor.is_edited() {
                 pieces.push(("edited".to_owned(), theme.tone(Tone::Warning)));
             }
@@ -101,18 +100,15 @@ fn draw_editor(publish: &Publish, context: &ScreenContext<'_>, canvas: &mut Fram
         canvas.render_widget(Text::from(lines), area);
         return;
     }
-    let lines = match &publish.template_asked {
+    let lines = match &publish.template_load {
         Remote::Loading { since, .. } => vec![Line::styled(
-            format!(
-                " making an event from a template, {}",
-                waited(*since, context.now)
-            ),
+            format!(" loading a template, {}", waited(*since, context.now)),
             theme.muted(),
         )],
-        Remote::Failed { error, .. } => explained(error, ("t", "asks for another template"), theme),
+        Remote::Failed { error, .. } => explained(error, ("t", "loads another template"), theme),
         Remote::Idle | Remote::Ready(_) => vec![
-            key_line(theme, "t", "starts from a template"),
-            key_line(theme, "e", "writes an event from nothing"),
+            key_line(theme, "t", "loads a template"),
+            key_line(theme, "e", "starts with an empty text"),
         ],
     };
     canvas.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
@@ -127,7 +123,7 @@ type Titled<'a> = ((&'a str, Vec<(String, Style)>), Vec<Line<'static>>);
 fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> Titled<'a> {
     let theme = context.theme;
     let Some(check) = &publish.check else {
-        let line = Line::styled(" waits for a text", theme.muted());
+        let line = Line::styled(" no text yet", theme.muted());
         return (("Verdict of the ingest", Vec::new()), vec![line]);
     };
     let mut lines = match &check.result {
@@ -140,7 +136,7 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
             let mut lines = hanging(Tone::Good, &what, theme, width);
             if let Some(at) = publish.sent_at(key) {
                 let text = format!(
-                    "already sent from here at {} UTC: now a duplicate; t makes a new id",
+                    "already sent from here at {} UTC: a duplicate now; t makes a new id",
                     clock(at)
                 );
                 lines.extend(hanging(Tone::Warning, &text, theme, width));
@@ -151,7 +147,7 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
     };
     let mut pieces = Vec::new();
     if context.environment.read_only {
-        let text = "read-only: this console sends nothing here";
+        let text = "read-only: no sends";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     } else {
         let name = visible(&context.environment.name);
@@ -176,13 +172,13 @@ fn failure_lines(
 ) -> Vec<Line<'static>> {
     let place = match (&failure.pointer, line) {
         (Some(pointer), Some(line)) => format!(" · at {}, line {}", visible(pointer), line + 1),
-        (Some(pointer), None) => format!(" · at {}, which is absent", visible(pointer)),
+        (Some(pointer), None) => format!(" · at {} (missing)", visible(pointer)),
         (None, Some(line)) => format!(" · line {}", line + 1),
         (None, None) => String::new(),
     };
     let mut lines = hanging(
         Tone::Bad,
-        &format!("refused: {}{place}", failure.code),
+        &format!("rejected: {}{place}", failure.code),
         theme,
         width,
     );
@@ -208,9 +204,9 @@ fn draw_sent(
         None => (
             Vec::new(),
             vec![
-                Line::styled(" Nothing was sent from here yet.", theme.muted()),
+                Line::styled(" Nothing sent from here yet.", theme.muted()),
                 Line::styled(
-                    " What is sent is followed until it is stored or dead.",
+                    " A sent event is followed until it is stored or dead-lettered.",
                     theme.muted(),
                 ),
             ],

@@ -1,6 +1,6 @@
-//! What is asked of the database, and what its answers change.
+//! The requests to the database, and what their answers change.
 //!
-//! Invariant: one page is asked for at a time, and an answer to an earlier list changes nothing.
+//! Invariant: one page is requested at a time, and an answer to an earlier list changes nothing.
 
 use chrono::{DateTime, Duration, Utc};
 use event::{LIMIT_MAX, Order, Page, Record, RecordQuery};
@@ -14,19 +14,17 @@ use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
 
-/// Rows of one page.
 const PAGE_ROWS: u16 = 100;
-/// Rows of a look at what is new.
+/// Rows of one read of what is new.
 const NEWER_ROWS: u16 = LIMIT_MAX;
-/// How often following looks.
+/// How often following reads.
 const FOLLOW_EVERY: Duration = Duration::seconds(2);
-/// How soon a page that failed is asked for again by moving.
+/// How soon a page that failed is requested again by moving.
 const MORE_RETRY: Duration = Duration::seconds(3);
-/// The next page is asked for when the selection comes so near to the end.
+/// The next page is requested when the selection comes so near to the end.
 const MORE_AHEAD_ROWS: usize = 30;
 
 impl Records {
-    /// Time passed.
     pub(super) fn tick(&mut self, context: &mut UpdateContext<'_>) {
         if !self.is_shown || !self.is_following || self.rows.is_loading() {
             return;
@@ -54,7 +52,7 @@ impl Records {
         let now = context.now;
         if self.rows.awaits(&answer) {
             let order = self.query.order;
-            // Whoever stands on the first row watches what comes.
+            // On the first row the operator watches what comes.
             let kept = self.selected_id().filter(|_| self.list.selected > 0);
             self.rows
                 .settle(answer.map(|page| Rows::new(page, order)), now);
@@ -77,7 +75,7 @@ impl Records {
     }
 
     /// Puts what is new on top. The selected row stays where it is on the screen, but for the
-    /// first one: whoever stands there watches what comes.
+    /// first one: there the operator watches what comes.
     fn merge(&mut self, page: Page<Record>, context: &mut UpdateContext<'_>) -> usize {
         let selected = self.selected_id();
         let was = self.list;
@@ -90,7 +88,7 @@ impl Records {
                 self.is_following = false;
                 context.notify(
                     Tone::Warning,
-                    format!("paused: more than {NEWER_ROWS} new records at once; ^r starts over"),
+                    format!("paused: more than {NEWER_ROWS} new records at once; ^r reloads"),
                 );
                 return 0;
             }
@@ -114,10 +112,7 @@ impl Records {
                 self.is_following = false;
                 context.notify(
                     Tone::Warning,
-                    format!(
-                        "paused: {} are kept at most; ^r starts over",
-                        kept_at_most()
-                    ),
+                    format!("paused: limit of {} reached; ^r reloads", kept_at_most()),
                 );
             }
             self.settle_layout(context.body);
@@ -144,7 +139,7 @@ impl Records {
         if !self.is_following && self.query.order == Order::Asc {
             context.notify(
                 Tone::Warning,
-                "following needs the newest first; take order=asc out (/)",
+                "following needs the newest first; remove order=asc (/)",
             );
             return;
         }
@@ -155,7 +150,7 @@ impl Records {
         }
     }
 
-    pub(super) fn ask_more(&mut self, context: &mut UpdateContext<'_>) {
+    pub(super) fn fetch_more(&mut self, context: &mut UpdateContext<'_>) {
         if self.rows.is_loading() || !self.more_is_due(context.now) {
             return;
         }
@@ -186,7 +181,7 @@ impl Records {
     }
 }
 
-/// What is kept at most, in words.
+/// `10,000 rows or 32 MiB`
 pub(super) fn kept_at_most() -> String {
     format!(
         "{} rows or {} MiB",

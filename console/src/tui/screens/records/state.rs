@@ -23,7 +23,7 @@ pub(crate) struct Records {
     pub(super) is_following: bool,
     pub(super) list: ListState,
     pub(super) detail: Option<Detail>,
-    /// Whether the detail stands in place of the list.
+    /// Whether the detail replaces the list.
     pub(super) is_open: bool,
     pub(super) typing: Option<Typing>,
     pub(super) is_shown: bool,

@@ -164,7 +164,7 @@ impl Records {
 
     fn clear_filter(&mut self, context: &mut UpdateContext<'_>) {
         if self.filter.is_empty() {
-            context.notify(Tone::Muted, "there is no filter; / sets one");
+            context.notify(Tone::Muted, "no filter is set; / sets one");
         } else {
             self.apply(String::new(), context);
         }
@@ -172,7 +172,7 @@ impl Records {
 
     fn apply(&mut self, text: String, context: &mut UpdateContext<'_>) {
         if text != self.filter {
-            // Rows of another filter would be taken for rows of this one.
+            // Rows of another filter would look like rows of this one.
             self.rows.reset();
             self.list = ListState::default();
             self.detail = None;
@@ -216,7 +216,7 @@ impl Records {
         let height = usize::from(self.parts(context.body).rows.height);
         self.list.select(row, self.len(), height);
         self.settle_layout(context.body);
-        self.ask_more(context);
+        self.fetch_more(context);
     }
 
     fn scroll_detail(&mut self, lines: isize, body: Rect) {

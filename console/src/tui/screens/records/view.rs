@@ -1,4 +1,4 @@
-//! Draws the records. Invariant: a function of the state; only what is visible is looked at.
+//! Draws the records. Invariant: a function of the state; only visible rows are read.
 
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
@@ -25,7 +25,7 @@ use crate::tui::theme::{Theme, Tone, toned};
 const TITLE_FULL_COLUMNS: u16 = 90;
 /// Columns of a title's name and rules.
 const FILTER_MARGIN: usize = 16;
-/// A filter that is cut to less says nothing.
+/// A filter that is cut to less is useless.
 const FILTER_COLUMNS_MIN: usize = 16;
 /// Lines of a fault above the rows at most.
 const FAULT_LINES_MAX: usize = 3;
@@ -103,7 +103,7 @@ impl Records {
             theme.muted()
         };
         let asking = if self.rows.is_loading() {
-            "asking again, "
+            "reloading, "
         } else {
             ""
         };
@@ -116,7 +116,7 @@ impl Records {
         let Some((what, fault)) = self.fault().filter(|_| self.len() > 0) else {
             return Vec::new();
         };
-        let hint = fault.hint.as_deref().unwrap_or("^r asks again");
+        let hint = fault.hint.as_deref().unwrap_or("^r tries again");
         let text = format!("{what}: {} · {}", visible(&fault.message), visible(hint));
         let mut lines = hanging(Tone::Bad, &text, theme, usize::from(list_width(area)));
         lines.truncate(FAULT_LINES_MAX);
@@ -135,7 +135,7 @@ impl Records {
             place
         } else if rows.is_full() {
             format!(
-                "{place}, all that is kept ({}): filter to see more",
+                "{place}, limit reached ({}): filter to see more",
                 kept_at_most()
             )
         } else {
@@ -207,19 +207,19 @@ impl Records {
         let lines = match &self.rows {
             Remote::Idle => Vec::new(),
             Remote::Loading { since, .. } => waiting(*since, context.now, theme),
-            Remote::Failed { error, .. } => explained(error, ("^r", "asks again"), theme),
+            Remote::Failed { error, .. } => explained(error, ("^r", "tries again"), theme),
             Remote::Ready(_) if self.filter.is_empty() => vec![
-                Line::raw("The database holds no records yet."),
+                Line::raw("The database has no records yet."),
                 key_line(theme, "4", "publishes an event"),
-                key_line(theme, "f", "follows: records are shown as they are stored"),
-                key_line(theme, "^r", "asks again"),
+                key_line(theme, "f", "follows: shows records as they are stored"),
+                key_line(theme, "^r", "tries again"),
             ],
             Remote::Ready(_) => vec![
                 Line::from(vec![
                     Span::raw("No record matches "),
                     Span::styled(visible(&self.filter), theme.key()),
                 ]),
-                Line::raw("Everything else is hidden by this filter."),
+                Line::raw("All other records are hidden by this filter."),
                 key_line(theme, "x", "clears it"),
                 key_line(theme, "/", "changes it"),
             ],
@@ -238,7 +238,7 @@ fn waiting(since: DateTime<Utc>, now: DateTime<Utc>, theme: Theme) -> Vec<Line<'
     vec![
         Line::raw("Waiting for the first page from the database."),
         Line::styled(
-            format!("asked at {} UTC, {waited} ago", clock(since)),
+            format!("requested at {} UTC, {waited} ago", clock(since)),
             theme.muted(),
         ),
     ]
@@ -253,14 +253,17 @@ fn draw_input(typing: &Typing, theme: Theme, canvas: &mut Frame<'_>, area: Rect)
     canvas.render_widget(&typing.input, input);
     let width = usize::from(below.width).saturating_sub(5);
     let example = filter::example_of(&typing.text());
-    let told = match (typing.error(), example) {
+    let text = match (typing.error(), example) {
         (Some(error), Some(example)) => {
             let text = format!("{error} · {example}");
             toned(theme, Tone::Bad, &fit(&text, width))
         }
         (Some(error), None) => toned(theme, Tone::Bad, &fit(&error.to_string(), width)),
         (None, Some(example)) => Span::styled(fit(&example, width), theme.muted()),
-        (None, None) => Span::styled(fit(&format!("{WORDS} · alone: type"), width), theme.muted()),
+        (None, None) => Span::styled(
+            fit(&format!("{WORDS} · a word alone: type"), width),
+            theme.muted(),
+        ),
     };
-    canvas.render_widget(Line::from(vec![Span::raw("   "), told]), below);
+    canvas.render_widget(Line::from(vec![Span::raw("   "), text]), below);
 }

@@ -40,7 +40,7 @@ impl Redrives {
             return;
         }
         self.send_control(RunControl::Cancel, context);
-        let text = "cancelled: what was begun is brought to its end, the rest stays";
+        let text = "cancelled: started batches finish, the rest stays";
         context.notify(Tone::Warning, text);
     }
 
@@ -49,25 +49,25 @@ impl Redrives {
         change: impl FnOnce(Option<f64>) -> Option<f64>,
         context: &mut UpdateContext<'_>,
     ) {
-        let Some(told) = self.run.as_ref().and_then(|run| run.told.as_ref()) else {
+        let Some(progress) = self.run.as_ref().and_then(|run| run.progress.as_ref()) else {
             context.notify(Tone::Muted, "no redrive runs");
             return;
         };
-        self.send_control(RunControl::Rate(change(told.rate_per_sec)), context);
+        self.send_control(RunControl::Rate(change(progress.rate_per_sec)), context);
     }
 
     pub(super) fn resume(&mut self, context: &mut UpdateContext<'_>) {
         if context.environment.read_only {
             let name = visible(&context.environment.name);
-            let text = format!("{name} is read-only: nothing is redriven");
+            let text = format!("{name} is read-only: no redrivess");
             context.notify(Tone::Warning, text);
             return;
         }
         let Some(past) = self.resumable(context) else {
             let text = if self.run.is_some() {
-                "a redrive runs: one at a time"
+                "a redrive is running: only one at a time"
             } else {
-                "nothing is left to go on with here"
+                "nothing to resume here"
             };
             context.notify(Tone::Muted, text);
             return;
@@ -81,9 +81,9 @@ impl Redrives {
     }
 
     /// A redrive got further.
-    pub(crate) fn progressed(&mut self, id: RequestId, told: Progress, now: DateTime<Utc>) {
+    pub(crate) fn progressed(&mut self, id: RequestId, progress: Progress, now: DateTime<Utc>) {
         if let Some(run) = self.run.as_mut().filter(|run| run.request == id) {
-            run.apply(told, now);
+            run.apply(progress, now);
         }
     }
 
@@ -121,7 +121,7 @@ impl Redrives {
             value: end.report.clone(),
             fetched_at: now,
         });
-        let cancelled = || "it was ended before its turn".to_owned();
+        let cancelled = || "the redrive ended before it was sent".to_owned();
         Ended {
             failure: Some(end.error.unwrap_or_else(cancelled)),
             report: Some(end.report),
@@ -133,7 +133,7 @@ impl Redrives {
 
 /// It ended without a report.
 fn failed(run: &Run, why: String) -> Ended {
-    if run.told.is_none() {
+    if run.progress.is_none() {
         return Ended {
             report: None,
             failure: None,
@@ -172,8 +172,8 @@ fn summary(end: &RunEnd) -> (Tone, String) {
     );
     let parts = [
         (counts.stored, "stored"),
-        (counts.dead_again, "dead again"),
-        (unproved(counts), "not proved yet"),
+        (counts.dead_again, "failed again"),
+        (unproved(counts), "not confirmed yet"),
         (counts.sent_not_deleted, "in both queues"),
         (counts.not_sent, "not sent"),
         (counts.unknown + counts.intended, "unknown"),

@@ -58,7 +58,7 @@ impl Redrives {
         }
     }
 
-    /// The selected redrive, where something is left to go on with and nothing else runs.
+    /// The selected redrive, where messages are left to resume with and nothing else runs.
     pub(super) fn resumable(&self, context: &ScreenContext<'_>) -> Option<&PastRedrive> {
         if self.run.is_some() || context.environment.read_only {
             return None;
@@ -84,13 +84,13 @@ impl Redrives {
             })
         });
         let row = place.unwrap_or(self.list.selected);
-        let (length, height) = (self.rows().len(), self.places(body).list.height);
+        let (length, height) = (self.rows().len(), self.parts(body).list.height);
         self.list.select(row, length, usize::from(height));
     }
 
     pub(super) fn select(&mut self, row: usize, body: Rect) {
         let before = self.list.selected;
-        let (length, height) = (self.rows().len(), self.places(body).list.height);
+        let (length, height) = (self.rows().len(), self.parts(body).list.height);
         self.list.select(row, length, usize::from(height));
         self.selected = self.selected_journal().cloned();
         if self.list.selected != before {
@@ -162,20 +162,16 @@ impl Redrives {
         }
     }
 
-    /// Rows of one page.
     pub(super) fn page(&self, body: Rect) -> isize {
-        let places = self.places(body);
-        let height = places
-            .list
-            .height
-            .max(places.detail.height.min(body.height));
+        let parts = self.parts(body);
+        let height = parts.list.height.max(parts.detail.height.min(body.height));
         isize::try_from(height.max(1)).unwrap_or(1)
     }
 
     pub(super) fn scroll_detail(&mut self, lines: isize, context: &ScreenContext<'_>) {
-        let places = self.places(context.body);
-        let length = self.detail_length(context, usize::from(places.detail.width));
-        let most = length.saturating_sub(usize::from(places.detail.height));
+        let parts = self.parts(context.body);
+        let length = self.detail_length(context, usize::from(parts.detail.width));
+        let most = length.saturating_sub(usize::from(parts.detail.height));
         self.detail_offset = self.detail_offset.saturating_add_signed(lines).min(most);
     }
 }

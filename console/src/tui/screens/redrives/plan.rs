@@ -18,7 +18,7 @@ impl Redrives {
     /// Opens the review of messages; `false` where a redrive runs already.
     pub(crate) fn review(&mut self, selection: Selection, context: &mut UpdateContext<'_>) -> bool {
         if let Some((done, planned)) = self.progress() {
-            let text = format!("a redrive runs: {done} of {planned} done · 3 shows it");
+            let text = format!("a redrive is running: {done} of {planned} done · 3 shows it");
             context.notify(Tone::Warning, text);
             return false;
         }
@@ -28,7 +28,7 @@ impl Redrives {
         true
     }
 
-    /// The review is dropped without a word: the console is being left.
+    /// The review is dropped without a label: the console is being left.
     pub(crate) fn drop_review(&mut self) {
         self.review = None;
     }
@@ -104,20 +104,17 @@ impl Redrives {
             return;
         };
         if review.sent() == 0 {
-            let text = "none of them is ready: f sends them all the same";
+            let text = "none of them is ready: f sends them anyway";
             context.notify(Tone::Warning, text);
             return;
         }
         if review.dry.is_loading() {
-            context.notify(Tone::Muted, "the dry run is under way: a moment");
+            context.notify(Tone::Muted, "the dry run is still running");
             return;
         }
         if context.environment.is_production && review.reason_in_force().is_none() {
             review.begin_typing();
-            context.notify(
-                Tone::Warning,
-                "production takes no redrive without a reason",
-            );
+            context.notify(Tone::Warning, "production requires a reason for a redrive");
             return;
         }
         let refusal = review.dry.value().and_then(|dry| dry.refusal.as_ref());

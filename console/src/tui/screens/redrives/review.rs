@@ -20,7 +20,7 @@ const CANARIES: [&[usize]; 4] = [&[1, 10, 100], &[1, 5, 20], &[1], &[]];
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 200;
 
-/// The next faster rate; `None` is as fast as SQS takes them.
+/// The next faster rate; `None` is as fast as SQS accepts them.
 pub(super) fn faster(rate: Option<f64>) -> Option<f64> {
     let rate = rate?;
     RATES_PER_SEC.into_iter().find(|step| *step > rate)
@@ -38,7 +38,7 @@ pub(super) fn slower(rate: Option<f64>) -> Option<f64> {
     )
 }
 
-/// Messages that the operator is asked about, frozen when they were chosen.
+/// Messages under review, frozen when they were chosen.
 #[derive(Debug)]
 pub(super) struct Review {
     pub(super) scope: String,
@@ -145,7 +145,7 @@ impl Review {
                 .map(|chosen| Skipped {
                     message_id: chosen.draft.message.message_id.clone(),
                     verdict: chosen.verdict,
-                    reason: fate(chosen.verdict, false).to_owned(),
+                    reason: disposition(chosen.verdict, false).to_owned(),
                 })
                 .collect(),
             rate_per_sec: self.rate_per_sec,
@@ -156,7 +156,7 @@ impl Review {
 
     pub(super) fn hint(&self, binding: &Binding) -> Option<&'static str> {
         if self.typing.is_some() {
-            // There is no reason from before to take up again.
+            // There is no earlier reason to recall.
             return (binding.action != Action::Up).then_some(binding.label);
         }
         #[expect(
@@ -166,7 +166,7 @@ impl Review {
         match binding.action {
             Action::Confirm => (self.sent() > 0).then_some(binding.label),
             Action::IncludeSkipped if self.skipped() == 0 => None,
-            Action::IncludeSkipped if self.includes_all => Some("only the ready"),
+            Action::IncludeSkipped if self.includes_all => Some("only ready"),
             Action::NextCanary => (self.sent() > 1).then_some(binding.label),
             _ => Some(binding.label),
         }
@@ -200,15 +200,15 @@ impl Review {
 }
 
 /// What happens to messages with a verdict, and why.
-pub(super) const fn fate(verdict: Verdict, is_sent: bool) -> &'static str {
+pub(super) const fn disposition(verdict: Verdict, is_sent: bool) -> &'static str {
     match (verdict, is_sent) {
         (Verdict::Ready, _) => "sent: the ingest would store them",
-        (Verdict::AlreadyStored, false) => "stay: they would only become duplicates",
-        (Verdict::AlreadyStored, true) => "sent all the same: they become duplicates",
-        (Verdict::StillInvalid, false) => "stay: the ingest would refuse them again",
-        (Verdict::Unreadable, false) => "stay: they are not even JSON",
+        (Verdict::AlreadyStored, false) => "stay: they would be duplicates",
+        (Verdict::AlreadyStored, true) => "sent anyway: they will be duplicates",
+        (Verdict::StillInvalid, false) => "stay: the ingest would reject them again",
+        (Verdict::Unreadable, false) => "stay: they are not JSON",
         (Verdict::StillInvalid | Verdict::Unreadable, true) => {
-            "sent all the same: the ingest will refuse them"
+            "sent anyway: the ingest will reject them"
         }
     }
 }

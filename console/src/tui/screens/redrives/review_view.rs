@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::review::{Review, fate, refused};
+use super::review::{Review, disposition, refused};
 use super::texts::{canary_text, rate_text};
 use crate::tui::context::ScreenContext;
 use crate::tui::document::size;
@@ -105,7 +105,7 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
         }
     }
     if !review.has_ledger {
-        let text = "the ledger was not reachable: ready may be already stored";
+        let text = "the ledger was not reachable: ready may be stored already";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }
     lines.push(Line::default());
@@ -121,7 +121,7 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
     lines.extend(setting("canary", &canary, "t", theme));
     let reason = match review.reason_in_force() {
         Some(reason) => visible(reason),
-        None if context.environment.is_production => "none yet: production asks for one".to_owned(),
+        None if context.environment.is_production => "none yet: production requires one".to_owned(),
         None => "none".to_owned(),
     };
     lines.extend(setting("reason", &reason, "w", theme));
@@ -160,16 +160,15 @@ fn verdict_line(review: &Review, verdict: Verdict, digits: usize, theme: Theme) 
             ),
             theme.tone(tone),
         ),
-        Span::styled(format!(" {}", fate(verdict, is_sent)), style),
+        Span::styled(format!(" {}", disposition(verdict, is_sent)), style),
     ])
 }
 
-/// What the dry run says.
 fn dry_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> Vec<Line<'static>> {
     let theme = context.theme;
     if let Some(since) = review.dry.loading_since() {
         let waited = span_secs(age_secs(since, context.now));
-        let text = format!("dry run under way for {waited}");
+        let text = format!("dry run running for {waited}");
         return hanging(Tone::Muted, &text, theme, width);
     }
     if let Some(fault) = review.dry.error() {

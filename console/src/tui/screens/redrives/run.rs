@@ -19,8 +19,8 @@ pub(super) struct Run {
     pub(super) since: DateTime<Utc>,
     pub(super) planned: usize,
     pub(super) canary_steps: Vec<usize>,
-    /// What its task told last; `None` before it was begun.
-    pub(super) told: Option<Progress>,
+    /// The last report of its task; `None` before the first.
+    pub(super) progress: Option<Progress>,
     /// Ends of canary steps after which it paused by itself.
     pub(super) failed_steps: HashSet<usize>,
     /// When how many messages had an outcome.
@@ -43,19 +43,19 @@ impl Run {
             since: now,
             planned,
             canary_steps,
-            told: None,
+            progress: None,
             failed_steps: HashSet::new(),
             samples: VecDeque::new(),
         }
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.told.as_ref().map_or(
+        self.progress.as_ref().map_or(
             Counts {
                 waiting: self.planned,
                 ..Counts::default()
             },
-            |told| told.counts,
+            |progress| progress.counts,
         )
     }
 
@@ -64,9 +64,9 @@ impl Run {
     }
 
     pub(super) fn command(&self) -> &RunCommand {
-        self.told
+        self.progress
             .as_ref()
-            .map_or(&RunCommand::Run, |told| &told.command)
+            .map_or(&RunCommand::Run, |progress| &progress.command)
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -83,11 +83,11 @@ impl Run {
         }
     }
 
-    pub(super) fn apply(&mut self, told: Progress, now: DateTime<Utc>) {
-        self.planned = told.planned;
-        self.canary_steps.clone_from(&told.canary_steps);
-        let done = told.counts.done();
-        self.told = Some(told);
+    pub(super) fn apply(&mut self, progress: Progress, now: DateTime<Utc>) {
+        self.planned = progress.planned;
+        self.canary_steps.clone_from(&progress.canary_steps);
+        let done = progress.counts.done();
+        self.progress = Some(progress);
         if self.own_pause().is_some()
             && let Some(end) = self.canary_steps.iter().rfind(|end| **end <= done)
         {
@@ -99,7 +99,7 @@ impl Run {
         self.measure(now);
     }
 
-    /// Forgets what is too old to tell the rate of now.
+    /// Drops samples that are too old for the present rate.
     pub(super) fn measure(&mut self, now: DateTime<Utc>) {
         let oldest = now - Duration::seconds(MEASURED_SECS);
         while self.samples.get(1).is_some_and(|(at, _)| *at <= oldest) {
@@ -107,7 +107,7 @@ impl Run {
         }
     }
 
-    /// Messages per second over the last seconds; `None` while that cannot be told.
+    /// Messages per second over the last seconds; `None` while that cannot be progress.
     pub(super) fn measured_per_sec(&self, now: DateTime<Utc>) -> Option<f64> {
         let (since, before) = self.samples.front()?;
         let (_, last) = self.samples.back()?;
@@ -132,6 +132,6 @@ impl Run {
     }
 
     pub(super) fn journal(&self) -> Option<&PathBuf> {
-        self.told.as_ref().map(|told| &told.journal)
+        self.progress.as_ref().map(|progress| &progress.journal)
     }
 }

@@ -6,7 +6,7 @@ use crate::tui::format::{count, rate};
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::Counts;
 
-/// Messages by how they stand, those that are none left out.
+/// Messages by their state; states without messages are left out.
 /// What runs is on its way, and no cause for worry.
 pub(super) fn count_lines(
     (counts, is_running): (&Counts, bool),
@@ -21,7 +21,7 @@ pub(super) fn count_lines(
     let parts = [
         (counts.stored, Tone::Good, "stored"),
         (unproved(counts), Tone::Muted, "pending"),
-        (counts.dead_again, Tone::Bad, "dead again"),
+        (counts.dead_again, Tone::Bad, "failed again"),
         (counts.not_sent, Tone::Warning, "not sent"),
         (unknown, Tone::Warning, "unknown"),
         (being_sent, Tone::Muted, "being sent"),
@@ -52,7 +52,7 @@ pub(super) fn canary_text(steps: &[usize], planned: usize) -> String {
     }
     let steps: Vec<String> = steps.iter().map(|step| count(*step as u64)).collect();
     format!(
-        "{} → all {}, each step proved first",
+        "{} → all {}, each step confirmed first",
         steps.join(" → "),
         count(planned as u64)
     )
@@ -61,7 +61,7 @@ pub(super) fn canary_text(steps: &[usize], planned: usize) -> String {
 pub(super) fn rate_text(per_sec: Option<f64>) -> String {
     match per_sec {
         Some(per_sec) => format!("at most {}", rate(per_sec)),
-        None => "as fast as SQS takes them".to_owned(),
+        None => "as fast as SQS accepts them".to_owned(),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::tui::theme::Tone;
 
 /// Lines that `J` and `K` scroll the detail.
 const DETAIL_LINES: isize = 3;
-/// How often the journals are read while they are looked at.
+/// How often the journals are read while they are shown.
 const READ_EVERY: Duration = Duration::seconds(5);
 
 impl Screen for Redrives {
@@ -59,7 +59,7 @@ impl Screen for Redrives {
         match binding.action {
             Action::Pause => {
                 let run = self.run.as_ref()?;
-                Some(if run.is_paused() { "go on" } else { "pause" })
+                Some(if run.is_paused() { "continue" } else { "pause" })
             }
             Action::Faster | Action::Slower | Action::CancelRun => {
                 self.run.as_ref().map(|_| binding.label)
@@ -87,7 +87,8 @@ impl Redrives {
     fn leave(&mut self, context: &mut UpdateContext<'_>) {
         self.is_shown = false;
         if let Some((done, planned)) = self.progress() {
-            let text = format!("the redrive goes on: {done} of {planned} done; its end is told");
+            let text =
+                format!("the redrive continues: {done} of {planned} done; a notice shows its end");
             context.notify(Tone::Good, text);
         }
     }
@@ -148,9 +149,9 @@ impl Redrives {
         if self.review.is_some() {
             return;
         }
-        let places = self.places(context.body);
-        if places.list.contains(position) {
-            let line = usize::from(position.y - places.list.y);
+        let parts = self.parts(context.body);
+        if parts.list.contains(position) {
+            let line = usize::from(position.y - parts.list.y);
             if let Some(row) = self.list.row_at(line, self.rows().len()) {
                 let is_again = row == self.list.selected;
                 self.select(row, context.body);
@@ -163,10 +164,10 @@ impl Redrives {
 
     fn scroll(&mut self, position: Position, lines: isize, context: &ScreenContext<'_>) {
         let body = context.body;
-        let places = self.places(body);
-        if places.detail.contains(position) {
+        let parts = self.parts(body);
+        if parts.detail.contains(position) {
             self.scroll_detail(lines, context);
-        } else if self.review.is_none() && places.list.contains(position) {
+        } else if self.review.is_none() && parts.list.contains(position) {
             self.select(self.list.selected.saturating_add_signed(lines), body);
         }
     }

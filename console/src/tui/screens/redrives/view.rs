@@ -21,7 +21,7 @@ use redrive::RunCommand;
 use redrive::fact::Ending;
 
 /// `interrupted`
-const WORD: usize = 12;
+const LABEL: usize = 12;
 
 impl Redrives {
     pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
@@ -30,31 +30,31 @@ impl Redrives {
             draw_review(review, context, canvas);
             return;
         }
-        let places = self.places(area);
+        let parts = self.parts(area);
         let theme = context.theme;
-        self.draw_list(context, canvas, places.list_title, places.list);
+        self.draw_list(context, canvas, parts.list_title, parts.list);
         draw_divider(
             theme,
             context.environment.is_production,
             canvas,
-            places.separator,
+            parts.separator,
         );
-        if places.detail.is_empty() {
+        if parts.detail.is_empty() {
             return;
         }
         let name = match self.selected_row() {
             None => "Redrive".to_owned(),
-            Some(Row::Running(_)) => "Redrive under way".to_owned(),
+            Some(Row::Running(_)) => "Running redrive".to_owned(),
             Some(Row::Past(past)) => format!("Redrive of {} UTC", timestamp(past.created_at)),
         };
-        let width = places.detail_title.width;
-        canvas.render_widget(titled(&name, Vec::new(), theme, width), places.detail_title);
+        let width = parts.detail_title.width;
+        canvas.render_widget(titled(&name, Vec::new(), theme, width), parts.detail_title);
         let (width, height) = (
-            usize::from(places.detail.width),
-            usize::from(places.detail.height),
+            usize::from(parts.detail.width),
+            usize::from(parts.detail.height),
         );
         let lines = self.detail_lines(context, (width, height));
-        for (line, row) in lines.into_iter().zip(area_rows(places.detail)) {
+        for (line, row) in lines.into_iter().zip(area_rows(parts.detail)) {
             canvas.render_widget(line, row);
         }
     }
@@ -125,7 +125,7 @@ impl Redrives {
         if self.history.is_loading() || self.history.error().is_some() {
             return Vec::new();
         }
-        let mut lines = hanging(Tone::Good, "nothing was redriven yet", theme, width);
+        let mut lines = hanging(Tone::Good, "no redrives yet", theme, width);
         let text = "2 shows the dead letters; r there plans a redrive.";
         lines.push(Line::raw(format!(
             "   {}",
@@ -191,18 +191,18 @@ impl Redrives {
         width: usize,
     ) -> Vec<Line<'static>> {
         let theme = context.theme;
-        let (tone, word) = ending_look(past);
+        let (tone, label) = ending_look(past);
         let what = match past.ending {
             Some(Ending::Finished) => String::new(),
             Some(Ending::Cancelled) => ": the rest stays in the dead-letter queue".to_owned(),
             None if past.is_running => ": another process runs it".to_owned(),
-            None => ": its process ended before it did".to_owned(),
+            None => ": its process ended before it finished".to_owned(),
         };
-        let mut lines = hanging(tone, &format!("{word}{what}"), theme, width);
+        let mut lines = hanging(tone, &format!("{label}{what}"), theme, width);
         if self.resumable(context).is_some() {
             lines.push(Line::from(vec![
                 Span::styled("   r ", theme.key()),
-                Span::raw("goes on where its journal ends; nothing is sent twice knowingly"),
+                Span::raw("resumes where its journal ends; a message is sent twice only if its send is unknown"),
             ]));
         }
         lines.extend(count_lines(
@@ -245,19 +245,19 @@ fn list_row(
     width: usize,
 ) -> Line<'static> {
     let theme = context.theme;
-    let (tone, word, at, counts, planned) = match row {
+    let (tone, label, at, counts, planned) = match row {
         Row::Running(run) => {
-            let (tone, word) = match run.command() {
+            let (tone, label) = match run.command() {
                 RunCommand::Run => (Tone::Good, "running"),
                 RunCommand::Pause(_) if run.own_pause().is_some() => (Tone::Bad, "stopped"),
                 RunCommand::Pause(_) => (Tone::Warning, "paused"),
                 RunCommand::Cancel => (Tone::Warning, "ending"),
             };
-            (tone, word, run.since, run.counts(), run.planned)
+            (tone, label, run.since, run.counts(), run.planned)
         }
         Row::Past(past) => {
-            let (tone, word) = ending_look(past);
-            (tone, word, past.created_at, past.counts, past.planned)
+            let (tone, label) = ending_look(past);
+            (tone, label, past.created_at, past.counts, past.planned)
         }
     };
     let at = if at.date_naive() == context.now.date_naive() {
@@ -272,18 +272,18 @@ fn list_row(
     );
     let parts = [
         (counts.stored, "stored"),
-        (counts.dead_again, "dead again"),
+        (counts.dead_again, "failed again"),
         (counts.waiting, "left"),
     ];
     for (number, what) in parts.into_iter().filter(|(number, _)| *number > 0) {
         rest.push_str(&format!(" · {} {what}", count(number as u64)));
     }
     let marker = if is_selected { "▸ " } else { "  " };
-    let room = width.saturating_sub(2 + 2 + WORD + 12);
+    let room = width.saturating_sub(2 + 2 + LABEL + 12);
     let line = Line::from(vec![
         Span::raw(marker),
         Span::styled(
-            format!("{} {}", sign(tone), left(word, WORD)),
+            format!("{} {}", sign(tone), left(label, LABEL)),
             theme.tone(tone),
         ),
         Span::raw(left(&at, 12)),

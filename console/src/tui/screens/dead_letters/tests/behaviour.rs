@@ -18,8 +18,8 @@ fn handles(messages: &[DeadLetter]) -> HashSet<String> {
 }
 
 #[test]
-fn entering_holds_and_leaving_releases_everything() {
-    let mut harness = holding(messages());
+fn entering_receives_and_leaving_releases_everything() {
+    let mut harness = received(messages());
     assert_eq!(harness.handles().len(), 37);
     harness.press('1');
     assert_eq!(
@@ -50,14 +50,14 @@ fn answer_to_an_older_question_is_released_and_the_newer_one_counts() {
         is_truncated: false,
     };
     harness.reply(first, Ok(held));
-    // The seven that are held by the newer answer stay.
+    // The seven of the newer answer stay.
     assert_eq!(harness.released().len(), 30);
     assert_eq!(harness.handles().len(), 7);
 }
 
 #[test]
 fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys("jj ");
     let selected = harness.screen().selected.clone();
     let mut again = messages().split_off(20);
@@ -82,8 +82,8 @@ fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
 }
 
 #[test]
-fn messages_whose_hold_ended_belong_to_somebody_else() {
-    let mut harness = holding(messages());
+fn messages_whose_visibility_timeout_ended_are_dropped() {
+    let mut harness = received(messages());
     harness.now += Duration::seconds(301);
     harness.refresh();
     let mut again = messages().split_off(35);
@@ -95,7 +95,7 @@ fn messages_whose_hold_ended_belong_to_somebody_else() {
 }
 
 #[test]
-fn refreshing_twice_asks_once() {
+fn refreshing_twice_is_requested_once() {
     let mut harness = open(80, 24, environment());
     harness.refresh();
     harness.refresh();
@@ -103,58 +103,58 @@ fn refreshing_twice_asks_once() {
 }
 
 #[test]
-fn hold_is_extended_when_less_than_half_is_left() {
-    let mut harness = holding(messages());
+fn visibility_is_extended_when_less_than_half_is_left() {
+    let mut harness = received(messages());
     harness.pass(149);
     assert_eq!(harness.count(&EXTEND), 0);
     harness.pass(2);
     harness.pass(1);
     assert_eq!(harness.count(&EXTEND), 1);
-    let asked_at = harness.now - Duration::seconds(1);
+    let requested_at = harness.now - Duration::seconds(1);
     let (handles, to) = harness.take_last(&EXTEND);
     assert_eq!(handles, harness.handles());
     harness.reply(to, Ok(vec![Some(true); 37]));
     assert_eq!(
-        harness.screen().held_until,
-        Some(asked_at + Duration::seconds(300))
+        harness.screen().hidden_until,
+        Some(requested_at + Duration::seconds(300))
     );
     harness.pass(60);
     assert_eq!(harness.count(&EXTEND), 0);
 }
 
 #[test]
-fn failed_extension_is_said_and_tried_again() {
-    let mut harness = holding(messages());
+fn failed_extension_is_shown_and_tried_again() {
+    let mut harness = received(messages());
     harness.pass(151);
     let (_, to) = harness.take_last(&EXTEND);
     harness.reply(to, Err(fault()));
     harness.pass(5);
     assert_eq!(harness.count(&EXTEND), 0);
-    assert!(harness.screen_text().contains("hold could not be extended"));
+    assert!(harness.screen_text().contains("timeout could not be extended"));
     harness.pass(5);
     let (_, to) = harness.take_last(&EXTEND);
-    // SQS refuses three; of two there is no word, and they are asked for again.
+    // SQS refuses three; of two there is no answer, and they are requested again.
     let mut extended = vec![Some(true); 32];
     extended.extend([Some(false); 3]);
     extended.extend([None; 2]);
     harness.reply(to, Ok(extended));
-    assert!(harness.screen_text().contains("3 messages no longer held"));
+    assert!(harness.screen_text().contains("3 messages visible to other consumers again"));
     harness.pass(10);
     let (handles, to) = harness.take_last(&EXTEND);
     assert_eq!(handles, harness.handles()[35..]);
     harness.reply(to, Ok(vec![Some(true); 2]));
-    assert!(harness.screen_text().contains("3 messages no longer held"));
+    assert!(harness.screen_text().contains("3 messages visible to other consumers again"));
 }
 
 #[test]
 fn extension_that_reaches_no_message_is_no_extension() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.pass(151);
     let (_, to) = harness.take_last(&EXTEND);
     harness.reply(to, Ok(vec![Some(false); 37]));
     let text = harness.screen_text();
-    assert!(text.contains("the hold has ended"), "{text}");
-    assert!(text.contains("37 messages no longer held"), "{text}");
+    assert!(text.contains("37 received, visible to other consumers again"), "{text}");
+    assert!(text.contains("37 messages visible to other consumers again"), "{text}");
     harness.pass(1);
     assert_eq!(harness.count(&EXTEND), 0);
 }
@@ -164,7 +164,7 @@ fn holds_are_extended_a_part_at_a_time_and_one_part_does_not_keep_up_the_others(
     let many: Vec<_> = (0..2_500)
         .map(|n| message(n, Duration::hours(1), "{}"))
         .collect();
-    let mut harness = holding(many);
+    let mut harness = received(many);
     harness.pass(151);
     for (part, is_extended) in [(1_000, false), (1_000, true), (500, true)] {
         let (handles, to) = harness.take_last(&EXTEND);
@@ -172,7 +172,7 @@ fn holds_are_extended_a_part_at_a_time_and_one_part_does_not_keep_up_the_others(
         harness.reply(to, Ok(vec![Some(is_extended); part]));
     }
     assert_eq!(harness.count(&EXTEND), 0);
-    assert_eq!(harness.screen().lost_holds, 1_000);
+    assert_eq!(harness.screen().expired, 1_000);
 }
 
 #[test]
@@ -194,18 +194,18 @@ fn messages_judged_without_the_ledger_keep_the_warning() {
 }
 
 #[test]
-fn no_more_messages_are_taken_than_may_be_held() {
+fn no_more_messages_are_received_than_allowed() {
     let many = (0..MESSAGES_RECEIVED_MAX)
         .map(|n| message(n, Duration::hours(1), "{}"))
         .collect();
-    let mut harness = holding(many);
+    let mut harness = received(many);
     harness.refresh();
     assert_eq!(harness.count(&RECEIVE), 0);
-    assert!(harness.notice().contains("100,000 messages held"));
+    assert!(harness.notice().contains("100,000 messages received"));
 }
 
 #[test]
-fn the_rest_is_taken_page_by_page_while_somebody_looks() {
+fn the_rest_is_received_page_by_page_while_somebody_looks() {
     let page = |messages: Vec<DeadLetter>, is_truncated| HeldMessages {
         messages,
         ledger_error: None,
@@ -230,15 +230,15 @@ fn the_rest_is_taken_page_by_page_while_somebody_looks() {
 
 #[test]
 fn nothing_is_extended_for_a_screen_that_is_not_shown() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.press('1');
     harness.pass(200);
     assert_eq!(harness.count(&EXTEND), 0);
 }
 
 #[test]
-fn release_gives_back_and_stays_and_enter_holds_again() {
-    let mut harness = holding(messages());
+fn release_stays_on_the_screen_and_enter_receives_again() {
+    let mut harness = received(messages());
     harness.press('R');
     assert_eq!(harness.released().len(), 37);
     assert!(harness.screen_text().contains("37 messages released"));
@@ -253,8 +253,8 @@ fn release_gives_back_and_stays_and_enter_holds_again() {
 }
 
 #[test]
-fn failed_release_is_said_even_on_another_screen() {
-    let mut harness = holding(messages());
+fn failed_release_is_shown_even_on_another_screen() {
+    let mut harness = received(messages());
     harness.press('1');
     let (_, to) = harness.take_last(&RELEASE);
     harness.reply(to, Err(fault()));
@@ -267,7 +267,7 @@ fn failed_release_is_said_even_on_another_screen() {
 
 #[test]
 fn group_filters_the_messages_and_escape_lists_all() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.code(KeyCode::Tab);
     harness.press('j');
     assert_eq!(harness.screen().listed.len(), 25);
@@ -283,30 +283,30 @@ fn group_filters_the_messages_and_escape_lists_all() {
 }
 
 #[test]
-fn copy_gives_the_body_unchanged() {
+fn copy_copies_the_body_unchanged() {
     let body = "MQTT\u{0}\u{1b}[2J";
-    let mut harness = holding(vec![message(1, Duration::hours(1), body)]);
+    let mut harness = received(vec![message(1, Duration::hours(1), body)]);
     harness.press('y');
     assert_eq!(harness.copied, [body]);
 }
 
 #[test]
 fn clicks_select_and_a_second_click_opens() {
-    let mut harness = holding(messages());
-    let places = harness.screen().places(frame(harness.model.area).body);
-    harness.click(3, places.messages.y + 2);
+    let mut harness = received(messages());
+    let parts = harness.screen().parts(frame(harness.model.area).body);
+    harness.click(3, parts.messages.y + 2);
     assert_eq!(harness.screen().message_list.selected, 2);
     assert!(!harness.screen().is_detail_open);
-    harness.click(3, places.messages.y + 2);
+    harness.click(3, parts.messages.y + 2);
     assert!(harness.screen().is_detail_open);
     harness.code(KeyCode::Esc);
-    harness.click(3, places.groups.y + 1);
+    harness.click(3, parts.groups.y + 1);
     assert_eq!(harness.screen().listed.len(), 25);
 }
 
 #[test]
 fn every_size_is_drawn_and_survives_keys() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     let sizes = (0..60).flat_map(|width| (0..30).map(move |height| (width, height)));
     let flat = (1..=12).flat_map(|height| [(80, height), (200, height)]);
     let others = [(300, 100), (120, 4), (119, 60), (2, 40)];
@@ -329,7 +329,7 @@ fn every_size_is_drawn_and_survives_keys() {
 
 #[test]
 fn selection_stays_visible_on_a_very_small_terminal() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.resize(40, 10);
     for _ in 0..37 {
         assert!(
@@ -346,7 +346,7 @@ fn two_thousand_messages_scroll_to_the_last() {
     let many = (0..2_000)
         .map(|n| message(n, Duration::hours(1), &body_without_time(n)))
         .collect();
-    let mut harness = holding(many);
+    let mut harness = received(many);
     for _ in 0..200 {
         harness.code(KeyCode::PageDown);
         harness.screen_picture();
@@ -368,7 +368,7 @@ fn ids(draft: &Draft) -> Vec<String> {
 
 #[test]
 fn moved_messages_leave_and_the_others_stay_with_their_note() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys("ar");
     let (to, draft) = harness.agree();
     harness.press('2');
@@ -388,7 +388,7 @@ fn moved_messages_leave_and_the_others_stay_with_their_note() {
     );
     assert_eq!(
         harness.notice(),
-        "redriven: 1 of 3 moved · 1 stored · 1 not proved yet · 1 in both queues · 1 not sent"
+        "redriven: 1 of 3 moved · 1 stored · 1 not confirmed yet · 1 in both queues · 1 not sent"
     );
     assert_eq!(harness.screen().messages.len(), 36);
     assert_eq!(harness.screen().notes.len(), 2);
@@ -397,8 +397,8 @@ fn moved_messages_leave_and_the_others_stay_with_their_note() {
 }
 
 #[test]
-fn failed_redrive_keeps_its_messages_and_says_that_their_fate_is_unknown() {
-    let mut harness = holding(messages());
+fn failed_redrive_keeps_its_messages_and_shows_that_their_outcome_is_unknown() {
+    let mut harness = received(messages());
     harness.keys("ar");
     let (to, _) = harness.agree();
     harness.send(Msg::Progress(
@@ -414,7 +414,7 @@ fn failed_redrive_keeps_its_messages_and_says_that_their_fate_is_unknown() {
 
 #[test]
 fn redrive_that_never_began_leaves_no_note() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys("ar");
     let (to, _) = harness.agree();
     harness.press('2');
@@ -429,7 +429,7 @@ fn redrive_that_never_began_leaves_no_note() {
 
 #[test]
 fn messages_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys("ar");
     assert_eq!(harness.released().len(), 0);
     let (to, draft) = harness.agree();
@@ -453,10 +453,10 @@ fn messages_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
 
 #[test]
 fn messages_of_a_redrive_that_waits_stay_in_the_list_and_are_kept_when_it_ends() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys("ar");
     let (to, draft) = harness.agree();
-    // It stands paused for longer than a hold; the screen is looked at meanwhile.
+    // It is paused for longer than a visibility timeout; the screen is shown meanwhile.
     harness.pass(400);
     harness.press('2');
     harness.answer_messages(Vec::new());
@@ -471,8 +471,8 @@ fn messages_of_a_redrive_that_waits_stay_in_the_list_and_are_kept_when_it_ends()
 }
 
 #[test]
-fn messages_are_held_while_their_plan_is_looked_at_and_stay_when_it_is_dropped() {
-    let mut harness = holding(messages());
+fn messages_stay_received_while_their_plan_is_looked_at_and_stay_when_it_is_dropped() {
+    let mut harness = received(messages());
     harness.keys("ar");
     harness.pass(151);
     assert_eq!(harness.count(&EXTEND), 1);
@@ -486,7 +486,7 @@ fn messages_are_held_while_their_plan_is_looked_at_and_stay_when_it_is_dropped()
 #[test]
 fn redrive_means_the_marked_then_the_group_then_the_selected_message() {
     let scope = |keys: &str, tab: bool| {
-        let mut harness = holding(messages());
+        let mut harness = received(messages());
         if tab {
             harness.code(KeyCode::Tab);
         }
@@ -497,12 +497,12 @@ fn redrive_means_the_marked_then_the_group_then_the_selected_message() {
     };
     assert_eq!(scope("  r", false), "From the marked messages.");
     assert_eq!(scope("jr", true), "From the group missing-attribute /time.");
-    assert_eq!(scope("r", true), "From all messages that are held.");
+    assert_eq!(scope("r", true), "From all received messages.");
     assert_eq!(scope("r", false), "From the selected message.");
 }
 
 #[test]
-fn read_only_environment_says_so_and_asks_nothing() {
+fn read_only_environment_reports_it_and_asks_nothing() {
     let mut harness = open(80, 24, read_only());
     harness.answer_messages(messages());
     harness.keys("ar");

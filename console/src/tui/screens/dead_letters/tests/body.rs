@@ -1,11 +1,11 @@
-//! Bodies that were put aside: asked for, never waited for.
+//! Bodies on disk: requested, never waited for.
 
 use super::fixtures::*;
 use super::*;
 use crate::tui::testing::READ_BODY;
 use pipeline::Body;
 
-/// A harness that holds messages whose bodies are on a disk.
+/// A harness with messages whose bodies are on a disk.
 fn harness() -> Harness {
     let mut messages = messages();
     for message in &mut messages {
@@ -17,15 +17,15 @@ fn harness() -> Harness {
 }
 
 #[test]
-fn body_of_the_selected_message_is_asked_for_once_and_shown_when_it_comes() {
+fn body_of_the_selected_message_is_requested_once_and_shown_when_it_comes() {
     let mut harness = harness();
     let text = harness.screen_text();
-    assert!(text.contains("being read"), "{text}");
+    assert!(text.contains("· loading"), "{text}");
     harness.pass(1);
     assert_eq!(harness.count(&READ_BODY), 1);
     harness.keys("eEy");
     assert!(
-        harness.screen_text().contains("being read"),
+        harness.screen_text().contains("· loading"),
         "nothing was opened"
     );
     let (_, to) = harness.take_last(&READ_BODY);
@@ -51,7 +51,7 @@ fn body_of_a_message_that_is_not_selected_any_more_is_not_shown() {
         0,
         "a body that cannot be read is not asked for again"
     );
-    assert!(harness.screen_text().contains("being read"));
+    assert!(harness.screen_text().contains("· loading"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::*;
 use crate::tui::request::Deleted;
 use crate::tui::testing::DELETE;
 
-/// The messages that are asked to be deleted.
+/// The messages whose deletion is requested.
 fn deletion(harness: &mut Harness) -> (ReplyTo<Deleted>, Vec<String>) {
     let (messages, to) = harness.take_last(&DELETE);
     let ids = messages.into_iter().map(|message| message.message_id);
@@ -14,7 +14,7 @@ fn deletion(harness: &mut Harness) -> (ReplyTo<Deleted>, Vec<String>) {
 
 #[test]
 fn another_name_than_the_queues_deletes_nothing() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys("aD");
     harness.keys("events-queue");
     harness.code(KeyCode::Enter);
@@ -31,12 +31,12 @@ fn another_name_than_the_queues_deletes_nothing() {
 
 #[test]
 fn marked_messages_are_deleted_and_only_confirmed_ones_leave() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys(" jj D");
     assert!(
         harness
             .screen_text()
-            .contains("to delete 2 messages of the marked messages")
+            .contains("to delete 2 messages (the marked messages)")
     );
     harness.keys("events-dead-letters");
     harness.code(KeyCode::Enter);
@@ -44,7 +44,7 @@ fn marked_messages_are_deleted_and_only_confirmed_ones_leave() {
     assert_eq!(ids.len(), 2);
     // Nothing else goes out meanwhile.
     harness.press('D');
-    assert!(harness.notice().contains("on their way out already"));
+    assert!(harness.notice().contains("in progress already"));
     harness.reply(
         to,
         Ok(Deleted {
@@ -67,8 +67,8 @@ fn marked_messages_are_deleted_and_only_confirmed_ones_leave() {
 }
 
 #[test]
-fn failed_deletion_keeps_everything_and_says_why() {
-    let mut harness = holding(messages());
+fn failed_deletion_keeps_everything_and_shows_why() {
+    let mut harness = received(messages());
     harness.press('D');
     harness.keys("events-dead-letters");
     harness.code(KeyCode::Enter);

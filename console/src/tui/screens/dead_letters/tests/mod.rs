@@ -36,7 +36,7 @@ pub(crate) fn open(width: u16, height: u16, environment: Environment) -> Harness
 }
 
 /// The screen with these messages received.
-pub(crate) fn holding(messages: Vec<DeadLetter>) -> Harness {
+pub(crate) fn received(messages: Vec<DeadLetter>) -> Harness {
     let mut harness = open(80, 24, fixtures::environment());
     harness.answer_messages(messages);
     harness

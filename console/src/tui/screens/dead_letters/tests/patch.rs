@@ -16,7 +16,7 @@ fn keep(harness: &mut Harness) {
 
 #[test]
 fn search_lists_what_is_found_and_x_lists_all_again() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.search("LA601", Ok(5));
     assert_eq!(harness.screen().listed.len(), 5);
     assert!(
@@ -29,8 +29,8 @@ fn search_lists_what_is_found_and_x_lists_all_again() {
 }
 
 #[test]
-fn failed_search_hides_nothing_and_says_why() {
-    let mut harness = holding(messages());
+fn failed_search_hides_nothing_and_shows_why() {
+    let mut harness = received(messages());
     let why = "the program takes too long";
     harness.search(".type", Err(why));
     assert_eq!(harness.screen().listed.len(), 37);
@@ -43,7 +43,7 @@ fn failed_search_hides_nothing_and_says_why() {
 
 #[test]
 fn line_of_a_wrong_program_stays_open_for_what_is_typed_next() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys("/.type ==");
     harness.code(KeyCode::Enter);
     assert!(
@@ -64,7 +64,7 @@ fn line_of_a_wrong_program_stays_open_for_what_is_typed_next() {
 
 #[test]
 fn search_is_run_anew_when_messages_come() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.search("LA601", Ok(5));
     harness.refresh();
     harness.answer_messages(vec![message(99, Duration::hours(1), &valid_body(99))]);
@@ -74,7 +74,7 @@ fn search_is_run_anew_when_messages_come() {
 
 #[test]
 fn marking_all_and_patching_mean_what_is_found() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.search("LA601", Ok(5));
     harness.press('a');
     assert_eq!(harness.screen().marks.len(), 5);
@@ -86,14 +86,14 @@ fn marking_all_and_patching_mean_what_is_found() {
 
 #[test]
 fn patch_edits_nothing_before_it_is_accepted() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.patch_group();
     assert_eq!(harness.model.key_context(), KeyContext::Patch);
     let text = harness.screen_text();
     for wanted in [
-        "24 change",
+        "24 changed",
         "24 become ready",
-        "1 the program fails on",
+        "1 failed",
         "+   \"time\":",
     ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
@@ -108,7 +108,7 @@ fn patch_edits_nothing_before_it_is_accepted() {
 
 #[test]
 fn differences_are_shown_one_by_one_around_the_end() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.patch_group();
     assert!(harness.screen_text().contains(" 1 / 24 "));
     harness.press('n');
@@ -119,7 +119,7 @@ fn differences_are_shown_one_by_one_around_the_end() {
 
 #[test]
 fn accepted_patch_is_sent_and_can_be_taken_back_until_then() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.patch_group();
     harness.press('y');
     assert_eq!(harness.screen().edits.len(), 24);
@@ -148,7 +148,7 @@ fn accepted_patch_is_sent_and_can_be_taken_back_until_then() {
 
 #[test]
 fn edits_are_taken_back_one_by_one_or_all() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.patch_group();
     harness.press('y');
     harness.code(KeyCode::Tab);
@@ -156,13 +156,13 @@ fn edits_are_taken_back_one_by_one_or_all() {
     assert_eq!(harness.screen().edits.len(), 23);
     harness.press('U');
     assert_eq!(harness.screen().edits.len(), 0);
-    assert_eq!(harness.notice(), "23 edits are taken back");
+    assert_eq!(harness.notice(), "23 edits undone");
     assert!(harness.screen_text().contains("✖ still-invalid"));
 }
 
 #[test]
 fn edits_outlast_a_visit_elsewhere() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.patch_group();
     harness.keys("y12");
     harness.answer_messages(messages());
@@ -171,7 +171,7 @@ fn edits_outlast_a_visit_elsewhere() {
 
 #[test]
 fn program_that_is_changed_meanwhile_makes_its_answer_void() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.press('p');
     harness.code(KeyCode::Enter);
     let ((_, messages), to) = harness.take_last(&PATCH);
@@ -182,8 +182,8 @@ fn program_that_is_changed_meanwhile_makes_its_answer_void() {
 }
 
 #[test]
-fn program_that_changes_nothing_says_so() {
-    let mut harness = holding(messages());
+fn program_that_changes_nothing_is_reported() {
+    let mut harness = received(messages());
     harness.press('p');
     harness.code(KeyCode::Enter);
     let (_, to) = harness.take_last(&PATCH);
@@ -195,7 +195,7 @@ fn program_that_changes_nothing_says_so() {
     assert!(
         harness
             .screen_text()
-            .contains("changes no message: 37 stay"),
+            .contains("changes no message: 37 unchanged"),
         "{}",
         harness.screen_text()
     );
@@ -204,13 +204,13 @@ fn program_that_changes_nothing_says_so() {
 
 #[test]
 fn edited_message_is_judged_kept_and_marked() {
-    let mut harness = holding(vec![message(1, Duration::hours(1), &body_without_time(1))]);
+    let mut harness = received(vec![message(1, Duration::hours(1), &body_without_time(1))]);
     harness.press('e');
     assert_eq!(harness.model.key_context(), KeyContext::Editor);
     assert!(
         harness
             .screen_text()
-            .contains("✖ refused: missing-attribute"),
+            .contains("✖ rejected: missing-attribute"),
         "{}",
         harness.screen_text()
     );
@@ -223,15 +223,15 @@ fn edited_message_is_judged_kept_and_marked() {
     );
     keep(&mut harness);
     let ((message, new_body), to) = harness.take_last(&JUDGE);
-    let mut mended = mended(&message, &new_body);
-    mended.verdict = Verdict::AlreadyStored;
+    let mut edited = edited(&message, &new_body);
+    edited.verdict = Verdict::AlreadyStored;
     let patched = crate::tui::patch::Patched {
-        mended: vec![mended],
+        edited: vec![edited],
         ..Default::default()
     };
     harness.reply(to, Ok(patched));
     assert!(
-        harness.notice().contains("would be swallowed"),
+        harness.notice().contains("would be a duplicate"),
         "{}",
         harness.notice()
     );
@@ -245,13 +245,13 @@ fn edited_message_is_judged_kept_and_marked() {
 }
 
 #[test]
-fn edited_message_is_told_by_its_new_body_and_its_death_is_past() {
+fn edited_message_is_shown_by_its_new_body_and_its_death_is_past() {
     let mut harness = open(160, 45, environment());
     harness.answer_messages(vec![message(1, Duration::hours(1), "{ no json")]);
     let text = harness.screen_text();
     for wanted in [
-        "no event: neither type",
-        "refused by the ingest for the same",
+        "not an event: no type",
+        "rejected by the ingest for the same",
     ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
@@ -261,42 +261,42 @@ fn edited_message_is_told_by_its_new_body_and_its_death_is_past() {
     keep(&mut harness);
     let ((message, _), to) = harness.take_last(&JUDGE);
     let patched = crate::tui::patch::Patched {
-        mended: vec![mended(&message, &valid_body(1))],
+        edited: vec![edited(&message, &valid_body(1))],
         ..Default::default()
     };
     harness.reply(to, Ok(patched));
     let text = harness.screen_text();
     for wanted in [
         "● ready  the ingest would store it now",
-        "before the edit it was refused with not-json: ",
+        "before the edit, rejected with not-json: ",
         "● ready          flight",
     ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
-    for gone in ["no event", "for the same reason", "–  "] {
+    for gone in ["not an event", "for the same reason", "–  "] {
         assert!(!text.contains(gone), "{gone}: {text}");
     }
 }
 
 #[test]
 fn closed_editor_keeps_nothing() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.keys("ex");
     harness.code(KeyCode::Esc);
     assert_eq!(harness.screen().edits.len(), 0);
     assert!(
-        harness.notice().contains("not kept"),
+        harness.notice().contains("without saving"),
         "{}",
         harness.notice()
     );
     harness.press('e');
     keep(&mut harness);
     assert_eq!(harness.count(&JUDGE), 0);
-    assert_eq!(harness.notice(), "nothing was changed");
+    assert_eq!(harness.notice(), "no changes");
 }
 
 #[test]
-fn read_only_environment_mends_nothing() {
+fn read_only_environment_edits_nothing() {
     let mut harness = open(80, 24, read_only());
     harness.answer_messages(messages());
     for key in ['e', 'p'] {
@@ -315,11 +315,11 @@ fn read_only_environment_mends_nothing() {
 
 #[test]
 fn everything_that_is_open_is_drawn_at_every_size() {
-    let mut search = holding(messages());
+    let mut search = received(messages());
     search.press('/');
-    let mut patch = holding(messages());
+    let mut patch = received(messages());
     patch.patch_group();
-    let mut edit = holding(messages());
+    let mut edit = received(messages());
     edit.press('e');
     for harness in [&mut search, &mut patch, &mut edit] {
         let sizes = (0..20).flat_map(|width| (0..12).map(move |height| (width * 7, height)));
@@ -332,14 +332,14 @@ fn everything_that_is_open_is_drawn_at_every_size() {
 
 #[test]
 fn text_from_outside_is_judged_and_a_bad_one_stays_in_the_editor() {
-    let mut harness = holding(vec![message(1, Duration::hours(1), &body_without_time(1))]);
+    let mut harness = received(vec![message(1, Duration::hours(1), &body_without_time(1))]);
     harness.press('E');
     let sent = harness.editors.pop().unwrap();
     assert!(sent.contains("\n  \"source\": \"crew-app\""), "{sent}");
     harness.send(Msg::EditorEnded(Ok("{ no json".to_owned())));
     assert_eq!(harness.model.key_context(), KeyContext::Editor);
     assert!(
-        harness.screen_text().contains("✖ refused: not-json"),
+        harness.screen_text().contains("✖ rejected: not-json"),
         "{}",
         harness.screen_text()
     );
@@ -351,7 +351,7 @@ fn text_from_outside_is_judged_and_a_bad_one_stays_in_the_editor() {
 
 #[test]
 fn missing_editor_leaves_the_built_in_one() {
-    let mut harness = holding(messages());
+    let mut harness = received(messages());
     harness.press('E');
     harness.send(Msg::EditorEnded(Err(
         "neither VISUAL nor EDITOR is set".to_owned()

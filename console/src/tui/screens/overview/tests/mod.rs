@@ -72,7 +72,7 @@ fn quit_answers_while_everything_hangs() {
 }
 
 #[test]
-fn every_hop_says_how_old_its_numbers_are_and_why() {
+fn every_hop_shows_how_old_its_numbers_are_and_why() {
     let hops = [
         "SNS topic",
         "SQS queue",
@@ -117,7 +117,7 @@ fn newest_record_has_no_age_beside_a_stale_number() {
 }
 
 #[test]
-fn growing_queue_is_told_before_its_oldest_message_is_old() {
+fn growing_queue_is_shown_before_its_oldest_message_is_old() {
     let text = harness_in(State::Growing, 80, 24).text();
     assert!(
         text.contains("events-queue grows: 5 → 215 messages in 35 s, +6.0/s"),
@@ -141,7 +141,7 @@ fn burst_that_passes_is_no_growth() {
     assert!(harness.text().contains("healthy"), "{}", harness.text());
 }
 
-/// A queue with five messages in flight at every look of a minute, while this was deleted in the
+/// A queue with five messages in flight at every sample of a minute, while this was deleted in the
 /// last complete period.
 fn in_flight(deleted: f64) -> String {
     let mut harness = start(80, 24);
@@ -163,7 +163,7 @@ fn in_flight(deleted: f64) -> String {
 }
 
 #[test]
-fn messages_in_flight_that_nobody_finishes_are_told() {
+fn messages_in_flight_that_nobody_finishes_are_reported() {
     let stuck = in_flight(0.0);
     let told = "5 in flight in events-queue and none deleted for 2 min 15 s";
     assert!(stuck.contains(told), "{stuck}");
@@ -175,10 +175,10 @@ fn messages_in_flight_that_nobody_finishes_are_told() {
 fn nothing_is_healthy_before_everything_was_seen() {
     let pending = harness_in(State::HistoryUnseen, 80, 24).text();
     assert!(pending.contains("connecting"), "{pending}");
-    assert!(pending.contains("not seen yet: the history"), "{pending}");
+    assert!(pending.contains("no data yet: the history"), "{pending}");
     let empty = harness_in(State::NoMetrics, 80, 24).text();
     assert!(!empty.contains("healthy"), "{empty}");
-    assert!(!empty.contains("every hop was seen"), "{empty}");
+    assert!(!empty.contains("every part was checked"), "{empty}");
     for unknown in [
         "the rate in",
         "the rate out",
@@ -219,8 +219,8 @@ fn attention_is_read_in_full_on_a_very_small_terminal() {
         let text = harness_in(state, 40, 10).text();
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let end = match state {
-            State::ApiDown => "its database is the usual cause",
-            State::DeadLetters => "2 tells why they died",
+            State::ApiDown => "usual cause: its database",
+            State::DeadLetters => "2 shows why they failed",
             _ => "is the demo still running?",
         };
         assert!(words.contains(end), "{state:?}\n{text}");
@@ -270,7 +270,7 @@ fn notice_hides_no_key_and_stays_on_its_screen() {
         line.contains("? help") && line.contains("1-5 screens"),
         "{line}"
     );
-    assert!(harness.text().contains("✖ its database is the usual cause"));
+    assert!(harness.text().contains("✖ usual cause: its database"));
     harness.press('5');
     assert_eq!(harness.model.notice, None);
 }
@@ -319,14 +319,14 @@ fn palette_finds_what_belongs_to_another_screen() {
 }
 
 #[test]
-fn absent_metrics_of_the_ingest_are_told_as_absent_and_why() {
+fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
     let line = |state| row(&harness_in(state, 80, 24), "a minute");
     let healthy = line(State::Healthy);
     assert!(healthy.contains("stored 2,973"), "{healthy}");
     assert!(healthy.contains("dup 3.1  failed 0"), "{healthy}");
     for (state, said) in [
         (State::NoMetrics, "no metrics"),
-        (State::IngestUnnamed, "names no ingest_function"),
+        (State::IngestUnnamed, "ingest_function is not set"),
         (State::IngestSilent, "no batch"),
         (State::HistoryUnseen, "not seen yet"),
     ] {
@@ -338,7 +338,7 @@ fn absent_metrics_of_the_ingest_are_told_as_absent_and_why() {
 }
 
 #[test]
-fn failures_are_told_by_code_most_frequent_first_and_what_is_cut_is_marked() {
+fn failures_are_shown_by_code_most_frequent_first_and_what_is_cut_is_marked() {
     let wide = row(&harness_in(State::IngestFailing, 160, 45), "a minute");
     let order = [
         "retry 12",

@@ -102,7 +102,7 @@ fn with_text(text: &str, width: u16, height: u16) -> Harness {
 }
 
 impl Harness {
-    /// Sends what is in the editor; SNS takes it.
+    /// Sends what is in the editor; SNS accepts it.
     fn sent(mut self) -> Self {
         self.at(900).press('s');
         self.acknowledge(1_004);
@@ -302,7 +302,7 @@ fn every_size_is_drawn() {
 }
 
 #[test]
-fn template_is_asked_for_once_and_the_next_one_by_key() {
+fn template_is_requested_once_and_the_next_one_by_key() {
     let mut harness = Harness::on('4', 80, 24);
     assert!(matches!(harness.requests[..], [Request::Template(0, _)]));
     harness.at(10).press('1');
@@ -321,7 +321,7 @@ fn verdict_follows_each_key() {
     assert_eq!(harness.model.key_context(), KeyContext::Editor);
     harness.at(100).press('x');
     assert!(
-        harness.text().contains("✖ refused: not-json"),
+        harness.text().contains("✖ rejected: not-json"),
         "{}",
         harness.text()
     );
@@ -417,11 +417,11 @@ fn failed_look_is_tried_again_and_the_search_ends_after_a_minute() {
     );
     harness.at(71_000).ctrl('r');
     assert_eq!(harness.count(&TRACE), 1);
-    assert!(harness.text().contains("awaited for"));
+    assert!(harness.text().contains("waiting for"));
 }
 
 #[test]
-fn same_identity_is_told_to_be_a_duplicate_before_it_is_sent() {
+fn same_identity_is_shown_to_be_a_duplicate_before_it_is_sent() {
     let mut harness = with_text(VALID, 80, 24);
     assert!(!harness.text().contains("duplicate"));
     harness = harness.sent();
@@ -496,7 +496,7 @@ fn production_asks_before_a_valid_event_is_sent() {
 }
 
 #[test]
-fn production_question_says_what_goes_where() {
+fn production_question_shows_what_goes_where() {
     for (width, height) in [(80, 24), (160, 45), (40, 10)] {
         let harness = harness_in(State::AskingInProduction, width, height);
         let text = harness.text();
@@ -543,14 +543,14 @@ fn nothing_is_sent_while_the_template_is_on_its_way() {
     let mut harness = Harness::on('4', 80, 24);
     harness.press('s');
     assert!(
-        harness.notice().contains("on its way"),
+        harness.notice().contains("still loading"),
         "{}",
         harness.notice()
     );
     harness.answer(&TEMPLATE, Ok(VALID.to_owned()));
     harness.press('t');
     harness.press('s');
-    assert!(harness.notice().contains("on its way"));
+    assert!(harness.notice().contains("still loading"));
     assert_eq!(harness.count(&PUBLISH), 0);
 }
 
@@ -562,7 +562,7 @@ fn paste_takes_the_place_of_an_untouched_event_and_of_no_other() {
     assert!(harness.text().contains("● valid"), "{}", harness.text());
     harness.code(KeyCode::Esc);
     harness.paste("{}");
-    assert!(harness.notice().contains("press e to edit"));
+    assert!(harness.notice().contains("press e first"));
     harness.press('y');
     assert_eq!(harness.copied, [VALID.to_owned()]);
 }

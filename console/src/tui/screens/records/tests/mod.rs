@@ -412,7 +412,7 @@ fn hole_pauses_unless_the_newest_is_watched() {
 }
 
 #[test]
-fn next_page_is_asked_for_once_near_the_end() {
+fn next_page_is_requested_once_near_the_end() {
     let mut harness = with_page(page(901..=1_000, true), 80, 24);
     harness.press('j');
     assert!(harness.queries().is_empty());
@@ -428,7 +428,7 @@ fn next_page_is_asked_for_once_near_the_end() {
 }
 
 #[test]
-fn page_that_fails_is_not_asked_for_again_at_once() {
+fn page_that_fails_is_not_requested_again_at_once() {
     let mut harness = harness_in(State::MoreFailed, 80, 24);
     harness.press('k');
     assert!(harness.queries().is_empty());

@@ -8,13 +8,13 @@ use crate::tui::keymap::KeyContext;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::theme::Tone;
 
-fn received() -> Harness {
-    holding(fixtures::messages())
+fn console() -> Harness {
+    received(fixtures::messages())
 }
 
 /// All 37 messages on their way.
 fn begun() -> (Harness, ReplyTo<RunEnd>) {
-    let mut harness = received();
+    let mut harness = console();
     harness.keys("arf");
     let (to, _) = harness.agree();
     answer_history(&mut harness, Past::default());
@@ -23,7 +23,7 @@ fn begun() -> (Harness, ReplyTo<RunEnd>) {
 
 #[test]
 fn only_ready_messages_are_sent_and_the_rest_needs_another_key() {
-    let mut harness = received();
+    let mut harness = console();
     harness.keys("ar");
     assert_eq!(harness.model.key_context(), KeyContext::Plan);
     let (_, draft) = harness.agree();
@@ -32,7 +32,7 @@ fn only_ready_messages_are_sent_and_the_rest_needs_another_key() {
         |draft: &crate::tui::redrives::DraftMessage| draft.message.verdict == Verdict::Ready;
     assert!(draft.messages.iter().all(is_ready));
 
-    let mut harness = received();
+    let mut harness = console();
     harness.keys("arf");
     let (_, draft) = harness.agree();
     assert_eq!((draft.messages.len(), draft.skipped.len()), (37, 0));
@@ -41,7 +41,7 @@ fn only_ready_messages_are_sent_and_the_rest_needs_another_key() {
 #[test]
 fn nothing_is_sent_when_the_plan_is_backed_out_of() {
     for key in [KeyCode::Esc, KeyCode::Char('n')] {
-        let mut harness = received();
+        let mut harness = console();
         harness.keys("ar");
         harness.answer_dry_run();
         harness.code(key);
@@ -53,7 +53,7 @@ fn nothing_is_sent_when_the_plan_is_backed_out_of() {
 
 #[test]
 fn nothing_is_sent_before_its_dry_run_has_ended() {
-    let mut harness = received();
+    let mut harness = console();
     harness.keys("ary");
     assert_eq!(harness.count(&REDRIVE), 0);
     harness.answer_dry_run();
@@ -64,8 +64,8 @@ fn nothing_is_sent_before_its_dry_run_has_ended() {
 }
 
 #[test]
-fn failed_dry_run_is_said_and_tried_again() {
-    let mut harness = received();
+fn failed_dry_run_is_shown_and_tried_again() {
+    let mut harness = console();
     harness.keys("ar");
     let (_, to) = harness.take_last(&DRY_RUN);
     harness.reply(to, Err(fixtures::fault()));
@@ -76,7 +76,7 @@ fn failed_dry_run_is_said_and_tried_again() {
 
 #[test]
 fn messages_that_come_while_the_plan_is_open_are_not_sent() {
-    let mut harness = received();
+    let mut harness = console();
     harness.refresh();
     harness.keys("arf");
     let body = fixtures::valid_body(99);
@@ -92,7 +92,7 @@ fn messages_that_come_while_the_plan_is_open_are_not_sent() {
 #[test]
 fn plan_without_a_ready_message_sends_nothing_until_all_are_meant() {
     let body = fixtures::body_without_time(1);
-    let mut harness = holding(vec![fixtures::message(
+    let mut harness = received(vec![fixtures::message(
         1,
         chrono::Duration::hours(1),
         &body,
@@ -108,7 +108,7 @@ fn plan_without_a_ready_message_sends_nothing_until_all_are_meant() {
 
 #[test]
 fn rate_canary_and_reason_go_into_the_plan() {
-    let mut harness = received();
+    let mut harness = console();
     harness.keys("arf");
     harness.keys("--+tw");
     assert_eq!(harness.model.key_context(), KeyContext::Input);
@@ -129,15 +129,15 @@ fn production_takes_no_redrive_without_a_reason() {
     harness.press('y');
     assert_eq!(harness.count(&REDRIVE), 0);
     assert_eq!(harness.model.key_context(), KeyContext::Input);
-    harness.keys("why");
+    harness.keys("reason");
     harness.code(KeyCode::Enter);
     let (_, draft) = harness.agree();
-    assert_eq!(draft.reason.as_deref(), Some("why"));
+    assert_eq!(draft.reason.as_deref(), Some("reason"));
 }
 
 #[test]
-fn what_the_environment_forbids_is_said_before_it_is_tried() {
-    let mut harness = received();
+fn what_the_environment_forbids_is_shown_before_it_is_tried() {
+    let mut harness = console();
     harness.keys("ar");
     let (_, to) = harness.take_last(&DRY_RUN);
     let dry = crate::tui::redrives::DryRun {
@@ -158,14 +158,14 @@ fn second_redrive_cannot_begin_while_one_runs() {
     harness.keys("ar");
     assert!(!harness.is_reviewing());
     assert!(
-        harness.notice().contains("a redrive runs"),
+        harness.notice().contains("a redrive is running"),
         "{}",
         harness.notice()
     );
 }
 
 #[test]
-fn keys_steer_the_redrive_and_what_it_tells_is_shown() {
+fn keys_control_the_redrive_and_its_progress_is_shown() {
     let (mut harness, to) = begun();
     let counts = Counts {
         moved: 12,
@@ -232,7 +232,7 @@ fn failed_canary_shows_its_reason_and_the_choices() {
     for wanted in [
         "1 ✖",
         "failed again: not-json",
-        "goes on all the same",
+        "continues anyway",
         "36 stay",
     ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
@@ -240,7 +240,7 @@ fn failed_canary_shows_its_reason_and_the_choices() {
 }
 
 #[test]
-fn rate_is_measured_and_the_time_left_told() {
+fn rate_is_measured_and_the_time_left_shown() {
     let (mut harness, to) = begun();
     for moved in [2, 7, 12, 17] {
         let counts = Counts {
@@ -258,8 +258,8 @@ fn rate_is_measured_and_the_time_left_told() {
 }
 
 #[test]
-fn dead_again_is_no_good_news() {
-    let mut harness = received();
+fn failed_again_is_no_good_news() {
+    let mut harness = console();
     harness.keys("ar");
     let (to, _) = harness.agree();
     let mut end = fixtures::run_end(&[]);
@@ -273,19 +273,19 @@ fn dead_again_is_no_good_news() {
     harness.reply(to, Ok(end));
     assert_eq!(
         harness.notice(),
-        "redriven: 3 of 3 moved · 1 stored · 2 dead again"
+        "redriven: 3 of 3 moved · 1 stored · 2 failed again"
     );
     assert_eq!(harness.model.notice.as_ref().unwrap().tone, Tone::Bad);
 }
 
 #[test]
 fn interrupted_redrive_is_resumed_and_a_finished_one_is_not() {
-    let mut harness = received();
+    let mut harness = console();
     harness.press('3');
     answer_history(&mut harness, history());
     harness.press('r');
     assert!(
-        harness.notice().contains("nothing is left"),
+        harness.notice().contains("nothing to resume"),
         "{}",
         harness.notice()
     );
@@ -313,7 +313,7 @@ fn interrupted_redrive_is_resumed_and_a_finished_one_is_not() {
 
 #[test]
 fn selection_stays_on_its_journal_when_others_come() {
-    let mut harness = received();
+    let mut harness = console();
     harness.press('3');
     answer_history(&mut harness, history());
     harness.press('j');
@@ -328,7 +328,7 @@ fn selection_stays_on_its_journal_when_others_come() {
 
 #[test]
 fn report_of_another_journal_is_ignored() {
-    let mut harness = received();
+    let mut harness = console();
     harness.press('3');
     answer_history(&mut harness, history());
     harness.code(KeyCode::Enter);
@@ -343,11 +343,11 @@ fn report_of_another_journal_is_ignored() {
 }
 
 #[test]
-fn end_is_told_on_other_screens_too() {
+fn end_is_shown_on_other_screens_too() {
     let (mut harness, to) = begun();
     harness.press('1');
     assert!(
-        harness.notice().contains("the redrive goes on: 0 of 37"),
+        harness.notice().contains("the redrive continues: 0 of 37"),
         "{}",
         harness.notice()
     );
@@ -365,7 +365,7 @@ fn hints_offer_only_keys_that_do_something() {
         let hints = harness.model.footer().hints.into_iter();
         hints.map(|(_, label)| label).collect()
     };
-    let mut harness = received();
+    let mut harness = console();
     harness.press('3');
     answer_history(&mut harness, history());
     assert!(!hints(&harness).contains(&"pause"));

@@ -8,7 +8,7 @@ use crossterm::event::KeyCode;
 use crate::tui::message::Msg;
 use crate::tui::redrives::{Past, PastRedrive, Progress, RunEnd};
 use crate::tui::request::{ReplyTo, RequestId};
-use crate::tui::screens::dead_letters::tests::{fixtures, holding, open};
+use crate::tui::screens::dead_letters::tests::{fixtures, open, received};
 use crate::tui::testing::{DRY_RUN, Harness, REDRIVE, REDRIVES, REPORT, RESUME};
 use redrive::fact::{Ending, Proof};
 use redrive::{Counts, MessageOutcome, Report, RunCommand};
