@@ -202,7 +202,7 @@ impl Redrives {
         if self.resumable(context).is_some() {
             lines.push(Line::from(vec![
                 Span::styled("   r ", theme.key()),
-                Span::raw("resumes where its journal ends; a message is sent twice only if its send is unknown"),
+                Span::raw("resumes at the end of its journal; only unknown sends may go out twice"),
             ]));
         }
         lines.extend(count_lines(

@@ -130,7 +130,11 @@ fn failed_extension_is_shown_and_tried_again() {
     harness.reply(to, Err(fault()));
     harness.pass(5);
     assert_eq!(harness.count(&EXTEND), 0);
-    assert!(harness.screen_text().contains("timeout could not be extended"));
+    assert!(
+        harness
+            .screen_text()
+            .contains("timeout could not be extended")
+    );
     harness.pass(5);
     let (_, to) = harness.take_last(&EXTEND);
     // SQS refuses three; of two there is no answer, and they are requested again.
@@ -138,12 +142,20 @@ fn failed_extension_is_shown_and_tried_again() {
     extended.extend([Some(false); 3]);
     extended.extend([None; 2]);
     harness.reply(to, Ok(extended));
-    assert!(harness.screen_text().contains("3 messages visible to other consumers again"));
+    assert!(
+        harness
+            .screen_text()
+            .contains("3 messages visible to other consumers again")
+    );
     harness.pass(10);
     let (handles, to) = harness.take_last(&EXTEND);
     assert_eq!(handles, harness.handles()[35..]);
     harness.reply(to, Ok(vec![Some(true); 2]));
-    assert!(harness.screen_text().contains("3 messages visible to other consumers again"));
+    assert!(
+        harness
+            .screen_text()
+            .contains("3 messages visible to other consumers again")
+    );
 }
 
 #[test]
@@ -153,8 +165,14 @@ fn extension_that_reaches_no_message_is_no_extension() {
     let (_, to) = harness.take_last(&EXTEND);
     harness.reply(to, Ok(vec![Some(false); 37]));
     let text = harness.screen_text();
-    assert!(text.contains("37 received, visible to other consumers again"), "{text}");
-    assert!(text.contains("37 messages visible to other consumers again"), "{text}");
+    assert!(
+        text.contains("37 received, visible to other consumers again"),
+        "{text}"
+    );
+    assert!(
+        text.contains("37 messages visible to other consumers again"),
+        "{text}"
+    );
     harness.pass(1);
     assert_eq!(harness.count(&EXTEND), 0);
 }

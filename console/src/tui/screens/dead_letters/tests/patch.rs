@@ -90,12 +90,7 @@ fn patch_edits_nothing_before_it_is_accepted() {
     harness.patch_group();
     assert_eq!(harness.model.key_context(), KeyContext::Patch);
     let text = harness.screen_text();
-    for wanted in [
-        "24 changed",
-        "24 become ready",
-        "1 failed",
-        "+   \"time\":",
-    ] {
+    for wanted in ["24 changed", "24 become ready", "1 failed", "+   \"time\":"] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     harness.code(KeyCode::Esc);
