@@ -12,6 +12,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+#[path = "../tests/support/program.rs"]
+#[expect(dead_code, reason = "shared with the tests, which use more of it")]
+mod program;
 #[path = "../tests/support/pty.rs"]
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
 mod pty;
@@ -52,12 +55,12 @@ fn main() {
     save(&session, &folder.join("overview.svg"));
 
     session.press("2");
-    session.wait("held messages", STEP, |screen| {
+    session.wait("received messages", STEP, |screen| {
         screen.contains("missing-attribute")
     });
     session.press("\tj");
     session.wait("the message's body", STEP, |screen| {
-        screen.contains("specversion") && !screen.contains("being read")
+        screen.contains("specversion") && !screen.contains("loading")
     });
     save(&session, &folder.join("dead-letters.svg"));
 

@@ -1,6 +1,5 @@
 //! `tidy` on a state folder with real journals, plans, exports and records of move tasks.
 
-
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod pipeline;
 mod redrive;
 mod second_console;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;

@@ -1,6 +1,5 @@
 //! A console on a demo that another process runs, when that demo ends.
 
-
 use std::path::Path;
 use std::time::Duration;
 

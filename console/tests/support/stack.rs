@@ -2,8 +2,8 @@
 
 use devstack::functions::{self, BuildProfile};
 use devstack::{Endpoints, ProgressSender, Stack, StackOptions};
-use pipeline::environment::Environment;
 use pipeline::Pipeline;
+use pipeline::environment::Environment;
 
 /// Starts it. Compiles the functions first; in a test run they are compiled already.
 pub(crate) async fn start() -> Stack {

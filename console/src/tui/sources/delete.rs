@@ -2,8 +2,10 @@
 //!
 //! Invariant: as in [`redrive::operations::delete`]: a copy of every message is on the disk before.
 
-use super::fault;
-use crate::tui::message::{Deleted, Fault};
+use super::shared::fault;
+use crate::tui::fault::Fault;
+use crate::tui::limits::VISIBILITY_TIMEOUT;
+use crate::tui::request::Deleted;
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{LeaseSet, Pipeline};
 use redrive::operations::{self, Export, OperationError};
@@ -19,7 +21,7 @@ pub(super) async fn delete(
         .map_err(|error| fault(&error))?;
     let queue = pipeline.queue_name(QueueRole::DeadLetter);
     let file = Spool::path_of_user(queue).map_err(|error| no_copy(&error.to_string()))?;
-    let leases = LeaseSet::new(pipeline, super::HOLD);
+    let leases = LeaseSet::new(pipeline, VISIBILITY_TIMEOUT);
     for message in &messages {
         let (id, handle) = (&message.message_id, &message.receipt_handle);
         leases.adopt(id, handle, message.hidden_until);

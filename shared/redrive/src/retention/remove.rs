@@ -74,8 +74,8 @@ mod tests {
     use crate::journal::{ControlFile, ControlRequest, Journal};
     use crate::message::Original;
     use crate::plan::example as plan;
-    use crate::state::fact::{Confirmed, Ending, Fact, Intended};
     use crate::retention::{ItemKind, Standing, find};
+    use crate::state::fact::{Confirmed, Ending, Fact, Intended};
     use pipeline::environment::Folders;
 
     struct Place {
