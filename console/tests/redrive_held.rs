@@ -189,7 +189,11 @@ async fn message_whose_hold_was_lost_is_not_sent() {
     let message = &report.messages[0];
     assert_eq!(message.outcome, MessageOutcome::NotSent);
     assert!(
-        message.cause.as_ref().unwrap().contains("hold"),
+        message
+            .cause
+            .as_ref()
+            .unwrap()
+            .contains("visibility timeout"),
         "{message:?}"
     );
     assert_eq!(queues.count(QueueRole::Source).await, 0);
