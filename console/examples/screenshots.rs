@@ -12,12 +12,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-#[path = "../tests/support/program.rs"]
-#[expect(dead_code, reason = "shared with the tests, which use more of it")]
-mod program;
 #[path = "../tests/support/pty.rs"]
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
 mod pty;
+#[path = "../tests/support/signals.rs"]
+mod signals;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

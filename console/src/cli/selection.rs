@@ -10,7 +10,7 @@ use event::Verdict;
 use redrive::operations::Selection;
 use redrive::triage::Program;
 
-/// Messages by what they are; what is given together must hold together.
+/// Messages by what they are; a message must match everything that is given.
 #[derive(Clone, Debug, Default, Args)]
 pub struct FilterArguments {
     /// Messages with this cause, as `dlq list` shows it
@@ -19,7 +19,7 @@ pub struct FilterArguments {
     /// Messages whose event has this type
     #[arg(long = "type", value_name = "TYPE")]
     pub event_type: Option<String>,
-    /// Messages on whose event this jq program gives neither false nor null
+    /// Messages on whose event this jq program returns neither false nor null
     #[arg(long = "where", value_name = "JQ", value_parser = program)]
     pub filter: Option<Arc<Program>>,
 }

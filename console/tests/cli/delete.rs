@@ -9,9 +9,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Harness, LIMIT, invalid, lines, numbered, valid};
-use crate::support::program::{Answer, signal};
+use crate::support::program::Answer;
 use crate::support::proxy::Fault;
 use crate::support::pty::Session as Terminal;
+use crate::support::signals::signal;
 
 /// The name of the dead-letter queue, and no question.
 const CONFIRMED: [&str; 3] = ["--confirm-queue", "dead-letters", "--yes"];

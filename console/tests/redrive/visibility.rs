@@ -180,7 +180,11 @@ async fn message_whose_visibility_timeout_ended_is_not_sent() {
     let message = &report.messages[0];
     assert_eq!(message.outcome, MessageOutcome::NotSent);
     assert!(
-        message.cause.as_ref().unwrap().contains("hold"),
+        message
+            .cause
+            .as_ref()
+            .unwrap()
+            .contains("visibility timeout"),
         "{message:?}"
     );
     assert_eq!(queues.count(QueueRole::Source).await, 0);

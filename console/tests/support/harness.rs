@@ -11,9 +11,10 @@ use pipeline::model::QueueRole;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::program::{Program, signal};
+use super::program::Program;
 use super::proxy::{self, Fault, Proxy};
 use super::queues::Queues;
+use super::signals::signal;
 use super::{configuration, machine};
 
 /// Limit of waiting for anything.

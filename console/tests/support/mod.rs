@@ -16,4 +16,5 @@ pub(crate) mod proxy;
 pub(crate) mod pty;
 pub(crate) mod queues;
 pub(crate) mod redrive_fixture;
+pub(crate) mod signals;
 pub(crate) mod stack;

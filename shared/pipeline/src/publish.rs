@@ -292,6 +292,9 @@ pub fn batches(sizes: &[usize], entries_max: usize, bytes_max: usize) -> Vec<Ran
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Authority;
+    use crate::audit::AuditLog;
+    use crate::environment::Environment;
 
     #[test]
     fn batches_keep_both_limits_and_lose_nothing() {
@@ -301,6 +304,42 @@ mod tests {
             batches(&[60, 50, 40, 200, 1], 10, 100),
             [0..1, 1..3, 3..4, 4..5]
         );
+    }
+
+    #[tokio::test]
+    async fn end_is_in_the_audit_log_also_of_what_was_cancelled_or_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::in_folder(folder.path());
+        // Nobody listens there.
+        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let pipeline = pipeline.with_authority(Authority {
+            log: Some(log.clone()),
+            ..Authority::default()
+        });
+        let cancel = CancellationToken::new();
+        let mut answers = Vec::new();
+        let publication = || Publication {
+            messages: 3,
+            rate_per_sec: None,
+            details: Value::Null,
+        };
+        let answered = |number, _: &str, answer: Result<_, _>| {
+            answers.push((number, answer.is_ok()));
+        };
+        let body = |number: usize| number.to_string();
+        let end = pipeline.publish(publication(), body, answered, &cancel);
+        let end = end.await.unwrap();
+        assert_eq!((end.published, end.failed), (0, 3));
+        assert_eq!(answers, [(0, false), (1, false), (2, false)]);
+        cancel.cancel();
+        let end = pipeline.publish(publication(), body, |_, _, _| (), &cancel);
+        assert!(end.await.unwrap().is_cancelled);
+        let entries = log.read().unwrap().entries.into_iter();
+        let endings: Vec<_> = entries.map(|entry| entry.ending.unwrap()).collect();
+        let (failed, cancelled) = (&endings[0], &endings[1]);
+        assert_eq!(failed.counts["failed"], 3);
+        assert!(failed.error.is_some());
+        assert_eq!(cancelled.error.as_deref(), Some("interrupted"));
     }
 
     #[test]

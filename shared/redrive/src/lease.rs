@@ -33,7 +33,7 @@ const BODIES_MAX: usize = 10_000;
 /// Empty rounds of long polls in a row after which a search ends.
 const EMPTY_POLLS_MAX: usize = 3;
 /// A search ends when it has received this many times as many messages as there were when it began,
-/// and some more: messages go on dying meanwhile, and SQS gives them in no order.
+/// and some more: messages are dead-lettered meanwhile, and SQS returns them in no order.
 const RECEIVES_PER_MESSAGE_MAX: u64 = 2;
 /// The number of messages is an approximate one.
 const RECEIVES_MORE: u64 = 100;

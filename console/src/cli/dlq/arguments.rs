@@ -31,8 +31,8 @@ Examples:
   opsconsole dlq group
   opsconsole dlq group --type flight.delayed --output json
 
-Messages are in one group when they have the same cause and the same place in the event, with `*` for
-item numbers; where no place is known, the same detail, with `*` for numbers, UUIDs and what is
+Messages are in one group when they have the same cause and the same place in the event, with `*`
+for item numbers; where no place is known, the same detail, with `*` for numbers, UUIDs and what is
 quoted. The largest group is first.
 
 JSON output: [{\"cause\", \"place\", \"detail\", \"letters\", \"verdicts\": {VERDICT: n}, \"first_sent_at\",
@@ -64,13 +64,13 @@ Examples:
   opsconsole dlq delete --code not-json --confirm-queue events-dead-letters --yes
 
 The messages are written to a file first, as `dlq export` does (Linux: in
-~/.local/state/opsconsole/exports), and only what is in it is deleted. The audit log has the deletion
-and names the file.
+~/.local/state/opsconsole/exports), and only what is in it is deleted. The audit log has the
+deletion and names the file.
 
 JSON output: {\"selected\", \"exported\", \"file\", \"deleted\", \"failed\", \"left\", \"missing\":
 [MESSAGE_ID], \"in_flight_elsewhere\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}; those
-`left` were not tried: a signal came, or nothing could be deleted any more. `file` is null where there
-is none.
+`left` were not tried: a signal came, or nothing could be deleted any more. `file` is null where
+there is none.
 Exit code 1 if a selected message is not deleted, if nothing matches, if a named message is missing,
 or if more messages wait than were received; 2, and nothing is done, if the name is not right.";
 
@@ -82,8 +82,9 @@ Examples:
 The messages are written to a file first, as `dlq export` does. It is refused while others have
 received messages, while messages are delayed, and while more wait than can be received, because the
 file would not have them; --no-export reads nothing and purges all the same. SQS takes up to 60
-seconds for a purge: messages that are dead-lettered meanwhile may go too, and are in no file. It takes one purge a minute. `dlq delete --all` has neither limit:
-it deletes what is in the file and nothing else.
+seconds for a purge: messages that are dead-lettered meanwhile may go too, and are in no file. It
+takes one purge a minute. `dlq delete --all` has neither limit: it deletes what is in the file and
+nothing else.
 
 JSON output: {\"purged\", \"exported\", \"file\", \"letters_before\"}; `letters_before` is the queue's own
 approximate count, `file` is null with --no-export.
