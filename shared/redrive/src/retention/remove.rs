@@ -71,7 +71,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::journal::{ControlFile, ControlRequest, Journal};
+    use crate::journal::{ControlFile, ControlRequest, Journal, plan_file};
     use crate::message::Original;
     use crate::plan::example as plan;
     use crate::retention::{ItemKind, Standing, find};
@@ -113,7 +113,7 @@ mod tests {
         /// A redrive of one message with its plan and a control file, moved or not.
         fn redrive(&self, is_moved: bool) -> PathBuf {
             let plan = plan(1);
-            plan.write_in(&self.folders.redrives()).unwrap();
+            plan_file::write_in(&self.folders.redrives(), &plan).unwrap();
             let (mut journal, _) = Journal::create(&self.folders.redrives(), &plan).unwrap();
             if is_moved {
                 journal.append(&moved()).unwrap();
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(place.standings(), [(ItemKind::Redrive, stopped.clone())]);
 
         let plan = plan(2);
-        plan.write_in(&place.folders.redrives()).unwrap();
+        plan_file::write_in(&place.folders.redrives(), &plan).unwrap();
         assert_eq!(
             place.standings(),
             [
