@@ -44,7 +44,7 @@ pub(crate) fn without_proof(arguments: DlqRedriveArguments) -> RedriveRunArgumen
 enum Done {
     DryRun(DryRun),
     NotConfirmed,
-    Ran(Outcome),
+    Ran(Box<Outcome>),
 }
 
 pub(crate) async fn run(
@@ -160,7 +160,7 @@ async fn confirm_and_run(
         return Ok(Done::DryRun(DryRun::of(plan, &draft.messages)));
     }
     if plan.entries.is_empty() {
-        return Ok(Done::Ran(Outcome::nothing()));
+        return Ok(Done::Ran(Box::new(Outcome::nothing())));
     }
     let question = format!(
         "redrive {} ({}) to {:?} in {:?}? [y/N] ",
@@ -179,5 +179,5 @@ async fn confirm_and_run(
     let settings = Settings::of(options, SEARCH_PATIENCE);
     let outcome = execute(session, journal, &draft.messages, settings, interrupt).await?;
     draft.leases.forget(outcome.moved_ids());
-    Ok(Done::Ran(outcome))
+    Ok(Done::Ran(Box::new(outcome)))
 }
