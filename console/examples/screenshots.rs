@@ -13,7 +13,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 #[path = "../tests/support/pty.rs"]
-#[expect(dead_code, reason = "shared with the tests, which use more of it")]
+#[expect(
+    dead_code,
+    clippy::indexing_slicing,
+    reason = "shared with the tests, which use more of it"
+)]
 mod pty;
 #[path = "../tests/support/signals.rs"]
 mod signals;

@@ -108,10 +108,7 @@ fn watch_follows_the_newest_task_to_its_end() {
         "{answer:?}"
     );
     assert!(answer.stdout.contains("NonExistentQueue"), "{answer:?}");
-    assert!(
-        answer.stderr.contains("approximately and late"),
-        "{answer:?}"
-    );
+    assert!(answer.stderr.contains("approximate and late"), "{answer:?}");
 }
 
 #[test]

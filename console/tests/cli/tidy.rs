@@ -9,7 +9,7 @@ use event::Verdict;
 use pipeline::audit::{AuditLog, Operation};
 use redrive::fact::{Confirmed, Ending, Fact, Intended};
 use redrive::triage::Spool;
-use redrive::{Journal, Original, Plan, PlanEntry, PlannedQueue, body_sha256};
+use redrive::{Journal, Original, Plan, PlanEntry, PlannedQueue, body_sha256, plan_file};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ impl State {
 
     fn plan(&self) -> Plan {
         let plan = plan();
-        plan.write_in(&self.redrives()).unwrap();
+        plan_file::write_in(&self.redrives(), &plan).unwrap();
         plan
     }
 

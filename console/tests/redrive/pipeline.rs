@@ -35,7 +35,12 @@ async fn dead_letters(pipeline: &Pipeline) -> Vec<DeadLetter> {
         details: serde_json::Value::Null,
     };
     let end = pipeline
-        .publish(publication, invalid, |_, _, _| (), &CancellationToken::new())
+        .publish(
+            publication,
+            invalid,
+            |_, _, _| (),
+            &CancellationToken::new(),
+        )
         .await
         .unwrap();
     assert_eq!(end.published, TOTAL);

@@ -251,7 +251,7 @@ fn form(plan: &Plan) -> String {
 
 fn message(entry: &PlanEntry) -> String {
     let mut text = printable(&format!(
-        "message        {} ({}, received {}×)",
+        "message       {} ({}, received {}×)",
         entry.message_id, entry.verdict, entry.receive_count
     ));
     text.push('\n');

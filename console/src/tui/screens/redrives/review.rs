@@ -9,9 +9,10 @@ use ratatui_textarea::TextArea;
 use crate::tui::fault::Fault;
 use crate::tui::format::visible;
 use crate::tui::keymap::{Action, Binding};
-use crate::tui::redrives::{Chosen, Draft, DryRun, Selection};
+use crate::tui::redrives::{Chosen, Draft, DraftMessage, DryRun, Selection};
 use crate::tui::remote::Remote;
 use redrive::Skipped;
+use redrive::operations::skip_reason;
 
 /// Rates that `+` and `-` step through, messages per second.
 const RATES_PER_SEC: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
@@ -142,10 +143,14 @@ impl Review {
                 .into(),
             skipped: skipped
                 .into_iter()
-                .map(|chosen| Skipped {
-                    message_id: chosen.draft.message.message_id.clone(),
-                    verdict: chosen.verdict,
-                    reason: disposition(chosen.verdict, false).to_owned(),
+                .map(|chosen| {
+                    let DraftMessage { message, new_body } = &chosen.draft;
+                    let failure = message.failure.as_ref().filter(|_| new_body.is_none());
+                    Skipped {
+                        message_id: message.message_id.clone(),
+                        verdict: chosen.verdict,
+                        reason: skip_reason(chosen.verdict, failure, new_body.is_some()),
+                    }
                 })
                 .collect(),
             rate_per_sec: self.rate_per_sec,
