@@ -83,7 +83,7 @@ fn plan_shows_what_is_sent_and_why_the_rest_is_not() {
     ]);
     assert_eq!(shown.code, 0, "{shown:?}");
     for expected in [
-        "messages       3 (3 ready)",
+        "messages      3 (3 ready)",
         "skipped       1 (1 unreadable)",
         "--- in the queue",
         "+  \"time\": \"2026-01-31T12:00:00Z\"",
