@@ -55,7 +55,7 @@ pub(super) async fn run(
     }
     let counts = stack.ingest_counts().map_err(failed)?;
     let account = Account::read(&pipeline, published, &remembered, counts, &messages).await?;
-    report(&account, output)?;
+    print(&account, output)?;
     Ok(if account.is_right() {
         Exit::Done
     } else {
@@ -63,7 +63,7 @@ pub(super) async fn run(
     })
 }
 
-fn report(account: &Account, output: Output) -> Result<(), CommandError> {
+fn print(account: &Account, output: Output) -> Result<(), CommandError> {
     match account.surplus() {
         0 => {}
         surplus @ 1.. => output.note(&format!(

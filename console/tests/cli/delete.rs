@@ -9,9 +9,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::harness::{Harness, LIMIT, invalid, lines, numbered, valid};
-use crate::support::program::{Answer, signal};
+use crate::support::program::Answer;
 use crate::support::proxy::Fault;
 use crate::support::pty::Session as Terminal;
+use crate::support::signals::signal;
 
 /// The name of the dead-letter queue, and no question.
 const CONFIRMED: [&str; 3] = ["--confirm-queue", "dead-letters", "--yes"];
@@ -286,7 +287,7 @@ fn purge_requires_every_message_in_its_file_unless_no_file_is_wanted() {
     let refused = purge(&harness, &[]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(
-        refused.stderr.contains("2 messages held elsewhere"),
+        refused.stderr.contains("2 messages received by others"),
         "{refused:?}"
     );
     assert_eq!(harness.depth(), (13, 2));

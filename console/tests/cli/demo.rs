@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::support::configuration::{NOBODY, environment_at};
 use crate::support::harness::LIMIT;
 use crate::support::machine;
-use crate::support::program::{Answer, Program, signal};
+use crate::support::program::{Answer, Program};
+use crate::support::signals::signal;
 
 /// Limit of building the functions and starting everything.
 const START_LIMIT: Duration = Duration::from_secs(600);

@@ -19,4 +19,5 @@ mod pipeline;
 mod redrives;
 #[path = "../support/mod.rs"]
 mod support;
+mod tidy;
 mod usage;

@@ -84,7 +84,7 @@ fn messages_that_somebody_else_received_are_counted() {
         assert!(
             answer
                 .stderr
-                .contains("2 messages held elsewhere, not looked at"),
+                .contains("2 messages received by others, not looked at"),
             "{answer:?}"
         );
     }
@@ -202,7 +202,10 @@ fn interrupted_list_reports_what_stays_hidden_when_a_receive_has_no_answer() {
     harness.add_dead_letters(&numbered(60));
     let (program, _proxy) = harness.interrupted(&["dlq", "list"], LATER_RECEIVES);
     let rest = harness.rest_of_interrupted(program);
-    assert!(rest.contains("stay hidden for up to 1 min"), "{rest}");
+    assert!(
+        rest.contains("up to 40 messages stay hidden from others until "),
+        "{rest}"
+    );
     let (visible, hidden) = harness.depth();
     assert!(
         visible >= 10 && visible + hidden == 60,

@@ -10,6 +10,7 @@ use pipeline::Pipeline;
 use pipeline::model::{QueueRole, TraceState};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::harness::LIMIT;
 use crate::support::program::{Answer, Program};
@@ -71,12 +72,11 @@ impl Deployed {
         let pipeline = self.pipeline();
         let key = event::parse_body(body).ok().map(|event| event.key());
         self.runtime.block_on(async {
-            let permit = stack::publish_permit(pipeline, 1).await;
+            let never = CancellationToken::new();
             let published = pipeline
-                .publish_one(&permit, body.to_owned())
+                .publish_one(body, Value::Null, &never)
                 .await
                 .unwrap();
-            permit.end([("published", 1)], None).await.unwrap();
             let deadline = Instant::now() + LIMIT;
             loop {
                 let state = pipeline
@@ -453,8 +453,9 @@ fn search_for_a_dead_event_receives_each_message_once_and_releases_all() {
         .into_iter()
         .map(|message| message.receipt_handle)
         .collect();
-    let giving_back = pipeline.give_back_dead_letters(&handles);
-    assert_eq!(deployed.runtime.block_on(giving_back), 0);
+    let releasing = pipeline.release_dead_letters(&handles);
+    let released = deployed.runtime.block_on(releasing).unwrap();
+    assert_eq!(released, handles.len());
 }
 
 #[test]

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::configuration::{self, NOBODY};
 use crate::support::harness::{Harness, invalid, numbered, valid};
-use crate::support::program::{Answer, signal};
+use crate::support::program::Answer;
+use crate::support::signals::signal;
 
 const PATCH: &str = r#".time = "2026-01-31T12:00:00Z""#;
 

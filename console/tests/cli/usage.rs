@@ -51,6 +51,7 @@ fn help_of_every_command_is_as_reviewed() {
         ("api", vec!["api", "--help"]),
         ("env", vec!["env", "--help"]),
         ("env_import", vec!["env", "import", "--help"]),
+        ("tidy", vec!["tidy", "--help"]),
         ("demo", vec!["demo", "--help"]),
     ] {
         insta::assert_snapshot!(format!("help_{name}"), help(&arguments));

@@ -46,13 +46,13 @@ fn walk(configuration: &str) {
     session.wait_for("14 dead letters", LIMIT);
     session.press("2");
     session.wait_for("missing-attribute /time", LIMIT);
-    session.wait_for("14 held", LIMIT);
+    session.wait_for("14 received", LIMIT);
 
     // Search, then patch the whole group; the difference of each message can be read before.
     session.press("/.data.flight == \"LA601\"\r");
     session.wait_for("14 found", LIMIT);
     session.press("\tjp");
-    session.wait_for("makes one event of each of 14 messages", LIMIT);
+    session.wait_for("runs on each of 14 messages", LIMIT);
     session.press(".time = .data.reported\r");
     session.wait_for("14 become ready", LIMIT);
     session.wait_for("+   \"time\": \"2026-01-31T12:00:00Z\"", LIMIT);
@@ -67,7 +67,7 @@ fn walk(configuration: &str) {
 
     // Slow enough to be paused; then the console is closed in its middle.
     session.press("---------\r");
-    session.wait_for("Redrive under way", LIMIT);
+    session.wait_for("Running redrive", LIMIT);
     session.wait_for("at most 1.0/s", LIMIT);
     session.press(" ");
     session.wait_for("paused by you", LIMIT);
@@ -119,7 +119,7 @@ sed -i 's/"type"/"time": "2026-01-31T12:00:00Z", "type"/' "$1"
         let variables = [("VISUAL", editor.as_str())];
         let mut session = Session::start(Path::new(PROGRAM), &arguments, &variables, (80, 24));
         session.press("2");
-        session.wait_for("1 held", LIMIT);
+        session.wait_for("1 received", LIMIT);
         session.press("E");
         session.wait_for("the terminal is mine", LIMIT);
         assert!(session.is_cooked(), "the editor has an ordinary terminal");

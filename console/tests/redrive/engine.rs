@@ -106,7 +106,7 @@ async fn message_whose_visibility_timeout_ended_is_found_again() {
             .unwrap(),
         1
     );
-    messages[1].held_until = chrono::Utc::now();
+    messages[1].hidden_until = chrono::Utc::now();
     messages[1].receipt_handle = "expired".to_owned();
     let plan = fixture.plan(&messages, PlanOptions::default()).await;
     let report = fixture

@@ -1,11 +1,12 @@
 //! A redrive on the whole pipeline: patched events are stored, others fail again.
 
-use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
+use pipeline::{Pipeline, Publication};
 use redrive::fact::{Ending, Proof};
 use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, PlanOptions, Report, RunCommand, RunOptions, run};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::harness::LIMIT;
 use crate::support::redrive_fixture::VISIBILITY;
@@ -28,11 +29,16 @@ fn patched(message: &DeadLetter) -> String {
 
 /// Publishes invalid events and receives them as dead letters.
 async fn dead_letters(pipeline: &Pipeline) -> Vec<DeadLetter> {
-    let bodies: Vec<String> = (0..TOTAL).map(invalid).collect();
-    let permit = stack::publish_permit(pipeline, bodies.len()).await;
-    for published in pipeline.publish(&permit, &bodies).await {
-        published.unwrap();
-    }
+    let publication = Publication {
+        messages: TOTAL,
+        rate_per_sec: None,
+        details: serde_json::Value::Null,
+    };
+    let end = pipeline
+        .publish(publication, invalid, |_, _, _| (), &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(end.published, TOTAL);
     let mut messages = Vec::new();
     let all_dead = async {
         while messages.len() < TOTAL {

@@ -172,7 +172,7 @@ async fn message_whose_visibility_timeout_ended_is_not_sent() {
             .unwrap(),
         1
     );
-    message.held_until = chrono::Utc::now();
+    message.hidden_until = chrono::Utc::now();
     message.receipt_handle = "expired".to_owned();
     let (report, _) = redrive(&queues.pipeline, &received.messages, journals.path())
         .await
@@ -180,7 +180,11 @@ async fn message_whose_visibility_timeout_ended_is_not_sent() {
     let message = &report.messages[0];
     assert_eq!(message.outcome, MessageOutcome::NotSent);
     assert!(
-        message.cause.as_ref().unwrap().contains("hold"),
+        message
+            .cause
+            .as_ref()
+            .unwrap()
+            .contains("visibility timeout"),
         "{message:?}"
     );
     assert_eq!(queues.count(QueueRole::Source).await, 0);

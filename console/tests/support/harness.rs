@@ -11,9 +11,10 @@ use pipeline::model::QueueRole;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::program::{Program, signal};
+use super::program::Program;
 use super::proxy::{self, Fault, Proxy};
 use super::queues::Queues;
+use super::signals::signal;
 use super::{configuration, machine};
 
 /// Limit of waiting for anything.
@@ -80,7 +81,7 @@ impl Harness {
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         stderr.read_line(&mut line).unwrap();
-        assert!(line.contains("interrupted: giving back"), "{line}");
+        assert!(line.contains("interrupted: releasing"), "{line}");
         ((child, stderr), proxy)
     }
 

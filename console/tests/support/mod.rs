@@ -9,7 +9,6 @@
 )]
 
 pub(crate) mod configuration;
-pub(crate) mod driver;
 pub(crate) mod harness;
 pub(crate) mod machine;
 pub(crate) mod program;
@@ -17,5 +16,5 @@ pub(crate) mod proxy;
 pub(crate) mod pty;
 pub(crate) mod queues;
 pub(crate) mod redrive_fixture;
-pub(crate) mod screen;
+pub(crate) mod signals;
 pub(crate) mod stack;

@@ -122,13 +122,6 @@ pub(crate) fn command(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Sends a signal, such as `INT`, as Ctrl-C does.
-pub(crate) fn signal(process_id: u32, name: &str) {
-    let arguments = ["-s", name, &process_id.to_string()];
-    let status = Command::new("kill").args(arguments).status().unwrap();
-    assert!(status.success());
-}
-
 impl Answer {
     pub(crate) fn of(output: Output) -> Self {
         Self {

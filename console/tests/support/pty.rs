@@ -10,7 +10,7 @@ use portable_pty::{
     Child, CommandBuilder, ExitStatus, MasterPty, PtyPair, PtySize, native_pty_system,
 };
 
-use super::program::signal;
+use super::signals::signal;
 
 /// Where programs under test keep their state.
 fn state_folder() -> std::path::PathBuf {

@@ -2,9 +2,8 @@
 
 use devstack::functions::{self, BuildProfile};
 use devstack::{Endpoints, ProgressSender, Stack, StackOptions};
-use pipeline::audit::Operation;
+use pipeline::Pipeline;
 use pipeline::environment::Environment;
-use pipeline::{Pipeline, PlannedChange, WritePermit};
 
 /// Starts it. Compiles the functions first; in a test run they are compiled already.
 pub(crate) async fn start() -> Stack {
@@ -30,15 +29,4 @@ pub(crate) fn connect(endpoints: &Endpoints) -> Pipeline {
         ..Environment::example()
     })
     .unwrap()
-}
-
-/// The permit to publish events to its topic.
-pub(crate) async fn publish_permit(pipeline: &Pipeline, planned: usize) -> WritePermit {
-    let change = PlannedChange {
-        operation: Operation::Publish,
-        target: pipeline.topic_name().to_owned(),
-        planned,
-        details: serde_json::Value::Null,
-    };
-    pipeline.begin_change(change).await.unwrap()
 }

@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// before the Lambda function times out (15 minutes).
 const STATEMENT_TIMEOUT: &str = "set statement_timeout = '14min'";
 
-/// One file of the folder `migrations/`, `VERSION_NAME.sql`.
+/// One file `VERSION_NAME.sql` of the folder `migrations/`.
 macro_rules! file {
     ($version:literal, $name:literal) => {
         Migration::new(
