@@ -1,10 +1,6 @@
 //! `tidy` on a state folder with real journals, plans, exports and records of move tasks.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test stops where it fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 #[expect(dead_code, reason = "the rest is for other tests")]
 mod cli_program;

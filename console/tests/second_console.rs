@@ -1,7 +1,5 @@
 //! A console on a demo that another process runs, when that demo ends.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
 #[expect(dead_code, reason = "the rest is for other tests")]
 #[path = "support/pty.rs"]
 mod pty;
