@@ -1,6 +1,6 @@
-//! How fast dead letters go back: the engine against the loops that move them otherwise.
+//! How fast dead letters are redriven: the engine against the loops that move them otherwise.
 //!
-//! `cargo bench -p opsconsole --bench redrive` starts an emulator and a database, and a wire that
+//! `cargo bench -p opsconsole --bench redrive` starts an emulator and a database, and a proxy that
 //! makes the emulator as far away as AWS is. Every mover gets queues of its own, filled alike, and
 //! must have moved every message; the movers take turns. `-- --quick` takes each figure once.
 //! It prints a table and writes `target/bench/redrive.json`.
@@ -10,23 +10,20 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::cast_precision_loss,
-    clippy::indexing_slicing,
     reason = "a bench stops where it fails, and speaks on standard output"
 )]
 
-#[path = "../tests/redrive_stage/mod.rs"]
-#[expect(dead_code, reason = "a bench uses a part of it")]
-mod redrive_stage;
-
 #[path = "redrive/movers.rs"]
 mod movers;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::time::Duration;
 
 use devstack::bench::{self, Better, Figure};
 use movers::Mover;
-use redrive_stage::Theatre;
-use redrive_stage::proxy::{self, Fault};
+use support::proxy::{self, Fault};
+use support::redrive_fixture::Services;
 
 /// Injected round trips: the same machine, a region nearby, one further away.
 const ROUND_TRIPS_MS: [u64; 3] = [0, 10, 30];
@@ -55,7 +52,7 @@ fn main() {
 
 /// Every mover once a round at every round trip, so that a busy machine meets all of them alike.
 async fn measure(rounds: usize) -> Vec<Series> {
-    let theatre = Theatre::open().await;
+    let services = Services::open().await;
     let mut series: Vec<Series> = ROUND_TRIPS_MS
         .into_iter()
         .flat_map(|round_trip_ms| {
@@ -69,15 +66,15 @@ async fn measure(rounds: usize) -> Vec<Series> {
     for round in 0..rounds {
         for one in &mut series {
             let name = format!("{}-{}-{round}", one.mover.name(), one.round_trip_ms);
-            let stage = theatre.stage(&name, false).await;
+            let fixture = services.fixture(&name, false).await;
+            let direct = fixture.queues.endpoint_url();
+            let delay = Fault::Delay(Duration::from_millis(one.round_trip_ms));
+            let far = proxy::start(direct, "AmazonSQS", delay, 0..usize::MAX).await;
             let endpoint_url = match one.round_trip_ms {
-                0 => stage.endpoint_url().to_owned(),
-                round_trip_ms => {
-                    let delay = Fault::Delay(Duration::from_millis(round_trip_ms));
-                    proxy::start(stage.endpoint_url(), "AmazonSQS", delay, usize::MAX).await
-                }
+                0 => direct,
+                _ => &far.url,
             };
-            let rate = one.mover.rate(&stage, endpoint_url).await;
+            let rate = one.mover.rate(&fixture, endpoint_url).await;
             eprintln!("{name}: {rate:.0} messages/s");
             one.rates.push(rate);
         }

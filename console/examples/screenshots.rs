@@ -4,12 +4,23 @@
 //! Starts the demo in a pseudo-terminal, waits for what each screen is about, and draws what the
 //! terminal shows; the architecture is the diagram of `terraform/README.md`. Nothing in the
 //! pictures is made by hand.
+//!
+//! The SVG is written here, because each run of cells must start at its column and have its length
+//! whatever font the reader has; else the lines of boxes break. `anstyle-svg` places a line of text
+//! and leaves the widths to the font, and `svg-term`, `freeze` and `agg` are programs of other
+//! languages or make bitmaps.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 #[path = "../tests/support/pty.rs"]
-#[expect(dead_code, reason = "shared with the tests, which use more of it")]
+#[expect(
+    dead_code,
+    clippy::indexing_slicing,
+    reason = "shared with the tests, which use more of it"
+)]
 mod pty;
+#[path = "../tests/support/signals.rs"]
+mod signals;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -47,12 +58,12 @@ fn main() {
     save(&session, &folder.join("overview.svg"));
 
     session.press("2");
-    session.wait("held messages", STEP, |screen| {
+    session.wait("received messages", STEP, |screen| {
         screen.contains("missing-attribute")
     });
     session.press("\tj");
     session.wait("the message's body", STEP, |screen| {
-        screen.contains("specversion") && !screen.contains("being read")
+        screen.contains("specversion") && !screen.contains("loading")
     });
     save(&session, &folder.join("dead-letters.svg"));
 

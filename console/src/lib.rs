@@ -6,4 +6,4 @@ pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod text;
-pub mod tui;
+mod tui;

@@ -7,7 +7,11 @@
 //! through it; but a parent that uses a child which uses the parent's own items is a circle. Test
 //! modules do not count, and paths inside of macro calls are not seen.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -220,6 +224,10 @@ impl Reader {
 
 impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast Item) {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the other items define no name that is imported"
+        )]
         let name = match item {
             Item::Const(item) => Some(&item.ident),
             Item::Enum(item) => Some(&item.ident),
@@ -260,10 +268,10 @@ fn joined(path: &[String], more: impl IntoIterator<Item = String>) -> ModulePath
 }
 
 fn child(item: &Item) -> Option<String> {
-    match item {
-        Item::Mod(child) => Some(child.ident.to_string()),
-        _ => None,
+    if let Item::Mod(child) = item {
+        return Some(child.ident.to_string());
     }
+    None
 }
 
 fn is_test(attributes: &[Attribute]) -> bool {
@@ -276,10 +284,10 @@ fn is_test(attributes: &[Attribute]) -> bool {
 
 /// A shortest circle through each group of files that reach each other, one line an import.
 fn circles(edges: &Edges) -> Vec<String> {
-    let mut told = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut circles = Vec::new();
     for file in edges.keys() {
-        if told.contains(file) {
+        if seen.contains(file) {
             continue;
         }
         if let Some(circle) = shortest_circle(edges, file) {
@@ -297,7 +305,7 @@ fn circles(edges: &Edges) -> Vec<String> {
             });
             let lines: Vec<String> = lines.collect();
             circles.push(format!("{} files:\n{}", group.len(), lines.join("\n")));
-            told.extend(group);
+            seen.extend(group);
         }
     }
     circles
@@ -360,7 +368,7 @@ fn redrive_engine_imports_only_downwards() {
     let floor = |file: &Path| {
         let name = file.iter().next().unwrap().to_str().unwrap();
         let is_on = |floor: &&[&str]| floor.contains(&name.trim_end_matches(".rs"));
-        let floor = FLOORS.iter().position(|floor| is_on(floor));
+        let floor = FLOORS.iter().position(is_on);
         floor.unwrap_or_else(|| panic!("{name} is on no floor"))
     };
     for (from, imports) in Modules::read(&root).edges(&root) {

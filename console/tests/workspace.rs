@@ -252,6 +252,7 @@ fn released_console_contains_no_demo() {
 fn tests_use_what_the_demo_compiled() {
     let demo = crates(&["--workspace"], "normal,build");
     let tests = crates(&["--workspace"], "normal,build,dev");
+    let console = crates(&["-p", "opsconsole"], "normal,build");
     let console_tests = crates(&["-p", "opsconsole"], "normal,build,dev");
     assert!(
         demo.len() > 300,
@@ -259,6 +260,7 @@ fn tests_use_what_the_demo_compiled() {
         demo.len()
     );
     assert_eq!(compiled_again(&demo, &tests), []);
+    assert_eq!(compiled_again(&demo, &console), []);
     assert_eq!(compiled_again(&tests, &console_tests), []);
 }
 

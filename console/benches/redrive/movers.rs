@@ -6,10 +6,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, Message, MessageAttributeValue, QueueAttributeName,
-    SendMessageBatchRequestEntry,
+    DeleteMessageBatchRequestEntry, Message, MessageAttributeValue, SendMessageBatchRequestEntry,
 };
 use futures::StreamExt as _;
 use pipeline::Pipeline;
@@ -18,15 +16,16 @@ use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, Plan, PlanOptions, RunOptions, run};
 use tokio::sync::watch;
 
-use crate::redrive_stage::{HOLD, Stage, text};
+use crate::support::queues::{Queues, text};
+use crate::support::redrive_fixture::{Fixture, VISIBILITY};
 
 /// Messages in the queue of each mover: the emulator is slower on a long queue.
 const MESSAGES: usize = 2_000;
-/// Messages that a mover takes which takes one at a time; its rate does not change.
+/// Messages of a mover that moves one at a time; its rate does not change.
 const FEW: usize = 60;
-/// Messages that a mover takes which makes one call after the other.
+/// Messages of a mover that makes one call after the other.
 const SOME: usize = 600;
-/// What one call takes (Amazon SQS quotas).
+/// Messages of one call (Amazon SQS quotas).
 const BATCH: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +36,11 @@ pub(crate) enum Mover {
     SequentialBatches,
     /// The calls of the engine, as many at once, and nothing else: what the emulator can do.
     Ceiling,
-    /// The engine on messages that are held: journal, confirmations, deletes.
+    /// The engine on messages that were received: journal, confirmations, deletes.
     Engine,
     /// The engine on a plan that was made before: it searches its messages.
     Search,
-    /// All that an operator waits for: hold and judge the messages, plan, journal, run.
+    /// All that an operator waits for: receive and assess the messages, plan, journal, run.
     Redrive,
 }
 
@@ -66,90 +65,68 @@ impl Mover {
         }
     }
 
-    /// Moves messages of a stage over an endpoint. Gives messages per second.
-    pub(crate) async fn rate(self, stage: &Stage<'_>, endpoint_url: String) -> f64 {
-        fill(stage).await;
-        let sqs = Client::new(&devstack::sdk_config(&endpoint_url));
-        let pipeline = stage.world_at(endpoint_url);
+    /// Moves messages over an endpoint. Returns messages per second.
+    pub(crate) async fn rate(self, fixture: &Fixture<'_>, endpoint_url: &str) -> f64 {
+        fixture.add_dead_letters(0..MESSAGES).await;
+        let queues = fixture.queues.over(endpoint_url);
+        let pipeline = &queues.pipeline;
         // The first call of a client has to connect.
         pipeline.queue_snapshot(QueueRole::Source).await.unwrap();
-        assert_eq!(depth(&sqs, stage, QueueRole::Source).await, 0);
+        assert_eq!(queues.count(QueueRole::Source).await, 0);
         let (moved, elapsed) = match self {
-            Self::Sequential => (FEW, sequential(stage, &sqs, FEW, 1).await),
-            Self::SequentialBatches => (SOME, sequential(stage, &sqs, SOME, BATCH).await),
+            Self::Sequential => (FEW, sequential(&queues, FEW, 1).await),
+            Self::SequentialBatches => (SOME, sequential(&queues, SOME, BATCH).await),
             Self::Ceiling => {
-                let messages = hold(&pipeline).await;
-                (MESSAGES, ceiling(stage, &sqs, &messages).await)
+                let messages = receive(pipeline).await;
+                (MESSAGES, ceiling(&queues, &messages).await)
             }
             Self::Engine => {
-                let messages = hold(&pipeline).await;
+                let messages = receive(pipeline).await;
                 let begun = Instant::now();
-                let plan = plan(&pipeline, &messages).await;
-                redrive(&pipeline, &plan, &messages).await;
+                let plan = plan(pipeline, &messages).await;
+                redrive(pipeline, &plan, &messages).await;
                 (MESSAGES, begun.elapsed())
             }
             Self::Search => {
-                let messages = hold(&pipeline).await;
-                let plan = plan(&pipeline, &messages).await;
-                stage.end_holds(&messages).await;
+                let messages = receive(pipeline).await;
+                let plan = plan(pipeline, &messages).await;
+                fixture.release(&messages).await;
                 let begun = Instant::now();
-                redrive(&pipeline, &plan, &[]).await;
+                redrive(pipeline, &plan, &[]).await;
                 (MESSAGES, begun.elapsed())
             }
             Self::Redrive => {
                 let begun = Instant::now();
-                let messages = hold(&pipeline).await;
-                let plan = plan(&pipeline, &messages).await;
-                redrive(&pipeline, &plan, &messages).await;
+                let messages = receive(pipeline).await;
+                let plan = plan(pipeline, &messages).await;
+                redrive(pipeline, &plan, &messages).await;
                 (MESSAGES, begun.elapsed())
             }
         };
-        let left = depth(stage.sqs(), stage, QueueRole::DeadLetter).await;
+        let left = fixture.queues.count(QueueRole::DeadLetter).await;
         assert_eq!(left, MESSAGES - moved);
-        assert_eq!(depth(stage.sqs(), stage, QueueRole::Source).await, moved);
-        clear(stage).await;
+        assert_eq!(fixture.queues.count(QueueRole::Source).await, moved);
+        clear(&fixture.queues).await;
         moved as f64 / elapsed.as_secs_f64()
     }
 }
 
-async fn fill(stage: &Stage<'_>) {
-    let numbers: Vec<usize> = (0..MESSAGES).collect();
-    for batch in numbers.chunks(BATCH) {
-        let entries = batch.iter().map(|number| {
-            SendMessageBatchRequestEntry::builder()
-                .id(number.to_string())
-                .message_body(stage.body(*number))
-                .message_attributes("kept", text("x"))
-                .message_attributes("ErrorCode", text("timeout"))
-                .build()
-                .unwrap()
-        });
-        let sent = stage
-            .sqs()
-            .send_message_batch()
-            .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
-            .set_entries(Some(entries.collect()))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(sent.successful().len(), batch.len());
-    }
-}
-
-async fn hold(pipeline: &Pipeline) -> Vec<DeadLetter> {
-    let held = pipeline.hold_dead_letters(MESSAGES, HOLD).await.unwrap();
-    assert_eq!(held.messages.len(), MESSAGES);
-    held.messages
+async fn receive(pipeline: &Pipeline) -> Vec<DeadLetter> {
+    let receiving = pipeline.hold_dead_letters(MESSAGES, VISIBILITY);
+    let received = receiving.await.unwrap();
+    assert_eq!(received.messages.len(), MESSAGES);
+    received.messages
 }
 
 /// Receives, sends and deletes `batch` messages after the other, `total` in all.
-async fn sequential(stage: &Stage<'_>, sqs: &Client, total: usize, batch: usize) -> Duration {
+async fn sequential(queues: &Queues, total: usize, batch: usize) -> Duration {
     let begun = Instant::now();
     let mut moved = 0;
     while moved < total {
-        let received = sqs
+        let received = queues
+            .sqs
             .receive_message()
-            .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
+            .queue_url(queues.pipeline.queue_url(QueueRole::DeadLetter))
             .max_number_of_messages(i32::try_from(batch).unwrap())
             .message_attribute_names("All")
             .send()
@@ -159,19 +136,23 @@ async fn sequential(stage: &Stage<'_>, sqs: &Client, total: usize, batch: usize)
         moved += messages.len();
         if batch > 1 {
             let copies: Vec<_> = messages.iter().map(Copy::of_message).collect();
-            move_batch(stage, sqs, &copies).await;
+            move_batch(queues, &copies).await;
             continue;
         }
         let message = messages.first().unwrap();
-        sqs.send_message()
-            .queue_url(stage.pipeline.queue_url(QueueRole::Source))
+        queues
+            .sqs
+            .send_message()
+            .queue_url(queues.pipeline.queue_url(QueueRole::Source))
             .set_message_body(message.body.clone())
             .set_message_attributes(message.message_attributes.clone())
             .send()
             .await
             .unwrap();
-        sqs.delete_message()
-            .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
+        queues
+            .sqs
+            .delete_message()
+            .queue_url(queues.pipeline.queue_url(QueueRole::DeadLetter))
             .set_receipt_handle(message.receipt_handle.clone())
             .send()
             .await
@@ -180,12 +161,12 @@ async fn sequential(stage: &Stage<'_>, sqs: &Client, total: usize, batch: usize)
     begun.elapsed()
 }
 
-async fn ceiling(stage: &Stage<'_>, sqs: &Client, messages: &[DeadLetter]) -> Duration {
+async fn ceiling(queues: &Queues, messages: &[DeadLetter]) -> Duration {
     let copies: Vec<Copy> = messages.iter().map(Copy::of_dead_letter).collect();
     let begun = Instant::now();
     futures::stream::iter(copies.chunks(BATCH))
         .for_each_concurrent(RunOptions::default().batches_at_once, |batch| {
-            move_batch(stage, sqs, batch)
+            move_batch(queues, batch)
         })
         .await;
     begun.elapsed()
@@ -215,13 +196,13 @@ impl Copy {
     fn of_dead_letter(message: &DeadLetter) -> Self {
         Self {
             body: message.body.text().unwrap().into_owned(),
-            attributes: vec![("kept".to_owned(), text("x"))],
+            attributes: vec![("kept".to_owned(), text("String", "x"))],
             receipt_handle: message.receipt_handle.clone(),
         }
     }
 }
 
-async fn move_batch(stage: &Stage<'_>, sqs: &Client, batch: &[Copy]) {
+async fn move_batch(queues: &Queues, batch: &[Copy]) {
     let entries = batch.iter().enumerate().map(|(index, copy)| {
         SendMessageBatchRequestEntry::builder()
             .id(index.to_string())
@@ -230,9 +211,10 @@ async fn move_batch(stage: &Stage<'_>, sqs: &Client, batch: &[Copy]) {
             .build()
             .unwrap()
     });
-    let sent = sqs
+    let sent = queues
+        .sqs
         .send_message_batch()
-        .queue_url(stage.pipeline.queue_url(QueueRole::Source))
+        .queue_url(queues.pipeline.queue_url(QueueRole::Source))
         .set_entries(Some(entries.collect()))
         .send()
         .await
@@ -245,9 +227,10 @@ async fn move_batch(stage: &Stage<'_>, sqs: &Client, batch: &[Copy]) {
             .build()
             .unwrap()
     });
-    let deleted = sqs
+    let deleted = queues
+        .sqs
         .delete_message_batch()
-        .queue_url(stage.pipeline.queue_url(QueueRole::DeadLetter))
+        .queue_url(queues.pipeline.queue_url(QueueRole::DeadLetter))
         .set_entries(Some(entries.collect()))
         .send()
         .await
@@ -278,32 +261,13 @@ async fn redrive(pipeline: &Pipeline, plan: &Plan, messages: &[DeadLetter]) {
     assert_eq!(report.counts.moved, MESSAGES);
 }
 
-/// Messages of a queue, held ones included.
-async fn depth(sqs: &Client, stage: &Stage<'_>, role: QueueRole) -> usize {
-    let answer = sqs
-        .get_queue_attributes()
-        .queue_url(stage.pipeline.queue_url(role))
-        .attribute_names(QueueAttributeName::All)
-        .send()
-        .await
-        .unwrap();
-    let attributes = answer.attributes.unwrap();
-    [
-        QueueAttributeName::ApproximateNumberOfMessages,
-        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-    ]
-    .iter()
-    .map(|name| attributes[name].parse::<usize>().unwrap())
-    .sum()
-}
-
-/// A full queue would slow the emulator down for those who come later.
-async fn clear(stage: &Stage<'_>) {
+/// A full queue would slow the emulator down for later movers.
+async fn clear(queues: &Queues) {
     for role in [QueueRole::Source, QueueRole::DeadLetter] {
-        stage
-            .sqs()
+        queues
+            .sqs
             .delete_queue()
-            .queue_url(stage.pipeline.queue_url(role))
+            .queue_url(queues.pipeline.queue_url(role))
             .send()
             .await
             .unwrap();

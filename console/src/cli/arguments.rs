@@ -14,6 +14,7 @@ use super::dlq;
 use super::dlq::arguments::DlqCommand;
 use super::redrive;
 use super::redrive::arguments::RedriveCommand;
+use super::tidy::{self, TidyArguments};
 use crate::tui::filter::{self, INSTANT_FORMS, SPAN_FORMS};
 
 const EXAMPLES: &str = "\
@@ -91,7 +92,7 @@ Examples:
   opsconsole audit --output json
 
 Every change that was made from this machine is written down before it begins: publish, redrive,
-move-task, delete, purge. With --env only the changes of that environment are shown. A change
+move-task, delete, purge, and tidy, which changes this machine alone and has no environment. With --env only the changes of that environment are shown. A change
 without an end runs still, or was cut off.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\": {\"counts\",
@@ -198,6 +199,9 @@ pub enum Command {
     /// List the changes that were made from this machine: when, by whom, where and why
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArguments),
+    /// What earlier work left on this machine's disk: shown, and with --yes removed
+    #[command(after_help = tidy::EXAMPLES)]
+    Tidy(TidyArguments),
     /// Run a complete pipeline with traffic on this machine, and the console on it
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArguments),
@@ -439,6 +443,8 @@ mod tests {
             "opsconsole redrive run --all --canary 0",
             "opsconsole redrive resume no-id",
             "opsconsole api get v1/records",
+            "opsconsole tidy --older-than 30",
+            "opsconsole tidy --keep-bytes lots",
             "opsconsole demo --headless",
             "opsconsole demo --seconds 3",
             "opsconsole demo --faults 2",
@@ -455,6 +461,7 @@ mod tests {
             "opsconsole redrive run plan.json --rate 5 --no-proof",
             "opsconsole redrive plan --code x --patch .a=1 --canary 1,10,100 --out -",
             "opsconsole records list --order asc --output json --env x",
+            "opsconsole tidy --older-than 2w --keep-bytes 1.5GiB --plans --audit-log --yes",
             "opsconsole demo --headless --seconds 3 --rate 0.5",
         ] {
             assert!(

@@ -54,7 +54,9 @@ fn table(entries: &[AuditEntry]) -> Table {
         table.row([
             &moment(entry.begun_at),
             change.operation.as_str(),
-            &change.environment,
+            Some(change.environment.as_str())
+                .filter(|name| !name.is_empty())
+                .unwrap_or("-"),
             &change.target,
             &change.planned.to_string(),
             &ending(entry),

@@ -1,67 +1,66 @@
 //! A question on the terminal before something is changed.
 //!
-//! Invariant: only a clear yes is a yes; meanwhile the messages stay held, and without a yes they
-//! are given back.
+//! Invariant: only a clear yes is a yes; meanwhile the received messages stay hidden, and without a
+//! yes they are released.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use super::holding::LeaseSet;
-use super::{CommandError, Interrupt, Session};
-use pipeline::printable;
+use super::{CommandError, Interrupt, Session, walk};
+use pipeline::{LeaseSet, printable};
 
-/// Between two looks at the holds while somebody thinks.
+/// Between two extensions while somebody thinks.
 const THINKING_ROUND: Duration = Duration::from_secs(20);
-
-/// An answer does not wait longer for the holds.
-const PROLONG_LIMIT: Duration = Duration::from_secs(10);
+/// Timeouts that end within this are extended.
+const EXTENDED_BELOW: Duration = Duration::from_secs(60);
 
 /// Whether there is a terminal to ask on.
 pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks, and prolongs the holds meanwhile. A no gives everything back and is told.
+/// Asks, and extends the messages meanwhile. Without a yes everything is released; a no is
+/// answered with `on_no`.
 pub(super) async fn confirmed(
     session: &Session,
     question: &str,
-    told_on_no: &str,
-    sweep: &mut LeaseSet<'_>,
+    on_no: &str,
+    leases: Option<&LeaseSet>,
     interrupt: &mut Interrupt,
 ) -> Result<bool, CommandError> {
     let mut stderr = io::stderr();
     let _ = stderr
         .write_all(printable(question).as_bytes())
         .and_then(|()| stderr.flush());
-    let mut answer = tokio::task::spawn_blocking(|| {
+    let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).map(|_| line)
     });
-    let mut rounds = tokio::time::interval(THINKING_ROUND);
-    loop {
-        tokio::select! {
-            answer = &mut answer => {
-                let is_yes =
-                    matches!(answer, Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes"));
-                if !is_yes {
-                    sweep.leave(interrupt).await;
-                    session.output.note(told_on_no);
-                }
-                return Ok(is_yes);
-            }
-            _ = rounds.tick() => tokio::select! {
-                _ = tokio::time::timeout(PROLONG_LIMIT, sweep.prolong()) => {}
-                () = interrupt.received() => {
-                    session.output.note("");
-                    sweep.leave(interrupt).await;
-                    return Err(CommandError::Interrupted);
-                }
-            },
-            () = interrupt.received() => {
-                session.output.note("");
-                sweep.leave(interrupt).await;
-                return Err(CommandError::Interrupted);
+    let extending = async {
+        let mut rounds = tokio::time::interval(THINKING_ROUND);
+        loop {
+            rounds.tick().await;
+            if let Some(leases) = leases
+                && let Err(error) = leases.extend_all(EXTENDED_BELOW).await
+            {
+                tracing::warn!(%error, "messages are not extended");
             }
         }
+    };
+    let answer = tokio::select! {
+        answer = answer => Ok(answer),
+        () = extending => Err(CommandError::Interrupted),
+        () = interrupt.received() => {
+            session.output.note("");
+            Err(CommandError::Interrupted)
+        }
+    };
+    let is_yes = matches!(&answer, Ok(Ok(Ok(line))) if matches!(line.trim(), "y" | "Y" | "yes"));
+    if !is_yes && let Some(leases) = leases {
+        walk::release_all(session, leases, interrupt).await;
     }
+    if answer.is_ok() && !is_yes {
+        session.output.note(on_no);
+    }
+    answer.map(|_| is_yes)
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use pipeline::environment::EnvironmentError;
 use pipeline::{BodyError, PipelineError, PipelineErrorKind};
 use redrive::RedriveError;
+use redrive::operations::OperationError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +85,19 @@ pub enum CommandError {
     /// A signal stopped the command.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<OperationError> for CommandError {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Pipeline(error) => Self::Pipeline(error),
+            OperationError::UnknownCode { .. } => Self::Usage(error.to_string()),
+            OperationError::Cancelled => Self::Interrupted,
+            OperationError::Export { .. }
+            | OperationError::Incomplete(_)
+            | OperationError::Task(_) => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 impl CommandError {

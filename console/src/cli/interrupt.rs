@@ -3,15 +3,20 @@
 //! Invariant: after [`Interrupt::listen`] the signals no longer kill the process; the command cleans up and
 //! ends.
 
+use std::future::Future;
 use std::io;
+use std::pin::pin;
 
-use futures::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Output;
 
 /// SIGINT (Ctrl-C), SIGTERM and SIGHUP.
 #[derive(Debug)]
 pub(crate) struct Interrupt {
     signals: [Signal; 3],
+    cancellation: CancellationToken,
 }
 
 impl Interrupt {
@@ -23,15 +28,33 @@ impl Interrupt {
                 signal(SignalKind::terminate())?,
                 signal(SignalKind::hangup())?,
             ],
+            cancellation: CancellationToken::new(),
         })
     }
 
-    /// Whether one of the signals came already.
-    pub(crate) fn is_pending(&mut self) -> bool {
-        self.received().now_or_never().is_some()
+    /// What [`Self::cancels`] cancels.
+    pub(crate) fn cancellation(&self) -> CancellationToken {
+        self.cancellation.clone()
     }
 
-    /// Completes when one of the signals comes.
+    /// Runs work to its end. A signal cancels it and is answered with `note` at once.
+    pub(crate) async fn cancels<T>(
+        &mut self,
+        output: Output,
+        note: &str,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            () = self.received() => {}
+        }
+        output.note(note);
+        self.cancellation.cancel();
+        work.await
+    }
+
+    /// Ends when one of the signals came.
     pub(crate) async fn received(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.signals;
         tokio::select! {

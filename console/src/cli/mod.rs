@@ -10,9 +10,7 @@ mod confirm;
 mod dlq;
 mod env;
 mod exit;
-mod holding;
 mod interrupt;
-mod json_text;
 mod output;
 mod progress;
 mod publish;
@@ -21,6 +19,8 @@ mod redrive;
 mod selection;
 mod status;
 mod table;
+mod tidy;
+mod walk;
 #[cfg(any(test, not(feature = "demo")))]
 mod without_demo;
 
@@ -46,6 +46,7 @@ pub use redrive::arguments::{
     RedrivePlanArguments, RedriveRunArguments,
 };
 pub use selection::{FilterArguments, SelectionArguments};
+pub use tidy::TidyArguments;
 
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;
@@ -54,7 +55,7 @@ pub(crate) use output::Output;
 use crate::demo;
 use crate::tui;
 use pipeline::audit::AuditLog;
-use pipeline::environment::{Environment, state_folder};
+use pipeline::environment::{DemoWatch, Environment, Folders, state_folder};
 use pipeline::{Authority, Pipeline, printable_lines};
 
 /// Environment variable that enables the log on standard error, e.g. `opsconsole=debug`.
@@ -80,7 +81,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
     let Some(command) = arguments.command else {
         let environment = environment(&arguments.global)?;
         let authority = authority(&arguments.global)?;
-        return on_runtime(open_console(environment, authority, pending()));
+        return on_runtime(open_existing(environment, authority));
     };
     match command {
         Command::Completions { shell } => completions(shell, output),
@@ -93,6 +94,11 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
                 output,
             )
         }
+        Command::Tidy(asked) => on_runtime(async {
+            let mut interrupt = listen()?;
+            let reason = arguments.global.reason.clone();
+            tidy::run(asked, reason, output, &mut interrupt).await
+        }),
         Command::Env(asked) => on_runtime(async {
             let mut interrupt = listen()?;
             let work = env::run(asked, &arguments.global, output);
@@ -146,9 +152,11 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
-        Command::Completions { .. } | Command::Demo(_) | Command::Audit(_) | Command::Env(_) => {
-            Ok(Exit::Usage)
-        }
+        Command::Completions { .. }
+        | Command::Demo(_)
+        | Command::Audit(_)
+        | Command::Tidy(_)
+        | Command::Env(_) => Ok(Exit::Usage),
     }
 }
 
@@ -205,6 +213,22 @@ pub(crate) async fn open_console(
             tui::Ended::TerminalGone => Exit::Failed,
         })
         .map_err(|report| CommandError::Failed(format!("{report:#}")))
+}
+
+/// Opens the console on an environment that this process did not start. Where it is a demo of
+/// another terminal, the console shows when that has ended.
+async fn open_existing(
+    environment: Environment,
+    authority: Authority,
+) -> Result<Exit, CommandError> {
+    let watch = DemoWatch::of(&environment, &Folders::of_user()?.environments());
+    let failure = async {
+        match watch {
+            Some(watch) => watch.end().await.to_string(),
+            None => pending().await,
+        }
+    };
+    open_console(environment, authority, failure).await
 }
 
 fn on_runtime(

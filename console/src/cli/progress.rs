@@ -1,8 +1,10 @@
 //! Progress bars, on standard error and only on a terminal.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::OnceLock;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use redrive::operations::OnProgress;
 
 /// Fewer pieces of work have no bar.
 const SHOWN_MIN: u64 = 50;
@@ -17,4 +19,14 @@ pub(super) fn bar(total: u64, what: &'static str) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+/// A bar over what an operation reports. It goes when the operation drops it.
+pub(super) fn reported(what: &'static str) -> OnProgress {
+    let shown = OnceLock::new();
+    Box::new(move |progress| {
+        let bar = shown
+            .get_or_init(|| bar(progress.total as u64, what).with_finish(ProgressFinish::AndClear));
+        bar.set_position(progress.done as u64);
+    })
 }

@@ -5,8 +5,9 @@
 use event::{Record, RecordId, RecordQuery};
 
 use super::table::{Align, Keep, Table, moment};
-use super::{CommandError, Exit, RecordsCommand, RecordsListArguments, Session, json_text};
+use super::{CommandError, Exit, RecordsCommand, RecordsListArguments, Session};
 use pipeline::{printable, printable_lines};
+use redrive::triage;
 
 pub(super) async fn run(session: &Session, command: RecordsCommand) -> Result<Exit, CommandError> {
     match command {
@@ -81,7 +82,7 @@ async fn get(session: &Session, record_id: RecordId) -> Result<Exit, CommandErro
 
 fn form(record: &Record) -> String {
     let payload = record.payload.get();
-    let payload = json_text::pretty(payload).unwrap_or_else(|| payload.to_owned());
+    let payload = triage::pretty(payload).unwrap_or_else(|| payload.to_owned());
     let lines = [
         ("record", record.record_id.to_string()),
         ("type", record.event_type.clone()),

@@ -2,6 +2,10 @@
 //!
 //! Invariant: a row is one line; text from the pipeline is escaped; truncated text ends with `…`, and ids that
 //! other commands need are never truncated.
+//!
+//! Own code, because columns have ranks: on a narrow terminal the least important ones go, and the
+//! answer names them. `comfy-table` and `tabled` wrap, truncate or shrink columns to a width; neither
+//! chooses what to leave out, and with ranks around them more code than this would be left.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use unicode_width::UnicodeWidthStr as _;

@@ -14,9 +14,6 @@ use serde::Serialize;
 use pipeline::model::{QueueDepth, QueueRole};
 use pipeline::{Pipeline, PipelineError};
 
-/// Keys of one look-up in the ledger.
-const KEYS_PER_QUESTION: usize = 5_000;
-
 /// The outcomes of all messages of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Account {
@@ -178,11 +175,8 @@ async fn in_ledger(
     remembered: &Remembered,
 ) -> Result<HashSet<EventKey>, PipelineError> {
     let keys: Vec<EventKey> = remembered.events.keys().cloned().collect();
-    let mut stored = HashSet::new();
-    for chunk in keys.chunks(KEYS_PER_QUESTION) {
-        stored.extend(pipeline.stored_keys(chunk).await?.into_keys());
-    }
-    Ok(stored)
+    let stored = pipeline.stored_keys(&keys).await?;
+    Ok(stored.into_keys().collect())
 }
 
 fn in_queue(depth: QueueDepth) -> u64 {

@@ -1,7 +1,7 @@
-//! A text in the operator's own editor, while the terminal is given back.
+//! A text in the operator's own editor, which has the terminal meanwhile.
 //!
 //! Invariant: only this user can read the file, it is gone afterwards, and nothing is drawn while
-//! the editor has the terminal; time and answers are still taken, so that holds are kept.
+//! the editor has the terminal; time and answers are still processed, so that visibility timeouts are extended.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitStatus;
@@ -16,16 +16,16 @@ const TEXT_BYTES_MAX: u64 = 2 * 1_024 * 1_024;
 
 /// An editor that runs.
 #[derive(Debug)]
-pub(super) struct Outside {
+pub(super) struct ExternalEditor {
     file: NamedTempFile,
     child: Child,
 }
 
-impl Outside {
+impl ExternalEditor {
     /// Opens a text in the editor.
     ///
     /// # Errors
-    /// In words for the operator, when no editor is named or it cannot be started.
+    /// A text for the operator, when no editor is named or it cannot be started.
     pub(super) fn open(text: &str) -> Result<Self, String> {
         let named = VARIABLES
             .iter()
@@ -50,7 +50,7 @@ impl Outside {
         file.write_all(text.as_bytes())
             .and_then(|()| file.flush())
             .map_err(|error| format!("no file for the editor: {error}"))?;
-        // The variable may hold options: the shell takes it apart, as other programs let it.
+        // The variable may hold options: the shell splits it, as in other programs.
         let child = Command::new("sh")
             .arg("-c")
             .arg(format!("{editor} \"$1\""))
@@ -62,7 +62,7 @@ impl Outside {
         Ok(Self { file, child })
     }
 
-    /// Waits until the editor has ended. May be given up and called again.
+    /// Waits until the editor has ended. Cancel-safe.
     pub(super) async fn ended(&mut self) -> std::io::Result<ExitStatus> {
         self.child.wait().await
     }
@@ -70,16 +70,16 @@ impl Outside {
     /// What was written.
     ///
     /// # Errors
-    /// In words for the operator, when the editor failed or its text cannot be taken.
+    /// A text for the operator, when the editor failed or its text cannot be read.
     pub(super) fn text(self, ended: std::io::Result<ExitStatus>) -> Result<String, String> {
         match ended {
             Ok(status) if status.success() => {}
             Ok(status) => {
                 return Err(format!(
-                    "the editor failed ({status}): its text is not taken"
+                    "the editor failed ({status}): its text is not used"
                 ));
             }
-            Err(error) => return Err(format!("the editor was lost: {error}")),
+            Err(error) => return Err(format!("wait for the editor: {error}")),
         }
         let mut text = String::new();
         // By its name: editors write another file in its place.
@@ -99,9 +99,9 @@ mod tests {
     use super::*;
 
     async fn edited(editor: &str, text: &str) -> Result<String, String> {
-        let mut outside = Outside::open_in(editor, text)?;
-        let ended = outside.ended().await;
-        outside.text(ended)
+        let mut editor = ExternalEditor::open_in(editor, text)?;
+        let ended = editor.ended().await;
+        editor.text(ended)
     }
 
     #[tokio::test]
@@ -115,6 +115,6 @@ mod tests {
     #[tokio::test]
     async fn failed_editor_changes_nothing() {
         let error = edited("echo b > \"$1\"; false", "a").await.unwrap_err();
-        assert!(error.contains("not taken"), "{error}");
+        assert!(error.contains("not used"), "{error}");
     }
 }

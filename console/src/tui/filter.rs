@@ -1,5 +1,5 @@
 //! The one-line filter of the records. Pure; invariant: what parses is a valid query, and what does
-//! not names the word at fault and what would be right.
+//! not names the word at fault and how to correct it.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use event::{Order, RecordQuery};
@@ -7,7 +7,7 @@ use event::{Order, RecordQuery};
 use super::format::visible;
 
 /// Longest filter, in characters.
-pub const FILTER_CHARS_MAX: usize = 2_000;
+pub(crate) const FILTER_CHARS_MAX: usize = 2_000;
 
 /// The forms of a point in time, as they are offered to the operator.
 pub(crate) const INSTANT_FORMS: &str = "2026-11-24, 2026-11-24T06:30Z or full RFC 3339";
@@ -16,10 +16,10 @@ pub(crate) const INSTANT_FORMS: &str = "2026-11-24, 2026-11-24T06:30Z or full RF
 pub(crate) const SPAN_FORMS: &str = "90s, 30m, 1h30m, 2d or 1w";
 
 /// The words that set something, as they are offered to the operator.
-pub const WORDS: &str = "type, source, subject, id, since, until, from, to, order";
+pub(crate) const WORDS: &str = "type, source, subject, id, since, until, from, to, order";
 
 /// Examples of each word and what they mean, for the help.
-pub const EXAMPLES: [(&str, &str); 10] = [
+pub(crate) const EXAMPLES: [(&str, &str); 10] = [
     ("type=flight.delayed", "this type; also without type="),
     ("source=/ops/flights", "this source"),
     ("subject=LA601", "this subject"),
@@ -33,8 +33,7 @@ pub const EXAMPLES: [(&str, &str); 10] = [
 ];
 
 /// An example for the word that is being typed last, if it has a name that is known.
-#[must_use]
-pub fn example_of(text: &str) -> Option<String> {
+pub(crate) fn example_of(text: &str) -> Option<String> {
     let word = text.rsplit(' ').next()?;
     let (name, _) = word.split_once('=')?;
     let (example, meaning) = EXAMPLES
@@ -47,14 +46,14 @@ pub fn example_of(text: &str) -> Option<String> {
 /// A filter that cannot be used. The text is fit for the screen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct FilterError(String);
+pub(crate) struct FilterError(String);
 
 /// Reads a filter like `type=flight.delayed since=1h`. `since` and `until` are reckoned back from
 /// `now`; a word without `=` is a type; values may stand in quotes. An empty text matches all.
 ///
 /// # Errors
 /// The first word that cannot be used, and what would be right.
-pub fn parse(text: &str, now: DateTime<Utc>) -> Result<RecordQuery, FilterError> {
+pub(crate) fn parse(text: &str, now: DateTime<Utc>) -> Result<RecordQuery, FilterError> {
     let mut query = RecordQuery::default();
     let mut seen = Vec::new();
     for word in words(text)? {

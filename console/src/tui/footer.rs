@@ -1,6 +1,6 @@
 //! The bottom line, and the notice over the first lines of the screen.
 //!
-//! Invariant: the keys stay visible whatever is told, and every screen can be found from the line.
+//! Invariant: the keys stay visible beside any notice, and every screen can be found from the line.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -9,13 +9,13 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::Clear;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::keymap::{self, Action, Context};
-use super::message::Notice;
-use super::model::Model;
-use super::screens::{ScreenId, hanging};
+use super::keymap::{Action, Binding, KeyContext};
+use super::lines::hanging;
+use super::outbox::Notice;
+use super::screen_id::ScreenId;
 use super::theme::Theme;
 
-/// Rows of a notice at most: what is longer says so by `…`.
+/// Rows of a notice at most: what is longer ends with `…`.
 const NOTICE_ROWS_MAX: usize = 3;
 /// Hints beside which the names of all screens are shown: with fewer, the hints matter more.
 const HINTS_BESIDE_NAMES: usize = 3;
@@ -48,46 +48,113 @@ fn total(pieces: &[Piece]) -> usize {
     pieces.iter().map(Piece::width).sum()
 }
 
-/// The pieces that have room, from left to right.
-fn pieces(model: &Model, width: u16) -> Vec<Piece> {
-    let hints = hints(model);
-    if !matches!(model.context(), Context::Screen(_)) {
+/// The bottom line.
+#[derive(Debug)]
+pub(crate) struct Footer {
+    screen: ScreenId,
+    context: KeyContext,
+    /// What can be done here and now, the important things first, with its label.
+    pub(super) hints: Vec<(&'static Binding, &'static str)>,
+}
+
+impl Footer {
+    pub(crate) const fn new(
+        screen: ScreenId,
+        context: KeyContext,
+        hints: Vec<(&'static Binding, &'static str)>,
+    ) -> Self {
+        Self {
+            screen,
+            context,
+            hints,
+        }
+    }
+
+    pub(crate) fn draw(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
+        let mut spans = Vec::new();
+        for piece in self.pieces(area.width) {
+            let (key_style, label_style) = if piece.is_current {
+                let style = theme.selected(true);
+                (style, style)
+            } else {
+                (theme.key(), Style::new())
+            };
+            spans.push(Span::styled(format!(" {} ", piece.key), key_style));
+            spans.push(Span::styled(format!("{} ", piece.label), label_style));
+        }
+        canvas.render_widget(Line::from(spans), area);
+    }
+
+    /// What a click on column `x` of a line of `width` does.
+    pub(crate) fn action_at(&self, width: u16, x: u16) -> Option<Action> {
+        let mut end = 0;
+        self.pieces(width).into_iter().find_map(|piece| {
+            end += piece.width();
+            (usize::from(x) < end).then_some(piece.action)
+        })
+    }
+
+    /// The keys that answer the question that is open.
+    pub(crate) fn open_question(&self) -> String {
+        let hints = self.hints.iter().map(|(binding, label)| {
+            let keys: Vec<_> = binding.keys.iter().map(|key| key.label()).collect();
+            format!("{} {label}", keys.join(" or "))
+        });
+        let keys: Vec<_> = hints.collect();
+        format!("a question is open: {}", keys.join(" · "))
+    }
+
+    fn hint_pieces(&self) -> Vec<Piece> {
+        self.hints
+            .iter()
+            .map(|(binding, label)| {
+                let key = binding.keys.first().map(|key| key.label());
+                Piece::new(key.unwrap_or_default(), label, binding.action)
+            })
+            .collect()
+    }
+
+    /// The pieces that have room, from left to right.
+    fn pieces(&self, width: u16) -> Vec<Piece> {
+        let hints = self.hint_pieces();
+        if !matches!(self.context, KeyContext::Screen(_)) {
+            let mut room = usize::from(width);
+            return fitting(hints, &mut room);
+        }
+        let wanted: usize = hints
+            .iter()
+            .take(HINTS_BESIDE_NAMES)
+            .map(Piece::width)
+            .sum();
+        let mut tail = vec![
+            Piece::new("?", "help", Action::Help),
+            Piece::new(":", "palette", Action::Palette),
+            Piece::new("q", "quit", Action::Quit),
+        ];
+        let screens = screens(self.screen);
         let mut room = usize::from(width);
-        return fitting(hints, &mut room);
+        if total(&screens) + wanted + total(&tail) <= room {
+            room -= total(&screens) + total(&tail);
+            return [screens, fitting(hints, &mut room), tail]
+                .into_iter()
+                .flatten()
+                .collect();
+        }
+        // On a narrow screen: where one is, how to get elsewhere, how to get help, then the keys that
+        // matter here; the palette and the way out where there is room beside them.
+        let current = screens.into_iter().filter(|piece| piece.is_current);
+        let last = ScreenId::ALL.last().map_or('1', |screen| screen.number());
+        let elsewhere = Piece::new(format!("1-{last}"), "screens", Action::NextScreen);
+        let head = fitting(current.chain([elsewhere]).collect(), &mut room);
+        let rest = tail.split_off(1);
+        let help = fitting(tail, &mut room);
+        let kept = Some(total(&rest)).filter(|rest| wanted + rest <= room);
+        room -= kept.unwrap_or(0);
+        let hints = fitting(hints, &mut room);
+        room += kept.unwrap_or(0);
+        let rest = fitting(rest, &mut room);
+        [head, hints, help, rest].into_iter().flatten().collect()
     }
-    let wanted: usize = hints
-        .iter()
-        .take(HINTS_BESIDE_NAMES)
-        .map(Piece::width)
-        .sum();
-    let mut tail = vec![
-        Piece::new("?", "help", Action::Help),
-        Piece::new(":", "palette", Action::Palette),
-        Piece::new("q", "quit", Action::Quit),
-    ];
-    let screens = screens(model.screen);
-    let mut room = usize::from(width);
-    if total(&screens) + wanted + total(&tail) <= room {
-        room -= total(&screens) + total(&tail);
-        return [screens, fitting(hints, &mut room), tail]
-            .into_iter()
-            .flatten()
-            .collect();
-    }
-    // On a narrow screen: where one is, how to get elsewhere, how to get help, then the keys that
-    // matter here; the palette and the way out where there is room beside them.
-    let current = screens.into_iter().filter(|piece| piece.is_current);
-    let last = ScreenId::ALL.last().map_or('1', |screen| screen.number());
-    let elsewhere = Piece::new(format!("1-{last}"), "screens", Action::NextScreen);
-    let head = fitting(current.chain([elsewhere]).collect(), &mut room);
-    let rest = tail.split_off(1);
-    let help = fitting(tail, &mut room);
-    let kept = Some(total(&rest)).filter(|rest| wanted + rest <= room);
-    room -= kept.unwrap_or(0);
-    let hints = fitting(hints, &mut room);
-    room += kept.unwrap_or(0);
-    let rest = fitting(rest, &mut room);
-    [head, hints, help, rest].into_iter().flatten().collect()
 }
 
 fn screens(current: ScreenId) -> Vec<Piece> {
@@ -100,19 +167,7 @@ fn screens(current: ScreenId) -> Vec<Piece> {
         .collect()
 }
 
-/// What can be done here and now, the important things first.
-fn hints(model: &Model) -> Vec<Piece> {
-    keymap::hints(model.context())
-        .into_iter()
-        .filter_map(|hint| {
-            let label = model.hint_label(hint)?;
-            let key = hint.keys.first().map(|key| key.label()).unwrap_or_default();
-            Some(Piece::new(key, label, hint.action))
-        })
-        .collect()
-}
-
-/// The first pieces that fit; takes their room.
+/// The first pieces that fit; subtracts their width.
 fn fitting(pieces: Vec<Piece>, room: &mut usize) -> Vec<Piece> {
     pieces
         .into_iter()
@@ -123,38 +178,9 @@ fn fitting(pieces: Vec<Piece>, room: &mut usize) -> Vec<Piece> {
         .collect()
 }
 
-/// Draws the bottom line.
-pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
-    let mut spans = Vec::new();
-    for piece in pieces(model, area.width) {
-        let (key_style, label_style) = if piece.is_current {
-            let style = theme.selected(true);
-            (style, style)
-        } else {
-            (theme.key(), Style::new())
-        };
-        spans.push(Span::styled(format!(" {} ", piece.key), key_style));
-        spans.push(Span::styled(format!("{} ", piece.label), label_style));
-    }
-    canvas.render_widget(Line::from(spans), area);
-}
-
-/// What a click on column `x` of the bottom line does.
-#[must_use]
-pub(super) fn action_at(model: &Model, x: u16) -> Option<Action> {
-    let mut end = 0;
-    pieces(model, model.area.width)
-        .into_iter()
-        .find_map(|piece| {
-            end += piece.width();
-            (usize::from(x) < end).then_some(piece.action)
-        })
-}
-
-/// Draws a notice over the first lines of the screen, where titles stand: no row of a list and no
+/// Draws a notice over the first lines of the screen, where titles are: no row of a list and no
 /// key is hidden by a short one.
-pub(super) fn draw_notice(notice: &Notice, theme: Theme, canvas: &mut Frame<'_>, body: Rect) {
+pub(crate) fn draw_notice(notice: &Notice, theme: Theme, canvas: &mut Frame<'_>, body: Rect) {
     let mut lines = hanging(notice.tone, &notice.text, theme, usize::from(body.width));
     // What lies below, a question or a selected row, must stay in sight on a small screen.
     let most = NOTICE_ROWS_MAX.min(usize::from(body.height).div_ceil(3));

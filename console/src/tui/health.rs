@@ -3,11 +3,10 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::format::{count, rate, span_secs};
-use super::message::Tone;
 use super::pipeline_view::{Draining, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
 use super::remote::Remote;
-use super::screens::ScreenId;
-use crate::text::message_or_messages;
+use super::screen_id::ScreenId;
+use super::theme::Tone;
 use pipeline::environment::Environment;
 
 /// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is
@@ -20,25 +19,25 @@ const AGE_BAD_SECS: u64 = 300;
 
 /// Something that wants attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// How bad it is.
-    pub tone: Tone,
+    pub(crate) tone: Tone,
     /// What it is, with its numbers.
-    pub text: String,
+    pub(crate) text: String,
     /// What to do about it.
-    pub advice: String,
+    pub(crate) advice: String,
     /// The screen that helps.
-    pub screen: Option<ScreenId>,
+    pub(crate) screen: Option<ScreenId>,
 }
 
-/// The one word of the header.
+/// The one health of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
+pub(crate) enum Health {
     /// Not everything was seen yet.
     Connecting,
     /// What was seen is old and nothing newer comes.
     Stale,
-    /// Nothing is wrong in what was seen, but something could not be told.
+    /// Nothing is wrong in what was read, but something is not known.
     PartlySeen,
     /// Everything was seen and nothing is wrong.
     Healthy,
@@ -51,9 +50,7 @@ pub enum Health {
 }
 
 impl Health {
-    /// The word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
             Self::Stale => "stale",
@@ -65,9 +62,7 @@ impl Health {
         }
     }
 
-    /// Its meaning.
-    #[must_use]
-    pub const fn tone(self) -> Tone {
+    pub(crate) const fn tone(self) -> Tone {
         match self {
             Self::Connecting | Self::PartlySeen => Tone::Muted,
             Self::Healthy => Tone::Good,
@@ -77,9 +72,12 @@ impl Health {
     }
 }
 
-/// The word that the header says.
-#[must_use]
-pub fn health(pipeline: &PipelineView, environment: &Environment, now: DateTime<Utc>) -> Health {
+/// The health that the header shows.
+pub(crate) fn health(
+    pipeline: &PipelineView,
+    environment: &Environment,
+    now: DateTime<Utc>,
+) -> Health {
     let parts = [
         state(&pipeline.source_queue, STALE_AFTER, now),
         state(&pipeline.dead_letter_queue, STALE_AFTER, now),
@@ -106,8 +104,7 @@ pub fn health(pipeline: &PipelineView, environment: &Environment, now: DateTime<
 
 /// Whether nothing is under way. Of such a queue CloudWatch has no values after some hours, and
 /// none are missed (Amazon SQS developer guide, "Available CloudWatch metrics").
-#[must_use]
-pub fn is_quiet(pipeline: &PipelineView) -> bool {
+pub(crate) fn is_quiet(pipeline: &PipelineView) -> bool {
     pipeline.history.value().is_some()
         && pipeline
             .source_queue
@@ -115,10 +112,9 @@ pub fn is_quiet(pipeline: &PipelineView) -> bool {
             .is_some_and(|queue| queue.depth.visible + queue.depth.in_flight == 0)
 }
 
-/// What could not be told yet, in words: parts that never answered, and metrics that CloudWatch
+/// What is not known yet: parts that never answered, and metrics that CloudWatch
 /// has no values of.
-#[must_use]
-pub fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
+pub(crate) fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
     let oldest = pipeline.source_queue.value().map(|queue| {
         let waits = queue.depth.visible + queue.depth.in_flight > 0;
         queue.oldest_age_secs.is_some() || !waits
@@ -167,8 +163,7 @@ fn state<T>(remote: &Remote<T>, limit: Duration, now: DateTime<Utc>) -> PartStat
 }
 
 /// What wants attention, the worst first.
-#[must_use]
-pub fn findings(
+pub(crate) fn findings(
     pipeline: &PipelineView,
     environment: &Environment,
     now: DateTime<Utc>,
@@ -176,8 +171,8 @@ pub fn findings(
     let mut findings = Vec::new();
     findings.extend(pipeline.failure.as_ref().map(|failure| Finding {
         tone: Tone::Bad,
-        text: format!("this pipeline has ended: {failure}"),
-        advice: "leave (q) and start it again".to_owned(),
+        text: format!("this pipeline has stopped: {failure}"),
+        advice: "quit (q) and start it again".to_owned(),
         screen: None,
     }));
     unreachable_parts(pipeline, now, &mut findings);
@@ -235,7 +230,7 @@ fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut
             advice: error
                 .hint
                 .clone()
-                .unwrap_or_else(|| "^r asks again".to_owned()),
+                .unwrap_or_else(|| "^r tries again".to_owned()),
             screen: None,
         });
     }
@@ -269,10 +264,10 @@ fn dead_letters(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
         text: format!(
             "{} dead {} in {}{age}{trend}",
             count(number),
-            message_or_messages(number),
+            if number == 1 { "letter" } else { "letters" },
             queue.settings.name
         ),
-        advice: "2 tells why they died".to_owned(),
+        advice: "2 shows why they failed".to_owned(),
         screen: Some(ScreenId::DeadLetters),
     });
 }
@@ -293,7 +288,10 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
         let drain = drain_in_words(pipeline);
         (
             tone,
-            format!("the oldest message waits for {} · {drain}", span_secs(age)),
+            format!(
+                "the oldest message has waited for {} · {drain}",
+                span_secs(age)
+            ),
         )
     } else if let Some(growth) = pipeline.growth(now) {
         let text = format!(
@@ -307,7 +305,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
         (Tone::Warning, text)
     } else if let Some((held, secs)) = pipeline.stuck_in_flight(now) {
         let text = format!(
-            "{} in flight in {} and none deleted for {}: the ingest does not finish them",
+            "{} in flight in {} and none deleted for {}: the ingest does not complete them",
             count(held),
             queue.settings.name,
             span_secs(secs)
@@ -319,7 +317,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
     findings.push(Finding {
         tone,
         text,
-        advice: "look at the ingest's errors and the database".to_owned(),
+        advice: "check the errors of the ingest and the database".to_owned(),
         screen: None,
     });
 }
@@ -328,9 +326,9 @@ fn ingest(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     if pipeline.ingest_is_stuck() && pipeline.history.error().is_none() {
         findings.push(Finding {
             tone: Tone::Bad,
-            text: "the ingest stores nothing: all messages of its newest batches wait to be delivered again"
+            text: "the ingest stores nothing: all messages of its newest batches were returned to the queue"
                 .to_owned(),
-            advice: "look at the database first, then at the ingest's log".to_owned(),
+            advice: "check the database first, then the log of the ingest".to_owned(),
             screen: None,
         });
     }
@@ -340,7 +338,7 @@ fn drain_in_words(pipeline: &PipelineView) -> String {
     match pipeline.draining() {
         Draining::In(secs) => format!("drains in about {}", span_secs(secs)),
         Draining::Not => "the queue does not drain".to_owned(),
-        Draining::Unknown => "whether it drains is not known".to_owned(),
+        Draining::Unknown => "it is not known whether the queue drains".to_owned(),
     }
 }
 
@@ -352,7 +350,7 @@ fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
         findings.push(Finding {
             tone: Tone::Bad,
             text: format!("the API answers GET /health with {}", health.status),
-            advice: "its database is the usual cause".to_owned(),
+            advice: "usual cause: its database".to_owned(),
             screen: None,
         });
     }
@@ -383,7 +381,7 @@ fn settings(pipeline: &PipelineView, environment: &Environment, findings: &mut V
                 "{} has no redrive policy: failing messages are retried until they expire",
                 source.name
             ),
-            advice: "give the queue a dead-letter queue".to_owned(),
+            advice: "add a dead-letter queue to the queue".to_owned(),
             screen: None,
         });
     }
@@ -398,13 +396,13 @@ fn settings(pipeline: &PipelineView, environment: &Environment, findings: &mut V
         findings.push(Finding {
             tone: Tone::Warning,
             text: format!(
-                "{} keeps messages for {}, {} its messages for {}: messages may expire on arrival",
+                "{} keeps messages for {}, {} for {}: messages may expire on arrival",
                 dead.name,
                 span_secs(dead.retention_secs),
                 source.name,
                 span_secs(source.retention_secs)
             ),
-            advice: "keep dead letters for longer than messages".to_owned(),
+            advice: "set a longer retention on the dead-letter queue".to_owned(),
             screen: None,
         });
     }

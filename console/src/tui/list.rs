@@ -4,27 +4,27 @@
 
 /// Which row is selected and which is the first on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ListState {
+pub(crate) struct ListState {
     /// The selected row.
-    pub selected: usize,
+    pub(crate) selected: usize,
     /// The first row of the window.
-    pub offset: usize,
+    pub(crate) offset: usize,
 }
 
 impl ListState {
     /// Moves the selection by `rows`, within a list of `length`.
-    pub fn move_by(&mut self, rows: isize, length: usize, height: usize) {
+    pub(crate) fn move_by(&mut self, rows: isize, length: usize, height: usize) {
         self.select(self.selected.saturating_add_signed(rows), length, height);
     }
 
     /// Selects a row and brings it into a window of `height`.
-    pub fn select(&mut self, row: usize, length: usize, height: usize) {
+    pub(crate) fn select(&mut self, row: usize, length: usize, height: usize) {
         self.selected = row.min(length.saturating_sub(1));
         self.reveal(length, height);
     }
 
     /// Brings the selection back into the window after the list or the screen changed.
-    pub fn reveal(&mut self, length: usize, height: usize) {
+    pub(crate) fn reveal(&mut self, length: usize, height: usize) {
         let height = height.max(1);
         self.selected = self.selected.min(length.saturating_sub(1));
         self.offset = self.offset.min(length.saturating_sub(height));
@@ -36,8 +36,7 @@ impl ListState {
     }
 
     /// The row that stands `line` lines below the top of the window.
-    #[must_use]
-    pub fn row_at(&self, line: usize, length: usize) -> Option<usize> {
+    pub(crate) fn row_at(&self, line: usize, length: usize) -> Option<usize> {
         Some(self.offset + line).filter(|row| *row < length)
     }
 }

@@ -1,30 +1,48 @@
 //! The terminal console: `update` and `view` are pure, `run` and `sources` touch the pipeline.
 //!
-//! Invariant: the task that draws never waits for the network, the database or a file.
+//! Invariants: the task that draws never waits for the network, the database or a file. Imports go
+//! down only: run, sources → update, view, model → screens → context, pipeline view, requests →
+//! theme, keys, texts and the other vocabulary.
 
-pub mod document;
+mod context;
+mod dialog;
+mod document;
+mod effect;
+mod event_editor;
 mod external_editor;
-pub mod filter;
+mod fault;
+pub(crate) mod filter;
 mod footer;
-pub mod health;
-pub mod keymap;
-pub mod list;
-pub mod message;
-pub mod model;
-pub mod palette;
-pub mod patch;
-pub mod pipeline_view;
-pub mod redrives;
-pub mod remote;
+mod handover;
+mod header;
+mod health;
+mod help;
+mod keymap;
+mod layout;
+mod limits;
+mod lines;
+mod list;
+mod message;
+mod model;
+mod outbox;
+mod palette;
+mod patch;
+mod pipeline_view;
+mod redrives;
+mod remote;
+mod request;
 mod run;
-pub mod screens;
+mod screen_id;
+mod screens;
 mod sources;
 mod templates;
 mod terminal;
-pub mod theme;
-pub mod update;
-pub mod update_context;
-pub mod view;
+#[cfg(test)]
+mod testing;
+mod theme;
+mod update;
+mod verdict;
+mod view;
 
-pub use crate::text as format;
-pub use run::{Ended, run};
+use crate::text as format;
+pub(crate) use run::{Ended, run};

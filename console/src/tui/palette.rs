@@ -2,35 +2,45 @@
 //!
 //! Invariant: an action of another screen names it, and shows it before anything is done there.
 
+use crossterm::event::KeyEvent;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph};
 use ratatui_textarea::TextArea;
+use unicode_width::UnicodeWidthStr as _;
 
-use super::keymap::{Action, BINDINGS, Binding, Context};
+use super::keymap::{Action, BINDINGS, Binding, KeyContext};
+use super::layout::centered;
 use super::list::ListState;
-use super::screens::ScreenId;
+use super::screen_id::ScreenId;
+use super::theme::Theme;
+
+/// Entries that are visible at once.
+const ROWS: usize = 12;
 
 /// The open palette.
 #[derive(Debug)]
-pub struct Palette {
-    /// What is typed.
-    pub input: TextArea<'static>,
+pub(crate) struct Palette {
+    input: TextArea<'static>,
     /// Which entry is selected.
-    pub list: ListState,
-    context: Context,
+    list: ListState,
+    context: KeyContext,
 }
 
 /// One line of the palette.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// What it does.
-    pub action: Action,
-    /// Its name.
-    pub label: String,
+    pub(crate) action: Action,
+    pub(crate) label: String,
     /// The key that does the same.
-    pub key: String,
+    pub(crate) key: String,
     /// The screen that it belongs to, where that is not the present one.
-    pub elsewhere: Option<ScreenId>,
+    pub(crate) elsewhere: Option<ScreenId>,
 }
 
 impl Entry {
@@ -58,10 +68,9 @@ impl Entry {
 
 impl Palette {
     /// Opens it over a context.
-    #[must_use]
-    pub fn open(context: Context) -> Self {
+    pub(crate) fn open(context: KeyContext) -> Self {
         let mut input = TextArea::default();
-        input.set_cursor_line_style(ratatui::style::Style::new());
+        input.set_cursor_line_style(Style::new());
         Self {
             input,
             list: ListState::default(),
@@ -69,9 +78,83 @@ impl Palette {
         }
     }
 
+    pub(crate) fn key(&mut self, key: KeyEvent) {
+        self.input.input(key);
+        self.list = ListState::default();
+    }
+
+    pub(crate) fn paste(&mut self, text: &str) {
+        self.input.insert_str(text.replace(['\r', '\n'], " "));
+    }
+
+    pub(crate) fn move_by(&mut self, rows: isize) {
+        self.list.move_by(rows, self.entries().len(), ROWS);
+    }
+
+    pub(crate) fn chosen(&self) -> Option<Entry> {
+        self.entries().into_iter().nth(self.list.selected)
+    }
+
+    pub(crate) fn draw(&self, theme: Theme, canvas: &mut Frame<'_>) {
+        let area = canvas.area();
+        let rows = u16::try_from(ROWS).unwrap_or(u16::MAX);
+        let place = centered(area, 60, rows.saturating_add(3));
+        let entries = self.entries();
+        let place_in_list = match entries.len() {
+            0 => String::new(),
+            length => format!(" {} / {length} ", self.list.selected + 1),
+        };
+        let block = Block::bordered()
+            .title_bottom(Line::from(place_in_list).right_aligned())
+            .title(" Actions · type to search, ⏎ run, esc ")
+            .border_style(theme.frame(true, false));
+        let inner = block.inner(place);
+        canvas.render_widget(Clear, place);
+        canvas.render_widget(block, place);
+        let [input, list] =
+            Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inner);
+        let [prompt, line] =
+            Layout::horizontal([Constraint::Length(2), Constraint::Fill(1)]).areas(input);
+        canvas.render_widget(Span::styled(": ", theme.key()), prompt);
+        canvas.render_widget(&self.input, line);
+        if entries.is_empty() {
+            canvas.render_widget(Span::styled("no action has that name", theme.muted()), list);
+            return;
+        }
+        let height = usize::from(list.height);
+        let mut state = self.list;
+        state.reveal(entries.len(), height);
+        let width = usize::from(list.width);
+        let lines: Vec<_> = entries
+            .iter()
+            .enumerate()
+            .skip(state.offset)
+            .take(height)
+            .map(|(row, entry)| {
+                let marker = if row == state.selected { "▸ " } else { "  " };
+                let label = format!("{marker}{}", entry.label);
+                let place = entry
+                    .elsewhere
+                    .map_or_else(String::new, |screen| format!("on {}  ", screen.title()));
+                let taken = label.width() + place.width() + entry.key.width();
+                let line = Line::from(vec![
+                    Span::raw(label),
+                    Span::raw(" ".repeat(width.saturating_sub(taken))),
+                    Span::styled(place, theme.muted()),
+                    Span::styled(entry.key.clone(), theme.key()),
+                ]);
+                if row == state.selected {
+                    line.style(theme.selected(true))
+                } else {
+                    line
+                }
+            })
+            .collect();
+        canvas.render_widget(Paragraph::new(lines), list);
+    }
+
     /// What matches, best first.
-    #[must_use]
-    pub fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         let typed = self.input.lines().first().cloned().unwrap_or_default();
         let pattern = Pattern::parse(&typed, CaseMatching::Ignore, Normalization::Smart);
         let mut matcher = Matcher::new(Config::DEFAULT);
@@ -95,7 +178,7 @@ impl Palette {
     }
 }
 
-fn entries_of(context: Context) -> Vec<Entry> {
+fn entries_of(context: KeyContext) -> Vec<Entry> {
     let offered = || BINDINGS.iter().filter(|binding| is_offered(binding.action));
     let here = offered()
         .filter(|binding| binding.works_in(context))
@@ -112,7 +195,7 @@ fn entries_of(context: Context) -> Vec<Entry> {
     unique
 }
 
-/// Moving about is not an action that anyone looks for by name.
+/// Nobody searches for a movement by name.
 const fn is_offered(action: Action) -> bool {
     !matches!(
         action,
@@ -131,7 +214,7 @@ mod tests {
     use super::*;
 
     fn opened(screen: ScreenId, typed: &str) -> Vec<Entry> {
-        let mut palette = Palette::open(Context::Screen(screen));
+        let mut palette = Palette::open(KeyContext::Screen(screen));
         palette.input.insert_str(typed);
         palette.entries()
     }

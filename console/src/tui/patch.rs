@@ -1,41 +1,57 @@
-//! What the screens and the sources say to each other about messages that are mended or searched.
+//! The data of edited and searched messages that screens and sources exchange.
 //!
 //! Invariant: the old body is kept beside the new one; nothing in here changes a queue.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-pub use redrive::operations::{Edited as Mended, PatchInput};
+use event::Verdict;
+
+pub(crate) use redrive::operations::{Edited as EditedMessage, PatchInput};
 
 /// The messages of one question.
-pub type PatchInputs = Arc<Vec<PatchInput>>;
+pub(crate) type PatchInputs = Arc<Vec<PatchInput>>;
+
+/// Warnings of an edit, most serious first.
+pub(crate) fn warnings(edited: &EditedMessage) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    if edited.verdict == Verdict::AlreadyStored {
+        warnings.push("the ledger has this identity: the edited event would be a duplicate");
+    }
+    if edited.has_other_identity {
+        warnings.push("source or id changed: the ledger treats it as a new event");
+    }
+    if !edited.is_ledger_checked {
+        warnings.push("the ledger was not checked: the event may be stored already");
+    }
+    warnings
+}
 
 /// What a program does to messages, or the editor did to one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Patched {
+pub(crate) struct Patched {
     /// Messages that get another body.
-    pub mended: Vec<Mended>,
+    pub(crate) edited: Vec<EditedMessage>,
     /// Messages that stay as they are.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
     /// Messages that the program fails on.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// Why it fails on the first of them.
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
 }
 
 /// What is searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Query {
+pub(crate) enum Query {
     /// A text, in any case.
     Text(String),
-    /// A jq program that gives neither `false` nor `null`.
+    /// A jq program that returns neither `false` nor `null`.
     Program(String),
 }
 
 impl Query {
     /// What a line asks for: a jq program after `jq:` or with a leading `.`, else a text.
-    #[must_use]
-    pub fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let line = line.trim();
         if let Some(program) = line.strip_prefix("jq:") {
             return Some(Self::Program(program.trim().to_owned()));
@@ -50,11 +66,10 @@ impl Query {
 
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Message ids.
-    pub message_ids: HashSet<String>,
+pub(crate) struct Found {
+    pub(crate) message_ids: HashSet<String>,
     /// Messages that the program fails on; they are not found.
-    pub failed: usize,
+    pub(crate) failed: usize,
 }
 
 #[cfg(test)]

@@ -1,76 +1,74 @@
 //! The hops of the pipeline as they were last seen: what the header and the overview show.
 //!
-//! Invariant: each part is asked for on its own, so that one that hangs never hides the others.
+//! Invariant: each part is requested on its own, so that one that hangs never hides the others.
 
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::message::{Answer, Fault, Reply, Request, Topic};
+use super::outbox::Outbox;
 use super::remote::{Fetched, Remote};
-use super::update_context::UpdateContext;
+use super::request::{Answer, Reply, Request};
 use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
 };
 
 /// How often depth, totals and health are read.
-pub const REFRESH: Duration = Duration::seconds(5);
+pub(crate) const REFRESH: Duration = Duration::seconds(5);
 /// How often the history is read.
 const HISTORY_REFRESH: Duration = Duration::seconds(15);
-/// Looks that are kept to tell rates and growth: those of the last minute.
+/// Samples that rates and growth are computed from: those of the last minute.
 const LOOKS_KEPT: usize = 13;
-/// A value older than this is shown as stale: three looks were missed.
-pub const STALE_AFTER: Duration = Duration::seconds(16);
+/// A value older than this is shown as stale: three reads were missed.
+pub(crate) const STALE_AFTER: Duration = Duration::seconds(16);
 /// The same for the history, which is read less often.
-pub const HISTORY_STALE_AFTER: Duration = Duration::seconds(46);
-/// A metric older than this tells nothing of now: CloudWatch has the metrics of SQS within some
+pub(crate) const HISTORY_STALE_AFTER: Duration = Duration::seconds(46);
+/// A metric older than this is not current: CloudWatch has the metrics of SQS within some
 /// minutes.
 const METRIC_RECENT: Duration = Duration::seconds(300);
 /// The depth is compared over at least this time.
 const GROWTH_OVER: Duration = Duration::seconds(25);
-/// Looks at either end whose extremes are compared, so that one burst is no growth.
+/// Samples at either end whose extremes are compared, so that one burst is no growth.
 const GROWTH_LOOKS: usize = 3;
-/// Messages by which a queue must have grown to be told.
+/// Messages by which a queue must have grown to be reported.
 const GROWTH_MIN: u64 = 10;
 
 /// What is known of the hops.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PipelineView {
+pub(crate) struct PipelineView {
     /// The queue that the ingest reads.
-    pub source_queue: Remote<QueueSnapshot>,
-    /// The dead-letter queue.
-    pub dead_letter_queue: Remote<QueueSnapshot>,
+    pub(crate) source_queue: Remote<QueueSnapshot>,
+    pub(crate) dead_letter_queue: Remote<QueueSnapshot>,
     /// History of the source queue.
-    pub history: Remote<History>,
+    pub(crate) history: Remote<History>,
     /// Totals of the database.
-    pub totals: Remote<RecordTotals>,
-    /// Health of the API.
-    pub api: Remote<ApiHealth>,
-    /// Database time and total of the last looks, oldest first.
-    pub totals_seen: VecDeque<(DateTime<Utc>, u64)>,
-    /// Time and depth of the source queue at the last looks, oldest first.
-    pub depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
-    /// Since when every look has found messages of the source queue in flight.
-    pub in_flight_since: Option<DateTime<Utc>>,
+    pub(crate) totals: Remote<RecordTotals>,
+    pub(crate) api: Remote<ApiHealth>,
+    /// Database time and total of the last samples, oldest first.
+    pub(crate) totals_seen: VecDeque<(DateTime<Utc>, u64)>,
+    /// Time and depth of the source queue at the last samples, oldest first.
+    pub(crate) depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
+    /// Since when every sample has had messages of the source queue in flight.
+    pub(crate) in_flight_since: Option<DateTime<Utc>>,
     /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
     /// has ended.
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
 }
 
-/// How the source queue grew over the last looks.
+/// How the source queue grew over the last samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Growth {
-    /// Messages at the first look, held ones included.
-    pub from: u64,
-    /// Messages at the last look.
-    pub to: u64,
+pub(crate) struct Growth {
+    /// Messages at the first sample, in-flight ones included.
+    pub(crate) from: u64,
+    /// Messages at the last sample.
+    pub(crate) to: u64,
     /// Seconds between the two.
-    pub over_secs: u64,
+    pub(crate) over_secs: u64,
 }
 
 /// Whether the source queue becomes empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Draining {
+pub(crate) enum Draining {
     /// In about so many seconds.
     In(u64),
     /// As much comes in as goes out, or more.
@@ -81,8 +79,7 @@ pub enum Draining {
 
 impl Growth {
     /// Messages more per second.
-    #[must_use]
-    pub fn per_sec(self) -> f64 {
+    pub(crate) fn per_sec(self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = self.to.saturating_sub(self.from) as f64 / self.over_secs.max(1) as f64;
         rate
@@ -90,22 +87,20 @@ impl Growth {
 }
 
 impl PipelineView {
-    /// Asks for what is due.
-    pub fn tick(&mut self, turn: &mut UpdateContext<'_>) {
-        if self.source_queue.is_due(REFRESH, turn.now) {
-            turn.fetch(&mut self.source_queue, Request::Queue(QueueRole::Source));
+    /// Requests what is due.
+    pub(crate) fn tick(&mut self, outbox: &mut Outbox) {
+        let now = outbox.now;
+        if self.source_queue.is_due(REFRESH, now) {
+            self.fetch_source_queue(outbox);
         }
-        if self.dead_letter_queue.is_due(REFRESH, turn.now) {
-            turn.fetch(
-                &mut self.dead_letter_queue,
-                Request::Queue(QueueRole::DeadLetter),
-            );
+        if self.dead_letter_queue.is_due(REFRESH, now) {
+            self.fetch_dead_letter_queue(outbox);
         }
-        if self.totals.is_due(REFRESH, turn.now) {
-            turn.fetch(&mut self.totals, Request::Totals);
+        if self.totals.is_due(REFRESH, now) {
+            outbox.fetch(&mut self.totals, Reply::Totals, Request::Totals);
         }
-        if self.api.is_due(REFRESH, turn.now) {
-            turn.fetch(&mut self.api, Request::ApiHealth);
+        if self.api.is_due(REFRESH, now) {
+            outbox.fetch(&mut self.api, Reply::ApiHealth, Request::ApiHealth);
         }
         // A history that failed is read again as soon as the rest: its error must not outlive the
         // outage.
@@ -114,82 +109,61 @@ impl PipelineView {
         } else {
             HISTORY_REFRESH
         };
-        if self.history.is_due(every, turn.now) {
-            turn.fetch(&mut self.history, Request::History);
+        if self.history.is_due(every, now) {
+            outbox.fetch(&mut self.history, Reply::History, Request::History);
         }
     }
 
-    /// Asks for everything again.
-    pub fn refresh(&mut self, turn: &mut UpdateContext<'_>) {
-        turn.fetch(&mut self.source_queue, Request::Queue(QueueRole::Source));
-        turn.fetch(
-            &mut self.dead_letter_queue,
-            Request::Queue(QueueRole::DeadLetter),
-        );
-        turn.fetch(&mut self.totals, Request::Totals);
-        turn.fetch(&mut self.api, Request::ApiHealth);
-        turn.fetch(&mut self.history, Request::History);
+    /// Requests everything again.
+    pub(crate) fn refresh(&mut self, outbox: &mut Outbox) {
+        self.fetch_source_queue(outbox);
+        self.fetch_dead_letter_queue(outbox);
+        outbox.fetch(&mut self.totals, Reply::Totals, Request::Totals);
+        outbox.fetch(&mut self.api, Reply::ApiHealth, Request::ApiHealth);
+        outbox.fetch(&mut self.history, Reply::History, Request::History);
     }
 
-    /// Takes an answer about a hop.
-    pub fn reply(&mut self, reply: Reply, now: DateTime<Utc>) {
-        let Reply { id, topic, result } = reply;
-        match topic {
-            Topic::SourceQueue => {
-                if self.source_queue.settle(id, expect(result, queue), now)
-                    && let Remote::Ready(fetched) = &self.source_queue
-                {
-                    let depth = fetched.value.depth;
-                    keep(&mut self.depths_seen, (now, depth));
-                    let since = self.in_flight_since.unwrap_or(now);
-                    self.in_flight_since = (depth.in_flight > 0).then_some(since);
-                }
-            }
-            Topic::DeadLetterQueue => {
-                self.dead_letter_queue
-                    .settle(id, expect(result, queue), now);
-            }
-            Topic::History => {
-                self.history.settle(id, expect(result, history), now);
-            }
-            Topic::Totals => {
-                if self.totals.settle(id, expect(result, totals), now)
-                    && let Remote::Ready(fetched) = &self.totals
-                {
-                    // An estimate stands still between two analyses: no rate can be told from it.
-                    if fetched.value.total_is_estimate {
-                        self.totals_seen.clear();
-                    } else {
-                        let seen = (fetched.value.database_now, fetched.value.total);
-                        keep(&mut self.totals_seen, seen);
-                    }
-                }
-            }
-            Topic::ApiHealth => {
-                self.api.settle(id, expect(result, api), now);
-            }
-            Topic::Messages
-            | Topic::Hold
-            | Topic::Release
-            | Topic::Deletion
-            | Topic::Body
-            | Topic::DryRun
-            | Topic::Redrive
-            | Topic::Redrives
-            | Topic::RedriveReport
-            | Topic::Patch
-            | Topic::Judge
-            | Topic::Search
-            | Topic::Records
-            | Topic::Publish
-            | Topic::Trace
-            | Topic::Template => {}
+    fn fetch_source_queue(&mut self, outbox: &mut Outbox) {
+        let queue = &mut self.source_queue;
+        outbox.fetch(queue, Reply::SourceQueue, |to| {
+            Request::Queue(QueueRole::Source, to)
+        });
+    }
+
+    fn fetch_dead_letter_queue(&mut self, outbox: &mut Outbox) {
+        let queue = &mut self.dead_letter_queue;
+        outbox.fetch(queue, Reply::DeadLetterQueue, |to| {
+            Request::Queue(QueueRole::DeadLetter, to)
+        });
+    }
+
+    pub(crate) fn source_queue_came(&mut self, answer: Answer<QueueSnapshot>, now: DateTime<Utc>) {
+        if self.source_queue.settle(answer, now)
+            && let Remote::Ready(fetched) = &self.source_queue
+        {
+            let depth = fetched.value.depth;
+            keep(&mut self.depths_seen, (now, depth));
+            let since = self.in_flight_since.unwrap_or(now);
+            self.in_flight_since = (depth.in_flight > 0).then_some(since);
         }
     }
 
-    /// Records stored per second over the looks of the last minute; `None` before the second look.
-    #[must_use]
-    pub fn stored_per_sec(&self) -> Option<f64> {
+    pub(crate) fn totals_came(&mut self, answer: Answer<RecordTotals>, now: DateTime<Utc>) {
+        if self.totals.settle(answer, now)
+            && let Remote::Ready(fetched) = &self.totals
+        {
+            // An estimate changes only with an analysis: no rate can be computed from it.
+            if fetched.value.total_is_estimate {
+                self.totals_seen.clear();
+            } else {
+                let seen = (fetched.value.database_now, fetched.value.total);
+                keep(&mut self.totals_seen, seen);
+            }
+        }
+    }
+
+    /// Records stored per second over the samples of the last minute; `None` before the second one.
+    pub(crate) fn stored_per_sec(&self) -> Option<f64> {
         let (first_at, first) = self.totals_seen.front()?;
         let (last_at, last) = self.totals_seen.back()?;
         let secs = (*last_at - *first_at).as_seconds_f64();
@@ -198,14 +172,12 @@ impl PipelineView {
     }
 
     /// Messages sent to the source queue per second, by the last complete period.
-    #[must_use]
-    pub fn sent_per_sec(&self) -> Option<f64> {
+    pub(crate) fn sent_per_sec(&self) -> Option<f64> {
         self.per_sec(|history| &history.sent)
     }
 
     /// Messages deleted from the source queue per second, by the last complete period.
-    #[must_use]
-    pub fn deleted_per_sec(&self) -> Option<f64> {
+    pub(crate) fn deleted_per_sec(&self) -> Option<f64> {
         self.per_sec(|history| &history.deleted)
     }
 
@@ -220,8 +192,7 @@ impl PipelineView {
     }
 
     /// Whether the newest batches of the ingest stored nothing and were reported for retry.
-    #[must_use]
-    pub fn ingest_is_stuck(&self) -> bool {
+    pub(crate) fn ingest_is_stuck(&self) -> bool {
         self.history.fetched().is_some_and(|fetched| {
             let history = &fetched.value;
             let ingest = history.ingest.as_deref();
@@ -231,10 +202,9 @@ impl PipelineView {
         })
     }
 
-    /// How the source queue grew over the last looks: its least depth at the end is above its
+    /// How the source queue grew over the last samples: its least depth at the end is above its
     /// greatest at the beginning. `None` where it did not, or too little was seen.
-    #[must_use]
-    pub fn growth(&self, now: DateTime<Utc>) -> Option<Growth> {
+    pub(crate) fn growth(&self, now: DateTime<Utc>) -> Option<Growth> {
         let (last_at, last) = self.depths_seen.back()?;
         if now - *last_at > STALE_AFTER {
             return None;
@@ -269,8 +239,7 @@ impl PipelineView {
 
     /// Messages in flight, and for how many seconds some have been, while by the history none was
     /// deleted in all that time. `None` where that is not so, or not known yet.
-    #[must_use]
-    pub fn stuck_in_flight(&self, now: DateTime<Utc>) -> Option<(u64, u64)> {
+    pub(crate) fn stuck_in_flight(&self, now: DateTime<Utc>) -> Option<(u64, u64)> {
         let since = self.in_flight_since?;
         let (last_at, last) = self.depths_seen.back()?;
         if now - *last_at > STALE_AFTER || *last_at - since < GROWTH_OVER {
@@ -290,8 +259,7 @@ impl PipelineView {
 
     /// Whole seconds for which something that is shown has been without an answer for so long
     /// that it counts as stale; 0 where nothing has.
-    #[must_use]
-    pub fn stale_secs(&self, now: DateTime<Utc>) -> u64 {
+    pub(crate) fn stale_secs(&self, now: DateTime<Utc>) -> u64 {
         [
             stale_since(&self.source_queue, STALE_AFTER, now),
             stale_since(&self.dead_letter_queue, STALE_AFTER, now),
@@ -306,8 +274,7 @@ impl PipelineView {
     }
 
     /// Whether the source queue becomes empty at the present rates, and when.
-    #[must_use]
-    pub fn draining(&self) -> Draining {
+    pub(crate) fn draining(&self) -> Draining {
         let (Some(queue), Some(deleted), Some(sent)) = (
             self.source_queue.value(),
             self.deleted_per_sec(),
@@ -349,9 +316,8 @@ fn stale_since<T>(
 }
 
 /// The periods that were over at `now`. The newest one is usually still being counted: as a rate
-/// it would always look like a fall.
-#[must_use]
-pub fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -> &[Point] {
+/// it would always appear as a fall.
+pub(crate) fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -> &[Point] {
     let period = Duration::seconds(i64::from(period_secs));
     let over = points
         .iter()
@@ -359,33 +325,3 @@ pub fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -> &[Poi
         .count();
     points.get(..over).unwrap_or_default()
 }
-
-/// Turns an answer into what was asked for; another kind of answer is a fault of ours and says so.
-fn expect<T>(
-    result: Result<Answer, Fault>,
-    pick: impl FnOnce(Answer) -> Option<T>,
-) -> Result<T, Fault> {
-    result.and_then(|answer| {
-        pick(answer).ok_or_else(|| Fault {
-            message: "the answer does not fit the question (a defect of this program)".to_owned(),
-            hint: None,
-        })
-    })
-}
-
-macro_rules! pick {
-    ($name:ident, $variant:ident, $kind:ty) => {
-        fn $name(answer: Answer) -> Option<$kind> {
-            if let Answer::$variant(value) = answer {
-                Some(value)
-            } else {
-                None
-            }
-        }
-    };
-}
-
-pick!(queue, Queue, QueueSnapshot);
-pick!(history, History, History);
-pick!(totals, Totals, RecordTotals);
-pick!(api, ApiHealth, ApiHealth);

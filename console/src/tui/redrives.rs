@@ -1,138 +1,134 @@
-//! What the screens and the sources say to each other about redrives.
+//! The data of redrives that screens and sources exchange.
 //!
-//! Invariant: a number in here was counted in a journal or proved on a body; none was hoped for.
+//! Invariant: every number in here was counted in a journal or computed from bodies, never predicted.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use event::Verdict;
 
-use super::message::{Fault, Tone};
+use super::fault::Fault;
+use super::theme::Tone;
 use pipeline::model::DeadLetter;
 use redrive::fact::Ending;
 use redrive::{Counts, Report, RunCommand, Skipped};
 
 /// Why a redrive waits when the operator paused it.
-pub const PAUSED_BY_OPERATOR: &str = "paused by you";
+pub(crate) const PAUSED_BY_OPERATOR: &str = "paused by you";
 
 /// A message that is going to be sent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DraftMessage {
-    /// The message as it is held.
-    pub message: DeadLetter,
+pub(crate) struct DraftMessage {
+    /// The message as it was received.
+    pub(crate) message: DeadLetter,
     /// What is sent instead of its body, if anything.
-    pub new_body: Option<String>,
+    pub(crate) new_body: Option<String>,
 }
 
 /// What the operator wants to redrive, before a plan is frozen from it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// The messages, in the order in which they go.
-    pub messages: Arc<Vec<DraftMessage>>,
+    pub(crate) messages: Arc<Vec<DraftMessage>>,
     /// Messages that were chosen and are left out.
-    pub skipped: Vec<Skipped>,
-    /// Messages per second at most; `None` for as fast as SQS takes them.
-    pub rate_per_sec: Option<f64>,
+    pub(crate) skipped: Vec<Skipped>,
+    /// Messages per second at most; `None` for as fast as SQS accepts them.
+    pub(crate) rate_per_sec: Option<f64>,
     /// How many messages have gone when each canary step ends, ascending.
-    pub canary_steps: Vec<usize>,
-    /// Why, for the audit log; `None` for the reason that was given at the start.
-    pub reason: Option<String>,
+    pub(crate) canary_steps: Vec<usize>,
+    /// Why, for the audit log; `None` for the reason of the command line.
+    pub(crate) reason: Option<String>,
 }
 
 /// What a redrive would send now.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DryRun {
+pub(crate) struct DryRun {
     /// Messages that would be sent.
-    pub sent: usize,
+    pub(crate) sent: usize,
     /// Of these, those that the ingest would store.
-    pub ready: usize,
+    pub(crate) ready: usize,
     /// Bytes that would be sent, as SQS counts them.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// Messages that would not be sent.
-    pub unsendable: usize,
+    pub(crate) unsendable: usize,
     /// Why the first of them would not be sent.
-    pub problem: Option<String>,
+    pub(crate) problem: Option<String>,
     /// Why the environment does not permit the redrive.
-    pub refusal: Option<Fault>,
-    /// The reason that was given at the start.
-    pub reason: Option<String>,
+    pub(crate) refusal: Option<Fault>,
+    /// The reason of the command line.
+    pub(crate) reason: Option<String>,
 }
 
 /// A redrive that runs, as its journal counts it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Progress {
-    /// Its journal.
-    pub journal: PathBuf,
+pub(crate) struct Progress {
+    pub(crate) journal: PathBuf,
     /// Messages of the plan.
-    pub planned: usize,
+    pub(crate) planned: usize,
     /// See [`Draft::canary_steps`].
-    pub canary_steps: Vec<usize>,
-    /// How many messages stand where.
-    pub counts: Counts,
+    pub(crate) canary_steps: Vec<usize>,
+    /// How many messages are in which state.
+    pub(crate) counts: Counts,
     /// Whether it runs, waits or ends.
-    pub command: RunCommand,
+    pub(crate) command: RunCommand,
     /// See [`Draft::rate_per_sec`].
-    pub rate_per_sec: Option<f64>,
+    pub(crate) rate_per_sec: Option<f64>,
 }
 
 /// A redrive that does not run any more.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RunEnd {
+pub(crate) struct RunEnd {
     /// It among the others.
-    pub past: PastRedrive,
+    pub(crate) past: PastRedrive,
     /// What it did.
-    pub report: Report,
-    /// Why it could not go on, if so.
-    pub error: Option<String>,
+    pub(crate) report: Report,
+    /// Why it stopped, if it did.
+    pub(crate) error: Option<String>,
 }
 
-/// One redrive of the past.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PastRedrive {
-    /// Its journal.
-    pub journal: PathBuf,
+pub(crate) struct PastRedrive {
+    pub(crate) journal: PathBuf,
     /// When its plan was made.
-    pub created_at: DateTime<Utc>,
+    pub(crate) created_at: DateTime<Utc>,
     /// Messages of the plan.
-    pub planned: usize,
+    pub(crate) planned: usize,
     /// See [`Draft::canary_steps`].
-    pub canary_steps: Vec<usize>,
+    pub(crate) canary_steps: Vec<usize>,
     /// Messages that were left out of the plan.
-    pub skipped: usize,
+    pub(crate) skipped: usize,
     /// Messages that were sent with another body.
-    pub edited: usize,
-    /// How many messages stand where.
-    pub counts: Counts,
+    pub(crate) edited: usize,
+    /// How many messages are in which state.
+    pub(crate) counts: Counts,
     /// How it ended; `None` where it runs or was interrupted.
-    pub ending: Option<Ending>,
+    pub(crate) ending: Option<Ending>,
     /// Whether a process runs it.
-    pub is_running: bool,
+    pub(crate) is_running: bool,
 }
 
 impl PastRedrive {
-    /// Whether there is something left to go on with.
-    #[must_use]
-    pub fn is_resumable(&self) -> bool {
+    /// Whether messages are left to resume with.
+    pub(crate) fn is_resumable(&self) -> bool {
         !self.is_running && self.ending != Some(Ending::Finished)
     }
 }
 
 /// The redrives of an environment, newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Past {
+pub(crate) struct Past {
     /// Those that could be read.
-    pub redrives: Vec<PastRedrive>,
+    pub(crate) redrives: Vec<PastRedrive>,
     /// Why the first journal that could not be read could not.
-    pub unreadable: Option<String>,
-    /// Whether older ones were not looked at.
-    pub is_truncated: bool,
+    pub(crate) unreadable: Option<String>,
+    /// Whether older ones were not read.
+    pub(crate) is_truncated: bool,
 }
 
 impl Past {
-    /// Takes what became of a redrive in, in its place.
-    pub fn take(&mut self, ended: PastRedrive) {
+    /// Puts an ended redrive in its place.
+    pub(crate) fn replace(&mut self, ended: PastRedrive) {
         let is_it = |past: &&mut PastRedrive| past.journal == ended.journal;
         match self.redrives.iter_mut().find(is_it) {
             Some(past) => *past = ended,
@@ -143,43 +139,30 @@ impl Past {
 
 /// Messages that the operator chose, with what would become of each.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Selection {
-    /// Where they come from, in words.
-    pub scope: String,
-    /// The messages.
-    pub messages: Vec<Chosen>,
-    /// Whether the ledger could be asked; if not, `ready` may be `already-stored`.
-    pub has_ledger: bool,
+pub(crate) struct Selection {
+    /// Where they come from, as shown to the operator.
+    pub(crate) scope: String,
+    pub(crate) messages: Vec<Chosen>,
+    /// Whether the ledger was checked; if not, `ready` may be `already-stored`.
+    pub(crate) has_ledger: bool,
 }
 
-/// One chosen message.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// The message and what is sent for it.
-    pub draft: DraftMessage,
+    pub(crate) draft: DraftMessage,
     /// Verdict of what is sent.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
 }
 
-/// What came of the review of a selection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reviewed {
-    /// These messages, by message id, are being redriven.
-    Begun(HashSet<String>),
-    /// Nothing was sent.
-    Dropped,
-}
-
-/// A redrive that ended, in the words that the operator is told.
+/// A redrive that ended, as it is shown to the operator.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// What it did; `None` where that is not known.
-    pub report: Option<Report>,
-    /// Why the messages that the report does not tell of stand where they stand; `None` where nothing
-    /// was begun.
-    pub failure: Option<String>,
+    pub(crate) report: Option<Report>,
+    /// Why messages without an outcome in the report have none; `None` where nothing was begun.
+    pub(crate) failure: Option<String>,
     /// How good that is.
-    pub tone: Tone,
-    /// The words.
-    pub text: String,
+    pub(crate) tone: Tone,
+    pub(crate) text: String,
 }

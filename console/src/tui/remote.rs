@@ -3,28 +3,28 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::message::{Fault, RequestId};
+use super::fault::Fault;
+use super::request::{Answer, RequestId};
 
 /// A value and when it was true.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fetched<T> {
-    /// The value.
-    pub value: T,
+pub(crate) struct Fetched<T> {
+    pub(crate) value: T,
     /// When the answer came.
-    pub fetched_at: DateTime<Utc>,
+    pub(crate) fetched_at: DateTime<Utc>,
 }
 
 /// What is known of a value that lives elsewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Remote<T> {
-    /// Nobody asked yet.
+pub(crate) enum Remote<T> {
+    /// Not requested yet.
     #[default]
     Idle,
     /// A question is under way.
     Loading {
         /// The question whose answer counts.
         request: RequestId,
-        /// When it was asked.
+        /// When it was requested.
         since: DateTime<Utc>,
         /// What was known before.
         previous: Option<Fetched<T>>,
@@ -37,7 +37,6 @@ pub enum Remote<T> {
     Failed {
         /// Why.
         error: Fault,
-        /// When.
         failed_at: DateTime<Utc>,
         /// What was known before.
         previous: Option<Fetched<T>>,
@@ -46,7 +45,7 @@ pub enum Remote<T> {
 
 impl<T> Remote<T> {
     /// The newest known value with its age.
-    pub const fn fetched(&self) -> Option<&Fetched<T>> {
+    pub(crate) const fn fetched(&self) -> Option<&Fetched<T>> {
         match self {
             Self::Idle => None,
             Self::Ready(fetched) => Some(fetched),
@@ -55,12 +54,12 @@ impl<T> Remote<T> {
     }
 
     /// The newest known value.
-    pub fn value(&self) -> Option<&T> {
+    pub(crate) fn value(&self) -> Option<&T> {
         self.fetched().map(|fetched| &fetched.value)
     }
 
     /// The newest known value, to change it in place.
-    pub fn value_mut(&mut self) -> Option<&mut T> {
+    pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
         match self {
             Self::Idle => None,
             Self::Ready(fetched) => Some(&mut fetched.value),
@@ -71,7 +70,7 @@ impl<T> Remote<T> {
     }
 
     /// Why the latest finished question failed.
-    pub const fn error(&self) -> Option<&Fault> {
+    pub(crate) const fn error(&self) -> Option<&Fault> {
         match self {
             Self::Failed { error, .. } => Some(error),
             Self::Loading { last_error, .. } => last_error.as_ref(),
@@ -80,26 +79,25 @@ impl<T> Remote<T> {
     }
 
     /// Since when an answer is awaited.
-    pub const fn loading_since(&self) -> Option<DateTime<Utc>> {
+    pub(crate) const fn loading_since(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Loading { since, .. } => Some(*since),
             Self::Idle | Self::Ready(_) | Self::Failed { .. } => None,
         }
     }
 
-    /// Whether the answer to this question counts.
-    #[must_use]
-    pub fn awaits(&self, id: RequestId) -> bool {
-        matches!(self, Self::Loading { request, .. } if *request == id)
+    /// Whether this is the answer to the latest request.
+    pub(crate) fn awaits<A>(&self, answer: &Answer<A>) -> bool {
+        matches!(self, Self::Loading { request, .. } if answer.is_to(*request))
     }
 
     /// Whether an answer is awaited.
-    pub const fn is_loading(&self) -> bool {
+    pub(crate) const fn is_loading(&self) -> bool {
         matches!(self, Self::Loading { .. })
     }
 
     /// A new question is under way.
-    pub fn begin(&mut self, request: RequestId, now: DateTime<Utc>) {
+    pub(crate) fn begin(&mut self, request: RequestId, now: DateTime<Utc>) {
         let (previous, last_error) = match std::mem::take(self) {
             Self::Idle => (None, None),
             Self::Ready(fetched) => (Some(fetched), None),
@@ -120,18 +118,17 @@ impl<T> Remote<T> {
         };
     }
 
-    /// Takes the answer to question `id`. `false`, and nothing changed, where that question is not
-    /// the latest.
-    pub fn settle(&mut self, id: RequestId, result: Result<T, Fault>, now: DateTime<Utc>) -> bool {
+    /// Applies an answer. `false`, and nothing changed, where it is not to the latest request.
+    pub(crate) fn settle(&mut self, answer: Answer<T>, now: DateTime<Utc>) -> bool {
         let previous = match self {
             Self::Loading {
                 request, previous, ..
-            } if *request == id => previous.take(),
+            } if answer.is_to(*request) => previous.take(),
             Self::Loading { .. } | Self::Idle | Self::Ready(_) | Self::Failed { .. } => {
                 return false;
             }
         };
-        *self = match result {
+        *self = match answer.into_result() {
             Ok(value) => Self::Ready(Fetched {
                 value,
                 fetched_at: now,
@@ -145,9 +142,9 @@ impl<T> Remote<T> {
         true
     }
 
-    /// Whether it is time to ask (again): nothing is under way and the last answer is older than
+    /// Whether it is time to request it (again): nothing is under way and the last answer is older than
     /// `interval`.
-    pub fn is_due(&self, interval: Duration, now: DateTime<Utc>) -> bool {
+    pub(crate) fn is_due(&self, interval: Duration, now: DateTime<Utc>) -> bool {
         match self {
             Self::Idle => true,
             Self::Loading { .. } => false,
@@ -157,7 +154,7 @@ impl<T> Remote<T> {
     }
 
     /// Forgets everything; an answer under way will be ignored.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         *self = Self::Idle;
     }
 }
@@ -171,10 +168,7 @@ mod tests {
     }
 
     fn fault() -> Fault {
-        Fault {
-            message: "read it: refused".into(),
-            hint: None,
-        }
+        Fault::new("read it: refused")
     }
 
     #[test]
@@ -182,9 +176,9 @@ mod tests {
         let mut remote = Remote::Idle;
         remote.begin(RequestId(1), at(0));
         remote.begin(RequestId(2), at(1));
-        assert!(!remote.settle(RequestId(1), Ok(1), at(2)));
-        assert!(remote.settle(RequestId(2), Ok(2), at(3)));
-        assert!(!remote.settle(RequestId(2), Ok(3), at(4)));
+        assert!(!remote.settle(Answer::new(RequestId(1), Ok(1)), at(2)));
+        assert!(remote.settle(Answer::new(RequestId(2), Ok(2)), at(3)));
+        assert!(!remote.settle(Answer::new(RequestId(2), Ok(3)), at(4)));
         assert_eq!(remote.value(), Some(&2));
     }
 
@@ -192,9 +186,9 @@ mod tests {
     fn value_stays_beside_its_error() {
         let mut remote = Remote::Idle;
         remote.begin(RequestId(1), at(0));
-        remote.settle(RequestId(1), Ok(7), at(1));
+        remote.settle(Answer::new(RequestId(1), Ok(7)), at(1));
         remote.begin(RequestId(2), at(2));
-        remote.settle(RequestId(2), Err(fault()), at(3));
+        remote.settle(Answer::new(RequestId(2), Err(fault())), at(3));
         assert_eq!((remote.value(), remote.error()), (Some(&7), Some(&fault())));
         remote.begin(RequestId(3), at(4));
         assert_eq!((remote.value(), remote.error()), (Some(&7), Some(&fault())));
@@ -207,7 +201,7 @@ mod tests {
         assert!(remote.is_due(interval, at(0)));
         remote.begin(RequestId(1), at(0));
         assert!(!remote.is_due(interval, at(100)));
-        remote.settle(RequestId(1), Err(fault()), at(100));
+        remote.settle(Answer::new(RequestId(1), Err(fault())), at(100));
         assert!(!remote.is_due(interval, at(104)));
         assert!(remote.is_due(interval, at(105)));
     }

@@ -1,7 +1,7 @@
 //! The loop: wait for something, update, draw once.
 //!
 //! Invariant: nothing here waits for the network, so keys and quit answer whatever hangs; nothing
-//! is drawn when nothing changed. What was begun is not left half done while there is time.
+//! is drawn when nothing changed. Changes are finished within a limit before the program ends.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -16,70 +16,71 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::external_editor::Outside;
-use super::message::{Effect, Msg, Request, RequestId};
-use super::model::{Model, frame};
-use super::sources::{HOLD, Sources};
-use super::terminal::{Screen, restore};
+use super::effect::Effect;
+use super::external_editor::ExternalEditor;
+use super::limits::VISIBILITY_TIMEOUT;
+use super::message::Msg;
+use super::model::Model;
+use super::request::Request;
+use super::sources::Sources;
+use super::terminal::{TerminalSession, restore};
 use super::theme::Theme;
-use super::update::update;
-use super::update_context::UpdateContext;
+use super::update::{leave, update};
 use super::view::view;
 use pipeline::Authority;
 use pipeline::environment::Environment;
 
-/// How often the model is told that time passes.
+/// How often the model gets a tick.
 const TICK: Duration = Duration::from_millis(500);
 /// Least time between two frames. The first change after a pause is drawn at once.
 const FRAME_FLOOR: Duration = Duration::from_millis(8);
 /// Messages that may wait for the loop.
 const MESSAGES_WAITING_MAX: usize = 1_024;
-/// Messages that are taken before the next frame.
+/// Messages that are applied before the next frame.
 const BURST_MAX: usize = 256;
-/// How long the program waits when it ends: messages are given back, an event is sent.
+/// How long the program waits when it ends: messages are released, an event is sent.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
-/// And how much longer for each message that is held.
-const GIVE_BACK_EACH: Duration = Duration::from_micros(500);
+/// And how much longer for each received message.
+const RELEASE_EACH: Duration = Duration::from_micros(500);
 /// How long it waits for the step of a redrive that is under way.
 const FINISH_REDRIVE_WITHIN: Duration = Duration::from_secs(30);
 /// A wait longer than this is explained.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(300);
 /// How long the loop has after a signal before the terminal counts as stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
-/// How long a stalled terminal has to take the text that restores it.
+/// How long a stalled terminal has to accept the text that restores it.
 const RESTORE_WITHIN: Duration = Duration::from_millis(200);
 /// Exit code when a stalled terminal ended the program.
 const EXIT_STALLED: i32 = 1;
 
 /// What ended the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The operator left.
     Left,
     /// A signal came.
     Signalled,
-    /// The terminal is gone.
     TerminalGone,
 }
 
 /// Runs the console until the operator leaves, a signal comes or the terminal goes away.
-/// Whatever it changes is changed on the word of `authority`. Where this program started the pipeline,
-/// `failure` tells when a part of it has ended.
+/// Every change is authorised by `authority`. Where this program started the pipeline, `failure`
+/// resolves when a part of it has ended.
 ///
 /// # Errors
 /// When there is no terminal to draw on.
-pub async fn run(
+pub(crate) async fn run(
     environment: Environment,
     authority: Authority,
     failure: impl Future<Output = String>,
 ) -> Result<Ended> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
     let watcher = watch().wrap_err("listen for signals")?;
-    let mut screen = Screen::take().wrap_err(
-        "take the terminal over: the console needs one (for scripts there are the commands, see \
+    let mut screen = TerminalSession::open().wrap_err(
+        "open the terminal: the console needs one (for scripts use the commands, see \
          `opsconsole --help`)",
     )?;
-    // It notices a new size from here on; the size is asked afterwards, so that none is missed.
+    // It notices a new size from here on; the size is read afterwards, so that none is missed.
     let events = EventStream::new();
     let area = screen.fit().wrap_err("read the size of the terminal")?;
     let theme = Theme::choose(
@@ -115,7 +116,7 @@ pub async fn run(
 
 async fn drive(
     model: &mut Model,
-    screen: &mut Screen,
+    screen: &mut TerminalSession,
     mut events: EventStream,
     sources: &mut Sources,
     replies: &mut mpsc::Receiver<Msg>,
@@ -147,7 +148,7 @@ async fn drive(
             Happened::Event(event) => apply_event(model, event, screen, sources),
             Happened::Msg(msg) => apply(model, msg, screen, sources),
         };
-        // Events are taken one by one above: a stream that is polled without a waker would not wake
+        // Events are read one by one above: a stream that is polled without a waker would not wake
         // this loop for the next one.
         for _ in 0..BURST_MAX {
             let Ok(msg) = replies.try_recv() else { break };
@@ -156,21 +157,22 @@ async fn drive(
         if model.is_leaving {
             return Ended::Left;
         }
-        if let Some(text) = screen.wanted_outside.take() {
+        if let Some(text) = screen.requested_editor.take() {
             // It reads the keys, which are the editor's now.
             drop(events);
             restore();
-            let text = write_outside(&text, model, screen, sources, (replies, &mut *signals)).await;
+            let text =
+                edit_externally(&text, model, screen, sources, (replies, &mut *signals)).await;
             let Some(text) = text else {
                 return Ended::Signalled;
             };
-            let Ok(area) = screen.take_again() else {
+            let Ok(area) = screen.reopen() else {
                 return Ended::TerminalGone;
             };
             events = EventStream::new();
             let (width, height) = (area.width, area.height);
             apply(model, Msg::Resize { width, height }, screen, sources);
-            is_dirty = apply(model, Msg::EditedOutside(text), screen, sources);
+            is_dirty = apply(model, Msg::EditorEnded(text), screen, sources);
         }
         if is_dirty && drawn_at.elapsed() >= FRAME_FLOOR {
             if draw(model, screen).is_err() {
@@ -183,16 +185,16 @@ async fn drive(
 }
 
 /// Waits for the operator's own editor. Nothing is drawn meanwhile, but time passes and answers are
-/// taken: what is held is held for longer. `None` when a signal came.
-async fn write_outside(
+/// processed: visibility timeouts are extended. `None` when a signal came.
+async fn edit_externally(
     text: &str,
     model: &mut Model,
-    screen: &mut Screen,
+    screen: &mut TerminalSession,
     sources: &mut Sources,
     (replies, signals): (&mut mpsc::Receiver<Msg>, &mut Signals),
 ) -> Option<Result<String, String>> {
-    let mut outside = match Outside::open(text) {
-        Ok(outside) => outside,
+    let mut editor = match ExternalEditor::open(text) {
+        Ok(editor) => editor,
         Err(why) => return Some(Err(why)),
     };
     let mut tick = tokio::time::interval(TICK);
@@ -201,7 +203,7 @@ async fn write_outside(
         let msg = tokio::select! {
             biased;
             () = signals.any() => return None,
-            ended = outside.ended() => return Some(outside.text(ended)),
+            ended = editor.ended() => return Some(editor.text(ended)),
             Some(msg) = replies.recv() => msg,
             _ = tick.tick() => Msg::Tick,
         };
@@ -215,7 +217,7 @@ enum Happened {
     FrameDue,
 }
 
-fn draw(model: &Model, screen: &mut Screen) -> io::Result<()> {
+fn draw(model: &Model, screen: &mut TerminalSession) -> io::Result<()> {
     screen
         .terminal
         .draw(|canvas| view(model, canvas))
@@ -225,7 +227,7 @@ fn draw(model: &Model, screen: &mut Screen) -> io::Result<()> {
 fn apply_event(
     model: &mut Model,
     event: Event,
-    screen: &mut Screen,
+    screen: &mut TerminalSession,
     sources: &mut Sources,
 ) -> bool {
     let msg = match event {
@@ -251,15 +253,15 @@ fn apply_event(
     apply(model, msg, screen, sources)
 }
 
-/// Applies a message and starts what it wants. Whether something may look different now.
-fn apply(model: &mut Model, msg: Msg, screen: &mut Screen, sources: &mut Sources) -> bool {
+/// Applies a message and starts its effects. Returns whether the picture may have changed.
+fn apply(model: &mut Model, msg: Msg, screen: &mut TerminalSession, sources: &mut Sources) -> bool {
     let was = matches!(msg, Msg::Tick).then(|| stamp(model));
     let effects = update(model, Utc::now(), msg);
     for effect in effects {
         match effect {
-            Effect::Ask { id, request } => sources.ask(id, request),
-            Effect::Steer { id, steering } => sources.steer(id, steering),
-            Effect::EditOutside(text) => screen.wanted_outside = Some(text),
+            Effect::Request(request) => sources.start(request),
+            Effect::Control(id, change) => sources.control(id, change),
+            Effect::OpenEditor(text) => screen.requested_editor = Some(text),
             // A terminal that is gone shows itself at the next frame.
             Effect::Copy(text) => drop(screen.copy(&text)),
             Effect::Quit => model.is_leaving = true,
@@ -278,8 +280,8 @@ fn stamp(model: &Model) -> (i64, bool, u64) {
     )
 }
 
-/// Ends what was begun, within a limit: a redrive its present step, messages their way back. With
-/// nothing held and nothing under way it returns at once.
+/// Finishes changes within a limit: the current step of a redrive, the release of messages. Returns
+/// at once where nothing was received and nothing runs.
 async fn finish(
     model: &mut Model,
     sources: &mut Sources,
@@ -288,21 +290,21 @@ async fn finish(
 ) {
     sources.stop();
     let begun = Instant::now();
-    let messages = model.dead_letters.held_handles().len();
-    ask(sources, leave(model));
-    let redrive = model.redrives.progress();
+    let messages = model.screens.dead_letters.received_count();
+    release(sources, leave(model, Utc::now()));
+    let redrive = model.screens.redrives.progress();
     let mut is_redriving = redrive.is_some();
     let mut deadline = begun + limit_of_finishing(is_redriving, messages);
     let mut explanation = Some(explanation(redrive));
     loop {
         while let Ok(msg) = replies.try_recv() {
-            ask(sources, settle(model, msg));
+            release(sources, update(model, Utc::now(), msg));
         }
-        if is_redriving && model.redrives.progress().is_none() {
+        if is_redriving && model.screens.redrives.progress().is_none() {
             is_redriving = false;
             deadline = Instant::now() + limit_of_finishing(false, messages);
             if let Some(notice) = &model.notice {
-                tell(&notice.text);
+                report(&notice.text);
             }
         }
         if !sources.is_changing() {
@@ -312,87 +314,66 @@ async fn finish(
             biased;
             () = signals.any() => return,
             () = tokio::time::sleep_until(deadline) => {
-                tell(&format!(
-                    "not everything was finished in time: messages that were not given back stay \
+                report(&format!(
+                    "not everything was finished in time: messages that were not released stay \
                      hidden for up to {} s",
-                    HOLD.as_secs()
+                    VISIBILITY_TIMEOUT.as_secs()
                 ));
                 return;
             }
             () = tokio::time::sleep_until(begun + EXPLAIN_AFTER), if explanation.is_some() => {
-                tell(&explanation.take().unwrap_or_default());
+                report(&explanation.take().unwrap_or_default());
             }
-            Some(msg) = replies.recv() => ask(sources, settle(model, msg)),
+            Some(msg) = replies.recv() => release(sources, update(model, Utc::now(), msg)),
             () = sources.change_ended() => {}
         }
     }
 }
 
-/// Messages are given back ten at a time, so many of them take their time.
+/// Messages are released ten at a time, so many of them need longer.
 fn limit_of_finishing(is_redriving: bool, messages: usize) -> Duration {
     let limit = if is_redriving {
         FINISH_REDRIVE_WITHIN
     } else {
         FINISH_WITHIN
     };
-    limit + GIVE_BACK_EACH * u32::try_from(messages).unwrap_or(u32::MAX)
+    limit + RELEASE_EACH * u32::try_from(messages).unwrap_or(u32::MAX)
 }
 
 fn explanation(redrive: Option<(usize, usize)>) -> String {
     match redrive {
         Some((done, total)) => format!(
-            "finishing the redrive: {done} of {total} done, no more are begun; ^C leaves at once"
+            "finishing the redrive: {done} of {total} done, no new batch starts; ^C quits at once"
         ),
-        None => "finishing what was begun; ^C leaves at once".to_owned(),
+        None => "finishing; ^C quits at once".to_owned(),
     }
 }
 
-/// Gives back what is held and not being redriven.
-fn leave(model: &mut Model) -> Vec<(RequestId, Request)> {
-    let mut next_request = model.next_request;
-    let mut turn = UpdateContext::new(Utc::now(), frame(model.area).body, &mut next_request);
-    model.redrives.drop_review();
-    model.dead_letters.leave(&mut turn);
-    let effects = std::mem::take(&mut turn.effects);
-    model.next_request = next_request;
-    releases(effects)
-}
-
-/// Takes a late message; of what it wants, only giving messages back is still done.
-fn settle(model: &mut Model, msg: Msg) -> Vec<(RequestId, Request)> {
-    releases(update(model, Utc::now(), msg))
-}
-
-fn releases(effects: Vec<Effect>) -> Vec<(RequestId, Request)> {
-    effects
-        .into_iter()
-        .filter_map(|effect| match effect {
-            Effect::Ask {
-                id,
-                request: request @ Request::ReleaseMessages(_),
-            } => Some((id, request)),
-            Effect::Ask { .. }
-            | Effect::Steer { .. }
-            | Effect::EditOutside(_)
-            | Effect::Copy(_)
-            | Effect::Quit => None,
-        })
-        .collect()
-}
-
-fn ask(sources: &mut Sources, requests: Vec<(RequestId, Request)>) {
-    for (id, request) in requests {
-        sources.ask(id, request);
+/// Of what is wanted while leaving, only releasing messages is still done.
+fn release(sources: &mut Sources, effects: Vec<Effect>) {
+    for request in releases(effects) {
+        sources.start(request);
     }
+}
+
+fn releases(effects: Vec<Effect>) -> impl Iterator<Item = Request> {
+    effects.into_iter().filter_map(|effect| match effect {
+        Effect::Request(request @ Request::ReleaseMessages(..)) => Some(request),
+        Effect::Request(_)
+        | Effect::Control(..)
+        | Effect::OpenEditor(_)
+        | Effect::Copy(_)
+        | Effect::Quit => None,
+    })
 }
 
 /// One line for whoever watches; the terminal may be gone.
-fn tell(text: &str) {
+fn report(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Ends the program when a signal came and the loop did not end: a terminal that takes no more
-/// output holds it in a write. Lasts as long as what is returned.
+/// Ends the program when a signal came and the loop did not end: a terminal that accepts no
+/// more output blocks it in a write. Active until the returned set is dropped.
 fn watch() -> io::Result<JoinSet<()>> {
     let mut signals = Signals::listen()?;
     let mut watcher = JoinSet::new();
@@ -439,22 +420,27 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::outbox::Outbox;
+    use crate::tui::request::Reply;
 
     #[test]
-    fn only_giving_back_is_still_done_while_leaving() {
-        let ask = |number, request| Effect::Ask {
-            id: RequestId(number),
-            request,
-        };
-        let back = Request::ReleaseMessages(vec!["handle".to_owned()]);
-        let wanted = releases(vec![
-            ask(1, Request::HoldMessages),
-            Effect::Copy("text".to_owned()),
-            ask(2, back.clone()),
-            ask(3, Request::Publish("{}".to_owned())),
-            Effect::Quit,
-        ]);
-        assert_eq!(wanted, [(RequestId(2), back)]);
+    fn only_releases_are_executed_while_leaving() {
+        let mut outbox = Outbox::new(Utc::now(), 0);
+        let last = |outbox: &mut Outbox| outbox.request(Reply::Totals, Request::Totals);
+        last(&mut outbox);
+        let handles = vec!["handle".to_owned()];
+        let release = outbox.request(Reply::Released, |to| Request::ReleaseMessages(handles, to));
+        last(&mut outbox);
+        outbox.effects.push(Effect::Quit);
+        let ids: Vec<_> = releases(outbox.effects)
+            .map(|request| {
+                let Request::ReleaseMessages(_, to) = request else {
+                    panic!("{request:?}")
+                };
+                to.id()
+            })
+            .collect();
+        assert_eq!(ids, [release]);
     }
 
     #[test]

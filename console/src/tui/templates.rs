@@ -4,7 +4,6 @@ use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Names of the templates.
 pub(super) const NAMES: [&str; 4] = [
     "flight.departed",
     "flight.delayed",
@@ -25,8 +24,7 @@ struct Template<'a> {
     datacontenttype: &'a str,
 }
 
-/// A new event from template `number` (any number is taken, around the end): new id, time of now.
-#[must_use]
+/// A new event from template `number` (any number works, modulo their count): new id, time of now.
 pub(super) fn fresh(number: usize) -> String {
     let number = number % NAMES.len();
     let (source, subject, data) = match number {

@@ -1,7 +1,7 @@
-//! The terminal: taken over, and given back whatever happens.
+//! The terminal: opened for drawing, and restored whatever happens.
 //!
-//! Invariant: from `Screen::take` on, the terminal is restored whenever it is given
-//! up: on drop, on panic, and while another program has it.
+//! Invariant: from `TerminalSession::open` on, the terminal is restored whenever it is
+//! left: on drop, on panic, and while another program has it.
 
 use std::io::{self, Stdout, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,30 +17,29 @@ use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
-static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+static IS_OPEN: AtomicBool = AtomicBool::new(false);
 
-/// The terminal in our hands.
 #[derive(Debug)]
-pub(super) struct Screen {
-    /// What draws. Its area is set by [`Screen::resize`] alone: the library's own way asks the
+pub(super) struct TerminalSession {
+    /// What draws. Its area is set by [`TerminalSession::resize`] alone: the library's own way asks the
     /// terminal for its cursor and waits for the answer.
     pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
-    /// A text for whose editor the terminal is to be given back.
-    pub(super) wanted_outside: Option<String>,
+    /// A text that the operator's own editor is to open.
+    pub(super) requested_editor: Option<String>,
 }
 
 /// Bytes that are collected before they are written: one write for a whole screen.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
-impl Screen {
+impl TerminalSession {
     /// Takes the terminal over: raw mode, alternate screen, mouse, bracketed paste.
     ///
     /// # Errors
     /// When standard output is no terminal, or a gone one.
-    pub(super) fn take() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         restore_on_panic();
         enable_raw_mode()?;
-        IS_TAKEN.store(true, Ordering::SeqCst);
+        IS_OPEN.store(true, Ordering::SeqCst);
         let mut out = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stdout());
         let taken = execute!(
             out,
@@ -56,7 +55,7 @@ impl Screen {
         match taken {
             Ok(terminal) => Ok(Self {
                 terminal,
-                wanted_outside: None,
+                requested_editor: None,
             }),
             Err(error) => {
                 restore();
@@ -69,9 +68,9 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub(super) fn take_again(&mut self) -> io::Result<Rect> {
+    pub(super) fn reopen(&mut self) -> io::Result<Rect> {
         enable_raw_mode()?;
-        IS_TAKEN.store(true, Ordering::SeqCst);
+        IS_OPEN.store(true, Ordering::SeqCst);
         execute!(
             self.terminal.backend_mut(),
             EnterAlternateScreen,
@@ -83,7 +82,7 @@ impl Screen {
         Ok(Rect::new(0, 0, width, height))
     }
 
-    /// Takes the size that the terminal has now; gives what is drawn on.
+    /// Adopts the current size of the terminal and returns it.
     ///
     /// # Errors
     /// When the terminal is gone.
@@ -119,16 +118,16 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalSession {
     fn drop(&mut self) {
         restore();
     }
 }
 
-/// Gives the terminal back; does nothing where it was not taken. Errors are of no use here: there
-/// is nobody left to tell.
+/// Restores the terminal; does nothing where it was not opened. Errors are ignored: nothing is left
+/// to show them.
 pub(super) fn restore() {
-    if !IS_TAKEN.swap(false, Ordering::SeqCst) {
+    if !IS_OPEN.swap(false, Ordering::SeqCst) {
         return;
     }
     let mut out = io::stdout();
@@ -156,7 +155,7 @@ fn restore_on_panic() {
         if std::thread::current().id() == drawing {
             restore();
             previous(info);
-        } else if !IS_TAKEN.load(Ordering::SeqCst) {
+        } else if !IS_OPEN.load(Ordering::SeqCst) {
             previous(info);
         }
     }));
@@ -174,16 +173,16 @@ mod tests {
     const IS_THE_ONE_THAT_PANICS: &str = "OPSCONSOLE_TEST_PANIC";
 
     #[test]
-    fn a_panic_is_told_on_a_restored_terminal() {
+    fn a_panic_is_shown_on_a_restored_terminal() {
         if std::env::var_os(IS_THE_ONE_THAT_PANICS).is_some() {
-            let _screen = Screen::take().unwrap();
+            let _screen = TerminalSession::open().unwrap();
             panic!("the reason of the panic");
         }
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         command.args([
             "--exact",
-            "tui::terminal::tests::a_panic_is_told_on_a_restored_terminal",
+            "tui::terminal::tests::a_panic_is_shown_on_a_restored_terminal",
             "--nocapture",
         ]);
         command.env(IS_THE_ONE_THAT_PANICS, "1");

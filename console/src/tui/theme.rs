@@ -2,20 +2,30 @@
 //! lost without colour; only the 16 colours that every terminal lets its user choose are used.
 
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Span;
 
-use super::message::Tone;
+/// Meaning of a text: decides its sign and its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Tone {
+    /// Context.
+    Muted,
+    /// It flows.
+    Good,
+    /// It ages.
+    Warning,
+    /// Time or data is being lost.
+    Bad,
+}
 
-/// Colours or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Theme {
+pub(crate) struct Theme {
     /// Whether colours may be used (`NO_COLOR` unset, terminal not dumb).
-    pub has_colour: bool,
+    pub(crate) has_colour: bool,
 }
 
 impl Theme {
     /// Decides by `NO_COLOR` (<https://no-color.org>: present and not empty) and `TERM`.
-    #[must_use]
-    pub fn choose(no_color: Option<&str>, term: Option<&str>) -> Self {
+    pub(crate) fn choose(no_color: Option<&str>, term: Option<&str>) -> Self {
         let refused = no_color.is_some_and(|value| !value.is_empty());
         let is_dumb = term.is_none_or(|term| term.is_empty() || term == "dumb");
         Self {
@@ -31,9 +41,7 @@ impl Theme {
         }
     }
 
-    /// Style of a tone.
-    #[must_use]
-    pub fn tone(self, tone: Tone) -> Style {
+    pub(crate) fn tone(self, tone: Tone) -> Style {
         match tone {
             Tone::Muted => self.muted(),
             Tone::Good => self.coloured(Color::Green),
@@ -43,8 +51,7 @@ impl Theme {
     }
 
     /// Context that may be overlooked.
-    #[must_use]
-    pub fn muted(self) -> Style {
+    pub(crate) fn muted(self) -> Style {
         if self.has_colour {
             Style::new().fg(Color::DarkGray)
         } else {
@@ -53,8 +60,7 @@ impl Theme {
     }
 
     /// The row that the next key acts on.
-    #[must_use]
-    pub fn selected(self, has_focus: bool) -> Style {
+    pub(crate) fn selected(self, has_focus: bool) -> Style {
         if !has_focus {
             return self
                 .coloured(Color::Cyan)
@@ -63,21 +69,16 @@ impl Theme {
         self.coloured(Color::Cyan).add_modifier(Modifier::REVERSED)
     }
 
-    /// Titles and what must be found first.
-    #[must_use]
-    pub fn strong(self) -> Style {
+    pub(crate) fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// Keys in hints.
-    #[must_use]
-    pub fn key(self) -> Style {
+    pub(crate) fn key(self) -> Style {
         self.coloured(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    /// Frames of panes; `danger` is for production and for what cannot be taken back.
-    #[must_use]
-    pub fn frame(self, has_focus: bool, is_danger: bool) -> Style {
+    /// Frames of panes; `danger` is for production and for what cannot be undone.
+    pub(crate) fn frame(self, has_focus: bool, is_danger: bool) -> Style {
         match (is_danger, has_focus) {
             (true, _) => self.coloured(Color::Red),
             (false, true) => self.coloured(Color::Cyan),
@@ -85,27 +86,21 @@ impl Theme {
         }
     }
 
-    /// Names in JSON.
-    #[must_use]
-    pub fn json_name(self) -> Style {
+    pub(crate) fn json_name(self) -> Style {
         self.coloured(Color::Blue)
     }
 
-    /// Strings in JSON.
-    #[must_use]
-    pub fn json_text(self) -> Style {
+    pub(crate) fn json_text(self) -> Style {
         self.coloured(Color::Green)
     }
 
     /// Numbers, booleans and null in JSON.
-    #[must_use]
-    pub fn json_literal(self) -> Style {
+    pub(crate) fn json_literal(self) -> Style {
         self.coloured(Color::Magenta)
     }
 
     /// First line of a chart.
-    #[must_use]
-    pub fn series(self, number: usize) -> Style {
+    pub(crate) fn series(self, number: usize) -> Style {
         match number {
             0 => self.coloured(Color::Cyan),
             1 => self.coloured(Color::Green),
@@ -114,9 +109,12 @@ impl Theme {
     }
 }
 
-/// The sign of a tone.
-#[must_use]
-pub const fn sign(tone: Tone) -> &'static str {
+/// The sign and the text of a tone.
+pub(crate) fn toned(theme: Theme, tone: Tone, text: &str) -> Span<'static> {
+    Span::styled(format!("{} {text}", sign(tone)), theme.tone(tone))
+}
+
+pub(crate) const fn sign(tone: Tone) -> &'static str {
     match tone {
         Tone::Muted => "○",
         Tone::Good => "●",

@@ -4,157 +4,147 @@ use chrono::{DateTime, Utc};
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::footer;
+use super::context::UpdateContext;
+use super::effect::Effect;
 use super::format::visible;
-use super::keymap::{self, Action, Context};
-use super::message::{Effect, Msg, Reply, Tone, Topic};
-use super::model::{Model, Overlay, frame};
+use super::handover::Handover;
+use super::help;
+use super::keymap::{self, Action, KeyContext};
+use super::layout::frame;
+use super::message::Msg;
+use super::model::{Model, Overlay};
+use super::outbox::Outbox;
 use super::palette::{Entry, Palette};
-use super::redrives::Reviewed;
-use super::screens::ScreenId;
-use super::update_context::UpdateContext;
-use super::view;
+use super::request::Reply;
+use super::screen_id::ScreenId;
+use super::screens::all::Screens;
+use super::screens::screen::ScreenEvent;
+use super::theme::Tone;
 
-/// Lines that one turn of the wheel moves.
+/// Lines that one step of the wheel moves.
 const WHEEL_LINES: isize = 3;
 
-/// Applies one message that happened at `now`. Returns what is wanted of the pipeline, in order.
-pub fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
-    model.now = now;
-    let mut next_request = model.next_request;
-    let mut turn = UpdateContext::new(now, frame(model.area).body, &mut next_request);
-    match msg {
-        Msg::Key(key) if key.kind != KeyEventKind::Release => on_key(model, key, &mut turn),
-        Msg::Key(_) => {}
-        Msg::Mouse(mouse) => on_mouse(model, mouse, &mut turn),
-        Msg::Paste(text) => on_paste(model, &text, &mut turn),
-        Msg::Resize { width, height } => {
-            model.area = Rect::new(0, 0, width, height);
-            turn.body = frame(model.area).body;
-            on_resize(model, &turn);
+/// Applies one message that happened at `now`. Returns the effects that it wants, in order.
+pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
+    with_outbox(model, now, |model, outbox| {
+        match msg {
+            Msg::Key(key) if key.kind != KeyEventKind::Release => on_key(model, key, outbox),
+            Msg::Key(_) => {}
+            Msg::Mouse(mouse) => on_mouse(model, mouse, outbox),
+            Msg::Paste(text) => on_paste(model, &text, outbox),
+            Msg::Resize { width, height } => {
+                model.area = Rect::new(0, 0, width, height);
+                for screen in ScreenId::ALL {
+                    send(model, screen, ScreenEvent::Resize, outbox);
+                }
+            }
+            Msg::Tick => on_tick(model, outbox),
+            Msg::Reply(reply) => on_reply(model, *reply, outbox),
+            Msg::EditorEnded(result) => on(model, outbox, |screens, context| {
+                screens.dead_letters.editor_ended(result, context);
+            }),
+            Msg::PipelineFailed(failure) => model.pipeline.failure = Some(visible(&failure)),
+            Msg::Progress(id, progress) => model.screens.redrives.progressed(id, *progress, now),
         }
-        Msg::Tick => on_tick(model, &mut turn),
-        Msg::Reply(reply) => on_reply(model, reply, &mut turn),
-        Msg::EditedOutside(result) => model.dead_letters.edited_outside(result, &mut turn),
-        Msg::PipelineFailed(failure) => model.pipeline.failure = Some(visible(&failure)),
-        Msg::Progress { id, progress } => model.redrives.progressed(id, *progress, now),
-    }
-    on_review(model, &mut turn);
-    if let Some(screen) = turn.go_to.take() {
-        show(model, screen, &mut turn);
-    }
-    model.dead_letters.read_body(&mut turn);
-    if let Some(notice) = turn.notice.take() {
-        model.notice = Some(notice);
-    }
-    let effects = std::mem::take(&mut turn.effects);
-    model.next_request = next_request;
-    effects
+        route(model, outbox);
+        on(model, outbox, |screens, context| {
+            screens.dead_letters.read_body(context);
+        });
+    })
 }
 
-fn on_key(model: &mut Model, key: KeyEvent, turn: &mut UpdateContext<'_>) {
-    let context = model.context();
+/// Releases what no redrive needs: the console is being left.
+pub(crate) fn leave(model: &mut Model, now: DateTime<Utc>) -> Vec<Effect> {
+    with_outbox(model, now, |model, outbox| {
+        model.screens.redrives.drop_review();
+        send(model, ScreenId::DeadLetters, ScreenEvent::Leave, outbox);
+    })
+}
+
+fn with_outbox(
+    model: &mut Model,
+    now: DateTime<Utc>,
+    apply: impl FnOnce(&mut Model, &mut Outbox),
+) -> Vec<Effect> {
+    model.now = now;
+    let mut outbox = Outbox::new(now, model.last_request);
+    apply(model, &mut outbox);
+    model.last_request = outbox.last_request;
+    if let Some(notice) = outbox.notice {
+        model.notice = Some(notice);
+    }
+    outbox.effects
+}
+
+fn send(model: &mut Model, screen: ScreenId, event: ScreenEvent<'_>, outbox: &mut Outbox) {
+    on(model, outbox, |screens, context| {
+        screens.update(screen, event, context);
+    });
+}
+
+fn on_key(model: &mut Model, key: KeyEvent, outbox: &mut Outbox) {
+    let context = model.key_context();
     if let Some(action) = keymap::lookup(context, key) {
-        act(model, action, turn);
+        act(model, action, outbox);
         return;
     }
     match context {
-        Context::Palette => {
+        KeyContext::Palette => {
             if let Some(Overlay::Palette(palette)) = &mut model.overlay {
-                palette.input.input(key);
-                palette.list = super::list::ListState::default();
+                palette.key(key);
             }
         }
-        Context::Editor | Context::Input => match model.screen {
-            ScreenId::Publish => model.publish.key(key, turn),
-            ScreenId::DeadLetters => model.dead_letters.key(key, turn),
-            ScreenId::Redrives => model.redrives.key(key),
-            ScreenId::Records => model.records.key(key, turn),
-            ScreenId::Overview => {}
-        },
-        Context::Confirm | Context::Plan | Context::Patch => turn.say(Tone::Muted, answers(model)),
-        Context::Screen(_) | Context::Help => {}
+        KeyContext::Editor | KeyContext::Input => {
+            send(model, model.screen, ScreenEvent::Key(key), outbox);
+        }
+        KeyContext::Confirm | KeyContext::Plan | KeyContext::Patch => {
+            outbox.notify(Tone::Muted, model.footer().open_question());
+        }
+        KeyContext::Screen(_) | KeyContext::Help => {}
     }
 }
 
-/// The keys that answer the question that is open.
-fn answers(model: &Model) -> String {
-    let keys: Vec<_> = keymap::hints(model.context())
-        .into_iter()
-        .filter_map(|hint| {
-            let label = model.hint_label(hint)?;
-            let keys: Vec<_> = hint.keys.iter().map(|key| key.label()).collect();
-            Some(format!("{} {label}", keys.join(" or ")))
-        })
-        .collect();
-    format!("a question is open: {}", keys.join(" · "))
-}
-
-fn on_paste(model: &mut Model, text: &str, turn: &mut UpdateContext<'_>) {
-    match model.context() {
-        Context::Palette => {
-            if let Some(Overlay::Palette(palette)) = &mut model.overlay {
-                palette.input.insert_str(text.replace(['\r', '\n'], " "));
-            }
-        }
-        Context::Input | Context::Editor => match model.screen {
-            ScreenId::DeadLetters => model.dead_letters.paste(text, turn),
-            ScreenId::Redrives => model.redrives.paste(text),
-            ScreenId::Publish => model.publish.paste(text, turn),
-            ScreenId::Records => model.records.paste(text),
-            ScreenId::Overview => {}
-        },
-        Context::Screen(ScreenId::Publish) => model.publish.paste_unasked(text, turn),
-        Context::Screen(_) | Context::Confirm | Context::Plan | Context::Patch | Context::Help => {}
+fn on_paste(model: &mut Model, text: &str, outbox: &mut Outbox) {
+    match &mut model.overlay {
+        Some(Overlay::Palette(palette)) => palette.paste(text),
+        Some(Overlay::Help(_)) => {}
+        None => send(model, model.screen, ScreenEvent::Paste(text), outbox),
     }
 }
 
-/// Carries out an action, whoever asked for it: a key, a click or the palette.
+/// Executes an action, whether a key, a click or the palette asked for it.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the other actions belong to what is open"
 )]
-fn act(model: &mut Model, action: Action, turn: &mut UpdateContext<'_>) {
+fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
     match action {
         Action::Quit => {
             model.is_leaving = true;
-            turn.effects.push(Effect::Quit);
+            outbox.effects.push(Effect::Quit);
             return;
         }
         Action::Help => {
             model.overlay = match model.overlay {
-                Some(Overlay::Help { .. }) => None,
-                _ => Some(Overlay::Help { scroll: 0 }),
+                Some(Overlay::Help(_)) => None,
+                _ => Some(Overlay::Help(0)),
             };
             return;
         }
         Action::Palette => {
-            model.overlay = Some(Overlay::Palette(Box::new(Palette::open(
-                model.screen_context(),
-            ))));
+            let context = model.screens.key_context(model.screen);
+            model.overlay = Some(Overlay::Palette(Box::new(Palette::open(context))));
             return;
         }
         _ => {}
     }
     match &mut model.overlay {
-        Some(Overlay::Help { scroll }) => match help_scroll(action, *scroll) {
-            Some(lines) => *scroll = lines,
+        Some(Overlay::Help(line)) => match help::scrolled(action, *line) {
+            Some(scrolled) => *line = scrolled,
             None => model.overlay = None,
         },
-        Some(Overlay::Palette(_)) => act_in_palette(model, action, turn),
-        None => act_on_screen(model, action, turn),
-    }
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every other action closes the list of keys"
-)]
-fn help_scroll(action: Action, scroll: u16) -> Option<u16> {
-    match action {
-        Action::Up => Some(scroll.saturating_sub(1)),
-        Action::Down => Some(scroll.saturating_add(1).min(view::help_lines_max())),
-        _ => None,
+        Some(Overlay::Palette(_)) => act_in_palette(model, action, outbox),
+        None => act_on_screen(model, action, outbox),
     }
 }
 
@@ -162,38 +152,37 @@ fn help_scroll(action: Action, scroll: u16) -> Option<u16> {
     clippy::wildcard_enum_match_arm,
     reason = "every other action closes the palette"
 )]
-fn act_in_palette(model: &mut Model, action: Action, turn: &mut UpdateContext<'_>) {
+fn act_in_palette(model: &mut Model, action: Action, outbox: &mut Outbox) {
     let Some(Overlay::Palette(palette)) = &mut model.overlay else {
         return;
     };
-    let entries = palette.entries();
     match action {
-        Action::Up => palette.list.move_by(-1, entries.len(), view::PALETTE_ROWS),
-        Action::Down => palette.list.move_by(1, entries.len(), view::PALETTE_ROWS),
+        Action::Up => palette.move_by(-1),
+        Action::Down => palette.move_by(1),
         Action::Confirm => {
-            let chosen = entries.into_iter().nth(palette.list.selected);
+            let chosen = palette.chosen();
             model.overlay = None;
             if let Some(chosen) = chosen {
-                choose(model, &chosen, turn);
+                choose(model, &chosen, outbox);
             }
         }
         _ => model.overlay = None,
     }
 }
 
-/// Carries out what was chosen by name. What belongs to another screen and acts on what is seen
-/// there is only shown: nobody has looked at it yet.
-fn choose(model: &mut Model, chosen: &Entry, turn: &mut UpdateContext<'_>) {
+/// Executes what was chosen by name. An action of another screen that acts on what is visible there
+/// only shows that screen: the operator has not seen it yet.
+fn choose(model: &mut Model, chosen: &Entry, outbox: &mut Outbox) {
     let Some(screen) = chosen.elsewhere else {
-        act(model, chosen.action, turn);
+        act(model, chosen.action, outbox);
         return;
     };
-    show(model, screen, turn);
+    show(model, screen, outbox);
     if chosen.action.needs_a_look() {
         let text = format!("{} is key {} here", chosen.label, chosen.key);
-        turn.say(Tone::Muted, text);
+        outbox.notify(Tone::Muted, text);
     } else {
-        act(model, chosen.action, turn);
+        act(model, chosen.action, outbox);
     }
 }
 
@@ -201,59 +190,38 @@ fn choose(model: &mut Model, chosen: &Entry, turn: &mut UpdateContext<'_>) {
     clippy::wildcard_enum_match_arm,
     reason = "the other actions belong to the screen"
 )]
-fn act_on_screen(model: &mut Model, action: Action, turn: &mut UpdateContext<'_>) {
+fn act_on_screen(model: &mut Model, action: Action, outbox: &mut Outbox) {
     match action {
-        Action::Show(screen) => show(model, screen, turn),
-        Action::NextScreen => show(model, model.screen.step(1), turn),
-        Action::PreviousScreen => show(model, model.screen.step(ScreenId::ALL.len() - 1), turn),
-        Action::Refresh => {
-            model.pipeline.refresh(turn);
-            act_on_current(model, action, turn);
+        Action::Show(screen) => show(model, screen, outbox),
+        Action::NextScreen => show(model, model.screen.step(1), outbox),
+        Action::PreviousScreen => {
+            show(model, model.screen.step(ScreenId::ALL.len() - 1), outbox);
         }
-        other => act_on_current(model, other, turn),
+        other => {
+            if other == Action::Refresh {
+                model.pipeline.refresh(outbox);
+            }
+            send(model, model.screen, ScreenEvent::Act(other), outbox);
+        }
     }
 }
 
-fn act_on_current(model: &mut Model, action: Action, turn: &mut UpdateContext<'_>) {
-    match model.screen {
-        ScreenId::Overview => {
-            model
-                .overview
-                .act(action, &model.pipeline, &model.environment, turn);
-        }
-        ScreenId::DeadLetters => model.dead_letters.act(action, turn),
-        ScreenId::Redrives => model.redrives.act(action, turn),
-        ScreenId::Records => model.records.act(action, turn),
-        ScreenId::Publish => model.publish.act(action, &model.environment, turn),
-    }
-}
-
-fn show(model: &mut Model, screen: ScreenId, turn: &mut UpdateContext<'_>) {
+fn show(model: &mut Model, screen: ScreenId, outbox: &mut Outbox) {
     if screen == model.screen {
         return;
     }
-    match model.screen {
-        ScreenId::DeadLetters => model.dead_letters.leave(turn),
-        ScreenId::Redrives => model.redrives.leave(turn),
-        ScreenId::Overview | ScreenId::Records | ScreenId::Publish => {}
-    }
+    send(model, model.screen, ScreenEvent::Leave, outbox);
     model.screen = screen;
-    // What was said there was about that screen.
+    // The old notice was about the other screen.
     model.notice = None;
-    match screen {
-        ScreenId::Overview => {}
-        ScreenId::DeadLetters => model.dead_letters.enter(turn),
-        ScreenId::Redrives => model.redrives.enter(turn),
-        ScreenId::Records => model.records.enter(turn),
-        ScreenId::Publish => model.publish.enter(turn),
-    }
+    send(model, screen, ScreenEvent::Enter, outbox);
 }
 
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the mouse means nothing else here"
 )]
-fn on_mouse(model: &mut Model, mouse: MouseEvent, turn: &mut UpdateContext<'_>) {
+fn on_mouse(model: &mut Model, mouse: MouseEvent, outbox: &mut Outbox) {
     let position = Position::new(mouse.column, mouse.row);
     if model.overlay.is_some() {
         let action = match mouse.kind {
@@ -262,118 +230,132 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, turn: &mut UpdateContext<'_>) 
             MouseEventKind::Down(_) => Action::Back,
             _ => return,
         };
-        act(model, action, turn);
+        act(model, action, outbox);
         return;
     }
-    match mouse.kind {
-        MouseEventKind::ScrollUp => scroll(model, position, -WHEEL_LINES, turn),
-        MouseEventKind::ScrollDown => scroll(model, position, WHEEL_LINES, turn),
-        MouseEventKind::Down(MouseButton::Left) => click(model, position, turn),
-        _ => {}
-    }
-}
-
-fn click(model: &mut Model, position: Position, turn: &mut UpdateContext<'_>) {
-    let frame = frame(model.area);
-    if frame.footer.contains(position) {
-        if let Some(action) = footer::action_at(model, position.x) {
-            act(model, action, turn);
-        }
-    } else if frame.body.contains(position) {
-        match model.screen {
-            ScreenId::Overview => {
-                model
-                    .overview
-                    .click(position, &model.pipeline, &model.environment, turn);
+    let event = match mouse.kind {
+        MouseEventKind::ScrollUp => ScreenEvent::Scroll(position, -WHEEL_LINES),
+        MouseEventKind::ScrollDown => ScreenEvent::Scroll(position, WHEEL_LINES),
+        MouseEventKind::Down(MouseButton::Left) => {
+            let frame = frame(model.area);
+            if frame.footer.contains(position) {
+                let action = model.footer().action_at(model.area.width, position.x);
+                if let Some(action) = action {
+                    act(model, action, outbox);
+                }
+                return;
             }
-            ScreenId::DeadLetters => model.dead_letters.click(position, turn),
-            ScreenId::Redrives => model.redrives.click(position, turn),
-            ScreenId::Records => model.records.click(position, turn),
-            ScreenId::Publish => model.publish.click(position, turn),
+            if !frame.body.contains(position) {
+                return;
+            }
+            ScreenEvent::Click(position)
         }
-    }
+        _ => return,
+    };
+    send(model, model.screen, event, outbox);
 }
 
-fn scroll(model: &mut Model, position: Position, lines: isize, turn: &mut UpdateContext<'_>) {
-    match model.screen {
-        ScreenId::Overview => {}
-        ScreenId::DeadLetters => model.dead_letters.scroll(position, lines, turn),
-        ScreenId::Redrives => model.redrives.scroll(position, lines, turn.body),
-        ScreenId::Records => model.records.scroll(position, lines, turn),
-        ScreenId::Publish => model.publish.scroll(position, lines, turn),
-    }
-}
-
-fn on_resize(model: &mut Model, turn: &UpdateContext<'_>) {
-    model.dead_letters.resize(turn.body);
-    model.redrives.resize(turn.body);
-    model.records.resize(turn.body);
-    model.publish.resize(turn.body);
-}
-
-fn on_tick(model: &mut Model, turn: &mut UpdateContext<'_>) {
-    if model
-        .notice
-        .as_ref()
-        .is_some_and(|notice| notice.until <= turn.now)
-    {
+fn on_tick(model: &mut Model, outbox: &mut Outbox) {
+    let has_ended = |until| until <= outbox.now;
+    if model.notice.as_ref().is_some_and(|n| has_ended(n.until)) {
         model.notice = None;
     }
-    model.pipeline.tick(turn);
-    let screen = model.screen;
-    let is_held = screen == ScreenId::DeadLetters || model.redrives.is_reviewing();
-    model.dead_letters.tick(is_held, turn);
-    model.redrives.tick(turn);
-    model.records.tick(screen == ScreenId::Records, turn);
-    model.publish.tick(turn);
+    model.pipeline.tick(outbox);
+    for screen in ScreenId::ALL {
+        send(model, screen, ScreenEvent::Tick, outbox);
+    }
 }
 
-fn on_reply(model: &mut Model, reply: Reply, turn: &mut UpdateContext<'_>) {
-    match reply.topic {
-        Topic::SourceQueue
-        | Topic::DeadLetterQueue
-        | Topic::History
-        | Topic::Totals
-        | Topic::ApiHealth => model.pipeline.reply(reply, turn.now),
-        Topic::Messages
-        | Topic::Hold
-        | Topic::Release
-        | Topic::Deletion
-        | Topic::Body
-        | Topic::Patch
-        | Topic::Judge
-        | Topic::Search => model.dead_letters.reply(reply, turn),
-        Topic::Redrive => {
-            if let Some(ended) = model.redrives.redrive_ended(reply, turn) {
-                model.dead_letters.redrive_ended(ended, turn);
+fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
+    let now = model.now;
+    let pipeline = &mut model.pipeline;
+    match reply {
+        Reply::SourceQueue(answer) => pipeline.source_queue_came(answer, now),
+        Reply::DeadLetterQueue(answer) => _ = pipeline.dead_letter_queue.settle(answer, now),
+        Reply::History(answer) => _ = pipeline.history.settle(answer, now),
+        Reply::Totals(answer) => pipeline.totals_came(answer, now),
+        Reply::ApiHealth(answer) => _ = pipeline.api.settle(answer, now),
+        Reply::Received(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.messages_came(answer, context);
+        }),
+        Reply::Extended(answer) => on(model, outbox, |screens, context| {
+            screens
+                .dead_letters
+                .visibility_was_extended(answer, context);
+        }),
+        Reply::Released(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.messages_were_released(answer, context);
+        }),
+        Reply::Body(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.body_was_read(answer, context);
+        }),
+        Reply::Deleted(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.messages_were_deleted(answer, context);
+        }),
+        Reply::Patched(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.patched(answer, context);
+        }),
+        Reply::Judged(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.judged(answer, context);
+        }),
+        Reply::Found(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.found(answer, context);
+        }),
+        Reply::DryRun(answer) => model.screens.redrives.dry_run_came(answer, now),
+        Reply::RedriveEnded(answer) => on(model, outbox, |screens, context| {
+            screens.redrives.redrive_ended(answer, context);
+        }),
+        Reply::Redrives(answer) => on(model, outbox, |screens, context| {
+            screens.redrives.history_came(answer, context);
+        }),
+        Reply::RedriveReport(answer) => on(model, outbox, |screens, context| {
+            screens.redrives.report_came(answer, context);
+        }),
+        Reply::Records(answer) => on(model, outbox, |screens, context| {
+            screens.records.page_came(answer, context);
+        }),
+        Reply::Published(answer) => on(model, outbox, |screens, context| {
+            screens.publish.acknowledged(answer, context);
+        }),
+        Reply::Traced(answer) => model.screens.publish.traced(answer, now),
+        Reply::Template(answer) => on(model, outbox, |screens, context| {
+            screens.publish.template_came(answer, context);
+        }),
+    }
+}
+
+fn on(
+    model: &mut Model,
+    outbox: &mut Outbox,
+    apply: impl FnOnce(&mut Screens, &mut UpdateContext<'_>),
+) {
+    let (screens, mut context) = model.parts(outbox);
+    apply(screens, &mut context);
+}
+
+/// Brings what one screen hands over to the other.
+fn route(model: &mut Model, outbox: &mut Outbox) {
+    for handover in std::mem::take(&mut outbox.handovers) {
+        match handover {
+            Handover::GoTo(screen) => show(model, screen, outbox),
+            Handover::Review(selection) => {
+                let (screens, mut context) = model.parts(outbox);
+                // Its messages stay received while the review is open.
+                if screens.redrives.review(selection, &mut context) {
+                    model.screen = ScreenId::Redrives;
+                    model.notice = None;
+                }
+            }
+            Handover::ReviewDropped => model.screen = ScreenId::DeadLetters,
+            Handover::RedriveBegan(ids) => {
+                model.screens.dead_letters.redrive_began(ids);
+                send(model, ScreenId::DeadLetters, ScreenEvent::Leave, outbox);
+            }
+            Handover::RedriveEnded(ended) => {
+                on(model, outbox, |screens, context| {
+                    screens.dead_letters.redrive_ended(ended, context);
+                });
             }
         }
-        Topic::DryRun | Topic::Redrives | Topic::RedriveReport => {
-            model.redrives.reply(reply, turn);
-        }
-        Topic::Records => model.records.reply(reply, turn),
-        Topic::Publish | Topic::Trace | Topic::Template => model.publish.reply(reply, turn),
-    }
-}
-
-/// Messages go from their screen to the review of their redrive. They stay held while it is open.
-fn on_review(model: &mut Model, turn: &mut UpdateContext<'_>) {
-    if let Some(selection) = turn.review.take() {
-        if let Some((done, planned)) = model.redrives.progress() {
-            let text = format!("a redrive runs: {done} of {planned} done · 3 shows it");
-            turn.say(Tone::Warning, text);
-        } else {
-            model.redrives.review(selection, turn);
-            model.screen = ScreenId::Redrives;
-            model.notice = None;
-        }
-    }
-    match turn.reviewed.take() {
-        Some(Reviewed::Begun(ids)) => {
-            model.dead_letters.redrive_began(ids);
-            model.dead_letters.leave(turn);
-        }
-        Some(Reviewed::Dropped) => model.screen = ScreenId::DeadLetters,
-        None => {}
     }
 }

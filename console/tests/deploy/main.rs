@@ -8,10 +8,10 @@
     reason = "a test stops where it fails"
 )]
 
-#[expect(dead_code, reason = "a part of it is used here")]
-#[path = "../cli_program/mod.rs"]
-mod cli_program;
 mod pipeline;
+#[expect(dead_code, reason = "a part of it is used here")]
+#[path = "../support/program.rs"]
+mod program;
 mod terraform;
 
 use std::future::Future;

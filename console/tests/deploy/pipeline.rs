@@ -11,16 +11,14 @@ use devstack::packages::{Architecture, pack};
 use devstack::{Emulator, Postgres, PostgresOptions, ProgressSender};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
-use crate::cli_program::Program;
+use crate::program::Program;
 use crate::terraform::Modules;
 
 const EVENTS: u64 = 500;
 const DATABASE: &str = "pipeline";
 /// Limit of waiting for all events.
 const STORED_LIMIT: Duration = Duration::from_secs(180);
-const STORED_POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// What a second plan changes although nothing did, and why; on AWS this list would be empty.
 const READ_BACK_WRONG: [(&str, &str); 1] = [(
     "aws_cloudwatch_metric_alarm",
@@ -67,7 +65,7 @@ pub(crate) async fn applied() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Packages with the functions of this build; gives their folder.
+/// Packages with the functions of this build; returns their folder.
 async fn package(folder: &Path) -> Result<String, Failed> {
     let functions = functions::build(BuildProfile::Debug, &ProgressSender::default()).await?;
     let folder = folder.join("functions");
@@ -106,18 +104,10 @@ async fn operate(folder: &Path) -> Result<(), Failed> {
         "{published}"
     );
 
-    let deadline = Instant::now() + STORED_LIMIT;
-    loop {
-        let (code, answer) = here(&["api", "get", "/v1/types"]);
-        let count = answer["body"]["items"][0]["count"].as_u64().unwrap_or(0);
-        if code == 0 && count == EVENTS {
-            break;
-        }
-        if Instant::now() >= deadline {
-            return Err(format!("the API counts {count} of {EVENTS}: {answer}").into());
-        }
-        sleep(STORED_POLL_INTERVAL).await;
-    }
+    let counted = ["--env", "local", "api", "get", "/v1/types"];
+    program.json_until(&counted, STORED_LIMIT, |answer| {
+        answer["body"]["items"][0]["count"] == EVENTS
+    });
     let (code, status) = here(&["status"]);
     assert_eq!(code, 0, "{status}");
     assert_eq!(status["records"]["total"], json!(EVENTS), "{status}");
@@ -140,7 +130,7 @@ fn event(number: u64) -> String {
     format!("{event}\n")
 }
 
-/// The status that a caller gets whom nobody knows.
+/// The status of an unsigned request.
 fn status_without_signature(api_url: &str) -> Result<String, Failed> {
     let rest = api_url.strip_prefix("http://").ok_or("no loopback URL")?;
     let (address, path) = rest.split_once('/').ok_or("no path")?;

@@ -1,4 +1,4 @@
-//! Terraform on a copy of the checkout's modules, so that nothing is left behind there.
+//! Terraform on a copy of the checkout's modules, so that no file is left in the checkout.
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -71,7 +71,7 @@ pub(crate) struct Terraform {
 }
 
 impl Terraform {
-    /// Runs a command that must succeed; gives its output.
+    /// Runs a command that must succeed; returns its output.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, Failed> {
         let output = self.output(arguments).await?;
         if output.status.success() {
@@ -80,7 +80,7 @@ impl Terraform {
         Err(failure(arguments, &output))
     }
 
-    /// Runs a command; gives what it said and how it ended.
+    /// Runs a command; returns its output and how it ended.
     pub(crate) async fn output(&self, arguments: &[&str]) -> Result<Output, Failed> {
         let mut command = Command::new("terraform");
         command

@@ -1,73 +1,71 @@
-//! Configuration files for the real program, with one environment named "test".
-
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+//! Configuration files for the real program.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use devstack::Endpoints;
 
-/// An environment on a running stack.
+/// Nothing listens on port 1.
+pub(crate) const NOBODY: &str = "http://127.0.0.1:1";
+
+/// The text of a file with one environment without an API. `more` is further lines of TOML.
+pub(crate) fn environment(name: &str, endpoint_url: &str, queues: [&str; 2], more: &str) -> String {
+    let [queue_url, dead_letter_queue_url] = queues;
+    format!(
+        r#"
+[environments.{name}]
+region = "us-east-1"
+endpoint_url = "{endpoint_url}"
+topic_arn = "arn:aws:sns:us-east-1:000000000000:events"
+queue_url = "{queue_url}"
+dead_letter_queue_url = "{dead_letter_queue_url}"
+api_url = "{NOBODY}"
+{more}
+"#
+    )
+}
+
+/// The same with queues at an address that has no emulator.
+pub(crate) fn environment_at(name: &str, endpoint_url: &str, more: &str) -> String {
+    let queue = |name| format!("{endpoint_url}/000000000000/{name}");
+    let (source, dead_letters) = (queue("source"), queue("dead-letters"));
+    environment(name, endpoint_url, [&source, &dead_letters], more)
+}
+
+/// A file with the environment "test" on a running stack.
 pub(crate) fn of(endpoints: &Endpoints, folder: &Path) -> PathBuf {
-    write(
-        folder,
-        &[
-            ("region", &endpoints.region),
-            ("endpoint_url", &endpoints.endpoint_url),
-            ("topic_arn", &endpoints.topic_arn),
-            ("queue_url", &endpoints.queue_url),
-            ("dead_letter_queue_url", &endpoints.dead_letter_queue_url),
-            ("api_url", &endpoints.api_url),
-            ("database_url", &endpoints.database_url),
-            ("ingest_function", &endpoints.ingest_function),
-        ],
-    )
+    let queues = [&*endpoints.queue_url, &endpoints.dead_letter_queue_url];
+    let more = format!(
+        "database_url = {:?}\ningest_function = {:?}\n",
+        endpoints.database_url, endpoints.ingest_function
+    );
+    let text = environment("test", &endpoints.endpoint_url, queues, &more)
+        .replace(NOBODY, &endpoints.api_url)
+        .replace(
+            "arn:aws:sns:us-east-1:000000000000:events",
+            &endpoints.topic_arn,
+        );
+    write(folder, &text)
 }
 
-/// An environment whose everything is at one address.
+/// A file with the environment "test" whose every part is at one address.
 pub(crate) fn at(address: &str, folder: &Path) -> PathBuf {
-    write(
-        folder,
-        &[
-            ("region", "us-east-1"),
-            ("endpoint_url", &format!("http://{address}")),
-            ("topic_arn", "arn:aws:sns:us-east-1:000000000000:events"),
-            (
-                "queue_url",
-                &format!("http://{address}/000000000000/events-queue"),
-            ),
-            (
-                "dead_letter_queue_url",
-                &format!("http://{address}/000000000000/events-dead-letters"),
-            ),
-            ("api_url", &format!("http://{address}")),
-            (
-                "database_url",
-                &format!("postgres://postgres@{address}/pipeline"),
-            ),
-        ],
-    )
+    let more = format!("database_url = \"postgres://postgres@{address}/pipeline\"\n");
+    let url = format!("http://{address}");
+    let text = environment_at("test", &url, &more).replace(NOBODY, &url);
+    write(folder, &text)
 }
 
-/// An environment at an address that refuses.
+/// The same at an address that refuses connections.
 pub(crate) fn nobody(folder: &Path) -> PathBuf {
-    // Taken and given back: nobody listens there.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     at(&address, folder)
 }
 
-fn write(folder: &Path, entries: &[(&str, &str)]) -> PathBuf {
-    let table: toml::Table = entries
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).into()))
-        .collect();
-    let environments: toml::Table = [("test".to_owned(), table.into())].into_iter().collect();
-    let file: toml::Table = [("environments".to_owned(), environments.into())]
-        .into_iter()
-        .collect();
+pub(crate) fn write(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("config.toml");
-    std::fs::write(&path, file.to_string()).unwrap();
+    std::fs::write(&path, text).unwrap();
     path
 }

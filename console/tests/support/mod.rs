@@ -1,24 +1,20 @@
-//! What several test files need.
+//! What several test binaries need: the pipeline or its queues, the real program, a terminal.
 
-#![expect(
-    clippy::allow_attributes,
-    reason = "each test file uses another part, so an expectation would fail in some of them"
-)]
-
-#[allow(dead_code, reason = "each test file uses a part of it")]
-pub(crate) mod configuration;
-#[allow(
+#![allow(
     dead_code,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "each test file uses a part of it; a test stops where it fails"
+    reason = "each binary uses a part of it; a test stops where it fails"
 )]
-pub(crate) mod driver;
-#[allow(dead_code, reason = "each test file uses a part of it")]
+
+pub(crate) mod configuration;
+pub(crate) mod harness;
+pub(crate) mod machine;
+pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod pty;
-#[allow(dead_code, reason = "each test file uses a part of it")]
 pub(crate) mod queues;
-#[allow(dead_code, reason = "each test file uses a part of it")]
-pub(crate) mod screen;
-#[allow(dead_code, reason = "each test file uses a part of it")]
+pub(crate) mod redrive_fixture;
+pub(crate) mod signals;
 pub(crate) mod stack;

@@ -1,11 +1,5 @@
 //! Drives the real program in a pseudo-terminal: wait for a text, press a key, wait again.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test stops where it fails"
-)]
-
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -16,6 +10,8 @@ use portable_pty::{
     Child, CommandBuilder, ExitStatus, MasterPty, PtyPair, PtySize, native_pty_system,
 };
 
+use super::signals::signal;
+
 /// Where programs under test keep their state.
 fn state_folder() -> std::path::PathBuf {
     std::env::temp_dir().join("opsconsole-tests-state")
@@ -24,12 +20,12 @@ fn state_folder() -> std::path::PathBuf {
 /// What the reader has seen so far.
 struct Seen {
     parser: vt100::Parser,
-    /// All bytes, to tell what was written and not only what is visible.
+    /// All bytes: what was written, not only what is visible.
     bytes: Vec<u8>,
     is_closed: bool,
 }
 
-/// A program and the terminal that it believes to have.
+/// A program in a terminal.
 pub(crate) struct Session {
     master: Box<dyn MasterPty + Send>,
     writer: Box<dyn Write + Send>,
@@ -56,7 +52,7 @@ impl Session {
         command.args(arguments);
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
-        // What it keeps, it keeps away from whoever runs the tests.
+        // Not the state of whoever runs the tests.
         command.env("XDG_STATE_HOME", state_folder());
         for (name, value) in environment {
             command.env(name, value);
@@ -211,7 +207,7 @@ pub(crate) fn wait_for_exit(
     }
 }
 
-/// A program whose terminal nobody reads in the background, so that it can really go away.
+/// A program whose terminal nobody reads in the background, so that the terminal can be closed.
 pub(crate) struct Unwatched {
     pair: PtyPair,
     reader: Box<dyn Read + Send>,
@@ -245,34 +241,31 @@ impl Unwatched {
         }
     }
 
-    /// Types `keys` again and again until the program writes nothing more: it is caught in a write
-    /// that nobody reads.
+    /// Types `keys` again and again until the program waits in a write that nobody reads.
     #[cfg(target_os = "linux")]
     pub(crate) fn fill_with(&mut self, keys: &str, limit: Duration) {
-        const QUIET: Duration = Duration::from_millis(500);
-        let io = format!("/proc/{}/io", self.child.process_id().unwrap());
+        let tasks = format!("/proc/{}/task", self.child.process_id().unwrap());
+        // A thread that runs shows no number of a call.
+        let write = format!("{} ", nix::libc::SYS_write);
+        let is_blocked = || {
+            let mut tasks = std::fs::read_dir(&tasks).unwrap().flatten();
+            tasks.any(|task| {
+                std::fs::read_to_string(task.path().join("syscall"))
+                    .is_ok_and(|call| call.starts_with(&write))
+            })
+        };
         let mut writer = self.pair.master.take_writer().unwrap();
         let deadline = Instant::now() + limit;
-        let mut written = (String::new(), Instant::now());
-        while written.1.elapsed() < QUIET {
+        while !is_blocked() {
             assert!(Instant::now() < deadline, "the program still writes");
             writer.write_all(keys.as_bytes()).unwrap();
-            let text = std::fs::read_to_string(&io).unwrap();
-            let now = text.lines().find(|line| line.starts_with("wchar")).unwrap();
-            if now != written.0 {
-                written = (now.to_owned(), Instant::now());
-            }
             std::thread::park_timeout(Duration::from_millis(10));
         }
     }
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let status = std::process::Command::new("kill")
-            .args(["-s", name, &self.child.process_id().unwrap().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        signal(self.child.process_id().unwrap(), name);
     }
 
     /// Waits for the end of the program.
@@ -290,7 +283,7 @@ impl Unwatched {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Gone already, or to be gone now.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,16 +1,16 @@
-//! How fast, how lean and how safe the function is, against the limit of the database and against
-//! the handlers that people deploy otherwise.
+//! Throughput, CPU time, memory and cold start of the function, compared with the limit of the database
+//! and with handlers in Python and Node.
 //!
-//! `cargo bench -p ingest` starts a private PostgreSQL whose commits are durable. All write the same
-//! events into the same schema (`records` with its daily partitions and its indexes, and the ledger
-//! `event_keys`), each into a database of its own, and take turns round by round, so that a busy
-//! machine meets all of them alike. Clients are processes of their own: they read invocations as
-//! Lambda gives them, parse, store and commit. Ours is this program, in the profile that it was built in;
-//! cold start, memory and size of the function are those of the binary that is deployed, which it builds
-//! first (profile `shipping`). With `--profile shipping` all of it is as it is deployed.
+//! `cargo bench -p ingest` starts a private PostgreSQL whose commits are durable. All subjects write
+//! the same events into the same schema (`records` with its daily partitions and indexes, and the
+//! ledger `event_keys`), each into its own database. They take turns in every round, so that a busy
+//! machine slows all of them alike. Each client is a process that reads invocations as Lambda passes
+//! them, parses, stores and commits. Ours is this program in the profile that it was built in. Cold
+//! start, memory and size are those of the deployed binary (profile `shipping`), which the bench
+//! builds first. With `--profile shipping` everything is as it is deployed.
 //!
-//! It prints a table and writes `target/bench/ingest.json`. `-- --quick` takes one small round, to see that
-//! it runs, and writes `ingest-quick.json`.
+//! The bench prints a table and writes `target/bench/ingest.json`. `-- --quick` runs one small round
+//! as a check and writes `ingest-quick.json`.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@
     clippy::cast_precision_loss,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "a bench stops where it fails, and speaks on standard output"
+    reason = "a bench stops where it fails, and writes to standard output"
 )]
 
 #[path = "ingest/client.rs"]
@@ -30,8 +30,6 @@ mod client;
 mod cold_start;
 #[path = "ingest/copy.rs"]
 mod copy;
-#[path = "ingest/door.rs"]
-mod door;
 #[path = "ingest/events.rs"]
 mod events;
 #[path = "ingest/failures.rs"]
@@ -46,6 +44,8 @@ mod round_trips;
 mod server;
 #[path = "ingest/throughput.rs"]
 mod throughput;
+#[path = "ingest/tls_proxy.rs"]
+mod tls_proxy;
 #[path = "ingest/usage.rs"]
 mod usage;
 #[path = "ingest/wire.rs"]

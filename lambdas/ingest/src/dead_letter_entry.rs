@@ -1,7 +1,7 @@
-//! A dead letter and the calls that carry it. Pure: nothing is sent here.
+//! Dead letters as entries of `SendMessageBatch` calls. Pure: nothing is sent here.
 //!
-//! Invariant: a dead letter is the message as it came, body and attributes with their types, and its
-//! reason beside it; nothing of it is ever left out to make room.
+//! Invariant: a dead letter has the body and the attributes of the message unchanged, and the reason
+//! beside them; nothing is left out to make room.
 
 use std::collections::HashMap;
 
@@ -25,20 +25,19 @@ pub(crate) const ENTRIES_MAX: usize = 10;
 /// Bytes of one `SendMessageBatch` at most, bodies and attributes.
 pub(crate) const CALL_BYTES_MAX: usize = 1_048_576;
 
-/// A message that is to be sent with its reason.
+/// A message with its reason, ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct DeadLetter {
-    /// Position of the message in its batch.
+    /// Position of the message in its batch; also the id of the entry.
     pub(crate) position: usize,
-    /// As it is sent; its id is the position.
     pub(crate) entry: SendMessageBatchRequestEntry,
     bytes: usize,
 }
 
 impl DeadLetter {
-    /// Writes the dead letter; `None` where SQS could not take it: a message without a body, without
-    /// three free attributes or without room for them.
-    pub(crate) fn write(
+    /// Makes the dead letter; `None` where SQS would refuse it: no body, fewer than three free
+    /// attributes, or no room for them.
+    pub(crate) fn new(
         position: usize,
         message: &Message,
         failure: &Failure,
@@ -47,9 +46,9 @@ impl DeadLetter {
         let body = message.body.as_deref().filter(|body| !body.is_empty())?;
         let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
         for (name, value) in message.publisher_attributes() {
-            // A dead letter that died before and was redriven: its reason is replaced.
+            // A redriven dead letter that failed again gets its new reason.
             if !FAILURE_ATTRIBUTES.contains(&name.as_str()) {
-                attributes.insert(name.clone(), kept(&value?)?);
+                attributes.insert(name.clone(), sdk_attribute(&value?)?);
             }
         }
         for (name, value) in [
@@ -78,8 +77,8 @@ impl DeadLetter {
     }
 }
 
-/// The X-Ray trace goes on with the dead letter. It does not count towards the size of a message (SQS API
-/// reference, "`SendMessageBatchRequestEntry`").
+/// The dead letter stays in the X-Ray trace of its message. The header does not count towards the size
+/// (SQS API reference, "`SendMessageBatchRequestEntry`").
 fn trace(
     message: &Message,
 ) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
@@ -95,7 +94,7 @@ fn trace(
     )]))
 }
 
-/// Divides dead letters into calls that SQS accepts.
+/// Divides dead letters into calls within the limits of SQS.
 pub(crate) fn calls(dead_letters: Vec<DeadLetter>) -> Vec<Vec<DeadLetter>> {
     let mut calls: Vec<Vec<DeadLetter>> = Vec::new();
     let mut bytes = 0;
@@ -116,7 +115,7 @@ pub(crate) fn calls(dead_letters: Vec<DeadLetter>) -> Vec<Vec<DeadLetter>> {
     calls
 }
 
-fn kept(attribute: &SqsMessageAttribute) -> Option<MessageAttributeValue> {
+fn sdk_attribute(attribute: &SqsMessageAttribute) -> Option<MessageAttributeValue> {
     let is_binary = attribute.binary_value.is_some();
     let default_type = if is_binary { "Binary" } else { "String" };
     MessageAttributeValue::builder()
@@ -132,7 +131,7 @@ fn kept(attribute: &SqsMessageAttribute) -> Option<MessageAttributeValue> {
         .ok()
 }
 
-/// Two characters that are legal in JSON are not in an SQS attribute; an empty value is not either.
+/// SQS refuses two characters that JSON allows, and an empty value.
 fn text_attribute(value: &str) -> Option<MessageAttributeValue> {
     let value = if value.is_empty() { "unknown" } else { value };
     MessageAttributeValue::builder()
@@ -173,7 +172,7 @@ mod tests {
 
     fn dead_letter(position: usize, message: &Message) -> Option<DeadLetter> {
         let failure = Failure::new(FailureCode::NotJson, "no \u{ffff}");
-        DeadLetter::write(position, message, &failure, "request-1")
+        DeadLetter::new(position, message, &failure, "request-1")
     }
 
     fn attribute<'a>(dead_letter: &'a DeadLetter, name: &str) -> Option<&'a str> {
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn reason_of_an_earlier_death_is_replaced_and_own_attributes_are_kept() {
+    fn reason_of_an_earlier_failure_is_replaced_and_own_attributes_stay() {
         let message = message("x", &[("ErrorCode", "too-large"), ("tenant", "a")]);
         let dead_letter = dead_letter(3, &message).unwrap();
         assert_eq!(attribute(&dead_letter, "ErrorCode"), Some("not-json"));
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn trace_of_the_message_goes_on_with_the_dead_letter() {
+    fn dead_letter_has_the_trace_of_its_message() {
         let mut message = message("x", &[]);
         assert_eq!(
             dead_letter(0, &message)

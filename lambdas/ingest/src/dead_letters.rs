@@ -1,8 +1,10 @@
-//! The dead-letter queue. Invariant: a dead letter counts as sent only when SQS confirmed that entry.
+//! Sends dead letters to their queue.
 //!
-//! The retries are made here and not by the client, which knows nothing of entries that fail in a
-//! call that succeeds; both together would multiply. A dead letter whose confirmation was lost is sent
-//! again, and may lie in the queue twice: that is better than not at all.
+//! Invariant: a dead letter counts as sent only when SQS confirmed its entry.
+//!
+//! Retries are made here and not by the client: it does not retry entries that fail in a call that
+//! succeeds, and both together would multiply. A dead letter whose confirmation was lost is sent
+//! again and may be in the queue twice, which is better than not at all.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,19 +21,18 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::dead_letter_entry::{DeadLetter, calls};
 
-/// Calls under way at once: a batch of nothing but failures is a thousand calls.
+/// Concurrent calls: a batch of failures alone is a thousand calls.
 const CALLS_IN_FLIGHT_MAX: usize = 8;
-/// Limit of one call.
-pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Waits before the dead letters of a call that are still to be sent are sent again. The sixth attempt is
-/// the last: a queue that is not to be reached must not use up the time of every invocation.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+/// Waits between the sends of a call's remaining dead letters. The sixth send is the last: an
+/// unreachable queue must not use up the time of every invocation.
 const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(100))
     .with_max_delay(Duration::from_secs(1))
     .with_max_times(5)
     .with_jitter();
 
-/// Where dead letters go.
+/// A dead-letter queue and its client.
 #[derive(Clone, Debug)]
 pub struct DeadLetterQueue {
     client: Arc<LazyLock<Client, MakeClient>>,
@@ -42,27 +43,27 @@ type MakeClient = Box<dyn FnOnce() -> Client + Send>;
 
 /// How a call ended.
 enum Sent {
-    /// Entry by entry: these positions were confirmed, these refused for good; the others may pass
-    /// later.
+    /// By position: confirmed, or refused for good. A retry may succeed for the others.
     Answered {
         confirmed: HashSet<usize>,
         refused: HashSet<usize>,
     },
-    /// The service refused the call as a whole, and would again.
+    /// The service refused the whole call, and would again.
     Refused(Refusal),
-    /// The service is too busy, was not reached or did not answer.
+    /// The service throttled the call, was not reached or did not answer.
     Unanswered,
 }
 
 impl DeadLetterQueue {
-    /// A queue, by its URL. The client's own retries are switched off.
+    /// A queue by its URL. The client's own retries are switched off.
     #[must_use]
     pub fn new(client: Client, url: String) -> Self {
         Self::with_client_on_use(move || client, url)
     }
 
-    /// A queue whose client is made for the first dead letter; most functions never send one (0.24 ms of a
-    /// cold start, measured as at the profile `shipping`). The client's own retries are switched off.
+    /// A queue whose client is made for the first dead letter, because most functions never send one:
+    /// it saves 0.24 ms of a cold start (measured as described at the profile `shipping`). The client's
+    /// own retries are switched off.
     #[must_use]
     pub fn with_client_on_use(
         make_client: impl FnOnce() -> Client + Send + 'static,
@@ -83,9 +84,9 @@ impl DeadLetterQueue {
         dead_letters: Vec<DeadLetter>,
         deadline: Instant,
     ) -> HashSet<usize> {
-        let is_shut = AtomicBool::new(false);
+        let is_closed = AtomicBool::new(false);
         futures::stream::iter(calls(dead_letters))
-            .map(|call| self.send_call(call, deadline, &is_shut))
+            .map(|call| self.send_call(call, deadline, &is_closed))
             .buffer_unordered(CALLS_IN_FLIGHT_MAX)
             .map(futures::stream::iter)
             .flatten()
@@ -93,19 +94,19 @@ impl DeadLetterQueue {
             .await
     }
 
-    /// Sends one call, unless the queue was shut to an earlier one.
+    /// Sends one call, unless an earlier one showed that every call would be refused.
     async fn send_call(
         &self,
         call: Vec<DeadLetter>,
         deadline: Instant,
-        is_shut: &AtomicBool,
+        is_closed: &AtomicBool,
     ) -> HashSet<usize> {
-        if is_shut.load(Ordering::Relaxed) {
+        if is_closed.load(Ordering::Relaxed) {
             return HashSet::new();
         }
         match self.send_together(&call, deadline).await {
             Ok(confirmed) => confirmed,
-            // One entry can spoil the call for the others.
+            // One bad entry fails the call for the others.
             Err(Refusal::Entry) if call.len() > 1 => {
                 let mut confirmed = HashSet::new();
                 for alone in call.chunks(1) {
@@ -116,16 +117,16 @@ impl DeadLetterQueue {
             }
             Err(Refusal::Entry) => HashSet::new(),
             Err(Refusal::Caller) => {
-                is_shut.store(true, Ordering::Relaxed);
+                is_closed.store(true, Ordering::Relaxed);
                 HashSet::new()
             }
         }
     }
 
-    /// Sends the dead letters of one call until each is confirmed or refused, or there is no time left.
+    /// Sends the dead letters of one call until each is confirmed or refused, or time is up.
     ///
     /// # Errors
-    /// When the call was refused as a whole, so that none of them was sent.
+    /// When the whole call was refused: none of them was sent.
     async fn send_together(
         &self,
         dead_letters: &[DeadLetter],
@@ -163,7 +164,7 @@ impl DeadLetterQueue {
 
     async fn send_entries(&self, dead_letters: &[&DeadLetter], deadline: Instant) -> Sent {
         if Instant::now() >= deadline {
-            tracing::warn!("no time left to send dead letters, they are reported for retry");
+            tracing::warn!("no time left to send dead letters: they are reported for retry");
             return Sent::Unanswered;
         }
         let entries = dead_letters
@@ -176,7 +177,7 @@ impl DeadLetterQueue {
             .queue_url(&self.url)
             .set_entries(Some(entries))
             .send();
-        let call_deadline = deadline.min(Instant::now() + ATTEMPT_TIMEOUT);
+        let call_deadline = deadline.min(Instant::now() + CALL_TIMEOUT);
         let answer = match timeout_at(call_deadline, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
@@ -187,7 +188,7 @@ impl DeadLetterQueue {
                 return refusal.map_or(Sent::Unanswered, Sent::Refused);
             }
             Err(_) => {
-                tracing::error!("dead letters not sent: SQS did not answer in time");
+                tracing::error!("dead letters not sent: no answer from SQS in time");
                 return Sent::Unanswered;
             }
         };
@@ -208,25 +209,27 @@ impl DeadLetterQueue {
     }
 }
 
-/// Whom SQS blames for a call that would fail again.
+/// Why SQS would refuse the same call again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
-    /// One of its entries: without that one the others can be sent.
+    /// An entry is invalid: the others can be sent without it.
     Entry,
-    /// Whoever calls: a queue that is gone, a permission or a key that is missing. Whatever is sent, the
-    /// answer is the same.
+    /// The queue, a permission or a key is missing: every call would be refused.
     Caller,
 }
 
-/// An error without what the service answered, which may quote a dead letter.
+/// An error without the service's message, which may quote a dead letter.
 fn described(error: &SdkError<SendMessageBatchError>) -> String {
     match error.as_service_error() {
-        Some(service_error) => service_error.code().unwrap_or("an error of SQS").to_owned(),
+        Some(service_error) => service_error
+            .code()
+            .unwrap_or("unknown error of SQS")
+            .to_owned(),
         None => DisplayErrorContext(error).to_string(),
     }
 }
 
-/// Why the same call would fail again, if it would.
+/// Why the same call would be refused again; `None` where a retry may succeed.
 fn refusal(error: &SdkError<SendMessageBatchError>) -> Option<Refusal> {
     let status = error
         .raw_response()
@@ -246,8 +249,8 @@ fn refusal(error: &SdkError<SendMessageBatchError>) -> Option<Refusal> {
     }
 }
 
-/// Parts of the codes by which SQS refuses a call for what is in it (SQS API reference,
-/// "`SendMessageBatch`", errors, and "Common errors").
+/// Parts of the error codes for invalid content (SQS API reference, "`SendMessageBatch`", errors, and
+/// "Common errors").
 const ENTRY_FAULTS: [&str; 5] = [
     "InvalidMessageContents",
     "BatchRequestTooLong",
@@ -256,8 +259,8 @@ const ENTRY_FAULTS: [&str; 5] = [
     "ValidationError",
 ];
 
-/// `RequestThrottled`, `ThrottlingException`, `KMS.ThrottlingException`: SQS gives them status 400
-/// and calls some of them the sender's fault.
+/// `RequestThrottled`, `ThrottlingException`, `KMS.ThrottlingException`: they have status 400, and
+/// some are flagged as the sender's fault.
 fn is_throttling(code: &str) -> bool {
     code.contains("Throttl")
 }

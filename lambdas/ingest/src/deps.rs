@@ -1,5 +1,7 @@
-//! What the handler works with. Invariant: made once, before the first batch, and never a reason to
-//! stop: a database or a queue that is away shows when it is used.
+//! The clients of the handler.
+//!
+//! Invariant: they are made once, before the first batch, without IO. An unavailable database or
+//! queue fails when it is used, not here.
 
 use std::time::Duration;
 
@@ -8,32 +10,32 @@ use store::{ConnectSettings, IamLogIn, PgPool, StoreError, connect_lazy};
 use crate::dead_letters::DeadLetterQueue;
 use crate::settings::Settings;
 
-/// One batch is one statement; the second connection replaces a first that died.
+/// One batch is one statement; the second connection replaces a broken first one.
 const CONNECTIONS_MAX: u32 = 2;
-/// One attempt to connect. The pool waits longer and longer between its own, up to a fifth of this,
-/// so that it must be short for a database that comes back to be noticed soon; a database that
-/// needs longer (30 s to resume from a pause) is asked again until the invocation's time is over.
+/// One acquire. The pool backs off between its connects up to a fifth of this, so a short limit
+/// notices soon that the database is back. A database that needs longer (30 s to resume from a
+/// pause) is retried until the write deadline.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longer than any batch takes, shorter than the server holds a batch that nobody waits for.
+/// Longer than any batch takes; afterwards the server ends a statement that nobody waits for.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the handler works with, made once.
+/// The clients of the handler.
 #[derive(Clone, Debug)]
 pub struct Deps {
-    /// The database.
+    /// Connections to the database of the records.
     pub pool: PgPool,
-    /// Renewed at the start of each batch, where it is needed.
+    /// Renewed at the start of a batch when it is about to expire.
     pub log_in: Option<IamLogIn>,
-    /// Where permanent failures go. Without it they are reported for retry, and SQS dead-letters
+    /// Queue for permanent failures. Without it they are reported for retry, and SQS dead-letters
     /// them without a reason.
     pub dead_letters: Option<DeadLetterQueue>,
 }
 
 impl Deps {
-    /// Makes the clients; none of them does any IO yet.
+    /// Makes the clients.
     ///
     /// # Errors
-    /// When the database URL is none.
+    /// When the database URL is invalid.
     pub fn connect(settings: &Settings) -> Result<Self, StoreError> {
         let pool = connect_lazy(&ConnectSettings {
             max_connections: CONNECTIONS_MAX,

@@ -1,35 +1,34 @@
-//! How a message ends. Invariant: one fate for each message, so the counts add up to the batch.
+//! How each message of a batch ends.
+//!
+//! Invariant: a message has exactly one disposition, so the counts add up to the batch.
 
 use std::collections::BTreeMap;
 
 use event::FailureCode;
 
-/// The end of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
-    /// It is a record now.
+pub(crate) enum Disposition {
     Stored,
-    /// The ledger knew its event.
+    /// The ledger had the event already.
     Duplicate,
-    /// It lies in the dead-letter queue with this reason.
+    /// Sent to the dead-letter queue with this code.
     DeadLettered(FailureCode),
-    /// SQS delivers it again.
+    /// Reported as a batch item failure: SQS delivers it again.
     Retry(RetryReason),
 }
 
-/// Why a message is reported for retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryReason {
-    /// The database did not take it, through no fault of the event, or there was no time left.
+pub(crate) enum RetryReason {
+    /// The event was not written through no fault of its own, or there was no time left.
     Database,
-    /// A permanent failure that did not reach the dead-letter queue; SQS brings it there.
+    /// A permanent failure that could not be sent to the dead-letter queue; SQS moves it there.
     DeadLetterQueue(FailureCode),
 }
 
-/// The fates of a batch, counted.
+/// The messages of a batch, counted by disposition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Messages that became records.
+    /// Messages whose event is a new record.
     pub stored: usize,
     /// Messages whose event was a record already.
     pub duplicates: usize,
@@ -37,17 +36,15 @@ pub struct Outcome {
     pub dead_lettered: usize,
     /// Messages that are reported for retry.
     pub retried: usize,
-    /// How often each code of a permanent failure occurred, wherever the message went.
+    /// Permanent failures by code, whether or not the message reached the dead-letter queue.
     pub codes: BTreeMap<FailureCode, usize>,
 }
 
 impl Outcome {
-    /// Counts the fates of a batch.
-    #[must_use]
-    pub fn of(fates: &[Disposition]) -> Self {
+    pub(crate) fn of(dispositions: &[Disposition]) -> Self {
         let mut outcome = Self::default();
-        for fate in fates {
-            let code = match fate {
+        for disposition in dispositions {
+            let code = match disposition {
                 Disposition::Stored => {
                     outcome.stored += 1;
                     None
@@ -76,7 +73,7 @@ impl Outcome {
         outcome
     }
 
-    /// All messages, whatever became of them.
+    /// All messages of the batch.
     #[must_use]
     pub fn total(&self) -> usize {
         self.stored + self.duplicates + self.dead_lettered + self.retried
@@ -88,16 +85,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fate_is_counted_once() {
-        let fates = [
+    fn every_disposition_is_counted_once() {
+        let dispositions = [
             Disposition::Stored,
             Disposition::Duplicate,
             Disposition::DeadLettered(FailureCode::NotJson),
             Disposition::Retry(RetryReason::Database),
             Disposition::Retry(RetryReason::DeadLetterQueue(FailureCode::NotJson)),
         ];
-        let outcome = Outcome::of(&fates);
-        assert_eq!(outcome.total(), fates.len());
+        let outcome = Outcome::of(&dispositions);
+        assert_eq!(outcome.total(), dispositions.len());
         assert_eq!(outcome.retried, 2);
         assert_eq!(outcome.codes, BTreeMap::from([(FailureCode::NotJson, 2)]));
     }

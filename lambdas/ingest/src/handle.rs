@@ -1,4 +1,7 @@
-//! The handling of one batch.
+//! The handling of one batch: validate, write, dead-letter the failures, report the rest.
+//!
+//! Invariant: each message gets exactly one disposition, and only a confirmed write or send spares
+//! it the report for retry.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -9,7 +12,7 @@ use store::Written;
 use tokio::time::Instant;
 
 use crate::batch::{Batch, Message};
-use crate::bisect::Isolated;
+use crate::bisect::ItemResult;
 use crate::dead_letter_entry::DeadLetter;
 use crate::deps::Deps;
 use crate::disposition::{Disposition, Outcome, RetryReason};
@@ -21,16 +24,16 @@ use crate::write::{Committed, write_events};
 /// Handles a batch: stores its events, sends its permanent failures to the dead-letter queue,
 /// reports the rest for retry and writes one line about it to standard output.
 ///
-/// A message without an id cannot be reported by itself. If it is to be retried, an empty id is
-/// answered, by which SQS takes the whole batch as failed: nothing is lost, and what was stored is
-/// a duplicate next time.
+/// A message without an id cannot be reported alone. To retry it, the response has an empty id, for
+/// which Lambda counts the whole batch as failed: nothing is lost, and stored events are duplicates
+/// at the next delivery.
 pub async fn handle(batch: Batch, invocation: &Invocation, deps: &Deps) -> SqsBatchResponse {
     let (response, report) = handle_reported(batch, invocation, deps).await;
     report.write(invocation);
     response
 }
 
-/// A failure shows again, as a refused log-in, if the batch needs a new connection.
+/// A failure is only logged: it shows as a refused log-in if the batch needs a new connection.
 fn renew_log_in(deps: &Deps) {
     if let Some(log_in) = &deps.log_in
         && let Err(error) = log_in.renew(&deps.pool, SystemTime::now())
@@ -39,7 +42,7 @@ fn renew_log_in(deps: &Deps) {
     }
 }
 
-/// [`handle`], with its counts in place of the line.
+/// [`handle`] that returns the counts and writes no line.
 pub async fn handle_counted(
     batch: Batch,
     invocation: &Invocation,
@@ -49,7 +52,7 @@ pub async fn handle_counted(
     (response, report.outcome)
 }
 
-/// [`handle`], with what it would write about the batch.
+/// [`handle`] that returns the report and writes no line.
 pub async fn handle_reported(
     batch: Batch,
     invocation: &Invocation,
@@ -58,27 +61,27 @@ pub async fn handle_reported(
     let started = Instant::now();
     renew_log_in(deps);
     let messages = &batch.messages;
-    let (fates, mut report) = settle(messages, invocation, deps).await;
-    report.outcome = Outcome::of(&fates);
+    let (dispositions, mut report) = process(messages, invocation, deps).await;
+    report.outcome = Outcome::of(&dispositions);
     report.duration = started.elapsed();
     let mut response = SqsBatchResponse::default();
-    for (message, fate) in messages.iter().zip(&fates) {
-        if matches!(fate, Disposition::Retry(_)) {
+    for (message, disposition) in messages.iter().zip(&dispositions) {
+        if matches!(disposition, Disposition::Retry(_)) {
             response.add_failure(message.message_id.clone().unwrap_or_default());
         }
     }
     (response, report)
 }
 
-/// Gives each message its fate; the report lacks only what follows from those.
-async fn settle(
+/// Returns the disposition of each message, and the report without its outcome and duration.
+async fn process(
     messages: &[Message],
     invocation: &Invocation,
     deps: &Deps,
 ) -> (Vec<Disposition>, Report) {
     let mut report = Report::default();
     let mut traces: HashSet<TraceId> = HashSet::new();
-    let mut fates = vec![Disposition::Retry(RetryReason::Database); messages.len()];
+    let mut dispositions = vec![Disposition::Retry(RetryReason::Database); messages.len()];
     let mut events: Vec<Event<'_>> = Vec::with_capacity(messages.len());
     let mut positions: Vec<usize> = Vec::with_capacity(messages.len());
     let mut invalid: Vec<(usize, Failure)> = Vec::new();
@@ -97,56 +100,57 @@ async fn settle(
             }
         }
     }
-    // The dead letters need not wait for a database that is slow or away.
+    // Invalid messages need not wait for a slow or unavailable database.
     let write = async {
         let started = Instant::now();
         let written = write_events(&deps.pool, &events, invocation.write_deadline()).await;
         (written, started.elapsed())
     };
-    let ((written, database), buried) =
+    let ((written, database), dead_lettered) =
         futures::join!(write, dead_letter(messages, invalid, invocation, deps));
     let mut lags: Vec<Duration> = Vec::with_capacity(events.len());
     let mut refused: Vec<(usize, Failure)> = Vec::new();
-    for ((position, answer), event) in positions.into_iter().zip(written).zip(&events) {
-        let fate = match answer {
-            Isolated::Written(Committed { written, at }) => match written {
+    for ((position, result), event) in positions.into_iter().zip(written).zip(&events) {
+        let disposition = match result {
+            ItemResult::Written(Committed { written, at }) => match written {
                 Written::Stored(_) => {
                     let sent_at = messages.get(position).and_then(Message::sent_at);
-                    // Where clocks differ it took no time.
+                    // Clocks may differ: then the lag is 0.
                     lags.extend(sent_at.map(|sent| at.duration_since(sent).unwrap_or_default()));
                     Disposition::Stored
                 }
                 Written::Duplicate => Disposition::Duplicate,
             },
-            Isolated::Unwritten => Disposition::Retry(RetryReason::Database),
-            Isolated::Refused(detail) => {
+            ItemResult::Unwritten => Disposition::Retry(RetryReason::Database),
+            ItemResult::Refused(detail) => {
                 let failure = Failure::new(FailureCode::RefusedByDatabase, detail);
                 report.note_failure(failure.code, TraceId::of_event(event));
                 refused.push((position, failure));
                 continue;
             }
         };
-        set(&mut fates, position, fate);
+        set(&mut dispositions, position, disposition);
     }
-    for (position, fate) in buried {
-        set(&mut fates, position, fate);
+    for (position, disposition) in dead_lettered {
+        set(&mut dispositions, position, disposition);
     }
-    for (position, fate) in dead_letter(messages, refused, invocation, deps).await {
-        set(&mut fates, position, fate);
+    for (position, disposition) in dead_letter(messages, refused, invocation, deps).await {
+        set(&mut dispositions, position, disposition);
     }
     report.database = (!events.is_empty()).then_some(database);
     report.lag = Lag::of(lags);
     report.traces = traces.len();
-    (fates, report)
+    (dispositions, report)
 }
 
-fn set(fates: &mut [Disposition], position: usize, fate: Disposition) {
-    if let Some(slot) = fates.get_mut(position) {
-        *slot = fate;
+fn set(dispositions: &mut [Disposition], position: usize, disposition: Disposition) {
+    if let Some(slot) = dispositions.get_mut(position) {
+        *slot = disposition;
     }
 }
 
-/// Sends permanent failures to the dead-letter queue.
+/// Sends messages that failed for good to the dead-letter queue; one that SQS does not confirm is
+/// retried.
 async fn dead_letter(
     messages: &[Message],
     failures: Vec<(usize, Failure)>,
@@ -157,7 +161,7 @@ async fn dead_letter(
         .iter()
         .filter_map(|(position, failure)| {
             let message = messages.get(*position)?;
-            DeadLetter::write(*position, message, failure, &invocation.request_id)
+            DeadLetter::new(*position, message, failure, &invocation.request_id)
         })
         .collect();
     let sent = match &deps.dead_letters {
@@ -169,12 +173,12 @@ async fn dead_letter(
     failures
         .into_iter()
         .map(|(position, failure)| {
-            let fate = if sent.contains(&position) {
+            let disposition = if sent.contains(&position) {
                 Disposition::DeadLettered(failure.code)
             } else {
                 Disposition::Retry(RetryReason::DeadLetterQueue(failure.code))
             };
-            (position, fate)
+            (position, disposition)
         })
         .collect()
 }

@@ -1,34 +1,36 @@
-//! One invocation: its id and its time. Invariant: work stops early enough that the answer, which
-//! says what is to be retried, always arrives; an invocation that times out answers nothing.
+//! One invocation: its id and its deadlines.
+//!
+//! Invariant: work stops early enough for the response to arrive. An invocation that times out
+//! returns no response, so that SQS would deliver the whole batch again.
 
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::Context;
 use tokio::time::Instant;
 
-/// Kept back after the last write, for the dead letters and for the answer.
+/// Reserved after the write deadline for dead letters and the response.
 const MARGIN_MAX: Duration = Duration::from_secs(2);
-/// Part of the time left that is kept back where that is less, so that a short invocation works too.
+/// Part of the remaining time that is reserved where that is less, for short invocations.
 const MARGIN_DIVISOR: u32 = 5;
-/// Part of the margin that is the answer's own.
-const ANSWER_DIVISOR: u32 = 4;
+/// Part of the margin that is reserved for the response.
+const RESPONSE_DIVISOR: u32 = 4;
 
-/// Who asks, and until when an answer is worth something.
+/// The invocation that a batch came with.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Id of the invocation, written into each dead letter.
+    /// Written into each dead letter as `RequestID`.
     pub request_id: String,
-    /// When the runtime gives up on the invocation.
+    /// When the runtime ends the invocation.
     pub deadline: Instant,
-    /// The function, as its metrics are told apart.
+    /// The dimension of its metrics.
     pub function_name: String,
-    /// The X-Ray trace of the invocation, where the runtime names one.
+    /// The X-Ray trace of the invocation, if the runtime gives one.
     pub xray_trace_id: Option<String>,
     margin: Duration,
 }
 
 impl Invocation {
-    /// Takes it from the Lambda context.
+    /// Reads the Lambda context.
     #[must_use]
     pub fn from_context(context: &Context) -> Self {
         let left = context
@@ -42,7 +44,7 @@ impl Invocation {
         }
     }
 
-    /// An invocation of `ingest` that has this much time from now on and is part of no trace.
+    /// An invocation of `ingest` that ends after `left` and has no trace.
     #[must_use]
     pub fn new(request_id: String, left: Duration) -> Self {
         Self {
@@ -54,14 +56,12 @@ impl Invocation {
         }
     }
 
-    /// Until when the database may work.
     pub(crate) fn write_deadline(&self) -> Instant {
         before(self.deadline, self.margin)
     }
 
-    /// Until when dead letters may be sent.
     pub(crate) fn send_deadline(&self) -> Instant {
-        before(self.deadline, self.margin / ANSWER_DIVISOR)
+        before(self.deadline, self.margin / RESPONSE_DIVISOR)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A batch of SQS messages becomes records.
 //!
 //! Invariant: every message of a batch ends in exactly one of: stored, duplicate, dead-lettered
-//! with its reason, reported for retry. Nothing else is ever answered, whatever fails.
+//! with its reason, reported for retry, whatever fails.
 
 mod batch;
 mod bisect;
@@ -18,10 +18,9 @@ mod trace;
 mod write;
 
 pub use batch::{Batch, Message, SystemAttributes};
-pub use bisect::{Isolated, WriteError, isolate};
 pub use dead_letters::DeadLetterQueue;
 pub use deps::Deps;
-pub use disposition::{Disposition, Outcome, RetryReason};
+pub use disposition::Outcome;
 pub use handle::{handle, handle_counted, handle_reported};
 pub use invocation::Invocation;
 pub use queue_client::QueueAccess;

@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    // `RUST_LOG` as ever, but without the patterns of `EnvFilter`, which bring a regex engine along.
+    // `RUST_LOG` without the patterns of `EnvFilter`, which need a regex engine.
     let filter = std::env::var("RUST_LOG")
         .ok()
         .and_then(|text| text.parse::<Targets>().ok());

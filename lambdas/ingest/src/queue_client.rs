@@ -1,5 +1,7 @@
-//! The client of SQS. Invariant: its settings are the variables that Lambda gives to every function,
-//! read once; no profile, file or metadata service is ever asked.
+//! The client of SQS.
+//!
+//! Invariant: its settings are the variables that Lambda sets for every function, read once. No
+//! profile, file or metadata service is read.
 
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::Client;
@@ -8,15 +10,15 @@ use aws_sdk_sqs::config::{BehaviorVersion, Builder, Region};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use store::{SettingsError, Variables};
 
-use crate::dead_letters::ATTEMPT_TIMEOUT;
+use crate::dead_letters::CALL_TIMEOUT;
 
-/// Who calls SQS, and where. The credentials are those of the function's role; they hold for as long
-/// as its environment lives.
+/// Credentials, region and endpoint for SQS. The credentials are those of the function's role and stay
+/// valid as long as its execution environment.
 #[derive(Clone, Debug)]
 pub struct QueueAccess {
     credentials: Credentials,
     region: String,
-    /// Another place than AWS, such as an emulator.
+    /// An emulator instead of AWS.
     endpoint_url: Option<String>,
 }
 
@@ -47,13 +49,13 @@ impl QueueAccess {
         })
     }
 
-    /// Makes the client, which loads the machine's root certificates: some milliseconds.
+    /// Makes the client. Takes some milliseconds: it loads the machine's root certificates.
     pub(crate) fn client(self) -> Client {
         let http_client = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
         let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_attempt_timeout(CALL_TIMEOUT)
             .build();
         let mut config = Builder::new()
             .behavior_version(BehaviorVersion::latest())

@@ -1,14 +1,14 @@
-//! What a batch says of itself: one line that is both its log line and its CloudWatch record.
+//! The report of a batch: one line that is both its log line and its CloudWatch metrics.
 //!
-//! Invariant: one JSON object on one line, written as it is, with numbers, codes and ids of the
+//! Invariant: one JSON object on one line, with counts, times, failure codes and the ids of the
 //! invocation and of traces; never a body, an id or source of an event, or a setting.
 //!
-//! CloudWatch reads metrics out of a log event that is an object with the member `_aws` ("Embedded
-//! metric format specification", CloudWatch user guide); its other members are searched like those
-//! of any structured log line. So one record serves as both, and no number can be said in two ways.
-//! A metric has the name of its member. A failure code is part of a metric's name, not a dimension: one
-//! record has one value of each dimension, and one batch can fail in eight ways. A code is sent only
-//! when it occurred: CloudWatch bills each name by the hour in which it was sent.
+//! CloudWatch reads metrics from a log event that is an object with the member `_aws` ("Embedded
+//! metric format specification", CloudWatch user guide) and searches the other members like those of
+//! any structured log line. So log and metrics cannot disagree. A metric has the name of its member.
+//! A failure code is part of a metric's name and not a dimension, because one record has one value per
+//! dimension, and one batch can have eight codes. A code is sent only when it occurred: CloudWatch
+//! bills each name by the hour in which it was sent.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -21,10 +21,10 @@ use crate::disposition::Outcome;
 use crate::invocation::Invocation;
 use crate::trace::TraceId;
 
-/// Traces of failed events that one line names at most: a batch of nothing but failures stays far
-/// below the size of a log event (CloudWatch Logs quotas: 1 MB).
+/// Traces of failed events in one line: a batch of failures alone stays far below the size of a log
+/// event (CloudWatch Logs quotas: 1 MB).
 const FAILED_TRACES_MAX: usize = 20;
-/// Counts that each batch has, the zeros too: what did not happen is told from what is not known.
+/// Counts that each batch sends, zeros too: a missing value means that nothing is known.
 const COUNTS: [&str; 4] = [
     ingest_metrics::STORED,
     ingest_metrics::DUPLICATES,
@@ -32,43 +32,39 @@ const COUNTS: [&str; 4] = [
     ingest_metrics::RETRIED,
 ];
 
-/// Everything that is told of one batch.
+/// The figures of one batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// What became of its messages.
+    /// Its messages by disposition.
     pub outcome: Outcome,
-    /// Time that the database took, waits for a connection and repetitions included; `None` where there
-    /// was nothing to write.
+    /// Time of the write, with waits for a connection and retries; `None` without an event.
     pub database: Option<Duration>,
     /// Time of the whole batch.
     pub duration: Duration,
-    /// How long its stored events had been on their way; `None` where none was stored.
+    /// `None` where no event was stored.
     pub lag: Option<Lag>,
-    /// Distinct traces that its events name.
+    /// Distinct traces of its events.
     pub traces: usize,
-    /// Traces of events that failed for good, at most twenty.
+    /// Traces of permanent failures, at most [`FAILED_TRACES_MAX`].
     pub(crate) failed_traces: Vec<FailedTrace>,
 }
 
 /// Time from the publish to the commit, over the stored events of a batch.
 ///
-/// An event counts as published when the queue took its message (`SentTimestamp`): raw delivery
-/// tells nothing earlier, and SNS hands over within milliseconds. SQS keeps that time while it
-/// delivers a message again, so the lag of a retried one holds all its attempts. A redriven dead letter is a
-/// new message: its lag counts from the redrive. This is no age of the event: `time` says when
-/// it occurred.
+/// An event counts as published when the queue accepted its message (`SentTimestamp`): raw delivery
+/// has no earlier time, and SNS delivers within milliseconds. SQS keeps that time when it delivers a
+/// message again, so the lag includes all retries. A redriven dead letter is a new message: its lag
+/// counts from the redrive. The lag is not the age of the event, which `time` gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lag {
-    /// Half of the events took at most this long (nearest rank).
+    /// The median, by nearest rank.
     pub p50: Duration,
     /// The longest one.
     pub max: Duration,
 }
 
 impl Lag {
-    /// Of what each stored event took.
-    #[must_use]
-    pub fn of(mut lags: Vec<Duration>) -> Option<Self> {
+    pub(crate) fn of(mut lags: Vec<Duration>) -> Option<Self> {
         let middle = lags.len().checked_sub(1)? / 2;
         let (_, p50, later) = lags.select_nth_unstable(middle);
         let p50 = *p50;
@@ -79,7 +75,7 @@ impl Lag {
     }
 }
 
-/// Where to look for an event that failed, by what its publisher knows of it.
+/// The trace by which a publisher finds an event that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct FailedTrace {
     code: &'static str,
@@ -87,7 +83,7 @@ pub(crate) struct FailedTrace {
 }
 
 impl Report {
-    /// Notes the trace of an event that failed for good.
+    /// Adds the trace of a permanent failure.
     pub(crate) fn note_failure(&mut self, code: FailureCode, trace: Option<TraceId>) {
         if let Some(trace_id) = trace
             && self.failed_traces.len() < FAILED_TRACES_MAX
@@ -146,11 +142,11 @@ impl Report {
             traces: self.traces,
             failed_traces: &self.failed_traces,
         };
-        // Numbers and texts under names that are texts: there is nothing that JSON cannot hold.
+        // Numbers and strings under string keys always serialize.
         serde_json::to_string(&line).unwrap_or_default()
     }
 
-    /// Writes the line to standard output, past the log's own form, which would nest it: CloudWatch
+    /// Writes the line to standard output and not through the log, which would nest it: CloudWatch
     /// reads metrics only where the whole log event is the object.
     pub(crate) fn write(&self, invocation: &Invocation) {
         let mut line = self.line(invocation, SystemTime::now());
@@ -209,7 +205,7 @@ struct Directive {
     namespace: &'static str,
     #[serde(rename = "Dimensions")]
     dimensions: [[&'static str; 1]; 1],
-    /// At most one per member above and one per code: the format takes a hundred.
+    /// One per member above and one per code at most: the format allows a hundred.
     #[serde(rename = "Metrics")]
     metrics: Vec<Metric>,
 }

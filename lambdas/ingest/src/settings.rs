@@ -1,5 +1,7 @@
-//! What the function is told by its environment. Invariant: read once, at the start; a setting that
-//! cannot be used stops the function with a message that names it.
+//! The settings of the function, from environment variables.
+//!
+//! Invariant: they are read once, at the start; a setting that cannot be used stops the function with
+//! an error that names it.
 
 use store::{IamLogIn, SettingsError, Variables};
 
@@ -8,19 +10,19 @@ use crate::queue_client::QueueAccess;
 /// Settings of the function.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the records go (`DATABASE_URL`).
+    /// `DATABASE_URL`.
     pub database_url: String,
-    /// How to log in there, where the URL has no password (`DATABASE_IAM_AUTH`).
+    /// The IAM log-in for a URL without a password (`DATABASE_IAM_AUTH`).
     pub log_in: Option<IamLogIn>,
-    /// Where permanent failures go (`DEAD_LETTER_QUEUE_URL`). Without it they are reported as batch
-    /// item failures, and SQS dead-letters them without a reason.
+    /// `DEAD_LETTER_QUEUE_URL`. Without it permanent failures are reported as batch item failures,
+    /// and SQS dead-letters them without a reason.
     pub dead_letter_queue_url: Option<String>,
-    /// How to reach SQS; read where there is a dead-letter queue.
+    /// Read only with a dead-letter queue.
     pub queue_access: Option<QueueAccess>,
 }
 
 impl Settings {
-    /// Reads the settings from variables; an empty one counts as absent.
+    /// Reads the variables; an empty one counts as absent.
     ///
     /// # Errors
     /// Names the first required variable that is absent.

@@ -1,5 +1,6 @@
-//! The trace that an event belongs to. Pure; invariant: a `traceparent` that is none makes no event
-//! invalid, it is only not told.
+//! The W3C trace of an event. Pure.
+//!
+//! Invariant: an invalid `traceparent` makes no event invalid; it is ignored.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,31 +11,30 @@ use serde::{Deserialize, Serialize, Serializer};
 /// Bytes of a `traceparent` of version 00.
 const TRACEPARENT_BYTES: usize = 55;
 
-/// The `trace-id` of a W3C `traceparent`, by which all spans of a trace are found.
+/// The `trace-id` of a W3C `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TraceId(u128);
 
 #[derive(Deserialize)]
-struct Carrier<'a> {
+struct Traced<'a> {
     #[serde(borrow)]
     traceparent: Cow<'a, str>,
 }
 
 impl TraceId {
-    /// The trace that an event names.
     pub(crate) fn of_event(event: &Event<'_>) -> Option<Self> {
         Self::parse(event.traceparent.as_deref()?)
     }
 
-    /// The trace that a body names, raw or inside an SNS envelope, that holds no valid event.
+    /// The trace in a body, raw or in an SNS envelope, that is no valid event.
     pub(crate) fn of_body(body: &str) -> Option<Self> {
         let json = unwrap_envelope(body);
-        // A cheap look first: most name no trace. A list is no event.
+        // A cheap check first: most have no trace. An array is no event.
         if !json.contains("traceparent") || !json.trim_start().starts_with('{') {
             return None;
         }
-        let carrier: Carrier<'_> = serde_json::from_str(&json).ok()?;
-        Self::parse(&carrier.traceparent)
+        let traced: Traced<'_> = serde_json::from_str(&json).ok()?;
+        Self::parse(&traced.traceparent)
     }
 
     /// Reads a `traceparent` (W3C Trace Context, 3.2.2): `00-TRACE-PARENT-FLAGS` in lower case
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn traceparent_is_read_by_the_letter_of_its_specification() {
+    fn traceparent_is_read_as_specified() {
         let good = format!("00-{TRACE}-00f067aa0ba902b7-01");
         assert_eq!(parsed(&good).as_deref(), Some(TRACE));
         let later = format!("cc-{TRACE}-00f067aa0ba902b7-01-what-comes");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn trace_is_found_in_an_event_in_an_envelope_and_in_an_event_that_is_none() {
+    fn trace_is_found_in_an_event_an_envelope_and_an_invalid_event() {
         let event = format!(r#"{{"traceparent":"00-{TRACE}-00f067aa0ba902b7-01","time":7}}"#);
         let envelope = serde_json::json!({
             "Type": "Notification", "TopicArn": "arn:aws:sns:x", "Message": event,
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn trace_of_the_data_and_a_wrong_one_are_not_the_trace_of_the_event() {
+    fn trace_in_the_data_and_an_invalid_one_are_not_the_trace_of_the_event() {
         let inside = format!(r#"{{"data":{{"traceparent":"00-{TRACE}-00f067aa0ba902b7-01"}}}}"#);
         let list = format!(r#"["00-{TRACE}-00f067aa0ba902b7-01", "traceparent"]"#);
         for body in [

@@ -20,7 +20,7 @@ use store::PgPool;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-/// Long enough for everything, so that a test that waits for it fails clearly.
+/// Longer than anything takes, so that a test that reaches it fails clearly.
 const LIMIT: Duration = Duration::from_secs(60);
 const REQUEST_ID: &str = "8c1b2f9e-request";
 
@@ -75,7 +75,7 @@ impl Place {
         usize::try_from(count).unwrap()
     }
 
-    /// Takes this many dead letters out of the queue, by body, and looks that there are no more.
+    /// Receives this many dead letters, by body, and checks that there are no more.
     async fn dead_letters(&self, count: usize) -> HashMap<String, Message> {
         let mut dead_letters = HashMap::new();
         let deadline = Instant::now() + LIMIT;
@@ -140,7 +140,7 @@ fn record(message_id: &str, body: &str, attributes: Value) -> Value {
     })
 }
 
-/// Handles a batch and checks what must hold of every batch.
+/// Handles a batch and checks the invariants of every batch.
 async fn run(batch: Batch, deps: &Deps, invocation: &Invocation) -> (Vec<String>, Outcome) {
     let received = batch.messages.len();
     let (response, outcome): (SqsBatchResponse, Outcome) =
@@ -215,7 +215,7 @@ async fn every_failure_is_a_dead_letter_with_its_code_and_costs_no_neighbour() {
         let expected = event::parse_body(body).unwrap_err().attribute_message();
         assert_eq!(text(dead_letter, "ErrorMessage"), Some(expected.as_str()));
     }
-    // The same batch again: what was stored is known now.
+    // The same batch again: the stored events are duplicates.
     let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
     assert!(retried.is_empty());
     assert_eq!(
@@ -224,8 +224,7 @@ async fn every_failure_is_a_dead_letter_with_its_code_and_costs_no_neighbour() {
     );
 }
 
-/// The validator knows everything that PostgreSQL refuses today; a rule that only the database
-/// knows stands for what it does not.
+/// Adds a rule that only the database has: the validator has every rule of the schema today.
 async fn refuse_poison(pool: &PgPool) {
     sqlx::query(
         "alter table records add constraint no_poison check (payload ->> 'id' not like 'poison%')",
@@ -236,7 +235,7 @@ async fn refuse_poison(pool: &PgPool) {
 }
 
 #[tokio::test]
-async fn poison_among_many_is_isolated() {
+async fn poison_among_many_costs_no_good_event() {
     let place = Place::open().await;
     refuse_poison(place.database.pool()).await;
     let mut bodies: Vec<String> = (0..1_000).map(|n| event_body(&n.to_string())).collect();
@@ -259,9 +258,9 @@ async fn poison_among_many_is_isolated() {
 }
 
 #[tokio::test]
-async fn dead_letters_beyond_the_limits_of_one_call_travel_in_several() {
+async fn dead_letters_beyond_the_limits_of_one_call_are_sent_in_several() {
     let place = Place::open().await;
-    // Eleven small ones are beyond the entries of a call, four large ones beyond its bytes.
+    // Eleven small ones exceed the entries of a call, four large ones its bytes.
     let small = (0..11).map(|number| format!("small {number}"));
     let large = (0..4).map(|number| format!("large {number} {}", "x".repeat(300_000)));
     let bodies: Vec<String> = small.chain(large).collect();
@@ -273,7 +272,7 @@ async fn dead_letters_beyond_the_limits_of_one_call_travel_in_several() {
 }
 
 #[tokio::test]
-async fn dead_letter_keeps_its_own_attributes_and_gets_a_new_reason() {
+async fn dead_letter_has_the_attributes_of_its_message_and_a_new_reason() {
     let place = Place::open().await;
     let attribute = |kind: &str, value: &str| json!({"dataType": kind, "stringValue": value});
     let attributes = json!({
@@ -335,6 +334,42 @@ async fn message_that_cannot_be_a_dead_letter_is_reported() {
 }
 
 #[tokio::test]
+async fn attributes_that_are_no_object_cost_neither_their_message_nor_its_neighbours() {
+    let place = Place::open().await;
+    let others = [
+        json!(null),
+        json!("text"),
+        json!(7),
+        json!(true),
+        json!([{"SentTimestamp": "1"}]),
+    ];
+    let mut records = vec![record("first", &event_body("first"), json!({}))];
+    for (number, other) in others.iter().enumerate() {
+        for field in ["attributes", "messageAttributes"] {
+            for body in [
+                event_body(&format!("{field}{number}")),
+                format!("no {field} {number}"),
+            ] {
+                let mut record = record(&format!("m{}", records.len()), &body, json!({}));
+                record[field] = other.clone();
+                records.push(record);
+            }
+        }
+    }
+    records.push(record("last", &event_body("last"), json!({})));
+    let count = records.len();
+    // Lambda passes text.
+    let text = json!({ "Records": records }).to_string();
+    let batch = serde_json::from_str(&text).unwrap();
+    let (retried, outcome) = run(batch, &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!((outcome.stored, outcome.dead_lettered), (12, 10));
+    assert_eq!(outcome.total(), count);
+    assert_eq!(place.records().await, 12);
+    place.dead_letters(10).await;
+}
+
+#[tokio::test]
 async fn dead_letters_that_cannot_be_sent_are_reported() {
     let place = Place::open().await;
     let bodies = [event_body("good"), "bad".to_owned(), "worse".to_owned()];
@@ -365,7 +400,7 @@ async fn event_inside_an_envelope_is_stored() {
 }
 
 #[tokio::test]
-async fn database_that_is_away_costs_nothing_but_time() {
+async fn unavailable_database_costs_no_message() {
     let place = Place::open().await;
     let away = store::connect_lazy(&store::ConnectSettings {
         acquire_timeout: Duration::from_millis(200),
@@ -379,7 +414,7 @@ async fn database_that_is_away_costs_nothing_but_time() {
         ..place.deps()
     };
     let bodies = [event_body("a"), "bad".to_owned(), event_body("b")];
-    // It is asked again until there is no time left.
+    // The write is retried until the write deadline.
     let short = Invocation::new(REQUEST_ID.to_owned(), Duration::from_secs(2));
     let (retried, outcome) = run(batch(&bodies), &deps, &short).await;
     assert_eq!(retried, ["m0", "m2"]);
@@ -391,7 +426,7 @@ async fn database_that_is_away_costs_nothing_but_time() {
 }
 
 #[tokio::test]
-async fn invocation_answers_before_its_deadline_whatever_the_database_does() {
+async fn invocation_responds_before_its_deadline_whatever_the_database_does() {
     let place = Place::open().await;
     let mut blocker = place.database.pool().begin().await.unwrap();
     sqlx::query("lock table event_keys in access exclusive mode")
@@ -405,7 +440,7 @@ async fn invocation_answers_before_its_deadline_whatever_the_database_does() {
     assert_eq!(retried, ["m0"]);
     assert_eq!(outcome.dead_lettered, 1);
 
-    // No time at all: everything is reported, nothing is tried.
+    // Without time everything is reported and nothing is written.
     let invocation = Invocation::new(REQUEST_ID.to_owned(), Duration::ZERO);
     let (retried, _) = run(batch(&bodies), &place.deps(), &invocation).await;
     assert_eq!(retried, ["m0", "m1"]);
@@ -413,7 +448,7 @@ async fn invocation_answers_before_its_deadline_whatever_the_database_does() {
 }
 
 #[tokio::test]
-async fn empty_batch_is_answered() {
+async fn empty_batch_has_a_response() {
     let place = Place::open().await;
     let (retried, outcome) = run(batch(&[]), &place.deps(), &invocation()).await;
     assert!(retried.is_empty());
@@ -421,7 +456,7 @@ async fn empty_batch_is_answered() {
 }
 
 #[tokio::test]
-async fn batch_says_of_itself_what_happened_and_nothing_of_what_was_in_it() {
+async fn report_has_the_counts_of_a_batch_and_nothing_of_its_content() {
     const MARKER: &str = "never-to-be-logged";
     let place = Place::open().await;
     let trace = |digit: &str| format!("00-{}-00f067aa0ba902b7-01", digit.repeat(32));
@@ -433,7 +468,7 @@ async fn batch_says_of_itself_what_happened_and_nothing_of_what_was_in_it() {
     };
     let mut invalid = traced(MARKER, &trace("b"));
     invalid["time"] = json!(MARKER);
-    // One trace twice, one of an invalid event, one that is none: that event is stored all the same.
+    // One trace twice, one of an invalid event, and an invalid trace, whose event is stored.
     let bodies = [
         traced("a", &trace("a")).to_string(),
         traced("b", &trace("a")).to_string(),

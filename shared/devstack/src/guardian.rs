@@ -3,6 +3,11 @@
 //! Invariant: a child runs its program only after the guardian has registered it. The guardian is a shell
 //! that reads from a pipe whose other end only this process has open. When this process ends, the shell
 //! reads end-of-file, ends the children's process groups and removes their folder.
+//!
+//! Own code, because no crate that was looked at works after `kill -9`: tokio's `kill_on_drop`,
+//! `process-wrap` and `command-group` run in the process that is gone. `PR_SET_PDEATHSIG` (`rustix`)
+//! exists on Linux alone, follows the thread that forked, and reaches neither the processes that
+//! PostgreSQL forks nor the folder.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};

@@ -1,5 +1,6 @@
-# Reads orders until the process that wrote them is gone, then ends what it left behind.
-# $@ is what to remove at the end. Orders, one a line:
+# Reads commands until the process that writes them is gone, then ends and removes what it left.
+# A shell, because it needs nothing but what every system has; see guardian.rs for why no crate does.
+# $@ is what to remove at the end. Commands, one per line:
 #   watch SIGNAL PGID   end this process group with SIGNAL
 #   forget PGID         this process group has ended
 #   remove PATH         remove this too
@@ -10,8 +11,8 @@ is_alive() {
   case $(cat "/proc/$1/stat" 2>/dev/null) in *") Z "*) return 1 ;; esac
 }
 watched=
-while read -r order first second; do
-  case $order in
+while read -r command first second; do
+  case $command in
     watch) watched="$watched $first:$second" ;;
     forget)
       kept=

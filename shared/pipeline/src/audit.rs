@@ -1,7 +1,10 @@
 //! The audit log: who changed what from this machine, when, where and why.
 //!
-//! Invariant: a change is written down, and on the disk, before it begins; nothing is ever
-//! overwritten. A change without an end was cut off, and is shown so.
+//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten;
+//! only [`AuditLog::forget`] removes changes, and only ones that ended. A change without an end was
+//! cut off, and is shown so.
+
+mod forget;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -12,6 +15,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::environment::is_at;
+pub use forget::Forgotten;
 
 /// Version of the line format.
 const SCHEMA: u32 = 1;
@@ -32,6 +38,8 @@ pub enum Operation {
     Purge,
     /// A native move task of SQS was started or cancelled.
     MoveTask,
+    /// Files of this program were removed from this machine; no pipeline was changed.
+    Tidy,
 }
 
 impl Operation {
@@ -44,6 +52,7 @@ impl Operation {
             Self::Delete => "delete",
             Self::Purge => "purge",
             Self::MoveTask => "move-task",
+            Self::Tidy => "tidy",
         }
     }
 }
@@ -53,7 +62,7 @@ impl Operation {
 pub struct Change {
     /// Kind of the change.
     pub operation: Operation,
-    /// Name of the environment.
+    /// Name of the environment; empty for a change of this machine alone.
     pub environment: String,
     /// Whether the environment is production.
     pub is_production: bool,
@@ -232,12 +241,10 @@ impl AuditLog {
     }
 
     fn append(&self, line: &Line) -> Result<(), AuditError> {
-        self.open()
+        self.lock()
             .and_then(|mut file| {
                 let mut bytes = serde_json::to_vec(line).map_err(io::Error::other)?;
                 bytes.push(b'\n');
-                // Others may append at the same time; a line stays whole.
-                file.lock()?;
                 if ends_in_incomplete_line(&mut file)? {
                     bytes.insert(0, b'\n');
                 }
@@ -245,6 +252,20 @@ impl AuditLog {
                 file.sync_data()
             })
             .map_err(|cause| self.failed("write", cause))
+    }
+
+    /// Opens the log for this process alone: others may append at the same time, and a line must
+    /// stay whole.
+    fn lock(&self) -> io::Result<File> {
+        loop {
+            let file = self.open()?;
+            file.lock()?;
+            // While this process waited, another one may have replaced the file. That is rare, so
+            // this ends.
+            if is_at(&file, &self.path) {
+                return Ok(file);
+            }
+        }
     }
 
     fn open(&self) -> io::Result<File> {

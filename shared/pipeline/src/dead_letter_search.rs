@@ -1,30 +1,28 @@
 //! The search for one event among the dead letters.
 //!
-//! Invariant: a message that was passed stays held from look to look, so that the next look sees
-//! only what is new; all are given back when the event is found, when another one is looked for,
-//! or when nobody has looked for a while. At the end of the process their short hold ends by itself.
+//! Invariant: a message that was passed stays received from look to look, so that the next look sees
+//! only what is new; all are released when the event is found, when another one is looked for, or
+//! when nobody has looked for a while. After the end of the process their short timeout ends.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use event::unwrap_envelope;
-use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::model::{Published, QueueRole, TraceState};
+use super::lease::{LeaseSet, ROUND_MESSAGES_MAX};
+use super::model::{DeadLetter, Published, QueueRole, TraceState};
 use super::queues::BATCH_ENTRIES_MAX;
-use super::receive::Receive;
-use super::receive_batch::ROUND_MESSAGES_MAX;
 use super::{Pipeline, PipelineError};
 
-/// Hold of a message that was passed. A search that takes longer passes it once more.
-const PASSED_HOLD: Duration = Duration::from_secs(30);
-/// Passed messages are given back when nobody has looked for this long.
+/// Visibility timeout of a message that was passed. A search that takes longer passes it once more.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Passed messages are released when nobody has looked for this long.
 const LINGER: Duration = Duration::from_secs(4);
-/// Limit of one look; the next one goes on where it ended.
+/// Limit of one look; the next one continues where it ended.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
-/// Messages that a search holds at most.
+/// Messages that a search passes at most.
 const PASSED_MAX: usize = 1_000;
 /// Clocks of this machine and of SQS differ by less.
 const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
@@ -34,10 +32,22 @@ const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
 pub(super) struct DeadLetterSearch {
     /// SNS message id of the event that is looked for.
     sns_message_id: String,
-    /// Message id and handle of the messages that were passed and are held.
-    passed: HashMap<String, String>,
-    /// Counts the looks, so that the last one can be told from the ones before.
+    /// Messages that were passed. `None` between two searches: the set has the connection, which has
+    /// this search, and must not keep itself.
+    passed: Option<LeaseSet>,
+    /// Counts the looks, so that the last one differs from the ones before.
     looks: u64,
+}
+
+impl DeadLetterSearch {
+    async fn release(&mut self) {
+        if let Some(passed) = self.passed.take() {
+            let hidden = passed.release_all().await;
+            if hidden.messages_max > 0 {
+                tracing::debug!(?hidden, "messages of a search stay hidden");
+            }
+        }
+    }
 }
 
 impl Pipeline {
@@ -62,22 +72,25 @@ impl Pipeline {
     async fn look(&self, body: &str, published: &Published) -> Result<TraceState, PipelineError> {
         let mut search = self.dead_letter_search().lock().await;
         if search.sns_message_id != published.sns_message_id {
-            self.give_back_passed(&mut search).await;
+            search.release().await;
             search.sns_message_id.clone_from(&published.sns_message_id);
         }
         search.looks += 1;
+        let looks = search.looks;
         let wanted = unwrap_envelope(body);
         let sent_after = published.acknowledged_at - CLOCK_SKEW_MAX;
-        let is_it = |receive: &Receive| {
-            let body = receive.body.text();
-            receive.sent_at >= sent_after && body.is_ok_and(|body| unwrap_envelope(&body) == wanted)
+        let is_it = |message: &DeadLetter| {
+            let body = message.body.text();
+            message.sent_at >= sent_after && body.is_ok_and(|body| unwrap_envelope(&body) == wanted)
         };
-        let state = self.pass_messages(&mut search, is_it).await;
+        let passed = search
+            .passed
+            .get_or_insert_with(|| LeaseSet::new(self, VISIBILITY_TIMEOUT));
+        let state = self.pass_messages(passed, is_it).await;
         if matches!(state, Ok(TraceState::Dead { .. })) {
-            self.give_back_passed(&mut search).await;
+            search.release().await;
         } else {
-            let looks = search.looks;
-            tokio::spawn(self.clone().give_back_later(looks));
+            tokio::spawn(self.clone().release_later(looks));
         }
         state
     }
@@ -85,39 +98,31 @@ impl Pipeline {
     /// Receives messages until the right one comes, there are no more, or a limit is reached.
     async fn pass_messages(
         &self,
-        search: &mut DeadLetterSearch,
-        is_it: impl Fn(&Receive) -> bool,
+        passed: &LeaseSet,
+        is_it: impl Fn(&DeadLetter) -> bool,
     ) -> Result<TraceState, PipelineError> {
-        let (_never, mut stop) = watch::channel(false);
+        let never = CancellationToken::new();
         let deadline = Instant::now() + LOOK_LIMIT;
         // Most queues are short: more receives at once would only wait for nothing.
         let mut wanted = BATCH_ENTRIES_MAX;
-        while search.passed.len() < PASSED_MAX && Instant::now() < deadline {
-            let missing = wanted.min(PASSED_MAX - search.passed.len());
-            let round = self.receive_round(missing, PASSED_HOLD, &mut stop).await;
-            if round.receives.len() == missing {
+        while passed.len() < PASSED_MAX && Instant::now() < deadline {
+            let missing = wanted.min(PASSED_MAX - passed.len());
+            let round = passed.poll(missing, &never).await;
+            if round.messages.len() == missing {
                 wanted = ROUND_MESSAGES_MAX;
             }
-            if round.receives.is_empty() {
+            if round.messages.is_empty() {
                 return round.failure.map_or(Ok(TraceState::Pending), Err);
             }
-            let mut found = None;
-            for receive in round.receives {
-                let handle = receive.receipt_handle.clone();
-                search.passed.insert(receive.message_id.clone(), handle);
-                if is_it(&receive) {
-                    found = Some(receive);
-                }
-            }
-            if let Some(message) = found {
+            if let Some(message) = round.messages.into_iter().find(&is_it) {
                 return Ok(TraceState::Dead {
-                    reason: message.reason(),
+                    reason: message.reason,
                     message_id: message.message_id,
                     dead_at: message.sent_at,
                 });
             }
         }
-        let messages = search.passed.len();
+        let messages = passed.len();
         if messages < PASSED_MAX {
             return Ok(TraceState::Pending);
         }
@@ -129,19 +134,11 @@ impl Pipeline {
         })
     }
 
-    async fn give_back_later(self, looks: u64) {
+    async fn release_later(self, looks: u64) {
         tokio::time::sleep(LINGER).await;
         let mut search = self.dead_letter_search().lock().await;
         if search.looks == looks {
-            self.give_back_passed(&mut search).await;
-        }
-    }
-
-    async fn give_back_passed(&self, search: &mut DeadLetterSearch) {
-        let handles: Vec<String> = search.passed.drain().map(|(_, handle)| handle).collect();
-        let hidden = self.give_back_dead_letters(&handles).await;
-        if hidden > 0 {
-            tracing::debug!(hidden, "messages come back when their hold ends");
+            search.release().await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Dead letters out of their queue for good.
+//! Deletes dead letters, by their handles or all at once.
 //!
 //! Invariant: a message counts as deleted only when SQS confirmed exactly that message; a purge that
 //! got no answer counts as one that may have happened, and is never repeated here.
@@ -35,7 +35,7 @@ pub struct Undeleted {
 }
 
 impl Pipeline {
-    /// Deletes messages that are held, by their handles; parallel to the input, why one was not.
+    /// Deletes received messages by their handles; parallel to the input, why one was not deleted.
     /// What fails in passing is tried again.
     pub async fn delete_dead_letters(
         &self,
@@ -151,9 +151,9 @@ impl Pipeline {
         deleted.chain(failed).collect()
     }
 
-    /// Empties the whole dead-letter queue, messages that somebody holds included. SQS takes up to
-    /// a minute for it, and a message that dies meanwhile may go too; only one purge a minute is
-    /// taken (Amazon SQS API reference, `PurgeQueue`).
+    /// Empties the whole dead-letter queue, received messages included. SQS takes up to a minute for
+    /// it, and a message that is dead-lettered meanwhile may go too; one purge a minute is accepted
+    /// (Amazon SQS API reference, `PurgeQueue`).
     ///
     /// # Errors
     /// When SQS refused, or gave no answer: then [`PipelineError::may_have_happened`] says so.

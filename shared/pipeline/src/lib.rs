@@ -1,7 +1,22 @@
 //! Everything that is asked of a deployed pipeline: plain async functions on [`Pipeline`].
 //!
 //! Invariant: every call has a limit, and a failure is a [`PipelineError`] that names what was asked
-//! of whom. Nothing here draws, prints or keeps a copy of what it saw.
+//! of whom. Every change needs a [`WritePermit`], so it is allowed and in the audit log before it
+//! begins; every received message is in a [`LeaseSet`] until it is deleted or released. Nothing here
+//! draws, prints or keeps a copy of what it saw.
+//!
+//! ```
+//! use pipeline::environment::Environment;
+//! use pipeline::{Pipeline, PipelineErrorKind};
+//!
+//! let environment = Environment { read_only: true, ..Environment::example() };
+//! // The network is asked at the first question, not before.
+//! let pipeline = Pipeline::connect(&environment)?;
+//! assert_eq!(pipeline.topic_name(), "events");
+//! let refused = pipeline.check_write("publish").unwrap_err();
+//! assert_eq!(refused.kind, PipelineErrorKind::NotPermitted);
+//! # Ok::<(), pipeline::PipelineError>(())
+//! ```
 
 mod api;
 pub mod audit;
@@ -12,6 +27,7 @@ mod delete;
 pub mod environment;
 mod error;
 mod ingest;
+mod lease;
 mod metrics;
 pub mod model;
 mod move_task;
@@ -19,7 +35,6 @@ mod printable;
 mod publish;
 mod queues;
 mod receive;
-mod receive_batch;
 mod records;
 mod sigv4;
 pub mod text;
@@ -33,10 +48,11 @@ pub use connection::Pipeline;
 pub use delete::DELETE_MESSAGES_MAX;
 pub use error::{PipelineError, PipelineErrorKind};
 pub use ingest::{INGEST_WINDOW, IngestHistory, IngestRates};
+pub use lease::{Hidden, LEASES_MAX, LeaseSet, Poll};
 pub use move_task::{MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus};
 pub use printable::{printable, printable_json, printable_lines};
-pub use publish::PUBLISH_BATCH_BYTES_MAX;
-pub use visibility::HOLD_MAX;
+pub use publish::{PUBLISH_BATCH_BYTES_MAX, Publication, PublicationEnd};
+pub use visibility::VISIBILITY_TIMEOUT_MAX;
 pub use writes::{Authority, PlannedChange, WritePermit};
 
 pub use error::{Attempt, is_server_failure, never_left};

@@ -26,7 +26,7 @@ pub enum QueueRole {
 pub struct QueueDepth {
     /// Messages that can be received.
     pub visible: u64,
-    /// Messages that somebody holds.
+    /// Messages that somebody received and that are hidden from others.
     pub in_flight: u64,
     /// Messages that become visible later.
     pub delayed: u64,
@@ -152,12 +152,12 @@ pub struct Reason {
 /// Cause of a valid dead letter without a reason of the ingest: its retries ran out.
 pub const RETRIES_EXHAUSTED: &str = "retries-exhausted";
 
-/// A message of the dead-letter queue that this process holds.
+/// A received message of the dead-letter queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
     /// SQS message id.
     pub message_id: String,
-    /// Handle of this receive: what a delete needs. Expires with the hold.
+    /// Handle of this receive: what a delete needs. Expires with the visibility timeout.
     pub receipt_handle: String,
     /// The unchanged body.
     pub body: Body,
@@ -171,8 +171,8 @@ pub struct DeadLetter {
     pub receive_count: u32,
     /// When SQS deletes it: `sent_at` + retention of the dead-letter queue.
     pub expires_at: DateTime<Utc>,
-    /// Until when it is invisible to others.
-    pub held_until: DateTime<Utc>,
+    /// Until when it is hidden from other consumers, counted from before the request.
+    pub hidden_until: DateTime<Utc>,
     /// `MessageGroupId`, in FIFO queues.
     pub group_id: Option<String>,
     /// `AWSTraceHeader`, the X-Ray trace that it belongs to.
@@ -202,27 +202,15 @@ impl DeadLetter {
     }
 }
 
-/// What the dead-letter queue gave to this process.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HeldMessages {
+/// Messages that were received from the dead-letter queue.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReceivedMessages {
     /// The messages, oldest first.
     pub messages: Vec<DeadLetter>,
-    /// Whether the ledger could be asked; if not, `ready` may be `already-stored`.
+    /// Why the ledger did not answer; `ready` may then be `already-stored`.
     pub ledger_error: Option<String>,
-    /// Whether more messages wait than were taken.
+    /// Whether more messages wait than were received.
     pub is_truncated: bool,
-}
-
-/// What became of a hold that can be stopped.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Holding {
-    /// The messages are held.
-    Held(HeldMessages),
-    /// It was stopped, and what it had taken was given back.
-    GivenBack {
-        /// Messages at most that could not be given back; they stay hidden until their hold ends.
-        hidden_max: usize,
-    },
 }
 
 /// An event that the topic acknowledged.

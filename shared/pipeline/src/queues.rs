@@ -5,13 +5,11 @@
 //! exactly that entry.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use aws_sdk_sqs::types::{BatchResultErrorEntry, QueueAttributeName};
-use chrono::TimeDelta;
 
 use super::connection::Aws;
-use super::model::{DeadLetter, QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
+use super::model::{QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
 use super::{Attempt, Pipeline, PipelineError};
 
 /// Most entries of an SQS or SNS batch call (Amazon SQS quotas).
@@ -115,19 +113,6 @@ impl Pipeline {
             .await
             .map_err(|error| attempt.sdk(&error))?;
         Ok(named(answer.attributes.unwrap_or_default()))
-    }
-
-    /// One receive of dead letters, as they are: without expiry and unknown to the ledger.
-    pub async fn receive_messages(
-        &self,
-        count: usize,
-        hold: Duration,
-    ) -> Result<Vec<DeadLetter>, PipelineError> {
-        let receives = self.receive(count, hold).await?;
-        Ok(receives
-            .into_iter()
-            .map(|receive| receive.into_message(TimeDelta::MAX).0)
-            .collect())
     }
 
     /// An operation on a queue, named with the queue in its errors.

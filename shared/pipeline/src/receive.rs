@@ -20,11 +20,11 @@ pub(super) struct Receive {
     pub(super) message_id: String,
     pub(super) receipt_handle: String,
     pub(super) body: Body,
-    pub(super) sent_at: DateTime<Utc>,
+    sent_at: DateTime<Utc>,
     attributes: BTreeMap<String, AttributeValue>,
     first_received_at: Option<DateTime<Utc>>,
     receive_count: u32,
-    held_until: DateTime<Utc>,
+    pub(super) hidden_until: DateTime<Utc>,
     group_id: Option<String>,
     trace_header: Option<String>,
     identity: PartialIdentity,
@@ -32,11 +32,11 @@ pub(super) struct Receive {
 }
 
 impl Receive {
-    /// A message without id or handle can neither be named nor given back; SQS sends none.
+    /// A message without id or handle can neither be named nor released; SQS sends none.
     pub(super) fn read(
         message: Message,
         now: DateTime<Utc>,
-        held_until: DateTime<Utc>,
+        hidden_until: DateTime<Utc>,
     ) -> Option<Self> {
         let system = message.attributes.unwrap_or_default();
         let time = |name| -> Option<DateTime<Utc>> {
@@ -63,7 +63,7 @@ impl Receive {
                 .filter_map(|(name, value)| Some((name, attribute(value)?)))
                 .collect(),
             receive_count,
-            held_until,
+            hidden_until,
             group_id: system
                 .get(&MessageSystemAttributeName::MessageGroupId)
                 .cloned(),
@@ -71,10 +71,6 @@ impl Receive {
                 .get(&MessageSystemAttributeName::AwsTraceHeader)
                 .cloned(),
         })
-    }
-
-    pub(super) fn reason(&self) -> Option<Reason> {
-        reason(&self.attributes)
     }
 
     /// The message, and what the validator says of its event. Its verdict is that of an event that
@@ -97,7 +93,7 @@ impl Receive {
             sent_at: self.sent_at,
             first_received_at: self.first_received_at,
             receive_count: self.receive_count,
-            held_until: self.held_until,
+            hidden_until: self.hidden_until,
             group_id: self.group_id,
             trace_header: self.trace_header,
         };

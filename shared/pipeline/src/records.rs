@@ -14,6 +14,8 @@ use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 
 /// Limit of one question to the database, waiting for a connection included.
 const QUESTION_LIMIT: Duration = Duration::from_secs(10);
+/// Events of one question to the ledger.
+const KEYS_MAX: usize = 1_000;
 
 impl Pipeline {
     /// Number of records and time of the newest insert.
@@ -87,7 +89,7 @@ impl Pipeline {
         .await
     }
 
-    /// Which of the events were ever stored, in one query.
+    /// Which of the events were ever stored: one query for each [`KEYS_MAX`] of them.
     ///
     /// # Errors
     /// When there is no database or it does not answer.
@@ -95,13 +97,14 @@ impl Pipeline {
         &self,
         keys: &[EventKey],
     ) -> Result<HashMap<EventKey, StoredKey>, PipelineError> {
-        if keys.is_empty() {
-            return Ok(HashMap::new());
+        let mut stored = HashMap::new();
+        for keys in keys.chunks(KEYS_MAX) {
+            let found = self.ask("look up stored events", |pool| async move {
+                store::stored_keys(pool, keys).await
+            });
+            stored.extend(found.await?);
         }
-        self.ask("look up stored events", |pool| async move {
-            store::stored_keys(pool, keys).await
-        })
-        .await
+        Ok(stored)
     }
 
     async fn ask<'a, T, F>(

@@ -1,16 +1,15 @@
-//! The messages that a redrive holds while it moves them.
+//! The received messages of a redrive, by their places in the plan.
 //!
-//! Invariant: a message is sent only under a hold that outlasts the longest batch, so that nobody
-//! else can have it meanwhile; a hold that was lost is named for exactly its message.
+//! Invariant: a message is sent only while it stays hidden for longer than the longest batch, so
+//! that nobody else can have it meanwhile; a lost lease is reported for exactly its message.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
+use chrono::DateTime;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::control::{Control, RunCommand};
 use super::message::{Original, kept_bytes};
@@ -18,56 +17,42 @@ use super::plan::{Plan, PlanEntry};
 use crate::limits::BATCH_LIMIT;
 use crate::state::Intended;
 use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{BATCH_ENTRIES_MAX, Pipeline, PipelineError};
+use pipeline::{BATCH_ENTRIES_MAX, Hidden, LEASES_MAX, LeaseSet, Pipeline, PipelineError};
 
-/// A batch begins only when its holds last this long: longer than [`BATCH_LIMIT`].
+/// A batch begins only when its messages stay hidden for this long: longer than
+/// [`BATCH_LIMIT`].
 pub(super) const MARGIN: Duration = Duration::from_secs(100);
-/// A hold is prolonged to this.
-pub(super) const HOLD: Duration = Duration::from_secs(300);
-/// Between two rounds of prolonging the holds of messages that wait for their turn.
+/// With this timeout messages are received and extended.
+pub(super) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(300);
+/// Between two extensions of messages that wait for their turn.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-/// Waiting messages are prolonged when less is left: a round of all of them takes its time.
-const PROLONGED_BELOW: Duration = Duration::from_secs(220);
-/// Calls of one round at once.
-const HEARTBEAT_CALLS_MAX: usize = 16;
-/// Messages that are held at once, wanted or not: SQS takes about 120,000 in flight, and others
-/// need some of them (Amazon SQS quotas).
-const HELD_MAX: usize = 100_000;
+/// Waiting messages are extended when less is left: a round of all of them takes its time.
+const EXTENDED_BELOW: Duration = Duration::from_secs(220);
 /// Messages whose bodies are kept before it is their turn.
 const BODIES_MAX: usize = 10_000;
-/// Receives of a search at once.
-const RECEIVES_AT_ONCE: usize = 4;
 /// Empty rounds of long polls in a row after which a search ends.
 const EMPTY_POLLS_MAX: usize = 3;
 /// A search ends when it has received this many times as many messages as there were when it began,
-/// and some more: messages go on dying meanwhile, and SQS gives them in no order.
+/// and some more: messages are dead-lettered meanwhile, and SQS returns them in no order.
 const RECEIVES_PER_MESSAGE_MAX: u64 = 2;
 /// The number of messages is an approximate one.
 const RECEIVES_MORE: u64 = 100;
 
 const _: () = assert!(
     MARGIN.as_secs() > BATCH_LIMIT.as_secs()
-        && HOLD.as_secs() > PROLONGED_BELOW.as_secs()
-        && PROLONGED_BELOW.as_secs() > MARGIN.as_secs() + 2 * HEARTBEAT.as_secs(),
-    "a hold must outlast a batch and two heartbeats"
+        && VISIBILITY_TIMEOUT.as_secs() > EXTENDED_BELOW.as_secs()
+        && EXTENDED_BELOW.as_secs() > MARGIN.as_secs() + 2 * HEARTBEAT.as_secs(),
+    "a visibility timeout must outlast a batch and two heartbeats"
 );
-
-/// One message under its hold.
-#[derive(Debug)]
-struct Lease<'a> {
-    receipt_handle: String,
-    message: Message<'a>,
-    held_until: DateTime<Utc>,
-}
 
 /// Where the message itself is.
 #[derive(Debug)]
 enum Message<'a> {
-    /// In the journal of an earlier process, which held it when it ended.
+    /// In the journal of an earlier process, which had received it when it ended.
     Journaled(Arc<Intended>),
-    /// With the caller, who gives it back too.
+    /// With the caller, who releases it too.
     Callers(&'a DeadLetter),
-    /// Here: the engine took it itself, and so has to give it back.
+    /// Here: the engine received it itself, and so has to release it.
     Own(Box<DeadLetter>),
 }
 
@@ -115,26 +100,28 @@ impl Message<'_> {
 
 /// Why a message cannot be sent now.
 pub(super) enum NoLease {
-    /// Not held.
+    /// Not received, or not hidden for long enough.
     Lost(String),
-    /// Held, and its body is another one than was planned.
+    /// Received, and its body is another one than was planned.
     OtherBody,
 }
 
-/// All holds of a redrive, by the message's place in the plan.
+/// All leases of a redrive.
 pub(super) struct Leases<'a> {
     pipeline: &'a Pipeline,
     plan: &'a Plan,
     places: HashMap<&'a str, usize>,
-    held: Mutex<HashMap<usize, Lease<'a>>>,
-    passed: Mutex<Passed>,
+    planned: LeaseSet,
+    /// The messages of `planned`, by their places.
+    messages: Mutex<HashMap<usize, Message<'a>>>,
+    /// Messages that a search passed, and so hides.
+    passed: LeaseSet,
+    search: Mutex<Search>,
 }
 
-/// Messages that a search passed, and so hides.
+/// What is known of the passed messages.
 #[derive(Default)]
-struct Passed {
-    /// Handles by message id: a hold that ended gives the message again.
-    receipt_handles: HashMap<String, String>,
+struct Search {
     /// Whether messages of the plan are among them.
     has_planned: bool,
     /// When the first of them was passed.
@@ -142,184 +129,121 @@ struct Passed {
 }
 
 impl<'a> Leases<'a> {
-    /// Begins with the messages that the caller holds, and with those that an earlier process held
-    /// when it ended.
+    /// Begins with the messages that the caller received, and with those that an earlier process
+    /// had received when it ended.
     pub(super) fn new(
         pipeline: &'a Pipeline,
         plan: &'a Plan,
         messages: &'a [DeadLetter],
         unsettled: &[Arc<Intended>],
     ) -> Self {
+        let ids = plan.entries.iter().map(|entry| entry.message_id.as_str());
         let leases = Self {
             pipeline,
             plan,
-            places: plan
-                .entries
-                .iter()
-                .enumerate()
-                .map(|(index, entry)| (entry.message_id.as_str(), index))
-                .collect(),
-            held: Mutex::default(),
-            passed: Mutex::default(),
+            places: ids.enumerate().map(|(index, id)| (id, index)).collect(),
+            planned: LeaseSet::new(pipeline, VISIBILITY_TIMEOUT),
+            messages: Mutex::default(),
+            passed: LeaseSet::new(pipeline, VISIBILITY_TIMEOUT),
+            search: Mutex::default(),
         };
         for intended in unsettled {
-            let lease = Lease {
-                receipt_handle: intended.receipt_handle.clone(),
-                message: Message::Journaled(Arc::clone(intended)),
-                // Nobody knows; it is prolonged before it is relied on.
-                held_until: DateTime::UNIX_EPOCH,
-            };
-            leases.lock().insert(intended.index, lease);
+            if let Some(id) = leases.id(intended.index) {
+                // Nobody knows until when; it is extended before it is relied on.
+                let until = DateTime::UNIX_EPOCH;
+                leases.planned.adopt(id, &intended.receipt_handle, until);
+                let message = Message::Journaled(Arc::clone(intended));
+                leases.lock().insert(intended.index, message);
+            }
         }
         for message in messages {
-            leases.take_callers(message);
+            if let Some(index) = leases.places.get(message.message_id.as_str()) {
+                leases.adopt(message);
+                leases.lock().insert(*index, Message::Callers(message));
+            }
         }
         leases
     }
 
-    /// Takes a message of the caller if the plan has it.
-    fn take_callers(&self, message: &'a DeadLetter) {
-        if let Some(index) = self.places.get(message.message_id.as_str()) {
-            let lease = Lease {
-                receipt_handle: message.receipt_handle.clone(),
-                held_until: message.held_until,
-                message: Message::Callers(message),
-            };
-            self.lock().insert(*index, lease);
-        }
+    fn id(&self, index: usize) -> Option<&'a str> {
+        let entry = self.plan.entries.get(index)?;
+        Some(entry.message_id.as_str())
     }
 
-    /// Takes a message that a search found, in its place in the plan.
-    fn take(&self, index: usize, message: DeadLetter) {
-        let lease = Lease {
-            receipt_handle: message.receipt_handle.clone(),
-            held_until: message.held_until,
-            message: Message::Own(Box::new(message)),
-        };
-        self.lock().insert(index, lease);
+    fn adopt(&self, message: &DeadLetter) {
+        let (id, handle) = (&message.message_id, &message.receipt_handle);
+        self.planned.adopt(id, handle, message.hidden_until);
     }
 
     pub(super) fn has(&self, index: usize) -> bool {
         self.lock().contains_key(&index)
     }
 
-    /// Size of what is sent for a message; 0 when it is not held.
+    /// Size of what is sent for a message; 0 when it is not received.
     pub(super) fn bytes(&self, index: usize) -> usize {
-        let held = self.lock();
-        let (Some(lease), Some(entry)) = (held.get(&index), self.plan.entries.get(index)) else {
+        let messages = self.lock();
+        let (Some(message), Some(entry)) = (messages.get(&index), self.plan.entries.get(index))
+        else {
             return 0;
         };
-        let new_body = entry.edit.as_ref().map(|edit| edit.new_body.len());
-        lease.message.bytes(new_body)
+        message.bytes(entry.edit.as_ref().map(|edit| edit.new_body.len()))
     }
 
-    /// Makes sure that the holds of a batch last for a whole batch.
+    /// Makes sure that the messages of a batch stay hidden for a whole batch.
     pub(super) async fn secure(&self, indexes: &[usize]) -> Vec<(usize, Result<Secured, NoLease>)> {
-        let ending = self.ending(indexes.iter().copied(), MARGIN);
-        let cause = self.prolong(&ending).await;
-        let limit = Utc::now() + to_delta(MARGIN);
-        let mut held = self.lock();
-        indexes
-            .iter()
-            .map(|index| {
-                let lease = match held.get(index) {
-                    Some(lease) if lease.held_until < limit => {
-                        held.remove(index);
-                        let ended = "its hold has ended; look at the messages again".to_owned();
-                        Err(NoLease::Lost(cause.clone().unwrap_or(ended)))
-                    }
-                    Some(lease) => self.secured(*index, lease),
-                    None => Err(NoLease::Lost(
-                        "it is not held; look at the messages again".to_owned(),
-                    )),
-                };
-                (*index, lease)
-            })
-            .collect()
+        let ids = indexes.iter().filter_map(|index| self.id(*index));
+        let extended = self.planned.extend(ids, MARGIN).await;
+        let cause = extended.err().map(|error| error.to_string());
+        let secured = |index: &usize| (*index, self.secured(*index, cause.as_deref()));
+        indexes.iter().map(secured).collect()
     }
 
-    fn secured(&self, index: usize, lease: &Lease<'_>) -> Result<Secured, NoLease> {
+    fn secured(&self, index: usize, cause: Option<&str>) -> Result<Secured, NoLease> {
+        let lost = |why: &str| NoLease::Lost(why.to_owned());
         let entry = self.plan.entries.get(index);
-        let entry = entry.ok_or_else(|| NoLease::Lost("it is not of this plan".to_owned()))?;
-        Ok(Secured {
-            receipt_handle: lease.receipt_handle.clone(),
-            original: lease.message.original(entry)?,
-        })
+        let entry = entry.ok_or_else(|| lost("it is not of this plan"))?;
+        let handle = self.planned.handle(&entry.message_id, MARGIN);
+        let messages = self.lock();
+        let message = messages.get(&index);
+        let message =
+            message.ok_or_else(|| lost("it is not received; look at the messages again"))?;
+        if let Some(receipt_handle) = handle {
+            return Ok(Secured {
+                receipt_handle,
+                original: message.original(entry)?,
+            });
+        }
+        drop(messages);
+        self.forget(index);
+        let ended = "its visibility timeout has ended; look at the messages again";
+        Err(lost(cause.unwrap_or(ended)))
     }
 
     /// Forgets a message that is out of the queue.
     pub(super) fn forget(&self, index: usize) {
         self.lock().remove(&index);
+        self.planned.forget(self.id(index));
     }
 
     /// Handle of a message, for its delete.
     pub(super) fn handle(&self, index: usize) -> Option<String> {
-        let held = self.lock();
-        held.get(&index).map(|lease| lease.receipt_handle.clone())
+        self.planned.newest_handle(self.id(index)?)
     }
 
-    /// Prolongs the holds of messages that wait for their turn, for as long as it is polled.
+    /// Extends the messages that wait for their turn, for as long as it is polled.
     pub(super) async fn heartbeat(&self) {
         let mut interval = tokio::time::interval(HEARTBEAT);
         loop {
             interval.tick().await;
-            let held: Vec<usize> = self.lock().keys().copied().collect();
-            let ending = self.ending(held.into_iter(), PROLONGED_BELOW);
-            let mut calls = FuturesUnordered::new();
-            for chunk in ending.chunks(BATCH_ENTRIES_MAX) {
-                calls.push(self.prolong(chunk));
-                if calls.len() >= HEARTBEAT_CALLS_MAX {
-                    calls.next().await;
-                }
+            if let Err(error) = self.planned.extend_all(EXTENDED_BELOW).await {
+                tracing::debug!(%error, "messages are extended again");
             }
-            while calls.next().await.is_some() {}
         }
     }
 
-    fn ending(
-        &self,
-        indexes: impl Iterator<Item = usize>,
-        within: Duration,
-    ) -> Vec<(usize, String)> {
-        let limit = Utc::now() + to_delta(within);
-        let held = self.lock();
-        indexes
-            .filter_map(|index| {
-                let lease = held.get(&index)?;
-                (lease.held_until < limit).then(|| (index, lease.receipt_handle.clone()))
-            })
-            .collect()
-    }
-
-    /// Prolongs at most ten holds in one call. Gives the reason when the call itself failed; the
-    /// holds are then left as they were.
-    async fn prolong(&self, ending: &[(usize, String)]) -> Option<String> {
-        if ending.is_empty() {
-            return None;
-        }
-        let handles: Vec<String> = ending.iter().map(|(_, handle)| handle.clone()).collect();
-        // Counted from before the call: SQS may have begun to count at any time during it.
-        let held_until = Utc::now() + to_delta(HOLD);
-        match self.pipeline.change_visibility(&handles, HOLD).await {
-            Ok(changed) => {
-                let mut held = self.lock();
-                for ((index, handle), is_changed) in ending.iter().zip(changed) {
-                    if is_changed == Some(true)
-                        && let Some(lease) = held.get_mut(index)
-                        && lease.receipt_handle == *handle
-                    {
-                        lease.held_until = held_until;
-                    }
-                }
-                None
-            }
-            Err(error) => Some(error.to_string()),
-        }
-    }
-
-    /// Looks for messages of the plan in the queue until `enough` are found, it gives no more, or it
-    /// gave more than there were when the search began. While others hold messages, it waits for
-    /// them up to `patience`, unless it is cancelled. What it passes stays hidden until
+    /// Looks for messages of the plan in the queue until `enough` are found, it has no more, or it
+    /// gave more than there were when the search began. While others have received messages, it
+    /// waits for them up to `patience`, unless it is cancelled. What it passes stays hidden until
     /// [`Self::release`], so that it is not passed again.
     pub(super) async fn find(
         &self,
@@ -329,10 +253,10 @@ impl<'a> Leases<'a> {
         is_wanted: impl Fn(usize) -> bool,
     ) -> Result<usize, PipelineError> {
         let must_release = {
-            let passed = self.lock_passed();
-            // Holds that end in the middle of a search give their messages again.
-            let is_old = passed.since.is_some_and(|since| since.elapsed() > HOLD / 2);
-            passed.has_planned || is_old
+            let search = self.lock_search();
+            // Timeouts that end in the middle of a search show their messages again.
+            let is_old = |since: Instant| since.elapsed() > VISIBILITY_TIMEOUT / 2;
+            search.has_planned || search.since.is_some_and(is_old)
         };
         if must_release {
             self.release_passed().await;
@@ -344,20 +268,24 @@ impl<'a> Leases<'a> {
         let mut receives = 0;
         let mut found = 0;
         let mut empty_polls = 0;
-        while found < enough && self.count() < HELD_MAX && control.command() != RunCommand::Cancel {
+        let never = CancellationToken::new();
+        while found < enough && self.count() < LEASES_MAX && control.command() != RunCommand::Cancel
+        {
             let is_all_seen = receives >= receives_max;
             if empty_polls > 0 || is_all_seen {
                 let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await?;
                 let is_exhausted =
                     is_all_seen || depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX;
-                let others_hold = depth.in_flight > self.count() as u64;
-                if is_exhausted && !(others_hold && Instant::now() < deadline) {
+                let is_others_turn = depth.in_flight > self.count() as u64;
+                if is_exhausted && !(is_others_turn && Instant::now() < deadline) {
                     break;
                 }
             }
-            let (messages, failure) = self.receive(enough - found).await;
-            if messages.is_empty() {
-                match failure {
+            // Whole batches: messages that are not wanted are in the way.
+            let missing = (enough - found).next_multiple_of(BATCH_ENTRIES_MAX);
+            let poll = self.passed.poll(missing, &never).await;
+            if poll.messages.is_empty() {
+                match poll.failure {
                     // What was found can be moved; that may even be what it takes to find more.
                     Some(_) if found > 0 => break,
                     Some(error) => return Err(error),
@@ -366,66 +294,50 @@ impl<'a> Leases<'a> {
                 continue;
             }
             empty_polls = 0;
-            receives += messages.len() as u64;
-            for message in messages {
-                match self.places.get(message.message_id.as_str()) {
-                    Some(index) if is_wanted(*index) => {
-                        self.take(*index, message);
-                        found += 1;
-                    }
-                    // Its turn comes later.
-                    Some(index) if self.lock().len() < BODIES_MAX => self.take(*index, message),
-                    place => {
-                        let is_planned = place.is_some();
-                        self.pass(message, is_planned);
-                    }
-                }
+            receives += poll.messages.len() as u64;
+            for message in poll.messages {
+                found += usize::from(self.sort(message, &is_wanted));
             }
         }
         Ok(found)
     }
 
-    /// One round of receives, as many at once as `missing` messages are worth. Gives what came, and
-    /// why a receive failed if one did.
-    async fn receive(&self, missing: usize) -> (Vec<DeadLetter>, Option<PipelineError>) {
-        let calls = missing
-            .div_ceil(BATCH_ENTRIES_MAX)
-            .clamp(1, RECEIVES_AT_ONCE);
-        let receives = (0..calls).map(|_| self.pipeline.receive_messages(BATCH_ENTRIES_MAX, HOLD));
-        let mut messages = Vec::new();
-        let mut failure = None;
-        for received in futures::future::join_all(receives).await {
-            match received {
-                Ok(received) => messages.extend(received),
-                Err(error) => failure = Some(error),
+    /// Keeps a message of the plan and passes any other. Returns whether it is wanted now.
+    fn sort(&self, message: DeadLetter, is_wanted: impl Fn(usize) -> bool) -> bool {
+        let place = self.places.get(message.message_id.as_str()).copied();
+        let is_wanted = place.is_some_and(is_wanted);
+        match place {
+            // The turn of one that is not wanted comes later.
+            Some(index) if is_wanted || self.lock().len() < BODIES_MAX => {
+                self.passed.forget([message.message_id.as_str()]);
+                self.adopt(&message);
+                self.lock().insert(index, Message::Own(Box::new(message)));
+            }
+            place => {
+                let mut search = self.lock_search();
+                search.has_planned |= place.is_some();
+                search.since.get_or_insert_with(Instant::now);
             }
         }
-        (messages, failure)
+        is_wanted
     }
 
-    /// Gives back what the engine took itself and did not move.
+    /// Releases what the engine received itself and did not move.
     pub(super) async fn release(&self) {
-        let own: Vec<String> = self
+        let own: Vec<usize> = self
             .lock()
-            .extract_if(|_, lease| !lease.message.is_callers())
-            .map(|(_, lease)| lease.receipt_handle)
+            .extract_if(|_, message| !message.is_callers())
+            .map(|(index, _)| index)
             .collect();
-        self.give_back(&own).await;
+        let ids = own.iter().filter_map(|index| self.id(*index));
+        warn(self.planned.release(ids).await);
         self.release_passed().await;
     }
 
-    /// Gives back what a search passed.
+    /// Releases what a search passed.
     pub(super) async fn release_passed(&self) {
-        let passed = std::mem::take(&mut *self.lock_passed());
-        let handles: Vec<String> = passed.receipt_handles.into_values().collect();
-        self.give_back(&handles).await;
-    }
-
-    async fn give_back(&self, handles: &[String]) {
-        let hidden = self.pipeline.give_back_dead_letters(handles).await;
-        if hidden > 0 {
-            tracing::warn!(hidden, "messages come back when their hold ends");
-        }
+        *self.lock_search() = Search::default();
+        warn(self.passed.release_all().await);
     }
 
     /// Whether a message id is one of the plan's.
@@ -433,28 +345,21 @@ impl<'a> Leases<'a> {
         self.places.contains_key(message_id)
     }
 
-    fn pass(&self, message: DeadLetter, is_planned: bool) {
-        let mut passed = self.lock_passed();
-        passed
-            .receipt_handles
-            .insert(message.message_id, message.receipt_handle);
-        passed.has_planned |= is_planned;
-        passed.since.get_or_insert_with(Instant::now);
-    }
-
     fn count(&self) -> usize {
-        self.lock_passed().receipt_handles.len() + self.lock().len()
+        self.passed.len() + self.planned.len()
     }
 
-    fn lock_passed(&self) -> MutexGuard<'_, Passed> {
-        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_search(&self) -> MutexGuard<'_, Search> {
+        self.search.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Lease<'a>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Message<'a>>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn to_delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+fn warn(hidden: Hidden) {
+    if hidden.messages_max > 0 {
+        tracing::warn!(?hidden, "messages stay hidden until their timeouts end");
+    }
 }

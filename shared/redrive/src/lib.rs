@@ -35,6 +35,7 @@ mod limits;
 mod message;
 pub mod operations;
 mod plan;
+pub mod retention;
 mod run;
 mod state;
 pub mod triage;

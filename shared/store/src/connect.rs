@@ -19,9 +19,8 @@ const CONNECTIONS_MAX_DEFAULT: u32 = 4;
 const ACQUIRE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// Default for the time limit of one statement.
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
-/// A connection that was idle for longer is pinged before it is used. A busy one is not, so that a
-/// batch costs one round trip.
-const UNCHECKED_IDLE_MAX: Duration = Duration::from_secs(5);
+/// Default for the idle time after which a connection is pinged.
+const UNCHECKED_IDLE_MAX_DEFAULT: Duration = Duration::from_secs(5);
 /// Time limit of that ping. A server that disappeared without closing the connection (a function that
 /// was frozen for minutes, a failover) would otherwise use up the caller's time limit.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -42,6 +41,9 @@ pub struct ConnectSettings {
     /// no effect behind RDS Proxy, which refuses start-up options: there the database user's own setting
     /// applies.
     pub statement_timeout: Option<Duration>,
+    /// A connection that was idle for longer is pinged before it is used. A busy one is not, so that a
+    /// batch costs one round trip.
+    pub unchecked_idle_max: Duration,
 }
 
 impl ConnectSettings {
@@ -53,6 +55,7 @@ impl ConnectSettings {
             max_connections: CONNECTIONS_MAX_DEFAULT,
             acquire_timeout: ACQUIRE_TIMEOUT_DEFAULT,
             statement_timeout: Some(STATEMENT_TIMEOUT_DEFAULT),
+            unchecked_idle_max: UNCHECKED_IDLE_MAX_DEFAULT,
         }
     }
 
@@ -72,13 +75,14 @@ impl ConnectSettings {
     }
 
     fn pool_options(&self) -> PgPoolOptions {
+        let unchecked_idle_max = self.unchecked_idle_max;
         PgPoolOptions::new()
             .max_connections(self.max_connections)
             .acquire_timeout(self.acquire_timeout)
             .test_before_acquire(false)
-            .before_acquire(|connection, metadata| {
+            .before_acquire(move |connection, metadata| {
                 Box::pin(async move {
-                    if metadata.idle_for > UNCHECKED_IDLE_MAX {
+                    if metadata.idle_for > unchecked_idle_max {
                         // On an error the pool closes the connection without waiting for the server.
                         timeout(PING_TIMEOUT, connection.ping())
                             .await
@@ -98,6 +102,7 @@ impl fmt::Debug for ConnectSettings {
             .field("max_connections", &self.max_connections)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("unchecked_idle_max", &self.unchecked_idle_max)
             .finish_non_exhaustive()
     }
 }

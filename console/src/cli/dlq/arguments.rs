@@ -16,9 +16,9 @@ Examples:
   opsconsole dlq export messages.jsonl
   opsconsole dlq redrive --code retries-exhausted --yes
 
-Looking at dead letters receives them: they are held for a moment, their receive count goes up by
-one, and they are given back at the end. When the database does not answer, nobody knows what is
-already stored: the command does its work, says so, and ends with exit code 3.";
+Looking at dead letters receives them: they are hidden from other consumers until the command ends
+and releases them, and their receive count goes up by one. When the database does not answer, it is
+unknown what is already stored: the command does its work, says so, and ends with exit code 3.";
 
 const LIST_HELP: &str = "\
 JSON output: [{\"message_id\", \"cause\", \"verdict\", \"failure\": {\"code\", \"detail\", \"pointer\"},
@@ -31,15 +31,15 @@ Examples:
   opsconsole dlq group
   opsconsole dlq group --type flight.delayed --output json
 
-Messages are in one group when they have the same cause and the same place in the event, with `*` for
-item numbers; where no place is known, the same detail, with `*` for numbers, UUIDs and what is
+Messages are in one group when they have the same cause and the same place in the event, with `*`
+for item numbers; where no place is known, the same detail, with `*` for numbers, UUIDs and what is
 quoted. The largest group is first.
 
 JSON output: [{\"cause\", \"place\", \"detail\", \"letters\", \"verdicts\": {VERDICT: n}, \"first_sent_at\",
 \"last_sent_at\", \"first_expires_at\", \"sent_last_hour\", \"sent_hour_before\",
 \"example_message_id\"}]. One of `place` and `detail` is null, or both. The trend is `sent_last_hour`
 against `sent_hour_before`, by when each message was first sent. The example is the newest message.
-Exit code 1 if more messages wait than were taken.";
+Exit code 1 if more messages wait than were received.";
 
 const EXPORT_HELP: &str = "\
 Examples:
@@ -48,15 +48,15 @@ Examples:
 
 One JSON object a line, as `dlq show` writes it: everything of `dlq list`, and \"first_received_at\",
 \"group_id\", \"attributes\": {NAME: {\"type\", \"value\" or \"value_base64\"}} and \"body\". The file is new,
-for you alone, and appears when it is whole. Up to 100000 messages are taken; all of them are held
-until the end, for 10 minutes if this process is killed. In a queue that is being filled it stops
-at twice as many messages as there were at the start.
+readable by you alone, and appears when it is complete. Up to 100000 messages are received; all of
+them are hidden from other consumers until the end, or for 10 minutes if this process is killed. In
+a queue that is being filled it stops at twice as many messages as there were at the start.
 
 JSON output: {\"exported\", \"file\", \"verdicts\": {VERDICT: n}, \"missing\": [MESSAGE_ID],
-\"in_flight_elsewhere\", \"truncated\"}. `in_flight_elsewhere` are messages that somebody else holds, by
-the queue's approximate count; they are not in the file.
+\"in_flight_elsewhere\", \"truncated\"}. `in_flight_elsewhere` counts messages that others have
+received, by the queue's approximate count; they are not in the file.
 Exit code 1, and no file, if nothing matches; exit code 1 if a named message is missing, or if more
-messages wait than were taken.";
+messages wait than were received.";
 
 const DELETE_HELP: &str = "\
 Examples:
@@ -64,26 +64,27 @@ Examples:
   opsconsole dlq delete --code not-json --confirm-queue events-dead-letters --yes
 
 The messages are written to a file first, as `dlq export` does (Linux: in
-~/.local/state/opsconsole/exports), and only what is in it is deleted. The audit log has the deletion
-and names the file.
+~/.local/state/opsconsole/exports), and only what is in it is deleted. The audit log has the
+deletion and names the file.
 
 JSON output: {\"selected\", \"exported\", \"file\", \"deleted\", \"failed\", \"left\", \"missing\":
-[MESSAGE_ID], \"in_flight_elsewhere\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}; `left`
-had no turn, because a signal came or nothing could be deleted any more. `file` is null where there
-is none.
+[MESSAGE_ID], \"in_flight_elsewhere\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}; those
+`left` were not tried: a signal came, or nothing could be deleted any more. `file` is null where
+there is none.
 Exit code 1 if a selected message is not deleted, if nothing matches, if a named message is missing,
-or if more messages wait than were taken; 2, and nothing is done, if the name is not right.";
+or if more messages wait than were received; 2, and nothing is done, if the name is not right.";
 
 const PURGE_HELP: &str = "\
 Examples:
   opsconsole dlq purge --confirm-queue events-dead-letters
   opsconsole dlq purge --confirm-queue events-dead-letters --no-export --yes
 
-The messages are written to a file first, as `dlq export` does. It is refused while messages are held
-elsewhere, delayed or more than are taken, because the file would not have them; --no-export looks
-at nothing and purges all the same. SQS takes up to 60 seconds for a purge: messages that die meanwhile
-may go too, and are in no file. It takes one purge a minute. `dlq delete --all` has neither limit:
-it deletes what is in the file and nothing else.
+The messages are written to a file first, as `dlq export` does. It is refused while others have
+received messages, while messages are delayed, and while more wait than can be received, because the
+file would not have them; --no-export reads nothing and purges all the same. SQS takes up to 60
+seconds for a purge: messages that are dead-lettered meanwhile may go too, and are in no file. It
+takes one purge a minute. `dlq delete --all` has neither limit: it deletes what is in the file and
+nothing else.
 
 JSON output: {\"purged\", \"exported\", \"file\", \"letters_before\"}; `letters_before` is the queue's own
 approximate count, `file` is null with --no-export.
@@ -116,7 +117,7 @@ pub enum DlqCommand {
         /// SQS message id
         message_id: String,
     },
-    /// Count dead letters by what they died of
+    /// Count dead letters by their cause
     #[command(after_help = GROUP_HELP)]
     Group {
         /// Which of them.
@@ -166,7 +167,7 @@ pub struct PurgeArguments {
     pub removal: RemovalArguments,
 }
 
-/// On whose word messages are removed, and what is kept of them.
+/// How a removal is confirmed, and what is kept of the messages.
 #[derive(Debug, Args)]
 pub struct RemovalArguments {
     /// Name of the dead-letter queue, typed: nothing is removed without it

@@ -1,29 +1,19 @@
 //! `dlq export`: messages as lines of a new file.
 //!
-//! Invariant: the file holds each selected message that was received, once and whole, or it does not
-//! appear; the queue is as it was, but for the receive counts.
+//! Invariant: the queue is as it was, but for the receive counts.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 
-use event::Verdict;
 use serde::Serialize;
 
 use crate::cli::dlq::arguments::ExportArguments;
-use crate::cli::dlq::take::Take;
 use crate::cli::selection::by_verdict;
+use crate::cli::walk::{self, nothing_remark};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
 use crate::text::messages_in_words;
-use pipeline::model::DeadLetter;
 use pipeline::printable;
-use redrive::triage::Spool;
-
-/// A message that was written down.
-pub(crate) struct Written {
-    pub(crate) message_id: String,
-    pub(crate) verdict: Verdict,
-}
+use redrive::operations::{Export, Exported, Selection, Walk, WalkOptions};
 
 #[derive(Serialize)]
 struct ExportJson<'a> {
@@ -41,107 +31,53 @@ pub(crate) async fn run(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     // A file that is in the way must not cost the messages a receive.
-    let mut spool = Some(begin(&arguments.file)?);
-    let selection = arguments.selection.or_all();
-    let mut take = Take::begin(session, &selection, "exporting", interrupt).await?;
-    let written = match write_down(&mut take, &mut spool, interrupt).await {
-        // A whole queue without messages is a file without lines.
-        Ok(written) if !written.is_empty() || selection.all => finish(spool).map(|()| written),
-        otherwise => otherwise,
+    let mut export = Export::begin(Some(&arguments.file))?;
+    let selection = Selection::from(arguments.selection);
+    // A whole queue without messages is a file without lines.
+    let is_all = selection.is_all();
+    let work = async |walk: &mut Walk| {
+        export.add_all(walk).await?;
+        let is_wanted = is_all || !export.verdicts().is_empty();
+        Ok(if is_wanted {
+            Some(export.finish().await?)
+        } else {
+            None
+        })
     };
-    take.leave(interrupt).await;
-    let written = written?;
-    let is_there = !written.is_empty() || selection.all;
-    let file = is_there.then_some(arguments.file.as_path());
+    let options = WalkOptions::default();
+    let (exported, walk) =
+        walk::through(session, selection, options, "exporting", interrupt, work).await?;
+    let exported = exported.as_ref();
     if session.output.is_json() {
         session.output.json(&ExportJson {
-            exported: written.len(),
-            file,
-            verdicts: verdicts(&written),
-            missing: take.missing(),
-            in_flight_elsewhere: take.held_elsewhere(),
-            truncated: take.is_truncated(),
+            exported: exported.map_or(0, Exported::copies),
+            file: exported.and_then(Exported::file),
+            verdicts: exported.map_or_else(BTreeMap::new, Exported::verdicts),
+            missing: walk.missing(),
+            in_flight_elsewhere: walk.leases.in_flight_elsewhere(),
+            truncated: walk.truncation().is_some(),
         })?;
-    } else if let Some(file) = file {
-        session.output.text(&printable(&told(&written, file)))?;
-        session.output.text("\n")?;
+    } else if let Some(line) = exported.and_then(exported_line) {
+        session.output.text(&format!("{line}\n"))?;
     }
-    take.remarks();
-    if file.is_none() {
-        selection.nothing_remark(session);
+    walk::remarks(session, &walk);
+    if exported.is_none() {
+        nothing_remark(session, &walk.selection);
         return Ok(Exit::Failed);
     }
-    Ok(take.exit())
+    Ok(walk::exit(session, &walk))
 }
 
-/// `exported 3 messages (2 ready, 1 unreadable) to messages.jsonl`
-pub(crate) fn told(written: &[Written], file: &Path) -> String {
-    let by_verdict = match written.is_empty() {
-        true => String::new(),
-        false => format!(
-            " ({})",
-            by_verdict(written.iter().map(|message| message.verdict))
-        ),
+/// `exported 3 messages (2 ready, 1 unreadable) to messages.jsonl`; nothing where there is no file.
+pub(crate) fn exported_line(exported: &Exported) -> Option<String> {
+    let verdicts = exported.messages().iter().map(|(_, verdict)| *verdict);
+    let by_verdict = match exported.copies() {
+        0 => String::new(),
+        _ => format!(" ({})", by_verdict(verdicts)),
     };
-    format!(
+    Some(printable(&format!(
         "exported {}{by_verdict} to {}",
-        messages_in_words(written.len() as u64),
-        file.display()
-    )
-}
-
-/// Counts of verdicts; those that do not occur are left out.
-pub(crate) fn verdicts(written: &[Written]) -> BTreeMap<&'static str, usize> {
-    let mut counts = BTreeMap::new();
-    for message in written {
-        *counts.entry(message.verdict.as_str()).or_default() += 1;
-    }
-    counts
-}
-
-/// Begins a file at a path of the operator's.
-pub(crate) fn begin(path: &Path) -> Result<Spool, CommandError> {
-    Spool::begin(path).map_err(|cause| failed(path, cause))
-}
-
-/// Takes all messages of a selection and writes them to the file, where there is one.
-pub(crate) async fn write_down(
-    take: &mut Take<'_>,
-    spool: &mut Option<Spool>,
-    interrupt: &mut Interrupt,
-) -> Result<Vec<Written>, CommandError> {
-    let mut written = Vec::new();
-    while let Some(messages) = take.next(interrupt).await? {
-        if let Some(spool) = spool {
-            tokio::task::block_in_place(|| add(spool, &messages))?;
-        }
-        written.extend(messages.into_iter().map(|message| Written {
-            message_id: message.message_id,
-            verdict: message.verdict,
-        }));
-    }
-    Ok(written)
-}
-
-fn add(spool: &mut Spool, messages: &[DeadLetter]) -> Result<(), CommandError> {
-    for message in messages {
-        spool
-            .message(message)
-            .map_err(|cause| failed(spool.path(), cause))?;
-    }
-    Ok(())
-}
-
-/// Lets the file appear, on the disk.
-pub(crate) fn finish(spool: Option<Spool>) -> Result<(), CommandError> {
-    let Some(spool) = spool else { return Ok(()) };
-    let path = spool.path().to_owned();
-    tokio::task::block_in_place(|| spool.finish()).map_err(|cause| failed(&path, cause))
-}
-
-fn failed(path: &Path, cause: io::Error) -> CommandError {
-    CommandError::File {
-        operation: format!("write messages to {path:?}"),
-        cause,
-    }
+        messages_in_words(exported.copies() as u64),
+        exported.file()?.display()
+    )))
 }

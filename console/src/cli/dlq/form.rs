@@ -5,10 +5,10 @@
 use chrono::{DateTime, Utc};
 use event::Failure;
 
-use crate::cli::json_text;
 use crate::cli::table::{Align, Keep, Table, moment, time_delta};
 use pipeline::model::{AttributeValue, DeadLetter};
 use pipeline::{BodyError, printable, printable_lines};
+use redrive::triage;
 
 /// The list for people.
 pub(crate) fn table(messages: &[DeadLetter], now: DateTime<Utc>) -> Table {
@@ -82,7 +82,7 @@ pub(crate) fn form(message: &DeadLetter, now: DateTime<Utc>) -> Result<String, B
         ));
     }
     let body = message.body.text()?;
-    let pretty = json_text::pretty(&body);
+    let pretty = triage::pretty(&body);
     text.push_str(&printable_lines(pretty.as_deref().unwrap_or(&body)));
     text.push('\n');
     Ok(text)

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::cli::dlq::take::Take;
-use crate::cli::selection::{FilterArguments, SelectionArguments};
+use crate::cli::selection::FilterArguments;
 use crate::cli::table::{Align, Keep, Table, time_delta};
+use crate::cli::walk::{self, nothing_remark};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
+use redrive::operations::{Selection, Walk, WalkOptions};
 use redrive::triage::{Group, Groups};
 
 #[derive(Serialize)]
@@ -35,38 +36,32 @@ pub(crate) async fn run(
     filter: FilterArguments,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let selection = SelectionArguments::from(filter);
+    let selection = Selection::from(filter);
     let now = Utc::now();
-    let mut take = Take::begin(session, &selection, "looking", interrupt).await?;
-    let groups = group(&mut take, now, interrupt).await;
-    take.leave(interrupt).await;
-    let groups = groups?;
+    let work = async |walk: &mut Walk| {
+        let mut groups = Groups::new(now);
+        while let Some(messages) = walk.next().await? {
+            for message in &messages {
+                groups.add(message);
+            }
+        }
+        Ok(groups.into_sorted())
+    };
+    let options = WalkOptions::default();
+    let (groups, walk) =
+        walk::through(session, selection, options, "looking", interrupt, work).await?;
     if session.output.is_json() {
         let groups: Vec<GroupJson<'_>> = groups.iter().map(GroupJson::from).collect();
         session.output.json(&groups)?;
-    } else if groups.is_empty() && selection.all {
+    } else if groups.is_empty() && walk.selection.is_all() {
         session.output.note("no dead letters");
     } else if groups.is_empty() {
-        selection.nothing_remark(session);
+        nothing_remark(session, &walk.selection);
     } else {
         session.output.table(&table(&groups, now))?;
     }
-    take.remarks();
-    Ok(take.exit())
-}
-
-async fn group(
-    take: &mut Take<'_>,
-    now: DateTime<Utc>,
-    interrupt: &mut Interrupt,
-) -> Result<Vec<Group>, CommandError> {
-    let mut groups = Groups::new(now);
-    while let Some(messages) = take.next(interrupt).await? {
-        for message in &messages {
-            groups.add(message);
-        }
-    }
-    Ok(groups.into_sorted())
+    walk::remarks(session, &walk);
+    Ok(walk::exit(session, &walk))
 }
 
 impl<'a> From<&'a Group> for GroupJson<'a> {

@@ -1,7 +1,7 @@
 //! `dlq list` and `dlq show`.
 //!
-//! Invariant: messages that were only looked at are given back before the command ends, also when
-//! a signal ends it.
+//! Invariant: messages that were only looked at are released before the command ends, also when a
+//! signal ends it.
 
 pub(crate) mod arguments;
 pub(crate) mod delete;
@@ -9,7 +9,6 @@ pub(crate) mod export;
 mod form;
 mod group;
 mod purge;
-pub(crate) mod take;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,15 +17,15 @@ use chrono::Utc;
 
 use crate::cli::dlq::arguments::DlqCommand;
 use crate::cli::dlq::form::{form, table};
-use crate::cli::dlq::take::Take;
-use crate::cli::holding::LeaseSet;
-use crate::cli::selection::{FilterArguments, SelectionArguments};
+use crate::cli::selection::FilterArguments;
+use crate::cli::walk::{self, nothing_remark};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
 use pipeline::model::DeadLetter;
+use redrive::operations::{OperationError, Selection, Walk, WalkOptions};
 use redrive::triage::{MessageJson, WholeMessageJson};
 
-/// Hold of messages that are listed; longer than a listing takes.
-const LOOK_HOLD: Duration = Duration::from_secs(60);
+/// Visibility timeout of messages that are listed; longer than a listing takes.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(
     session: &Session,
@@ -59,47 +58,38 @@ async fn list(
     filter: FilterArguments,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    if filter.is_empty() {
-        return list_some(session, limit, interrupt).await;
+    let selection = Selection::from(filter);
+    // Without a filter no more messages are received than are listed.
+    let options = match selection.is_all() {
+        true => WalkOptions::of(LOOK_TIMEOUT, Some(limit)),
+        false => WalkOptions::default(),
+    };
+    let work = async |walk: &mut Walk| oldest(walk, limit).await;
+    let ((messages, more), walk) =
+        walk::through(session, selection, options, "looking", interrupt, work).await?;
+    if session.output.is_json() {
+        let messages: Vec<MessageJson<'_>> = messages.iter().map(MessageJson::from).collect();
+        session.output.json(&messages)?;
+    } else if messages.is_empty() && walk.selection.is_all() {
+        session.output.note("no dead letters");
+    } else if messages.is_empty() {
+        nothing_remark(session, &walk.selection);
+    } else {
+        session.output.table(&table(&messages, Utc::now()))?;
     }
-    let selection = SelectionArguments::from(filter);
-    let mut take = Take::begin(session, &selection, "looking", interrupt).await?;
-    let found = oldest(&mut take, limit, interrupt).await;
-    take.leave(interrupt).await;
-    let (messages, more) = found?;
-    tell(session, &messages, &selection)?;
     if more > 0 {
-        session
-            .output
-            .note(&format!("{more} more match; --limit lists more"));
+        let remark = format!("{more} more match; --limit lists more");
+        session.output.note(&remark);
     }
-    take.remarks();
-    Ok(take.sweep().exit())
-}
-
-/// Lists without looking at more messages than are listed.
-async fn list_some(
-    session: &Session,
-    limit: usize,
-    interrupt: &mut Interrupt,
-) -> Result<Exit, CommandError> {
-    let mut sweep = LeaseSet::new(session, LOOK_HOLD);
-    let messages = sweep.take(limit, interrupt).await?;
-    sweep.give_back_all().await;
-    tell(session, &messages, &SelectionArguments::default().or_all())?;
-    sweep.remarks();
-    Ok(sweep.exit())
+    walk::remarks(session, &walk);
+    Ok(walk::ledger_exit(session, &walk))
 }
 
 /// The oldest selected messages without what is not listed of them, and how many more there are.
-async fn oldest(
-    take: &mut Take<'_>,
-    limit: usize,
-    interrupt: &mut Interrupt,
-) -> Result<(Vec<DeadLetter>, usize), CommandError> {
+async fn oldest(walk: &mut Walk, limit: usize) -> Result<(Vec<DeadLetter>, usize), OperationError> {
     let mut messages: Vec<DeadLetter> = Vec::new();
     let mut more = 0;
-    while let Some(round) = take.next(interrupt).await? {
+    while let Some(round) = walk.next().await? {
         messages.extend(round.into_iter().map(|message| DeadLetter {
             body: String::new().into(),
             attributes: BTreeMap::new(),
@@ -112,39 +102,27 @@ async fn oldest(
     Ok((messages, more))
 }
 
-fn tell(
-    session: &Session,
-    messages: &[DeadLetter],
-    selection: &SelectionArguments,
-) -> Result<(), CommandError> {
-    if session.output.is_json() {
-        let messages: Vec<MessageJson<'_>> = messages.iter().map(MessageJson::from).collect();
-        session.output.json(&messages)
-    } else if messages.is_empty() && selection.all {
-        session.output.note("no dead letters");
-        Ok(())
-    } else if messages.is_empty() {
-        selection.nothing_remark(session);
-        Ok(())
-    } else {
-        session.output.table(&table(messages, Utc::now()))
-    }
-}
-
 async fn show(
     session: &Session,
     message_id: String,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let selection = SelectionArguments {
+    let selection = Selection {
         message_ids: vec![message_id],
-        ..SelectionArguments::default()
+        ..Selection::default()
     };
-    let mut take = Take::begin(session, &selection, "looking", interrupt).await?;
-    let found = first(&mut take, interrupt).await;
-    take.leave(interrupt).await;
-    let Some(message) = found? else {
-        take.remarks();
+    let work = async |walk: &mut Walk| {
+        let mut found = None;
+        while let (None, Some(messages)) = (&found, walk.next().await?) {
+            found = messages.into_iter().next();
+        }
+        Ok(found)
+    };
+    let options = WalkOptions::default();
+    let (found, walk) =
+        walk::through(session, selection, options, "looking", interrupt, work).await?;
+    let Some(message) = found else {
+        walk::remarks(session, &walk);
         return Ok(Exit::Failed);
     };
     if session.output.is_json() {
@@ -152,18 +130,6 @@ async fn show(
     } else {
         session.output.text(&form(&message, Utc::now())?)?;
     }
-    take.sweep().ledger_remark();
-    Ok(take.sweep().exit())
-}
-
-async fn first(
-    take: &mut Take<'_>,
-    interrupt: &mut Interrupt,
-) -> Result<Option<DeadLetter>, CommandError> {
-    while let Some(messages) = take.next(interrupt).await? {
-        if let Some(message) = messages.into_iter().next() {
-            return Ok(Some(message));
-        }
-    }
-    Ok(None)
+    walk::ledger_remark(session, &walk);
+    Ok(walk::ledger_exit(session, &walk))
 }

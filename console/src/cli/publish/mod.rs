@@ -7,28 +7,23 @@ mod input;
 
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::cli::publish::input::{InputFault, Located, UNKNOWN_CODE};
 use crate::cli::{CommandError, Exit, Interrupt, PublishArguments, Session, progress};
-use pipeline::audit::Operation;
 use pipeline::model::Published;
-use pipeline::{PipelineError, PlannedChange, WritePermit, printable};
+use pipeline::{PipelineError, Publication, PublicationEnd, printable};
 
 /// Largest input, in bytes.
 const INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Messages of one step without a rate: several batches that run at once.
-const STEP_MAX: usize = 200;
-/// Steps a second with a rate, so that a rate is even and not in bursts.
-const STEPS_PER_SECOND: f64 = 10.0;
 /// Faults that are listed; the rest is counted.
 const FAULTS_SHOWN_MAX: usize = 100;
-/// Messages that are named one by one; of more only the number is told.
+/// Messages that are named one by one; of more only the number is shown.
 const MESSAGES_NAMED_MAX: usize = 10;
+/// What a signal is answered with.
+const STOPPING: &str = "interrupted: the step under way is brought to its end";
 
 #[derive(Debug, Default, Serialize)]
 struct Report {
@@ -90,41 +85,33 @@ pub(crate) async fn run(
             Err(faults) => return refuse(session, faults),
         }
     };
-    let copies = arguments.count.map_or(1, |count| count as usize);
-    let permit = session
-        .pipeline
-        .begin_change(PlannedChange {
-            operation: Operation::Publish,
-            target: session.pipeline.topic_name().to_owned(),
-            planned: events.len() * copies,
-            details: json!({ "file": file, "raw": arguments.raw }),
-        })
-        .await?;
+    let total = events.len() * arguments.count.map_or(1, |count| count as usize);
     let mut report = Report {
-        messages: (events.len() * copies <= MESSAGES_NAMED_MAX).then(Vec::new),
+        messages: (total <= MESSAGES_NAMED_MAX).then(Vec::new),
         ..Report::default()
     };
-    let ended = {
-        let sending = send(session, &permit, arguments, &file, &events, &mut report);
-        tokio::select! {
-            result = sending => result,
-            () = interrupt.received() => Err(CommandError::Interrupted),
-        }
-    };
-    let is_interrupted = matches!(ended, Err(CommandError::Interrupted));
-    let counts = [("published", report.published), ("failed", report.failed)];
-    let error = ended.as_ref().err().map(ToString::to_string);
-    if let Err(error) = permit.end(counts, error).await {
+    let end = publish(
+        session,
+        arguments,
+        &file,
+        &events,
+        total,
+        &mut report,
+        interrupt,
+    )
+    .await?;
+    if let Some(error) = &end.audit_error {
         session.output.note(&error.to_string());
     }
-    if !is_interrupted {
-        ended?;
-    }
+    (report.published, report.failed) = (end.published, end.failed);
     finish(session, &report)?;
-    Ok(if is_interrupted {
-        session
-            .output
-            .note("interrupted: messages of the last step may have been sent as well");
+    if end.unknown > 0 {
+        session.output.note(&format!(
+            "{} messages of the last step may have been published as well",
+            end.unknown
+        ));
+    }
+    Ok(if end.is_cancelled {
         Exit::Interrupted
     } else if report.failed == 0 {
         Exit::Done
@@ -133,6 +120,46 @@ pub(crate) async fn run(
     } else {
         Exit::Failed
     })
+}
+
+async fn publish(
+    session: &Session,
+    arguments: &PublishArguments,
+    file: &str,
+    events: &[Located<String>],
+    total: usize,
+    report: &mut Report,
+    interrupt: &mut Interrupt,
+) -> Result<PublicationEnd, CommandError> {
+    let of = |number: usize| events.get(number % events.len().max(1));
+    let body = |number: usize| match (of(number), arguments.count) {
+        // Every event was parsed, so its copy can be made.
+        (Some(event), Some(_)) => input::with_new_id(&event.value).unwrap_or_default(),
+        (Some(event), None) => event.value.clone(),
+        (None, _) => String::new(),
+    };
+    let bar = progress::bar(total as u64, "publish");
+    let answered = |number: usize, body: &str, answer: Result<Published, PipelineError>| {
+        bar.inc(1);
+        match answer {
+            Ok(published) => report.confirm(published, body),
+            Err(error) => report.fail(file, of(number).map_or(1, |event| event.line), &error),
+        }
+    };
+    let publication = Publication {
+        messages: total,
+        rate_per_sec: arguments.rate,
+        details: json!({ "file": file, "raw": arguments.raw }),
+    };
+    let cancel = interrupt.cancellation();
+    let publishing = session
+        .pipeline
+        .publish(publication, body, answered, &cancel);
+    let end = interrupt
+        .cancels(session.output, STOPPING, publishing)
+        .await;
+    bar.finish_and_clear();
+    Ok(end?)
 }
 
 fn refuse(session: &Session, faults: Vec<InputFault>) -> Result<Exit, CommandError> {
@@ -167,57 +194,14 @@ fn finish(session: &Session, report: &Report) -> Result<(), CommandError> {
     }
 }
 
-async fn send(
-    session: &Session,
-    permit: &WritePermit,
-    arguments: &PublishArguments,
-    file: &str,
-    events: &[Located<String>],
-    report: &mut Report,
-) -> Result<(), CommandError> {
-    let copies = arguments.count.map_or(1, |count| count as usize);
-    let total = events.len() * copies;
-    let bar = progress::bar(total as u64, "publish");
-    let step = step_size(arguments.rate);
-    let started = Instant::now();
-    let mut sent = 0;
-    while sent < total {
-        if let Some(rate) = arguments.rate {
-            let due = Duration::try_from_secs_f64(sent as f64 / rate).unwrap_or(Duration::MAX);
-            tokio::time::sleep_until(started + due).await;
-        }
-        let end = (sent + step).min(total);
-        let chosen: Vec<&Located<String>> = events
-            .iter()
-            .cycle()
-            .skip(sent % events.len())
-            .take(end - sent)
-            .collect();
-        let bodies = bodies(&chosen, arguments.count.is_some())?;
-        let answers = session.pipeline.publish(permit, &bodies).await;
-        for ((event, body), answer) in chosen.iter().zip(&bodies).zip(answers) {
-            match answer {
-                Ok(published) => report.confirm(published, body),
-                Err(error) => report.fail(file, event.line, &error),
-            }
-        }
-        bar.set_position(end as u64);
-        sent = end;
-    }
-    bar.finish_and_clear();
-    Ok(())
-}
-
 impl Report {
     fn confirm(&mut self, published: Published, body: &str) {
-        self.published += 1;
         if let Some(messages) = &mut self.messages {
             messages.push(PublishedMessage::of(published, body));
         }
     }
 
     fn fail(&mut self, file: &str, line: usize, error: &PipelineError) {
-        self.failed += 1;
         self.is_unreachable |= error.is_unreachable();
         if self.errors.len() < FAULTS_SHOWN_MAX {
             self.errors.push(InputFault {
@@ -229,28 +213,6 @@ impl Report {
             });
         }
     }
-}
-
-fn step_size(rate: Option<f64>) -> usize {
-    match rate {
-        // Rates are at most 10,000 a second, so the step is a small whole number.
-        Some(rate) => (rate / STEPS_PER_SECOND).ceil().max(1.0) as usize,
-        None => STEP_MAX,
-    }
-}
-
-fn bodies(events: &[&Located<String>], with_new_ids: bool) -> Result<Vec<String>, CommandError> {
-    events
-        .iter()
-        .map(|event| {
-            if with_new_ids {
-                input::with_new_id(&event.value)
-                    .map_err(|error| CommandError::Failed(format!("copy an event: {error}")))
-            } else {
-                Ok(event.value.clone())
-            }
-        })
-        .collect()
 }
 
 async fn read_input(path: std::path::PathBuf) -> Result<String, CommandError> {
@@ -300,19 +262,11 @@ mod tests {
             let published = Published {
                 sns_message_id: "m-1".to_owned(),
                 acknowledged_at: chrono::Utc::now(),
-                latency: Duration::ZERO,
+                latency: std::time::Duration::ZERO,
             };
             PublishedMessage::of(published, body).sentence()
         };
         assert_eq!(sentence("{\"id\":\"e-1\"}"), "message m-1, event id e-1");
         assert_eq!(sentence("not json"), "message m-1, event id none");
-    }
-
-    #[test]
-    fn steps_are_small_with_a_rate() {
-        assert_eq!(step_size(None), STEP_MAX);
-        assert_eq!(step_size(Some(0.5)), 1);
-        assert_eq!(step_size(Some(25.0)), 3);
-        assert_eq!(step_size(Some(10_000.0)), 1_000);
     }
 }

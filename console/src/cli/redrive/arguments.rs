@@ -19,12 +19,12 @@ Examples:
   opsconsole redrive show 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --messages
   opsconsole redrive run 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d
   opsconsole redrive pause 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d     from another terminal
-  opsconsole redrive resume 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d    paused, cancelled, or after a crash
+  opsconsole redrive resume 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d    paused, or after a crash
   opsconsole redrive report 01976f4e-7c1d-7d10-9a55-3f0e6a1c2b4d --output json
 
-A plan lists its messages and what is sent for each; it never changes. Every redrive writes a journal
-in the state folder (Linux: ~/.local/state/opsconsole/redrives). Whatever ends a redrive, `resume`
-continues it, and no event is lost or stored twice.";
+A plan lists its messages and what is sent for each; it never changes. Every redrive writes a
+journal in the state folder (Linux: ~/.local/state/opsconsole/redrives). Whatever ends a redrive,
+`resume` continues it, and no event is lost or stored twice.";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -32,17 +32,17 @@ Examples:
   opsconsole redrive plan --where '.data.minutes > 60' --out plan.json
   opsconsole redrive plan --code missing-attribute --patch '.time = .data.at' --canary 1,10,100
 
-While the messages are checked they are received, so other consumers cannot see them; then they are
-released. Patched events are checked again: a message on which the patch fails, or that would not be
-stored after it, is skipped with the reason.
+While the messages are checked they are received, so other consumers cannot see them; then they
+are released. Patched events are checked again: a message on which the patch fails, or that would
+not be stored after it, is skipped with the reason.
 
 JSON output: {\"id\", \"file\", \"environment\", \"destination\", \"selected\", \"planned\", \"verdicts\":
 {VERDICT: n}, \"skipped\": [{\"message_id\", \"verdict\", \"reason\"}], \"missing\": [MESSAGE_ID], \"edits\":
 {\"changed\", \"become_valid\", \"change_identity\", \"failed\"}, \"rate_per_sec\", \"canary_steps\",
 \"truncated\"}. `verdicts` counts what is planned, after the edits; `file` is null for `--out -` and
 when nothing is planned; `--out -` prints the plan itself.
-Exit code 1 if nothing is planned although something was selected, if a named message is not planned,
-if a patch failed, or if the queue has more messages than were received.";
+Exit code 1 if nothing is planned although something was selected, if a named message is not
+planned, if a patch failed, or if the queue has more messages than were received.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -58,13 +58,13 @@ signal (Ctrl-C) the running batches are finished.
 JSON output: {\"id\", \"journal\", \"state\", \"selected\", \"moved\", \"sent_not_deleted\", \"unknown\",
 \"not_sent\", \"skipped\", \"waiting\", \"stored\", \"dead_again\", \"unproved\", \"truncated\", \"errors\":
 [{\"message_id\", \"error\"}]}. `state` is finished, cancelled or interrupted; `unknown` may have been
-sent and are still here; `skipped` were left out by the plan; `waiting` were not tried; `dead_again`
-failed again; `unproved` is null where nothing was looked up.
+sent and are still here; `skipped` were left out by the plan; `waiting` were not tried;
+`dead_again` failed again; `unproved` is null where nothing was looked up.
 With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
 [{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
 nothing is written.
-Exit code 1 if a message failed, failed again, was not proved or not tried, and where `redrive plan`
-ends with 1.";
+Exit code 1 if a message failed, failed again, was not proved or not tried, and where
+`redrive plan` ends with 1.";
 
 const CONTROL_HELP: &str = "\
 JSON output: {\"id\", \"state\"}. Exit code 1 if it does not run.";
@@ -82,8 +82,8 @@ LEFT counts the messages of the plan that are not moved.
 JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
 \"counts\": {..}, \"error\"}]. `pipeline` is same, or other if the environment has another
 dead-letter queue now, like each new demo; null if there is no such environment. `state` is
-running, paused, finished, cancelled, interrupted (its process ended first) or unreadable (`error` is the
-cause, and the rest is null); `pause` is the reason of a pause.";
+running, paused, finished, cancelled, interrupted (its process ended first) or unreadable (`error`
+is the cause, and the rest is null); `pause` is the reason of a pause.";
 
 const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
@@ -103,8 +103,9 @@ Native move task: SQS moves the whole queue by itself, unchecked, at 500 message
 
 The messages get new ids and keep the attributes with their failure. The counts of SQS are
 approximate and late. A queue has one task at a time; cancel does not move messages back. The
-dead-letter queue must be that of an SQS queue, not of an SNS subscription. If SQS refuses, or has no
-move tasks like the emulator of the demo, the command ends with exit code 1; use `redrive run` there.
+dead-letter queue must be that of an SQS queue, not of an SNS subscription. If SQS refuses, or has
+no move tasks like the emulator of the demo, the command ends with exit code 1; use `redrive run`
+there.
 
 JSON output of start, watch, and of each of list: {\"handle\", \"status\", \"moved\", \"to_move\",
 \"rate_per_sec\", \"source_arn\", \"destination_arn\", \"started_at\", \"failure_reason\", \"asked_at\",

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::cli::confirm::{can_ask, confirmed};
-use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::RedriveOptions;
 use crate::cli::redrive::execute::{Settings, execute};
 use crate::cli::redrive::outcome::Outcome;
@@ -142,16 +141,7 @@ pub(crate) async fn resume(
             plan.environment,
             messages_in_words(plan.entries.len() as u64)
         );
-        let mut none = LeaseSet::new(session, Duration::ZERO);
-        if !confirmed(
-            session,
-            &question,
-            "nothing was moved",
-            &mut none,
-            interrupt,
-        )
-        .await?
-        {
+        if !confirmed(session, &question, "nothing was moved", None, interrupt).await? {
             return Ok(Exit::Failed);
         }
     }

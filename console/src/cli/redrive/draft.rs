@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::cli::holding::LeaseSet;
 use crate::cli::redrive::arguments::DraftArguments;
 use crate::cli::selection::by_verdict;
+use crate::cli::walk::{self, RELEASING};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
 use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
-use pipeline::printable;
-use redrive::operations::{self, EditCounts, PatchInput, Patched, PlanRequest, Planned};
-use redrive::{PLAN_ENTRIES_MAX, Plan};
+use pipeline::{LeaseSet, printable};
+use redrive::Plan;
+use redrive::operations::{
+    self, EditCounts, PatchInput, Patched, PlanRequest, Planned, Selection, Walk, WalkOptions,
+    select,
+};
 
 /// Visibility timeout while messages are checked and somebody decides; extended meanwhile.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(120);
@@ -26,11 +29,13 @@ const PATCH_LIMIT: Duration = Duration::from_secs(90);
 const SKIPPED_SHOWN_MAX: usize = 20;
 
 /// A plan with the messages that it was made of.
-pub(crate) struct Draft<'a> {
+pub(crate) struct Draft {
     pub(crate) plan: Plan,
     /// The received messages of the plan; none for a plan that was loaded to be run.
     pub(crate) messages: Vec<DeadLetter>,
-    pub(crate) leases: LeaseSet<'a>,
+    walk: Option<Walk>,
+    /// Whether more messages wait than were looked at.
+    pub(crate) is_truncated: bool,
     pub(crate) selected: usize,
     /// Message ids that were named and not found.
     pub(crate) missing: Vec<String>,
@@ -39,43 +44,48 @@ pub(crate) struct Draft<'a> {
     pub(crate) exit: Exit,
 }
 
-impl<'a> Draft<'a> {
+impl Draft {
     /// Receives the selected messages and freezes a plan for them.
     pub(crate) async fn select(
-        session: &'a Session,
+        session: &Session,
         arguments: &DraftArguments,
         rate_per_sec: Option<f64>,
         interrupt: &mut Interrupt,
     ) -> Result<Self, CommandError> {
-        let selection = &arguments.selection;
-        let mut leases = LeaseSet::new(session, VISIBILITY);
-        let messages = selection
-            .take(&mut leases, PLAN_ENTRIES_MAX, session, interrupt)
-            .await?;
-        leases.remarks();
-        let missing = selection.missing(&messages);
-        let selected = messages.len();
-        let planned = tokio::select! {
-            planned = plan(session, messages, arguments, rate_per_sec) => planned,
-            () = interrupt.received() => Err(CommandError::Interrupted),
+        let selection = arguments.selection.clone().into();
+        let mut walk = receive(session, selection, interrupt).await?;
+        let planned = async {
+            let selecting = select(&mut walk);
+            let (messages, hidden) = interrupt
+                .cancels(session.output, RELEASING, selecting)
+                .await?;
+            walk::hidden_remark(session, hidden);
+            let selected = messages.len();
+            let planned = tokio::select! {
+                planned = plan(session, messages, arguments, rate_per_sec) => planned?,
+                () = interrupt.received() => return Err(CommandError::Interrupted),
+            };
+            Ok((selected, planned))
         };
-        let planned = match planned {
+        let (selected, planned) = match planned.await {
             Ok(planned) => planned,
             Err(error) => {
-                leases.give_back_all().await;
+                walk::release_all(session, &walk.leases, interrupt).await;
                 return Err(error);
             }
         };
+        walk::remarks(session, &walk);
         let mut draft = Self {
             plan: planned.plan,
             messages: planned.messages,
-            leases,
             selected,
-            missing,
+            missing: walk.missing(),
+            is_truncated: walk.truncation().is_some(),
             edits: planned.edits,
             exit: Exit::Failed,
+            walk: Some(walk),
         };
-        draft.exit = draft.exit_of(arguments);
+        draft.exit = draft.exit_of(session, arguments);
         draft.remarks(session, arguments);
         Ok(draft)
     }
@@ -83,40 +93,57 @@ impl<'a> Draft<'a> {
     /// A plan that was made before. Its messages are received only for a dry run: a run searches
     /// them itself.
     pub(crate) async fn of_plan(
-        session: &'a Session,
+        session: &Session,
         plan: Plan,
         is_dry_run: bool,
         interrupt: &mut Interrupt,
     ) -> Result<Self, CommandError> {
-        let mut leases = LeaseSet::new(session, VISIBILITY);
-        let messages = if is_dry_run {
-            leases.take(PLAN_ENTRIES_MAX, interrupt).await?
-        } else {
-            Vec::new()
-        };
-        leases.remarks();
-        leases.is_truncated = false;
-        Ok(Self {
+        let mut draft = Self {
             selected: plan.entries.len() + plan.skipped.len(),
             plan,
-            messages,
-            leases,
+            messages: Vec::new(),
+            walk: None,
             missing: Vec::new(),
+            is_truncated: false,
             edits: EditCounts::default(),
             exit: Exit::Done,
-        })
+        };
+        if is_dry_run {
+            let mut walk = receive(session, Selection::default(), interrupt).await?;
+            let selecting = select(&mut walk);
+            let selected = interrupt
+                .cancels(session.output, RELEASING, selecting)
+                .await;
+            match selected {
+                Ok((messages, _)) => draft.messages = messages,
+                Err(error) => {
+                    walk::release_all(session, &walk.leases, interrupt).await;
+                    return Err(error.into());
+                }
+            }
+            walk::remarks(session, &walk);
+            draft.walk = Some(walk);
+        }
+        Ok(draft)
     }
 
-    /// Makes the messages visible to others again that were not moved.
-    pub(crate) async fn release(&mut self) {
-        self.leases.give_back_all().await;
+    /// The leases of its messages, where some were received.
+    pub(crate) fn leases(&self) -> Option<&LeaseSet> {
+        self.walk.as_ref().map(|walk| &walk.leases)
+    }
+
+    /// Releases the messages that were not moved.
+    pub(crate) async fn release(&self, session: &Session, interrupt: &mut Interrupt) {
+        if let Some(leases) = self.leases() {
+            walk::release_all(session, leases, interrupt).await;
+        }
     }
 
     /// Whether everything that the arguments ask for is planned.
-    fn exit_of(&self, arguments: &DraftArguments) -> Exit {
+    fn exit_of(&self, session: &Session, arguments: &DraftArguments) -> Exit {
         let selection = &arguments.selection;
-        let names_messages = selection.names_messages();
-        let is_whole = names_messages || !self.leases.is_truncated;
+        let names_messages = !selection.message_ids.is_empty();
+        let is_whole = names_messages || !self.is_truncated;
         let skipped = !self.plan.skipped.is_empty();
         let is_skipping_right = !skipped || (!self.plan.entries.is_empty() && !names_messages);
         // `--all` is also satisfied by an empty queue.
@@ -126,10 +153,9 @@ impl<'a> Draft<'a> {
             && is_whole
             && is_skipping_right
             && is_found;
-        if is_as_asked {
-            self.leases.exit()
-        } else {
-            Exit::Failed
+        match &self.walk {
+            Some(walk) if is_as_asked => walk::ledger_exit(session, walk),
+            Some(_) | None => Exit::Failed,
         }
     }
 
@@ -137,7 +163,7 @@ impl<'a> Draft<'a> {
     fn remarks(&self, session: &Session, arguments: &DraftArguments) {
         let note = |text: &str| session.output.note(&printable(text));
         let skipped = &self.plan.skipped;
-        if arguments.selection.names_messages() || arguments.patch.is_some() {
+        if !arguments.selection.message_ids.is_empty() || arguments.patch.is_some() {
             for message in skipped.iter().take(SKIPPED_SHOWN_MAX) {
                 note(&format!(
                     "{}: skipped, {}",
@@ -148,16 +174,13 @@ impl<'a> Draft<'a> {
                 note("…; --output json names all");
             }
         }
-        for message_id in &self.missing {
-            note(&format!("{message_id}: {NOT_FOUND}"));
-        }
         if !skipped.is_empty() {
             note(&format!(
                 "skipped {}: --include-not-ready moves these too",
                 by_verdict(skipped.iter().map(|message| message.verdict))
             ));
         } else if self.plan.entries.is_empty() && self.missing.is_empty() {
-            arguments.selection.nothing_remark(session);
+            walk::nothing_remark(session, &arguments.selection.clone().into());
         }
         let edits = self.edits;
         if edits.changed + edits.failed > 0 {
@@ -180,8 +203,14 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A message id that was named and not found.
-pub(crate) const NOT_FOUND: &str = "not among the dead letters, or received by another consumer";
+async fn receive(
+    session: &Session,
+    selection: Selection,
+    interrupt: &mut Interrupt,
+) -> Result<Walk, CommandError> {
+    let options = WalkOptions::of(VISIBILITY, None);
+    walk::begin(session, selection, options, "receiving", interrupt).await
+}
 
 async fn plan(
     session: &Session,

@@ -31,11 +31,7 @@ impl DryRun {
         Self(dry_run(plan, messages))
     }
 
-    pub(crate) fn report(
-        &self,
-        session: &Session,
-        draft: &Draft<'_>,
-    ) -> Result<Exit, CommandError> {
+    pub(crate) fn report(&self, session: &Session, draft: &Draft) -> Result<Exit, CommandError> {
         let (plan, sends) = (&draft.plan, &self.0);
         let mut sendable = sends.len();
         for send in sends {

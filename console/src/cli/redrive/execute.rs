@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -74,7 +75,7 @@ pub(crate) async fn execute(
     ));
     let bar = progress::bar(total, "redrive");
     // A signal may have come before this listened; then no batch is begun.
-    let mut is_interrupted = interrupt.is_pending();
+    let mut is_interrupted = interrupt.received().now_or_never().is_some();
     if is_interrupted {
         control.cancel();
     }

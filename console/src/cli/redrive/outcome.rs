@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::cli::redrive::draft::{Draft, NOT_FOUND};
+use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
+use crate::cli::walk::NOT_FOUND;
 use crate::cli::{CommandError, Exit, Session};
 use pipeline::printable;
 use redrive::fact::Proof;
@@ -103,12 +104,12 @@ impl Outcome {
     }
 
     /// Adds the messages that were selected and not planned.
-    pub(crate) fn with_draft(mut self, draft: &Draft<'_>) -> Self {
+    pub(crate) fn with_draft(mut self, draft: &Draft) -> Self {
         let skipped = &draft.plan.skipped;
         self.selected = draft.selected;
         self.skipped = skipped.len();
         self.skipped_in_words = by_verdict(skipped.iter().map(|message| message.verdict));
-        self.truncated = draft.leases.is_truncated;
+        self.truncated = draft.is_truncated;
         self.errors
             .extend(draft.missing.iter().map(|message_id| MessageError {
                 message_id: message_id.clone(),

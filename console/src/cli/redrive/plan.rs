@@ -14,10 +14,11 @@ use uuid::Uuid;
 use crate::cli::redrive::arguments::RedrivePlanArguments;
 use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
-use crate::cli::{CommandError, Exit, Interrupt, Output, Session, json_text};
+use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
 use crate::text::rate;
 use pipeline::{printable, printable_lines};
 use redrive::operations::EditCounts;
+use redrive::triage;
 use redrive::{Edit, Journal, Plan, PlanEntry, Skipped, plan_file};
 
 /// Edits that are shown as examples.
@@ -51,8 +52,8 @@ pub(crate) async fn plan(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
     let request = &arguments.draft;
-    let mut draft = Draft::select(session, request, arguments.rate, interrupt).await?;
-    draft.release().await;
+    let draft = Draft::select(session, request, arguments.rate, interrupt).await?;
+    draft.release(session, interrupt).await;
     let plan = &draft.plan;
     let out = arguments.out.as_deref();
     let is_printed = out == Some(Path::new("-"));
@@ -88,7 +89,7 @@ pub(crate) async fn plan(
     Ok(if is_empty { Exit::Failed } else { draft.exit })
 }
 
-fn json<'a>(draft: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
+fn json<'a>(draft: &'a Draft, file: Option<&'a Path>) -> PlanJson<'a> {
     let plan = &draft.plan;
     PlanJson {
         id: plan.id,
@@ -103,7 +104,7 @@ fn json<'a>(draft: &'a Draft<'_>, file: Option<&'a Path>) -> PlanJson<'a> {
         edits: draft.edits,
         rate_per_sec: plan.rate_per_sec,
         canary_steps: &plan.canary_steps,
-        truncated: draft.leases.is_truncated,
+        truncated: draft.is_truncated,
     }
 }
 
@@ -250,7 +251,7 @@ fn form(plan: &Plan) -> String {
 
 fn message(entry: &PlanEntry) -> String {
     let mut text = printable(&format!(
-        "message        {} ({}, received {}×)",
+        "message       {} ({}, received {}×)",
         entry.message_id, entry.verdict, entry.receive_count
     ));
     text.push('\n');
@@ -264,7 +265,7 @@ fn message(entry: &PlanEntry) -> String {
 fn diff(edit: &Edit) -> String {
     let pretty = |body: &str| {
         let event = event::unwrap_envelope(body);
-        let mut text = json_text::pretty(&event).unwrap_or_else(|| event.to_string());
+        let mut text = triage::pretty(&event).unwrap_or_else(|| event.to_string());
         text.push('\n');
         text
     };

@@ -44,7 +44,7 @@ pub(crate) fn without_proof(arguments: DlqRedriveArguments) -> RedriveRunArgumen
 enum Done {
     DryRun(DryRun),
     NotConfirmed,
-    Ran(Outcome),
+    Ran(Box<Outcome>),
 }
 
 pub(crate) async fn run(
@@ -55,12 +55,12 @@ pub(crate) async fn run(
     let plan = load(&arguments.draft)?;
     check(session, &arguments, plan.as_ref())?;
     let rate = arguments.options.rate;
-    let mut draft = match plan {
+    let draft = match plan {
         Some(plan) => Draft::of_plan(session, plan, arguments.dry_run, interrupt).await?,
         None => Draft::select(session, &arguments.draft, rate, interrupt).await?,
     };
-    let done = confirm_and_run(session, &arguments, &mut draft, interrupt).await;
-    draft.release().await;
+    let done = confirm_and_run(session, &arguments, &draft, interrupt).await;
+    draft.release(session, interrupt).await;
     match done? {
         Done::DryRun(dry_run) => dry_run.report(session, &draft),
         Done::NotConfirmed => Ok(Exit::Failed),
@@ -152,7 +152,7 @@ fn check_not_started(plan: &Plan) -> Result<(), CommandError> {
 async fn confirm_and_run(
     session: &Session,
     arguments: &RedriveRunArguments,
-    draft: &mut Draft<'_>,
+    draft: &Draft,
     interrupt: &mut Interrupt,
 ) -> Result<Done, CommandError> {
     let (plan, options) = (&draft.plan, arguments.options);
@@ -160,7 +160,7 @@ async fn confirm_and_run(
         return Ok(Done::DryRun(DryRun::of(plan, &draft.messages)));
     }
     if plan.entries.is_empty() {
-        return Ok(Done::Ran(Outcome::nothing()));
+        return Ok(Done::Ran(Box::new(Outcome::nothing())));
     }
     let question = format!(
         "redrive {} ({}) to {:?} in {:?}? [y/N] ",
@@ -169,7 +169,7 @@ async fn confirm_and_run(
         plan.destination.name,
         plan.environment,
     );
-    let leases = &mut draft.leases;
+    let leases = draft.leases();
     if !options.yes
         && !confirmed(session, &question, "nothing was moved", leases, interrupt).await?
     {
@@ -178,6 +178,8 @@ async fn confirm_and_run(
     let journal = begin(&session.pipeline, plan.clone()).await?;
     let settings = Settings::of(options, SEARCH_PATIENCE);
     let outcome = execute(session, journal, &draft.messages, settings, interrupt).await?;
-    draft.leases.forget(outcome.moved_ids());
-    Ok(Done::Ran(outcome))
+    if let Some(leases) = leases {
+        leases.forget(outcome.moved_ids());
+    }
+    Ok(Done::Ran(Box::new(outcome)))
 }

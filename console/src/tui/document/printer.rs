@@ -1,8 +1,9 @@
 //! Lays JSON out and finds the marked place. Invariant: every token is written, in order.
 
+use super::line::{DocumentLine, Piece, PieceKind};
 use super::tokens::{Token, TokenKind, tokens};
 use super::writer::Writer;
-use super::{DocumentLine, Piece, PieceKind};
+
 use crate::tui::format::visible;
 
 /// Columns that a list or object of plain values may take and still stand on one line.
@@ -210,7 +211,7 @@ impl<'a> Printer<'a> {
         self.next_depth = None;
     }
 
-    /// The line that stands for a member which is marked and not there.
+    /// The line for a marked member that is absent.
     fn absent_line(&self) -> Option<DocumentLine> {
         let level = self.levels.last()?;
         let segment = self.segments.as_ref()?.get(level.depth?)?;

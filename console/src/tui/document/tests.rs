@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::line::LINES_MAX;
 use super::*;
 use crate::tui::format::visible;
 
@@ -176,7 +177,7 @@ fn text_that_is_no_json_is_shown_harmless() {
 }
 
 #[test]
-fn long_text_is_cut_and_says_how_much() {
+fn long_text_is_cut_and_shows_how_much() {
     let body = format!(r#"{{"data":"{}"}}"#, "x".repeat(1_048_000));
     let document = Document::new(&body, None);
     assert!(document.len() > 1_000);

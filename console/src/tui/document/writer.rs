@@ -1,12 +1,11 @@
 //! Collects the lines of a document and breaks those that grow too long.
 
-use super::{DocumentLine, LINES_MAX, Piece, PieceKind};
+use super::line::{DocumentLine, LINES_MAX, Piece, PieceKind};
 use crate::tui::format::visible;
 
-/// Characters of one line; a longer text goes on in the next one, so that all of it can be reached.
+/// Characters of one line; a longer text continues in the next one, so that all of it can be reached.
 const LINE_CHARACTERS_MAX: usize = 240;
 
-/// Collects lines and breaks those that grow too long.
 #[derive(Default)]
 pub(super) struct Writer {
     pub(super) lines: Vec<DocumentLine>,

@@ -2,12 +2,14 @@
 
 use crossterm::event::KeyCode;
 
-use super::{Action, Binding, Context, KeyPress as K, Place};
-use crate::tui::screens::ScreenId;
+use super::action::{Action, KeyContext};
+use super::binding::{Binding, Place};
+use super::key::KeyPress as K;
+use crate::tui::screen_id::ScreenId;
 
-const QUESTIONS: &[Context] = &[Context::Confirm, Context::Plan];
-const PLAN: &[Context] = &[Context::Plan];
-const PATCH: &[Context] = &[Context::Patch];
+const QUESTIONS: &[KeyContext] = &[KeyContext::Confirm, KeyContext::Plan];
+const PLAN: &[KeyContext] = &[KeyContext::Plan];
+const PATCH: &[KeyContext] = &[KeyContext::Patch];
 const LISTS: &[ScreenId] = &[
     ScreenId::Overview,
     ScreenId::DeadLetters,
@@ -32,7 +34,7 @@ macro_rules! bind {
 }
 
 /// The keymap. Order is the order of the help.
-pub const BINDINGS: &[Binding] = &[
+pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::Redrive,
         [K::char('r')],
@@ -64,7 +66,7 @@ pub const BINDINGS: &[Binding] = &[
     bind!(
         Action::Release,
         [K::char('R')],
-        "release the held messages",
+        "release the received messages",
         0,
         Place::Some(MESSAGES)
     ),
@@ -76,9 +78,9 @@ pub const BINDINGS: &[Binding] = &[
         Place::Some(MESSAGES)
     ),
     bind!(
-        Action::EditOutside,
+        Action::EditExternally,
         [K::char('E')],
-        "edit in your own editor",
+        "edit in your editor ($EDITOR)",
         0,
         Place::Some(MESSAGES)
     ),
@@ -97,16 +99,16 @@ pub const BINDINGS: &[Binding] = &[
         Place::Some(MESSAGES)
     ),
     bind!(
-        Action::TakeBack,
+        Action::UndoEdit,
         [K::char('u')],
-        "take the edit back",
+        "undo the edit",
         0,
         Place::Some(MESSAGES)
     ),
     bind!(
-        Action::TakeAllBack,
+        Action::UndoAllEdits,
         [K::char('U')],
-        "take all edits back",
+        "undo all edits",
         0,
         Place::Some(MESSAGES)
     ),
@@ -127,7 +129,7 @@ pub const BINDINGS: &[Binding] = &[
     bind!(
         Action::Pause,
         [K::char(' ')],
-        "pause or go on",
+        "pause or continue",
         1,
         Place::Some(REDRIVES)
     ),
@@ -206,7 +208,7 @@ pub const BINDINGS: &[Binding] = &[
         [K::ctrl('s')],
         "send",
         1,
-        Place::In(&[Context::Editor])
+        Place::In(&[KeyContext::Editor])
     ),
     bind!(
         Action::Open,
@@ -290,7 +292,7 @@ pub const BINDINGS: &[Binding] = &[
         [K::char('y')],
         "yes",
         1,
-        Place::In(&[Context::Confirm])
+        Place::In(&[KeyContext::Confirm])
     ),
     bind!(
         Action::Confirm,
@@ -302,7 +304,7 @@ pub const BINDINGS: &[Binding] = &[
     bind!(
         Action::IncludeSkipped,
         [K::char('f')],
-        "also the skipped",
+        "include skipped",
         2,
         Place::In(PLAN)
     ),
@@ -321,7 +323,7 @@ pub const BINDINGS: &[Binding] = &[
         6,
         Place::In(PLAN)
     ),
-    bind!(Action::Reason, [K::char('w')], "why", 7, Place::In(PLAN)),
+    bind!(Action::Reason, [K::char('w')], "reason", 7, Place::In(PLAN)),
     bind!(
         Action::Confirm,
         [K::char('y'), K::plain(KeyCode::Enter)],
@@ -339,7 +341,7 @@ pub const BINDINGS: &[Binding] = &[
     bind!(
         Action::PreviousItem,
         [K::char('N')],
-        "message before",
+        "previous message",
         3,
         Place::In(PATCH)
     ),
@@ -381,7 +383,7 @@ pub const BINDINGS: &[Binding] = &[
     bind!(
         Action::Back,
         [K::plain(KeyCode::Esc)],
-        "drop",
+        "discard",
         5,
         Place::In(PATCH)
     ),
@@ -404,28 +406,28 @@ pub const BINDINGS: &[Binding] = &[
         [K::plain(KeyCode::Enter)],
         "apply",
         1,
-        Place::In(&[Context::Input, Context::Palette])
+        Place::In(&[KeyContext::Input, KeyContext::Palette])
     ),
     bind!(
         Action::Up,
         [K::plain(KeyCode::Up)],
         "the applied filter",
         2,
-        Place::In(&[Context::Input])
+        Place::In(&[KeyContext::Input])
     ),
     bind!(
         Action::Up,
         [K::plain(KeyCode::Up)],
         "up",
         0,
-        Place::In(&[Context::Help, Context::Palette])
+        Place::In(&[KeyContext::Help, KeyContext::Palette])
     ),
     bind!(
         Action::Down,
         [K::plain(KeyCode::Down)],
         "down",
         0,
-        Place::In(&[Context::Help, Context::Palette])
+        Place::In(&[KeyContext::Help, KeyContext::Palette])
     ),
     bind!(
         Action::Back,
@@ -433,10 +435,10 @@ pub const BINDINGS: &[Binding] = &[
         "close",
         9,
         Place::In(&[
-            Context::Editor,
-            Context::Input,
-            Context::Palette,
-            Context::Help
+            KeyContext::Editor,
+            KeyContext::Input,
+            KeyContext::Palette,
+            KeyContext::Help
         ])
     ),
     bind!(
@@ -514,8 +516,8 @@ pub const BINDINGS: &[Binding] = &[
         [K::char('?'), K::plain(KeyCode::F(1))],
         "help",
         0,
-        Place::Unwritten
+        Place::NotTyping
     ),
-    bind!(Action::Quit, [K::char('q')], "quit", 0, Place::Unwritten),
+    bind!(Action::Quit, [K::char('q')], "quit", 0, Place::NotTyping),
     bind!(Action::Quit, [K::ctrl('c')], "quit", 0, Place::Everywhere),
 ];

@@ -1,18 +1,17 @@
-//! Messages out of the queue for good.
+//! Deletes messages that the screen received.
 //!
-//! Invariant: nothing is deleted before a copy of every message is on the disk.
+//! Invariant: as in [`redrive::operations::delete`]: a copy of every message is on the disk before.
 
-use serde_json::json;
-
-use super::fault;
-use super::redrives::blocking;
-use crate::tui::message::{Deleted, Fault};
-use pipeline::audit::Operation;
+use super::shared::fault;
+use crate::tui::fault::Fault;
+use crate::tui::limits::VISIBILITY_TIMEOUT;
+use crate::tui::request::Deleted;
 use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{DELETE_MESSAGES_MAX, Pipeline, PlannedChange};
+use pipeline::{LeaseSet, Pipeline};
+use redrive::operations::{self, Export, OperationError};
 use redrive::triage::Spool;
+use tokio_util::sync::CancellationToken;
 
-/// Deletes messages that the screen holds.
 pub(super) async fn delete(
     pipeline: &Pipeline,
     messages: Vec<DeadLetter>,
@@ -20,59 +19,57 @@ pub(super) async fn delete(
     pipeline
         .check_write("delete dead letters")
         .map_err(|error| fault(&error))?;
-    let queue = pipeline.queue_name(QueueRole::DeadLetter).to_owned();
-    let not_exported = |error: String| Fault {
-        message: format!("nothing was deleted: no copy could be written: {error}"),
-        hint: None,
+    let queue = pipeline.queue_name(QueueRole::DeadLetter);
+    let file = Spool::path_of_user(queue).map_err(|error| no_copy(&error.to_string()))?;
+    let leases = LeaseSet::new(pipeline, VISIBILITY_TIMEOUT);
+    for message in &messages {
+        let (id, handle) = (&message.message_id, &message.receipt_handle);
+        leases.adopt(id, handle, message.hidden_until);
+    }
+    let exported = async {
+        let mut export = Export::begin(Some(&file))?;
+        export.add(messages).await?;
+        export.finish().await
     };
-    let path = Spool::path_of_user(&queue).map_err(|error| not_exported(error.to_string()))?;
-    let (file, messages) = blocking(move || {
-        let mut spool = Spool::begin(&path)?;
-        for message in &messages {
-            spool.message(message)?;
-        }
-        spool.finish()?;
-        Ok::<_, std::io::Error>((path, messages))
-    })
-    .await?
-    .map_err(|error| not_exported(error.to_string()))?;
-    let permit = pipeline
-        .begin_change(PlannedChange {
-            operation: Operation::Delete,
-            target: queue,
-            planned: messages.len(),
-            details: json!({ "export": file }),
-        })
+    let exported = exported
         .await
-        .map_err(|error| fault(&error))?;
-    let mut deleted = Deleted {
+        .map_err(|error| no_copy(&error.to_string()))?;
+    let never = CancellationToken::new();
+    let deleted = operations::delete(pipeline, &leases, &exported, None, &never, |_| ()).await;
+    let deleted = deleted.map_err(|error| failed(&error))?;
+    if let Some(error) = deleted.audit_error {
+        tracing::warn!(%error, "the end of a deletion is not in the audit log");
+    }
+    Ok(Deleted {
         file,
-        message_ids: Vec::new(),
-        failed: 0,
-        cause: None,
+        message_ids: deleted.message_ids,
+        failed: deleted.failures.len() + deleted.left,
+        cause: deleted
+            .failures
+            .into_iter()
+            .next()
+            .map(|failure| failure.cause),
+    })
+}
+
+fn no_copy(cause: &str) -> Fault {
+    Fault {
+        message: format!("nothing was deleted: no copy could be written: {cause}"),
+        hint: None,
+    }
+}
+
+fn failed(error: &OperationError) -> Fault {
+    let hint = match error {
+        OperationError::Pipeline(error) => Some(error.hint()),
+        OperationError::Export { .. }
+        | OperationError::UnknownCode { .. }
+        | OperationError::Incomplete(_)
+        | OperationError::Cancelled
+        | OperationError::Task(_) => None,
     };
-    for block in messages.chunks(DELETE_MESSAGES_MAX) {
-        let handles: Vec<String> = block
-            .iter()
-            .map(|message| message.receipt_handle.clone())
-            .collect();
-        let outcomes = pipeline.delete_dead_letters(&permit, &handles).await;
-        for (message, outcome) in block.iter().zip(outcomes) {
-            match outcome {
-                Ok(()) => deleted.message_ids.push(message.message_id.clone()),
-                Err(cause) => {
-                    deleted.failed += 1;
-                    deleted.cause.get_or_insert(cause);
-                }
-            }
-        }
+    Fault {
+        message: error.to_string(),
+        hint,
     }
-    let counts = [
-        ("deleted", deleted.message_ids.len()),
-        ("failed", deleted.failed),
-    ];
-    if let Err(error) = permit.end(counts, deleted.cause.clone()).await {
-        tracing::warn!(%error, "the end of a deletion is not on record");
-    }
-    Ok(deleted)
 }

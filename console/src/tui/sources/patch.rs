@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::tui::message::Fault;
+use crate::tui::fault::Fault;
 use crate::tui::patch::{Found, PatchInput, PatchInputs, Patched, Query};
 use pipeline::Pipeline;
 use redrive::operations::{self, NewBody, ProgramThreadError};
@@ -30,7 +30,7 @@ pub(super) async fn patch(
         .await
         .map_err(no_result)?;
     Ok(Patched {
-        mended: operations::judge(pipeline, patched.changed).await.edited,
+        edited: operations::judge(pipeline, patched.changed).await.edited,
         unchanged: patched.unchanged,
         failed: patched.failures.len(),
         failure: patched.failures.into_iter().next().map(|(_, cause)| cause),
@@ -49,7 +49,7 @@ pub(super) async fn judge(
         hint: None,
     })?;
     Ok(Patched {
-        mended: operations::judge(pipeline, vec![body]).await.edited,
+        edited: operations::judge(pipeline, vec![body]).await.edited,
         ..Patched::default()
     })
 }

@@ -9,9 +9,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::{Shared, fault};
-use crate::tui::message::{Fault, Msg, RequestId};
+use super::shared::{Shared, fault};
+use crate::tui::fault::Fault;
+use crate::tui::message::Msg;
 use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
+use crate::tui::request::RequestId;
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Authority, Pipeline, PipelineError};
 use redrive::operations::history::{History, HistoryLimits, Summary, history};
@@ -148,11 +150,7 @@ async fn send_progress(
         }
         let progress = Box::new(now.clone());
         // A full channel only means that the screen is behind; it is sent again.
-        if shared
-            .replies
-            .try_send(Msg::Progress { id, progress })
-            .is_ok()
-        {
+        if shared.replies.try_send(Msg::Progress(id, progress)).is_ok() {
             sent = now;
             is_first = false;
         }

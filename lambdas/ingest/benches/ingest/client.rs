@@ -1,10 +1,11 @@
-//! The function's handler in a process of its own, and how every client is run.
+//! The function's handler in a separate process, and how every client is run.
 //!
-//! A client warms up with the first file of its folder, says `@ready`, waits for a line, handles
-//! the other files, says `@` and its result, and stays until it is told to go, so that its memory
-//! can be read. Other lines are its log. Invariant: the clock runs while it works and no longer: not
-//! while it reads a file, which stands for the delivery of an invocation. The processor time of ours also
-//! has what its pool does between two invocations.
+//! A client warms up with the first file of its folder, prints `@ready`, waits for a line, handles the
+//! other files, prints `@` and its result, and waits for a second line, so that its memory can be
+//! read. Other lines are its log.
+//!
+//! Invariant: the clock runs only while a batch is handled, not while a file is read, which stands for
+//! the delivery of an invocation. Our CPU time includes the work of the pool between invocations.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
@@ -22,24 +23,24 @@ pub(crate) const ARGUMENT: &str = "--client";
 const INVOCATION_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE_POLL: Duration = Duration::from_millis(1);
 
-/// Where permanent failures go.
+/// The queue for permanent failures.
 pub(crate) struct DeadLetters {
     pub(crate) endpoint_url: String,
     pub(crate) queue_url: String,
 }
 
-/// What a run of a client took.
+/// The figures of one run.
 pub(crate) struct Run {
     pub(crate) secs: f64,
     pub(crate) cpu_secs: f64,
     pub(crate) peak_rss_mib: f64,
     pub(crate) used: Used,
-    /// All that the client said.
+    /// The client's result.
     pub(crate) result: Value,
 }
 
 impl Run {
-    /// A count that ours gives of its messages.
+    /// A count of our result.
     pub(crate) fn count(&self, name: &str) -> usize {
         usize::try_from(self.result[name].as_u64().unwrap()).unwrap()
     }
@@ -71,11 +72,11 @@ pub(crate) fn run_between(
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut input = child.stdin.take().unwrap();
-    assert_eq!(said(&mut child, &mut lines), "ready");
-    let (before, counted) = (Usage::look(server), counter());
+    assert_eq!(next_line(&mut child, &mut lines), "ready");
+    let (before, counted) = (Usage::read(server), counter());
     writeln!(input, "go").unwrap();
-    let result: Value = serde_json::from_str(&said(&mut child, &mut lines)).unwrap();
-    let (used, counted) = (before.until(Usage::look(server)), counter() - counted);
+    let result: Value = serde_json::from_str(&next_line(&mut child, &mut lines)).unwrap();
+    let (used, counted) = (before.until(Usage::read(server)), counter() - counted);
     let run = Run {
         secs: result["secs"].as_f64().unwrap(),
         cpu_secs: result["cpu_secs"].as_f64().unwrap(),
@@ -89,16 +90,16 @@ pub(crate) fn run_between(
     (run, counted)
 }
 
-fn said(child: &mut Child, lines: &mut Lines<BufReader<ChildStdout>>) -> String {
+fn next_line(child: &mut Child, lines: &mut Lines<BufReader<ChildStdout>>) -> String {
     for line in lines.map_while(Result::ok) {
-        if let Some(said) = line.strip_prefix('@') {
-            return said.to_owned();
+        if let Some(text) = line.strip_prefix('@') {
+            return text.to_owned();
         }
     }
-    panic!("client ended without a word: {:?}", child.wait());
+    panic!("client ended without a result: {:?}", child.wait());
 }
 
-/// Our handler on a database, with a queue for its dead letters where there are to be some.
+/// Our handler on a database, with a queue if there will be dead letters.
 pub(crate) fn ours(url: &str, folder: &Path, dead_letters: Option<&DeadLetters>) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg(ARGUMENT).arg(url).arg(folder);
@@ -167,8 +168,8 @@ async fn serve(arguments: &[String]) {
     wait_for_line();
 }
 
-/// Between two invocations Lambda's runtime sends an answer and waits for the next: meanwhile the pool takes
-/// its connection back. Without that pause the next batch would open another one.
+/// Between invocations Lambda's runtime sends the response and waits; meanwhile the connection returns
+/// to the pool. Without this pause the next batch would open another one.
 async fn pause(deps: &Deps) {
     let give_back = async {
         while deps.pool.num_idle() < deps.pool.size() as usize {
@@ -176,7 +177,7 @@ async fn pause(deps: &Deps) {
         }
     };
     let given_back = tokio::time::timeout(INVOCATION_LIMIT, give_back).await;
-    given_back.expect("a connection was not given back");
+    given_back.expect("a connection did not return to the pool");
 }
 
 async fn handle_invocation(json: Vec<u8>, deps: &Deps) -> Outcome {
@@ -194,7 +195,7 @@ fn wait_for_line() {
     std::io::stdin().lines().next();
 }
 
-/// Processor time of this process.
+/// CPU time of this process.
 fn cpu_secs() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).unwrap().as_secs_f64()

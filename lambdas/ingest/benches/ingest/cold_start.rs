@@ -1,9 +1,8 @@
-//! The deployed function beside the peers as functions: how long a process that has just been started
-//! needs for its first batch, and how much memory it holds.
+//! Cold start and memory of the deployed function and of the peers as functions.
 //!
-//! Invariant: all log in over verified TLS with a token that the server asks for, and commit ten events;
-//! the clock stops when the runtime API has the answer. The programs take turns, and with them a process
-//! that already runs: its new connection and the same batch are what no program can do without.
+//! Invariant: all log in over verified TLS with a token that the server requires, and commit ten
+//! events; the clock stops when the runtime API has the response. The programs take turns with a
+//! process that already runs: its new connection and batch are the minimum for any program.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,16 +11,16 @@ use std::time::Instant;
 use devstack::bench::{Better, Figure};
 use store::{ConnectSettings, connect, write_batch};
 
-use crate::door::Door;
 use crate::events::{Event, Load};
 use crate::function::{self, Run};
 use crate::peers::{self, Peer};
 use crate::server::Server;
+use crate::tls_proxy::TlsProxy;
 
 const BATCH_SIZE: usize = 10;
 const STARTS: usize = 21;
 const STARTS_QUICK: usize = 3;
-/// For the memory: large batches, and as many as a function needs to be warm.
+/// For the memory: large batches, until the function is warm.
 const LARGE_BATCH_SIZE: usize = 1_000;
 const LARGE_BATCHES: usize = 5;
 const LARGE_STARTS: usize = 3;
@@ -35,7 +34,7 @@ enum Program {
 
 /// What is run, and where.
 struct Place {
-    door: Door,
+    tls_proxy: TlsProxy,
     url: String,
     binary: PathBuf,
     python: Peer,
@@ -54,13 +53,15 @@ impl Place {
             Program::Python => self.python.script("peer.py", &["function"])?,
             Program::Node => self.node.script("peer.mjs", &["function"])?,
         };
-        // The peers are spared the work of making the token.
-        command.arg(&self.url).env("PGPASSWORD", self.door.token());
+        // The peers get a token and need not make one.
+        command
+            .arg(&self.url)
+            .env("PGPASSWORD", self.tls_proxy.token());
         Ok(command)
     }
 }
 
-/// What the runs of one program took, or why it was not run.
+/// The times of one program, or why it was not run.
 struct Series {
     program: Program,
     runs: Result<Vec<Run>, String>,
@@ -79,7 +80,7 @@ impl Series {
         }
     }
 
-    /// A peer's value by ours, or ours by a peer's, start by start.
+    /// The ratio of two programs, start by start.
     fn ratio(
         &self,
         name: &str,
@@ -144,7 +145,11 @@ pub(crate) async fn measure(server: &mut Server, is_quick: bool) -> Vec<Figure> 
 
 /// Milliseconds for a new connection and a batch, from this process.
 async fn connect_and_write(place: &Place, batch: &[Event]) -> f64 {
-    let token = place.door.token().replace(':', "%3A").replace('/', "%2F");
+    let token = place
+        .tls_proxy
+        .token()
+        .replace(':', "%3A")
+        .replace('/', "%2F");
     let token = token.replace('?', "%3F").replace('=', "%3D");
     let url = place.url.replacen('@', &format!(":{token}@"), 1);
     let settings = ConnectSettings::new(url, "bench");
@@ -160,8 +165,7 @@ async fn connect_and_write(place: &Place, batch: &[Event]) -> f64 {
     ms
 }
 
-/// Runs each program as often on batches of its own, and this process too; all events must be there
-/// afterwards.
+/// Runs each program and this process equally often on own batches; all events are stored afterwards.
 async fn run_all(
     server: &mut Server,
     batch_size: usize,
@@ -169,11 +173,11 @@ async fn run_all(
     starts: usize,
 ) -> ([Series; 3], Vec<f64>) {
     let database = server.database().await;
-    let door = Door::open(server.socket()).await;
+    let tls_proxy = TlsProxy::open(server.socket()).await;
     let place = Place {
         binary: function::binary(),
-        url: door.url(&database.name),
-        door,
+        url: tls_proxy.url(&database.name),
+        tls_proxy,
         python: peers::python(),
         node: peers::node(),
     };
@@ -181,7 +185,7 @@ async fn run_all(
         program,
         runs: Ok(Vec::new()),
     });
-    // One batch more is in every load, to warm up with.
+    // Every load has one batch more, for the warm-up.
     let load = Load::new(batch_size, (series.len() * batches + 1) * starts - 1);
     let for_warm = load.batches.iter().take(starts);
     let mut files = (starts..).map(|number| load.folder().join(format!("{number:05}.json")));
@@ -189,7 +193,7 @@ async fn run_all(
     for (start, batch) in for_warm.enumerate() {
         warm.push(connect_and_write(&place, batch).await);
         stored += batch.len();
-        // Each of them is the first one in turn.
+        // Each is first in turn.
         let programs = series.len();
         for turn in 0..programs {
             let one = &mut series[(start + turn) % programs];

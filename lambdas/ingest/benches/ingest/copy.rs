@@ -1,7 +1,7 @@
-//! The limit: COPY of rows that are ready to be sent, one commit a batch.
+//! The limit: COPY of encoded rows, one commit per batch.
 //!
-//! Invariant: rows are encoded before the clock starts, in PostgreSQL's binary format, which spares
-//! the server the escapes of text.
+//! Invariant: rows are encoded before the clock starts, in PostgreSQL's binary format, so that the
+//! server need not parse text.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::server::Database;
 /// Signature, flags and length of the extension (PostgreSQL manual, "COPY", Binary Format).
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: &[u8] = &[0xff, 0xff];
-/// Times count from here.
+/// Epoch of PostgreSQL's timestamps.
 const EPOCH: &str = "2000-01-01T00:00:00Z";
 
 const INTO_RECORDS: &str = "copy records (record_id, source, id, type, subject, occurred_at, \
@@ -22,23 +22,23 @@ const INTO_RECORDS: &str = "copy records (record_id, source, id, type, subject, 
 const INTO_LEDGER: &str =
     "copy event_keys (record_id, source, id, occurred_at) from stdin (format binary)";
 
-/// What is copied into.
+/// The target of the COPY.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tables {
     /// The partitioned table with its indexes.
     Records,
-    /// That and the ledger with its indexes, in one transaction.
+    /// The table and the ledger with its indexes, in one transaction.
     RecordsAndLedger,
 }
 
-/// A batch that is ready to be sent.
+/// An encoded batch.
 struct Encoded {
     records: Vec<u8>,
     ledger: Vec<u8>,
 }
 
-/// Copies the measured batches and gives the seconds that it took. `ready` is called when all is
-/// encoded and warm.
+/// Copies the measured batches and returns the seconds. Calls `ready` after the encoding and the
+/// warm-up.
 pub(crate) async fn copy(
     database: &Database,
     load: &Load,
@@ -93,7 +93,7 @@ fn encode(batch: &[Event], first_id: i64) -> Encoded {
         let record_id = record_id.to_be_bytes();
         let micros = (event.time - epoch).num_microseconds().unwrap();
         let time = micros.to_be_bytes();
-        // The binary form of jsonb is its version and its text.
+        // jsonb in binary format is a version and the text.
         let payload = [&[1], event.body.as_bytes()].concat();
         row(
             &mut encoded.records,

@@ -1,4 +1,4 @@
-//! The events of a measurement, and the files with the invocations that bring them.
+//! The events of a measurement, and the files with their invocations.
 //!
 //! Invariant: the same seed gives the same events, and no identity occurs twice.
 
@@ -11,11 +11,11 @@ use rand::{RngExt as _, SeedableRng};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Where the first event lies; the partitions are made around it.
+/// Time of the first event.
 pub(crate) const FIRST_TIME: &str = "2026-11-24T09:00:00Z";
-/// Between two events, so that a measurement crosses into the partitions of some days.
+/// Between two events, so that a measurement covers several daily partitions.
 const STEP_SECS: i64 = 13;
-/// Days that all events of a measurement lie in.
+/// Days that the events of a measurement cover.
 pub(crate) const DAYS: u16 = 5;
 const SOURCES: u32 = 12;
 const TYPES: [&str; 8] = [
@@ -28,7 +28,7 @@ const TYPES: [&str; 8] = [
     "payment.captured",
     "payment.refunded",
 ];
-/// Part of the events that name the trace that they belong to.
+/// Share of the events with a `traceparent`.
 const TRACED_SHARE: f64 = 0.25;
 /// Size of a body, about.
 const BODY_BYTES: usize = 1_024;
@@ -44,8 +44,8 @@ pub(crate) struct Event {
     pub(crate) body: String,
 }
 
-/// What every subject of a measurement is given: a batch to warm up with, and the others. The
-/// files of a folder are the batches in the order of their names.
+/// The input of every subject: a batch for the warm-up, and the measured ones. The files of the folder
+/// are the batches in the order of their names.
 pub(crate) struct Load {
     pub(crate) batch_size: usize,
     pub(crate) batches: Vec<Vec<Event>>,
@@ -57,7 +57,7 @@ impl Load {
         Self::with(batch_size, batches, |_| {})
     }
 
-    /// A load whose measured batches are changed before they are written.
+    /// A load whose measured batches `change` edits before they are written.
     pub(crate) fn with(batch_size: usize, batches: usize, change: impl Fn(&mut [Event])) -> Self {
         let mut random = StdRng::seed_from_u64(1);
         let first: DateTime<Utc> = FIRST_TIME.parse().unwrap();
@@ -91,7 +91,7 @@ impl Load {
         self.folder.path()
     }
 
-    /// Events of the batches that are measured.
+    /// Number of measured events.
     pub(crate) fn measured(&self) -> usize {
         self.batches.iter().skip(1).map(Vec::len).sum()
     }
@@ -134,7 +134,7 @@ fn event(random: &mut StdRng, time: DateTime<Utc>) -> Event {
     }
 }
 
-/// A batch as Lambda delivers it, with what it says of each message.
+/// A batch as Lambda delivers it, with the attributes of each message.
 pub(crate) fn invocation<'a>(random: &mut StdRng, bodies: impl Iterator<Item = &'a str>) -> String {
     let records: Vec<Value> = bodies
         .map(|body| {
@@ -173,6 +173,6 @@ fn uuid(random: &mut StdRng) -> String {
 }
 
 fn word(random: &mut StdRng) -> String {
-    let dead_letters = (0..random.random_range(6..24)).map(|_| random.random_range(b'a'..=b'z'));
-    dead_letters.map(char::from).collect()
+    let letters = (0..random.random_range(6..24)).map(|_| random.random_range(b'a'..=b'z'));
+    letters.map(char::from).collect()
 }

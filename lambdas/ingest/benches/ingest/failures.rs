@@ -1,7 +1,7 @@
-//! What batches cost that are not clean: redelivered ones, and ones with poison.
+//! The cost of batches that are not clean: redelivered ones, and ones with poisonous events.
 //!
-//! Invariant: the clean run beside them stores as many events into a database with the same rule,
-//! and no good event may be missing or be there twice.
+//! Invariant: the clean run next to them stores as many events into a database with the same rule, and
+//! every good event is stored exactly once.
 
 use devstack::Emulator;
 use devstack::bench::{Better, Figure};
@@ -14,12 +14,12 @@ const BATCH_SIZE: usize = 1_000;
 const BATCHES: usize = 20;
 const BATCHES_QUICK: usize = 2;
 
-/// Who refuses a poisonous event.
+/// Where a poisonous event is refused.
 #[derive(Clone, Copy)]
 enum Poison {
-    /// The validator, before the database is asked.
+    /// By the validator, before the write.
     Invalid,
-    /// The database alone.
+    /// By the database alone.
     Refused,
 }
 
@@ -41,7 +41,7 @@ impl Poison {
     }
 }
 
-/// Values of the figures, round by round.
+/// The values of each round.
 #[derive(Default)]
 struct Values {
     redelivery: Vec<f64>,
@@ -109,7 +109,7 @@ async fn ready(server: &mut Server) -> Database {
     database
 }
 
-/// Runs ours on a load of which so many events are poisonous, and looks what became of each.
+/// Runs ours on a load with `poisonous` bad events and checks the disposition of each.
 async fn run(
     server: &Server,
     database: &Database,

@@ -1,7 +1,7 @@
-//! A function in a process of its own, run as Lambda runs it.
+//! A function in a separate process, run as Lambda runs it.
 //!
-//! Invariant: every invocation is answered, with nothing to be delivered again, before the next one is
-//! handed over; the process does not outlive its run.
+//! Invariant: every invocation has a response without batch item failures before the next one starts;
+//! the process does not outlive its run.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::usage::peak_rss_mib;
 const LIMIT: Duration = Duration::from_secs(20);
 const BINARY: &str = "../../target/shipping/ingest";
 
-/// Builds the function as it is deployed, so that none is measured that is older than its source.
+/// Builds the deployed binary, so that it is never older than its source.
 pub(crate) fn binary() -> PathBuf {
     let built = Command::new(env!("CARGO"))
         .args([
@@ -39,14 +39,14 @@ pub(crate) fn binary() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(BINARY)
 }
 
-/// What a run of a function took.
+/// The figures of one run.
 pub(crate) struct Run {
-    /// From the start of the process to its first answer.
+    /// From the start of the process to its first response.
     pub(crate) first_answer_ms: f64,
     pub(crate) peak_rss_mib: f64,
 }
 
-/// Starts a function and has it handle the invocations of these files.
+/// Starts a function and passes it the invocations of these files.
 pub(crate) async fn run(mut command: Command, invocations: &[PathBuf]) -> Run {
     let (answered, mut answers) = mpsc::unbounded_channel();
     let waiting = invocations

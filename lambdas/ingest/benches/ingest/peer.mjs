@@ -1,7 +1,7 @@
 // A Node handler of batches.
 //
-// peer.mjs URL FOLDER      takes them from files, as Lambda would give them
-// peer.mjs function URL    takes them from the runtime API, as a function
+// peer.mjs URL FOLDER      reads them from files, as Lambda passes them
+// peer.mjs function URL    reads them from the runtime API, as a function
 
 import { readFileSync, readdirSync } from "node:fs";
 import { request } from "node:http";

@@ -1,7 +1,7 @@
 """A Python handler of batches.
 
-peer.py loop|recordset URL FOLDER    takes them from files, as Lambda would give them
-peer.py function URL                 takes them from the runtime API, as a function
+peer.py loop|recordset URL FOLDER    reads them from files, as Lambda passes them
+peer.py function URL                 reads them from the runtime API, as a function
 """
 
 import http.client

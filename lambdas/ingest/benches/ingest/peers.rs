@@ -1,7 +1,7 @@
-//! What people deploy instead, in Python and Node.
+//! The peers: handlers in Python and Node.
 //!
-//! Invariant: a peer installs its driver, in a pinned version, into the cache folder once; where
-//! that cannot be done it is absent, and says why.
+//! Invariant: a peer's driver is installed once, in a pinned version, into the cache folder; where
+//! that fails the peer is absent with the reason.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 const PYTHON_PACKAGE: &str = "psycopg[binary]==3.2.10";
 const NODE_PACKAGE: &str = "pg@8.16.3";
-/// Name of the file that marks an installation as whole.
+/// File that marks a complete installation.
 const MARKER: &str = "complete";
 
 /// A language with its driver, or why it is absent.
@@ -22,7 +22,7 @@ struct Installed {
 }
 
 impl Peer {
-    /// The interpreter on one of the scripts beside this file.
+    /// Runs a script of this folder.
     pub(crate) fn script(&self, name: &str, arguments: &[&str]) -> Result<Command, String> {
         let installed = self.0.as_ref().map_err(String::clone)?;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/ingest");
@@ -71,7 +71,7 @@ fn install_node() -> Result<Installed, String> {
     })
 }
 
-/// A folder of the cache with a package, made where it is not there or holds another version.
+/// A cache folder with a package, installed if it is missing or another version.
 fn obtain(
     name: &str,
     package: &str,
@@ -104,7 +104,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     Err(format!("{name}: {reason}"))
 }
 
-/// Programs and figures of peers that are not measured: they are named so that nobody looks for them.
+/// Peers that are not measured, listed with their figures as absent.
 pub(crate) const UNMEASURED: [(&str, &str); 2] = [
     ("vector", "vector"),
     ("redpanda-connect", "redpanda_connect"),

@@ -1,6 +1,6 @@
-//! How often a clean batch waits for the database: counted on the wire, and seen in its time.
+//! Round trips of a clean batch: counted on the wire, and measured by their time.
 //!
-//! Invariant: the distances take turns, and the time is what a batch takes more than without one.
+//! Invariant: the distances take turns; a time is the excess over a batch without distance.
 
 use std::time::Duration;
 

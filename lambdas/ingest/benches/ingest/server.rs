@@ -1,5 +1,7 @@
-//! The server that everybody writes to. Invariant: commits are durable, and every measurement gets
-//! a database of its own, migrated and empty, right after a checkpoint.
+//! The PostgreSQL server of all subjects.
+//!
+//! Invariant: commits are durable, and every measurement gets its own database, migrated and empty,
+//! right after a checkpoint.
 
 use std::path::PathBuf;
 
@@ -84,7 +86,7 @@ impl Server {
 }
 
 impl Database {
-    /// Adds a rule that only the database knows, for events that the validator lets pass.
+    /// Adds a rule that only the database has, for events that the validator accepts.
     pub(crate) async fn refuse_poison(&self) {
         let mut connection = self.connect().await;
         let rule = "alter table records add constraint no_poison check (id not like 'poison%')";

@@ -1,7 +1,7 @@
-//! How fast batches are stored: the limit, ours, the peers.
+//! Throughput of the limit, ours and the peers.
 //!
-//! Invariant: within a round all of them store the same batches, each in a new database, and every
-//! event must be there afterwards.
+//! Invariant: in a round all subjects store the same batches, each in a new database, and every event
+//! is stored afterwards.
 
 use std::process::Command;
 
@@ -52,7 +52,7 @@ impl Subject {
     }
 }
 
-/// One subject at one size of batches, round by round.
+/// The samples of one subject at one batch size.
 struct Series {
     subject: Subject,
     batch_size: usize,
@@ -92,7 +92,7 @@ impl Series {
 struct Sample {
     events: f64,
     secs: f64,
-    /// Processor seconds and peak memory of the client, where it has a process of its own.
+    /// CPU seconds and peak memory of the client, if it is a separate process.
     client: Option<(f64, f64)>,
     used: Used,
 }
@@ -111,14 +111,14 @@ impl Sample {
     }
 }
 
-/// The peers that can be run here, or why not.
+/// The peers, or why one cannot be run.
 struct Peers {
     python: Peer,
     node: Peer,
 }
 
 impl Peers {
-    /// The client of a subject; none for what this process does itself.
+    /// The client of a subject; `None` where this process does the work.
     fn client(
         &self,
         subject: Subject,
@@ -137,7 +137,7 @@ impl Peers {
     }
 }
 
-/// Measures all, and gives the figures.
+/// Measures all subjects and returns the figures.
 pub(crate) async fn measure(server: &mut Server, rounds: usize, is_quick: bool) -> Vec<Figure> {
     let peers = Peers {
         python: peers::python(),
@@ -153,7 +153,7 @@ pub(crate) async fn measure(server: &mut Server, rounds: usize, is_quick: bool) 
     let mut order: Vec<usize> = (0..series.len()).collect();
     let mut random = StdRng::seed_from_u64(1);
     for round in 1..=rounds {
-        // Nobody is always the first after a pause or behind the same one.
+        // No subject is always first after a pause or behind the same other one.
         order.shuffle(&mut random);
         for position in &order {
             let one = &mut series[*position];
@@ -197,10 +197,10 @@ async fn sample(
             let Subject::Copy(tables) = subject else {
                 unreachable!("all others are clients");
             };
-            let mut before = Usage::look(server.process);
-            let begin = || before = Usage::look(server.process);
+            let mut before = Usage::read(server.process);
+            let begin = || before = Usage::read(server.process);
             let secs = copy(&database, load, tables, begin).await;
-            (secs, None, before.until(Usage::look(server.process)))
+            (secs, None, before.until(Usage::read(server.process)))
         }
     };
     assert_eq!(

@@ -1,7 +1,6 @@
-//! Who used the processors (proc(5)).
+//! CPU time by process (proc(5)).
 //!
-//! Invariant: what a process used is not lost when it ends: it is then counted with its parent,
-//! which has waited for it.
+//! Invariant: the time of a process that ended counts with its parent, which has waited for it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,17 +17,17 @@ pub(crate) struct Usage {
     all_secs: f64,
 }
 
-/// What was used between two looks.
+/// CPU time between two readings.
 #[derive(Clone, Copy)]
 pub(crate) struct Used {
     pub(crate) server_cpu_secs: f64,
-    /// Part of the machine that neither this bench nor its children used.
+    /// Share of the machine that other programs used.
     pub(crate) others_share: f64,
 }
 
 impl Usage {
-    /// Looks at this process and all below it, among them a server.
-    pub(crate) fn look(server: u32) -> Self {
+    /// Reads the usage of this process, its descendants and the server among them.
+    pub(crate) fn read(server: u32) -> Self {
         let processes = processes();
         let (busy_secs, all_secs) = machine();
         Self {
@@ -104,7 +103,7 @@ fn machine() -> (f64, f64) {
     ((all - idle) / TICKS_PER_SEC, all / TICKS_PER_SEC)
 }
 
-/// The most memory that a process has held.
+/// Peak memory of a process.
 pub(crate) fn peak_rss_mib(process: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM"));

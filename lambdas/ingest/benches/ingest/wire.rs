@@ -1,7 +1,7 @@
-//! A wire to the server that makes it as far away as we want, and counts.
+//! A proxy before the server that adds a round-trip time and counts the round trips.
 //!
-//! Invariant: what the client sends arrives one round trip later, however large it is; threads and
-//! not timers of a runtime keep the time, which would round it to milliseconds.
+//! Invariant: what the client sends arrives one round trip later, whatever its size. Threads keep the
+//! time, because the timers of a runtime round to milliseconds.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -12,22 +12,22 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A lone `Sync` message: the driver's sign of life after a connection was given back.
+/// A lone `Sync` message: the driver's check of a connection that returned to the pool.
 const SYNC_BYTES: usize = 5;
-/// The answer to it, which may arrive while the client speaks again.
+/// The response to it, which may arrive while the client sends again.
 const READY_BYTES: usize = 6;
 
-/// A listening wire.
+/// A listening proxy.
 pub(crate) struct Wire {
     pub(crate) port: u16,
     flights: Arc<Flights>,
 }
 
-/// How often the client spoke after the server had.
+/// How often the client sent after the server.
 #[derive(Default)]
 struct Flights {
     count: AtomicUsize,
-    is_client_speaking: AtomicBool,
+    is_client_sending: AtomicBool,
 }
 
 impl Wire {
@@ -45,7 +45,7 @@ impl Wire {
         Self { port, flights }
     }
 
-    /// Flights of the client until now, but for lone signs of life.
+    /// Flights of the client so far, without lone checks.
     pub(crate) fn flights(&self) -> usize {
         self.flights.count.load(Ordering::SeqCst)
     }
@@ -64,7 +64,7 @@ fn connect(client: TcpStream, server: UnixStream, round_trip: Duration, flights:
     thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(bytes @ 1..) = from_client.read(&mut buffer) {
-            if bytes > SYNC_BYTES && !seen.is_client_speaking.swap(true, Ordering::SeqCst) {
+            if bytes > SYNC_BYTES && !seen.is_client_sending.swap(true, Ordering::SeqCst) {
                 seen.count.fetch_add(1, Ordering::SeqCst);
             }
             let chunk = buffer[..bytes].to_vec();
@@ -85,7 +85,7 @@ fn connect(client: TcpStream, server: UnixStream, round_trip: Duration, flights:
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(bytes @ 1..) = from_server.read(&mut buffer) {
             if bytes > READY_BYTES {
-                seen.is_client_speaking.store(false, Ordering::SeqCst);
+                seen.is_client_sending.store(false, Ordering::SeqCst);
             }
             if to_client.write_all(&buffer[..bytes]).is_err() {
                 return;

@@ -3,13 +3,13 @@
 use ingest::{Batch, Invocation, Outcome, handle_counted};
 use serde_json::{Value, json};
 
+use crate::fixture::{Fixture, LIMIT, deliver_only};
 use crate::messages::{Given, empty, envelope, good, good_with, invalid, numbered, poison};
-use crate::stage::{LIMIT, Stage, deliver_only};
 
 #[tokio::test]
 async fn malformed_messages_are_reported_and_cost_no_neighbour() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let given = numbered([
         good("a"),
         empty(),
@@ -17,7 +17,7 @@ async fn malformed_messages_are_reported_and_cost_no_neighbour() {
         invalid("c").with_attributes(Value::Null),
         empty(),
     ]);
-    let outcome = stage.survive(&given, &deps, LIMIT).await;
+    let outcome = fixture.deliver_and_redeliver(&given, &deps, LIMIT).await;
     assert_eq!(
         (outcome.stored, outcome.dead_lettered, outcome.retried),
         (2, 1, 2)
@@ -26,8 +26,8 @@ async fn malformed_messages_are_reported_and_cost_no_neighbour() {
 
 #[tokio::test]
 async fn batch_without_messages_or_of_messages_without_anything_is_answered() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let answer = async |batch: Value| {
         let batch: Batch = serde_json::from_value(batch).unwrap();
         let invocation = Invocation::new("request".to_owned(), LIMIT);
@@ -59,8 +59,8 @@ fn attributes(count: usize) -> Value {
 
 #[tokio::test]
 async fn attributes_are_kept_with_their_types_or_the_message_is_reported() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let mut given: Vec<Given> = (7..=10)
         .flat_map(|count| {
             let bad = invalid(count).with_attributes(attributes(count));
@@ -75,12 +75,12 @@ async fn attributes_are_kept_with_their_types_or_the_message_is_reported() {
         given.end = empty().end;
     }
     let given = numbered(given);
-    let outcome = stage.survive(&given, &deps, LIMIT).await;
+    let outcome = fixture.deliver_and_redeliver(&given, &deps, LIMIT).await;
     assert_eq!(
         (outcome.stored, outcome.dead_lettered, outcome.retried),
         (4, 1, 3)
     );
-    let dead_letters = stage.dead_letters().await;
+    let dead_letters = fixture.dead_letters().await;
     let kept = dead_letters[&given[0].body][0]
         .message_attributes()
         .unwrap();
@@ -97,48 +97,48 @@ async fn attributes_are_kept_with_their_types_or_the_message_is_reported() {
 
 #[tokio::test]
 async fn six_megabytes_are_one_batch() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let data = json!("x".repeat(1_470));
     let given = numbered((0..3_900).map(|number| good_with(number, &data)));
     let bytes: usize = given.iter().map(|given| given.body.len()).sum();
     assert!(bytes > 6_000_000, "{bytes}");
-    let outcome = stage.survive(&given, &deps, LIMIT).await;
+    let outcome = fixture.deliver_and_redeliver(&given, &deps, LIMIT).await;
     assert_eq!(outcome.stored, 3_900);
 }
 
 #[tokio::test]
 async fn ten_thousand_messages_are_one_batch() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let given = numbered((0..10_000).map(|number| match number {
         5_000 => poison(number),
         7_000 => invalid(number),
         _ => good(number % 9_000),
     }));
-    let outcome = stage.survive(&given, &deps, LIMIT).await;
+    let outcome = fixture.deliver_and_redeliver(&given, &deps, LIMIT).await;
     assert_eq!(outcome.stored + outcome.duplicates, 9_998);
     assert_eq!((outcome.stored, outcome.dead_lettered), (8_998, 2));
 }
 
 #[tokio::test]
 async fn raw_events_and_envelopes_of_the_same_are_stored_once() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let given = numbered((0..60).map(|number| match number % 3 {
         0 => good(number / 2),
         1 => envelope(number / 2),
         _ => invalid(number),
     }));
-    let outcome = stage.survive(&given, &deps, LIMIT).await;
+    let outcome = fixture.deliver_and_redeliver(&given, &deps, LIMIT).await;
     assert_eq!((outcome.dead_lettered, outcome.retried), (20, 0));
     assert!(outcome.duplicates > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_functions_on_the_same_events_store_each_once() {
-    let stage = Stage::open().await;
-    let (one, other) = (stage.deps().await, stage.deps().await);
+    let fixture = Fixture::open().await;
+    let (one, other) = (fixture.deps().await, fixture.deps().await);
     let given = numbered((0..600).map(good).chain([poison("a"), invalid("b")]));
     // They overlap, and stand in opposite order.
     for round in 0..5 {
@@ -159,5 +159,5 @@ async fn two_functions_on_the_same_events_store_each_once() {
             0
         );
     }
-    stage.survive(&given, &one, LIMIT).await;
+    fixture.deliver_and_redeliver(&given, &one, LIMIT).await;
 }

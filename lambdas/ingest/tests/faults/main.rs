@@ -1,9 +1,9 @@
-//! Faults of the world on the real stack: a PostgreSQL that is restarted, cut off, full or paused,
+//! Faults of services on the real stack: a PostgreSQL that is restarted, cut off, full or paused,
 //! and a dead-letter queue that is throttled, partly failing or away.
 //!
-//! Every test goes through [`stage::Stage::deliver`], which checks the conservation law: each
+//! Every test goes through [`fixture::Fixture::deliver`], which checks the conservation law: each
 //! message is exactly one of stored, duplicate, dead-lettered and reported, and the database and
-//! the queue truly hold what was said; and through [`stage::Stage::redeliver`], after which every
+//! the queue contain what was reported; and through [`fixture::Fixture::redeliver`], after which every
 //! good event is stored exactly once.
 
 #![expect(
@@ -14,11 +14,11 @@
 )]
 
 mod batches;
+mod database_proxy;
+mod fixture;
 mod messages;
 mod outages;
-mod queue_wire;
+mod queue_proxy;
 mod queues;
 mod random;
-mod stage;
 mod statements;
-mod wire;

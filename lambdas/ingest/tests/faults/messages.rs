@@ -10,7 +10,7 @@ pub(crate) enum End {
     Record(String),
     /// Its body is a dead letter.
     DeadLetter,
-    /// It is reported for ever: no dead letter can carry it.
+    /// It is reported for ever: no dead letter can contain it.
     Reported,
 }
 
@@ -69,13 +69,13 @@ pub(crate) fn invalid(name: impl ToString) -> Given {
     Given::new(format!("no event: {}", name.to_string()), End::DeadLetter)
 }
 
-/// Only the database refuses it, see [`crate::stage`].
+/// Only the database refuses it, see [`crate::fixture`].
 pub(crate) fn poison(name: impl ToString) -> Given {
     let id = format!("poison-{}", name.to_string());
     Given::new(event(&id, &json!({})), End::DeadLetter)
 }
 
-/// No dead letter can carry it.
+/// No dead letter can contain it.
 pub(crate) fn empty() -> Given {
     Given::new(String::new(), End::Reported)
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use crate::database_proxy::Fault;
+use crate::fixture::Fixture;
 use crate::messages::{Given, empty, envelope, good, invalid, numbered, poison};
-use crate::queue_wire::QueueFault;
-use crate::stage::Stage;
-use crate::wire::Fault;
+use crate::queue_proxy::QueueFault;
 
 const CASES: u32 = 16;
 
@@ -64,16 +64,16 @@ fn no_message_is_lost_and_no_event_doubled_whatever_happens() {
     TestRunner::new(config)
         .run(&cases, |(messages, faults, queue_faults, limit_ms)| {
             runtime.block_on(async {
-                let stage = Stage::open().await;
-                let wire = stage.wire().await;
-                wire.strike(faults);
-                let queue_wire = stage.queue_wire().await;
-                queue_wire.strike(queue_faults);
-                let mut deps = stage.deps_over(wire.url).await;
-                deps.dead_letters = stage.deps_with_queue(&queue_wire.url).await.dead_letters;
+                let fixture = Fixture::open().await;
+                let proxy = fixture.proxy().await;
+                proxy.fail_next(faults);
+                let queue_proxy = fixture.queue_proxy().await;
+                queue_proxy.fail_next(queue_faults);
+                let mut deps = fixture.deps_over(proxy.url).await;
+                deps.dead_letters = fixture.deps_with_queue(&queue_proxy.url).await.dead_letters;
                 let messages = numbered(messages);
-                stage
-                    .survive(&messages, &deps, Duration::from_millis(limit_ms))
+                fixture
+                    .deliver_and_redeliver(&messages, &deps, Duration::from_millis(limit_ms))
                     .await;
             });
             Ok(())

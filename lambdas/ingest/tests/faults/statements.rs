@@ -6,16 +6,16 @@ use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
+use crate::database_proxy::Fault;
+use crate::fixture::{Fixture, LIMIT};
 use crate::messages::{Given, good, invalid, numbered, poison};
-use crate::stage::{LIMIT, Stage};
-use crate::wire::Fault;
 
 /// Ten events, one of them twice, and what is no event.
 fn messages() -> Vec<Given> {
     numbered((0..10).map(good).chain([good(3), invalid("a")]))
 }
 
-impl Stage {
+impl Fixture {
     /// Each statement on the ledger calls `fail` before anything else; `attempts` counts them,
     /// also those that are rolled back.
     async fn before_each_statement(&self, body: &str) {
@@ -63,12 +63,14 @@ async fn connection_that_is_cut_within_a_statement_costs_one_attempt() {
         (Fault::CutCommitted, Some(0)),
         (Fault::CutInAnswer, Some(0)),
     ] {
-        let stage = Stage::open().await;
-        let wire = stage.wire().await;
-        wire.strike([fault]);
-        let deps = stage.deps_over(wire.url.clone()).await;
-        let outcome = stage.survive(&messages(), &deps, LIMIT).await;
-        assert_eq!(wire.faults_left(), 0);
+        let fixture = Fixture::open().await;
+        let proxy = fixture.proxy().await;
+        proxy.fail_next([fault]);
+        let deps = fixture.deps_over(proxy.url.clone()).await;
+        let outcome = fixture
+            .deliver_and_redeliver(&messages(), &deps, LIMIT)
+            .await;
+        assert_eq!(proxy.faults_left(), 0);
         assert_eq!(outcome.retried, 0, "{fault:?}");
         assert_eq!(outcome.stored + outcome.duplicates, 11, "{fault:?}");
         if let Some(stored) = stored {
@@ -81,22 +83,22 @@ async fn connection_that_is_cut_within_a_statement_costs_one_attempt() {
 #[tokio::test]
 async fn connection_that_is_always_cut_is_given_up_before_the_deadline() {
     for fault in [Fault::CutBefore, Fault::CutSent, Fault::CutInAnswer] {
-        let stage = Stage::open().await;
-        let wire = stage.wire().await;
-        wire.strike([fault; 1_000]);
-        let deps = stage.deps_over(wire.url.clone()).await;
-        let outcome = stage
-            .survive(&messages(), &deps, Duration::from_secs(3))
+        let fixture = Fixture::open().await;
+        let proxy = fixture.proxy().await;
+        proxy.fail_next([fault; 1_000]);
+        let deps = fixture.deps_over(proxy.url.clone()).await;
+        let outcome = fixture
+            .deliver_and_redeliver(&messages(), &deps, Duration::from_secs(3))
             .await;
         assert_eq!((outcome.retried, outcome.dead_lettered), (11, 1));
-        assert!(wire.faults_left() < 998, "it was tried again");
+        assert!(proxy.faults_left() < 998, "it was tried again");
     }
 }
 
 #[tokio::test]
-async fn failure_that_passes_is_tried_again_and_one_to_be_mended_is_not() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+async fn transient_failure_is_retried_and_a_permanent_one_is_not() {
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let transient = [
         "40001", "40P01", "55P03", "53200", "53300", "57014", "57P01", "08006",
     ];
@@ -104,32 +106,32 @@ async fn failure_that_passes_is_tried_again_and_one_to_be_mended_is_not() {
     let mut given = Vec::new();
     for (number, code) in transient.iter().chain(&permanent).enumerate() {
         let raise = format!("if attempt <= 2 then raise 'no' using errcode = '{code}'; end if");
-        stage.before_each_statement(&raise).await;
+        fixture.before_each_statement(&raise).await;
         let first = given.len();
         given.push(good(number));
         given.push(invalid(number));
         given = numbered(given);
-        let delivery = crate::stage::deliver_only(&given[first..], &deps, LIMIT).await;
+        let delivery = crate::fixture::deliver_only(&given[first..], &deps, LIMIT).await;
         assert_eq!(delivery.outcome.dead_lettered, 1);
         if transient.contains(code) {
             assert_eq!(
-                (delivery.outcome.stored, stage.attempts().await),
+                (delivery.outcome.stored, fixture.attempts().await),
                 (1, 3),
                 "{code}"
             );
         } else {
             assert_eq!(
-                (delivery.outcome.retried, stage.attempts().await),
+                (delivery.outcome.retried, fixture.attempts().await),
                 (1, 1),
                 "{code}"
             );
-            // The second time somebody has mended it.
-            stage.before_each_statement("null").await;
-            let again = crate::stage::deliver_only(&delivery.reported, &deps, LIMIT).await;
+            // The second time somebody has corrected it.
+            fixture.before_each_statement("null").await;
+            let again = crate::fixture::deliver_only(&delivery.reported, &deps, LIMIT).await;
             assert_eq!(again.outcome.stored, 1);
         }
     }
-    let delivery = stage.deliver(&given, &deps, LIMIT).await;
+    let delivery = fixture.deliver(&given, &deps, LIMIT).await;
     assert_eq!(
         delivery.outcome.duplicates,
         transient.len() + permanent.len()
@@ -138,17 +140,17 @@ async fn failure_that_passes_is_tried_again_and_one_to_be_mended_is_not() {
 
 #[tokio::test]
 async fn deadlock_costs_an_attempt() {
-    let stage = Stage::open().await;
+    let fixture = Fixture::open().await;
     // The function's session is the one that looks for a deadlock, and so its victim; late enough
     // for the other one to get into its way.
-    let database = &stage.name;
-    stage
+    let database = &fixture.name;
+    fixture
         .execute(format!(
             "alter database {database} set deadlock_timeout = '2s'"
         ))
         .await;
-    let deps = stage.deps().await;
-    let mut other = PgConnection::connect(&stage.server.url(database))
+    let deps = fixture.deps().await;
+    let mut other = PgConnection::connect(&fixture.server.url(database))
         .await
         .unwrap();
     let insert = "insert into event_keys (source, id, occurred_at) values ('/tests', $1, now())";
@@ -162,7 +164,7 @@ async fn deadlock_costs_an_attempt() {
         .await
         .unwrap();
     let opposite = async {
-        stage.wait_until_blocked().await;
+        fixture.wait_until_blocked().await;
         // Ends when the function's statement was rolled back.
         sqlx::query(insert)
             .bind("0")
@@ -178,13 +180,16 @@ async fn deadlock_costs_an_attempt() {
             deadlocks = sqlx::query_scalar(
                 "select deadlocks from pg_stat_database where datname = current_database()",
             )
-            .fetch_one(&stage.pool)
+            .fetch_one(&fixture.pool)
             .await
             .unwrap();
         }
     };
     let messages = messages();
-    let (outcome, ()) = tokio::join!(stage.survive(&messages, &deps, LIMIT), opposite);
+    let (outcome, ()) = tokio::join!(
+        fixture.deliver_and_redeliver(&messages, &deps, LIMIT),
+        opposite
+    );
     assert_eq!(
         (outcome.stored, outcome.duplicates, outcome.retried),
         (10, 1, 0)
@@ -193,13 +198,13 @@ async fn deadlock_costs_an_attempt() {
 
 #[tokio::test]
 async fn conflicts_between_the_parts_of_a_batch_cost_no_message() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
-    stage
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
+    fixture
         .before_each_statement("if attempt % 2 = 0 then raise 'no' using errcode = '40001'; end if")
         .await;
     let messages = numbered((0..40).map(good).chain([poison("a"), good(1), poison("b")]));
-    let outcome = stage.survive(&messages, &deps, LIMIT).await;
+    let outcome = fixture.deliver_and_redeliver(&messages, &deps, LIMIT).await;
     assert_eq!(
         (outcome.stored, outcome.duplicates, outcome.dead_lettered),
         (40, 1, 2)
@@ -208,35 +213,38 @@ async fn conflicts_between_the_parts_of_a_batch_cost_no_message() {
 
 #[tokio::test]
 async fn statement_that_takes_longer_than_the_invocation_is_reported() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
-    stage
-        .before_each_statement("if attempt = 1 then perform pg_sleep(4); end if")
-        .await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
+    let mut blocker = fixture.pool.begin().await.unwrap();
+    sqlx::raw_sql("lock table event_keys in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
     let messages = messages();
-    let delivery = stage
-        .deliver(&messages, &deps, Duration::from_secs(2))
-        .await;
+    let limit = Duration::from_secs(2);
+    let delivery = crate::fixture::deliver_only(&messages, &deps, limit).await;
+    blocker.rollback().await.unwrap();
+    fixture.check(&messages, &delivery).await;
     assert_eq!(
         (delivery.outcome.retried, delivery.outcome.dead_lettered),
         (11, 1)
     );
-    stage.redeliver(&messages, delivery).await;
+    fixture.redeliver(&messages, delivery).await;
 }
 
 #[tokio::test]
 async fn nothing_but_what_the_database_refuses_ends_in_time() {
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let messages = numbered((0..200).map(poison));
-    let outcome = stage.survive(&messages, &deps, LIMIT).await;
+    let outcome = fixture.deliver_and_redeliver(&messages, &deps, LIMIT).await;
     assert_eq!(outcome.dead_lettered, 200);
 
     // More than there is time for: the rest is reported, and so it goes on.
-    let stage = Stage::open().await;
-    let deps = stage.deps().await;
+    let fixture = Fixture::open().await;
+    let deps = fixture.deps().await;
     let messages = numbered((0..1_000).map(poison));
-    stage
-        .survive(&messages, &deps, Duration::from_secs(2))
+    fixture
+        .deliver_and_redeliver(&messages, &deps, Duration::from_secs(2))
         .await;
 }

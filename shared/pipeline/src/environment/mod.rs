@@ -4,6 +4,7 @@
 //! secret.
 
 mod configured;
+mod ended;
 mod imported;
 mod listed;
 mod running;
@@ -15,8 +16,10 @@ use directories::ProjectDirs;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
+pub use ended::{DemoWatch, EnvironmentEnd};
 pub use imported::{ImportOutcome, Imported};
 pub use listed::{EnvironmentList, EnvironmentSource, ListedEnvironment};
+pub(crate) use running::is_at;
 pub use running::{EnvironmentClaim, RunningEnvironment, running_environments};
 
 /// How a service authenticates requests.
@@ -244,8 +247,20 @@ impl Folders {
         })
     }
 
+    /// Folders at other places, for tests and tools.
+    #[must_use]
+    pub fn at(config: PathBuf, state: PathBuf) -> Self {
+        Self { config, state }
+    }
+
     fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")
+    }
+
+    /// The folder that the others are in, and the audit log.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Descriptions of running demos.
@@ -253,9 +268,14 @@ impl Folders {
         self.state.join("environments")
     }
 
-    /// Where the journals of redrives are.
+    /// Where the journals of redrives, saved plans and records of move tasks are.
     pub fn redrives(&self) -> PathBuf {
         self.state.join("redrives")
+    }
+
+    /// Where deleted messages are copied to.
+    pub fn exports(&self) -> PathBuf {
+        self.state.join("exports")
     }
 }
 

@@ -138,8 +138,11 @@ pub fn running_environments(folder: &Path) -> Result<Vec<RunningEnvironment>, En
     Ok(environments)
 }
 
-/// Reads one file; `None` when it vanished meanwhile.
-fn look(name: &str, path: &Path) -> Result<Option<RunningEnvironment>, EnvironmentError> {
+/// Reads one file; `None` when it is gone.
+pub(super) fn look(
+    name: &str,
+    path: &Path,
+) -> Result<Option<RunningEnvironment>, EnvironmentError> {
     let mut file = loop {
         let file = match File::open(path) {
             Ok(file) => file,
@@ -314,7 +317,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
 
 /// Whether the path still leads to the opened file.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     match (file.metadata(), fs::metadata(path)) {
         (Ok(opened), Ok(found)) => opened.dev() == found.dev() && opened.ino() == found.ino(),
@@ -324,7 +327,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Whether the path still leads to the opened file. Here an open file cannot be removed.
 #[cfg(not(unix))]
-fn is_at(_file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
 }
 

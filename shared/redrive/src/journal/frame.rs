@@ -1,9 +1,12 @@
-//! The bytes of a journal: one line a frame, with its length and its checksum in front.
+//! The bytes of a journal: one line per frame, its length and checksum first.
 //!
-//! Invariant: a write that was cut off is never taken for damage, nor damage for that. A line that
-//! has its line feed must be right in every byte; a last line without one was never acknowledged to
-//! anybody, and is cut. Own code, because a general log format neither names the damaged byte nor
-//! can be read with `less`.
+//! Invariant: an unfinished last write is told apart from damage. A line with a line feed must be
+//! right in every byte; a last line without one was never acknowledged, and is cut.
+//!
+//! Own code, because a journal is one file that `less` and `grep` can read, is locked by its writer
+//! alone and must be readable by every later version. `okaywal` warns against production use and
+//! recycles segments of a folder, `simple_wal` (last release 2020) stores binary entries, and a
+//! database (`redb`, `sled`, SQLite) would hide a few thousand appended lines behind a binary format.
 
 use std::io::{self, BufRead, Read as _};
 

@@ -7,7 +7,7 @@
 mod control_file;
 mod file;
 mod frame;
-mod move_task_record;
+pub(crate) mod move_task_record;
 pub mod plan_file;
 mod private_file;
 mod recorder;

@@ -133,7 +133,7 @@ impl MoveTaskRecord {
     }
 }
 
-fn read(path: &Path) -> io::Result<MoveTaskRecord> {
+pub(crate) fn read(path: &Path) -> io::Result<MoveTaskRecord> {
     if fs::metadata(path)?.len() > MOVE_TASK_RECORD_BYTES_MAX {
         return Err(io::ErrorKind::FileTooLarge.into());
     }

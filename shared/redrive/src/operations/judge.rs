@@ -37,7 +37,7 @@ pub struct Edited {
     /// Whether source or id were there before and are others now: a new event for the ledger.
     pub has_other_identity: bool,
     /// Whether the ledger was asked; if not, `ready` may be `already-stored`.
-    pub is_ledger_asked: bool,
+    pub is_ledger_checked: bool,
 }
 
 /// Judged bodies.
@@ -80,7 +80,7 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Judged {
         })
         .collect();
     let answer = ledger::look_up(pipeline, &keys).await;
-    let is_ledger_asked = ledger::is_configured(pipeline) && answer.error.is_none();
+    let is_ledger_checked = ledger::is_configured(pipeline) && answer.error.is_none();
     let edited = assessed.into_iter().map(|(body, assessment)| {
         let is_stored = |key: &EventKey| answer.record_of(key).is_some();
         let verdict =
@@ -94,7 +94,7 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Judged {
                 Assessment::Invalid(failure) => Some(failure),
             },
             identity,
-            is_ledger_asked,
+            is_ledger_checked,
             message_id: body.message_id,
             old_body: body.old_body,
             new_body: body.new_body,
@@ -138,7 +138,7 @@ mod tests {
                 (
                     edited.verdict,
                     edited.has_other_identity,
-                    edited.is_ledger_asked,
+                    edited.is_ledger_checked,
                 )
             })
             .collect();

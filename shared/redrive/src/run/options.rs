@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::lease::HOLD;
+use crate::lease::VISIBILITY_TIMEOUT;
 use crate::limits::{BATCHES_AT_ONCE, PROVE_LIMIT};
 
 /// What the caller decides about a run.
@@ -28,7 +28,7 @@ impl Default for RunOptions {
         Self {
             batches_at_once: BATCHES_AT_ONCE,
             searches: true,
-            search_patience: HOLD + Duration::from_secs(30),
+            search_patience: VISIBILITY_TIMEOUT + Duration::from_secs(30),
             pauses_by_itself: true,
             prove_limit: PROVE_LIMIT,
         }

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use event::{EventKey, Verdict};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use crate::error::RedriveError;
@@ -19,7 +20,7 @@ use crate::limits::{
 use crate::state::State;
 use crate::state::fact::{Fact, Proof, Proved};
 use pipeline::model::DeadLetter;
-use pipeline::{BATCH_ENTRIES_MAX, PipelineError};
+use pipeline::{BATCH_ENTRIES_MAX, LeaseSet, PipelineError};
 
 /// Follows events that were sent until each is proved, or until the limit. Without a ledger
 /// there is nothing to wait for but one look at the dead letters.
@@ -100,33 +101,30 @@ async fn prove_failed_again(context: &Context<'_>, open: &[usize]) -> Result<(),
     // What a search received and did not want is hidden from this look too.
     context.leases.release_passed().await;
     let mut wanted = context.recorder.look(|state| Wanted::of(state, open));
-    let mut seen = Vec::new();
+    let seen = LeaseSet::new(context.pipeline, LOOK_VISIBILITY);
     let mut messages = Vec::new();
-    let looked = look(context, &mut wanted, &mut seen, &mut messages).await;
+    let looked = look(context, &mut wanted, &seen, &mut messages).await;
     if let Err(error) = looked {
         tracing::debug!(%error, "the dead letters are looked at again");
     }
-    if let Err(error) = context.pipeline.release_dead_letters(&seen).await {
-        tracing::debug!(%error, "messages are visible again when their lease ends");
-    }
+    seen.release_all().await;
     record_proofs(context, messages).await
 }
 
 async fn look(
     context: &Context<'_>,
     wanted: &mut Wanted,
-    seen: &mut Vec<String>,
+    seen: &LeaseSet,
     proved: &mut Vec<Proved>,
 ) -> Result<(), PipelineError> {
     while !wanted.is_empty() && seen.len() < LOOK_MESSAGES_MAX {
-        let messages = context
-            .pipeline
-            .receive_messages(BATCH_ENTRIES_MAX, LOOK_VISIBILITY)
-            .await?;
-        if messages.is_empty() {
-            break;
+        let poll = seen
+            .poll(BATCH_ENTRIES_MAX, &CancellationToken::new())
+            .await;
+        if poll.messages.is_empty() {
+            return poll.failure.map_or(Ok(()), Err);
         }
-        for message in messages {
+        for message in poll.messages {
             let is_new = !context.leases.is_planned(&message.message_id)
                 && message.sent_at >= context.plan.created_at - CLOCK_SKEW_MAX;
             if is_new && let Some(index) = wanted.take(&message) {
@@ -137,7 +135,6 @@ async fn look(
                 };
                 proved.push(Proved { index, proof });
             }
-            seen.push(message.receipt_handle);
         }
     }
     Ok(())

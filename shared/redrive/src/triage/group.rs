@@ -261,7 +261,7 @@ mod tests {
             first_received_at: None,
             receive_count: 1,
             expires_at: at(minutes_ago - 1_000),
-            held_until: at(0),
+            hidden_until: at(0),
             group_id: None,
             trace_header: None,
             reason: None,

@@ -1,4 +1,4 @@
-//! Finding, grouping, keeping and mending dead letters by what their events say.
+//! Finds, groups, exports and patches dead letters by what their events contain.
 //!
 //! Invariant: a program sees the event and nothing else of this machine.
 

@@ -1,27 +1,71 @@
-//! An event laid out for people, with every value as it was written.
+//! JSON laid out for people, one member a line: the only layout of JSON text in the console's
+//! commands and its editor.
 //!
-//! Invariant: what is laid out reads back as the same JSON; numbers keep their digits.
+//! Invariant: only white space outside strings changes. Digits of numbers, escapes, the order of
+//! members and duplicate names stay, because an edited text is sent in the place of the original.
+//!
+//! Own code, because every crate that was looked at reads the text into values and writes others:
+//! `serde_json` (`arbitrary_precision`, `preserve_order`) and `jaq_json::write` merge duplicate names
+//! and rewrite escapes, `serde-transcode` cannot pass long numbers, and `jsonxf` has had no release
+//! since 2021. `opsconsole::tui::document` lays out for the screen: it colours, marks a place and cuts.
 
-use event::unwrap_envelope;
-use jaq_json::{read, write};
 use serde_json::value::RawValue;
 
-/// The event of a body over several lines; `None` where it is no JSON. Out of an SNS envelope comes
-/// the bare event.
+const INDENT: &str = "  ";
+
+/// The text with one member a line; `None` if it is not JSON.
 #[must_use]
-pub fn pretty(body: &str) -> Option<String> {
-    let event = unwrap_envelope(body);
-    // The reader takes more than JSON does: comments, NaN, bytes.
-    serde_json::from_str::<&RawValue>(&event).ok()?;
-    let value = read::parse_single(event.as_bytes()).ok()?;
-    let layout = write::Pp {
-        indent: Some("  ".to_owned()),
-        sep_space: true,
-        ..write::Pp::default()
-    };
-    let mut text = Vec::new();
-    write::write(&mut text, &layout, 0, &value).ok()?;
-    String::from_utf8(text).ok()
+pub fn pretty(json: &str) -> Option<String> {
+    serde_json::from_str::<&RawValue>(json).ok()?;
+    let mut text = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut is_escaped = false;
+    let mut characters = json.chars().peekable();
+    while let Some(c) = characters.next() {
+        if in_string {
+            text.push(c);
+            in_string = is_escaped || c != '"';
+            is_escaped = !is_escaped && c == '\\';
+            continue;
+        }
+        match c {
+            c if c.is_ascii_whitespace() => {}
+            '"' => {
+                in_string = true;
+                text.push(c);
+            }
+            '{' | '[' => {
+                text.push(c);
+                while characters.next_if(char::is_ascii_whitespace).is_some() {}
+                if let Some(end) = characters.next_if(|next| matches!(next, '}' | ']')) {
+                    text.push(end);
+                } else {
+                    depth += 1;
+                    break_line(&mut text, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                break_line(&mut text, depth);
+                text.push(c);
+            }
+            ',' => {
+                text.push(c);
+                break_line(&mut text, depth);
+            }
+            ':' => text.push_str(": "),
+            other => text.push(other),
+        }
+    }
+    Some(text)
+}
+
+fn break_line(text: &mut String, depth: usize) {
+    text.push('\n');
+    for _ in 0..depth {
+        text.push_str(INDENT);
+    }
 }
 
 #[cfg(test)]
@@ -29,10 +73,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_order_stay_as_they_were_written() {
-        let text = r#"{"b":1.50,"a":12345678901234567890,"c":[]}"#;
-        let expected = "{\n  \"b\": 1.50,\n  \"a\": 12345678901234567890,\n  \"c\": []\n}";
-        assert_eq!(pretty(text).as_deref(), Some(expected));
-        assert_eq!(pretty("no json"), None);
+    fn layout_keeps_numbers_escapes_and_empty_containers() {
+        let json = r#"{"a":1e400,"b":[1, "x\"{,:" ],"c":{ },"d":[]}"#;
+        let expected = "{\n  \"a\": 1e400,\n  \"b\": [\n    1,\n    \"x\\\"{,:\"\n  ],\n  \"c\": {},\n  \"d\": []\n}";
+        assert_eq!(pretty(json).unwrap(), expected);
+        assert_eq!(pretty("not json"), None);
+    }
+
+    #[test]
+    fn duplicates_escapes_digits_and_order_stay_as_they_were_written() {
+        let json = r#"{"b":1.50,"a":12345678901234567890,"b":"\u00e4\/","c":[]}"#;
+        let expected = "{\n  \"b\": 1.50,\n  \"a\": 12345678901234567890,\n  \"b\": \"\\u00e4\\/\",\n  \"c\": []\n}";
+        assert_eq!(pretty(json).as_deref(), Some(expected));
     }
 }

@@ -11,12 +11,9 @@ use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use super::message_json::WholeMessageJson;
-use pipeline::environment::{EnvironmentError, state_folder};
+use pipeline::environment::{EnvironmentError, Folders};
 use pipeline::model::DeadLetter;
 use pipeline::printable_json;
-
-/// Folder in the state folder for what is written down before it is deleted.
-const FOLDER: &str = "exports";
 
 /// A file on its way. Dropped before [`Self::finish`], it leaves nothing behind.
 #[derive(Debug)]
@@ -53,7 +50,7 @@ impl Spool {
     /// When there is no state folder.
     pub fn path_of_user(queue: &str) -> Result<PathBuf, EnvironmentError> {
         let name = format!("{queue}.{}.jsonl", Uuid::now_v7());
-        Ok(state_folder()?.join(FOLDER).join(name))
+        Ok(Folders::of_user()?.exports().join(name))
     }
 
     /// Where it is going to be.

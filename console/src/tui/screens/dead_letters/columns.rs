@@ -6,12 +6,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::detail::{EXPIRY_URGENT_SECS, verdict_sign, verdict_tone};
+use super::detail::EXPIRY_URGENT_SECS;
 use super::groups::Group;
 use crate::tui::format::{UNKNOWN, age_secs, count, short_span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::screens::lines::{left, right};
-use crate::tui::theme::{Theme, sign};
+use crate::tui::lines::{left, right};
+use crate::tui::theme::{Theme, Tone, sign};
+use crate::tui::verdict::{verdict_sign, verdict_tone};
 use pipeline::model::DeadLetter;
 
 /// Marker of the selection, mark, note and the spaces around them.
@@ -28,7 +28,7 @@ const RECEIVES: usize = 4;
 const SEEN: usize = 18;
 /// A source that is worth its column.
 const SOURCE_MIN: usize = 12;
-/// A type that can be told from others.
+/// A type that can be result from others.
 const TYPE_MIN: usize = 10;
 
 /// Widths; 0 is a column that is not shown.

@@ -1,4 +1,4 @@
-//! One message: what it is, why it died, what would happen now, and its body.
+//! One message: what it is, why it failed, its verdict now, and its body.
 //!
 //! Invariant: the body is laid out once per selection; a frame costs only the rows it shows.
 
@@ -9,16 +9,15 @@ use event::{FAILURE_ATTRIBUTES, Failure, PartialIdentity, Verdict, unwrap_envelo
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::edits::warnings;
-use super::groups;
-use super::redriving::Note;
+use super::note::Note;
 use crate::tui::document::{Document, size};
 use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::patch::Mended;
-use crate::tui::screens::lines::wrapped;
-use crate::tui::theme::{Theme, sign};
+use crate::tui::lines::wrapped;
+use crate::tui::patch::{EditedMessage, warnings};
+use crate::tui::theme::{Theme, Tone, sign};
+use crate::tui::verdict::{verdict_sign, verdict_tone};
 use pipeline::model::{AttributeValue, DeadLetter};
+use redrive::triage::pointer;
 
 /// Attributes that are listed; SQS allows ten, three of them are the ingest's.
 const ATTRIBUTES_MAX: usize = 10;
@@ -49,7 +48,11 @@ struct EditFacts {
 
 impl Detail {
     /// Of a message with its body, or of one whose body is not read yet.
-    pub(super) fn of(message: &DeadLetter, body: Option<String>, edit: Option<&Mended>) -> Self {
+    pub(super) fn of(
+        message: &DeadLetter,
+        body: Option<String>,
+        edit: Option<&EditedMessage>,
+    ) -> Self {
         let shown = edit.map_or_else(
             || body.as_deref().unwrap_or_default(),
             |edit| edit.new_body.as_str(),
@@ -59,7 +62,7 @@ impl Detail {
         let place = failure
             .as_ref()
             .and_then(|failure| failure.pointer.clone())
-            .or_else(|| groups::pointer(message).filter(|_| edit.is_none()));
+            .or_else(|| pointer(message).filter(|_| edit.is_none()));
         Self {
             message_id: message.message_id.clone(),
             document: Document::new(&event, place.as_deref()),
@@ -134,7 +137,7 @@ impl Detail {
         rows.push(&self.verdict_text(message, verdict), theme.tone(tone));
         if let Some(edit) = &self.edit {
             rows.push(
-                "~ edited: this body is sent; u takes the edit back",
+                "~ edited: this body is sent; u undoes the edit",
                 theme.key(),
             );
             for warning in &edit.warnings {
@@ -181,10 +184,10 @@ impl Detail {
         text
     }
 
-    /// Why the message died. What is edited died of another body, so that its reason is past.
+    /// Why the message failed. An edited one failed with its old body, so that the reason is past.
     fn reason_text(&self, message: &DeadLetter) -> String {
         let Some(reason) = &message.reason else {
-            return "given up by SQS after its retries, without a reason".to_owned();
+            return "moved by SQS after its retries; no reason is recorded".to_owned();
         };
         let request = reason
             .request_id
@@ -192,8 +195,8 @@ impl Detail {
             .map(|id| format!(" · request {}", visible(id)))
             .unwrap_or_default();
         let (refused, failure) = match &self.edit {
-            Some(edit) => ("before the edit it was refused", &edit.failure),
-            None => ("refused by the ingest", &message.failure),
+            Some(edit) => ("before the edit, rejected", &edit.failure),
+            None => ("rejected by the ingest", &message.failure),
         };
         let is_same = failure.as_ref().is_some_and(|failure| {
             failure.code.as_str() == reason.code && failure.attribute_message() == reason.message
@@ -216,7 +219,7 @@ impl Detail {
             ""
         };
         let kind = if self.body.is_none() {
-            " · being read"
+            " · loading"
         } else if self.document.is_json() {
             ""
         } else {
@@ -238,7 +241,7 @@ fn headline(identity: &PartialIdentity) -> String {
             .map_or(UNKNOWN.to_owned(), visible)
     };
     if identity.event_type.is_none() && identity.source.is_none() && identity.id.is_none() {
-        return "no event: neither type nor source nor id".to_owned();
+        return "not an event: no type, no source, no id".to_owned();
     }
     format!(
         "{}  {} / {}",
@@ -257,9 +260,9 @@ fn history_text(message: &DeadLetter, now: DateTime<Utc>) -> String {
     let received = format!("{first} → received {}×", message.receive_count);
     // The ingest sends a message of its own; SQS moves the message and keeps when it was published.
     if message.reason.is_some() {
-        format!("dead {sent} UTC{received}")
+        format!("dead-lettered {sent} UTC{received}")
     } else {
-        format!("published {sent} UTC{received} → dead")
+        format!("published {sent} UTC{received} → dead-lettered")
     }
 }
 
@@ -268,7 +271,7 @@ fn expiry(message: &DeadLetter, now: DateTime<Utc>) -> (Option<Tone>, String) {
     match age_secs(now, message.expires_at) {
         0 => (
             Some(Tone::Bad),
-            format!("{} expired: SQS drops it", sign(Tone::Bad)),
+            format!("{} expired: SQS deletes it", sign(Tone::Bad)),
         ),
         left if left < EXPIRY_URGENT_SECS => (
             Some(Tone::Warning),
@@ -306,20 +309,6 @@ fn attribute_texts(message: &DeadLetter) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// Tone of a verdict.
-pub(in crate::tui::screens) const fn verdict_tone(verdict: Verdict) -> Tone {
-    match verdict {
-        Verdict::Ready => Tone::Good,
-        Verdict::AlreadyStored => Tone::Muted,
-        Verdict::StillInvalid | Verdict::Unreadable => Tone::Bad,
-    }
-}
-
-/// Sign of a verdict.
-pub(super) const fn verdict_sign(verdict: Verdict) -> &'static str {
-    sign(verdict_tone(verdict))
 }
 
 /// Collects rows of at most `width` columns.

@@ -1,98 +1,83 @@
 //! Messages that get another body when they are sent.
 //!
-//! Invariant: an edit stays until it is taken back or its message is out of the queue, whatever the
+//! Invariant: an edit stays until it is undone or its message is out of the queue, whatever the
 //! screen does meanwhile; the body in the queue is never touched.
 
 use event::{PartialIdentity, Verdict};
 use ratatui::layout::Rect;
 
-use super::DeadLetters;
+use super::state::DeadLetters;
+use crate::tui::context::UpdateContext;
 use crate::tui::format::count;
-use crate::tui::message::Tone;
-use crate::tui::patch::{Mended, PatchInput};
-use crate::tui::update_context::UpdateContext;
+use crate::tui::patch::{EditedMessage, PatchInput};
+use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
 
-/// Warnings of an edit, most serious first.
-pub(super) fn warnings(mended: &Mended) -> Vec<&'static str> {
-    let mut warnings = Vec::new();
-    if mended.verdict == Verdict::AlreadyStored {
-        warnings.push("the ledger knows this identity: the edited event would be swallowed");
-    }
-    if mended.has_other_identity {
-        warnings.push("source or id changed: it is a new event for the ledger");
-    }
-    if !mended.is_ledger_asked {
-        warnings.push("the ledger was not asked: it may be already stored");
-    }
-    warnings
-}
-
 impl DeadLetters {
-    pub(super) fn edit_of(&self, message: &DeadLetter) -> Option<&Mended> {
+    pub(super) fn edit_of(&self, message: &DeadLetter) -> Option<&EditedMessage> {
         self.edits.get(&message.message_id)
     }
 
     /// Verdict of what would be sent.
     pub(super) fn verdict_of(&self, message: &DeadLetter) -> Verdict {
         self.edit_of(message)
-            .map_or(message.verdict, |mended| mended.verdict)
+            .map_or(message.verdict, |edited| edited.verdict)
     }
 
     /// Identity of what would be sent.
     pub(super) fn identity_of<'a>(&'a self, message: &'a DeadLetter) -> &'a PartialIdentity {
         self.edit_of(message)
-            .map_or(&message.identity, |mended| &mended.identity)
+            .map_or(&message.identity, |edited| &edited.identity)
     }
 
-    /// Messages that are held and edited.
+    /// Messages that are received and edited.
     pub(super) fn edited(&self) -> usize {
         let is_edited = |message: &&DeadLetter| self.edits.contains_key(&message.message_id);
         self.messages.iter().filter(is_edited).count()
     }
 
     /// A message as a program or the editor gets it.
-    pub(super) fn mending(&self, message: &DeadLetter) -> PatchInput {
+    pub(super) fn patch_input(&self, message: &DeadLetter) -> PatchInput {
         PatchInput {
             message_id: message.message_id.clone(),
             old_body: message.body.clone(),
-            new_body: self.edit_of(message).map(|mended| mended.new_body.clone()),
+            new_body: self.edit_of(message).map(|edited| edited.new_body.clone()),
         }
     }
 
     /// Takes edits over. One that restores the old body is none.
-    pub(super) fn accept(&mut self, mended: Vec<Mended>, body: Rect) {
-        for mended in mended {
-            if mended.new_body == mended.old_body {
-                self.edits.remove(&mended.message_id);
+    pub(super) fn apply_edits(&mut self, edited: Vec<EditedMessage>, body: Rect) {
+        for edited in edited {
+            if edited.new_body == edited.old_body {
+                self.edits.remove(&edited.message_id);
             } else {
-                self.edits.insert(mended.message_id.clone(), mended);
+                self.edits.insert(edited.message_id.clone(), edited);
             }
         }
         self.edits_changed(body);
     }
 
-    pub(super) fn take_back(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn undo_edit(&mut self, context: &mut UpdateContext<'_>) {
         let id = self.selected_message().map(|message| &message.message_id);
         match id.cloned().and_then(|id| self.edits.remove(&id)) {
             Some(_) => {
-                turn.say(Tone::Good, "the edit is taken back");
-                self.edits_changed(turn.body);
+                context.notify(Tone::Good, "edit undone");
+                self.edits_changed(context.body);
             }
-            None => turn.say(Tone::Muted, "the selected message is not edited"),
+            None => context.notify(Tone::Muted, "the selected message is not edited"),
         }
     }
 
-    pub(super) fn take_all_back(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn undo_all_edits(&mut self, context: &mut UpdateContext<'_>) {
         let edits = self.edits.len();
         if edits == 0 {
-            turn.say(Tone::Muted, "no message is edited");
+            context.notify(Tone::Muted, "no message is edited");
             return;
         }
         self.edits.clear();
-        let text = format!("{} edits are taken back", count(edits as u64));
-        turn.say(Tone::Good, text);
-        self.edits_changed(turn.body);
+        let text = format!("{} edits undone", count(edits as u64));
+        context.notify(Tone::Good, text);
+        self.edits_changed(context.body);
     }
 
     fn edits_changed(&mut self, body: Rect) {

@@ -1,4 +1,4 @@
-//! Messages that died of the same cause at the same place.
+//! Messages that failed for the same cause at the same place.
 //!
 //! Invariant: every message is in exactly one group.
 
@@ -9,7 +9,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use pipeline::model::DeadLetter;
 use redrive::triage::GroupKey;
-pub(super) use redrive::triage::pointer;
 
 /// One group and how many are in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,41 +5,34 @@
 
 use event::{Verdict, unwrap_envelope};
 use ratatui::Frame;
-use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
-use super::detail::{verdict_sign, verdict_tone};
-use super::edits::warnings;
-use super::line::{LineInput, Purpose};
-use super::{DeadLetters, Open};
+use crate::tui::context::ScreenContext;
 use crate::tui::document::Document;
 use crate::tui::format::{count, fit, visible};
-use crate::tui::keymap::Action;
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
-use crate::tui::patch::{Mended, PatchInputs, Patched};
-use crate::tui::screens::lines::hanging;
-use crate::tui::screens::{area_rows, take_rows, title};
-use crate::tui::theme::{Theme, sign};
-use crate::tui::update_context::UpdateContext;
+use crate::tui::layout::{area_rows, take_rows};
+use crate::tui::lines::{hanging, title};
+use crate::tui::patch::{EditedMessage, PatchInputs, Patched, warnings};
+use crate::tui::theme::{Theme, Tone, sign};
+use crate::tui::verdict::{verdict_sign, verdict_tone};
 
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
-/// A difference that takes longer is shown coarser.
+/// A difference that needs longer is shown coarser.
 const DIFF_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// A patch that waits for the operator's word.
+/// A patch that waits for confirmation.
 #[derive(Debug)]
 pub(super) struct Preview {
-    program: String,
-    scope: String,
+    pub(super) program: String,
+    pub(super) scope: String,
     /// All messages that the program ran over.
-    messages: PatchInputs,
-    patched: Patched,
-    /// Which of the mended messages is shown.
+    pub(super) messages: PatchInputs,
+    pub(super) patched: Patched,
+    /// Which of the edited messages is shown.
     at: usize,
     diff: Vec<(ChangeTag, String)>,
     offset: usize,
@@ -66,37 +59,56 @@ impl Preview {
 
     /// Messages that the ingest would store.
     fn ready(&self) -> usize {
-        let is_ready = |mended: &&Mended| mended.verdict == Verdict::Ready;
-        self.patched.mended.iter().filter(is_ready).count()
+        let is_ready = |edited: &&EditedMessage| edited.verdict == Verdict::Ready;
+        self.patched.edited.iter().filter(is_ready).count()
     }
 
     fn show(&mut self, at: usize) {
-        self.at = at.min(self.patched.mended.len().saturating_sub(1));
+        self.at = at.min(self.patched.edited.len().saturating_sub(1));
         self.offset = 0;
         self.diff = self
             .patched
-            .mended
+            .edited
             .get(self.at)
             .map(difference)
             .unwrap_or_default();
     }
 
-    fn step(&mut self, back: bool) {
-        let length = self.patched.mended.len().max(1);
-        let places = if back { length - 1 } else { 1 };
-        self.show((self.at + places) % length);
+    pub(super) fn step(&mut self, back: bool) {
+        let length = self.patched.edited.len().max(1);
+        let parts = if back { length - 1 } else { 1 };
+        self.show((self.at + parts) % length);
     }
 
-    fn scroll(&mut self, lines: isize) {
+    pub(super) fn scroll(&mut self, lines: isize) {
         let most = self.diff.len().saturating_sub(1);
         self.offset = self.offset.saturating_add_signed(lines).min(most);
+    }
+
+    pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        let (theme, area) = (context.theme, context.body);
+        canvas.render_widget(Clear, area);
+        let mut rest = area;
+        let width = usize::from(area.width);
+        let name = format!("Patch of {}", visible(&self.scope));
+        canvas.render_widget(title(theme, &name, width), take_rows(&mut rest, 1));
+        let head = head_lines(self, theme, width);
+        let rows = u16::try_from(head.len()).unwrap_or(u16::MAX);
+        let rows = rows.min(rest.height / 2);
+        for (row, line) in area_rows(take_rows(&mut rest, rows)).zip(head) {
+            canvas.render_widget(line, row);
+        }
+        let lines = self.diff.iter().skip(self.offset);
+        for (row, (tag, text)) in area_rows(rest).zip(lines) {
+            canvas.render_widget(diff_line(*tag, text, theme, width), row);
+        }
     }
 }
 
 /// The unified difference of both bodies, laid out as they are shown elsewhere.
-fn difference(mended: &Mended) -> Vec<(ChangeTag, String)> {
+fn difference(edited: &EditedMessage) -> Vec<(ChangeTag, String)> {
     let laid_out = |body: &str| Document::new(&unwrap_envelope(body), None).texts();
-    let (old, new) = (laid_out(&mended.old_body), laid_out(&mended.new_body));
+    let (old, new) = (laid_out(&edited.old_body), laid_out(&edited.new_body));
     let old: Vec<&str> = old.iter().map(String::as_str).collect();
     let new: Vec<&str> = new.iter().map(String::as_str).collect();
     let diff = TextDiff::configure()
@@ -117,105 +129,21 @@ fn difference(mended: &Mended) -> Vec<(ChangeTag, String)> {
     lines
 }
 
-impl DeadLetters {
-    pub(super) fn act_on_preview(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
-        let Open::Preview(preview) = &mut self.open else {
-            return;
-        };
-        let page = isize::try_from(turn.body.height / 2).unwrap_or(1).max(1);
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "only the keys of the preview count"
-        )]
-        match action {
-            Action::NextItem => preview.step(false),
-            Action::PreviousItem => preview.step(true),
-            Action::Up => preview.scroll(-1),
-            Action::Down => preview.scroll(1),
-            Action::PageUp => preview.scroll(-page),
-            Action::PageDown => preview.scroll(page),
-            Action::Patch => self.change_program(),
-            Action::Back => {
-                self.open = Open::Nothing;
-                turn.say(Tone::Muted, "nothing was edited");
-            }
-            Action::Confirm => {
-                let mended = std::mem::take(&mut preview.patched.mended);
-                let (edited, ready) = (
-                    count(mended.len() as u64),
-                    count(
-                        mended
-                            .iter()
-                            .filter(|m| m.verdict == Verdict::Ready)
-                            .count() as u64,
-                    ),
-                );
-                self.open = Open::Nothing;
-                // The next key means what was patched, wherever the focus is.
-                self.marks = mended.iter().map(|m| m.message_id.clone()).collect();
-                self.accept(mended, turn.body);
-                let text = format!(
-                    "{edited} edited, {ready} of them ready, all marked · r plans them, U undoes all"
-                );
-                turn.say(Tone::Good, text);
-            }
-            _ => {}
-        }
-    }
-
-    /// Back to the program, for the same messages.
-    fn change_program(&mut self) {
-        let Open::Preview(preview) = &self.open else {
-            return;
-        };
-        let purpose = Purpose::Patch {
-            scope: preview.scope.clone(),
-            messages: preview.messages.clone(),
-        };
-        self.open = Open::Line(Box::new(LineInput::new(purpose, &preview.program)));
-    }
-
-    pub(super) fn draw_preview(
-        &self,
-        preview: &Preview,
-        model: &Model,
-        canvas: &mut Frame<'_>,
-        area: Rect,
-    ) {
-        let theme = model.theme;
-        canvas.render_widget(Clear, area);
-        let mut rest = area;
-        let width = usize::from(area.width);
-        let name = format!("Patch of {}", visible(&preview.scope));
-        canvas.render_widget(title(theme, &name, width), take_rows(&mut rest, 1));
-        let head = head_lines(preview, theme, width);
-        let rows = u16::try_from(head.len()).unwrap_or(u16::MAX);
-        let rows = rows.min(rest.height / 2);
-        for (row, line) in area_rows(take_rows(&mut rest, rows)).zip(head) {
-            canvas.render_widget(line, row);
-        }
-        let lines = preview.diff.iter().skip(preview.offset);
-        for (row, (tag, text)) in area_rows(rest).zip(lines) {
-            canvas.render_widget(diff_line(*tag, text, theme, width), row);
-        }
-    }
-}
-
 fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let patched = &preview.patched;
     let program = format!(" {}", visible(&preview.program));
     let mut lines = vec![Line::styled(fit(&program, width), theme.key())];
-    let changed = patched.mended.len();
+    let changed = patched.edited.len();
     let ready = preview.ready();
     let mut spans = vec![Span::styled(
-        format!(" {} change", count(changed as u64)),
+        format!(" {} changed", count(changed as u64)),
         theme.strong(),
     )];
     let parts = [
         (ready, Tone::Good, "become ready"),
-        (changed - ready, Tone::Warning, "do not"),
-        (patched.unchanged, Tone::Muted, "stay as they are"),
-        (patched.failed, Tone::Bad, "the program fails on"),
+        (changed - ready, Tone::Warning, "still not ready"),
+        (patched.unchanged, Tone::Muted, "unchanged"),
+        (patched.failed, Tone::Bad, "failed"),
     ];
     for (number, tone, what) in parts.into_iter().filter(|(number, ..)| *number > 0) {
         let text = format!("   {} {} {what}", sign(tone), count(number as u64));
@@ -226,36 +154,36 @@ fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static
         let text = format!("fails: {}", visible(why));
         lines.extend(hanging(Tone::Bad, &text, theme, width));
     }
-    if let Some(mended) = patched.mended.get(preview.at) {
+    if let Some(edited) = patched.edited.get(preview.at) {
         lines.push(Line::default());
-        lines.extend(message_lines(preview, mended, theme, width));
+        lines.extend(message_lines(preview, edited, theme, width));
     }
     lines
 }
 
 fn message_lines(
     preview: &Preview,
-    mended: &Mended,
+    edited: &EditedMessage,
     theme: Theme,
     width: usize,
 ) -> Vec<Line<'static>> {
-    let verdict = mended.verdict;
+    let verdict = edited.verdict;
     let mut text = format!("{} {verdict}", verdict_sign(verdict));
-    if let Some(failure) = &mended.failure {
+    if let Some(failure) = &edited.failure {
         text.push_str(&format!("  {}: {}", failure.code, visible(&failure.detail)));
     }
     let place = format!(
         " {} / {}  {}  ",
         count(preview.at as u64 + 1),
-        count(preview.patched.mended.len() as u64),
-        visible(&mended.message_id)
+        count(preview.patched.edited.len() as u64),
+        visible(&edited.message_id)
     );
     let room = width.saturating_sub(place.chars().count());
     let mut lines = vec![Line::from(vec![
         Span::styled(place, theme.muted()),
         Span::styled(fit(&text, room), theme.tone(verdict_tone(verdict))),
     ])];
-    for warning in warnings(mended) {
+    for warning in warnings(edited) {
         lines.extend(hanging(Tone::Warning, warning, theme, width));
     }
     lines

@@ -1,9 +1,9 @@
 //! What must be known before anything else on the screen, most urgent first.
 
-use super::DeadLetters;
+use super::state::DeadLetters;
 use crate::tui::format::{clock, count, visible};
-use crate::tui::message::Tone;
-use crate::tui::screens::lines::wrapped;
+use crate::tui::lines::{message_count, wrapped};
+use crate::tui::theme::Tone;
 
 /// One row of a message.
 #[derive(Debug)]
@@ -38,26 +38,23 @@ impl DeadLetters {
     fn remarks(&self) -> Vec<(Tone, String)> {
         let mut remarks = Vec::new();
         if !self.moving.is_empty() {
-            let messages = Self::messages_in_words(self.moving.len());
+            let messages = message_count(self.moving.len());
             remarks.push((
                 Tone::Good,
-                format!(
-                    "{messages} being redriven to {} · 3 shows how far it is",
-                    visible(&self.destination)
-                ),
+                format!("{messages} being redriven · 3 shows the progress"),
             ));
         }
-        if let Some(told) = &self.told {
+        if let Some(result) = &self.last_result {
             remarks.push((
-                told.tone,
-                format!("{} · {} UTC", visible(&told.text), clock(told.at)),
+                result.tone,
+                format!("{} · {} UTC", visible(&result.text), clock(result.at)),
             ));
         }
         if self.messages.is_empty() {
             return remarks;
         }
         remarks.extend(self.search_remark());
-        if let Some(fault) = self.hold.error() {
+        if let Some(fault) = self.received.error() {
             remarks.push((
                 Tone::Bad,
                 format!("{} · ^r tries again", visible(&fault.message)),
@@ -66,33 +63,34 @@ impl DeadLetters {
         if self.extension_failed_at.is_some() {
             remarks.push((
                 Tone::Warning,
-                "the hold could not be extended; it is tried again · ^r takes the messages anew"
+                "the visibility timeout could not be extended; retrying · ^r receives the messages again"
                     .to_owned(),
             ));
         }
-        if self.lost_holds > 0 {
-            let messages = Self::messages_in_words(self.lost_holds);
+        if self.expired > 0 {
+            let messages = message_count(self.expired);
             remarks.push((
                 Tone::Warning,
-                format!("{messages} no longer held, others may have them · ^r takes them again"),
+                format!("{messages} visible to other consumers again · ^r receives them again"),
             ));
         }
-        let Some(facts) = self.hold.value() else {
+        let Some(facts) = self.received.value() else {
             return remarks;
         };
         if let Some(error) = &facts.ledger_error {
             remarks.push((
                 Tone::Warning,
                 format!(
-                    "ledger not reachable: ready may be already stored · R, then ^r judges again · {}",
+                    "ledger not reachable: ready may be stored already · R, then ^r checks again · {}",
                     visible(error)
                 ),
             ));
         }
         if facts.is_truncated && self.is_full() {
             let held = count(self.messages.len() as u64);
-            let text =
-                format!("more messages wait than the {held} held at once: redrive these, then ^r");
+            let text = format!(
+                "the queue has more than the {held} that are received at once: redrive these, then ^r"
+            );
             remarks.push((Tone::Warning, text));
         }
         remarks

@@ -8,12 +8,11 @@ use event::Verdict;
 use ratatui::layout::Rect;
 
 use super::detail::Detail;
-use super::groups::Group;
-use super::{DeadLetters, Pane};
+use super::groups::{Group, Grouping};
+use super::state::{DeadLetters, Pane};
 use pipeline::model::DeadLetter;
 
 impl DeadLetters {
-    /// The selected message.
     pub(super) fn selected_message(&self) -> Option<&DeadLetter> {
         self.message_at(self.message_list.selected)
     }
@@ -33,12 +32,12 @@ impl DeadLetters {
     /// The messages changed.
     pub(super) fn regroup(&mut self, body: Rect) {
         let key = self.listed_group().map(|group| group.key.clone());
-        self.grouping = super::groups::Grouping::of(&self.messages, self.taken_at, |message| {
+        self.grouping = Grouping::of(&self.messages, self.received_at, |message| {
             self.verdict_of(message) == Verdict::Ready
         });
-        self.held_until = self
-            .messages_at_rest()
-            .map(|message| message.held_until)
+        self.hidden_until = self
+            .messages_not_moving()
+            .map(|message| message.hidden_until)
             .min();
         let found = self.search.as_ref().and_then(|search| search.found.value());
         let held = found.map(|found| {
@@ -135,11 +134,11 @@ impl DeadLetters {
 
     /// Brings both selections into their windows.
     pub(super) fn reveal(&mut self, body: Rect) {
-        let places = self.places(body);
+        let parts = self.parts(body);
         self.group_list
-            .reveal(self.grouping.rows(), usize::from(places.groups.height));
+            .reveal(self.grouping.rows(), usize::from(parts.groups.height));
         self.message_list
-            .reveal(self.listed.len(), usize::from(places.messages.height));
+            .reveal(self.listed.len(), usize::from(parts.messages.height));
     }
 
     /// Moves in whatever the keys move in: the open detail, else the pane with the focus.
@@ -161,17 +160,17 @@ impl DeadLetters {
 
     /// Rows of one page in whatever the keys move in.
     pub(super) fn page(&self, body: Rect) -> isize {
-        let places = self.places(body);
+        let parts = self.parts(body);
         let height = match self.focus {
-            _ if self.is_detail_open => places.detail.height,
-            Pane::Groups => places.groups.height,
-            Pane::Messages => places.messages.height,
+            _ if self.is_detail_open => parts.detail.height,
+            Pane::Groups => parts.groups.height,
+            Pane::Messages => parts.messages.height,
         };
         isize::try_from(height.max(1)).unwrap_or(1)
     }
 
     pub(super) fn scroll_detail(&mut self, lines: isize, body: Rect) {
-        let width = usize::from(self.places(body).detail.width);
+        let width = usize::from(self.parts(body).detail.width);
         let length = match (self.selected_message(), &self.detail) {
             (Some(message), Some(detail)) => {
                 detail.length(message, self.notes.get(&message.message_id), width)
@@ -184,7 +183,7 @@ impl DeadLetters {
             .min(length.saturating_sub(1));
     }
 
-    /// Marks or unmarks the selected message and goes on to the next; in the groups, the group.
+    /// Marks or unmarks the selected message and selects the next; in the groups, the group.
     pub(super) fn mark(&mut self, body: Rect) {
         match self.focus {
             Pane::Groups => {

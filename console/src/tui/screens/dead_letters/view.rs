@@ -7,25 +7,24 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{Columns, RowEvent, RowState, group_row};
-use super::places::Places;
-use super::{DeadLetters, Open, Pane};
-use crate::tui::format::{age_secs, clock, count, fit, short_span_secs, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
-use crate::tui::screens::lines::wrapped;
-use crate::tui::screens::{area_rows, draw_divider};
-use crate::tui::theme::{Theme, sign};
+use super::layout::Parts;
+use super::state::{DeadLetters, Open, Pane};
+use crate::tui::context::ScreenContext;
+use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
+use crate::tui::layout::area_rows;
+use crate::tui::lines::{draw_divider, message_count, wrapped};
+use crate::tui::theme::{Tone, sign};
 
 impl DeadLetters {
-    /// Draws the screen.
-    pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-        let places = self.places(area);
-        let theme = model.theme;
+    pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        let area = context.body;
+        let parts = self.parts(area);
+        let theme = context.theme;
         canvas.render_widget(
-            self.title(model, usize::from(places.title.width)),
-            places.title,
+            self.title(context, usize::from(parts.title.width)),
+            parts.title,
         );
-        for (row, remark) in area_rows(places.remarks).zip(self.remark_rows(area.width)) {
+        for (row, remark) in area_rows(parts.remarks).zip(self.remark_rows(area.width)) {
             let lead = if remark.is_first {
                 sign(remark.tone)
             } else {
@@ -35,31 +34,27 @@ impl DeadLetters {
             canvas.render_widget(Line::styled(text, theme.tone(remark.tone)), row);
         }
         if self.messages.is_empty() {
-            self.draw_advice(model, canvas, places.rest);
+            self.draw_advice(context, canvas, parts.rest);
         } else {
-            self.draw_groups(model, canvas, &places);
-            self.draw_messages(model, canvas, &places);
-            self.draw_detail(model, canvas, &places);
+            self.draw_groups(context, canvas, &parts);
+            self.draw_messages(context, canvas, &parts);
+            self.draw_detail(context, canvas, &parts);
         }
         match &self.open {
             Open::Nothing => {}
-            Open::Line(line) => self.draw_line(line, model, canvas, area),
-            Open::Preview(preview) => self.draw_preview(preview, model, canvas, area),
-            Open::Editor(editing) => self.draw_editor(editing, model, canvas, area),
+            Open::Line(line) => line.draw(context, canvas),
+            Open::Preview(preview) => preview.draw(context, canvas),
+            Open::Editor(editing) => editing.draw(context, canvas),
         }
     }
 
-    /// How many are held, until when, and what else fits.
-    fn title(&self, model: &Model, width: usize) -> Line<'static> {
-        let mut text = self
-            .hold_texts(model)
-            .into_iter()
-            .reduce(|best, shorter| if best.width() < width { best } else { shorter })
-            .unwrap_or_default();
+    /// How many are received, how long they are hidden, and what else fits.
+    fn title(&self, context: &ScreenContext<'_>, width: usize) -> Line<'static> {
+        let width = width.saturating_sub(1);
         let mut parts = Vec::new();
-        if let Some(since) = self.hold.loading_since() {
-            let waited = span_secs(age_secs(since, model.now));
-            parts.push(format!("taking messages for {waited}"));
+        if let Some(since) = self.received.loading_since() {
+            let waited = span_secs(age_secs(since, context.now));
+            parts.push(format!("receiving for {waited}"));
         }
         if !self.marks.is_empty() {
             parts.push(format!("{} marked", count(self.marks.len() as u64)));
@@ -67,79 +62,83 @@ impl DeadLetters {
         if self.edited() > 0 {
             parts.push(format!("{} edited ~", count(self.edited() as u64)));
         }
-        if self.is_read_only {
-            parts.push("read-only: no redrive".to_owned());
+        if context.environment.read_only {
+            parts.push("read-only: no redrives".to_owned());
         }
-        if !self.messages.is_empty() {
-            parts.push("others cannot see them".to_owned());
-        }
+        let rest: usize = parts.iter().map(|part| part.width() + 3).sum();
+        let mut text = self
+            .received_texts(context)
+            .into_iter()
+            .reduce(|best, shorter| {
+                if best.width() + rest <= width {
+                    best
+                } else {
+                    shorter
+                }
+            })
+            .unwrap_or_default();
         for part in parts {
-            if text.width() + part.width() + 4 > width {
+            if text.width() + part.width() + 3 > width {
                 break;
             }
-            text.push_str(" · ");
-            text.push_str(&part);
+            text.push_str(&format!(" · {part}"));
         }
-        Line::styled(
-            format!(" {}", fit(&text, width.saturating_sub(1))),
-            model.theme.strong(),
-        )
+        Line::styled(format!(" {}", fit(&text, width)), context.theme.strong())
     }
 
-    /// `37 held of about 40 · released in 4 min or on leaving`, and shorter.
-    fn hold_texts(&self, model: &Model) -> Vec<String> {
-        let held = count(self.messages.len() as u64);
-        let total = model
-            .pipeline
-            .dead_letter_queue
-            .value()
-            .map(|queue| queue.depth.visible + queue.depth.in_flight + queue.depth.delayed);
-        let of_all = match total {
-            Some(total) if total > self.messages.len() as u64 && !self.messages.is_empty() => {
-                format!(" of about {}", count(total))
-            }
+    /// `37 received, hidden from other consumers until 14:05 UTC · R releases them now`, and shorter.
+    fn received_texts(&self, context: &ScreenContext<'_>) -> Vec<String> {
+        let received = count(self.messages.len() as u64);
+        let queue = context.pipeline.dead_letter_queue.value();
+        let total = queue.map(|queue| {
+            let depth = queue.depth;
+            depth.visible + depth.in_flight + depth.delayed
+        });
+        let is_more = |total: &u64| *total > self.messages.len() as u64;
+        let of_all = match total.filter(is_more) {
+            Some(total) if !self.messages.is_empty() => format!(" of about {}", count(total)),
             Some(_) | None => String::new(),
         };
-        let Some(until) = self.held_until else {
-            return vec![format!("{held} held")];
+        let Some(until) = self.hidden_until else {
+            return vec![format!("{received} received")];
         };
-        let (long, short) = match age_secs(model.now, until) {
-            0 => ("the hold has ended".to_owned(), "hold ended".to_owned()),
-            left => {
-                let left = short_span_secs(left);
-                (
-                    format!("released in {left} or on leaving"),
-                    format!("released in {left}"),
-                )
-            }
-        };
+        if until <= context.now {
+            return vec![
+                format!("{received} received, visible to other consumers again"),
+                format!("{received} received, visible again"),
+            ];
+        }
+        let until = until.format("%H:%M");
+        let hidden =
+            format!("{received} received{of_all}, hidden from other consumers until {until}");
         vec![
-            format!("{held} held{of_all} · {long}"),
-            format!("{held} held{of_all} · {short}"),
-            format!("{held} held · {short}"),
+            format!("{hidden} UTC · R releases them now"),
+            format!("{hidden} UTC"),
+            format!("{received} received{of_all}, hidden until {until}"),
+            format!("{received} received, hidden until {until}"),
         ]
     }
 
-    fn draw_groups(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
-        let theme = model.theme;
+    fn draw_groups(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, parts: &Parts) {
+        let theme = context.theme;
         let has_focus = self.focus == Pane::Groups;
         let mut list = self.group_list;
-        list.reveal(self.grouping.rows(), usize::from(places.groups.height));
+        list.reveal(self.grouping.rows(), usize::from(parts.groups.height));
         let position = format!(
             "{} / {}",
             count(list.selected as u64 + 1),
             count(self.grouping.rows() as u64)
         );
-        self.draw_bar(
+        draw_bar(
             "Groups by cause",
             &position,
             has_focus,
-            theme,
+            context,
             canvas,
-            places.groups_title,
+            parts.groups_title,
         );
         let digits = count(self.messages.len() as u64).width();
-        for (row, place) in (list.offset..self.grouping.rows()).zip(area_rows(places.groups)) {
+        for (row, place) in (list.offset..self.grouping.rows()).zip(area_rows(parts.groups)) {
             let group = row
                 .checked_sub(1)
                 .and_then(|row| self.grouping.groups.get(row));
@@ -151,18 +150,18 @@ impl DeadLetters {
                 group,
                 numbers,
                 look,
-                (theme, model.now),
+                (theme, context.now),
                 (usize::from(place.width), digits),
             );
             canvas.render_widget(line, place);
         }
     }
 
-    fn draw_messages(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
-        let theme = model.theme;
+    fn draw_messages(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, parts: &Parts) {
+        let theme = context.theme;
         let has_focus = self.focus == Pane::Messages;
         let mut list = self.message_list;
-        list.reveal(self.listed.len(), usize::from(places.messages.height));
+        list.reveal(self.listed.len(), usize::from(parts.messages.height));
         let name = self.listed_group().map_or_else(
             || "Messages".to_owned(),
             |group| visible(&group.key.title()),
@@ -172,17 +171,17 @@ impl DeadLetters {
             count(list.selected as u64 + 1),
             count(self.listed.len() as u64)
         );
-        self.draw_bar(
+        draw_bar(
             &name,
             &position,
             has_focus,
-            theme,
+            context,
             canvas,
-            places.messages_title,
+            parts.messages_title,
         );
-        let columns = Columns::of_width(usize::from(places.messages.width));
-        canvas.render_widget(columns.head(theme), places.messages_head);
-        for (row, place) in (list.offset..self.listed.len()).zip(area_rows(places.messages)) {
+        let columns = Columns::of_width(usize::from(parts.messages.width));
+        canvas.render_widget(columns.head(theme), parts.messages_head);
+        for (row, place) in (list.offset..self.listed.len()).zip(area_rows(parts.messages)) {
             let Some(message) = self.message_at(row) else {
                 break;
             };
@@ -194,7 +193,7 @@ impl DeadLetters {
                 identity: self.identity_of(message),
                 event: self.row_event(&message.message_id),
             };
-            canvas.render_widget(columns.row(message, state, theme, model.now), place);
+            canvas.render_widget(columns.row(message, state, theme, context.now), place);
         }
     }
 
@@ -210,16 +209,21 @@ impl DeadLetters {
         }
     }
 
-    fn draw_detail(&self, model: &Model, canvas: &mut Frame<'_>, places: &Places) {
-        let theme = model.theme;
-        draw_divider(theme, self.is_production, canvas, places.separator);
-        if places.detail.is_empty() {
+    fn draw_detail(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, parts: &Parts) {
+        let theme = context.theme;
+        draw_divider(
+            theme,
+            context.environment.is_production,
+            canvas,
+            parts.separator,
+        );
+        if parts.detail.is_empty() {
             return;
         }
         let (Some(message), Some(detail)) = (self.selected_message(), &self.detail) else {
             return;
         };
-        let width = usize::from(places.detail.width);
+        let width = usize::from(parts.detail.width);
         let note = self.notes.get(&message.message_id);
         let length = detail.length(message, note, width);
         let name = format!(
@@ -227,7 +231,7 @@ impl DeadLetters {
             count(self.message_list.selected as u64 + 1),
             count(self.listed.len() as u64)
         );
-        let position = if length > usize::from(places.detail.height) || self.detail_offset > 0 {
+        let position = if length > usize::from(parts.detail.height) || self.detail_offset > 0 {
             format!(
                 "J K scroll  {} / {}",
                 count(self.detail_offset as u64 + 1),
@@ -237,98 +241,60 @@ impl DeadLetters {
             String::new()
         };
         let has_focus = self.is_detail_open;
-        self.draw_bar(
+        draw_bar(
             &name,
             &position,
             has_focus,
-            theme,
+            context,
             canvas,
-            places.detail_title,
+            parts.detail_title,
         );
-        let window = (self.detail_offset, width, usize::from(places.detail.height));
-        let lines = detail.lines(message, note, theme, model.now, window);
-        for (line, place) in lines.into_iter().zip(area_rows(places.detail)) {
+        let window = (self.detail_offset, width, usize::from(parts.detail.height));
+        let lines = detail.lines(message, note, theme, context.now, window);
+        for (line, place) in lines.into_iter().zip(area_rows(parts.detail)) {
             canvas.render_widget(line, place);
         }
     }
 
-    /// A line with the name of a pane; heavy where the keys work.
-    fn draw_bar(
-        &self,
-        name: &str,
-        position: &str,
-        has_focus: bool,
-        theme: Theme,
-        canvas: &mut Frame<'_>,
-        place: Rect,
-    ) {
-        let width = usize::from(place.width);
-        let stroke = if has_focus { "━" } else { "─" };
-        let position = if position.is_empty() {
-            String::new()
-        } else {
-            format!(" {position} ")
-        };
-        let name = fit(
-            &format!(" {name} "),
-            width.saturating_sub(position.width() + 2),
-        );
-        let gap = width.saturating_sub(1 + name.width() + position.width() + 1);
-        let frame = theme.frame(has_focus, self.is_production);
-        let text = if has_focus {
-            theme.strong()
-        } else {
-            Style::new()
-        };
-        let line = Line::from(vec![
-            Span::styled(stroke, frame),
-            Span::styled(name, text),
-            Span::styled(stroke.repeat(gap), frame),
-            Span::styled(position, text),
-            Span::styled(stroke, frame),
-        ]);
-        canvas.render_widget(line, place);
-    }
-
     /// There is nothing to list: why, and which key fills it.
-    fn draw_advice(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-        let theme = model.theme;
+    fn draw_advice(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
+        let theme = context.theme;
         let mut lines: Vec<(Option<Tone>, String)> = Vec::new();
-        if let Some(since) = self.hold.loading_since() {
-            let waited = span_secs(age_secs(since, model.now));
+        if let Some(since) = self.received.loading_since() {
+            let waited = span_secs(age_secs(since, context.now));
             lines.push((
                 Some(Tone::Muted),
-                format!("taking the dead letters, for {waited}"),
+                format!("receiving the dead letters for {waited}"),
             ));
             lines.push((
                 None,
-                "SQS gives them in no order and a few at a time.".to_owned(),
+                "SQS returns them in no order, a few at a time.".to_owned(),
             ));
             lines.push((
                 None,
-                "What is taken others cannot see until you leave.".to_owned(),
+                "Received messages are hidden from other consumers until you leave.".to_owned(),
             ));
         } else if let Some(released) = self.released {
-            let number = Self::messages_in_words(released.messages);
+            let number = message_count(released.messages);
             let at = clock(released.at);
             lines.push((Some(Tone::Good), format!("{number} released at {at} UTC")));
             lines.push((
                 None,
-                "Others can see them again. ⏎ or ^r holds them again.".to_owned(),
+                "Other consumers can receive them again. ⏎ or ^r receives them again.".to_owned(),
             ));
-        } else if self.hold.error().is_none() && self.hold.fetched().is_some() {
+        } else if self.received.error().is_none() && self.received.fetched().is_some() {
             let at = self
-                .hold
+                .received
                 .fetched()
                 .map(|facts| clock(facts.fetched_at))
                 .unwrap_or_default();
             lines.push((
                 Some(Tone::Good),
-                format!("no dead letters · looked at {at} UTC"),
+                format!("no dead letters · checked at {at} UTC"),
             ));
-            lines.push((None, self.elsewhere_text(model)));
+            lines.push((None, self.elsewhere_text(context)));
         }
-        if let Some(fault) = self.hold.error() {
+        if let Some(fault) = self.received.error() {
             lines.push((Some(Tone::Bad), visible(&fault.message)));
             if let Some(hint) = &fault.hint {
                 lines.push((None, visible(hint)));
@@ -357,8 +323,8 @@ impl DeadLetters {
         }
     }
 
-    fn elsewhere_text(&self, model: &Model) -> String {
-        let elsewhere = model
+    fn elsewhere_text(&self, context: &ScreenContext<'_>) -> String {
+        let elsewhere = context
             .pipeline
             .dead_letter_queue
             .value()
@@ -366,10 +332,48 @@ impl DeadLetters {
             .filter(|number| *number > 0);
         match elsewhere {
             Some(number) => format!(
-                "The queue counts about {}: somebody else may hold them. ^r looks again.",
+                "The queue reports about {}: another consumer may have received them. ^r checks again.",
                 count(number)
             ),
-            None => "The dead-letter queue is empty. ^r looks again.".to_owned(),
+            None => "The dead-letter queue is empty. ^r checks again.".to_owned(),
         }
     }
+}
+
+/// A line with the name of a pane; heavy where the keys work.
+fn draw_bar(
+    name: &str,
+    position: &str,
+    has_focus: bool,
+    context: &ScreenContext<'_>,
+    canvas: &mut Frame<'_>,
+    place: Rect,
+) {
+    let theme = context.theme;
+    let width = usize::from(place.width);
+    let stroke = if has_focus { "━" } else { "─" };
+    let position = if position.is_empty() {
+        String::new()
+    } else {
+        format!(" {position} ")
+    };
+    let name = fit(
+        &format!(" {name} "),
+        width.saturating_sub(position.width() + 2),
+    );
+    let gap = width.saturating_sub(1 + name.width() + position.width() + 1);
+    let frame = theme.frame(has_focus, context.environment.is_production);
+    let text = if has_focus {
+        theme.strong()
+    } else {
+        Style::new()
+    };
+    let line = Line::from(vec![
+        Span::styled(stroke, frame),
+        Span::styled(name, text),
+        Span::styled(stroke.repeat(gap), frame),
+        Span::styled(position, text),
+        Span::styled(stroke, frame),
+    ]);
+    canvas.render_widget(line, place);
 }

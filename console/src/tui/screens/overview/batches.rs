@@ -1,4 +1,4 @@
-//! What the ingest says of its batches. Invariant: metrics that are absent are told as absent, with
+//! The ingest's metrics of its batches. Invariant: absent metrics are shown as absent, with
 //! the reason, and never as zero.
 
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use event::FailureCode;
 
 use super::freshness::Freshness;
-use super::hops::Hop;
+use super::hop::Hop;
+use crate::tui::context::ScreenContext;
 use crate::tui::format::{UNKNOWN, latency, short, span_secs};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
 use crate::tui::pipeline_view::HISTORY_STALE_AFTER;
+use crate::tui::theme::Tone;
 use pipeline::{INGEST_WINDOW, IngestRates};
 
 /// What CloudWatch has of the batches of the ingest.
@@ -28,8 +28,8 @@ enum Batches {
 }
 
 impl Batches {
-    fn of(model: &Model) -> Self {
-        let Some(fetched) = model.pipeline.history.fetched() else {
+    fn of(context: &ScreenContext<'_>) -> Self {
+        let Some(fetched) = context.pipeline.history.fetched() else {
             return Self::Unread;
         };
         match &fetched.value.ingest {
@@ -42,23 +42,23 @@ impl Batches {
     }
 }
 
-/// What the ingest says of itself beside its rate.
-pub(super) struct Word {
+/// What the ingest reports beside its rate.
+pub(super) struct IngestStatus {
     /// How long events are on their way to the database; nothing where that is not known.
     pub(super) lags: Vec<String>,
     /// Nothing of its newest batches is stored.
     pub(super) is_stuck: bool,
 }
 
-pub(super) fn word(model: &Model) -> Word {
-    let is_stuck = model.pipeline.ingest_is_stuck();
-    let lags = match Batches::of(model) {
+pub(super) fn status(context: &ScreenContext<'_>) -> IngestStatus {
+    let is_stuck = context.pipeline.ingest_is_stuck();
+    let lags = match Batches::of(context) {
         // What is not stored yet has no lag, and it grows.
         Batches::Seen(_) if is_stuck => vec!["stores nothing".to_owned()],
         Batches::Seen(rates) => lags(&rates),
         Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => Vec::new(),
     };
-    Word { lags, is_stuck }
+    IngestStatus { lags, is_stuck }
 }
 
 fn lags(rates: &IngestRates) -> Vec<String> {
@@ -74,7 +74,7 @@ fn lags(rates: &IngestRates) -> Vec<String> {
 }
 
 /// What becomes of messages in a minute, failures by their codes, most frequent first.
-pub(super) fn per_minute(model: &Model) -> Hop {
+pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
     let hop = |tone, main: String, rest| Hop {
         title: "a minute",
         tone,
@@ -83,11 +83,11 @@ pub(super) fn per_minute(model: &Model) -> Hop {
     };
     let absent = |main: &str, why: String| hop(Tone::Muted, main.to_owned(), vec![why]);
     let window = span_secs(INGEST_WINDOW.as_secs());
-    let rates = match Batches::of(model) {
+    let rates = match Batches::of(context) {
         Batches::Seen(rates) => rates,
         Batches::Unread => return absent(UNKNOWN, "not seen yet".to_owned()),
         Batches::Unnamed => {
-            let why = "the environment names no ingest_function".to_owned();
+            let why = "ingest_function is not set".to_owned();
             return absent("no metrics", why);
         }
         Batches::None => return absent("no metrics", "of a batch in the last hour".to_owned()),
@@ -105,7 +105,7 @@ pub(super) fn per_minute(model: &Model) -> Hop {
     let is_failing = !failures.is_empty() || rates.retried_per_minute > 0.0;
     let failures = failures.into_iter();
     rest.extend(failures.map(|(code, per_minute)| format!("{code} {}", short(per_minute))));
-    let freshness = Freshness::within(&model.pipeline.history, HISTORY_STALE_AFTER, model);
+    let freshness = Freshness::within(&context.pipeline.history, HISTORY_STALE_AFTER, context);
     let tone = match freshness.tone {
         Tone::Good if rates.is_stuck => Tone::Bad,
         Tone::Good if is_failing => Tone::Warning,

@@ -10,41 +10,45 @@ use ratatui::symbols::Marker;
 use ratatui::text::Span;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 
+use crate::tui::context::ScreenContext;
 use crate::tui::format::{clock, rate_or_unknown, short};
-use crate::tui::model::Model;
+use crate::tui::layout::is_wide;
+use crate::tui::lines::title;
 use crate::tui::pipeline_view::complete;
 use crate::tui::remote::Fetched;
-use crate::tui::screens::{is_wide, title};
 use pipeline::model::Point;
 
 /// Lines of one chart: name and points, newest last.
 struct Series<'a> {
     name: &'static str,
-    /// The newest value, in words: as the hops say it.
+    /// The newest value, as the hops show it.
     newest: String,
     points: &'a [Point],
     /// What a value is divided by, so that counts become rates.
     divisor: f64,
 }
 
-pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
     let Some(Fetched {
         value: history,
         fetched_at,
-    }) = model.pipeline.history.fetched()
+    }) = context.pipeline.history.fetched()
     else {
-        let text = if model.pipeline.history.error().is_some() {
-            "the history could not be read; the first lines say why"
+        let text = if context.pipeline.history.error().is_some() {
+            "the history could not be read; see Attention above"
         } else {
             "reading the last hour from CloudWatch"
         };
         let [head, line] =
             Layout::vertical([Constraint::Length(1), Constraint::Length(1)]).areas(area);
         canvas.render_widget(
-            title(model.theme, "Last hour", usize::from(area.width)),
+            title(context.theme, "Last hour", usize::from(area.width)),
             head,
         );
-        canvas.render_widget(Span::styled(format!("  {text}"), model.theme.muted()), line);
+        canvas.render_widget(
+            Span::styled(format!("  {text}"), context.theme.muted()),
+            line,
+        );
         return;
     };
     let depth = [
@@ -66,13 +70,13 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
     let flow = [
         Series {
             name: "in",
-            newest: rate_or_unknown(model.pipeline.sent_per_sec()),
+            newest: rate_or_unknown(context.pipeline.sent_per_sec()),
             points: over(&history.sent),
             divisor: period,
         },
         Series {
             name: "out",
-            newest: rate_or_unknown(model.pipeline.deleted_per_sec()),
+            newest: rate_or_unknown(context.pipeline.deleted_per_sec()),
             points: over(&history.deleted),
             divisor: period,
         },
@@ -95,12 +99,18 @@ pub(super) fn draw(model: &Model, canvas: &mut Frame<'_>, area: Rect) {
         .spacing(1)
         .split(area);
     for ((name, series), place) in charts.iter().zip(places.iter()) {
-        chart(model, name, series, canvas, *place);
+        chart(context, name, series, canvas, *place);
     }
 }
 
-fn chart(model: &Model, name: &str, series: &[Series<'_>], canvas: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn chart(
+    context: &ScreenContext<'_>,
+    name: &str,
+    series: &[Series<'_>],
+    canvas: &mut Frame<'_>,
+    area: Rect,
+) {
+    let theme = context.theme;
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     let mut legend = title(theme, name, 0);
     for (number, line) in series.iter().enumerate() {

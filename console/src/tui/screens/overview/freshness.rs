@@ -1,13 +1,14 @@
-//! How fresh the numbers of a hop are. Invariant: a number that is not fresh says how old it is
+//! How fresh the numbers of a hop are. Invariant: a number that is not fresh is shown with its age
 //! and why.
 
 use chrono::Duration;
 
+use crate::tui::context::ScreenContext;
+use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, short_span_secs, visible};
-use crate::tui::message::{Fault, Tone};
-use crate::tui::model::Model;
 use crate::tui::pipeline_view::STALE_AFTER;
 use crate::tui::remote::Remote;
+use crate::tui::theme::Tone;
 
 /// How fresh what a hop shows is.
 pub(super) struct Freshness {
@@ -18,11 +19,15 @@ pub(super) struct Freshness {
 }
 
 impl Freshness {
-    pub(super) fn of<T>(remote: &Remote<T>, model: &Model) -> Self {
-        Self::within(remote, STALE_AFTER, model)
+    pub(super) fn of<T>(remote: &Remote<T>, context: &ScreenContext<'_>) -> Self {
+        Self::within(remote, STALE_AFTER, context)
     }
 
-    pub(super) fn within<T>(remote: &Remote<T>, limit: Duration, model: &Model) -> Self {
+    pub(super) fn within<T>(
+        remote: &Remote<T>,
+        limit: Duration,
+        context: &ScreenContext<'_>,
+    ) -> Self {
         let error = remote.error();
         let Some(fetched) = remote.fetched() else {
             let tone = if error.is_some() {
@@ -38,14 +43,14 @@ impl Freshness {
         };
         let age = format!(
             "as of {} ago",
-            short_span_secs(age_secs(fetched.fetched_at, model.now))
+            short_span_secs(age_secs(fetched.fetched_at, context.now))
         );
         match error {
             Some(error) => Self {
                 tone: Tone::Bad,
                 notes: vec![age, cause(error)],
             },
-            None if model.now - fetched.fetched_at > limit => Self {
+            None if context.now - fetched.fetched_at > limit => Self {
                 tone: Tone::Warning,
                 notes: vec![age, "no answer since".to_owned()],
             },

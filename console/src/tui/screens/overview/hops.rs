@@ -8,15 +8,15 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::batches;
 use super::freshness::Freshness;
+use super::hop::Hop;
+use crate::tui::context::ScreenContext;
 use crate::tui::format::{
     UNKNOWN, age_secs, clock, count, fit, latency, rate, rate_or_unknown, span_secs, visible,
 };
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
+use crate::tui::layout::is_wide;
+use crate::tui::lines::{left, title};
 use crate::tui::pipeline_view::{Draining, HISTORY_STALE_AFTER};
-use crate::tui::screens::is_wide;
-use crate::tui::screens::lines::left;
-use crate::tui::theme::{Theme, sign};
+use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::QueueSnapshot;
 
 /// Rows of the hops side by side.
@@ -27,16 +27,6 @@ pub(super) const NARROW_ROWS: u16 = 8;
 /// A queue whose oldest message is younger than this is not waiting for anything.
 const PASSING_SECS: u64 = 5;
 
-/// One of them.
-pub(super) struct Hop {
-    pub(super) title: &'static str,
-    pub(super) tone: Tone,
-    /// The number that matters.
-    pub(super) main: String,
-    /// The rest, most important first.
-    pub(super) rest: Vec<String>,
-}
-
 /// All hops, the dead-letter queue that hangs below the source queue, and what the ingest does in a
 /// minute below the ingest.
 pub(super) struct Hops {
@@ -46,17 +36,17 @@ pub(super) struct Hops {
 }
 
 impl Hops {
-    pub(super) fn of(model: &Model) -> Self {
+    pub(super) fn of(context: &ScreenContext<'_>) -> Self {
         Self {
             path: [
-                topic(model),
-                queue(model),
-                ingest(model),
-                database(model),
-                api(model),
+                topic(context),
+                queue(context),
+                ingest(context),
+                database(context),
+                api(context),
             ],
-            dead_letters: dead_letters(model),
-            per_minute: batches::per_minute(model),
+            dead_letters: dead_letters(context),
+            per_minute: batches::per_minute(context),
         }
     }
 
@@ -135,11 +125,7 @@ impl Hops {
 
     /// One line for each hop.
     fn draw_narrow(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
-        let mut lines = vec![super::super::title(
-            theme,
-            "PipelineView",
-            usize::from(area.width),
-        )];
+        let mut lines = vec![title(theme, "Pipeline", usize::from(area.width))];
         for (place, hop) in self.path.iter().enumerate() {
             let arrow = if place == 0 { " " } else { "▼" };
             lines.push(narrow_line(theme, arrow, hop, area.width));
@@ -206,9 +192,15 @@ fn padded(text: &str, columns: usize) -> String {
     left(&fit(text, columns.saturating_sub(1)), columns)
 }
 
-/// A hop of which the history tells the rate.
-fn flow(title: &'static str, rate: Option<f64>, direction: &str, name: &str, model: &Model) -> Hop {
-    let freshness = Freshness::within(&model.pipeline.history, HISTORY_STALE_AFTER, model);
+/// A hop whose rate comes from the history.
+fn flow(
+    title: &'static str,
+    rate: Option<f64>,
+    direction: &str,
+    name: &str,
+    context: &ScreenContext<'_>,
+) -> Hop {
+    let freshness = Freshness::within(&context.pipeline.history, HISTORY_STALE_AFTER, context);
     let tone = match (freshness.tone, rate) {
         (Tone::Good, None) => Tone::Muted,
         (tone, _) => tone,
@@ -223,8 +215,8 @@ fn flow(title: &'static str, rate: Option<f64>, direction: &str, name: &str, mod
     }
 }
 
-fn topic(model: &Model) -> Hop {
-    let name = model
+fn topic(context: &ScreenContext<'_>) -> Hop {
+    let name = context
         .environment
         .topic_arn
         .rsplit(':')
@@ -232,21 +224,21 @@ fn topic(model: &Model) -> Hop {
         .unwrap_or_default();
     flow(
         "SNS topic",
-        model.pipeline.sent_per_sec(),
+        context.pipeline.sent_per_sec(),
         "in",
         name,
-        model,
+        context,
     )
 }
 
-fn queue(model: &Model) -> Hop {
-    let remote = &model.pipeline.source_queue;
+fn queue(context: &ScreenContext<'_>) -> Hop {
+    let remote = &context.pipeline.source_queue;
     let Some(queue) = remote.value() else {
-        return unknown("SQS queue", "depth", Freshness::of(remote, model));
+        return unknown("SQS queue", "depth", Freshness::of(remote, context));
     };
-    let freshness = Freshness::of(remote, model);
+    let freshness = Freshness::of(remote, context);
     let age = queue.oldest_age_secs;
-    let growth = model.pipeline.growth(model.now);
+    let growth = context.pipeline.growth(context.now);
     let tone = match (freshness.tone, age) {
         (Tone::Good, Some(age)) if age > 300 => Tone::Bad,
         (Tone::Good, Some(age)) if age > 60 => Tone::Warning,
@@ -260,7 +252,7 @@ fn queue(model: &Model) -> Hop {
         "oldest {}",
         age.map_or_else(|| UNKNOWN.to_owned(), span_secs)
     ));
-    rest.extend(drain(model, queue).filter(|_| growth.is_none()));
+    rest.extend(drain(context, queue).filter(|_| growth.is_none()));
     Hop {
         title: "SQS queue",
         tone,
@@ -269,44 +261,44 @@ fn queue(model: &Model) -> Hop {
     }
 }
 
-/// How long the queue needs to be empty, where it holds more than what is just passing through.
-fn drain(model: &Model, queue: &QueueSnapshot) -> Option<String> {
+/// How long the queue needs to be empty, where more waits than what is just passing through.
+fn drain(context: &ScreenContext<'_>, queue: &QueueSnapshot) -> Option<String> {
     if queue.depth.visible == 0 || queue.oldest_age_secs.is_some_and(|age| age < PASSING_SECS) {
         return None;
     }
-    match model.pipeline.draining() {
+    match context.pipeline.draining() {
         Draining::In(secs) => Some(format!("empty in {}", span_secs(secs))),
         Draining::Not => Some("not draining".to_owned()),
         Draining::Unknown => None,
     }
 }
 
-fn ingest(model: &Model) -> Hop {
-    let name = model.environment.ingest_function.as_deref();
+fn ingest(context: &ScreenContext<'_>) -> Hop {
+    let name = context.environment.ingest_function.as_deref();
     let mut hop = flow(
         "ingest ƒ",
-        model.pipeline.deleted_per_sec(),
+        context.pipeline.deleted_per_sec(),
         "out",
         name.unwrap_or_default(),
-        model,
+        context,
     );
-    let word = batches::word(model);
-    if word.is_stuck && hop.tone == Tone::Good {
+    let status = batches::status(context);
+    if status.is_stuck && hop.tone == Tone::Good {
         hop.tone = Tone::Bad;
     }
-    // Before the name, which nobody looks for.
+    // Before the name, which matters less.
     let place = hop.rest.len().saturating_sub(1);
-    hop.rest.splice(place..place, word.lags);
+    hop.rest.splice(place..place, status.lags);
     hop
 }
 
-fn database(model: &Model) -> Hop {
-    let remote = &model.pipeline.totals;
+fn database(context: &ScreenContext<'_>) -> Hop {
+    let remote = &context.pipeline.totals;
     let Some(totals) = remote.value() else {
-        return unknown("database", "rows", Freshness::of(remote, model));
+        return unknown("database", "rows", Freshness::of(remote, context));
     };
-    let freshness = Freshness::of(remote, model);
-    let rate = model.pipeline.stored_per_sec().map_or_else(
+    let freshness = Freshness::of(remote, context);
+    let rate = context.pipeline.stored_per_sec().map_or_else(
         || format!("{UNKNOWN} rows/s"),
         |per_sec| format!("+{}", rate_of_rows(per_sec)),
     );
@@ -341,12 +333,12 @@ fn rate_of_rows(per_sec: f64) -> String {
     rate(per_sec).replace("/s", " rows/s")
 }
 
-fn api(model: &Model) -> Hop {
-    let remote = &model.pipeline.api;
+fn api(context: &ScreenContext<'_>) -> Hop {
+    let remote = &context.pipeline.api;
     let Some(health) = remote.value() else {
-        return unknown("api ƒ", "health", Freshness::of(remote, model));
+        return unknown("api ƒ", "health", Freshness::of(remote, context));
     };
-    let freshness = Freshness::of(remote, model);
+    let freshness = Freshness::of(remote, context);
     let tone = match freshness.tone {
         Tone::Good if health.status != 200 => Tone::Bad,
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
@@ -361,19 +353,19 @@ fn api(model: &Model) -> Hop {
     }
 }
 
-fn dead_letters(model: &Model) -> Hop {
-    let remote = &model.pipeline.dead_letter_queue;
+fn dead_letters(context: &ScreenContext<'_>) -> Hop {
+    let remote = &context.pipeline.dead_letter_queue;
     let Some(queue) = remote.value() else {
-        return unknown("DLQ", "messages", Freshness::of(remote, model));
+        return unknown("DLQ", "messages", Freshness::of(remote, context));
     };
-    let freshness = Freshness::of(remote, model);
+    let freshness = Freshness::of(remote, context);
     let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
     let tone = match freshness.tone {
         Tone::Good if number > 0 => Tone::Warning,
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
     let mut rest = freshness.notes;
-    rest.push(format!("held {}", count(queue.depth.in_flight)));
+    rest.push(format!("received {}", count(queue.depth.in_flight)));
     if let Some(age) = queue.oldest_age_secs.filter(|_| number > 0) {
         rest.push(format!("oldest {}", span_secs(age)));
         let left = queue.settings.retention_secs.saturating_sub(age);

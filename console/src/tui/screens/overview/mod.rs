@@ -5,6 +5,7 @@
 mod batches;
 mod charts;
 mod freshness;
+mod hop;
 mod hops;
 
 use ratatui::Frame;
@@ -13,41 +14,39 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use self::hops::Hops;
-use super::is_wide;
-use super::lines::hanging;
+use super::screen::{Screen, ScreenEvent};
+use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::format::{fit, visible};
+use crate::tui::handover::Handover;
 use crate::tui::health::{Finding, Health, findings, health, unknowns};
-use crate::tui::keymap::Action;
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
-use crate::tui::pipeline_view::PipelineView;
-use crate::tui::theme::sign;
-use crate::tui::update_context::UpdateContext;
-use pipeline::environment::Environment;
+use crate::tui::keymap::{Action, KeyContext};
+use crate::tui::layout::is_wide;
+use crate::tui::lines::{hanging, title, wrapped};
+use crate::tui::screen_id::ScreenId;
+use crate::tui::theme::{Tone, sign};
 
 /// Findings that are listed at most.
 const FINDINGS_SHOWN_MAX: usize = 6;
 /// Marker, sign and space before a finding.
 const HEAD_COLUMNS: usize = 3;
-/// Least height of a chart that says anything.
+/// Least height of a readable chart.
 const CHART_ROWS_MIN: u16 = 5;
-/// A chart is not drawn higher than this: more says nothing more.
+/// A chart is not drawn higher than this: it would show no more.
 const CHART_ROWS_MAX: u16 = 24;
 
 /// State of the screen.
 #[derive(Debug, Default)]
-pub struct Overview {
+pub(crate) struct Overview {
     selected: usize,
 }
 
-/// Where the parts stand.
 struct Parts {
     findings: Rect,
     hops: Rect,
     charts: Rect,
 }
 
-/// Divides the screen; `calm` lines are said where no finding is listed.
+/// Divides the screen; `calm` lines are shown where no finding is listed.
 fn layout(area: Rect, listed: &[Finding], selected: usize, calm: usize) -> Parts {
     let lines: usize = (0..listed.len())
         .map(|row| {
@@ -82,16 +81,42 @@ fn layout(area: Rect, listed: &[Finding], selected: usize, calm: usize) -> Parts
     }
 }
 
+impl Screen for Overview {
+    fn update(&mut self, event: ScreenEvent<'_>, context: &mut UpdateContext<'_>) {
+        match event {
+            ScreenEvent::Act(action) => self.act(action, context),
+            ScreenEvent::Click(position) => self.click(position, context),
+            ScreenEvent::Enter
+            | ScreenEvent::Leave
+            | ScreenEvent::Key(_)
+            | ScreenEvent::Paste(_)
+            | ScreenEvent::Scroll(..)
+            | ScreenEvent::Resize
+            | ScreenEvent::Tick => {}
+        }
+    }
+
+    fn view(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        let area = context.body;
+        let listed = listed(context);
+        let selected = self.selected.min(listed.len().saturating_sub(1));
+        let calm = calm_lines(context, usize::from(area.width)).len();
+        let parts = layout(area, &listed, selected, calm);
+        self.draw_findings(context, &listed, canvas, parts.findings);
+        Hops::of(context).draw(context.theme, canvas, parts.hops);
+        if parts.charts.height >= CHART_ROWS_MIN {
+            charts::draw(context, canvas, parts.charts);
+        }
+    }
+
+    fn key_context(&self) -> KeyContext {
+        KeyContext::Screen(ScreenId::Overview)
+    }
+}
+
 impl Overview {
-    /// Carries out an action.
-    pub fn act(
-        &mut self,
-        action: Action,
-        pipeline: &PipelineView,
-        environment: &Environment,
-        turn: &mut UpdateContext<'_>,
-    ) {
-        let listed = listed(pipeline, environment, turn.now);
+    fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {
+        let listed = listed(context);
         let last = listed.len().saturating_sub(1);
         let selected = self.selected.min(last);
         self.selected = if action == Action::Up {
@@ -109,30 +134,24 @@ impl Overview {
             && let Some(finding) = listed.get(self.selected)
         {
             match finding.screen {
-                Some(screen) => turn.go_to = Some(screen),
-                None => turn.say(finding.tone, finding.advice.clone()),
+                Some(screen) => context.outbox.handovers.push(Handover::GoTo(screen)),
+                None => context.notify(finding.tone, finding.advice.clone()),
             }
         }
     }
 
-    /// A click inside the screen: selects a finding, opens the selected one.
-    pub fn click(
-        &mut self,
-        position: Position,
-        pipeline: &PipelineView,
-        environment: &Environment,
-        turn: &mut UpdateContext<'_>,
-    ) {
-        let listed = listed(pipeline, environment, turn.now);
+    /// Selects a finding, opens the selected one.
+    fn click(&mut self, position: Position, context: &mut UpdateContext<'_>) {
+        let listed = listed(context);
         let selected = self.selected.min(listed.len().saturating_sub(1));
-        let parts = layout(turn.body, &listed, selected, 0);
+        let parts = layout(context.body, &listed, selected, 0);
         if !parts.findings.contains(position) || position.y == parts.findings.y {
             return;
         }
         let line = usize::from(position.y - parts.findings.y - 1)
             + hidden(&listed, selected, parts.findings);
         // The selected finding may take several lines.
-        let extra = whole(&listed, selected, turn.body.width)
+        let extra = whole(&listed, selected, context.body.width)
             .len()
             .saturating_sub(1);
         let row = if line <= selected {
@@ -141,29 +160,22 @@ impl Overview {
             line.saturating_sub(extra).max(selected)
         };
         if row == selected {
-            self.act(Action::Open, pipeline, environment, turn);
+            self.act(Action::Open, context);
         } else if row < listed.len() {
             self.selected = row;
         }
     }
 
-    /// Draws the screen.
-    pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-        let listed = listed(&model.pipeline, &model.environment, model.now);
-        let selected = self.selected.min(listed.len().saturating_sub(1));
-        let calm = calm_lines(model, usize::from(area.width)).len();
-        let parts = layout(area, &listed, selected, calm);
-        self.draw_findings(model, &listed, canvas, parts.findings);
-        Hops::of(model).draw(model.theme, canvas, parts.hops);
-        if parts.charts.height >= CHART_ROWS_MIN {
-            charts::draw(model, canvas, parts.charts);
-        }
-    }
-
-    fn draw_findings(&self, model: &Model, listed: &[Finding], canvas: &mut Frame<'_>, area: Rect) {
-        let theme = model.theme;
+    fn draw_findings(
+        &self,
+        context: &ScreenContext<'_>,
+        listed: &[Finding],
+        canvas: &mut Frame<'_>,
+        area: Rect,
+    ) {
+        let theme = context.theme;
         let width = usize::from(area.width);
-        let mut lines = vec![title_line(model, listed, width)];
+        let mut lines = vec![title_line(context, listed, width)];
         let selected = self.selected.min(listed.len().saturating_sub(1));
         for (row, finding) in listed.iter().enumerate() {
             let head = |marker: &'static str| {
@@ -188,7 +200,7 @@ impl Overview {
             }
         }
         if listed.is_empty() {
-            lines.extend(calm_lines(model, width));
+            lines.extend(calm_lines(context, width));
         }
         lines.drain(1..=hidden(listed, selected, area));
         canvas.render_widget(Paragraph::new(lines), area);
@@ -210,59 +222,55 @@ fn whole(listed: &[Finding], row: usize, width: u16) -> Vec<String> {
     };
     let columns = usize::from(width).saturating_sub(HEAD_COLUMNS).max(1);
     let text = format!("{} → {}", visible(&finding.text), visible(&finding.advice));
-    textwrap::wrap(&text, columns)
-        .into_iter()
-        .map(String::from)
-        .collect()
+    wrapped(&text, columns)
 }
 
-fn listed(
-    pipeline: &PipelineView,
-    environment: &Environment,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Vec<Finding> {
-    let mut findings = findings(pipeline, environment, now);
+fn listed(context: &ScreenContext<'_>) -> Vec<Finding> {
+    let mut findings = findings(context.pipeline, context.environment, context.now);
     findings.truncate(FINDINGS_SHOWN_MAX);
     findings
 }
 
-fn title_line(model: &Model, listed: &[Finding], width: usize) -> Line<'static> {
-    let title = if listed.is_empty() {
+fn title_line(context: &ScreenContext<'_>, listed: &[Finding], width: usize) -> Line<'static> {
+    let text = if listed.is_empty() {
         "Attention".to_owned()
     } else {
-        format!("Attention · {} · ↑↓ select  ⏎ go there", listed.len())
+        format!("Attention · {} · ↑↓ select  ⏎ open", listed.len())
     };
-    super::title(model.theme, &title, width)
+    title(context.theme, &text, width)
 }
 
-/// What is said when nothing is wrong, or nothing is known.
-fn calm_lines(model: &Model, width: usize) -> Vec<Line<'static>> {
-    let unknown = || unknowns(&model.pipeline).join(", ");
-    let (tone, text) = match health(&model.pipeline, &model.environment, model.now) {
-        Health::Connecting => (Tone::Muted, format!("not seen yet: {}", unknown())),
+/// The text when nothing is wrong, or nothing is known.
+fn calm_lines(context: &ScreenContext<'_>, width: usize) -> Vec<Line<'static>> {
+    let unknown = || unknowns(context.pipeline).join(", ");
+    let (tone, text) = match health(context.pipeline, context.environment, context.now) {
+        Health::Connecting => (Tone::Muted, format!("no data yet: {}", unknown())),
         Health::PartlySeen => (
             Tone::Muted,
             format!(
-                "nothing wants attention in what was seen; CloudWatch has no values yet for {}",
+                "no findings so far; CloudWatch has no values yet for {}",
                 unknown()
             ),
         ),
         Health::Stale => (
             Tone::Warning,
-            "no fresh answers; what is shown is old".to_owned(),
+            "no recent answers: the data shown is old".to_owned(),
         ),
-        Health::Healthy if !unknowns(&model.pipeline).is_empty() => (
+        Health::Healthy if !unknowns(context.pipeline).is_empty() => (
             Tone::Good,
             format!(
-                "nothing wants attention: every hop was seen and the queue is empty; CloudWatch has \
-                 no values for {}",
+                "no findings: every part was checked and the queue is empty; CloudWatch has no values \
+                 for {}",
                 unknown()
             ),
         ),
         Health::Healthy | Health::Attention | Health::Failing | Health::Unreachable => (
             Tone::Good,
-            "nothing wants attention: every hop was seen and flows".to_owned(),
+            "no findings: every part was checked and works".to_owned(),
         ),
     };
-    hanging(tone, &text, model.theme, width)
+    hanging(tone, &text, context.theme, width)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
-//! Where the parts of the screen stand. Pure; invariant: any size works, what has no room is empty.
+//! Where the parts of the screen are. Pure; invariant: any size works, what has no room is empty.
 
 use ratatui::layout::Rect;
 
-use crate::tui::screens::{is_wide, side_by_side, take_rows};
+use crate::tui::layout::{is_wide, side_by_side, take_rows};
 
-/// Share of the editor where the rest stands beside it, in hundredths.
+/// Share of the editor where the rest is beside it, in hundredths.
 const EDITOR_SHARE: u32 = 54;
 /// Lines of the verdict, and of the way of the event with its title, below the editor.
 const VERDICT_LINES: u16 = 4;
@@ -14,7 +14,6 @@ const VERDICT_LINES_WIDE: u16 = 8;
 /// Lines that the editor keeps in any case, with its title.
 const EDITOR_LINES_MIN: u16 = 4;
 
-/// The parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parts {
     pub(super) editor_title: Rect,

@@ -6,14 +6,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::check::Check;
-use super::{Publish, name_of};
+use super::state::{Publish, name_of};
+use crate::tui::context::ScreenContext;
+use crate::tui::dialog::{COLUMNS, Dialog};
+use crate::tui::event_editor::check::Check;
 use crate::tui::format::{count, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
-use crate::tui::screens::lines::hanging;
-use crate::tui::screens::question::{COLUMNS, Question};
-use crate::tui::theme::Theme;
+use crate::tui::lines::hanging;
+use crate::tui::theme::{Theme, Tone};
 
 /// Columns of the names.
 const NAME: usize = 9;
@@ -22,12 +21,12 @@ const NAME: usize = 9;
 pub(super) fn draw(
     publish: &Publish,
     check: &Check,
-    model: &Model,
+    context: &ScreenContext<'_>,
     canvas: &mut Frame<'_>,
     area: Rect,
 ) {
-    let theme = model.theme;
-    let environment = &model.environment;
+    let theme = context.theme;
+    let environment = context.environment;
     let width = usize::from(area.width.min(COLUMNS)).saturating_sub(2);
     let topic = environment.topic_arn.rsplit(':').next().unwrap_or_default();
     let name = visible(&environment.name);
@@ -49,7 +48,7 @@ pub(super) fn draw(
         )),
         Err(failure) => {
             let text = format!(
-                "the ingest will refuse it: {}: {}",
+                "the ingest will reject it: {}: {}",
                 failure.code,
                 visible(&failure.detail)
             );
@@ -60,12 +59,12 @@ pub(super) fn draw(
         .key()
         .is_some_and(|key| publish.sent_at(key).is_some())
     {
-        let text = "already sent from here: it becomes a duplicate";
+        let text = "already sent from here: it will be a duplicate";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }
     lines.push(Line::default());
     lines.push(keys(check, theme));
-    Question {
+    Dialog {
         title: format!("Send to {environment_name}?"),
         lines,
         is_danger: environment.is_production,
@@ -76,7 +75,7 @@ pub(super) fn draw(
 fn field(name: &str, value: &str, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let room = width.saturating_sub(NAME + 3).max(1);
     let mut label = format!(" {name:<NAME$} ");
-    crate::tui::screens::lines::wrapped(value, room)
+    crate::tui::lines::wrapped(value, room)
         .into_iter()
         .map(|part| {
             let label = std::mem::replace(&mut label, " ".repeat(NAME + 2));
@@ -92,7 +91,7 @@ fn keys(check: &Check, theme: Theme) -> Line<'static> {
     let yes = if check.result.is_ok() {
         " sends it   "
     } else {
-        " sends a dead letter   "
+        " sends it: it becomes a dead letter   "
     };
     Line::from(vec![
         Span::styled(" y", theme.key()),

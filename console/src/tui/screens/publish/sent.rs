@@ -1,22 +1,22 @@
 //! The event that was sent last, and how far it came.
 //!
-//! Invariant: every answer belongs to this event; a look that fails never ends the search before
+//! Invariant: every answer belongs to this event; a failed request never ends the search before
 //! its time.
 
 use chrono::{DateTime, Duration, Utc};
 use event::EventKey;
 
-use crate::tui::message::{Fault, Request};
+use crate::tui::context::UpdateContext;
 use crate::tui::remote::Remote;
-use crate::tui::update_context::UpdateContext;
+use crate::tui::request::{Reply, Request, Sought};
 use pipeline::model::{Published, TraceState};
 
-/// How long an event is looked for before that stops by itself.
+/// How long an event is searched for.
 pub(super) const LOOK_FOR: Duration = Duration::seconds(60);
-/// How often a valid event is looked for at first.
+/// How often a valid event is searched for at first.
 const LOOK_EVERY: Duration = Duration::milliseconds(300);
-/// How often later, and for events that will be refused: each of these looks passes over dead
-/// messages, and that counts as a receive of each.
+/// How often later, and for events that will be rejected: each of these searches receives dead
+/// letters, and that counts as a receive of each.
 const LOOK_LATER_EVERY: Duration = Duration::milliseconds(1_500);
 /// When later begins.
 const LATER: Duration = Duration::seconds(3);
@@ -24,7 +24,6 @@ const LATER: Duration = Duration::seconds(3);
 /// The last event that was sent from here.
 #[derive(Debug)]
 pub(super) struct Sent {
-    /// Its text.
     pub(super) body: String,
     /// Its identity, where it is valid.
     pub(super) key: Option<EventKey>,
@@ -34,7 +33,6 @@ pub(super) struct Sent {
     pub(super) is_again: bool,
     /// The acknowledgement.
     pub(super) published: Remote<Published>,
-    /// Where it is.
     pub(super) state: Remote<TraceState>,
     /// When the search stops.
     pub(super) until: DateTime<Utc>,
@@ -43,16 +41,20 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// Sends an event.
     pub(super) fn send(
         body: String,
         key: Option<EventKey>,
         name: String,
         is_again: bool,
-        turn: &mut UpdateContext<'_>,
+        context: &mut UpdateContext<'_>,
     ) -> Self {
         let mut published = Remote::Idle;
-        turn.fetch(&mut published, Request::Publish(body.clone()));
+        let text = body.clone();
+        context
+            .outbox
+            .fetch(&mut published, Reply::Published, |to| {
+                Request::Publish(text, to)
+            });
         Self {
             body,
             key,
@@ -60,53 +62,46 @@ impl Sent {
             is_again,
             published,
             state: Remote::Idle,
-            until: turn.now + LOOK_FOR,
+            until: context.now + LOOK_FOR,
             is_given_up: false,
         }
     }
 
     /// The acknowledgement came, or did not.
-    pub(super) fn acknowledge(
-        &mut self,
-        result: Result<Published, Fault>,
-        turn: &mut UpdateContext<'_>,
-    ) {
-        let Remote::Loading { request, .. } = &self.published else {
-            return;
-        };
-        let request = *request;
-        self.published.settle(request, result, turn.now);
-        self.until = turn.now + LOOK_FOR;
-        self.look(turn);
+    pub(super) fn acknowledged(&mut self, context: &mut UpdateContext<'_>) {
+        self.until = context.now + LOOK_FOR;
+        self.look(context);
     }
 
     /// Looks where it is, if it is time to.
-    pub(super) fn tick(&mut self, turn: &mut UpdateContext<'_>) {
-        if self.is_searching() && turn.now >= self.until {
+    pub(super) fn tick(&mut self, context: &mut UpdateContext<'_>) {
+        if self.is_searching() && context.now >= self.until {
             self.is_given_up = true;
         }
-        if self.is_searching() && self.state.is_due(self.look_every(turn.now), turn.now) {
-            self.look(turn);
+        if self.is_searching() && self.state.is_due(self.look_every(context.now), context.now) {
+            self.look(context);
         }
     }
 
     /// Looks again now, and for a while.
-    pub(super) fn look_again(&mut self, turn: &mut UpdateContext<'_>) {
-        self.until = turn.now + LOOK_FOR;
+    pub(super) fn look_again(&mut self, context: &mut UpdateContext<'_>) {
+        self.until = context.now + LOOK_FOR;
         self.is_given_up = false;
         if !self.state.is_loading() {
-            self.look(turn);
+            self.look(context);
         }
     }
 
-    fn look(&mut self, turn: &mut UpdateContext<'_>) {
+    fn look(&mut self, context: &mut UpdateContext<'_>) {
         if let Remote::Ready(published) = &self.published {
-            let request = Request::Trace {
+            let sought = Sought {
                 key: self.key.clone(),
                 body: self.body.clone(),
                 published: published.value.clone(),
             };
-            turn.fetch(&mut self.state, request);
+            context.outbox.fetch(&mut self.state, Reply::Traced, |to| {
+                Request::Trace(sought, to)
+            });
         }
     }
 
@@ -121,7 +116,7 @@ impl Sent {
         }
     }
 
-    /// When SNS took it.
+    /// When SNS accepted it.
     pub(super) fn acknowledged_at(&self) -> Option<DateTime<Utc>> {
         self.published
             .value()
@@ -137,7 +132,7 @@ impl Sent {
         }
     }
 
-    /// Whether it is being looked for.
+    /// Whether it is being searched for.
     pub(super) fn is_searching(&self) -> bool {
         self.acknowledged_at().is_some() && !self.is_over() && !self.is_given_up
     }

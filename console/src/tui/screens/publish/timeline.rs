@@ -7,28 +7,27 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::sent::Sent;
+use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, count, fit, latency, span_secs, visible};
-use crate::tui::message::{Fault, Tone};
+use crate::tui::lines::{key_line, wrapped};
 use crate::tui::remote::Remote;
-use crate::tui::screens::lines::{key_line, wrapped};
-use crate::tui::theme::{Theme, sign};
+use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{ApiHealth, Published, Reason, TraceState};
 
 /// Columns of the sign, the hop and the place.
 const HOP: usize = 10;
 const PLACE: usize = 18;
-/// Columns before what goes on in a second line.
+/// Indent of a second line.
 const INDENT: usize = 4;
 /// Columns that a line with times needs; below, the place is left out.
 const FULL: usize = 52;
 
-/// One line.
 struct Hop<'a> {
     tone: Tone,
     name: &'a str,
     place: String,
     at: Option<DateTime<Utc>>,
-    told: String,
+    text: String,
 }
 
 impl Hop<'_> {
@@ -47,7 +46,7 @@ impl Hop<'_> {
         if let Some(at) = self.at {
             text.push_str(&at.format("%H:%M:%S%.3f ").to_string());
         }
-        text.push_str(&self.told);
+        text.push_str(&self.text);
         Line::from(vec![
             Span::styled(format!(" {} ", sign(self.tone)), theme.tone(self.tone)),
             Span::styled(fit(&text, width.saturating_sub(3)), style),
@@ -68,8 +67,8 @@ pub(super) fn timeline(
             followed(sent, &fetched.value, now, theme, width, &mut lines);
         }
         Remote::Loading { since, .. } => {
-            let told = format!("sending, {}", span_secs(age_secs(*since, now)));
-            lines.push(awaited("published", "SNS", told).line(theme, width));
+            let text = format!("sending, {}", span_secs(age_secs(*since, now)));
+            lines.push(awaited("published", "SNS", text).line(theme, width));
         }
         Remote::Failed { error, .. } => {
             let hop = Hop {
@@ -77,7 +76,7 @@ pub(super) fn timeline(
                 name: "published",
                 place: "SNS".to_owned(),
                 at: None,
-                told: "not confirmed".to_owned(),
+                text: "not confirmed".to_owned(),
             };
             lines.push(hop.line(theme, width));
             fault_lines(error, theme, width, &mut lines);
@@ -88,13 +87,13 @@ pub(super) fn timeline(
     lines
 }
 
-fn awaited<'a>(name: &'a str, place: &str, told: String) -> Hop<'a> {
+fn awaited<'a>(name: &'a str, place: &str, text: String) -> Hop<'a> {
     Hop {
         tone: Tone::Muted,
         name,
         place: place.to_owned(),
         at: None,
-        told,
+        text,
     }
 }
 
@@ -112,7 +111,7 @@ fn followed(
         name: "published",
         place: "SNS".to_owned(),
         at: Some(acknowledged_at),
-        told: format!("in {}", latency(published.latency)),
+        text: format!("in {}", latency(published.latency)),
     };
     lines.push(hop.line(theme, width));
     match sent.state.value() {
@@ -131,7 +130,7 @@ fn followed(
                 name: "stored",
                 place: format!("record {record_id}"),
                 at: Some(*ingested_at),
-                told: since.told,
+                text: since.text,
             };
             lines.push(hop.line(theme, width));
             let path = format!("GET /v1/records/{record_id}");
@@ -147,7 +146,7 @@ fn followed(
                 name: "dead",
                 place: "dead-letter queue".to_owned(),
                 at: Some(*dead_at),
-                told: since(acknowledged_at, *dead_at, false).told,
+                text: since(acknowledged_at, *dead_at, false).text,
             };
             lines.push(hop.line(theme, width));
             dead_lines(message_id, reason.as_ref(), theme, width, lines);
@@ -172,7 +171,7 @@ fn readable_hop<'a>(path: &str, readable: Option<&ApiHealth>) -> Hop<'a> {
             name: "readable",
             place: "API".to_owned(),
             at: None,
-            told: format!("{path} → {} in {}", answer.status, latency(answer.latency)),
+            text: format!("{path} → {} in {}", answer.status, latency(answer.latency)),
         },
         None => awaited("readable", "API", format!("{path}: no answer yet")),
     }
@@ -193,8 +192,8 @@ fn pending_lines(
         ("stored", "record")
     };
     let keys = if sent.is_searching() {
-        let told = format!("awaited for {}", span_secs(waited(now)));
-        lines.push(awaited(name, place, told).line(theme, width));
+        let text = format!("waiting for {}", span_secs(waited(now)));
+        lines.push(awaited(name, place, text).line(theme, width));
         Vec::new()
     } else {
         let hop = Hop {
@@ -202,7 +201,7 @@ fn pending_lines(
             name,
             place: place.to_owned(),
             at: None,
-            told: format!("still pending after {}", span_secs(waited(sent.until))),
+            text: format!("still pending after {}", span_secs(waited(sent.until))),
         };
         lines.push(hop.line(theme, width));
         vec![
@@ -219,7 +218,7 @@ fn pending_lines(
     }
     if let Some(TraceState::SearchTruncated { messages }) = sent.state.value() {
         let text = format!(
-            "it is not among the first {} dead letters, and no more can be held at once",
+            "not among the first {} dead letters; no more can be received at once",
             count(u64::try_from(*messages).unwrap_or(u64::MAX))
         );
         indented(&text, theme.tone(Tone::Warning), width, lines);
@@ -236,12 +235,12 @@ fn dead_lines(
 ) {
     let text = match reason {
         Some(reason) => format!("{}: {}", visible(&reason.code), visible(&reason.message)),
-        None => "no reason given: the ingest failed on it until its retries ran out".to_owned(),
+        None => "no reason recorded: the ingest failed on it until its retries ran out".to_owned(),
     };
     indented(&text, theme.tone(Tone::Bad), width, lines);
     let mut ids = format!("message {}", visible(message_id));
     if let Some(request_id) = reason.and_then(|reason| reason.request_id.as_deref()) {
-        ids.push_str(&format!(" · refused by request {}", visible(request_id)));
+        ids.push_str(&format!(" · rejected by request {}", visible(request_id)));
     }
     indented(&ids, theme.muted(), width, lines);
     lines.push(key_line(theme, "2", "shows the dead letters"));
@@ -269,9 +268,9 @@ fn indented(text: &str, style: Style, width: usize, lines: &mut Vec<Line<'static
     }));
 }
 
-/// How much later something happened, as far as that can be told.
+/// How much later something happened, as far as that can be text.
 struct Since {
-    told: String,
+    text: String,
     is_earlier: bool,
 }
 
@@ -279,21 +278,21 @@ fn since(from: DateTime<Utc>, to: DateTime<Utc>, is_again: bool) -> Since {
     match (to - from).to_std() {
         Ok(span) => {
             let millis = span.as_millis();
-            let told = match u64::try_from(millis) {
+            let text = match u64::try_from(millis) {
                 Ok(millis) if millis < 10_000 => format!("+{} ms", count(millis)),
                 Ok(_) | Err(_) => format!("+{}", span_secs(span.as_secs())),
             };
             Since {
-                told,
+                text,
                 is_earlier: false,
             }
         }
         Err(_) if is_again => Since {
-            told: "before: this one is a duplicate".to_owned(),
+            text: "before: this is a duplicate".to_owned(),
             is_earlier: true,
         },
         Err(_) => Since {
-            told: "clocks differ".to_owned(),
+            text: "clocks differ".to_owned(),
             is_earlier: false,
         },
     }

@@ -11,20 +11,18 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::layout::parts;
 use super::question;
 use super::sent::Sent;
+use super::state::{Mode, Publish};
 use super::timeline::timeline;
-use super::{Mode, Publish};
+use crate::tui::context::ScreenContext;
 use crate::tui::format::{age_secs, clock, count, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
+use crate::tui::lines::{draw_divider, explained, hanging, key_line, titled, wrapped};
 use crate::tui::remote::Remote;
-use crate::tui::screens::draw_divider;
-use crate::tui::screens::lines::{explained, hanging, key_line, titled, wrapped};
 use crate::tui::templates::NAMES;
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Theme, Tone};
 
-/// Draws everything.
-pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+pub(super) fn draw(publish: &Publish, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+    let area = context.body;
+    let theme = context.theme;
     let parts = parts(area);
     canvas.render_widget(
         titled(
@@ -35,14 +33,14 @@ pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, are
         ),
         parts.editor_title,
     );
-    draw_editor(publish, model, canvas, parts.editor);
+    draw_editor(publish, context, canvas, parts.editor);
     draw_divider(
         theme,
-        model.environment.is_production,
+        context.environment.is_production,
         canvas,
         parts.divider,
     );
-    let (title, lines) = verdict(publish, model, usize::from(parts.verdict.width));
+    let (title, lines) = verdict(publish, context, usize::from(parts.verdict.width));
     canvas.render_widget(
         title_line(title, theme, parts.verdict_title.width),
         parts.verdict_title,
@@ -50,12 +48,12 @@ pub(super) fn draw(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, are
     canvas.render_widget(Text::from(lines), parts.verdict);
     draw_sent(
         publish.sent.as_ref(),
-        model,
+        context,
         canvas,
         (parts.sent_title, parts.sent),
     );
-    if let (Mode::Asking, Some(check)) = (publish.mode, &publish.check) {
-        question::draw(publish, check, model, canvas, area);
+    if let (Mode::Confirming, Some(check)) = (publish.mode, &publish.check) {
+        question::draw(publish, check, context, canvas, area);
     }
 }
 
@@ -75,9 +73,9 @@ fn editor_pieces(publish: &Publish, theme: Theme) -> Vec<(String, Style)> {
     }
     match publish.mode {
         Mode::Editing => {
-            pieces.push(("editing, esc ends, ^u undoes".to_owned(), theme.key()));
+            pieces.push(("editing · esc ends · ^u undoes".to_owned(), theme.key()));
         }
-        Mode::Looking | Mode::Asking => {
+        Mode::Looking | Mode::Confirming => {
             if publish.editor.is_edited() {
                 pieces.push(("edited".to_owned(), theme.tone(Tone::Warning)));
             }
@@ -91,8 +89,8 @@ fn editor_pieces(publish: &Publish, theme: Theme) -> Vec<(String, Style)> {
     pieces
 }
 
-fn draw_editor(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
-    let theme = model.theme;
+fn draw_editor(publish: &Publish, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
+    let theme = context.theme;
     if publish.editor.is_loaded() || publish.mode == Mode::Editing {
         let marked = publish.check.as_ref().and_then(|check| check.line);
         let size = (usize::from(area.width), usize::from(area.height));
@@ -102,18 +100,15 @@ fn draw_editor(publish: &Publish, model: &Model, canvas: &mut Frame<'_>, area: R
         canvas.render_widget(Text::from(lines), area);
         return;
     }
-    let lines = match &publish.template_asked {
+    let lines = match &publish.template_load {
         Remote::Loading { since, .. } => vec![Line::styled(
-            format!(
-                " making an event from a template, {}",
-                waited(*since, model.now)
-            ),
+            format!(" loading a template, {}", waited(*since, context.now)),
             theme.muted(),
         )],
-        Remote::Failed { error, .. } => explained(error, ("t", "asks for another template"), theme),
+        Remote::Failed { error, .. } => explained(error, ("t", "loads another template"), theme),
         Remote::Idle | Remote::Ready(_) => vec![
-            key_line(theme, "t", "starts from a template"),
-            key_line(theme, "e", "writes an event from nothing"),
+            key_line(theme, "t", "loads a template"),
+            key_line(theme, "e", "starts with an empty text"),
         ],
     };
     canvas.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
@@ -125,10 +120,10 @@ fn waited(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
 
 type Titled<'a> = ((&'a str, Vec<(String, Style)>), Vec<Line<'static>>);
 
-fn verdict<'a>(publish: &Publish, model: &Model, width: usize) -> Titled<'a> {
-    let theme = model.theme;
+fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> Titled<'a> {
+    let theme = context.theme;
     let Some(check) = &publish.check else {
-        let line = Line::styled(" waits for a text", theme.muted());
+        let line = Line::styled(" no text yet", theme.muted());
         return (("Verdict of the ingest", Vec::new()), vec![line]);
     };
     let mut lines = match &check.result {
@@ -141,7 +136,7 @@ fn verdict<'a>(publish: &Publish, model: &Model, width: usize) -> Titled<'a> {
             let mut lines = hanging(Tone::Good, &what, theme, width);
             if let Some(at) = publish.sent_at(key) {
                 let text = format!(
-                    "already sent from here at {} UTC: now a duplicate; t makes a new id",
+                    "already sent from here at {} UTC: a duplicate now; t makes a new id",
                     clock(at)
                 );
                 lines.extend(hanging(Tone::Warning, &text, theme, width));
@@ -151,12 +146,12 @@ fn verdict<'a>(publish: &Publish, model: &Model, width: usize) -> Titled<'a> {
         Err(failure) => failure_lines(failure, check.line, theme, width),
     };
     let mut pieces = Vec::new();
-    if model.environment.read_only {
-        let text = "read-only: this console sends nothing here";
+    if context.environment.read_only {
+        let text = "read-only: no sends";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     } else {
-        let name = visible(&model.environment.name);
-        let (text, style) = if model.environment.is_production {
+        let name = visible(&context.environment.name);
+        let (text, style) = if context.environment.is_production {
             (
                 format!("s asks, then sends to {name}, PRODUCTION"),
                 theme.tone(Tone::Bad),
@@ -177,13 +172,13 @@ fn failure_lines(
 ) -> Vec<Line<'static>> {
     let place = match (&failure.pointer, line) {
         (Some(pointer), Some(line)) => format!(" · at {}, line {}", visible(pointer), line + 1),
-        (Some(pointer), None) => format!(" · at {}, which is absent", visible(pointer)),
+        (Some(pointer), None) => format!(" · at {} (missing)", visible(pointer)),
         (None, Some(line)) => format!(" · line {}", line + 1),
         (None, None) => String::new(),
     };
     let mut lines = hanging(
         Tone::Bad,
-        &format!("refused: {}{place}", failure.code),
+        &format!("rejected: {}{place}", failure.code),
         theme,
         width,
     );
@@ -200,18 +195,18 @@ fn below(text: &str, width: usize) -> impl Iterator<Item = Line<'static>> {
 
 fn draw_sent(
     sent: Option<&Sent>,
-    model: &Model,
+    context: &ScreenContext<'_>,
     canvas: &mut Frame<'_>,
     (title, area): (Rect, Rect),
 ) {
-    let theme = model.theme;
+    let theme = context.theme;
     let (pieces, lines) = match sent {
         None => (
             Vec::new(),
             vec![
-                Line::styled(" Nothing was sent from here yet.", theme.muted()),
+                Line::styled(" Nothing sent from here yet.", theme.muted()),
                 Line::styled(
-                    " What is sent is followed until it is stored or dead.",
+                    " A sent event is followed until it is stored or dead-lettered.",
                     theme.muted(),
                 ),
             ],
@@ -220,7 +215,7 @@ fn draw_sent(
             let width = usize::from(area.width);
             (
                 vec![(sent.name.clone(), theme.strong())],
-                timeline(sent, model.now, theme, width),
+                timeline(sent, context.now, theme, width),
             )
         }
     };

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::rows::Widths;
 use crate::tui::format::{UNKNOWN, latency, short_span_secs, visible};
-use crate::tui::screens::lines::{left, right};
+use crate::tui::lines::{left, right};
 
 /// Blanks between columns.
 const GAP: usize = 2;
@@ -35,7 +35,7 @@ pub(super) enum Column {
 }
 
 impl Column {
-    /// In the order in which they stand.
+    /// From left to right.
     const ALL: [Self; 6] = [
         Self::Time,
         Self::Type,
@@ -98,7 +98,7 @@ pub(super) fn columns(width: usize, widths: Widths, is_today: bool) -> Vec<(Colu
         }
         let gap = if chosen.is_empty() { 0 } else { GAP };
         let (least, most) = column.bounds(widths, is_today);
-        // The first one is there at any width: it says that there are rows.
+        // The first one is there at any width: it shows that there are rows.
         if left < least + gap && !chosen.is_empty() {
             continue;
         }

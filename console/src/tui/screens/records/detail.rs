@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::columns::lag;
 use crate::tui::document::Document;
 use crate::tui::format::{UNKNOWN, count, timestamp, visible};
-use crate::tui::screens::lines::wrapped;
+use crate::tui::lines::wrapped;
 use crate::tui::theme::Theme;
 
 /// Columns of the names.
@@ -29,7 +29,7 @@ impl Detail {
     pub(super) fn new(record: &Record) -> Self {
         let payload = record.payload.get();
         let lag = match lag(record).as_str() {
-            "ahead" => "event time lies ahead of it: the producer's clock is fast".to_owned(),
+            "ahead" => "event time is later: the producer's clock is ahead".to_owned(),
             lag => format!("{lag} after the event"),
         };
         let fields = vec![
@@ -109,7 +109,7 @@ impl Detail {
     }
 }
 
-/// A name and a value; a long value goes on below itself.
+/// A name and a value; a long value continues below itself.
 fn field(name: &str, value: &str, theme: Theme, width: usize, rows: &mut Vec<Line<'static>>) {
     let room = width.saturating_sub(NAME + 2).max(1);
     let mut label = format!(" {name:<NAME$} ");

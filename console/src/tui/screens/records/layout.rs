@@ -1,10 +1,10 @@
-//! Where the parts of the screen stand. Pure; invariant: any size works, what has no room is empty.
+//! Where the parts of the screen are. Pure; invariant: any size works, what has no room is empty.
 
 use ratatui::layout::Rect;
 
-use crate::tui::screens::{is_wide, side_by_side, take_rows};
+use crate::tui::layout::{is_wide, side_by_side, take_rows};
 
-/// Share of the list where the detail stands beside it, in hundredths.
+/// Share of the list where the detail is beside it, in hundredths.
 const LIST_SHARE: u32 = 58;
 
 /// The parts, from top to bottom and left to right.
@@ -16,15 +16,11 @@ pub(super) struct Parts {
     pub(super) input: Rect,
     /// What failed while older rows stay.
     pub(super) fault: Rect,
-    /// Titles of the columns.
     pub(super) columns: Rect,
-    /// The rows.
     pub(super) rows: Rect,
     /// Between rows and detail.
     pub(super) divider: Rect,
-    /// Title of the detail.
     pub(super) detail_title: Rect,
-    /// The detail.
     pub(super) detail: Rect,
 }
 

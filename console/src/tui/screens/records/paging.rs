@@ -1,81 +1,82 @@
-//! What is asked of the database, and what its answers change.
+//! The requests to the database, and what their answers change.
 //!
-//! Invariant: one page is asked for at a time, and an answer to an earlier list changes nothing.
+//! Invariant: one page is requested at a time, and an answer to an earlier list changes nothing.
 
 use chrono::{DateTime, Duration, Utc};
 use event::{LIMIT_MAX, Order, Page, Record, RecordQuery};
 
-use super::Records;
 use super::rows::{PAYLOAD_BYTES_MAX, ROWS_MAX, Rows};
+use super::state::Records;
+use crate::tui::context::UpdateContext;
 use crate::tui::filter;
 use crate::tui::format::count;
-use crate::tui::message::{Answer, Fault, Reply, Request, Tone};
 use crate::tui::remote::Remote;
-use crate::tui::update_context::UpdateContext;
+use crate::tui::request::{Answer, Reply, Request};
+use crate::tui::theme::Tone;
 
-/// Rows of one page.
 const PAGE_ROWS: u16 = 100;
-/// Rows of a look at what is new.
+/// Rows of one read of what is new.
 const NEWER_ROWS: u16 = LIMIT_MAX;
-/// How often following looks.
+/// How often following reads.
 const FOLLOW_EVERY: Duration = Duration::seconds(2);
-/// How soon a page that failed is asked for again by moving.
+/// How soon a page that failed is requested again by moving.
 const MORE_RETRY: Duration = Duration::seconds(3);
-/// The next page is asked for when the selection comes so near to the end.
+/// The next page is requested when the selection comes so near to the end.
 const MORE_AHEAD_ROWS: usize = 30;
 
 impl Records {
-    /// Time passed.
-    pub fn tick(&mut self, is_visible: bool, turn: &mut UpdateContext<'_>) {
-        if !is_visible || !self.is_following || self.rows.is_loading() {
+    pub(super) fn tick(&mut self, context: &mut UpdateContext<'_>) {
+        if !self.is_shown || !self.is_following || self.rows.is_loading() {
             return;
         }
-        if self.rows.error().is_some() && self.rows.is_due(FOLLOW_EVERY, turn.now) {
-            self.reload(turn);
-        } else if self.rows.value().is_some() && self.newer.is_due(FOLLOW_EVERY, turn.now) {
+        if self.rows.error().is_some() && self.rows.is_due(FOLLOW_EVERY, context.now) {
+            self.reload(context);
+        } else if self.rows.value().is_some() && self.newer.is_due(FOLLOW_EVERY, context.now) {
             // `since` and `until` move on with the clock; the filter itself was checked.
-            let query = filter::parse(&self.filter, turn.now).unwrap_or_default();
+            let query = filter::parse(&self.filter, context.now).unwrap_or_default();
             let query = RecordQuery {
                 limit: NEWER_ROWS,
                 ..query
             };
-            turn.fetch(&mut self.newer, Request::Records(query));
+            context.outbox.fetch(&mut self.newer, Reply::Records, |to| {
+                Request::Records(query, to)
+            });
         }
     }
 
-    /// An answer came.
-    pub fn reply(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
-        let result = reply.result.and_then(page_of);
-        if self.rows.awaits(reply.id) {
+    pub(crate) fn page_came(
+        &mut self,
+        answer: Answer<Page<Record>>,
+        context: &mut UpdateContext<'_>,
+    ) {
+        let now = context.now;
+        if self.rows.awaits(&answer) {
             let order = self.query.order;
-            // Whoever stands on the first row watches what comes.
+            // On the first row the operator watches what comes.
             let kept = self.selected_id().filter(|_| self.list.selected > 0);
-            self.rows.settle(
-                reply.id,
-                result.map(|page| Rows::new(page, order)),
-                turn.now,
-            );
+            self.rows
+                .settle(answer.map(|page| Rows::new(page, order)), now);
             let row = kept.and_then(|id| self.rows.value().and_then(|rows| rows.row_of(id)));
-            self.select(row.unwrap_or(0), turn);
-        } else if self.more.awaits(reply.id) {
-            let added = result.map(|page| {
+            self.select(row.unwrap_or(0), context);
+        } else if self.more.awaits(&answer) {
+            let added = answer.map(|page| {
                 let added = page.items.len();
                 if let Some(rows) = self.rows.value_mut() {
                     rows.append(page);
                 }
                 added
             });
-            self.more.settle(reply.id, added, turn.now);
-            self.settle_layout(turn.body);
-        } else if self.newer.awaits(reply.id) {
-            let added = result.map(|page| self.merge(page, turn));
-            self.newer.settle(reply.id, added, turn.now);
+            self.more.settle(added, now);
+            self.settle_layout(context.body);
+        } else if self.newer.awaits(&answer) {
+            let added = answer.map(|page| self.merge(page, context));
+            self.newer.settle(added, now);
         }
     }
 
     /// Puts what is new on top. The selected row stays where it is on the screen, but for the
-    /// first one: whoever stands there watches what comes.
-    fn merge(&mut self, page: Page<Record>, turn: &mut UpdateContext<'_>) -> usize {
+    /// first one: there the operator watches what comes.
+    fn merge(&mut self, page: Page<Record>, context: &mut UpdateContext<'_>) -> usize {
         let selected = self.selected_id();
         let was = self.list;
         let order = self.query.order;
@@ -85,15 +86,15 @@ impl Records {
         if rows.leaves_hole(&page) {
             if was.selected > 0 {
                 self.is_following = false;
-                turn.say(
+                context.notify(
                     Tone::Warning,
-                    format!("paused: more than {NEWER_ROWS} new records at once; ^r starts over"),
+                    format!("paused: more than {NEWER_ROWS} new records at once; ^r reloads"),
                 );
                 return 0;
             }
             *rows = Rows::new(page, order);
             self.more.reset();
-            self.settle_layout(turn.body);
+            self.settle_layout(context.body);
             return self.len();
         }
         let added = rows.merge(page);
@@ -109,48 +110,48 @@ impl Records {
             }
             if rows.is_full() {
                 self.is_following = false;
-                turn.say(
+                context.notify(
                     Tone::Warning,
-                    format!(
-                        "paused: {} are kept at most; ^r starts over",
-                        kept_at_most()
-                    ),
+                    format!("paused: limit of {} reached; ^r reloads", kept_at_most()),
                 );
             }
-            self.settle_layout(turn.body);
+            self.settle_layout(context.body);
         }
         added
     }
 
-    pub(super) fn reload(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn reload(&mut self, context: &mut UpdateContext<'_>) {
         // The filter was checked when it was applied; only `since` and `until` change.
-        let query = filter::parse(&self.filter, turn.now).unwrap_or_default();
+        let query = filter::parse(&self.filter, context.now).unwrap_or_default();
         self.query = RecordQuery {
             limit: PAGE_ROWS,
             ..query
         };
         self.more.reset();
         self.newer.reset();
-        turn.fetch(&mut self.rows, Request::Records(self.query.clone()));
+        let query = self.query.clone();
+        context.outbox.fetch(&mut self.rows, Reply::Records, |to| {
+            Request::Records(query, to)
+        });
     }
 
-    pub(super) fn follow(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn follow(&mut self, context: &mut UpdateContext<'_>) {
         if !self.is_following && self.query.order == Order::Asc {
-            turn.say(
+            context.notify(
                 Tone::Warning,
-                "following needs the newest first; take order=asc out (/)",
+                "following needs the newest first; remove order=asc (/)",
             );
             return;
         }
         self.is_following = !self.is_following;
         if self.is_following {
             self.newer.reset();
-            self.tick(true, turn);
+            self.tick(context);
         }
     }
 
-    pub(super) fn ask_more(&mut self, turn: &mut UpdateContext<'_>) {
-        if self.rows.is_loading() || !self.more_is_due(turn.now) {
+    pub(super) fn fetch_more(&mut self, context: &mut UpdateContext<'_>) {
+        if self.rows.is_loading() || !self.more_is_due(context.now) {
             return;
         }
         let Some(rows) = self.rows.value() else {
@@ -166,7 +167,9 @@ impl Records {
             cursor: Some(cursor),
             ..self.query.clone()
         };
-        turn.fetch(&mut self.more, Request::Records(query));
+        context.outbox.fetch(&mut self.more, Reply::Records, |to| {
+            Request::Records(query, to)
+        });
     }
 
     fn more_is_due(&self, now: DateTime<Utc>) -> bool {
@@ -178,17 +181,7 @@ impl Records {
     }
 }
 
-fn page_of(answer: Answer) -> Result<Page<Record>, Fault> {
-    if let Answer::Records(page) = answer {
-        return Ok(page);
-    }
-    Err(Fault {
-        message: "read records: the answer was to another question".into(),
-        hint: None,
-    })
-}
-
-/// What is kept at most, in words.
+/// `10,000 rows or 32 MiB`
 pub(super) fn kept_at_most() -> String {
     format!(
         "{} rows or {} MiB",

@@ -1,7 +1,7 @@
 //! The loaded part of the list of records.
 //!
-//! Invariant: rows stand in the order of the list, each record once, without a hole between the
-//! first and the last; what stands below the last is reached by `next_cursor`.
+//! Invariant: rows are in the order of the list, each record once, without a hole between the
+//! first and the last; what is below the last is reached by `next_cursor`.
 
 use std::cmp::Ordering;
 
@@ -24,7 +24,6 @@ pub(super) struct Widths {
     pub(super) subject: usize,
 }
 
-/// The loaded rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rows {
     items: Vec<Record>,
@@ -66,7 +65,7 @@ impl Rows {
     }
 
     /// Takes the newest page, which leaves no hole; rows that are there stay as they are. What
-    /// would stand below the last row is left for its own page. Returns how many rows are new.
+    /// would be below the last row is left for its own page. Returns how many rows are new.
     pub(super) fn merge(&mut self, page: Page<Record>) -> usize {
         let order = self.order;
         if self.items.is_empty() {
@@ -135,7 +134,7 @@ impl Rows {
         self.widths
     }
 
-    /// The row of a record, told by its id alone.
+    /// The row of a record, found by its id alone.
     pub(super) fn row_of(&self, record_id: RecordId) -> Option<usize> {
         self.items
             .iter()

@@ -9,7 +9,6 @@ use crate::tui::filter::{self, FILTER_CHARS_MAX, FilterError};
 /// The filter that is being typed.
 #[derive(Debug)]
 pub(super) struct Typing {
-    /// The line.
     pub(super) input: TextArea<'static>,
     error: Option<FilterError>,
     checked_at: DateTime<Utc>,
@@ -29,7 +28,6 @@ impl Typing {
         }
     }
 
-    /// What is typed.
     pub(super) fn text(&self) -> String {
         self.input.lines().join(" ")
     }
@@ -46,7 +44,6 @@ impl Typing {
         }
     }
 
-    /// A key that writes.
     pub(super) fn key(&mut self, key: KeyEvent, now: DateTime<Utc>) {
         self.input.input(key);
         self.check(now);

@@ -1,4 +1,4 @@
-//! Draws the records. Invariant: a function of the state; only what is visible is looked at.
+//! Draws the records. Invariant: a function of the state; only visible rows are read.
 
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
@@ -8,36 +8,33 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::Records;
 use super::columns::{cells, columns, is_same_day, titles};
 use super::layout::{Parts, list_width};
 use super::paging::kept_at_most;
 use super::rows::Rows;
+use super::state::Records;
 use super::typing::Typing;
+use crate::tui::context::ScreenContext;
 use crate::tui::filter::{self, WORDS};
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
+use crate::tui::lines::{draw_divider, explained, hanging, key_line, titled};
 use crate::tui::remote::Remote;
-use crate::tui::screens::draw_divider;
-use crate::tui::screens::lines::{explained, hanging, key_line, titled};
-use crate::tui::theme::Theme;
-use crate::tui::view::toned;
+use crate::tui::theme::{Theme, Tone, toned};
 
 /// Columns from which a title spells everything out.
 const TITLE_FULL_COLUMNS: u16 = 90;
 /// Columns of a title's name and rules.
 const FILTER_MARGIN: usize = 16;
-/// A filter that is cut to less says nothing.
+/// A filter that is cut to less is useless.
 const FILTER_COLUMNS_MIN: usize = 16;
 /// Lines of a fault above the rows at most.
 const FAULT_LINES_MAX: usize = 3;
 
 impl Records {
-    /// Draws the screen.
-    pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        let area = context.body;
         let parts = self.parts(area);
-        let theme = model.theme;
+        let theme = context.theme;
         if let Some(detail) = &self.detail {
             self.detail_title(theme, canvas, parts.detail_title);
             let (height, width) = (parts.detail.height, parts.detail.width);
@@ -54,8 +51,8 @@ impl Records {
         }
         canvas.render_widget(Text::from(self.fault_lines(theme, area)), parts.fault);
         match self.rows.value() {
-            Some(rows) if rows.len() > 0 => self.draw_rows(rows, model, canvas, parts),
-            Some(_) | None => self.draw_nothing(model, canvas, parts),
+            Some(rows) if rows.len() > 0 => self.draw_rows(rows, context, canvas, parts),
+            Some(_) | None => self.draw_nothing(context, canvas, parts),
         }
     }
 
@@ -106,7 +103,7 @@ impl Records {
             theme.muted()
         };
         let asking = if self.rows.is_loading() {
-            "asking again, "
+            "reloading, "
         } else {
             ""
         };
@@ -119,7 +116,7 @@ impl Records {
         let Some((what, fault)) = self.fault().filter(|_| self.len() > 0) else {
             return Vec::new();
         };
-        let hint = fault.hint.as_deref().unwrap_or("^r asks again");
+        let hint = fault.hint.as_deref().unwrap_or("^r tries again");
         let text = format!("{what}: {} · {}", visible(&fault.message), visible(hint));
         let mut lines = hanging(Tone::Bad, &text, theme, usize::from(list_width(area)));
         lines.truncate(FAULT_LINES_MAX);
@@ -138,7 +135,7 @@ impl Records {
             place
         } else if rows.is_full() {
             format!(
-                "{place}, all that is kept ({}): filter to see more",
+                "{place}, limit reached ({}): filter to see more",
                 kept_at_most()
             )
         } else {
@@ -164,13 +161,19 @@ impl Records {
         canvas.render_widget(titled(&name, pieces, theme, area.width), area);
     }
 
-    fn draw_rows(&self, rows: &Rows, model: &Model, canvas: &mut Frame<'_>, parts: Parts) {
-        let theme = model.theme;
+    fn draw_rows(
+        &self,
+        rows: &Rows,
+        context: &ScreenContext<'_>,
+        canvas: &mut Frame<'_>,
+        parts: Parts,
+    ) {
+        let theme = context.theme;
         let width = usize::from(parts.rows.width);
         let is_today = [rows.items().first(), rows.items().last()]
             .into_iter()
             .flatten()
-            .all(|record| is_same_day(record.occurred_at, model.now));
+            .all(|record| is_same_day(record.occurred_at, context.now));
         let columns = columns(width, rows.widths(), is_today);
         let heading = fit(&format!("  {}", titles(&columns)), width);
         canvas.render_widget(Line::styled(heading, theme.muted()), parts.columns);
@@ -184,7 +187,7 @@ impl Records {
                 let is_selected = row == self.list.selected;
                 let marker = if is_selected { "▸ " } else { "  " };
                 let text = fit(
-                    &format!("{marker}{}", cells(&columns, record, model.now)),
+                    &format!("{marker}{}", cells(&columns, record, context.now)),
                     width,
                 );
                 if is_selected {
@@ -199,24 +202,24 @@ impl Records {
     }
 
     /// Why there are no rows, and which key helps.
-    fn draw_nothing(&self, model: &Model, canvas: &mut Frame<'_>, parts: Parts) {
-        let theme = model.theme;
+    fn draw_nothing(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, parts: Parts) {
+        let theme = context.theme;
         let lines = match &self.rows {
             Remote::Idle => Vec::new(),
-            Remote::Loading { since, .. } => waiting(*since, model.now, theme),
-            Remote::Failed { error, .. } => explained(error, ("^r", "asks again"), theme),
+            Remote::Loading { since, .. } => waiting(*since, context.now, theme),
+            Remote::Failed { error, .. } => explained(error, ("^r", "tries again"), theme),
             Remote::Ready(_) if self.filter.is_empty() => vec![
-                Line::raw("The database holds no records yet."),
+                Line::raw("The database has no records yet."),
                 key_line(theme, "4", "publishes an event"),
-                key_line(theme, "f", "follows: records are shown as they are stored"),
-                key_line(theme, "^r", "asks again"),
+                key_line(theme, "f", "follows: shows records as they are stored"),
+                key_line(theme, "^r", "tries again"),
             ],
             Remote::Ready(_) => vec![
                 Line::from(vec![
                     Span::raw("No record matches "),
                     Span::styled(visible(&self.filter), theme.key()),
                 ]),
-                Line::raw("Everything else is hidden by this filter."),
+                Line::raw("All other records are hidden by this filter."),
                 key_line(theme, "x", "clears it"),
                 key_line(theme, "/", "changes it"),
             ],
@@ -235,7 +238,7 @@ fn waiting(since: DateTime<Utc>, now: DateTime<Utc>, theme: Theme) -> Vec<Line<'
     vec![
         Line::raw("Waiting for the first page from the database."),
         Line::styled(
-            format!("asked at {} UTC, {waited} ago", clock(since)),
+            format!("requested at {} UTC, {waited} ago", clock(since)),
             theme.muted(),
         ),
     ]
@@ -250,14 +253,17 @@ fn draw_input(typing: &Typing, theme: Theme, canvas: &mut Frame<'_>, area: Rect)
     canvas.render_widget(&typing.input, input);
     let width = usize::from(below.width).saturating_sub(5);
     let example = filter::example_of(&typing.text());
-    let told = match (typing.error(), example) {
+    let text = match (typing.error(), example) {
         (Some(error), Some(example)) => {
             let text = format!("{error} · {example}");
             toned(theme, Tone::Bad, &fit(&text, width))
         }
         (Some(error), None) => toned(theme, Tone::Bad, &fit(&error.to_string(), width)),
         (None, Some(example)) => Span::styled(fit(&example, width), theme.muted()),
-        (None, None) => Span::styled(fit(&format!("{WORDS} · alone: type"), width), theme.muted()),
+        (None, None) => Span::styled(
+            fit(&format!("{WORDS} · a word alone: type"), width),
+            theme.muted(),
+        ),
     };
-    canvas.render_widget(Line::from(vec![Span::raw("   "), told]), below);
+    canvas.render_widget(Line::from(vec![Span::raw("   "), text]), below);
 }

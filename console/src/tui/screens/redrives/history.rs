@@ -3,20 +3,21 @@
 //! Invariant: the selection stays on its journal when rows come; a report is shown only beside the
 //! journal that it was read from.
 
+use std::path::PathBuf;
+
 use chrono::Duration;
 use ratatui::layout::Rect;
 
-use std::path::PathBuf;
-
-use super::Redrives;
-use super::running::Run;
-use crate::tui::message::{Answer, Fault, Reply, Request};
-use crate::tui::redrives::PastRedrive;
+use super::run::Run;
+use super::state::Redrives;
+use crate::tui::context::{ScreenContext, UpdateContext};
+use crate::tui::layout::is_wide;
+use crate::tui::list::ListState;
+use crate::tui::redrives::{Past, PastRedrive};
 use crate::tui::remote::Remote;
-use crate::tui::update_context::UpdateContext;
+use crate::tui::request::{Answer, Reply, Request};
+use redrive::Report;
 
-/// How often the journals are read while they are looked at.
-pub(super) const READ_EVERY: Duration = Duration::seconds(5);
 /// How often the messages of the redrive under way are read from its journal.
 const MESSAGES_EVERY: Duration = Duration::seconds(2);
 /// Messages beyond which they are read only when the redrive waits or has ended.
@@ -57,9 +58,9 @@ impl Redrives {
         }
     }
 
-    /// The selected redrive, where something is left to go on with and nothing else runs.
-    pub(super) fn resumable(&self) -> Option<&PastRedrive> {
-        if self.run.is_some() || self.is_read_only {
+    /// The selected redrive, where messages are left to resume with and nothing else runs.
+    pub(super) fn resumable(&self, context: &ScreenContext<'_>) -> Option<&PastRedrive> {
+        if self.run.is_some() || context.environment.read_only {
             return None;
         }
         match self.selected_row()? {
@@ -68,14 +69,9 @@ impl Redrives {
         }
     }
 
-    pub(super) fn history_came(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
-        let result = match reply.result {
-            Ok(Answer::Redrives(past)) => Ok(past),
-            Ok(_) => Err(unexpected()),
-            Err(fault) => Err(fault),
-        };
-        if self.history.settle(reply.id, result, turn.now) {
-            self.find_selected(turn.body);
+    pub(crate) fn history_came(&mut self, answer: Answer<Past>, context: &mut UpdateContext<'_>) {
+        if self.history.settle(answer, context.now) {
+            self.find_selected(context.body);
         }
     }
 
@@ -88,13 +84,13 @@ impl Redrives {
             })
         });
         let row = place.unwrap_or(self.list.selected);
-        let (length, height) = (self.rows().len(), self.places(body).list.height);
+        let (length, height) = (self.rows().len(), self.parts(body).list.height);
         self.list.select(row, length, usize::from(height));
     }
 
     pub(super) fn select(&mut self, row: usize, body: Rect) {
         let before = self.list.selected;
-        let (length, height) = (self.rows().len(), self.places(body).list.height);
+        let (length, height) = (self.rows().len(), self.parts(body).list.height);
         self.list.select(row, length, usize::from(height));
         self.selected = self.selected_journal().cloned();
         if self.list.selected != before {
@@ -108,20 +104,20 @@ impl Redrives {
         self.opened = None;
         self.report.reset();
         self.detail_offset = 0;
-        self.list = crate::tui::list::ListState::default();
-        self.is_detail_open = !crate::tui::screens::is_wide(body);
+        self.list = ListState::default();
+        self.is_detail_open = !is_wide(body);
     }
 
-    pub(super) fn open(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn open(&mut self, context: &mut UpdateContext<'_>) {
         if self.selected_row().is_none() {
             return;
         }
-        self.is_detail_open = !crate::tui::screens::is_wide(turn.body);
-        self.look_at_messages(turn);
+        self.is_detail_open = !is_wide(context.body);
+        self.look_at_messages(context);
     }
 
     /// Reads the messages of the selected redrive, again where more is known by now.
-    pub(super) fn look_at_messages(&mut self, turn: &mut UpdateContext<'_>) {
+    pub(super) fn look_at_messages(&mut self, context: &mut UpdateContext<'_>) {
         let Some(journal) = self.selected_journal().cloned() else {
             return;
         };
@@ -141,52 +137,41 @@ impl Redrives {
             }
             None => false,
         };
-        if is_wanted && self.report.is_due(MESSAGES_EVERY, turn.now) {
-            turn.fetch(&mut self.report, Request::RedriveReport(journal));
+        if is_wanted && self.report.is_due(MESSAGES_EVERY, context.now) {
+            context
+                .outbox
+                .fetch(&mut self.report, Reply::RedriveReport, |to| {
+                    Request::RedriveReport(journal, to)
+                });
         }
     }
 
-    pub(super) fn report_came(&mut self, reply: Reply, turn: &mut UpdateContext<'_>) {
-        let result = match reply.result {
-            Ok(Answer::RedriveReport(report)) => Ok(*report),
-            Ok(_) => Err(unexpected()),
-            Err(fault) => Err(fault),
-        };
-        if self.report.settle(reply.id, result, turn.now) {
-            self.scroll_detail(0, turn.body);
+    pub(crate) fn report_came(&mut self, answer: Answer<Report>, context: &mut UpdateContext<'_>) {
+        if self.report.settle(answer, context.now) {
+            self.scroll_detail(0, context);
         }
     }
 
     /// Moves in whatever the keys move in: the open detail, else the list.
-    pub(super) fn move_by(&mut self, rows: isize, body: Rect) {
-        if self.is_detail_open && !crate::tui::screens::is_wide(body) {
-            self.scroll_detail(rows, body);
+    pub(super) fn move_by(&mut self, rows: isize, context: &ScreenContext<'_>) {
+        let body = context.body;
+        if self.is_detail_open && !is_wide(body) {
+            self.scroll_detail(rows, context);
         } else {
             self.select(self.list.selected.saturating_add_signed(rows), body);
         }
     }
 
-    /// Rows of one page.
     pub(super) fn page(&self, body: Rect) -> isize {
-        let places = self.places(body);
-        let height = places
-            .list
-            .height
-            .max(places.detail.height.min(body.height));
+        let parts = self.parts(body);
+        let height = parts.list.height.max(parts.detail.height.min(body.height));
         isize::try_from(height.max(1)).unwrap_or(1)
     }
 
-    pub(super) fn scroll_detail(&mut self, lines: isize, body: Rect) {
-        let places = self.places(body);
-        let length = self.detail_length(usize::from(places.detail.width));
-        let most = length.saturating_sub(usize::from(places.detail.height));
+    pub(super) fn scroll_detail(&mut self, lines: isize, context: &ScreenContext<'_>) {
+        let parts = self.parts(context.body);
+        let length = self.detail_length(context, usize::from(parts.detail.width));
+        let most = length.saturating_sub(usize::from(parts.detail.height));
         self.detail_offset = self.detail_offset.saturating_add_signed(lines).min(most);
-    }
-}
-
-pub(super) fn unexpected() -> Fault {
-    Fault {
-        message: "an answer to another question came (a defect of this program)".to_owned(),
-        hint: None,
     }
 }

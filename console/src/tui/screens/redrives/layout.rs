@@ -1,13 +1,13 @@
-//! Where each part of the screen stands. Pure: update, view and mouse share it.
+//! Where each part of the screen is. Pure: update, view and mouse share it.
 
 use ratatui::layout::Rect;
 
-use super::Redrives;
-use crate::tui::screens::{is_wide, side_by_side, take_rows};
+use super::state::Redrives;
+use crate::tui::layout::{is_wide, side_by_side, take_rows};
 
-/// Where each part stands; a part that is not shown is empty.
+/// Where each part is; a part that is not shown is empty.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Places {
+pub(super) struct Parts {
     pub(super) list_title: Rect,
     pub(super) list: Rect,
     pub(super) separator: Rect,
@@ -20,24 +20,24 @@ impl Redrives {
         is_wide(body) || self.is_detail_open
     }
 
-    pub(super) fn places(&self, body: Rect) -> Places {
-        let mut places = Places::default();
+    pub(super) fn parts(&self, body: Rect) -> Parts {
+        let mut parts = Parts::default();
         let mut list = body;
         if is_wide(body) {
             let width = (body.width * 2 / 5).clamp(48, 64);
             let [left, separator, mut detail] = side_by_side(body, width);
             list = left;
-            places.separator = separator;
-            places.detail_title = take_rows(&mut detail, 1);
-            places.detail = detail;
+            parts.separator = separator;
+            parts.detail_title = take_rows(&mut detail, 1);
+            parts.detail = detail;
         } else if self.is_detail_open {
             let mut detail = body;
-            places.detail_title = take_rows(&mut detail, 1);
-            places.detail = detail;
-            return places;
+            parts.detail_title = take_rows(&mut detail, 1);
+            parts.detail = detail;
+            return parts;
         }
-        places.list_title = take_rows(&mut list, 1);
-        places.list = list;
-        places
+        parts.list_title = take_rows(&mut list, 1);
+        parts.list = list;
+        parts
     }
 }

@@ -1,4 +1,4 @@
-//! What became of each message of a redrive: those that need a look first.
+//! The outcome of each message of a redrive: those that need attention first.
 //!
 //! Invariant: every message of the report is one row, and only the rows of the window are made.
 
@@ -6,18 +6,17 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::tui::format::{fit, visible};
-use crate::tui::message::Tone;
-use crate::tui::screens::lines::left;
-use crate::tui::theme::{Theme, sign};
+use crate::tui::lines::left;
+use crate::tui::theme::{Theme, Tone, sign};
 use redrive::fact::Proof;
 use redrive::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
 
 /// `already stored`
-const WORD: usize = 14;
+const LABEL: usize = 14;
 /// Enough of a message id to find its message.
 const ID: usize = 13;
 
-/// How a message stands, the worst first.
+/// The state of a message, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Disposition {
     DeadAgain,
@@ -49,7 +48,7 @@ impl Disposition {
 
     const fn look(self) -> (Tone, &'static str) {
         match self {
-            Self::DeadAgain => (Tone::Bad, "dead again"),
+            Self::DeadAgain => (Tone::Bad, "failed again"),
             Self::Unknown => (Tone::Warning, "unknown"),
             Self::NotSent => (Tone::Warning, "not sent"),
             Self::InBothQueues => (Tone::Warning, "in both queues"),
@@ -89,24 +88,24 @@ fn row(
     theme: Theme,
     width: usize,
 ) -> Line<'static> {
-    let (tone, word) = disposition.look();
+    let (tone, label) = disposition.look();
     let why = match (&message.proof, &message.cause) {
         (Some(Proof::DeadAgain { reason, .. }), _) => reason
             .clone()
-            .unwrap_or_else(|| "given up after its retries, without a reason".to_owned()),
+            .unwrap_or_else(|| "moved by SQS after its retries; no reason is recorded".to_owned()),
         (_, Some(_)) if disposition == Disposition::BeingSent => String::new(),
         (_, Some(cause)) => cause.clone(),
         (Some(Proof::Stored { record_id } | Proof::AlreadyStored { record_id }), None) => {
             format!("as record {record_id}")
         }
         (None, None) if disposition == Disposition::Pending => {
-            "sent; neither in the ledger nor dead yet".to_owned()
+            "sent; neither stored nor dead-lettered yet".to_owned()
         }
         (None, None) => String::new(),
     };
-    let head = format!(" {} {} ", sign(tone), left(word, WORD));
+    let head = format!(" {} {} ", sign(tone), left(label, LABEL));
     let id = left(&visible(&message.message_id), ID);
-    let room = width.saturating_sub(3 + WORD + 1 + ID + 1);
+    let room = width.saturating_sub(3 + LABEL + 1 + ID + 1);
     Line::from(vec![
         Span::styled(head, theme.tone(tone)),
         Span::styled(id, theme.muted()),

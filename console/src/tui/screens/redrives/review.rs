@@ -1,22 +1,18 @@
-//! The plan before it is frozen: what is sent, what stays and why, how fast, and what a dry run says.
+//! The messages before a plan is frozen: what is sent, what stays and why, how fast.
 //!
-//! Invariant: what is sent is exactly what the review counts; nothing is sent before a dry run of it
-//! has ended.
+//! Invariant: what is sent is exactly what the review counts.
 
-use chrono::{DateTime, Utc};
 use crossterm::event::KeyEvent;
 use event::Verdict;
 use ratatui_textarea::TextArea;
 
-use super::Redrives;
-use super::running::Run;
+use crate::tui::fault::Fault;
 use crate::tui::format::visible;
 use crate::tui::keymap::{Action, Binding};
-use crate::tui::message::{Answer, Fault, Reply, Request, Tone};
-use crate::tui::redrives::{Chosen, Draft, DryRun, Reviewed, Selection};
+use crate::tui::redrives::{Chosen, Draft, DraftMessage, DryRun, Selection};
 use crate::tui::remote::Remote;
-use crate::tui::update_context::UpdateContext;
 use redrive::Skipped;
+use redrive::operations::skip_reason;
 
 /// Rates that `+` and `-` step through, messages per second.
 const RATES_PER_SEC: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
@@ -25,7 +21,7 @@ const CANARIES: [&[usize]; 4] = [&[1, 10, 100], &[1, 5, 20], &[1], &[]];
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 200;
 
-/// The next faster rate; `None` is as fast as SQS takes them.
+/// The next faster rate; `None` is as fast as SQS accepts them.
 pub(super) fn faster(rate: Option<f64>) -> Option<f64> {
     let rate = rate?;
     RATES_PER_SEC.into_iter().find(|step| *step > rate)
@@ -43,7 +39,7 @@ pub(super) fn slower(rate: Option<f64>) -> Option<f64> {
     )
 }
 
-/// Messages that the operator is asked about, frozen when they were chosen.
+/// Messages under review, frozen when they were chosen.
 #[derive(Debug)]
 pub(super) struct Review {
     pub(super) scope: String,
@@ -59,7 +55,7 @@ pub(super) struct Review {
 }
 
 impl Review {
-    fn new(selection: Selection) -> Self {
+    pub(super) fn new(selection: Selection) -> Self {
         Self {
             scope: selection.scope,
             messages: selection.messages,
@@ -118,7 +114,7 @@ impl Review {
     }
 
     /// Goes on to the next canary steps that differ from the present ones.
-    fn next_canary(&mut self) {
+    pub(super) fn next_canary(&mut self) {
         let before = self.canary_steps();
         for _ in CANARIES {
             self.canary = (self.canary + 1) % CANARIES.len();
@@ -134,7 +130,7 @@ impl Review {
         self.reason.as_deref().or_else(of_start)
     }
 
-    fn draft(&self) -> Draft {
+    pub(super) fn draft(&self) -> Draft {
         let (sent, skipped): (Vec<&Chosen>, Vec<&Chosen>) = self
             .messages
             .iter()
@@ -147,10 +143,14 @@ impl Review {
                 .into(),
             skipped: skipped
                 .into_iter()
-                .map(|chosen| Skipped {
-                    message_id: chosen.draft.message.message_id.clone(),
-                    verdict: chosen.verdict,
-                    reason: fate(chosen.verdict, false).to_owned(),
+                .map(|chosen| {
+                    let DraftMessage { message, new_body } = &chosen.draft;
+                    let failure = message.failure.as_ref().filter(|_| new_body.is_none());
+                    Skipped {
+                        message_id: message.message_id.clone(),
+                        verdict: chosen.verdict,
+                        reason: skip_reason(chosen.verdict, failure, new_body.is_some()),
+                    }
                 })
                 .collect(),
             rate_per_sec: self.rate_per_sec,
@@ -161,7 +161,7 @@ impl Review {
 
     pub(super) fn hint(&self, binding: &Binding) -> Option<&'static str> {
         if self.typing.is_some() {
-            // There is no reason from before to take up again.
+            // There is no earlier reason to recall.
             return (binding.action != Action::Up).then_some(binding.label);
         }
         #[expect(
@@ -171,13 +171,13 @@ impl Review {
         match binding.action {
             Action::Confirm => (self.sent() > 0).then_some(binding.label),
             Action::IncludeSkipped if self.skipped() == 0 => None,
-            Action::IncludeSkipped if self.includes_all => Some("only the ready"),
+            Action::IncludeSkipped if self.includes_all => Some("only ready"),
             Action::NextCanary => (self.sent() > 1).then_some(binding.label),
             _ => Some(binding.label),
         }
     }
 
-    fn begin_typing(&mut self) {
+    pub(super) fn begin_typing(&mut self) {
         let text = self.reason_in_force().unwrap_or_default().to_owned();
         let mut input = TextArea::new(vec![text]);
         input.set_cursor_line_style(ratatui::style::Style::new());
@@ -185,7 +185,7 @@ impl Review {
         self.typing = Some(input);
     }
 
-    fn typed(&self) -> Option<String> {
+    pub(super) fn typed(&self) -> Option<String> {
         let text = self.typing.as_ref()?.lines().join(" ");
         Some(text.chars().take(REASON_CHARS_MAX).collect())
     }
@@ -205,139 +205,16 @@ impl Review {
 }
 
 /// What happens to messages with a verdict, and why.
-pub(super) const fn fate(verdict: Verdict, is_sent: bool) -> &'static str {
+pub(super) const fn disposition(verdict: Verdict, is_sent: bool) -> &'static str {
     match (verdict, is_sent) {
         (Verdict::Ready, _) => "sent: the ingest would store them",
-        (Verdict::AlreadyStored, false) => "stay: they would only become duplicates",
-        (Verdict::AlreadyStored, true) => "sent all the same: they become duplicates",
-        (Verdict::StillInvalid, false) => "stay: the ingest would refuse them again",
-        (Verdict::Unreadable, false) => "stay: they are not even JSON",
+        (Verdict::AlreadyStored, false) => "stay: they would be duplicates",
+        (Verdict::AlreadyStored, true) => "sent anyway: they will be duplicates",
+        (Verdict::StillInvalid, false) => "stay: the ingest would reject them again",
+        (Verdict::Unreadable, false) => "stay: they are not JSON",
         (Verdict::StillInvalid | Verdict::Unreadable, true) => {
-            "sent all the same: the ingest will refuse them"
+            "sent anyway: the ingest will reject them"
         }
-    }
-}
-
-impl Redrives {
-    /// Puts messages before the operator.
-    pub fn review(&mut self, selection: Selection, turn: &mut UpdateContext<'_>) {
-        self.is_shown = true;
-        self.review = Some(Review::new(selection));
-        self.try_dry(turn);
-    }
-
-    /// The review is dropped without a word: the console is being left.
-    pub fn drop_review(&mut self) {
-        self.review = None;
-    }
-
-    fn try_dry(&mut self, turn: &mut UpdateContext<'_>) {
-        if let Some(review) = &mut self.review {
-            let request = Request::DryRun(review.draft());
-            turn.fetch(&mut review.dry, request);
-        }
-    }
-
-    pub(super) fn dry_run_came(&mut self, reply: Reply, now: DateTime<Utc>) {
-        let result = match reply.result {
-            Ok(Answer::DryRun(dry)) => Ok(dry),
-            Ok(_) => Err(super::history::unexpected()),
-            Err(fault) => Err(fault),
-        };
-        if let Some(review) = &mut self.review {
-            review.dry.settle(reply.id, result, now);
-        }
-    }
-
-    pub(super) fn answer_review(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
-        let Some(review) = &mut self.review else {
-            return;
-        };
-        if review.typing.is_some() {
-            self.answer_reason(action, turn);
-            return;
-        }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "only the keys of the review count"
-        )]
-        match action {
-            Action::Back => {
-                self.review = None;
-                self.is_shown = false;
-                turn.reviewed = Some(Reviewed::Dropped);
-                turn.say(Tone::Muted, "nothing was sent");
-            }
-            Action::IncludeSkipped if review.skipped() > 0 => {
-                review.includes_all = !review.includes_all;
-                self.try_dry(turn);
-            }
-            Action::Faster => review.rate_per_sec = faster(review.rate_per_sec),
-            Action::Slower => review.rate_per_sec = slower(review.rate_per_sec),
-            Action::NextCanary => review.next_canary(),
-            Action::Reason => review.begin_typing(),
-            Action::Refresh => self.try_dry(turn),
-            Action::Confirm => self.begin(turn),
-            _ => {}
-        }
-    }
-
-    fn answer_reason(&mut self, action: Action, turn: &mut UpdateContext<'_>) {
-        let Some(review) = &mut self.review else {
-            return;
-        };
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the other keys write")]
-        match action {
-            Action::Confirm => {
-                let typed = review.typed().map(|text| text.trim().to_owned());
-                review.reason = typed.filter(|text| !text.is_empty());
-                review.typing = None;
-                // Whether the environment permits the redrive depends on it.
-                self.try_dry(turn);
-            }
-            Action::Back => review.typing = None,
-            _ => {}
-        }
-    }
-
-    fn begin(&mut self, turn: &mut UpdateContext<'_>) {
-        let Some(review) = &mut self.review else {
-            return;
-        };
-        if review.sent() == 0 {
-            let text = "none of them is ready: f sends them all the same";
-            turn.say(Tone::Warning, text);
-            return;
-        }
-        if review.dry.is_loading() {
-            turn.say(Tone::Muted, "the dry run is under way: a moment");
-            return;
-        }
-        if self.is_production && review.reason_in_force().is_none() {
-            review.begin_typing();
-            turn.say(
-                Tone::Warning,
-                "production takes no redrive without a reason",
-            );
-            return;
-        }
-        let refusal = review.dry.value().and_then(|dry| dry.refusal.as_ref());
-        if let Some(fault) = refusal {
-            turn.say(Tone::Bad, refused(fault));
-            return;
-        }
-        let draft = review.draft();
-        let ids = draft
-            .messages
-            .iter()
-            .map(|draft| draft.message.message_id.clone())
-            .collect();
-        let request = turn.ask(Request::Redrive(draft.clone()));
-        self.run = Some(Run::begun(request, turn.now, &draft));
-        self.review = None;
-        turn.reviewed = Some(Reviewed::Begun(ids));
-        self.show_run(turn.body);
-        self.refresh(turn);
     }
 }
 

@@ -7,74 +7,62 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::Redrives;
-use super::review::{Review, fate, refused};
-use super::view::{canary_text, rate_text};
+use super::review::{Review, disposition, refused};
+use super::texts::{canary_text, rate_text};
+use crate::tui::context::ScreenContext;
 use crate::tui::document::size;
 use crate::tui::format::{age_secs, count, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
-use crate::tui::screens::lines::{hanging, wrapped};
-use crate::tui::screens::{area_rows, take_rows, title};
-use crate::tui::theme::{Theme, sign};
+use crate::tui::layout::{area_rows, take_rows};
+use crate::tui::lines::{hanging, title, wrapped};
+use crate::tui::theme::{Theme, Tone, sign};
+use crate::tui::verdict::verdict_tone;
 
 /// Columns of the names of settings.
 const NAME: usize = 9;
 
-impl Redrives {
-    pub(super) fn draw_review(
-        &self,
-        review: &Review,
-        model: &Model,
-        canvas: &mut Frame<'_>,
-        area: Rect,
-    ) {
-        let theme = model.theme;
-        let width = usize::from(area.width);
-        let mut rest = area;
-        let place = take_rows(&mut rest, 1);
-        let environment = visible(&self.environment);
-        let production = if self.is_production {
-            " PRODUCTION"
-        } else {
-            ""
+pub(super) fn draw_review(review: &Review, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+    let (theme, area) = (context.theme, context.body);
+    let is_production = context.environment.is_production;
+    let width = usize::from(area.width);
+    let mut rest = area;
+    let place = take_rows(&mut rest, 1);
+    let environment = visible(&context.environment.name);
+    let production = if is_production { " PRODUCTION" } else { "" };
+    let name = format!(
+        "Plan · to {} in {environment}{production}",
+        visible(context.source_queue_name())
+    );
+    let mut head = title(theme, &name, width);
+    if is_production {
+        head = head.style(theme.tone(Tone::Bad));
+    }
+    canvas.render_widget(head, place);
+    let keys_rows = rest.height.min(1);
+    let keys = Rect {
+        y: rest.bottom() - keys_rows,
+        height: keys_rows,
+        ..rest
+    };
+    rest.height -= keys_rows;
+    let lines = review_lines(review, context, width);
+    for (line, row) in shortened(lines, usize::from(rest.height))
+        .into_iter()
+        .zip(area_rows(rest))
+    {
+        canvas.render_widget(line, row);
+    }
+    if let Some(input) = &review.typing {
+        let label = " reason: ";
+        let columns = u16::try_from(label.len()).unwrap_or(0).min(keys.width);
+        canvas.render_widget(Span::styled(label, theme.key()), keys);
+        let field = Rect {
+            x: keys.x + columns,
+            width: keys.width - columns,
+            ..keys
         };
-        let name = format!(
-            "Plan · to {} in {environment}{production}",
-            visible(&self.destination)
-        );
-        let mut head = title(theme, &name, width);
-        if self.is_production {
-            head = head.style(theme.tone(Tone::Bad));
-        }
-        canvas.render_widget(head, place);
-        let keys_rows = rest.height.min(1);
-        let keys = Rect {
-            y: rest.bottom() - keys_rows,
-            height: keys_rows,
-            ..rest
-        };
-        rest.height -= keys_rows;
-        let lines = review_lines(review, model, width, self.is_production);
-        for (line, row) in shortened(lines, usize::from(rest.height))
-            .into_iter()
-            .zip(area_rows(rest))
-        {
-            canvas.render_widget(line, row);
-        }
-        if let Some(input) = &review.typing {
-            let label = " reason: ";
-            let columns = u16::try_from(label.len()).unwrap_or(0).min(keys.width);
-            canvas.render_widget(Span::styled(label, theme.key()), keys);
-            let field = Rect {
-                x: keys.x + columns,
-                width: keys.width - columns,
-                ..keys
-            };
-            canvas.render_widget(input, field);
-        } else {
-            canvas.render_widget(keys_line(review, theme, width), keys);
-        }
+        canvas.render_widget(input, field);
+    } else {
+        canvas.render_widget(keys_line(review, theme, width), keys);
     }
 }
 
@@ -86,13 +74,8 @@ fn shortened(mut lines: Vec<Line<'static>>, height: usize) -> Vec<Line<'static>>
     lines
 }
 
-fn review_lines(
-    review: &Review,
-    model: &Model,
-    width: usize,
-    is_production: bool,
-) -> Vec<Line<'static>> {
-    let theme = model.theme;
+fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> Vec<Line<'static>> {
+    let theme = context.theme;
     let total = review.total();
     let sent = review.sent();
     let unit = if total == 1 {
@@ -122,11 +105,11 @@ fn review_lines(
         }
     }
     if !review.has_ledger {
-        let text = "the ledger was not reachable: ready may be already stored";
+        let text = "the ledger was not reachable: ready may be stored already";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }
     lines.push(Line::default());
-    lines.extend(dry_lines(review, model, width));
+    lines.extend(dry_lines(review, context, width));
     lines.push(Line::default());
     lines.extend(setting(
         "rate",
@@ -138,7 +121,7 @@ fn review_lines(
     lines.extend(setting("canary", &canary, "t", theme));
     let reason = match review.reason_in_force() {
         Some(reason) => visible(reason),
-        None if is_production => "none yet: production asks for one".to_owned(),
+        None if context.environment.is_production => "none yet: production requires one".to_owned(),
         None => "none".to_owned(),
     };
     lines.extend(setting("reason", &reason, "w", theme));
@@ -161,7 +144,7 @@ fn setting(name: &str, value: &str, keys: &str, theme: Theme) -> Option<Line<'st
 
 fn verdict_line(review: &Review, verdict: Verdict, digits: usize, theme: Theme) -> Line<'static> {
     let is_sent = review.sends(verdict);
-    let tone = crate::tui::screens::dead_letters::verdict_tone(verdict);
+    let tone = verdict_tone(verdict);
     let number = count(review.with(verdict) as u64);
     let style = if is_sent && verdict != Verdict::Ready {
         theme.tone(Tone::Warning)
@@ -177,16 +160,15 @@ fn verdict_line(review: &Review, verdict: Verdict, digits: usize, theme: Theme) 
             ),
             theme.tone(tone),
         ),
-        Span::styled(format!(" {}", fate(verdict, is_sent)), style),
+        Span::styled(format!(" {}", disposition(verdict, is_sent)), style),
     ])
 }
 
-/// What the dry run says.
-fn dry_lines(review: &Review, model: &Model, width: usize) -> Vec<Line<'static>> {
-    let theme = model.theme;
+fn dry_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> Vec<Line<'static>> {
+    let theme = context.theme;
     if let Some(since) = review.dry.loading_since() {
-        let waited = span_secs(age_secs(since, model.now));
-        let text = format!("dry run under way for {waited}");
+        let waited = span_secs(age_secs(since, context.now));
+        let text = format!("dry run running for {waited}");
         return hanging(Tone::Muted, &text, theme, width);
     }
     if let Some(fault) = review.dry.error() {

@@ -1,21 +1,19 @@
-//! What a redrive tells about itself while it runs.
+//! What is shown of a redrive while it runs.
 
 use chrono::{DateTime, Utc};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::running::{Run, unproved};
-use super::view::{count_lines, rate_text};
+use super::run::Run;
+use super::texts::{count_lines, rate_text, unproved};
 use crate::tui::format::{clock, count, rate, span_secs, visible};
-use crate::tui::message::Tone;
-use crate::tui::screens::lines::hanging;
-use crate::tui::theme::{Theme, sign};
+use crate::tui::lines::hanging;
+use crate::tui::theme::{Theme, Tone, sign};
 use redrive::RunCommand;
 
 /// Cells of the bar at most.
 const BAR_CELLS_MAX: usize = 40;
 
-/// Everything that a run tells about itself.
 pub(super) fn run_lines(
     run: &Run,
     theme: Theme,
@@ -28,16 +26,16 @@ pub(super) fn run_lines(
     lines.extend(count_lines((&counts, true), run.planned, theme));
     lines.push(canary_line(run, theme));
     match run.command() {
-        RunCommand::Run if run.told.is_none() => {
-            lines.extend(hanging(Tone::Muted, "beginning", theme, width));
+        RunCommand::Run if run.progress.is_none() => {
+            lines.extend(hanging(Tone::Muted, "starting", theme, width));
         }
         RunCommand::Run if counts.waiting + counts.intended == 0 && unproved(&counts) > 0 => {
-            let text = "all sent; following the events until each is stored or dead again";
+            let text = "all sent; following the events until each is stored or fails again";
             lines.extend(hanging(Tone::Muted, text, theme, width));
         }
         RunCommand::Run => {}
         RunCommand::Cancel => {
-            let text = "ending: what was begun is brought to its end, the rest stays";
+            let text = "ending: started batches finish, the rest stays";
             lines.extend(hanging(Tone::Warning, text, theme, width));
         }
         RunCommand::Pause(why) => {
@@ -47,7 +45,7 @@ pub(super) fn run_lines(
                 Tone::Warning
             };
             let text = if run.own_pause().is_some() {
-                format!("stopped by itself: {}", visible(why))
+                format!("paused automatically: {}", visible(why))
             } else {
                 visible(why)
             };
@@ -55,7 +53,7 @@ pub(super) fn run_lines(
             let rest = count((counts.waiting + counts.not_sent) as u64);
             lines.push(Line::from(vec![
                 Span::styled("   space ", theme.key()),
-                Span::raw("goes on all the same   "),
+                Span::raw("continues anyway   "),
                 Span::styled("c ", theme.key()),
                 Span::raw(format!("ends it: {rest} stay dead letters")),
             ]));
@@ -88,7 +86,11 @@ fn bar_line(run: &Run, theme: Theme, now: DateTime<Utc>, width: usize) -> Line<'
 }
 
 fn pace_spans(run: &Run, theme: Theme, now: DateTime<Utc>) -> Vec<Span<'static>> {
-    let limit = rate_text(run.told.as_ref().and_then(|told| told.rate_per_sec));
+    let limit = rate_text(
+        run.progress
+            .as_ref()
+            .and_then(|progress| progress.rate_per_sec),
+    );
     let measured = match run.measured_per_sec(now).filter(|_| !run.is_paused()) {
         Some(per_sec) if run.counts().waiting > 0 => format!("{} now, ", rate(per_sec)),
         Some(_) | None => String::new(),

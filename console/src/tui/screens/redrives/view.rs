@@ -5,57 +5,68 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::Redrives;
 use super::history::Row;
 use super::outcomes;
+use super::review_view::draw_review;
 use super::run_view::run_lines;
-use super::running::unproved;
-use crate::tui::format::{age_secs, clock, count, fit, rate, span_secs, timestamp, visible};
-use crate::tui::message::Tone;
-use crate::tui::model::Model;
+use super::state::Redrives;
+use super::texts::{canary_text, count_lines};
+use crate::tui::context::ScreenContext;
+use crate::tui::format::{age_secs, clock, count, fit, span_secs, timestamp, visible};
+use crate::tui::layout::area_rows;
+use crate::tui::lines::{draw_divider, explained, hanging, left, titled};
 use crate::tui::redrives::PastRedrive;
-use crate::tui::screens::lines::{explained, hanging, left, titled};
-use crate::tui::screens::{area_rows, draw_divider};
-use crate::tui::theme::{Theme, sign};
+use crate::tui::theme::{Theme, Tone, sign};
+use redrive::RunCommand;
 use redrive::fact::Ending;
-use redrive::{Counts, RunCommand};
 
 /// `interrupted`
-const WORD: usize = 12;
+const LABEL: usize = 12;
 
 impl Redrives {
-    /// Draws the screen.
-    pub fn view(&self, model: &Model, canvas: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        let area = context.body;
         if let Some(review) = &self.review {
-            self.draw_review(review, model, canvas, area);
+            draw_review(review, context, canvas);
             return;
         }
-        let places = self.places(area);
-        let theme = model.theme;
-        self.draw_list(model, canvas, places.list_title, places.list);
-        draw_divider(theme, self.is_production, canvas, places.separator);
-        if places.detail.is_empty() {
+        let parts = self.parts(area);
+        let theme = context.theme;
+        self.draw_list(context, canvas, parts.list_title, parts.list);
+        draw_divider(
+            theme,
+            context.environment.is_production,
+            canvas,
+            parts.separator,
+        );
+        if parts.detail.is_empty() {
             return;
         }
         let name = match self.selected_row() {
             None => "Redrive".to_owned(),
-            Some(Row::Running(_)) => "Redrive under way".to_owned(),
+            Some(Row::Running(_)) => "Running redrive".to_owned(),
             Some(Row::Past(past)) => format!("Redrive of {} UTC", timestamp(past.created_at)),
         };
-        let width = places.detail_title.width;
-        canvas.render_widget(titled(&name, Vec::new(), theme, width), places.detail_title);
+        let width = parts.detail_title.width;
+        canvas.render_widget(titled(&name, Vec::new(), theme, width), parts.detail_title);
         let (width, height) = (
-            usize::from(places.detail.width),
-            usize::from(places.detail.height),
+            usize::from(parts.detail.width),
+            usize::from(parts.detail.height),
         );
-        let lines = self.detail_lines(model, (width, height));
-        for (line, row) in lines.into_iter().zip(area_rows(places.detail)) {
+        let lines = self.detail_lines(context, (width, height));
+        for (line, row) in lines.into_iter().zip(area_rows(parts.detail)) {
             canvas.render_widget(line, row);
         }
     }
 
-    fn draw_list(&self, model: &Model, canvas: &mut Frame<'_>, head: Rect, area: Rect) {
-        let theme = model.theme;
+    fn draw_list(
+        &self,
+        context: &ScreenContext<'_>,
+        canvas: &mut Frame<'_>,
+        head: Rect,
+        area: Rect,
+    ) {
+        let theme = context.theme;
         let rows = self.rows();
         let mut pieces = Vec::new();
         if !rows.is_empty() {
@@ -67,10 +78,10 @@ impl Redrives {
             pieces.push((position, Style::new()));
         }
         if let Some(since) = self.history.loading_since() {
-            let waited = span_secs(age_secs(since, model.now));
+            let waited = span_secs(age_secs(since, context.now));
             pieces.push((format!("reading the journals for {waited}"), theme.muted()));
         }
-        if self.is_read_only {
+        if context.environment.read_only {
             pieces.push(("read-only".to_owned(), theme.muted()));
         }
         canvas.render_widget(titled("Redrives", pieces, theme, head.width), head);
@@ -84,7 +95,7 @@ impl Redrives {
         list.reveal(rows.len(), usize::from(area.height));
         for (number, row) in rows.iter().enumerate().skip(list.offset) {
             let is_selected = number == list.selected;
-            lines.push(list_row(*row, is_selected, model, width));
+            lines.push(list_row(*row, is_selected, context, width));
         }
         lines.extend(notes);
         for (line, row) in lines.into_iter().zip(area_rows(area)) {
@@ -114,7 +125,7 @@ impl Redrives {
         if self.history.is_loading() || self.history.error().is_some() {
             return Vec::new();
         }
-        let mut lines = hanging(Tone::Good, "nothing was redriven yet", theme, width);
+        let mut lines = hanging(Tone::Good, "no redrives yet", theme, width);
         let text = "2 shows the dead letters; r there plans a redrive.";
         lines.push(Line::raw(format!(
             "   {}",
@@ -124,10 +135,8 @@ impl Redrives {
     }
 
     /// Rows of the whole detail.
-    pub(super) fn detail_length(&self, width: usize) -> usize {
-        let theme = Theme { has_colour: false };
-        let now = chrono::DateTime::UNIX_EPOCH;
-        let head = self.head_lines(theme, now, width).len();
+    pub(super) fn detail_length(&self, context: &ScreenContext<'_>, width: usize) -> usize {
+        let head = self.head_lines(context, width).len();
         let messages = self
             .report
             .value()
@@ -135,9 +144,13 @@ impl Redrives {
         head + messages
     }
 
-    fn detail_lines(&self, model: &Model, (width, height): (usize, usize)) -> Vec<Line<'static>> {
-        let theme = model.theme;
-        let head = self.head_lines(theme, model.now, width);
+    fn detail_lines(
+        &self,
+        context: &ScreenContext<'_>,
+        (width, height): (usize, usize),
+    ) -> Vec<Line<'static>> {
+        let theme = context.theme;
+        let head = self.head_lines(context, width);
         let below = self.detail_offset.saturating_sub(head.len());
         let mut lines: Vec<_> = head
             .into_iter()
@@ -161,34 +174,35 @@ impl Redrives {
         lines
     }
 
-    fn head_lines(
-        &self,
-        theme: Theme,
-        now: chrono::DateTime<chrono::Utc>,
-        width: usize,
-    ) -> Vec<Line<'static>> {
+    fn head_lines(&self, context: &ScreenContext<'_>, width: usize) -> Vec<Line<'static>> {
         let mut lines = match self.selected_row() {
             None => return Vec::new(),
-            Some(Row::Running(run)) => run_lines(run, theme, now, width),
-            Some(Row::Past(past)) => self.past_lines(past, theme, width),
+            Some(Row::Running(run)) => run_lines(run, context.theme, context.now, width),
+            Some(Row::Past(past)) => self.past_lines(past, context, width),
         };
         lines.push(Line::default());
         lines
     }
 
-    fn past_lines(&self, past: &PastRedrive, theme: Theme, width: usize) -> Vec<Line<'static>> {
-        let (tone, word) = ending_look(past);
+    fn past_lines(
+        &self,
+        past: &PastRedrive,
+        context: &ScreenContext<'_>,
+        width: usize,
+    ) -> Vec<Line<'static>> {
+        let theme = context.theme;
+        let (tone, label) = ending_look(past);
         let what = match past.ending {
             Some(Ending::Finished) => String::new(),
             Some(Ending::Cancelled) => ": the rest stays in the dead-letter queue".to_owned(),
             None if past.is_running => ": another process runs it".to_owned(),
-            None => ": its process ended before it did".to_owned(),
+            None => ": its process ended before it finished".to_owned(),
         };
-        let mut lines = hanging(tone, &format!("{word}{what}"), theme, width);
-        if self.resumable().is_some() {
+        let mut lines = hanging(tone, &format!("{label}{what}"), theme, width);
+        if self.resumable(context).is_some() {
             lines.push(Line::from(vec![
                 Span::styled("   r ", theme.key()),
-                Span::raw("goes on where its journal ends; nothing is sent twice knowingly"),
+                Span::raw("resumes at the end of its journal; only unknown sends may go out twice"),
             ]));
         }
         lines.extend(count_lines(
@@ -213,65 +227,6 @@ impl Redrives {
     }
 }
 
-/// Messages by how they stand, those that are none left out.
-/// What runs is on its way, and no cause for worry.
-pub(super) fn count_lines(
-    (counts, is_running): (&Counts, bool),
-    planned: usize,
-    theme: Theme,
-) -> Vec<Line<'static>> {
-    let (being_sent, unknown, twice) = if is_running {
-        (counts.intended, counts.unknown, Tone::Muted)
-    } else {
-        (0, counts.unknown + counts.intended, Tone::Warning)
-    };
-    let parts = [
-        (counts.stored, Tone::Good, "stored"),
-        (unproved(counts), Tone::Muted, "pending"),
-        (counts.dead_again, Tone::Bad, "dead again"),
-        (counts.not_sent, Tone::Warning, "not sent"),
-        (unknown, Tone::Warning, "unknown"),
-        (being_sent, Tone::Muted, "being sent"),
-        (counts.sent_not_deleted, twice, "in both queues"),
-        (counts.waiting, Tone::Muted, "waiting"),
-    ];
-    let mut spans = vec![Span::styled(
-        format!(
-            " {} of {} moved",
-            count(counts.moved as u64),
-            count(planned as u64)
-        ),
-        theme.strong(),
-    )];
-    for (number, tone, what) in parts {
-        if number > 0 {
-            let text = format!("   {} {} {what}", sign(tone), count(number as u64));
-            spans.push(Span::styled(text, theme.tone(tone)));
-        }
-    }
-    vec![Line::from(spans)]
-}
-
-/// `1 → 10 → all 37`
-pub(super) fn canary_text(steps: &[usize], planned: usize) -> String {
-    if steps.is_empty() {
-        return "no canary: all at once".to_owned();
-    }
-    let steps: Vec<String> = steps.iter().map(|step| count(*step as u64)).collect();
-    format!(
-        "{} → all {}, each step proved first",
-        steps.join(" → "),
-        count(planned as u64)
-    )
-}
-
-pub(super) fn rate_text(per_sec: Option<f64>) -> String {
-    match per_sec {
-        Some(per_sec) => format!("at most {}", rate(per_sec)),
-        None => "as fast as SQS takes them".to_owned(),
-    }
-}
-
 const fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
     match past.ending {
         Some(Ending::Finished) if past.counts.dead_again > 0 => (Tone::Bad, "finished"),
@@ -283,24 +238,29 @@ const fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
     }
 }
 
-fn list_row(row: Row<'_>, is_selected: bool, model: &Model, width: usize) -> Line<'static> {
-    let theme = model.theme;
-    let (tone, word, at, counts, planned) = match row {
+fn list_row(
+    row: Row<'_>,
+    is_selected: bool,
+    context: &ScreenContext<'_>,
+    width: usize,
+) -> Line<'static> {
+    let theme = context.theme;
+    let (tone, label, at, counts, planned) = match row {
         Row::Running(run) => {
-            let (tone, word) = match run.command() {
+            let (tone, label) = match run.command() {
                 RunCommand::Run => (Tone::Good, "running"),
                 RunCommand::Pause(_) if run.own_pause().is_some() => (Tone::Bad, "stopped"),
                 RunCommand::Pause(_) => (Tone::Warning, "paused"),
                 RunCommand::Cancel => (Tone::Warning, "ending"),
             };
-            (tone, word, run.since, run.counts(), run.planned)
+            (tone, label, run.since, run.counts(), run.planned)
         }
         Row::Past(past) => {
-            let (tone, word) = ending_look(past);
-            (tone, word, past.created_at, past.counts, past.planned)
+            let (tone, label) = ending_look(past);
+            (tone, label, past.created_at, past.counts, past.planned)
         }
     };
-    let at = if at.date_naive() == model.now.date_naive() {
+    let at = if at.date_naive() == context.now.date_naive() {
         clock(at)
     } else {
         at.format("%m-%d %H:%M").to_string()
@@ -312,18 +272,18 @@ fn list_row(row: Row<'_>, is_selected: bool, model: &Model, width: usize) -> Lin
     );
     let parts = [
         (counts.stored, "stored"),
-        (counts.dead_again, "dead again"),
+        (counts.dead_again, "failed again"),
         (counts.waiting, "left"),
     ];
     for (number, what) in parts.into_iter().filter(|(number, _)| *number > 0) {
         rest.push_str(&format!(" · {} {what}", count(number as u64)));
     }
     let marker = if is_selected { "▸ " } else { "  " };
-    let room = width.saturating_sub(2 + 2 + WORD + 12);
+    let room = width.saturating_sub(2 + 2 + LABEL + 12);
     let line = Line::from(vec![
         Span::raw(marker),
         Span::styled(
-            format!("{} {}", sign(tone), left(word, WORD)),
+            format!("{} {}", sign(tone), left(label, LABEL)),
             theme.tone(tone),
         ),
         Span::raw(left(&at, 12)),

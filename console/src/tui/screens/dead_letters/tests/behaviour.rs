@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use super::fixtures::*;
 use super::*;
-use crate::tui::message::Tone;
-use crossterm::event::KeyCode;
+use crate::tui::layout::frame;
+use crate::tui::limits::MESSAGES_RECEIVED_MAX;
+use crate::tui::message::Msg;
+use crate::tui::theme::Tone;
 use redrive::{Counts, MessageOutcome};
 
 fn handles(messages: &[DeadLetter]) -> HashSet<String> {
@@ -15,55 +17,47 @@ fn handles(messages: &[DeadLetter]) -> HashSet<String> {
         .collect()
 }
 
-fn notice(harness: &Harness) -> &str {
-    harness
-        .model
-        .notice
-        .as_ref()
-        .map_or("", |notice| &notice.text)
-}
-
 #[test]
-fn entering_holds_and_leaving_releases_everything() {
-    let mut harness = Harness::holding(messages());
-    assert_eq!(harness.model.held_handles().len(), 37);
-    harness.key('1');
+fn entering_receives_and_leaving_releases_everything() {
+    let mut harness = received(messages());
+    assert_eq!(harness.handles().len(), 37);
+    harness.press('1');
     assert_eq!(
         harness.released().into_iter().collect::<HashSet<_>>(),
         handles(&messages())
     );
-    assert_eq!(harness.model.held_handles(), Vec::<String>::new());
+    assert_eq!(harness.handles(), Vec::<String>::new());
 }
 
 #[test]
 fn answer_that_comes_after_leaving_is_released() {
-    let mut harness = Harness::open(80, 24, environment());
-    harness.key('1');
+    let mut harness = open(80, 24, environment());
+    harness.press('1');
     harness.answer_messages(messages());
     assert_eq!(harness.released().len(), 37);
-    assert_eq!(harness.model.held_handles(), Vec::<String>::new());
+    assert_eq!(harness.handles(), Vec::<String>::new());
 }
 
 #[test]
 fn answer_to_an_older_question_is_released_and_the_newer_one_counts() {
-    let mut harness = Harness::open(80, 24, environment());
-    let first = harness.take(is_hold);
+    let mut harness = open(80, 24, environment());
+    let (_, first) = harness.take_last(&RECEIVE);
     harness.keys("12");
     harness.answer_messages(messages().split_off(30));
-    let held = HeldMessages {
+    let held = ReceivedMessages {
         messages: messages(),
         ledger_error: None,
         is_truncated: false,
     };
-    harness.reply(&first, Ok(Answer::Messages(held)));
-    // The seven that are held by the newer answer stay.
+    harness.reply(first, Ok(held));
+    // The seven of the newer answer stay.
     assert_eq!(harness.released().len(), 30);
-    assert_eq!(harness.model.held_handles().len(), 7);
+    assert_eq!(harness.handles().len(), 7);
 }
 
 #[test]
 fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
-    let mut harness = Harness::holding(messages());
+    let mut harness = received(messages());
     harness.keys("jj ");
     let selected = harness.screen().selected.clone();
     let mut again = messages().split_off(20);
@@ -73,7 +67,7 @@ fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
     again.push(message(99, Duration::hours(400), &body_without_time(99)));
     harness.refresh();
     harness.answer_messages(again);
-    let held = harness.model.held_handles();
+    let held = harness.handles();
     assert_eq!(held.len(), 38);
     assert_eq!(
         held.iter()
@@ -88,89 +82,99 @@ fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
 }
 
 #[test]
-fn messages_whose_hold_ended_belong_to_somebody_else() {
-    let mut harness = Harness::holding(messages());
+fn messages_whose_visibility_timeout_ended_are_dropped() {
+    let mut harness = received(messages());
     harness.now += Duration::seconds(301);
     harness.refresh();
     let mut again = messages().split_off(35);
     for message in &mut again {
-        message.held_until = harness.now + Duration::seconds(300);
+        message.hidden_until = harness.now + Duration::seconds(300);
     }
     harness.answer_messages(again);
-    assert_eq!(harness.model.held_handles().len(), 2);
+    assert_eq!(harness.handles().len(), 2);
 }
 
 #[test]
-fn refreshing_twice_asks_once() {
-    let mut harness = Harness::open(80, 24, environment());
+fn refreshing_twice_is_requested_once() {
+    let mut harness = open(80, 24, environment());
     harness.refresh();
     harness.refresh();
-    assert_eq!(harness.count(is_hold), 1);
+    assert_eq!(harness.count(&RECEIVE), 1);
 }
 
 #[test]
-fn hold_is_extended_when_less_than_half_is_left() {
-    let mut harness = Harness::holding(messages());
+fn visibility_is_extended_when_less_than_half_is_left() {
+    let mut harness = received(messages());
     harness.pass(149);
-    assert_eq!(harness.count(is_extend), 0);
+    assert_eq!(harness.count(&EXTEND), 0);
     harness.pass(2);
     harness.pass(1);
-    assert_eq!(harness.count(is_extend), 1);
-    let asked_at = harness.now - Duration::seconds(1);
-    let question = harness.take(is_extend);
+    assert_eq!(harness.count(&EXTEND), 1);
+    let requested_at = harness.now - Duration::seconds(1);
+    let (handles, to) = harness.take_last(&EXTEND);
+    assert_eq!(handles, harness.handles());
+    harness.reply(to, Ok(vec![Some(true); 37]));
     assert_eq!(
-        question.1,
-        Request::ExtendHold(harness.model.held_handles())
-    );
-    harness.reply(&question, Ok(Answer::Extended(vec![Some(true); 37])));
-    assert_eq!(
-        harness.screen().held_until,
-        Some(asked_at + Duration::seconds(300))
+        harness.screen().hidden_until,
+        Some(requested_at + Duration::seconds(300))
     );
     harness.pass(60);
-    assert_eq!(harness.count(is_extend), 0);
+    assert_eq!(harness.count(&EXTEND), 0);
 }
 
 #[test]
-fn failed_extension_is_said_and_tried_again() {
-    let mut harness = Harness::holding(messages());
+fn failed_extension_is_shown_and_tried_again() {
+    let mut harness = received(messages());
     harness.pass(151);
-    let question = harness.take(is_extend);
-    harness.reply(&question, Err(fault()));
+    let (_, to) = harness.take_last(&EXTEND);
+    harness.reply(to, Err(fault()));
     harness.pass(5);
-    assert_eq!(harness.count(is_extend), 0);
-    assert!(harness.text().contains("hold could not be extended"));
+    assert_eq!(harness.count(&EXTEND), 0);
+    assert!(
+        harness
+            .screen_text()
+            .contains("timeout could not be extended")
+    );
     harness.pass(5);
-    let question = harness.take(is_extend);
-    // SQS refuses three; of two there is no word, and they are asked for again.
+    let (_, to) = harness.take_last(&EXTEND);
+    // SQS refuses three; of two there is no answer, and they are requested again.
     let mut extended = vec![Some(true); 32];
     extended.extend([Some(false); 3]);
     extended.extend([None; 2]);
-    harness.reply(&question, Ok(Answer::Extended(extended)));
-    assert!(harness.text().contains("3 messages no longer held"));
-    let handles = |messages: &[DeadLetter]| {
-        let handle = |message: &DeadLetter| message.receipt_handle.clone();
-        messages.iter().map(handle).collect::<Vec<_>>()
-    };
+    harness.reply(to, Ok(extended));
+    assert!(
+        harness
+            .screen_text()
+            .contains("3 messages visible to other consumers again")
+    );
     harness.pass(10);
-    let question = harness.take(is_extend);
-    let last = handles(&harness.screen().messages)[35..].to_vec();
-    assert_eq!(question.1, Request::ExtendHold(last));
-    harness.reply(&question, Ok(Answer::Extended(vec![Some(true); 2])));
-    assert!(harness.text().contains("3 messages no longer held"));
+    let (handles, to) = harness.take_last(&EXTEND);
+    assert_eq!(handles, harness.handles()[35..]);
+    harness.reply(to, Ok(vec![Some(true); 2]));
+    assert!(
+        harness
+            .screen_text()
+            .contains("3 messages visible to other consumers again")
+    );
 }
 
 #[test]
 fn extension_that_reaches_no_message_is_no_extension() {
-    let mut harness = Harness::holding(messages());
+    let mut harness = received(messages());
     harness.pass(151);
-    let question = harness.take(is_extend);
-    harness.reply(&question, Ok(Answer::Extended(vec![Some(false); 37])));
-    let text = harness.text();
-    assert!(text.contains("the hold has ended"), "{text}");
-    assert!(text.contains("37 messages no longer held"), "{text}");
+    let (_, to) = harness.take_last(&EXTEND);
+    harness.reply(to, Ok(vec![Some(false); 37]));
+    let text = harness.screen_text();
+    assert!(
+        text.contains("37 received, visible to other consumers again"),
+        "{text}"
+    );
+    assert!(
+        text.contains("37 messages visible to other consumers again"),
+        "{text}"
+    );
     harness.pass(1);
-    assert_eq!(harness.count(is_extend), 0);
+    assert_eq!(harness.count(&EXTEND), 0);
 }
 
 #[test]
@@ -178,124 +182,118 @@ fn holds_are_extended_a_part_at_a_time_and_one_part_does_not_keep_up_the_others(
     let many: Vec<_> = (0..2_500)
         .map(|n| message(n, Duration::hours(1), "{}"))
         .collect();
-    let mut harness = Harness::holding(many);
+    let mut harness = received(many);
     harness.pass(151);
     for (part, is_extended) in [(1_000, false), (1_000, true), (500, true)] {
-        let question = harness.take(is_extend);
-        let Request::ExtendHold(handles) = &question.1 else {
-            panic!("not an extension")
-        };
+        let (handles, to) = harness.take_last(&EXTEND);
         assert_eq!(handles.len(), part);
-        harness.reply(
-            &question,
-            Ok(Answer::Extended(vec![Some(is_extended); part])),
-        );
+        harness.reply(to, Ok(vec![Some(is_extended); part]));
     }
-    assert_eq!(harness.count(is_extend), 0);
-    assert_eq!(harness.screen().lost_holds, 1_000);
+    assert_eq!(harness.count(&EXTEND), 0);
+    assert_eq!(harness.screen().expired, 1_000);
 }
 
 #[test]
 fn messages_judged_without_the_ledger_keep_the_warning() {
-    let mut harness = Harness::open(160, 45, environment());
+    let mut harness = open(160, 45, environment());
     let error = Some("connection refused".to_owned());
-    harness.answer_held(HeldMessages {
+    harness.answer_received(ReceivedMessages {
         messages: messages(),
         ledger_error: error,
         is_truncated: false,
     });
     harness.refresh();
     harness.answer_messages(vec![message(99, Duration::hours(1), &valid_body(99))]);
-    assert!(harness.text().contains("ledger not reachable"));
-    harness.key('R');
+    assert!(harness.screen_text().contains("ledger not reachable"));
+    harness.press('R');
     harness.refresh();
     harness.answer_messages(messages());
-    assert!(!harness.text().contains("ledger not reachable"));
+    assert!(!harness.screen_text().contains("ledger not reachable"));
 }
 
 #[test]
-fn no_more_messages_are_taken_than_may_be_held() {
-    let many = (0..crate::tui::sources::MESSAGES_HELD_MAX)
+fn no_more_messages_are_received_than_allowed() {
+    let many = (0..MESSAGES_RECEIVED_MAX)
         .map(|n| message(n, Duration::hours(1), "{}"))
         .collect();
-    let mut harness = Harness::holding(many);
+    let mut harness = received(many);
     harness.refresh();
-    assert_eq!(harness.count(is_hold), 0);
-    assert!(notice(&harness).contains("100,000 messages held"));
+    assert_eq!(harness.count(&RECEIVE), 0);
+    assert!(harness.notice().contains("100,000 messages received"));
 }
 
 #[test]
-fn the_rest_is_taken_page_by_page_while_somebody_looks() {
-    let page = |messages: Vec<DeadLetter>, is_truncated| HeldMessages {
+fn the_rest_is_received_page_by_page_while_somebody_looks() {
+    let page = |messages: Vec<DeadLetter>, is_truncated| ReceivedMessages {
         messages,
         ledger_error: None,
         is_truncated,
     };
-    let mut harness = Harness::open(160, 45, environment());
-    harness.answer_held(page(messages(), true));
-    assert_eq!(harness.count(is_hold), 1);
+    let mut harness = open(160, 45, environment());
+    harness.answer_received(page(messages(), true));
+    assert_eq!(harness.count(&RECEIVE), 1);
     // A message that comes again is listed once.
     let again = vec![
         message(3, Duration::hours(1), "{}"),
         message(900, Duration::hours(1), "{}"),
     ];
-    harness.answer_held(page(again, true));
+    harness.answer_received(page(again, true));
     assert_eq!(harness.screen().messages.len(), 38);
-    assert_eq!(harness.count(is_hold), 1);
-    harness.key('1');
-    harness.answer_held(page(vec![message(901, Duration::hours(1), "{}")], true));
-    assert_eq!(harness.count(is_hold), 0);
+    assert_eq!(harness.count(&RECEIVE), 1);
+    harness.press('1');
+    harness.answer_received(page(vec![message(901, Duration::hours(1), "{}")], true));
+    assert_eq!(harness.count(&RECEIVE), 0);
     assert_eq!(harness.released().len(), 39);
 }
 
 #[test]
 fn nothing_is_extended_for_a_screen_that_is_not_shown() {
-    let mut harness = Harness::holding(messages());
-    harness.key('1');
+    let mut harness = received(messages());
+    harness.press('1');
     harness.pass(200);
-    assert_eq!(harness.count(is_extend), 0);
+    assert_eq!(harness.count(&EXTEND), 0);
 }
 
 #[test]
-fn release_gives_back_and_stays_and_enter_holds_again() {
-    let mut harness = Harness::holding(messages());
-    harness.key('R');
+fn release_stays_on_the_screen_and_enter_receives_again() {
+    let mut harness = received(messages());
+    harness.press('R');
     assert_eq!(harness.released().len(), 37);
-    assert!(harness.text().contains("37 messages released"));
-    harness.key('1');
+    assert!(harness.screen_text().contains("37 messages released"));
+    harness.press('1');
     assert_eq!(harness.released().len(), 37);
-    harness.key('2');
-    assert_eq!(harness.count(is_hold), 1);
+    harness.press('2');
+    assert_eq!(harness.count(&RECEIVE), 1);
     harness.answer_messages(messages());
-    harness.key('R');
+    harness.press('R');
     harness.code(KeyCode::Enter);
-    assert_eq!(harness.count(is_hold), 1);
+    assert_eq!(harness.count(&RECEIVE), 1);
 }
 
 #[test]
-fn failed_release_is_said_even_on_another_screen() {
-    let mut harness = Harness::holding(messages());
-    harness.key('1');
-    let question = harness.take(|request| matches!(request, Request::ReleaseMessages(_)));
-    harness.reply(&question, Err(fault()));
+fn failed_release_is_shown_even_on_another_screen() {
+    let mut harness = received(messages());
+    harness.press('1');
+    let (_, to) = harness.take_last(&RELEASE);
+    harness.reply(to, Err(fault()));
     assert!(
-        notice(&harness).contains("not released"),
+        harness.notice().contains("not released"),
         "{}",
-        notice(&harness)
+        harness.notice()
     );
 }
 
 #[test]
 fn group_filters_the_messages_and_escape_lists_all() {
-    let mut harness = Harness::holding(messages());
+    let mut harness = received(messages());
     harness.code(KeyCode::Tab);
-    harness.key('j');
+    harness.press('j');
     assert_eq!(harness.screen().listed.len(), 25);
     harness.keys("jj");
     assert_eq!(harness.screen().listed.len(), 4);
     assert!(
         harness
-            .text()
+            .screen_text()
             .contains("refused-by-database /data/passengers/*/name")
     );
     harness.code(KeyCode::Esc);
@@ -303,60 +301,61 @@ fn group_filters_the_messages_and_escape_lists_all() {
 }
 
 #[test]
-fn copy_gives_the_body_unchanged() {
+fn copy_copies_the_body_unchanged() {
     let body = "MQTT\u{0}\u{1b}[2J";
-    let mut harness = Harness::holding(vec![message(1, Duration::hours(1), body)]);
-    harness.key('y');
+    let mut harness = received(vec![message(1, Duration::hours(1), body)]);
+    harness.press('y');
     assert_eq!(harness.copied, [body]);
 }
 
 #[test]
 fn clicks_select_and_a_second_click_opens() {
-    let mut harness = Harness::holding(messages());
-    let places = harness.screen().places(frame(harness.model.area).body);
-    harness.click(3, places.messages.y + 2);
+    let mut harness = received(messages());
+    let parts = harness.screen().parts(frame(harness.model.area).body);
+    harness.click(3, parts.messages.y + 2);
     assert_eq!(harness.screen().message_list.selected, 2);
     assert!(!harness.screen().is_detail_open);
-    harness.click(3, places.messages.y + 2);
+    harness.click(3, parts.messages.y + 2);
     assert!(harness.screen().is_detail_open);
     harness.code(KeyCode::Esc);
-    harness.click(3, places.groups.y + 1);
+    harness.click(3, parts.groups.y + 1);
     assert_eq!(harness.screen().listed.len(), 25);
 }
 
 #[test]
 fn every_size_is_drawn_and_survives_keys() {
-    let mut harness = Harness::holding(messages());
+    let mut harness = received(messages());
     let sizes = (0..60).flat_map(|width| (0..30).map(move |height| (width, height)));
     let flat = (1..=12).flat_map(|height| [(80, height), (200, height)]);
     let others = [(300, 100), (120, 4), (119, 60), (2, 40)];
     for (width, height) in sizes.chain(flat).chain(others) {
-        harness.send(Msg::Resize { width, height });
-        harness.draw();
+        harness.resize(width, height);
+        harness.screen_picture();
         harness.code(KeyCode::Tab);
         harness.code(KeyCode::PageDown);
-        harness.draw();
+        harness.screen_picture();
         harness.code(KeyCode::Tab);
         harness.code(KeyCode::Enter);
         harness.keys("JJJ");
-        harness.draw();
+        harness.screen_picture();
         harness.code(KeyCode::Esc);
-        harness.key('r');
-        harness.draw();
+        harness.press('r');
+        harness.screen_picture();
         harness.code(KeyCode::Esc);
     }
 }
 
 #[test]
 fn selection_stays_visible_on_a_very_small_terminal() {
-    let mut harness = Harness::holding(messages());
-    harness.send(Msg::Resize {
-        width: 40,
-        height: 10,
-    });
+    let mut harness = received(messages());
+    harness.resize(40, 10);
     for _ in 0..37 {
-        assert!(harness.text().contains("▸ "), "{}", harness.text());
-        harness.key('j');
+        assert!(
+            harness.screen_text().contains("▸ "),
+            "{}",
+            harness.screen_text()
+        );
+        harness.press('j');
     }
 }
 
@@ -365,16 +364,16 @@ fn two_thousand_messages_scroll_to_the_last() {
     let many = (0..2_000)
         .map(|n| message(n, Duration::hours(1), &body_without_time(n)))
         .collect();
-    let mut harness = Harness::holding(many);
+    let mut harness = received(many);
     for _ in 0..200 {
         harness.code(KeyCode::PageDown);
-        harness.draw();
+        harness.screen_picture();
     }
     assert_eq!(harness.screen().message_list.selected, 1_999);
     assert!(
-        harness.text().contains("2,000 / 2,000"),
+        harness.screen_text().contains("2,000 / 2,000"),
         "{}",
-        harness.text()
+        harness.screen_text()
     );
 }
 
@@ -387,14 +386,14 @@ fn ids(draft: &Draft) -> Vec<String> {
 
 #[test]
 fn moved_messages_leave_and_the_others_stay_with_their_note() {
-    let mut harness = Harness::holding(messages());
+    let mut harness = received(messages());
     harness.keys("ar");
-    let (question, draft) = harness.agree();
-    harness.key('2');
+    let (to, draft) = harness.agree();
+    harness.press('2');
     harness.answer_messages(messages());
     let ids = ids(&draft);
     harness.end_redrive(
-        &question,
+        to,
         &[
             (&ids[0], MessageOutcome::Moved, None),
             (
@@ -406,8 +405,8 @@ fn moved_messages_leave_and_the_others_stay_with_their_note() {
         ],
     );
     assert_eq!(
-        notice(&harness),
-        "redriven: 1 of 3 moved · 1 stored · 1 not proved yet · 1 in both queues · 1 not sent"
+        harness.notice(),
+        "redriven: 1 of 3 moved · 1 stored · 1 not confirmed yet · 1 in both queues · 1 not sent"
     );
     assert_eq!(harness.screen().messages.len(), 36);
     assert_eq!(harness.screen().notes.len(), 2);
@@ -416,16 +415,16 @@ fn moved_messages_leave_and_the_others_stay_with_their_note() {
 }
 
 #[test]
-fn failed_redrive_keeps_its_messages_and_says_that_their_fate_is_unknown() {
-    let mut harness = Harness::holding(messages());
+fn failed_redrive_keeps_its_messages_and_shows_that_their_outcome_is_unknown() {
+    let mut harness = received(messages());
     harness.keys("ar");
-    let (question, _) = harness.agree();
-    harness.send(Msg::Progress {
-        id: question.0,
-        progress: Box::new(progress(3, &[], Counts::default())),
-    });
-    harness.key('2');
-    harness.reply(&question, Err(fault()));
+    let (to, _) = harness.agree();
+    harness.send(Msg::Progress(
+        to.id(),
+        Box::new(progress(3, &[], Counts::default())),
+    ));
+    harness.press('2');
+    harness.reply(to, Err(fault()));
     assert_eq!(harness.screen().messages.len(), 3);
     assert_eq!(harness.screen().notes.len(), 3);
     assert_eq!(harness.model.notice.as_ref().unwrap().tone, Tone::Bad);
@@ -433,33 +432,33 @@ fn failed_redrive_keeps_its_messages_and_says_that_their_fate_is_unknown() {
 
 #[test]
 fn redrive_that_never_began_leaves_no_note() {
-    let mut harness = Harness::holding(messages());
+    let mut harness = received(messages());
     harness.keys("ar");
-    let (question, _) = harness.agree();
-    harness.key('2');
-    harness.reply(&question, Err(fault()));
+    let (to, _) = harness.agree();
+    harness.press('2');
+    harness.reply(to, Err(fault()));
     assert_eq!(harness.screen().notes.len(), 0);
     assert!(
-        notice(&harness).contains("nothing was sent"),
+        harness.notice().contains("nothing was sent"),
         "{}",
-        notice(&harness)
+        harness.notice()
     );
 }
 
 #[test]
 fn messages_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
-    let mut harness = Harness::holding(messages());
+    let mut harness = received(messages());
     harness.keys("ar");
     assert_eq!(harness.released().len(), 0);
-    let (question, draft) = harness.agree();
+    let (to, draft) = harness.agree();
     assert_eq!(harness.released().len(), 34);
-    assert_eq!(harness.model.held_handles().len(), 3);
+    assert_eq!(harness.handles().len(), 3);
     // The redrive itself extends them.
     harness.pass(151);
-    assert_eq!(harness.count(is_extend), 0);
+    assert_eq!(harness.count(&EXTEND), 0);
     let ids = ids(&draft);
     harness.end_redrive(
-        &question,
+        to,
         &[
             (&ids[0], MessageOutcome::Moved, None),
             (&ids[1], MessageOutcome::Moved, None),
@@ -467,64 +466,64 @@ fn messages_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
         ],
     );
     assert_eq!(harness.released().len(), 35);
-    assert_eq!(harness.model.held_handles(), Vec::<String>::new());
+    assert_eq!(harness.handles(), Vec::<String>::new());
 }
 
 #[test]
 fn messages_of_a_redrive_that_waits_stay_in_the_list_and_are_kept_when_it_ends() {
-    let mut harness = Harness::holding(messages());
+    let mut harness = received(messages());
     harness.keys("ar");
-    let (question, draft) = harness.agree();
-    // It stands paused for longer than a hold; the screen is looked at meanwhile.
+    let (to, draft) = harness.agree();
+    // It is paused for longer than a visibility timeout; the screen is shown meanwhile.
     harness.pass(400);
-    harness.key('2');
+    harness.press('2');
     harness.answer_messages(Vec::new());
     assert_eq!(harness.screen().messages.len(), 3);
     let ids = ids(&draft);
     let not_sent = |id| (id, MessageOutcome::NotSent, Some("cancelled"));
     let outcomes = [not_sent(&*ids[0]), not_sent(&*ids[1]), not_sent(&*ids[2])];
-    harness.end_redrive(&question, &outcomes);
+    harness.end_redrive(to, &outcomes);
     assert_eq!(harness.screen().messages.len(), 3);
     harness.pass(1);
-    assert_eq!(harness.count(is_extend), 1);
+    assert_eq!(harness.count(&EXTEND), 1);
 }
 
 #[test]
-fn messages_are_held_while_their_plan_is_looked_at_and_stay_when_it_is_dropped() {
-    let mut harness = Harness::holding(messages());
+fn messages_stay_received_while_their_plan_is_looked_at_and_stay_when_it_is_dropped() {
+    let mut harness = received(messages());
     harness.keys("ar");
     harness.pass(151);
-    assert_eq!(harness.count(is_extend), 1);
+    assert_eq!(harness.count(&EXTEND), 1);
     harness.code(KeyCode::Esc);
     assert_eq!(harness.released().len(), 0);
     assert_eq!(harness.screen().messages.len(), 37);
     assert_eq!(harness.screen().marks.len(), 37);
-    assert_eq!(harness.count(is_hold), 0);
+    assert_eq!(harness.count(&RECEIVE), 0);
 }
 
 #[test]
 fn redrive_means_the_marked_then_the_group_then_the_selected_message() {
     let scope = |keys: &str, tab: bool| {
-        let mut harness = Harness::holding(messages());
+        let mut harness = received(messages());
         if tab {
             harness.code(KeyCode::Tab);
         }
         harness.keys(keys);
-        let text = harness.whole_text();
+        let text = harness.text();
         let scope = text.lines().find(|line| line.contains(" From ")).unwrap();
         scope.trim().to_owned()
     };
     assert_eq!(scope("  r", false), "From the marked messages.");
     assert_eq!(scope("jr", true), "From the group missing-attribute /time.");
-    assert_eq!(scope("r", true), "From all messages that are held.");
+    assert_eq!(scope("r", true), "From all received messages.");
     assert_eq!(scope("r", false), "From the selected message.");
 }
 
 #[test]
-fn read_only_environment_says_so_and_asks_nothing() {
-    let mut harness = Harness::open(80, 24, read_only());
+fn read_only_environment_reports_it_and_asks_nothing() {
+    let mut harness = open(80, 24, read_only());
     harness.answer_messages(messages());
     harness.keys("ar");
-    assert!(notice(&harness).contains("read-only"));
-    assert!(!harness.model.redrives.is_reviewing());
+    assert!(harness.notice().contains("read-only"));
+    assert!(!harness.is_reviewing());
 }

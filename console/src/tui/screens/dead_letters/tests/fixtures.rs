@@ -5,39 +5,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use event::{Assessment, RecordId, assess, peek_identity};
 
-use crate::tui::message::Fault;
-use crate::tui::patch::{Mended, PatchInput, Patched};
+use crate::tui::fault::Fault;
+use crate::tui::patch::{EditedMessage, PatchInput, Patched};
 use crate::tui::redrives::{PastRedrive, Progress, RunEnd};
-use pipeline::environment::Environment;
+pub(crate) use crate::tui::testing::{environment, production, read_only};
 use pipeline::model::{AttributeValue, DeadLetter, Reason};
 use redrive::fact::{Ending, Proof};
 use redrive::{Counts, MessageOutcome, MessageReport, Report, RunCommand};
 
 pub(crate) fn now() -> DateTime<Utc> {
     "2026-11-24T12:03:07Z".parse().unwrap()
-}
-
-pub(crate) fn environment() -> Environment {
-    Environment {
-        name: "demo".to_owned(),
-        queue_url: "http://127.0.0.1:1/000000000000/events-queue".to_owned(),
-        ..Environment::example()
-    }
-}
-
-pub(crate) fn production() -> Environment {
-    Environment {
-        name: "production".to_owned(),
-        is_production: true,
-        ..environment()
-    }
-}
-
-pub(crate) fn read_only() -> Environment {
-    Environment {
-        read_only: true,
-        ..environment()
-    }
 }
 
 pub(crate) fn fault() -> Fault {
@@ -49,7 +26,7 @@ pub(crate) fn fault() -> Fault {
     }
 }
 
-/// A message that was refused by the ingest, or whose retries ran out where the validator takes it.
+/// A message that was refused by the ingest, or whose retries ran out where the validator accepts it.
 pub(crate) fn message(number: usize, age: Duration, body: &str) -> DeadLetter {
     let sent_at = now() - age;
     let assessment = assess(body);
@@ -81,7 +58,7 @@ pub(crate) fn message(number: usize, age: Duration, body: &str) -> DeadLetter {
         first_received_at: Some(now() - Duration::minutes(2)),
         receive_count: if reason.is_some() { 1 } else { 4 },
         expires_at: sent_at + Duration::days(14),
-        held_until: now() + Duration::seconds(300),
+        hidden_until: now() + Duration::seconds(300),
         group_id: None,
         trace_header: None,
         reason,
@@ -201,7 +178,7 @@ pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunE
     }
 }
 
-/// A run as its task tells of it.
+/// A run as its task reports it.
 pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -> Progress {
     Progress {
         journal: "/state/redrives/0199-aaaa.journal".into(),
@@ -214,9 +191,9 @@ pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -
 }
 
 /// A message with another body.
-pub(crate) fn mended(message: &PatchInput, new_body: &str) -> Mended {
+pub(crate) fn edited(message: &PatchInput, new_body: &str) -> EditedMessage {
     let assessment = assess(new_body);
-    Mended {
+    EditedMessage {
         message_id: message.message_id.clone(),
         old_body: message.old_body.text().unwrap().into_owned(),
         new_body: new_body.to_owned(),
@@ -227,7 +204,7 @@ pub(crate) fn mended(message: &PatchInput, new_body: &str) -> Mended {
         },
         identity: peek_identity(new_body),
         has_other_identity: false,
-        is_ledger_asked: true,
+        is_ledger_checked: true,
     }
 }
 
@@ -235,11 +212,11 @@ pub(crate) fn mended(message: &PatchInput, new_body: &str) -> Mended {
 pub(crate) fn patched(messages: &[PatchInput]) -> Patched {
     let (_, rest) = messages.split_last().unwrap();
     Patched {
-        mended: rest
+        edited: rest
             .iter()
             .map(|message| {
                 let time = r#""time":"2026-11-24T11:42:00Z","data""#;
-                mended(message, &message.body().unwrap().replace("\"data\"", time))
+                edited(message, &message.body().unwrap().replace("\"data\"", time))
             })
             .collect(),
         unchanged: 0,

@@ -1,9 +1,9 @@
 //! Every state of the screen at two sizes, text and styles.
 
-use crossterm::event::KeyCode;
-
 use super::fixtures::*;
 use super::*;
+use crate::tui::testing::{QUEUE, assert_pictures};
+use crate::tui::theme::Theme;
 use pipeline::model::{QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
 use redrive::MessageOutcome;
 
@@ -75,7 +75,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         | State::Released
         | State::NoColour => environment(),
     };
-    let mut harness = Harness::open(width, height, environment);
+    let mut harness = open(width, height, environment);
     harness.now += Duration::seconds(4);
     match state {
         State::Waiting => harness.pass(0),
@@ -113,16 +113,16 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             harness.code(KeyCode::Enter);
         }
         State::FailedFirst => {
-            let question = harness.take(is_hold);
-            harness.reply(&question, Err(fault()));
+            let (_, to) = harness.take_last(&RECEIVE);
+            harness.reply(to, Err(fault()));
         }
         State::FailedWithPrevious => {
             harness.answer_messages(messages());
             harness.refresh();
-            let question = harness.take(is_hold);
-            harness.reply(&question, Err(fault()));
+            let (_, to) = harness.take_last(&RECEIVE);
+            harness.reply(to, Err(fault()));
         }
-        State::Warnings => harness.answer_held(HeldMessages {
+        State::Warnings => harness.answer_received(ReceivedMessages {
             messages: messages(),
             ledger_error: Some("connect to the database: connection refused".to_owned()),
             is_truncated: true,
@@ -131,8 +131,9 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             harness.answer_messages(messages());
             harness.keys("arf");
             harness.agree();
-            harness.key('2');
+            harness.press('2');
             harness.answer_messages(Vec::new());
+            harness.pass(10);
         }
         State::Reported => redrive_ready(&mut harness, MessageOutcome::Moved, None),
         State::Noted => {
@@ -151,7 +152,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         }
         State::SearchFailed => {
             harness.answer_messages(messages());
-            harness.search(".type", Err("the program takes too long".to_owned()));
+            harness.search(".type", Err("the program takes too long"));
         }
         State::DeleteTyped => {
             harness.answer_messages(messages());
@@ -168,18 +169,18 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             harness.code(KeyCode::Tab);
             harness.keys("jp.time =");
             harness.code(KeyCode::Enter);
-            let question = harness.take(is_patch);
-            harness.reply(&question, Err(fault()));
+            let (_, to) = harness.take_last(&PATCH);
+            harness.reply(to, Err(fault()));
         }
         State::PatchPreview => {
             harness.answer_messages(messages());
             harness.patch_group();
-            harness.key('n');
+            harness.press('n');
         }
         State::Edited => {
             harness.answer_messages(messages());
             harness.patch_group();
-            harness.key('y');
+            harness.press('y');
             harness.pass(10);
             harness.code(KeyCode::Tab);
             harness.code(KeyCode::Enter);
@@ -193,13 +194,13 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         }
         State::Released => {
             harness.answer_messages(messages());
-            harness.key('R');
+            harness.press('R');
         }
         State::ReadOnly => harness.answer_messages(messages()),
         State::Production => {
             harness.answer_messages(messages());
             harness.code(KeyCode::Tab);
-            harness.key('j');
+            harness.press('j');
         }
         State::NoColour => {
             harness.model.theme = Theme { has_colour: false };
@@ -213,21 +214,26 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
 fn redrive_ready(harness: &mut Harness, outcome: MessageOutcome, cause: Option<&str>) {
     harness.answer_messages(messages());
     harness.keys("ar");
-    let (question, draft) = harness.agree();
-    harness.key('2');
+    let (to, draft) = harness.agree();
+    harness.press('2');
     harness.answer_messages(messages());
     let ids = draft.messages.iter();
     let outcomes: Vec<_> = ids
         .map(|draft| (draft.message.message_id.as_str(), outcome, cause))
         .collect();
-    harness.end_redrive(&question, &outcomes);
+    harness.end_redrive(to, &outcomes);
     harness.pass(10);
 }
 
 /// What the queue counts, as the pipeline sees it.
 fn count_dead_letters(harness: &mut Harness, in_flight: u64) {
-    harness.send(Msg::Tick);
-    let question = harness.take(|request| matches!(request, Request::Queue(QueueRole::DeadLetter)));
+    harness.tick();
+    let (_, to) = loop {
+        match harness.take_last(&QUEUE) {
+            (QueueRole::DeadLetter, to) => break ((), to),
+            (QueueRole::Source, _) => {}
+        }
+    };
     let snapshot = QueueSnapshot {
         depth: QueueDepth {
             visible: 0,
@@ -242,20 +248,12 @@ fn count_dead_letters(harness: &mut Harness, in_flight: u64) {
             max_receive_count: None,
         },
     };
-    harness.reply(&question, Ok(Answer::Queue(snapshot)));
+    harness.reply(to, Ok(snapshot));
 }
 
 #[test]
-fn every_state_at_two_sizes() {
-    for state in STATES {
-        for (width, height) in [(80, 24), (160, 45)] {
-            let harness = drive(*state, width, height);
-            let name = format!("{state:?}_{width}x{height}");
-            insta::with_settings!({ prepend_module_to_snapshot => false }, {
-                insta::assert_debug_snapshot!(name, harness.draw());
-            });
-        }
-    }
+fn every_state_looks_as_reviewed() {
+    assert_pictures("dead_letters", STATES, drive);
 }
 
 #[test]
@@ -263,7 +261,7 @@ fn what_came_from_outside_never_steers_the_terminal() {
     let harness = drive(State::EscapeSequences, 80, 24);
     assert!(
         !harness
-            .text()
+            .screen_text()
             .chars()
             .any(|character| character.is_control() && character != '\n')
     );

@@ -3,28 +3,15 @@
 mod behaviour;
 mod snapshots;
 
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
+use crossterm::event::KeyCode;
 
-use crate::tui::message::{Answer, Msg, Request};
-use crate::tui::model::frame;
-use crate::tui::redrives::{Past, PastRedrive, Progress};
-use crate::tui::screens::dead_letters::tests::Harness;
-use crate::tui::screens::dead_letters::tests::fixtures;
+use crate::tui::message::Msg;
+use crate::tui::redrives::{Past, PastRedrive, Progress, RunEnd};
+use crate::tui::request::{ReplyTo, RequestId};
+use crate::tui::screens::dead_letters::tests::{fixtures, open, received};
+use crate::tui::testing::{DRY_RUN, Harness, REDRIVE, REDRIVES, REPORT, RESUME};
 use redrive::fact::{Ending, Proof};
 use redrive::{Counts, MessageOutcome, Report, RunCommand};
-
-/// The screen alone, inside the frame of the console.
-fn draw(harness: &Harness) -> Buffer {
-    let area = harness.model.area;
-    let mut terminal = Terminal::new(TestBackend::new(area.width, area.height)).unwrap();
-    let body = frame(area).body;
-    terminal
-        .draw(|canvas| harness.model.redrives.view(&harness.model, canvas, body))
-        .unwrap();
-    terminal.backend().buffer().clone()
-}
 
 fn past(number: u32, planned: usize, counts: Counts, ending: Option<Ending>) -> PastRedrive {
     PastRedrive {
@@ -71,8 +58,8 @@ fn history() -> Past {
 }
 
 fn answer_history(harness: &mut Harness, past: Past) {
-    let question = harness.take(|request| matches!(request, Request::Redrives));
-    harness.reply(&question, Ok(Answer::Redrives(past)));
+    let (_, to) = harness.take_last(&REDRIVES);
+    harness.reply(to, Ok(past));
 }
 
 /// A report of seven messages with every outcome.
@@ -107,21 +94,12 @@ fn every_outcome() -> Report {
 }
 
 fn answer_report(harness: &mut Harness, report: Report) {
-    let question = harness.take(|request| matches!(request, Request::RedriveReport(_)));
-    harness.reply(&question, Ok(Answer::RedriveReport(Box::new(report))));
+    let (_, to) = harness.take_last(&REPORT);
+    harness.reply(to, Ok(report));
 }
 
-fn tell(harness: &mut Harness, id: crate::tui::message::RequestId, progress: Progress) {
-    let progress = Box::new(progress);
-    harness.send(Msg::Progress { id, progress });
-}
-
-fn notice(harness: &Harness) -> &str {
-    harness
-        .model
-        .notice
-        .as_ref()
-        .map_or("", |notice| &notice.text)
+fn report(harness: &mut Harness, id: RequestId, progress: Progress) {
+    harness.send(Msg::Progress(id, Box::new(progress)));
 }
 
 fn running(counts: Counts) -> Progress {

@@ -1,7 +1,7 @@
 //! Every state of the screen at two sizes, text and styles.
 
 use super::*;
-use crossterm::event::KeyCode;
+use crate::tui::testing::assert_pictures;
 
 macro_rules! states {
     ($($state:ident),+ $(,)?) => {
@@ -49,12 +49,12 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         | State::Ended
         | State::NoColour => fixtures::environment(),
     };
-    let mut harness = Harness::open(width, height, environment);
+    let mut harness = open(width, height, environment);
     harness.answer_messages(fixtures::messages());
     match state {
         State::Empty => look(&mut harness, Past::default()),
         State::Reading => {
-            harness.key('3');
+            harness.press('3');
             harness.pass(2);
         }
         State::History | State::NoColour => {
@@ -64,14 +64,14 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         }
         State::Interrupted => {
             look(&mut harness, history());
-            harness.key('j');
+            harness.press('j');
             harness.code(KeyCode::Enter);
             answer_report(&mut harness, every_outcome());
         }
         State::HistoryFailed => {
-            harness.key('3');
-            let question = harness.take(|request| matches!(request, Request::Redrives));
-            harness.reply(&question, Err(fixtures::fault()));
+            harness.press('3');
+            let (_, to) = harness.take_last(&REDRIVES);
+            harness.reply(to, Err(fixtures::fault()));
         }
         State::DryRunning => {
             harness.keys("ar");
@@ -94,6 +94,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             harness.keys("ar");
             harness.answer_dry_run();
             harness.keys("yincident 4711");
+            harness.pass(10);
         }
         State::Beginning => drop(begin(&mut harness)),
         State::Running => {
@@ -106,7 +107,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
                     waiting: 37 - moved,
                     ..Counts::default()
                 };
-                tell(&mut harness, id, running(counts));
+                report(&mut harness, id, running(counts));
             }
             harness.pass(1);
             answer_report(&mut harness, every_outcome());
@@ -122,7 +123,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             let why =
                 "1 of 1 redriven events failed again: missing-attribute: \"time\" is required";
             let command = RunCommand::Pause(why.to_owned());
-            tell(
+            report(
                 &mut harness,
                 id,
                 Progress {
@@ -140,7 +141,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
                 ..Counts::default()
             };
             let command = RunCommand::Pause(crate::tui::redrives::PAUSED_BY_OPERATOR.to_owned());
-            tell(
+            report(
                 &mut harness,
                 id,
                 Progress {
@@ -151,7 +152,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         }
         State::Ended => {
             harness.keys("ar");
-            let (question, draft) = harness.agree();
+            let (to, draft) = harness.agree();
             answer_history(&mut harness, Past::default());
             let ids = draft.messages.iter();
             let outcomes: Vec<_> = ids
@@ -163,26 +164,27 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
                     )
                 })
                 .collect();
-            harness.end_redrive(&question, &outcomes);
+            harness.end_redrive(to, &outcomes);
+            harness.pass(10);
         }
     }
     harness
 }
 
 fn look(harness: &mut Harness, past: Past) {
-    harness.key('3');
+    harness.press('3');
     answer_history(harness, past);
 }
 
-fn begin(harness: &mut Harness) -> crate::tui::message::RequestId {
+fn begin(harness: &mut Harness) -> RequestId {
     harness.keys("arf");
-    let (question, _) = harness.agree();
+    let (to, _) = harness.agree();
     answer_history(harness, history());
-    question.0
+    to.id()
 }
 
 fn answer_dry_run(harness: &mut Harness, is_refused: bool) {
-    let question = harness.take(|request| matches!(request, Request::DryRun(_)));
+    let (_, to) = harness.take_last(&DRY_RUN);
     let dry = crate::tui::redrives::DryRun {
         sent: 36,
         ready: 6,
@@ -192,20 +194,12 @@ fn answer_dry_run(harness: &mut Harness, is_refused: bool) {
         refusal: is_refused.then(fixtures::fault),
         reason: Some("given at the start".to_owned()),
     };
-    harness.reply(&question, Ok(Answer::DryRun(dry)));
+    harness.reply(to, Ok(dry));
 }
 
 #[test]
-fn every_state_at_two_sizes() {
-    for state in STATES {
-        for (width, height) in [(80, 24), (160, 45)] {
-            let harness = drive(*state, width, height);
-            let name = format!("{state:?}_{width}x{height}");
-            insta::with_settings!({ prepend_module_to_snapshot => false }, {
-                insta::assert_debug_snapshot!(name, draw(&harness));
-            });
-        }
-    }
+fn every_state_looks_as_reviewed() {
+    assert_pictures("redrives", STATES, drive);
 }
 
 #[test]
@@ -222,8 +216,8 @@ fn every_state_is_drawn_at_every_size() {
             (120, 4),
             (300, 2),
         ] {
-            harness.send(Msg::Resize { width, height });
-            harness.draw_whole();
+            harness.resize(width, height);
+            harness.picture();
         }
     }
 }

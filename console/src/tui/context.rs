@@ -1,0 +1,64 @@
+//! What a screen may look at, and where it puts what it wants.
+
+use std::ops::Deref;
+
+use chrono::{DateTime, Utc};
+use ratatui::layout::Rect;
+
+use super::outbox::Outbox;
+use super::pipeline_view::PipelineView;
+use super::theme::{Theme, Tone};
+use pipeline::environment::Environment;
+
+/// Everything outside itself that a screen can see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ScreenContext<'a> {
+    /// Time of the last message.
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) theme: Theme,
+    pub(crate) environment: &'a Environment,
+    pub(crate) pipeline: &'a PipelineView,
+    /// Where the screen is drawn.
+    pub(crate) body: Rect,
+}
+
+impl ScreenContext<'_> {
+    /// Name of the queue where redriven messages go.
+    pub(crate) fn source_queue_name(&self) -> &str {
+        name_in(&self.environment.queue_url)
+    }
+
+    pub(crate) fn dead_letter_queue_name(&self) -> &str {
+        name_in(&self.environment.dead_letter_queue_url)
+    }
+}
+
+fn name_in(queue_url: &str) -> &str {
+    queue_url.rsplit('/').next().unwrap_or_default()
+}
+
+/// The context of an update: readable as [`ScreenContext`], writable only in its outbox.
+#[derive(Debug)]
+pub(crate) struct UpdateContext<'a> {
+    screen: ScreenContext<'a>,
+    pub(crate) outbox: &'a mut Outbox,
+}
+
+impl<'a> UpdateContext<'a> {
+    pub(crate) const fn new(screen: ScreenContext<'a>, outbox: &'a mut Outbox) -> Self {
+        Self { screen, outbox }
+    }
+
+    /// See [`Outbox::notify`].
+    pub(crate) fn notify(&mut self, tone: Tone, text: impl Into<String>) {
+        self.outbox.notify(tone, text);
+    }
+}
+
+impl<'a> Deref for UpdateContext<'a> {
+    type Target = ScreenContext<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.screen
+    }
+}

@@ -1,0 +1,20 @@
+//! What one screen hands to another. `update` routes it, so that screens do not know each other.
+
+use std::collections::HashSet;
+
+use super::redrives::{Ended, Selection};
+use super::screen_id::ScreenId;
+
+#[derive(Debug)]
+pub(crate) enum Handover {
+    /// Any screen → the screen to show.
+    GoTo(ScreenId),
+    /// Dead letters → redrives: the operator wants to redrive these.
+    Review(Selection),
+    /// Redrives → dead letters: nothing of the reviewed messages was sent.
+    ReviewDropped,
+    /// Redrives → dead letters: these messages, by message id, are being redriven.
+    RedriveBegan(HashSet<String>),
+    /// Redrives → dead letters: the redrive ended.
+    RedriveEnded(Ended),
+}

@@ -1,0 +1,91 @@
+//! The list of keys.
+
+use ratatui::Frame;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph};
+
+use super::filter;
+use super::keymap::{Action, BINDINGS, KeyContext};
+use super::layout::centered;
+use super::screen_id::ScreenId;
+use super::theme::Theme;
+
+/// Where an action scrolls to from a line; `None` where it closes the list.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other action closes the list of keys"
+)]
+pub(crate) fn scrolled(action: Action, line: u16) -> Option<u16> {
+    match action {
+        Action::Up => Some(line.saturating_sub(1)),
+        Action::Down => Some(line.saturating_add(1).min(lines_max())),
+        _ => None,
+    }
+}
+
+pub(crate) fn draw(
+    screen: ScreenId,
+    context: KeyContext,
+    scroll: u16,
+    theme: Theme,
+    canvas: &mut Frame<'_>,
+) {
+    let area = canvas.area();
+    let mut lines = Vec::new();
+    let mut last_was_local = true;
+    for binding in BINDINGS.iter().filter(|binding| binding.works_in(context)) {
+        let is_local = !binding.works_in(KeyContext::Screen(ScreenId::Overview))
+            || !binding.works_in(KeyContext::Screen(ScreenId::Publish));
+        if last_was_local && !is_local && !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        last_was_local = is_local;
+        let keys: Vec<_> = binding.keys.iter().map(|key| key.label()).collect();
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {:>11}  ", keys.join(" ")), theme.key()),
+            Span::raw(binding.label),
+        ]));
+    }
+    if screen == ScreenId::Records {
+        lines.extend(filter_lines(theme));
+    }
+    let height = u16::try_from(lines.len())
+        .unwrap_or(u16::MAX)
+        .saturating_add(2);
+    let place = centered(area, 60, height.min(area.height));
+    let hidden = height.saturating_sub(place.height);
+    let title = if hidden > 0 {
+        format!(" Keys on {} · ↑↓ scroll · esc ", screen.title())
+    } else {
+        format!(" Keys on {} · esc ", screen.title())
+    };
+    canvas.render_widget(Clear, place);
+    canvas.render_widget(
+        Paragraph::new(lines).scroll((scroll.min(hidden), 0)).block(
+            Block::bordered()
+                .title(title)
+                .border_style(theme.frame(true, false)),
+        ),
+        place,
+    );
+}
+
+/// Lines of the longest help.
+fn lines_max() -> u16 {
+    u16::try_from(BINDINGS.len() + filter::EXAMPLES.len() + 2).unwrap_or(u16::MAX)
+}
+
+/// How a filter is written.
+fn filter_lines(theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![
+        Line::default(),
+        Line::styled("  A filter (/) consists of these terms:", theme.strong()),
+    ];
+    lines.extend(filter::EXAMPLES.iter().map(|(example, meaning)| {
+        Line::from(vec![
+            Span::styled(format!("  {example:<22} "), theme.key()),
+            Span::raw(*meaning),
+        ])
+    }));
+    lines
+}

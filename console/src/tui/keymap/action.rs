@@ -1,0 +1,120 @@
+//! What keys can do, and where.
+
+use crate::tui::screen_id::ScreenId;
+
+/// Everything that a key, a click or the palette can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
+    /// Leave the console.
+    Quit,
+    /// Show or hide the keys.
+    Help,
+    Palette,
+    Show(ScreenId),
+    NextScreen,
+    PreviousScreen,
+    /// Ask the pipeline again, now.
+    Refresh,
+    /// Close what is open, one level.
+    Back,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Open,
+    /// Move the focus to the next pane.
+    SwitchPane,
+    DetailUp,
+    DetailDown,
+    CopyItem,
+    /// Mark or unmark the selected message.
+    Mark,
+    /// Mark all listed messages.
+    MarkAll,
+    ClearMarks,
+    /// Redrive the marked messages, the group or the selected message.
+    Redrive,
+    /// Release the received messages.
+    Release,
+    Filter,
+    ClearFilter,
+    /// Follow new records, or stop.
+    Follow,
+    Edit,
+    /// Start over from the next template.
+    NextTemplate,
+    Send,
+    /// Answer the open question with yes.
+    Confirm,
+    /// Take in what would be skipped, or leave it out again.
+    IncludeSkipped,
+    Faster,
+    Slower,
+    /// Take other canary steps.
+    NextCanary,
+    /// Write down why.
+    Reason,
+    /// Pause the redrive, or continue it.
+    Pause,
+    CancelRun,
+    /// Go on with a redrive that was interrupted.
+    Resume,
+    Search,
+    ClearSearch,
+    Patch,
+    EditMessage,
+    EditExternally,
+    /// Delete messages for good, with a copy in a file.
+    Delete,
+    UndoEdit,
+    UndoAllEdits,
+    NextItem,
+    PreviousItem,
+}
+
+impl Action {
+    /// Whether it acts on what is seen: it is not carried out by name from another screen.
+    pub(crate) const fn needs_a_look(self) -> bool {
+        matches!(
+            self,
+            Self::Redrive
+                | Self::Mark
+                | Self::MarkAll
+                | Self::ClearMarks
+                | Self::Release
+                | Self::Send
+                | Self::Pause
+                | Self::CancelRun
+                | Self::Resume
+                | Self::Patch
+                | Self::EditMessage
+                | Self::Delete
+                | Self::EditExternally
+                | Self::UndoEdit
+                | Self::UndoAllEdits
+        )
+    }
+}
+
+/// Where a binding works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum KeyContext {
+    /// On a screen, nothing open.
+    Screen(ScreenId),
+    /// In the editor of an event: other keys write.
+    Editor,
+    /// In a line of input: other keys write.
+    Input,
+    /// In front of a question with yes and no.
+    Confirm,
+    /// In front of the plan of a redrive.
+    Plan,
+    /// In front of what a patch would do.
+    Patch,
+    /// In the list of keys.
+    Help,
+    /// In the palette: other keys write.
+    Palette,
+}

@@ -1,0 +1,184 @@
+//! Lines that screens share: titles, wrapped texts, explained faults, offered keys.
+//!
+//! Invariant: every line fits the width that it was made for, and what is cut ends with `…`.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::tui::fault::Fault;
+use crate::tui::format::{count, fit, message_or_messages, visible};
+use crate::tui::layout::area_rows;
+use crate::tui::theme::{Theme, Tone, sign, toned};
+
+/// Columns that the first piece of a title must have to be worth cutting.
+const PIECE_COLUMNS_MIN: usize = 8;
+
+/// A title inside a rule: `─ Title ───`. The one frame that panes have: rows are dear.
+pub(crate) fn title(theme: Theme, text: &str, width: usize) -> Line<'static> {
+    let used = text.width() + 4;
+    Line::from(vec![
+        Span::styled("─ ", theme.muted()),
+        Span::styled(text.to_owned(), theme.strong()),
+        Span::styled(
+            format!(" {}", "─".repeat(width.saturating_sub(used - 1))),
+            theme.muted(),
+        ),
+    ])
+}
+
+/// `─ Title  one · two ─────`. Pieces are left out from the end when there is no room; the first
+/// one is cut rather than left out.
+pub(crate) fn titled(
+    name: &str,
+    pieces: Vec<(String, Style)>,
+    theme: Theme,
+    width: u16,
+) -> Line<'static> {
+    let width = usize::from(width);
+    let rule = theme.frame(false, false);
+    if width < 3 {
+        return Line::styled("─".repeat(width), rule);
+    }
+    let name = fit(name, width - 3);
+    let mut used = name.width() + 3;
+    let mut spans = vec![
+        Span::styled("─ ", rule),
+        Span::styled(name, theme.strong()),
+        Span::raw(" "),
+    ];
+    for (number, (text, style)) in pieces.into_iter().enumerate() {
+        let separator = if number == 0 { " " } else { "· " };
+        let room = width.saturating_sub(used + separator.width() + 1);
+        if text.width() > room && (number > 0 || room < PIECE_COLUMNS_MIN) {
+            break;
+        }
+        let text = fit(&text, room);
+        used += separator.width() + text.width() + 1;
+        spans.push(Span::styled(separator, theme.muted()));
+        spans.push(Span::styled(text, style));
+        spans.push(Span::raw(" "));
+    }
+    spans.push(Span::styled("─".repeat(width.saturating_sub(used)), rule));
+    Line::from(spans)
+}
+
+/// What failed, what to do, and the key that tries again.
+pub(crate) fn explained(fault: &Fault, retry: (&str, &str), theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::from(toned(
+        theme,
+        Tone::Bad,
+        &visible(&fault.message),
+    ))];
+    if let Some(hint) = &fault.hint {
+        lines.push(Line::raw(visible(hint)));
+    }
+    lines.push(key_line(theme, retry.0, retry.1));
+    lines
+}
+
+/// A toned text with its sign and a hanging indent.
+pub(crate) fn hanging(tone: Tone, text: &str, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    const INDENT: usize = 3;
+    let mut mark = Span::styled(format!(" {} ", sign(tone)), theme.tone(tone));
+    wrapped(text, width.saturating_sub(INDENT + 1).max(1))
+        .into_iter()
+        .map(|part| {
+            let mark = std::mem::replace(&mut mark, Span::raw(" ".repeat(INDENT)));
+            Line::from(vec![mark, Span::styled(part, theme.tone(tone))])
+        })
+        .collect()
+}
+
+/// `1 message`, `100,000 messages`.
+pub(crate) fn message_count(number: usize) -> String {
+    let number = number as u64;
+    format!("{} {}", count(number), message_or_messages(number))
+}
+
+/// A text in a column of `width`, at its left end; cut where it is longer.
+pub(crate) fn left(text: &str, width: usize) -> String {
+    let text = fit(text, width);
+    let gap = width.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(gap))
+}
+
+/// The same at its right end: digits below digits.
+pub(crate) fn right(text: &str, width: usize) -> String {
+    let text = fit(text, width);
+    let gap = width.saturating_sub(text.width());
+    format!("{}{text}", " ".repeat(gap))
+}
+
+/// A key and what it does.
+pub(crate) fn key_line(theme: Theme, key: &str, what: &str) -> Line<'static> {
+    Line::from(vec![
+        Span::styled(format!("{key:>3} "), theme.key()),
+        Span::raw(what.to_owned()),
+    ])
+}
+
+/// Draws a line between two panes that stand side by side.
+pub(crate) fn draw_divider(theme: Theme, is_danger: bool, canvas: &mut Frame<'_>, area: Rect) {
+    for place in area_rows(area) {
+        canvas.render_widget(Span::styled("│", theme.frame(false, is_danger)), place);
+    }
+}
+
+/// Cuts a text into pieces of `columns`, one at least, between words where there are any.
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let options = Options::new(columns.max(1))
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::wrap(text, options)
+        .into_iter()
+        .map(String::from)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_wrapped_between_words_and_long_words_anywhere() {
+        assert_eq!(
+            wrapped("read depth of the queue", 10),
+            ["read depth", "of the", "queue"]
+        );
+        assert_eq!(wrapped("0123456789abc", 5), ["01234", "56789", "abc"]);
+        assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("日本語", 0), ["日", "本", "語"]);
+    }
+
+    #[test]
+    fn titles_leave_pieces_out_from_the_end() {
+        let theme = Theme { has_colour: false };
+        let pieces = vec![
+            ("3 / 37".to_owned(), Style::new()),
+            ("paused".to_owned(), Style::new()),
+        ];
+        let at = |width| titled("Records", pieces.clone(), theme, width).to_string();
+        assert_eq!(at(30), "─ Records  3 / 37 · paused ───");
+        assert_eq!(at(22), "─ Records  3 / 37 ────");
+        assert_eq!(at(12), "─ Records ──");
+        assert_eq!(at(6), "─ Re… ");
+        assert_eq!(at(2), "──");
+    }
+
+    proptest! {
+        #[test]
+        fn wrapping_keeps_every_character_but_blanks(text in "[a-c日 ]{0,80}", columns in 2usize..20) {
+            let parts = wrapped(&text, columns);
+            prop_assert!(parts.iter().all(|part| part.width() <= columns));
+            let without_blanks = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(without_blanks(&parts.concat()), without_blanks(&text));
+        }
+    }
+}

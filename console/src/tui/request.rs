@@ -1,0 +1,165 @@
+//! The requests to the pipeline, and the typed answers.
+//!
+//! Invariant: a request is answered at most once and with its own kind of result. Only its
+//! [`ReplyTo`] makes the answer, which cannot be copied and names the [`Reply`] that it becomes.
+
+use std::path::PathBuf;
+
+use event::{EventKey, Page, Record, RecordQuery};
+
+use super::fault::Fault;
+use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
+use super::redrives::{Draft, DryRun, Past, RunEnd};
+use pipeline::Body;
+use pipeline::model::{
+    ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, ReceivedMessages,
+    RecordTotals, TraceState,
+};
+use redrive::Report;
+
+/// Number of a request, unique in one run of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RequestId(pub(crate) u64);
+
+/// Where the answer to one request goes.
+#[derive(Debug)]
+pub(crate) struct ReplyTo<T> {
+    id: RequestId,
+    reply: fn(Answer<T>) -> Reply,
+}
+
+impl<T> ReplyTo<T> {
+    pub(crate) const fn new(id: RequestId, reply: fn(Answer<T>) -> Reply) -> Self {
+        Self { id, reply }
+    }
+
+    pub(crate) const fn id(&self) -> RequestId {
+        self.id
+    }
+
+    pub(crate) fn answer(self, result: Result<T, Fault>) -> Reply {
+        (self.reply)(Answer {
+            id: self.id,
+            result,
+        })
+    }
+}
+
+/// The answer to one request.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    id: RequestId,
+    result: Result<T, Fault>,
+}
+
+impl<T> Answer<T> {
+    #[cfg(test)]
+    pub(crate) const fn new(id: RequestId, result: Result<T, Fault>) -> Self {
+        Self { id, result }
+    }
+
+    pub(crate) fn is_to(&self, id: RequestId) -> bool {
+        self.id == id
+    }
+
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer {
+            id: self.id,
+            result: self.result.map(change),
+        }
+    }
+
+    pub(crate) fn into_result(self) -> Result<T, Fault> {
+        self.result
+    }
+}
+
+/// One request and where its answer goes.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Queue(QueueRole, ReplyTo<QueueSnapshot>),
+    History(ReplyTo<History>),
+    Totals(ReplyTo<RecordTotals>),
+    ApiHealth(ReplyTo<ApiHealth>),
+    /// Receive dead letters with a long visibility timeout.
+    ReceiveMessages(ReplyTo<ReceivedMessages>),
+    /// Extend the visibility timeout of these (receipt handles). The answer is parallel to them:
+    /// whether it was extended; `None` where no answer came.
+    ExtendVisibility(Vec<String>, ReplyTo<Vec<Option<bool>>>),
+    /// Make these (receipt handles) visible again. The answer counts those that still were ours.
+    ReleaseMessages(Vec<String>, ReplyTo<usize>),
+    /// Read a body that was written to the disk.
+    ReadBody(Body, ReplyTo<String>),
+    /// Delete these for good, after a copy was written.
+    DeleteMessages(Vec<DeadLetter>, ReplyTo<Deleted>),
+    /// Compute what a redrive would send; nothing is written.
+    DryRun(Draft, ReplyTo<DryRun>),
+    Redrive(Draft, ReplyTo<RunEnd>),
+    /// Continue the redrive of this journal.
+    ResumeRedrive(PathBuf, ReplyTo<RunEnd>),
+    /// The redrives of this environment, from their journals.
+    Redrives(ReplyTo<Past>),
+    /// What the redrive of this journal did, message by message.
+    RedriveReport(PathBuf, ReplyTo<Report>),
+    /// What a jq program would make of messages.
+    Patch(String, PatchInputs, ReplyTo<Patched>),
+    /// The verdict of a message with another body.
+    Judge(PatchInput, String, ReplyTo<Patched>),
+    Search(Query, PatchInputs, ReplyTo<Found>),
+    Records(RecordQuery, ReplyTo<Page<Record>>),
+    /// Publish one body, as it is.
+    Publish(String, ReplyTo<Published>),
+    /// Look once where a published event is.
+    Trace(Sought, ReplyTo<TraceState>),
+    /// A fresh event (new id, time of now) made from the template with this number.
+    Template(usize, ReplyTo<String>),
+}
+
+/// A published event that is looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sought {
+    /// Its identity, where it is valid.
+    pub(crate) key: Option<EventKey>,
+    pub(crate) body: String,
+    /// The acknowledgement of SNS.
+    pub(crate) published: Published,
+}
+
+/// What a deletion did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deleted {
+    /// Where the copies are.
+    pub(crate) file: PathBuf,
+    /// Message ids of the messages that are gone.
+    pub(crate) message_ids: Vec<String>,
+    /// How many were not deleted.
+    pub(crate) failed: usize,
+    /// Why the first of them was not.
+    pub(crate) cause: Option<String>,
+}
+
+/// The one answer to a request, with the place that it belongs to.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    SourceQueue(Answer<QueueSnapshot>),
+    DeadLetterQueue(Answer<QueueSnapshot>),
+    History(Answer<History>),
+    Totals(Answer<RecordTotals>),
+    ApiHealth(Answer<ApiHealth>),
+    Received(Answer<ReceivedMessages>),
+    Extended(Answer<Vec<Option<bool>>>),
+    Released(Answer<usize>),
+    Body(Answer<String>),
+    Deleted(Answer<Deleted>),
+    DryRun(Answer<DryRun>),
+    RedriveEnded(Answer<RunEnd>),
+    Redrives(Answer<Past>),
+    RedriveReport(Answer<Report>),
+    Patched(Answer<Patched>),
+    Judged(Answer<Patched>),
+    Found(Answer<Found>),
+    Records(Answer<Page<Record>>),
+    Published(Answer<Published>),
+    Traced(Answer<TraceState>),
+    Template(Answer<String>),
+}

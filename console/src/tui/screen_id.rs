@@ -1,0 +1,61 @@
+//! Names and order of the screens.
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum ScreenId {
+    /// The whole pipeline at a glance.
+    #[default]
+    Overview,
+    /// The dead-letter queue.
+    DeadLetters,
+    /// Redrives: planned, running, past.
+    Redrives,
+    /// The topic.
+    Publish,
+    /// The database.
+    Records,
+}
+
+impl ScreenId {
+    /// Every screen, in the order of their numbers.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Overview,
+        Self::DeadLetters,
+        Self::Redrives,
+        Self::Publish,
+        Self::Records,
+    ];
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::DeadLetters => "Dead letters",
+            Self::Redrives => "Redrives",
+            Self::Publish => "Publish",
+            Self::Records => "Records",
+        }
+    }
+
+    /// The key that shows it.
+    pub(crate) const fn number(self) -> char {
+        match self {
+            Self::Overview => '1',
+            Self::DeadLetters => '2',
+            Self::Redrives => '3',
+            Self::Publish => '4',
+            Self::Records => '5',
+        }
+    }
+
+    /// The screen so many places further, around the end.
+    pub(crate) fn step(self, places: usize) -> Self {
+        let position = Self::ALL
+            .iter()
+            .position(|screen| *screen == self)
+            .unwrap_or(0);
+        Self::ALL
+            .into_iter()
+            .cycle()
+            .nth(position + places)
+            .unwrap_or(self)
+    }
+}

@@ -1,0 +1,90 @@
+//! All screens, and the one place that decides which of them is meant.
+
+use chrono::{DateTime, Utc};
+use ratatui::Frame;
+
+use super::dead_letters::DeadLetters;
+use super::overview::Overview;
+use super::publish::Publish;
+use super::records::Records;
+use super::redrives::Redrives;
+use super::screen::{Screen as _, ScreenEvent};
+use crate::tui::context::{ScreenContext, UpdateContext};
+use crate::tui::keymap::{Binding, KeyContext};
+use crate::tui::screen_id::ScreenId;
+
+#[derive(Debug, Default)]
+pub(crate) struct Screens {
+    pub(crate) overview: Overview,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) redrives: Redrives,
+    pub(crate) publish: Publish,
+    pub(crate) records: Records,
+}
+
+impl Screens {
+    pub(crate) fn update(
+        &mut self,
+        screen: ScreenId,
+        event: ScreenEvent<'_>,
+        context: &mut UpdateContext<'_>,
+    ) {
+        match screen {
+            ScreenId::Overview => self.overview.update(event, context),
+            ScreenId::DeadLetters => self.dead_letters.update(event, context),
+            ScreenId::Redrives => self.redrives.update(event, context),
+            ScreenId::Publish => self.publish.update(event, context),
+            ScreenId::Records => self.records.update(event, context),
+        }
+    }
+
+    pub(crate) fn view(
+        &self,
+        screen: ScreenId,
+        context: &ScreenContext<'_>,
+        canvas: &mut Frame<'_>,
+    ) {
+        match screen {
+            ScreenId::Overview => self.overview.view(context, canvas),
+            ScreenId::DeadLetters => self.dead_letters.view(context, canvas),
+            ScreenId::Redrives => self.redrives.view(context, canvas),
+            ScreenId::Publish => self.publish.view(context, canvas),
+            ScreenId::Records => self.records.view(context, canvas),
+        }
+    }
+
+    pub(crate) fn key_context(&self, screen: ScreenId) -> KeyContext {
+        match screen {
+            ScreenId::Overview => self.overview.key_context(),
+            ScreenId::DeadLetters => self.dead_letters.key_context(),
+            ScreenId::Redrives => self.redrives.key_context(),
+            ScreenId::Publish => self.publish.key_context(),
+            ScreenId::Records => self.records.key_context(),
+        }
+    }
+
+    pub(crate) fn hint(
+        &self,
+        screen: ScreenId,
+        binding: &Binding,
+        context: &ScreenContext<'_>,
+    ) -> Option<&'static str> {
+        match screen {
+            ScreenId::Overview => self.overview.hint(binding, context),
+            ScreenId::DeadLetters => self.dead_letters.hint(binding, context),
+            ScreenId::Redrives => self.redrives.hint(binding, context),
+            ScreenId::Publish => self.publish.hint(binding, context),
+            ScreenId::Records => self.records.hint(binding, context),
+        }
+    }
+
+    pub(crate) fn waiting_since(&self, screen: ScreenId) -> Option<DateTime<Utc>> {
+        match screen {
+            ScreenId::Overview => self.overview.waiting_since(),
+            ScreenId::DeadLetters => self.dead_letters.waiting_since(),
+            ScreenId::Redrives => self.redrives.waiting_since(),
+            ScreenId::Publish => self.publish.waiting_since(),
+            ScreenId::Records => self.records.waiting_since(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Messages out of the queue for good, once its name was typed.
+//!
+//! Invariant: a message leaves the list only when SQS confirmed its deletion.
+
+use std::collections::HashSet;
+
+use super::line_input::{LineInput, Purpose};
+use super::note::LastResult;
+use super::state::{DeadLetters, Open};
+use crate::tui::context::UpdateContext;
+use crate::tui::format::{count, visible};
+use crate::tui::lines::message_count;
+use crate::tui::request::{Answer, Deleted, Reply, Request};
+use crate::tui::theme::Tone;
+use pipeline::model::DeadLetter;
+
+impl DeadLetters {
+    /// Asks for the queue's name before the marked messages, else the group, else the selected
+    /// message are deleted.
+    pub(super) fn begin_delete(&mut self, context: &mut UpdateContext<'_>) {
+        let refusal = if context.environment.read_only {
+            let name = visible(&context.environment.name);
+            Some(format!("{name} is read-only: no deletions"))
+        } else if !self.moving.is_empty() || self.deletion.is_some() {
+            Some("a redrive or a deletion is in progress already".to_owned())
+        } else {
+            None
+        };
+        if let Some(text) = refusal {
+            context.notify(Tone::Warning, text);
+            return;
+        }
+        let (scope, messages) = self.meant();
+        let message_ids: HashSet<String> = messages
+            .iter()
+            .map(|message| message.message_id.clone())
+            .collect();
+        if message_ids.is_empty() {
+            context.notify(Tone::Muted, "no messages to delete");
+            return;
+        }
+        let purpose = Purpose::Delete { scope, message_ids };
+        self.open = Open::Line(Box::new(LineInput::new(purpose, "")));
+    }
+
+    /// The name was typed.
+    pub(super) fn delete(
+        &mut self,
+        name: &str,
+        ids: &HashSet<String>,
+        context: &mut UpdateContext<'_>,
+    ) {
+        if name.trim() != context.dead_letter_queue_name() {
+            let queue = visible(context.dead_letter_queue_name());
+            let text = format!("nothing was deleted: the name of the queue is {queue}");
+            context.notify(Tone::Warning, text);
+            return;
+        }
+        self.open = Open::Nothing;
+        let is_meant = |message: &&DeadLetter| ids.contains(&message.message_id);
+        let messages: Vec<_> = self.messages.iter().filter(is_meant).cloned().collect();
+        let request = |to| Request::DeleteMessages(messages, to);
+        self.deletion = Some(context.outbox.request(Reply::Deleted, request));
+    }
+
+    pub(crate) fn messages_were_deleted(
+        &mut self,
+        answer: Answer<Deleted>,
+        context: &mut UpdateContext<'_>,
+    ) {
+        if self.deletion.take_if(|id| answer.is_to(*id)).is_none() {
+            return;
+        }
+        let deleted = match answer.into_result() {
+            Ok(deleted) => deleted,
+            Err(fault) => {
+                context.notify(Tone::Bad, visible(&fault.message));
+                return;
+            }
+        };
+        let gone: HashSet<String> = deleted.message_ids.into_iter().collect();
+        self.messages
+            .retain(|message| !gone.contains(&message.message_id));
+        self.edits.retain(|id, _| !gone.contains(id));
+        self.marks.clear();
+        let mut text = format!(
+            "{} deleted, with a copy in {}",
+            message_count(gone.len()),
+            deleted.file.display()
+        );
+        if let Some(cause) = deleted.cause {
+            let failed = count(deleted.failed as u64);
+            text.push_str(&format!(" · {failed} not deleted: {cause}"));
+        }
+        let tone = if deleted.failed == 0 {
+            Tone::Good
+        } else {
+            Tone::Warning
+        };
+        // Replaces an older notice, e.g. about a wrong name.
+        context.notify(tone, format!("{} deleted", message_count(gone.len())));
+        self.last_result = Some(LastResult {
+            at: context.now,
+            tone,
+            text,
+        });
+        self.regroup(context.body);
+    }
+}

@@ -1,0 +1,43 @@
+//! What a redrive or a deletion did, for all messages and for one.
+
+use chrono::{DateTime, Utc};
+
+use crate::tui::theme::Tone;
+
+/// What a redrive did, counted.
+#[derive(Clone, Debug)]
+pub(super) struct LastResult {
+    pub(super) at: DateTime<Utc>,
+    pub(super) tone: Tone,
+    pub(super) text: String,
+}
+
+/// What happened to a message that did not simply leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// It is in both queues.
+    SentNotDeleted(String),
+    /// It stays here.
+    NotSent(String),
+    /// No answer came to its send; it stays here too.
+    Unknown(String),
+    /// The redrive ended without an outcome for it.
+    NotReported(String),
+}
+
+impl Note {
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::SentNotDeleted(error) => format!(
+                "sent, but the delete failed: it is in both queues; the ledger makes the second a \
+                 duplicate · {error}"
+            ),
+            Self::NotSent(error) => format!("not sent: {error}"),
+            Self::Unknown(error) => format!(
+                "may have been sent (no answer came); it stays here too, and the ledger makes a \
+                 second arrival a duplicate · {error}"
+            ),
+            Self::NotReported(error) => format!("unknown whether it was sent: {error}"),
+        }
+    }
+}

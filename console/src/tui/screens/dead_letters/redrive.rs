@@ -1,0 +1,144 @@
+//! Back to the source queue: which messages are meant, which are on their way, what became of them.
+//!
+//! Invariant: a message leaves the list only when its redrive reports that it left the queue.
+
+use std::collections::HashSet;
+
+use chrono::Duration;
+
+use super::note::{LastResult, Note};
+use super::state::{DeadLetters, Pane};
+use crate::tui::context::UpdateContext;
+use crate::tui::format::visible;
+use crate::tui::handover::Handover;
+use crate::tui::redrives::{Chosen, DraftMessage, Ended, Selection};
+use crate::tui::theme::Tone;
+use pipeline::model::DeadLetter;
+use redrive::{MessageOutcome, Report};
+
+/// Messages that a redrive leaves behind are extended within this.
+const HOLD_LEFT_SECS: i64 = 5;
+
+impl DeadLetters {
+    /// Puts the marked messages, else the group, else the selected message before the operator.
+    pub(super) fn plan_redrive(&self, context: &mut UpdateContext<'_>) {
+        if context.environment.read_only {
+            let name = visible(&context.environment.name);
+            let text = format!("{name} is read-only: no redrivess");
+            context.notify(Tone::Warning, text);
+            return;
+        }
+        let (scope, messages) = self.meant();
+        if messages.is_empty() {
+            context.notify(Tone::Muted, "no messages to redrive");
+            return;
+        }
+        let facts = self.received.value();
+        let selection = Selection {
+            scope,
+            messages: messages
+                .into_iter()
+                .map(|message| self.chosen(message))
+                .collect(),
+            has_ledger: facts.is_none_or(|facts| facts.ledger_error.is_none()),
+        };
+        context.outbox.handovers.push(Handover::Review(selection));
+    }
+
+    /// The messages that a key means: the marked ones, else the group, else the selected one.
+    pub(super) fn meant(&self) -> (String, Vec<&DeadLetter>) {
+        if !self.marks.is_empty() {
+            let is_marked = |message: &&DeadLetter| self.marks.contains(&message.message_id);
+            let marked = self.messages.iter().filter(is_marked);
+            ("the marked messages".to_owned(), marked.collect())
+        } else if self.focus == Pane::Groups && !self.is_detail_open {
+            let scope = self.listed_group().map_or_else(
+                || "all received messages".to_owned(),
+                |group| format!("the group {}", group.key.title()),
+            );
+            let message_at = |position: &usize| self.messages.get(*position);
+            (scope, self.listed.iter().filter_map(message_at).collect())
+        } else {
+            (
+                "the selected message".to_owned(),
+                self.selected_message().into_iter().collect(),
+            )
+        }
+    }
+
+    fn chosen(&self, message: &DeadLetter) -> Chosen {
+        Chosen {
+            verdict: self.verdict_of(message),
+            draft: DraftMessage {
+                message: message.clone(),
+                new_body: self.edit_of(message).map(|edited| edited.new_body.clone()),
+            },
+        }
+    }
+
+    /// These messages, by message id, are being redriven.
+    pub(crate) fn redrive_began(&mut self, ids: HashSet<String>) {
+        self.notes.retain(|id, _| !ids.contains(id));
+        self.last_result = None;
+        self.moving = ids;
+    }
+
+    pub(crate) fn redrive_ended(&mut self, ended: Ended, context: &mut UpdateContext<'_>) {
+        let moving = std::mem::take(&mut self.moving);
+        let moved = self.apply(&moving, ended.report.as_ref(), ended.failure.as_deref());
+        self.last_result = Some(LastResult {
+            at: context.now,
+            tone: ended.tone,
+            text: ended.text,
+        });
+        self.messages
+            .retain(|message| !moved.contains(message.message_id.as_str()));
+        // Until now the redrive has extended their visibility; when it ends only SQS knows.
+        let soon = context.now + Duration::seconds(HOLD_LEFT_SECS);
+        for message in &mut self.messages {
+            if moving.contains(&message.message_id) {
+                message.hidden_until = message.hidden_until.max(soon);
+            }
+        }
+        self.edits.retain(|id, _| !moved.contains(id.as_str()));
+        // What was acted on is not acted on again by the next key.
+        self.marks.retain(|id| !moving.contains(id));
+        if self.is_shown {
+            self.regroup(context.body);
+        } else {
+            self.release_all(context);
+        }
+    }
+
+    /// Notes the outcome of each message; returns those that left. Without a failure, messages that
+    /// the report does not name get no note.
+    fn apply<'a>(
+        &mut self,
+        moving: &HashSet<String>,
+        report: Option<&'a Report>,
+        failure: Option<&str>,
+    ) -> HashSet<&'a str> {
+        let mut moved = HashSet::new();
+        let mut unreported: HashSet<&str> = moving.iter().map(String::as_str).collect();
+        let why = failure.unwrap_or("the redrive ended without an outcome for it");
+        for message in report.into_iter().flat_map(|report| &report.messages) {
+            unreported.remove(message.message_id.as_str());
+            let cause = message.cause.clone().unwrap_or_else(|| why.to_owned());
+            let note = match message.outcome {
+                MessageOutcome::Moved => {
+                    moved.insert(message.message_id.as_str());
+                    continue;
+                }
+                MessageOutcome::SentNotDeleted => Note::SentNotDeleted(cause),
+                MessageOutcome::NotSent | MessageOutcome::Waiting => Note::NotSent(cause),
+                MessageOutcome::Unknown => Note::Unknown(cause),
+            };
+            self.notes.insert(message.message_id.clone(), note);
+        }
+        for id in unreported.into_iter().filter(|_| failure.is_some()) {
+            self.notes
+                .insert(id.to_owned(), Note::NotReported(why.to_owned()));
+        }
+        moved
+    }
+}

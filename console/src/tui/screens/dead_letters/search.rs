@@ -1,0 +1,110 @@
+//! Searches among the messages.
+//!
+//! Invariant: what is listed is what the applied query found; an answer to an older one changes
+//! nothing.
+
+use std::sync::Arc;
+
+use ratatui::layout::Rect;
+
+use super::applied_search::Search;
+use super::line_input::{LineInput, Purpose};
+use super::state::{DeadLetters, Open};
+use crate::tui::context::UpdateContext;
+use crate::tui::format::{count, visible};
+use crate::tui::patch::{Found, Query};
+use crate::tui::remote::Remote;
+use crate::tui::request::{Answer, Reply, Request};
+use crate::tui::theme::Tone;
+use pipeline::model::DeadLetter;
+
+impl DeadLetters {
+    pub(super) fn begin_search(&mut self) {
+        let text = self
+            .search
+            .as_ref()
+            .map_or("", |search| search.text.as_str());
+        self.open = Open::Line(Box::new(LineInput::new(Purpose::Search, text)));
+    }
+
+    pub(super) fn begin_query(&mut self, text: &str, context: &mut UpdateContext<'_>) {
+        let Some(query) = Query::parse(text) else {
+            self.clear_search(context.body);
+            return;
+        };
+        self.search = Some(Search {
+            text: text.trim().to_owned(),
+            query,
+            found: Remote::Idle,
+            held: 0,
+            is_stale: true,
+        });
+        self.run_search(context);
+    }
+
+    pub(super) fn clear_search(&mut self, body: Rect) {
+        self.search = None;
+        self.regroup(body);
+    }
+
+    /// The messages or their bodies changed: what is found is found anew.
+    pub(super) fn search_again(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.is_stale = true;
+        }
+    }
+
+    /// Asks where what was found is out of date.
+    pub(super) fn run_search(&mut self, context: &mut UpdateContext<'_>) {
+        let is_due = |search: &&Search| search.is_stale && !search.found.is_loading();
+        let Some(query) = self.search.as_ref().filter(is_due).map(|s| s.query.clone()) else {
+            return;
+        };
+        let messages = self
+            .messages
+            .iter()
+            .map(|message| self.patch_input(message));
+        let messages = Arc::new(messages.collect::<Vec<_>>());
+        if let Some(search) = &mut self.search {
+            search.is_stale = false;
+            context.outbox.fetch(&mut search.found, Reply::Found, |to| {
+                Request::Search(query, messages, to)
+            });
+        }
+    }
+
+    pub(crate) fn found(&mut self, answer: Answer<Found>, context: &mut UpdateContext<'_>) {
+        if let Some(search) = &mut self.search
+            && search.found.settle(answer, context.now)
+        {
+            self.regroup(context.body);
+        }
+    }
+
+    /// Whether the applied query lists a message; before its first answer all are listed.
+    pub(super) fn is_found(&self, message: &DeadLetter) -> bool {
+        self.search
+            .as_ref()
+            .and_then(|search| search.found.value())
+            .is_none_or(|found| found.message_ids.contains(&message.message_id))
+    }
+
+    /// The remark about the applied query.
+    pub(super) fn search_remark(&self) -> Option<(Tone, String)> {
+        let search = self.search.as_ref()?;
+        let query = visible(&search.text);
+        if let Some(fault) = search.found.error() {
+            let text = format!("search {query}: {} · x clears it", visible(&fault.message));
+            return Some((Tone::Bad, text));
+        }
+        let found = search.found.value()?;
+        let number = count(search.held as u64);
+        let mut text = format!("search {query}: {number} found");
+        if found.failed > 0 {
+            let failed = count(found.failed as u64);
+            text.push_str(&format!(" · the program failed on {failed}"));
+        }
+        text.push_str(" · x clears it");
+        Some((Tone::Muted, text))
+    }
+}

@@ -1,0 +1,97 @@
+//! The state of the screen.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use super::applied_search::Search;
+use super::detail::Detail;
+use super::editing::Editing;
+use super::groups::Grouping;
+use super::lease::{Extension, ReceiveFacts, Released};
+use super::line_input::LineInput;
+use super::note::{LastResult, Note};
+use super::preview::Preview;
+use crate::tui::keymap::Action;
+use crate::tui::list::ListState;
+use crate::tui::patch::EditedMessage;
+use crate::tui::remote::Remote;
+use crate::tui::request::RequestId;
+use pipeline::model::DeadLetter;
+
+#[derive(Debug, Default)]
+pub(crate) struct DeadLetters {
+    pub(super) is_shown: bool,
+
+    pub(super) received: Remote<ReceiveFacts>,
+    /// The received messages, oldest first.
+    pub(super) messages: Vec<DeadLetter>,
+    /// When messages were received last.
+    pub(super) received_at: DateTime<Utc>,
+    /// When the first of them becomes visible to others, if nothing is done.
+    pub(super) hidden_until: Option<DateTime<Utc>>,
+    pub(super) extension: Option<Extension>,
+    pub(super) extension_failed_at: Option<DateTime<Utc>>,
+    /// Messages whose visibility timeout ended before it was extended.
+    pub(super) expired: usize,
+    pub(super) released: Option<Released>,
+
+    pub(super) grouping: Grouping,
+    pub(super) group_list: ListState,
+    /// The messages of the selected group, as positions in `messages`.
+    pub(super) listed: Vec<usize>,
+    pub(super) message_list: ListState,
+    pub(super) selected: Option<String>,
+    pub(super) marks: HashSet<String>,
+    pub(super) focus: Pane,
+    pub(super) detail: Option<Detail>,
+    pub(super) detail_offset: usize,
+    /// The body that is being read, and whose it is.
+    pub(super) reading: Option<(RequestId, String)>,
+    /// An action on a message whose body is being read: executed when the body comes, unless another
+    /// key was pressed.
+    pub(super) deferred: Option<(String, Action)>,
+    pub(super) is_detail_open: bool,
+
+    /// Message ids of the messages that are being redriven.
+    pub(super) moving: HashSet<String>,
+    /// Messages are being deleted.
+    pub(super) deletion: Option<RequestId>,
+    /// What the last redrive did.
+    pub(super) last_result: Option<LastResult>,
+    /// Messages that get another body, by message id.
+    pub(super) edits: HashMap<String, EditedMessage>,
+    pub(super) search: Option<Search>,
+    pub(super) open: Open,
+    pub(super) notes: HashMap<String, Note>,
+}
+
+/// What lies over the messages.
+#[derive(Debug, Default)]
+pub(super) enum Open {
+    #[default]
+    Nothing,
+    /// A line is typed.
+    Line(Box<LineInput>),
+    /// A patch waits for confirmation.
+    Preview(Box<Preview>),
+    /// A message is written.
+    Editor(Box<Editing>),
+}
+
+/// The pane that the keys move in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Pane {
+    /// Messages by their cause.
+    Groups,
+    /// The messages of one group.
+    #[default]
+    Messages,
+}
+
+impl DeadLetters {
+    /// How many messages this screen has received and not released.
+    pub(crate) const fn received_count(&self) -> usize {
+        self.messages.len()
+    }
+}

@@ -1,0 +1,80 @@
+//! Deleting: by the queue's name, and only what SQS confirmed.
+
+use super::fixtures::*;
+use super::*;
+use crate::tui::request::Deleted;
+use crate::tui::testing::DELETE;
+
+/// The messages whose deletion is requested.
+fn deletion(harness: &mut Harness) -> (ReplyTo<Deleted>, Vec<String>) {
+    let (messages, to) = harness.take_last(&DELETE);
+    let ids = messages.into_iter().map(|message| message.message_id);
+    (to, ids.collect())
+}
+
+#[test]
+fn another_name_than_the_queues_deletes_nothing() {
+    let mut harness = received(messages());
+    harness.keys("aD");
+    harness.keys("events-queue");
+    harness.code(KeyCode::Enter);
+    assert_eq!(harness.count(&DELETE), 0);
+    assert!(
+        harness
+            .notice()
+            .contains("name of the queue is events-dead-letters")
+    );
+    harness.code(KeyCode::Esc);
+    assert_eq!(harness.screen().messages.len(), 37);
+    assert_eq!(harness.count(&DELETE), 0);
+}
+
+#[test]
+fn marked_messages_are_deleted_and_only_confirmed_ones_leave() {
+    let mut harness = received(messages());
+    harness.keys(" jj D");
+    assert!(
+        harness
+            .screen_text()
+            .contains("to delete 2 messages (the marked messages)")
+    );
+    harness.keys("events-dead-letters");
+    harness.code(KeyCode::Enter);
+    let (to, ids) = deletion(&mut harness);
+    assert_eq!(ids.len(), 2);
+    // Nothing else goes out meanwhile.
+    harness.press('D');
+    assert!(harness.notice().contains("in progress already"));
+    harness.reply(
+        to,
+        Ok(Deleted {
+            file: "/state/exports/events-dead-letters.jsonl".into(),
+            message_ids: vec![ids[0].clone()],
+            failed: 1,
+            cause: Some("throttled".to_owned()),
+        }),
+    );
+    let left = &harness.screen().messages;
+    assert_eq!(left.len(), 36);
+    assert!(left.iter().all(|message| message.message_id != ids[0]));
+    assert!(left.iter().any(|message| message.message_id == ids[1]));
+    let text = harness.screen_text();
+    assert!(
+        text.contains("1 message deleted, with a copy in /state/exports"),
+        "{text}"
+    );
+    assert!(text.contains("1 not deleted: throttled"), "{text}");
+}
+
+#[test]
+fn failed_deletion_keeps_everything_and_shows_why() {
+    let mut harness = received(messages());
+    harness.press('D');
+    harness.keys("events-dead-letters");
+    harness.code(KeyCode::Enter);
+    let (to, ids) = deletion(&mut harness);
+    assert_eq!(ids.len(), 1);
+    harness.reply(to, Err(fault()));
+    assert_eq!(harness.screen().messages.len(), 37);
+    assert!(harness.notice().contains(&fault().message));
+}

@@ -1,0 +1,209 @@
+//! What keys and time do to the screen.
+
+use chrono::{DateTime, Utc};
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::state::{DeadLetters, Open, Pane};
+use crate::tui::context::{ScreenContext, UpdateContext};
+use crate::tui::keymap::{Action, Binding, KeyContext};
+use crate::tui::layout::is_wide;
+use crate::tui::screen_id::ScreenId;
+use crate::tui::screens::screen::{Screen, ScreenEvent};
+use crate::tui::theme::Tone;
+
+/// Lines that `J` and `K` scroll the detail.
+const DETAIL_LINES: isize = 3;
+
+impl Screen for DeadLetters {
+    fn update(&mut self, event: ScreenEvent<'_>, context: &mut UpdateContext<'_>) {
+        match event {
+            ScreenEvent::Enter => self.enter(context),
+            ScreenEvent::Leave => self.leave(context),
+            ScreenEvent::Act(action) => self.act(action, context),
+            ScreenEvent::Key(key) => self.key(key, context),
+            ScreenEvent::Paste(text) => self.paste(text, context),
+            ScreenEvent::Click(position) => self.click(position, context),
+            ScreenEvent::Scroll(position, lines) => self.scroll(position, lines, context),
+            ScreenEvent::Resize => self.resize(context.body),
+            ScreenEvent::Tick => self.tick(context),
+        }
+    }
+
+    fn view(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        self.draw(context, canvas);
+    }
+
+    fn key_context(&self) -> KeyContext {
+        match self.open {
+            Open::Nothing => KeyContext::Screen(ScreenId::DeadLetters),
+            Open::Line(_) => KeyContext::Input,
+            Open::Preview(_) => KeyContext::Patch,
+            Open::Editor(_) => KeyContext::Editor,
+        }
+    }
+
+    fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<&'static str> {
+        match (&self.open, binding.action) {
+            (Open::Editor(_), Action::Send) => Some("save"),
+            (Open::Line(_), Action::Up) => None,
+            _ => Some(binding.label),
+        }
+    }
+
+    fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        self.received.loading_since()
+    }
+}
+
+impl DeadLetters {
+    fn enter(&mut self, context: &mut UpdateContext<'_>) {
+        self.is_shown = true;
+        self.receive(context);
+    }
+
+    /// Releases the messages, but for those that are being redriven.
+    fn leave(&mut self, context: &mut UpdateContext<'_>) {
+        self.is_shown = false;
+        self.deferred = None;
+        self.last_result = None;
+        self.open = Open::Nothing;
+        self.is_detail_open = false;
+        self.release_all(context);
+    }
+
+    pub(super) fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {
+        match self.open {
+            Open::Nothing => {}
+            Open::Line(_) => return self.act_on_line(action, context),
+            Open::Preview(_) => return self.act_on_preview(action, context),
+            Open::Editor(_) => return self.act_in_editor(action, context),
+        }
+        self.deferred = None;
+        let body = context.body;
+        match action {
+            Action::Refresh => self.receive(context),
+            Action::Release => self.release(context),
+            Action::Open => self.open(context),
+            Action::Back => self.back(body),
+            Action::Up => self.move_by(-1, body),
+            Action::Down => self.move_by(1, body),
+            Action::PageUp => self.move_by(-self.page(body), body),
+            Action::PageDown => self.move_by(self.page(body), body),
+            Action::First => self.move_by(isize::MIN, body),
+            Action::Last => self.move_by(isize::MAX, body),
+            Action::SwitchPane => self.switch_pane(body),
+            Action::DetailUp => self.scroll_detail(-DETAIL_LINES, body),
+            Action::DetailDown => self.scroll_detail(DETAIL_LINES, body),
+            Action::CopyItem => self.copy(context),
+            Action::Mark => self.mark(body),
+            Action::MarkAll => self.mark_all(),
+            Action::ClearMarks => self.marks.clear(),
+            Action::Delete => self.begin_delete(context),
+            Action::Redrive => self.plan_redrive(context),
+            Action::Search => self.begin_search(),
+            Action::ClearSearch => self.clear_search(body),
+            Action::Patch => self.begin_patch(context),
+            Action::EditMessage | Action::EditExternally => self.begin_editing(action, context),
+            Action::UndoEdit => self.undo_edit(context),
+            Action::UndoAllEdits => self.undo_all_edits(context),
+            Action::Quit
+            | Action::Help
+            | Action::Palette
+            | Action::Show(_)
+            | Action::NextScreen
+            | Action::PreviousScreen
+            | Action::Filter
+            | Action::ClearFilter
+            | Action::Follow
+            | Action::Edit
+            | Action::NextTemplate
+            | Action::Send
+            | Action::Confirm
+            | Action::IncludeSkipped
+            | Action::Faster
+            | Action::Slower
+            | Action::NextCanary
+            | Action::Reason
+            | Action::Pause
+            | Action::CancelRun
+            | Action::Resume
+            | Action::NextItem
+            | Action::PreviousItem => {}
+        }
+    }
+
+    pub(super) fn open(&mut self, context: &mut UpdateContext<'_>) {
+        if self.messages.is_empty() {
+            self.receive(context);
+        } else if self.focus == Pane::Groups {
+            self.focus = Pane::Messages;
+        } else if !is_wide(context.body) && self.selected.is_some() {
+            self.is_detail_open = true;
+        }
+        self.reveal(context.body);
+    }
+
+    /// Closes one level: the detail, then the filter, then the report.
+    fn back(&mut self, body: Rect) {
+        if self.is_detail_open {
+            self.is_detail_open = false;
+        } else if self.group_list.selected > 0 {
+            self.select_group(0, body);
+        } else {
+            self.last_result = None;
+        }
+        self.reveal(body);
+    }
+
+    fn switch_pane(&mut self, body: Rect) {
+        self.is_detail_open = false;
+        self.focus = match self.focus {
+            Pane::Groups => Pane::Messages,
+            Pane::Messages => Pane::Groups,
+        };
+        self.reveal(body);
+    }
+
+    fn copy(&mut self, context: &mut UpdateContext<'_>) {
+        let message = self.selected_message();
+        match message.map(|message| self.body_at_hand(message)) {
+            Some(Some(body)) => context.outbox.copy("the body", body.to_owned()),
+            Some(None) => self.defer(Action::CopyItem, context),
+            None => context.notify(Tone::Muted, "no message is selected"),
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &mut UpdateContext<'_>) {
+        match &mut self.open {
+            Open::Line(line) => line.key(key),
+            Open::Editor(_) => self.write(key, context.body),
+            Open::Nothing | Open::Preview(_) => {}
+        }
+    }
+
+    fn paste(&mut self, text: &str, context: &mut UpdateContext<'_>) {
+        match &mut self.open {
+            Open::Line(line) => line.paste(text),
+            Open::Editor(_) => self.paste_into_editor(text, context),
+            Open::Nothing | Open::Preview(_) => {}
+        }
+    }
+
+    fn resize(&mut self, body: Rect) {
+        if is_wide(body) {
+            self.is_detail_open = false;
+        }
+        self.reveal(body);
+        self.scroll_detail(0, body);
+    }
+
+    fn tick(&mut self, context: &mut UpdateContext<'_>) {
+        if self.is_shown {
+            self.refresh_visibility(context.now);
+            self.extend_visibility(context);
+            self.run_search(context);
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Every state of the overview, of the frame around it and of what lies over it, as pictures.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is about the variants that it names"
+)]
+
+mod stage;
+
+use chrono::Duration;
+use crossterm::event::KeyCode;
+
+use self::stage::{Pipeline, STATES, State, harness_in, history, queue, row, served, start};
+use crate::tui::effect::Effect;
+use crate::tui::fault::Fault;
+use crate::tui::keymap::KeyContext;
+use crate::tui::message::Msg;
+use crate::tui::outbox::Notice;
+use crate::tui::request::{Reply, ReplyTo, RequestId};
+use crate::tui::screen_id::ScreenId;
+use crate::tui::testing::{assert_pictures, every_size, now};
+use crate::tui::theme::Tone;
+use crate::tui::update::update;
+
+#[test]
+fn every_state_looks_as_reviewed() {
+    assert_pictures("overview", &STATES, harness_in);
+}
+
+#[test]
+fn every_size_is_drawn() {
+    for state in STATES {
+        let mut harness = harness_in(state, 80, 24);
+        for (width, height) in every_size() {
+            harness.resize(width, height);
+            harness.picture();
+        }
+    }
+}
+
+#[test]
+fn a_request_under_way_is_not_sent_again() {
+    let mut harness = start(80, 24);
+    harness.tick();
+    assert_eq!(harness.requests.len(), 5);
+    harness.pass(60);
+    assert_eq!(harness.requests.len(), 5);
+}
+
+#[test]
+fn a_reply_to_nobody_changes_nothing() {
+    let mut harness = served(&Pipeline::healthy(), 80, 24);
+    let before = harness.picture();
+    let late = ReplyTo::new(RequestId(9_999), Reply::Totals);
+    harness.reply(late, Err(Fault::new("late")));
+    assert_eq!(harness.picture(), before);
+}
+
+#[test]
+fn enter_on_dead_letters_goes_there() {
+    let mut harness = harness_in(State::DeadLetters, 80, 24);
+    harness.code(KeyCode::Enter);
+    assert_eq!(harness.model.screen, ScreenId::DeadLetters);
+}
+
+#[test]
+fn quit_answers_while_everything_hangs() {
+    let mut harness = harness_in(State::Connecting, 80, 24);
+    let key = Msg::Key(KeyCode::Char('q').into());
+    let effects = update(&mut harness.model, now(), key);
+    assert!(matches!(effects[..], [Effect::Quit]));
+}
+
+#[test]
+fn every_hop_shows_how_old_its_numbers_are_and_why() {
+    let hops = [
+        "SNS topic",
+        "SQS queue",
+        "DLQ  ",
+        "ingest",
+        "database",
+        "api",
+    ];
+    let stale = harness_in(State::Stale, 80, 24);
+    for hop in hops {
+        let row = row(&stale, hop);
+        assert!(row.contains("as of 1 min ago  no answer since"), "{row}");
+    }
+    let failing = harness_in(State::HistoryFails, 80, 24);
+    for hop in ["SNS topic", "ingest"] {
+        let row = row(&failing, hop);
+        assert!(row.contains("as of 20 s ago  connection refused"), "{row}");
+    }
+    assert!(!row(&failing, "SQS queue").contains("as of"));
+}
+
+#[test]
+fn staleness_moves_on_the_screen_by_itself() {
+    let mut harness = harness_in(State::Healthy, 80, 24);
+    assert_eq!(
+        harness.model.visible_wait_secs(),
+        0,
+        "nothing is drawn while all is fresh"
+    );
+    harness.at(90_000).tick();
+    let before = harness.model.visible_wait_secs();
+    harness.at(91_000).tick();
+    assert_ne!(harness.model.visible_wait_secs(), before);
+}
+
+#[test]
+fn newest_record_has_no_age_beside_a_stale_number() {
+    let fresh = row(&harness_in(State::Healthy, 160, 45), "newest");
+    assert!(fresh.contains("newest 1 s ago"), "{fresh}");
+    let stale = harness_in(State::PartlyUnreachable, 160, 45).text();
+    assert!(!stale.contains("newest 1 s ago"), "{stale}");
+}
+
+#[test]
+fn growing_queue_is_shown_before_its_oldest_message_is_old() {
+    let text = harness_in(State::Growing, 80, 24).text();
+    assert!(
+        text.contains("events-queue grows: 5 → 215 messages in 35 s, +6.0/s"),
+        "{text}"
+    );
+    assert!(text.contains("attention"), "{text}");
+    assert!(row(&harness_in(State::Growing, 80, 24), "SQS queue").contains("grows +6.0/s"));
+}
+
+#[test]
+fn burst_that_passes_is_no_growth() {
+    let mut harness = start(80, 24);
+    for (look, visible) in [0, 0, 90, 12, 0, 40, 0, 3].into_iter().enumerate() {
+        let pipeline = Pipeline {
+            source: Ok(queue("events-queue", visible, 5, Some(1))),
+            ..Pipeline::healthy()
+        };
+        let at = now() + Duration::seconds(5 * i64::try_from(look).unwrap());
+        pipeline.serve(&mut harness, at, 0);
+    }
+    assert!(harness.text().contains("healthy"), "{}", harness.text());
+}
+
+/// A queue with five messages in flight at every sample of a minute, while this was deleted in the
+/// last complete period.
+fn in_flight(deleted: f64) -> String {
+    let mut harness = start(80, 24);
+    for look in 0..28 {
+        let at = now() + Duration::seconds(5 * look);
+        let mut history = history(0.0);
+        for (point, minute) in history.deleted.iter_mut().rev().zip(0..) {
+            point.at = at - Duration::seconds(60 + 60 * minute);
+            point.value = deleted;
+        }
+        let pipeline = Pipeline {
+            source: Ok(queue("events-queue", 0, 5, Some(30))),
+            history: Ok(history),
+            ..Pipeline::healthy()
+        };
+        pipeline.serve(&mut harness, at, 0);
+    }
+    harness.text()
+}
+
+#[test]
+fn messages_in_flight_that_nobody_finishes_are_reported() {
+    let stuck = in_flight(0.0);
+    let told = "5 in flight in events-queue and none deleted for 2 min 15 s";
+    assert!(stuck.contains(told), "{stuck}");
+    let busy = in_flight(60.0);
+    assert!(busy.contains("healthy"), "{busy}");
+}
+
+#[test]
+fn nothing_is_healthy_before_everything_was_seen() {
+    let pending = harness_in(State::HistoryUnseen, 80, 24).text();
+    assert!(pending.contains("connecting"), "{pending}");
+    assert!(pending.contains("no data yet: the history"), "{pending}");
+    let empty = harness_in(State::NoMetrics, 80, 24).text();
+    assert!(!empty.contains("healthy"), "{empty}");
+    assert!(!empty.contains("every part was checked"), "{empty}");
+    for unknown in [
+        "the rate in",
+        "the rate out",
+        "the age of the oldest message",
+    ] {
+        let words = empty.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(unknown), "{unknown}\n{empty}");
+    }
+}
+
+#[test]
+fn rates_agree_wherever_they_are_shown() {
+    let seen = harness_in(State::Healthy, 80, 24).text();
+    assert!(
+        seen.contains("in 50.0/s") && seen.contains("50.0/s in"),
+        "{seen}"
+    );
+    let unknown = harness_in(State::NoMetrics, 80, 24).text();
+    assert!(
+        unknown.contains("– in ") && unknown.contains("in – "),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn error_of_the_history_ends_with_the_outage() {
+    let mut harness = harness_in(State::HistoryFails, 80, 24);
+    assert!(harness.text().contains("history: read metrics"));
+    Pipeline::healthy().serve(&mut harness, now() + Duration::seconds(20), 900);
+    let text = harness.text();
+    assert!(!text.contains("read metrics"), "{text}");
+    assert!(text.contains("healthy"), "{text}");
+}
+
+#[test]
+fn attention_is_read_in_full_on_a_very_small_terminal() {
+    for state in [State::ApiDown, State::DeadLetters, State::PartlyUnreachable] {
+        let text = harness_in(state, 40, 10).text();
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let end = match state {
+            State::ApiDown => "usual cause: its database",
+            State::DeadLetters => "2 shows why they failed",
+            _ => "is the demo still running?",
+        };
+        assert!(words.contains(end), "{state:?}\n{text}");
+    }
+}
+
+#[test]
+fn selected_finding_stays_in_sight_on_a_very_small_terminal() {
+    let mut harness = harness_in(State::Unreachable, 40, 10);
+    for part in [
+        "source queue",
+        "dead-letter queue",
+        "database",
+        "API",
+        "history",
+    ] {
+        let text = harness.text();
+        let line = text.lines().find(|line| line.starts_with('▸')).unwrap();
+        assert!(line.contains(part), "{part}\n{text}");
+        harness.code(KeyCode::Down);
+    }
+}
+
+#[test]
+fn every_screen_can_be_found_from_the_bottom_line() {
+    for screen in ScreenId::ALL {
+        let mut harness = harness_in(State::Healthy, 80, 24);
+        harness.press(screen.number());
+        let line = harness.text().lines().last().unwrap().to_owned();
+        let here = format!("{} {}", screen.number(), screen.title());
+        for part in [here.as_str(), "1-5 screens", "? help"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        harness.resize(160, 45);
+        let line = harness.text().lines().last().unwrap().to_owned();
+        for other in ScreenId::ALL {
+            assert!(line.contains(other.title()), "{line}");
+        }
+    }
+}
+
+#[test]
+fn notice_hides_no_key_and_stays_on_its_screen() {
+    let mut harness = harness_in(State::Notice, 80, 24);
+    let line = harness.text().lines().last().unwrap().to_owned();
+    assert!(
+        line.contains("? help") && line.contains("1-5 screens"),
+        "{line}"
+    );
+    assert!(harness.text().contains("✖ usual cause: its database"));
+    harness.press('5');
+    assert_eq!(harness.model.notice, None);
+}
+
+#[test]
+fn long_notice_is_wrapped() {
+    let mut harness = harness_in(State::Healthy, 40, 10);
+    harness.model.notice = Some(Notice {
+        text: "not released: release messages at http://127.0.0.1:4566: refused".to_owned(),
+        tone: Tone::Bad,
+        until: now() + Duration::seconds(8),
+    });
+    let text = harness.text();
+    assert!(text.contains("refused"), "{text}");
+}
+
+#[test]
+fn palette_finds_what_belongs_to_another_screen() {
+    let chosen = |typed: &str| {
+        let mut harness = harness_in(State::Healthy, 80, 24);
+        for character in typed.chars() {
+            harness.press(character);
+        }
+        harness.code(KeyCode::Enter);
+        let told = harness
+            .model
+            .notice
+            .as_ref()
+            .map(|notice| notice.text.clone());
+        (
+            harness.model.screen,
+            harness.model.key_context(),
+            told.unwrap_or_default(),
+        )
+    };
+    let (screen, context, _) = chosen(":filter");
+    assert_eq!((screen, context), (ScreenId::Records, KeyContext::Input));
+    // What acts on what is seen is only shown.
+    let (screen, context, told) = chosen(":redrive");
+    assert_eq!(screen, ScreenId::DeadLetters);
+    assert_eq!(context, KeyContext::Screen(ScreenId::DeadLetters));
+    assert_eq!(told, "redrive is key r here");
+    let (screen, _, told) = chosen(":send");
+    assert_eq!(screen, ScreenId::Publish);
+    assert_eq!(told, "send is key s here");
+}
+
+#[test]
+fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
+    let line = |state| row(&harness_in(state, 80, 24), "a minute");
+    let healthy = line(State::Healthy);
+    assert!(healthy.contains("stored 2,973"), "{healthy}");
+    assert!(healthy.contains("dup 3.1  failed 0"), "{healthy}");
+    for (state, said) in [
+        (State::NoMetrics, "no metrics"),
+        (State::IngestUnnamed, "ingest_function is not set"),
+        (State::IngestSilent, "no batch"),
+        (State::HistoryUnseen, "not seen yet"),
+    ] {
+        let line = line(state);
+        assert!(line.contains(said) && !line.contains('0'), "{line}");
+        let ingest = row(&harness_in(state, 80, 24), "ingest ƒ");
+        assert!(!ingest.contains("lag"), "{ingest}");
+    }
+}
+
+#[test]
+fn failures_are_shown_by_code_most_frequent_first_and_what_is_cut_is_marked() {
+    let wide = row(&harness_in(State::IngestFailing, 160, 45), "a minute");
+    let order = [
+        "retry 12",
+        "missing-attribute 32",
+        "refused-by-database 2.1",
+        "unsupported-specversion 1",
+        "not-json 0.4",
+    ];
+    let places: Vec<Option<usize>> = order.iter().map(|part| wide.find(part)).collect();
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{wide}"
+    );
+    let narrow = row(&harness_in(State::IngestFailing, 80, 24), "a minute");
+    assert!(
+        narrow.contains("missing-attribute 32") && narrow.contains("…3 more"),
+        "{narrow}"
+    );
+}

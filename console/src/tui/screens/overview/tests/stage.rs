@@ -1,0 +1,463 @@
+//! A pipeline for the overview, and the console in each state that it can be seen in.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is about the variants that it names"
+)]
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use crossterm::event::KeyCode;
+use event::FailureCode;
+
+use crate::tui::fault::Fault;
+use crate::tui::message::Msg;
+use crate::tui::request::{Reply, Request};
+use crate::tui::testing::{Harness, environment, now};
+use crate::tui::theme::Theme;
+use pipeline::IngestHistory;
+use pipeline::model::{
+    ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, RecordTotals,
+};
+
+/// Every state that the overview can be seen in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum State {
+    Start,
+    Connecting,
+    Healthy,
+    DeadLetters,
+    Aging,
+    ApiDown,
+    Growing,
+    HistoryUnseen,
+    NoMetrics,
+    IngestFailing,
+    IngestSilent,
+    IngestStuck,
+    IngestUnnamed,
+    Unreachable,
+    Ended,
+    HistoryFails,
+    PartlyUnreachable,
+    Stale,
+    Production,
+    ReadOnly,
+    NoColour,
+    Help,
+    Palette,
+    PaletteNothing,
+    Notice,
+}
+
+pub(crate) const STATES: [State; 25] = [
+    State::Start,
+    State::Connecting,
+    State::Healthy,
+    State::DeadLetters,
+    State::Aging,
+    State::ApiDown,
+    State::Growing,
+    State::HistoryUnseen,
+    State::NoMetrics,
+    State::IngestFailing,
+    State::IngestSilent,
+    State::IngestStuck,
+    State::IngestUnnamed,
+    State::Unreachable,
+    State::Ended,
+    State::HistoryFails,
+    State::PartlyUnreachable,
+    State::Stale,
+    State::Production,
+    State::ReadOnly,
+    State::NoColour,
+    State::Help,
+    State::Palette,
+    State::PaletteNothing,
+    State::Notice,
+];
+
+pub(crate) fn queue(
+    name: &str,
+    visible: u64,
+    in_flight: u64,
+    oldest_age_secs: Option<u64>,
+) -> QueueSnapshot {
+    QueueSnapshot {
+        depth: QueueDepth {
+            visible,
+            in_flight,
+            delayed: 0,
+        },
+        oldest_age_secs,
+        settings: QueueSettings {
+            name: name.to_owned(),
+            visibility_timeout_secs: 60,
+            retention_secs: if name.ends_with("queue") {
+                345_600
+            } else {
+                1_209_600
+            },
+            max_receive_count: name.ends_with("queue").then_some(3),
+        },
+    }
+}
+
+pub(crate) fn points(values: impl Fn(i64) -> f64) -> Vec<Point> {
+    (0..60)
+        .map(|minute| Point {
+            at: now() - Duration::minutes(60 - minute),
+            value: values(minute),
+        })
+        .collect()
+}
+
+pub(crate) fn history(dead_letters: f64) -> History {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    History {
+        period_secs: 60,
+        depth: points(|minute| {
+            if (20..30).contains(&minute) {
+                60.0
+            } else {
+                12.0
+            }
+        }),
+        oldest_age_secs: points(|_| 1.0),
+        sent: points(|minute| 2_880.0 + (minute % 7) as f64 * 60.0),
+        deleted: points(|minute| 2_900.0 + (minute % 5) as f64 * 60.0),
+        dead_letters: points(|minute| dead_letters * minute as f64 / 59.0),
+        ingest: Some(Box::new(IngestHistory {
+            stored: points(|_| 2_890.0),
+            duplicates: points(|_| 3.0),
+            retried: points(|_| 0.0),
+            lag_p50_ms: points(|minute| 180.0 + (minute % 5) as f64 * 8.0),
+            lag_max_ms: points(|minute| 900.0 + (minute % 7) as f64 * 50.0),
+            failed: BTreeMap::new(),
+        })),
+    }
+}
+
+/// A publisher that writes wrong events, and a database that is away at times.
+pub(crate) fn failing() -> History {
+    let mut history = history(37.0);
+    if let Some(ingest) = &mut history.ingest {
+        ingest.retried = points(|_| 12.0);
+        ingest.failed = [
+            (FailureCode::NotJson, 0.4),
+            (FailureCode::MissingAttribute, 31.0),
+            (FailureCode::RefusedByDatabase, 2.0),
+            (FailureCode::UnsupportedSpecversion, 1.0),
+        ]
+        .into_iter()
+        .map(|(code, number)| (code, points(|_| number)))
+        .collect();
+    }
+    history
+}
+
+/// A function that has lost its database a minute ago.
+pub(crate) fn stuck() -> History {
+    let mut history = history(0.0);
+    if let Some(ingest) = &mut history.ingest {
+        ingest.stored = points(|minute| if minute == 59 { 0.0 } else { 2_890.0 });
+        ingest.duplicates = points(|_| 0.0);
+        ingest.retried = points(|minute| if minute == 59 { 310.0 } else { 0.0 });
+    }
+    history
+}
+
+/// A function that has sent nothing for a while.
+pub(crate) fn silent() -> History {
+    let mut history = history(0.0);
+    if let Some(ingest) = &mut history.ingest {
+        for line in [
+            &mut ingest.stored,
+            &mut ingest.duplicates,
+            &mut ingest.retried,
+            &mut ingest.lag_p50_ms,
+            &mut ingest.lag_max_ms,
+        ] {
+            line.truncate(30);
+        }
+    }
+    history
+}
+
+/// Answers the questions of the first tick.
+pub(crate) struct Pipeline {
+    pub(crate) source: Result<QueueSnapshot, Fault>,
+    pub(crate) dead: Result<QueueSnapshot, Fault>,
+    pub(crate) history: Result<History, Fault>,
+    pub(crate) totals: Result<u64, Fault>,
+    pub(crate) api: Result<u16, Fault>,
+}
+
+impl Pipeline {
+    pub(crate) fn healthy() -> Self {
+        Self {
+            source: Ok(queue("events-queue", 12, 5, Some(1))),
+            dead: Ok(queue("events-dead-letters", 0, 0, Some(0))),
+            history: Ok(history(0.0)),
+            totals: Ok(1_204_553),
+            api: Ok(200),
+        }
+    }
+
+    pub(crate) fn unreachable() -> Self {
+        let refused = |what: &str| Fault {
+            message: format!("{what} at http://127.0.0.1:4566: connection refused (after 0.2 s)"),
+            hint: Some("is the demo still running?".to_owned()),
+        };
+        Self {
+            source: Err(refused("read queue depth of \"events-queue\"")),
+            dead: Err(refused("read queue depth of \"events-dead-letters\"")),
+            history: Err(refused("read metrics")),
+            totals: Err(refused("count records")),
+            api: Err(refused("GET /health")),
+        }
+    }
+
+    fn answer(&self, request: Request, at: DateTime<Utc>, more: u64) -> Reply {
+        match request {
+            Request::Queue(QueueRole::Source, to) => to.answer(self.source.clone()),
+            Request::Queue(QueueRole::DeadLetter, to) => to.answer(self.dead.clone()),
+            Request::History(to) => to.answer(self.history.clone()),
+            Request::Totals(to) => to.answer(self.totals.clone().map(|total| RecordTotals {
+                total: total + more,
+                total_is_estimate: false,
+                last_ingested_at: Some(at - Duration::seconds(1)),
+                database_now: at,
+            })),
+            Request::ApiHealth(to) => to.answer(self.api.clone().map(|status| ApiHealth {
+                status,
+                latency: std::time::Duration::from_millis(9),
+            })),
+            other => panic!("the overview does not request {other:?}"),
+        }
+    }
+
+    /// Lets time pass and answers everything that is requested.
+    pub(crate) fn serve(&self, harness: &mut Harness, at: DateTime<Utc>, more: u64) {
+        harness.now = at;
+        harness.tick();
+        self.answer_all(harness, more);
+    }
+
+    fn answer_all(&self, harness: &mut Harness, more: u64) {
+        for request in std::mem::take(&mut harness.requests) {
+            let reply = self.answer(request, harness.now, more);
+            harness.send(Msg::Reply(Box::new(reply)));
+        }
+    }
+}
+
+pub(crate) fn start(width: u16, height: u16) -> Harness {
+    Harness::new(environment(), now(), width, height)
+}
+
+pub(crate) fn served(pipeline: &Pipeline, width: u16, height: u16) -> Harness {
+    let mut harness = start(width, height);
+    pipeline.serve(&mut harness, now() - Duration::seconds(5), 0);
+    pipeline.serve(&mut harness, now(), 241);
+    harness
+}
+
+/// A queue that fills while the ingest hangs; nothing is old yet.
+pub(crate) fn grown(width: u16, height: u16) -> Harness {
+    let mut harness = start(width, height);
+    for look in 0..8 {
+        let source = Ok(queue("events-queue", 30 * look, 5, Some(5 * look)));
+        let pipeline = Pipeline {
+            source,
+            ..Pipeline::healthy()
+        };
+        let secs = 5 * i64::try_from(look).unwrap() - 35;
+        pipeline.serve(&mut harness, now() + Duration::seconds(secs), 0);
+    }
+    harness
+}
+
+pub(crate) fn harness_in(state: State, width: u16, height: u16) -> Harness {
+    let healthy = Pipeline::healthy();
+    match state {
+        State::Start => start(width, height),
+        State::Connecting => {
+            let mut harness = start(width, height);
+            harness.tick();
+            let requests = harness.requests.len();
+            assert_eq!(requests, 5, "each part is requested on its own");
+            harness
+        }
+        State::Healthy => served(&healthy, width, height),
+        State::DeadLetters => {
+            let dead = Ok(queue("events-dead-letters", 37, 0, Some(7_800)));
+            served(
+                &Pipeline {
+                    dead,
+                    history: Ok(history(37.0)),
+                    ..healthy
+                },
+                width,
+                height,
+            )
+        }
+        State::Aging => {
+            let source = Ok(queue("events-queue", 48_211, 100, Some(912)));
+            served(&Pipeline { source, ..healthy }, width, height)
+        }
+        State::ApiDown => served(
+            &Pipeline {
+                api: Ok(503),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::Unreachable => served(&Pipeline::unreachable(), width, height),
+        State::Ended => {
+            let mut harness = harness_in(State::PartlyUnreachable, width, height);
+            let failure = "keep PostgreSQL running: signal: 9 (SIGKILL)".to_owned();
+            harness.send(Msg::PipelineFailed(failure));
+            harness
+        }
+        State::Growing => grown(width, height),
+        State::HistoryUnseen => {
+            let mut harness = start(width, height);
+            harness.tick();
+            let is_history = |request: &Request| matches!(request, Request::History(_));
+            harness.requests.retain(|request| !is_history(request));
+            healthy.answer_all(&mut harness, 0);
+            harness
+        }
+        State::NoMetrics => served(
+            &Pipeline {
+                source: Ok(queue("events-queue", 12, 5, None)),
+                history: Ok(History {
+                    period_secs: 60,
+                    ingest: Some(Box::default()),
+                    ..History::default()
+                }),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::IngestFailing => served(
+            &Pipeline {
+                history: Ok(failing()),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::IngestSilent => served(
+            &Pipeline {
+                history: Ok(silent()),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::IngestStuck => served(
+            &Pipeline {
+                history: Ok(stuck()),
+                ..healthy
+            },
+            width,
+            height,
+        ),
+        State::IngestUnnamed => {
+            let history = History {
+                ingest: None,
+                ..history(0.0)
+            };
+            let pipeline = Pipeline {
+                history: Ok(history),
+                ..healthy
+            };
+            served(&pipeline, width, height)
+        }
+        State::HistoryFails => {
+            let mut harness = served(&healthy, width, height);
+            let history = Pipeline::unreachable().history;
+            Pipeline { history, ..healthy }.serve(&mut harness, now() + Duration::seconds(15), 700);
+            harness
+        }
+        State::PartlyUnreachable => {
+            let mut harness = served(&healthy, width, height);
+            let totals = Pipeline::unreachable().totals;
+            Pipeline { totals, ..healthy }.serve(&mut harness, now() + Duration::seconds(5), 0);
+            harness
+        }
+        State::Stale => {
+            let mut harness = served(&healthy, width, height);
+            // Nothing answers any more: the questions hang.
+            harness.pass(90);
+            harness
+        }
+        State::Production => {
+            let mut harness = served(&healthy, width, height);
+            harness.model.environment.is_production = true;
+            harness
+        }
+        State::ReadOnly => {
+            let mut harness = served(&healthy, width, height);
+            harness.model.environment.read_only = true;
+            harness
+        }
+        State::NoColour => {
+            let mut harness = served(
+                &Pipeline {
+                    api: Ok(503),
+                    ..healthy
+                },
+                width,
+                height,
+            );
+            harness.model.theme = Theme { has_colour: false };
+            harness
+        }
+        State::Help => {
+            let mut harness = served(&healthy, width, height);
+            harness.press('?');
+            harness
+        }
+        State::Palette => {
+            let mut harness = served(&healthy, width, height);
+            harness.press(':');
+            harness.press('d');
+            harness
+        }
+        State::PaletteNothing => {
+            let mut harness = served(&healthy, width, height);
+            for character in ":zzz".chars() {
+                harness.press(character);
+            }
+            harness
+        }
+        State::Notice => {
+            let mut harness = served(
+                &Pipeline {
+                    api: Ok(503),
+                    ..healthy
+                },
+                width,
+                height,
+            );
+            harness.code(KeyCode::Enter);
+            harness
+        }
+    }
+}
+
+/// The row of a hop.
+pub(crate) fn row(harness: &Harness, hop: &str) -> String {
+    let text = harness.text();
+    let found = text.lines().find(|line| line.contains(hop));
+    found
+        .unwrap_or_else(|| panic!("no {hop}\n{text}"))
+        .to_owned()
+}

@@ -1,0 +1,63 @@
+//! The state of the screen.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, Utc};
+use event::{EventKey, peek_identity};
+
+use super::sent::Sent;
+use crate::tui::event_editor::check::Check;
+use crate::tui::event_editor::editor::Editor;
+use crate::tui::format::{UNKNOWN, visible};
+use crate::tui::remote::Remote;
+
+#[derive(Debug, Default)]
+pub(crate) struct Publish {
+    pub(super) editor: Editor,
+    pub(super) check: Option<Check>,
+    pub(super) mode: Mode,
+    /// The template that was requested last.
+    pub(super) template: usize,
+    pub(super) template_load: Remote<()>,
+    pub(super) sent: Option<Sent>,
+    /// What was sent from here, and when, the last one at the end.
+    pub(super) sent_before: VecDeque<(EventKey, DateTime<Utc>)>,
+}
+
+/// What keys do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// They act.
+    #[default]
+    Looking,
+    /// They write.
+    Editing,
+    /// They answer whether the event is sent: it will be refused, or this is production.
+    Confirming,
+}
+
+impl Publish {
+    /// When this identity was last sent from here.
+    pub(super) fn sent_at(&self, key: &EventKey) -> Option<DateTime<Utc>> {
+        self.sent_before
+            .iter()
+            .rev()
+            .find(|(other, _)| other == key)
+            .map(|(_, at)| *at)
+    }
+}
+
+/// What an event is called, valid or not.
+pub(super) fn name_of(body: &str) -> String {
+    let identity = peek_identity(body);
+    let part = |text: Option<String>| text.map_or_else(|| UNKNOWN.to_owned(), |t| visible(&t));
+    if identity.event_type.is_none() && identity.source.is_none() && identity.id.is_none() {
+        return "text that is not an event".to_owned();
+    }
+    format!(
+        "{}  {} / {}",
+        part(identity.event_type),
+        part(identity.source),
+        part(identity.id)
+    )
+}

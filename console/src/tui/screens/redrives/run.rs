@@ -1,0 +1,137 @@
+//! The redrive under way, as its task reports it.
+
+use std::collections::{HashSet, VecDeque};
+use std::path::PathBuf;
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::tui::format::whole;
+use crate::tui::redrives::{PAUSED_BY_OPERATOR, PastRedrive, Progress};
+use crate::tui::request::RequestId;
+use redrive::{Counts, PAUSED_BY_REQUEST, RunCommand};
+
+/// Span over which the rate is measured.
+const MEASURED_SECS: i64 = 5;
+
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) request: RequestId,
+    pub(super) since: DateTime<Utc>,
+    pub(super) planned: usize,
+    pub(super) canary_steps: Vec<usize>,
+    /// The last report of its task; `None` before the first.
+    pub(super) progress: Option<Progress>,
+    /// Ends of canary steps after which it paused by itself.
+    pub(super) failed_steps: HashSet<usize>,
+    /// When how many messages had an outcome.
+    samples: VecDeque<(DateTime<Utc>, usize)>,
+}
+
+impl Run {
+    pub(super) fn resumed(request: RequestId, now: DateTime<Utc>, past: &PastRedrive) -> Self {
+        Self::new(request, now, past.planned, past.canary_steps.clone())
+    }
+
+    pub(super) fn new(
+        request: RequestId,
+        now: DateTime<Utc>,
+        planned: usize,
+        canary_steps: Vec<usize>,
+    ) -> Self {
+        Self {
+            request,
+            since: now,
+            planned,
+            canary_steps,
+            progress: None,
+            failed_steps: HashSet::new(),
+            samples: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.progress.as_ref().map_or(
+            Counts {
+                waiting: self.planned,
+                ..Counts::default()
+            },
+            |progress| progress.counts,
+        )
+    }
+
+    pub(super) fn done(&self) -> usize {
+        self.counts().done()
+    }
+
+    pub(super) fn command(&self) -> &RunCommand {
+        self.progress
+            .as_ref()
+            .map_or(&RunCommand::Run, |progress| &progress.command)
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(self.command(), RunCommand::Pause(_))
+    }
+
+    /// Why it waits, if it stopped by itself.
+    pub(super) fn own_pause(&self) -> Option<&str> {
+        match self.command() {
+            RunCommand::Pause(why) if why != PAUSED_BY_OPERATOR && why != PAUSED_BY_REQUEST => {
+                Some(why)
+            }
+            RunCommand::Pause(_) | RunCommand::Run | RunCommand::Cancel => None,
+        }
+    }
+
+    pub(super) fn apply(&mut self, progress: Progress, now: DateTime<Utc>) {
+        self.planned = progress.planned;
+        self.canary_steps.clone_from(&progress.canary_steps);
+        let done = progress.counts.done();
+        self.progress = Some(progress);
+        if self.own_pause().is_some()
+            && let Some(end) = self.canary_steps.iter().rfind(|end| **end <= done)
+        {
+            self.failed_steps.insert(*end);
+        }
+        if self.samples.back().is_none_or(|(_, last)| *last != done) {
+            self.samples.push_back((now, done));
+        }
+        self.measure(now);
+    }
+
+    /// Drops samples that are too old for the present rate.
+    pub(super) fn measure(&mut self, now: DateTime<Utc>) {
+        let oldest = now - Duration::seconds(MEASURED_SECS);
+        while self.samples.get(1).is_some_and(|(at, _)| *at <= oldest) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Messages per second over the last seconds; `None` while that cannot be progress.
+    pub(super) fn measured_per_sec(&self, now: DateTime<Utc>) -> Option<f64> {
+        let (since, before) = self.samples.front()?;
+        let (_, last) = self.samples.back()?;
+        #[expect(clippy::cast_precision_loss, reason = "counts of one plan are small")]
+        let (messages, millis) = (
+            (last - before) as f64,
+            (now - since).num_milliseconds() as f64,
+        );
+        (millis >= 500.0 && messages > 0.0).then(|| messages * 1_000.0 / millis)
+    }
+
+    /// Seconds until the last message is sent, at the measured rate.
+    pub(super) fn left_secs(&self, now: DateTime<Utc>) -> Option<u64> {
+        if self.is_paused() {
+            return None;
+        }
+        let left = self.counts().waiting;
+        let rate = self.measured_per_sec(now).filter(|_| left > 0)?;
+        #[expect(clippy::cast_precision_loss, reason = "counts of one plan are small")]
+        let secs = left as f64 / rate;
+        Some(whole(secs.ceil()))
+    }
+
+    pub(super) fn journal(&self) -> Option<&PathBuf> {
+        self.progress.as_ref().map(|progress| &progress.journal)
+    }
+}

@@ -1,0 +1,33 @@
+//! The state of the screen.
+
+use std::path::PathBuf;
+
+use super::review::Review;
+use super::run::Run;
+use crate::tui::list::ListState;
+use crate::tui::redrives::Past;
+use crate::tui::remote::Remote;
+use redrive::Report;
+
+#[derive(Debug, Default)]
+pub(crate) struct Redrives {
+    pub(super) is_shown: bool,
+    pub(super) review: Option<Review>,
+    pub(super) run: Option<Run>,
+    pub(super) history: Remote<Past>,
+    pub(super) list: ListState,
+    /// The journal that is selected; `None` for the first row.
+    pub(super) selected: Option<PathBuf>,
+    /// The journal whose messages are shown.
+    pub(super) opened: Option<PathBuf>,
+    pub(super) report: Remote<Report>,
+    pub(super) detail_offset: usize,
+    pub(super) is_detail_open: bool,
+}
+
+impl Redrives {
+    /// How many messages of the redrive under way have an outcome, and how many there are.
+    pub(crate) fn progress(&self) -> Option<(usize, usize)> {
+        self.run.as_ref().map(|run| (run.done(), run.planned))
+    }
+}

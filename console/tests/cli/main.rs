@@ -1,0 +1,22 @@
+//! The commands of the real program: on nothing, on real queues, and on the whole pipeline.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+
+mod delete;
+mod demo;
+mod env;
+mod export;
+mod messages;
+mod move_service;
+mod native;
+mod pipeline;
+mod redrives;
+#[path = "../support/mod.rs"]
+mod support;
+mod tidy;
+mod usage;

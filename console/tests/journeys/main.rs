@@ -1,0 +1,10 @@
+//! What an operator does, with the real program in a terminal on the real pipeline.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod pipeline;
+mod redrive;
+mod second_console;
+#[path = "../support/mod.rs"]
+mod support;
+mod terminal;

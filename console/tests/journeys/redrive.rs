@@ -1,0 +1,135 @@
+//! A redrive of a group of dead letters, with the real program on the real pipeline: see why it
+//! failed, patch it, look at its plan, send it behind a canary, and see every event stored.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+
+use crate::support::pty::Session;
+use crate::support::queues::Queues;
+use crate::support::{configuration, machine, stack};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
+/// Limit of one step. Generous: the machine may be busy.
+const LIMIT: Duration = Duration::from_secs(90);
+const MESSAGES: usize = 14;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn group_is_patched_redriven_behind_a_canary_and_all_stored() {
+    let _machine = machine::alone();
+    let stack = stack::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let endpoints = stack.endpoints();
+    let configuration = configuration::of(endpoints, folder.path());
+    let configuration = configuration.to_str().unwrap().to_owned();
+    let sqs = Client::new(&devstack::sdk_config(&endpoints.endpoint_url));
+    for number in 0..MESSAGES {
+        let body = format!(
+            r#"{{"specversion":"1.0","id":"back-{number}","source":"/apps/crew","type":"flight.delayed","data":{{"flight":"LA601","reported":"2026-01-31T12:00:00Z"}}}}"#
+        );
+        sqs.send_message()
+            .queue_url(&endpoints.queue_url)
+            .message_body(body)
+            .send()
+            .await
+            .unwrap();
+    }
+    let journey = tokio::task::spawn_blocking(move || walk(&configuration));
+    journey.await.unwrap();
+    stack.stop().await.unwrap();
+}
+
+fn walk(configuration: &str) {
+    let arguments = ["--config", configuration, "--env", "test"];
+    let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
+    session.wait_for("14 dead letters", LIMIT);
+    session.press("2");
+    session.wait_for("missing-attribute /time", LIMIT);
+    session.wait_for("14 received", LIMIT);
+
+    // Search, then patch the whole group; the difference of each message can be read before.
+    session.press("/.data.flight == \"LA601\"\r");
+    session.wait_for("14 found", LIMIT);
+    session.press("\tjp");
+    session.wait_for("runs on each of 14 messages", LIMIT);
+    session.press(".time = .data.reported\r");
+    session.wait_for("14 become ready", LIMIT);
+    session.wait_for("+   \"time\": \"2026-01-31T12:00:00Z\"", LIMIT);
+    session.press("y");
+    session.wait_for("14 edited, 14 of them ready", LIMIT);
+
+    // The group's plan: all are ready, and a dry run confirms it.
+    session.press("r");
+    session.wait_for("14 of them edited", LIMIT);
+    session.wait_for("dry run done: 14 would be sent", LIMIT);
+    session.wait_for("1 → 10 → all 14", LIMIT);
+
+    // Slow enough to be paused; then the console is closed in its middle.
+    session.press("---------\r");
+    session.wait_for("Running redrive", LIMIT);
+    session.wait_for("at most 1.0/s", LIMIT);
+    session.press(" ");
+    session.wait_for("paused by you", LIMIT);
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+    assert!(
+        session.output().contains("cancelled: "),
+        "what is left is reported"
+    );
+
+    // The history has it when the console is opened again; it continues from there, faster.
+    let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
+    session.press("3");
+    session.wait_for("cancelled: the rest stays in the dead-letter queue", LIMIT);
+    session.press("r");
+    session.wait_for("at most 1.0/s", LIMIT);
+    session.press("+");
+    session.wait_for("at most 2.0/s", LIMIT);
+    session.press("+++++");
+    let screen = session.wait("all events stored", LIMIT, |screen| {
+        screen.contains("14 of 14 moved") && screen.contains("14 stored")
+    });
+    assert!(screen.contains("finished"), "{screen}");
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+    assert!(session.is_cooked(), "the line discipline is as before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_editor_gets_the_terminal_and_returns_it() {
+    let _machine = machine::shared();
+    let queues = Queues::start().await;
+    let body =
+        r#"{"specversion":"1.0","id":"own-1","source":"/apps/crew","type":"flight.delayed"}"#;
+    queues.add_dead_letters(&[body.to_owned()], &[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let text = configuration::environment("test", queues.endpoint_url(), queues.urls(), "");
+    let configuration = configuration::write(folder.path(), &text);
+    let editor = folder.path().join("editor.sh");
+    let script = r#"printf "the terminal is mine"
+read -r line
+sed -i 's/"type"/"time": "2026-01-31T12:00:00Z", "type"/' "$1"
+"#;
+    std::fs::write(&editor, script).unwrap();
+    let editor = format!("sh {}", editor.display());
+    let configuration = configuration.to_str().unwrap().to_owned();
+    let walk = tokio::task::spawn_blocking(move || {
+        let arguments = ["--config", &configuration, "--env", "test"];
+        let variables = [("VISUAL", editor.as_str())];
+        let mut session = Session::start(Path::new(PROGRAM), &arguments, &variables, (80, 24));
+        session.press("2");
+        session.wait_for("1 received", LIMIT);
+        session.press("E");
+        session.wait_for("the terminal is mine", LIMIT);
+        assert!(session.is_cooked(), "the editor has an ordinary terminal");
+        session.press("q\n");
+        session.wait_for("edited: ready", LIMIT);
+        session.press("\r");
+        session.wait_for("2026-01-31T12:00:00Z", LIMIT);
+        session.press("q");
+        assert!(session.wait_for_exit(LIMIT).success());
+        assert!(session.is_cooked());
+    });
+    walk.await.unwrap();
+}

@@ -1,0 +1,130 @@
+//! A redrive over a proxy that fails: the outcome of each message is known, and `resume` settles the
+//! rest.
+
+use std::path::PathBuf;
+
+use pipeline::Pipeline;
+use pipeline::environment::Environment;
+use redrive::{Control, Counts, Journal, PlanOptions, Report, run};
+use tokio::sync::watch;
+
+use crate::support::proxy::{self, Fault};
+use crate::support::redrive_fixture::{Fixture, Services, quick, resumed};
+
+const SEND: &str = "SendMessageBatch";
+
+/// Redrives `total` messages while the first `times` calls of an operation fail, then makes the
+/// rest visible.
+async fn redrive_with(
+    fixture: &Fixture<'_>,
+    (operation, fault, times): (&'static str, Fault, usize),
+    total: usize,
+) -> (Report, PathBuf) {
+    let proxy = proxy::start(fixture.queues.endpoint_url(), operation, fault, 0..times).await;
+    fixture.add_dead_letters(0..total).await;
+    let messages = fixture.receive().await;
+    assert_eq!(messages.len(), total);
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    let journal = fixture.journal(&plan);
+    let path = journal.0.path().to_owned();
+    let pipeline = fixture.queues.over(&proxy.url).pipeline;
+    let (counts, _) = watch::channel(Counts::default());
+    let control = Control::new(None);
+    let report = run(&pipeline, journal, &messages, &control, &quick(), counts)
+        .await
+        .unwrap();
+    fixture.release(&messages).await;
+    assert_eq!(report, Report::of(&Journal::read(&path).unwrap()));
+    (report, path)
+}
+
+#[tokio::test]
+async fn entries_that_fail_alone_are_sent_again_alone() {
+    let services = Services::open().await;
+    let fixture = services.fixture("partial", false).await;
+    let (report, _) = redrive_with(&fixture, (SEND, Fault::FailLastEntry, 2), 15).await;
+    assert_eq!(report.counts.moved, 15, "{report:?}");
+    let places = fixture.places(15).await;
+    assert!(places.source.len() == 15 && places.source.values().all(|count| *count == 1));
+    fixture.assert_all_stored(15).await;
+}
+
+#[tokio::test]
+async fn throttled_batch_is_sent_later() {
+    let services = Services::open().await;
+    let fixture = services.fixture("throttled", false).await;
+    let (report, _) = redrive_with(&fixture, (SEND, Fault::Throttle, 5), 12).await;
+    assert_eq!(report.counts.moved, 12, "{report:?}");
+    assert!(
+        fixture
+            .places(12)
+            .await
+            .source
+            .values()
+            .all(|count| *count == 1)
+    );
+}
+
+#[tokio::test]
+async fn send_without_an_answer_is_settled_by_the_ledger() {
+    let services = Services::open().await;
+    let fixture = services.fixture("unanswered", false).await;
+    let (report, path) = redrive_with(&fixture, (SEND, Fault::DropAnswer, 1), 12).await;
+    assert_eq!((report.counts.unknown, report.counts.moved), (10, 2));
+    // All arrived, and none of the ten was sent twice or deleted.
+    let places = fixture.places(12).await;
+    assert_eq!((places.source.len(), places.dead.len()), (12, 10));
+    fixture.ingest().await;
+    let report = resumed(fixture.pipeline(), &path).await;
+    assert_eq!(report.counts.moved, 12, "{report:?}");
+    assert!(fixture.places(12).await.source.is_empty());
+    fixture.assert_all_stored(12).await;
+}
+
+#[tokio::test]
+async fn send_with_an_internal_failure_may_have_arrived() {
+    let services = Services::open().await;
+    let fixture = services.fixture("broken", false).await;
+    let (report, path) = redrive_with(&fixture, (SEND, Fault::BreakAfterwards, 1), 3).await;
+    assert_eq!(report.counts.unknown, 3, "{report:?}");
+    let places = fixture.places(3).await;
+    assert_eq!((places.source.len(), places.dead.len()), (3, 3));
+    assert!(places.source.values().all(|count| *count == 1));
+    fixture.ingest().await;
+    assert_eq!(resumed(fixture.pipeline(), &path).await.counts.moved, 3);
+    fixture.assert_all_stored(3).await;
+}
+
+#[tokio::test]
+async fn delete_that_fails_is_repeated_by_resume() {
+    let services = Services::open().await;
+    let fixture = services.fixture("undeleted", false).await;
+    // Two attempts, each with the client's own two retries.
+    let throttled = ("DeleteMessageBatch", Fault::Throttle, 6);
+    let (report, path) = redrive_with(&fixture, throttled, 4).await;
+    assert_eq!(report.counts.moved + report.counts.sent_not_deleted, 4);
+    let report = resumed(fixture.pipeline(), &path).await;
+    assert_eq!(report.counts.moved, 4, "{report:?}");
+    let places = fixture.places(4).await;
+    assert!(places.dead.is_empty() && places.source.values().all(|count| *count == 1));
+}
+
+#[tokio::test]
+async fn messages_in_doubt_stay_while_the_ledger_is_unreachable() {
+    let services = Services::open().await;
+    let fixture = services.fixture("unreachable", false).await;
+    let (report, path) = redrive_with(&fixture, (SEND, Fault::DropAnswer, 1), 3).await;
+    assert_eq!(report.counts.unknown, 3);
+    let environment = Environment {
+        database_url: Some("postgres://nobody@127.0.0.1:1/none".to_owned()),
+        ..fixture.pipeline().environment().clone()
+    };
+    for (pipeline, expected) in [
+        (Pipeline::connect(&environment).unwrap(), (3, 0)),
+        (fixture.pipeline().clone(), (0, 3)),
+    ] {
+        let report = resumed(&pipeline, &path).await;
+        assert_eq!((report.counts.unknown, report.counts.moved), expected);
+    }
+    fixture.assert_all_stored(3).await;
+}

@@ -1,0 +1,18 @@
+//! The redrive engine on real queues and a real ledger: no event is lost, and no message is deleted
+//! without a confirmation of its copy.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+
+mod crash;
+mod engine;
+mod faults;
+mod operations;
+mod pipeline;
+#[path = "../support/mod.rs"]
+mod support;
+mod visibility;

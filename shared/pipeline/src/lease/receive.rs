@@ -1,0 +1,360 @@
+//! Receives of dead letters, several long polls at once, and what the validator and the ledger say
+//! of the messages.
+//!
+//! Invariant: whatever was received is in the set, also when a receive failed, a limit was reached
+//! or the work was cancelled.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+use chrono::{TimeDelta, Utc};
+use event::{Assessment, EventKey};
+use futures::stream::{self, StreamExt as _};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Hidden, LEASES_MAX, LeaseSet, after};
+use crate::body::Spool;
+use crate::model::{DeadLetter, QueueDepth, QueueRole, ReceivedMessages};
+use crate::queues::BATCH_ENTRIES_MAX;
+use crate::receive::{Receive, seconds};
+use crate::visibility::visibility_secs;
+use crate::{Pipeline, PipelineError};
+
+/// Wait of one long poll. Short polls ask only some of SQS's servers and may miss messages.
+const POLL_WAIT_SECS: i32 = 1;
+/// Empty long polls in a row after which the queue counts as empty even if its approximate depth
+/// says otherwise.
+const EMPTY_POLLS_MAX: usize = 3;
+/// Receives that run at once.
+const RECEIVERS_MAX: usize = 4;
+/// Messages of one round of receives at most.
+pub(crate) const ROUND_MESSAGES_MAX: usize = RECEIVERS_MAX * BATCH_ENTRIES_MAX;
+/// Limit of [`LeaseSet::receive`].
+const RECEIVE_LIMIT: Duration = Duration::from_secs(10);
+/// Bytes of bodies in memory at most, where they cannot be written to a spool; the round that
+/// passes it is the last.
+const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Once cancelled, a round waits this long for the receives under way: longer than a poll.
+const LAST_ANSWERS_LIMIT: Duration = Duration::from_secs(3);
+
+/// What one round of receives brought.
+#[derive(Debug, Default)]
+pub struct Poll {
+    /// The messages as they are: without expiry and unknown to the ledger.
+    pub messages: Vec<DeadLetter>,
+    /// Why a receive failed; others of the round may have succeeded.
+    pub failure: Option<PipelineError>,
+}
+
+/// New messages of several rounds.
+#[derive(Debug, Default)]
+struct Collected {
+    /// By message id, each by its newest receive.
+    receives: HashMap<String, Receive>,
+    bytes: usize,
+    /// Where bodies are written; `None` before the first one, and where that failed.
+    spool: Option<Spool>,
+    /// Whether the queue has no more.
+    is_exhausted: bool,
+    /// Counts that were asked for after the last round.
+    depth: Option<QueueDepth>,
+}
+
+impl Collected {
+    /// Adds messages and writes their bodies to the spool. Where that fails, e.g. on a full disk,
+    /// they stay in memory.
+    fn add(&mut self, mut receives: Vec<Receive>) {
+        if let Err(error) = self.write(&mut receives) {
+            tracing::debug!(%error, "bodies stay in memory");
+        }
+        for receive in receives {
+            self.bytes += receive.body.bytes_in_memory();
+            if let Some(older) = self.receives.insert(receive.message_id.clone(), receive) {
+                self.bytes -= older.body.bytes_in_memory();
+            }
+        }
+    }
+
+    fn write(&mut self, receives: &mut [Receive]) -> io::Result<()> {
+        let mut spool = match self.spool.take() {
+            Some(spool) => spool,
+            None => Spool::create()?,
+        };
+        spool.put(receives.iter_mut().map(|receive| &mut receive.body))?;
+        self.spool = Some(spool);
+        Ok(())
+    }
+
+    fn is_full(&self, messages_max: usize, bytes_max: usize) -> bool {
+        self.receives.len() >= messages_max || self.bytes >= bytes_max
+    }
+}
+
+impl LeaseSet {
+    /// Receives up to `messages_max` messages that the set does not have, oldest first, until the
+    /// queue has no more or a limit is reached. `None` where it was cancelled.
+    ///
+    /// # Errors
+    /// When the dead-letter queue does not answer. A ledger that does not answer is no error, see
+    /// [`ReceivedMessages::ledger_error`].
+    pub async fn receive(
+        &self,
+        messages_max: usize,
+        cancel: &CancellationToken,
+    ) -> Result<Option<ReceivedMessages>, PipelineError> {
+        let retention = self.retention.get_or_try_init(|| async {
+            let settings = self.pipeline.queue_settings(QueueRole::DeadLetter).await?;
+            Ok(seconds(settings.retention_secs))
+        });
+        let Some(retention) = cancel.run_until_cancelled(retention).await else {
+            return Ok(None);
+        };
+        let retention = *retention?;
+        let collected = self.collect(messages_max, cancel).await?;
+        let judged = self.judged(collected, retention);
+        Ok(cancel.run_until_cancelled(judged).await)
+    }
+
+    /// One round of receives, as many at once as `messages` are worth. Messages that the set has
+    /// already are returned too.
+    pub async fn poll(&self, messages: usize, cancel: &CancellationToken) -> Poll {
+        let (receives, failure) = self.round(messages, cancel).await;
+        self.note(&receives);
+        let messages = receives.into_iter();
+        Poll {
+            messages: messages
+                .map(|receive| receive.into_message(TimeDelta::MAX).0)
+                .collect(),
+            failure,
+        }
+    }
+
+    async fn collect(
+        &self,
+        messages_max: usize,
+        cancel: &CancellationToken,
+    ) -> Result<Collected, PipelineError> {
+        let messages_max = messages_max.min(LEASES_MAX.saturating_sub(self.len()));
+        let deadline = Instant::now() + RECEIVE_LIMIT;
+        let mut collected = Collected::default();
+        let mut empty_polls = 0;
+        while !collected.is_full(messages_max, BODY_BYTES_MAX)
+            && Instant::now() < deadline
+            && !cancel.is_cancelled()
+        {
+            let missing = messages_max - collected.receives.len();
+            let (receives, failure) = self.round(missing, cancel).await;
+            let count = receives.len();
+            empty_polls = if count == 0 { empty_polls + 1 } else { 0 };
+            if let (Some(error), 0) = (failure, count) {
+                return Err(error);
+            }
+            let new = self.note(&receives);
+            let is_new = |receive: &Receive| {
+                new.contains(&receive.message_id)
+                    || collected.receives.contains_key(&receive.message_id)
+            };
+            let receives = receives.into_iter().filter(is_new).collect();
+            collected.add(receives);
+            // A queue that is still being filled would keep us here to the end of the limit.
+            let is_few = count < missing.min(ROUND_MESSAGES_MAX);
+            collected.depth = match is_few {
+                true => cancel.run_until_cancelled(self.look()).await.flatten(),
+                false => None,
+            };
+            let is_empty = collected.depth.is_some_and(|depth| depth.visible == 0);
+            if empty_polls >= EMPTY_POLLS_MAX || is_empty {
+                collected.is_exhausted = true;
+                break;
+            }
+        }
+        Ok(collected)
+    }
+
+    async fn round(
+        &self,
+        missing: usize,
+        cancel: &CancellationToken,
+    ) -> (Vec<Receive>, Option<PipelineError>) {
+        let calls: Vec<_> = (0..missing)
+            .step_by(BATCH_ENTRIES_MAX)
+            .take(RECEIVERS_MAX)
+            .map(|begin| {
+                let count = (missing - begin).min(BATCH_ENTRIES_MAX);
+                self.pipeline.receive(count, self.visibility_timeout)
+            })
+            .collect();
+        let mut unanswered = calls.len();
+        let (mut received, mut failure) = (Vec::new(), None);
+        let mut answers = stream::iter(calls).buffer_unordered(RECEIVERS_MAX);
+        let mut is_over = pin!(async {
+            cancel.cancelled().await;
+            tokio::time::sleep(LAST_ANSWERS_LIMIT).await;
+        });
+        loop {
+            let answer = tokio::select! {
+                answer = answers.next() => answer,
+                () = &mut is_over => None,
+            };
+            let Some(answer) = answer else { break };
+            unanswered -= 1;
+            match answer {
+                Ok(receives) => received.extend(receives),
+                Err(error) => failure = Some(error),
+            }
+        }
+        if unanswered > 0 {
+            let mut state = self.lock();
+            state.unanswered = state.unanswered.and(Hidden {
+                messages_max: unanswered * BATCH_ENTRIES_MAX,
+                until: Some(after(Utc::now(), self.visibility_timeout)),
+            });
+        }
+        (received, failure)
+    }
+
+    /// Adds receives to the set. Returns the ids that it did not have.
+    fn note(&self, receives: &[Receive]) -> Vec<String> {
+        let is_new = |receive: &&Receive| {
+            let (id, handle) = (&receive.message_id, &receive.receipt_handle);
+            self.adopt(id, handle, receive.hidden_until)
+        };
+        let new = receives.iter().filter(is_new);
+        new.map(|receive| receive.message_id.clone()).collect()
+    }
+
+    /// The queue's approximate counts, where it answers.
+    async fn look(&self) -> Option<QueueDepth> {
+        let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await.ok();
+        let in_flight = depth.map_or(0, |depth| usize::try_from(depth.in_flight).unwrap_or(0));
+        let mut state = self.lock();
+        state.in_flight_elsewhere = in_flight.saturating_sub(state.leases.len());
+        depth
+    }
+
+    async fn judged(&self, collected: Collected, retention: TimeDelta) -> ReceivedMessages {
+        let mut messages: Vec<(DeadLetter, Assessment)> = collected
+            .receives
+            .into_values()
+            .map(|receive| receive.into_message(retention))
+            .collect();
+        messages
+            .sort_by(|(a, _), (b, _)| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        let (messages, ledger_error) = self.pipeline.judge(messages).await;
+        let depth = match collected.depth {
+            Some(depth) => Some(depth),
+            None => self.look().await,
+        };
+        let is_empty = depth.is_some_and(|depth| depth.visible == 0);
+        ReceivedMessages {
+            messages,
+            ledger_error,
+            is_truncated: !collected.is_exhausted && !is_empty,
+        }
+    }
+}
+
+impl Pipeline {
+    async fn receive(
+        &self,
+        count: usize,
+        visibility_timeout: Duration,
+    ) -> Result<Vec<Receive>, PipelineError> {
+        let attempt = self.queue_attempt("receive dead letters from", QueueRole::DeadLetter);
+        let sqs = &self.aws().await.sqs;
+        // SQS may begin to count at any time from here on.
+        let asked_at = Utc::now();
+        let answer = sqs
+            .receive_message()
+            .queue_url(self.queue_url(QueueRole::DeadLetter))
+            .max_number_of_messages(i32::try_from(count).unwrap_or(i32::MAX))
+            .wait_time_seconds(POLL_WAIT_SECS)
+            .visibility_timeout(visibility_secs(visibility_timeout))
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .map_err(|error| attempt.sdk(&error))?;
+        let hidden_until = after(asked_at, visibility_timeout);
+        Ok(answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|message| Receive::read(message, asked_at, hidden_until))
+            .collect())
+    }
+
+    /// Separates `ready` from `already-stored`. Returns the reason too if the ledger did not answer.
+    async fn judge(
+        &self,
+        messages: Vec<(DeadLetter, Assessment)>,
+    ) -> (Vec<DeadLetter>, Option<String>) {
+        let keys: Vec<EventKey> = messages
+            .iter()
+            .filter_map(|(_, assessment)| match assessment {
+                Assessment::Valid(key) => Some(key.clone()),
+                Assessment::Invalid(_) => None,
+            })
+            .collect();
+        let (stored, ledger_error) = match self.stored_keys(&keys).await {
+            Ok(stored) => (stored, None),
+            Err(error) => (HashMap::new(), Some(error.to_string())),
+        };
+        let judged = |(mut message, assessment): (DeadLetter, Assessment)| {
+            message.stored_as = match &assessment {
+                Assessment::Valid(key) => stored.get(key).map(|found| found.record_id),
+                Assessment::Invalid(_) => None,
+            };
+            message.verdict = assessment.verdict(message.stored_as.is_some());
+            message.failure = match assessment {
+                Assessment::Valid(_) => None,
+                Assessment::Invalid(failure) => Some(failure),
+            };
+            message
+        };
+        (messages.into_iter().map(judged).collect(), ledger_error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::types::Message;
+
+    use super::*;
+
+    fn receive(message_id: &str, body: &str) -> Receive {
+        let message = Message::builder()
+            .message_id(message_id)
+            .receipt_handle("h")
+            .body(body)
+            .build();
+        let now = Utc::now();
+        Receive::read(message, now, now).unwrap()
+    }
+
+    #[test]
+    fn collection_is_full_by_messages_and_counts_a_message_once() {
+        let mut collected = Collected::default();
+        collected.add(vec![receive("a", "12345"), receive("b", "123")]);
+        collected.add(vec![receive("a", "12345")]);
+        assert_eq!(collected.receives.len(), 2);
+        assert!(!collected.is_full(3, 1));
+        assert!(collected.is_full(2, 1));
+    }
+
+    #[test]
+    fn collection_that_cannot_write_bodies_to_a_file_is_full_by_bytes() {
+        let mut collected = Collected {
+            spool: Some(Spool::that_fails()),
+            ..Collected::default()
+        };
+        collected.add(vec![receive("a", "12345"), receive("b", "123")]);
+        assert_eq!(collected.receives.len(), 2);
+        assert!(!collected.is_full(3, 9));
+        assert!(collected.is_full(3, 8));
+    }
+}

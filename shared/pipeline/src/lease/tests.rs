@@ -1,0 +1,297 @@
+//! The set against a queue on loopback that records when it was asked and fails as a test says.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::PlannedChange;
+use crate::audit::Operation;
+use crate::environment::Environment;
+
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A dead-letter queue without a clock: what is hidden stays hidden until it is released.
+#[derive(Debug, Default)]
+struct Queue {
+    visible: Vec<usize>,
+    /// By receipt handle.
+    hidden: HashMap<String, usize>,
+    deleted: HashSet<usize>,
+    /// Messages that can be neither released nor deleted.
+    stuck: HashSet<usize>,
+    received_at: Vec<DateTime<Utc>>,
+    receives: usize,
+}
+
+impl Queue {
+    fn of(messages: usize, stuck: HashSet<usize>) -> Self {
+        Self {
+            visible: (0..messages).collect(),
+            stuck,
+            ..Self::default()
+        }
+    }
+
+    fn answer(&mut self, operation: &str, request: &Value) -> Value {
+        match operation {
+            "ReceiveMessage" => self.receive(request),
+            "ChangeMessageVisibilityBatch" => self.change(request, |queue, message, entry| {
+                if entry["VisibilityTimeout"] == 0 {
+                    queue.visible.push(message);
+                } else {
+                    let handle = entry["ReceiptHandle"].as_str().unwrap().to_owned();
+                    queue.hidden.insert(handle, message);
+                }
+            }),
+            "DeleteMessageBatch" => self.change(request, |queue, message, _| {
+                queue.deleted.insert(message);
+            }),
+            _ => json!({"Attributes": {
+                "ApproximateNumberOfMessages": self.visible.len().to_string(),
+                "ApproximateNumberOfMessagesNotVisible": self.hidden.len().to_string(),
+            }}),
+        }
+    }
+
+    fn receive(&mut self, request: &Value) -> Value {
+        self.received_at.push(Utc::now());
+        let count = usize::try_from(request["MaxNumberOfMessages"].as_u64().unwrap()).unwrap();
+        let rest = self.visible.split_off(count.min(self.visible.len()));
+        let given = std::mem::replace(&mut self.visible, rest);
+        let messages = given.into_iter().map(|message| {
+            self.receives += 1;
+            let handle = format!("{message} by receive {}", self.receives);
+            self.hidden.insert(handle.clone(), message);
+            json!({"MessageId": message.to_string(), "ReceiptHandle": handle, "Body": "{}"})
+        });
+        json!({"Messages": messages.collect::<Vec<_>>()})
+    }
+
+    fn change(&mut self, request: &Value, change: impl Fn(&mut Self, usize, &Value)) -> Value {
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        for entry in request["Entries"].as_array().unwrap() {
+            let handle = entry["ReceiptHandle"].as_str().unwrap();
+            let message = self.hidden.get(handle).copied();
+            match message.filter(|message| !self.stuck.contains(message)) {
+                Some(message) => {
+                    self.hidden.remove(handle);
+                    change(self, message, entry);
+                    successful.push(json!({"Id": entry["Id"]}));
+                }
+                None => failed.push(json!({"Id": entry["Id"], "Code": "No", "SenderFault": true})),
+            }
+        }
+        json!({"Successful": successful, "Failed": failed})
+    }
+}
+
+/// A pipeline whose dead-letter queue is on loopback.
+async fn start(queue: Queue) -> (Pipeline, Arc<Mutex<Queue>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let environment = Environment {
+        endpoint_url: Some(format!("http://{}", listener.local_addr().unwrap())),
+        ..Environment::example()
+    };
+    let queue = Arc::new(Mutex::new(queue));
+    let served = Arc::clone(&queue);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(serve(client, Arc::clone(&served)));
+        }
+    });
+    (Pipeline::connect(&environment).unwrap(), queue)
+}
+
+async fn serve(client: TcpStream, queue: Arc<Mutex<Queue>>) {
+    let mut client = BufReader::new(client);
+    loop {
+        let (mut operation, mut bytes) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            if client.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return;
+            }
+            let Some((name, value)) = line.trim().split_once(':') else {
+                match line.trim().is_empty() {
+                    true => break,
+                    false => continue,
+                }
+            };
+            match name.to_ascii_lowercase().as_str() {
+                "x-amz-target" => operation = value.trim().replace("AmazonSQS.", ""),
+                "content-length" => bytes = value.trim().parse().unwrap(),
+                _ => {}
+            }
+        }
+        let mut body = vec![0; bytes];
+        client.read_exact(&mut body).await.unwrap();
+        let request = serde_json::from_slice(&body).unwrap();
+        let answer = queue
+            .lock()
+            .unwrap()
+            .answer(&operation, &request)
+            .to_string();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0";
+        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+        client.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+async fn receive(leases: &LeaseSet, messages_max: usize) -> Vec<String> {
+    let received = leases
+        .receive(messages_max, &CancellationToken::new())
+        .await;
+    let messages = received.unwrap().unwrap().messages.into_iter();
+    messages.map(|message| message.message_id).collect()
+}
+
+#[test]
+fn message_whose_timeout_ends_soon_has_no_handle() {
+    let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    for (message_id, secs) in [("long", 60), ("short", 20), ("ended", -1)] {
+        let until = Utc::now() + chrono::TimeDelta::seconds(secs);
+        leases.adopt(message_id, &format!("handle of {message_id}"), until);
+    }
+    let handle = |message_id| leases.handle(message_id, Duration::from_secs(30));
+    assert_eq!(handle("long").as_deref(), Some("handle of long"));
+    for message_id in ["short", "ended", "unknown"] {
+        assert_eq!(handle(message_id), None, "{message_id}");
+    }
+    assert_eq!(
+        leases.newest_handle("ended").as_deref(),
+        Some("handle of ended")
+    );
+}
+
+#[tokio::test]
+async fn timeout_is_counted_from_before_the_request() {
+    let (pipeline, queue) = start(Queue::of(10, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let poll = leases.poll(10, &CancellationToken::new()).await;
+    let asked_at = queue.lock().unwrap().received_at[0];
+    assert_eq!(poll.messages.len(), 10);
+    for message in &poll.messages {
+        assert!(
+            message.hidden_until <= asked_at + VISIBILITY_TIMEOUT,
+            "{message:?}"
+        );
+    }
+    leases.extend_all(VISIBILITY_TIMEOUT).await.unwrap();
+    assert!(leases.hidden().until > Some(poll.messages[0].hidden_until));
+}
+
+#[tokio::test]
+async fn two_sets_never_have_the_same_message() {
+    let (pipeline, _) = start(Queue::of(95, HashSet::new())).await;
+    let sets = [(); 2].map(|()| LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT));
+    let [first, second] = &sets;
+    let (first, second) = tokio::join!(receive(first, 95), receive(second, 95));
+    let all: HashSet<&String> = first.iter().chain(&second).collect();
+    assert_eq!((first.len() + second.len(), all.len()), (95, 95));
+}
+
+#[tokio::test]
+async fn message_that_comes_again_is_known_and_has_its_newest_handle() {
+    let (pipeline, queue) = start(Queue::of(3, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    assert_eq!(receive(&leases, 10).await.len(), 3);
+    let older = leases.newest_handle("1").unwrap();
+    {
+        let mut queue = queue.lock().unwrap();
+        let ended = queue.hidden.remove(&older).unwrap();
+        queue.visible.push(ended);
+    }
+    assert_eq!(receive(&leases, 10).await, Vec::<String>::new());
+    assert_ne!(leases.newest_handle("1").unwrap(), older);
+    assert_eq!(leases.release_all().await, Hidden::default());
+    assert_eq!(queue.lock().unwrap().visible.len(), 3);
+}
+
+#[tokio::test]
+async fn cancelled_receive_keeps_what_came_for_the_release() {
+    let (pipeline, queue) = start(Queue::of(30, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let cancel = CancellationToken::new();
+    leases.poll(20, &cancel).await;
+    cancel.cancel();
+    assert_eq!(leases.receive(10, &cancel).await.unwrap(), None);
+    assert_eq!(leases.len(), 20);
+    assert_eq!(leases.release_all().await, Hidden::default());
+    assert_eq!(queue.lock().unwrap().visible.len(), 30);
+}
+
+#[tokio::test]
+async fn queue_that_does_not_answer_a_release_leaves_all_hidden() {
+    let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let until = Utc::now() + VISIBILITY_TIMEOUT;
+    for number in 0..25 {
+        leases.adopt(&number.to_string(), "h", until);
+    }
+    assert!(leases.extend_all(2 * VISIBILITY_TIMEOUT).await.is_err());
+    let hidden = leases.release_all().await;
+    assert_eq!((hidden.messages_max, hidden.until), (25, Some(until)));
+}
+
+/// What was received, deleted and released, and what stayed hidden.
+async fn account(
+    messages: usize,
+    deleted: usize,
+    released: usize,
+    stuck: HashSet<usize>,
+) -> (usize, usize, usize, usize) {
+    let (pipeline, queue) = start(Queue::of(messages, stuck)).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let received = receive(&leases, messages).await;
+    let change = PlannedChange {
+        operation: Operation::Delete,
+        target: "q".to_owned(),
+        planned: deleted,
+        details: Value::Null,
+    };
+    let permit = pipeline.begin_change(change).await.unwrap();
+    let (doomed, others) = received.split_at(deleted.min(received.len()));
+    let handles: Vec<String> = doomed
+        .iter()
+        .filter_map(|id| leases.handle(id, Duration::ZERO))
+        .collect();
+    let outcomes = pipeline.delete_dead_letters(&permit, &handles).await;
+    permit.end([], None).await.unwrap();
+    let gone = doomed
+        .iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| outcome.is_ok());
+    leases.forget(gone.map(|(id, _)| id.as_str()));
+    let some = others.iter().take(released).map(String::as_str);
+    let hidden = leases.release(some).await.and(leases.release_all().await);
+    let queue = queue.lock().unwrap();
+    assert_eq!(hidden.messages_max, queue.hidden.len());
+    assert_eq!(hidden.until.is_some(), hidden.messages_max > 0);
+    let sum = (received.len(), queue.deleted.len(), queue.visible.len());
+    (sum.0, sum.1, sum.2, hidden.messages_max)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn received_messages_are_deleted_released_or_reported_as_hidden(
+        messages in 0_usize..90,
+        deleted in 0_usize..90,
+        released in 0_usize..90,
+        stuck in proptest::collection::hash_set(0_usize..90, 0..20),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let account = account(messages, deleted, released, stuck);
+        let (received, deleted, released, hidden) = runtime.block_on(account);
+        prop_assert_eq!(received, messages);
+        prop_assert_eq!(received, deleted + released + hidden);
+    }
+}

@@ -1,0 +1,184 @@
+//! Deletes received messages from the dead-letter queue.
+//!
+//! Invariant: a message is deleted only after its copy is on the disk, unless none was wanted, and
+//! only while it stays hidden for longer than a block of deletes takes; every message ends as
+//! deleted, failed or left.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Exported, OperationError, Progress, Selection};
+use pipeline::audit::{AuditError, Operation};
+use pipeline::model::QueueRole;
+use pipeline::{DELETE_MESSAGES_MAX, LeaseSet, Pipeline, PlannedChange, WritePermit};
+
+/// Limit of one block of deletes, retries included.
+const BLOCK_LIMIT: Duration = Duration::from_secs(25);
+/// A message is deleted only when it stays hidden for longer than this.
+const MARGIN: Duration = Duration::from_secs(30);
+/// Timeouts that end within this are extended.
+const EXTENDED_BELOW: Duration = Duration::from_secs(90);
+/// Between two extensions of all messages that wait for their turn.
+const EXTENSION_INTERVAL: Duration = Duration::from_secs(20);
+
+const _: () = assert!(
+    MARGIN.as_secs() > BLOCK_LIMIT.as_secs()
+        && EXTENDED_BELOW.as_secs()
+            > MARGIN.as_secs() + EXTENSION_INTERVAL.as_secs() + BLOCK_LIMIT.as_secs(),
+    "a message must outlast its block, and the time until it is extended again"
+);
+
+/// What became of the messages of a deletion.
+#[derive(Debug, Default)]
+pub struct Deleted {
+    /// Ids of the messages that SQS confirmed.
+    pub message_ids: Vec<String>,
+    /// Messages that are not deleted.
+    pub failures: Vec<Failure>,
+    /// Messages whose turn did not come: it was cancelled, or nothing could be deleted any more.
+    pub left: usize,
+    /// Whether it was cancelled before its end.
+    pub is_cancelled: bool,
+    /// Why the end is not in the audit log.
+    pub audit_error: Option<AuditError>,
+}
+
+/// A message that is not deleted. The JSON fields are published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Its id.
+    pub message_id: String,
+    /// Why.
+    #[serde(rename = "error")]
+    pub cause: String,
+}
+
+/// Deletes messages of a set, whose copies are kept. What is not deleted stays in the set.
+///
+/// # Errors
+/// When the environment forbids it, or when it cannot be recorded; nothing is deleted then.
+pub async fn delete(
+    pipeline: &Pipeline,
+    leases: &LeaseSet,
+    exported: &Exported,
+    selection: Option<&Selection>,
+    cancel: &CancellationToken,
+    on_progress: impl Fn(Progress),
+) -> Result<Deleted, OperationError> {
+    let change = PlannedChange {
+        operation: Operation::Delete,
+        target: pipeline.queue_name(QueueRole::DeadLetter).to_owned(),
+        planned: exported.messages().len(),
+        details: details(exported, selection),
+    };
+    let permit = pipeline.begin_change(change).await?;
+    let mut deletion = Deletion {
+        pipeline,
+        leases,
+        permit: &permit,
+        deleted: Deleted::default(),
+    };
+    deletion.run(exported, cancel, on_progress).await;
+    let mut deleted = deletion.deleted;
+    let counts = [
+        ("deleted", deleted.message_ids.len()),
+        ("failed", deleted.failures.len()),
+        ("left", deleted.left),
+    ];
+    let error = deleted.failures.first().map(|first| first.cause.clone());
+    let error = error.or_else(|| deleted.is_cancelled.then(|| "interrupted".to_owned()));
+    deleted.audit_error = permit.end(counts, error).await.err();
+    Ok(deleted)
+}
+
+/// What explains a removal in the audit log.
+pub(super) fn details(exported: &Exported, selection: Option<&Selection>) -> serde_json::Value {
+    let mut details = json!({ "export": exported.file(), "verdicts": exported.verdicts() });
+    if let (Some(selection), Some(details)) = (selection, details.as_object_mut()) {
+        details.insert("selection".to_owned(), selection.to_string().into());
+    }
+    details
+}
+
+struct Deletion<'a> {
+    pipeline: &'a Pipeline,
+    leases: &'a LeaseSet,
+    permit: &'a WritePermit,
+    deleted: Deleted,
+}
+
+impl Deletion<'_> {
+    /// Deletes block by block. A block of which nothing can be deleted is the last one.
+    async fn run(
+        &mut self,
+        exported: &Exported,
+        cancel: &CancellationToken,
+        on_progress: impl Fn(Progress),
+    ) {
+        let total = exported.messages().len();
+        let mut done = 0;
+        let mut extended_at = None;
+        for block in exported.messages().chunks(DELETE_MESSAGES_MAX) {
+            self.deleted.is_cancelled = cancel.is_cancelled();
+            if self.deleted.is_cancelled {
+                break;
+            }
+            if extended_at.is_none_or(|at: Instant| at.elapsed() >= EXTENSION_INTERVAL) {
+                extended_at = Some(Instant::now());
+                if let Err(error) = self.leases.extend_all(EXTENDED_BELOW).await {
+                    tracing::warn!(%error, "messages are not extended");
+                }
+            }
+            let ids: Vec<&str> = block.iter().map(|(id, _)| id.as_str()).collect();
+            let is_stuck = self.delete_block(&ids).await;
+            done += block.len();
+            on_progress(Progress { done, total });
+            if is_stuck {
+                break;
+            }
+        }
+        self.deleted.left = total - done;
+    }
+
+    /// Returns whether nothing can be deleted any more.
+    async fn delete_block(&mut self, message_ids: &[&str]) -> bool {
+        let mut ids = Vec::new();
+        let mut handles = Vec::new();
+        for message_id in message_ids {
+            match self.leases.handle(message_id, MARGIN) {
+                Some(handle) => {
+                    ids.push(*message_id);
+                    handles.push(handle);
+                }
+                None => self.fail(message_id, "its visibility timeout has ended"),
+            }
+        }
+        let deleting = self.pipeline.delete_dead_letters(self.permit, &handles);
+        let outcomes = tokio::time::timeout(BLOCK_LIMIT, deleting).await;
+        let outcomes = outcomes.unwrap_or_else(|_| {
+            let silent = "no answer in time; it may be deleted all the same";
+            vec![Err(silent.to_owned()); handles.len()]
+        });
+        let before = self.deleted.message_ids.len();
+        for (message_id, outcome) in ids.iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => self.deleted.message_ids.push((*message_id).to_owned()),
+                Err(cause) => self.fail(message_id, &cause),
+            }
+        }
+        let gone = self.deleted.message_ids.iter().skip(before);
+        self.leases.forget(gone.map(String::as_str));
+        !handles.is_empty() && self.deleted.message_ids.len() == before
+    }
+
+    fn fail(&mut self, message_id: &str, cause: &str) {
+        self.deleted.failures.push(Failure {
+            message_id: message_id.to_owned(),
+            cause: cause.to_owned(),
+        });
+    }
+}
