@@ -35,7 +35,7 @@ const FLOORS: &[&[&str]] = &[
     &["state"],
     &["journal"],
     &["control", "lease", "ledger", "run"],
-    &["triage", "operations"],
+    &["triage", "operations", "retention"],
     &["lib"],
 ];
 

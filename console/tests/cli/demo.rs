@@ -50,7 +50,7 @@ fn attach(program: &Program, demo: &mut Child) -> Value {
 fn headless_demo_accounts_for_every_message() {
     let _machine = machine::alone();
     let program = Program::new();
-    // Whoever has an environment of their own can still name the demo.
+    // With an environment in the configuration, the demo can still be named.
     program.configure(&environment_at("other", NOBODY, ""));
     let mut demo = start(&program, "6");
     let status = attach(&program, &mut demo);

@@ -8,6 +8,7 @@
 )]
 
 mod delete;
+#[cfg(feature = "demo")]
 mod demo;
 mod env;
 mod export;

@@ -1,4 +1,4 @@
-//! `redrive native`: against answers as AWS gives them, and where the service has no move tasks.
+//! `redrive native`: against recorded answers of AWS, and where the service has no move tasks.
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -42,7 +42,7 @@ enum Moment {
     After,
 }
 
-/// A file that takes some writes, then calls `stop` in the next and fails.
+/// A file that accepts some writes, then calls `stop` in the next and fails.
 struct Stopping<F> {
     file: File,
     writes_left: usize,

@@ -80,7 +80,7 @@ pub(crate) fn empty() -> Given {
     Given::new(String::new(), End::Reported)
 }
 
-/// Gives the messages their ids: `m0`, `m1`, ….
+/// Sets the ids of the messages: `m0`, `m1`, ….
 pub(crate) fn numbered(messages: impl IntoIterator<Item = Given>) -> Vec<Given> {
     messages
         .into_iter()

@@ -240,7 +240,7 @@ async fn nothing_but_what_the_database_refuses_ends_in_time() {
     let outcome = fixture.deliver_and_redeliver(&messages, &deps, LIMIT).await;
     assert_eq!(outcome.dead_lettered, 200);
 
-    // More than there is time for: the rest is reported, and so it goes on.
+    // More than there is time for: the rest is reported, and delivered again.
     let fixture = Fixture::open().await;
     let deps = fixture.deps().await;
     let messages = numbered((0..1_000).map(poison));
