@@ -7,6 +7,7 @@ mod api;
 mod arguments;
 mod audit;
 mod confirm;
+mod console;
 mod dlq;
 mod env;
 mod exit;
@@ -17,6 +18,7 @@ mod publish;
 mod records;
 mod redrive;
 mod selection;
+mod session;
 mod status;
 mod table;
 mod tidy;
@@ -24,7 +26,7 @@ mod walk;
 #[cfg(any(test, not(feature = "demo")))]
 mod without_demo;
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -48,15 +50,18 @@ pub use redrive::arguments::{
 pub use selection::{FilterArguments, SelectionArguments};
 pub use tidy::TidyArguments;
 
+pub(crate) use console::open_console;
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;
+pub(crate) use session::{Session, authority, listen};
 
 #[cfg(feature = "demo")]
 use crate::demo;
-use crate::tui;
+use console::open_existing;
 use pipeline::audit::AuditLog;
-use pipeline::environment::{DemoWatch, Environment, Folders, state_folder};
-use pipeline::{Authority, Pipeline, printable_lines};
+use pipeline::environment::state_folder;
+use pipeline::printable_lines;
+use session::{connect, environment};
 
 /// Environment variable that enables the log on standard error, e.g. `opsconsole=debug`.
 const LOG_VARIABLE: &str = "OPSCONSOLE_LOG";
@@ -135,13 +140,6 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
     }
 }
 
-/// What every command needs.
-#[derive(Clone, Debug)]
-struct Session {
-    pipeline: Pipeline,
-    output: Output,
-}
-
 async fn answer(command: Command, session: &Session) -> Result<Exit, CommandError> {
     let mut interrupt = listen()?;
     match command {
@@ -169,66 +167,6 @@ async fn unless(
         result = work => result,
         () = interrupt.received() => Err(CommandError::Interrupted),
     }
-}
-
-pub(crate) fn listen() -> Result<Interrupt, CommandError> {
-    Interrupt::listen().map_err(|cause| CommandError::File {
-        operation: "listen for signals".to_owned(),
-        cause,
-    })
-}
-
-fn environment(global: &GlobalArguments) -> Result<Environment, CommandError> {
-    let mut environment =
-        Environment::load(global.environment.as_deref(), global.config.as_deref())?;
-    environment.read_only |= global.read_only;
-    Ok(environment)
-}
-
-fn connect(global: &GlobalArguments) -> Result<Pipeline, CommandError> {
-    let pipeline = Pipeline::connect(&environment(global)?)?;
-    Ok(pipeline.with_authority(authority(global)?))
-}
-
-/// The authority for changes, from the options of the command line.
-pub(crate) fn authority(global: &GlobalArguments) -> Result<Authority, CommandError> {
-    Ok(Authority {
-        confirmation: global.confirm.clone(),
-        reason: global.reason.clone(),
-        log: Some(AuditLog::in_folder(&state_folder()?)),
-    })
-}
-
-/// Opens the terminal console on an environment.
-pub(crate) async fn open_console(
-    environment: Environment,
-    authority: Authority,
-    failure: impl Future<Output = String>,
-) -> Result<Exit, CommandError> {
-    tui::run(environment, authority, failure)
-        .await
-        .map(|ended| match ended {
-            tui::Ended::Left => Exit::Done,
-            tui::Ended::Signalled => Exit::Interrupted,
-            tui::Ended::TerminalGone => Exit::Failed,
-        })
-        .map_err(|report| CommandError::Failed(format!("{report:#}")))
-}
-
-/// Opens the console on an environment that this process did not start. Where it is a demo of
-/// another terminal, the console shows when that has ended.
-async fn open_existing(
-    environment: Environment,
-    authority: Authority,
-) -> Result<Exit, CommandError> {
-    let watch = DemoWatch::of(&environment, &Folders::of_user()?.environments());
-    let failure = async {
-        match watch {
-            Some(watch) => watch.end().await.to_string(),
-            None => pending().await,
-        }
-    };
-    open_console(environment, authority, failure).await
 }
 
 fn on_runtime(
