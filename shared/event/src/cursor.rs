@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::query::Order;
+use crate::order::Order;
 use crate::record::RecordId;
 
 const VERSION: u8 = 1;

@@ -13,12 +13,9 @@ use serde_json::value::RawValue;
 
 use crate::envelope::unwrap_envelope;
 use crate::failure::{Failure, FailureCode};
-use crate::jsonb;
+use crate::jsonb::{self, EVENT_BYTES_MAX};
 use crate::plain;
 
-/// Largest event, in bytes of JSON: the default limit of an SNS topic (Amazon SNS quotas), so that
-/// every stored event can be published again.
-pub const EVENT_BYTES_MAX: usize = 256 * 1_024;
 /// Largest `id`, `source`, `type` or `subject`, in bytes. Two of them together must fit a B-tree
 /// entry of PostgreSQL (2,704 bytes).
 pub const ATTRIBUTE_BYTES_MAX: usize = 1_024;

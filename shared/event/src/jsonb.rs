@@ -4,8 +4,11 @@
 //! succeeds, except for two limits of our own: [`NESTING_MAX`], and the number of digits of all
 //! numbers when they are written out.
 
-use crate::event::EVENT_BYTES_MAX;
 use crate::failure::{Failure, FailureCode};
+
+/// Largest event, in bytes of JSON: the default limit of an SNS topic (Amazon SNS quotas), so that
+/// every stored event can be published again.
+pub const EVENT_BYTES_MAX: usize = 256 * 1_024;
 
 /// Deepest nesting of objects and arrays that the pipeline accepts. Most JSON parsers stop at 128
 /// levels (serde_json too), so third parties could not read a deeper event.

@@ -9,22 +9,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::Cursor;
+use crate::order::Order;
 
 /// Default rows of a page.
 pub const LIMIT_DEFAULT: u16 = 50;
 /// Most rows of a page.
 pub const LIMIT_MAX: u16 = 500;
-
-/// Order of the list by `(occurred_at, record_id)`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// Oldest first.
-    Asc,
-    /// Newest first.
-    #[default]
-    Desc,
-}
 
 /// Filters and position of one page of records. A filter that is `None` matches everything.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -72,7 +72,7 @@ pub(crate) async fn run(
 
 impl RemovalArguments {
     /// Refuses what is not allowed or not confirmed, before anything is asked of the queue.
-    pub(in crate::cli) fn check(
+    pub(crate) fn check(
         &self,
         session: &Session,
         operation: &str,
@@ -95,7 +95,7 @@ impl RemovalArguments {
     }
 
     /// Begins the file of what is removed, where one is wanted.
-    pub(in crate::cli) fn begin_export(&self, session: &Session) -> Result<Export, CommandError> {
+    pub(crate) fn begin_export(&self, session: &Session) -> Result<Export, CommandError> {
         let path = match &self.export {
             _ if self.no_export => None,
             Some(path) => Some(path.clone()),

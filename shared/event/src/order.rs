@@ -1,0 +1,14 @@
+//! The order of the list of records.
+
+use serde::{Deserialize, Serialize};
+
+/// Order of the list by `(occurred_at, record_id)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Oldest first.
+    Asc,
+    /// Newest first.
+    #[default]
+    Desc,
+}
