@@ -17,7 +17,7 @@ const AGE_WARNING_SECS: u64 = 60;
 /// A message older than this is late.
 const AGE_BAD_SECS: u64 = 300;
 
-/// Something that wants attention.
+/// Something that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// How bad it is.
@@ -162,7 +162,7 @@ fn state<T>(remote: &Remote<T>, limit: Duration, now: DateTime<Utc>) -> PartStat
     }
 }
 
-/// What wants attention, the worst first.
+/// What needs attention, the worst first.
 pub(crate) fn findings(
     pipeline: &PipelineView,
     environment: &Environment,
@@ -303,10 +303,10 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
             rate(growth.per_sec())
         );
         (Tone::Warning, text)
-    } else if let Some((held, secs)) = pipeline.stuck_in_flight(now) {
+    } else if let Some((in_flight, secs)) = pipeline.stuck_in_flight(now) {
         let text = format!(
             "{} in flight in {} and none deleted for {}: the ingest does not complete them",
-            count(held),
+            count(in_flight),
             queue.settings.name,
             span_secs(secs)
         );

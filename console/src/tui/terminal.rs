@@ -195,9 +195,9 @@ mod tests {
         assert!(!program.wait().unwrap().success());
         let output = String::from_utf8_lossy(&output);
         let taken = output.find("\u{1b}[?1049h").unwrap();
-        let given_back = output.find("\u{1b}[?1049l").unwrap();
-        let told = output.find("the reason of the panic").unwrap();
-        assert!(taken < given_back && given_back < told, "{output}");
+        let is_restored = output.find("\u{1b}[?1049l").unwrap();
+        let shown = output.find("the reason of the panic").unwrap();
+        assert!(taken < is_restored && is_restored < shown, "{output}");
         assert!(output.contains("\u{1b}[?25h"), "the cursor is shown");
     }
 }

@@ -112,7 +112,7 @@ fn on_paste(model: &mut Model, text: &str, outbox: &mut Outbox) {
     }
 }
 
-/// Executes an action, whether a key, a click or the palette asked for it.
+/// Executes an action, triggered by a key, a click or the palette.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the other actions belong to what is open"

@@ -34,8 +34,7 @@ mod verdict;
 pub use cursor::{Cursor, CursorError};
 pub use envelope::unwrap_envelope;
 pub use event::{
-    ATTRIBUTE_BYTES_MAX, Event, EventKey, PartialIdentity, parse_body,
-    parse_event, peek_identity,
+    ATTRIBUTE_BYTES_MAX, Event, EventKey, PartialIdentity, parse_body, parse_event, peek_identity,
 };
 pub use failure::{
     ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, ERROR_MESSAGE_BYTES_MAX, FAILURE_ATTRIBUTES,
@@ -44,8 +43,6 @@ pub use failure::{
 pub use jsonb::{EVENT_BYTES_MAX, NESTING_MAX, first_refusal};
 pub use order::Order;
 pub use printable::is_deceptive;
-pub use query::{
-    Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQuery, StatsQuery,
-};
+pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQuery, StatsQuery};
 pub use record::{Page, Record, RecordId, StatsBucket, TypeCount};
 pub use verdict::{Assessment, Verdict, assess};

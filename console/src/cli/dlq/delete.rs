@@ -72,11 +72,7 @@ pub(crate) async fn run(
 
 impl RemovalArguments {
     /// Refuses what is not allowed or not confirmed, before anything is asked of the queue.
-    pub(crate) fn check(
-        &self,
-        session: &Session,
-        operation: &str,
-    ) -> Result<(), CommandError> {
+    pub(crate) fn check(&self, session: &Session, operation: &str) -> Result<(), CommandError> {
         session.pipeline.check_write(operation)?;
         let queue = session.pipeline.queue_name(QueueRole::DeadLetter);
         if self.confirm_queue != queue {

@@ -9,6 +9,6 @@ pub(super) struct Search {
     pub(super) query: Query,
     pub(super) found: Remote<Found>,
     /// Messages that it found and that are still received.
-    pub(super) held: usize,
+    pub(super) received: usize,
     pub(super) is_stale: bool,
 }

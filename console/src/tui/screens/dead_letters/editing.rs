@@ -63,9 +63,9 @@ impl Editing {
                 format!("rejected: {}: {}", failure.code, failure.detail),
             ),
         };
-        let said = hanging(tone, &visible(&text), theme, width);
+        let verdict = hanging(tone, &visible(&text), theme, width);
         let place = take_rows(&mut rest, HEAD_ROWS - 1);
-        for (row, line) in area_rows(place).zip(said) {
+        for (row, line) in area_rows(place).zip(verdict) {
             canvas.render_widget(line, row);
         }
         let size = (width, usize::from(rest.height));

@@ -1,6 +1,6 @@
 //! The dead-letter queue: why messages failed, and their redrive to the source queue.
 //!
-//! Invariant: what this screen has received it keeps hidden while it is looked at, and releases when
+//! Invariant: what this screen has received it keeps hidden while it is shown, and releases when
 //! it is left; no message stays hidden from other consumers because of a late answer.
 
 mod applied_search;

@@ -87,9 +87,9 @@ impl DeadLetters {
             ));
         }
         if facts.is_truncated && self.is_full() {
-            let held = count(self.messages.len() as u64);
+            let received = count(self.messages.len() as u64);
             let text = format!(
-                "the queue has more than the {held} that are received at once: redrive these, then ^r"
+                "the queue has more than the {received} that are received at once: redrive these, then ^r"
             );
             remarks.push((Tone::Warning, text));
         }

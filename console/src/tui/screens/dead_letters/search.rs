@@ -36,7 +36,7 @@ impl DeadLetters {
             text: text.trim().to_owned(),
             query,
             found: Remote::Idle,
-            held: 0,
+            received: 0,
             is_stale: true,
         });
         self.run_search(context);
@@ -98,7 +98,7 @@ impl DeadLetters {
             return Some((Tone::Bad, text));
         }
         let found = search.found.value()?;
-        let number = count(search.held as u64);
+        let number = count(search.received as u64);
         let mut text = format!("search {query}: {number} found");
         if found.failed > 0 {
             let failed = count(found.failed as u64);

@@ -40,12 +40,12 @@ impl DeadLetters {
             .map(|message| message.hidden_until)
             .min();
         let found = self.search.as_ref().and_then(|search| search.found.value());
-        let held = found.map(|found| {
+        let received = found.map(|found| {
             let is_found = |message: &&DeadLetter| found.message_ids.contains(&message.message_id);
             self.messages.iter().filter(is_found).count()
         });
-        if let (Some(search), Some(held)) = (&mut self.search, held) {
-            search.held = held;
+        if let (Some(search), Some(received)) = (&mut self.search, received) {
+            search.received = received;
         }
         let ids: HashSet<&str> = self
             .messages

@@ -365,7 +365,7 @@ fn dead_letters(context: &ScreenContext<'_>) -> Hop {
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
     let mut rest = freshness.notes;
-    rest.push(format!("received {}", count(queue.depth.in_flight)));
+    rest.push(format!("in flight {}", count(queue.depth.in_flight)));
     if let Some(age) = queue.oldest_age_secs.filter(|_| number > 0) {
         rest.push(format!("oldest {}", span_secs(age)));
         let left = queue.settings.retention_secs.saturating_sub(age);

@@ -102,13 +102,13 @@ impl Records {
         } else {
             theme.muted()
         };
-        let asking = if self.rows.is_loading() {
+        let reloading = if self.rows.is_loading() {
             "reloading, "
         } else {
             ""
         };
         let zone = if is_short { "" } else { " UTC" };
-        Some((format!("{asking}as of {}{zone}", clock(seen)), style))
+        Some((format!("{reloading}as of {}{zone}", clock(seen)), style))
     }
 
     /// What failed while older rows stay.

@@ -44,12 +44,12 @@ fn answer_to_an_older_question_is_released_and_the_newer_one_counts() {
     let (_, first) = harness.take_last(&RECEIVE);
     harness.keys("12");
     harness.answer_messages(messages().split_off(30));
-    let held = ReceivedMessages {
+    let received = ReceivedMessages {
         messages: messages(),
         ledger_error: None,
         is_truncated: false,
     };
-    harness.reply(first, Ok(held));
+    harness.reply(first, Ok(received));
     // The seven of the newer answer stay.
     assert_eq!(harness.released().len(), 30);
     assert_eq!(harness.handles().len(), 7);
@@ -67,10 +67,11 @@ fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
     again.push(message(99, Duration::hours(400), &body_without_time(99)));
     harness.refresh();
     harness.answer_messages(again);
-    let held = harness.handles();
-    assert_eq!(held.len(), 38);
+    let received = harness.handles();
+    assert_eq!(received.len(), 38);
     assert_eq!(
-        held.iter()
+        received
+            .iter()
             .filter(|handle| handle.ends_with("-new"))
             .count(),
         17

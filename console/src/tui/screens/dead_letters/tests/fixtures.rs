@@ -22,7 +22,7 @@ pub(crate) fn fault() -> Fault {
         message: "receive from \"events-dead-letters\" at http://127.0.0.1:4566: connection \
                   refused (after 0.2 s)"
             .to_owned(),
-        hint: Some("is the environment running? `opsconsole status` tells".to_owned()),
+        hint: Some("is the environment running? see `opsconsole status`".to_owned()),
     }
 }
 

@@ -90,8 +90,8 @@ fn patch_edits_nothing_before_it_is_accepted() {
     harness.patch_group();
     assert_eq!(harness.model.key_context(), KeyContext::Patch);
     let text = harness.screen_text();
-    for wanted in ["24 changed", "24 become ready", "1 failed", "+   \"time\":"] {
-        assert!(text.contains(wanted), "{wanted}: {text}");
+    for expected in ["24 changed", "24 become ready", "1 failed", "+   \"time\":"] {
+        assert!(text.contains(expected), "{expected}: {text}");
     }
     harness.code(KeyCode::Esc);
     assert_eq!(harness.screen().edits.len(), 0);
@@ -244,11 +244,11 @@ fn edited_message_is_shown_by_its_new_body_and_its_death_is_past() {
     let mut harness = open(160, 45, environment());
     harness.answer_messages(vec![message(1, Duration::hours(1), "{ no json")]);
     let text = harness.screen_text();
-    for wanted in [
+    for expected in [
         "not an event: no type",
         "rejected by the ingest for the same",
     ] {
-        assert!(text.contains(wanted), "{wanted}: {text}");
+        assert!(text.contains(expected), "{expected}: {text}");
     }
     harness.press('e');
     harness.chord(KeyCode::Char('u'), KeyModifiers::CONTROL);
@@ -261,12 +261,12 @@ fn edited_message_is_shown_by_its_new_body_and_its_death_is_past() {
     };
     harness.reply(to, Ok(patched));
     let text = harness.screen_text();
-    for wanted in [
+    for expected in [
         "● ready  the ingest would store it now",
         "before the edit, rejected with not-json: ",
         "● ready          flight",
     ] {
-        assert!(text.contains(wanted), "{wanted}: {text}");
+        assert!(text.contains(expected), "{expected}: {text}");
     }
     for gone in ["not an event", "for the same reason", "–  "] {
         assert!(!text.contains(gone), "{gone}: {text}");

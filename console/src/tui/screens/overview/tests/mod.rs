@@ -165,8 +165,8 @@ fn in_flight(deleted: f64) -> String {
 #[test]
 fn messages_in_flight_that_nobody_finishes_are_reported() {
     let stuck = in_flight(0.0);
-    let told = "5 in flight in events-queue and none deleted for 2 min 15 s";
-    assert!(stuck.contains(told), "{stuck}");
+    let notice = "5 in flight in events-queue and none deleted for 2 min 15 s";
+    assert!(stuck.contains(notice), "{stuck}");
     let busy = in_flight(60.0);
     assert!(busy.contains("healthy"), "{busy}");
 }
@@ -295,7 +295,7 @@ fn palette_finds_what_belongs_to_another_screen() {
             harness.press(character);
         }
         harness.code(KeyCode::Enter);
-        let told = harness
+        let notice = harness
             .model
             .notice
             .as_ref()
@@ -303,19 +303,19 @@ fn palette_finds_what_belongs_to_another_screen() {
         (
             harness.model.screen,
             harness.model.key_context(),
-            told.unwrap_or_default(),
+            notice.unwrap_or_default(),
         )
     };
     let (screen, context, _) = chosen(":filter");
     assert_eq!((screen, context), (ScreenId::Records, KeyContext::Input));
     // What acts on what is seen is only shown.
-    let (screen, context, told) = chosen(":redrive");
+    let (screen, context, notice) = chosen(":redrive");
     assert_eq!(screen, ScreenId::DeadLetters);
     assert_eq!(context, KeyContext::Screen(ScreenId::DeadLetters));
-    assert_eq!(told, "redrive is key r here");
-    let (screen, _, told) = chosen(":send");
+    assert_eq!(notice, "redrive is key r here");
+    let (screen, _, notice) = chosen(":send");
     assert_eq!(screen, ScreenId::Publish);
-    assert_eq!(told, "send is key s here");
+    assert_eq!(notice, "send is key s here");
 }
 
 #[test]
@@ -324,14 +324,14 @@ fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
     let healthy = line(State::Healthy);
     assert!(healthy.contains("stored 2,973"), "{healthy}");
     assert!(healthy.contains("dup 3.1  failed 0"), "{healthy}");
-    for (state, said) in [
+    for (state, shown) in [
         (State::NoMetrics, "no metrics"),
         (State::IngestUnnamed, "ingest_function is not set"),
         (State::IngestSilent, "no batch"),
         (State::HistoryUnseen, "not seen yet"),
     ] {
         let line = line(state);
-        assert!(line.contains(said) && !line.contains('0'), "{line}");
+        assert!(line.contains(shown) && !line.contains('0'), "{line}");
         let ingest = row(&harness_in(state, 80, 24), "ingest ƒ");
         assert!(!ingest.contains("lag"), "{ingest}");
     }

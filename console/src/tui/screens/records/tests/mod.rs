@@ -124,7 +124,7 @@ fn paged(items: Vec<Record>, has_next: bool) -> Page<Record> {
 
 fn with_page(page: Page<Record>, width: u16, height: u16) -> Harness {
     let mut harness = Harness::on('5', width, height);
-    harness.give(Ok(page));
+    harness.answer_page(Ok(page));
     harness
 }
 
@@ -135,7 +135,7 @@ impl Harness {
     }
 
     /// Answers the oldest question for records.
-    fn give(&mut self, result: Result<Page<Record>, Fault>) {
+    fn answer_page(&mut self, result: Result<Page<Record>, Fault>) {
         self.answer(&RECORDS, result);
     }
 
@@ -173,24 +173,24 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
             let mut harness = with(page(1..=9, false));
             harness.type_filter("type=flight.cancelled since=1h");
             harness.code(KeyCode::Enter);
-            harness.give(Ok(paged(Vec::new(), false)));
+            harness.answer_page(Ok(paged(Vec::new(), false)));
             harness
         }
         State::FailedFirst => {
             let mut harness = Harness::on('5', width, height);
-            harness.give(Err(refused()));
+            harness.answer_page(Err(refused()));
             harness
         }
         State::FailedWithPrevious => {
             let mut harness = with(page(901..=1_000, true));
             harness.pass(60);
             harness.refresh();
-            harness.give(Err(refused()));
+            harness.answer_page(Err(refused()));
             harness
         }
         State::NoDatabase => {
             let mut harness = Harness::on('5', width, height);
-            harness.give(Err(Fault {
+            harness.answer_page(Err(Fault {
                 message: "read records: no database in environment demo".into(),
                 hint: Some("records need database_url".into()),
             }));
@@ -249,7 +249,7 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
                 .filter(|n| n % 3 == 0)
                 .map(record)
                 .collect();
-            harness.give(Ok(paged(some, false)));
+            harness.answer_page(Ok(paged(some, false)));
             harness
         }
         State::FilteredLong => {
@@ -258,7 +258,7 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
                 "type=flight.departed source=/ops/flights subject=LA601 since=1h30m until=2m",
             );
             harness.code(KeyCode::Enter);
-            harness.give(Ok(page(901..=1_000, true)));
+            harness.answer_page(Ok(page(901..=1_000, true)));
             harness
         }
         State::TypingOverFilter => {
@@ -279,7 +279,7 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
             harness.press('j');
             harness.press('j');
             harness.press('f');
-            harness.give(Ok(page(904..=1_003, true)));
+            harness.answer_page(Ok(page(904..=1_003, true)));
             harness
         }
         State::LoadingMore => {
@@ -289,7 +289,7 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
         }
         State::MoreFailed => {
             let mut harness = harness_in(State::LoadingMore, width, height);
-            harness.give(Err(refused()));
+            harness.answer_page(Err(refused()));
             harness
         }
         State::HostileTexts => {
@@ -348,7 +348,7 @@ fn new_rows_come_on_top_and_the_selection_stays() {
     }
     let before = harness.selected();
     harness.press('f');
-    harness.give(Ok(page(910..=1_010, true)));
+    harness.answer_page(Ok(page(910..=1_010, true)));
     assert_eq!(
         harness.selected(),
         before,
@@ -361,7 +361,7 @@ fn new_rows_come_on_top_and_the_selection_stays() {
 fn first_row_stays_first_while_following() {
     let mut harness = with_page(page(901..=1_000, true), 80, 24);
     harness.press('f');
-    harness.give(Ok(page(902..=1_001, true)));
+    harness.answer_page(Ok(page(902..=1_001, true)));
     assert!(
         harness.selected().contains("000003e9"),
         "{}",
@@ -374,17 +374,17 @@ fn first_row_stays_first_while_following() {
 fn following_looks_every_two_seconds_and_only_while_shown() {
     let mut harness = with_page(page(901..=1_000, true), 80, 24);
     harness.pass(60);
-    assert!(harness.queries().is_empty(), "paused: nothing is asked");
+    assert!(harness.queries().is_empty(), "paused: nothing is requested");
     harness.press('f');
     assert_eq!(harness.queries().len(), 1);
     harness.pass(10);
     assert_eq!(harness.queries().len(), 1, "one at a time");
-    harness.give(Ok(page(901..=1_000, true)));
+    harness.answer_page(Ok(page(901..=1_000, true)));
     harness.pass(1);
     assert!(harness.queries().is_empty());
     harness.pass(1);
     assert_eq!(harness.queries().len(), 1);
-    harness.give(Ok(page(901..=1_000, true)));
+    harness.answer_page(Ok(page(901..=1_000, true)));
     harness.press('1');
     harness.pass(10);
     assert!(harness.queries().is_empty(), "another screen is shown");
@@ -395,7 +395,7 @@ fn hole_pauses_unless_the_newest_is_watched() {
     let mut harness = with_page(page(1..=100, true), 80, 24);
     harness.press('j');
     harness.press('f');
-    harness.give(Ok(page(501..=1_000, true)));
+    harness.answer_page(Ok(page(501..=1_000, true)));
     assert!(
         harness.text().contains("paused: more than 500"),
         "{}",
@@ -407,7 +407,7 @@ fn hole_pauses_unless_the_newest_is_watched() {
 
     let mut harness = with_page(page(1..=100, true), 80, 24);
     harness.press('f');
-    harness.give(Ok(page(501..=1_000, true)));
+    harness.answer_page(Ok(page(501..=1_000, true)));
     assert!(harness.text().contains("1 / 500,"), "{}", harness.text());
 }
 
@@ -421,7 +421,7 @@ fn next_page_is_requested_once_near_the_end() {
     assert_eq!(harness.queries().len(), 1);
     let cursor = harness.queries()[0].cursor.unwrap();
     assert_eq!(cursor.record_id, RecordId(1_204_901));
-    harness.give(Ok(page(801..=900, false)));
+    harness.answer_page(Ok(page(801..=900, false)));
     assert!(harness.text().contains("99 / 200 "), "{}", harness.text());
     harness.press('G');
     assert!(harness.queries().is_empty(), "that was all");
@@ -506,7 +506,7 @@ fn following_wants_the_newest_first() {
     let mut harness = with_page(page(1..=9, false), 80, 24);
     harness.type_filter("order=asc");
     harness.code(KeyCode::Enter);
-    harness.give(Ok(paged((1..=9).map(record).collect(), false)));
+    harness.answer_page(Ok(paged((1..=9).map(record).collect(), false)));
     harness.press('f');
     harness.pass(10);
     assert!(harness.queries().is_empty());
@@ -589,7 +589,7 @@ fn refresh_keeps_the_selected_record_if_it_is_still_there() {
     harness.press('j');
     let before = harness.selected();
     harness.refresh();
-    harness.give(Ok(page(906..=1_005, true)));
+    harness.answer_page(Ok(page(906..=1_005, true)));
     assert_eq!(harness.selected(), before);
 }
 
@@ -612,7 +612,7 @@ fn coming_back_reads_the_newest_unless_somebody_reads_on_further_down() {
     harness.press('1');
     harness.press('5');
     assert_eq!(harness.queries().len(), 1, "one at a time");
-    harness.give(Ok(page(906..=1_005, true)));
+    harness.answer_page(Ok(page(906..=1_005, true)));
     assert_eq!(harness.selected(), before, "the same record");
 
     let mut harness = harness_in(State::FurtherDown, 80, 24);
@@ -631,7 +631,7 @@ fn filter_is_typed_anew_and_the_applied_one_comes_by_a_key() {
     let query = harness.queries()[0].clone();
     assert_eq!(query.event_type.as_deref(), Some("bag.scanned"));
     assert_eq!(query.from, None, "nothing of the old filter is left");
-    harness.give(Ok(page(901..=1_000, true)));
+    harness.answer_page(Ok(page(901..=1_000, true)));
     harness.press('/');
     assert!(harness.text().contains("↑ the applied filter"));
     harness.code(KeyCode::Up);

@@ -229,13 +229,13 @@ fn failed_canary_shows_its_reason_and_the_choices() {
         },
     );
     let text = harness.text();
-    for wanted in [
+    for expected in [
         "1 ✖",
         "failed again: not-json",
         "continues anyway",
         "36 stay",
     ] {
-        assert!(text.contains(wanted), "{wanted}: {text}");
+        assert!(text.contains(expected), "{expected}: {text}");
     }
 }
 
