@@ -15,8 +15,9 @@ use store::{ConnectSettings, PgPool};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::dead_letter_search::DeadLetterSearch;
-use super::{Authority, PipelineError, error::Attempt};
+use super::authority::Authority;
+use super::error::{Attempt, PipelineError};
+use super::search_state::SearchState;
 use crate::environment::{Environment, origin};
 
 /// Time limit of a TCP and TLS connect.
@@ -50,7 +51,7 @@ struct Inner {
     credentials: Mutex<Option<Credentials>>,
     http: OnceLock<Result<reqwest::Client, String>>,
     pool: OnceLock<Result<PgPool, String>>,
-    dead_letter_search: Mutex<DeadLetterSearch>,
+    dead_letter_search: Mutex<SearchState>,
 }
 
 /// The AWS clients of one environment.
@@ -91,7 +92,7 @@ impl Pipeline {
         &self.inner.environment
     }
 
-    pub(super) fn dead_letter_search(&self) -> &Mutex<DeadLetterSearch> {
+    pub(super) fn dead_letter_search(&self) -> &Mutex<SearchState> {
         &self.inner.dead_letter_search
     }
 

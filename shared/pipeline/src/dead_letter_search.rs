@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::lease::{LeaseSet, ROUND_MESSAGES_MAX};
 use super::model::{DeadLetter, Published, QueueRole, TraceState};
 use super::queues::BATCH_ENTRIES_MAX;
+use super::search_state::SearchState;
 use super::{Pipeline, PipelineError};
 
 /// Visibility timeout of a message that was passed. A search that takes longer passes it once more.
@@ -26,29 +27,6 @@ const LOOK_LIMIT: Duration = Duration::from_secs(5);
 const PASSED_MAX: usize = 1_000;
 /// Clocks of this machine and of SQS differ by less.
 const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
-
-/// The search that is under way; there is one at a time.
-#[derive(Debug, Default)]
-pub(super) struct DeadLetterSearch {
-    /// SNS message id of the event that is looked for.
-    sns_message_id: String,
-    /// Messages that were passed. `None` between two searches: the set has the connection, which has
-    /// this search, and must not keep itself.
-    passed: Option<LeaseSet>,
-    /// Counts the looks, so that the last one differs from the ones before.
-    looks: u64,
-}
-
-impl DeadLetterSearch {
-    async fn release(&mut self) {
-        if let Some(passed) = self.passed.take() {
-            let hidden = passed.release_all().await;
-            if hidden.messages_max > 0 {
-                tracing::debug!(?hidden, "messages of a search stay hidden");
-            }
-        }
-    }
-}
 
 impl Pipeline {
     /// One look for a published event among the dead letters.
@@ -71,8 +49,9 @@ impl Pipeline {
 
     async fn look(&self, body: &str, published: &Published) -> Result<TraceState, PipelineError> {
         let mut search = self.dead_letter_search().lock().await;
+        let passed = self.passed_messages(&mut search);
         if search.sns_message_id != published.sns_message_id {
-            search.release().await;
+            release(&passed).await;
             search.sns_message_id.clone_from(&published.sns_message_id);
         }
         search.looks += 1;
@@ -83,16 +62,23 @@ impl Pipeline {
             let body = message.body.text();
             message.sent_at >= sent_after && body.is_ok_and(|body| unwrap_envelope(&body) == wanted)
         };
-        let passed = search
-            .passed
-            .get_or_insert_with(|| LeaseSet::new(self, VISIBILITY_TIMEOUT));
-        let state = self.pass_messages(passed, is_it).await;
+        let state = self.pass_messages(&passed, is_it).await;
         if matches!(state, Ok(TraceState::Dead { .. })) {
-            search.release().await;
+            release(&passed).await;
         } else {
+            search.passed = passed.entries();
             tokio::spawn(self.clone().release_later(looks));
         }
         state
+    }
+
+    /// The messages that the looks before passed, as a set. They are no longer in the search.
+    fn passed_messages(&self, search: &mut SearchState) -> LeaseSet {
+        let passed = LeaseSet::new(self, VISIBILITY_TIMEOUT);
+        for (message_id, receipt_handle, hidden_until) in search.passed.drain(..) {
+            passed.adopt(&message_id, &receipt_handle, hidden_until);
+        }
+        passed
     }
 
     /// Receives messages until the right one comes, there are no more, or a limit is reached.
@@ -138,7 +124,14 @@ impl Pipeline {
         tokio::time::sleep(LINGER).await;
         let mut search = self.dead_letter_search().lock().await;
         if search.looks == looks {
-            search.release().await;
+            release(&self.passed_messages(&mut search)).await;
         }
+    }
+}
+
+async fn release(passed: &LeaseSet) {
+    let hidden = passed.release_all().await;
+    if hidden.messages_max > 0 {
+        tracing::debug!(?hidden, "messages of a search stay hidden");
     }
 }

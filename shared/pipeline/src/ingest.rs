@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use event::{FailureCode, ingest_metrics};
 use serde::Serialize;
 
-use super::metrics::{Line, Subject};
+use super::metric_line::{Line, Subject};
 use super::model::Point;
 use super::{Pipeline, PipelineError};
 use crate::text::{age_secs, whole};

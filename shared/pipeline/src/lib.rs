@@ -20,6 +20,7 @@
 
 mod api;
 pub mod audit;
+mod authority;
 mod body;
 mod connection;
 mod dead_letter_search;
@@ -28,6 +29,7 @@ pub mod environment;
 mod error;
 mod ingest;
 mod lease;
+mod metric_line;
 mod metrics;
 pub mod model;
 mod move_task;
@@ -36,6 +38,7 @@ mod publish;
 mod queues;
 mod receive;
 mod records;
+mod search_state;
 mod sigv4;
 pub mod text;
 mod trace;
@@ -43,6 +46,7 @@ mod visibility;
 mod writes;
 
 pub use api::API_BODY_BYTES_MAX;
+pub use authority::Authority;
 pub use body::{Body, BodyError};
 pub use connection::Pipeline;
 pub use delete::DELETE_MESSAGES_MAX;
@@ -53,7 +57,7 @@ pub use move_task::{MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus};
 pub use printable::{printable, printable_json, printable_lines};
 pub use publish::{PUBLISH_BATCH_BYTES_MAX, Publication, PublicationEnd};
 pub use visibility::VISIBILITY_TIMEOUT_MAX;
-pub use writes::{Authority, PlannedChange, WritePermit};
+pub use writes::{PlannedChange, WritePermit};
 
 pub use error::{Attempt, is_server_failure, never_left};
 pub use publish::batches;

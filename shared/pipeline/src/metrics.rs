@@ -12,6 +12,7 @@ use chrono::DateTime;
 use event::ingest_metrics;
 
 use super::ingest::{self, IngestHistory};
+use super::metric_line::{Line, Subject};
 use super::model::{History, Point, QueueRole};
 use super::{Attempt, Pipeline, PipelineError};
 
@@ -26,21 +27,6 @@ const PERIOD_SECS: u32 = 60;
 const PERIOD_LOOPBACK_SECS: u32 = 10;
 /// Most points of one line of the history.
 const POINTS_MAX: u32 = 360;
-
-/// The subject of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
-    Queue(QueueRole),
-    Ingest,
-}
-
-/// One queried line.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Line {
-    pub(super) subject: Subject,
-    pub(super) metric: &'static str,
-    pub(super) statistic: &'static str,
-}
 
 const SOURCE: Subject = Subject::Queue(QueueRole::Source);
 const DEAD_LETTER: Subject = Subject::Queue(QueueRole::DeadLetter);

@@ -10,22 +10,13 @@ use chrono::Utc;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Pipeline, PipelineError};
+use super::authority::Authority;
+use super::connection::Pipeline;
+use super::error::PipelineError;
 use crate::audit::{AuditError, AuditLog, Change, Ending, Operation};
 
 /// Time limit of asking STS for the caller.
 const IDENTITY_LIMIT: Duration = Duration::from_secs(2);
-
-/// What authorises changes of the pipeline, and the log that records them.
-#[derive(Clone, Debug, Default)]
-pub struct Authority {
-    /// Name of the environment, as the operator typed it again. Production requires it for each change.
-    pub confirmation: Option<String>,
-    /// The operator's reason. Production requires it for each change.
-    pub reason: Option<String>,
-    /// The audit log; `None` records nothing.
-    pub log: Option<AuditLog>,
-}
 
 /// A change that is about to begin.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ use std::path::Path;
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::{Authorization, Environment, EnvironmentError};
+use super::definition::{Authorization, Environment};
+use super::error::EnvironmentError;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

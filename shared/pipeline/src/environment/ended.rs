@@ -7,8 +7,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::running::look;
-use super::{Environment, RunningEnvironment};
+use super::definition::Environment;
+use super::running::{RunningEnvironment, look};
 
 /// Between two looks at the environment's file.
 const POLL: Duration = Duration::from_secs(1);

@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
-use super::{EnvironmentError, configured};
+use super::configured;
+use super::error::EnvironmentError;
 
 /// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Environment, EnvironmentError, Folders, RunningEnvironment};
-use super::{configured, named, only_one, running_environments};
+use super::configured;
+use super::definition::Environment;
+use super::error::EnvironmentError;
+use super::folders::Folders;
+use super::load::{named, only_one};
+use super::running::{RunningEnvironment, running_environments};
 
 /// All environments, sorted by name.
 #[derive(Debug)]

@@ -14,7 +14,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Environment, EnvironmentError};
+use super::definition::Environment;
+use super::error::EnvironmentError;
 
 /// Largest environment file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;

@@ -117,6 +117,16 @@ impl LeaseSet {
         state.leases.insert(message_id.to_owned(), lease).is_none()
     }
 
+    /// Every message: its id, its newest handle, until when it is hidden.
+    pub(super) fn entries(&self) -> Vec<(String, String, DateTime<Utc>)> {
+        let state = self.lock();
+        let entry = |(message_id, lease): (&String, &Lease)| {
+            let handle = lease.receipt_handle.clone();
+            (message_id.clone(), handle, lease.hidden_until)
+        };
+        state.leases.iter().map(entry).collect()
+    }
+
     /// Messages in the set.
     #[must_use]
     pub fn len(&self) -> usize {

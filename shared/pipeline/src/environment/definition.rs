@@ -1,0 +1,136 @@
+//! What an environment is.
+//!
+//! Invariant: plain data; its URLs were validated by whoever made it.
+
+use std::fmt;
+
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+/// How a service authenticates requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authorization {
+    /// Not at all, or by the URL and the usual variables (`PG…`).
+    #[default]
+    None,
+    /// By the operator's AWS credentials: a signature for each request, a token for each log-in.
+    Iam,
+}
+
+/// One deployed pipeline.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The name for `--env`.
+    pub name: String,
+    /// AWS region.
+    pub region: String,
+    /// Endpoint of an emulator; `None` for AWS.
+    pub endpoint_url: Option<String>,
+    /// ARN of the SNS topic for events.
+    pub topic_arn: String,
+    /// URL of the queue that the ingest reads.
+    pub queue_url: String,
+    /// URL of the dead-letter queue.
+    pub dead_letter_queue_url: String,
+    /// Base URL of the HTTP API; paths like `/v1/records` are appended.
+    pub api_url: String,
+    /// Authentication of requests to the API.
+    #[serde(default)]
+    pub api_auth: Authorization,
+    /// Authentication of log-ins to the database.
+    #[serde(default)]
+    pub database_auth: Authorization,
+    /// URL of the database; without it there are no records and no verdict `already-stored`.
+    pub database_url: Option<String>,
+    /// Name of the ingest function.
+    pub ingest_function: Option<String>,
+    /// Timeout of the ingest function in seconds, for the rule about the queue's visibility timeout.
+    pub function_timeout_secs: Option<u64>,
+    /// Whether changes need the environment's name and a reason.
+    pub is_production: bool,
+    /// Whether all changes are refused.
+    pub read_only: bool,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Environment")
+            .field("name", &self.name)
+            .field("region", &self.region)
+            .field("endpoint_url", &self.endpoint_url)
+            .field("topic_arn", &self.topic_arn)
+            .field("queue_url", &self.queue_url)
+            .field("dead_letter_queue_url", &self.dead_letter_queue_url)
+            .field("api_url", &self.api_url)
+            .field("api_auth", &self.api_auth)
+            .field("database_auth", &self.database_auth)
+            .field("database_url", &self.database_url.as_deref().map(redacted))
+            .field("ingest_function", &self.ingest_function)
+            .field("function_timeout_secs", &self.function_timeout_secs)
+            .field("is_production", &self.is_production)
+            .field("read_only", &self.read_only)
+            .finish()
+    }
+}
+
+impl Environment {
+    /// Whether the endpoint is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.endpoint_url.as_deref().is_some_and(is_loopback_url)
+    }
+
+    /// An environment for documentation and tests; nothing listens at its addresses.
+    #[must_use]
+    pub fn example() -> Self {
+        Self {
+            name: "example".to_owned(),
+            region: "us-east-1".to_owned(),
+            endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+            topic_arn: "arn:aws:sns:us-east-1:000000000000:events".to_owned(),
+            queue_url: "http://127.0.0.1:1/000000000000/events-queue".to_owned(),
+            dead_letter_queue_url: "http://127.0.0.1:1/000000000000/events-dead-letters".to_owned(),
+            api_url: "http://127.0.0.1:1".to_owned(),
+            api_auth: Authorization::None,
+            database_auth: Authorization::None,
+            database_url: None,
+            ingest_function: None,
+            function_timeout_secs: None,
+            is_production: false,
+            read_only: false,
+        }
+    }
+}
+
+/// Scheme, host and port of a URL; the text itself if it is not a URL.
+#[must_use]
+pub fn origin(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
+}
+
+pub(super) fn is_loopback_url(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    url.host_str().is_some_and(|host| {
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    })
+}
+
+fn redacted(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut url) if url.password().is_some() => match url.set_password(Some("redacted")) {
+            Ok(()) => url.to_string(),
+            Err(()) => "redacted".to_owned(),
+        },
+        Ok(url) => url.to_string(),
+        Err(_) => "not a URL".to_owned(),
+    }
+}

@@ -1,0 +1,18 @@
+//! What is asked of CloudWatch: one line is one metric of one subject.
+
+use super::model::QueueRole;
+
+/// The subject of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Queue(QueueRole),
+    Ingest,
+}
+
+/// One queried line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    pub(super) subject: Subject,
+    pub(super) metric: &'static str,
+    pub(super) statistic: &'static str,
+}
