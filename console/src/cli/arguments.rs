@@ -10,11 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use event::{Cursor, Order};
 
-use super::dlq;
-use super::dlq::arguments::DlqCommand;
-use super::redrive;
-use super::redrive::arguments::RedriveCommand;
-use super::tidy::{self, TidyArguments};
+use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
+use super::rate::rate;
+use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
+use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
 use crate::tui::filter::{self, INSTANT_FORMS, SPAN_FORMS};
 
 const EXAMPLES: &str = "\
@@ -182,10 +181,10 @@ pub enum Command {
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArguments),
     /// List, group, export, delete and redrive dead letters
-    #[command(subcommand, after_help = dlq::arguments::EXAMPLES)]
+    #[command(subcommand, after_help = DLQ_EXAMPLES)]
     Dlq(DlqCommand),
     /// Move dead letters back to the queue: plan, run, pause, resume, report
-    #[command(subcommand, after_help = redrive::arguments::EXAMPLES)]
+    #[command(subcommand, after_help = REDRIVE_EXAMPLES)]
     Redrive(RedriveCommand),
     /// Read stored events
     #[command(subcommand, after_help = RECORDS_EXAMPLES)]
@@ -200,7 +199,7 @@ pub enum Command {
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArguments),
     /// What earlier work left on this machine's disk: shown, and with --yes removed
-    #[command(after_help = tidy::EXAMPLES)]
+    #[command(after_help = TIDY_EXAMPLES)]
     Tidy(TidyArguments),
     /// Run a complete pipeline with traffic on this machine, and the console on it
     #[command(after_help = DEMO_EXAMPLES)]
@@ -330,19 +329,6 @@ pub struct DemoArguments {
     /// Seconds of traffic of a headless run
     #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "headless", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: Option<u64>,
-}
-
-/// The rates that the rate limiter can keep.
-const RATE_MIN: f64 = 0.01;
-const RATE_MAX: f64 = 10_000.0;
-
-pub(super) fn rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (RATE_MIN..=RATE_MAX).contains(&rate) {
-        Ok(rate)
-    } else {
-        Err(format!("not between {RATE_MIN} and {RATE_MAX} a second"))
-    }
 }
 
 fn record_id(text: &str) -> Result<i64, String> {

@@ -15,6 +15,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod publish;
+mod rate;
 mod records;
 mod redrive;
 mod selection;
@@ -48,7 +49,7 @@ pub use redrive::arguments::{
     RedrivePlanArguments, RedriveRunArguments,
 };
 pub use selection::{FilterArguments, SelectionArguments};
-pub use tidy::TidyArguments;
+pub use tidy::arguments::TidyArguments;
 
 pub(crate) use console::open_console;
 pub(crate) use interrupt::Interrupt;

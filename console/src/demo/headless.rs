@@ -10,7 +10,7 @@ use devstack::{Stack, read_dead_letters};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::account::{Account, Progress};
-use super::failed;
+use super::failure::failed;
 use crate::cli::{CommandError, Exit, Output};
 use pipeline::Pipeline;
 use pipeline::environment::Environment;

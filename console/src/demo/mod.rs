@@ -4,6 +4,7 @@
 //! ends.
 
 mod account;
+mod failure;
 mod headless;
 
 use std::io::{self, IsTerminal as _};
@@ -17,6 +18,7 @@ use devstack::{
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
 
+use self::failure::failed;
 use crate::cli::{
     CommandError, DemoArguments, Exit, GlobalArguments, Interrupt, Output, authority, listen,
     open_console,
@@ -202,8 +204,4 @@ fn describe(endpoints: &Endpoints) -> Environment {
         is_production: false,
         read_only: false,
     }
-}
-
-fn failed(error: devstack::DevstackError) -> CommandError {
-    CommandError::Failed(error.to_string())
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
-use crate::record::RecordId;
+use crate::record_id::RecordId;
 
 const VERSION: u8 = 1;
 const LENGTH: usize = 18;

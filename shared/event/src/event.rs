@@ -13,8 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::envelope::unwrap_envelope;
 use crate::failure::{Failure, FailureCode};
-use crate::jsonb::{self, EVENT_BYTES_MAX};
-use crate::plain;
+use crate::jsonb;
 
 /// Largest `id`, `source`, `type` or `subject`, in bytes. Two of them together must fit a B-tree
 /// entry of PostgreSQL (2,704 bytes).
@@ -75,37 +74,6 @@ impl Event<'_> {
             json: Cow::Owned(self.json.into_owned()),
         }
     }
-}
-
-/// Reads the body of a queue message: an event, raw or inside an SNS envelope.
-///
-/// # Errors
-/// Returns the first failure, in this order: size, syntax, what PostgreSQL cannot store, attributes.
-pub fn parse_body(body: &str) -> Result<Event<'_>, Failure> {
-    match unwrap_envelope(body) {
-        Cow::Borrowed(json) => parse_event(json),
-        Cow::Owned(json) => parse_event(&json).map(Event::into_owned),
-    }
-}
-
-/// Reads one event from JSON text.
-///
-/// # Errors
-/// Returns the first failure, see [`parse_body`].
-pub fn parse_event(json: &str) -> Result<Event<'_>, Failure> {
-    if json.len() > EVENT_BYTES_MAX {
-        return Err(Failure::new(
-            FailureCode::TooLarge,
-            format!(
-                "the event has {} bytes, at most {EVENT_BYTES_MAX} are allowed",
-                json.len()
-            ),
-        ));
-    }
-    if let Some(event) = plain::read(json) {
-        return Ok(event);
-    }
-    parse_fully(json)
 }
 
 /// The full parser: the reference for the fast path in `plain.rs`.
@@ -475,6 +443,8 @@ pub fn peek_identity(body: &str) -> PartialIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jsonb::EVENT_BYTES_MAX;
+    use crate::parse::parse_body;
 
     const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"/crew","type":"a.b","time":"2026-01-31T12:00:00.1234567+01:00","data":{"x":1}}"#;
 

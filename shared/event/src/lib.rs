@@ -25,24 +25,26 @@ mod failure;
 pub mod ingest_metrics;
 mod jsonb;
 mod order;
+mod parse;
 mod plain;
 mod printable;
 mod query;
 mod record;
+mod record_id;
 mod verdict;
 
 pub use cursor::{Cursor, CursorError};
 pub use envelope::unwrap_envelope;
-pub use event::{
-    ATTRIBUTE_BYTES_MAX, Event, EventKey, PartialIdentity, parse_body, parse_event, peek_identity,
-};
+pub use event::{ATTRIBUTE_BYTES_MAX, Event, EventKey, PartialIdentity, peek_identity};
 pub use failure::{
     ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, ERROR_MESSAGE_BYTES_MAX, FAILURE_ATTRIBUTES,
     Failure, FailureCode, FailureKind, REQUEST_ID_ATTRIBUTE, UnknownFailureCode,
 };
 pub use jsonb::{EVENT_BYTES_MAX, NESTING_MAX, first_refusal};
 pub use order::Order;
+pub use parse::{parse_body, parse_event};
 pub use printable::is_deceptive;
 pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQuery, StatsQuery};
-pub use record::{Page, Record, RecordId, StatsBucket, TypeCount};
+pub use record::{Page, Record, StatsBucket, TypeCount};
+pub use record_id::RecordId;
 pub use verdict::{Assessment, Verdict, assess};

@@ -2,24 +2,12 @@
 //!
 //! Invariant: the JSON form of these types is the JSON of the HTTP API.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::cursor::Cursor;
-
-/// Identity of a record within one database; ascending in order of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RecordId(pub i64);
-
-impl fmt::Display for RecordId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
+use crate::record_id::RecordId;
 
 /// A stored event.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -6,8 +6,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{EventKey, parse_body};
+use crate::event::EventKey;
 use crate::failure::{Failure, FailureCode};
+use crate::parse::parse_body;
 
 /// What would happen if a dead letter were redriven now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

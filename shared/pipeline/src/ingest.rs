@@ -11,7 +11,7 @@ use event::{FailureCode, ingest_metrics};
 use serde::Serialize;
 
 use super::metric_line::{Line, Subject};
-use super::model::Point;
+use super::point::Point;
 use super::{Pipeline, PipelineError};
 use crate::text::{age_secs, whole};
 

@@ -1,6 +1,6 @@
 //! What is asked of CloudWatch: one line is one metric of one subject.
 
-use super::model::QueueRole;
+use super::queue_role::QueueRole;
 
 /// The subject of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,17 +9,9 @@ use chrono::{DateTime, Utc};
 use event::{Failure, PartialIdentity, RecordId, Verdict};
 use serde::Serialize;
 
+pub use super::point::Point;
+pub use super::queue_role::QueueRole;
 use super::{Body, IngestHistory};
-
-/// One of the two queues of a pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum QueueRole {
-    /// The queue that the ingest reads.
-    Source,
-    /// The dead-letter queue.
-    DeadLetter,
-}
 
 /// Depth of a queue. The numbers of SQS are approximate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -54,15 +46,6 @@ pub struct QueueSnapshot {
     pub oldest_age_secs: Option<u64>,
     /// Settings of the queue.
     pub settings: QueueSettings,
-}
-
-/// One value of a metric.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Start of the period.
-    pub at: DateTime<Utc>,
-    /// The value, in the metric's own unit.
-    pub value: f64,
 }
 
 /// History of the queues and of the ingest, oldest first, from CloudWatch.

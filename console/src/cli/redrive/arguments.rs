@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args, Subcommand};
 use uuid::Uuid;
 
-use crate::cli::arguments::rate;
+use crate::cli::rate::rate;
 use crate::cli::selection::{SELECTION, SelectionArguments, program};
 use pipeline::MOVE_TASK_RATE_MAX;
 use redrive::triage::Program;
