@@ -1,8 +1,10 @@
-# Reads orders until the process that wrote them is gone, then ends what it left behind.
-# $@ is what to remove at the end. Orders, one a line:
+# Reads commands until the process that wrote them is gone, then ends what it left behind.
+# $1 is the folder to remove at the end. Commands, one a line:
 #   watch SIGNAL PGID   end this process group with SIGNAL
 #   forget PGID         this process group has ended
-#   remove PATH         remove this too
+#   remove              remove the file whose path is the whole next line
+folder=$1
+shift
 trap '' HUP INT TERM QUIT
 is_alive() {
   kill -s 0 -- "-$1" 2>/dev/null || return 1
@@ -10,8 +12,8 @@ is_alive() {
   case $(cat "/proc/$1/stat" 2>/dev/null) in *") Z "*) return 1 ;; esac
 }
 watched=
-while read -r order first second; do
-  case $order in
+while read -r command first second; do
+  case $command in
     watch) watched="$watched $first:$second" ;;
     forget)
       kept=
@@ -20,7 +22,11 @@ while read -r order first second; do
       done
       watched=$kept
       ;;
-    remove) set -- "$@" "$first${second:+ $second}" ;;
+    remove)
+      # Only a whole line is a whole path. A folder is never removed this way.
+      IFS= read -r path || break
+      case $path in /*) set -- "$@" "$path" ;; esac
+      ;;
   esac
 done
 for entry in $watched; do
@@ -40,6 +46,7 @@ done
 for entry in $watched; do
   kill -s KILL -- "-${entry#*:}" 2>/dev/null
 done
-rm -rf -- "$@"
+rm -f -- "$@"
+rm -rf -- "$folder"
 # A process that was just killed may have written a last file.
-[ -z "$alive" ] || { sleep 0.1; rm -rf -- "$@"; }
+[ -z "$alive" ] || { sleep 0.1; rm -rf -- "$folder"; }
