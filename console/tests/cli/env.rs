@@ -132,7 +132,7 @@ fn environments_are_listed_with_the_one_that_is_used_and_without_their_addresses
             "[environments.{name}]\nregion = \"eu-west-1\"\n\
              topic_arn = \"arn:aws:sns:eu-west-1:1:t\"\nqueue_url = \"https://a.example/q\"\n\
              dead_letter_queue_url = \"https://a.example/d\"\napi_url = \"https://a.example\"\n\
-             database_url = \"postgres://reader@a.example/events\"\n{more}\n"
+             database_url = \"postgres://reader@a.example/events?sslmode=verify-full\"\n{more}\n"
         )
     };
     program.configure(&(entry("pilot", "read_only = true") + &entry("live", "production = true")));

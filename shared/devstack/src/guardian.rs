@@ -10,8 +10,10 @@
 //! PostgreSQL forks nor the folder.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -26,6 +28,10 @@ use crate::DevstackError;
 const SCRIPT: &str = include_str!("guardian.sh");
 /// Interval of checking whether a child has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Folders and logs are for their account alone: logs quote statements, and whoever reaches the
+/// socket in a folder reaches the server behind it.
+const FOLDER_MODE: u32 = 0o700;
+const LOG_MODE: u32 = 0o600;
 /// Lines of a log that an error quotes.
 const LOG_LINES_QUOTED: usize = 12;
 
@@ -109,6 +115,7 @@ impl Program {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
+            .mode(LOG_MODE)
             .open(&self.log)?;
         let mut command = Command::new("/bin/sh");
         // The program starts only after a line on standard input; if this process dies before, it
@@ -163,7 +170,7 @@ struct Watched {
 pub(crate) struct Guardian {
     folder: PathBuf,
     shell: Child,
-    orders: Mutex<Option<ChildStdin>>,
+    commands: Mutex<Option<ChildStdin>>,
     watched: Mutex<Vec<Watched>>,
 }
 
@@ -173,6 +180,7 @@ impl Guardian {
         let operation = || format!("create a working folder in {}", parent.display());
         let folder = tempfile::Builder::new()
             .prefix(&format!("opsconsole-{name}-"))
+            .permissions(Permissions::from_mode(FOLDER_MODE))
             .tempdir_in(parent)
             .map_err(DevstackError::io(operation()))?;
         let mut shell = Command::new("/bin/sh")
@@ -186,11 +194,11 @@ impl Guardian {
             .stderr(Stdio::null())
             .spawn()
             .map_err(DevstackError::io("start the guardian with /bin/sh"))?;
-        let orders = Mutex::new(shell.stdin.take());
+        let commands = Mutex::new(shell.stdin.take());
         Ok(Self {
             folder: folder.keep(),
             shell,
-            orders,
+            commands,
             watched: Mutex::default(),
         })
     }
@@ -199,9 +207,17 @@ impl Guardian {
         &self.folder
     }
 
-    /// Has `path` removed at the end, too.
+    /// Removes the file at the end, too. The path is absolute and has no line break, because the
+    /// guardian reads it as one line.
     pub(crate) fn remove_at_end(&self, path: &Path) -> Result<(), DevstackError> {
-        self.order(&format!("remove {}", path.display()))
+        let bytes = path.as_os_str().as_bytes();
+        if !path.is_absolute() || bytes.contains(&b'\n') {
+            return Err(DevstackError::Failed {
+                operation: format!("remove {path:?} at the end"),
+                detail: "its path is relative or has a line break".to_owned(),
+            });
+        }
+        self.command(&[b"remove\n", bytes].concat())
     }
 
     /// Starts a program. Returns also its standard output, where that is piped.
@@ -219,7 +235,7 @@ impl Guardian {
         let output = child.stdout.take();
         let ending = program.ending;
         lock(&self.watched).push(Watched { child, ending });
-        self.order(&format!("watch {} {}", ending.name(), group.0))?;
+        self.command(format!("watch {} {}", ending.name(), group.0).as_bytes())?;
         go_ahead
             .ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))
             .and_then(|mut pipe| pipe.write_all(b"go\n"))
@@ -270,7 +286,7 @@ impl Guardian {
                 // Children of the process may still run.
                 signal_group(group.0, Signal::KILL);
                 lock(&self.watched).retain(|entry| entry.child.id() != group.0);
-                self.order(&format!("forget {}", group.0)).ok();
+                self.command(format!("forget {}", group.0).as_bytes()).ok();
                 return Some(status);
             }
             if Instant::now() >= deadline {
@@ -309,13 +325,14 @@ impl Guardian {
         })
     }
 
-    fn order(&self, order: &str) -> Result<(), DevstackError> {
-        let mut orders = lock(&self.orders);
-        orders
+    /// Sends one command to the shell, in one write.
+    fn command(&self, command: &[u8]) -> Result<(), DevstackError> {
+        let mut commands = lock(&self.commands);
+        commands
             .as_mut()
             .ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))
-            .and_then(|pipe| pipe.write_all(format!("{order}\n").as_bytes()))
-            .map_err(DevstackError::io("tell the guardian what to watch"))
+            .and_then(|pipe| pipe.write_all(&[command, b"\n"].concat()))
+            .map_err(DevstackError::io("send a command to the guardian"))
     }
 }
 
@@ -334,7 +351,7 @@ impl Drop for Guardian {
                 signal_group(entry.child.id(), signal);
             }
         }
-        *lock(&self.orders) = None;
+        *lock(&self.commands) = None;
         for entry in watched.iter_mut() {
             entry.child.wait().ok();
         }
@@ -367,4 +384,38 @@ pub(crate) fn last_lines(log: &Path) -> String {
         .collect();
     let first = lines.len().saturating_sub(LOG_LINES_QUOTED);
     lines.get(first..).unwrap_or_default().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_with_blanks_is_removed_as_a_whole_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (removed, kept) = (folder.path().join("a  b c"), folder.path().join("a"));
+        for path in [&removed, &kept] {
+            fs::write(path, "").unwrap();
+        }
+        let guardian = Guardian::start(folder.path(), "two  blanks").unwrap();
+        let own = guardian.folder().to_owned();
+        guardian.remove_at_end(&removed).unwrap();
+        for refused in ["relative", "/with\nline break"] {
+            guardian.remove_at_end(Path::new(refused)).unwrap_err();
+        }
+        drop(guardian);
+        assert!(!removed.exists() && !own.exists());
+        assert!(kept.exists());
+    }
+
+    #[test]
+    fn folder_is_for_its_account_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let guardian = Guardian::start(parent.path(), "private").unwrap();
+        let mode = fs::metadata(guardian.folder())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, FOLDER_MODE);
+    }
 }

@@ -1,9 +1,11 @@
 # Reads commands until the process that writes them is gone, then ends and removes what it left.
 # A shell, because it needs nothing but what every system has; see guardian.rs for why no crate does.
-# $@ is what to remove at the end. Commands, one per line:
+# $1 is the folder to remove at the end. Commands, one per line:
 #   watch SIGNAL PGID   end this process group with SIGNAL
 #   forget PGID         this process group has ended
-#   remove PATH         remove this too
+#   remove              remove the file whose path is the whole next line
+folder=$1
+shift
 trap '' HUP INT TERM QUIT
 is_alive() {
   kill -s 0 -- "-$1" 2>/dev/null || return 1
@@ -21,7 +23,11 @@ while read -r command first second; do
       done
       watched=$kept
       ;;
-    remove) set -- "$@" "$first${second:+ $second}" ;;
+    remove)
+      # Only a whole line is a whole path. A folder is never removed this way.
+      IFS= read -r path || break
+      case $path in /*) set -- "$@" "$path" ;; esac
+      ;;
   esac
 done
 for entry in $watched; do
@@ -41,6 +47,7 @@ done
 for entry in $watched; do
   kill -s KILL -- "-${entry#*:}" 2>/dev/null
 done
-rm -rf -- "$@"
+rm -f -- "$@"
+rm -rf -- "$folder"
 # A process that was just killed may have written a last file.
-[ -z "$alive" ] || { sleep 0.1; rm -rf -- "$@"; }
+[ -z "$alive" ] || { sleep 0.1; rm -rf -- "$folder"; }

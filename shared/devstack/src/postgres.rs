@@ -1,8 +1,10 @@
 //! A private PostgreSQL server in its own folder.
 //!
-//! Invariant: it listens on a Unix socket inside a folder that only its own account (and root)
-//! can enter, and on no port.
+//! Invariant: it listens on no port, only on a Unix socket that no other account can open, inside
+//! a folder that no other account can enter. Its superuser logs in only from a process of this
+//! user, of root or of the server's own account.
 
+use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -15,11 +17,14 @@ use tokio::time::Instant;
 
 use crate::DevstackError;
 use crate::guardian::{Account, Ending, GroupId, Guardian, Program, last_lines};
-use crate::postgres_binaries::{account, is_open_to_all, locate};
+use crate::postgres_binaries::{account, is_open_to_all, locate, uid_name};
 use crate::progress::{ProgressSender, Step};
 
 /// Superuser of the private server.
 const SUPERUSER: &str = "opsconsole";
+/// Name of the map from operating-system users to the superuser (PostgreSQL manual, "User Name
+/// Maps").
+const USER_MAP: &str = "owner";
 const INITDB_LIMIT: Duration = Duration::from_secs(60);
 const START_LIMIT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -141,6 +146,7 @@ impl Postgres {
         let folder = self.guardian.folder().display().to_string();
         let mut settings = vec![
             format!("unix_socket_directories={folder}"),
+            "unix_socket_permissions=0700".to_owned(),
             "listen_addresses=".to_owned(),
             "max_connections=200".to_owned(),
             "shared_buffers=64MB".to_owned(),
@@ -201,14 +207,37 @@ impl Postgres {
             "--pgdata=data",
             "--encoding=UTF8",
             "--locale=C",
-            "--auth=trust",
+            "--auth-local=peer",
+            "--auth-host=reject",
             "--no-sync",
             "--username",
             SUPERUSER,
         ]);
         self.guardian
             .run("create a database cluster", &program, INITDB_LIMIT)
-            .await
+            .await?;
+        self.write_access_rules()
+    }
+
+    /// The superuser is known by the account of the process that connects (`peer`); every other role
+    /// needs a password, which only a test gives it.
+    fn write_access_rules(&self) -> Result<(), DevstackError> {
+        let data = self.guardian.folder().join("data");
+        let own = uid_name(rustix::process::geteuid().as_raw())?;
+        let server = match self.account {
+            Some(account) => uid_name(account.uid)?,
+            None => own.clone(),
+        };
+        let map: String = [own.as_str(), server.as_str(), "root"]
+            .map(|user| format!("{USER_MAP} \"{user}\" {SUPERUSER}\n"))
+            .concat();
+        let rules =
+            format!("local all {SUPERUSER} peer map={USER_MAP}\nlocal all all scram-sha-256\n");
+        for (name, text) in [("pg_ident.conf", map), ("pg_hba.conf", rules)] {
+            fs::write(data.join(name), text)
+                .map_err(DevstackError::io(format!("write {name} of PostgreSQL")))?;
+        }
+        Ok(())
     }
 
     async fn wait_until_ready(&self, group: GroupId) -> Result<(), DevstackError> {

@@ -91,6 +91,26 @@ pub(crate) fn account() -> Result<Option<Account>, DevstackError> {
         })
 }
 
+/// Name of an account, as PostgreSQL looks it up for `peer` (name services included).
+pub(crate) fn uid_name(uid: u32) -> Result<String, DevstackError> {
+    let output = Command::new("id")
+        .args(["-un", &uid.to_string()])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(DevstackError::io("run id for the name of this user"))?;
+    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && !name.is_empty() && !name.contains(['"', '\n']) {
+        return Ok(name);
+    }
+    Err(DevstackError::Missing {
+        program: "a name of this user",
+        advice: format!(
+            "PostgreSQL knows who connects by the name of the account, and uid {uid} has none: add \
+             it to /etc/passwd or run this as another user"
+        ),
+    })
+}
+
 fn account_in(accounts: &str, name: &str) -> Option<Account> {
     accounts.lines().find_map(|line| {
         let mut fields = line.split(':');

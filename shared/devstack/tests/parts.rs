@@ -1,5 +1,9 @@
 //! The private PostgreSQL and the emulator, each separately.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use devstack::{Durability, Emulator, Postgres, PostgresOptions, TestDatabase, sdk_config};
@@ -23,6 +27,47 @@ async fn test_databases_are_empty_and_separate() {
     assert_eq!(count(&mut connection, tables).await.unwrap(), 1);
     let mut connection = second.pool().acquire().await.unwrap();
     assert_eq!(count(&mut connection, tables).await.unwrap(), 0);
+}
+
+/// As root, another user really tries; else the permissions must say no.
+#[tokio::test]
+async fn no_other_user_reaches_the_private_server() {
+    const OTHER_USER: u32 = 54_321;
+    let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
+    let folder = postgres.folder();
+    let socket = folder.join(".s.PGSQL.5432");
+    for (path, wanted) in [
+        (folder.to_owned(), 0o700),
+        (socket.clone(), 0o700),
+        (folder.join("postgres.log"), 0o600),
+    ] {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, wanted, "{path:?}");
+    }
+    let mut command = Command::new("cat");
+    command
+        .arg(folder.join("postgres.log"))
+        .uid(OTHER_USER)
+        .gid(OTHER_USER);
+    match command.output() {
+        Ok(answer) => assert!(!answer.status.success(), "{answer:?}"),
+        // Only root may become another user.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
+    }
+    // The superuser is known by its account, another role needs a password.
+    let mut connection = PgConnection::connect(&postgres.url("postgres"))
+        .await
+        .unwrap();
+    sqlx::query("create role guest login")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let url = postgres
+        .url("postgres")
+        .replace("://opsconsole@", "://guest@");
+    let error = PgConnection::connect(&url).await.unwrap_err().to_string();
+    assert!(error.contains("password"), "{error}");
+    postgres.stop().await.unwrap();
 }
 
 #[tokio::test]

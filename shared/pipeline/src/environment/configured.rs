@@ -10,7 +10,7 @@ use std::path::Path;
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::definition::{Authorization, Environment};
+use super::definition::{Authorization, Environment, is_loopback_host};
 use super::error::EnvironmentError;
 
 #[derive(Deserialize)]
@@ -87,6 +87,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<Environment>, String> {
         .collect()
 }
 
+/// Parameters of a connection URL that hold a secret (PostgreSQL manual, "Connection Strings").
+const PASSWORD_PARAMETERS: [&str; 2] = ["password", "sslpassword"];
+/// Modes of `sslmode` that verify the server's certificate.
+const VERIFIED_MODES: [&str; 2] = ["verify-ca", "verify-full"];
+
 type Fault = (&'static str, String);
 
 impl Entry {
@@ -124,7 +129,7 @@ impl Entry {
         }
         if let Some(database_url) = &self.database_url {
             check_url("database_url", database_url, &["postgres", "postgresql"])?;
-            check_no_password(database_url)?;
+            check_database_tls(database_url, self.database_auth)?;
         }
         Ok(())
     }
@@ -160,22 +165,46 @@ fn check_url(key: &'static str, value: &str, schemes: &[&str]) -> Result<(), Fau
     if url.host_str().is_none_or(str::is_empty) {
         return Err((key, format!("has no host; {form}")));
     }
-    Ok(())
-}
-
-fn check_no_password(database_url: &str) -> Result<(), Fault> {
-    let has_password = Url::parse(database_url).is_ok_and(|url| {
-        url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password")
-    });
-    if has_password {
+    let is_secret = |name: &str| PASSWORD_PARAMETERS.contains(&name);
+    if url.password().is_some() || url.query_pairs().any(|(name, _)| is_secret(&name)) {
+        let way_out = if key == "database_url" {
+            "remove it and set PGPASSWORD, or use database_auth = \"iam\""
+        } else {
+            "remove it; AWS credentials come from the usual chain"
+        };
         return Err((
-            "database_url",
-            "holds a password; files are no place for secrets: take it out and set PGPASSWORD, or \
-             use IAM"
-                .to_owned(),
+            key,
+            format!("holds a password, and this file is no place for it: {way_out}"),
         ));
     }
     Ok(())
+}
+
+/// A connection that leaves this machine verifies the server: without `sslmode` the driver accepts
+/// an unencrypted connection (PostgreSQL manual, "SSL Support"). An IAM log-in always verifies.
+fn check_database_tls(database_url: &str, auth: Authorization) -> Result<(), Fault> {
+    let Ok(url) = Url::parse(database_url) else {
+        return Ok(());
+    };
+    let parameter = |wanted: &str| {
+        let pairs = url.query_pairs().filter(|(name, _)| name == wanted);
+        pairs.last().map(|(_, value)| value.into_owned())
+    };
+    let is_local = match parameter("host") {
+        Some(host) => host.starts_with('/') || is_loopback_host(&host),
+        None => url.host_str().is_some_and(is_loopback_host),
+    };
+    let is_verified =
+        parameter("sslmode").is_some_and(|mode| VERIFIED_MODES.contains(&mode.as_str()));
+    if is_local || is_verified || auth == Authorization::Iam {
+        return Ok(());
+    }
+    Err((
+        "database_url",
+        "does not verify the server: add sslmode=verify-full (and sslrootcert=PATH where its \
+         certificate authority is not a public one)"
+            .to_owned(),
+    ))
 }
 
 #[cfg(test)]
@@ -251,10 +280,52 @@ production = true
         for secret in [
             "reader:hunter2@db.example.com",
             "reader@db.example.com/x?password=hunter2&a=",
+            "reader@db.example.com/x?sslpassword=hunter2&a=",
         ] {
             let detail = fault("reader@db.example.com", secret);
             assert!(detail.contains("PGPASSWORD"), "{detail}");
             assert!(!detail.contains("hunter2"), "{detail}");
         }
+        for (key, host) in [
+            (
+                "queue_url",
+                "sqs.eu-west-1.amazonaws.com/123456789012/events-queue",
+            ),
+            ("api_url", "api.example.com"),
+        ] {
+            let detail = fault(
+                &format!("https://{host}"),
+                &format!("https://me:hunter2@{host}"),
+            );
+            assert!(
+                detail.contains(&format!("{key}: holds a password")),
+                "{detail}"
+            );
+            assert!(!detail.contains("hunter2"), "{detail}");
+        }
+    }
+
+    #[test]
+    fn database_that_is_not_verified_is_refused_outside_of_this_machine() {
+        for mode in [
+            "",
+            "?sslmode=prefer",
+            "?sslmode=require",
+            "?sslmode=verify-full&sslmode=disable",
+        ] {
+            let detail = fault("?sslmode=verify-full", mode);
+            assert!(detail.contains("sslmode=verify-full"), "{detail}");
+        }
+        for from_here in [
+            "localhost/events",
+            "127.0.0.1/events",
+            "h/events?host=%2Frun%2Fpg",
+            "[::1]/events",
+        ] {
+            let text = GOOD.replace("db.example.com/events?sslmode=verify-full", from_here);
+            assert!(parse(&text).is_ok(), "{from_here}");
+        }
+        let iam = GOOD.replace("?sslmode=verify-full\"", "\"\ndatabase_auth = \"iam\"");
+        assert!(parse(&iam).is_ok());
     }
 }

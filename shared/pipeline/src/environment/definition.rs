@@ -114,14 +114,16 @@ pub(super) fn is_loopback_url(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
         return false;
     };
-    url.host_str().is_some_and(|host| {
-        host == "localhost"
-            || host.ends_with(".localhost")
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
-    })
+    url.host_str().is_some_and(is_loopback_host)
+}
+
+pub(super) fn is_loopback_host(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn redacted(url: &str) -> String {
