@@ -31,7 +31,7 @@ async fn end_of_the_demo_is_shown_with_what_to_do() {
         (160, 40),
     );
     let screen = session.wait_for("Attention", LIMIT);
-    assert!(!screen.contains("has ended"), "{screen}");
+    assert!(!screen.contains("has stopped"), "{screen}");
     claim.release();
     let screen = session.wait_for("this pipeline has stopped: its demo was stopped", LIMIT);
     assert!(screen.contains("`cargo demo`"), "{screen}");
