@@ -51,6 +51,7 @@ pub use redrive::arguments::{
 pub use selection::{FilterArguments, SelectionArguments};
 pub use tidy::arguments::TidyArguments;
 
+#[cfg(feature = "demo")]
 pub(crate) use console::open_console;
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;

@@ -85,11 +85,16 @@ async fn start(claim: &EnvironmentClaim, output: Output) -> Result<Stack, Comman
         };
         Stack::start(options).await.map_err(failed)
     };
-    let (stack, ()) = tokio::join!(starting, tell(receiver, output));
+    let (stack, ()) = tokio::join!(starting, report_steps(receiver, output));
     let stack = stack?;
     output.note(&format!(
         "ready after {:.1} s",
         started.elapsed().as_secs_f64()
+    ));
+    // The emulator knows no secret: its keys are public.
+    output.note(&format!(
+        "every user of this machine can reach the queues and the API at {}: publish no real data",
+        stack.endpoints().endpoint_url
     ));
     Ok(stack)
 }
@@ -116,7 +121,7 @@ async fn functions(progress: &ProgressSender) -> Result<Functions, CommandError>
 }
 
 /// One line for each step that ended, and for the beginning of those that may take minutes.
-async fn tell(mut news: UnboundedReceiver<Progress>, output: Output) {
+async fn report_steps(mut news: UnboundedReceiver<Progress>, output: Output) {
     while let Some(progress) = news.recv().await {
         let is_told = match &progress {
             Progress::Started { step } => matches!(
