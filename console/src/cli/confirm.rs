@@ -28,6 +28,12 @@ pub(super) async fn confirmed(
     leases: Option<&LeaseSet>,
     interrupt: &mut Interrupt,
 ) -> Result<bool, CommandError> {
+    if interrupt.cancellation().is_cancelled() {
+        if let Some(leases) = leases {
+            walk::release_all(session, leases, interrupt).await;
+        }
+        return Err(CommandError::Interrupted);
+    }
     let mut stderr = io::stderr();
     let _ = stderr
         .write_all(printable(question).as_bytes())

@@ -25,9 +25,9 @@ enum Place {
     },
 }
 
-/// A body that was put aside cannot be read any more.
+/// A body in the spool cannot be read any more.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read a body that was put aside: {cause}")]
+#[error("cannot read a body in the temporary file: {cause}")]
 pub struct BodyError {
     #[source]
     cause: io::Error,

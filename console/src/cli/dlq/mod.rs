@@ -1,4 +1,4 @@
-//! `dlq list` and `dlq show`.
+//! The commands on dead letters; `dlq list` and `dlq show` are here, the others in their files.
 //!
 //! Invariant: messages that were only looked at are released before the command ends, also when a
 //! signal ends it.

@@ -60,6 +60,10 @@ impl Draft {
                 .cancels(session.output, RELEASING, selecting)
                 .await?;
             walk::hidden_remark(session, hidden);
+            // A signal in the last phase of the walk has been received: nothing follows it.
+            if interrupt.cancellation().is_cancelled() {
+                return Err(CommandError::Interrupted);
+            }
             let selected = messages.len();
             let planned = tokio::select! {
                 planned = plan(session, messages, arguments, rate_per_sec) => planned?,
@@ -114,8 +118,13 @@ impl Draft {
             let selected = interrupt
                 .cancels(session.output, RELEASING, selecting)
                 .await;
+            let is_cancelled = interrupt.cancellation().is_cancelled();
             match selected {
-                Ok((messages, _)) => draft.messages = messages,
+                Ok((messages, _)) if !is_cancelled => draft.messages = messages,
+                Ok(_) => {
+                    walk::release_all(session, &walk.leases, interrupt).await;
+                    return Err(CommandError::Interrupted);
+                }
                 Err(error) => {
                     walk::release_all(session, &walk.leases, interrupt).await;
                     return Err(error.into());

@@ -75,7 +75,8 @@ pub(crate) async fn execute(
     ));
     let bar = progress::bar(total, "redrive");
     // A signal may have come before this listened; then no batch is begun.
-    let mut is_interrupted = interrupt.received().now_or_never().is_some();
+    let mut is_interrupted =
+        interrupt.cancellation().is_cancelled() || interrupt.received().now_or_never().is_some();
     if is_interrupted {
         control.cancel();
     }

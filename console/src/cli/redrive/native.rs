@@ -3,7 +3,6 @@
 //! Invariant: whether the service has move tasks is checked before anything is asked or written; the
 //! handle of a task is recorded as soon as it is known.
 
-use std::io::{self, BufRead as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::confirm::can_ask;
+use crate::cli::confirm::{can_ask, confirmed};
 use crate::cli::redrive::arguments::NativeCommand;
 use crate::cli::table::{Align, Keep, Table, moment};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
@@ -108,8 +107,16 @@ impl MoveTasks<'_> {
             pipeline.environment().name,
             rate_words(rate),
         );
-        if !is_agreed && !confirmed(&question, interrupt).await? {
-            self.session.output.note("nothing was moved");
+        if !is_agreed
+            && !confirmed(
+                self.session,
+                &question,
+                "nothing was moved",
+                None,
+                interrupt,
+            )
+            .await?
+        {
             return Ok(Exit::Failed);
         }
         let permit = pipeline
@@ -306,23 +313,6 @@ impl MoveTasks<'_> {
         output.text(&printable_lines(&form(seen)))?;
         output.note(COUNTS_LAG);
         Ok(())
-    }
-}
-
-async fn confirmed(question: &str, interrupt: &mut Interrupt) -> Result<bool, CommandError> {
-    let mut stderr = io::stderr();
-    let _ = stderr
-        .write_all(printable(question).as_bytes())
-        .and_then(|()| stderr.flush());
-    let answer = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    tokio::select! {
-        answer = answer => {
-            Ok(matches!(answer, Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes")))
-        }
-        () = interrupt.received() => Err(CommandError::Interrupted),
     }
 }
 

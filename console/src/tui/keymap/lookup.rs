@@ -48,6 +48,15 @@ mod tests {
     }
 
     #[test]
+    fn number_of_every_screen_shows_it() {
+        for screen in ScreenId::ALL {
+            let key = KeyEvent::new(KeyCode::Char(screen.number()), KeyModifiers::NONE);
+            let action = lookup(KeyContext::Screen(ScreenId::default()), key);
+            assert_eq!(action, Some(Action::Show(screen)), "{screen:?}");
+        }
+    }
+
+    #[test]
     fn no_key_means_two_things_in_one_place() {
         for context in every_context() {
             let mut seen: Vec<(KeyPress, Action)> = Vec::new();

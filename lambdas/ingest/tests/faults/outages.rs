@@ -224,7 +224,7 @@ async fn refused_log_in_is_reported_at_once() {
     let given = messages(0);
     let delivery = fixture.deliver(&given, &deps, LIMIT).await;
     assert_eq!(delivery.outcome.retried, 10);
-    let refused = "role \"nobody\" does not exist";
+    let refused = "password authentication failed for user \"nobody\"";
     assert_eq!(fixture.server_log().matches(refused).count(), 1);
     fixture.redeliver(&given, delivery).await;
 }

@@ -277,7 +277,10 @@ impl LeaseSet {
                 Err(error) => tracing::debug!(%error, "messages stay hidden for a while"),
             }
         }
-        Hidden::of(leases.iter().flatten())
+        // SQS refuses to release what is visible already.
+        let now = Utc::now();
+        let is_hidden = |lease: &&Lease| lease.hidden_until > now;
+        Hidden::of(leases.iter().flatten().filter(is_hidden))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -3,7 +3,7 @@
 //! Invariant: an event counts as stored only when the ledger has it, and as failed again only when
 //! a new dead letter of it was seen; everything else stays unproved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use event::{EventKey, Verdict};
@@ -117,14 +117,21 @@ async fn look(
     seen: &LeaseSet,
     proved: &mut Vec<Proved>,
 ) -> Result<(), PipelineError> {
-    while !wanted.is_empty() && seen.len() < LOOK_MESSAGES_MAX {
+    let mut receives = 0;
+    // A look that outlasts its visibility timeout receives messages again.
+    let mut message_ids = HashSet::new();
+    while !wanted.is_empty() && receives < LOOK_MESSAGES_MAX && !context.is_cancelled() {
         let poll = seen
             .poll(BATCH_ENTRIES_MAX, &CancellationToken::new())
             .await;
         if poll.messages.is_empty() {
             return poll.failure.map_or(Ok(()), Err);
         }
+        receives += poll.messages.len();
         for message in poll.messages {
+            if !message_ids.insert(message.message_id.clone()) {
+                continue;
+            }
             let is_new = !context.leases.is_planned(&message.message_id)
                 && message.sent_at >= context.plan.created_at - CLOCK_SKEW_MAX;
             if is_new && let Some(index) = wanted.take(&message) {

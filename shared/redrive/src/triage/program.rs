@@ -61,7 +61,7 @@ pub enum RunError {
     /// The program itself failed, e.g. a number was added to a text.
     #[error("the program fails: {0}")]
     Failed(String),
-    /// The body was put aside and cannot be read.
+    /// The body is in the spool and cannot be read.
     #[error("{0}")]
     NoBody(String),
     /// A patch has to give one event.
