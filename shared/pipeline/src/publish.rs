@@ -5,11 +5,12 @@
 //! log, also when it was cancelled.
 
 use std::ops::Range;
+use std::pin::pin;
 use std::time::Duration;
 
 use aws_sdk_sns::types::PublishBatchRequestEntry;
 use chrono::Utc;
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -83,7 +84,7 @@ impl Pipeline {
         let mut end = PublicationEnd::default();
         let mut error = None;
         let mut begun = 0;
-        while begun < total {
+        'steps: while begun < total {
             let due = due_after(begun, publication.rate_per_sec);
             let wait = tokio::time::sleep(due.saturating_sub(started.elapsed()));
             end.is_cancelled = cancel.run_until_cancelled(wait).await.is_none();
@@ -95,15 +96,22 @@ impl Pipeline {
                 cancel.cancelled().await;
                 tokio::time::sleep(LAST_STEP_LIMIT).await;
             };
-            let answers = tokio::select! {
-                answers = self.publish_bodies(&permit, &bodies) => answers,
-                () = is_over => {
-                    end.unknown = bodies.len();
-                    end.is_cancelled = true;
+            let mut is_over = pin!(is_over);
+            let mut answers = pin!(self.publish_bodies(&permit, &bodies));
+            let mut unanswered = bodies.iter();
+            loop {
+                let answer = tokio::select! {
+                    biased;
+                    answer = answers.next() => answer,
+                    () = &mut is_over => {
+                        end.unknown = unanswered.len();
+                        end.is_cancelled = true;
+                        break 'steps;
+                    }
+                };
+                let (Some(answer), Some(body)) = (answer, unanswered.next()) else {
                     break;
-                }
-            };
-            for (answer, body) in answers.into_iter().zip(&bodies) {
+                };
                 match &answer {
                     Ok(_) => end.published += 1,
                     Err(cause) => {
@@ -116,24 +124,25 @@ impl Pipeline {
             }
         }
         let interrupted = end.is_cancelled.then(|| "interrupted".to_owned());
-        let counts = [("published", end.published), ("failed", end.failed)];
+        let mut counts = vec![("published", end.published), ("failed", end.failed)];
+        if end.unknown > 0 {
+            counts.push(("unknown", end.unknown));
+        }
         end.audit_error = permit.end(counts, interrupted.or(error)).await.err();
         Ok(end)
     }
 
     /// Publishes bodies as they are. The answers are parallel to the input.
-    async fn publish_bodies(
-        &self,
-        permit: &WritePermit,
-        bodies: &[String],
-    ) -> Vec<Result<Published, PipelineError>> {
+    fn publish_bodies<'a>(
+        &'a self,
+        permit: &'a WritePermit,
+        bodies: &'a [String],
+    ) -> impl Stream<Item = Result<Published, PipelineError>> + 'a {
         let sizes: Vec<usize> = bodies.iter().map(String::len).collect();
         stream::iter(batches(&sizes, BATCH_ENTRIES_MAX, PUBLISH_BATCH_BYTES_MAX))
-            .map(|range| self.publish_batch(permit, bodies.get(range).unwrap_or_default()))
+            .map(move |range| self.publish_batch(permit, bodies.get(range).unwrap_or_default()))
             .buffered(CALLS_MAX)
             .flat_map(stream::iter)
-            .collect()
-            .await
     }
 
     /// Publishes one body as it is.

@@ -227,7 +227,7 @@ impl<'a> Leases<'a> {
 
     /// Handle of a message, for its delete.
     pub(super) fn handle(&self, index: usize) -> Option<String> {
-        self.planned.newest_handle(self.id(index)?)
+        Some(self.planned.newest(self.id(index)?)?.0)
     }
 
     /// Extends the messages that wait for their turn, for as long as it is polled.

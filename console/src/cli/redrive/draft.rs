@@ -25,8 +25,16 @@ use redrive::operations::{
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(120);
 /// How long a patch may take over all messages: their leases are not extended meanwhile.
 const PATCH_LIMIT: Duration = Duration::from_secs(90);
+/// Before a patch, messages are extended that would not stay hidden while it runs.
+const EXTENDED_BELOW: Duration = Duration::from_secs(110);
 /// Skipped messages that are named; the rest is counted.
 const SKIPPED_SHOWN_MAX: usize = 20;
+
+const _: () = assert!(
+    VISIBILITY.as_secs() > EXTENDED_BELOW.as_secs()
+        && EXTENDED_BELOW.as_secs() > PATCH_LIMIT.as_secs(),
+    "messages must stay hidden while a patch runs"
+);
 
 /// A plan with the messages that it was made of.
 pub(crate) struct Draft {
@@ -65,6 +73,13 @@ impl Draft {
                 return Err(CommandError::Interrupted);
             }
             let selected = messages.len();
+            if arguments.patch.is_some() {
+                // Nothing extends them while the patch runs.
+                let extending = walk.leases.extend_all(EXTENDED_BELOW);
+                if let Err(error) = extending.await {
+                    tracing::warn!(%error, "messages are not extended");
+                }
+            }
             let planned = tokio::select! {
                 planned = plan(session, messages, arguments, rate_per_sec) => planned?,
                 () = interrupt.received() => return Err(CommandError::Interrupted),

@@ -98,7 +98,8 @@ pub(crate) async fn execute(
             () = interrupt.received() => {
                 if is_interrupted {
                     session.output.note(&format!(
-                        "stopped at once: `redrive resume {id}` settles what was being sent"
+                        "stopped at once: messages that it received stay hidden for up to 5 min; \
+                         `redrive resume {id}` settles what was being sent"
                     ));
                     return Err(CommandError::Interrupted);
                 }

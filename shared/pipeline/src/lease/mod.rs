@@ -154,12 +154,12 @@ impl LeaseSet {
         (lease.hidden_until > after(Utc::now(), margin)).then(|| lease.receipt_handle.clone())
     }
 
-    /// Newest handle of a message, also when its timeout has ended.
+    /// Newest handle of a message and until when it is hidden, also when that is over.
     #[must_use]
-    pub fn newest_handle(&self, message_id: &str) -> Option<String> {
+    pub fn newest(&self, message_id: &str) -> Option<(String, DateTime<Utc>)> {
         let state = self.lock();
         let lease = state.leases.get(message_id)?;
-        Some(lease.receipt_handle.clone())
+        Some((lease.receipt_handle.clone(), lease.hidden_until))
     }
 
     /// Removes messages from the set without releasing them: they are deleted, or the caller's.

@@ -349,6 +349,13 @@ pub async fn select(walk: &mut Walk) -> Result<(Vec<DeadLetter>, Hidden), Operat
     while let Some(round) = walk.next().await? {
         messages.extend(round);
     }
+    for message in &mut messages {
+        // One that was received again has another handle since.
+        if let Some((receipt_handle, hidden_until)) = walk.leases.newest(&message.message_id) {
+            message.receipt_handle = receipt_handle;
+            message.hidden_until = hidden_until;
+        }
+    }
     messages.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
     let others = std::mem::take(&mut walk.others);
     let hidden = walk.leases.release(others.iter().map(String::as_str)).await;
