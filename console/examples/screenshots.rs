@@ -78,7 +78,7 @@ fn main() {
     session.press("r");
     session.wait_for("dry run done", STEP);
     // The foot is drawn last.
-    session.wait_for("y send  esc no", STEP);
+    session.wait_for("y send", STEP);
     save(&session, &folder.join("redrive-plan.svg"));
     session.press("\u{1b}");
     session.wait_for("nothing was sent", STEP);
