@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use devstack::functions::{self, BuildProfile};
-use devstack::packages::{Architecture, pack};
-use devstack::{Emulator, Postgres, PostgresOptions, ProgressSender};
+use devstack::packages::pack;
+use devstack::{Architecture, Emulator, Postgres, PostgresOptions, ProgressSender};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 

@@ -6,22 +6,18 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aws_sdk_sqs::error::{DisplayErrorContext, SdkError};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::DevstackError;
+use crate::architecture::Architecture;
+use crate::endpoints::{API, FUNCTION_TIMEOUT_SECS, INGEST, MIGRATE};
 use crate::messaging::Queues;
-use crate::packages::{self, Architecture};
+use crate::packages;
 use crate::signed_request::{SignedRequest, http_client};
 
-pub(crate) const INGEST: &str = "events-ingest";
-pub(crate) const API: &str = "events-api";
-pub(crate) const MIGRATE: &str = "events-migrate";
-
-pub(crate) const FUNCTION_TIMEOUT_SECS: u32 = 10;
 const MIGRATE_TIMEOUT_SECS: u32 = 60;
 const BATCH_SIZE: u32 = 100;
 /// AWS requires at least one second for batches above ten.
@@ -193,7 +189,7 @@ pub(crate) async fn create_api(endpoint_url: &str) -> Result<String, DevstackErr
 }
 
 fn text<'a>(answer: &'a Value, name: &'static str) -> Result<&'a str, DevstackError> {
-    present(answer.get(name).and_then(Value::as_str), name)
+    DevstackError::present(answer.get(name).and_then(Value::as_str), name)
 }
 
 /// Waits until the API answers; this also starts its function.
@@ -219,24 +215,4 @@ pub(crate) async fn wait_for_api(api_url: &str) -> Result<(), DevstackError> {
         }
         tokio::time::sleep(API_POLL_INTERVAL).await;
     }
-}
-
-pub(crate) fn aws<T, E>(
-    operation: &str,
-    outcome: Result<T, SdkError<E>>,
-) -> Result<T, DevstackError>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    outcome.map_err(|error| DevstackError::Aws {
-        operation: operation.to_owned(),
-        detail: DisplayErrorContext(error).to_string(),
-    })
-}
-
-pub(crate) fn present<T>(value: Option<T>, what: &str) -> Result<T, DevstackError> {
-    value.ok_or_else(|| DevstackError::Aws {
-        operation: "read a response of the emulator".to_owned(),
-        detail: format!("it contains no {what}"),
-    })
 }

@@ -13,6 +13,13 @@ pub(crate) const REGION: &str = "us-east-1";
 /// Access key and secret key of the emulator's administrator.
 pub(crate) const ACCESS_KEY: &str = "test";
 
+/// Names of the functions.
+pub(crate) const INGEST: &str = "events-ingest";
+pub(crate) const API: &str = "events-api";
+pub(crate) const MIGRATE: &str = "events-migrate";
+/// Time limit of the ingest and of the api function.
+pub(crate) const FUNCTION_TIMEOUT_SECS: u32 = 10;
+
 /// Addresses and names of a running stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {

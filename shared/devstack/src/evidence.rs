@@ -11,7 +11,6 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::deployment::aws;
 use crate::{DevstackError, Endpoints};
 
 /// Messages of one receive (Amazon SQS API reference).
@@ -99,7 +98,7 @@ pub async fn read_dead_letters(
             .wait_time_seconds(RECEIVE_WAIT_SECS)
             .send()
             .await;
-        let messages = aws("read the dead letters", outcome)?.messages;
+        let messages = DevstackError::aws("read the dead letters", outcome)?.messages;
         let messages = messages.unwrap_or_default();
         if messages.is_empty() {
             break;
@@ -125,7 +124,7 @@ async fn depth(client: &aws_sdk_sqs::Client, queue_url: &str) -> Result<u64, Dev
         .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
         .send()
         .await;
-    let attributes = aws("count the dead letters", outcome)?.attributes;
+    let attributes = DevstackError::aws("count the dead letters", outcome)?.attributes;
     Ok(attributes
         .unwrap_or_default()
         .values()

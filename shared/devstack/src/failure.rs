@@ -5,6 +5,8 @@
 use std::io;
 use std::time::Duration;
 
+use aws_sdk_sqs::error::{DisplayErrorContext, SdkError};
+
 /// A failure of the local stack.
 #[derive(Debug, thiserror::Error)]
 pub enum DevstackError {
@@ -77,6 +79,25 @@ impl DevstackError {
     pub(crate) fn database(operation: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
         let operation = operation.into();
         move |cause| Self::Database { operation, cause }
+    }
+
+    /// An answer of the emulator, or its error with the causes.
+    pub(crate) fn aws<T, E>(operation: &str, outcome: Result<T, SdkError<E>>) -> Result<T, Self>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        outcome.map_err(|error| Self::Aws {
+            operation: operation.to_owned(),
+            detail: DisplayErrorContext(error).to_string(),
+        })
+    }
+
+    /// A field that the SDK declares optional and AWS always sends.
+    pub(crate) fn present<T>(value: Option<T>, what: &str) -> Result<T, Self> {
+        value.ok_or_else(|| Self::Aws {
+            operation: "read a response of the emulator".to_owned(),
+            detail: format!("it contains no {what}"),
+        })
     }
 }
 

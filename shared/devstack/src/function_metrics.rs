@@ -20,7 +20,6 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::time::MissedTickBehavior;
 
-use crate::deployment::aws;
 use crate::{DevstackError, Endpoints};
 
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -74,7 +73,7 @@ async fn publish(client: &Client, log: &Path, offset: u64) -> Result<u64, Devsta
                 .set_metric_data(Some(call.to_vec()))
                 .send()
                 .await;
-            aws("publish function metrics", outcome)?;
+            DevstackError::aws("publish function metrics", outcome)?;
         }
     }
     Ok(u64::try_from(lines.len()).unwrap_or(u64::MAX))

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use crate::DevstackError;
+use crate::architecture::Architecture;
 use crate::guardian::{Guardian, Program, last_lines};
-use crate::packages::Architecture;
 use crate::progress::{ProgressSender, Step, StepTimer};
 
 /// A first build compiles some 400 crates, which takes long on slow machines.

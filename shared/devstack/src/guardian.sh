@@ -9,7 +9,7 @@ shift
 trap '' HUP INT TERM QUIT
 is_alive() {
   kill -s 0 -- "-$1" 2>/dev/null || return 1
-  # One that has ended and that nobody has collected holds nothing any more.
+  # A zombie (ended, not yet waited for) uses no files and no ports.
   case $(cat "/proc/$1/stat" 2>/dev/null) in *") Z "*) return 1 ;; esac
 }
 watched=

@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -14,7 +15,6 @@ use tokio::time::Instant;
 
 use crate::DevstackError;
 use crate::guardian::{Guardian, Program};
-use crate::postgres_binaries::is_open_to_all;
 use crate::progress::{ProgressSender, Step, StepTimer};
 
 /// The oldest Python that the emulator runs on.
@@ -243,4 +243,24 @@ fn usable_python(name: &str) -> Option<PathBuf> {
         .filter(|output| output.status.success())?;
     let text = String::from_utf8(output.stdout).ok()?;
     Some(PathBuf::from(text.trim()))
+}
+
+/// Whether every account can enter every folder down to `path`.
+pub(crate) fn is_open_to_all(path: &Path) -> bool {
+    const SEARCH_BY_OTHERS: u32 = 0o001;
+    path.ancestors().all(|folder| {
+        fs::metadata(folder)
+            .is_ok_and(|metadata| metadata.permissions().mode() & SEARCH_BY_OTHERS != 0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_folder_is_open_to_all_and_a_missing_one_is_not() {
+        assert!(is_open_to_all(Path::new("/")));
+        assert!(!is_open_to_all(Path::new("/no/such/folder")));
+    }
 }

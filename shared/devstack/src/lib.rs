@@ -17,6 +17,7 @@
 //! ```
 
 mod access;
+mod architecture;
 pub mod bench;
 mod databases;
 mod deployment;
@@ -40,6 +41,7 @@ mod signed_request;
 mod stack;
 pub mod traffic;
 
+pub use architecture::{Architecture, GLIBC_MAX, GlibcVersion};
 pub use databases::TestDatabase;
 pub use emulator::{Emulator, EmulatorOptions};
 pub use endpoints::{Endpoints, sdk_config};

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::json;
 
 use crate::access::create_role;
-use crate::deployment::{API, FUNCTION_TIMEOUT_SECS, INGEST, MIGRATE, aws, present};
+use crate::endpoints::{API, FUNCTION_TIMEOUT_SECS, INGEST, MIGRATE};
 use crate::{DevstackError, Endpoints};
 
 const TOPIC: &str = "events";
@@ -63,7 +63,10 @@ pub(crate) async fn create_queues(
     let sns = aws_sdk_sns::Client::new(config);
     let topic = async {
         let topic = sns.create_topic().name(TOPIC).send().await;
-        present(aws("create the topic", topic)?.topic_arn, "topic ARN")
+        DevstackError::present(
+            DevstackError::aws("create the topic", topic)?.topic_arn,
+            "topic ARN",
+        )
     };
     let retention = DEAD_LETTER_RETENTION_SECS.to_string();
     let dead_letters = create_queue(
@@ -106,7 +109,7 @@ pub(crate) async fn create_queues(
         .attributes(QueueAttributeName::Policy, policy.to_string())
         .send()
         .await;
-    aws("allow the topic to send to the queue", outcome)?;
+    DevstackError::aws("allow the topic to send to the queue", outcome)?;
     let outcome = sns
         .subscribe()
         .topic_arn(&topic_arn)
@@ -115,7 +118,7 @@ pub(crate) async fn create_queues(
         .attributes("RawMessageDelivery", "true")
         .send()
         .await;
-    aws("subscribe the queue to the topic", outcome)?;
+    DevstackError::aws("subscribe the queue to the topic", outcome)?;
 
     let ingest_policy = json!({
         "Version": "2012-10-17",
@@ -160,15 +163,18 @@ async fn create_queue(
         .set_attributes(Some(attributes.into_iter().collect()))
         .send()
         .await;
-    let url = present(aws(&operation, queue)?.queue_url, "queue URL")?;
+    let url = DevstackError::present(
+        DevstackError::aws(&operation, queue)?.queue_url,
+        "queue URL",
+    )?;
     let attributes = sqs
         .get_queue_attributes()
         .queue_url(&url)
         .attribute_names(QueueAttributeName::QueueArn)
         .send()
         .await;
-    let arn = aws(&operation, attributes)?
+    let arn = DevstackError::aws(&operation, attributes)?
         .attributes
         .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn));
-    Ok((url, present(arn, "queue ARN")?))
+    Ok((url, DevstackError::present(arn, "queue ARN")?))
 }

@@ -3,7 +3,6 @@
 //! Invariant: the same binary results in the same package, byte by byte, so that the hash changes only
 //! with the code. A binary that the runtime cannot start is never packaged.
 
-use std::fmt;
 use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,97 +14,11 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 
+use crate::architecture::{Architecture, GLIBC_MAX, GlibcVersion};
 use crate::{DevstackError, Functions};
 
-/// The C library of `provided.al2023` (AWS Lambda guide, "Lambda runtimes": Amazon Linux 2023).
-pub const GLIBC_MAX: GlibcVersion = GlibcVersion {
-    major: 2,
-    minor: 34,
-};
 /// Executable for all, as the runtime requires.
 const BOOTSTRAP_MODE: u32 = 0o755;
-
-/// The processor architecture of a function, by AWS's and Terraform's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Architecture {
-    /// AWS Graviton.
-    Arm64,
-    /// Intel and AMD.
-    X86_64,
-}
-
-impl Architecture {
-    /// The architecture of this machine; `None` where its binaries do not run on AWS.
-    #[must_use]
-    pub const fn of_this_machine() -> Option<Self> {
-        if !cfg!(all(target_os = "linux", target_env = "gnu")) {
-            None
-        } else if cfg!(target_arch = "aarch64") {
-            Some(Self::Arm64)
-        } else if cfg!(target_arch = "x86_64") {
-            Some(Self::X86_64)
-        } else {
-            None
-        }
-    }
-
-    /// The target triple of rustc.
-    pub(crate) const fn target(self) -> &'static str {
-        match self {
-            Self::Arm64 => "aarch64-unknown-linux-gnu",
-            Self::X86_64 => "x86_64-unknown-linux-gnu",
-        }
-    }
-
-    /// The target of `cargo zigbuild`: the triple with the version of the C library.
-    pub(crate) fn linked_target(self) -> String {
-        let GlibcVersion { major, minor } = GLIBC_MAX;
-        format!("{}.{major}.{minor}", self.target())
-    }
-
-    const fn machine(self) -> Machine {
-        match self {
-            Self::Arm64 => EM_AARCH64,
-            Self::X86_64 => EM_X86_64,
-        }
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Arm64 => "arm64",
-            Self::X86_64 => "x86_64",
-        })
-    }
-}
-
-/// A version of the GNU C library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GlibcVersion {
-    /// The number before the dot.
-    pub major: u32,
-    /// The number after it.
-    pub minor: u32,
-}
-
-impl GlibcVersion {
-    /// Reads the name of a symbol version like `GLIBC_2.34`; a third number is ignored.
-    fn of_symbol(name: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
-        let mut parts = text.split('.').map(str::parse);
-        Some(Self {
-            major: parts.next()?.ok()?,
-            minor: parts.next()?.ok()?,
-        })
-    }
-}
-
-impl fmt::Display for GlibcVersion {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.major, self.minor)
-    }
-}
 
 /// A package that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -155,6 +68,13 @@ pub fn write(
     .collect()
 }
 
+const fn machine(architecture: Architecture) -> Machine {
+    match architecture {
+        Architecture::Arm64 => EM_AARCH64,
+        Architecture::X86_64 => EM_X86_64,
+    }
+}
+
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -194,7 +114,7 @@ pub fn check(binary: &[u8], architecture: Architecture) -> Result<(), String> {
     }
     let required =
         Requirements::read(binary).map_err(|error| format!("it cannot be read: {error}"))?;
-    if required.machine != architecture.machine() {
+    if required.machine != machine(architecture) {
         return Err(format!("it is not compiled for {architecture}"));
     }
     match required.glibc {

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use crate::DevstackError;
 use crate::guardian::{Account, Ending, GroupId, Guardian, Program, last_lines};
-use crate::postgres_binaries::{account, is_open_to_all, locate, uid_name};
+use crate::install::is_open_to_all;
+use crate::postgres_binaries::{account, locate, uid_name};
 use crate::progress::{ProgressSender, Step};
 
 /// Superuser of the private server.

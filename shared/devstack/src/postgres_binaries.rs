@@ -3,7 +3,6 @@
 //! Invariant: `initdb` and `postgres` are always from the same folder.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -123,15 +122,6 @@ fn account_in(accounts: &str, name: &str) -> Option<Account> {
     })
 }
 
-/// Whether every account can enter every folder down to `path`.
-pub(crate) fn is_open_to_all(path: &Path) -> bool {
-    const SEARCH_BY_OTHERS: u32 = 0o001;
-    path.ancestors().all(|folder| {
-        fs::metadata(folder)
-            .is_ok_and(|metadata| metadata.permissions().mode() & SEARCH_BY_OTHERS != 0)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,11 +137,5 @@ mod tests {
             })
         );
         assert_eq!(account_in(accounts, "postgres"), None);
-    }
-
-    #[test]
-    fn root_folder_is_open_to_all_and_a_missing_one_is_not() {
-        assert!(is_open_to_all(Path::new("/")));
-        assert!(!is_open_to_all(Path::new("/no/such/folder")));
     }
 }

@@ -12,7 +12,6 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
-use crate::deployment::aws;
 use crate::signed_request::http_client;
 use crate::{DevstackError, Endpoints};
 
@@ -102,7 +101,7 @@ async fn publish(
         .set_metric_data(Some(data))
         .send()
         .await;
-    aws("publish queue metrics", outcome)?;
+    DevstackError::aws("publish queue metrics", outcome)?;
     Ok(now)
 }
 

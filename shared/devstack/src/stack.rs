@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::deployment::{self, API, Function, INGEST, MIGRATE};
+use crate::deployment::{self, Function};
+use crate::endpoints::{API, INGEST, MIGRATE};
 use crate::evidence::read_log;
 use crate::functions::Functions;
 use crate::messaging::{Queues, create_queues};

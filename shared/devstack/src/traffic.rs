@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::deployment::aws;
 use crate::faults::Fault;
 use crate::scenario::{Content, Planned, Ratios, Scenario};
 use crate::{DevstackError, Endpoints};
@@ -294,7 +293,7 @@ impl Publisher {
                 limit: PUBLISH_LIMIT,
                 detail: String::new(),
             })?;
-        Ok(aws(operation, outcome)?
+        Ok(DevstackError::aws(operation, outcome)?
             .successful()
             .iter()
             .filter_map(|entry| entry.id()?.parse().ok())

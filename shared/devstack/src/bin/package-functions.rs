@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use devstack::packages::{self, Architecture};
-use devstack::{DevstackError, Progress, ProgressSender, functions};
+use devstack::{Architecture, DevstackError, Progress, ProgressSender, functions, packages};
 use tokio::sync::mpsc;
 
 /// Folder in the checkout, where the environments of Terraform expect the files.
