@@ -90,13 +90,14 @@ Examples:
   opsconsole audit --env pilot --limit 20
   opsconsole audit --output json
 
-Every change that was made from this machine is written down before it begins: publish, redrive,
-move-task, delete, purge, and tidy, which changes this machine alone and has no environment. With --env only the changes of that environment are shown. A change
-without an end runs still, or was cut off.
+Every change that is made from this machine is written to the audit log before it begins: publish,
+redrive, move-task, delete, purge and tidy. tidy changes only this machine and has no environment;
+--env NAME shows only the changes of that environment. A change without an end is still running, or
+was interrupted.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
-\"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\": {\"counts\",
-\"error\"}}], \"unreadable_lines\"}; caller is your ARN in AWS, planned the number of messages before the
-change, counts the numbers after it.";
+\"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
+{\"counts\", \"error\"}}], \"unreadable_lines\"}; caller is your ARN in AWS, planned the number of
+messages before the change, counts the numbers after it.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,7 @@
 //! The events of a file: one JSON document, an array of them, or JSON lines.
 //!
-//! Invariant: either every event is valid or none is given out, and each fault is told with its
-//! line. The text of an event is never rewritten, but for a new `id` where copies are asked for.
+//! Invariant: if one event is invalid, none is returned, and each fault is reported with its line. The
+//! text of an event changes only by a new `id`, and only where copies are requested.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
