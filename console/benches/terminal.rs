@@ -103,7 +103,7 @@ impl Figure {
     }
 }
 
-/// A program on the terminal: how it starts, what tells its first frame, and a key that changes
+/// A program on the terminal: how it starts, which text its first frame contains, and a key that changes
 /// the screen.
 struct Subject<'a> {
     program: &'a Path,

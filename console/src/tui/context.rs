@@ -10,7 +10,7 @@ use super::pipeline_view::PipelineView;
 use super::theme::{Theme, Tone};
 use pipeline::environment::Environment;
 
-/// Everything outside itself that a screen can see.
+/// What a screen can read besides its own state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScreenContext<'a> {
     /// Time of the last message.

@@ -7,10 +7,10 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static MACHINE: RwLock<()> = RwLock::new(());
 
-/// Held by a test that runs beside others. A test takes it once.
+/// The permission of a test that runs beside others. A test acquires it once.
 pub(crate) struct Shared(RwLockReadGuard<'static, ()>);
 
-/// Held by a test that runs alone.
+/// The permission of a test that runs alone.
 pub(crate) struct Alone(RwLockWriteGuard<'static, ()>);
 
 pub(crate) fn shared() -> Shared {

@@ -121,7 +121,7 @@ mod tests {
             )
         };
         let good = format!("00-{TRACE}-00f067aa0ba902b7-01");
-        // With an escape an event is read the careful way.
+        // An event with an escape is read by the full parser.
         for (traceparent, expected) in [
             (format!("\"{good}\""), Some(TRACE)),
             (

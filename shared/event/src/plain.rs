@@ -1,8 +1,8 @@
-//! The short way for plain events: one look at each byte, nothing copied.
+//! The fast path for plain events: each byte is read once and nothing is copied.
 //!
-//! Invariant: this way only says yes, and then the careful way (`event`, `jsonb`) says yes to the
-//! same event. Of everything else, wrong or merely unusual (a number with an exponent, an escape in
-//! an attribute, `data_base64`), it knows nothing, and the careful way has the word.
+//! Invariant: the fast path never accepts an event that the full parser (`event`, `jsonb`) rejects or
+//! reads otherwise. It decides nothing about all others, whether invalid or only unusual (a number
+//! with an exponent, an escape in an attribute, `data_base64`): the full parser reads them.
 
 use std::borrow::Cow;
 
@@ -47,7 +47,7 @@ pub(crate) fn read(json: &str) -> Option<Event<'_>> {
             _ => return None,
         };
         match slot {
-            Some(taken @ None) => *taken = Some(text.plain_string()?),
+            Some(unset @ None) => *unset = Some(text.plain_string()?),
             Some(Some(_)) => return None,
             None => text.value()?,
         }
@@ -385,10 +385,10 @@ mod tests {
         assert_eq!(read(&long), None);
     }
 
-    /// Bytes of a good event are replaced, put in or taken out: whatever comes of it, this way says nothing
-    /// else than the careful one, and of what stays an event it takes most.
+    /// Bytes of a good event are replaced, inserted or removed: the fast path never accepts an event that
+    /// the full parser rejects or reads otherwise, and it accepts most of those that are still valid.
     #[test]
-    fn says_yes_only_where_the_careful_way_does() {
+    fn accepts_only_what_the_full_parser_accepts() {
         let piece = r#"[\[\]{}",:\\/0-9eE.+\-a-z \n\x01\x7fÄ]{0,3}|\\u[0-9a-fD]{4}|null|1e9"#;
         let edit = (0..GOOD.len(), piece, 0_usize..4);
         let edits = prop::collection::vec(edit, 0..4);

@@ -168,7 +168,7 @@ impl Spool {
         }
     }
 
-    /// Puts bodies aside, all in one write. They stay as they are when that fails.
+    /// Moves bodies to the file in one write. When that fails, they stay in memory.
     pub(super) fn put<'a>(&mut self, bodies: impl Iterator<Item = &'a mut Body>) -> io::Result<()> {
         let mut batch = Vec::new();
         let mut places = Vec::new();

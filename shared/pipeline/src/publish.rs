@@ -223,13 +223,13 @@ impl Pipeline {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let told = attempt.sdk(&error);
-                let told = if is_surely_not_done(&error) {
-                    told
+                let failure = attempt.sdk(&error);
+                let failure = if is_surely_not_done(&error) {
+                    failure
                 } else {
-                    told.outcome_unknown("it may have been published")
+                    failure.outcome_unknown("it may have been published")
                 };
-                return vec![Err(told); bodies.len()];
+                return vec![Err(failure); bodies.len()];
             }
         };
         let acknowledged_at = Utc::now();
