@@ -70,6 +70,8 @@ pub(crate) struct Found {
     pub(crate) message_ids: HashSet<String>,
     /// Messages that the program fails on; they are not found.
     pub(crate) failed: usize,
+    /// Why it fails on the first of them.
+    pub(crate) failure: Option<String>,
 }
 
 #[cfg(test)]
