@@ -18,16 +18,20 @@ mod movers;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use devstack::bench::{self, Better, Figure};
 use movers::Mover;
+use pipeline::Body;
+use redrive::triage::{Interpreter, Program};
 use support::proxy::{self, Fault};
 use support::redrive_fixture::Services;
 
 /// Injected round trips: the same machine, a region nearby, one further away.
 const ROUND_TRIPS_MS: [u64; 3] = [0, 10, 30];
 const ROUNDS: usize = 5;
+/// Messages that a jq program selects among: as many as a plan has at most.
+const PROGRAM_MESSAGES: usize = 100_000;
 /// Limit of StartMessageMoveTask (Amazon SQS quotas).
 const NATIVE_PER_SEC: f64 = 500.0;
 
@@ -39,15 +43,38 @@ struct Series {
 }
 
 fn main() {
+    redrive::triage::enter_if_asked();
     let is_quick = std::env::args().any(|argument| argument == "--quick");
     let rounds = if is_quick { 1 } else { ROUNDS };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let series = runtime.block_on(measure(rounds));
-    let figures = figures(&series);
+    let mut figures = figures(&series);
+    let program = (0..rounds).map(|_| runtime.block_on(program_rate()));
+    let rate = Figure::new("jq_select", "msg/s", Better::Higher, program.collect());
+    figures.push(rate);
     println!("{}", bench::table(&figures));
     let name = if is_quick { "redrive-quick" } else { "redrive" };
     bench::write(name, &figures).unwrap();
     println!("written to target/bench/redrive.json");
+}
+
+/// Messages per second that a jq program selects among, in its own process, its start included.
+async fn program_rate() -> f64 {
+    let data = "x".repeat(1_400);
+    let body = |number: usize| {
+        format!(
+            r#"{{"specversion":"1.0","id":"{number}","source":"/bench","type":"a.{}","data":{data:?}}}"#,
+            number % 2
+        )
+    };
+    let bodies: Vec<Body> = (0..PROGRAM_MESSAGES).map(|number| body(number).into()).collect();
+    let program = Program::compile(r#".type == "a.1""#).unwrap();
+    let started = Instant::now();
+    let answers = Interpreter::selecting(&program).run(bodies).await.unwrap();
+    let elapsed = started.elapsed();
+    let selected = answers.iter().filter(|answer| **answer == Ok(true)).count();
+    assert_eq!(selected, PROGRAM_MESSAGES / 2);
+    PROGRAM_MESSAGES as f64 / elapsed.as_secs_f64()
 }
 
 /// Every mover once a round at every round trip, so that a busy machine meets all of them alike.

@@ -6,6 +6,7 @@ use clap::Parser as _;
 use opsconsole::cli::{self, Arguments};
 
 fn main() -> ExitCode {
+    redrive::triage::enter_if_asked();
     if let Err(error) = color_eyre::install() {
         eprintln!("install error reports: {error}");
     }

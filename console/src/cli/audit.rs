@@ -4,7 +4,7 @@
 
 use super::table::{Align, Keep, Table, moment};
 use super::{AuditArguments, CommandError, Exit, Output};
-use pipeline::audit::{AuditEntry, AuditLog};
+use pipeline::audit::{AuditEntry, AuditLog, Change};
 
 pub(super) fn run(
     log: &AuditLog,
@@ -12,14 +12,10 @@ pub(super) fn run(
     arguments: &AuditArguments,
     output: Output,
 ) -> Result<Exit, CommandError> {
-    let mut trail = log
-        .read()
+    let is_wanted = |change: &Change| environment.is_none_or(|name| change.environment == name);
+    let trail = log
+        .read_last(arguments.limit as usize, is_wanted)
         .map_err(|error| CommandError::Failed(error.to_string()))?;
-    trail
-        .entries
-        .retain(|entry| environment.is_none_or(|name| entry.change.environment == name));
-    let surplus = trail.entries.len().saturating_sub(arguments.limit as usize);
-    trail.entries.drain(..surplus);
     if output.is_json() {
         output.json(&trail)?;
         return Ok(Exit::Done);

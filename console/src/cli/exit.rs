@@ -95,6 +95,7 @@ impl From<OperationError> for CommandError {
             OperationError::Cancelled => Self::Interrupted,
             OperationError::Export { .. }
             | OperationError::Incomplete(_)
+            | OperationError::Program(_)
             | OperationError::Task(_) => Self::Failed(error.to_string()),
         }
     }

@@ -32,10 +32,15 @@ pub(crate) const EXAMPLES: [(&str, &str); 10] = [
     ("subject=\"two words\"", "quotes keep blanks together"),
 ];
 
-/// An example for the word that is being typed last, if it has a name that is known.
-pub(crate) fn example_of(text: &str) -> Option<String> {
+/// An example for the word that is being typed last, if it has a name that is known and the error is
+/// not about another one.
+pub(crate) fn example_of(text: &str, error: Option<&FilterError>) -> Option<String> {
     let word = text.rsplit(' ').next()?;
     let (name, _) = word.split_once('=')?;
+    let is_about = |error: &FilterError| error.0.starts_with(&format!("{name}="));
+    if !error.is_none_or(is_about) {
+        return None;
+    }
     let (example, meaning) = EXAMPLES
         .iter()
         .find(|(example, _)| example.split_once('=').is_some_and(|(of, _)| of == name))
@@ -354,10 +359,13 @@ mod tests {
             assert!(parse(example, now()).is_ok(), "{example}");
         }
         for word in WORDS.split(", ") {
-            assert!(example_of(&format!("x {word}=")).is_some(), "{word}");
+            assert!(example_of(&format!("x {word}="), None).is_some(), "{word}");
         }
-        assert_eq!(example_of("x typ="), None);
-        assert_eq!(example_of("since"), None);
+        assert_eq!(example_of("x typ=", None), None);
+        assert_eq!(example_of("since", None), None);
+        let example = |text: &str| example_of(text, parse(text, now()).err().as_ref());
+        assert_eq!(example("typ=x since=1h"), None);
+        assert!(example("type=x since=soon").is_some());
     }
 
     #[test]

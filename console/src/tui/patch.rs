@@ -8,6 +8,7 @@ use std::sync::Arc;
 use event::Verdict;
 
 pub(crate) use redrive::operations::{Edited as EditedMessage, PatchInput};
+use redrive::triage::Program;
 
 /// The messages of one question.
 pub(crate) type PatchInputs = Arc<Vec<PatchInput>>;
@@ -64,12 +65,25 @@ impl Query {
     }
 }
 
+/// What a search was most likely meant to be: `jq .type` without the colon would search for that text.
+pub(crate) fn missing_colon(line: &str) -> Option<String> {
+    let program = line.trim().strip_prefix("jq")?;
+    if !program.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let program = program.trim_start();
+    let is_program = program.starts_with('.') || Program::compile(program).is_ok();
+    is_program.then(|| format!("for a jq program write \"jq: {program}\", with a colon"))
+}
+
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) message_ids: HashSet<String>,
     /// Messages that the program fails on; they are not found.
     pub(crate) failed: usize,
+    /// Why it fails on the first of them.
+    pub(crate) failure: Option<String>,
 }
 
 #[cfg(test)]
@@ -86,5 +100,16 @@ mod tests {
             Some(Query::Text("LA601".to_owned()))
         );
         assert_eq!(Query::parse("  "), None);
+    }
+
+    #[test]
+    fn program_after_jq_without_a_colon_is_no_text() {
+        for program in [".type ==", ".type == \"a\"", "has(\"time\")"] {
+            let advice = missing_colon(&format!(" jq {program} ")).unwrap();
+            assert!(advice.contains(&format!("jq: {program}")), "{advice}");
+        }
+        for text in ["jq", "jquery .a", "jq is missing", "jq: .a", "LA601"] {
+            assert_eq!(missing_colon(text), None, "{text}");
+        }
     }
 }

@@ -12,10 +12,12 @@ mod delete;
 mod demo;
 mod env;
 mod export;
+mod hostile;
 mod messages;
 mod move_service;
 mod native;
 mod pipeline;
+mod programs;
 mod redrives;
 #[path = "../support/mod.rs"]
 mod support;

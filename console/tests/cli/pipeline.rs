@@ -17,23 +17,23 @@ use crate::support::program::{Answer, Program};
 use crate::support::queues::{Queues, text};
 use crate::support::{configuration, machine, stack};
 
-struct Deployed {
+pub(crate) struct Deployed {
     // Never dropped: the stack's own guardian ends it with this process.
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
     _stack: Stack,
-    endpoints: Endpoints,
-    program: Program,
-    queues: Queues,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) program: Program,
+    pub(crate) queues: Queues,
 }
 
 static DEPLOYED: LazyLock<Deployed> = LazyLock::new(Deployed::start);
 
 /// The pipeline for one test alone: messages that it receives are hidden from all others.
-struct Turn {
+pub(crate) struct Turn {
     _machine: machine::Alone,
 }
 
-fn deployed() -> Turn {
+pub(crate) fn deployed() -> Turn {
     let machine = machine::alone();
     Turn { _machine: machine }
 }
@@ -63,7 +63,7 @@ impl Deployed {
         }
     }
 
-    fn pipeline(&self) -> &Pipeline {
+    pub(crate) fn pipeline(&self) -> &Pipeline {
         &self.queues.pipeline
     }
 
@@ -91,11 +91,11 @@ impl Deployed {
         })
     }
 
-    fn run(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
         self.program.run(arguments)
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         self.program.json_ok(arguments)
     }
 
@@ -122,7 +122,7 @@ impl Deployed {
     }
 
     /// Dead letters that can be received, and those that are hidden.
-    fn depth(&self) -> (usize, usize) {
+    pub(crate) fn depth(&self) -> (usize, usize) {
         self.runtime
             .block_on(self.queues.depth(QueueRole::DeadLetter))
     }

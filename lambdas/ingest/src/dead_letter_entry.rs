@@ -1,9 +1,12 @@
 //! Dead letters as entries of `SendMessageBatch` calls. Pure: nothing is sent here.
 //!
 //! Invariant: a dead letter has the body and the attributes of the message unchanged, and the reason
-//! beside them; nothing is left out to make room.
+//! beside them; nothing is left out to make room. Only characters that SQS refuses are written as
+//! escapes of JSON, and the reason names them.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use aws_lambda_events::sqs::SqsMessageAttribute;
 use aws_sdk_sqs::primitives::Blob;
@@ -25,6 +28,9 @@ pub(crate) const ENTRIES_MAX: usize = 10;
 /// Bytes of one `SendMessageBatch` at most, bodies and attributes.
 pub(crate) const CALL_BYTES_MAX: usize = 1_048_576;
 
+/// Characters that the reason names at most.
+const REFUSED_NAMED_MAX: usize = 5;
+
 /// A message with its reason, ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct DeadLetter {
@@ -36,7 +42,7 @@ pub(crate) struct DeadLetter {
 
 impl DeadLetter {
     /// Makes the dead letter; `None` where SQS would refuse it: no body, fewer than three free
-    /// attributes, or no room for them.
+    /// attributes, or no room for them or for the escapes.
     pub(crate) fn new(
         position: usize,
         message: &Message,
@@ -44,13 +50,16 @@ impl DeadLetter {
         request_id: &str,
     ) -> Option<Self> {
         let body = message.body.as_deref().filter(|body| !body.is_empty())?;
+        let mut refused = BTreeSet::new();
+        let body = accepted(body, &mut refused);
         let mut attributes: HashMap<String, MessageAttributeValue> = HashMap::new();
         for (name, value) in message.publisher_attributes() {
             // A redriven dead letter that failed again gets its new reason.
             if !FAILURE_ATTRIBUTES.contains(&name.as_str()) {
-                attributes.insert(name.clone(), sdk_attribute(&value?)?);
+                attributes.insert(name.clone(), sdk_attribute(&value?, &mut refused)?);
             }
         }
+        let failure = naming(failure, &refused);
         for (name, value) in [
             (ERROR_CODE_ATTRIBUTE, failure.code.as_str()),
             (ERROR_MESSAGE_ATTRIBUTE, &failure.attribute_message()),
@@ -64,7 +73,7 @@ impl DeadLetter {
         }
         let entry = SendMessageBatchRequestEntry::builder()
             .id(position.to_string())
-            .message_body(body)
+            .message_body(body.into_owned())
             .set_message_attributes(Some(attributes))
             .set_message_system_attributes(trace(message))
             .build()
@@ -115,12 +124,57 @@ pub(crate) fn calls(dead_letters: Vec<DeadLetter>) -> Vec<Vec<DeadLetter>> {
     calls
 }
 
-fn sdk_attribute(attribute: &SqsMessageAttribute) -> Option<MessageAttributeValue> {
+/// The text as SQS takes it, which takes what XML 1.0 does (SQS API reference, "`SendMessage`"): other
+/// characters as escapes of JSON. In a string of JSON, which has no control characters, that is the
+/// text that was meant.
+fn accepted<'a>(text: &'a str, refused: &mut BTreeSet<char>) -> Cow<'a, str> {
+    let is_refused = |c: &char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if !text.chars().any(|c| is_refused(&c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_refused(&c) {
+            refused.insert(c);
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// The failure, and which characters had to be escaped.
+fn naming<'a>(failure: &'a Failure, refused: &BTreeSet<char>) -> Cow<'a, Failure> {
+    if refused.is_empty() {
+        return Cow::Borrowed(failure);
+    }
+    let named = refused.iter().take(REFUSED_NAMED_MAX);
+    let mut names: Vec<String> = named.map(|c| format!("U+{:04X}", u32::from(*c))).collect();
+    if refused.len() > REFUSED_NAMED_MAX {
+        names.push("others".to_owned());
+    }
+    let mut failure = failure.clone();
+    let _ = write!(
+        failure.detail,
+        "; SQS refuses {}, so this message has JSON escapes in their place",
+        names.join(", ")
+    );
+    Cow::Owned(failure)
+}
+
+fn sdk_attribute(
+    attribute: &SqsMessageAttribute,
+    refused: &mut BTreeSet<char>,
+) -> Option<MessageAttributeValue> {
     let is_binary = attribute.binary_value.is_some();
     let default_type = if is_binary { "Binary" } else { "String" };
+    let text = attribute.string_value.as_deref().filter(|_| !is_binary);
+    let text = text.map(|text| accepted(text, refused).into_owned());
     MessageAttributeValue::builder()
         .data_type(attribute.data_type.as_deref().unwrap_or(default_type))
-        .set_string_value(attribute.string_value.clone().filter(|_| !is_binary))
+        .set_string_value(text)
         .set_binary_value(
             attribute
                 .binary_value
@@ -131,7 +185,7 @@ fn sdk_attribute(attribute: &SqsMessageAttribute) -> Option<MessageAttributeValu
         .ok()
 }
 
-/// SQS refuses two characters that JSON allows, and an empty value.
+/// SQS refuses an empty value. A failure's text has no control characters.
 fn text_attribute(value: &str) -> Option<MessageAttributeValue> {
     let value = if value.is_empty() { "unknown" } else { value };
     MessageAttributeValue::builder()
@@ -192,6 +246,39 @@ mod tests {
         assert_eq!(attribute(&dead_letter, "RequestID"), Some("request-1"));
         assert_eq!(attribute(&dead_letter, "tenant"), Some("a"));
         assert_eq!(dead_letter.entry.id(), "3");
+    }
+
+    #[test]
+    fn characters_that_sqs_refuses_are_escaped_and_named() {
+        let message = message(
+            "{\"id\":\"a\u{1}\t\u{ffff}\",\n\"x\":\"\u{7f}\u{fffd}\u{10ffff}\"}",
+            &[("tenant", "\u{8}")],
+        );
+        let failure = Failure::at(FailureCode::NotJson, "no", "/id");
+        let dead_letter = DeadLetter::new(0, &message, &failure, "request-1").unwrap();
+        assert_eq!(
+            dead_letter.entry.message_body(),
+            "{\"id\":\"a\\u0001\t\\uffff\",\n\"x\":\"\u{7f}\u{fffd}\u{10ffff}\"}"
+        );
+        assert_eq!(attribute(&dead_letter, "tenant"), Some("\\u0008"));
+        assert_eq!(
+            attribute(&dead_letter, "ErrorMessage"),
+            Some(
+                "no; SQS refuses U+0001, U+0008, U+FFFF, so this message has JSON escapes in their \
+                 place (at /id)"
+            )
+        );
+        let many = (0..0x20).filter_map(char::from_u32).collect::<String>();
+        let named = naming(&failure, &{
+            let mut refused = BTreeSet::new();
+            accepted(&many, &mut refused);
+            refused
+        });
+        assert!(
+            named.detail.contains("U+0004, others, so"),
+            "{}",
+            named.detail
+        );
     }
 
     #[test]

@@ -224,6 +224,29 @@ async fn every_failure_is_a_dead_letter_with_its_code_and_costs_no_neighbour() {
     );
 }
 
+#[tokio::test]
+async fn body_with_characters_that_sqs_refuses_is_a_dead_letter_with_its_reason() {
+    let place = Place::open().await;
+    let is_white = |c: &char| ['\t', '\n', '\r'].contains(c);
+    let refused = (0..0x20).chain([0xfffe, 0xffff]).filter_map(char::from_u32);
+    let refused: Vec<char> = refused.filter(|c| !is_white(c)).collect();
+    let bodies: Vec<String> = refused
+        .iter()
+        .map(|c| format!("{{\"id\":\"{c}\""))
+        .collect();
+    let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
+    assert!(retried.is_empty(), "{retried:?}");
+    assert_eq!(outcome.dead_lettered, bodies.len());
+    let dead_letters = place.dead_letters(bodies.len()).await;
+    for c in refused {
+        let number = u32::from(c);
+        let dead_letter = &dead_letters[&format!("{{\"id\":\"\\u{number:04x}\"")];
+        assert_eq!(text(dead_letter, "ErrorCode"), Some("not-json"));
+        let reason = text(dead_letter, "ErrorMessage").unwrap();
+        assert!(reason.contains(&format!("U+{number:04X}")), "{reason}");
+    }
+}
+
 /// Adds a rule that only the database has: the validator has every rule of the schema today.
 async fn refuse_poison(pool: &PgPool) {
     sqlx::query(

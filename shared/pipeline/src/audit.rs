@@ -1,10 +1,11 @@
 //! The audit log: who changed what from this machine, when, where and why.
 //!
-//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten;
-//! only [`AuditLog::forget`] removes changes, and only ones that ended. A change without an end was
-//! cut off, and is shown so.
+//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten.
+//! [`AuditLog::forget`] removes changes that ended; beyond that the log keeps the last 16 to 32 MB,
+//! so that it never fills the disk. A change without an end was cut off, and is shown so.
 
 mod forget;
+mod read;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::environment::is_at;
@@ -23,6 +24,12 @@ pub use forget::Forgotten;
 const SCHEMA: u32 = 1;
 /// Name of the file in the state folder.
 const FILE_NAME: &str = "audit.jsonl";
+/// Name of the file that is not written any more, beside it.
+const PREDECESSOR_NAME: &str = "audit.1.jsonl";
+/// A file of this size, in bytes, becomes the predecessor, in the place of an earlier one.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Longest line, in bytes; of a longer one the details are left out.
+const LINE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +135,7 @@ pub struct AuditError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLog {
     path: PathBuf,
+    file_bytes_max: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -152,6 +160,7 @@ impl AuditLog {
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             path: folder.join(FILE_NAME),
+            file_bytes_max: FILE_BYTES_MAX,
         }
     }
 
@@ -159,6 +168,10 @@ impl AuditLog {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn predecessor(&self) -> PathBuf {
+        self.path.with_file_name(PREDECESSOR_NAME)
     }
 
     /// Records that a change begins. The entry is on disk when this returns.
@@ -189,62 +202,15 @@ impl AuditLog {
         })
     }
 
-    /// Reads the log. A log that does not exist is empty.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn read(&self) -> Result<AuditTrail, AuditError> {
-        let text = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(cause) => return Err(self.failed("read", cause)),
-        };
-        let mut trail = AuditTrail::default();
-        let mut positions = BTreeMap::new();
-        for line in text
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            let known = serde_json::from_slice::<Line>(line)
-                .ok()
-                .filter(|line| line.schema == SCHEMA);
-            let Some(line) = known else {
-                trail.unreadable_lines += 1;
-                continue;
-            };
-            match line.event {
-                LineEvent::Begun(change) => {
-                    positions.insert(line.id, trail.entries.len());
-                    trail.entries.push(AuditEntry {
-                        id: line.id,
-                        begun_at: line.at,
-                        change: *change,
-                        ended_at: None,
-                        ending: None,
-                    });
-                }
-                LineEvent::Ended(ending) => {
-                    let entry = positions
-                        .get(&line.id)
-                        .and_then(|position| trail.entries.get_mut(*position));
-                    match entry {
-                        Some(entry) => {
-                            entry.ended_at = Some(line.at);
-                            entry.ending = Some(ending);
-                        }
-                        None => trail.unreadable_lines += 1,
-                    }
-                }
-            }
-        }
-        Ok(trail)
-    }
-
     fn append(&self, line: &Line) -> Result<(), AuditError> {
-        self.lock()
-            .and_then(|mut file| {
-                let mut bytes = serde_json::to_vec(line).map_err(io::Error::other)?;
-                bytes.push(b'\n');
+        bytes_of(line)
+            .and_then(|mut bytes| {
+                let mut file = self.lock()?;
+                if file.metadata()?.len() >= self.file_bytes_max {
+                    fs::rename(&self.path, self.predecessor())?;
+                    // Others that wait for the old file see that it has gone.
+                    file = self.lock()?;
+                }
                 if ends_in_incomplete_line(&mut file)? {
                     bytes.insert(0, b'\n');
                 }
@@ -269,17 +235,24 @@ impl AuditLog {
     }
 
     fn open(&self) -> io::Result<File> {
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
-        }
         let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
+        options.read(true).append(true);
+        match options.open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt as _;
             options.mode(0o600);
         }
-        options.open(&self.path)
+        let file = options.create(true).open(&self.path)?;
+        // Its name must survive a power cut too, and that of a folder that is new.
+        sync_names(folder)?;
+        folder.parent().map_or(Ok(()), sync_names)?;
+        Ok(file)
     }
 
     fn failed(&self, operation: &'static str, cause: io::Error) -> AuditError {
@@ -289,6 +262,38 @@ impl AuditLog {
             cause,
         }
     }
+}
+
+/// A line with its line break, which is not too long.
+fn bytes_of(line: &Line) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(line)?;
+    if let LineEvent::Begun(change) = &line.event
+        && bytes.len() > LINE_BYTES_MAX
+    {
+        let details = json!({ "left_out_bytes": bytes.len() });
+        let change = Change {
+            details,
+            ..Change::clone(change)
+        };
+        bytes = serde_json::to_vec(&Line {
+            event: LineEvent::Begun(Box::new(change)),
+            ..*line
+        })?;
+    }
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Makes the names in a folder survive a power cut.
+#[cfg(unix)]
+fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Folders cannot be opened here.
+#[cfg(not(unix))]
+fn sync_names(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Whether the last line is incomplete, because its writer was killed.
@@ -366,6 +371,71 @@ mod tests {
             assert_eq!(last.change.reason.as_deref(), Some("two"), "{cut}");
             assert_eq!(trail.unreadable_lines, torn, "{cut}");
         }
+    }
+
+    #[test]
+    fn last_changes_are_read_without_those_before_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::in_folder(folder.path());
+        fs::write(log.path(), "not a line of the log\n".repeat(100_000)).unwrap();
+        for number in 0..3 {
+            let id = log.begin(change(&number.to_string()), at(number)).unwrap();
+            log.end(id, Ending::default(), at(number + 10)).unwrap();
+        }
+        let trail = log.read_last(2, |change| change.reason.as_deref() != Some("1"));
+        let trail = trail.unwrap();
+        let reasons: Vec<_> = trail
+            .entries
+            .iter()
+            .map(|entry| &entry.change.reason)
+            .collect();
+        assert_eq!(reasons, [&Some("0".to_owned()), &Some("2".to_owned())]);
+        assert!(trail.entries.iter().all(|entry| entry.ended_at.is_some()));
+        assert_eq!(trail.unreadable_lines, 0);
+        assert_eq!(log.read().unwrap().unreadable_lines, 100_000);
+    }
+
+    #[test]
+    fn log_stays_within_its_bound_and_keeps_the_last_changes_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog {
+            file_bytes_max: 4_000,
+            ..AuditLog::in_folder(folder.path())
+        };
+        for number in 0..200 {
+            let id = log.begin(change(&number.to_string()), at(number)).unwrap();
+            log.end(id, Ending::default(), at(number)).unwrap();
+            let files = fs::read_dir(folder.path()).unwrap();
+            let bytes: u64 = files
+                .map(|file| file.unwrap().metadata().unwrap().len())
+                .sum();
+            assert!(bytes < 10_000, "{bytes}");
+        }
+        let trail = log.read().unwrap();
+        let last = trail.entries.iter().rev().zip((0..200).rev());
+        for (entry, number) in last {
+            assert_eq!(entry.change.reason, Some(number.to_string()));
+            assert_eq!(entry.ended_at, Some(at(number)));
+        }
+        assert!(trail.entries.len() > 10, "{}", trail.entries.len());
+        let before = log.forgettable(at(1_000)).unwrap();
+        assert_eq!(before.changes as usize, trail.entries.len());
+        assert_eq!(log.forget(at(1_000)).unwrap(), before);
+        assert_eq!(log.read().unwrap(), AuditTrail::default());
+    }
+
+    #[test]
+    fn change_with_endless_details_is_recorded_without_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::in_folder(folder.path());
+        let long = Change {
+            details: json!(["x".repeat(2 * LINE_BYTES_MAX)]),
+            ..change("long")
+        };
+        log.begin(long, at(1)).unwrap();
+        assert!(fs::metadata(log.path()).unwrap().len() < 1_000);
+        let [entry] = log.read().unwrap().entries.try_into().unwrap();
+        assert!(entry.change.details["left_out_bytes"].as_u64().unwrap() > 2_000_000);
     }
 
     #[cfg(unix)]

@@ -70,7 +70,19 @@ pub async fn get_record(pool: &PgPool, record_id: RecordId) -> Result<Option<Rec
 }
 
 fn list_statement(query: &RecordQuery) -> QueryBuilder<'_, Postgres> {
-    let mut statement = QueryBuilder::new(COLUMNS);
+    let (comparison, direction) = match query.order {
+        Order::Asc => (">", "asc"),
+        Order::Desc => ("<", "desc"),
+    };
+    // A connection takes every row of an answer, also those that nobody reads: what follows the page
+    // must not leave the server.
+    let mut statement = QueryBuilder::new(format!(
+        "select record_id, source, id, type, subject, occurred_at, ingested_at, payload
+         from (select page.*, sum(octet_length(payload)) over (
+             order by occurred_at {direction}, record_id {direction}
+             rows between unbounded preceding and 1 preceding
+         ) as bytes_before from ({COLUMNS}"
+    ));
     match &query.id {
         // Few events share an id: the ledger's primary key finds them, whatever their age.
         Some(id) => {
@@ -108,10 +120,6 @@ fn list_statement(query: &RecordQuery) -> QueryBuilder<'_, Postgres> {
     if let Some(to) = query.to {
         statement.push(" and r.occurred_at < ").push_bind(to);
     }
-    let (comparison, direction) = match query.order {
-        Order::Asc => (">", "asc"),
-        Order::Desc => ("<", "desc"),
-    };
     if let Some(cursor) = query.cursor {
         // The first condition follows from the second, but only with it does the planner prune
         // partitions.
@@ -131,7 +139,11 @@ fn list_statement(query: &RecordQuery) -> QueryBuilder<'_, Postgres> {
             " order by r.occurred_at {direction}, r.record_id {direction} limit "
         ))
         // One row more than requested shows whether there is another page.
-        .push_bind(i64::from(query.limit) + 1);
+        .push_bind(i64::from(query.limit) + 1)
+        .push(format_args!(
+            ") page) page where bytes_before is null or bytes_before <= {PAGE_BYTES_MAX}
+             order by occurred_at {direction}, record_id {direction}"
+        ));
     statement
 }
 

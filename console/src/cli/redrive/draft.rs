@@ -3,10 +3,7 @@
 //! Invariant: the messages of a draft stay leased until [`Draft::release`], which is due also after
 //! an error.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::Semaphore;
 
 use crate::cli::redrive::arguments::DraftArguments;
 use crate::cli::selection::by_verdict;
@@ -244,9 +241,8 @@ async fn plan(
 ) -> Result<Planned, CommandError> {
     let patched = match &arguments.patch {
         Some(program) => {
-            let slot = Arc::new(Semaphore::new(1));
-            let inputs: Vec<_> = messages.iter().map(PatchInput::from).collect();
-            operations::patch(&slot, Arc::clone(program), Arc::new(inputs), PATCH_LIMIT)
+            let inputs = messages.iter().map(PatchInput::from).collect();
+            operations::patch(program, inputs, PATCH_LIMIT)
                 .await
                 .map_err(|error| CommandError::Failed(error.to_string()))?
         }

@@ -218,7 +218,7 @@ impl Sources {
             Request::Patch(program, messages, to) => {
                 self.run(read(Local), to, |shared| async move {
                     let pipeline = shared.pipeline()?;
-                    patch::patch(&pipeline, &shared.programs, program, messages).await
+                    patch::patch(&pipeline, program, messages).await
                 });
             }
             Request::Judge(message, new_body, to) => {
@@ -227,9 +227,7 @@ impl Sources {
                 });
             }
             Request::Search(query, messages, to) => {
-                self.run(read(Local), to, |shared| async move {
-                    patch::search(&shared.programs, query, messages).await
-                });
+                self.run(read(Local), to, |_| patch::search(query, messages));
             }
             Request::Records(query, to) => {
                 self.ask(read(Database), to, |pipeline| async move {

@@ -2,33 +2,30 @@
 //!
 //! Invariant: as in [`redrive::operations`]; this only renders why there is no result.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
+use super::redrives::blocking;
 use crate::tui::fault::Fault;
 use crate::tui::patch::{Found, PatchInput, PatchInputs, Patched, Query};
-use pipeline::Pipeline;
-use redrive::operations::{self, NewBody, ProgramThreadError};
-use redrive::triage::{Program, ProgramError, RunError};
+use pipeline::{Body, Pipeline};
+use redrive::operations::{self, NewBody};
+use redrive::triage::{Interpreter, InterpreterError, Program, ProgramError, RunError};
 
 /// How long a program may run over all messages: less than the limit of a question.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(8);
 
-type Selects = Box<dyn Fn(&str) -> Result<bool, RunError> + Send>;
-
 /// What a program would do to messages.
 pub(super) async fn patch(
     pipeline: &Pipeline,
-    slot: &Arc<Semaphore>,
     program: String,
     messages: PatchInputs,
 ) -> Result<Patched, Fault> {
     let program = Program::compile(&program).map_err(|error| not_a_program(&error))?;
-    let patched = operations::patch(slot, Arc::new(program), messages, PROGRAM_LIMIT)
+    let patched = operations::patch(&program, messages.to_vec(), PROGRAM_LIMIT)
         .await
-        .map_err(no_result)?;
+        .map_err(|error| no_result(&error))?;
     Ok(Patched {
         edited: operations::judge(pipeline, patched.changed).await.edited,
         unchanged: patched.unchanged,
@@ -55,37 +52,40 @@ pub(super) async fn judge(
 }
 
 /// Which messages a query finds.
-pub(super) async fn search(
-    slot: &Arc<Semaphore>,
-    query: Query,
-    messages: PatchInputs,
-) -> Result<Found, Fault> {
-    let selects: Selects = match query {
-        Query::Text(text) => {
-            let text = text.to_lowercase();
-            Box::new(move |body| Ok(body.to_lowercase().contains(&text)))
-        }
+pub(super) async fn search(query: Query, messages: PatchInputs) -> Result<Found, Fault> {
+    let bodies: Vec<Body> = messages.iter().map(PatchInput::body).collect();
+    let answers = match query {
+        Query::Text(text) => blocking(move || contain(&text, &bodies)).await?,
         Query::Program(program) => {
             let program = Program::compile(&program).map_err(|error| not_a_program(&error))?;
-            Box::new(move |body| program.selects(body))
+            let mut interpreter = Interpreter::selecting(&program);
+            timeout(PROGRAM_LIMIT, interpreter.run(bodies))
+                .await
+                .map_err(|_| no_result(&InterpreterError::TooSlow(PROGRAM_LIMIT)))?
+                .map_err(|error| no_result(&error))?
         }
     };
-    let is_found = move |message: &PatchInput| {
-        let body = message.body().map_err(RunError::from)?;
-        let is_found = selects(&body)?;
-        Ok::<_, RunError>(is_found.then(|| message.message_id.clone()))
-    };
-    let results = operations::for_each_message(slot, messages, PROGRAM_LIMIT, is_found)
-        .await
-        .map_err(no_result)?;
     let mut found = Found::default();
-    for result in results {
-        match result {
-            Ok(message_id) => found.message_ids.extend(message_id),
-            Err(_) => found.failed += 1,
+    for (message, answer) in messages.iter().zip(answers) {
+        match answer {
+            Ok(true) => {
+                found.message_ids.insert(message.message_id.clone());
+            }
+            Ok(false) => {}
+            Err(error) => {
+                found.failed += 1;
+                found.failure.get_or_insert_with(|| error.to_string());
+            }
         }
     }
     Ok(found)
+}
+
+/// Whether each body contains a text, in any case.
+fn contain(text: &str, bodies: &[Body]) -> Vec<Result<bool, RunError>> {
+    let text = text.to_lowercase();
+    let contains = |body: &Body| Ok(body.text()?.to_lowercase().contains(&text));
+    bodies.iter().map(contains).collect()
 }
 
 fn not_a_program(error: &ProgramError) -> Fault {
@@ -95,12 +95,9 @@ fn not_a_program(error: &ProgramError) -> Fault {
     }
 }
 
-fn no_result(error: ProgramThreadError) -> Fault {
-    let hint = match error {
-        ProgramThreadError::Busy => Some("one that never ends ends with the console"),
-        ProgramThreadError::TooSlow(_) => Some("mark fewer messages, or write a simpler one"),
-        ProgramThreadError::Failed => None,
-    };
+fn no_result(error: &InterpreterError) -> Fault {
+    let is_slow = matches!(error, InterpreterError::TooSlow(_));
+    let hint = is_slow.then_some("mark fewer messages, or write a simpler one");
     Fault {
         message: error.to_string(),
         hint: hint.map(str::to_owned),
@@ -110,8 +107,16 @@ fn no_result(error: ProgramThreadError) -> Fault {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::Arc;
 
     use super::*;
+
+    /// The entry of the process in which a program runs.
+    #[test]
+    fn worker_entry() {
+        const TEST: &str = "tui::sources::patch::tests::worker_entry";
+        redrive::triage::enter_if_asked_by(&["--exact", TEST, "--nocapture"]);
+    }
 
     #[tokio::test]
     async fn search_looks_at_what_would_be_sent() {
@@ -124,12 +129,12 @@ mod tests {
             message("0", r#"{"a":"LA601"}"#, None),
             message("1", r#"{"a":"x"}"#, Some(r#"{"a":"la601"}"#)),
         ]);
-        let slot = Arc::new(Semaphore::new(1));
+        worker_entry();
         let text = Query::Text("La601".to_owned());
-        let found = search(&slot, text, Arc::clone(&messages)).await.unwrap();
+        let found = search(text, Arc::clone(&messages)).await.unwrap();
         assert_eq!(found.message_ids.len(), 2);
         let program = Query::Program(r#".a == "la601""#.to_owned());
-        let found = search(&slot, program, messages).await.unwrap();
+        let found = search(program, messages).await.unwrap();
         assert_eq!(found.message_ids, HashSet::from(["1".to_owned()]));
     }
 

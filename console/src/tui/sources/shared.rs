@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
@@ -16,8 +16,6 @@ pub(super) struct Shared {
     pub(super) authority: Authority,
     /// Controls the redrive that the task runs; of no use to other requests.
     pub(super) control: Control,
-    /// The permit of the one program that may run.
-    pub(super) programs: Arc<Semaphore>,
     pub(super) replies: mpsc::Sender<Msg>,
     connection: Arc<OnceLock<Pipeline>>,
 }
@@ -32,7 +30,6 @@ impl Shared {
             environment,
             authority,
             control: Control::new(None),
-            programs: Arc::new(Semaphore::new(1)),
             replies,
             connection: Arc::default(),
         }

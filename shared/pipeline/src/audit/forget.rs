@@ -4,7 +4,7 @@
 //! replaced as a whole while it is locked, so that no line of another process is lost.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{AuditError, AuditLog, Line, LineEvent, SCHEMA};
+use super::{AuditError, AuditLog, Line, LineEvent, SCHEMA, sync_names};
 
 /// What was removed from the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -31,50 +31,64 @@ impl AuditLog {
     /// # Errors
     /// When the log cannot be read.
     pub fn forgettable(&self, before: DateTime<Utc>) -> Result<Forgotten, AuditError> {
-        let text = match fs::read(self.path()) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(cause) => return Err(self.failed("read", cause)),
-        };
-        Ok(divide(&text, before).0)
+        let texts = self.texts().map_err(|cause| self.failed("read", cause))?;
+        Ok(divide(&texts, before).0)
     }
 
     /// Removes the changes that ended before a time.
     ///
     /// # Errors
-    /// When the log cannot be read or replaced; it stays as it was then.
+    /// When the log cannot be read or replaced; each of its files stays as it was or is replaced.
     pub fn forget(&self, before: DateTime<Utc>) -> Result<Forgotten, AuditError> {
         self.lock()
             .and_then(|locked| {
-                let text = fs::read(self.path())?;
-                let (forgotten, kept) = divide(&text, before);
-                if forgotten.changes > 0 {
-                    replace(self.path(), &kept)?;
+                let texts = self.texts()?;
+                let (forgotten, kept) = divide(&texts, before);
+                let paths = [self.predecessor(), self.path().to_owned()];
+                for ((path, text), kept) in paths.iter().zip(&texts).zip(kept) {
+                    if text.len() != kept.len() {
+                        replace(path, &kept)?;
+                    }
                 }
                 drop(locked);
                 Ok(forgotten)
             })
             .map_err(|cause| self.failed("shorten", cause))
     }
+
+    /// The files, oldest first; what does not exist is empty.
+    fn texts(&self) -> io::Result<[Vec<u8>; 2]> {
+        let read = |path: &Path| match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            text => text,
+        };
+        Ok([read(&self.predecessor())?, read(self.path())?])
+    }
 }
 
-/// What goes, and the text that stays.
-fn divide(text: &[u8], before: DateTime<Utc>) -> (Forgotten, Vec<u8>) {
-    let ended: HashSet<Uuid> = lines(text)
+/// What goes, and the texts that stay.
+fn divide(texts: &[Vec<u8>; 2], before: DateTime<Utc>) -> (Forgotten, [Vec<u8>; 2]) {
+    let ended: HashSet<Uuid> = texts
+        .iter()
+        .flat_map(|text| lines(text))
         .filter_map(|(_, line)| line)
         .filter(|line| matches!(line.event, LineEvent::Ended(_)) && line.at < before)
         .map(|line| line.id)
         .collect();
-    let mut kept = Vec::with_capacity(text.len());
-    for (bytes, line) in lines(text) {
-        if !line.is_some_and(|line| ended.contains(&line.id)) {
-            kept.extend_from_slice(bytes);
+    let kept = texts.each_ref().map(|text| {
+        let mut kept = Vec::with_capacity(text.len());
+        for (bytes, line) in lines(text) {
+            if !line.is_some_and(|line| ended.contains(&line.id)) {
+                kept.extend_from_slice(bytes);
+            }
         }
-    }
+        kept
+    });
+    let bytes = |texts: &[Vec<u8>; 2]| texts.iter().map(|text| text.len() as u64).sum::<u64>();
     let forgotten = Forgotten {
         changes: ended.len() as u64,
-        bytes: (text.len() - kept.len()) as u64,
-        kept_bytes: kept.len() as u64,
+        bytes: bytes(texts) - bytes(&kept),
+        kept_bytes: bytes(&kept),
     };
     (forgotten, kept)
 }
@@ -97,18 +111,6 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     successor.as_file().sync_data()?;
     successor.persist(path)?;
     sync_names(folder)
-}
-
-/// The new name must survive a power cut too.
-#[cfg(unix)]
-fn sync_names(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Folders cannot be opened here.
-#[cfg(not(unix))]
-fn sync_names(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

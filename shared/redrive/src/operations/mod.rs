@@ -12,7 +12,6 @@ pub mod history;
 mod judge;
 mod patch;
 mod plan;
-mod program_thread;
 mod purge;
 mod run;
 mod select;
@@ -25,11 +24,11 @@ pub use export::{Export, Exported};
 pub use judge::{Edited, Judged, NewBody, judge};
 pub use patch::{PatchInput, Patched, patch};
 pub use plan::{EditCounts, PlanRequest, Planned, freeze, plan, skip_reason};
-pub use program_thread::{ProgramThreadError, for_each_message};
 pub use purge::{messages_before_purge, purge};
 pub use run::{RunEnd, begin, check_permission, execute, open};
 pub use select::{ProgramFailures, Selection, Truncation, Walk, WalkOptions, select};
 
+use crate::triage::InterpreterError;
 use pipeline::PipelineError;
 
 /// How far an operation is.
@@ -72,6 +71,9 @@ pub enum OperationError {
     /// The queue has messages that the file has not.
     #[error("nothing was purged: {0}")]
     Incomplete(String),
+    /// The jq program cannot be run.
+    #[error(transparent)]
+    Program(#[from] InterpreterError),
     /// It was cancelled.
     #[error("interrupted")]
     Cancelled,

@@ -3,17 +3,14 @@
 //! Invariant: the body in the queue stays beside the new one. A body that only looks different, with
 //! other blanks or another order of digits, is no change.
 
-use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::judge::NewBody;
-use super::program_thread::{ProgramThreadError, for_each_message};
-use crate::triage::{Program, RunError};
+use crate::triage::{Interpreter, InterpreterError, Program};
+use pipeline::Body;
 use pipeline::model::DeadLetter;
-use pipeline::{Body, BodyError};
 
 /// A message that a program is applied to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +36,11 @@ pub struct Patched {
 
 impl PatchInput {
     /// The body that would be sent now.
-    ///
-    /// # Errors
-    /// When the old body is in the spool and cannot be read.
-    pub fn body(&self) -> Result<Cow<'_, str>, BodyError> {
+    #[must_use]
+    pub fn body(&self) -> Body {
         match &self.new_body {
-            Some(new_body) => Ok(Cow::Borrowed(new_body)),
-            None => self.old_body.text(),
+            Some(new_body) => new_body.as_str().into(),
+            None => self.old_body.clone(),
         }
     }
 }
@@ -60,50 +55,45 @@ impl From<&DeadLetter> for PatchInput {
     }
 }
 
-/// Applies a program to messages, within a limit; see [`for_each_message`] for `slot`.
+/// Applies a program to messages, within a limit for all of them.
 ///
 /// # Errors
-/// When an earlier program still runs, or when this one takes too long.
+/// When the program cannot be run, or takes too long.
 pub async fn patch(
-    slot: &Arc<Semaphore>,
-    program: Arc<Program>,
-    messages: Arc<Vec<PatchInput>>,
+    program: &Program,
+    messages: Vec<PatchInput>,
     limit: Duration,
-) -> Result<Patched, ProgramThreadError> {
-    // What a program that changes nothing writes shows a change apart from another layout.
-    let identity = Program::compile(".").map_err(|_| ProgramThreadError::Failed)?;
-    let apply = move |message: &PatchInput| {
-        let changed = change(&program, &identity, message);
-        (message.message_id.clone(), changed)
-    };
+) -> Result<Patched, InterpreterError> {
+    let mut interpreter = Interpreter::patching(program);
+    let bodies = messages.iter().map(PatchInput::body).collect();
+    let answers = timeout(limit, interpreter.run(bodies))
+        .await
+        .map_err(|_| InterpreterError::TooSlow(limit))??;
     let mut patched = Patched::default();
-    for (message_id, changed) in for_each_message(slot, messages, limit, apply).await? {
+    for (message, answer) in messages.into_iter().zip(answers) {
+        let changed = answer.and_then(|new_body| {
+            let new_body = new_body.map(|new_body| {
+                let (message_id, old_body) = (&message.message_id, &message.old_body);
+                NewBody::of(message_id, old_body, new_body)
+            });
+            Ok(new_body.transpose()?)
+        });
         match changed {
             Ok(Some(new_body)) => patched.changed.push(new_body),
             Ok(None) => patched.unchanged += 1,
-            Err(error) => patched.failures.push((message_id, error.to_string())),
+            Err(error) => {
+                let failure = (message.message_id, error.to_string());
+                patched.failures.push(failure);
+            }
         }
     }
     Ok(patched)
 }
 
-fn change(
-    program: &Program,
-    identity: &Program,
-    message: &PatchInput,
-) -> Result<Option<NewBody>, RunError> {
-    let body = message.body()?;
-    let new_body = program.patch(&body)?;
-    if identity.patch(&body).as_ref() == Ok(&new_body) {
-        return Ok(None);
-    }
-    let changed = NewBody::of(&message.message_id, &message.old_body, new_body)?;
-    Ok(Some(changed))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::triage::worker_entry;
 
     #[tokio::test]
     async fn patch_counts_what_changes_what_stays_and_what_fails() {
@@ -114,12 +104,10 @@ mod tests {
             new_body: None,
         };
         let messages: Vec<_> = bodies.iter().enumerate().map(message).collect();
-        let program = Arc::new(Program::compile("if .a == 2 then . else .a += 1 end").unwrap());
-        let slot = Arc::new(Semaphore::new(1));
+        let program = Program::compile("if .a == 2 then . else .a += 1 end").unwrap();
+        worker_entry();
         let limit = Duration::from_secs(600);
-        let patched = patch(&slot, program, Arc::new(messages), limit)
-            .await
-            .unwrap();
+        let patched = patch(&program, messages, limit).await.unwrap();
         let changed: Vec<_> = patched
             .changed
             .iter()

@@ -13,7 +13,7 @@ use event::FailureCode;
 use tokio_util::sync::CancellationToken;
 
 use super::{OnProgress, OperationError, Progress};
-use crate::triage::{Program, RunError};
+use crate::triage::{Interpreter, Program, RunError};
 use pipeline::model::{DeadLetter, QueueRole, RETRIES_EXHAUSTED};
 use pipeline::{Hidden, LEASES_MAX, LeaseSet, Pipeline};
 
@@ -75,40 +75,11 @@ impl Selection {
         !self.message_ids.is_empty()
     }
 
-    fn selects(&self, message: &DeadLetter) -> Result<bool, RunError> {
+    /// Whether a message that is not named is meant, as far as that shows without the program.
+    fn may_select(&self, message: &DeadLetter) -> bool {
         let code = self.code.as_ref();
         let has_code = code.is_none_or(|code| message.cause() == *code);
-        let has_type = self.event_type.is_none() || message.identity.event_type == self.event_type;
-        match &self.filter {
-            Some(program) if has_code && has_type => program.selects(&message.body.text()?),
-            Some(_) | None => Ok(has_code && has_type),
-        }
-    }
-
-    fn part(&self, messages: Vec<DeadLetter>) -> Parted {
-        let ids: HashSet<&str> = self.message_ids.iter().map(String::as_str).collect();
-        let mut parted = Parted::default();
-        for message in messages {
-            let selected = match ids.is_empty() {
-                true => self.selects(&message),
-                false => Ok(ids.contains(message.message_id.as_str())),
-            };
-            match selected {
-                Ok(true) => {
-                    parted.chosen.push(message);
-                    continue;
-                }
-                // What is no JSON has nothing that a program could look at.
-                Ok(false) | Err(RunError::NotJson) => {}
-                Err(error @ (RunError::Failed(_) | RunError::NotOne(_) | RunError::NoBody(_))) => {
-                    let first = || format!("{}: {error}", message.message_id);
-                    parted.failures.messages += 1;
-                    parted.failures.first.get_or_insert_with(first);
-                }
-            }
-            parted.others.push(message.message_id);
-        }
-        parted
+        has_code && (self.event_type.is_none() || message.identity.event_type == self.event_type)
     }
 
     fn check_code(&self, causes: &BTreeSet<String>) -> Result<(), OperationError> {
@@ -201,6 +172,8 @@ pub struct Walk {
     /// Why the ledger did not answer; `ready` may then be `already-stored`.
     pub ledger_error: Option<String>,
     pipeline: Pipeline,
+    /// Runs the program of the selection.
+    interpreter: Option<Interpreter<bool>>,
     cancel: CancellationToken,
     on_progress: Option<OnProgress>,
     options: WalkOptions,
@@ -249,6 +222,12 @@ impl Walk {
             blocked: 0,
             failures: ProgramFailures::default(),
             ledger_error: None,
+            interpreter: match &selection.filter {
+                Some(program) if !selection.names_messages() => {
+                    Some(Interpreter::selecting(program))
+                }
+                Some(_) | None => None,
+            },
             selection,
         })
     }
@@ -288,10 +267,8 @@ impl Walk {
         if self.selection.code.is_some() {
             self.causes.extend(messages.iter().map(DeadLetter::cause));
         }
-        // Programs take their time: not beside what waits for the pipeline.
-        let selection = self.selection.clone();
-        let parting = tokio::task::spawn_blocking(move || selection.part(messages));
-        let parted = self.cancel.run_until_cancelled(parting).await;
+        let cancel = self.cancel.clone();
+        let parted = cancel.run_until_cancelled(self.part(messages)).await;
         let parted = parted.ok_or(OperationError::Cancelled)??;
         self.failures.messages += parted.failures.messages;
         self.failures.first = self.failures.first.take().or(parted.failures.first);
@@ -300,6 +277,44 @@ impl Walk {
             self.missing.remove(&message.message_id);
         }
         Ok(Some(parted.chosen))
+    }
+
+    async fn part(&mut self, messages: Vec<DeadLetter>) -> Result<Parted, OperationError> {
+        let selection = &self.selection;
+        let named = selection.message_ids.iter().map(String::as_str);
+        let named: HashSet<&str> = named.collect();
+        let is_possible = |message: &DeadLetter| match selection.names_messages() {
+            true => named.contains(message.message_id.as_str()),
+            false => selection.may_select(message),
+        };
+        let (possible, others): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_possible);
+        let mut parted = Parted {
+            others: others.into_iter().map(|other| other.message_id).collect(),
+            ..Parted::default()
+        };
+        let Some(interpreter) = &mut self.interpreter else {
+            parted.chosen = possible;
+            return Ok(parted);
+        };
+        let bodies = possible.iter().map(|message| message.body.clone());
+        let answers = interpreter.run(bodies.collect()).await?;
+        for (message, answer) in possible.into_iter().zip(answers) {
+            match answer {
+                Ok(true) => {
+                    parted.chosen.push(message);
+                    continue;
+                }
+                // What is no JSON has nothing that a program could look at.
+                Ok(false) | Err(RunError::NotJson) => {}
+                Err(error) => {
+                    let first = || format!("{}: {error}", message.message_id);
+                    parted.failures.messages += 1;
+                    parted.failures.first.get_or_insert_with(first);
+                }
+            }
+            parted.others.push(message.message_id);
+        }
+        Ok(parted)
     }
 
     async fn end(&mut self) -> Result<(), OperationError> {

@@ -12,6 +12,8 @@
 use serde_json::value::RawValue;
 
 const INDENT: &str = "  ";
+/// Levels that are indented further: one that is nested ten thousand times would fill the memory.
+const INDENTED_MAX: usize = 64;
 
 /// The text with one member a line; `None` if it is not JSON.
 #[must_use]
@@ -63,7 +65,7 @@ pub fn pretty(json: &str) -> Option<String> {
 
 fn break_line(text: &mut String, depth: usize) {
     text.push('\n');
-    for _ in 0..depth {
+    for _ in 0..depth.min(INDENTED_MAX) {
         text.push_str(INDENT);
     }
 }
@@ -78,6 +80,15 @@ mod tests {
         let expected = "{\n  \"a\": 1e400,\n  \"b\": [\n    1,\n    \"x\\\"{,:\"\n  ],\n  \"c\": {},\n  \"d\": []\n}";
         assert_eq!(pretty(json).unwrap(), expected);
         assert_eq!(pretty("not json"), None);
+    }
+
+    #[test]
+    fn deep_nesting_makes_no_text_without_end() {
+        let levels = 20_000;
+        let json = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let text = pretty(&json).unwrap();
+        assert!(text.len() < levels * 2 * (INDENTED_MAX + 1) * INDENT.len());
+        assert_eq!(text.split_whitespace().collect::<String>(), json);
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! jq programs over events: one that selects, one that patches.
 //!
-//! Invariant: a program can neither read the environment of this process, nor write to the
-//! terminal, nor end it; a patch gives exactly one event or an error.
+//! Invariant: a program can neither read the environment of this process nor write to the terminal;
+//! a patch gives exactly one event or an error. Compiling has a stack for any text that is short
+//! enough; what running may use is limited by the worker alone.
 
-use std::fmt;
+use std::thread;
 
 use event::unwrap_envelope;
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::native::Fun;
 use jaq_core::{Compiler, Ctx, Vars, data, load};
 use jaq_json::{Val, read, write};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::limits::{EVENT_TIME_MAX, MEMORY_BYTES_MAX, STACK_BYTES_MAX};
 use pipeline::BodyError;
 
 /// Natives and definitions of the standard library that reach beyond the event.
@@ -28,6 +31,9 @@ const WITHHELD: [&str; 9] = [
 ];
 /// Longest program, in bytes.
 const PROGRAM_BYTES_MAX: usize = 16 * 1024;
+/// Stack for the compilation, in bytes: as much, and for each byte of the program.
+const STACK_BYTES_MIN: usize = 1024 * 1024;
+const STACK_BYTES_PER_BYTE: usize = 16 * 1024;
 /// Longest error of a program, in characters.
 const ERROR_CHARS_MAX: usize = 80;
 /// Longest quote of a program's text, in characters.
@@ -36,9 +42,14 @@ const PLACE_CHARS_MAX: usize = 24;
 type Data = data::JustLut<Val>;
 type Filter = jaq_core::Filter<Data>;
 
-/// A compiled jq program.
+/// A jq program that compiles. It runs in an [`Interpreter`](super::Interpreter).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     text: String,
+}
+
+/// A compiled program. Running it may end the process: only a worker does.
+pub(super) struct Compiled {
     filter: Filter,
 }
 
@@ -52,8 +63,25 @@ pub struct ProgramError {
     pub near: Option<String>,
 }
 
+/// What a program may use no more of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Limit {
+    /// Memory, e.g. for a list without end.
+    #[error("more than {} MB of memory", MEMORY_BYTES_MAX / (1024 * 1024))]
+    Memory,
+    /// Stack, e.g. for a recursion without end.
+    #[error("more than {} MB of stack", STACK_BYTES_MAX / (1024 * 1024))]
+    Stack,
+    /// Time.
+    #[error("more than {} s for one message", EVENT_TIME_MAX.as_secs())]
+    Time,
+    /// The process ended without showing why.
+    #[error("more than its process may use")]
+    Unknown,
+}
+
 /// Why a program gave no result for one event.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum RunError {
     /// The body is no JSON, so there is nothing to look at.
     #[error("the body is not JSON")]
@@ -67,6 +95,12 @@ pub enum RunError {
     /// A patch has to give one event.
     #[error("the program gives {0} results; a patch gives exactly one")]
     NotOne(usize),
+    /// The program reached a limit.
+    #[error("the program needed {0}")]
+    Limit(Limit),
+    /// It reached a limit on so many messages that it is not run on the others.
+    #[error("the program was not run: it reached a limit on {0} other messages")]
+    NotRun(usize),
 }
 
 impl From<BodyError> for RunError {
@@ -84,17 +118,44 @@ fn place(near: &Option<String>) -> String {
 }
 
 impl Program {
-    /// Compiles a jq program (jq 1.7 manual; the dialect is that of jaq).
+    /// Checks a jq program (jq 1.7 manual; the dialect is that of jaq).
     ///
     /// # Errors
     /// When the text is no program, or uses what is not there.
     pub fn compile(text: &str) -> Result<Self, ProgramError> {
+        Compiled::of(text).map(|_| Self {
+            text: text.to_owned(),
+        })
+    }
+
+    /// The program as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Compiled {
+    pub(super) fn of(text: &str) -> Result<Self, ProgramError> {
+        let refused = |detail: String| ProgramError { detail, near: None };
         if text.len() > PROGRAM_BYTES_MAX {
-            return Err(ProgramError {
-                detail: format!("a program has at most {PROGRAM_BYTES_MAX} bytes"),
-                near: None,
-            });
+            let detail = format!("a program has at most {PROGRAM_BYTES_MAX} bytes");
+            return Err(refused(detail));
         }
+        // The compiler calls itself for what is nested, which is at most each byte of the text.
+        let stack_bytes = STACK_BYTES_MIN + text.len() * STACK_BYTES_PER_BYTE;
+        let thread = thread::Builder::new().stack_size(stack_bytes);
+        thread::scope(|scope| {
+            let thread = thread.spawn_scoped(scope, || Self::on_this_stack(text));
+            match thread.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(compiled)) => compiled,
+                Ok(Err(_)) => Err(refused("the compiler fails on it".to_owned())),
+                Err(error) => Err(refused(format!("no thread compiles it: {error}"))),
+            }
+        })
+    }
+
+    fn on_this_stack(text: &str) -> Result<Self, ProgramError> {
         let definitions = jaq_core::defs()
             .chain(jaq_std::defs())
             .chain(jaq_json::defs())
@@ -111,16 +172,7 @@ impl Program {
             .with_funs(natives())
             .compile(modules)
             .map_err(|errors| not_compiled(&errors))?;
-        Ok(Self {
-            text: text.to_owned(),
-            filter,
-        })
-    }
-
-    /// The program as it was written.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
+        Ok(Self { filter })
     }
 
     /// Whether the program's first result on the event is neither `false` nor `null`. A body in an
@@ -128,7 +180,7 @@ impl Program {
     ///
     /// # Errors
     /// When the body is no JSON or the program fails on it.
-    pub fn selects(&self, body: &str) -> Result<bool, RunError> {
+    pub(super) fn selects(&self, body: &str) -> Result<bool, RunError> {
         let first = self.results(body)?.next();
         match first {
             None => Ok(false),
@@ -142,7 +194,7 @@ impl Program {
     ///
     /// # Errors
     /// When the body is no JSON, or the program fails on it or gives not exactly one result.
-    pub fn patch(&self, body: &str) -> Result<String, RunError> {
+    pub(super) fn patch(&self, body: &str) -> Result<String, RunError> {
         let mut results = self.results(body)?;
         let Some(first) = results.next().transpose()? else {
             return Err(RunError::NotOne(0));
@@ -175,12 +227,6 @@ impl Program {
                 Err(_) => RunError::Failed("it breaks out of nothing".to_owned()),
             })
         }))
-    }
-}
-
-impl fmt::Debug for Program {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Program").field(&self.text).finish()
     }
 }
 
@@ -243,14 +289,10 @@ fn excerpt(text: &str, chars_max: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Programs are made in one task and used in another.
-    const fn is_shared<T: Send + Sync>() {}
-    const _: () = is_shared::<Program>();
-
     const EVENT: &str = r#"{"type":"flight.delayed","data":{"minutes":35,"price":10.10,"big":12345678901234567890123},"id":"a"}"#;
 
     fn patch(program: &str, body: &str) -> Result<String, RunError> {
-        Program::compile(program).unwrap().patch(body)
+        Compiled::of(program).unwrap().patch(body)
     }
 
     #[test]
@@ -262,8 +304,8 @@ mod tests {
             ("empty", false),
             (".data.minutes", true),
         ] {
-            let program = Program::compile(program).unwrap();
-            assert_eq!(program.selects(EVENT), Ok(expected), "{program:?}");
+            let compiled = Compiled::of(program).unwrap();
+            assert_eq!(compiled.selects(EVENT), Ok(expected), "{program}");
         }
     }
 
@@ -340,6 +382,30 @@ mod tests {
         ] {
             let error = Program::compile(program).unwrap_err().to_string();
             assert!(error.contains(message), "{program}: {error}");
+        }
+    }
+
+    #[test]
+    fn deeply_nested_program_of_any_kind_does_not_overflow_the_compiler() {
+        for (open, inner, close) in [
+            ("[", ".", "]"),
+            ("(", ".", ")"),
+            ("{a:", ".", "}"),
+            ("-", "1", ""),
+            (".|", ".", ""),
+            (".,", ".", ""),
+            ("1+", "1", ""),
+            ("try ", ".", ""),
+            ("if . then ", ".", " end"),
+            (". as $x|", ".", ""),
+            ("def f:", ".;.", ";."),
+            (".[", "0", "]"),
+            ("\"\\(", ".", ")\""),
+        ] {
+            let times = PROGRAM_BYTES_MAX / (open.len() + close.len() + 1);
+            let text = format!("{}{inner}{}", open.repeat(times), close.repeat(times));
+            // Whether it compiles is all one, if only this process is still there.
+            let _ = Program::compile(&text);
         }
     }
 

@@ -8,6 +8,8 @@
 
 mod connections;
 mod events;
+#[path = "../../../event/tests/hostile/mod.rs"]
+mod hostile;
 mod iam;
 mod lists;
 mod partitions;

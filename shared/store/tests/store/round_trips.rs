@@ -1,11 +1,14 @@
-//! Counts the round trips of a batch with a relay between the store and the server.
+//! Counts round trips and bytes with a relay between the store and the server.
 
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use store::{ConnectSettings, connect, write_batch};
+use devstack::TestDatabase;
+use event::RecordQuery;
+use store::{ConnectSettings, PAGE_BYTES_MAX, PgPool, connect, list_records, ping, write_batch};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinHandle;
 
 use crate::events::{at, event, migrated};
 
@@ -17,6 +20,8 @@ const SYNC_BYTES: usize = 5;
 struct Wire {
     bursts: Vec<usize>,
     is_client_speaking: bool,
+    /// Bytes that the server sent.
+    answered: usize,
 }
 
 impl Wire {
@@ -26,6 +31,11 @@ impl Wire {
             Some(_) | None => self.bursts.push(bytes),
         }
         self.is_client_speaking = true;
+    }
+
+    fn server_sent(&mut self, bytes: usize) {
+        self.is_client_speaking = false;
+        self.answered += bytes;
     }
 
     fn questions(&self) -> usize {
@@ -53,9 +63,8 @@ async fn relay(
     }
 }
 
-#[tokio::test]
-async fn batch_is_one_round_trip() {
-    let database = migrated().await;
+/// A pool of one connection, and what goes through it. The task ends with the pool.
+async fn relayed(database: &TestDatabase) -> (PgPool, Arc<Mutex<Wire>>, JoinHandle<()>) {
     let options = database.pool().connect_options();
     let wire = Arc::new(Mutex::new(Wire::default()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -66,7 +75,7 @@ async fn batch_is_one_round_trip() {
             let (client, _) = listener.accept().await.unwrap();
             let (from_client, to_client) = client.into_split();
             let sent = |bytes| wire.lock().unwrap().client_sent(bytes);
-            let answered = |_| wire.lock().unwrap().is_client_speaking = false;
+            let answered = |bytes| wire.lock().unwrap().server_sent(bytes);
             match options.get_socket() {
                 Some(folder) => {
                     let path = folder.join(format!(".s.PGSQL.{}", options.get_port()));
@@ -75,7 +84,7 @@ async fn batch_is_one_round_trip() {
                     tokio::join!(
                         relay(from_client, to_server, sent),
                         relay(from_server, to_client, answered)
-                    );
+                    )
                 }
                 None => {
                     let address = (options.get_host(), options.get_port());
@@ -84,9 +93,9 @@ async fn batch_is_one_round_trip() {
                     tokio::join!(
                         relay(from_client, to_server, sent),
                         relay(from_server, to_client, answered)
-                    );
+                    )
                 }
-            }
+            };
         })
     };
     let url = format!(
@@ -100,6 +109,52 @@ async fn batch_is_one_round_trip() {
     })
     .await
     .unwrap();
+    (pool, wire, between)
+}
+
+#[tokio::test]
+async fn page_of_large_records_is_all_that_is_transferred() {
+    let database = migrated().await;
+    let filling = "x".repeat(250_000);
+    let bodies: Vec<String> = (0..500)
+        .map(|number| {
+            format!(
+                r#"{{"specversion":"1.0","id":"{number}","source":"s","type":"t","time":"2026-11-24T12:00:00Z","data":"{filling}"}}"#
+            )
+        })
+        .collect();
+    for bodies in bodies.chunks(50) {
+        let events: Vec<_> = bodies
+            .iter()
+            .map(|body| event::parse_event(body).unwrap())
+            .collect();
+        write_batch(database.pool(), &events).await.unwrap();
+    }
+    let (pool, wire, between) = relayed(&database).await;
+    ping(&pool).await.unwrap();
+    let before = wire.lock().unwrap().answered;
+    let query = RecordQuery {
+        limit: 500,
+        ..RecordQuery::default()
+    };
+    let page = list_records(&pool, &query).await.unwrap();
+    assert!((8..10).contains(&page.items.len()), "{}", page.items.len());
+    assert!(page.next_cursor.is_some());
+    // The connection takes what is left of an answer before the next question.
+    ping(&pool).await.unwrap();
+    let transferred = wire.lock().unwrap().answered - before;
+    assert!(
+        transferred < PAGE_BYTES_MAX + 2 * filling.len(),
+        "{transferred}"
+    );
+    pool.close().await;
+    between.await.unwrap();
+}
+
+#[tokio::test]
+async fn batch_is_one_round_trip() {
+    let database = migrated().await;
+    let (pool, wire, between) = relayed(&database).await;
     let batch = |name: &str| -> Vec<_> {
         (0..500)
             .map(|n| event(&format!("{name}-{n}"), "t", at("2026-11-24T12:00:00Z")))

@@ -1,6 +1,6 @@
 //! Messages that failed for the same cause at the same place.
 //!
-//! Invariant: every message is in exactly one group.
+//! Invariant: every message is in exactly one group. What is counted is what is listed.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -56,15 +56,18 @@ pub(super) struct Grouping {
     pub(super) groups: Vec<Group>,
     /// Parallel to the messages: position in `groups`.
     pub(super) group_of: Vec<usize>,
+    /// Messages of all groups.
+    pub(super) messages: usize,
     /// Messages of any group that are ready.
     pub(super) ready: usize,
 }
 
 impl Grouping {
-    /// Trends count from `now`.
+    /// Trends count from `now`; messages that a search does not find are not counted.
     pub(super) fn of(
         messages: &[DeadLetter],
         now: DateTime<Utc>,
+        is_found: impl Fn(&DeadLetter) -> bool,
         is_ready: impl Fn(&DeadLetter) -> bool,
     ) -> Self {
         let keys: Vec<_> = messages.iter().map(GroupKey::of).collect();
@@ -77,8 +80,9 @@ impl Grouping {
                 sent_at: (message.sent_at, message.sent_at),
                 trend: Trend::default(),
             });
-            group.messages += 1;
-            group.ready += usize::from(is_ready(message));
+            let is_found = is_found(message);
+            group.messages += usize::from(is_found);
+            group.ready += usize::from(is_found && is_ready(message));
             let (first, last) = group.sent_at;
             group.sent_at = (first.min(message.sent_at), last.max(message.sent_at));
             group.trend.add(message.sent_at, now);
@@ -95,9 +99,11 @@ impl Grouping {
             .map(|key| positions.get(key).copied().unwrap_or_default())
             .collect();
         let ready = groups.iter().map(|group| group.ready).sum();
+        let messages = groups.iter().map(|group| group.messages).sum();
         Self {
             groups,
             group_of,
+            messages,
             ready,
         }
     }

@@ -75,6 +75,9 @@ impl LineInput {
     }
 
     pub(super) fn key(&mut self, key: KeyEvent) {
+        if matches!(key.code, KeyCode::Tab | KeyCode::BackTab) {
+            return;
+        }
         // The answer to a program that is changed meanwhile does not count.
         self.outcome.reset();
         if (key.code, key.modifiers) == (KeyCode::Char('u'), KeyModifiers::CONTROL) {

@@ -12,7 +12,7 @@ use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{count, visible};
 use crate::tui::keymap::Action;
-use crate::tui::patch::{EditedMessage, Patched, Query};
+use crate::tui::patch::{EditedMessage, Patched, Query, missing_colon};
 use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
@@ -68,6 +68,10 @@ impl DeadLetters {
                     Purpose::Search => {
                         // The line stays open where it cannot be meant: what is typed next would
                         // be read as keys.
+                        if let Some(advice) = missing_colon(&text) {
+                            line.refuse(advice, context.now);
+                            return;
+                        }
                         if let Some(Query::Program(program)) = Query::parse(&text)
                             && let Err(error) = Program::compile(&program)
                         {

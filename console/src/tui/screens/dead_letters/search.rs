@@ -103,6 +103,9 @@ impl DeadLetters {
         if found.failed > 0 {
             let failed = count(found.failed as u64);
             text.push_str(&format!(" · the program failed on {failed}"));
+            if let Some(failure) = &found.failure {
+                text.push_str(&format!(": {}", visible(failure)));
+            }
         }
         text.push_str(" · x clears it");
         Some((Tone::Muted, text))

@@ -32,9 +32,12 @@ impl DeadLetters {
     /// The messages changed.
     pub(super) fn regroup(&mut self, body: Rect) {
         let key = self.listed_group().map(|group| group.key.clone());
-        self.grouping = Grouping::of(&self.messages, self.received_at, |message| {
-            self.verdict_of(message) == Verdict::Ready
-        });
+        self.grouping = Grouping::of(
+            &self.messages,
+            self.received_at,
+            |message| self.is_found(message),
+            |message| self.verdict_of(message) == Verdict::Ready,
+        );
         self.hidden_until = self
             .messages_not_moving()
             .map(|message| message.hidden_until)

@@ -142,7 +142,7 @@ impl DeadLetters {
             let group = row
                 .checked_sub(1)
                 .and_then(|row| self.grouping.groups.get(row));
-            let numbers = group.map_or((self.messages.len(), self.grouping.ready), |group| {
+            let numbers = group.map_or((self.grouping.messages, self.grouping.ready), |group| {
                 (group.messages, group.ready)
             });
             let look = (row == list.selected, has_focus);

@@ -1,7 +1,7 @@
 //! The filter while it is typed. Invariant: the line is checked after each change.
 
 use chrono::{DateTime, Utc};
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui_textarea::TextArea;
 
 use crate::tui::filter::{self, FILTER_CHARS_MAX, FilterError};
@@ -45,8 +45,11 @@ impl Typing {
     }
 
     pub(super) fn key(&mut self, key: KeyEvent, now: DateTime<Utc>) {
-        self.input.input(key);
-        self.check(now);
+        // It would be a blank, which nobody means by it.
+        if !matches!(key.code, KeyCode::Tab | KeyCode::BackTab) {
+            self.input.input(key);
+            self.check(now);
+        }
     }
 
     /// Pasted text; lines become words.

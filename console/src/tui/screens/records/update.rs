@@ -153,8 +153,8 @@ impl Records {
             return;
         };
         typing.check(context.now);
-        if let Some(error) = typing.error() {
-            context.notify(Tone::Warning, error.to_string());
+        if typing.error().is_some() {
+            // It stands below the line.
             return;
         }
         let text = typing.text().trim().to_owned();

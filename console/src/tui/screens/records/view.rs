@@ -252,7 +252,7 @@ fn draw_input(typing: &Typing, theme: Theme, canvas: &mut Frame<'_>, area: Rect)
     canvas.render_widget(Span::styled(" / ", theme.key()), prompt);
     canvas.render_widget(&typing.input, input);
     let width = usize::from(below.width).saturating_sub(5);
-    let example = filter::example_of(&typing.text());
+    let example = filter::example_of(&typing.text(), typing.error());
     let text = match (typing.error(), example) {
         (Some(error), Some(example)) => {
             let text = format!("{error} · {example}");

@@ -216,7 +216,10 @@ pub(crate) fn patched(messages: &[PatchInput]) -> Patched {
             .iter()
             .map(|message| {
                 let time = r#""time":"2026-11-24T11:42:00Z","data""#;
-                edited(message, &message.body().unwrap().replace("\"data\"", time))
+                edited(
+                    message,
+                    &message.body().text().unwrap().replace("\"data\"", time),
+                )
             })
             .collect(),
         unchanged: 0,

@@ -113,6 +113,7 @@ impl Harness {
             Found {
                 message_ids: found.map(|message| message.message_id.clone()).collect(),
                 failed: 2,
+                failure: Some("the program needed more than 2 s for one message".to_owned()),
             }
         });
         self.reply(to, found.map_err(Fault::new));

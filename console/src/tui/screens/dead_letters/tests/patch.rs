@@ -24,8 +24,26 @@ fn search_lists_what_is_found_and_x_lists_all_again() {
         "{}",
         harness.screen_text()
     );
+    let counted = |harness: &Harness| {
+        let grouping = &harness.screen().grouping;
+        let groups: usize = grouping.groups.iter().map(|group| group.messages).sum();
+        (grouping.messages, groups, grouping.group_of.len())
+    };
+    assert_eq!(counted(&harness), (5, 5, 37), "groups count what is listed");
     harness.press('x');
     assert_eq!(harness.screen().listed.len(), 37);
+    assert_eq!(counted(&harness), (37, 37, 37));
+}
+
+#[test]
+fn program_without_its_colon_is_not_searched_for_as_a_text() {
+    let mut harness = received(messages());
+    harness.keys("/jq .type == 1");
+    harness.code(KeyCode::Tab);
+    harness.code(KeyCode::Enter);
+    let text = harness.screen_text();
+    assert!(text.contains("write \"jq: .type == 1\""), "{text}");
+    assert_eq!(harness.count(&SEARCH), 0);
 }
 
 #[test]

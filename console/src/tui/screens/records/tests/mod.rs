@@ -457,6 +457,14 @@ fn wrong_filter_is_not_applied() {
     harness.code(KeyCode::Enter);
     assert!(harness.queries().is_empty());
     assert_eq!(harness.model.key_context(), KeyContext::Input);
+    let error = "since=soon is no span of time";
+    assert_eq!(
+        harness.text().matches(error).count(),
+        1,
+        "{}",
+        harness.text()
+    );
+    harness.code(KeyCode::Tab);
     for _ in 0.."since=soon".len() {
         harness.code(KeyCode::Backspace);
     }

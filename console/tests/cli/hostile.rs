@@ -1,0 +1,304 @@
+//! What nobody sends on purpose, through the real pipeline: every message is accounted for, and no
+//! command writes anything that could control a terminal or forge a line.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use aws_sdk_sqs::types::MessageAttributeValue;
+use event::EventKey;
+use futures::StreamExt as _;
+use pipeline::model::{DeadLetter, QueueRole};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use self::strategies::{event_text, text};
+use super::pipeline::{Turn, deployed};
+use crate::support::harness::LIMIT;
+use crate::support::queues;
+
+#[path = "../../../shared/event/tests/hostile/mod.rs"]
+mod strategies;
+
+/// Messages of each way into the pipeline.
+const MESSAGES: usize = 150;
+/// Messages that are sent at once.
+const AT_ONCE: usize = 8;
+/// What would begin a line if a line break were printed.
+const FORGED: &str = "FORGED";
+
+/// One message that is sent.
+#[derive(Clone, Debug)]
+struct Sent {
+    body: String,
+    attributes: Vec<(&'static str, MessageAttributeValue)>,
+}
+
+/// An event that says other things on a terminal than it is.
+fn deceptive() -> impl Strategy<Value = String> {
+    let evil = prop::sample::select(vec![
+        "\u{1b}[2J",
+        "\u{1b}]0;owned\u{7}",
+        "\u{9b}31m",
+        "\n\rFORGED 2026-01-01 ERROR",
+        "\u{202e}",
+        "\u{2028}FORGED",
+        "\u{e0041}",
+        "\u{7f}\u{8}\u{8}",
+        "\u{feff}",
+        "a",
+    ]);
+    let name = prop::sample::select(vec!["id", "source", "type", "subject", "data", "time"]);
+    let members = prop::collection::vec((name, evil, any::<bool>()), 1..4);
+    (members, any::<u32>()).prop_map(|(members, number)| {
+        let mut event = json!({
+            "specversion": "1.0", "id": number.to_string(), "source": "/hostile",
+            "type": "hostile", "time": "2026-01-31T12:00:00Z",
+        });
+        let mut is_raw = false;
+        for (name, evil, raw) in members {
+            event[name] = json!(format!("{number}{evil}"));
+            is_raw |= raw;
+        }
+        let text = event.to_string();
+        // Control characters as they are, which no JSON has.
+        let raw = [
+            ("\\u001b", "\u{1b}"),
+            ("\\n", "\n"),
+            ("\\u0007", "\u{7}"),
+            ("\\b", "\u{8}"),
+        ];
+        match is_raw {
+            true => raw
+                .iter()
+                .fold(text, |text, (escape, c)| text.replace(escape, c)),
+            false => text,
+        }
+    })
+}
+
+fn message() -> impl Strategy<Value = Sent> {
+    let body = prop_oneof![3 => event_text(), 3 => text(), 3 => deceptive()];
+    let evil = "[ -~\u{80}-\u{9f}\u{202a}-\u{202e}\u{2028}漢😀\n\t]{1,40}";
+    let attribute = prop_oneof![
+        3 => evil.prop_map(|value| queues::text("String", &value)),
+        1 => "-?[0-9]{1,30}".prop_map(|value| queues::text("Number", &value)),
+        1 => prop::collection::vec(any::<u8>(), 1..40)
+            .prop_map(|value| queues::binary("Binary", &value)),
+    ];
+    // The ingest needs three of ten for its reason.
+    let names = prop::sample::subsequence(vec!["a", "B-1", "c.d", "_e", "ErrorCode"], 0..=5);
+    (body, names, prop::collection::vec(attribute, 5)).prop_map(|(body, names, values)| Sent {
+        body,
+        attributes: names.into_iter().zip(values).collect(),
+    })
+}
+
+fn messages(seed: usize) -> Vec<Sent> {
+    let mut runner = TestRunner::deterministic();
+    let drawn = (0..MESSAGES * 2).map(|_| message().new_tree(&mut runner).unwrap().current());
+    let mut messages: Vec<Sent> = drawn.skip(seed * MESSAGES).take(MESSAGES).collect();
+    messages.retain(|message| !message.body.is_empty());
+    messages
+}
+
+impl Turn {
+    /// Sends messages by the topic and by the queue; returns the bodies that were accepted.
+    fn send_hostile(&self) -> Vec<String> {
+        let never = CancellationToken::new();
+        let by_topic = messages(0).into_iter().map(|sent| {
+            let never = never.clone();
+            async move {
+                let sending = self.pipeline().publish_one(&sent.body, Value::Null, &never);
+                sending.await.is_ok().then_some(sent.body)
+            }
+        });
+        let by_queue = messages(1).into_iter().map(|sent| async move {
+            let send = self.queues.sqs.send_message().message_body(&sent.body);
+            let send = send.queue_url(self.pipeline().queue_url(QueueRole::Source));
+            let send = sent
+                .attributes
+                .into_iter()
+                .fold(send, |send, (name, value)| {
+                    send.message_attributes(name, value)
+                });
+            send.send().await.is_ok().then_some(sent.body)
+        });
+        self.runtime.block_on(async {
+            let by_topic = futures::stream::iter(by_topic).buffer_unordered(AT_ONCE);
+            let by_queue = futures::stream::iter(by_queue).buffer_unordered(AT_ONCE);
+            let (by_topic, by_queue): (Vec<_>, Vec<_>) =
+                futures::join!(by_topic.collect(), by_queue.collect());
+            by_topic.into_iter().chain(by_queue).flatten().collect()
+        })
+    }
+
+    fn records(&self) -> usize {
+        let count: i64 = self.runtime.block_on(async {
+            let url = &self.endpoints.database_url;
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            let count = sqlx::query_scalar("select count(*) from records");
+            count.fetch_one(&pool).await.unwrap()
+        });
+        usize::try_from(count).unwrap()
+    }
+
+    /// All dead letters, which are visible again afterwards.
+    fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.runtime.block_on(async {
+            let received = self
+                .pipeline()
+                .hold_dead_letters(2_000, LIMIT)
+                .await
+                .unwrap();
+            assert!(!received.is_truncated);
+            let messages = received.messages;
+            let handles = messages
+                .iter()
+                .map(|message| message.receipt_handle.clone());
+            let handles: Vec<String> = handles.collect();
+            self.pipeline()
+                .release_dead_letters(&handles)
+                .await
+                .unwrap();
+            messages
+        })
+    }
+
+    fn wait_until_all_is_handled(&self) {
+        let deadline = Instant::now() + LIMIT;
+        while self.runtime.block_on(self.queues.count(QueueRole::Source)) > 0 {
+            assert!(Instant::now() < deadline, "messages are left in the queue");
+        }
+    }
+}
+
+/// What SQS takes of a text: what it refuses stands there as an escape.
+fn as_dead_letter(body: &str) -> String {
+    let is_refused = |c: char| {
+        (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')
+    };
+    let escaped = |c: char| match is_refused(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    body.chars().map(escaped).collect()
+}
+
+#[test]
+fn every_hostile_message_is_stored_once_or_a_dead_letter_with_its_reason_and_shown_safely() {
+    let deployed = deployed();
+    deployed.wait_until_all_is_handled();
+    let known: HashSet<String> = deployed
+        .dead_letters()
+        .into_iter()
+        .map(|m| m.message_id)
+        .collect();
+    let records = deployed.records();
+    let sent = deployed.send_hostile();
+    assert!(sent.len() > MESSAGES, "{} were accepted", sent.len());
+    deployed.wait_until_all_is_handled();
+
+    let mut dead: HashMap<String, usize> = HashMap::new();
+    let mut ids = Vec::new();
+    for message in deployed.dead_letters() {
+        if !known.contains(&message.message_id) {
+            assert!(message.reason.is_some(), "it has no reason: {message:?}");
+            *dead
+                .entry(message.body.text().unwrap().into_owned())
+                .or_default() += 1;
+            ids.push(message.message_id);
+        }
+    }
+    let mut stored: HashSet<EventKey> = HashSet::new();
+    let mut valid = 0;
+    for body in &sent {
+        match dead.get_mut(&as_dead_letter(body)) {
+            Some(left @ 1..) => *left -= 1,
+            Some(0) | None => {
+                valid += 1;
+                stored.insert(event::parse_body(body).unwrap().key());
+            }
+        }
+    }
+    let twice: Vec<_> = dead.iter().filter(|(_, left)| **left > 0).collect();
+    assert!(twice.is_empty(), "dead letters that nobody sent: {twice:?}");
+    assert_eq!(valid + ids.len(), sent.len());
+    assert_eq!(deployed.records() - records, stored.len());
+    assert!(
+        valid > 20 && ids.len() > 20,
+        "{valid} valid, {} dead",
+        ids.len()
+    );
+
+    outputs_are_safe(&deployed, &ids);
+    assert_eq!(deployed.depth().1, 0, "all are visible again");
+}
+
+/// Runs each command that shows messages or records, and looks at every byte.
+fn outputs_are_safe(deployed: &Turn, ids: &[String]) {
+    let page = deployed.json(&["records", "list", "--limit", "200"]);
+    let records = page["items"].as_array().unwrap().iter();
+    let records: Vec<String> = records
+        .map(|record| record["record_id"].to_string())
+        .collect();
+    let mut commands: Vec<Vec<&str>> = vec![
+        vec!["dlq", "list", "--limit", "1000"],
+        vec!["dlq", "list", "--where", "error"],
+        vec!["dlq", "group"],
+        vec!["dlq", "export", "hostile.jsonl"],
+        vec!["records", "list", "--limit", "200"],
+        vec!["api", "get", "/v1/records?limit=200"],
+        vec![
+            "redrive",
+            "plan",
+            "--all",
+            "--include-not-ready",
+            "--out",
+            "hostile.plan.json",
+        ],
+        vec!["redrive", "show", "--messages", "hostile.plan.json"],
+        vec!["status"],
+        vec!["audit"],
+    ];
+    commands.extend(
+        ids.iter()
+            .take(12)
+            .map(|id| vec!["dlq", "show", id.as_str()]),
+    );
+    commands.extend(
+        records
+            .iter()
+            .take(12)
+            .map(|id| vec!["records", "get", id.as_str()]),
+    );
+    for command in commands {
+        let mut runs = vec![command.clone()];
+        if command[1] != "export" && command[1] != "plan" {
+            runs.push([&command[..], &["--output", "json"]].concat());
+        }
+        for arguments in runs {
+            let mut run = deployed.program.command(&arguments);
+            let output = run.env("OPSCONSOLE_LOG", "debug").output().unwrap();
+            for bytes in [output.stdout, output.stderr] {
+                is_safe(&String::from_utf8(bytes).unwrap(), &arguments);
+            }
+        }
+    }
+    for file in ["hostile.jsonl", "hostile.plan.json"] {
+        let text = std::fs::read_to_string(deployed.program.home().join(file)).unwrap();
+        assert!(!text.is_empty());
+        is_safe(&text, &[file]);
+    }
+}
+
+fn is_safe(text: &str, of: &[&str]) {
+    let controls = text.chars().find(|c| *c != '\n' && event::is_deceptive(*c));
+    assert_eq!(controls, None, "{of:?} wrote {controls:?}: {text:?}");
+    let forged = text
+        .lines()
+        .find(|line| line.trim_start().starts_with(FORGED));
+    assert_eq!(forged, None, "{of:?}");
+}

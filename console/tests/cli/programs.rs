@@ -1,0 +1,85 @@
+//! jq programs and paths that hurt: the refusal names the limit, and what is not ours stays as it is.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use serde_json::json;
+
+use crate::support::harness::{Harness, valid};
+
+#[test]
+fn program_that_would_end_the_process_costs_its_messages_and_names_the_limit() {
+    let harness = Harness::start();
+    harness.add_dead_letters(&[valid("1"), valid("2"), "no json".to_owned()]);
+    for (program, limit) in [
+        (
+            "def f: [f]; f",
+            "the program needed more than 32 MB of stack",
+        ),
+        (
+            "[range(1e9)]",
+            "the program needed more than 256 MB of memory",
+        ),
+        (
+            "last(range(1e15))",
+            "the program needed more than 2 s for one message",
+        ),
+    ] {
+        let listed = ["dlq", "list", "--where", program, "--output", "json"];
+        let answer = harness.program.run(&listed);
+        assert_eq!((answer.code, answer.json()), (0, json!([])), "{answer:?}");
+        assert!(answer.stderr.contains(limit), "{answer:?}");
+        assert_eq!(harness.depth(), (3, 0), "nothing stays hidden");
+    }
+    let patch = [
+        "redrive",
+        "plan",
+        "--all",
+        "--out",
+        "-",
+        "--patch",
+        "if .id == \"1\" then def f: [f]; f end",
+    ];
+    let plan = harness.program.json_ok(&patch);
+    assert_eq!(plan["entries"].as_array().unwrap().len(), 1, "{plan}");
+    let reasons = plan["skipped"].to_string();
+    assert!(reasons.contains("more than 32 MB of stack"), "{reasons}");
+}
+
+#[test]
+fn file_behind_a_link_is_neither_overwritten_nor_shown() {
+    let harness = Harness::start();
+    harness.add_dead_letters(&[valid("1")]);
+    let program = &harness.program;
+    let foreign = program.write("foreign", "{\"secret\": hunter2}");
+    symlink(&foreign, program.home().join("link")).unwrap();
+    symlink(
+        program.home().join("nowhere"),
+        program.home().join("dangling"),
+    )
+    .unwrap();
+    for link in ["link", "dangling"] {
+        for command in [
+            vec!["dlq", "export", link],
+            vec!["redrive", "plan", "--all", "--out", link],
+        ] {
+            let answer = program.run(&command);
+            assert_eq!(answer.code, 1, "{command:?} {answer:?}");
+        }
+    }
+    assert!(!program.home().join("nowhere").exists());
+    for command in [
+        vec!["redrive", "show", "link"],
+        vec!["redrive", "run", "link", "--yes"],
+    ] {
+        let answer = program.run(&command);
+        assert_ne!(answer.code, 0, "{command:?} {answer:?}");
+        let shown = format!("{}{}", answer.stdout, answer.stderr);
+        assert!(!shown.contains("hunter2"), "{command:?} {shown}");
+    }
+    assert_eq!(
+        fs::read_to_string(&foreign).unwrap(),
+        "{\"secret\": hunter2}"
+    );
+    assert_eq!(harness.depth(), (1, 0));
+}
