@@ -41,6 +41,17 @@ pub(crate) struct Draft {
     pub(crate) reason: Option<String>,
 }
 
+impl Draft {
+    /// The messages as they were received.
+    pub(crate) fn received(&self) -> impl Iterator<Item = &DeadLetter> {
+        self.messages.iter().map(|draft| &draft.message)
+    }
+
+    pub(crate) fn message_ids(&self) -> impl Iterator<Item = &str> {
+        self.received().map(|message| message.message_id.as_str())
+    }
+}
+
 /// What a redrive would send now.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct DryRun {

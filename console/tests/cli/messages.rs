@@ -9,6 +9,7 @@ use pipeline::model::{Published, TraceState};
 use serde_json::json;
 
 use crate::support::harness::{Harness, LIMIT, invalid, numbered, valid};
+use crate::support::queues::receive_dead_letters;
 
 #[test]
 fn only_ready_messages_are_moved_unless_all_are_requested() {
@@ -157,8 +158,8 @@ fn search_that_nobody_continues_releases_its_messages() {
         "they stay hidden between two looks"
     );
     harness.depth_until(|depth| depth == (25, 0));
-    let receiving = harness.queues.pipeline.hold_dead_letters(100, LIMIT);
-    let received = harness.runtime.block_on(receiving).unwrap();
+    let receiving = receive_dead_letters(&harness.queues.pipeline, 100, LIMIT);
+    let received = harness.runtime.block_on(receiving);
     assert!(
         received
             .messages
@@ -203,7 +204,7 @@ fn interrupted_list_reports_what_stays_hidden_when_a_receive_has_no_answer() {
     let (program, _proxy) = harness.interrupted(&["dlq", "list"], LATER_RECEIVES);
     let rest = harness.rest_of_interrupted(program);
     assert!(
-        rest.contains("up to 40 messages stay hidden from others until "),
+        rest.contains("up to 40 messages may stay hidden from others until "),
         "{rest}"
     );
     let (visible, hidden) = harness.depth();

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::harness::LIMIT;
+use crate::support::queues::receive_dead_letters;
 use crate::support::redrive_fixture::VISIBILITY;
 use crate::support::{machine, stack};
 
@@ -47,7 +48,7 @@ async fn dead_letters(pipeline: &Pipeline) -> Vec<DeadLetter> {
     let mut messages = Vec::new();
     let all_dead = async {
         while messages.len() < TOTAL {
-            let received = pipeline.hold_dead_letters(TOTAL, VISIBILITY).await.unwrap();
+            let received = receive_dead_letters(pipeline, TOTAL, VISIBILITY).await;
             messages.extend(received.messages);
         }
     };

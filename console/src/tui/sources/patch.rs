@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::tui::fault::Fault;
 use crate::tui::patch::{Found, PatchInput, PatchInputs, Patched, Query};
 use pipeline::Pipeline;
-use redrive::operations::{self, NewBody, ProgramThreadError};
+use redrive::operations::{self, NewBody, OnProgress, ProgramThreadError};
 use redrive::triage::{Program, ProgramError, RunError};
 
 /// How long a program may run over all messages: less than the limit of a question.
@@ -24,9 +24,11 @@ pub(super) async fn patch(
     slot: &Arc<Semaphore>,
     program: String,
     messages: PatchInputs,
+    on_progress: OnProgress,
 ) -> Result<Patched, Fault> {
     let program = Program::compile(&program).map_err(|error| not_a_program(&error))?;
-    let patched = operations::patch(slot, Arc::new(program), messages, PROGRAM_LIMIT)
+    let program = Arc::new(program);
+    let patched = operations::patch(slot, program, messages, PROGRAM_LIMIT, on_progress)
         .await
         .map_err(no_result)?;
     Ok(Patched {

@@ -4,10 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, mpsc};
 
+use super::leases::Leases;
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use pipeline::environment::Environment;
-use pipeline::{Authority, Pipeline, PipelineError};
+use pipeline::{Authority, Pipeline};
 use redrive::Control;
 
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) programs: Arc<Semaphore>,
     pub(super) replies: mpsc::Sender<Msg>,
     connection: Arc<OnceLock<Pipeline>>,
+    leases: Arc<OnceLock<Leases>>,
 }
 
 impl Shared {
@@ -35,6 +37,7 @@ impl Shared {
             programs: Arc::new(Semaphore::new(1)),
             replies,
             connection: Arc::default(),
+            leases: Arc::default(),
         }
     }
 
@@ -43,15 +46,14 @@ impl Shared {
         if let Some(pipeline) = self.connection.get() {
             return Ok(pipeline.clone());
         }
-        let made = Pipeline::connect(&self.environment).map_err(|error| fault(&error))?;
+        let made = Pipeline::connect(&self.environment).map_err(|error| Fault::from(&error))?;
         let made = made.with_authority(self.authority.clone());
         Ok(self.connection.get_or_init(|| made).clone())
     }
-}
 
-pub(super) fn fault(error: &PipelineError) -> Fault {
-    Fault {
-        message: error.to_string(),
-        hint: Some(error.hint()),
+    /// The received messages.
+    pub(super) fn leases(&self) -> Result<&Leases, Fault> {
+        let pipeline = self.pipeline()?;
+        Ok(self.leases.get_or_init(|| Leases::new(&pipeline)))
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::judge::NewBody;
 use super::program_thread::{ProgramThreadError, for_each_message};
+use super::{OnProgress, Progress};
 use crate::triage::{Program, RunError};
 use pipeline::model::DeadLetter;
 use pipeline::{Body, BodyError};
@@ -60,7 +61,8 @@ impl From<&DeadLetter> for PatchInput {
     }
 }
 
-/// Applies a program to messages, within a limit; see [`for_each_message`] for `slot`.
+/// Applies a program to messages, within a limit; see [`for_each_message`] for `slot`. The caller
+/// keeps the messages hidden meanwhile.
 ///
 /// # Errors
 /// When an earlier program still runs, or when this one takes too long.
@@ -69,11 +71,16 @@ pub async fn patch(
     program: Arc<Program>,
     messages: Arc<Vec<PatchInput>>,
     limit: Duration,
+    on_progress: OnProgress,
 ) -> Result<Patched, ProgramThreadError> {
     // What a program that changes nothing writes shows a change apart from another layout.
     let identity = Program::compile(".").map_err(|_| ProgramThreadError::Failed)?;
+    let total = messages.len();
+    let mut done = 0;
     let apply = move |message: &PatchInput| {
         let changed = change(&program, &identity, message);
+        done += 1;
+        on_progress(Progress { done, total });
         (message.message_id.clone(), changed)
     };
     let mut patched = Patched::default();
@@ -117,9 +124,13 @@ mod tests {
         let program = Arc::new(Program::compile("if .a == 2 then . else .a += 1 end").unwrap());
         let slot = Arc::new(Semaphore::new(1));
         let limit = Duration::from_secs(600);
-        let patched = patch(&slot, program, Arc::new(messages), limit)
+        let (progress, reported) = std::sync::mpsc::channel();
+        let on_progress = Box::new(move |so_far: Progress| progress.send(so_far).unwrap());
+        let patched = patch(&slot, program, Arc::new(messages), limit, on_progress)
             .await
             .unwrap();
+        let reported: Vec<_> = reported.iter().map(|so_far| so_far.done).collect();
+        assert_eq!(reported, [1, 2, 3, 4]);
         let changed: Vec<_> = patched
             .changed
             .iter()

@@ -26,8 +26,8 @@ impl DeadLetters {
         let refusal = if context.environment.read_only {
             let name = visible(&context.environment.name);
             Some(format!("{name} is read-only: no edits"))
-        } else if self.moving.contains(&message.message_id) {
-            Some("this message is being redriven".to_owned())
+        } else if self.has_operation(&message.message_id) {
+            Some("this message is being redriven or deleted".to_owned())
         } else if message.body.bytes() > TEXT_BYTES_MAX {
             Some("this message is too large to edit".to_owned())
         } else {

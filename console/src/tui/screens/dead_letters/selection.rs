@@ -35,10 +35,6 @@ impl DeadLetters {
         self.grouping = Grouping::of(&self.messages, self.received_at, |message| {
             self.verdict_of(message) == Verdict::Ready
         });
-        self.hidden_until = self
-            .messages_not_moving()
-            .map(|message| message.hidden_until)
-            .min();
         let found = self.search.as_ref().and_then(|search| search.found.value());
         let received = found.map(|found| {
             let is_found = |message: &&DeadLetter| found.message_ids.contains(&message.message_id);
