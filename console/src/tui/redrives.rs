@@ -10,6 +10,7 @@ use event::Verdict;
 
 use super::fault::Fault;
 use super::theme::Tone;
+use pipeline::Body;
 use pipeline::model::DeadLetter;
 use redrive::fact::Ending;
 use redrive::{Counts, Report, RunCommand, Skipped};
@@ -23,7 +24,7 @@ pub(crate) struct DraftMessage {
     /// The message as it was received.
     pub(crate) message: DeadLetter,
     /// What is sent instead of its body, if anything.
-    pub(crate) new_body: Option<String>,
+    pub(crate) new_body: Option<Body>,
 }
 
 /// What the operator wants to redrive, before a plan is frozen from it.

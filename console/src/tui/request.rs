@@ -88,8 +88,8 @@ pub(crate) enum Request {
     /// Make all received messages visible again, but for those of a redrive or a deletion under way.
     /// The answer has those that may stay hidden.
     ReleaseMessages(ReplyTo<Hidden>),
-    /// Read a body that was written to the disk.
-    ReadBody(Body, ReplyTo<String>),
+    /// Read bodies that were written to the disk.
+    ReadBodies(Vec<Body>, ReplyTo<Vec<String>>),
     /// Delete these for good, after a copy was written.
     DeleteMessages(Vec<DeadLetter>, ReplyTo<Deleted>),
     /// Compute what a redrive would send; nothing is written.
@@ -149,7 +149,10 @@ pub(crate) enum Reply {
     Received(Answer<Received>),
     Extended(Answer<LeaseTimes>),
     Released(Answer<Hidden>),
-    Body(Answer<String>),
+    /// Of the selected message: its own, and the edited one.
+    Bodies(Answer<Vec<String>>),
+    /// Of the difference in the preview of a patch: the old one and the new one.
+    Difference(Answer<Vec<String>>),
     Deleted(Answer<Deleted>),
     DryRun(Answer<DryRun>),
     RedriveEnded(Answer<RunEnd>),

@@ -67,7 +67,7 @@ pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Eff
             if is_input {
                 screens.dead_letters.operator_came_back(context);
             }
-            screens.dead_letters.read_body(context);
+            screens.dead_letters.read_bodies(context);
         });
     })
 }
@@ -301,8 +301,11 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Released(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.messages_were_released(answer, context);
         }),
-        Reply::Body(answer) => on(model, outbox, |screens, context| {
-            screens.dead_letters.body_was_read(answer, context);
+        Reply::Difference(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.difference_was_read(answer, context);
+        }),
+        Reply::Bodies(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.bodies_were_read(answer, context);
         }),
         Reply::Deleted(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.messages_were_deleted(answer, context);

@@ -75,7 +75,7 @@ async fn edit_into_an_event_that_is_stored_is_reported() {
         .add_bodies(&["{}".to_owned()], "missing-attribute")
         .await;
     let messages = fixture.receive().await;
-    let edits = [(&messages[0], Some(fixture.body(0)))];
+    let edits = [(&messages[0], Some(fixture.body(0).into()))];
     let plan = freeze(fixture.pipeline(), &edits, PlanOptions::default())
         .await
         .unwrap();

@@ -66,7 +66,7 @@ async fn patched_events_are_stored_and_the_rest_fails_again() {
     let edits: Vec<_> = messages
         .iter()
         .enumerate()
-        .map(|(index, message)| (message, (index > 0).then(|| patched(message))))
+        .map(|(index, message)| (message, (index > 0).then(|| patched(message).into())))
         .collect();
     let options = PlanOptions {
         canary_steps: vec![1],

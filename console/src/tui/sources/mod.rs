@@ -21,7 +21,7 @@ use super::message::Msg;
 use super::redrives::PAUSED_BY_OPERATOR;
 use super::request::{ReplyTo, Request, RequestId, Sought};
 use pipeline::environment::Environment;
-use pipeline::{Authority, Pipeline, PipelineError};
+use pipeline::{Authority, BodyError, Pipeline, PipelineError};
 use redrive::Control;
 
 mod delete;
@@ -98,9 +98,13 @@ impl Sources {
                 let releasing = self.shared.leases().map(|leases| leases.release());
                 self.run(lease(), to, |_| async move { Ok(releasing?.await) });
             }
-            Request::ReadBody(body, to) => self.run(read(Local), to, |_| async {
-                let text = blocking(move || body.text().map(Cow::into_owned)).await?;
-                text.map_err(|error| Fault::new(error.to_string()))
+            Request::ReadBodies(bodies, to) => self.run(read(Local), to, |_| async {
+                let read = move || {
+                    let texts = bodies.iter().map(|body| body.text().map(Cow::into_owned));
+                    texts.collect::<Result<_, _>>()
+                };
+                let texts: Result<_, BodyError> = blocking(read).await?;
+                texts.map_err(|error| Fault::new(error.to_string()))
             }),
             Request::DeleteMessages(messages, to) => {
                 let ids = messages.iter().map(|message| message.message_id.as_str());
@@ -151,7 +155,7 @@ impl Sources {
             }
             Request::Judge(message, new_body, to) => {
                 self.run(read(Local), to, |shared| async move {
-                    patch::judge(&shared.pipeline()?, message, new_body).await
+                    patch::judge(&shared, message, new_body).await
                 });
             }
             Request::Search(query, messages, to) => {
@@ -308,14 +312,14 @@ mod tests {
     }
 
     fn to(number: u64) -> ReplyTo<String> {
-        ReplyTo::new(RequestId(number), Reply::Body)
+        ReplyTo::new(RequestId(number), Reply::Template)
     }
 
     fn body(msg: Msg) -> Answer<String> {
         let Msg::Reply(reply) = msg else {
             panic!("{msg:?}")
         };
-        let Reply::Body(answer) = *reply else {
+        let Reply::Template(answer) = *reply else {
             panic!("{reply:?}")
         };
         answer

@@ -1,6 +1,6 @@
 //! What the tasks of the sources share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, mpsc};
 
@@ -8,7 +8,7 @@ use super::leases::Leases;
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use pipeline::environment::Environment;
-use pipeline::{Authority, Pipeline};
+use pipeline::{Authority, BodySpool, Pipeline};
 use redrive::Control;
 
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Shared {
     /// The permit of the one program that may run.
     pub(super) programs: Arc<Semaphore>,
     pub(super) replies: mpsc::Sender<Msg>,
+    /// Bodies that were edited by hand.
+    pub(super) edits: Arc<Mutex<Option<BodySpool>>>,
     connection: Arc<OnceLock<Pipeline>>,
     leases: Arc<OnceLock<Leases>>,
 }
@@ -36,6 +38,7 @@ impl Shared {
             control: Control::new(None),
             programs: Arc::new(Semaphore::new(1)),
             replies,
+            edits: Arc::default(),
             connection: Arc::default(),
             leases: Arc::default(),
         }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Hidden, LEASES_MAX, LeaseSet, after};
-use crate::body::Spool;
+use crate::body::BodySpool;
 use crate::error::is_surely_not_done;
 use crate::model::{DeadLetter, QueueDepth, QueueRole, ReceivedMessages};
 use crate::queues::BATCH_ENTRIES_MAX;
@@ -95,7 +95,7 @@ struct Collected {
     receives: HashMap<String, Receive>,
     bytes: usize,
     /// Where bodies are written; `None` before the first one, and where that failed.
-    spool: Option<Spool>,
+    spool: Option<BodySpool>,
     /// Whether the queue has no more.
     is_exhausted: bool,
     /// Counts that were asked for after the last round.
@@ -120,7 +120,7 @@ impl Collected {
     fn write(&mut self, receives: &mut [Receive]) -> io::Result<()> {
         let mut spool = match self.spool.take() {
             Some(spool) => spool,
-            None => Spool::create()?,
+            None => BodySpool::create()?,
         };
         spool.put(receives.iter_mut().map(|receive| &mut receive.body))?;
         self.spool = Some(spool);
@@ -443,7 +443,7 @@ mod tests {
     #[test]
     fn collection_that_cannot_write_bodies_to_a_file_is_full_by_bytes() {
         let mut collected = Collected {
-            spool: Some(Spool::that_fails()),
+            spool: Some(BodySpool::that_fails()),
             ..Collected::default()
         };
         collected.add(vec![receive("a", "12345"), receive("b", "123")]);

@@ -4,6 +4,7 @@
 //! other blanks or another order of digits, is no change.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::program_thread::{ProgramThreadError, for_each_message};
 use super::{OnProgress, Progress};
 use crate::triage::{Program, RunError};
 use pipeline::model::DeadLetter;
-use pipeline::{Body, BodyError};
+use pipeline::{Body, BodyError, BodySpool};
 
 /// A message that a program is applied to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct PatchInput {
     /// The body in the queue.
     pub old_body: Body,
     /// The body after an earlier edit, if there was one.
-    pub new_body: Option<String>,
+    pub new_body: Option<Body>,
 }
 
 /// What a program did to messages.
@@ -42,12 +43,9 @@ impl PatchInput {
     /// The body that would be sent now.
     ///
     /// # Errors
-    /// When the old body is in the spool and cannot be read.
+    /// When it is in the spool and cannot be read.
     pub fn body(&self) -> Result<Cow<'_, str>, BodyError> {
-        match &self.new_body {
-            Some(new_body) => Ok(Cow::Borrowed(new_body)),
-            None => self.old_body.text(),
-        }
+        self.new_body.as_ref().unwrap_or(&self.old_body).text()
     }
 }
 
@@ -77,35 +75,54 @@ pub async fn patch(
     let identity = Program::compile(".").map_err(|_| ProgramThreadError::Failed)?;
     let total = messages.len();
     let mut done = 0;
+    let mut spool = None;
     let apply = move |message: &PatchInput| {
         let changed = change(&program, &identity, message);
+        let changed = changed.map_err(|error| error.to_string()).and_then(|text| {
+            let new_body = text.map(|text| spooled(&mut spool, &text)).transpose();
+            new_body.map_err(|error| format!("the new body cannot be written: {error}"))
+        });
         done += 1;
         on_progress(Progress { done, total });
-        (message.message_id.clone(), changed)
+        (
+            message.message_id.clone(),
+            message.old_body.clone(),
+            changed,
+        )
     };
     let mut patched = Patched::default();
-    for (message_id, changed) in for_each_message(slot, messages, limit, apply).await? {
+    for (message_id, old_body, changed) in for_each_message(slot, messages, limit, apply).await? {
         match changed {
-            Ok(Some(new_body)) => patched.changed.push(new_body),
+            Ok(Some(new_body)) => patched.changed.push(NewBody {
+                message_id,
+                old_body,
+                new_body,
+            }),
             Ok(None) => patched.unchanged += 1,
-            Err(error) => patched.failures.push((message_id, error.to_string())),
+            Err(cause) => patched.failures.push((message_id, cause)),
         }
     }
     Ok(patched)
+}
+
+/// The new body goes to a file at once: those of many messages have no room in memory.
+fn spooled(spool: &mut Option<BodySpool>, text: &str) -> io::Result<Body> {
+    let spool = match spool {
+        Some(spool) => spool,
+        None => spool.insert(BodySpool::create()?),
+    };
+    spool.write(text)
 }
 
 fn change(
     program: &Program,
     identity: &Program,
     message: &PatchInput,
-) -> Result<Option<NewBody>, RunError> {
+) -> Result<Option<String>, RunError> {
     let body = message.body()?;
     let new_body = program.patch(&body)?;
-    if identity.patch(&body).as_ref() == Ok(&new_body) {
-        return Ok(None);
-    }
-    let changed = NewBody::of(&message.message_id, &message.old_body, new_body)?;
-    Ok(Some(changed))
+    let is_changed = identity.patch(&body).as_ref() != Ok(&new_body);
+    Ok(is_changed.then_some(new_body))
 }
 
 #[cfg(test)]
@@ -134,9 +151,14 @@ mod tests {
         let changed: Vec<_> = patched
             .changed
             .iter()
-            .map(|body| body.new_body.as_str())
+            .map(|body| {
+                (
+                    body.new_body.text().unwrap(),
+                    body.new_body.bytes_in_memory(),
+                )
+            })
             .collect();
-        assert_eq!(changed, ["{\"a\":2}"]);
+        assert_eq!(changed, [("{\"a\":2}".into(), 0)]);
         assert_eq!(patched.unchanged, 1);
         let failed: Vec<_> = patched.failures.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(failed, ["2", "3"]);

@@ -5,23 +5,15 @@
 use std::collections::HashSet;
 
 use super::line_input::{LineInput, Purpose};
-use super::note::LastResult;
+use super::note::{Deletion, LastResult};
 use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{count, visible};
 use crate::tui::lines::message_count;
-use crate::tui::request::{Answer, Deleted, Reply, Request, RequestId};
+use crate::tui::request::{Answer, Deleted, Reply, Request};
 use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
 use redrive::operations::Progress;
-
-/// Messages that are being deleted.
-#[derive(Debug)]
-pub(super) struct Deletion {
-    pub(super) request: RequestId,
-    pub(super) message_ids: HashSet<String>,
-    pub(super) progress: Progress,
-}
 
 impl DeadLetters {
     /// Asks for the queue's name before the marked messages, else the group, else the selected

@@ -33,8 +33,11 @@ impl DeadLetters {
         } else {
             None
         };
-        let edited = self.edit_of(message).map(|edited| edited.new_body.as_str());
-        match (refusal, edited.or(self.body_at_hand(message))) {
+        let text = match self.edit_of(message) {
+            Some(_) => self.edit_at_hand(message),
+            None => self.body_at_hand(message),
+        };
+        match (refusal, text) {
             (Some(text), _) => context.notify(Tone::Warning, text),
             (None, None) => self.defer(action, context),
             (None, Some(body)) => {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use event::Verdict;
 use ratatui::layout::Rect;
 
-use super::detail::Detail;
+use super::detail::{Detail, Texts};
 use super::groups::{Group, Grouping};
 use super::state::{DeadLetters, Pane};
 use pipeline::model::DeadLetter;
@@ -119,7 +119,10 @@ impl DeadLetters {
             message.message_id.clone(),
             Detail::of(
                 message,
-                message.body.at_hand().map(str::to_owned),
+                Texts {
+                    own: message.body.at_hand().map(str::to_owned),
+                    edited: self.edit_at_hand(message).map(str::to_owned),
+                },
                 self.edit_of(message),
             ),
         );

@@ -5,13 +5,12 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::applied_search::Search;
-use super::delete::Deletion;
 use super::detail::Detail;
 use super::editing::Editing;
 use super::groups::Grouping;
 use super::lease::{Lease, ReceiveFacts};
 use super::line_input::LineInput;
-use super::note::{LastResult, Note};
+use super::note::{Deletion, LastResult, Note};
 use super::preview::Preview;
 use crate::tui::keymap::Action;
 use crate::tui::list::ListState;
