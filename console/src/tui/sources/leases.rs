@@ -58,7 +58,8 @@ impl Leases {
         async move {
             let lost = visit.set.take_lost(Utc::now());
             let page = LeaseSet::new(&leases.pipeline, VISIBILITY_TIMEOUT);
-            let received = page.receive(MESSAGES_PER_RECEIVE_MAX, &visit.ended).await;
+            let receiving = page.receive(MESSAGES_PER_RECEIVE_MAX, &visit.ended);
+            let received = Box::pin(receiving).await;
             let is_kept = matches!(received, Ok(Some(_))) && leases.append_to(&visit, &page);
             if !is_kept {
                 let hidden = page.release_all().await;

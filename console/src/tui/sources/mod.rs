@@ -227,7 +227,9 @@ impl Sources {
         let replies = shared.replies.clone();
         let permits = self.permits.of(rules.source);
         let task = async move {
-            let result = limited(rules, permits, async { work(shared).await }).await;
+            // The futures of the AWS clients are large, and each layer around them holds them again.
+            let work = Box::pin(async { work(shared).await });
+            let result = limited(rules, permits, work).await;
             // The receiver is gone only when the console is being left.
             let reply = Msg::Reply(Box::new(to.answer(result)));
             let _ = replies.send(reply).await;

@@ -314,7 +314,9 @@ impl Pipeline {
             .with_jitter()
             .build();
         loop {
-            let error = match self.receive_once(count, visibility_timeout).await {
+            // The client's futures are large: several of them at once do not fit on a stack.
+            let trying = Box::pin(self.receive_once(count, visibility_timeout));
+            let error = match trying.await {
                 Ok(receives) => {
                     let received = Ok(receives);
                     return Answer {
