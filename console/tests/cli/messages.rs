@@ -9,7 +9,10 @@ use pipeline::model::{Published, TraceState};
 use serde_json::json;
 
 use crate::support::harness::{Harness, LIMIT, invalid, numbered, valid};
+use crate::support::program::Answer;
+use crate::support::proxy::Fault;
 use crate::support::queues::receive_dead_letters;
+use crate::support::signals::signal;
 
 #[test]
 fn only_ready_messages_are_moved_unless_all_are_requested() {
@@ -195,6 +198,23 @@ fn interrupted_list_releases_what_it_received_and_what_comes_late() {
     let rest = harness.rest_of_interrupted(program);
     assert!(!rest.contains("hidden"), "{rest}");
     assert_eq!(harness.depth(), (60, 0));
+}
+
+#[test]
+fn interrupt_before_anything_was_received_says_so_and_releases_nothing() {
+    let harness = Harness::start();
+    harness.add_dead_letters(&numbered(3));
+    let every = 0..usize::MAX;
+    let mut proxy = harness.proxy("GetQueueAttributes", Fault::KeepAnswer, every);
+    let child = harness.program.spawn(&["dlq", "list"]);
+    harness.runtime.block_on(proxy.wait_until_kept());
+    signal(child.id(), "INT");
+    let answer = Answer::of_child(child);
+    assert_eq!(answer.code, 130, "{answer:?}");
+    let note = "interrupted: nothing was received";
+    assert!(answer.stderr.contains(note), "{answer:?}");
+    assert!(!answer.stderr.contains("releas"), "{answer:?}");
+    assert_eq!(harness.depth(), (3, 0));
 }
 
 #[test]

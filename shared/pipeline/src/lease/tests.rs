@@ -298,6 +298,23 @@ async fn lost_message_is_reported_once_and_never_extended() {
 }
 
 #[tokio::test]
+async fn kept_messages_are_extended_for_as_long_as_somebody_waits() {
+    let (pipeline, _) = start(Queue::of(12, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    receive(&leases, 12).await;
+    let first = leases.first_hidden_until();
+    let extended = async {
+        while leases.first_hidden_until() <= first {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        never = leases.keep(VISIBILITY_TIMEOUT, 2 * VISIBILITY_TIMEOUT) => match never {},
+        () = extended => {}
+    }
+}
+
+#[tokio::test]
 async fn message_that_sqs_does_not_extend_is_lost_at_once() {
     let (pipeline, _) = start(Queue::of(12, HashSet::from([3, 4]))).await;
     let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);

@@ -467,7 +467,7 @@ fn redrive_that_never_began_leaves_no_note() {
 }
 
 #[test]
-fn messages_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
+fn messages_of_a_redrive_stay_until_it_ends_and_the_others_are_released() {
     let mut harness = received(messages());
     harness.keys("ar");
     assert_eq!(harness.count(&RELEASE), 0);
