@@ -16,7 +16,7 @@ use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, Plan, PlanOptions, RunOptions, run};
 use tokio::sync::watch;
 
-use crate::support::queues::{Queues, text};
+use crate::support::queues::{Queues, receive_dead_letters, text};
 use crate::support::redrive_fixture::{Fixture, VISIBILITY};
 
 /// Messages in the queue of each mover: the emulator is slower on a long queue.
@@ -112,8 +112,7 @@ impl Mover {
 }
 
 async fn receive(pipeline: &Pipeline) -> Vec<DeadLetter> {
-    let receiving = pipeline.hold_dead_letters(MESSAGES, VISIBILITY);
-    let received = receiving.await.unwrap();
+    let received = receive_dead_letters(pipeline, MESSAGES, VISIBILITY).await;
     assert_eq!(received.messages.len(), MESSAGES);
     received.messages
 }

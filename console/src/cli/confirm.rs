@@ -43,19 +43,14 @@ pub(super) async fn confirmed(
         io::stdin().lock().read_line(&mut line).map(|_| line)
     });
     let extending = async {
-        let mut rounds = tokio::time::interval(THINKING_ROUND);
-        loop {
-            rounds.tick().await;
-            if let Some(leases) = leases
-                && let Err(error) = leases.extend_all(EXTENDED_BELOW).await
-            {
-                tracing::warn!(%error, "messages are not extended");
-            }
+        match leases {
+            Some(leases) => leases.keep(THINKING_ROUND, EXTENDED_BELOW).await,
+            None => std::future::pending().await,
         }
     };
     let answer = tokio::select! {
         answer = answer => Ok(answer),
-        () = extending => Err(CommandError::Interrupted),
+        never = extending => match never {},
         () = interrupt.received() => {
             session.output.note("");
             Err(CommandError::Interrupted)

@@ -15,6 +15,8 @@ use redrive::operations::{
 
 /// Why a message that was named is not among the received ones.
 pub(super) const NOT_FOUND: &str = "not among the dead letters, or received by others";
+/// What a signal is answered with before anything was received.
+const NOTHING_RECEIVED: &str = "interrupted: nothing was received";
 /// What a signal is answered with while messages are received.
 pub(super) const RELEASING: &str = "interrupted: releasing the received messages";
 
@@ -29,7 +31,8 @@ pub(super) async fn begin(
     let cancel = interrupt.cancellation();
     let bar = progress::reported(doing);
     let begun = Walk::begin(&session.pipeline, selection, options, cancel, bar);
-    let begun = interrupt.cancels(session.output, RELEASING, begun).await;
+    let begun = interrupt.cancels(session.output, NOTHING_RECEIVED, begun);
+    let begun = begun.await;
     Ok(begun?)
 }
 
@@ -65,11 +68,8 @@ pub(super) fn hidden_remark(session: &Session, hidden: Hidden) {
         return;
     };
     session.output.note(&format!(
-        "could not release all messages: up to {} hidden from others until {}, for {}",
-        match hidden.messages_max {
-            1 => "1 message stays".to_owned(),
-            several => format!("{several} messages stay"),
-        },
+        "could not release all messages: up to {} may stay hidden from others until {}, for {}",
+        messages_in_words(hidden.messages_max as u64),
         moment(until),
         span_secs(age_secs(Utc::now(), until))
     ));

@@ -15,6 +15,8 @@ use pipeline::environment::Environment;
 pub(crate) struct ScreenContext<'a> {
     /// Time of the last message.
     pub(crate) now: DateTime<Utc>,
+    /// When a key was pressed or the mouse was used last.
+    pub(crate) input_at: DateTime<Utc>,
     pub(crate) theme: Theme,
     pub(crate) environment: &'a Environment,
     pub(crate) pipeline: &'a PipelineView,

@@ -1,7 +1,8 @@
 //! A text in the operator's own editor, which has the terminal meanwhile.
 //!
 //! Invariant: only this user can read the file, it is gone afterwards, and nothing is drawn while
-//! the editor has the terminal; time and answers are still processed, so that visibility timeouts are extended.
+//! the editor has the terminal; time and answers are still processed. An interrupt from the keyboard
+//! is the editor's: it ends neither the shell around it nor this program.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitStatus;
@@ -50,10 +51,11 @@ impl ExternalEditor {
         file.write_all(text.as_bytes())
             .and_then(|()| file.flush())
             .map_err(|error| format!("no file for the editor: {error}"))?;
-        // The variable may hold options: the shell splits it, as in other programs.
+        // The variable may hold options: the shell splits it, as in other programs. Its traps, which
+        // the editor does not inherit, keep it alive: otherwise it would fail after the editor.
         let child = Command::new("sh")
             .arg("-c")
-            .arg(format!("{editor} \"$1\""))
+            .arg(format!("trap : INT QUIT\n{editor} \"$1\""))
             .arg("sh")
             .arg(file.path())
             .kill_on_drop(true)
@@ -110,6 +112,12 @@ mod tests {
         assert_eq!(text, "b");
         let check = "test \"$(stat -c %a \"$1\")\" = 600 && true";
         assert_eq!(edited(check, "a").await.unwrap(), "a");
+    }
+
+    #[tokio::test]
+    async fn interrupt_does_not_end_the_shell_around_the_editor() {
+        let editor = "kill -INT $$; sed -i s/a/b/";
+        assert_eq!(edited(editor, "a").await.unwrap(), "b");
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! Why a request failed, in words for the screen.
 
+use pipeline::PipelineError;
+
 /// What failed and what helps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -13,6 +15,15 @@ impl Fault {
         Self {
             message: message.into(),
             hint: None,
+        }
+    }
+}
+
+impl From<&PipelineError> for Fault {
+    fn from(error: &PipelineError) -> Self {
+        Self {
+            message: error.to_string(),
+            hint: Some(error.hint()),
         }
     }
 }

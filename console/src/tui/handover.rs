@@ -11,6 +11,8 @@ pub(crate) enum Handover {
     GoTo(ScreenId),
     /// Dead letters → redrives: the operator wants to redrive these.
     Review(Selection),
+    /// Dead letters → redrives: nobody pressed a key, and the messages were released.
+    LeasesEnded,
     /// Redrives → dead letters: nothing of the reviewed messages was sent.
     ReviewDropped,
     /// Redrives → dead letters: these messages, by message id, are being redriven.

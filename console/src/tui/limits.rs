@@ -7,7 +7,8 @@ use std::time::Duration;
 pub(crate) const MESSAGES_RECEIVED_MAX: usize = 100_000;
 /// Messages of one receive: the first ones are shown while the next ones are received.
 pub(crate) const MESSAGES_PER_RECEIVE_MAX: usize = 2_000;
-/// Visibility timeouts that one request extends: no more than its limit has time for.
-pub(crate) const EXTENDED_MAX: usize = 1_000;
 /// How long received messages are hidden from others; extended while they are looked at.
 pub(crate) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(300);
+/// Received messages are released when no key was pressed and the mouse was not used for this long:
+/// nobody looks at them, and other consumers wait for them.
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(600);

@@ -21,6 +21,8 @@ pub(crate) enum Msg {
     EditorEnded(Result<String, String>),
     /// A part of the pipeline that this program started has ended: what is known of it.
     PipelineFailed(String),
+    /// A patch or a deletion got further.
+    WorkProgress(RequestId, redrive::operations::Progress),
     /// A redrive got further, or obeyed a control.
     Progress(RequestId, Box<Progress>),
 }

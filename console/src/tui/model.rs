@@ -31,6 +31,8 @@ pub(crate) struct Model {
     pub(crate) theme: Theme,
     /// Time of the last message.
     pub(crate) now: DateTime<Utc>,
+    /// When a key was pressed or the mouse was used last.
+    pub(crate) input_at: DateTime<Utc>,
     /// Size of the terminal.
     pub(crate) area: Rect,
     pub(crate) pipeline: PipelineView,
@@ -55,6 +57,7 @@ impl Model {
             environment,
             theme,
             now,
+            input_at: now,
             area,
             pipeline: PipelineView::default(),
             screen: ScreenId::default(),
@@ -70,6 +73,7 @@ impl Model {
     pub(crate) const fn screen_context(&self, body: Rect) -> ScreenContext<'_> {
         ScreenContext {
             now: self.now,
+            input_at: self.input_at,
             theme: self.theme,
             environment: &self.environment,
             pipeline: &self.pipeline,
@@ -84,6 +88,7 @@ impl Model {
     ) -> (&'a mut Screens, UpdateContext<'a>) {
         let context = ScreenContext {
             now: self.now,
+            input_at: self.input_at,
             theme: self.theme,
             environment: &self.environment,
             pipeline: &self.pipeline,
@@ -116,6 +121,14 @@ impl Model {
             }
         };
         Footer::new(self.screen, context, hints)
+    }
+
+    /// Messages of the redrive or deletion under way that are done, and all of them.
+    pub(crate) fn work(&self) -> Option<(&'static str, usize, usize)> {
+        let redrive = self.screens.redrives.progress();
+        let redrive = redrive.map(|(done, total)| ("redrive", done, total));
+        let deletion = self.screens.dead_letters.deletion_progress();
+        redrive.or(deletion.map(|progress| ("deletion", progress.done, progress.total)))
     }
 
     /// What of the passing seconds can be seen: how long the screen has been waiting for something

@@ -10,6 +10,7 @@ use event::Verdict;
 
 use super::fault::Fault;
 use super::theme::Tone;
+use pipeline::Body;
 use pipeline::model::DeadLetter;
 use redrive::fact::Ending;
 use redrive::{Counts, Report, RunCommand, Skipped};
@@ -23,7 +24,7 @@ pub(crate) struct DraftMessage {
     /// The message as it was received.
     pub(crate) message: DeadLetter,
     /// What is sent instead of its body, if anything.
-    pub(crate) new_body: Option<String>,
+    pub(crate) new_body: Option<Body>,
 }
 
 /// What the operator wants to redrive, before a plan is frozen from it.
@@ -39,6 +40,17 @@ pub(crate) struct Draft {
     pub(crate) canary_steps: Vec<usize>,
     /// Why, for the audit log; `None` for the reason of the command line.
     pub(crate) reason: Option<String>,
+}
+
+impl Draft {
+    /// The messages as they were received.
+    pub(crate) fn received(&self) -> impl Iterator<Item = &DeadLetter> {
+        self.messages.iter().map(|draft| &draft.message)
+    }
+
+    pub(crate) fn message_ids(&self) -> impl Iterator<Item = &str> {
+        self.received().map(|message| message.message_id.as_str())
+    }
 }
 
 /// What a redrive would send now.

@@ -91,6 +91,11 @@ impl<T> Remote<T> {
         matches!(self, Self::Loading { request, .. } if answer.is_to(*request))
     }
 
+    /// Whether this waits for the answer to a request.
+    pub(crate) fn is_waiting_for(&self, id: RequestId) -> bool {
+        matches!(self, Self::Loading { request, .. } if *request == id)
+    }
+
     /// Whether an answer is awaited.
     pub(crate) const fn is_loading(&self) -> bool {
         matches!(self, Self::Loading { .. })

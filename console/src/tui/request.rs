@@ -9,12 +9,12 @@ use event::{EventKey, Page, Record, RecordQuery};
 
 use super::fault::Fault;
 use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
+use super::received::{LeaseTimes, Received};
 use super::redrives::{Draft, DryRun, Past, RunEnd};
-use pipeline::Body;
 use pipeline::model::{
-    ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, ReceivedMessages,
-    RecordTotals, TraceState,
+    ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
+use pipeline::{Body, Hidden};
 use redrive::Report;
 
 /// Number of a request, unique in one run of the console.
@@ -82,14 +82,14 @@ pub(crate) enum Request {
     Totals(ReplyTo<RecordTotals>),
     ApiHealth(ReplyTo<ApiHealth>),
     /// Receive dead letters with a long visibility timeout.
-    ReceiveMessages(ReplyTo<ReceivedMessages>),
-    /// Extend the visibility timeout of these (receipt handles). The answer is parallel to them:
-    /// whether it was extended; `None` where no answer came.
-    ExtendVisibility(Vec<String>, ReplyTo<Vec<Option<bool>>>),
-    /// Make these (receipt handles) visible again. The answer counts those that still were ours.
-    ReleaseMessages(Vec<String>, ReplyTo<usize>),
-    /// Read a body that was written to the disk.
-    ReadBody(Body, ReplyTo<String>),
+    ReceiveMessages(ReplyTo<Received>),
+    /// Extend the visibility timeouts of the received messages that end soon.
+    ExtendLeases(ReplyTo<LeaseTimes>),
+    /// Make all received messages visible again, but for those of a redrive or a deletion under way.
+    /// The answer has those that may stay hidden.
+    ReleaseMessages(ReplyTo<Hidden>),
+    /// Read bodies that were written to the disk.
+    ReadBodies(Vec<Body>, ReplyTo<Vec<String>>),
     /// Delete these for good, after a copy was written.
     DeleteMessages(Vec<DeadLetter>, ReplyTo<Deleted>),
     /// Compute what a redrive would send; nothing is written.
@@ -146,10 +146,13 @@ pub(crate) enum Reply {
     History(Answer<History>),
     Totals(Answer<RecordTotals>),
     ApiHealth(Answer<ApiHealth>),
-    Received(Answer<ReceivedMessages>),
-    Extended(Answer<Vec<Option<bool>>>),
-    Released(Answer<usize>),
-    Body(Answer<String>),
+    Received(Answer<Received>),
+    Extended(Answer<LeaseTimes>),
+    Released(Answer<Hidden>),
+    /// Of the selected message: its own, and the edited one.
+    Bodies(Answer<Vec<String>>),
+    /// Of the difference in the preview of a patch: the old one and the new one.
+    Difference(Answer<Vec<String>>),
     Deleted(Answer<Deleted>),
     DryRun(Answer<DryRun>),
     RedriveEnded(Answer<RunEnd>),

@@ -4,13 +4,15 @@
 //! is drawn when nothing changed. Changes are finished within a limit before the program ends.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::{Event, EventStream};
 use crossterm::terminal::disable_raw_mode;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -19,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::effect::Effect;
 use super::external_editor::ExternalEditor;
 use super::limits::VISIBILITY_TIMEOUT;
+use super::lines::message_count;
 use super::message::Msg;
 use super::model::Model;
 use super::request::Request;
@@ -38,12 +41,12 @@ const FRAME_FLOOR: Duration = Duration::from_millis(8);
 const MESSAGES_WAITING_MAX: usize = 1_024;
 /// Messages that are applied before the next frame.
 const BURST_MAX: usize = 256;
-/// How long the program waits when it ends: messages are released, an event is sent.
-const FINISH_WITHIN: Duration = Duration::from_secs(5);
-/// And how much longer for each received message.
-const RELEASE_EACH: Duration = Duration::from_micros(500);
-/// How long it waits for the step of a redrive that is under way.
-const FINISH_REDRIVE_WITHIN: Duration = Duration::from_secs(30);
+/// How long the program waits for the release of messages when it ends. Those that are not released
+/// until then become visible when their timeouts end.
+const RELEASE_WITHIN: Duration = Duration::from_secs(5);
+/// How long it waits for changes under way and their ends in the audit log: a step of a redrive, a
+/// block of a deletion, an event that is published.
+const FINISH_WITHIN: Duration = Duration::from_secs(30);
 /// A wait longer than this is explained.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(300);
 /// How long the loop has after a signal before the terminal counts as stalled.
@@ -75,7 +78,7 @@ pub(crate) async fn run(
     failure: impl Future<Output = String>,
 ) -> Result<Ended> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
-    let watcher = watch().wrap_err("listen for signals")?;
+    let (watcher, is_lent) = watch().wrap_err("listen for signals")?;
     let mut screen = TerminalSession::open().wrap_err(
         "open the terminal: the console needs one (for scripts use the commands, see \
          `opsconsole --help`)",
@@ -101,7 +104,7 @@ pub(crate) async fn run(
         events,
         &mut sources,
         &mut replies,
-        &mut signals,
+        (&mut signals, &is_lent),
     );
     let ended = tokio::select! {
         ended = driven => ended,
@@ -120,7 +123,7 @@ async fn drive(
     mut events: EventStream,
     sources: &mut Sources,
     replies: &mut mpsc::Receiver<Msg>,
-    signals: &mut Signals,
+    (signals, is_lent): (&mut Signals, &AtomicBool),
 ) -> Ended {
     // The first frame comes before the first question.
     if draw(model, screen).is_err() {
@@ -134,7 +137,7 @@ async fn drive(
         let frame_at = drawn_at + FRAME_FLOOR;
         let happened = tokio::select! {
             biased;
-            () = signals.any() => return Ended::Signalled,
+            _ = signals.any() => return Ended::Signalled,
             event = events.next() => match event {
                 Some(Ok(event)) => Happened::Event(event),
                 Some(Err(_)) | None => return Ended::TerminalGone,
@@ -161,8 +164,10 @@ async fn drive(
             // It reads the keys, which are the editor's now.
             drop(events);
             restore();
+            is_lent.store(true, Ordering::Relaxed);
             let text =
                 edit_externally(&text, model, screen, sources, (replies, &mut *signals)).await;
+            is_lent.store(false, Ordering::Relaxed);
             let Some(text) = text else {
                 return Ended::Signalled;
             };
@@ -185,7 +190,8 @@ async fn drive(
 }
 
 /// Waits for the operator's own editor. Nothing is drawn meanwhile, but time passes and answers are
-/// processed: visibility timeouts are extended. `None` when a signal came.
+/// processed: visibility timeouts are extended. An interrupt from the keyboard is the editor's.
+/// `None` when another signal came.
 async fn edit_externally(
     text: &str,
     model: &mut Model,
@@ -202,8 +208,11 @@ async fn edit_externally(
     loop {
         let msg = tokio::select! {
             biased;
-            () = signals.any() => return None,
-            ended = editor.ended() => return Some(editor.text(ended)),
+            () = signals.but_from_keyboard() => return None,
+            ended = editor.ended() => {
+                signals.forget_keyboard();
+                return Some(editor.text(ended));
+            }
             Some(msg) = replies.recv() => msg,
             _ = tick.tick() => Msg::Tick,
         };
@@ -271,17 +280,18 @@ fn apply(model: &mut Model, msg: Msg, screen: &mut TerminalSession, sources: &mu
 }
 
 /// What of the passing time can be seen: while something is awaited for long, its seconds; else
-/// minutes.
-fn stamp(model: &Model) -> (i64, bool, u64) {
+/// minutes, of the clock and since the last key.
+fn stamp(model: &Model) -> (i64, i64, bool, u64) {
     (
         model.now.timestamp() / 60,
+        (model.now - model.input_at).num_minutes(),
         model.notice.is_some(),
         model.visible_wait_secs(),
     )
 }
 
-/// Finishes changes within a limit: the current step of a redrive, the release of messages. Returns
-/// at once where nothing was received and nothing runs.
+/// Finishes changes, then releases messages, each within a limit. Returns at once where nothing was
+/// received and nothing runs, and when a signal comes.
 async fn finish(
     model: &mut Model,
     sources: &mut Sources,
@@ -291,62 +301,75 @@ async fn finish(
     sources.stop();
     let begun = Instant::now();
     let messages = model.screens.dead_letters.received_count();
+    model.notice = None;
     release(sources, leave(model, Utc::now()));
-    let redrive = model.screens.redrives.progress();
-    let mut is_redriving = redrive.is_some();
-    let mut deadline = begun + limit_of_finishing(is_redriving, messages);
-    let mut explanation = Some(explanation(redrive));
-    loop {
+    let mut explanation = Some(explanation(model.work()));
+    let mut is_changing = sources.is_changing();
+    let mut deadline = begun + limit_of_finishing(is_changing);
+    let is_finished = loop {
         while let Ok(msg) = replies.try_recv() {
             release(sources, update(model, Utc::now(), msg));
         }
-        if is_redriving && model.screens.redrives.progress().is_none() {
-            is_redriving = false;
-            deadline = Instant::now() + limit_of_finishing(false, messages);
-            if let Some(notice) = &model.notice {
-                report(&notice.text);
-            }
+        if is_changing && !sources.is_changing() {
+            is_changing = false;
+            deadline = Instant::now() + limit_of_finishing(false);
         }
-        if !sources.is_changing() {
-            return;
+        if !sources.is_changing() && !sources.is_leasing() {
+            break true;
         }
         tokio::select! {
             biased;
-            () = signals.any() => return,
-            () = tokio::time::sleep_until(deadline) => {
-                report(&format!(
-                    "not everything was finished in time: messages that were not released stay \
-                     hidden for up to {} s",
-                    VISIBILITY_TIMEOUT.as_secs()
-                ));
-                return;
-            }
+            _ = signals.any() => break false,
+            () = tokio::time::sleep_until(deadline) => break false,
             () = tokio::time::sleep_until(begun + EXPLAIN_AFTER), if explanation.is_some() => {
                 report(&explanation.take().unwrap_or_default());
             }
             Some(msg) = replies.recv() => release(sources, update(model, Utc::now(), msg)),
-            () = sources.change_ended() => {}
+            () = sources.work_ended() => {}
         }
+    };
+    // How a redrive or a deletion ended, or what could not be released.
+    if let Some(notice) = &model.notice {
+        report(&notice.text);
+    }
+    if !is_finished {
+        report(&unfinished(is_changing, messages, Utc::now()));
     }
 }
 
-/// Messages are released ten at a time, so many of them need longer.
-fn limit_of_finishing(is_redriving: bool, messages: usize) -> Duration {
-    let limit = if is_redriving {
-        FINISH_REDRIVE_WITHIN
-    } else {
+const fn limit_of_finishing(is_changing: bool) -> Duration {
+    if is_changing {
         FINISH_WITHIN
-    };
-    limit + RELEASE_EACH * u32::try_from(messages).unwrap_or(u32::MAX)
+    } else {
+        RELEASE_WITHIN
+    }
 }
 
-fn explanation(redrive: Option<(usize, usize)>) -> String {
-    match redrive {
-        Some((done, total)) => format!(
-            "finishing the redrive: {done} of {total} done, no new batch starts; ^C quits at once"
+fn explanation(work: Option<(&str, usize, usize)>) -> String {
+    match work {
+        Some((what, done, total)) => format!(
+            "finishing the {what}: {done} of {total} done, no new batch starts; ^C quits at once"
         ),
         None => "finishing; ^C quits at once".to_owned(),
     }
+}
+
+/// What may be left of a console that did not wait for its end.
+fn unfinished(is_changing: bool, messages: usize, now: DateTime<Utc>) -> String {
+    let latest =
+        now.checked_add_signed(chrono::Duration::from_std(VISIBILITY_TIMEOUT).unwrap_or_default());
+    let until = latest.map_or_else(String::new, |at| {
+        format!(" until {} UTC", at.format("%H:%M"))
+    });
+    let change = if is_changing {
+        "a change has no end in the audit log; "
+    } else {
+        ""
+    };
+    format!(
+        "not everything was finished in time: {change}up to {} may stay hidden{until}",
+        message_count(messages)
+    )
 }
 
 /// Of what is wanted while leaving, only releasing messages is still done.
@@ -358,7 +381,7 @@ fn release(sources: &mut Sources, effects: Vec<Effect>) {
 
 fn releases(effects: Vec<Effect>) -> impl Iterator<Item = Request> {
     effects.into_iter().filter_map(|effect| match effect {
-        Effect::Request(request @ Request::ReleaseMessages(..)) => Some(request),
+        Effect::Request(request @ Request::ReleaseMessages(_)) => Some(request),
         Effect::Request(_)
         | Effect::Control(..)
         | Effect::OpenEditor(_)
@@ -373,12 +396,15 @@ fn report(text: &str) {
 }
 
 /// Ends the program when a signal came and the loop did not end: a terminal that accepts no
-/// more output blocks it in a write. Active until the returned set is dropped.
-fn watch() -> io::Result<JoinSet<()>> {
+/// more output blocks it in a write. Active until the returned set is dropped. While the flag is
+/// set, signals from the keyboard are not meant for this program.
+fn watch() -> io::Result<(JoinSet<()>, Arc<AtomicBool>)> {
     let mut signals = Signals::listen()?;
     let mut watcher = JoinSet::new();
+    let is_lent = Arc::new(AtomicBool::new(false));
+    let is_editors = Arc::clone(&is_lent);
     watcher.spawn(async move {
-        signals.any().await;
+        while signals.any().await == Origin::Keyboard && is_editors.load(Ordering::Relaxed) {}
         tokio::time::sleep(STALLED_AFTER).await;
         // It writes too, so it may hang like the loop; the thread ends with the process.
         std::thread::spawn(restore);
@@ -386,7 +412,15 @@ fn watch() -> io::Result<JoinSet<()>> {
         let _ = disable_raw_mode();
         std::process::exit(EXIT_STALLED);
     });
-    Ok(watcher)
+    Ok((watcher, is_lent))
+}
+
+/// Where a signal comes from, as a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// `^C` and `^\` reach every program in the foreground of the terminal.
+    Keyboard,
+    System,
 }
 
 struct Signals {
@@ -407,13 +441,24 @@ impl Signals {
     }
 
     /// Waits for a signal that ends the program.
-    async fn any(&mut self) {
+    async fn any(&mut self) -> Origin {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.hang_up.recv() => {}
-            _ = self.quit.recv() => {}
+            _ = self.terminate.recv() => Origin::System,
+            _ = self.hang_up.recv() => Origin::System,
+            _ = self.interrupt.recv() => Origin::Keyboard,
+            _ = self.quit.recv() => Origin::Keyboard,
         }
+    }
+
+    /// Waits for a signal that does not come from the keyboard.
+    async fn but_from_keyboard(&mut self) {
+        while self.any().await == Origin::Keyboard {}
+    }
+
+    /// Ignores what came from the keyboard until now.
+    fn forget_keyboard(&mut self) {
+        let _ = self.interrupt.recv().now_or_never();
+        let _ = self.quit.recv().now_or_never();
     }
 }
 
@@ -428,13 +473,12 @@ mod tests {
         let mut outbox = Outbox::new(Utc::now(), 0);
         let last = |outbox: &mut Outbox| outbox.request(Reply::Totals, Request::Totals);
         last(&mut outbox);
-        let handles = vec!["handle".to_owned()];
-        let release = outbox.request(Reply::Released, |to| Request::ReleaseMessages(handles, to));
+        let release = outbox.request(Reply::Released, Request::ReleaseMessages);
         last(&mut outbox);
         outbox.effects.push(Effect::Quit);
         let ids: Vec<_> = releases(outbox.effects)
             .map(|request| {
-                let Request::ReleaseMessages(_, to) = request else {
+                let Request::ReleaseMessages(to) = request else {
                     panic!("{request:?}")
                 };
                 to.id()
@@ -444,9 +488,38 @@ mod tests {
     }
 
     #[test]
-    fn redrive_gets_more_time_and_its_progress_is_named() {
-        assert!(limit_of_finishing(true, 0) > limit_of_finishing(false, 0));
-        assert!(limit_of_finishing(false, 100_000) > limit_of_finishing(false, 10));
-        assert!(explanation(Some((40, 120))).contains("40 of 120"));
+    fn change_gets_more_time_than_a_release_and_its_progress_is_named() {
+        assert!(limit_of_finishing(true) > limit_of_finishing(false));
+        let text = explanation(Some(("deletion", 40, 120)));
+        assert!(text.contains("deletion: 40 of 120"), "{text}");
+    }
+
+    #[test]
+    fn unfinished_end_names_the_messages_and_until_when() {
+        let now = "2026-11-24T14:00:10Z".parse().unwrap();
+        let text = unfinished(true, 12, now);
+        for part in ["audit log", "up to 12 messages", "until 14:05 UTC"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(!unfinished(false, 12, now).contains("audit"));
+    }
+
+    #[tokio::test]
+    async fn signal_from_the_keyboard_is_not_ours_while_another_program_has_the_terminal() {
+        let mut signals = Signals::listen().unwrap();
+        let mut witness = Signals::listen().unwrap();
+        let send = |name: &str| {
+            let id = std::process::id().to_string();
+            let mut kill = std::process::Command::new("kill");
+            assert!(kill.args([name, &id]).status().unwrap().success());
+        };
+        send("-INT");
+        assert_eq!(witness.any().await, Origin::Keyboard);
+        let mut waiting = Box::pin(signals.but_from_keyboard());
+        assert!(futures::poll!(&mut waiting).is_pending());
+        send("-TERM");
+        waiting.await;
+        signals.forget_keyboard();
+        assert!(futures::poll!(Box::pin(signals.any())).is_pending());
     }
 }

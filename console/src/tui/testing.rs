@@ -17,16 +17,15 @@ use super::layout::frame;
 use super::message::Msg;
 use super::model::Model;
 use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
+use super::received::{LeaseTimes, Received};
 use super::redrives::{Draft, DryRun, Past, RunEnd};
 use super::request::{Deleted, ReplyTo, Request, RequestId, Sought};
 use super::theme::Theme;
 use super::update::update;
 use super::view::view;
-use pipeline::Body;
 use pipeline::environment::Environment;
-use pipeline::model::{
-    DeadLetter, Published, QueueRole, QueueSnapshot, ReceivedMessages, TraceState,
-};
+use pipeline::model::{DeadLetter, Published, QueueRole, QueueSnapshot, TraceState};
+use pipeline::{Body, Hidden};
 use redrive::Report;
 
 /// One kind of request: what it asks, and what its answer holds.
@@ -50,10 +49,10 @@ macro_rules! kind {
 }
 
 kind!(QUEUE: QueueRole => QueueSnapshot, Queue(role));
-kind!(RECEIVE: () => ReceivedMessages, ReceiveMessages());
-kind!(EXTEND: Vec<String> => Vec<Option<bool>>, ExtendVisibility(handles));
-kind!(RELEASE: Vec<String> => usize, ReleaseMessages(handles));
-kind!(READ_BODY: Body => String, ReadBody(body));
+kind!(RECEIVE: () => Received, ReceiveMessages());
+kind!(EXTEND: () => LeaseTimes, ExtendLeases());
+kind!(RELEASE: () => Hidden, ReleaseMessages());
+kind!(READ_BODIES: Vec<Body> => Vec<String>, ReadBodies(bodies));
 kind!(DELETE: Vec<DeadLetter> => Deleted, DeleteMessages(messages));
 kind!(DRY_RUN: Draft => DryRun, DryRun(draft));
 kind!(REDRIVE: Draft => RunEnd, Redrive(draft));

@@ -26,6 +26,19 @@ const WHEEL_LINES: isize = 3;
 
 /// Applies one message that happened at `now`. Returns the effects that it wants, in order.
 pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Effect> {
+    let is_input = match &msg {
+        Msg::Key(key) => key.kind != KeyEventKind::Release,
+        Msg::Mouse(_) | Msg::Paste(_) | Msg::EditorEnded(_) => true,
+        Msg::Resize { .. }
+        | Msg::Tick
+        | Msg::Reply(_)
+        | Msg::PipelineFailed(_)
+        | Msg::WorkProgress(..)
+        | Msg::Progress(..) => false,
+    };
+    if is_input {
+        model.input_at = now;
+    }
     with_outbox(model, now, |model, outbox| {
         match msg {
             Msg::Key(key) if key.kind != KeyEventKind::Release => on_key(model, key, outbox),
@@ -44,11 +57,17 @@ pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Eff
                 screens.dead_letters.editor_ended(result, context);
             }),
             Msg::PipelineFailed(failure) => model.pipeline.failure = Some(visible(&failure)),
+            Msg::WorkProgress(id, progress) => {
+                model.screens.dead_letters.work_advanced(id, progress);
+            }
             Msg::Progress(id, progress) => model.screens.redrives.progressed(id, *progress, now),
         }
         route(model, outbox);
         on(model, outbox, |screens, context| {
-            screens.dead_letters.read_body(context);
+            if is_input {
+                screens.dead_letters.operator_came_back(context);
+            }
+            screens.dead_letters.read_bodies(context);
         });
     })
 }
@@ -278,16 +297,15 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Received(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.messages_came(answer, context);
         }),
-        Reply::Extended(answer) => on(model, outbox, |screens, context| {
-            screens
-                .dead_letters
-                .visibility_was_extended(answer, context);
-        }),
+        Reply::Extended(answer) => model.screens.dead_letters.visibility_was_extended(answer),
         Reply::Released(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.messages_were_released(answer, context);
         }),
-        Reply::Body(answer) => on(model, outbox, |screens, context| {
-            screens.dead_letters.body_was_read(answer, context);
+        Reply::Difference(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.difference_was_read(answer, context);
+        }),
+        Reply::Bodies(answer) => on(model, outbox, |screens, context| {
+            screens.dead_letters.bodies_were_read(answer, context);
         }),
         Reply::Deleted(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.messages_were_deleted(answer, context);
@@ -335,27 +353,47 @@ fn on(
 
 /// Brings what one screen hands over to the other.
 fn route(model: &mut Model, outbox: &mut Outbox) {
-    for handover in std::mem::take(&mut outbox.handovers) {
-        match handover {
-            Handover::GoTo(screen) => show(model, screen, outbox),
-            Handover::Review(selection) => {
-                let (screens, mut context) = model.parts(outbox);
-                // Its messages stay received while the review is open.
-                if screens.redrives.review(selection, &mut context) {
-                    model.screen = ScreenId::Redrives;
-                    model.notice = None;
-                }
+    // One may lead to another.
+    while !outbox.handovers.is_empty() {
+        for handover in std::mem::take(&mut outbox.handovers) {
+            apply_handover(model, handover, outbox);
+        }
+    }
+}
+
+fn apply_handover(model: &mut Model, handover: Handover, outbox: &mut Outbox) {
+    match handover {
+        Handover::GoTo(screen) => show(model, screen, outbox),
+        Handover::Review(selection) => {
+            let (screens, mut context) = model.parts(outbox);
+            // Its messages stay received while the review is open.
+            if screens.redrives.review(selection, &mut context) {
+                model.screen = ScreenId::Redrives;
+                model.notice = None;
             }
-            Handover::ReviewDropped => model.screen = ScreenId::DeadLetters,
-            Handover::RedriveBegan(ids) => {
-                model.screens.dead_letters.redrive_began(ids);
-                send(model, ScreenId::DeadLetters, ScreenEvent::Leave, outbox);
-            }
-            Handover::RedriveEnded(ended) => {
-                on(model, outbox, |screens, context| {
-                    screens.dead_letters.redrive_ended(ended, context);
-                });
-            }
+        }
+        Handover::LeasesEnded => drop_review(model, outbox),
+        Handover::ReviewDropped => model.screen = ScreenId::DeadLetters,
+        Handover::RedriveBegan(ids) => {
+            model.screens.dead_letters.redrive_began(ids);
+            send(model, ScreenId::DeadLetters, ScreenEvent::Leave, outbox);
+        }
+        Handover::RedriveEnded(ended) => {
+            on(model, outbox, |screens, context| {
+                screens.dead_letters.redrive_ended(ended, context);
+            });
+        }
+    }
+}
+
+/// The messages under review were released: what was reviewed cannot be sent any more.
+fn drop_review(model: &mut Model, outbox: &mut Outbox) {
+    // A reason that is being typed is closed before.
+    for _ in 0..2 {
+        let context = model.screens.key_context(ScreenId::Redrives);
+        if matches!(context, KeyContext::Plan | KeyContext::Input) {
+            let back = ScreenEvent::Act(Action::Back);
+            send(model, ScreenId::Redrives, back, outbox);
         }
     }
 }

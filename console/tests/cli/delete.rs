@@ -12,6 +12,7 @@ use crate::support::harness::{Harness, LIMIT, invalid, lines, numbered, valid};
 use crate::support::program::Answer;
 use crate::support::proxy::Fault;
 use crate::support::pty::Session as Terminal;
+use crate::support::queues::release_dead_letters;
 use crate::support::signals::signal;
 
 /// The name of the dead-letter queue, and no question.
@@ -292,8 +293,8 @@ fn purge_requires_every_message_in_its_file_unless_no_file_is_wanted() {
     );
     assert_eq!(harness.depth(), (13, 2));
     assert_eq!(audited(&harness), Value::Null);
-    let releasing = harness.queues.pipeline.release_dead_letters(&handles);
-    assert_eq!(harness.runtime.block_on(releasing).unwrap(), 2);
+    let releasing = release_dead_letters(&harness.queues.pipeline, &handles);
+    assert_eq!(harness.runtime.block_on(releasing), 2);
 
     let answer = purge(&harness, &["--export", "all.jsonl"]);
     assert_eq!(answer.code, 0, "{answer:?}");

@@ -9,6 +9,10 @@ use pipeline::model::{Published, TraceState};
 use serde_json::json;
 
 use crate::support::harness::{Harness, LIMIT, invalid, numbered, valid};
+use crate::support::program::Answer;
+use crate::support::proxy::Fault;
+use crate::support::queues::receive_dead_letters;
+use crate::support::signals::signal;
 
 #[test]
 fn only_ready_messages_are_moved_unless_all_are_requested() {
@@ -157,8 +161,8 @@ fn search_that_nobody_continues_releases_its_messages() {
         "they stay hidden between two looks"
     );
     harness.depth_until(|depth| depth == (25, 0));
-    let receiving = harness.queues.pipeline.hold_dead_letters(100, LIMIT);
-    let received = harness.runtime.block_on(receiving).unwrap();
+    let receiving = receive_dead_letters(&harness.queues.pipeline, 100, LIMIT);
+    let received = harness.runtime.block_on(receiving);
     assert!(
         received
             .messages
@@ -197,13 +201,30 @@ fn interrupted_list_releases_what_it_received_and_what_comes_late() {
 }
 
 #[test]
+fn interrupt_before_anything_was_received_says_so_and_releases_nothing() {
+    let harness = Harness::start();
+    harness.add_dead_letters(&numbered(3));
+    let every = 0..usize::MAX;
+    let mut proxy = harness.proxy("GetQueueAttributes", Fault::KeepAnswer, every);
+    let child = harness.program.spawn(&["dlq", "list"]);
+    harness.runtime.block_on(proxy.wait_until_kept());
+    signal(child.id(), "INT");
+    let answer = Answer::of_child(child);
+    assert_eq!(answer.code, 130, "{answer:?}");
+    let note = "interrupted: nothing was received";
+    assert!(answer.stderr.contains(note), "{answer:?}");
+    assert!(!answer.stderr.contains("releas"), "{answer:?}");
+    assert_eq!(harness.depth(), (3, 0));
+}
+
+#[test]
 fn interrupted_list_reports_what_stays_hidden_when_a_receive_has_no_answer() {
     let harness = Harness::start();
     harness.add_dead_letters(&numbered(60));
     let (program, _proxy) = harness.interrupted(&["dlq", "list"], LATER_RECEIVES);
     let rest = harness.rest_of_interrupted(program);
     assert!(
-        rest.contains("up to 40 messages stay hidden from others until "),
+        rest.contains("up to 40 messages may stay hidden from others until "),
         "{rest}"
     );
     let (visible, hidden) = harness.depth();

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::harness::LIMIT;
 use crate::support::program::{Answer, Program};
-use crate::support::queues::{Queues, text};
+use crate::support::queues::{Queues, receive_dead_letters, release_dead_letters, text};
 use crate::support::{configuration, machine, stack};
 
 pub(crate) struct Deployed {
@@ -425,8 +425,8 @@ fn search_for_a_dead_event_receives_each_message_once_and_releases_all() {
     };
     assert_eq!(deployed.depth().1, 0);
     let pipeline = deployed.pipeline();
-    let receiving = pipeline.hold_dead_letters(1_000, LIMIT);
-    let received = deployed.runtime.block_on(receiving).unwrap();
+    let receiving = receive_dead_letters(pipeline, 1_000, LIMIT);
+    let received = deployed.runtime.block_on(receiving);
     assert!(
         received
             .messages
@@ -453,8 +453,8 @@ fn search_for_a_dead_event_receives_each_message_once_and_releases_all() {
         .into_iter()
         .map(|message| message.receipt_handle)
         .collect();
-    let releasing = pipeline.release_dead_letters(&handles);
-    let released = deployed.runtime.block_on(releasing).unwrap();
+    let releasing = release_dead_letters(pipeline, &handles);
+    let released = deployed.runtime.block_on(releasing);
     assert_eq!(released, handles.len());
 }
 

@@ -5,7 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use pipeline::audit::AuditLog;
+use pipeline::model::QueueRole;
 
+use crate::support::proxy::{self, Fault};
 use crate::support::pty::Session;
 use crate::support::queues::Queues;
 use crate::support::{configuration, machine, stack};
@@ -107,8 +110,9 @@ async fn own_editor_gets_the_terminal_and_returns_it() {
     let text = configuration::environment("test", queues.endpoint_url(), queues.urls(), "");
     let configuration = configuration::write(folder.path(), &text);
     let editor = folder.path().join("editor.sh");
-    let script = r#"printf "the terminal is mine"
-read -r line
+    let script = r#"trap 'printf "still mine"' INT
+printf "the terminal is mine"
+until read -r line; do :; done
 sed -i 's/"type"/"time": "2026-01-31T12:00:00Z", "type"/' "$1"
 "#;
     std::fs::write(&editor, script).unwrap();
@@ -123,6 +127,9 @@ sed -i 's/"type"/"time": "2026-01-31T12:00:00Z", "type"/' "$1"
         session.press("E");
         session.wait_for("the terminal is mine", LIMIT);
         assert!(session.is_cooked(), "the editor has an ordinary terminal");
+        // An interrupt is the editor's, which ignores it; the console stays.
+        session.press("\u{3}");
+        session.wait_for("still mine", LIMIT);
         session.press("q\n");
         session.wait_for("edited: ready", LIMIT);
         session.press("\r");
@@ -132,4 +139,63 @@ sed -i 's/"type"/"time": "2026-01-31T12:00:00Z", "type"/' "$1"
         assert!(session.is_cooked());
     });
     walk.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quitting_ends_a_deletion_with_its_audit_entry_and_releases_the_rest() {
+    let _machine = machine::shared();
+    let queues = Queues::start().await;
+    let bodies: Vec<String> = (0..300).map(|number| format!("body {number}")).collect();
+    queues.add_dead_letters(&bodies, &[]).await;
+    // Deletes stop after the third batch, until the console is being left.
+    let endpoint = queues.endpoint_url();
+    let batches = 3..usize::MAX;
+    let mut proxy = proxy::start(endpoint, "DeleteMessageBatch", Fault::KeepAnswer, batches).await;
+    let folder = tempfile::tempdir().unwrap();
+    let text = configuration::environment("test", &proxy.url, queues.urls(), "");
+    let configuration = configuration::write(folder.path(), &text);
+    let configuration = configuration.to_str().unwrap().to_owned();
+    let state = folder.path().join("state");
+    let console = tokio::task::spawn_blocking({
+        let state = state.to_str().unwrap().to_owned();
+        move || {
+            let arguments = ["--config", &configuration, "--env", "test"];
+            let variables = [("XDG_STATE_HOME", state.as_str())];
+            let mut session = Session::start(Path::new(PROGRAM), &arguments, &variables, (160, 45));
+            session.press("2");
+            session.wait_for("300 received", LIMIT);
+            // All but one.
+            session.press("ag Ddead-letters\r");
+            session.wait_for("deleting: 0 of 299 done", LIMIT);
+            session
+        }
+    });
+    let mut session = console.await.unwrap();
+    proxy.wait_until_kept().await;
+    let session = tokio::task::spawn_blocking(move || {
+        session.press("R");
+        session.wait_for("299 received", LIMIT);
+        session.press("q");
+        session.wait_for("finishing the deletion: 0 of 299 done", LIMIT);
+        session
+    });
+    let mut session = session.await.unwrap();
+    let released = async { while queues.depth(QueueRole::DeadLetter).await.0 == 0 {} };
+    tokio::time::timeout(LIMIT, released).await.unwrap();
+    let visible = queues.depth(QueueRole::DeadLetter).await.0;
+    assert_eq!(visible, 1, "R releases nothing that is being deleted");
+    proxy.open();
+    let status = tokio::task::spawn_blocking(move || session.wait_for_exit(LIMIT));
+    assert!(status.await.unwrap().success());
+    let audit = AuditLog::in_folder(&state.join("opsconsole"))
+        .read()
+        .unwrap();
+    let ending = audit.entries[0].ending.as_ref().unwrap();
+    let deleted = usize::try_from(ending.counts["deleted"]).unwrap();
+    assert!(ending.counts["left"] > 0, "{ending:?}");
+    assert_eq!(ending.error.as_deref(), Some("interrupted"));
+    assert_eq!(
+        queues.depth(QueueRole::DeadLetter).await,
+        (300 - deleted, 0)
+    );
 }

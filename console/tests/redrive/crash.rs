@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::support::harness::LIMIT;
 use crate::support::proxy::{self, Fault, Proxy};
+use crate::support::queues::{receive_dead_letters, release_dead_letters};
 use crate::support::redrive_fixture::{Fixture, Places, Services, VISIBILITY, quick, resumed};
 
 /// Messages of one redrive: two batches.
@@ -299,7 +300,7 @@ async fn child_that_is_killed() {
         return;
     };
     let pipeline = Pipeline::connect(&serde_json::from_str(&environment).unwrap()).unwrap();
-    let received = pipeline.hold_dead_letters(TOTAL, VISIBILITY).await.unwrap();
+    let received = receive_dead_letters(&pipeline, TOTAL, VISIBILITY).await;
     let messages = received.messages;
     let handles: Vec<&String> = messages.iter().map(|one| &one.receipt_handle).collect();
     println!("\nhandles {}", serde_json::to_string(&handles).unwrap());
@@ -362,7 +363,7 @@ async fn kill_process_and_resume(fixture: &Fixture<'_>, writes: usize, mut proxy
     tokio::time::timeout(LIMIT, stopped).await.unwrap();
     child.kill().await.unwrap();
     assert_eq!(handles.len(), TOTAL);
-    let _ = fixture.pipeline().release_dead_letters(&handles).await;
+    release_dead_letters(fixture.pipeline(), &handles).await;
     let path = Journal::list(fixture.folder.path()).unwrap().remove(0).1;
     let places = fixture.places(TOTAL).await;
     assert_journal_is_true(fixture, &path, &places);

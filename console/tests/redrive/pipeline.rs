@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::harness::LIMIT;
+use crate::support::queues::receive_dead_letters;
 use crate::support::redrive_fixture::VISIBILITY;
 use crate::support::{machine, stack};
 
@@ -47,7 +48,7 @@ async fn dead_letters(pipeline: &Pipeline) -> Vec<DeadLetter> {
     let mut messages = Vec::new();
     let all_dead = async {
         while messages.len() < TOTAL {
-            let received = pipeline.hold_dead_letters(TOTAL, VISIBILITY).await.unwrap();
+            let received = receive_dead_letters(pipeline, TOTAL, VISIBILITY).await;
             messages.extend(received.messages);
         }
     };
@@ -65,7 +66,7 @@ async fn patched_events_are_stored_and_the_rest_fails_again() {
     let edits: Vec<_> = messages
         .iter()
         .enumerate()
-        .map(|(index, message)| (message, (index > 0).then(|| patched(message))))
+        .map(|(index, message)| (message, (index > 0).then(|| patched(message).into())))
         .collect();
     let options = PlanOptions {
         canary_steps: vec![1],

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::{DeadLetter, QueueRole};
+use pipeline::{LeaseSet, Pipeline};
 use redrive::operations::freeze;
 use redrive::{
     Control, Counts, Journal, MessageOutcome, MessageReport, PlanOptions, RedriveError, Report,
@@ -16,7 +16,9 @@ use tokio::sync::watch;
 use crate::support::harness::numbered;
 use crate::support::machine;
 use crate::support::proxy::{self, Fault};
-use crate::support::queues::{self, Queues, binary, text};
+use crate::support::queues::{
+    self, Queues, binary, receive_dead_letters, release_dead_letters, text,
+};
 use crate::support::redrive_fixture::{VISIBILITY, quick};
 
 async fn queues(name: &str) -> (machine::Shared, Queues) {
@@ -73,11 +75,7 @@ async fn attributes_keep_name_type_and_value_but_the_failure_goes() {
             ],
         )
         .await;
-    let received = queues
-        .pipeline
-        .hold_dead_letters(10, VISIBILITY)
-        .await
-        .unwrap();
+    let received = receive_dead_letters(&queues.pipeline, 10, VISIBILITY).await;
     assert_eq!(
         received.messages[0].reason.as_ref().unwrap().code,
         "missing-attribute"
@@ -109,11 +107,7 @@ async fn every_message_has_one_outcome_and_the_queues_agree() {
     let (_machine, queues) = queues("outcomes").await;
     let total = 37;
     queues.add_dead_letters(&numbered(total), &[]).await;
-    let mut received = queues
-        .pipeline
-        .hold_dead_letters(100, VISIBILITY)
-        .await
-        .unwrap();
+    let mut received = receive_dead_letters(&queues.pipeline, 100, VISIBILITY).await;
     assert_eq!(received.messages.len(), total);
     assert!(!received.is_truncated);
     // One grew beyond what a queue takes, one cannot be sent, one cannot be deleted.
@@ -157,21 +151,10 @@ async fn message_whose_visibility_timeout_ended_is_not_sent() {
     let journals = tempfile::tempdir().unwrap();
     let (_machine, queues) = queues("expired").await;
     queues.add_dead_letter("one", &[]).await;
-    let mut received = queues
-        .pipeline
-        .hold_dead_letters(1, VISIBILITY)
-        .await
-        .unwrap();
+    let mut received = receive_dead_letters(&queues.pipeline, 1, VISIBILITY).await;
     let message = &mut received.messages[0];
     let handles = [message.receipt_handle.clone()];
-    assert_eq!(
-        queues
-            .pipeline
-            .release_dead_letters(&handles)
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(release_dead_letters(&queues.pipeline, &handles).await, 1);
     message.hidden_until = chrono::Utc::now();
     message.receipt_handle = "expired".to_owned();
     let (report, _) = redrive(&queues.pipeline, &received.messages, journals.path())
@@ -197,11 +180,7 @@ async fn send_without_an_answer_is_not_repeated_and_the_message_stays() {
     let (_machine, queues) = queues("unanswered").await;
     queues.add_dead_letter("one", &[]).await;
     queues.add_dead_letter("two", &[]).await;
-    let received = queues
-        .pipeline
-        .hold_dead_letters(10, VISIBILITY)
-        .await
-        .unwrap();
+    let received = receive_dead_letters(&queues.pipeline, 10, VISIBILITY).await;
     let every = 0..usize::MAX;
     let send = "SendMessageBatch";
     let proxy = proxy::start(queues.endpoint_url(), send, Fault::DropAnswer, every).await;
@@ -224,18 +203,10 @@ async fn received_messages_are_hidden_until_released_and_listed_once() {
             .add_dead_letter(&format!("{{\"id\":\"{number}\"}}"), &[])
             .await;
     }
-    let some = queues
-        .pipeline
-        .hold_dead_letters(5, VISIBILITY)
-        .await
-        .unwrap();
+    let some = receive_dead_letters(&queues.pipeline, 5, VISIBILITY).await;
     assert_eq!(some.messages.len(), 5);
     assert!(some.is_truncated);
-    let rest = queues
-        .pipeline
-        .hold_dead_letters(100, VISIBILITY)
-        .await
-        .unwrap();
+    let rest = receive_dead_letters(&queues.pipeline, 100, VISIBILITY).await;
     assert_eq!(rest.messages.len(), 7);
     let handles: Vec<String> = some
         .messages
@@ -243,27 +214,14 @@ async fn received_messages_are_hidden_until_released_and_listed_once() {
         .chain(&rest.messages)
         .map(|message| message.receipt_handle.clone())
         .collect();
-    assert_eq!(
-        queues
-            .pipeline
-            .extend_hold(&handles, VISIBILITY)
-            .await
-            .unwrap(),
-        [Some(true); 12]
-    );
-    assert_eq!(
-        queues
-            .pipeline
-            .release_dead_letters(&handles)
-            .await
-            .unwrap(),
-        12
-    );
-    let again = queues
-        .pipeline
-        .hold_dead_letters(100, VISIBILITY)
-        .await
-        .unwrap();
+    let leases = LeaseSet::new(&queues.pipeline, VISIBILITY);
+    for handle in &handles {
+        leases.adopt(handle, handle, chrono::Utc::now() + VISIBILITY);
+    }
+    leases.extend_all(2 * VISIBILITY).await.unwrap();
+    assert!(leases.take_lost(chrono::Utc::now()).is_empty());
+    assert_eq!(release_dead_letters(&queues.pipeline, &handles).await, 12);
+    let again = receive_dead_letters(&queues.pipeline, 100, VISIBILITY).await;
     assert_eq!(again.messages.len(), 12);
     assert!(
         again
@@ -279,11 +237,7 @@ async fn read_only_environment_moves_nothing() {
     let journals = tempfile::tempdir().unwrap();
     let (_machine, queues) = queues("read-only").await;
     queues.add_dead_letter("one", &[]).await;
-    let received = queues
-        .pipeline
-        .hold_dead_letters(1, VISIBILITY)
-        .await
-        .unwrap();
+    let received = receive_dead_letters(&queues.pipeline, 1, VISIBILITY).await;
     let environment = Environment {
         read_only: true,
         ..queues.pipeline.environment().clone()

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::program::Program;
 use super::proxy::{self, Fault, Proxy};
-use super::queues::Queues;
+use super::queues::{Queues, receive_dead_letters};
 use super::signals::signal;
 use super::{configuration, machine};
 
@@ -103,8 +103,8 @@ impl Harness {
 
     /// Receives dead letters in this process, so that they are hidden from the program.
     pub(crate) fn receive(&self, count: usize) -> Vec<String> {
-        let receiving = self.queues.pipeline.hold_dead_letters(count, LIMIT);
-        let received = self.runtime.block_on(receiving).unwrap().messages;
+        let receiving = receive_dead_letters(&self.queues.pipeline, count, LIMIT);
+        let received = self.runtime.block_on(receiving).messages;
         assert_eq!(received.len(), count);
         let handles = received.into_iter().map(|message| message.receipt_handle);
         handles.collect()

@@ -1,16 +1,20 @@
 //! The two queues of a pipeline, and the console's view of them.
 
+use std::time::Duration;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
     SendMessageBatchRequestEntry,
 };
+use chrono::{DateTime, Utc};
 use devstack::Emulator;
-use pipeline::Pipeline;
 use pipeline::environment::Environment;
-use pipeline::model::QueueRole;
+use pipeline::model::{QueueRole, ReceivedMessages};
+use pipeline::{LeaseSet, Pipeline};
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 /// What one call sends or receives at most (Amazon SQS quotas).
 const BATCH: usize = 10;
@@ -193,6 +197,26 @@ impl Queues {
             .await
             .unwrap();
     }
+}
+
+/// Receives dead letters for a test that has the handles itself.
+pub(crate) async fn receive_dead_letters(
+    pipeline: &Pipeline,
+    count: usize,
+    visibility_timeout: Duration,
+) -> ReceivedMessages {
+    let leases = LeaseSet::new(pipeline, visibility_timeout);
+    let received = leases.receive(count, &CancellationToken::new()).await;
+    received.unwrap().unwrap()
+}
+
+/// Makes dead letters visible. Returns how many were hidden.
+pub(crate) async fn release_dead_letters(pipeline: &Pipeline, handles: &[String]) -> usize {
+    let leases = LeaseSet::new(pipeline, Duration::ZERO);
+    for handle in handles {
+        leases.adopt(handle, handle, DateTime::<Utc>::MAX_UTC);
+    }
+    handles.len() - leases.release_all().await.messages_max
 }
 
 pub(crate) fn text(data_type: &str, value: &str) -> MessageAttributeValue {

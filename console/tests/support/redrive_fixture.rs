@@ -14,7 +14,7 @@ use redrive::{RedriveError, run};
 use tokio::sync::watch;
 
 use super::machine;
-use super::queues::{self, Queues, text};
+use super::queues::{self, Queues, receive_dead_letters, release_dead_letters, text};
 
 /// Visibility timeout of messages that a test receives.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(300);
@@ -118,8 +118,8 @@ impl Fixture<'_> {
     }
 
     pub(crate) async fn receive(&self) -> Vec<DeadLetter> {
-        let receiving = self.pipeline().hold_dead_letters(10_000, VISIBILITY);
-        receiving.await.unwrap().messages
+        let receiving = receive_dead_letters(self.pipeline(), 10_000, VISIBILITY);
+        receiving.await.messages
     }
 
     /// Makes messages visible, as the end of their visibility timeout would.
@@ -129,7 +129,7 @@ impl Fixture<'_> {
             .map(|message| message.receipt_handle.clone());
         let handles: Vec<String> = handles.collect();
         // Messages that are gone answer with an error of their own.
-        let _ = self.pipeline().release_dead_letters(&handles).await;
+        release_dead_letters(self.pipeline(), &handles).await;
     }
 
     pub(crate) async fn plan(&self, messages: &[DeadLetter], options: PlanOptions) -> Plan {

@@ -126,32 +126,26 @@ impl From<io::Error> for BodyError {
     }
 }
 
-impl Body {
-    /// Writes a body to a spool of its own.
-    ///
-    /// # Errors
-    /// When the temporary folder cannot be written.
-    pub fn spooled(text: &str) -> io::Result<Self> {
-        let mut body = Self::from(text);
-        let mut spool = Spool::create()?;
-        spool.put(std::iter::once(&mut body))?;
-        Ok(body)
-    }
-}
-
 fn hex(digest: [u8; 32]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A file without a name, for the bodies of one collection. It is gone with the last of them.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub struct BodySpool {
     file: Arc<File>,
     end: u64,
 }
 
-impl Spool {
-    pub(super) fn create() -> io::Result<Self> {
+impl BodySpool {
+    /// Most bytes that [`Self::write`] puts into one spool.
+    pub const BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+    /// An empty one.
+    ///
+    /// # Errors
+    /// When the temporary folder cannot be written.
+    pub fn create() -> io::Result<Self> {
         Ok(Self {
             file: Arc::new(tempfile::tempfile()?),
             end: 0,
@@ -166,6 +160,22 @@ impl Spool {
             file: Arc::new(file),
             end: 0,
         }
+    }
+
+    /// Writes one body.
+    ///
+    /// # Errors
+    /// When it cannot be written, or when the spool would have more than [`Self::BYTES_MAX`].
+    pub fn write(&mut self, text: &str) -> io::Result<Body> {
+        if self.end + text.len() as u64 > Self::BYTES_MAX {
+            let gib = Self::BYTES_MAX / (1024 * 1024 * 1024);
+            return Err(io::Error::other(format!(
+                "the bodies have more than {gib} GiB"
+            )));
+        }
+        let mut body = Body::from(text);
+        self.put(std::iter::once(&mut body))?;
+        Ok(body)
     }
 
     /// Moves bodies to the file in one write. When that fails, they stay in memory.
@@ -203,7 +213,7 @@ mod tests {
         let texts = ["", "{\"a\":\"\u{9b}ü\"}", "x"];
         let mut bodies: Vec<Body> = texts.into_iter().map(Body::from).collect();
         let before = bodies.clone();
-        let mut spool = Spool::create().unwrap();
+        let mut spool = BodySpool::create().unwrap();
         spool.put(bodies.iter_mut().take(2)).unwrap();
         spool.put(bodies.iter_mut()).unwrap();
         assert_eq!(bodies, before);
@@ -219,9 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn spool_that_is_full_or_cannot_be_written_takes_nothing() {
+        let mut spool = BodySpool::create().unwrap();
+        spool.end = BodySpool::BYTES_MAX - 3;
+        assert_eq!(spool.write("abc").unwrap().bytes(), 3);
+        let error = spool.write("d").unwrap_err();
+        assert!(error.to_string().contains("1 GiB"), "{error}");
+        assert!(BodySpool::that_fails().write("a").is_err());
+    }
+
+    #[test]
     fn body_that_was_changed_or_cut_in_the_file_is_not_given() {
         let mut bodies = [Body::from("first"), Body::from("second")];
-        let mut spool = Spool::create().unwrap();
+        let mut spool = BodySpool::create().unwrap();
         spool.put(bodies.iter_mut()).unwrap();
         spool.file.write_all_at(b"F", 0).unwrap();
         let [first, second] = &bodies;

@@ -173,7 +173,7 @@ impl Pipeline {
             .send()
             .await;
         let Err(error) = answer else { return Ok(()) };
-        let told = attempt.sdk(&error);
+        let reported = attempt.sdk(&error);
         let is_under_way = error
             .code()
             .is_some_and(|code| code.ends_with("PurgeQueueInProgress"));
@@ -184,9 +184,9 @@ impl Pipeline {
                 )
                 .with_hint("wait a minute and try again; nothing was changed now")
         } else if is_surely_not_done(&error) {
-            told
+            reported
         } else {
-            told.outcome_unknown("it may be purged all the same; look at the queue in a minute")
+            reported.outcome_unknown("it may be purged all the same; look at the queue in a minute")
         })
     }
 }

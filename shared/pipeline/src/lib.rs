@@ -49,7 +49,7 @@ mod writes;
 
 pub use api::API_BODY_BYTES_MAX;
 pub use authority::Authority;
-pub use body::{Body, BodyError};
+pub use body::{Body, BodyError, BodySpool};
 pub use connection::Pipeline;
 pub use delete::DELETE_MESSAGES_MAX;
 pub use error::{PipelineError, PipelineErrorKind};

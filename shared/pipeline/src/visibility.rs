@@ -3,7 +3,6 @@
 //! Invariant: a timeout counts as changed only when SQS confirmed exactly that handle; the new one
 //! is counted from before its request.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
@@ -12,6 +11,7 @@ use futures::stream::{self, Stream, StreamExt as _};
 
 use super::model::QueueRole;
 use super::queues::BATCH_ENTRIES_MAX;
+use super::text::messages_in_words;
 use super::{Attempt, Pipeline, PipelineError};
 
 /// Longest visibility timeout that SQS takes (Amazon SQS quotas).
@@ -22,11 +22,17 @@ const CALLS_MAX: usize = 16;
 /// The answer to one batch call.
 #[derive(Debug)]
 pub(super) struct VisibilityChange {
-    /// The handles of the call.
-    asked: Range<usize>,
     pub(super) asked_at: DateTime<Utc>,
-    /// The handles that SQS confirmed, by their indexes.
-    pub(super) changed: Result<Vec<usize>, PipelineError>,
+    pub(super) changed: Result<Changed, PipelineError>,
+}
+
+/// The handles of one answer, by their indexes.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// SQS confirmed them.
+    pub(super) confirmed: Vec<usize>,
+    /// SQS does not know them as hidden: their timeouts have ended, or their messages are gone.
+    pub(super) lost: Vec<usize>,
 }
 
 impl Pipeline {
@@ -42,7 +48,6 @@ impl Pipeline {
             let handles = handles.to_vec();
             async move {
                 VisibilityChange {
-                    asked: begin..begin + handles.len(),
                     asked_at: Utc::now(),
                     changed: self.change_batch(begin, &handles, timeout).await,
                 }
@@ -56,7 +61,7 @@ impl Pipeline {
         begin: usize,
         receipt_handles: &[String],
         timeout: Duration,
-    ) -> Result<Vec<usize>, PipelineError> {
+    ) -> Result<Changed, PipelineError> {
         let attempt = self.visibility_attempt();
         let requests = (begin..)
             .zip(receipt_handles)
@@ -79,11 +84,14 @@ impl Pipeline {
             .send()
             .await
             .map_err(|error| attempt.sdk(&error))?;
-        Ok(answer
-            .successful()
-            .iter()
-            .filter_map(|entry| entry.id().parse().ok())
-            .collect())
+        let confirmed = answer.successful().iter();
+        let lost = answer.failed().iter().filter(|entry| entry.sender_fault());
+        Ok(Changed {
+            confirmed: confirmed
+                .filter_map(|entry| entry.id().parse().ok())
+                .collect(),
+            lost: lost.filter_map(|entry| entry.id().parse().ok()).collect(),
+        })
     }
 
     /// The error of a queue that was silent for so long.
@@ -91,52 +99,15 @@ impl Pipeline {
         self.visibility_attempt().timed_out(limit)
     }
 
+    /// The error of a queue that neither confirmed nor refused all messages.
+    pub(super) fn visibility_unconfirmed(&self, messages: usize) -> PipelineError {
+        let cause = format!("SQS did not confirm {}", messages_in_words(messages as u64));
+        self.visibility_attempt().refused(cause)
+    }
+
     fn visibility_attempt(&self) -> Attempt {
         let operation = "change the visibility timeout of messages in";
         self.queue_attempt(operation, QueueRole::DeadLetter)
-    }
-
-    /// Extends the timeouts of messages. Parallel to the input, whether SQS did so: a timeout that
-    /// has ended is not extended. `None` where no answer came.
-    ///
-    /// # Errors
-    /// When the dead-letter queue does not answer at all.
-    pub async fn extend_hold(
-        &self,
-        receipt_handles: &[String],
-        timeout: Duration,
-    ) -> Result<Vec<Option<bool>>, PipelineError> {
-        let mut outcomes = vec![None; receipt_handles.len()];
-        let mut failure = None;
-        let mut changes = self.visibility_changes(receipt_handles, timeout);
-        while let Some(change) = changes.next().await {
-            match change.changed {
-                Ok(changed) => {
-                    let slots = outcomes.get_mut(change.asked.clone()).into_iter().flatten();
-                    for (index, slot) in change.asked.zip(slots) {
-                        *slot = Some(changed.contains(&index));
-                    }
-                }
-                Err(error) => failure = Some(error),
-            }
-        }
-        match failure {
-            Some(error) if outcomes.iter().all(Option::is_none) => Err(error),
-            Some(_) | None => Ok(outcomes),
-        }
-    }
-
-    /// Releases messages. Returns how many were still hidden.
-    ///
-    /// # Errors
-    /// When the dead-letter queue does not answer at all.
-    pub async fn release_dead_letters(
-        &self,
-        receipt_handles: &[String],
-    ) -> Result<usize, PipelineError> {
-        let changed = self.extend_hold(receipt_handles, Duration::ZERO).await?;
-        let is_released = |is_changed: &&Option<bool>| **is_changed == Some(true);
-        Ok(changed.iter().filter(is_released).count())
     }
 }
 

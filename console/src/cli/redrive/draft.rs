@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cli::redrive::arguments::DraftArguments;
 use crate::cli::selection::by_verdict;
 use crate::cli::walk::{self, RELEASING};
-use crate::cli::{CommandError, Exit, Interrupt, Session};
+use crate::cli::{CommandError, Exit, Interrupt, Session, progress};
 use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
 use pipeline::{LeaseSet, printable};
@@ -20,18 +20,14 @@ use redrive::operations::{
 
 /// Visibility timeout while messages are checked and somebody decides; extended meanwhile.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(120);
-/// How long a patch may take over all messages: their leases are not extended meanwhile.
-const PATCH_LIMIT: Duration = Duration::from_secs(90);
-/// Before a patch, messages are extended that would not stay hidden while it runs.
-const EXTENDED_BELOW: Duration = Duration::from_secs(110);
+/// How long a patch may take over all messages, which are hidden from others meanwhile.
+const PATCH_LIMIT: Duration = Duration::from_secs(600);
+/// While a patch runs, messages are extended that end within this.
+const EXTENDED_BELOW: Duration = Duration::from_secs(90);
+/// Between two extensions.
+const EXTENSION_INTERVAL: Duration = Duration::from_secs(20);
 /// Skipped messages that are named; the rest is counted.
 const SKIPPED_SHOWN_MAX: usize = 20;
-
-const _: () = assert!(
-    VISIBILITY.as_secs() > EXTENDED_BELOW.as_secs()
-        && EXTENDED_BELOW.as_secs() > PATCH_LIMIT.as_secs(),
-    "messages must stay hidden while a patch runs"
-);
 
 /// A plan with the messages that it was made of.
 pub(crate) struct Draft {
@@ -70,15 +66,9 @@ impl Draft {
                 return Err(CommandError::Interrupted);
             }
             let selected = messages.len();
-            if arguments.patch.is_some() {
-                // Nothing extends them while the patch runs.
-                let extending = walk.leases.extend_all(EXTENDED_BELOW);
-                if let Err(error) = extending.await {
-                    tracing::warn!(%error, "messages are not extended");
-                }
-            }
             let planned = tokio::select! {
                 planned = plan(session, messages, arguments, rate_per_sec) => planned?,
+                never = walk.leases.keep(EXTENSION_INTERVAL, EXTENDED_BELOW) => match never {},
                 () = interrupt.received() => return Err(CommandError::Interrupted),
             };
             Ok((selected, planned))
@@ -242,7 +232,8 @@ async fn plan(
     let patched = match &arguments.patch {
         Some(program) => {
             let inputs = messages.iter().map(PatchInput::from).collect();
-            operations::patch(program, inputs, PATCH_LIMIT)
+            let bar = progress::reported("patching");
+            operations::patch(program, inputs, PATCH_LIMIT, bar)
                 .await
                 .map_err(|error| CommandError::Failed(error.to_string()))?
         }

@@ -1,41 +1,40 @@
 //! Deletes messages that the screen received.
 //!
-//! Invariant: as in [`redrive::operations::delete`]: a copy of every message is on the disk before.
+//! Invariant: as in [`redrive::operations::delete`]: a copy of every message is on the disk before,
+//! and only what stays hidden is deleted.
 
-use super::shared::fault;
+use super::leases::Reserved;
 use crate::tui::fault::Fault;
-use crate::tui::limits::VISIBILITY_TIMEOUT;
 use crate::tui::request::Deleted;
+use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{LeaseSet, Pipeline};
-use redrive::operations::{self, Export, OperationError};
+use redrive::operations::{self, Export, OnProgress, OperationError};
 use redrive::triage::Spool;
 use tokio_util::sync::CancellationToken;
 
 pub(super) async fn delete(
     pipeline: &Pipeline,
+    reserved: &Reserved,
     messages: Vec<DeadLetter>,
+    cancel: &CancellationToken,
+    on_progress: OnProgress,
 ) -> Result<Deleted, Fault> {
     pipeline
         .check_write("delete dead letters")
-        .map_err(|error| fault(&error))?;
+        .map_err(|error| Fault::from(&error))?;
     let queue = pipeline.queue_name(QueueRole::DeadLetter);
     let file = Spool::path_of_user(queue).map_err(|error| no_copy(&error.to_string()))?;
-    let leases = LeaseSet::new(pipeline, VISIBILITY_TIMEOUT);
-    for message in &messages {
-        let (id, handle) = (&message.message_id, &message.receipt_handle);
-        leases.adopt(id, handle, message.hidden_until);
-    }
     let exported = async {
         let mut export = Export::begin(Some(&file))?;
         export.add(messages).await?;
         export.finish().await
     };
+    let exported = cancel.run_until_cancelled(exported).await;
     let exported = exported
-        .await
+        .unwrap_or(Err(OperationError::Cancelled))
         .map_err(|error| no_copy(&error.to_string()))?;
-    let never = CancellationToken::new();
-    let deleted = operations::delete(pipeline, &leases, &exported, None, &never, |_| ()).await;
+    let leases = &reserved.set;
+    let deleted = operations::delete(pipeline, leases, &exported, None, cancel, on_progress).await;
     let deleted = deleted.map_err(|error| failed(&error))?;
     if let Some(error) = deleted.audit_error {
         tracing::warn!(%error, "the end of a deletion is not in the audit log");

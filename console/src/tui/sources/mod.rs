@@ -4,122 +4,36 @@
 //! failure, a hang and a panic are answers too.
 
 use std::borrow::Cow;
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::progress::with_progress;
 use self::redrives::blocking;
-use self::shared::{Shared, fault};
+use self::rules::{Permits, Rules, Source, Work, change, lease, limited, read};
+use self::shared::Shared;
 use super::effect::RunControl;
 use super::fault::Fault;
-use super::limits::{MESSAGES_PER_RECEIVE_MAX, VISIBILITY_TIMEOUT};
 use super::message::Msg;
 use super::redrives::PAUSED_BY_OPERATOR;
 use super::request::{ReplyTo, Request, RequestId, Sought};
 use pipeline::environment::Environment;
-use pipeline::{Authority, Pipeline, PipelineError};
+use pipeline::{Authority, BodyError, Pipeline, PipelineError};
 use redrive::Control;
 
 mod delete;
+mod leases;
 mod patch;
+mod progress;
 mod redrives;
+mod rules;
 mod shared;
 
-/// Limit of waiting for earlier requests to the same source. The limit of the request itself
-/// counts from then on.
-const PERMIT_WITHIN: Duration = Duration::from_secs(20);
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Limit of receiving messages, which takes several long polls, and of releasing all of them.
-const RECEIVE_WITHIN: Duration = Duration::from_secs(60);
-/// Requests to one source at once.
-const CONCURRENCY: usize = 4;
 /// How long history reaches back.
 const HISTORY_WINDOW: Duration = Duration::from_secs(3_600);
-
-/// What answers a request; each has permits of its own, so that one that hangs blocks no other.
-#[derive(Clone, Copy, Debug)]
-enum Source {
-    Queues,
-    Metrics,
-    Database,
-    Api,
-    Topic,
-    Redrives,
-    Journals,
-    /// This process: needs no permit.
-    Local,
-}
-
-/// How a request is executed.
-#[derive(Clone, Copy, Debug)]
-struct Rules {
-    source: Source,
-    within: Option<Duration>,
-    /// Whether ending it half way leaves something behind: messages that stay hidden or stand in
-    /// both queues, an event of which nobody knows whether it was sent.
-    is_change: bool,
-}
-
-const fn read(source: Source) -> Rules {
-    Rules {
-        source,
-        within: Some(ANSWER_WITHIN),
-        is_change: false,
-    }
-}
-
-const fn change(source: Source, within: Option<Duration>) -> Rules {
-    Rules {
-        source,
-        within,
-        is_change: true,
-    }
-}
-
-#[derive(Debug)]
-struct Permits {
-    queues: Arc<Semaphore>,
-    metrics: Arc<Semaphore>,
-    database: Arc<Semaphore>,
-    api: Arc<Semaphore>,
-    topic: Arc<Semaphore>,
-    redrives: Arc<Semaphore>,
-    journals: Arc<Semaphore>,
-}
-
-impl Permits {
-    fn new() -> Self {
-        let permits = |number| Arc::new(Semaphore::new(number));
-        Self {
-            queues: permits(CONCURRENCY),
-            metrics: permits(1),
-            database: permits(CONCURRENCY),
-            api: permits(1),
-            topic: permits(1),
-            redrives: permits(1),
-            journals: permits(1),
-        }
-    }
-
-    fn of(&self, source: Source) -> Option<Arc<Semaphore>> {
-        Some(Arc::clone(match source {
-            Source::Queues => &self.queues,
-            Source::Metrics => &self.metrics,
-            Source::Database => &self.database,
-            Source::Api => &self.api,
-            Source::Topic => &self.topic,
-            Source::Redrives => &self.redrives,
-            Source::Journals => &self.journals,
-            Source::Local => return None,
-        }))
-    }
-}
 
 /// The tasks that access the pipeline, and what they share. Dropping it ends them all.
 #[derive(Debug)]
@@ -128,10 +42,14 @@ pub(super) struct Sources {
     permits: Permits,
     /// Tasks that may be ended at any time.
     reads: JoinSet<()>,
+    /// Tasks that leave messages hidden when they are ended.
+    leases: JoinSet<()>,
     /// Tasks that leave something half done when they are ended.
     changes: JoinSet<()>,
     /// The newest redrive and the handle that controls it.
     controlled: Option<(RequestId, Control)>,
+    /// Cancelled when the console is being left.
+    leaving: CancellationToken,
 }
 
 impl Sources {
@@ -145,15 +63,16 @@ impl Sources {
             shared: Shared::new(environment, authority, replies),
             permits: Permits::new(),
             reads: JoinSet::new(),
+            leases: JoinSet::new(),
             changes: JoinSet::new(),
             controlled: None,
+            leaving: CancellationToken::new(),
         }
     }
 
     /// Starts a request. Its reply comes as a message.
     pub(super) fn start(&mut self, request: Request) {
         use Source::{Api, Database, Journals, Local, Metrics, Queues, Redrives, Topic};
-        let received = Some(RECEIVE_WITHIN);
         match request {
             Request::Queue(role, to) => self.ask(read(Queues), to, move |pipeline| async move {
                 pipeline.queue_snapshot(role).await
@@ -168,29 +87,35 @@ impl Sources {
                 pipeline.api_health().await
             }),
             Request::ReceiveMessages(to) => {
-                self.ask(change(Queues, received), to, |pipeline| async move {
-                    let (most, hidden) = (MESSAGES_PER_RECEIVE_MAX, VISIBILITY_TIMEOUT);
-                    pipeline.hold_dead_letters(most, hidden).await
-                });
+                let receiving = self.shared.leases().map(|leases| leases.receive());
+                self.run(lease(), to, |_| async move { receiving?.await });
             }
-            Request::ExtendVisibility(handles, to) => {
-                self.ask(read(Queues), to, |pipeline| async move {
-                    pipeline.extend_hold(&handles, VISIBILITY_TIMEOUT).await
-                });
+            Request::ExtendLeases(to) => {
+                let extending = self.shared.leases().map(|leases| leases.extend());
+                self.run(lease(), to, |_| async move { Ok(extending?.await) });
             }
-            Request::ReleaseMessages(handles, to) => {
-                self.ask(change(Queues, received), to, |pipeline| async move {
-                    pipeline.release_dead_letters(&handles).await
-                });
+            Request::ReleaseMessages(to) => {
+                let releasing = self.shared.leases().map(|leases| leases.release());
+                self.run(lease(), to, |_| async move { Ok(releasing?.await) });
             }
-            Request::ReadBody(body, to) => self.run(read(Local), to, |_| async {
-                let text = blocking(move || body.text().map(Cow::into_owned)).await?;
-                text.map_err(|error| Fault::new(error.to_string()))
+            Request::ReadBodies(bodies, to) => self.run(read(Local), to, |_| async {
+                let read = move || {
+                    let texts = bodies.iter().map(|body| body.text().map(Cow::into_owned));
+                    texts.collect::<Result<_, _>>()
+                };
+                let texts: Result<_, BodyError> = blocking(read).await?;
+                texts.map_err(|error| Fault::new(error.to_string()))
             }),
-            // Its calls have limits of their own, and their number is the operator's choice.
             Request::DeleteMessages(messages, to) => {
-                self.run(change(Queues, None), to, |shared| async move {
-                    delete::delete(&shared.pipeline()?, messages).await
+                let ids = messages.iter().map(|message| message.message_id.as_str());
+                let reserved = self.shared.leases().map(|leases| leases.reserve(ids));
+                let (id, leaving) = (to.id(), self.leaving.clone());
+                self.run(change(Queues), to, move |shared| async move {
+                    let (pipeline, reserved) = (shared.pipeline()?, reserved?);
+                    with_progress(id, &shared.replies, |on_progress| {
+                        delete::delete(&pipeline, &reserved, messages, &leaving, on_progress)
+                    })
+                    .await
                 });
             }
             Request::DryRun(draft, to) => self.run(read(Database), to, |shared| async move {
@@ -199,13 +124,15 @@ impl Sources {
             // It may take days, and waits for the operator; all its calls have limits.
             Request::Redrive(draft, to) => {
                 let id = self.controlled_by(to.id(), draft.rate_per_sec);
-                self.run(change(Redrives, None), to, move |shared| async move {
-                    redrives::begin(&shared.pipeline()?, id, draft, &shared).await
+                let ids = draft.message_ids();
+                let reserved = self.shared.leases().map(|leases| leases.reserve(ids));
+                self.run(change(Redrives), to, move |shared| async move {
+                    redrives::begin(&shared.pipeline()?, id, draft, &reserved?, &shared).await
                 });
             }
             Request::ResumeRedrive(journal, to) => {
                 let id = self.controlled_by(to.id(), None);
-                self.run(change(Redrives, None), to, move |shared| async move {
+                self.run(change(Redrives), to, move |shared| async move {
                     redrives::resume(&shared.pipeline()?, id, journal, &shared).await
                 });
             }
@@ -216,14 +143,18 @@ impl Sources {
                 self.run(read(Journals), to, |_| redrives::report(journal));
             }
             Request::Patch(program, messages, to) => {
-                self.run(read(Local), to, |shared| async move {
+                let id = to.id();
+                self.run(read(Local), to, move |shared| async move {
                     let pipeline = shared.pipeline()?;
-                    patch::patch(&pipeline, program, messages).await
+                    with_progress(id, &shared.replies, |on_progress| {
+                        patch::patch(&pipeline, program, messages, on_progress)
+                    })
+                    .await
                 });
             }
             Request::Judge(message, new_body, to) => {
                 self.run(read(Local), to, |shared| async move {
-                    patch::judge(&shared.pipeline()?, message, new_body).await
+                    patch::judge(&shared, message, new_body).await
                 });
             }
             Request::Search(query, messages, to) => {
@@ -235,8 +166,8 @@ impl Sources {
                 });
             }
             Request::Publish(body, to) => {
-                // Never cut off before its end is in the audit log; its calls have limits.
-                self.ask(change(Topic, None), to, |pipeline| async move {
+                // Never cut off before its end is in the audit log.
+                self.ask(change(Topic), to, |pipeline| async move {
                     let details = json!({ "event": event::peek_identity(&body) });
                     let never = CancellationToken::new();
                     pipeline.publish_one(&body, details, &never).await
@@ -269,7 +200,7 @@ impl Sources {
         self.run(rules, to, |shared| async move {
             work(shared.pipeline()?)
                 .await
-                .map_err(|error| fault(&error))
+                .map_err(|error| Fault::from(&error))
         });
     }
 
@@ -284,6 +215,7 @@ impl Sources {
     {
         // Finished tasks are removed, so that the sets stay as small as what is under way.
         while self.reads.try_join_next().is_some() {}
+        while self.leases.try_join_next().is_some() {}
         while self.changes.try_join_next().is_some() {}
         let mut shared = self.shared.clone();
         if let Some((_, control)) = self.controlled.as_ref().filter(|(id, _)| *id == to.id()) {
@@ -292,20 +224,24 @@ impl Sources {
         let replies = shared.replies.clone();
         let permits = self.permits.of(rules.source);
         let task = async move {
-            let result = limited(rules, permits, async { work(shared).await }).await;
+            // The futures of the AWS clients are large, and each layer around them holds them again.
+            let work = Box::pin(async { work(shared).await });
+            let result = limited(rules, permits, work).await;
             // The receiver is gone only when the console is being left.
             let reply = Msg::Reply(Box::new(to.answer(result)));
             let _ = replies.send(reply).await;
         };
-        if rules.is_change {
-            self.changes.spawn(task);
-        } else {
-            self.reads.spawn(task);
-        }
+        match rules.work {
+            Work::Read => self.reads.spawn(task),
+            Work::Lease => self.leases.spawn(task),
+            Work::Change => self.changes.spawn(task),
+        };
     }
 
-    /// The console is being left: reads end unanswered, a redrive starts no further step.
+    /// The console is being left: reads end unanswered, a redrive starts no further step and a
+    /// deletion no further block.
     pub(super) fn stop(&mut self) {
+        self.leaving.cancel();
         if let Some((_, control)) = &self.controlled {
             control.cancel();
         }
@@ -336,41 +272,20 @@ impl Sources {
         !self.changes.is_empty()
     }
 
-    /// Waits until one of the changes under way has sent its reply; returns at once without any.
-    pub(super) async fn change_ended(&mut self) {
-        self.changes.join_next().await;
+    /// Whether messages are being received or released.
+    pub(super) fn is_leasing(&self) -> bool {
+        !self.leases.is_empty()
     }
-}
 
-/// Waits for a permit, then for the work, each within its limit. A panic is a failure.
-async fn limited<T>(
-    rules: Rules,
-    permits: Option<Arc<Semaphore>>,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    let late = |what: &str, limit: Duration| Fault {
-        message: format!("{what} within {} s", limit.as_secs()),
-        hint: Some("^r tries again".to_owned()),
-    };
-    let _permit = match &permits {
-        Some(permits) => Some(
-            tokio::time::timeout(PERMIT_WITHIN, permits.acquire())
-                .await
-                .map_err(|_| {
-                    let what = "not sent: earlier requests were not answered";
-                    late(what, PERMIT_WITHIN)
-                })?,
-        ),
-        None => None,
-    };
-    let work = AssertUnwindSafe(work).catch_unwind();
-    let ended = match rules.within {
-        Some(limit) => tokio::time::timeout(limit, work)
-            .await
-            .map_err(|_| late("no answer", limit))?,
-        None => work.await,
-    };
-    ended.unwrap_or_else(|_| Err(Fault::new("the task failed (a defect of this program)")))
+    /// Waits until a change, a receive or a release that is under way has sent its reply; does not
+    /// end without any.
+    pub(super) async fn work_ended(&mut self) {
+        tokio::select! {
+            Some(_) = self.changes.join_next() => {}
+            Some(_) = self.leases.join_next() => {}
+            else => std::future::pending().await,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -378,11 +293,11 @@ mod tests {
     use super::*;
     use crate::tui::request::{Answer, Reply};
 
-    fn rules(within: Option<Duration>, is_change: bool) -> Rules {
+    fn rules(within: Option<Duration>, work: Work) -> Rules {
         Rules {
             source: Source::Journals,
             within,
-            is_change,
+            work,
         }
     }
 
@@ -396,14 +311,14 @@ mod tests {
     }
 
     fn to(number: u64) -> ReplyTo<String> {
-        ReplyTo::new(RequestId(number), Reply::Body)
+        ReplyTo::new(RequestId(number), Reply::Template)
     }
 
     fn body(msg: Msg) -> Answer<String> {
         let Msg::Reply(reply) = msg else {
             panic!("{msg:?}")
         };
-        let Reply::Body(answer) = *reply else {
+        let Reply::Template(answer) = *reply else {
             panic!("{reply:?}")
         };
         answer
@@ -412,7 +327,7 @@ mod tests {
     #[tokio::test]
     async fn success_failure_hang_and_panic_are_each_answered_once() {
         let (mut sources, mut replies) = sources();
-        let limited = rules(Some(Duration::ZERO), false);
+        let limited = rules(Some(Duration::ZERO), Work::Read);
         sources.run(limited, to(1), |_| async { Ok("text".to_owned()) });
         sources.run(limited, to(2), |_| async { Err(Fault::new("refused")) });
         sources.run(limited, to(3), |_| std::future::pending());
@@ -436,16 +351,16 @@ mod tests {
     #[tokio::test]
     async fn changes_are_finished_and_reads_are_not_when_the_console_is_left() {
         let (mut sources, mut replies) = sources();
-        sources.run(rules(None, false), to(1), |_| std::future::pending());
+        sources.run(rules(None, Work::Read), to(1), |_| std::future::pending());
         assert!(!sources.is_changing());
         let change = Rules {
             source: Source::Local,
-            ..rules(None, true)
+            ..rules(None, Work::Change)
         };
         sources.run(change, to(2), |_| async { Ok(String::new()) });
         sources.stop();
         assert!(sources.is_changing());
-        sources.change_ended().await;
+        sources.work_ended().await;
         assert!(body(replies.recv().await.unwrap()).is_to(RequestId(2)));
         assert!(!sources.is_changing());
     }

@@ -2,15 +2,18 @@
 //!
 //! Invariant: as in [`redrive::operations`]; this only renders why there is no result.
 
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::redrives::blocking;
+use super::shared::Shared;
 use crate::tui::fault::Fault;
 use crate::tui::patch::{Found, PatchInput, PatchInputs, Patched, Query};
-use pipeline::{Body, Pipeline};
-use redrive::operations::{self, NewBody};
+use pipeline::{Body, BodySpool, Pipeline};
+use redrive::operations::{self, JudgeError, NewBody, OnProgress};
 use redrive::triage::{Interpreter, InterpreterError, Program, ProgramError, RunError};
 
 /// How long a program may run over all messages: less than the limit of a question.
@@ -21,13 +24,17 @@ pub(super) async fn patch(
     pipeline: &Pipeline,
     program: String,
     messages: PatchInputs,
+    on_progress: OnProgress,
 ) -> Result<Patched, Fault> {
     let program = Program::compile(&program).map_err(|error| not_a_program(&error))?;
-    let patched = operations::patch(&program, messages.to_vec(), PROGRAM_LIMIT)
+    let patched = operations::patch(&program, messages.to_vec(), PROGRAM_LIMIT, on_progress)
         .await
         .map_err(|error| no_result(&error))?;
     Ok(Patched {
-        edited: operations::judge(pipeline, patched.changed).await.edited,
+        edited: operations::judge(pipeline, patched.changed)
+            .await
+            .map_err(not_judged)?
+            .edited,
         unchanged: patched.unchanged,
         failed: patched.failures.len(),
         failure: patched.failures.into_iter().next().map(|(_, cause)| cause),
@@ -36,19 +43,35 @@ pub(super) async fn patch(
 
 /// What would happen to a message with this body.
 pub(super) async fn judge(
-    pipeline: &Pipeline,
+    shared: &Shared,
     message: PatchInput,
     new_body: String,
 ) -> Result<Patched, Fault> {
-    let body = NewBody::of(&message.message_id, &message.old_body, new_body);
-    let body = body.map_err(|error| Fault {
-        message: error.to_string(),
-        hint: None,
-    })?;
+    let edits = Arc::clone(&shared.edits);
+    let new_body = blocking(move || write_edit(&edits, &new_body)).await?;
+    let body = NewBody {
+        message_id: message.message_id,
+        old_body: message.old_body,
+        new_body: new_body.map_err(|error| Fault::new(format!("write the edit: {error}")))?,
+    };
+    let judged = operations::judge(&shared.pipeline()?, vec![body]).await;
     Ok(Patched {
-        edited: operations::judge(pipeline, vec![body]).await.edited,
+        edited: judged.map_err(not_judged)?.edited,
         ..Patched::default()
     })
+}
+
+/// Writes an edit to the spool of edits, or to a new one where that is full.
+fn write_edit(edits: &Mutex<Option<BodySpool>>, text: &str) -> io::Result<Body> {
+    let mut spool = edits.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(written) = spool.as_mut().and_then(|spool| spool.write(text).ok()) {
+        return Ok(written);
+    }
+    spool.insert(BodySpool::create()?).write(text)
+}
+
+fn not_judged(error: JudgeError) -> Fault {
+    Fault::new(error.to_string())
 }
 
 /// Which messages a query finds.
@@ -123,7 +146,7 @@ mod tests {
         let message = |id: &str, old: &str, new: Option<&str>| PatchInput {
             message_id: id.to_owned(),
             old_body: old.into(),
-            new_body: new.map(str::to_owned),
+            new_body: new.map(Body::from),
         };
         let messages = Arc::new(vec![
             message("0", r#"{"a":"LA601"}"#, None),

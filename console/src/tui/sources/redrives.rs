@@ -3,13 +3,17 @@
 //! Invariant: as in [`redrive::operations`]; this only converts between its types and those of the
 //! screens.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::shared::{Shared, fault};
+use super::leases::Reserved;
+use super::progress::PROGRESS_EVERY;
+use super::shared::Shared;
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
@@ -19,11 +23,10 @@ use pipeline::{Authority, Pipeline, PipelineError};
 use redrive::operations::history::{History, HistoryLimits, Summary, history};
 use redrive::operations::{self, check_permission};
 use redrive::{
-    Counts, Journal, Plan, PlanOptions, RedriveError, Report, RunOptions, State, dry_run as proved,
+    Counts, Journal, MessageOutcome, MessageReport, Plan, PlanOptions, RedriveError, Report,
+    RunOptions, State, dry_run as proved,
 };
 
-/// Between two updates of the screen about a redrive that runs.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// What is read for the history: within the limit of a question.
 const HISTORY_LIMITS: HistoryLimits = HistoryLimits {
     redrives_max: 100,
@@ -39,10 +42,10 @@ pub(super) async fn dry_run(
 ) -> Result<DryRun, Fault> {
     let permitted = check_permission(&with_reason(pipeline, draft, authority));
     let plan = plan_of(pipeline, draft).await?;
-    let messages = received(draft);
+    let messages: Vec<_> = draft.received().cloned().collect();
     let sends = blocking(move || proved(&plan, &messages)).await?;
     let mut dry = DryRun {
-        refusal: permitted.err().as_ref().map(fault),
+        refusal: permitted.err().as_ref().map(Fault::from),
         reason: authority.reason.clone(),
         ..DryRun::default()
     };
@@ -64,10 +67,11 @@ pub(super) async fn begin(
     pipeline: &Pipeline,
     id: RequestId,
     draft: Draft,
+    reserved: &Reserved,
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
     let pipeline = with_reason(pipeline, &draft, &shared.authority);
-    check_permission(&pipeline).map_err(|error| fault(&error))?;
+    check_permission(&pipeline).map_err(|error| Fault::from(&error))?;
     let plan = plan_of(&pipeline, &draft).await?;
     let journal = operations::begin(&pipeline, plan)
         .await
@@ -77,7 +81,23 @@ pub(super) async fn begin(
         searches: false,
         ..RunOptions::default()
     };
-    follow(&pipeline, id, journal, &received(&draft), &options, shared).await
+    let messages = reserved.with_handles(draft.received().cloned());
+    let end = follow(&pipeline, id, journal, &messages, &options, shared).await;
+    let ids: Vec<String> = draft.message_ids().map(str::to_owned).collect();
+    let left = match &end {
+        Ok(end) => left(&end.report),
+        Err(_) => draft.message_ids().collect(),
+    };
+    reserved.keep_left(&left, &ids, Utc::now());
+    end
+}
+
+/// Messages that are in the dead-letter queue still.
+fn left(report: &Report) -> HashSet<&str> {
+    let messages = report.messages.iter();
+    let is_left = |message: &&MessageReport| message.outcome != MessageOutcome::Moved;
+    let ids = messages.filter(is_left);
+    ids.map(|message| message.message_id.as_str()).collect()
 }
 
 /// Continues a redrive where its journal ends.
@@ -87,7 +107,7 @@ pub(super) async fn resume(
     path: PathBuf,
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
-    check_permission(pipeline).map_err(|error| fault(&error))?;
+    check_permission(pipeline).map_err(|error| Fault::from(&error))?;
     let journal = operations::open(path)
         .await
         .map_err(|error| redrive_fault(&error))?;
@@ -241,14 +261,6 @@ async fn plan_of(pipeline: &Pipeline, draft: &Draft) -> Result<Plan, Fault> {
     operations::freeze(pipeline, &messages, options)
         .await
         .map_err(|error| redrive_fault(&error))
-}
-
-fn received(draft: &Draft) -> Vec<DeadLetter> {
-    draft
-        .messages
-        .iter()
-        .map(|draft| draft.message.clone())
-        .collect()
 }
 
 fn redrive_fault(error: &RedriveError) -> Fault {

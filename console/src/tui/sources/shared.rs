@@ -1,13 +1,14 @@
 //! What the tasks of the sources share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::mpsc;
 
+use super::leases::Leases;
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use pipeline::environment::Environment;
-use pipeline::{Authority, Pipeline, PipelineError};
+use pipeline::{Authority, BodySpool, Pipeline};
 use redrive::Control;
 
 #[derive(Clone, Debug)]
@@ -17,7 +18,10 @@ pub(super) struct Shared {
     /// Controls the redrive that the task runs; of no use to other requests.
     pub(super) control: Control,
     pub(super) replies: mpsc::Sender<Msg>,
+    /// Bodies that were edited by hand.
+    pub(super) edits: Arc<Mutex<Option<BodySpool>>>,
     connection: Arc<OnceLock<Pipeline>>,
+    leases: Arc<OnceLock<Leases>>,
 }
 
 impl Shared {
@@ -31,7 +35,9 @@ impl Shared {
             authority,
             control: Control::new(None),
             replies,
+            edits: Arc::default(),
             connection: Arc::default(),
+            leases: Arc::default(),
         }
     }
 
@@ -40,15 +46,14 @@ impl Shared {
         if let Some(pipeline) = self.connection.get() {
             return Ok(pipeline.clone());
         }
-        let made = Pipeline::connect(&self.environment).map_err(|error| fault(&error))?;
+        let made = Pipeline::connect(&self.environment).map_err(|error| Fault::from(&error))?;
         let made = made.with_authority(self.authority.clone());
         Ok(self.connection.get_or_init(|| made).clone())
     }
-}
 
-pub(super) fn fault(error: &PipelineError) -> Fault {
-    Fault {
-        message: error.to_string(),
-        hint: Some(error.hint()),
+    /// The received messages.
+    pub(super) fn leases(&self) -> Result<&Leases, Fault> {
+        let pipeline = self.pipeline()?;
+        Ok(self.leases.get_or_init(|| Leases::new(&pipeline)))
     }
 }

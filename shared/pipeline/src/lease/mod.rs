@@ -1,27 +1,27 @@
 //! Received dead letters, each under its visibility timeout.
 //!
-//! Invariant: a received message is in the set until it is released or forgotten, once, with the
-//! handle of its newest receive; `hidden_until` is counted from before the request, so it is never
-//! later than the moment at which SQS shows the message again.
+//! Invariant: a received message is in the set until it is released, forgotten or lost, once, with
+//! the handle of its newest receive; `hidden_until` is counted from before the request, so it is
+//! never later than the moment at which SQS shows the message again.
 
 mod receive;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, MissedTickBehavior};
 
 pub use receive::Poll;
 pub(super) use receive::ROUND_MESSAGES_MAX;
 
-use super::model::ReceivedMessages;
 use super::receive::seconds;
-use super::text::messages_in_words;
 use super::{Pipeline, PipelineError};
 
 /// Messages of one set at most: SQS takes about 120,000 in flight, and others need some of them
@@ -32,6 +32,9 @@ pub const LEASES_MAX: usize = 100_000;
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
 /// Limit of waiting for the next answer to an extension.
 const EXTENSION_LIMIT: Duration = Duration::from_secs(10);
+/// Limit of one extension of many messages. What it did not reach keeps its old timeout, and is
+/// first the next time, because it ends first.
+const EXTENSIONS_LIMIT: Duration = Duration::from_secs(30);
 
 /// One message under its visibility timeout.
 #[derive(Clone, Debug)]
@@ -77,6 +80,14 @@ impl Hidden {
         Self {
             messages_max: self.messages_max + other.messages_max,
             until: self.until.max(other.until),
+        }
+    }
+
+    /// What of it is hidden still.
+    fn at(self, now: DateTime<Utc>) -> Self {
+        match self.until {
+            Some(until) if until > now => self,
+            Some(_) | None => Self::default(),
         }
     }
 
@@ -162,6 +173,56 @@ impl LeaseSet {
         Some((lease.receipt_handle.clone(), lease.hidden_until))
     }
 
+    /// When the first of the messages becomes visible to others, if nothing is done.
+    #[must_use]
+    pub fn first_hidden_until(&self) -> Option<DateTime<Utc>> {
+        let state = self.lock();
+        state.leases.values().map(|lease| lease.hidden_until).min()
+    }
+
+    /// Receives whose answers did not come: how many messages they may have hidden.
+    #[must_use]
+    pub fn unanswered(&self) -> Hidden {
+        self.lock().unanswered.at(Utc::now())
+    }
+
+    /// Removes the messages whose timeouts have ended at `now`: others may have received them, so
+    /// their handles are of no use. Returns their ids.
+    pub fn take_lost(&self, now: DateTime<Utc>) -> Vec<String> {
+        let mut state = self.lock();
+        let lost = state
+            .leases
+            .extract_if(|_, lease| lease.hidden_until <= now);
+        lost.map(|(message_id, _)| message_id).collect()
+    }
+
+    /// Moves messages to a set of their own, for work that must not lose them to a release of this
+    /// one. [`Self::append`] brings back what the work leaves.
+    #[must_use]
+    pub fn split_off<'a>(&self, message_ids: impl IntoIterator<Item = &'a str>) -> Self {
+        let own = Self::new(&self.pipeline, self.visibility_timeout);
+        let mut state = self.lock();
+        let ids = message_ids.into_iter();
+        let leases = ids.filter_map(|id| state.leases.remove_entry(id));
+        own.lock().leases.extend(leases);
+        drop(state);
+        own
+    }
+
+    /// Moves everything of another set into this one. Of a message that both have, the lease that
+    /// ends later stays: it is of the newer receive, or was extended last.
+    pub fn append(&self, other: &Self) {
+        let mut theirs = std::mem::take(&mut *other.lock());
+        let mut state = self.lock();
+        state.unanswered = state.unanswered.and(theirs.unanswered);
+        for (message_id, lease) in theirs.leases.drain() {
+            let is_newer = |ours: &Lease| ours.hidden_until >= lease.hidden_until;
+            if !state.leases.get(&message_id).is_some_and(is_newer) {
+                state.leases.insert(message_id, lease);
+            }
+        }
+    }
+
     /// Removes messages from the set without releasing them: they are deleted, or the caller's.
     pub fn forget<'a>(&self, message_ids: impl IntoIterator<Item = &'a str>) {
         let mut state = self.lock();
@@ -170,21 +231,41 @@ impl LeaseSet {
         }
     }
 
-    /// Extends the timeouts of all messages that end within `within`.
+    /// Extends the timeouts of all messages that end within `within`, those that end first before
+    /// the others. See [`Self::extend`].
     ///
     /// # Errors
     /// See [`Self::extend`].
     pub async fn extend_all(&self, within: Duration) -> Result<(), PipelineError> {
-        let message_ids: Vec<String> = self.lock().leases.keys().cloned().collect();
-        let message_ids = message_ids.iter().map(String::as_str);
+        let mut ending: Vec<(DateTime<Utc>, String)> = {
+            let state = self.lock();
+            let all = state.leases.iter();
+            all.map(|(id, lease)| (lease.hidden_until, id.clone()))
+                .collect()
+        };
+        ending.sort_unstable();
+        let message_ids = ending.iter().map(|(_, id)| id.as_str());
         self.extend(message_ids, within).await
     }
 
-    /// Extends the timeouts of some messages that end within `within`. A message that SQS does not
-    /// extend keeps its old timeout.
+    /// Extends all messages again and again, for as long as it is polled.
+    pub async fn keep(&self, every: Duration, within: Duration) -> Infallible {
+        let mut interval = tokio::time::interval(every);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            if let Err(error) = self.extend_all(within).await {
+                tracing::warn!(%error, "messages are not extended");
+            }
+        }
+    }
+
+    /// Extends the timeouts of some messages that end within `within`. What SQS refuses to extend is
+    /// lost: its timeout counts as ended. Ends within a limit; dropping it ends it at once, and what
+    /// was confirmed until then counts.
     ///
     /// # Errors
-    /// When a call failed, or when SQS was silent for too long.
+    /// When a call failed, or when SQS took too long; the messages keep their old timeouts.
     pub async fn extend<'a>(
         &self,
         message_ids: impl Iterator<Item = &'a str>,
@@ -199,36 +280,56 @@ impl LeaseSet {
             });
             ending.collect()
         };
+        let mut unconfirmed = ending.len();
         let (message_ids, handles): (Vec<_>, Vec<_>) = ending.into_iter().unzip();
-        let mut changes = self
-            .pipeline
-            .visibility_changes(&handles, self.visibility_timeout);
-        let mut failure = Ok(());
+        let timeout = self.visibility_timeout;
+        let mut changes = self.pipeline.visibility_changes(&handles, timeout);
+        let mut failure = None;
+        let begun = Instant::now();
         loop {
-            let Ok(change) = tokio::time::timeout(EXTENSION_LIMIT, changes.next()).await else {
-                return Err(self.pipeline.no_visibility_answer(EXTENSION_LIMIT));
+            let left = EXTENSIONS_LIMIT.saturating_sub(begun.elapsed());
+            let limit = left.min(EXTENSION_LIMIT);
+            let Ok(change) = tokio::time::timeout(limit, changes.next()).await else {
+                return Err(self.pipeline.no_visibility_answer(limit));
             };
-            let Some(change) = change else { return failure };
+            let Some(change) = change else { break };
             let changed = match change.changed {
                 Ok(changed) => changed,
                 Err(error) => {
-                    failure = Err(error);
+                    failure = Some(error);
                     continue;
                 }
             };
-            let hidden_until = after(change.asked_at, self.visibility_timeout);
-            let mut state = self.lock();
-            for index in changed {
-                let Some((id, handle)) = message_ids.get(index).zip(handles.get(index)) else {
-                    continue;
-                };
-                // A message that was received again meanwhile has another handle.
-                if let Some(lease) = state.leases.get_mut(*id)
-                    && lease.receipt_handle == *handle
-                {
-                    lease.hidden_until = hidden_until;
+            unconfirmed = unconfirmed.saturating_sub(changed.confirmed.len() + changed.lost.len());
+            let set = |index: &usize, until| {
+                if let Some((id, handle)) = message_ids.get(*index).zip(handles.get(*index)) {
+                    self.set_hidden_until(id, handle, until);
                 }
-            }
+            };
+            let extended_until = after(change.asked_at, timeout);
+            changed
+                .confirmed
+                .iter()
+                .for_each(|index| set(index, extended_until));
+            changed
+                .lost
+                .iter()
+                .for_each(|index| set(index, change.asked_at));
+        }
+        match failure {
+            Some(error) => Err(error),
+            None if unconfirmed > 0 => Err(self.pipeline.visibility_unconfirmed(unconfirmed)),
+            None => Ok(()),
+        }
+    }
+
+    /// A message that was received again meanwhile has another handle, and stays as it is.
+    fn set_hidden_until(&self, message_id: &str, receipt_handle: &str, until: DateTime<Utc>) {
+        let mut state = self.lock();
+        if let Some(lease) = state.leases.get_mut(message_id)
+            && lease.receipt_handle == receipt_handle
+        {
+            lease.hidden_until = until;
         }
     }
 
@@ -250,14 +351,15 @@ impl LeaseSet {
             (leases, std::mem::take(&mut state.unanswered))
         };
         let leases = leases.into_values().collect();
-        self.release_these(leases).await.and(unanswered)
+        let released = self.release_these(leases).await;
+        released.and(unanswered.at(Utc::now()))
     }
 
     /// What would stay hidden if it were not released.
     #[must_use]
     pub fn hidden(&self) -> Hidden {
         let state = self.lock();
-        Hidden::of(state.leases.values()).and(state.unanswered)
+        Hidden::of(state.leases.values()).and(state.unanswered.at(Utc::now()))
     }
 
     async fn release_these(&self, leases: Vec<Lease>) -> Hidden {
@@ -270,7 +372,7 @@ impl LeaseSet {
         while let Ok(Some(change)) = tokio::time::timeout(RELEASE_LIMIT, changes.next()).await {
             match change.changed {
                 Ok(released) => {
-                    for index in released {
+                    for index in released.confirmed {
                         leases.get_mut(index).map(Option::take);
                     }
                 }
@@ -285,35 +387,6 @@ impl LeaseSet {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Pipeline {
-    /// Receives up to `messages_max` dead letters, oldest first, for a caller that keeps the
-    /// handles itself.
-    ///
-    /// # Errors
-    /// When the dead-letter queue does not answer; what was received before is released. A ledger
-    /// that does not answer is no error, see [`ReceivedMessages::ledger_error`].
-    pub async fn hold_dead_letters(
-        &self,
-        messages_max: usize,
-        visibility_timeout: Duration,
-    ) -> Result<ReceivedMessages, PipelineError> {
-        let leases = LeaseSet::new(self, visibility_timeout);
-        let error = match leases.receive(messages_max, &Default::default()).await {
-            Ok(received) => return Ok(received.unwrap_or_default()),
-            Err(error) => error,
-        };
-        let hidden = leases.release_all().await;
-        Err(match hidden.until {
-            None => error,
-            Some(until) => error.with_remark(&format!(
-                "up to {} hidden until {}",
-                messages_in_words(hidden.messages_max as u64),
-                until.format("%H:%M:%S UTC")
-            )),
-        })
     }
 }
 

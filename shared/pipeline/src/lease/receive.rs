@@ -4,12 +4,14 @@
 //! Invariant: whatever was received is in the set, also when a receive failed, a limit was reached
 //! or the work was cancelled.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::{TimeDelta, Utc};
 use event::{Assessment, EventKey};
 use futures::stream::{self, StreamExt as _};
@@ -17,7 +19,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Hidden, LEASES_MAX, LeaseSet, after};
-use crate::body::Spool;
+use crate::body::BodySpool;
+use crate::error::is_surely_not_done;
 use crate::model::{DeadLetter, QueueDepth, QueueRole, ReceivedMessages};
 use crate::queues::BATCH_ENTRIES_MAX;
 use crate::receive::{Receive, seconds};
@@ -38,6 +41,12 @@ const RECEIVE_LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of bodies in memory at most, where they cannot be written to a spool; the round that
 /// passes it is the last.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Further tries of a receive that failed in passing.
+const RETRIES_MAX: usize = 2;
+/// Wait before the first of them; doubles.
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// No further try begins later than this after the first.
+const RETRY_LIMIT: Duration = Duration::from_secs(3);
 /// Once cancelled, a round waits this long for the receives under way: longer than a poll.
 const LAST_ANSWERS_LIMIT: Duration = Duration::from_secs(3);
 
@@ -50,6 +59,35 @@ pub struct Poll {
     pub failure: Option<PipelineError>,
 }
 
+/// The receives of one round; they are in the set.
+#[derive(Debug, Default)]
+struct Round {
+    receives: Vec<Receive>,
+    /// Ids that the set did not have before.
+    new: HashSet<String>,
+    failure: Option<PipelineError>,
+}
+
+/// Calls of a round that have no answer yet. Dropped with some of them, each counts as one that may
+/// have hidden a batch.
+struct Pending<'a> {
+    leases: &'a LeaseSet,
+    calls: usize,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.leases.note_unanswered(self.calls);
+    }
+}
+
+/// What one receive brought, after its retries.
+struct Answer {
+    received: Result<Vec<Receive>, PipelineError>,
+    /// Tries without an answer that SQS may have executed all the same.
+    unanswered: usize,
+}
+
 /// New messages of several rounds.
 #[derive(Debug, Default)]
 struct Collected {
@@ -57,7 +95,7 @@ struct Collected {
     receives: HashMap<String, Receive>,
     bytes: usize,
     /// Where bodies are written; `None` before the first one, and where that failed.
-    spool: Option<Spool>,
+    spool: Option<BodySpool>,
     /// Whether the queue has no more.
     is_exhausted: bool,
     /// Counts that were asked for after the last round.
@@ -82,7 +120,7 @@ impl Collected {
     fn write(&mut self, receives: &mut [Receive]) -> io::Result<()> {
         let mut spool = match self.spool.take() {
             Some(spool) => spool,
-            None => Spool::create()?,
+            None => BodySpool::create()?,
         };
         spool.put(receives.iter_mut().map(|receive| &mut receive.body))?;
         self.spool = Some(spool);
@@ -122,14 +160,13 @@ impl LeaseSet {
     /// One round of receives, as many at once as `messages` are worth. Messages that the set has
     /// already are returned too.
     pub async fn poll(&self, messages: usize, cancel: &CancellationToken) -> Poll {
-        let (receives, failure) = self.round(messages, cancel).await;
-        self.note(&receives);
-        let messages = receives.into_iter();
+        let round = self.round(messages, cancel).await;
+        let messages = round.receives.into_iter();
         Poll {
             messages: messages
                 .map(|receive| receive.into_message(TimeDelta::MAX).0)
                 .collect(),
-            failure,
+            failure: round.failure,
         }
     }
 
@@ -147,18 +184,17 @@ impl LeaseSet {
             && !cancel.is_cancelled()
         {
             let missing = messages_max - collected.receives.len();
-            let (receives, failure) = self.round(missing, cancel).await;
-            let count = receives.len();
+            let round = self.round(missing, cancel).await;
+            let count = round.receives.len();
             empty_polls = if count == 0 { empty_polls + 1 } else { 0 };
-            if let (Some(error), 0) = (failure, count) {
+            if let (Some(error), 0) = (round.failure, count) {
                 return Err(error);
             }
-            let new = self.note(&receives);
             let is_new = |receive: &Receive| {
-                new.contains(&receive.message_id)
+                round.new.contains(&receive.message_id)
                     || collected.receives.contains_key(&receive.message_id)
             };
-            let receives = receives.into_iter().filter(is_new).collect();
+            let receives = round.receives.into_iter().filter(is_new).collect();
             collected.add(receives);
             // A queue that is still being filled would keep us here to the end of the limit.
             let is_few = count < missing.min(ROUND_MESSAGES_MAX);
@@ -175,11 +211,7 @@ impl LeaseSet {
         Ok(collected)
     }
 
-    async fn round(
-        &self,
-        missing: usize,
-        cancel: &CancellationToken,
-    ) -> (Vec<Receive>, Option<PipelineError>) {
+    async fn round(&self, missing: usize, cancel: &CancellationToken) -> Round {
         let calls: Vec<_> = (0..missing)
             .step_by(BATCH_ENTRIES_MAX)
             .take(RECEIVERS_MAX)
@@ -188,8 +220,11 @@ impl LeaseSet {
                 self.pipeline.receive(count, self.visibility_timeout)
             })
             .collect();
-        let mut unanswered = calls.len();
-        let (mut received, mut failure) = (Vec::new(), None);
+        let mut pending = Pending {
+            leases: self,
+            calls: calls.len(),
+        };
+        let mut round = Round::default();
         let mut answers = stream::iter(calls).buffer_unordered(RECEIVERS_MAX);
         let mut is_over = pin!(async {
             cancel.cancelled().await;
@@ -201,20 +236,29 @@ impl LeaseSet {
                 () = &mut is_over => None,
             };
             let Some(answer) = answer else { break };
-            unanswered -= 1;
-            match answer {
-                Ok(receives) => received.extend(receives),
-                Err(error) => failure = Some(error),
+            pending.calls -= 1;
+            self.note_unanswered(answer.unanswered);
+            match answer.received {
+                Ok(receives) => {
+                    // At once: whoever waits for the round may give up.
+                    round.new.extend(self.note(&receives));
+                    round.receives.extend(receives);
+                }
+                Err(error) => round.failure = Some(error),
             }
         }
-        if unanswered > 0 {
+        round
+    }
+
+    /// Notes calls that may have hidden messages without an answer.
+    fn note_unanswered(&self, calls: usize) {
+        if calls > 0 {
             let mut state = self.lock();
-            state.unanswered = state.unanswered.and(Hidden {
-                messages_max: unanswered * BATCH_ENTRIES_MAX,
+            state.unanswered = state.unanswered.at(Utc::now()).and(Hidden {
+                messages_max: calls * BATCH_ENTRIES_MAX,
                 until: Some(after(Utc::now(), self.visibility_timeout)),
             });
         }
-        (received, failure)
     }
 
     /// Adds receives to the set. Returns the ids that it did not have.
@@ -259,13 +303,55 @@ impl LeaseSet {
 }
 
 impl Pipeline {
-    async fn receive(
+    /// Receives once, and again where that failed in passing. The client itself does not repeat it:
+    /// each try may hide messages, and somebody has to count them.
+    async fn receive(&self, count: usize, visibility_timeout: Duration) -> Answer {
+        let begun = Instant::now();
+        let mut unanswered = 0;
+        let mut backoff = ExponentialBuilder::default()
+            .with_min_delay(BACKOFF_FIRST)
+            .with_max_times(RETRIES_MAX)
+            .with_jitter()
+            .build();
+        loop {
+            // The client's futures are large: several of them at once do not fit on a stack.
+            let trying = Box::pin(self.receive_once(count, visibility_timeout));
+            let error = match trying.await {
+                Ok(receives) => {
+                    let received = Ok(receives);
+                    return Answer {
+                        received,
+                        unanswered,
+                    };
+                }
+                Err(error) => error,
+            };
+            unanswered += usize::from(error.may_have_happened());
+            let is_passing = error.is_unreachable() || error.may_have_happened();
+            match backoff.next() {
+                Some(wait) if is_passing && begun.elapsed() < RETRY_LIMIT => {
+                    tokio::time::sleep(wait).await;
+                }
+                Some(_) | None => {
+                    let received = Err(error);
+                    return Answer {
+                        received,
+                        unanswered,
+                    };
+                }
+            }
+        }
+    }
+
+    async fn receive_once(
         &self,
         count: usize,
         visibility_timeout: Duration,
     ) -> Result<Vec<Receive>, PipelineError> {
         let attempt = self.queue_attempt("receive dead letters from", QueueRole::DeadLetter);
         let sqs = &self.aws().await.sqs;
+        let without_retries =
+            aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled());
         // SQS may begin to count at any time from here on.
         let asked_at = Utc::now();
         let answer = sqs
@@ -276,9 +362,19 @@ impl Pipeline {
             .visibility_timeout(visibility_secs(visibility_timeout))
             .message_attribute_names("All")
             .message_system_attribute_names(MessageSystemAttributeName::All)
+            .customize()
+            .config_override(without_retries)
             .send()
-            .await
-            .map_err(|error| attempt.sdk(&error))?;
+            .await;
+        let answer = answer.map_err(|error| {
+            let reported = attempt.sdk(&error);
+            if is_surely_not_done(&error) {
+                return reported;
+            }
+            let until = after(Utc::now(), visibility_timeout).format("%H:%M UTC");
+            let remark = format!("up to {count} messages may stay hidden until {until}");
+            reported.outcome_unknown(&remark)
+        })?;
         let hidden_until = after(asked_at, visibility_timeout);
         Ok(answer
             .messages
@@ -349,7 +445,7 @@ mod tests {
     #[test]
     fn collection_that_cannot_write_bodies_to_a_file_is_full_by_bytes() {
         let mut collected = Collected {
-            spool: Some(Spool::that_fails()),
+            spool: Some(BodySpool::that_fails()),
             ..Collected::default()
         };
         collected.add(vec![receive("a", "12345"), receive("b", "123")]);

@@ -27,6 +27,8 @@ struct Queue {
     stuck: HashSet<usize>,
     received_at: Vec<DateTime<Utc>>,
     receives: usize,
+    /// Receives that are executed and not answered.
+    silent_receives: usize,
 }
 
 impl Queue {
@@ -132,11 +134,15 @@ async fn serve(client: TcpStream, queue: Arc<Mutex<Queue>>) {
         let mut body = vec![0; bytes];
         client.read_exact(&mut body).await.unwrap();
         let request = serde_json::from_slice(&body).unwrap();
-        let answer = queue
-            .lock()
-            .unwrap()
-            .answer(&operation, &request)
-            .to_string();
+        let answer = {
+            let mut queue = queue.lock().unwrap();
+            let answer = queue.answer(&operation, &request).to_string();
+            if operation == "ReceiveMessage" && queue.silent_receives > 0 {
+                queue.silent_receives -= 1;
+                return;
+            }
+            answer
+        };
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0";
         let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
         client.write_all(answer.as_bytes()).await.unwrap();
@@ -240,6 +246,87 @@ async fn queue_that_does_not_answer_a_release_leaves_all_hidden() {
     assert_eq!((hidden.messages_max, hidden.until), (25, Some(until)));
 }
 
+#[tokio::test]
+async fn receive_without_an_answer_counts_as_a_batch_that_stays_hidden() {
+    let queue = Queue {
+        silent_receives: 1,
+        ..Queue::of(15, HashSet::new())
+    };
+    let (pipeline, queue) = start(queue).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let received = receive(&leases, 100).await.len();
+    assert_eq!(queue.lock().unwrap().hidden.len(), 15);
+    assert!(received < 15, "{received}");
+    let missing = leases.unanswered();
+    assert_eq!(missing.messages_max, 10);
+    let hidden = leases.release_all().await;
+    assert_eq!(hidden, missing, "all others are released");
+    assert!(hidden.until > Some(Utc::now()));
+    assert_eq!(queue.lock().unwrap().hidden.len(), 15 - received);
+    assert_eq!(leases.hidden(), Hidden::default(), "reported once");
+}
+
+#[tokio::test]
+async fn round_that_is_given_up_counts_its_calls() {
+    let (pipeline, _) = start(Queue::of(0, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let never = CancellationToken::new();
+    let mut round = Box::pin(leases.poll(25, &never));
+    assert!(futures::poll!(&mut round).is_pending());
+    drop(round);
+    assert_eq!(leases.hidden().messages_max, 30);
+}
+
+#[tokio::test]
+async fn lost_message_is_reported_once_and_never_extended() {
+    let (pipeline, queue) = start(Queue::of(3, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let ids = receive(&leases, 10).await;
+    let (handle, _) = leases.newest(&ids[0]).unwrap();
+    let now = Utc::now();
+    leases.adopt(&ids[0], &handle, now);
+    assert_eq!(leases.take_lost(now), ids[..1]);
+    assert_eq!(leases.take_lost(now), Vec::<String>::new());
+    leases.extend_all(2 * VISIBILITY_TIMEOUT).await.unwrap();
+    assert_eq!(leases.newest(&ids[0]), None);
+    assert_eq!(leases.release_all().await, Hidden::default());
+    assert_eq!(
+        queue.lock().unwrap().hidden.len(),
+        1,
+        "its handle is unused"
+    );
+}
+
+#[tokio::test]
+async fn kept_messages_are_extended_for_as_long_as_somebody_waits() {
+    let (pipeline, _) = start(Queue::of(12, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    receive(&leases, 12).await;
+    let first = leases.first_hidden_until();
+    let extended = async {
+        while leases.first_hidden_until() <= first {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        never = leases.keep(VISIBILITY_TIMEOUT, 2 * VISIBILITY_TIMEOUT) => match never {},
+        () = extended => {}
+    }
+}
+
+#[tokio::test]
+async fn message_that_sqs_does_not_extend_is_lost_at_once() {
+    let (pipeline, _) = start(Queue::of(12, HashSet::from([3, 4]))).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    assert_eq!(receive(&leases, 12).await.len(), 12);
+    leases.extend_all(2 * VISIBILITY_TIMEOUT).await.unwrap();
+    assert_eq!(leases.handle("3", Duration::ZERO), None);
+    let mut lost = leases.take_lost(Utc::now());
+    lost.sort();
+    assert_eq!(lost, ["3", "4"]);
+    assert_eq!(leases.len(), 10);
+}
+
 /// What was received, deleted and released, and what stayed hidden.
 async fn account(
     messages: usize,
@@ -276,6 +363,37 @@ async fn account(
     assert_eq!(hidden.until.is_some(), hidden.messages_max > 0);
     let sum = (received.len(), queue.deleted.len(), queue.visible.len());
     (sum.0, sum.1, sum.2, hidden.messages_max)
+}
+
+proptest! {
+    #[test]
+    fn message_is_in_one_of_two_sets_and_the_lease_that_ends_later_stays(
+        ours in proptest::collection::hash_map(0_u8..20, 0_i64..100, 0..20),
+        again in proptest::collection::hash_map(0_u8..20, 0_i64..100, 0..20),
+        split in proptest::collection::hash_set(0_u8..20, 0..20),
+    ) {
+        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let at = |secs| DateTime::<Utc>::UNIX_EPOCH + chrono::TimeDelta::seconds(secs);
+        let set = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+        let adopt = |(id, secs): (&u8, &i64)| {
+            set.adopt(&id.to_string(), &format!("{id} until {secs}"), at(*secs));
+        };
+        ours.iter().for_each(adopt);
+        let ids: Vec<String> = split.iter().map(u8::to_string).collect();
+        let own = set.split_off(ids.iter().map(String::as_str));
+        let expected = split.iter().filter(|id| ours.contains_key(id)).count();
+        prop_assert_eq!((own.len(), set.len()), (expected, ours.len() - expected));
+        again.iter().for_each(adopt);
+        set.append(&own);
+        prop_assert!(own.is_empty());
+        for id in 0..20 {
+            // What was not split off was replaced by what was adopted last.
+            let first = ours.get(&id).filter(|_| split.contains(&id) || !again.contains_key(&id));
+            let until = first.max(again.get(&id)).map(|secs| at(*secs));
+            let newest = set.newest(&id.to_string());
+            prop_assert_eq!(newest.map(|(_, until)| until), until);
+        }
+    }
 }
 
 proptest! {

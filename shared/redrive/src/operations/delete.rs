@@ -24,11 +24,16 @@ const MARGIN: Duration = Duration::from_secs(30);
 const EXTENDED_BELOW: Duration = Duration::from_secs(90);
 /// Between two extensions of all messages that wait for their turn.
 const EXTENSION_INTERVAL: Duration = Duration::from_secs(20);
+/// Limit of one extension of them.
+const EXTENSION_LIMIT: Duration = Duration::from_secs(14);
 
 const _: () = assert!(
     MARGIN.as_secs() > BLOCK_LIMIT.as_secs()
         && EXTENDED_BELOW.as_secs()
-            > MARGIN.as_secs() + EXTENSION_INTERVAL.as_secs() + BLOCK_LIMIT.as_secs(),
+            > MARGIN.as_secs()
+                + EXTENSION_INTERVAL.as_secs()
+                + BLOCK_LIMIT.as_secs()
+                + EXTENSION_LIMIT.as_secs(),
     "a message must outlast its block, and the time until it is extended again"
 );
 
@@ -129,8 +134,10 @@ impl Deletion<'_> {
             }
             if extended_at.is_none_or(|at: Instant| at.elapsed() >= EXTENSION_INTERVAL) {
                 extended_at = Some(Instant::now());
-                if let Err(error) = self.leases.extend_all(EXTENDED_BELOW).await {
-                    tracing::warn!(%error, "messages are not extended");
+                self.extend(cancel).await;
+                self.deleted.is_cancelled = cancel.is_cancelled();
+                if self.deleted.is_cancelled {
+                    break;
                 }
             }
             let ids: Vec<&str> = block.iter().map(|(id, _)| id.as_str()).collect();
@@ -142,6 +149,18 @@ impl Deletion<'_> {
             }
         }
         self.deleted.left = total - done;
+    }
+
+    /// Extends what waits for its turn. What is not reached in time is not deleted when its own
+    /// timeout ends too soon.
+    async fn extend(&self, cancel: &CancellationToken) {
+        let extending = self.leases.extend_all(EXTENDED_BELOW);
+        let extending = tokio::time::timeout(EXTENSION_LIMIT, extending);
+        match cancel.run_until_cancelled(extending).await {
+            None | Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(error))) => tracing::warn!(%error, "messages are not extended"),
+            Some(Err(_)) => tracing::warn!("not all messages are extended in time"),
+        }
     }
 
     /// Returns whether nothing can be deleted any more.

@@ -14,9 +14,9 @@ pub struct NewBody {
     /// SQS message id.
     pub message_id: String,
     /// The body in the queue.
-    pub old_body: String,
+    pub old_body: Body,
     /// The body that is sent instead.
-    pub new_body: String,
+    pub new_body: Body,
 }
 
 /// A message with another body, and what would happen to that.
@@ -25,9 +25,9 @@ pub struct Edited {
     /// SQS message id.
     pub message_id: String,
     /// The body in the queue.
-    pub old_body: String,
+    pub old_body: Body,
     /// The body that is sent instead.
-    pub new_body: String,
+    pub new_body: Body,
     /// Verdict of the new body.
     pub verdict: Verdict,
     /// Why the validator refuses the new body.
@@ -40,6 +40,17 @@ pub struct Edited {
     pub is_ledger_checked: bool,
 }
 
+/// Why bodies are not judged.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// A body is in the spool and cannot be read.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// A defect of this program.
+    #[error("the task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
 /// Judged bodies.
 #[derive(Debug)]
 pub struct Judged {
@@ -49,61 +60,67 @@ pub struct Judged {
     pub ledger_error: Option<PipelineError>,
 }
 
-impl NewBody {
-    /// A new body for a message.
-    ///
-    /// # Errors
-    /// When the old body is in the spool and cannot be read.
-    pub fn of(message_id: &str, old_body: &Body, new_body: String) -> Result<Self, BodyError> {
+/// A body after its assessment.
+struct Assessed {
+    body: NewBody,
+    assessment: Assessment,
+    identity: PartialIdentity,
+    has_other_identity: bool,
+}
+
+impl Assessed {
+    fn of(body: NewBody) -> Result<Self, BodyError> {
+        let text = body.new_body.text()?;
+        let identity = peek_identity(&text);
         Ok(Self {
-            message_id: message_id.to_owned(),
-            old_body: old_body.text()?.into_owned(),
-            new_body,
+            assessment: event::assess(&text),
+            has_other_identity: is_other(&peek_identity(&body.old_body.text()?), &identity),
+            identity,
+            body,
         })
     }
 }
 
-/// Judges bodies that would be sent instead of those in the queue.
-pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Judged {
-    let assessed: Vec<(NewBody, Assessment)> = bodies
-        .into_iter()
-        .map(|body| {
-            let assessment = event::assess(&body.new_body);
-            (body, assessment)
-        })
-        .collect();
+/// Judges bodies that would be sent instead of those in the queue. One is read at a time.
+///
+/// # Errors
+/// When a body is in the spool and cannot be read.
+pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, JudgeError> {
+    let assessing = move || bodies.into_iter().map(Assessed::of).collect();
+    let assessed: Result<Vec<Assessed>, BodyError> = tokio::task::spawn_blocking(assessing).await?;
+    let assessed = assessed?;
     let keys: Vec<EventKey> = assessed
         .iter()
-        .filter_map(|(_, assessment)| match assessment {
+        .filter_map(|assessed| match &assessed.assessment {
             Assessment::Valid(key) => Some(key.clone()),
             Assessment::Invalid(_) => None,
         })
         .collect();
     let answer = ledger::look_up(pipeline, &keys).await;
     let is_ledger_checked = ledger::is_configured(pipeline) && answer.error.is_none();
-    let edited = assessed.into_iter().map(|(body, assessment)| {
+    let edited = assessed.into_iter().map(|assessed| {
+        let assessment = assessed.assessment;
         let is_stored = |key: &EventKey| answer.record_of(key).is_some();
         let verdict =
             assessment.verdict(matches!(&assessment, Assessment::Valid(key) if is_stored(key)));
-        let identity = peek_identity(&body.new_body);
         Edited {
-            has_other_identity: is_other(&peek_identity(&body.old_body), &identity),
+            has_other_identity: assessed.has_other_identity,
             verdict,
             failure: match assessment {
                 Assessment::Valid(_) => None,
                 Assessment::Invalid(failure) => Some(failure),
             },
-            identity,
+            identity: assessed.identity,
             is_ledger_checked,
-            message_id: body.message_id,
-            old_body: body.old_body,
-            new_body: body.new_body,
+            message_id: assessed.body.message_id,
+            old_body: assessed.body.old_body,
+            new_body: assessed.body.new_body,
         }
     });
-    Judged {
+    Ok(Judged {
         edited: edited.collect(),
         ledger_error: answer.error,
-    }
+    })
 }
 
 fn is_other(before: &PartialIdentity, after: &PartialIdentity) -> bool {
@@ -114,6 +131,7 @@ fn is_other(before: &PartialIdentity, after: &PartialIdentity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pipeline::BodySpool;
     use pipeline::environment::Environment;
 
     #[tokio::test]
@@ -130,8 +148,12 @@ mod tests {
             with_time,
             event.to_owned(),
         ];
-        let bodies = bodies.map(|new_body| NewBody::of("m", &event.into(), new_body).unwrap());
-        let judged = judge(&pipeline, bodies.into()).await.edited;
+        let bodies = bodies.map(|new_body| NewBody {
+            message_id: "m".to_owned(),
+            old_body: event.into(),
+            new_body: BodySpool::create().unwrap().write(&new_body).unwrap(),
+        });
+        let judged = judge(&pipeline, bodies.into()).await.unwrap().edited;
         let verdicts: Vec<_> = judged
             .iter()
             .map(|edited| {

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 pub use delete::{Deleted, Failure, delete};
 pub use export::{Export, Exported};
-pub use judge::{Edited, Judged, NewBody, judge};
+pub use judge::{Edited, JudgeError, Judged, NewBody, judge};
 pub use patch::{PatchInput, Patched, patch};
 pub use plan::{EditCounts, PlanRequest, Planned, freeze, plan, skip_reason};
 pub use purge::{messages_before_purge, purge};

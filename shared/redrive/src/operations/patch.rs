@@ -3,14 +3,20 @@
 //! Invariant: the body in the queue stays beside the new one. A body that only looks different, with
 //! other blanks or another order of digits, is no change.
 
+use std::io;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::judge::NewBody;
-use crate::triage::{Interpreter, InterpreterError, Program};
-use pipeline::Body;
+use super::{OnProgress, Progress};
+use crate::triage::{Interpreter, InterpreterError, Program, RunError};
 use pipeline::model::DeadLetter;
+use pipeline::{Body, BodySpool};
+
+/// Messages after which the progress is reported.
+const CHUNK: usize = 256;
 
 /// A message that a program is applied to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +26,7 @@ pub struct PatchInput {
     /// The body in the queue.
     pub old_body: Body,
     /// The body after an earlier edit, if there was one.
-    pub new_body: Option<String>,
+    pub new_body: Option<Body>,
 }
 
 /// What a program did to messages.
@@ -38,10 +44,7 @@ impl PatchInput {
     /// The body that would be sent now.
     #[must_use]
     pub fn body(&self) -> Body {
-        match &self.new_body {
-            Some(new_body) => new_body.as_str().into(),
-            None => self.old_body.clone(),
-        }
+        self.new_body.as_ref().unwrap_or(&self.old_body).clone()
     }
 }
 
@@ -55,7 +58,8 @@ impl From<&DeadLetter> for PatchInput {
     }
 }
 
-/// Applies a program to messages, within a limit for all of them.
+/// Applies a program to messages, within a limit for all of them. The caller keeps the messages
+/// hidden meanwhile.
 ///
 /// # Errors
 /// When the program cannot be run, or takes too long.
@@ -63,31 +67,80 @@ pub async fn patch(
     program: &Program,
     messages: Vec<PatchInput>,
     limit: Duration,
+    on_progress: OnProgress,
+) -> Result<Patched, InterpreterError> {
+    timeout(limit, apply(program, messages, on_progress))
+        .await
+        .map_err(|_| InterpreterError::TooSlow(limit))?
+}
+
+async fn apply(
+    program: &Program,
+    messages: Vec<PatchInput>,
+    on_progress: OnProgress,
 ) -> Result<Patched, InterpreterError> {
     let mut interpreter = Interpreter::patching(program);
-    let bodies = messages.iter().map(PatchInput::body).collect();
-    let answers = timeout(limit, interpreter.run(bodies))
-        .await
-        .map_err(|_| InterpreterError::TooSlow(limit))??;
     let mut patched = Patched::default();
-    for (message, answer) in messages.into_iter().zip(answers) {
-        let changed = answer.and_then(|new_body| {
-            let new_body = new_body.map(|new_body| {
-                let (message_id, old_body) = (&message.message_id, &message.old_body);
-                NewBody::of(message_id, old_body, new_body)
-            });
-            Ok(new_body.transpose()?)
-        });
-        match changed {
-            Ok(Some(new_body)) => patched.changed.push(new_body),
-            Ok(None) => patched.unchanged += 1,
-            Err(error) => {
-                let failure = (message.message_id, error.to_string());
-                patched.failures.push(failure);
+    let mut spool = None;
+    let total = messages.len();
+    let mut done = 0;
+    let mut messages = messages.into_iter();
+    loop {
+        let chunk: Vec<_> = messages.by_ref().take(CHUNK).collect();
+        if chunk.is_empty() {
+            return Ok(patched);
+        }
+        let bodies = chunk.iter().map(PatchInput::body).collect();
+        let answers = interpreter.run(bodies).await?;
+        done += chunk.len();
+        (patched, spool) = spawn_blocking(move || {
+            for (message, answer) in chunk.into_iter().zip(answers) {
+                patched.add(message, answer, &mut spool);
             }
+            (patched, spool)
+        })
+        .await?;
+        on_progress(Progress { done, total });
+    }
+}
+
+impl Patched {
+    fn add(
+        &mut self,
+        message: PatchInput,
+        answer: Result<Option<String>, RunError>,
+        spool: &mut Option<BodySpool>,
+    ) {
+        let PatchInput {
+            message_id,
+            old_body,
+            ..
+        } = message;
+        match answer {
+            Ok(None) => self.unchanged += 1,
+            Ok(Some(text)) => match spooled(spool, &text) {
+                Ok(new_body) => self.changed.push(NewBody {
+                    message_id,
+                    old_body,
+                    new_body,
+                }),
+                Err(error) => {
+                    let cause = format!("the new body cannot be written: {error}");
+                    self.failures.push((message_id, cause));
+                }
+            },
+            Err(error) => self.failures.push((message_id, error.to_string())),
         }
     }
-    Ok(patched)
+}
+
+/// The new body goes to a file at once: those of many messages have no room in memory.
+fn spooled(spool: &mut Option<BodySpool>, text: &str) -> io::Result<Body> {
+    let spool = match spool {
+        Some(spool) => spool,
+        None => spool.insert(BodySpool::create()?),
+    };
+    spool.write(text)
 }
 
 #[cfg(test)]
@@ -107,13 +160,22 @@ mod tests {
         let program = Program::compile("if .a == 2 then . else .a += 1 end").unwrap();
         worker_entry();
         let limit = Duration::from_secs(600);
-        let patched = patch(&program, messages, limit).await.unwrap();
+        let (progress, reported) = std::sync::mpsc::channel();
+        let on_progress = Box::new(move |so_far: Progress| progress.send(so_far).unwrap());
+        let patched = patch(&program, messages, limit, on_progress).await.unwrap();
+        let reported: Vec<_> = reported.iter().map(|so_far| so_far.done).collect();
+        assert_eq!(reported, [4]);
         let changed: Vec<_> = patched
             .changed
             .iter()
-            .map(|body| body.new_body.as_str())
+            .map(|body| {
+                (
+                    body.new_body.text().unwrap(),
+                    body.new_body.bytes_in_memory(),
+                )
+            })
             .collect();
-        assert_eq!(changed, ["{\"a\":2}"]);
+        assert_eq!(changed, [("{\"a\":2}".into(), 0)]);
         assert_eq!(patched.unchanged, 1);
         let failed: Vec<_> = patched.failures.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(failed, ["2", "3"]);

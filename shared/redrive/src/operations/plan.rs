@@ -3,6 +3,7 @@
 //! Invariant: every selected message is either in the plan or skipped with a reason; a message that
 //! would not be stored now is in the plan only where the request asks for it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use chrono::Utc;
@@ -15,7 +16,7 @@ use super::patch::Patched;
 use crate::error::RedriveError;
 use crate::plan::{Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue, Skipped};
 use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{Pipeline, PipelineError};
+use pipeline::{Body, Pipeline, PipelineError};
 
 /// What is planned, beside the messages.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +67,9 @@ pub async fn plan(
     request: PlanRequest,
 ) -> Result<Planned, RedriveError> {
     let failures: HashMap<String, String> = request.patched.failures.into_iter().collect();
-    let judged = judge(pipeline, request.patched.changed).await;
+    let judged = judge(pipeline, request.patched.changed)
+        .await
+        .map_err(unread)?;
     let mut edits = EditCounts {
         failed: failures.len(),
         ..EditCounts::default()
@@ -98,7 +101,7 @@ pub async fn plan(
                 reason,
             }),
             None => {
-                entries.push(entry(&message, edited));
+                entries.push(entry(&message, edited)?);
                 chosen.push(message);
             }
         }
@@ -124,15 +127,17 @@ pub async fn plan(
 /// When the messages or the options break a rule of plans, or when a body cannot be read.
 pub async fn freeze(
     pipeline: &Pipeline,
-    messages: &[(&DeadLetter, Option<String>)],
+    messages: &[(&DeadLetter, Option<Body>)],
     options: PlanOptions,
 ) -> Result<Plan, RedriveError> {
-    let unread = |error| RedriveError::plan(format!("an edited message: {error}"));
     let bodies = messages.iter().filter_map(|(message, new_body)| {
-        let new_body = new_body.clone()?;
-        Some(NewBody::of(&message.message_id, &message.body, new_body).map_err(unread))
+        Some(NewBody {
+            message_id: message.message_id.clone(),
+            old_body: message.body.clone(),
+            new_body: new_body.clone()?,
+        })
     });
-    let judged = judge(pipeline, bodies.collect::<Result<_, _>>()?).await;
+    let judged = judge(pipeline, bodies.collect()).await.map_err(unread)?;
     if let Some(error) = &judged.ledger_error {
         tracing::warn!(%error, "edited events may be stored already");
     }
@@ -140,7 +145,7 @@ pub async fn freeze(
     let entries = messages
         .iter()
         .map(|(message, _)| entry(message, edited.remove(&message.message_id)))
-        .collect();
+        .collect::<Result<_, _>>()?;
     with_entries(pipeline, entries, options)
 }
 
@@ -171,20 +176,28 @@ fn by_message_id(edited: Vec<Edited>) -> HashMap<String, Edited> {
     by_id.collect()
 }
 
-fn entry(message: &DeadLetter, edited: Option<Edited>) -> PlanEntry {
-    PlanEntry {
+/// The plan has the bodies themselves: it is a file that can be reviewed.
+fn entry(message: &DeadLetter, edited: Option<Edited>) -> Result<PlanEntry, RedriveError> {
+    let verdict = edited.as_ref().map(|edited| edited.verdict);
+    let text = |body: Body| body.text().map(Cow::into_owned).map_err(unread);
+    let edit = edited.map(|edited| {
+        Ok::<_, RedriveError>(Edit {
+            old_body: text(edited.old_body)?,
+            new_body: text(edited.new_body)?,
+        })
+    });
+    Ok(PlanEntry {
         message_id: message.message_id.clone(),
-        verdict: edited
-            .as_ref()
-            .map_or(message.verdict, |edited| edited.verdict),
+        verdict: verdict.unwrap_or(message.verdict),
         body_sha256: message.body.sha256(),
         receive_count: message.receive_count,
         group_id: message.group_id.clone(),
-        edit: edited.map(|edited| Edit {
-            old_body: edited.old_body,
-            new_body: edited.new_body,
-        }),
-    }
+        edit: edit.transpose()?,
+    })
+}
+
+fn unread(error: impl std::fmt::Display) -> RedriveError {
+    RedriveError::plan(format!("an edited message: {error}"))
 }
 
 fn with_entries(

@@ -245,7 +245,9 @@ impl Walk {
         if is_over || !self.more_wait {
             return self.end().await.map(|()| None);
         }
-        if let Err(error) = self.leases.extend_all(EXTENDED_BELOW).await {
+        let extending = self.leases.extend_all(EXTENDED_BELOW);
+        let extended = self.cancel.run_until_cancelled(extending).await;
+        if let Err(error) = extended.ok_or(OperationError::Cancelled)? {
             tracing::warn!(%error, "messages are not extended, and may come again");
         }
         let round = self.leases.receive(wanted, &self.cancel).await?;

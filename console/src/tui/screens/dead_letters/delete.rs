@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::line_input::{LineInput, Purpose};
-use super::note::LastResult;
+use super::note::{Deletion, LastResult};
 use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{count, visible};
@@ -13,6 +13,7 @@ use crate::tui::lines::message_count;
 use crate::tui::request::{Answer, Deleted, Reply, Request};
 use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
+use redrive::operations::Progress;
 
 impl DeadLetters {
     /// Asks for the queue's name before the marked messages, else the group, else the selected
@@ -59,8 +60,18 @@ impl DeadLetters {
         self.open = Open::Nothing;
         let is_meant = |message: &&DeadLetter| ids.contains(&message.message_id);
         let messages: Vec<_> = self.messages.iter().filter(is_meant).cloned().collect();
+        let progress = Progress {
+            done: 0,
+            total: messages.len(),
+        };
+        let message_ids = messages.iter().map(|message| message.message_id.clone());
+        let message_ids = message_ids.collect();
         let request = |to| Request::DeleteMessages(messages, to);
-        self.deletion = Some(context.outbox.request(Reply::Deleted, request));
+        self.deletion = Some(Deletion {
+            request: context.outbox.request(Reply::Deleted, request),
+            message_ids,
+            progress,
+        });
     }
 
     pub(crate) fn messages_were_deleted(
@@ -68,16 +79,18 @@ impl DeadLetters {
         answer: Answer<Deleted>,
         context: &mut UpdateContext<'_>,
     ) {
-        if self.deletion.take_if(|id| answer.is_to(*id)).is_none() {
+        let is_it = |deletion: &mut Deletion| answer.is_to(deletion.request);
+        if self.deletion.take_if(is_it).is_none() {
             return;
         }
-        let deleted = match answer.into_result() {
-            Ok(deleted) => deleted,
-            Err(fault) => {
-                context.notify(Tone::Bad, visible(&fault.message));
-                return;
-            }
-        };
+        match answer.into_result() {
+            Ok(deleted) => self.apply_deletion(deleted, context),
+            Err(fault) => context.notify(Tone::Bad, visible(&fault.message)),
+        }
+        self.operation_ended(context);
+    }
+
+    fn apply_deletion(&mut self, deleted: Deleted, context: &mut UpdateContext<'_>) {
         let gone: HashSet<String> = deleted.message_ids.into_iter().collect();
         self.messages
             .retain(|message| !gone.contains(&message.message_id));
@@ -104,6 +117,5 @@ impl DeadLetters {
             tone,
             text,
         });
-        self.regroup(context.body);
     }
 }

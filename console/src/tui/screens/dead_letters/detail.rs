@@ -26,12 +26,20 @@ const ATTRIBUTE_COLUMNS_MAX: usize = 200;
 /// A message that is dropped within a day needs attention first.
 pub(super) const EXPIRY_URGENT_SECS: u64 = 86_400;
 
+/// The bodies of a message, as far as they are read.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    /// Its own body, before any edit.
+    pub(super) own: Option<String>,
+    /// What is sent instead, if it is edited.
+    pub(super) edited: Option<String>,
+}
+
 /// A message's body, laid out.
 #[derive(Debug)]
 pub(super) struct Detail {
     message_id: String,
-    /// The message's own body, before any edit; `None` until it is read.
-    body: Option<String>,
+    texts: Texts,
     document: Document,
     is_enveloped: bool,
     edit: Option<EditFacts>,
@@ -48,15 +56,9 @@ struct EditFacts {
 
 impl Detail {
     /// Of a message with its body, or of one whose body is not read yet.
-    pub(super) fn of(
-        message: &DeadLetter,
-        body: Option<String>,
-        edit: Option<&EditedMessage>,
-    ) -> Self {
-        let shown = edit.map_or_else(
-            || body.as_deref().unwrap_or_default(),
-            |edit| edit.new_body.as_str(),
-        );
+    pub(super) fn of(message: &DeadLetter, texts: Texts, edit: Option<&EditedMessage>) -> Self {
+        let shown = edit.map_or(&texts.own, |_| &texts.edited);
+        let shown = shown.as_deref().unwrap_or_default();
         let event = unwrap_envelope(shown);
         let failure = edit.map_or(&message.failure, |edit| &edit.failure);
         let place = failure
@@ -68,7 +70,7 @@ impl Detail {
             document: Document::new(&event, place.as_deref()),
             is_enveloped: edit.is_none()
                 && (matches!(event, Cow::Owned(_)) || event.len() != shown.len()),
-            body,
+            texts,
             edit: edit.map(|edit| EditFacts {
                 verdict: edit.verdict,
                 failure: edit.failure.clone(),
@@ -78,9 +80,9 @@ impl Detail {
         }
     }
 
-    /// The message's own body, once it is read.
-    pub(super) fn body(&self) -> Option<&str> {
-        self.body.as_deref()
+    /// The bodies, as far as they are read.
+    pub(super) const fn texts(&self) -> &Texts {
+        &self.texts
     }
 
     pub(super) fn is_of(&self, message: &DeadLetter) -> bool {
@@ -218,7 +220,11 @@ impl Detail {
         } else {
             ""
         };
-        let kind = if self.body.is_none() {
+        let shown = self
+            .edit
+            .as_ref()
+            .map_or(&self.texts.own, |_| &self.texts.edited);
+        let kind = if shown.is_none() {
             " · loading"
         } else if self.document.is_json() {
             ""

@@ -26,15 +26,18 @@ impl DeadLetters {
         let refusal = if context.environment.read_only {
             let name = visible(&context.environment.name);
             Some(format!("{name} is read-only: no edits"))
-        } else if self.moving.contains(&message.message_id) {
-            Some("this message is being redriven".to_owned())
+        } else if self.has_operation(&message.message_id) {
+            Some("this message is being redriven or deleted".to_owned())
         } else if message.body.bytes() > TEXT_BYTES_MAX {
             Some("this message is too large to edit".to_owned())
         } else {
             None
         };
-        let edited = self.edit_of(message).map(|edited| edited.new_body.as_str());
-        match (refusal, edited.or(self.body_at_hand(message))) {
+        let text = match self.edit_of(message) {
+            Some(_) => self.edit_at_hand(message),
+            None => self.body_at_hand(message),
+        };
+        match (refusal, text) {
             (Some(text), _) => context.notify(Tone::Warning, text),
             (None, None) => self.defer(action, context),
             (None, Some(body)) => {

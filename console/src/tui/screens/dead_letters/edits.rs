@@ -82,6 +82,8 @@ impl DeadLetters {
 
     fn edits_changed(&mut self, body: Rect) {
         self.detail = None;
+        // What is being read may be the body before.
+        self.reading = None;
         self.regroup(body);
         self.search_again();
     }

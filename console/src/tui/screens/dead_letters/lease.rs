@@ -1,9 +1,22 @@
-//! What is known of the received messages besides themselves.
+//! How long the received messages stay hidden from others, as far as the screen knows.
+//!
+//! Invariant: it only shows and requests; receipt handles and their timeouts are with the sources.
+
+use std::collections::HashSet;
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::tui::limits::VISIBILITY_TIMEOUT;
+use crate::tui::context::ScreenContext;
+use crate::tui::format::clock;
+use crate::tui::limits::{IDLE_LIMIT, VISIBILITY_TIMEOUT};
+use crate::tui::lines::message_count;
+use crate::tui::received::LeaseTimes;
 use crate::tui::request::RequestId;
+use pipeline::Hidden;
+
+/// Least time between two extensions.
+const EXTENSION_INTERVAL_SECS: i64 = 10;
+const MINUTE_MS: i64 = 60_000;
 
 /// What the last receive returned besides the messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,19 +25,149 @@ pub(super) struct ReceiveFacts {
     pub(super) is_truncated: bool,
 }
 
-/// An extension that is under way.
-#[derive(Debug)]
-pub(super) struct Extension {
-    pub(super) request: RequestId,
-    pub(super) requested_at: DateTime<Utc>,
-    pub(super) handles: Vec<String>,
+/// Why messages were released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReleaseCause {
+    /// The operator wanted it.
+    Operator,
+    /// No key was pressed for [`IDLE_LIMIT`].
+    Idle,
 }
 
-/// The operator released the messages.
+/// All messages were released, and the screen is still shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Released {
     pub(super) messages: usize,
     pub(super) at: DateTime<Utc>,
+    pub(super) cause: ReleaseCause,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Lease {
+    /// When the first message becomes visible to others, if nothing is done.
+    pub(super) first_hidden_until: Option<DateTime<Utc>>,
+    /// Ids of messages whose visibility timeouts ended: others may have received them.
+    pub(super) lost: HashSet<String>,
+    /// Receives without an answer.
+    unanswered: Hidden,
+    /// The extension under way.
+    extension: Option<RequestId>,
+    extended_at: Option<DateTime<Utc>>,
+    /// Whether messages came of which no time is known.
+    must_ask: bool,
+    /// Whether the last extension failed.
+    pub(super) is_extension_failing: bool,
+    pub(super) released: Option<Released>,
+}
+
+impl Lease {
+    /// Takes over what the sources know.
+    pub(super) fn update(&mut self, times: LeaseTimes) {
+        self.first_hidden_until = times.first_hidden_until;
+        self.lost.extend(times.lost);
+        if times.unanswered.messages_max > 0 {
+            self.unanswered = times.unanswered;
+        }
+    }
+
+    /// Whether less than half of a timeout is left, and no extension is under way or just ended.
+    pub(super) fn must_extend(&self, now: DateTime<Utc>) -> bool {
+        let half = visibility_timeout() / 2;
+        let is_due = self
+            .first_hidden_until
+            .is_some_and(|until| until - now < half);
+        let interval = Duration::seconds(EXTENSION_INTERVAL_SECS);
+        let is_early = self.extended_at.is_some_and(|at| now - at < interval);
+        (is_due || self.must_ask) && !is_early && self.extension.is_none()
+    }
+
+    pub(super) fn extension_began(&mut self, request: RequestId, now: DateTime<Utc>) {
+        self.extension = Some(request);
+        self.extended_at = Some(now);
+        self.must_ask = false;
+    }
+
+    /// Whether an answer is to the extension under way, which then has ended.
+    pub(super) fn extension_ended(&mut self, is_it: impl Fn(RequestId) -> bool) -> bool {
+        self.extension.take_if(|request| is_it(*request)).is_some()
+    }
+
+    /// An operation gave messages back: how long they stay hidden is asked at once.
+    pub(super) fn messages_came_back(&mut self) {
+        self.must_ask = true;
+        self.extended_at = None;
+    }
+
+    /// Whether messages may be received.
+    pub(super) fn has_some(&self) -> bool {
+        self.must_ask || self.first_hidden_until.is_some()
+    }
+
+    /// Everything was released.
+    pub(super) fn end(&mut self) {
+        let unanswered = self.unanswered;
+        *self = Self {
+            unanswered,
+            ..Self::default()
+        };
+    }
+
+    /// Forgets what has ended by itself.
+    pub(super) fn expire(&mut self, now: DateTime<Utc>) {
+        if self.unanswered.until.is_some_and(|until| until <= now) {
+            self.unanswered = Hidden::default();
+        }
+    }
+
+    /// `a receive got no answer: up to 10 messages may stay hidden until 14:05 UTC`
+    pub(super) fn unanswered_text(&self) -> Option<String> {
+        let until = self.unanswered.until?;
+        let messages = message_count(self.unanswered.messages_max);
+        let until = until.format("%H:%M");
+        Some(format!(
+            "a receive got no answer: up to {messages} may stay hidden until {until} UTC"
+        ))
+    }
+}
+
+impl Released {
+    /// How many, when, and why if the operator did not want it.
+    pub(super) fn text(&self) -> String {
+        let (messages, at) = (message_count(self.messages), clock(self.at));
+        match self.cause {
+            ReleaseCause::Operator => format!("{messages} released at {at} UTC"),
+            ReleaseCause::Idle => format!(
+                "{messages} released at {at} UTC: no key was pressed for {} min",
+                idle_limit().num_minutes()
+            ),
+        }
+    }
+
+    pub(super) const fn advice(&self) -> &'static str {
+        match self.cause {
+            ReleaseCause::Operator => {
+                "Other consumers can receive them again. ⏎ or ^r receives them again."
+            }
+            ReleaseCause::Idle => {
+                "Other consumers can receive them again. Any key receives them again."
+            }
+        }
+    }
+}
+
+/// Whole minutes until messages are released because no key was pressed, rounded up.
+pub(super) fn idle_minutes_left(context: &ScreenContext<'_>) -> i64 {
+    let left = context.input_at + idle_limit() - context.now;
+    let left_ms = left.num_milliseconds().max(0);
+    (left_ms + MINUTE_MS - 1) / MINUTE_MS
+}
+
+pub(super) fn is_idle(context: &ScreenContext<'_>) -> bool {
+    context.now - context.input_at >= idle_limit()
+}
+
+fn idle_limit() -> Duration {
+    Duration::from_std(IDLE_LIMIT).unwrap_or(Duration::MAX)
 }
 
 pub(super) fn visibility_timeout() -> Duration {

@@ -15,12 +15,13 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::tui::context::ScreenContext;
 use crate::tui::fault::Fault;
-use crate::tui::format::visible;
+use crate::tui::format::{count, visible};
 use crate::tui::layout::area_rows;
 use crate::tui::lines::{hanging, message_count};
 use crate::tui::patch::{PatchInputs, Patched};
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
+use redrive::operations::Progress;
 
 /// Longest line, in characters.
 const CHARS_MAX: usize = 4_000;
@@ -47,6 +48,8 @@ pub(super) struct LineInput {
     pub(super) purpose: Purpose,
     input: TextArea<'static>,
     pub(super) outcome: Remote<Patched>,
+    /// How far the program is, while its answer is awaited.
+    pub(super) progress: Option<Progress>,
 }
 
 impl LineInput {
@@ -58,6 +61,7 @@ impl LineInput {
             purpose,
             input,
             outcome: Remote::Idle,
+            progress: None,
         }
     }
 
@@ -94,6 +98,16 @@ impl LineInput {
         self.input.insert_str(text.replace(['\r', '\n'], " "));
     }
 
+    fn running_text(&self) -> String {
+        match self.progress {
+            Some(Progress { done, total }) => {
+                let (done, total) = (count(done as u64), count(total as u64));
+                format!("running the program: {done} of {total} messages done")
+            }
+            None => "running the program".to_owned(),
+        }
+    }
+
     /// Draws the line at the lower end, with what is wrong with it above.
     pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
         let (theme, area) = (context.theme, context.body);
@@ -120,7 +134,7 @@ impl LineInput {
             ),
         };
         let (tone, text) = match (self.outcome.error(), self.outcome.is_loading()) {
-            (_, true) => (Tone::Muted, "running the program".to_owned()),
+            (_, true) => (Tone::Muted, self.running_text()),
             (Some(fault), false) => (Tone::Bad, visible(&fault.message)),
             (None, false) => (Tone::Muted, advice),
         };

@@ -1,7 +1,8 @@
 //! The dead-letter queue: why messages failed, and their redrive to the source queue.
 //!
-//! Invariant: what this screen has received it keeps hidden while it is shown, and releases when
-//! it is left; no message stays hidden from other consumers because of a late answer.
+//! Invariant: what this screen has received stays hidden from others while it is shown and somebody
+//! presses keys, and is released when it is left; a message of a redrive or a deletion is released
+//! only when that has ended. Receipt handles are with the sources.
 
 mod applied_search;
 mod body;

@@ -1,8 +1,20 @@
-//! What a redrive or a deletion did, for all messages and for one.
+//! What a redrive or a deletion does and did, for all messages and for one.
+
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
+use crate::tui::request::RequestId;
 use crate::tui::theme::Tone;
+use redrive::operations::Progress;
+
+/// Messages that are being deleted.
+#[derive(Debug)]
+pub(super) struct Deletion {
+    pub(super) request: RequestId,
+    pub(super) message_ids: HashSet<String>,
+    pub(super) progress: Progress,
+}
 
 /// What a redrive did, counted.
 #[derive(Clone, Debug)]

@@ -40,7 +40,7 @@ impl DeadLetters {
             let marked = self.messages.iter().filter(is_marked);
             ("the marked messages".to_owned(), marked.collect())
         };
-        let is_at_rest = |message: &&&DeadLetter| !self.moving.contains(&message.message_id);
+        let is_at_rest = |message: &&&DeadLetter| !self.has_operation(&message.message_id);
         let messages: Vec<_> = messages
             .iter()
             .filter(is_at_rest)
@@ -82,6 +82,7 @@ impl DeadLetters {
                         self.begin_query(&text, context);
                     }
                     Purpose::Patch { messages, .. } => {
+                        line.progress = None;
                         context
                             .outbox
                             .fetch(&mut line.outcome, Reply::Patched, |to| {

@@ -16,8 +16,10 @@ use crate::tui::format::{count, fit, visible};
 use crate::tui::layout::{area_rows, take_rows};
 use crate::tui::lines::{hanging, title};
 use crate::tui::patch::{EditedMessage, PatchInputs, Patched, warnings};
+use crate::tui::request::RequestId;
 use crate::tui::theme::{Theme, Tone, sign};
 use crate::tui::verdict::{verdict_sign, verdict_tone};
+use pipeline::Body;
 
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
@@ -34,7 +36,9 @@ pub(super) struct Preview {
     pub(super) patched: Patched,
     /// Which of the edited messages is shown.
     at: usize,
-    diff: Vec<(ChangeTag, String)>,
+    /// Its difference; `None` until both bodies are read.
+    diff: Option<Vec<(ChangeTag, String)>>,
+    pub(super) reading: Option<RequestId>,
     offset: usize,
 }
 
@@ -50,7 +54,8 @@ impl Preview {
             messages,
             patched,
             at: 0,
-            diff: Vec::new(),
+            diff: None,
+            reading: None,
             offset: 0,
         };
         preview.show(0);
@@ -66,12 +71,29 @@ impl Preview {
     fn show(&mut self, at: usize) {
         self.at = at.min(self.patched.edited.len().saturating_sub(1));
         self.offset = 0;
-        self.diff = self
-            .patched
-            .edited
-            .get(self.at)
-            .map(difference)
-            .unwrap_or_default();
+        self.reading = None;
+        let edited = self.patched.edited.get(self.at);
+        let texts = edited.and_then(|edited| {
+            let (old, new) = (edited.old_body.at_hand()?, edited.new_body.at_hand()?);
+            Some(difference(old, new))
+        });
+        self.diff = texts;
+    }
+
+    /// The bodies whose difference is to be shown, where they are not read or requested yet.
+    pub(super) fn unread(&self) -> Option<Vec<Body>> {
+        if self.diff.is_some() || self.reading.is_some() {
+            return None;
+        }
+        let edited = self.patched.edited.get(self.at)?;
+        Some(vec![edited.old_body.clone(), edited.new_body.clone()])
+    }
+
+    /// Both bodies were read.
+    pub(super) fn show_difference(&mut self, texts: &[String]) {
+        if let [old, new] = texts {
+            self.diff = Some(difference(old, new));
+        }
     }
 
     pub(super) fn step(&mut self, back: bool) {
@@ -81,7 +103,8 @@ impl Preview {
     }
 
     pub(super) fn scroll(&mut self, lines: isize) {
-        let most = self.diff.len().saturating_sub(1);
+        let length = self.diff.as_ref().map_or(0, Vec::len);
+        let most = length.saturating_sub(1);
         self.offset = self.offset.saturating_add_signed(lines).min(most);
     }
 
@@ -98,7 +121,12 @@ impl Preview {
         for (row, line) in area_rows(take_rows(&mut rest, rows)).zip(head) {
             canvas.render_widget(line, row);
         }
-        let lines = self.diff.iter().skip(self.offset);
+        let Some(diff) = &self.diff else {
+            let text = fit(" loading the bodies", width);
+            canvas.render_widget(Line::styled(text, theme.muted()), take_rows(&mut rest, 1));
+            return;
+        };
+        let lines = diff.iter().skip(self.offset);
         for (row, (tag, text)) in area_rows(rest).zip(lines) {
             canvas.render_widget(diff_line(*tag, text, theme, width), row);
         }
@@ -106,9 +134,9 @@ impl Preview {
 }
 
 /// The unified difference of both bodies, laid out as they are shown elsewhere.
-fn difference(edited: &EditedMessage) -> Vec<(ChangeTag, String)> {
+fn difference(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
     let laid_out = |body: &str| Document::new(&unwrap_envelope(body), None).texts();
-    let (old, new) = (laid_out(&edited.old_body), laid_out(&edited.new_body));
+    let (old, new) = (laid_out(old), laid_out(new));
     let old: Vec<&str> = old.iter().map(String::as_str).collect();
     let new: Vec<&str> = new.iter().map(String::as_str).collect();
     let diff = TextDiff::configure()

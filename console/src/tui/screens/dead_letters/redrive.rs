@@ -4,8 +4,6 @@
 
 use std::collections::HashSet;
 
-use chrono::Duration;
-
 use super::note::{LastResult, Note};
 use super::state::{DeadLetters, Pane};
 use crate::tui::context::UpdateContext;
@@ -16,9 +14,6 @@ use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
 use redrive::{MessageOutcome, Report};
 
-/// Messages that a redrive leaves behind are extended within this.
-const HOLD_LEFT_SECS: i64 = 5;
-
 impl DeadLetters {
     /// Puts the marked messages, else the group, else the selected message before the operator.
     pub(super) fn plan_redrive(&self, context: &mut UpdateContext<'_>) {
@@ -26,6 +21,10 @@ impl DeadLetters {
             let name = visible(&context.environment.name);
             let text = format!("{name} is read-only: no redrivess");
             context.notify(Tone::Warning, text);
+            return;
+        }
+        if self.deletion.is_some() {
+            context.notify(Tone::Warning, "a deletion is in progress");
             return;
         }
         let (scope, messages) = self.meant();
@@ -93,21 +92,22 @@ impl DeadLetters {
         });
         self.messages
             .retain(|message| !moved.contains(message.message_id.as_str()));
-        // Until now the redrive has extended their visibility; when it ends only SQS knows.
-        let soon = context.now + Duration::seconds(HOLD_LEFT_SECS);
-        for message in &mut self.messages {
-            if moving.contains(&message.message_id) {
-                message.hidden_until = message.hidden_until.max(soon);
-            }
-        }
         self.edits.retain(|id, _| !moved.contains(id.as_str()));
         // What was acted on is not acted on again by the next key.
         self.marks.retain(|id| !moving.contains(id));
-        if self.is_shown {
-            self.regroup(context.body);
-        } else {
+        self.operation_ended(context);
+    }
+
+    /// What a redrive or a deletion left is with the other messages again.
+    pub(super) fn operation_ended(&mut self, context: &mut UpdateContext<'_>) {
+        if !self.is_shown {
             self.release_all(context);
+            return;
         }
+        if !self.messages.is_empty() {
+            self.lease.messages_came_back();
+        }
+        self.regroup(context.body);
     }
 
     /// Notes the outcome of each message; returns those that left. Without a failure, messages that

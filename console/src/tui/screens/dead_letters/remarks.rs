@@ -4,6 +4,7 @@ use super::state::DeadLetters;
 use crate::tui::format::{clock, count, visible};
 use crate::tui::lines::{message_count, wrapped};
 use crate::tui::theme::Tone;
+use redrive::operations::Progress;
 
 /// One row of a message.
 #[derive(Debug)]
@@ -44,6 +45,12 @@ impl DeadLetters {
                 format!("{messages} being redriven · 3 shows the progress"),
             ));
         }
+        if let Some(Progress { done, total }) = self.deletion_progress() {
+            let (done, total) = (count(done as u64), count(total as u64));
+            remarks.push((Tone::Good, format!("deleting: {done} of {total} done")));
+        }
+        let unanswered = self.lease.unanswered_text();
+        remarks.extend(unanswered.map(|text| (Tone::Warning, text)));
         if let Some(result) = &self.last_result {
             remarks.push((
                 result.tone,
@@ -60,15 +67,15 @@ impl DeadLetters {
                 format!("{} · ^r tries again", visible(&fault.message)),
             ));
         }
-        if self.extension_failed_at.is_some() {
+        if self.lease.is_extension_failing {
             remarks.push((
                 Tone::Warning,
                 "the visibility timeout could not be extended; retrying · ^r receives the messages again"
                     .to_owned(),
             ));
         }
-        if self.expired > 0 {
-            let messages = message_count(self.expired);
+        if !self.lease.lost.is_empty() {
+            let messages = message_count(self.lease.lost.len());
             remarks.push((
                 Tone::Warning,
                 format!("{messages} visible to other consumers again · ^r receives them again"),

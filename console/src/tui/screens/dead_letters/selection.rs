@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use event::Verdict;
 use ratatui::layout::Rect;
 
-use super::detail::Detail;
+use super::detail::{Detail, Texts};
 use super::groups::{Group, Grouping};
 use super::state::{DeadLetters, Pane};
 use pipeline::model::DeadLetter;
@@ -38,10 +38,6 @@ impl DeadLetters {
             |message| self.is_found(message),
             |message| self.verdict_of(message) == Verdict::Ready,
         );
-        self.hidden_until = self
-            .messages_not_moving()
-            .map(|message| message.hidden_until)
-            .min();
         let found = self.search.as_ref().and_then(|search| search.found.value());
         let received = found.map(|found| {
             let is_found = |message: &&DeadLetter| found.message_ids.contains(&message.message_id);
@@ -126,7 +122,10 @@ impl DeadLetters {
             message.message_id.clone(),
             Detail::of(
                 message,
-                message.body.at_hand().map(str::to_owned),
+                Texts {
+                    own: message.body.at_hand().map(str::to_owned),
+                    edited: self.edit_at_hand(message).map(str::to_owned),
+                },
                 self.edit_of(message),
             ),
         );

@@ -8,9 +8,9 @@ use super::applied_search::Search;
 use super::detail::Detail;
 use super::editing::Editing;
 use super::groups::Grouping;
-use super::lease::{Extension, ReceiveFacts, Released};
+use super::lease::{Lease, ReceiveFacts};
 use super::line_input::LineInput;
-use super::note::{LastResult, Note};
+use super::note::{Deletion, LastResult, Note};
 use super::preview::Preview;
 use crate::tui::keymap::Action;
 use crate::tui::list::ListState;
@@ -18,6 +18,7 @@ use crate::tui::patch::EditedMessage;
 use crate::tui::remote::Remote;
 use crate::tui::request::RequestId;
 use pipeline::model::DeadLetter;
+use redrive::operations::Progress;
 
 #[derive(Debug, Default)]
 pub(crate) struct DeadLetters {
@@ -28,13 +29,7 @@ pub(crate) struct DeadLetters {
     pub(super) messages: Vec<DeadLetter>,
     /// When messages were received last.
     pub(super) received_at: DateTime<Utc>,
-    /// When the first of them becomes visible to others, if nothing is done.
-    pub(super) hidden_until: Option<DateTime<Utc>>,
-    pub(super) extension: Option<Extension>,
-    pub(super) extension_failed_at: Option<DateTime<Utc>>,
-    /// Messages whose visibility timeout ended before it was extended.
-    pub(super) expired: usize,
-    pub(super) released: Option<Released>,
+    pub(super) lease: Lease,
 
     pub(super) grouping: Grouping,
     pub(super) group_list: ListState,
@@ -56,8 +51,8 @@ pub(crate) struct DeadLetters {
     /// Message ids of the messages that are being redriven.
     pub(super) moving: HashSet<String>,
     /// Messages are being deleted.
-    pub(super) deletion: Option<RequestId>,
-    /// What the last redrive did.
+    pub(super) deletion: Option<Deletion>,
+    /// What the last redrive or deletion did.
     pub(super) last_result: Option<LastResult>,
     /// Messages that get another body, by message id.
     pub(super) edits: HashMap<String, EditedMessage>,
@@ -93,5 +88,24 @@ impl DeadLetters {
     /// How many messages this screen has received and not released.
     pub(crate) const fn received_count(&self) -> usize {
         self.messages.len()
+    }
+
+    /// How far the deletion under way is.
+    pub(crate) fn deletion_progress(&self) -> Option<Progress> {
+        self.deletion.as_ref().map(|deletion| deletion.progress)
+    }
+
+    /// A patch or a deletion got further.
+    pub(crate) fn work_advanced(&mut self, id: RequestId, progress: Progress) {
+        if let Some(deletion) = &mut self.deletion
+            && deletion.request == id
+        {
+            deletion.progress = progress;
+        }
+        if let Open::Line(line) = &mut self.open
+            && line.outcome.is_waiting_for(id)
+        {
+            line.progress = Some(progress);
+        }
     }
 }

@@ -201,7 +201,8 @@ impl DeadLetters {
 
     fn tick(&mut self, context: &mut UpdateContext<'_>) {
         if self.is_shown {
-            self.refresh_visibility(context.now);
+            self.lease.expire(context.now);
+            self.end_if_idle(context);
             self.extend_visibility(context);
             self.run_search(context);
         }

@@ -8,11 +8,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{Columns, RowEvent, RowState, group_row};
 use super::layout::Parts;
+use super::lease::idle_minutes_left;
 use super::state::{DeadLetters, Open, Pane};
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
 use crate::tui::layout::area_rows;
-use crate::tui::lines::{draw_divider, message_count, wrapped};
+use crate::tui::lines::{draw_divider, wrapped};
 use crate::tui::theme::{Tone, sign};
 
 impl DeadLetters {
@@ -86,7 +87,8 @@ impl DeadLetters {
         Line::styled(format!(" {}", fit(&text, width)), context.theme.strong())
     }
 
-    /// `37 received, hidden from other consumers until 14:05 UTC · R releases them now`, and shorter.
+    /// `37 received, hidden from other consumers · released in 10 min without a key`, and
+    /// shorter.
     fn received_texts(&self, context: &ScreenContext<'_>) -> Vec<String> {
         let received = count(self.messages.len() as u64);
         let queue = context.pipeline.dead_letter_queue.value();
@@ -99,23 +101,30 @@ impl DeadLetters {
             Some(total) if !self.messages.is_empty() => format!(" of about {}", count(total)),
             Some(_) | None => String::new(),
         };
-        let Some(until) = self.hidden_until else {
-            return vec![format!("{received} received")];
+        let Some(until) = self.lease.first_hidden_until else {
+            return match self.lease.lost.is_empty() {
+                true => vec![format!("{received} received")],
+                false => vec![
+                    format!("{received} received, visible to other consumers again"),
+                    format!("{received} received, visible again"),
+                ],
+            };
         };
         if until <= context.now {
+            let since = until.format("%H:%M");
             return vec![
-                format!("{received} received, visible to other consumers again"),
-                format!("{received} received, visible again"),
+                format!("{received} received, some visible to other consumers since {since} UTC"),
+                format!("{received} received, some visible since {since}"),
             ];
         }
-        let until = until.format("%H:%M");
-        let hidden =
-            format!("{received} received{of_all}, hidden from other consumers until {until}");
+        let left = idle_minutes_left(context);
+        let hidden = format!("{received} received{of_all}, hidden from other consumers");
         vec![
-            format!("{hidden} UTC · R releases them now"),
-            format!("{hidden} UTC"),
-            format!("{received} received{of_all}, hidden until {until}"),
-            format!("{received} received, hidden until {until}"),
+            format!("{hidden} · released in {left} min without a key · R releases them now"),
+            format!("{hidden} · released in {left} min without a key"),
+            format!("{received} received{of_all}, hidden · released in {left} min without a key"),
+            format!("{received} received, hidden · released in {left} min"),
+            format!("{received} received, hidden for {left} min"),
         ]
     }
 
@@ -274,14 +283,9 @@ impl DeadLetters {
                 None,
                 "Received messages are hidden from other consumers until you leave.".to_owned(),
             ));
-        } else if let Some(released) = self.released {
-            let number = message_count(released.messages);
-            let at = clock(released.at);
-            lines.push((Some(Tone::Good), format!("{number} released at {at} UTC")));
-            lines.push((
-                None,
-                "Other consumers can receive them again. ⏎ or ^r receives them again.".to_owned(),
-            ));
+        } else if let Some(released) = self.lease.released {
+            lines.push((Some(Tone::Good), released.text()));
+            lines.push((None, released.advice().to_owned()));
         } else if self.received.error().is_none() && self.received.fetched().is_some() {
             let at = self
                 .received

@@ -1,25 +1,26 @@
 //! Which messages are received, how long they stay hidden from others, and their release.
 //!
-//! Invariant: each handle that an answer brings is either in `messages` or released.
+//! Invariant: what is listed is what the sources have received for this visit, or what a redrive or
+//! a deletion has. Nothing stays hidden for a screen that nobody uses.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use chrono::{DateTime, Duration, Utc};
-
-use super::lease::{Extension, ReceiveFacts, Released, visibility_timeout};
-use super::state::DeadLetters;
+use super::lease::{ReceiveFacts, ReleaseCause, Released, is_idle, visibility_timeout};
+use super::line_input::Purpose;
+use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{clock, visible};
-use crate::tui::limits::{EXTENDED_MAX, MESSAGES_RECEIVED_MAX};
+use crate::tui::handover::Handover;
+use crate::tui::limits::MESSAGES_RECEIVED_MAX;
 use crate::tui::lines::message_count;
+use crate::tui::received::{LeaseTimes, Received};
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
-use pipeline::model::{DeadLetter, ReceivedMessages};
+use pipeline::Hidden;
+use pipeline::model::DeadLetter;
 
 /// Bytes of bodies in memory at which no more messages are received.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Pause before a failed extension is tried again.
-const EXTENSION_RETRY_SECS: i64 = 10;
 
 impl DeadLetters {
     /// Receives messages (again). Those received before stay.
@@ -35,7 +36,7 @@ impl DeadLetters {
             );
             return;
         }
-        self.released = None;
+        self.lease.released = None;
         context.outbox.fetch(
             &mut self.received,
             Reply::Received,
@@ -59,61 +60,70 @@ impl DeadLetters {
             context.notify(Tone::Muted, "no messages are received");
             return;
         }
+        self.release_because(ReleaseCause::Operator, context);
+    }
+
+    fn release_because(&mut self, cause: ReleaseCause, context: &mut UpdateContext<'_>) {
         let before = self.messages.len();
         self.release_all(context);
         self.is_detail_open = false;
-        let messages = before - self.messages.len();
-        self.released = Some(Released {
-            messages,
+        self.lease.released = Some(Released {
+            messages: before - self.messages.len(),
             at: context.now,
+            cause,
         });
     }
 
-    /// Releases what is not being redriven. Messages of a late answer are released when it comes.
+    /// Releases what neither a redrive nor a deletion has. What is being received for this visit is
+    /// released when it comes.
     pub(super) fn release_all(&mut self, context: &mut UpdateContext<'_>) {
+        let was_loading = self.received.is_loading();
         self.received.reset();
-        self.extension = None;
-        self.extension_failed_at = None;
+        self.lease.end();
+        let before = self.messages.len();
         let messages = std::mem::take(&mut self.messages);
-        let (kept, released): (Vec<_>, Vec<_>) = messages
-            .into_iter()
-            .partition(|message| self.moving.contains(&message.message_id));
+        let is_kept = |message: &DeadLetter| self.has_operation(&message.message_id);
+        let kept: Vec<_> = messages.into_iter().filter(is_kept).collect();
         self.messages = kept;
-        let handles: Vec<_> = released
-            .into_iter()
-            .map(|message| message.receipt_handle)
-            .collect();
-        if !handles.is_empty() {
+        if was_loading || self.messages.len() < before {
             context
                 .outbox
-                .request(Reply::Released, |to| Request::ReleaseMessages(handles, to));
+                .request(Reply::Released, Request::ReleaseMessages);
         }
         self.regroup(context.body);
     }
 
+    /// Whether a redrive or a deletion has a message, which then extends it too.
+    pub(super) fn has_operation(&self, message_id: &str) -> bool {
+        let deletion = self.deletion.as_ref();
+        self.moving.contains(message_id)
+            || deletion.is_some_and(|deletion| deletion.message_ids.contains(message_id))
+    }
+
     pub(crate) fn messages_came(
         &mut self,
-        answer: Answer<ReceivedMessages>,
+        answer: Answer<Received>,
         context: &mut UpdateContext<'_>,
     ) {
-        let mut messages = None;
+        let mut came = None;
         let facts = answer.map(|received| {
-            messages = Some(received.messages);
-            ReceiveFacts {
-                ledger_error: received.ledger_error,
-                is_truncated: received.is_truncated,
-            }
+            let facts = ReceiveFacts {
+                ledger_error: received.messages.ledger_error,
+                is_truncated: received.messages.is_truncated,
+            };
+            came = Some((received.messages.messages, received.leases));
+            facts
         });
         let facts_before = self.received.value();
         let ledger_error = facts_before.and_then(|facts| facts.ledger_error.clone());
         let is_settled = self.received.settle(facts, context.now);
-        let Some(messages) = messages else { return };
-        if !is_settled {
-            self.release_late(messages, context);
+        // What comes for a visit that has ended is released by the sources.
+        let Some((messages, leases)) = came.filter(|_| is_settled) else {
             return;
-        }
+        };
         self.received_at = context.now;
-        let has_older = self.merge(messages, context.now);
+        self.lease.update(leases);
+        let has_older = self.merge(messages);
         // The older ones were judged without the ledger; that stays true.
         if let Some(facts) = self.received.value_mut().filter(|_| has_older) {
             facts.ledger_error = facts.ledger_error.take().or(ledger_error);
@@ -139,144 +149,99 @@ impl DeadLetters {
         }
     }
 
-    /// Releases the messages of a late answer, but for those that have a newer handle.
-    fn release_late(&self, messages: Vec<DeadLetter>, context: &mut UpdateContext<'_>) {
-        let held: HashSet<_> = self
-            .messages
-            .iter()
-            .map(|message| &message.message_id)
-            .collect();
-        let handles: Vec<_> = messages
-            .into_iter()
-            .filter(|message| !held.contains(&message.message_id))
-            .map(|message| message.receipt_handle)
-            .collect();
-        if !handles.is_empty() {
-            context
-                .outbox
-                .request(Reply::Released, |to| Request::ReleaseMessages(handles, to));
-        }
-    }
-
-    /// Adds received messages. One that was received again has its newest handle; one whose visibility
-    /// timeout ended and that did not come again is dropped. Returns whether older ones stay.
-    fn merge(&mut self, messages: Vec<DeadLetter>, now: DateTime<Utc>) -> bool {
+    /// Adds received messages. One that is lost and did not come again is dropped. Returns whether
+    /// older ones stay.
+    fn merge(&mut self, messages: Vec<DeadLetter>) -> bool {
         let ids: HashSet<&str> = messages
             .iter()
             .map(|message| message.message_id.as_str())
             .collect();
-        self.messages.retain(|message| {
-            let is_held = message.hidden_until > now || self.moving.contains(&message.message_id);
-            is_held && !ids.contains(message.message_id.as_str())
+        let mut older = std::mem::take(&mut self.messages);
+        older.retain(|message| {
+            let id = &message.message_id;
+            let is_lost = self.lease.lost.contains(id) && !self.has_operation(id);
+            !is_lost && !ids.contains(id.as_str())
         });
-        let older = self.messages.len();
+        self.lease.lost.clear();
+        let has_older = !older.is_empty();
+        self.messages = older;
         self.messages.extend(messages);
         self.messages
             .sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
-        self.extension_failed_at = None;
-        older > 0
+        has_older
     }
 
-    /// Extends visibility timeouts of which less than half is left, a part at a time. One that has
-    /// ended is not: another consumer may have the message.
+    /// Extends visibility timeouts of which less than half is left.
     pub(super) fn extend_visibility(&mut self, context: &mut UpdateContext<'_>) {
-        let must_pause = self
-            .extension_failed_at
-            .is_some_and(|at| context.now - at < Duration::seconds(EXTENSION_RETRY_SECS));
-        if self.extension.is_some() || must_pause {
-            return;
+        if self.lease.must_extend(context.now) {
+            let request = context
+                .outbox
+                .request(Reply::Extended, Request::ExtendLeases);
+            self.lease.extension_began(request, context.now);
         }
-        let is_due = |message: &&DeadLetter| {
-            message.hidden_until > context.now
-                && message.hidden_until - context.now < visibility_timeout() / 2
-        };
-        let handles: Vec<_> = self
-            .messages_not_moving()
-            .filter(is_due)
-            .take(EXTENDED_MAX)
-            .map(|message| message.receipt_handle.clone())
-            .collect();
-        if handles.is_empty() {
-            return;
-        }
-        let requested = handles.clone();
-        let request = context.outbox.request(Reply::Extended, |to| {
-            Request::ExtendVisibility(requested, to)
-        });
-        self.extension = Some(Extension {
-            request,
-            requested_at: context.now,
-            handles,
-        });
     }
 
-    pub(crate) fn visibility_was_extended(
-        &mut self,
-        answer: Answer<Vec<Option<bool>>>,
-        context: &mut UpdateContext<'_>,
-    ) {
-        let is_it = |extension: &mut Extension| answer.is_to(extension.request);
-        let Some(extension) = self.extension.take_if(is_it) else {
+    pub(crate) fn visibility_was_extended(&mut self, answer: Answer<LeaseTimes>) {
+        if !self.lease.extension_ended(|request| answer.is_to(request)) {
             return;
-        };
-        let Ok(extended) = answer.into_result() else {
-            self.extension_failed_at = Some(context.now);
-            return;
-        };
-        // Counted from the question: the service counts from later, so this is never too long.
-        let until = extension.requested_at + visibility_timeout();
-        let untils: HashMap<&str, DateTime<Utc>> = extension
-            .handles
-            .iter()
-            .zip(&extended)
-            .filter_map(|(handle, is_extended)| match is_extended {
-                Some(true) => Some((handle.as_str(), until)),
-                Some(false) => Some((handle.as_str(), context.now)),
-                None => None,
-            })
-            .collect();
-        for message in &mut self.messages {
-            if let Some(until) = untils.get(message.receipt_handle.as_str()) {
-                message.hidden_until = *until;
+        }
+        match answer.into_result() {
+            Ok(times) => {
+                self.lease.is_extension_failing = times.failure.is_some();
+                self.lease.update(times);
             }
+            Err(_) => self.lease.is_extension_failing = true,
         }
-        let is_answered = !extended.contains(&None);
-        self.extension_failed_at = (!is_answered).then_some(context.now);
-        self.refresh_visibility(context.now);
-        self.extend_visibility(context);
     }
 
-    /// Updates what is shown of the visibility timeouts.
-    pub(super) fn refresh_visibility(&mut self, now: DateTime<Utc>) {
-        let untils = self
-            .messages_not_moving()
-            .map(|message| message.hidden_until);
-        let (held, lost): (Vec<_>, Vec<_>) = untils.partition(|until| *until > now);
-        self.expired = lost.len();
-        self.hidden_until = held.into_iter().min().or(lost.into_iter().max());
+    /// Releases everything where no key was pressed for too long. What is typed stays open, but for
+    /// a deletion: what it would delete is not what was looked at.
+    pub(super) fn end_if_idle(&mut self, context: &mut UpdateContext<'_>) {
+        let has_some = self.received.is_loading() || self.lease.has_some();
+        if !has_some || !is_idle(context) {
+            return;
+        }
+        self.release_because(ReleaseCause::Idle, context);
+        if let Open::Line(line) = &self.open
+            && matches!(line.purpose, Purpose::Delete { .. })
+        {
+            self.open = Open::Nothing;
+        }
+        context.outbox.handovers.push(Handover::LeasesEnded);
     }
 
-    /// Messages whose visibility timeout this screen extends: a redrive extends those that it moves.
-    pub(super) fn messages_not_moving(&self) -> impl Iterator<Item = &DeadLetter> {
-        let is_at_rest = |message: &&DeadLetter| !self.moving.contains(&message.message_id);
-        self.messages.iter().filter(is_at_rest)
+    /// Receives again what was released because no key was pressed, and shows why.
+    pub(crate) fn operator_came_back(&mut self, context: &mut UpdateContext<'_>) {
+        let is_idle = |released: &Released| released.cause == ReleaseCause::Idle;
+        let released = self.lease.released.filter(is_idle);
+        if let Some(released) = released.filter(|_| self.is_shown) {
+            self.receive(context);
+            let text = format!("{} · receiving them again", released.text());
+            context.notify(Tone::Warning, text);
+        }
     }
 
     pub(crate) fn messages_were_released(
         &self,
-        answer: Answer<usize>,
+        answer: Answer<Hidden>,
         context: &mut UpdateContext<'_>,
     ) {
-        if let Err(fault) = answer.into_result() {
-            let latest = context.now + visibility_timeout();
-            context.notify(
-                Tone::Warning,
-                format!(
-                    "not released: {} · the messages are visible to others at {} UTC at the latest",
-                    visible(&fault.message),
-                    clock(latest)
-                ),
-            );
-        }
+        let (what, until) = match answer.into_result() {
+            Ok(Hidden {
+                messages_max,
+                until: Some(until),
+            }) if messages_max > 0 => {
+                let messages = message_count(messages_max);
+                (format!("up to {messages} not released"), until)
+            }
+            Ok(_) => return,
+            Err(fault) => {
+                let latest = context.now + visibility_timeout();
+                (format!("not released: {}", visible(&fault.message)), latest)
+            }
+        };
+        let until = clock(until);
+        let text = format!("{what} · visible to others at {until} UTC at the latest");
+        context.notify(Tone::Warning, text);
     }
 }

@@ -1,7 +1,5 @@
 //! What the screen does with keys, answers and time.
 
-use std::collections::HashSet;
-
 use super::fixtures::*;
 use super::*;
 use crate::tui::layout::frame;
@@ -10,36 +8,27 @@ use crate::tui::message::Msg;
 use crate::tui::theme::Tone;
 use redrive::{Counts, MessageOutcome};
 
-fn handles(messages: &[DeadLetter]) -> HashSet<String> {
-    messages
-        .iter()
-        .map(|message| message.receipt_handle.clone())
-        .collect()
-}
-
 #[test]
 fn entering_receives_and_leaving_releases_everything() {
     let mut harness = received(messages());
-    assert_eq!(harness.handles().len(), 37);
+    assert_eq!(harness.ids().len(), 37);
     harness.press('1');
-    assert_eq!(
-        harness.released().into_iter().collect::<HashSet<_>>(),
-        handles(&messages())
-    );
-    assert_eq!(harness.handles(), Vec::<String>::new());
+    assert_eq!(harness.count(&RELEASE), 1);
+    assert_eq!(harness.ids(), Vec::<String>::new());
 }
 
 #[test]
-fn answer_that_comes_after_leaving_is_released() {
+fn leaving_ends_a_receive_and_its_answer_changes_nothing() {
     let mut harness = open(80, 24, environment());
     harness.press('1');
+    assert_eq!(harness.count(&RELEASE), 1);
     harness.answer_messages(messages());
-    assert_eq!(harness.released().len(), 37);
-    assert_eq!(harness.handles(), Vec::<String>::new());
+    assert_eq!(harness.ids(), Vec::<String>::new());
+    assert_eq!(harness.screen().lease.first_hidden_until, None);
 }
 
 #[test]
-fn answer_to_an_older_question_is_released_and_the_newer_one_counts() {
+fn answer_to_an_older_question_changes_nothing_and_the_newer_one_counts() {
     let mut harness = open(80, 24, environment());
     let (_, first) = harness.take_last(&RECEIVE);
     harness.keys("12");
@@ -49,32 +38,28 @@ fn answer_to_an_older_question_is_released_and_the_newer_one_counts() {
         ledger_error: None,
         is_truncated: false,
     };
-    harness.reply(first, Ok(received));
-    // The seven of the newer answer stay.
-    assert_eq!(harness.released().len(), 30);
-    assert_eq!(harness.handles().len(), 7);
+    harness.reply(first, Ok(with_times(received, &[])));
+    assert_eq!(harness.ids().len(), 7);
 }
 
 #[test]
-fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
+fn looking_again_merges_by_message_id_and_the_newest_receive_wins() {
     let mut harness = received(messages());
     harness.keys("jj ");
     let selected = harness.screen().selected.clone();
     let mut again = messages().split_off(20);
     for message in &mut again {
-        message.receipt_handle.push_str("-new");
+        message.receive_count += 1;
     }
+    let counts: u32 = again.iter().map(|message| message.receive_count).sum();
     again.push(message(99, Duration::hours(400), &body_without_time(99)));
     harness.refresh();
     harness.answer_messages(again);
-    let received = harness.handles();
-    assert_eq!(received.len(), 38);
+    assert_eq!(harness.ids().len(), 38);
+    let newest = harness.screen().messages.iter().skip(21);
     assert_eq!(
-        received
-            .iter()
-            .filter(|handle| handle.ends_with("-new"))
-            .count(),
-        17
+        newest.map(|message| message.receive_count).sum::<u32>(),
+        counts
     );
     assert_eq!(harness.screen().marks.len(), 1);
     // The new message is the oldest of all; the selection stays on its message.
@@ -83,16 +68,19 @@ fn looking_again_merges_by_message_id_and_the_newest_handle_wins() {
 }
 
 #[test]
-fn messages_whose_visibility_timeout_ended_are_dropped() {
+fn lost_messages_that_do_not_come_again_are_dropped() {
     let mut harness = received(messages());
-    harness.now += Duration::seconds(301);
+    let ids = harness.ids();
     harness.refresh();
-    let mut again = messages().split_off(35);
-    for message in &mut again {
-        message.hidden_until = harness.now + Duration::seconds(300);
-    }
-    harness.answer_messages(again);
-    assert_eq!(harness.handles().len(), 2);
+    let received = ReceivedMessages {
+        messages: messages().split_off(35),
+        ..ReceivedMessages::default()
+    };
+    let lost: Vec<_> = ids.iter().skip(2).map(String::as_str).collect();
+    let (_, to) = harness.take_last(&RECEIVE);
+    harness.reply(to, Ok(with_times(received, &lost)));
+    assert_eq!(harness.ids(), [&ids[..2], &ids[35..]].concat());
+    assert!(harness.screen().lease.lost.is_empty());
 }
 
 #[test]
@@ -103,6 +91,16 @@ fn refreshing_twice_is_requested_once() {
     assert_eq!(harness.count(&RECEIVE), 1);
 }
 
+/// What an extension left: when the first message ends, so many lost, and why if it failed.
+fn times(harness: &Harness, secs: i64, lost: usize, failure: Option<&str>) -> LeaseTimes {
+    LeaseTimes {
+        first_hidden_until: Some(harness.now + Duration::seconds(secs)),
+        lost: harness.ids().into_iter().take(lost).collect(),
+        failure: failure.map(str::to_owned),
+        ..LeaseTimes::default()
+    }
+}
+
 #[test]
 fn visibility_is_extended_when_less_than_half_is_left() {
     let mut harness = received(messages());
@@ -111,14 +109,8 @@ fn visibility_is_extended_when_less_than_half_is_left() {
     harness.pass(2);
     harness.pass(1);
     assert_eq!(harness.count(&EXTEND), 1);
-    let requested_at = harness.now - Duration::seconds(1);
-    let (handles, to) = harness.take_last(&EXTEND);
-    assert_eq!(handles, harness.handles());
-    harness.reply(to, Ok(vec![Some(true); 37]));
-    assert_eq!(
-        harness.screen().hidden_until,
-        Some(requested_at + Duration::seconds(300))
-    );
+    let extended = times(&harness, 299, 0, None);
+    harness.answer(&EXTEND, Ok(extended));
     harness.pass(60);
     assert_eq!(harness.count(&EXTEND), 0);
 }
@@ -127,44 +119,34 @@ fn visibility_is_extended_when_less_than_half_is_left() {
 fn failed_extension_is_shown_and_tried_again() {
     let mut harness = received(messages());
     harness.pass(151);
-    let (_, to) = harness.take_last(&EXTEND);
-    harness.reply(to, Err(fault()));
+    harness.answer(&EXTEND, Err(fault()));
     harness.pass(5);
     assert_eq!(harness.count(&EXTEND), 0);
-    assert!(
-        harness
-            .screen_text()
-            .contains("timeout could not be extended")
-    );
+    let failing = "timeout could not be extended";
+    assert!(harness.screen_text().contains(failing));
     harness.pass(5);
-    let (_, to) = harness.take_last(&EXTEND);
-    // SQS refuses three; of two there is no answer, and they are requested again.
-    let mut extended = vec![Some(true); 32];
-    extended.extend([Some(false); 3]);
-    extended.extend([None; 2]);
-    harness.reply(to, Ok(extended));
-    assert!(
-        harness
-            .screen_text()
-            .contains("3 messages visible to other consumers again")
-    );
+    // SQS refuses three; of others there is no answer, and they are requested again.
+    let extended = times(&harness, 140, 3, Some("no answer"));
+    harness.answer(&EXTEND, Ok(extended));
+    let lost = "3 messages visible to other consumers again";
+    let text = harness.screen_text();
+    assert!(text.contains(lost) && text.contains(failing), "{text}");
     harness.pass(10);
-    let (handles, to) = harness.take_last(&EXTEND);
-    assert_eq!(handles, harness.handles()[35..]);
-    harness.reply(to, Ok(vec![Some(true); 2]));
-    assert!(
-        harness
-            .screen_text()
-            .contains("3 messages visible to other consumers again")
-    );
+    let extended = times(&harness, 300, 0, None);
+    harness.answer(&EXTEND, Ok(extended));
+    let text = harness.screen_text();
+    assert!(text.contains(lost) && !text.contains(failing), "{text}");
 }
 
 #[test]
 fn extension_that_reaches_no_message_is_no_extension() {
     let mut harness = received(messages());
     harness.pass(151);
-    let (_, to) = harness.take_last(&EXTEND);
-    harness.reply(to, Ok(vec![Some(false); 37]));
+    let none = LeaseTimes {
+        first_hidden_until: None,
+        ..times(&harness, 0, 37, None)
+    };
+    harness.answer(&EXTEND, Ok(none));
     let text = harness.screen_text();
     assert!(
         text.contains("37 received, visible to other consumers again"),
@@ -174,24 +156,45 @@ fn extension_that_reaches_no_message_is_no_extension() {
         text.contains("37 messages visible to other consumers again"),
         "{text}"
     );
-    harness.pass(1);
+    harness.pass(20);
     assert_eq!(harness.count(&EXTEND), 0);
 }
 
 #[test]
-fn holds_are_extended_a_part_at_a_time_and_one_part_does_not_keep_up_the_others() {
-    let many: Vec<_> = (0..2_500)
-        .map(|n| message(n, Duration::hours(1), "{}"))
-        .collect();
-    let mut harness = received(many);
-    harness.pass(151);
-    for (part, is_extended) in [(1_000, false), (1_000, true), (500, true)] {
-        let (handles, to) = harness.take_last(&EXTEND);
-        assert_eq!(handles.len(), part);
-        harness.reply(to, Ok(vec![Some(is_extended); part]));
-    }
-    assert_eq!(harness.count(&EXTEND), 0);
-    assert_eq!(harness.screen().expired, 1_000);
+fn messages_whose_extension_is_not_answered_are_not_shown_as_hidden() {
+    let mut harness = received(messages());
+    harness.pass(301);
+    let text = harness.screen_text();
+    assert!(
+        text.contains("some visible to other consumers since 12:08 UTC"),
+        "{text}"
+    );
+}
+
+#[test]
+fn receive_without_an_answer_is_shown_until_its_messages_are_visible() {
+    let mut harness = open(160, 45, environment());
+    let (_, to) = harness.take_last(&RECEIVE);
+    let mut received = with_times(ReceivedMessages::default(), &[]);
+    received.leases.unanswered = pipeline::Hidden {
+        messages_max: 10,
+        until: Some(harness.now + Duration::seconds(300)),
+    };
+    harness.reply(to, Ok(received));
+    let text = harness.screen_text();
+    assert!(
+        text.contains("up to 10 messages may stay hidden until 12:08 UTC"),
+        "{text}"
+    );
+    harness.press('R');
+    harness.pass(299);
+    assert!(
+        harness
+            .screen_text()
+            .contains("up to 10 messages may stay hidden")
+    );
+    harness.pass(1);
+    assert!(!harness.screen_text().contains("may stay hidden"));
 }
 
 #[test]
@@ -244,7 +247,8 @@ fn the_rest_is_received_page_by_page_while_somebody_looks() {
     harness.press('1');
     harness.answer_received(page(vec![message(901, Duration::hours(1), "{}")], true));
     assert_eq!(harness.count(&RECEIVE), 0);
-    assert_eq!(harness.released().len(), 39);
+    assert_eq!(harness.count(&RELEASE), 1);
+    assert_eq!(harness.ids(), Vec::<String>::new());
 }
 
 #[test]
@@ -259,10 +263,10 @@ fn nothing_is_extended_for_a_screen_that_is_not_shown() {
 fn release_stays_on_the_screen_and_enter_receives_again() {
     let mut harness = received(messages());
     harness.press('R');
-    assert_eq!(harness.released().len(), 37);
+    assert_eq!(harness.count(&RELEASE), 1);
     assert!(harness.screen_text().contains("37 messages released"));
     harness.press('1');
-    assert_eq!(harness.released().len(), 37);
+    assert_eq!(harness.count(&RELEASE), 1);
     harness.press('2');
     assert_eq!(harness.count(&RECEIVE), 1);
     harness.answer_messages(messages());
@@ -323,13 +327,29 @@ fn clicks_select_and_a_second_click_opens() {
     assert_eq!(harness.screen().listed.len(), 25);
 }
 
+/// Heights and widths at which the layout changes, with their neighbours: nothing to draw, lists
+/// above each other, two columns.
+const BREAKPOINTS: [&[u16]; 2] = [
+    &[0, 1, 2, 3, 29, 30, 48, 49, 79, 80, 119, 120, 121, 300],
+    &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 16, 24, 36, 100],
+];
+
+/// All widths at one height, all heights at one width, and every pair of breakpoints: a row or a
+/// column is only ever lost at one of them, so that other sizes draw nothing new.
+fn sizes() -> impl Iterator<Item = (u16, u16)> {
+    let [widths, heights] = BREAKPOINTS;
+    let grid = widths
+        .iter()
+        .flat_map(|width| heights.iter().map(|height| (*width, *height)));
+    let wide = (0..=125).map(|width| (width, 24));
+    let high = (0..=60).map(|height| (80, height));
+    grid.chain(wide).chain(high)
+}
+
 #[test]
 fn every_size_is_drawn_and_survives_keys() {
     let mut harness = received(messages());
-    let sizes = (0..60).flat_map(|width| (0..30).map(move |height| (width, height)));
-    let flat = (1..=12).flat_map(|height| [(80, height), (200, height)]);
-    let others = [(300, 100), (120, 4), (119, 60), (2, 40)];
-    for (width, height) in sizes.chain(flat).chain(others) {
+    for (width, height) in sizes() {
         harness.resize(width, height);
         harness.screen_picture();
         harness.code(KeyCode::Tab);
@@ -447,13 +467,13 @@ fn redrive_that_never_began_leaves_no_note() {
 }
 
 #[test]
-fn messages_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
+fn messages_of_a_redrive_stay_until_it_ends_and_the_others_are_released() {
     let mut harness = received(messages());
     harness.keys("ar");
-    assert_eq!(harness.released().len(), 0);
+    assert_eq!(harness.count(&RELEASE), 0);
     let (to, draft) = harness.agree();
-    assert_eq!(harness.released().len(), 34);
-    assert_eq!(harness.handles().len(), 3);
+    assert_eq!(harness.count(&RELEASE), 1);
+    assert_eq!(harness.ids().len(), 3);
     // The redrive itself extends them.
     harness.pass(151);
     assert_eq!(harness.count(&EXTEND), 0);
@@ -466,8 +486,8 @@ fn messages_of_a_redrive_are_kept_until_it_ends_and_the_others_given_back() {
             (&ids[2], MessageOutcome::NotSent, Some("throttled")),
         ],
     );
-    assert_eq!(harness.released().len(), 35);
-    assert_eq!(harness.handles(), Vec::<String>::new());
+    assert_eq!(harness.count(&RELEASE), 2);
+    assert_eq!(harness.ids(), Vec::<String>::new());
 }
 
 #[test]
@@ -496,7 +516,7 @@ fn messages_stay_received_while_their_plan_is_looked_at_and_stay_when_it_is_drop
     harness.pass(151);
     assert_eq!(harness.count(&EXTEND), 1);
     harness.code(KeyCode::Esc);
-    assert_eq!(harness.released().len(), 0);
+    assert_eq!(harness.count(&RELEASE), 0);
     assert_eq!(harness.screen().messages.len(), 37);
     assert_eq!(harness.screen().marks.len(), 37);
     assert_eq!(harness.count(&RECEIVE), 0);

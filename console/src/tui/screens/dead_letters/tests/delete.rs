@@ -2,6 +2,7 @@
 
 use super::fixtures::*;
 use super::*;
+use crate::tui::message::Msg;
 use crate::tui::request::Deleted;
 use crate::tui::testing::DELETE;
 
@@ -77,4 +78,58 @@ fn failed_deletion_keeps_everything_and_shows_why() {
     harness.reply(to, Err(fault()));
     assert_eq!(harness.screen().messages.len(), 37);
     assert!(harness.notice().contains(&fault().message));
+}
+
+/// Two marked messages are being deleted.
+fn deleting() -> (Harness, ReplyTo<Deleted>, Vec<String>) {
+    let mut harness = received(messages());
+    harness.keys(" jj Devents-dead-letters");
+    harness.code(KeyCode::Enter);
+    let (to, ids) = deletion(&mut harness);
+    (harness, to, ids)
+}
+
+fn one_of_two(ids: &[String]) -> Deleted {
+    Deleted {
+        file: "/state/exports/events-dead-letters.jsonl".into(),
+        message_ids: vec![ids[0].clone()],
+        failed: 1,
+        cause: Some("throttled".to_owned()),
+    }
+}
+
+#[test]
+fn messages_that_are_being_deleted_are_not_released_and_what_is_left_stays_while_shown() {
+    let (mut harness, to, ids) = deleting();
+    harness.press('R');
+    assert_eq!(harness.count(&RELEASE), 1);
+    assert_eq!(harness.ids(), ids);
+    harness.reply(to, Ok(one_of_two(&ids)));
+    assert_eq!(harness.ids(), ids[1..]);
+    assert_eq!(harness.count(&RELEASE), 1);
+    harness.pass(1);
+    assert_eq!(harness.count(&EXTEND), 1);
+}
+
+#[test]
+fn messages_left_by_a_deletion_are_released_where_the_screen_was_left() {
+    let (mut harness, to, ids) = deleting();
+    harness.press('1');
+    assert_eq!(harness.count(&RELEASE), 1);
+    assert_eq!(harness.ids(), ids);
+    harness.reply(to, Ok(one_of_two(&ids)));
+    assert_eq!(harness.count(&RELEASE), 2);
+    assert_eq!(harness.ids(), Vec::<String>::new());
+}
+
+#[test]
+fn deletion_under_way_shows_its_progress_and_keeps_redrives_out() {
+    let (mut harness, to, _) = deleting();
+    assert!(harness.screen_text().contains("deleting: 0 of 2 done"));
+    let progress = redrive::operations::Progress { done: 1, total: 2 };
+    harness.send(Msg::WorkProgress(to.id(), progress));
+    assert!(harness.screen_text().contains("deleting: 1 of 2 done"));
+    assert_eq!(harness.model.work(), Some(("deletion", 1, 2)));
+    harness.press('r');
+    assert!(!harness.is_reviewing());
 }

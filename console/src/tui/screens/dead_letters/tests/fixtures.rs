@@ -195,8 +195,8 @@ pub(crate) fn edited(message: &PatchInput, new_body: &str) -> EditedMessage {
     let assessment = assess(new_body);
     EditedMessage {
         message_id: message.message_id.clone(),
-        old_body: message.old_body.text().unwrap().into_owned(),
-        new_body: new_body.to_owned(),
+        old_body: message.old_body.clone(),
+        new_body: new_body.into(),
         verdict: assessment.verdict(false),
         failure: match assessment {
             Assessment::Valid(_) => None,

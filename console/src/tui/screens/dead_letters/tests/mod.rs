@@ -9,6 +9,7 @@ mod behaviour;
 mod body;
 mod delete;
 pub(crate) mod fixtures;
+mod idle;
 mod patch;
 mod snapshots;
 
@@ -19,8 +20,9 @@ use super::DeadLetters;
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
 use crate::tui::patch::Found;
+use crate::tui::received::{LeaseTimes, Received};
 use crate::tui::redrives::{Draft, DryRun, RunEnd};
-use crate::tui::request::{ReplyTo, Request};
+use crate::tui::request::ReplyTo;
 use crate::tui::testing::{
     DRY_RUN, EXTEND, Harness, JUDGE, PATCH, RECEIVE, REDRIVE, RELEASE, SEARCH,
 };
@@ -42,16 +44,28 @@ pub(crate) fn received(messages: Vec<DeadLetter>) -> Harness {
     harness
 }
 
+/// What a receive brought, with these messages lost before.
+fn with_times(messages: ReceivedMessages, lost: &[&str]) -> Received {
+    let untils = messages.messages.iter().map(|message| message.hidden_until);
+    Received {
+        leases: LeaseTimes {
+            first_hidden_until: untils.min(),
+            lost: lost.iter().map(|id| (*id).to_owned()).collect(),
+            ..LeaseTimes::default()
+        },
+        messages,
+    }
+}
+
 impl Harness {
     fn screen(&self) -> &DeadLetters {
         &self.model.screens.dead_letters
     }
 
-    fn handles(&self) -> Vec<String> {
+    /// The messages that are listed as received.
+    fn ids(&self) -> Vec<String> {
         let messages = self.screen().messages.iter();
-        messages
-            .map(|message| message.receipt_handle.clone())
-            .collect()
+        messages.map(|message| message.message_id.clone()).collect()
     }
 
     /// Whether the plan of a redrive is open.
@@ -69,16 +83,7 @@ impl Harness {
 
     pub(crate) fn answer_received(&mut self, received: ReceivedMessages) {
         let (_, to) = self.take_last(&RECEIVE);
-        self.reply(to, Ok(received));
-    }
-
-    /// Handles whose release is requested, oldest request first.
-    fn released(&self) -> Vec<String> {
-        let handles = self.requests.iter().filter_map(|request| match request {
-            Request::ReleaseMessages(handles, _) => Some(handles.clone()),
-            _ => None,
-        });
-        handles.flatten().collect()
+        self.reply(to, Ok(with_times(received, &[])));
     }
 
     /// Answers the dry run of the review: everything would be sent and stored.

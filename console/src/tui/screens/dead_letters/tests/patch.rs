@@ -195,6 +195,21 @@ fn program_that_is_changed_meanwhile_makes_its_answer_void() {
 }
 
 #[test]
+fn progress_of_a_patch_is_shown_while_its_answer_is_awaited() {
+    let mut harness = received(messages());
+    harness.keys("p.");
+    harness.code(KeyCode::Enter);
+    let (_, to) = harness.take_last(&PATCH);
+    let progress = redrive::operations::Progress {
+        done: 12,
+        total: 37,
+    };
+    harness.send(Msg::WorkProgress(to.id(), progress));
+    let text = harness.screen_text();
+    assert!(text.contains("12 of 37 messages done"), "{text}");
+}
+
+#[test]
 fn program_that_changes_nothing_is_reported() {
     let mut harness = received(messages());
     harness.press('p');

@@ -18,8 +18,8 @@ macro_rules! states {
 states!(
     Waiting,
     Empty,
-    HeldByOthers,
-    Held,
+    ReceivedByOthers,
+    Received,
     GroupFiltered,
     DetailOpen,
     EscapeSequences,
@@ -51,8 +51,8 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         State::Production => production(),
         State::Waiting
         | State::Empty
-        | State::HeldByOthers
-        | State::Held
+        | State::ReceivedByOthers
+        | State::Received
         | State::GroupFiltered
         | State::DetailOpen
         | State::EscapeSequences
@@ -80,11 +80,11 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
     match state {
         State::Waiting => harness.pass(0),
         State::Empty => harness.answer_messages(Vec::new()),
-        State::HeldByOthers => {
+        State::ReceivedByOthers => {
             count_dead_letters(&mut harness, 3);
             harness.answer_messages(Vec::new());
         }
-        State::Held => {
+        State::Received => {
             count_dead_letters(&mut harness, 40);
             harness.answer_messages(messages());
             harness.keys("jj j");

@@ -1,0 +1,150 @@
+//! How requests are executed: what answers them, how long they may take, what their end leaves.
+//!
+//! Invariant: a request waits for a permit and for its work, each within a limit.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::Semaphore;
+
+use crate::tui::fault::Fault;
+
+/// Limit of waiting for earlier requests to the same source. The limit of the request itself
+/// counts from then on.
+const PERMIT_WITHIN: Duration = Duration::from_secs(20);
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Limit of receiving messages, and of releasing all of them.
+const LEASE_WITHIN: Duration = Duration::from_secs(60);
+/// Requests to one source at once.
+const CONCURRENCY: usize = 4;
+
+/// What answers a request; each has permits of its own, so that one that hangs blocks no other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    Queues,
+    Metrics,
+    Database,
+    Api,
+    Topic,
+    Redrives,
+    Journals,
+    /// This process: needs no permit.
+    Local,
+}
+
+/// How a request is executed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) source: Source,
+    pub(super) within: Option<Duration>,
+    pub(super) work: Work,
+}
+
+/// What ending a request half way leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    Read,
+    /// Messages that stay hidden until their timeouts end.
+    Lease,
+    /// Messages in both queues, an event of which nobody knows whether it was sent, a change without
+    /// an end in the audit log.
+    Change,
+}
+
+pub(super) const fn read(source: Source) -> Rules {
+    Rules {
+        source,
+        within: Some(ANSWER_WITHIN),
+        work: Work::Read,
+    }
+}
+
+/// Receives messages, which takes several long polls, extends or releases them.
+pub(super) const fn lease() -> Rules {
+    Rules {
+        source: Source::Queues,
+        within: Some(LEASE_WITHIN),
+        work: Work::Lease,
+    }
+}
+
+/// Its calls have limits of their own, and their number is the operator's choice.
+pub(super) const fn change(source: Source) -> Rules {
+    Rules {
+        source,
+        within: None,
+        work: Work::Change,
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Permits {
+    queues: Arc<Semaphore>,
+    metrics: Arc<Semaphore>,
+    database: Arc<Semaphore>,
+    api: Arc<Semaphore>,
+    topic: Arc<Semaphore>,
+    redrives: Arc<Semaphore>,
+    journals: Arc<Semaphore>,
+}
+
+impl Permits {
+    pub(super) fn new() -> Self {
+        let permits = |number| Arc::new(Semaphore::new(number));
+        Self {
+            queues: permits(CONCURRENCY),
+            metrics: permits(1),
+            database: permits(CONCURRENCY),
+            api: permits(1),
+            topic: permits(1),
+            redrives: permits(1),
+            journals: permits(1),
+        }
+    }
+
+    pub(super) fn of(&self, source: Source) -> Option<Arc<Semaphore>> {
+        Some(Arc::clone(match source {
+            Source::Queues => &self.queues,
+            Source::Metrics => &self.metrics,
+            Source::Database => &self.database,
+            Source::Api => &self.api,
+            Source::Topic => &self.topic,
+            Source::Redrives => &self.redrives,
+            Source::Journals => &self.journals,
+            Source::Local => return None,
+        }))
+    }
+}
+
+/// Waits for a permit, then for the work, each within its limit. A panic is a failure.
+pub(super) async fn limited<T>(
+    rules: Rules,
+    permits: Option<Arc<Semaphore>>,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let late = |what: &str, limit: Duration| Fault {
+        message: format!("{what} within {} s", limit.as_secs()),
+        hint: Some("^r tries again".to_owned()),
+    };
+    let _permit = match &permits {
+        Some(permits) => Some(
+            tokio::time::timeout(PERMIT_WITHIN, permits.acquire())
+                .await
+                .map_err(|_| {
+                    let what = "not sent: earlier requests were not answered";
+                    late(what, PERMIT_WITHIN)
+                })?,
+        ),
+        None => None,
+    };
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let ended = match rules.within {
+        Some(limit) => tokio::time::timeout(limit, work)
+            .await
+            .map_err(|_| late("no answer", limit))?,
+        None => work.await,
+    };
+    ended.unwrap_or_else(|_| Err(Fault::new("the task failed (a defect of this program)")))
+}
