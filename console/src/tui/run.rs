@@ -44,6 +44,8 @@ const FINISH_WITHIN: Duration = Duration::from_secs(5);
 const RELEASE_EACH: Duration = Duration::from_micros(500);
 /// How long it waits for the step of a redrive that is under way.
 const FINISH_REDRIVE_WITHIN: Duration = Duration::from_secs(30);
+/// How long the end of a redrive that is stopped at once may take until it is on record.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// A wait longer than this is explained.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(300);
 /// How long the loop has after a signal before the terminal counts as stalled.
@@ -296,6 +298,7 @@ async fn finish(
     let mut is_redriving = redrive.is_some();
     let mut deadline = begun + limit_of_finishing(is_redriving, messages);
     let mut explanation = Some(explanation(redrive));
+    let mut is_stopped = false;
     loop {
         while let Ok(msg) = replies.try_recv() {
             release(sources, update(model, Utc::now(), msg));
@@ -312,7 +315,14 @@ async fn finish(
         }
         tokio::select! {
             biased;
-            () = signals.any() => return,
+            () = signals.any() => {
+                if is_stopped || !is_redriving {
+                    return;
+                }
+                is_stopped = true;
+                sources.stop_at_once();
+                deadline = Instant::now() + STOP_WITHIN;
+            }
             () = tokio::time::sleep_until(deadline) => {
                 report(&format!(
                     "not everything was finished in time: messages that were not released stay \
@@ -342,8 +352,8 @@ fn limit_of_finishing(is_redriving: bool, messages: usize) -> Duration {
 
 fn explanation(redrive: Option<(usize, usize)>) -> String {
     match redrive {
-        Some((done, total)) => format!(
-            "finishing the redrive: {done} of {total} done, no new batch starts; ^C quits at once"
+        Some((sent, total)) => format!(
+            "finishing the redrive: {sent} of {total} sent, no new batch starts; ^C quits at once"
         ),
         None => "finishing; ^C quits at once".to_owned(),
     }

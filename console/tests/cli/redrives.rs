@@ -200,7 +200,7 @@ fn running_redrive_is_paused_resumed_and_cancelled_from_another_process() {
     let (code, paused) = harness.program.json(&["redrive", "pause", &id]);
     assert_eq!((code, &paused["state"]), (0, &json!("paused")));
     let listed = harness.redrive_until(|one| one["state"] == "paused");
-    assert_eq!(listed["pause"], "it was paused from outside");
+    assert_eq!(listed["pause"], "paused by another process");
     let (code, resumed) = harness.program.json(&["redrive", "resume", &id]);
     assert_eq!((code, &resumed["state"]), (0, &json!("running")));
     let before = state(&harness, &id)["counts"]["moved"].as_u64().unwrap();

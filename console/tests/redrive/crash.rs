@@ -81,7 +81,7 @@ fn stopping_journal(
             stop,
         })
     };
-    Journal::create_with(folder, plan, storage).unwrap()
+    Journal::create_with(folder, plan.clone(), storage).unwrap()
 }
 
 async fn received(fixture: &Fixture<'_>) -> (Vec<DeadLetter>, Plan) {

@@ -8,7 +8,7 @@ use pipeline::model::QueueRole;
 use redrive::fact::Proof;
 use redrive::operations::freeze;
 use redrive::{
-    Control, Counts, MessageOutcome, PlanOptions, RunCommand, RunOptions, dry_run, plan_file, run,
+    Control, Counts, MessageOutcome, Pause, PlanOptions, RunCommand, RunOptions, dry_run, plan_file, run,
 };
 use tokio::sync::watch;
 
@@ -372,7 +372,7 @@ async fn canary_that_fails_again_pauses_the_redrive() {
         let limit = Duration::from_secs(20);
         let command = tokio::time::timeout(limit, pause).await.unwrap();
         assert!(
-            matches!(&command, RunCommand::Pause(why) if why.contains(
+            matches!(&command, RunCommand::Pause(Pause::Redrive(why)) if why.contains(
                 "1 of 1 redriven events failed again: missing-attribute"
             )),
             "{command:?}"
@@ -417,7 +417,7 @@ async fn rate_pause_and_cancel_are_applied_while_running() {
     let operator = async {
         // Within the first batch, which a pause lets end.
         proxy.wait_until_kept().await;
-        control.pause("by the operator");
+        control.pause(Pause::Operator);
         proxy.open();
         counts.wait_for(|counts| counts.moved > 0).await.unwrap();
         round_trips(&fixture).await;

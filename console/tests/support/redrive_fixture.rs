@@ -138,7 +138,7 @@ impl Fixture<'_> {
     }
 
     pub(crate) fn journal(&self, plan: &Plan) -> (Journal, State) {
-        Journal::create(self.folder.path(), plan).unwrap()
+        Journal::create(self.folder.path(), plan.clone()).unwrap()
     }
 
     /// Runs a journal to its end.

@@ -38,7 +38,7 @@ const _: () = assert!(
 
 /// A plan with the messages that it was made of.
 pub(crate) struct Draft {
-    pub(crate) plan: Plan,
+    pub(crate) plan: Arc<Plan>,
     /// The received messages of the plan; none for a plan that was loaded to be run.
     pub(crate) messages: Vec<DeadLetter>,
     walk: Option<Walk>,
@@ -95,7 +95,7 @@ impl Draft {
         };
         walk::remarks(session, &walk);
         let mut draft = Self {
-            plan: planned.plan,
+            plan: Arc::new(planned.plan),
             messages: planned.messages,
             selected,
             missing: walk.missing(),
@@ -119,7 +119,7 @@ impl Draft {
     ) -> Result<Self, CommandError> {
         let mut draft = Self {
             selected: plan.entries.len() + plan.skipped.len(),
-            plan,
+            plan: Arc::new(plan),
             messages: Vec::new(),
             walk: None,
             missing: Vec::new(),

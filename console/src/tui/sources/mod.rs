@@ -20,11 +20,10 @@ use super::effect::RunControl;
 use super::fault::Fault;
 use super::limits::{MESSAGES_PER_RECEIVE_MAX, VISIBILITY_TIMEOUT};
 use super::message::Msg;
-use super::redrives::PAUSED_BY_OPERATOR;
 use super::request::{ReplyTo, Request, RequestId, Sought};
 use pipeline::environment::Environment;
 use pipeline::{Authority, Pipeline, PipelineError};
-use redrive::Control;
+use redrive::{Control, Pause};
 
 mod delete;
 mod patch;
@@ -210,10 +209,12 @@ impl Sources {
                 });
             }
             Request::Redrives(to) => self.run(read(Journals), to, |shared| async move {
-                redrives::past(&shared.pipeline()?).await
+                redrives::past(&shared.pipeline()?, shared.journals).await
             }),
             Request::RedriveReport(journal, to) => {
-                self.run(read(Journals), to, |_| redrives::report(journal));
+                self.run(read(Journals), to, |shared| {
+                    redrives::report(journal, shared.journals)
+                });
             }
             Request::Patch(program, messages, to) => {
                 self.run(read(Local), to, |shared| async move {
@@ -314,6 +315,13 @@ impl Sources {
         self.reads.abort_all();
     }
 
+    /// A redrive is not even waited for: its end is put on record, and a resume settles the rest.
+    pub(super) fn stop_at_once(&self) {
+        if let Some((_, control)) = &self.controlled {
+            control.stop();
+        }
+    }
+
     /// Controls the redrive of a request; nothing happens where it has ended.
     pub(super) fn control(&self, id: RequestId, change: RunControl) {
         let running = self.controlled.as_ref();
@@ -321,7 +329,7 @@ impl Sources {
             return;
         };
         match change {
-            RunControl::Pause => control.pause(PAUSED_BY_OPERATOR),
+            RunControl::Pause => control.pause(Pause::Operator),
             RunControl::Continue => control.resume(),
             RunControl::Cancel => control.cancel(),
             RunControl::Rate(rate_per_sec) => control.set_rate(rate_per_sec),

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use pipeline::environment::Environment;
 use pipeline::{Authority, Pipeline, PipelineError};
 use redrive::Control;
+use redrive::operations::history::HistoryReader;
 
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -18,6 +19,8 @@ pub(super) struct Shared {
     pub(super) control: Control,
     /// The permit of the one program that may run.
     pub(super) programs: Arc<Semaphore>,
+    /// The turn of the one read of journals, and what the earlier ones found.
+    pub(super) journals: Arc<Mutex<HistoryReader>>,
     pub(super) replies: mpsc::Sender<Msg>,
     connection: Arc<OnceLock<Pipeline>>,
 }
@@ -33,6 +36,7 @@ impl Shared {
             authority,
             control: Control::new(None),
             programs: Arc::new(Semaphore::new(1)),
+            journals: Arc::default(),
             replies,
             connection: Arc::default(),
         }

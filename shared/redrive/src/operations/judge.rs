@@ -82,7 +82,7 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Judged {
     let answer = ledger::look_up(pipeline, &keys).await;
     let is_ledger_checked = ledger::is_configured(pipeline) && answer.error.is_none();
     let edited = assessed.into_iter().map(|(body, assessment)| {
-        let is_stored = |key: &EventKey| answer.record_of(key).is_some();
+        let is_stored = |key: &EventKey| answer.stored.contains_key(key);
         let verdict =
             assessment.verdict(matches!(&assessment, Assessment::Valid(key) if is_stored(key)));
         let identity = peek_identity(&body.new_body);
