@@ -31,7 +31,9 @@ pub(crate) fn losses(screens: &Screens) -> Vec<String> {
 
 pub(crate) fn draw(losses: &[String], context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
     let theme = context.theme;
-    let width = usize::from(COLUMNS.min(context.body.width)).saturating_sub(4).max(1);
+    let width = usize::from(COLUMNS.min(context.body.width))
+        .saturating_sub(4)
+        .max(1);
     let mut lines = Vec::new();
     for loss in losses {
         let mut text = loss.clone();
@@ -39,7 +41,11 @@ pub(crate) fn draw(losses: &[String], context: &ScreenContext<'_>, canvas: &mut 
         if let Some(first) = text.get_mut(..1) {
             first.make_ascii_uppercase();
         }
-        lines.extend(wrapped(&text, width).into_iter().map(|row| Line::raw(format!(" {row}"))));
+        lines.extend(
+            wrapped(&text, width)
+                .into_iter()
+                .map(|row| Line::raw(format!(" {row}"))),
+        );
     }
     lines.push(Line::default());
     lines.push(Line::from(vec![

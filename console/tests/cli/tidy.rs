@@ -124,6 +124,7 @@ fn moved() -> Vec<Fact> {
         Fact::Deleted { indexes: vec![0] },
         Fact::Ended {
             how: Ending::Finished,
+            looked_up: None,
         },
     ]
 }

@@ -353,7 +353,9 @@ mod tests {
             "credential, dns error, connect timeout: the answer was lost",
         );
         assert!(!never_left(&lost));
-        assert!(never_left(&io::Error::from(io::ErrorKind::ConnectionRefused)));
+        assert!(never_left(&io::Error::from(
+            io::ErrorKind::ConnectionRefused
+        )));
         let nobody = CredentialsError::not_loaded("no profile");
         assert!(never_left(&io::Error::other(nobody)));
     }

@@ -227,7 +227,9 @@ impl<'a> Leases<'a> {
         if messages.is_empty() {
             return Ok(());
         }
-        self.recorder.record(vec![Fact::Received { messages }]).await
+        self.recorder
+            .record(vec![Fact::Received { messages }])
+            .await
     }
 
     fn id(&self, index: usize) -> Option<&'a str> {
@@ -477,5 +479,45 @@ impl<'a> Leases<'a> {
 fn warn(hidden: Hidden) {
     if hidden.messages_max > 0 {
         tracing::warn!(?hidden, "messages stay hidden until their timeouts end");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::environment::Environment;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::journal::Journal;
+    use crate::plan::example;
+    use crate::state::Counts;
+
+    #[tokio::test]
+    async fn message_whose_lease_is_lost_is_released_before_the_next_search() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = example(1);
+        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
+        let (counts, _) = watch::channel(Counts::default());
+        let recorder = Recorder::start(journal, state, counts).unwrap();
+        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let intended = Arc::new(Intended {
+            index: 0,
+            receipt_handle: "h".to_owned(),
+            original: Original {
+                body: "body 0".to_owned(),
+                attributes: std::collections::BTreeMap::new(),
+                group_id: None,
+                trace_header: None,
+            },
+        });
+        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[intended]);
+        assert!(leases.secured(0, None).is_err(), "nobody extended it");
+        assert!(!leases.has(0));
+        let (handle, _) = leases.passed.newest("m0").unwrap();
+        assert_eq!(handle, "h");
+        assert!(
+            leases.lock_search().has_planned,
+            "the next search begins with its release"
+        );
     }
 }

@@ -43,9 +43,7 @@ pub mod triage;
 
 pub use control::{Control, RunCommand, Wait};
 pub use error::RedriveError;
-pub use journal::{
-    ControlFile, ControlRequest, Journal, MoveTaskRecord, Storage, plan_file,
-};
+pub use journal::{ControlFile, ControlRequest, Journal, MoveTaskRecord, Storage, plan_file};
 pub use limits::PLAN_ENTRIES_MAX;
 pub use message::{Attribute, Original, body_sha256};
 pub use plan::{

@@ -17,9 +17,7 @@ use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
 use crate::text::messages_in_words;
 use redrive::operations;
 use redrive::operations::history::{PastRedrive, Status};
-use redrive::{
-    ControlFile, ControlRequest, Journal, RedriveError, Report, RunOptions, State,
-};
+use redrive::{ControlFile, ControlRequest, Journal, RedriveError, Report, RunOptions, State};
 
 /// A request that is not received within this is withdrawn: many times the 250 ms between two looks
 /// of a run.

@@ -232,7 +232,8 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let until = now + chrono::Duration::seconds(298);
         let text = waiting(Wait::Messages { missing: 3, until }, now);
-        let expected = "waiting for 3 messages that other consumers have received, 4 min 58 s at most";
+        let expected =
+            "waiting for 3 messages that other consumers have received, 4 min 58 s at most";
         assert_eq!(text, expected);
         assert!(waiting(Wait::Proof { until }, until).ends_with("0 s at most"));
     }

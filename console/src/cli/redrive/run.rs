@@ -141,10 +141,12 @@ fn check_not_started(plan: &Plan) -> Result<(), CommandError> {
         Status::Running | Status::Paused => {
             format!("redrive {id} is {} in another process", status.as_str())
         }
-        Status::Incomplete | Status::Cancelled | Status::Interrupted | Status::Unreadable => format!(
-            "redrive {id} was started before: see `redrive report {id}`, or continue with `redrive \
+        Status::Incomplete | Status::Cancelled | Status::Interrupted | Status::Unreadable => {
+            format!(
+                "redrive {id} was started before: see `redrive report {id}`, or continue with `redrive \
              resume {id}`"
-        ),
+            )
+        }
     }))
 }
 

@@ -146,7 +146,11 @@ mod tests {
             assert_eq!(control_file.pause(), Some(why));
         }
         fs::write(&control_file.pause, "look").unwrap();
-        assert_eq!(control_file.pause(), Some(look), "as an earlier version wrote it");
+        assert_eq!(
+            control_file.pause(),
+            Some(look),
+            "as an earlier version wrote it"
+        );
         control_file.send(ControlRequest::Cancel).unwrap();
         control_file.clear();
         assert_eq!(

@@ -494,7 +494,11 @@ mod tests {
         drop(journal);
         let whole = fs::read_to_string(&path).unwrap();
         let line = |json: &str| {
-            format!("{:08x} {:08x} {json}\n", json.len(), crc32fast::hash(json.as_bytes()))
+            format!(
+                "{:08x} {:08x} {json}\n",
+                json.len(),
+                crc32fast::hash(json.as_bytes())
+            )
         };
         let [header, fact] = whole.lines().collect::<Vec<_>>()[..] else {
             panic!("{whole}")

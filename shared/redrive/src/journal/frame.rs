@@ -264,7 +264,10 @@ mod tests {
         let old = std::fs::read(path).unwrap();
         let (frames, ..) = read(&old).unwrap();
         assert_eq!(frames.len(), 12);
-        for (frame, old) in frames.iter().zip(old.split_inclusive(|byte| *byte == b'\n')) {
+        for (frame, old) in frames
+            .iter()
+            .zip(old.split_inclusive(|byte| *byte == b'\n'))
+        {
             let Time { at } = serde_json::from_slice(&old[PREFIX_BYTES..]).unwrap();
             let (sequence, summary) = (frame.sequence, frame.summary.as_ref());
             let written = match &frame.fact {
@@ -276,11 +279,21 @@ mod tests {
                         schema_version: *schema_version,
                         plan,
                     };
-                    let frame = FrameToWrite { sequence, at, fact, summary };
+                    let frame = FrameToWrite {
+                        sequence,
+                        at,
+                        fact,
+                        summary,
+                    };
                     encode(&frame, FRAME_BYTES_MAX)
                 }
                 fact => {
-                    let frame = FrameToWrite { sequence, at, fact, summary };
+                    let frame = FrameToWrite {
+                        sequence,
+                        at,
+                        fact,
+                        summary,
+                    };
                     encode(&frame, FRAME_BYTES_MAX)
                 }
             };

@@ -164,7 +164,10 @@ mod tests {
         let (counts, _) = watch::channel(Counts::default());
         let recorder = Recorder::start(journal, state, counts).unwrap();
         let messages = vec![MessageCause::passing(0, "because")];
-        let error = recorder.record(vec![Fact::NotTried { messages }]).await.unwrap_err();
+        let error = recorder
+            .record(vec![Fact::NotTried { messages }])
+            .await
+            .unwrap_err();
         let text = error.to_string();
         assert_eq!(text.matches("cannot be written").count(), 1, "{text}");
         assert_eq!(text.matches("no storage space").count(), 1, "{text}");

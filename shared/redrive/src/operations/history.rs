@@ -239,11 +239,11 @@ mod tests {
             ids.push(plan.id);
             drop(Journal::create(folder, plan).unwrap());
         }
-        let mut bytes = std::fs::read(Journal::path_in(folder, ids[0])).unwrap();
+        let mut bytes = fs::read(Journal::path_in(folder, ids[0])).unwrap();
         let last = bytes.len() - 5;
         bytes[last] ^= 1;
         let damaged = Uuid::nil();
-        std::fs::write(Journal::path_in(folder, damaged), bytes).unwrap();
+        fs::write(Journal::path_in(folder, damaged), bytes).unwrap();
         let mut limits = HistoryLimits {
             redrives_max: 9,
             journals_max: 9,
@@ -298,7 +298,9 @@ mod tests {
         };
         state.apply(&end).unwrap();
         let (counts, _) = tokio::sync::watch::channel(state.counts());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let recorder = crate::journal::Recorder::start(journal, state, counts).unwrap();
             recorder.record(vec![end]).await.unwrap();
@@ -311,9 +313,9 @@ mod tests {
     fn journal_of_an_ended_redrive_is_not_read_as_a_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = ended(folder.path());
-        let mut bytes = std::fs::read(&path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
         bytes[200] ^= 1;
-        std::fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).unwrap();
         assert!(Journal::read(&path).is_err());
         let limits = HistoryLimits {
             redrives_max: 9,
@@ -335,14 +337,15 @@ mod tests {
         drop(journal);
         let mut reader = HistoryReader::default();
         let first = reader.summary(&path, false).unwrap();
-        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
-        let bytes = std::fs::read(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
         // As many other bytes, at the same time: only what is remembered still has the summary.
-        std::fs::write(&path, vec![b'x'; bytes.len()]).unwrap();
+        fs::write(&path, vec![b'x'; bytes.len()]).unwrap();
         file.set_modified(modified).unwrap();
         assert_eq!(reader.summary(&path, false).unwrap(), first);
-        file.set_modified(modified + Duration::from_secs(1)).unwrap();
+        file.set_modified(modified + Duration::from_secs(1))
+            .unwrap();
         assert!(reader.summary(&path, false).is_err());
     }
 }

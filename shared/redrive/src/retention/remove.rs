@@ -161,6 +161,7 @@ mod tests {
             Fact::Deleted { indexes: vec![0] },
             Fact::Ended {
                 how: Ending::Finished,
+                looked_up: None,
             },
         ]
     }

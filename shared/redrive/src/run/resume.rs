@@ -67,7 +67,10 @@ pub(super) async fn finish_deletes(
     let mut missing: HashSet<usize> = open.iter().copied().filter(|at| !is_leased(at)).collect();
     while context.options.searches && !missing.is_empty() {
         let limits = (missing.len(), patience);
-        let found = context.leases.find(&missing, limits, context.control).await?;
+        let found = context
+            .leases
+            .find(&missing, limits, context.control)
+            .await?;
         if found.messages == 0 {
             break;
         }

@@ -50,7 +50,10 @@ struct CountsJson {
     dead_again: Option<usize>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -172,7 +175,10 @@ mod tests {
         assert_eq!(published["dead_again"], 0);
         counts.looked_up = LookedUp::Ledger;
         let published = json(counts);
-        assert_eq!((&published["stored"], &published["dead_again"]), (&0.into(), &0.into()));
+        assert_eq!(
+            (&published["stored"], &published["dead_again"]),
+            (&0.into(), &0.into())
+        );
         assert_eq!(serde_json::from_value::<Counts>(published).unwrap(), counts);
     }
 }

@@ -395,7 +395,10 @@ mod tests {
         };
         state.apply(&gone).unwrap();
         let counts = state.counts();
-        assert_eq!((counts.not_sent, counts.unsendable, counts.left()), (1, 1, 0));
+        assert_eq!(
+            (counts.not_sent, counts.unsendable, counts.left()),
+            (1, 1, 0)
+        );
         assert!(state.is_complete(), "nothing is left to resume");
         assert!(state.apply(&deleted(7)).is_err());
     }
@@ -411,7 +414,11 @@ mod tests {
         state.apply(&Fact::Received { messages }).unwrap();
         state.apply(&intended(1)).unwrap();
         let hidden = |state: &State| -> Vec<String> {
-            state.hidden().into_iter().map(|(_, handle)| handle).collect()
+            state
+                .hidden()
+                .into_iter()
+                .map(|(_, handle)| handle)
+                .collect()
         };
         assert_eq!(hidden(&state), ["a", "c"]);
         let messages = vec![received(1, "newer")];

@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::texts::{
-    FAILED_AGAIN, IN_BOTH_QUEUES, NOT_LOOKED_UP, NOT_PROVED, NOT_SENT, NOT_SENT_YET, STORED, UNKNOWN,
-    WAITING_FOR_PROOF,
+    FAILED_AGAIN, IN_BOTH_QUEUES, NOT_LOOKED_UP, NOT_PROVED, NOT_SENT, NOT_SENT_YET, STORED,
+    UNKNOWN, WAITING_FOR_PROOF,
 };
 use crate::tui::format::{fit, visible};
 use crate::tui::lines::left;
@@ -81,8 +81,7 @@ pub(super) fn rows(
 ) -> Vec<Line<'static>> {
     let is_looked_up = report.counts.stored().is_some();
     let of = |message| (Disposition::of(message, is_running, is_looked_up), message);
-    let mut messages: Vec<(Disposition, &MessageReport)> =
-        report.messages.iter().map(of).collect();
+    let mut messages: Vec<(Disposition, &MessageReport)> = report.messages.iter().map(of).collect();
     messages.sort_by_key(|(disposition, _)| *disposition);
     messages
         .into_iter()

@@ -31,9 +31,10 @@ pub(super) fn run_lines(
         }
         RunCommand::Run => {
             let wait = run.wait().map(|wait| wait_text(wait, now));
-            lines.extend(wait.into_iter().flat_map(|text| {
-                hanging(Tone::Muted, &text, theme, width)
-            }));
+            lines.extend(
+                wait.into_iter()
+                    .flat_map(|text| hanging(Tone::Muted, &text, theme, width)),
+            );
         }
         RunCommand::Cancel => {
             let text = "ending: started batches finish, the rest stays";

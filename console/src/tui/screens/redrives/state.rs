@@ -30,7 +30,9 @@ pub(crate) struct Redrives {
 impl Redrives {
     /// How many messages of the redrive under way were sent, and how many there are.
     pub(crate) fn progress(&self) -> Option<(usize, usize)> {
-        self.run.as_ref().map(|run| (run.counts().sent(), run.planned))
+        self.run
+            .as_ref()
+            .map(|run| (run.counts().sent(), run.planned))
     }
 
     /// What the redrive under way is doing, in one sentence; `None` without one.

@@ -403,7 +403,10 @@ fn quit_asks_while_a_redrive_is_stopped() {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     harness.code(KeyCode::Esc);
-    assert_eq!(harness.model.key_context(), KeyContext::Screen(ScreenId::Redrives));
+    assert_eq!(
+        harness.model.key_context(),
+        KeyContext::Screen(ScreenId::Redrives)
+    );
     assert!(!harness.model.is_leaving);
     harness.keys("qy");
     assert!(harness.model.is_leaving);
@@ -424,7 +427,12 @@ fn stopped_redrive_needs_attention_and_is_not_said_to_continue() {
     harness.press('1');
     let notice = harness.model.notice.as_ref().unwrap();
     assert_eq!(notice.tone, Tone::Bad);
-    assert!(notice.text.starts_with("the redrive is stopped: 1 of 37 sent"), "{notice:?}");
+    assert!(
+        notice
+            .text
+            .starts_with("the redrive is stopped: 1 of 37 sent"),
+        "{notice:?}"
+    );
     let stopped = harness.model.pipeline.stopped_redrive.clone();
     assert_eq!(
         stopped.as_deref(),
@@ -435,7 +443,9 @@ fn stopped_redrive_needs_attention_and_is_not_said_to_continue() {
         &harness.model.environment,
         harness.now,
     );
-    let finding = findings.iter().find(|finding| finding.screen == Some(ScreenId::Redrives));
+    let finding = findings
+        .iter()
+        .find(|finding| finding.screen == Some(ScreenId::Redrives));
     assert_eq!(finding.unwrap().tone, Tone::Warning);
     harness.reply(to, Ok(fixtures::run_end(&[])));
     assert_eq!(harness.model.pipeline.stopped_redrive, None);
@@ -461,7 +471,10 @@ fn wait_has_a_countdown_and_no_time_until_the_last_message() {
     };
     let until = harness.now + chrono::Duration::seconds(90);
     let waits = [
-        (Wait::Proof { until }, "waiting for proof, 1 min 30 s at most"),
+        (
+            Wait::Proof { until },
+            "waiting for proof, 1 min 30 s at most",
+        ),
         (
             Wait::Messages { missing: 3, until },
             "waiting for 3 messages that other consumers have received, 1 min 30 s at most",
@@ -479,7 +492,11 @@ fn wait_has_a_countdown_and_no_time_until_the_last_message() {
     }
     harness.now += chrono::Duration::seconds(60);
     harness.tick();
-    assert!(harness.text().contains("30 s at most"), "{}", harness.text());
+    assert!(
+        harness.text().contains("30 s at most"),
+        "{}",
+        harness.text()
+    );
 }
 
 #[test]
@@ -525,7 +542,12 @@ fn ended_redrive_without_proof_is_not_looked_up_and_one_with_messages_left_is_re
     answer_history(&mut harness, history(counts));
     harness.code(KeyCode::Enter);
     let text = harness.text();
-    for expected in ["incomplete: 2 messages left", "3 of 5 sent", "3 not looked up", "2 not sent"] {
+    for expected in [
+        "incomplete: 2 messages left",
+        "3 of 5 sent",
+        "3 not looked up",
+        "2 not sent",
+    ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     harness.code(KeyCode::Esc);
@@ -536,5 +558,9 @@ fn ended_redrive_without_proof_is_not_looked_up_and_one_with_messages_left_is_re
     };
     answer_history(&mut harness, history(gone));
     harness.press('r');
-    assert!(harness.notice().contains("nothing to resume"), "{}", harness.notice());
+    assert!(
+        harness.notice().contains("nothing to resume"),
+        "{}",
+        harness.notice()
+    );
 }
