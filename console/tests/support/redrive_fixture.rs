@@ -244,10 +244,7 @@ impl Fixture<'_> {
             ..RecordQuery::default()
         };
         let records = self.pipeline().list_records(&query).await.unwrap().items;
-        let ids: BTreeSet<_> = records
-            .iter()
-            .map(|record| record.event.id.clone())
-            .collect();
+        let ids: BTreeSet<_> = records.iter().map(|record| record.id.clone()).collect();
         assert_eq!((records.len(), ids.len()), (total, total), "{records:?}");
     }
 

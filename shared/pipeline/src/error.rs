@@ -357,7 +357,7 @@ mod tests {
             io::ErrorKind::ConnectionRefused
         )));
         let nobody = CredentialsError::not_loaded("no profile");
-        assert!(never_left(&io::Error::other(nobody)));
+        assert!(never_left(&nobody));
     }
 
     /// Neither the kind of the error nor its text says so: the client knows that it has no connection.

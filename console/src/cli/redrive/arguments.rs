@@ -92,7 +92,8 @@ const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
 \"not_sent\", \"unknown\", \"sent_not_deleted\", \"moved\", \"stored\", \"dead_again\"}, \"ending\", \"letters\":
 [{\"message_id\", \"outcome\", \"cause\", \"sent_message_id\", \"proof\"}], \"state\", \"pause\"}. `outcome` is
-waiting, not-sent, unknown, sent-not-deleted or moved; `proof` is stored, already-stored or
+waiting, not-sent, unknown, sent-not-deleted or moved; `counts` are those of `redrive list`;
+`proof` is stored, already-stored or
 dead-again (failed again), with the record or the new dead letter.";
 
 const NATIVE_EXAMPLES: &str = "\

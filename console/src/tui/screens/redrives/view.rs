@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::history::Row;
 use super::outcomes;
@@ -267,12 +268,16 @@ fn list_row(
     } else {
         at.format("%m-%d %H:%M").to_string()
     };
-    let mut rest = sent_text(&counts, planned);
-    for (number, _, what) in parts(&counts, matches!(row, Row::Running(_))) {
-        rest.push_str(&format!(" · {} {what}", count(number as u64)));
-    }
     let marker = if is_selected { "▸ " } else { "  " };
     let room = width.saturating_sub(2 + 2 + LABEL + 12);
+    let mut rest = sent_text(&counts, planned);
+    for (number, _, what) in parts(&counts, matches!(row, Row::Running(_))) {
+        let part = format!(" · {} {what}", count(number as u64));
+        // A part of a number is another number.
+        if rest.width() + part.width() <= room {
+            rest.push_str(&part);
+        }
+    }
     let line = Line::from(vec![
         Span::raw(marker),
         Span::styled(

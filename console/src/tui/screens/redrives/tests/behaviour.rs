@@ -477,7 +477,7 @@ fn wait_has_a_countdown_and_no_time_until_the_last_message() {
         ),
         (
             Wait::Messages { missing: 3, until },
-            "waiting for 3 messages that other consumers have received, 1 min 30 s at most",
+            "waiting for 3 messages that other consumers have received, 1 min 30 s",
         ),
     ];
     for (wait, expected) in waits {
