@@ -374,7 +374,8 @@ async fn kill_process_and_resume(fixture: &Fixture<'_>, writes: usize, mut proxy
 #[tokio::test]
 async fn no_event_is_lost_when_the_process_is_killed() {
     let services = Services::open().await;
-    for writes in 0..WRITES {
+    // Before the first write nobody has the handles.
+    for writes in 1..WRITES {
         let fixture = services.fixture(&format!("killed-{writes}"), false).await;
         kill_process_and_resume(&fixture, writes, None).await;
     }

@@ -15,9 +15,9 @@ pub(crate) const PLAN_BYTES_MAX: u64 = 512 * 1024 * 1024;
 pub(crate) const FRAME_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Bytes at the end of a journal that are read for its summary: many times what a last frame has.
 pub(crate) const SUMMARY_BYTES_MAX: u64 = 64 * 1024;
-/// Attempts to lock a journal that others only look at.
-pub(crate) const LOCK_ATTEMPTS_MAX: usize = 50;
-/// Between two of them: such a look takes microseconds.
+/// Attempts to lock a journal that is locked, before it counts as in use.
+pub(crate) const LOCK_ATTEMPTS_MAX: usize = 20;
+/// Between two of them: a look whether a redrive runs takes microseconds.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_millis(10);
 /// Requests that wait for the thread that writes the journal: more than batches ever run at once.
 pub(crate) const RECORDS_WAITING_MAX: usize = 256;

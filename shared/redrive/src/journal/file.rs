@@ -374,22 +374,18 @@ fn options() -> OpenOptions {
 
 /// The kernel drops the lock with the process, however that ends.
 fn lock(file: &File, path: &Path) -> Result<(), RedriveError> {
-    let failed = |cause| RedriveError::file("lock journal", path)(cause);
-    let in_use = || RedriveError::InUse(path.to_owned());
     for _ in 0..LOCK_ATTEMPTS_MAX {
         match file.try_lock() {
             Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
-        }
-        match file.try_lock_shared() {
-            // Others only check whether it runs, which takes them a moment.
-            Ok(()) => thread::sleep(LOCK_WAIT),
-            Err(TryLockError::WouldBlock) => return Err(in_use()),
-            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+            // It may be for a moment: others look whether it runs, and a process that is being started
+            // has the files of its parent until it runs its own program.
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_WAIT),
+            Err(TryLockError::Error(cause)) => {
+                return Err(RedriveError::file("lock journal", path)(cause));
+            }
         }
     }
-    Err(in_use())
+    Err(RedriveError::InUse(path.to_owned()))
 }
 
 #[cfg(test)]
