@@ -247,7 +247,7 @@ async fn plan(pipeline: &Pipeline, messages: &[DeadLetter]) -> Plan {
 /// would make its fsync free.
 async fn redrive(pipeline: &Pipeline, plan: &Plan, messages: &[DeadLetter]) {
     let folder = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
-    let journal = Journal::create(folder.path(), plan).unwrap();
+    let journal = Journal::create(folder.path(), plan.clone()).unwrap();
     let options = RunOptions {
         prove_limit: Duration::ZERO,
         ..RunOptions::default()

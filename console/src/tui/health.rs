@@ -175,6 +175,12 @@ pub(crate) fn findings(
         advice: "quit (q) and start it again".to_owned(),
         screen: None,
     }));
+    findings.extend(pipeline.stopped_redrive.as_ref().map(|stopped| Finding {
+        tone: Tone::Warning,
+        text: stopped.clone(),
+        advice: "3 continues it or ends it".to_owned(),
+        screen: Some(ScreenId::Redrives),
+    }));
     unreachable_parts(pipeline, now, &mut findings);
     dead_letters(pipeline, &mut findings);
     queue_backlog(pipeline, now, &mut findings);

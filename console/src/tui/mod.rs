@@ -28,6 +28,7 @@ mod outbox;
 mod palette;
 mod patch;
 mod pipeline_view;
+mod quit_question;
 mod received;
 mod redrives;
 mod remote;

@@ -23,6 +23,8 @@ pub(crate) enum Overlay {
     /// The list of keys, from this line on.
     Help(u16),
     Palette(Box<Palette>),
+    /// The question whether to quit, because of what would be lost or ended.
+    Quit,
 }
 
 #[derive(Debug)]
@@ -102,6 +104,7 @@ impl Model {
         match &self.overlay {
             Some(Overlay::Help(_)) => KeyContext::Help,
             Some(Overlay::Palette(_)) => KeyContext::Palette,
+            Some(Overlay::Quit) => KeyContext::Quit,
             None => self.screens.key_context(self.screen),
         }
     }

@@ -53,6 +53,8 @@ pub(crate) struct PipelineView {
     /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
     /// has ended.
     pub(crate) failure: Option<String>,
+    /// The redrive of this console that stopped by itself and waits for the operator, and why.
+    pub(crate) stopped_redrive: Option<String>,
 }
 
 /// How the source queue grew over the last samples.

@@ -13,10 +13,7 @@ use super::theme::Tone;
 use pipeline::Body;
 use pipeline::model::DeadLetter;
 use redrive::fact::Ending;
-use redrive::{Counts, Report, RunCommand, Skipped};
-
-/// Why a redrive waits when the operator paused it.
-pub(crate) const PAUSED_BY_OPERATOR: &str = "paused by you";
+use redrive::{Counts, Report, RunCommand, Skipped, Wait};
 
 /// A message that is going to be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +81,8 @@ pub(crate) struct Progress {
     pub(crate) counts: Counts,
     /// Whether it runs, waits or ends.
     pub(crate) command: RunCommand,
+    /// What it waits for while it sends nothing.
+    pub(crate) wait: Option<Wait>,
     /// See [`Draft::rate_per_sec`].
     pub(crate) rate_per_sec: Option<f64>,
 }
@@ -121,9 +120,10 @@ pub(crate) struct PastRedrive {
 }
 
 impl PastRedrive {
-    /// Whether messages are left to resume with.
+    /// Whether messages are left to resume with, or its process ended before it did.
     pub(crate) fn is_resumable(&self) -> bool {
-        !self.is_running && self.ending != Some(Ending::Finished)
+        let is_over = self.ending == Some(Ending::Finished) && self.counts.left() == 0;
+        !self.is_running && !is_over
     }
 }
 

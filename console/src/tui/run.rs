@@ -47,6 +47,8 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(5);
 /// How long it waits for changes under way and their ends in the audit log: a step of a redrive, a
 /// block of a deletion, an event that is published.
 const FINISH_WITHIN: Duration = Duration::from_secs(30);
+/// How long the end of a redrive that is stopped at once may take until it is in the journal.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// A wait longer than this is explained.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(300);
 /// How long the loop has after a signal before the terminal counts as stalled.
@@ -306,6 +308,7 @@ async fn finish(
     let mut explanation = Some(explanation(model.work()));
     let mut is_changing = sources.is_changing();
     let mut deadline = begun + limit_of_finishing(is_changing);
+    let mut is_stopped = false;
     let is_finished = loop {
         while let Ok(msg) = replies.try_recv() {
             release(sources, update(model, Utc::now(), msg));
@@ -319,7 +322,14 @@ async fn finish(
         }
         tokio::select! {
             biased;
-            _ = signals.any() => break false,
+            _ = signals.any() => {
+                if is_stopped || !is_changing {
+                    break false;
+                }
+                is_stopped = true;
+                sources.stop_at_once();
+                deadline = Instant::now() + STOP_WITHIN;
+            }
             () = tokio::time::sleep_until(deadline) => break false,
             () = tokio::time::sleep_until(begun + EXPLAIN_AFTER), if explanation.is_some() => {
                 report(&explanation.take().unwrap_or_default());

@@ -15,6 +15,7 @@ use super::message::Msg;
 use super::model::{Model, Overlay};
 use super::outbox::Outbox;
 use super::palette::{Entry, Palette};
+use super::quit_question::losses;
 use super::request::Reply;
 use super::screen_id::ScreenId;
 use super::screens::all::Screens;
@@ -63,6 +64,7 @@ pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Eff
             Msg::Progress(id, progress) => model.screens.redrives.progressed(id, *progress, now),
         }
         route(model, outbox);
+        model.pipeline.stopped_redrive = model.screens.redrives.stopped();
         on(model, outbox, |screens, context| {
             if is_input {
                 screens.dead_letters.operator_came_back(context);
@@ -116,7 +118,7 @@ fn on_key(model: &mut Model, key: KeyEvent, outbox: &mut Outbox) {
         KeyContext::Editor | KeyContext::Input => {
             send(model, model.screen, ScreenEvent::Key(key), outbox);
         }
-        KeyContext::Confirm | KeyContext::Plan | KeyContext::Patch => {
+        KeyContext::Confirm | KeyContext::Plan | KeyContext::Patch | KeyContext::Quit => {
             outbox.notify(Tone::Muted, model.footer().open_question());
         }
         KeyContext::Screen(_) | KeyContext::Help => {}
@@ -126,7 +128,7 @@ fn on_key(model: &mut Model, key: KeyEvent, outbox: &mut Outbox) {
 fn on_paste(model: &mut Model, text: &str, outbox: &mut Outbox) {
     match &mut model.overlay {
         Some(Overlay::Palette(palette)) => palette.paste(text),
-        Some(Overlay::Help(_)) => {}
+        Some(Overlay::Help(_) | Overlay::Quit) => {}
         None => send(model, model.screen, ScreenEvent::Paste(text), outbox),
     }
 }
@@ -139,8 +141,7 @@ fn on_paste(model: &mut Model, text: &str, outbox: &mut Outbox) {
 fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
     match action {
         Action::Quit => {
-            model.is_leaving = true;
-            outbox.effects.push(Effect::Quit);
+            quit(model, outbox);
             return;
         }
         Action::Help => {
@@ -163,8 +164,24 @@ fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
             None => model.overlay = None,
         },
         Some(Overlay::Palette(_)) => act_in_palette(model, action, outbox),
+        Some(Overlay::Quit) => match action {
+            Action::Confirm => quit(model, outbox),
+            Action::Back => model.overlay = None,
+            _ => {}
+        },
         None => act_on_screen(model, action, outbox),
     }
+}
+
+/// Leaves the console; asks first where that would end a redrive or lose edits.
+fn quit(model: &mut Model, outbox: &mut Outbox) {
+    let is_asked = matches!(model.overlay, Some(Overlay::Quit));
+    if !is_asked && !losses(&model.screens).is_empty() {
+        model.overlay = Some(Overlay::Quit);
+        return;
+    }
+    model.is_leaving = true;
+    outbox.effects.push(Effect::Quit);
 }
 
 #[expect(

@@ -5,7 +5,7 @@ use ratatui::Frame;
 use super::footer::draw_notice;
 use super::layout::frame;
 use super::model::{Model, Overlay};
-use super::{header, help};
+use super::{header, help, quit_question};
 
 pub(crate) fn view(model: &Model, canvas: &mut Frame<'_>) {
     let parts = frame(canvas.area());
@@ -22,6 +22,10 @@ pub(crate) fn view(model: &Model, canvas: &mut Frame<'_>) {
             help::draw(model.screen, keys, *line, model.theme, canvas);
         }
         Some(Overlay::Palette(palette)) => palette.draw(model.theme, canvas),
+        Some(Overlay::Quit) => {
+            let losses = quit_question::losses(&model.screens);
+            quit_question::draw(&losses, &context, canvas);
+        }
         None => {}
     }
 }

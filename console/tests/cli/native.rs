@@ -230,6 +230,7 @@ fn service_without_move_tasks_is_distinguished_from_one_that_refuses() {
             "The action is not valid for this endpoint.",
         ),
         refusal(501, "NotImplemented", "not yet"),
+        refusal(501, "InternalFailure", "this action has not been emulated"),
         (400, html.clone()),
         (404, html.clone()),
         (501, html),

@@ -2,6 +2,7 @@
 //! controlled, interrupted and continued from another process.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::process::Child;
 
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::configuration::{self, NOBODY};
 use crate::support::harness::{Harness, invalid, numbered, valid};
 use crate::support::program::Answer;
+use crate::support::proxy::Fault;
 use crate::support::signals::signal;
 
 const PATCH: &str = r#".time = "2026-01-31T12:00:00Z""#;
@@ -162,7 +164,26 @@ fn plan_is_run_from_its_file_and_reports_messages_that_are_gone_or_changed() {
     assert!(why(&changed).contains("its body is not the one that was planned"));
     let twice = harness.program.run(&run);
     assert_eq!(twice.code, 1, "{twice:?}");
-    assert!(twice.stderr.contains("redrive resume"), "{twice:?}");
+    assert!(twice.stderr.contains("is finished: see"), "{twice:?}");
+    assert!(
+        report["stored"].is_null() && report["dead_again"].is_null(),
+        "{report}"
+    );
+    assert_eq!(
+        (&report["state"], &report["not_sent"]),
+        (&json!("finished"), &json!(2))
+    );
+    let id = report["id"].as_str().unwrap();
+    let resumed = harness
+        .program
+        .run(&["redrive", "resume", id, "--yes", "--no-proof"]);
+    for answer in [&twice, &resumed] {
+        assert!(!answer.stderr.contains("resume` continues"), "{answer:?}");
+        assert!(
+            !answer.stderr.contains(&format!("resume {id}")),
+            "nothing is left: {answer:?}"
+        );
+    }
     let missing = harness
         .program
         .run(&["redrive", "run", "other.json", "--yes"]);
@@ -200,7 +221,7 @@ fn running_redrive_is_paused_resumed_and_cancelled_from_another_process() {
     let (code, paused) = harness.program.json(&["redrive", "pause", &id]);
     assert_eq!((code, &paused["state"]), (0, &json!("paused")));
     let listed = harness.redrive_until(|one| one["state"] == "paused");
-    assert_eq!(listed["pause"], "it was paused from outside");
+    assert_eq!(listed["pause"], "paused by another process");
     let (code, resumed) = harness.program.json(&["redrive", "resume", &id]);
     assert_eq!((code, &resumed["state"]), (0, &json!("running")));
     let before = state(&harness, &id)["counts"]["moved"].as_u64().unwrap();
@@ -354,26 +375,67 @@ fn killed_redrive_is_interrupted_and_can_be_continued() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(state(&harness, &id)["state"], "interrupted");
-    // What the killed process received stays hidden for minutes: the second one waits for it until it
-    // is cancelled.
-    let resumed = harness.program.spawn(&[
+    // What the killed process had received is released by its handles; others' messages stay visible.
+    harness.add_dead_letters(&[invalid("of another redrive")]);
+    let resume = [
         "redrive",
         "resume",
         &id,
         "--no-proof",
         "--yes",
-        "--output",
-        "json",
-    ]);
-    harness.redrive_until(|one| one["state"] == "running");
-    let (code, _) = harness.program.json(&["redrive", "cancel", &id]);
-    assert_eq!(code, 0);
-    let (code, report) = outcome(resumed);
-    assert_eq!((code, &report["state"]), (1, &json!("cancelled")));
-    let moved = usize::try_from(report["moved"].as_u64().unwrap()).unwrap();
-    let (visible, hidden) = harness.depth();
-    assert!(moved > 0 && harness.source() >= moved, "{report}");
-    assert_eq!(moved + visible + hidden, 40, "{report}");
+        "--rate",
+        "1000",
+    ];
+    let (code, report) = harness.program.json(&resume);
+    assert_eq!(
+        (code, &report["state"]),
+        (0, &json!("finished")),
+        "{report}"
+    );
+    assert_eq!(report["moved"], 40);
+    assert_eq!(harness.depth(), (1, 0));
+    assert!(harness.source() >= 40);
+}
+
+#[test]
+fn redrive_that_is_stopped_at_once_has_its_end_in_the_audit_log() {
+    let harness = Harness::start();
+    harness.add_dead_letters(&numbered(12));
+    let mut proxy = harness.proxy("SendMessageBatch", Fault::KeepAnswer, 0..usize::MAX);
+    let run = [
+        "redrive",
+        "run",
+        "--all",
+        "--include-not-ready",
+        "--yes",
+        "--no-proof",
+    ];
+    let mut child = harness.program.spawn(&run);
+    harness.runtime.block_on(proxy.wait_until_kept());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut wait_for = |expected: &str| {
+        let mut line = String::new();
+        while !line.contains(expected) {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "{expected}");
+        }
+    };
+    signal(child.id(), "INT");
+    wait_for("the running batches are finished");
+    signal(child.id(), "INT");
+    wait_for("stopped at once");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let entry = harness.program.json(&["audit"]).1["entries"][0].clone();
+    assert_eq!(entry["operation"], "redrive");
+    let ending = &entry["ending"];
+    assert!(
+        ending["error"]
+            .as_str()
+            .unwrap()
+            .contains("stopped at once"),
+        "{entry}"
+    );
+    assert_eq!(ending["counts"]["unknown"], 12, "{entry}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl State {
     /// The journal of a redrive of one message, with its plan.
     fn redrive(&self, facts: &[Fact]) -> PathBuf {
         let plan = self.plan();
-        let (mut journal, _) = Journal::create(&self.redrives(), &plan).unwrap();
+        let (mut journal, _) = Journal::create(&self.redrives(), plan.clone()).unwrap();
         journal.append(facts).unwrap();
         journal.path().to_owned()
     }
@@ -124,6 +124,7 @@ fn moved() -> Vec<Fact> {
         Fact::Deleted { indexes: vec![0] },
         Fact::Ended {
             how: Ending::Finished,
+            looked_up: None,
         },
     ]
 }

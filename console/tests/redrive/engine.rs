@@ -5,10 +5,11 @@ use std::time::Duration;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use event::Verdict;
 use pipeline::model::QueueRole;
-use redrive::fact::Proof;
+use redrive::fact::{Fact, Proof, Received};
 use redrive::operations::freeze;
 use redrive::{
-    Control, Counts, MessageOutcome, PlanOptions, RunCommand, RunOptions, dry_run, plan_file, run,
+    Control, Counts, Journal, MessageOutcome, Pause, PlanOptions, RunCommand, RunOptions, Wait,
+    dry_run, plan_file, run,
 };
 use tokio::sync::watch;
 
@@ -151,6 +152,83 @@ async fn search_ends_in_a_queue_that_is_being_filled() {
     };
     assert_eq!((found.moved, found.not_sent), (5, 0));
     assert_eq!((not_found.moved, not_found.not_sent), (0, 1));
+}
+
+#[tokio::test]
+async fn search_that_waits_hides_nothing_and_shows_until_when() {
+    let services = Services::open().await;
+    let fixture = services.fixture("patient", false).await;
+    fixture.add_dead_letters(0..3).await;
+    let held = fixture.receive().await;
+    let plan = fixture.plan(&held, PlanOptions::default()).await;
+    fixture.add_dead_letters(3..8).await;
+    let control = Control::new(None);
+    let options = RunOptions {
+        search_patience: SEARCH_LIMIT,
+        ..quick()
+    };
+    let (sender, _) = watch::channel(Counts::default());
+    let (journal, mut waits) = (fixture.journal(&plan), control.waits());
+    let running = run(fixture.pipeline(), journal, &[], &control, &options, sender);
+    let other = async {
+        let is_waiting = |wait: &Option<Wait>| matches!(wait, Some(Wait::Messages { .. }));
+        let wait = waits.wait_for(is_waiting);
+        let wait = tokio::time::timeout(SEARCH_LIMIT, wait)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        assert!(
+            matches!(wait, Wait::Messages { missing: 3, .. }),
+            "{wait:?}"
+        );
+        // Somebody who looks beside it sees every message that is not held.
+        assert_eq!(fixture.queues.depth(QueueRole::DeadLetter).await, (5, 3));
+        fixture.release(&held).await;
+    };
+    let (report, ()) = tokio::join!(running, other);
+    assert_eq!(report.unwrap().counts.moved, 3);
+    assert_eq!(control.wait(), None);
+    assert_eq!(fixture.queues.depth(QueueRole::DeadLetter).await, (5, 0));
+}
+
+#[tokio::test]
+async fn many_resumes_at_once_all_move_their_messages() {
+    const REDRIVES: usize = 6;
+    let services = Services::open().await;
+    let fixture = services.fixture("many", false).await;
+    fixture.add_dead_letters(0..5 * REDRIVES).await;
+    let messages = fixture.receive().await;
+    let mut journals = Vec::new();
+    for messages in messages.chunks(5) {
+        let plan = fixture.plan(messages, PlanOptions::default()).await;
+        let (mut journal, _) = fixture.journal(&plan);
+        // As if a process had received them and had been killed.
+        let received = messages
+            .iter()
+            .enumerate()
+            .map(|(index, message)| Received {
+                index,
+                receipt_handle: message.receipt_handle.clone(),
+            });
+        let messages = received.collect();
+        journal.append(&[Fact::Received { messages }]).unwrap();
+        journals.push(journal.path().to_owned());
+    }
+    let options = RunOptions {
+        search_patience: SEARCH_LIMIT,
+        ..quick()
+    };
+    let resumes = journals.iter().map(|path| {
+        let journal = Journal::open(path).unwrap();
+        fixture.run(journal, &[], &options)
+    });
+    let reports = futures::future::try_join_all(resumes).await.unwrap();
+    assert!(
+        reports.iter().all(|report| report.counts.moved == 5),
+        "{reports:?}"
+    );
+    assert_eq!(fixture.queues.depth(QueueRole::DeadLetter).await, (0, 0));
 }
 
 #[tokio::test]
@@ -366,7 +444,7 @@ async fn canary_that_fails_again_pauses_the_redrive() {
         let limit = Duration::from_secs(20);
         let command = tokio::time::timeout(limit, pause).await.unwrap();
         assert!(
-            matches!(&command, RunCommand::Pause(why) if why.contains(
+            matches!(&command, RunCommand::Pause(Pause::Redrive(why)) if why.contains(
                 "1 of 1 redriven events failed again: missing-attribute"
             )),
             "{command:?}"
@@ -411,7 +489,7 @@ async fn rate_pause_and_cancel_are_applied_while_running() {
     let operator = async {
         // Within the first batch, which a pause lets end.
         proxy.wait_until_kept().await;
-        control.pause("by the operator");
+        control.pause(Pause::Operator);
         proxy.open();
         counts.wait_for(|counts| counts.moved > 0).await.unwrap();
         round_trips(&fixture).await;

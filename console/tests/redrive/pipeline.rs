@@ -4,7 +4,7 @@ use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Pipeline, Publication};
 use redrive::fact::{Ending, Proof};
 use redrive::operations::freeze;
-use redrive::{Control, Counts, Journal, PlanOptions, Report, RunCommand, RunOptions, run};
+use redrive::{Control, Counts, Journal, Pause, PlanOptions, Report, RunCommand, RunOptions, run};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +74,7 @@ async fn patched_events_are_stored_and_the_rest_fails_again() {
     };
     let plan = freeze(&pipeline, &edits, options).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::create(folder.path(), &plan).unwrap();
+    let journal = Journal::create(folder.path(), plan.clone()).unwrap();
     let path = journal.0.path().to_owned();
     let control = Control::new(plan.rate_per_sec);
     let options = RunOptions {
@@ -92,7 +92,7 @@ async fn patched_events_are_stored_and_the_rest_fails_again() {
     let (report, command) = tokio::join!(running, operator);
     let report = report.unwrap();
     assert!(
-        matches!(&command, RunCommand::Pause(why) if why.contains("missing-attribute")),
+        matches!(&command, RunCommand::Pause(Pause::Redrive(why)) if why.contains("missing-attribute")),
         "{command:?}"
     );
     let counts = report.counts;

@@ -37,7 +37,7 @@ async fn redrive(
 ) -> Result<(Report, Counts), RedriveError> {
     let unedited: Vec<_> = messages.iter().map(|message| (message, None)).collect();
     let plan = freeze(pipeline, &unedited, PlanOptions::default()).await?;
-    let journal = Journal::create(journals, &plan)?;
+    let journal = Journal::create(journals, plan.clone())?;
     let options = RunOptions {
         batches_at_once: RunOptions::default().batches_at_once,
         searches: false,

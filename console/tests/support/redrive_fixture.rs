@@ -1,11 +1,11 @@
 //! Redrives in this process: two queues, a ledger, and an ingest that works when the test says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use devstack::{Emulator, TestDatabase};
-use event::EventKey;
+use event::{EventKey, RecordQuery};
 use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
 use redrive::operations::freeze;
@@ -138,7 +138,7 @@ impl Fixture<'_> {
     }
 
     pub(crate) fn journal(&self, plan: &Plan) -> (Journal, State) {
-        Journal::create(self.folder.path(), plan).unwrap()
+        Journal::create(self.folder.path(), plan.clone()).unwrap()
     }
 
     /// Runs a journal to its end.
@@ -235,6 +235,17 @@ impl Fixture<'_> {
             .filter(|(_, key)| stored.contains_key(key))
             .map(|(number, _)| (self.body(number), 1))
             .collect()
+    }
+
+    /// The table of records has each event once, however often its message arrived.
+    pub(crate) async fn assert_each_stored_once(&self, total: usize) {
+        let query = RecordQuery {
+            source: Some(format!("/{}", self.name)),
+            ..RecordQuery::default()
+        };
+        let records = self.pipeline().list_records(&query).await.unwrap().items;
+        let ids: BTreeSet<_> = records.iter().map(|record| record.id.clone()).collect();
+        assert_eq!((records.len(), ids.len()), (total, total), "{records:?}");
     }
 
     /// After a redrive and the ingest, every event is stored and nothing is left in a queue.

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::Instant;
@@ -198,7 +199,7 @@ impl Attempt {
         if let Some(answer) = error.as_service_error() {
             return self.service_answer(answer.code(), answer.message());
         }
-        if error_chain(error).any(|cause| cause.to_string().contains("credential")) {
+        if error_chain(error).any(|cause| cause.is::<CredentialsError>()) {
             return self
                 .failed(
                     PipelineErrorKind::Unreachable,
@@ -255,7 +256,9 @@ pub fn is_server_failure<E>(error: &SdkError<E, HttpResponse>) -> bool {
         .is_none_or(|response| response.status().is_server_error())
 }
 
-/// Whether a request never left this machine: there was no connection, or no credentials to sign it.
+/// Whether a request never left this machine: there was no connection (no address, refused, no TLS, too
+/// late), or there were no credentials to sign it. The types decide, and never the texts: a text may name
+/// anything.
 pub fn never_left(error: &(dyn Error + 'static)) -> bool {
     error_chain(error).any(|cause| {
         let is_unconnected = cause.downcast_ref::<io::Error>().is_some_and(|error| {
@@ -266,16 +269,10 @@ pub fn never_left(error: &(dyn Error + 'static)) -> bool {
                     | io::ErrorKind::NetworkUnreachable
             )
         });
-        let text = cause.to_string();
-        let is_unsent = [
-            "credential",
-            "dns error",
-            "failed to lookup address",
-            "connect timeout",
-        ]
-        .iter()
-        .any(|phrase| text.contains(phrase));
-        is_unconnected || is_unsent
+        let client = cause.downcast_ref::<hyper_util::client::legacy::Error>();
+        is_unconnected
+            || client.is_some_and(hyper_util::client::legacy::Error::is_connect)
+            || cause.is::<CredentialsError>()
     })
 }
 
@@ -332,6 +329,8 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
+    use crate::Pipeline;
+    use crate::environment::Environment;
 
     fn answer(status: u16) -> SdkError<PublishBatchError, HttpResponse> {
         let error = PublishBatchError::generic(ErrorMetadata::builder().code("X").build());
@@ -345,6 +344,40 @@ mod tests {
         assert!(is_surely_not_done(&answer(403)));
         assert!(!is_surely_not_done(&answer(500)));
         assert!(!is_surely_not_done(&answer(503)));
+    }
+
+    #[test]
+    fn text_of_an_error_never_shows_that_nothing_was_sent() {
+        let lost = io::Error::new(
+            io::ErrorKind::ConnectionReset,
+            "credential, dns error, connect timeout: the answer was lost",
+        );
+        assert!(!never_left(&lost));
+        assert!(never_left(&io::Error::from(
+            io::ErrorKind::ConnectionRefused
+        )));
+        let nobody = CredentialsError::not_loaded("no profile");
+        assert!(never_left(&nobody));
+    }
+
+    /// Neither the kind of the error nor its text says so: the client knows that it has no connection.
+    #[tokio::test]
+    async fn request_without_a_connection_never_left() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint_url = format!("https://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                drop(client);
+            }
+        });
+        let environment = Environment {
+            endpoint_url: Some(endpoint_url),
+            ..Environment::example()
+        };
+        let pipeline = Pipeline::connect(&environment).unwrap();
+        let answer = pipeline.aws().await.sqs.list_queues().send().await;
+        let error = answer.unwrap_err();
+        assert!(never_left(&error), "{error:?}");
     }
 
     #[tokio::test]

@@ -58,6 +58,7 @@ pub use lease::{Hidden, LEASES_MAX, LeaseSet, Poll};
 pub use move_task::{MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus};
 pub use printable::{printable, printable_json, printable_lines};
 pub use publish::{PUBLISH_BATCH_BYTES_MAX, Publication, PublicationEnd};
+pub use records::LedgerAnswer;
 pub use visibility::VISIBILITY_TIMEOUT_MAX;
 pub use writes::{PlannedChange, WritePermit};
 

@@ -294,21 +294,22 @@ where
     }
 }
 
-/// Whether the service does not implement the call: its code says so, or there is no code and the status is
-/// that of an unknown path. SQS itself returns a code with every error.
+/// Whether the service does not implement the call: its code or its status says so, or there is no code and
+/// the status is that of an unknown path. SQS itself returns a code with every error.
 fn lacks_operation<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: ProvideErrorMetadata,
 {
     let code = error.as_service_error().and_then(|answer| answer.code());
+    let status = error.raw_response().map(|answer| answer.status().as_u16());
     match short(code) {
+        // `501 Not Implemented` says it, whatever the code: some emulators report an internal failure.
+        _ if status == Some(501) => true,
         Some(code) => matches!(
             code,
             "UnknownOperation" | "InvalidAction" | "NotImplemented" | "UnknownAction"
         ),
-        None => error
-            .raw_response()
-            .is_some_and(|answer| matches!(answer.status().as_u16(), 400 | 404 | 405 | 501)),
+        None => matches!(status, Some(400 | 404 | 405)),
     }
 }
 

@@ -14,8 +14,19 @@ use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 
 /// Limit of one question to the database, waiting for a connection included.
 const QUESTION_LIMIT: Duration = Duration::from_secs(10);
-/// Events of one question to the ledger.
+/// Events of one question to the ledger: one array parameter of some 100 kB.
 const KEYS_MAX: usize = 1_000;
+
+/// What the ledger knows of events, as far as it answered.
+#[derive(Debug, Default)]
+pub struct LedgerAnswer {
+    /// Those that were ever stored.
+    pub stored: HashMap<EventKey, StoredKey>,
+    /// How many of the events, from the first on, were answered.
+    pub answered: usize,
+    /// Why the others were not.
+    pub error: Option<PipelineError>,
+}
 
 impl Pipeline {
     /// Number of records and time of the newest insert.
@@ -89,7 +100,7 @@ impl Pipeline {
         .await
     }
 
-    /// Which of the events were ever stored: one query for each [`KEYS_MAX`] of them.
+    /// Which of the events were ever stored.
     ///
     /// # Errors
     /// When there is no database or it does not answer.
@@ -97,14 +108,30 @@ impl Pipeline {
         &self,
         keys: &[EventKey],
     ) -> Result<HashMap<EventKey, StoredKey>, PipelineError> {
-        let mut stored = HashMap::new();
+        let answer = self.look_up_keys(keys).await;
+        answer.error.map_or(Ok(answer.stored), Err)
+    }
+
+    /// Which of the events were ever stored, as far as the ledger answers: one query for each
+    /// [`KEYS_MAX`] of them.
+    pub async fn look_up_keys(&self, keys: &[EventKey]) -> LedgerAnswer {
+        let mut answer = LedgerAnswer::default();
         for keys in keys.chunks(KEYS_MAX) {
             let found = self.ask("look up stored events", |pool| async move {
                 store::stored_keys(pool, keys).await
             });
-            stored.extend(found.await?);
+            match found.await {
+                Ok(found) => {
+                    answer.stored.extend(found);
+                    answer.answered += keys.len();
+                }
+                Err(error) => {
+                    answer.error = Some(error);
+                    break;
+                }
+            }
         }
-        Ok(stored)
+        answer
     }
 
     async fn ask<'a, T, F>(

@@ -1,11 +1,14 @@
-//! What the operator may ask of a running redrive.
+//! What the operator may ask of a running redrive, and what it waits for.
 //!
 //! Invariant: a command takes effect between two batches; a batch that was begun is finished, so
 //! that nothing comes between its send and its delete.
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
+
+use crate::state::Pause;
 
 /// What a redrive does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,21 +16,51 @@ pub enum RunCommand {
     /// Continue.
     Run,
     /// Wait between two batches, for this reason.
-    Pause(String),
+    Pause(Pause),
     /// End after the running batches.
     Cancel,
+}
+
+/// What a redrive waits for while it sends nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// For messages that others have received, until this time at the latest.
+    Messages {
+        /// How many of the plan are missing.
+        missing: usize,
+        /// When it stops waiting.
+        until: DateTime<Utc>,
+    },
+    /// For the proof of events that were sent, until this time at the latest.
+    Proof {
+        /// When it stops waiting.
+        until: DateTime<Utc>,
+    },
+}
+
+impl Wait {
+    /// When it ends at the latest.
+    #[must_use]
+    pub const fn until(&self) -> DateTime<Utc> {
+        match self {
+            Self::Messages { until, .. } | Self::Proof { until } => *until,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 struct Settings {
     command: RunCommand,
     rate_per_sec: Option<f64>,
+    /// Whether the running batches are not waited for.
+    is_stopped: bool,
 }
 
 /// Controls a running redrive. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Control {
     settings: Arc<watch::Sender<Settings>>,
+    wait: Arc<watch::Sender<Option<Wait>>>,
 }
 
 impl Control {
@@ -37,15 +70,16 @@ impl Control {
         let settings = Settings {
             command: RunCommand::Run,
             rate_per_sec,
+            is_stopped: false,
         };
         Self {
             settings: Arc::new(watch::Sender::new(settings)),
+            wait: Arc::new(watch::Sender::new(None)),
         }
     }
 
     /// Pauses it between two batches, for a reason. A cancelled redrive stays cancelled.
-    pub fn pause(&self, why: impl Into<String>) {
-        let why = why.into();
+    pub fn pause(&self, why: Pause) {
         self.change(|command| match command {
             RunCommand::Run | RunCommand::Pause(_) => *command = RunCommand::Pause(why),
             RunCommand::Cancel => {}
@@ -63,6 +97,39 @@ impl Control {
     /// Ends it for good.
     pub fn cancel(&self) {
         self.change(|command| *command = RunCommand::Cancel);
+    }
+
+    /// Ends it at once: no answer is waited for, and its end is still put on record.
+    pub fn stop(&self) {
+        self.settings.send_modify(|settings| {
+            settings.command = RunCommand::Cancel;
+            settings.is_stopped = true;
+        });
+    }
+
+    /// What it waits for now, if for anything.
+    #[must_use]
+    pub fn wait(&self) -> Option<Wait> {
+        *self.wait.borrow()
+    }
+
+    /// Reports what it waits for, now and whenever that changes.
+    #[must_use]
+    pub fn waits(&self) -> watch::Receiver<Option<Wait>> {
+        self.wait.subscribe()
+    }
+
+    /// Reports a wait until what it returns is dropped.
+    pub(crate) fn show_wait(&self, wait: Wait) -> ShownWait<'_> {
+        self.wait.send_replace(Some(wait));
+        ShownWait(self)
+    }
+
+    /// Waits for [`Self::stop`].
+    pub async fn stopped(&self) {
+        let mut settings = self.settings.subscribe();
+        // The sender cannot be gone while `self` is here.
+        let _ = settings.wait_for(|settings| settings.is_stopped).await;
     }
 
     /// Changes the rate, in messages per second; `None` for as fast as SQS accepts them.
@@ -115,6 +182,15 @@ impl Control {
     }
 }
 
+/// A wait that is reported while this lives.
+pub(crate) struct ShownWait<'a>(&'a Control);
+
+impl Drop for ShownWait<'_> {
+    fn drop(&mut self) {
+        self.0.wait.send_replace(None);
+    }
+}
+
 /// Changes of a control since this was made.
 pub(crate) struct Changes(watch::Receiver<Settings>);
 
@@ -134,8 +210,9 @@ mod tests {
     async fn cancelled_stays_cancelled_and_a_pause_ends_with_resume() {
         let control = Control::new(None);
         assert!(control.pass().await);
-        control.pause("look");
-        assert_eq!(control.command(), RunCommand::Pause("look".to_owned()));
+        let why = Pause::Redrive("look".to_owned());
+        control.pause(why.clone());
+        assert_eq!(control.command(), RunCommand::Pause(why));
         let waiting = tokio::spawn({
             let control = control.clone();
             async move { control.pass().await }
@@ -144,7 +221,7 @@ mod tests {
         assert!(waiting.await.unwrap());
         control.cancel();
         control.resume();
-        control.pause("too late");
+        control.pause(Pause::Operator);
         assert!(!control.pass().await);
     }
 }

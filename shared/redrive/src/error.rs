@@ -42,6 +42,17 @@ pub enum RedriveError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A later version of this program wrote it.
+    #[error(
+        "{} was written by a newer version of opsconsole ({detail}): use that version for it",
+        .path.display()
+    )]
+    Newer {
+        /// The journal or plan file.
+        path: PathBuf,
+        /// What shows it.
+        detail: String,
+    },
     /// The process that made the journal ended before it wrote the plan.
     #[error("journal {} has no plan: its redrive never started, and nothing was sent", .0.display())]
     Empty(PathBuf),
@@ -54,6 +65,9 @@ pub enum RedriveError {
     /// The journal accepts no more facts, so the redrive stopped where it was.
     #[error("the journal cannot be written, so the redrive stopped; resume it later: {0}")]
     Stopped(String),
+    /// It was stopped at once: the batches under way have no recorded outcome.
+    #[error("stopped at once; resume it to settle what was being sent")]
+    Interrupted,
     /// A fact contradicts the ones before it; it was not written.
     #[error("message {index}: {detail}")]
     Contradiction {

@@ -1,23 +1,29 @@
 //! The received messages of a redrive, by their places in the plan.
 //!
 //! Invariant: a message is sent only while it stays hidden for longer than the longest batch, so
-//! that nobody else can have it meanwhile; a lost lease is reported for exactly its message.
+//! that nobody else can have it meanwhile; a lost lease is reported for exactly its message. Every
+//! message of the plan that is kept hidden has its handle in the journal, so that a process that
+//! resumes can release it. Messages of others are hidden only while a search receives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::DateTime;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::control::{Control, RunCommand};
+use super::control::{Control, RunCommand, Wait};
 use super::message::{Original, kept_bytes};
 use super::plan::{Plan, PlanEntry};
-use crate::limits::BATCH_LIMIT;
+use crate::error::RedriveError;
+use crate::journal::Recorder;
+use crate::limits::{BATCH_LIMIT, SEARCH_VISIBILITY, SEARCH_WAIT_FIRST, SEARCH_WAIT_MAX};
 use crate::state::Intended;
+use crate::state::fact::{Fact, Received};
 use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{BATCH_ENTRIES_MAX, Hidden, LEASES_MAX, LeaseSet, Pipeline, PipelineError};
+use pipeline::{BATCH_ENTRIES_MAX, Hidden, LEASES_MAX, LeaseSet, Pipeline};
 
 /// A batch begins only when its messages stay hidden for this long: longer than
 /// [`BATCH_LIMIT`].
@@ -110,6 +116,7 @@ pub(super) enum NoLease {
 pub(super) struct Leases<'a> {
     pipeline: &'a Pipeline,
     plan: &'a Plan,
+    recorder: &'a Recorder,
     places: HashMap<&'a str, usize>,
     planned: LeaseSet,
     /// The messages of `planned`, by their places.
@@ -117,6 +124,24 @@ pub(super) struct Leases<'a> {
     /// Messages that a search passed, and so hides.
     passed: LeaseSet,
     search: Mutex<Search>,
+}
+
+/// What a search found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found {
+    /// Messages that were wanted.
+    pub(super) messages: usize,
+    /// Whether every message that could be received was.
+    is_exhausted: bool,
+    /// Whether others have received messages, by the queue's approximate count.
+    others_have_some: bool,
+}
+
+impl Found {
+    /// Whether what was not found is gone: nobody has received it, and it cannot be received.
+    pub(super) const fn is_all(&self) -> bool {
+        self.is_exhausted && !self.others_have_some
+    }
 }
 
 /// What is known of the passed messages.
@@ -134,6 +159,7 @@ impl<'a> Leases<'a> {
     pub(super) fn new(
         pipeline: &'a Pipeline,
         plan: &'a Plan,
+        recorder: &'a Recorder,
         messages: &'a [DeadLetter],
         unsettled: &[Arc<Intended>],
     ) -> Self {
@@ -141,10 +167,11 @@ impl<'a> Leases<'a> {
         let leases = Self {
             pipeline,
             plan,
+            recorder,
             places: ids.enumerate().map(|(index, id)| (id, index)).collect(),
             planned: LeaseSet::new(pipeline, VISIBILITY_TIMEOUT),
             messages: Mutex::default(),
-            passed: LeaseSet::new(pipeline, VISIBILITY_TIMEOUT),
+            passed: LeaseSet::new(pipeline, SEARCH_VISIBILITY),
             search: Mutex::default(),
         };
         for intended in unsettled {
@@ -163,6 +190,46 @@ impl<'a> Leases<'a> {
             }
         }
         leases
+    }
+
+    /// Releases what an earlier process had received and not begun to send, by its handles, so that
+    /// a search finds it at once. A handle that has a newer one is the caller's message.
+    pub(super) async fn release_hidden(&self, hidden: Vec<(usize, String)>) {
+        let leases = LeaseSet::new(self.pipeline, VISIBILITY_TIMEOUT);
+        for (index, handle) in hidden {
+            if let Some(id) = self.id(index).filter(|_| !self.has(index)) {
+                leases.adopt(id, &handle, DateTime::UNIX_EPOCH);
+            }
+        }
+        leases.release_all().await;
+    }
+
+    /// Records the handles of the messages that the caller received.
+    pub(super) async fn record(&self) -> Result<(), RedriveError> {
+        let indexes: Vec<usize> = {
+            let messages = self.lock();
+            let callers = messages.iter().filter(|(_, message)| message.is_callers());
+            callers.map(|(index, _)| *index).collect()
+        };
+        self.record_handles(indexes).await
+    }
+
+    async fn record_handles(&self, mut indexes: Vec<usize>) -> Result<(), RedriveError> {
+        indexes.sort_unstable();
+        let received = indexes.into_iter().filter_map(|index| {
+            let receipt_handle = self.handle(index)?;
+            Some(Received {
+                index,
+                receipt_handle,
+            })
+        });
+        let messages: Vec<_> = received.collect();
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.recorder
+            .record(vec![Fact::Received { messages }])
+            .await
     }
 
     fn id(&self, index: usize) -> Option<&'a str> {
@@ -214,9 +281,21 @@ impl<'a> Leases<'a> {
             });
         }
         drop(messages);
-        self.forget(index);
+        self.pass(index);
         let ended = "its visibility timeout has ended; look at the messages again";
         Err(lost(cause.unwrap_or(ended)))
+    }
+
+    /// Passes a message that cannot be relied on: it may still be hidden, and is released before the
+    /// next search, so that it can be found again.
+    fn pass(&self, index: usize) {
+        if let Some(id) = self.id(index)
+            && let Some((handle, until)) = self.planned.newest(id)
+        {
+            self.passed.adopt(id, &handle, until);
+            self.lock_search().has_planned = true;
+        }
+        self.forget(index);
     }
 
     /// Forgets a message that is out of the queue.
@@ -241,85 +320,124 @@ impl<'a> Leases<'a> {
         }
     }
 
-    /// Looks for messages of the plan in the queue until `enough` are found, it has no more, or it
-    /// gave more than there were when the search began. While others have received messages, it
-    /// waits for them up to `patience`, unless it is cancelled. What it passes stays hidden until
-    /// [`Self::release`], so that it is not passed again.
+    /// Looks for `wanted` messages of the plan until `enough` of them are found, the queue has no
+    /// more, or it gave more than there were when the search began. While others have received
+    /// messages, it releases what it does not need and tries again, up to `patience`, unless it is
+    /// cancelled.
     pub(super) async fn find(
         &self,
-        enough: usize,
-        patience: Duration,
+        wanted: &HashSet<usize>,
+        (enough, patience): (usize, Duration),
         control: &Control,
-        is_wanted: impl Fn(usize) -> bool,
-    ) -> Result<usize, PipelineError> {
+    ) -> Result<Found, RedriveError> {
+        let is_old = |since: Instant| since.elapsed() > SEARCH_VISIBILITY / 2;
         let must_release = {
             let search = self.lock_search();
             // Timeouts that end in the middle of a search show their messages again.
-            let is_old = |since: Instant| since.elapsed() > VISIBILITY_TIMEOUT / 2;
             search.has_planned || search.since.is_some_and(is_old)
         };
         if must_release {
             self.release_passed().await;
         }
-        let deadline = Instant::now() + patience;
+        let (deadline, until) = (Instant::now() + patience, Utc::now() + patience);
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(SEARCH_WAIT_FIRST)
+            .with_max_delay(SEARCH_WAIT_MAX)
+            .without_max_times()
+            .with_jitter()
+            .build();
+        let mut found = Found::default();
+        loop {
+            self.receive(wanted, enough, &mut found, control).await?;
+            let is_over = found.messages > 0 || !found.others_have_some;
+            if is_over || control.command() == RunCommand::Cancel || Instant::now() >= deadline {
+                return Ok(found);
+            }
+            // Nobody has to wait for what this search is not going to use.
+            self.release_passed().await;
+            let missing = wanted.len();
+            let _shown = control.show_wait(Wait::Messages { missing, until });
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = waits.next().unwrap_or(SEARCH_WAIT_MAX).min(left);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = control.wait_for(|command| *command == RunCommand::Cancel) => {}
+            }
+        }
+    }
+
+    /// One pass over the queue.
+    async fn receive(
+        &self,
+        wanted: &HashSet<usize>,
+        enough: usize,
+        found: &mut Found,
+        control: &Control,
+    ) -> Result<(), RedriveError> {
+        (found.is_exhausted, found.others_have_some) = (false, false);
         let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await?;
         let receives_max =
             (depth.visible + depth.in_flight) * RECEIVES_PER_MESSAGE_MAX + RECEIVES_MORE;
-        let mut receives = 0;
-        let mut found = 0;
-        let mut empty_polls = 0;
+        let (mut receives, mut empty_polls) = (0, 0);
         let never = CancellationToken::new();
-        while found < enough && self.count() < LEASES_MAX && control.command() != RunCommand::Cancel
+        while found.messages < enough
+            && self.count() < LEASES_MAX
+            && control.command() != RunCommand::Cancel
         {
             let is_all_seen = receives >= receives_max;
             if empty_polls > 0 || is_all_seen {
                 let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await?;
-                let is_exhausted =
-                    is_all_seen || depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX;
-                let is_others_turn = depth.in_flight > self.count() as u64;
-                if is_exhausted && !(is_others_turn && Instant::now() < deadline) {
-                    break;
+                found.others_have_some = depth.in_flight > self.count() as u64;
+                if is_all_seen || depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX {
+                    found.is_exhausted = !is_all_seen;
+                    return Ok(());
                 }
             }
             // Whole batches: messages that are not wanted are in the way.
-            let missing = (enough - found).next_multiple_of(BATCH_ENTRIES_MAX);
+            let missing = (enough - found.messages).next_multiple_of(BATCH_ENTRIES_MAX);
             let poll = self.passed.poll(missing, &never).await;
             if poll.messages.is_empty() {
                 match poll.failure {
                     // What was found can be moved; that may even be what it takes to find more.
-                    Some(_) if found > 0 => break,
-                    Some(error) => return Err(error),
+                    Some(_) if found.messages > 0 => return Ok(()),
+                    Some(error) => return Err(error.into()),
                     None => empty_polls += 1,
                 }
                 continue;
             }
             empty_polls = 0;
             receives += poll.messages.len() as u64;
+            let mut kept = Vec::new();
             for message in poll.messages {
-                found += usize::from(self.sort(message, &is_wanted));
+                let (index, is_wanted) = self.sort(message, wanted);
+                kept.extend(index);
+                found.messages += usize::from(is_wanted);
             }
+            self.record_handles(kept).await?;
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// Keeps a message of the plan and passes any other. Returns whether it is wanted now.
-    fn sort(&self, message: DeadLetter, is_wanted: impl Fn(usize) -> bool) -> bool {
+    /// Keeps a message of the plan and passes any other. Returns its place where it is kept, and
+    /// whether it is wanted now.
+    fn sort(&self, message: DeadLetter, wanted: &HashSet<usize>) -> (Option<usize>, bool) {
         let place = self.places.get(message.message_id.as_str()).copied();
-        let is_wanted = place.is_some_and(is_wanted);
+        let is_wanted = place.is_some_and(|index| wanted.contains(&index));
         match place {
             // The turn of one that is not wanted comes later.
             Some(index) if is_wanted || self.lock().len() < BODIES_MAX => {
                 self.passed.forget([message.message_id.as_str()]);
                 self.adopt(&message);
                 self.lock().insert(index, Message::Own(Box::new(message)));
+                (Some(index), is_wanted)
             }
             place => {
                 let mut search = self.lock_search();
                 search.has_planned |= place.is_some();
                 search.since.get_or_insert_with(Instant::now);
+                (None, is_wanted)
             }
         }
-        is_wanted
     }
 
     /// Releases what the engine received itself and did not move.
@@ -361,5 +479,45 @@ impl<'a> Leases<'a> {
 fn warn(hidden: Hidden) {
     if hidden.messages_max > 0 {
         tracing::warn!(?hidden, "messages stay hidden until their timeouts end");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::environment::Environment;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::journal::Journal;
+    use crate::plan::example;
+    use crate::state::Counts;
+
+    #[tokio::test]
+    async fn message_whose_lease_is_lost_is_released_before_the_next_search() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = example(1);
+        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
+        let (counts, _) = watch::channel(Counts::default());
+        let recorder = Recorder::start(journal, state, counts).unwrap();
+        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let intended = Arc::new(Intended {
+            index: 0,
+            receipt_handle: "h".to_owned(),
+            original: Original {
+                body: "body 0".to_owned(),
+                attributes: std::collections::BTreeMap::new(),
+                group_id: None,
+                trace_header: None,
+            },
+        });
+        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[intended]);
+        assert!(leases.secured(0, None).is_err(), "nobody extended it");
+        assert!(!leases.has(0));
+        let (handle, _) = leases.passed.newest("m0").unwrap();
+        assert_eq!(handle, "h");
+        assert!(
+            leases.lock_search().has_planned,
+            "the next search begins with its release"
+        );
     }
 }

@@ -15,9 +15,10 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let plan = plan_file::read("tests/fixtures/plan-1.json".as_ref())?;
 //! let folder = tempfile::tempdir()?;
-//! let (mut journal, _) = Journal::create(folder.path(), &plan)?;
+//! let (mut journal, _) = Journal::create(folder.path(), plan)?;
 //! let cause = "not among the dead letters".to_owned();
-//! journal.append(&[Fact::NotTried { messages: vec![MessageCause { index: 0, cause }] }])?;
+//! let message = MessageCause { index: 0, cause, is_final: true };
+//! journal.append(&[Fact::NotTried { messages: vec![message] }])?;
 //! let path = journal.path().to_owned();
 //! drop(journal); // As if the process had ended here.
 //! let (_journal, state) = Journal::open(&path)?;
@@ -40,11 +41,9 @@ mod run;
 mod state;
 pub mod triage;
 
-pub use control::{Control, RunCommand};
+pub use control::{Control, RunCommand, Wait};
 pub use error::RedriveError;
-pub use journal::{
-    ControlFile, ControlRequest, Journal, MoveTaskRecord, PAUSED_BY_REQUEST, Storage, plan_file,
-};
+pub use journal::{ControlFile, ControlRequest, Journal, MoveTaskRecord, Storage, plan_file};
 pub use limits::PLAN_ENTRIES_MAX;
 pub use message::{Attribute, Original, body_sha256};
 pub use plan::{
@@ -53,6 +52,6 @@ pub use plan::{
 };
 pub use run::{RunOptions, run};
 pub use state::{
-    Counts, MessageOutcome, MessageReport, MessageState, NO_ANSWER_ON_RECORD, Phase, Report, State,
-    fact,
+    Counts, MessageOutcome, MessageReport, MessageState, NO_ANSWER_ON_RECORD, Pause, Phase, Report,
+    State, Summary, fact,
 };

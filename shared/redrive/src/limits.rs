@@ -13,6 +13,12 @@ pub const PLAN_ENTRIES_MAX: usize = 100_000;
 pub(crate) const PLAN_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Largest frame of a journal, in bytes: its header holds a whole plan.
 pub(crate) const FRAME_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Bytes at the end of a journal that are read for its summary: many times what a last frame has.
+pub(crate) const SUMMARY_BYTES_MAX: u64 = 64 * 1024;
+/// Attempts to lock a journal that is locked, before it counts as in use.
+pub(crate) const LOCK_ATTEMPTS_MAX: usize = 20;
+/// Between two of them: a look whether a redrive runs takes microseconds.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_millis(10);
 /// Requests that wait for the thread that writes the journal: more than batches ever run at once.
 pub(crate) const RECORDS_WAITING_MAX: usize = 256;
 /// Largest control request that is read, in bytes; the longest that is written has 8.
@@ -41,6 +47,15 @@ pub(crate) const DELETE_ATTEMPTS_MAX: usize = 2;
 pub(crate) const FAILED_BATCHES_MAX: usize = 5;
 /// Batches in flight at once, unless the caller chooses.
 pub(crate) const BATCHES_AT_ONCE: usize = 8;
+/// How long a search waits at most where every receive of an earlier process is on record: longer than
+/// a message is hidden that was received and not yet recorded.
+pub(crate) const SEARCH_PATIENCE_MAX: Duration = Duration::from_secs(130);
+/// Visibility timeout of messages that a search receives, until they are known to be wanted.
+pub(crate) const SEARCH_VISIBILITY: Duration = Duration::from_secs(120);
+/// First wait of a search that found others' messages only; doubles, with jitter.
+pub(crate) const SEARCH_WAIT_FIRST: Duration = Duration::from_millis(500);
+/// Longest such wait.
+pub(crate) const SEARCH_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Messages that one search receives before they are moved: bounds the bodies in memory.
 pub(crate) const WINDOW: usize = 1_000;
 /// Edits that the audit log shows with their bodies; the plan in the journal has all of them.
@@ -55,8 +70,6 @@ pub(crate) const THROTTLE_ONCE: Duration = Duration::from_millis(500);
 /// Time over which the own rate is measured.
 pub(crate) const MEASURE: Duration = Duration::from_secs(2);
 
-/// Keys of one question to the ledger: one array parameter of some 100 kB.
-pub(crate) const LEDGER_KEYS_MAX: usize = 1_000;
 /// How long the events of one canary step may take until they are proved, unless the caller chooses;
 /// a step that takes longer is for the operator to judge.
 pub(crate) const PROVE_LIMIT: Duration = Duration::from_secs(60);
@@ -74,6 +87,10 @@ pub(crate) const LOOK_VISIBILITY: Duration = Duration::from_secs(30);
 /// Clocks of this machine and of SQS differ by less.
 pub(crate) const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
 
+const _: () = assert!(
+    SEARCH_PATIENCE_MAX.as_secs() > SEARCH_VISIBILITY.as_secs(),
+    "a search must outlast the timeouts of one that was ended"
+);
 const _: () = assert!(
     BATCH_LIMIT.as_secs() > RETRY_LIMIT.as_secs() + 3 * 5 + BACKOFF_MAX.as_secs(),
     "a batch must have time for its last retry and both deletes"

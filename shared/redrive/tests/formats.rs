@@ -27,7 +27,7 @@ fn journal_of_version_1_gives_the_same_report() {
     let state = Journal::read(&fixture("journal-1.journal")).unwrap();
     assert_eq!(state.ending(), Some(Ending::Cancelled));
     let plan = plan_file::read(&fixture("plan-1.json")).unwrap();
-    assert_eq!(*state.plan(), plan);
+    assert_eq!(**state.plan(), plan);
     let report = serde_json::to_value(Report::of(&state)).unwrap();
     let expected = fs::read(fixture("report-1.json")).unwrap();
     let expected: serde_json::Value = serde_json::from_slice(&expected).unwrap();

@@ -57,9 +57,10 @@ signal (Ctrl-C) the running batches are finished.
 
 JSON output: {\"id\", \"journal\", \"state\", \"selected\", \"moved\", \"sent_not_deleted\", \"unknown\",
 \"not_sent\", \"skipped\", \"waiting\", \"stored\", \"dead_again\", \"unproved\", \"truncated\", \"errors\":
-[{\"message_id\", \"error\"}]}. `state` is finished, cancelled or interrupted; `unknown` may have been
-sent and are still here; `skipped` were left out by the plan; `waiting` were not tried;
-`dead_again` failed again; `unproved` is null where nothing was looked up.
+[{\"message_id\", \"error\"}]}. `state` is finished, incomplete (messages are left that a resume tries
+again), cancelled or interrupted; `unknown` may have been sent and are still here; `skipped` were
+left out by the plan; `waiting` were not tried; `dead_again` failed again; `stored`, `dead_again`
+and `unproved` are null where nothing was looked up.
 With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
 [{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
 nothing is written.
@@ -82,14 +83,17 @@ LEFT counts the messages of the plan that are not moved.
 JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
 \"counts\": {..}, \"error\"}]. `pipeline` is same, or other if the environment has another
 dead-letter queue now, like each new demo; null if there is no such environment. `state` is
-running, paused, finished, cancelled, interrupted (its process ended first) or unreadable (`error`
-is the cause, and the rest is null); `pause` is the reason of a pause.";
+running, paused, finished, incomplete (messages are left that a resume tries again), cancelled,
+interrupted (its process ended first) or unreadable (`error` is the cause, and the rest is null);
+`pause` is the reason of a pause. In `counts`, `stored` and `dead_again` are null where nothing was
+looked up; `unsendable` counts those of `not_sent` that a resume cannot send either.";
 
 const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
 \"not_sent\", \"unknown\", \"sent_not_deleted\", \"moved\", \"stored\", \"dead_again\"}, \"ending\", \"letters\":
 [{\"message_id\", \"outcome\", \"cause\", \"sent_message_id\", \"proof\"}], \"state\", \"pause\"}. `outcome` is
-waiting, not-sent, unknown, sent-not-deleted or moved; `proof` is stored, already-stored or
+waiting, not-sent, unknown, sent-not-deleted or moved; `counts` are those of `redrive list`;
+`proof` is stored, already-stored or
 dead-again (failed again), with the record or the new dead letter.";
 
 const NATIVE_EXAMPLES: &str = "\

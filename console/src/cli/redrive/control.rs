@@ -17,7 +17,7 @@ use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
 use crate::text::messages_in_words;
 use redrive::operations;
 use redrive::operations::history::{PastRedrive, Status};
-use redrive::{ControlFile, ControlRequest, Journal, Report, RunOptions, State};
+use redrive::{ControlFile, ControlRequest, Journal, RedriveError, Report, RunOptions, State};
 
 /// A request that is not received within this is withdrawn: many times the 250 ms between two looks
 /// of a run.
@@ -90,7 +90,8 @@ async fn send(path: &Path, request: ControlRequest) -> Result<(), CommandError> 
         if Instant::now() >= deadline {
             control_file.withdraw();
             return Err(CommandError::Failed(
-                "the process that runs the redrive does not answer: control it where it runs"
+                "another process has this redrive open and does not answer: it may be waiting for \
+                 its confirmation, or be reading the journal; control it where it runs"
                     .to_owned(),
             ));
         }
@@ -101,8 +102,7 @@ async fn send(path: &Path, request: ControlRequest) -> Result<(), CommandError> 
 
 /// Whether nothing is left to do; with `proves`, also no event to look up.
 fn is_over(state: &State, proves: bool) -> bool {
-    let counts = state.counts();
-    state.is_complete() && (!proves || counts.stored + counts.dead_again == counts.moved)
+    state.is_complete() && (!proves || state.counts().unproved() == 0)
 }
 
 /// Continues a redrive: where it runs, or else here. One that is finished is only reported.
@@ -116,7 +116,13 @@ pub(crate) async fn resume(
     if Journal::is_running(&path)? {
         return request(id, ControlRequest::Resume, session.output).await;
     }
-    let journal = operations::open(path).await?;
+    let journal = match operations::open(path).await {
+        // Somebody was faster.
+        Err(RedriveError::InUse(_)) => {
+            return request(id, ControlRequest::Resume, session.output).await;
+        }
+        opened => opened?,
+    };
     let state = &journal.1;
     let has_ledger = session.pipeline.environment().database_url.is_some();
     let proves = has_ledger && !options.no_proof;
@@ -130,10 +136,10 @@ pub(crate) async fn resume(
     operations::check_permission(&session.pipeline)?;
     let plan = state.plan();
     plan.check_pipeline(&session.pipeline)?;
-    let left = plan.entries.len() - state.counts().moved;
+    let left = state.counts().left();
     if left == 0 {
         session.output.note(&format!(
-            "redrive {id} has moved all its messages before; their events are looked up"
+            "redrive {id} has moved all it can; the events that were sent are looked up"
         ));
     } else if !options.yes && can_ask() {
         let question = format!(
@@ -145,7 +151,7 @@ pub(crate) async fn resume(
             return Ok(Exit::Failed);
         }
     }
-    // The leases of a process that crashed last for a while.
+    // Without their handles on record, the leases of a process that crashed are waited for.
     let settings = Settings::of(options, RunOptions::default().search_patience);
     let outcome = execute(session, journal, &[], settings, interrupt).await?;
     outcome.report(session, Exit::Done)

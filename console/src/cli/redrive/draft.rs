@@ -3,6 +3,7 @@
 //! Invariant: the messages of a draft stay leased until [`Draft::release`], which is due also after
 //! an error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::redrive::arguments::DraftArguments;
@@ -31,7 +32,7 @@ const SKIPPED_SHOWN_MAX: usize = 20;
 
 /// A plan with the messages that it was made of.
 pub(crate) struct Draft {
-    pub(crate) plan: Plan,
+    pub(crate) plan: Arc<Plan>,
     /// The received messages of the plan; none for a plan that was loaded to be run.
     pub(crate) messages: Vec<DeadLetter>,
     walk: Option<Walk>,
@@ -82,7 +83,7 @@ impl Draft {
         };
         walk::remarks(session, &walk);
         let mut draft = Self {
-            plan: planned.plan,
+            plan: Arc::new(planned.plan),
             messages: planned.messages,
             selected,
             missing: walk.missing(),
@@ -106,7 +107,7 @@ impl Draft {
     ) -> Result<Self, CommandError> {
         let mut draft = Self {
             selected: plan.entries.len() + plan.skipped.len(),
-            plan,
+            plan: Arc::new(plan),
             messages: Vec::new(),
             walk: None,
             missing: Vec::new(),

@@ -1,11 +1,12 @@
 //! Runs a journal to its end and shows the progress.
 //!
 //! Invariant: a first signal ends it between two batches, a second one at once; both leave a journal
-//! to resume.
+//! to resume and an end in the audit log. What it waits for is shown, with the time that is left.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
 use indicatif::ProgressBar;
 use tokio::sync::watch;
@@ -15,12 +16,17 @@ use crate::cli::confirm::can_ask;
 use crate::cli::redrive::arguments::RedriveOptions;
 use crate::cli::redrive::outcome::Outcome;
 use crate::cli::{CommandError, Interrupt, Session, progress};
-use crate::text::messages_in_words;
+use crate::text::{messages_in_words, span_secs};
 use pipeline::model::DeadLetter;
 use pipeline::printable;
 use redrive::{
-    Control, Counts, Journal, PAUSED_BY_REQUEST, RunCommand, RunOptions, State, operations,
+    Control, Counts, Journal, Pause, RedriveError, RunCommand, RunOptions, State, Wait, operations,
 };
+
+/// Between two notes of the time that is left of a wait.
+const REMIND_EVERY: Duration = Duration::from_secs(10);
+/// How long the end of a redrive that is stopped at once may take until it is on record.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How a journal is run.
 #[derive(Clone, Copy, Debug)]
@@ -89,23 +95,31 @@ pub(crate) async fn execute(
         sender,
     );
     let pauses = show_pauses(session, id, &control, settings.is_attended);
-    tokio::pin!(running, pauses);
+    let waits = show_waits(session, &control);
+    let stopped = stopped_for(&control, STOP_LIMIT);
+    tokio::pin!(running, pauses, waits, stopped);
     let end = loop {
         tokio::select! {
             end = &mut running => break end?,
             never = &mut pauses => match never {},
+            never = &mut waits => match never {},
+            () = &mut stopped => {
+                session.output.note("the audit log has no end of this redrive");
+                return Err(CommandError::Interrupted);
+            }
             Ok(()) = counts.changed() => show(&bar, *counts.borrow_and_update()),
             () = interrupt.received() => {
                 if is_interrupted {
                     session.output.note(&format!(
-                        "stopped at once: messages that it received stay hidden for up to 5 min; \
-                         `redrive resume {id}` settles what was being sent"
+                        "stopped at once: messages that it received stay hidden for up to 5 min, \
+                         or until `redrive resume {id}`, which settles what was being sent"
                     ));
-                    return Err(CommandError::Interrupted);
+                    control.stop();
+                } else {
+                    session.output.note("interrupted: the running batches are finished");
+                    control.cancel();
                 }
                 is_interrupted = true;
-                session.output.note("interrupted: the running batches are finished");
-                control.cancel();
             }
         }
     };
@@ -113,8 +127,56 @@ pub(crate) async fn execute(
     let has_ledger = session.pipeline.environment().database_url.is_some();
     let mut outcome = Outcome::of(&end.report, &path, settings.proves && has_ledger);
     outcome.is_interrupted = is_interrupted;
-    outcome.failure = end.error;
+    outcome.failure = end
+        .error
+        .filter(|error| !matches!(error, RedriveError::Interrupted));
     Ok(outcome)
+}
+
+/// Ends when a redrive was stopped at once and did not end within a limit.
+async fn stopped_for(control: &Control, limit: Duration) {
+    control.stopped().await;
+    tokio::time::sleep(limit).await;
+}
+
+/// Shows what the redrive waits for, and again how long at most.
+async fn show_waits(session: &Session, control: &Control) -> Infallible {
+    let mut waits = control.waits();
+    loop {
+        let wait = *waits.borrow_and_update();
+        if let Some(wait) = wait {
+            session.output.note(&waiting(wait, Utc::now()));
+        }
+        let reminder = async {
+            match wait {
+                Some(_) => tokio::time::sleep(REMIND_EVERY).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = waits.changed() => {
+                if changed.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            () = reminder => {}
+        }
+    }
+}
+
+/// `waiting for 3 messages that other consumers have received, 4 min 58 s at most`
+fn waiting(wait: Wait, now: DateTime<Utc>) -> String {
+    let left = (wait.until() - now).num_seconds().max(0);
+    let left = span_secs(u64::try_from(left).unwrap_or(0));
+    match wait {
+        Wait::Messages { missing, .. } => format!(
+            "waiting for {} that other consumers have received, {left} at most",
+            messages_in_words(missing as u64)
+        ),
+        Wait::Proof { .. } => format!(
+            "waiting until the events that were sent are stored or fail again, {left} at most"
+        ),
+    }
 }
 
 /// Shows pauses as they come. Where no operator can decide, a pause that the redrive took by itself
@@ -131,8 +193,11 @@ async fn show_pauses(
         shown = control.wait_for(|command| *command != shown).await;
         match &shown {
             RunCommand::Run => output.note("continues"),
-            RunCommand::Pause(why) if is_attended || why == PAUSED_BY_REQUEST => {
-                output.note(&printable(&format!("paused: {why}")));
+            RunCommand::Pause(why) if is_attended || why.own().is_none() => {
+                output.note(&printable(&match why {
+                    Pause::Redrive(why) => format!("paused: {why}"),
+                    Pause::Operator | Pause::OtherProcess => why.to_string(),
+                }));
                 output.note(&format!(
                     "  from another terminal: `redrive resume {id}` continues it, `redrive cancel \
                      {id}` ends it"
@@ -150,7 +215,26 @@ async fn show_pauses(
 fn show(bar: &ProgressBar, counts: Counts) {
     bar.set_position(counts.done() as u64);
     bar.set_message(format!(
-        "moved {}, stored {}, failed again {}, not sent {}",
-        counts.moved, counts.stored, counts.dead_again, counts.not_sent
+        "sent {}, stored {}, failed again {}, not sent {}",
+        counts.sent(),
+        counts.stored,
+        counts.dead_again,
+        counts.not_sent
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_is_shown_with_the_time_that_is_left() {
+        let now = DateTime::UNIX_EPOCH;
+        let until = now + chrono::Duration::seconds(298);
+        let text = waiting(Wait::Messages { missing: 3, until }, now);
+        let expected =
+            "waiting for 3 messages that other consumers have received, 4 min 58 s at most";
+        assert_eq!(text, expected);
+        assert!(waiting(Wait::Proof { until }, until).ends_with("0 s at most"));
+    }
 }

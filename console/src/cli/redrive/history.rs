@@ -16,8 +16,8 @@ use crate::cli::{CommandError, Exit, Output};
 use pipeline::environment::Environment;
 use pipeline::printable;
 use redrive::fact::Proof;
-use redrive::operations::history::{HistoryLimits, PastRedrive, Summary, history};
-use redrive::{Counts, Journal, MessageOutcome, MessageReport, Report};
+use redrive::operations::history::{HistoryLimits, HistoryReader, PastRedrive};
+use redrive::{Counts, Journal, MessageOutcome, MessageReport, Report, Summary};
 
 /// Journals that are read for the list: those of years.
 const JOURNALS_MAX: usize = 10_000;
@@ -55,7 +55,7 @@ struct ListedJson<'a> {
     pipeline: Option<&'static str>,
     created_at: Option<DateTime<Utc>>,
     state: &'static str,
-    pause: Option<&'a str>,
+    pause: Option<String>,
     planned: Option<usize>,
     counts: Option<Counts>,
     error: Option<String>,
@@ -71,12 +71,12 @@ pub(crate) fn list(
         journals_max: JOURNALS_MAX,
         within: READ_LIMIT,
     };
-    let history = history(&Journal::folder_of_user()?, limits, |past| {
-        match (&past.summary, environment) {
-            (Ok(summary), Some(name)) => summary.environment == name,
-            (Ok(_) | Err(_), _) => true,
-        }
-    })?;
+    let is_wanted = |past: &PastRedrive| match (&past.summary, environment) {
+        (Ok(summary), Some(name)) => summary.environment == name,
+        (Ok(_) | Err(_), _) => true,
+    };
+    let folder = Journal::folder_of_user()?;
+    let history = HistoryReader::default().history(&folder, limits, is_wanted)?;
     let mut pipelines = Pipelines {
         config,
         queue_urls: HashMap::new(),
@@ -111,7 +111,7 @@ fn listed<'a>(past: &'a PastRedrive, pipeline: Option<&'static str>) -> ListedJs
         pipeline,
         created_at: known.map(|summary| summary.created_at),
         state: past.status().as_str(),
-        pause: past.pause.as_deref(),
+        pause: past.pause.as_ref().map(ToString::to_string),
         planned: known.map(|summary| summary.planned),
         counts: known.map(|summary| summary.counts),
         error: summary.err().map(ToString::to_string),
@@ -146,8 +146,8 @@ fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
             &number(|summary| summary.planned),
             &number(|summary| summary.counts.moved),
             &number(|summary| summary.planned - summary.counts.moved),
-            &number(|summary| summary.counts.stored),
-            &number(|summary| summary.counts.dead_again),
+            &known(summary.and_then(|summary| summary.counts.stored())),
+            &known(summary.and_then(|summary| summary.counts.dead_again())),
             &number(|summary| summary.counts.not_sent),
         ]);
     }
@@ -171,7 +171,7 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
         output.json(&ReportJson {
             report,
             state,
-            pause: past.pause,
+            pause: past.pause.map(|pause| pause.to_string()),
         })?;
         return Ok(Exit::Done);
     }
@@ -182,21 +182,34 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
         ("environment", report.environment.clone()),
         ("planned at", moment(report.created_at)),
         ("state", state.to_owned()),
-        ("paused", past.pause.unwrap_or_else(|| "no".to_owned())),
+        (
+            "paused",
+            past.pause
+                .map_or_else(|| "no".to_owned(), |pause| pause.to_string()),
+        ),
         ("messages", report.planned.to_string()),
         ("moved", counts.moved.to_string()),
         ("not deleted", counts.sent_not_deleted.to_string()),
         ("unknown", (counts.unknown + counts.intended).to_string()),
         ("not sent", counts.not_sent.to_string()),
         ("waiting", counts.waiting.to_string()),
-        ("stored", counts.stored.to_string()),
-        ("failed again", counts.dead_again.to_string()),
+        ("stored", looked_up(counts.stored())),
+        ("failed again", looked_up(counts.dead_again())),
     ] {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
     output.text(&text)?;
     output.table(&messages(&report.messages))?;
     Ok(Exit::Done)
+}
+
+/// A number that is not known everywhere.
+fn known(number: Option<usize>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
+fn looked_up(number: Option<usize>) -> String {
+    number.map_or_else(|| "not looked up".to_owned(), |number| number.to_string())
 }
 
 fn messages(messages: &[MessageReport]) -> Table {

@@ -13,6 +13,7 @@ use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
 use crate::cli::walk::NOT_FOUND;
 use crate::cli::{CommandError, Exit, Session};
+use crate::text::messages_in_words;
 use pipeline::printable;
 use redrive::fact::Proof;
 use redrive::operations::history::Status;
@@ -31,11 +32,17 @@ pub(crate) struct Outcome {
     not_sent: usize,
     skipped: usize,
     waiting: usize,
-    stored: usize,
-    dead_again: usize,
+    stored: Option<usize>,
+    dead_again: Option<usize>,
     unproved: Option<usize>,
     truncated: bool,
     errors: Vec<MessageError>,
+    /// Messages that a resume would work on.
+    #[serde(skip)]
+    left: usize,
+    /// Messages that it could not send either.
+    #[serde(skip)]
+    unsendable: usize,
     #[serde(skip)]
     skipped_in_words: String,
     #[serde(skip)]
@@ -75,15 +82,17 @@ impl Outcome {
         Self {
             id: Some(report.id),
             journal: Some(journal.to_owned()),
-            state: Status::of_ending(report.ending).as_str(),
+            state: Status::of_ending(report.ending, counts.left()).as_str(),
             selected: report.planned,
             moved: counts.moved,
             sent_not_deleted: counts.sent_not_deleted,
             unknown: counts.unknown + counts.intended,
             not_sent: counts.not_sent,
             waiting: counts.waiting,
-            stored: counts.stored,
-            dead_again: counts.dead_again,
+            stored: counts.stored(),
+            dead_again: counts.dead_again(),
+            left: counts.left(),
+            unsendable: counts.unsendable,
             unproved: proves.then_some(unproved),
             moved_ids: moved.map(|message| message.message_id.clone()).collect(),
             errors: report
@@ -134,8 +143,13 @@ impl Outcome {
         } else {
             session.output.text(&self.in_words())?;
         }
-        let is_open = self.waiting + self.not_sent + self.unknown + self.sent_not_deleted > 0;
-        if let Some(id) = self.id.filter(|_| is_open) {
+        if self.unsendable > 0 {
+            session.output.note(&format!(
+                "{} cannot be sent under this plan, and a resume would not change that",
+                messages_in_words(self.unsendable as u64)
+            ));
+        }
+        if let Some(id) = self.id.filter(|_| self.left > 0) {
             session.output.note(&format!(
                 "not everything was moved: `redrive resume {id}` continues it"
             ));
@@ -168,11 +182,17 @@ impl Outcome {
         if self.waiting > 0 {
             text.push_str(&format!(", not tried {}", self.waiting));
         }
-        if let Some(unproved) = self.unproved {
-            text.push_str(&format!(
+        let number = |known: Option<usize>| known.map_or("unknown".to_owned(), |n| n.to_string());
+        match self.unproved {
+            Some(unproved) => text.push_str(&format!(
                 "; stored {}, failed again {}, not proved {unproved}",
-                self.stored, self.dead_again
-            ));
+                number(self.stored),
+                number(self.dead_again)
+            )),
+            None if self.moved + self.sent_not_deleted > 0 => {
+                text.push_str("; what became of the events was not looked up");
+            }
+            None => {}
         }
         text.push('\n');
         text

@@ -66,7 +66,7 @@ pub(crate) async fn plan(
         None => Some(plan_file::write_in(&Journal::folder_of_user()?, plan)?),
     };
     if is_printed {
-        session.output.json(plan)?;
+        session.output.json(&**plan)?;
     } else if session.output.is_json() {
         session.output.json(&json(&draft, file.as_deref()))?;
     } else {

@@ -4,6 +4,7 @@
 //! could have refused. Whatever the run did not move is released before the report is printed.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::confirm::{can_ask, confirmed};
@@ -131,21 +132,21 @@ fn check(
 fn check_not_started(plan: &Plan) -> Result<(), CommandError> {
     let id = plan.id;
     let past = PastRedrive::read(id, &Journal::folder_of_user()?);
-    let Ok(summary) = &past.summary else {
+    if past.summary.is_err() {
         return Ok(());
-    };
+    }
     let status = past.status();
     Err(CommandError::Failed(match status {
-        Status::Finished if summary.counts.moved == summary.planned => {
-            format!("redrive {id} is finished: see `redrive report {id}`")
-        }
+        Status::Finished => format!("redrive {id} is finished: see `redrive report {id}`"),
         Status::Running | Status::Paused => {
             format!("redrive {id} is {} in another process", status.as_str())
         }
-        Status::Finished | Status::Cancelled | Status::Interrupted | Status::Unreadable => format!(
-            "redrive {id} was started before: see `redrive report {id}`, or continue with `redrive \
+        Status::Incomplete | Status::Cancelled | Status::Interrupted | Status::Unreadable => {
+            format!(
+                "redrive {id} was started before: see `redrive report {id}`, or continue with `redrive \
              resume {id}`"
-        ),
+            )
+        }
     }))
 }
 
@@ -175,7 +176,7 @@ async fn confirm_and_run(
     {
         return Ok(Done::NotConfirmed);
     }
-    let journal = begin(&session.pipeline, plan.clone()).await?;
+    let journal = begin(&session.pipeline, Arc::clone(plan)).await?;
     let settings = Settings::of(options, SEARCH_PATIENCE);
     let outcome = execute(session, journal, &draft.messages, settings, interrupt).await?;
     if let Some(leases) = leases {

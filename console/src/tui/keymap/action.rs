@@ -59,7 +59,7 @@ pub(crate) enum Action {
     /// Pause the redrive, or continue it.
     Pause,
     CancelRun,
-    /// Go on with a redrive that was interrupted.
+    /// Continue a redrive that was interrupted.
     Resume,
     Search,
     ClearSearch,
@@ -75,7 +75,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// Whether it acts on what is seen: it is not carried out by name from another screen.
+    /// Whether it acts on what is seen: it is not executed by name from another screen.
     pub(crate) const fn needs_a_look(self) -> bool {
         matches!(
             self,
@@ -113,6 +113,8 @@ pub(crate) enum KeyContext {
     Plan,
     /// In front of what a patch would do.
     Patch,
+    /// In front of the question whether to quit.
+    Quit,
     /// In the list of keys.
     Help,
     /// In the palette: other keys write.

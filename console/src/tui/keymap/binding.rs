@@ -56,7 +56,8 @@ impl Binding {
                 | KeyContext::Help
                 | KeyContext::Confirm
                 | KeyContext::Plan
-                | KeyContext::Patch,
+                | KeyContext::Patch
+                | KeyContext::Quit,
             ) => true,
             (Place::Some(screens), KeyContext::Screen(screen)) => screens.contains(&screen),
             (Place::In(contexts), context) => contexts.contains(&context),
@@ -67,6 +68,7 @@ impl Binding {
                 | KeyContext::Confirm
                 | KeyContext::Plan
                 | KeyContext::Patch
+                | KeyContext::Quit
                 | KeyContext::Help
                 | KeyContext::Palette,
             ) => false,

@@ -7,7 +7,7 @@ use super::binding::{Binding, Place};
 use super::key::KeyPress as K;
 use crate::tui::screen_id::ScreenId;
 
-const QUESTIONS: &[KeyContext] = &[KeyContext::Confirm, KeyContext::Plan];
+const QUESTIONS: &[KeyContext] = &[KeyContext::Confirm, KeyContext::Plan, KeyContext::Quit];
 const PLAN: &[KeyContext] = &[KeyContext::Plan];
 const PATCH: &[KeyContext] = &[KeyContext::Patch];
 const LISTS: &[ScreenId] = &[
@@ -293,6 +293,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "yes",
         1,
         Place::In(&[KeyContext::Confirm])
+    ),
+    bind!(
+        Action::Confirm,
+        [K::char('y')],
+        "quit",
+        1,
+        Place::In(&[KeyContext::Quit])
     ),
     bind!(
         Action::Confirm,

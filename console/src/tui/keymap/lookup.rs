@@ -41,6 +41,7 @@ mod tests {
             KeyContext::Confirm,
             KeyContext::Plan,
             KeyContext::Patch,
+            KeyContext::Quit,
             KeyContext::Help,
             KeyContext::Palette,
         ]);

@@ -18,11 +18,10 @@ use self::shared::Shared;
 use super::effect::RunControl;
 use super::fault::Fault;
 use super::message::Msg;
-use super::redrives::PAUSED_BY_OPERATOR;
 use super::request::{ReplyTo, Request, RequestId, Sought};
 use pipeline::environment::Environment;
 use pipeline::{Authority, BodyError, Pipeline, PipelineError};
-use redrive::Control;
+use redrive::{Control, Pause};
 
 mod delete;
 mod leases;
@@ -137,10 +136,12 @@ impl Sources {
                 });
             }
             Request::Redrives(to) => self.run(read(Journals), to, |shared| async move {
-                redrives::past(&shared.pipeline()?).await
+                redrives::past(&shared.pipeline()?, shared.journals).await
             }),
             Request::RedriveReport(journal, to) => {
-                self.run(read(Journals), to, |_| redrives::report(journal));
+                self.run(read(Journals), to, |shared| {
+                    redrives::report(journal, shared.journals)
+                });
             }
             Request::Patch(program, messages, to) => {
                 let id = to.id();
@@ -248,6 +249,13 @@ impl Sources {
         self.reads.abort_all();
     }
 
+    /// A redrive is not even waited for: its end is put on record, and a resume settles the rest.
+    pub(super) fn stop_at_once(&self) {
+        if let Some((_, control)) = &self.controlled {
+            control.stop();
+        }
+    }
+
     /// Controls the redrive of a request; nothing happens where it has ended.
     pub(super) fn control(&self, id: RequestId, change: RunControl) {
         let running = self.controlled.as_ref();
@@ -255,7 +263,7 @@ impl Sources {
             return;
         };
         match change {
-            RunControl::Pause => control.pause(PAUSED_BY_OPERATOR),
+            RunControl::Pause => control.pause(Pause::Operator),
             RunControl::Continue => control.resume(),
             RunControl::Cancel => control.cancel(),
             RunControl::Rate(rate_per_sec) => control.set_rate(rate_per_sec),

@@ -5,10 +5,11 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::leases::Reserved;
@@ -20,11 +21,11 @@ use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
 use crate::tui::request::RequestId;
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Authority, Pipeline, PipelineError};
-use redrive::operations::history::{History, HistoryLimits, Summary, history};
+use redrive::operations::history::{History, HistoryLimits, HistoryReader};
 use redrive::operations::{self, check_permission};
 use redrive::{
     Counts, Journal, MessageOutcome, MessageReport, Plan, PlanOptions, RedriveError, Report,
-    RunOptions, State, dry_run as proved,
+    RunOptions, State, Summary, dry_run as proved,
 };
 
 /// What is read for the history: within the limit of a question.
@@ -132,6 +133,7 @@ async fn follow(
         canary_steps: journal.1.plan().canary_steps.clone(),
         counts: journal.1.counts(),
         command: control.command(),
+        wait: control.wait(),
         rate_per_sec: control.rate_per_sec(),
     };
     let (sender, counts) = watch::channel(first.counts);
@@ -162,6 +164,7 @@ async fn send_progress(
         let now = Progress {
             counts: *counts.borrow(),
             command: shared.control.command(),
+            wait: shared.control.wait(),
             rate_per_sec: shared.control.rate_per_sec(),
             ..sent.clone()
         };
@@ -177,20 +180,30 @@ async fn send_progress(
     }
 }
 
+/// Reads of journals, one at a time: a read that is late ends before the next one begins, so that
+/// no threads pile up.
+pub(super) type Journals = Arc<Mutex<HistoryReader>>;
+
 /// What the redrive of a journal did; it may be running.
-pub(super) async fn report(path: PathBuf) -> Result<Report, Fault> {
-    blocking(move || Journal::read(&path))
-        .await?
+pub(super) async fn report(path: PathBuf, journals: Journals) -> Result<Report, Fault> {
+    let turn = journals.lock_owned().await;
+    let read = blocking(move || {
+        let read = Journal::read(&path);
+        drop(turn);
+        read
+    });
+    read.await?
         .map(|state| Report::of(&state))
         .map_err(|error| redrive_fault(&error))
 }
 
 /// The redrives of this environment, newest first.
-pub(super) async fn past(pipeline: &Pipeline) -> Result<Past, Fault> {
+pub(super) async fn past(pipeline: &Pipeline, journals: Journals) -> Result<Past, Fault> {
     let environment = pipeline.environment().name.clone();
     let queue_url = pipeline.queue_url(QueueRole::DeadLetter).to_owned();
+    let mut reader = journals.lock_owned().await;
     let history = blocking(move || {
-        history(&Journal::folder_of_user()?, HISTORY_LIMITS, |past| {
+        reader.history(&Journal::folder_of_user()?, HISTORY_LIMITS, |past| {
             let summary = past.summary.as_ref();
             summary.map_or(true, |summary| summary.is_of(&environment, &queue_url))
         })
@@ -274,6 +287,8 @@ fn redrive_fault(error: &RedriveError) -> Fault {
             RedriveError::Plan(_)
             | RedriveError::PlanFile { .. }
             | RedriveError::Damaged { .. }
+            | RedriveError::Newer { .. }
+            | RedriveError::Interrupted
             | RedriveError::Empty(_)
             | RedriveError::Begun(_)
             | RedriveError::InUse(_)

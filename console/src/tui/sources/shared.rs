@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::mpsc;
 
 use super::leases::Leases;
+use super::redrives::Journals;
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use pipeline::environment::Environment;
@@ -17,6 +18,8 @@ pub(super) struct Shared {
     pub(super) authority: Authority,
     /// Controls the redrive that the task runs; of no use to other requests.
     pub(super) control: Control,
+    /// The turn of the one read of journals, and what the earlier ones found.
+    pub(super) journals: Journals,
     pub(super) replies: mpsc::Sender<Msg>,
     /// Bodies that were edited by hand.
     pub(super) edits: Arc<Mutex<Option<BodySpool>>>,
@@ -34,6 +37,7 @@ impl Shared {
             environment,
             authority,
             control: Control::new(None),
+            journals: Arc::default(),
             replies,
             edits: Arc::default(),
             connection: Arc::default(),

@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::private_file::replace;
 use crate::error::RedriveError;
 use crate::limits::CONTROL_REQUEST_BYTES_MAX;
-
-/// Why a redrive is paused that another process paused.
-pub const PAUSED_BY_REQUEST: &str = "it was paused from outside";
+use crate::state::Pause;
 
 /// What another process asks of a redrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,15 +67,18 @@ impl ControlFile {
 
     /// Why the redrive is paused; `None` while it is not. Means nothing when it does not run.
     #[must_use]
-    pub fn pause(&self) -> Option<String> {
-        fs::read_to_string(&self.pause).ok()
+    pub fn pause(&self) -> Option<Pause> {
+        let text = fs::read_to_string(&self.pause).ok()?;
+        // An earlier version wrote the reason alone.
+        Some(serde_json::from_str(&text).unwrap_or(Pause::Redrive(text)))
     }
 
     /// Shows other processes that the redrive is paused, and why, or that it is not.
-    pub fn set_pause(&self, why: Option<&str>) {
+    pub fn set_pause(&self, why: Option<&Pause>) {
         match why {
             Some(why) => {
-                if let Err(error) = replace(&self.pause, why.as_bytes()) {
+                let text = serde_json::to_vec(why).unwrap_or_default();
+                if let Err(error) = replace(&self.pause, &text) {
                     tracing::warn!(%error, "other processes cannot see that the redrive is paused");
                 }
             }
@@ -139,8 +140,17 @@ mod tests {
     fn pause_is_shown_and_cleared() {
         let folder = tempfile::tempdir().unwrap();
         let control_file = ControlFile::beside(&folder.path().join("a.journal"));
-        control_file.set_pause(Some("look"));
-        assert_eq!(control_file.pause().as_deref(), Some("look"));
+        let look = Pause::Redrive("look".to_owned());
+        for why in [look.clone(), Pause::OtherProcess, Pause::Operator] {
+            control_file.set_pause(Some(&why));
+            assert_eq!(control_file.pause(), Some(why));
+        }
+        fs::write(&control_file.pause, "look").unwrap();
+        assert_eq!(
+            control_file.pause(),
+            Some(look),
+            "as an earlier version wrote it"
+        );
         control_file.send(ControlRequest::Cancel).unwrap();
         control_file.clear();
         assert_eq!(

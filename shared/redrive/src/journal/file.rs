@@ -4,17 +4,23 @@
 //! accepts no more. At most one process has a journal open for writing.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
 
 use chrono::Utc;
 use uuid::Uuid;
 
-use super::frame::{Frame, FrameError, Frames, SCHEMA_VERSION, encode};
+use super::frame::{
+    FrameError, FrameToWrite, Frames, PlannedToWrite, SCHEMA_VERSION, SCHEMA_VERSION_WITH_RECEIVES,
+    encode, last_summary, megabytes,
+};
 use crate::error::RedriveError;
+use crate::limits::{FRAME_BYTES_MAX, LOCK_ATTEMPTS_MAX, LOCK_WAIT, SUMMARY_BYTES_MAX};
 use crate::plan::Plan;
-use crate::state::State;
 use crate::state::fact::Fact;
+use crate::state::{State, Summary};
 use pipeline::environment::Folders;
 
 /// Where the bytes of a journal go: a file, or in tests one that fails.
@@ -60,7 +66,10 @@ impl Journal {
     ///
     /// # Errors
     /// When there is a journal of this plan already, or when it cannot be written.
-    pub fn create(folder: &Path, plan: &Plan) -> Result<(Self, State), RedriveError> {
+    pub fn create(
+        folder: &Path,
+        plan: impl Into<Arc<Plan>>,
+    ) -> Result<(Self, State), RedriveError> {
         Self::create_with(folder, plan, |file| Box::new(file))
     }
 
@@ -70,26 +79,26 @@ impl Journal {
     /// Like [`Self::create`].
     pub fn create_with(
         folder: &Path,
-        plan: &Plan,
+        plan: impl Into<Arc<Plan>>,
         storage: impl FnOnce(File) -> Box<dyn Storage>,
     ) -> Result<(Self, State), RedriveError> {
+        let plan = plan.into();
         plan.check()?;
+        let header = header(&plan, FRAME_BYTES_MAX)?;
         let path = Self::path_in(folder, plan.id);
         let failed = RedriveError::file("begin journal", &path);
         fs::create_dir_all(folder).map_err(&failed)?;
         let file = begin(&path)?;
         let mut journal = Self {
             storage: storage(file),
-            sequence: 0,
+            sequence: 1,
             is_broken: false,
             path: path.clone(),
         };
-        journal.append(&[Fact::Planned {
-            schema_version: SCHEMA_VERSION,
-            plan: Box::new(plan.clone()),
-        }])?;
+        let written = journal.storage.append(&header);
+        written.map_err(|error| journal.stopped(&error))?;
         sync_names(folder).map_err(&failed)?;
-        Ok((journal, State::new(plan.clone())))
+        Ok((journal, State::new(plan)))
     }
 
     /// Opens a journal to continue it. A frame that a crash cut short is removed.
@@ -175,27 +184,80 @@ impl Journal {
     /// # Errors
     /// When they may not be on the disk; the journal accepts no more then.
     pub fn append(&mut self, facts: &[Fact]) -> Result<(), RedriveError> {
+        self.append_with(facts, None)
+    }
+
+    /// Like [`Self::append`]; the last frame has the summary of the redrive too.
+    pub(super) fn append_with(
+        &mut self,
+        facts: &[Fact],
+        summary: Option<&Summary>,
+    ) -> Result<(), RedriveError> {
         if self.is_broken {
             return Err(RedriveError::Stopped("an earlier write failed".to_owned()));
         }
-        let written = self.write(facts);
+        let written = self.write(facts, summary);
         self.is_broken = written.is_err();
-        written.map_err(|error| RedriveError::Stopped(format!("{}: {error}", self.path.display())))
+        written.map_err(|error| self.stopped(&error))
     }
 
-    fn write(&mut self, facts: &[Fact]) -> io::Result<()> {
+    fn write(&mut self, facts: &[Fact], summary: Option<&Summary>) -> io::Result<()> {
         let at = Utc::now();
         let mut bytes = Vec::new();
-        for fact in facts {
-            bytes.extend(encode(&Frame {
+        for (number, fact) in facts.iter().enumerate() {
+            let frame = FrameToWrite {
                 sequence: self.sequence,
                 at,
-                fact: fact.clone(),
-            })?);
+                fact,
+                summary: summary.filter(|_| number + 1 == facts.len()),
+            };
+            bytes.extend(encode(&frame, FRAME_BYTES_MAX)?);
             self.sequence += 1;
         }
         self.storage.append(&bytes)
     }
+
+    fn stopped(&self, error: &io::Error) -> RedriveError {
+        RedriveError::Stopped(format!("{}: {error}", self.path.display()))
+    }
+
+    /// What the journal of an ended redrive has in its last frame, without reading the others.
+    /// `None` where it has no such frame, as while the redrive runs and after a crash.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn read_summary(path: &Path) -> Result<Option<Summary>, RedriveError> {
+        let failed = RedriveError::file("read journal", path);
+        let mut file = File::open(path).map_err(&failed)?;
+        let length = file.metadata().map_err(&failed)?.len();
+        let begin = length.saturating_sub(SUMMARY_BYTES_MAX);
+        let mut last = Vec::new();
+        file.seek(SeekFrom::Start(begin))
+            .and_then(|_| file.take(SUMMARY_BYTES_MAX).read_to_end(&mut last))
+            .map_err(&failed)?;
+        Ok(last_summary(&last))
+    }
+}
+
+/// The first line of a journal. A plan that is too large for one is refused with what helps.
+fn header(plan: &Plan, bytes_max: usize) -> Result<Vec<u8>, RedriveError> {
+    let frame = FrameToWrite {
+        sequence: 0,
+        at: Utc::now(),
+        fact: &PlannedToWrite {
+            schema_version: SCHEMA_VERSION,
+            plan,
+        },
+        summary: None,
+    };
+    encode(&frame, bytes_max).map_err(|error| {
+        let edited = plan.entries.iter().filter(|entry| entry.edit.is_some());
+        RedriveError::plan(format!(
+            "its journal would have the bodies of {} edits before and after, which do not fit              ({error}; limit {}): plan fewer messages at once",
+            edited.count(),
+            megabytes(bytes_max)
+        ))
+    })
 }
 
 /// The file of a new journal, empty and locked. One that has no plan yet is used again: nothing was
@@ -238,9 +300,14 @@ fn read(file: &File, path: &Path) -> Result<Read, RedriveError> {
         offset,
         detail,
     };
+    let newer = |detail| RedriveError::Newer {
+        path: path.to_owned(),
+        detail,
+    };
     let unread = |error| match error {
         FrameError::Io(cause) => RedriveError::file("read journal", path)(cause),
         FrameError::Damaged { offset, detail } => damaged(offset, detail),
+        FrameError::UnknownFact(detail) => newer(detail),
     };
     let mut frames = Frames::new(BufReader::new(file));
     let Some(header) = frames.next_frame().map_err(unread)? else {
@@ -253,13 +320,17 @@ fn read(file: &File, path: &Path) -> Result<Read, RedriveError> {
     else {
         return Err(damaged(0, "the first frame is no plan".to_owned()));
     };
-    if schema_version != SCHEMA_VERSION {
-        let detail =
-            format!("schema version {schema_version}; this opsconsole reads {SCHEMA_VERSION}");
-        return Err(damaged(0, detail));
+    if schema_version > SCHEMA_VERSION {
+        let detail = format!(
+            "schema version {schema_version}; this one reads versions up to {SCHEMA_VERSION}"
+        );
+        return Err(newer(detail));
     }
     plan.check()?;
     let mut state = State::new(*plan);
+    if schema_version < SCHEMA_VERSION_WITH_RECEIVES {
+        state = state.without_receives();
+    }
     loop {
         let offset = frames.good_bytes();
         let Some(frame) = frames.next_frame().map_err(unread)? else {
@@ -303,20 +374,18 @@ fn options() -> OpenOptions {
 
 /// The kernel drops the lock with the process, however that ends.
 fn lock(file: &File, path: &Path) -> Result<(), RedriveError> {
-    let failed = |cause| RedriveError::file("lock journal", path)(cause);
-    loop {
+    for _ in 0..LOCK_ATTEMPTS_MAX {
         match file.try_lock() {
             Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
-        }
-        match file.try_lock_shared() {
-            // Another process only checked whether it runs. Such a check is short, so this ends.
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(RedriveError::InUse(path.to_owned())),
-            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+            // It may be for a moment: others look whether it runs, and a process that is being started
+            // has the files of its parent until it runs its own program.
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_WAIT),
+            Err(TryLockError::Error(cause)) => {
+                return Err(RedriveError::file("lock journal", path)(cause));
+            }
         }
     }
+    Err(RedriveError::InUse(path.to_owned()))
 }
 
 #[cfg(test)]
@@ -327,17 +396,14 @@ mod tests {
 
     fn not_tried(index: usize) -> Fact {
         Fact::NotTried {
-            messages: vec![MessageCause {
-                index,
-                cause: "because".to_owned(),
-            }],
+            messages: vec![MessageCause::passing(index, "because")],
         }
     }
 
     #[test]
     fn torn_end_is_cut_and_the_journal_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut journal, _) = Journal::create(folder.path(), &example(3)).unwrap();
+        let (mut journal, _) = Journal::create(folder.path(), example(3)).unwrap();
         let path = journal.path().to_owned();
         journal.append(&[not_tried(0)]).unwrap();
         journal.append(&[not_tried(1)]).unwrap();
@@ -355,7 +421,7 @@ mod tests {
     #[test]
     fn damage_names_its_offset_and_cuts_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut journal, _) = Journal::create(folder.path(), &example(1)).unwrap();
+        let (mut journal, _) = Journal::create(folder.path(), example(1)).unwrap();
         let path = journal.path().to_owned();
         let begin = fs::metadata(&path).unwrap().len();
         journal.append(&[not_tried(0)]).unwrap();
@@ -376,12 +442,12 @@ mod tests {
     fn second_process_and_second_begin_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let plan = example(1);
-        let (journal, _) = Journal::create(folder.path(), &plan).unwrap();
+        let (journal, _) = Journal::create(folder.path(), plan.clone()).unwrap();
         let path = journal.path().to_owned();
         let error = Journal::open(&path).map(|_| ()).unwrap_err();
         assert!(matches!(error, RedriveError::InUse(_)), "{error}");
         assert!(Journal::is_running(&path).unwrap());
-        let again = || Journal::create(folder.path(), &plan).map(|_| ());
+        let again = || Journal::create(folder.path(), plan.clone()).map(|_| ());
         assert!(matches!(again(), Err(RedriveError::InUse(_))));
         Journal::read(&path).unwrap();
         drop(journal);
@@ -404,14 +470,65 @@ mod tests {
     fn journal_without_its_plan_says_so_and_is_begun_again() {
         let folder = tempfile::tempdir().unwrap();
         let plan = example(1);
-        let (journal, _) = Journal::create(folder.path(), &plan).unwrap();
+        let (journal, _) = Journal::create(folder.path(), plan.clone()).unwrap();
         let path = journal.path().to_owned();
         drop(journal);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..40]).unwrap();
         let error = Journal::open(&path).map(|_| ()).unwrap_err();
         assert!(matches!(error, RedriveError::Empty(_)), "{error}");
-        drop(Journal::create(folder.path(), &plan).unwrap());
-        assert_eq!(Journal::read(&path).unwrap().plan(), &plan);
+        drop(Journal::create(folder.path(), plan.clone()).unwrap());
+        assert_eq!(**Journal::read(&path).unwrap().plan(), plan);
+    }
+
+    #[test]
+    fn journal_of_a_newer_version_is_not_called_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::create(folder.path(), example(1)).unwrap();
+        let path = journal.path().to_owned();
+        journal.append(&[not_tried(0)]).unwrap();
+        drop(journal);
+        let whole = fs::read_to_string(&path).unwrap();
+        let line = |json: &str| {
+            format!(
+                "{:08x} {:08x} {json}\n",
+                json.len(),
+                crc32fast::hash(json.as_bytes())
+            )
+        };
+        let [header, fact] = whole.lines().collect::<Vec<_>>()[..] else {
+            panic!("{whole}")
+        };
+        let later = header[18..].replacen("\"schema_version\":2", "\"schema_version\":9", 1);
+        let unknown = fact[18..].replace("not_tried", "sent_by_pigeon");
+        for text in [line(&later), format!("{header}\n{}", line(&unknown))] {
+            fs::write(&path, text).unwrap();
+            let error = Journal::read(&path).unwrap_err();
+            assert!(matches!(error, RedriveError::Newer { .. }), "{error}");
+            assert!(error.to_string().contains("newer version"), "{error}");
+        }
+    }
+
+    #[test]
+    fn lock_that_is_only_looked_at_is_waited_for_and_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::create(folder.path(), example(1)).unwrap();
+        let path = journal.path().to_owned();
+        drop(journal);
+        let other = File::open(&path).unwrap();
+        other.lock_shared().unwrap();
+        let error = Journal::open(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(error, RedriveError::InUse(_)), "{error}");
+        drop(other);
+        Journal::open(&path).unwrap();
+    }
+
+    #[test]
+    fn plan_that_does_not_fit_into_a_journal_is_refused_with_what_helps() {
+        let plan = example(3);
+        let length = header(&plan, FRAME_BYTES_MAX).unwrap().len();
+        let error = header(&plan, length / 2).unwrap_err();
+        assert!(matches!(error, RedriveError::Plan(_)), "{error}");
+        assert!(error.to_string().contains("plan fewer messages"), "{error}");
     }
 }

@@ -14,21 +14,45 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::FRAME_BYTES_MAX;
+use crate::plan::Plan;
+use crate::state::Summary;
 use crate::state::fact::Fact;
 
-/// Version of the journal's form that this program writes and reads.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+/// Version of the journal's form that this program writes; it reads the earlier ones too.
+pub(super) const SCHEMA_VERSION: u32 = 2;
+/// Since this version every receive is in the journal.
+pub(super) const SCHEMA_VERSION_WITH_RECEIVES: u32 = 2;
 /// `llllllll cccccccc `: length and CRC-32 of the JSON text, in hex.
 const PREFIX_BYTES: usize = 18;
 
 /// One frame of a journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(super) struct Frame {
     /// Counted from 0 without a gap.
     pub(super) sequence: u64,
-    /// When it was written.
-    pub(super) at: DateTime<Utc>,
     pub(super) fact: Fact,
+    /// The redrive up to here; only in its last frame, where it ended.
+    #[serde(default)]
+    pub(super) summary: Option<Summary>,
+}
+
+/// A frame that is written: a plan with its edits is not copied for it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct FrameToWrite<'a, F> {
+    pub(super) sequence: u64,
+    /// When it is written.
+    pub(super) at: DateTime<Utc>,
+    pub(super) fact: &'a F,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) summary: Option<&'a Summary>,
+}
+
+/// The first fact, [`Fact::Planned`].
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename = "planned")]
+pub(super) struct PlannedToWrite<'a> {
+    pub(super) schema_version: u32,
+    pub(super) plan: &'a Plan,
 }
 
 /// Why the bytes are no journal.
@@ -38,21 +62,45 @@ pub(super) enum FrameError {
     Io(#[from] io::Error),
     #[error("damaged at byte {offset}: {detail}")]
     Damaged { offset: u64, detail: String },
+    /// The frame is whole, and its fact is none that this version knows.
+    #[error("a fact of another version: {0}")]
+    UnknownFact(String),
 }
 
-/// The line of one frame; an error if the frame is too large.
-pub(super) fn encode(frame: &Frame) -> io::Result<Vec<u8>> {
-    let json = serde_json::to_vec(frame)?;
-    if json.len() > FRAME_BYTES_MAX {
+/// The line of one frame; an error if the frame has more than `bytes_max`.
+pub(super) fn encode<F: Serialize>(
+    frame: &FrameToWrite<'_, F>,
+    bytes_max: usize,
+) -> io::Result<Vec<u8>> {
+    let mut line = vec![0; PREFIX_BYTES];
+    serde_json::to_writer(&mut line, frame)?;
+    let (front, json) = line.split_at_mut(PREFIX_BYTES);
+    if json.len() > bytes_max {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
-            format!("a frame of {} bytes is too large", json.len()),
+            format!("{} are more than one frame can have", megabytes(json.len())),
         ));
     }
-    let mut line = prefix(&json).into_bytes();
-    line.extend_from_slice(&json);
+    front.copy_from_slice(prefix(json).as_bytes());
     line.push(b'\n');
     Ok(line)
+}
+
+/// `513 MB`
+pub(super) fn megabytes(bytes: usize) -> String {
+    format!("{} MB", bytes.div_ceil(1024 * 1024))
+}
+
+/// The summary in the last line of a journal. `last` is the end of the file; `None` where it has no
+/// whole last line, or one without a summary.
+pub(super) fn last_summary(last: &[u8]) -> Option<Summary> {
+    let line = last.strip_suffix(b"\n")?;
+    let begin = line.iter().rposition(|byte| *byte == b'\n')? + 1;
+    let (front, json) = line.get(begin..)?.split_at_checked(PREFIX_BYTES)?;
+    if front != prefix(json).as_bytes() {
+        return None;
+    }
+    serde_json::from_slice::<Frame>(json).ok()?.summary
 }
 
 fn prefix(json: &[u8]) -> String {
@@ -116,8 +164,9 @@ impl<R: BufRead> Frames<R> {
         if front != prefix(json).as_bytes() {
             return Err(self.damaged("length or checksum do not fit"));
         }
+        // Its checksum is right, so these are the bytes that somebody wrote.
         let frame: Frame = serde_json::from_slice(json)
-            .map_err(|error| self.damaged(&format!("unknown kind of fact: {error}")))?;
+            .map_err(|error| FrameError::UnknownFact(error.to_string()))?;
         if frame.sequence != self.sequence {
             return Err(self.damaged(&format!(
                 "frame {} follows frame {}",
@@ -152,6 +201,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::plan::example;
+    use crate::state::State;
     use crate::state::fact::{Confirmed, MessageCause};
 
     fn frames(texts: &[String]) -> Vec<Frame> {
@@ -160,13 +211,10 @@ mod tests {
             .enumerate()
             .map(|(number, text)| Frame {
                 sequence: number as u64,
-                at: DateTime::<Utc>::from_timestamp(1_000, 0).unwrap(),
+                summary: None,
                 fact: if number % 2 == 0 {
                     Fact::Refused {
-                        messages: vec![MessageCause {
-                            index: number,
-                            cause: text.clone(),
-                        }],
+                        messages: vec![MessageCause::passing(number, text.clone())],
                     }
                 } else {
                     Fact::Confirmed {
@@ -180,11 +228,18 @@ mod tests {
             .collect()
     }
 
+    fn line(frame: &Frame) -> Vec<u8> {
+        let frame = FrameToWrite {
+            sequence: frame.sequence,
+            at: DateTime::<Utc>::from_timestamp(1_000, 0).unwrap(),
+            fact: &frame.fact,
+            summary: frame.summary.as_ref(),
+        };
+        encode(&frame, FRAME_BYTES_MAX).unwrap()
+    }
+
     fn bytes(frames: &[Frame]) -> Vec<u8> {
-        frames
-            .iter()
-            .flat_map(|frame| encode(frame).unwrap())
-            .collect()
+        frames.iter().flat_map(line).collect()
     }
 
     fn read(bytes: &[u8]) -> Result<(Vec<Frame>, u64, bool), FrameError> {
@@ -198,19 +253,72 @@ mod tests {
 
     #[test]
     fn every_frame_of_an_old_journal_is_written_as_the_same_bytes() {
+        #[derive(Deserialize)]
+        struct Time {
+            at: DateTime<Utc>,
+        }
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/fixtures/journal-1.journal"
         );
         let old = std::fs::read(path).unwrap();
         let (frames, ..) = read(&old).unwrap();
-        assert_eq!((frames.len(), bytes(&frames)), (12, old));
+        assert_eq!(frames.len(), 12);
+        for (frame, old) in frames
+            .iter()
+            .zip(old.split_inclusive(|byte| *byte == b'\n'))
+        {
+            let Time { at } = serde_json::from_slice(&old[PREFIX_BYTES..]).unwrap();
+            let (sequence, summary) = (frame.sequence, frame.summary.as_ref());
+            let written = match &frame.fact {
+                Fact::Planned {
+                    schema_version,
+                    plan,
+                } => {
+                    let fact = &PlannedToWrite {
+                        schema_version: *schema_version,
+                        plan,
+                    };
+                    let frame = FrameToWrite {
+                        sequence,
+                        at,
+                        fact,
+                        summary,
+                    };
+                    encode(&frame, FRAME_BYTES_MAX)
+                }
+                fact => {
+                    let frame = FrameToWrite {
+                        sequence,
+                        at,
+                        fact,
+                        summary,
+                    };
+                    encode(&frame, FRAME_BYTES_MAX)
+                }
+            };
+            assert_eq!(written.unwrap(), old);
+        }
+    }
+
+    #[test]
+    fn last_line_has_the_summary_and_a_spoilt_one_has_none() {
+        let mut frames = frames(&["a".to_owned(), "b".to_owned()]);
+        assert_eq!(last_summary(&bytes(&frames)), None);
+        let summary = Summary::of(&State::new(example(3)));
+        frames[1].summary = Some(summary.clone());
+        let mut bytes = bytes(&frames);
+        assert_eq!(last_summary(&bytes), Some(summary));
+        let last = bytes.len() - 5;
+        bytes[last] ^= 1;
+        assert_eq!(last_summary(&bytes), None);
+        assert_eq!(last_summary(&bytes[..last]), None);
     }
 
     #[test]
     fn missing_and_repeated_frames_are_damage() {
         let frames = frames(&["a".to_owned(), "b".to_owned(), "c".to_owned()]);
-        let lines: Vec<Vec<u8>> = frames.iter().map(|frame| encode(frame).unwrap()).collect();
+        let lines: Vec<Vec<u8>> = frames.iter().map(line).collect();
         for order in [[0, 2], [0, 0], [1, 2]] {
             let bytes: Vec<u8> = order.iter().flat_map(|at| lines[*at].clone()).collect();
             assert!(matches!(read(&bytes), Err(FrameError::Damaged { .. })));

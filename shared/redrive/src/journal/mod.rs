@@ -12,7 +12,7 @@ pub mod plan_file;
 mod private_file;
 mod recorder;
 
-pub use control_file::{ControlFile, ControlRequest, PAUSED_BY_REQUEST};
+pub use control_file::{ControlFile, ControlRequest};
 pub use file::{Journal, Storage};
 pub use move_task_record::MoveTaskRecord;
 pub(crate) use recorder::Recorder;

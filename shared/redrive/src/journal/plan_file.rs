@@ -20,10 +20,16 @@ use crate::plan::Plan;
 /// # Errors
 /// When the file exists already, or when it cannot be written.
 pub fn write(path: &Path, plan: &Plan) -> Result<(), RedriveError> {
-    let bytes = serde_json::to_vec_pretty(plan).map_err(io::Error::other);
-    bytes
-        .and_then(|bytes| private_file::create(path, &bytes))
-        .map_err(RedriveError::file("write plan", path))
+    let failed = RedriveError::file("write plan", path);
+    let bytes = serde_json::to_vec_pretty(plan).map_err(|error| failed(io::Error::other(error)))?;
+    if bytes.len() as u64 > PLAN_BYTES_MAX {
+        return Err(RedriveError::plan(format!(
+            "{} bytes are more than a plan file can have ({PLAN_BYTES_MAX}): plan fewer messages \
+             at once",
+            bytes.len()
+        )));
+    }
+    private_file::create(path, &bytes).map_err(failed)
 }
 
 /// Writes a plan to a folder, under the id of its redrive. Returns the path.
@@ -44,7 +50,7 @@ pub fn write_in(folder: &Path, plan: &Plan) -> Result<PathBuf, RedriveError> {
 /// the error names the file and the fault.
 pub fn read(path: &Path) -> Result<Plan, RedriveError> {
     if path.extension().is_some_and(|end| end == "journal") {
-        return Ok(Journal::read(path)?.plan().clone());
+        return Ok(Plan::clone(Journal::read(path)?.plan()));
     }
     let mut text = String::new();
     File::open(path)

@@ -12,7 +12,7 @@ use super::file::Journal;
 use crate::error::RedriveError;
 use crate::limits::RECORDS_WAITING_MAX;
 use crate::state::fact::Fact;
-use crate::state::{Counts, State};
+use crate::state::{Counts, State, Summary};
 
 struct Request {
     facts: Vec<Fact>,
@@ -41,6 +41,7 @@ impl Recorder {
             .name("journal".to_owned())
             .spawn(move || {
                 write_all(journal, receiver, &shared, &counts);
+                drop(shared);
                 let _ = end.send(());
             })
             .map_err(|error| RedriveError::Stopped(error.to_string()))?;
@@ -71,7 +72,11 @@ impl Recorder {
     pub(crate) async fn close(self) -> State {
         drop(self.requests);
         let _ = self.ended.await;
-        lock(&self.state).clone()
+        match Arc::try_unwrap(self.state) {
+            Ok(state) => state.into_inner().unwrap_or_else(PoisonError::into_inner),
+            // The thread ends a moment after it said so.
+            Err(state) => lock(&state).clone(),
+        }
     }
 }
 
@@ -101,13 +106,16 @@ fn write_all(
                 }
             }
         }
-        let written = journal.append(&facts);
+        let is_end = matches!(facts.last(), Some(Fact::Ended { .. }));
+        let summary = is_end.then(|| Summary::of(&lock(state)));
+        let written = journal.append_with(&facts, summary.as_ref());
         if written.is_ok() {
             counts.send_replace(lock(state).counts());
         }
         for answer in answers {
             let result = match &written {
                 Ok(()) => Ok(()),
+                Err(RedriveError::Stopped(cause)) => Err(RedriveError::Stopped(cause.clone())),
                 Err(error) => Err(RedriveError::Stopped(error.to_string())),
             };
             drop(answer.send(result));
@@ -125,4 +133,43 @@ fn apply(state: &Mutex<State>, facts: &[Fact]) -> Result<(), RedriveError> {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::super::file::Storage;
+    use super::*;
+    use crate::plan::example;
+    use crate::state::fact::MessageCause;
+
+    /// A disk that is full after the plan was written.
+    struct Full(bool);
+
+    impl Storage for Full {
+        fn append(&mut self, _: &[u8]) -> io::Result<()> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn full_disk_is_reported_once_in_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let full = |_| -> Box<dyn Storage> { Box::new(Full(false)) };
+        let (journal, state) = Journal::create_with(folder.path(), example(1), full).unwrap();
+        let (counts, _) = watch::channel(Counts::default());
+        let recorder = Recorder::start(journal, state, counts).unwrap();
+        let messages = vec![MessageCause::passing(0, "because")];
+        let error = recorder
+            .record(vec![Fact::NotTried { messages }])
+            .await
+            .unwrap_err();
+        let text = error.to_string();
+        assert_eq!(text.matches("cannot be written").count(), 1, "{text}");
+        assert_eq!(text.matches("no storage space").count(), 1, "{text}");
+    }
 }

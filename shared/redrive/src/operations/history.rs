@@ -1,41 +1,22 @@
 //! The redrives of this machine, as their journals have them.
 //!
 //! Invariant: local files are read and nobody is asked. A journal that cannot be read hides no
-//! other, and one journal at a time is in memory.
+//! other, and one journal at a time is in memory: of one that ended, only its last frame.
 
+use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::error::RedriveError;
 use crate::journal::{ControlFile, Journal};
 use crate::state::fact::Ending;
-use crate::state::{Counts, State};
+use crate::state::{Pause, Summary};
 
-/// What a journal says of its redrive, without the messages.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Summary {
-    /// Name of the environment.
-    pub environment: String,
-    /// URL of its dead-letter queue.
-    pub dead_letter_queue_url: String,
-    /// When the plan was made.
-    pub created_at: DateTime<Utc>,
-    /// Messages of the plan.
-    pub planned: usize,
-    /// Messages that the plan left out.
-    pub skipped: usize,
-    /// Messages that are sent with another body.
-    pub edited: usize,
-    /// See [`crate::Plan::canary_steps`].
-    pub canary_steps: Vec<usize>,
-    /// Messages by phase.
-    pub counts: Counts,
-    /// How it ended; `None` while it runs and after a crash.
-    pub ending: Option<Ending>,
-}
+/// A journal that grows is read again only when this many times the time has passed that it took.
+const REST_PER_READ: u32 = 20;
 
 /// What a redrive is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +25,10 @@ pub enum Status {
     Running,
     /// A process runs it, and it is paused.
     Paused,
-    /// It finished.
+    /// It finished, and nothing is left that a resume could move.
     Finished,
+    /// It finished, and messages are left that a resume would try again.
+    Incomplete,
     /// The operator ended it.
     Cancelled,
     /// Its process ended before it did.
@@ -66,7 +49,7 @@ pub struct PastRedrive {
     /// Whether a process runs it.
     pub is_running: bool,
     /// Why it is paused, if it runs and is paused.
-    pub pause: Option<String>,
+    pub pause: Option<Pause>,
 }
 
 /// Bounds of a look into the history.
@@ -89,41 +72,12 @@ pub struct History {
     pub is_truncated: bool,
 }
 
-impl Summary {
-    /// Of a state.
-    #[must_use]
-    pub fn of(state: &State) -> Self {
-        let plan = state.plan();
-        Self {
-            environment: plan.environment.clone(),
-            dead_letter_queue_url: plan.dead_letter_queue.url.clone(),
-            created_at: plan.created_at,
-            planned: plan.entries.len(),
-            skipped: plan.skipped.len(),
-            edited: plan
-                .entries
-                .iter()
-                .filter(|entry| entry.edit.is_some())
-                .count(),
-            canary_steps: plan.canary_steps.clone(),
-            counts: state.counts(),
-            ending: state.ending(),
-        }
-    }
-
-    /// Whether it is about this environment's dead-letter queue. Another demo has the same name and
-    /// other queues.
-    #[must_use]
-    pub fn is_of(&self, environment: &str, dead_letter_queue_url: &str) -> bool {
-        self.environment == environment && self.dead_letter_queue_url == dead_letter_queue_url
-    }
-}
-
 impl Status {
-    /// Of a redrive that does not run.
+    /// Of a redrive that does not run, of whose messages so many are left.
     #[must_use]
-    pub const fn of_ending(ending: Option<Ending>) -> Self {
+    pub const fn of_ending(ending: Option<Ending>, left: usize) -> Self {
         match ending {
+            Some(Ending::Finished) if left > 0 => Self::Incomplete,
             Some(Ending::Finished) => Self::Finished,
             Some(Ending::Cancelled) => Self::Cancelled,
             None => Self::Interrupted,
@@ -137,6 +91,7 @@ impl Status {
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Finished => "finished",
+            Self::Incomplete => "incomplete",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
             Self::Unreadable => "unreadable",
@@ -148,6 +103,14 @@ impl PastRedrive {
     /// Reads the journal of a redrive in a folder; another process may be writing it.
     #[must_use]
     pub fn read(id: Uuid, folder: &Path) -> Self {
+        Self::read_with(id, folder, |journal, _| summary(journal))
+    }
+
+    fn read_with(
+        id: Uuid,
+        folder: &Path,
+        summary: impl FnOnce(&Path, bool) -> Result<Summary, RedriveError>,
+    ) -> Self {
         let journal = Journal::path_in(folder, id);
         // Checked first: a redrive that ends meanwhile is shown as running, never one that runs as
         // ended.
@@ -155,7 +118,7 @@ impl PastRedrive {
         let pause = ControlFile::beside(&journal).pause();
         Self {
             id,
-            summary: Journal::read(&journal).map(|state| Summary::of(&state)),
+            summary: summary(&journal, is_running),
             journal,
             is_running,
             pause: pause.filter(|_| is_running),
@@ -168,43 +131,102 @@ impl PastRedrive {
         match &self.summary {
             Ok(_) if self.pause.is_some() => Status::Paused,
             Ok(_) if self.is_running => Status::Running,
-            Ok(summary) => Status::of_ending(summary.ending),
+            Ok(summary) => Status::of_ending(summary.ending, summary.counts.left()),
             Err(_) => Status::Unreadable,
         }
     }
 }
 
-/// The wanted redrives of a folder, newest first, within limits.
-///
-/// # Errors
-/// When the folder cannot be read. One that does not exist is empty.
-pub fn history(
-    folder: &Path,
-    limits: HistoryLimits,
-    mut is_wanted: impl FnMut(&PastRedrive) -> bool,
-) -> Result<History, RedriveError> {
-    let begun = Instant::now();
-    let mut history = History::default();
-    for (number, (id, _)) in Journal::list(folder)?.into_iter().enumerate() {
-        if history.redrives.len() >= limits.redrives_max {
-            break;
-        }
-        if number >= limits.journals_max || begun.elapsed() > limits.within {
-            history.is_truncated = true;
-            break;
-        }
-        let past = PastRedrive::read(id, folder);
-        if is_wanted(&past) {
-            history.redrives.push(past);
-        }
+/// What a journal says: its last frame where the redrive ended, else all of it.
+fn summary(journal: &Path) -> Result<Summary, RedriveError> {
+    if let Some(summary) = Journal::read_summary(journal)? {
+        return Ok(summary);
     }
-    Ok(history)
+    Journal::read(journal).map(|state| Summary::of(&state))
+}
+
+/// Reads histories, and remembers what it read of journals that have not changed since.
+#[derive(Debug, Default)]
+pub struct HistoryReader {
+    known: HashMap<PathBuf, Known>,
+}
+
+/// What was read of a journal.
+#[derive(Debug)]
+struct Known {
+    bytes: u64,
+    modified: SystemTime,
+    read_at: Instant,
+    read_took: Duration,
+    summary: Summary,
+}
+
+impl HistoryReader {
+    fn summary(&mut self, journal: &Path, is_running: bool) -> Result<Summary, RedriveError> {
+        let failed = RedriveError::file("read journal", journal);
+        let metadata = fs::metadata(journal).map_err(&failed)?;
+        let (bytes, modified) = (metadata.len(), metadata.modified().map_err(&failed)?);
+        if let Some(known) = self.known.get(journal) {
+            let is_same = (known.bytes, known.modified) == (bytes, modified);
+            let rests = known.read_at.elapsed() < known.read_took * REST_PER_READ;
+            if is_same || (is_running && rests) {
+                return Ok(known.summary.clone());
+            }
+        }
+        let read_at = Instant::now();
+        let summary = summary(journal)?;
+        let known = Known {
+            bytes,
+            modified,
+            read_at,
+            read_took: read_at.elapsed(),
+            summary: summary.clone(),
+        };
+        self.known.insert(journal.to_owned(), known);
+        Ok(summary)
+    }
+
+    /// The wanted redrives of a folder, newest first, within limits.
+    ///
+    /// # Errors
+    /// When the folder cannot be read. One that does not exist is empty.
+    pub fn history(
+        &mut self,
+        folder: &Path,
+        limits: HistoryLimits,
+        mut is_wanted: impl FnMut(&PastRedrive) -> bool,
+    ) -> Result<History, RedriveError> {
+        let journals = Journal::list(folder)?;
+        // No more than was just listed is remembered.
+        let read = journals.iter().take(limits.journals_max);
+        let paths: HashSet<&PathBuf> = read.map(|(_, path)| path).collect();
+        self.known.retain(|path, _| paths.contains(path));
+        let begun = Instant::now();
+        let mut history = History::default();
+        for (number, (id, _)) in journals.into_iter().enumerate() {
+            if history.redrives.len() >= limits.redrives_max {
+                break;
+            }
+            if number >= limits.journals_max || begun.elapsed() > limits.within {
+                history.is_truncated = true;
+                break;
+            }
+            let past = PastRedrive::read_with(id, folder, |journal, is_running| {
+                self.summary(journal, is_running)
+            });
+            if is_wanted(&past) {
+                history.redrives.push(past);
+            }
+        }
+        Ok(history)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::example;
+    use crate::state::fact::Fact;
 
     #[test]
     fn history_is_newest_first_within_its_limits_and_a_damaged_journal_hides_no_other() {
@@ -214,14 +236,14 @@ mod tests {
         for environment in ["a", "b", "a"] {
             let mut plan = example(2);
             plan.environment = environment.to_owned();
-            drop(Journal::create(folder, &plan).unwrap());
             ids.push(plan.id);
+            drop(Journal::create(folder, plan).unwrap());
         }
-        let mut bytes = std::fs::read(Journal::path_in(folder, ids[0])).unwrap();
+        let mut bytes = fs::read(Journal::path_in(folder, ids[0])).unwrap();
         let last = bytes.len() - 5;
         bytes[last] ^= 1;
         let damaged = Uuid::nil();
-        std::fs::write(Journal::path_in(folder, damaged), bytes).unwrap();
+        fs::write(Journal::path_in(folder, damaged), bytes).unwrap();
         let mut limits = HistoryLimits {
             redrives_max: 9,
             journals_max: 9,
@@ -231,7 +253,9 @@ mod tests {
             let summary = past.summary.as_ref();
             summary.map_or(true, |summary| summary.is_of("a", "http://h/d"))
         };
-        let past = history(folder, limits, of_a).unwrap();
+        let mut reader = HistoryReader::default();
+        let mut history = |limits, folder: &Path| reader.history(folder, limits, of_a).unwrap();
+        let past = history(limits, folder);
         let found: Vec<Uuid> = past.redrives.iter().map(|past| past.id).collect();
         assert_eq!(
             (found, past.is_truncated),
@@ -241,12 +265,12 @@ mod tests {
         let newest = past.redrives[0].summary.as_ref().unwrap();
         assert_eq!((newest.planned, newest.counts.waiting), (2, 2));
         limits.redrives_max = 1;
-        let past = history(folder, limits, of_a).unwrap();
+        let past = history(limits, folder);
         assert_eq!((past.redrives.len(), past.is_truncated), (1, false));
         limits.journals_max = 0;
-        let past = history(folder, limits, of_a).unwrap();
+        let past = history(limits, folder);
         assert_eq!((past.redrives.len(), past.is_truncated), (0, true));
-        let none = history(&folder.join("missing"), limits, of_a).unwrap();
+        let none = history(limits, &folder.join("missing"));
         assert!(none.redrives.is_empty() && !none.is_truncated);
     }
 
@@ -254,13 +278,74 @@ mod tests {
     fn redrive_is_running_while_its_journal_is_open() {
         let folder = tempfile::tempdir().unwrap();
         let plan = example(1);
-        let (journal, _) = Journal::create(folder.path(), &plan).unwrap();
+        let (journal, _) = Journal::create(folder.path(), plan.clone()).unwrap();
         let control_file = ControlFile::beside(journal.path());
         let status = || PastRedrive::read(plan.id, folder.path()).status();
         assert_eq!(status(), Status::Running);
-        control_file.set_pause(Some("look"));
+        control_file.set_pause(Some(&Pause::Operator));
         assert_eq!(status(), Status::Paused);
         drop(journal);
         assert_eq!(status(), Status::Interrupted);
+    }
+    /// A journal whose redrive ended, with a fact before its end that nobody could read.
+    fn ended(folder: &Path) -> PathBuf {
+        let plan = example(3);
+        let (journal, mut state) = Journal::create(folder, plan).unwrap();
+        let path = journal.path().to_owned();
+        let end = Fact::Ended {
+            how: Ending::Finished,
+            looked_up: None,
+        };
+        state.apply(&end).unwrap();
+        let (counts, _) = tokio::sync::watch::channel(state.counts());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let recorder = crate::journal::Recorder::start(journal, state, counts).unwrap();
+            recorder.record(vec![end]).await.unwrap();
+            recorder.close().await;
+        });
+        path
+    }
+
+    #[test]
+    fn journal_of_an_ended_redrive_is_not_read_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = ended(folder.path());
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[200] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(Journal::read(&path).is_err());
+        let limits = HistoryLimits {
+            redrives_max: 9,
+            journals_max: 9,
+            within: Duration::from_secs(600),
+        };
+        let mut reader = HistoryReader::default();
+        let past = reader.history(folder.path(), limits, |_| true).unwrap();
+        let summary = past.redrives[0].summary.as_ref().unwrap();
+        assert_eq!((summary.planned, summary.counts.waiting), (3, 3));
+        assert_eq!(past.redrives[0].status(), Status::Incomplete);
+    }
+
+    #[test]
+    fn journal_that_has_not_changed_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::create(folder.path(), example(2)).unwrap();
+        let path = journal.path().to_owned();
+        drop(journal);
+        let mut reader = HistoryReader::default();
+        let first = reader.summary(&path, false).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        let bytes = fs::read(&path).unwrap();
+        // As many other bytes, at the same time: only what is remembered still has the summary.
+        fs::write(&path, vec![b'x'; bytes.len()]).unwrap();
+        file.set_modified(modified).unwrap();
+        assert_eq!(reader.summary(&path, false).unwrap(), first);
+        file.set_modified(modified + Duration::from_secs(1))
+            .unwrap();
+        assert!(reader.summary(&path, false).is_err());
     }
 }

@@ -100,7 +100,7 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, 
     let is_ledger_checked = ledger::is_configured(pipeline) && answer.error.is_none();
     let edited = assessed.into_iter().map(|assessed| {
         let assessment = assessed.assessment;
-        let is_stored = |key: &EventKey| answer.record_of(key).is_some();
+        let is_stored = |key: &EventKey| answer.stored.contains_key(key);
         let verdict =
             assessment.verdict(matches!(&assessment, Assessment::Valid(key) if is_stored(key)));
         Edited {

@@ -5,19 +5,19 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::blocking::blocking;
-use super::history::Summary;
 use crate::control::{Control, RunCommand};
 use crate::error::RedriveError;
-use crate::journal::{ControlFile, ControlRequest, Journal, PAUSED_BY_REQUEST};
+use crate::journal::{ControlFile, ControlRequest, Journal};
 use crate::limits::CONTROL_POLL;
 use crate::plan::Plan;
 use crate::run::{RunOptions, run_to_state};
-use crate::state::{Counts, Report, State};
+use crate::state::{Counts, Pause, Report, State, Summary};
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Pipeline, PipelineError};
 
@@ -46,11 +46,15 @@ pub fn check_permission(pipeline: &Pipeline) -> Result<(), PipelineError> {
 /// # Errors
 /// When the environment does not permit the redrive, when the plan was started before, or when the
 /// journal cannot be written.
-pub async fn begin(pipeline: &Pipeline, plan: Plan) -> Result<(Journal, State), RedriveError> {
+pub async fn begin(
+    pipeline: &Pipeline,
+    plan: impl Into<Arc<Plan>>,
+) -> Result<(Journal, State), RedriveError> {
+    let plan = plan.into();
     // A journal of a redrive that never starts would be in the history for ever.
     check_permission(pipeline)?;
     plan.check_pipeline(pipeline)?;
-    blocking(move || Journal::create(&Journal::folder_of_user()?, &plan)).await
+    blocking(move || Journal::create(&Journal::folder_of_user()?, plan)).await
 }
 
 /// Opens a journal to continue it. It has every body that was sent, so reading it takes time.
@@ -62,7 +66,8 @@ pub async fn open(path: PathBuf) -> Result<(Journal, State), RedriveError> {
 }
 
 /// Runs a journal to its end, see [`crate::run()`]. Cancelling `control` ends it between two
-/// batches; dropping the future leaves a journal to resume.
+/// batches, stopping it at once; both are in the audit log. Dropping the future leaves a journal to
+/// resume, and no end in the audit log.
 ///
 /// # Errors
 /// When not even the journal can be read afterwards.
@@ -83,7 +88,7 @@ pub async fn execute(
         never = publish_pauses(&control_file.0, control) => match never {},
     };
     let (state, error) = match ended {
-        Ok(state) => (state, None),
+        Ok(ended) => ended,
         Err(error) => {
             let path = path.clone();
             (blocking(move || Journal::read(&path)).await?, Some(error))
@@ -111,7 +116,7 @@ async fn apply_requests(control_file: &ControlFile, control: &Control) -> Infall
     loop {
         interval.tick().await;
         match control_file.receive().await {
-            Some(ControlRequest::Pause) => control.pause(PAUSED_BY_REQUEST),
+            Some(ControlRequest::Pause) => control.pause(Pause::OtherProcess),
             Some(ControlRequest::Resume) => control.resume(),
             Some(ControlRequest::Cancel) => control.cancel(),
             None => {}
@@ -143,7 +148,7 @@ mod tests {
         let control = Control::new(None);
         let other_process = async {
             control_file.send(ControlRequest::Pause).unwrap();
-            while control_file.pause().as_deref() != Some(PAUSED_BY_REQUEST) {
+            while control_file.pause() != Some(Pause::OtherProcess) {
                 tokio::task::yield_now().await;
             }
             assert!(!control_file.is_waiting());

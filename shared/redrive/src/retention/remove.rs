@@ -114,7 +114,7 @@ mod tests {
         fn redrive(&self, is_moved: bool) -> PathBuf {
             let plan = plan(1);
             plan_file::write_in(&self.folders.redrives(), &plan).unwrap();
-            let (mut journal, _) = Journal::create(&self.folders.redrives(), &plan).unwrap();
+            let (mut journal, _) = Journal::create(&self.folders.redrives(), plan.clone()).unwrap();
             if is_moved {
                 journal.append(&moved()).unwrap();
             }
@@ -161,6 +161,7 @@ mod tests {
             Fact::Deleted { indexes: vec![0] },
             Fact::Ended {
                 how: Ending::Finished,
+                looked_up: None,
             },
         ]
     }
@@ -199,7 +200,7 @@ mod tests {
                 (ItemKind::Redrive, stopped)
             ]
         );
-        let (journal, _) = Journal::create(&place.folders.redrives(), &plan).unwrap();
+        let (journal, _) = Journal::create(&place.folders.redrives(), plan.clone()).unwrap();
         let running = (ItemKind::Redrive, unfinished("it runs in another process"));
         assert!(place.standings().contains(&running));
         drop(journal);

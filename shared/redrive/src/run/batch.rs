@@ -75,7 +75,7 @@ impl<'c, 'a> Sender<'c, 'a> {
         let all_refused = refusals.len() == messages.len();
         let causes: Vec<MessageCause> = refusals
             .into_iter()
-            .map(|(index, (cause, _))| MessageCause { index, cause })
+            .map(|(index, (cause, _))| MessageCause::passing(index, cause))
             .collect();
         let last = causes.first().map(|message| message.cause.clone());
         if !causes.is_empty() {
@@ -106,7 +106,9 @@ impl<'c, 'a> Sender<'c, 'a> {
         let mut lost = Vec::new();
         for (index, lease) in self.context.leases.secure(indexes).await {
             let bytes = self.context.leases.bytes(index);
-            let cause = match lease {
+            let passing = |cause: String| MessageCause::passing(index, cause);
+            let lasting = |cause: String| MessageCause::lasting(index, cause);
+            lost.push(match lease {
                 Ok(lease) if bytes <= BATCH_BYTES_MAX => {
                     leased.push(Leased {
                         index,
@@ -115,11 +117,14 @@ impl<'c, 'a> Sender<'c, 'a> {
                     });
                     continue;
                 }
-                Ok(_) => format!("{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"),
-                Err(NoLease::Lost(cause)) => cause,
-                Err(NoLease::OtherBody) => "its body is not the one that was planned".to_owned(),
-            };
-            lost.push(MessageCause { index, cause });
+                Ok(_) => lasting(format!(
+                    "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
+                )),
+                Err(NoLease::Lost(cause)) => passing(cause),
+                Err(NoLease::OtherBody) => {
+                    lasting("its body is not the one that was planned".to_owned())
+                }
+            });
         }
         self.context.record_not_tried(lost).await?;
         Ok(leased)
@@ -141,7 +146,9 @@ impl<'c, 'a> Sender<'c, 'a> {
                     index,
                     sent_message_id: message_id,
                 }),
-                Sent::Unanswered { cause } => unanswered.push(MessageCause { index, cause }),
+                Sent::Unanswered { cause } => {
+                    unanswered.push(MessageCause::passing(index, cause));
+                }
                 Sent::Refused { cause, kind } => {
                     if kind == RefusalKind::Throttled {
                         self.rate_limiter.throttled();

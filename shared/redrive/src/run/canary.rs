@@ -9,21 +9,22 @@ use super::context::Context;
 use super::proof::prove;
 use crate::error::RedriveError;
 use crate::state::State;
-use crate::state::fact::Proof;
+use crate::state::fact::{LookedUp, Proof};
 use pipeline::text::messages_in_words;
 
-/// Proves a canary step; pauses the redrive when it is not proved.
+/// Proves a canary step; pauses the redrive when it is not proved. Returns where its events were
+/// looked for.
 pub(super) async fn prove_canary(
     context: &Context<'_>,
     step: Range<usize>,
-) -> Result<(), RedriveError> {
-    prove(context, step.clone()).await?;
+) -> Result<LookedUp, RedriveError> {
+    let looked_up = prove(context, step.clone()).await?;
     let tally = context.recorder.look(|state| Tally::of(state, step));
     if let Some(trouble) = tally.trouble(context.options.prove_limit) {
         context.pause(trouble).await?;
     }
     context.control.pass().await;
-    Ok(())
+    Ok(looked_up)
 }
 
 /// What became of the messages of a step.

@@ -3,6 +3,7 @@
 //! Invariant: whatever a run learns is recorded here, in the journal, before anything relies on it.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::options::RunOptions;
 use crate::control::{Control, RunCommand};
@@ -10,8 +11,8 @@ use crate::error::RedriveError;
 use crate::journal::Recorder;
 use crate::lease::Leases;
 use crate::plan::Plan;
-use crate::state::MessageState;
 use crate::state::fact::{Fact, MessageCause};
+use crate::state::{MessageState, Pause};
 use pipeline::{Pipeline, WritePermit};
 
 pub(super) struct Context<'a> {
@@ -22,6 +23,8 @@ pub(super) struct Context<'a> {
     pub(super) leases: &'a Leases<'a>,
     pub(super) control: &'a Control,
     pub(super) options: &'a RunOptions,
+    /// How long a search waits for messages that other consumers hide.
+    pub(super) search_patience: Duration,
 }
 
 impl Context<'_> {
@@ -52,7 +55,7 @@ impl Context<'_> {
         if !self.options.pauses_by_itself || self.is_cancelled() {
             return Ok(());
         }
-        self.control.pause(why.clone());
+        self.control.pause(Pause::Redrive(why.clone()));
         self.record(Fact::Paused { why }).await
     }
 

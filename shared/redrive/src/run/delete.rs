@@ -54,7 +54,7 @@ async fn delete_chunk(context: &Context<'_>, indexes: &[usize]) -> Result<(), Re
     if !failures.is_empty() {
         let messages = failures
             .into_iter()
-            .map(|(index, cause)| MessageCause { index, cause })
+            .map(|(index, cause)| MessageCause::passing(index, cause))
             .collect();
         facts.push(Fact::NotDeleted { messages });
     }

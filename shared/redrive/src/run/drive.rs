@@ -3,6 +3,7 @@
 //! Invariant: a run does only what its journal does not have as done, so a run after a crash is the
 //! same as a first run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -19,9 +20,9 @@ use crate::control::Control;
 use crate::error::RedriveError;
 use crate::journal::{Journal, Recorder};
 use crate::lease::Leases;
-use crate::limits::EDITS_ON_RECORD_MAX;
+use crate::limits::{EDITS_ON_RECORD_MAX, SEARCH_PATIENCE_MAX};
 use crate::plan::Plan;
-use crate::state::fact::{Ending, Fact};
+use crate::state::fact::{Ending, Fact, LookedUp};
 use crate::state::{Counts, Report, State};
 use pipeline::audit::Operation;
 use pipeline::model::DeadLetter;
@@ -44,10 +45,12 @@ pub async fn run(
     counts: watch::Sender<Counts>,
 ) -> Result<Report, RedriveError> {
     let ended = run_to_state(pipeline, journal, messages, control, options, counts).await;
-    ended.map(|state| Report::of(&state))
+    let (state, error) = ended?;
+    error.map_or_else(|| Ok(Report::of(&state)), Err)
 }
 
-/// [`run`] with all that is known at the end.
+/// [`run`] with all that is known at the end: the state, and why the run stopped before its end, if
+/// it did. It is an error where the state is not known to be that of the journal.
 pub(crate) async fn run_to_state(
     pipeline: &Pipeline,
     journal: (Journal, State),
@@ -55,16 +58,22 @@ pub(crate) async fn run_to_state(
     control: &Control,
     options: &RunOptions,
     counts: watch::Sender<Counts>,
-) -> Result<State, RedriveError> {
+) -> Result<(State, Option<RedriveError>), RedriveError> {
     let (journal, state) = journal;
-    let plan = state.plan().clone();
+    let plan = Arc::clone(state.plan());
     pipeline.check_write(&format!("redrive to {:?}", plan.destination.name))?;
     plan.check_pipeline(pipeline)?;
     counts.send_replace(state.counts());
-    let leases = Leases::new(pipeline, &plan, messages, &state.unsettled());
     let before = state.counts();
+    let (unsettled, hidden) = (state.unsettled(), state.hidden());
+    let search_patience = if state.has_receives() {
+        options.search_patience.min(SEARCH_PATIENCE_MAX)
+    } else {
+        options.search_patience
+    };
     let change = change(&plan, before.waiting);
     let recorder = Recorder::start(journal, state, counts)?;
+    let leases = Leases::new(pipeline, &plan, &recorder, messages, &unsettled);
     let permit = match pipeline.begin_change(change).await {
         Ok(permit) => permit,
         Err(error) => {
@@ -80,18 +89,34 @@ pub(crate) async fn run_to_state(
         leases: &leases,
         control,
         options,
+        search_patience,
+    };
+    let run = async {
+        leases.release_hidden(hidden).await;
+        leases.record().await?;
+        drive(&context).await
     };
     let driven = tokio::select! {
-        driven = drive(&context) => driven,
+        driven = run => driven,
         () = leases.heartbeat() => Ok(()),
+        () = control.stopped() => Err(RedriveError::Interrupted),
     };
-    leases.release().await;
+    // Whoever stops it at once does not wait for SQS; a resume releases by the handles on record.
+    if !matches!(driven, Err(RedriveError::Interrupted)) {
+        leases.release().await;
+    }
     let state = recorder.close().await;
     let error = driven.as_ref().err().map(ToString::to_string);
     if let Err(error) = permit.end(counted(state.counts(), before), error).await {
         tracing::warn!(%error, "the end of a redrive is not on record");
     }
-    driven.map(|()| state)
+    match driven {
+        Ok(()) => Ok((state, None)),
+        Err(error @ (RedriveError::Interrupted | RedriveError::Pipeline(_))) => {
+            Ok((state, Some(error)))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What the audit log has of a redrive before it begins; the rest is in its journal.
@@ -142,6 +167,7 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
     let sender = Sender::new(context);
     let total = context.plan.entries.len();
     let mut begin = 0;
+    let mut looked_up = LookedUp::Nothing;
     for end in context.plan.step_ends() {
         let step = begin..end;
         move_step(context, &sender, step.clone(), &doubtful).await?;
@@ -149,18 +175,19 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
             break;
         }
         if end < total {
-            prove_canary(context, step).await?;
+            looked_up = looked_up.max(prove_canary(context, step).await?);
         }
         begin = end;
     }
     if !context.is_cancelled() {
-        finish_deletes(context, context.options.search_patience).await?;
-        prove(context, 0..total).await?;
+        finish_deletes(context, context.search_patience).await?;
+        looked_up = looked_up.max(prove(context, 0..total).await?);
     }
     let how = if context.is_cancelled() {
         Ending::Cancelled
     } else {
         Ending::Finished
     };
-    context.record(Fact::Ended { how }).await
+    let looked_up = Some(looked_up);
+    context.record(Fact::Ended { how, looked_up }).await
 }

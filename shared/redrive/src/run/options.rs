@@ -12,8 +12,9 @@ pub struct RunOptions {
     pub batches_at_once: usize,
     /// Whether messages that the caller did not receive are searched in the dead-letter queue.
     pub searches: bool,
-    /// How long a search waits for messages that other consumers hide, such as a process that
-    /// crashed.
+    /// How long a search waits for messages that other consumers hide, such as a process of an
+    /// earlier version that crashed. The handles of others are in the journal, so that a search
+    /// does not have to wait as long for them.
     pub search_patience: Duration,
     /// Whether it may pause by itself and wait for [`crate::Control::resume`]: after a canary step
     /// that was not proved, and when batch after batch is refused.

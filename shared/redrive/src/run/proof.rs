@@ -6,43 +6,55 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use chrono::Utc;
 use event::{EventKey, Verdict};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use crate::control::Wait;
 use crate::error::RedriveError;
 use crate::ledger;
 use crate::limits::{
-    CLOCK_SKEW_MAX, LEDGER_KEYS_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY,
-    PROVE_POLL_FIRST, PROVE_POLL_MAX,
+    CLOCK_SKEW_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY, PROVE_POLL_FIRST,
+    PROVE_POLL_MAX,
 };
 use crate::state::State;
-use crate::state::fact::{Fact, Proof, Proved};
+use crate::state::fact::{Fact, LookedUp, Proof, Proved};
 use pipeline::model::DeadLetter;
 use pipeline::{BATCH_ENTRIES_MAX, LeaseSet, PipelineError};
 
 /// Follows events that were sent until each is proved, or until the limit. Without a ledger
-/// there is nothing to wait for but one look at the dead letters.
-pub(super) async fn prove(context: &Context<'_>, range: Range<usize>) -> Result<(), RedriveError> {
-    let limit = if ledger::is_configured(context.pipeline) {
-        context.options.prove_limit
+/// there is nothing to wait for but one look at the dead letters. Returns where they were looked
+/// for.
+pub(super) async fn prove(
+    context: &Context<'_>,
+    range: Range<usize>,
+) -> Result<LookedUp, RedriveError> {
+    let (looked_up, limit) = if ledger::is_configured(context.pipeline) {
+        (LookedUp::Ledger, context.options.prove_limit)
     } else {
-        context.options.prove_limit.min(LOOK_FIRST)
+        let limit = context.options.prove_limit.min(LOOK_FIRST);
+        (LookedUp::DeadLetters, limit)
     };
+    if limit.is_zero() || context.is_cancelled() {
+        return Ok(LookedUp::Nothing);
+    }
     let deadline = Instant::now() + limit;
+    let until = Utc::now() + limit;
+    let _shown = context.control.show_wait(Wait::Proof { until });
     let mut look_after = LOOK_FIRST;
     let mut next_look = Instant::now() + look_after;
     let mut wait = PROVE_POLL_FIRST;
     loop {
         let is_over = Instant::now() >= deadline;
-        if context.options.prove_limit.is_zero() || context.is_cancelled() {
-            return Ok(());
+        if context.is_cancelled() {
+            return Ok(looked_up);
         }
         prove_stored(context, &unproved(context, range.clone())).await?;
         let open = unproved(context, range.clone());
         if open.is_empty() {
-            return Ok(());
+            return Ok(looked_up);
         }
         if is_over || Instant::now() >= next_look {
             prove_failed_again(context, &open).await?;
@@ -50,7 +62,7 @@ pub(super) async fn prove(context: &Context<'_>, range: Range<usize>) -> Result<
             next_look = Instant::now() + look_after;
         }
         if is_over {
-            return Ok(());
+            return Ok(looked_up);
         }
         let rest = deadline.saturating_duration_since(Instant::now());
         tokio::time::sleep(wait.min(rest)).await;
@@ -70,27 +82,24 @@ async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<(), Redri
             .filter_map(|index| Some((*index, state.messages().get(*index)?.key.clone()?)))
             .collect()
     });
-    for chunk in keys.chunks(LEDGER_KEYS_MAX) {
-        let wanted: Vec<EventKey> = chunk.iter().map(|(_, key)| key.clone()).collect();
-        let answer = ledger::look_up(context.pipeline, &wanted).await;
-        let proofs = chunk.iter().filter_map(|(index, key)| {
-            let record_id = answer.record_of(key)?;
-            let proof = match context.plan.entries.get(*index)?.verdict {
-                Verdict::AlreadyStored => Proof::AlreadyStored { record_id },
-                Verdict::Ready | Verdict::StillInvalid | Verdict::Unreadable => {
-                    Proof::Stored { record_id }
-                }
-            };
-            Some(Proved {
-                index: *index,
-                proof,
-            })
-        });
-        record_proofs(context, proofs.collect()).await?;
-        if let Some(error) = answer.error {
-            tracing::debug!(%error, "the ledger is asked again");
-            return Ok(());
-        }
+    let wanted: Vec<EventKey> = keys.iter().map(|(_, key)| key.clone()).collect();
+    let answer = ledger::look_up(context.pipeline, &wanted).await;
+    let proofs = keys.iter().filter_map(|(index, key)| {
+        let record_id = answer.stored.get(key)?.record_id;
+        let proof = match context.plan.entries.get(*index)?.verdict {
+            Verdict::AlreadyStored => Proof::AlreadyStored { record_id },
+            Verdict::Ready | Verdict::StillInvalid | Verdict::Unreadable => {
+                Proof::Stored { record_id }
+            }
+        };
+        Some(Proved {
+            index: *index,
+            proof,
+        })
+    });
+    record_proofs(context, proofs.collect()).await?;
+    if let Some(error) = answer.error {
+        tracing::debug!(%error, "the ledger is asked again");
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize
     let mut again = HashSet::new();
     let mut stored = Vec::new();
     for (index, key) in doubtful.into_iter().take(answer.answered) {
-        match answer.record_of(&key) {
+        match answer.stored.get(&key).map(|stored| stored.record_id) {
             Some(record_id) => stored.push(Stored { index, record_id }),
             None => drop(again.insert(index)),
         }
@@ -64,14 +64,17 @@ pub(super) async fn finish_deletes(
         context.leases.secure(chunk).await;
     }
     let is_leased = |index: &usize| context.leases.has(*index);
-    let missing: HashSet<usize> = open.iter().copied().filter(|at| !is_leased(at)).collect();
-    if context.options.searches && !missing.is_empty() {
-        context
+    let mut missing: HashSet<usize> = open.iter().copied().filter(|at| !is_leased(at)).collect();
+    while context.options.searches && !missing.is_empty() {
+        let limits = (missing.len(), patience);
+        let found = context
             .leases
-            .find(missing.len(), patience, context.control, |index| {
-                missing.contains(&index)
-            })
+            .find(&missing, limits, context.control)
             .await?;
+        if found.messages == 0 {
+            break;
+        }
+        missing.retain(|index| !is_leased(index));
     }
     let (leased, gone): (Vec<usize>, Vec<usize>) = open.into_iter().partition(is_leased);
     for chunk in leased.chunks(BATCH_ENTRIES_MAX) {
@@ -90,11 +93,10 @@ async fn record_not_found(context: &Context<'_>, indexes: &[usize]) -> Result<()
                 let message = state.messages().get(**index);
                 message.is_some_and(|message| !matches!(message.phase, Phase::NotDeleted(_)))
             })
-            .map(|index| MessageCause {
-                index: *index,
-                cause: "not seen among the dead letters: deleted before, or received by another \
-                        consumer"
-                    .to_owned(),
+            .map(|index| {
+                let cause = "not seen among the dead letters: deleted before, or received by \
+                             another consumer";
+                MessageCause::passing(*index, cause)
             })
             .collect()
     });

@@ -12,6 +12,7 @@ use super::batch::Sender;
 use super::context::Context;
 use crate::control::Control;
 use crate::error::RedriveError;
+use crate::lease::Found;
 use crate::limits::{BATCH_BYTES_MAX, WINDOW};
 use crate::plan::Plan;
 use crate::state::fact::MessageCause;
@@ -26,10 +27,10 @@ pub(super) async fn move_step(
     doubtful: &HashSet<usize>,
 ) -> Result<(), RedriveError> {
     let is_open = |index: usize, message: &MessageState| {
-        message.phase.is_unsent() || (message.phase.is_doubtful() && doubtful.contains(&index))
+        message.phase.is_sendable() || (message.phase.is_doubtful() && doubtful.contains(&index))
     };
     let mut round = context.indexes(step.clone(), is_open);
-    let patience = context.options.search_patience;
+    let patience = context.search_patience;
     let mut missing_before = usize::MAX;
     loop {
         move_round(context, sender, &round, step.end).await?;
@@ -42,23 +43,17 @@ pub(super) async fn move_step(
         missing_before = missing.len();
         let wanted: HashSet<usize> = missing.iter().copied().collect();
         let found = if is_worth_it {
-            context
-                .leases
-                .find(
-                    WINDOW.min(missing.len()),
-                    patience,
-                    context.control,
-                    |index| wanted.contains(&index),
-                )
-                .await?
+            let limits = (WINDOW.min(missing.len()), patience);
+            let search = context.leases.find(&wanted, limits, context.control);
+            search.await?
         } else {
-            0
+            Found::default()
         };
-        if found == 0 {
+        if found.messages == 0 {
             if context.is_cancelled() {
                 return Ok(());
             }
-            return give_up(context, &missing).await;
+            return give_up(context, &missing, found.is_all()).await;
         }
         round = if context.plan.is_fifo() {
             // What was blocked by a message that is received now can be moved too.
@@ -70,19 +65,36 @@ pub(super) async fn move_step(
     }
 }
 
-/// Records messages that were not found; those that were tried already keep their cause.
-async fn give_up(context: &Context<'_>, missing: &[usize]) -> Result<(), RedriveError> {
-    let waiting: HashSet<usize> = context
-        .recorder
-        .look(|state| state.in_phase(|phase| *phase == Phase::Waiting))
-        .into_iter()
-        .collect();
+/// Records messages that were not found; those that were tried already keep their cause, unless they
+/// are gone.
+async fn give_up(
+    context: &Context<'_>,
+    missing: &[usize],
+    are_gone: bool,
+) -> Result<(), RedriveError> {
+    let is_open = |phase: &Phase| match phase {
+        Phase::Waiting => true,
+        Phase::NotTried(_) | Phase::Refused(_) => are_gone,
+        Phase::Intended
+        | Phase::Unsendable(_)
+        | Phase::Unanswered(_)
+        | Phase::Confirmed
+        | Phase::FoundStored(_)
+        | Phase::NotDeleted(_)
+        | Phase::Deleted => false,
+    };
+    let open = context.recorder.look(|state| state.in_phase(is_open));
+    let open: HashSet<usize> = open.into_iter().collect();
     let messages = missing
         .iter()
-        .filter(|index| waiting.contains(index))
-        .map(|index| MessageCause {
-            index: *index,
-            cause: "not among the dead letters, or received by another consumer".to_owned(),
+        .filter(|index| open.contains(index))
+        .map(|index| {
+            if are_gone {
+                MessageCause::lasting(*index, "not among the dead letters any more")
+            } else {
+                let cause = "not among the dead letters, or received by another consumer";
+                MessageCause::passing(*index, cause)
+            }
         })
         .collect();
     context.record_not_tried(messages).await
@@ -146,10 +158,8 @@ async fn move_in_order(
             if !round.contains(&index) || !context.leases.has(index) {
                 blocked.extend(group);
             } else if group.is_some_and(|group| blocked.contains(group)) {
-                blocked_now.push(MessageCause {
-                    index,
-                    cause: "an earlier message of its group was not sent".to_owned(),
-                });
+                let cause = "an earlier message of its group was not sent";
+                blocked_now.push(MessageCause::passing(index, cause));
             } else if group.is_some_and(|group| groups.contains(group))
                 || batch.len() >= batch_entries(context.control)
                 || bytes + size > BATCH_BYTES_MAX && !batch.is_empty()

@@ -1,12 +1,16 @@
 //! The messages of a redrive, counted.
 //!
-//! Invariant: every message is counted in exactly one phase.
+//! Invariant: every message is counted in exactly one phase; what was not looked up is not counted
+//! as 0. The JSON form is published.
 
-use super::fact::Proof;
+use serde::{Deserialize, Serialize};
+
+use super::fact::{LookedUp, Proof};
 use super::phase::Phase;
 
 /// Messages by phase; their sum is the plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "CountsJson", from = "CountsJson")]
 pub struct Counts {
     /// Nothing was done with these.
     pub waiting: usize,
@@ -14,30 +18,128 @@ pub struct Counts {
     pub intended: usize,
     /// Not sent: they are where they were.
     pub not_sent: usize,
+    /// Of these, messages that a resume cannot send either: gone, too large, or changed.
+    pub unsendable: usize,
     /// SQS gave no answer: each may have been sent, and is still where it was.
     pub unknown: usize,
     /// Sent, and still in the dead-letter queue too.
     pub sent_not_deleted: usize,
     /// Sent and deleted, or found stored and deleted.
     pub moved: usize,
-    /// Of those sent, events that the ledger knows.
+    /// Of those sent, events that were seen in the ledger; see [`Self::stored`].
     pub stored: usize,
-    /// Of those sent, events that failed again.
+    /// Of those sent, events that were seen to fail again; see [`Self::dead_again`].
     pub dead_again: usize,
+    /// Where the events were looked for.
+    pub looked_up: LookedUp,
+}
+
+/// [`Counts`] as they are published: `stored` and `dead_again` are null where nothing was looked
+/// up.
+#[derive(Serialize, Deserialize)]
+struct CountsJson {
+    waiting: usize,
+    intended: usize,
+    not_sent: usize,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unsendable: usize,
+    unknown: usize,
+    sent_not_deleted: usize,
+    moved: usize,
+    stored: Option<usize>,
+    dead_again: Option<usize>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl From<Counts> for CountsJson {
+    fn from(counts: Counts) -> Self {
+        Self {
+            waiting: counts.waiting,
+            intended: counts.intended,
+            not_sent: counts.not_sent,
+            unsendable: counts.unsendable,
+            unknown: counts.unknown,
+            sent_not_deleted: counts.sent_not_deleted,
+            moved: counts.moved,
+            stored: counts.stored(),
+            dead_again: counts.dead_again(),
+        }
+    }
+}
+
+impl From<CountsJson> for Counts {
+    fn from(json: CountsJson) -> Self {
+        Self {
+            waiting: json.waiting,
+            intended: json.intended,
+            not_sent: json.not_sent,
+            unsendable: json.unsendable,
+            unknown: json.unknown,
+            sent_not_deleted: json.sent_not_deleted,
+            moved: json.moved,
+            stored: json.stored.unwrap_or(0),
+            dead_again: json.dead_again.unwrap_or(0),
+            looked_up: match (json.stored, json.dead_again) {
+                (Some(_), _) => LookedUp::Ledger,
+                (None, Some(_)) => LookedUp::DeadLetters,
+                (None, None) => LookedUp::Nothing,
+            },
+        }
+    }
 }
 
 impl Counts {
     /// Messages that have an outcome.
     #[must_use]
     pub fn done(&self) -> usize {
-        self.not_sent + self.unknown + self.sent_not_deleted + self.moved
+        self.not_sent + self.unknown + self.sent()
+    }
+
+    /// Messages whose copy was sent, or whose event the ledger knew.
+    #[must_use]
+    pub fn sent(&self) -> usize {
+        self.moved + self.sent_not_deleted
+    }
+
+    /// Messages that a resume would work on.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        let not_sent = self.not_sent.saturating_sub(self.unsendable);
+        self.waiting + self.intended + not_sent + self.unknown + self.sent_not_deleted
+    }
+
+    /// Of those sent, events that the ledger knows; `None` where it was not asked.
+    #[must_use]
+    pub fn stored(&self) -> Option<usize> {
+        let is_known = self.looked_up == LookedUp::Ledger || self.stored > 0;
+        is_known.then_some(self.stored)
+    }
+
+    /// Of those sent, events that failed again; `None` where they were not looked for.
+    #[must_use]
+    pub fn dead_again(&self) -> Option<usize> {
+        let is_known = self.looked_up != LookedUp::Nothing || self.stored + self.dead_again > 0;
+        is_known.then_some(self.dead_again)
+    }
+
+    /// Of those sent, events that were seen neither stored nor dead-lettered.
+    #[must_use]
+    pub fn unproved(&self) -> usize {
+        self.sent().saturating_sub(self.stored + self.dead_again)
     }
 
     pub(super) fn of(&mut self, phase: &Phase) -> &mut usize {
         match phase {
             Phase::Waiting => &mut self.waiting,
             Phase::Intended => &mut self.intended,
-            Phase::Refused(_) | Phase::NotTried(_) => &mut self.not_sent,
+            Phase::Refused(_) | Phase::NotTried(_) | Phase::Unsendable(_) => &mut self.not_sent,
             Phase::Unanswered(_) => &mut self.unknown,
             Phase::Confirmed | Phase::FoundStored(_) | Phase::NotDeleted(_) => {
                 &mut self.sent_not_deleted
@@ -51,5 +153,32 @@ impl Counts {
             Proof::Stored { .. } | Proof::AlreadyStored { .. } => &mut self.stored,
             Proof::DeadAgain { .. } => &mut self.dead_again,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_that_were_not_looked_up_are_null_and_not_0() {
+        let json = |counts: Counts| serde_json::to_value(counts).unwrap();
+        let mut counts = Counts {
+            moved: 3,
+            ..Counts::default()
+        };
+        let published = json(counts);
+        assert!(published["stored"].is_null() && published["dead_again"].is_null());
+        counts.looked_up = LookedUp::DeadLetters;
+        let published = json(counts);
+        assert!(published["stored"].is_null());
+        assert_eq!(published["dead_again"], 0);
+        counts.looked_up = LookedUp::Ledger;
+        let published = json(counts);
+        assert_eq!(
+            (&published["stored"], &published["dead_again"]),
+            (&0.into(), &0.into())
+        );
+        assert_eq!(serde_json::from_value::<Counts>(published).unwrap(), counts);
     }
 }

@@ -20,6 +20,12 @@ pub enum Fact {
         /// The frozen plan.
         plan: Box<Plan>,
     },
+    /// These messages were received and are hidden from other consumers: a process that resumes
+    /// can release or delete them by their handles. Journals of schema version 1 have none of these.
+    Received {
+        /// The messages and their handles.
+        messages: Vec<Received>,
+    },
     /// These messages are about to be sent: from here on each may have been.
     Intended {
         /// The messages, each as it was received.
@@ -78,11 +84,23 @@ pub enum Fact {
         /// Why.
         why: String,
     },
-    /// The redrive ended.
+    /// The redrive ended. What it received is released.
     Ended {
         /// How.
         how: Ending,
+        /// What was looked up of the events; absent in journals of schema version 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        looked_up: Option<LookedUp>,
     },
+}
+
+/// A message that was received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// Place in the plan.
+    pub index: usize,
+    /// Receipt handle.
+    pub receipt_handle: String,
 }
 
 /// A message that is about to be sent.
@@ -112,6 +130,36 @@ pub struct MessageCause {
     pub index: usize,
     /// The cause, for people.
     pub cause: String,
+    /// Whether a resume cannot send it either: it is gone, too large, or not what was planned.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_final: bool,
+}
+
+impl MessageCause {
+    /// A cause that a later attempt may not have.
+    pub(crate) fn passing(index: usize, cause: impl Into<String>) -> Self {
+        Self {
+            index,
+            cause: cause.into(),
+            is_final: false,
+        }
+    }
+
+    /// A cause that every later attempt has too.
+    pub(crate) fn lasting(index: usize, cause: impl Into<String>) -> Self {
+        Self {
+            is_final: true,
+            ..Self::passing(index, cause)
+        }
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A message that the ledger knows.
@@ -153,6 +201,19 @@ pub enum Proof {
         /// The ingest's reason, if it gave one.
         reason: Option<String>,
     },
+}
+
+/// Where the events that were sent were looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookedUp {
+    /// Nowhere.
+    #[default]
+    Nothing,
+    /// Among the dead letters: what was stored is not known.
+    DeadLetters,
+    /// In the ledger and among the dead letters.
+    Ledger,
 }
 
 /// How a redrive ended.

@@ -5,12 +5,16 @@
 
 mod counts;
 pub mod fact;
+mod pause;
 mod phase;
 mod replay;
 mod report;
+mod summary;
 
 pub use counts::Counts;
 pub(crate) use fact::Intended;
+pub use pause::Pause;
 pub use phase::{MessageState, Phase};
 pub use replay::State;
 pub use report::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
+pub use summary::Summary;

@@ -20,6 +20,8 @@ pub enum Phase {
     Refused(String),
     /// It was not tried.
     NotTried(String),
+    /// It was not tried, and a resume cannot send it either.
+    Unsendable(String),
     /// SQS gave no answer: it may have been sent.
     Unanswered(String),
     /// Its copy is in the source queue.
@@ -45,7 +47,15 @@ impl Phase {
 
     /// Whether it certainly was not sent.
     pub(crate) fn is_unsent(&self) -> bool {
-        matches!(self, Self::Waiting | Self::Refused(_) | Self::NotTried(_))
+        matches!(
+            self,
+            Self::Waiting | Self::Refused(_) | Self::NotTried(_) | Self::Unsendable(_)
+        )
+    }
+
+    /// Whether it was not sent and can be: by this run, or by a resume.
+    pub(crate) fn is_sendable(&self) -> bool {
+        self.is_unsent() && !matches!(self, Self::Unsendable(_))
     }
 
     /// Whether its copy is in the source queue, or its event in the ledger.
@@ -77,4 +87,6 @@ pub struct MessageState {
     pub sent_sha256: String,
     /// The newest intent, until the message is settled: refused or deleted.
     pub unsettled: Option<Arc<Intended>>,
+    /// Handle of the newest receive that is on record, while the message may still be hidden by it.
+    pub receipt_handle: Option<String>,
 }

@@ -7,25 +7,30 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::counts::Counts;
-use super::fact::{Ending, Fact, Intended, MessageCause, Proof};
+use super::fact::{Ending, Fact, Intended, LookedUp, MessageCause, Proof, Received};
 use super::phase::{MessageState, Phase};
 use crate::error::RedriveError;
 use crate::message::{body_sha256, key_of};
 use crate::plan::Plan;
 
+const NOT_PLANNED: &str = "there is no such message in the plan";
+
 /// A whole redrive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    plan: Plan,
+    plan: Arc<Plan>,
     messages: Vec<MessageState>,
     counts: Counts,
     ending: Option<Ending>,
+    /// Whether every receive is on record, so that no other message is hidden by an earlier process.
+    has_receives: bool,
 }
 
 impl State {
     /// Before the first fact.
     #[must_use]
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(plan: impl Into<Arc<Plan>>) -> Self {
+        let plan = plan.into();
         Self {
             messages: vec![MessageState::default(); plan.entries.len()],
             counts: Counts {
@@ -34,13 +39,25 @@ impl State {
             },
             plan,
             ending: None,
+            has_receives: true,
         }
+    }
+
+    /// The same for a journal of schema version 1, which has no receives.
+    pub(crate) fn without_receives(mut self) -> Self {
+        self.has_receives = false;
+        self
     }
 
     /// The frozen plan.
     #[must_use]
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    /// Whether every receive is on record.
+    pub(crate) fn has_receives(&self) -> bool {
+        self.has_receives
     }
 
     /// Every message, parallel to the plan.
@@ -61,10 +78,10 @@ impl State {
         self.ending
     }
 
-    /// Whether it finished with every message moved: nothing is left to send.
+    /// Whether it finished and a resume could not move more.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.ending == Some(Ending::Finished) && self.counts.moved == self.messages.len()
+        self.ending == Some(Ending::Finished) && self.counts.left() == 0
     }
 
     /// The places of the messages in a phase.
@@ -97,6 +114,16 @@ impl State {
         unsettled.flatten().collect()
     }
 
+    /// Handles by which an earlier process may still hide messages that it did not begin to send,
+    /// by the places of the messages.
+    pub(crate) fn hidden(&self) -> Vec<(usize, String)> {
+        let messages = self.messages.iter().enumerate();
+        messages
+            .filter(|(_, message)| message.unsettled.is_none())
+            .filter_map(|(index, message)| Some((index, message.receipt_handle.clone()?)))
+            .collect()
+    }
+
     /// Applies one fact.
     ///
     /// # Errors
@@ -104,6 +131,12 @@ impl State {
     pub fn apply(&mut self, fact: &Fact) -> Result<(), RedriveError> {
         match fact {
             Fact::Planned { .. } => return Err(contradiction(0, "a second plan")),
+            Fact::Received { messages } => {
+                self.ending = None;
+                for message in messages {
+                    self.receive(message)?;
+                }
+            }
             Fact::Intended { messages } => {
                 self.ending = None;
                 for message in messages {
@@ -123,7 +156,15 @@ impl State {
                 self.step_all(messages, Phase::Unanswered, Phase::is_intended)?;
             }
             Fact::NotTried { messages } => {
-                self.step_all(messages, Phase::NotTried, Phase::is_unsent)?;
+                for message in messages {
+                    let cause = message.cause.clone();
+                    let phase = if message.is_final {
+                        Phase::Unsendable(cause)
+                    } else {
+                        Phase::NotTried(cause)
+                    };
+                    self.step(message.index, phase, Phase::is_unsent)?;
+                }
             }
             Fact::FoundStored { messages } => {
                 for message in messages {
@@ -145,9 +186,31 @@ impl State {
                 }
             }
             Fact::Paused { .. } => {}
-            Fact::Ended { how } => self.ending = Some(*how),
+            Fact::Ended { how, looked_up } => self.end(*how, *looked_up),
         }
         Ok(())
+    }
+
+    fn receive(&mut self, received: &Received) -> Result<(), RedriveError> {
+        let index = received.index;
+        let message = self
+            .messages
+            .get_mut(index)
+            .ok_or_else(|| contradiction(index, NOT_PLANNED))?;
+        let handle = &received.receipt_handle;
+        message.receipt_handle = Some(handle.clone());
+        if let Some(intended) = &mut message.unsettled {
+            Arc::make_mut(intended).receipt_handle.clone_from(handle);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, how: Ending, looked_up: Option<LookedUp>) {
+        self.ending = Some(how);
+        self.counts.looked_up = self.counts.looked_up.max(looked_up.unwrap_or_default());
+        for message in &mut self.messages {
+            message.receipt_handle = None;
+        }
     }
 
     fn intend(&mut self, intended: &Intended) -> Result<(), RedriveError> {
@@ -164,6 +227,7 @@ impl State {
         let message = self.step(index, Phase::Intended, |phase| {
             phase.is_unsent() || phase.is_doubtful()
         })?;
+        message.receipt_handle = Some(intended.receipt_handle.clone());
         message.key = key;
         message.sent_sha256 = sha256;
         message.unsettled = Some(Arc::new(intended.clone()));
@@ -174,7 +238,7 @@ impl State {
         let message = self
             .messages
             .get_mut(index)
-            .ok_or_else(|| contradiction(index, "there is no such message in the plan"))?;
+            .ok_or_else(|| contradiction(index, NOT_PLANNED))?;
         if message.phase.is_unsent() {
             return Err(contradiction(index, "proved without having been sent"));
         }
@@ -182,6 +246,11 @@ impl State {
             *self.counts.of_proof(&before) -= 1;
         }
         *self.counts.of_proof(proof) += 1;
+        let looked_up = match proof {
+            Proof::Stored { .. } | Proof::AlreadyStored { .. } => LookedUp::Ledger,
+            Proof::DeadAgain { .. } => LookedUp::DeadLetters,
+        };
+        self.counts.looked_up = self.counts.looked_up.max(looked_up);
         Ok(())
     }
 
@@ -206,15 +275,20 @@ impl State {
         let message = self
             .messages
             .get_mut(index)
-            .ok_or_else(|| contradiction(index, "there is no such message in the plan"))?;
+            .ok_or_else(|| contradiction(index, NOT_PLANNED))?;
         if !is_legal(&message.phase) {
             let detail = format!("{to:?} cannot follow {:?}", message.phase);
             return Err(contradiction(index, &detail));
         }
         *self.counts.of(&message.phase) -= 1;
         *self.counts.of(&to) += 1;
+        self.counts.unsendable -= usize::from(matches!(message.phase, Phase::Unsendable(_)));
+        self.counts.unsendable += usize::from(matches!(to, Phase::Unsendable(_)));
         if matches!(to, Phase::Refused(_) | Phase::Deleted) {
             message.unsettled = None;
+        }
+        if to == Phase::Deleted {
+            message.receipt_handle = None;
         }
         message.phase = to;
         Ok(message)
@@ -257,10 +331,7 @@ mod tests {
     }
 
     fn causes(index: usize) -> Vec<MessageCause> {
-        vec![MessageCause {
-            index,
-            cause: "because".to_owned(),
-        }]
+        vec![MessageCause::passing(index, "because")]
     }
 
     #[test]
@@ -315,9 +386,49 @@ mod tests {
         assert_eq!((counts.waiting, counts.moved, counts.done()), (1, 1, 1));
         let ended = Fact::Ended {
             how: Ending::Finished,
+            looked_up: None,
         };
         state.apply(&ended).unwrap();
         assert!(!state.is_complete(), "one message is left");
+        let gone = Fact::NotTried {
+            messages: vec![MessageCause::lasting(0, "gone")],
+        };
+        state.apply(&gone).unwrap();
+        let counts = state.counts();
+        assert_eq!(
+            (counts.not_sent, counts.unsendable, counts.left()),
+            (1, 1, 0)
+        );
+        assert!(state.is_complete(), "nothing is left to resume");
         assert!(state.apply(&deleted(7)).is_err());
+    }
+
+    #[test]
+    fn handles_are_known_until_their_messages_are_deleted_or_the_redrive_ends() {
+        let mut state = State::new(plan::example(3));
+        let received = |index, handle: &str| Received {
+            index,
+            receipt_handle: handle.to_owned(),
+        };
+        let messages = vec![received(0, "a"), received(1, "b"), received(2, "c")];
+        state.apply(&Fact::Received { messages }).unwrap();
+        state.apply(&intended(1)).unwrap();
+        let hidden = |state: &State| -> Vec<String> {
+            state
+                .hidden()
+                .into_iter()
+                .map(|(_, handle)| handle)
+                .collect()
+        };
+        assert_eq!(hidden(&state), ["a", "c"]);
+        let messages = vec![received(1, "newer")];
+        state.apply(&Fact::Received { messages }).unwrap();
+        assert_eq!(state.unsettled()[0].receipt_handle, "newer");
+        let ended = Fact::Ended {
+            how: Ending::Cancelled,
+            looked_up: None,
+        };
+        state.apply(&ended).unwrap();
+        assert_eq!(hidden(&state), Vec::<String>::new());
     }
 }

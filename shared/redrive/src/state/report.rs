@@ -99,7 +99,7 @@ impl MessageReport {
                 MessageOutcome::Unknown,
                 Some(NO_ANSWER_ON_RECORD.to_owned()),
             ),
-            Phase::Refused(cause) | Phase::NotTried(cause) => {
+            Phase::Refused(cause) | Phase::NotTried(cause) | Phase::Unsendable(cause) => {
                 (MessageOutcome::NotSent, Some(cause.clone()))
             }
             Phase::Unanswered(cause) => (MessageOutcome::Unknown, Some(cause.clone())),

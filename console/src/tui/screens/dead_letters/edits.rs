@@ -31,7 +31,7 @@ impl DeadLetters {
     }
 
     /// Messages that are received and edited.
-    pub(super) fn edited(&self) -> usize {
+    pub(crate) fn edited(&self) -> usize {
         let is_edited = |message: &&DeadLetter| self.edits.contains_key(&message.message_id);
         self.messages.iter().filter(is_edited).count()
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::review::refused;
 use super::run::Run;
 use super::state::Redrives;
-use super::texts::unproved;
+use super::texts::{parts, sent_text};
 use crate::tui::context::UpdateContext;
 use crate::tui::effect::RunControl;
 use crate::tui::format::{count, visible};
@@ -59,7 +59,7 @@ impl Redrives {
     pub(super) fn resume(&mut self, context: &mut UpdateContext<'_>) {
         if context.environment.read_only {
             let name = visible(&context.environment.name);
-            let text = format!("{name} is read-only: no redrivess");
+            let text = format!("{name} is read-only: no redrives");
             context.notify(Tone::Warning, text);
             return;
         }
@@ -152,7 +152,7 @@ fn failed(run: &Run, why: String) -> Ended {
     }
 }
 
-/// `redriven: 29 of 29 moved · 29 stored`
+/// `redriven: 29 of 29 sent · 29 stored`
 fn summary(end: &RunEnd) -> (Tone, String) {
     let Report {
         counts,
@@ -165,21 +165,8 @@ fn summary(end: &RunEnd) -> (Tone, String) {
         (Some(Ending::Cancelled), None) => "cancelled: ".to_owned(),
         (Some(Ending::Finished) | None, None) => "redriven: ".to_owned(),
     };
-    let mut text = format!(
-        "{begin}{} of {} moved",
-        count(counts.moved as u64),
-        count(*planned as u64)
-    );
-    let parts = [
-        (counts.stored, "stored"),
-        (counts.dead_again, "failed again"),
-        (unproved(counts), "not confirmed yet"),
-        (counts.sent_not_deleted, "in both queues"),
-        (counts.not_sent, "not sent"),
-        (counts.unknown + counts.intended, "unknown"),
-        (counts.waiting, "left"),
-    ];
-    for (number, what) in parts.into_iter().filter(|(number, _)| *number > 0) {
+    let mut text = format!("{begin}{}", sent_text(counts, *planned));
+    for (number, _, what) in parts(counts, false) {
         text.push_str(&format!(" · {} {what}", count(number as u64)));
     }
     let tone = if end.error.is_some() || counts.dead_again > 0 {

@@ -5,14 +5,18 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::texts::{
+    FAILED_AGAIN, IN_BOTH_QUEUES, NOT_LOOKED_UP, NOT_PROVED, NOT_SENT, NOT_SENT_YET, STORED,
+    UNKNOWN, WAITING_FOR_PROOF,
+};
 use crate::tui::format::{fit, visible};
 use crate::tui::lines::left;
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::fact::Proof;
 use redrive::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
 
-/// `already stored`
-const LABEL: usize = 14;
+/// `may have been sent`
+const LABEL: usize = 18;
 /// Enough of a message id to find its message.
 const ID: usize = 13;
 
@@ -24,14 +28,16 @@ enum Disposition {
     NotSent,
     InBothQueues,
     BeingSent,
-    Pending,
-    Waiting,
+    WaitingForProof,
+    NotProved,
+    NotLookedUp,
+    NotSentYet,
     AlreadyStored,
     Stored,
 }
 
 impl Disposition {
-    fn of(message: &MessageReport, is_running: bool) -> Self {
+    fn of(message: &MessageReport, is_running: bool, is_looked_up: bool) -> Self {
         let is_on_record = message.cause.as_deref() != Some(NO_ANSWER_ON_RECORD);
         match (&message.proof, message.outcome) {
             (Some(Proof::DeadAgain { .. }), _) => Self::DeadAgain,
@@ -41,22 +47,27 @@ impl Disposition {
             (None, MessageOutcome::Unknown) if is_running && !is_on_record => Self::BeingSent,
             (None, MessageOutcome::Unknown) => Self::Unknown,
             (None, MessageOutcome::NotSent) => Self::NotSent,
-            (None, MessageOutcome::Moved) => Self::Pending,
-            (None, MessageOutcome::Waiting) => Self::Waiting,
+            (None, MessageOutcome::Moved) if is_running => Self::WaitingForProof,
+            (None, MessageOutcome::Moved) if is_looked_up => Self::NotProved,
+            (None, MessageOutcome::Moved) => Self::NotLookedUp,
+            (None, MessageOutcome::Waiting) if is_running => Self::NotSentYet,
+            (None, MessageOutcome::Waiting) => Self::NotSent,
         }
     }
 
     const fn look(self) -> (Tone, &'static str) {
         match self {
-            Self::DeadAgain => (Tone::Bad, "failed again"),
-            Self::Unknown => (Tone::Warning, "unknown"),
-            Self::NotSent => (Tone::Warning, "not sent"),
-            Self::InBothQueues => (Tone::Warning, "in both queues"),
+            Self::DeadAgain => (Tone::Bad, FAILED_AGAIN),
+            Self::Unknown => (Tone::Warning, UNKNOWN),
+            Self::NotSent => (Tone::Warning, NOT_SENT),
+            Self::InBothQueues => (Tone::Warning, IN_BOTH_QUEUES),
             Self::BeingSent => (Tone::Muted, "being sent"),
-            Self::Pending => (Tone::Muted, "pending"),
-            Self::Waiting => (Tone::Muted, "waiting"),
+            Self::WaitingForProof => (Tone::Muted, WAITING_FOR_PROOF),
+            Self::NotProved => (Tone::Muted, NOT_PROVED),
+            Self::NotLookedUp => (Tone::Muted, NOT_LOOKED_UP),
+            Self::NotSentYet => (Tone::Muted, NOT_SENT_YET),
             Self::AlreadyStored => (Tone::Muted, "already stored"),
-            Self::Stored => (Tone::Good, "stored"),
+            Self::Stored => (Tone::Good, STORED),
         }
     }
 }
@@ -68,11 +79,9 @@ pub(super) fn rows(
     offset: usize,
     (width, height): (usize, usize),
 ) -> Vec<Line<'static>> {
-    let mut messages: Vec<(Disposition, &MessageReport)> = report
-        .messages
-        .iter()
-        .map(|message| (Disposition::of(message, is_running), message))
-        .collect();
+    let is_looked_up = report.counts.stored().is_some();
+    let of = |message| (Disposition::of(message, is_running, is_looked_up), message);
+    let mut messages: Vec<(Disposition, &MessageReport)> = report.messages.iter().map(of).collect();
     messages.sort_by_key(|(disposition, _)| *disposition);
     messages
         .into_iter()
@@ -98,10 +107,20 @@ fn row(
         (Some(Proof::Stored { record_id } | Proof::AlreadyStored { record_id }), None) => {
             format!("as record {record_id}")
         }
-        (None, None) if disposition == Disposition::Pending => {
-            "sent; neither stored nor dead-lettered yet".to_owned()
-        }
-        (None, None) => String::new(),
+        (None, None) => match disposition {
+            Disposition::WaitingForProof | Disposition::NotProved => {
+                "sent; seen neither stored nor dead-lettered".to_owned()
+            }
+            Disposition::NotLookedUp => "sent; its event was not looked up".to_owned(),
+            Disposition::DeadAgain
+            | Disposition::Unknown
+            | Disposition::NotSent
+            | Disposition::InBothQueues
+            | Disposition::BeingSent
+            | Disposition::NotSentYet
+            | Disposition::AlreadyStored
+            | Disposition::Stored => String::new(),
+        },
     };
     let head = format!(" {} {} ", sign(tone), left(label, LABEL));
     let id = left(&visible(&message.message_id), ID);
@@ -127,11 +146,9 @@ mod tests {
             proof: None,
         };
         let open = message(NO_ANSWER_ON_RECORD);
-        assert_eq!(Disposition::of(&open, true), Disposition::BeingSent);
-        assert_eq!(Disposition::of(&open, false), Disposition::Unknown);
-        assert_eq!(
-            Disposition::of(&message("timeout"), true),
-            Disposition::Unknown
-        );
+        let of = |message: &MessageReport, is_running| Disposition::of(message, is_running, true);
+        assert_eq!(of(&open, true), Disposition::BeingSent);
+        assert_eq!(of(&open, false), Disposition::Unknown);
+        assert_eq!(of(&message("timeout"), true), Disposition::Unknown);
     }
 }

@@ -17,8 +17,8 @@ use crate::tui::theme::Tone;
 impl Redrives {
     /// Opens the review of messages; `false` where a redrive runs already.
     pub(crate) fn review(&mut self, selection: Selection, context: &mut UpdateContext<'_>) -> bool {
-        if let Some((done, planned)) = self.progress() {
-            let text = format!("a redrive is running: {done} of {planned} done · 3 shows it");
+        if let Some(standing) = self.standing() {
+            let text = format!("{standing} · one at a time: 3 shows it");
             context.notify(Tone::Warning, text);
             return false;
         }

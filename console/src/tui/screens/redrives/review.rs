@@ -113,7 +113,7 @@ impl Review {
         steps.iter().copied().filter(|step| *step < sent).collect()
     }
 
-    /// Goes on to the next canary steps that differ from the present ones.
+    /// Chooses the next canary steps that differ from the present ones.
     pub(super) fn next_canary(&mut self) {
         let before = self.canary_steps();
         for _ in CANARIES {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::tui::format::whole;
-use crate::tui::redrives::{PAUSED_BY_OPERATOR, PastRedrive, Progress};
+use crate::tui::redrives::{PastRedrive, Progress};
 use crate::tui::request::RequestId;
-use redrive::{Counts, PAUSED_BY_REQUEST, RunCommand};
+use redrive::{Counts, RunCommand, Wait};
 
 /// Span over which the rate is measured.
 const MEASURED_SECS: i64 = 5;
@@ -59,10 +59,6 @@ impl Run {
         )
     }
 
-    pub(super) fn done(&self) -> usize {
-        self.counts().done()
-    }
-
     pub(super) fn command(&self) -> &RunCommand {
         self.progress
             .as_ref()
@@ -76,11 +72,14 @@ impl Run {
     /// Why it waits, if it stopped by itself.
     pub(super) fn own_pause(&self) -> Option<&str> {
         match self.command() {
-            RunCommand::Pause(why) if why != PAUSED_BY_OPERATOR && why != PAUSED_BY_REQUEST => {
-                Some(why)
-            }
-            RunCommand::Pause(_) | RunCommand::Run | RunCommand::Cancel => None,
+            RunCommand::Pause(why) => why.own(),
+            RunCommand::Run | RunCommand::Cancel => None,
         }
+    }
+
+    /// What it waits for while it sends nothing.
+    pub(super) fn wait(&self) -> Option<Wait> {
+        self.progress.as_ref()?.wait
     }
 
     pub(super) fn apply(&mut self, progress: Progress, now: DateTime<Utc>) {
@@ -110,7 +109,10 @@ impl Run {
     /// Messages per second over the last seconds; `None` while that cannot be progress.
     pub(super) fn measured_per_sec(&self, now: DateTime<Utc>) -> Option<f64> {
         let (since, before) = self.samples.front()?;
-        let (_, last) = self.samples.back()?;
+        let (last_at, last) = self.samples.back()?;
+        if self.wait().is_some() || now - last_at > Duration::seconds(MEASURED_SECS) {
+            return None;
+        }
         #[expect(clippy::cast_precision_loss, reason = "counts of one plan are small")]
         let (messages, millis) = (
             (last - before) as f64,

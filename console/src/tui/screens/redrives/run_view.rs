@@ -5,11 +5,11 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::run::Run;
-use super::texts::{count_lines, rate_text, unproved};
+use super::texts::{count_line, rate_text, sent_text, wait_text};
 use crate::tui::format::{clock, count, rate, span_secs, visible};
 use crate::tui::lines::hanging;
 use crate::tui::theme::{Theme, Tone, sign};
-use redrive::RunCommand;
+use redrive::{Pause, RunCommand};
 
 /// Cells of the bar at most.
 const BAR_CELLS_MAX: usize = 40;
@@ -23,31 +23,30 @@ pub(super) fn run_lines(
     let counts = run.counts();
     let mut lines = vec![bar_line(run, theme, now, width)];
     lines.push(Line::from(pace_spans(run, theme, now)));
-    lines.extend(count_lines((&counts, true), run.planned, theme));
+    lines.push(count_line((&counts, true), run.planned, theme));
     lines.push(canary_line(run, theme));
     match run.command() {
         RunCommand::Run if run.progress.is_none() => {
             lines.extend(hanging(Tone::Muted, "starting", theme, width));
         }
-        RunCommand::Run if counts.waiting + counts.intended == 0 && unproved(&counts) > 0 => {
-            let text = "all sent; following the events until each is stored or fails again";
-            lines.extend(hanging(Tone::Muted, text, theme, width));
+        RunCommand::Run => {
+            let wait = run.wait().map(|wait| wait_text(wait, now));
+            lines.extend(
+                wait.into_iter()
+                    .flat_map(|text| hanging(Tone::Muted, &text, theme, width)),
+            );
         }
-        RunCommand::Run => {}
         RunCommand::Cancel => {
             let text = "ending: started batches finish, the rest stays";
             lines.extend(hanging(Tone::Warning, text, theme, width));
         }
         RunCommand::Pause(why) => {
-            let tone = if run.own_pause().is_some() {
-                Tone::Bad
-            } else {
-                Tone::Warning
-            };
-            let text = if run.own_pause().is_some() {
-                format!("paused automatically: {}", visible(why))
-            } else {
-                visible(why)
+            let (tone, text) = match why {
+                Pause::Operator => (Tone::Warning, "paused by you".to_owned()),
+                Pause::OtherProcess => (Tone::Warning, why.to_string()),
+                Pause::Redrive(why) => {
+                    (Tone::Bad, format!("paused automatically: {}", visible(why)))
+                }
             };
             lines.extend(hanging(tone, &text, theme, width));
             let rest = count((counts.waiting + counts.not_sent) as u64);
@@ -64,17 +63,13 @@ pub(super) fn run_lines(
 
 /// `██████░░░░  21 of 29 sent`
 fn bar_line(run: &Run, theme: Theme, now: DateTime<Utc>, width: usize) -> Line<'static> {
-    let done = run.done();
-    let mut text = format!(
-        "  {} of {} done",
-        count(done as u64),
-        count(run.planned as u64)
-    );
+    let sent = run.counts().sent();
+    let mut text = format!("  {}", sent_text(&run.counts(), run.planned));
     if let Some(secs) = run.left_secs(now) {
         text.push_str(&format!("  about {} left", span_secs(secs)));
     }
     let cells = BAR_CELLS_MAX.min(width.saturating_sub(text.width() + 2));
-    let full = (done * cells)
+    let full = (sent * cells)
         .checked_div(run.planned)
         .unwrap_or(0)
         .min(cells);

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::review::Review;
 use super::run::Run;
+use super::texts::standing;
+use crate::tui::format::visible;
 use crate::tui::list::ListState;
 use crate::tui::redrives::Past;
 use crate::tui::remote::Remote;
@@ -26,8 +28,22 @@ pub(crate) struct Redrives {
 }
 
 impl Redrives {
-    /// How many messages of the redrive under way have an outcome, and how many there are.
+    /// How many messages of the redrive under way were sent, and how many there are.
     pub(crate) fn progress(&self) -> Option<(usize, usize)> {
-        self.run.as_ref().map(|run| (run.done(), run.planned))
+        self.run
+            .as_ref()
+            .map(|run| (run.counts().sent(), run.planned))
+    }
+
+    /// What the redrive under way is doing, in one sentence; `None` without one.
+    pub(crate) fn standing(&self) -> Option<String> {
+        self.run.as_ref().map(|run| standing(run).1)
+    }
+
+    /// That it stopped by itself and waits for the operator, and why.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        let run = self.run.as_ref()?;
+        let why = run.own_pause()?;
+        Some(format!("{}: {}", standing(run).1, visible(why)))
     }
 }

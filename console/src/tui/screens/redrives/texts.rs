@@ -1,48 +1,110 @@
 //! Texts that the list, the run and the review share.
 
+use chrono::{DateTime, Utc};
 use ratatui::text::{Line, Span};
 
-use crate::tui::format::{count, rate};
+use super::run::Run;
+use crate::tui::format::{count, rate, span_secs};
+use crate::tui::lines::message_count;
 use crate::tui::theme::{Theme, Tone, sign};
-use redrive::Counts;
+use redrive::{Counts, RunCommand, Wait};
 
-/// Messages by their state; states without messages are left out.
-/// What runs is on its way, and no cause for worry.
-pub(super) fn count_lines(
+pub(super) const STORED: &str = "stored";
+pub(super) const FAILED_AGAIN: &str = "failed again";
+pub(super) const WAITING_FOR_PROOF: &str = "waiting for proof";
+pub(super) const NOT_PROVED: &str = "not proved";
+pub(super) const NOT_LOOKED_UP: &str = "not looked up";
+pub(super) const NOT_SENT: &str = "not sent";
+pub(super) const NOT_SENT_YET: &str = "not sent yet";
+pub(super) const UNKNOWN: &str = "may have been sent";
+pub(super) const IN_BOTH_QUEUES: &str = "in both queues";
+
+/// `21 of 29 sent`
+pub(super) fn sent_text(counts: &Counts, planned: usize) -> String {
+    let (sent, planned) = (counts.sent() as u64, planned as u64);
+    format!("{} of {} sent", count(sent), count(planned))
+}
+
+/// Messages by what became of them, each with its words, which are the same everywhere. What runs is
+/// on its way, and no cause for worry. States without messages are left out.
+pub(super) fn parts(counts: &Counts, is_running: bool) -> Vec<(usize, Tone, &'static str)> {
+    let unproved = counts.unproved();
+    let mut parts = vec![(counts.stored, Tone::Good, STORED)];
+    if is_running {
+        parts.extend([
+            (unproved, Tone::Muted, WAITING_FOR_PROOF),
+            (counts.dead_again, Tone::Bad, FAILED_AGAIN),
+            (counts.not_sent, Tone::Warning, NOT_SENT),
+            (counts.unknown, Tone::Warning, UNKNOWN),
+            (counts.intended, Tone::Muted, "being sent"),
+            (counts.sent_not_deleted, Tone::Muted, IN_BOTH_QUEUES),
+            (counts.waiting, Tone::Muted, NOT_SENT_YET),
+        ]);
+    } else {
+        let unproved_words = match counts.stored() {
+            Some(_) => NOT_PROVED,
+            None => NOT_LOOKED_UP,
+        };
+        parts.extend([
+            (unproved, Tone::Muted, unproved_words),
+            (counts.dead_again, Tone::Bad, FAILED_AGAIN),
+            (counts.not_sent + counts.waiting, Tone::Warning, NOT_SENT),
+            (counts.unknown + counts.intended, Tone::Warning, UNKNOWN),
+            (counts.sent_not_deleted, Tone::Warning, IN_BOTH_QUEUES),
+        ]);
+    }
+    parts.retain(|(number, ..)| *number > 0);
+    parts
+}
+
+/// [`parts`] as one line, after the number of those that were sent where nothing else shows it.
+pub(super) fn count_line(
     (counts, is_running): (&Counts, bool),
     planned: usize,
     theme: Theme,
-) -> Vec<Line<'static>> {
-    let (being_sent, unknown, twice) = if is_running {
-        (counts.intended, counts.unknown, Tone::Muted)
-    } else {
-        (0, counts.unknown + counts.intended, Tone::Warning)
-    };
-    let parts = [
-        (counts.stored, Tone::Good, "stored"),
-        (unproved(counts), Tone::Muted, "pending"),
-        (counts.dead_again, Tone::Bad, "failed again"),
-        (counts.not_sent, Tone::Warning, "not sent"),
-        (unknown, Tone::Warning, "unknown"),
-        (being_sent, Tone::Muted, "being sent"),
-        (counts.sent_not_deleted, twice, "in both queues"),
-        (counts.waiting, Tone::Muted, "waiting"),
-    ];
-    let mut spans = vec![Span::styled(
-        format!(
-            " {} of {} moved",
-            count(counts.moved as u64),
-            count(planned as u64)
-        ),
-        theme.strong(),
-    )];
-    for (number, tone, what) in parts {
-        if number > 0 {
-            let text = format!("   {} {} {what}", sign(tone), count(number as u64));
-            spans.push(Span::styled(text, theme.tone(tone)));
-        }
+) -> Line<'static> {
+    let mut spans = Vec::new();
+    if !is_running {
+        let text = format!(" {}  ", sent_text(counts, planned));
+        spans.push(Span::styled(text, theme.strong()));
     }
-    vec![Line::from(spans)]
+    for (number, tone, what) in parts(counts, is_running) {
+        let text = format!(" {} {} {what}  ", sign(tone), count(number as u64));
+        spans.push(Span::styled(text, theme.tone(tone)));
+    }
+    Line::from(spans)
+}
+
+/// What a redrive under way is doing: `the redrive is stopped: 1 of 316 sent`.
+pub(super) fn standing(run: &Run) -> (Tone, String) {
+    let (tone, what) = match run.command() {
+        RunCommand::Pause(why) if why.own().is_some() => (Tone::Bad, "is stopped"),
+        RunCommand::Pause(_) => (Tone::Warning, "is paused"),
+        RunCommand::Cancel => (Tone::Warning, "is ending"),
+        RunCommand::Run => match run.wait() {
+            Some(Wait::Messages { .. }) => (Tone::Warning, "waits for messages"),
+            Some(Wait::Proof { .. }) => (Tone::Good, "waits for proof"),
+            None => (Tone::Good, "continues"),
+        },
+    };
+    let sent = sent_text(&run.counts(), run.planned);
+    (tone, format!("the redrive {what}: {sent}"))
+}
+
+/// What it waits for, and how long at most.
+pub(super) fn wait_text(wait: Wait, now: DateTime<Utc>) -> String {
+    let left = (wait.until() - now).num_seconds().max(0);
+    let left = span_secs(u64::try_from(left).unwrap_or(0));
+    match wait {
+        Wait::Messages { missing, .. } => format!(
+            "waiting for {} that other consumers have received, {left} at most",
+            message_count(missing)
+        ),
+        Wait::Proof { .. } => format!(
+            "waiting for proof, {left} at most: sent events are looked up until they are stored or \
+             fail again"
+        ),
+    }
 }
 
 /// `1 → 10 → all 37`
@@ -52,7 +114,7 @@ pub(super) fn canary_text(steps: &[usize], planned: usize) -> String {
     }
     let steps: Vec<String> = steps.iter().map(|step| count(*step as u64)).collect();
     format!(
-        "{} → all {}, each step confirmed first",
+        "{} → all {}, each step proved first",
         steps.join(" → "),
         count(planned as u64)
     )
@@ -63,9 +125,4 @@ pub(super) fn rate_text(per_sec: Option<f64>) -> String {
         Some(per_sec) => format!("at most {}", rate(per_sec)),
         None => "as fast as SQS accepts them".to_owned(),
     }
-}
-
-/// Messages that were sent and whose event was seen nowhere yet.
-pub(super) fn unproved(counts: &Counts) -> usize {
-    (counts.moved + counts.sent_not_deleted).saturating_sub(counts.stored + counts.dead_again)
 }

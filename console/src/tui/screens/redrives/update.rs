@@ -7,6 +7,7 @@ use ratatui::layout::Position;
 
 use super::review::{faster, slower};
 use super::state::Redrives;
+use super::texts::standing;
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::effect::{Effect, RunControl};
 use crate::tui::keymap::{Action, Binding, KeyContext};
@@ -15,6 +16,7 @@ use crate::tui::request::{Reply, Request};
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::theme::Tone;
+use redrive::RunCommand;
 
 /// Lines that `J` and `K` scroll the detail.
 const DETAIL_LINES: isize = 3;
@@ -83,13 +85,16 @@ impl Redrives {
         self.refresh(context);
     }
 
-    /// A redrive continues.
+    /// A redrive is not ended by that.
     fn leave(&mut self, context: &mut UpdateContext<'_>) {
         self.is_shown = false;
-        if let Some((done, planned)) = self.progress() {
-            let text =
-                format!("the redrive continues: {done} of {planned} done; a notice shows its end");
-            context.notify(Tone::Good, text);
+        if let Some(run) = &self.run {
+            let (tone, standing) = standing(run);
+            let next = match run.command() {
+                RunCommand::Pause(_) => "3 shows why, and continues or ends it",
+                RunCommand::Run | RunCommand::Cancel => "a notice shows its end",
+            };
+            context.notify(tone, format!("{standing}; {next}"));
         }
     }
 

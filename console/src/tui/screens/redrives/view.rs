@@ -4,17 +4,18 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::history::Row;
 use super::outcomes;
 use super::review_view::draw_review;
 use super::run_view::run_lines;
 use super::state::Redrives;
-use super::texts::{canary_text, count_lines};
+use super::texts::{canary_text, count_line, parts, sent_text};
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, timestamp, visible};
 use crate::tui::layout::area_rows;
-use crate::tui::lines::{draw_divider, explained, hanging, left, titled};
+use crate::tui::lines::{draw_divider, explained, hanging, left, message_count, titled};
 use crate::tui::redrives::PastRedrive;
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::RunCommand;
@@ -193,6 +194,10 @@ impl Redrives {
         let theme = context.theme;
         let (tone, label) = ending_look(past);
         let what = match past.ending {
+            Some(Ending::Finished) if past.counts.left() > 0 => format!(
+                ": {} left that a resume tries again",
+                message_count(past.counts.left())
+            ),
             Some(Ending::Finished) => String::new(),
             Some(Ending::Cancelled) => ": the rest stays in the dead-letter queue".to_owned(),
             None if past.is_running => ": another process runs it".to_owned(),
@@ -205,11 +210,7 @@ impl Redrives {
                 Span::raw("resumes at the end of its journal; only unknown sends may go out twice"),
             ]));
         }
-        lines.extend(count_lines(
-            (&past.counts, past.is_running),
-            past.planned,
-            theme,
-        ));
+        lines.push(count_line((&past.counts, false), past.planned, theme));
         let mut facts = vec![canary_text(&past.canary_steps, past.planned)];
         if past.edited > 0 {
             facts.push(format!("{} edited", count(past.edited as u64)));
@@ -227,10 +228,12 @@ impl Redrives {
     }
 }
 
-const fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
+fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
+    let is_left = past.counts.left() > 0;
     match past.ending {
         Some(Ending::Finished) if past.counts.dead_again > 0 => (Tone::Bad, "finished"),
         Some(Ending::Finished) if past.counts.stored == past.planned => (Tone::Good, "finished"),
+        Some(Ending::Finished) if is_left => (Tone::Warning, "incomplete"),
         Some(Ending::Finished) => (Tone::Warning, "finished"),
         Some(Ending::Cancelled) => (Tone::Warning, "cancelled"),
         None if past.is_running => (Tone::Good, "running"),
@@ -265,21 +268,16 @@ fn list_row(
     } else {
         at.format("%m-%d %H:%M").to_string()
     };
-    let mut rest = format!(
-        "{} of {}",
-        count(counts.moved as u64),
-        count(planned as u64)
-    );
-    let parts = [
-        (counts.stored, "stored"),
-        (counts.dead_again, "failed again"),
-        (counts.waiting, "left"),
-    ];
-    for (number, what) in parts.into_iter().filter(|(number, _)| *number > 0) {
-        rest.push_str(&format!(" · {} {what}", count(number as u64)));
-    }
     let marker = if is_selected { "▸ " } else { "  " };
     let room = width.saturating_sub(2 + 2 + LABEL + 12);
+    let mut rest = sent_text(&counts, planned);
+    for (number, _, what) in parts(&counts, matches!(row, Row::Running(_))) {
+        let part = format!(" · {} {what}", count(number as u64));
+        // A part of a number is another number.
+        if rest.width() + part.width() <= room {
+            rest.push_str(&part);
+        }
+    }
     let line = Line::from(vec![
         Span::raw(marker),
         Span::styled(

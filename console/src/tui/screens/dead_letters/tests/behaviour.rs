@@ -427,7 +427,7 @@ fn moved_messages_leave_and_the_others_stay_with_their_note() {
     );
     assert_eq!(
         harness.notice(),
-        "redriven: 1 of 3 moved · 1 stored · 1 not confirmed yet · 1 in both queues · 1 not sent"
+        "redriven: 2 of 3 sent · 1 stored · 1 not proved · 1 not sent · 1 in both queues"
     );
     assert_eq!(harness.screen().messages.len(), 36);
     assert_eq!(harness.screen().notes.len(), 2);

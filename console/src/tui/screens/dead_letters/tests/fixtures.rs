@@ -186,6 +186,7 @@ pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -
         canary_steps: canary_steps.to_vec(),
         counts,
         command: RunCommand::Run,
+        wait: None,
         rate_per_sec: Some(20.0),
     }
 }

@@ -158,7 +158,7 @@ fn second_redrive_cannot_begin_while_one_runs() {
     harness.keys("ar");
     assert!(!harness.is_reviewing());
     assert!(
-        harness.notice().contains("a redrive is running"),
+        harness.notice().contains("one at a time"),
         "{}",
         harness.notice()
     );
@@ -174,7 +174,7 @@ fn keys_control_the_redrive_and_its_progress_is_shown() {
         ..Counts::default()
     };
     report(&mut harness, to.id(), running(counts));
-    assert!(harness.text().contains("12 of 37 done"));
+    assert!(harness.text().contains("12 of 37 sent"));
     harness.keys("+- c");
     let id = to.id();
     let expected = [
@@ -184,7 +184,7 @@ fn keys_control_the_redrive_and_its_progress_is_shown() {
         (id, RunControl::Cancel),
     ];
     assert_eq!(harness.controls, expected);
-    let command = RunCommand::Pause("paused by you".to_owned());
+    let command = RunCommand::Pause(Pause::Operator);
     report(
         &mut harness,
         id,
@@ -207,7 +207,7 @@ fn progress_of_another_request_is_ignored() {
         ..Counts::default()
     };
     report(&mut harness, RequestId(9_999), running(counts));
-    assert!(harness.text().contains("0 of 37 done"));
+    assert!(harness.text().contains("0 of 37 sent"));
 }
 
 #[test]
@@ -219,7 +219,9 @@ fn failed_canary_shows_its_reason_and_the_choices() {
         waiting: 36,
         ..Counts::default()
     };
-    let command = RunCommand::Pause("1 of 1 redriven events failed again: not-json".to_owned());
+    let command = RunCommand::Pause(Pause::Redrive(
+        "1 of 1 redriven events failed again: not-json".to_owned(),
+    ));
     report(
         &mut harness,
         to.id(),
@@ -273,7 +275,7 @@ fn failed_again_is_no_good_news() {
     harness.reply(to, Ok(end));
     assert_eq!(
         harness.notice(),
-        "redriven: 3 of 3 moved · 1 stored · 2 failed again"
+        "redriven: 3 of 3 sent · 1 stored · 2 failed again"
     );
     assert_eq!(harness.model.notice.as_ref().unwrap().tone, Tone::Bad);
 }
@@ -306,7 +308,7 @@ fn interrupted_redrive_is_resumed_and_a_finished_one_is_not() {
             ..fixtures::progress(400, &[1, 10], counts)
         },
     );
-    assert!(harness.text().contains("100 of 400 done"));
+    assert!(harness.text().contains("100 of 400 sent"));
     harness.press('r');
     assert_eq!(harness.count(&RESUME), 0);
 }
@@ -374,4 +376,191 @@ fn hints_offer_only_keys_that_do_something() {
     assert!(hints(&harness).contains(&"resume"));
     let (harness, _) = begun();
     assert!(hints(&harness).contains(&"pause"));
+}
+
+fn stopped() -> Progress {
+    let counts = Counts {
+        moved: 1,
+        dead_again: 1,
+        waiting: 36,
+        ..Counts::default()
+    };
+    let why = "1 of 1 redriven events failed again: not-json".to_owned();
+    Progress {
+        command: RunCommand::Pause(Pause::Redrive(why)),
+        ..running(counts)
+    }
+}
+
+#[test]
+fn quit_asks_while_a_redrive_is_stopped() {
+    let (mut harness, to) = begun();
+    report(&mut harness, to.id(), stopped());
+    harness.press('q');
+    assert!(!harness.model.is_leaving, "nothing is ended unasked");
+    let text = harness.text();
+    for expected in ["Quit?", "The redrive is stopped: 1 of 37 sent", "y quits"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    harness.code(KeyCode::Esc);
+    assert_eq!(
+        harness.model.key_context(),
+        KeyContext::Screen(ScreenId::Redrives)
+    );
+    assert!(!harness.model.is_leaving);
+    harness.keys("qy");
+    assert!(harness.model.is_leaving);
+}
+
+#[test]
+fn quit_asks_nothing_when_nothing_would_be_lost() {
+    let mut harness = console();
+    harness.press('3');
+    harness.press('q');
+    assert!(harness.model.is_leaving);
+}
+
+#[test]
+fn stopped_redrive_needs_attention_and_is_not_said_to_continue() {
+    let (mut harness, to) = begun();
+    report(&mut harness, to.id(), stopped());
+    harness.press('1');
+    let notice = harness.model.notice.as_ref().unwrap();
+    assert_eq!(notice.tone, Tone::Bad);
+    assert!(
+        notice
+            .text
+            .starts_with("the redrive is stopped: 1 of 37 sent"),
+        "{notice:?}"
+    );
+    let stopped = harness.model.pipeline.stopped_redrive.clone();
+    assert_eq!(
+        stopped.as_deref(),
+        Some("the redrive is stopped: 1 of 37 sent: 1 of 1 redriven events failed again: not-json")
+    );
+    let findings = crate::tui::health::findings(
+        &harness.model.pipeline,
+        &harness.model.environment,
+        harness.now,
+    );
+    let finding = findings
+        .iter()
+        .find(|finding| finding.screen == Some(ScreenId::Redrives));
+    assert_eq!(finding.unwrap().tone, Tone::Warning);
+    harness.reply(to, Ok(fixtures::run_end(&[])));
+    assert_eq!(harness.model.pipeline.stopped_redrive, None);
+}
+
+#[test]
+fn wait_has_a_countdown_and_no_time_until_the_last_message() {
+    let (mut harness, to) = begun();
+    for moved in [2, 7, 12, 17] {
+        let counts = Counts {
+            moved,
+            waiting: 37 - moved,
+            ..Counts::default()
+        };
+        report(&mut harness, to.id(), running(counts));
+        harness.now += chrono::Duration::seconds(1);
+    }
+    let counts = Counts {
+        moved: 17,
+        stored: 3,
+        waiting: 20,
+        ..Counts::default()
+    };
+    let until = harness.now + chrono::Duration::seconds(90);
+    let waits = [
+        (
+            Wait::Proof { until },
+            "waiting for proof, 1 min 30 s at most",
+        ),
+        (
+            Wait::Messages { missing: 3, until },
+            "waiting for 3 messages that other consumers have received, 1 min 30 s",
+        ),
+    ];
+    for (wait, expected) in waits {
+        let progress = Progress {
+            wait: Some(wait),
+            ..running(counts)
+        };
+        report(&mut harness, to.id(), progress);
+        let text = harness.text();
+        assert!(text.contains(expected), "{text}");
+        assert!(!text.contains(" left"), "{text}");
+    }
+    harness.now += chrono::Duration::seconds(60);
+    harness.tick();
+    assert!(
+        harness.text().contains("30 s at most"),
+        "{}",
+        harness.text()
+    );
+}
+
+#[test]
+fn one_set_of_words_counts_what_was_sent_and_what_was_proved() {
+    let (mut harness, to) = begun();
+    let counts = Counts {
+        moved: 30,
+        stored: 1,
+        not_sent: 2,
+        waiting: 5,
+        ..Counts::default()
+    };
+    report(&mut harness, to.id(), running(counts));
+    let text = harness.text();
+    let words = [
+        "30 of 37 sent",
+        "1 stored",
+        "29 waiting for proof",
+        "2 not sent",
+        "5 not sent yet",
+    ];
+    for expected in words {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    for wrong in ["done", "all sent", "pending", "moved"] {
+        assert!(!text.contains(wrong), "{wrong}: {text}");
+    }
+}
+
+#[test]
+fn ended_redrive_without_proof_is_not_looked_up_and_one_with_messages_left_is_resumable() {
+    let mut harness = console();
+    harness.press('3');
+    let counts = Counts {
+        moved: 3,
+        not_sent: 2,
+        ..Counts::default()
+    };
+    let history = |counts| Past {
+        redrives: vec![past(0, 5, counts, Some(Ending::Finished))],
+        ..Past::default()
+    };
+    answer_history(&mut harness, history(counts));
+    harness.code(KeyCode::Enter);
+    let text = harness.text();
+    for expected in [
+        "incomplete: 2 messages left",
+        "3 of 5 sent",
+        "3 not looked up",
+        "2 not sent",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    harness.code(KeyCode::Esc);
+    harness.refresh();
+    let gone = Counts {
+        unsendable: 2,
+        ..counts
+    };
+    answer_history(&mut harness, history(gone));
+    harness.press('r');
+    assert!(
+        harness.notice().contains("nothing to resume"),
+        "{}",
+        harness.notice()
+    );
 }

@@ -11,7 +11,7 @@ use crate::tui::request::{ReplyTo, RequestId};
 use crate::tui::screens::dead_letters::tests::{fixtures, open, received};
 use crate::tui::testing::{DRY_RUN, Harness, REDRIVE, REDRIVES, REPORT, RESUME};
 use redrive::fact::{Ending, Proof};
-use redrive::{Counts, MessageOutcome, Report, RunCommand};
+use redrive::{Counts, MessageOutcome, Pause, Report, RunCommand, Wait};
 
 fn past(number: u32, planned: usize, counts: Counts, ending: Option<Ending>) -> PastRedrive {
     PastRedrive {

@@ -122,7 +122,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
             };
             let why =
                 "1 of 1 redriven events failed again: missing-attribute: \"time\" is required";
-            let command = RunCommand::Pause(why.to_owned());
+            let command = RunCommand::Pause(Pause::Redrive(why.to_owned()));
             report(
                 &mut harness,
                 id,
@@ -140,7 +140,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
                 waiting: 25,
                 ..Counts::default()
             };
-            let command = RunCommand::Pause(crate::tui::redrives::PAUSED_BY_OPERATOR.to_owned());
+            let command = RunCommand::Pause(Pause::Operator);
             report(
                 &mut harness,
                 id,

@@ -1,0 +1,63 @@
+//! The question whether to quit while a redrive runs or edits are not sent.
+//!
+//! Invariant: it is asked exactly where quitting would end or lose something, and names that.
+
+use ratatui::Frame;
+use ratatui::text::{Line, Span};
+
+use super::context::ScreenContext;
+use super::dialog::{COLUMNS, Dialog};
+use super::lines::{message_count, wrapped};
+use super::screens::all::Screens;
+
+/// What quitting would end or lose, a sentence each.
+pub(crate) fn losses(screens: &Screens) -> Vec<String> {
+    let mut losses = Vec::new();
+    if let Some(standing) = screens.redrives.standing() {
+        losses.push(format!(
+            "{standing}. Quitting ends it after the batches under way; what is not sent stays in \
+             the dead-letter queue, and r on screen 3 resumes it."
+        ));
+    }
+    let edited = screens.dead_letters.edited();
+    if edited > 0 {
+        losses.push(format!(
+            "The edits of {} are not sent, and are lost.",
+            message_count(edited)
+        ));
+    }
+    losses
+}
+
+pub(crate) fn draw(losses: &[String], context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+    let theme = context.theme;
+    let width = usize::from(COLUMNS.min(context.body.width))
+        .saturating_sub(4)
+        .max(1);
+    let mut lines = Vec::new();
+    for loss in losses {
+        let mut text = loss.clone();
+        // A sentence begins with a capital.
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        lines.extend(
+            wrapped(&text, width)
+                .into_iter()
+                .map(|row| Line::raw(format!(" {row}"))),
+        );
+    }
+    lines.push(Line::default());
+    lines.push(Line::from(vec![
+        Span::styled(" y ", theme.key()),
+        Span::raw("quits   "),
+        Span::styled("esc ", theme.key()),
+        Span::raw("stays"),
+    ]));
+    Dialog {
+        title: "Quit?".to_owned(),
+        lines,
+        is_danger: context.environment.is_production,
+    }
+    .draw_low(theme, canvas, context.body);
+}
