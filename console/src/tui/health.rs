@@ -244,7 +244,7 @@ fn dead_letters(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     let Some(queue) = pipeline.dead_letter_queue.value() else {
         return;
     };
-    let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
+    let number = queue.depth.total();
     if number == 0 {
         return;
     }
@@ -278,7 +278,11 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
     let Some(queue) = pipeline.source_queue.value() else {
         return;
     };
-    let old = queue.oldest_age_secs.filter(|age| *age > AGE_WARNING_SECS);
+    // The age is that of some minutes ago: a queue that is empty has no oldest message.
+    let is_empty = queue.depth.visible + queue.depth.in_flight == 0;
+    let old = queue
+        .oldest_age_secs
+        .filter(|age| *age > AGE_WARNING_SECS && !is_empty);
     let (tone, text) = if let Some(age) = old {
         let tone = if age > AGE_BAD_SECS {
             Tone::Bad

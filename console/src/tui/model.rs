@@ -9,6 +9,7 @@ use super::footer::Footer;
 use super::format::age_secs;
 use super::keymap::{self, KeyContext};
 use super::layout::frame;
+use super::notices::Notices;
 use super::outbox::{Notice, Outbox};
 use super::palette::Palette;
 use super::pipeline_view::PipelineView;
@@ -22,6 +23,8 @@ use pipeline::environment::Environment;
 pub(crate) enum Overlay {
     /// The list of keys, from this line on.
     Help(u16),
+    /// The notices, from this line on.
+    Notices(u16),
     Palette(Box<Palette>),
 }
 
@@ -39,6 +42,7 @@ pub(crate) struct Model {
     pub(crate) screens: Screens,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) notice: Option<Notice>,
+    pub(crate) notices: Notices,
     pub(crate) is_leaving: bool,
     pub(super) last_request: u64,
 }
@@ -61,6 +65,7 @@ impl Model {
             screens: Screens::default(),
             overlay: None,
             notice: None,
+            notices: Notices::default(),
             is_leaving: false,
             last_request: 0,
         }
@@ -95,7 +100,7 @@ impl Model {
     /// Where keys go.
     pub(crate) fn key_context(&self) -> KeyContext {
         match &self.overlay {
-            Some(Overlay::Help(_)) => KeyContext::Help,
+            Some(Overlay::Help(_) | Overlay::Notices(_)) => KeyContext::Help,
             Some(Overlay::Palette(_)) => KeyContext::Palette,
             None => self.screens.key_context(self.screen),
         }

@@ -23,6 +23,13 @@ const LOOKS_KEPT: usize = 13;
 pub(crate) const STALE_AFTER: Duration = Duration::seconds(16);
 /// The same for the history, which is read less often.
 pub(crate) const HISTORY_STALE_AFTER: Duration = Duration::seconds(46);
+/// A request that has been without an answer for longer than this makes what is shown of it old.
+const LATE_AFTER: Duration = Duration::seconds(6);
+/// Limits of [`Remote::stale_since`] for what is read every [`REFRESH`], and for the history.
+pub(crate) const FRESH: (Duration, Duration) = (STALE_AFTER, LATE_AFTER);
+pub(crate) const HISTORY_FRESH: (Duration, Duration) = (HISTORY_STALE_AFTER, LATE_AFTER);
+/// Periods by which CloudWatch may be behind with the metrics of SQS before a rate counts as old.
+const RATE_PERIODS_MAX: i32 = 3;
 /// A metric older than this is not current: CloudWatch has the metrics of SQS within some
 /// minutes.
 const METRIC_RECENT: Duration = Duration::seconds(300);
@@ -53,6 +60,16 @@ pub(crate) struct PipelineView {
     /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
     /// has ended.
     pub(crate) failure: Option<String>,
+}
+
+/// Messages per second in the last complete period of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rate {
+    pub(crate) per_sec: f64,
+    /// End of that period.
+    pub(crate) until: DateTime<Utc>,
+    /// Whether a newer one should have come.
+    pub(crate) is_old: bool,
 }
 
 /// How the source queue grew over the last samples.
@@ -171,24 +188,38 @@ impl PipelineView {
         (secs > 0.0).then(|| last.saturating_sub(*first) as f64 / secs)
     }
 
-    /// Messages sent to the source queue per second, by the last complete period.
+    /// Messages sent to the source queue.
+    pub(crate) fn sent_rate(&self) -> Option<Rate> {
+        self.rate(|history| &history.sent)
+    }
+
+    /// Messages deleted from the source queue.
+    pub(crate) fn deleted_rate(&self) -> Option<Rate> {
+        self.rate(|history| &history.deleted)
+    }
+
     pub(crate) fn sent_per_sec(&self) -> Option<f64> {
-        self.per_sec(|history| &history.sent)
+        self.sent_rate().map(|rate| rate.per_sec)
     }
 
-    /// Messages deleted from the source queue per second, by the last complete period.
     pub(crate) fn deleted_per_sec(&self) -> Option<f64> {
-        self.per_sec(|history| &history.deleted)
+        self.deleted_rate().map(|rate| rate.per_sec)
     }
 
-    fn per_sec(&self, series: impl Fn(&History) -> &Vec<Point>) -> Option<f64> {
+    fn rate(&self, series: impl Fn(&History) -> &Vec<Point>) -> Option<Rate> {
         let Fetched {
             value: history,
             fetched_at,
         } = self.history.fetched()?;
         let point = complete(series(history), history.period_secs, *fetched_at).last()?;
         let is_recent = *fetched_at - point.at <= METRIC_RECENT;
-        (history.period_secs > 0 && is_recent).then(|| point.value / f64::from(history.period_secs))
+        let period = Duration::seconds(i64::from(history.period_secs));
+        let until = point.at + period;
+        (history.period_secs > 0 && is_recent).then(|| Rate {
+            per_sec: point.value / f64::from(history.period_secs),
+            until,
+            is_old: *fetched_at - until > period * RATE_PERIODS_MAX,
+        })
     }
 
     /// Whether the newest batches of the ingest stored nothing and were reported for retry.
@@ -213,7 +244,7 @@ impl PipelineView {
             .depths_seen
             .iter()
             .filter(|(at, _)| *last_at - *at <= REFRESH * i32::try_from(LOOKS_KEPT).unwrap_or(13))
-            .map(|(at, depth)| (*at, waiting(*depth)))
+            .map(|(at, depth)| (*at, depth.total()))
             .collect();
         let (first_at, first) = *looks.first()?;
         if *last_at - first_at < GROWTH_OVER || looks.len() < 2 * GROWTH_LOOKS {
@@ -232,7 +263,7 @@ impl PipelineView {
             .min()?;
         (after >= before + GROWTH_MIN).then(|| Growth {
             from: first,
-            to: waiting(*last),
+            to: last.total(),
             over_secs: super::format::age_secs(first_at, *last_at),
         })
     }
@@ -261,11 +292,11 @@ impl PipelineView {
     /// that it counts as stale; 0 where nothing has.
     pub(crate) fn stale_secs(&self, now: DateTime<Utc>) -> u64 {
         [
-            stale_since(&self.source_queue, STALE_AFTER, now),
-            stale_since(&self.dead_letter_queue, STALE_AFTER, now),
-            stale_since(&self.totals, STALE_AFTER, now),
-            stale_since(&self.api, STALE_AFTER, now),
-            stale_since(&self.history, HISTORY_STALE_AFTER, now),
+            self.source_queue.stale_since(FRESH, now),
+            self.dead_letter_queue.stale_since(FRESH, now),
+            self.totals.stale_since(FRESH, now),
+            self.api.stale_since(FRESH, now),
+            self.history.stale_since(HISTORY_FRESH, now),
         ]
         .into_iter()
         .flatten()
@@ -292,27 +323,11 @@ impl PipelineView {
     }
 }
 
-/// All messages of a queue, whoever has them.
-const fn waiting(depth: QueueDepth) -> u64 {
-    depth.visible + depth.in_flight + depth.delayed
-}
-
 fn keep<T>(looks: &mut VecDeque<T>, look: T) {
     looks.push_back(look);
     if looks.len() > LOOKS_KEPT {
         looks.pop_front();
     }
-}
-
-fn stale_since<T>(
-    remote: &Remote<T>,
-    limit: Duration,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    remote
-        .fetched()
-        .map(|fetched| fetched.fetched_at)
-        .filter(|at| now - *at > limit)
 }
 
 /// The periods that were over at `now`. The newest one is usually still being counted: as a rate

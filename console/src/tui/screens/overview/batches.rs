@@ -9,7 +9,6 @@ use super::freshness::Freshness;
 use super::hop::Hop;
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{UNKNOWN, latency, short, span_secs};
-use crate::tui::pipeline_view::HISTORY_STALE_AFTER;
 use crate::tui::theme::Tone;
 use pipeline::{INGEST_WINDOW, IngestRates};
 
@@ -55,22 +54,26 @@ pub(super) fn status(context: &ScreenContext<'_>) -> IngestStatus {
     let lags = match Batches::of(context) {
         // What is not stored yet has no lag, and it grows.
         Batches::Seen(_) if is_stuck => vec!["stores nothing".to_owned()],
-        Batches::Seen(rates) => lags(&rates),
+        Batches::Seen(rates) => lag_texts(&rates)
+            .into_iter()
+            .zip(["p50", "max"])
+            .filter_map(|(lag, name)| Some(format!("lag {name} {}", lag?)))
+            .collect(),
         Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => Vec::new(),
     };
     IngestStatus { lags, is_stuck }
 }
 
-fn lags(rates: &IngestRates) -> Vec<String> {
-    [("p50", rates.lag_p50_ms), ("max", rates.lag_max_ms)]
-        .into_iter()
-        .filter_map(|(name, ms)| {
-            Some(format!(
-                "lag {name} {}",
-                latency(Duration::from_millis(ms?))
-            ))
-        })
-        .collect()
+/// Median and maximum of the last minutes.
+pub(super) fn lags(context: &ScreenContext<'_>) -> [Option<String>; 2] {
+    match Batches::of(context) {
+        Batches::Seen(rates) => lag_texts(&rates),
+        Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => [None, None],
+    }
+}
+
+fn lag_texts(rates: &IngestRates) -> [Option<String>; 2] {
+    [rates.lag_p50_ms, rates.lag_max_ms].map(|ms| Some(latency(Duration::from_millis(ms?))))
 }
 
 /// What becomes of messages in a minute, failures by their codes, most frequent first.
@@ -93,7 +96,9 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
         Batches::None => return absent("no metrics", "of a batch in the last hour".to_owned()),
         Batches::Past => return absent("no batch", format!("in the last {window}")),
     };
-    let mut rest = vec![format!("dup {}", short(rates.duplicates_per_minute))];
+    let freshness = Freshness::of_history(context);
+    let mut rest = freshness.notes;
+    rest.push(format!("dup {}", short(rates.duplicates_per_minute)));
     if rates.retried_per_minute > 0.0 {
         rest.push(format!("retry {}", short(rates.retried_per_minute)));
     }
@@ -105,7 +110,6 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
     let is_failing = !failures.is_empty() || rates.retried_per_minute > 0.0;
     let failures = failures.into_iter();
     rest.extend(failures.map(|(code, per_minute)| format!("{code} {}", short(per_minute))));
-    let freshness = Freshness::within(&context.pipeline.history, HISTORY_STALE_AFTER, context);
     let tone = match freshness.tone {
         Tone::Good if rates.is_stuck => Tone::Bad,
         Tone::Good if is_failing => Tone::Warning,

@@ -145,6 +145,8 @@ impl Records {
         }
         self.is_following = !self.is_following;
         if self.is_following {
+            // What comes is on top.
+            self.select(0, context);
             self.newer.reset();
             self.tick(context);
         }

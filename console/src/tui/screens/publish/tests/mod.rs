@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, Duration, Utc};
 use crossterm::event::KeyCode;
+use strum::VariantArray;
 
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
 use crate::tui::request::Request;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::Screen as _;
-use crate::tui::testing::{Harness, PUBLISH, TEMPLATE, TRACE, assert_pictures, every_size, now};
+use crate::tui::testing::{
+    Harness, PUBLISH, TEMPLATE, TRACE, assert_pictures, draw_at_every_size, now,
+};
 use crate::tui::theme::Theme;
 use pipeline::model::{ApiHealth, Published, Reason, TraceState};
 
@@ -24,7 +27,7 @@ const VALID: &str = r#"{
 }"#;
 
 /// Every state that the screen can be seen in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, VariantArray)]
 enum State {
     BeforeTemplate,
     TemplateFailed,
@@ -53,35 +56,6 @@ enum State {
     Production,
     NoColour,
 }
-
-const STATES: [State; 26] = [
-    State::BeforeTemplate,
-    State::TemplateFailed,
-    State::Valid,
-    State::Editing,
-    State::InvalidAtPlace,
-    State::InvalidAbsent,
-    State::NotJson,
-    State::EscapeSequences,
-    State::AskingToSend,
-    State::AskingInProduction,
-    State::AskingInProductionRefused,
-    State::Sending,
-    State::SendFailed,
-    State::Pending,
-    State::PendingLookFails,
-    State::Stored,
-    State::Readable,
-    State::ClocksDiffer,
-    State::Duplicate,
-    State::SentBefore,
-    State::Dead,
-    State::DeadWithoutReason,
-    State::TimedOut,
-    State::ReadOnly,
-    State::Production,
-    State::NoColour,
-];
 
 fn at(millis: i64) -> DateTime<Utc> {
     now() + Duration::milliseconds(millis)
@@ -287,18 +261,13 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
 
 #[test]
 fn every_state_looks_as_reviewed() {
-    assert_pictures("publish", &STATES, harness_in);
+    assert_pictures("publish", State::VARIANTS, harness_in);
 }
 
 #[test]
 fn every_size_is_drawn() {
-    for state in STATES {
-        let mut harness = harness_in(state, 80, 24);
-        for (width, height) in every_size() {
-            harness.at(1_000).resize(width, height);
-            harness.picture();
-        }
-    }
+    let fullest = [State::Dead, State::AskingInProductionRefused];
+    draw_at_every_size(State::VARIANTS, &fullest, harness_in);
 }
 
 #[test]
