@@ -169,7 +169,6 @@ async fn play(
             let run = headless::run(&environment, stack, traffic, duration, output);
             tokio::select! {
                 result = run => result,
-                failure = stack.wait_for_failure() => Err(failed(failure)),
                 () = interrupt.received() => Err(CommandError::Interrupted),
             }
         }
