@@ -105,7 +105,8 @@ pub(crate) fn whole_words(text: &str, columns: usize) -> String {
     let (head, _) = kept.rsplit_once(' ').unwrap_or(("", kept));
     let rest = text.strip_prefix(head).unwrap_or_default().trim_start();
     let word = rest.split(' ').next().unwrap_or_default();
-    if !is_number(word) || kept.ends_with(word) {
+    let last = word.rsplit('/').next().unwrap_or_default();
+    if !(is_number(word) || is_number(last)) || kept.ends_with(word) {
         return cut;
     }
     // A sign or a word before it says nothing without it, but shows that something is there.
@@ -219,6 +220,7 @@ mod tests {
         }
         assert_eq!(whole_words("853", 2), "…");
         assert_eq!(whole_words("out 20.1/s now", 10), "out …");
+        assert_eq!(whole_words("GET /v1/records/1204554", 20), "GET …");
         assert_eq!(whole_words("id 5b0cf6c2-61a5", 10), "id 5b0cf6…");
         assert_eq!(right("1,204", 4), "   …");
     }

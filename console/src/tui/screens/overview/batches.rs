@@ -97,27 +97,48 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
         Batches::Past => return absent("no batch", format!("in the last {window}")),
     };
     let freshness = Freshness::of_history(context);
-    let mut rest = freshness.notes;
-    rest.push(format!("dup {}", short(rates.duplicates_per_minute)));
-    if rates.retried_per_minute > 0.0 {
-        rest.push(format!("retry {}", short(rates.retried_per_minute)));
-    }
-    let mut failures: Vec<(FailureCode, f64)> = rates.failures_per_minute.into_iter().collect();
-    failures.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-    if failures.is_empty() {
-        rest.push("failed 0".to_owned());
-    }
-    let is_failing = !failures.is_empty() || rates.retried_per_minute > 0.0;
-    let failures = failures.into_iter();
-    rest.extend(failures.map(|(code, per_minute)| format!("{code} {}", short(per_minute))));
     let tone = match freshness.tone {
-        Tone::Good if rates.is_stuck => Tone::Bad,
-        Tone::Good if is_failing => Tone::Warning,
-        tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
+        Tone::Good => tone_of(&rates),
+        tone @ (Tone::Muted | Tone::Warning | Tone::Bad) => tone,
     };
+    let mut parts = outcomes(rates).into_iter();
+    let main = parts.next().unwrap_or_default();
     hop(
         tone,
-        format!("stored {}", short(rates.stored_per_minute)),
-        rest,
+        main,
+        freshness.notes.into_iter().chain(parts).collect(),
     )
+}
+
+fn tone_of(rates: &IngestRates) -> Tone {
+    if rates.is_stuck {
+        Tone::Bad
+    } else if rates.failures_per_minute.is_empty() && rates.retried_per_minute <= 0.0 {
+        Tone::Good
+    } else {
+        Tone::Warning
+    }
+}
+
+/// What the sign of the hop is about comes first: a warning is not about what was stored.
+fn outcomes(rates: IngestRates) -> Vec<String> {
+    let part = |name: &str, per_minute| format!("{name} {}", short(per_minute));
+    let mut failures: Vec<(FailureCode, f64)> = rates.failures_per_minute.into_iter().collect();
+    failures.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let failed: f64 = failures.iter().map(|(_, per_minute)| per_minute).sum();
+    let mut bad = Vec::new();
+    if !failures.is_empty() {
+        bad.push(part("failed", failed));
+    }
+    if rates.retried_per_minute > 0.0 {
+        bad.push(part("retry", rates.retried_per_minute));
+    }
+    let codes = failures.into_iter();
+    bad.extend(codes.map(|(code, per_minute)| part(&code.to_string(), per_minute)));
+    let good = [
+        part("stored", rates.stored_per_minute),
+        part("dup", rates.duplicates_per_minute),
+    ];
+    let none = bad.is_empty().then(|| "failed 0".to_owned());
+    bad.into_iter().chain(good).chain(none).collect()
 }

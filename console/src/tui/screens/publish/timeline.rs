@@ -8,8 +8,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::sent::Sent;
 use crate::tui::fault::Fault;
-use crate::tui::format::{age_secs, count, fit, latency, span_secs, visible};
-use crate::tui::lines::{key_line, wrapped};
+use crate::tui::format::{age_secs, count, latency, span_secs, visible};
+use crate::tui::lines::{key_line, whole_words, wrapped};
 use crate::tui::remote::Remote;
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{ApiHealth, Published, Reason, TraceState};
@@ -49,7 +49,7 @@ impl Hop<'_> {
         text.push_str(&self.text);
         Line::from(vec![
             Span::styled(format!(" {} ", sign(self.tone)), theme.tone(self.tone)),
-            Span::styled(fit(&text, width.saturating_sub(3)), style),
+            Span::styled(whole_words(&text, width.saturating_sub(3)), style),
         ])
     }
 }
@@ -171,7 +171,7 @@ fn readable_hop<'a>(path: &str, readable: Option<&ApiHealth>) -> Hop<'a> {
             name: "readable",
             place: "API".to_owned(),
             at: None,
-            text: format!("{path} → {} in {}", answer.status, latency(answer.latency)),
+            text: format!("{} in {}  {path}", answer.status, latency(answer.latency)),
         },
         None => awaited("readable", "API", format!("{path}: no answer yet")),
     }

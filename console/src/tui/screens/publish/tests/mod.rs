@@ -10,7 +10,7 @@ use crate::tui::request::Request;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::Screen as _;
 use crate::tui::testing::{
-    Harness, PUBLISH, TEMPLATE, TRACE, assert_pictures, draw_at_every_size, now,
+    Harness, PUBLISH, TEMPLATE, TRACE, assert_pictures, draw_at_every_size, now, numbers,
 };
 use crate::tui::theme::Theme;
 use pipeline::model::{ApiHealth, Published, Reason, TraceState};
@@ -265,6 +265,25 @@ fn every_state_looks_as_reviewed() {
 }
 
 #[test]
+fn every_number_of_a_sent_event_is_drawn_whole_or_not_at_all() {
+    for state in [State::Readable, State::Pending, State::ClocksDiffer] {
+        let shown = |width| {
+            let text = harness_in(state, width, 24).screen_text();
+            // Its title has the id of the event.
+            let (_, sent) = text.rsplit_once("─ Sent").unwrap_or_default();
+            sent.split_once('\n').unwrap_or_default().1.to_owned()
+        };
+        let whole = numbers(&shown(119));
+        for width in 10..119 {
+            let text = shown(width);
+            let drawn = numbers(&text).into_iter();
+            let cut: Vec<_> = drawn.filter(|number| !whole.contains(number)).collect();
+            assert!(cut.is_empty(), "{cut:?} at {width}\n{text}");
+        }
+    }
+}
+
+#[test]
 fn every_size_is_drawn() {
     let fullest = [State::Dead, State::AskingInProductionRefused];
     draw_at_every_size(State::VARIANTS, &fullest, harness_in);
@@ -349,7 +368,7 @@ fn event_is_followed_until_it_is_readable() {
     assert!(
         harness
             .text()
-            .contains("GET /v1/records/1204554 → 200 in 13 ms")
+            .contains("200 in 13 ms  GET /v1/records/1204554")
     );
     assert_eq!(harness.model.screens.publish.waiting_since(), None);
 }

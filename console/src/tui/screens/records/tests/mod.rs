@@ -14,7 +14,7 @@ use strum::VariantArray;
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
 use crate::tui::request::Request;
-use crate::tui::testing::{Harness, RECORDS, assert_pictures, draw_at_every_size, now};
+use crate::tui::testing::{Harness, RECORDS, assert_pictures, draw_at_every_size, now, numbers};
 use crate::tui::theme::Theme;
 
 /// Every state that the screen can be seen in.
@@ -330,6 +330,26 @@ fn new_rows_come_on_top_and_the_selection_stays() {
         "the same record at the same place"
     );
     assert!(harness.text().contains("16 / 110,"), "{}", harness.text());
+}
+
+#[test]
+fn every_number_of_the_list_is_drawn_whole_or_not_at_all() {
+    let records = (1..=120).rev().map(|number| Record {
+        id: "an-identifier".into(),
+        source: "/shop/bookings".into(),
+        subject: Some("subject".into()),
+        ..record(number * 97)
+    });
+    let mut harness = with_page(paged(records.collect(), true), 119, 24);
+    harness.code(KeyCode::Down);
+    let whole = numbers(&harness.screen_text());
+    for width in 1..119 {
+        harness.resize(width, 24);
+        let text = harness.screen_text();
+        let shown = numbers(&text).into_iter();
+        let cut: Vec<_> = shown.filter(|number| !whole.contains(number)).collect();
+        assert!(cut.is_empty(), "{cut:?} at {width}\n{text}");
+    }
 }
 
 #[test]
