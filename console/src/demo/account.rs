@@ -157,6 +157,12 @@ impl Account {
     }
 }
 
+/// Why a number that is computed with these is not known.
+fn follows_from(unknown: &BTreeMap<&str, String>) -> Option<String> {
+    let names: Vec<_> = unknown.keys().copied().collect();
+    (!names.is_empty()).then(|| format!("it needs {}", names.join(", ")))
+}
+
 impl Evidence {
     /// The names of the numbers that are not known, and why.
     fn unknown(&self) -> BTreeMap<&'static str, String> {
@@ -164,19 +170,24 @@ impl Evidence {
         let counts = self.counts.as_ref().err();
         let dead_letters = self.dead_letters.as_ref().err();
         let pending = self.pending.as_ref().err();
-        let first = stored.or(counts);
-        let reasons = [
+        let read = [
             ("stored", stored),
-            ("duplicates", first),
-            ("redelivered", first),
             ("dead_lettered", dead_letters),
             ("pending", pending),
-            ("lost", first.or(dead_letters).or(pending)),
         ];
-        let unknown = reasons.into_iter();
-        unknown
+        let mut unknown: BTreeMap<&str, String> = read
+            .into_iter()
             .filter_map(|(name, why)| Some((name, why?.clone())))
-            .collect()
+            .collect();
+        let needed = counts.cloned().or_else(|| follows_from(&unknown));
+        if let Some(why) = needed {
+            if counts.or(stored).is_some() {
+                unknown.insert("duplicates", why.clone());
+                unknown.insert("redelivered", why.clone());
+            }
+            unknown.insert("lost", why);
+        }
+        unknown
     }
 }
 
@@ -385,7 +396,8 @@ mod tests {
             "published": 6, "stored": null, "duplicates": null, "dead_lettered": 2,
             "pending": 1, "lost": null, "redelivered": null,
             "unknown": {
-                "stored": why(), "duplicates": why(), "redelivered": why(), "lost": why(),
+                "stored": why(), "duplicates": "it needs stored", "redelivered": "it needs stored",
+                "lost": "it needs stored",
             },
         });
         assert_eq!(json, expected);
@@ -400,6 +412,7 @@ mod tests {
         assert_eq!((account.dead_lettered, account.lost), (None, None));
         let names: Vec<_> = account.unknown.keys().copied().collect();
         assert_eq!(names, ["dead_lettered", "lost", "pending"]);
+        assert_eq!(account.unknown["lost"], "it needs dead_lettered, pending");
         assert!(!account.is_right());
     }
 }

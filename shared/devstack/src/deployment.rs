@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aws_sdk_sqs::error::{DisplayErrorContext, SdkError};
+use aws_sdk_sqs::error::SdkError;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -230,8 +230,15 @@ where
 {
     outcome.map_err(|error| DevstackError::Aws {
         operation: operation.to_owned(),
-        detail: DisplayErrorContext(error).to_string(),
+        detail: chain(&error),
     })
+}
+
+/// An error and its causes, without the debugging text that the SDK adds.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
 }
 
 pub(crate) fn present<T>(value: Option<T>, what: &str) -> Result<T, DevstackError> {
