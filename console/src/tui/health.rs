@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::format::{count, rate, span_secs};
-use super::pipeline_view::{Draining, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
+use super::pipeline_view::{Draining, FRESH, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
 use super::remote::Remote;
 use super::screen_id::ScreenId;
 use super::theme::Tone;
@@ -176,7 +176,7 @@ pub(crate) fn findings(
         screen: None,
     }));
     unreachable_parts(pipeline, now, &mut findings);
-    dead_letters(pipeline, &mut findings);
+    dead_letters(pipeline, now, &mut findings);
     queue_backlog(pipeline, now, &mut findings);
     ingest(pipeline, &mut findings);
     api(pipeline, &mut findings);
@@ -240,7 +240,7 @@ fn fetched<T>(remote: &Remote<T>) -> Option<DateTime<Utc>> {
     remote.fetched().map(|fetched| fetched.fetched_at)
 }
 
-fn dead_letters(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
+fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
     let Some(queue) = pipeline.dead_letter_queue.value() else {
         return;
     };
@@ -262,14 +262,28 @@ fn dead_letters(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     findings.push(Finding {
         tone: Tone::Warning,
         text: format!(
-            "{} dead {} in {}{age}{trend}",
+            "{} dead {} in {}{age}{trend}{}",
             count(number),
             if number == 1 { "letter" } else { "letters" },
-            queue.settings.name
+            queue.settings.name,
+            as_of(&pipeline.dead_letter_queue, now)
         ),
-        advice: "2 shows why they failed".to_owned(),
+        advice: "key 2 shows why they failed".to_owned(),
         screen: Some(ScreenId::DeadLetters),
     });
+}
+
+/// How old a number is that is not fresh, as the end of a text.
+fn as_of<T>(remote: &Remote<T>, now: DateTime<Utc>) -> String {
+    let is_old = remote.error().is_some() || remote.stale_since(FRESH, now).is_some();
+    fetched(remote)
+        .filter(|_| is_old)
+        .map_or_else(String::new, |at| {
+            format!(
+                " · as of {} ago",
+                span_secs(super::format::age_secs(at, now))
+            )
+        })
 }
 
 /// What waits in the source queue: its age where that is known to be high, else that it grows or
@@ -293,8 +307,9 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
         (
             tone,
             format!(
-                "the oldest message has waited for {} · {drain}",
-                span_secs(age)
+                "the oldest message has waited for {} · {drain}{}",
+                span_secs(age),
+                as_of(&pipeline.source_queue, now)
             ),
         )
     } else if let Some(growth) = pipeline.growth(now) {

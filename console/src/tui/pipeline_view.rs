@@ -33,6 +33,9 @@ const RATE_PERIODS_MAX: i32 = 3;
 /// A metric older than this is not current: CloudWatch has the metrics of SQS within some
 /// minutes.
 const METRIC_RECENT: Duration = Duration::seconds(300);
+/// The rate of records is that of this time: of a longer one it would still be high long after the last
+/// record.
+const STORED_OVER: Duration = Duration::seconds(21);
 /// The depth is compared over at least this time.
 const GROWTH_OVER: Duration = Duration::seconds(25);
 /// Samples at either end whose extremes are compared, so that one burst is no growth.
@@ -179,10 +182,11 @@ impl PipelineView {
         }
     }
 
-    /// Records stored per second over the samples of the last minute; `None` before the second one.
+    /// Records stored per second over the last samples; `None` before the second one.
     pub(crate) fn stored_per_sec(&self) -> Option<f64> {
-        let (first_at, first) = self.totals_seen.front()?;
         let (last_at, last) = self.totals_seen.back()?;
+        let mut seen = self.totals_seen.iter();
+        let (first_at, first) = seen.find(|(at, _)| *last_at - *at <= STORED_OVER)?;
         let secs = (*last_at - *first_at).as_seconds_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         (secs > 0.0).then(|| last.saturating_sub(*first) as f64 / secs)

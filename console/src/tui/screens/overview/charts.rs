@@ -25,7 +25,7 @@ use pipeline::model::Point;
 /// The library gives the labels of the vertical axis a third of the width at most.
 const Y_LABEL_SHARE: usize = 3;
 /// Columns in which both times below a chart have room.
-const LABELLED_COLUMNS_MIN: u16 = 30;
+const LABELLED_COLUMNS_MIN: u16 = 26;
 
 /// Lines of one chart: name and points, newest last.
 struct Series<'a> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::tui::context::ScreenContext;
 use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, short_span_secs, visible};
-use crate::tui::pipeline_view::{FRESH, HISTORY_FRESH, Rate};
+use crate::tui::pipeline_view::{FRESH, HISTORY_FRESH, REFRESH, Rate};
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
 
@@ -27,7 +27,21 @@ impl Freshness {
     /// Of a part that is known from CloudWatch alone. Without an answer of CloudWatch nothing is known of
     /// it: neither that it flows nor that it fails.
     pub(super) fn of_history(context: &ScreenContext<'_>) -> Self {
-        let freshness = Self::within(&context.pipeline.history, HISTORY_FRESH, context);
+        let pipeline = context.pipeline;
+        let freshness = Self::within(&pipeline.history, HISTORY_FRESH, context);
+        let queue = &pipeline.source_queue;
+        // It is read less often: where the queue has failed since, what it shows is of before that.
+        if let (Some(error), Some(history)) = (queue.error(), pipeline.history.fetched())
+            && queue
+                .fetched()
+                .is_some_and(|seen| history.fetched_at - seen.fetched_at <= REFRESH)
+            && freshness.is_fresh()
+        {
+            return Self {
+                tone: Tone::Muted,
+                notes: vec![as_of(history.fetched_at, context), cause(error)],
+            };
+        }
         let tone = if freshness.is_fresh() {
             freshness.tone
         } else {

@@ -119,6 +119,43 @@ fn rates_are_not_green_while_their_source_is_frozen() {
 }
 
 #[test]
+fn what_an_unreachable_queue_held_is_shown_with_its_time() {
+    let mut harness = harness_in(State::DeadLetters, 160, 45);
+    let unreachable = Pipeline::unreachable();
+    let pipeline = Pipeline {
+        source: unreachable.source,
+        dead: unreachable.dead,
+        ..Pipeline::healthy()
+    };
+    pipeline.serve(&mut harness, now() + Duration::seconds(5), 0);
+    let finding = row(&harness, "37 dead letters");
+    assert!(finding.contains("as of 5 s ago"), "{finding}");
+    // The history was read before the queue failed.
+    let rates = row(&harness, "/s in");
+    assert!(
+        rates.contains("○ 50.0/s in") && rates.contains("○ 51.3/s out"),
+        "{rates}"
+    );
+    assert!(
+        harness.text().contains("as of 10 s ago"),
+        "{}",
+        harness.text()
+    );
+}
+
+#[test]
+fn rate_of_records_falls_soon_after_the_last_record() {
+    let mut harness = start(80, 24);
+    for look in 0..12 {
+        let at = now() + Duration::seconds(5 * look);
+        let more = u64::try_from(look.min(6)).unwrap() * 100;
+        Pipeline::healthy().serve(&mut harness, at, more);
+    }
+    let row = row(&harness, "database");
+    assert!(row.contains("+0.0 rows/s"), "{row}");
+}
+
+#[test]
 fn rates_of_an_old_period_are_not_green_in_a_fresh_answer() {
     let mut history = history(0.0);
     for points in [&mut history.sent, &mut history.deleted] {
@@ -343,7 +380,7 @@ fn attention_is_read_in_full_on_a_very_small_terminal() {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let end = match state {
             State::ApiDown => "usual cause: its database",
-            State::DeadLetters => "2 shows why they failed",
+            State::DeadLetters => "key 2 shows why they failed",
             _ => "is the demo still running?",
         };
         assert!(words.contains(end), "{state:?}\n{text}");
