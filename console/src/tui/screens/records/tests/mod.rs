@@ -368,6 +368,27 @@ fn following_goes_to_the_newest_record() {
 }
 
 #[test]
+fn open_record_stays_open_while_new_ones_come() {
+    let mut harness = with_page(page(901..=1_000, true), 80, 24);
+    harness.press('f');
+    harness.answer_page(Ok(page(902..=1_001, true)));
+    harness.code(KeyCode::Enter);
+    assert!(
+        harness.text().contains("Record 1205001"),
+        "{}",
+        harness.text()
+    );
+    harness.pass(2);
+    harness.answer_page(Ok(page(903..=1_002, true)));
+    assert!(
+        harness.text().contains("Record 1205001"),
+        "{}",
+        harness.text()
+    );
+    assert!(harness.text().contains("2 / 102"), "{}", harness.text());
+}
+
+#[test]
 fn first_row_stays_first_while_following() {
     let mut harness = with_page(page(901..=1_000, true), 80, 24);
     harness.press('f');
