@@ -248,10 +248,10 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
     if number == 0 {
         return;
     }
+    // Not the newest value of the history: it is of another time than the number.
     let grown = pipeline.history.value().and_then(|history| {
-        let first = history.dead_letters.first()?.value;
-        let last = history.dead_letters.last()?.value;
-        (last > first).then(|| super::format::whole(last - first))
+        let first = super::format::whole(history.dead_letters.first()?.value);
+        number.checked_sub(first).filter(|more| *more > 0)
     });
     let trend = grown.map_or_else(String::new, |more| {
         format!(" · {} more this hour", count(more))

@@ -144,6 +144,18 @@ fn what_an_unreachable_queue_held_is_shown_with_its_time() {
 }
 
 #[test]
+fn no_more_dead_letters_came_than_there_are() {
+    let dead = Ok(queue("events-dead-letters", 8, 0, Some(8)));
+    let pipeline = Pipeline {
+        dead,
+        history: Ok(history(9.0)),
+        ..Pipeline::healthy()
+    };
+    let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
+    assert!(finding.contains("8 more this hour"), "{finding}");
+}
+
+#[test]
 fn rate_of_records_falls_soon_after_the_last_record() {
     let mut harness = start(80, 24);
     for look in 0..12 {
