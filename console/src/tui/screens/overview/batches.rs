@@ -79,7 +79,7 @@ fn lag_texts(rates: &IngestRates) -> [Option<String>; 2] {
 /// What becomes of messages in a minute, failures by their codes, most frequent first.
 pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
     let hop = |tone, main: String, rest| Hop {
-        title: "a minute",
+        title: "per minute",
         tone,
         main,
         rest,
@@ -137,7 +137,7 @@ fn outcomes(rates: IngestRates) -> Vec<String> {
     bad.extend(codes.map(|(code, per_minute)| part(&code.to_string(), per_minute)));
     let good = [
         part("stored", rates.stored_per_minute),
-        part("dup", rates.duplicates_per_minute),
+        part("duplicates", rates.duplicates_per_minute),
     ];
     let none = bad.is_empty().then(|| "failed 0".to_owned());
     bad.into_iter().chain(good).chain(none).collect()

@@ -236,7 +236,12 @@ fn title_line(context: &ScreenContext<'_>, listed: &[Finding], width: usize) -> 
     let text = if listed.is_empty() {
         "Attention".to_owned()
     } else {
-        format!("Attention · {} · ↑↓ select  ⏎ open", listed.len())
+        let total = findings(context.pipeline, context.environment, context.now).len();
+        let shown = match listed.len() {
+            shown if shown < total => format!("{shown} of {total}"),
+            shown => shown.to_string(),
+        };
+        format!("Attention · {shown} · ↑↓ select  ⏎ open")
     };
     title(context.theme, &text, width)
 }

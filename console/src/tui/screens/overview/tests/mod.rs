@@ -97,7 +97,7 @@ fn every_hop_shows_how_old_its_numbers_are_and_why() {
 
 /// Asserts that both hops that CloudWatch knows are grey and show how old they are.
 fn assert_flows_are_old(harness: &Harness, age: &str) {
-    for hop in ["SNS topic", "ingest ƒ", "a minute"] {
+    for hop in ["SNS topic", "ingest ƒ", "per minute"] {
         let row = row(harness, hop);
         let is_grey = row.contains('○') && !row.contains('●');
         assert!(is_grey && row.contains(age), "{row}");
@@ -141,6 +141,20 @@ fn what_an_unreachable_queue_held_is_shown_with_its_time() {
         "{}",
         harness.text()
     );
+}
+
+#[test]
+fn findings_that_are_not_listed_are_counted() {
+    let mut harness = harness_in(State::Unreachable, 80, 24);
+    let pipeline = Pipeline {
+        dead: Ok(queue("events-dead-letters", 8, 0, Some(8))),
+        source: Ok(queue("events-queue", 12, 5, Some(400))),
+        ..Pipeline::unreachable()
+    };
+    pipeline.serve(&mut harness, now() + Duration::seconds(10), 0);
+    Pipeline::unreachable().serve(&mut harness, now() + Duration::seconds(20), 0);
+    let text = harness.text();
+    assert!(text.contains("Attention · 6 of 7 · "), "{text}");
 }
 
 #[test]
@@ -534,10 +548,10 @@ fn palette_finds_what_belongs_to_another_screen() {
 
 #[test]
 fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
-    let line = |state| row(&harness_in(state, 80, 24), "a minute");
+    let line = |state| row(&harness_in(state, 80, 24), "per minute");
     let healthy = line(State::Healthy);
     assert!(healthy.contains("stored 2,973"), "{healthy}");
-    assert!(healthy.contains("dup 3.1  failed 0"), "{healthy}");
+    assert!(healthy.contains("duplicates 3.1  failed 0"), "{healthy}");
     for (state, shown) in [
         (State::NoMetrics, "no metrics"),
         (State::IngestUnnamed, "ingest_function is not set"),
@@ -553,7 +567,7 @@ fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
 
 #[test]
 fn failures_are_shown_by_code_most_frequent_first_and_what_is_cut_is_marked() {
-    let wide = row(&harness_in(State::IngestFailing, 160, 45), "a minute");
+    let wide = row(&harness_in(State::IngestFailing, 160, 45), "per minute");
     let order = [
         "retry 12",
         "missing-attribute 32",
@@ -566,7 +580,7 @@ fn failures_are_shown_by_code_most_frequent_first_and_what_is_cut_is_marked() {
         places.iter().all(Option::is_some) && places.is_sorted(),
         "{wide}"
     );
-    let narrow = row(&harness_in(State::IngestFailing, 80, 24), "a minute");
+    let narrow = row(&harness_in(State::IngestFailing, 80, 24), "per minute");
     assert!(
         narrow.contains("▲ failed 35"),
         "not a warning of what is stored: {narrow}"
