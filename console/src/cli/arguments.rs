@@ -105,8 +105,9 @@ Examples:
   opsconsole demo --headless --seconds 60 --rate 50 --output json
 
 While it runs, `opsconsole --env demo …` in another terminal connects to it.
-JSON output: {\"published\", \"stored\", \"duplicates\", \"dead_lettered\", \"pending\", \"lost\"}, counted from
-the database and the queues. Exit code 1 if anything was lost.";
+JSON output: {\"published\", \"stored\", \"duplicates\", \"dead_lettered\", \"pending\", \"lost\",
+\"redelivered\", \"unknown\"}, counted from the database and the queues; null where that could not be
+read, with the reason in unknown. Exit code 1 if anything was lost or is not known.";
 
 /// The operations console for event pipelines on AWS; without a command it opens the screens
 #[derive(Debug, Parser)]

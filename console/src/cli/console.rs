@@ -13,6 +13,7 @@ pub(crate) async fn open_console(
     authority: Authority,
     failure: impl Future<Output = String>,
 ) -> Result<Exit, CommandError> {
+    check_terminal()?;
     tui::run(environment, authority, failure)
         .await
         .map(|ended| match ended {
@@ -21,6 +22,12 @@ pub(crate) async fn open_console(
             tui::Ended::TerminalGone => Exit::Failed,
         })
         .map_err(|report| CommandError::Failed(format!("{report:#}")))
+}
+
+/// Refuses a terminal that the console cannot draw on.
+pub(crate) fn check_terminal() -> Result<(), CommandError> {
+    let term = std::env::var("TERM").ok();
+    tui::cannot_draw_on(term.as_deref()).map_or(Ok(()), |why| Err(CommandError::Usage(why)))
 }
 
 /// Opens the console on an environment that this process did not start. Where it is a demo of

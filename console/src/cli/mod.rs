@@ -52,7 +52,7 @@ pub use selection::{FilterArguments, SelectionArguments};
 pub use tidy::arguments::TidyArguments;
 
 #[cfg(feature = "demo")]
-pub(crate) use console::open_console;
+pub(crate) use console::{check_terminal, open_console};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use output::Output;
 pub(crate) use session::{Session, authority, listen};

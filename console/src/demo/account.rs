@@ -2,35 +2,54 @@
 //!
 //! Invariant: each number has a separate source: published messages were acknowledged by the topic, stored
 //! events are in the ledger, duplicates were counted by the ingest, dead letters were read one by one,
-//! pending messages are in the queue. No number is computed from the others, so that the sum is a test.
+//! pending messages are in the queue. No number is computed from the others, so that the sum is a test;
+//! duplicates alone are counted at most once for each copy, because SQS may deliver a message again. What
+//! could not be read is unknown, with the reason, and never zero.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use devstack::traffic::{BodyDigest, Remembered, body_digest};
 use devstack::{DeadLetters, IngestCounts};
 use event::{EventKey, peek_identity, unwrap_envelope};
 use serde::Serialize;
 
-use pipeline::model::{QueueDepth, QueueRole};
+use pipeline::model::QueueRole;
 use pipeline::{Pipeline, PipelineError};
 
-/// The outcomes of all messages of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// What was read of the parts after a run, or why it could not be read.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    /// Published events that are in the ledger.
+    pub(super) stored: Result<HashSet<EventKey>, String>,
+    /// What the ingest logged.
+    pub(super) counts: Result<IngestCounts, String>,
+    pub(super) dead_letters: Result<DeadLetters, String>,
+    /// Messages in the source queue.
+    pub(super) pending: Result<u64, String>,
+}
+
+/// The outcomes of all messages of a run; null where they are not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Account {
     /// Messages that the topic acknowledged.
     pub(super) published: u64,
     /// Published events that are in the ledger.
-    pub(super) stored: u64,
-    /// Messages whose event was stored before, as the ingest counted them.
-    pub(super) duplicates: u64,
+    pub(super) stored: Option<u64>,
+    /// Copies of stored events that the ingest recognised.
+    pub(super) duplicates: Option<u64>,
     /// Published messages that were found in the dead-letter queue, and dead letters that could not be read
     /// because another consumer has received them.
-    pub(super) dead_lettered: u64,
+    pub(super) dead_lettered: Option<u64>,
     /// Messages still in the source queue.
-    pub(super) pending: u64,
+    pub(super) pending: Option<u64>,
     /// Published messages without an outcome that are not pending: events that are neither in the ledger
     /// nor dead letters, invalid messages that are no dead letters, copies that the ingest never received.
-    pub(super) lost: u64,
+    pub(super) lost: Option<u64>,
+    /// Deliveries of messages whose event was stored by an earlier delivery of the same message.
+    pub(super) redelivered: Option<u64>,
+    /// Why a number is not known, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) unknown: BTreeMap<&'static str, String>,
 }
 
 /// The progress of a run at one moment; cheap enough to poll.
@@ -47,11 +66,14 @@ impl Progress {
         remembered: &Remembered,
         counts: IngestCounts,
     ) -> Result<Self, PipelineError> {
-        let pending = in_queue(pipeline.queue_depth(QueueRole::Source).await?);
-        let stored = in_ledger(pipeline, remembered).await?.len();
-        let dead_lettered = in_queue(pipeline.queue_depth(QueueRole::DeadLetter).await?);
+        let pending = pipeline.queue_depth(QueueRole::Source).await?.total();
+        let stored = in_ledger(pipeline, remembered).await?;
+        let dead_lettered = pipeline.queue_depth(QueueRole::DeadLetter).await?.total();
+        let copies = remembered.events.iter();
+        let copies = copies.filter(|(key, _)| stored.contains(key));
+        let copies: u64 = copies.map(|(_, number)| number.saturating_sub(1)).sum();
         Ok(Self {
-            ended: count(stored) + counts.duplicates + dead_lettered,
+            ended: count(stored.len()) + counts.duplicates.min(copies) + dead_lettered,
             pending,
         })
     }
@@ -68,35 +90,17 @@ impl Progress {
 }
 
 impl Account {
-    /// Counts the outcomes now.
-    pub(super) async fn read(
-        pipeline: &Pipeline,
-        published: u64,
-        remembered: &Remembered,
-        counts: IngestCounts,
-        messages: &DeadLetters,
-    ) -> Result<Self, PipelineError> {
-        let pending = in_queue(pipeline.queue_depth(QueueRole::Source).await?);
-        let stored = in_ledger(pipeline, remembered).await?;
-        Ok(Self::count(
-            published,
-            remembered,
-            |key| stored.contains(key),
-            counts.duplicates,
-            messages,
-            pending,
-        ))
-    }
-
-    fn count(
-        published: u64,
-        remembered: &Remembered,
-        is_stored: impl Fn(&EventKey) -> bool,
-        duplicates: u64,
-        messages: &DeadLetters,
-        pending: u64,
-    ) -> Self {
-        let dead = Dead::of(&messages.bodies, remembered);
+    /// Counts the outcomes.
+    pub(super) fn of(published: u64, remembered: &Remembered, evidence: &Evidence) -> Self {
+        let messages = evidence.dead_letters.as_ref().ok();
+        let bodies = messages.map_or(&[][..], |messages| &messages.bodies);
+        let dead = Dead::of(bodies, remembered);
+        let is_stored = |key| {
+            evidence
+                .stored
+                .as_ref()
+                .is_ok_and(|keys| keys.contains(key))
+        };
         let (mut stored, mut unseen, mut copies) = (0, 0, 0);
         for (key, number) in &remembered.events {
             let left = number - dead.events.get(key).copied().unwrap_or_default();
@@ -110,27 +114,80 @@ impl Account {
         for (digest, (_, number)) in &remembered.faults {
             unseen += number - dead.faults.get(digest).copied().unwrap_or_default();
         }
-        unseen += copies.saturating_sub(duplicates);
-        Self {
+        let mut account = Self {
             published,
-            stored,
-            duplicates,
-            dead_lettered: dead.total() + messages.unread,
-            pending,
-            lost: unseen.saturating_sub(pending + messages.unread),
+            pending: evidence.pending.as_ref().ok().copied(),
+            dead_lettered: messages.map(|messages| dead.total() + messages.unread),
+            stored: evidence.stored.is_ok().then_some(stored),
+            unknown: evidence.unknown(),
+            ..Self::default()
+        };
+        // Which deliveries were copies is only known of events that are known to be stored.
+        if let (Some(_), Ok(counts)) = (account.stored, &evidence.counts) {
+            let duplicates = counts.duplicates.min(copies);
+            account.duplicates = Some(duplicates);
+            account.redelivered = Some(counts.duplicates - duplicates);
+            unseen += copies - duplicates;
         }
+        if let (Some(_), Some(messages), Some(pending)) =
+            (account.duplicates, messages, account.pending)
+        {
+            account.lost = Some(unseen.saturating_sub(pending + messages.unread));
+        }
+        account
     }
 
-    /// Outcomes minus published messages. If it is not zero, a source is wrong, SQS delivered a message
-    /// twice, or others published too.
-    pub(super) const fn surplus(&self) -> i64 {
-        let found = self.stored + self.duplicates + self.dead_lettered + self.pending + self.lost;
-        found.wrapping_sub(self.published).cast_signed()
+    /// Outcomes minus published messages; `None` where one is not known. If it is not zero, a source is
+    /// wrong, or others published too.
+    pub(super) fn surplus(&self) -> Option<i64> {
+        let outcomes = [
+            self.stored,
+            self.duplicates,
+            self.dead_lettered,
+            self.pending,
+            self.lost,
+        ];
+        let found: u64 = outcomes.into_iter().sum::<Option<u64>>()?;
+        Some(found.wrapping_sub(self.published).cast_signed())
     }
 
-    /// Whether every published message has exactly one outcome.
-    pub(super) const fn is_right(&self) -> bool {
-        self.lost == 0 && self.surplus() == 0
+    /// Whether every published message is known to have exactly one outcome.
+    pub(super) fn is_right(&self) -> bool {
+        self.lost == Some(0) && self.surplus() == Some(0)
+    }
+}
+
+/// Why a number that is computed with these is not known.
+fn follows_from(unknown: &BTreeMap<&str, String>) -> Option<String> {
+    let names: Vec<_> = unknown.keys().copied().collect();
+    (!names.is_empty()).then(|| format!("it needs {}", names.join(", ")))
+}
+
+impl Evidence {
+    /// The names of the numbers that are not known, and why.
+    fn unknown(&self) -> BTreeMap<&'static str, String> {
+        let stored = self.stored.as_ref().err();
+        let counts = self.counts.as_ref().err();
+        let dead_letters = self.dead_letters.as_ref().err();
+        let pending = self.pending.as_ref().err();
+        let read = [
+            ("stored", stored),
+            ("dead_lettered", dead_letters),
+            ("pending", pending),
+        ];
+        let mut unknown: BTreeMap<&str, String> = read
+            .into_iter()
+            .filter_map(|(name, why)| Some((name, why?.clone())))
+            .collect();
+        let needed = counts.cloned().or_else(|| follows_from(&unknown));
+        if let Some(why) = needed {
+            if counts.or(stored).is_some() {
+                unknown.insert("duplicates", why.clone());
+                unknown.insert("redelivered", why.clone());
+            }
+            unknown.insert("lost", why);
+        }
+        unknown
     }
 }
 
@@ -170,17 +227,13 @@ impl Dead {
 }
 
 /// The published events that are in the ledger.
-async fn in_ledger(
+pub(super) async fn in_ledger(
     pipeline: &Pipeline,
     remembered: &Remembered,
 ) -> Result<HashSet<EventKey>, PipelineError> {
     let keys: Vec<EventKey> = remembered.events.keys().cloned().collect();
     let stored = pipeline.stored_keys(&keys).await?;
     Ok(stored.into_keys().collect())
-}
-
-fn in_queue(depth: QueueDepth) -> u64 {
-    depth.visible + depth.in_flight + depth.delayed
 }
 
 fn count(number: usize) -> u64 {
@@ -221,15 +274,31 @@ mod tests {
         }
     }
 
+    fn evidence(
+        stored: &[&str],
+        duplicates: u64,
+        messages: &DeadLetters,
+        pending: u64,
+    ) -> Evidence {
+        Evidence {
+            stored: Ok(stored.iter().map(|id| key(id)).collect()),
+            counts: Ok(IngestCounts {
+                duplicates,
+                ..IngestCounts::default()
+            }),
+            dead_letters: Ok(messages.clone()),
+            pending: Ok(pending),
+        }
+    }
+
     fn account_of(
         stored: &[&str],
         duplicates: u64,
         messages: &DeadLetters,
         pending: u64,
     ) -> Account {
-        let stored: Vec<EventKey> = stored.iter().map(|id| key(id)).collect();
-        let is_stored = |key: &EventKey| stored.contains(key);
-        Account::count(6, &published(), is_stored, duplicates, messages, pending)
+        let evidence = evidence(stored, duplicates, messages, pending);
+        Account::of(6, &published(), &evidence)
     }
 
     #[test]
@@ -237,11 +306,13 @@ mod tests {
         let account = account_of(&["thrice", "once"], 2, &messages(&[FAULT, FAULT]), 0);
         let right = Account {
             published: 6,
-            stored: 2,
-            duplicates: 2,
-            dead_lettered: 2,
-            pending: 0,
-            lost: 0,
+            stored: Some(2),
+            duplicates: Some(2),
+            dead_lettered: Some(2),
+            pending: Some(0),
+            lost: Some(0),
+            redelivered: Some(0),
+            unknown: BTreeMap::new(),
         };
         assert_eq!(account, right);
         assert!(account.is_right());
@@ -264,28 +335,28 @@ mod tests {
                 "fault, and a message of another publisher",
                 account_of(&["thrice", "once"], 2, &messages(&[FAULT, "other"]), 0),
             ),
+            (
+                "event, and a message that was delivered twice",
+                account_of(&["thrice"], 3, &both, 0),
+            ),
         ] {
-            assert_eq!((account.lost, account.surplus()), (1, 0), "{what}");
+            assert_eq!(account.lost, Some(1), "{what}");
+            assert_eq!(account.surplus(), Some(0), "{what}");
             assert!(!account.is_right(), "{what}");
         }
-        // A message too many elsewhere does not hide it.
-        let masked = account_of(&["thrice"], 3, &both, 0);
-        assert_eq!((masked.lost, masked.surplus()), (1, 1));
     }
 
     #[test]
     fn pending_message_is_not_lost() {
         let account = account_of(&["thrice"], 2, &messages(&[FAULT, FAULT]), 1);
-        assert_eq!(
-            (account.pending, account.lost, account.surplus()),
-            (1, 0, 0)
-        );
+        assert_eq!((account.pending, account.lost), (Some(1), Some(0)));
+        assert_eq!(account.surplus(), Some(0));
         let hidden = DeadLetters {
             unread: 1,
             ..messages(&[FAULT])
         };
         let account = account_of(&["thrice", "once"], 2, &hidden, 0);
-        assert_eq!((account.dead_lettered, account.lost), (2, 0));
+        assert_eq!((account.dead_lettered, account.lost), (Some(2), Some(0)));
     }
 
     #[test]
@@ -293,14 +364,55 @@ mod tests {
         let (thrice, once) = (body("thrice"), body("once"));
         let dead = messages(&[FAULT, FAULT, &thrice, &once]);
         let account = account_of(&["thrice"], 1, &dead, 0);
-        assert_eq!((account.dead_lettered, account.lost), (4, 0));
+        assert_eq!((account.dead_lettered, account.lost), (Some(4), Some(0)));
+        assert!(account.is_right());
+    }
+
+    /// The database stored a batch and its answer was lost: SQS delivers the batch again, and the ingest
+    /// finds all of it stored.
+    #[test]
+    fn redelivery_is_not_a_second_outcome_of_a_message() {
+        let account = account_of(&["thrice", "once"], 5, &messages(&[FAULT, FAULT]), 0);
+        assert_eq!(
+            (account.duplicates, account.redelivered),
+            (Some(2), Some(3))
+        );
+        assert_eq!(account.surplus(), Some(0));
         assert!(account.is_right());
     }
 
     #[test]
-    fn surplus_duplicate_makes_the_account_wrong() {
-        let account = account_of(&["thrice", "once"], 3, &messages(&[FAULT, FAULT]), 0);
-        assert_eq!((account.lost, account.surplus()), (0, 1));
+    fn number_that_could_not_be_read_is_unknown_and_the_others_are_known() {
+        let why = || "keep PostgreSQL running: signal: 9".to_owned();
+        let both = messages(&[FAULT, FAULT]);
+        let whole = || evidence(&["thrice", "once"], 2, &both, 1);
+        let without_database = Evidence {
+            stored: Err(why()),
+            ..whole()
+        };
+        let account = Account::of(6, &published(), &without_database);
+        let json = serde_json::to_value(&account).unwrap();
+        let expected = serde_json::json!({
+            "published": 6, "stored": null, "duplicates": null, "dead_lettered": 2,
+            "pending": 1, "lost": null, "redelivered": null,
+            "unknown": {
+                "stored": why(), "duplicates": "it needs stored", "redelivered": "it needs stored",
+                "lost": "it needs stored",
+            },
+        });
+        assert_eq!(json, expected);
+        assert!(!account.is_right());
+        let without_queues = Evidence {
+            dead_letters: Err(why()),
+            pending: Err(why()),
+            ..whole()
+        };
+        let account = Account::of(6, &published(), &without_queues);
+        assert_eq!((account.stored, account.duplicates), (Some(2), Some(2)));
+        assert_eq!((account.dead_lettered, account.lost), (None, None));
+        let names: Vec<_> = account.unknown.keys().copied().collect();
+        assert_eq!(names, ["dead_lettered", "lost", "pending"]);
+        assert_eq!(account.unknown["lost"], "it needs dead_lettered, pending");
         assert!(!account.is_right());
     }
 }

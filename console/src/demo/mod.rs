@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 use self::failure::failed;
 use crate::cli::{
-    CommandError, DemoArguments, Exit, GlobalArguments, Interrupt, Output, authority, listen,
-    open_console,
+    CommandError, DemoArguments, Exit, GlobalArguments, Interrupt, Output, authority,
+    check_terminal, listen, open_console,
 };
 use pipeline::Authority;
 use pipeline::environment::{Authorization, Environment, EnvironmentClaim, Folders};
@@ -47,6 +47,9 @@ pub(crate) async fn run(
             "the demo opens the console and there is no terminal: add --headless --seconds N"
                 .to_owned(),
         ));
+    }
+    if !arguments.headless {
+        check_terminal()?;
     }
     let authority = authority(global)?;
     let mut interrupt = listen()?;
@@ -166,7 +169,6 @@ async fn play(
             let run = headless::run(&environment, stack, traffic, duration, output);
             tokio::select! {
                 result = run => result,
-                failure = stack.wait_for_failure() => Err(failed(failure)),
                 () = interrupt.received() => Err(CommandError::Interrupted),
             }
         }

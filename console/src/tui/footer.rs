@@ -1,22 +1,15 @@
-//! The bottom line, and the notice over the first lines of the screen.
-//!
-//! Invariant: the keys stay visible beside any notice, and every screen can be found from the line.
+//! The bottom line. Invariant: every screen can be found from it.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span, Text};
-use ratatui::widgets::Clear;
+use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::keymap::{Action, Binding, KeyContext};
-use super::lines::hanging;
-use super::outbox::Notice;
 use super::screen_id::ScreenId;
 use super::theme::Theme;
 
-/// Rows of a notice at most: what is longer ends with `…`.
-const NOTICE_ROWS_MAX: usize = 3;
 /// Hints beside which the names of all screens are shown: with fewer, the hints matter more.
 const HINTS_BESIDE_NAMES: usize = 3;
 
@@ -159,7 +152,8 @@ impl Footer {
 
 fn screens(current: ScreenId) -> Vec<Piece> {
     ScreenId::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .map(|screen| Piece {
             is_current: screen == current,
             ..Piece::new(screen.number(), screen.title(), Action::Show(screen))
@@ -176,25 +170,4 @@ fn fitting(pieces: Vec<Piece>, room: &mut usize) -> Vec<Piece> {
             Some(piece)
         })
         .collect()
-}
-
-/// Draws a notice over the first lines of the screen, where titles are: no row of a list and no
-/// key is hidden by a short one.
-pub(crate) fn draw_notice(notice: &Notice, theme: Theme, canvas: &mut Frame<'_>, body: Rect) {
-    let mut lines = hanging(notice.tone, &notice.text, theme, usize::from(body.width));
-    // What lies below, a question or a selected row, must stay in sight on a small screen.
-    let most = NOTICE_ROWS_MAX.min(usize::from(body.height).div_ceil(3));
-    if lines.len() > most {
-        lines.truncate(most);
-        if let Some(last) = lines.last_mut() {
-            last.push_span(Span::raw("…"));
-        }
-    }
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    let area = Rect {
-        height: height.min(body.height),
-        ..body
-    };
-    canvas.render_widget(Clear, area);
-    canvas.render_widget(Text::from(lines), area);
 }

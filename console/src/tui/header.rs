@@ -1,4 +1,6 @@
 //! The top line: where, whether it is healthy, the numbers that matter, and when they were read.
+//!
+//! Invariant: a field is shown whole or not at all, and every number is of the time shown or newer.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -6,10 +8,13 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
+use chrono::{DateTime, Utc};
+
 use super::context::ScreenContext;
-use super::format::{UNKNOWN, clock, count, count_or_unknown, visible};
-use super::health::{Health, health};
-use super::remote::Remote;
+use super::format::{UNKNOWN, clock, count, count_or_unknown, fit, visible};
+use super::health::health;
+use super::pipeline_view::STALE_AFTER;
+use super::remote::{Fetched, Remote};
 use super::theme::{Tone, sign, toned};
 
 /// From this width on, the header names the program and spells everything out.
@@ -20,101 +25,138 @@ pub(crate) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
     let health = health(context.pipeline, context.environment, context.now);
     let is_narrow = area.width < HEADER_FULL_COLUMNS;
     let name = if is_narrow { " " } else { " opsconsole " };
+    let health = toned(theme, health.tone(), health.label());
+    let room = usize::from(area.width);
     let mut spans = vec![
         Span::styled(name, theme.strong()),
-        environment_span(context),
+        environment_span(context, room.saturating_sub(health.width() + 5)),
     ];
     if context.environment.read_only {
         spans.push(Span::styled(" read-only", theme.muted()));
     }
     spans.push(Span::raw("  "));
-    spans.push(toned(theme, health.tone(), health.label()));
-    let right = header_right(context, health, is_narrow);
+    spans.push(health);
+    let numbers = Numbers::of(context);
+    let right = numbers.time(context, is_narrow);
     let mut used: usize = spans.iter().map(Span::width).sum();
-    for (text, style) in header_numbers(context, health) {
-        let width = text.width() + 2;
-        if used + width + right.width() + 1 > usize::from(area.width) {
-            break;
+    // Numbers without their time could be those of any time.
+    if used + 2 + right.width() < room {
+        for (text, style) in numbers.texts(context) {
+            let width = text.width() + 2;
+            if used + width + right.width() + 2 > room {
+                break;
+            }
+            used += width;
+            spans.push(Span::styled(format!("  {text}"), style));
         }
-        used += width;
-        spans.push(Span::styled(format!("  {text}"), style));
+        spans.push(Span::raw(" ".repeat(room - used - right.width() - 1)));
+        spans.push(right);
     }
-    let gap = usize::from(area.width).saturating_sub(used + right.width() + 1);
-    spans.push(Span::raw(" ".repeat(gap)));
-    spans.push(right);
     canvas.render_widget(Line::from(spans), area);
 }
 
-fn environment_span(context: &ScreenContext<'_>) -> Span<'static> {
+fn environment_span(context: &ScreenContext<'_>, room: usize) -> Span<'static> {
     let name = visible(&context.environment.name);
     if context.environment.is_production {
         let style = context
             .theme
             .tone(Tone::Bad)
             .add_modifier(Modifier::REVERSED);
+        let name = fit(&name, room.saturating_sub(" PRODUCTION".width()));
         return Span::styled(format!(" {name} PRODUCTION "), style);
     }
     Span::styled(
-        format!(" {name} "),
+        format!(" {} ", fit(&name, room)),
         context.theme.strong().add_modifier(Modifier::REVERSED),
     )
 }
 
-/// When the numbers were read; they are read every few seconds, so this changes seldom.
-fn header_right(context: &ScreenContext<'_>, health: Health, is_narrow: bool) -> Span<'static> {
-    let newest = [
-        context
-            .pipeline
-            .source_queue
-            .fetched()
-            .map(|f| f.fetched_at),
-        context.pipeline.totals.fetched().map(|f| f.fetched_at),
-    ]
-    .into_iter()
-    .flatten()
-    .max();
-    match (newest, health) {
-        (Some(at), Health::Unreachable) => Span::styled(
-            format!("stale since {} UTC", clock(at)),
-            context.theme.tone(Tone::Bad),
-        ),
-        (Some(at), _) if is_narrow => {
-            Span::styled(format!("{} UTC", clock(at)), context.theme.muted())
+/// What the header shows of the parts that answer; of all parts where none does.
+struct Numbers {
+    depth: Option<Fetched<u64>>,
+    dead: Option<Fetched<u64>>,
+    stored: Option<Fetched<u64>>,
+    is_stale: bool,
+}
+
+impl Numbers {
+    fn of(context: &ScreenContext<'_>) -> Self {
+        let pipeline = &context.pipeline;
+        let now = context.now;
+        let is_stale = !is_fresh(&pipeline.source_queue, now)
+            && !is_fresh(&pipeline.dead_letter_queue, now)
+            && !is_fresh(&pipeline.totals, now);
+        Self {
+            depth: known(&pipeline.source_queue, is_stale, now, |queue| {
+                queue.depth.visible
+            }),
+            dead: known(&pipeline.dead_letter_queue, is_stale, now, |queue| {
+                queue.depth.total()
+            }),
+            stored: known(&pipeline.totals, is_stale, now, |totals| totals.total),
+            is_stale,
         }
-        (Some(at), _) => Span::styled(format!("as of {} UTC", clock(at)), context.theme.muted()),
-        (None, _) => Span::styled("no data yet", context.theme.muted()),
     }
+
+    /// When the oldest of them was read; they are read every few seconds, so this changes seldom.
+    fn time(&self, context: &ScreenContext<'_>, is_narrow: bool) -> Span<'static> {
+        let all = [&self.depth, &self.dead, &self.stored];
+        let times = all.into_iter().flatten().map(|number| number.fetched_at);
+        match times.min() {
+            Some(at) if self.is_stale => Span::styled(
+                format!("stale since {} UTC", clock(at)),
+                context.theme.tone(Tone::Bad),
+            ),
+            Some(at) if is_narrow => {
+                Span::styled(format!("{} UTC", clock(at)), context.theme.muted())
+            }
+            Some(at) => Span::styled(format!("as of {} UTC", clock(at)), context.theme.muted()),
+            None => Span::styled("no data yet", context.theme.muted()),
+        }
+    }
+
+    /// The most important first.
+    fn texts(&self, context: &ScreenContext<'_>) -> [(String, Style); 3] {
+        let number = |number: &Option<Fetched<u64>>| number.as_ref().map(|fetched| fetched.value);
+        let plain = if self.is_stale {
+            context.theme.muted()
+        } else {
+            Style::new()
+        };
+        let (dead, dead_style) = match number(&self.dead) {
+            Some(0) => ("DLQ 0".to_owned(), plain),
+            Some(dead) => (
+                format!("DLQ {} {}", count(dead), sign(Tone::Warning)),
+                context.theme.tone(Tone::Warning),
+            ),
+            None => (format!("DLQ {UNKNOWN}"), plain),
+        };
+        let depth = count_or_unknown(number(&self.depth));
+        let stored = count_or_unknown(number(&self.stored));
+        [
+            (format!("depth {depth}"), plain),
+            (dead, dead_style),
+            (format!("stored {stored}"), plain),
+        ]
+    }
+}
+
+fn is_fresh<T>(remote: &Remote<T>, now: DateTime<Utc>) -> bool {
+    let is_recent = |fetched: &Fetched<T>| now - fetched.fetched_at <= STALE_AFTER;
+    remote.error().is_none() && remote.fetched().is_some_and(is_recent)
 }
 
 /// The last answer of a part. The number of a part that stopped answering would appear beside the time
 /// of others that answer; where nothing answers, the time is that of all.
-fn known<T>(remote: &Remote<T>, health: Health) -> Option<&T> {
-    let is_of_then = matches!(health, Health::Unreachable | Health::Stale);
-    remote
-        .value()
-        .filter(|_| is_of_then || remote.error().is_none())
-}
-
-fn header_numbers(context: &ScreenContext<'_>, health: Health) -> Vec<(String, Style)> {
-    let pipeline = &context.pipeline;
-    let plain = Style::new();
-    let depth = known(&pipeline.source_queue, health).map(|queue| queue.depth.visible);
-    let dead = known(&pipeline.dead_letter_queue, health)
-        .map(|queue| queue.depth.visible + queue.depth.in_flight + queue.depth.delayed);
-    let dead_text = match dead {
-        Some(0) => "DLQ 0".to_owned(),
-        Some(number) => format!("DLQ {} {}", count(number), sign(Tone::Warning)),
-        None => format!("DLQ {UNKNOWN}"),
-    };
-    let dead_style = if dead.is_some_and(|n| n > 0) {
-        context.theme.tone(Tone::Warning)
-    } else {
-        plain
-    };
-    let stored = known(&pipeline.totals, health).map(|totals| totals.total);
-    vec![
-        (format!("depth {}", count_or_unknown(depth)), plain),
-        (dead_text, dead_style),
-        (format!("stored {}", count_or_unknown(stored)), plain),
-    ]
+fn known<T>(
+    remote: &Remote<T>,
+    is_stale: bool,
+    now: DateTime<Utc>,
+    number: impl Fn(&T) -> u64,
+) -> Option<Fetched<u64>> {
+    let fetched = remote.fetched()?;
+    (is_stale || is_fresh(remote, now)).then(|| Fetched {
+        value: number(&fetched.value),
+        fetched_at: fetched.fetched_at,
+    })
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::format::{count, rate, span_secs};
-use super::pipeline_view::{Draining, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
+use super::pipeline_view::{Draining, FRESH, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
 use super::remote::Remote;
 use super::screen_id::ScreenId;
 use super::theme::Tone;
@@ -182,7 +182,7 @@ pub(crate) fn findings(
         screen: Some(ScreenId::Redrives),
     }));
     unreachable_parts(pipeline, now, &mut findings);
-    dead_letters(pipeline, &mut findings);
+    dead_letters(pipeline, now, &mut findings);
     queue_backlog(pipeline, now, &mut findings);
     ingest(pipeline, &mut findings);
     api(pipeline, &mut findings);
@@ -246,18 +246,18 @@ fn fetched<T>(remote: &Remote<T>) -> Option<DateTime<Utc>> {
     remote.fetched().map(|fetched| fetched.fetched_at)
 }
 
-fn dead_letters(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
+fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
     let Some(queue) = pipeline.dead_letter_queue.value() else {
         return;
     };
-    let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
+    let number = queue.depth.total();
     if number == 0 {
         return;
     }
+    // Not the newest value of the history: it is of another time than the number.
     let grown = pipeline.history.value().and_then(|history| {
-        let first = history.dead_letters.first()?.value;
-        let last = history.dead_letters.last()?.value;
-        (last > first).then(|| super::format::whole(last - first))
+        let first = super::format::whole(history.dead_letters.first()?.value);
+        number.checked_sub(first).filter(|more| *more > 0)
     });
     let trend = grown.map_or_else(String::new, |more| {
         format!(" · {} more this hour", count(more))
@@ -268,14 +268,28 @@ fn dead_letters(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     findings.push(Finding {
         tone: Tone::Warning,
         text: format!(
-            "{} dead {} in {}{age}{trend}",
+            "{} dead {} in {}{age}{trend}{}",
             count(number),
             if number == 1 { "letter" } else { "letters" },
-            queue.settings.name
+            queue.settings.name,
+            as_of(&pipeline.dead_letter_queue, now)
         ),
-        advice: "2 shows why they failed".to_owned(),
+        advice: "key 2 shows why they failed".to_owned(),
         screen: Some(ScreenId::DeadLetters),
     });
+}
+
+/// How old a number is that is not fresh, as the end of a text.
+fn as_of<T>(remote: &Remote<T>, now: DateTime<Utc>) -> String {
+    let is_old = remote.error().is_some() || remote.stale_since(FRESH, now).is_some();
+    fetched(remote)
+        .filter(|_| is_old)
+        .map_or_else(String::new, |at| {
+            format!(
+                " · as of {} ago",
+                span_secs(super::format::age_secs(at, now))
+            )
+        })
 }
 
 /// What waits in the source queue: its age where that is known to be high, else that it grows or
@@ -284,7 +298,11 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
     let Some(queue) = pipeline.source_queue.value() else {
         return;
     };
-    let old = queue.oldest_age_secs.filter(|age| *age > AGE_WARNING_SECS);
+    // The age is that of some minutes ago: a queue that is empty has no oldest message.
+    let is_empty = queue.depth.visible + queue.depth.in_flight == 0;
+    let old = queue
+        .oldest_age_secs
+        .filter(|age| *age > AGE_WARNING_SECS && !is_empty);
     let (tone, text) = if let Some(age) = old {
         let tone = if age > AGE_BAD_SECS {
             Tone::Bad
@@ -295,8 +313,9 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
         (
             tone,
             format!(
-                "the oldest message has waited for {} · {drain}",
-                span_secs(age)
+                "the oldest message has waited for {} · {drain}{}",
+                span_secs(age),
+                as_of(&pipeline.source_queue, now)
             ),
         )
     } else if let Some(growth) = pipeline.growth(now) {

@@ -8,9 +8,15 @@ pub(crate) struct Frame {
     /// Where, whether it is healthy, and the numbers that matter.
     pub(crate) header: Rect,
     pub(crate) body: Rect,
+    /// The newest notice, for some seconds. On a low terminal it has the line of the keys.
+    pub(crate) notice: Rect,
     /// Screens and keys.
     pub(crate) footer: Rect,
 }
+
+/// From this height on, notices have a line of their own. It is there without one too: nothing moves when a
+/// notice comes or goes.
+const NOTICE_ROWS_MIN: u16 = 12;
 
 /// Divides the terminal; any size works, rows that do not fit are empty.
 pub(crate) fn frame(area: Rect) -> Frame {
@@ -19,20 +25,26 @@ pub(crate) fn frame(area: Rect) -> Frame {
         ..area
     };
     let footer_height = area.height.saturating_sub(1).min(1);
-    let body_height = area.height - header.height - footer_height;
+    let notice_height = u16::from(area.height >= NOTICE_ROWS_MIN);
+    let body_height = area.height - header.height - notice_height - footer_height;
     let body = Rect {
         y: area.y + header.height,
         height: body_height,
         ..area
     };
     let footer = Rect {
-        y: body.y + body_height,
+        y: body.y + body_height + notice_height,
         height: footer_height,
         ..area
+    };
+    let notice = Rect {
+        y: footer.y - notice_height,
+        ..footer
     };
     Frame {
         header,
         body,
+        notice,
         footer,
     }
 }

@@ -19,10 +19,11 @@ const PIECE_COLUMNS_MIN: usize = 8;
 
 /// A title inside a rule: `─ Title ───`. The one frame that panes have: rows are dear.
 pub(crate) fn title(theme: Theme, text: &str, width: usize) -> Line<'static> {
+    let text = whole_words(text, width.saturating_sub(2));
     let used = text.width() + 4;
     Line::from(vec![
         Span::styled("─ ", theme.muted()),
-        Span::styled(text.to_owned(), theme.strong()),
+        Span::styled(text, theme.strong()),
         Span::styled(
             format!(" {}", "─".repeat(width.saturating_sub(used - 1))),
             theme.muted(),
@@ -56,7 +57,7 @@ pub(crate) fn titled(
         if text.width() > room && (number > 0 || room < PIECE_COLUMNS_MIN) {
             break;
         }
-        let text = fit(&text, room);
+        let text = whole_words(&text, room);
         used += separator.width() + text.width() + 1;
         spans.push(Span::styled(separator, theme.muted()));
         spans.push(Span::styled(text, style));
@@ -93,6 +94,35 @@ pub(crate) fn hanging(tone: Tone, text: &str, theme: Theme, width: usize) -> Vec
         .collect()
 }
 
+/// Cuts a text to `columns` like [`fit`], but before a number rather than inside it: what is left of
+/// `853` would be read as another number.
+pub(crate) fn whole_words(text: &str, columns: usize) -> String {
+    let cut = fit(text, columns);
+    if cut == text {
+        return cut;
+    }
+    let kept = cut.strip_suffix('…').unwrap_or(&cut);
+    let (head, _) = kept.rsplit_once(' ').unwrap_or(("", kept));
+    let rest = text.strip_prefix(head).unwrap_or_default().trim_start();
+    let word = rest.split(' ').next().unwrap_or_default();
+    let last = word.rsplit('/').next().unwrap_or_default();
+    if !(is_number(word) || is_number(last)) || kept.ends_with(word) {
+        return cut;
+    }
+    // A sign or a word before it says nothing without it, but shows that something is there.
+    fit(format!("{} …", head.trim()).trim_start(), columns)
+}
+
+/// `853`, `20.1/s`, `+12`, `12:03:07`, `1,204,553·`.
+fn is_number(word: &str) -> bool {
+    let word = word.trim_start_matches(['+', '-', '(']);
+    word.starts_with(|first: char| first.is_ascii_digit())
+        && word
+            .trim_end_matches("/s")
+            .chars()
+            .all(|c| c.is_ascii_digit() || c.is_ascii_punctuation())
+}
+
 /// `1 message`, `100,000 messages`.
 pub(crate) fn message_count(number: usize) -> String {
     let number = number as u64;
@@ -106,9 +136,9 @@ pub(crate) fn left(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(gap))
 }
 
-/// The same at its right end: digits below digits.
+/// The same at its right end: digits below digits. A number that has no room is left out.
 pub(crate) fn right(text: &str, width: usize) -> String {
-    let text = fit(text, width);
+    let text = whole_words(text, width);
     let gap = width.saturating_sub(text.width());
     format!("{}{text}", " ".repeat(gap))
 }
@@ -170,6 +200,29 @@ mod tests {
         assert_eq!(at(12), "─ Records ──");
         assert_eq!(at(6), "─ Re… ");
         assert_eq!(at(2), "──");
+    }
+
+    #[test]
+    fn texts_are_cut_before_a_number_and_inside_a_word() {
+        for (columns, shown) in [
+            (17, "depth 48,211 of …"),
+            (12, "depth …"),
+            (11, "depth …"),
+            (5, "dept…"),
+            (1, "…"),
+            (0, ""),
+        ] {
+            assert_eq!(
+                whole_words("depth 48,211 of 853", columns),
+                shown,
+                "{columns}"
+            );
+        }
+        assert_eq!(whole_words("853", 2), "…");
+        assert_eq!(whole_words("out 20.1/s now", 10), "out …");
+        assert_eq!(whole_words("GET /v1/records/1204554", 20), "GET …");
+        assert_eq!(whole_words("id 5b0cf6c2-61a5", 10), "id 5b0cf6…");
+        assert_eq!(right("1,204", 4), "   …");
     }
 
     proptest! {

@@ -24,6 +24,7 @@ mod lines;
 mod list;
 mod message;
 mod model;
+mod notices;
 mod outbox;
 mod palette;
 mod patch;
@@ -48,3 +49,4 @@ mod view;
 
 use crate::text as format;
 pub(crate) use run::{Ended, run};
+pub(crate) use terminal::cannot_draw_on;

@@ -9,6 +9,7 @@ use super::footer::Footer;
 use super::format::age_secs;
 use super::keymap::{self, KeyContext};
 use super::layout::frame;
+use super::notices::Notices;
 use super::outbox::{Notice, Outbox};
 use super::palette::Palette;
 use super::pipeline_view::PipelineView;
@@ -22,6 +23,8 @@ use pipeline::environment::Environment;
 pub(crate) enum Overlay {
     /// The list of keys, from this line on.
     Help(u16),
+    /// The notices, from this line on.
+    Notices(u16),
     Palette(Box<Palette>),
     /// The question whether to quit, because of what would be lost or ended.
     Quit,
@@ -43,6 +46,7 @@ pub(crate) struct Model {
     pub(crate) screens: Screens,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) notice: Option<Notice>,
+    pub(crate) notices: Notices,
     pub(crate) is_leaving: bool,
     pub(super) last_request: u64,
 }
@@ -66,6 +70,7 @@ impl Model {
             screens: Screens::default(),
             overlay: None,
             notice: None,
+            notices: Notices::default(),
             is_leaving: false,
             last_request: 0,
         }
@@ -102,7 +107,7 @@ impl Model {
     /// Where keys go.
     pub(crate) fn key_context(&self) -> KeyContext {
         match &self.overlay {
-            Some(Overlay::Help(_)) => KeyContext::Help,
+            Some(Overlay::Help(_) | Overlay::Notices(_)) => KeyContext::Help,
             Some(Overlay::Palette(_)) => KeyContext::Palette,
             Some(Overlay::Quit) => KeyContext::Quit,
             None => self.screens.key_context(self.screen),

@@ -144,7 +144,7 @@ impl Palette {
                     Span::styled(entry.key.clone(), theme.key()),
                 ]);
                 if row == state.selected {
-                    line.style(theme.selected(true))
+                    theme.selected_row(line, true)
                 } else {
                     line
                 }
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn every_action_is_offered_once_wherever_the_palette_is_opened() {
-        for screen in ScreenId::ALL {
+        for &screen in ScreenId::ALL {
             let mut seen = Vec::new();
             for entry in opened(screen, "") {
                 assert!(!seen.contains(&entry.action), "{entry:?} on {screen:?}");

@@ -23,9 +23,19 @@ const LOOKS_KEPT: usize = 13;
 pub(crate) const STALE_AFTER: Duration = Duration::seconds(16);
 /// The same for the history, which is read less often.
 pub(crate) const HISTORY_STALE_AFTER: Duration = Duration::seconds(46);
+/// A request that has been without an answer for longer than this makes what is shown of it old.
+const LATE_AFTER: Duration = Duration::seconds(6);
+/// Limits of [`Remote::stale_since`] for what is read every [`REFRESH`], and for the history.
+pub(crate) const FRESH: (Duration, Duration) = (STALE_AFTER, LATE_AFTER);
+pub(crate) const HISTORY_FRESH: (Duration, Duration) = (HISTORY_STALE_AFTER, LATE_AFTER);
+/// Periods by which CloudWatch may be behind with the metrics of SQS before a rate counts as old.
+const RATE_PERIODS_MAX: i32 = 3;
 /// A metric older than this is not current: CloudWatch has the metrics of SQS within some
 /// minutes.
 const METRIC_RECENT: Duration = Duration::seconds(300);
+/// The rate of records is that of this time: of a longer one it would still be high long after the last
+/// record.
+const STORED_OVER: Duration = Duration::seconds(21);
 /// The depth is compared over at least this time.
 const GROWTH_OVER: Duration = Duration::seconds(25);
 /// Samples at either end whose extremes are compared, so that one burst is no growth.
@@ -55,6 +65,16 @@ pub(crate) struct PipelineView {
     pub(crate) failure: Option<String>,
     /// The redrive of this console that stopped by itself and waits for the operator, and why.
     pub(crate) stopped_redrive: Option<String>,
+}
+
+/// Messages per second in the last complete period of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rate {
+    pub(crate) per_sec: f64,
+    /// End of that period.
+    pub(crate) until: DateTime<Utc>,
+    /// Whether a newer one should have come.
+    pub(crate) is_old: bool,
 }
 
 /// How the source queue grew over the last samples.
@@ -164,33 +184,48 @@ impl PipelineView {
         }
     }
 
-    /// Records stored per second over the samples of the last minute; `None` before the second one.
+    /// Records stored per second over the last samples; `None` before the second one.
     pub(crate) fn stored_per_sec(&self) -> Option<f64> {
-        let (first_at, first) = self.totals_seen.front()?;
         let (last_at, last) = self.totals_seen.back()?;
+        let mut seen = self.totals_seen.iter();
+        let (first_at, first) = seen.find(|(at, _)| *last_at - *at <= STORED_OVER)?;
         let secs = (*last_at - *first_at).as_seconds_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         (secs > 0.0).then(|| last.saturating_sub(*first) as f64 / secs)
     }
 
-    /// Messages sent to the source queue per second, by the last complete period.
+    /// Messages sent to the source queue.
+    pub(crate) fn sent_rate(&self) -> Option<Rate> {
+        self.rate(|history| &history.sent)
+    }
+
+    /// Messages deleted from the source queue.
+    pub(crate) fn deleted_rate(&self) -> Option<Rate> {
+        self.rate(|history| &history.deleted)
+    }
+
     pub(crate) fn sent_per_sec(&self) -> Option<f64> {
-        self.per_sec(|history| &history.sent)
+        self.sent_rate().map(|rate| rate.per_sec)
     }
 
-    /// Messages deleted from the source queue per second, by the last complete period.
     pub(crate) fn deleted_per_sec(&self) -> Option<f64> {
-        self.per_sec(|history| &history.deleted)
+        self.deleted_rate().map(|rate| rate.per_sec)
     }
 
-    fn per_sec(&self, series: impl Fn(&History) -> &Vec<Point>) -> Option<f64> {
+    fn rate(&self, series: impl Fn(&History) -> &Vec<Point>) -> Option<Rate> {
         let Fetched {
             value: history,
             fetched_at,
         } = self.history.fetched()?;
         let point = complete(series(history), history.period_secs, *fetched_at).last()?;
         let is_recent = *fetched_at - point.at <= METRIC_RECENT;
-        (history.period_secs > 0 && is_recent).then(|| point.value / f64::from(history.period_secs))
+        let period = Duration::seconds(i64::from(history.period_secs));
+        let until = point.at + period;
+        (history.period_secs > 0 && is_recent).then(|| Rate {
+            per_sec: point.value / f64::from(history.period_secs),
+            until,
+            is_old: *fetched_at - until > period * RATE_PERIODS_MAX,
+        })
     }
 
     /// Whether the newest batches of the ingest stored nothing and were reported for retry.
@@ -215,7 +250,7 @@ impl PipelineView {
             .depths_seen
             .iter()
             .filter(|(at, _)| *last_at - *at <= REFRESH * i32::try_from(LOOKS_KEPT).unwrap_or(13))
-            .map(|(at, depth)| (*at, waiting(*depth)))
+            .map(|(at, depth)| (*at, depth.total()))
             .collect();
         let (first_at, first) = *looks.first()?;
         if *last_at - first_at < GROWTH_OVER || looks.len() < 2 * GROWTH_LOOKS {
@@ -234,7 +269,7 @@ impl PipelineView {
             .min()?;
         (after >= before + GROWTH_MIN).then(|| Growth {
             from: first,
-            to: waiting(*last),
+            to: last.total(),
             over_secs: super::format::age_secs(first_at, *last_at),
         })
     }
@@ -263,11 +298,11 @@ impl PipelineView {
     /// that it counts as stale; 0 where nothing has.
     pub(crate) fn stale_secs(&self, now: DateTime<Utc>) -> u64 {
         [
-            stale_since(&self.source_queue, STALE_AFTER, now),
-            stale_since(&self.dead_letter_queue, STALE_AFTER, now),
-            stale_since(&self.totals, STALE_AFTER, now),
-            stale_since(&self.api, STALE_AFTER, now),
-            stale_since(&self.history, HISTORY_STALE_AFTER, now),
+            self.source_queue.stale_since(FRESH, now),
+            self.dead_letter_queue.stale_since(FRESH, now),
+            self.totals.stale_since(FRESH, now),
+            self.api.stale_since(FRESH, now),
+            self.history.stale_since(HISTORY_FRESH, now),
         ]
         .into_iter()
         .flatten()
@@ -294,27 +329,11 @@ impl PipelineView {
     }
 }
 
-/// All messages of a queue, whoever has them.
-const fn waiting(depth: QueueDepth) -> u64 {
-    depth.visible + depth.in_flight + depth.delayed
-}
-
 fn keep<T>(looks: &mut VecDeque<T>, look: T) {
     looks.push_back(look);
     if looks.len() > LOOKS_KEPT {
         looks.pop_front();
     }
-}
-
-fn stale_since<T>(
-    remote: &Remote<T>,
-    limit: Duration,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    remote
-        .fetched()
-        .map(|fetched| fetched.fetched_at)
-        .filter(|at| now - *at > limit)
 }
 
 /// The periods that were over at `now`. The newest one is usually still being counted: as a rate

@@ -96,6 +96,18 @@ impl<T> Remote<T> {
         matches!(self, Self::Loading { request, .. } if *request == id)
     }
 
+    /// Since when the value shown has been old: it is older than `limit`, or its successor was requested
+    /// more than `late` ago and has not come. `None` while it is fresh, and where there is none.
+    pub(crate) fn stale_since(
+        &self,
+        (limit, late): (Duration, Duration),
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let fetched_at = self.fetched()?.fetched_at;
+        let is_late = self.loading_since().is_some_and(|since| now - since > late);
+        (is_late || now - fetched_at > limit).then_some(fetched_at)
+    }
+
     /// Whether an answer is awaited.
     pub(crate) const fn is_loading(&self) -> bool {
         matches!(self, Self::Loading { .. })
@@ -197,6 +209,20 @@ mod tests {
         assert_eq!((remote.value(), remote.error()), (Some(&7), Some(&fault())));
         remote.begin(RequestId(3), at(4));
         assert_eq!((remote.value(), remote.error()), (Some(&7), Some(&fault())));
+    }
+
+    #[test]
+    fn value_is_stale_when_it_is_old_or_its_successor_is_late() {
+        let limits = (Duration::seconds(10), Duration::seconds(3));
+        let mut remote = Remote::Idle;
+        assert_eq!(remote.stale_since(limits, at(0)), None);
+        remote.begin(RequestId(1), at(0));
+        remote.settle(Answer::new(RequestId(1), Ok(7)), at(1));
+        assert_eq!(remote.stale_since(limits, at(11)), None);
+        assert_eq!(remote.stale_since(limits, at(12)), Some(at(1)));
+        remote.begin(RequestId(2), at(5));
+        assert_eq!(remote.stale_since(limits, at(8)), None);
+        assert_eq!(remote.stale_since(limits, at(9)), Some(at(1)));
     }
 
     #[test]

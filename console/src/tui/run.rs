@@ -88,10 +88,7 @@ pub(crate) async fn run(
     // It notices a new size from here on; the size is read afterwards, so that none is missed.
     let events = EventStream::new();
     let area = screen.fit().wrap_err("read the size of the terminal")?;
-    let theme = Theme::choose(
-        std::env::var("NO_COLOR").ok().as_deref(),
-        std::env::var("TERM").ok().as_deref(),
-    );
+    let theme = Theme::choose(std::env::var("NO_COLOR").ok().as_deref());
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
     let mut sources = Sources::new(environment, authority, sender.clone());
@@ -229,10 +226,7 @@ enum Happened {
 }
 
 fn draw(model: &Model, screen: &mut TerminalSession) -> io::Result<()> {
-    screen
-        .terminal
-        .draw(|canvas| view(model, canvas))
-        .map(|_| ())
+    screen.draw(|canvas| view(model, canvas))
 }
 
 fn apply_event(

@@ -1,6 +1,9 @@
-//! Names and order of the screens.
+//! Names and order of the screens. Invariant: `ALL` is made from the variants, so none is missing.
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+use strum::VariantArray;
+
+/// In the order of their numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, VariantArray)]
 pub(crate) enum ScreenId {
     /// The whole pipeline at a glance.
     #[default]
@@ -17,13 +20,7 @@ pub(crate) enum ScreenId {
 
 impl ScreenId {
     /// Every screen, in the order of their numbers.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Overview,
-        Self::DeadLetters,
-        Self::Redrives,
-        Self::Publish,
-        Self::Records,
-    ];
+    pub(crate) const ALL: &'static [Self] = Self::VARIANTS;
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
@@ -52,10 +49,18 @@ impl ScreenId {
             .iter()
             .position(|screen| *screen == self)
             .unwrap_or(0);
-        Self::ALL
-            .into_iter()
-            .cycle()
-            .nth(position + places)
-            .unwrap_or(self)
+        let mut around = Self::ALL.iter().copied().cycle();
+        around.nth(position + places).unwrap_or(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn screens_are_listed_in_the_order_of_their_numbers() {
+        let numbers: String = ScreenId::ALL.iter().map(|screen| screen.number()).collect();
+        assert_eq!(numbers, "12345");
     }
 }

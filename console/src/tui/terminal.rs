@@ -9,15 +9,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
-use crossterm::execute;
 use crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
 };
+use crossterm::{execute, queue};
 use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::layout::Rect;
-use ratatui::{Terminal, TerminalOptions, Viewport};
+use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
 static IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Why the console cannot draw on a terminal of this kind (`TERM`), and what does the same job.
+pub(crate) fn cannot_draw_on(term: Option<&str>) -> Option<String> {
+    let term = term.unwrap_or_default();
+    matches!(term, "" | "dumb").then(|| {
+        format!(
+            "a terminal of the kind TERM={term:?} cannot show a screen: set TERM to its real kind, or \
+             use the commands: `status`, `dlq list`, `redrive`, `publish`, `records list` (see \
+             `opsconsole --help`)"
+        )
+    })
+}
 
 #[derive(Debug)]
 pub(super) struct TerminalSession {
@@ -95,11 +108,24 @@ impl TerminalSession {
         Ok(area)
     }
 
-    /// Takes the new size; the next frame is drawn as a whole.
+    /// Draws a frame. A terminal with synchronised output (mode 2026) shows it in one piece; others ignore
+    /// the two sequences.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(super) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(render).map(|_| ());
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        drawn
+    }
+
+    /// Takes the new size; the next frame is drawn as a whole, and shown together with the clearing.
     ///
     /// # Errors
     /// When the terminal is gone.
     pub(super) fn resize(&mut self, width: u16, height: u16) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.backend_mut().clear_region(ClearType::All)?;
         self.terminal.resize(Rect::new(0, 0, width, height))
     }
@@ -120,6 +146,8 @@ impl TerminalSession {
 
 impl Drop for TerminalSession {
     fn drop(&mut self) {
+        // A panic may leave the beginning of a frame in the buffer, which is written after this.
+        let _ = execute!(self.terminal.backend_mut(), EndSynchronizedUpdate);
         restore();
     }
 }
@@ -168,6 +196,15 @@ mod tests {
     use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
     use super::*;
+
+    #[test]
+    fn terminal_that_cannot_move_its_cursor_is_refused_with_the_commands() {
+        assert_eq!(cannot_draw_on(Some("xterm")), None);
+        for term in [None, Some(""), Some("dumb")] {
+            let why = cannot_draw_on(term).unwrap();
+            assert!(why.contains("dlq list") && why.contains("--help"), "{why}");
+        }
+    }
 
     /// Says to the test below that it is the program that panics.
     const IS_THE_ONE_THAT_PANICS: &str = "OPSCONSOLE_TEST_PANIC";

@@ -316,13 +316,14 @@ pub(crate) fn assert_pictures<S: Copy + Debug>(
     settings.set_prepend_module_to_snapshot(false);
     settings.set_snapshot_path(format!("screens/{screen}/tests/snapshots"));
     settings.bind(|| {
-        let rows = u16::try_from(cases.len() * 2).unwrap();
+        let rows = u16::try_from(cases.len() * 3).unwrap();
         let mut wide = Buffer::empty(Rect::new(0, 0, 160, rows));
         let mut narrow = String::new();
         for (number, case) in (0..).zip(cases) {
             let picture = harness_in(*case, 160, 45).picture();
             let parts = frame(picture.area);
-            for (row, part) in [(2 * number, parts.header), (2 * number + 1, parts.footer)] {
+            let lines = [parts.header, parts.notice, parts.footer];
+            for (row, part) in (3 * number..).zip(lines) {
                 for column in 0..160 {
                     wide[(column, row)] = picture[(column, part.y)].clone();
                 }
@@ -334,7 +335,9 @@ pub(crate) fn assert_pictures<S: Copy + Debug>(
             let parts = frame(picture.area);
             let lines = |area| trimmed(&text(&cropped(&picture, area)));
             narrow += &format!("{case:?}\n{}\n", lines(parts.header));
-            narrow += &format!("{}\n", lines(parts.footer));
+            for part in [parts.notice, parts.footer] {
+                narrow += &format!("{}\n", lines(part));
+            }
             insta::assert_snapshot!(format!("{case:?}_80x24"), lines(parts.body));
         }
         insta::assert_debug_snapshot!("headers_and_footers_160x45", wide);
@@ -347,27 +350,46 @@ fn trimmed(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Sizes from nothing to very large, and everything that is so flat or so narrow that a loop over
-/// what fits could fail to end.
-pub(crate) fn every_size() -> impl Iterator<Item = (u16, u16)> {
-    let small = (1..60u16)
-        .step_by(3)
-        .flat_map(|width| (1..30).step_by(2).map(move |height| (width, height)));
-    let flat = [1, 2, 3, 10, 40, 80, 200]
-        .into_iter()
-        .flat_map(|width| (1..=12).map(move |height| (width, height)));
-    small.chain(flat).chain([
-        (0, 0),
-        (0, 9),
-        (9, 0),
-        (2, 40),
-        (200, 2),
-        (40, 10),
-        (119, 24),
-        (120, 36),
-        (300, 100),
-        (1, 100),
-        (300, 1),
-        (80, 24),
-    ])
+/// Widths and heights around which a layout changes.
+const WIDTHS_OF_INTEREST: [u16; 5] = [1, 52, 90, 100, 120];
+const HEIGHTS_OF_INTEREST: [u16; 4] = [1, 4, 12, 24];
+
+/// Draws a screen at the sizes at which it could fail. What a size does depends on the layout, which the
+/// fullest states have with all its parts: they are drawn at every width, at every height, and one less
+/// and one more than each at which a layout changes. Another state adds texts: it is drawn where texts
+/// are squeezed, as usual, and where there is room to spare.
+pub(crate) fn draw_at_every_size<S: Copy + PartialEq + Debug>(
+    states: &[S],
+    fullest: &[S],
+    harness_in: impl Fn(S, u16, u16) -> Harness,
+) {
+    for state in states {
+        let mut harness = harness_in(*state, 80, 24);
+        let mut sizes = vec![(17, 7), (80, 24), (200, 50)];
+        if fullest.contains(state) {
+            sizes.extend([(0, 0), (0, 9), (9, 0), (300, 100), (300, 1), (1, 100)]);
+            sizes.extend((1..=130).map(|width| (width, 24)));
+            sizes.extend((1..=50).map(|height| (80, height)));
+            let around = |of_interest: &[u16]| -> Vec<u16> {
+                let three = of_interest.iter().map(|size| size - 1..=size + 1);
+                three.flatten().collect()
+            };
+            for height in around(&HEIGHTS_OF_INTEREST) {
+                let widths = around(&WIDTHS_OF_INTEREST);
+                sizes.extend(widths.into_iter().map(|width| (width, height)));
+            }
+        }
+        for (width, height) in sizes {
+            harness.resize(width, height);
+            harness.picture();
+        }
+    }
+}
+
+/// The numbers of a text, as a reader takes them: `853`, `20.1`, `12:03:07`.
+pub(crate) fn numbers(text: &str) -> std::collections::BTreeSet<String> {
+    text.split(|c: char| !c.is_ascii_digit() && !",.:".contains(c))
+        .map(|part| part.trim_matches([',', '.', ':']).to_owned())
+        .filter(|part| !part.is_empty())
+        .collect()
 }

@@ -2,7 +2,7 @@
 //! lost without colour; only the 16 colours that every terminal lets its user choose are used.
 
 use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 
 /// Meaning of a text: decides its sign and its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,17 +19,15 @@ pub(crate) enum Tone {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Theme {
-    /// Whether colours may be used (`NO_COLOR` unset, terminal not dumb).
+    /// Whether colours may be used.
     pub(crate) has_colour: bool,
 }
 
 impl Theme {
-    /// Decides by `NO_COLOR` (<https://no-color.org>: present and not empty) and `TERM`.
-    pub(crate) fn choose(no_color: Option<&str>, term: Option<&str>) -> Self {
-        let refused = no_color.is_some_and(|value| !value.is_empty());
-        let is_dumb = term.is_none_or(|term| term.is_empty() || term == "dumb");
+    /// Decides by `NO_COLOR` (<https://no-color.org>: present and not empty).
+    pub(crate) fn choose(no_color: Option<&str>) -> Self {
         Self {
-            has_colour: !refused && !is_dumb,
+            has_colour: no_color.is_none_or(str::is_empty),
         }
     }
 
@@ -50,13 +48,19 @@ impl Theme {
         }
     }
 
-    /// Context that may be overlooked.
+    /// Context that may be overlooked. Dim and not dark grey, which is the background of some palettes
+    /// (Solarized).
     pub(crate) fn muted(self) -> Style {
-        if self.has_colour {
-            Style::new().fg(Color::DarkGray)
-        } else {
-            Style::new().add_modifier(Modifier::DIM)
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    /// A row in the one style of [`Theme::selected`]: colours of its parts would be reversed into patches
+    /// of another colour.
+    pub(crate) fn selected_row(self, mut row: Line<'_>, has_focus: bool) -> Line<'_> {
+        for span in &mut row.spans {
+            span.style = Style::new();
         }
+        row.style(self.selected(has_focus))
     }
 
     /// The row that the next key acts on.
@@ -128,12 +132,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_color_and_dumb_terminals_get_no_colour() {
-        assert!(Theme::choose(None, Some("xterm")).has_colour);
-        assert!(Theme::choose(Some(""), Some("xterm")).has_colour);
-        assert!(!Theme::choose(Some("1"), Some("xterm")).has_colour);
-        assert!(!Theme::choose(None, Some("dumb")).has_colour);
-        assert!(!Theme::choose(None, None).has_colour);
+    fn selected_row_has_one_style() {
+        let theme = Theme { has_colour: true };
+        let parts = [Tone::Good, Tone::Bad, Tone::Muted].map(|tone| toned(theme, tone, "part"));
+        for has_focus in [true, false] {
+            let row = theme.selected_row(Line::from(parts.to_vec()), has_focus);
+            let mut styles = row.spans.iter().map(|span| row.style.patch(span.style));
+            assert!(styles.all(|style| style == theme.selected(has_focus)));
+        }
+    }
+
+    #[test]
+    fn no_text_has_the_colour_of_a_background() {
+        for has_colour in [true, false] {
+            let theme = Theme { has_colour };
+            let tones = [Tone::Muted, Tone::Good, Tone::Warning, Tone::Bad];
+            let styles = tones.map(|tone| theme.tone(tone)).into_iter();
+            for style in styles.chain([theme.muted(), theme.frame(false, false)]) {
+                let hidden = [Color::Black, Color::DarkGray, Color::White];
+                assert!(style.fg.is_none_or(|fg| !hidden.contains(&fg)), "{style:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn selection_is_seen_without_colour() {
+        assert!(Theme::choose(None).has_colour);
+        assert!(Theme::choose(Some("")).has_colour);
+        assert!(!Theme::choose(Some("1")).has_colour);
         let plain = Theme { has_colour: false };
         assert_eq!(plain.selected(true).fg, None);
         assert!(

@@ -48,7 +48,7 @@ pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Eff
             Msg::Paste(text) => on_paste(model, &text, outbox),
             Msg::Resize { width, height } => {
                 model.area = Rect::new(0, 0, width, height);
-                for screen in ScreenId::ALL {
+                for &screen in ScreenId::ALL {
                     send(model, screen, ScreenEvent::Resize, outbox);
                 }
             }
@@ -92,6 +92,7 @@ fn with_outbox(
     apply(model, &mut outbox);
     model.last_request = outbox.last_request;
     if let Some(notice) = outbox.notice {
+        model.notices.keep(notice.clone(), now);
         model.notice = Some(notice);
     }
     outbox.effects
@@ -128,7 +129,7 @@ fn on_key(model: &mut Model, key: KeyEvent, outbox: &mut Outbox) {
 fn on_paste(model: &mut Model, text: &str, outbox: &mut Outbox) {
     match &mut model.overlay {
         Some(Overlay::Palette(palette)) => palette.paste(text),
-        Some(Overlay::Help(_) | Overlay::Quit) => {}
+        Some(Overlay::Help(_) | Overlay::Notices(_) | Overlay::Quit) => {}
         None => send(model, model.screen, ScreenEvent::Paste(text), outbox),
     }
 }
@@ -151,6 +152,10 @@ fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
             };
             return;
         }
+        Action::Notices => {
+            model.overlay = Some(Overlay::Notices(0));
+            return;
+        }
         Action::Palette => {
             let context = model.screens.key_context(model.screen);
             model.overlay = Some(Overlay::Palette(Box::new(Palette::open(context))));
@@ -159,7 +164,7 @@ fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
         _ => {}
     }
     match &mut model.overlay {
-        Some(Overlay::Help(line)) => match help::scrolled(action, *line) {
+        Some(Overlay::Help(line) | Overlay::Notices(line)) => match help::scrolled(action, *line) {
             Some(scrolled) => *line = scrolled,
             None => model.overlay = None,
         },
@@ -297,7 +302,7 @@ fn on_tick(model: &mut Model, outbox: &mut Outbox) {
         model.notice = None;
     }
     model.pipeline.tick(outbox);
-    for screen in ScreenId::ALL {
+    for &screen in ScreenId::ALL {
         send(model, screen, ScreenEvent::Tick, outbox);
     }
 }

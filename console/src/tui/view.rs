@@ -2,9 +2,9 @@
 
 use ratatui::Frame;
 
-use super::footer::draw_notice;
 use super::layout::frame;
 use super::model::{Model, Overlay};
+use super::notices::draw_notice;
 use super::{header, help, quit_question};
 
 pub(crate) fn view(model: &Model, canvas: &mut Frame<'_>) {
@@ -14,13 +14,14 @@ pub(crate) fn view(model: &Model, canvas: &mut Frame<'_>) {
     model.screens.view(model.screen, &context, canvas);
     model.footer().draw(model.theme, canvas, parts.footer);
     if let Some(notice) = &model.notice {
-        draw_notice(notice, model.theme, canvas, parts.body);
+        draw_notice(notice, model.theme, canvas, parts.notice);
     }
     match &model.overlay {
         Some(Overlay::Help(line)) => {
             let keys = model.screens.key_context(model.screen);
             help::draw(model.screen, keys, *line, model.theme, canvas);
         }
+        Some(Overlay::Notices(line)) => model.notices.draw(*line, model.theme, canvas),
         Some(Overlay::Palette(palette)) => palette.draw(model.theme, canvas),
         Some(Overlay::Quit) => {
             let losses = quit_question::losses(&model.screens);

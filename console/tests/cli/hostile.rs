@@ -7,6 +7,7 @@ use std::time::Instant;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use event::EventKey;
 use futures::StreamExt as _;
+use pipeline::LeaseSet;
 use pipeline::model::{DeadLetter, QueueRole};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -148,21 +149,12 @@ impl Turn {
     /// All dead letters, which are visible again afterwards.
     fn dead_letters(&self) -> Vec<DeadLetter> {
         self.runtime.block_on(async {
-            let received = self
-                .pipeline()
-                .hold_dead_letters(2_000, LIMIT)
-                .await
-                .unwrap();
+            let leases = LeaseSet::new(self.pipeline(), LIMIT);
+            let received = leases.receive(2_000, &CancellationToken::new()).await;
+            let received = received.unwrap().unwrap();
             assert!(!received.is_truncated);
             let messages = received.messages;
-            let handles = messages
-                .iter()
-                .map(|message| message.receipt_handle.clone());
-            let handles: Vec<String> = handles.collect();
-            self.pipeline()
-                .release_dead_letters(&handles)
-                .await
-                .unwrap();
+            assert_eq!(leases.release_all().await.messages_max, 0);
             messages
         })
     }

@@ -12,6 +12,12 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
 const LEAVE_ALTERNATE_SCREEN: &str = "\u{1b}[?1049l";
 /// Exit code of what a signal ended.
 const INTERRUPTED: u32 = 130;
+/// Exit code of a command line that cannot be executed.
+const USAGE: u32 = 2;
+/// Synchronised output (mode 2026).
+const BEGIN_FRAME: &str = "\u{1b}[?2026h";
+const END_FRAME: &str = "\u{1b}[?2026l";
+const CLEAR_ALL: &str = "\u{1b}[2J";
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
 
 /// A configuration file, and the folder that it lives in.
@@ -210,18 +216,68 @@ fn colour_is_sent_where_nothing_speaks_against_it() {
 
 #[test]
 fn no_colour_is_sent_where_none_is_wanted() {
-    for environment in [[("NO_COLOR", "1")], [("TERM", "dumb")]] {
-        let configuration = nobody();
-        let mut session = configuration.console((80, 24), &environment);
-        session.wait_for("unreachable", LIMIT);
-        session.press("q");
-        session.wait_for_exit(LIMIT);
-        let output = session.output();
-        let coloured: Vec<_> = select_graphic_rendition(&output)
-            .into_iter()
-            .filter(|codes| codes.iter().any(|code| is_colour(*code)))
-            .collect();
-        assert!(coloured.is_empty(), "{environment:?}: {coloured:?}");
+    let configuration = nobody();
+    let mut session = configuration.console((80, 24), &[("NO_COLOR", "1")]);
+    session.wait_for("unreachable", LIMIT);
+    session.press("q");
+    session.wait_for_exit(LIMIT);
+    let output = session.output();
+    let coloured: Vec<_> = select_graphic_rendition(&output)
+        .into_iter()
+        .filter(|codes| codes.iter().any(|code| is_colour(*code)))
+        .collect();
+    assert!(coloured.is_empty(), "{coloured:?}");
+}
+
+#[test]
+fn terminal_without_a_cursor_is_refused_with_the_commands_that_do_the_same() {
+    let configuration = nobody();
+    let mut session = configuration.console((80, 24), &[("TERM", "dumb")]);
+    assert_eq!(session.wait_for_exit(LIMIT).exit_code(), USAGE);
+    let output = session.output();
+    assert!(output.contains("dlq list"), "{output}");
+    assert!(!output.contains('\u{1b}'), "{output:?}");
+}
+
+#[test]
+fn every_frame_is_shown_in_one_piece() {
+    let configuration = nobody();
+    let mut session = configuration.console((80, 24), &[]);
+    session.wait_for("unreachable", LIMIT);
+    session.press("?");
+    session.wait_for("Keys on Overview", LIMIT);
+    session.resize((100, 30));
+    session.press("\u{1b}");
+    session.wait("the help to close", LIMIT, |screen| {
+        !screen.contains("Keys on")
+    });
+    session.press("q");
+    session.wait_for_exit(LIMIT);
+    let output = session.output();
+    let mut outside = String::new();
+    let mut frames = output.split(BEGIN_FRAME);
+    outside.push_str(frames.next().unwrap());
+    let (mut drawn, mut count) = (String::new(), 0);
+    for part in frames {
+        // Two beginnings without an end between them are one frame: the clearing of a new size and what
+        // is drawn on it.
+        match part.split_once(END_FRAME) {
+            Some((frame, after)) => {
+                drawn.push_str(frame);
+                outside.push_str(after);
+                count += 1;
+            }
+            None => drawn.push_str(part),
+        }
+    }
+    assert!(count >= 4, "{count} frames");
+    assert!(drawn.contains("Attention") && drawn.contains("Keys on Overview"));
+    assert!(
+        drawn.contains(CLEAR_ALL),
+        "the new size is cleared in its frame"
+    );
+    for painted in ["Attention", "Keys on", "\u{1b}[1;1H", CLEAR_ALL] {
+        assert!(!outside.contains(painted), "{painted:?} in {outside:?}");
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use crate::support::harness::LIMIT;
 use crate::support::proxy::{self, Fault, Proxy};
-use crate::support::queues::{receive_dead_letters, release_dead_letters};
+use crate::support::queues::receive_dead_letters;
 use crate::support::redrive_fixture::{Fixture, Places, Services, VISIBILITY, quick, resumed};
 
 /// Messages of one redrive: two batches.

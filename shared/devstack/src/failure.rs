@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use aws_sdk_sqs::error::{DisplayErrorContext, SdkError};
+use aws_sdk_sqs::error::SdkError;
 
 /// A failure of the local stack.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,13 @@ pub enum DevstackError {
     },
 }
 
+/// An error and its causes, without the debugging text that the SDK adds.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
 fn detail_suffix(detail: &str) -> String {
     if detail.is_empty() {
         String::new()
@@ -88,7 +95,7 @@ impl DevstackError {
     {
         outcome.map_err(|error| Self::Aws {
             operation: operation.to_owned(),
-            detail: DisplayErrorContext(error).to_string(),
+            detail: chain(&error),
         })
     }
 

@@ -24,6 +24,14 @@ pub struct QueueDepth {
     pub delayed: u64,
 }
 
+impl QueueDepth {
+    /// All messages of the queue, whoever has received them.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.visible + self.in_flight + self.delayed
+    }
+}
+
 /// Settings of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSettings {

@@ -9,6 +9,8 @@ pub(crate) enum Action {
     Quit,
     /// Show or hide the keys.
     Help,
+    /// Show what was reported.
+    Notices,
     Palette,
     Show(ScreenId),
     NextScreen,

@@ -519,6 +519,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Place::Screens
     ),
     bind!(
+        Action::Notices,
+        [K::char('!')],
+        "notices: what was reported",
+        0,
+        Place::Screens
+    ),
+    bind!(
         Action::Help,
         [K::char('?'), K::plain(KeyCode::F(1))],
         "help",

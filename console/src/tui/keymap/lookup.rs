@@ -34,7 +34,11 @@ mod tests {
     use crate::tui::screen_id::ScreenId;
 
     fn every_context() -> Vec<KeyContext> {
-        let mut contexts: Vec<_> = ScreenId::ALL.into_iter().map(KeyContext::Screen).collect();
+        let mut contexts: Vec<_> = ScreenId::ALL
+            .iter()
+            .copied()
+            .map(KeyContext::Screen)
+            .collect();
         contexts.extend([
             KeyContext::Editor,
             KeyContext::Input,
@@ -50,7 +54,7 @@ mod tests {
 
     #[test]
     fn number_of_every_screen_shows_it() {
-        for screen in ScreenId::ALL {
+        for &screen in ScreenId::ALL {
             let key = KeyEvent::new(KeyCode::Char(screen.number()), KeyModifiers::NONE);
             let action = lookup(KeyContext::Screen(ScreenId::default()), key);
             assert_eq!(action, Some(Action::Show(screen)), "{screen:?}");

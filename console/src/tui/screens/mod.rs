@@ -2,7 +2,7 @@
 //!
 //! Invariant: a screen sees its own state and a read-only context, never another screen or the
 //! model; what it wants goes into the outbox. A new screen is a folder here (and its `mod` line) and an
-//! entry in each of three places: its name in `screen_id`, `ScreenId::ALL` included; its key in
+//! entry in each of three places: its name in `screen_id`; its key in
 //! `keymap::bindings`; its field and its arms in `screens::all`. The compiler asks for the names and
 //! the arms, a test of the keymap for the key.
 

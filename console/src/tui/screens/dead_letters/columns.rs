@@ -194,7 +194,7 @@ impl Columns {
         );
         let line = Line::from(spans);
         if state.is_selected {
-            line.style(theme.selected(state.has_focus))
+            theme.selected_row(line, state.has_focus)
         } else {
             line
         }
@@ -237,7 +237,7 @@ pub(super) fn group_row(
         Span::raw(number),
     ]);
     if is_selected {
-        line.style(theme.selected(has_focus))
+        theme.selected_row(line, has_focus)
     } else {
         line
     }

@@ -110,6 +110,7 @@ impl DeadLetters {
             Action::UndoAllEdits => self.undo_all_edits(context),
             Action::Quit
             | Action::Help
+            | Action::Notices
             | Action::Palette
             | Action::Show(_)
             | Action::NextScreen

@@ -9,7 +9,6 @@ use super::freshness::Freshness;
 use super::hop::Hop;
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{UNKNOWN, latency, short, span_secs};
-use crate::tui::pipeline_view::HISTORY_STALE_AFTER;
 use crate::tui::theme::Tone;
 use pipeline::{INGEST_WINDOW, IngestRates};
 
@@ -55,28 +54,32 @@ pub(super) fn status(context: &ScreenContext<'_>) -> IngestStatus {
     let lags = match Batches::of(context) {
         // What is not stored yet has no lag, and it grows.
         Batches::Seen(_) if is_stuck => vec!["stores nothing".to_owned()],
-        Batches::Seen(rates) => lags(&rates),
+        Batches::Seen(rates) => lag_texts(&rates)
+            .into_iter()
+            .zip(["p50", "max"])
+            .filter_map(|(lag, name)| Some(format!("lag {name} {}", lag?)))
+            .collect(),
         Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => Vec::new(),
     };
     IngestStatus { lags, is_stuck }
 }
 
-fn lags(rates: &IngestRates) -> Vec<String> {
-    [("p50", rates.lag_p50_ms), ("max", rates.lag_max_ms)]
-        .into_iter()
-        .filter_map(|(name, ms)| {
-            Some(format!(
-                "lag {name} {}",
-                latency(Duration::from_millis(ms?))
-            ))
-        })
-        .collect()
+/// Median and maximum of the last minutes.
+pub(super) fn lags(context: &ScreenContext<'_>) -> [Option<String>; 2] {
+    match Batches::of(context) {
+        Batches::Seen(rates) => lag_texts(&rates),
+        Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => [None, None],
+    }
+}
+
+fn lag_texts(rates: &IngestRates) -> [Option<String>; 2] {
+    [rates.lag_p50_ms, rates.lag_max_ms].map(|ms| Some(latency(Duration::from_millis(ms?))))
 }
 
 /// What becomes of messages in a minute, failures by their codes, most frequent first.
 pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
     let hop = |tone, main: String, rest| Hop {
-        title: "a minute",
+        title: "per minute",
         tone,
         main,
         rest,
@@ -93,27 +96,49 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
         Batches::None => return absent("no metrics", "of a batch in the last hour".to_owned()),
         Batches::Past => return absent("no batch", format!("in the last {window}")),
     };
-    let mut rest = vec![format!("dup {}", short(rates.duplicates_per_minute))];
-    if rates.retried_per_minute > 0.0 {
-        rest.push(format!("retry {}", short(rates.retried_per_minute)));
-    }
-    let mut failures: Vec<(FailureCode, f64)> = rates.failures_per_minute.into_iter().collect();
-    failures.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-    if failures.is_empty() {
-        rest.push("failed 0".to_owned());
-    }
-    let is_failing = !failures.is_empty() || rates.retried_per_minute > 0.0;
-    let failures = failures.into_iter();
-    rest.extend(failures.map(|(code, per_minute)| format!("{code} {}", short(per_minute))));
-    let freshness = Freshness::within(&context.pipeline.history, HISTORY_STALE_AFTER, context);
+    let freshness = Freshness::of_history(context);
     let tone = match freshness.tone {
-        Tone::Good if rates.is_stuck => Tone::Bad,
-        Tone::Good if is_failing => Tone::Warning,
-        tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
+        Tone::Good => tone_of(&rates),
+        tone @ (Tone::Muted | Tone::Warning | Tone::Bad) => tone,
     };
+    let mut parts = outcomes(rates).into_iter();
+    let main = parts.next().unwrap_or_default();
     hop(
         tone,
-        format!("stored {}", short(rates.stored_per_minute)),
-        rest,
+        main,
+        freshness.notes.into_iter().chain(parts).collect(),
     )
+}
+
+fn tone_of(rates: &IngestRates) -> Tone {
+    if rates.is_stuck {
+        Tone::Bad
+    } else if rates.failures_per_minute.is_empty() && rates.retried_per_minute <= 0.0 {
+        Tone::Good
+    } else {
+        Tone::Warning
+    }
+}
+
+/// What the sign of the hop is about comes first: a warning is not about what was stored.
+fn outcomes(rates: IngestRates) -> Vec<String> {
+    let part = |name: &str, per_minute| format!("{name} {}", short(per_minute));
+    let mut failures: Vec<(FailureCode, f64)> = rates.failures_per_minute.into_iter().collect();
+    failures.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let failed: f64 = failures.iter().map(|(_, per_minute)| per_minute).sum();
+    let mut bad = Vec::new();
+    if !failures.is_empty() {
+        bad.push(part("failed", failed));
+    }
+    if rates.retried_per_minute > 0.0 {
+        bad.push(part("retry", rates.retried_per_minute));
+    }
+    let codes = failures.into_iter();
+    bad.extend(codes.map(|(code, per_minute)| part(&code.to_string(), per_minute)));
+    let good = [
+        part("stored", rates.stored_per_minute),
+        part("duplicates", rates.duplicates_per_minute),
+    ];
+    let none = bad.is_empty().then(|| "failed 0".to_owned());
+    bad.into_iter().chain(good).chain(none).collect()
 }

@@ -1,22 +1,31 @@
 //! The last hour: depth and dead letters, what goes in and out and, on wide screens, how long it
 //! takes.
 //!
-//! Invariant: a period without a value is a gap, never a zero.
+//! Invariant: a period without a value is a gap, never a zero. The numbers beside the names are those of
+//! the hops: a number has one value on the screen.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::symbols::Marker;
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
+use unicode_width::UnicodeWidthStr as _;
 
+use super::batches;
 use crate::tui::context::ScreenContext;
-use crate::tui::format::{clock, rate_or_unknown, short};
+use crate::tui::format::{UNKNOWN, clock, count_or_unknown, rate_or_unknown, short};
 use crate::tui::layout::is_wide;
 use crate::tui::lines::title;
 use crate::tui::pipeline_view::complete;
 use crate::tui::remote::Fetched;
+use crate::tui::theme::Theme;
 use pipeline::model::Point;
+
+/// The library gives the labels of the vertical axis a third of the width at most.
+const Y_LABEL_SHARE: usize = 3;
+/// Columns in which both times below a chart have room.
+const LABELLED_COLUMNS_MIN: u16 = 26;
 
 /// Lines of one chart: name and points, newest last.
 struct Series<'a> {
@@ -51,16 +60,19 @@ pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
         );
         return;
     };
+    let pipeline = context.pipeline;
+    let depth = pipeline.source_queue.value();
+    let dead = pipeline.dead_letter_queue.value();
     let depth = [
         Series {
             name: "depth",
-            newest: newest(&history.depth),
+            newest: count_or_unknown(depth.map(|queue| queue.depth.visible)),
             points: &history.depth,
             divisor: 1.0,
         },
         Series {
             name: "DLQ",
-            newest: newest(&history.dead_letters),
+            newest: count_or_unknown(dead.map(|queue| queue.depth.total())),
             points: &history.dead_letters,
             divisor: 1.0,
         },
@@ -70,13 +82,13 @@ pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
     let flow = [
         Series {
             name: "in",
-            newest: rate_or_unknown(context.pipeline.sent_per_sec()),
+            newest: rate_or_unknown(pipeline.sent_per_sec()),
             points: over(&history.sent),
             divisor: period,
         },
         Series {
             name: "out",
-            newest: rate_or_unknown(context.pipeline.deleted_per_sec()),
+            newest: rate_or_unknown(pipeline.deleted_per_sec()),
             points: over(&history.deleted),
             divisor: period,
         },
@@ -87,9 +99,10 @@ pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
         .map_or((&[][..], &[][..]), |ingest| {
             (&ingest.lag_p50_ms[..], &ingest.lag_max_ms[..])
         });
-    let lag = [("p50", p50), ("max", max)].map(|(name, points)| Series {
+    let [lag_p50, lag_max] = batches::lags(context);
+    let lag = [("p50", lag_p50, p50), ("max", lag_max, max)].map(|(name, newest, points)| Series {
         name,
-        newest: newest(points),
+        newest: newest.unwrap_or_else(|| UNKNOWN.to_owned()),
         points,
         divisor: 1.0,
     });
@@ -112,21 +125,7 @@ fn chart(
 ) {
     let theme = context.theme;
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    let mut legend = title(theme, name, 0);
-    for (number, line) in series.iter().enumerate() {
-        legend.spans.push(Span::styled(
-            format!(" {} ", dash(number)),
-            theme.series(number),
-        ));
-        legend
-            .spans
-            .push(Span::raw(format!("{} {} ", line.name, line.newest)));
-    }
-    let gap = usize::from(area.width).saturating_sub(legend.width());
-    legend
-        .spans
-        .push(Span::styled("─".repeat(gap), theme.muted()));
-    canvas.render_widget(legend, head);
+    canvas.render_widget(legend(theme, name, series, usize::from(area.width)), head);
 
     let data: Vec<Vec<(f64, f64)>> = series.iter().map(scaled).collect();
     let times = data.iter().flatten().map(|(at, _)| *at);
@@ -161,23 +160,44 @@ fn chart(
                 .style(theme.series(number))
         })
         .collect();
+    // A label that is cut would be another number.
+    let y_texts = [0.0, top / 2.0, top].map(|value| format!("{:>5}", short(value)));
+    let has_room = |text: &String| text.len() <= usize::from(area.width) / Y_LABEL_SHARE;
+    let has_labels = area.width >= LABELLED_COLUMNS_MIN && y_texts.iter().all(has_room);
     let x_labels = [first, last].map(|at| Span::styled(time_label(at), theme.muted()));
-    let y_labels = [0.0, top / 2.0, top]
-        .map(|value| Span::styled(format!("{:>5}", short(value)), theme.muted()));
-    canvas.render_widget(
-        Chart::new(datasets)
-            .legend_position(None)
-            .x_axis(axis(theme.muted(), [first, last]).labels(x_labels))
-            .y_axis(axis(theme.muted(), [0.0, top]).labels(y_labels)),
-        body,
-    );
+    let y_labels = y_texts.map(|text| Span::styled(text, theme.muted()));
+    let mut x_axis = axis(theme.muted(), [first, last]);
+    let mut y_axis = axis(theme.muted(), [0.0, top]);
+    if has_labels {
+        x_axis = x_axis.labels(x_labels);
+        y_axis = y_axis.labels(y_labels);
+    }
+    let chart = Chart::new(datasets).legend_position(None);
+    canvas.render_widget(chart.x_axis(x_axis).y_axis(y_axis), body);
 }
 
-fn newest(points: &[Point]) -> String {
-    points.last().map_or_else(
-        || crate::tui::format::UNKNOWN.to_owned(),
-        |point| short(point.value),
-    )
+/// The name of a chart and of its lines, with their numbers where all have room.
+fn legend(theme: Theme, name: &str, series: &[Series<'_>], width: usize) -> Line<'static> {
+    let with = |text: fn(&Series<'_>) -> String| {
+        let mut legend = title(theme, name, name.width() + 2);
+        for (number, line) in series.iter().enumerate() {
+            let dash = format!(" {} ", dash(number));
+            legend.push_span(Span::styled(dash, theme.series(number)));
+            legend.push_span(Span::raw(text(line)));
+        }
+        legend
+    };
+    let named = || with(|line| format!("{} ", line.name));
+    let mut legend = with(|line| format!("{} {} ", line.name, line.newest));
+    if legend.width() > width {
+        legend = named();
+    }
+    if legend.width() > width {
+        return title(theme, name, width);
+    }
+    let gap = width - legend.width();
+    legend.push_span(Span::styled("─".repeat(gap), theme.muted()));
+    legend
 }
 
 const fn dash(number: usize) -> &'static str {

@@ -1,12 +1,12 @@
 //! How fresh the numbers of a hop are. Invariant: a number that is not fresh is shown with its age
-//! and why.
+//! and why, and never as one that flows.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 use crate::tui::context::ScreenContext;
 use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, short_span_secs, visible};
-use crate::tui::pipeline_view::STALE_AFTER;
+use crate::tui::pipeline_view::{FRESH, HISTORY_FRESH, REFRESH, Rate};
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
 
@@ -19,13 +19,56 @@ pub(super) struct Freshness {
 }
 
 impl Freshness {
+    /// Of a part that is asked itself.
     pub(super) fn of<T>(remote: &Remote<T>, context: &ScreenContext<'_>) -> Self {
-        Self::within(remote, STALE_AFTER, context)
+        Self::within(remote, FRESH, context)
     }
 
-    pub(super) fn within<T>(
+    /// Of a part that is known from CloudWatch alone. Without an answer of CloudWatch nothing is known of
+    /// it: neither that it flows nor that it fails.
+    pub(super) fn of_history(context: &ScreenContext<'_>) -> Self {
+        let pipeline = context.pipeline;
+        let freshness = Self::within(&pipeline.history, HISTORY_FRESH, context);
+        let queue = &pipeline.source_queue;
+        // It is read less often: where the queue has failed since, what it shows is of before that.
+        if let (Some(error), Some(history)) = (queue.error(), pipeline.history.fetched())
+            && queue
+                .fetched()
+                .is_some_and(|seen| history.fetched_at - seen.fetched_at <= REFRESH)
+            && freshness.is_fresh()
+        {
+            return Self {
+                tone: Tone::Muted,
+                notes: vec![as_of(history.fetched_at, context), cause(error)],
+            };
+        }
+        let tone = if freshness.is_fresh() {
+            freshness.tone
+        } else {
+            Tone::Muted
+        };
+        Self { tone, ..freshness }
+    }
+
+    /// Of a rate from CloudWatch, which may be old in a fresh answer.
+    pub(super) fn of_rate(rate: Option<Rate>, context: &ScreenContext<'_>) -> Self {
+        let freshness = Self::of_history(context);
+        match rate {
+            None => Self {
+                tone: Tone::Muted,
+                ..freshness
+            },
+            Some(rate) if rate.is_old && freshness.is_fresh() => Self {
+                tone: Tone::Muted,
+                notes: vec![as_of(rate.until, context), "no newer metric".to_owned()],
+            },
+            Some(_) => freshness,
+        }
+    }
+
+    fn within<T>(
         remote: &Remote<T>,
-        limit: Duration,
+        limits: (Duration, Duration),
         context: &ScreenContext<'_>,
     ) -> Self {
         let error = remote.error();
@@ -41,17 +84,14 @@ impl Freshness {
             };
             return Self { tone, notes };
         };
-        let age = format!(
-            "as of {} ago",
-            short_span_secs(age_secs(fetched.fetched_at, context.now))
-        );
+        let age = as_of(fetched.fetched_at, context);
         match error {
             Some(error) => Self {
                 tone: Tone::Bad,
                 notes: vec![age, cause(error)],
             },
-            None if context.now - fetched.fetched_at > limit => Self {
-                tone: Tone::Warning,
+            None if remote.stale_since(limits, context.now).is_some() => Self {
+                tone: Tone::Muted,
                 notes: vec![age, "no answer since".to_owned()],
             },
             None => Self {
@@ -64,6 +104,10 @@ impl Freshness {
     pub(super) const fn is_fresh(&self) -> bool {
         self.notes.is_empty()
     }
+}
+
+fn as_of(at: DateTime<Utc>, context: &ScreenContext<'_>) -> String {
+    format!("as of {} ago", short_span_secs(age_secs(at, context.now)))
 }
 
 /// The last link of a fault's chain, without the time it took: the attention area has the rest.

@@ -11,11 +11,11 @@ use super::freshness::Freshness;
 use super::hop::Hop;
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{
-    UNKNOWN, age_secs, clock, count, fit, latency, rate, rate_or_unknown, span_secs, visible,
+    UNKNOWN, age_secs, clock, count, latency, rate, rate_or_unknown, span_secs, visible,
 };
 use crate::tui::layout::is_wide;
-use crate::tui::lines::{left, title};
-use crate::tui::pipeline_view::{Draining, HISTORY_STALE_AFTER};
+use crate::tui::lines::{left, title, whole_words};
+use crate::tui::pipeline_view::{Draining, Rate};
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::QueueSnapshot;
 
@@ -24,6 +24,8 @@ pub(super) const WIDE_ROWS: u16 = 8;
 /// Rows of the hops below each other.
 pub(super) const NARROW_ROWS: u16 = 8;
 
+/// Columns of the main number where the hops are below each other.
+const MAIN_COLUMNS: usize = 18;
 /// A queue whose oldest message is younger than this is not waiting for anything.
 const PASSING_SECS: u64 = 5;
 
@@ -83,24 +85,19 @@ impl Hops {
             }
         }
         let under_queue = " ".repeat(column);
+        let dead = &self.dead_letters;
+        let arrows = format!("{under_queue}  ▼ │ redrive   ");
+        let number = format!("{} {}   ", sign(dead.tone), dead.main);
+        let used = arrows.width() + "DLQ ".width() + number.width();
+        let room = usize::from(area.width).saturating_sub(used);
         let below = lines.get_mut(5..).into_iter().flatten();
         let texts = [
-            vec![Span::styled(format!("{under_queue}  │ ▲"), theme.muted())],
+            vec![Span::styled(format!("{under_queue}  │ ↑"), theme.muted())],
             vec![
-                Span::styled(format!("{under_queue}  ▼ │ redrive   "), theme.muted()),
+                Span::styled(arrows, theme.muted()),
                 Span::styled("DLQ ", theme.strong()),
-                Span::styled(
-                    format!(
-                        "{} {}",
-                        sign(self.dead_letters.tone),
-                        self.dead_letters.main
-                    ),
-                    theme.tone(self.dead_letters.tone),
-                ),
-                Span::styled(
-                    format!("   {}", self.dead_letters.rest.join("   ")),
-                    theme.muted(),
-                ),
+                Span::styled(number, theme.tone(dead.tone)),
+                Span::styled(whole_parts(&dead.rest, room), theme.muted()),
             ],
             self.minute(theme, area.width),
         ];
@@ -140,7 +137,7 @@ impl Hops {
 }
 
 fn main_cell(theme: Theme, hop: &Hop, column: usize, is_last: bool) -> Vec<Span<'static>> {
-    let text = fit(
+    let text = whole_words(
         &format!("{} {}", sign(hop.tone), hop.main),
         column.saturating_sub(4),
     );
@@ -160,9 +157,10 @@ fn main_cell(theme: Theme, hop: &Hop, column: usize, is_last: bool) -> Vec<Span<
 
 fn narrow_line(theme: Theme, arrow: &str, hop: &Hop, width: u16) -> Line<'static> {
     let head = format!(" {arrow} {:<10}", hop.title);
-    let main = format!("{} {:<16}", sign(hop.tone), hop.main);
-    let room = usize::from(width).saturating_sub(head.width() + main.width() + 1);
-    let rest = whole_parts(&hop.rest, room);
+    let room = usize::from(width).saturating_sub(head.width());
+    let main = whole_words(&format!("{} {}", sign(hop.tone), hop.main), room);
+    let main = left(&main, room.min(MAIN_COLUMNS.max(main.width())));
+    let rest = whole_parts(&hop.rest, room.saturating_sub(main.width() + 1));
     Line::from(vec![
         Span::styled(head, theme.strong()),
         Span::styled(main, theme.tone(hop.tone)),
@@ -171,46 +169,43 @@ fn narrow_line(theme: Theme, arrow: &str, hop: &Hop, width: u16) -> Line<'static
 }
 
 /// As many parts as there is room for, and how many more there are: a number that is cut would be another
-/// number.
+/// number. Where there is no room for the first part, as many of its words.
 fn whole_parts(parts: &[String], room: usize) -> String {
-    let mut text = parts.join("  ");
-    for shown in (0..parts.len()).rev() {
-        if text.width() <= room {
-            break;
-        }
-        let (some, left_out) = parts.split_at(shown);
-        text = format!("{}  …{} more", some.join("  "), left_out.len());
-        if text.width() > room {
-            text = format!("{} …", some.join("  "));
-        }
+    let all = parts.join("  ");
+    if all.width() <= room {
+        return all;
     }
-    fit(&text, room)
+    let ends = (1..parts.len()).rev().flat_map(|shown| {
+        let (some, left_out) = parts.split_at(shown);
+        let some = some.join("  ");
+        let counted = format!("{some}  …{} more", left_out.len());
+        [counted, format!("{some} …")]
+    });
+    let mut ends = ends.filter(|text| text.width() <= room);
+    ends.next().unwrap_or_else(|| whole_words(&all, room))
 }
 
 /// A cell of a column, with a blank before the next one.
 fn padded(text: &str, columns: usize) -> String {
-    left(&fit(text, columns.saturating_sub(1)), columns)
+    left(&whole_words(text, columns.saturating_sub(1)), columns)
 }
 
 /// A hop whose rate comes from the history.
 fn flow(
     title: &'static str,
-    rate: Option<f64>,
+    rate: Option<Rate>,
     direction: &str,
     name: &str,
     context: &ScreenContext<'_>,
 ) -> Hop {
-    let freshness = Freshness::within(&context.pipeline.history, HISTORY_STALE_AFTER, context);
-    let tone = match (freshness.tone, rate) {
-        (Tone::Good, None) => Tone::Muted,
-        (tone, _) => tone,
-    };
+    let freshness = Freshness::of_rate(rate, context);
     let mut rest = freshness.notes;
     rest.push(visible(name));
+    let per_sec = rate_or_unknown(rate.map(|rate| rate.per_sec));
     Hop {
         title,
-        tone,
-        main: format!("{} {direction}", rate_or_unknown(rate)),
+        tone: freshness.tone,
+        main: format!("{per_sec} {direction}"),
         rest,
     }
 }
@@ -224,7 +219,7 @@ fn topic(context: &ScreenContext<'_>) -> Hop {
         .unwrap_or_default();
     flow(
         "SNS topic",
-        context.pipeline.sent_per_sec(),
+        context.pipeline.sent_rate(),
         "in",
         name,
         context,
@@ -237,7 +232,9 @@ fn queue(context: &ScreenContext<'_>) -> Hop {
         return unknown("SQS queue", "depth", Freshness::of(remote, context));
     };
     let freshness = Freshness::of(remote, context);
-    let age = queue.oldest_age_secs;
+    // CloudWatch knows the age of the oldest message of some minutes ago: a queue that is empty has none.
+    let is_empty = queue.depth.visible + queue.depth.in_flight == 0;
+    let age = queue.oldest_age_secs.filter(|_| !is_empty);
     let growth = context.pipeline.growth(context.now);
     let tone = match (freshness.tone, age) {
         (Tone::Good, Some(age)) if age > 300 => Tone::Bad,
@@ -248,10 +245,10 @@ fn queue(context: &ScreenContext<'_>) -> Hop {
     let mut rest = freshness.notes;
     rest.extend(growth.map(|growth| format!("grows +{}", rate(growth.per_sec()))));
     rest.push(format!("in flight {}", count(queue.depth.in_flight)));
-    rest.push(format!(
-        "oldest {}",
-        age.map_or_else(|| UNKNOWN.to_owned(), span_secs)
-    ));
+    if !is_empty {
+        let oldest = age.map_or_else(|| UNKNOWN.to_owned(), span_secs);
+        rest.push(format!("oldest {oldest}"));
+    }
     rest.extend(drain(context, queue).filter(|_| growth.is_none()));
     Hop {
         title: "SQS queue",
@@ -277,7 +274,7 @@ fn ingest(context: &ScreenContext<'_>) -> Hop {
     let name = context.environment.ingest_function.as_deref();
     let mut hop = flow(
         "ingest ƒ",
-        context.pipeline.deleted_per_sec(),
+        context.pipeline.deleted_rate(),
         "out",
         name.unwrap_or_default(),
         context,
@@ -359,7 +356,7 @@ fn dead_letters(context: &ScreenContext<'_>) -> Hop {
         return unknown("DLQ", "messages", Freshness::of(remote, context));
     };
     let freshness = Freshness::of(remote, context);
-    let number = queue.depth.visible + queue.depth.in_flight + queue.depth.delayed;
+    let number = queue.depth.total();
     let tone = match freshness.tone {
         Tone::Good if number > 0 => Tone::Warning,
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,

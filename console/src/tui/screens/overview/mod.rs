@@ -16,12 +16,12 @@ use ratatui::widgets::Paragraph;
 use self::hops::Hops;
 use super::screen::{Screen, ScreenEvent};
 use crate::tui::context::{ScreenContext, UpdateContext};
-use crate::tui::format::{fit, visible};
+use crate::tui::format::visible;
 use crate::tui::handover::Handover;
 use crate::tui::health::{Finding, Health, findings, health, unknowns};
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::layout::is_wide;
-use crate::tui::lines::{hanging, title, wrapped};
+use crate::tui::lines::{hanging, title, whole_words, wrapped};
 use crate::tui::screen_id::ScreenId;
 use crate::tui::theme::{Tone, sign};
 
@@ -184,7 +184,8 @@ impl Overview {
             };
             if row != selected {
                 let mut line = Line::from(head(" "));
-                let text = fit(&visible(&finding.text), width.saturating_sub(HEAD_COLUMNS));
+                let room = width.saturating_sub(HEAD_COLUMNS);
+                let text = whole_words(&visible(&finding.text), room);
                 line.push_span(Span::raw(text));
                 lines.push(line);
                 continue;
@@ -235,7 +236,12 @@ fn title_line(context: &ScreenContext<'_>, listed: &[Finding], width: usize) -> 
     let text = if listed.is_empty() {
         "Attention".to_owned()
     } else {
-        format!("Attention · {} · ↑↓ select  ⏎ open", listed.len())
+        let total = findings(context.pipeline, context.environment, context.now).len();
+        let shown = match listed.len() {
+            shown if shown < total => format!("{shown} of {total}"),
+            shown => shown.to_string(),
+        };
+        format!("Attention · {shown} · ↑↓ select  ⏎ open")
     };
     title(context.theme, &text, width)
 }

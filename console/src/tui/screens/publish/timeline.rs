@@ -8,8 +8,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::sent::Sent;
 use crate::tui::fault::Fault;
-use crate::tui::format::{age_secs, count, fit, latency, span_secs, visible};
-use crate::tui::lines::{key_line, wrapped};
+use crate::tui::format::{age_secs, count, latency, span_secs, visible};
+use crate::tui::lines::{key_line, whole_words, wrapped};
 use crate::tui::remote::Remote;
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{ApiHealth, Published, Reason, TraceState};
@@ -49,7 +49,7 @@ impl Hop<'_> {
         text.push_str(&self.text);
         Line::from(vec![
             Span::styled(format!(" {} ", sign(self.tone)), theme.tone(self.tone)),
-            Span::styled(fit(&text, width.saturating_sub(3)), style),
+            Span::styled(whole_words(&text, width.saturating_sub(3)), style),
         ])
     }
 }
@@ -120,17 +120,13 @@ fn followed(
             ingested_at,
             readable,
         }) => {
-            let since = since(acknowledged_at, *ingested_at, sent.is_again);
+            let text = since(acknowledged_at, *ingested_at, sent.is_again);
             let hop = Hop {
-                tone: if since.is_earlier {
-                    Tone::Warning
-                } else {
-                    Tone::Good
-                },
+                tone: Tone::Good,
                 name: "stored",
                 place: format!("record {record_id}"),
                 at: Some(*ingested_at),
-                text: since.text,
+                text,
             };
             lines.push(hop.line(theme, width));
             let path = format!("GET /v1/records/{record_id}");
@@ -146,7 +142,7 @@ fn followed(
                 name: "dead",
                 place: "dead-letter queue".to_owned(),
                 at: Some(*dead_at),
-                text: since(acknowledged_at, *dead_at, false).text,
+                text: since(acknowledged_at, *dead_at, false),
             };
             lines.push(hop.line(theme, width));
             dead_lines(message_id, reason.as_ref(), theme, width, lines);
@@ -171,7 +167,7 @@ fn readable_hop<'a>(path: &str, readable: Option<&ApiHealth>) -> Hop<'a> {
             name: "readable",
             place: "API".to_owned(),
             at: None,
-            text: format!("{path} → {} in {}", answer.status, latency(answer.latency)),
+            text: format!("{} in {}  {path}", answer.status, latency(answer.latency)),
         },
         None => awaited("readable", "API", format!("{path}: no answer yet")),
     }
@@ -269,31 +265,13 @@ fn indented(text: &str, style: Style, width: usize, lines: &mut Vec<Line<'static
 }
 
 /// How much later something happened, as far as that can be text.
-struct Since {
-    text: String,
-    is_earlier: bool,
-}
-
-fn since(from: DateTime<Utc>, to: DateTime<Utc>, is_again: bool) -> Since {
+fn since(from: DateTime<Utc>, to: DateTime<Utc>, is_again: bool) -> String {
     match (to - from).to_std() {
-        Ok(span) => {
-            let millis = span.as_millis();
-            let text = match u64::try_from(millis) {
-                Ok(millis) if millis < 10_000 => format!("+{} ms", count(millis)),
-                Ok(_) | Err(_) => format!("+{}", span_secs(span.as_secs())),
-            };
-            Since {
-                text,
-                is_earlier: false,
-            }
-        }
-        Err(_) if is_again => Since {
-            text: "before: this is a duplicate".to_owned(),
-            is_earlier: true,
+        Ok(span) => match u64::try_from(span.as_millis()) {
+            Ok(millis) if millis < 10_000 => format!("+{} ms", count(millis)),
+            Ok(_) | Err(_) => format!("+{}", span_secs(span.as_secs())),
         },
-        Err(_) => Since {
-            text: "clocks differ".to_owned(),
-            is_earlier: false,
-        },
+        Err(_) if is_again => "earlier: this one is a duplicate".to_owned(),
+        Err(_) => "clocks differ".to_owned(),
     }
 }

@@ -53,7 +53,8 @@ impl Records {
         if self.rows.awaits(&answer) {
             let order = self.query.order;
             // On the first row the operator watches what comes.
-            let kept = self.selected_id().filter(|_| self.list.selected > 0);
+            let is_kept = self.list.selected > 0 || self.is_open;
+            let kept = self.selected_id().filter(|_| is_kept);
             self.rows
                 .settle(answer.map(|page| Rows::new(page, order)), now);
             let row = kept.and_then(|id| self.rows.value().and_then(|rows| rows.row_of(id)));
@@ -75,7 +76,7 @@ impl Records {
     }
 
     /// Puts what is new on top. The selected row stays where it is on the screen, but for the
-    /// first one: there the operator watches what comes.
+    /// first one: there the operator watches what comes, unless a record is open to be read.
     fn merge(&mut self, page: Page<Record>, context: &mut UpdateContext<'_>) -> usize {
         let selected = self.selected_id();
         let was = self.list;
@@ -84,7 +85,7 @@ impl Records {
             return 0;
         };
         if rows.leaves_hole(&page) {
-            if was.selected > 0 {
+            if was.selected > 0 || self.is_open {
                 self.is_following = false;
                 context.notify(
                     Tone::Warning,
@@ -99,7 +100,7 @@ impl Records {
         }
         let added = rows.merge(page);
         if added > 0 {
-            if was.selected > 0
+            if (was.selected > 0 || self.is_open)
                 && let Some(row) = selected.and_then(|id| rows.row_of(id))
             {
                 self.list.selected = row;
@@ -145,6 +146,8 @@ impl Records {
         }
         self.is_following = !self.is_following;
         if self.is_following {
+            // What comes is on top.
+            self.select(0, context);
             self.newer.reset();
             self.tick(context);
         }

@@ -47,8 +47,15 @@ impl Screen for Records {
     }
 
     fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<&'static str> {
-        let recalls_nothing = self.filter.is_empty() && binding.action == Action::Up;
-        (self.typing.is_none() || !recalls_nothing).then_some(binding.label)
+        if self.typing.is_some() {
+            let recalls_nothing = self.filter.is_empty() && binding.action == Action::Up;
+            return (!recalls_nothing).then_some(binding.label);
+        }
+        if self.filter.is_empty() && binding.action == Action::ClearFilter {
+            return None;
+        }
+        let is_pause = self.is_following && binding.action == Action::Follow;
+        Some(if is_pause { "pause" } else { binding.label })
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {

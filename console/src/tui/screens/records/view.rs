@@ -17,7 +17,7 @@ use super::typing::Typing;
 use crate::tui::context::ScreenContext;
 use crate::tui::filter::{self, WORDS};
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
-use crate::tui::lines::{draw_divider, explained, hanging, key_line, titled};
+use crate::tui::lines::{draw_divider, explained, hanging, key_line, titled, whole_words};
 use crate::tui::remote::Remote;
 use crate::tui::theme::{Theme, Tone, toned};
 
@@ -186,7 +186,7 @@ impl Records {
             .map(|(row, record)| {
                 let is_selected = row == self.list.selected;
                 let marker = if is_selected { "▸ " } else { "  " };
-                let text = fit(
+                let text = whole_words(
                     &format!("{marker}{}", cells(&columns, record, context.now)),
                     width,
                 );

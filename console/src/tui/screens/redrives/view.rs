@@ -288,7 +288,7 @@ fn list_row(
         Span::raw(left(&rest, room)),
     ]);
     if is_selected {
-        line.style(theme.selected(true))
+        theme.selected_row(line, true)
     } else {
         line
     }

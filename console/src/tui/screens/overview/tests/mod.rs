@@ -10,32 +10,32 @@ mod stage;
 use chrono::Duration;
 use crossterm::event::KeyCode;
 
-use self::stage::{Pipeline, STATES, State, harness_in, history, queue, row, served, start};
+use strum::VariantArray as _;
+
+use self::stage::{Pipeline, State, busy, harness_in, history, queue, row, served, start};
 use crate::tui::effect::Effect;
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
 use crate::tui::message::Msg;
 use crate::tui::outbox::Notice;
-use crate::tui::request::{Reply, ReplyTo, RequestId};
+use crate::tui::request::{Reply, ReplyTo, Request, RequestId};
 use crate::tui::screen_id::ScreenId;
-use crate::tui::testing::{assert_pictures, every_size, now};
+use crate::tui::testing::{Harness, assert_pictures, draw_at_every_size, now, numbers};
 use crate::tui::theme::Tone;
 use crate::tui::update::update;
 
+/// Seconds after which an answer is late.
+const LATE_SECS: i64 = 7;
+
 #[test]
 fn every_state_looks_as_reviewed() {
-    assert_pictures("overview", &STATES, harness_in);
+    assert_pictures("overview", State::VARIANTS, harness_in);
 }
 
 #[test]
 fn every_size_is_drawn() {
-    for state in STATES {
-        let mut harness = harness_in(state, 80, 24);
-        for (width, height) in every_size() {
-            harness.resize(width, height);
-            harness.picture();
-        }
-    }
+    let fullest = [State::IngestFailing];
+    draw_at_every_size(State::VARIANTS, &fullest, harness_in);
 }
 
 #[test]
@@ -85,6 +85,7 @@ fn every_hop_shows_how_old_its_numbers_are_and_why() {
     for hop in hops {
         let row = row(&stale, hop);
         assert!(row.contains("as of 1 min ago  no answer since"), "{row}");
+        assert!(row.contains('○'), "what is old is grey: {row}");
     }
     let failing = harness_in(State::HistoryFails, 80, 24);
     for hop in ["SNS topic", "ingest"] {
@@ -92,6 +93,191 @@ fn every_hop_shows_how_old_its_numbers_are_and_why() {
         assert!(row.contains("as of 20 s ago  connection refused"), "{row}");
     }
     assert!(!row(&failing, "SQS queue").contains("as of"));
+}
+
+/// Asserts that both hops that CloudWatch knows are grey and show how old they are.
+fn assert_flows_are_old(harness: &Harness, age: &str) {
+    for hop in ["SNS topic", "ingest ƒ", "per minute"] {
+        let row = row(harness, hop);
+        let is_grey = row.contains('○') && !row.contains('●');
+        assert!(is_grey && row.contains(age), "{row}");
+    }
+}
+
+#[test]
+fn rates_are_not_green_while_their_source_is_frozen() {
+    let mut harness = served(&Pipeline::healthy(), 80, 24);
+    // The history is requested again, and nothing answers.
+    harness.pass(10);
+    harness.pass(LATE_SECS);
+    assert_flows_are_old(&harness, "as of 22 s ago");
+    // It is given up.
+    let mut failing = harness_in(State::HistoryFails, 80, 24);
+    assert_flows_are_old(&failing, "as of 20 s ago");
+    failing.pass(600);
+    assert_flows_are_old(&failing, "as of 10 min ago");
+}
+
+#[test]
+fn what_an_unreachable_queue_held_is_shown_with_its_time() {
+    let mut harness = harness_in(State::DeadLetters, 160, 45);
+    let unreachable = Pipeline::unreachable();
+    let pipeline = Pipeline {
+        source: unreachable.source,
+        dead: unreachable.dead,
+        ..Pipeline::healthy()
+    };
+    pipeline.serve(&mut harness, now() + Duration::seconds(5), 0);
+    let finding = row(&harness, "37 dead letters");
+    assert!(finding.contains("as of 5 s ago"), "{finding}");
+    // The history was read before the queue failed.
+    let rates = row(&harness, "/s in");
+    assert!(
+        rates.contains("○ 50.0/s in") && rates.contains("○ 51.3/s out"),
+        "{rates}"
+    );
+    assert!(
+        harness.text().contains("as of 10 s ago"),
+        "{}",
+        harness.text()
+    );
+}
+
+#[test]
+fn findings_that_are_not_listed_are_counted() {
+    let mut harness = harness_in(State::Unreachable, 80, 24);
+    let pipeline = Pipeline {
+        dead: Ok(queue("events-dead-letters", 8, 0, Some(8))),
+        source: Ok(queue("events-queue", 12, 5, Some(400))),
+        ..Pipeline::unreachable()
+    };
+    pipeline.serve(&mut harness, now() + Duration::seconds(10), 0);
+    Pipeline::unreachable().serve(&mut harness, now() + Duration::seconds(20), 0);
+    let text = harness.text();
+    assert!(text.contains("Attention · 6 of 7 · "), "{text}");
+}
+
+#[test]
+fn no_more_dead_letters_came_than_there_are() {
+    let dead = Ok(queue("events-dead-letters", 8, 0, Some(8)));
+    let pipeline = Pipeline {
+        dead,
+        history: Ok(history(9.0)),
+        ..Pipeline::healthy()
+    };
+    let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
+    assert!(finding.contains("8 more this hour"), "{finding}");
+}
+
+#[test]
+fn rate_of_records_falls_soon_after_the_last_record() {
+    let mut harness = start(80, 24);
+    for look in 0..12 {
+        let at = now() + Duration::seconds(5 * look);
+        let more = u64::try_from(look.min(6)).unwrap() * 100;
+        Pipeline::healthy().serve(&mut harness, at, more);
+    }
+    let row = row(&harness, "database");
+    assert!(row.contains("+0.0 rows/s"), "{row}");
+}
+
+#[test]
+fn rates_of_an_old_period_are_not_green_in_a_fresh_answer() {
+    let mut history = history(0.0);
+    for points in [&mut history.sent, &mut history.deleted] {
+        points.truncate(56);
+    }
+    let history = Ok(history);
+    let pipeline = Pipeline {
+        history,
+        ..Pipeline::healthy()
+    };
+    let harness = served(&pipeline, 80, 24);
+    for hop in ["SNS topic", "ingest ƒ"] {
+        let row = row(&harness, hop);
+        assert!(
+            row.contains('○') && row.contains("as of 4 min ago"),
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn empty_queue_has_no_oldest_message_and_nothing_to_attend_to() {
+    let source = Ok(queue("events-queue", 0, 0, Some(150)));
+    let pipeline = Pipeline {
+        source,
+        ..Pipeline::healthy()
+    };
+    let harness = served(&pipeline, 80, 24);
+    let row = row(&harness, "SQS queue");
+    assert!(
+        row.contains("● depth 0") && !row.contains("oldest"),
+        "{row}"
+    );
+    assert!(harness.text().contains("healthy"), "{}", harness.text());
+    let wide = served(&pipeline, 160, 45).text();
+    assert!(!wide.contains('▲'), "{wide}");
+}
+
+#[test]
+fn every_number_is_drawn_whole_or_not_at_all() {
+    let mut harness = busy(300, 100);
+    let mut whole = numbers(&harness.text());
+    harness.resize(119, 100);
+    whole.extend(numbers(&harness.text()));
+    for width in (1..=130).chain([160, 200]) {
+        for height in [10, 24] {
+            harness.resize(width, height);
+            let text = harness.text();
+            // Neither the keys of the bottom line nor how many parts a line leaves out.
+            let (body, _) = text.rsplit_once('\n').unwrap();
+            let parts = body.split('…');
+            let parts = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
+            let shown = numbers(&parts.collect::<Vec<_>>().join("…")).into_iter();
+            let cut: Vec<_> = shown.filter(|number| !whole.contains(number)).collect();
+            assert!(cut.is_empty(), "{cut:?} at {width}x{height}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_number_has_one_value_on_the_screen() {
+    for height in [20, 45] {
+        for width in [80, 160] {
+            let text = busy(width, height).text();
+            for (name, value) in [("depth ", "48,211"), ("DLQ ", "853"), ("max ", "1.1 s")] {
+                for place in text.split(name).skip(1) {
+                    let shown = place.trim_start_matches(['●', '▲', '✖', '○', ' ']);
+                    let is_number = shown.starts_with(|c: char| c.is_ascii_digit());
+                    assert!(!is_number || shown.starts_with(value), "{name}{shown}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn header_shows_a_number_only_with_its_own_time() {
+    let mut harness = served(&Pipeline::healthy(), 160, 45);
+    // The queues hang, the rest answers.
+    for secs in [5, 10, 15, 20] {
+        harness.now = now() + Duration::seconds(secs);
+        harness.tick();
+        for request in std::mem::take(&mut harness.requests) {
+            if !matches!(request, Request::Queue(..)) {
+                let reply = Pipeline::healthy().answer(request, harness.now, 0);
+                harness.send(Msg::Reply(Box::new(reply)));
+            }
+        }
+    }
+    let text = harness.text();
+    let header = text.lines().next().unwrap();
+    assert!(
+        header.contains("depth –") && header.contains("DLQ –"),
+        "{header}"
+    );
+    assert!(header.contains("stored 1,204,553"), "{header}");
 }
 
 #[test]
@@ -220,7 +406,7 @@ fn attention_is_read_in_full_on_a_very_small_terminal() {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let end = match state {
             State::ApiDown => "usual cause: its database",
-            State::DeadLetters => "2 shows why they failed",
+            State::DeadLetters => "key 2 shows why they failed",
             _ => "is the demo still running?",
         };
         assert!(words.contains(end), "{state:?}\n{text}");
@@ -246,7 +432,7 @@ fn selected_finding_stays_in_sight_on_a_very_small_terminal() {
 
 #[test]
 fn every_screen_can_be_found_from_the_bottom_line() {
-    for screen in ScreenId::ALL {
+    for &screen in ScreenId::ALL {
         let mut harness = harness_in(State::Healthy, 80, 24);
         harness.press(screen.number());
         let line = harness.text().lines().last().unwrap().to_owned();
@@ -256,35 +442,77 @@ fn every_screen_can_be_found_from_the_bottom_line() {
         }
         harness.resize(160, 45);
         let line = harness.text().lines().last().unwrap().to_owned();
-        for other in ScreenId::ALL {
+        for &other in ScreenId::ALL {
             assert!(line.contains(other.title()), "{line}");
         }
     }
 }
 
 #[test]
-fn notice_hides_no_key_and_stays_on_its_screen() {
+fn notice_hides_nothing_and_stays_on_its_screen() {
     let mut harness = harness_in(State::Notice, 80, 24);
-    let line = harness.text().lines().last().unwrap().to_owned();
+    let shown = harness.text();
+    let notice = shown.lines().nth(22).unwrap().to_owned();
     assert!(
-        line.contains("? help") && line.contains("1-5 screens"),
-        "{line}"
+        notice.starts_with(" ✖ usual cause: its database"),
+        "{notice}"
     );
-    assert!(harness.text().contains("✖ usual cause: its database"));
+    harness.model.notice = None;
+    let without = harness.text();
+    let others = |text: &str| {
+        let lines = text.lines().enumerate().filter(|(row, _)| *row != 22);
+        lines.map(|(_, line)| line.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(others(&shown), others(&without), "nothing moves");
+    harness.code(KeyCode::Enter);
+    assert!(harness.model.notice.is_some());
     harness.press('5');
     assert_eq!(harness.model.notice, None);
 }
 
 #[test]
-fn long_notice_is_wrapped() {
-    let mut harness = harness_in(State::Healthy, 40, 10);
-    harness.model.notice = Some(Notice {
-        text: "not released: release messages at http://127.0.0.1:4566: refused".to_owned(),
-        tone: Tone::Bad,
-        until: now() + Duration::seconds(8),
-    });
+fn notices_are_read_again_after_they_are_gone() {
+    let mut harness = harness_in(State::Notice, 80, 24);
+    harness.pass(60);
+    assert_eq!(harness.model.notice, None);
+    harness.press('!');
     let text = harness.text();
-    assert!(text.contains("refused"), "{text}");
+    assert!(
+        text.contains("Notices") && text.contains("✖ 11:06:40"),
+        "{text}"
+    );
+    assert!(text.contains("usual cause: its database"), "{text}");
+    harness.code(KeyCode::Esc);
+    assert!(!harness.text().contains("Notices"));
+    for character in ":notices".chars() {
+        harness.press(character);
+    }
+    harness.code(KeyCode::Enter);
+    assert!(harness.text().contains("Notices, UTC"));
+}
+
+#[test]
+fn long_notice_is_cut_and_read_in_full_in_the_list() {
+    for (width, height) in [(40, 10), (80, 24)] {
+        let mut harness = harness_in(State::Healthy, width, height);
+        let text = "not released: release messages at http://127.0.0.1:4566/000000000000/events: \
+                    connection refused";
+        let notice = Notice {
+            text: text.to_owned(),
+            tone: Tone::Bad,
+            until: now() + Duration::seconds(8),
+        };
+        harness.model.notices.keep(notice.clone(), now());
+        harness.model.notice = Some(notice);
+        let text = harness.text();
+        assert!(
+            text.contains("✖ not released") && text.contains("! shows all"),
+            "{text}"
+        );
+        harness.press('!');
+        let text = harness.text();
+        assert!(text.contains("refused"), "{text}");
+    }
 }
 
 #[test]
@@ -320,10 +548,10 @@ fn palette_finds_what_belongs_to_another_screen() {
 
 #[test]
 fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
-    let line = |state| row(&harness_in(state, 80, 24), "a minute");
+    let line = |state| row(&harness_in(state, 80, 24), "per minute");
     let healthy = line(State::Healthy);
     assert!(healthy.contains("stored 2,973"), "{healthy}");
-    assert!(healthy.contains("dup 3.1  failed 0"), "{healthy}");
+    assert!(healthy.contains("duplicates 3.1  failed 0"), "{healthy}");
     for (state, shown) in [
         (State::NoMetrics, "no metrics"),
         (State::IngestUnnamed, "ingest_function is not set"),
@@ -339,7 +567,7 @@ fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
 
 #[test]
 fn failures_are_shown_by_code_most_frequent_first_and_what_is_cut_is_marked() {
-    let wide = row(&harness_in(State::IngestFailing, 160, 45), "a minute");
+    let wide = row(&harness_in(State::IngestFailing, 160, 45), "per minute");
     let order = [
         "retry 12",
         "missing-attribute 32",
@@ -352,9 +580,13 @@ fn failures_are_shown_by_code_most_frequent_first_and_what_is_cut_is_marked() {
         places.iter().all(Option::is_some) && places.is_sorted(),
         "{wide}"
     );
-    let narrow = row(&harness_in(State::IngestFailing, 80, 24), "a minute");
+    let narrow = row(&harness_in(State::IngestFailing, 80, 24), "per minute");
     assert!(
-        narrow.contains("missing-attribute 32") && narrow.contains("…3 more"),
+        narrow.contains("▲ failed 35"),
+        "not a warning of what is stored: {narrow}"
+    );
+    assert!(
+        narrow.contains("missing-attribute 32") && narrow.contains("…5 more"),
         "{narrow}"
     );
 }

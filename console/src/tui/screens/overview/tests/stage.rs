@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use crossterm::event::KeyCode;
 use event::FailureCode;
+use strum::VariantArray;
 
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
@@ -22,7 +23,7 @@ use pipeline::model::{
 };
 
 /// Every state that the overview can be seen in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, VariantArray)]
 pub(crate) enum State {
     Start,
     Connecting,
@@ -50,34 +51,6 @@ pub(crate) enum State {
     PaletteNothing,
     Notice,
 }
-
-pub(crate) const STATES: [State; 25] = [
-    State::Start,
-    State::Connecting,
-    State::Healthy,
-    State::DeadLetters,
-    State::Aging,
-    State::ApiDown,
-    State::Growing,
-    State::HistoryUnseen,
-    State::NoMetrics,
-    State::IngestFailing,
-    State::IngestSilent,
-    State::IngestStuck,
-    State::IngestUnnamed,
-    State::Unreachable,
-    State::Ended,
-    State::HistoryFails,
-    State::PartlyUnreachable,
-    State::Stale,
-    State::Production,
-    State::ReadOnly,
-    State::NoColour,
-    State::Help,
-    State::Palette,
-    State::PaletteNothing,
-    State::Notice,
-];
 
 pub(crate) fn queue(
     name: &str,
@@ -220,7 +193,7 @@ impl Pipeline {
         }
     }
 
-    fn answer(&self, request: Request, at: DateTime<Utc>, more: u64) -> Reply {
+    pub(crate) fn answer(&self, request: Request, at: DateTime<Utc>, more: u64) -> Reply {
         match request {
             Request::Queue(QueueRole::Source, to) => to.answer(self.source.clone()),
             Request::Queue(QueueRole::DeadLetter, to) => to.answer(self.dead.clone()),
@@ -263,6 +236,22 @@ pub(crate) fn served(pipeline: &Pipeline, width: u16, height: u16) -> Harness {
     pipeline.serve(&mut harness, now() - Duration::seconds(5), 0);
     pipeline.serve(&mut harness, now(), 241);
     harness
+}
+
+/// A pipeline whose numbers have many digits, none of which begins like another or like a time.
+pub(crate) fn busy(width: u16, height: u16) -> Harness {
+    let mut history = failing();
+    for point in &mut history.dead_letters {
+        point.value = 777.0;
+    }
+    let pipeline = Pipeline {
+        source: Ok(queue("events-queue", 48_211, 619, Some(912))),
+        dead: Ok(queue("events-dead-letters", 851, 2, Some(7_800))),
+        history: Ok(history),
+        totals: Ok(9_204_553),
+        api: Ok(503),
+    };
+    served(&pipeline, width, height)
 }
 
 /// A queue that fills while the ingest hangs; nothing is old yet.

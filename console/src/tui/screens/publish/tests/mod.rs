@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, Duration, Utc};
 use crossterm::event::KeyCode;
+use strum::VariantArray;
 
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
 use crate::tui::request::Request;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::Screen as _;
-use crate::tui::testing::{Harness, PUBLISH, TEMPLATE, TRACE, assert_pictures, every_size, now};
+use crate::tui::testing::{
+    Harness, PUBLISH, TEMPLATE, TRACE, assert_pictures, draw_at_every_size, now, numbers,
+};
 use crate::tui::theme::Theme;
 use pipeline::model::{ApiHealth, Published, Reason, TraceState};
 
@@ -24,7 +27,7 @@ const VALID: &str = r#"{
 }"#;
 
 /// Every state that the screen can be seen in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, VariantArray)]
 enum State {
     BeforeTemplate,
     TemplateFailed,
@@ -53,35 +56,6 @@ enum State {
     Production,
     NoColour,
 }
-
-const STATES: [State; 26] = [
-    State::BeforeTemplate,
-    State::TemplateFailed,
-    State::Valid,
-    State::Editing,
-    State::InvalidAtPlace,
-    State::InvalidAbsent,
-    State::NotJson,
-    State::EscapeSequences,
-    State::AskingToSend,
-    State::AskingInProduction,
-    State::AskingInProductionRefused,
-    State::Sending,
-    State::SendFailed,
-    State::Pending,
-    State::PendingLookFails,
-    State::Stored,
-    State::Readable,
-    State::ClocksDiffer,
-    State::Duplicate,
-    State::SentBefore,
-    State::Dead,
-    State::DeadWithoutReason,
-    State::TimedOut,
-    State::ReadOnly,
-    State::Production,
-    State::NoColour,
-];
 
 fn at(millis: i64) -> DateTime<Utc> {
     now() + Duration::milliseconds(millis)
@@ -287,18 +261,32 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
 
 #[test]
 fn every_state_looks_as_reviewed() {
-    assert_pictures("publish", &STATES, harness_in);
+    assert_pictures("publish", State::VARIANTS, harness_in);
+}
+
+#[test]
+fn every_number_of_a_sent_event_is_drawn_whole_or_not_at_all() {
+    for state in [State::Readable, State::Pending, State::ClocksDiffer] {
+        let shown = |width| {
+            let text = harness_in(state, width, 24).screen_text();
+            // Its title has the id of the event.
+            let (_, sent) = text.rsplit_once("─ Sent").unwrap_or_default();
+            sent.split_once('\n').unwrap_or_default().1.to_owned()
+        };
+        let whole = numbers(&shown(119));
+        for width in 10..119 {
+            let text = shown(width);
+            let drawn = numbers(&text).into_iter();
+            let cut: Vec<_> = drawn.filter(|number| !whole.contains(number)).collect();
+            assert!(cut.is_empty(), "{cut:?} at {width}\n{text}");
+        }
+    }
 }
 
 #[test]
 fn every_size_is_drawn() {
-    for state in STATES {
-        let mut harness = harness_in(state, 80, 24);
-        for (width, height) in every_size() {
-            harness.at(1_000).resize(width, height);
-            harness.picture();
-        }
-    }
+    let fullest = [State::Dead, State::AskingInProductionRefused];
+    draw_at_every_size(State::VARIANTS, &fullest, harness_in);
 }
 
 #[test]
@@ -380,7 +368,7 @@ fn event_is_followed_until_it_is_readable() {
     assert!(
         harness
             .text()
-            .contains("GET /v1/records/1204554 → 200 in 13 ms")
+            .contains("200 in 13 ms  GET /v1/records/1204554")
     );
     assert_eq!(harness.model.screens.publish.waiting_since(), None);
 }

@@ -9,15 +9,16 @@ use chrono::{DateTime, Duration, Utc};
 use crossterm::event::{KeyCode, MouseEventKind};
 use event::{Cursor, Order, Page, Record, RecordId, RecordQuery};
 use serde_json::value::RawValue;
+use strum::VariantArray;
 
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
 use crate::tui::request::Request;
-use crate::tui::testing::{Harness, RECORDS, assert_pictures, every_size, now};
+use crate::tui::testing::{Harness, RECORDS, assert_pictures, draw_at_every_size, now, numbers};
 use crate::tui::theme::Theme;
 
 /// Every state that the screen can be seen in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, VariantArray)]
 enum State {
     Waiting,
     Empty,
@@ -42,31 +43,6 @@ enum State {
     HostileTexts,
     NoColour,
 }
-
-const STATES: [State; 22] = [
-    State::Waiting,
-    State::Empty,
-    State::EmptyByFilter,
-    State::FailedFirst,
-    State::FailedWithPrevious,
-    State::NoDatabase,
-    State::FirstPage,
-    State::OtherDays,
-    State::FurtherDown,
-    State::DetailOpen,
-    State::DetailScrolled,
-    State::TypingFilter,
-    State::TypingWrongFilter,
-    State::TypingOverFilter,
-    State::Filtered,
-    State::FilteredLong,
-    State::Help,
-    State::Following,
-    State::LoadingMore,
-    State::MoreFailed,
-    State::HostileTexts,
-    State::NoColour,
-];
 
 fn at(secs: i64) -> DateTime<Utc> {
     now() + Duration::seconds(secs)
@@ -313,18 +289,17 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
 
 #[test]
 fn every_state_looks_as_reviewed() {
-    assert_pictures("records", &STATES, harness_in);
+    assert_pictures("records", State::VARIANTS, harness_in);
 }
 
 #[test]
 fn every_size_is_drawn() {
-    for state in STATES {
-        let mut harness = harness_in(state, 80, 24);
-        for (width, height) in every_size() {
-            harness.resize(width, height);
-            harness.picture();
-        }
-    }
+    let fullest = [
+        State::Following,
+        State::TypingWrongFilter,
+        State::DetailScrolled,
+    ];
+    draw_at_every_size(State::VARIANTS, &fullest, harness_in);
 }
 
 #[test]
@@ -343,11 +318,11 @@ fn selected_record_is_visible_at_small_sizes() {
 #[test]
 fn new_rows_come_on_top_and_the_selection_stays() {
     let mut harness = with_page(page(901..=1_000, true), 80, 24);
+    harness.press('f');
     for _ in 0..5 {
         harness.press('j');
     }
     let before = harness.selected();
-    harness.press('f');
     harness.answer_page(Ok(page(910..=1_010, true)));
     assert_eq!(
         harness.selected(),
@@ -355,6 +330,62 @@ fn new_rows_come_on_top_and_the_selection_stays() {
         "the same record at the same place"
     );
     assert!(harness.text().contains("16 / 110,"), "{}", harness.text());
+}
+
+#[test]
+fn every_number_of_the_list_is_drawn_whole_or_not_at_all() {
+    let records = (1..=120).rev().map(|number| Record {
+        id: "an-identifier".into(),
+        source: "/shop/bookings".into(),
+        subject: Some("subject".into()),
+        ..record(number * 97)
+    });
+    let mut harness = with_page(paged(records.collect(), true), 119, 24);
+    harness.code(KeyCode::Down);
+    let whole = numbers(&harness.screen_text());
+    for width in 1..119 {
+        harness.resize(width, 24);
+        let text = harness.screen_text();
+        let shown = numbers(&text).into_iter();
+        let cut: Vec<_> = shown.filter(|number| !whole.contains(number)).collect();
+        assert!(cut.is_empty(), "{cut:?} at {width}\n{text}");
+    }
+}
+
+#[test]
+fn following_goes_to_the_newest_record() {
+    let mut harness = with_page(page(901..=1_000, false), 80, 24);
+    harness.press('G');
+    assert!(harness.text().contains("100 / 100 "), "{}", harness.text());
+    harness.press('f');
+    harness.answer_page(Ok(page(901..=1_001, false)));
+    let text = harness.text();
+    assert!(
+        text.contains("1 / 101 ") && text.contains("following"),
+        "{text}"
+    );
+    assert!(harness.selected().contains("000003e9"), "{text}");
+}
+
+#[test]
+fn open_record_stays_open_while_new_ones_come() {
+    let mut harness = with_page(page(901..=1_000, true), 80, 24);
+    harness.press('f');
+    harness.answer_page(Ok(page(902..=1_001, true)));
+    harness.code(KeyCode::Enter);
+    assert!(
+        harness.text().contains("Record 1205001"),
+        "{}",
+        harness.text()
+    );
+    harness.pass(2);
+    harness.answer_page(Ok(page(903..=1_002, true)));
+    assert!(
+        harness.text().contains("Record 1205001"),
+        "{}",
+        harness.text()
+    );
+    assert!(harness.text().contains("2 / 102"), "{}", harness.text());
 }
 
 #[test]
@@ -393,14 +424,11 @@ fn following_looks_every_two_seconds_and_only_while_shown() {
 #[test]
 fn hole_pauses_unless_the_newest_is_watched() {
     let mut harness = with_page(page(1..=100, true), 80, 24);
-    harness.press('j');
     harness.press('f');
+    harness.press('j');
     harness.answer_page(Ok(page(501..=1_000, true)));
-    assert!(
-        harness.text().contains("paused: more than 500"),
-        "{}",
-        harness.text()
-    );
+    let notice = "paused: more than 500 new records at once; ^r reloads";
+    assert!(harness.text().contains(notice), "{}", harness.text());
     harness.pass(10);
     assert!(harness.queries().is_empty());
     assert!(harness.text().contains("2 / 100,"), "{}", harness.text());
