@@ -67,7 +67,9 @@ async fn program_rate() -> f64 {
             number % 2
         )
     };
-    let bodies: Vec<Body> = (0..PROGRAM_MESSAGES).map(|number| body(number).into()).collect();
+    let bodies: Vec<Body> = (0..PROGRAM_MESSAGES)
+        .map(|number| body(number).into())
+        .collect();
     let program = Program::compile(r#".type == "a.1""#).unwrap();
     let started = Instant::now();
     let answers = Interpreter::selecting(&program).run(bodies).await.unwrap();

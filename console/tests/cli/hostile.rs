@@ -276,7 +276,7 @@ fn outputs_are_safe(deployed: &Turn, ids: &[String]) {
     );
     for command in commands {
         let mut runs = vec![command.clone()];
-        if command[1] != "export" && command[1] != "plan" {
+        if !command.contains(&"export") && !command.contains(&"plan") {
             runs.push([&command[..], &["--output", "json"]].concat());
         }
         for arguments in runs {
