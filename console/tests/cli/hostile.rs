@@ -198,10 +198,10 @@ fn every_hostile_message_is_stored_once_or_a_dead_letter_with_its_reason_and_sho
     for message in deployed.dead_letters() {
         if !known.contains(&message.message_id) {
             assert!(message.reason.is_some(), "it has no reason: {message:?}");
-            *dead
-                .entry(message.body.text().unwrap().into_owned())
-                .or_default() += 1;
-            ids.push(message.message_id);
+            let body = message.body.text().unwrap();
+            let is_deceptive = body.chars().any(event::is_deceptive);
+            ids.insert(if is_deceptive { 0 } else { ids.len() }, message.message_id);
+            *dead.entry(body.into_owned()).or_default() += 1;
         }
     }
     let mut stored: HashSet<EventKey> = HashSet::new();
@@ -238,7 +238,6 @@ fn outputs_are_safe(deployed: &Turn, ids: &[String]) {
         .collect();
     let mut commands: Vec<Vec<&str>> = vec![
         vec!["dlq", "list", "--limit", "1000"],
-        vec!["dlq", "list", "--where", "error"],
         vec!["dlq", "group"],
         vec!["dlq", "export", "hostile.jsonl"],
         vec!["records", "list", "--limit", "200"],
@@ -257,7 +256,7 @@ fn outputs_are_safe(deployed: &Turn, ids: &[String]) {
     ];
     commands.extend(
         ids.iter()
-            .take(12)
+            .take(3)
             .map(|id| vec!["dlq", "show", id.as_str()]),
     );
     commands.extend(
@@ -268,7 +267,7 @@ fn outputs_are_safe(deployed: &Turn, ids: &[String]) {
     );
     for command in commands {
         let mut runs = vec![command.clone()];
-        if command[1] != "export" && command[1] != "plan" {
+        if !command.contains(&"export") && !command.contains(&"plan") {
             runs.push([&command[..], &["--output", "json"]].concat());
         }
         for arguments in runs {

@@ -17,7 +17,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::frame::{self, Assignment, READY, Task};
-use super::limits::EVENT_TIME_MAX;
+use super::limits::ANSWER_TIME_MAX;
 use super::program::{Limit, Program, RunError};
 use super::worker;
 use pipeline::Body;
@@ -270,7 +270,7 @@ impl Worker {
         let Self { input, output, .. } = self;
         let read = async {
             while given.len() < batch.offsets.len() {
-                match timeout(EVENT_TIME_MAX, frame::next(output)).await {
+                match timeout(ANSWER_TIME_MAX, frame::next(output)).await {
                     Ok(Ok(bytes)) => {
                         let answer = serde_json::from_slice(&bytes).map_err(io::Error::other);
                         given.push(answer.map_err(InterpreterError::Answer)?);
@@ -352,7 +352,11 @@ mod tests {
     async fn program_that_reaches_a_limit_costs_one_message_and_names_the_limit() {
         for (program, limit, text) in [
             ("def f: [f]; f", Limit::Stack, "more than 32 MB of stack"),
-            ("[range(1e9)]", Limit::Memory, "more than 256 MB of memory"),
+            (
+                "[range(1e9) | 1000000 * \"a\"]",
+                Limit::Memory,
+                "more than 256 MB of memory",
+            ),
             (
                 "\"a\" * 1000000000",
                 Limit::Memory,

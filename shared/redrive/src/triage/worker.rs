@@ -12,7 +12,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::thread;
-use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
@@ -119,12 +118,9 @@ fn answer_all<T: Serialize>(
     mut output: File,
     work: impl Fn(&str) -> Result<T, RunError>,
 ) -> io::Result<()> {
-    let mut limited_at = extend_time()?;
     output.write_all(READY)?;
     while let Some(body) = frame::read(&mut input)? {
-        if limited_at.elapsed() > EVENT_TIME_MAX / 2 {
-            limited_at = extend_time()?;
-        }
+        limit_time()?;
         let answer = match str::from_utf8(&body) {
             Ok(body) => work(body),
             Err(_) => Err(RunError::NotJson),
@@ -134,7 +130,7 @@ fn answer_all<T: Serialize>(
     Ok(())
 }
 
-/// No files, no other programs, and so much memory. The host also watches the time.
+/// No files, no other programs, and so much memory.
 fn confine() -> io::Result<()> {
     let memory = MEMORY_BYTES_MAX + STACK_BYTES_MAX;
     limit(Resource::Data, memory as u64)?;
@@ -145,14 +141,13 @@ fn confine() -> io::Result<()> {
     limit(Resource::Nofile, 1)
 }
 
-/// Processor time for the next events, for a host that was stopped and does not watch.
-fn extend_time() -> io::Result<Instant> {
+/// Sets the time of the processor for the next event.
+fn limit_time() -> io::Result<()> {
     let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec;
-    let limit_secs = u64::try_from(used).unwrap_or(0) + 2 * EVENT_TIME_MAX.as_secs() + 1;
+    let limit_secs = u64::try_from(used).unwrap_or(0) + EVENT_TIME_MAX.as_secs() + 1;
     let maximum = getrlimit(Resource::Cpu).maximum;
     let current = Some(maximum.map_or(limit_secs, |maximum| maximum.min(limit_secs)));
-    setrlimit(Resource::Cpu, Rlimit { current, maximum })?;
-    Ok(Instant::now())
+    Ok(setrlimit(Resource::Cpu, Rlimit { current, maximum })?)
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use event::{Event, FailureCode, NESTING_MAX, first_refusal, parse_body, parse_event};
+use event::{Event, FailureCode, first_refusal, parse_body, parse_event};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use store::{PgPool, Written, write_batch};
