@@ -22,4 +22,5 @@ mod redrives;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
+mod tls;
 mod usage;
