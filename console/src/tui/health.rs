@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::check_settings::check_settings;
+use super::finding::Finding;
 use super::format::{count, rate, span_secs};
 use super::pipeline_view::{Draining, FRESH, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
 use super::remote::Remote;
@@ -9,26 +11,10 @@ use super::screen_id::ScreenId;
 use super::theme::Tone;
 use pipeline::environment::Environment;
 
-/// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is
-/// to be at least six times the function's timeout.
-const VISIBILITY_PER_FUNCTION_TIMEOUT: u64 = 6;
 /// A message older than this ages.
 const AGE_WARNING_SECS: u64 = 60;
 /// A message older than this is late.
 const AGE_BAD_SECS: u64 = 300;
-
-/// Something that needs attention.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
-    /// How bad it is.
-    pub(crate) tone: Tone,
-    /// What it is, with its numbers.
-    pub(crate) text: String,
-    /// What to do about it.
-    pub(crate) advice: String,
-    /// The screen that helps.
-    pub(crate) screen: Option<ScreenId>,
-}
 
 /// The one health of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +172,7 @@ pub(crate) fn findings(
     queue_backlog(pipeline, now, &mut findings);
     ingest(pipeline, &mut findings);
     api(pipeline, &mut findings);
-    settings(pipeline, environment, &mut findings);
+    check_settings(pipeline, environment, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.tone));
     findings
 }
@@ -376,58 +362,6 @@ fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
             tone: Tone::Bad,
             text: format!("the API answers GET /health with {}", health.status),
             advice: "usual cause: its database".to_owned(),
-            screen: None,
-        });
-    }
-}
-
-fn settings(pipeline: &PipelineView, environment: &Environment, findings: &mut Vec<Finding>) {
-    let Some(source) = pipeline.source_queue.value().map(|queue| &queue.settings) else {
-        return;
-    };
-    if let Some(timeout) = environment.function_timeout_secs
-        && source.visibility_timeout_secs < VISIBILITY_PER_FUNCTION_TIMEOUT * timeout
-    {
-        findings.push(Finding {
-            tone: Tone::Warning,
-            text: format!(
-                "visibility timeout {} s is below 6 × function timeout {timeout} s: duplicates \
-                 under load",
-                source.visibility_timeout_secs
-            ),
-            advice: "raise the queue's visibility timeout".to_owned(),
-            screen: None,
-        });
-    }
-    if source.max_receive_count.is_none() {
-        findings.push(Finding {
-            tone: Tone::Bad,
-            text: format!(
-                "{} has no redrive policy: failing messages are retried until they expire",
-                source.name
-            ),
-            advice: "add a dead-letter queue to the queue".to_owned(),
-            screen: None,
-        });
-    }
-    let Some(dead) = pipeline
-        .dead_letter_queue
-        .value()
-        .map(|queue| &queue.settings)
-    else {
-        return;
-    };
-    if dead.retention_secs <= source.retention_secs {
-        findings.push(Finding {
-            tone: Tone::Warning,
-            text: format!(
-                "{} keeps messages for {}, {} for {}: messages may expire on arrival",
-                dead.name,
-                span_secs(dead.retention_secs),
-                source.name,
-                span_secs(source.retention_secs)
-            ),
-            advice: "set a longer retention on the dead-letter queue".to_owned(),
             screen: None,
         });
     }

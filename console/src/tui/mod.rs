@@ -4,6 +4,7 @@
 //! down only: run, sources → update, view, model → screens → context, pipeline view, requests →
 //! theme, keys, texts and the other vocabulary.
 
+mod check_settings;
 mod context;
 mod dialog;
 mod document;
@@ -12,6 +13,7 @@ mod event_editor;
 mod external_editor;
 mod fault;
 pub(crate) mod filter;
+mod finding;
 mod footer;
 mod handover;
 mod header;

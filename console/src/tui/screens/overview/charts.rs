@@ -20,7 +20,8 @@ use crate::tui::lines::title;
 use crate::tui::pipeline_view::complete;
 use crate::tui::remote::Fetched;
 use crate::tui::theme::Theme;
-use pipeline::model::Point;
+use pipeline::IngestHistory;
+use pipeline::model::{History, Point};
 
 /// The library gives the labels of the vertical axis a third of the width at most.
 const Y_LABEL_SHARE: usize = 3;
@@ -38,32 +39,41 @@ struct Series<'a> {
 }
 
 pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
-    let Some(Fetched {
-        value: history,
-        fetched_at,
-    }) = context.pipeline.history.fetched()
-    else {
-        let text = if context.pipeline.history.error().is_some() {
-            "the history could not be read; see Attention above"
-        } else {
-            "reading the last hour from CloudWatch"
-        };
-        let [head, line] =
-            Layout::vertical([Constraint::Length(1), Constraint::Length(1)]).areas(area);
-        canvas.render_widget(
-            title(context.theme, "Last hour", usize::from(area.width)),
-            head,
-        );
-        canvas.render_widget(
-            Span::styled(format!("  {text}"), context.theme.muted()),
-            line,
-        );
+    let Some(fetched) = context.pipeline.history.fetched() else {
+        draw_nothing(context, canvas, area);
         return;
     };
-    let pipeline = context.pipeline;
-    let depth = pipeline.source_queue.value();
-    let dead = pipeline.dead_letter_queue.value();
-    let depth = [
+    let charts = [
+        ("Messages", messages(context, &fetched.value)),
+        ("Rates", rates(context, fetched)),
+        ("Lag in ms", lags(context, &fetched.value)),
+    ];
+    let shown = if is_wide(area) { 3 } else { 2 };
+    let places = Layout::horizontal([Constraint::Fill(1)].repeat(shown))
+        .spacing(1)
+        .split(area);
+    for ((name, series), place) in charts.iter().zip(places.iter()) {
+        chart(context, name, series, canvas, *place);
+    }
+}
+
+fn draw_nothing(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
+    let text = if context.pipeline.history.error().is_some() {
+        "the history could not be read; see Attention above"
+    } else {
+        "reading the last hour from CloudWatch"
+    };
+    let [head, line] = Layout::vertical([Constraint::Length(1), Constraint::Length(1)]).areas(area);
+    let title = title(context.theme, "Last hour", usize::from(area.width));
+    canvas.render_widget(title, head);
+    let text = Span::styled(format!("  {text}"), context.theme.muted());
+    canvas.render_widget(text, line);
+}
+
+fn messages<'a>(context: &ScreenContext<'_>, history: &'a History) -> [Series<'a>; 2] {
+    let depth = context.pipeline.source_queue.value();
+    let dead = context.pipeline.dead_letter_queue.value();
+    [
         Series {
             name: "depth",
             newest: count_or_unknown(depth.map(|queue| queue.depth.visible)),
@@ -76,44 +86,37 @@ pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
             points: &history.dead_letters,
             divisor: 1.0,
         },
-    ];
-    let period = f64::from(history.period_secs.max(1));
-    let over = |points| complete(points, history.period_secs, *fetched_at);
-    let flow = [
-        Series {
-            name: "in",
-            newest: rate_or_unknown(pipeline.sent_per_sec()),
-            points: over(&history.sent),
-            divisor: period,
-        },
-        Series {
-            name: "out",
-            newest: rate_or_unknown(pipeline.deleted_per_sec()),
-            points: over(&history.deleted),
-            divisor: period,
-        },
-    ];
-    let (p50, max) = history
-        .ingest
-        .as_ref()
-        .map_or((&[][..], &[][..]), |ingest| {
-            (&ingest.lag_p50_ms[..], &ingest.lag_max_ms[..])
-        });
-    let [lag_p50, lag_max] = batches::lags(context);
-    let lag = [("p50", lag_p50, p50), ("max", lag_max, max)].map(|(name, newest, points)| Series {
+    ]
+}
+
+fn rates<'a>(context: &ScreenContext<'_>, fetched: &'a Fetched<History>) -> [Series<'a>; 2] {
+    let history = &fetched.value;
+    let line = |name, per_sec, points: &'a [Point]| Series {
+        name,
+        newest: rate_or_unknown(per_sec),
+        points: complete(points, history.period_secs, fetched.fetched_at),
+        divisor: f64::from(history.period_secs.max(1)),
+    };
+    [
+        line("in", context.pipeline.sent_per_sec(), &history.sent),
+        line("out", context.pipeline.deleted_per_sec(), &history.deleted),
+    ]
+}
+
+fn lags<'a>(context: &ScreenContext<'_>, history: &'a History) -> [Series<'a>; 2] {
+    let ingest = history.ingest.as_deref();
+    let points = |of: fn(&IngestHistory) -> &Vec<Point>| ingest.map_or(&[][..], |it| of(it));
+    let [p50, max] = batches::lags(context);
+    let line = |name, newest: Option<String>, points| Series {
         name,
         newest: newest.unwrap_or_else(|| UNKNOWN.to_owned()),
         points,
         divisor: 1.0,
-    });
-    let charts = [("Messages", depth), ("Rates", flow), ("Lag in ms", lag)];
-    let shown = if is_wide(area) { 3 } else { 2 };
-    let places = Layout::horizontal([Constraint::Fill(1)].repeat(shown))
-        .spacing(1)
-        .split(area);
-    for ((name, series), place) in charts.iter().zip(places.iter()) {
-        chart(context, name, series, canvas, *place);
-    }
+    };
+    [
+        line("p50", p50, points(|ingest| &ingest.lag_p50_ms)),
+        line("max", max, points(|ingest| &ingest.lag_max_ms)),
+    ]
 }
 
 fn chart(

@@ -156,7 +156,7 @@ fn main_cell(theme: Theme, hop: &Hop, column: usize, is_last: bool) -> Vec<Span<
 }
 
 fn narrow_line(theme: Theme, arrow: &str, hop: &Hop, width: u16) -> Line<'static> {
-    let head = format!(" {arrow} {:<10}", hop.title);
+    let head = format!(" {arrow} {:<11}", hop.title);
     let room = usize::from(width).saturating_sub(head.width());
     let main = whole_words(&format!("{} {}", sign(hop.tone), hop.main), room);
     let main = left(&main, room.min(MAIN_COLUMNS.max(main.width())));

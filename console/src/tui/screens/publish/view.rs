@@ -136,7 +136,7 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
             let mut lines = hanging(Tone::Good, &what, theme, width);
             if let Some(at) = publish.sent_at(key) {
                 let text = format!(
-                    "already sent from here at {} UTC: sent again it is a duplicate; t makes a new id",
+                    "sent at {} UTC: again it is a duplicate; t makes a new id",
                     clock(at)
                 );
                 lines.extend(hanging(Tone::Warning, &text, theme, width));

@@ -413,11 +413,11 @@ fn same_identity_is_shown_to_be_a_duplicate_before_it_is_sent() {
     let mut harness = with_text(VALID, 80, 24);
     assert!(!harness.text().contains("duplicate"));
     harness = harness.sent();
-    assert!(harness.text().contains("already sent from here"));
+    assert!(harness.text().contains("again it is a duplicate"));
     harness.at(2_000).press('t');
     let fresh = VALID.replace("5b0cf6c2", "00000000");
     harness.at(2_010).answer(&TEMPLATE, Ok(fresh));
-    assert!(!harness.text().contains("already sent from here"));
+    assert!(!harness.text().contains("again it is a duplicate"));
 }
 
 #[test]
