@@ -19,7 +19,7 @@ pub(crate) fn losses(screens: &Screens) -> Vec<String> {
              the dead-letter queue, and r on screen 3 resumes it."
         ));
     }
-    let edited = screens.dead_letters.edited();
+    let edited = screens.dead_letters.unplanned_edits();
     if edited > 0 {
         losses.push(format!(
             "The edits of {} are not sent, and are lost.",

@@ -75,6 +75,8 @@ fn walk(configuration: &str) {
     session.press(" ");
     session.wait_for("paused by you", LIMIT);
     session.press("q");
+    session.wait_for("The redrive is paused", LIMIT);
+    session.press("y");
     assert!(session.wait_for_exit(LIMIT).success());
     assert!(
         session.output().contains("cancelled: "),
@@ -91,7 +93,7 @@ fn walk(configuration: &str) {
     session.wait_for("at most 2.0/s", LIMIT);
     session.press("+++++");
     let screen = session.wait("all events stored", LIMIT, |screen| {
-        screen.contains("14 of 14 moved") && screen.contains("14 stored")
+        screen.contains("14 of 14 sent") && screen.contains("14 stored")
     });
     assert!(screen.contains("finished"), "{screen}");
     session.press("q");
@@ -135,6 +137,8 @@ sed -i 's/"type"/"time": "2026-01-31T12:00:00Z", "type"/' "$1"
         session.press("\r");
         session.wait_for("2026-01-31T12:00:00Z", LIMIT);
         session.press("q");
+        session.wait_for("The edits of 1 message are not sent", LIMIT);
+        session.press("y");
         assert!(session.wait_for_exit(LIMIT).success());
         assert!(session.is_cooked());
     });

@@ -52,6 +52,5 @@ pub use plan::{
 };
 pub use run::{RunOptions, run};
 pub use state::{
-    Counts, MessageOutcome, MessageReport, MessageState, NO_ANSWER_ON_RECORD, Pause, Phase, Report,
-    State, Summary, fact,
+    Counts, MessageOutcome, MessageReport, MessageState, Pause, Phase, Report, State, Summary, fact,
 };

@@ -97,6 +97,17 @@ async fn send(path: &Path, request: ControlRequest) -> Result<(), CommandError> 
         }
         tokio::time::sleep(REQUEST_POLL).await;
     }
+    // A run that is just beginning removes what it finds, as left by an earlier one.
+    let is_lost = || control_file.pause().is_none() && Journal::is_running(path).unwrap_or(false);
+    while request == ControlRequest::Pause && is_lost() {
+        if Instant::now() >= deadline {
+            return Err(CommandError::Failed(
+                "the redrive did not pause: it was beginning, or it is ending; try again"
+                    .to_owned(),
+            ));
+        }
+        tokio::time::sleep(REQUEST_POLL).await;
+    }
     Ok(())
 }
 

@@ -23,6 +23,8 @@ use redrive::{
     Control, Counts, Journal, Pause, RedriveError, RunCommand, RunOptions, State, Wait, operations,
 };
 
+/// A wait that is shorter is not worth a note.
+const NOTE_AFTER: Duration = Duration::from_secs(2);
 /// Between two notes of the time that is left of a wait.
 const REMIND_EVERY: Duration = Duration::from_secs(10);
 /// How long the end of a redrive that is stopped at once may take until it is on record.
@@ -142,24 +144,28 @@ async fn stopped_for(control: &Control, limit: Duration) {
 /// Shows what the redrive waits for, and again how long at most.
 async fn show_waits(session: &Session, control: &Control) -> Infallible {
     let mut waits = control.waits();
+    let mut after = NOTE_AFTER;
     loop {
         let wait = *waits.borrow_and_update();
-        if let Some(wait) = wait {
-            session.output.note(&waiting(wait, Utc::now()));
-        }
-        let reminder = async {
+        let note = async {
             match wait {
-                Some(_) => tokio::time::sleep(REMIND_EVERY).await,
+                Some(wait) => {
+                    tokio::time::sleep(after).await;
+                    wait
+                }
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            changed = waits.changed() => {
-                if changed.is_err() {
-                    std::future::pending::<()>().await;
-                }
+            changed = waits.changed() => match changed {
+                Ok(()) => after = NOTE_AFTER,
+                // The control is here, so this cannot be.
+                Err(_) => std::future::pending::<()>().await,
+            },
+            wait = note => {
+                session.output.note(&waiting(wait, Utc::now()));
+                after = REMIND_EVERY;
             }
-            () = reminder => {}
         }
     }
 }

@@ -270,32 +270,30 @@ mod tests {
         {
             let Time { at } = serde_json::from_slice(&old[PREFIX_BYTES..]).unwrap();
             let (sequence, summary) = (frame.sequence, frame.summary.as_ref());
-            let written = match &frame.fact {
-                Fact::Planned {
-                    schema_version,
+            let written = if let Fact::Planned {
+                schema_version,
+                plan,
+            } = &frame.fact
+            {
+                let fact = &PlannedToWrite {
+                    schema_version: *schema_version,
                     plan,
-                } => {
-                    let fact = &PlannedToWrite {
-                        schema_version: *schema_version,
-                        plan,
-                    };
-                    let frame = FrameToWrite {
-                        sequence,
-                        at,
-                        fact,
-                        summary,
-                    };
-                    encode(&frame, FRAME_BYTES_MAX)
-                }
-                fact => {
-                    let frame = FrameToWrite {
-                        sequence,
-                        at,
-                        fact,
-                        summary,
-                    };
-                    encode(&frame, FRAME_BYTES_MAX)
-                }
+                };
+                let frame = FrameToWrite {
+                    sequence,
+                    at,
+                    fact,
+                    summary,
+                };
+                encode(&frame, FRAME_BYTES_MAX)
+            } else {
+                let frame = FrameToWrite {
+                    sequence,
+                    at,
+                    fact: &frame.fact,
+                    summary,
+                };
+                encode(&frame, FRAME_BYTES_MAX)
             };
             assert_eq!(written.unwrap(), old);
         }

@@ -16,5 +16,5 @@ pub(crate) use fact::Intended;
 pub use pause::Pause;
 pub use phase::{MessageState, Phase};
 pub use replay::State;
-pub use report::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
+pub use report::{MessageOutcome, MessageReport, Report};
 pub use summary::Summary;

@@ -13,7 +13,7 @@ use super::phase::{MessageState, Phase};
 use super::replay::State;
 
 /// Cause of a message that is being sent, or was when the redrive was interrupted.
-pub const NO_ANSWER_ON_RECORD: &str = "no answer of SQS to its send is on record";
+const NO_ANSWER_ON_RECORD: &str = "no answer of SQS to its send is on record";
 
 /// A redrive, as its journal has it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,6 +48,10 @@ pub struct MessageReport {
     /// SQS message id of its confirmed copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_message_id: Option<String>,
+    /// Whether it was about to be sent and nothing is known since: it is being sent where its redrive
+    /// runs, and unknown where that was interrupted.
+    #[serde(skip)]
+    pub is_being_sent: bool,
     /// What became of its event; absent while that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
@@ -112,6 +116,7 @@ impl MessageReport {
             outcome,
             cause,
             sent_message_id: message.sent_message_id.clone(),
+            is_being_sent: message.phase.is_intended(),
             proof: message.proof.clone(),
         }
     }

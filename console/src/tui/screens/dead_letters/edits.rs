@@ -31,9 +31,15 @@ impl DeadLetters {
     }
 
     /// Messages that are received and edited.
-    pub(crate) fn edited(&self) -> usize {
+    pub(super) fn edited(&self) -> usize {
         let is_edited = |message: &&DeadLetter| self.edits.contains_key(&message.message_id);
         self.messages.iter().filter(is_edited).count()
+    }
+
+    /// Edits that no plan has, so that they are lost with this screen.
+    pub(crate) fn unplanned_edits(&self) -> usize {
+        let is_planned = |id: &&String| self.moving.contains(*id);
+        self.edits.keys().filter(|id| !is_planned(id)).count()
     }
 
     /// A message as a program or the editor gets it.

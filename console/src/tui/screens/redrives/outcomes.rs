@@ -13,7 +13,7 @@ use crate::tui::format::{fit, visible};
 use crate::tui::lines::left;
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::fact::Proof;
-use redrive::{MessageOutcome, MessageReport, NO_ANSWER_ON_RECORD, Report};
+use redrive::{MessageOutcome, MessageReport, Report};
 
 /// `may have been sent`
 const LABEL: usize = 18;
@@ -38,13 +38,14 @@ enum Disposition {
 
 impl Disposition {
     fn of(message: &MessageReport, is_running: bool, is_looked_up: bool) -> Self {
-        let is_on_record = message.cause.as_deref() != Some(NO_ANSWER_ON_RECORD);
         match (&message.proof, message.outcome) {
             (Some(Proof::DeadAgain { .. }), _) => Self::DeadAgain,
             (_, MessageOutcome::SentNotDeleted) => Self::InBothQueues,
             (Some(Proof::Stored { .. }), _) => Self::Stored,
             (Some(Proof::AlreadyStored { .. }), _) => Self::AlreadyStored,
-            (None, MessageOutcome::Unknown) if is_running && !is_on_record => Self::BeingSent,
+            (None, MessageOutcome::Unknown) if is_running && message.is_being_sent => {
+                Self::BeingSent
+            }
             (None, MessageOutcome::Unknown) => Self::Unknown,
             (None, MessageOutcome::NotSent) => Self::NotSent,
             (None, MessageOutcome::Moved) if is_running => Self::WaitingForProof,
@@ -138,17 +139,18 @@ mod tests {
 
     #[test]
     fn message_without_an_answer_is_on_its_way_while_its_redrive_runs_and_unknown_after() {
-        let message = |cause: &str| MessageReport {
+        let message = |is_being_sent| MessageReport {
             message_id: "m".to_owned(),
             outcome: MessageOutcome::Unknown,
-            cause: Some(cause.to_owned()),
+            cause: Some("the same text".to_owned()),
             sent_message_id: None,
+            is_being_sent,
             proof: None,
         };
-        let open = message(NO_ANSWER_ON_RECORD);
+        let open = message(true);
         let of = |message: &MessageReport, is_running| Disposition::of(message, is_running, true);
         assert_eq!(of(&open, true), Disposition::BeingSent);
         assert_eq!(of(&open, false), Disposition::Unknown);
-        assert_eq!(of(&message("timeout"), true), Disposition::Unknown);
+        assert_eq!(of(&message(false), true), Disposition::Unknown);
     }
 }
