@@ -35,6 +35,7 @@ mod request;
 mod run;
 mod screen_id;
 mod screens;
+mod signals;
 mod sources;
 mod templates;
 mod terminal;

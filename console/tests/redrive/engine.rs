@@ -28,7 +28,7 @@ async fn plan_is_run_later_by_a_process_that_received_nothing() {
     let (chosen, others) = messages.split_at(20);
     let edited = fixture.body(100);
     let mut chosen: Vec<_> = chosen.iter().map(|message| (message, None)).collect();
-    chosen[3].1 = Some(edited.clone());
+    chosen[3].1 = Some(edited.as_str().into());
     let plan = freeze(fixture.pipeline(), &chosen, PlanOptions::default())
         .await
         .unwrap();

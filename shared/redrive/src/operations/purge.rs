@@ -89,13 +89,13 @@ mod tests {
         };
         assert!(check_whole(depth(0, 3, 0), 3).is_ok());
         assert!(check_whole(depth(0, 0, 0), 0).is_ok());
-        for (unseen, told) in [
+        for (unseen, expected) in [
             (depth(0, 4, 0), "1 message received by others"),
             (depth(1, 3, 0), "1 more wait"),
             (depth(0, 3, 1), "1 more wait"),
         ] {
             let error = check_whole(unseen, 3).unwrap_err().to_string();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 }
