@@ -356,10 +356,11 @@ fn unfinished(is_changing: bool, messages: usize, now: DateTime<Utc>) -> String 
     } else {
         ""
     };
-    format!(
-        "not everything was finished in time: {change}up to {} may stay hidden{until}",
-        message_count(messages)
-    )
+    let messages = match messages {
+        0 => "messages that were being received".to_owned(),
+        _ => format!("up to {}", message_count(messages)),
+    };
+    format!("not everything was finished in time: {change}{messages} may stay hidden{until}")
 }
 
 /// Of what is wanted while leaving, only releasing messages is still done.
@@ -424,6 +425,8 @@ mod tests {
         for part in ["audit log", "up to 12 messages", "until 14:05 UTC"] {
             assert!(text.contains(part), "{text}");
         }
-        assert!(!unfinished(false, 12, now).contains("audit"));
+        let text = unfinished(false, 0, now);
+        assert!(!text.contains("audit"), "{text}");
+        assert!(text.contains("messages that were being received"), "{text}");
     }
 }
