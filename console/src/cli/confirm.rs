@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::{CommandError, Interrupt, Session, walk};
 use pipeline::{LeaseSet, printable};
 
+/// Limit of waiting for an answer: messages are hidden from others until then.
+const ANSWER_LIMIT: Duration = Duration::from_secs(600);
 /// Between two extensions while somebody thinks.
 const THINKING_ROUND: Duration = Duration::from_secs(20);
 /// Timeouts that end within this are extended.
@@ -51,6 +53,11 @@ pub(super) async fn confirmed(
     let answer = tokio::select! {
         answer = answer => Ok(answer),
         never = extending => match never {},
+        () = tokio::time::sleep(ANSWER_LIMIT) => {
+            let minutes = ANSWER_LIMIT.as_secs() / 60;
+            let why = format!("no answer within {minutes} min: {on_no}");
+            Err(CommandError::Failed(why))
+        }
         () = interrupt.received() => {
             session.output.note("");
             Err(CommandError::Interrupted)

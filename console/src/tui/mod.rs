@@ -39,6 +39,7 @@ mod request;
 mod run;
 mod screen_id;
 mod screens;
+mod signals;
 mod sources;
 mod templates;
 mod terminal;

@@ -4,18 +4,14 @@
 //! is drawn when nothing changed. Changes are finished within a limit before the program ends.
 
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::{Event, EventStream};
-use crossterm::terminal::disable_raw_mode;
-use futures::{FutureExt as _, StreamExt as _};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use futures::StreamExt as _;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::effect::Effect;
@@ -25,6 +21,7 @@ use super::lines::message_count;
 use super::message::Msg;
 use super::model::Model;
 use super::request::Request;
+use super::signals::{Signals, watch};
 use super::sources::Sources;
 use super::terminal::{TerminalSession, restore};
 use super::theme::Theme;
@@ -51,13 +48,6 @@ const FINISH_WITHIN: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// A wait longer than this is explained.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(300);
-/// How long the loop has after a signal before the terminal counts as stalled.
-const STALLED_AFTER: Duration = Duration::from_secs(1);
-/// How long a stalled terminal has to accept the text that restores it.
-const RESTORE_WITHIN: Duration = Duration::from_millis(200);
-/// Exit code when a stalled terminal ended the program.
-const EXIT_STALLED: i32 = 1;
-
 /// What ended the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -370,10 +360,11 @@ fn unfinished(is_changing: bool, messages: usize, now: DateTime<Utc>) -> String 
     } else {
         ""
     };
-    format!(
-        "not everything was finished in time: {change}up to {} may stay hidden{until}",
-        message_count(messages)
-    )
+    let messages = match messages {
+        0 => "messages that were being received".to_owned(),
+        _ => format!("up to {}", message_count(messages)),
+    };
+    format!("not everything was finished in time: {change}{messages} may stay hidden{until}")
 }
 
 /// Of what is wanted while leaving, only releasing messages is still done.
@@ -397,73 +388,6 @@ fn releases(effects: Vec<Effect>) -> impl Iterator<Item = Request> {
 /// One line for whoever watches; the terminal may be gone.
 fn report(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// Ends the program when a signal came and the loop did not end: a terminal that accepts no
-/// more output blocks it in a write. Active until the returned set is dropped. While the flag is
-/// set, signals from the keyboard are not meant for this program.
-fn watch() -> io::Result<(JoinSet<()>, Arc<AtomicBool>)> {
-    let mut signals = Signals::listen()?;
-    let mut watcher = JoinSet::new();
-    let is_lent = Arc::new(AtomicBool::new(false));
-    let is_editors = Arc::clone(&is_lent);
-    watcher.spawn(async move {
-        while signals.any().await == Origin::Keyboard && is_editors.load(Ordering::Relaxed) {}
-        tokio::time::sleep(STALLED_AFTER).await;
-        // It writes too, so it may hang like the loop; the thread ends with the process.
-        std::thread::spawn(restore);
-        tokio::time::sleep(RESTORE_WITHIN).await;
-        let _ = disable_raw_mode();
-        std::process::exit(EXIT_STALLED);
-    });
-    Ok((watcher, is_lent))
-}
-
-/// Where a signal comes from, as a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    /// `^C` and `^\` reach every program in the foreground of the terminal.
-    Keyboard,
-    System,
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    quit: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            quit: signal(SignalKind::quit())?,
-        })
-    }
-
-    /// Waits for a signal that ends the program.
-    async fn any(&mut self) -> Origin {
-        tokio::select! {
-            _ = self.terminate.recv() => Origin::System,
-            _ = self.hang_up.recv() => Origin::System,
-            _ = self.interrupt.recv() => Origin::Keyboard,
-            _ = self.quit.recv() => Origin::Keyboard,
-        }
-    }
-
-    /// Waits for a signal that does not come from the keyboard.
-    async fn but_from_keyboard(&mut self) {
-        while self.any().await == Origin::Keyboard {}
-    }
-
-    /// Ignores what came from the keyboard until now.
-    fn forget_keyboard(&mut self) {
-        let _ = self.interrupt.recv().now_or_never();
-        let _ = self.quit.recv().now_or_never();
-    }
 }
 
 #[cfg(test)]
@@ -505,25 +429,8 @@ mod tests {
         for part in ["audit log", "up to 12 messages", "until 14:05 UTC"] {
             assert!(text.contains(part), "{text}");
         }
-        assert!(!unfinished(false, 12, now).contains("audit"));
-    }
-
-    #[tokio::test]
-    async fn signal_from_the_keyboard_is_not_ours_while_another_program_has_the_terminal() {
-        let mut signals = Signals::listen().unwrap();
-        let mut witness = Signals::listen().unwrap();
-        let send = |name: &str| {
-            let id = std::process::id().to_string();
-            let mut kill = std::process::Command::new("kill");
-            assert!(kill.args([name, &id]).status().unwrap().success());
-        };
-        send("-INT");
-        assert_eq!(witness.any().await, Origin::Keyboard);
-        let mut waiting = Box::pin(signals.but_from_keyboard());
-        assert!(futures::poll!(&mut waiting).is_pending());
-        send("-TERM");
-        waiting.await;
-        signals.forget_keyboard();
-        assert!(futures::poll!(Box::pin(signals.any())).is_pending());
+        let text = unfinished(false, 0, now);
+        assert!(!text.contains("audit"), "{text}");
+        assert!(text.contains("messages that were being received"), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::task::Poll;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::harness::numbered;
 use crate::support::machine;
+use crate::support::proxy::{self, Fault};
 use crate::support::queues::Queues;
 
 const TOTAL: usize = 300;
@@ -159,4 +161,34 @@ async fn two_sets_never_have_the_same_message() {
         assert_eq!(leases.release_all().await, Hidden::default());
     }
     assert_eq!(queues.depth(QueueRole::DeadLetter).await, (TOTAL, 0));
+}
+
+#[tokio::test]
+async fn cancelled_walk_does_not_wait_for_an_extension() {
+    let _machine = machine::shared();
+    let queues = Queues::start().await;
+    // More than one round receives.
+    queues.add_dead_letters(&numbered(1_100), &[]).await;
+    let (endpoint, every) = (queues.endpoint_url(), 0..usize::MAX);
+    let operation = "ChangeMessageVisibilityBatch";
+    let mut proxy = proxy::start(endpoint, operation, Fault::KeepRequest, every).await;
+    let pipeline = queues.over(&proxy.url).pipeline;
+    let cancel = CancellationToken::new();
+    let (all, soon) = (Selection::default(), Duration::from_secs(30));
+    let options = WalkOptions::of(soon, None);
+    let mut walk = Walk::begin(&pipeline, all, options, cancel.clone(), Box::new(|_| ()))
+        .await
+        .unwrap();
+    walk.next().await.unwrap().unwrap();
+    let mut next = Box::pin(walk.next());
+    tokio::select! {
+        round = &mut next => panic!("{round:?}"),
+        () = proxy.wait_until_kept() => {}
+    }
+    cancel.cancel();
+    let ended = futures::poll!(&mut next);
+    assert!(
+        matches!(ended, Poll::Ready(Err(OperationError::Cancelled))),
+        "{ended:?}"
+    );
 }

@@ -3,14 +3,20 @@
 //! Invariant: as in [`redrive::operations::delete`]: a copy of every message is on the disk before,
 //! and only what stays hidden is deleted.
 
+use std::time::Duration;
+
 use super::leases::Reserved;
 use crate::tui::fault::Fault;
+use crate::tui::limits::VISIBILITY_TIMEOUT;
 use crate::tui::request::Deleted;
 use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
 use redrive::operations::{self, Export, OnProgress, OperationError};
 use redrive::triage::Spool;
 use tokio_util::sync::CancellationToken;
+
+/// Between two extensions of messages whose copies are being written.
+const EXTENSION_INTERVAL: Duration = Duration::from_secs(20);
 
 pub(super) async fn delete(
     pipeline: &Pipeline,
@@ -29,11 +35,14 @@ pub(super) async fn delete(
         export.add(messages).await?;
         export.finish().await
     };
-    let exported = cancel.run_until_cancelled(exported).await;
+    let leases = &reserved.set;
+    let exported = tokio::select! {
+        exported = cancel.run_until_cancelled(exported) => exported,
+        never = leases.keep(EXTENSION_INTERVAL, VISIBILITY_TIMEOUT / 2) => match never {},
+    };
     let exported = exported
         .unwrap_or(Err(OperationError::Cancelled))
         .map_err(|error| no_copy(&error.to_string()))?;
-    let leases = &reserved.set;
     let deleted = operations::delete(pipeline, leases, &exported, None, cancel, on_progress).await;
     let deleted = deleted.map_err(|error| failed(&error))?;
     if let Some(error) = deleted.audit_error {

@@ -214,7 +214,7 @@ impl LeaseSet {
     pub fn append(&self, other: &Self) {
         let mut theirs = std::mem::take(&mut *other.lock());
         let mut state = self.lock();
-        state.unanswered = state.unanswered.and(theirs.unanswered);
+        state.unanswered = state.unanswered.at(Utc::now()).and(theirs.unanswered);
         for (message_id, lease) in theirs.leases.drain() {
             let is_newer = |ours: &Lease| ours.hidden_until >= lease.hidden_until;
             if !state.leases.get(&message_id).is_some_and(is_newer) {

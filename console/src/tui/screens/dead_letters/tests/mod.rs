@@ -1,10 +1,5 @@
 //! The screen driven by messages, as the console drives it.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a test is about the variants that it names"
-)]
-
 mod behaviour;
 mod body;
 mod delete;
