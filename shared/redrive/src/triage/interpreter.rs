@@ -35,7 +35,7 @@ const BATCH_EVENTS_MAX: usize = 256;
 /// Bytes of events that are sent together, unless one alone has more.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Workers that a program may end; on the remaining messages it is not run.
-const ENDED_MAX: usize = 3;
+const ENDED_MAX: usize = 2;
 /// Signal for too much processor time (POSIX `SIGXCPU`).
 const SIGNAL_TIME: i32 = 24;
 
@@ -119,7 +119,11 @@ impl<T: DeserializeOwned> Interpreter<T> {
     fn new(task: Task, program: &Program) -> Self {
         let program = program.text().to_owned();
         Self {
-            assignment: Assignment { task, program },
+            assignment: Assignment {
+                task,
+                is_careful: false,
+                program,
+            },
             worker: None,
             ended: 0,
             answer: PhantomData,
@@ -171,6 +175,12 @@ impl<T: DeserializeOwned> Interpreter<T> {
             };
             match worker.answer(&batch, &mut given).await? {
                 None => self.worker = Some(worker),
+                // It may have ended on a later event; what takes its time is the one without answer.
+                Some(Limit::Memory | Limit::Stack | Limit::Unknown)
+                    if !self.assignment.is_careful =>
+                {
+                    self.assignment.is_careful = true;
+                }
                 Some(limit) => {
                     self.ended += 1;
                     given.push(Err(RunError::Limit(limit)));
@@ -308,7 +318,7 @@ impl Worker {
             .and_then(|status| status.signal());
         if signal == Some(SIGNAL_TIME) {
             Limit::Time
-        } else if words.contains("memory allocation of") || words.contains("capacity overflow") {
+        } else if words.contains("memory allocation of") {
             Limit::Memory
         } else if words.contains("overflowed its stack") {
             Limit::Stack
