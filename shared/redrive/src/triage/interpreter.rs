@@ -60,6 +60,17 @@ pub enum InterpreterError {
 }
 
 /// A program and the worker that runs it, which is started when it is needed.
+///
+/// ```
+/// use redrive::triage::{Interpreter, InterpreterError, Program};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let program = Program::compile(".type == \"flight.delayed\"").unwrap();
+/// let answers = Interpreter::selecting(&program).run(vec!["{}".into()]).await;
+/// // The `main` of this example does not call `enter_if_asked`.
+/// assert!(matches!(answers, Err(InterpreterError::NoEntry)));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Interpreter<T> {
     assignment: Assignment,
