@@ -27,6 +27,9 @@ pub(super) enum Task {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Assignment {
     pub(super) task: Task,
+    /// Whether each answer is sent before the next event is looked at, so that the host knows on which
+    /// one a worker ended.
+    pub(super) is_careful: bool,
     /// Text of the jq program.
     pub(super) program: String,
 }

@@ -35,7 +35,7 @@ const BATCH_EVENTS_MAX: usize = 256;
 /// Bytes of events that are sent together, unless one alone has more.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Workers that a program may end; on the remaining messages it is not run.
-const ENDED_MAX: usize = 3;
+const ENDED_MAX: usize = 2;
 /// Signal for too much processor time (POSIX `SIGXCPU`).
 const SIGNAL_TIME: i32 = 24;
 
@@ -60,6 +60,17 @@ pub enum InterpreterError {
 }
 
 /// A program and the worker that runs it, which is started when it is needed.
+///
+/// ```
+/// use redrive::triage::{Interpreter, InterpreterError, Program};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let program = Program::compile(".type == \"flight.delayed\"").unwrap();
+/// let answers = Interpreter::selecting(&program).run(vec!["{}".into()]).await;
+/// // The `main` of this example does not call `enter_if_asked`.
+/// assert!(matches!(answers, Err(InterpreterError::NoEntry)));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Interpreter<T> {
     assignment: Assignment,
@@ -119,7 +130,11 @@ impl<T: DeserializeOwned> Interpreter<T> {
     fn new(task: Task, program: &Program) -> Self {
         let program = program.text().to_owned();
         Self {
-            assignment: Assignment { task, program },
+            assignment: Assignment {
+                task,
+                is_careful: false,
+                program,
+            },
             worker: None,
             ended: 0,
             answer: PhantomData,
@@ -171,6 +186,12 @@ impl<T: DeserializeOwned> Interpreter<T> {
             };
             match worker.answer(&batch, &mut given).await? {
                 None => self.worker = Some(worker),
+                // It may have ended on a later event; what takes its time is the one without answer.
+                Some(Limit::Memory | Limit::Stack | Limit::Unknown)
+                    if !self.assignment.is_careful =>
+                {
+                    self.assignment.is_careful = true;
+                }
                 Some(limit) => {
                     self.ended += 1;
                     given.push(Err(RunError::Limit(limit)));
@@ -308,7 +329,7 @@ impl Worker {
             .and_then(|status| status.signal());
         if signal == Some(SIGNAL_TIME) {
             Limit::Time
-        } else if words.contains("memory allocation of") || words.contains("capacity overflow") {
+        } else if words.contains("memory allocation of") {
             Limit::Memory
         } else if words.contains("overflowed its stack") {
             Limit::Stack

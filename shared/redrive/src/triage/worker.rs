@@ -6,16 +6,16 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::Serialize;
 
 use super::frame::{self, Assignment, READY, Task};
@@ -26,8 +26,11 @@ use super::program::{Compiled, RunError};
 const ADDRESS_BYTES_MORE: usize = 2 * 1024 * 1024 * 1024;
 /// The variable that makes a process a worker.
 const ASKED: &str = "REDRIVE_JQ_WORKER";
-/// Exit code after a panic.
-const PANICKED: i32 = 101;
+/// No answer waits longer, also while a program takes its time on the next event.
+const FLUSHED_EVERY: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
 
 /// How this program is started so that it reaches [`enter_if_asked`].
 static ENTRY: OnceLock<&'static [&'static str]> = OnceLock::new();
@@ -73,6 +76,8 @@ fn serve() -> io::Result<()> {
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let host = input.try_clone()?;
+    let output = Arc::new(Mutex::new(BufWriter::new(output)));
+    let answers = Arc::clone(&output);
     let mut input = BufReader::with_capacity(64 * 1024, input);
     let assignment = frame::read(&mut input)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let assignment: Assignment = serde_json::from_slice(&assignment)?;
@@ -81,25 +86,28 @@ fn serve() -> io::Result<()> {
     // What a program that changes nothing writes shows a change apart from another layout.
     let identity = compile(".")?;
     confine()?;
+    // What is wrong with a program is its answer.
+    std::panic::set_hook(Box::new(|_| {}));
+    let is_careful = assignment.is_careful;
     let work = move || {
-        let answer_all = AssertUnwindSafe(|| match assignment.task {
-            Task::Select => answer_all(input, output, |body| program.selects(body)),
-            Task::Patch => answer_all(input, output, |body| change(&program, &identity, body)),
-        });
-        std::process::exit(match catch_unwind(answer_all) {
-            Ok(Ok(())) => 0,
-            Ok(Err(_)) => 1,
-            Err(_) => PANICKED,
-        });
+        let ended = match assignment.task {
+            Task::Select => answer_all(input, &answers, is_careful, |body| program.selects(body)),
+            Task::Patch => {
+                let work = |body: &str| change(&program, &identity, body);
+                answer_all(input, &answers, is_careful, work)
+            }
+        };
+        std::process::exit(i32::from(ended.is_err()));
     };
     let thread = thread::Builder::new().name("jq".to_owned());
     thread.stack_size(STACK_BYTES_MAX).spawn(work)?;
     // Also while a program runs: the host ends the worker by closing its input, or by ending.
     let mut input = [PollFd::new(&host, PollFlags::empty())];
     loop {
-        match poll(&mut input, None) {
-            Ok(_) => return Ok(()),
+        match poll(&mut input, Some(&FLUSHED_EVERY)) {
+            Ok(0) => locked(&output).flush()?,
             Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -112,22 +120,34 @@ fn change(program: &Compiled, identity: &Compiled, body: &str) -> Result<Option<
     Ok((!is_same).then_some(new_body))
 }
 
-/// Answers each event as soon as it can: where this process ends, the host knows on which one.
+/// Answers each event. Answers wait while there are more events, unless the worker is careful.
 fn answer_all<T: Serialize>(
     mut input: BufReader<File>,
-    mut output: File,
+    output: &Mutex<BufWriter<File>>,
+    is_careful: bool,
     work: impl Fn(&str) -> Result<T, RunError>,
 ) -> io::Result<()> {
-    output.write_all(READY)?;
+    locked(output).write_all(READY)?;
+    locked(output).flush()?;
     while let Some(body) = frame::read(&mut input)? {
         limit_time()?;
-        let answer = match str::from_utf8(&body) {
+        let answer = catch_unwind(AssertUnwindSafe(|| match str::from_utf8(&body) {
             Ok(body) => work(body),
             Err(_) => Err(RunError::NotJson),
-        };
-        frame::write(&mut output, &serde_json::to_vec(&answer)?)?;
+        }));
+        let failed = |_| Err(RunError::Failed("the interpreter fails on it".to_owned()));
+        let answer = serde_json::to_vec(&answer.unwrap_or_else(failed))?;
+        let mut output = locked(output);
+        frame::write(&mut *output, &answer)?;
+        if is_careful || input.buffer().is_empty() {
+            output.flush()?;
+        }
     }
     Ok(())
+}
+
+fn locked(output: &Mutex<BufWriter<File>>) -> MutexGuard<'_, BufWriter<File>> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// No files, no other programs, and so much memory.
