@@ -3,7 +3,8 @@
 //! Invariant: a message is sent only while it stays hidden for longer than the longest batch, so
 //! that nobody else can have it meanwhile; a lost lease is reported for exactly its message. Every
 //! message of the plan that is kept hidden has its handle in the journal, so that a process that
-//! resumes can release it. Messages of others are hidden only while a search receives.
+//! resumes can release it. Messages of others that a search received are released when it waits,
+//! and at the next heartbeat after it ended.
 
 mod search;
 
@@ -35,6 +36,7 @@ pub(super) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(300);
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Waiting messages are extended when less is left: a round of all of them takes its time.
 const EXTENDED_BELOW: Duration = Duration::from_secs(220);
+
 const _: () = assert!(
     MARGIN.as_secs() > BATCH_LIMIT.as_secs()
         && VISIBILITY_TIMEOUT.as_secs() > EXTENDED_BELOW.as_secs()
@@ -124,6 +126,8 @@ struct Search {
     has_planned: bool,
     /// When the first of them was passed.
     since: Option<Instant>,
+    /// Whether a search receives now.
+    is_under_way: bool,
 }
 
 impl<'a> Leases<'a> {
@@ -292,6 +296,7 @@ impl<'a> Leases<'a> {
             if let Err(error) = self.planned.extend_all(EXTENDED_BELOW).await {
                 tracing::debug!(%error, "messages are extended again");
             }
+            self.release_if_idle().await;
         }
     }
 
@@ -309,8 +314,22 @@ impl<'a> Leases<'a> {
 
     /// Releases what a search passed.
     pub(super) async fn release_passed(&self) {
-        *self.lock_search() = Search::default();
+        {
+            let mut search = self.lock_search();
+            (search.has_planned, search.since) = (false, None);
+        }
         warn(self.passed.release_all().await);
+    }
+
+    /// Releases what a search passed that has ended: what was found may take long to be moved.
+    async fn release_if_idle(&self) {
+        let is_idle = {
+            let search = self.lock_search();
+            !search.is_under_way && search.since.is_some()
+        };
+        if is_idle {
+            self.release_passed().await;
+        }
     }
 
     /// Whether a message id is one of the plan's.
@@ -374,5 +393,28 @@ mod tests {
             leases.lock_search().has_planned,
             "the next search begins with its release"
         );
+    }
+
+    #[tokio::test]
+    async fn messages_of_others_are_released_between_two_searches_and_not_during_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = example(1);
+        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
+        let (counts, _) = watch::channel(Counts::default());
+        let recorder = Recorder::start(journal, state, counts).unwrap();
+        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[]);
+        // It was hidden until long ago, so its release is not reported as failed.
+        let pass = |is_under_way| {
+            leases.passed.adopt("foreign", "h", DateTime::UNIX_EPOCH);
+            let mut search = leases.lock_search();
+            (search.since, search.is_under_way) = (Some(Instant::now()), is_under_way);
+        };
+        pass(true);
+        leases.release_if_idle().await;
+        assert_eq!(leases.passed.len(), 1);
+        pass(false);
+        leases.release_if_idle().await;
+        assert!(leases.passed.is_empty());
     }
 }

@@ -57,6 +57,18 @@ impl Leases<'_> {
         (enough, patience): (usize, Duration),
         control: &Control,
     ) -> Result<Found, RedriveError> {
+        self.lock_search().is_under_way = true;
+        let found = self.search(wanted, (enough, patience), control).await;
+        self.lock_search().is_under_way = false;
+        found
+    }
+
+    async fn search(
+        &self,
+        wanted: &HashSet<usize>,
+        (enough, patience): (usize, Duration),
+        control: &Control,
+    ) -> Result<Found, RedriveError> {
         let is_old = |since: Instant| since.elapsed() > SEARCH_VISIBILITY / 2;
         let must_release = {
             let search = self.lock_search();
