@@ -3,27 +3,29 @@
 //! Invariant: a message is sent only while it stays hidden for longer than the longest batch, so
 //! that nobody else can have it meanwhile; a lost lease is reported for exactly its message. Every
 //! message of the plan that is kept hidden has its handle in the journal, so that a process that
-//! resumes can release it. Messages of others are hidden only while a search receives.
+//! resumes can release it. Messages of others that a search received are released when it waits,
+//! and at the next heartbeat after it ended.
 
-use std::collections::{HashMap, HashSet};
+mod search;
+
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::control::{Control, RunCommand, Wait};
 use super::message::{Original, kept_bytes};
 use super::plan::{Plan, PlanEntry};
 use crate::error::RedriveError;
 use crate::journal::Recorder;
-use crate::limits::{BATCH_LIMIT, SEARCH_VISIBILITY, SEARCH_WAIT_FIRST, SEARCH_WAIT_MAX};
+use crate::limits::{BATCH_LIMIT, SEARCH_VISIBILITY};
 use crate::state::Intended;
 use crate::state::fact::{Fact, Received};
-use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{BATCH_ENTRIES_MAX, Hidden, LEASES_MAX, LeaseSet, Pipeline};
+use pipeline::model::DeadLetter;
+use pipeline::{Hidden, LeaseSet, Pipeline};
+
+pub(super) use search::Found;
 
 /// A batch begins only when its messages stay hidden for this long: longer than
 /// [`BATCH_LIMIT`].
@@ -34,15 +36,6 @@ pub(super) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(300);
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Waiting messages are extended when less is left: a round of all of them takes its time.
 const EXTENDED_BELOW: Duration = Duration::from_secs(220);
-/// Messages whose bodies are kept before it is their turn.
-const BODIES_MAX: usize = 10_000;
-/// Empty rounds of long polls in a row after which a search ends.
-const EMPTY_POLLS_MAX: usize = 3;
-/// A search ends when it has received this many times as many messages as there were when it began,
-/// and some more: messages are dead-lettered meanwhile, and SQS returns them in no order.
-const RECEIVES_PER_MESSAGE_MAX: u64 = 2;
-/// The number of messages is an approximate one.
-const RECEIVES_MORE: u64 = 100;
 
 const _: () = assert!(
     MARGIN.as_secs() > BATCH_LIMIT.as_secs()
@@ -126,24 +119,6 @@ pub(super) struct Leases<'a> {
     search: Mutex<Search>,
 }
 
-/// What a search found.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Found {
-    /// Messages that were wanted.
-    pub(super) messages: usize,
-    /// Whether every message that could be received was.
-    is_exhausted: bool,
-    /// Whether others have received messages, by the queue's approximate count.
-    others_have_some: bool,
-}
-
-impl Found {
-    /// Whether what was not found is gone: nobody has received it, and it cannot be received.
-    pub(super) const fn is_all(&self) -> bool {
-        self.is_exhausted && !self.others_have_some
-    }
-}
-
 /// What is known of the passed messages.
 #[derive(Default)]
 struct Search {
@@ -151,6 +126,8 @@ struct Search {
     has_planned: bool,
     /// When the first of them was passed.
     since: Option<Instant>,
+    /// Whether a search receives now.
+    is_under_way: bool,
 }
 
 impl<'a> Leases<'a> {
@@ -193,7 +170,9 @@ impl<'a> Leases<'a> {
     }
 
     /// Releases what an earlier process had received and not begun to send, by its handles, so that
-    /// a search finds it at once. A handle that has a newer one is the caller's message.
+    /// a search finds it at once. A handle is good until its message is received again (Amazon SQS
+    /// API reference, DeleteMessage and ChangeMessageVisibility); then SQS refuses it, or at worst
+    /// the message is received twice. After a run that ended no handle is on record.
     pub(super) async fn release_hidden(&self, hidden: Vec<(usize, String)>) {
         let leases = LeaseSet::new(self.pipeline, VISIBILITY_TIMEOUT);
         for (index, handle) in hidden {
@@ -317,126 +296,7 @@ impl<'a> Leases<'a> {
             if let Err(error) = self.planned.extend_all(EXTENDED_BELOW).await {
                 tracing::debug!(%error, "messages are extended again");
             }
-        }
-    }
-
-    /// Looks for `wanted` messages of the plan until `enough` of them are found, the queue has no
-    /// more, or it gave more than there were when the search began. While others have received
-    /// messages, it releases what it does not need and tries again, up to `patience`, unless it is
-    /// cancelled.
-    pub(super) async fn find(
-        &self,
-        wanted: &HashSet<usize>,
-        (enough, patience): (usize, Duration),
-        control: &Control,
-    ) -> Result<Found, RedriveError> {
-        let is_old = |since: Instant| since.elapsed() > SEARCH_VISIBILITY / 2;
-        let must_release = {
-            let search = self.lock_search();
-            // Timeouts that end in the middle of a search show their messages again.
-            search.has_planned || search.since.is_some_and(is_old)
-        };
-        if must_release {
-            self.release_passed().await;
-        }
-        let (deadline, until) = (Instant::now() + patience, Utc::now() + patience);
-        let mut waits = ExponentialBuilder::default()
-            .with_min_delay(SEARCH_WAIT_FIRST)
-            .with_max_delay(SEARCH_WAIT_MAX)
-            .without_max_times()
-            .with_jitter()
-            .build();
-        let mut found = Found::default();
-        loop {
-            self.receive(wanted, enough, &mut found, control).await?;
-            let is_over = found.messages > 0 || !found.others_have_some;
-            if is_over || control.command() == RunCommand::Cancel || Instant::now() >= deadline {
-                return Ok(found);
-            }
-            // Nobody has to wait for what this search is not going to use.
-            self.release_passed().await;
-            let missing = wanted.len();
-            let _shown = control.show_wait(Wait::Messages { missing, until });
-            let left = deadline.saturating_duration_since(Instant::now());
-            let wait = waits.next().unwrap_or(SEARCH_WAIT_MAX).min(left);
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                _ = control.wait_for(|command| *command == RunCommand::Cancel) => {}
-            }
-        }
-    }
-
-    /// One pass over the queue.
-    async fn receive(
-        &self,
-        wanted: &HashSet<usize>,
-        enough: usize,
-        found: &mut Found,
-        control: &Control,
-    ) -> Result<(), RedriveError> {
-        (found.is_exhausted, found.others_have_some) = (false, false);
-        let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await?;
-        let receives_max =
-            (depth.visible + depth.in_flight) * RECEIVES_PER_MESSAGE_MAX + RECEIVES_MORE;
-        let (mut receives, mut empty_polls) = (0, 0);
-        let never = CancellationToken::new();
-        while found.messages < enough
-            && self.count() < LEASES_MAX
-            && control.command() != RunCommand::Cancel
-        {
-            let is_all_seen = receives >= receives_max;
-            if empty_polls > 0 || is_all_seen {
-                let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await?;
-                found.others_have_some = depth.in_flight > self.count() as u64;
-                if is_all_seen || depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX {
-                    found.is_exhausted = !is_all_seen;
-                    return Ok(());
-                }
-            }
-            // Whole batches: messages that are not wanted are in the way.
-            let missing = (enough - found.messages).next_multiple_of(BATCH_ENTRIES_MAX);
-            let poll = self.passed.poll(missing, &never).await;
-            if poll.messages.is_empty() {
-                match poll.failure {
-                    // What was found can be moved; that may even be what it takes to find more.
-                    Some(_) if found.messages > 0 => return Ok(()),
-                    Some(error) => return Err(error.into()),
-                    None => empty_polls += 1,
-                }
-                continue;
-            }
-            empty_polls = 0;
-            receives += poll.messages.len() as u64;
-            let mut kept = Vec::new();
-            for message in poll.messages {
-                let (index, is_wanted) = self.sort(message, wanted);
-                kept.extend(index);
-                found.messages += usize::from(is_wanted);
-            }
-            self.record_handles(kept).await?;
-        }
-        Ok(())
-    }
-
-    /// Keeps a message of the plan and passes any other. Returns its place where it is kept, and
-    /// whether it is wanted now.
-    fn sort(&self, message: DeadLetter, wanted: &HashSet<usize>) -> (Option<usize>, bool) {
-        let place = self.places.get(message.message_id.as_str()).copied();
-        let is_wanted = place.is_some_and(|index| wanted.contains(&index));
-        match place {
-            // The turn of one that is not wanted comes later.
-            Some(index) if is_wanted || self.lock().len() < BODIES_MAX => {
-                self.passed.forget([message.message_id.as_str()]);
-                self.adopt(&message);
-                self.lock().insert(index, Message::Own(Box::new(message)));
-                (Some(index), is_wanted)
-            }
-            place => {
-                let mut search = self.lock_search();
-                search.has_planned |= place.is_some();
-                search.since.get_or_insert_with(Instant::now);
-                (None, is_wanted)
-            }
+            self.release_if_idle().await;
         }
     }
 
@@ -454,8 +314,22 @@ impl<'a> Leases<'a> {
 
     /// Releases what a search passed.
     pub(super) async fn release_passed(&self) {
-        *self.lock_search() = Search::default();
+        {
+            let mut search = self.lock_search();
+            (search.has_planned, search.since) = (false, None);
+        }
         warn(self.passed.release_all().await);
+    }
+
+    /// Releases what a search passed that has ended: what was found may take long to be moved.
+    async fn release_if_idle(&self) {
+        let is_idle = {
+            let search = self.lock_search();
+            !search.is_under_way && search.since.is_some()
+        };
+        if is_idle {
+            self.release_passed().await;
+        }
     }
 
     /// Whether a message id is one of the plan's.
@@ -519,5 +393,28 @@ mod tests {
             leases.lock_search().has_planned,
             "the next search begins with its release"
         );
+    }
+
+    #[tokio::test]
+    async fn messages_of_others_are_released_between_two_searches_and_not_during_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = example(1);
+        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
+        let (counts, _) = watch::channel(Counts::default());
+        let recorder = Recorder::start(journal, state, counts).unwrap();
+        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[]);
+        // It was hidden until long ago, so its release is not reported as failed.
+        let pass = |is_under_way| {
+            leases.passed.adopt("foreign", "h", DateTime::UNIX_EPOCH);
+            let mut search = leases.lock_search();
+            (search.since, search.is_under_way) = (Some(Instant::now()), is_under_way);
+        };
+        pass(true);
+        leases.release_if_idle().await;
+        assert_eq!(leases.passed.len(), 1);
+        pass(false);
+        leases.release_if_idle().await;
+        assert!(leases.passed.is_empty());
     }
 }

@@ -111,16 +111,7 @@ pub(crate) async fn execute(
             }
             Ok(()) = counts.changed() => show(&bar, *counts.borrow_and_update()),
             () = interrupt.received() => {
-                if is_interrupted {
-                    session.output.note(&format!(
-                        "stopped at once: messages that it received stay hidden for up to 5 min, \
-                         or until `redrive resume {id}`, which settles what was being sent"
-                    ));
-                    control.stop();
-                } else {
-                    session.output.note("interrupted: the running batches are finished");
-                    control.cancel();
-                }
+                on_signal(session, id, &control, is_interrupted);
                 is_interrupted = true;
             }
         }
@@ -133,6 +124,21 @@ pub(crate) async fn execute(
         .error
         .filter(|error| !matches!(error, RedriveError::Interrupted));
     Ok(outcome)
+}
+
+/// A first signal ends the redrive between two batches, a second one at once.
+fn on_signal(session: &Session, id: Uuid, control: &Control, is_second: bool) {
+    if !is_second {
+        let note = "interrupted: the running batches are finished";
+        session.output.note(note);
+        control.cancel();
+        return;
+    }
+    session.output.note(&format!(
+        "stopped at once: messages that it received stay hidden for up to 5 min, or until `redrive \
+         resume {id}`, which settles what was being sent"
+    ));
+    control.stop();
 }
 
 /// Ends when a redrive was stopped at once and did not end within a limit.

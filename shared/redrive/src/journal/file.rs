@@ -539,4 +539,14 @@ mod tests {
         assert!(matches!(error, RedriveError::Plan(_)), "{error}");
         assert!(error.to_string().contains("plan fewer messages"), "{error}");
     }
+
+    #[test]
+    fn journal_of_version_1_has_no_receives_and_one_of_now_has_them() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+        let old = Path::new(folder).join("journal-1.journal");
+        assert!(!Journal::read(&old).unwrap().has_receives());
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::create(folder.path(), example(1)).unwrap();
+        assert!(Journal::read(journal.path()).unwrap().has_receives());
+    }
 }
