@@ -64,8 +64,8 @@ pub(crate) async fn run(
     };
     let result = match claim.publish(&environment) {
         Ok(()) => {
-            let told = Told { output, authority };
-            play(arguments, environment, &stack, &mut interrupt, told).await
+            let caller = Caller { output, authority };
+            play(arguments, environment, &stack, &mut interrupt, caller).await
         }
         Err(error) => Err(error.into()),
     };
@@ -126,21 +126,21 @@ async fn functions(progress: &ProgressSender) -> Result<Functions, CommandError>
 /// One line for each step that ended, and for the beginning of those that may take minutes.
 async fn report_steps(mut news: UnboundedReceiver<Progress>, output: Output) {
     while let Some(progress) = news.recv().await {
-        let is_told = match &progress {
+        let is_shown = match &progress {
             Progress::Started { step } => matches!(
                 step,
                 Step::BuildFunctions | Step::InstallPostgres | Step::InstallEmulator
             ),
             Progress::Finished { .. } | Progress::Note { .. } => true,
         };
-        if is_told {
+        if is_shown {
             output.note(&progress.to_string());
         }
     }
 }
 
-/// What the command line says of how to answer and on whose word to change something.
-struct Told {
+/// How the command line wants its results, and by whose permission it changes something.
+struct Caller {
     output: Output,
     authority: Authority,
 }
@@ -150,7 +150,7 @@ async fn play(
     environment: Environment,
     stack: &Stack,
     interrupt: &mut Interrupt,
-    Told { output, authority }: Told,
+    Caller { output, authority }: Caller,
 ) -> Result<Exit, CommandError> {
     let options = TrafficOptions {
         rate: arguments.rate,

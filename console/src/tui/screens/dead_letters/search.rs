@@ -47,14 +47,14 @@ impl DeadLetters {
         self.regroup(body);
     }
 
-    /// The messages or their bodies changed: what is found is found anew.
+    /// The messages or their bodies changed: the search is repeated.
     pub(super) fn search_again(&mut self) {
         if let Some(search) = &mut self.search {
             search.is_stale = true;
         }
     }
 
-    /// Asks where what was found is out of date.
+    /// Searches where the messages changed since the last search.
     pub(super) fn run_search(&mut self, context: &mut UpdateContext<'_>) {
         let is_due = |search: &&Search| search.is_stale && !search.found.is_loading();
         let Some(query) = self.search.as_ref().filter(is_due).map(|s| s.query.clone()) else {

@@ -87,8 +87,8 @@ impl DeadLetters {
         Line::styled(format!(" {}", fit(&text, width)), context.theme.strong())
     }
 
-    /// `37 received, hidden from other consumers · released in 10 min without a key`, and
-    /// shorter.
+    /// `37 received, hidden from other consumers · released in 10 min unless you press a key`,
+    /// and shorter.
     fn received_texts(&self, context: &ScreenContext<'_>) -> Vec<String> {
         let received = count(self.messages.len() as u64);
         let queue = context.pipeline.dead_letter_queue.value();
@@ -118,11 +118,13 @@ impl DeadLetters {
             ];
         }
         let left = idle_minutes_left(context);
-        let hidden = format!("{received} received{of_all}, hidden from other consumers");
+        let idle = format!("released in {left} min unless you press a key");
         vec![
-            format!("{hidden} · released in {left} min without a key · R releases them now"),
-            format!("{hidden} · released in {left} min without a key"),
-            format!("{received} received{of_all}, hidden · released in {left} min without a key"),
+            format!(
+                "{received} received{of_all}, hidden from other consumers · {idle} · R releases them now"
+            ),
+            format!("{received} received{of_all}, hidden from others · {idle}"),
+            format!("{received} received{of_all}, hidden · {idle}"),
             format!("{received} received, hidden · released in {left} min"),
             format!("{received} received, hidden for {left} min"),
         ]

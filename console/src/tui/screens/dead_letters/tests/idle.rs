@@ -27,7 +27,7 @@ fn untouched_console_counts_down_and_releases_everything() {
     let mut harness = open(160, 45, environment());
     harness.answer_messages(messages());
     for left in (1..=10).rev() {
-        let text = format!("released in {left} min without a key");
+        let text = format!("released in {left} min unless you press a key");
         assert!(harness.screen_text().contains(&text), "{text}");
         assert_eq!(harness.count(&RELEASE), 0);
         wait(&mut harness, 60);
