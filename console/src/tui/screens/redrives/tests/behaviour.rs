@@ -564,3 +564,14 @@ fn ended_redrive_without_proof_is_not_looked_up_and_one_with_messages_left_is_re
         harness.notice()
     );
 }
+
+#[test]
+fn question_whether_to_quit_is_drawn_at_every_size() {
+    let (mut harness, to) = begun();
+    report(&mut harness, to.id(), stopped());
+    harness.press('q');
+    for (width, height) in [(0, 0), (1, 1), (2, 40), (12, 3), (40, 10), (300, 2)] {
+        harness.resize(width, height);
+        harness.picture();
+    }
+}
