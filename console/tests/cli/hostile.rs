@@ -162,21 +162,16 @@ impl Turn {
     /// The other tests look at the first hundred messages.
     fn delete(&self, ids: &[String]) {
         self.runtime.block_on(async {
-            let received = self
-                .pipeline()
-                .hold_dead_letters(2_000, LIMIT)
-                .await
-                .unwrap();
-            let mut others = Vec::new();
-            for message in received.messages {
-                let handle = message.receipt_handle;
+            let leases = LeaseSet::new(self.pipeline(), LIMIT);
+            let received = leases.receive(2_000, &CancellationToken::new()).await;
+            for message in received.unwrap().unwrap().messages {
                 if ids.contains(&message.message_id) {
-                    self.queues.delete(QueueRole::DeadLetter, &handle).await;
-                } else {
-                    others.push(handle);
+                    let handle = &message.receipt_handle;
+                    self.queues.delete(QueueRole::DeadLetter, handle).await;
+                    leases.forget([message.message_id.as_str()]);
                 }
             }
-            self.pipeline().release_dead_letters(&others).await.unwrap();
+            assert_eq!(leases.release_all().await.messages_max, 0);
         });
     }
 
