@@ -126,21 +126,25 @@ pub(crate) fn calls(dead_letters: Vec<DeadLetter>) -> Vec<Vec<DeadLetter>> {
 
 /// The text as SQS takes it, which takes what XML 1.0 does (SQS API reference, "`SendMessage`"): other
 /// characters as escapes of JSON. In a string of JSON, which has no control characters, that is the
-/// text that was meant.
+/// text that was meant. After a backslash it becomes an escape that JSON does not have: a body that is
+/// not JSON does not become another event.
 fn accepted<'a>(text: &'a str, refused: &mut BTreeSet<char>) -> Cow<'a, str> {
     let is_refused = |c: &char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
     if !text.chars().any(|c| is_refused(&c)) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
+    let mut is_after_backslash = false;
     for c in text.chars() {
         if is_refused(&c) {
             refused.insert(c);
+            let escape = if is_after_backslash { "x" } else { "\\u" };
             // Writing to a String cannot fail.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+            let _ = write!(escaped, "{escape}{:04x}", u32::from(c));
         } else {
             escaped.push(c);
         }
+        is_after_backslash = c == '\\' && !is_after_backslash;
     }
     Cow::Owned(escaped)
 }
@@ -279,6 +283,18 @@ mod tests {
             "{}",
             named.detail
         );
+    }
+
+    #[test]
+    fn escapes_make_no_event_of_a_body_that_is_none() {
+        for (body, expected) in [
+            ("[\"a\\\u{1}b\"]", "[\"a\\x0001b\"]"),
+            ("[\"a\\\\\u{1}b\"]", "[\"a\\\\\\u0001b\"]"),
+        ] {
+            let dead_letter = dead_letter(0, &message(body, &[])).unwrap();
+            assert_eq!(dead_letter.entry.message_body(), expected);
+        }
+        assert!(serde_json::from_str::<serde_json::Value>("[\"a\\x0001b\"]").is_err());
     }
 
     #[test]

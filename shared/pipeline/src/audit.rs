@@ -396,6 +396,15 @@ mod tests {
     }
 
     #[test]
+    fn log_that_becomes_the_predecessor_while_it_is_opened_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::in_folder(folder.path());
+        log.begin(change("once"), at(0)).unwrap();
+        fs::hard_link(log.path(), log.predecessor()).unwrap();
+        assert_eq!(log.read().unwrap().entries.len(), 1);
+    }
+
+    #[test]
     fn log_stays_within_its_bound_and_keeps_the_last_changes_whole() {
         let folder = tempfile::tempdir().unwrap();
         let log = AuditLog {

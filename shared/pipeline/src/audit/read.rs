@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use super::{AuditEntry, AuditError, AuditLog, AuditTrail, Change, Line, LineEvent, SCHEMA};
@@ -34,8 +34,10 @@ impl AuditLog {
     ) -> Result<AuditTrail, AuditError> {
         let mut trail = AuditTrail::default();
         let mut endings = HashMap::new();
-        'files: for path in [self.path(), &self.predecessor()] {
-            let lines = LinesFromEnd::open(path).map_err(|cause| self.failed("read", cause))?;
+        let files = self
+            .open_both()
+            .map_err(|cause| self.failed("read", cause))?;
+        'files: for lines in files {
             for line in lines {
                 if trail.entries.len() >= changes_max {
                     break 'files;
@@ -68,6 +70,17 @@ impl AuditLog {
         trail.entries.reverse();
         Ok(trail)
     }
+
+    /// The log and its predecessor. Both are open before a line is read: where the log becomes the
+    /// predecessor meanwhile, it is still read once.
+    fn open_both(&self) -> io::Result<Vec<LinesFromEnd>> {
+        let log = LinesFromEnd::open(self.path())?;
+        let predecessor = LinesFromEnd::open(&self.predecessor())?;
+        if log.is_same_file(&predecessor)? {
+            return Ok(vec![log]);
+        }
+        Ok(vec![log, predecessor])
+    }
 }
 
 /// The lines of a file, the last one first; empty ones are left out.
@@ -93,6 +106,14 @@ impl LinesFromEnd {
             unread: metadata.map_or(0, |metadata| metadata.len()),
             text: Vec::new(),
         })
+    }
+
+    fn is_same_file(&self, other: &Self) -> io::Result<bool> {
+        let (Some(file), Some(other)) = (&self.file, &other.file) else {
+            return Ok(false);
+        };
+        let (metadata, other) = (file.metadata()?, other.metadata()?);
+        Ok((metadata.dev(), metadata.ino()) == (other.dev(), other.ino()))
     }
 
     /// Reads the block before what was read.

@@ -10,18 +10,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::FailureCode;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{OnProgress, OperationError, Progress};
-use crate::triage::{Interpreter, Program, RunError};
+use crate::triage::{Interpreter, InterpreterError, Program, RunError};
 use pipeline::model::{DeadLetter, QueueRole, RETRIES_EXHAUSTED};
 use pipeline::{Hidden, LEASES_MAX, LeaseSet, Pipeline};
 
 /// Visibility timeout of a walk. It is extended while the walk lasts; after a crash the messages
 /// stay hidden for as long.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(600);
-/// Timeouts that end within this are extended between two rounds. Longer than a round takes.
+/// Timeouts that end within this are extended between two rounds. Longer than a round takes, but for
+/// its program.
 const EXTENDED_BELOW: Duration = Duration::from_secs(60);
+/// Limit of a program for the messages of one round.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(600);
+/// While a program runs, timeouts that end within [`KEPT_BELOW`] are extended this often.
+const EXTENSION_INTERVAL: Duration = Duration::from_secs(20);
+const KEPT_BELOW: Duration = Duration::from_secs(90);
 /// Messages of one round.
 const ROUND_MESSAGES_MAX: usize = 1_000;
 /// A walk ends at this many times as many messages as there were when it began, and some more:
@@ -299,7 +306,11 @@ impl Walk {
             return Ok(parted);
         };
         let bodies = possible.iter().map(|message| message.body.clone());
-        let answers = interpreter.run(bodies.collect()).await?;
+        let running = timeout(PROGRAM_LIMIT, interpreter.run(bodies.collect()));
+        let answers = tokio::select! {
+            answers = running => answers.map_err(|_| InterpreterError::TooSlow(PROGRAM_LIMIT))??,
+            never = self.leases.keep(EXTENSION_INTERVAL, KEPT_BELOW) => match never {},
+        };
         for (message, answer) in possible.into_iter().zip(answers) {
             match answer {
                 Ok(true) => {

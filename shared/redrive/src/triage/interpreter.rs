@@ -52,7 +52,7 @@ pub enum InterpreterError {
     #[error("the program takes more than {} s", .0.as_secs())]
     TooSlow(Duration),
     /// A defect of this crate.
-    #[error("the process for the jq program answers something else: {0}")]
+    #[error("the process for the jq program sent an answer that is not valid: {0}")]
     Answer(#[source] io::Error),
     /// A task of this process failed.
     #[error("the task failed: {0}")]

@@ -224,7 +224,7 @@ impl Compiled {
             result.map_err(|exception| match exception.get_err() {
                 // It quotes the value that it failed on, which may be the whole event.
                 Ok(error) => RunError::Failed(excerpt(&error.to_string(), ERROR_CHARS_MAX)),
-                Err(_) => RunError::Failed("it breaks out of nothing".to_owned()),
+                Err(_) => RunError::Failed("`break` is used outside its `label`".to_owned()),
             })
         }))
     }
