@@ -2,6 +2,7 @@
 //! command writes anything that could control a terminal or forge a line.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::time::Instant;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::strategies::{event_text, text};
 use super::pipeline::{Turn, deployed};
 use crate::support::harness::LIMIT;
+use crate::support::pty::Session;
 use crate::support::queues;
 
 #[path = "../../../shared/event/tests/hostile/mod.rs"]
@@ -27,6 +29,8 @@ mod strategies;
 const MESSAGES: usize = 150;
 /// Messages that are sent at once.
 const AT_ONCE: usize = 8;
+/// Messages and records that are shown one by one.
+const SHOWN: usize = 40;
 /// What would begin a line if a line break were printed.
 const FORGED: &str = "FORGED";
 
@@ -242,6 +246,7 @@ fn every_hostile_message_is_stored_once_or_a_dead_letter_with_its_reason_and_sho
     );
 
     outputs_are_safe(&deployed, &ids);
+    screens_are_safe(&deployed);
     assert_eq!(deployed.depth().1, 0, "all are visible again");
     deployed.delete(&ids);
     assert_eq!(deployed.depth().0, known.len());
@@ -301,6 +306,56 @@ fn outputs_are_safe(deployed: &Turn, ids: &[String]) {
         assert!(!text.is_empty());
         is_safe(&text, &[file]);
     }
+}
+
+/// Shows messages and records on the screens, and looks at every byte that the terminal got.
+fn screens_are_safe(deployed: &Turn) {
+    let configuration = deployed
+        .program
+        .home()
+        .join("config/opsconsole/config.toml");
+    let arguments = ["--config", configuration.to_str().unwrap()];
+    let program = Path::new(env!("CARGO_BIN_EXE_opsconsole"));
+    let mut session = Session::start(program, &arguments, &[], (160, 45));
+    session.press("2");
+    session.wait_for("Message 1 / ", LIMIT);
+    for last in 2..=SHOWN {
+        session.press("j");
+        session.wait_for(&format!("Message {last} / "), LIMIT);
+    }
+    session.press("5");
+    session.wait_for("Records  1 / ", LIMIT);
+    for last in 2..=SHOWN {
+        session.press("j");
+        session.wait_for(&format!("Records  {last} / "), LIMIT);
+    }
+    session.press("q");
+    assert!(session.wait_for_exit(LIMIT).success());
+    // What is left without the control sequences of the program (ECMA-48, 5.4) is text.
+    let output = session.output();
+    let mut parts = output.split('\u{1b}');
+    let mut shown = parts.next().unwrap().to_owned();
+    for part in parts {
+        let text = match part.strip_prefix('[') {
+            Some(sequence) => {
+                let (parameters, text) = sequence
+                    .split_once(|c: char| matches!(c, '@'..='~'))
+                    .unwrap();
+                assert!(
+                    parameters.bytes().all(|byte| matches!(byte, b' '..=b'?')),
+                    "{part:?}"
+                );
+                text
+            }
+            None => part.get(1..).unwrap(),
+        };
+        assert!(!part.starts_with([']', 'P', '_', '^', 'X']), "{part:?}");
+        shown.push_str(text);
+    }
+    let controls = shown
+        .chars()
+        .find(|c| !matches!(c, '\r' | '\n') && event::is_deceptive(*c));
+    assert_eq!(controls, None);
 }
 
 fn is_safe(text: &str, of: &[&str]) {
