@@ -612,16 +612,22 @@ fn numbers_of_the_titles_are_never_cut() {
     harness.press('G');
     let titles = |harness: &Harness| {
         let text = harness.screen_text();
-        let is_title = |(row, line): &(usize, &str)| *row == 0 || line.contains(['─', '━']);
-        let rows = text.lines().enumerate().filter(is_title);
+        let is_title = |line: &&str| line.contains(['─', '━']);
+        let rows = text.lines().filter(is_title);
         // How many rows a detail has depends on the width.
-        let rows = rows.map(|(_, line)| line.split("J K scroll").next().unwrap_or_default());
+        let rows = rows.map(|line| line.split("J K scroll").next().unwrap_or_default());
         rows.collect::<Vec<_>>().join("\n")
     };
     let whole = crate::tui::testing::numbers(&titles(&harness));
     assert!(whole.contains("1,234"), "{whole:?}");
     for width in 20..160 {
         harness.resize(width, 24);
+        let text = harness.screen_text();
+        let first = text.lines().find(|line| line.contains(" received"));
+        let first = first.unwrap();
+        let is_whole = |number: &String| ["1,234", "10"].contains(&number.as_str());
+        let numbers = crate::tui::testing::numbers(first);
+        assert!(numbers.iter().all(is_whole), "{width}: {first}");
         for key in [KeyCode::Enter, KeyCode::Esc] {
             harness.code(key);
             let shown = titles(&harness);

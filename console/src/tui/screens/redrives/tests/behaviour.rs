@@ -673,7 +673,10 @@ fn numbers_of_the_list_and_the_detail_are_never_cut() {
         ..Counts::default()
     };
     let long = Past {
-        redrives: vec![past(0, 67_890, counts, None)],
+        redrives: vec![PastRedrive {
+            skipped: 1_234,
+            ..past(0, 67_890, counts, None)
+        }],
         ..Past::default()
     };
     answer_history(&mut harness, long);
