@@ -137,6 +137,12 @@ impl Account {
         account
     }
 
+    /// Which numbers are not known, and why.
+    pub(super) fn unknown_texts(&self) -> impl Iterator<Item = String> {
+        let unknown = self.unknown.iter();
+        unknown.map(|(name, why)| format!("not known: {name}, because {why}"))
+    }
+
     /// Outcomes minus published messages; `None` where one is not known. If it is not zero, a source is
     /// wrong, or others published too.
     pub(super) fn surplus(&self) -> Option<i64> {
@@ -160,7 +166,7 @@ impl Account {
 /// Why a number that is computed with these is not known.
 fn follows_from(unknown: &BTreeMap<&str, String>) -> Option<String> {
     let names: Vec<_> = unknown.keys().copied().collect();
-    (!names.is_empty()).then(|| format!("it needs {}", names.join(", ")))
+    (!names.is_empty()).then(|| format!("{} could not be read", names.join(" and ")))
 }
 
 impl Evidence {
@@ -396,8 +402,8 @@ mod tests {
             "published": 6, "stored": null, "duplicates": null, "dead_lettered": 2,
             "pending": 1, "lost": null, "redelivered": null,
             "unknown": {
-                "stored": why(), "duplicates": "it needs stored", "redelivered": "it needs stored",
-                "lost": "it needs stored",
+                "stored": why(), "duplicates": "stored could not be read", "redelivered": "stored could not be read",
+                "lost": "stored could not be read",
             },
         });
         assert_eq!(json, expected);
@@ -412,7 +418,8 @@ mod tests {
         assert_eq!((account.dead_lettered, account.lost), (None, None));
         let names: Vec<_> = account.unknown.keys().copied().collect();
         assert_eq!(names, ["dead_lettered", "lost", "pending"]);
-        assert_eq!(account.unknown["lost"], "it needs dead_lettered, pending");
+        let because = "not known: lost, because dead_lettered and pending could not be read";
+        assert!(account.unknown_texts().any(|text| text == because));
         assert!(!account.is_right());
     }
 }

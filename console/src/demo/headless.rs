@@ -100,8 +100,8 @@ async fn within<T, E: ToString>(
 }
 
 fn print(account: &Account, output: Output) -> Result<(), CommandError> {
-    for (name, why) in &account.unknown {
-        output.note(&format!("not known: {name}: {why}"));
+    for text in account.unknown_texts() {
+        output.note(&text);
     }
     if let Some(redelivered @ 1..) = account.redelivered {
         output.note(&format!(

@@ -20,6 +20,10 @@ pub(crate) struct ScreenContext<'a> {
     pub(crate) theme: Theme,
     pub(crate) environment: &'a Environment,
     pub(crate) pipeline: &'a PipelineView,
+    /// Whether a redrive is being resumed, which receives the messages of its plan itself.
+    pub(crate) is_resuming: bool,
+    /// Whether messages are being deleted.
+    pub(crate) is_deleting: bool,
     /// Where the screen is drawn.
     pub(crate) body: Rect,
 }

@@ -44,7 +44,7 @@ pub(crate) fn titled(
     if width < 3 {
         return Line::styled("─".repeat(width), rule);
     }
-    let name = fit(name, width - 3);
+    let name = whole_words(name, width - 3);
     let mut used = name.width() + 3;
     let mut spans = vec![
         Span::styled("─ ", rule),
@@ -110,7 +110,11 @@ pub(crate) fn whole_words(text: &str, columns: usize) -> String {
         return cut;
     }
     // A sign or a word before it says nothing without it, but shows that something is there.
-    fit(format!("{} …", head.trim()).trim_start(), columns)
+    let head = head.trim_end();
+    match head.is_empty() {
+        true => fit("…", columns),
+        false => fit(&format!("{head} …"), columns),
+    }
 }
 
 /// `853`, `20.1/s`, `+12`, `12:03:07`, `1,204,553·`.
@@ -222,6 +226,7 @@ mod tests {
         assert_eq!(whole_words("out 20.1/s now", 10), "out …");
         assert_eq!(whole_words("GET /v1/records/1204554", 20), "GET …");
         assert_eq!(whole_words("id 5b0cf6c2-61a5", 10), "id 5b0cf6…");
+        assert_eq!(whole_words("  id 853", 6), "  id …");
         assert_eq!(right("1,204", 4), "   …");
     }
 

@@ -77,13 +77,15 @@ impl Model {
     }
 
     /// What a screen that is drawn there may look at.
-    pub(crate) const fn screen_context(&self, body: Rect) -> ScreenContext<'_> {
+    pub(crate) fn screen_context(&self, body: Rect) -> ScreenContext<'_> {
         ScreenContext {
             now: self.now,
             input_at: self.input_at,
             theme: self.theme,
             environment: &self.environment,
             pipeline: &self.pipeline,
+            is_resuming: self.screens.redrives.is_resuming(),
+            is_deleting: self.screens.dead_letters.deletion_progress().is_some(),
             body,
         }
     }
@@ -99,6 +101,8 @@ impl Model {
             theme: self.theme,
             environment: &self.environment,
             pipeline: &self.pipeline,
+            is_resuming: self.screens.redrives.is_resuming(),
+            is_deleting: self.screens.dead_letters.deletion_progress().is_some(),
             body: frame(self.area).body,
         };
         (&mut self.screens, UpdateContext::new(context, outbox))

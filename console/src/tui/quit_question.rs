@@ -1,4 +1,4 @@
-//! The question whether to quit while a redrive runs or edits are not sent.
+//! The question whether to quit while a redrive or a deletion runs, or what was typed is not kept.
 //!
 //! Invariant: it is asked exactly where quitting would end or lose something, and names that.
 
@@ -7,8 +7,10 @@ use ratatui::text::{Line, Span};
 
 use super::context::ScreenContext;
 use super::dialog::{COLUMNS, Dialog};
+use super::format::count;
 use super::lines::{message_count, wrapped};
 use super::screens::all::Screens;
+use redrive::operations::Progress;
 
 /// What quitting would end or lose, a sentence each.
 pub(crate) fn losses(screens: &Screens) -> Vec<String> {
@@ -18,6 +20,25 @@ pub(crate) fn losses(screens: &Screens) -> Vec<String> {
             "{standing}. Quitting ends it after the batches under way; what is not sent stays in \
              the dead-letter queue, and r on screen 3 resumes it."
         ));
+    }
+    if let Some(Progress { done, total }) = screens.dead_letters.deletion_progress() {
+        let (done, total) = (count(done as u64), count(total as u64));
+        losses.push(format!(
+            "A deletion is running: {done} of {total} done. Quitting ends it after the batches \
+             under way; the rest stays in the dead-letter queue."
+        ));
+    }
+    if screens.dead_letters.is_writing() {
+        losses.push("The text in the editor of screen 2 is not saved, and is lost.".to_owned());
+    }
+    if let Some(changed) = screens.dead_letters.previewed_edits() {
+        losses.push(format!(
+            "The patch of {} is not accepted, and is lost.",
+            message_count(changed)
+        ));
+    }
+    if screens.publish.has_unsent_text() {
+        losses.push("The text in the editor of screen 4 is not sent, and is lost.".to_owned());
     }
     let edited = screens.dead_letters.unplanned_edits();
     if edited > 0 {

@@ -180,6 +180,8 @@ async fn quitting_ends_a_deletion_with_its_audit_entry_and_releases_the_rest() {
         session.press("R");
         session.wait_for("299 received", LIMIT);
         session.press("q");
+        session.wait_for("A deletion is running: 0 of 299 done", LIMIT);
+        session.press("y");
         session.wait_for("finishing the deletion: 0 of 299 done", LIMIT);
         session
     });

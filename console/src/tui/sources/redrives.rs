@@ -5,23 +5,22 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::leases::Reserved;
 use super::progress::PROGRESS_EVERY;
-use super::shared::Shared;
+use super::shared::{Journals, Shared};
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
 use crate::tui::request::RequestId;
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Authority, Pipeline, PipelineError};
-use redrive::operations::history::{History, HistoryLimits, HistoryReader};
+use redrive::operations::history::{History, HistoryLimits};
 use redrive::operations::{self, check_permission};
 use redrive::{
     Counts, Journal, MessageOutcome, MessageReport, Plan, PlanOptions, RedriveError, Report,
@@ -179,10 +178,6 @@ async fn send_progress(
         }
     }
 }
-
-/// Reads of journals, one at a time: a read that is late ends before the next one begins, so that
-/// no threads pile up.
-pub(super) type Journals = Arc<Mutex<HistoryReader>>;
 
 /// What the redrive of a journal did; it may be running.
 pub(super) async fn report(path: PathBuf, journals: Journals) -> Result<Report, Fault> {

@@ -5,12 +5,16 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::mpsc;
 
 use super::leases::Leases;
-use super::redrives::Journals;
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use pipeline::environment::Environment;
 use pipeline::{Authority, BodySpool, Pipeline};
 use redrive::Control;
+use redrive::operations::history::HistoryReader;
+
+/// Reads of journals, one at a time: a read that is late ends before the next one begins, so that
+/// no threads pile up.
+pub(super) type Journals = Arc<tokio::sync::Mutex<HistoryReader>>;
 
 #[derive(Clone, Debug)]
 pub(super) struct Shared {

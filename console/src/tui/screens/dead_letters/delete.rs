@@ -22,7 +22,7 @@ impl DeadLetters {
         let refusal = if context.environment.read_only {
             let name = visible(&context.environment.name);
             Some(format!("{name} is read-only: no deletions"))
-        } else if !self.moving.is_empty() || self.deletion.is_some() {
+        } else if !self.moving.is_empty() || context.is_resuming || self.deletion.is_some() {
             Some("a redrive or a deletion is in progress already".to_owned())
         } else {
             None

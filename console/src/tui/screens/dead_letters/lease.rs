@@ -133,22 +133,32 @@ impl Lease {
 impl Released {
     /// How many, when, and why if the operator did not want it.
     pub(super) fn text(&self) -> String {
-        let (messages, at) = (message_count(self.messages), clock(self.at));
+        let what = match self.messages {
+            0 => "receiving ended".to_owned(),
+            messages => format!("{} released", message_count(messages)),
+        };
+        let at = clock(self.at);
         match self.cause {
-            ReleaseCause::Operator => format!("{messages} released at {at} UTC"),
+            ReleaseCause::Operator => format!("{what} at {at} UTC"),
             ReleaseCause::Idle => format!(
-                "{messages} released at {at} UTC: no key was pressed for {} min",
+                "{what} at {at} UTC: no key was pressed for {} min",
                 idle_limit().num_minutes()
             ),
         }
     }
 
     pub(super) const fn advice(&self) -> &'static str {
-        match self.cause {
-            ReleaseCause::Operator => {
+        match (self.cause, self.messages) {
+            (ReleaseCause::Operator, 0) => {
+                "Messages that still come are released. ⏎ or ^r receives them again."
+            }
+            (ReleaseCause::Idle, 0) => {
+                "Messages that still come are released. Any key receives them again."
+            }
+            (ReleaseCause::Operator, _) => {
                 "Other consumers can receive them again. ⏎ or ^r receives them again."
             }
-            ReleaseCause::Idle => {
+            (ReleaseCause::Idle, _) => {
                 "Other consumers can receive them again. Any key receives them again."
             }
         }

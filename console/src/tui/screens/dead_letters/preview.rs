@@ -12,9 +12,9 @@ use similar::{Algorithm, ChangeTag, TextDiff};
 
 use crate::tui::context::ScreenContext;
 use crate::tui::document::Document;
-use crate::tui::format::{count, fit, visible};
+use crate::tui::format::{count, visible};
 use crate::tui::layout::{area_rows, take_rows};
-use crate::tui::lines::{hanging, title};
+use crate::tui::lines::{hanging, title, whole_words};
 use crate::tui::patch::{EditedMessage, PatchInputs, Patched, warnings};
 use crate::tui::request::RequestId;
 use crate::tui::theme::{Theme, Tone, sign};
@@ -122,7 +122,7 @@ impl Preview {
             canvas.render_widget(line, row);
         }
         let Some(diff) = &self.diff else {
-            let text = fit(" loading the bodies", width);
+            let text = whole_words(" loading the bodies", width);
             canvas.render_widget(Line::styled(text, theme.muted()), take_rows(&mut rest, 1));
             return;
         };
@@ -160,7 +160,7 @@ fn difference(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
 fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let patched = &preview.patched;
     let program = format!(" {}", visible(&preview.program));
-    let mut lines = vec![Line::styled(fit(&program, width), theme.key())];
+    let mut lines = vec![Line::styled(whole_words(&program, width), theme.key())];
     let changed = patched.edited.len();
     let ready = preview.ready();
     let mut spans = vec![Span::styled(
@@ -209,7 +209,7 @@ fn message_lines(
     let room = width.saturating_sub(place.chars().count());
     let mut lines = vec![Line::from(vec![
         Span::styled(place, theme.muted()),
-        Span::styled(fit(&text, room), theme.tone(verdict_tone(verdict))),
+        Span::styled(whole_words(&text, room), theme.tone(verdict_tone(verdict))),
     ])];
     for warning in warnings(edited) {
         lines.extend(hanging(Tone::Warning, warning, theme, width));
@@ -223,5 +223,23 @@ fn diff_line(tag: ChangeTag, text: &str, theme: Theme, width: usize) -> Line<'st
         ChangeTag::Delete => ('-', theme.tone(Tone::Bad)),
         ChangeTag::Insert => ('+', theme.tone(Tone::Good)),
     };
-    Line::styled(fit(&format!(" {mark} {text}"), width), style)
+    Line::styled(whole_words(&format!(" {mark} {text}"), width), style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_of_a_difference_is_never_cut() {
+        let theme = Theme { has_colour: false };
+        for width in 0..=24 {
+            let line = diff_line(ChangeTag::Insert, r#"  "minutes": 350"#, theme, width);
+            let line = line.to_string();
+            let is_whole = line.contains("350") || !line.contains('3');
+            assert!(is_whole, "{width}: {line}");
+        }
+        let line = diff_line(ChangeTag::Insert, r#"  "minutes": 350"#, theme, 17);
+        assert_eq!(line.to_string(), r#" +   "minutes": …"#);
+    }
 }

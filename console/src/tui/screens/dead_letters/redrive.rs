@@ -19,7 +19,7 @@ impl DeadLetters {
     pub(super) fn plan_redrive(&self, context: &mut UpdateContext<'_>) {
         if context.environment.read_only {
             let name = visible(&context.environment.name);
-            let text = format!("{name} is read-only: no redrivess");
+            let text = format!("{name} is read-only: no redrives");
             context.notify(Tone::Warning, text);
             return;
         }
@@ -84,6 +84,7 @@ impl DeadLetters {
 
     pub(crate) fn redrive_ended(&mut self, ended: Ended, context: &mut UpdateContext<'_>) {
         let moving = std::mem::take(&mut self.moving);
+        let was_resumed = moving.is_empty();
         let moved = self.apply(&moving, ended.report.as_ref(), ended.failure.as_deref());
         self.last_result = Some(LastResult {
             at: context.now,
@@ -96,6 +97,9 @@ impl DeadLetters {
         // What was acted on is not acted on again by the next key.
         self.marks.retain(|id| !moving.contains(id));
         self.operation_ended(context);
+        if was_resumed && self.is_shown {
+            self.receive(context);
+        }
     }
 
     /// What a redrive or a deletion left is with the other messages again.

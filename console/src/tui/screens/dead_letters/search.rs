@@ -19,7 +19,11 @@ use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
 
 impl DeadLetters {
-    pub(super) fn begin_search(&mut self) {
+    pub(super) fn begin_search(&mut self, context: &mut UpdateContext<'_>) {
+        if self.messages.is_empty() {
+            context.notify(Tone::Muted, "no messages to search");
+            return;
+        }
         let text = self
             .search
             .as_ref()

@@ -95,6 +95,19 @@ impl DeadLetters {
         self.deletion.as_ref().map(|deletion| deletion.progress)
     }
 
+    /// Whether the editor has a text that is not saved.
+    pub(crate) fn is_writing(&self) -> bool {
+        matches!(&self.open, Open::Editor(editing) if editing.editor.is_edited())
+    }
+
+    /// Messages that the patch changes that waits for confirmation, if one does.
+    pub(crate) fn previewed_edits(&self) -> Option<usize> {
+        match &self.open {
+            Open::Preview(preview) => Some(preview.patched.edited.len()),
+            Open::Nothing | Open::Line(_) | Open::Editor(_) => None,
+        }
+    }
+
     /// A patch or a deletion got further.
     pub(crate) fn work_advanced(&mut self, id: RequestId, progress: Progress) {
         if let Some(deletion) = &mut self.deletion

@@ -44,10 +44,18 @@ impl Screen for DeadLetters {
         }
     }
 
-    fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<&'static str> {
+    fn hint(&self, binding: &Binding, context: &ScreenContext<'_>) -> Option<&'static str> {
         match (&self.open, binding.action) {
             (Open::Editor(_), Action::Send) => Some("save"),
             (Open::Line(_), Action::Up) => None,
+            (Open::Nothing, Action::Open) if self.messages.is_empty() => {
+                let is_possible = !self.received.is_loading() && !context.is_resuming;
+                is_possible.then_some("receive")
+            }
+            // The others are about messages.
+            (Open::Nothing, action) if action != Action::Refresh && self.messages.is_empty() => {
+                None
+            }
             _ => Some(binding.label),
         }
     }
@@ -60,7 +68,10 @@ impl Screen for DeadLetters {
 impl DeadLetters {
     fn enter(&mut self, context: &mut UpdateContext<'_>) {
         self.is_shown = true;
-        self.receive(context);
+        // The screen shows why it receives nothing.
+        if !context.is_resuming {
+            self.receive(context);
+        }
     }
 
     /// Releases the messages, but for those that are being redriven.
@@ -102,7 +113,7 @@ impl DeadLetters {
             Action::ClearMarks => self.marks.clear(),
             Action::Delete => self.begin_delete(context),
             Action::Redrive => self.plan_redrive(context),
-            Action::Search => self.begin_search(),
+            Action::Search => self.begin_search(context),
             Action::ClearSearch => self.clear_search(body),
             Action::Patch => self.begin_patch(context),
             Action::EditMessage | Action::EditExternally => self.begin_editing(action, context),

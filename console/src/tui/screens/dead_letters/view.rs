@@ -10,10 +10,11 @@ use super::columns::{Columns, RowEvent, RowState, group_row};
 use super::layout::Parts;
 use super::lease::idle_minutes_left;
 use super::state::{DeadLetters, Open, Pane};
+use super::visibility::REDRIVE_RESUMED;
 use crate::tui::context::ScreenContext;
-use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
+use crate::tui::format::{age_secs, clock, count, span_secs, visible};
 use crate::tui::layout::area_rows;
-use crate::tui::lines::{draw_divider, wrapped};
+use crate::tui::lines::{draw_divider, whole_words, wrapped};
 use crate::tui::theme::{Tone, sign};
 
 impl DeadLetters {
@@ -84,7 +85,10 @@ impl DeadLetters {
             }
             text.push_str(&format!(" · {part}"));
         }
-        Line::styled(format!(" {}", fit(&text, width)), context.theme.strong())
+        Line::styled(
+            format!(" {}", whole_words(&text, width)),
+            context.theme.strong(),
+        )
     }
 
     /// `37 received, hidden from other consumers · released in 10 min unless you press a key`,
@@ -271,7 +275,9 @@ impl DeadLetters {
     fn draw_advice(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
         let theme = context.theme;
         let mut lines: Vec<(Option<Tone>, String)> = Vec::new();
-        if let Some(since) = self.received.loading_since() {
+        if context.is_resuming {
+            lines.push((Some(Tone::Muted), REDRIVE_RESUMED.to_owned()));
+        } else if let Some(since) = self.received.loading_since() {
             let waited = span_secs(age_secs(since, context.now));
             lines.push((
                 Some(Tone::Muted),
@@ -363,7 +369,7 @@ fn draw_bar(
     } else {
         format!(" {position} ")
     };
-    let name = fit(
+    let name = whole_words(
         &format!(" {name} "),
         width.saturating_sub(position.width() + 2),
     );

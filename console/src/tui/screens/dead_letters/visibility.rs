@@ -19,6 +19,9 @@ use crate::tui::theme::Tone;
 use pipeline::Hidden;
 use pipeline::model::DeadLetter;
 
+/// Why nothing is received.
+pub(super) const REDRIVE_RESUMED: &str =
+    "a redrive is being resumed: messages are received again when it ends";
 /// Bytes of bodies in memory at which no more messages are received.
 const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -26,6 +29,11 @@ impl DeadLetters {
     /// Receives messages (again). Those received before stay.
     pub(super) fn receive(&mut self, context: &mut UpdateContext<'_>) {
         if self.received.is_loading() {
+            return;
+        }
+        // It receives the messages of its plan, which this screen would hide from it.
+        if context.is_resuming {
+            context.notify(Tone::Muted, REDRIVE_RESUMED);
             return;
         }
         if self.is_full() {
@@ -56,8 +64,13 @@ impl DeadLetters {
 
     /// Releases everything and stays on the screen.
     pub(super) fn release(&mut self, context: &mut UpdateContext<'_>) {
-        if self.messages.is_empty() && !self.received.is_loading() {
-            context.notify(Tone::Muted, "no messages are received");
+        let is_free = |message: &DeadLetter| !self.has_operation(&message.message_id);
+        if !self.messages.iter().any(is_free) && !self.received.is_loading() {
+            let text = match self.messages.is_empty() {
+                true => "no messages are received",
+                false => "all messages are being redriven or deleted",
+            };
+            context.notify(Tone::Muted, text);
             return;
         }
         self.release_because(ReleaseCause::Operator, context);

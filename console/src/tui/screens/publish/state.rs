@@ -37,6 +37,13 @@ pub(super) enum Mode {
 }
 
 impl Publish {
+    /// Whether the editor has a text of the operator that the topic has not acknowledged.
+    pub(crate) fn has_unsent_text(&self) -> bool {
+        let text = self.editor.text();
+        let is_it = |sent: &Sent| sent.body == text && sent.published.value().is_some();
+        self.editor.is_edited() && !self.sent.as_ref().is_some_and(is_it)
+    }
+
     /// When this identity was last sent from here.
     pub(super) fn sent_at(&self, key: &EventKey) -> Option<DateTime<Utc>> {
         self.sent_before

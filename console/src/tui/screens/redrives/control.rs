@@ -63,6 +63,11 @@ impl Redrives {
             context.notify(Tone::Warning, text);
             return;
         }
+        // It could not receive them, and would wait for them as if others had received them.
+        if context.is_deleting {
+            context.notify(Tone::Warning, "a deletion is in progress");
+            return;
+        }
         let Some(past) = self.resumable(context) else {
             let text = if self.run.is_some() {
                 "a redrive is running: only one at a time"
@@ -173,6 +178,9 @@ fn summary(end: &RunEnd) -> (Tone, String) {
         Tone::Bad
     } else if counts.moved == *planned && counts.stored == *planned {
         Tone::Good
+    } else if counts.moved == *planned {
+        // Not proved, or not to be proved: that needs nothing from the operator.
+        Tone::Muted
     } else {
         Tone::Warning
     };

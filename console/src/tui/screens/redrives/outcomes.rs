@@ -9,8 +9,8 @@ use super::texts::{
     FAILED_AGAIN, IN_BOTH_QUEUES, NOT_LOOKED_UP, NOT_PROVED, NOT_SENT, NOT_SENT_YET, STORED,
     UNKNOWN, WAITING_FOR_PROOF,
 };
-use crate::tui::format::{fit, visible};
-use crate::tui::lines::left;
+use crate::tui::format::visible;
+use crate::tui::lines::{left, whole_words};
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::fact::Proof;
 use redrive::{MessageOutcome, MessageReport, Report};
@@ -129,7 +129,10 @@ fn row(
     Line::from(vec![
         Span::styled(head, theme.tone(tone)),
         Span::styled(id, theme.muted()),
-        Span::styled(format!(" {}", fit(&visible(&why), room)), Style::new()),
+        Span::styled(
+            format!(" {}", whole_words(&visible(&why), room)),
+            Style::new(),
+        ),
     ])
 }
 
@@ -152,5 +155,25 @@ mod tests {
         assert_eq!(of(&open, true), Disposition::BeingSent);
         assert_eq!(of(&open, false), Disposition::Unknown);
         assert_eq!(of(&message(false), true), Disposition::Unknown);
+    }
+
+    #[test]
+    fn number_of_a_record_is_never_cut() {
+        let stored = MessageReport {
+            message_id: "m".to_owned(),
+            outcome: MessageOutcome::Moved,
+            cause: None,
+            sent_message_id: None,
+            is_being_sent: false,
+            proof: Some(Proof::Stored {
+                record_id: event::RecordId(1_204_554),
+            }),
+        };
+        let theme = Theme { has_colour: false };
+        for width in 36..=60 {
+            let row = row(Disposition::Stored, &stored, theme, width).to_string();
+            let is_whole = row.contains("1204554") || !row.contains(|c: char| c.is_ascii_digit());
+            assert!(is_whole, "{width}: {row}");
+        }
     }
 }

@@ -17,6 +17,8 @@ const MEASURED_SECS: i64 = 5;
 pub(super) struct Run {
     pub(super) request: RequestId,
     pub(super) since: DateTime<Utc>,
+    /// Whether it continues a journal, and so receives its messages itself.
+    pub(super) is_resumed: bool,
     pub(super) planned: usize,
     pub(super) canary_steps: Vec<usize>,
     /// The last report of its task; `None` before the first.
@@ -29,7 +31,10 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn resumed(request: RequestId, now: DateTime<Utc>, past: &PastRedrive) -> Self {
-        Self::new(request, now, past.planned, past.canary_steps.clone())
+        Self {
+            is_resumed: true,
+            ..Self::new(request, now, past.planned, past.canary_steps.clone())
+        }
     }
 
     pub(super) fn new(
@@ -41,6 +46,7 @@ impl Run {
         Self {
             request,
             since: now,
+            is_resumed: false,
             planned,
             canary_steps,
             progress: None,

@@ -35,6 +35,11 @@ impl Redrives {
             .map(|run| (run.counts().sent(), run.planned))
     }
 
+    /// Whether a redrive is being resumed.
+    pub(crate) fn is_resuming(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.is_resumed)
+    }
+
     /// What the redrive under way is doing, in one sentence; `None` without one.
     pub(crate) fn standing(&self) -> Option<String> {
         self.run.as_ref().map(|run| standing(run).1)

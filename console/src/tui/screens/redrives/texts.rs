@@ -58,10 +58,12 @@ pub(super) fn parts(counts: &Counts, is_running: bool) -> Vec<(usize, Tone, &'st
 }
 
 /// [`parts`] as one line, after the number of those that were sent where nothing else shows it.
+/// Parts without room are left out from the end.
 pub(super) fn count_line(
     (counts, is_running): (&Counts, bool),
     planned: usize,
     theme: Theme,
+    width: usize,
 ) -> Line<'static> {
     let mut spans = Vec::new();
     if !is_running {
@@ -71,6 +73,9 @@ pub(super) fn count_line(
     for (number, tone, what) in parts(counts, is_running) {
         let text = format!(" {} {} {what}  ", sign(tone), count(number as u64));
         spans.push(Span::styled(text, theme.tone(tone)));
+    }
+    while spans.len() > 1 && spans.iter().map(Span::width).sum::<usize>() > width + 2 {
+        spans.pop();
     }
     Line::from(spans)
 }

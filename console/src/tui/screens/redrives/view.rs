@@ -15,7 +15,9 @@ use super::texts::{canary_text, count_line, parts, sent_text};
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, timestamp, visible};
 use crate::tui::layout::area_rows;
-use crate::tui::lines::{draw_divider, explained, hanging, left, message_count, titled};
+use crate::tui::lines::{
+    draw_divider, explained, hanging, left, message_count, titled, whole_words,
+};
 use crate::tui::redrives::PastRedrive;
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::RunCommand;
@@ -210,7 +212,12 @@ impl Redrives {
                 Span::raw("resumes at the end of its journal; only unknown sends may go out twice"),
             ]));
         }
-        lines.push(count_line((&past.counts, false), past.planned, theme));
+        lines.push(count_line(
+            (&past.counts, false),
+            past.planned,
+            theme,
+            width,
+        ));
         let mut facts = vec![canary_text(&past.canary_steps, past.planned)];
         if past.edited > 0 {
             facts.push(format!("{} edited", count(past.edited as u64)));
@@ -219,7 +226,7 @@ impl Redrives {
             facts.push(format!("{} left out", count(past.skipped as u64)));
         }
         let text = format!(" {}", facts.join(" · "));
-        lines.push(Line::styled(fit(&text, width), theme.muted()));
+        lines.push(Line::styled(whole_words(&text, width), theme.muted()));
         let journal = visible(&past.journal.display().to_string());
         let name = journal.rsplit('/').next().unwrap_or_default();
         let text = format!(" journal {name} (y copies its path)");
@@ -234,6 +241,7 @@ fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
         Some(Ending::Finished) if past.counts.dead_again > 0 => (Tone::Bad, "finished"),
         Some(Ending::Finished) if past.counts.stored == past.planned => (Tone::Good, "finished"),
         Some(Ending::Finished) if is_left => (Tone::Warning, "incomplete"),
+        Some(Ending::Finished) if past.counts.moved == past.planned => (Tone::Muted, "finished"),
         Some(Ending::Finished) => (Tone::Warning, "finished"),
         Some(Ending::Cancelled) => (Tone::Warning, "cancelled"),
         None if past.is_running => (Tone::Good, "running"),
@@ -285,7 +293,7 @@ fn list_row(
             theme.tone(tone),
         ),
         Span::raw(left(&at, 12)),
-        Span::raw(left(&rest, room)),
+        Span::raw(left(&whole_words(&rest, room), room)),
     ]);
     if is_selected {
         theme.selected_row(line, true)

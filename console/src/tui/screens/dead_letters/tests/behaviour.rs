@@ -545,6 +545,94 @@ fn read_only_environment_reports_it_and_asks_nothing() {
     let mut harness = open(80, 24, read_only());
     harness.answer_messages(messages());
     harness.keys("ar");
-    assert!(harness.notice().contains("read-only"));
+    assert_eq!(harness.notice(), "demo is read-only: no redrives");
     assert!(!harness.is_reviewing());
+}
+
+#[test]
+fn hints_are_only_of_keys_that_do_something_without_messages() {
+    let hints = |harness: &Harness| -> Vec<&'static str> {
+        let hints = harness.model.footer().hints.into_iter();
+        hints.map(|(_, label)| label).collect()
+    };
+    let mut harness = open(80, 24, environment());
+    assert_eq!(hints(&harness), ["refresh"]);
+    harness.answer_messages(Vec::new());
+    assert_eq!(hints(&harness), ["receive", "refresh"]);
+    harness.refresh();
+    harness.answer_messages(messages());
+    for expected in ["mark", "redrive", "open", "edit"] {
+        assert!(hints(&harness).contains(&expected), "{expected}");
+    }
+}
+
+#[test]
+fn release_while_receiving_ends_that_and_counts_no_messages() {
+    let mut harness = open(80, 24, environment());
+    harness.press('R');
+    assert_eq!(harness.count(&RELEASE), 1);
+    let text = harness.screen_text();
+    assert!(text.contains("receiving ended at 12:03:07 UTC"), "{text}");
+    assert!(!text.contains("0 messages"), "{text}");
+}
+
+#[test]
+fn release_of_messages_that_are_all_being_redriven_says_so() {
+    let mut harness = received(messages());
+    harness.keys("arf");
+    harness.agree();
+    harness.press('2');
+    harness.answer_messages(Vec::new());
+    let releases = harness.count(&RELEASE);
+    harness.press('R');
+    assert_eq!(harness.count(&RELEASE), releases);
+    assert_eq!(
+        harness.notice(),
+        "all messages are being redriven or deleted"
+    );
+}
+
+#[test]
+fn search_without_messages_says_that_there_are_none() {
+    let mut harness = open(80, 24, environment());
+    harness.answer_messages(Vec::new());
+    harness.press('/');
+    assert_eq!(harness.notice(), "no messages to search");
+    let context = KeyContext::Screen(crate::tui::screen_id::ScreenId::DeadLetters);
+    assert_eq!(harness.model.key_context(), context);
+}
+
+#[test]
+fn numbers_of_the_titles_are_never_cut() {
+    let mut harness = open(300, 24, environment());
+    let many = (0..1_234)
+        .map(|n| message(n, Duration::hours(1), "{}"))
+        .collect();
+    harness.answer_messages(many);
+    harness.press('G');
+    let titles = |harness: &Harness| {
+        let text = harness.screen_text();
+        let is_title = |line: &&str| line.contains(['─', '━']);
+        let rows = text.lines().filter(is_title);
+        // How many rows a detail has depends on the width.
+        let rows = rows.map(|line| line.split("J K scroll").next().unwrap_or_default());
+        rows.collect::<Vec<_>>().join("\n")
+    };
+    let whole = crate::tui::testing::numbers(&titles(&harness));
+    assert!(whole.contains("1,234"), "{whole:?}");
+    for width in 20..160 {
+        harness.resize(width, 24);
+        let text = harness.screen_text();
+        let first = text.lines().find(|line| line.contains(" received"));
+        let first = first.unwrap();
+        let is_whole = |number: &String| ["1,234", "10"].contains(&number.as_str());
+        let numbers = crate::tui::testing::numbers(first);
+        assert!(numbers.iter().all(is_whole), "{width}: {first}");
+        for key in [KeyCode::Enter, KeyCode::Esc] {
+            harness.code(key);
+            let shown = titles(&harness);
+            let numbers = crate::tui::testing::numbers(&shown);
+            assert!(numbers.is_subset(&whole), "{width}: {shown}");
+        }
+    }
 }

@@ -133,3 +133,17 @@ fn deletion_under_way_shows_its_progress_and_keeps_redrives_out() {
     harness.press('r');
     assert!(!harness.is_reviewing());
 }
+
+#[test]
+fn quit_asks_while_a_deletion_is_running() {
+    let (mut harness, ..) = deleting();
+    harness.press('q');
+    assert!(!harness.model.is_leaving);
+    let text = harness.text();
+    assert!(
+        text.contains("A deletion is running: 0 of 2 done."),
+        "{text}"
+    );
+    harness.press('y');
+    assert!(harness.model.is_leaving);
+}

@@ -387,3 +387,38 @@ fn missing_editor_leaves_the_built_in_one() {
     assert_eq!(harness.model.key_context(), KeyContext::Editor);
     assert!(harness.notice().contains("neither"), "{}", harness.notice());
 }
+
+#[test]
+fn quit_asks_while_a_text_is_not_saved_and_the_text_stays() {
+    let mut harness = received(vec![message(1, Duration::hours(1), &body_without_time(1))]);
+    harness.press('e');
+    harness.ctrl('c');
+    assert!(harness.model.is_leaving, "nothing was written");
+
+    let mut harness = received(vec![message(1, Duration::hours(1), &body_without_time(1))]);
+    harness.keys("ex");
+    harness.ctrl('c');
+    assert!(!harness.model.is_leaving);
+    let text = harness.text();
+    let why = "The text in the editor of screen 2 is not saved, and is lost.";
+    assert!(text.contains(why), "{text}");
+    harness.code(KeyCode::Esc);
+    assert_eq!(harness.model.key_context(), KeyContext::Editor);
+    assert!(harness.screen_text().contains("x{"));
+    harness.ctrl('c');
+    harness.ctrl('c');
+    assert!(harness.model.is_leaving);
+}
+
+#[test]
+fn quit_asks_while_a_patch_is_not_accepted() {
+    let mut harness = received(messages());
+    harness.patch_group();
+    harness.ctrl('c');
+    assert!(!harness.model.is_leaving);
+    let text = harness.text();
+    let why = "The patch of 24 messages is not accepted, and is lost.";
+    assert!(text.contains(why), "{text}");
+    harness.code(KeyCode::Esc);
+    assert_eq!(harness.model.key_context(), KeyContext::Patch);
+}

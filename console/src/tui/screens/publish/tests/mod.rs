@@ -564,3 +564,19 @@ fn template_that_comes_after_a_paste_is_dropped() {
     harness.press('y');
     assert_eq!(harness.copied, [VALID.to_owned()]);
 }
+
+#[test]
+fn quit_asks_while_a_written_text_is_not_sent() {
+    let mut harness = with_text(VALID, 80, 24);
+    harness.keys("e ");
+    harness.ctrl('c');
+    assert!(!harness.model.is_leaving);
+    let text = harness.text();
+    let why = "The text in the editor of screen 4 is not sent, and is lost.";
+    assert!(text.contains(why), "{text}");
+    harness.code(KeyCode::Esc);
+    harness.ctrl('s');
+    harness.acknowledge(80);
+    harness.ctrl('c');
+    assert!(harness.model.is_leaving, "it was sent");
+}

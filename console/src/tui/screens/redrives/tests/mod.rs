@@ -9,7 +9,7 @@ use crate::tui::message::Msg;
 use crate::tui::redrives::{Past, PastRedrive, Progress, RunEnd};
 use crate::tui::request::{ReplyTo, RequestId};
 use crate::tui::screens::dead_letters::tests::{fixtures, open, received};
-use crate::tui::testing::{DRY_RUN, Harness, REDRIVE, REDRIVES, REPORT, RESUME};
+use crate::tui::testing::{DRY_RUN, Harness, RECEIVE, REDRIVE, REDRIVES, REPORT, RESUME};
 use redrive::fact::{Ending, Proof};
 use redrive::{Counts, MessageOutcome, Pause, Report, RunCommand, Wait};
 
