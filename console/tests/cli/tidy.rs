@@ -125,6 +125,7 @@ fn moved() -> Vec<Fact> {
         Fact::Ended {
             how: Ending::Finished,
             looked_up: None,
+            unreleased: Vec::new(),
         },
     ]
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 
 use futures::StreamExt as _;
 use pipeline::Pipeline;
-use pipeline::model::DeadLetter;
+use pipeline::model::{DeadLetter, QueueRole};
 use redrive::operations::freeze;
 use redrive::{
     Control, Counts, Journal, MessageOutcome, Plan, PlanOptions, RedriveError, Report, RunOptions,
@@ -389,6 +389,42 @@ async fn no_event_is_lost_when_the_process_is_killed() {
         let proxy = proxy::start(fixture.queues.endpoint_url(), call, fault, 0..1).await;
         kill_process_and_resume(&fixture, WRITES, Some(proxy)).await;
     }
+}
+
+/// Writes of a redrive that finds one message and may not send it: its handle, the cause, the end.
+const END_OF_UNSENT: usize = 2;
+
+#[tokio::test]
+async fn what_a_search_received_is_released_before_the_end_is_on_record() {
+    let services = Services::open().await;
+    let fixture = services.fixture("released", false).await;
+    fixture.add_dead_letters(0..1).await;
+    let messages = fixture.receive().await;
+    let mut plan = fixture.plan(&messages, PlanOptions::default()).await;
+    plan.entries[0].body_sha256 = "0".repeat(64);
+    fixture.release(&messages).await;
+    let (reaches, mut reached) = watch::channel(false);
+    let (release, released) = mpsc::channel::<()>();
+    let wait = move || {
+        reaches.send_replace(true);
+        // Ends when the run was dropped.
+        let _ = released.recv();
+    };
+    let end = (END_OF_UNSENT, Moment::Before);
+    let journal = stopping_journal(fixture.folder.path(), &plan, end, wait);
+    let path = journal.0.path().to_owned();
+    let options = quick();
+    tokio::select! {
+        ended = fixture.run(journal, &[], &options) => panic!("the end is not reached: {ended:?}"),
+        reached = tokio::time::timeout(LIMIT, reached.wait_for(|reached| *reached)) => {
+            drop(reached.unwrap().unwrap());
+        }
+    }
+    let depth = fixture.queues.depth(QueueRole::DeadLetter).await;
+    drop(release);
+    assert_eq!(depth, (1, 0));
+    wait_until_unlocked(&path).await;
+    assert_eq!(Journal::read(&path).unwrap().ending(), None);
 }
 
 #[tokio::test]

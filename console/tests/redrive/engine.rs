@@ -8,8 +8,8 @@ use pipeline::model::QueueRole;
 use redrive::fact::{Fact, Proof, Received};
 use redrive::operations::freeze;
 use redrive::{
-    Control, Counts, Journal, MessageOutcome, Pause, PlanOptions, RunCommand, RunOptions, Wait,
-    dry_run, plan_file, run,
+    Control, Counts, Journal, MessageOutcome, Pause, PlanOptions, RedriveError, RunCommand,
+    RunOptions, Wait, dry_run, plan_file, run,
 };
 use tokio::sync::watch;
 
@@ -190,6 +190,56 @@ async fn search_that_waits_hides_nothing_and_shows_until_when() {
     assert_eq!(report.unwrap().counts.moved, 3);
     assert_eq!(control.wait(), None);
     assert_eq!(fixture.queues.depth(QueueRole::DeadLetter).await, (5, 0));
+}
+
+/// Stops a redrive at once in the first release of messages that it searched in vain, while the
+/// queue does not answer the first `silent` releases. Returns the messages of others that it
+/// reports as hidden.
+async fn stopped_in_a_search(fixture: &Fixture<'_>, silent: usize) -> usize {
+    fixture.add_dead_letters(0..3).await;
+    let planned = fixture.receive().await;
+    let plan = fixture.plan(&planned, PlanOptions::default()).await;
+    fixture.add_dead_letters(3..8).await;
+    let (endpoint_url, release) = (
+        fixture.queues.endpoint_url(),
+        "ChangeMessageVisibilityBatch",
+    );
+    let mut proxy = proxy::start(endpoint_url, release, Fault::KeepRequest, 0..silent).await;
+    let pipeline = fixture.queues.over(&proxy.url).pipeline;
+    let control = Control::new(None);
+    let options = RunOptions {
+        search_patience: SEARCH_LIMIT,
+        ..quick()
+    };
+    let (sender, _) = watch::channel(Counts::default());
+    let running = run(
+        &pipeline,
+        fixture.journal(&plan),
+        &[],
+        &control,
+        &options,
+        sender,
+    );
+    let stop = async {
+        proxy.wait_until_kept().await;
+        control.stop();
+    };
+    let (ended, ()) = tokio::join!(running, stop);
+    match ended {
+        Err(RedriveError::Interrupted { others }) => others.messages_max,
+        ended => panic!("{ended:?}"),
+    }
+}
+
+#[tokio::test]
+async fn redrive_that_is_stopped_at_once_releases_the_messages_of_others_or_counts_them() {
+    let services = Services::open().await;
+    let fixture = services.fixture("stopped", false).await;
+    assert_eq!(stopped_in_a_search(&fixture, 1).await, 0);
+    assert_eq!(fixture.queues.depth(QueueRole::DeadLetter).await, (5, 3));
+    let fixture = services.fixture("stopped-silent", false).await;
+    assert_eq!(stopped_in_a_search(&fixture, usize::MAX).await, 5);
+    assert_eq!(fixture.queues.depth(QueueRole::DeadLetter).await, (0, 8));
 }
 
 #[tokio::test]

@@ -2,16 +2,19 @@
 //! rest.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
-use redrive::{Control, Counts, Journal, PlanOptions, Report, run};
+use redrive::{Control, Counts, Journal, PlanOptions, Report, RunOptions, run};
 use tokio::sync::watch;
 
 use crate::support::proxy::{self, Fault};
 use crate::support::redrive_fixture::{Fixture, Services, quick, resumed};
 
 const SEND: &str = "SendMessageBatch";
+/// A database that nobody serves.
+const NO_DATABASE: &str = "postgres://nobody@127.0.0.1:1/none";
 
 /// Redrives `total` messages while the first `times` calls of an operation fail, then makes the
 /// rest visible.
@@ -110,13 +113,39 @@ async fn delete_that_fails_is_repeated_by_resume() {
 }
 
 #[tokio::test]
+async fn what_nobody_could_look_up_is_unknown_and_not_0() {
+    let services = Services::open().await;
+    let fixture = services.fixture("unproved", false).await;
+    fixture.add_dead_letters(0..2).await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    let environment = Environment {
+        database_url: Some(NO_DATABASE.to_owned()),
+        ..fixture.pipeline().environment().clone()
+    };
+    let pipeline = Pipeline::connect(&environment).unwrap();
+    let options = RunOptions {
+        prove_limit: Duration::from_millis(1),
+        ..quick()
+    };
+    let (counts, _) = watch::channel(Counts::default());
+    let (journal, control) = (fixture.journal(&plan), Control::new(None));
+    let report = run(&pipeline, journal, &messages, &control, &options, counts)
+        .await
+        .unwrap();
+    let counts = report.counts;
+    assert_eq!((counts.moved, counts.stored()), (2, None), "{report:?}");
+    assert_eq!(counts.dead_again(), Some(0), "the queue answered");
+}
+
+#[tokio::test]
 async fn messages_in_doubt_stay_while_the_ledger_is_unreachable() {
     let services = Services::open().await;
     let fixture = services.fixture("unreachable", false).await;
     let (report, path) = redrive_with(&fixture, (SEND, Fault::DropAnswer, 1), 3).await;
     assert_eq!(report.counts.unknown, 3);
     let environment = Environment {
-        database_url: Some("postgres://nobody@127.0.0.1:1/none".to_owned()),
+        database_url: Some(NO_DATABASE.to_owned()),
         ..fixture.pipeline().environment().clone()
     };
     for (pipeline, expected) in [

@@ -5,8 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pipeline::PipelineError;
 use pipeline::environment::EnvironmentError;
+use pipeline::{Hidden, PipelineError};
 
 /// Why a redrive did not start, or did not finish.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +67,10 @@ pub enum RedriveError {
     Stopped(String),
     /// It was stopped at once: the batches under way have no recorded outcome.
     #[error("stopped at once; resume it to settle what was being sent")]
-    Interrupted,
+    Interrupted {
+        /// Messages of others that a search had received and that may stay hidden.
+        others: Hidden,
+    },
     /// A fact contradicts the ones before it; it was not written.
     #[error("message {index}: {detail}")]
     Contradiction {

@@ -12,14 +12,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::message::{Original, kept_bytes};
 use super::plan::{Plan, PlanEntry};
 use crate::error::RedriveError;
 use crate::journal::Recorder;
-use crate::limits::{BATCH_LIMIT, SEARCH_VISIBILITY};
+use crate::limits::{BATCH_LIMIT, SEARCH_VISIBILITY, STOP_RELEASE_LIMIT};
 use crate::state::Intended;
 use crate::state::fact::{Fact, Received};
 use pipeline::model::DeadLetter;
@@ -172,7 +172,8 @@ impl<'a> Leases<'a> {
     /// Releases what an earlier process had received and not begun to send, by its handles, so that
     /// a search finds it at once. A handle is good until its message is received again (Amazon SQS
     /// API reference, DeleteMessage and ChangeMessageVisibility); then SQS refuses it, or at worst
-    /// the message is received twice. After a run that ended no handle is on record.
+    /// the message is received twice. After a run that ended, only handles are on record whose release
+    /// SQS did not confirm.
     pub(super) async fn release_hidden(&self, hidden: Vec<(usize, String)>) {
         let leases = LeaseSet::new(self.pipeline, VISIBILITY_TIMEOUT);
         for (index, handle) in hidden {
@@ -290,35 +291,56 @@ impl<'a> Leases<'a> {
 
     /// Extends the messages that wait for their turn, for as long as it is polled.
     pub(super) async fn heartbeat(&self) {
-        let mut interval = tokio::time::interval(HEARTBEAT);
-        loop {
-            interval.tick().await;
+        let extend = || async {
             if let Err(error) = self.planned.extend_all(EXTENDED_BELOW).await {
                 tracing::debug!(%error, "messages are extended again");
             }
-            self.release_if_idle().await;
-        }
+        };
+        let release = || self.release_if_idle();
+        heartbeats(HEARTBEAT, extend, release).await;
     }
 
-    /// Releases what the engine received itself and did not move.
-    pub(super) async fn release(&self) {
-        let own: Vec<usize> = self
+    /// Releases what the engine received itself and did not move. Returns the messages of the plan
+    /// that may stay hidden, by their places.
+    pub(super) async fn release(&self) -> Vec<usize> {
+        let mut unreleased: Vec<usize> = self
             .lock()
             .extract_if(|_, message| !message.is_callers())
             .map(|(index, _)| index)
             .collect();
-        let ids = own.iter().filter_map(|index| self.id(*index));
-        warn(self.planned.release(ids).await);
-        self.release_passed().await;
+        let ids = unreleased.iter().filter_map(|index| self.id(*index));
+        let own = self.planned.release(ids).await;
+        warn(own);
+        if own.messages_max == 0 {
+            unreleased.clear();
+        }
+        let passed = self.places.iter();
+        let passed = passed.filter(|(id, _)| self.passed.newest(id).is_some());
+        let passed: Vec<usize> = passed.map(|(_, index)| *index).collect();
+        if self.release_passed().await.messages_max > 0 {
+            unreleased.extend(passed);
+        }
+        unreleased.sort_unstable();
+        unreleased.dedup();
+        unreleased
     }
 
-    /// Releases what a search passed.
-    pub(super) async fn release_passed(&self) {
+    /// Releases what a search passed. Returns what may stay hidden.
+    pub(super) async fn release_passed(&self) -> Hidden {
         {
             let mut search = self.lock_search();
             (search.has_planned, search.since) = (false, None);
         }
-        warn(self.passed.release_all().await);
+        let hidden = self.passed.release_all().await;
+        warn(hidden);
+        hidden
+    }
+
+    /// Releases what a search passed, as far as SQS confirms it at once: no journal has the handles.
+    /// Returns what may stay hidden.
+    pub(super) async fn release_passed_at_once(&self) -> Hidden {
+        let released = tokio::time::timeout(STOP_RELEASE_LIMIT, self.release_passed()).await;
+        released.unwrap_or_else(|_| self.passed.hidden())
     }
 
     /// Releases what a search passed that has ended: what was found may take long to be moved.
@@ -341,12 +363,35 @@ impl<'a> Leases<'a> {
         self.passed.len() + self.planned.len()
     }
 
+    /// Messages that this process hides now.
+    fn count_hidden(&self) -> usize {
+        let now = Utc::now();
+        self.passed.hidden_at(now) + self.planned.hidden_at(now)
+    }
+
     fn lock_search(&self) -> MutexGuard<'_, Search> {
         self.search.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<usize, Message<'a>>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Extends and releases at every heartbeat; neither waits for the other.
+async fn heartbeats<E: Future<Output = ()>, R: Future<Output = ()>>(
+    every: Duration,
+    extend: impl Fn() -> E,
+    release: impl Fn() -> R,
+) {
+    tokio::join!(again(every, extend), again(every, release));
+}
+
+async fn again<W: Future<Output = ()>>(every: Duration, work: impl Fn() -> W) {
+    let mut interval = tokio::time::interval(every);
+    loop {
+        interval.tick().await;
+        work().await;
     }
 }
 
@@ -366,6 +411,19 @@ mod tests {
     use crate::plan::example;
     use crate::state::Counts;
 
+    fn intended(index: usize) -> Arc<Intended> {
+        Arc::new(Intended {
+            index,
+            receipt_handle: "h".to_owned(),
+            original: Original {
+                body: format!("body {index}"),
+                attributes: std::collections::BTreeMap::new(),
+                group_id: None,
+                trace_header: None,
+            },
+        })
+    }
+
     #[tokio::test]
     async fn message_whose_lease_is_lost_is_released_before_the_next_search() {
         let folder = tempfile::tempdir().unwrap();
@@ -374,17 +432,7 @@ mod tests {
         let (counts, _) = watch::channel(Counts::default());
         let recorder = Recorder::start(journal, state, counts).unwrap();
         let pipeline = Pipeline::connect(&Environment::example()).unwrap();
-        let intended = Arc::new(Intended {
-            index: 0,
-            receipt_handle: "h".to_owned(),
-            original: Original {
-                body: "body 0".to_owned(),
-                attributes: std::collections::BTreeMap::new(),
-                group_id: None,
-                trace_header: None,
-            },
-        });
-        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[intended]);
+        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[intended(0)]);
         assert!(leases.secured(0, None).is_err(), "nobody extended it");
         assert!(!leases.has(0));
         let (handle, _) = leases.passed.newest("m0").unwrap();
@@ -393,6 +441,56 @@ mod tests {
             leases.lock_search().has_planned,
             "the next search begins with its release"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_not_released_is_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = example(4);
+        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
+        let (counts, _) = watch::channel(Counts::default());
+        let recorder = Recorder::start(journal, state, counts).unwrap();
+        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let received = [1, 0].map(intended);
+        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &received);
+        let until = Utc::now() + VISIBILITY_TIMEOUT;
+        for id in ["m0", "m1"] {
+            leases.planned.adopt(id, "h", until);
+        }
+        leases.passed.adopt("m2", "h", until);
+        leases.passed.adopt("foreign", "h", until);
+        leases.passed.adopt("ended", "h", DateTime::UNIX_EPOCH);
+        assert_eq!(leases.count_hidden(), 4, "only what is hidden now");
+        assert_eq!(leases.release().await, [0, 1, 2]);
+        assert_eq!(leases.release().await, [0; 0], "reported once");
+    }
+
+    #[tokio::test]
+    async fn messages_of_others_that_stay_hidden_are_counted_when_it_stops_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = example(1);
+        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
+        let (counts, _) = watch::channel(Counts::default());
+        let recorder = Recorder::start(journal, state, counts).unwrap();
+        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[]);
+        let until = Utc::now() + SEARCH_VISIBILITY;
+        leases.passed.adopt("foreign", "h", until);
+        let hidden = leases.release_passed_at_once().await;
+        assert_eq!((hidden.messages_max, hidden.until), (1, Some(until)));
+    }
+
+    #[tokio::test]
+    async fn extensions_do_not_wait_for_a_release() {
+        let (extended, mut extensions) = watch::channel(0);
+        let extend = || async { extended.send_modify(|number| *number += 1) };
+        let release = std::future::pending;
+        let limit = Duration::from_secs(20);
+        tokio::select! {
+            () = heartbeats(Duration::from_millis(1), extend, release) => {}
+            extended = extensions.wait_for(|number| *number > 2) => drop(extended.unwrap()),
+            () = tokio::time::sleep(limit) => panic!("a release is waited for"),
+        }
     }
 
     #[tokio::test]

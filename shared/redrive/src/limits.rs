@@ -52,6 +52,8 @@ pub(crate) const BATCHES_AT_ONCE: usize = 8;
 pub(crate) const SEARCH_PATIENCE_MAX: Duration = Duration::from_secs(130);
 /// Visibility timeout of messages that a search receives, until they are known to be wanted.
 pub(crate) const SEARCH_VISIBILITY: Duration = Duration::from_secs(120);
+/// How long a redrive that is stopped at once tries to release the messages of others.
+pub(crate) const STOP_RELEASE_LIMIT: Duration = Duration::from_secs(1);
 /// First wait of a search that found others' messages only; doubles, with jitter.
 pub(crate) const SEARCH_WAIT_FIRST: Duration = Duration::from_millis(500);
 /// Longest such wait.

@@ -16,9 +16,9 @@ use crate::cli::confirm::can_ask;
 use crate::cli::redrive::arguments::RedriveOptions;
 use crate::cli::redrive::outcome::Outcome;
 use crate::cli::{CommandError, Interrupt, Session, progress};
-use crate::text::{messages_in_words, span_secs};
+use crate::text::{message_or_messages, messages_in_words, span_secs};
 use pipeline::model::DeadLetter;
-use pipeline::printable;
+use pipeline::{Hidden, printable};
 use redrive::{
     Control, Counts, Journal, Pause, RedriveError, RunCommand, RunOptions, State, Wait, operations,
 };
@@ -120,9 +120,14 @@ pub(crate) async fn execute(
     let has_ledger = session.pipeline.environment().database_url.is_some();
     let mut outcome = Outcome::of(&end.report, &path, settings.proves && has_ledger);
     outcome.is_interrupted = is_interrupted;
+    if let Some(RedriveError::Interrupted { others }) = &end.error
+        && let Some(note) = hidden_others(*others)
+    {
+        session.output.note(&note);
+    }
     outcome.failure = end
         .error
-        .filter(|error| !matches!(error, RedriveError::Interrupted));
+        .filter(|error| !matches!(error, RedriveError::Interrupted { .. }));
     Ok(outcome)
 }
 
@@ -139,6 +144,17 @@ fn on_signal(session: &Session, id: Uuid, control: &Control, is_second: bool) {
          resume {id}`, which settles what was being sent"
     ));
     control.stop();
+}
+
+/// `up to 12 other messages stay hidden until 14:05 UTC`
+fn hidden_others(others: Hidden) -> Option<String> {
+    let until = others.until.filter(|_| others.messages_max > 0)?;
+    let number = others.messages_max;
+    let noun = message_or_messages(number as u64);
+    let until = until.format("%H:%M UTC");
+    Some(format!(
+        "up to {number} other {noun} stay hidden until {until}"
+    ))
 }
 
 /// Ends when a redrive was stopped at once and did not end within a limit.
@@ -238,6 +254,17 @@ fn show(bar: &ProgressBar, counts: Counts) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_messages_that_stay_hidden_are_counted() {
+        let others = |messages_max| Hidden {
+            messages_max,
+            until: Some(DateTime::UNIX_EPOCH + chrono::Duration::minutes(845)),
+        };
+        let expected = "up to 1200 other messages stay hidden until 14:05 UTC";
+        assert_eq!(hidden_others(others(1_200)).as_deref(), Some(expected));
+        assert_eq!(hidden_others(others(0)), None);
+    }
 
     #[test]
     fn wait_is_shown_with_the_time_that_is_left() {

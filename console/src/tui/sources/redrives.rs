@@ -283,7 +283,7 @@ fn redrive_fault(error: &RedriveError) -> Fault {
             | RedriveError::PlanFile { .. }
             | RedriveError::Damaged { .. }
             | RedriveError::Newer { .. }
-            | RedriveError::Interrupted
+            | RedriveError::Interrupted { .. }
             | RedriveError::Empty(_)
             | RedriveError::Begun(_)
             | RedriveError::InUse(_)

@@ -30,6 +30,8 @@ pub const LEASES_MAX: usize = 100_000;
 /// Limit of waiting for the next answer to a release: someone who leaves a silent queue does not
 /// wait longer.
 const RELEASE_LIMIT: Duration = Duration::from_secs(5);
+/// Limit of one release of many messages. What it did not reach stays hidden, and is reported.
+const RELEASES_LIMIT: Duration = Duration::from_secs(30);
 /// Limit of waiting for the next answer to an extension.
 const EXTENSION_LIMIT: Duration = Duration::from_secs(10);
 /// Limit of one extension of many messages. What it did not reach keeps its old timeout, and is
@@ -62,6 +64,22 @@ pub struct LeaseSet {
     visibility_timeout: Duration,
     retention: OnceCell<chrono::TimeDelta>,
     state: Mutex<State>,
+}
+
+/// Messages that are being released. Dropped before its end, it adds what SQS did not confirm to
+/// the set again.
+struct Releasing<'a> {
+    set: &'a LeaseSet,
+    leases: Vec<Option<(String, Lease)>>,
+}
+
+impl Drop for Releasing<'_> {
+    fn drop(&mut self) {
+        let mut state = self.set.lock();
+        for (message_id, lease) in self.leases.drain(..).flatten() {
+            state.leases.entry(message_id).or_insert(lease);
+        }
+    }
 }
 
 /// Messages that may be hidden from other consumers.
@@ -155,6 +173,14 @@ impl LeaseSet {
     #[must_use]
     pub fn in_flight_elsewhere(&self) -> usize {
         self.lock().in_flight_elsewhere
+    }
+
+    /// Messages that are hidden at `now`: those whose timeouts ended may be anybody's.
+    #[must_use]
+    pub fn hidden_at(&self, now: DateTime<Utc>) -> usize {
+        let state = self.lock();
+        let leases = state.leases.values();
+        leases.filter(|lease| lease.hidden_until > now).count()
     }
 
     /// Handle of a message that stays hidden for at least `margin`.
@@ -333,25 +359,24 @@ impl LeaseSet {
         }
     }
 
-    /// Releases messages: others can receive them at once. Returns those that may stay hidden.
+    /// Releases messages: others can receive them at once. Returns those that may stay hidden. Ends
+    /// within a limit; dropping it ends it at once, and the set has what was not confirmed.
     pub async fn release<'a>(&self, message_ids: impl IntoIterator<Item = &'a str>) -> Hidden {
         let leases = {
             let mut state = self.lock();
             let ids = message_ids.into_iter();
-            ids.filter_map(|id| state.leases.remove(id)).collect()
+            ids.filter_map(|id| state.leases.remove_entry(id)).collect()
         };
-        self.release_these(leases).await
+        self.release_these(leases, RELEASES_LIMIT).await
     }
 
-    /// Releases everything. Returns what may stay hidden, receives without an answer included.
+    /// Releases everything. Returns what may stay hidden, receives without an answer included. See
+    /// [`Self::release`].
     pub async fn release_all(&self) -> Hidden {
-        let (leases, unanswered) = {
-            let mut state = self.lock();
-            let leases = std::mem::take(&mut state.leases);
-            (leases, std::mem::take(&mut state.unanswered))
-        };
-        let leases = leases.into_values().collect();
-        let released = self.release_these(leases).await;
+        let leases = std::mem::take(&mut self.lock().leases);
+        let leases = leases.into_iter().collect();
+        let released = self.release_these(leases, RELEASES_LIMIT).await;
+        let unanswered = std::mem::take(&mut self.lock().unanswered);
         released.and(unanswered.at(Utc::now()))
     }
 
@@ -362,18 +387,26 @@ impl LeaseSet {
         Hidden::of(state.leases.values()).and(state.unanswered.at(Utc::now()))
     }
 
-    async fn release_these(&self, leases: Vec<Lease>) -> Hidden {
+    async fn release_these(&self, leases: Vec<(String, Lease)>, limit: Duration) -> Hidden {
         let handles: Vec<String> = leases
             .iter()
-            .map(|lease| lease.receipt_handle.clone())
+            .map(|(_, lease)| lease.receipt_handle.clone())
             .collect();
-        let mut leases: Vec<Option<Lease>> = leases.into_iter().map(Some).collect();
+        let mut releasing = Releasing {
+            set: self,
+            leases: leases.into_iter().map(Some).collect(),
+        };
         let mut changes = self.pipeline.visibility_changes(&handles, Duration::ZERO);
-        while let Ok(Some(change)) = tokio::time::timeout(RELEASE_LIMIT, changes.next()).await {
+        let begun = Instant::now();
+        loop {
+            let left = limit.saturating_sub(begun.elapsed()).min(RELEASE_LIMIT);
+            let Ok(Some(change)) = tokio::time::timeout(left, changes.next()).await else {
+                break;
+            };
             match change.changed {
                 Ok(released) => {
                     for index in released.confirmed {
-                        leases.get_mut(index).map(Option::take);
+                        releasing.leases.get_mut(index).map(Option::take);
                     }
                 }
                 Err(error) => tracing::debug!(%error, "messages stay hidden for a while"),
@@ -381,8 +414,9 @@ impl LeaseSet {
         }
         // SQS refuses to release what is visible already.
         let now = Utc::now();
-        let is_hidden = |lease: &&Lease| lease.hidden_until > now;
-        Hidden::of(leases.iter().flatten().filter(is_hidden))
+        let leases = std::mem::take(&mut releasing.leases);
+        let leases = leases.iter().flatten().map(|(_, lease)| lease);
+        Hidden::of(leases.filter(|lease| lease.hidden_until > now))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

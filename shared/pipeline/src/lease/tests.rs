@@ -247,6 +247,43 @@ async fn queue_that_does_not_answer_a_release_leaves_all_hidden() {
 }
 
 #[tokio::test]
+async fn release_that_reaches_its_limit_leaves_the_rest_hidden() {
+    let (pipeline, queue) = start(Queue::of(25, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    assert_eq!(receive(&leases, 25).await.len(), 25);
+    let all = std::mem::take(&mut leases.lock().leases);
+    let released = leases.release_these(all.into_iter().collect(), Duration::ZERO);
+    assert_eq!(released.await.messages_max, 25);
+    assert_eq!(queue.lock().unwrap().visible.len(), 0);
+}
+
+#[tokio::test]
+async fn release_that_is_given_up_leaves_its_messages_in_the_set() {
+    let (pipeline, queue) = start(Queue::of(25, HashSet::new())).await;
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let ids = receive(&leases, 25).await;
+    for given_up in [2, 25] {
+        let ids = ids.iter().take(given_up).map(String::as_str);
+        let mut release = Box::pin(leases.release(ids));
+        assert!(futures::poll!(&mut release).is_pending());
+        drop(release);
+        assert_eq!(leases.hidden().messages_max, 25);
+    }
+    assert_eq!(leases.release_all().await, Hidden::default());
+    assert_eq!(queue.lock().unwrap().visible.len(), 25);
+}
+
+#[test]
+fn message_whose_timeout_has_ended_is_not_hidden() {
+    let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+    let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);
+    let now = Utc::now();
+    leases.adopt("hidden", "h", now + VISIBILITY_TIMEOUT);
+    leases.adopt("ended", "h", now);
+    assert_eq!((leases.len(), leases.hidden_at(now)), (2, 1));
+}
+
+#[tokio::test]
 async fn receive_without_an_answer_counts_as_a_batch_that_stays_hidden() {
     let queue = Queue {
         silent_receives: 1,

@@ -253,7 +253,8 @@ fn header(plan: &Plan, bytes_max: usize) -> Result<Vec<u8>, RedriveError> {
     encode(&frame, bytes_max).map_err(|error| {
         let edited = plan.entries.iter().filter(|entry| entry.edit.is_some());
         RedriveError::plan(format!(
-            "its journal would have the bodies of {} edits before and after, which do not fit              ({error}; limit {}): plan fewer messages at once",
+            "its journal would have the bodies of {} edits before and after, which do not fit \
+             ({error}; limit {}): plan fewer messages at once",
             edited.count(),
             megabytes(bytes_max)
         ))
@@ -538,6 +539,7 @@ mod tests {
         let error = header(&plan, length / 2).unwrap_err();
         assert!(matches!(error, RedriveError::Plan(_)), "{error}");
         assert!(error.to_string().contains("plan fewer messages"), "{error}");
+        assert!(!error.to_string().contains("  "), "{error}");
     }
 
     #[test]

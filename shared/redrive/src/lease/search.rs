@@ -15,7 +15,7 @@ use super::{Leases, Message};
 use crate::control::{Control, RunCommand, Wait};
 use crate::error::RedriveError;
 use crate::limits::{SEARCH_VISIBILITY, SEARCH_WAIT_FIRST, SEARCH_WAIT_MAX};
-use pipeline::model::{DeadLetter, QueueRole};
+use pipeline::model::{DeadLetter, QueueDepth, QueueRole};
 use pipeline::{BATCH_ENTRIES_MAX, LEASES_MAX};
 
 /// Messages whose bodies are kept before it is their turn.
@@ -33,16 +33,32 @@ const RECEIVES_MORE: u64 = 100;
 pub(crate) struct Found {
     /// Messages that were wanted.
     pub(crate) messages: usize,
-    /// Whether every message that could be received was.
+    /// Whether every message that could be received was, and the queue says so too.
     is_exhausted: bool,
     /// Whether others have received messages, by the queue's approximate count.
     others_have_some: bool,
 }
 
 impl Found {
-    /// Whether what was not found is gone: nobody has received it, and it cannot be received.
-    pub(crate) const fn is_all(&self) -> bool {
-        self.is_exhausted && !self.others_have_some
+    /// Whether what was not found is gone: nobody has received it, and it cannot be received. A FIFO
+    /// queue never shows that: it returns nothing of a group of which a message is hidden.
+    pub(crate) const fn is_all(&self, is_fifo: bool) -> bool {
+        self.is_exhausted && !self.others_have_some && !is_fifo
+    }
+
+    /// Notes the queue's approximate counts, of which `own` are hidden by this process. Returns
+    /// whether the pass over the queue is over.
+    fn note(
+        &mut self,
+        depth: QueueDepth,
+        own: usize,
+        is_all_seen: bool,
+        empty_polls: usize,
+    ) -> bool {
+        let is_empty = depth.visible == 0;
+        self.others_have_some = depth.in_flight > own as u64;
+        self.is_exhausted = is_empty && !is_all_seen;
+        is_empty || is_all_seen || empty_polls >= EMPTY_POLLS_MAX
     }
 }
 
@@ -126,9 +142,7 @@ impl Leases<'_> {
             let is_all_seen = receives >= receives_max;
             if empty_polls > 0 || is_all_seen {
                 let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await?;
-                found.others_have_some = depth.in_flight > self.count() as u64;
-                if is_all_seen || depth.visible == 0 || empty_polls >= EMPTY_POLLS_MAX {
-                    found.is_exhausted = !is_all_seen;
+                if found.note(depth, self.count_hidden(), is_all_seen, empty_polls) {
                     return Ok(());
                 }
             }
@@ -177,5 +191,38 @@ impl Leases<'_> {
                 (None, is_wanted)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the pass is over, and whether what was not found is gone.
+    fn noted(
+        (visible, in_flight): (u64, u64),
+        own: usize,
+        is_all_seen: bool,
+        empty_polls: usize,
+    ) -> (bool, bool) {
+        let depth = QueueDepth {
+            visible,
+            in_flight,
+            delayed: 0,
+        };
+        let mut found = Found::default();
+        let is_over = found.note(depth, own, is_all_seen, empty_polls);
+        assert!(!found.is_all(true), "a FIFO queue shows nothing");
+        (is_over, found.is_all(false))
+    }
+
+    #[test]
+    fn message_is_gone_only_when_the_queue_has_no_other_and_nobody_received_one() {
+        assert_eq!(noted((0, 3), 3, false, 1), (true, true));
+        assert_eq!(noted((0, 4), 3, false, 1), (true, false), "others have one");
+        assert_eq!(noted((0, 0), 0, true, 0), (true, false), "too many came");
+        assert_eq!(noted((1, 0), 0, false, 1), (false, false));
+        let last = noted((1, 0), 0, false, EMPTY_POLLS_MAX);
+        assert_eq!(last, (true, false), "the queue has one that did not come");
     }
 }

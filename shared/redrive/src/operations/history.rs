@@ -295,6 +295,7 @@ mod tests {
         let end = Fact::Ended {
             how: Ending::Finished,
             looked_up: None,
+            unreleased: Vec::new(),
         };
         state.apply(&end).unwrap();
         let (counts, _) = tokio::sync::watch::channel(state.counts());

@@ -162,6 +162,7 @@ mod tests {
             Fact::Ended {
                 how: Ending::Finished,
                 looked_up: None,
+                unreleased: Vec::new(),
             },
         ]
     }

@@ -97,14 +97,20 @@ pub(crate) async fn run_to_state(
         drive(&context).await
     };
     let driven = tokio::select! {
-        driven = run => driven,
-        () = leases.heartbeat() => Ok(()),
-        () = control.stopped() => Err(RedriveError::Interrupted),
+        driven = run => Some(driven),
+        () = leases.heartbeat() => Some(Ok(())),
+        () = control.stopped() => None,
     };
-    // Whoever stops it at once does not wait for SQS; a resume releases by the handles on record.
-    if !matches!(driven, Err(RedriveError::Interrupted)) {
-        leases.release().await;
-    }
+    let driven = match driven {
+        Some(driven) => {
+            leases.release().await;
+            driven
+        }
+        // Whoever stops it at once hardly waits for SQS; a resume releases by the handles on record.
+        None => Err(RedriveError::Interrupted {
+            others: leases.release_passed_at_once().await,
+        }),
+    };
     let state = recorder.close().await;
     let error = driven.as_ref().err().map(ToString::to_string);
     if let Err(error) = permit.end(counted(state.counts(), before), error).await {
@@ -112,7 +118,7 @@ pub(crate) async fn run_to_state(
     }
     match driven {
         Ok(()) => Ok((state, None)),
-        Err(error @ (RedriveError::Interrupted | RedriveError::Pipeline(_))) => {
+        Err(error @ (RedriveError::Interrupted { .. } | RedriveError::Pipeline(_))) => {
             Ok((state, Some(error)))
         }
         Err(error) => Err(error),
@@ -175,19 +181,24 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
             break;
         }
         if end < total {
-            looked_up = looked_up.max(prove_canary(context, step).await?);
+            looked_up = looked_up.and(prove_canary(context, step).await?);
         }
         begin = end;
     }
     if !context.is_cancelled() {
         finish_deletes(context, context.search_patience).await?;
-        looked_up = looked_up.max(prove(context, 0..total).await?);
+        looked_up = looked_up.and(prove(context, 0..total).await?);
     }
     let how = if context.is_cancelled() {
         Ending::Cancelled
     } else {
         Ending::Finished
     };
-    let looked_up = Some(looked_up);
-    context.record(Fact::Ended { how, looked_up }).await
+    // Before the end is on record: a resume knows no handle of what was released.
+    let ended = Fact::Ended {
+        how,
+        looked_up: Some(looked_up),
+        unreleased: context.leases.release().await,
+    };
+    context.record(ended).await
 }

@@ -26,19 +26,19 @@ use pipeline::{BATCH_ENTRIES_MAX, LeaseSet, PipelineError};
 
 /// Follows events that were sent until each is proved, or until the limit. Without a ledger
 /// there is nothing to wait for but one look at the dead letters. Returns where they were looked
-/// for.
+/// for: what did not answer does not count.
 pub(super) async fn prove(
     context: &Context<'_>,
     range: Range<usize>,
 ) -> Result<LookedUp, RedriveError> {
-    let (looked_up, limit) = if ledger::is_configured(context.pipeline) {
-        (LookedUp::Ledger, context.options.prove_limit)
+    let limit = if ledger::is_configured(context.pipeline) {
+        context.options.prove_limit
     } else {
-        let limit = context.options.prove_limit.min(LOOK_FIRST);
-        (LookedUp::DeadLetters, limit)
+        context.options.prove_limit.min(LOOK_FIRST)
     };
+    let mut looked_up = LookedUp::Nothing;
     if limit.is_zero() || context.is_cancelled() {
-        return Ok(LookedUp::Nothing);
+        return Ok(looked_up);
     }
     let deadline = Instant::now() + limit;
     let until = Utc::now() + limit;
@@ -51,13 +51,15 @@ pub(super) async fn prove(
         if context.is_cancelled() {
             return Ok(looked_up);
         }
-        prove_stored(context, &unproved(context, range.clone())).await?;
+        let asked = prove_stored(context, &unproved(context, range.clone())).await?;
+        looked_up = looked_up.and(asked);
         let open = unproved(context, range.clone());
         if open.is_empty() {
-            return Ok(looked_up);
+            // Nothing is left that could have failed again.
+            return Ok(looked_up.and(LookedUp::DeadLetters));
         }
         if is_over || Instant::now() >= next_look {
-            prove_failed_again(context, &open).await?;
+            looked_up = looked_up.and(prove_failed_again(context, &open).await?);
             look_after *= 2;
             next_look = Instant::now() + look_after;
         }
@@ -76,7 +78,7 @@ fn unproved(context: &Context<'_>, range: Range<usize>) -> Vec<usize> {
     })
 }
 
-async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<(), RedriveError> {
+async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<LookedUp, RedriveError> {
     let keys: Vec<(usize, EventKey)> = context.recorder.look(|state| {
         open.iter()
             .filter_map(|index| Some((*index, state.messages().get(*index)?.key.clone()?)))
@@ -98,26 +100,39 @@ async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<(), Redri
         })
     });
     record_proofs(context, proofs.collect()).await?;
-    if let Some(error) = answer.error {
-        tracing::debug!(%error, "the ledger is asked again");
-    }
-    Ok(())
+    Ok(match answer.error {
+        Some(error) => {
+            tracing::debug!(%error, "the ledger is asked again");
+            LookedUp::Nothing
+        }
+        None if ledger::is_configured(context.pipeline) => LookedUp::LedgerOnly,
+        None => LookedUp::Nothing,
+    })
 }
 
 /// Looks for events among the dead letters, by the message id of their copy, and else by their
 /// body: the ingest dead-letters what it refuses as a new message.
-async fn prove_failed_again(context: &Context<'_>, open: &[usize]) -> Result<(), RedriveError> {
+async fn prove_failed_again(
+    context: &Context<'_>,
+    open: &[usize],
+) -> Result<LookedUp, RedriveError> {
     // What a search received and did not want is hidden from this look too.
     context.leases.release_passed().await;
     let mut wanted = context.recorder.look(|state| Wanted::of(state, open));
     let seen = LeaseSet::new(context.pipeline, LOOK_VISIBILITY);
     let mut messages = Vec::new();
     let looked = look(context, &mut wanted, &seen, &mut messages).await;
-    if let Err(error) = looked {
-        tracing::debug!(%error, "the dead letters are looked at again");
-    }
+    let looked_up = match looked {
+        Ok(()) if context.is_cancelled() => LookedUp::Nothing,
+        Ok(()) => LookedUp::DeadLetters,
+        Err(error) => {
+            tracing::debug!(%error, "the dead letters are looked at again");
+            LookedUp::Nothing
+        }
+    };
     seen.release_all().await;
-    record_proofs(context, messages).await
+    record_proofs(context, messages).await?;
+    Ok(looked_up)
 }
 
 async fn look(

@@ -53,7 +53,7 @@ pub(super) async fn move_step(
             if context.is_cancelled() {
                 return Ok(());
             }
-            return give_up(context, &missing, found.is_all()).await;
+            return give_up(context, &missing, found.is_all(context.plan.is_fifo())).await;
         }
         round = if context.plan.is_fifo() {
             // What was blocked by a message that is received now can be moved too.

@@ -87,7 +87,8 @@ impl From<CountsJson> for Counts {
             stored: json.stored.unwrap_or(0),
             dead_again: json.dead_again.unwrap_or(0),
             looked_up: match (json.stored, json.dead_again) {
-                (Some(_), _) => LookedUp::Ledger,
+                (Some(_), Some(_)) => LookedUp::Ledger,
+                (Some(_), None) => LookedUp::LedgerOnly,
                 (None, Some(_)) => LookedUp::DeadLetters,
                 (None, None) => LookedUp::Nothing,
             },
@@ -118,14 +119,14 @@ impl Counts {
     /// Of those sent, events that the ledger knows; `None` where it was not asked.
     #[must_use]
     pub fn stored(&self) -> Option<usize> {
-        let is_known = self.looked_up == LookedUp::Ledger || self.stored > 0;
+        let is_known = self.looked_up.has_ledger() || self.stored > 0;
         is_known.then_some(self.stored)
     }
 
     /// Of those sent, events that failed again; `None` where they were not looked for.
     #[must_use]
     pub fn dead_again(&self) -> Option<usize> {
-        let is_known = self.looked_up != LookedUp::Nothing || self.stored + self.dead_again > 0;
+        let is_known = self.looked_up.has_dead_letters() || self.dead_again > 0;
         is_known.then_some(self.dead_again)
     }
 
@@ -173,7 +174,13 @@ mod tests {
         let published = json(counts);
         assert!(published["stored"].is_null());
         assert_eq!(published["dead_again"], 0);
-        counts.looked_up = LookedUp::Ledger;
+        counts.looked_up = LookedUp::LedgerOnly;
+        let published = json(counts);
+        assert_eq!(published["stored"], 0);
+        assert!(published["dead_again"].is_null());
+        assert_eq!(serde_json::from_value::<Counts>(published).unwrap(), counts);
+        counts.looked_up = LookedUp::LedgerOnly.and(LookedUp::DeadLetters);
+        assert_eq!(counts.looked_up, LookedUp::Ledger);
         let published = json(counts);
         assert_eq!(
             (&published["stored"], &published["dead_again"]),

@@ -84,13 +84,16 @@ pub enum Fact {
         /// Why.
         why: String,
     },
-    /// The redrive ended. What it received is released.
+    /// The redrive ended. What it received itself is released.
     Ended {
         /// How.
         how: Ending,
         /// What was looked up of the events; absent in journals of schema version 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         looked_up: Option<LookedUp>,
+        /// Messages whose release SQS did not confirm: a resume releases them by their handles.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unreleased: Vec<usize>,
     },
 }
 
@@ -204,7 +207,8 @@ pub enum Proof {
 }
 
 /// Where the events that were sent were looked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A place counts once it has answered completely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LookedUp {
     /// Nowhere.
@@ -212,8 +216,30 @@ pub enum LookedUp {
     Nothing,
     /// Among the dead letters: what was stored is not known.
     DeadLetters,
+    /// In the ledger: what failed again is not known.
+    LedgerOnly,
     /// In the ledger and among the dead letters.
     Ledger,
+}
+
+impl LookedUp {
+    /// In all places of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, one) | (one, Self::Nothing) => one,
+            (one, same) if one == same => one,
+            _ => Self::Ledger,
+        }
+    }
+
+    pub(super) fn has_ledger(self) -> bool {
+        matches!(self, Self::LedgerOnly | Self::Ledger)
+    }
+
+    pub(super) fn has_dead_letters(self) -> bool {
+        matches!(self, Self::DeadLetters | Self::Ledger)
+    }
 }
 
 /// How a redrive ended.

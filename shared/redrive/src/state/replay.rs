@@ -3,6 +3,7 @@
 //! Invariant: a message counts as deleted only after its copy was confirmed or found in the ledger;
 //! a fact that contradicts this is refused, by the writer before it is written and by the reader.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -186,7 +187,11 @@ impl State {
                 }
             }
             Fact::Paused { .. } => {}
-            Fact::Ended { how, looked_up } => self.end(*how, *looked_up),
+            Fact::Ended {
+                how,
+                looked_up,
+                unreleased,
+            } => self.end(*how, *looked_up, unreleased),
         }
         Ok(())
     }
@@ -205,11 +210,20 @@ impl State {
         Ok(())
     }
 
-    fn end(&mut self, how: Ending, looked_up: Option<LookedUp>) {
+    fn end(&mut self, how: Ending, looked_up: Option<LookedUp>, unreleased: &[usize]) {
         self.ending = Some(how);
-        self.counts.looked_up = self.counts.looked_up.max(looked_up.unwrap_or_default());
-        for message in &mut self.messages {
-            message.receipt_handle = None;
+        let before = self.counts.looked_up;
+        self.counts.looked_up = before.and(match looked_up {
+            Some(looked_up) => looked_up,
+            // Version 1 has no such field; where it asked the ledger, it looked at both.
+            None if before.has_ledger() => LookedUp::DeadLetters,
+            None => LookedUp::Nothing,
+        });
+        let unreleased: HashSet<&usize> = unreleased.iter().collect();
+        for (index, message) in self.messages.iter_mut().enumerate() {
+            if !unreleased.contains(&index) {
+                message.receipt_handle = None;
+            }
         }
     }
 
@@ -247,10 +261,10 @@ impl State {
         }
         *self.counts.of_proof(proof) += 1;
         let looked_up = match proof {
-            Proof::Stored { .. } | Proof::AlreadyStored { .. } => LookedUp::Ledger,
+            Proof::Stored { .. } | Proof::AlreadyStored { .. } => LookedUp::LedgerOnly,
             Proof::DeadAgain { .. } => LookedUp::DeadLetters,
         };
-        self.counts.looked_up = self.counts.looked_up.max(looked_up);
+        self.counts.looked_up = self.counts.looked_up.and(looked_up);
         Ok(())
     }
 
@@ -307,7 +321,7 @@ mod tests {
     use super::*;
     use crate::message::Original;
     use crate::plan;
-    use crate::state::fact::Confirmed;
+    use crate::state::fact::{Confirmed, Proved};
 
     fn intended(index: usize) -> Fact {
         Fact::Intended {
@@ -387,6 +401,7 @@ mod tests {
         let ended = Fact::Ended {
             how: Ending::Finished,
             looked_up: None,
+            unreleased: Vec::new(),
         };
         state.apply(&ended).unwrap();
         assert!(!state.is_complete(), "one message is left");
@@ -401,6 +416,39 @@ mod tests {
         );
         assert!(state.is_complete(), "nothing is left to resume");
         assert!(state.apply(&deleted(7)).is_err());
+    }
+
+    #[test]
+    fn what_failed_again_is_unknown_until_the_dead_letters_were_looked_at() {
+        let dead_again = |looked_up| {
+            let mut state = State::new(plan::example(1));
+            let (record_id, sent_message_id) = (event::RecordId(1), "s".to_owned());
+            let confirmed = vec![Confirmed {
+                index: 0,
+                sent_message_id,
+            }];
+            let proved = vec![Proved {
+                index: 0,
+                proof: Proof::Stored { record_id },
+            }];
+            let facts = [
+                intended(0),
+                Fact::Confirmed {
+                    messages: confirmed,
+                },
+                Fact::Proved { messages: proved },
+                Fact::Ended {
+                    how: Ending::Finished,
+                    looked_up,
+                    unreleased: Vec::new(),
+                },
+            ];
+            facts.iter().for_each(|fact| state.apply(fact).unwrap());
+            (state.counts().stored(), state.counts().dead_again())
+        };
+        assert_eq!(dead_again(Some(LookedUp::LedgerOnly)), (Some(1), None));
+        assert_eq!(dead_again(Some(LookedUp::DeadLetters)), (Some(1), Some(0)));
+        assert_eq!(dead_again(None), (Some(1), Some(0)), "version 1 had both");
     }
 
     #[test]
@@ -427,8 +475,12 @@ mod tests {
         let ended = Fact::Ended {
             how: Ending::Cancelled,
             looked_up: None,
+            unreleased: vec![2],
         };
         state.apply(&ended).unwrap();
+        assert_eq!(hidden(&state), ["c"], "its release was not confirmed");
+        let old = serde_json::from_str(r#"{"kind":"ended","how":"cancelled"}"#).unwrap();
+        state.apply(&old).unwrap();
         assert_eq!(hidden(&state), Vec::<String>::new());
     }
 }
