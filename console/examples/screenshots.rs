@@ -48,27 +48,25 @@ fn main() {
 
     let mut session = Session::start(&program, &["demo", "--rate", "40"], &[], SIZE);
     session.wait_for("rows/s", START);
-    // Wait for lines in both charts: two values of the history at least.
-    session.wait("a drawn history", Duration::from_secs(300), |screen| {
-        screen.contains('⠉') || screen.contains('⡠') || screen.contains('⣀') || screen.contains('⠤')
-    });
+    session.wait(
+        "a line in every chart",
+        Duration::from_secs(300),
+        |screen| screen.contains("Lag in ms") && !screen.contains("too few values"),
+    );
     session.wait("dead letters", STEP, |screen| {
         screen.contains("dead letters in")
     });
     save(&session, &folder.join("overview.svg"));
 
     session.press("2");
-    session.wait("received messages", STEP, |screen| {
-        screen.contains("missing-attribute")
-    });
-    session.press("\tj");
+    session.wait_for("Message 1 / ", STEP);
+    session.press("j");
+    session.wait_for("Message 2 / ", STEP);
     session.wait("the message's body", STEP, |screen| {
         screen.contains("specversion") && !screen.contains("loading")
     });
     save(&session, &folder.join("dead-letters.svg"));
 
-    session.press("\u{1b}");
-    session.wait_for("Messages", STEP);
     session.press("/.time == null\r");
     session.wait_for(" found", STEP);
     session.press("p.time = (now | todate)\r");
@@ -95,6 +93,9 @@ fn main() {
     save(&session, &folder.join("publish.svg"));
 
     session.press("q");
+    // The edits of the plan that was left.
+    session.wait_for("y quits", STEP);
+    session.press("y");
     let status = session.wait_for_exit(STEP);
     assert!(status.success(), "the demo ended with {status:?}");
 }
@@ -198,6 +199,7 @@ struct Style {
     foreground: String,
     background: Option<String>,
     is_bold: bool,
+    is_dim: bool,
     is_underlined: bool,
 }
 
@@ -221,6 +223,7 @@ impl Style {
             foreground,
             background,
             is_bold: cell.bold(),
+            is_dim: cell.dim(),
             is_underlined: cell.underline(),
         }
     }
@@ -265,6 +268,11 @@ fn run(out: &mut String, (column, row): (u16, u16), columns: u16, text: &str, st
     } else {
         ""
     };
+    let opacity = if style.is_dim {
+        " fill-opacity=\"0.6\""
+    } else {
+        ""
+    };
     let text = text
         .replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -272,7 +280,7 @@ fn run(out: &mut String, (column, row): (u16, u16), columns: u16, text: &str, st
     writeln!(
         out,
         "<text x=\"{x:.1}\" y=\"{:.1}\" textLength=\"{width:.1}\" lengthAdjust=\"spacingAndGlyphs\" \
-         xml:space=\"preserve\" fill=\"{}\"{weight}{decoration}>{text}</text>",
+         xml:space=\"preserve\" fill=\"{}\"{weight}{opacity}{decoration}>{text}</text>",
         y + 13.5,
         style.foreground
     )
