@@ -411,6 +411,33 @@ mod tests {
     use crate::plan::example;
     use crate::state::Counts;
 
+    /// A plan, its journal, and a pipeline that nothing answers.
+    struct Setup {
+        _folder: tempfile::TempDir,
+        plan: Plan,
+        recorder: Recorder,
+        pipeline: Pipeline,
+    }
+
+    impl Setup {
+        fn of(messages: usize) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let plan = example(messages);
+            let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
+            let (counts, _) = watch::channel(Counts::default());
+            Self {
+                recorder: Recorder::start(journal, state, counts).unwrap(),
+                pipeline: Pipeline::connect(&Environment::example()).unwrap(),
+                plan,
+                _folder: folder,
+            }
+        }
+
+        fn leases(&self, intended: &[Arc<Intended>]) -> Leases<'_> {
+            Leases::new(&self.pipeline, &self.plan, &self.recorder, &[], intended)
+        }
+    }
+
     fn intended(index: usize) -> Arc<Intended> {
         Arc::new(Intended {
             index,
@@ -426,13 +453,8 @@ mod tests {
 
     #[tokio::test]
     async fn message_whose_lease_is_lost_is_released_before_the_next_search() {
-        let folder = tempfile::tempdir().unwrap();
-        let plan = example(1);
-        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
-        let (counts, _) = watch::channel(Counts::default());
-        let recorder = Recorder::start(journal, state, counts).unwrap();
-        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
-        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[intended(0)]);
+        let setup = Setup::of(1);
+        let leases = setup.leases(&[intended(0)]);
         assert!(leases.secured(0, None).is_err(), "nobody extended it");
         assert!(!leases.has(0));
         let (handle, _) = leases.passed.newest("m0").unwrap();
@@ -445,14 +467,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_released_is_reported() {
-        let folder = tempfile::tempdir().unwrap();
-        let plan = example(4);
-        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
-        let (counts, _) = watch::channel(Counts::default());
-        let recorder = Recorder::start(journal, state, counts).unwrap();
-        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+        let setup = Setup::of(4);
         let received = [1, 0].map(intended);
-        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &received);
+        let leases = setup.leases(&received);
         let until = Utc::now() + VISIBILITY_TIMEOUT;
         for id in ["m0", "m1"] {
             leases.planned.adopt(id, "h", until);
@@ -467,13 +484,8 @@ mod tests {
 
     #[tokio::test]
     async fn messages_of_others_that_stay_hidden_are_counted_when_it_stops_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let plan = example(1);
-        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
-        let (counts, _) = watch::channel(Counts::default());
-        let recorder = Recorder::start(journal, state, counts).unwrap();
-        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
-        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[]);
+        let setup = Setup::of(1);
+        let leases = setup.leases(&[]);
         let until = Utc::now() + SEARCH_VISIBILITY;
         leases.passed.adopt("foreign", "h", until);
         let hidden = leases.release_passed_at_once().await;
@@ -495,13 +507,8 @@ mod tests {
 
     #[tokio::test]
     async fn messages_of_others_are_released_between_two_searches_and_not_during_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let plan = example(1);
-        let (journal, state) = Journal::create(folder.path(), plan.clone()).unwrap();
-        let (counts, _) = watch::channel(Counts::default());
-        let recorder = Recorder::start(journal, state, counts).unwrap();
-        let pipeline = Pipeline::connect(&Environment::example()).unwrap();
-        let leases = Leases::new(&pipeline, &plan, &recorder, &[], &[]);
+        let setup = Setup::of(1);
+        let leases = setup.leases(&[]);
         // It was hidden until long ago, so its release is not reported as failed.
         let pass = |is_under_way| {
             leases.passed.adopt("foreign", "h", DateTime::UNIX_EPOCH);

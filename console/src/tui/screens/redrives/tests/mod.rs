@@ -1,6 +1,9 @@
 //! The screen driven by messages, as the console drives it.
 
-mod behaviour;
+mod history;
+mod plan;
+mod quit;
+mod run;
 mod snapshots;
 
 use crossterm::event::KeyCode;
@@ -106,5 +109,32 @@ fn running(counts: Counts) -> Progress {
     Progress {
         command: RunCommand::Run,
         ..fixtures::progress(37, &[1, 10], counts)
+    }
+}
+
+fn console() -> Harness {
+    received(fixtures::messages())
+}
+
+/// All 37 messages on their way.
+fn begun() -> (Harness, ReplyTo<RunEnd>) {
+    let mut harness = console();
+    harness.keys("arf");
+    let (to, _) = harness.agree();
+    answer_history(&mut harness, Past::default());
+    (harness, to)
+}
+
+fn stopped() -> Progress {
+    let counts = Counts {
+        moved: 1,
+        dead_again: 1,
+        waiting: 36,
+        ..Counts::default()
+    };
+    let why = "1 of 1 redriven events failed again: not-json".to_owned();
+    Progress {
+        command: RunCommand::Pause(Pause::Redrive(why)),
+        ..running(counts)
     }
 }

@@ -1,0 +1,237 @@
+//! Redrives of the past, and one that is resumed.
+
+use super::*;
+use crate::tui::theme::Tone;
+
+#[test]
+fn interrupted_redrive_is_resumed_and_a_finished_one_is_not() {
+    let mut harness = console();
+    harness.press('3');
+    answer_history(&mut harness, history());
+    harness.press('r');
+    assert!(
+        harness.notice().contains("nothing to resume"),
+        "{}",
+        harness.notice()
+    );
+    harness.keys("jr");
+    let (journal, to) = harness.take_last(&RESUME);
+    assert_eq!(journal.to_str(), Some("/state/redrives/0198-0001.journal"));
+    let counts = Counts {
+        moved: 100,
+        waiting: 300,
+        ..Counts::default()
+    };
+
+    report(
+        &mut harness,
+        to.id(),
+        Progress {
+            journal,
+            ..fixtures::progress(400, &[1, 10], counts)
+        },
+    );
+    assert!(harness.text().contains("100 of 400 sent"));
+    harness.press('r');
+    assert_eq!(harness.count(&RESUME), 0);
+}
+
+#[test]
+fn selection_stays_on_its_journal_when_others_come() {
+    let mut harness = console();
+    harness.press('3');
+    answer_history(&mut harness, history());
+    harness.press('j');
+    harness.refresh();
+    let mut more = history();
+    more.redrives.insert(0, past(9, 3, Counts::default(), None));
+    answer_history(&mut harness, more);
+    harness.code(KeyCode::Enter);
+    let (journal, _) = harness.take_last(&REPORT);
+    assert_eq!(journal.to_str(), Some("/state/redrives/0198-0001.journal"));
+}
+
+#[test]
+fn report_of_another_journal_is_ignored() {
+    let mut harness = console();
+    harness.press('3');
+    answer_history(&mut harness, history());
+    harness.code(KeyCode::Enter);
+    let (_, first) = harness.take_last(&REPORT);
+    harness.code(KeyCode::Esc);
+    harness.press('j');
+    harness.code(KeyCode::Enter);
+    harness.reply(first, Ok(every_outcome()));
+    assert!(!harness.text().contains("0004-aaaa"));
+    answer_report(&mut harness, every_outcome());
+    assert!(harness.text().contains("0004-aaaa"));
+}
+
+#[test]
+fn ended_redrive_without_proof_is_not_looked_up_and_one_with_messages_left_is_resumable() {
+    let mut harness = console();
+    harness.press('3');
+    let counts = Counts {
+        moved: 3,
+        not_sent: 2,
+        ..Counts::default()
+    };
+    let history = |counts| Past {
+        redrives: vec![past(0, 5, counts, Some(Ending::Finished))],
+        ..Past::default()
+    };
+    answer_history(&mut harness, history(counts));
+    harness.code(KeyCode::Enter);
+    let text = harness.text();
+    for expected in [
+        "incomplete: 2 messages left",
+        "3 of 5 sent",
+        "3 not looked up",
+        "2 not sent",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    harness.code(KeyCode::Esc);
+    harness.refresh();
+    let gone = Counts {
+        unsendable: 2,
+        ..counts
+    };
+    answer_history(&mut harness, history(gone));
+    harness.press('r');
+    assert!(
+        harness.notice().contains("nothing to resume"),
+        "{}",
+        harness.notice()
+    );
+}
+
+/// A redrive that is being resumed from screen 3.
+fn resuming() -> (Harness, ReplyTo<RunEnd>) {
+    let mut harness = console();
+    harness.press('3');
+    answer_history(&mut harness, history());
+    harness.keys("jr");
+    let (_, to) = harness.take_last(&RESUME);
+    (harness, to)
+}
+
+#[test]
+fn dead_letters_receive_nothing_while_a_redrive_is_resumed_and_do_when_it_ends() {
+    let (mut harness, to) = resuming();
+    harness.press('2');
+    assert_eq!(harness.count(&RECEIVE), 0);
+    let why = "a redrive is being resumed: messages are received again when it ends";
+    assert!(harness.screen_text().contains(why), "{}", harness.text());
+    harness.refresh();
+    assert_eq!(harness.notice(), why);
+    harness.code(KeyCode::Enter);
+    harness.press('D');
+    assert_eq!(
+        harness.notice(),
+        "a redrive or a deletion is in progress already"
+    );
+    harness.pass(700);
+    harness.press('j');
+    assert_eq!(harness.count(&RECEIVE), 0);
+    harness.reply(to, Ok(fixtures::run_end(&[])));
+    assert_eq!(harness.count(&RECEIVE), 1);
+    harness.answer_messages(fixtures::messages());
+    assert!(!harness.screen_text().contains(why), "{}", harness.text());
+}
+
+#[test]
+fn end_of_a_resumed_redrive_receives_nothing_for_a_screen_that_is_not_shown() {
+    let (mut harness, to) = resuming();
+    harness.reply(to, Err(fixtures::fault()));
+    assert_eq!(harness.count(&RECEIVE), 0);
+    harness.press('2');
+    assert_eq!(harness.count(&RECEIVE), 1);
+}
+
+#[test]
+fn redrive_is_not_resumed_while_a_deletion_has_messages() {
+    let mut harness = console();
+    harness.keys("Devents-dead-letters");
+    harness.code(KeyCode::Enter);
+    harness.press('3');
+    answer_history(&mut harness, history());
+    harness.keys("jr");
+    assert_eq!(harness.count(&RESUME), 0);
+    assert_eq!(harness.notice(), "a deletion is in progress");
+}
+
+#[test]
+fn redrive_whose_events_are_not_proved_needs_no_attention() {
+    let moved = |moved| Counts {
+        moved,
+        ..Counts::default()
+    };
+    let (mut harness, to) = begun();
+    let mut end = fixtures::run_end(&[("m", MessageOutcome::Moved, None)]);
+    end.report.counts = moved(1);
+    end.past.counts = moved(1);
+    harness.reply(to, Ok(end));
+    let notice = harness.model.notice.as_ref().unwrap();
+    assert_eq!(notice.text, "redriven: 1 of 1 sent · 1 not looked up");
+    assert_eq!(notice.tone, Tone::Muted);
+    assert!(harness.text().contains("○ finished"), "{}", harness.text());
+
+    harness.press('3');
+    let unsendable = Counts {
+        not_sent: 1,
+        unsendable: 1,
+        ..moved(4)
+    };
+    harness.refresh();
+    let unsent = Past {
+        redrives: vec![past(0, 5, unsendable, Some(Ending::Finished))],
+        ..Past::default()
+    };
+    answer_history(&mut harness, unsent);
+    assert!(harness.text().contains("▲ finished"), "{}", harness.text());
+}
+
+#[test]
+fn numbers_of_the_list_and_the_detail_are_never_cut() {
+    let mut harness = console();
+    harness.press('3');
+    let counts = Counts {
+        moved: 12_345,
+        stored: 12_300,
+        waiting: 55_545,
+        ..Counts::default()
+    };
+    let long = Past {
+        redrives: vec![PastRedrive {
+            skipped: 1_234,
+            ..past(0, 67_890, counts, None)
+        }],
+        ..Past::default()
+    };
+    answer_history(&mut harness, long);
+    let numbers = |harness: &Harness| {
+        let text = harness.screen_text();
+        let rows = text.lines().flat_map(|line| line.split('│'));
+        let rows: Vec<_> = rows.filter(|row| !row.contains(" journal ")).collect();
+        crate::tui::testing::numbers(&rows.join("\n"))
+    };
+    harness.resize(300, 24);
+    let whole = numbers(&harness);
+    assert!(
+        whole.contains("67,890") && whole.contains("10"),
+        "{whole:?}"
+    );
+    for width in 30..160 {
+        harness.resize(width, 24);
+        for key in [KeyCode::Enter, KeyCode::Esc] {
+            harness.code(key);
+            let shown = numbers(&harness);
+            assert!(
+                shown.is_subset(&whole),
+                "{width}: {}",
+                harness.screen_text()
+            );
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What is decided before a redrive begins: the plan, its dry run, its limits.
+
+use event::Verdict;
+
+use super::*;
+use crate::tui::keymap::KeyContext;
+use crate::tui::screen_id::ScreenId;
+
+#[test]
+fn only_ready_messages_are_sent_and_the_rest_needs_another_key() {
+    let mut harness = console();
+    harness.keys("ar");
+    assert_eq!(harness.model.key_context(), KeyContext::Plan);
+    let (_, draft) = harness.agree();
+    assert_eq!((draft.messages.len(), draft.skipped.len()), (3, 34));
+    let is_ready =
+        |draft: &crate::tui::redrives::DraftMessage| draft.message.verdict == Verdict::Ready;
+    assert!(draft.messages.iter().all(is_ready));
+
+    let mut harness = console();
+    harness.keys("arf");
+    let (_, draft) = harness.agree();
+    assert_eq!((draft.messages.len(), draft.skipped.len()), (37, 0));
+}
+
+#[test]
+fn nothing_is_sent_when_the_plan_is_backed_out_of() {
+    for key in [KeyCode::Esc, KeyCode::Char('n')] {
+        let mut harness = console();
+        harness.keys("ar");
+        harness.answer_dry_run();
+        harness.code(key);
+        assert_eq!(harness.count(&REDRIVE), 0);
+        assert_eq!(harness.model.screen, ScreenId::DeadLetters);
+        assert_eq!(harness.notice(), "nothing was sent");
+    }
+}
+
+#[test]
+fn nothing_is_sent_before_its_dry_run_has_ended() {
+    let mut harness = console();
+    harness.keys("ary");
+    assert_eq!(harness.count(&REDRIVE), 0);
+    harness.answer_dry_run();
+    // Another selection is another dry run; the answer to the first one does not count for it.
+    harness.keys("fy");
+    assert_eq!(harness.count(&REDRIVE), 0);
+    harness.agree();
+}
+
+#[test]
+fn failed_dry_run_is_shown_and_tried_again() {
+    let mut harness = console();
+    harness.keys("ar");
+    let (_, to) = harness.take_last(&DRY_RUN);
+    harness.reply(to, Err(fixtures::fault()));
+    assert!(harness.text().contains("dry run failed"));
+    harness.refresh();
+    harness.agree();
+}
+
+#[test]
+fn messages_that_come_while_the_plan_is_open_are_not_sent() {
+    let mut harness = console();
+    harness.refresh();
+    harness.keys("arf");
+    let body = fixtures::valid_body(99);
+    harness.answer_messages(vec![fixtures::message(
+        99,
+        chrono::Duration::hours(1),
+        &body,
+    )]);
+    let (_, draft) = harness.agree();
+    assert_eq!(draft.messages.len(), 37);
+}
+
+#[test]
+fn plan_without_a_ready_message_sends_nothing_until_all_are_meant() {
+    let body = fixtures::body_without_time(1);
+    let mut harness = received(vec![fixtures::message(
+        1,
+        chrono::Duration::hours(1),
+        &body,
+    )]);
+    harness.press('r');
+    harness.answer_dry_run();
+    harness.press('y');
+    assert_eq!(harness.count(&REDRIVE), 0);
+    assert!(harness.notice().contains("none of them is ready"));
+    harness.press('f');
+    assert_eq!(harness.agree().1.messages.len(), 1);
+}
+
+#[test]
+fn rate_canary_and_reason_go_into_the_plan() {
+    let mut harness = console();
+    harness.keys("arf");
+    harness.keys("--+tw");
+    assert_eq!(harness.model.key_context(), KeyContext::Input);
+    harness.keys("crew-app 2.3 forgets time");
+    harness.code(KeyCode::Enter);
+    let (_, draft) = harness.agree();
+    assert_eq!(draft.rate_per_sec, Some(500.0));
+    assert_eq!(draft.canary_steps, [1, 5, 20]);
+    assert_eq!(draft.reason.as_deref(), Some("crew-app 2.3 forgets time"));
+}
+
+#[test]
+fn production_takes_no_redrive_without_a_reason() {
+    let mut harness = open(80, 24, fixtures::production());
+    harness.answer_messages(fixtures::messages());
+    harness.keys("ar");
+    harness.answer_dry_run();
+    harness.press('y');
+    assert_eq!(harness.count(&REDRIVE), 0);
+    assert_eq!(harness.model.key_context(), KeyContext::Input);
+    harness.keys("reason");
+    harness.code(KeyCode::Enter);
+    let (_, draft) = harness.agree();
+    assert_eq!(draft.reason.as_deref(), Some("reason"));
+}
+
+#[test]
+fn what_the_environment_forbids_is_shown_before_it_is_tried() {
+    let mut harness = console();
+    harness.keys("ar");
+    let (_, to) = harness.take_last(&DRY_RUN);
+    let dry = crate::tui::redrives::DryRun {
+        refusal: Some(fixtures::fault()),
+        ..crate::tui::redrives::DryRun::default()
+    };
+    harness.reply(to, Ok(dry));
+    harness.press('y');
+    assert_eq!(harness.count(&REDRIVE), 0);
+    assert!(harness.notice().contains("refused"), "{}", harness.notice());
+}

@@ -1,0 +1,244 @@
+//! A redrive that runs: its keys, its counts and what it waits for.
+
+use super::*;
+use crate::tui::effect::RunControl;
+use crate::tui::theme::Tone;
+
+#[test]
+fn second_redrive_cannot_begin_while_one_runs() {
+    let (mut harness, _) = begun();
+    harness.press('2');
+    harness.answer_messages(fixtures::messages());
+    harness.keys("ar");
+    assert!(!harness.is_reviewing());
+    assert!(
+        harness.notice().contains("one at a time"),
+        "{}",
+        harness.notice()
+    );
+}
+
+#[test]
+fn keys_control_the_redrive_and_its_progress_is_shown() {
+    let (mut harness, to) = begun();
+    let counts = Counts {
+        moved: 12,
+        stored: 10,
+        waiting: 25,
+        ..Counts::default()
+    };
+    report(&mut harness, to.id(), running(counts));
+    assert!(harness.text().contains("12 of 37 sent"));
+    harness.keys("+- c");
+    let id = to.id();
+    let expected = [
+        (id, RunControl::Rate(Some(50.0))),
+        (id, RunControl::Rate(Some(10.0))),
+        (id, RunControl::Pause),
+        (id, RunControl::Cancel),
+    ];
+    assert_eq!(harness.controls, expected);
+    let command = RunCommand::Pause(Pause::Operator);
+    report(
+        &mut harness,
+        id,
+        Progress {
+            command,
+            ..running(counts)
+        },
+    );
+    assert!(harness.text().contains("paused by you"));
+    harness.press(' ');
+    assert_eq!(harness.controls.last(), Some(&(id, RunControl::Continue)));
+}
+
+#[test]
+fn progress_of_another_request_is_ignored() {
+    let (mut harness, _) = begun();
+    let counts = Counts {
+        moved: 30,
+        waiting: 7,
+        ..Counts::default()
+    };
+    report(&mut harness, RequestId(9_999), running(counts));
+    assert!(harness.text().contains("0 of 37 sent"));
+}
+
+#[test]
+fn failed_canary_shows_its_reason_and_the_choices() {
+    let (mut harness, to) = begun();
+    let counts = Counts {
+        moved: 1,
+        dead_again: 1,
+        waiting: 36,
+        ..Counts::default()
+    };
+    let command = RunCommand::Pause(Pause::Redrive(
+        "1 of 1 redriven events failed again: not-json".to_owned(),
+    ));
+    report(
+        &mut harness,
+        to.id(),
+        Progress {
+            command,
+            ..running(counts)
+        },
+    );
+    let text = harness.text();
+    for expected in [
+        "1 ✖",
+        "failed again: not-json",
+        "continues anyway",
+        "36 stay",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn rate_is_measured_and_the_time_left_shown() {
+    let (mut harness, to) = begun();
+    for moved in [2, 7, 12, 17] {
+        let counts = Counts {
+            moved,
+            waiting: 37 - moved,
+            ..Counts::default()
+        };
+        report(&mut harness, to.id(), running(counts));
+        harness.now += chrono::Duration::seconds(1);
+    }
+    harness.tick();
+    let text = harness.text();
+    assert!(text.contains("3.8/s now, at most 20"), "{text}");
+    assert!(text.contains("about 6 s left"), "{text}");
+}
+
+#[test]
+fn failed_again_is_no_good_news() {
+    let mut harness = console();
+    harness.keys("ar");
+    let (to, _) = harness.agree();
+    let mut end = fixtures::run_end(&[]);
+    end.report.planned = 3;
+    end.report.counts = Counts {
+        moved: 3,
+        stored: 1,
+        dead_again: 2,
+        ..Counts::default()
+    };
+    harness.reply(to, Ok(end));
+    assert_eq!(
+        harness.notice(),
+        "redriven: 3 of 3 sent · 1 stored · 2 failed again"
+    );
+    assert_eq!(harness.model.notice.as_ref().unwrap().tone, Tone::Bad);
+}
+
+#[test]
+fn end_is_shown_on_other_screens_too() {
+    let (mut harness, to) = begun();
+    harness.press('1');
+    assert!(
+        harness.notice().contains("the redrive continues: 0 of 37"),
+        "{}",
+        harness.notice()
+    );
+    harness.reply(to, Ok(fixtures::run_end(&[])));
+    assert!(
+        harness.notice().contains("redriven"),
+        "{}",
+        harness.notice()
+    );
+}
+
+#[test]
+fn hints_offer_only_keys_that_do_something() {
+    let hints = |harness: &Harness| -> Vec<&'static str> {
+        let hints = harness.model.footer().hints.into_iter();
+        hints.map(|(_, label)| label).collect()
+    };
+    let mut harness = console();
+    harness.press('3');
+    answer_history(&mut harness, history());
+    assert!(!hints(&harness).contains(&"pause"));
+    assert!(!hints(&harness).contains(&"resume"));
+    harness.press('j');
+    assert!(hints(&harness).contains(&"resume"));
+    let (harness, _) = begun();
+    assert!(hints(&harness).contains(&"pause"));
+}
+
+#[test]
+fn wait_has_a_countdown_and_no_time_until_the_last_message() {
+    let (mut harness, to) = begun();
+    for moved in [2, 7, 12, 17] {
+        let counts = Counts {
+            moved,
+            waiting: 37 - moved,
+            ..Counts::default()
+        };
+        report(&mut harness, to.id(), running(counts));
+        harness.now += chrono::Duration::seconds(1);
+    }
+    let counts = Counts {
+        moved: 17,
+        stored: 3,
+        waiting: 20,
+        ..Counts::default()
+    };
+    let until = harness.now + chrono::Duration::seconds(90);
+    let waits = [
+        (
+            Wait::Proof { until },
+            "waiting for proof, 1 min 30 s at most",
+        ),
+        (
+            Wait::Messages { missing: 3, until },
+            "waiting for 3 messages that other consumers have received, 1 min 30 s",
+        ),
+    ];
+    for (wait, expected) in waits {
+        let progress = Progress {
+            wait: Some(wait),
+            ..running(counts)
+        };
+        report(&mut harness, to.id(), progress);
+        let text = harness.text();
+        assert!(text.contains(expected), "{text}");
+        assert!(!text.contains(" left"), "{text}");
+    }
+    harness.now += chrono::Duration::seconds(60);
+    harness.tick();
+    assert!(
+        harness.text().contains("30 s at most"),
+        "{}",
+        harness.text()
+    );
+}
+
+#[test]
+fn one_set_of_words_counts_what_was_sent_and_what_was_proved() {
+    let (mut harness, to) = begun();
+    let counts = Counts {
+        moved: 30,
+        stored: 1,
+        not_sent: 2,
+        waiting: 5,
+        ..Counts::default()
+    };
+    report(&mut harness, to.id(), running(counts));
+    let text = harness.text();
+    let words = [
+        "30 of 37 sent",
+        "1 stored",
+        "29 waiting for proof",
+        "2 not sent",
+        "5 not sent yet",
+    ];
+    for expected in words {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    for wrong in ["done", "all sent", "pending", "moved"] {
+        assert!(!text.contains(wrong), "{wrong}: {text}");
+    }
+}
