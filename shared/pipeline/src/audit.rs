@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::environment::is_at;
+use crate::sync_names::sync_names;
 pub use forget::Forgotten;
 
 /// Version of the line format.
@@ -282,18 +283,6 @@ fn bytes_of(line: &Line) -> io::Result<Vec<u8>> {
     }
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-/// Makes the names in a folder survive a power cut.
-#[cfg(unix)]
-fn sync_names(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Folders cannot be opened here.
-#[cfg(not(unix))]
-fn sync_names(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Whether the last line is incomplete, because its writer was killed.

@@ -42,6 +42,7 @@ mod receive;
 mod records;
 mod search_state;
 mod sigv4;
+mod sync_names;
 pub mod text;
 mod trace;
 mod visibility;
@@ -59,6 +60,7 @@ pub use move_task::{MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus};
 pub use printable::{printable, printable_json, printable_lines};
 pub use publish::{PUBLISH_BATCH_BYTES_MAX, Publication, PublicationEnd};
 pub use records::LedgerAnswer;
+pub use sync_names::sync_names;
 pub use visibility::VISIBILITY_TIMEOUT_MAX;
 pub use writes::{PlannedChange, WritePermit};
 

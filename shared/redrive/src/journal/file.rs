@@ -22,6 +22,7 @@ use crate::plan::Plan;
 use crate::state::fact::Fact;
 use crate::state::{State, Summary};
 use pipeline::environment::Folders;
+use pipeline::sync_names;
 
 /// Where the bytes of a journal go: a file, or in tests one that fails.
 pub trait Storage: Send {
@@ -347,18 +348,6 @@ fn read(file: &File, path: &Path) -> Result<Read, RedriveError> {
         good_bytes: frames.good_bytes(),
         is_torn: frames.is_torn(),
     })
-}
-
-/// The name of a new file must survive a power cut too.
-#[cfg(unix)]
-fn sync_names(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Folders cannot be opened here.
-#[cfg(not(unix))]
-fn sync_names(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// For this user alone: the journal contains the bodies of events.
