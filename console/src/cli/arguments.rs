@@ -413,7 +413,6 @@ mod tests {
             "opsconsole records list --from yesterday",
             "opsconsole records list --since 90",
             "opsconsole records list --since 1h --from 2026-11-24",
-            "opsconsole records list --cursor x",
             "opsconsole publish a --rate 0",
             "opsconsole publish a --rate NaN",
             "opsconsole publish a --raw --count 2",

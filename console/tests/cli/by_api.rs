@@ -77,6 +77,9 @@ fn records_are_the_same_with_and_without_a_database() {
     let record_id = second["items"][0]["record_id"].to_string();
     both(&["records", "get", &record_id]);
     for program in [&turn.program, &by_api] {
+        let altered = program.run(&["records", "list", "--cursor", cursor]);
+        assert_eq!(altered.code, 2, "{altered:?}");
+        assert!(altered.stderr.contains("other filters"), "{altered:?}");
         let missing = program.run(&["records", "get", "999999999"]);
         assert_eq!(missing.code, 1, "{missing:?}");
         let expected = "there is no record 999999999";
