@@ -24,6 +24,7 @@ begin
         grant select, insert on event_identities to ingest;
         grant usage, select on sequence event_keys_record_id_seq to ingest;
         grant insert on records to ingest;
+        grant select on retention to ingest;
     end if;
     if exists (select from pg_roles where rolname = 'api') then
         grant select on event_identities, records to api;
