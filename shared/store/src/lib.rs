@@ -36,6 +36,7 @@ mod partition_plan;
 mod partitions;
 mod records;
 mod roles;
+mod rollup;
 mod settings;
 mod statistics;
 mod write;
@@ -53,8 +54,7 @@ pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partitions::{PartitionReport, create_partitions, keep_partitions};
 pub use records::{PAGE_BYTES_MAX, get_record, list_records};
 pub use roles::{RoleError, role_statements};
+pub use rollup::{STATS_RAW_MAX, STATS_ROWS_MAX, fold_counts, stats};
 pub use settings::{SettingsError, Variables};
-pub use statistics::{
-    EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, stats, summary, types,
-};
+pub use statistics::{EXACT_COUNT_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, summary, types};
 pub use write::{Written, write_batch};

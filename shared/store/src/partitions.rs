@@ -9,6 +9,7 @@ use sqlx::{PgPool, Postgres, Row as _, Transaction};
 use crate::error::{Context as _, StoreError};
 use crate::expiry::{delete_expired_records, drop_partitions};
 use crate::partition_plan::{Partition, PartitionPlan, Range};
+use crate::rollup::fold_counts;
 
 const READ: &str = "read the partitions";
 const CREATE: &str = "create a partition";
@@ -30,6 +31,8 @@ pub struct PartitionReport {
     pub dropped: Vec<String>,
     /// Expired records that were deleted from the default partition.
     pub deleted_records: u64,
+    /// Hours whose counts were folded (see [`fold_counts`]).
+    pub folded_hours: u64,
 }
 
 /// Creates the partitions that are missing at `now`, drops expired ones, and deletes expired records from
@@ -46,6 +49,7 @@ pub async fn keep_partitions(
         created: create_partitions(pool, plan, now).await?,
         dropped: drop_partitions(pool, plan, now).await?,
         deleted_records: delete_expired_records(pool, plan, now).await?,
+        folded_hours: fold_counts(pool, now).await?,
     })
 }
 
