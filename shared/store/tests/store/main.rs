@@ -6,15 +6,18 @@
     reason = "a test stops where it fails"
 )]
 
+mod arrivals;
 mod connections;
 mod events;
 #[path = "../../../event/tests/hostile/mod.rs"]
 mod hostile;
 mod iam;
+mod ledger_copy;
 mod lists;
 mod partitions;
 mod refusals;
 mod roles;
+mod rollup;
 mod round_trips;
 mod schema;
 mod statistics;

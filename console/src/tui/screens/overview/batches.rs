@@ -135,10 +135,13 @@ fn outcomes(rates: IngestRates) -> Vec<String> {
     }
     let codes = failures.into_iter();
     bad.extend(codes.map(|(code, per_minute)| part(&code.to_string(), per_minute)));
-    let good = [
+    let mut good = vec![
         part("stored", rates.stored_per_minute),
         part("duplicates", rates.duplicates_per_minute),
     ];
+    if rates.expired_per_minute > 0.0 {
+        good.push(part("expired", rates.expired_per_minute));
+    }
     let none = bad.is_empty().then(|| "failed 0".to_owned());
     bad.into_iter().chain(good).chain(none).collect()
 }
