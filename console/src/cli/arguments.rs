@@ -96,7 +96,8 @@ redrive, move-task, delete, purge and tidy. tidy changes only this machine and h
 was interrupted.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
-{\"counts\", \"error\"}}], \"unreadable_lines\"}; caller is your ARN in AWS, planned the number of
+{\"counts\", \"error\"}}], \"unreadable_lines\", \"dropped\": null or {\"changes\", \"unfinished\",
+\"from\", \"until\"}}; caller is your ARN in AWS, planned the number of
 messages before the change, counts the numbers after it.";
 
 const DEMO_EXAMPLES: &str = "\
