@@ -559,3 +559,54 @@ async fn rate_pause_and_cancel_are_applied_while_running() {
     assert_eq!(counts.moved + counts.waiting, 40, "{report:?}");
     assert!(counts.moved >= 30);
 }
+
+/// The last step may take hours at a low rate, and a pause may last as long.
+#[tokio::test]
+async fn what_a_paused_or_cancelled_redrive_has_sent_is_proved() {
+    let services = Services::open().await;
+    let fixture = services.fixture("meanwhile", false).await;
+    fixture.add_dead_letters(0..30).await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    let control = Control::new(Some(0.001));
+    let (sender, mut counts) = watch::channel(Counts::default());
+    let options = RunOptions {
+        prove_limit: Duration::from_secs(60),
+        ..quick()
+    };
+    let journal = fixture.journal(&plan);
+    let running = run(
+        fixture.pipeline(),
+        journal,
+        &messages,
+        &control,
+        &options,
+        sender,
+    );
+    let operator = async {
+        // The first message goes at once, the next one in a quarter of an hour.
+        counts.wait_for(|counts| counts.moved == 1).await.unwrap();
+        fixture.ingest().await;
+        let proved = counts.wait_for(|counts| counts.stored == 1).await.unwrap();
+        assert_eq!(proved.waiting, 29);
+        drop(proved);
+        control.set_rate(None);
+        counts.wait_for(|counts| counts.moved >= 5).await.unwrap();
+        control.pause(Pause::Operator);
+        round_trips(&fixture).await;
+        fixture.ingest().await;
+        let sent = counts.borrow().moved;
+        counts
+            .wait_for(|counts| counts.stored == sent)
+            .await
+            .unwrap();
+        control.set_rate(Some(0.001));
+        control.resume();
+        round_trips(&fixture).await;
+        control.cancel();
+    };
+    let (report, ()) = tokio::join!(running, operator);
+    let report = report.unwrap();
+    assert_eq!(report.counts.stored, report.counts.moved, "{report:?}");
+    assert_eq!(report.counts.stored(), Some(report.counts.moved));
+}

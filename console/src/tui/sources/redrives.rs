@@ -143,7 +143,7 @@ async fn follow(
     let end = end.map_err(|error| redrive_fault(&error))?;
     Ok(RunEnd {
         report: end.report,
-        past: past_redrive(path, false, end.summary),
+        past: past_redrive(path, end.summary),
         error: end.error.map(|error| error.to_string()),
     })
 }
@@ -217,8 +217,11 @@ fn past_of(history: History) -> Past {
     for redrive in history.redrives {
         match redrive.summary {
             Ok(summary) => {
-                let redrive = past_redrive(redrive.journal, redrive.is_running, summary);
-                past.redrives.push(redrive);
+                past.redrives.push(PastRedrive {
+                    is_running: redrive.is_running,
+                    pause: redrive.pause,
+                    ..past_redrive(redrive.journal, summary)
+                });
             }
             // Nothing was sent under it.
             Err(RedriveError::Empty(_)) => {}
@@ -230,10 +233,11 @@ fn past_of(history: History) -> Past {
     past
 }
 
-fn past_redrive(journal: PathBuf, is_running: bool, summary: Summary) -> PastRedrive {
+fn past_redrive(journal: PathBuf, summary: Summary) -> PastRedrive {
     PastRedrive {
         journal,
-        is_running,
+        is_running: false,
+        pause: None,
         created_at: summary.created_at,
         planned: summary.planned,
         canary_steps: summary.canary_steps,
