@@ -71,6 +71,8 @@ pub(crate) struct PipelineView {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate {
     pub(crate) per_sec: f64,
+    /// Start of that period.
+    pub(crate) since: DateTime<Utc>,
     /// End of that period.
     pub(crate) until: DateTime<Utc>,
     /// Whether a newer one should have come.
@@ -217,12 +219,17 @@ impl PipelineView {
             value: history,
             fetched_at,
         } = self.history.fetched()?;
-        let point = complete(series(history), history.period_secs, *fetched_at).last()?;
+        let points = series(history);
+        let newest = complete(points, history.period_secs, *fetched_at).last()?;
+        let point = observed_whole(points, history.period_secs, *fetched_at)
+            .next_back()
+            .filter(|point| point.at == newest.at)?;
         let is_recent = *fetched_at - point.at <= METRIC_RECENT;
         let period = Duration::seconds(i64::from(history.period_secs));
         let until = point.at + period;
         (history.period_secs > 0 && is_recent).then(|| Rate {
             per_sec: point.value / f64::from(history.period_secs),
+            since: point.at,
             until,
             is_old: *fetched_at - until > period * RATE_PERIODS_MAX,
         })
@@ -345,4 +352,20 @@ pub(crate) fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -
         .take_while(|point| point.at + period <= now)
         .count();
     points.get(..over).unwrap_or_default()
+}
+
+/// The [`complete`] periods up to the newest one, without those that begin a metric: it may have begun, or
+/// begun again, at any time of such a period, so that its count divided by its length is no rate.
+pub(crate) fn observed_whole(
+    points: &[Point],
+    period_secs: u32,
+    now: DateTime<Utc>,
+) -> impl DoubleEndedIterator<Item = Point> {
+    let period = Duration::seconds(i64::from(period_secs));
+    complete(points, period_secs, now)
+        .windows(2)
+        .filter_map(move |pair| match pair {
+            [before, point] if before.at + period == point.at => Some(*point),
+            _ => None,
+        })
 }

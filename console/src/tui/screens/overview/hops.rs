@@ -193,12 +193,10 @@ fn padded(text: &str, columns: usize) -> String {
 /// A hop whose rate comes from the history.
 fn flow(
     title: &'static str,
-    rate: Option<Rate>,
+    (rate, freshness): (Option<Rate>, Freshness),
     direction: &str,
     name: &str,
-    context: &ScreenContext<'_>,
 ) -> Hop {
-    let freshness = Freshness::of_rate(rate, context);
     let mut rest = freshness.notes;
     rest.push(visible(name));
     let per_sec = rate_or_unknown(rate.map(|rate| rate.per_sec));
@@ -217,13 +215,9 @@ fn topic(context: &ScreenContext<'_>) -> Hop {
         .rsplit(':')
         .next()
         .unwrap_or_default();
-    flow(
-        "SNS topic",
-        context.pipeline.sent_rate(),
-        "in",
-        name,
-        context,
-    )
+    let rate = context.pipeline.sent_rate();
+    let freshness = Freshness::of_rate(rate, context);
+    flow("SNS topic", (rate, freshness), "in", name)
 }
 
 fn queue(context: &ScreenContext<'_>) -> Hop {
@@ -272,13 +266,10 @@ fn drain(context: &ScreenContext<'_>, queue: &QueueSnapshot) -> Option<String> {
 
 fn ingest(context: &ScreenContext<'_>) -> Hop {
     let name = context.environment.ingest_function.as_deref();
-    let mut hop = flow(
-        "ingest ƒ",
-        context.pipeline.deleted_rate(),
-        "out",
-        name.unwrap_or_default(),
-        context,
-    );
+    let rate = context.pipeline.deleted_rate();
+    let freshness = Freshness::of_ingest(rate, context);
+    let name = name.unwrap_or_default();
+    let mut hop = flow("ingest ƒ", (rate, freshness), "out", name);
     let status = batches::status(context);
     if status.is_stuck && hop.tone == Tone::Good {
         hop.tone = Tone::Bad;
