@@ -35,9 +35,11 @@ const RATE_PERIODS_MAX: i32 = 3;
 const METRIC_RECENT: Duration = Duration::seconds(300);
 /// The rate of records is that of this time: of a longer one it would still be high long after the last
 /// record.
-const STORED_OVER: Duration = Duration::seconds(21);
+const STORED_OVER: Duration = Duration::seconds(11);
 /// The depth is compared over at least this time.
 const GROWTH_OVER: Duration = Duration::seconds(25);
+/// And over no more than this: of a longer one a queue would still grow long after it does not.
+const GROWTH_OVER_MAX: Duration = Duration::seconds(36);
 /// Samples at either end whose extremes are compared, so that one burst is no growth.
 const GROWTH_LOOKS: usize = 3;
 /// Messages by which a queue must have grown to be reported.
@@ -256,7 +258,7 @@ impl PipelineView {
         let looks: Vec<(DateTime<Utc>, u64)> = self
             .depths_seen
             .iter()
-            .filter(|(at, _)| *last_at - *at <= REFRESH * i32::try_from(LOOKS_KEPT).unwrap_or(13))
+            .filter(|(at, _)| *last_at - *at <= GROWTH_OVER_MAX)
             .map(|(at, depth)| (*at, depth.total()))
             .collect();
         let (first_at, first) = *looks.first()?;
@@ -274,7 +276,9 @@ impl PipelineView {
             .take(GROWTH_LOOKS)
             .map(|(_, depth)| *depth)
             .min()?;
-        (after >= before + GROWTH_MIN).then(|| Growth {
+        let shortly_before = looks.iter().rev().nth(GROWTH_LOOKS)?;
+        let still_grows = last.total() > shortly_before.1;
+        (after >= before + GROWTH_MIN && still_grows).then(|| Growth {
             from: first,
             to: last.total(),
             over_secs: super::format::age_secs(first_at, *last_at),

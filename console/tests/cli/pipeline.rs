@@ -80,7 +80,7 @@ impl Deployed {
             let deadline = Instant::now() + LIMIT;
             loop {
                 let state = pipeline
-                    .trace(key.as_ref(), body, &published)
+                    .trace(key.as_ref(), body, &published, true)
                     .await
                     .unwrap();
                 if state != TraceState::Pending {

@@ -15,6 +15,8 @@ use super::leases::Reserved;
 use super::progress::PROGRESS_EVERY;
 use super::shared::{Journals, Shared};
 use crate::tui::fault::Fault;
+use crate::tui::format::clock;
+use crate::tui::lines::message_count;
 use crate::tui::message::Msg;
 use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
 use crate::tui::request::RequestId;
@@ -144,8 +146,23 @@ async fn follow(
     Ok(RunEnd {
         report: end.report,
         past: past_redrive(path, end.summary),
-        error: end.error.map(|error| error.to_string()),
+        error: end.error.as_ref().map(end_text),
     })
+}
+
+/// Why a redrive stopped, with the messages of others that may stay hidden: no journal has them.
+fn end_text(error: &RedriveError) -> String {
+    let mut text = error.to_string();
+    if let RedriveError::Interrupted { others } = error
+        && let Some(until) = others.until.filter(|_| others.messages_max > 0)
+    {
+        text.push_str(&format!(
+            "; up to {} of others may stay hidden until {} UTC",
+            message_count(others.messages_max),
+            clock(until)
+        ));
+    }
+    text
 }
 
 /// Sends the progress of a redrive whenever it changed.

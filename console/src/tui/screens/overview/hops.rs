@@ -195,9 +195,16 @@ fn flow(
     title: &'static str,
     (rate, freshness): (Option<Rate>, Freshness),
     direction: &str,
-    name: &str,
+    (more, name): (Vec<String>, &str),
 ) -> Hop {
+    let is_fresh = freshness.is_fresh();
     let mut rest = freshness.notes;
+    // CloudWatch is behind: what happens now may be something else.
+    rest.extend(rate.filter(|_| is_fresh).map(|rate| {
+        let secs = age_secs(rate.since, rate.until);
+        format!("{} to {}", span_secs(secs), clock(rate.until))
+    }));
+    rest.extend(more);
     rest.push(visible(name));
     let per_sec = rate_or_unknown(rate.map(|rate| rate.per_sec));
     Hop {
@@ -217,7 +224,7 @@ fn topic(context: &ScreenContext<'_>) -> Hop {
         .unwrap_or_default();
     let rate = context.pipeline.sent_rate();
     let freshness = Freshness::of_rate(rate, context);
-    flow("SNS topic", (rate, freshness), "in", name)
+    flow("SNS topic", (rate, freshness), "in", (Vec::new(), name))
 }
 
 fn queue(context: &ScreenContext<'_>) -> Hop {
@@ -269,14 +276,12 @@ fn ingest(context: &ScreenContext<'_>) -> Hop {
     let rate = context.pipeline.deleted_rate();
     let freshness = Freshness::of_ingest(rate, context);
     let name = name.unwrap_or_default();
-    let mut hop = flow("ingest ƒ", (rate, freshness), "out", name);
     let status = batches::status(context);
+    let rest = (status.lags, name);
+    let mut hop = flow("ingest ƒ", (rate, freshness), "out", rest);
     if status.is_stuck && hop.tone == Tone::Good {
         hop.tone = Tone::Bad;
     }
-    // Before the name, which matters less.
-    let place = hop.rest.len().saturating_sub(1);
-    hop.rest.splice(place..place, status.lags);
     hop
 }
 

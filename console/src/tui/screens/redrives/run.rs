@@ -101,8 +101,7 @@ impl Run {
         // The time in which nothing was to be sent would make the rate too low for seconds.
         if self.is_paused() || self.wait().is_some() {
             self.samples.clear();
-        }
-        if self.samples.back().is_none_or(|(_, last)| *last != done) {
+        } else if self.samples.back().is_none_or(|(_, last)| *last != done) {
             self.samples.push_back((now, done));
         }
         self.measure(now);

@@ -208,7 +208,39 @@ fn no_more_dead_letters_came_than_there_are() {
         ..Pipeline::healthy()
     };
     let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
-    assert!(finding.contains("8 more this hour"), "{finding}");
+    assert!(finding.contains("8 more in 1 h"), "{finding}");
+}
+
+#[test]
+fn trend_of_dead_letters_is_over_the_time_that_the_history_covers() {
+    let dead = Ok(queue("events-dead-letters", 8, 0, Some(8)));
+    let mut history = history(0.0);
+    history.dead_letters.drain(..58);
+    let pipeline = Pipeline {
+        dead,
+        history: Ok(history),
+        ..Pipeline::healthy()
+    };
+    let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
+    assert!(finding.contains("8 more in 2 min"), "{finding}");
+}
+
+#[test]
+fn queue_that_has_stopped_growing_does_not_grow() {
+    let mut harness = start(80, 24);
+    let mut seen = Vec::new();
+    for look in 0..20 {
+        let pipeline = Pipeline {
+            source: Ok(queue("events-queue", 30 * look.min(8), 5, Some(1))),
+            ..Pipeline::healthy()
+        };
+        let at = now() + Duration::seconds(5 * i64::try_from(look).unwrap());
+        pipeline.serve(&mut harness, at, 0);
+        if row(&harness, "SQS queue").contains("grows") {
+            seen.push(look);
+        }
+    }
+    assert_eq!(seen, [5, 6, 7, 8, 9, 10]);
 }
 
 #[test]
