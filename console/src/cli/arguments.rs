@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use event::{Cursor, Order};
 
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
+use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
@@ -191,6 +192,9 @@ pub enum Command {
     /// Read stored events
     #[command(subcommand, after_help = RECORDS_EXAMPLES)]
     Records(RecordsCommand),
+    /// Export stored events as Parquet, CSV or JSON lines
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportRecordsArguments),
     /// Call the HTTP API, as third parties do
     #[command(subcommand, after_help = API_EXAMPLES)]
     Api(ApiCommand),
@@ -352,7 +356,7 @@ fn ratio(text: &str) -> Result<f64, String> {
 }
 
 /// A time in any form of the records filter.
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
     filter::point(text)
         .or_else(|| filter::before(text, Utc::now()))
         .ok_or_else(|| {
