@@ -15,7 +15,7 @@ use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArgumen
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
-use crate::tui::filter::{self, INSTANT_FORMS, SPAN_FORMS};
+use super::time::time;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -353,17 +353,6 @@ fn ratio(text: &str) -> Result<f64, String> {
     } else {
         Err("not between 0 and 1".to_owned())
     }
-}
-
-/// A time in any form of the records filter.
-pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    filter::point(text)
-        .or_else(|| filter::before(text, Utc::now()))
-        .ok_or_else(|| {
-            format!(
-                "neither a time like {INSTANT_FORMS} nor a span back from now like {SPAN_FORMS}"
-            )
-        })
 }
 
 fn api_path(text: &str) -> Result<String, String> {

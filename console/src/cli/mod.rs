@@ -24,6 +24,7 @@ mod session;
 mod status;
 mod table;
 mod tidy;
+mod time;
 mod walk;
 #[cfg(any(test, not(feature = "demo")))]
 mod without_demo;

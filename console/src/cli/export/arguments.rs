@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use export::{Format, Target};
 
-use crate::cli::arguments::time;
+use crate::cli::time::time;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -4,6 +4,7 @@
 
 mod parquet;
 mod text;
+mod zstd_level;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -14,9 +15,6 @@ use std::str::FromStr;
 
 use event::Record;
 use serde::{Deserialize, Serialize};
-
-/// Level of zstd: its own default.
-const ZSTD_LEVEL: i32 = 3;
 
 /// Format of the files of an export. All are compressed with zstd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

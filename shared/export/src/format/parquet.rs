@@ -15,7 +15,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
 
-use super::ZSTD_LEVEL;
+use super::zstd_level::ZSTD_LEVEL;
 
 /// The columns of design's `records`. Times are instants in UTC, to the microsecond, as PostgreSQL stores
 /// them.

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use chrono::SecondsFormat;
 use event::Record;
 
-use super::ZSTD_LEVEL;
+use super::zstd_level::ZSTD_LEVEL;
 
 const COLUMNS: [&str; 8] = [
     "record_id",
