@@ -19,8 +19,10 @@ pub(crate) struct Checkpoint {
     pub(crate) environment: String,
     /// The request in words; another request needs another target.
     pub(crate) request: String,
-    /// Where the next file starts; `None` when everything requested was written.
-    pub(crate) position: Option<Position>,
+    /// Where the next file starts.
+    pub(crate) position: Position,
+    /// Whether everything requested was written.
+    pub(crate) is_finished: bool,
     /// Number of the next chunk, which is part of its files' names.
     pub(crate) next_chunk: u64,
     /// Rows of all finished files.
@@ -39,7 +41,8 @@ impl Checkpoint {
             version: VERSION,
             environment: environment.to_owned(),
             request: request.to_owned(),
-            position: Some(position),
+            position,
+            is_finished: false,
             next_chunk: 0,
             rows: 0,
             files: 0,

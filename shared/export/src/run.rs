@@ -57,12 +57,11 @@ pub async fn export(
     let destination = Destination::open(pipeline, &request.target).await?;
     let checkpoint = checkpoint(pipeline, request, &destination).await?;
     let start = (checkpoint.rows, checkpoint.files, checkpoint.bytes);
-    let total = match (&checkpoint.position, checkpoint.rows) {
-        (Some(_), 0) => total(pipeline, request).await,
-        (Some(_), done) => total(pipeline, request)
-            .await
-            .map(|total| total.saturating_sub(done)),
-        (None, _) => Some(0),
+    let total = if checkpoint.is_finished {
+        Some(0)
+    } else {
+        let total = total(pipeline, request).await;
+        total.map(|total| total.saturating_sub(checkpoint.rows))
     };
     let mut run = Run {
         pipeline,
@@ -71,9 +70,9 @@ pub async fn export(
         checkpoint,
         read: Progress { rows: 0, total },
     };
-    while let Some(position) = run.checkpoint.position.clone() {
-        let (chunk, next) = run.fill(position, cancellation, &mut on_progress).await?;
-        run.complete(chunk, next).await?;
+    while !run.checkpoint.is_finished {
+        let filled = run.fill(cancellation, &mut on_progress).await?;
+        run.complete(filled).await?;
     }
     let Checkpoint {
         rows, files, bytes, ..
@@ -96,20 +95,21 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Reads pages until the chunk is full. Returns the position after it, `None` at the end.
+    /// Reads pages until the chunk is full or everything was read.
     async fn fill(
         &mut self,
-        mut position: Position,
         cancellation: &CancellationToken,
         on_progress: &mut OnProgress,
-    ) -> Result<(Chunk, Option<Position>), ExportError> {
+    ) -> Result<Filled, ExportError> {
         let staging = self.destination.staging();
         let mut chunk = Chunk::new(self.request.format, staging, self.checkpoint.next_chunk);
+        let mut position = self.checkpoint.position.clone();
         loop {
             let batch = tokio::select! {
                 batch = walk::read(self.pipeline, self.request, &position) => batch?,
                 () = cancellation.cancelled() => return Err(ExportError::Cancelled),
             };
+            position = batch.next;
             let count = batch.records.len() as u64;
             chunk = blocking("write", staging, move || {
                 chunk.add(batch.records)?;
@@ -118,15 +118,19 @@ impl Run<'_> {
             .await?;
             self.read.rows += count;
             on_progress(self.read);
-            match batch.next {
-                Some(next) if !chunk.is_full() => position = next,
-                next => return Ok((chunk, next)),
+            if batch.is_last || chunk.is_full() {
+                return Ok(Filled {
+                    chunk,
+                    position,
+                    is_last: batch.is_last,
+                });
             }
         }
     }
 
     /// Moves the chunk's files into their place and writes the checkpoint.
-    async fn complete(&mut self, chunk: Chunk, next: Option<Position>) -> Result<(), ExportError> {
+    async fn complete(&mut self, filled: Filled) -> Result<(), ExportError> {
+        let chunk = filled.chunk;
         let rows = chunk.rows();
         let staged = blocking("write", self.destination.staging(), || chunk.finish()).await?;
         let names: Vec<String> = staged.iter().map(|file| file.name.clone()).collect();
@@ -143,7 +147,8 @@ impl Run<'_> {
         for file in &staged {
             self.destination.publish(file).await?;
         }
-        self.checkpoint.position = next;
+        self.checkpoint.position = filled.position;
+        self.checkpoint.is_finished = filled.is_last;
         self.checkpoint.pending = Vec::new();
         self.checkpoint.next_chunk += u64::from(!staged.is_empty());
         self.checkpoint.rows += rows;
@@ -158,6 +163,14 @@ impl Run<'_> {
     }
 }
 
+/// A chunk that is complete but not in its place.
+struct Filled {
+    chunk: Chunk,
+    /// What comes after it.
+    position: Position,
+    is_last: bool,
+}
+
 /// The checkpoint of the target, or the first one of a new export.
 async fn checkpoint(
     pipeline: &Pipeline,
@@ -170,13 +183,17 @@ async fn checkpoint(
         let position = Position::first(request);
         return Ok(Checkpoint::new(environment, &requested, position));
     };
-    let found = Checkpoint::read(&content)?;
+    let mut found = Checkpoint::read(&content)?;
     if found.environment != *environment || found.request != requested {
         return Err(ExportError::OtherExport {
             target: request.target.to_string(),
             found: format!("{} of {}", found.request, found.environment),
             requested: format!("{requested} of {environment}"),
         });
+    }
+    // What arrived since is new; a range is finished for good.
+    if request.scope == Scope::SinceLast {
+        found.is_finished = false;
     }
     Ok(found)
 }

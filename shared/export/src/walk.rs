@@ -2,7 +2,7 @@
 //!
 //! Invariant: pages that follow each other by their positions neither skip nor repeat a record.
 
-use event::{Cursor, LIMIT_MAX, Order, Record, RecordQuery};
+use event::{Cursor, LIMIT_MAX, Order, Record, RecordId, RecordQuery};
 use pipeline::Pipeline;
 use serde::{Deserialize, Serialize};
 
@@ -20,23 +20,31 @@ pub(crate) enum Position {
         /// The page before ended here.
         cursor: Option<Cursor>,
     },
+    /// By arrival, after this record.
+    Arrival {
+        /// 0 from the start.
+        after: RecordId,
+    },
 }
 
 /// Some records and what comes after them.
 pub(crate) struct Batch {
     pub(crate) records: Vec<Record>,
-    /// `None` at the end.
-    pub(crate) next: Option<Position>,
+    /// Where the next page starts.
+    pub(crate) next: Position,
+    /// Whether there is nothing more at present.
+    pub(crate) is_last: bool,
 }
 
 impl Position {
     /// The start of what is requested.
     pub(crate) fn first(request: &ExportRequest) -> Self {
         match request.scope {
-            Scope::Range { .. } | Scope::SinceLast => Self::Range {
+            Scope::Range { .. } => Self::Range {
                 walk: 0,
                 cursor: None,
             },
+            Scope::SinceLast => Self::Arrival { after: RecordId(0) },
         }
     }
 }
@@ -49,6 +57,7 @@ pub(crate) async fn read(
 ) -> Result<Batch, ExportError> {
     match position {
         Position::Range { walk, cursor } => range(pipeline, request, *walk, *cursor).await,
+        Position::Arrival { after } => arrivals(pipeline, request, *after).await,
     }
 }
 
@@ -73,19 +82,38 @@ async fn range(
         ..RecordQuery::default()
     };
     let page = pipeline.list_records(&query).await?;
-    let next = match page.next_cursor {
-        Some(cursor) => Some(Position::Range {
-            walk,
-            cursor: Some(cursor),
-        }),
-        None if walk + 1 < request.types.len() => Some(Position::Range {
-            walk: walk + 1,
-            cursor: None,
-        }),
-        None => None,
-    };
+    let is_end_of_walk = page.next_cursor.is_none();
     Ok(Batch {
         records: page.items,
-        next,
+        is_last: is_end_of_walk && walk + 1 >= request.types.len(),
+        next: Position::Range {
+            walk: walk + usize::from(is_end_of_walk),
+            cursor: page.next_cursor,
+        },
+    })
+}
+
+/// The filter is applied here: by arrival, the database has no index on types and sources.
+async fn arrivals(
+    pipeline: &Pipeline,
+    request: &ExportRequest,
+    after: RecordId,
+) -> Result<Batch, ExportError> {
+    let arrivals = pipeline.records_after(after, LIMIT_MAX).await?;
+    let mut records = arrivals.items;
+    records.retain(|record| {
+        let is_of_types = request.types.is_empty() || request.types.contains(&record.event_type);
+        let is_of_source = request
+            .source
+            .as_ref()
+            .is_none_or(|source| *source == record.source);
+        is_of_types && is_of_source
+    });
+    Ok(Batch {
+        records,
+        is_last: !arrivals.has_more,
+        next: Position::Arrival {
+            after: arrivals.next_after,
+        },
     })
 }

@@ -404,3 +404,45 @@ async fn empty_range_is_refused_and_an_export_of_nothing_leaves_no_file() {
     assert_eq!(fixture.export(&nothing).await.unwrap().rows, 0);
     assert_eq!(files(&fixture.target()), Vec::<PathBuf>::new());
 }
+
+#[tokio::test]
+async fn every_record_that_arrives_is_in_one_of_the_runs() {
+    let fixture = Fixture::new().await;
+    let request = ExportRequest {
+        scope: Scope::SinceLast,
+        ..fixture.request(Format::Parquet)
+    };
+    let first = fixture.export(&request).await.unwrap();
+    assert_eq!(first.rows as i64, DAYS * ROWS_A_DAY);
+    assert_eq!(fixture.export(&request).await.unwrap().rows, 0);
+    // One write is open and has taken its ids: what commits behind it waits for it.
+    let mut open = fixture.database.pool().begin().await.unwrap();
+    sqlx::query("lock table records_default in access exclusive mode")
+        .execute(&mut *open)
+        .await
+        .unwrap();
+    let early = fixture.store(4, "made.early");
+    let runs = async {
+        let mut late = 0;
+        while late == 0 {
+            late = sqlx::query_scalar::<_, i64>(
+                "select count(*) from pg_locks where locktype = 'advisory' and objsubid = 2",
+            )
+            .fetch_one(fixture.database.pool())
+            .await
+            .unwrap();
+        }
+        let waiting = fixture.export(&request).await.unwrap();
+        open.commit().await.unwrap();
+        waiting.rows
+    };
+    let ((), waiting) = tokio::join!(early, runs);
+    assert_eq!(waiting, 0);
+    fixture.store(5, "made.late").await;
+    let last = fixture.export(&request).await.unwrap();
+    assert_eq!(last.rows as i64, 2 * ROWS_A_DAY);
+    assert!(last.is_continued);
+    let stored = fixture.records().await;
+    assert_eq!(last.rows_total, stored.len() as u64);
+    assert_eq!(read_all(&fixture.target(), Format::Parquet), stored);
+}
