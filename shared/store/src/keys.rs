@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use event::{EventKey, RecordId};
 use sqlx::PgPool;
+use sqlx::types::Uuid;
 
 use crate::error::{Context as _, StoreError};
+use crate::identity::identity;
 
 /// The ledger's entry of a stored event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,28 +32,28 @@ pub async fn stored_keys(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let sources: Vec<&str> = keys.iter().map(|key| key.source.as_str()).collect();
-    let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
-    let rows: Vec<(String, String, i64, DateTime<Utc>)> = sqlx::query_as(
-        "select source, id, record_id, occurred_at
-         from unnest($1::text[], $2::text[]) as wanted (source, id)
-         join event_keys using (source, id)",
+    let identities: Vec<Uuid> = keys
+        .iter()
+        .map(|key| identity(&key.source, &key.id))
+        .collect();
+    let rows: Vec<(i64, i64, DateTime<Utc>)> = sqlx::query_as(
+        "select wanted.position, k.record_id, k.occurred_at
+         from unnest($1::uuid[]) with ordinality as wanted (identity, position)
+         join event_identities k using (identity)",
     )
-    .bind(&sources)
-    .bind(&ids)
+    .bind(&identities)
     .fetch_all(pool)
     .await
     .context("look up events in the ledger")?;
     Ok(rows
         .into_iter()
-        .map(|(source, id, record_id, occurred_at)| {
-            (
-                EventKey { source, id },
-                StoredKey {
-                    record_id: RecordId(record_id),
-                    occurred_at,
-                },
-            )
+        .filter_map(|(position, record_id, occurred_at)| {
+            let key = keys.get(usize::try_from(position - 1).ok()?)?;
+            let stored = StoredKey {
+                record_id: RecordId(record_id),
+                occurred_at,
+            };
+            Some((key.clone(), stored))
         })
         .collect())
 }

@@ -22,10 +22,13 @@
 //! # }
 //! ```
 
+mod arrivals;
 mod connect;
 mod error;
 mod iam;
+mod identity;
 mod keys;
+mod ledger_copy;
 mod migrations;
 mod partition_plan;
 mod partitions;
@@ -37,6 +40,7 @@ mod write;
 
 pub use sqlx::PgPool;
 
+pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after};
 pub use connect::{ConnectSettings, connect, connect_lazy, ping};
 pub use error::StoreError;
 pub use iam::IamLogIn;

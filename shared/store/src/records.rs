@@ -11,6 +11,7 @@ use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{PgPool, QueryBuilder, Row as _};
 
 use crate::error::{Context as _, StoreError};
+use crate::identity::{identities_of_id, identity};
 
 const LIST: &str = "list records";
 const GET: &str = "read a record";
@@ -20,7 +21,8 @@ const GET: &str = "read a record";
 pub const PAGE_BYTES_MAX: usize = 2_500_000;
 
 // The payload is read as text, because `numeric` stores numbers that no Rust type can.
-const COLUMNS: &str = "select r.record_id, r.source, r.id, r.type, r.subject, r.occurred_at,
+pub(crate) const COLUMNS: &str =
+    "select r.record_id, r.source, r.id, r.type, r.subject, r.occurred_at,
     r.ingested_at, r.payload::text as payload";
 
 /// Reads one page of records. The query must have passed `validate`.
@@ -60,7 +62,7 @@ pub async fn get_record(pool: &PgPool, record_id: RecordId) -> Result<Option<Rec
     let mut statement: QueryBuilder<'_, Postgres> = QueryBuilder::new(COLUMNS);
     statement
         .push(
-            " from event_keys k
+            " from event_identities k
               join records r on r.occurred_at = k.occurred_at and r.record_id = k.record_id
               where k.record_id = ",
         )
@@ -86,15 +88,26 @@ fn list_statement(query: &RecordQuery) -> QueryBuilder<'_, Postgres> {
     match &query.id {
         // Few events share an id: the ledger's primary key finds them, whatever their age.
         Some(id) => {
+            let identities = match &query.source {
+                Some(source) => {
+                    let identity = identity(source, id);
+                    identity..=identity
+                }
+                None => identities_of_id(id),
+            };
             statement
                 .push(
-                    " from event_keys k
+                    " from event_identities k
                       join records r on r.occurred_at = k.occurred_at and r.record_id = k.record_id
-                      where k.id = ",
+                      where k.identity between ",
                 )
+                .push_bind(*identities.start())
+                .push(" and ")
+                .push_bind(*identities.end())
+                .push(" and r.id = ")
                 .push_bind(id.clone());
             if let Some(source) = &query.source {
-                statement.push(" and k.source = ").push_bind(source.clone());
+                statement.push(" and r.source = ").push_bind(source.clone());
             }
         }
         None => {
@@ -147,7 +160,7 @@ fn list_statement(query: &RecordQuery) -> QueryBuilder<'_, Postgres> {
     statement
 }
 
-fn read(row: &PgRow) -> Result<Record, sqlx::Error> {
+pub(crate) fn read(row: &PgRow) -> Result<Record, sqlx::Error> {
     let payload: String = row.try_get("payload")?;
     let occurred_at: DateTime<Utc> = row.try_get("occurred_at")?;
     Ok(Record {
@@ -185,15 +198,14 @@ mod tests {
             .await
             .unwrap();
         for statement in [
-            "insert into event_keys (source, id, occurred_at)
-             select '/source/' || n % 3, n::text,
-                 timestamptz '2026-11-01 00:00+00' + n * interval '20 days' / 40000
-             from generate_series(0, 39999) as n",
             "insert into records (record_id, source, id, type, occurred_at, payload)
-             select record_id, source, id, 'type.' || record_id % 5, occurred_at, '{}'
-             from event_keys",
+             select n, '/source/' || n % 3, n::text, 'type.' || n % 5,
+                 timestamptz '2026-11-01 00:00+00' + n * interval '20 days' / 40000, '{}'
+             from generate_series(1, 40000) as n",
+            "insert into event_identities (identity, record_id, occurred_at)
+             select event_identity(source, id), record_id, occurred_at from records",
             "analyze records",
-            "analyze event_keys",
+            "analyze event_identities",
         ] {
             sqlx::query(statement).execute(pool).await.unwrap();
         }
@@ -253,7 +265,7 @@ mod tests {
             ..RecordQuery::default()
         };
         let plan = plan_of(pool, &by_id).await;
-        assert!(plan.contains("event_keys_pkey"), "{plan}");
+        assert!(plan.contains("event_identities_pkey"), "{plan}");
         assert!(!plan.contains("Seq Scan"), "{plan}");
     }
 

@@ -21,17 +21,18 @@ const GRANTS: &str = "
 do $$
 begin
     if exists (select from pg_roles where rolname = 'ingest') then
-        grant select, insert on event_keys to ingest;
-        grant usage on sequence event_keys_record_id_seq to ingest;
+        grant select, insert on event_identities to ingest;
+        grant usage, select on sequence event_keys_record_id_seq to ingest;
         grant insert on records to ingest;
     end if;
     if exists (select from pg_roles where rolname = 'api') then
-        grant select on event_keys, records to api;
+        grant select on event_identities, records to api;
+        grant select on sequence event_keys_record_id_seq to api;
     end if;
     if exists (select from pg_roles where rolname = 'analyst') then
         grant usage on schema analytics to analyst;
         grant select on all tables in schema analytics to analyst;
-        grant select on event_keys, records to analyst;
+        grant select on event_identities, records to analyst;
     end if;
 end
 $$";

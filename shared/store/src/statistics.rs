@@ -75,7 +75,7 @@ pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
                  join pg_class as leaf on leaf.oid = tree.relid
                  where tree.isleaf),
                 (select r.ingested_at
-                 from (select record_id, occurred_at from event_keys
+                 from (select record_id, occurred_at from event_identities
                        order by record_id desc limit 100) as k
                  join records r on r.occurred_at = k.occurred_at and r.record_id = k.record_id
                  order by k.record_id desc limit 1),

@@ -111,7 +111,7 @@ fn pages_neither_skip_nor_repeat_and_keep_the_order() {
     runner
         .run(&case(), |case| {
             let pages = runtime.block_on(async {
-                sqlx::query("truncate records, event_keys")
+                sqlx::query("truncate records, event_identities")
                     .execute(pool)
                     .await
                     .unwrap();

@@ -6,11 +6,13 @@
     reason = "a test stops where it fails"
 )]
 
+mod arrivals;
 mod connections;
 mod events;
 #[path = "../../../event/tests/hostile/mod.rs"]
 mod hostile;
 mod iam;
+mod ledger_copy;
 mod lists;
 mod partitions;
 mod refusals;

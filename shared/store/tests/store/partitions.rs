@@ -113,7 +113,7 @@ async fn expired_partition_is_dropped_and_its_events_stay_in_the_ledger() {
         .unwrap();
     assert_eq!(report.dropped, ["records_2026_11_24"]);
     assert_eq!(count(pool, "records").await, 0);
-    assert_eq!(count(pool, "event_keys").await, 1);
+    assert_eq!(count(pool, "event_identities").await, 1);
     let written = write_batch(pool, &[old]).await.unwrap();
     assert_eq!(written, [Written::Duplicate]);
 }
@@ -148,7 +148,7 @@ async fn expired_record_of_the_default_partition_is_deleted_and_stays_in_the_led
         .await
         .unwrap();
     assert_eq!(left, ["first kept", "to come"]);
-    assert_eq!(count(pool, "event_keys").await, 4);
+    assert_eq!(count(pool, "event_identities").await, 4);
     let written = write_batch(pool, &[ancient]).await.unwrap();
     assert_eq!(written, [Written::Duplicate]);
 }

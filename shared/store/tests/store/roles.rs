@@ -85,7 +85,7 @@ async fn every_user_can_do_its_work_and_no_other() {
     let events = [event("a", "t", at(TIME)), event("a", "t", at(TIME))];
     assert_eq!(write_batch(&ingest, &events).await.unwrap().len(), 2);
     assert!(is_refused(&ingest, "select count(*) from records").await);
-    assert!(is_refused(&ingest, "delete from event_keys").await);
+    assert!(is_refused(&ingest, "delete from event_identities").await);
     let limit: String = sqlx::query_scalar("show statement_timeout")
         .fetch_one(&ingest)
         .await
