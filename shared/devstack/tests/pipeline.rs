@@ -183,6 +183,7 @@ async fn every_message_is_stored_once_or_dead_with_its_reason() {
     let counted = IngestCounts {
         stored,
         duplicates,
+        expired: 0,
         dead_lettered: dead,
         retried: 0,
     };

@@ -28,6 +28,8 @@ pub struct IngestHistory {
     pub stored: Vec<Point>,
     /// Messages whose event was stored before, per period.
     pub duplicates: Vec<Point>,
+    /// Messages whose event was not stored because it occurred before the retention horizon, per period.
+    pub expired: Vec<Point>,
     /// Messages that were reported for retry, per period.
     pub retried: Vec<Point>,
     /// Milliseconds from publish to commit: the mean of the medians of a period's batches.
@@ -44,7 +46,7 @@ pub struct IngestRates {
     /// Seconds that the rates cover, up to the newest batches: from 30 to 180. `None`, as each rate is, until
     /// 30 seconds were observed whole.
     pub window_secs: Option<u64>,
-    /// The newest batches stored nothing, had no duplicates, and reported messages for retry.
+    /// The newest batches stored nothing, had no duplicates or expired events, and reported messages for retry.
     pub is_stuck: bool,
     /// Milliseconds from publish to commit: the mean over minutes of the mean of their batches' medians, so a
     /// quiet minute has the same weight as a busy one. `None` when nothing was stored.
@@ -55,6 +57,8 @@ pub struct IngestRates {
     pub stored_per_minute: Option<f64>,
     /// Messages whose event was stored before.
     pub duplicates_per_minute: Option<f64>,
+    /// Messages whose event was not stored because it occurred before the retention horizon.
+    pub expired_per_minute: Option<f64>,
     /// Messages that were reported for retry.
     pub retried_per_minute: Option<f64>,
     /// Messages that failed permanently, by code; only codes that occurred.
@@ -64,9 +68,10 @@ pub struct IngestRates {
 /// Windows that are read for the rates of one: what came before shows whether it was observed whole.
 const HISTORY_WINDOWS: u32 = 3;
 
-const TOTALS: [(&str, &str); 5] = [
+const TOTALS: [(&str, &str); 6] = [
     (ingest_metrics::STORED, "Sum"),
     (ingest_metrics::DUPLICATES, "Sum"),
+    (ingest_metrics::EXPIRED, "Sum"),
     (ingest_metrics::RETRIED, "Sum"),
     (ingest_metrics::LAG_P50_MS, "Average"),
     (ingest_metrics::LAG_MAX_MS, "Maximum"),
@@ -115,6 +120,7 @@ impl IngestHistory {
         Self {
             stored: next(),
             duplicates: next(),
+            expired: next(),
             retried: next(),
             lag_p50_ms: next(),
             lag_max_ms: next(),
@@ -149,12 +155,13 @@ impl IngestHistory {
         Some(IngestRates {
             window_secs: window.as_ref().map(Window::secs),
             is_stuck: newest(&self.retried) > 0.0
-                && newest(&self.stored) + newest(&self.duplicates) == 0.0,
+                && newest(&self.stored) + newest(&self.duplicates) + newest(&self.expired) == 0.0,
             lag_p50_ms: within(&self.lag_p50_ms).map(|values| whole(mean(&values))),
             lag_max_ms: within(&self.lag_max_ms)
                 .map(|values| whole(values.into_iter().fold(0.0, f64::max))),
             stored_per_minute: per_minute(&self.stored),
             duplicates_per_minute: per_minute(&self.duplicates),
+            expired_per_minute: per_minute(&self.expired),
             retried_per_minute: per_minute(&self.retried),
             failures_per_minute: window.as_ref().map(|window| {
                 let rates = self.failed.iter();
@@ -235,11 +242,12 @@ mod tests {
         let mut answers = vec![Vec::new(); TOTALS.len() + FailureCode::ALL.len()];
         answers[0] = points(&[(-400, 9_000.0), (-180, 30.0), (-60, 21.0)]);
         answers[1] = points(&[(-60, 5.0)]);
-        answers[2] = points(&[(-60, 0.0)]);
-        answers[3] = points(&[(-400, 9_000.0), (-180, 100.0), (-60, 301.0)]);
-        answers[4] = points(&[(-180, 1_200.0), (-60, 800.0)]);
-        answers[5] = points(&[(-60, 3.0)]);
-        answers[12] = points(&[(-400, 7.0)]);
+        answers[2] = points(&[(-60, 10.0)]);
+        answers[3] = points(&[(-60, 0.0)]);
+        answers[4] = points(&[(-400, 9_000.0), (-180, 100.0), (-60, 301.0)]);
+        answers[5] = points(&[(-180, 1_200.0), (-60, 800.0)]);
+        answers[6] = points(&[(-60, 3.0)]);
+        answers[13] = points(&[(-400, 7.0)]);
         answers
     }
 
@@ -256,6 +264,7 @@ mod tests {
             // In the 180 seconds up to -30.
             stored_per_minute: Some(17.0),
             duplicates_per_minute: Some(1.7),
+            expired_per_minute: Some(3.3),
             retried_per_minute: Some(0.0),
             failures_per_minute: Some(BTreeMap::from([(FailureCode::NotJson, 1.0)])),
         };
@@ -267,7 +276,7 @@ mod tests {
         );
         let lines = lines();
         assert_eq!(lines.len(), answers().len());
-        assert_eq!(lines[12].metric, "failed_refused-by-database");
+        assert_eq!(lines[13].metric, "failed_refused-by-database");
     }
 
     #[test]
@@ -276,7 +285,7 @@ mod tests {
         let history = IngestHistory::of(answers());
         assert_eq!(history.recent(at(600), 60), None, "too long ago");
         let mut answers = answers();
-        answers[3] = Vec::new();
+        answers[4] = Vec::new();
         let rates = IngestHistory::of(answers).recent(at(0), 30).unwrap();
         assert_eq!(rates.lag_p50_ms, None);
     }
@@ -321,16 +330,18 @@ mod tests {
 
     #[test]
     fn ingest_that_reports_everything_for_retry_is_stuck_from_its_first_such_batch() {
-        for (stored, duplicates, retried, is_stuck) in [
-            (0.0, 0.0, 3.0, true),
-            (1.0, 0.0, 3.0, false),
-            (0.0, 1.0, 3.0, false),
-            (0.0, 0.0, 0.0, false),
+        for (stored, duplicates, expired, retried, is_stuck) in [
+            (0.0, 0.0, 0.0, 3.0, true),
+            (1.0, 0.0, 0.0, 3.0, false),
+            (0.0, 1.0, 0.0, 3.0, false),
+            (0.0, 0.0, 1.0, 3.0, false),
+            (0.0, 0.0, 0.0, 0.0, false),
         ] {
             let mut answers = answers();
             answers[0] = points(&[(-60, 900.0), (-5, stored)]);
             answers[1] = points(&[(-60, 5.0), (-5, duplicates)]);
-            answers[2] = points(&[(-60, 0.0), (-5, retried)]);
+            answers[2] = points(&[(-60, 10.0), (-5, expired)]);
+            answers[3] = points(&[(-60, 0.0), (-5, retried)]);
             let rates = IngestHistory::of(answers).recent(at(0), 5).unwrap();
             assert_eq!(rates.is_stuck, is_stuck);
         }

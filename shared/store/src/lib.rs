@@ -24,7 +24,9 @@
 
 mod arrivals;
 mod connect;
+mod count_backfill;
 mod error;
+mod expiry;
 mod iam;
 mod identity;
 mod keys;
@@ -34,6 +36,7 @@ mod partition_plan;
 mod partitions;
 mod records;
 mod roles;
+mod rollup;
 mod settings;
 mod statistics;
 mod write;
@@ -43,17 +46,15 @@ pub use sqlx::PgPool;
 pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after};
 pub use connect::{ConnectSettings, connect, connect_lazy, ping};
 pub use error::StoreError;
+pub use expiry::{delete_expired_records, drop_partitions};
 pub use iam::IamLogIn;
 pub use keys::{StoredKey, stored_keys};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
 pub use partition_plan::{PartitionPlan, PartitionWidth};
-pub use partitions::{
-    PartitionReport, create_partitions, delete_expired_records, drop_partitions, keep_partitions,
-};
+pub use partitions::{PartitionReport, create_partitions, keep_partitions};
 pub use records::{PAGE_BYTES_MAX, get_record, list_records};
 pub use roles::{RoleError, role_statements};
+pub use rollup::{STATS_RAW_MAX, STATS_ROWS_MAX, fold_counts, stats};
 pub use settings::{SettingsError, Variables};
-pub use statistics::{
-    EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, stats, summary, types,
-};
+pub use statistics::{EXACT_COUNT_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, summary, types};
 pub use write::{Written, write_batch};

@@ -12,6 +12,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::timeout;
 
+use crate::count_backfill::fill_counts;
 use crate::error::{Context as _, StoreError};
 use crate::ledger_copy::move_ledger;
 use crate::roles::grant_access;
@@ -56,6 +57,9 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| Migrator {
         file!(20261124000003, "create_analytics_views"),
         file!(20261124000004, "compare_texts_as_bytes"),
         file!(20261127000010, "create_event_identities"),
+        file!(20261127000011, "create_retention"),
+        file!(20261127000012, "create_event_counts"),
+        file!(20261127000013, "read_counts_in_analytics"),
     ]
     .into(),
     ..Migrator::DEFAULT
@@ -113,6 +117,7 @@ async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreErro
         .await
         .map_err(|error| failure(&error))?;
     move_ledger(connection).await?;
+    fill_counts(connection).await?;
     grant_access(connection).await?;
     Ok(MigrationReport {
         applied: MIGRATOR

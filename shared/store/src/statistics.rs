@@ -1,23 +1,20 @@
-//! Counts of records.
+//! Totals and types of records; counts over time are in [`crate::rollup`].
 //!
 //! Invariant: every result has a limit, and an estimate is marked as one.
 
 use chrono::{DateTime, Utc};
-use event::{Bucket, GroupBy, StatsBucket, StatsQuery, TypeCount};
+use event::TypeCount;
 use serde::Serialize;
 use sqlx::PgPool;
 
 use crate::error::{Context as _, StoreError};
 
 const SUMMARY: &str = "summarize records";
-const STATS: &str = "count records per bucket";
 const TYPES: &str = "count records per type";
 
 /// Above this many records the total is the planner's estimate: counting a million takes a tenth of a
 /// second, and the console polls it.
 pub const EXACT_COUNT_MAX: i64 = 1_000_000;
-/// Most rows of a result of [`stats`].
-pub const STATS_ROWS_MAX: usize = 20_000;
 /// Most types of a result of [`types`]: the first by name.
 pub const TYPES_MAX: i64 = 1_000;
 /// Most records that [`types`] counts of each type.
@@ -102,59 +99,6 @@ pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
         last_ingested_at,
         database_now,
     })
-}
-
-/// Counts records per time bucket and group, in the order of both. Buckets start at UTC midnight,
-/// the full hour or the full minute. The query must have passed `validate`.
-///
-/// # Errors
-/// [`StoreError::TooManyRows`] beyond [`STATS_ROWS_MAX`], otherwise see [`StoreError`].
-pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>, StoreError> {
-    let statement = match query.group_by {
-        GroupBy::Type => {
-            "select date_bin($1::interval, occurred_at, timestamptz '2000-01-01 00:00:00+00'),
-                 type, count(*)
-             from records where occurred_at >= $2 and occurred_at < $3
-             group by 1, 2 order by 1, 2 limit $4"
-        }
-        GroupBy::Source => {
-            "select date_bin($1::interval, occurred_at, timestamptz '2000-01-01 00:00:00+00'),
-                 source, count(*)
-             from records where occurred_at >= $2 and occurred_at < $3
-             group by 1, 2 order by 1, 2 limit $4"
-        }
-    };
-    let width = match query.bucket {
-        Bucket::Minute => chrono::TimeDelta::minutes(1),
-        Bucket::Hour => chrono::TimeDelta::hours(1),
-        Bucket::Day => chrono::TimeDelta::days(1),
-    };
-    let rows: Vec<(DateTime<Utc>, String, i64)> = sqlx::query_as(statement)
-        .bind(width)
-        .bind(query.from)
-        .bind(query.to)
-        .bind(
-            i64::try_from(STATS_ROWS_MAX)
-                .unwrap_or(i64::MAX)
-                .saturating_add(1),
-        )
-        .fetch_all(pool)
-        .await
-        .context(STATS)?;
-    if rows.len() > STATS_ROWS_MAX {
-        return Err(StoreError::TooManyRows {
-            operation: STATS,
-            rows_max: STATS_ROWS_MAX,
-        });
-    }
-    Ok(rows
-        .into_iter()
-        .map(|(bucket_start, group, count)| StatsBucket {
-            bucket_start,
-            group,
-            count,
-        })
-        .collect())
 }
 
 /// Counts records per type, the most frequent first: at most [`TYPES_MAX`] types, and of each at most

@@ -3,6 +3,7 @@
 //! Invariant: one statement, one round trip. An event whose identity is in the ledger is never stored
 //! again.
 
+use chrono::{DateTime, Utc};
 use event::{Event, RecordId};
 use sqlx::postgres::PgArguments;
 use sqlx::types::Uuid;
@@ -37,6 +38,7 @@ with position as materialized (
     select nextval(sequence) as record_id, identity, occurred_at, position
     from position cross join unnest($1::uuid[], $2::timestamptz[])
         with ordinality as columns (identity, occurred_at, position)
+    where occurred_at >= (select horizon from retention)
 ), keys as (
     insert into event_identities (identity, record_id, occurred_at)
     select identity, record_id, occurred_at from input order by position
@@ -54,10 +56,13 @@ with position as materialized (
     ) as columns
     join fresh using (position)
 )
-select array_agg(position), array_agg(record_id) from fresh";
+select array_agg(position), array_agg(record_id),
+    (select nullif(horizon, '-infinity') from retention)
+from fresh";
 
-/// Positions and record ids of the events that were new; `None` when there were none.
-type Fresh = (Option<Vec<i64>>, Option<Vec<i64>>);
+/// Positions and record ids of the events that were new, `None` when there were none; and the retention
+/// horizon by which the statement went, if there is one.
+type Fresh = (Option<Vec<i64>>, Option<Vec<i64>>, Option<DateTime<Utc>>);
 
 /// The outcome of one event of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +71,8 @@ pub enum Written {
     Stored(RecordId),
     /// It was stored before, or an earlier event of the same batch has its identity.
     Duplicate,
+    /// It occurred before the retention horizon: it is not stored, whether or not it was before.
+    Expired,
 }
 
 /// Writes a batch of events: all of them or, on an error, none. The result is parallel to the input; of
@@ -75,9 +82,8 @@ pub enum Written {
 /// [`StoreError::EventRefused`] when one of the events is at fault (PostgreSQL does not report which),
 /// otherwise see [`StoreError`].
 pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Written>, StoreError> {
-    let mut written = vec![Written::Duplicate; events.len()];
     if events.is_empty() {
-        return Ok(written);
+        return Ok(Vec::new());
     }
     let batch = Batch::new(events);
     let arguments = batch.arguments().context(OPERATION)?;
@@ -94,7 +100,15 @@ pub async fn write_batch(pool: &PgPool, events: &[Event<'_>]) -> Result<Vec<Writ
     ) {
         connection.return_to_pool();
     }
-    let (positions, record_ids) = answer?;
+    let (positions, record_ids, horizon) = answer?;
+    let is_expired = |event: &Event<'_>| horizon.is_some_and(|horizon| event.time < horizon);
+    let mut written: Vec<Written> = events
+        .iter()
+        .map(|event| match is_expired(event) {
+            true => Written::Expired,
+            false => Written::Duplicate,
+        })
+        .collect();
     let (positions, record_ids) = (
         positions.unwrap_or_default(),
         record_ids.unwrap_or_default(),

@@ -107,7 +107,7 @@ async fn feed_stops_before_a_write_that_is_open_and_misses_nothing_afterwards() 
         let slow = slow.await.unwrap();
         let record_ids = slow.iter().map(|one| match one {
             Written::Stored(record_id) => *record_id,
-            Written::Duplicate => panic!("{slow:?}"),
+            Written::Duplicate | Written::Expired => panic!("{slow:?}"),
         });
         assert!(record_ids.min().unwrap() > before);
         let (mut seen, _) = read_on(pool, after, 4).await;

@@ -10,6 +10,7 @@ use store::{
 };
 
 use crate::events::{at, count, event};
+use crate::rollup::assert_counts_fit;
 
 const NOON: &str = "2026-11-24T12:00:00Z";
 /// The migrations before the one that creates `event_identities`.
@@ -95,6 +96,7 @@ async fn assert_ledger_fits(pool: &PgPool, records: i64) {
     .await
     .unwrap();
     assert_eq!(fitting, records);
+    assert_counts_fit(pool).await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod lists;
 mod partitions;
 mod refusals;
 mod roles;
+mod rollup;
 mod round_trips;
 mod schema;
 mod statistics;

@@ -12,7 +12,7 @@ fn stored_ids(written: &[Written]) -> Vec<RecordId> {
         .iter()
         .filter_map(|one| match one {
             Written::Stored(record_id) => Some(*record_id),
-            Written::Duplicate => None,
+            Written::Duplicate | Written::Expired => None,
         })
         .collect()
 }

@@ -143,10 +143,13 @@ fn outcomes(rates: IngestRates) -> Option<Vec<String>> {
     }
     let codes = failures.into_iter();
     bad.extend(codes.map(|(code, per_minute)| part(&code.to_string(), per_minute)));
-    let good = [
+    let mut good = vec![
         part("stored", rates.stored_per_minute?),
         part("duplicates", rates.duplicates_per_minute?),
     ];
+    if let Some(expired) = rates.expired_per_minute.filter(|expired| *expired > 0.0) {
+        good.push(part("expired", expired));
+    }
     let none = bad.is_empty().then(|| "failed 0".to_owned());
     Some(bad.into_iter().chain(good).chain(none).collect())
 }
