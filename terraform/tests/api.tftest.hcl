@@ -14,7 +14,7 @@ run "every_route_wants_a_signature" {
   }
 
   assert {
-    condition     = length(aws_apigatewayv2_route.this) == 19 && alltrue([for route in aws_apigatewayv2_route.this : route.authorization_type == "AWS_IAM"])
+    condition     = length(aws_apigatewayv2_route.this) == 21 && alltrue([for route in aws_apigatewayv2_route.this : route.authorization_type == "AWS_IAM"])
     error_message = "HTTP APIs have no resource policy: each route must be authorized."
   }
 

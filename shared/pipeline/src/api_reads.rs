@@ -6,15 +6,15 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use event::{
-    EventKey, Page, Record, RecordId, RecordPage, RecordQuery, RecordSummary, StatsBucket,
-    StatsQuery, StoredEvent, TypeCount,
+    EventKey, Page, Record, RecordFeed, RecordId, RecordPage, RecordQuery, RecordSummary,
+    StatsBucket, StatsQuery, StoredEvent, TypeCount,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use store::StoredKey;
+use store::{Arrivals, StoredKey};
 
 use super::api::ApiLimits;
 use super::connection::QUESTION_LIMIT;
@@ -70,6 +70,20 @@ impl<'a> ApiReads<'a> {
         let page: RecordPage = self.get(&path).await?;
         page.read(query)
             .map_err(|error| self.attempt.refused(format!("next_cursor: {error}")))
+    }
+
+    pub(super) async fn records_after(
+        self,
+        after: RecordId,
+        limit: u16,
+    ) -> Result<Arrivals, PipelineError> {
+        let path = format!("/v1/feed?after={after}&limit={limit}");
+        let feed: RecordFeed = self.get(&path).await?;
+        Ok(Arrivals {
+            items: feed.items,
+            next_after: feed.next_after,
+            has_more: feed.has_more,
+        })
     }
 
     pub(super) async fn get_record(

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use event::{EventKey, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery, TypeCount};
-use store::StoredKey;
+use store::{Arrivals, StoredKey};
 
 use super::model::{ReadPath, RecordTotals};
 use super::{Pipeline, PipelineError};
@@ -69,6 +69,23 @@ impl Pipeline {
             operation,
             |pool| async move { store::list_records(pool, query).await },
             |api| async move { api.list_records(query).await },
+        )
+        .await
+    }
+
+    /// Records in the order of their arrival, after the record `after` (0 from the start).
+    ///
+    /// # Errors
+    /// When there is no database or it does not answer.
+    pub async fn records_after(
+        &self,
+        after: RecordId,
+        limit: u16,
+    ) -> Result<Arrivals, PipelineError> {
+        self.read(
+            "list records by arrival",
+            |pool| async move { store::records_after(pool, after, limit).await },
+            |api| async move { api.records_after(after, limit).await },
         )
         .await
     }

@@ -6,6 +6,7 @@ locals {
   reads = [
     "/v1/records",
     "/v1/records/{record_id}",
+    "/v1/feed",
     "/v1/stats",
     "/v1/summary",
     "/v1/types",
