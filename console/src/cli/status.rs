@@ -1,7 +1,8 @@
 //! `status`: shows every hop once.
 //!
 //! Invariant: a value that could not be read is null, never zero, and `errors` names it. If `ingest` is null
-//! and not in `errors`, the ingest sent no metrics in the last minutes.
+//! and not in `errors`, the ingest sent no metrics in the last minutes; its rates are null until they were
+//! observed for long enough.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use serde::Serialize;
 use super::table::{moment, time_delta};
 use super::{CommandError, Exit, Session};
 use crate::text::{count, latency, short, span_secs};
-use pipeline::model::{ApiHealth, QueueRole, QueueSnapshot, RecordTotals};
+use pipeline::model::{ApiHealth, QueueRole, QueueSnapshot, ReadPath, RecordTotals};
 use pipeline::{INGEST_WINDOW, IngestRates, PipelineError, PipelineErrorKind, printable};
 
 #[derive(Debug, Serialize)]
@@ -20,6 +21,8 @@ struct Status {
     queue: Option<Queue>,
     dead_letters: Option<DeadLetters>,
     records: Option<Records>,
+    /// The way on which the records were read.
+    reads: Option<ReadPath>,
     api: Option<Api>,
     ingest: Option<IngestRates>,
     errors: Vec<PartError>,
@@ -78,6 +81,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
         dead_letters: errors
             .collect("dead_letters", dead_letters)
             .map(DeadLetters::from),
+        reads: records.as_ref().ok().map(|totals| totals.read_path),
         records: errors.collect("records", records).map(Records::from),
         api: errors.collect("api", api).map(Api::from),
         ingest: errors.collect("ingest", ingest).flatten(),
@@ -195,7 +199,10 @@ impl Status {
                 oldest(messages.oldest_age_secs)
             )
         });
-        let records = self.records.as_ref().map(Records::line);
+        let records = self
+            .records
+            .as_ref()
+            .map(|records| format!("{}{}", records.line(), by(self.reads)));
         let api = self
             .api
             .as_ref()
@@ -238,6 +245,14 @@ impl Records {
     }
 }
 
+/// ` by the API`, where they are not read from the database itself.
+fn by(reads: Option<ReadPath>) -> &'static str {
+    match reads {
+        Some(ReadPath::Api) => ", read by the API",
+        Some(ReadPath::Database) | None => "",
+    }
+}
+
 fn ingest_line(rates: &IngestRates) -> String {
     let lag = match (rates.lag_p50_ms, rates.lag_max_ms) {
         (Some(p50), Some(max)) => {
@@ -246,19 +261,31 @@ fn ingest_line(rates: &IngestRates) -> String {
         }
         _ => "no lag, because nothing was stored".to_owned(),
     };
-    let mut line = format!(
-        "{lag}; per minute {} stored, {} duplicates, {} for retry",
-        short(rates.stored_per_minute),
-        short(rates.duplicates_per_minute),
-        short(rates.retried_per_minute)
-    );
-    for (code, per_minute) in &rates.failures_per_minute {
-        line.push_str(&format!(", {} {code}", short(*per_minute)));
-    }
+    let mut line = format!("{lag}; {}", per_minute(rates));
     if rates.is_stuck {
         line.push_str("; the newest batches stored nothing");
     }
     line
+}
+
+fn per_minute(rates: &IngestRates) -> String {
+    let (Some(stored), Some(duplicates), Some(retried)) = (
+        rates.stored_per_minute,
+        rates.duplicates_per_minute,
+        rates.retried_per_minute,
+    ) else {
+        return "rates unknown, because it was observed for too short a time".to_owned();
+    };
+    let mut text = format!(
+        "per minute {} stored, {} duplicates, {} for retry",
+        short(stored),
+        short(duplicates),
+        short(retried)
+    );
+    for (code, per_minute) in rates.failures_per_minute.iter().flatten() {
+        text.push_str(&format!(", {} {code}", short(*per_minute)));
+    }
+    text
 }
 
 fn oldest(age_secs: Option<u64>) -> String {

@@ -94,11 +94,16 @@ async fn start(claim: &EnvironmentClaim, output: Output) -> Result<Stack, Comman
         "ready after {:.1} s",
         started.elapsed().as_secs_f64()
     ));
+    let address = &stack.endpoints().endpoint_url;
     // The emulator knows no secret: its keys are public.
-    output.note(&format!(
-        "every user of this machine can reach the queues and the API at {}: publish no real data",
-        stack.endpoints().endpoint_url
-    ));
+    output.note(&if cfg!(target_os = "linux") {
+        format!("only your user and root can reach the queues and the API at {address}")
+    } else {
+        format!(
+            "every user of this machine can reach the queues and the API at {address}, and run programs as \
+             you through its functions"
+        )
+    });
     Ok(stack)
 }
 
@@ -202,7 +207,7 @@ fn describe(endpoints: &Endpoints) -> Environment {
         topic_arn: endpoints.topic_arn,
         queue_url: endpoints.queue_url,
         dead_letter_queue_url: endpoints.dead_letter_queue_url,
-        api_url: endpoints.api_url,
+        api_url: Some(endpoints.api_url),
         api_auth: Authorization::None,
         database_auth: Authorization::None,
         database_url: Some(endpoints.database_url),

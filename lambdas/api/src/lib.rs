@@ -6,18 +6,26 @@
 mod answer;
 mod caching;
 mod documents;
+mod feed;
 mod health;
+mod lookup;
 mod parameters;
 mod problem;
 mod records;
+mod request_id;
+mod request_size;
+mod responses;
 mod router;
 mod settings;
 mod shutdown;
 mod stage;
 mod statistics;
+mod summary;
 
+pub use lookup::IDENTITIES_MAX;
 pub use problem::{Problem, ProblemKind};
-pub use router::{ROUTES, connected, router};
+pub use request_size::{HEADER_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX};
+pub use router::{connected, router};
 pub use settings::Settings;
 pub use shutdown::until_stopped;
 pub use stage::without_stage;
