@@ -8,7 +8,10 @@ use chrono::{DateTime, Utc};
 use event::{EventKey, RecordId};
 use sqlx::PgPool;
 
+use crate::connect::PooledConnection;
 use crate::error::{Context as _, StoreError};
+
+const LOOK_UP: &str = "look up events in the ledger";
 
 /// The ledger's entry of a stored event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +35,18 @@ pub async fn stored_keys(
     }
     let sources: Vec<&str> = keys.iter().map(|key| key.source.as_str()).collect();
     let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
-    let rows: Vec<(String, String, i64, DateTime<Utc>)> = sqlx::query_as(
+    let mut connection = PooledConnection::read(pool, LOOK_UP).await?;
+    let answer = sqlx::query_as(
         "select source, id, record_id, occurred_at
          from unnest($1::text[], $2::text[]) as wanted (source, id)
          join event_keys using (source, id)",
     )
     .bind(&sources)
     .bind(&ids)
-    .fetch_all(pool)
+    .fetch_all(connection.get())
     .await
-    .context("look up events in the ledger")?;
+    .read_context(LOOK_UP);
+    let rows: Vec<(String, String, i64, DateTime<Utc>)> = connection.end(answer)?;
     Ok(rows
         .into_iter()
         .map(|(source, id, record_id, occurred_at)| {

@@ -26,6 +26,7 @@ mod connect;
 mod error;
 mod iam;
 mod keys;
+mod layout;
 mod migrations;
 mod partition_plan;
 mod partitions;
@@ -33,6 +34,7 @@ mod records;
 mod roles;
 mod settings;
 mod statistics;
+mod walk;
 mod write;
 
 pub use sqlx::PgPool;
@@ -46,7 +48,8 @@ pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partitions::{
     PartitionReport, create_partitions, delete_expired_records, drop_partitions, keep_partitions,
 };
-pub use records::{PAGE_BYTES_MAX, get_record, list_records};
+pub use records::{PAGE_BYTES_MAX, SAME_ID_MAX, get_record, list_records};
+
 pub use roles::{RoleError, role_statements};
 pub use settings::{SettingsError, Variables};
 pub use statistics::{

@@ -54,6 +54,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| Migrator {
         file!(20261124000002, "create_records"),
         file!(20261124000003, "create_analytics_views"),
         file!(20261124000004, "compare_texts_as_bytes"),
+        file!(20261127000100, "index_records_by_subject"),
     ]
     .into(),
     ..Migrator::DEFAULT

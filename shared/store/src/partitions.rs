@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgPool, Postgres, Row as _, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use crate::error::{Context as _, StoreError};
 use crate::partition_plan::{Partition, PartitionPlan, Range};
@@ -173,8 +173,8 @@ async fn begin_step(pool: &PgPool) -> Result<Transaction<'static, Postgres>, Sto
 
 /// All partitions except the default one, in order of time. A partition with an open end, which only a
 /// person can have created, counts as unlimited, so it never expires and nothing overlaps it.
-async fn read_partitions(
-    transaction: &mut Transaction<'static, Postgres>,
+pub(crate) async fn read_partitions(
+    connection: &mut PgConnection,
 ) -> Result<Vec<Partition>, StoreError> {
     let rows = sqlx::query(
         r"select child.oid::regclass::text as name,
@@ -188,7 +188,7 @@ async fn read_partitions(
           where pg_inherits.inhparent = 'records'::regclass and bound.text <> 'DEFAULT'
           order by lower_end",
     )
-    .fetch_all(&mut **transaction)
+    .fetch_all(connection)
     .await
     .context(READ)?;
     rows.iter()

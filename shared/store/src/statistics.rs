@@ -5,8 +5,9 @@
 use chrono::{DateTime, Utc};
 use event::{Bucket, GroupBy, StatsBucket, StatsQuery, TypeCount};
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
+use crate::connect::PooledConnection;
 use crate::error::{Context as _, StoreError};
 
 const SUMMARY: &str = "summarize records";
@@ -65,6 +66,12 @@ pub struct Summary {
 /// # Errors
 /// See [`StoreError`].
 pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
+    let mut connection = PooledConnection::read(pool, SUMMARY).await?;
+    let answer = read_summary(connection.get()).await.read_context(SUMMARY);
+    connection.end(answer)
+}
+
+async fn read_summary(connection: &mut PgConnection) -> Result<Summary, sqlx::Error> {
     // The newest keys of the ledger lead to the newest record. Several are read, because the record of a
     // late event may have been dropped with its partition.
     let (estimate, last_ingested_at, database_now): (i64, Option<DateTime<Utc>>, DateTime<Utc>) =
@@ -81,9 +88,8 @@ pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
                  order by k.record_id desc limit 1),
                 clock_timestamp()",
         )
-        .fetch_one(pool)
-        .await
-        .context(SUMMARY)?;
+        .fetch_one(&mut *connection)
+        .await?;
     let (total, total_is_estimate) = if estimate > EXACT_COUNT_MAX {
         (estimate, true)
     } else {
@@ -91,9 +97,8 @@ pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
             "select count(*) from (select 1 from records limit $1) as some_records",
         )
         .bind(EXACT_COUNT_MAX + 1)
-        .fetch_one(pool)
-        .await
-        .context(SUMMARY)?;
+        .fetch_one(&mut *connection)
+        .await?;
         (counted, counted > EXACT_COUNT_MAX)
     };
     Ok(Summary {
@@ -129,7 +134,8 @@ pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>
         Bucket::Hour => chrono::TimeDelta::hours(1),
         Bucket::Day => chrono::TimeDelta::days(1),
     };
-    let rows: Vec<(DateTime<Utc>, String, i64)> = sqlx::query_as(statement)
+    let mut connection = PooledConnection::read(pool, STATS).await?;
+    let answer = sqlx::query_as(statement)
         .bind(width)
         .bind(query.from)
         .bind(query.to)
@@ -138,9 +144,10 @@ pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>
                 .unwrap_or(i64::MAX)
                 .saturating_add(1),
         )
-        .fetch_all(pool)
+        .fetch_all(connection.get())
         .await
-        .context(STATS)?;
+        .read_context(STATS);
+    let rows: Vec<(DateTime<Utc>, String, i64)> = connection.end(answer)?;
     if rows.len() > STATS_ROWS_MAX {
         return Err(StoreError::TooManyRows {
             operation: STATS,
@@ -163,12 +170,14 @@ pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>
 /// # Errors
 /// See [`StoreError`].
 pub async fn types(pool: &PgPool) -> Result<Vec<TypeCount>, StoreError> {
-    let rows: Vec<(String, i64, DateTime<Utc>)> = sqlx::query_as(TYPES_STATEMENT)
+    let mut connection = PooledConnection::read(pool, TYPES).await?;
+    let answer = sqlx::query_as(TYPES_STATEMENT)
         .bind(TYPES_MAX)
         .bind(TYPE_COUNT_MAX + 1)
-        .fetch_all(pool)
+        .fetch_all(connection.get())
         .await
-        .context(TYPES)?;
+        .read_context(TYPES);
+    let rows: Vec<(String, i64, DateTime<Utc>)> = connection.end(answer)?;
     Ok(rows
         .into_iter()
         .map(|(event_type, count, last_occurred_at)| TypeCount {

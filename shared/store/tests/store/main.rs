@@ -3,10 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test stops where it fails"
 )]
 
 mod connections;
+#[expect(dead_code, reason = "the ingest's tests use the other faults")]
+mod database_proxy;
 mod events;
 #[path = "../../../event/tests/hostile/mod.rs"]
 mod hostile;
@@ -17,6 +20,7 @@ mod refusals;
 mod roles;
 mod round_trips;
 mod schema;
+mod silence;
 mod statistics;
 mod verdicts;
 mod writes;
