@@ -279,8 +279,8 @@ pub struct RecordsListArguments {
     #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = event::LIMIT_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(event::LIMIT_MAX)))]
     pub limit: u16,
     /// `next_cursor` of the previous page
-    #[arg(long, value_parser = Cursor::decode)]
-    pub cursor: Option<Cursor>,
+    #[arg(long)]
+    pub cursor: Option<String>,
 }
 
 /// The subcommands of `api`.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the JSON is the same as that of the HTTP API.
 
-use event::{Record, RecordId, RecordQuery};
+use event::{Cursor, Record, RecordId, RecordPage, RecordQuery};
 
 use super::table::{Align, Keep, Table, moment};
 use super::{CommandError, Exit, RecordsCommand, RecordsListArguments, Session};
@@ -17,7 +17,7 @@ pub(super) async fn run(session: &Session, command: RecordsCommand) -> Result<Ex
 }
 
 async fn list(session: &Session, filters: RecordsListArguments) -> Result<Exit, CommandError> {
-    let query = RecordQuery {
+    let mut query = RecordQuery {
         source: filters.source,
         id: filters.id,
         event_type: filters.event_type,
@@ -26,12 +26,18 @@ async fn list(session: &Session, filters: RecordsListArguments) -> Result<Exit, 
         to: filters.to,
         order: filters.order,
         limit: filters.limit,
-        cursor: filters.cursor,
+        cursor: None,
     };
+    query.cursor = filters
+        .cursor
+        .map(|text| Cursor::decode(&text, &query))
+        .transpose()
+        .map_err(|error| CommandError::Usage(format!("--cursor: {error}")))?;
     query
         .validate()
         .map_err(|error| CommandError::Usage(format!("--{error}")))?;
     let page = session.pipeline.list_records(&query).await?;
+    let page = RecordPage::new(page, &query);
     if session.output.is_json() {
         session.output.json(&page)?;
         return Ok(Exit::Done);
@@ -59,9 +65,7 @@ async fn list(session: &Session, filters: RecordsListArguments) -> Result<Exit, 
         session.output.note("no records match");
     }
     if let Some(cursor) = page.next_cursor {
-        session
-            .output
-            .note(&format!("more: --cursor {}", cursor.encode()));
+        session.output.note(&format!("more: --cursor {cursor}"));
     }
     Ok(Exit::Done)
 }

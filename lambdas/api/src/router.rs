@@ -1,32 +1,42 @@
 //! The router.
 //!
-//! Invariant: [`ROUTES`] lists all routes with their parameters.
+//! Invariant: [`described`] lists all routes; the document is generated from the same list.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
-use axum::middleware::{map_request, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_request, map_response};
 use axum::response::Response;
-use axum::routing::get;
+use axum::{Extension, Router};
 use store::{IamLogIn, PgPool, StoreError, connect_lazy};
 use tower_http::compression::CompressionLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::problem::{Problem, ProblemKind};
+use crate::request_id::identified;
+use crate::request_size::limited_size;
 use crate::settings::Settings;
-use crate::{documents, health, records, statistics};
+use crate::share::{WideShare, admit};
+use crate::{documents, health, lookup, records, statistics, summary};
 
-/// Every path with its query parameters.
-pub const ROUTES: [(&str, &[&str]); 7] = [
-    ("/v1/records", &records::LIST_PARAMETERS),
-    ("/v1/records/{record_id}", &[]),
-    ("/v1/stats", &statistics::STATS_PARAMETERS),
-    ("/v1/types", &[]),
-    ("/health", &[]),
-    ("/openapi.json", &[]),
-    ("/docs", &[]),
-];
+/// Every route with its description.
+fn described() -> OpenApiRouter<PgPool> {
+    OpenApiRouter::new()
+        .routes(routes!(records::list))
+        .routes(routes!(records::get))
+        .routes(routes!(lookup::look_up))
+        .routes(routes!(statistics::stats))
+        .routes(routes!(statistics::types))
+        .routes(routes!(summary::summary))
+        .routes(routes!(health::health))
+        .routes(routes!(documents::openapi))
+        .routes(routes!(documents::docs))
+        .routes(routes!(documents::viewer))
+}
 
 /// The whole API on the database of the settings; it does no IO yet. With IAM log-in, the token is renewed
 /// before each request.
@@ -54,38 +64,42 @@ fn renew(log_in: &IamLogIn, pool: &PgPool) {
 
 /// The whole API on an existing pool.
 pub fn router(pool: PgPool) -> Router {
-    Router::new()
-        .route("/v1/records", get(records::list))
-        .route("/v1/records/{record_id}", get(records::get))
-        .route("/v1/stats", get(statistics::stats))
-        .route("/v1/types", get(statistics::types))
-        .route("/health", get(health::health))
-        .route("/openapi.json", get(documents::openapi))
-        .route("/docs", get(documents::docs))
-        .fallback(no_such_path)
+    let (router, document) = described().split_for_parts();
+    let document = Arc::new(documents::complete(document));
+    let paths = paths(&document);
+    router
+        .fallback(move |uri: Uri| std::future::ready(no_such_path(&uri, &paths)))
         .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(WideShare::of(&pool), admit))
+        .layer(Extension(document))
         .layer(CompressionLayer::new())
+        .layer(from_fn(limited_size))
         .layer(map_response(hardened))
+        .layer(from_fn(identified))
         .with_state(pool)
 }
 
-async fn no_such_path(uri: Uri) -> Problem {
-    let paths: Vec<&str> = ROUTES.iter().map(|(path, _)| *path).collect();
+fn paths(document: &OpenApi) -> Arc<str> {
+    let paths: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
+    paths.join(", ").into()
+}
+
+fn no_such_path(uri: &Uri, paths: &str) -> Problem {
     Problem::new(
         ProblemKind::NotFound,
-        format!(
-            "there is no path {:?}; the paths are {}",
-            uri.path(),
-            paths.join(", ")
-        ),
+        format!("there is no path {:?}; the paths are {paths}", uri.path()),
     )
 }
 
-async fn no_such_method(method: Method) -> ([(HeaderName, HeaderValue); 1], Problem) {
-    let allowed = HeaderValue::from_static("GET, HEAD");
-    let detail = format!("{method} is not supported; use GET");
+async fn no_such_method(method: Method, uri: Uri) -> ([(HeaderName, HeaderValue); 1], Problem) {
+    let allowed = if uri.path() == lookup::PATH {
+        "POST"
+    } else {
+        "GET, HEAD"
+    };
+    let detail = format!("{method} is not supported; the path takes {allowed}");
     (
-        [(header::ALLOW, allowed)],
+        [(header::ALLOW, HeaderValue::from_static(allowed))],
         Problem::new(ProblemKind::MethodNotAllowed, detail),
     )
 }

@@ -1,41 +1,88 @@
 //! Handlers of `/v1/stats` and `/v1/types`.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use event::{Bucket, GroupBy, StatsBucket, StatsQuery, TypeCount};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::PgPool;
+use utoipa::ToSchema;
 
 use crate::answer::{REVALIDATE, json, limited};
-use crate::parameters::Parameters;
+use crate::parameters::{NoParameters, Query, time};
 use crate::problem::Problem;
-
-/// Parameters of the statistics.
-pub(crate) const STATS_PARAMETERS: [&str; 4] = ["from", "to", "bucket", "group_by"];
+use crate::responses::Always;
 
 /// Length of the range when `from` is absent.
 const RANGE_DEFAULT: TimeDelta = TimeDelta::hours(24);
 
-#[derive(Serialize)]
-struct Stats {
+/// Range and groups of the statistics.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StatsParameters {
+    /// Earliest `occurred_at`, inclusive (RFC 3339); by default 24 hours before `to`.
+    #[serde(default, deserialize_with = "time")]
+    #[param(example = "2026-11-24T00:00:00Z")]
+    from: Option<DateTime<Utc>>,
+    /// Latest `occurred_at`, exclusive (RFC 3339); by default now.
+    #[serde(default, deserialize_with = "time")]
+    #[param(example = "2026-11-25T00:00:00Z")]
+    to: Option<DateTime<Utc>>,
+    /// Width of a bucket, by default `hour`; a range has at most 10,000.
+    #[param(inline)]
+    bucket: Option<Bucket>,
+    /// What is counted separately, by default `type`.
+    #[param(inline)]
+    group_by: Option<GroupBy>,
+}
+
+/// Records per time bucket and group.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Stats {
+    /// Earliest `occurred_at`, inclusive.
     from: DateTime<Utc>,
+    /// Latest `occurred_at`, exclusive.
     to: DateTime<Utc>,
+    /// Width of a bucket.
     bucket: Bucket,
+    /// What is counted separately.
     group_by: GroupBy,
+    /// In the order of bucket and group. A bucket without records is left out.
     items: Vec<StatsBucket>,
 }
 
-#[derive(Serialize)]
-struct Types {
+/// Records per type.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Types {
+    /// The most frequent first.
     items: Vec<TypeCount>,
 }
 
+/// Count records per time bucket.
+///
+/// Buckets start at UTC midnight, the full hour or the full minute.
+#[utoipa::path(
+    get,
+    path = "/v1/stats",
+    operation_id = "getStats",
+    tag = "statistics",
+    params(StatsParameters),
+    responses(
+        (status = 200, description = "The counts.", body = Stats,
+         headers(("cache-control" = String, description = "`no-cache`: counts change at any time.")),
+         example = json!({
+            "from": "2026-11-24T00:00:00Z", "to": "2026-11-25T00:00:00Z", "bucket": "hour",
+            "group_by": "type",
+            "items": [{"bucket_start": "2026-11-24T12:00:00Z", "group": "order.placed", "count": 20}],
+         })),
+        Always,
+    ),
+)]
 pub(crate) async fn stats(
     State(pool): State<PgPool>,
-    RawQuery(query): RawQuery,
+    Query(parameters): Query<StatsParameters>,
 ) -> Result<Response, Problem> {
-    let query = stats_query(query.as_deref(), Utc::now())?;
+    let query = stats_query(&parameters, Utc::now())?;
     let items = limited(store::stats(&pool, &query)).await?;
     let answer = Stats {
         from: query.from,
@@ -47,30 +94,41 @@ pub(crate) async fn stats(
     Ok(json(&answer, REVALIDATE))
 }
 
+/// Count records per type.
+///
+/// At most 1,000 types, and of each at most 10,000 records: beyond that `count_is_minimum` is true.
+#[utoipa::path(
+    get,
+    path = "/v1/types",
+    operation_id = "getTypes",
+    tag = "statistics",
+    responses(
+        (status = 200, description = "The counts.", body = Types,
+         headers(("cache-control" = String, description = "`no-cache`: counts change at any time.")),
+         example = json!({"items": [{
+            "type": "order.placed", "count": 20, "count_is_minimum": false,
+            "last_occurred_at": "2026-11-24T12:00:00Z",
+         }]})),
+        Always,
+    ),
+)]
 pub(crate) async fn types(
     State(pool): State<PgPool>,
-    RawQuery(query): RawQuery,
+    Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response, Problem> {
-    Parameters::read(query.as_deref(), &[])?;
     let items = limited(store::types(&pool)).await?;
     Ok(json(&Types { items }, REVALIDATE))
 }
 
-fn stats_query(query: Option<&str>, now: DateTime<Utc>) -> Result<StatsQuery, Problem> {
-    let parameters = Parameters::read(query, &STATS_PARAMETERS)?;
-    let (from, to) = match (parameters.time("from")?, parameters.time("to")?) {
-        (Some(from), Some(to)) => (from, to),
-        (Some(from), None) => (from, now),
-        (None, to) => {
-            let to = to.unwrap_or(now);
-            (to.checked_sub_signed(RANGE_DEFAULT).unwrap_or(to), to)
-        }
-    };
+fn stats_query(parameters: &StatsParameters, now: DateTime<Utc>) -> Result<StatsQuery, Problem> {
+    let to = parameters.to.unwrap_or(now);
     let query = StatsQuery {
-        from,
+        from: parameters
+            .from
+            .unwrap_or_else(|| to.checked_sub_signed(RANGE_DEFAULT).unwrap_or(to)),
         to,
-        bucket: parameters.keyword("bucket")?.unwrap_or_default(),
-        group_by: parameters.keyword("group_by")?.unwrap_or_default(),
+        bucket: parameters.bucket.unwrap_or_default(),
+        group_by: parameters.group_by.unwrap_or_default(),
     };
     query.validate()?;
     Ok(query)
@@ -79,21 +137,25 @@ fn stats_query(query: Option<&str>, now: DateTime<Utc>) -> Result<StatsQuery, Pr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameters::read;
 
     #[test]
     fn range_defaults_to_the_last_day() {
         let now: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
-        let query = stats_query(None, now).unwrap();
+        let query = stats_query(&StatsParameters::default(), now).unwrap();
         assert_eq!(query.from, now - TimeDelta::hours(24));
         assert_eq!(query.to, now);
-        let query = stats_query(Some("to=2026-01-02T00:00:00Z&bucket=day"), now).unwrap();
+        let query = stats_query(&read("to=2026-01-02T00:00:00Z&bucket=day").unwrap(), now).unwrap();
         assert_eq!(query.from.to_rfc3339(), "2026-01-01T00:00:00+00:00");
     }
 
     #[test]
     fn word_and_range_that_cannot_be_used_are_named() {
         let now: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
-        let fault = |query: &str| stats_query(Some(query), now).unwrap_err().parameter;
+        let fault = |query: &str| {
+            let read = read(query).and_then(|parameters| stats_query(&parameters, now));
+            read.unwrap_err().parameter
+        };
         assert_eq!(fault("bucket=week").as_deref(), Some("bucket"));
         assert_eq!(fault("group_by=id").as_deref(), Some("group_by"));
         assert_eq!(fault("from=2027-01-01T00:00:00Z").as_deref(), Some("to"));

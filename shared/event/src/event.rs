@@ -10,6 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::envelope::unwrap_envelope;
 use crate::failure::{Failure, FailureCode};
@@ -23,7 +24,8 @@ pub const ATTRIBUTE_BYTES_MAX: usize = 1_024;
 const TIME_BYTES_MAX: usize = 64;
 
 /// Identity of an event (CloudEvents 1.0, "id": source + id is unique).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct EventKey {
     /// CloudEvents `source`.
     pub source: String,

@@ -45,6 +45,8 @@ pub use order::Order;
 pub use parse::{parse_body, parse_event};
 pub use printable::is_deceptive;
 pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQuery, StatsQuery};
-pub use record::{Page, Record, StatsBucket, TypeCount};
+pub use record::{
+    Page, PartitionSize, Record, RecordPage, RecordSummary, StatsBucket, StoredEvent, TypeCount,
+};
 pub use record_id::RecordId;
 pub use verdict::{Assessment, Verdict, assess};

@@ -5,12 +5,14 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, CursorError};
+use crate::query::RecordQuery;
 use crate::record_id::RecordId;
 
 /// A stored event.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Record {
     /// Identity in the database.
     pub record_id: RecordId,
@@ -22,12 +24,14 @@ pub struct Record {
     #[serde(rename = "type")]
     pub event_type: String,
     /// CloudEvents `subject`.
+    #[schema(required)]
     pub subject: Option<String>,
     /// CloudEvents `time`, to the microsecond.
     pub occurred_at: DateTime<Utc>,
     /// Time of the insert by the database's clock, to the microsecond.
     pub ingested_at: DateTime<Utc>,
     /// The whole event. Kept as text, because `numeric` stores numbers that no Rust type can.
+    #[schema(value_type = Object)]
     pub payload: Box<RawValue>,
 }
 
@@ -45,7 +49,7 @@ impl PartialEq for Record {
 }
 
 /// One page of a keyset list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
     /// The rows, in the requested order.
     pub items: Vec<T>,
@@ -53,8 +57,90 @@ pub struct Page<T> {
     pub next_cursor: Option<Cursor>,
 }
 
+/// One page of records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RecordPage {
+    /// The records, in the requested order.
+    pub items: Vec<Record>,
+    /// Pass it as `cursor` to read the next page; `null` on the last page.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}
+
+impl RecordPage {
+    /// The page as the answer to `query`, to whose filters its cursor belongs.
+    #[must_use]
+    pub fn new(page: Page<Record>, query: &RecordQuery) -> Self {
+        Self {
+            items: page.items,
+            next_cursor: page.next_cursor.map(|cursor| cursor.encode(query)),
+        }
+    }
+
+    /// The page of an answer to `query`.
+    ///
+    /// # Errors
+    /// When the cursor does not belong to the query.
+    pub fn read(self, query: &RecordQuery) -> Result<Page<Record>, CursorError> {
+        Ok(Page {
+            items: self.items,
+            next_cursor: self
+                .next_cursor
+                .map(|text| Cursor::decode(&text, query))
+                .transpose()?,
+        })
+    }
+}
+
+/// An event that is in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoredEvent {
+    /// CloudEvents `source`.
+    pub source: String,
+    /// CloudEvents `id`.
+    pub id: String,
+    /// Identity of its record.
+    pub record_id: RecordId,
+    /// CloudEvents `time`, to the microsecond.
+    pub occurred_at: DateTime<Utc>,
+    /// Since when it is stored; `null` when its record was dropped with its partition.
+    #[schema(required)]
+    pub ingested_at: Option<DateTime<Utc>>,
+}
+
+/// Size of one partition of the records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartitionSize {
+    /// Name of the table.
+    pub name: String,
+    /// Range of `occurred_at`, as PostgreSQL writes it.
+    pub bounds: String,
+    /// The planner's estimate of its records; 0 before the first analysis.
+    pub records_estimate: i64,
+    /// Bytes on disk, indexes included.
+    pub bytes: i64,
+}
+
+/// Totals of the records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordSummary {
+    /// Number of records.
+    pub total: i64,
+    /// Whether `total` is an estimate.
+    pub total_is_estimate: bool,
+    /// Time of the newest insert; `null` when there is no record.
+    #[schema(required)]
+    pub last_ingested_at: Option<DateTime<Utc>>,
+    /// The database's clock: the age of the newest record is the difference.
+    pub database_now: DateTime<Utc>,
+    /// Number of partitions.
+    pub partitions_total: i64,
+    /// The partitions, the newest first, up to a limit.
+    pub partitions: Vec<PartitionSize>,
+}
+
 /// Number of records of one group in one time bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StatsBucket {
     /// Start of the bucket, UTC.
     pub bucket_start: DateTime<Utc>,
@@ -65,7 +151,7 @@ pub struct StatsBucket {
 }
 
 /// Number of records of one type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TypeCount {
     /// CloudEvents `type`.
     #[serde(rename = "type")]

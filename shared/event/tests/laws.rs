@@ -6,17 +6,56 @@
     reason = "a test stops where it fails"
 )]
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use event::{
-    Assessment, Cursor, EVENT_BYTES_MAX, FailureCode, Order, RecordId, Verdict, assess, parse_body,
-    parse_event, peek_identity,
+    Assessment, Cursor, CursorError, EVENT_BYTES_MAX, FailureCode, Order, RecordId, RecordQuery,
+    Verdict, assess, parse_body, parse_event, peek_identity,
 };
 use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::{Value, json};
 
 /// Valid string attributes: not empty, no control characters, nothing that a URI does not allow.
 fn attribute() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9/._~:-]{1,40}|[ñ日本語😀]{1,8}"
+}
+
+fn cursor() -> impl Strategy<Value = Cursor> {
+    (
+        -60_000_000_000_000_000i64..200_000_000_000_000_000,
+        any::<i64>(),
+        any::<bool>(),
+    )
+        .prop_map(|(micros, id, is_descending)| Cursor {
+            order: if is_descending {
+                Order::Desc
+            } else {
+                Order::Asc
+            },
+            occurred_at: DateTime::from_timestamp_micros(micros).unwrap(),
+            record_id: RecordId(id),
+        })
+}
+
+/// Filters that are often equal, or differ only in the place of their texts.
+fn filters() -> impl Strategy<Value = RecordQuery> {
+    let text = || proptest::option::of(prop_oneof![Just(String::new()), "[ab]{1,2}"]);
+    let time = || proptest::option::of((0i64..2).prop_map(|secs| at(secs)));
+    (text(), text(), text(), text(), time(), time()).prop_map(
+        |(source, id, event_type, subject, from, to)| RecordQuery {
+            source,
+            id,
+            event_type,
+            subject,
+            from,
+            to,
+            ..RecordQuery::default()
+        },
+    )
+}
+
+fn at(secs: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(secs, 0).unwrap()
 }
 
 fn data() -> impl Strategy<Value = Value> {
@@ -113,22 +152,36 @@ proptest! {
     }
 
     #[test]
-    fn cursor_reads_back(micros in -60_000_000_000_000_000i64..200_000_000_000_000_000, id in any::<i64>(), desc in any::<bool>()) {
-        let cursor = Cursor {
-            order: if desc { Order::Desc } else { Order::Asc },
-            occurred_at: DateTime::from_timestamp_micros(micros).unwrap(),
-            record_id: RecordId(id),
-        };
-        let text = cursor.encode();
+    fn cursor_reads_back_for_its_own_filters_only(
+        cursor in cursor(), query in filters(), other in filters()
+    ) {
+        let text = cursor.encode(&query);
         prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
-        prop_assert_eq!(Cursor::decode(&text), Ok(cursor));
+        prop_assert_eq!(Cursor::decode(&text, &query), Ok(cursor));
+        let elsewhere = Cursor::decode(&text, &other);
+        if query == other {
+            prop_assert_eq!(elsewhere, Ok(cursor));
+        } else {
+            prop_assert_eq!(elsewhere, Err(CursorError::OtherFilters));
+        }
     }
 
     #[test]
-    fn texts_that_are_no_cursors_are_refused(text in "[A-Za-z0-9_-]{0,40}") {
-        if let Ok(cursor) = Cursor::decode(&text) {
-            prop_assert_eq!(cursor.encode(), text);
-        }
+    fn altered_cursor_is_refused(
+        cursor in cursor(), query in filters(), at in any::<Index>(), to in "[A-Za-z0-9_-]"
+    ) {
+        let text = cursor.encode(&query);
+        let at = at.index(text.len());
+        let altered = format!("{}{to}{}", &text[..at], &text[at + 1..]);
+        let expected = if altered == text { Ok(cursor) } else { Err(CursorError::Altered) };
+        prop_assert_eq!(Cursor::decode(&altered, &query), expected);
+        prop_assert_eq!(Cursor::decode(&text[..at], &query), Err(CursorError::Altered));
+    }
+
+    #[test]
+    fn texts_that_are_no_cursors_are_refused(text in "[A-Za-z0-9_-]{0,48}") {
+        let query = RecordQuery::default();
+        prop_assert_eq!(Cursor::decode(&text, &query), Err(CursorError::Altered));
     }
 }
 
@@ -143,4 +196,16 @@ fn size_limit_is_exact() {
         parse_event(&frame(EVENT_BYTES_MAX + 1)).unwrap_err().code,
         FailureCode::TooLarge
     );
+}
+
+#[test]
+fn cursor_beyond_the_calendar_is_refused() {
+    let query = RecordQuery::default();
+    let beyond = Cursor {
+        order: Order::Desc,
+        occurred_at: DateTime::from_timestamp_micros(6_400_000_000_000_000_000).unwrap(),
+        record_id: RecordId(1),
+    };
+    let text = beyond.encode(&query);
+    assert_eq!(Cursor::decode(&text, &query), Err(CursorError::Altered));
 }

@@ -29,11 +29,13 @@ mod keys;
 mod layout;
 mod migrations;
 mod partition_plan;
+mod partition_sizes;
 mod partitions;
 mod records;
 mod roles;
 mod settings;
 mod statistics;
+mod stored_events;
 mod walk;
 mod write;
 
@@ -45,14 +47,15 @@ pub use iam::IamLogIn;
 pub use keys::{StoredKey, stored_keys};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
 pub use partition_plan::{PartitionPlan, PartitionWidth};
+pub use partition_sizes::{PARTITIONS_MAX, partition_sizes};
 pub use partitions::{
     PartitionReport, create_partitions, delete_expired_records, drop_partitions, keep_partitions,
 };
 pub use records::{PAGE_BYTES_MAX, SAME_ID_MAX, get_record, list_records};
-
 pub use roles::{RoleError, role_statements};
 pub use settings::{SettingsError, Variables};
 pub use statistics::{
     EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, stats, summary, types,
 };
+pub use stored_events::stored_events;
 pub use write::{Written, write_batch};

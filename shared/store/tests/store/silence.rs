@@ -7,8 +7,8 @@ use event::{Bucket, GroupBy, RecordId, RecordQuery, StatsQuery};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use store::{
-    ConnectSettings, PgPool, StoreError, connect, get_record, list_records, migrate, ping, stats,
-    stored_keys, summary, types,
+    ConnectSettings, PgPool, StoreError, connect, get_record, list_records, migrate,
+    partition_sizes, ping, stats, stored_events, stored_keys, summary, types,
 };
 use tokio::time::timeout;
 
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 type Question = for<'a> fn(&'a PgPool) -> BoxFuture<'a, Result<(), StoreError>>;
 
 /// Every read of the store.
-const QUESTIONS: [(&str, Question); 8] = [
+const QUESTIONS: [(&str, Question); 10] = [
     ("ping", |pool| ping(pool).boxed()),
     ("list", |pool| {
         async { list_records(pool, &RecordQuery::default()).await.map(drop) }.boxed()
@@ -58,6 +58,16 @@ const QUESTIONS: [(&str, Question); 8] = [
     }),
     ("summary", |pool| {
         async { summary(pool).await.map(drop) }.boxed()
+    }),
+    ("partition sizes", |pool| {
+        async { partition_sizes(pool).await.map(drop) }.boxed()
+    }),
+    ("stored events", |pool| {
+        async {
+            let key = event("a", "t", at("2026-11-24T12:00:00Z")).key();
+            stored_events(pool, &[key]).await.map(drop)
+        }
+        .boxed()
     }),
     ("stored keys", |pool| {
         async {

@@ -2,86 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod document;
+mod support;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
-use api::{ProblemKind, ROUTES, router};
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode};
-use chrono::{DateTime, TimeDelta, Utc};
+use api::{HEADER_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX, router};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use chrono::{DateTime, Utc};
 use devstack::TestDatabase;
-use event::{Event, parse_event};
 use serde_json::{Value, json};
-use store::write_batch;
-use tower::ServiceExt as _;
 
-const NOON: &str = "2026-11-24T12:00:00Z";
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-}
-
-async fn call(router: &Router, request: Request<Body>) -> Answer {
-    let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: to_bytes(body, BODY_BYTES_MAX).await.unwrap(),
-    }
-}
-
-async fn get(router: &Router, path: &str) -> Answer {
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    call(router, request).await
-}
-
-async fn get_with(router: &Router, path: &str, name: &str, value: &str) -> Answer {
-    let request = Request::get(path).header(name, value);
-    call(router, request.body(Body::empty()).unwrap()).await
-}
-
-/// A database with `count` events, one a minute, of two types.
-async fn filled(count: i64) -> (TestDatabase, Router) {
-    let database = TestDatabase::create().await.unwrap();
-    store::migrate(database.pool()).await.unwrap();
-    let noon: DateTime<Utc> = NOON.parse().unwrap();
-    let bodies: Vec<String> = (0..count)
-        .map(|number| {
-            let kind = if number % 3 == 0 {
-                "order+placed"
-            } else {
-                "order.shipped"
-            };
-            json!({
-                "specversion": "1.0", "id": format!("id-{number}"), "source": "/shop",
-                "type": kind, "subject": format!("order/{}", number % 5),
-                "time": (noon + TimeDelta::minutes(number)).to_rfc3339(), "data": {"n": number},
-            })
-            .to_string()
-        })
-        .collect();
-    let events: Vec<Event<'_>> = bodies
-        .iter()
-        .map(|body| parse_event(body).unwrap())
-        .collect();
-    write_batch(database.pool(), &events).await.unwrap();
-    let router = router(database.pool().clone());
-    (database, router)
-}
+use support::{NOON, call, filled, get, get_with, post};
 
 #[tokio::test]
 async fn all_records_are_found_page_by_page() {
@@ -158,8 +92,12 @@ async fn filters_are_exact_and_combine() {
 #[tokio::test]
 async fn invalid_parameter_is_a_problem_that_names_it() {
     let (_database, router) = filled(3).await;
-    let cursor = get(&router, "/v1/records?limit=1").await.json()["next_cursor"].clone();
-    let other_order = format!("/v1/records?order=asc&cursor={}", cursor.as_str().unwrap());
+    let page = get(&router, "/v1/records?limit=1").await.json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let other_order = format!("/v1/records?order=asc&cursor={cursor}");
+    let other_filter = format!("/v1/records?type=order.shipped&cursor={cursor}");
+    let cut = format!("/v1/records?cursor={}", cursor.get(..36).unwrap());
+    let altered = format!("/v1/records?cursor={}", cursor.replacen('A', "B", 1));
     for (path, parameter) in [
         ("/v1/records?limit=0", "limit"),
         ("/v1/records?limit=501", "limit"),
@@ -174,10 +112,18 @@ async fn invalid_parameter_is_a_problem_that_names_it() {
         ("/v1/records?order=up", "order"),
         ("/v1/records?cursor=abc", "cursor"),
         (&other_order, "cursor"),
+        (&other_filter, "cursor"),
+        (&cut, "cursor"),
+        (&altered, "cursor"),
         ("/v1/records?tpye=x", "tpye"),
         ("/v1/records?type=a&type=b", "type"),
         ("/v1/records?type=", "type"),
         ("/v1/records?type=%00", "type"),
+        ("/v1/records?type=%ff", "type"),
+        ("/v1/records?type=%zz", "type"),
+        ("/v1/records?%ff=1", "%ff"),
+        ("/v1/records/%ff", "record_id"),
+        ("/v1/records/%31%00", "record_id"),
         ("/v1/records/1?verbose=1", "verbose"),
         ("/v1/records/first", "record_id"),
         ("/v1/stats?bucket=week", "bucket"),
@@ -187,7 +133,11 @@ async fn invalid_parameter_is_a_problem_that_names_it() {
             "bucket",
         ),
         ("/v1/types?x=1", "x"),
+        ("/v1/summary?x=1", "x"),
         ("/health?x=1", "x"),
+        ("/health?deep=perhaps", "deep"),
+        ("/openapi.json?x=1", "x"),
+        ("/docs/viewer.js?x=1", "x"),
         ("/docs?x=1", "x"),
     ] {
         let answer = get(&router, path).await;
@@ -290,10 +240,11 @@ async fn unavailable_database_is_reported_without_details() {
     .unwrap();
     let router = router(pool);
     for path in [
-        "/health",
+        "/health?deep=true",
         "/v1/records",
         "/v1/records/1",
         "/v1/stats",
+        "/v1/summary",
         "/v1/types",
     ] {
         let answer = get(&router, path).await;
@@ -305,14 +256,18 @@ async fn unavailable_database_is_reported_without_details() {
         }
     }
     // Paths that need no database still work.
-    assert_eq!(get(&router, "/docs").await.status, StatusCode::OK);
+    for path in ["/health", "/openapi.json", "/docs", "/docs/viewer.js"] {
+        assert_eq!(get(&router, path).await.status, StatusCode::OK, "{path}");
+    }
 }
 
 #[tokio::test]
 async fn missing_schema_is_an_internal_problem_without_details() {
     let database = TestDatabase::create().await.unwrap();
     let router = router(database.pool().clone());
-    assert_eq!(get(&router, "/health").await.status, StatusCode::OK);
+    let health = get(&router, "/health?deep=true").await;
+    assert_eq!(health.status, StatusCode::OK);
+    assert_eq!(health.json()["database"], "ok");
     let answer = get(&router, "/v1/records").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     let problem = answer.json();
@@ -321,83 +276,159 @@ async fn missing_schema_is_an_internal_problem_without_details() {
 }
 
 #[tokio::test]
-async fn every_route_is_routed_and_documented_with_its_parameters() {
-    let (_database, router) = filled(1).await;
-    let openapi = get(&router, "/openapi.json").await;
-    assert_eq!(openapi.header("content-type"), Some("application/json"));
-    let openapi = openapi.json();
-    let docs = get(&router, "/docs").await;
-    assert!(
-        docs.header("content-type")
-            .unwrap()
-            .starts_with("text/html")
-    );
-    let docs = String::from_utf8(docs.body.to_vec()).unwrap();
-    assert!(!docs.contains("src="), "self-contained");
+async fn what_is_too_long_is_a_problem() {
+    let (_database, router) = filled(0).await;
+    let query = format!("/v1/records?type={}", "x".repeat(16 * 1024));
+    let answer = get(&router, &query).await;
+    assert_eq!(answer.status, StatusCode::URI_TOO_LONG);
+    assert_eq!(answer.json()["type"], "/docs#uri-too-long");
+    let answer = get_with(&router, "/health", "x-large", &"x".repeat(HEADER_BYTES_MAX)).await;
+    assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(answer.json()["type"], "/docs#headers-too-large");
+    let many = (0..=HEADERS_MAX).fold(Request::get("/health"), |request, number| {
+        request.header(format!("x-{number}"), "1")
+    });
+    let answer = call(&router, many.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    let longest = format!("/v1/records?type={}", "x".repeat(TARGET_BYTES_MAX - 17));
+    assert_eq!(get(&router, &longest).await.status, StatusCode::OK);
+}
 
-    let documented: HashSet<&str> = openapi["paths"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    let routed: HashSet<&str> = ROUTES.iter().map(|(path, _)| *path).collect();
-    assert_eq!(documented, routed);
-    for (path, parameters) in ROUTES {
-        let listed: Vec<&str> = openapi["paths"][path]["get"]["parameters"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|parameter| parameter["in"] == "query")
-            .map(|parameter| parameter["name"].as_str().unwrap())
-            .collect();
-        assert_eq!(listed, parameters, "{path}");
-        assert!(docs.contains(&format!("<code>{path}</code>")), "{path}");
-        for parameter in parameters {
-            assert!(
-                docs.contains(&format!("<code>{parameter}</code>")),
-                "{parameter}"
-            );
-        }
-        let answer = get(&router, &path.replace("{record_id}", "1")).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
-    }
-    for kind in ProblemKind::ALL {
-        assert!(
-            docs.contains(&format!("id=\"{}\"", kind.anchor())),
-            "{kind:?}"
-        );
+#[tokio::test]
+async fn every_answer_has_the_id_of_its_request() {
+    let (_database, router) = filled(0).await;
+    for path in ["/health", "/v1/records?limit=0", "/nowhere"] {
+        let answer = get_with(&router, path, "x-request-id", "trace=1-a/b").await;
+        assert_eq!(answer.header("x-request-id"), Some("trace=1-a/b"), "{path}");
+        let first = get(&router, path).await;
+        let second = get(&router, path).await;
+        assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+        let unusable = get_with(&router, path, "x-request-id", "two words").await;
+        assert_ne!(unusable.header("x-request-id"), Some("two words"));
+        assert!(unusable.header("x-request-id").is_some());
     }
 }
 
 #[tokio::test]
-async fn references_inside_the_openapi_document_resolve() {
-    fn references(value: &Value, found: &mut Vec<String>) {
-        match value {
-            Value::Object(members) => {
-                for (name, value) in members {
-                    match value {
-                        Value::String(target) if name == "$ref" => found.push(target.clone()),
-                        Value::String(_)
-                        | Value::Null
-                        | Value::Bool(_)
-                        | Value::Number(_)
-                        | Value::Array(_)
-                        | Value::Object(_) => references(value, found),
-                    }
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
+async fn head_has_the_headers_of_get_alone() {
+    let (_database, router) = filled(1).await;
+    for path in [
+        "/v1/records",
+        "/v1/stats",
+        "/v1/summary",
+        "/health",
+        "/docs/viewer.js",
+    ] {
+        let head = Request::head(path).body(Body::empty()).unwrap();
+        let head = call(&router, head).await;
+        let full = get(&router, path).await;
+        assert_eq!(
+            (head.status, head.body.len()),
+            (StatusCode::OK, 0),
+            "{path}"
+        );
+        assert_eq!(head.header("content-type"), full.header("content-type"));
+        assert_eq!(head.header("cache-control"), full.header("cache-control"));
     }
+}
+
+#[tokio::test]
+async fn lookup_finds_each_stored_event_once_in_the_order_of_the_request() {
+    let (database, router) = filled(3).await;
+    let wanted = json!({"identities": [
+        {"source": "/shop", "id": "id-2"}, {"source": "/shop", "id": "never"},
+        {"source": "/shop", "id": "id-0"}, {"source": "/shop", "id": "id-2"},
+    ]});
+    let answer = post(&router, "/v1/records/lookup", wanted.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let found = answer.json();
+    let records = get(&router, "/v1/records").await.json();
+    let expected = |position: usize| {
+        let record = &records["items"][position];
+        json!({
+            "source": record["source"], "id": record["id"], "record_id": record["record_id"],
+            "occurred_at": record["occurred_at"], "ingested_at": record["ingested_at"],
+        })
+    };
+    assert_eq!(found["items"], json!([expected(0), expected(2)]));
+
+    // The ledger knows an event longer than its record is kept.
+    sqlx::query("delete from records where id = 'id-2'")
+        .execute(database.pool())
+        .await
+        .unwrap();
+    let found = post(&router, "/v1/records/lookup", wanted.to_string())
+        .await
+        .json();
+    assert_eq!(found["items"][0]["ingested_at"], Value::Null);
+    assert_eq!(
+        found["items"][0]["record_id"],
+        records["items"][0]["record_id"]
+    );
+}
+
+#[tokio::test]
+async fn lookup_names_what_it_does_not_take() {
     let (_database, router) = filled(0).await;
-    let openapi = get(&router, "/openapi.json").await.json();
-    let mut found = Vec::new();
-    references(&openapi, &mut found);
-    assert!(!found.is_empty());
-    for target in found {
-        let pointer = target.strip_prefix('#').unwrap();
-        assert!(openapi.pointer(pointer).is_some(), "{target}");
+    let many = |count: usize| {
+        let key = json!({"source": "/shop", "id": "x"});
+        json!({"identities": vec![key; count]}).to_string()
+    };
+    for (body, parameter) in [
+        (String::new(), "body"),
+        ("[]".to_owned(), "body"),
+        (
+            r#"{"identities": [{"source": "/shop"}]}"#.to_owned(),
+            "body",
+        ),
+        (r#"{"identities": [], "more": 1}"#.to_owned(), "body"),
+        (
+            r#"{"identities": [{"source": "a", "id": "\ud800"}]}"#.to_owned(),
+            "body",
+        ),
+        (
+            r#"{"identities": [{"source": "a", "id": "\u0000"}]}"#.to_owned(),
+            "/identities/0/id",
+        ),
+        (many(501), "/identities"),
+    ] {
+        let answer = post(&router, "/v1/records/lookup", body.clone()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(answer.json()["parameter"], parameter, "{body}");
     }
+    let most = post(&router, "/v1/records/lookup", many(500)).await;
+    assert_eq!(
+        (most.status, most.json()),
+        (StatusCode::OK, json!({"items": []}))
+    );
+    let large = vec![b' '; 3 * 1024 * 1024];
+    let answer = post(&router, "/v1/records/lookup", large).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.json()["type"], "/docs#body-too-large");
+    let answer = get(&router, "/v1/records/lookup").await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.header("allow"), Some("POST"));
+}
+
+#[tokio::test]
+async fn summary_has_totals_and_partitions() {
+    let (_database, router) = filled(7).await;
+    let summary = get(&router, "/v1/summary").await.json();
+    let newest = get(&router, "/v1/records?limit=1").await.json();
+    assert_eq!(
+        (&summary["total"], &summary["total_is_estimate"]),
+        (&json!(7), &json!(false))
+    );
+    assert_eq!(
+        summary["last_ingested_at"],
+        newest["items"][0]["ingested_at"]
+    );
+    let partitions = summary["partitions"].as_array().unwrap();
+    assert_eq!(summary["partitions_total"], partitions.len());
+    assert!(
+        partitions
+            .iter()
+            .any(|one| one["bytes"].as_i64() > Some(8_192))
+    );
+    assert!(partitions.iter().any(|one| one["bounds"] == "DEFAULT"));
 }

@@ -1,0 +1,53 @@
+//! Handler of `/v1/summary`.
+
+use axum::extract::State;
+use axum::response::Response;
+use event::RecordSummary;
+use store::{PgPool, partition_sizes};
+
+use crate::answer::{REVALIDATE, json, limited};
+use crate::parameters::{NoParameters, Query};
+use crate::problem::Problem;
+use crate::responses::Always;
+
+/// Read the totals of the records.
+///
+/// Above a million records the total is the planner's estimate, and `total_is_estimate` is true. At most 1,000
+/// partitions are listed.
+#[utoipa::path(
+    get,
+    path = "/v1/summary",
+    operation_id = "getSummary",
+    tag = "statistics",
+    responses(
+        (status = 200, description = "The totals.", body = RecordSummary,
+         headers(("cache-control" = String, description = "`no-cache`: totals change at any time.")),
+         example = json!({
+            "total": 5000000, "total_is_estimate": true,
+            "last_ingested_at": "2026-11-24T12:00:00.180411Z",
+            "database_now": "2026-11-24T12:00:07.5Z", "partitions_total": 1,
+            "partitions": [{
+                "name": "records_2026_11_24",
+                "bounds": "FOR VALUES FROM ('2026-11-24 00:00:00+00') TO ('2026-11-25 00:00:00+00')",
+                "records_estimate": 80645, "bytes": 61440000,
+            }],
+         })),
+        Always,
+    ),
+)]
+pub(crate) async fn summary(
+    State(pool): State<PgPool>,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Result<Response, Problem> {
+    let totals = limited(store::summary(&pool)).await?;
+    let (partitions, partitions_total) = limited(partition_sizes(&pool)).await?;
+    let summary = RecordSummary {
+        total: totals.total,
+        total_is_estimate: totals.total_is_estimate,
+        last_ingested_at: totals.last_ingested_at,
+        database_now: totals.database_now,
+        partitions_total,
+        partitions,
+    };
+    Ok(json(&summary, REVALIDATE))
+}
