@@ -51,6 +51,22 @@ resource "aws_iam_policy" "console" {
           Resource = statement.resources
         }
       ],
+      # An export reads and replaces its own files. Without s3:ListBucket, S3 answers that a missing object is
+      # forbidden (Amazon S3 API Reference, "GetObject").
+      module.warehouse.export_bucket_arn == null ? [] : [
+        {
+          Sid      = "Export"
+          Effect   = "Allow"
+          Action   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+          Resource = ["${module.warehouse.export_bucket_arn}/*"]
+        },
+        {
+          Sid      = "FindExport"
+          Effect   = "Allow"
+          Action   = ["s3:ListBucket"]
+          Resource = [module.warehouse.export_bucket_arn]
+        },
+      ],
       [
         for arn in local.kms_key_arn[*] : {
           Sid      = "UseKey"

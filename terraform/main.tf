@@ -86,6 +86,21 @@ module "database" {
   kms_key_arn              = local.kms_key_arn
 }
 
+module "warehouse" {
+  source = "./modules/warehouse"
+
+  name          = "${var.name}-warehouse"
+  export_bucket = var.warehouse.export_bucket
+  kms_key_arn   = local.kms_key_arn
+
+  redshift = var.warehouse.redshift_namespace_arn == null ? null : {
+    namespace_arn = var.warehouse.redshift_namespace_arn
+    source_arn    = one(module.database[*].cluster_arn)
+    database_name = var.database.name
+    account_id    = local.account_id
+  }
+}
+
 module "ingest" {
   source = "./modules/function"
 

@@ -51,6 +51,11 @@ output "console_policy_arn" {
   value       = aws_iam_policy.console.arn
 }
 
+output "export_bucket" {
+  description = "Bucket for `opsconsole export --into s3://BUCKET/PREFIX`; null where there is none."
+  value       = module.warehouse.export_bucket_name
+}
+
 output "notification_topic_arn" {
   description = "ARN of the topic that alarms notify; subscribe a pager here."
   value       = module.observability.notification_topic_arn

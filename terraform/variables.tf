@@ -114,6 +114,29 @@ variable "database" {
   default = {}
 }
 
+variable "warehouse" {
+  description = "What feeds a warehouse: a bucket for `opsconsole export` (export_bucket), and the ARN of an existing Redshift namespace to which Aurora replicates the records (redshift_namespace_arn). Both are off by default."
+  type = object({
+    export_bucket = optional(object({
+      name              = string
+      expire_after_days = optional(number)
+      force_destroy     = optional(bool, false)
+    }))
+    redshift_namespace_arn = optional(string)
+  })
+  default = {}
+
+  validation {
+    condition     = var.warehouse.redshift_namespace_arn == null || var.database.change_stream == "zero-etl"
+    error_message = "warehouse.redshift_namespace_arn needs database.change_stream = \"zero-etl\" (and a reboot of the database, for its parameters), or AWS refuses the integration."
+  }
+
+  validation {
+    condition     = var.warehouse.redshift_namespace_arn == null || var.database_url == null
+    error_message = "warehouse.redshift_namespace_arn needs Aurora: leave database_url null."
+  }
+}
+
 variable "database_url" {
   description = "An existing PostgreSQL instead of Aurora: postgres://USER@HOST:PORT/DATABASE."
   type        = string

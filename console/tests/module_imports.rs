@@ -26,6 +26,7 @@ const ROOTS: &[&str] = &[
     "shared/store/src",
     "shared/pipeline/src",
     "shared/redrive/src",
+    "shared/export/src",
     "shared/devstack/src",
     "lambdas/ingest/src",
     "lambdas/api/src",

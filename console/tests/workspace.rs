@@ -22,10 +22,13 @@ const ALLOWED: &[(&str, &str)] = &[
     ("redrive", "event"),
     ("redrive", "store"),
     ("redrive", "pipeline"),
+    ("export", "event"),
+    ("export", "pipeline"),
     ("opsconsole", "event"),
     ("opsconsole", "store"),
     ("opsconsole", "pipeline"),
     ("opsconsole", "redrive"),
+    ("opsconsole", "export"),
     // Only with the feature `demo`.
     ("opsconsole", "devstack"),
 ];
@@ -37,6 +40,8 @@ const ALLOWED_IN_TESTS: &[(&str, &str)] = &[
     ("ingest", "devstack"),
     ("api", "devstack"),
     ("migrate", "devstack"),
+    ("export", "devstack"),
+    ("export", "store"),
     ("devstack", "store"),
 ];
 

@@ -11,10 +11,11 @@ use clap_complete::Shell;
 use event::{Cursor, Order};
 
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
+use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
-use crate::tui::filter::{self, INSTANT_FORMS, SPAN_FORMS};
+use super::time::time;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,7 +97,8 @@ redrive, move-task, delete, purge and tidy. tidy changes only this machine and h
 was interrupted.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
-{\"counts\", \"error\"}}], \"unreadable_lines\"}; caller is your ARN in AWS, planned the number of
+{\"counts\", \"error\"}}], \"unreadable_lines\", \"dropped\": null or {\"changes\", \"unfinished\",
+\"from\", \"until\"}}; caller is your ARN in AWS, planned the number of
 messages before the change, counts the numbers after it.";
 
 const DEMO_EXAMPLES: &str = "\
@@ -191,6 +193,9 @@ pub enum Command {
     /// Read stored events
     #[command(subcommand, after_help = RECORDS_EXAMPLES)]
     Records(RecordsCommand),
+    /// Export stored events as Parquet, CSV or JSON lines
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportRecordsArguments),
     /// Call the HTTP API, as third parties do
     #[command(subcommand, after_help = API_EXAMPLES)]
     Api(ApiCommand),
@@ -349,17 +354,6 @@ fn ratio(text: &str) -> Result<f64, String> {
     } else {
         Err("not between 0 and 1".to_owned())
     }
-}
-
-/// A time in any form of the records filter.
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    filter::point(text)
-        .or_else(|| filter::before(text, Utc::now()))
-        .ok_or_else(|| {
-            format!(
-                "neither a time like {INSTANT_FORMS} nor a span back from now like {SPAN_FORMS}"
-            )
-        })
 }
 
 fn api_path(text: &str) -> Result<String, String> {

@@ -24,6 +24,15 @@ pub(super) fn run(
     if trail.entries.is_empty() {
         output.note("there are no changes in the audit log");
     }
+    if let Some(dropped) = trail.dropped {
+        output.note(&format!(
+            "{} changes from {} to {} were dropped, {} of them without an end: the log keeps its last 16 MB",
+            dropped.changes,
+            moment(dropped.from),
+            moment(dropped.until),
+            dropped.unfinished
+        ));
+    }
     if trail.unreadable_lines > 0 {
         output.note(&format!(
             "{} lines of {} cannot be read",

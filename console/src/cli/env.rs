@@ -3,8 +3,7 @@
 //! Invariant: `list` reads local files and connects to nothing. `import` reads the output of Terraform, writes
 //! one local file, and changes nothing else.
 
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -148,6 +147,16 @@ struct OutputValue {
     value: Map<String, Value>,
 }
 
+/// Terraform on the `PATH`. A relative entry, and an empty one, means the current folder, which may be a
+/// checkout of somebody else: nothing is run from it.
+fn terraform() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(TERRAFORM))
+        .find(|program| program.is_file())
+}
+
 async fn read_output(folder: &Path) -> Result<Map<String, Value>, CommandError> {
     let failed = |detail: String| {
         CommandError::Failed(format!(
@@ -157,7 +166,9 @@ async fn read_output(folder: &Path) -> Result<Map<String, Value>, CommandError> 
     };
     let mut chdir = std::ffi::OsString::from("-chdir=");
     chdir.push(folder);
-    let work = Command::new(TERRAFORM)
+    let not_found =
+        || failed("terraform was not found in an absolute folder of PATH; install it".to_owned());
+    let work = Command::new(terraform().ok_or_else(not_found)?)
         .arg(chdir)
         .args(["output", "-json", "-no-color"])
         .stdin(Stdio::null())
@@ -166,13 +177,7 @@ async fn read_output(folder: &Path) -> Result<Map<String, Value>, CommandError> 
     let answer = timeout(TERRAFORM_LIMIT, work)
         .await
         .map_err(|_| failed(format!("not done within {} s", TERRAFORM_LIMIT.as_secs())))?
-        .map_err(|cause| {
-            if cause.kind() == io::ErrorKind::NotFound {
-                failed("terraform was not found on the PATH; install it".to_owned())
-            } else {
-                failed(cause.to_string())
-            }
-        })?;
+        .map_err(|cause| failed(cause.to_string()))?;
     if !answer.status.success() {
         let reason = String::from_utf8_lossy(&answer.stderr);
         return Err(failed(format!("terraform: {}", reason.trim())));

@@ -11,6 +11,7 @@ mod console;
 mod dlq;
 mod env;
 mod exit;
+mod export;
 mod interrupt;
 mod output;
 mod progress;
@@ -23,6 +24,7 @@ mod session;
 mod status;
 mod table;
 mod tidy;
+mod time;
 mod walk;
 #[cfg(any(test, not(feature = "demo")))]
 mod without_demo;
@@ -44,6 +46,7 @@ pub use dlq::arguments::{
     RemovalArguments,
 };
 pub use exit::{CommandError, Exit};
+pub use export::arguments::ExportRecordsArguments;
 pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
@@ -134,6 +137,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Dlq(_)
         | Command::Redrive(_)
         | Command::Records(_)
+        | Command::Export(_)
         | Command::Api(_)) => {
             start_log();
             let pipeline = connect(&arguments.global)?;
@@ -149,6 +153,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
         // These must finish running work after a signal, so they handle signals themselves.
+        Command::Export(asked) => export::run(session, asked, &mut interrupt).await,
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,

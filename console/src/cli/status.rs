@@ -1,7 +1,8 @@
 //! `status`: shows every hop once.
 //!
 //! Invariant: a value that could not be read is null, never zero, and `errors` names it. If `ingest` is null
-//! and not in `errors`, the ingest sent no metrics in the last minutes.
+//! and not in `errors`, the ingest sent no metrics in the last minutes; its rates are null until they were
+//! observed for long enough.
 
 use std::time::Duration;
 
@@ -246,19 +247,31 @@ fn ingest_line(rates: &IngestRates) -> String {
         }
         _ => "no lag, because nothing was stored".to_owned(),
     };
-    let mut line = format!(
-        "{lag}; per minute {} stored, {} duplicates, {} for retry",
-        short(rates.stored_per_minute),
-        short(rates.duplicates_per_minute),
-        short(rates.retried_per_minute)
-    );
-    for (code, per_minute) in &rates.failures_per_minute {
-        line.push_str(&format!(", {} {code}", short(*per_minute)));
-    }
+    let mut line = format!("{lag}; {}", per_minute(rates));
     if rates.is_stuck {
         line.push_str("; the newest batches stored nothing");
     }
     line
+}
+
+fn per_minute(rates: &IngestRates) -> String {
+    let (Some(stored), Some(duplicates), Some(retried)) = (
+        rates.stored_per_minute,
+        rates.duplicates_per_minute,
+        rates.retried_per_minute,
+    ) else {
+        return "rates unknown, because it was observed for too short a time".to_owned();
+    };
+    let mut text = format!(
+        "per minute {} stored, {} duplicates, {} for retry",
+        short(stored),
+        short(duplicates),
+        short(retried)
+    );
+    for (code, per_minute) in rates.failures_per_minute.iter().flatten() {
+        text.push_str(&format!(", {} {code}", short(*per_minute)));
+    }
+    text
 }
 
 fn oldest(age_secs: Option<u64>) -> String {

@@ -94,11 +94,16 @@ async fn start(claim: &EnvironmentClaim, output: Output) -> Result<Stack, Comman
         "ready after {:.1} s",
         started.elapsed().as_secs_f64()
     ));
+    let address = &stack.endpoints().endpoint_url;
     // The emulator knows no secret: its keys are public.
-    output.note(&format!(
-        "every user of this machine can reach the queues and the API at {}: publish no real data",
-        stack.endpoints().endpoint_url
-    ));
+    output.note(&if cfg!(target_os = "linux") {
+        format!("only your user and root can reach the queues and the API at {address}")
+    } else {
+        format!(
+            "every user of this machine can reach the queues and the API at {address}, and run programs as \
+             you through its functions"
+        )
+    });
     Ok(stack)
 }
 

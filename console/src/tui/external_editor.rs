@@ -53,7 +53,7 @@ impl ExternalEditor {
             .map_err(|error| format!("no file for the editor: {error}"))?;
         // The variable may hold options: the shell splits it, as in other programs. Its traps, which
         // the editor does not inherit, keep it alive: otherwise it would fail after the editor.
-        let child = Command::new("sh")
+        let child = Command::new("/bin/sh")
             .arg("-c")
             .arg(format!("trap : INT QUIT\n{editor} \"$1\""))
             .arg("sh")

@@ -242,11 +242,13 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
     }
     // Not the newest value of the history: it is of another time than the number.
     let grown = pipeline.history.value().and_then(|history| {
-        let first = super::format::whole(history.dead_letters.first()?.value);
-        number.checked_sub(first).filter(|more| *more > 0)
+        let first = history.dead_letters.first()?;
+        let more = number.checked_sub(super::format::whole(first.value));
+        Some((more.filter(|more| *more > 0)?, first.at))
     });
-    let trend = grown.map_or_else(String::new, |more| {
-        format!(" · {} more this hour", count(more))
+    let trend = grown.map_or_else(String::new, |(more, since)| {
+        let span = span_secs(super::format::age_secs(since, now));
+        format!(" · {} more in {span}", count(more))
     });
     let age = queue
         .oldest_age_secs

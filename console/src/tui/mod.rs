@@ -4,6 +4,7 @@
 //! down only: run, sources → update, view, model → screens → context, pipeline view, requests →
 //! theme, keys, texts and the other vocabulary.
 
+mod basic_colours;
 mod check_settings;
 mod context;
 mod dialog;

@@ -35,9 +35,11 @@ const RATE_PERIODS_MAX: i32 = 3;
 const METRIC_RECENT: Duration = Duration::seconds(300);
 /// The rate of records is that of this time: of a longer one it would still be high long after the last
 /// record.
-const STORED_OVER: Duration = Duration::seconds(21);
+const STORED_OVER: Duration = Duration::seconds(11);
 /// The depth is compared over at least this time.
 const GROWTH_OVER: Duration = Duration::seconds(25);
+/// And over no more than this: of a longer one a queue would still grow long after it does not.
+const GROWTH_OVER_MAX: Duration = Duration::seconds(36);
 /// Samples at either end whose extremes are compared, so that one burst is no growth.
 const GROWTH_LOOKS: usize = 3;
 /// Messages by which a queue must have grown to be reported.
@@ -71,6 +73,8 @@ pub(crate) struct PipelineView {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate {
     pub(crate) per_sec: f64,
+    /// Start of that period.
+    pub(crate) since: DateTime<Utc>,
     /// End of that period.
     pub(crate) until: DateTime<Utc>,
     /// Whether a newer one should have come.
@@ -217,12 +221,17 @@ impl PipelineView {
             value: history,
             fetched_at,
         } = self.history.fetched()?;
-        let point = complete(series(history), history.period_secs, *fetched_at).last()?;
+        let points = series(history);
+        let newest = complete(points, history.period_secs, *fetched_at).last()?;
+        let point = observed_whole(points, history.period_secs, *fetched_at)
+            .next_back()
+            .filter(|point| point.at == newest.at)?;
         let is_recent = *fetched_at - point.at <= METRIC_RECENT;
         let period = Duration::seconds(i64::from(history.period_secs));
         let until = point.at + period;
         (history.period_secs > 0 && is_recent).then(|| Rate {
             per_sec: point.value / f64::from(history.period_secs),
+            since: point.at,
             until,
             is_old: *fetched_at - until > period * RATE_PERIODS_MAX,
         })
@@ -249,7 +258,7 @@ impl PipelineView {
         let looks: Vec<(DateTime<Utc>, u64)> = self
             .depths_seen
             .iter()
-            .filter(|(at, _)| *last_at - *at <= REFRESH * i32::try_from(LOOKS_KEPT).unwrap_or(13))
+            .filter(|(at, _)| *last_at - *at <= GROWTH_OVER_MAX)
             .map(|(at, depth)| (*at, depth.total()))
             .collect();
         let (first_at, first) = *looks.first()?;
@@ -267,7 +276,9 @@ impl PipelineView {
             .take(GROWTH_LOOKS)
             .map(|(_, depth)| *depth)
             .min()?;
-        (after >= before + GROWTH_MIN).then(|| Growth {
+        let shortly_before = looks.iter().rev().nth(GROWTH_LOOKS)?;
+        let still_grows = last.total() > shortly_before.1;
+        (after >= before + GROWTH_MIN && still_grows).then(|| Growth {
             from: first,
             to: last.total(),
             over_secs: super::format::age_secs(first_at, *last_at),
@@ -345,4 +356,20 @@ pub(crate) fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -
         .take_while(|point| point.at + period <= now)
         .count();
     points.get(..over).unwrap_or_default()
+}
+
+/// The [`complete`] periods up to the newest one, without those that begin a metric: it may have begun, or
+/// begun again, at any time of such a period, so that its count divided by its length is no rate.
+pub(crate) fn observed_whole(
+    points: &[Point],
+    period_secs: u32,
+    now: DateTime<Utc>,
+) -> impl DoubleEndedIterator<Item = Point> {
+    let period = Duration::seconds(i64::from(period_secs));
+    complete(points, period_secs, now)
+        .windows(2)
+        .filter_map(move |pair| match pair {
+            [before, point] if before.at + period == point.at => Some(*point),
+            _ => None,
+        })
 }

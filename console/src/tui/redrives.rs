@@ -13,7 +13,7 @@ use super::theme::Tone;
 use pipeline::Body;
 use pipeline::model::DeadLetter;
 use redrive::fact::Ending;
-use redrive::{Counts, Report, RunCommand, Skipped, Wait};
+use redrive::{Counts, Pause, Report, RunCommand, Skipped, Wait};
 
 /// A message that is going to be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,6 +117,8 @@ pub(crate) struct PastRedrive {
     pub(crate) ending: Option<Ending>,
     /// Whether a process runs it.
     pub(crate) is_running: bool,
+    /// Why it is paused, if it runs and is paused.
+    pub(crate) pause: Option<Pause>,
 }
 
 impl PastRedrive {

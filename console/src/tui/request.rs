@@ -123,6 +123,8 @@ pub(crate) struct Sought {
     pub(crate) body: String,
     /// The acknowledgement of SNS.
     pub(crate) published: Published,
+    /// Whether it is searched for among the dead letters, which receives them.
+    pub(crate) searches_dead_letters: bool,
 }
 
 /// What a deletion did.

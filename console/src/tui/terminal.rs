@@ -18,6 +18,8 @@ use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
+use super::basic_colours::{BasicColours, has_basic_colours};
+
 static IS_OPEN: AtomicBool = AtomicBool::new(false);
 
 /// Why the console cannot draw on a terminal of this kind (`TERM`), and what does the same job.
@@ -36,7 +38,7 @@ pub(crate) fn cannot_draw_on(term: Option<&str>) -> Option<String> {
 pub(super) struct TerminalSession {
     /// What draws. Its area is set by [`TerminalSession::resize`] alone: the library's own way asks the
     /// terminal for its cursor and waits for the answer.
-    pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<Stdout>>>,
+    pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<BasicColours<Stdout>>>>,
     /// A text that the operator's own editor is to open.
     pub(super) requested_editor: Option<String>,
 }
@@ -53,7 +55,9 @@ impl TerminalSession {
         restore_on_panic();
         enable_raw_mode()?;
         IS_OPEN.store(true, Ordering::SeqCst);
-        let mut out = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, io::stdout());
+        let term = std::env::var("TERM").ok();
+        let out = BasicColours::new(io::stdout(), has_basic_colours(term.as_deref()));
+        let mut out = io::BufWriter::with_capacity(WRITE_BUFFER_BYTES, out);
         let taken = execute!(
             out,
             EnterAlternateScreen,

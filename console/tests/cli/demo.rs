@@ -78,7 +78,11 @@ fn headless_demo_accounts_for_every_message() {
     for line in [
         "create topic and queues: ",
         "ready after ",
-        "every user of this machine can reach the queues and the API at http://127.0.0.1:",
+        if cfg!(target_os = "linux") {
+            "only your user and root can reach the queues and the API at http://127.0.0.1:"
+        } else {
+            "every user of this machine can reach the queues and the API at http://127.0.0.1:"
+        },
         "stopping the pipeline",
     ] {
         assert!(answer.stderr.contains(line), "{line}: {answer:?}");

@@ -61,6 +61,20 @@ fn outputs(address: &str) -> Value {
 }
 
 #[test]
+fn no_terraform_of_the_current_folder_is_run() {
+    let applied = Applied::answering("touch ran");
+    let home = applied.program.home();
+    std::fs::copy(home.join("bin/terraform"), home.join("terraform")).unwrap();
+    for path in [":/nowhere", ".:/nowhere", "bin:/nowhere", "/nowhere:"] {
+        let mut command = applied.program.command(&["env", "import", "pilot"]);
+        let answer = Answer::of(command.env("PATH", path).output().unwrap());
+        assert_eq!(answer.code, 1, "{answer:?}");
+        assert!(answer.stderr.contains("absolute folder"), "{answer:?}");
+        assert!(!home.join("ran").exists(), "{path}");
+    }
+}
+
+#[test]
 fn imported_environment_is_used_by_its_name_and_calls_to_its_api_are_signed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,7 +1,7 @@
 //! What nobody sends on purpose, through the real pipeline: every message is accounted for, and no
 //! command writes anything that could control a terminal or forge a line.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,8 +25,13 @@ use crate::support::queues;
 #[path = "../../../shared/event/tests/hostile/mod.rs"]
 mod strategies;
 
-/// Messages of each way into the pipeline.
+/// Messages of each way into the pipeline, unless [`MESSAGES_VARIABLE`] has another number.
 const MESSAGES: usize = 150;
+/// With `OPSCONSOLE_HOSTILE_MESSAGES=2200 cargo test -p opsconsole --test cli hostile -- --nocapture`, the
+/// test sends 4,400 messages and prints what became of them.
+const MESSAGES_VARIABLE: &str = "OPSCONSOLE_HOSTILE_MESSAGES";
+/// Most dead letters of other tests.
+const OTHERS: usize = 1_000;
 /// Messages that are sent at once.
 const AT_ONCE: usize = 8;
 /// Messages and records that are shown one by one.
@@ -101,10 +106,15 @@ fn message() -> impl Strategy<Value = Sent> {
     })
 }
 
+fn messages_each_way() -> usize {
+    std::env::var(MESSAGES_VARIABLE).map_or(MESSAGES, |number| number.parse().unwrap())
+}
+
 fn messages(seed: usize) -> Vec<Sent> {
+    let each = messages_each_way();
     let mut runner = TestRunner::deterministic();
-    let drawn = (0..MESSAGES * 2).map(|_| message().new_tree(&mut runner).unwrap().current());
-    let mut messages: Vec<Sent> = drawn.skip(seed * MESSAGES).take(MESSAGES).collect();
+    let drawn = (0..each * 2).map(|_| message().new_tree(&mut runner).unwrap().current());
+    let mut messages: Vec<Sent> = drawn.skip(seed * each).take(each).collect();
     messages.retain(|message| !message.body.is_empty());
     messages
 }
@@ -154,7 +164,8 @@ impl Turn {
     fn dead_letters(&self) -> Vec<DeadLetter> {
         self.runtime.block_on(async {
             let leases = LeaseSet::new(self.pipeline(), LIMIT);
-            let received = leases.receive(2_000, &CancellationToken::new()).await;
+            let most = 2 * messages_each_way() + OTHERS;
+            let received = leases.receive(most, &CancellationToken::new()).await;
             let received = received.unwrap().unwrap();
             assert!(!received.is_truncated);
             let messages = received.messages;
@@ -167,7 +178,8 @@ impl Turn {
     fn delete(&self, ids: &[String]) {
         self.runtime.block_on(async {
             let leases = LeaseSet::new(self.pipeline(), LIMIT);
-            let received = leases.receive(2_000, &CancellationToken::new()).await;
+            let most = 2 * messages_each_way() + OTHERS;
+            let received = leases.receive(most, &CancellationToken::new()).await;
             for message in received.unwrap().unwrap().messages {
                 if ids.contains(&message.message_id) {
                     let handle = &message.receipt_handle;
@@ -210,14 +222,18 @@ fn every_hostile_message_is_stored_once_or_a_dead_letter_with_its_reason_and_sho
         .collect();
     let records = deployed.records();
     let sent = deployed.send_hostile();
-    assert!(sent.len() > MESSAGES, "{} were accepted", sent.len());
+    let accepted = sent.len();
+    assert!(accepted > messages_each_way(), "{accepted} were accepted");
     deployed.wait_until_all_is_handled();
 
     let mut dead: HashMap<String, usize> = HashMap::new();
+    let mut codes: BTreeMap<String, usize> = BTreeMap::new();
     let mut ids = Vec::new();
     for message in deployed.dead_letters() {
         if !known.contains(&message.message_id) {
-            assert!(message.reason.is_some(), "it has no reason: {message:?}");
+            let reason = message.reason.as_ref();
+            let reason = reason.unwrap_or_else(|| panic!("it has no reason: {message:?}"));
+            *codes.entry(reason.code.clone()).or_default() += 1;
             let body = message.body.text().unwrap();
             let is_deceptive = body.chars().any(event::is_deceptive);
             ids.insert(if is_deceptive { 0 } else { ids.len() }, message.message_id);
@@ -242,6 +258,13 @@ fn every_hostile_message_is_stored_once_or_a_dead_letter_with_its_reason_and_sho
     assert!(
         valid > 20 && ids.len() > 20,
         "{valid} valid, {} dead",
+        ids.len()
+    );
+
+    println!(
+        "{accepted} accepted: {valid} valid of {} identities, stored {}; {} dead letters {codes:?}; lost 0",
+        stored.len(),
+        deployed.records() - records,
         ids.len()
     );
 

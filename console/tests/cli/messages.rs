@@ -140,12 +140,20 @@ fn json_of_a_message_is_the_same_message_and_cannot_mislead_a_terminal() {
 
 /// Looks once for an event that is nowhere.
 fn search(harness: &Harness) -> TraceState {
+    trace(harness, true)
+}
+
+fn trace(harness: &Harness, searches_dead_letters: bool) -> TraceState {
     let published = Published {
         sns_message_id: "m".to_owned(),
         acknowledged_at: Utc::now(),
         latency: Duration::ZERO,
     };
-    let looking = harness.queues.pipeline.trace(None, "elsewhere", &published);
+    let looking =
+        harness
+            .queues
+            .pipeline
+            .trace(None, "elsewhere", &published, searches_dead_letters);
     harness.runtime.block_on(looking).unwrap()
 }
 
@@ -153,6 +161,8 @@ fn search(harness: &Harness) -> TraceState {
 fn search_that_nobody_continues_releases_its_messages() {
     let harness = Harness::start();
     harness.add_dead_letters(&numbered(25));
+    assert_eq!(trace(&harness, false), TraceState::Pending);
+    assert_eq!(harness.depth(), (25, 0), "nothing was received");
     assert_eq!(search(&harness), TraceState::Pending);
     assert_eq!(search(&harness), TraceState::Pending);
     assert_eq!(

@@ -80,7 +80,7 @@ impl Deployed {
             let deadline = Instant::now() + LIMIT;
             loop {
                 let state = pipeline
-                    .trace(key.as_ref(), body, &published)
+                    .trace(key.as_ref(), body, &published, true)
                     .await
                     .unwrap();
                 if state != TraceState::Pending {
@@ -244,14 +244,20 @@ fn status_agrees_with_the_queues_and_the_database() {
     // Its metrics come some seconds later.
     let status = deployed.json_until(&["status"], |status| status["ingest"].is_object());
     let ingest = &status["ingest"];
-    assert!((30..=180).contains(&ingest["window_secs"].as_u64().unwrap()));
-    assert!(ingest["stored_per_minute"].as_f64().unwrap() > 0.0);
-    assert!(
-        ingest["duplicates_per_minute"].is_number() && ingest["retried_per_minute"].is_number()
-    );
+    // Other tests decide whether it was observed for long enough.
+    let is_known = ingest["window_secs"].is_number();
+    assert!(!is_known || (30..=180).contains(&ingest["window_secs"].as_u64().unwrap()));
+    for rate in [
+        "stored_per_minute",
+        "duplicates_per_minute",
+        "retried_per_minute",
+    ] {
+        let rate = &ingest[rate];
+        assert_eq!((rate.is_number(), rate.is_null()), (is_known, !is_known));
+    }
     let lag = |name: &str| ingest[name].as_u64().unwrap();
     assert!(lag("lag_p50_ms") <= lag("lag_max_ms") && lag("lag_max_ms") < 120_000);
-    assert!(ingest["failures_per_minute"].is_object());
+    assert_eq!(ingest["failures_per_minute"].is_object(), is_known);
     let shown = deployed.run(&["status"]);
     for word in [
         "environment   test",

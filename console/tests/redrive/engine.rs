@@ -559,3 +559,81 @@ async fn rate_pause_and_cancel_are_applied_while_running() {
     assert_eq!(counts.moved + counts.waiting, 40, "{report:?}");
     assert!(counts.moved >= 30);
 }
+
+/// The last step may take hours at a low rate, and a pause may last as long.
+#[tokio::test]
+async fn what_a_paused_or_cancelled_redrive_has_sent_is_proved() {
+    let services = Services::open().await;
+    let fixture = services.fixture("meanwhile", false).await;
+    fixture.add_dead_letters(0..30).await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    let control = Control::new(None);
+    let (sender, mut counts) = watch::channel(Counts::default());
+    let options = RunOptions {
+        prove_limit: Duration::from_secs(60),
+        ..quick()
+    };
+    let running = run(
+        fixture.pipeline(),
+        fixture.journal(&plan),
+        &messages,
+        &control,
+        &options,
+        sender,
+    );
+    let operator = async {
+        counts.wait_for(|counts| counts.moved > 0).await.unwrap();
+        control.pause(Pause::Operator);
+        round_trips(&fixture).await;
+        fixture.ingest().await;
+        let is_proved = |counts: &Counts| counts.stored == counts.moved;
+        counts.wait_for(is_proved).await.unwrap();
+        let before = counts.borrow().moved;
+        assert!(before < 30, "it was paused too late");
+        // The next batch may go in hours.
+        control.set_rate(Some(0.001));
+        control.resume();
+        round_trips(&fixture).await;
+        fixture.ingest().await;
+        counts.wait_for(is_proved).await.unwrap();
+        control.cancel();
+    };
+    let (report, ()) = tokio::join!(running, operator);
+    let report = report.unwrap();
+    let counts = report.counts;
+    assert_eq!(counts.stored, counts.moved, "{report:?}");
+    assert!(counts.waiting > 0, "{report:?}");
+}
+
+/// What was sent just before it was cancelled.
+#[tokio::test]
+async fn what_a_cancelled_redrive_has_sent_is_looked_up_once() {
+    let services = Services::open().await;
+    let fixture = services.fixture("cancelled", false).await;
+    fixture.add_dead_letters(0..30).await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    let endpoint_url = fixture.queues.endpoint_url();
+    let delete = "DeleteMessageBatch";
+    let mut proxy = proxy::start(endpoint_url, delete, Fault::KeepRequest, 1..2).await;
+    let pipeline = fixture.queues.over(&proxy.url).pipeline;
+    let control = Control::new(None);
+    let (sender, _) = watch::channel(Counts::default());
+    let options = RunOptions {
+        prove_limit: Duration::from_secs(60),
+        ..quick()
+    };
+    let journal = fixture.journal(&plan);
+    let running = run(&pipeline, journal, &messages, &control, &options, sender);
+    let operator = async {
+        // Two batches were sent, and the second one waits for its delete.
+        proxy.wait_until_kept().await;
+        fixture.ingest().await;
+        control.cancel();
+        proxy.open();
+    };
+    let (report, ()) = tokio::join!(running, operator);
+    let counts = report.unwrap().counts;
+    assert_eq!((counts.moved, counts.stored), (20, 20), "{counts:?}");
+}

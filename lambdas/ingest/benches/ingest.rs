@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p ingest` starts a private PostgreSQL whose commits are durable. All subjects write
 //! the same events into the same schema (`records` with its daily partitions and indexes, and the
-//! ledger `event_keys`), each into its own database. They take turns in every round, so that a busy
+//! ledger `event_identities`), each into its own database. They take turns in every round, so that a busy
 //! machine slows all of them alike. Each client is a process that reads invocations as Lambda passes
 //! them, parses, stores and commits. Ours is this program in the profile that it was built in. Cold
 //! start, memory and size are those of the deployed binary (profile `shipping`), which the bench

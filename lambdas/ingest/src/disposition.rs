@@ -11,6 +11,8 @@ pub(crate) enum Disposition {
     Stored,
     /// The ledger had the event already.
     Duplicate,
+    /// It occurred before the retention horizon, so it was not stored.
+    Expired,
     /// Sent to the dead-letter queue with this code.
     DeadLettered(FailureCode),
     /// Reported as a batch item failure: SQS delivers it again.
@@ -32,6 +34,8 @@ pub struct Outcome {
     pub stored: usize,
     /// Messages whose event was a record already.
     pub duplicates: usize,
+    /// Messages whose event occurred before the retention horizon.
+    pub expired: usize,
     /// Messages that were sent to the dead-letter queue.
     pub dead_lettered: usize,
     /// Messages that are reported for retry.
@@ -51,6 +55,10 @@ impl Outcome {
                 }
                 Disposition::Duplicate => {
                     outcome.duplicates += 1;
+                    None
+                }
+                Disposition::Expired => {
+                    outcome.expired += 1;
                     None
                 }
                 Disposition::DeadLettered(code) => {
@@ -76,7 +84,7 @@ impl Outcome {
     /// All messages of the batch.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.stored + self.duplicates + self.dead_lettered + self.retried
+        self.stored + self.duplicates + self.expired + self.dead_lettered + self.retried
     }
 }
 
@@ -89,13 +97,14 @@ mod tests {
         let dispositions = [
             Disposition::Stored,
             Disposition::Duplicate,
+            Disposition::Expired,
             Disposition::DeadLettered(FailureCode::NotJson),
             Disposition::Retry(RetryReason::Database),
             Disposition::Retry(RetryReason::DeadLetterQueue(FailureCode::NotJson)),
         ];
         let outcome = Outcome::of(&dispositions);
         assert_eq!(outcome.total(), dispositions.len());
-        assert_eq!(outcome.retried, 2);
+        assert_eq!((outcome.expired, outcome.retried), (1, 2));
         assert_eq!(outcome.codes, BTreeMap::from([(FailureCode::NotJson, 2)]));
     }
 }

@@ -120,6 +120,7 @@ async fn process(
                     Disposition::Stored
                 }
                 Written::Duplicate => Disposition::Duplicate,
+                Written::Expired => Disposition::Expired,
             },
             ItemResult::Unwritten => Disposition::Retry(RetryReason::Database),
             ItemResult::Refused(detail) => {

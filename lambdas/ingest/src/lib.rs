@@ -1,7 +1,7 @@
 //! A batch of SQS messages becomes records.
 //!
-//! Invariant: every message of a batch ends in exactly one of: stored, duplicate, dead-lettered
-//! with its reason, reported for retry, whatever fails.
+//! Invariant: every message of a batch ends in exactly one of: stored, duplicate, expired,
+//! dead-lettered with its reason, reported for retry, whatever fails.
 
 mod batch;
 mod bisect;

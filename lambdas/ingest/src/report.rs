@@ -25,9 +25,10 @@ use crate::trace::TraceId;
 /// event (CloudWatch Logs quotas: 1 MB).
 const FAILED_TRACES_MAX: usize = 20;
 /// Counts that each batch sends, zeros too: a missing value means that nothing is known.
-const COUNTS: [&str; 4] = [
+const COUNTS: [&str; 5] = [
     ingest_metrics::STORED,
     ingest_metrics::DUPLICATES,
+    ingest_metrics::EXPIRED,
     ingest_metrics::DEAD_LETTERED,
     ingest_metrics::RETRIED,
 ];
@@ -132,6 +133,7 @@ impl Report {
             received: outcome.total(),
             stored: outcome.stored,
             duplicates: outcome.duplicates,
+            expired: outcome.expired,
             dead_lettered: outcome.dead_lettered,
             retried: outcome.retried,
             failed: &failed,
@@ -175,6 +177,7 @@ struct Line<'a> {
     received: usize,
     stored: usize,
     duplicates: usize,
+    expired: usize,
     dead_lettered: usize,
     retried: usize,
     #[serde(flatten)]
@@ -246,6 +249,7 @@ mod tests {
                 Disposition::Stored,
                 Disposition::Stored,
                 Disposition::Duplicate,
+                Disposition::Expired,
                 Disposition::DeadLettered(FailureCode::InvalidTime),
                 Disposition::Retry(RetryReason::Database),
             ]),
@@ -272,8 +276,8 @@ mod tests {
                     "Namespace": "OpsConsole/Ingest",
                     "Dimensions": [["FunctionName"]],
                     "Metrics": [
-                        count("stored"), count("duplicates"), count("dead_lettered"),
-                        count("retried"), count("failed_invalid-time"),
+                        count("stored"), count("duplicates"), count("expired"),
+                        count("dead_lettered"), count("retried"), count("failed_invalid-time"),
                         time("database_ms"), time("lag_p50_ms"), time("lag_max_ms"),
                     ],
                 }],
@@ -281,7 +285,8 @@ mod tests {
             "FunctionName": "events-ingest",
             "level": "INFO", "message": "batch handled",
             "request_id": "request-1", "xray_trace_id": "Root=1-2-3",
-            "received": 5, "stored": 2, "duplicates": 1, "dead_lettered": 1, "retried": 1,
+            "received": 6, "stored": 2, "duplicates": 1, "expired": 1, "dead_lettered": 1,
+            "retried": 1,
             "failed_invalid-time": 1,
             "database_ms": 7, "lag_p50_ms": 100, "lag_max_ms": 400, "duration_ms": 9,
             "traces": 3,

@@ -452,7 +452,7 @@ async fn unavailable_database_costs_no_message() {
 async fn invocation_responds_before_its_deadline_whatever_the_database_does() {
     let place = Place::open().await;
     let mut blocker = place.database.pool().begin().await.unwrap();
-    sqlx::query("lock table event_keys in access exclusive mode")
+    sqlx::query("lock table event_identities in access exclusive mode")
         .execute(&mut *blocker)
         .await
         .unwrap();

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::{
     ConnectSettings, IamLogIn, MigrationReport, PartitionPlan, PartitionReport, PgPool, StoreError,
-    connect_lazy, create_partitions, delete_expired_records, drop_partitions, migrate,
+    connect_lazy, create_partitions, delete_expired_records, drop_partitions, fold_counts, migrate,
 };
 
 pub use roles::{CreateRolesError, RoleDeps, RoleSettings, Users, create_roles};
@@ -97,12 +97,14 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
         created: create_partitions(&deps.pool, &deps.plan, now).await?,
         dropped: drop_partitions(&deps.pool, &deps.plan, expiry_now).await?,
         deleted_records: delete_expired_records(&deps.pool, &deps.plan, expiry_now).await?,
+        folded_hours: fold_counts(&deps.pool, expiry_now).await?,
     };
     tracing::info!(
         applied = migrations.applied.len(),
         created = partitions.created.join(" "),
         dropped = partitions.dropped.join(" "),
         deleted_records = partitions.deleted_records,
+        folded_hours = partitions.folded_hours,
         "schema and partitions are up to date"
     );
     Ok(Report {

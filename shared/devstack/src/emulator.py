@@ -1,4 +1,4 @@
-"""Starts MiniStack 1.5.33 with three additions that the stack needs.
+"""Starts MiniStack 1.5.33 with four additions that the stack needs.
 
 Queue statistics: AWS publishes how many messages were sent to, received from and deleted from
 each queue, and the age of the oldest; MiniStack does not count them. They are served as JSON at
@@ -10,16 +10,23 @@ mapping is.
 Permissions: on AWS the action of the single call also allows the batch call (Service Authorization
 Reference); MiniStack requires actions that do not exist on AWS.
 
+Users: functions are processes of this user, so whoever can create one can run any program as this
+user, and the keys are public. On Linux, connections of other users are closed unanswered.
+
 The version is pinned because this script replaces internal functions of the emulator; if one is
 missing, the start fails at once.
 """
 
 import json
+import os
+import socket
+import struct
 import sys
 import threading
 import time
 from collections import Counter, defaultdict
 
+from hypercorn.asyncio import run, tcp_server
 from ministack import app as gateway
 from ministack.core import iam_actions
 from ministack.services import sns, sqs
@@ -139,6 +146,41 @@ def statistics():
     return result
 
 
+def address_in_table(address):
+    # IPv4 in the byte order of the machine, as the kernel prints it (proc_net_tcp.rst).
+    host, port = address
+    (number,) = struct.unpack("=I", socket.inet_aton(host))
+    return "%08X:%04X" % (number, port)
+
+
+def uid_of_peer(connection):
+    """Owner of the socket at the other end; None if it is closed."""
+    peer = address_in_table(connection.getpeername())
+    own = address_in_table(connection.getsockname())
+    # A client with an IPv6 socket is in the second table, with mapped addresses.
+    for table in "/proc/net/tcp", "/proc/net/tcp6":
+        try:
+            with open(table) as lines:
+                for line in lines:
+                    _, local, remote, _, _, _, _, uid, _, inode = line.split()[:10]
+                    # A socket that its owner has closed has no inode, and no owner.
+                    if local.endswith(peer) and remote.endswith(own) and inode != "0":
+                        return int(uid)
+        except FileNotFoundError:
+            # Without IPv6 there is no second table.
+            pass
+    return None
+
+
+class OwnConnections(tcp_server.TCPServer):
+    async def run(self):
+        connection = self.writer.get_extra_info("socket")
+        if uid_of_peer(connection) in (os.geteuid(), 0):
+            await super().run()
+        else:
+            self.writer.close()
+
+
 async def app(scope, receive, send, emulate=gateway.app):
     if scope["type"] != "http" or scope["path"] != STATISTICS_PATH:
         await emulate(scope, receive, send)
@@ -159,6 +201,9 @@ sqs._receive_messages_for_esm = receive_for_mapping
 sns._deliver_to_sqs = counted_delivery
 iam_actions.extract_iam_action = single_action
 gateway.app = app
+if sys.platform == "linux":
+    # Where the server looks it up for each connection.
+    run.TCPServer = OwnConnections
 
 if __name__ == "__main__":
     sys.exit(gateway.main())

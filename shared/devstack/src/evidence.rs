@@ -28,6 +28,8 @@ pub struct IngestCounts {
     pub stored: u64,
     /// Messages whose event was stored before.
     pub duplicates: u64,
+    /// Messages whose event was not stored because it occurred before the retention horizon.
+    pub expired: u64,
     /// Messages that it sent to the dead-letter queue.
     pub dead_lettered: u64,
     /// Messages that it reported for retry.
@@ -39,6 +41,7 @@ struct BatchLine {
     message: String,
     stored: u64,
     duplicates: u64,
+    expired: u64,
     dead_lettered: u64,
     retried: u64,
 }
@@ -51,6 +54,7 @@ impl IngestCounts {
             .fold(Self::default(), |sum, line| Self {
                 stored: sum.stored + line.stored,
                 duplicates: sum.duplicates + line.duplicates,
+                expired: sum.expired + line.expired,
                 dead_lettered: sum.dead_lettered + line.dead_lettered,
                 retried: sum.retried + line.retried,
             })
@@ -142,14 +146,15 @@ mod tests {
 
     #[test]
     fn batches_are_summed_and_other_lines_are_not() {
-        let log = r#"{"level":"INFO","message":"batch handled","received":4,"stored":1,"duplicates":1,"dead_lettered":2,"retried":0,"failed_not-json":2}
-{"level":"WARN","message":"not a batch","stored":9,"duplicates":9,"dead_lettered":9,"retried":9}
+        let log = r#"{"level":"INFO","message":"batch handled","received":4,"stored":1,"duplicates":1,"expired":0,"dead_lettered":2,"retried":0,"failed_not-json":2}
+{"level":"WARN","message":"not a batch","stored":9,"duplicates":9,"expired":9,"dead_lettered":9,"retried":9}
 panicked at somewhere
-{"level":"INFO","message":"batch handled","received":3,"stored":0,"duplicates":2,"dead_lettered":0,"retried":1}
+{"level":"INFO","message":"batch handled","received":7,"stored":0,"duplicates":2,"expired":4,"dead_lettered":0,"retried":1}
 {"level":"INFO","message":"batch han"#;
         let counts = IngestCounts {
             stored: 1,
             duplicates: 3,
+            expired: 4,
             dead_lettered: 2,
             retried: 1,
         };

@@ -15,6 +15,7 @@ use crate::DevstackError;
 use crate::architecture::Architecture;
 use crate::guardian::{Guardian, Program, last_lines};
 use crate::progress::{ProgressSender, Step, StepTimer};
+use crate::search_path;
 
 /// A first build compiles some 400 crates, which takes long on slow machines.
 const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
@@ -153,7 +154,9 @@ fn has_zigbuild() -> bool {
 }
 
 fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+    std::env::var_os("CARGO")
+        .or_else(|| search_path::find("cargo").map(OsString::from))
+        .unwrap_or_else(|| "cargo".into())
 }
 
 /// Runs a compiling cargo command for the three binaries.

@@ -24,6 +24,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::Instant;
 
 use crate::DevstackError;
+use crate::search_path;
 
 const SCRIPT: &str = include_str!("guardian.sh");
 /// Interval of checking whether a child has ended.
@@ -149,6 +150,7 @@ impl Program {
                 command.env_remove(&name);
             }
         }
+        command.env("PATH", search_path::variable());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(account) = self.account {
             command.uid(account.uid).gid(account.gid);
@@ -188,6 +190,7 @@ impl Guardian {
             .arg(folder.path())
             // A separate process group, so that Ctrl-C or a closed terminal does not end it first.
             .process_group(0)
+            .env("PATH", search_path::variable())
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

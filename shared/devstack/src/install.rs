@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::DevstackError;
 use crate::guardian::{Guardian, Program};
 use crate::progress::{ProgressSender, Step, StepTimer};
+use crate::search_path;
 
 /// The oldest Python that the emulator runs on.
 const PYTHON_MINOR_MIN: u32 = 10;
@@ -234,7 +235,7 @@ fn usable_python(name: &str) -> Option<PathBuf> {
         "import sys, venv, ensurepip\nassert sys.version_info >= (3, {PYTHON_MINOR_MIN})\n\
          print(sys.executable)"
     );
-    let output = Command::new(name)
+    let output = Command::new(search_path::find(name)?)
         .args(["-c", &script])
         .stdin(Stdio::null())
         .stderr(Stdio::null())

@@ -37,6 +37,7 @@ mod postgres_binaries;
 mod progress;
 mod queue_metrics;
 pub mod scenario;
+mod search_path;
 mod signed_request;
 mod stack;
 pub mod traffic;

@@ -10,6 +10,7 @@ use crate::DevstackError;
 use crate::guardian::Account;
 use crate::install;
 use crate::progress::ProgressSender;
+use crate::search_path;
 
 /// Accounts as which PostgreSQL runs when this process is root, the best first.
 const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
@@ -28,8 +29,8 @@ pub(crate) async fn locate(progress: &ProgressSender) -> Result<PathBuf, Devstac
 }
 
 fn installed() -> Option<PathBuf> {
-    let search_path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&search_path)
+    search_path::folders()
+        .into_iter()
         .chain(configured())
         .chain(versioned())
         .find(|folder| is_complete(folder))
@@ -42,7 +43,7 @@ fn is_complete(folder: &Path) -> bool {
 }
 
 fn configured() -> Option<PathBuf> {
-    let output = Command::new("pg_config")
+    let output = Command::new(search_path::find("pg_config")?)
         .arg("--bindir")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -92,7 +93,13 @@ pub(crate) fn account() -> Result<Option<Account>, DevstackError> {
 
 /// Name of an account, as PostgreSQL looks it up for `peer` (name services included).
 pub(crate) fn uid_name(uid: u32) -> Result<String, DevstackError> {
-    let output = Command::new("id")
+    let id = search_path::find("id").ok_or_else(|| DevstackError::Missing {
+        program: "id",
+        advice:
+            "it prints the name of this user, as which PostgreSQL knows it; add its folder to PATH"
+                .to_owned(),
+    })?;
+    let output = Command::new(id)
         .args(["-un", &uid.to_string()])
         .stdin(Stdio::null())
         .output()

@@ -2,15 +2,16 @@
 //!
 //! Invariant: names, units and dimension are AWS's own ("Available CloudWatch metrics for Amazon SQS"), so
 //! that the console reads CloudWatch in the same way everywhere. AWS publishes once a minute, this task
-//! every five seconds; counts are those since the last publication.
+//! every five seconds; counts are those since the last publication. It publishes in the middle of each five
+//! seconds of the clock: at their ends, a delay of milliseconds would move a count into the next period, and a
+//! period of ten seconds would have one publication, or three, instead of two.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use serde::Deserialize;
-use tokio::time::MissedTickBehavior;
 
 use crate::signed_request::http_client;
 use crate::{DevstackError, Endpoints};
@@ -58,11 +59,10 @@ impl Statistics {
 /// Publishes until the future is dropped. A failure is logged, and the next publication is tried.
 pub(crate) async fn publish_for_ever(endpoints: Endpoints) {
     let client = aws_sdk_cloudwatch::Client::new(&endpoints.sdk_config());
-    let mut interval = tokio::time::interval(INTERVAL);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = HashMap::new();
     loop {
-        interval.tick().await;
+        let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        tokio::time::sleep(until_next(since_epoch)).await;
         let publication = publish(&client, &endpoints.endpoint_url, &before);
         match tokio::time::timeout(PUBLICATION_LIMIT, publication).await {
             Ok(Ok(now)) => before = now,
@@ -70,6 +70,12 @@ pub(crate) async fn publish_for_ever(endpoints: Endpoints) {
             Err(_) => tracing::warn!("queue metrics were not published in time"),
         }
     }
+}
+
+/// Time until the next middle of an interval of the clock; never zero.
+fn until_next(since_epoch: Duration) -> Duration {
+    let into = (since_epoch.as_millis() + INTERVAL.as_millis() / 2) % INTERVAL.as_millis();
+    INTERVAL - Duration::from_millis(u64::try_from(into).unwrap_or(0))
 }
 
 async fn publish(
@@ -131,6 +137,23 @@ const fn count(value: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_ten_seconds_of_the_clock_have_two_publications_whatever_each_takes() {
+        let mut at = Duration::from_millis(1_795_000_003_217);
+        let mut published: HashMap<u64, u64> = HashMap::new();
+        for round in 0..1_000_u64 {
+            at += until_next(at);
+            *published.entry(at.as_secs() / 10).or_default() += 1;
+            // The timer is late, and the publication takes time.
+            at += Duration::from_millis(1 + (round * 37) % 2_300);
+        }
+        let first = published.keys().min().copied().unwrap();
+        let last = published.keys().max().copied().unwrap();
+        published.retain(|period, _| (first + 1..last).contains(period));
+        assert!(published.len() > 400);
+        assert!(published.values().all(|number| *number == 2));
+    }
 
     #[test]
     fn counts_are_those_since_the_last_publication() {

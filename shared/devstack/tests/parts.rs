@@ -9,6 +9,9 @@ use std::process::Command;
 use devstack::{Durability, Emulator, Postgres, PostgresOptions, TestDatabase, sdk_config};
 use sqlx::{Connection, PgConnection};
 
+/// No account of this machine.
+const OTHER_USER: u32 = 54_321;
+
 async fn count(connection: &mut PgConnection, query: &'static str) -> sqlx::Result<i64> {
     sqlx::query_scalar(query).fetch_one(connection).await
 }
@@ -32,7 +35,6 @@ async fn test_databases_are_empty_and_separate() {
 /// As root, another user really tries; else the permissions must say no.
 #[tokio::test]
 async fn no_other_user_reaches_the_private_server() {
-    const OTHER_USER: u32 = 54_321;
     let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
     let folder = postgres.folder();
     let socket = folder.join(".s.PGSQL.5432");
@@ -68,6 +70,36 @@ async fn no_other_user_reaches_the_private_server() {
     let error = PgConnection::connect(&url).await.unwrap_err().to_string();
     assert!(error.contains("password"), "{error}");
     postgres.stop().await.unwrap();
+}
+
+/// Who reaches the emulator can create a function, which is a program that runs as this user.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_other_user_reaches_the_emulator() {
+    // By an IPv4 socket and by an IPv6 one, which the kernel lists apart; without a request, so that an
+    // answer is not about what was asked.
+    const CLIENT: &str = "import socket, sys
+for family, host in (socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::ffff:127.0.0.1'):
+    client = socket.socket(family)
+    client.connect((host, int(sys.argv[1])))
+    try:
+        client.sendall(b'GET /_ministack/health HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')
+        print(client.recv(12).decode())
+    except ConnectionError:
+        print()
+";
+    let emulator = Emulator::start_for_tests().await.unwrap();
+    let port = emulator.endpoint_url().rsplit(':').next().unwrap();
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", CLIENT, port]).current_dir("/");
+    let own = command.output().unwrap();
+    assert_eq!(own.stdout, b"HTTP/1.1 200\nHTTP/1.1 200\n", "{own:?}");
+    match command.uid(OTHER_USER).gid(OTHER_USER).output() {
+        Ok(other) => assert_eq!(other.stdout, b"\n\n", "{other:?}"),
+        // Only root may become another user.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
+    }
+    emulator.stop().await.unwrap();
 }
 
 #[tokio::test]

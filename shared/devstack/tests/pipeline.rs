@@ -183,15 +183,19 @@ async fn every_message_is_stored_once_or_dead_with_its_reason() {
     let counted = IngestCounts {
         stored,
         duplicates,
+        expired: 0,
         dead_lettered: dead,
         retried: 0,
     };
     assert_eq!(stack.ingest_counts().unwrap(), counted);
 
-    let rows: Vec<(String, String)> = sqlx::query_as("select source, id from event_keys")
-        .fetch_all(&pool)
-        .await
-        .unwrap();
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "select source, id from event_identities join records using (record_id)
+         where identity = event_identity(source, id)",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
     let ledger: BTreeSet<EventKey> = rows
         .into_iter()
         .map(|(source, id)| EventKey { source, id })

@@ -13,6 +13,8 @@ pub const DIMENSION: &str = "FunctionName";
 pub const STORED: &str = "stored";
 /// Messages whose event was stored before.
 pub const DUPLICATES: &str = "duplicates";
+/// Messages whose event was not stored because it occurred before the retention horizon.
+pub const EXPIRED: &str = "expired";
 /// Messages that the function sent to the dead-letter queue.
 pub const DEAD_LETTERED: &str = "dead_lettered";
 /// Messages that were reported for retry.

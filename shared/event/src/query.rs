@@ -120,6 +120,8 @@ pub enum GroupBy {
     Type,
     /// CloudEvents `source`.
     Source,
+    /// Both: each pair of a type and a source.
+    Both,
 }
 
 macro_rules! keyword {
@@ -152,7 +154,9 @@ keyword!(Order { Order::Asc => "asc", Order::Desc => "desc" } "asc, desc");
 keyword!(Bucket {
     Bucket::Minute => "minute", Bucket::Hour => "hour", Bucket::Day => "day",
 } "minute, hour, day");
-keyword!(GroupBy { GroupBy::Type => "type", GroupBy::Source => "source" } "type, source");
+keyword!(GroupBy {
+    GroupBy::Type => "type", GroupBy::Source => "source", GroupBy::Both => "both",
+} "type, source, both");
 
 /// A request for counts of records per time bucket and group.
 #[derive(Clone, Debug, PartialEq, Eq)]

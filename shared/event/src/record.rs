@@ -144,8 +144,11 @@ pub struct RecordSummary {
 pub struct StatsBucket {
     /// Start of the bucket, UTC.
     pub bucket_start: DateTime<Utc>,
-    /// The type or source of the group.
+    /// The type or source of the group; the type where both are counted separately.
     pub group: String,
+    /// The source of the group, only where both are counted separately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Records in the bucket.
     pub count: i64,
 }

@@ -1,11 +1,13 @@
 //! The audit log: who changed what from this machine, when, where and why.
 //!
 //! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten.
-//! [`AuditLog::forget`] removes changes that ended; beyond that the log keeps the last 16 to 32 MB,
-//! so that it never fills the disk. A change without an end was cut off, and is shown so.
+//! [`AuditLog::forget`] removes changes that ended; beyond that the log keeps the last 16 to 48 MB, so
+//! that it never fills the disk, and counts what it drops. A change without an end was cut off, is shown
+//! so, and is kept.
 
 mod forget;
 mod read;
+mod rotate;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -20,6 +22,7 @@ use uuid::Uuid;
 use crate::environment::is_at;
 use crate::sync_names::sync_names;
 pub use forget::Forgotten;
+pub use rotate::Dropped;
 
 /// Version of the line format.
 const SCHEMA: u32 = 1;
@@ -121,6 +124,8 @@ pub struct AuditTrail {
     pub entries: Vec<AuditEntry>,
     /// Number of lines that could not be read: written by a newer version, or incomplete.
     pub unreadable_lines: usize,
+    /// Changes that the log was too long to keep; known when it is read so far.
+    pub dropped: Option<Dropped>,
 }
 
 /// The log cannot be read or written.
@@ -153,6 +158,7 @@ struct Line {
 enum LineEvent {
     Begun(Box<Change>),
     Ended(Ending),
+    Dropped(Dropped),
 }
 
 impl AuditLog {
@@ -208,7 +214,7 @@ impl AuditLog {
             .and_then(|mut bytes| {
                 let mut file = self.lock()?;
                 if file.metadata()?.len() >= self.file_bytes_max {
-                    fs::rename(&self.path, self.predecessor())?;
+                    self.rotate(&mut file)?;
                     // Others that wait for the old file see that it has gone.
                     file = self.lock()?;
                 }
@@ -407,7 +413,7 @@ mod tests {
             let bytes: u64 = files
                 .map(|file| file.unwrap().metadata().unwrap().len())
                 .sum();
-            assert!(bytes < 10_000, "{bytes}");
+            assert!(bytes < 14_000, "{bytes}");
         }
         let trail = log.read().unwrap();
         let last = trail.entries.iter().rev().zip((0..200).rev());
@@ -416,10 +422,104 @@ mod tests {
             assert_eq!(entry.ended_at, Some(at(number)));
         }
         assert!(trail.entries.len() > 10, "{}", trail.entries.len());
+        let dropped = trail.dropped.unwrap();
+        assert_eq!(dropped.changes as usize + trail.entries.len(), 200);
+        assert_eq!((dropped.from, dropped.unfinished), (at(0), 0));
+        assert_eq!(
+            dropped.until + chrono::Duration::seconds(1),
+            trail.entries[0].begun_at
+        );
         let before = log.forgettable(at(1_000)).unwrap();
         assert_eq!(before.changes as usize, trail.entries.len());
         assert_eq!(log.forget(at(1_000)).unwrap(), before);
-        assert_eq!(log.read().unwrap(), AuditTrail::default());
+        let left = log.read().unwrap();
+        assert_eq!((left.entries, left.dropped), (Vec::new(), Some(dropped)));
+    }
+
+    #[test]
+    fn change_without_an_end_outlives_all_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog {
+            file_bytes_max: 4_000,
+            ..AuditLog::in_folder(folder.path())
+        };
+        let cut_off = log.begin(change("cut off"), at(0)).unwrap();
+        let long = log.begin(change("long"), at(1)).unwrap();
+        for number in 2..200 {
+            let id = log.begin(change("short"), at(number)).unwrap();
+            log.end(id, Ending::default(), at(number)).unwrap();
+        }
+        log.end(long, Ending::default(), at(200)).unwrap();
+        let trail = log.read().unwrap();
+        let [first, second, ..] = trail.entries.as_slice() else {
+            panic!("{trail:?}");
+        };
+        assert_eq!((first.id, first.ended_at), (cut_off, None));
+        assert_eq!((second.id, second.ended_at), (long, Some(at(200))));
+        let dropped = trail.dropped.unwrap();
+        assert_eq!(dropped.changes as usize + trail.entries.len(), 200);
+        assert_eq!((dropped.from, dropped.unfinished), (at(2), 0));
+    }
+
+    #[test]
+    fn crash_while_the_log_becomes_the_predecessor_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog {
+            file_bytes_max: 2_000,
+            ..AuditLog::in_folder(folder.path())
+        };
+        log.begin(change("cut off"), at(0)).unwrap();
+        let mut rotations = 0;
+        for number in 1..60 {
+            let predecessor = fs::read(log.predecessor()).unwrap_or_default();
+            log.begin(change("short"), at(number))
+                .and_then(|id| log.end(id, Ending::default(), at(number)))
+                .unwrap();
+            if fs::read(log.predecessor()).unwrap_or_default() == predecessor {
+                continue;
+            }
+            rotations += 1;
+            // As if the process had been killed before the log was renamed: it is in its old place, with
+            // what is carried over. What came after is left out.
+            let whole = log.read().unwrap();
+            let newer = fs::read(log.path()).unwrap();
+            fs::rename(log.predecessor(), log.path()).unwrap();
+            fs::write(log.predecessor(), &predecessor).unwrap();
+            let crashed = log.read().unwrap();
+            let ids = |trail: &AuditTrail| -> std::collections::HashSet<Uuid> {
+                trail.entries.iter().map(|entry| entry.id).collect()
+            };
+            assert_eq!(ids(&crashed).len(), crashed.entries.len());
+            log.rotate(&mut log.lock().unwrap()).unwrap();
+            fs::write(log.path(), newer).unwrap();
+            let again = log.read().unwrap();
+            assert_eq!(
+                (&again.entries, again.dropped),
+                (&whole.entries, whole.dropped)
+            );
+        }
+        assert!(rotations > 3);
+        let first = &log.read().unwrap().entries[0];
+        assert_eq!((first.begun_at, first.ended_at), (at(0), None));
+    }
+
+    #[test]
+    fn changes_without_an_end_do_not_fill_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog {
+            file_bytes_max: 4_000,
+            ..AuditLog::in_folder(folder.path())
+        };
+        for number in 0..200 {
+            log.begin(change("cut off"), at(number)).unwrap();
+            let files = fs::read_dir(folder.path()).unwrap();
+            let bytes = files.map(|file| file.unwrap().metadata().unwrap().len());
+            assert!(bytes.sum::<u64>() < 14_000);
+        }
+        let trail = log.read().unwrap();
+        let dropped = trail.dropped.unwrap();
+        assert_eq!(dropped.changes as usize + trail.entries.len(), 200);
+        assert_eq!(dropped.changes, dropped.unfinished);
     }
 
     #[test]

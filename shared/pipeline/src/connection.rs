@@ -118,6 +118,11 @@ impl Pipeline {
             .await
     }
 
+    /// Where the AWS clients get their credentials; `None` if there are none.
+    pub async fn credentials_provider(&self) -> Option<SharedCredentialsProvider> {
+        self.aws().await.credentials.clone()
+    }
+
     pub(super) fn http(&self, attempt: &Attempt) -> Result<&reqwest::Client, PipelineError> {
         self.inner
             .http

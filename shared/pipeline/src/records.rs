@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use event::{EventKey, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery, TypeCount};
-use store::{PgPool, StoreError, StoredKey};
+use store::{Arrivals, PgPool, StoreError, StoredKey};
 
 use super::model::RecordTotals;
 use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
@@ -58,6 +58,21 @@ impl Pipeline {
         })?;
         self.ask(operation, |pool| async move {
             store::list_records(pool, query).await
+        })
+        .await
+    }
+
+    /// Records in the order of their arrival, after the record `after` (0 from the start).
+    ///
+    /// # Errors
+    /// When there is no database or it does not answer.
+    pub async fn records_after(
+        &self,
+        after: RecordId,
+        limit: u16,
+    ) -> Result<Arrivals, PipelineError> {
+        self.ask("list records by arrival", |pool| async move {
+            store::records_after(pool, after, limit).await
         })
         .await
     }

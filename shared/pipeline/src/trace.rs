@@ -14,7 +14,8 @@ const SEARCH_DELAY: TimeDelta = TimeDelta::seconds(3);
 
 impl Pipeline {
     /// Checks once where an event is: in the ledger, then in the dead-letter queue if the validator refuses
-    /// the body or the event was not stored for a while.
+    /// the body or the event was not stored for a while, unless they are not to be searched: a search receives
+    /// messages.
     ///
     /// # Errors
     /// When the database or the dead-letter queue does not respond. If the API does not respond, `readable`
@@ -24,6 +25,7 @@ impl Pipeline {
         key: Option<&EventKey>,
         body: &str,
         published: &Published,
+        searches_dead_letters: bool,
     ) -> Result<TraceState, PipelineError> {
         if let Some(key) = key {
             let stored = self.stored_keys(std::slice::from_ref(key)).await?;
@@ -32,7 +34,8 @@ impl Pipeline {
             }
         }
         let is_refused = event::parse_body(body).is_err();
-        if !is_refused && Utc::now() - published.acknowledged_at < SEARCH_DELAY {
+        let is_early = !is_refused && Utc::now() - published.acknowledged_at < SEARCH_DELAY;
+        if is_early || !searches_dead_letters {
             return Ok(TraceState::Pending);
         }
         self.find_dead(body, published).await

@@ -34,6 +34,9 @@ pub(super) const MARGIN: Duration = Duration::from_secs(100);
 pub(super) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(300);
 /// Between two extensions of messages that wait for their turn.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// How often messages are released that a search received, did not need, and is over: a next search
+/// usually follows sooner and would receive them again.
+const RELEASE_EVERY: Duration = Duration::from_secs(5);
 /// Waiting messages are extended when less is left: a round of all of them takes its time.
 const EXTENDED_BELOW: Duration = Duration::from_secs(220);
 
@@ -297,7 +300,7 @@ impl<'a> Leases<'a> {
             }
         };
         let release = || self.release_if_idle();
-        heartbeats(HEARTBEAT, extend, release).await;
+        heartbeats((HEARTBEAT, RELEASE_EVERY), extend, release).await;
     }
 
     /// Releases what the engine received itself and did not move. Returns the messages of the plan
@@ -380,11 +383,11 @@ impl<'a> Leases<'a> {
 
 /// Extends and releases at every heartbeat; neither waits for the other.
 async fn heartbeats<E: Future<Output = ()>, R: Future<Output = ()>>(
-    every: Duration,
+    (extend_every, release_every): (Duration, Duration),
     extend: impl Fn() -> E,
     release: impl Fn() -> R,
 ) {
-    tokio::join!(again(every, extend), again(every, release));
+    tokio::join!(again(extend_every, extend), again(release_every, release));
 }
 
 async fn again<W: Future<Output = ()>>(every: Duration, work: impl Fn() -> W) {
@@ -497,9 +500,9 @@ mod tests {
         let (extended, mut extensions) = watch::channel(0);
         let extend = || async { extended.send_modify(|number| *number += 1) };
         let release = std::future::pending;
-        let limit = Duration::from_secs(20);
+        let (every, limit) = (Duration::from_millis(1), Duration::from_secs(20));
         tokio::select! {
-            () = heartbeats(Duration::from_millis(1), extend, release) => {}
+            () = heartbeats((every, every), extend, release) => {}
             extended = extensions.wait_for(|number| *number > 2) => drop(extended.unwrap()),
             () = tokio::time::sleep(limit) => panic!("a release is waited for"),
         }

@@ -79,6 +79,10 @@ pub(crate) const PROVE_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const PROVE_POLL_FIRST: Duration = Duration::from_millis(200);
 /// Longest wait between two questions to the ledger.
 pub(crate) const PROVE_POLL_MAX: Duration = Duration::from_secs(2);
+/// Between two questions to the ledger while messages are being sent slowly, or not at all.
+pub(crate) const PROVE_MEANWHILE: Duration = Duration::from_secs(2);
+/// Limit of the last question to the ledger, of a redrive that is cancelled.
+pub(crate) const PROVE_AT_END_LIMIT: Duration = Duration::from_secs(3);
 /// Events are looked for among the dead letters only after this time, then after twice as long, and
 /// so on: every look counts as a receive of the messages that it sees.
 pub(crate) const LOOK_FIRST: Duration = Duration::from_secs(4);

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::{Connection as _, FromRow, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
@@ -204,18 +205,47 @@ impl Drop for PooledConnection {
     }
 }
 
+/// The rows of a read that is one statement.
+pub(crate) async fn rows<T>(
+    pool: &PgPool,
+    operation: &'static str,
+    question: QueryAs<'_, Postgres, T, PgArguments>,
+) -> Result<Vec<T>, StoreError>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let mut connection = PooledConnection::read(pool, operation).await?;
+    let answer = question
+        .fetch_all(connection.get())
+        .await
+        .read_context(operation);
+    connection.end(answer)
+}
+
+/// The row of a read that is one statement and always has one.
+pub(crate) async fn one_row<T>(
+    pool: &PgPool,
+    operation: &'static str,
+    question: QueryAs<'_, Postgres, T, PgArguments>,
+) -> Result<T, StoreError>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let mut connection = PooledConnection::read(pool, operation).await?;
+    let answer = question
+        .fetch_one(connection.get())
+        .await
+        .read_context(operation);
+    connection.end(answer)
+}
+
 /// Sends `select 1`, one round trip.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
-    let mut connection = PooledConnection::read(pool, PING).await?;
-    let answer = sqlx::query_scalar::<_, i32>("select 1")
-        .fetch_one(connection.get())
-        .await
-        .map(|_| ())
-        .read_context(PING);
-    connection.end(answer)
+    let (_,): (i32,) = one_row(pool, PING, sqlx::query_as("select 1")).await?;
+    Ok(())
 }
 
 #[cfg(test)]

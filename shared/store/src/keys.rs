@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use event::{EventKey, RecordId};
 use sqlx::PgPool;
+use sqlx::types::Uuid;
 
-use crate::connect::PooledConnection;
-use crate::error::{Context as _, StoreError};
-
-const LOOK_UP: &str = "look up events in the ledger";
+use crate::connect::rows;
+use crate::error::StoreError;
+use crate::identity::identity;
 
 /// The ledger's entry of a stored event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,30 +33,27 @@ pub async fn stored_keys(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let sources: Vec<&str> = keys.iter().map(|key| key.source.as_str()).collect();
-    let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
-    let mut connection = PooledConnection::read(pool, LOOK_UP).await?;
-    let answer = sqlx::query_as(
-        "select source, id, record_id, occurred_at
-         from unnest($1::text[], $2::text[]) as wanted (source, id)
-         join event_keys using (source, id)",
+    let identities: Vec<Uuid> = keys
+        .iter()
+        .map(|key| identity(&key.source, &key.id))
+        .collect();
+    let question = sqlx::query_as(
+        "select wanted.position, k.record_id, k.occurred_at
+         from unnest($1::uuid[]) with ordinality as wanted (identity, position)
+         join event_identities k using (identity)",
     )
-    .bind(&sources)
-    .bind(&ids)
-    .fetch_all(connection.get())
-    .await
-    .read_context(LOOK_UP);
-    let rows: Vec<(String, String, i64, DateTime<Utc>)> = connection.end(answer)?;
-    Ok(rows
+    .bind(&identities);
+    let found: Vec<(i64, i64, DateTime<Utc>)> =
+        rows(pool, "look up events in the ledger", question).await?;
+    Ok(found
         .into_iter()
-        .map(|(source, id, record_id, occurred_at)| {
-            (
-                EventKey { source, id },
-                StoredKey {
-                    record_id: RecordId(record_id),
-                    occurred_at,
-                },
-            )
+        .filter_map(|(position, record_id, occurred_at)| {
+            let key = keys.get(usize::try_from(position - 1).ok()?)?;
+            let stored = StoredKey {
+                record_id: RecordId(record_id),
+                occurred_at,
+            };
+            Some((key.clone(), stored))
         })
         .collect())
 }

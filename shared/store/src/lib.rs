@@ -22,17 +22,23 @@
 //! # }
 //! ```
 
+mod arrivals;
 mod connect;
+mod count_backfill;
 mod error;
+mod expiry;
 mod iam;
+mod identity;
 mod keys;
 mod layout;
+mod ledger_copy;
 mod migrations;
 mod partition_plan;
 mod partition_sizes;
 mod partitions;
 mod records;
 mod roles;
+mod rollup;
 mod settings;
 mod statistics;
 mod stored_events;
@@ -41,21 +47,20 @@ mod write;
 
 pub use sqlx::PgPool;
 
+pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after};
 pub use connect::{ConnectSettings, connect, connect_lazy, ping};
 pub use error::StoreError;
+pub use expiry::{delete_expired_records, drop_partitions};
 pub use iam::IamLogIn;
 pub use keys::{StoredKey, stored_keys};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
 pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partition_sizes::{PARTITIONS_MAX, partition_sizes};
-pub use partitions::{
-    PartitionReport, create_partitions, delete_expired_records, drop_partitions, keep_partitions,
-};
+pub use partitions::{PartitionReport, create_partitions, keep_partitions};
 pub use records::{PAGE_BYTES_MAX, SAME_ID_MAX, get_record, list_records};
 pub use roles::{RoleError, role_statements};
+pub use rollup::{STATS_RAW_MAX, STATS_ROWS_MAX, fold_counts, stats};
 pub use settings::{SettingsError, Variables};
-pub use statistics::{
-    EXACT_COUNT_MAX, STATS_ROWS_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, stats, summary, types,
-};
+pub use statistics::{EXACT_COUNT_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, summary, types};
 pub use stored_events::stored_events;
 pub use write::{Written, write_batch};

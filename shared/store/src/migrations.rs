@@ -12,7 +12,9 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::timeout;
 
+use crate::count_backfill::fill_counts;
 use crate::error::{Context as _, StoreError};
+use crate::ledger_copy::move_ledger;
 use crate::roles::grant_access;
 
 const OPERATION: &str = "apply migrations";
@@ -54,6 +56,10 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| Migrator {
         file!(20261124000002, "create_records"),
         file!(20261124000003, "create_analytics_views"),
         file!(20261124000004, "compare_texts_as_bytes"),
+        file!(20261127000010, "create_event_identities"),
+        file!(20261127000011, "create_retention"),
+        file!(20261127000012, "create_event_counts"),
+        file!(20261127000013, "read_counts_in_analytics"),
         file!(20261127000100, "index_records_by_subject"),
     ]
     .into(),
@@ -76,11 +82,12 @@ pub struct MigrationReport {
     pub applied: Vec<AppliedMigration>,
 }
 
-/// Applies missing migrations, and grants the database users their rights on the tables. A second caller
-/// waits for the first.
+/// Applies missing migrations, moves what a migration alone cannot move in a short time, and grants the
+/// database users their rights on the tables. A second caller waits for the first.
 ///
 /// # Errors
 /// When a migration fails (the others before it stay applied), or an applied one was changed.
+/// [`StoreError::Unavailable`] when there is more to move than one run can: the next one continues.
 pub async fn migrate(pool: &PgPool) -> Result<MigrationReport, StoreError> {
     // A separate connection: the locks end when it is closed, also after an error.
     let options = pool.connect_options();
@@ -110,6 +117,8 @@ async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreErro
         .run(&mut *connection)
         .await
         .map_err(|error| failure(&error))?;
+    move_ledger(connection).await?;
+    fill_counts(connection).await?;
     grant_access(connection).await?;
     Ok(MigrationReport {
         applied: MIGRATOR

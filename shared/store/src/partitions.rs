@@ -1,25 +1,18 @@
-//! Partition maintenance.
+//! Creates partitions; what expires is removed by [`crate::expiry`].
 //!
-//! Invariant: only expired partitions are dropped and only expired records of the default partition are
-//! deleted, also when two callers run at once. The default partition is never dropped; the ledger is
-//! never deleted from.
+//! Invariant: each step is done once, also when two callers run at once.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use crate::error::{Context as _, StoreError};
+use crate::expiry::{delete_expired_records, drop_partitions};
 use crate::partition_plan::{Partition, PartitionPlan, Range};
+use crate::rollup::fold_counts;
 
 const READ: &str = "read the partitions";
 const CREATE: &str = "create a partition";
-const DROP: &str = "drop a partition";
-const DELETE: &str = "delete expired records of the default partition";
-
-/// Most records of one deletion: writers and other steps wait at most for one deletion.
-const DELETION_RECORDS_MAX: i64 = 10_000;
-/// Most deletions of one run, so that it ends within the function's timeout; the next run continues.
-const DELETIONS_MAX: usize = 200;
 
 /// Advisory lock of one step. The number is arbitrary, but nothing else may use it.
 const STEP_LOCK: i64 = 0x6f70_7363_6f6e_0002;
@@ -38,6 +31,8 @@ pub struct PartitionReport {
     pub dropped: Vec<String>,
     /// Expired records that were deleted from the default partition.
     pub deleted_records: u64,
+    /// Hours whose counts were folded (see [`fold_counts`]).
+    pub folded_hours: u64,
 }
 
 /// Creates the partitions that are missing at `now`, drops expired ones, and deletes expired records from
@@ -54,6 +49,7 @@ pub async fn keep_partitions(
         created: create_partitions(pool, plan, now).await?,
         dropped: drop_partitions(pool, plan, now).await?,
         deleted_records: delete_expired_records(pool, plan, now).await?,
+        folded_hours: fold_counts(pool, now).await?,
     })
 }
 
@@ -80,79 +76,16 @@ pub async fn create_partitions(
     Ok(created)
 }
 
-/// Drops the partitions that have expired at `now`, in steps like [`create_partitions`], and returns
-/// their names.
-///
-/// # Errors
-/// See [`StoreError`]; steps before the failed one stay committed.
-pub async fn drop_partitions(
-    pool: &PgPool,
-    plan: &PartitionPlan,
-    now: DateTime<Utc>,
-) -> Result<Vec<String>, StoreError> {
-    let mut dropped = Vec::new();
-    for partition in plan.expired(&existing_partitions(pool).await?, now) {
-        let mut transaction = begin_step(pool).await?;
-        if read_partitions(&mut transaction).await?.contains(partition) {
-            sqlx::query(&format!("drop table {}", partition.name))
-                .execute(&mut *transaction)
-                .await
-                .context(DROP)?;
-            transaction.commit().await.context(DROP)?;
-            dropped.push(partition.name.clone());
-        }
-    }
-    Ok(dropped)
-}
-
-/// Deletes the records of the default partition that have expired at `now`, the oldest first, in steps
-/// like [`create_partitions`], and returns their number. Late events that are older than every partition
-/// are in the default one, which is never dropped. One run deletes a limited number; the next continues.
-///
-/// # Errors
-/// See [`StoreError`]; steps before the failed one stay committed.
-pub async fn delete_expired_records(
-    pool: &PgPool,
-    plan: &PartitionPlan,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let Some(horizon) = plan.horizon(now) else {
-        return Ok(0);
-    };
-    let mut total = 0;
-    for _ in 0..DELETIONS_MAX {
-        let mut transaction = begin_step(pool).await?;
-        let deleted = sqlx::query(
-            "with expired as (
-                 select occurred_at, record_id from records_default where occurred_at < $1
-                 order by occurred_at, record_id limit $2
-             )
-             delete from records_default as r using expired as e
-             where r.occurred_at = e.occurred_at and r.record_id = e.record_id",
-        )
-        .bind(horizon)
-        .bind(DELETION_RECORDS_MAX)
-        .execute(&mut *transaction)
-        .await
-        .context(DELETE)?
-        .rows_affected();
-        transaction.commit().await.context(DELETE)?;
-        total += deleted;
-        if deleted < DELETION_RECORDS_MAX.unsigned_abs() {
-            break;
-        }
-    }
-    Ok(total)
-}
-
-async fn existing_partitions(pool: &PgPool) -> Result<Vec<Partition>, StoreError> {
+pub(crate) async fn existing_partitions(pool: &PgPool) -> Result<Vec<Partition>, StoreError> {
     let mut transaction = begin_step(pool).await?;
     let existing = read_partitions(&mut transaction).await?;
     transaction.commit().await.context(READ)?;
     Ok(existing)
 }
 
-async fn begin_step(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+pub(crate) async fn begin_step(
+    pool: &PgPool,
+) -> Result<Transaction<'static, Postgres>, StoreError> {
     let mut transaction = pool.begin().await.context(READ)?;
     sqlx::query(STATEMENT_TIMEOUT)
         .execute(&mut *transaction)

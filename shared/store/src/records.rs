@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool, Row as _};
 
 use crate::connect::PooledConnection;
 use crate::error::{Context as _, StoreError};
+use crate::identity::{identities_of_id, identity};
 use crate::layout::Layout;
 use crate::walk::{Bounds, Filling, Limits, Position, Walk, in_span};
 
@@ -20,6 +21,10 @@ const GET: &str = "read a record";
 /// A page ends early, with a cursor, when its payloads exceed this many bytes. The response of a Lambda
 /// function is limited to 6 MB, in which quotes are escaped once more.
 pub const PAGE_BYTES_MAX: usize = 2_500_000;
+/// The columns that [`read`] reads. The payload is text, because `numeric` stores numbers that no Rust type
+/// can.
+pub(crate) const COLUMNS: &str = "select r.record_id, r.source, r.id, r.type, r.subject, \
+     r.occurred_at, r.ingested_at, r.payload::text as payload";
 /// Most events with one `id` and different sources that a list sorts.
 pub const SAME_ID_MAX: usize = 1_000;
 /// Most of them that a page reads, one by one.
@@ -73,11 +78,12 @@ async fn get(
     connection: &mut PgConnection,
     record_id: RecordId,
 ) -> Result<Option<Record>, StoreError> {
-    let occurred_at = sqlx::query_scalar("select occurred_at from event_keys where record_id = $1")
-        .bind(record_id.0)
-        .fetch_optional(&mut *connection)
-        .await
-        .read_context(GET)?;
+    let occurred_at =
+        sqlx::query_scalar("select occurred_at from event_identities where record_id = $1")
+            .bind(record_id.0)
+            .fetch_optional(&mut *connection)
+            .await
+            .read_context(GET)?;
     let Some(occurred_at) = occurred_at else {
         return Ok(None);
     };
@@ -98,9 +104,7 @@ async fn record_at(
     position: Position,
 ) -> Result<Option<Record>, sqlx::Error> {
     let sql = format!(
-        "select r.record_id, r.source, r.id, r.type, r.subject, r.occurred_at, r.ingested_at,
-             r.payload::text
-         from records r where {}r.occurred_at = $1 and r.record_id = $2",
+        "{COLUMNS} from records r where {}r.occurred_at = $1 and r.record_id = $2",
         in_span(layout.segment_of(position.occurred_at))
     );
     sqlx::query(&sql)
@@ -151,12 +155,18 @@ async fn positions_of_id(
     id: &str,
     source: Option<&str>,
 ) -> Result<Vec<Position>, StoreError> {
+    let identities = match source {
+        Some(source) => {
+            let identity = identity(source, id);
+            identity..=identity
+        }
+        None => identities_of_id(id),
+    };
     let found: Vec<(DateTime<Utc>, i64)> = sqlx::query_as(
-        "select occurred_at, record_id from event_keys
-         where id = $1 and ($2 is null or source = $2) limit $3",
+        "select occurred_at, record_id from event_identities where identity between $1 and $2 limit $3",
     )
-    .bind(id)
-    .bind(source)
+    .bind(*identities.start())
+    .bind(*identities.end())
     .bind(i64::try_from(SAME_ID_MAX + 1).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await
@@ -187,9 +197,8 @@ fn matches(record: &Record, query: &RecordQuery) -> bool {
         && is(&query.subject, record.subject.as_deref())
 }
 
-/// Reads the first eight columns.
+/// Reads the first eight columns, [`COLUMNS`].
 pub(crate) fn read(row: &PgRow) -> Result<Record, sqlx::Error> {
-    // As text, because `numeric` stores numbers that no Rust type can.
     let payload: String = row.try_get(7)?;
     Ok(Record {
         record_id: RecordId(row.try_get(0)?),

@@ -9,9 +9,10 @@ use crate::error::{Context as _, StoreError};
 
 /// The user that owns the tables.
 const MIGRATE: &str = "migrate";
-/// Statement timeouts that the server applies to these users behind RDS Proxy, where a start-up option
-/// cannot set one. Functions that connect directly set their own.
-const STATEMENT_TIMEOUTS: [(&str, &str); 2] = [("ingest", "60s"), ("api", "12s")];
+/// Statement timeouts that the server applies to these users: functions behind RDS Proxy, where a start-up
+/// option cannot set one (those that connect directly set their own), and people.
+const STATEMENT_TIMEOUTS: [(&str, &str); 3] =
+    [("ingest", "60s"), ("api", "12s"), ("analyst", "300s")];
 /// PostgreSQL truncates longer names.
 const NAME_BYTES_MAX: usize = 63;
 
@@ -21,17 +22,20 @@ const GRANTS: &str = "
 do $$
 begin
     if exists (select from pg_roles where rolname = 'ingest') then
-        grant select, insert on event_keys to ingest;
-        grant usage on sequence event_keys_record_id_seq to ingest;
+        grant select, insert on event_identities to ingest;
+        grant usage, select on sequence event_keys_record_id_seq to ingest;
         grant insert on records to ingest;
+        grant select on retention to ingest;
     end if;
     if exists (select from pg_roles where rolname = 'api') then
-        grant select on event_keys, records to api;
+        grant select on event_identities, records, event_counts to api;
+        grant select on sequence event_keys_record_id_seq to api;
     end if;
     if exists (select from pg_roles where rolname = 'analyst') then
         grant usage on schema analytics to analyst;
         grant select on all tables in schema analytics to analyst;
-        grant select on event_keys, records to analyst;
+        -- An earlier version granted tables.
+        revoke all on all tables in schema public from analyst;
     end if;
 end
 $$";

@@ -1,24 +1,21 @@
-//! Counts of records.
+//! Totals and types of records; counts over time are in [`crate::rollup`].
 //!
 //! Invariant: every result has a limit, and an estimate is marked as one.
 
 use chrono::{DateTime, Utc};
-use event::{Bucket, GroupBy, StatsBucket, StatsQuery, TypeCount};
+use event::TypeCount;
 use serde::Serialize;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
-use crate::connect::PooledConnection;
-use crate::error::{Context as _, StoreError};
+use crate::connect::{one_row, rows};
+use crate::error::StoreError;
 
 const SUMMARY: &str = "summarize records";
-const STATS: &str = "count records per bucket";
 const TYPES: &str = "count records per type";
 
 /// Above this many records the total is the planner's estimate: counting a million takes a tenth of a
 /// second, and the console polls it.
 pub const EXACT_COUNT_MAX: i64 = 1_000_000;
-/// Most rows of a result of [`stats`].
-pub const STATS_ROWS_MAX: usize = 20_000;
 /// Most types of a result of [`types`]: the first by name.
 pub const TYPES_MAX: i64 = 1_000;
 /// Most records that [`types`] counts of each type.
@@ -66,39 +63,30 @@ pub struct Summary {
 /// # Errors
 /// See [`StoreError`].
 pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
-    let mut connection = PooledConnection::read(pool, SUMMARY).await?;
-    let answer = read_summary(connection.get()).await.read_context(SUMMARY);
-    connection.end(answer)
-}
-
-async fn read_summary(connection: &mut PgConnection) -> Result<Summary, sqlx::Error> {
     // The newest keys of the ledger lead to the newest record. Several are read, because the record of a
     // late event may have been dropped with its partition.
-    let (estimate, last_ingested_at, database_now): (i64, Option<DateTime<Utc>>, DateTime<Utc>) =
-        sqlx::query_as(
-            "select
+    let question = sqlx::query_as(
+        "select
                 (select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint
                  from pg_partition_tree('records') as tree
                  join pg_class as leaf on leaf.oid = tree.relid
                  where tree.isleaf),
                 (select r.ingested_at
-                 from (select record_id, occurred_at from event_keys
+                 from (select record_id, occurred_at from event_identities
                        order by record_id desc limit 100) as k
                  join records r on r.occurred_at = k.occurred_at and r.record_id = k.record_id
                  order by k.record_id desc limit 1),
                 clock_timestamp()",
-        )
-        .fetch_one(&mut *connection)
-        .await?;
+    );
+    let (estimate, last_ingested_at, database_now): (i64, Option<DateTime<Utc>>, DateTime<Utc>) =
+        one_row(pool, SUMMARY, question).await?;
     let (total, total_is_estimate) = if estimate > EXACT_COUNT_MAX {
         (estimate, true)
     } else {
-        let counted: i64 = sqlx::query_scalar(
-            "select count(*) from (select 1 from records limit $1) as some_records",
-        )
-        .bind(EXACT_COUNT_MAX + 1)
-        .fetch_one(&mut *connection)
-        .await?;
+        let question =
+            sqlx::query_as("select count(*) from (select 1 from records limit $1) as some_records")
+                .bind(EXACT_COUNT_MAX + 1);
+        let (counted,): (i64,) = one_row(pool, SUMMARY, question).await?;
         (counted, counted > EXACT_COUNT_MAX)
     };
     Ok(Summary {
@@ -109,76 +97,17 @@ async fn read_summary(connection: &mut PgConnection) -> Result<Summary, sqlx::Er
     })
 }
 
-/// Counts records per time bucket and group, in the order of both. Buckets start at UTC midnight,
-/// the full hour or the full minute. The query must have passed `validate`.
-///
-/// # Errors
-/// [`StoreError::TooManyRows`] beyond [`STATS_ROWS_MAX`], otherwise see [`StoreError`].
-pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>, StoreError> {
-    let statement = match query.group_by {
-        GroupBy::Type => {
-            "select date_bin($1::interval, occurred_at, timestamptz '2000-01-01 00:00:00+00'),
-                 type, count(*)
-             from records where occurred_at >= $2 and occurred_at < $3
-             group by 1, 2 order by 1, 2 limit $4"
-        }
-        GroupBy::Source => {
-            "select date_bin($1::interval, occurred_at, timestamptz '2000-01-01 00:00:00+00'),
-                 source, count(*)
-             from records where occurred_at >= $2 and occurred_at < $3
-             group by 1, 2 order by 1, 2 limit $4"
-        }
-    };
-    let width = match query.bucket {
-        Bucket::Minute => chrono::TimeDelta::minutes(1),
-        Bucket::Hour => chrono::TimeDelta::hours(1),
-        Bucket::Day => chrono::TimeDelta::days(1),
-    };
-    let mut connection = PooledConnection::read(pool, STATS).await?;
-    let answer = sqlx::query_as(statement)
-        .bind(width)
-        .bind(query.from)
-        .bind(query.to)
-        .bind(
-            i64::try_from(STATS_ROWS_MAX)
-                .unwrap_or(i64::MAX)
-                .saturating_add(1),
-        )
-        .fetch_all(connection.get())
-        .await
-        .read_context(STATS);
-    let rows: Vec<(DateTime<Utc>, String, i64)> = connection.end(answer)?;
-    if rows.len() > STATS_ROWS_MAX {
-        return Err(StoreError::TooManyRows {
-            operation: STATS,
-            rows_max: STATS_ROWS_MAX,
-        });
-    }
-    Ok(rows
-        .into_iter()
-        .map(|(bucket_start, group, count)| StatsBucket {
-            bucket_start,
-            group,
-            count,
-        })
-        .collect())
-}
-
 /// Counts records per type, the most frequent first: at most [`TYPES_MAX`] types, and of each at most
 /// [`TYPE_COUNT_MAX`] records.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn types(pool: &PgPool) -> Result<Vec<TypeCount>, StoreError> {
-    let mut connection = PooledConnection::read(pool, TYPES).await?;
-    let answer = sqlx::query_as(TYPES_STATEMENT)
+    let question = sqlx::query_as(TYPES_STATEMENT)
         .bind(TYPES_MAX)
-        .bind(TYPE_COUNT_MAX + 1)
-        .fetch_all(connection.get())
-        .await
-        .read_context(TYPES);
-    let rows: Vec<(String, i64, DateTime<Utc>)> = connection.end(answer)?;
-    Ok(rows
+        .bind(TYPE_COUNT_MAX + 1);
+    let found: Vec<(String, i64, DateTime<Utc>)> = rows(pool, TYPES, question).await?;
+    Ok(found
         .into_iter()
         .map(|(event_type, count, last_occurred_at)| TypeCount {
             event_type,

@@ -18,7 +18,7 @@ use sqlx::{Arguments as _, PgConnection, Row as _};
 
 use crate::error::{Context as _, StoreError};
 use crate::layout::{Layout, Span, Spans};
-use crate::records::{LIST, PAGE_BYTES_MAX, read};
+use crate::records::{COLUMNS, LIST, PAGE_BYTES_MAX, read};
 
 /// Limits of one page.
 #[derive(Clone, Copy, Debug)]
@@ -287,9 +287,7 @@ impl<'a> Walk<'a> {
         let limit = u32::from(self.query.limit) + 1;
         let page = if self.rest.is_empty() {
             format!(
-                "select r.record_id, r.source, r.id, r.type, r.subject, r.occurred_at, r.ingested_at,
-                     r.payload::text as payload, true as matches, 0::bigint as visited
-                 {walk}",
+                "{COLUMNS}, true as matches, 0::bigint as visited {walk}",
                 walk = self.walk(span, &inner, limit),
             )
         } else {

@@ -72,7 +72,7 @@ locals {
         title = "Ingest: what became of messages"
         stat  = "Sum"
         lines = [
-          for metric in ["stored", "duplicates", "dead_lettered", "retried"] :
+          for metric in ["stored", "duplicates", "expired", "dead_lettered", "retried"] :
           ["OpsConsole/Ingest", metric, "FunctionName", local.ingest]
         ]
       },

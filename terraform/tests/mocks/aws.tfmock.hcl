@@ -75,3 +75,10 @@ mock_resource "aws_cloudformation_stack" {
     }
   }
 }
+
+mock_resource "aws_s3_bucket" {
+  defaults = {
+    id  = "events-test-exports"
+    arn = "arn:aws:s3:::events-test-exports"
+  }
+}

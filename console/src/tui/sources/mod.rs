@@ -174,14 +174,19 @@ impl Sources {
                     pipeline.publish_one(&body, details, &never).await
                 });
             }
-            Request::Trace(sought, to) => self.ask(read(Database), to, |pipeline| async move {
-                let Sought {
-                    key,
-                    body,
-                    published,
-                } = sought;
-                pipeline.trace(key.as_ref(), &body, &published).await
-            }),
+            Request::Trace(sought, to) => {
+                self.ask(read(Database), to, move |pipeline| async move {
+                    let Sought {
+                        key,
+                        body,
+                        published,
+                        searches_dead_letters,
+                    } = sought;
+                    pipeline
+                        .trace(key.as_ref(), &body, &published, searches_dead_letters)
+                        .await
+                })
+            }
             Request::Template(number, to) => self.run(read(Local), to, move |_| async move {
                 Ok(super::templates::fresh(number))
             }),

@@ -15,6 +15,8 @@ use super::leases::Reserved;
 use super::progress::PROGRESS_EVERY;
 use super::shared::{Journals, Shared};
 use crate::tui::fault::Fault;
+use crate::tui::format::clock;
+use crate::tui::lines::message_count;
 use crate::tui::message::Msg;
 use crate::tui::redrives::{Draft, DryRun, Past, PastRedrive, Progress, RunEnd};
 use crate::tui::request::RequestId;
@@ -143,9 +145,24 @@ async fn follow(
     let end = end.map_err(|error| redrive_fault(&error))?;
     Ok(RunEnd {
         report: end.report,
-        past: past_redrive(path, false, end.summary),
-        error: end.error.map(|error| error.to_string()),
+        past: past_redrive(path, end.summary),
+        error: end.error.as_ref().map(end_text),
     })
+}
+
+/// Why a redrive stopped, with the messages of others that may stay hidden: no journal has them.
+fn end_text(error: &RedriveError) -> String {
+    let mut text = error.to_string();
+    if let RedriveError::Interrupted { others } = error
+        && let Some(until) = others.until.filter(|_| others.messages_max > 0)
+    {
+        text.push_str(&format!(
+            "; up to {} of others may stay hidden until {} UTC",
+            message_count(others.messages_max),
+            clock(until)
+        ));
+    }
+    text
 }
 
 /// Sends the progress of a redrive whenever it changed.
@@ -217,8 +234,11 @@ fn past_of(history: History) -> Past {
     for redrive in history.redrives {
         match redrive.summary {
             Ok(summary) => {
-                let redrive = past_redrive(redrive.journal, redrive.is_running, summary);
-                past.redrives.push(redrive);
+                past.redrives.push(PastRedrive {
+                    is_running: redrive.is_running,
+                    pause: redrive.pause,
+                    ..past_redrive(redrive.journal, summary)
+                });
             }
             // Nothing was sent under it.
             Err(RedriveError::Empty(_)) => {}
@@ -230,10 +250,11 @@ fn past_of(history: History) -> Past {
     past
 }
 
-fn past_redrive(journal: PathBuf, is_running: bool, summary: Summary) -> PastRedrive {
+fn past_redrive(journal: PathBuf, summary: Summary) -> PastRedrive {
     PastRedrive {
         journal,
-        is_running,
+        is_running: false,
+        pause: None,
         created_at: summary.created_at,
         planned: summary.planned,
         canary_steps: summary.canary_steps,

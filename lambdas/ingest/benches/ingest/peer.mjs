@@ -13,18 +13,18 @@ const { Client } = createRequire(process.env.PEER_MODULES)("pg");
 
 const STATEMENT = `
 with input as (
-    select *
+    select *, event_identity(source, id) as identity
     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
         as columns (source, id, type, subject, occurred_at, payload)
 ), keys as (
-    insert into event_keys (source, id, occurred_at)
-    select source, id, occurred_at from input
+    insert into event_identities (identity, occurred_at)
+    select identity, occurred_at from input
     on conflict do nothing
-    returning source, id, record_id
+    returning identity, record_id
 )
 insert into records (record_id, source, id, type, subject, occurred_at, payload)
 select record_id, source, id, type, subject, occurred_at, payload::jsonb
-from keys join input using (source, id)`;
+from keys join input using (identity)`;
 
 const [first, second] = process.argv.slice(2);
 const isFunction = first === "function";

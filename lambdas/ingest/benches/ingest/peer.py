@@ -13,30 +13,34 @@ import time
 import psycopg
 
 LOOP = """
-with keys as (
-    insert into event_keys (source, id, occurred_at) values (%s, %s, %s::timestamptz)
+with input as (
+    select %s::text as source, %s::text as id, %s::timestamptz as occurred_at
+), keys as (
+    insert into event_identities (identity, occurred_at)
+    select event_identity(source, id), occurred_at from input
     on conflict do nothing
-    returning record_id, source, id, occurred_at
+    returning record_id
 )
 insert into records (record_id, source, id, type, subject, occurred_at, payload)
-select record_id, source, id, %s, %s, occurred_at, %s::jsonb from keys
+select record_id, source, id, %s, %s, occurred_at, %s::jsonb from keys cross join input
 """
 
 RECORDSET = """
 with input as (
     select event ->> 'source' as source, event ->> 'id' as id, event ->> 'type' as type,
         event ->> 'subject' as subject, (event ->> 'time')::timestamptz as occurred_at,
-        event as payload
+        event as payload,
+        event_identity(event ->> 'source', event ->> 'id') as identity
     from jsonb_array_elements(%s::jsonb) as event
 ), keys as (
-    insert into event_keys (source, id, occurred_at)
-    select source, id, occurred_at from input
+    insert into event_identities (identity, occurred_at)
+    select identity, occurred_at from input
     on conflict do nothing
-    returning source, id, record_id
+    returning identity, record_id
 )
 insert into records (record_id, source, id, type, subject, occurred_at, payload)
 select record_id, source, id, type, subject, occurred_at, payload
-from keys join input using (source, id)
+from keys join input using (identity)
 """
 
 

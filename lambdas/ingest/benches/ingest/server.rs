@@ -102,7 +102,7 @@ impl Database {
     pub(crate) async fn counts(&self) -> (usize, usize) {
         let mut connection = self.connect().await;
         let (records, keys): (i64, i64) = sqlx::query_as(
-            "select (select count(*) from records), (select count(*) from event_keys)",
+            "select (select count(*) from records), (select count(*) from event_identities)",
         )
         .fetch_one(&mut connection)
         .await

@@ -243,7 +243,7 @@ impl Fixture {
             .await
             .unwrap();
         let keys: Vec<String> =
-            sqlx::query_scalar("select id from event_keys join records using (record_id, id)")
+            sqlx::query_scalar("select id from event_identities join records using (record_id) where identity = event_identity(source, id)")
                 .fetch_all(&self.pool)
                 .await
                 .unwrap();

@@ -76,7 +76,7 @@ async fn restart_between_batches_and_within_one_costs_no_message() {
         let mut blocker = PgConnection::connect(&fixture.server.url(&fixture.name))
             .await
             .unwrap();
-        sqlx::raw_sql("begin; lock table event_keys in access exclusive mode")
+        sqlx::raw_sql("begin; lock table event_identities in access exclusive mode")
             .execute(&mut blocker)
             .await
             .unwrap();

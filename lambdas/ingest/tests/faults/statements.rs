@@ -25,7 +25,7 @@ impl Fixture {
              create or replace function fail() returns trigger language plpgsql as $$
              declare attempt bigint := nextval('attempts');
              begin {body}; return null; end $$;
-             create or replace trigger fail before insert on event_keys
+             create or replace trigger fail before insert on event_identities
              for each statement execute function fail();"
         ))
         .await;
@@ -153,21 +153,26 @@ async fn deadlock_costs_an_attempt() {
     let mut other = PgConnection::connect(&fixture.server.url(database))
         .await
         .unwrap();
-    let insert = "insert into event_keys (source, id, occurred_at) values ('/tests', $1, now())";
+    // The function inserts in the order of the identities, this session in the opposite one.
+    let insert = |direction: &str| {
+        format!(
+            "insert into event_identities (identity, occurred_at)
+             select event_identity('/tests', n::text) as identity, now() from generate_series(0, 9) as n
+             order by identity {direction} limit 1"
+        )
+    };
     sqlx::raw_sql("set deadlock_timeout = '50s'; begin")
         .execute(&mut other)
         .await
         .unwrap();
-    sqlx::query(insert)
-        .bind("9")
+    sqlx::query(&insert("desc"))
         .execute(&mut other)
         .await
         .unwrap();
     let opposite = async {
         fixture.wait_until_blocked().await;
         // Ends when the function's statement was rolled back.
-        sqlx::query(insert)
-            .bind("0")
+        sqlx::query(&insert("asc"))
             .execute(&mut other)
             .await
             .unwrap();
@@ -216,7 +221,7 @@ async fn statement_that_takes_longer_than_the_invocation_is_reported() {
     let fixture = Fixture::open().await;
     let deps = fixture.deps().await;
     let mut blocker = fixture.pool.begin().await.unwrap();
-    sqlx::raw_sql("lock table event_keys in access exclusive mode")
+    sqlx::raw_sql("lock table event_identities in access exclusive mode")
         .execute(&mut *blocker)
         .await
         .unwrap();

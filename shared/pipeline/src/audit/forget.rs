@@ -58,11 +58,15 @@ impl AuditLog {
 
     /// The files, oldest first; what does not exist is empty.
     fn texts(&self) -> io::Result<[Vec<u8>; 2]> {
-        let read = |path: &Path| match fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            text => text,
-        };
-        Ok([read(&self.predecessor())?, read(self.path())?])
+        Ok([read_file(&self.predecessor())?, read_file(self.path())?])
+    }
+}
+
+/// A file of the log; what does not exist is empty.
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        text => text,
     }
 }
 
@@ -94,7 +98,7 @@ fn divide(texts: &[Vec<u8>; 2], before: DateTime<Utc>) -> (Forgotten, [Vec<u8>; 
 }
 
 /// The lines with their line feeds, and what they say where that is understood.
-fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], Option<Line>)> {
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], Option<Line>)> {
     text.split_inclusive(|byte| *byte == b'\n').map(|bytes| {
         let line = serde_json::from_slice::<Line>(bytes)
             .ok()

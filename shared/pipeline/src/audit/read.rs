@@ -3,7 +3,7 @@
 //! Invariant: no more of the files is read than the changes that are asked for, and the block in which
 //! the first of them begins.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -34,6 +34,7 @@ impl AuditLog {
     ) -> Result<AuditTrail, AuditError> {
         let mut trail = AuditTrail::default();
         let mut endings = HashMap::new();
+        let mut seen = HashSet::new();
         let files = self
             .open_both()
             .map_err(|cause| self.failed("read", cause))?;
@@ -52,7 +53,14 @@ impl AuditLog {
                     LineEvent::Ended(ending) => {
                         endings.insert(line.id, (line.at, ending));
                     }
+                    LineEvent::Dropped(dropped) => {
+                        trail.dropped.get_or_insert(dropped);
+                    }
                     LineEvent::Begun(change) => {
+                        // It may have been carried over and be in both files.
+                        if !seen.insert(line.id) {
+                            continue;
+                        }
                         let (ended_at, ending) = endings.remove(&line.id).unzip();
                         if is_wanted(&change) {
                             trail.entries.push(AuditEntry {
@@ -68,6 +76,8 @@ impl AuditLog {
             }
         }
         trail.entries.reverse();
+        // One that was carried over stands behind younger ones.
+        trail.entries.sort_by_key(|entry| entry.begun_at);
         Ok(trail)
     }
 

@@ -13,7 +13,7 @@ use super::batch::Sender;
 use super::canary::prove_canary;
 use super::context::Context;
 use super::options::RunOptions;
-use super::proof::prove;
+use super::proof::{prove, prove_at_end, prove_meanwhile};
 use super::resume::{finish_deletes, settle_doubts};
 use super::step::move_step;
 use crate::control::Control;
@@ -176,7 +176,10 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
     let mut looked_up = LookedUp::Nothing;
     for end in context.plan.step_ends() {
         let step = begin..end;
-        move_step(context, &sender, step.clone(), &doubtful).await?;
+        tokio::select! {
+            moved = move_step(context, &sender, step.clone(), &doubtful) => moved?,
+            failed = prove_meanwhile(context) => return Err(failed),
+        }
         if context.is_cancelled() {
             break;
         }
@@ -185,7 +188,9 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
         }
         begin = end;
     }
-    if !context.is_cancelled() {
+    if context.is_cancelled() {
+        looked_up = looked_up.and(prove_at_end(context).await?);
+    } else {
         finish_deletes(context, context.search_patience).await?;
         looked_up = looked_up.and(prove(context, 0..total).await?);
     }

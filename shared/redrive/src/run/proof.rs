@@ -12,12 +12,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
-use crate::control::Wait;
+use crate::control::{RunCommand, Wait};
 use crate::error::RedriveError;
 use crate::ledger;
 use crate::limits::{
-    CLOCK_SKEW_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY, PROVE_POLL_FIRST,
-    PROVE_POLL_MAX,
+    CLOCK_SKEW_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY, PROVE_AT_END_LIMIT,
+    PROVE_MEANWHILE, PROVE_POLL_FIRST, PROVE_POLL_MAX,
 };
 use crate::state::State;
 use crate::state::fact::{Fact, LookedUp, Proof, Proved};
@@ -70,6 +70,39 @@ pub(super) async fn prove(
         tokio::time::sleep(wait.min(rest)).await;
         wait = (wait * 2).min(PROVE_POLL_MAX);
     }
+}
+
+/// Looks up what was sent while a paused or slow redrive sends: until its step ends, nobody else does.
+/// Returns only when the journal fails.
+pub(super) async fn prove_meanwhile(context: &Context<'_>) -> RedriveError {
+    let mut rest = PROVE_MEANWHILE;
+    loop {
+        tokio::time::sleep(rest).await;
+        let is_slow = context.control.rate_per_sec().is_some()
+            || matches!(context.control.command(), RunCommand::Pause(_));
+        if !is_slow || context.options.prove_limit.is_zero() {
+            continue;
+        }
+        let begun = Instant::now();
+        let open = unproved(context, 0..context.plan.entries.len());
+        if let Err(error) = prove_stored(context, &open).await {
+            return error;
+        }
+        // A ledger that is slow is asked seldom.
+        rest = PROVE_MEANWHILE.max(begun.elapsed() * 10);
+    }
+}
+
+/// One look into the ledger for a redrive that is cancelled: what was sent before may be stored.
+pub(super) async fn prove_at_end(context: &Context<'_>) -> Result<LookedUp, RedriveError> {
+    let open = unproved(context, 0..context.plan.entries.len());
+    if open.is_empty() || context.options.prove_limit.is_zero() {
+        return Ok(LookedUp::Nothing);
+    }
+    let asked = prove_stored(context, &open);
+    // Whoever cancels does not wait for a ledger that hangs.
+    let asked = tokio::time::timeout(PROVE_AT_END_LIMIT, asked).await;
+    asked.unwrap_or(Ok(LookedUp::Nothing))
 }
 
 fn unproved(context: &Context<'_>, range: Range<usize>) -> Vec<usize> {

@@ -32,8 +32,8 @@ const FILL: [&str; 5] = [
      select 200000 + n, '/source/1', 'late-' || n, 'type.1', 'busy',
          timestamptz '2020-01-01 00:00+00' + n * interval '1 hour', '{}'
      from generate_series(0, 1999) as n",
-    "insert into event_keys (record_id, source, id, occurred_at) overriding system value
-     select record_id, source, id, occurred_at from records",
+    "insert into event_identities (identity, record_id, occurred_at)
+     select event_identity(source, id), record_id, occurred_at from records",
     "vacuum analyze",
 ];
 
@@ -323,7 +323,7 @@ impl Case {
     }
 
     async fn store(&self, pool: &PgPool) {
-        sqlx::raw_sql("truncate records, event_keys")
+        sqlx::raw_sql("truncate records, event_identities")
             .execute(pool)
             .await
             .unwrap();

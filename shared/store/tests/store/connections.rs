@@ -30,7 +30,7 @@ async fn statement_that_takes_too_long_is_transient() {
     .await
     .unwrap();
     let mut blocker = database.pool().begin().await.unwrap();
-    sqlx::query("lock table event_keys in access exclusive mode")
+    sqlx::query("lock table event_identities in access exclusive mode")
         .execute(&mut *blocker)
         .await
         .unwrap();
@@ -169,7 +169,10 @@ async fn missing_schema_is_neither_transient_nor_an_events_fault() {
     let events = [event("a", "t", at("2026-11-24T12:00:00Z"))];
     let error = write_batch(database.pool(), &events).await.unwrap_err();
     assert!(matches!(error, StoreError::Other { .. }), "{error:?}");
-    assert!(error.to_string().contains("event_keys"), "{error}");
+    assert!(
+        error.to_string().contains("event_keys_record_id_seq"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

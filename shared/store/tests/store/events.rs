@@ -48,7 +48,8 @@ pub(crate) async fn count(pool: &PgPool, table: &'static str) -> i64 {
     let statement = match table {
         "records" => "select count(*) from records",
         "records_default" => "select count(*) from records_default",
-        "event_keys" => "select count(*) from event_keys",
+        "event_identities" => "select count(*) from event_identities",
+        "expired_partitions" => "select count(*) from expired_partitions",
         other => panic!("no statement for {other}"),
     };
     sqlx::query_scalar(statement).fetch_one(pool).await.unwrap()

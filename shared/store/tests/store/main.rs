@@ -7,6 +7,7 @@
     reason = "a test stops where it fails"
 )]
 
+mod arrivals;
 mod connections;
 #[expect(dead_code, reason = "the ingest's tests use the other faults")]
 mod database_proxy;
@@ -14,10 +15,12 @@ mod events;
 #[path = "../../../event/tests/hostile/mod.rs"]
 mod hostile;
 mod iam;
+mod ledger_copy;
 mod lists;
 mod partitions;
 mod refusals;
 mod roles;
+mod rollup;
 mod round_trips;
 mod schema;
 mod silence;

@@ -97,32 +97,84 @@ async fn partition_has_the_indexes_of_its_parent_and_no_constraint_of_its_own() 
 }
 
 #[tokio::test]
-async fn expired_partition_is_dropped_and_its_events_stay_in_the_ledger() {
+async fn expired_partition_is_dropped_with_its_identities() {
     let database = migrated().await;
     let pool = database.pool();
-    keep_partitions(pool, &days(0, None), at(NOON))
+    keep_partitions(pool, &days(1, None), at(NOON))
         .await
         .unwrap();
     let old = event("old", "t", at(NOON));
-    write_batch(pool, std::slice::from_ref(&old)).await.unwrap();
+    let young = event("young", "t", at(NOON) + TimeDelta::days(1));
+    write_batch(pool, &[old.clone(), young.clone()])
+        .await
+        .unwrap();
 
     let later = at(NOON) + TimeDelta::days(8);
     let kept = keep_partitions(pool, &days(0, Some(8)), later)
         .await
         .unwrap();
     assert!(kept.dropped.is_empty());
+    let written = write_batch(pool, std::slice::from_ref(&old)).await.unwrap();
+    assert_eq!(written, [Written::Duplicate]);
+
     let report = keep_partitions(pool, &days(0, Some(7)), later)
         .await
         .unwrap();
     assert_eq!(report.dropped, ["records_2026_11_24"]);
-    assert_eq!(count(pool, "records").await, 0);
-    assert_eq!(count(pool, "event_keys").await, 1);
-    let written = write_batch(pool, &[old]).await.unwrap();
-    assert_eq!(written, [Written::Duplicate]);
+    assert_eq!(count(pool, "records").await, 1);
+    assert_eq!(count(pool, "event_identities").await, 1);
+    assert_eq!(count(pool, "expired_partitions").await, 0);
+    let written = write_batch(pool, &[old, young]).await.unwrap();
+    assert_eq!(written, [Written::Expired, Written::Duplicate]);
+    assert_eq!(count(pool, "records").await, 1);
 }
 
 #[tokio::test]
-async fn expired_record_of_the_default_partition_is_deleted_and_stays_in_the_ledger() {
+async fn redelivery_after_the_horizon_is_refused_and_a_new_time_makes_a_new_event() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let plan = days(0, Some(7));
+    let midnight = at("2026-11-17T00:00:00Z");
+    let last_expired = event("a", "t", midnight - TimeDelta::microseconds(1));
+    let first_kept = event("b", "t", midnight);
+    let written = write_batch(pool, &[last_expired.clone(), first_kept.clone()])
+        .await
+        .unwrap();
+    assert!(matches!(
+        written[..],
+        [Written::Stored(_), Written::Stored(_)]
+    ));
+    store::drop_partitions(pool, &plan, at(NOON)).await.unwrap();
+
+    // The horizon has moved, and nothing is deleted yet.
+    let renewed = event("a", "t", at(NOON));
+    let events = [last_expired.clone(), first_kept.clone(), renewed.clone()];
+    for _ in 0..2 {
+        let written = write_batch(pool, &events[..2]).await.unwrap();
+        assert_eq!(written, [Written::Expired, Written::Duplicate]);
+        let written = write_batch(pool, &events[2..]).await.unwrap();
+        assert_eq!(written, [Written::Duplicate], "its identity is known");
+    }
+    assert_eq!(
+        delete_expired_records(pool, &plan, at(NOON)).await.unwrap(),
+        1
+    );
+    let written = write_batch(pool, &events[..2]).await.unwrap();
+    assert_eq!(written, [Written::Expired, Written::Duplicate]);
+    let written = write_batch(pool, &events[2..]).await.unwrap();
+    assert!(matches!(written[..], [Written::Stored(_)]), "{written:?}");
+    assert_eq!(count(pool, "records").await, 2);
+
+    // The horizon does not move back, whatever the plan becomes.
+    keep_partitions(pool, &days(0, Some(70)), at(NOON))
+        .await
+        .unwrap();
+    let written = write_batch(pool, &[last_expired]).await.unwrap();
+    assert_eq!(written, [Written::Expired]);
+}
+
+#[tokio::test]
+async fn expired_record_of_the_default_partition_is_deleted_with_its_identity() {
     let database = migrated().await;
     let pool = database.pool();
     let ancient = event("ancient", "t", at("1999-01-01T00:00:00Z"));
@@ -151,9 +203,73 @@ async fn expired_record_of_the_default_partition_is_deleted_and_stays_in_the_led
         .await
         .unwrap();
     assert_eq!(left, ["first kept", "to come"]);
-    assert_eq!(count(pool, "event_keys").await, 4);
+    assert_eq!(count(pool, "event_identities").await, 2);
     let written = write_batch(pool, &[ancient]).await.unwrap();
+    assert_eq!(written, [Written::Expired]);
+}
+
+#[tokio::test]
+async fn identity_of_an_erased_record_stays_known() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let erased = event("erased", "t", at(NOON));
+    let written = write_batch(pool, std::slice::from_ref(&erased))
+        .await
+        .unwrap();
+    let [Written::Stored(record_id)] = written[..] else {
+        panic!("{written:?}");
+    };
+    sqlx::query("delete from records where record_id = $1")
+        .bind(record_id.0)
+        .execute(pool)
+        .await
+        .unwrap();
+    assert_eq!(store::get_record(pool, record_id).await.unwrap(), None);
+    let known = store::stored_keys(pool, &[erased.key()]).await.unwrap();
+    assert_eq!(known[&erased.key()].record_id, record_id);
+    let written = write_batch(pool, &[erased]).await.unwrap();
     assert_eq!(written, [Written::Duplicate]);
+}
+
+#[tokio::test]
+async fn interrupted_expiry_is_continued_by_the_next_run() {
+    let database = migrated().await;
+    let pool = database.pool();
+    keep_partitions(pool, &days(0, None), at(NOON))
+        .await
+        .unwrap();
+    let events: Vec<_> = (0..50)
+        .map(|n| event(&n.to_string(), "t", at(NOON)))
+        .collect();
+    write_batch(pool, &events).await.unwrap();
+    // A run that failed when it deleted identities: another transaction has one of them.
+    let mut blocker = pool.begin().await.unwrap();
+    sqlx::query("select from event_identities limit 1 for update")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    let later = at(NOON) + TimeDelta::days(8);
+    let error = keep_partitions(pool, &days(0, Some(7)), later)
+        .await
+        .unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert_eq!(count(pool, "records").await, 0);
+    assert_eq!(count(pool, "expired_partitions").await, 1);
+    blocker.rollback().await.unwrap();
+
+    let report = keep_partitions(pool, &days(0, Some(7)), later)
+        .await
+        .unwrap();
+    assert_eq!(report.dropped, ["records_2026_11_24"]);
+    assert_eq!(count(pool, "event_identities").await, 0);
+    assert_eq!(count(pool, "expired_partitions").await, 0);
+    let left: bool = sqlx::query_scalar(
+        "select exists (select from pg_class where relname like 'expired_records%')",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert!(!left);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ async fn refused_event_is_distinguished_from_a_failing_database() {
         assert_eq!(sqlstate, expected, "{json}");
         assert!(error.refusal().unwrap().contains(expected));
     }
-    assert_eq!(count(pool, "event_keys").await, 0, "all or nothing");
+    assert_eq!(count(pool, "event_identities").await, 0, "all or nothing");
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 use std::str::FromStr;
 
 use devstack::TestDatabase;
-use event::{EventKey, RecordQuery};
+use event::{Bucket, EventKey, GroupBy, RecordId, RecordQuery, StatsQuery};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::{
-    PartitionPlan, PartitionWidth, create_partitions, list_records, migrate, role_statements,
-    stored_keys, summary, types, write_batch,
+    PartitionPlan, PartitionWidth, create_partitions, list_records, migrate, records_after,
+    role_statements, stats, stored_keys, summary, types, write_batch,
 };
 
 use crate::events::{at, event};
@@ -85,7 +85,7 @@ async fn every_user_can_do_its_work_and_no_other() {
     let events = [event("a", "t", at(TIME)), event("a", "t", at(TIME))];
     assert_eq!(write_batch(&ingest, &events).await.unwrap().len(), 2);
     assert!(is_refused(&ingest, "select count(*) from records").await);
-    assert!(is_refused(&ingest, "delete from event_keys").await);
+    assert!(is_refused(&ingest, "delete from event_identities").await);
     let limit: String = sqlx::query_scalar("show statement_timeout")
         .fetch_one(&ingest)
         .await
@@ -96,29 +96,68 @@ async fn every_user_can_do_its_work_and_no_other() {
         source: "/tests".to_owned(),
         id: "a".to_owned(),
     };
-    for user in ["api", "analyst"] {
-        let reader = pool_as(&database, user).await;
-        let page = list_records(&reader, &RecordQuery::default())
-            .await
-            .unwrap();
-        assert_eq!(page.items.len(), 1, "{user}");
-        assert_eq!(types(&reader).await.unwrap().len(), 1, "{user}");
-        assert_eq!(summary(&reader).await.unwrap().total, 1, "{user}");
-        let known = stored_keys(&reader, std::slice::from_ref(&key))
-            .await
-            .unwrap();
-        assert_eq!(known.len(), 1, "{user}");
-        assert!(is_refused(&reader, "delete from records").await, "{user}");
-        assert!(
-            is_refused(&reader, "create table mine (id int)").await,
-            "{user}"
-        );
+    let api = pool_as(&database, "api").await;
+    let page = list_records(&api, &RecordQuery::default()).await.unwrap();
+    assert_eq!(page.items.len(), 1);
+    assert_eq!(types(&api).await.unwrap().len(), 1);
+    assert_eq!(summary(&api).await.unwrap().total, 1);
+    let known = stored_keys(&api, std::slice::from_ref(&key)).await.unwrap();
+    assert_eq!(known.len(), 1);
+    let arrivals = records_after(&api, RecordId(0), 10).await.unwrap();
+    assert_eq!(arrivals.items.len(), 1);
+    let query = StatsQuery {
+        from: at(TIME),
+        to: at(TIME) + chrono::TimeDelta::minutes(61),
+        bucket: Bucket::Hour,
+        group_by: GroupBy::Both,
+    };
+    assert_eq!(stats(&api, &query).await.unwrap().len(), 1);
+    for statement in [
+        "delete from records",
+        "delete from event_counts",
+        "create table mine (id int)",
+        "select * from analytics.events",
+    ] {
+        assert!(is_refused(&api, statement).await, "{statement}");
     }
+
+    // An earlier version granted tables to analysts.
+    run(
+        master,
+        "grant select on all tables in schema public to analyst".to_owned(),
+    )
+    .await;
+    migrate(&owner).await.unwrap();
     let analyst = pool_as(&database, "analyst").await;
-    sqlx::query("select * from analytics.events_per_day")
+    for view in ["events", "events_per_hour", "events_per_day"] {
+        let rows: i64 = sqlx::query_scalar(&format!("select count(*) from analytics.{view}"))
+            .fetch_one(&analyst)
+            .await
+            .unwrap();
+        assert_eq!(rows, 1, "{view}");
+    }
+    let relations: Vec<String> = sqlx::query_scalar(
+        "select oid::regclass::text from pg_class
+         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'S')
+             and has_table_privilege('analyst', oid, 'select, insert, update, delete, truncate')",
+    )
+    .fetch_all(&analyst)
+    .await
+    .unwrap();
+    assert_eq!(relations, Vec::<String>::new());
+    for statement in [
+        "select from records",
+        "select from records_default",
+        "select from event_identities",
+        "select from event_counts",
+        "create table mine (id int)",
+        "insert into analytics.events (record_id) values (1)",
+    ] {
+        assert!(is_refused(&analyst, statement).await, "{statement}");
+    }
+    let limit: String = sqlx::query_scalar("show statement_timeout")
         .fetch_one(&analyst)
         .await
         .unwrap();
-    let api = pool_as(&database, "api").await;
-    assert!(is_refused(&api, "select * from analytics.events").await);
+    assert_eq!(limit, "5min");
 }

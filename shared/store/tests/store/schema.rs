@@ -52,7 +52,7 @@ async fn texts_are_compared_as_bytes_whatever_the_collation_of_the_database() {
         "select attrelid::regclass || '.' || attname
          from pg_attribute
          join pg_class on pg_class.oid = attrelid
-         where relname ~ '^(records|event_keys)' and relkind in ('r', 'p', 'i', 'I')
+         where relname ~ '^(records|event_counts)' and relkind in ('r', 'p', 'i', 'I')
              and atttypid = 'text'::regtype and attcollation <> '\"C\"'::regcollation",
     )
     .fetch_all(database.pool())

@@ -154,7 +154,7 @@ fn event_that_is_accepted_is_stored_as_it_is_and_one_refused_for_the_database_is
             .zip(&events)
             .filter_map(|(written, event)| match written {
                 Written::Stored(record_id) => Some((record_id.0, event)),
-                Written::Duplicate => None,
+                Written::Duplicate | Written::Expired => None,
             })
             .collect();
         let different = runtime.block_on(different_records(pool, &stored));

@@ -12,7 +12,7 @@ fn stored_ids(written: &[Written]) -> Vec<RecordId> {
         .iter()
         .filter_map(|one| match one {
             Written::Stored(record_id) => Some(*record_id),
-            Written::Duplicate => None,
+            Written::Duplicate | Written::Expired => None,
         })
         .collect()
 }
@@ -33,7 +33,7 @@ async fn event_is_stored_once_however_often_it_is_written() {
         [Written::Duplicate, Written::Stored(_)]
     ));
     assert_eq!(count(pool, "records").await, 3);
-    assert_eq!(count(pool, "event_keys").await, 3);
+    assert_eq!(count(pool, "event_identities").await, 3);
     assert!(write_batch(pool, &[]).await.unwrap().is_empty());
 }
 
@@ -117,7 +117,7 @@ async fn concurrent_batches_store_each_event_exactly_once() {
     assert_eq!(distinct.len(), BATCHES * KEYS);
     let records = count(database.pool(), "records").await;
     assert_eq!(usize::try_from(records).unwrap(), BATCHES * KEYS);
-    assert_eq!(count(database.pool(), "event_keys").await, records);
+    assert_eq!(count(database.pool(), "event_identities").await, records);
 }
 
 #[tokio::test]

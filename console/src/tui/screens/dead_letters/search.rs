@@ -43,6 +43,8 @@ impl DeadLetters {
             received: 0,
             is_stale: true,
         });
+        // What the search before it found is no answer to this one.
+        self.regroup(context.body);
         self.run_search(context);
     }
 
@@ -85,12 +87,16 @@ impl DeadLetters {
         }
     }
 
-    /// Whether the applied query lists a message; before its first answer all are listed.
+    /// Whether the applied query lists a message. Before its first answer none is listed, so that nothing
+    /// is marked that it may not find; one that failed lists all.
     pub(super) fn is_found(&self, message: &DeadLetter) -> bool {
-        self.search
-            .as_ref()
-            .and_then(|search| search.found.value())
-            .is_none_or(|found| found.message_ids.contains(&message.message_id))
+        let Some(search) = &self.search else {
+            return true;
+        };
+        match search.found.value() {
+            Some(found) => found.message_ids.contains(&message.message_id),
+            None => search.found.error().is_some(),
+        }
     }
 
     /// The remark about the applied query.
@@ -101,7 +107,10 @@ impl DeadLetters {
             let text = format!("search {query}: {} · x clears it", visible(&fault.message));
             return Some((Tone::Bad, text));
         }
-        let found = search.found.value()?;
+        let Some(found) = search.found.value() else {
+            let text = format!("search {query}: not done yet, so nothing is listed · x clears it");
+            return Some((Tone::Muted, text));
+        };
         let number = count(search.received as u64);
         let mut text = format!("search {query}: {number} found");
         if found.failed > 0 {

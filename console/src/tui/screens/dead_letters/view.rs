@@ -95,11 +95,11 @@ impl DeadLetters {
     /// and shorter.
     fn received_texts(&self, context: &ScreenContext<'_>) -> Vec<String> {
         let received = count(self.messages.len() as u64);
-        let queue = context.pipeline.dead_letter_queue.value();
-        let total = queue.map(|queue| {
-            let depth = queue.depth;
-            depth.visible + depth.in_flight + depth.delayed
-        });
+        let queue = context.pipeline.dead_letter_queue.fetched();
+        // What a redrive or a deletion has taken out since is still in an older number.
+        let changed_at = self.last_result.as_ref().map(|result| result.at);
+        let queue = queue.filter(|queue| changed_at.is_none_or(|at| at < queue.fetched_at));
+        let total = queue.map(|queue| queue.value.depth.total());
         let is_more = |total: &u64| *total > self.messages.len() as u64;
         let of_all = match total.filter(is_more) {
             Some(total) if !self.messages.is_empty() => format!(" of about {}", count(total)),
@@ -183,7 +183,7 @@ impl DeadLetters {
         );
         let position = format!(
             "{} / {}",
-            count(list.selected as u64 + 1),
+            count((list.selected + 1).min(self.listed.len()) as u64),
             count(self.listed.len() as u64)
         );
         draw_bar(

@@ -96,12 +96,19 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
         Batches::None => return absent("no metrics", "of a batch in the last hour".to_owned()),
         Batches::Past => return absent("no batch", format!("in the last {window}")),
     };
-    let freshness = Freshness::of_history(context);
+    let freshness = Freshness::of_batches(context);
     let tone = match freshness.tone {
         Tone::Good => tone_of(&rates),
         tone @ (Tone::Muted | Tone::Warning | Tone::Bad) => tone,
     };
-    let mut parts = outcomes(rates).into_iter();
+    let mut parts = outcomes(rates)
+        .unwrap_or_else(|| {
+            vec![
+                UNKNOWN.to_owned(),
+                "observed for too short a time".to_owned(),
+            ]
+        })
+        .into_iter();
     let main = parts.next().unwrap_or_default();
     hop(
         tone,
@@ -111,34 +118,38 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
 }
 
 fn tone_of(rates: &IngestRates) -> Tone {
-    if rates.is_stuck {
-        Tone::Bad
-    } else if rates.failures_per_minute.is_empty() && rates.retried_per_minute <= 0.0 {
-        Tone::Good
-    } else {
-        Tone::Warning
+    match (&rates.failures_per_minute, rates.retried_per_minute) {
+        _ if rates.is_stuck => Tone::Bad,
+        (Some(failures), Some(retried)) if failures.is_empty() && retried <= 0.0 => Tone::Good,
+        (Some(_), Some(_)) => Tone::Warning,
+        (None, _) | (_, None) => Tone::Muted,
     }
 }
 
-/// What the sign of the hop is about comes first: a warning is not about what was stored.
-fn outcomes(rates: IngestRates) -> Vec<String> {
+/// What the sign of the hop is about comes first: a warning is not about what was stored. `None` where the
+/// rates are not known yet.
+fn outcomes(rates: IngestRates) -> Option<Vec<String>> {
     let part = |name: &str, per_minute| format!("{name} {}", short(per_minute));
-    let mut failures: Vec<(FailureCode, f64)> = rates.failures_per_minute.into_iter().collect();
+    let retried = rates.retried_per_minute?;
+    let mut failures: Vec<(FailureCode, f64)> = rates.failures_per_minute?.into_iter().collect();
     failures.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     let failed: f64 = failures.iter().map(|(_, per_minute)| per_minute).sum();
     let mut bad = Vec::new();
     if !failures.is_empty() {
         bad.push(part("failed", failed));
     }
-    if rates.retried_per_minute > 0.0 {
-        bad.push(part("retry", rates.retried_per_minute));
+    if retried > 0.0 {
+        bad.push(part("retry", retried));
     }
     let codes = failures.into_iter();
     bad.extend(codes.map(|(code, per_minute)| part(&code.to_string(), per_minute)));
-    let good = [
-        part("stored", rates.stored_per_minute),
-        part("duplicates", rates.duplicates_per_minute),
+    let mut good = vec![
+        part("stored", rates.stored_per_minute?),
+        part("duplicates", rates.duplicates_per_minute?),
     ];
+    if let Some(expired) = rates.expired_per_minute.filter(|expired| *expired > 0.0) {
+        good.push(part("expired", expired));
+    }
     let none = bad.is_empty().then(|| "failed 0".to_owned());
-    bad.into_iter().chain(good).chain(none).collect()
+    Some(bad.into_iter().chain(good).chain(none).collect())
 }

@@ -4,6 +4,8 @@
 //! Invariant: a period without a value is a gap, never a zero. The numbers beside the names are those of
 //! the hops: a number has one value on the screen.
 
+use std::borrow::Cow;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -17,7 +19,7 @@ use crate::tui::context::ScreenContext;
 use crate::tui::format::{UNKNOWN, clock, count_or_unknown, rate_or_unknown, short};
 use crate::tui::layout::is_wide;
 use crate::tui::lines::title;
-use crate::tui::pipeline_view::complete;
+use crate::tui::pipeline_view::observed_whole;
 use crate::tui::remote::Fetched;
 use crate::tui::theme::Theme;
 use pipeline::IngestHistory;
@@ -33,7 +35,7 @@ struct Series<'a> {
     name: &'static str,
     /// The newest value, as the hops show it.
     newest: String,
-    points: &'a [Point],
+    points: Cow<'a, [Point]>,
     /// What a value is divided by, so that counts become rates.
     divisor: f64,
 }
@@ -77,13 +79,13 @@ fn messages<'a>(context: &ScreenContext<'_>, history: &'a History) -> [Series<'a
         Series {
             name: "depth",
             newest: count_or_unknown(depth.map(|queue| queue.depth.visible)),
-            points: &history.depth,
+            points: Cow::from(&history.depth),
             divisor: 1.0,
         },
         Series {
             name: "DLQ",
             newest: count_or_unknown(dead.map(|queue| queue.depth.total())),
-            points: &history.dead_letters,
+            points: Cow::from(&history.dead_letters),
             divisor: 1.0,
         },
     ]
@@ -94,7 +96,7 @@ fn rates<'a>(context: &ScreenContext<'_>, fetched: &'a Fetched<History>) -> [Ser
     let line = |name, per_sec, points: &'a [Point]| Series {
         name,
         newest: rate_or_unknown(per_sec),
-        points: complete(points, history.period_secs, fetched.fetched_at),
+        points: observed_whole(points, history.period_secs, fetched.fetched_at).collect(),
         divisor: f64::from(history.period_secs.max(1)),
     };
     [
@@ -107,10 +109,10 @@ fn lags<'a>(context: &ScreenContext<'_>, history: &'a History) -> [Series<'a>; 2
     let ingest = history.ingest.as_deref();
     let points = |of: fn(&IngestHistory) -> &Vec<Point>| ingest.map_or(&[][..], |it| of(it));
     let [p50, max] = batches::lags(context);
-    let line = |name, newest: Option<String>, points| Series {
+    let line = |name, newest: Option<String>, points: &'a [Point]| Series {
         name,
         newest: newest.unwrap_or_else(|| UNKNOWN.to_owned()),
-        points,
+        points: Cow::from(points),
         divisor: 1.0,
     };
     [

@@ -10,6 +10,9 @@ use crate::tui::pipeline_view::{FRESH, HISTORY_FRESH, REFRESH, Rate};
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
 
+/// Why what the ingest did is no sign that it works now.
+const DATABASE_FAILS: &str = "the database does not answer";
+
 /// How fresh what a hop shows is.
 pub(super) struct Freshness {
     /// Tone of a hop that flows, unless it was not seen or not lately.
@@ -63,6 +66,40 @@ impl Freshness {
                 notes: vec![as_of(rate.until, context), "no newer metric".to_owned()],
             },
             Some(_) => freshness,
+        }
+    }
+
+    /// Of a rate of the ingest. While its database does not answer, only what it did after the database was
+    /// last seen shows that it works.
+    pub(super) fn of_ingest(rate: Option<Rate>, context: &ScreenContext<'_>) -> Self {
+        let freshness = Self::of_rate(rate, context);
+        let totals = &context.pipeline.totals;
+        let (Some(_), Some(seen), Some(rate)) = (totals.error(), totals.fetched(), rate) else {
+            return freshness;
+        };
+        let works = rate.since >= seen.fetched_at && rate.per_sec > 0.0;
+        if works || freshness.tone != Tone::Good {
+            return freshness;
+        }
+        Self {
+            tone: Tone::Muted,
+            notes: vec![as_of(rate.until, context), DATABASE_FAILS.to_owned()],
+        }
+    }
+
+    /// Of what the ingest did in the last minutes; see [`Self::of_ingest`].
+    pub(super) fn of_batches(context: &ScreenContext<'_>) -> Self {
+        let freshness = Self::of_history(context);
+        let pipeline = context.pipeline;
+        match (pipeline.totals.error(), pipeline.history.fetched()) {
+            (Some(_), Some(history)) if freshness.tone == Tone::Good => Self {
+                tone: Tone::Muted,
+                notes: vec![
+                    as_of(history.fetched_at, context),
+                    DATABASE_FAILS.to_owned(),
+                ],
+            },
+            _ => freshness,
         }
     }
 

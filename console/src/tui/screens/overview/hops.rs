@@ -193,13 +193,18 @@ fn padded(text: &str, columns: usize) -> String {
 /// A hop whose rate comes from the history.
 fn flow(
     title: &'static str,
-    rate: Option<Rate>,
+    (rate, freshness): (Option<Rate>, Freshness),
     direction: &str,
-    name: &str,
-    context: &ScreenContext<'_>,
+    (more, name): (Vec<String>, &str),
 ) -> Hop {
-    let freshness = Freshness::of_rate(rate, context);
+    let is_fresh = freshness.is_fresh();
     let mut rest = freshness.notes;
+    // CloudWatch is behind: what happens now may be something else.
+    rest.extend(rate.filter(|_| is_fresh).map(|rate| {
+        let secs = age_secs(rate.since, rate.until);
+        format!("{} to {}", span_secs(secs), clock(rate.until))
+    }));
+    rest.extend(more);
     rest.push(visible(name));
     let per_sec = rate_or_unknown(rate.map(|rate| rate.per_sec));
     Hop {
@@ -217,13 +222,9 @@ fn topic(context: &ScreenContext<'_>) -> Hop {
         .rsplit(':')
         .next()
         .unwrap_or_default();
-    flow(
-        "SNS topic",
-        context.pipeline.sent_rate(),
-        "in",
-        name,
-        context,
-    )
+    let rate = context.pipeline.sent_rate();
+    let freshness = Freshness::of_rate(rate, context);
+    flow("SNS topic", (rate, freshness), "in", (Vec::new(), name))
 }
 
 fn queue(context: &ScreenContext<'_>) -> Hop {
@@ -272,20 +273,15 @@ fn drain(context: &ScreenContext<'_>, queue: &QueueSnapshot) -> Option<String> {
 
 fn ingest(context: &ScreenContext<'_>) -> Hop {
     let name = context.environment.ingest_function.as_deref();
-    let mut hop = flow(
-        "ingest ƒ",
-        context.pipeline.deleted_rate(),
-        "out",
-        name.unwrap_or_default(),
-        context,
-    );
+    let rate = context.pipeline.deleted_rate();
+    let freshness = Freshness::of_ingest(rate, context);
+    let name = name.unwrap_or_default();
     let status = batches::status(context);
+    let rest = (status.lags, name);
+    let mut hop = flow("ingest ƒ", (rate, freshness), "out", rest);
     if status.is_stuck && hop.tone == Tone::Good {
         hop.tone = Tone::Bad;
     }
-    // Before the name, which matters less.
-    let place = hop.rest.len().saturating_sub(1);
-    hop.rest.splice(place..place, status.lags);
     hop
 }
 

@@ -98,6 +98,8 @@ impl Sent {
                 key: self.key.clone(),
                 body: self.body.clone(),
                 published: published.value.clone(),
+                // A redrive that is being resumed would wait for what a search receives.
+                searches_dead_letters: !context.is_resuming,
             };
             context.outbox.fetch(&mut self.state, Reply::Traced, |to| {
                 Request::Trace(sought, to)

@@ -129,7 +129,7 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
     let mut lines = match &check.result {
         Ok(key) => {
             let what = format!(
-                "valid: stored as {} / {}",
+                "valid: would be stored as {} / {}",
                 visible(&key.source),
                 visible(&key.id)
             );
@@ -213,10 +213,12 @@ fn draw_sent(
         ),
         Some(sent) => {
             let width = usize::from(area.width);
-            (
-                vec![(sent.name.clone(), theme.strong())],
-                timeline(sent, context.now, theme, width),
-            )
+            let mut lines = timeline(sent, context.now, theme, width);
+            if context.is_resuming && sent.is_searching() {
+                let text = "the dead letters are not searched while a redrive is being resumed";
+                lines.extend(hanging(Tone::Muted, text, theme, width));
+            }
+            (vec![(sent.name.clone(), theme.strong())], lines)
         }
     };
     canvas.render_widget(titled("Sent", pieces, theme, title.width), title);

@@ -98,7 +98,10 @@ impl Run {
         {
             self.failed_steps.insert(*end);
         }
-        if self.samples.back().is_none_or(|(_, last)| *last != done) {
+        // The time in which nothing was to be sent would make the rate too low for seconds.
+        if self.is_paused() || self.wait().is_some() {
+            self.samples.clear();
+        } else if self.samples.back().is_none_or(|(_, last)| *last != done) {
             self.samples.push_back((now, done));
         }
         self.measure(now);

@@ -23,7 +23,7 @@ pub(super) fn run_lines(
     let counts = run.counts();
     let mut lines = vec![bar_line(run, theme, now, width)];
     lines.push(Line::from(pace_spans(run, theme, now)));
-    lines.push(count_line((&counts, true), run.planned, theme, width));
+    lines.push(count_line((&counts, true), None, theme, width));
     lines.push(canary_line(run, theme));
     match run.command() {
         RunCommand::Run if run.progress.is_none() => {

@@ -61,12 +61,12 @@ pub(super) fn parts(counts: &Counts, is_running: bool) -> Vec<(usize, Tone, &'st
 /// Parts without room are left out from the end.
 pub(super) fn count_line(
     (counts, is_running): (&Counts, bool),
-    planned: usize,
+    planned: Option<usize>,
     theme: Theme,
     width: usize,
 ) -> Line<'static> {
     let mut spans = Vec::new();
-    if !is_running {
+    if let Some(planned) = planned {
         let text = format!(" {}  ", sent_text(counts, planned));
         spans.push(Span::styled(text, theme.strong()));
     }

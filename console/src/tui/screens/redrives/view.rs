@@ -202,7 +202,10 @@ impl Redrives {
             ),
             Some(Ending::Finished) => String::new(),
             Some(Ending::Cancelled) => ": the rest stays in the dead-letter queue".to_owned(),
-            None if past.is_running => ": another process runs it".to_owned(),
+            None if past.is_running => match &past.pause {
+                Some(why) => format!(": {why}; another process runs it"),
+                None => ": another process runs it".to_owned(),
+            },
             None => ": its process ended before it finished".to_owned(),
         };
         let mut lines = hanging(tone, &format!("{label}{what}"), theme, width);
@@ -213,8 +216,8 @@ impl Redrives {
             ]));
         }
         lines.push(count_line(
-            (&past.counts, false),
-            past.planned,
+            (&past.counts, past.is_running),
+            Some(past.planned),
             theme,
             width,
         ));
@@ -244,7 +247,11 @@ fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
         Some(Ending::Finished) if past.counts.moved == past.planned => (Tone::Muted, "finished"),
         Some(Ending::Finished) => (Tone::Warning, "finished"),
         Some(Ending::Cancelled) => (Tone::Warning, "cancelled"),
-        None if past.is_running => (Tone::Good, "running"),
+        None if past.is_running => match &past.pause {
+            None => (Tone::Good, "running"),
+            Some(why) if why.own().is_some() => (Tone::Bad, "stopped"),
+            Some(_) => (Tone::Warning, "paused"),
+        },
         None => (Tone::Warning, "interrupted"),
     }
 }
@@ -279,7 +286,11 @@ fn list_row(
     let marker = if is_selected { "▸ " } else { "  " };
     let room = width.saturating_sub(2 + 2 + LABEL + 12);
     let mut rest = sent_text(&counts, planned);
-    for (number, _, what) in parts(&counts, matches!(row, Row::Running(_))) {
+    let is_running = match row {
+        Row::Running(_) => true,
+        Row::Past(past) => past.is_running,
+    };
+    for (number, _, what) in parts(&counts, is_running) {
         let part = format!(" · {} {what}", count(number as u64));
         // A part of a number is another number.
         if rest.width() + part.width() <= room {

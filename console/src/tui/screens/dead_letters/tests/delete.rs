@@ -3,8 +3,10 @@
 use super::fixtures::*;
 use super::*;
 use crate::tui::message::Msg;
+use crate::tui::remote::{Fetched, Remote};
 use crate::tui::request::Deleted;
 use crate::tui::testing::DELETE;
+use pipeline::model::{QueueDepth, QueueSettings, QueueSnapshot};
 
 /// The messages whose deletion is requested.
 fn deletion(harness: &mut Harness) -> (ReplyTo<Deleted>, Vec<String>) {
@@ -82,7 +84,12 @@ fn failed_deletion_keeps_everything_and_shows_why() {
 
 /// Two marked messages are being deleted.
 fn deleting() -> (Harness, ReplyTo<Deleted>, Vec<String>) {
-    let mut harness = received(messages());
+    deleting_on(80, 24)
+}
+
+fn deleting_on(width: u16, height: u16) -> (Harness, ReplyTo<Deleted>, Vec<String>) {
+    let mut harness = open(width, height, environment());
+    harness.answer_messages(messages());
     harness.keys(" jj Devents-dead-letters");
     harness.code(KeyCode::Enter);
     let (to, ids) = deletion(&mut harness);
@@ -146,4 +153,40 @@ fn quit_asks_while_a_deletion_is_running() {
     );
     harness.press('y');
     assert!(harness.model.is_leaving);
+}
+
+#[test]
+fn number_of_the_queue_from_before_a_deletion_is_not_shown_beside_what_is_left() {
+    let (mut harness, to, ids) = deleting_on(160, 45);
+    let read = |harness: &mut Harness| {
+        let value = QueueSnapshot {
+            depth: QueueDepth {
+                visible: 38,
+                in_flight: 2,
+                delayed: 0,
+            },
+            oldest_age_secs: None,
+            settings: QueueSettings {
+                name: "events-dead-letters".to_owned(),
+                visibility_timeout_secs: 60,
+                retention_secs: 1_209_600,
+                max_receive_count: None,
+            },
+        };
+        let fetched_at = harness.now;
+        harness.model.pipeline.dead_letter_queue = Remote::Ready(Fetched { value, fetched_at });
+    };
+    read(&mut harness);
+    let text = harness.screen_text();
+    assert!(text.contains("received of about 40"), "{text}");
+    harness.reply(to, Ok(one_of_two(&ids)));
+    let text = harness.screen_text();
+    assert!(
+        text.contains(" 36 received, hidden from other consumers"),
+        "{text}"
+    );
+    harness.now += Duration::seconds(5);
+    read(&mut harness);
+    let text = harness.screen_text();
+    assert!(text.contains("received of about 40"), "{text}");
 }

@@ -173,6 +173,7 @@ pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunE
             counts: report.counts,
             ending: report.ending,
             is_running: false,
+            pause: None,
         },
         report,
         error: None,

@@ -36,6 +36,25 @@ fn search_lists_what_is_found_and_x_lists_all_again() {
 }
 
 #[test]
+fn nothing_of_an_earlier_search_is_listed_as_found_by_this_one() {
+    let mut harness = received(messages());
+    harness.search("LA601", Ok(0));
+    assert!(harness.screen_text().contains(" 0 / 0 "));
+    harness.keys("/slow");
+    harness.code(KeyCode::Enter);
+    let text = harness.screen_text();
+    assert!(
+        text.contains("search LA601slow: not done yet, so nothing is listed"),
+        "{text}"
+    );
+    harness.press('a');
+    assert_eq!(harness.screen().marks.len(), 0);
+    let (_, to) = harness.take_last(&SEARCH);
+    harness.reply(to, Err(Fault::new("the program takes too long")));
+    assert_eq!(harness.screen().listed.len(), 37);
+}
+
+#[test]
 fn program_without_its_colon_is_not_searched_for_as_a_text() {
     let mut harness = received(messages());
     harness.keys("/jq .type == 1");

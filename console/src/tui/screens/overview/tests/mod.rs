@@ -95,6 +95,48 @@ fn every_hop_shows_how_old_its_numbers_are_and_why() {
     assert!(!row(&failing, "SQS queue").contains("as of"));
 }
 
+#[test]
+fn ingest_is_not_green_on_numbers_from_before_its_database_failed() {
+    let mut harness = harness_in(State::PartlyUnreachable, 80, 24);
+    for hop in ["ingest ƒ", "per minute"] {
+        let row = row(&harness, hop);
+        assert!(row.contains("○") && row.contains("the database"), "{row}");
+    }
+    assert!(row(&harness, "SNS topic").contains("●"));
+    // It may be that this console alone cannot reach the database.
+    let mut history = history(0.0);
+    let newest = history.deleted.last_mut().unwrap();
+    newest.at = now() + Duration::seconds(60);
+    history.deleted[58].at = now();
+    let pipeline = Pipeline {
+        totals: Pipeline::unreachable().totals,
+        history: Ok(history),
+        ..Pipeline::healthy()
+    };
+    pipeline.serve(&mut harness, now() + Duration::seconds(120), 0);
+    assert!(row(&harness, "ingest ƒ").contains("●"));
+}
+
+#[test]
+fn first_period_of_a_metric_is_no_rate() {
+    let mut whole = history(0.0);
+    let newest = |points: &mut Vec<pipeline::model::Point>| {
+        points.drain(..points.len() - 1);
+    };
+    newest(&mut whole.sent);
+    let after_a_gap = &mut whole.deleted;
+    after_a_gap.remove(after_a_gap.len() - 3);
+    let pipeline = Pipeline {
+        history: Ok(whole),
+        ..Pipeline::healthy()
+    };
+    let harness = served(&pipeline, 80, 24);
+    for hop in ["SNS topic", "ingest ƒ"] {
+        let row = row(&harness, hop);
+        assert!(row.contains("○ – "), "{row}");
+    }
+}
+
 /// Asserts that both hops that CloudWatch knows are grey and show how old they are.
 fn assert_flows_are_old(harness: &Harness, age: &str) {
     for hop in ["SNS topic", "ingest ƒ", "per minute"] {
@@ -166,7 +208,39 @@ fn no_more_dead_letters_came_than_there_are() {
         ..Pipeline::healthy()
     };
     let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
-    assert!(finding.contains("8 more this hour"), "{finding}");
+    assert!(finding.contains("8 more in 1 h"), "{finding}");
+}
+
+#[test]
+fn trend_of_dead_letters_is_over_the_time_that_the_history_covers() {
+    let dead = Ok(queue("events-dead-letters", 8, 0, Some(8)));
+    let mut history = history(0.0);
+    history.dead_letters.drain(..58);
+    let pipeline = Pipeline {
+        dead,
+        history: Ok(history),
+        ..Pipeline::healthy()
+    };
+    let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
+    assert!(finding.contains("8 more in 2 min"), "{finding}");
+}
+
+#[test]
+fn queue_that_has_stopped_growing_does_not_grow() {
+    let mut harness = start(80, 24);
+    let mut seen = Vec::new();
+    for look in 0..20 {
+        let pipeline = Pipeline {
+            source: Ok(queue("events-queue", 30 * look.min(8), 5, Some(1))),
+            ..Pipeline::healthy()
+        };
+        let at = now() + Duration::seconds(5 * i64::try_from(look).unwrap());
+        pipeline.serve(&mut harness, at, 0);
+        if row(&harness, "SQS queue").contains("grows") {
+            seen.push(look);
+        }
+    }
+    assert_eq!(seen, [5, 6, 7, 8, 9, 10]);
 }
 
 #[test]
@@ -550,8 +624,8 @@ fn palette_finds_what_belongs_to_another_screen() {
 fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
     let line = |state| row(&harness_in(state, 80, 24), "per minute");
     let healthy = line(State::Healthy);
-    assert!(healthy.contains("stored 2,973"), "{healthy}");
-    assert!(healthy.contains("duplicates 3.1  failed 0"), "{healthy}");
+    assert!(healthy.contains("stored 2,890"), "{healthy}");
+    assert!(healthy.contains("duplicates 3  failed 0"), "{healthy}");
     for (state, shown) in [
         (State::NoMetrics, "no metrics"),
         (State::IngestUnnamed, "ingest_function is not set"),
@@ -570,8 +644,8 @@ fn failures_are_shown_by_code_most_frequent_first_and_what_is_cut_is_marked() {
     let wide = row(&harness_in(State::IngestFailing, 160, 45), "per minute");
     let order = [
         "retry 12",
-        "missing-attribute 32",
-        "refused-by-database 2.1",
+        "missing-attribute 31",
+        "refused-by-database 2",
         "unsupported-specversion 1",
         "not-json 0.4",
     ];
@@ -582,11 +656,11 @@ fn failures_are_shown_by_code_most_frequent_first_and_what_is_cut_is_marked() {
     );
     let narrow = row(&harness_in(State::IngestFailing, 80, 24), "per minute");
     assert!(
-        narrow.contains("▲ failed 35"),
+        narrow.contains("▲ failed 34"),
         "not a warning of what is stored: {narrow}"
     );
     assert!(
-        narrow.contains("missing-attribute 32") && narrow.contains("…5 more"),
+        narrow.contains("missing-attribute 31") && narrow.contains("…5 more"),
         "{narrow}"
     );
 }

@@ -105,6 +105,7 @@ pub(crate) fn history(dead_letters: f64) -> History {
         ingest: Some(Box::new(IngestHistory {
             stored: points(|_| 2_890.0),
             duplicates: points(|_| 3.0),
+            expired: points(|_| 0.0),
             retried: points(|_| 0.0),
             lag_p50_ms: points(|minute| 180.0 + (minute % 5) as f64 * 8.0),
             lag_max_ms: points(|minute| 900.0 + (minute % 7) as f64 * 50.0),
@@ -137,6 +138,7 @@ pub(crate) fn stuck() -> History {
     if let Some(ingest) = &mut history.ingest {
         ingest.stored = points(|minute| if minute == 59 { 0.0 } else { 2_890.0 });
         ingest.duplicates = points(|_| 0.0);
+        ingest.expired = points(|_| 0.0);
         ingest.retried = points(|minute| if minute == 59 { 310.0 } else { 0.0 });
     }
     history
@@ -149,6 +151,7 @@ pub(crate) fn silent() -> History {
         for line in [
             &mut ingest.stored,
             &mut ingest.duplicates,
+            &mut ingest.expired,
             &mut ingest.retried,
             &mut ingest.lag_p50_ms,
             &mut ingest.lag_max_ms,

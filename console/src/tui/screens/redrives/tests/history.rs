@@ -1,7 +1,9 @@
 //! Redrives of the past, and one that is resumed.
 
 use super::*;
+use crate::tui::testing::{PUBLISH, TEMPLATE, TRACE};
 use crate::tui::theme::Tone;
+use pipeline::model::Published;
 
 #[test]
 fn interrupted_redrive_is_resumed_and_a_finished_one_is_not() {
@@ -114,6 +116,30 @@ fn resuming() -> (Harness, ReplyTo<RunEnd>) {
     harness.keys("jr");
     let (_, to) = harness.take_last(&RESUME);
     (harness, to)
+}
+
+#[test]
+fn published_event_is_not_searched_among_the_dead_letters_while_a_redrive_is_resumed() {
+    let (mut harness, to) = resuming();
+    let sought = |harness: &mut Harness| {
+        harness.press('s');
+        let published = Published {
+            sns_message_id: "2f4c0d8e".to_owned(),
+            acknowledged_at: fixtures::now(),
+            latency: std::time::Duration::from_millis(41),
+        };
+        harness.answer(&PUBLISH, Ok(published));
+        let (sought, _) = harness.take_last(&TRACE);
+        sought.searches_dead_letters
+    };
+    harness.press('4');
+    harness.answer(&TEMPLATE, Ok(fixtures::valid_body(1)));
+    assert!(!sought(&mut harness));
+    let why = "the dead letters are not searched";
+    assert!(harness.screen_text().contains(why), "{}", harness.text());
+    harness.reply(to, Ok(fixtures::run_end(&[])));
+    assert!(sought(&mut harness));
+    assert!(!harness.screen_text().contains(why), "{}", harness.text());
 }
 
 #[test]
@@ -233,5 +259,43 @@ fn numbers_of_the_list_and_the_detail_are_never_cut() {
                 harness.screen_text()
             );
         }
+    }
+}
+
+#[test]
+fn redrive_that_another_process_paused_is_shown_as_paused() {
+    let counts = Counts {
+        moved: 13,
+        stored: 10,
+        waiting: 30,
+        ..Counts::default()
+    };
+    for (pause, shown) in [
+        (None, "● running"),
+        (Some(Pause::Operator), "▲ paused"),
+        (
+            Some(Pause::Redrive("3 failed again".to_owned())),
+            "✖ stopped",
+        ),
+    ] {
+        let mut harness = console();
+        harness.press('3');
+        let other = PastRedrive {
+            is_running: true,
+            pause,
+            ..past(0, 43, counts, None)
+        };
+        let history = Past {
+            redrives: vec![other],
+            ..Past::default()
+        };
+        answer_history(&mut harness, history);
+        let text = harness.screen_text();
+        assert!(text.contains(shown), "{text}");
+        assert!(text.contains("3 waiting for proof"), "{text}");
+        harness.code(KeyCode::Enter);
+        let text = harness.screen_text();
+        assert!(text.contains("13 of 43 sent"), "{text}");
+        assert!(text.contains("30 not sent yet"), "{text}");
     }
 }

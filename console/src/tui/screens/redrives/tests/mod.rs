@@ -27,6 +27,7 @@ fn past(number: u32, planned: usize, counts: Counts, ending: Option<Ending>) -> 
         counts,
         ending,
         is_running: false,
+        pause: None,
     }
 }
 

@@ -96,6 +96,40 @@ fn failed_canary_shows_its_reason_and_the_choices() {
 }
 
 #[test]
+fn time_of_a_pause_or_of_a_proof_makes_no_rate() {
+    let counts = |moved| Counts {
+        moved,
+        waiting: 37 - moved,
+        ..Counts::default()
+    };
+    let paused = Progress {
+        command: RunCommand::Pause(Pause::Operator),
+        ..running(counts(12))
+    };
+    let until = fixtures::now() + chrono::Duration::seconds(90);
+    let proving = Progress {
+        wait: Some(Wait::Proof { until }),
+        ..running(counts(12))
+    };
+    for stop in [paused, proving] {
+        let (mut harness, to) = begun();
+        report(&mut harness, to.id(), running(counts(12)));
+        report(&mut harness, to.id(), stop);
+        harness.now += chrono::Duration::seconds(60);
+        for moved in [12, 17] {
+            report(&mut harness, to.id(), running(counts(moved)));
+            harness.now += chrono::Duration::seconds(1);
+        }
+        harness.tick();
+        let text = harness.text();
+        assert!(
+            text.contains("2.5/s now") && text.contains("about 8 s left"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn rate_is_measured_and_the_time_left_shown() {
     let (mut harness, to) = begun();
     for moved in [2, 7, 12, 17] {

@@ -1,0 +1,175 @@
+//! A bucket of S3.
+//!
+//! Invariant: an object is put as a whole, or completed from its parts: S3 shows nothing before
+//! (Amazon S3 User Guide, "Amazon S3 data consistency model"). Two exports into one prefix at once are not
+//! detected.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::buffered::BufWriter;
+use object_store::path::Path as Key;
+use object_store::{
+    ClientOptions, CredentialProvider, ObjectStore, ObjectStoreExt as _, RetryConfig,
+};
+use pipeline::Pipeline;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::chunk::Staged;
+use crate::error::ExportError;
+
+/// Time limit of one request, a part of an upload included.
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Time limit of a request and its retries.
+const RETRY_LIMIT: Duration = Duration::from_secs(120);
+const RETRIES_MAX: usize = 5;
+
+pub(crate) struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    url: String,
+    prefix: Key,
+    staging: TempDir,
+}
+
+impl Bucket {
+    pub(crate) async fn open(
+        pipeline: &Pipeline,
+        bucket: &str,
+        prefix: &str,
+    ) -> Result<Self, ExportError> {
+        let url = format!("s3://{bucket}");
+        let failed = |cause: io::Error| ExportError::write("open", url.clone(), cause);
+        let prefix =
+            Key::parse(prefix).map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let environment = pipeline.environment();
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(bucket)
+            .with_region(&environment.region)
+            .with_client_options(
+                ClientOptions::new()
+                    .with_timeout(REQUEST_LIMIT)
+                    .with_connect_timeout(CONNECT_LIMIT),
+            )
+            .with_retry(RetryConfig {
+                max_retries: RETRIES_MAX,
+                retry_timeout: RETRY_LIMIT,
+                ..RetryConfig::default()
+            });
+        if let Some(endpoint) = &environment.endpoint_url {
+            builder = builder
+                .with_endpoint(endpoint)
+                .with_allow_http(environment.is_loopback());
+        }
+        if let Some(credentials) = pipeline.credentials_provider().await {
+            builder = builder.with_credentials(Arc::new(PipelineCredentials(credentials)));
+        }
+        let store = builder.build().map_err(|error| failed(error.into()))?;
+        Ok(Self {
+            store: Arc::new(store),
+            staging: tempfile::tempdir().map_err(failed)?,
+            url,
+            prefix,
+        })
+    }
+
+    pub(crate) fn staging(&self) -> &Path {
+        self.staging.path()
+    }
+
+    fn key(&self, name: &str) -> Key {
+        name.split('/')
+            .fold(self.prefix.clone(), |key, part| key.join(part))
+    }
+
+    fn failed(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        cause: impl Into<io::Error>,
+    ) -> ExportError {
+        ExportError::write(operation, format!("{}/{key}", self.url), cause)
+    }
+
+    pub(crate) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ExportError> {
+        let key = self.key(name);
+        let object = match self.store.get(&key).await {
+            Ok(object) => object,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(self.failed("read", &key, error)),
+        };
+        let bytes = object.bytes().await;
+        bytes
+            .map(|bytes| Some(bytes.to_vec()))
+            .map_err(|error| self.failed("read", &key, error))
+    }
+
+    pub(crate) async fn write(&self, name: &str, content: Vec<u8>) -> Result<(), ExportError> {
+        let key = self.key(name);
+        let put = self.store.put(&key, content.into()).await;
+        put.map(|_| ())
+            .map_err(|error| self.failed("write", &key, error))
+    }
+
+    pub(crate) async fn publish(&self, staged: &Staged) -> Result<(), ExportError> {
+        let key = self.key(&staged.name);
+        let upload = async {
+            let mut file = tokio::fs::File::open(&staged.path).await?;
+            let mut writer = BufWriter::new(Arc::clone(&self.store), key.clone());
+            let copied = tokio::io::copy(&mut file, &mut writer).await;
+            match copied {
+                Ok(_) => writer.shutdown().await,
+                Err(error) => {
+                    // Parts of an upload that is not completed are billed until they are removed.
+                    let _ = writer.abort().await;
+                    Err(error)
+                }
+            }
+        };
+        upload
+            .await
+            .map_err(|cause: io::Error| self.failed("write", &key, cause))?;
+        tokio::fs::remove_file(&staged.path)
+            .await
+            .map_err(|cause| ExportError::write("remove", staged.path.display().to_string(), cause))
+    }
+
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), ExportError> {
+        let key = self.key(name);
+        match self.store.delete(&key).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("remove", &key, error)),
+        }
+    }
+}
+
+/// The credentials of the pipeline's AWS clients.
+#[derive(Debug)]
+struct PipelineCredentials(SharedCredentialsProvider);
+
+#[async_trait]
+impl CredentialProvider for PipelineCredentials {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let credentials =
+            self.0
+                .provide_credentials()
+                .await
+                .map_err(|source| object_store::Error::Generic {
+                    store: "S3",
+                    source: Box::new(source),
+                })?;
+        Ok(Arc::new(AwsCredential {
+            key_id: credentials.access_key_id().to_owned(),
+            secret_key: credentials.secret_access_key().to_owned(),
+            token: credentials.session_token().map(ToOwned::to_owned),
+        }))
+    }
+}

@@ -1,0 +1,70 @@
+//! Where the files go.
+//!
+//! Invariant: a name appears with its whole content or not at all; it is durable when the call returns.
+
+use std::path::Path;
+
+use pipeline::Pipeline;
+
+use crate::bucket::Bucket;
+use crate::chunk::Staged;
+use crate::error::ExportError;
+use crate::folder::Folder;
+use crate::request::Target;
+
+pub(crate) enum Destination {
+    Folder(Folder),
+    Bucket(Bucket),
+}
+
+impl Destination {
+    /// Opens the target; a folder is created and locked against other exports.
+    pub(crate) async fn open(pipeline: &Pipeline, target: &Target) -> Result<Self, ExportError> {
+        Ok(match target {
+            Target::Folder(path) => Self::Folder(Folder::open(path)?),
+            Target::Bucket { bucket, prefix } => {
+                Self::Bucket(Bucket::open(pipeline, bucket, prefix).await?)
+            }
+        })
+    }
+
+    /// Folder of this machine for files that are being written.
+    pub(crate) fn staging(&self) -> &Path {
+        match self {
+            Self::Folder(folder) => folder.staging(),
+            Self::Bucket(bucket) => bucket.staging(),
+        }
+    }
+
+    /// The content of a small file; `None` if it does not exist.
+    pub(crate) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ExportError> {
+        match self {
+            Self::Folder(folder) => folder.read(name),
+            Self::Bucket(bucket) => bucket.read(name).await,
+        }
+    }
+
+    /// Writes or replaces a small file.
+    pub(crate) async fn write(&self, name: &str, content: Vec<u8>) -> Result<(), ExportError> {
+        match self {
+            Self::Folder(folder) => folder.write(name, &content),
+            Self::Bucket(bucket) => bucket.write(name, content).await,
+        }
+    }
+
+    /// Moves a complete file into its place.
+    pub(crate) async fn publish(&self, staged: &Staged) -> Result<(), ExportError> {
+        match self {
+            Self::Folder(folder) => folder.publish(staged),
+            Self::Bucket(bucket) => bucket.publish(staged).await,
+        }
+    }
+
+    /// Removes a file, if it exists.
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), ExportError> {
+        match self {
+            Self::Folder(folder) => folder.remove(name),
+            Self::Bucket(bucket) => bucket.remove(name).await,
+        }
+    }
+}

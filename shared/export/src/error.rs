@@ -1,0 +1,66 @@
+//! Why an export ended early.
+//!
+//! Invariant: each error says what stands and how to go on; what the checkpoint counts stays.
+
+use std::io;
+
+use pipeline::PipelineError;
+
+/// Why an export ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The records cannot be read.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// A file or an object cannot be read or written.
+    #[error("{operation} {name}: {cause}; the same command continues from the last checkpoint")]
+    Write {
+        /// What was tried.
+        operation: &'static str,
+        /// The file or object.
+        name: String,
+        /// Why it failed.
+        cause: io::Error,
+    },
+    /// The target holds an export of something else.
+    #[error("{target} holds an export of {found}; use another target for {requested}")]
+    OtherExport {
+        /// The folder or bucket.
+        target: String,
+        /// What the checkpoint there describes.
+        found: String,
+        /// What was requested.
+        requested: String,
+    },
+    /// The checkpoint is not one of this program.
+    #[error("{name} is no checkpoint of an export ({detail}); use another target")]
+    Checkpoint {
+        /// Name of the checkpoint.
+        name: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Another process exports into the same folder.
+    #[error("another export is writing to {0}; wait for its end")]
+    InUse(String),
+    /// The request breaks a rule.
+    #[error("{0}")]
+    Request(String),
+    /// The caller cancelled.
+    #[error("interrupted; the same command continues from the last checkpoint")]
+    Cancelled,
+}
+
+impl ExportError {
+    pub(crate) fn write(
+        operation: &'static str,
+        name: impl Into<String>,
+        cause: impl Into<io::Error>,
+    ) -> Self {
+        Self::Write {
+            operation,
+            name: name.into(),
+            cause: cause.into(),
+        }
+    }
+}

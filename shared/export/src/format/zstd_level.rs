@@ -1,0 +1,4 @@
+//! How hard zstd tries.
+
+/// Its own default.
+pub(super) const ZSTD_LEVEL: i32 = 3;

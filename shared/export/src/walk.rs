@@ -1,0 +1,119 @@
+//! The walk over the records: pages of bounded size, each with the position of the next one.
+//!
+//! Invariant: pages that follow each other by their positions neither skip nor repeat a record.
+
+use event::{Cursor, LIMIT_MAX, Order, Record, RecordId, RecordQuery};
+use pipeline::Pipeline;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ExportError;
+use crate::request::{ExportRequest, Scope};
+
+/// Where a page starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Position {
+    /// By time, one walk for each type.
+    Range {
+        /// Index of the type in the request; 0 where all types are read in one walk.
+        walk: usize,
+        /// The page before ended here.
+        cursor: Option<Cursor>,
+    },
+    /// By arrival, after this record.
+    Arrival {
+        /// 0 from the start.
+        after: RecordId,
+    },
+}
+
+/// Some records and what comes after them.
+pub(crate) struct Batch {
+    pub(crate) records: Vec<Record>,
+    /// Where the next page starts.
+    pub(crate) next: Position,
+    /// Whether there is nothing more at present.
+    pub(crate) is_last: bool,
+}
+
+impl Position {
+    /// The start of what is requested.
+    pub(crate) fn first(request: &ExportRequest) -> Self {
+        match request.scope {
+            Scope::Range { .. } => Self::Range {
+                walk: 0,
+                cursor: None,
+            },
+            Scope::SinceLast => Self::Arrival { after: RecordId(0) },
+        }
+    }
+}
+
+/// Reads the page at a position.
+pub(crate) async fn read(
+    pipeline: &Pipeline,
+    request: &ExportRequest,
+    position: &Position,
+) -> Result<Batch, ExportError> {
+    match position {
+        Position::Range { walk, cursor } => range(pipeline, request, *walk, *cursor).await,
+        Position::Arrival { after } => arrivals(pipeline, request, *after).await,
+    }
+}
+
+async fn range(
+    pipeline: &Pipeline,
+    request: &ExportRequest,
+    walk: usize,
+    cursor: Option<Cursor>,
+) -> Result<Batch, ExportError> {
+    let (from, to) = match request.scope {
+        Scope::Range { from, to } => (Some(from), Some(to)),
+        Scope::SinceLast => (None, None),
+    };
+    let query = RecordQuery {
+        source: request.source.clone(),
+        event_type: request.types.get(walk).cloned(),
+        from,
+        to,
+        order: Order::Asc,
+        limit: LIMIT_MAX,
+        cursor,
+        ..RecordQuery::default()
+    };
+    let page = pipeline.list_records(&query).await?;
+    let is_end_of_walk = page.next_cursor.is_none();
+    Ok(Batch {
+        records: page.items,
+        is_last: is_end_of_walk && walk + 1 >= request.types.len(),
+        next: Position::Range {
+            walk: walk + usize::from(is_end_of_walk),
+            cursor: page.next_cursor,
+        },
+    })
+}
+
+/// The filter is applied here: by arrival, the database has no index on types and sources.
+async fn arrivals(
+    pipeline: &Pipeline,
+    request: &ExportRequest,
+    after: RecordId,
+) -> Result<Batch, ExportError> {
+    let arrivals = pipeline.records_after(after, LIMIT_MAX).await?;
+    let mut records = arrivals.items;
+    records.retain(|record| {
+        let is_of_types = request.types.is_empty() || request.types.contains(&record.event_type);
+        let is_of_source = request
+            .source
+            .as_ref()
+            .is_none_or(|source| *source == record.source);
+        is_of_types && is_of_source
+    });
+    Ok(Batch {
+        records,
+        is_last: !arrivals.has_more,
+        next: Position::Arrival {
+            after: arrivals.next_after,
+        },
+    })
+}

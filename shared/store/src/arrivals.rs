@@ -1,0 +1,210 @@
+//! Records in the order in which they arrived.
+//!
+//! Invariant: every record at or before the arrival watermark is committed, or will never be. So a reader
+//! that never goes beyond the watermark, and continues after the last record that it read, misses none.
+//!
+//! Record ids are taken from a sequence before their transactions commit, in any order, so a reader that
+//! simply continues after the largest id it saw would miss what commits later. Therefore each write first
+//! reads the position of the sequence and holds a shared advisory lock on it until it ends; all its ids are
+//! larger. The watermark is the smallest position that is held, or that of the sequence.
+
+use chrono::{DateTime, Utc};
+use event::{Record, RecordId};
+use sqlx::PgPool;
+
+use crate::connect::{PooledConnection, one_row, rows};
+use crate::error::{Context as _, StoreError};
+use crate::records::{COLUMNS, PAGE_BYTES_MAX, read};
+
+const WATERMARK: &str = "read the arrival watermark";
+const LIST: &str = "list records by arrival";
+
+/// First number of the advisory locks of writes; the second are the low 32 bits of the position. The number
+/// is arbitrary, but nothing else may use it.
+pub(crate) const ARRIVAL_LOCK: i32 = 0x6f70_7301;
+
+/// The sequence is read in a query of its own, before the locks: a write that took an id before this query
+/// either still holds its lock or has ended. A replica has no locks of writes.
+const READ_SEQUENCE: &str = "
+select case when is_called then last_value else last_value - 1 end, pg_is_in_recovery()
+from event_keys_record_id_seq";
+
+/// Positions that are held, and whether an ingest of an earlier version, which holds none, is writing.
+const READ_LOCKS: &str = "
+select
+    array(
+        select objid::bigint from pg_locks
+        where locktype = 'advisory' and classid = $1::bigint::oid and objsubid = 2 and granted
+            and database = (select oid from pg_database where datname = current_database())
+    ),
+    exists (
+        select from pg_locks
+        where relation = to_regclass('event_keys') and mode = 'RowExclusiveLock'
+            and database = (select oid from pg_database where datname = current_database())
+    )";
+
+/// The ledger's rows are limited and not the records: where many ids have no record, a page is short.
+const CHOOSE: &str = "
+select record_id, occurred_at from event_identities
+where record_id > $1 and record_id <= $2 order by record_id limit $3";
+
+/// Most records of a page of [`records_after`].
+pub const ARRIVALS_MAX: u16 = event::LIMIT_MAX;
+
+/// A page of records in order of arrival.
+#[derive(Clone, Debug)]
+pub struct Arrivals {
+    /// The records, in order of their ids.
+    pub items: Vec<Record>,
+    /// Where the next page starts: pass it to [`records_after`]. It can be larger than the last record's id,
+    /// never than the watermark or `after`.
+    pub next_after: RecordId,
+    /// Whether more records can be read at once; otherwise the reader is up to date.
+    pub has_more: bool,
+}
+
+/// The id up to which every record is committed, or will never be. It is 0 while an ingest of an earlier
+/// version is writing, because nothing is known then.
+///
+/// # Errors
+/// [`StoreError::Other`] on a replica, otherwise see [`StoreError`].
+pub async fn arrival_watermark(pool: &PgPool) -> Result<RecordId, StoreError> {
+    let (last, is_replica): (i64, bool) =
+        one_row(pool, WATERMARK, sqlx::query_as(READ_SEQUENCE)).await?;
+    if is_replica {
+        return Err(StoreError::Other {
+            operation: WATERMARK,
+            detail: "this is a replica, which does not know the transactions that are open; connect to the \
+                     writer"
+                .to_owned(),
+        });
+    }
+    let question = sqlx::query_as(READ_LOCKS).bind(i64::from(ARRIVAL_LOCK));
+    let (held, is_earlier_version_writing): (Vec<i64>, bool) =
+        one_row(pool, WATERMARK, question).await?;
+    if is_earlier_version_writing {
+        return Ok(RecordId(0));
+    }
+    let smallest = held.into_iter().map(|low| position_near(last, low)).min();
+    Ok(RecordId(smallest.map_or(last, |held| held.min(last))))
+}
+
+/// The position whose low 32 bits are `low`, the nearest to `last`: a write ends long before 2,147,483,648
+/// ids are taken.
+fn position_near(last: i64, low: i64) -> i64 {
+    // The difference of the low 32 bits, with its sign.
+    let difference = (low.wrapping_sub(last) << 32) >> 32;
+    last.wrapping_add(difference)
+}
+
+/// Reads the records that arrived after `after` (0 from the start), at most `limit` of them and about
+/// [`PAGE_BYTES_MAX`] of their payloads, and never beyond the arrival watermark. Records that have expired or
+/// were erased are skipped. A write that stays open stops the feed until it ends.
+///
+/// # Errors
+/// See [`arrival_watermark`].
+pub async fn records_after(
+    pool: &PgPool,
+    after: RecordId,
+    limit: u16,
+) -> Result<Arrivals, StoreError> {
+    let limit = limit.clamp(1, ARRIVALS_MAX);
+    let watermark = arrival_watermark(pool).await?;
+    let chosen: Vec<(i64, DateTime<Utc>)> = if after < watermark {
+        let question = sqlx::query_as(CHOOSE)
+            .bind(after.0)
+            .bind(watermark.0)
+            .bind(i64::from(limit));
+        rows(pool, LIST, question).await?
+    } else {
+        Vec::new()
+    };
+    let Some((last_chosen, _)) = chosen.last().copied() else {
+        return Ok(Arrivals {
+            items: Vec::new(),
+            next_after: after.max(watermark),
+            has_more: false,
+        });
+    };
+    let is_full = chosen.len() == usize::from(limit);
+    let items = read_chosen(pool, chosen).await?;
+    // The page ended early, or the last ids have no record: the next page begins behind this one's last.
+    let is_cut = |last: &Record| last.record_id.0 < last_chosen;
+    Ok(match items.last() {
+        Some(last) if is_cut(last) => Arrivals {
+            next_after: last.record_id,
+            has_more: true,
+            items,
+        },
+        Some(_) | None => Arrivals {
+            next_after: if is_full {
+                RecordId(last_chosen)
+            } else {
+                watermark
+            },
+            has_more: is_full,
+            items,
+        },
+    })
+}
+
+/// The records of these entries of the ledger, up to the first that exceeds the bytes of a page.
+async fn read_chosen(
+    pool: &PgPool,
+    chosen: Vec<(i64, DateTime<Utc>)>,
+) -> Result<Vec<Record>, StoreError> {
+    let (record_ids, times): (Vec<i64>, Vec<DateTime<Utc>>) = chosen.into_iter().unzip();
+    let statement = format!(
+        "select * from (
+             select page.*, sum(octet_length(payload)) over (
+                 order by record_id rows between unbounded preceding and 1 preceding
+             ) as bytes_before
+             from (
+                 {COLUMNS} from unnest($1::bigint[], $2::timestamptz[]) as k (record_id, occurred_at)
+                 join records r on r.occurred_at = k.occurred_at and r.record_id = k.record_id
+             ) as page
+         ) as page
+         where bytes_before is null or bytes_before <= {PAGE_BYTES_MAX}
+         order by record_id"
+    );
+    let mut connection = PooledConnection::read(pool, LIST).await?;
+    let answer = sqlx::query(&statement)
+        .bind(record_ids)
+        .bind(times)
+        .fetch_all(connection.get())
+        .await
+        .read_context(LIST);
+    connection
+        .end(answer)?
+        .iter()
+        .map(read)
+        .collect::<Result<_, sqlx::Error>>()
+        .context(LIST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn position_is_found_from_its_low_half_also_where_that_wraps() {
+        const WRAP: i64 = 1 << 32;
+        for last in [
+            0,
+            1,
+            5_000,
+            WRAP - 1,
+            WRAP,
+            WRAP + 3,
+            7 * WRAP + 9,
+            9 * WRAP + (WRAP >> 1),
+        ] {
+            for distance in [0, 1, 2, 4_000, WRAP / 2 - 1] {
+                for position in [last - distance, last + distance.min(4_000)] {
+                    let low = position & (WRAP - 1);
+                    assert_eq!(position_near(last, low), position, "{last} {distance}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use event::{Bucket, Event, GroupBy, StatsBucket, StatsQuery};
+use proptest::prelude::*;
+use store::{
+    PartitionPlan, PartitionWidth, PgPool, STATS_RAW_MAX, StoreError, fold_counts, keep_partitions,
+    stats, write_batch,
+};
+
+use crate::events::{at, event, event_from, migrated};
+
+const NOON: &str = "2026-11-24T12:00:00Z";
+const PLAN: PartitionPlan = PartitionPlan {
+    width: PartitionWidth::Day,
+    ahead: 1,
+    keep: Some(2),
+};
+const GROUPS: [GroupBy; 3] = [GroupBy::Type, GroupBy::Source, GroupBy::Both];
+
+/// Hours, types and sources whose count is not that of the records.
+const DIFFERENCES: &str = "
+select count(*) from (
+    select date_trunc('hour', occurred_at, 'UTC') as hour, type, source, count(*) as events
+    from records group by 1, 2, 3
+) as raw
+full join (
+    select hour, type, source, sum(events) as events from event_counts group by 1, 2, 3
+) as kept using (hour, type, source)
+where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
+
+pub(crate) async fn assert_counts_fit(pool: &PgPool) {
+    let differences: i64 = sqlx::query_scalar(DIFFERENCES)
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert_eq!(differences, 0);
+}
+
+/// A count of the records, whatever is in the rollup.
+async fn raw_scan(pool: &PgPool, query: &StatsQuery) -> Vec<StatsBucket> {
+    let columns = match query.group_by {
+        GroupBy::Type => "type, null",
+        GroupBy::Source => "source, null",
+        GroupBy::Both => "type, source",
+    };
+    let statement = format!(
+        "select to_timestamp(floor(extract(epoch from occurred_at) / $3) * $3), {columns}, count(*)
+         from records where occurred_at >= $1 and occurred_at < $2 group by 1, 2, 3 order by 1, 2, 3"
+    );
+    let width_secs = match query.bucket {
+        Bucket::Minute => 60,
+        Bucket::Hour => 3_600,
+        Bucket::Day => 86_400,
+    };
+    let rows: Vec<(DateTime<Utc>, String, Option<String>, i64)> = sqlx::query_as(&statement)
+        .bind(query.from)
+        .bind(query.to)
+        .bind(width_secs)
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    rows.into_iter()
+        .map(|(bucket_start, group, source, count)| StatsBucket {
+            bucket_start,
+            group,
+            source,
+            count,
+        })
+        .collect()
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Writers that write at once: of each the events, by number.
+    Write(Vec<Vec<u16>>),
+    /// Partition upkeep, so many hours later.
+    Keep(i64),
+    Fold,
+    /// Deletes the records of one source, as an erasure does.
+    Delete(u16),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let batch = prop::collection::vec(0_u16..400, 1..40);
+    let step = prop_oneof![
+        6 => prop::collection::vec(batch, 1..9).prop_map(Step::Write),
+        2 => (0_i64..80).prop_map(Step::Keep),
+        2 => Just(Step::Fold),
+        1 => (0_u16..5).prop_map(Step::Delete),
+    ];
+    prop::collection::vec(step, 2..9)
+}
+
+/// An event by its number: some numbers are days late, some are far in the past or in the future.
+fn numbered(number: u16) -> Event<'static> {
+    let offset = match number % 10 {
+        0 => TimeDelta::days(-400),
+        1 => TimeDelta::days(300),
+        2..=4 => TimeDelta::hours(-i64::from(number % 97)),
+        _ => TimeDelta::minutes(i64::from(number % 180)),
+    };
+    event_from(
+        &format!("/source/{}", number % 5),
+        &number.to_string(),
+        &format!("type.{}", number % 3),
+        at(NOON) + offset,
+    )
+}
+
+async fn take(step: &Step, pool: &PgPool) {
+    match step {
+        Step::Write(batches) => {
+            let mut writers = tokio::task::JoinSet::new();
+            for numbers in batches.clone() {
+                let pool = pool.clone();
+                writers.spawn(async move {
+                    let events: Vec<_> = numbers.into_iter().map(numbered).collect();
+                    write_batch(&pool, &events).await.unwrap();
+                });
+            }
+            while let Some(ended) = writers.join_next().await {
+                ended.unwrap();
+            }
+        }
+        Step::Keep(hours) => {
+            let now = at(NOON) + TimeDelta::hours(*hours);
+            keep_partitions(pool, &PLAN, now).await.unwrap();
+        }
+        Step::Fold => {
+            fold_counts(pool, at(NOON) + TimeDelta::hours(1))
+                .await
+                .unwrap();
+        }
+        Step::Delete(source) => {
+            sqlx::query("delete from records where source = $1")
+                .bind(format!("/source/{source}"))
+                .execute(pool)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #[test]
+    fn counts_are_those_of_a_scan_whatever_is_written_kept_and_deleted(
+        steps in steps(),
+        (from, length) in (-6_000_i64..6_000, 1_i64..9_000),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let database = migrated().await;
+            let pool = database.pool();
+            for step in &steps {
+                take(step, pool).await;
+                assert_counts_fit(pool).await;
+            }
+            for bucket in [Bucket::Minute, Bucket::Hour, Bucket::Day] {
+                for group_by in GROUPS {
+                    let from = at(NOON) + TimeDelta::seconds(from * 60 + 7);
+                    let to = from + TimeDelta::seconds(length * 60 + 11);
+                    let query = StatsQuery { from, to, bucket, group_by };
+                    assert_eq!(stats(pool, &query).await.unwrap(), raw_scan(pool, &query).await);
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn folding_leaves_one_row_of_each_hour_that_is_over() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let hour = at("2026-11-24T11:00:00Z");
+    for round in 0..4 {
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..4 {
+            let pool = pool.clone();
+            writers.spawn(async move {
+                let events = [
+                    event(&format!("{round}-{writer}-a"), "t", hour),
+                    event(
+                        &format!("{round}-{writer}-b"),
+                        "t",
+                        hour + TimeDelta::hours(1),
+                    ),
+                ];
+                write_batch(&pool, &events).await.unwrap();
+            });
+        }
+        writers.join_all().await;
+        assert_eq!(fold_counts(pool, at(NOON)).await.unwrap(), 1);
+        assert_counts_fit(pool).await;
+    }
+    let rows: Vec<(DateTime<Utc>, i16, i64)> =
+        sqlx::query_as("select hour, slot, events from event_counts where hour = $1")
+            .bind(hour)
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    assert_eq!(rows, [(hour, 0, 16)]);
+    assert_eq!(fold_counts(pool, at(NOON)).await.unwrap(), 0);
+
+    sqlx::query("truncate records").execute(pool).await.unwrap();
+    assert_counts_fit(pool).await;
+}
+
+#[tokio::test]
+async fn count_that_reads_too_many_records_is_refused_before_the_work() {
+    let database = migrated().await;
+    let pool = database.pool();
+    // As many as the rollup says: there is no record.
+    sqlx::query("insert into event_counts values ($1, 't', 's', 1, $2)")
+        .bind(at(NOON))
+        .bind(i64::try_from(STATS_RAW_MAX).unwrap() + 1)
+        .execute(pool)
+        .await
+        .unwrap();
+    let query = |bucket, minutes| StatsQuery {
+        from: at(NOON) + TimeDelta::minutes(minutes),
+        to: at(NOON) + TimeDelta::hours(3),
+        bucket,
+        group_by: GroupBy::Type,
+    };
+    for refused in [
+        query(Bucket::Minute, 0),
+        query(Bucket::Hour, 1),
+        query(Bucket::Day, 30),
+    ] {
+        let error = stats(pool, &refused).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                StoreError::TooManyRows {
+                    rows_max: STATS_RAW_MAX,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+    assert_eq!(stats(pool, &query(Bucket::Hour, 0)).await.unwrap().len(), 1);
+    assert_eq!(stats(pool, &query(Bucket::Minute, 60)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn counts_that_are_not_complete_are_not_given() {
+    let database = migrated().await;
+    let pool = database.pool();
+    sqlx::query("create table event_counts_backfill (filled_to timestamptz, record_id_max bigint)")
+        .execute(pool)
+        .await
+        .unwrap();
+    let query = StatsQuery {
+        from: at(NOON),
+        to: at(NOON) + TimeDelta::hours(1),
+        bucket: Bucket::Hour,
+        group_by: GroupBy::Type,
+    };
+    let error = stats(pool, &query).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+}
