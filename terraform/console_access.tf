@@ -33,7 +33,11 @@ resource "aws_iam_policy" "console" {
           Sid      = "CallApi"
           Effect   = "Allow"
           Action   = ["execute-api:Invoke"]
-          Resource = ["${module.api.execution_arn}/$default/GET/*"]
+          Resource = [
+            "${module.api.execution_arn}/$default/GET/*",
+            # Reads as well: which of the events in its body are stored.
+            "${module.api.execution_arn}/$default/POST/v1/records/lookup",
+          ]
         },
         # Metrics support no resources (Service Authorization Reference, "Amazon CloudWatch").
         {

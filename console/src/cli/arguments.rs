@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use event::{Cursor, Order};
+use event::Order;
 
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
@@ -407,7 +407,6 @@ mod tests {
             "opsconsole records list --from yesterday",
             "opsconsole records list --since 90",
             "opsconsole records list --since 1h --from 2026-11-24",
-            "opsconsole records list --cursor x",
             "opsconsole publish a --rate 0",
             "opsconsole publish a --rate NaN",
             "opsconsole publish a --raw --count 2",

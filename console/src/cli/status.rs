@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::table::{moment, time_delta};
 use super::{CommandError, Exit, Session};
 use crate::text::{count, latency, short, span_secs};
-use pipeline::model::{ApiHealth, QueueRole, QueueSnapshot, RecordTotals};
+use pipeline::model::{ApiHealth, QueueRole, QueueSnapshot, ReadPath, RecordTotals};
 use pipeline::{INGEST_WINDOW, IngestRates, PipelineError, PipelineErrorKind, printable};
 
 #[derive(Debug, Serialize)]
@@ -21,6 +21,8 @@ struct Status {
     queue: Option<Queue>,
     dead_letters: Option<DeadLetters>,
     records: Option<Records>,
+    /// The way on which the records were read.
+    reads: Option<ReadPath>,
     api: Option<Api>,
     ingest: Option<IngestRates>,
     errors: Vec<PartError>,
@@ -79,6 +81,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
         dead_letters: errors
             .collect("dead_letters", dead_letters)
             .map(DeadLetters::from),
+        reads: records.as_ref().ok().map(|totals| totals.read_path),
         records: errors.collect("records", records).map(Records::from),
         api: errors.collect("api", api).map(Api::from),
         ingest: errors.collect("ingest", ingest).flatten(),
@@ -196,7 +199,10 @@ impl Status {
                 oldest(messages.oldest_age_secs)
             )
         });
-        let records = self.records.as_ref().map(Records::line);
+        let records = self
+            .records
+            .as_ref()
+            .map(|records| format!("{}{}", records.line(), by(self.reads)));
         let api = self
             .api
             .as_ref()
@@ -236,6 +242,14 @@ impl Records {
             None => ", none yet".to_owned(),
         };
         format!("{about}{}{newest}", count(self.total))
+    }
+}
+
+/// ` by the API`, where they are not read from the database itself.
+fn by(reads: Option<ReadPath>) -> &'static str {
+    match reads {
+        Some(ReadPath::Api) => ", read by the API",
+        Some(ReadPath::Database) | None => "",
     }
 }
 

@@ -148,7 +148,7 @@ pub(super) fn exit(session: &Session, walk: &Walk) -> Exit {
 
 /// A ledger that there is and that did not answer leaves the verdicts unknown.
 pub(super) fn ledger_exit(session: &Session, walk: &Walk) -> Exit {
-    let has_ledger = session.pipeline.environment().database_url.is_some();
+    let has_ledger = session.pipeline.has_ledger();
     match &walk.ledger_error {
         Some(_) if has_ledger => Exit::Unreachable,
         Some(_) | None => Exit::Done,

@@ -207,7 +207,7 @@ fn describe(endpoints: &Endpoints) -> Environment {
         topic_arn: endpoints.topic_arn,
         queue_url: endpoints.queue_url,
         dead_letter_queue_url: endpoints.dead_letter_queue_url,
-        api_url: endpoints.api_url,
+        api_url: Some(endpoints.api_url),
         api_auth: Authorization::None,
         database_auth: Authorization::None,
         database_url: Some(endpoints.database_url),

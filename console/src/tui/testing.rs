@@ -80,7 +80,7 @@ pub(crate) fn environment() -> Environment {
         topic_arn: "arn:aws:sns:us-east-1:000000000000:events".into(),
         queue_url: "http://127.0.0.1:4566/000000000000/events-queue".into(),
         dead_letter_queue_url: "http://127.0.0.1:4566/000000000000/events-dead-letters".into(),
-        api_url: "http://127.0.0.1:4566/api".into(),
+        api_url: Some("http://127.0.0.1:4566/api".into()),
         database_url: Some("postgres://127.0.0.1/pipeline".into()),
         ingest_function: Some("ingest".into()),
         function_timeout_secs: Some(10),

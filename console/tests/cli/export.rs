@@ -151,7 +151,7 @@ fn messages_of_a_fifo_queue_behind_received_ones_are_reported() {
     });
     let queues = [harness.queues.urls()[0], &url];
     let endpoint_url = harness.queues.endpoint_url();
-    let text = configuration::environment("test", endpoint_url, queues, "");
+    let text = configuration::without_api("test", endpoint_url, queues, "");
     harness.program.configure(&text);
     let (code, report) = harness.program.json(&["dlq", "export", "some.jsonl"]);
     assert_eq!((code, &report["truncated"]), (1, &json!(true)), "{report}");

@@ -7,6 +7,7 @@
     reason = "a test stops where it fails"
 )]
 
+mod by_api;
 mod delete;
 #[cfg(feature = "demo")]
 mod demo;

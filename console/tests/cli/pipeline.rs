@@ -115,7 +115,7 @@ impl Deployed {
     }
 
     /// Adds a dead letter, as the ingest or SQS would.
-    fn add_dead_letter(&self, body: &str, code: Option<&str>) -> String {
+    pub(crate) fn add_dead_letter(&self, body: &str, code: Option<&str>) -> String {
         let code = code.map(|code| ("ErrorCode", text("String", code)));
         let adding = self.queues.add_dead_letter(body, code.as_slice());
         self.runtime.block_on(adding)

@@ -163,13 +163,14 @@ fn unreachable_pipeline_exits_with_3_and_unknown_is_null() {
 }
 
 #[test]
-fn records_without_a_database_show_what_is_missing() {
+fn records_without_an_api_and_a_database_show_what_is_missing() {
     let program = Program::new();
-    program.configure(&environment_at("bare", NOBODY, ""));
+    let api = format!("api_url = \"{NOBODY}\"\n");
+    program.configure(&environment_at("bare", NOBODY, "").replace(&api, ""));
     let answer = program.run(&["records", "list"]);
     assert_eq!(answer.code, 1);
     assert!(
-        answer.stderr.contains("records need database_url"),
+        answer.stderr.contains("add api_url or database_url"),
         "{answer:?}"
     );
 }

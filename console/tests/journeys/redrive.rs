@@ -109,7 +109,7 @@ async fn own_editor_gets_the_terminal_and_returns_it() {
         r#"{"specversion":"1.0","id":"own-1","source":"/apps/crew","type":"flight.delayed"}"#;
     queues.add_dead_letters(&[body.to_owned()], &[]).await;
     let folder = tempfile::tempdir().unwrap();
-    let text = configuration::environment("test", queues.endpoint_url(), queues.urls(), "");
+    let text = configuration::without_api("test", queues.endpoint_url(), queues.urls(), "");
     let configuration = configuration::write(folder.path(), &text);
     let editor = folder.path().join("editor.sh");
     let script = r#"trap 'printf "still mine"' INT
@@ -156,7 +156,7 @@ async fn quitting_ends_a_deletion_with_its_audit_entry_and_releases_the_rest() {
     let batches = 3..usize::MAX;
     let mut proxy = proxy::start(endpoint, "DeleteMessageBatch", Fault::KeepAnswer, batches).await;
     let folder = tempfile::tempdir().unwrap();
-    let text = configuration::environment("test", &proxy.url, queues.urls(), "");
+    let text = configuration::without_api("test", &proxy.url, queues.urls(), "");
     let configuration = configuration::write(folder.path(), &text);
     let configuration = configuration.to_str().unwrap().to_owned();
     let state = folder.path().join("state");

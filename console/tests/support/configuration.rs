@@ -8,7 +8,7 @@ use devstack::Endpoints;
 /// Nothing listens on port 1.
 pub(crate) const NOBODY: &str = "http://127.0.0.1:1";
 
-/// The text of a file with one environment without an API. `more` is further lines of TOML.
+/// The text of a file with one environment without an API that answers. `more` is further lines of TOML.
 pub(crate) fn environment(name: &str, endpoint_url: &str, queues: [&str; 2], more: &str) -> String {
     let [queue_url, dead_letter_queue_url] = queues;
     format!(
@@ -25,6 +25,11 @@ api_url = "{NOBODY}"
     )
 }
 
+/// The same without any API, and so without a ledger unless `more` has a database.
+pub(crate) fn without_api(name: &str, endpoint_url: &str, queues: [&str; 2], more: &str) -> String {
+    environment(name, endpoint_url, queues, more).replace(&format!("api_url = \"{NOBODY}\"\n"), "")
+}
+
 /// The same with queues at an address that has no emulator.
 pub(crate) fn environment_at(name: &str, endpoint_url: &str, more: &str) -> String {
     let queue = |name| format!("{endpoint_url}/000000000000/{name}");
@@ -34,18 +39,27 @@ pub(crate) fn environment_at(name: &str, endpoint_url: &str, more: &str) -> Stri
 
 /// A file with the environment "test" on a running stack.
 pub(crate) fn of(endpoints: &Endpoints, folder: &Path) -> PathBuf {
-    let queues = [&*endpoints.queue_url, &endpoints.dead_letter_queue_url];
     let more = format!(
         "database_url = {:?}\ningest_function = {:?}\n",
         endpoints.database_url, endpoints.ingest_function
     );
-    let text = environment("test", &endpoints.endpoint_url, queues, &more)
+    write(folder, &on(endpoints, &more))
+}
+
+/// The text of a file with the environment "test" on a running stack, whose API is signed and whose database is
+/// unknown.
+pub(crate) fn by_api(endpoints: &Endpoints, more: &str) -> String {
+    on(endpoints, &format!("api_auth = \"iam\"\n{more}"))
+}
+
+fn on(endpoints: &Endpoints, more: &str) -> String {
+    let queues = [&*endpoints.queue_url, &endpoints.dead_letter_queue_url];
+    environment("test", &endpoints.endpoint_url, queues, more)
         .replace(NOBODY, &endpoints.api_url)
         .replace(
             "arn:aws:sns:us-east-1:000000000000:events",
             &endpoints.topic_arn,
-        );
-    write(folder, &text)
+        )
 }
 
 /// A file with the environment "test" whose every part is at one address.

@@ -45,7 +45,7 @@ impl Harness {
 
     pub(crate) fn configure(&self, endpoint_url: &str, more: &str) {
         let queues = self.queues.urls();
-        let text = configuration::environment("test", endpoint_url, queues, more);
+        let text = configuration::without_api("test", endpoint_url, queues, more);
         self.program.configure(&text);
     }
 

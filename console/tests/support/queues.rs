@@ -71,6 +71,7 @@ impl Queues {
             endpoint_url: Some(emulator.endpoint_url().to_owned()),
             queue_url: urls[0].clone(),
             dead_letter_queue_url: urls[1].clone(),
+            api_url: None,
             database_url,
             ..Environment::example()
         })

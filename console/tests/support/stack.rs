@@ -23,7 +23,7 @@ pub(crate) fn connect(endpoints: &Endpoints) -> Pipeline {
         topic_arn: endpoints.topic_arn,
         queue_url: endpoints.queue_url,
         dead_letter_queue_url: endpoints.dead_letter_queue_url,
-        api_url: endpoints.api_url,
+        api_url: Some(endpoints.api_url),
         database_url: Some(endpoints.database_url),
         ingest_function: Some(endpoints.ingest_function),
         ..Environment::example()

@@ -6,6 +6,7 @@
 mod answer;
 mod caching;
 mod documents;
+mod feed;
 mod health;
 mod lookup;
 mod parameters;

@@ -21,13 +21,14 @@ use crate::request_id::identified;
 use crate::request_size::limited_size;
 use crate::settings::Settings;
 use crate::share::{WideShare, admit};
-use crate::{documents, health, lookup, records, statistics, summary};
+use crate::{documents, feed, health, lookup, records, statistics, summary};
 
 /// Every route with its description.
 fn described() -> OpenApiRouter<PgPool> {
     OpenApiRouter::new()
         .routes(routes!(records::list))
         .routes(routes!(records::get))
+        .routes(routes!(feed::feed))
         .routes(routes!(lookup::look_up))
         .routes(routes!(statistics::stats))
         .routes(routes!(statistics::types))
@@ -45,7 +46,10 @@ fn described() -> OpenApiRouter<PgPool> {
 /// When the database URL is invalid.
 pub fn connected(settings: &Settings) -> Result<Router, StoreError> {
     let pool = connect_lazy(&settings.connect_settings())?;
-    let router = router(pool.clone());
+    let router = match settings.cors() {
+        Some(cors) => router(pool.clone()).layer(cors),
+        None => router(pool.clone()),
+    };
     Ok(match settings.log_in.clone() {
         None => router,
         Some(log_in) => router.layer(map_request(move |request: Request| {

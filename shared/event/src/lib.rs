@@ -46,7 +46,8 @@ pub use parse::{parse_body, parse_event};
 pub use printable::is_deceptive;
 pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQuery, StatsQuery};
 pub use record::{
-    Page, PartitionSize, Record, RecordPage, RecordSummary, StatsBucket, StoredEvent, TypeCount,
+    Page, PartitionSize, Record, RecordFeed, RecordPage, RecordSummary, StatsBucket, StoredEvent,
+    TypeCount,
 };
 pub use record_id::RecordId;
 pub use verdict::{Assessment, Verdict, assess};

@@ -92,6 +92,17 @@ impl RecordPage {
     }
 }
 
+/// Records in order of arrival.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RecordFeed {
+    /// The records, in the order of `record_id`.
+    pub items: Vec<Record>,
+    /// Pass it as `after`, now or later.
+    pub next_after: RecordId,
+    /// Whether more can be read at once; otherwise the reader is up to date.
+    pub has_more: bool,
+}
+
 /// An event that is in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoredEvent {
@@ -148,6 +159,7 @@ pub struct StatsBucket {
     pub group: String,
     /// The source of the group, only where both are counted separately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub source: Option<String>,
     /// Records in the bucket.
     pub count: i64,

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Request, Url};
 
+use super::connection::OPERATION_LIMIT;
 use super::model::{ApiAnswer, ApiHealth};
 use super::{Attempt, Pipeline, PipelineError};
 use crate::environment::origin;
@@ -37,31 +38,13 @@ impl Pipeline {
     /// # Errors
     /// When the path is invalid or the API does not respond; an error status is a response.
     pub async fn api_get(&self, path: &str) -> Result<ApiAnswer, PipelineError> {
-        let base = &self.environment().api_url;
-        let attempt = Attempt::start(format!("get {path:?} of the API"), origin(base));
-        let url = address(base, path).map_err(|cause| attempt.refused(cause))?;
-        let request = self.http(&attempt)?.get(url.clone());
-        let mut response = self
-            .authorized(request, &url, &attempt)
-            .await?
-            .send()
-            .await
-            .map_err(|error| attempt.http(&error))?;
-        let status = response.status().as_u16();
-        let content_type = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let mut body = Vec::new();
-        while body.len() < API_BODY_BYTES_MAX
-            && let Some(chunk) = response
-                .chunk()
-                .await
-                .map_err(|error| attempt.http(&error))?
-        {
-            body.extend_from_slice(&chunk);
-        }
+        let attempt = Attempt::start(format!("get {path:?} of the API"), self.api_address());
+        let limits = ApiLimits {
+            time: OPERATION_LIMIT,
+            body_bytes: API_BODY_BYTES_MAX,
+        };
+        let answer = self.api_send(&attempt, Method::GET, path, None, limits);
+        let (status, content_type, mut body) = answer.await?;
         body.truncate(API_BODY_BYTES_MAX);
         Ok(ApiAnswer {
             status,
@@ -70,6 +53,73 @@ impl Pipeline {
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }
+
+    /// Scheme, host and port of the API.
+    pub(super) fn api_address(&self) -> String {
+        self.environment()
+            .api_url
+            .as_deref()
+            .map_or_else(String::new, origin)
+    }
+
+    fn api_url(&self, operation: &str) -> Result<&str, PipelineError> {
+        self.environment().api_url.as_deref().ok_or_else(|| {
+            PipelineError::not_configured(
+                operation,
+                format!("no API in environment {:?}", self.environment().name),
+                "add api_url to the environment's entry",
+            )
+        })
+    }
+
+    /// Sends a request, with JSON if there is a body. Returns status, content type and body, of which no more is
+    /// read once it exceeds the limit.
+    pub(super) async fn api_send(
+        &self,
+        attempt: &Attempt,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        limits: ApiLimits,
+    ) -> Result<(u16, Option<String>, Vec<u8>), PipelineError> {
+        let url = address(self.api_url(&attempt.operation)?, path)
+            .map_err(|cause| attempt.refused(cause))?;
+        let mut request = Request::new(method, url);
+        *request.timeout_mut() = Some(limits.time);
+        if let Some(body) = body {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+            *request.body_mut() = Some(body.into());
+        }
+        let request = self.authorized(request, attempt).await?;
+        let response = self.http(attempt)?.execute(request).await;
+        let mut response = response.map_err(|error| attempt.http(&error))?;
+        let status = response.status().as_u16();
+        let content_type = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let mut body = Vec::new();
+        while body.len() <= limits.body_bytes
+            && let Some(chunk) = response
+                .chunk()
+                .await
+                .map_err(|error| attempt.http(&error))?
+        {
+            body.extend_from_slice(&chunk);
+        }
+        Ok((status, content_type, body))
+    }
+}
+
+/// Limits of one call to the API.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ApiLimits {
+    /// From the start of the request to the last byte of the response.
+    pub(super) time: Duration,
+    /// Bytes of the response.
+    pub(super) body_bytes: usize,
 }
 
 /// The URL of a path below the base URL; refuses a path that leads out of it.

@@ -14,6 +14,7 @@ use aws_smithy_http_client::tls;
 use store::{ConnectSettings, PgPool};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
 
 use super::authority::Authority;
 use super::error::{Attempt, PipelineError};
@@ -24,6 +25,8 @@ use crate::environment::{Environment, origin};
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// Time limit of one AWS operation, including retries.
 pub(super) const OPERATION_LIMIT: Duration = Duration::from_secs(5);
+/// Time limit of one question about records, waiting for a connection included.
+pub(super) const QUESTION_LIMIT: Duration = Duration::from_secs(10);
 /// Attempts of an AWS operation: the first and two retries.
 const ATTEMPTS_MAX: u32 = 3;
 /// Wait before the first retry; it doubles.
@@ -53,6 +56,7 @@ struct Inner {
     http: OnceLock<Result<reqwest::Client, String>>,
     pool: OnceLock<Result<PgPool, String>>,
     dead_letter_search: Mutex<SearchState>,
+    database_away_until: std::sync::Mutex<Option<Instant>>,
 }
 
 /// The AWS clients of one environment.
@@ -82,6 +86,7 @@ impl Pipeline {
                 http: OnceLock::new(),
                 pool: OnceLock::new(),
                 dead_letter_search: Mutex::default(),
+                database_away_until: std::sync::Mutex::default(),
             }),
             authority: Arc::default(),
         })
@@ -95,6 +100,11 @@ impl Pipeline {
 
     pub(super) fn dead_letter_search(&self) -> &Mutex<SearchState> {
         &self.inner.dead_letter_search
+    }
+
+    /// Until when the database is taken for unreachable.
+    pub(super) fn database_away_until(&self) -> &std::sync::Mutex<Option<Instant>> {
+        &self.inner.database_away_until
     }
 
     pub(super) fn known_credentials(&self) -> &Mutex<Option<Credentials>> {
@@ -145,10 +155,7 @@ impl Pipeline {
         let Some(url) = &environment.database_url else {
             return Err(PipelineError::not_configured(
                 operation,
-                format!(
-                    "no database in environment {:?}: records need database_url",
-                    environment.name
-                ),
+                format!("no database in environment {:?}", environment.name),
                 "add database_url to the environment's entry",
             ));
         };

@@ -144,7 +144,7 @@ impl PipelineError {
 /// A started operation: creates [`PipelineError`]s with its name, address and elapsed time.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    operation: String,
+    pub(super) operation: String,
     address: String,
     started: Instant,
 }

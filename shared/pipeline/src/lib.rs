@@ -19,6 +19,7 @@
 //! ```
 
 mod api;
+mod api_reads;
 pub mod audit;
 mod authority;
 mod body;
@@ -38,6 +39,7 @@ mod printable;
 mod publish;
 mod queue_role;
 mod queues;
+mod read_path;
 mod receive;
 mod records;
 mod search_state;

@@ -86,6 +86,18 @@ pub struct RecordTotals {
     pub last_ingested_at: Option<DateTime<Utc>>,
     /// The database's clock at the query.
     pub database_now: DateTime<Utc>,
+    /// The way on which they were read.
+    pub read_path: ReadPath,
+}
+
+/// The way on which records are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadPath {
+    /// From the database itself.
+    Database,
+    /// By the signed HTTP API.
+    Api,
 }
 
 /// Health of the HTTP API.

@@ -1,21 +1,17 @@
-//! Reads of records, directly from the database.
+//! Reads of records.
 //!
-//! Invariant: every query has a time limit here, in addition to the database's statement timeout.
+//! Invariant: each has a database's and an API's side with the same answer; `read_path` chooses.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::time::Duration;
 
 use event::{EventKey, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery, TypeCount};
-use store::{Arrivals, PgPool, StoreError, StoredKey};
+use store::{Arrivals, StoredKey};
 
-use super::model::RecordTotals;
-use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
+use super::model::{ReadPath, RecordTotals};
+use super::{Pipeline, PipelineError};
 
-/// Limit of one question to the database, waiting for a connection included.
-const QUESTION_LIMIT: Duration = Duration::from_secs(10);
-/// Events of one question to the ledger: one array parameter of some 100 kB.
-const KEYS_MAX: usize = 1_000;
+/// Events of one question to the ledger: as many as the API takes.
+const KEYS_MAX: usize = 500;
 
 /// What the ledger knows of events, as far as it answered.
 #[derive(Debug, Default)]
@@ -32,33 +28,48 @@ impl Pipeline {
     /// Number of records and time of the newest insert.
     ///
     /// # Errors
-    /// When there is no database or it does not answer.
+    /// When neither the database nor the API answers.
     pub async fn record_totals(&self) -> Result<RecordTotals, PipelineError> {
-        let summary = self
-            .ask("count the records", |pool| async move {
-                store::summary(pool).await
-            })
-            .await?;
-        Ok(RecordTotals {
-            total: u64::try_from(summary.total).unwrap_or_default(),
-            total_is_estimate: summary.total_is_estimate,
-            last_ingested_at: summary.last_ingested_at,
-            database_now: summary.database_now,
-        })
+        self.read(
+            "count the records",
+            |pool| async move {
+                let summary = store::summary(pool).await?;
+                Ok(RecordTotals {
+                    total: u64::try_from(summary.total).unwrap_or_default(),
+                    total_is_estimate: summary.total_is_estimate,
+                    last_ingested_at: summary.last_ingested_at,
+                    database_now: summary.database_now,
+                    read_path: ReadPath::Database,
+                })
+            },
+            |api| async move {
+                let summary = api.summary().await?;
+                Ok(RecordTotals {
+                    total: u64::try_from(summary.total).unwrap_or_default(),
+                    total_is_estimate: summary.total_is_estimate,
+                    last_ingested_at: summary.last_ingested_at,
+                    database_now: summary.database_now,
+                    read_path: ReadPath::Api,
+                })
+            },
+        )
+        .await
     }
 
     /// One page of records.
     ///
     /// # Errors
-    /// When the query exceeds a limit, when there is no database or it does not answer.
+    /// When the query exceeds a limit, or when neither the database nor the API answers.
     pub async fn list_records(&self, query: &RecordQuery) -> Result<Page<Record>, PipelineError> {
         let operation = "list records";
         query.validate().map_err(|error| {
             PipelineError::not_configured(operation, error.to_string(), "correct the filter")
         })?;
-        self.ask(operation, |pool| async move {
-            store::list_records(pool, query).await
-        })
+        self.read(
+            operation,
+            |pool| async move { store::list_records(pool, query).await },
+            |api| async move { api.list_records(query).await },
+        )
         .await
     }
 
@@ -71,46 +82,53 @@ impl Pipeline {
         after: RecordId,
         limit: u16,
     ) -> Result<Arrivals, PipelineError> {
-        self.ask("list records by arrival", |pool| async move {
-            store::records_after(pool, after, limit).await
-        })
+        self.read(
+            "list records by arrival",
+            |pool| async move { store::records_after(pool, after, limit).await },
+            |api| async move { api.records_after(after, limit).await },
+        )
         .await
     }
 
     /// One record.
     ///
     /// # Errors
-    /// When there is no database or it does not answer.
+    /// When neither the database nor the API answers.
     pub async fn get_record(&self, record_id: RecordId) -> Result<Option<Record>, PipelineError> {
-        self.ask(&format!("get record {record_id}"), |pool| async move {
-            store::get_record(pool, record_id).await
-        })
+        self.read(
+            &format!("get record {record_id}"),
+            |pool| async move { store::get_record(pool, record_id).await },
+            |api| async move { api.get_record(record_id).await },
+        )
         .await
     }
 
     /// Number of records per type, most frequent first.
     ///
     /// # Errors
-    /// When there is no database or it does not answer.
+    /// When neither the database nor the API answers.
     pub async fn type_counts(&self) -> Result<Vec<TypeCount>, PipelineError> {
-        self.ask("count records by type", |pool| async move {
-            store::types(pool).await
-        })
+        self.read(
+            "count records by type",
+            |pool| async move { store::types(pool).await },
+            |api| async move { api.types().await },
+        )
         .await
     }
 
     /// Number of records per time bucket.
     ///
     /// # Errors
-    /// When the query exceeds a limit, when there is no database or it does not answer.
+    /// When the query exceeds a limit, or when neither the database nor the API answers.
     pub async fn stats(&self, query: &StatsQuery) -> Result<Vec<StatsBucket>, PipelineError> {
         let operation = "count records by time";
         query.validate().map_err(|error| {
             PipelineError::not_configured(operation, error.to_string(), "correct the range")
         })?;
-        self.ask(
+        self.read(
             operation,
             |pool| async move { store::stats(pool, query).await },
+            |api| async move { api.stats(query).await },
         )
         .await
     }
@@ -118,7 +136,7 @@ impl Pipeline {
     /// Which of the events were ever stored.
     ///
     /// # Errors
-    /// When there is no database or it does not answer.
+    /// When neither the database nor the API answers.
     pub async fn stored_keys(
         &self,
         keys: &[EventKey],
@@ -132,9 +150,11 @@ impl Pipeline {
     pub async fn look_up_keys(&self, keys: &[EventKey]) -> LedgerAnswer {
         let mut answer = LedgerAnswer::default();
         for keys in keys.chunks(KEYS_MAX) {
-            let found = self.ask("look up stored events", |pool| async move {
-                store::stored_keys(pool, keys).await
-            });
+            let found = self.read(
+                "look up stored events",
+                |pool| async move { store::stored_keys(pool, keys).await },
+                |api| async move { api.stored_keys(keys).await },
+            );
             match found.await {
                 Ok(found) => {
                     answer.stored.extend(found);
@@ -147,31 +167,5 @@ impl Pipeline {
             }
         }
         answer
-    }
-
-    async fn ask<'a, T, F>(
-        &'a self,
-        operation: &str,
-        question: impl FnOnce(&'a PgPool) -> F,
-    ) -> Result<T, PipelineError>
-    where
-        F: Future<Output = Result<T, StoreError>>,
-    {
-        let pool = self.pool(operation)?;
-        let attempt = Attempt::start(operation, self.database_address());
-        self.renew_log_in(pool, &attempt).await?;
-        let error = match tokio::time::timeout(QUESTION_LIMIT, question(pool)).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => error,
-            Err(_) => return Err(attempt.timed_out(QUESTION_LIMIT)),
-        };
-        if !error.is_transient() {
-            return Err(attempt.refused(error.to_string()));
-        }
-        let cause = self.probe_database().await;
-        Err(attempt.failed(
-            PipelineErrorKind::Unreachable,
-            cause.unwrap_or_else(|| error.to_string()),
-        ))
     }
 }

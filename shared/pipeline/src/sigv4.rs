@@ -10,7 +10,8 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use reqwest::{RequestBuilder, Url};
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Body, Request};
 use store::{IamLogIn, PgPool};
 
 use super::connection::OPERATION_LIMIT;
@@ -26,15 +27,14 @@ impl Pipeline {
     /// Signs the request, if the environment requires it.
     pub(super) async fn authorized(
         &self,
-        request: RequestBuilder,
-        url: &Url,
+        request: Request,
         attempt: &Attempt,
-    ) -> Result<RequestBuilder, PipelineError> {
+    ) -> Result<Request, PipelineError> {
         match self.environment().api_auth {
             Authorization::None => Ok(request),
             Authorization::Iam => {
                 let credentials = self.credentials(attempt).await?;
-                signed(request, url, credentials, &self.environment().region)
+                signed(request, credentials, &self.environment().region)
                     .map_err(|cause| attempt.refused(cause))
             }
         }
@@ -87,12 +87,7 @@ fn is_valid(credentials: &Credentials) -> bool {
 }
 
 /// Adds the headers of AWS Signature Version 4.
-fn signed(
-    request: RequestBuilder,
-    url: &Url,
-    credentials: Credentials,
-    region: &str,
-) -> Result<RequestBuilder, String> {
+fn signed(mut request: Request, credentials: Credentials, region: &str) -> Result<Request, String> {
     let identity = credentials.into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
@@ -103,19 +98,21 @@ fn signed(
         .build()
         .map_err(|error| error.to_string())?
         .into();
+    let body = request.body().and_then(Body::as_bytes).unwrap_or_default();
     let signable = SignableRequest::new(
-        "GET",
-        url.as_str(),
+        request.method().as_str(),
+        request.url().as_str(),
         std::iter::empty(),
-        SignableBody::Bytes(&[]),
+        SignableBody::Bytes(body),
     )
     .map_err(|error| error.to_string())?;
     let (instructions, _) = sign(signable, &parameters)
         .map_err(|error| error.to_string())?
         .into_parts();
-    Ok(instructions
-        .headers()
-        .fold(request, |request, (name, value)| {
-            request.header(name, value)
-        }))
+    for (name, value) in instructions.headers() {
+        let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
+        let value = HeaderValue::try_from(value).map_err(|error| error.to_string())?;
+        request.headers_mut().insert(name, value);
+    }
+    Ok(request)
 }

@@ -7,14 +7,9 @@ use event::EventKey;
 
 use pipeline::{LedgerAnswer, Pipeline};
 
-/// Whether there is a ledger to ask.
-pub(crate) fn is_configured(pipeline: &Pipeline) -> bool {
-    pipeline.environment().database_url.is_some()
-}
-
 /// Looks keys up. Where no ledger is configured, none is known and that is no error.
 pub(crate) async fn look_up(pipeline: &Pipeline, keys: &[EventKey]) -> LedgerAnswer {
-    if is_configured(pipeline) {
+    if pipeline.has_ledger() {
         return pipeline.look_up_keys(keys).await;
     }
     LedgerAnswer {

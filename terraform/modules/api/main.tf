@@ -2,15 +2,27 @@
 # separately, and there is no route without authorization.
 
 locals {
-  routes = toset([
-    "GET /v1/records",
-    "GET /v1/records/{record_id}",
-    "GET /v1/stats",
-    "GET /v1/types",
-    "GET /health",
-    "GET /openapi.json",
-    "GET /docs",
-  ])
+  # The paths of the function's OpenAPI document; a test of the function compares them.
+  reads = [
+    "/v1/records",
+    "/v1/records/{record_id}",
+    "/v1/feed",
+    "/v1/stats",
+    "/v1/summary",
+    "/v1/types",
+    "/health",
+    "/openapi.json",
+    "/docs",
+    "/docs/viewer.js",
+  ]
+  lookups = [
+    "/v1/records/lookup",
+  ]
+  routes = toset(concat(
+    [for path in local.reads : "GET ${path}"],
+    [for path in local.reads : "HEAD ${path}"],
+    [for path in local.lookups : "POST ${path}"],
+  ))
 }
 
 resource "aws_apigatewayv2_api" "this" {

@@ -135,7 +135,7 @@ pub(crate) async fn resume(
         opened => opened?,
     };
     let state = &journal.1;
-    let has_ledger = session.pipeline.environment().database_url.is_some();
+    let has_ledger = session.pipeline.has_ledger();
     let proves = has_ledger && !options.no_proof;
     if is_over(state, proves) {
         let outcome = Outcome::of(&Report::of(state), journal.0.path(), proves);

@@ -117,7 +117,7 @@ pub(crate) async fn execute(
         }
     };
     bar.finish_and_clear();
-    let has_ledger = session.pipeline.environment().database_url.is_some();
+    let has_ledger = session.pipeline.has_ledger();
     let mut outcome = Outcome::of(&end.report, &path, settings.proves && has_ledger);
     outcome.is_interrupted = is_interrupted;
     if let Some(RedriveError::Interrupted { others }) = &end.error

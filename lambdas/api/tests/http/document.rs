@@ -226,6 +226,28 @@ fn router_of(pool: store::PgPool) -> Router {
     router(pool)
 }
 
+/// The gateway passes on what it has a route for.
+#[tokio::test]
+async fn gateway_has_a_route_for_each_operation() {
+    let (_database, router) = filled(0).await;
+    let document = Document::of(&router).await;
+    let module = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../terraform/modules/api/main.tf"
+    );
+    let module = std::fs::read_to_string(module).unwrap();
+    for (method, list) in [("get", "reads = ["), ("post", "lookups = [")] {
+        let (_, rest) = module.split_once(list).unwrap();
+        let (list, _) = rest.split_once(']').unwrap();
+        let mut routed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+        routed.sort_unstable();
+        let operations = document.operations();
+        let described = operations.iter().filter(|one| one.method == method);
+        let described: Vec<&str> = described.map(|one| one.path).collect();
+        assert_eq!(routed, described);
+    }
+}
+
 #[tokio::test]
 async fn references_inside_the_document_resolve() {
     fn references(value: &Value, found: &mut Vec<String>) {

@@ -8,7 +8,7 @@ mod support;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use api::{HEADER_BYTES_MAX, HEADERS_MAX, TARGET_BYTES_MAX, router};
+use api::{HEADER_BYTES_MAX, HEADERS_MAX, Settings, TARGET_BYTES_MAX, connected, router};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use chrono::{DateTime, Utc};
@@ -431,4 +431,77 @@ async fn summary_has_totals_and_partitions() {
             .any(|one| one["bytes"].as_i64() > Some(8_192))
     );
     assert!(partitions.iter().any(|one| one["bounds"] == "DEFAULT"));
+}
+
+#[tokio::test]
+async fn feed_has_every_record_once_and_is_resumed_at_its_end() {
+    let (database, router) = filled(7).await;
+    let mut seen = Vec::new();
+    let mut after = json!(0);
+    loop {
+        let page = get(&router, &format!("/v1/feed?limit=3&after={after}")).await;
+        let page = page.json();
+        let items = page["items"].as_array().unwrap();
+        seen.extend(items.iter().map(|item| item["record_id"].as_i64().unwrap()));
+        after = page["next_after"].clone();
+        if page["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 7);
+    assert!(seen.is_sorted_by(|one, next| one < next));
+    let body = r#"{"specversion":"1.0","id":"late","source":"/shop","type":"t","time":"2020-01-01T00:00:00Z"}"#;
+    let event = event::parse_event(body).unwrap();
+    store::write_batch(database.pool(), &[event]).await.unwrap();
+    let page = get(&router, &format!("/v1/feed?after={after}"))
+        .await
+        .json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    assert_eq!(page["items"][0]["id"], "late");
+    for (query, parameter) in [
+        ("after=-1", "after"),
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+    ] {
+        let answer = get(&router, &format!("/v1/feed?{query}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer.json()["parameter"], parameter);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_read_answers_only_where_the_setting_names_them() {
+    let settings = |origins: Option<&'static str>| {
+        Settings::read(move |name| match name {
+            "DATABASE_URL" => Some("postgres://127.0.0.1:1/away".to_owned()),
+            "API_CORS_ORIGINS" => origins.map(str::to_owned),
+            _ => None,
+        })
+        .unwrap()
+    };
+    let allowed = "access-control-allow-origin";
+    let page = "https://a.example";
+    let off = connected(&settings(None)).unwrap();
+    let answer = get_with(&off, "/health", "origin", page).await;
+    assert_eq!(
+        (answer.status, answer.header(allowed)),
+        (StatusCode::OK, None)
+    );
+    let on = connected(&settings(Some(page))).unwrap();
+    let answer = get_with(&on, "/health", "origin", page).await;
+    assert_eq!(answer.header(allowed), Some(page));
+    let other = get_with(&on, "/health", "origin", "https://b.example").await;
+    assert_eq!(other.header(allowed), None);
+    let preflight = Request::options("/v1/records/lookup")
+        .header("origin", page)
+        .header("access-control-request-method", "POST")
+        .body(Body::empty());
+    let answer = call(&on, preflight.unwrap()).await;
+    assert_eq!(answer.header(allowed), Some(page));
+    assert!(
+        answer
+            .header("access-control-allow-methods")
+            .unwrap()
+            .contains("POST")
+    );
 }

@@ -28,7 +28,7 @@ struct Entry {
     topic_arn: String,
     queue_url: String,
     dead_letter_queue_url: String,
-    api_url: String,
+    api_url: Option<String>,
     #[serde(default)]
     api_auth: Authorization,
     #[serde(default)]
@@ -111,7 +111,9 @@ impl Entry {
         let http = ["http", "https"].as_slice();
         check_url("queue_url", &self.queue_url, http)?;
         check_url("dead_letter_queue_url", &self.dead_letter_queue_url, http)?;
-        check_url("api_url", &self.api_url, http)?;
+        if let Some(api_url) = &self.api_url {
+            check_url("api_url", api_url, http)?;
+        }
         if let Some(endpoint_url) = &self.endpoint_url {
             check_url("endpoint_url", endpoint_url, http)?;
         }

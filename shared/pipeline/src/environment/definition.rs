@@ -34,14 +34,15 @@ pub struct Environment {
     /// URL of the dead-letter queue.
     pub dead_letter_queue_url: String,
     /// Base URL of the HTTP API; paths like `/v1/records` are appended.
-    pub api_url: String,
+    pub api_url: Option<String>,
     /// Authentication of requests to the API.
     #[serde(default)]
     pub api_auth: Authorization,
     /// Authentication of log-ins to the database.
     #[serde(default)]
     pub database_auth: Authorization,
-    /// URL of the database; without it there are no records and no verdict `already-stored`.
+    /// URL of the database, the faster way to the records; without it they are read by the API. Without both
+    /// there are no records and no verdict `already-stored`.
     pub database_url: Option<String>,
     /// Name of the ingest function.
     pub ingest_function: Option<String>,
@@ -92,7 +93,7 @@ impl Environment {
             topic_arn: "arn:aws:sns:us-east-1:000000000000:events".to_owned(),
             queue_url: "http://127.0.0.1:1/000000000000/events-queue".to_owned(),
             dead_letter_queue_url: "http://127.0.0.1:1/000000000000/events-dead-letters".to_owned(),
-            api_url: "http://127.0.0.1:1".to_owned(),
+            api_url: Some("http://127.0.0.1:1".to_owned()),
             api_auth: Authorization::None,
             database_auth: Authorization::None,
             database_url: None,

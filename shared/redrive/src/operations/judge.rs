@@ -97,7 +97,7 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, 
         })
         .collect();
     let answer = ledger::look_up(pipeline, &keys).await;
-    let is_ledger_checked = ledger::is_configured(pipeline) && answer.error.is_none();
+    let is_ledger_checked = pipeline.has_ledger() && answer.error.is_none();
     let edited = assessed.into_iter().map(|assessed| {
         let assessment = assessed.assessment;
         let is_stored = |key: &EventKey| answer.stored.contains_key(key);
@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn new_body_is_judged_like_the_ingest_does_and_says_when_the_ledger_was_not_asked() {
         let environment = Environment {
-            database_url: None,
+            api_url: None,
             ..Environment::example()
         };
         let pipeline = Pipeline::connect(&environment).unwrap();

@@ -31,7 +31,7 @@ pub(super) async fn prove(
     context: &Context<'_>,
     range: Range<usize>,
 ) -> Result<LookedUp, RedriveError> {
-    let limit = if ledger::is_configured(context.pipeline) {
+    let limit = if context.pipeline.has_ledger() {
         context.options.prove_limit
     } else {
         context.options.prove_limit.min(LOOK_FIRST)
@@ -138,7 +138,7 @@ async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<LookedUp,
             tracing::debug!(%error, "the ledger is asked again");
             LookedUp::Nothing
         }
-        None if ledger::is_configured(context.pipeline) => LookedUp::LedgerOnly,
+        None if context.pipeline.has_ledger() => LookedUp::LedgerOnly,
         None => LookedUp::Nothing,
     })
 }

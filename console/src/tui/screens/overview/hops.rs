@@ -17,7 +17,7 @@ use crate::tui::layout::is_wide;
 use crate::tui::lines::{left, title, whole_words};
 use crate::tui::pipeline_view::{Draining, Rate};
 use crate::tui::theme::{Theme, Tone, sign};
-use pipeline::model::QueueSnapshot;
+use pipeline::model::{QueueSnapshot, ReadPath};
 
 /// Rows of the hops side by side.
 pub(super) const WIDE_ROWS: u16 = 8;
@@ -314,6 +314,10 @@ fn database(context: &ScreenContext<'_>) -> Hop {
     );
     let mut rest = freshness.notes;
     rest.extend([format!("{about}{} rows", count(totals.total)), newest]);
+    match totals.read_path {
+        ReadPath::Api => rest.push("read by the API".to_owned()),
+        ReadPath::Database => {}
+    }
     Hop {
         title: "database",
         tone: freshness.tone,

@@ -19,7 +19,8 @@ use crate::tui::testing::{Harness, environment, now};
 use crate::tui::theme::Theme;
 use pipeline::IngestHistory;
 use pipeline::model::{
-    ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, RecordTotals,
+    ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, ReadPath,
+    RecordTotals,
 };
 
 /// Every state that the overview can be seen in.
@@ -206,6 +207,7 @@ impl Pipeline {
                 total_is_estimate: false,
                 last_ingested_at: Some(at - Duration::seconds(1)),
                 database_now: at,
+                read_path: ReadPath::Database,
             })),
             Request::ApiHealth(to) => to.answer(self.api.clone().map(|status| ApiHealth {
                 status,

@@ -1,0 +1,215 @@
+//! Reads of records by the HTTP API.
+//!
+//! Invariant: what they return is what `store` returns for the same question.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use event::{
+    EventKey, Page, Record, RecordFeed, RecordId, RecordPage, RecordQuery, RecordSummary,
+    StatsBucket, StatsQuery, StoredEvent, TypeCount,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use store::{Arrivals, StoredKey};
+
+use super::api::ApiLimits;
+use super::connection::QUESTION_LIMIT;
+use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
+
+/// Limits of one read: a function's response has at most 6 MB.
+const LIMITS: ApiLimits = ApiLimits {
+    time: QUESTION_LIMIT,
+    body_bytes: 8 * 1024 * 1024,
+};
+
+/// What a query needs no escape for (RFC 3986, 2.3). A space is `%20`, because signatures read `+` differently.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Asks the API one question.
+pub(super) struct ApiReads<'a> {
+    pipeline: &'a Pipeline,
+    attempt: Attempt,
+}
+
+#[derive(Deserialize)]
+struct Items<T> {
+    items: Vec<T>,
+}
+
+/// What is shown of a problem document.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl<'a> ApiReads<'a> {
+    pub(super) fn new(pipeline: &'a Pipeline, operation: &str) -> Self {
+        Self {
+            pipeline,
+            attempt: Attempt::start(operation, pipeline.api_address()),
+        }
+    }
+
+    pub(super) async fn summary(self) -> Result<RecordSummary, PipelineError> {
+        self.get("/v1/summary").await
+    }
+
+    pub(super) async fn list_records(
+        self,
+        query: &RecordQuery,
+    ) -> Result<Page<Record>, PipelineError> {
+        let path = format!("/v1/records?{}", list_parameters(query));
+        let page: RecordPage = self.get(&path).await?;
+        page.read(query)
+            .map_err(|error| self.attempt.refused(format!("next_cursor: {error}")))
+    }
+
+    pub(super) async fn records_after(
+        self,
+        after: RecordId,
+        limit: u16,
+    ) -> Result<Arrivals, PipelineError> {
+        let path = format!("/v1/feed?after={after}&limit={limit}");
+        let feed: RecordFeed = self.get(&path).await?;
+        Ok(Arrivals {
+            items: feed.items,
+            next_after: feed.next_after,
+            has_more: feed.has_more,
+        })
+    }
+
+    pub(super) async fn get_record(
+        self,
+        record_id: RecordId,
+    ) -> Result<Option<Record>, PipelineError> {
+        let path = format!("/v1/records/{record_id}");
+        self.ask(Method::GET, &path, None).await
+    }
+
+    pub(super) async fn types(self) -> Result<Vec<TypeCount>, PipelineError> {
+        let types: Items<TypeCount> = self.get("/v1/types").await?;
+        Ok(types.items)
+    }
+
+    pub(super) async fn stats(self, query: &StatsQuery) -> Result<Vec<StatsBucket>, PipelineError> {
+        let parameters = written([
+            ("from", Some(time(query.from))),
+            ("to", Some(time(query.to))),
+            ("bucket", Some(query.bucket.to_string())),
+            ("group_by", Some(query.group_by.to_string())),
+        ]);
+        let stats: Items<StatsBucket> = self.get(&format!("/v1/stats?{parameters}")).await?;
+        Ok(stats.items)
+    }
+
+    pub(super) async fn stored_keys(
+        self,
+        keys: &[EventKey],
+    ) -> Result<HashMap<EventKey, StoredKey>, PipelineError> {
+        let body = json!({ "identities": keys }).to_string().into_bytes();
+        let path = "/v1/records/lookup";
+        let found: Option<Items<StoredEvent>> = self.ask(Method::POST, path, Some(body)).await?;
+        let found = found.ok_or_else(|| self.missing(path))?;
+        Ok(found
+            .items
+            .into_iter()
+            .map(|event| {
+                let key = EventKey {
+                    source: event.source,
+                    id: event.id,
+                };
+                let stored = StoredKey {
+                    record_id: event.record_id,
+                    occurred_at: event.occurred_at,
+                };
+                (key, stored)
+            })
+            .collect())
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, PipelineError> {
+        let answer = self.ask(Method::GET, path, None).await?;
+        answer.ok_or_else(|| self.missing(path))
+    }
+
+    /// The answer; `None` when the API says that there is no such thing.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<Option<T>, PipelineError> {
+        let sent = self
+            .pipeline
+            .api_send(&self.attempt, method, path, body, LIMITS);
+        let (status, _, body) = sent.await?;
+        if body.len() > LIMITS.body_bytes {
+            let limit = LIMITS.body_bytes / 1024 / 1024;
+            return Err(self
+                .attempt
+                .refused(format!("the answer exceeds {limit} MiB")));
+        }
+        if status == 200 {
+            return serde_json::from_slice(&body).map(Some).map_err(|error| {
+                self.attempt
+                    .refused(format!("the answer has another form: {error}"))
+            });
+        }
+        let problem = serde_json::from_slice::<Problem>(&body).ok();
+        match (status, problem) {
+            // The API's own document: a gateway that does not know the path answers without one.
+            (404, Some(_)) => Ok(None),
+            (status, problem) => {
+                let kind = match status {
+                    500.. => PipelineErrorKind::Unreachable,
+                    _ => PipelineErrorKind::Refused,
+                };
+                let cause = match problem {
+                    Some(problem) => format!("status {status}: {}", problem.detail),
+                    None => format!("status {status}"),
+                };
+                Err(self.attempt.failed(kind, cause))
+            }
+        }
+    }
+
+    fn missing(&self, path: &str) -> PipelineError {
+        self.attempt.refused(format!(
+            "this API has no {path}; deploy the version of this console"
+        ))
+    }
+}
+
+fn list_parameters(query: &RecordQuery) -> String {
+    written([
+        ("source", query.source.clone()),
+        ("id", query.id.clone()),
+        ("type", query.event_type.clone()),
+        ("subject", query.subject.clone()),
+        ("from", query.from.map(time)),
+        ("to", query.to.map(time)),
+        ("order", Some(query.order.to_string())),
+        ("limit", Some(query.limit.to_string())),
+        ("cursor", query.cursor.map(|cursor| cursor.encode(query))),
+    ])
+}
+
+fn written<const COUNT: usize>(parameters: [(&str, Option<String>); COUNT]) -> String {
+    let pairs = parameters.into_iter().filter_map(|(name, value)| {
+        let value = value?;
+        Some(format!("{name}={}", utf8_percent_encode(&value, ESCAPED)))
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

@@ -1,0 +1,143 @@
+//! The way on which records are read: from the database, or by the API.
+//!
+//! Invariant: every read of records chooses its way in [`Pipeline::read`] and nowhere else. The database is the
+//! faster way and never a condition: on AWS it stands in private subnets. Every question has a time limit here, in
+//! addition to those of the database and of the API.
+
+use std::future::Future;
+use std::time::Duration;
+
+use store::{PgPool, StoreError};
+use tokio::time::Instant;
+
+use super::api_reads::ApiReads;
+use super::connection::QUESTION_LIMIT;
+use super::model::ReadPath;
+use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
+
+/// How long the API is asked first after the database could not be reached.
+const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Why the database did not answer.
+struct NoAnswer {
+    error: PipelineError,
+    /// Whether there is no way to it, so that the API may answer.
+    is_away: bool,
+}
+
+impl Pipeline {
+    /// The way that the next read takes first; `None` when the environment has neither.
+    #[must_use]
+    pub fn read_path(&self) -> Option<ReadPath> {
+        let is_away = || {
+            let away_until = self.database_away_until().lock();
+            away_until.is_ok_and(|until| until.is_some_and(|until| Instant::now() < until))
+        };
+        let environment = self.environment();
+        match (&environment.database_url, &environment.api_url) {
+            (Some(_), Some(_)) if is_away() => Some(ReadPath::Api),
+            (Some(_), _) => Some(ReadPath::Database),
+            (None, Some(_)) => Some(ReadPath::Api),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether there is a ledger to ask.
+    #[must_use]
+    pub fn has_ledger(&self) -> bool {
+        self.read_path().is_some()
+    }
+
+    /// Reads on the way that there is: from the database, if the environment has one and it can be reached,
+    /// and otherwise by the API.
+    pub(super) async fn read<'a, T, D, A>(
+        &'a self,
+        operation: &'a str,
+        by_database: impl FnOnce(&'a PgPool) -> D,
+        by_api: impl FnOnce(ApiReads<'a>) -> A,
+    ) -> Result<T, PipelineError>
+    where
+        D: Future<Output = Result<T, StoreError>>,
+        A: Future<Output = Result<T, PipelineError>>,
+    {
+        let api = ApiReads::new(self, operation);
+        let environment = self.environment();
+        let (has_database, has_api) = (
+            environment.database_url.is_some(),
+            environment.api_url.is_some(),
+        );
+        match self.read_path() {
+            None => Err(PipelineError::not_configured(
+                operation,
+                format!(
+                    "no API and no database in environment {:?}",
+                    environment.name
+                ),
+                "add api_url or database_url to the environment's entry",
+            )),
+            Some(ReadPath::Database) => match self.ask(operation, by_database).await {
+                Ok(answer) => Ok(answer),
+                Err(NoAnswer { error, is_away }) if is_away && has_api => {
+                    self.set_database_away(Some(Instant::now() + DATABASE_RETRY_INTERVAL));
+                    let instead = by_api(api).await;
+                    instead.map_err(|instead| both(error, &instead))
+                }
+                Err(NoAnswer { error, .. }) => Err(error),
+            },
+            Some(ReadPath::Api) => match by_api(api).await {
+                Err(instead) if instead.is_unreachable() && has_database => {
+                    let answer = self.ask(operation, by_database).await;
+                    if answer.is_ok() {
+                        self.set_database_away(None);
+                    }
+                    answer.map_err(|NoAnswer { error, .. }| both(error, &instead))
+                }
+                answer => answer,
+            },
+        }
+    }
+
+    fn set_database_away(&self, until: Option<Instant>) {
+        if let Ok(mut away_until) = self.database_away_until().lock() {
+            *away_until = until;
+        }
+    }
+
+    async fn ask<'a, T, F>(
+        &'a self,
+        operation: &str,
+        question: impl FnOnce(&'a PgPool) -> F,
+    ) -> Result<T, NoAnswer>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let here = |error| NoAnswer {
+            error,
+            is_away: false,
+        };
+        let pool = self.pool(operation).map_err(here)?;
+        let attempt = Attempt::start(operation, self.database_address());
+        self.renew_log_in(pool, &attempt).await.map_err(here)?;
+        let error = match tokio::time::timeout(QUESTION_LIMIT, question(pool)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(here(attempt.timed_out(QUESTION_LIMIT))),
+        };
+        if !error.is_transient() {
+            return Err(here(attempt.refused(error.to_string())));
+        }
+        let cause = self.probe_database().await;
+        Err(NoAnswer {
+            is_away: cause.is_some(),
+            error: attempt.failed(
+                PipelineErrorKind::Unreachable,
+                cause.unwrap_or_else(|| error.to_string()),
+            ),
+        })
+    }
+}
+
+/// The database's error, and why the API did not answer instead.
+fn both(error: PipelineError, instead: &PipelineError) -> PipelineError {
+    error.with_remark(&format!("the API, asked instead: {}", instead.cause))
+}
