@@ -325,3 +325,24 @@ pub(super) async fn blocking<T: Send + 'static>(
         hint: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use pipeline::Hidden;
+
+    use super::*;
+
+    #[test]
+    fn redrive_that_was_stopped_at_once_names_the_messages_of_others_that_stay_hidden() {
+        let stopped = |messages_max| RedriveError::Interrupted {
+            others: Hidden {
+                messages_max,
+                until: "2026-11-24T14:05:00Z".parse().ok(),
+            },
+        };
+        let text = end_text(&stopped(40));
+        let part = "up to 40 messages of others may stay hidden until 14:05:00 UTC";
+        assert!(text.contains(part), "{text}");
+        assert!(!end_text(&stopped(0)).contains("hidden"));
+    }
+}
