@@ -45,8 +45,14 @@ pub(super) async fn dry_run(
     let permitted = check_permission(&with_reason(pipeline, draft, authority));
     let plan = plan_of(pipeline, draft).await?;
     let messages: Vec<_> = draft.received().cloned().collect();
+    let kept_back = plan
+        .skipped
+        .get(draft.skipped.len()..)
+        .unwrap_or_default()
+        .to_vec();
     let sends = blocking(move || proved(&plan, &messages)).await?;
     let mut dry = DryRun {
+        kept_back,
         refusal: permitted.err().as_ref().map(Fault::from),
         reason: authority.reason.clone(),
         ..DryRun::default()
