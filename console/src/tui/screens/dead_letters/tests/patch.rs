@@ -441,3 +441,24 @@ fn quit_asks_while_a_patch_is_not_accepted() {
     harness.code(KeyCode::Esc);
     assert_eq!(harness.model.key_context(), KeyContext::Patch);
 }
+
+/// The journal of a redrive has the edits of what it did not send; a resume, here or elsewhere, sends them.
+#[test]
+fn edits_that_a_journal_has_are_not_called_lost() {
+    let mut harness = received(messages());
+    harness.patch_group();
+    harness.press('y');
+    assert_eq!(harness.screen().unplanned_edits(), 24);
+    harness.press('r');
+    let (to, draft) = harness.agree();
+    let ids: Vec<String> = draft.message_ids().map(str::to_owned).collect();
+    assert_eq!(ids.len(), 24);
+    let outcomes = ids
+        .iter()
+        .map(|id| (id.as_str(), MessageOutcome::NotSent, None));
+    harness.end_redrive(to, &outcomes.collect::<Vec<_>>());
+    assert_eq!(harness.screen().unplanned_edits(), 0);
+    harness.press('2');
+    harness.press('q');
+    assert!(harness.model.is_leaving, "{}", harness.text());
+}

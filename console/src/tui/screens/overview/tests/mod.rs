@@ -118,6 +118,24 @@ fn ingest_is_not_green_on_numbers_from_before_its_database_failed() {
 }
 
 #[test]
+fn nothing_is_green_in_a_pipeline_that_has_stopped() {
+    let mut harness = served(&Pipeline::healthy(), 80, 24);
+    let failure = "keep PostgreSQL running: signal: 9 (SIGKILL)".to_owned();
+    harness.send(Msg::PipelineFailed(failure));
+    for hop in [
+        "SNS topic",
+        "SQS queue",
+        "ingest ƒ",
+        "per minute",
+        "database",
+        "api ƒ",
+    ] {
+        let row = row(&harness, hop);
+        assert!(row.contains('○') && row.contains("as of"), "{row}");
+    }
+}
+
+#[test]
 fn first_period_of_a_metric_is_no_rate() {
     let mut whole = history(0.0);
     let newest = |points: &mut Vec<pipeline::model::Point>| {
