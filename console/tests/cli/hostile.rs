@@ -27,8 +27,8 @@ mod strategies;
 
 /// Messages of each way into the pipeline, unless [`MESSAGES_VARIABLE`] has another number.
 const MESSAGES: usize = 150;
-/// With `OPSCONSOLE_HOSTILE_MESSAGES=2200 cargo test -p opsconsole --test cli hostile -- --nocapture`, the
-/// test sends 4,400 messages and prints what became of them.
+/// With `OPSCONSOLE_HOSTILE_MESSAGES=2400 cargo test -p opsconsole --test cli hostile -- --nocapture`, the
+/// test sends 4,800 messages and prints what became of them.
 const MESSAGES_VARIABLE: &str = "OPSCONSOLE_HOSTILE_MESSAGES";
 /// Most dead letters of other tests.
 const OTHERS: usize = 1_000;
@@ -214,9 +214,15 @@ fn as_dead_letter(body: &str) -> String {
     let is_refused = |c: char| {
         (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')
     };
-    let escaped = |c: char| match is_refused(c) {
-        true => format!("\\u{:04x}", u32::from(c)),
-        false => c.to_string(),
+    // After a backslash, an escape that JSON does not have.
+    let mut is_after_backslash = false;
+    let escaped = |c: char| {
+        let escape = if is_after_backslash { "x" } else { "\\u" };
+        is_after_backslash = c == '\\' && !is_after_backslash;
+        match is_refused(c) {
+            true => format!("{escape}{:04x}", u32::from(c)),
+            false => c.to_string(),
+        }
     };
     body.chars().map(escaped).collect()
 }
