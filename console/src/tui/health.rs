@@ -244,7 +244,9 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
     let grown = pipeline.history.value().and_then(|history| {
         let first = history.dead_letters.first()?;
         let more = number.checked_sub(super::format::whole(first.value));
-        Some((more.filter(|more| *more > 0)?, first.at))
+        // It is the mean of its period, so about that of its end where they become more.
+        let since = first.at + Duration::seconds(history.period_secs.into());
+        Some((more.filter(|more| *more > 0)?, since))
     });
     let trend = grown.map_or_else(String::new, |(more, since)| {
         let span = span_secs(super::format::age_secs(since, now));

@@ -93,7 +93,7 @@ pub(crate) struct Progress {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RunEnd {
     /// It among the others.
-    pub(crate) past: PastRedrive,
+    pub(crate) past: Box<PastRedrive>,
     /// What it did.
     pub(crate) report: Report,
     /// Why it stopped, if it did.

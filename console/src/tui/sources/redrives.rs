@@ -151,7 +151,7 @@ async fn follow(
     let end = end.map_err(|error| redrive_fault(&error))?;
     Ok(RunEnd {
         report: end.report,
-        past: past_redrive(path, end.summary),
+        past: Box::new(past_redrive(path, end.summary)),
         error: end.error.as_ref().map(end_text),
     })
 }

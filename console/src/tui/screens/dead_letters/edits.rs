@@ -3,6 +3,8 @@
 //! Invariant: an edit stays until it is undone or its message is out of the queue, whatever the
 //! screen does meanwhile; the body in the queue is never touched.
 
+use std::collections::HashSet;
+
 use event::{PartialIdentity, Verdict};
 use ratatui::layout::Rect;
 
@@ -36,10 +38,20 @@ impl DeadLetters {
         self.messages.iter().filter(is_edited).count()
     }
 
-    /// Edits that no plan has, so that they are lost with this screen.
+    /// Edits that no plan and no journal has, so that they are lost with this screen.
     pub(crate) fn unplanned_edits(&self) -> usize {
-        let is_planned = |id: &&String| self.moving.contains(*id);
-        self.edits.keys().filter(|id| !is_planned(id)).count()
+        let is_kept = |(id, edited): &(&String, &EditedMessage)| {
+            self.moving.contains(*id) || self.journaled.get(*id) == Some(&edited.new_body)
+        };
+        self.edits.iter().filter(|edit| !is_kept(edit)).count()
+    }
+
+    /// The redrive of these messages has a journal, which has their edits.
+    pub(super) fn journal_edits(&mut self, ids: &HashSet<String>) {
+        let edits = self.edits.iter().filter(|(id, _)| ids.contains(*id));
+        let bodies = edits.map(|(id, edited)| (id.clone(), edited.new_body.clone()));
+        self.journaled.extend(bodies);
+        self.journaled.retain(|id, _| self.edits.contains_key(id));
     }
 
     /// A message as a program or the editor gets it.

@@ -85,6 +85,7 @@ impl DeadLetters {
     pub(crate) fn redrive_ended(&mut self, ended: Ended, context: &mut UpdateContext<'_>) {
         let moving = std::mem::take(&mut self.moving);
         let was_resumed = moving.is_empty();
+        let has_journal = ended.report.is_some();
         let moved = self.apply(&moving, ended.report.as_ref(), ended.failure.as_deref());
         self.last_result = Some(LastResult {
             at: context.now,
@@ -94,6 +95,9 @@ impl DeadLetters {
         self.messages
             .retain(|message| !moved.contains(message.message_id.as_str()));
         self.edits.retain(|id, _| !moved.contains(id.as_str()));
+        if has_journal {
+            self.journal_edits(&moving);
+        }
         // What was acted on is not acted on again by the next key.
         self.marks.retain(|id| !moving.contains(id));
         self.operation_ended(context);

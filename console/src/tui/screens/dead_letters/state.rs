@@ -17,6 +17,7 @@ use crate::tui::list::ListState;
 use crate::tui::patch::EditedMessage;
 use crate::tui::remote::Remote;
 use crate::tui::request::RequestId;
+use pipeline::Body;
 use pipeline::model::DeadLetter;
 use redrive::operations::Progress;
 
@@ -56,6 +57,8 @@ pub(crate) struct DeadLetters {
     pub(super) last_result: Option<LastResult>,
     /// Messages that get another body, by message id.
     pub(super) edits: HashMap<String, EditedMessage>,
+    /// The bodies of edits that the journal of a redrive has, by message id.
+    pub(super) journaled: HashMap<String, Body>,
     pub(super) search: Option<Search>,
     pub(super) open: Open,
     pub(super) notes: HashMap<String, Note>,

@@ -131,6 +131,10 @@ impl Freshness {
                 tone: Tone::Muted,
                 notes: vec![age, "no answer since".to_owned()],
             },
+            None if context.pipeline.failure.is_some() => Self {
+                tone: Tone::Muted,
+                notes: vec![age, "the pipeline has stopped".to_owned()],
+            },
             None => Self {
                 tone: Tone::Good,
                 notes: Vec::new(),

@@ -120,7 +120,7 @@ impl Redrives {
         self.selected = Some(end.past.journal.clone());
         self.opened = Some(end.past.journal.clone());
         if let Some(past) = self.history.value_mut() {
-            past.replace(end.past);
+            past.replace(*end.past);
         }
         self.report = Remote::Ready(Fetched {
             value: end.report.clone(),

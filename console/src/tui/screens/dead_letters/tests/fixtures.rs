@@ -163,7 +163,7 @@ pub(crate) fn report(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> Repor
 pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunEnd {
     let report = report(outcomes);
     RunEnd {
-        past: PastRedrive {
+        past: Box::new(PastRedrive {
             journal: "/state/redrives/0199-aaaa.journal".into(),
             created_at: now(),
             planned: report.planned,
@@ -174,7 +174,7 @@ pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunE
             ending: report.ending,
             is_running: false,
             pause: None,
-        },
+        }),
         report,
         error: None,
     }

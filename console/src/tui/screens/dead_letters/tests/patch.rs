@@ -38,8 +38,8 @@ fn search_lists_what_is_found_and_x_lists_all_again() {
 #[test]
 fn nothing_of_an_earlier_search_is_listed_as_found_by_this_one() {
     let mut harness = received(messages());
-    harness.search("LA601", Ok(0));
-    assert!(harness.screen_text().contains(" 0 / 0 "));
+    harness.search("LA601", Ok(5));
+    assert_eq!(harness.screen().listed.len(), 5);
     harness.keys("/slow");
     harness.code(KeyCode::Enter);
     let text = harness.screen_text();
@@ -47,6 +47,7 @@ fn nothing_of_an_earlier_search_is_listed_as_found_by_this_one() {
         text.contains("search LA601slow: not done yet, so nothing is listed"),
         "{text}"
     );
+    assert!(text.contains(" 0 / 0 "), "{text}");
     harness.press('a');
     assert_eq!(harness.screen().marks.len(), 0);
     let (_, to) = harness.take_last(&SEARCH);
@@ -469,4 +470,25 @@ fn quit_asks_while_a_patch_is_not_accepted() {
     assert!(text.contains(why), "{text}");
     harness.code(KeyCode::Esc);
     assert_eq!(harness.model.key_context(), KeyContext::Patch);
+}
+
+/// The journal of a redrive has the edits of what it did not send; a resume, here or elsewhere, sends them.
+#[test]
+fn edits_that_a_journal_has_are_not_called_lost() {
+    let mut harness = received(messages());
+    harness.patch_group();
+    harness.press('y');
+    assert_eq!(harness.screen().unplanned_edits(), 24);
+    harness.press('r');
+    let (to, draft) = harness.agree();
+    let ids: Vec<String> = draft.message_ids().map(str::to_owned).collect();
+    assert_eq!(ids.len(), 24);
+    let outcomes = ids
+        .iter()
+        .map(|id| (id.as_str(), MessageOutcome::NotSent, None));
+    harness.end_redrive(to, &outcomes.collect::<Vec<_>>());
+    assert_eq!(harness.screen().unplanned_edits(), 0);
+    harness.press('2');
+    harness.press('q');
+    assert!(harness.model.is_leaving, "{}", harness.text());
 }

@@ -118,6 +118,24 @@ fn ingest_is_not_green_on_numbers_from_before_its_database_failed() {
 }
 
 #[test]
+fn nothing_is_green_in_a_pipeline_that_has_stopped() {
+    let mut harness = served(&Pipeline::healthy(), 80, 24);
+    let failure = "keep PostgreSQL running: signal: 9 (SIGKILL)".to_owned();
+    harness.send(Msg::PipelineFailed(failure));
+    for hop in [
+        "SNS topic",
+        "SQS queue",
+        "ingest ƒ",
+        "per minute",
+        "database",
+        "api ƒ",
+    ] {
+        let row = row(&harness, hop);
+        assert!(row.contains('○') && row.contains("as of"), "{row}");
+    }
+}
+
+#[test]
 fn first_period_of_a_metric_is_no_rate() {
     let mut whole = history(0.0);
     let newest = |points: &mut Vec<pipeline::model::Point>| {
@@ -208,7 +226,7 @@ fn no_more_dead_letters_came_than_there_are() {
         ..Pipeline::healthy()
     };
     let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
-    assert!(finding.contains("8 more in 1 h"), "{finding}");
+    assert!(finding.contains("8 more in 59 min"), "{finding}");
 }
 
 #[test]
@@ -222,7 +240,7 @@ fn trend_of_dead_letters_is_over_the_time_that_the_history_covers() {
         ..Pipeline::healthy()
     };
     let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
-    assert!(finding.contains("8 more in 2 min"), "{finding}");
+    assert!(finding.contains("8 more in 1 min"), "{finding}");
 }
 
 #[test]
