@@ -48,8 +48,10 @@ pub struct Publication {
 pub struct PublicationEnd {
     /// Messages that the topic confirmed.
     pub published: usize,
-    /// Messages that it did not.
+    /// Messages that it did not, those without an answer included.
     pub failed: usize,
+    /// How many of those that failed had no answer; they may have been published.
+    pub unconfirmed: usize,
     /// Messages of a step that was cut off; they may have been published.
     pub unknown: usize,
     /// Whether it was cancelled before its end.
@@ -116,6 +118,7 @@ impl Pipeline {
                     Ok(_) => end.published += 1,
                     Err(cause) => {
                         end.failed += 1;
+                        end.unconfirmed += usize::from(cause.may_have_happened());
                         error.get_or_insert_with(|| cause.to_string());
                     }
                 }
@@ -124,9 +127,11 @@ impl Pipeline {
             }
         }
         let interrupted = end.is_cancelled.then(|| "interrupted".to_owned());
-        let mut counts = vec![("published", end.published), ("failed", end.failed)];
-        if end.unknown > 0 {
-            counts.push(("unknown", end.unknown));
+        let refused = end.failed - end.unconfirmed;
+        let unknown = end.unknown + end.unconfirmed;
+        let mut counts = vec![("published", end.published), ("failed", refused)];
+        if unknown > 0 {
+            counts.push(("unknown", unknown));
         }
         end.audit_error = permit.end(counts, interrupted.or(error)).await.err();
         Ok(end)
@@ -300,6 +305,9 @@ pub fn batches(sizes: &[usize], entries_max: usize, bytes_max: usize) -> Vec<Ran
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
     use super::*;
     use crate::Authority;
     use crate::audit::AuditLog;
@@ -349,6 +357,43 @@ mod tests {
         assert_eq!(failed.counts["failed"], 3);
         assert!(failed.error.is_some());
         assert_eq!(cancelled.error.as_deref(), Some("interrupted"));
+    }
+
+    /// A server that takes the request and closes the connection: nobody knows what it did.
+    #[tokio::test]
+    async fn message_without_an_answer_is_unknown_and_not_failed_in_the_audit_log() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let mut request = [0; 64];
+                let _ = connection.read(&mut request).await;
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::in_folder(folder.path());
+        let environment = Environment {
+            endpoint_url: Some(format!("http://{address}")),
+            ..Environment::example()
+        };
+        let pipeline = Pipeline::connect(&environment)
+            .unwrap()
+            .with_authority(Authority {
+                log: Some(log.clone()),
+                ..Authority::default()
+            });
+        let cancel = CancellationToken::new();
+        let error = pipeline.publish_one("{}", Value::Null, &cancel).await;
+        assert!(error.unwrap_err().may_have_happened());
+        let entry = log.read().unwrap().entries.remove(0);
+        let counts = entry.ending.unwrap().counts;
+        assert_eq!(
+            counts,
+            [("failed", 0), ("published", 0), ("unknown", 1)]
+                .map(|(name, count)| (name.to_owned(), count))
+                .into()
+        );
+        server.abort();
     }
 
     #[test]
