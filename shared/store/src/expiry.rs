@@ -80,15 +80,22 @@ pub async fn delete_expired_records(
     let mut total = 0;
     for _ in 0..DELETIONS_MAX {
         let mut transaction = begin_step(pool).await?;
-        // Deleted through the parent, whose trigger takes their counts away.
+        // Deleted from the partition alone, because the planner could choose to join with all of them; so the
+        // trigger of `records` does not count here.
         let deleted: i64 = sqlx::query_scalar(
             "with expired as (
                  select occurred_at, record_id from records_default where occurred_at < $1
                  order by occurred_at, record_id limit $2
              ), deleted as (
-                 delete from records as r using expired as e
+                 delete from records_default as r using expired as e
                  where r.occurred_at = e.occurred_at and r.record_id = e.record_id
-                 returning r.record_id, r.occurred_at
+                 returning r.record_id, r.occurred_at, r.type, r.source
+             ), uncounted as (
+                 insert into event_counts as c (hour, type, source, slot, events)
+                 select date_trunc('hour', occurred_at, 'UTC'), type, source, 0, -count(*)
+                 from deleted group by 1, 2, 3 order by 1, 2, 3
+                 on conflict (hour, type, source, slot) do update
+                 set events = c.events + excluded.events
              ), forgotten as (
                  delete from event_identities as k using deleted as d
                  where k.record_id = d.record_id and k.occurred_at = d.occurred_at
