@@ -19,17 +19,17 @@ use crate::responses::{Always, OrNotFound};
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParameters {
     /// Exact CloudEvents `source`.
-    #[param(min_length = 1, example = "/shop")]
+    #[param(min_length = 1, pattern = "^[^\\u0000]*$", example = "/shop")]
     source: Option<String>,
     /// Exact CloudEvents `id`.
-    #[param(min_length = 1)]
+    #[param(min_length = 1, pattern = "^[^\\u0000]*$")]
     id: Option<String>,
     /// Exact CloudEvents `type`.
     #[serde(rename = "type")]
-    #[param(min_length = 1, example = "order.placed")]
+    #[param(min_length = 1, pattern = "^[^\\u0000]*$", example = "order.placed")]
     event_type: Option<String>,
     /// Exact CloudEvents `subject`.
-    #[param(min_length = 1)]
+    #[param(min_length = 1, pattern = "^[^\\u0000]*$")]
     subject: Option<String>,
     /// Earliest `occurred_at`, inclusive (RFC 3339). In a URL, `+` is written `%2B`.
     #[serde(default, deserialize_with = "time")]

@@ -27,9 +27,11 @@ const TIME_BYTES_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventKey {
-    /// CloudEvents `source`.
+    /// CloudEvents `source`. No event has U+0000, which PostgreSQL cannot store.
+    #[schema(pattern = "^[^\\u0000]*$")]
     pub source: String,
     /// CloudEvents `id`.
+    #[schema(pattern = "^[^\\u0000]*$")]
     pub id: String,
 }
 
