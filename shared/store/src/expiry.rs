@@ -12,10 +12,12 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+use crate::connect::one_row;
 use crate::error::{Context as _, StoreError};
 use crate::partition_plan::{Partition, PartitionPlan};
 use crate::partitions::{begin_step, existing_partitions, read_partitions};
 
+const READ_HORIZON: &str = "read the retention horizon";
 const MOVE_HORIZON: &str = "move the retention horizon";
 const DETACH: &str = "detach an expired partition";
 const FORGET: &str = "delete the identities of an expired partition";
@@ -32,6 +34,16 @@ const DELETIONS_MAX: usize = 200;
 const IDENTITY_DELETIONS_MAX: usize = 3_000;
 /// Name of a detached partition: this, and the name that a partition of its range gets.
 const EXPIRED_PREFIX: &str = "expired_";
+
+/// The retention horizon: an event that occurred before it is not stored. `None` while everything is kept.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn retention_horizon(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let question = sqlx::query_as("select nullif(horizon, '-infinity') from retention");
+    let (horizon,): (Option<DateTime<Utc>>,) = one_row(pool, READ_HORIZON, question).await?;
+    Ok(horizon)
+}
 
 /// Drops the partitions that have expired at `now`, in steps like [`crate::create_partitions`], and returns
 /// their names. Their records disappear at once; their identities are deleted before the table is dropped,
