@@ -5,7 +5,7 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use event::{Bucket, GroupBy, StatsBucket, StatsQuery, TypeCount};
 use serde::{Deserialize, Serialize};
-use store::PgPool;
+use store::{PgPool, STATS_ROWS_MAX};
 use utoipa::ToSchema;
 
 use crate::answer::{REVALIDATE, json, limited};
@@ -34,6 +34,8 @@ pub(crate) struct StatsParameters {
     /// What is counted separately, by default `type`.
     #[param(inline)]
     group_by: Option<GroupBy>,
+    /// Whether buckets without records are given too, with the count 0, for each group that has any.
+    fill_gaps: Option<bool>,
 }
 
 /// Records per time bucket and group.
@@ -47,7 +49,7 @@ pub(crate) struct Stats {
     bucket: Bucket,
     /// What is counted separately.
     group_by: GroupBy,
-    /// In the order of bucket and group. A bucket without records is left out.
+    /// In the order of bucket and group. Without `fill_gaps` a bucket without records is left out.
     items: Vec<StatsBucket>,
 }
 
@@ -83,7 +85,12 @@ pub(crate) async fn stats(
     Query(parameters): Query<StatsParameters>,
 ) -> Result<Response, Problem> {
     let query = stats_query(&parameters, Utc::now())?;
-    let items = limited(store::stats(&pool, &query)).await?;
+    let mut items = limited(store::stats(&pool, &query)).await?;
+    if parameters.fill_gaps == Some(true) {
+        items = query
+            .fill_gaps(items, STATS_ROWS_MAX)
+            .map_err(|rows| Problem::parameter("fill_gaps", gaps_refused(rows)))?;
+    }
     let answer = Stats {
         from: query.from,
         to: query.to,
@@ -118,6 +125,13 @@ pub(crate) async fn types(
 ) -> Result<Response, Problem> {
     let items = limited(store::types(&pool)).await?;
     Ok(json(&Types { items }, REVALIDATE))
+}
+
+fn gaps_refused(rows: usize) -> String {
+    format!(
+        "the response would have {rows} rows, more than {STATS_ROWS_MAX}; choose a wider bucket or a shorter \
+         range"
+    )
 }
 
 fn stats_query(parameters: &StatsParameters, now: DateTime<Utc>) -> Result<StatsQuery, Problem> {

@@ -2,15 +2,17 @@
 //!
 //! Invariant: `validate` accepts only queries within the limits of this module.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::cursor::Cursor;
 use crate::order::Order;
+use crate::record::StatsBucket;
 
 /// Default rows of a page.
 pub const LIMIT_DEFAULT: u16 = 50;
@@ -111,6 +113,16 @@ pub enum Bucket {
     Day,
 }
 
+impl Bucket {
+    const fn width_secs(self) -> i64 {
+        match self {
+            Self::Minute => 60,
+            Self::Hour => 3_600,
+            Self::Day => 86_400,
+        }
+    }
+}
+
 /// What statistics are grouped by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -175,6 +187,46 @@ impl StatsQuery {
     /// Most buckets of one response.
     pub const BUCKETS_MAX: i64 = 10_000;
 
+    /// Adds the buckets without records of each group that has any, with the count 0, to counts in the order
+    /// of bucket and group.
+    ///
+    /// # Errors
+    /// The number of rows, where that is more than `rows_max`.
+    pub fn fill_gaps(
+        &self,
+        counts: Vec<StatsBucket>,
+        rows_max: usize,
+    ) -> Result<Vec<StatsBucket>, usize> {
+        let groups: BTreeSet<(String, Option<String>)> = counts
+            .iter()
+            .map(|one| (one.group.clone(), one.source.clone()))
+            .collect();
+        let width = TimeDelta::seconds(self.bucket.width_secs());
+        let first = self.from.duration_trunc(width).unwrap_or(self.from);
+        let starts = std::iter::successors(Some(first), |start| Some(*start + width))
+            .take_while(|start| *start < self.to);
+        let rows = groups.len() * starts.clone().count();
+        if rows > rows_max {
+            return Err(rows);
+        }
+        let mut counts = counts.into_iter().peekable();
+        let mut filled = Vec::with_capacity(rows);
+        for bucket_start in starts {
+            for (group, source) in &groups {
+                let is_this = |one: &StatsBucket| {
+                    one.bucket_start == bucket_start && one.group == *group && one.source == *source
+                };
+                filled.push(counts.next_if(is_this).unwrap_or_else(|| StatsBucket {
+                    bucket_start,
+                    group: group.clone(),
+                    source: source.clone(),
+                    count: 0,
+                }));
+            }
+        }
+        Ok(filled)
+    }
+
     /// Checks that the range is not empty and has at most [`Self::BUCKETS_MAX`] buckets.
     ///
     /// # Errors
@@ -186,12 +238,7 @@ impl StatsQuery {
                 detail: format!("{} is not after from ({})", self.to, self.from),
             });
         }
-        let width_secs = match self.bucket {
-            Bucket::Minute => 60,
-            Bucket::Hour => 3_600,
-            Bucket::Day => 86_400,
-        };
-        if (self.to - self.from).num_seconds() / width_secs > Self::BUCKETS_MAX {
+        if (self.to - self.from).num_seconds() / self.bucket.width_secs() > Self::BUCKETS_MAX {
             return Err(QueryError {
                 parameter: "bucket",
                 detail: format!(
@@ -202,5 +249,49 @@ impl StatsQuery {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    fn count(hour: i64, group: &str, source: &str, count: i64) -> StatsBucket {
+        StatsBucket {
+            bucket_start: at(hour * 60),
+            group: group.to_owned(),
+            source: Some(source.to_owned()),
+            count,
+        }
+    }
+
+    #[test]
+    fn gaps_are_filled_for_each_group_from_the_first_bucket_to_the_last() {
+        let query = StatsQuery {
+            from: at(70),
+            to: at(181),
+            bucket: Bucket::Hour,
+            group_by: GroupBy::Both,
+        };
+        let counts = vec![
+            count(1, "b", "s", 4),
+            count(3, "a", "s", 5),
+            count(3, "b", "s", 6),
+        ];
+        let expected = vec![
+            count(1, "a", "s", 0),
+            count(1, "b", "s", 4),
+            count(2, "a", "s", 0),
+            count(2, "b", "s", 0),
+            count(3, "a", "s", 5),
+            count(3, "b", "s", 6),
+        ];
+        assert_eq!(query.fill_gaps(counts.clone(), 6), Ok(expected));
+        assert_eq!(query.fill_gaps(counts, 5), Err(6));
+        assert_eq!(query.fill_gaps(Vec::new(), 0), Ok(Vec::new()));
     }
 }

@@ -148,7 +148,8 @@ pub async fn records_after(
     })
 }
 
-/// The records of these entries of the ledger, up to the first that exceeds the bytes of a page.
+/// The records of these entries of the ledger, up to the first that exceeds the bytes of a page. The `lateral`
+/// keeps the planner from a join that reads all partitions.
 async fn read_chosen(
     pool: &PgPool,
     chosen: Vec<(i64, DateTime<Utc>)>,
@@ -160,8 +161,11 @@ async fn read_chosen(
                  order by record_id rows between unbounded preceding and 1 preceding
              ) as bytes_before
              from (
-                 {COLUMNS} from unnest($1::bigint[], $2::timestamptz[]) as k (record_id, occurred_at)
-                 join records r on r.occurred_at = k.occurred_at and r.record_id = k.record_id
+                 select found.* from unnest($1::bigint[], $2::timestamptz[]) as k (record_id, occurred_at)
+                 cross join lateral (
+                     {COLUMNS} from records r
+                     where r.occurred_at = k.occurred_at and r.record_id = k.record_id limit 1
+                 ) as found
              ) as page
          ) as page
          where bytes_before is null or bytes_before <= {PAGE_BYTES_MAX}

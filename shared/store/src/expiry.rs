@@ -12,10 +12,12 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+use crate::connect::one_row;
 use crate::error::{Context as _, StoreError};
 use crate::partition_plan::{Partition, PartitionPlan};
 use crate::partitions::{begin_step, existing_partitions, read_partitions};
 
+const READ_HORIZON: &str = "read the retention horizon";
 const MOVE_HORIZON: &str = "move the retention horizon";
 const DETACH: &str = "detach an expired partition";
 const FORGET: &str = "delete the identities of an expired partition";
@@ -32,6 +34,16 @@ const DELETIONS_MAX: usize = 200;
 const IDENTITY_DELETIONS_MAX: usize = 3_000;
 /// Name of a detached partition: this, and the name that a partition of its range gets.
 const EXPIRED_PREFIX: &str = "expired_";
+
+/// The retention horizon: an event that occurred before it is not stored. `None` while everything is kept.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn retention_horizon(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let question = sqlx::query_as("select nullif(horizon, '-infinity') from retention");
+    let (horizon,): (Option<DateTime<Utc>>,) = one_row(pool, READ_HORIZON, question).await?;
+    Ok(horizon)
+}
 
 /// Drops the partitions that have expired at `now`, in steps like [`crate::create_partitions`], and returns
 /// their names. Their records disappear at once; their identities are deleted before the table is dropped,
@@ -80,15 +92,22 @@ pub async fn delete_expired_records(
     let mut total = 0;
     for _ in 0..DELETIONS_MAX {
         let mut transaction = begin_step(pool).await?;
-        // Deleted through the parent, whose trigger takes their counts away.
+        // Deleted from the partition alone, because the planner could choose to join with all of them; so the
+        // trigger of `records` does not count here.
         let deleted: i64 = sqlx::query_scalar(
             "with expired as (
                  select occurred_at, record_id from records_default where occurred_at < $1
                  order by occurred_at, record_id limit $2
              ), deleted as (
-                 delete from records as r using expired as e
+                 delete from records_default as r using expired as e
                  where r.occurred_at = e.occurred_at and r.record_id = e.record_id
-                 returning r.record_id, r.occurred_at
+                 returning r.record_id, r.occurred_at, r.type, r.source
+             ), uncounted as (
+                 insert into event_counts as c (hour, type, source, slot, events)
+                 select date_trunc('hour', occurred_at, 'UTC'), type, source, 0, -count(*)
+                 from deleted group by 1, 2, 3 order by 1, 2, 3
+                 on conflict (hour, type, source, slot) do update
+                 set events = c.events + excluded.events
              ), forgotten as (
                  delete from event_identities as k using deleted as d
                  where k.record_id = d.record_id and k.occurred_at = d.occurred_at

@@ -50,7 +50,7 @@ pub use sqlx::PgPool;
 pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after};
 pub use connect::{ConnectSettings, connect, connect_lazy, ping};
 pub use error::StoreError;
-pub use expiry::{delete_expired_records, drop_partitions};
+pub use expiry::{delete_expired_records, drop_partitions, retention_horizon};
 pub use iam::IamLogIn;
 pub use keys::{StoredKey, stored_keys};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};

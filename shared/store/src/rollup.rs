@@ -20,7 +20,7 @@ const FOLD: &str = "fold the counts of past hours";
 pub const STATS_ROWS_MAX: usize = 20_000;
 /// Most records that one call of [`stats`] reads: those of buckets narrower than an hour, and those of the
 /// hours of which the range has only a part. About half a second.
-pub const STATS_RAW_MAX: usize = 500_000;
+pub const STATS_RAW_MAX: i64 = 500_000;
 /// Most rows of the rollup that one call reads.
 const ROLLUP_ROWS_MAX: i64 = 2_000_000;
 /// Most hours that one run folds, so that it ends within the function's timeout; the next continues.
@@ -55,7 +55,8 @@ const DELETE_EMPTY: &str = "delete from event_counts where hour = $1 and slot = 
 /// records.
 ///
 /// # Errors
-/// [`StoreError::TooManyRows`] beyond [`STATS_ROWS_MAX`] and, before the work, beyond [`STATS_RAW_MAX`].
+/// [`StoreError::TooBroad`], before the work, where it would read too much; [`StoreError::TooManyRows`] beyond
+/// [`STATS_ROWS_MAX`].
 /// [`StoreError::Unavailable`] while the records of the past are being counted after an upgrade.
 pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>, StoreError> {
     let parts = Parts::of(query);
@@ -77,7 +78,10 @@ pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>
             *counts.entry((bucket_start, group, source)).or_default() += count;
         }
         if counts.len() > STATS_ROWS_MAX {
-            return Err(too_many(STATS_ROWS_MAX));
+            return Err(StoreError::TooManyRows {
+                operation: STATS,
+                rows_max: STATS_ROWS_MAX,
+            });
         }
     }
     Ok(counts
@@ -181,7 +185,10 @@ async fn check_cost(pool: &PgPool, query: &StatsQuery, parts: &Parts) -> Result<
         });
     }
     if rollup_rows > ROLLUP_ROWS_MAX {
-        return Err(too_many(STATS_ROWS_MAX));
+        return Err(too_broad(
+            "from",
+            "the range has more than 2,000,000 counts of an hour, type and source; choose a shorter one",
+        ));
     }
     let mut raw = 0;
     for (from, to) in &parts.raw {
@@ -193,16 +200,27 @@ async fn check_cost(pool: &PgPool, query: &StatsQuery, parts: &Parts) -> Result<
         let (events,): (i64,) = one_row(pool, STATS, question).await?;
         raw += events;
     }
-    if usize::try_from(raw).is_ok_and(|raw| raw > STATS_RAW_MAX) {
-        return Err(too_many(STATS_RAW_MAX));
+    if raw <= STATS_RAW_MAX {
+        return Ok(());
     }
-    Ok(())
+    Err(match query.bucket {
+        Bucket::Minute => too_broad(
+            "bucket",
+            "the hours of the range have more than 500,000 records; count per hour, or choose a shorter range",
+        ),
+        Bucket::Hour | Bucket::Day => too_broad(
+            "from",
+            "the hours of which the range has only a part have more than 500,000 records; begin and end at \
+             a full hour",
+        ),
+    })
 }
 
-const fn too_many(rows_max: usize) -> StoreError {
-    StoreError::TooManyRows {
+const fn too_broad(parameter: &'static str, advice: &'static str) -> StoreError {
+    StoreError::TooBroad {
         operation: STATS,
-        rows_max,
+        parameter,
+        advice,
     }
 }
 

@@ -224,6 +224,13 @@ async fn statistics_and_types_are_counted() {
             ],
         })
     );
+    let longer = "from=2026-11-24T12:00:00Z&to=2026-11-24T15:00:00Z&fill_gaps=true";
+    let filled = get(&router, &format!("/v1/stats?{longer}")).await.json();
+    assert_eq!(filled["items"].as_array().unwrap().len(), 6);
+    assert_eq!(
+        filled["items"][5],
+        json!({"bucket_start": "2026-11-24T14:00:00Z", "group": "order.shipped", "count": 0})
+    );
     let types = get(&router, "/v1/types").await.json();
     assert_eq!(types["items"][0]["type"], "order.shipped");
     assert_eq!(types["items"][0]["count"], 60);

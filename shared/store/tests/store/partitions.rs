@@ -144,7 +144,12 @@ async fn redelivery_after_the_horizon_is_refused_and_a_new_time_makes_a_new_even
         written[..],
         [Written::Stored(_), Written::Stored(_)]
     ));
+    assert_eq!(store::retention_horizon(pool).await.unwrap(), None);
     store::drop_partitions(pool, &plan, at(NOON)).await.unwrap();
+    assert_eq!(
+        store::retention_horizon(pool).await.unwrap(),
+        Some(midnight)
+    );
 
     // The horizon has moved, and nothing is deleted yet.
     let renewed = event("a", "t", at(NOON));
