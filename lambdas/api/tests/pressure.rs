@@ -16,8 +16,8 @@ use api::router;
 use axum::http::StatusCode;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use sqlx::{Postgres, Transaction};
-use store::{ConnectSettings, PgPool, connect};
-use support::{filled, get};
+use store::{ConnectSettings, PartitionPlan, PartitionWidth, PgPool, connect};
+use support::{NOON, filled, get};
 
 /// Long enough for everything, so that a test that waits for it fails clearly.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -32,12 +32,14 @@ async fn block(pool: &PgPool, table: &str) -> Transaction<'static, Postgres> {
     blocker
 }
 
-async fn waiting(blocker: &mut Transaction<'static, Postgres>) -> i64 {
+/// Sessions that wait for a lock. Not asked within the transaction that has the lock, which would see the same
+/// answer again and again.
+async fn waiting(pool: &PgPool) -> i64 {
     sqlx::query_scalar(
         "select count(*) from pg_stat_activity
          where datname = current_database() and wait_event_type = 'Lock'",
     )
-    .fetch_one(&mut **blocker)
+    .fetch_one(pool)
     .await
     .unwrap()
 }
@@ -55,12 +57,12 @@ async fn one_record_is_read_while_sixteen_slow_requests_are_under_way() {
     .unwrap();
     let settings = ConnectSettings {
         max_connections: 8,
-        acquire_timeout: Duration::from_secs(2),
+        acquire_timeout: LIMIT,
         ..ConnectSettings::new(database.url(), "api")
     };
     let router = router(connect(&settings).await.unwrap());
     assert_eq!(get(&router, "/v1/records/1").await.status, StatusCode::OK);
-    let mut blocker = block(database.pool(), "records_far").await;
+    let blocker = block(database.pool(), "records_far").await;
     let wide = "/v1/records?type=absent&from=2029-12-01T00:00:00Z&to=2030-02-01T00:00:00Z";
     let mut slow: FuturesUnordered<_> = (0..16).map(|_| get(&router, wide)).collect();
     for _ in 0..11 {
@@ -75,7 +77,7 @@ async fn one_record_is_read_while_sixteen_slow_requests_are_under_way() {
                 .contains("try again")
         );
     }
-    let all_wait = async { while waiting(&mut blocker).await < 5 {} };
+    let all_wait = async { while waiting(database.pool()).await < 5 {} };
     tokio::select! {
         answer = slow.next() => panic!("answered: {}", answer.unwrap().status),
         () = all_wait => {}
@@ -122,4 +124,23 @@ async fn slow_request_is_refused_and_a_lost_database_is_tried_again() {
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert!(answer.header("retry-after").is_some());
     }
+}
+
+#[tokio::test]
+async fn other_records_are_read_while_upkeep_empties_the_default_partition() {
+    let (database, router) = filled(10).await;
+    let plan = PartitionPlan {
+        width: PartitionWidth::Day,
+        ahead: 0,
+        keep: None,
+    };
+    store::keep_partitions(database.pool(), &plan, NOON.parse().unwrap())
+        .await
+        .unwrap();
+    let blocker = block(database.pool(), "records_default").await;
+    let range = "/v1/records?from=2026-11-24T00:00:00Z&to=2026-11-25T00:00:00Z";
+    for path in ["/v1/records/1", range] {
+        assert_eq!(get(&router, path).await.status, StatusCode::OK, "{path}");
+    }
+    blocker.rollback().await.unwrap();
 }

@@ -56,6 +56,8 @@ mod wire;
 use devstack::bench;
 use server::Server;
 
+const PYTHON_PACKAGES: [&str; 1] = ["psycopg[binary]==3.2.10"];
+const NODE_PACKAGES: [&str; 1] = ["pg@8.16.3"];
 const ROUNDS: usize = 7;
 
 fn main() {

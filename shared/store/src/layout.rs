@@ -101,9 +101,12 @@ impl Layout {
 
     async fn read(connection: &mut PgConnection) -> Result<Self, StoreError> {
         let partitions = read_partitions(&mut *connection).await?;
+        // The size of a partition would wait for a lock on it.
         let empty: Vec<String> = sqlx::query_scalar(
-            "select inhrelid::regclass::text from pg_inherits
-             where inhparent = 'records'::regclass and pg_relation_size(inhrelid) = 0",
+            "select child.oid::regclass::text from pg_inherits
+             join pg_class child on child.oid = pg_inherits.inhrelid
+             where pg_inherits.inhparent = 'records'::regclass
+                 and child.reltuples <= 0 and pg_stat_get_tuples_inserted(child.oid) = 0",
         )
         .fetch_all(&mut *connection)
         .await

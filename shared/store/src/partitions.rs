@@ -106,6 +106,9 @@ pub(crate) async fn begin_step(
 
 /// All partitions except the default one, in order of time. A partition with an open end, which only a
 /// person can have created, counts as unlimited, so it never expires and nothing overlaps it.
+///
+/// `pg_get_expr` waits for a lock on the partition, so the default one is left out before: upkeep locks it
+/// while it moves records.
 pub(crate) async fn read_partitions(
     connection: &mut PgConnection,
 ) -> Result<Vec<Partition>, StoreError> {
@@ -118,7 +121,9 @@ pub(crate) async fn read_partitions(
           from pg_inherits
           join pg_class child on child.oid = pg_inherits.inhrelid
           cross join lateral pg_get_expr(child.relpartbound, child.oid) as bound (text)
-          where pg_inherits.inhparent = 'records'::regclass and bound.text <> 'DEFAULT'
+          where pg_inherits.inhparent = 'records'::regclass and child.oid <> (
+              select partdefid from pg_partitioned_table where partrelid = 'records'::regclass
+          )
           order by lower_end",
     )
     .fetch_all(connection)

@@ -16,6 +16,7 @@ use crate::function::{self, Run};
 use crate::peers::{self, Peer};
 use crate::server::Server;
 use crate::tls_proxy::TlsProxy;
+use crate::{NODE_PACKAGES, PYTHON_PACKAGES};
 
 const BATCH_SIZE: usize = 10;
 const STARTS: usize = 21;
@@ -50,8 +51,10 @@ impl Place {
                 command.env("DATABASE_IAM_AUTH", "true");
                 return Ok(command);
             }
-            Program::Python => self.python.script("peer.py", &["function"])?,
-            Program::Node => self.node.script("peer.mjs", &["function"])?,
+            Program::Python => self
+                .python
+                .script("benches/ingest/peer.py", &["function"])?,
+            Program::Node => self.node.script("benches/ingest/peer.mjs", &["function"])?,
         };
         // The peers get a token and need not make one.
         command
@@ -132,7 +135,7 @@ pub(crate) async fn measure(server: &mut Server, is_quick: bool) -> Vec<Figure> 
         )
         .target(0.25),
     ]);
-    let bytes = function::binary().metadata().unwrap().len() as f64;
+    let bytes = function::binary("ingest").metadata().unwrap().len() as f64;
     let size = Figure::new(
         "binary_bytes".to_owned(),
         "bytes",
@@ -175,11 +178,11 @@ async fn run_all(
     let database = server.database().await;
     let tls_proxy = TlsProxy::open(server.socket()).await;
     let place = Place {
-        binary: function::binary(),
+        binary: function::binary("ingest"),
         url: tls_proxy.url(&database.name),
         tls_proxy,
-        python: peers::python(),
-        node: peers::node(),
+        python: peers::python("bench-python", &PYTHON_PACKAGES),
+        node: peers::node("bench-node", &NODE_PACKAGES),
     };
     let mut series = [Program::Ours, Program::Python, Program::Node].map(|program| Series {
         program,

@@ -7,8 +7,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const PYTHON_PACKAGE: &str = "psycopg[binary]==3.2.10";
-const NODE_PACKAGE: &str = "pg@8.16.3";
 /// File that marks a complete installation.
 const MARKER: &str = "complete";
 
@@ -22,32 +20,35 @@ struct Installed {
 }
 
 impl Peer {
-    /// Runs a script of this folder.
-    pub(crate) fn script(&self, name: &str, arguments: &[&str]) -> Result<Command, String> {
+    /// Runs a script of the bench, whose path starts at the crate.
+    pub(crate) fn script(&self, path: &str, arguments: &[&str]) -> Result<Command, String> {
         let installed = self.0.as_ref().map_err(String::clone)?;
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/ingest");
         let mut command = Command::new(&installed.program);
-        command.arg(folder.join(name)).args(arguments);
+        command
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+            .args(arguments);
         command.env("PEER_MODULES", installed.modules.join("package.json"));
         Ok(command)
     }
 }
 
-pub(crate) fn python() -> Peer {
-    Peer(install_python())
+/// Python with these packages, in a folder of this name.
+pub(crate) fn python(name: &str, packages: &[&str]) -> Peer {
+    Peer(install_python(name, packages))
 }
 
-pub(crate) fn node() -> Peer {
-    Peer(install_node())
+/// Node with these packages, in a folder of this name.
+pub(crate) fn node(name: &str, packages: &[&str]) -> Peer {
+    Peer(install_node(name, packages))
 }
 
-fn install_python() -> Result<Installed, String> {
-    let folder = obtain("bench-python", PYTHON_PACKAGE, |folder| {
+fn install_python(name: &str, packages: &[&str]) -> Result<Installed, String> {
+    let folder = obtain(name, packages, |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         run(Command::new(folder.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet", "--no-input"])
             .args(["--disable-pip-version-check", "--only-binary=:all:"])
-            .arg(PYTHON_PACKAGE))
+            .args(packages))
     })?;
     Ok(Installed {
         program: folder.join("bin/python"),
@@ -55,15 +56,15 @@ fn install_python() -> Result<Installed, String> {
     })
 }
 
-fn install_node() -> Result<Installed, String> {
+fn install_node(name: &str, packages: &[&str]) -> Result<Installed, String> {
     run(Command::new("node").arg("--version"))?;
-    let folder = obtain("bench-node", NODE_PACKAGE, |folder| {
+    let folder = obtain(name, packages, |folder| {
         fs::create_dir_all(folder).map_err(|error| error.to_string())?;
         fs::write(folder.join("package.json"), "{}").map_err(|error| error.to_string())?;
         run(Command::new("npm")
             .args(["install", "--silent", "--no-audit", "--prefix"])
             .arg(folder)
-            .arg(NODE_PACKAGE))
+            .args(packages))
     })?;
     Ok(Installed {
         program: "node".into(),
@@ -71,15 +72,16 @@ fn install_node() -> Result<Installed, String> {
     })
 }
 
-/// A cache folder with a package, installed if it is missing or another version.
+/// A cache folder with packages, installed if they are missing or of another version.
 fn obtain(
     name: &str,
-    package: &str,
+    packages: &[&str],
     make: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
     let folders = directories::ProjectDirs::from("", "", "opsconsole").ok_or("no home folder")?;
     let folder = folders.cache_dir().join(name);
     let marker = folder.join(MARKER);
+    let package = packages.join(" ");
     if fs::read_to_string(&marker).is_ok_and(|text| text == package) {
         return Ok(folder);
     }

@@ -16,6 +16,7 @@ use crate::events::Load;
 use crate::peers::{self, Peer};
 use crate::server::{Database, Server};
 use crate::usage::{Usage, Used};
+use crate::{NODE_PACKAGES, PYTHON_PACKAGES};
 
 /// Events of a batch, and batches of a round.
 const SIZES: [(usize, usize); 3] = [(1_000, 50), (100, 100), (10, 200)];
@@ -128,9 +129,11 @@ impl Peers {
         let mut command = match subject {
             Subject::Copy(_) => return Ok(None),
             Subject::Ours => return Ok(Some(client::ours(&database.url, load.folder(), None))),
-            Subject::PythonLoop => self.python.script("peer.py", &["loop"])?,
-            Subject::PythonRecordset => self.python.script("peer.py", &["recordset"])?,
-            Subject::Node => self.node.script("peer.mjs", &[])?,
+            Subject::PythonLoop => self.python.script("benches/ingest/peer.py", &["loop"])?,
+            Subject::PythonRecordset => self
+                .python
+                .script("benches/ingest/peer.py", &["recordset"])?,
+            Subject::Node => self.node.script("benches/ingest/peer.mjs", &[])?,
         };
         command.arg(&database.url).arg(load.folder());
         Ok(Some(command))
@@ -140,8 +143,8 @@ impl Peers {
 /// Measures all subjects and returns the figures.
 pub(crate) async fn measure(server: &mut Server, rounds: usize, is_quick: bool) -> Vec<Figure> {
     let peers = Peers {
-        python: peers::python(),
-        node: peers::node(),
+        python: peers::python("bench-python", &PYTHON_PACKAGES),
+        node: peers::node("bench-node", &NODE_PACKAGES),
     };
     let divisor = if is_quick { QUICK_DIVISOR } else { 1 };
     let loads = SIZES.map(|(batch_size, batches)| Load::new(batch_size, batches / divisor));

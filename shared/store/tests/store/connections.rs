@@ -93,7 +93,7 @@ async fn read_that_an_administrator_cancels_is_transient() {
              where application_name = 'cancelled' and datname = current_database()
                  and wait_event_type = 'Lock'",
         )
-        .fetch_one(&mut *blocker)
+        .fetch_one(database.pool())
         .await
         .unwrap();
     }
