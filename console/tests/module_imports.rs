@@ -36,7 +36,7 @@ const ROOTS: &[&str] = &[
 /// The floors of the redrive engine, lowest first, by file or folder.
 const FLOORS: &[&[&str]] = &[
     &["limits", "error"],
-    &["message", "plan"],
+    &["identity", "message", "plan"],
     &["state"],
     &["journal"],
     &["control", "lease", "ledger", "run"],

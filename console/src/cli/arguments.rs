@@ -369,6 +369,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::tui::filter::{INSTANT_FORMS, SPAN_FORMS};
 
     #[test]
     fn definition_is_consistent() {

@@ -64,7 +64,10 @@ pub(crate) fn parse(text: &str, now: DateTime<Utc>) -> Result<RecordQuery, Filte
     for word in words(text)? {
         let (name, value) = match word.name {
             Some(name) => (name, word.value),
-            None => ("type".to_owned(), word.value),
+            None => {
+                refuse_colon(&word.value)?;
+                ("type".to_owned(), word.value)
+            }
         };
         if value.is_empty() {
             return Err(FilterError(format!("{}= has no value", visible(&name))));
@@ -101,6 +104,16 @@ pub(crate) fn parse(text: &str, now: DateTime<Utc>) -> Result<RecordQuery, Filte
         )));
     }
     Ok(query)
+}
+
+/// A word like `type:flight.delayed` would be a type of that name, which hardly exists.
+fn refuse_colon(word: &str) -> Result<(), FilterError> {
+    match word.split_once(':') {
+        Some((name, value)) if WORDS.split(", ").any(|known| known == name) => Err(FilterError(
+            format!("write {name}={}, with an equals sign", visible(value)),
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn take(
@@ -290,6 +303,20 @@ mod tests {
     #[test]
     fn empty_filter_matches_everything() {
         assert_eq!(parse("  ", now()), Ok(RecordQuery::default()));
+    }
+
+    #[test]
+    fn colon_in_the_place_of_an_equals_sign_is_refused_with_the_right_form() {
+        assert_eq!(
+            refusal("type:walk.bad"),
+            "write type=walk.bad, with an equals sign"
+        );
+        assert_eq!(
+            refusal("a.b since:1h"),
+            "write since=1h, with an equals sign"
+        );
+        let query = parse("urn:order:placed", now()).unwrap();
+        assert_eq!(query.event_type.as_deref(), Some("urn:order:placed"));
     }
 
     #[test]

@@ -17,7 +17,12 @@ pub(crate) type PatchInputs = Arc<Vec<PatchInput>>;
 pub(crate) fn warnings(edited: &EditedMessage) -> Vec<&'static str> {
     let mut warnings = Vec::new();
     if edited.verdict == Verdict::AlreadyStored {
-        warnings.push("the ledger has this identity: the edited event would be a duplicate");
+        warnings.push("an event with this identity is stored already: this one would be lost, so it is not sent");
+    }
+    if edited.same_identity_as.is_some() {
+        warnings.push(
+            "another edited message gets this identity: this one would be lost, so it is not sent",
+        );
     }
     if edited.has_other_identity {
         warnings.push("source or id changed: the ledger treats it as a new event");

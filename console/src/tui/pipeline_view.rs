@@ -15,7 +15,7 @@ use pipeline::model::{
 
 /// How often depth, totals and health are read.
 pub(crate) const REFRESH: Duration = Duration::seconds(5);
-/// How often the history is read.
+/// How often the history is read at least.
 const HISTORY_REFRESH: Duration = Duration::seconds(15);
 /// Samples that rates and growth are computed from: those of the last minute.
 const LOOKS_KEPT: usize = 13;
@@ -133,11 +133,20 @@ impl PipelineView {
         let every = if self.history.error().is_some() {
             REFRESH
         } else {
-            HISTORY_REFRESH
+            self.history_refresh()
         };
         if self.history.is_due(every, now) {
             outbox.fetch(&mut self.history, Reply::History, Request::History);
         }
+    }
+
+    /// How often the history is read: where its periods are shorter, as often as a period ends.
+    fn history_refresh(&self) -> Duration {
+        let period_secs = self.history.value().map(|history| history.period_secs);
+        let period = period_secs.filter(|secs| *secs > 0);
+        period.map_or(HISTORY_REFRESH, |secs| {
+            Duration::seconds(secs.into()).clamp(REFRESH, HISTORY_REFRESH)
+        })
     }
 
     /// Requests everything again.

@@ -63,6 +63,8 @@ pub(crate) struct DryRun {
     pub(crate) unsendable: usize,
     /// Why the first of them would not be sent.
     pub(crate) problem: Option<String>,
+    /// Messages that stay because their events would be lost.
+    pub(crate) kept_back: Vec<Skipped>,
     /// Why the environment does not permit the redrive.
     pub(crate) refusal: Option<Fault>,
     /// The reason of the command line.

@@ -10,11 +10,11 @@ use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{execute, queue};
-use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
+use ratatui::backend::{Backend as _, ClearType as Region, CrosstermBackend};
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
@@ -61,6 +61,8 @@ impl TerminalSession {
         let taken = execute!(
             out,
             EnterAlternateScreen,
+            // It may be the screen of a program that was killed: the first frame is drawn on nothing.
+            Clear(ClearType::All),
             EnableMouseCapture,
             EnableBracketedPaste
         )
@@ -130,7 +132,7 @@ impl TerminalSession {
     /// When the terminal is gone.
     pub(super) fn resize(&mut self, width: u16, height: u16) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal.backend_mut().clear_region(ClearType::All)?;
+        self.terminal.backend_mut().clear_region(Region::All)?;
         self.terminal.resize(Rect::new(0, 0, width, height))
     }
 
@@ -239,6 +241,8 @@ mod tests {
         let is_restored = output.find("\u{1b}[?1049l").unwrap();
         let shown = output.find("the reason of the panic").unwrap();
         assert!(taken < is_restored && is_restored < shown, "{output}");
+        let is_cleared = output.find("\u{1b}[2J").unwrap();
+        assert!(taken < is_cleared, "what a killed program left is gone");
         assert!(output.contains("\u{1b}[?25h"), "the cursor is shown");
     }
 }

@@ -103,6 +103,43 @@ fn plan_shows_what_is_sent_and_why_the_rest_is_not() {
     assert_eq!(plan["edits"]["changed"], 0);
 }
 
+/// A constant id is the first thing that one types.
+#[test]
+fn patch_that_gives_several_events_one_id_plans_the_first_and_fails() {
+    let harness = Harness::start();
+    harness.add_dead_letters(&[invalid("1"), invalid("2"), invalid("3")]);
+    let patch = format!("{PATCH} | .id = \"x1\"");
+    let plan = ["redrive", "plan", "--all", "--patch", &patch];
+    let (code, plan) = harness.program.json(&plan);
+    assert_eq!(code, 1, "{plan}");
+    let numbers = ["selected", "planned", "would_be_lost"].map(|name| plan[name].clone());
+    assert_eq!(numbers, [3, 1, 2].map(Value::from), "{plan}");
+    let mut run = vec![
+        "redrive",
+        "run",
+        "--all",
+        "--patch",
+        &patch,
+        "--yes",
+        "--no-proof",
+    ];
+    let (code, outcome) = harness.program.json(&run);
+    assert_eq!(code, 1, "{outcome}");
+    let numbers = ["moved", "skipped", "would_be_lost"].map(|name| outcome[name].clone());
+    assert_eq!(numbers, [1, 2, 2].map(Value::from), "{outcome}");
+    assert_eq!((harness.depth(), harness.source()), ((2, 0), 1));
+    // No option sends them.
+    run.push("--include-not-ready");
+    let answer = harness.program.run(&run);
+    for expected in [
+        "give each its own id",
+        "1 message would be lost if they were sent: no option sends them",
+    ] {
+        assert!(answer.stderr.contains(expected), "{expected}: {answer:?}");
+    }
+    assert_eq!((harness.depth(), harness.source()), ((1, 0), 2));
+}
+
 #[test]
 fn dry_run_shows_what_would_be_sent_and_writes_nothing() {
     let harness = Harness::start();

@@ -61,7 +61,7 @@ async fn plan_is_run_later_by_a_process_that_received_nothing() {
 }
 
 #[tokio::test]
-async fn edit_into_an_event_that_is_stored_is_reported() {
+async fn edit_into_an_event_that_is_stored_stays_and_a_copy_of_it_is_a_duplicate() {
     let services = Services::open().await;
     let fixture = services.fixture("known", false).await;
     fixture.add_dead_letters(0..1).await;
@@ -80,6 +80,14 @@ async fn edit_into_an_event_that_is_stored_is_reported() {
     let plan = freeze(fixture.pipeline(), &edits, PlanOptions::default())
         .await
         .unwrap();
+    assert_eq!(plan.entries.len(), 0);
+    assert_eq!(plan.skipped[0].verdict, Verdict::AlreadyStored);
+    let reason = &plan.skipped[0].reason;
+    assert!(reason.contains("/known / 0 is stored already"), "{reason}");
+
+    fixture.add_dead_letters(0..1).await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
     assert_eq!(plan.entries[0].verdict, Verdict::AlreadyStored);
     let options = RunOptions {
         prove_limit: Duration::from_secs(20),
@@ -90,7 +98,13 @@ async fn edit_into_an_event_that_is_stored_is_reported() {
         .await
         .unwrap();
     let proof = report.messages[0].proof.as_ref();
-    assert!(matches!(proof, Some(Proof::AlreadyStored { .. })));
+    assert!(matches!(
+        proof,
+        Some(Proof::AlreadyStored {
+            duplicate_of: None,
+            ..
+        })
+    ));
 }
 
 #[tokio::test]

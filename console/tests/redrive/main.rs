@@ -11,6 +11,7 @@
 mod crash;
 mod engine;
 mod faults;
+mod identities;
 mod operations;
 mod pipeline;
 #[path = "../support/mod.rs"]

@@ -170,20 +170,22 @@ impl Fixture<'_> {
             }
             for message in messages {
                 let body = message.body().unwrap();
-                match event::parse_body(body) {
-                    Ok(event) => {
-                        let pool = self.services.database.pool();
-                        store::write_batch(pool, &[event]).await.unwrap();
-                    }
-                    Err(failure) => {
-                        let code = failure.code.as_str();
-                        self.add_bodies(&[body.to_owned()], code).await;
-                    }
+                if let Err(failure) = self.store(body).await {
+                    let code = failure.code.as_str();
+                    self.add_bodies(&[body.to_owned()], code).await;
                 }
                 let handle = message.receipt_handle().unwrap();
                 self.queues.delete(QueueRole::Source, handle).await;
             }
         }
+    }
+
+    /// Stores an event as the ingest does.
+    pub(crate) async fn store(&self, body: &str) -> Result<(), event::Failure> {
+        let event = event::parse_body(body)?;
+        let pool = self.services.database.pool();
+        store::write_batch(pool, &[event]).await.unwrap();
+        Ok(())
     }
 
     /// Looks into both queues, whose messages must all be visible, and into the ledger.

@@ -12,8 +12,10 @@ use tokio::time::timeout;
 
 use crate::problem::{Problem, ProblemKind};
 
-/// Time limit of the database work of a request; API Gateway gives up after 30 s.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time limit of the database work of a request; API Gateway gives up after 30 s. It is longer than the wait
+/// for a connection and a statement together, so that the server ends a slow statement and the connection
+/// serves the next one.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// For lists and counts, which change at any time.
 pub(crate) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");

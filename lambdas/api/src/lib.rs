@@ -17,6 +17,7 @@ mod request_size;
 mod responses;
 mod router;
 mod settings;
+mod share;
 mod shutdown;
 mod stage;
 mod statistics;

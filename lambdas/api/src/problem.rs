@@ -26,7 +26,9 @@ pub enum ProblemKind {
     UriTooLong,
     /// The headers exceed [`crate::HEADERS_MAX`] or [`crate::HEADER_BYTES_MAX`].
     HeadersTooLarge,
-    /// The database cannot be reached or is too slow.
+    /// The request reached the time limit of the database and would reach it again.
+    TooSlow,
+    /// The database cannot be reached, or other requests use it.
     Unavailable,
     /// A bug or a wrong configuration.
     Internal,
@@ -34,13 +36,14 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::InvalidParameter,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::BodyTooLarge,
         Self::UriTooLong,
         Self::HeadersTooLarge,
+        Self::TooSlow,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -55,6 +58,7 @@ impl ProblemKind {
             Self::BodyTooLarge => "body-too-large",
             Self::UriTooLong => "uri-too-long",
             Self::HeadersTooLarge => "headers-too-large",
+            Self::TooSlow => "too-slow",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
@@ -68,6 +72,7 @@ impl ProblemKind {
             Self::BodyTooLarge => "body too large",
             Self::UriTooLong => "URI too long",
             Self::HeadersTooLarge => "headers too large",
+            Self::TooSlow => "too slow",
             Self::Unavailable => "temporarily unavailable",
             Self::Internal => "internal error",
         }
@@ -86,8 +91,11 @@ impl ProblemKind {
             Self::BodyTooLarge => "Send fewer events in one request.",
             Self::UriTooLong => "Path and query exceed 8 KiB.",
             Self::HeadersTooLarge => "The headers exceed 16 KiB, or are more than 64.",
+            Self::TooSlow => {
+                "The request reached the database's time limit. It would reach it again: narrow the range or the filter."
+            }
             Self::Unavailable => {
-                "The database cannot be reached or is too slow. Try again after `Retry-After` seconds."
+                "The database cannot be reached, or requests that read much use their share of it. Try again after `Retry-After` seconds."
             }
             Self::Internal => "A bug or a wrong configuration; the reason is in the log.",
         }
@@ -101,6 +109,8 @@ impl ProblemKind {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            // A client error, so that no client repeats the request unchanged, as it does after a 503 or 504.
+            Self::TooSlow => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -148,6 +158,16 @@ impl From<StoreError> for Problem {
                     "the database does not answer at the moment; try again",
                 )
             }
+            StoreError::TooSlow { .. } => {
+                tracing::warn!(%error, "request failed");
+                Self::new(
+                    ProblemKind::TooSlow,
+                    "the database needs longer than its time limit; narrow the range or the filter",
+                )
+            }
+            StoreError::TooBroad {
+                parameter, advice, ..
+            } => Self::parameter(parameter, advice),
             StoreError::TooManyRows { rows_max, .. } => Self::parameter(
                 "bucket",
                 format!(

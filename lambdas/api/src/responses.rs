@@ -44,6 +44,7 @@ fn is_everywhere(kind: ProblemKind) -> bool {
         ProblemKind::InvalidParameter
         | ProblemKind::UriTooLong
         | ProblemKind::HeadersTooLarge
+        | ProblemKind::TooSlow
         | ProblemKind::Unavailable
         | ProblemKind::Internal => true,
     }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
-use axum::middleware::{from_fn, map_request, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_request, map_response};
 use axum::response::Response;
 use axum::{Extension, Router};
 use store::{IamLogIn, PgPool, StoreError, connect_lazy};
@@ -20,6 +20,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::request_id::identified;
 use crate::request_size::limited_size;
 use crate::settings::Settings;
+use crate::share::{WideShare, admit};
 use crate::{documents, feed, health, lookup, records, statistics, summary};
 
 /// Every route with its description.
@@ -73,6 +74,7 @@ pub fn router(pool: PgPool) -> Router {
     router
         .fallback(move |uri: Uri| std::future::ready(no_such_path(&uri, &paths)))
         .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(WideShare::of(&pool), admit))
         .layer(Extension(document))
         .layer(CompressionLayer::new())
         .layer(from_fn(limited_size))

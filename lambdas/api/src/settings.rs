@@ -13,11 +13,17 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::request_id::REQUEST_ID;
 
+use crate::answer::ANSWER_TIMEOUT;
+
 /// An instance of a Lambda function serves one request at a time, a plain HTTP server many.
 const CONNECTIONS_MAX: u32 = 8;
 /// API Gateway gives up after 30 s; the client should get a problem document before that.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(6);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(12);
+const _: () = assert!(
+    ACQUIRE_TIMEOUT.as_secs() + STATEMENT_TIMEOUT.as_secs() < ANSWER_TIMEOUT.as_secs(),
+    "the server ends a slow statement before the request's time limit"
+);
 
 /// How long a browser may keep the answer to a preflight.
 const CORS_MAX_AGE: Duration = Duration::from_secs(600);

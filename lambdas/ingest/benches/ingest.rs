@@ -36,6 +36,8 @@ mod events;
 mod failures;
 #[path = "ingest/function.rs"]
 mod function;
+#[path = "ingest/ledger.rs"]
+mod ledger;
 #[path = "ingest/peers.rs"]
 mod peers;
 #[path = "ingest/round_trips.rs"]
@@ -70,6 +72,7 @@ fn main() {
     let figures = runtime.block_on(async {
         let mut server = Server::start().await;
         let mut figures = throughput::measure(&mut server, rounds, is_quick).await;
+        figures.extend(ledger::measure(&mut server, rounds, is_quick).await);
         figures.extend(failures::measure(&mut server, rounds, is_quick).await);
         figures.extend(round_trips::measure(&mut server, rounds, is_quick).await);
         figures.extend(cold_start::measure(&mut server, is_quick).await);

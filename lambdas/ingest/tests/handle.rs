@@ -471,6 +471,31 @@ async fn invocation_responds_before_its_deadline_whatever_the_database_does() {
 }
 
 #[tokio::test]
+async fn event_before_the_horizon_is_done_without_being_stored() {
+    let place = Place::open().await;
+    let bodies = [event_body("a"), event_body("b"), "bad".to_owned()];
+    let (_, outcome) = run(batch(&bodies[..1]), &place.deps(), &invocation()).await;
+    assert_eq!((outcome.stored, outcome.expired), (1, 0));
+    sqlx::query("update retention set horizon = '2026-11-24 12:00:00.000001+00'")
+        .execute(place.database.pool())
+        .await
+        .unwrap();
+    let (retried, outcome) = run(batch(&bodies), &place.deps(), &invocation()).await;
+    assert!(retried.is_empty());
+    assert_eq!(
+        (
+            outcome.stored,
+            outcome.duplicates,
+            outcome.expired,
+            outcome.dead_lettered
+        ),
+        (0, 0, 2, 1)
+    );
+    assert_eq!(place.records().await, 1);
+    place.dead_letters(1).await;
+}
+
+#[tokio::test]
 async fn empty_batch_has_a_response() {
     let place = Place::open().await;
     let (retried, outcome) = run(batch(&[]), &place.deps(), &invocation()).await;

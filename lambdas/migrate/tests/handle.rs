@@ -51,7 +51,7 @@ async fn schema_and_partitions_are_created_once_and_maintained_from_then_on() {
         serde_json::to_value(&again).unwrap(),
         serde_json::json!({
             "migrations": {"applied": []},
-            "partitions": {"created": [], "dropped": [], "deleted_records": 0},
+            "partitions": {"created": [], "dropped": [], "deleted_records": 0, "folded_hours": 0},
         })
     );
     let later = handle(on("2024-11-30"), &deps).await.unwrap();

@@ -2,6 +2,7 @@
 //!
 //! Invariant: pages that follow each other by their positions neither skip nor repeat a record.
 
+use chrono::{DateTime, Utc};
 use event::{Cursor, LIMIT_MAX, Order, Record, RecordId, RecordQuery};
 use pipeline::Pipeline;
 use serde::{Deserialize, Serialize};
@@ -17,14 +18,21 @@ pub(crate) enum Position {
     Range {
         /// Index of the type in the request; 0 where all types are read in one walk.
         walk: usize,
-        /// The page before ended here.
-        cursor: Option<Cursor>,
+        /// The last record of the page before.
+        last: Option<Place>,
     },
     /// By arrival, after this record.
     Arrival {
         /// 0 from the start.
         after: RecordId,
     },
+}
+
+/// The place of a record in a walk by time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    occurred_at: DateTime<Utc>,
+    record_id: RecordId,
 }
 
 /// Some records and what comes after them.
@@ -42,7 +50,7 @@ impl Position {
         match request.scope {
             Scope::Range { .. } => Self::Range {
                 walk: 0,
-                cursor: None,
+                last: None,
             },
             Scope::SinceLast => Self::Arrival { after: RecordId(0) },
         }
@@ -56,7 +64,7 @@ pub(crate) async fn read(
     position: &Position,
 ) -> Result<Batch, ExportError> {
     match position {
-        Position::Range { walk, cursor } => range(pipeline, request, *walk, *cursor).await,
+        Position::Range { walk, last } => range(pipeline, request, *walk, *last).await,
         Position::Arrival { after } => arrivals(pipeline, request, *after).await,
     }
 }
@@ -65,7 +73,7 @@ async fn range(
     pipeline: &Pipeline,
     request: &ExportRequest,
     walk: usize,
-    cursor: Option<Cursor>,
+    last: Option<Place>,
 ) -> Result<Batch, ExportError> {
     let (from, to) = match request.scope {
         Scope::Range { from, to } => (Some(from), Some(to)),
@@ -78,7 +86,11 @@ async fn range(
         to,
         order: Order::Asc,
         limit: LIMIT_MAX,
-        cursor,
+        cursor: last.map(|last| Cursor {
+            order: Order::Asc,
+            occurred_at: last.occurred_at,
+            record_id: last.record_id,
+        }),
         ..RecordQuery::default()
     };
     let page = pipeline.list_records(&query).await?;
@@ -88,7 +100,10 @@ async fn range(
         is_last: is_end_of_walk && walk + 1 >= request.types.len(),
         next: Position::Range {
             walk: walk + usize::from(is_end_of_walk),
-            cursor: page.next_cursor,
+            last: page.next_cursor.map(|cursor| Place {
+                occurred_at: cursor.occurred_at,
+                record_id: cursor.record_id,
+            }),
         },
     })
 }

@@ -37,8 +37,9 @@ const DATABASE_CONNECTIONS_MAX: u32 = 4;
 const DATABASE_ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 /// Default port of PostgreSQL.
 const DATABASE_PORT: u16 = 5432;
-/// Time limit of one statement, enforced by the database.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
+/// Time limit of one statement, enforced by the database. With the wait for a connection it is shorter than
+/// the limit of a question, so that the database ends a slow statement and the connection stays usable.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(6);
 
 /// The connection to one environment. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -29,6 +29,7 @@
 
 mod control;
 mod error;
+mod identity;
 mod journal;
 mod lease;
 mod ledger;
@@ -43,6 +44,7 @@ pub mod triage;
 
 pub use control::{Control, RunCommand, Wait};
 pub use error::RedriveError;
+pub use identity::SentEvent;
 pub use journal::{ControlFile, ControlRequest, Journal, MoveTaskRecord, Storage, plan_file};
 pub use limits::PLAN_ENTRIES_MAX;
 pub use message::{Attribute, Original, body_sha256};

@@ -10,7 +10,7 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use event::{EventKey, FAILURE_ATTRIBUTES};
+use event::FAILURE_ATTRIBUTES;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -158,11 +158,6 @@ pub(crate) fn kept_bytes(attributes: &BTreeMap<String, AttributeValue>) -> usize
 #[must_use]
 pub fn body_sha256(body: &str) -> String {
     format!("{:x}", Sha256::digest(body.as_bytes()))
-}
-
-/// The identity under which the ledger would know a body; `None` for what is no valid event.
-pub(crate) fn key_of(body: &str) -> Option<EventKey> {
-    event::parse_body(body).ok().map(|event| event.key())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use event::{Record, RecordId};
 use sqlx::PgPool;
 
+use crate::connect::{PooledConnection, one_row, rows};
 use crate::error::{Context as _, StoreError};
 use crate::records::{COLUMNS, PAGE_BYTES_MAX, read};
 
@@ -68,10 +69,8 @@ pub struct Arrivals {
 /// # Errors
 /// [`StoreError::Other`] on a replica, otherwise see [`StoreError`].
 pub async fn arrival_watermark(pool: &PgPool) -> Result<RecordId, StoreError> {
-    let (last, is_replica): (i64, bool) = sqlx::query_as(READ_SEQUENCE)
-        .fetch_one(pool)
-        .await
-        .context(WATERMARK)?;
+    let (last, is_replica): (i64, bool) =
+        one_row(pool, WATERMARK, sqlx::query_as(READ_SEQUENCE)).await?;
     if is_replica {
         return Err(StoreError::Other {
             operation: WATERMARK,
@@ -80,11 +79,9 @@ pub async fn arrival_watermark(pool: &PgPool) -> Result<RecordId, StoreError> {
                 .to_owned(),
         });
     }
-    let (held, is_earlier_version_writing): (Vec<i64>, bool) = sqlx::query_as(READ_LOCKS)
-        .bind(i64::from(ARRIVAL_LOCK))
-        .fetch_one(pool)
-        .await
-        .context(WATERMARK)?;
+    let question = sqlx::query_as(READ_LOCKS).bind(i64::from(ARRIVAL_LOCK));
+    let (held, is_earlier_version_writing): (Vec<i64>, bool) =
+        one_row(pool, WATERMARK, question).await?;
     if is_earlier_version_writing {
         return Ok(RecordId(0));
     }
@@ -114,13 +111,11 @@ pub async fn records_after(
     let limit = limit.clamp(1, ARRIVALS_MAX);
     let watermark = arrival_watermark(pool).await?;
     let chosen: Vec<(i64, DateTime<Utc>)> = if after < watermark {
-        sqlx::query_as(CHOOSE)
+        let question = sqlx::query_as(CHOOSE)
             .bind(after.0)
             .bind(watermark.0)
-            .bind(i64::from(limit))
-            .fetch_all(pool)
-            .await
-            .context(LIST)?
+            .bind(i64::from(limit));
+        rows(pool, LIST, question).await?
     } else {
         Vec::new()
     };
@@ -172,13 +167,16 @@ async fn read_chosen(
          where bytes_before is null or bytes_before <= {PAGE_BYTES_MAX}
          order by record_id"
     );
-    let rows = sqlx::query(&statement)
+    let mut connection = PooledConnection::read(pool, LIST).await?;
+    let answer = sqlx::query(&statement)
         .bind(record_ids)
         .bind(times)
-        .fetch_all(pool)
+        .fetch_all(connection.get())
         .await
-        .context(LIST)?;
-    rows.iter()
+        .read_context(LIST);
+    connection
+        .end(answer)?
+        .iter()
         .map(read)
         .collect::<Result<_, sqlx::Error>>()
         .context(LIST)

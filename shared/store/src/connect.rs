@@ -7,11 +7,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::{Connection as _, FromRow, PgConnection, PgPool, Postgres};
 use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
+
+const PING: &str = "ping the database";
 
 /// Default for the connections of a pool.
 const CONNECTIONS_MAX_DEFAULT: u32 = 4;
@@ -21,7 +24,7 @@ const ACQUIRE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// Default for the idle time after which a connection is pinged.
 const UNCHECKED_IDLE_MAX_DEFAULT: Duration = Duration::from_secs(5);
-/// Time limit of that ping. A server that disappeared without closing the connection (a function that
+/// Time limit of that ping, and of the one when a connection returns to the pool. A server that disappeared without closing the connection (a function that
 /// was frozen for minutes, a failover) would otherwise use up the caller's time limit.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -138,7 +141,8 @@ pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
     Ok(settings.pool_options().connect_lazy_with(options))
 }
 
-/// A connection of the pool that is closed on drop, unless [`Self::return_to_pool`] was called.
+/// A connection of the pool that is closed on drop, unless [`Self::return_to_pool`] was called. Every
+/// statement of this crate runs on one, reads as well as writes.
 ///
 /// The pool itself would wait without a limit for the answer to an abandoned statement before it reuses
 /// the connection. If the server disappeared without closing it, a few abandoned statements would block
@@ -157,6 +161,11 @@ impl PooledConnection {
         })
     }
 
+    /// A connection for a read.
+    pub(crate) async fn read(pool: &PgPool, operation: &'static str) -> Result<Self, StoreError> {
+        Self::acquire(pool).await.read_context(operation)
+    }
+
     pub(crate) fn get(&mut self) -> &mut PgConnection {
         &mut self.connection
     }
@@ -165,14 +174,69 @@ impl PooledConnection {
     pub(crate) fn return_to_pool(mut self) {
         self.is_answered = true;
     }
+
+    /// Ends a read. After "unavailable" the connection may never work again, and after other errors the
+    /// state of the protocol is unknown: then it is closed.
+    pub(crate) fn end<T>(self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(
+            answer,
+            Ok(_)
+                | Err(StoreError::EventRefused { .. }
+                    | StoreError::Conflict { .. }
+                    | StoreError::TooSlow { .. }
+                    | StoreError::TooBroad { .. }
+                    | StoreError::TooManyRows { .. })
+        ) {
+            self.return_to_pool();
+        }
+        answer
+    }
 }
 
 impl Drop for PooledConnection {
     fn drop(&mut self) {
-        if !self.is_answered {
+        if self.is_answered {
+            // The pool pings a connection that returns, without a limit. If the server disappears just then,
+            // the place in the pool would be lost for ever.
+            tokio::spawn(timeout(PING_TIMEOUT, self.connection.return_to_pool()));
+        } else {
             self.connection.close_on_drop();
         }
     }
+}
+
+/// The rows of a read that is one statement.
+pub(crate) async fn rows<T>(
+    pool: &PgPool,
+    operation: &'static str,
+    question: QueryAs<'_, Postgres, T, PgArguments>,
+) -> Result<Vec<T>, StoreError>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let mut connection = PooledConnection::read(pool, operation).await?;
+    let answer = question
+        .fetch_all(connection.get())
+        .await
+        .read_context(operation);
+    connection.end(answer)
+}
+
+/// The row of a read that is one statement and always has one.
+pub(crate) async fn one_row<T>(
+    pool: &PgPool,
+    operation: &'static str,
+    question: QueryAs<'_, Postgres, T, PgArguments>,
+) -> Result<T, StoreError>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let mut connection = PooledConnection::read(pool, operation).await?;
+    let answer = question
+        .fetch_one(connection.get())
+        .await
+        .read_context(operation);
+    connection.end(answer)
 }
 
 /// Sends `select 1`, one round trip.
@@ -180,11 +244,8 @@ impl Drop for PooledConnection {
 /// # Errors
 /// When the database does not answer.
 pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
-    sqlx::query_scalar::<_, i32>("select 1")
-        .fetch_one(pool)
-        .await
-        .map(|_| ())
-        .context("ping the database")
+    let (_,): (i32,) = one_row(pool, PING, sqlx::query_as("select 1")).await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -37,6 +37,25 @@ pub enum StoreError {
         /// The message of PostgreSQL.
         detail: String,
     },
+    /// The server ended a read at its time limit (SQLSTATE 57014): it would take as long again, so only a
+    /// smaller question helps. The connection stays usable.
+    #[error(
+        "{operation}: took longer than the database's time limit; narrow the filter or the range"
+    )]
+    TooSlow {
+        /// What was attempted.
+        operation: &'static str,
+    },
+    /// The answer would depend on more rows than a read may visit.
+    #[error("{operation}: {parameter}: {advice}")]
+    TooBroad {
+        /// What was attempted.
+        operation: &'static str,
+        /// The filter that has to be added or changed.
+        parameter: &'static str,
+        /// What the caller can do.
+        advice: &'static str,
+    },
     /// The database URL is invalid. The text never contains the URL.
     #[error("read database url: {detail}")]
     Url {
@@ -86,10 +105,23 @@ impl StoreError {
             )),
             Self::Unavailable { .. }
             | Self::Conflict { .. }
+            | Self::TooSlow { .. }
+            | Self::TooBroad { .. }
             | Self::Url { .. }
             | Self::TooManyRows { .. }
             | Self::Other { .. } => None,
         }
+    }
+
+    /// Converts an error of the driver in a read. A write that reaches the time limit waited for others and is
+    /// tried again ([`Self::Unavailable`]); a read did its own work until then.
+    pub(crate) fn from_read(operation: &'static str, error: &sqlx::Error) -> Self {
+        if let sqlx::Error::Database(cause) = error
+            && is_time_limit(cause.as_ref())
+        {
+            return Self::TooSlow { operation };
+        }
+        Self::from_sqlx(operation, error)
     }
 
     /// Converts an error of the driver.
@@ -188,6 +220,11 @@ impl ErrorClass {
     }
 }
 
+/// The same SQLSTATE is sent when an administrator cancels a statement; only the message differs.
+fn is_time_limit(error: &dyn DatabaseError) -> bool {
+    error.code().as_deref() == Some("57014") && !error.message().contains("user request")
+}
+
 /// The message without data. PostgreSQL quotes data only after a double quote or a colon; the text before
 /// is fixed.
 fn without_data(error: &dyn DatabaseError) -> String {
@@ -212,11 +249,18 @@ fn constraint(error: &dyn DatabaseError) -> Option<&str> {
 /// Names the operation in the error.
 pub(crate) trait Context<T> {
     fn context(self, operation: &'static str) -> Result<T, StoreError>;
+
+    /// The same for a read: see [`StoreError::from_read`].
+    fn read_context(self, operation: &'static str) -> Result<T, StoreError>;
 }
 
 impl<T> Context<T> for Result<T, sqlx::Error> {
     fn context(self, operation: &'static str) -> Result<T, StoreError> {
         self.map_err(|error| StoreError::from_sqlx(operation, &error))
+    }
+
+    fn read_context(self, operation: &'static str) -> Result<T, StoreError> {
+        self.map_err(|error| StoreError::from_read(operation, &error))
     }
 }
 

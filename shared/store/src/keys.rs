@@ -9,7 +9,8 @@ use event::{EventKey, RecordId};
 use sqlx::PgPool;
 use sqlx::types::Uuid;
 
-use crate::error::{Context as _, StoreError};
+use crate::connect::rows;
+use crate::error::StoreError;
 use crate::identity::identity;
 
 /// The ledger's entry of a stored event.
@@ -36,16 +37,15 @@ pub async fn stored_keys(
         .iter()
         .map(|key| identity(&key.source, &key.id))
         .collect();
-    let rows: Vec<(i64, i64, DateTime<Utc>)> = sqlx::query_as(
+    let question = sqlx::query_as(
         "select wanted.position, k.record_id, k.occurred_at
          from unnest($1::uuid[]) with ordinality as wanted (identity, position)
          join event_identities k using (identity)",
     )
-    .bind(&identities)
-    .fetch_all(pool)
-    .await
-    .context("look up events in the ledger")?;
-    Ok(rows
+    .bind(&identities);
+    let found: Vec<(i64, i64, DateTime<Utc>)> =
+        rows(pool, "look up events in the ledger", question).await?;
+    Ok(found
         .into_iter()
         .filter_map(|(position, record_id, occurred_at)| {
             let key = keys.get(usize::try_from(position - 1).ok()?)?;

@@ -60,6 +60,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| Migrator {
         file!(20261127000011, "create_retention"),
         file!(20261127000012, "create_event_counts"),
         file!(20261127000013, "read_counts_in_analytics"),
+        file!(20261127000100, "index_records_by_subject"),
     ]
     .into(),
     ..Migrator::DEFAULT

@@ -5,7 +5,10 @@
 use event::PartitionSize;
 use sqlx::PgPool;
 
-use crate::error::{Context as _, StoreError};
+use crate::connect::rows;
+use crate::error::StoreError;
+
+const READ: &str = "read the sizes of the partitions";
 
 /// Most partitions of one result.
 pub const PARTITIONS_MAX: i64 = 1_000;
@@ -16,7 +19,7 @@ pub const PARTITIONS_MAX: i64 = 1_000;
 /// # Errors
 /// See [`StoreError`].
 pub async fn partition_sizes(pool: &PgPool) -> Result<(Vec<PartitionSize>, i64), StoreError> {
-    let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
+    let question = sqlx::query_as(
         "select leaf.relname::text, pg_get_expr(leaf.relpartbound, leaf.oid),
              greatest(leaf.reltuples, 0)::bigint, pg_total_relation_size(leaf.oid),
              count(*) over ()
@@ -25,10 +28,8 @@ pub async fn partition_sizes(pool: &PgPool) -> Result<(Vec<PartitionSize>, i64),
          where tree.isleaf
          order by leaf.relname desc limit $1",
     )
-    .bind(PARTITIONS_MAX)
-    .fetch_all(pool)
-    .await
-    .context("read the sizes of the partitions")?;
+    .bind(PARTITIONS_MAX);
+    let rows: Vec<(String, String, i64, i64, i64)> = rows(pool, READ, question).await?;
     let total = rows.first().map_or(0, |(_, _, _, _, total)| *total);
     let sizes = rows
         .into_iter()

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgPool, Postgres, Row as _, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use crate::error::{Context as _, StoreError};
 use crate::expiry::{delete_expired_records, drop_partitions};
@@ -107,7 +107,7 @@ pub(crate) async fn begin_step(
 /// All partitions except the default one, in order of time. A partition with an open end, which only a
 /// person can have created, counts as unlimited, so it never expires and nothing overlaps it.
 pub(crate) async fn read_partitions(
-    transaction: &mut Transaction<'static, Postgres>,
+    connection: &mut PgConnection,
 ) -> Result<Vec<Partition>, StoreError> {
     let rows = sqlx::query(
         r"select child.oid::regclass::text as name,
@@ -121,7 +121,7 @@ pub(crate) async fn read_partitions(
           where pg_inherits.inhparent = 'records'::regclass and bound.text <> 'DEFAULT'
           order by lower_end",
     )
-    .fetch_all(&mut **transaction)
+    .fetch_all(connection)
     .await
     .context(READ)?;
     rows.iter()

@@ -9,6 +9,7 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use event::{Bucket, GroupBy, StatsBucket, StatsQuery};
 use sqlx::PgPool;
 
+use crate::connect::{one_row, rows};
 use crate::error::{Context as _, StoreError};
 use crate::partitions::begin_step;
 
@@ -66,14 +67,13 @@ pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>
         .into_iter()
         .map(|range| (raw_statement(query), range));
     for (statement, (from, to)) in whole.into_iter().chain(raw) {
-        let rows: Vec<(DateTime<Utc>, String, Option<String>, i64)> = sqlx::query_as(&statement)
+        let question = sqlx::query_as(&statement)
             .bind(from)
             .bind(to)
-            .bind(i64::try_from(STATS_ROWS_MAX).unwrap_or(i64::MAX) + 1)
-            .fetch_all(pool)
-            .await
-            .context(STATS)?;
-        for (bucket_start, group, source, count) in rows {
+            .bind(i64::try_from(STATS_ROWS_MAX).unwrap_or(i64::MAX) + 1);
+        let found: Vec<(DateTime<Utc>, String, Option<String>, i64)> =
+            rows(pool, STATS, question).await?;
+        for (bucket_start, group, source, count) in found {
             *counts.entry((bucket_start, group, source)).or_default() += count;
         }
         if counts.len() > STATS_ROWS_MAX {
@@ -164,7 +164,7 @@ fn next_hour(time: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Refuses what would read too much.
 async fn check_cost(pool: &PgPool, query: &StatsQuery, parts: &Parts) -> Result<(), StoreError> {
-    let (is_filling, rollup_rows): (bool, i64) = sqlx::query_as(
+    let question = sqlx::query_as(
         "select to_regclass('event_counts_backfill') is not null,
              (select count(*) from (
                  select from event_counts where hour >= $1 and hour < $2 limit $3
@@ -172,10 +172,8 @@ async fn check_cost(pool: &PgPool, query: &StatsQuery, parts: &Parts) -> Result<
     )
     .bind(hour_of(query.from))
     .bind(next_hour(query.to))
-    .bind(ROLLUP_ROWS_MAX + 1)
-    .fetch_one(pool)
-    .await
-    .context(STATS)?;
+    .bind(ROLLUP_ROWS_MAX + 1);
+    let (is_filling, rollup_rows): (bool, i64) = one_row(pool, STATS, question).await?;
     if is_filling {
         return Err(StoreError::Unavailable {
             operation: STATS,
@@ -187,14 +185,12 @@ async fn check_cost(pool: &PgPool, query: &StatsQuery, parts: &Parts) -> Result<
     }
     let mut raw = 0;
     for (from, to) in &parts.raw {
-        let events: i64 = sqlx::query_scalar(
+        let question = sqlx::query_as(
             "select coalesce(sum(events), 0)::bigint from event_counts where hour >= $1 and hour < $2",
         )
         .bind(hour_of(*from))
-        .bind(next_hour(*to))
-        .fetch_one(pool)
-        .await
-        .context(STATS)?;
+        .bind(next_hour(*to));
+        let (events,): (i64,) = one_row(pool, STATS, question).await?;
         raw += events;
     }
     if usize::try_from(raw).is_ok_and(|raw| raw > STATS_RAW_MAX) {

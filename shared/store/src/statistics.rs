@@ -7,7 +7,8 @@ use event::TypeCount;
 use serde::Serialize;
 use sqlx::PgPool;
 
-use crate::error::{Context as _, StoreError};
+use crate::connect::{one_row, rows};
+use crate::error::StoreError;
 
 const SUMMARY: &str = "summarize records";
 const TYPES: &str = "count records per type";
@@ -64,9 +65,8 @@ pub struct Summary {
 pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
     // The newest keys of the ledger lead to the newest record. Several are read, because the record of a
     // late event may have been dropped with its partition.
-    let (estimate, last_ingested_at, database_now): (i64, Option<DateTime<Utc>>, DateTime<Utc>) =
-        sqlx::query_as(
-            "select
+    let question = sqlx::query_as(
+        "select
                 (select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint
                  from pg_partition_tree('records') as tree
                  join pg_class as leaf on leaf.oid = tree.relid
@@ -77,20 +77,16 @@ pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
                  join records r on r.occurred_at = k.occurred_at and r.record_id = k.record_id
                  order by k.record_id desc limit 1),
                 clock_timestamp()",
-        )
-        .fetch_one(pool)
-        .await
-        .context(SUMMARY)?;
+    );
+    let (estimate, last_ingested_at, database_now): (i64, Option<DateTime<Utc>>, DateTime<Utc>) =
+        one_row(pool, SUMMARY, question).await?;
     let (total, total_is_estimate) = if estimate > EXACT_COUNT_MAX {
         (estimate, true)
     } else {
-        let counted: i64 = sqlx::query_scalar(
-            "select count(*) from (select 1 from records limit $1) as some_records",
-        )
-        .bind(EXACT_COUNT_MAX + 1)
-        .fetch_one(pool)
-        .await
-        .context(SUMMARY)?;
+        let question =
+            sqlx::query_as("select count(*) from (select 1 from records limit $1) as some_records")
+                .bind(EXACT_COUNT_MAX + 1);
+        let (counted,): (i64,) = one_row(pool, SUMMARY, question).await?;
         (counted, counted > EXACT_COUNT_MAX)
     };
     Ok(Summary {
@@ -107,13 +103,11 @@ pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
 /// # Errors
 /// See [`StoreError`].
 pub async fn types(pool: &PgPool) -> Result<Vec<TypeCount>, StoreError> {
-    let rows: Vec<(String, i64, DateTime<Utc>)> = sqlx::query_as(TYPES_STATEMENT)
+    let question = sqlx::query_as(TYPES_STATEMENT)
         .bind(TYPES_MAX)
-        .bind(TYPE_COUNT_MAX + 1)
-        .fetch_all(pool)
-        .await
-        .context(TYPES)?;
-    Ok(rows
+        .bind(TYPE_COUNT_MAX + 1);
+    let found: Vec<(String, i64, DateTime<Utc>)> = rows(pool, TYPES, question).await?;
+    Ok(found
         .into_iter()
         .map(|(event_type, count, last_occurred_at)| TypeCount {
             event_type,

@@ -9,8 +9,11 @@ use chrono::{DateTime, Utc};
 use event::{EventKey, RecordId, StoredEvent};
 use sqlx::PgPool;
 
-use crate::error::{Context as _, StoreError};
+use crate::connect::rows;
+use crate::error::StoreError;
 use crate::keys::{StoredKey, stored_keys};
+
+const LOOK_UP: &str = "look up records";
 
 /// The `lateral` keeps the planner from a join that reads all partitions.
 const INGESTED_STATEMENT: &str = "
@@ -57,13 +60,9 @@ async fn ingested_at(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(i64, DateTime<Utc>)> = sqlx::query_as(INGESTED_STATEMENT)
-        .bind(&times)
-        .bind(&ids)
-        .fetch_all(pool)
-        .await
-        .context("look up records")?;
-    Ok(rows
+    let question = sqlx::query_as(INGESTED_STATEMENT).bind(&times).bind(&ids);
+    let found: Vec<(i64, DateTime<Utc>)> = rows(pool, LOOK_UP, question).await?;
+    Ok(found
         .into_iter()
         .map(|(record_id, ingested_at)| (RecordId(record_id), ingested_at))
         .collect())

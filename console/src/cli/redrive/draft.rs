@@ -42,6 +42,8 @@ pub(crate) struct Draft {
     /// Message ids that were named and not found.
     pub(crate) missing: Vec<String>,
     pub(crate) edits: EditCounts,
+    /// Messages of the selection whose events would be lost if they were sent.
+    pub(crate) would_be_lost: usize,
     /// How the command ends if everything is sent.
     pub(crate) exit: Exit,
 }
@@ -89,6 +91,7 @@ impl Draft {
             missing: walk.missing(),
             is_truncated: walk.truncation().is_some(),
             edits: planned.edits,
+            would_be_lost: planned.would_be_lost,
             exit: Exit::Failed,
             walk: Some(walk),
         };
@@ -113,6 +116,7 @@ impl Draft {
             missing: Vec::new(),
             is_truncated: false,
             edits: EditCounts::default(),
+            would_be_lost: 0,
             exit: Exit::Done,
         };
         if is_dry_run {
@@ -162,6 +166,7 @@ impl Draft {
         let is_found = self.selected > 0 || selection.all;
         let is_as_asked = self.missing.is_empty()
             && self.edits.failed == 0
+            && self.would_be_lost == 0
             && is_whole
             && is_skipping_right
             && is_found;
@@ -175,7 +180,8 @@ impl Draft {
     fn remarks(&self, session: &Session, arguments: &DraftArguments) {
         let note = |text: &str| session.output.note(&printable(text));
         let skipped = &self.plan.skipped;
-        if !arguments.selection.message_ids.is_empty() || arguments.patch.is_some() {
+        let names_all = !arguments.selection.message_ids.is_empty() || arguments.patch.is_some();
+        if names_all || self.would_be_lost > 0 {
             for message in skipped.iter().take(SKIPPED_SHOWN_MAX) {
                 note(&format!(
                     "{}: skipped, {}",
@@ -186,12 +192,18 @@ impl Draft {
                 note("…; --output json names all");
             }
         }
-        if !skipped.is_empty() {
+        if self.would_be_lost > 0 {
             note(&format!(
-                "skipped {}: --include-not-ready moves these too",
+                "{} would be lost if they were sent: no option sends them",
+                messages_in_words(self.would_be_lost as u64)
+            ));
+        }
+        if skipped.len() > self.would_be_lost + self.edits.failed {
+            note(&format!(
+                "skipped {}: --include-not-ready moves those that are not ready too",
                 by_verdict(skipped.iter().map(|message| message.verdict))
             ));
-        } else if self.plan.entries.is_empty() && self.missing.is_empty() {
+        } else if skipped.is_empty() && self.plan.entries.is_empty() && self.missing.is_empty() {
             walk::nothing_remark(session, &arguments.selection.clone().into());
         }
         let edits = self.edits;

@@ -230,9 +230,14 @@ fn messages(messages: &[MessageReport]) -> Table {
         let proof = match &message.proof {
             None => "-".to_owned(),
             Some(Proof::Stored { record_id }) => format!("stored as record {record_id}"),
-            Some(Proof::AlreadyStored { record_id }) => {
-                format!("was stored as record {record_id}")
-            }
+            Some(Proof::AlreadyStored {
+                record_id,
+                duplicate_of: None,
+            }) => format!("was stored as record {record_id}"),
+            Some(Proof::AlreadyStored {
+                record_id,
+                duplicate_of: Some(other),
+            }) => format!("duplicate of {other}, stored as record {record_id}"),
             Some(Proof::DeadAgain { message_id, reason }) => format!(
                 "failed again as {message_id}: {}",
                 reason.as_deref().unwrap_or("without a reason")

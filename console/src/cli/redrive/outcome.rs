@@ -31,8 +31,12 @@ pub(crate) struct Outcome {
     unknown: usize,
     not_sent: usize,
     skipped: usize,
+    /// Of these, messages whose events would be lost if they were sent.
+    would_be_lost: usize,
     waiting: usize,
     stored: Option<usize>,
+    /// Of these, messages without a record of their own.
+    duplicates: usize,
     dead_again: Option<usize>,
     unproved: Option<usize>,
     truncated: bool,
@@ -90,6 +94,7 @@ impl Outcome {
             not_sent: counts.not_sent,
             waiting: counts.waiting,
             stored: counts.stored(),
+            duplicates: counts.duplicates,
             dead_again: counts.dead_again(),
             left: counts.left(),
             unsendable: counts.unsendable,
@@ -117,6 +122,7 @@ impl Outcome {
         let skipped = &draft.plan.skipped;
         self.selected = draft.selected;
         self.skipped = skipped.len();
+        self.would_be_lost = draft.would_be_lost;
         self.skipped_in_words = by_verdict(skipped.iter().map(|message| message.verdict));
         self.truncated = draft.is_truncated;
         self.errors
@@ -185,8 +191,12 @@ impl Outcome {
         let number = |known: Option<usize>| known.map_or("unknown".to_owned(), |n| n.to_string());
         match self.unproved {
             Some(unproved) => text.push_str(&format!(
-                "; stored {}, failed again {}, not proved {unproved}",
+                "; stored {}{}, failed again {}, not proved {unproved}",
                 number(self.stored),
+                match self.duplicates {
+                    0 => String::new(),
+                    duplicates => format!(" ({duplicates} of them as duplicates)"),
+                },
                 number(self.dead_again)
             )),
             None if self.moved + self.sent_not_deleted > 0 => {

@@ -39,6 +39,8 @@ struct PlanJson<'a> {
     planned: usize,
     verdicts: BTreeMap<&'static str, usize>,
     skipped: &'a [Skipped],
+    /// Of these, messages whose events would be lost if they were sent.
+    would_be_lost: usize,
     missing: &'a [String],
     edits: EditCounts,
     rate_per_sec: Option<f64>,
@@ -100,6 +102,7 @@ fn json<'a>(draft: &'a Draft, file: Option<&'a Path>) -> PlanJson<'a> {
         planned: plan.entries.len(),
         verdicts: verdicts(plan),
         skipped: &plan.skipped,
+        would_be_lost: draft.would_be_lost,
         missing: &draft.missing,
         edits: draft.edits,
         rate_per_sec: plan.rate_per_sec,

@@ -45,8 +45,14 @@ pub(super) async fn dry_run(
     let permitted = check_permission(&with_reason(pipeline, draft, authority));
     let plan = plan_of(pipeline, draft).await?;
     let messages: Vec<_> = draft.received().cloned().collect();
+    let kept_back = plan
+        .skipped
+        .get(draft.skipped.len()..)
+        .unwrap_or_default()
+        .to_vec();
     let sends = blocking(move || proved(&plan, &messages)).await?;
     let mut dry = DryRun {
+        kept_back,
         refusal: permitted.err().as_ref().map(Fault::from),
         reason: authority.reason.clone(),
         ..DryRun::default()
@@ -324,4 +330,25 @@ pub(super) async fn blocking<T: Send + 'static>(
         message: "the task failed (a defect of this program)".to_owned(),
         hint: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::Hidden;
+
+    use super::*;
+
+    #[test]
+    fn redrive_that_was_stopped_at_once_names_the_messages_of_others_that_stay_hidden() {
+        let stopped = |messages_max| RedriveError::Interrupted {
+            others: Hidden {
+                messages_max,
+                until: "2026-11-24T14:05:00Z".parse().ok(),
+            },
+        };
+        let text = end_text(&stopped(40));
+        let part = "up to 40 messages of others may stay hidden until 14:05:00 UTC";
+        assert!(text.contains(part), "{text}");
+        assert!(!end_text(&stopped(0)).contains("hidden"));
+    }
 }

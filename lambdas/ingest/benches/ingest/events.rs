@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// Time of the first event.
 pub(crate) const FIRST_TIME: &str = "2026-11-24T09:00:00Z";
 /// Between two events, so that a measurement covers several daily partitions.
-const STEP_SECS: i64 = 13;
+const STEP: Duration = Duration::seconds(13);
 /// Days that the events of a measurement cover.
 pub(crate) const DAYS: u16 = 5;
 const SOURCES: u32 = 12;
@@ -57,16 +57,30 @@ impl Load {
         Self::with(batch_size, batches, |_| {})
     }
 
+    /// A load whose events occur so much after each other.
+    pub(crate) fn stepping(batch_size: usize, batches: usize, step: Duration) -> Self {
+        Self::with_step(batch_size, batches, step, |_| {})
+    }
+
     /// A load whose measured batches `change` edits before they are written.
     pub(crate) fn with(batch_size: usize, batches: usize, change: impl Fn(&mut [Event])) -> Self {
+        Self::with_step(batch_size, batches, STEP, change)
+    }
+
+    fn with_step(
+        batch_size: usize,
+        batches: usize,
+        step: Duration,
+        change: impl Fn(&mut [Event]),
+    ) -> Self {
         let mut random = StdRng::seed_from_u64(1);
         let first: DateTime<Utc> = FIRST_TIME.parse().unwrap();
-        let mut count = 0;
+        let mut count: i32 = 0;
         let mut batches: Vec<Vec<Event>> = (0..=batches)
             .map(|_| {
                 let batch = (0..batch_size).map(|_| {
                     count += 1;
-                    event(&mut random, first + Duration::seconds(count * STEP_SECS))
+                    event(&mut random, first + step * count)
                 });
                 batch.collect()
             })

@@ -53,9 +53,14 @@ impl Server {
     }
 
     pub(crate) async fn database(&mut self) -> Database {
+        self.database_like(TEMPLATE).await
+    }
+
+    /// A copy of a database that nobody is connected to.
+    pub(crate) async fn database_like(&mut self, template: &str) -> Database {
         self.databases += 1;
         let name = format!("bench_{}", self.databases);
-        self.execute(format!("create database {name} template {TEMPLATE}"))
+        self.execute(format!("create database {name} template {template}"))
             .await;
         self.execute("checkpoint".to_owned()).await;
         let url = self.postgres.url(&name);
@@ -86,12 +91,25 @@ impl Server {
 }
 
 impl Database {
+    /// Turns the rollup off.
+    pub(crate) async fn stop_counting(&self) {
+        self.execute("alter table records disable trigger user")
+            .await;
+    }
+
+    pub(crate) async fn execute(&self, statement: &str) {
+        let mut connection = self.connect().await;
+        sqlx::raw_sql(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    }
+
     /// Adds a rule that only the database has, for events that the validator accepts.
     pub(crate) async fn refuse_poison(&self) {
-        let mut connection = self.connect().await;
-        let rule = "alter table records add constraint no_poison check (id not like 'poison%')";
-        sqlx::raw_sql(rule).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        self.execute("alter table records add constraint no_poison check (id not like 'poison%')")
+            .await;
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {

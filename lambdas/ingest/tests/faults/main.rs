@@ -14,6 +14,7 @@
 )]
 
 mod batches;
+#[path = "../../../../shared/store/tests/store/database_proxy.rs"]
 mod database_proxy;
 mod fixture;
 mod messages;

@@ -5,6 +5,7 @@
 
 use event::{Assessment, EventKey, Failure, PartialIdentity, Verdict, peek_identity};
 
+use crate::identity::{Claim, Claims, SentEvent};
 use crate::ledger;
 use pipeline::{Body, BodyError, Pipeline, PipelineError};
 
@@ -38,6 +39,17 @@ pub struct Edited {
     pub has_other_identity: bool,
     /// Whether the ledger was asked; if not, `ready` may be `already-stored`.
     pub is_ledger_checked: bool,
+    /// SQS message id of the first of these messages that gets the same identity and another event:
+    /// only that one would be stored.
+    pub same_identity_as: Option<String>,
+}
+
+impl Edited {
+    /// Whether the ingest would store it, if it were sent with the others.
+    #[must_use]
+    pub fn would_be_stored(&self) -> bool {
+        self.verdict == Verdict::Ready && self.same_identity_as.is_none()
+    }
 }
 
 /// Why bodies are not judged.
@@ -66,15 +78,18 @@ struct Assessed {
     assessment: Assessment,
     identity: PartialIdentity,
     has_other_identity: bool,
+    event: Option<SentEvent>,
 }
 
 impl Assessed {
     fn of(body: NewBody) -> Result<Self, BodyError> {
         let text = body.new_body.text()?;
+        let old_text = body.old_body.text()?;
         let identity = peek_identity(&text);
         Ok(Self {
             assessment: event::assess(&text),
-            has_other_identity: is_other(&peek_identity(&body.old_body.text()?), &identity),
+            event: SentEvent::of(&old_text, &text),
+            has_other_identity: is_other(&peek_identity(&old_text), &identity),
             identity,
             body,
         })
@@ -98,7 +113,8 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, 
         .collect();
     let answer = ledger::look_up(pipeline, &keys).await;
     let is_ledger_checked = pipeline.has_ledger() && answer.error.is_none();
-    let edited = assessed.into_iter().map(|assessed| {
+    let holders = holders(&assessed);
+    let edited = assessed.into_iter().zip(holders).map(|(assessed, holder)| {
         let assessment = assessed.assessment;
         let is_stored = |key: &EventKey| answer.stored.contains_key(key);
         let verdict =
@@ -112,6 +128,7 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, 
             },
             identity: assessed.identity,
             is_ledger_checked,
+            same_identity_as: holder,
             message_id: assessed.body.message_id,
             old_body: assessed.body.old_body,
             new_body: assessed.body.new_body,
@@ -123,6 +140,17 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, 
     })
 }
 
+/// For each body the message that has its identity before, with another event.
+fn holders(assessed: &[Assessed]) -> Vec<Option<String>> {
+    let mut claims = Claims::default();
+    let mut holder =
+        |(index, one): (usize, &Assessed)| match claims.claim(index, one.event.as_ref()?) {
+            Claim::Taken(holder) => Some(assessed.get(holder)?.body.message_id.clone()),
+            Claim::Own | Claim::Copy(_) => None,
+        };
+    assessed.iter().enumerate().map(&mut holder).collect()
+}
+
 fn is_other(before: &PartialIdentity, after: &PartialIdentity) -> bool {
     let is_changed = |before: &Option<String>, after| before.is_some() && before != after;
     is_changed(&before.source, &after.source) || is_changed(&before.id, &after.id)
@@ -131,6 +159,7 @@ fn is_other(before: &PartialIdentity, after: &PartialIdentity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::tests::body;
     use pipeline::BodySpool;
     use pipeline::environment::Environment;
 
@@ -173,5 +202,23 @@ mod tests {
             ]
         );
         assert!(judged[2].failure.is_some());
+    }
+
+    #[tokio::test]
+    async fn only_the_first_of_several_events_with_one_identity_would_be_stored() {
+        let pipeline = Pipeline::connect(&Environment {
+            database_url: None,
+            ..Environment::example()
+        });
+        let bodies = [("a", 0), ("b", 1), ("a", 0), ("a", 2)].into_iter();
+        let bodies = bodies.enumerate().map(|(number, (id, tag))| NewBody {
+            message_id: format!("m{number}"),
+            old_body: "{}".into(),
+            new_body: body(id, tag).into(),
+        });
+        let judged = judge(&pipeline.unwrap(), bodies.collect()).await.unwrap();
+        let stored = judged.edited.iter().map(Edited::would_be_stored);
+        assert_eq!(stored.collect::<Vec<_>>(), [true, true, true, false]);
+        assert_eq!(judged.edited[3].same_identity_as.as_deref(), Some("m0"));
     }
 }

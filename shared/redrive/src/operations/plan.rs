@@ -1,19 +1,21 @@
 //! From selected messages to a frozen plan: which are sent, changed how, and which are left out.
 //!
 //! Invariant: every selected message is either in the plan or skipped with a reason; a message that
-//! would not be stored now is in the plan only where the request asks for it.
+//! would not be stored now is in the plan only where the request asks for it, and one whose event
+//! would be lost never is.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::Utc;
-use event::{Failure, Verdict};
+use event::{EventKey, Failure, Verdict};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::judge::{Edited, NewBody, judge};
 use super::patch::Patched;
 use crate::error::RedriveError;
+use crate::identity::{Claim, Claims, SentEvent, stored_reason, taken_reason};
 use crate::plan::{Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue, Skipped};
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Body, Pipeline, PipelineError};
@@ -40,6 +42,9 @@ pub struct Planned {
     pub messages: Vec<DeadLetter>,
     /// What the program did.
     pub edits: EditCounts,
+    /// How many of the messages that are left out would be lost if they were sent: the ledger has
+    /// their identity, or another message of the plan gets it. No option sends them.
+    pub would_be_lost: usize,
     /// Why the ledger could not be asked about the edited events, if so.
     pub ledger_error: Option<PipelineError>,
 }
@@ -75,53 +80,43 @@ pub async fn plan(
         ..EditCounts::default()
     };
     let mut edited = by_message_id(judged.edited);
-    let (mut entries, mut chosen, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    for message in messages {
+    let mut candidates = Vec::new();
+    for message in &messages {
         let edited = edited.remove(&message.message_id);
         if let Some(edited) = &edited {
-            edits.count(&message, edited);
+            edits.count(message, edited);
         }
-        let verdict = edited
-            .as_ref()
-            .map_or(message.verdict, |edited| edited.verdict);
-        let reason = match failures.get(&message.message_id) {
-            Some(cause) => Some(format!("the patch failed: {cause}")),
-            None if verdict == Verdict::Ready || request.includes_not_ready => None,
-            None => {
-                let failure = edited
-                    .as_ref()
-                    .map_or(&message.failure, |edited| &edited.failure);
-                Some(skip_reason(verdict, failure.as_ref(), edited.is_some()))
-            }
-        };
-        match reason {
-            Some(reason) => skipped.push(Skipped {
-                message_id: message.message_id,
-                verdict,
-                reason,
-            }),
-            None => {
-                entries.push(entry(&message, edited)?);
-                chosen.push(message);
-            }
-        }
+        candidates.push(Candidate {
+            failure: failures.get(&message.message_id).map(String::as_str),
+            message,
+            edited,
+        });
     }
+    let chosen = choose(candidates, request.includes_not_ready)?;
     let options = PlanOptions {
-        skipped,
+        skipped: chosen.skipped,
         rate_per_sec: request.rate_per_sec,
         canary_steps: request.canary_steps,
     };
+    let plan = with_entries(pipeline, chosen.entries, options)?;
+    let is_planned: HashSet<&str> = plan
+        .entries
+        .iter()
+        .map(|entry| entry.message_id.as_str())
+        .collect();
+    let is_planned = |message: &DeadLetter| is_planned.contains(message.message_id.as_str());
     Ok(Planned {
-        plan: with_entries(pipeline, entries, options)?,
-        messages: chosen,
+        messages: messages.into_iter().filter(is_planned).collect(),
+        plan,
         edits,
+        would_be_lost: chosen.would_be_lost,
         ledger_error: judged.ledger_error,
     })
 }
 
 /// Freezes a plan for messages that were chosen already, each with the body that is sent instead of
 /// its own, if any. If the ledger does not answer, the verdict `ready` of an edited event may be
-/// `already-stored`.
+/// `already-stored`. A message whose event would be lost is skipped, as [`plan`] does.
 ///
 /// # Errors
 /// When the messages or the options break a rule of plans, or when a body cannot be read.
@@ -142,11 +137,137 @@ pub async fn freeze(
         tracing::warn!(%error, "edited events may be stored already");
     }
     let mut edited = by_message_id(judged.edited);
-    let entries = messages
-        .iter()
-        .map(|(message, _)| entry(message, edited.remove(&message.message_id)))
-        .collect::<Result<_, _>>()?;
-    with_entries(pipeline, entries, options)
+    let candidates = messages.iter().map(|(message, _)| Candidate {
+        message,
+        edited: edited.remove(&message.message_id),
+        failure: None,
+    });
+    let mut chosen = choose(candidates.collect(), true)?;
+    let mut options = options;
+    options.skipped.append(&mut chosen.skipped);
+    with_entries(pipeline, chosen.entries, options)
+}
+
+/// A message that may be sent.
+struct Candidate<'a> {
+    message: &'a DeadLetter,
+    edited: Option<Edited>,
+    /// Why the program failed on it, if it did.
+    failure: Option<&'a str>,
+}
+
+/// What was decided about candidates.
+#[derive(Default)]
+struct Choice {
+    entries: Vec<PlanEntry>,
+    skipped: Vec<Skipped>,
+    /// How many were skipped because their events would be lost.
+    would_be_lost: usize,
+}
+
+impl Candidate<'_> {
+    fn verdict(&self) -> Verdict {
+        let edited = self.edited.as_ref();
+        edited.map_or(self.message.verdict, |edited| edited.verdict)
+    }
+
+    fn body(&self) -> &Body {
+        let edited = self.edited.as_ref();
+        edited.map_or(&self.message.body, |edited| &edited.new_body)
+    }
+
+    fn key(&self) -> Option<EventKey> {
+        let edited = self.edited.as_ref();
+        let identity = edited.map_or(&self.message.identity, |edited| &edited.identity);
+        Some(EventKey {
+            source: identity.source.clone()?,
+            id: identity.id.clone()?,
+        })
+    }
+
+    fn event(&self) -> Result<Option<SentEvent>, RedriveError> {
+        let (original, sent) = (self.message.body.text(), self.body().text());
+        Ok(SentEvent::of(
+            &original.map_err(unread)?,
+            &sent.map_err(unread)?,
+        ))
+    }
+
+    /// Why it is left out whatever the others are.
+    fn skip_reason(&self, includes_not_ready: bool) -> Option<String> {
+        let verdict = self.verdict();
+        if let Some(cause) = self.failure {
+            return Some(format!("the patch failed: {cause}"));
+        }
+        if verdict == Verdict::Ready || includes_not_ready {
+            return None;
+        }
+        let edited = self.edited.as_ref();
+        let failure = edited.map_or(&self.message.failure, |edited| &edited.failure);
+        Some(skip_reason(verdict, failure.as_ref(), edited.is_some()))
+    }
+
+    /// Why it is left out even where all are meant: the ledger would drop the edited event.
+    fn loss(&self) -> Option<String> {
+        let is_lost = self.edited.is_some() && self.verdict() == Verdict::AlreadyStored;
+        Some(stored_reason(&self.key().filter(|_| is_lost)?))
+    }
+}
+
+/// Decides about each candidate. Those that go have identities of their own, or equal events.
+fn choose(
+    candidates: Vec<Candidate<'_>>,
+    includes_not_ready: bool,
+) -> Result<Choice, RedriveError> {
+    let shared = shared_keys(&candidates);
+    let mut claims = Claims::default();
+    let mut places: HashMap<usize, String> = HashMap::new();
+    let mut choice = Choice::default();
+    for (index, candidate) in candidates.into_iter().enumerate() {
+        let message_id = &candidate.message.message_id;
+        let mut reason = candidate.loss();
+        let mut is_lost = reason.is_some();
+        if !is_lost {
+            reason = candidate.skip_reason(includes_not_ready);
+        }
+        let is_shared = candidate.key().is_some_and(|key| shared.contains(&key));
+        if reason.is_none()
+            && is_shared
+            && candidate.verdict() == Verdict::Ready
+            && let Some(event) = candidate.event()?
+        {
+            match claims.claim(index, &event) {
+                Claim::Own => drop(places.insert(index, message_id.clone())),
+                Claim::Copy(_) => {}
+                Claim::Taken(holder) => {
+                    let holder = places.get(&holder).map_or("", String::as_str);
+                    reason = Some(taken_reason(&event.key, holder));
+                    is_lost = true;
+                }
+            }
+        }
+        choice.would_be_lost += usize::from(is_lost);
+        match reason {
+            Some(reason) => choice.skipped.push(Skipped {
+                message_id: message_id.clone(),
+                verdict: candidate.verdict(),
+                reason,
+            }),
+            None => choice
+                .entries
+                .push(entry(candidate.message, candidate.edited)?),
+        }
+    }
+    Ok(choice)
+}
+
+/// Identities that several candidates have: only their bodies have to be read.
+fn shared_keys(candidates: &[Candidate<'_>]) -> HashSet<EventKey> {
+    let mut seen = HashSet::new();
+    let is_ready = |candidate: &&Candidate<'_>| candidate.verdict() == Verdict::Ready;
+    let ready = candidates.iter().filter(is_ready);
+    let keys = ready.filter_map(Candidate::key);
+    keys.filter(|key| !seen.insert(key.clone())).collect()
 }
 
 /// Why a message is left out that would not be stored: `it is still-invalid after the patch: …`.
@@ -219,4 +340,122 @@ fn with_entries(
     };
     plan.check()?;
     Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::identity::tests::body;
+    use crate::triage::example;
+    use pipeline::environment::Environment;
+
+    fn ready(number: usize, id: &str, tag: u32) -> DeadLetter {
+        let body = body(id, tag);
+        DeadLetter {
+            identity: event::peek_identity(&body),
+            body: body.into(),
+            ..example(&format!("m{number}"), 0, Verdict::Ready)
+        }
+    }
+
+    fn without_ledger() -> Pipeline {
+        let environment = Environment {
+            database_url: None,
+            ..Environment::example()
+        };
+        Pipeline::connect(&environment).unwrap()
+    }
+
+    /// What a plan would send, as the ledger would see it.
+    fn sent(plan: &Plan, messages: &[DeadLetter]) -> Vec<SentEvent> {
+        let event = |entry: &PlanEntry| {
+            let is_it = |message: &&DeadLetter| message.message_id == entry.message_id;
+            let message = messages.iter().find(is_it).unwrap();
+            let original = message.body.text().unwrap();
+            SentEvent::of(&original, entry.sent_body(&original)).unwrap()
+        };
+        plan.entries.iter().map(event).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Each message has an id and a tag, and perhaps another id by an edit.
+        #[test]
+        fn what_is_planned_has_identities_of_its_own_or_equal_events(
+            rows in prop::collection::vec((0..4_u32, 0..3_u32, prop::option::of(0..2_u32)), 0..12),
+            includes_not_ready: bool,
+        ) {
+            let messages: Vec<DeadLetter> = rows
+                .iter()
+                .enumerate()
+                .map(|(number, (id, tag, _))| ready(number, &id.to_string(), *tag))
+                .collect();
+            let changed = rows.iter().zip(&messages).filter_map(|((_, tag, id), message)| {
+                Some(NewBody {
+                    message_id: message.message_id.clone(),
+                    old_body: message.body.clone(),
+                    new_body: body(&(*id)?.to_string(), *tag).into(),
+                })
+            });
+            let request = PlanRequest {
+                patched: Patched { changed: changed.collect(), ..Patched::default() },
+                includes_not_ready,
+                ..PlanRequest::default()
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let planned = runtime.block_on(async {
+                plan(&without_ledger(), messages.clone(), request).await.unwrap()
+            });
+            let sent = sent(&planned.plan, &messages);
+            for (place, event) in sent.iter().enumerate() {
+                for other in &sent[..place] {
+                    prop_assert!(event.key != other.key || event.is_copy_of(other));
+                }
+            }
+            let skipped = &planned.plan.skipped;
+            prop_assert_eq!(sent.len() + skipped.len(), rows.len());
+            prop_assert_eq!(planned.messages.len(), sent.len());
+            prop_assert_eq!(planned.would_be_lost, skipped.len());
+            for skipped in skipped {
+                let is_named = |entry: &PlanEntry| skipped.reason.contains(&entry.message_id);
+                prop_assert!(planned.plan.entries.iter().any(is_named), "{}", skipped.reason);
+            }
+        }
+    }
+
+    /// An edit has the identity of a record; the message itself, when it is not edited, is a duplicate.
+    #[test]
+    fn edited_event_that_is_stored_already_stays_and_an_unedited_one_is_a_duplicate() {
+        let message = DeadLetter {
+            verdict: Verdict::AlreadyStored,
+            ..ready(0, "a", 0)
+        };
+        let edited = Edited {
+            message_id: message.message_id.clone(),
+            old_body: message.body.clone(),
+            new_body: body("a", 1).into(),
+            verdict: Verdict::AlreadyStored,
+            failure: None,
+            identity: event::peek_identity(&body("a", 1)),
+            has_other_identity: false,
+            is_ledger_checked: true,
+            same_identity_as: None,
+        };
+        let choice = |edited, includes_not_ready| {
+            let candidate = Candidate {
+                message: &message,
+                edited,
+                failure: None,
+            };
+            let choice = choose(vec![candidate], includes_not_ready).unwrap();
+            (choice.entries.len(), choice.would_be_lost)
+        };
+        assert_eq!(choice(Some(edited.clone()), false), (0, 1));
+        assert_eq!(choice(Some(edited), true), (0, 1));
+        assert_eq!(choice(None, false), (0, 0));
+        assert_eq!(choice(None, true), (1, 0));
+    }
 }

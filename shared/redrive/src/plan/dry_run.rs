@@ -1,6 +1,6 @@
 //! A dry run: what a plan would send, checked on the received messages.
 //!
-//! Invariant: nothing is written anywhere.
+//! Invariant: nothing is written anywhere; what the run would not send has a problem here.
 
 use std::collections::HashMap;
 
@@ -8,6 +8,7 @@ use event::{Failure, Verdict};
 use serde::Serialize;
 
 use super::frozen::{Plan, PlanEntry};
+use crate::identity::{Claim, Claims, SentEvent, taken_reason};
 use crate::limits::BATCH_BYTES_MAX;
 use crate::message::{Original, body_sha256};
 use pipeline::model::DeadLetter;
@@ -40,9 +41,11 @@ pub fn dry_run(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
         .iter()
         .map(|message| (message.message_id.as_str(), message))
         .collect();
+    let mut claims = Claims::default();
     plan.entries
         .iter()
-        .map(|entry| {
+        .enumerate()
+        .map(|(index, entry)| {
             let Some(message) = received.get(entry.message_id.as_str()) else {
                 let problem = "it was not received; it may be gone, or hidden by another consumer";
                 return not_sent(entry, problem.to_owned());
@@ -61,7 +64,15 @@ pub fn dry_run(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
                     "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
                 ))
             } else {
-                None
+                SentEvent::of(&original.body, body)
+                    .filter(|_| entry.is_to_be_stored())
+                    .and_then(|event| match claims.claim(index, &event) {
+                        Claim::Own | Claim::Copy(_) => None,
+                        Claim::Taken(holder) => {
+                            let holder = plan.entries.get(holder)?;
+                            Some(taken_reason(&event.key, &holder.message_id))
+                        }
+                    })
             };
             PlannedSend {
                 message_id: entry.message_id.clone(),

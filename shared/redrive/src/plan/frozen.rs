@@ -256,6 +256,12 @@ impl PlannedQueue {
 }
 
 impl PlanEntry {
+    /// Whether its event is to be stored. The ledger had that of a message that was planned as
+    /// `already-stored` and not edited: it is sent to be dropped as the duplicate that it is.
+    pub(crate) fn is_to_be_stored(&self) -> bool {
+        self.verdict != Verdict::AlreadyStored || self.edit.is_some()
+    }
+
     /// What is sent for a message with this body.
     pub(crate) fn sent_body<'a>(&'a self, body: &'a str) -> &'a str {
         self.edit.as_ref().map_or(body, |edit| &edit.new_body)

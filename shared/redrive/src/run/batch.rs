@@ -2,7 +2,8 @@
 //!
 //! Invariant: each of these is in the journal before the next begins; a message is deleted only
 //! after the journal has its confirmation. When the journal fails, nothing more is sent or
-//! deleted.
+//! deleted. No message is sent whose event the ledger would drop as a duplicate of another event, see
+//! [`super::identities`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::delete::delete;
+use super::identities::Identities;
 use super::rate_limiter::RateLimiter;
 use super::sqs::{self, Outgoing, RefusalKind, Sent};
 use crate::control::RunCommand;
@@ -29,6 +31,7 @@ pub(super) struct Sender<'c, 'a> {
     context: &'c Context<'a>,
     rate_limiter: RateLimiter,
     failed_batches: AtomicUsize,
+    identities: Identities,
 }
 
 /// A message whose lease lasts for a whole batch.
@@ -46,6 +49,7 @@ impl<'c, 'a> Sender<'c, 'a> {
             context,
             rate_limiter: RateLimiter::new(),
             failed_batches: AtomicUsize::new(0),
+            identities: Identities::of(context),
         }
     }
 
@@ -126,6 +130,17 @@ impl<'c, 'a> Sender<'c, 'a> {
                 }
             });
         }
+        let entries = leased.iter().filter_map(|message| {
+            let entry = self.context.plan.entries.get(message.index)?;
+            let original = message.original.body.as_str();
+            Some((message.index, original, entry.sent_body(original)))
+        });
+        let refused = self
+            .identities
+            .refused(self.context, entries.collect())
+            .await;
+        leased.retain(|message| refused.iter().all(|cause| cause.index != message.index));
+        lost.extend(refused);
         self.context.record_not_tried(lost).await?;
         Ok(leased)
     }

@@ -8,6 +8,7 @@ mod canary;
 mod context;
 mod delete;
 mod drive;
+mod identities;
 mod options;
 mod proof;
 mod rate_limiter;

@@ -1,19 +1,21 @@
 //! What became of the events that were sent: in the ledger, or in the dead-letter queue again.
 //!
 //! Invariant: an event counts as stored only when the ledger has it, and as failed again only when
-//! a new dead letter of it was seen; everything else stays unproved.
+//! a new dead letter of it was seen; everything else stays unproved. One record proves one message, and
+//! others only as duplicates of it, where their events are equal.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use chrono::Utc;
-use event::{EventKey, Verdict};
+use event::EventKey;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use crate::control::{RunCommand, Wait};
 use crate::error::RedriveError;
+use crate::identity::SentEvent;
 use crate::ledger;
 use crate::limits::{
     CLOCK_SKEW_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY, PROVE_AT_END_LIMIT,
@@ -112,23 +114,29 @@ fn unproved(context: &Context<'_>, range: Range<usize>) -> Vec<usize> {
 }
 
 async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<LookedUp, RedriveError> {
-    let keys: Vec<(usize, EventKey)> = context.recorder.look(|state| {
-        open.iter()
-            .filter_map(|index| Some((*index, state.messages().get(*index)?.key.clone()?)))
-            .collect()
-    });
-    let wanted: Vec<EventKey> = keys.iter().map(|(_, key)| key.clone()).collect();
+    let sent: Vec<Open> = context.recorder.look(|state| Open::all(state, open));
+    let wanted: Vec<EventKey> = sent.iter().map(|open| open.event.key.clone()).collect();
     let answer = ledger::look_up(context.pipeline, &wanted).await;
-    let proofs = keys.iter().filter_map(|(index, key)| {
-        let record_id = answer.stored.get(key)?.record_id;
-        let proof = match context.plan.entries.get(*index)?.verdict {
-            Verdict::AlreadyStored => Proof::AlreadyStored { record_id },
-            Verdict::Ready | Verdict::StillInvalid | Verdict::Unreadable => {
-                Proof::Stored { record_id }
-            }
+    let proofs = sent.into_iter().filter_map(|open| {
+        let stored = answer.stored.get(&open.event.key)?;
+        let record_id = stored.record_id;
+        let entries = &context.plan.entries;
+        let is_to_be_stored = entries.get(open.index)?.is_to_be_stored();
+        if is_to_be_stored && !open.event.can_be_of(stored.occurred_at) {
+            return None;
+        }
+        let proof = match open.holder.filter(|_| is_to_be_stored) {
+            Some(holder) if holder == open.index => Proof::Stored { record_id },
+            holder => Proof::AlreadyStored {
+                record_id,
+                duplicate_of: match holder {
+                    Some(holder) => Some(entries.get(holder)?.message_id.clone()),
+                    None => None,
+                },
+            },
         };
         Some(Proved {
-            index: *index,
+            index: open.index,
             proof,
         })
     });
@@ -141,6 +149,30 @@ async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<LookedUp,
         None if context.pipeline.has_ledger() => LookedUp::LedgerOnly,
         None => LookedUp::Nothing,
     })
+}
+
+/// A message whose event was sent and is not proved.
+struct Open {
+    index: usize,
+    event: SentEvent,
+    /// The message that a record of this identity proves.
+    holder: Option<usize>,
+}
+
+impl Open {
+    fn all(state: &State, indexes: &[usize]) -> Vec<Self> {
+        let (contested, holders) = (state.contested(), state.holders());
+        let of = |index: &usize| {
+            let event = state.messages().get(*index)?.event.clone()?;
+            Some(Self {
+                index: *index,
+                holder: holders.get(&event.key).copied(),
+                event,
+            })
+        };
+        let is_provable = |index: &&usize| !contested.contains(*index);
+        indexes.iter().filter(is_provable).filter_map(of).collect()
+    }
 }
 
 /// Looks for events among the dead letters, by the message id of their copy, and else by their

@@ -1,8 +1,9 @@
 //! What an earlier process left unsettled: messages that may have been sent, and messages that were
 //! sent and not deleted.
 //!
-//! Invariant: a message in doubt is deleted only when the ledger knows its event; otherwise it is
-//! sent again, and the ledger makes the second arrival a duplicate.
+//! Invariant: a message in doubt is deleted only when the ledger knows its event and no other message
+//! of the redrive can be the one that was stored; otherwise it is sent again, and the ledger makes the
+//! second arrival a duplicate.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use event::EventKey;
 use super::context::Context;
 use super::delete::delete;
 use crate::error::RedriveError;
+use crate::identity::SentEvent;
 use crate::ledger;
 use crate::state::Phase;
 use crate::state::fact::{Fact, MessageCause, Stored};
@@ -21,14 +23,19 @@ use pipeline::BATCH_ENTRIES_MAX;
 /// ledger would recognise by their identity and does not know. The others stay in doubt; nothing is
 /// lost by that, they are still in the dead-letter queue.
 pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize>, RedriveError> {
-    let doubtful: Vec<(usize, EventKey)> = context.recorder.look(|state| {
+    let doubtful: Vec<(usize, SentEvent)> = context.recorder.look(|state| {
+        let contested = state.contested();
         state
             .in_phase(Phase::is_doubtful)
             .into_iter()
-            .filter_map(|index| Some((index, state.messages().get(index)?.key.clone()?)))
+            .filter(|index| !contested.contains(index))
+            .filter_map(|index| Some((index, state.messages().get(index)?.event.clone()?)))
             .collect()
     });
-    let keys: Vec<EventKey> = doubtful.iter().map(|(_, key)| key.clone()).collect();
+    let keys: Vec<EventKey> = doubtful
+        .iter()
+        .map(|(_, event)| event.key.clone())
+        .collect();
     // Without a database here the pipeline still has its ledger: sending again is safe.
     let answer = ledger::look_up(context.pipeline, &keys).await;
     if let Some(error) = &answer.error {
@@ -36,9 +43,14 @@ pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize
     }
     let mut again = HashSet::new();
     let mut stored = Vec::new();
-    for (index, key) in doubtful.into_iter().take(answer.answered) {
-        match answer.stored.get(&key).map(|stored| stored.record_id) {
-            Some(record_id) => stored.push(Stored { index, record_id }),
+    for (index, event) in doubtful.into_iter().take(answer.answered) {
+        match answer.stored.get(&event.key) {
+            Some(known) if event.can_be_of(known.occurred_at) => stored.push(Stored {
+                index,
+                record_id: known.record_id,
+            }),
+            // The record is another event's. This one stays where it is.
+            Some(_) => {}
             None => drop(again.insert(index)),
         }
     }
@@ -56,9 +68,14 @@ pub(super) async fn finish_deletes(
     context: &Context<'_>,
     patience: Duration,
 ) -> Result<(), RedriveError> {
-    let open = context
-        .recorder
-        .look(|state| state.in_phase(Phase::is_deletable));
+    let (contested, open): (Vec<usize>, Vec<usize>) = context.recorder.look(|state| {
+        let contested = state.contested();
+        let open = state.in_phase(Phase::is_deletable).into_iter();
+        open.partition(|index| contested.contains(index))
+    });
+    let cause = "another message of the redrive has its identity and another event: only one of \
+                 them was stored";
+    record_not_deleted(context, &contested, cause).await?;
     // The leases of a process that crashed may still last.
     for chunk in open.chunks(BATCH_ENTRIES_MAX) {
         context.leases.secure(chunk).await;
@@ -81,11 +98,16 @@ pub(super) async fn finish_deletes(
         context.leases.secure(chunk).await;
         delete(context, chunk).await?;
     }
-    record_not_found(context, &gone).await
+    let cause = "not seen among the dead letters: deleted before, or received by another consumer";
+    record_not_deleted(context, &gone, cause).await
 }
 
-/// Records messages that are not there; one whose delete failed keeps that cause.
-async fn record_not_found(context: &Context<'_>, indexes: &[usize]) -> Result<(), RedriveError> {
+/// Records messages that are not deleted; one whose delete failed keeps that cause.
+async fn record_not_deleted(
+    context: &Context<'_>,
+    indexes: &[usize],
+    cause: &str,
+) -> Result<(), RedriveError> {
     let messages: Vec<MessageCause> = context.recorder.look(|state| {
         indexes
             .iter()
@@ -93,11 +115,7 @@ async fn record_not_found(context: &Context<'_>, indexes: &[usize]) -> Result<()
                 let message = state.messages().get(**index);
                 message.is_some_and(|message| !matches!(message.phase, Phase::NotDeleted(_)))
             })
-            .map(|index| {
-                let cause = "not seen among the dead letters: deleted before, or received by \
-                             another consumer";
-                MessageCause::passing(*index, cause)
-            })
+            .map(|index| MessageCause::passing(*index, cause))
             .collect()
     });
     if messages.is_empty() {

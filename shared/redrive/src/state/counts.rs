@@ -28,6 +28,9 @@ pub struct Counts {
     pub moved: usize,
     /// Of those sent, events that were seen in the ledger; see [`Self::stored`].
     pub stored: usize,
+    /// Of these, messages without a record of their own: the ledger knew their event before, or
+    /// another message of the redrive carried the same one.
+    pub duplicates: usize,
     /// Of those sent, events that were seen to fail again; see [`Self::dead_again`].
     pub dead_again: usize,
     /// Where the events were looked for.
@@ -47,6 +50,8 @@ struct CountsJson {
     sent_not_deleted: usize,
     moved: usize,
     stored: Option<usize>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    duplicates: usize,
     dead_again: Option<usize>,
 }
 
@@ -69,6 +74,7 @@ impl From<Counts> for CountsJson {
             sent_not_deleted: counts.sent_not_deleted,
             moved: counts.moved,
             stored: counts.stored(),
+            duplicates: counts.duplicates,
             dead_again: counts.dead_again(),
         }
     }
@@ -85,6 +91,7 @@ impl From<CountsJson> for Counts {
             sent_not_deleted: json.sent_not_deleted,
             moved: json.moved,
             stored: json.stored.unwrap_or(0),
+            duplicates: json.duplicates,
             dead_again: json.dead_again.unwrap_or(0),
             looked_up: match (json.stored, json.dead_again) {
                 (Some(_), Some(_)) => LookedUp::Ledger,

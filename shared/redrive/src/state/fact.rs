@@ -192,10 +192,14 @@ pub enum Proof {
         /// Its record.
         record_id: RecordId,
     },
-    /// The ledger knew it before: for the ingest the copy was a duplicate.
+    /// For the ingest it was a duplicate: the ledger knew its event before, or another message of the
+    /// redrive carried the same one.
     AlreadyStored {
         /// The record of the first arrival.
         record_id: RecordId,
+        /// SQS message id of that other message, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duplicate_of: Option<String>,
     },
     /// It is in the dead-letter queue again.
     DeadAgain {
@@ -204,6 +208,13 @@ pub enum Proof {
         /// The ingest's reason, if it gave one.
         reason: Option<String>,
     },
+}
+
+impl Proof {
+    /// Whether its message added no record of its own.
+    pub(super) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::AlreadyStored { .. })
+    }
 }
 
 /// Where the events that were sent were looked for.

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use event::{EventKey, RecordId};
+use event::RecordId;
 
 use super::fact::{Intended, Proof};
+use crate::identity::SentEvent;
 
 /// How far a message has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,8 +82,8 @@ pub struct MessageState {
     pub sent_message_id: Option<String>,
     /// What became of its event.
     pub proof: Option<Proof>,
-    /// Identity of what is sent; `None` before the first intent and for what is no valid event.
-    pub key: Option<EventKey>,
+    /// The event that is sent; `None` before the first intent and for what is no valid event.
+    pub event: Option<SentEvent>,
     /// SHA-256 of what is sent; empty before the first intent.
     pub sent_sha256: String,
     /// The newest intent, until the message is settled: refused or deleted.

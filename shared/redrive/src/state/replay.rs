@@ -3,15 +3,18 @@
 //! Invariant: a message counts as deleted only after its copy was confirmed or found in the ledger;
 //! a fact that contradicts this is refused, by the writer before it is written and by the reader.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
+
+use event::EventKey;
 
 use super::counts::Counts;
 use super::fact::{Ending, Fact, Intended, LookedUp, MessageCause, Proof, Received};
 use super::phase::{MessageState, Phase};
 use crate::error::RedriveError;
-use crate::message::{body_sha256, key_of};
+use crate::identity::SentEvent;
+use crate::message::body_sha256;
 use crate::plan::Plan;
 
 const NOT_PLANNED: &str = "there is no such message in the plan";
@@ -104,6 +107,51 @@ impl State {
             .filter(|(index, message)| is_wanted(*index, message))
             .map(|(index, _)| index)
             .collect()
+    }
+
+    /// Messages that were sent, or may have been, and whose event has the identity of another one of
+    /// them and differs. The ledger has at most one of their events, and nobody knows which. A plan of
+    /// an earlier version may have such messages; this version does not send them. Messages that
+    /// were stored already when they were planned are duplicates, and meant to be.
+    pub(crate) fn contested(&self) -> HashSet<usize> {
+        let mut first: HashMap<&EventKey, &SentEvent> = HashMap::new();
+        let mut keys = HashSet::new();
+        for (_, event) in self.carriers() {
+            let its = *first.entry(&event.key).or_insert(event);
+            if !event.is_copy_of(its) {
+                keys.insert(&event.key);
+            }
+        }
+        self.carriers()
+            .filter(|(_, event)| keys.contains(&event.key))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Messages that were sent, or may have been, with events that were to be stored.
+    pub(crate) fn carriers(&self) -> impl Iterator<Item = (usize, &SentEvent)> {
+        let messages = self.messages.iter().zip(&self.plan.entries).enumerate();
+        messages.filter_map(|(index, (message, entry))| {
+            let is_carrier = !message.phase.is_unsent() && entry.is_to_be_stored();
+            Some((index, message.event.as_ref().filter(|_| is_carrier)?))
+        })
+    }
+
+    /// Which message a record proves, by the identity of its event: the one that is proved by it
+    /// already, else the first one. The others are duplicates of that message.
+    pub(crate) fn holders(&self) -> HashMap<&EventKey, usize> {
+        let mut holders = HashMap::new();
+        for (index, event) in self.carriers() {
+            let message = self.messages.get(index);
+            let is_proved =
+                message.is_some_and(|message| matches!(message.proof, Some(Proof::Stored { .. })));
+            if is_proved {
+                holders.insert(&event.key, index);
+            } else if message.is_some_and(|message| message.phase.is_sent()) {
+                holders.entry(&event.key).or_insert(index);
+            }
+        }
+        holders
     }
 
     /// The newest intents of messages that are not settled, for the process that resumes.
@@ -237,12 +285,12 @@ impl State {
             .map_or(original_body.as_str(), |entry| {
                 entry.sent_body(original_body)
             });
-        let (key, sha256) = (key_of(body), body_sha256(body));
+        let (event, sha256) = (SentEvent::of(original_body, body), body_sha256(body));
         let message = self.step(index, Phase::Intended, |phase| {
             phase.is_unsent() || phase.is_doubtful()
         })?;
         message.receipt_handle = Some(intended.receipt_handle.clone());
-        message.key = key;
+        message.event = event;
         message.sent_sha256 = sha256;
         message.unsettled = Some(Arc::new(intended.clone()));
         Ok(())
@@ -258,8 +306,10 @@ impl State {
         }
         if let Some(before) = message.proof.replace(proof.clone()) {
             *self.counts.of_proof(&before) -= 1;
+            self.counts.duplicates -= usize::from(before.is_duplicate());
         }
         *self.counts.of_proof(proof) += 1;
+        self.counts.duplicates += usize::from(proof.is_duplicate());
         let looked_up = match proof {
             Proof::Stored { .. } | Proof::AlreadyStored { .. } => LookedUp::LedgerOnly,
             Proof::DeadAgain { .. } => LookedUp::DeadLetters,

@@ -239,7 +239,7 @@ fn without_numbers(word: &str, text: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap as Map;
 
     use event::{Failure, FailureCode, PartialIdentity};
@@ -251,7 +251,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(1) - TimeDelta::minutes(minutes_ago)
     }
 
-    fn message(id: &str, minutes_ago: i64, verdict: Verdict) -> DeadLetter {
+    pub(crate) fn message(id: &str, minutes_ago: i64, verdict: Verdict) -> DeadLetter {
         DeadLetter {
             message_id: id.to_owned(),
             receipt_handle: String::new(),

@@ -16,6 +16,8 @@ mod worker;
 
 pub use message_json::{MessageJson, WholeMessageJson};
 
+#[cfg(test)]
+pub(crate) use group::tests::message as example;
 pub use group::{Group, GroupKey, Groups, pointer};
 pub use interpreter::{Interpreter, InterpreterError};
 pub use pretty::pretty;

@@ -42,6 +42,66 @@ async fn statement_that_takes_too_long_is_transient() {
 }
 
 #[tokio::test]
+async fn read_that_takes_too_long_is_not_tried_again_and_keeps_its_connection() {
+    let database = migrated().await;
+    let pool = connect(&ConnectSettings {
+        max_connections: 1,
+        statement_timeout: Some(Duration::from_millis(100)),
+        ..ConnectSettings::new(database.url(), "test")
+    })
+    .await
+    .unwrap();
+    let session = || sqlx::query_scalar::<_, i32>("select pg_backend_pid()").fetch_one(&pool);
+    let query = event::RecordQuery::default();
+    store::list_records(&pool, &query).await.unwrap();
+    let before = session().await.unwrap();
+    let mut blocker = database.pool().begin().await.unwrap();
+    sqlx::query("lock table records in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    let error = store::list_records(&pool, &query).await.unwrap_err();
+    assert!(matches!(error, StoreError::TooSlow { .. }), "{error:?}");
+    assert!(!error.is_transient(), "{error:?}");
+    blocker.rollback().await.unwrap();
+    store::list_records(&pool, &query).await.unwrap();
+    assert_eq!(session().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn read_that_an_administrator_cancels_is_transient() {
+    let database = migrated().await;
+    let pool = connect(&ConnectSettings::new(database.url(), "cancelled"))
+        .await
+        .unwrap();
+    store::list_records(&pool, &event::RecordQuery::default())
+        .await
+        .unwrap();
+    let mut blocker = database.pool().begin().await.unwrap();
+    sqlx::query("lock table records in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    let waiting = tokio::spawn({
+        let pool = pool.clone();
+        async move { store::list_records(&pool, &event::RecordQuery::default()).await }
+    });
+    let mut cancelled = false;
+    while !cancelled {
+        cancelled = sqlx::query_scalar(
+            "select coalesce(bool_or(pg_cancel_backend(pid)), false) from pg_stat_activity
+             where application_name = 'cancelled' and datname = current_database()
+                 and wait_event_type = 'Lock'",
+        )
+        .fetch_one(&mut *blocker)
+        .await
+        .unwrap();
+    }
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+}
+
+#[tokio::test]
 async fn connection_to_a_server_that_became_a_reader_is_replaced() {
     let database = migrated().await;
     let pool = connect(&ConnectSettings {

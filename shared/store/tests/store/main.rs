@@ -3,11 +3,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test stops where it fails"
 )]
 
 mod arrivals;
 mod connections;
+#[expect(dead_code, reason = "the ingest's tests use the other faults")]
+mod database_proxy;
 mod events;
 #[path = "../../../event/tests/hostile/mod.rs"]
 mod hostile;
@@ -20,6 +23,7 @@ mod roles;
 mod rollup;
 mod round_trips;
 mod schema;
+mod silence;
 mod statistics;
 mod verdicts;
 mod writes;

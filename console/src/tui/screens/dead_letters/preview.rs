@@ -3,7 +3,7 @@
 //! Invariant: nothing is edited before the operator agreed to what is shown; one difference is laid
 //! out at a time.
 
-use event::{Verdict, unwrap_envelope};
+use event::unwrap_envelope;
 use ratatui::Frame;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -64,8 +64,28 @@ impl Preview {
 
     /// Messages that the ingest would store.
     fn ready(&self) -> usize {
-        let is_ready = |edited: &&EditedMessage| edited.verdict == Verdict::Ready;
+        let is_ready = |edited: &&EditedMessage| edited.would_be_stored();
         self.patched.edited.iter().filter(is_ready).count()
+    }
+
+    /// `3 messages get the same identity /crew / x1: only one would be stored`, and what to do.
+    fn same_identity(&self) -> Option<String> {
+        let edited = &self.patched.edited;
+        let is_later = |edited: &&EditedMessage| edited.same_identity_as.is_some();
+        let later = edited.iter().find(is_later)?;
+        let holder = later.same_identity_as.as_deref();
+        let number = edited.iter().filter(|edited| {
+            edited.same_identity_as.as_deref() == holder
+                || Some(edited.message_id.as_str()) == holder
+        });
+        let part = |part: &Option<String>| visible(part.as_deref().unwrap_or_default());
+        Some(format!(
+            "{} messages get the same identity {} / {}: only one would be stored. Give each its own \
+             id, e.g. .id = .data.tag",
+            count(number.count() as u64),
+            part(&later.identity.source),
+            part(&later.identity.id),
+        ))
     }
 
     fn show(&mut self, at: usize) {
@@ -180,6 +200,9 @@ fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static
     lines.push(Line::from(spans));
     if let Some(why) = &patched.failure {
         let text = format!("fails: {}", visible(why));
+        lines.extend(hanging(Tone::Bad, &text, theme, width));
+    }
+    if let Some(text) = preview.same_identity() {
         lines.extend(hanging(Tone::Bad, &text, theme, width));
     }
     if let Some(edited) = patched.edited.get(preview.at) {

@@ -8,7 +8,7 @@ use event::FailureCode;
 use super::freshness::Freshness;
 use super::hop::Hop;
 use crate::tui::context::ScreenContext;
-use crate::tui::format::{UNKNOWN, latency, short, span_secs};
+use crate::tui::format::{UNKNOWN, clock, latency, short, span_secs};
 use crate::tui::theme::Tone;
 use pipeline::{INGEST_WINDOW, IngestRates};
 
@@ -93,7 +93,11 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
             let why = "ingest_function is not set".to_owned();
             return absent("no metrics", why);
         }
-        Batches::None => return absent("no metrics", "of a batch in the last hour".to_owned()),
+        Batches::None => {
+            let read_at = context.pipeline.history.fetched().map(|it| it.fetched_at);
+            let at = read_at.map_or_else(String::new, |at| format!(" before {} UTC", clock(at)));
+            return absent("no metrics", format!("of a batch in the hour{at}"));
+        }
         Batches::Past => return absent("no batch", format!("in the last {window}")),
     };
     let freshness = Freshness::of_batches(context);

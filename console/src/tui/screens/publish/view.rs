@@ -203,13 +203,13 @@ fn draw_sent(
     let (pieces, lines) = match sent {
         None => (
             Vec::new(),
-            vec![
-                Line::styled(" Nothing sent from here yet.", theme.muted()),
-                Line::styled(
-                    " A sent event is followed until it is stored or dead-lettered.",
-                    theme.muted(),
-                ),
-            ],
+            wrapped(
+                "Nothing sent from here yet. A sent event is followed until it is stored or dead-lettered.",
+                usize::from(area.width).saturating_sub(2),
+            )
+            .into_iter()
+            .map(|text| Line::styled(format!(" {text}"), theme.muted()))
+            .collect(),
         ),
         Some(sent) => {
             let width = usize::from(area.width);

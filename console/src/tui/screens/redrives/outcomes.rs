@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::texts::{
-    FAILED_AGAIN, IN_BOTH_QUEUES, NOT_LOOKED_UP, NOT_PROVED, NOT_SENT, NOT_SENT_YET, STORED,
-    UNKNOWN, WAITING_FOR_PROOF,
+    ALREADY_STORED, FAILED_AGAIN, IN_BOTH_QUEUES, NOT_LOOKED_UP, NOT_PROVED, NOT_SENT,
+    NOT_SENT_YET, STORED, UNKNOWN, WAITING_FOR_PROOF,
 };
 use crate::tui::format::visible;
 use crate::tui::lines::{left, whole_words};
@@ -67,7 +67,7 @@ impl Disposition {
             Self::NotProved => (Tone::Muted, NOT_PROVED),
             Self::NotLookedUp => (Tone::Muted, NOT_LOOKED_UP),
             Self::NotSentYet => (Tone::Muted, NOT_SENT_YET),
-            Self::AlreadyStored => (Tone::Muted, "already stored"),
+            Self::AlreadyStored => (Tone::Muted, ALREADY_STORED),
             Self::Stored => (Tone::Good, STORED),
         }
     }
@@ -105,7 +105,14 @@ fn row(
             .unwrap_or_else(|| "moved by SQS after its retries; no reason is recorded".to_owned()),
         (_, Some(_)) if disposition == Disposition::BeingSent => String::new(),
         (_, Some(cause)) => cause.clone(),
-        (Some(Proof::Stored { record_id } | Proof::AlreadyStored { record_id }), None) => {
+        (
+            Some(Proof::AlreadyStored {
+                record_id,
+                duplicate_of: Some(other),
+            }),
+            None,
+        ) => format!("by message {other}, as record {record_id}"),
+        (Some(Proof::Stored { record_id } | Proof::AlreadyStored { record_id, .. }), None) => {
             format!("as record {record_id}")
         }
         (None, None) => match disposition {

@@ -35,7 +35,7 @@ impl Redrives {
 
     fn try_dry(&mut self, context: &mut UpdateContext<'_>) {
         if let Some(review) = &mut self.review {
-            let draft = review.draft();
+            let draft = review.dry_draft();
             context.outbox.fetch(&mut review.dry, Reply::DryRun, |to| {
                 Request::DryRun(draft, to)
             });
@@ -71,6 +71,9 @@ impl Redrives {
                 review.includes_all = !review.includes_all;
                 self.try_dry(context);
             }
+            Action::Faster if review.rate_per_sec.is_none() => {
+                context.notify(Tone::Muted, "there is no limit to raise: - sets one");
+            }
             Action::Faster => review.rate_per_sec = faster(review.rate_per_sec),
             Action::Slower => review.rate_per_sec = slower(review.rate_per_sec),
             Action::NextCanary => review.next_canary(),
@@ -103,13 +106,17 @@ impl Redrives {
         let Some(review) = &mut self.review else {
             return;
         };
-        if review.sent() == 0 {
-            let text = "none of them is ready: f sends them anyway";
-            context.notify(Tone::Warning, text);
-            return;
-        }
         if review.dry.is_loading() {
             context.notify(Tone::Muted, "the dry run is still running");
+            return;
+        }
+        if review.sent() == 0 {
+            let text = if review.skipped() > 0 {
+                "none of them is ready: f sends them anyway"
+            } else {
+                "each of them would be lost: nothing to send"
+            };
+            context.notify(Tone::Warning, text);
             return;
         }
         if context.environment.is_production && review.reason_in_force().is_none() {

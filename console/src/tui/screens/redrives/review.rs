@@ -2,6 +2,8 @@
 //!
 //! Invariant: what is sent is exactly what the review counts.
 
+use std::collections::HashMap;
+
 use crossterm::event::KeyEvent;
 use event::Verdict;
 use ratatui_textarea::TextArea;
@@ -73,10 +75,9 @@ impl Review {
         self.messages.len()
     }
 
-    /// How many have this verdict.
+    /// How many have this verdict and would not be lost.
     pub(super) fn with(&self, verdict: Verdict) -> usize {
-        let is_so = |chosen: &&Chosen| chosen.verdict == verdict;
-        self.messages.iter().filter(is_so).count()
+        self.count(|chosen, is_lost| !is_lost && chosen.verdict == verdict)
     }
 
     /// Whether messages with this verdict are sent.
@@ -86,24 +87,44 @@ impl Review {
 
     /// How many are left out unless all are meant.
     pub(super) fn skipped(&self) -> usize {
-        self.total() - self.with(Verdict::Ready)
+        self.count(|chosen, is_lost| !is_lost && chosen.verdict != Verdict::Ready)
+    }
+
+    /// How many stay whatever is meant: another event has their identity.
+    pub(super) fn lost(&self) -> usize {
+        self.count(|_, is_lost| is_lost)
+    }
+
+    /// Why the first of them stays.
+    pub(super) fn loss(&self) -> Option<&str> {
+        let kept_back = self.dry.value()?.kept_back.first()?;
+        Some(&kept_back.reason)
     }
 
     /// How many are sent.
     pub(super) fn sent(&self) -> usize {
-        if self.includes_all {
-            self.total()
-        } else {
-            self.with(Verdict::Ready)
-        }
+        self.count(|chosen, is_lost| !is_lost && self.sends(chosen.verdict))
     }
 
     /// How many of those that are sent have another body.
     pub(super) fn edited(&self) -> usize {
-        self.messages
-            .iter()
-            .filter(|chosen| self.sends(chosen.verdict) && chosen.draft.new_body.is_some())
-            .count()
+        let is_edited = |chosen: &Chosen| chosen.draft.new_body.is_some();
+        self.count(|chosen, is_lost| !is_lost && self.sends(chosen.verdict) && is_edited(chosen))
+    }
+
+    fn count(&self, is_counted: impl Fn(&Chosen, bool) -> bool) -> usize {
+        let kept_back = self.kept_back();
+        let messages = self.messages.iter();
+        let counted = messages.filter(|chosen| is_counted(chosen, is_lost(chosen, &kept_back)));
+        counted.count()
+    }
+
+    /// Messages that the dry run kept back, and why.
+    fn kept_back(&self) -> HashMap<&str, &str> {
+        let kept_back = self.dry.value().into_iter().flat_map(|dry| &dry.kept_back);
+        kept_back
+            .map(|kept| (kept.message_id.as_str(), kept.reason.as_str()))
+            .collect()
     }
 
     /// The canary steps that cut what is sent.
@@ -130,11 +151,19 @@ impl Review {
         self.reason.as_deref().or_else(of_start)
     }
 
+    /// What the dry run is about: it finds out itself which messages would be lost.
+    pub(super) fn dry_draft(&self) -> Draft {
+        self.draft_without(&HashMap::new())
+    }
+
+    /// What is sent.
     pub(super) fn draft(&self) -> Draft {
-        let (sent, skipped): (Vec<&Chosen>, Vec<&Chosen>) = self
-            .messages
-            .iter()
-            .partition(|chosen| self.sends(chosen.verdict));
+        self.draft_without(&self.kept_back())
+    }
+
+    fn draft_without(&self, kept_back: &HashMap<&str, &str>) -> Draft {
+        let is_sent = |chosen: &&Chosen| !is_lost(chosen, kept_back) && self.sends(chosen.verdict);
+        let (sent, skipped): (Vec<&Chosen>, Vec<&Chosen>) = self.messages.iter().partition(is_sent);
         Draft {
             messages: sent
                 .into_iter()
@@ -146,10 +175,15 @@ impl Review {
                 .map(|chosen| {
                     let DraftMessage { message, new_body } = &chosen.draft;
                     let failure = message.failure.as_ref().filter(|_| new_body.is_none());
+                    let reason = kept_back.get(message.message_id.as_str());
+                    let reason = reason.map_or_else(
+                        || skip_reason(chosen.verdict, failure, new_body.is_some()),
+                        |reason| (*reason).to_owned(),
+                    );
                     Skipped {
                         message_id: message.message_id.clone(),
                         verdict: chosen.verdict,
-                        reason: skip_reason(chosen.verdict, failure, new_body.is_some()),
+                        reason,
                     }
                 })
                 .collect(),
@@ -202,6 +236,14 @@ impl Review {
             input.insert_str(text.replace(['\r', '\n'], " "));
         }
     }
+}
+
+/// Whether the ledger would drop its event: another one that was stored has the identity that an edit
+/// gave it, or another message of the plan gets it.
+fn is_lost(chosen: &Chosen, kept_back: &HashMap<&str, &str>) -> bool {
+    let is_edited = chosen.draft.new_body.is_some();
+    (is_edited && chosen.verdict == Verdict::AlreadyStored)
+        || kept_back.contains_key(chosen.draft.message.message_id.as_str())
 }
 
 /// What happens to messages with a verdict, and why.

@@ -8,12 +8,12 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::review::{Review, disposition, refused};
-use super::texts::{canary_text, rate_text};
+use super::texts::{rate_text, steps_text};
 use crate::tui::context::ScreenContext;
 use crate::tui::document::size;
 use crate::tui::format::{age_secs, count, span_secs, visible};
 use crate::tui::layout::{area_rows, take_rows};
-use crate::tui::lines::{hanging, title, wrapped};
+use crate::tui::lines::{hanging, message_count, title, wrapped};
 use crate::tui::theme::{Theme, Tone, sign};
 use crate::tui::verdict::verdict_tone;
 
@@ -78,16 +78,12 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
     let theme = context.theme;
     let total = review.total();
     let sent = review.sent();
-    let unit = if total == 1 {
-        "message is"
-    } else {
-        "messages are"
-    };
     let mut lines = Vec::new();
     let summary = format!(
-        "{} of {} {unit} sent, and deleted here once confirmed.",
+        "{} of {} will be sent to {}, and then deleted from the dead-letter queue.",
         count(sent as u64),
-        count(total as u64)
+        message_count(total),
+        visible(context.source_queue_name())
     );
     push(&mut lines, &summary, theme.strong(), width);
     let mut scope = format!("From {}.", visible(&review.scope));
@@ -104,6 +100,13 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
             lines.push(verdict_line(review, verdict, digits, theme));
         }
     }
+    let lost = review.lost();
+    if lost > 0 {
+        lines.push(lost_line(lost, digits, theme));
+        if let Some(why) = review.loss() {
+            lines.extend(hanging(Tone::Bad, &visible(why), theme, width));
+        }
+    }
     if !review.has_ledger {
         let text = "the ledger was not reachable: ready may be stored already";
         lines.extend(hanging(Tone::Warning, text, theme, width));
@@ -117,7 +120,7 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
         "+ -",
         theme,
     ));
-    let canary = canary_text(&review.canary_steps(), sent);
+    let canary = steps_text(&review.canary_steps(), sent);
     lines.extend(setting("canary", &canary, "t", theme));
     let reason = match review.reason_in_force() {
         Some(reason) => visible(reason),
@@ -161,6 +164,20 @@ fn verdict_line(review: &Review, verdict: Verdict, digits: usize, theme: Theme) 
             theme.tone(tone),
         ),
         Span::styled(format!(" {}", disposition(verdict, is_sent)), style),
+    ])
+}
+
+fn lost_line(lost: usize, digits: usize, theme: Theme) -> Line<'static> {
+    let number = count(lost as u64);
+    let head = format!(
+        "  {} {number:>digits$} {:<15}",
+        sign(Tone::Bad),
+        "same identity"
+    );
+    let text = " stay: another event has it, and theirs would be lost";
+    Line::from(vec![
+        Span::styled(head, theme.tone(Tone::Bad)),
+        Span::raw(text),
     ])
 }
 

@@ -81,13 +81,15 @@ fn bar_line(run: &Run, theme: Theme, now: DateTime<Utc>, width: usize) -> Line<'
 }
 
 fn pace_spans(run: &Run, theme: Theme, now: DateTime<Utc>) -> Vec<Span<'static>> {
-    let limit = rate_text(
-        run.progress
-            .as_ref()
-            .and_then(|progress| progress.rate_per_sec),
-    );
+    let allowed = run
+        .progress
+        .as_ref()
+        .and_then(|progress| progress.rate_per_sec);
+    let limit = rate_text(allowed);
+    // What was sent in the first and in the last moment makes a few seconds appear faster.
+    let most = allowed.unwrap_or(f64::INFINITY);
     let measured = match run.measured_per_sec(now).filter(|_| !run.is_paused()) {
-        Some(per_sec) if run.counts().waiting > 0 => format!("{} now, ", rate(per_sec)),
+        Some(per_sec) if run.counts().waiting > 0 => format!("{} now, ", rate(per_sec.min(most))),
         Some(_) | None => String::new(),
     };
     vec![

@@ -10,6 +10,7 @@ use crate::tui::theme::{Theme, Tone, sign};
 use redrive::{Counts, RunCommand, Wait};
 
 pub(super) const STORED: &str = "stored";
+pub(super) const ALREADY_STORED: &str = "already stored";
 pub(super) const FAILED_AGAIN: &str = "failed again";
 pub(super) const WAITING_FOR_PROOF: &str = "waiting for proof";
 pub(super) const NOT_PROVED: &str = "not proved";
@@ -29,7 +30,10 @@ pub(super) fn sent_text(counts: &Counts, planned: usize) -> String {
 /// on its way, and no cause for worry. States without messages are left out.
 pub(super) fn parts(counts: &Counts, is_running: bool) -> Vec<(usize, Tone, &'static str)> {
     let unproved = counts.unproved();
-    let mut parts = vec![(counts.stored, Tone::Good, STORED)];
+    let mut parts = vec![
+        (counts.stored - counts.duplicates, Tone::Good, STORED),
+        (counts.duplicates, Tone::Muted, ALREADY_STORED),
+    ];
     if is_running {
         parts.extend([
             (unproved, Tone::Muted, WAITING_FOR_PROOF),
@@ -121,6 +125,21 @@ pub(super) fn canary_text(steps: &[usize], planned: usize) -> String {
     format!(
         "{} → all {}, each step proved first",
         steps.join(" → "),
+        count(planned as u64)
+    )
+}
+
+/// `first 1, then up to 10, then all 37; each step is proved before the next`
+pub(super) fn steps_text(steps: &[usize], planned: usize) -> String {
+    let Some((first, later)) = steps.split_first() else {
+        return "none: all at once".to_owned();
+    };
+    let mut text = format!("first {}", count(*first as u64));
+    for step in later {
+        text.push_str(&format!(", then up to {}", count(*step as u64)));
+    }
+    format!(
+        "{text}, then all {}; each step is proved before the next",
         count(planned as u64)
     )
 }

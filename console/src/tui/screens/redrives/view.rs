@@ -20,8 +20,8 @@ use crate::tui::lines::{
 };
 use crate::tui::redrives::PastRedrive;
 use crate::tui::theme::{Theme, Tone, sign};
-use redrive::RunCommand;
 use redrive::fact::Ending;
+use redrive::{Pause, RunCommand};
 
 /// `interrupted`
 const LABEL: usize = 12;
@@ -202,8 +202,8 @@ impl Redrives {
             ),
             Some(Ending::Finished) => String::new(),
             Some(Ending::Cancelled) => ": the rest stays in the dead-letter queue".to_owned(),
-            None if past.is_running => match &past.pause {
-                Some(why) => format!(": {why}; another process runs it"),
+            None if past.is_running => match past.pause.as_ref().and_then(Pause::own) {
+                Some(why) => format!(": {}; another process runs it", visible(why)),
                 None => ": another process runs it".to_owned(),
             },
             None => ": its process ended before it finished".to_owned(),

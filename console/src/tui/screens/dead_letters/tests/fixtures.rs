@@ -208,6 +208,7 @@ pub(crate) fn edited(message: &PatchInput, new_body: &str) -> EditedMessage {
         identity: peek_identity(new_body),
         has_other_identity: false,
         is_ledger_checked: true,
+        same_identity_as: None,
     }
 }
 

@@ -278,7 +278,7 @@ fn edited_message_is_judged_kept_and_marked() {
     };
     harness.reply(to, Ok(patched));
     assert!(
-        harness.notice().contains("would be a duplicate"),
+        harness.notice().contains("this one would be lost"),
         "{}",
         harness.notice()
     );
@@ -289,6 +289,35 @@ fn edited_message_is_judged_kept_and_marked() {
         "{}",
         harness.screen_text()
     );
+}
+
+#[test]
+fn preview_shows_that_a_patch_gives_several_events_one_identity() {
+    let mut harness = received(messages());
+    harness.code(KeyCode::Tab);
+    harness.keys("jp");
+    harness.keys("id = \"x2\"");
+    harness.code(KeyCode::Enter);
+    let ((_, messages), to) = harness.take_last(&PATCH);
+    let mut patched = crate::tui::patch::Patched::default();
+    for message in messages.iter().take(4) {
+        let mut edited = edited(message, &valid_body(1));
+        edited.same_identity_as = patched
+            .edited
+            .first()
+            .map(|first: &crate::tui::patch::EditedMessage| first.message_id.clone());
+        patched.edited.push(edited);
+    }
+    harness.reply(to, Ok(patched));
+    let text = harness.screen_text();
+    for expected in [
+        "1 become ready",
+        "3 still not ready",
+        "4 messages get the same identity /ops/flights / dep-0001",
+        "Give each its own id",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
 }
 
 #[test]

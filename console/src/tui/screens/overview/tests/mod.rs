@@ -633,7 +633,7 @@ fn absent_metrics_of_the_ingest_are_shown_as_absent_and_why() {
         (State::HistoryUnseen, "not seen yet"),
     ] {
         let line = line(state);
-        assert!(line.contains(shown) && !line.contains('0'), "{line}");
+        assert!(line.contains(shown) && !line.contains(" 0"), "{line}");
         let ingest = row(&harness_in(state, 80, 24), "ingest ƒ");
         assert!(!ingest.contains("lag"), "{ingest}");
     }

@@ -97,6 +97,30 @@ fn every_outcome() -> Report {
     report
 }
 
+/// Answers that the last of the messages would be lost.
+fn answer_kept_back(harness: &mut Harness) -> String {
+    let (draft, to) = harness.take_last(&DRY_RUN);
+    let last = draft.messages.last().unwrap();
+    let message_id = last.message.message_id.clone();
+    let sent = draft.messages.len() - 1;
+    let dry = crate::tui::redrives::DryRun {
+        sent,
+        ready: sent,
+        bytes: sent * 400,
+        kept_back: vec![redrive::Skipped {
+            message_id: message_id.clone(),
+            verdict: event::Verdict::Ready,
+            reason: "its event would get the identity of message 0001-aaaa, crew-app / x1: only \
+                     one of them would be stored; give each its own id, such as with the patch .id = \
+                     .data.tag"
+                .to_owned(),
+        }],
+        ..crate::tui::redrives::DryRun::default()
+    };
+    harness.reply(to, Ok(dry));
+    message_id
+}
+
 fn answer_report(harness: &mut Harness, report: Report) {
     let (_, to) = harness.take_last(&REPORT);
     harness.reply(to, Ok(report));

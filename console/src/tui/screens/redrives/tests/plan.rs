@@ -92,6 +92,54 @@ fn plan_without_a_ready_message_sends_nothing_until_all_are_meant() {
 }
 
 #[test]
+fn message_whose_event_would_be_lost_stays_also_where_all_are_meant() {
+    for (keys, sent) in [("ar", 2), ("arf", 36)] {
+        let mut harness = console();
+        harness.keys(keys);
+        let lost = answer_kept_back(&mut harness);
+        let text = harness.text();
+        for expected in ["1 same identity", "message 0001-aaaa, crew-app / x1"] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        harness.press('y');
+        let (draft, _) = harness.take_last(&REDRIVE);
+        assert_eq!(draft.messages.len(), sent);
+        assert!(draft.message_ids().all(|id| id != lost));
+        let skipped = draft
+            .skipped
+            .iter()
+            .find(|skipped| skipped.message_id == lost);
+        let reason = &skipped.unwrap().reason;
+        assert!(reason.contains("crew-app / x1"), "{reason}");
+    }
+}
+
+/// The ledger would drop it as a duplicate of another event.
+#[test]
+fn edit_with_an_identity_that_is_stored_is_never_sent() {
+    use crate::tui::redrives::{Chosen, DraftMessage, Selection};
+    let review = |new_body: Option<&str>| {
+        let mut message = fixtures::messages().remove(0);
+        message.verdict = Verdict::AlreadyStored;
+        let mut review = crate::tui::screens::redrives::review::Review::new(Selection {
+            scope: String::new(),
+            messages: vec![Chosen {
+                draft: DraftMessage {
+                    message,
+                    new_body: new_body.map(Into::into),
+                },
+                verdict: Verdict::AlreadyStored,
+            }],
+            has_ledger: true,
+        });
+        review.includes_all = true;
+        (review.sent(), review.lost(), review.draft().messages.len())
+    };
+    assert_eq!(review(Some("{}")), (0, 1, 0));
+    assert_eq!(review(None), (1, 0, 1));
+}
+
+#[test]
 fn rate_canary_and_reason_go_into_the_plan() {
     let mut harness = console();
     harness.keys("arf");

@@ -21,6 +21,7 @@ states!(
     Plan,
     PlanForAll,
     PlanRefused,
+    PlanSameIdentity,
     ProductionReason,
     Beginning,
     Running,
@@ -42,6 +43,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         | State::Plan
         | State::PlanForAll
         | State::PlanRefused
+        | State::PlanSameIdentity
         | State::Beginning
         | State::Running
         | State::CanaryFailed
@@ -150,6 +152,10 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
                 },
             );
         }
+        State::PlanSameIdentity => {
+            harness.keys("ar");
+            answer_kept_back(&mut harness);
+        }
         State::Ended => {
             harness.keys("ar");
             let (to, draft) = harness.agree();
@@ -191,6 +197,7 @@ fn answer_dry_run(harness: &mut Harness, is_refused: bool) {
         bytes: 21_000,
         unsendable: 1,
         problem: Some("1100000 bytes are more than a queue takes (1048576)".to_owned()),
+        kept_back: Vec::new(),
         refusal: is_refused.then(fixtures::fault),
         reason: Some("given at the start".to_owned()),
     };

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use devstack::Postgres;
 use sqlx::postgres::PgConnectOptions;
@@ -14,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::fixture::LIMIT;
+/// Long enough for everything, so that a test that waits for it fails clearly.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What happens to one statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

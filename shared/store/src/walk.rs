@@ -1,0 +1,417 @@
+//! The walk of an index behind a page of records.
+//!
+//! Invariant: a page visits a limited number of index entries and of partitions, whatever the filters and
+//! the size of the table. Where the limit ends a page early, its cursor continues behind the last entry
+//! that was visited, so that the following pages neither skip nor repeat a record.
+//!
+//! Each walk reads one index from one position to another. The planner cannot choose another one: the
+//! conditions and the order are rows of all columns of that index. With `type = $1` it may walk the primary
+//! key instead and filter, which reads everything when no record matches.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use event::{Cursor, Order, Page, Record, RecordId, RecordQuery};
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
+use sqlx::{Arguments as _, PgConnection, Row as _};
+
+use crate::error::{Context as _, StoreError};
+use crate::layout::{Layout, Span, Spans};
+use crate::records::{COLUMNS, LIST, PAGE_BYTES_MAX, read};
+
+/// Limits of one page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Index entries that a statement visits; the page ends with the statement that brings the sum here.
+    pub(crate) visited: u32,
+    /// Partitions, and gaps between them.
+    pub(crate) segments: usize,
+}
+
+impl Limits {
+    /// 5,000 entries take some 15 ms when they are cached, and less than the time limit when none is. The
+    /// partitions are as many as a page can plan and probe in some 30 ms.
+    pub(crate) const PAGE: Self = Self {
+        visited: 5_000,
+        segments: 128,
+    };
+}
+
+/// A place in the order of all records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    pub(crate) occurred_at: DateTime<Utc>,
+    pub(crate) record_id: i64,
+}
+
+impl Position {
+    /// Before every record of that time.
+    pub(crate) const fn start_of(occurred_at: DateTime<Utc>) -> Self {
+        Self {
+            occurred_at,
+            record_id: i64::MIN,
+        }
+    }
+
+    fn cursor(self, order: Order) -> Cursor {
+        Cursor {
+            order,
+            occurred_at: self.occurred_at,
+            record_id: RecordId(self.record_id),
+        }
+    }
+}
+
+/// The positions between which the records of a query lie, both exclusive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) after: Position,
+    pub(crate) before: Position,
+}
+
+impl Bounds {
+    pub(crate) fn of(query: &RecordQuery) -> Self {
+        let start = |time: Option<DateTime<Utc>>, year: i32| {
+            // The years are beyond those of RFC 3339 and within those of PostgreSQL.
+            let end = Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).single();
+            Position::start_of(time.or(end).unwrap_or(DateTime::UNIX_EPOCH))
+        };
+        let (mut after, mut before) = (start(query.from, -2_000), start(query.to, 20_000));
+        if let Some(cursor) = query.cursor {
+            let position = Position {
+                occurred_at: cursor.occurred_at,
+                record_id: cursor.record_id.0,
+            };
+            match query.order {
+                Order::Asc => after = after.max(position),
+                Order::Desc => before = before.min(position),
+            }
+        }
+        Self { after, before }
+    }
+
+    pub(crate) fn contain(&self, position: Position) -> bool {
+        self.after < position && position < self.before
+    }
+}
+
+/// A column and the value that is wanted.
+type Wanted<'a> = (&'static str, &'a str);
+
+/// One page in the making.
+pub(crate) struct Walk<'a> {
+    query: &'a RecordQuery,
+    limits: Limits,
+    bounds: Bounds,
+    /// The first column of the index; the others are the position.
+    key: Option<Wanted<'a>>,
+    /// What is left to compare in each entry that is visited.
+    rest: Vec<Wanted<'a>>,
+    spans: Spans,
+    visited: u32,
+    segments: usize,
+    filling: Filling,
+}
+
+/// The rows of a page, until it is full.
+pub(crate) struct Filling {
+    limit: usize,
+    bytes: usize,
+    items: Vec<Record>,
+    order: Order,
+}
+
+impl Filling {
+    pub(crate) fn new(query: &RecordQuery) -> Self {
+        Self {
+            limit: usize::from(query.limit),
+            bytes: 0,
+            items: Vec::new(),
+            order: query.order,
+        }
+    }
+
+    /// Adds a record; `false` when the page is full without it.
+    pub(crate) fn add(&mut self, record: Record) -> bool {
+        self.bytes += record.payload.get().len();
+        let is_full = self.items.len() >= self.limit
+            || (self.bytes > PAGE_BYTES_MAX && !self.items.is_empty());
+        if !is_full {
+            self.items.push(record);
+        }
+        !is_full
+    }
+
+    /// Whether the server leaves out what follows.
+    pub(crate) const fn is_large(&self) -> bool {
+        self.bytes > PAGE_BYTES_MAX
+    }
+
+    /// The page, where more records may follow its last one.
+    pub(crate) fn and_more(self) -> Page<Record> {
+        let last = self.items.last().map(|last| Position {
+            occurred_at: last.occurred_at,
+            record_id: last.record_id.0,
+        });
+        self.ending(last)
+    }
+
+    /// The page, continued behind a position; `None` at the end of the list.
+    pub(crate) fn ending(self, position: Option<Position>) -> Page<Record> {
+        Page {
+            next_cursor: position.map(|position| position.cursor(self.order)),
+            items: self.items,
+        }
+    }
+}
+
+/// What follows a statement of a walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The next span.
+    GoOn,
+    /// The page is full.
+    Full,
+    /// A limit is reached; the next page continues behind this position.
+    Stop(Position),
+}
+
+impl<'a> Walk<'a> {
+    /// The walk of a query without an `id`.
+    pub(crate) fn new(query: &'a RecordQuery, layout: Arc<Layout>, limits: Limits) -> Self {
+        let wanted =
+            |column, value: &'a Option<String>| value.as_deref().map(|value| (column, value));
+        let subject = wanted("subject", &query.subject);
+        let event_type = wanted("type", &query.event_type);
+        let source = wanted("source", &query.source);
+        // A subject has the fewest records, as a rule, and a source the most.
+        let mut columns = [subject, event_type, source].into_iter().flatten();
+        let bounds = Bounds::of(query);
+        // The last time that is not excluded; times are stored to the microsecond.
+        let last = match bounds.before.record_id {
+            i64::MIN => bounds.before.occurred_at - TimeDelta::microseconds(1),
+            _ => bounds.before.occurred_at,
+        };
+        Self {
+            query,
+            limits,
+            bounds,
+            key: columns.next(),
+            rest: columns.collect(),
+            spans: Spans::new(layout, query.order, bounds.after.occurred_at, last),
+            visited: 0,
+            segments: 0,
+            filling: Filling::new(query),
+        }
+    }
+
+    /// Reads the page.
+    pub(crate) async fn page(
+        mut self,
+        connection: &mut PgConnection,
+    ) -> Result<Page<Record>, StoreError> {
+        while let Some(span) = self.spans.next() {
+            let rows = self.read(span, connection).await.read_context(LIST)?;
+            match self.take(span, &rows).read_context(LIST)? {
+                Step::GoOn => {}
+                Step::Full => return Ok(self.filling.and_more()),
+                Step::Stop(position) => return Ok(self.filling.ending(Some(position))),
+            }
+        }
+        Ok(self.filling.ending(None))
+    }
+
+    async fn read(
+        &self,
+        span: Span,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        let sql = self.statement(span);
+        self.query(&sql)?.fetch_all(connection).await
+    }
+
+    /// The first span of a page is the same for many pages, so its plan is kept; the others depend on where
+    /// the page began.
+    fn query<'q>(&self, sql: &'q str) -> Result<Query<'q, Postgres, PgArguments>, sqlx::Error> {
+        let arguments = self.arguments().map_err(sqlx::Error::Encode)?;
+        Ok(sqlx::query_with(sql, arguments).persistent(self.segments == 0))
+    }
+
+    fn take(&mut self, span: Span, rows: &[PgRow]) -> Result<Step, sqlx::Error> {
+        self.segments += span.segments;
+        let mut last = None;
+        for row in rows {
+            let (matches, visited): (bool, i64) = (row.try_get(8)?, row.try_get(9)?);
+            last = Some((
+                visited,
+                Position {
+                    occurred_at: row.try_get(5)?,
+                    record_id: row.try_get(0)?,
+                },
+            ));
+            if matches && !self.filling.add(read(row)?) {
+                return Ok(Step::Full);
+            }
+        }
+        if self.filling.is_large() {
+            return Ok(Step::Full);
+        }
+        if let Some((visited, position)) = last {
+            let visited = u32::try_from(visited).unwrap_or(u32::MAX);
+            if visited >= self.limits.visited {
+                return Ok(Step::Stop(position));
+            }
+            self.visited = self.visited.saturating_add(visited);
+        }
+        let is_spent = self.visited >= self.limits.visited || self.segments >= self.limits.segments;
+        Ok(match self.far_end(span) {
+            Some(end) if is_spent && !self.spans.is_empty() => Step::Stop(Position::start_of(end)),
+            Some(_) | None => Step::GoOn,
+        })
+    }
+
+    /// Where the next span begins.
+    const fn far_end(&self, span: Span) -> Option<DateTime<Utc>> {
+        match self.query.order {
+            Order::Asc => span.to,
+            Order::Desc => span.from,
+        }
+    }
+
+    /// Columns, whether the record matches, and the number of the entry in the walk. Where every entry
+    /// matches, the number is 0, because nothing needs a limit but the page.
+    fn statement(&self, span: Span) -> String {
+        let (outer, inner) = (self.row_order(""), self.row_order("r."));
+        // One row more than requested shows whether there is another page.
+        let limit = u32::from(self.query.limit) + 1;
+        let page = if self.rest.is_empty() {
+            format!(
+                "{COLUMNS}, true as matches, 0::bigint as visited {walk}",
+                walk = self.walk(span, &inner, limit),
+            )
+        } else {
+            // The last entry is returned also when it does not match: it shows how far the walk came.
+            format!(
+                "select record_id, source, id, type, subject, occurred_at, ingested_at,
+                     case when matches then payload::text else '' end as payload, matches, visited
+                 from (
+                     select r.*, ({rest}) is true as matches, row_number() over walk as visited,
+                         lead(true) over walk is null as is_last
+                     from (
+                         select r.record_id, r.source, r.id, r.type, r.subject, r.occurred_at,
+                             r.ingested_at, r.payload
+                         {walk}
+                     ) as r
+                     window walk as (order by {inner})
+                 ) as visit
+                 where matches or is_last
+                 order by {outer} limit {limit}",
+                rest = self.comparisons(),
+                walk = self.walk(span, &inner, self.limits.visited),
+            )
+        };
+        // A connection takes every row of an answer, also those that nobody reads: what follows the page
+        // must not leave the server.
+        format!(
+            "select record_id, source, id, type, subject, occurred_at, ingested_at, payload, matches,
+                 visited
+             from (
+                 select page.*, sum(octet_length(payload)) over (
+                     order by {outer} rows between unbounded preceding and 1 preceding
+                 ) as bytes_before
+                 from ({page}) as page
+             ) as page
+             where bytes_before is null or bytes_before <= {PAGE_BYTES_MAX}
+             order by {outer}"
+        )
+    }
+
+    /// The part of the index between the bounds, in a span. The span is written out, so that the planner
+    /// knows its partitions, and is the same in the statements of many pages.
+    ///
+    /// The planner does not see the first value of a row, nor the limit, because each is a `select`. From
+    /// statistics it would expect one row between two equal values, and then sort what may be a million.
+    fn walk(&self, span: Span, order: &str, limit: u32) -> String {
+        let columns: String = self
+            .key
+            .iter()
+            .map(|(column, _)| format!("r.{column}, "))
+            .collect();
+        let row = format!("({columns}r.occurred_at, r.record_id)");
+        let (after, before) = if self.key.is_none() {
+            ("((select $1), $2)", "((select $3), $4)")
+        } else {
+            ("((select $1), $2, $3)", "((select $1), $4, $5)")
+        };
+        // The planner does not conclude it from a comparison of rows, and the index is partial.
+        let partial = match self.key {
+            Some(("subject", _)) => "r.subject is not null and ",
+            Some(_) | None => "",
+        };
+        format!(
+            "from records r
+             where {}{partial}{row} > {after} and {row} < {before}
+             order by {order} limit (select {limit})",
+            in_span(span)
+        )
+    }
+
+    /// The comparisons that are left, whose parameters follow those of the walk.
+    fn comparisons(&self) -> String {
+        let first = 5 + usize::from(self.key.is_some());
+        let comparisons: Vec<String> = self
+            .rest
+            .iter()
+            .zip(first..)
+            .map(|((column, _), number)| format!("r.{column} = ${number}"))
+            .collect();
+        comparisons.join(" and ")
+    }
+
+    fn row_order(&self, table: &str) -> String {
+        let direction = match self.query.order {
+            Order::Asc => "asc",
+            Order::Desc => "desc",
+        };
+        let columns: Vec<String> = self
+            .key
+            .iter()
+            .map(|(column, _)| *column)
+            .chain(["occurred_at", "record_id"])
+            .map(|column| format!("{table}{column} {direction}"))
+            .collect();
+        columns.join(", ")
+    }
+
+    fn arguments(&self) -> Result<PgArguments, sqlx::error::BoxDynError> {
+        let mut arguments = PgArguments::default();
+        if let Some((_, value)) = self.key {
+            arguments.add(value)?;
+        }
+        for position in [self.bounds.after, self.bounds.before] {
+            arguments.add(position.occurred_at)?;
+            arguments.add(position.record_id)?;
+        }
+        for (_, value) in &self.rest {
+            arguments.add(*value)?;
+        }
+        Ok(arguments)
+    }
+}
+
+/// The condition of a span, with the `and` that follows it.
+pub(crate) fn in_span(span: Span) -> String {
+    let condition = |comparison: &str, time: Option<DateTime<Utc>>| {
+        time.map(|time| {
+            let time = time.format("%Y-%m-%d %H:%M:%S%.6f+00");
+            format!("r.occurred_at {comparison} timestamptz '{time}' and ")
+        })
+        .unwrap_or_default()
+    };
+    condition(">=", span.from) + &condition("<", span.to)
+}
+
+#[cfg(test)]
+#[path = "walk/tests.rs"]
+mod tests;

@@ -1,0 +1,134 @@
+//! Connections that die without a word, as behind a gateway that forgot them.
+
+use std::time::Duration;
+
+use devstack::{Durability, Postgres, PostgresOptions};
+use event::{Bucket, GroupBy, RecordId, RecordQuery, StatsQuery};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use store::{
+    ConnectSettings, PgPool, StoreError, connect, get_record, list_records, migrate,
+    partition_sizes, ping, stats, stored_events, stored_keys, summary, types,
+};
+use tokio::time::timeout;
+
+use crate::database_proxy::DatabaseProxy;
+use crate::events::{at, event};
+
+/// A caller gives up on a question after this time. Nothing answers it, so the time decides nothing.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Long enough for everything, so that a test that waits for it fails clearly.
+const LIMIT: Duration = Duration::from_secs(20);
+
+type Question = for<'a> fn(&'a PgPool) -> BoxFuture<'a, Result<(), StoreError>>;
+
+/// Every read of the store.
+const QUESTIONS: [(&str, Question); 10] = [
+    ("ping", |pool| ping(pool).boxed()),
+    ("list", |pool| {
+        async { list_records(pool, &RecordQuery::default()).await.map(drop) }.boxed()
+    }),
+    ("list by id", |pool| {
+        async {
+            let query = RecordQuery {
+                id: Some("a".to_owned()),
+                ..RecordQuery::default()
+            };
+            list_records(pool, &query).await.map(drop)
+        }
+        .boxed()
+    }),
+    ("get", |pool| {
+        async { get_record(pool, RecordId(1)).await.map(drop) }.boxed()
+    }),
+    ("stats", |pool| {
+        async {
+            let query = StatsQuery {
+                from: at("2026-11-24T00:00:00Z"),
+                to: at("2026-11-25T00:00:00Z"),
+                bucket: Bucket::Hour,
+                group_by: GroupBy::Type,
+            };
+            stats(pool, &query).await.map(drop)
+        }
+        .boxed()
+    }),
+    ("types", |pool| {
+        async { types(pool).await.map(drop) }.boxed()
+    }),
+    ("summary", |pool| {
+        async { summary(pool).await.map(drop) }.boxed()
+    }),
+    ("partition sizes", |pool| {
+        async { partition_sizes(pool).await.map(drop) }.boxed()
+    }),
+    ("stored events", |pool| {
+        async {
+            let key = event("a", "t", at("2026-11-24T12:00:00Z")).key();
+            stored_events(pool, &[key]).await.map(drop)
+        }
+        .boxed()
+    }),
+    ("stored keys", |pool| {
+        async {
+            let key = event("a", "t", at("2026-11-24T12:00:00Z")).key();
+            stored_keys(pool, &[key]).await.map(drop)
+        }
+        .boxed()
+    }),
+];
+
+/// A server with one migrated database, and a proxy before it.
+async fn proxied() -> (Postgres, DatabaseProxy) {
+    let server = Postgres::start(PostgresOptions {
+        durability: Durability::None,
+        ..PostgresOptions::default()
+    })
+    .await
+    .unwrap();
+    server.create_database("silence").await.unwrap();
+    let direct = ConnectSettings::new(server.url("silence"), "test");
+    migrate(&connect(&direct).await.unwrap()).await.unwrap();
+    let proxy = DatabaseProxy::start(&server, "silence").await;
+    (server, proxy)
+}
+
+async fn pool(proxy: &DatabaseProxy, max_connections: u32) -> PgPool {
+    connect(&ConnectSettings {
+        max_connections,
+        acquire_timeout: LIMIT,
+        ..ConnectSettings::new(proxy.url.as_str(), "test")
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn connection_that_dies_while_it_returns_gives_its_place_back() {
+    let (_server, proxy) = proxied().await;
+    let pool = pool(&proxy, 1).await;
+    ping(&pool).await.unwrap();
+    // The connection returns in a task that has not run yet.
+    proxy.silence();
+    ping(&pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_read_survives_connections_that_died_silently() {
+    let (_server, proxy) = proxied().await;
+    for (name, question) in QUESTIONS {
+        let pool = pool(&proxy, 2).await;
+        tokio::try_join!(question(&pool), question(&pool)).unwrap();
+        proxy.silence();
+        // As many callers as connections, so that none is left that works.
+        let (one, other) = tokio::join!(
+            timeout(PATIENCE, question(&pool)),
+            timeout(PATIENCE, question(&pool))
+        );
+        assert!(one.is_err() && other.is_err(), "{name}");
+        timeout(LIMIT, question(&pool))
+            .await
+            .unwrap()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
