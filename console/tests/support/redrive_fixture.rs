@@ -46,7 +46,7 @@ impl Services {
     pub(crate) async fn open() -> Self {
         let machine = machine::shared();
         let database = TestDatabase::create().await.unwrap();
-        store::MIGRATOR.run(database.pool()).await.unwrap();
+        store::migrate(database.pool()).await.unwrap();
         Self {
             emulator: queues::emulator().await,
             database,

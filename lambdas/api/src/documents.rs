@@ -10,9 +10,7 @@ use axum::Extension;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use flate2::read::GzDecoder;
-use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Info, OpenApi, RefOr};
 use utoipa::{PartialSchema as _, ToSchema as _};
@@ -21,7 +19,7 @@ use crate::answer::json;
 use crate::parameters::{NoParameters, Query};
 use crate::problem::{Document, Problem, ProblemKind};
 use crate::request_id::REQUEST_ID;
-use crate::responses::{Always, components};
+use crate::responses::{Always, components, header_with_text};
 
 /// The documents change only with a deployment.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -92,19 +90,9 @@ fn complete_operation(operation: &mut Operation) {
 
 fn add_common_headers(response: &mut RefOr<utoipa::openapi::Response>) {
     if let RefOr::T(response) = response {
-        let id = header("The request's own id, or a new one.");
+        let id = header_with_text("The request's own id, or a new one.");
         response.headers.insert(REQUEST_ID.as_str().to_owned(), id);
     }
-}
-
-/// A header with text.
-pub(crate) fn header(description: &str) -> RefOr<Header> {
-    let text = ObjectBuilder::new().schema_type(Type::String);
-    HeaderBuilder::new()
-        .schema(Some(text))
-        .description(Some(description))
-        .build()
-        .into()
 }
 
 /// Read this document.

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 
 use utoipa::IntoResponses;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::problem::ProblemKind;
@@ -77,7 +79,7 @@ pub(crate) fn components() -> BTreeMap<String, RefOr<Response>> {
         if kind == ProblemKind::Unavailable {
             response.headers.insert(
                 "retry-after".to_owned(),
-                crate::documents::header("Seconds until another attempt makes sense."),
+                header_with_text("Seconds until another attempt makes sense."),
             );
         }
         responses.insert(component(kind), response.into());
@@ -87,4 +89,14 @@ pub(crate) fn components() -> BTreeMap<String, RefOr<Response>> {
 
 fn component(kind: ProblemKind) -> String {
     format!("Problem{}", kind.status().as_u16())
+}
+
+/// A header with text.
+pub(crate) fn header_with_text(description: &str) -> RefOr<Header> {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    HeaderBuilder::new()
+        .schema(Some(text))
+        .description(Some(description))
+        .build()
+        .into()
 }

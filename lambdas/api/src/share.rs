@@ -61,6 +61,7 @@ fn is_wide(path: &str, query: Option<&str>) -> bool {
             .split('&')
             .map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
             .any(|name| !name.is_empty() && !BOUNDED_PARAMETERS.contains(&name)),
+        Some("feed") => false,
         Some(rest) => !rest.starts_with("records/"),
         None => false,
     }
@@ -80,6 +81,7 @@ mod tests {
             ("/v1/records", Some("t%79pe=a"), true),
             ("/v1/records/17", None, false),
             ("/v1/records/lookup", None, false),
+            ("/v1/feed", Some("after=7"), false),
             ("/v1/stats", None, true),
             ("/v1/types", None, true),
             ("/v1/summary", None, true),

@@ -1,18 +1,26 @@
-//! Removes the stage of API Gateway from the path.
+//! Takes over what API Gateway says about a request: removes its stage from the path, and keeps its request id.
 //!
 //! Invariant: routes never contain their stage.
 
 use lambda_http::Request;
-use lambda_http::http::Uri;
+use lambda_http::http::{HeaderValue, Uri};
 use lambda_http::request::RequestContext;
 
-/// Removes the stage from the path. API Gateway prefixes the path with a named stage, and `lambda_http` adds
+use crate::request_id::REQUEST_ID;
+
+/// Removes the stage from the path, and has the gateway's request id, which is in its log, as the request's own
+/// unless the client sent one. API Gateway prefixes the path with a named stage, and `lambda_http` adds
 /// it where the gateway did not; `$default` is never in the path.
 pub fn without_stage(mut request: Request) -> Request {
-    let stage = match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.stage.clone(),
-        Some(_) | None => None,
+    let (stage, id) = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            (context.stage.clone(), context.request_id.clone())
+        }
+        Some(_) | None => (None, None),
     };
+    if let Some(id) = id.and_then(|id| HeaderValue::try_from(id).ok()) {
+        request.headers_mut().entry(REQUEST_ID).or_insert(id);
+    }
     if let Some(stage) = stage
         && let Some(uri) = stripped(request.uri(), &stage)
     {
@@ -68,6 +76,7 @@ mod tests {
             let request = without_stage(request(stage, raw_path));
             assert_eq!(request.uri().path(), "/v1/records", "{stage} {raw_path}");
             assert_eq!(request.uri().query(), Some("limit=5&type=a%2Bb"));
+            assert_eq!(request.headers()["x-request-id"], "r");
         }
     }
 

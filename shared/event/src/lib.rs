@@ -19,6 +19,7 @@
 //! ```
 
 mod cursor;
+mod cursor_text;
 mod envelope;
 mod event;
 mod failure;
