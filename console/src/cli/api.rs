@@ -1,6 +1,9 @@
 //! `api get`: prints the response of the HTTP API.
 //!
-//! Invariant: the body is printed unchanged, except for control characters.
+//! Invariant: the body is printed unchanged, except for control characters; a terminal gets JSON with one
+//! member a line.
+
+use std::io::IsTerminal as _;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -45,7 +48,11 @@ pub(super) async fn run(session: &Session, command: ApiCommand) -> Result<Exit, 
             },
         })?;
     } else {
-        let mut body = printable_lines(&answer.body);
+        let pretty = std::io::stdout()
+            .is_terminal()
+            .then(|| redrive::triage::pretty(&answer.body))
+            .flatten();
+        let mut body = printable_lines(pretty.as_deref().unwrap_or(&answer.body));
         if !body.ends_with('\n') {
             body.push('\n');
         }

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::keymap::{Action, Binding, KeyContext};
+use super::keymap::{Action, Binding, KeyContext, Label};
 use super::screen_id::ScreenId;
 use super::theme::Theme;
 
@@ -47,14 +47,14 @@ pub(crate) struct Footer {
     screen: ScreenId,
     context: KeyContext,
     /// What can be done here and now, the important things first, with its label.
-    pub(super) hints: Vec<(&'static Binding, &'static str)>,
+    pub(super) hints: Vec<(&'static Binding, Label)>,
 }
 
 impl Footer {
     pub(crate) const fn new(
         screen: ScreenId,
         context: KeyContext,
-        hints: Vec<(&'static Binding, &'static str)>,
+        hints: Vec<(&'static Binding, Label)>,
     ) -> Self {
         Self {
             screen,

@@ -46,18 +46,30 @@ pub(crate) fn draw(
             Span::raw(binding.label),
         ]));
     }
-    if screen == ScreenId::Records {
-        lines.extend(filter_lines(theme));
+    match context {
+        KeyContext::Screen(ScreenId::Records) => lines.extend(filter_lines(theme)),
+        KeyContext::Screen(ScreenId::DeadLetters) => lines.extend(sign_lines(theme)),
+        _ => {}
     }
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)
         .saturating_add(2);
     let place = centered(area, 60, height.min(area.height));
     let hidden = height.saturating_sub(place.height);
+    let name = match context {
+        KeyContext::Editor => "Keys of the editor".to_owned(),
+        KeyContext::Input => "Keys of the line".to_owned(),
+        KeyContext::Plan => "Keys of the plan".to_owned(),
+        KeyContext::Patch => "Keys of the preview".to_owned(),
+        KeyContext::Confirm | KeyContext::Quit => "Keys of the question".to_owned(),
+        KeyContext::Screen(_) | KeyContext::Help | KeyContext::Palette => {
+            format!("Keys on {}", screen.title())
+        }
+    };
     let title = if hidden > 0 {
-        format!(" Keys on {} · ↑↓ scroll · esc ", screen.title())
+        format!(" {name} · ↑↓ scroll · esc ")
     } else {
-        format!(" Keys on {} · esc ", screen.title())
+        format!(" {name} · esc ")
     };
     canvas.render_widget(Clear, place);
     canvas.render_widget(
@@ -72,7 +84,28 @@ pub(crate) fn draw(
 
 /// Lines of the longest help.
 fn lines_max() -> u16 {
-    u16::try_from(BINDINGS.len() + filter::EXAMPLES.len() + 2).unwrap_or(u16::MAX)
+    u16::try_from(BINDINGS.len() + filter::EXAMPLES.len() + 7).unwrap_or(u16::MAX)
+}
+
+/// What the signs of the lists mean.
+fn sign_lines(theme: Theme) -> Vec<Line<'static>> {
+    let signs = [
+        (
+            "50 s – 13 s",
+            "age of the oldest and of the newest message of a group",
+        ),
+        ("↑ ↓ =", "more, fewer or as many as in the hour before"),
+        ("◆ ~", "marked; edited"),
+        ("recv", "how often it was received"),
+    ];
+    let mut lines = vec![Line::default()];
+    lines.extend(signs.map(|(sign, meaning)| {
+        Line::from(vec![
+            Span::styled(format!(" {sign:>11}  "), theme.key()),
+            Span::raw(meaning),
+        ])
+    }));
+    lines
 }
 
 /// How a filter is written.

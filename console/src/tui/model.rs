@@ -123,7 +123,9 @@ impl Model {
         let context = self.key_context();
         let hints = keymap::hints(context).into_iter();
         let hints = match self.overlay {
-            Some(_) => hints.map(|binding| (binding, binding.label)).collect(),
+            Some(_) => hints
+                .map(|binding| (binding, binding.label.into()))
+                .collect(),
             None => {
                 let shown = self.screen_context(frame(self.area).body);
                 let label = |binding| self.screens.hint(self.screen, binding, &shown);

@@ -1,9 +1,9 @@
-//! Finds actions by fuzzy name, on the present screen and on the others.
+//! Finds actions by parts of their names, on the present screen and on the others.
 //!
 //! Invariant: an action of another screen names it, and shows it before anything is done there.
 
 use crossterm::event::KeyEvent;
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
@@ -156,7 +156,13 @@ impl Palette {
     /// What matches, best first.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let typed = self.input.lines().first().cloned().unwrap_or_default();
-        let pattern = Pattern::parse(&typed, CaseMatching::Ignore, Normalization::Smart);
+        // Letters of one word must be neighbours: scattered ones match actions that nobody means.
+        let pattern = Pattern::new(
+            &typed,
+            CaseMatching::Ignore,
+            Normalization::Smart,
+            AtomKind::Substring,
+        );
         let mut matcher = Matcher::new(Config::DEFAULT);
         let mut characters = Vec::new();
         let mut scored: Vec<(u32, Entry)> = entries_of(self.context)
@@ -220,10 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn finds_by_fuzzy_name() {
-        let entries = opened(ScreenId::DeadLetters, "rdv");
+    fn finds_by_parts_of_the_name_and_by_no_scattered_letters() {
+        let entries = opened(ScreenId::DeadLetters, "driv");
         let first = entries.first().unwrap();
         assert_eq!((first.action, first.elsewhere), (Action::Redrive, None));
+        let entries = opened(ScreenId::Overview, "publish templ");
+        assert_eq!(entries.first().unwrap().action, Action::NextTemplate);
+        assert_eq!(opened(ScreenId::Overview, "api"), []);
     }
 
     #[test]

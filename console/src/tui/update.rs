@@ -107,6 +107,10 @@ fn send(model: &mut Model, screen: ScreenId, event: ScreenEvent<'_>, outbox: &mu
 fn on_key(model: &mut Model, key: KeyEvent, outbox: &mut Outbox) {
     let context = model.key_context();
     if let Some(action) = keymap::lookup(context, key) {
+        if !action.is_movement() {
+            // What was reported of an earlier action may be untrue after this one; `!` keeps it.
+            model.notice = None;
+        }
         act(model, action, outbox);
         return;
     }

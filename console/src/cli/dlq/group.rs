@@ -70,7 +70,7 @@ impl<'a> From<&'a Group> for GroupJson<'a> {
         Self {
             cause: &group.key.cause,
             place: group.key.place.as_deref(),
-            detail: group.detail.as_deref(),
+            detail: group.key.detail.as_deref(),
             messages: group.messages,
             verdicts: verdicts
                 .map(|(verdict, count)| (verdict.as_str(), *count))
@@ -104,7 +104,7 @@ fn table(groups: &[Group], now: DateTime<Utc>) -> Table {
             .iter()
             .map(|(verdict, count)| format!("{count} {verdict}"))
             .collect();
-        let place = group.key.place.as_deref().or(group.detail.as_deref());
+        let place = group.key.place.as_deref().or(group.key.detail.as_deref());
         table.row([
             &group.messages.to_string(),
             &group.key.cause,

@@ -77,6 +77,27 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// Whether it only moves what is seen.
+    pub(crate) const fn is_movement(self) -> bool {
+        matches!(
+            self,
+            Self::Up
+                | Self::Down
+                | Self::PageUp
+                | Self::PageDown
+                | Self::First
+                | Self::Last
+                | Self::DetailUp
+                | Self::DetailDown
+                | Self::NextItem
+                | Self::PreviousItem
+                | Self::SwitchPane
+                | Self::Help
+                | Self::Notices
+                | Self::Palette
+        )
+    }
+
     /// Whether it acts on what is seen: it is not executed by name from another screen.
     pub(crate) const fn needs_a_look(self) -> bool {
         matches!(

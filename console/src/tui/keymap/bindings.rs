@@ -532,6 +532,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         0,
         Place::NotTyping
     ),
+    bind!(
+        Action::Help,
+        [K::plain(KeyCode::F(1))],
+        "help",
+        0,
+        Place::In(&[KeyContext::Editor, KeyContext::Input])
+    ),
     bind!(Action::Quit, [K::char('q')], "quit", 0, Place::NotTyping),
     bind!(Action::Quit, [K::ctrl('c')], "quit", 0, Place::Everywhere),
 ];

@@ -7,6 +7,9 @@ mod bindings;
 mod key;
 mod lookup;
 
+/// What a key does, as the hint line shows it.
+pub(crate) type Label = std::borrow::Cow<'static, str>;
+
 pub(crate) use self::action::{Action, KeyContext};
 pub(crate) use self::binding::Binding;
 pub(crate) use self::bindings::BINDINGS;

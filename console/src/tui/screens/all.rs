@@ -10,7 +10,7 @@ use super::records::Records;
 use super::redrives::Redrives;
 use super::screen::{Screen as _, ScreenEvent};
 use crate::tui::context::{ScreenContext, UpdateContext};
-use crate::tui::keymap::{Binding, KeyContext};
+use crate::tui::keymap::{Binding, KeyContext, Label};
 use crate::tui::screen_id::ScreenId;
 
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ impl Screens {
         screen: ScreenId,
         binding: &Binding,
         context: &ScreenContext<'_>,
-    ) -> Option<&'static str> {
+    ) -> Option<Label> {
         match screen {
             ScreenId::Overview => self.overview.hint(binding, context),
             ScreenId::DeadLetters => self.dead_letters.hint(binding, context),

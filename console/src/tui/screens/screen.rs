@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::Position;
 
 use crate::tui::context::{ScreenContext, UpdateContext};
-use crate::tui::keymap::{Action, Binding, KeyContext};
+use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 
 /// What can happen to a screen, answers to its requests apart.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub(crate) trait Screen {
     fn key_context(&self) -> KeyContext;
 
     /// The label of a key; `None` where the key does nothing now.
-    fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<&'static str> {
-        Some(binding.label)
+    fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<Label> {
+        Some(binding.label.into())
     }
 
     /// Since when it waits for something that it shows as awaited.

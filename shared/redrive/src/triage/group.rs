@@ -23,24 +23,33 @@ pub struct GroupKey {
     pub cause: String,
     /// JSON pointer to what is at fault, with `*` for item numbers.
     pub place: Option<String>,
+    /// Where no place is known: what was wrong, with `*` for numbers, UUIDs and what is quoted.
+    pub detail: Option<String>,
 }
 
 impl GroupKey {
     /// The key of a message.
     #[must_use]
     pub fn of(message: &DeadLetter) -> Self {
+        let place = pointer(message).map(|pointer| generalized(&pointer));
+        let detail = match place {
+            Some(_) => None,
+            None => detail(message).map(normalized),
+        };
         Self {
             cause: message.cause(),
-            place: pointer(message).map(|pointer| generalized(&pointer)),
+            place,
+            detail,
         }
     }
 
-    /// `missing-attribute /time`
+    /// `missing-attribute /time`, or `not-json: expected value at line *`.
     #[must_use]
     pub fn title(&self) -> String {
-        match &self.place {
-            Some(place) => format!("{} {place}", self.cause),
-            None => self.cause.clone(),
+        match (&self.place, &self.detail) {
+            (Some(place), _) => format!("{} {place}", self.cause),
+            (None, Some(detail)) => format!("{}: {detail}", self.cause),
+            (None, None) => self.cause.clone(),
         }
     }
 }
@@ -48,10 +57,8 @@ impl GroupKey {
 /// Messages of one fault, counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Cause and place.
+    /// Cause, and place or detail.
     pub key: GroupKey,
-    /// Where no place is known: what was wrong, with `*` for numbers, UUIDs and what is quoted.
-    pub detail: Option<String>,
     /// How many they are.
     pub messages: usize,
     /// How many there are of each verdict; those that do not occur are left out.
@@ -74,7 +81,7 @@ pub struct Group {
 #[derive(Clone, Debug)]
 pub struct Groups {
     now: DateTime<Utc>,
-    groups: HashMap<(GroupKey, Option<String>), Group>,
+    groups: HashMap<GroupKey, Group>,
 }
 
 impl Groups {
@@ -89,17 +96,11 @@ impl Groups {
 
     /// Adds a message to its group.
     pub fn add(&mut self, message: &DeadLetter) {
-        let key = GroupKey::of(message);
-        let detail = match key.place {
-            Some(_) => None,
-            None => detail(message).map(normalized),
-        };
         let group = self
             .groups
-            .entry((key, detail))
-            .or_insert_with_key(|(key, detail)| Group {
+            .entry(GroupKey::of(message))
+            .or_insert_with_key(|key| Group {
                 key: key.clone(),
-                detail: detail.clone(),
                 messages: 0,
                 verdicts: BTreeMap::new(),
                 first_sent_at: message.sent_at,
@@ -116,11 +117,7 @@ impl Groups {
     #[must_use]
     pub fn into_sorted(self) -> Vec<Group> {
         let mut groups: Vec<Group> = self.groups.into_values().collect();
-        groups.sort_by(|a, b| {
-            b.messages
-                .cmp(&a.messages)
-                .then_with(|| (&a.key, &a.detail).cmp(&(&b.key, &b.detail)))
-        });
+        groups.sort_by(|a, b| b.messages.cmp(&a.messages).then_with(|| a.key.cmp(&b.key)));
         groups
     }
 }
@@ -349,7 +346,10 @@ pub(crate) mod tests {
         let [syntax, time, retries] = groups.as_slice() else {
             panic!("{groups:?}");
         };
-        assert_eq!(syntax.detail.as_deref(), Some("expected value at line *"));
+        assert_eq!(
+            syntax.key.detail.as_deref(),
+            Some("expected value at line *")
+        );
         assert_eq!(syntax.messages, 3);
         assert_eq!(
             syntax.verdicts,
@@ -360,7 +360,7 @@ pub(crate) mod tests {
         assert_eq!((syntax.sent_last_hour, syntax.sent_hour_before), (1, 2));
         assert_eq!(syntax.example, "b");
         assert_eq!(time.key.title(), "invalid-time /data/*");
-        assert_eq!((time.messages, &time.detail), (2, &None));
+        assert_eq!((time.messages, &time.key.detail), (2, &None));
         assert_eq!(
             (retries.key.cause.as_str(), retries.messages),
             ("retries-exhausted", 1)

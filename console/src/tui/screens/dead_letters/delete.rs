@@ -40,6 +40,7 @@ impl DeadLetters {
             context.notify(Tone::Muted, "no messages to delete");
             return;
         }
+        let scope = scope.to_string();
         let purpose = Purpose::Delete { scope, message_ids };
         self.open = Open::Line(Box::new(LineInput::new(purpose, "")));
     }

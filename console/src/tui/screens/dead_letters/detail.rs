@@ -52,6 +52,8 @@ struct EditFacts {
     failure: Option<Failure>,
     identity: PartialIdentity,
     warnings: Vec<&'static str>,
+    /// Size of what is sent, in bytes.
+    bytes: usize,
 }
 
 impl Detail {
@@ -76,6 +78,7 @@ impl Detail {
                 failure: edit.failure.clone(),
                 identity: edit.identity.clone(),
                 warnings: warnings(edit),
+                bytes: edit.new_body.bytes(),
             }),
         }
     }
@@ -234,7 +237,14 @@ impl Detail {
         format!(
             "message {} · {}{envelope}{kind}",
             visible(&message.message_id),
-            size(message.body.bytes())
+            match &self.edit {
+                Some(edit) => format!(
+                    "{}, {} after the edit",
+                    size(message.body.bytes()),
+                    size(edit.bytes)
+                ),
+                None => size(message.body.bytes()),
+            }
         )
     }
 }

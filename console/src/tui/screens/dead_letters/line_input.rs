@@ -42,6 +42,17 @@ pub(super) enum Purpose {
     },
 }
 
+impl Purpose {
+    /// What ⏎ does.
+    pub(super) const fn verb(&self) -> &'static str {
+        match self {
+            Self::Search => "search",
+            Self::Patch { .. } => "preview",
+            Self::Delete { .. } => "delete",
+        }
+    }
+}
+
 /// The line while it is typed, and while its answer is awaited.
 #[derive(Debug)]
 pub(super) struct LineInput {
@@ -120,7 +131,7 @@ impl LineInput {
             Purpose::Patch { messages, .. } => (
                 " patch: ",
                 format!(
-                    "a jq program that runs on each of {}; ⏎ previews the changes",
+                    "a jq program, e.g. .time = \"2026-01-31T12:00:00Z\"; runs on each of {}",
                     message_count(messages.len())
                 ),
             ),

@@ -16,7 +16,6 @@ use crate::tui::patch::{EditedMessage, Patched, Query, missing_colon};
 use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
-use pipeline::model::DeadLetter;
 use redrive::triage::Program;
 
 impl DeadLetters {
@@ -28,19 +27,9 @@ impl DeadLetters {
             context.notify(Tone::Warning, text);
             return;
         }
-        let (scope, messages): (String, Vec<&DeadLetter>) = if self.marks.is_empty() {
-            let message_at = |position: &usize| self.messages.get(*position);
-            let scope = self.listed_group().map_or_else(
-                || "all listed messages".to_owned(),
-                |group| format!("the group {}", group.key.title()),
-            );
-            (scope, self.listed.iter().filter_map(message_at).collect())
-        } else {
-            let is_marked = |message: &&DeadLetter| self.marks.contains(&message.message_id);
-            let marked = self.messages.iter().filter(is_marked);
-            ("the marked messages".to_owned(), marked.collect())
-        };
-        let is_at_rest = |message: &&&DeadLetter| !self.has_operation(&message.message_id);
+        let (scope, messages) = self.patchable();
+        let is_at_rest =
+            |message: &&&pipeline::model::DeadLetter| !self.has_operation(&message.message_id);
         let messages: Vec<_> = messages
             .iter()
             .filter(is_at_rest)
@@ -51,6 +40,7 @@ impl DeadLetters {
             return;
         }
         let messages = Arc::new(messages);
+        let scope = scope.to_string();
         let purpose = Purpose::Patch { scope, messages };
         self.open = Open::Line(Box::new(LineInput::new(purpose, "")));
     }

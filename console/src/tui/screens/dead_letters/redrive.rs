@@ -3,16 +3,50 @@
 //! Invariant: a message leaves the list only when its redrive reports that it left the queue.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use super::note::{LastResult, Note};
 use super::state::{DeadLetters, Pane};
 use crate::tui::context::UpdateContext;
-use crate::tui::format::visible;
+use crate::tui::format::{count, visible};
 use crate::tui::handover::Handover;
 use crate::tui::redrives::{Chosen, DraftMessage, Ended, Selection};
 use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
 use redrive::{MessageOutcome, Report};
+
+/// Which messages a key means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Marked,
+    Group(String),
+    All,
+    Selected,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Marked => formatter.write_str("the marked messages"),
+            Self::Group(title) => write!(formatter, "the group {title}"),
+            Self::All => formatter.write_str("all listed messages"),
+            Self::Selected => formatter.write_str("the selected message"),
+        }
+    }
+}
+
+impl Scope {
+    /// `redrive this group (3)`
+    pub(super) fn label(&self, verb: &str, messages: usize) -> String {
+        let messages = count(messages as u64);
+        match self {
+            Self::Marked => format!("{verb} {messages} marked"),
+            Self::Group(_) => format!("{verb} this group ({messages})"),
+            Self::All => format!("{verb} all {messages}"),
+            Self::Selected => format!("{verb} this one"),
+        }
+    }
+}
 
 impl DeadLetters {
     /// Puts the marked messages, else the group, else the selected message before the operator.
@@ -34,7 +68,7 @@ impl DeadLetters {
         }
         let facts = self.received.value();
         let selection = Selection {
-            scope,
+            scope: scope.to_string(),
             messages: messages
                 .into_iter()
                 .map(|message| self.chosen(message))
@@ -45,23 +79,50 @@ impl DeadLetters {
     }
 
     /// The messages that a key means: the marked ones, else the group, else the selected one.
-    pub(super) fn meant(&self) -> (String, Vec<&DeadLetter>) {
-        if !self.marks.is_empty() {
-            let is_marked = |message: &&DeadLetter| self.marks.contains(&message.message_id);
-            let marked = self.messages.iter().filter(is_marked);
-            ("the marked messages".to_owned(), marked.collect())
-        } else if self.focus == Pane::Groups && !self.is_detail_open {
-            let scope = self.listed_group().map_or_else(
-                || "all received messages".to_owned(),
-                |group| format!("the group {}", group.key.title()),
-            );
-            let message_at = |position: &usize| self.messages.get(*position);
-            (scope, self.listed.iter().filter_map(message_at).collect())
+    pub(super) fn meant(&self) -> (Scope, Vec<&DeadLetter>) {
+        let (scope, _) = self.scope();
+        let messages = self.messages_of(&scope);
+        (scope, messages)
+    }
+
+    /// The messages that a patch changes: the marked ones, else those that are listed.
+    pub(super) fn patchable(&self) -> (Scope, Vec<&DeadLetter>) {
+        let (scope, _) = self.patch_scope();
+        let messages = self.messages_of(&scope);
+        (scope, messages)
+    }
+
+    /// What [`Self::meant`] means, and how many they are.
+    pub(super) fn scope(&self) -> (Scope, usize) {
+        let is_group = self.focus == Pane::Groups && !self.is_detail_open;
+        if is_group || !self.marks.is_empty() {
+            self.patch_scope()
         } else {
-            (
-                "the selected message".to_owned(),
-                self.selected_message().into_iter().collect(),
-            )
+            (Scope::Selected, 1)
+        }
+    }
+
+    /// What [`Self::patchable`] means, and how many they are.
+    pub(super) fn patch_scope(&self) -> (Scope, usize) {
+        if !self.marks.is_empty() {
+            return (Scope::Marked, self.marks.len());
+        }
+        let group = self.listed_group();
+        let scope = group.map_or(Scope::All, |group| Scope::Group(group.key.title()));
+        (scope, self.listed.len())
+    }
+
+    fn messages_of(&self, scope: &Scope) -> Vec<&DeadLetter> {
+        match scope {
+            Scope::Marked => {
+                let is_marked = |message: &&DeadLetter| self.marks.contains(&message.message_id);
+                self.messages.iter().filter(is_marked).collect()
+            }
+            Scope::Group(_) | Scope::All => {
+                let message_at = |position: &usize| self.messages.get(*position);
+                self.listed.iter().filter_map(message_at).collect()
+            }
+            Scope::Selected => self.selected_message().into_iter().collect(),
         }
     }
 

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::state::{DeadLetters, Open, Pane};
 use crate::tui::context::{ScreenContext, UpdateContext};
-use crate::tui::keymap::{Action, Binding, KeyContext};
+use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 use crate::tui::layout::is_wide;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
@@ -44,19 +44,34 @@ impl Screen for DeadLetters {
         }
     }
 
-    fn hint(&self, binding: &Binding, context: &ScreenContext<'_>) -> Option<&'static str> {
+    fn hint(&self, binding: &Binding, context: &ScreenContext<'_>) -> Option<Label> {
         match (&self.open, binding.action) {
-            (Open::Editor(_), Action::Send) => Some("save"),
+            (Open::Editor(_), Action::Send) => Some("save".into()),
             (Open::Line(_), Action::Up) => None,
+            (Open::Line(line), Action::Confirm) => Some(line.purpose.verb().into()),
             (Open::Nothing, Action::Open) if self.messages.is_empty() => {
                 let is_possible = !self.received.is_loading() && !context.is_resuming;
-                is_possible.then_some("receive")
+                is_possible.then(|| "receive".into())
             }
             // The others are about messages.
             (Open::Nothing, action) if action != Action::Refresh && self.messages.is_empty() => {
                 None
             }
-            _ => Some(binding.label),
+            (Open::Nothing, Action::Redrive) => {
+                let (scope, messages) = self.scope();
+                Some(scope.label("redrive", messages).into())
+            }
+            (Open::Nothing, Action::Patch) => {
+                let (scope, messages) = self.patch_scope();
+                Some(scope.label("patch", messages).into())
+            }
+            // The detail is beside the list.
+            (Open::Nothing, Action::Open)
+                if self.focus == Pane::Messages && is_wide(context.body) =>
+            {
+                None
+            }
+            _ => Some(binding.label.into()),
         }
     }
 

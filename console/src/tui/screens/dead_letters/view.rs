@@ -91,8 +91,8 @@ impl DeadLetters {
         )
     }
 
-    /// `37 received, hidden from other consumers · released in 10 min unless you press a key`,
-    /// and shorter.
+    /// `37 received, hidden from other consumers · 10 min left; each key starts them again`, and
+    /// shorter.
     fn received_texts(&self, context: &ScreenContext<'_>) -> Vec<String> {
         let received = count(self.messages.len() as u64);
         let queue = context.pipeline.dead_letter_queue.fetched();
@@ -122,14 +122,14 @@ impl DeadLetters {
             ];
         }
         let left = idle_minutes_left(context);
-        let idle = format!("released in {left} min unless you press a key");
+        let idle = format!("{left} min left; each key starts them again");
         vec![
             format!(
-                "{received} received{of_all}, hidden from other consumers · {idle} · R releases them now"
+                "{received} received{of_all}, hidden from other consumers · {idle}; R releases now"
             ),
             format!("{received} received{of_all}, hidden from others · {idle}"),
             format!("{received} received{of_all}, hidden · {idle}"),
-            format!("{received} received, hidden · released in {left} min"),
+            format!("{received} received, hidden · {left} min left"),
             format!("{received} received, hidden for {left} min"),
         ]
     }

@@ -1,4 +1,4 @@
-//! The question before an event is sent that will be refused, or to production: what goes where.
+//! The question before an event is sent that will be refused, again, or to production: what goes where.
 //!
 //! Invariant: the keys are visible however little room there is.
 
@@ -55,10 +55,7 @@ pub(super) fn draw(
             lines.extend(hanging(Tone::Warning, &text, theme, width));
         }
     }
-    if check
-        .key()
-        .is_some_and(|key| publish.sent_at(key).is_some())
-    {
+    if publish.is_duplicate(check) {
         let text = "already sent from here: it will be a duplicate";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }

@@ -32,7 +32,8 @@ pub(super) enum Mode {
     Looking,
     /// They write.
     Editing,
-    /// They answer whether the event is sent: it will be refused, or this is production.
+    /// They answer whether the event is sent: it will be refused, it was sent before, or this is
+    /// production.
     Confirming,
 }
 
@@ -42,6 +43,11 @@ impl Publish {
         let text = self.editor.text();
         let is_it = |sent: &Sent| sent.body == text && sent.published.value().is_some();
         self.editor.is_edited() && !self.sent.as_ref().is_some_and(is_it)
+    }
+
+    /// Whether the event was sent from here before.
+    pub(super) fn is_duplicate(&self, check: &Check) -> bool {
+        check.key().is_some_and(|key| self.sent_at(key).is_some())
     }
 
     /// When this identity was last sent from here.

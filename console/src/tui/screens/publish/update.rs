@@ -247,7 +247,11 @@ impl Publish {
                     "SNS accepts no empty message; t loads a template",
                 );
             }
-            Some(check) if check.result.is_err() || context.environment.is_production => {
+            Some(check)
+                if check.result.is_err()
+                    || context.environment.is_production
+                    || self.is_duplicate(check) =>
+            {
                 self.mode = Mode::Confirming;
             }
             Some(_) => self.send_now(context),

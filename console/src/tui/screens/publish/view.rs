@@ -73,7 +73,7 @@ fn editor_pieces(publish: &Publish, theme: Theme) -> Vec<(String, Style)> {
     }
     match publish.mode {
         Mode::Editing => {
-            pieces.push(("editing · esc ends · ^u undoes".to_owned(), theme.key()));
+            pieces.push(("editing · esc closes · ^u undoes".to_owned(), theme.key()));
         }
         Mode::Looking | Mode::Confirming => {
             if publish.editor.is_edited() {
@@ -151,13 +151,17 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
         lines.extend(hanging(Tone::Warning, text, theme, width));
     } else {
         let name = visible(&context.environment.name);
+        let key = match publish.mode {
+            Mode::Editing => "^s",
+            Mode::Looking | Mode::Confirming => "s",
+        };
         let (text, style) = if context.environment.is_production {
             (
-                format!("s asks, then sends to {name}, PRODUCTION"),
+                format!("{key} asks, then sends to {name}, PRODUCTION"),
                 theme.tone(Tone::Bad),
             )
         } else {
-            (format!("s sends to {name}"), theme.muted())
+            (format!("{key} sends to {name}"), theme.muted())
         };
         pieces.push((text, style));
     }

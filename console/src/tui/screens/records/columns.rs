@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use event::Record;
+use strum::VariantArray;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::rows::Widths;
@@ -23,8 +24,8 @@ const LAG: usize = 8;
 const NAME_MAX: usize = 26;
 const ID_MAX: usize = 40;
 
-/// What a column shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a column shows; from left to right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub(super) enum Column {
     Time,
     Type,
@@ -36,23 +37,19 @@ pub(super) enum Column {
 
 impl Column {
     /// From left to right.
-    const ALL: [Self; 6] = [
-        Self::Time,
-        Self::Type,
-        Self::Source,
-        Self::Id,
-        Self::Subject,
-        Self::Lag,
-    ];
-    /// In the order in which they get room.
-    const BY_RANK: [Self; 6] = [
-        Self::Time,
-        Self::Type,
-        Self::Id,
-        Self::Source,
-        Self::Lag,
-        Self::Subject,
-    ];
+    const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// Its place in the order in which columns get room.
+    const fn rank(self) -> usize {
+        match self {
+            Self::Time => 0,
+            Self::Type => 1,
+            Self::Id => 2,
+            Self::Source => 3,
+            Self::Lag => 4,
+            Self::Subject => 5,
+        }
+    }
 
     const fn title(self) -> &'static str {
         match self {
@@ -61,7 +58,7 @@ impl Column {
             Self::Source => "source",
             Self::Id => "id",
             Self::Subject => "subject",
-            Self::Lag => "stored",
+            Self::Lag => "delay",
         }
     }
 
@@ -92,7 +89,9 @@ impl Column {
 pub(super) fn columns(width: usize, widths: Widths, is_today: bool) -> Vec<(Column, usize)> {
     let mut left = width.saturating_sub(MARKER);
     let mut chosen: Vec<(Column, usize)> = Vec::new();
-    for column in Column::BY_RANK {
+    let mut by_rank = Column::ALL.to_vec();
+    by_rank.sort_by_key(|column| column.rank());
+    for column in by_rank {
         if column == Column::Subject && widths.subject == 0 {
             continue;
         }
@@ -106,7 +105,7 @@ pub(super) fn columns(width: usize, widths: Widths, is_today: bool) -> Vec<(Colu
         left = left.saturating_sub(given + gap);
         chosen.push((column, given));
     }
-    let place = |column: Column| Column::ALL.into_iter().position(|other| other == column);
+    let place = |column: Column| Column::ALL.iter().position(|other| *other == column);
     chosen.sort_by_key(|(column, _)| place(*column));
     chosen
 }

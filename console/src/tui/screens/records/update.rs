@@ -11,7 +11,7 @@ use super::layout::{Parts, parts};
 use super::state::Records;
 use super::typing::Typing;
 use crate::tui::context::{ScreenContext, UpdateContext};
-use crate::tui::keymap::{Action, Binding, KeyContext};
+use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 use crate::tui::layout::is_wide;
 use crate::tui::list::ListState;
 use crate::tui::remote::Remote;
@@ -46,16 +46,16 @@ impl Screen for Records {
         }
     }
 
-    fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<&'static str> {
+    fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<Label> {
         if self.typing.is_some() {
             let recalls_nothing = self.filter.is_empty() && binding.action == Action::Up;
-            return (!recalls_nothing).then_some(binding.label);
+            return (!recalls_nothing).then(|| binding.label.into());
         }
         if self.filter.is_empty() && binding.action == Action::ClearFilter {
             return None;
         }
         let is_pause = self.is_following && binding.action == Action::Follow;
-        Some(if is_pause { "pause" } else { binding.label })
+        Some(if is_pause { "pause" } else { binding.label }.into())
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {

@@ -68,7 +68,7 @@ impl Records {
         let following = if self.is_following {
             ("following".to_owned(), theme.tone(Tone::Good))
         } else {
-            ("paused, f follows".to_owned(), theme.muted())
+            ("not following, f follows".to_owned(), theme.muted())
         };
         let mut pieces: Vec<(String, Style)> = place.into_iter().chain(age).collect();
         if !self.filter.is_empty() {

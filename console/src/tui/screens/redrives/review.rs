@@ -10,7 +10,7 @@ use ratatui_textarea::TextArea;
 
 use crate::tui::fault::Fault;
 use crate::tui::format::visible;
-use crate::tui::keymap::{Action, Binding};
+use crate::tui::keymap::{Action, Binding, Label};
 use crate::tui::redrives::{Chosen, Draft, DraftMessage, DryRun, Selection};
 use crate::tui::remote::Remote;
 use redrive::Skipped;
@@ -193,21 +193,21 @@ impl Review {
         }
     }
 
-    pub(super) fn hint(&self, binding: &Binding) -> Option<&'static str> {
+    pub(super) fn hint(&self, binding: &Binding) -> Option<Label> {
         if self.typing.is_some() {
             // There is no earlier reason to recall.
-            return (binding.action != Action::Up).then_some(binding.label);
+            return (binding.action != Action::Up).then(|| binding.label.into());
         }
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "the other keys always do the same"
         )]
         match binding.action {
-            Action::Confirm => (self.sent() > 0).then_some(binding.label),
+            Action::Confirm => (self.sent() > 0).then(|| binding.label.into()),
             Action::IncludeSkipped if self.skipped() == 0 => None,
-            Action::IncludeSkipped if self.includes_all => Some("only ready"),
-            Action::NextCanary => (self.sent() > 1).then_some(binding.label),
-            _ => Some(binding.label),
+            Action::IncludeSkipped if self.includes_all => Some("only ready".into()),
+            Action::NextCanary => (self.sent() > 1).then(|| binding.label.into()),
+            _ => Some(binding.label.into()),
         }
     }
 

@@ -10,7 +10,8 @@ use super::state::Redrives;
 use super::texts::standing;
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::effect::{Effect, RunControl};
-use crate::tui::keymap::{Action, Binding, KeyContext};
+use crate::tui::keymap::{Action, Binding, KeyContext, Label};
+use crate::tui::layout::is_wide;
 use crate::tui::remote::Remote;
 use crate::tui::request::{Reply, Request};
 use crate::tui::screen_id::ScreenId;
@@ -50,7 +51,7 @@ impl Screen for Redrives {
         }
     }
 
-    fn hint(&self, binding: &Binding, context: &ScreenContext<'_>) -> Option<&'static str> {
+    fn hint(&self, binding: &Binding, context: &ScreenContext<'_>) -> Option<Label> {
         if let Some(review) = &self.review {
             return review.hint(binding);
         }
@@ -61,13 +62,15 @@ impl Screen for Redrives {
         match binding.action {
             Action::Pause => {
                 let run = self.run.as_ref()?;
-                Some(if run.is_paused() { "continue" } else { "pause" })
+                Some(if run.is_paused() { "continue" } else { "pause" }.into())
             }
             Action::Faster | Action::Slower | Action::CancelRun => {
-                self.run.as_ref().map(|_| binding.label)
+                self.run.as_ref().map(|_| binding.label.into())
             }
-            Action::Resume => self.resumable(context).map(|_| binding.label),
-            _ => Some(binding.label),
+            Action::Resume => self.resumable(context).map(|_| binding.label.into()),
+            // The messages are beside the list.
+            Action::Open if is_wide(context.body) => None,
+            _ => Some(binding.label.into()),
         }
     }
 

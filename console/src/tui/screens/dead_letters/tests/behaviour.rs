@@ -536,7 +536,7 @@ fn redrive_means_the_marked_then_the_group_then_the_selected_message() {
     };
     assert_eq!(scope("  r", false), "From the marked messages.");
     assert_eq!(scope("jr", true), "From the group missing-attribute /time.");
-    assert_eq!(scope("r", true), "From all received messages.");
+    assert_eq!(scope("r", true), "From all listed messages.");
     assert_eq!(scope("r", false), "From the selected message.");
 }
 
@@ -551,9 +551,9 @@ fn read_only_environment_reports_it_and_asks_nothing() {
 
 #[test]
 fn hints_are_only_of_keys_that_do_something_without_messages() {
-    let hints = |harness: &Harness| -> Vec<&'static str> {
+    let hints = |harness: &Harness| -> Vec<String> {
         let hints = harness.model.footer().hints.into_iter();
-        hints.map(|(_, label)| label).collect()
+        hints.map(|(_, label)| label.into_owned()).collect()
     };
     let mut harness = open(80, 24, environment());
     assert_eq!(hints(&harness), ["refresh"]);
@@ -561,8 +561,8 @@ fn hints_are_only_of_keys_that_do_something_without_messages() {
     assert_eq!(hints(&harness), ["receive", "refresh"]);
     harness.refresh();
     harness.answer_messages(messages());
-    for expected in ["mark", "redrive", "open", "edit"] {
-        assert!(hints(&harness).contains(&expected), "{expected}");
+    for expected in ["mark", "redrive this one", "open", "edit"] {
+        assert!(hints(&harness).contains(&expected.to_owned()), "{expected}");
     }
 }
 
@@ -635,4 +635,68 @@ fn numbers_of_the_titles_are_never_cut() {
             assert!(numbers.is_subset(&whole), "{width}: {shown}");
         }
     }
+}
+
+#[test]
+fn keys_that_redrive_and_patch_show_which_messages_they_mean() {
+    let mut harness = open(160, 45, environment());
+    harness.answer_messages(messages());
+    let hints = |harness: &Harness| {
+        let text = harness.text();
+        text.lines().last().unwrap_or_default().to_owned()
+    };
+    let first = hints(&harness);
+    for expected in ["r redrive this one", "p patch all 37"] {
+        assert!(first.contains(expected), "{expected}: {first}");
+    }
+    harness.code(KeyCode::Tab);
+    harness.press('j');
+    let group = harness.screen().listed.len();
+    let expected = format!("r redrive this group ({group})");
+    assert!(hints(&harness).contains(&expected), "{}", hints(&harness));
+    harness.press('a');
+    let marked = format!("r redrive {group} marked");
+    assert!(hints(&harness).contains(&marked), "{}", hints(&harness));
+}
+
+#[test]
+fn notice_of_an_earlier_action_ends_with_the_next_one_and_not_with_a_look() {
+    let mut harness = received(messages());
+    harness.keys("ar");
+    harness.answer_dry_run();
+    harness.code(KeyCode::Esc);
+    assert_eq!(harness.notice(), "nothing was sent");
+    harness.press('j');
+    assert_eq!(harness.notice(), "nothing was sent");
+    harness.press('r');
+    assert_eq!(harness.notice(), "");
+}
+
+/// `dlq group` and the screen are about the same groups.
+#[test]
+fn groups_are_those_of_the_command() {
+    let mut messages = messages();
+    for (number, body) in ["{ no json", "plain text", "{\"specversion\""]
+        .iter()
+        .enumerate()
+    {
+        messages.push(message(100 + number, Duration::hours(1), body));
+    }
+    let mut groups = redrive::triage::Groups::new(now());
+    messages.iter().for_each(|message| groups.add(message));
+    let of_command = groups.into_sorted().into_iter();
+    let of_command: Vec<_> = of_command
+        .map(|group| (group.key, group.messages))
+        .collect();
+    let harness = received(messages);
+    let of_screen = harness.screen().grouping.groups.iter();
+    let of_screen: Vec<_> = of_screen
+        .map(|group| (group.key.clone(), group.messages))
+        .collect();
+    assert_eq!(of_screen, of_command);
+    let not_json = |(key, _): &&(redrive::triage::GroupKey, usize)| key.cause == "not-json";
+    assert!(
+        of_screen.iter().filter(not_json).count() > 1,
+        "{of_screen:?}"
+    );
 }

@@ -27,7 +27,7 @@ fn untouched_console_counts_down_and_releases_everything() {
     let mut harness = open(160, 45, environment());
     harness.answer_messages(messages());
     for left in (1..=10).rev() {
-        let text = format!("released in {left} min unless you press a key");
+        let text = format!("{left} min left; each key starts them again");
         assert!(harness.screen_text().contains(&text), "{text}");
         assert_eq!(harness.count(&RELEASE), 0);
         wait(&mut harness, 60);
@@ -53,7 +53,7 @@ fn key_or_mouse_starts_the_time_again() {
     }
     harness.resize(160, 45);
     assert_eq!(harness.count(&RELEASE), 0);
-    assert!(harness.screen_text().contains("released in 10 min"));
+    assert!(harness.screen_text().contains("10 min left"));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn next_key_receives_again_and_shows_why() {
     harness.answer_messages(again);
     assert_eq!(harness.ids().len(), 37);
     let text = harness.screen_text();
-    assert!(text.contains("released in 10 min"), "{text}");
+    assert!(text.contains("10 min left"), "{text}");
 }
 
 #[test]

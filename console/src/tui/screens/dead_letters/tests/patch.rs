@@ -293,6 +293,20 @@ fn edited_message_is_judged_kept_and_marked() {
 }
 
 #[test]
+fn line_of_a_patch_has_an_example_and_its_key_opens_the_preview() {
+    let mut harness = received(messages());
+    harness.press('p');
+    let text = harness.text();
+    for expected in ["e.g. .time = ", "⏎ preview"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    harness.code(KeyCode::Esc);
+    harness.patch_group();
+    harness.press('?');
+    assert!(harness.text().contains("Keys of the preview"));
+}
+
+#[test]
 fn preview_shows_that_a_patch_gives_several_events_one_identity() {
     let mut harness = received(messages());
     harness.code(KeyCode::Tab);

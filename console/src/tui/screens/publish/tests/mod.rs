@@ -212,6 +212,7 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
         State::Duplicate => {
             let mut harness = with(VALID).sent().traced(stored(1_218, Some(200)), 1_300);
             harness.at(9_000).press('s');
+            harness.at(9_000).press('y');
             harness.acknowledge(9_050);
             harness.traced(stored(1_218, Some(200)), 9_100)
         }
@@ -421,10 +422,41 @@ fn same_identity_is_shown_to_be_a_duplicate_before_it_is_sent() {
 }
 
 #[test]
+fn event_that_was_sent_before_is_sent_again_only_when_that_is_confirmed() {
+    let mut harness = with_text(VALID, 80, 24).sent();
+    let sent = harness.count(&PUBLISH);
+    harness.at(2_000).press('s');
+    assert_eq!(harness.count(&PUBLISH), sent);
+    let text = harness.text();
+    assert!(
+        text.contains("already sent from here: it will be a duplicate"),
+        "{text}"
+    );
+    harness.at(2_010).press('y');
+    assert_eq!(harness.count(&PUBLISH), sent + 1);
+}
+
+#[test]
+fn key_that_sends_is_that_of_the_editor_while_keys_write() {
+    let mut harness = with_text(VALID, 160, 45);
+    assert!(harness.text().contains(" s sends to demo"));
+    harness.at(100).press('e');
+    let text = harness.text();
+    for expected in ["^s sends to demo", "esc closes"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    harness.at(110).code(KeyCode::F(1));
+    assert!(harness.text().contains("Keys of the editor"));
+    harness.at(120).code(KeyCode::Esc);
+    assert!(harness.text().contains("^s sends to demo"));
+}
+
+#[test]
 fn late_answer_of_an_earlier_event_changes_nothing() {
     let mut harness = with_text(VALID, 80, 24).sent();
     let (_, late) = harness.take(&TRACE);
     harness.at(2_000).press('s');
+    harness.at(2_000).press('y');
     harness.acknowledge(2_050);
     harness.at(2_100).reply(late, Ok(dead(None)));
     assert!(!harness.text().contains("dead-letter queue"));

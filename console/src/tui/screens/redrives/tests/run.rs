@@ -187,19 +187,19 @@ fn end_is_shown_on_other_screens_too() {
 
 #[test]
 fn hints_offer_only_keys_that_do_something() {
-    let hints = |harness: &Harness| -> Vec<&'static str> {
+    let hints = |harness: &Harness| -> Vec<String> {
         let hints = harness.model.footer().hints.into_iter();
-        hints.map(|(_, label)| label).collect()
+        hints.map(|(_, label)| label.into_owned()).collect()
     };
     let mut harness = console();
     harness.press('3');
     answer_history(&mut harness, history());
-    assert!(!hints(&harness).contains(&"pause"));
-    assert!(!hints(&harness).contains(&"resume"));
+    assert!(!hints(&harness).contains(&"pause".to_owned()));
+    assert!(!hints(&harness).contains(&"resume".to_owned()));
     harness.press('j');
-    assert!(hints(&harness).contains(&"resume"));
+    assert!(hints(&harness).contains(&"resume".to_owned()));
     let (harness, _) = begun();
-    assert!(hints(&harness).contains(&"pause"));
+    assert!(hints(&harness).contains(&"pause".to_owned()));
 }
 
 #[test]
