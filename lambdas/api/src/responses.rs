@@ -16,7 +16,7 @@ pub(crate) struct Always;
 
 impl IntoResponses for Always {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        references(|kind| is_everywhere(kind))
+        references(is_everywhere)
     }
 }
 

@@ -40,7 +40,7 @@ fn cursor() -> impl Strategy<Value = Cursor> {
 /// Filters that are often equal, or differ only in the place of their texts.
 fn filters() -> impl Strategy<Value = RecordQuery> {
     let text = || proptest::option::of(prop_oneof![Just(String::new()), "[ab]{1,2}"]);
-    let time = || proptest::option::of((0i64..2).prop_map(|secs| at(secs)));
+    let time = || proptest::option::of((0i64..2).prop_map(at));
     (text(), text(), text(), text(), time(), time()).prop_map(
         |(source, id, event_type, subject, from, to)| RecordQuery {
             source,

@@ -123,11 +123,13 @@ impl Operation<'_> {
         let mut query = Vec::new();
         for parameter in self.content["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap();
-            let value = match &parameter["example"] {
-                Value::Null => continue,
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+            let example = &parameter["example"];
+            if example.is_null() {
+                continue;
+            }
+            let value = example
+                .as_str()
+                .map_or_else(|| example.to_string(), str::to_owned);
             match parameter["in"].as_str().unwrap() {
                 "path" => path = path.replace(&format!("{{{name}}}"), &value),
                 "query" => query.push(format!("{name}={value}")),
@@ -136,9 +138,10 @@ impl Operation<'_> {
         }
         assert!(!path.contains('{'), "{path} has no example");
         let body = &self.content["requestBody"]["content"]["application/json"]["example"];
-        let body = match body {
-            Value::Null => Body::empty(),
-            body => Body::from(body.to_string()),
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            Body::from(body.to_string())
         };
         Request::builder()
             .method(Method::from_bytes(self.method.to_uppercase().as_bytes()).unwrap())
