@@ -341,3 +341,21 @@ fn top_level_is_closed() {
         "the check sees only {seen} entries"
     );
 }
+
+/// A new failure code must not be absent where the list is written by hand.
+#[test]
+fn dashboard_and_readme_have_every_failure_code() {
+    let top = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let read = |path: &str| std::fs::read_to_string(top.join(path)).unwrap();
+    let codes: BTreeSet<&str> = event::FailureCode::ALL.map(event::FailureCode::as_str).into();
+    let dashboard = read("terraform/modules/observability/dashboard.tf");
+    let (_, list) = dashboard.split_once("failure_codes = [").unwrap();
+    let (list, _) = list.split_once(']').unwrap();
+    let quoted = list.split('"').skip(1).step_by(2);
+    assert_eq!(quoted.collect::<BTreeSet<_>>(), codes);
+    let readme = read("shared/event/README.md");
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `"));
+    let names = rows.filter_map(|row| row.split_once('`').map(|(name, _)| name));
+    let names: BTreeSet<&str> = names.filter(|name| !name.ends_with(".rs")).collect();
+    assert_eq!(names, codes);
+}

@@ -5,16 +5,23 @@
 use std::sync::Arc;
 
 use clap::Args;
-use event::Verdict;
+use event::{FailureCode, Verdict};
 
+use pipeline::model::RETRIES_EXHAUSTED;
 use redrive::operations::Selection;
 use redrive::triage::Program;
+
+/// The causes that a message can have.
+fn code_help() -> String {
+    let codes = FailureCode::ALL.map(FailureCode::as_str).join(", ");
+    format!("Messages with this cause: {RETRIES_EXHAUSTED} (no reason is recorded), {codes}")
+}
 
 /// Messages by what they are; a message must match everything that is given.
 #[derive(Clone, Debug, Default, Args)]
 pub struct FilterArguments {
-    /// Messages with this cause, as `dlq list` shows it
-    #[arg(long, value_name = "CODE")]
+    /// Messages with this cause
+    #[arg(long, value_name = "CODE", help = code_help())]
     pub code: Option<String>,
     /// Messages whose event has this type
     #[arg(long = "type", value_name = "TYPE")]

@@ -96,7 +96,8 @@ Examples:
   opsconsole dlq redrive --code retries-exhausted --yes
   opsconsole dlq redrive --all --include-not-ready
 
-Short for `redrive run … --no-proof`; its help documents the JSON output and the exit codes. Only
+Short for `redrive run … --no-proof`, without a patch and canary steps; nothing is looked up
+afterwards. Its help documents the JSON output and the exit codes. Only
 messages with the verdict `ready` are moved; the others are skipped and counted by verdict.";
 
 /// What to do with dead letters.

@@ -34,15 +34,18 @@ Examples:
 
 While the messages are checked they are received, so other consumers cannot see them; then they
 are released. Patched events are checked again: a message on which the patch fails, or that would
-not be stored after it, is skipped with the reason.
+not be stored after it, is skipped with the reason. Of messages that get one identity (source, id)
+with different events only the first is planned, and an edited one whose identity is stored already
+is not: the ledger would drop the others, so they would be lost. No option sends them.
 
 JSON output: {\"id\", \"file\", \"environment\", \"destination\", \"selected\", \"planned\", \"verdicts\":
-{VERDICT: n}, \"skipped\": [{\"message_id\", \"verdict\", \"reason\"}], \"missing\": [MESSAGE_ID], \"edits\":
-{\"changed\", \"become_valid\", \"change_identity\", \"failed\"}, \"rate_per_sec\", \"canary_steps\",
-\"truncated\"}. `verdicts` counts what is planned, after the edits; `file` is null for `--out -` and
+{VERDICT: n}, \"skipped\": [{\"message_id\", \"verdict\", \"reason\"}], \"would_be_lost\", \"missing\": [MESSAGE_ID],
+\"edits\": {\"changed\", \"become_valid\", \"change_identity\", \"failed\"}, \"rate_per_sec\", \"canary_steps\",
+\"truncated\"}. `verdicts` counts what is planned, after the edits; `would_be_lost` counts those of
+`skipped` that would be lost; `file` is null for `--out -` and
 when nothing is planned; `--out -` prints the plan itself.
 Exit code 1 if nothing is planned although something was selected, if a named message is not
-planned, if a patch failed, or if the queue has more messages than were received.";
+planned, if a patch failed, if a message would be lost, or if the queue has more messages than were received.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -56,10 +59,11 @@ again; --no-proof leaves that out. If one event of a step is not stored, the red
 signal (Ctrl-C) the running batches are finished.
 
 JSON output: {\"id\", \"journal\", \"state\", \"selected\", \"moved\", \"sent_not_deleted\", \"unknown\",
-\"not_sent\", \"skipped\", \"waiting\", \"stored\", \"dead_again\", \"unproved\", \"truncated\", \"errors\":
-[{\"message_id\", \"error\"}]}. `state` is finished, incomplete (messages are left that a resume tries
+\"not_sent\", \"skipped\", \"would_be_lost\", \"waiting\", \"stored\", \"duplicates\", \"dead_again\",
+\"unproved\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}. `state` is finished, incomplete (messages are left that a resume tries
 again), cancelled or interrupted; `unknown` may have been sent and are still here; `skipped` were
-left out by the plan; `waiting` were not tried; `dead_again` failed again; `stored`, `dead_again`
+left out by the plan, `would_be_lost` of them because they would be lost; `duplicates` counts those
+of `stored` that have no record of their own; `waiting` were not tried; `dead_again` failed again; `stored`, `dead_again`
 and `unproved` are null where nothing was looked up.
 With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
 [{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
@@ -86,15 +90,16 @@ dead-letter queue now, like each new demo; null if there is no such environment.
 running, paused, finished, incomplete (messages are left that a resume tries again), cancelled,
 interrupted (its process ended first) or unreadable (`error` is the cause, and the rest is null);
 `pause` is the reason of a pause. In `counts`, `stored` and `dead_again` are null where nothing was
-looked up; `unsendable` counts those of `not_sent` that a resume cannot send either.";
+looked up; `duplicates` counts those of `stored` that have no record of their own, if there are any;
+`unsendable` counts those of `not_sent` that a resume cannot send either.";
 
 const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
 \"not_sent\", \"unknown\", \"sent_not_deleted\", \"moved\", \"stored\", \"dead_again\"}, \"ending\", \"letters\":
 [{\"message_id\", \"outcome\", \"cause\", \"sent_message_id\", \"proof\"}], \"state\", \"pause\"}. `outcome` is
 waiting, not-sent, unknown, sent-not-deleted or moved; `counts` are those of `redrive list`;
-`proof` is stored, already-stored or
-dead-again (failed again), with the record or the new dead letter.";
+`proof` is stored, already-stored (with `duplicate_of`: the message of the redrive that had the same
+event) or dead-again (failed again), with the record or the new dead letter.";
 
 const NATIVE_EXAMPLES: &str = "\
 Examples:

@@ -208,6 +208,7 @@ mod tests {
     async fn only_the_first_of_several_events_with_one_identity_would_be_stored() {
         let pipeline = Pipeline::connect(&Environment {
             database_url: None,
+            api_url: None,
             ..Environment::example()
         });
         let bodies = [("a", 0), ("b", 1), ("a", 0), ("a", 2)].into_iter();

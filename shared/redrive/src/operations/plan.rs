@@ -363,6 +363,7 @@ mod tests {
     fn without_ledger() -> Pipeline {
         let environment = Environment {
             database_url: None,
+            api_url: None,
             ..Environment::example()
         };
         Pipeline::connect(&environment).unwrap()

@@ -123,6 +123,10 @@ fn published_event_is_not_searched_among_the_dead_letters_while_a_redrive_is_res
     let (mut harness, to) = resuming();
     let sought = |harness: &mut Harness| {
         harness.press('s');
+        if harness.model.key_context() == crate::tui::keymap::KeyContext::Confirm {
+            // It was sent before.
+            harness.press('y');
+        }
         let published = Published {
             sns_message_id: "2f4c0d8e".to_owned(),
             acknowledged_at: fixtures::now(),
