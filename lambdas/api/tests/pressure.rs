@@ -1,10 +1,6 @@
 //! The API on a database that is slow.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops where it fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 #[expect(dead_code, reason = "the tests of the paths use the rest")]
 #[path = "http/support.rs"]
