@@ -11,7 +11,9 @@ from fastapi import FastAPI
 
 @asynccontextmanager
 async def lifespan(app: FastAPI):
-    app.state.pool = await asyncpg.create_pool(os.environ["DATABASE_URL"], max_size=8)
+    # The server listens on a socket, whose folder is a parameter of the URL.
+    url = os.environ["DATABASE_URL"].replace("@localhost", "@")
+    app.state.pool = await asyncpg.create_pool(url, min_size=1, max_size=8)
     yield
     await app.state.pool.close()
 
