@@ -46,10 +46,10 @@ pub(crate) fn draw(
             Span::raw(binding.label),
         ]));
     }
-    match context {
-        KeyContext::Screen(ScreenId::Records) => lines.extend(filter_lines(theme)),
-        KeyContext::Screen(ScreenId::DeadLetters) => lines.extend(sign_lines(theme)),
-        _ => {}
+    if context == KeyContext::Screen(ScreenId::Records) {
+        lines.extend(filter_lines(theme));
+    } else if context == KeyContext::Screen(ScreenId::DeadLetters) {
+        lines.extend(sign_lines(theme));
     }
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)

@@ -18,6 +18,7 @@
 //! # Ok::<(), event::Failure>(())
 //! ```
 
+mod counts;
 mod cursor;
 mod cursor_text;
 mod envelope;
@@ -34,6 +35,7 @@ mod record;
 mod record_id;
 mod verdict;
 
+pub use counts::{StatsBucket, TypeCount};
 pub use cursor::{Cursor, CursorError};
 pub use envelope::unwrap_envelope;
 pub use event::{ATTRIBUTE_BYTES_MAX, Event, EventKey, PartialIdentity, peek_identity};
@@ -46,9 +48,6 @@ pub use order::Order;
 pub use parse::{parse_body, parse_event};
 pub use printable::is_deceptive;
 pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQuery, StatsQuery};
-pub use record::{
-    Page, PartitionSize, Record, RecordFeed, RecordPage, RecordSummary, StatsBucket, StoredEvent,
-    TypeCount,
-};
+pub use record::{Page, PartitionSize, Record, RecordFeed, RecordPage, RecordSummary, StoredEvent};
 pub use record_id::RecordId;
 pub use verdict::{Assessment, Verdict, assess};

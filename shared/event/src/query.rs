@@ -10,9 +10,9 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::counts::StatsBucket;
 use crate::cursor::Cursor;
 use crate::order::Order;
-use crate::record::StatsBucket;
 
 /// Default rows of a page.
 pub const LIMIT_DEFAULT: u16 = 50;

@@ -149,32 +149,3 @@ pub struct RecordSummary {
     /// The partitions, the newest first, up to a limit.
     pub partitions: Vec<PartitionSize>,
 }
-
-/// Number of records of one group in one time bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct StatsBucket {
-    /// Start of the bucket, UTC.
-    pub bucket_start: DateTime<Utc>,
-    /// The type or source of the group; the type where both are counted separately.
-    pub group: String,
-    /// The source of the group, only where both are counted separately.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub source: Option<String>,
-    /// Records in the bucket.
-    pub count: i64,
-}
-
-/// Number of records of one type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TypeCount {
-    /// CloudEvents `type`.
-    #[serde(rename = "type")]
-    pub event_type: String,
-    /// Records of that type, up to the limit of counting.
-    pub count: i64,
-    /// Whether counting stopped at its limit: there are at least `count` records.
-    pub count_is_minimum: bool,
-    /// The newest `occurred_at`.
-    pub last_occurred_at: DateTime<Utc>,
-}

@@ -14,7 +14,7 @@ use sqlx::PgPool;
 
 use crate::connect::{PooledConnection, one_row, rows};
 use crate::error::{Context as _, StoreError};
-use crate::records::{COLUMNS, PAGE_BYTES_MAX, read};
+use crate::record_row::{COLUMNS, PAGE_BYTES_MAX, read};
 
 const WATERMARK: &str = "read the arrival watermark";
 const LIST: &str = "list records by arrival";

@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use crate::connect::one_row;
 use crate::error::{Context as _, StoreError};
 use crate::partition_plan::{Partition, PartitionPlan};
-use crate::partitions::{begin_step, existing_partitions, read_partitions};
+use crate::partition_step::{begin_step, existing_partitions, read_partitions};
 
 const READ_HORIZON: &str = "read the retention horizon";
 const MOVE_HORIZON: &str = "move the retention horizon";

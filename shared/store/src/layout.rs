@@ -16,7 +16,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio::time::Instant;
 
 use crate::error::{Context as _, StoreError};
-use crate::partitions::read_partitions;
+use crate::partition_step::read_partitions;
 
 const READ: &str = "read the partitions";
 /// A layout is read again after this time.

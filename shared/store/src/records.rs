@@ -5,26 +5,17 @@
 
 use chrono::{DateTime, Utc};
 use event::{Order, Page, Record, RecordId, RecordQuery};
-use serde_json::value::RawValue;
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, PgPool};
 
 use crate::connect::PooledConnection;
 use crate::error::{Context as _, StoreError};
 use crate::identity::{identities_of_id, identity};
 use crate::layout::Layout;
-use crate::walk::{Bounds, Filling, Limits, Position, Walk, in_span};
+use crate::record_row::{COLUMNS, read};
+use crate::walk::{Bounds, Filling, LIST, Limits, Position, Walk, in_span};
 
-pub(crate) const LIST: &str = "list records";
 const GET: &str = "read a record";
 
-/// A page ends early, with a cursor, when its payloads exceed this many bytes. The response of a Lambda
-/// function is limited to 6 MB, in which quotes are escaped once more.
-pub const PAGE_BYTES_MAX: usize = 2_500_000;
-/// The columns that [`read`] reads. The payload is text, because `numeric` stores numbers that no Rust type
-/// can.
-pub(crate) const COLUMNS: &str = "select r.record_id, r.source, r.id, r.type, r.subject, \
-     r.occurred_at, r.ingested_at, r.payload::text as payload";
 /// Most events with one `id` and different sources that a list sorts.
 pub const SAME_ID_MAX: usize = 1_000;
 /// Most of them that a page reads, one by one.
@@ -195,20 +186,4 @@ fn matches(record: &Record, query: &RecordQuery) -> bool {
         && is(&query.source, Some(&record.source))
         && is(&query.event_type, Some(&record.event_type))
         && is(&query.subject, record.subject.as_deref())
-}
-
-/// Reads the first eight columns, [`COLUMNS`].
-pub(crate) fn read(row: &PgRow) -> Result<Record, sqlx::Error> {
-    let payload: String = row.try_get(7)?;
-    Ok(Record {
-        record_id: RecordId(row.try_get(0)?),
-        source: row.try_get(1)?,
-        id: row.try_get(2)?,
-        event_type: row.try_get(3)?,
-        subject: row.try_get(4)?,
-        occurred_at: row.try_get(5)?,
-        ingested_at: row.try_get(6)?,
-        payload: RawValue::from_string(payload)
-            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-    })
 }

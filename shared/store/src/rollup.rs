@@ -11,7 +11,7 @@ use sqlx::PgPool;
 
 use crate::connect::{one_row, rows};
 use crate::error::{Context as _, StoreError};
-use crate::partitions::begin_step;
+use crate::partition_step::begin_step;
 
 const STATS: &str = "count records per bucket";
 const FOLD: &str = "fold the counts of past hours";

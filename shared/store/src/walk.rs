@@ -18,7 +18,9 @@ use sqlx::{Arguments as _, PgConnection, Row as _};
 
 use crate::error::{Context as _, StoreError};
 use crate::layout::{Layout, Span, Spans};
-use crate::records::{COLUMNS, LIST, PAGE_BYTES_MAX, read};
+use crate::record_row::{COLUMNS, PAGE_BYTES_MAX, read};
+
+pub(crate) const LIST: &str = "list records";
 
 /// Limits of one page.
 #[derive(Clone, Copy, Debug)]
