@@ -347,7 +347,9 @@ fn top_level_is_closed() {
 fn dashboard_and_readme_have_every_failure_code() {
     let top = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let read = |path: &str| std::fs::read_to_string(top.join(path)).unwrap();
-    let codes: BTreeSet<&str> = event::FailureCode::ALL.map(event::FailureCode::as_str).into();
+    let codes: BTreeSet<&str> = event::FailureCode::ALL
+        .map(event::FailureCode::as_str)
+        .into();
     let dashboard = read("terraform/modules/observability/dashboard.tf");
     let (_, list) = dashboard.split_once("failure_codes = [").unwrap();
     let (list, _) = list.split_once(']').unwrap();
