@@ -11,7 +11,6 @@
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::indexing_slicing,
-    clippy::wildcard_enum_match_arm,
     reason = "a bench stops where it fails, and writes to standard output"
 )]
 

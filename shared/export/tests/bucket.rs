@@ -1,7 +1,5 @@
 //! An export into a bucket of a real emulator, read back from its objects.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
 use chrono::TimeDelta;
 use devstack::{Emulator, TestDatabase};
 use event::parse_event;
