@@ -106,8 +106,9 @@ impl Run<'_> {
         let mut position = self.checkpoint.position.clone();
         loop {
             let batch = tokio::select! {
-                batch = walk::read(self.pipeline, self.request, &position) => batch?,
+                biased;
                 () = cancellation.cancelled() => return Err(ExportError::Cancelled),
+                batch = walk::read(self.pipeline, self.request, &position) => batch?,
             };
             position = batch.next;
             let count = batch.records.len() as u64;
