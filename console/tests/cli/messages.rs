@@ -23,7 +23,7 @@ fn only_ready_messages_are_moved_unless_all_are_requested() {
     assert!(report["id"].is_string() && report["journal"].is_string());
     let expected = json!({"id": report["id"], "journal": report["journal"], "state": "finished",
         "selected": 4, "moved": 2, "sent_not_deleted": 0, "unknown": 0, "not_sent": 0, "skipped": 2,
-        "waiting": 0, "stored": null, "dead_again": null, "unproved": null, "truncated": false,
+        "would_be_lost": 0, "waiting": 0, "stored": null, "duplicates": null, "dead_again": null, "unproved": null, "truncated": false,
         "errors": []});
     assert_eq!(report, expected);
     let again = harness.program.run(&["dlq", "redrive", "--all", "--yes"]);

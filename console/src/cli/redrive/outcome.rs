@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
     waiting: usize,
     stored: Option<usize>,
     /// Of these, messages without a record of their own.
-    duplicates: usize,
+    duplicates: Option<usize>,
     dead_again: Option<usize>,
     unproved: Option<usize>,
     truncated: bool,
@@ -94,7 +94,7 @@ impl Outcome {
             not_sent: counts.not_sent,
             waiting: counts.waiting,
             stored: counts.stored(),
-            duplicates: counts.duplicates,
+            duplicates: counts.stored().map(|_| counts.duplicates),
             dead_again: counts.dead_again(),
             left: counts.left(),
             unsendable: counts.unsendable,
@@ -194,8 +194,8 @@ impl Outcome {
                 "; stored {}{}, failed again {}, not proved {unproved}",
                 number(self.stored),
                 match self.duplicates {
-                    0 => String::new(),
-                    duplicates => format!(" ({duplicates} of them as duplicates)"),
+                    None | Some(0) => String::new(),
+                    Some(duplicates) => format!(" ({duplicates} of them as duplicates)"),
                 },
                 number(self.dead_again)
             )),
