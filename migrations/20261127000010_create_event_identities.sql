@@ -83,7 +83,7 @@ select identity, record_id, occurred_at from event_identities_copy;
 -- The first look-up finds what the copy may not have reached yet. Two transactions with one new event: the
 -- second waits in the insert for the first and then finds its row.
 create function copy_event_key() returns trigger
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     if exists (select from event_keys as k where k.id = new.id and k.source = new.source) then
         return null;
@@ -97,6 +97,9 @@ begin
     return new;
 end
 $$;
+
+-- A trigger runs without this right; whoever has it could attach the function to a table of their own.
+revoke execute on function copy_event_key() from public;
 
 create trigger copy_event_key before insert on event_keys
 for each row execute function copy_event_key();

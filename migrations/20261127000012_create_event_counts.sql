@@ -30,7 +30,7 @@ comment on column event_counts.events is 'Records of this slot; negative where o
 -- end of the statement and locks the rows of its slot, again in one order. A transaction that waits here holds
 -- no later row of either.
 create function count_records() returns trigger
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     if tg_op = 'TRUNCATE' then
         delete from event_counts;
@@ -50,6 +50,9 @@ begin
     return null;
 end
 $$;
+
+-- A trigger runs without this right; whoever has it could attach the function to a table of their own.
+revoke execute on function count_records() from public;
 
 -- From here on every write is counted, and no other one is open.
 create trigger count_inserted after insert on records

@@ -30,9 +30,9 @@ resource "aws_iam_policy" "console" {
           Resource = [module.messaging.dead_letter_queue_arn]
         },
         {
-          Sid      = "CallApi"
-          Effect   = "Allow"
-          Action   = ["execute-api:Invoke"]
+          Sid    = "CallApi"
+          Effect = "Allow"
+          Action = ["execute-api:Invoke"]
           Resource = [
             "${module.api.execution_arn}/$default/GET/*",
             # Reads as well: which of the events in its body are stored.

@@ -2,8 +2,9 @@ locals {
   # The emulator serves an API at a path of its own host.
   api_url = var.emulator_endpoint_url == null ? module.api.url : "${var.emulator_endpoint_url}/_aws/execute-api/${module.api.id}"
 
-  # The console's configuration must not contain a password.
-  console_database_url = local.aurora == null ? nonsensitive(replace(var.database_url, "/^([a-z]+://[^:@/]*):[^@/]*@/", "$1@")) : local.aurora_urls["analyst"]
+  # The console's configuration must not contain a password. On AWS the console reads by the API: the database
+  # stands in private subnets.
+  console_database_url = local.aurora == null ? nonsensitive(replace(var.database_url, "/^([a-z]+://[^:@/]*):[^@/]*@/", "$1@")) : null
 }
 
 output "region" {
@@ -77,7 +78,7 @@ output "console" {
     api_url               = local.api_url
     api_auth              = var.api.jwt == null ? "iam" : null
     database_url          = local.console_database_url
-    database_auth         = local.aurora == null ? null : "iam"
+    database_auth         = null
     ingest_function       = module.ingest.name
     function_timeout_secs = module.ingest.timeout_secs
     production            = var.is_production

@@ -175,7 +175,10 @@ impl From<StoreError> for Problem {
                      shorter range"
                 ),
             ),
-            StoreError::EventRefused { .. } | StoreError::Url { .. } | StoreError::Other { .. } => {
+            StoreError::EventRefused { .. }
+            | StoreError::NotPermitted { .. }
+            | StoreError::Url { .. }
+            | StoreError::Other { .. } => {
                 tracing::error!(%error, "request failed");
                 Self::new(
                     ProblemKind::Internal,

@@ -78,6 +78,7 @@ async fn write_until(
                 StoreError::Conflict { .. } => (error, after_conflict.next()),
                 StoreError::Unavailable { .. } => (error, while_unavailable.next()),
                 StoreError::Url { .. }
+                | StoreError::NotPermitted { .. }
                 | StoreError::TooSlow { .. }
                 | StoreError::TooBroad { .. }
                 | StoreError::TooManyRows { .. }

@@ -75,10 +75,10 @@ impl ExportRequest {
             Scope::SinceLast => "all that arrives".to_owned(),
         };
         if !self.types.is_empty() {
-            text.push_str(&format!(", type {}", self.types.join(", ")));
+            text.push_str(&format!(", types {:?}", self.types));
         }
         if let Some(source) = &self.source {
-            text.push_str(&format!(", source {source}"));
+            text.push_str(&format!(", source {source:?}"));
         }
         format!("{text}, as {}", self.format)
     }

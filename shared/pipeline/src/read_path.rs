@@ -123,6 +123,13 @@ impl Pipeline {
             Ok(Err(error)) => error,
             Err(_) => return Err(here(attempt.timed_out(QUESTION_LIMIT))),
         };
+        // A user of analysts reads only their views; the API reads the records.
+        if let StoreError::NotPermitted { .. } = error {
+            return Err(NoAnswer {
+                error: attempt.refused(error.to_string()),
+                is_away: true,
+            });
+        }
         if !error.is_transient() {
             return Err(here(attempt.refused(error.to_string())));
         }

@@ -56,6 +56,14 @@ pub enum StoreError {
         /// What the caller can do.
         advice: &'static str,
     },
+    /// The database user may not do it (SQLSTATE 42501).
+    #[error("{operation}: {detail}")]
+    NotPermitted {
+        /// What was attempted.
+        operation: &'static str,
+        /// The message of PostgreSQL.
+        detail: String,
+    },
     /// The database URL is invalid. The text never contains the URL.
     #[error("read database url: {detail}")]
     Url {
@@ -107,6 +115,7 @@ impl StoreError {
             | Self::Conflict { .. }
             | Self::TooSlow { .. }
             | Self::TooBroad { .. }
+            | Self::NotPermitted { .. }
             | Self::Url { .. }
             | Self::TooManyRows { .. }
             | Self::Other { .. } => None,
@@ -175,6 +184,10 @@ impl StoreError {
             ErrorClass::Conflict => Self::Conflict {
                 operation,
                 detail: format!("{} ({sqlstate})", without_data(error)),
+            },
+            ErrorClass::Other if sqlstate == "42501" => Self::NotPermitted {
+                operation,
+                detail: format!("{} ({sqlstate})", error.message()),
             },
             // A `raise` in a database function may quote anything.
             ErrorClass::Other if sqlstate.starts_with("P0") => Self::Other {

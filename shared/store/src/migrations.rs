@@ -27,6 +27,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// A migration, or waiting for another caller's, may take longer than other statements, but must end
 /// before the Lambda function times out (15 minutes).
 const STATEMENT_TIMEOUT: &str = "set statement_timeout = '14min'";
+/// Writers queue behind a migration that waits for a table lock, so it waits only briefly; the next run tries
+/// again.
+const LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
 
 /// One file `VERSION_NAME.sql` of the folder `migrations/`.
 macro_rules! file {
@@ -109,6 +112,11 @@ async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreErro
         .context(OPERATION)?;
     sqlx::query("select pg_advisory_lock($1)")
         .bind(RUN_LOCK)
+        .execute(&mut *connection)
+        .await
+        .context(OPERATION)?;
+    // Set after the advisory lock, so that waiting for another caller is not limited by it.
+    sqlx::query(LOCK_TIMEOUT)
         .execute(&mut *connection)
         .await
         .context(OPERATION)?;

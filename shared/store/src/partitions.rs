@@ -37,11 +37,14 @@ pub async fn keep_partitions(
     plan: &PartitionPlan,
     now: DateTime<Utc>,
 ) -> Result<PartitionReport, StoreError> {
+    // Folding is short; pruning may use up the caller's time.
+    let created = create_partitions(pool, plan, now).await?;
+    let folded_hours = fold_counts(pool, now).await?;
     Ok(PartitionReport {
-        created: create_partitions(pool, plan, now).await?,
+        created,
         dropped: drop_partitions(pool, plan, now).await?,
         deleted_records: delete_expired_records(pool, plan, now).await?,
-        folded_hours: fold_counts(pool, now).await?,
+        folded_hours,
     })
 }
 

@@ -52,7 +52,21 @@ pub(super) async fn run(
     let work = export::export(&session.pipeline, &request, &cancellation, bar());
     let exported = interrupt
         .cancels(session.output, "interrupted: ending the export", work)
-        .await?;
+        .await;
+    if let (Err(error), Scope::Range { from, to }) = (&exported, request.scope)
+        && !matches!(
+            error,
+            ExportError::Request(_) | ExportError::OtherExport { .. }
+        )
+    {
+        // A relative time, or none, would be another request the next time.
+        session.output.note(&format!(
+            "to continue it, give the same times: --from {} --to {}",
+            from.to_rfc3339(),
+            to.to_rfc3339()
+        ));
+    }
+    let exported = exported?;
     let into = request.target.to_string();
     if session.output.is_json() {
         session.output.json(&json(&request, into, exported))?;
