@@ -66,7 +66,7 @@ fn walk(configuration: &str) {
     session.press("r");
     session.wait_for("14 of them edited", LIMIT);
     session.wait_for("dry run done: 14 would be sent", LIMIT);
-    session.wait_for("1 → 10 → all 14", LIMIT);
+    session.wait_for("first 1, then up to 10, then all 14", LIMIT);
 
     // Slow enough to be paused; then the console is closed in its middle.
     session.press("---------\r");

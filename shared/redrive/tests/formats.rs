@@ -28,7 +28,10 @@ fn journal_of_version_1_gives_the_same_report() {
     assert_eq!(state.ending(), Some(Ending::Cancelled));
     let plan = plan_file::read(&fixture("plan-1.json")).unwrap();
     assert_eq!(**state.plan(), plan);
-    let report = serde_json::to_value(Report::of(&state)).unwrap();
+    let mut report = serde_json::to_value(Report::of(&state)).unwrap();
+    // Added since; the other fields are as they were.
+    let counts = report["counts"].as_object_mut().unwrap();
+    assert_eq!(counts.remove("duplicates"), Some(1.into()));
     let expected = fs::read(fixture("report-1.json")).unwrap();
     let expected: serde_json::Value = serde_json::from_slice(&expected).unwrap();
     assert_eq!(report, expected);

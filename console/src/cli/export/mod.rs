@@ -93,9 +93,11 @@ fn line(into: &str, exported: Exported) -> String {
         0 if exported.is_continued => "nothing new to export".to_owned(),
         0 => "no records match".to_owned(),
         rows => format!(
-            "exported {} records in {} files ({})",
+            "exported {} {} in {} {} ({})",
             HumanCount(rows),
+            if rows == 1 { "record" } else { "records" },
             HumanCount(exported.files),
+            if exported.files == 1 { "file" } else { "files" },
             HumanBytes(exported.bytes)
         ),
     };
