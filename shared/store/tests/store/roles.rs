@@ -155,6 +155,19 @@ async fn every_user_can_do_its_work_and_no_other() {
     ] {
         assert!(is_refused(&analyst, statement).await, "{statement}");
     }
+    // Whoever may execute a trigger function with its owner's rights could attach it to a table of their own.
+    let functions: Vec<(String, bool, bool)> = sqlx::query_as(
+        "select oid::regprocedure::text, has_function_privilege('analyst', oid, 'execute'),
+             coalesce(proconfig @> array['search_path=public, pg_temp'], false)
+         from pg_proc where pronamespace = 'public'::regnamespace and prosecdef",
+    )
+    .fetch_all(&analyst)
+    .await
+    .unwrap();
+    assert!(!functions.is_empty());
+    for (function, is_executable, is_pinned) in functions {
+        assert!(!is_executable && is_pinned, "{function}");
+    }
     let limit: String = sqlx::query_scalar("show statement_timeout")
         .fetch_one(&analyst)
         .await
