@@ -17,9 +17,10 @@ use crate::parse::parse_body;
 pub enum Verdict {
     /// Its event would be stored.
     Ready,
-    /// Its event is in the ledger: the ingest would drop it as a duplicate.
+    /// Its event is in the ledger: the ingest would drop it as a duplicate. Source and id decide that
+    /// (CloudEvents 1.0, `id`: the same source and id are the same event); the data is not compared.
     AlreadyStored,
-    /// The ingest would refuse it again.
+    /// The ingest would refuse it again, or drop it because it occurred before the retention horizon.
     StillInvalid,
     /// The body is not JSON, so no program can patch it.
     Unreadable,

@@ -217,16 +217,15 @@ impl Candidate<'_> {
     /// Why it is left out even where all are meant: the ingest would drop its event, and it would come
     /// back neither as a record nor as a dead letter.
     fn loss(&self) -> Result<Option<String>, RedriveError> {
-        Ok(match self.verdict() {
-            Verdict::AlreadyStored if self.edited.is_some() => {
-                self.key().map(|key| stored_reason(&key))
-            }
-            // Valid, and yet not stored: behind the retention horizon.
-            Verdict::StillInvalid if self.event()?.is_some() => {
-                self.refusal().map(|failure| failure.detail.clone())
-            }
-            _ => None,
-        })
+        let verdict = self.verdict();
+        if verdict == Verdict::AlreadyStored && self.edited.is_some() {
+            return Ok(self.key().map(|key| stored_reason(&key)));
+        }
+        // Valid, and yet not stored: behind the retention horizon.
+        if verdict == Verdict::StillInvalid && self.event()?.is_some() {
+            return Ok(self.refusal().map(|failure| failure.detail.clone()));
+        }
+        Ok(None)
     }
 }
 
