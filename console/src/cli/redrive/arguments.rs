@@ -83,7 +83,8 @@ finished is only reported.
 JSON output: {\"id\", \"state\"} where it continues in another process, else as of `redrive run`.";
 
 const LIST_HELP: &str = "\
-LEFT counts the messages of the plan that are not moved.
+PIPELINE is other where the environment has another dead-letter queue now. NOT SENT counts those of
+NOT MOVED that were tried and were not sent.
 
 JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
 \"counts\": {..}, \"error\"}]. `pipeline` is same, or other if the environment has another
