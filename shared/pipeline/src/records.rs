@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use event::{EventKey, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery, TypeCount};
 use store::{Arrivals, StoredKey};
 
@@ -129,6 +130,23 @@ impl Pipeline {
             operation,
             |pool| async move { store::stats(pool, query).await },
             |api| async move { api.stats(query).await },
+        )
+        .await
+    }
+
+    /// The time before which no event is stored; `None` while everything is kept, and where only the API
+    /// could answer, which does not show it.
+    ///
+    /// # Errors
+    /// When the database answers with an error that does not mean that it is away.
+    pub async fn retention_horizon(&self) -> Result<Option<DateTime<Utc>>, PipelineError> {
+        if self.read_path().is_none() {
+            return Ok(None);
+        }
+        self.read(
+            "read the retention horizon",
+            |pool| async move { store::retention_horizon(pool).await },
+            |_| async move { Ok(None) },
         )
         .await
     }
