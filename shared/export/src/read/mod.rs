@@ -52,8 +52,15 @@ impl ReadRequest {
     /// Checks the request.
     ///
     /// # Errors
-    /// When the range is empty, or a type is given twice.
+    /// When the range is empty, when a type is given twice, and when the folder is a bucket.
     pub fn validate(&self) -> Result<(), ReadError> {
+        if let Some(folder) = self.folder.as_ref().and_then(|folder| folder.to_str())
+            && folder.contains("://")
+        {
+            return Err(ReadError::Request(format!(
+                "{folder} is no folder of this machine: copy it to a folder, such as with `aws s3 sync`"
+            )));
+        }
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from >= to
         {

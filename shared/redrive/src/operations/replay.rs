@@ -124,6 +124,7 @@ pub async fn plan(
     progress: ReplayProgress,
 ) -> Result<PlannedReplay, OperationError> {
     let mut read = request.read;
+    read.validate().map_err(RedriveError::from)?;
     if let Some(folder) = read.folder.take() {
         // A plan is run from anywhere.
         let absolute = std::path::absolute(&folder);
