@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is received, hidden, released or deleted here, so nothing has to be given back. An
 //! event is sent only if it is the one that was planned. Bodies that wait for their turn are in a file
-//! without a name; those of at most one window at a time, and of messages that were refused.
+//! without a name; those of a window and its last page, and of messages that were refused.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,7 @@ use super::message::Original;
 use super::plan::{Plan, Replay};
 use crate::control::{Control, RunCommand};
 use crate::error::RedriveError;
+use crate::journal::Recorder;
 use crate::lease::{Found, NoLease, Secured};
 use crate::state::Intended;
 use pipeline::{Body, BodySpool, Pipeline};
@@ -23,6 +24,7 @@ pub(super) struct Reading<'a> {
     pipeline: &'a Pipeline,
     plan: &'a Plan,
     replay: &'a Replay,
+    recorder: &'a Recorder,
     places: HashMap<&'a str, usize>,
     messages: Mutex<HashMap<usize, Event>>,
     /// Where the last window ended; `None` before the first.
@@ -48,7 +50,7 @@ impl Event {
 impl<'a> Reading<'a> {
     /// Begins with the events that an earlier process was about to send when it ended.
     pub(super) fn new(
-        pipeline: &'a Pipeline,
+        (pipeline, recorder): (&'a Pipeline, &'a Recorder),
         plan: &'a Plan,
         replay: &'a Replay,
         unsettled: &[Arc<Intended>],
@@ -61,6 +63,7 @@ impl<'a> Reading<'a> {
             pipeline,
             plan,
             replay,
+            recorder,
             places: ids.enumerate().map(|(index, id)| (id, index)).collect(),
             messages: Mutex::new(journaled.collect()),
             reader: AsyncMutex::default(),
@@ -145,19 +148,24 @@ impl<'a> Reading<'a> {
         Ok(Found::of_reading(found, false))
     }
 
-    /// Keeps what is wanted of a page. Returns how many that are.
+    /// Keeps what is not sent yet of a page: what later steps want is in it too, and the reader does not
+    /// come back. Returns how many of them are wanted now.
     async fn keep(
         &self,
         page: Vec<ReadRecord>,
         wanted: &HashSet<usize>,
     ) -> Result<usize, RedriveError> {
-        let kept: Vec<(usize, String)> = page
-            .into_iter()
-            .filter_map(|record| {
-                let place = self.places.get(record.name.as_str()).copied();
-                Some((place.filter(|place| wanted.contains(place))?, record.body))
-            })
-            .collect();
+        let kept: Vec<(usize, String)> = self.recorder.look(|state| {
+            let is_open = |place: &usize| {
+                let message = state.messages().get(*place);
+                message.is_some_and(|message| !message.phase.is_sent())
+            };
+            let place = |name: &str| self.places.get(name).copied().filter(is_open);
+            let kept = page
+                .into_iter()
+                .filter_map(|record| Some((place(&record.name)?, record.body)));
+            kept.collect()
+        });
         let spooled = tokio::task::spawn_blocking(move || {
             let mut spool = BodySpool::create()?;
             let spooled = kept
@@ -169,9 +177,10 @@ impl<'a> Reading<'a> {
             .await
             .map_err(|error| RedriveError::Task(error.to_string()))?
             .map_err(RedriveError::file("write events to", &std::env::temp_dir()))?;
-        let count = spooled.len();
+        let found = spooled.iter().filter(|(place, _)| wanted.contains(place));
+        let found = found.count();
         self.lock().extend(spooled);
-        Ok(count)
+        Ok(found)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<usize, Event>> {

@@ -8,7 +8,7 @@ use chrono::DateTime;
 use parquet::record::{Row, RowAccessor as _};
 use parquet::schema::types::Type;
 
-use super::Columns;
+use super::record::Columns;
 
 /// In the order in which [`of_row`] reads them.
 const NAMES: [&str; 4] = ["source", "type", "occurred_at", "payload"];

@@ -6,10 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::compact::compact;
 use super::error::ReadError;
+use super::record::{Columns, ReadRecord};
 use super::rows::Rows;
-use super::{Columns, ReadRecord};
 use crate::format::Format;
 
 /// Days of ten years, and the files of each: more names are no folder of an export.
@@ -111,11 +110,7 @@ impl FileReader {
             };
             if wants(&columns) {
                 bytes += columns.payload.len();
-                page.push(ReadRecord {
-                    name,
-                    occurred_at: columns.occurred_at,
-                    body: compact(&columns.payload),
-                });
+                page.push(ReadRecord::of_row(name, &columns));
             }
         }
         Ok(Some(page))

@@ -11,9 +11,9 @@ use event::{EVENT_BYTES_MAX, Record};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::reader::RowIter;
 
-use super::Columns;
 use super::columns;
 use super::error::ReadError;
+use super::record::Columns;
 use crate::format::Format;
 
 /// Largest row: an event in JSON that escapes each of its letters, and the columns beside it.

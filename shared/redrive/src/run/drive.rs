@@ -79,7 +79,12 @@ pub(crate) async fn run_to_state(
         None => Source::DeadLetters(Leases::new(
             pipeline, &plan, &recorder, messages, &unsettled,
         )),
-        Some(replay) => Source::Records(Reading::new(pipeline, &plan, replay, &unsettled)),
+        Some(replay) => Source::Records(Reading::new(
+            (pipeline, &recorder),
+            &plan,
+            replay,
+            &unsettled,
+        )),
     };
     let permit = match pipeline.begin_change(change).await {
         Ok(permit) => permit,
