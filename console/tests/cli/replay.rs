@@ -178,11 +178,7 @@ fn range_of_stored_records_is_replayed_as_the_duplicates_that_were_shown_before(
         assert_eq!(message["proof"]["outcome"], "already-stored", "{message}");
     }
     let shown = turn.run(&["redrive", "show", id]).stdout;
-    for expected in [
-        id,
-        "records from 2026-03-01",
-        "duplicates    25 expected",
-    ] {
+    for expected in [id, "records from 2026-03-01", "duplicates    25 expected"] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     let audit = turn.json(&["audit"]);

@@ -5,7 +5,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use event::{EventKey, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery, TypeCount};
+use event::{
+    Assessment, EventKey, Failure, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery,
+    TypeCount, Verdict,
+};
 use store::{Arrivals, StoredKey};
 
 use super::model::{ReadPath, RecordTotals};
@@ -19,10 +22,22 @@ const KEYS_MAX: usize = 500;
 pub struct LedgerAnswer {
     /// Those that were ever stored.
     pub stored: HashMap<EventKey, StoredKey>,
+    /// The retention horizon; `None` while everything is kept, and where nothing was answered.
+    pub horizon: Option<DateTime<Utc>>,
     /// How many of the events, from the first on, were answered.
     pub answered: usize,
     /// Why the others were not.
     pub error: Option<PipelineError>,
+}
+
+impl LedgerAnswer {
+    /// The verdict of a body after this answer, and why the ingest would not store it.
+    #[must_use]
+    pub fn judge(&self, assessment: Assessment) -> (Verdict, Option<Failure>) {
+        let key = assessment.key();
+        let is_stored = key.is_some_and(|key| self.stored.contains_key(key));
+        assessment.judge(is_stored, self.horizon)
+    }
 }
 
 impl Pipeline {
@@ -134,23 +149,6 @@ impl Pipeline {
         .await
     }
 
-    /// The time before which no event is stored; `None` while everything is kept, and where only the API
-    /// could answer, which does not show it.
-    ///
-    /// # Errors
-    /// When the database answers with an error that does not mean that it is away.
-    pub async fn retention_horizon(&self) -> Result<Option<DateTime<Utc>>, PipelineError> {
-        if self.read_path().is_none() {
-            return Ok(None);
-        }
-        self.read(
-            "read the retention horizon",
-            |pool| async move { store::retention_horizon(pool).await },
-            |_| async move { Ok(None) },
-        )
-        .await
-    }
-
     /// Which of the events were ever stored.
     ///
     /// # Errors
@@ -170,12 +168,16 @@ impl Pipeline {
         for keys in keys.chunks(KEYS_MAX) {
             let found = self.read(
                 "look up stored events",
-                |pool| async move { store::stored_keys(pool, keys).await },
+                |pool| async move {
+                    let stored = store::stored_keys(pool, keys).await?;
+                    Ok((stored, store::retention_horizon(pool).await?))
+                },
                 |api| async move { api.stored_keys(keys).await },
             );
             match found.await {
-                Ok(found) => {
+                Ok((found, horizon)) => {
                     answer.stored.extend(found);
+                    answer.horizon = horizon;
                     answer.answered += keys.len();
                 }
                 Err(error) => {

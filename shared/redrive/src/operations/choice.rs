@@ -119,15 +119,27 @@ impl Candidate<'_> {
         if meant.includes(verdict) {
             return None;
         }
-        let edited = self.edited.as_ref();
-        let failure = edited.map_or(self.message.failure, |edited| edited.failure.as_ref());
-        Some(skip_reason(verdict, failure, edited.is_some()))
+        Some(skip_reason(verdict, self.refusal(), self.edited.is_some()))
     }
 
-    /// Why it is left out even where all are meant: the ledger would drop the edited event.
-    fn loss(&self) -> Option<String> {
-        let is_lost = self.edited.is_some() && self.verdict() == Verdict::AlreadyStored;
-        Some(stored_reason(&self.key().filter(|_| is_lost)?))
+    /// Why the ingest would not store it.
+    fn refusal(&self) -> Option<&Failure> {
+        let edited = self.edited.as_ref();
+        edited.map_or(self.message.failure, |edited| edited.failure.as_ref())
+    }
+
+    /// Why it is left out even where all are meant: the ingest would drop its event, and it would come
+    /// back neither as a record nor as a dead letter.
+    fn loss(&self) -> Result<Option<String>, RedriveError> {
+        let verdict = self.verdict();
+        if verdict == Verdict::AlreadyStored && self.edited.is_some() {
+            return Ok(self.key().map(|key| stored_reason(&key)));
+        }
+        // Valid, and yet not stored: behind the retention horizon.
+        if verdict == Verdict::StillInvalid && self.event()?.is_some() {
+            return Ok(self.refusal().map(|failure| failure.detail.clone()));
+        }
+        Ok(None)
     }
 }
 
@@ -139,7 +151,7 @@ pub(super) fn choose(candidates: Vec<Candidate<'_>>, meant: Meant) -> Result<Cho
     let mut choice = Choice::default();
     for (index, candidate) in candidates.into_iter().enumerate() {
         let message_id = candidate.message.message_id;
-        let mut reason = candidate.loss();
+        let mut reason = candidate.loss()?;
         let mut is_lost = reason.is_some();
         if !is_lost {
             reason = candidate.skip_reason(meant);

@@ -42,7 +42,8 @@ pub struct Planned {
     /// What the program did.
     pub edits: EditCounts,
     /// How many of the messages that are left out would be lost if they were sent: the ledger has
-    /// their identity, or another message of the plan gets it. No option sends them.
+    /// their identity, another message of the plan gets it, or they are behind the retention horizon.
+    /// No option sends them.
     pub would_be_lost: usize,
     /// Why the ledger could not be asked about the edited events, if so.
     pub ledger_error: Option<PipelineError>,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use event::{Assessment, EventKey, Failure, PartialIdentity, Verdict, peek_identity};
 use export::{ReadRecord, ReadRequest, RecordReader};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ use crate::message::Original;
 use crate::plan::{DryRun, Kind, Plan, PlannedPlace, PlannedSend, REPLAY_SCHEMA_VERSION, Replay};
 use crate::triage::Program;
 use pipeline::model::QueueRole;
-use pipeline::{Body, BodySpool, Pipeline};
+use pipeline::{Body, BodySpool, Pipeline, PipelineError};
 
 /// How long a patch may take over all records.
 const PATCH_LIMIT: Duration = Duration::from_secs(600);
@@ -69,8 +69,9 @@ pub struct ReplayProgress {
 struct Recorded {
     name: String,
     body: Body,
-    occurred_at: DateTime<Utc>,
     identity: PartialIdentity,
+    /// Before the ledger is asked.
+    assessment: Assessment,
     verdict: Verdict,
     failure: Option<Failure>,
 }
@@ -81,22 +82,12 @@ impl Recorded {
         Ok(Self {
             identity: peek_identity(&record.body),
             verdict: assessment.verdict(false),
-            failure: match assessment {
-                Assessment::Valid(_) => None,
-                Assessment::Invalid(failure) => Some(failure),
-            },
+            failure: None,
+            assessment,
             body: spool
                 .write(&record.body)
                 .map_err(|error| RedriveError::plan(format!("{error}: choose a shorter range")))?,
             name: record.name,
-            occurred_at: record.occurred_at,
-        })
-    }
-
-    fn key(&self) -> Option<EventKey> {
-        Some(EventKey {
-            source: self.identity.source.clone()?,
-            id: self.identity.id.clone()?,
         })
     }
 
@@ -131,13 +122,7 @@ pub async fn plan(
         read.folder = Some(absolute.unwrap_or(folder));
     }
     let mut records = read_all(pipeline, &read, progress.reading).await?;
-    let stored = pipeline.stored_keys(&valid_keys(&records)).await?;
-    for record in &mut records {
-        let is_stored = record.key().is_some_and(|key| stored.contains_key(&key));
-        if record.verdict == Verdict::Ready && is_stored {
-            record.verdict = Verdict::AlreadyStored;
-        }
-    }
+    judge_all(pipeline, &mut records).await?;
     let patched = match &request.patch {
         None => Patched::default(),
         Some(program) => {
@@ -212,11 +197,18 @@ fn new_spool() -> Result<BodySpool, RedriveError> {
     BodySpool::create().map_err(failed)
 }
 
-fn valid_keys(records: &[Recorded]) -> Vec<EventKey> {
-    let valid = records
-        .iter()
-        .filter(|record| record.verdict == Verdict::Ready);
-    valid.filter_map(Recorded::key).collect()
+/// Asks the ledger about all records.
+async fn judge_all(pipeline: &Pipeline, records: &mut [Recorded]) -> Result<(), PipelineError> {
+    let keys = records.iter().filter_map(|record| record.assessment.key());
+    let keys: Vec<EventKey> = keys.cloned().collect();
+    let answer = pipeline.look_up_keys(&keys).await;
+    if let Some(error) = answer.error {
+        return Err(error);
+    }
+    for record in records {
+        (record.verdict, record.failure) = answer.judge(record.assessment.clone());
+    }
+    Ok(())
 }
 
 async fn decide(
@@ -233,38 +225,21 @@ async fn decide(
     if let Some(error) = judged.ledger_error {
         return Err(error.into());
     }
-    let horizon = pipeline.retention_horizon().await?;
     let mut edited = by_message_id(judged.edited);
     let mut candidates = Vec::with_capacity(records.len());
     for record in records {
         let edited = edited.remove(&record.name);
-        let mut time = Some(record.occurred_at);
         if let Some(edited) = &edited {
             edits.count(record.verdict, edited);
-            if horizon.is_some() {
-                let text = edited.new_body.text().map_err(unread)?;
-                time = event::parse_body(&text).ok().map(|event| event.time);
-            }
         }
-        let failure = failures.get(&record.name).map(|cause| patch_failed(cause));
+        let failure = failures.get(&record.name);
         candidates.push(Candidate {
             message: record.subject(),
-            left_out: failure.or_else(|| expired(time?, horizon?)),
+            left_out: failure.map(|cause| patch_failed(cause)),
             edited,
         });
     }
     Ok((choose(candidates, Meant::Valid)?, edits))
-}
-
-/// Why an event is left out that the ingest would drop for its age.
-fn expired(time: DateTime<Utc>, horizon: DateTime<Utc>) -> Option<String> {
-    (time < horizon).then(|| {
-        format!(
-            "its time {} is before the retention horizon {}: it would not be stored",
-            time.to_rfc3339(),
-            horizon.to_rfc3339()
-        )
-    })
 }
 
 /// What a plan of a replay would send now; parallel to the plan. The records are read again.
@@ -301,20 +276,4 @@ pub async fn dry_run(pipeline: &Pipeline, plan: &Plan) -> Result<Vec<PlannedSend
     let sends = sends
         .map(|(send, entry)| send.unwrap_or_else(|| dry_run.send(entry, Err(IS_GONE.to_owned()))));
     Ok(sends.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn event_before_the_horizon_is_left_out_with_both_times() {
-        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
-        let horizon = at("2026-02-01T00:00:00Z");
-        assert_eq!(expired(horizon, horizon), None);
-        let reason = expired(at("2026-01-31T23:59:59Z"), horizon).unwrap();
-        for part in ["2026-01-31T23:59:59", "2026-02-01T00:00:00"] {
-            assert!(reason.contains(part), "{reason}");
-        }
-    }
 }

@@ -98,13 +98,11 @@ impl<'a> DryRun<'a> {
                     }
                 })
         };
+        let (verdict, failure) = assessment.judge(entry.verdict == Verdict::AlreadyStored, None);
         PlannedSend {
             message_id: entry.message_id.clone(),
-            verdict: assessment.verdict(entry.verdict == Verdict::AlreadyStored),
-            failure: match assessment {
-                event::Assessment::Valid(_) => None,
-                event::Assessment::Invalid(failure) => Some(failure),
-            },
+            verdict,
+            failure,
             is_edited: entry.edit.is_some(),
             bytes,
             attributes: original.kept().map(|(name, _)| name.clone()).collect(),
