@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("redrive", "event"),
     ("redrive", "store"),
     ("redrive", "pipeline"),
+    ("redrive", "export"),
     ("export", "event"),
     ("export", "pipeline"),
     ("opsconsole", "event"),

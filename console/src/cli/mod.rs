@@ -19,6 +19,7 @@ mod publish;
 mod rate;
 mod records;
 mod redrive;
+mod replay;
 mod selection;
 mod session;
 mod status;
@@ -51,6 +52,7 @@ pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
 };
+pub use replay::arguments::ReplayArguments;
 pub use selection::{FilterArguments, SelectionArguments};
 pub use tidy::arguments::TidyArguments;
 
@@ -136,6 +138,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Publish(_)
         | Command::Dlq(_)
         | Command::Redrive(_)
+        | Command::Replay(_)
         | Command::Records(_)
         | Command::Export(_)
         | Command::Api(_)) => {
@@ -157,6 +160,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
+        Command::Replay(asked) => replay::run(session, asked, &mut interrupt).await,
         Command::Completions { .. }
         | Command::Demo(_)
         | Command::Audit(_)

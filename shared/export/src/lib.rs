@@ -30,11 +30,13 @@ mod destination;
 mod error;
 mod folder;
 mod format;
+mod read;
 mod request;
 mod run;
 mod walk;
 
 pub use error::ExportError;
 pub use format::Format;
+pub use read::{ReadError, ReadRecord, ReadRequest, RecordReader};
 pub use request::{ExportRequest, Scope, Target, TargetError};
 pub use run::{Exported, OnProgress, Progress, export};

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use event::{Cursor, LIMIT_MAX, Order, Record, RecordId, RecordQuery};
-use pipeline::Pipeline;
+use pipeline::{Pipeline, PipelineError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExportError;
@@ -44,15 +44,47 @@ pub(crate) struct Batch {
     pub(crate) is_last: bool,
 }
 
+/// Records by the time of their event.
+pub(crate) struct Range<'a> {
+    /// Earliest `occurred_at`, inclusive.
+    pub(crate) from: Option<DateTime<Utc>>,
+    /// Latest `occurred_at`, exclusive.
+    pub(crate) to: Option<DateTime<Utc>>,
+    /// Only these types; empty for all.
+    pub(crate) types: &'a [String],
+    /// Only this source.
+    pub(crate) source: Option<&'a String>,
+}
+
+impl<'a> Range<'a> {
+    fn of(request: &'a ExportRequest) -> Self {
+        let (from, to) = match request.scope {
+            Scope::Range { from, to } => (Some(from), Some(to)),
+            Scope::SinceLast => (None, None),
+        };
+        Self {
+            from,
+            to,
+            types: &request.types,
+            source: request.source.as_ref(),
+        }
+    }
+}
+
 impl Position {
     /// The start of what is requested.
     pub(crate) fn first(request: &ExportRequest) -> Self {
         match request.scope {
-            Scope::Range { .. } => Self::Range {
-                walk: 0,
-                last: None,
-            },
+            Scope::Range { .. } => Self::first_in_range(),
             Scope::SinceLast => Self::Arrival { after: RecordId(0) },
+        }
+    }
+
+    /// The start of a range.
+    pub(crate) const fn first_in_range() -> Self {
+        Self::Range {
+            walk: 0,
+            last: None,
         }
     }
 }
@@ -64,26 +96,29 @@ pub(crate) async fn read(
     position: &Position,
 ) -> Result<Batch, ExportError> {
     match position {
-        Position::Range { walk, last } => range(pipeline, request, *walk, *last).await,
+        Position::Range { .. } => {
+            let range = Range::of(request);
+            Ok(read_range(pipeline, &range, position).await?)
+        }
         Position::Arrival { after } => arrivals(pipeline, request, *after).await,
     }
 }
 
-async fn range(
+/// Reads the page at a position of a range; one in the order of arrival starts the range.
+pub(crate) async fn read_range(
     pipeline: &Pipeline,
-    request: &ExportRequest,
-    walk: usize,
-    last: Option<Place>,
-) -> Result<Batch, ExportError> {
-    let (from, to) = match request.scope {
-        Scope::Range { from, to } => (Some(from), Some(to)),
-        Scope::SinceLast => (None, None),
+    range: &Range<'_>,
+    position: &Position,
+) -> Result<Batch, PipelineError> {
+    let (walk, last) = match position {
+        Position::Range { walk, last } => (*walk, *last),
+        Position::Arrival { .. } => (0, None),
     };
     let query = RecordQuery {
-        source: request.source.clone(),
-        event_type: request.types.get(walk).cloned(),
-        from,
-        to,
+        source: range.source.cloned(),
+        event_type: range.types.get(walk).cloned(),
+        from: range.from,
+        to: range.to,
         order: Order::Asc,
         limit: LIMIT_MAX,
         cursor: last.map(|last| Cursor {
@@ -97,7 +132,7 @@ async fn range(
     let is_end_of_walk = page.next_cursor.is_none();
     Ok(Batch {
         records: page.items,
-        is_last: is_end_of_walk && walk + 1 >= request.types.len(),
+        is_last: is_end_of_walk && walk + 1 >= range.types.len(),
         next: Position::Range {
             walk: walk + usize::from(is_end_of_walk),
             last: page.next_cursor.map(|cursor| Place {

@@ -43,6 +43,8 @@ pub enum Operation {
     Publish,
     /// Dead letters were sent back to the source queue.
     Redrive,
+    /// Records were published to the topic again.
+    Replay,
     /// Dead letters were deleted.
     Delete,
     /// The whole dead-letter queue was purged.
@@ -60,6 +62,7 @@ impl Operation {
         match self {
             Self::Publish => "publish",
             Self::Redrive => "redrive",
+            Self::Replay => "replay",
             Self::Delete => "delete",
             Self::Purge => "purge",
             Self::MoveTask => "move-task",
