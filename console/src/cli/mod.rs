@@ -10,6 +10,7 @@ mod confirm;
 mod console;
 mod dlq;
 mod env;
+mod erase;
 mod exit;
 mod export;
 mod interrupt;
@@ -45,6 +46,7 @@ pub use dlq::arguments::{
     DeleteArguments, DlqCommand, DlqRedriveArguments, ExportArguments, PurgeArguments,
     RemovalArguments,
 };
+pub use erase::arguments::EraseArguments;
 pub use exit::{CommandError, Exit};
 pub use export::arguments::ExportRecordsArguments;
 pub use redrive::arguments::{
@@ -138,6 +140,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Redrive(_)
         | Command::Records(_)
         | Command::Export(_)
+        | Command::Erase(_)
         | Command::Api(_)) => {
             start_log();
             let pipeline = connect(&arguments.global)?;
@@ -154,6 +157,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
         // These must finish running work after a signal, so they handle signals themselves.
         Command::Export(asked) => export::run(session, asked, &mut interrupt).await,
+        Command::Erase(asked) => erase::run(session, asked, &mut interrupt).await,
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,

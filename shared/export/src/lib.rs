@@ -27,14 +27,18 @@ mod bucket;
 mod checkpoint;
 mod chunk;
 mod destination;
+mod erase;
 mod error;
 mod folder;
 mod format;
 mod request;
 mod run;
+mod targets;
 mod walk;
 
+pub use erase::ExportFiles;
 pub use error::ExportError;
 pub use format::Format;
 pub use request::{ExportRequest, Scope, Target, TargetError};
 pub use run::{Exported, OnProgress, Progress, export};
+pub use targets::{remember_target, remembered_targets};

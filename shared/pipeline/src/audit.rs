@@ -51,6 +51,8 @@ pub enum Operation {
     MoveTask,
     /// Files of this program were removed from this machine; no pipeline was changed.
     Tidy,
+    /// What belongs to a subject, or matches a program or a text, was erased: records, dead letters and files.
+    Erase,
 }
 
 impl Operation {
@@ -64,6 +66,7 @@ impl Operation {
             Self::Purge => "purge",
             Self::MoveTask => "move-task",
             Self::Tidy => "tidy",
+            Self::Erase => "erase",
         }
     }
 }

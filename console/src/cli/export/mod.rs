@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::progress;
 use super::{CommandError, Exit, Interrupt, Session};
 use arguments::ExportRecordsArguments;
+use pipeline::environment::state_folder;
 use pipeline::printable;
 
 /// Redraws of the bar without progress, so that the rate falls when nothing comes.
@@ -48,6 +49,8 @@ pub(super) async fn run(
         format: arguments.format,
         target: arguments.into,
     };
+    // An erasure finds the files by it.
+    export::remember_target(&state_folder()?, &request.target)?;
     let cancellation = interrupt.cancellation();
     let work = export::export(&session.pipeline, &request, &cancellation, bar());
     let exported = interrupt
