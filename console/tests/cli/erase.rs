@@ -130,8 +130,9 @@ impl Deployed {
     /// Files in which the marker is. What an export compresses is searched record by record.
     fn files_with_marker(&self) -> Vec<String> {
         let mut found = Vec::new();
+        let is_export = |path: &PathBuf| path.to_string_lossy().contains("/occurred_on=");
         for path in files_in(self.program.home()) {
-            if has_marker(&fs::read(&path).unwrap()) {
+            if !is_export(&path) && has_marker(&fs::read(&path).unwrap()) {
                 found.push(path.display().to_string());
             }
         }
@@ -158,6 +159,19 @@ impl Deployed {
             }
         }
         found
+    }
+
+    /// Names of the files of tables and indexes.
+    fn relations(&self) -> Vec<(String, String)> {
+        self.runtime.block_on(async {
+            let url = &self.stack.endpoints().database_url;
+            let mut connection = PgConnection::connect(url).await.unwrap();
+            let relations = "select pg_relation_filepath(oid), oid::regclass::text from pg_class
+                where pg_relation_filepath(oid) is not null";
+            let relations = sqlx::query_as(relations).fetch_all(&mut connection).await;
+            connection.close().await.unwrap();
+            relations.unwrap()
+        })
     }
 
     /// Files of the database, which must be stopped, in which the marker is.
@@ -322,8 +336,8 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     );
     deployed.restart_database();
     let before = deployed.files_with_marker();
-    // A journal, a plan, copies, a file of the editor, and an export in each format.
-    assert_eq!(before.len(), 4 + 1 + FORMATS.len(), "{before:?}");
+    // A journal, a plan, copies, a file of the editor, the audit log, and an export in each format.
+    assert_eq!(before.len(), 5 + FORMATS.len(), "{before:?}");
 
     let dry_run = deployed.erase(&["--subject", MARKER, "--dry-run"]);
     assert_eq!(dry_run.code, 1, "one message is no event: {dry_run:?}");
@@ -375,6 +389,7 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
         "messages",
         "export",
         "editor",
+        "audit-log",
     ] {
         let found = sum(&report, place, "found");
         assert!(found > 0, "{place}: {report}");
@@ -410,8 +425,13 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     assert_eq!(erasures[0]["details"]["by"], "subject", "{trail}");
     assert!(erasures[1]["ending"]["error"].is_null(), "{trail}");
 
+    let relations = deployed.relations();
     deployed.stop_database();
-    assert_eq!(deployed.database_files_with_marker(), Vec::<String>::new());
+    let left = deployed.database_files_with_marker();
+    let names = relations
+        .iter()
+        .filter(|(path, _)| left.iter().any(|left| left.ends_with(path)));
+    assert!(left.is_empty(), "{left:?}: {:?}", names.collect::<Vec<_>>());
     deployed.restart_database();
 
     // The identity is known: a redelivery is a duplicate.
@@ -520,24 +540,15 @@ fn unfinished_redrive_is_a_refusal_and_is_never_touched() {
     let harness = without_a_database();
     harness.add_dead_letters(&[invalid("marked"), invalid("other")]);
     let (first, second) = (harness.message_id("marked"), harness.message_id("other"));
-    // Cancelled before the second message: nothing is stored, so the canary step never ends.
     let patch = r#".time = "2026-01-31T12:00:00Z""#;
     let program = &harness.program;
-    let plan = [
-        "redrive", "plan", &first, &second, "--patch", patch, "--rate", "0.01",
+    let run = [
+        "redrive", "run", &first, &second, "--patch", patch, "--rate", "0.01",
     ];
-    let plan = program.json_ok(&plan)["id"].as_str().unwrap().to_owned();
-    let running = program.spawn(&[
-        "redrive",
-        "run",
-        &plan,
-        "--yes",
-        "--no-proof",
-        "--output",
-        "json",
-    ]);
-    let moved = harness.redrive_until(|one| one["counts"]["moved"] == 1);
-    let id = moved["id"].as_str().unwrap().to_owned();
+    let more = ["--yes", "--no-proof", "--output", "json"];
+    let running = program.spawn(&[&run[..], &more].concat());
+    let begun = harness.redrive_until(|one| one["state"] == "running");
+    let id = begun["id"].as_str().unwrap().to_owned();
     crate::support::signals::signal(running.id(), "INT");
     let stopped = Answer::of_child(running);
     assert_eq!(stopped.code, 130, "{stopped:?}");
@@ -567,7 +578,7 @@ fn unfinished_redrive_is_a_refusal_and_is_never_touched() {
         "copies.jsonl",
         "--yes",
         "--confirm-count",
-        "1",
+        "2",
     ];
     let left = erase(
         &harness,
@@ -577,6 +588,7 @@ fn unfinished_redrive_is_a_refusal_and_is_never_touched() {
     assert_eq!(left.code, 1, "something stays: {left:?}");
     assert_eq!(items(&report, "redrive")[0]["action"], "leave", "{report}");
     assert_eq!(sum(&report, "messages", "erased"), 1, "{report}");
+    assert_eq!(sum(&report, "audit-log", "erased"), 1, "{report}");
     assert_eq!(fs::read(&journal).unwrap(), before);
     let copies = fs::read_to_string(&out).unwrap();
     assert!(
@@ -586,7 +598,7 @@ fn unfinished_redrive_is_a_refusal_and_is_never_touched() {
 }
 
 #[test]
-fn number_is_typed_on_a_terminal_and_the_audit_log_is_searched() {
+fn number_is_typed_on_a_terminal_and_the_audit_log_loses_details_alone() {
     let harness = without_a_database();
     let program = &harness.program;
     let file = program.write(
@@ -631,19 +643,23 @@ fn number_is_typed_on_a_terminal_and_the_audit_log_is_searched() {
             ],
             (160, 40),
         );
-        let asked = terminal.wait_for("Type 1 to erase", LIMIT);
+        let asked = terminal.wait_for("Type 2 to erase", LIMIT);
         terminal.press(typed);
         let exit = terminal.wait_for_exit(LIMIT);
         (asked, exit.exit_code())
     };
     let (asked, code) = ask("y\r");
-    assert!(
-        asked.contains("audit-log") && asked.contains("tidy --audit-log"),
-        "{asked}"
-    );
-    assert_eq!(code, 1);
-    assert!(file.exists());
-    let (_, code) = ask("1\r");
-    assert_eq!(code, 1, "the entry of the audit log stays");
+    assert!(asked.contains("audit-log"), "{asked}");
+    assert_eq!((code, file.exists()), (1, true));
+    let (_, code) = ask("2\r");
+    assert_eq!(code, 0);
     assert!(!file.exists(), "it had no other line");
+    let log = fs::read_to_string(program.home().join("state/opsconsole/audit.jsonl")).unwrap();
+    assert!(!log.contains("a-secret"), "{log}");
+    let (_, trail) = program.json(&["audit"]);
+    let entries = trail["entries"].as_array().unwrap();
+    let operations: Vec<&Value> = entries.iter().map(|entry| &entry["operation"]).collect();
+    assert_eq!(operations, ["delete", "erase"]);
+    assert_eq!(entries[0]["details"], json!({"erased": true}), "{trail}");
+    assert_eq!(entries[0]["ending"]["counts"]["deleted"], 1, "{trail}");
 }

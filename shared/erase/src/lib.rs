@@ -12,7 +12,7 @@
 //! | copies of messages (`dlq export`, `dlq delete`) | rewritten without the lines |
 //! | exports of records | rewritten without the rows, file by file |
 //! | files of the external editor | removed |
-//! | audit log | reported; `tidy --audit-log` removes old entries |
+//! | audit log | the details of a change go, e.g. the bodies of edits; who, when, where and why stay |
 
 mod dead_letters;
 mod error;

@@ -9,8 +9,8 @@ use event::{Record, unwrap_envelope};
 use pipeline::Body;
 use redrive::operations::ProgramFailures;
 use redrive::triage::{Interpreter, RunError};
-use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::EraseError;
@@ -69,6 +69,19 @@ impl Matcher {
             .into_iter()
             .map(|answer| answer == Answer::Yes)
             .collect())
+    }
+
+    /// The text that identifies what is erased, where it is one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.request.text()
+    }
+
+    /// Whether that text is anywhere in a value.
+    pub(crate) fn is_text_in(&self, value: &impl Serialize) -> bool {
+        let Some(text) = self.text() else {
+            return false;
+        };
+        serde_json::to_string(value).is_ok_and(|value| contains(&value, text))
     }
 
     fn of_record(&self, record: &Record) -> Answer {

@@ -65,7 +65,7 @@ pub async fn plan(
     }
     let mut matcher = Matcher::new(&request);
     let (files, targets) = local::divide(&request.also);
-    let local = Local::find(folders, &files, &request, &mut matcher, cancel).await?;
+    let local = Local::find(folders, &files, &mut matcher, cancel).await?;
     if !local.in_use.is_empty() && !request.leaves_unfinished {
         return Err(EraseError::Unfinished(local.in_use));
     }
@@ -130,7 +130,7 @@ impl ErasePlan {
         let records = self.record_findings.iter();
         records
             .chain(&self.letter_finding)
-            .chain(&self.local.findings)
+            .chain(self.local.all())
             .chain(&self.export_findings)
     }
 

@@ -4,6 +4,7 @@
 //! between two steps; what was erased is reported, and what was not.
 
 use pipeline::audit::Operation;
+use pipeline::environment::Folders;
 use pipeline::{ErasedPartition, Pipeline, PlannedChange, Vacuumed, WritePermit};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ const ATTEMPTS_MAX: usize = 3;
 pub async fn execute(
     plan: ErasePlan,
     pipeline: &Pipeline,
+    folders: &Folders,
     cancel: &CancellationToken,
 ) -> Result<Report, EraseError> {
     let permit = pipeline.begin_change(change(&plan, pipeline)).await?;
@@ -68,7 +70,7 @@ pub async fn execute(
     }
     run.exports(plan.exports, plan.export_findings, &mut matcher)
         .await;
-    let local = plan.local.erase(&mut matcher, cancel).await;
+    let local = plan.local.erase(folders, &mut matcher, cancel).await;
     run.report.findings.extend(local);
     run.report.is_cancelled = cancel.is_cancelled();
     let mut report = run.report;
@@ -160,7 +162,7 @@ impl Run<'_> {
     async fn statistics(&mut self) {
         let left = match self.pipeline.vacuum_statistics(self.permit).await {
             Ok(true) => return,
-            Ok(false) => "the database user owns neither them nor the database".to_owned(),
+            Ok(false) => "the database user does not own the database, or an older transaction still sees them".to_owned(),
             Err(error) => error.to_string(),
         };
         self.report.unseen.push(format!(

@@ -92,7 +92,10 @@ async fn bucket_holds_every_record_and_a_missing_one_is_named() {
     assert_eq!(run("s3://warehouse/a/events").await.unwrap().rows, 0);
 
     let target = "s3://warehouse/a/events".parse().unwrap();
-    let mut files = ExportFiles::open(&pipeline, &target).await.unwrap().unwrap();
+    let mut files = ExportFiles::open(&pipeline, &target)
+        .await
+        .unwrap()
+        .unwrap();
     let names = files.names().to_vec();
     assert_eq!(names.len(), 3);
     // A third of the records, and all of the last day.
@@ -100,7 +103,8 @@ async fn bucket_holds_every_record_and_a_missing_one_is_named() {
         let number: i64 = record.id.parse().unwrap();
         number % 3 == 0 || number >= 480
     };
-    let select = async |records: &[Record]| Ok::<_, ExportError>(records.iter().map(is_it).collect());
+    let select =
+        async |records: &[Record]| Ok::<_, ExportError>(records.iter().map(is_it).collect());
     let (mut found, mut erased) = (0, 0);
     for name in &names {
         found += files.count(name, select).await.unwrap();
@@ -109,14 +113,20 @@ async fn bucket_holds_every_record_and_a_missing_one_is_named() {
     assert_eq!((found, erased), (160 + 220, 160 + 220));
     let gone = Key::parse(format!("a/events/{}", names[2])).unwrap();
     let error = store.get(&gone).await.unwrap_err();
-    assert!(matches!(error, object_store::Error::NotFound { .. }), "{error}");
+    assert!(
+        matches!(error, object_store::Error::NotFound { .. }),
+        "{error}"
+    );
     let lines = zstd::decode_all(object(&names[0]).await.as_ref()).unwrap();
     for line in String::from_utf8(lines).unwrap().lines() {
         assert!(!is_it(&serde_json::from_str(line).unwrap()), "{line}");
     }
     let checkpoint: Value =
         serde_json::from_slice(&object("_opsconsole_export.json").await).unwrap();
-    assert_eq!((&checkpoint["rows"], &checkpoint["files"]), (&json!(EVENTS - 380), &json!(2)));
+    assert_eq!(
+        (&checkpoint["rows"], &checkpoint["files"]),
+        (&json!(EVENTS - 380), &json!(2))
+    );
     let nothing = ExportFiles::open(&pipeline, &"s3://warehouse/b".parse().unwrap()).await;
     assert!(nothing.unwrap().is_none());
 }

@@ -74,19 +74,26 @@ async fn selected_records_go_and_the_others_stay_as_they_were_in_every_format() 
             format,
             target: Target::Folder(path.clone()),
         };
-        export(&pipeline, &request, &never, Box::new(|_| {})).await.unwrap();
+        export(&pipeline, &request, &never, Box::new(|_| {}))
+            .await
+            .unwrap();
         let before = records(&pipeline, &request.target).await;
         assert_eq!(before.len(), 720, "{format}");
 
-        let mut files = ExportFiles::open(&pipeline, &request.target).await.unwrap().unwrap();
+        let mut files = ExportFiles::open(&pipeline, &request.target)
+            .await
+            .unwrap()
+            .unwrap();
         let busy = export(&pipeline, &request, &never, Box::new(|_| {})).await;
         assert!(matches!(busy, Err(ExportError::InUse(_))), "{busy:?}");
         // Of each subject one, and the whole third day.
         let third_day = chrono::NaiveDate::from_ymd_opt(2026, 3, 3).unwrap();
         let is_it = |record: &Record| {
-            record.subject.as_deref() == Some("s\"2,\n") || record.occurred_at.date_naive() == third_day
+            record.subject.as_deref() == Some("s\"2,\n")
+                || record.occurred_at.date_naive() == third_day
         };
-        let select = async |records: &[Record]| Ok::<_, ExportError>(records.iter().map(is_it).collect());
+        let select =
+            async |records: &[Record]| Ok::<_, ExportError>(records.iter().map(is_it).collect());
         let fails = async |_: &[Record]| Err(ExportError::Request("no".to_owned()));
         let names = files.names().to_vec();
         let mut erased = 0;
@@ -100,23 +107,46 @@ async fn selected_records_go_and_the_others_stay_as_they_were_in_every_format() 
         drop(files);
         let expected: Vec<Record> = before.into_iter().filter(|record| !is_it(record)).collect();
         assert_eq!(720 - erased, expected.len() as u64);
-        assert_eq!(records(&pipeline, &request.target).await, expected, "{format}");
-        assert!(!path.join("occurred_on=2026-03-03/part-00000000").with_extension(format.extension()).exists());
+        assert_eq!(
+            records(&pipeline, &request.target).await,
+            expected,
+            "{format}"
+        );
+        assert!(
+            !path
+                .join("occurred_on=2026-03-03/part-00000000")
+                .with_extension(format.extension())
+                .exists()
+        );
         let counted = checkpoint(&path);
         assert_eq!(counted["rows"], expected.len(), "{format}");
         assert_eq!(counted["files"], names.len() - 1, "{format}");
 
         // What arrives later is added, and nothing is written again.
         store(&database, 720..730).await;
-        let more = export(&pipeline, &request, &never, Box::new(|_| {})).await.unwrap();
+        let more = export(&pipeline, &request, &never, Box::new(|_| {}))
+            .await
+            .unwrap();
         let ids: BTreeSet<i64> = records(&pipeline, &request.target)
             .await
             .iter()
             .map(|record| record.record_id.0)
             .collect();
-        assert_eq!(ids.len() as u64, expected.len() as u64 + more.rows, "{format}");
+        assert_eq!(
+            ids.len() as u64,
+            expected.len() as u64 + more.rows,
+            "{format}"
+        );
     }
     let no_export = Target::Folder(folder.path().join("other"));
-    assert!(ExportFiles::open(&pipeline, &no_export).await.unwrap().is_none());
-    assert!(!folder.path().join("other").exists(), "a search creates nothing");
+    assert!(
+        ExportFiles::open(&pipeline, &no_export)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        !folder.path().join("other").exists(),
+        "a search creates nothing"
+    );
 }

@@ -57,6 +57,9 @@ order by 1";
 /// Others queue behind a rewrite that waits for its lock, so it waits only briefly.
 const VACUUM_LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 
+const DEFAULT_PARTITION: &str = "records_default";
+const STATISTICS_TABLE: &str = "pg_catalog.pg_statistic";
+
 /// Place of a record in the order of all records.
 pub type RecordPosition = (DateTime<Utc>, RecordId);
 
@@ -140,7 +143,7 @@ pub async fn partitions_of(
         !ranges.any(|range| (range.from..range.to).contains(time))
     };
     if times.iter().any(is_elsewhere) {
-        names.push("records_default");
+        names.push(DEFAULT_PARTITION);
     }
     let question = sqlx::query_as(PARTITIONS).bind(names);
     let found: Vec<(String, i64, bool)> = rows(pool, CHECK, question).await?;
@@ -247,6 +250,7 @@ pub async fn vacuum_erased(
     if !may_vacuum {
         return Ok(Vacuumed::NotPermitted);
     }
+    analyze_if_empty(connection, &name).await?;
     if !free(connection, &name).await? {
         return Ok(Vacuumed::StillSeen);
     }
@@ -263,7 +267,8 @@ pub async fn vacuum_erased(
 }
 
 /// Rewrites the statistics of the planner, which have values of the columns. Call it after the partitions were
-/// vacuumed. Returns whether the user may: that is for a superuser and the owner of the database.
+/// vacuumed. Returns whether that is done: it is for a superuser and the owner of the database, and not while an
+/// older transaction sees them.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -271,7 +276,7 @@ pub async fn vacuum_statistics(pool: &PgPool) -> Result<bool, StoreError> {
     let mut connection = PooledConnection::acquire(pool).await.context(STATISTICS)?;
     let connection = connection.get();
     set_limits(connection, STATISTICS).await?;
-    // Nobody but a person analyzes the partitioned table itself.
+    // Nobody but a person analyzes the partitioned table itself. It may be empty.
     let (is_parent_analyzed, may_rewrite): (bool, bool) = sqlx::query_as(
         "select exists (select from pg_stats
                  where schemaname = 'public' and tablename = 'records' and inherited),
@@ -283,17 +288,55 @@ pub async fn vacuum_statistics(pool: &PgPool) -> Result<bool, StoreError> {
     .await
     .context(STATISTICS)?;
     if is_parent_analyzed {
-        run(connection, "analyze records", STATISTICS).await?;
+        analyze_with_a_row(connection, DEFAULT_PARTITION, "-infinity", "records").await?;
     }
-    if may_rewrite {
-        run(
-            connection,
-            "vacuum full pg_catalog.pg_statistic",
-            STATISTICS,
-        )
-        .await?;
+    // A rewrite would copy what an older transaction still sees.
+    if !may_rewrite || !free(connection, STATISTICS_TABLE).await? {
+        return Ok(false);
     }
-    Ok(may_rewrite)
+    let rewrite = format!("vacuum full {STATISTICS_TABLE}");
+    run(connection, &rewrite, STATISTICS).await?;
+    Ok(true)
+}
+
+/// An analyze of an empty table leaves its statistics as they are, with the values of the erased rows.
+async fn analyze_if_empty(connection: &mut PgConnection, name: &str) -> Result<(), StoreError> {
+    let is_empty: bool = sqlx::query_scalar(&format!("select not exists (select from {name})"))
+        .fetch_one(&mut *connection)
+        .await
+        .context(STATISTICS)?;
+    if !is_empty {
+        return Ok(());
+    }
+    let partitions = read_partitions(connection).await?;
+    let found = partitions.iter().find(|partition| partition.name == name);
+    let time = found.map_or("-infinity".to_owned(), |partition| {
+        partition
+            .range
+            .from
+            .format("%Y-%m-%d %H:%M:%S%.6f+00")
+            .to_string()
+    });
+    analyze_with_a_row(connection, name, &time, name).await
+}
+
+/// Analyzes a table while a partition has a row without a value of an event. Nobody else ever sees the row: it
+/// goes in the same transaction. It is not counted, because the trigger is on `records`.
+async fn analyze_with_a_row(
+    connection: &mut PgConnection,
+    partition: &str,
+    time: &str,
+    analyzed: &str,
+) -> Result<(), StoreError> {
+    let statements = format!(
+        "begin;
+         insert into {partition} (record_id, source, id, type, occurred_at, payload)
+         values (-1, '', '', '', '{time}', '{{}}');
+         analyze {analyzed};
+         delete from {partition} where occurred_at = '{time}' and record_id = -1;
+         commit"
+    );
+    run(connection, &statements, STATISTICS).await
 }
 
 /// Vacuums until no erased row is left that an older transaction sees. Returns whether that succeeded.

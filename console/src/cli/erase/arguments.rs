@@ -29,12 +29,13 @@ It erases
   copies of messages        of `dlq export` and `dlq delete`, in the state folder: rewritten
   exports                   of `export`, to wherever this machine exported: rewritten file by file
   files of the editor       that a console left in the temporary folder
+  audit log                 the details of a change, such as the bodies of edits; who, when, where stay
 The identity of a record stays known by its digest, so that a redelivery is refused. The audit log gets a
 digest of the subject, program or text, never itself; put a space in front of the command, so that the shell
 keeps it out of its history.
 
 What cannot be erased is named in the plan and in the report: messages of the queue, the write-ahead log and
-backups of the database, other machines, older entries of the audit log. A redrive or plan in use that has such
+backups of the database, other machines. A redrive or plan in use that has such
 messages is a refusal; --leave-unfinished leaves it out. A message that is no JSON has no subject: it is counted
 and left, and --containing finds it.
 
