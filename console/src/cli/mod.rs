@@ -68,7 +68,7 @@ use console::open_existing;
 use pipeline::audit::AuditLog;
 use pipeline::environment::state_folder;
 use pipeline::printable_lines;
-use session::{connect, environment};
+use session::{connect, environment, remember};
 
 /// Environment variable that enables the log on standard error, e.g. `opsconsole=debug`.
 const LOG_VARIABLE: &str = "OPSCONSOLE_LOG";

@@ -299,6 +299,10 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
         .program
         .json_ok(&["redrive", "plan", &id, "--patch", &patch]);
     assert_eq!(plan["planned"], 1, "{plan}");
+    // Copies outside of the state folder are remembered.
+    deployed
+        .program
+        .json_ok(&["dlq", "export", "elsewhere/all.jsonl"]);
     for format in FORMATS {
         let export = [
             "export",
@@ -336,11 +340,11 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     );
     deployed.restart_database();
     let before = deployed.files_with_marker();
-    // A journal, a plan, copies, a file of the editor, the audit log, and an export in each format.
-    assert_eq!(before.len(), 5 + FORMATS.len(), "{before:?}");
+    // A journal, a plan, copies twice, a file of the editor, the audit log, and an export in each format.
+    assert_eq!(before.len(), 6 + FORMATS.len(), "{before:?}");
 
     let dry_run = deployed.erase(&["--subject", MARKER, "--dry-run"]);
-    assert_eq!(dry_run.code, 1, "one message is no event: {dry_run:?}");
+    assert_eq!(dry_run.code, 1, "a message is no event: {dry_run:?}");
     let plan = dry_run.json();
     assert!(!dry_run.stdout.contains(MARKER) && !dry_run.stderr.contains(MARKER));
     assert_eq!(
@@ -354,7 +358,7 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     assert_eq!(sum(&plan, "dead-letters", "found"), 2, "{plan}");
     assert_eq!(
         (&plan["erased"], &plan["unreadable"]),
-        (&json!(0), &json!(1)),
+        (&json!(0), &json!(2)),
         "{plan}"
     );
     assert_eq!(plan["partitions"].as_array().unwrap().len(), 2, "{plan}");
@@ -365,7 +369,7 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     assert!(wrong.stderr.contains("nothing was erased"), "{wrong:?}");
     deployed.stored(MARKER, 7);
 
-    let count = plan["found"].to_string();
+    let count = plan["to_erase"].to_string();
     let confirmed = ["--yes", "--confirm-count", &count, "--reason", "request 1"];
     let erased = deployed.erase(&[&["--subject", MARKER], &confirmed[..]].concat());
     let report = erased.json();
@@ -376,7 +380,7 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     assert_eq!(report["erased"], plan["found"], "{report}");
     assert_eq!(
         (&report["is_complete"], &report["unreadable"]),
-        (&json!(false), &json!(1))
+        (&json!(false), &json!(2))
     );
     for partition in report["partitions"].as_array().unwrap() {
         assert_eq!(partition["outcome"], "rewritten", "{report}");
@@ -399,7 +403,7 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     let all = [
         &["--containing", MARKER][..],
         &RANGE,
-        &["--yes", "--confirm-count", "1"],
+        &["--yes", "--confirm-count", "2"],
     ]
     .concat();
     let rest = deployed.erase(&all);
@@ -412,7 +416,33 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
         "{nothing:?}"
     );
 
+    // A program, narrowed by the type.
+    deployed.publish(&[event("by-program", "passenger/program", &today, 0)]);
+    deployed.stored("passenger/program", 1);
+    let program = [
+        &["--where", ".subject == \"passenger/program\""][..],
+        &RANGE,
+    ]
+    .concat();
+    let confirmed = ["--yes", "--confirm-count", "1"];
+    let other_type = deployed.erase(&[&program[..], &["--type", "other", "--dry-run"]].concat());
+    assert_eq!(
+        (other_type.code, &other_type.json()["found"]),
+        (1, &json!(0))
+    );
+    let by_program =
+        deployed.erase(&[&program[..], &["--type", "booking.made"], &confirmed].concat());
+    assert_eq!(by_program.code, 0, "{by_program:?}");
+    assert_eq!(
+        sum(&by_program.json(), "records", "erased"),
+        1,
+        "{by_program:?}"
+    );
+    deployed.stored("passenger/program", 0);
+
     assert_eq!(deployed.files_with_marker(), Vec::<String>::new());
+    let waiting = deployed.queues.count(QueueRole::Source);
+    assert_eq!(deployed.runtime.block_on(waiting), 0);
     assert_eq!(deployed.dead_letters(1)[0].1, "dead-other");
     deployed.stored("passenger/other", 3);
     let trail = deployed.program.json_ok(&["audit"]);
@@ -420,7 +450,7 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     let erasures: Vec<&Value> = erasures
         .filter(|entry| entry["operation"] == "erase")
         .collect();
-    assert_eq!(erasures.len(), 2, "{trail}");
+    assert_eq!(erasures.len(), 3, "{trail}");
     assert_eq!(erasures[0]["ending"]["counts"]["records"], 7, "{trail}");
     assert_eq!(erasures[0]["details"]["by"], "subject", "{trail}");
     assert!(erasures[1]["ending"]["error"].is_null(), "{trail}");

@@ -45,7 +45,8 @@ impl DeadLetters {
             found: 0,
             unreadable: 0,
         };
-        let received = letters.receive(matcher).await;
+        let receiving = cancel.run_until_cancelled(letters.receive(matcher));
+        let received = receiving.await.unwrap_or(Err(EraseError::Cancelled));
         if received.is_err() {
             letters.walk.leases.release_all().await;
         }

@@ -2,8 +2,6 @@
 //!
 //! Invariant: an export stays open from the plan to the end, so that none is written to its folder meanwhile.
 
-use std::path::Path;
-
 use event::Record;
 use export::{ExportFiles, Target};
 use pipeline::Pipeline;
@@ -13,19 +11,15 @@ use crate::error::EraseError;
 use crate::finding::{Action, Finding, Place};
 use crate::matcher::Matcher;
 
-/// Opens the exports that this machine made, as far as they are there, and those that were named.
+/// Opens the exports that were named, and those that this machine made, as far as they are there.
 pub(crate) async fn open(
     pipeline: &Pipeline,
-    state: &Path,
-    named: &[Target],
+    named: Vec<Target>,
+    remembered: Vec<Target>,
 ) -> Result<(Vec<ExportFiles>, Vec<Finding>), EraseError> {
-    let remembered = export::remembered_targets(state)?;
     let mut targets: Vec<(Target, bool)> = Vec::new();
-    for (target, is_named) in named
-        .iter()
-        .map(|target| (target.absolute(), true))
-        .chain(remembered.into_iter().map(|target| (target, false)))
-    {
+    let named = named.into_iter().map(|target| (target, true));
+    for (target, is_named) in named.chain(remembered.into_iter().map(|target| (target, false))) {
         if !targets.iter().any(|(known, _)| *known == target) {
             targets.push((target, is_named));
         }

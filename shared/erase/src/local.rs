@@ -55,7 +55,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// Searches the state folder, the files of the editor, the audit log and the files that were named.
+    /// Searches the state folder, the files of the editor, the audit log, and files elsewhere.
     pub(crate) async fn find(
         folders: &Folders,
         named: &[PathBuf],
@@ -65,7 +65,10 @@ impl Local {
         let mut local = Self::default();
         let mut items = items(folders.clone()).await?;
         for path in named {
-            items.push(named_item(path)?);
+            let is_it = |known: &LocalItem| known.item.files.iter().any(|file| file.path == *path);
+            if !items.iter().any(is_it) {
+                items.push(named_item(path)?);
+            }
         }
         for found in items {
             let searching = local.search(found, matcher);

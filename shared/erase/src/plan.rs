@@ -64,12 +64,14 @@ pub async fn plan(
         unseen.extend(report::unreachable(rights));
     }
     let mut matcher = Matcher::new(&request);
-    let (files, targets) = local::divide(&request.also);
+    let (mut files, targets) = local::divide(&request.also);
+    let (known_files, known_targets) = local::divide(&export::remembered_targets(folders.state())?);
+    files.extend(known_files);
     let local = Local::find(folders, &files, &mut matcher, cancel).await?;
     if !local.in_use.is_empty() && !request.leaves_unfinished {
         return Err(EraseError::Unfinished(local.in_use));
     }
-    let (exports, mut export_findings) = exports::open(pipeline, folders.state(), &targets).await?;
+    let (exports, mut export_findings) = exports::open(pipeline, targets, known_targets).await?;
     for files in &exports {
         export_findings.extend(exports::find(files, &mut matcher, cancel).await?);
     }

@@ -29,7 +29,15 @@ pub async fn execute(
     folders: &Folders,
     cancel: &CancellationToken,
 ) -> Result<Report, EraseError> {
-    let permit = pipeline.begin_change(change(&plan, pipeline)).await?;
+    let permit = match pipeline.begin_change(change(&plan, pipeline)).await {
+        Ok(permit) => permit,
+        Err(error) => {
+            if let Some(leases) = plan.leases() {
+                leases.release_all().await;
+            }
+            return Err(error.into());
+        }
+    };
     let mut run = Run {
         pipeline,
         permit: &permit,

@@ -1,6 +1,7 @@
-//! The targets to which this machine exported, so that an erasure finds them.
+//! Where this machine wrote copies of events outside of the state folder, so that an erasure finds them: targets
+//! of exports, and files of messages and plans.
 //!
-//! Invariant: the list is bounded by the number of different targets. It has their names and no record.
+//! Invariant: the list is bounded by the number of different targets. It has their names and no event.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};

@@ -82,7 +82,7 @@ async fn bucket_holds_every_record_and_a_missing_one_is_named() {
         let name = format!("occurred_on=2026-03-0{day}/part-00000000.jsonl.zst");
         let lines = zstd::decode_all(object(&name).await.as_ref()).unwrap();
         for line in String::from_utf8(lines).unwrap().lines() {
-            let record: event::Record = serde_json::from_str(line).unwrap();
+            let record: Record = serde_json::from_str(line).unwrap();
             ids.push(record.id.parse::<i64>().unwrap());
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use event::RecordId;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::sleep;
 
 use crate::connect::{PooledConnection, one_row, rows};
@@ -175,7 +175,17 @@ pub async fn erase_records(pool: &PgPool, positions: &[RecordPosition]) -> Resul
 }
 
 async fn erase_once(pool: &PgPool, positions: &[RecordPosition]) -> Result<u64, StoreError> {
-    let mut transaction = pool.begin().await.context(ERASE)?;
+    let mut connection = PooledConnection::acquire(pool).await.context(ERASE)?;
+    let answer = erase_with(pool, connection.get(), positions).await;
+    connection.end(answer)
+}
+
+async fn erase_with(
+    pool: &PgPool,
+    connection: &mut PgConnection,
+    positions: &[RecordPosition],
+) -> Result<u64, StoreError> {
+    let mut transaction = connection.begin().await.context(ERASE)?;
     sqlx::query(STEP_SETTINGS)
         .execute(&mut *transaction)
         .await

@@ -26,11 +26,12 @@ It erases
                             it is rewritten; --no-rewrite vacuums only
   dead letters              received, and deleted without a copy
   plans, ended redrives     from this machine, whole: a journal without a part would be damaged
-  copies of messages        of `dlq export` and `dlq delete`, in the state folder: rewritten
-  exports                   of `export`, to wherever this machine exported: rewritten file by file
+  copies of messages        of `dlq export` and `dlq delete`: rewritten
+  exports                   of `export`: rewritten file by file
   files of the editor       that a console left in the temporary folder
   audit log                 the details of a change, such as the bodies of edits; who, when, where stay
-The identity of a record stays known by its digest, so that a redelivery is refused. The audit log gets a
+Copies and exports are found wherever this machine wrote them; --also names those that were moved or
+written by another one. The identity of a record stays known by its digest, so that a redelivery is refused. The audit log gets a
 digest of the subject, program or text, never itself; put a space in front of the command, so that the shell
 keeps it out of its history.
 
@@ -39,12 +40,13 @@ backups of the database, other machines. A redrive or plan in use that has such
 messages is a refusal; --leave-unfinished leaves it out. A message that is no JSON has no subject: it is counted
 and left, and --containing finds it.
 
-JSON output: {\"is_dry_run\", \"is_complete\", \"found\", \"erased\", \"items\": [{\"place\", \"name\", \"found\",
-\"erased\", \"action\", \"reason\"}], \"partitions\": [{\"name\", \"bytes\", \"outcome\", \"reason\"}],
+JSON output: {\"is_dry_run\", \"is_complete\", \"found\", \"to_erase\", \"erased\", \"items\": [{\"place\", \"name\",
+\"found\", \"erased\", \"action\", \"reason\"}], \"partitions\": [{\"name\", \"bytes\", \"outcome\", \"reason\"}],
 \"unreadable\", \"program_failures\", \"unseen\": [TEXT], \"stays\": [TEXT]}. place is \"records\" (of one day),
 \"dead-letters\", \"redrive\", \"plan\", \"messages\", \"export\", \"temporary\", \"editor\" or \"audit-log\"; action is
-\"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is \"planned\", \"rewritten\", \"vacuumed\", \"gone\" or
-\"left\". reason is why something stays, or null.
+\"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is \"to-rewrite\", \"to-vacuum\", \"rewritten\", \"vacuumed\",
+\"gone\" or \"left\". reason is why something stays, or null. to_erase of a dry run is the number for
+--confirm-count.
 Exit code 1 if nothing was found, if something that was found is not erased, or if a place was not seen
 whole; 2 if the request is not bounded.";
 

@@ -4,8 +4,6 @@
 
 pub(crate) mod arguments;
 
-use std::time::Duration;
-
 use bytesize::ByteSize;
 use erase::{
     Action, EraseError, ErasePlan, Finding, PartitionOutcome, PartitionReport, Report, Request,
@@ -20,9 +18,6 @@ use super::confirm::{can_ask, typed};
 use super::table::{Align, Keep, Table};
 use super::walk::{self, RELEASING};
 use super::{CommandError, Exit, Interrupt, Output, Session, progress};
-
-/// Limit of the releases when a plan is given up.
-const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(
     session: &Session,
@@ -133,8 +128,7 @@ async fn confirm(
 
 async fn release(session: &Session, plan: &ErasePlan, interrupt: &mut Interrupt) {
     if let Some(leases) = plan.leases() {
-        let releasing = walk::release_all(session, leases, interrupt);
-        let _ = tokio::time::timeout(RELEASE_LIMIT, releasing).await;
+        walk::release_all(session, leases, interrupt).await;
     }
 }
 
@@ -171,6 +165,7 @@ struct EraseJson<'a> {
     is_dry_run: bool,
     is_complete: bool,
     found: u64,
+    to_erase: u64,
     erased: u64,
     items: Vec<ItemJson<'a>>,
     partitions: &'a [PartitionJson<'a>],
@@ -204,10 +199,14 @@ impl<'a> Shown<'a> {
             let wrong_user = "the database user does not own it, and cannot vacuum it";
             (!partition.may_vacuum).then_some(wrong_user)
         };
+        let outcome = match plan.rewrites_partitions() {
+            true => "to-rewrite",
+            false => "to-vacuum",
+        };
         let partitions = plan.partitions().iter().map(|partition| PartitionJson {
             name: &partition.name,
             bytes: partition.bytes,
-            outcome: "planned",
+            outcome,
             reason: reason(partition),
         });
         Self {
@@ -239,12 +238,21 @@ impl<'a> Shown<'a> {
         self.findings.iter().map(|finding| of(finding)).sum()
     }
 
+    /// Without what stays whatever is done.
+    fn erasable(&self) -> u64 {
+        self.sum(|finding| match finding.action {
+            Action::Delete | Action::Remove | Action::Rewrite => finding.found,
+            Action::Leave(_) => 0,
+        })
+    }
+
     fn print(&self, output: Output, is_dry_run: bool) -> Result<(), CommandError> {
         if output.is_json() {
             return output.json(&EraseJson {
                 is_dry_run,
                 is_complete: self.is_complete.unwrap_or(false),
                 found: self.sum(|finding| finding.found),
+                to_erase: self.erasable(),
                 erased: self.sum(|finding| finding.erased),
                 items: self
                     .findings
@@ -261,9 +269,7 @@ impl<'a> Shown<'a> {
         output.table(&self.table())?;
         output.note(&self.remarks());
         if is_dry_run {
-            let erasable = self.findings.iter();
-            let erasable = erasable.filter(|finding| !matches!(finding.action, Action::Leave(_)));
-            let count: u64 = erasable.map(|finding| finding.found).sum();
+            let count = self.erasable();
             output.note(&format!(
                 "this was a dry run: --yes --confirm-count {count} erases"
             ));
@@ -315,6 +321,15 @@ impl<'a> Shown<'a> {
                 partition.outcome,
                 reason.unwrap_or_default()
             ));
+        }
+        if self.is_complete.is_none()
+            && self
+                .partitions
+                .iter()
+                .any(|one| one.outcome == "to-rewrite")
+        {
+            let remark = "while a partition is rewritten nobody can read or write it; --no-rewrite vacuums only";
+            lines.push(remark.to_owned());
         }
         lines.extend(self.unseen.iter().map(|text| format!("not erased: {text}")));
         if self.unreadable > 0 {

@@ -12,9 +12,8 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use super::progress;
-use super::{CommandError, Exit, Interrupt, Session};
+use super::{CommandError, Exit, Interrupt, Session, remember};
 use arguments::ExportRecordsArguments;
-use pipeline::environment::state_folder;
 use pipeline::printable;
 
 /// Redraws of the bar without progress, so that the rate falls when nothing comes.
@@ -49,8 +48,7 @@ pub(super) async fn run(
         format: arguments.format,
         target: arguments.into,
     };
-    // An erasure finds the files by it.
-    export::remember_target(&state_folder()?, &request.target)?;
+    remember(&request.target)?;
     let cancellation = interrupt.cancellation();
     let work = export::export(&session.pipeline, &request, &cancellation, bar());
     let exported = interrupt

@@ -193,10 +193,15 @@ async fn rows_that_an_older_transaction_sees_are_reported_and_not_called_erased(
     let seen = vacuum_erased(pool, day, true).await.unwrap();
     assert_eq!(seen, Vacuumed::StillSeen);
     reader.rollback().await.unwrap();
-    assert_eq!(
-        vacuum_erased(pool, day, true).await.unwrap(),
-        Vacuumed::Rewritten
-    );
+    // It sees nothing any more, and holds the table.
+    let mut holder = pool.begin().await.unwrap();
+    let hold = format!("lock table {day} in access share mode");
+    sqlx::raw_sql(&hold).execute(&mut *holder).await.unwrap();
+    let busy = vacuum_erased(pool, day, true).await.unwrap_err();
+    assert!(matches!(busy, StoreError::Conflict { .. }), "{busy}");
+    holder.rollback().await.unwrap();
+    let rewritten = vacuum_erased(pool, day, true).await.unwrap();
+    assert_eq!(rewritten, Vacuumed::Rewritten);
     assert_eq!(
         files_with_marker(pool, Some(day)).await,
         Vec::<String>::new()
