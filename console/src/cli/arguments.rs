@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use event::Order;
 
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
+use super::erase::arguments::{EXAMPLES as ERASE_EXAMPLES, EraseArguments};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
@@ -93,8 +94,9 @@ Examples:
   opsconsole audit --output json
 
 Every change that is made from this machine is written to the audit log before it begins: publish,
-redrive, replay, move-task, delete, purge and tidy. tidy changes only this machine and has no environment;
---env NAME shows only the changes of that environment. A change without an end is still running, or
+redrive, replay, move-task, delete, purge, tidy and erase. tidy changes only this machine and has no
+environment; of what was erased the log has a digest. --env NAME shows only the changes of that
+environment. A change without an end is still running, or
 was interrupted.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
@@ -200,6 +202,9 @@ pub enum Command {
     /// Export stored events as Parquet, CSV or JSON lines
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportRecordsArguments),
+    /// Erase what belongs to a subject: records, dead letters, files of this machine, exports
+    #[command(after_help = ERASE_EXAMPLES)]
+    Erase(EraseArguments),
     /// Call the HTTP API, as third parties do
     #[command(subcommand, after_help = API_EXAMPLES)]
     Api(ApiCommand),

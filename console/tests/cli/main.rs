@@ -12,6 +12,7 @@ mod delete;
 #[cfg(feature = "demo")]
 mod demo;
 mod env;
+mod erase;
 mod export;
 mod hostile;
 mod messages;

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use devstack::{Emulator, TestDatabase};
-use event::parse_event;
-use export::{ExportRequest, Format, Scope, export};
+use event::{Record, parse_event};
+use export::{ExportError, ExportFiles, ExportRequest, Format, Scope, export};
 use object_store::ObjectStoreExt as _;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path as Key;
@@ -82,7 +82,7 @@ async fn bucket_holds_every_record_and_a_missing_one_is_named() {
         let name = format!("occurred_on=2026-03-0{day}/part-00000000.jsonl.zst");
         let lines = zstd::decode_all(object(&name).await.as_ref()).unwrap();
         for line in String::from_utf8(lines).unwrap().lines() {
-            let record: event::Record = serde_json::from_str(line).unwrap();
+            let record: Record = serde_json::from_str(line).unwrap();
             ids.push(record.id.parse::<i64>().unwrap());
         }
     }
@@ -90,4 +90,43 @@ async fn bucket_holds_every_record_and_a_missing_one_is_named() {
     assert_eq!(ids, (0..EVENTS).collect::<Vec<_>>());
     // The checkpoint is found again.
     assert_eq!(run("s3://warehouse/a/events").await.unwrap().rows, 0);
+
+    let target = "s3://warehouse/a/events".parse().unwrap();
+    let mut files = ExportFiles::open(&pipeline, &target)
+        .await
+        .unwrap()
+        .unwrap();
+    let names = files.names().to_vec();
+    assert_eq!(names.len(), 3);
+    // A third of the records, and all of the last day.
+    let is_it = |record: &Record| {
+        let number: i64 = record.id.parse().unwrap();
+        number % 3 == 0 || number >= 480
+    };
+    let select =
+        async |records: &[Record]| Ok::<_, ExportError>(records.iter().map(is_it).collect());
+    let (mut found, mut erased) = (0, 0);
+    for name in &names {
+        found += files.count(name, select).await.unwrap();
+        erased += files.erase(name, select).await.unwrap();
+    }
+    assert_eq!((found, erased), (160 + 220, 160 + 220));
+    let gone = Key::parse(format!("a/events/{}", names[2])).unwrap();
+    let error = store.get(&gone).await.unwrap_err();
+    assert!(
+        matches!(error, object_store::Error::NotFound { .. }),
+        "{error}"
+    );
+    let lines = zstd::decode_all(object(&names[0]).await.as_ref()).unwrap();
+    for line in String::from_utf8(lines).unwrap().lines() {
+        assert!(!is_it(&serde_json::from_str(line).unwrap()), "{line}");
+    }
+    let checkpoint: Value =
+        serde_json::from_slice(&object("_opsconsole_export.json").await).unwrap();
+    assert_eq!(
+        (&checkpoint["rows"], &checkpoint["files"]),
+        (&json!(EVENTS - 380), &json!(2))
+    );
+    let nothing = ExportFiles::open(&pipeline, &"s3://warehouse/b".parse().unwrap()).await;
+    assert!(nothing.unwrap().is_none());
 }

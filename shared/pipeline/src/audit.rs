@@ -1,12 +1,14 @@
 //! The audit log: who changed what from this machine, when, where and why.
 //!
-//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten.
-//! [`AuditLog::forget`] removes changes that ended; beyond that the log keeps the last 16 to 48 MB, so
+//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten but by
+//! [`AuditLog::redact`], which takes the details of a change out. [`AuditLog::forget`] removes changes that
+//! ended; beyond that the log keeps the last 16 to 48 MB, so
 //! that it never fills the disk, and counts what it drops. A change without an end was cut off, is shown
 //! so, and is kept.
 
 mod forget;
 mod read;
+mod redact;
 mod rotate;
 
 use std::collections::BTreeMap;
@@ -53,6 +55,8 @@ pub enum Operation {
     MoveTask,
     /// Files of this program were removed from this machine; no pipeline was changed.
     Tidy,
+    /// What belongs to a subject, or matches a program or a text, was erased: records, dead letters and files.
+    Erase,
 }
 
 impl Operation {
@@ -67,6 +71,7 @@ impl Operation {
             Self::Purge => "purge",
             Self::MoveTask => "move-task",
             Self::Tidy => "tidy",
+            Self::Erase => "erase",
         }
     }
 }

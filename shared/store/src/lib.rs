@@ -25,6 +25,7 @@
 mod arrivals;
 mod connect;
 mod count_backfill;
+mod erase;
 mod error;
 mod expiry;
 mod iam;
@@ -51,6 +52,10 @@ pub use sqlx::PgPool;
 
 pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after};
 pub use connect::{ConnectSettings, connect, connect_lazy, ping};
+pub use erase::{
+    ERASED_MAX, ErasedPartition, ErasureRights, RecordPosition, VACUUM_LIMIT, Vacuumed,
+    erase_records, erasure_rights, partitions_of, vacuum_erased, vacuum_statistics,
+};
 pub use error::StoreError;
 pub use expiry::{delete_expired_records, drop_partitions, retention_horizon};
 pub use iam::IamLogIn;

@@ -12,7 +12,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use super::progress;
-use super::{CommandError, Exit, Interrupt, Session};
+use super::{CommandError, Exit, Interrupt, Session, remember};
 use arguments::ExportRecordsArguments;
 use pipeline::printable;
 
@@ -48,6 +48,7 @@ pub(super) async fn run(
         format: arguments.format,
         target: arguments.into,
     };
+    remember(&request.target)?;
     let cancellation = interrupt.cancellation();
     let work = export::export(&session.pipeline, &request, &cancellation, bar());
     let exported = interrupt

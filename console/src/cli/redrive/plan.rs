@@ -14,8 +14,9 @@ use uuid::Uuid;
 use crate::cli::redrive::arguments::RedrivePlanArguments;
 use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
-use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
+use crate::cli::{CommandError, Exit, Interrupt, Output, Session, remember};
 use crate::text::rate;
+use export::Target;
 use pipeline::{printable, printable_lines};
 use redrive::operations::EditCounts;
 use redrive::triage;
@@ -79,6 +80,7 @@ pub(crate) fn write(
         _ if plan.entries.is_empty() || is_printed => None,
         Some(path) => {
             plan_file::write(path, plan)?;
+            remember(&Target::Folder(path.to_owned()))?;
             Some(path.to_owned())
         }
         None => Some(plan_file::write_in(&Journal::folder_of_user()?, plan)?),

@@ -27,7 +27,7 @@ pub fn remove(item: &StateItem) -> Result<(), RedriveError> {
 }
 
 /// Locks a file that is as it was found.
-fn lock(expected: &StateFile) -> Result<File, RedriveError> {
+pub(super) fn lock(expected: &StateFile) -> Result<File, RedriveError> {
     let path = expected.path.as_path();
     let failed = RedriveError::file("remove", path);
     let changed = || failed(io::Error::other("it was changed meanwhile"));
