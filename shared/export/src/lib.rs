@@ -30,11 +30,16 @@ mod destination;
 mod error;
 mod folder;
 mod format;
+mod patience;
+mod progress;
 mod request;
 mod run;
+mod source;
 mod walk;
 
 pub use error::ExportError;
 pub use format::Format;
+pub use patience::Wait;
+pub use progress::{OnProgress, Progress};
 pub use request::{ExportRequest, Scope, Target, TargetError};
-pub use run::{Exported, OnProgress, Progress, export};
+pub use run::{Exported, export};

@@ -4,10 +4,9 @@
 
 use chrono::{DateTime, Utc};
 use event::{Cursor, LIMIT_MAX, Order, Record, RecordId, RecordQuery};
-use pipeline::Pipeline;
+use pipeline::{Pipeline, PipelineError};
 use serde::{Deserialize, Serialize};
 
-use crate::error::ExportError;
 use crate::request::{ExportRequest, Scope};
 
 /// Where a page starts.
@@ -25,7 +24,26 @@ pub(crate) enum Position {
     Arrival {
         /// 0 from the start.
         after: RecordId,
+        /// The last record that was read, of all types.
+        last: Option<Arrived>,
     },
+}
+
+/// A record that was read. After a restore to an earlier time, its id is given out a second time, and the record
+/// of that id has another time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Arrived {
+    pub(crate) record_id: RecordId,
+    ingested_at: DateTime<Utc>,
+}
+
+impl Arrived {
+    fn of(record: &Record) -> Self {
+        Self {
+            record_id: record.record_id,
+            ingested_at: record.ingested_at,
+        }
+    }
 }
 
 /// The place of a record in a walk by time.
@@ -52,7 +70,10 @@ impl Position {
                 walk: 0,
                 last: None,
             },
-            Scope::SinceLast => Self::Arrival { after: RecordId(0) },
+            Scope::SinceLast => Self::Arrival {
+                after: RecordId(0),
+                last: None,
+            },
         }
     }
 }
@@ -62,11 +83,20 @@ pub(crate) async fn read(
     pipeline: &Pipeline,
     request: &ExportRequest,
     position: &Position,
-) -> Result<Batch, ExportError> {
+) -> Result<Batch, PipelineError> {
     match position {
         Position::Range { walk, last } => range(pipeline, request, *walk, *last).await,
-        Position::Arrival { after } => arrivals(pipeline, request, *after).await,
+        Position::Arrival { after, last } => arrivals(pipeline, request, *after, *last).await,
     }
+}
+
+/// Whether the record is still the one that was read, or gone: expired, erased, or never stored since a restore.
+pub(crate) async fn is_unchanged(
+    pipeline: &Pipeline,
+    read: Arrived,
+) -> Result<bool, PipelineError> {
+    let present = pipeline.get_record(read.record_id).await?;
+    Ok(present.is_none_or(|present| Arrived::of(&present) == read))
 }
 
 async fn range(
@@ -74,7 +104,7 @@ async fn range(
     request: &ExportRequest,
     walk: usize,
     last: Option<Place>,
-) -> Result<Batch, ExportError> {
+) -> Result<Batch, PipelineError> {
     let (from, to) = match request.scope {
         Scope::Range { from, to } => (Some(from), Some(to)),
         Scope::SinceLast => (None, None),
@@ -113,9 +143,11 @@ async fn arrivals(
     pipeline: &Pipeline,
     request: &ExportRequest,
     after: RecordId,
-) -> Result<Batch, ExportError> {
+    last: Option<Arrived>,
+) -> Result<Batch, PipelineError> {
     let arrivals = pipeline.records_after(after, LIMIT_MAX).await?;
     let mut records = arrivals.items;
+    let last = records.last().map(Arrived::of).or(last);
     records.retain(|record| {
         let is_of_types = request.types.is_empty() || request.types.contains(&record.event_type);
         let is_of_source = request
@@ -129,6 +161,7 @@ async fn arrivals(
         is_last: !arrivals.has_more,
         next: Position::Arrival {
             after: arrivals.next_after,
+            last,
         },
     })
 }

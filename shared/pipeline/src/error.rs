@@ -45,6 +45,8 @@ pub struct PipelineError {
     hint: Option<String>,
     /// Whether the operation may have succeeded although no response came.
     may_have_happened: bool,
+    /// How long the service asked to wait.
+    retry_after: Option<Duration>,
 }
 
 impl fmt::Display for PipelineError {
@@ -78,6 +80,12 @@ impl PipelineError {
         self.may_have_happened
     }
 
+    /// How long the service asked to wait before another attempt (RFC 9110, 10.2.3); `None` if it did not.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// What the operator can do about it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -106,6 +114,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotConfigured,
             hint: Some(hint.to_owned()),
             may_have_happened: false,
+            retry_after: None,
         }
     }
 
@@ -119,6 +128,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotPermitted,
             hint: Some(hint),
             may_have_happened: false,
+            retry_after: None,
         }
     }
 
@@ -132,6 +142,11 @@ impl PipelineError {
     pub fn with_remark(mut self, remark: &str) -> Self {
         self.cause.push_str("; ");
         self.cause.push_str(remark);
+        self
+    }
+
+    pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
         self
     }
 
@@ -174,6 +189,7 @@ impl Attempt {
             kind,
             hint: None,
             may_have_happened: false,
+            retry_after: None,
         }
     }
 

@@ -30,6 +30,7 @@ begin
     if exists (select from pg_roles where rolname = 'api') then
         grant select on event_identities, records, event_counts, retention to api;
         grant select on sequence event_keys_record_id_seq to api;
+        grant select (version, installed_on) on _sqlx_migrations to api;
     end if;
     if exists (select from pg_roles where rolname = 'analyst') then
         grant usage on schema analytics to analyst;

@@ -14,7 +14,7 @@ Examples:
   opsconsole export --since 30d --type flight.delayed --format csv --into delays
   opsconsole export --since-last --into s3://warehouse/events      what arrived since the last run
 
-The files are TARGET/occurred_on=DAY/part-NUMBER.parquet (or .csv.zst, .jsonl.zst), one folder for each
+The files are TARGET/occurred_on=DAY/part-NUMBER-RUN.parquet (or .csv.zst, .jsonl.zst), one folder for each
 UTC day of `occurred_at`, as Hive, Spark, DuckDB, Redshift and BigQuery read them. Columns: record_id,
 source, id, type, subject, occurred_at, ingested_at, payload (the whole event as JSON). A file appears
 when it is complete. The same request continues an export that was interrupted: where the times were
