@@ -150,7 +150,8 @@ impl Bucket {
                         Ok(())
                     }
                     Some(_) | None => {
-                        Err(ExportError::InUse(format!("{}/{}", self.url, self.prefix)))
+                        let target = format!("{}/{}", self.url, self.prefix);
+                        Err(ExportError::InUse(target.trim_end_matches('/').to_owned()))
                     }
                 }
             }

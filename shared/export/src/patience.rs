@@ -48,8 +48,13 @@ where
         attempts += 1;
         let asked = error.retry_after().unwrap_or_default();
         let Some(wait) = waits.next().filter(|_| asked <= RETRY_AFTER_MAX) else {
+            let attempts = if attempts == 1 {
+                "1 attempt".to_owned()
+            } else {
+                format!("{attempts} attempts")
+            };
             return Err(error.with_remark(&format!(
-                "gave up after {attempts} attempts; the same command continues from the last checkpoint"
+                "gave up after {attempts}; the same command continues from the last checkpoint"
             )));
         };
         let duration = wait.max(asked);
@@ -137,7 +142,7 @@ mod tests {
         assert_eq!(waits, []);
         let tomorrow = "503 Service Unavailable\r\nretry-after: 86400";
         let (error, waits) = asked(vec![tomorrow]).await;
-        assert!(error.unwrap().cause.contains("gave up after 1 attempt"));
+        assert!(error.unwrap().cause.contains("gave up after 1 attempt;"));
         assert_eq!(waits, []);
         let (error, waits) = asked(vec!["500 Internal Server Error"; 4]).await;
         assert!(error.unwrap().cause.contains("gave up after 4 attempts"));
