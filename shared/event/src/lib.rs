@@ -50,4 +50,4 @@ pub use printable::is_deceptive;
 pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQuery, StatsQuery};
 pub use record::{Page, PartitionSize, Record, RecordFeed, RecordPage, RecordSummary, StoredEvent};
 pub use record_id::RecordId;
-pub use verdict::{Assessment, Verdict, assess};
+pub use verdict::{Assessment, Verdict, assess, expired};

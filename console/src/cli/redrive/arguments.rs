@@ -53,8 +53,9 @@ Examples:
   opsconsole redrive run --code retries-exhausted --canary 1,10,100 --rate 20 --yes
   opsconsole redrive run --all --dry-run --output json
 
+Before a message is sent, its event is looked up: one that was stored since the plan was made stays.
 After each canary step, and at the end, the events are looked up until each is stored or has failed
-again; --no-proof leaves that out. If one event of a step is not stored, the redrive pauses. With
+again; --no-proof leaves both out. If one event of a step is not stored, the redrive pauses. With
 --yes there is no operator to decide, so it ends there, and `redrive resume` continues it. After a
 signal (Ctrl-C) the running batches are finished.
 
