@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -45,8 +46,8 @@ pub struct PipelineError {
     hint: Option<String>,
     /// Whether the operation may have succeeded although no response came.
     may_have_happened: bool,
-    /// How long the service asked to wait.
-    retry_after: Option<Duration>,
+    /// How many seconds the service asked to wait. Small, because errors are returned by value everywhere.
+    retry_after_secs: Option<NonZeroU16>,
 }
 
 impl fmt::Display for PipelineError {
@@ -80,10 +81,12 @@ impl PipelineError {
         self.may_have_happened
     }
 
-    /// How long the service asked to wait before another attempt (RFC 9110, 10.2.3); `None` if it did not.
+    /// How long the service asked to wait before another attempt (RFC 9110, 10.2.3), up to 18 hours; `None` if it
+    /// did not.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        let secs = self.retry_after_secs?;
+        Some(Duration::from_secs(secs.get().into()))
     }
 
     /// What the operator can do about it.
@@ -114,7 +117,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotConfigured,
             hint: Some(hint.to_owned()),
             may_have_happened: false,
-            retry_after: None,
+            retry_after_secs: None,
         }
     }
 
@@ -128,7 +131,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotPermitted,
             hint: Some(hint),
             may_have_happened: false,
-            retry_after: None,
+            retry_after_secs: None,
         }
     }
 
@@ -146,7 +149,8 @@ impl PipelineError {
     }
 
     pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.retry_after = wait;
+        let secs = wait.map(|wait| u16::try_from(wait.as_secs()).unwrap_or(u16::MAX));
+        self.retry_after_secs = secs.and_then(NonZeroU16::new);
         self
     }
 
@@ -189,7 +193,7 @@ impl Attempt {
             kind,
             hint: None,
             may_have_happened: false,
-            retry_after: None,
+            retry_after_secs: None,
         }
     }
 
