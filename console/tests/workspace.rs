@@ -46,6 +46,7 @@ const ALLOWED_IN_TESTS: &[(&str, &str)] = &[
     ("ingest", "devstack"),
     ("api", "devstack"),
     ("migrate", "devstack"),
+    ("migrate", "event"),
     ("export", "devstack"),
     ("export", "store"),
     ("devstack", "store"),

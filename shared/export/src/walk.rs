@@ -7,7 +7,6 @@ use event::{Cursor, LIMIT_MAX, Order, Record, RecordId, RecordQuery};
 use pipeline::{Pipeline, PipelineError};
 use serde::{Deserialize, Serialize};
 
-use crate::error::ExportError;
 use crate::request::{ExportRequest, Scope};
 
 /// Where a page starts.
@@ -25,7 +24,26 @@ pub(crate) enum Position {
     Arrival {
         /// 0 from the start.
         after: RecordId,
+        /// The last record that was read, of all types.
+        last: Option<Arrived>,
     },
+}
+
+/// A record that was read. After a restore to an earlier time, its id is given out a second time, and the record
+/// of that id has another time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Arrived {
+    pub(crate) record_id: RecordId,
+    ingested_at: DateTime<Utc>,
+}
+
+impl Arrived {
+    fn of(record: &Record) -> Self {
+        Self {
+            record_id: record.record_id,
+            ingested_at: record.ingested_at,
+        }
+    }
 }
 
 /// The place of a record in a walk by time.
@@ -76,7 +94,10 @@ impl Position {
     pub(crate) fn first(request: &ExportRequest) -> Self {
         match request.scope {
             Scope::Range { .. } => Self::first_in_range(),
-            Scope::SinceLast => Self::Arrival { after: RecordId(0) },
+            Scope::SinceLast => Self::Arrival {
+                after: RecordId(0),
+                last: None,
+            },
         }
     }
 
@@ -94,14 +115,20 @@ pub(crate) async fn read(
     pipeline: &Pipeline,
     request: &ExportRequest,
     position: &Position,
-) -> Result<Batch, ExportError> {
+) -> Result<Batch, PipelineError> {
     match position {
-        Position::Range { .. } => {
-            let range = Range::of(request);
-            Ok(read_range(pipeline, &range, position).await?)
-        }
-        Position::Arrival { after } => arrivals(pipeline, request, *after).await,
+        Position::Range { .. } => read_range(pipeline, &Range::of(request), position).await,
+        Position::Arrival { after, last } => arrivals(pipeline, request, *after, *last).await,
     }
+}
+
+/// Whether the record is still the one that was read, or gone: expired, erased, or never stored since a restore.
+pub(crate) async fn is_unchanged(
+    pipeline: &Pipeline,
+    read: Arrived,
+) -> Result<bool, PipelineError> {
+    let present = pipeline.get_record(read.record_id).await?;
+    Ok(present.is_none_or(|present| Arrived::of(&present) == read))
 }
 
 /// Reads the page at a position of a range; one in the order of arrival starts the range.
@@ -148,9 +175,11 @@ async fn arrivals(
     pipeline: &Pipeline,
     request: &ExportRequest,
     after: RecordId,
-) -> Result<Batch, ExportError> {
+    last: Option<Arrived>,
+) -> Result<Batch, PipelineError> {
     let arrivals = pipeline.records_after(after, LIMIT_MAX).await?;
     let mut records = arrivals.items;
+    let last = records.last().map(Arrived::of).or(last);
     records.retain(|record| {
         let is_of_types = request.types.is_empty() || request.types.contains(&record.event_type);
         let is_of_source = request
@@ -164,6 +193,7 @@ async fn arrivals(
         is_last: !arrivals.has_more,
         next: Position::Arrival {
             after: arrivals.next_after,
+            last,
         },
     })
 }
