@@ -8,7 +8,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::response::Response;
 use event::{EventKey, StoredEvent};
 use serde::{Deserialize, Serialize};
-use store::{PgPool, stored_events};
+use store::{Reader, stored_events};
 use utoipa::ToSchema;
 
 use crate::answer::{REVALIDATE, json, limited};
@@ -60,14 +60,14 @@ pub(crate) struct Found {
     ),
 )]
 pub(crate) async fn look_up(
-    State(pool): State<PgPool>,
+    State(reader): State<Reader>,
     Query(NoParameters {}): Query<NoParameters>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body =
         body.map_err(|rejection| Problem::new(ProblemKind::BodyTooLarge, rejection.body_text()))?;
     let Lookup { identities } = read(&body)?;
-    let items = limited(stored_events(&pool, &identities)).await?;
+    let items = limited(stored_events(&reader, &identities)).await?;
     Ok(json(&Found { items }, REVALIDATE))
 }
 

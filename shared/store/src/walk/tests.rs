@@ -204,7 +204,7 @@ async fn every_question_walks_an_index_and_its_work_is_bounded() {
     let mut connection = database.pool().acquire().await.unwrap();
     for query in queries() {
         let layout = Layout::of(database.pool(), &mut connection).await.unwrap();
-        let walk = Walk::new(&query, layout, limits);
+        let walk = Walk::new(&query, columns, layout, limits);
         let visited = if walk.rest.is_empty() {
             u64::from(query.limit) + 1
         } else {
@@ -349,11 +349,13 @@ impl Case {
         write_batch(pool, &events).await.unwrap();
     }
 
-    async fn pages(&self, pool: &PgPool) -> Vec<Page<Record>> {
+    async fn pages(&self, pool: &PgPool) -> Vec<Page<RecordRow>> {
         let mut query = self.query();
         let mut pages = Vec::new();
         while pages.len() < 1_000 {
-            let page = list_within(pool, &query, self.limits).await.unwrap();
+            let page = list_within(Source::Pool(pool), &query, Columns::All, self.limits)
+                .await
+                .unwrap();
             query.cursor = page.next_cursor;
             pages.push(page);
             if query.cursor.is_none() {
