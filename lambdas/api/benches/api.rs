@@ -8,7 +8,8 @@
 //! `shipping`), which the bench builds first.
 //!
 //! The bench prints a table and writes `target/bench/api.json`. `-- --quick` runs one short round as a check
-//! and writes `api-quick.json`; it does not build the deployed binary.
+//! and writes `api-quick.json`; it does not build the deployed binary. `-- requests` and `-- cold-start` run one
+//! half, and write `api-requests.json` and `api-cold-start.json`.
 
 #![expect(
     clippy::unwrap_used,
@@ -45,6 +46,9 @@ mod usage;
 use devstack::bench;
 
 const ROUNDS: usize = 5;
+const REQUESTS: &str = "requests";
+const COLD_START: &str = "cold-start";
+const HALVES: [&str; 2] = [REQUESTS, COLD_START];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -57,14 +61,29 @@ fn main() {
     let is_quick = arguments.iter().any(|argument| argument == "--quick");
     let rounds = if is_quick { 1 } else { ROUNDS };
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    let half = HALVES
+        .into_iter()
+        .find(|half| arguments.iter().any(|argument| argument == half));
+    let runs = |name: &str| half.is_none_or(|half| half == name);
     let figures = runtime.block_on(async {
         let server = server::Server::start(is_quick).await;
-        let mut figures = requests::measure(&server, rounds, is_quick).await;
-        figures.extend(cold_start::measure(&server, is_quick).await);
+        let mut figures = Vec::new();
+        if runs(REQUESTS) {
+            figures.extend(requests::measure(&server, rounds, is_quick).await);
+        }
+        if runs(COLD_START) {
+            figures.extend(cold_start::measure(&server, is_quick).await);
+        }
         figures
     });
     println!("{}", bench::table(&figures));
-    let name = if is_quick { "api-quick" } else { "api" };
-    let path = bench::write(name, &figures).unwrap();
+    let mut name = "api".to_owned();
+    if let Some(half) = half {
+        name = format!("{name}-{half}");
+    }
+    if is_quick {
+        name += "-quick";
+    }
+    let path = bench::write(&name, &figures).unwrap();
     println!("written to {}", path.display());
 }

@@ -87,7 +87,9 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
 fn complete_operation(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         // Lists are separated by commas; the attribute of the field can only say the opposite.
-        if parameter.style.is_some() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.style.is_some()
+        {
             parameter.explode = Some(false);
         }
     }

@@ -4,7 +4,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
-use event::{Cursor, Field, Fields, LIMIT_DEFAULT, LIMIT_MAX, Order, Record, RecordPage, RecordQuery};
+use event::{
+    Cursor, Field, Fields, LIMIT_DEFAULT, LIMIT_MAX, Order, Record, RecordPage, RecordQuery,
+};
 use serde::Deserialize;
 use store::{Reader, get_row, list_rows};
 

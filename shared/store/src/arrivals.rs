@@ -217,7 +217,7 @@ async fn choose(
 }
 
 /// The records of these entries of the ledger, up to the first that exceeds the bytes of a page.
-fn chosen_statement(columns: Columns, spans: &[Span]) -> String {
+pub(crate) fn chosen_statement(columns: Columns, spans: &[Span]) -> String {
     let found = at_positions(columns.select(), spans);
     if columns == Columns::WithoutPayload {
         return format!("{found} order by record_id");

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use event::{Record, RecordId, RecordView};
 use serde_json::value::RawValue;
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgRow, PgValueRef};
+use sqlx::{Row as _, ValueRef as _};
 
 use crate::error::{Context as _, StoreError};
 use crate::walk::Position;
@@ -51,11 +51,16 @@ pub struct RecordRow {
 impl RecordRow {
     /// Takes a row whose first eight columns are [`Columns::select`].
     pub(crate) fn new(row: PgRow) -> Result<Self, sqlx::Error> {
-        let payload: Option<&str> = row.try_get(7)?;
+        let payload = row.try_get_raw(7)?;
+        let payload_bytes = if payload.is_null() {
+            None
+        } else {
+            Some(bytes(payload)?.len())
+        };
         Ok(Self {
-            payload_bytes: payload.map(str::len),
+            payload_bytes,
             position: Position {
-                occurred_at: row.try_get(5)?,
+                occurred_at: time(&row, 5)?,
                 record_id: row.try_get(0)?,
             },
             row,
@@ -79,13 +84,13 @@ impl RecordRow {
     fn columns(&self) -> Result<RecordView<'_>, sqlx::Error> {
         Ok(RecordView {
             record_id: RecordId(self.position.record_id),
-            source: self.row.try_get(1)?,
-            id: self.row.try_get(2)?,
-            event_type: self.row.try_get(3)?,
-            subject: self.row.try_get(4)?,
+            source: self.row.try_get_unchecked(1)?,
+            id: self.row.try_get_unchecked(2)?,
+            event_type: self.row.try_get_unchecked(3)?,
+            subject: self.row.try_get_unchecked(4)?,
             occurred_at: self.position.occurred_at,
-            ingested_at: self.row.try_get::<DateTime<Utc>, _>(6)?,
-            payload: self.row.try_get(7)?,
+            ingested_at: time(&self.row, 6)?,
+            payload: self.row.try_get_unchecked(7)?,
         })
     }
 
@@ -107,6 +112,24 @@ impl RecordRow {
             payload,
         })
     }
+}
+
+/// Microseconds from 1970 to 2000, from which the server counts.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// A `timestamptz` of an answer in binary form. The driver's way by calendar days takes a twentieth of the time of a
+/// page.
+fn time(row: &PgRow, column: usize) -> Result<DateTime<Utc>, sqlx::Error> {
+    let micros = <[u8; 8]>::try_from(bytes(row.try_get_raw(column)?)?).map(i64::from_be_bytes);
+    micros
+        .ok()
+        .and_then(|micros| micros.checked_add(EPOCH_MICROS))
+        .and_then(DateTime::from_timestamp_micros)
+        .ok_or_else(|| sqlx::Error::Decode("not a time".into()))
+}
+
+fn bytes(value: PgValueRef<'_>) -> Result<&[u8], sqlx::Error> {
+    value.as_bytes().map_err(sqlx::Error::Decode)
 }
 
 /// The records of rows that were read with their payloads.

@@ -126,7 +126,7 @@ async fn last_ingested_at(source: Source<'_>) -> Result<Option<DateTime<Utc>>, S
         .context(SUMMARY)
 }
 
-fn newest_statement(spans: &[Span]) -> String {
+pub(crate) fn newest_statement(spans: &[Span]) -> String {
     format!(
         "select ingested_at from ({}) as found order by record_id desc limit 1",
         at_positions("select r.record_id, r.ingested_at", spans)

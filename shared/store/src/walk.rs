@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use event::{Cursor, Order, Page, RecordId, RecordQuery};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
-use sqlx::{Arguments as _, PgConnection, Row as _};
+use sqlx::{Arguments as _, PgConnection, Row as _, ValueRef as _};
 
 use crate::error::{Context as _, StoreError};
 use crate::layout::{Layout, Span, Spans};
@@ -256,7 +256,7 @@ impl<'a> Walk<'a> {
                 return Ok(rows);
             }
             for row in &rows {
-                self.has_large |= row.try_get::<Option<&str>, _>(7)?.is_none();
+                self.has_large |= row.try_get_raw(7)?.is_null();
             }
             if !self.has_large {
                 return Ok(rows);

@@ -130,8 +130,11 @@ impl Operation<'_> {
             if example.is_null() {
                 continue;
             }
-            let text =
-                |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = |value: &Value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned)
+            };
             let value = match example.as_array() {
                 Some(list) => {
                     assert_eq!(parameter["explode"], false, "{name}");
