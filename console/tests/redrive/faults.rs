@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
-use redrive::{Control, Counts, Journal, PlanOptions, Report, RunOptions, run};
+use pipeline::model::DeadLetter;
+use redrive::{Control, Counts, Journal, PlanOptions, Report, RunOptions, State, run};
 use tokio::sync::watch;
 
 use crate::support::proxy::{self, Fault};
@@ -123,19 +124,60 @@ async fn what_nobody_could_look_up_is_unknown_and_not_0() {
         database_url: Some(NO_DATABASE.to_owned()),
         ..fixture.pipeline().environment().clone()
     };
+    let without_answer = Pipeline::connect(&environment).unwrap();
+    let environment = Environment {
+        database_url: None,
+        api_url: None,
+        ..environment
+    };
+    let without_ledger = Pipeline::connect(&environment).unwrap();
+    let journal = fixture.journal(&plan);
+    let path = journal.0.path().to_owned();
+    let report = proved_over(&without_answer, journal, &messages).await;
+    assert_eq!((report.counts.moved, report.counts.not_sent), (0, 2));
+    let cause = report.messages[0].cause.as_deref().unwrap();
+    assert!(cause.contains("is unknown"), "{cause}");
+
+    let report = proved_over(&without_ledger, Journal::open(&path).unwrap(), &messages).await;
+    let counts = report.counts;
+    assert_eq!((counts.moved, counts.stored()), (2, None), "{report:?}");
+    assert_eq!(counts.dead_again(), Some(0), "the queue answered");
+}
+
+/// Who does not want to know whether events are stored does not wait for the ledger.
+#[tokio::test]
+async fn without_proof_a_ledger_that_does_not_answer_is_not_asked() {
+    let services = Services::open().await;
+    let fixture = services.fixture("unasked", false).await;
+    fixture.add_dead_letters(0..2).await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    let environment = Environment {
+        database_url: Some(NO_DATABASE.to_owned()),
+        ..fixture.pipeline().environment().clone()
+    };
     let pipeline = Pipeline::connect(&environment).unwrap();
+    let (counts, _) = watch::channel(Counts::default());
+    let (journal, control) = (fixture.journal(&plan), Control::new(None));
+    let report = run(&pipeline, journal, &messages, &control, &quick(), counts).await;
+    assert_eq!(report.unwrap().counts.moved, 2);
+    fixture.assert_all_stored(2).await;
+}
+
+async fn proved_over(
+    pipeline: &Pipeline,
+    journal: (Journal, State),
+    messages: &[DeadLetter],
+) -> Report {
     let options = RunOptions {
         prove_limit: Duration::from_millis(1),
         ..quick()
     };
     let (counts, _) = watch::channel(Counts::default());
-    let (journal, control) = (fixture.journal(&plan), Control::new(None));
-    let report = run(&pipeline, journal, &messages, &control, &options, counts)
+    let control = Control::new(None);
+    run(pipeline, journal, messages, &control, &options, counts)
         .await
-        .unwrap();
-    let counts = report.counts;
-    assert_eq!((counts.moved, counts.stored()), (2, None), "{report:?}");
-    assert_eq!(counts.dead_again(), Some(0), "the queue answered");
+        .unwrap()
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use event::RecordQuery;
+use chrono::{DateTime, Utc};
+use event::{RecordQuery, Verdict};
 use pipeline::model::DeadLetter;
 use redrive::fact::{Confirmed, Fact, Intended, Proof};
 use redrive::operations::freeze;
-use redrive::{Edit, MessageOutcome, Original, Plan, PlanOptions, Report, RunOptions};
+use redrive::{Edit, Journal, MessageOutcome, Original, Plan, PlanOptions, Report, RunOptions};
 use tokio::sync::watch;
 
 use crate::support::redrive_fixture::{Fixture, Services, quick, resumed};
@@ -213,6 +214,45 @@ async fn edited_event_stays_when_its_identity_was_stored_after_the_plan_was_made
     assert_eq!(tags(&fixture, "operators").await, (0..2).collect());
 }
 
+/// Two events of a publisher that gave both one identity and one time, redriven one after the other.
+#[tokio::test]
+async fn event_stays_when_its_identity_was_stored_after_it_was_judged() {
+    let services = Services::open().await;
+    let fixture = services.fixture("twins", false).await;
+    let bodies = [0, 1].map(|tag| tagged("twins", "a", tag));
+    fixture.add_bodies(&bodies, "timeout").await;
+    let messages = fixture.receive().await;
+    assert!(
+        messages
+            .iter()
+            .all(|message| message.verdict == Verdict::Ready)
+    );
+    let mut plans = Vec::new();
+    for message in &messages {
+        let message = std::slice::from_ref(message);
+        plans.push(fixture.plan(message, PlanOptions::default()).await);
+    }
+    fixture.release(&messages).await;
+    let first = run(&fixture, &plans[0], &proving()).await.counts;
+    assert_eq!((first.moved, first.stored), (1, 1));
+    let second = run(&fixture, &plans[1], &proving()).await;
+    let counts = second.counts;
+    assert_eq!(
+        (counts.moved, counts.stored, counts.unsendable),
+        (0, 0, 1),
+        "{second:?}"
+    );
+    let cause = second.messages[0].cause.as_deref().unwrap();
+    assert!(
+        cause.contains("/twins / a was stored after this message was judged"),
+        "{cause}"
+    );
+    assert_eq!(tags(&fixture, "twins").await, (0..2).collect());
+    let left = fixture.receive().await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].verdict, Verdict::AlreadyStored);
+}
+
 /// Somebody else's event arrives in the moment between the look into the ledger and ours.
 #[tokio::test]
 async fn record_of_another_time_proves_nothing() {
@@ -223,16 +263,69 @@ async fn record_of_another_time_proves_nothing() {
         .await;
     let messages = fixture.receive().await;
     let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    fixture.release(&messages).await;
+    let journal = fixture.journal(&plan);
+    let path = journal.0.path().to_owned();
+    let sent = fixture.run(journal, &[], &quick()).await.unwrap();
+    assert_eq!(sent.counts.moved, 1);
     let other = tagged("moment", "a", 1).replace("2026-01-01", "2026-01-02");
     fixture.store(&other).await.unwrap();
+    fixture.ingest().await;
     let options = RunOptions {
         prove_limit: std::time::Duration::from_secs(1),
         ..quick()
     };
-    fixture.release(&messages).await;
-    let report = run(&fixture, &plan, &options).await;
-    assert_eq!(report.counts.moved, 1);
+    let journal = Journal::open(&path).unwrap();
+    let report = fixture.run(journal, &[], &options).await.unwrap();
     assert_eq!(report.messages[0].proof, None, "{report:?}");
+}
+
+/// The ingest would drop its event, and it would be neither a record nor a dead letter.
+#[tokio::test]
+async fn event_behind_the_retention_horizon_is_never_sent() {
+    let services = Services::open().await;
+    let fixture = services.fixture("horizon", false).await;
+    let bodies = [0, 1].map(|tag| tagged("horizon", &tag.to_string(), tag));
+    fixture.add_bodies(&bodies, "timeout").await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    assert_eq!(plan.entries.len(), 2);
+    fixture.release(&messages).await;
+    let edge: DateTime<Utc> = "2026-01-02T00:00:00Z".parse().unwrap();
+    fixture.expire_before(edge).await;
+
+    // The plan was made before.
+    let report = run(&fixture, &plan, &proving()).await;
+    assert_eq!(
+        (report.counts.moved, report.counts.unsendable),
+        (0, 2),
+        "{report:?}"
+    );
+    let cause = report.messages[0].cause.as_deref().unwrap();
+    assert!(cause.contains("before the retention horizon"), "{cause}");
+
+    let messages = fixture.receive().await;
+    assert_eq!(messages.len(), 2);
+    for message in &messages {
+        assert_eq!(message.verdict, Verdict::StillInvalid);
+        let failure = message.failure.as_ref().unwrap();
+        assert_eq!(failure.pointer.as_deref(), Some("/time"));
+    }
+    // Also where all are meant.
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    assert_eq!((plan.entries.len(), plan.skipped.len()), (0, 2));
+    assert!(plan.skipped[0].reason.contains("retention horizon"));
+
+    // With a time of today it is stored.
+    let mut event: serde_json::Value =
+        serde_json::from_str(&messages[0].body.text().unwrap()).unwrap();
+    event["time"] = "2026-02-01T00:00:00Z".into();
+    let edits = [(&messages[0], Some(event.to_string().into()))];
+    let plan = freeze(fixture.pipeline(), &edits, PlanOptions::default()).await;
+    fixture.release(&messages).await;
+    let report = run(&fixture, &plan.unwrap(), &proving()).await;
+    assert_eq!((report.counts.moved, report.counts.stored), (1, 1));
+    assert_eq!(tags(&fixture, "horizon").await, (0..2).collect());
 }
 
 /// The journal of an earlier version, which sent both and ended before it deleted them.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use devstack::{Emulator, TestDatabase};
 use event::{EventKey, RecordQuery};
 use pipeline::Pipeline;
@@ -11,6 +12,7 @@ use pipeline::model::{DeadLetter, QueueRole};
 use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunOptions, State};
 use redrive::{RedriveError, run};
+use store::{PartitionPlan, PartitionWidth};
 use tokio::sync::watch;
 
 use super::machine;
@@ -186,6 +188,20 @@ impl Fixture<'_> {
         let pool = self.services.database.pool();
         store::write_batch(pool, &[event]).await.unwrap();
         Ok(())
+    }
+
+    /// Moves the retention horizon to a midnight.
+    pub(crate) async fn expire_before(&self, midnight: DateTime<Utc>) {
+        let plan = PartitionPlan {
+            width: PartitionWidth::Day,
+            ahead: 1,
+            keep: Some(1),
+        };
+        let pool = self.services.database.pool();
+        let now = midnight + TimeDelta::days(1);
+        store::drop_partitions(pool, &plan, now).await.unwrap();
+        let horizon = store::retention_horizon(pool).await.unwrap();
+        assert_eq!(horizon, Some(midnight));
     }
 
     /// Looks into both queues, whose messages must all be visible, and into the ledger.

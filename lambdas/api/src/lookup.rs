@@ -6,9 +6,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use event::{EventKey, StoredEvent};
 use serde::{Deserialize, Serialize};
-use store::{Reader, stored_events};
+use store::{Reader, retention_horizon, stored_events};
 use utoipa::ToSchema;
 
 use crate::answer::{REVALIDATE, json, limited};
@@ -36,6 +37,9 @@ pub(crate) struct Lookup {
 pub(crate) struct Found {
     /// In the order of the request, each once. An event that was never stored is left out.
     items: Vec<StoredEvent>,
+    /// An event that occurred before it is not stored when it arrives; `null` while everything is kept.
+    #[schema(required)]
+    retention_horizon: Option<DateTime<Utc>>,
 }
 
 /// Look up which events are stored.
@@ -54,7 +58,7 @@ pub(crate) struct Found {
          example = json!({"items": [{
             "source": "/shop", "id": "b2c7", "record_id": 1204554,
             "occurred_at": "2026-11-24T12:00:00Z", "ingested_at": "2026-11-24T12:00:00.180411Z",
-         }]})),
+         }], "retention_horizon": null})),
         OrTooLarge,
         Always,
     ),
@@ -67,8 +71,13 @@ pub(crate) async fn look_up(
     let body =
         body.map_err(|rejection| Problem::new(ProblemKind::BodyTooLarge, rejection.body_text()))?;
     let Lookup { identities } = read(&body)?;
-    let items = limited(stored_events(&reader, &identities)).await?;
-    Ok(json(&Found { items }, REVALIDATE))
+    let found = limited(async {
+        Ok(Found {
+            items: stored_events(&reader, &identities).await?,
+            retention_horizon: retention_horizon(&reader).await?,
+        })
+    });
+    Ok(json(&found.await?, REVALIDATE))
 }
 
 fn read(body: &[u8]) -> Result<Lookup, Problem> {

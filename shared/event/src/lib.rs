@@ -52,4 +52,4 @@ pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQue
 pub use record::{Page, PartitionSize, Record, RecordFeed, RecordPage, RecordSummary, StoredEvent};
 pub use record_id::RecordId;
 pub use record_json::{Field, Fields, RecordView};
-pub use verdict::{Assessment, Verdict, assess};
+pub use verdict::{Assessment, Verdict, assess, expired};

@@ -106,7 +106,7 @@ proptest! {
         prop_assert_eq!(&*parsed.source, event["source"].as_str().unwrap());
         prop_assert_eq!(&*parsed.event_type, event["type"].as_str().unwrap());
         prop_assert_eq!(&*parsed.json, text.as_str());
-        prop_assert_eq!(assess(&text), Assessment::Valid(parsed.key()));
+        prop_assert_eq!(assess(&text), Assessment::Valid { key: parsed.key(), time: parsed.time });
     }
 
     #[test]

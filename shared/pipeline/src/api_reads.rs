@@ -44,6 +44,13 @@ struct Items<T> {
     items: Vec<T>,
 }
 
+/// The answer of a look-up.
+#[derive(Deserialize)]
+struct Found {
+    items: Vec<StoredEvent>,
+    retention_horizon: Option<DateTime<Utc>>,
+}
+
 /// What is shown of a problem document.
 #[derive(Deserialize)]
 struct Problem {
@@ -113,26 +120,23 @@ impl<'a> ApiReads<'a> {
     pub(super) async fn stored_keys(
         self,
         keys: &[EventKey],
-    ) -> Result<HashMap<EventKey, StoredKey>, PipelineError> {
+    ) -> Result<(HashMap<EventKey, StoredKey>, Option<DateTime<Utc>>), PipelineError> {
         let body = json!({ "identities": keys }).to_string().into_bytes();
         let path = "/v1/records/lookup";
-        let found: Option<Items<StoredEvent>> = self.ask(Method::POST, path, Some(body)).await?;
+        let found: Option<Found> = self.ask(Method::POST, path, Some(body)).await?;
         let found = found.ok_or_else(|| self.missing(path))?;
-        Ok(found
-            .items
-            .into_iter()
-            .map(|event| {
-                let key = EventKey {
-                    source: event.source,
-                    id: event.id,
-                };
-                let stored = StoredKey {
-                    record_id: event.record_id,
-                    occurred_at: event.occurred_at,
-                };
-                (key, stored)
-            })
-            .collect())
+        let stored = found.items.into_iter().map(|event| {
+            let key = EventKey {
+                source: event.source,
+                id: event.id,
+            };
+            let stored = StoredKey {
+                record_id: event.record_id,
+                occurred_at: event.occurred_at,
+            };
+            (key, stored)
+        });
+        Ok((stored.collect(), found.retention_horizon))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, PipelineError> {

@@ -4,7 +4,11 @@
 
 use std::collections::HashMap;
 
-use event::{EventKey, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery, TypeCount};
+use chrono::{DateTime, Utc};
+use event::{
+    Assessment, EventKey, Failure, Page, Record, RecordId, RecordQuery, StatsBucket, StatsQuery,
+    TypeCount, Verdict,
+};
 use store::{Arrivals, StoredKey};
 
 use super::model::{ReadPath, RecordTotals};
@@ -18,10 +22,22 @@ const KEYS_MAX: usize = 500;
 pub struct LedgerAnswer {
     /// Those that were ever stored.
     pub stored: HashMap<EventKey, StoredKey>,
+    /// The retention horizon; `None` while everything is kept, and where nothing was answered.
+    pub horizon: Option<DateTime<Utc>>,
     /// How many of the events, from the first on, were answered.
     pub answered: usize,
     /// Why the others were not.
     pub error: Option<PipelineError>,
+}
+
+impl LedgerAnswer {
+    /// The verdict of a body after this answer, and why the ingest would not store it.
+    #[must_use]
+    pub fn judge(&self, assessment: Assessment) -> (Verdict, Option<Failure>) {
+        let key = assessment.key();
+        let is_stored = key.is_some_and(|key| self.stored.contains_key(key));
+        assessment.judge(is_stored, self.horizon)
+    }
 }
 
 impl Pipeline {
@@ -152,12 +168,16 @@ impl Pipeline {
         for keys in keys.chunks(KEYS_MAX) {
             let found = self.read(
                 "look up stored events",
-                |pool| async move { store::stored_keys(pool, keys).await },
+                |pool| async move {
+                    let stored = store::stored_keys(pool, keys).await?;
+                    Ok((stored, store::retention_horizon(pool).await?))
+                },
                 |api| async move { api.stored_keys(keys).await },
             );
             match found.await {
-                Ok(found) => {
+                Ok((found, horizon)) => {
                     answer.stored.extend(found);
+                    answer.horizon = horizon;
                     answer.answered += keys.len();
                 }
                 Err(error) => {

@@ -101,6 +101,16 @@ pub(crate) fn stored_reason(key: &EventKey) -> String {
     )
 }
 
+/// Why a message stays whose identity the ledger knows only since the plan was made.
+pub(crate) fn stored_since_reason(key: &EventKey) -> String {
+    format!(
+        "an event with the identity {} / {} was stored after this message was judged: it would be \
+         dropped as a duplicate, whether or not it is the same event; compare it with the record, then \
+         delete it or {OWN_IDS}",
+        key.source, key.id
+    )
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

@@ -39,10 +39,12 @@ const EXPIRED_PREFIX: &str = "expired_";
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn retention_horizon(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
+pub async fn retention_horizon(
+    source: impl Into<Source<'_>>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
     let question = sqlx::query_as("select nullif(horizon, '-infinity') from retention");
     let (horizon,): (Option<DateTime<Utc>>,) =
-        one_row(Source::Pool(pool), READ_HORIZON, question).await?;
+        one_row(source.into(), READ_HORIZON, question).await?;
     Ok(horizon)
 }
 

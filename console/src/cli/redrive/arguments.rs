@@ -53,8 +53,9 @@ Examples:
   opsconsole redrive run --code retries-exhausted --canary 1,10,100 --rate 20 --yes
   opsconsole redrive run --all --dry-run --output json
 
+Before a message is sent, its event is looked up: one that was stored since the plan was made stays.
 After each canary step, and at the end, the events are looked up until each is stored or has failed
-again; --no-proof leaves that out. If one event of a step is not stored, the redrive pauses. With
+again; --no-proof leaves both out. If one event of a step is not stored, the redrive pauses. With
 --yes there is no operator to decide, so it ends there, and `redrive resume` continues it. After a
 signal (Ctrl-C) the running batches are finished.
 
@@ -82,7 +83,8 @@ finished is only reported.
 JSON output: {\"id\", \"state\"} where it continues in another process, else as of `redrive run`.";
 
 const LIST_HELP: &str = "\
-LEFT counts the messages of the plan that are not moved.
+PIPELINE is other where the environment has another dead-letter queue now. NOT SENT counts those of
+NOT MOVED that were tried and were not sent.
 
 JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
 \"counts\": {..}, \"error\"}]. `pipeline` is same, or other if the environment has another

@@ -379,6 +379,14 @@ async fn lookup_finds_each_stored_event_once_in_the_order_of_the_request() {
         found["items"][0]["record_id"],
         records["items"][0]["record_id"]
     );
+
+    assert_eq!(found["retention_horizon"], Value::Null);
+    sqlx::query("update retention set horizon = '2026-01-01'")
+        .execute(database.pool())
+        .await
+        .unwrap();
+    let found = post(&router, "/v1/records/lookup", wanted.to_string()).await;
+    assert_eq!(found.json()["retention_horizon"], "2026-01-01T00:00:00Z");
 }
 
 #[tokio::test]
@@ -413,7 +421,10 @@ async fn lookup_names_what_it_does_not_take() {
     let most = post(&router, "/v1/records/lookup", many(500)).await;
     assert_eq!(
         (most.status, most.json()),
-        (StatusCode::OK, json!({"items": []}))
+        (
+            StatusCode::OK,
+            json!({"items": [], "retention_horizon": null})
+        )
     );
     let large = vec![b' '; 3 * 1024 * 1024];
     let answer = post(&router, "/v1/records/lookup", large).await;

@@ -384,35 +384,24 @@ impl Pipeline {
             .collect())
     }
 
-    /// Separates `ready` from `already-stored`. Returns the reason too if the ledger did not answer.
+    /// Completes the verdicts by what the ledger knows. Returns the reason too if the ledger did not answer.
     async fn judge(
         &self,
         messages: Vec<(DeadLetter, Assessment)>,
     ) -> (Vec<DeadLetter>, Option<String>) {
-        let keys: Vec<EventKey> = messages
+        let keys = messages
             .iter()
-            .filter_map(|(_, assessment)| match assessment {
-                Assessment::Valid(key) => Some(key.clone()),
-                Assessment::Invalid(_) => None,
-            })
-            .collect();
-        let (stored, ledger_error) = match self.stored_keys(&keys).await {
-            Ok(stored) => (stored, None),
-            Err(error) => (HashMap::new(), Some(error.to_string())),
-        };
+            .filter_map(|(_, assessment)| assessment.key());
+        let keys: Vec<EventKey> = keys.cloned().collect();
+        let answer = self.look_up_keys(&keys).await;
         let judged = |(mut message, assessment): (DeadLetter, Assessment)| {
-            message.stored_as = match &assessment {
-                Assessment::Valid(key) => stored.get(key).map(|found| found.record_id),
-                Assessment::Invalid(_) => None,
-            };
-            message.verdict = assessment.verdict(message.stored_as.is_some());
-            message.failure = match assessment {
-                Assessment::Valid(_) => None,
-                Assessment::Invalid(failure) => Some(failure),
-            };
+            let stored = assessment.key().and_then(|key| answer.stored.get(key));
+            message.stored_as = stored.map(|found| found.record_id);
+            (message.verdict, message.failure) = answer.judge(assessment);
             message
         };
-        (messages.into_iter().map(judged).collect(), ledger_error)
+        let messages = messages.into_iter().map(judged).collect();
+        (messages, answer.error.map(|error| error.to_string()))
     }
 }
 

@@ -106,26 +106,17 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, 
     let assessed = assessed?;
     let keys: Vec<EventKey> = assessed
         .iter()
-        .filter_map(|assessed| match &assessed.assessment {
-            Assessment::Valid(key) => Some(key.clone()),
-            Assessment::Invalid(_) => None,
-        })
+        .filter_map(|assessed| assessed.assessment.key().cloned())
         .collect();
     let answer = ledger::look_up(pipeline, &keys).await;
     let is_ledger_checked = pipeline.has_ledger() && answer.error.is_none();
     let holders = holders(&assessed);
     let edited = assessed.into_iter().zip(holders).map(|(assessed, holder)| {
-        let assessment = assessed.assessment;
-        let is_stored = |key: &EventKey| answer.stored.contains_key(key);
-        let verdict =
-            assessment.verdict(matches!(&assessment, Assessment::Valid(key) if is_stored(key)));
+        let (verdict, failure) = answer.judge(assessed.assessment);
         Edited {
             has_other_identity: assessed.has_other_identity,
             verdict,
-            failure: match assessment {
-                Assessment::Valid(_) => None,
-                Assessment::Invalid(failure) => Some(failure),
-            },
+            failure,
             identity: assessed.identity,
             is_ledger_checked,
             same_identity_as: holder,

@@ -43,7 +43,8 @@ pub struct Planned {
     /// What the program did.
     pub edits: EditCounts,
     /// How many of the messages that are left out would be lost if they were sent: the ledger has
-    /// their identity, or another message of the plan gets it. No option sends them.
+    /// their identity, another message of the plan gets it, or they are behind the retention horizon.
+    /// No option sends them.
     pub would_be_lost: usize,
     /// Why the ledger could not be asked about the edited events, if so.
     pub ledger_error: Option<PipelineError>,
@@ -202,15 +203,29 @@ impl Candidate<'_> {
         if verdict == Verdict::Ready || includes_not_ready {
             return None;
         }
-        let edited = self.edited.as_ref();
-        let failure = edited.map_or(&self.message.failure, |edited| &edited.failure);
-        Some(skip_reason(verdict, failure.as_ref(), edited.is_some()))
+        Some(skip_reason(verdict, self.refusal(), self.edited.is_some()))
     }
 
-    /// Why it is left out even where all are meant: the ledger would drop the edited event.
-    fn loss(&self) -> Option<String> {
-        let is_lost = self.edited.is_some() && self.verdict() == Verdict::AlreadyStored;
-        Some(stored_reason(&self.key().filter(|_| is_lost)?))
+    /// Why the ingest would not store it.
+    fn refusal(&self) -> Option<&Failure> {
+        let edited = self.edited.as_ref();
+        edited.map_or(self.message.failure.as_ref(), |edited| {
+            edited.failure.as_ref()
+        })
+    }
+
+    /// Why it is left out even where all are meant: the ingest would drop its event, and it would come
+    /// back neither as a record nor as a dead letter.
+    fn loss(&self) -> Result<Option<String>, RedriveError> {
+        let verdict = self.verdict();
+        if verdict == Verdict::AlreadyStored && self.edited.is_some() {
+            return Ok(self.key().map(|key| stored_reason(&key)));
+        }
+        // Valid, and yet not stored: behind the retention horizon.
+        if verdict == Verdict::StillInvalid && self.event()?.is_some() {
+            return Ok(self.refusal().map(|failure| failure.detail.clone()));
+        }
+        Ok(None)
     }
 }
 
@@ -225,7 +240,7 @@ fn choose(
     let mut choice = Choice::default();
     for (index, candidate) in candidates.into_iter().enumerate() {
         let message_id = &candidate.message.message_id;
-        let mut reason = candidate.loss();
+        let mut reason = candidate.loss()?;
         let mut is_lost = reason.is_some();
         if !is_lost {
             reason = candidate.skip_reason(includes_not_ready);

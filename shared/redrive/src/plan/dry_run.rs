@@ -74,13 +74,12 @@ pub fn dry_run(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
                         }
                     })
             };
+            let (verdict, failure) =
+                assessment.judge(entry.verdict == Verdict::AlreadyStored, None);
             PlannedSend {
                 message_id: entry.message_id.clone(),
-                verdict: assessment.verdict(entry.verdict == Verdict::AlreadyStored),
-                failure: match assessment {
-                    event::Assessment::Valid(_) => None,
-                    event::Assessment::Invalid(failure) => Some(failure),
-                },
+                verdict,
+                failure,
                 is_edited: entry.edit.is_some(),
                 bytes,
                 attributes: original.kept().map(|(name, _)| name.clone()).collect(),

@@ -41,6 +41,12 @@ struct Leased {
     original: Original,
 }
 
+/// What fails, and its first cause.
+enum Failing {
+    Send(String),
+    Ledger(String),
+}
+
 type Refusals = HashMap<usize, (String, RefusalKind)>;
 
 impl<'c, 'a> Sender<'c, 'a> {
@@ -58,9 +64,12 @@ impl<'c, 'a> Sender<'c, 'a> {
         if !self.may_send(indexes.len()).await {
             return Ok(());
         }
-        let messages = self.secure(indexes).await?;
+        let (messages, no_answer) = self.secure(indexes).await?;
         if messages.is_empty() {
-            return Ok(());
+            return match no_answer {
+                Some(cause) => self.watch_failures(true, Failing::Ledger(cause)).await,
+                None => Ok(()),
+            };
         }
         let intended = messages.iter().map(|message| Intended {
             index: message.index,
@@ -81,13 +90,14 @@ impl<'c, 'a> Sender<'c, 'a> {
             .into_iter()
             .map(|(index, (cause, _))| MessageCause::passing(index, cause))
             .collect();
-        let last = causes.first().map(|message| message.cause.clone());
+        let first = causes.first().map(|message| message.cause.clone());
         if !causes.is_empty() {
             self.context
                 .record(Fact::Refused { messages: causes })
                 .await?;
         }
-        self.watch_failures(all_refused, last).await
+        let failing = Failing::Send(first.unwrap_or_default());
+        self.watch_failures(all_refused, failing).await
     }
 
     /// Waits out a pause and the rate. Returns whether the batch may be sent.
@@ -104,8 +114,12 @@ impl<'c, 'a> Sender<'c, 'a> {
         }
     }
 
-    /// The messages that can be sent now; the others are recorded as not tried.
-    async fn secure(&self, indexes: &[usize]) -> Result<Vec<Leased>, RedriveError> {
+    /// The messages that can be sent now; the others are recorded as not tried. And why the ledger did
+    /// not answer, if so.
+    async fn secure(
+        &self,
+        indexes: &[usize],
+    ) -> Result<(Vec<Leased>, Option<String>), RedriveError> {
         let mut leased = Vec::new();
         let mut lost = Vec::new();
         for (index, lease) in self.context.leases.secure(indexes).await {
@@ -139,10 +153,11 @@ impl<'c, 'a> Sender<'c, 'a> {
             .identities
             .refused(self.context, entries.collect())
             .await;
-        leased.retain(|message| refused.iter().all(|cause| cause.index != message.index));
-        lost.extend(refused);
+        let stays = |index| refused.causes.iter().any(|cause| cause.index == index);
+        leased.retain(|message| !stays(message.index));
+        lost.extend(refused.causes);
         self.context.record_not_tried(lost).await?;
-        Ok(leased)
+        Ok((leased, refused.no_answer))
     }
 
     /// Sends messages in one call, then deletes what was confirmed. Returns what was refused.
@@ -253,12 +268,8 @@ impl<'c, 'a> Sender<'c, 'a> {
     }
 
     /// Pauses when batch after batch fails: the next batches would fail for the same reason.
-    async fn watch_failures(
-        &self,
-        all_refused: bool,
-        cause: Option<String>,
-    ) -> Result<(), RedriveError> {
-        if !all_refused {
+    async fn watch_failures(&self, has_failed: bool, failing: Failing) -> Result<(), RedriveError> {
+        if !has_failed {
             self.failed_batches.store(0, Ordering::Relaxed);
             return Ok(());
         }
@@ -267,9 +278,13 @@ impl<'c, 'a> Sender<'c, 'a> {
             return Ok(());
         }
         self.failed_batches.store(0, Ordering::Relaxed);
-        let cause = cause.unwrap_or_default();
-        self.context
-            .pause(format!("{failed} batches in a row were refused: {cause}"))
-            .await
+        let cause = match failing {
+            Failing::Send(cause) => format!("{failed} batches in a row were refused: {cause}"),
+            Failing::Ledger(cause) => format!(
+                "the ledger gave no answer for {failed} batches in a row, and without it an event may be \
+                 lost as a duplicate of another one: {cause}"
+            ),
+        };
+        self.context.pause(cause).await
     }
 }

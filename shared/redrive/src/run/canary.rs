@@ -9,22 +9,21 @@ use super::context::Context;
 use super::proof::prove;
 use crate::error::RedriveError;
 use crate::state::State;
-use crate::state::fact::{LookedUp, Proof};
+use crate::state::fact::Proof;
 use pipeline::text::messages_in_words;
 
-/// Proves a canary step; pauses the redrive when it is not proved. Returns where its events were
-/// looked for.
+/// Proves a canary step; pauses the redrive when it is not proved.
 pub(super) async fn prove_canary(
     context: &Context<'_>,
     step: Range<usize>,
-) -> Result<LookedUp, RedriveError> {
-    let looked_up = prove(context, step.clone()).await?;
+) -> Result<(), RedriveError> {
+    prove(context, step.clone()).await?;
     let tally = context.recorder.look(|state| Tally::of(state, step));
     if let Some(trouble) = tally.trouble(context.options.prove_limit) {
         context.pause(trouble).await?;
     }
     context.control.pass().await;
-    Ok(looked_up)
+    Ok(())
 }
 
 /// What became of the messages of a step.

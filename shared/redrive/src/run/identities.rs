@@ -1,17 +1,33 @@
 //! Which messages of a batch may be sent, by the identities of their events.
 //!
-//! Invariant: no message is sent whose event the ledger would drop as a duplicate of another event.
-//! An event that somebody else sends in the moment between the look into the ledger and the arrival
-//! of ours is beyond it; its proof finds no record of ours.
+//! Invariant: no message is sent whose event the ledger would drop as a duplicate of another event, or
+//! that the ingest would drop as expired. Beyond it are: an event that somebody else sends in the moment
+//! between the look into the ledger and the arrival of ours, an environment without a ledger, and a
+//! redrive with the option not to ask it.
 
 use std::sync::{Mutex, PoisonError};
 
-use event::EventKey;
+use event::{EventKey, expired};
 
 use super::context::Context;
-use crate::identity::{Claim, Claims, SentEvent, stored_reason, taken_reason};
+use crate::identity::{Claim, Claims, SentEvent, stored_reason, stored_since_reason, taken_reason};
 use crate::ledger;
 use crate::state::fact::MessageCause;
+
+/// The messages of a batch that must stay.
+#[derive(Default)]
+pub(super) struct Refused {
+    pub(super) causes: Vec<MessageCause>,
+    /// Why the ledger did not answer, if so: the next batches would wait too.
+    pub(super) no_answer: Option<String>,
+}
+
+/// A message that the ledger is asked about.
+struct Open {
+    index: usize,
+    event: SentEvent,
+    is_edited: bool,
+}
 
 /// The identities of what a redrive has sent, or may have.
 pub(super) struct Identities(Mutex<Claims>);
@@ -34,9 +50,9 @@ impl Identities {
         &self,
         context: &Context<'_>,
         messages: Vec<(usize, &str, &str)>,
-    ) -> Vec<MessageCause> {
-        let mut refused = Vec::new();
-        let mut edited = Vec::new();
+    ) -> Refused {
+        let mut refused = Refused::default();
+        let mut open = Vec::new();
         let entries = &context.plan.entries;
         for (index, original, sent) in messages {
             let Some(entry) = entries.get(index) else {
@@ -44,21 +60,28 @@ impl Identities {
             };
             let event = SentEvent::of(original, sent).filter(|_| entry.is_to_be_stored());
             let Some(event) = event else { continue };
+            let is_edited = entry.edit.is_some();
             match self.claim(index, &event) {
                 Claim::Taken(holder) => {
                     let holder = entries.get(holder).map_or("", |entry| &entry.message_id);
                     let cause = taken_reason(&event.key, holder);
-                    refused.push(MessageCause::lasting(index, cause));
+                    refused.causes.push(MessageCause::lasting(index, cause));
                 }
-                // The ledger may know its event by the copy that was sent.
-                Claim::Copy(holder) if is_sent(context, holder) => {}
-                Claim::Own | Claim::Copy(_) if entry.edit.is_some() => {
-                    edited.push((index, event.key));
+                // The ledger may know its event by the copy that was sent: by this redrive, as another
+                // message of it, or as the same message before the process ended.
+                Claim::Copy(holder) if may_be_sent(context, holder) => {}
+                Claim::Own | Claim::Copy(_) if may_be_sent(context, index) => {}
+                Claim::Own | Claim::Copy(_) if is_edited || context.options.asks_ledger() => {
+                    open.push(Open {
+                        index,
+                        event,
+                        is_edited,
+                    });
                 }
                 Claim::Own | Claim::Copy(_) => {}
             }
         }
-        refused.extend(stored_already(context, edited).await);
+        refuse_by_ledger(context, open, &mut refused).await;
         refused
     }
 
@@ -69,32 +92,45 @@ impl Identities {
 }
 
 /// Whether a message was sent, or may have been.
-fn is_sent(context: &Context<'_>, index: usize) -> bool {
+fn may_be_sent(context: &Context<'_>, index: usize) -> bool {
     context.recorder.look(|state| {
         let message = state.messages().get(index);
         message.is_some_and(|message| !message.phase.is_unsent())
     })
 }
 
-/// Edited messages whose identity the ledger knows: since the plan was made, somebody else may have
-/// sent an event with it. Where the ledger does not answer, they wait for a resume.
-async fn stored_already(
-    context: &Context<'_>,
-    edited: Vec<(usize, EventKey)>,
-) -> Vec<MessageCause> {
-    if edited.is_empty() {
-        return Vec::new();
+/// Refuses what the ingest would not store: since the plan was made, somebody else may have sent an
+/// event with the same identity, or the retention horizon may have passed it. Where the ledger does not
+/// answer, messages wait for a resume: what is sent without its answer may be lost.
+async fn refuse_by_ledger(context: &Context<'_>, open: Vec<Open>, refused: &mut Refused) {
+    if open.is_empty() {
+        return;
     }
-    let keys: Vec<EventKey> = edited.iter().map(|(_, key)| key.clone()).collect();
+    let keys: Vec<EventKey> = open.iter().map(|open| open.event.key.clone()).collect();
     let answer = ledger::look_up(context.pipeline, &keys).await;
-    let mut refused = Vec::new();
-    for (place, (index, key)) in edited.into_iter().enumerate() {
-        if answer.stored.contains_key(&key) {
-            refused.push(MessageCause::lasting(index, stored_reason(&key)));
+    for (
+        place,
+        Open {
+            index,
+            event,
+            is_edited,
+        },
+    ) in open.into_iter().enumerate()
+    {
+        let is_stored = answer.stored.contains_key(&event.key);
+        let cause = if is_stored && is_edited {
+            MessageCause::lasting(index, stored_reason(&event.key))
+        } else if is_stored {
+            MessageCause::lasting(index, stored_since_reason(&event.key))
+        } else if let Some(failure) = expired(event.time, answer.horizon) {
+            MessageCause::lasting(index, failure.detail)
         } else if let Some(error) = answer.error.as_ref().filter(|_| place >= answer.answered) {
-            let cause = format!("whether its edited event is stored already is unknown: {error}");
-            refused.push(MessageCause::passing(index, cause));
-        }
+            let cause = format!("whether its event is stored already is unknown: {error}");
+            refused.no_answer.get_or_insert_with(|| error.to_string());
+            MessageCause::passing(index, cause)
+        } else {
+            continue;
+        };
+        refused.causes.push(cause);
     }
-    refused
 }

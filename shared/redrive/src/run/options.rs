@@ -20,8 +20,17 @@ pub struct RunOptions {
     /// that was not proved, and when batch after batch is refused.
     pub pauses_by_itself: bool,
     /// How long the events of a canary step, and all of them at the end, may take until they are
-    /// proved. Zero proves nothing.
+    /// proved. Zero proves nothing, see also [`Self::asks_ledger`].
     pub prove_limit: Duration,
+}
+
+impl RunOptions {
+    /// Whether the ledger is asked about each message before it is sent. If not, an event that was
+    /// stored with the same identity since the plan was made makes this one a duplicate. It is
+    /// asked about edited messages always: their identity is ours.
+    pub(crate) const fn asks_ledger(&self) -> bool {
+        !self.prove_limit.is_zero()
+    }
 }
 
 impl Default for RunOptions {

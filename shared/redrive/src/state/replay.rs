@@ -293,6 +293,8 @@ impl State {
         message.event = event;
         message.sent_sha256 = sha256;
         message.unsettled = Some(Arc::new(intended.clone()));
+        // What was looked up before says nothing about this one.
+        self.counts.looked_up = LookedUp::Nothing;
         Ok(())
     }
 
@@ -499,6 +501,23 @@ mod tests {
         assert_eq!(dead_again(Some(LookedUp::LedgerOnly)), (Some(1), None));
         assert_eq!(dead_again(Some(LookedUp::DeadLetters)), (Some(1), Some(0)));
         assert_eq!(dead_again(None), (Some(1), Some(0)), "version 1 had both");
+    }
+
+    #[test]
+    fn what_is_sent_after_a_look_is_unknown_until_the_next_one() {
+        let mut state = State::new(plan::example(2));
+        let ended = |looked_up| Fact::Ended {
+            how: Ending::Finished,
+            looked_up: Some(looked_up),
+            unreleased: Vec::new(),
+        };
+        state.apply(&ended(LookedUp::Ledger)).unwrap();
+        assert_eq!(state.counts().stored(), Some(0), "nothing was sent");
+        state.apply(&intended(0)).unwrap();
+        assert_eq!(state.counts().stored(), None);
+        state.apply(&ended(LookedUp::LedgerOnly)).unwrap();
+        let counts = state.counts();
+        assert_eq!((counts.stored(), counts.dead_again()), (Some(0), None));
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl Review {
         self.count(|chosen, is_lost| !is_lost && chosen.verdict != Verdict::Ready)
     }
 
-    /// How many stay whatever is meant: another event has their identity.
+    /// How many stay whatever is meant: another event has their identity, or they are behind the
+    /// retention horizon.
     pub(super) fn lost(&self) -> usize {
         self.count(|_, is_lost| is_lost)
     }
@@ -238,8 +239,8 @@ impl Review {
     }
 }
 
-/// Whether the ledger would drop its event: another one that was stored has the identity that an edit
-/// gave it, or another message of the plan gets it.
+/// Whether the ingest would drop its event: another one that was stored has the identity that an edit
+/// gave it, another message of the plan gets it, or it is behind the retention horizon.
 fn is_lost(chosen: &Chosen, kept_back: &HashMap<&str, &str>) -> bool {
     let is_edited = chosen.draft.new_body.is_some();
     (is_edited && chosen.verdict == Verdict::AlreadyStored)

@@ -172,9 +172,9 @@ fn lost_line(lost: usize, digits: usize, theme: Theme) -> Line<'static> {
     let head = format!(
         "  {} {number:>digits$} {:<15}",
         sign(Tone::Bad),
-        "same identity"
+        "would be lost"
     );
-    let text = " stay: another event has it, and theirs would be lost";
+    let text = " stay: the ingest would drop their events";
     Line::from(vec![
         Span::styled(head, theme.tone(Tone::Bad)),
         Span::raw(text),

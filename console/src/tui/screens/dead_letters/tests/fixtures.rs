@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
-use event::{Assessment, RecordId, assess, peek_identity};
+use event::{RecordId, assess, peek_identity};
 
 use crate::tui::fault::Fault;
 use crate::tui::patch::{EditedMessage, PatchInput, Patched};
@@ -30,11 +30,7 @@ pub(crate) fn fault() -> Fault {
 pub(crate) fn message(number: usize, age: Duration, body: &str) -> DeadLetter {
     let sent_at = now() - age;
     let assessment = assess(body);
-    let verdict = assessment.verdict(false);
-    let failure = match assessment {
-        Assessment::Valid(_) => None,
-        Assessment::Invalid(failure) => Some(failure),
-    };
+    let (verdict, failure) = assessment.judge(false, None);
     let reason = failure.as_ref().map(|failure| Reason {
         code: failure.code.to_string(),
         message: failure.attribute_message(),
@@ -195,16 +191,13 @@ pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -
 
 /// A message with another body.
 pub(crate) fn edited(message: &PatchInput, new_body: &str) -> EditedMessage {
-    let assessment = assess(new_body);
+    let (verdict, failure) = assess(new_body).judge(false, None);
     EditedMessage {
         message_id: message.message_id.clone(),
         old_body: message.old_body.clone(),
         new_body: new_body.into(),
-        verdict: assessment.verdict(false),
-        failure: match assessment {
-            Assessment::Valid(_) => None,
-            Assessment::Invalid(failure) => Some(failure),
-        },
+        verdict,
+        failure,
         identity: peek_identity(new_body),
         has_other_identity: false,
         is_ledger_checked: true,

@@ -98,7 +98,7 @@ fn message_whose_event_would_be_lost_stays_also_where_all_are_meant() {
         harness.keys(keys);
         let lost = answer_kept_back(&mut harness);
         let text = harness.text();
-        for expected in ["1 same identity", "message 0001-aaaa, crew-app / x1"] {
+        for expected in ["1 would be lost", "message 0001-aaaa, crew-app / x1"] {
             assert!(text.contains(expected), "{expected}: {text}");
         }
         harness.press('y');
