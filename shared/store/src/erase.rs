@@ -16,11 +16,11 @@ use event::RecordId;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::sleep;
 
-use crate::connect::{PooledConnection, one_row, rows};
 use crate::error::{Context as _, StoreError};
 use crate::layout::{Layout, Span};
+use crate::lease::{PooledConnection, one_row, rows};
 use crate::partition_step::read_partitions;
-use crate::walk::in_span;
+use crate::span_condition::in_span;
 
 const CHECK: &str = "check what may be erased";
 const ERASE: &str = "erase records";
@@ -112,7 +112,8 @@ pub async fn erasure_rights(pool: &PgPool) -> Result<ErasureRights, StoreError> 
                      and starts_with(relname, 'expired_records_')),
              to_regclass('event_keys') is not null",
     );
-    let (may_delete, expired_partitions, has_old_ledger) = one_row(pool, CHECK, question).await?;
+    let (may_delete, expired_partitions, has_old_ledger) =
+        one_row(pool.into(), CHECK, question).await?;
     Ok(ErasureRights {
         may_delete,
         expired_partitions,
@@ -128,7 +129,7 @@ pub async fn partitions_of(
     pool: &PgPool,
     times: &[DateTime<Utc>],
 ) -> Result<Vec<ErasedPartition>, StoreError> {
-    let mut connection = PooledConnection::read(pool, CHECK).await?;
+    let mut connection = PooledConnection::read(pool.into(), CHECK).await?;
     let answer = read_partitions(connection.get()).await;
     let partitions = connection.end(answer)?;
     let is_touched =
@@ -146,7 +147,7 @@ pub async fn partitions_of(
         names.push(DEFAULT_PARTITION);
     }
     let question = sqlx::query_as(PARTITIONS).bind(names);
-    let found: Vec<(String, i64, bool)> = rows(pool, CHECK, question).await?;
+    let found: Vec<(String, i64, bool)> = rows(pool.into(), CHECK, question).await?;
     Ok(found
         .into_iter()
         .map(|(name, bytes, may_vacuum)| ErasedPartition {
