@@ -22,11 +22,11 @@ const PACKAGES: [&str; 1] = ["schemathesis==4.32.5"];
 const SEED: &str = "14";
 /// Generated requests of one operation, beside those that follow from the document.
 const EXAMPLES_MAX: &str = "60";
-/// What no schema can express: that a cursor was handed out for the filters beside it, and that a range is neither
-/// inverted nor too long for its buckets. Everywhere else whatever the document allows must be accepted.
+/// What no schema can express: that a cursor was handed out for the filters beside it, a position of the feed by
+/// this database, and that a range is neither inverted nor too long for its buckets. Everywhere else whatever the document allows must be accepted.
 const SETTINGS: &str = r#"
 [[operations]]
-include-operation-id = ["listRecords", "getStats"]
+include-operation-id = ["listRecords", "getStats", "readFeed"]
 
 [operations.checks.positive_data_acceptance]
 expected-statuses = [200, 400]

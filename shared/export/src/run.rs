@@ -44,7 +44,7 @@ pub async fn export(
 ) -> Result<Exported, ExportError> {
     request.validate()?;
     let run = Run::start(pipeline, request, cancellation, on_progress).await?;
-    run.to_end().await
+    run.finish().await
 }
 
 struct Run<'a> {
@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    async fn to_end(mut self) -> Result<Exported, ExportError> {
+    async fn finish(mut self) -> Result<Exported, ExportError> {
         let Checkpoint {
             rows, files, bytes, ..
         } = self.checkpoint;

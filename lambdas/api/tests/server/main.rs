@@ -1,6 +1,11 @@
 //! The program as a plain HTTP server: its limits and its end, by raw connections.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
 
 mod program;
 

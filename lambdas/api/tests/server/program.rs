@@ -157,8 +157,8 @@ impl Client {
 
     /// The next answer.
     pub(crate) async fn answer(&mut self) -> Answer {
-        let answer = timeout(LIMIT, self.try_answer()).await.unwrap();
-        answer.expect("an answer")
+        let answer = timeout(LIMIT, self.try_answer()).await;
+        answer.unwrap().unwrap()
     }
 
     /// The next answer; `None` when the connection ends before.
