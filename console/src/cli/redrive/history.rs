@@ -130,7 +130,7 @@ fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
         ("PLANNED AT", Align::Left, Keep::Drop(6)),
         ("MESSAGES", Align::Right, Keep::Always),
         ("MOVED", Align::Right, Keep::Always),
-        ("LEFT", Align::Right, Keep::Drop(2)),
+        ("NOT MOVED", Align::Right, Keep::Drop(2)),
         ("STORED", Align::Right, Keep::Drop(3)),
         ("FAILED AGAIN", Align::Right, Keep::Drop(4)),
         ("NOT SENT", Align::Right, Keep::Drop(7)),
