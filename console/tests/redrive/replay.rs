@@ -130,7 +130,7 @@ fn assert_all_published(arrived: &BTreeMap<String, usize>) {
 #[tokio::test]
 async fn stored_events_are_published_once_and_reported_as_the_predicted_duplicates() {
     let services = Services::open().await;
-    let replays = Replays::start(&services, "replayed").await;
+    let replays = Replays::start(&services, "replay-replayed").await;
     let folder = tempfile::tempdir().unwrap();
     let log = AuditLog::in_folder(folder.path());
     let pipeline = replays.pipeline().with_authority(Authority {
@@ -219,7 +219,7 @@ async fn every_event_is_published_whatever_write_a_replay_ends_in() {
 #[tokio::test]
 async fn batch_without_an_answer_may_have_been_sent_and_a_resume_sends_it_again() {
     let services = Services::open().await;
-    let replays = Replays::start(&services, "unanswered").await;
+    let replays = Replays::start(&services, "replay-unanswered").await;
     let planned = replays.plan().await;
     let endpoint = replays.queues.endpoint_url();
     // SNS has its operation in the body; the client names itself in the head.
@@ -240,9 +240,9 @@ async fn batch_without_an_answer_may_have_been_sent_and_a_resume_sends_it_again(
 #[tokio::test]
 async fn event_that_is_gone_since_the_plan_is_not_sent_and_the_others_are() {
     let services = Services::open().await;
-    let replays = Replays::start(&services, "gone").await;
+    let replays = Replays::start(&services, "replay-gone").await;
     let planned = replays.plan().await;
-    sqlx::query("delete from records where source = '/gone' and id = '3'")
+    sqlx::query("delete from records where source = '/replay-gone' and id = '3'")
         .execute(services.database.pool())
         .await
         .unwrap();
@@ -285,14 +285,14 @@ async fn exported(pipeline: &Pipeline, source: &str, folder: &Path) -> PathBuf {
 #[tokio::test]
 async fn events_before_the_retention_horizon_are_left_out_with_the_reason() {
     let services = Services::open().await;
-    let replays = Replays::start(&services, "horizon").await;
+    let replays = Replays::start(&services, "replay-horizon").await;
     let old = replays.fixture.body(77).replace("2026-01-01", "2021-01-01");
     replays.fixture.store(&old).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let files = exported(replays.pipeline(), "/horizon", folder.path()).await;
+    let files = exported(replays.pipeline(), "/replay-horizon", folder.path()).await;
     for statement in [
         "update retention set horizon = '2022-01-01'",
-        "delete from records where source = '/horizon'",
+        "delete from records where source = '/replay-horizon'",
         "delete from event_identities",
     ] {
         let pool = services.database.pool();
@@ -317,15 +317,15 @@ async fn events_before_the_retention_horizon_are_left_out_with_the_reason() {
 #[tokio::test]
 async fn copies_in_the_files_are_expected_duplicates_and_other_events_of_an_identity_stay() {
     let services = Services::open().await;
-    let replays = Replays::start(&services, "copies").await;
+    let replays = Replays::start(&services, "replay-copies").await;
     let folder = tempfile::tempdir().unwrap();
-    let files = exported(replays.pipeline(), "/copies", folder.path()).await;
+    let files = exported(replays.pipeline(), "/replay-copies", folder.path()).await;
     // The same file again under another name: every event is there twice.
     let day = files.join("occurred_on=2026-01-01");
     let first = day.join("part-00000000.jsonl.zst");
     std::fs::copy(&first, day.join("part-00000001.jsonl.zst")).unwrap();
     for statement in [
-        "delete from records where source = '/copies'",
+        "delete from records where source = '/replay-copies'",
         "delete from event_identities",
     ] {
         let pool = services.database.pool();
@@ -351,9 +351,9 @@ async fn copies_in_the_files_are_expected_duplicates_and_other_events_of_an_iden
 #[tokio::test]
 async fn nothing_is_planned_without_a_ledger() {
     let services = Services::open().await;
-    let replays = Replays::start(&services, "no-ledger").await;
+    let replays = Replays::start(&services, "replay-no-ledger").await;
     let folder = tempfile::tempdir().unwrap();
-    let files = exported(replays.pipeline(), "/no-ledger", folder.path()).await;
+    let files = exported(replays.pipeline(), "/replay-no-ledger", folder.path()).await;
     let pipeline = Pipeline::connect(&Environment {
         database_url: None,
         ..replays.pipeline().environment().clone()

@@ -84,11 +84,11 @@ JSON output: {\"id\", \"state\"} where it continues in another process, else as 
 
 const LIST_HELP: &str = "\
 PIPELINE is other where the environment has another dead-letter queue now. NOT SENT counts those of
-NOT MOVED that were tried and were not sent. Of a replay MOVED
-counts those that were published.
+NOT MOVED that were tried and were not sent. Of a replay MOVED counts those that were published.
 
 JSON output: [{\"id\", \"kind\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\",
-\"planned\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay. `pipeline` is same, or other if the environment has another
+\"planned\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay.
+`pipeline` is same, or other if the environment has another
 dead-letter queue now, like each new demo; null if there is no such environment. `state` is
 running, paused, finished, incomplete (messages are left that a resume tries again), cancelled,
 interrupted (its process ended first) or unreadable (`error` is the cause, and the rest is null);

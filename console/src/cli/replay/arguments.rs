@@ -41,6 +41,8 @@ Exit code 1 if no record is planned, if a patch failed, if a message would be lo
 
 /// Which records, changed how, and how they are published.
 #[derive(Debug, Args)]
+#[command(mut_arg("rate", |argument| argument
+    .help("Messages per second at most; default: as fast as SNS accepts them")))]
 pub struct ReplayArguments {
     /// Earliest time of the event, inclusive: a time, or a span back from now
     #[arg(long, visible_alias = "since", value_name = "TIME", value_parser = time, required_unless_present = "files")]
@@ -63,7 +65,7 @@ pub struct ReplayArguments {
     /// Stop after so many messages, and continue when all their events are stored
     #[arg(long, value_name = "N,N,…", value_parser = canary)]
     pub canary: Option<CanarySteps>,
-    /// How it runs.
+    /// How it is sent.
     #[command(flatten)]
     pub options: RedriveOptions,
     /// Show what would be sent, and write nothing

@@ -10,8 +10,6 @@ use super::compact::compact;
 pub struct ReadRecord {
     /// Its name, unique within its source: `record 17`, or file and row.
     pub name: String,
-    /// CloudEvents `time`, to the microsecond.
-    pub occurred_at: DateTime<Utc>,
     /// The whole event, without the blanks that PostgreSQL writes into JSON.
     pub body: String,
 }
@@ -28,7 +26,6 @@ impl From<Record> for ReadRecord {
     fn from(record: Record) -> Self {
         Self {
             name: format!("record {}", record.record_id),
-            occurred_at: record.occurred_at,
             body: compact(record.payload.get()),
         }
     }
@@ -39,7 +36,6 @@ impl ReadRecord {
     pub(super) fn of_row(name: String, columns: &Columns) -> Self {
         Self {
             name,
-            occurred_at: columns.occurred_at,
             body: compact(&columns.payload),
         }
     }

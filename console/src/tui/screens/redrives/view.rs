@@ -131,7 +131,7 @@ impl Redrives {
         let mut lines = hanging(Tone::Good, "no redrives yet", theme, width);
         for text in [
             "2 shows the dead letters; r there plans a redrive.",
-            "The command `opsconsole replay` publishes records again; it is listed here too.",
+            "`opsconsole replay` publishes records; it is listed here.",
         ] {
             let text = fit(text, width.saturating_sub(3));
             lines.push(Line::raw(format!("   {text}")));
