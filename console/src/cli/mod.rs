@@ -20,6 +20,7 @@ mod publish;
 mod rate;
 mod records;
 mod redrive;
+mod replay;
 mod selection;
 mod session;
 mod status;
@@ -53,6 +54,7 @@ pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
 };
+pub use replay::arguments::ReplayArguments;
 pub use selection::{FilterArguments, SelectionArguments};
 pub use tidy::arguments::TidyArguments;
 
@@ -138,6 +140,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Publish(_)
         | Command::Dlq(_)
         | Command::Redrive(_)
+        | Command::Replay(_)
         | Command::Records(_)
         | Command::Export(_)
         | Command::Erase(_)
@@ -161,6 +164,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
+        Command::Replay(asked) => replay::run(session, asked, &mut interrupt).await,
         Command::Completions { .. }
         | Command::Demo(_)
         | Command::Audit(_)

@@ -21,6 +21,7 @@ mod native;
 mod pipeline;
 mod programs;
 mod redrives;
+mod replay;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;

@@ -42,29 +42,22 @@ mod service;
 #[path = "../../ingest/benches/ingest/usage.rs"]
 mod usage;
 
-use devstack::bench;
+use devstack::bench::Role;
 
 const ROUNDS: usize = 5;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments
-        .first()
-        .is_some_and(|first| first == load::ARGUMENT)
-    {
-        return load::main(&arguments[1..]);
+    match Role::of_process("api", ROUNDS, load::ARGUMENT).unwrap() {
+        Role::Child(arguments) => load::main(&arguments),
+        Role::Measure(bench) => {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let figures = runtime.block_on(async {
+                let server = server::Server::start(bench.is_quick).await;
+                let mut figures = requests::measure(&server, bench.rounds, bench.is_quick).await;
+                figures.extend(cold_start::measure(&server, bench.is_quick).await);
+                figures
+            });
+            bench.report(&figures).unwrap();
+        }
     }
-    let is_quick = arguments.iter().any(|argument| argument == "--quick");
-    let rounds = if is_quick { 1 } else { ROUNDS };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let figures = runtime.block_on(async {
-        let server = server::Server::start(is_quick).await;
-        let mut figures = requests::measure(&server, rounds, is_quick).await;
-        figures.extend(cold_start::measure(&server, is_quick).await);
-        figures
-    });
-    println!("{}", bench::table(&figures));
-    let name = if is_quick { "api-quick" } else { "api" };
-    let path = bench::write(name, &figures).unwrap();
-    println!("written to {}", path.display());
 }

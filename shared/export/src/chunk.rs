@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 use event::Record;
 
+use crate::checkpoint::RunId;
 use crate::format::{Encoder, Format};
 
 /// Most bytes of events that wait for being written.
@@ -29,6 +30,8 @@ pub(crate) struct Chunk {
     staging: PathBuf,
     /// Part of the files' names.
     number: u64,
+    /// The run, part of the files' names.
+    run: String,
     days: BTreeMap<NaiveDate, Day>,
     rows: u64,
     bytes: usize,
@@ -52,11 +55,12 @@ pub(crate) struct Staged {
 }
 
 impl Chunk {
-    pub(crate) fn new(format: Format, staging: &Path, number: u64) -> Self {
+    pub(crate) fn new(format: Format, staging: &Path, number: u64, run: &RunId) -> Self {
         Self {
             format,
             staging: staging.to_owned(),
             number,
+            run: run.short().to_owned(),
             days: BTreeMap::new(),
             rows: 0,
             bytes: 0,
@@ -107,8 +111,9 @@ impl Chunk {
             if let Some(encoder) = day.encoder {
                 staged.push(Staged {
                     name: format!(
-                        "{DAY_PREFIX}{date}/part-{:08}.{}",
+                        "{DAY_PREFIX}{date}/part-{:08}-{}.{}",
                         self.number,
+                        self.run,
                         self.format.extension()
                     ),
                     path: day.path,

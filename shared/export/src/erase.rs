@@ -1,8 +1,8 @@
 //! Erases records from the files of an export.
 //!
 //! Invariant: a file is replaced as a whole by one without the erased records, or removed where no record is
-//! left; until then it stays as it was. While an export is open here, no export is written to its folder (a
-//! bucket has no lock). Memory is bounded, however large a file is.
+//! left; until then it stays as it was. While an export is open here, no export is written to its folder; in a
+//! bucket the one of the two that writes its checkpoint later is refused. Memory is bounded, however large a file is.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use pipeline::Pipeline;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::checkpoint::{CHECKPOINT, Checkpoint};
+use crate::checkpoint::{CHECKPOINT, Checkpoint, RunId};
 use crate::chunk::Staged;
 use crate::destination::Destination;
 use crate::error::ExportError;
@@ -44,16 +44,18 @@ impl ExportFiles {
         {
             return Ok(None);
         }
-        let destination = Destination::open(pipeline, target).await?;
-        let Some(content) = destination.read(CHECKPOINT).await? else {
+        let mut destination = Destination::open(pipeline, target).await?;
+        let Some(content) = destination.read_checkpoint().await? else {
             return Ok(None);
         };
         let mut names = destination.list().await?;
         names.retain(|name| Format::of_name(name).is_some());
         names.sort_unstable();
+        let mut checkpoint = Checkpoint::read(&content)?;
+        checkpoint.run = RunId::new();
         Ok(Some(Self {
             target: target.clone(),
-            checkpoint: Checkpoint::read(&content)?,
+            checkpoint,
             destination,
             names,
         }))
@@ -148,7 +150,7 @@ impl ExportFiles {
         checkpoint.rows = checkpoint.rows.saturating_sub(erased);
         checkpoint.bytes = checkpoint.bytes.saturating_sub(bytes_before) + bytes;
         let content = checkpoint.to_bytes()?;
-        self.destination.write(CHECKPOINT, content).await
+        self.destination.write_checkpoint(content).await
     }
 
     async fn read(&self, name: &str) -> Result<Reading, ExportError> {

@@ -340,7 +340,7 @@ async fn files_of_a_chunk_that_failed_half_way_are_replaced() {
     fs::write(&day, "").unwrap();
     let error = fixture.export(&request).await.unwrap_err().to_string();
     assert!(
-        error.contains("occurred_on=2026-03-08/part-00000000.jsonl.zst"),
+        error.contains("occurred_on=2026-03-08/part-00000000-"),
         "{error}"
     );
     assert!(error.contains("the same command continues"), "{error}");
@@ -384,6 +384,45 @@ async fn target_belongs_to_one_request_and_one_process() {
     assert!(error.contains("is no checkpoint"), "{error}");
 }
 
+/// The newest record ids go, as after a restore to an earlier time.
+async fn restore_to_before(fixture: &Fixture, record_id: i64) {
+    for statement in [
+        "delete from records where record_id >= $1",
+        "delete from event_identities where record_id >= $1",
+        "select setval('event_keys_record_id_seq', $1 - 1)",
+    ] {
+        let statement = sqlx::query(statement).bind(record_id);
+        statement.execute(fixture.database.pool()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn position_of_another_database_or_from_before_a_restore_is_refused() {
+    let fixture = Fixture::new().await;
+    let request = ExportRequest {
+        scope: Scope::SinceLast,
+        ..fixture.request(Format::Jsonl)
+    };
+    let exported = fixture.export(&request).await.unwrap();
+    let before = files(&fixture.target());
+    let refused = async |fixture: &Fixture, words: &str| {
+        let error = fixture.export(&request).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+
+    // Another one under the same name, as a new demo is.
+    let other = Fixture::new().await;
+    refused(&other, "of a database that was created at").await;
+
+    let last = i64::try_from(exported.rows).unwrap();
+    restore_to_before(&fixture, last - 9).await;
+    refused(&fixture, "is behind the last record").await;
+    // The ids are given out again, and the position is no longer behind the last one.
+    fixture.store(5, "made.again").await;
+    refused(&fixture, "the database was restored").await;
+    assert_eq!(files(&fixture.target()), before);
+}
+
 #[tokio::test]
 async fn empty_range_is_refused_and_an_export_of_nothing_leaves_no_file() {
     let fixture = Fixture::new().await;
@@ -417,7 +456,7 @@ async fn every_record_that_arrives_is_in_one_of_the_runs() {
     assert_eq!(fixture.export(&request).await.unwrap().rows, 0);
     // One write is open and has taken its ids: what commits behind it waits for it.
     let mut open = fixture.database.pool().begin().await.unwrap();
-    sqlx::query("lock table records_default in access exclusive mode")
+    sqlx::query("lock table records_default in exclusive mode")
         .execute(&mut *open)
         .await
         .unwrap();

@@ -45,6 +45,8 @@ pub enum Operation {
     Publish,
     /// Dead letters were sent back to the source queue.
     Redrive,
+    /// Records were published to the topic again.
+    Replay,
     /// Dead letters were deleted.
     Delete,
     /// The whole dead-letter queue was purged.
@@ -64,6 +66,7 @@ impl Operation {
         match self {
             Self::Publish => "publish",
             Self::Redrive => "redrive",
+            Self::Replay => "replay",
             Self::Delete => "delete",
             Self::Purge => "purge",
             Self::MoveTask => "move-task",
@@ -164,6 +167,11 @@ enum LineEvent {
     Begun(Box<Change>),
     Ended(Ending),
     Dropped(Dropped),
+    /// The changes before this line that began no later than `until` are carried over: they stand behind
+    /// younger ones.
+    CarriedOver {
+        until: DateTime<Utc>,
+    },
 }
 
 impl AuditLog {
@@ -464,6 +472,27 @@ mod tests {
         let dropped = trail.dropped.unwrap();
         assert_eq!(dropped.changes as usize + trail.entries.len(), 200);
         assert_eq!((dropped.from, dropped.unfinished), (at(2), 0));
+    }
+
+    #[test]
+    fn last_changes_are_the_youngest_also_where_older_ones_were_carried_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog {
+            file_bytes_max: 4_000,
+            ..AuditLog::in_folder(folder.path())
+        };
+        for number in 0..4 {
+            log.begin(change("cut off"), at(number)).unwrap();
+        }
+        for number in 4..100 {
+            let id = log.begin(change("short"), at(number)).unwrap();
+            log.end(id, Ending::default(), at(number)).unwrap();
+            let all = log.read().unwrap().entries;
+            for wanted in [1, 3, 8, 20] {
+                let last = log.read_last(wanted, |_| true).unwrap().entries;
+                assert_eq!(last, all[all.len().saturating_sub(wanted)..]);
+            }
+        }
     }
 
     #[test]

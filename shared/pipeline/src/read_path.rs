@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::api_reads::ApiReads;
 use super::connection::QUESTION_LIMIT;
 use super::model::ReadPath;
+use super::records::BEYOND_LAST_HINT;
 use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 
 /// How long the API is asked first after the database could not be reached.
@@ -148,7 +149,12 @@ impl Pipeline {
             });
         }
         if !error.is_transient() {
-            return Err(here(attempt.refused(error.to_string())));
+            let refused = attempt.refused(error.to_string());
+            return Err(here(if matches!(error, StoreError::BeyondLast { .. }) {
+                refused.with_hint(BEYOND_LAST_HINT)
+            } else {
+                refused
+            }));
         }
         let cause = self.probe_database().await;
         Err(NoAnswer {
@@ -163,5 +169,7 @@ impl Pipeline {
 
 /// The database's error, and why the API did not answer instead.
 fn both(error: PipelineError, instead: &PipelineError) -> PipelineError {
-    error.with_remark(&format!("the API, asked instead: {}", instead.cause))
+    error
+        .with_remark(&format!("the API, asked instead: {}", instead.cause))
+        .with_retry_after(instead.retry_after())
 }

@@ -69,6 +69,18 @@ pub struct Arrivals {
 /// # Errors
 /// [`StoreError::Other`] on a replica, otherwise see [`StoreError`].
 pub async fn arrival_watermark(pool: &PgPool) -> Result<RecordId, StoreError> {
+    Ok(sequence(pool).await?.watermark)
+}
+
+/// The ids that were given out.
+struct Sequence {
+    /// The last one.
+    last: RecordId,
+    /// See [`arrival_watermark`].
+    watermark: RecordId,
+}
+
+async fn sequence(pool: &PgPool) -> Result<Sequence, StoreError> {
     let (last, is_replica): (i64, bool) =
         one_row(pool, WATERMARK, sqlx::query_as(READ_SEQUENCE)).await?;
     if is_replica {
@@ -82,11 +94,16 @@ pub async fn arrival_watermark(pool: &PgPool) -> Result<RecordId, StoreError> {
     let question = sqlx::query_as(READ_LOCKS).bind(i64::from(ARRIVAL_LOCK));
     let (held, is_earlier_version_writing): (Vec<i64>, bool) =
         one_row(pool, WATERMARK, question).await?;
-    if is_earlier_version_writing {
-        return Ok(RecordId(0));
-    }
     let smallest = held.into_iter().map(|low| position_near(last, low)).min();
-    Ok(RecordId(smallest.map_or(last, |held| held.min(last))))
+    let watermark = if is_earlier_version_writing {
+        0
+    } else {
+        smallest.map_or(last, |held| held.min(last))
+    };
+    Ok(Sequence {
+        last: RecordId(last),
+        watermark: RecordId(watermark),
+    })
 }
 
 /// The position whose low 32 bits are `low`, the nearest to `last`: a write ends long before 2,147,483,648
@@ -102,14 +119,22 @@ fn position_near(last: i64, low: i64) -> i64 {
 /// were erased are skipped. A write that stays open stops the feed until it ends.
 ///
 /// # Errors
-/// See [`arrival_watermark`].
+/// [`StoreError::BeyondLast`] when no record with the id `after` was ever stored here: after a restore, ids are
+/// given out a second time, and a reader that continued would skip them. Otherwise see [`arrival_watermark`].
 pub async fn records_after(
     pool: &PgPool,
     after: RecordId,
     limit: u16,
 ) -> Result<Arrivals, StoreError> {
     let limit = limit.clamp(1, ARRIVALS_MAX);
-    let watermark = arrival_watermark(pool).await?;
+    let Sequence { last, watermark } = sequence(pool).await?;
+    if after > last {
+        return Err(StoreError::BeyondLast {
+            operation: LIST,
+            after,
+            last,
+        });
+    }
     let chosen: Vec<(i64, DateTime<Utc>)> = if after < watermark {
         let question = sqlx::query_as(CHOOSE)
             .bind(after.0)

@@ -34,10 +34,12 @@ mod keys;
 mod layout;
 mod ledger_copy;
 mod migrations;
+mod origin;
 mod partition_plan;
 mod partition_sizes;
 mod partition_step;
 mod partitions;
+mod publication;
 mod record_row;
 mod records;
 mod roles;
@@ -56,14 +58,16 @@ pub use erase::{
     ERASED_MAX, ErasedPartition, ErasureRights, RecordPosition, VACUUM_LIMIT, Vacuumed,
     erase_records, erasure_rights, partitions_of, vacuum_erased, vacuum_statistics,
 };
-pub use error::StoreError;
+pub use error::{StoreError, beyond_last};
 pub use expiry::{delete_expired_records, drop_partitions, retention_horizon};
 pub use iam::IamLogIn;
 pub use keys::{StoredKey, stored_keys};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
+pub use origin::database_created_at;
 pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partition_sizes::{PARTITIONS_MAX, partition_sizes};
 pub use partitions::{PartitionReport, create_partitions, keep_partitions};
+pub use publication::{PublicationName, publish_records};
 pub use record_row::PAGE_BYTES_MAX;
 pub use records::{SAME_ID_MAX, get_record, list_records};
 pub use roles::{RoleError, role_statements};

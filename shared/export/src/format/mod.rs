@@ -33,6 +33,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// All formats.
+    pub const ALL: [Self; 3] = [Self::Parquet, Self::Csv, Self::Jsonl];
+
     /// Ending of the files' names.
     #[must_use]
     pub const fn extension(self) -> &'static str {

@@ -63,7 +63,7 @@ fn without(mut line: Line, text: Option<&str>) -> Line {
             hide(&mut change.reason);
         }
         LineEvent::Ended(ending) => hide(&mut ending.error),
-        LineEvent::Dropped(_) => {}
+        LineEvent::Dropped(_) | LineEvent::CarriedOver { .. } => {}
     }
     line
 }

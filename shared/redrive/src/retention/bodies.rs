@@ -189,7 +189,7 @@ mod tests {
         };
         let intended = Intended {
             index: 0,
-            receipt_handle: "r".to_owned(),
+            receipt_handle: Some("r".to_owned()),
             original,
         };
         let fact = Fact::Intended {
