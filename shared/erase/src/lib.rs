@@ -14,6 +14,7 @@
 //! | files of the external editor | removed |
 //! | audit log | the details of a change go, e.g. the bodies of edits; who, when, where and why stay |
 
+mod audit_log;
 mod dead_letters;
 mod error;
 mod exports;

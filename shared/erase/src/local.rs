@@ -3,7 +3,6 @@
 //! Invariant: a redrive that is not finished is never touched. A file goes, or is replaced, as it was when it
 //! was searched, or stays.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -11,14 +10,11 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use export::Target;
 use pipeline::Body;
-use pipeline::audit::AuditLog;
 use pipeline::environment::Folders;
 use redrive::retention::{self, ItemKind, Rewrite, Standing, StateFile, StateItem};
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::error::EraseError;
 use crate::finding::{Action, Finding, Place};
@@ -49,13 +45,10 @@ pub(crate) struct Local {
     pub(crate) unreadable: u64,
     /// Places in use that have messages of the selection.
     pub(crate) in_use: Vec<String>,
-    /// Changes of the audit log, and their finding.
-    changes: HashSet<Uuid>,
-    audit: Option<Finding>,
 }
 
 impl Local {
-    /// Searches the state folder, the files of the editor, the audit log, and files elsewhere.
+    /// Searches the state folder, the files of the editor, and files elsewhere.
     pub(crate) async fn find(
         folders: &Folders,
         named: &[PathBuf],
@@ -75,7 +68,6 @@ impl Local {
             let searched = cancel.run_until_cancelled(searching).await;
             searched.ok_or(EraseError::Cancelled)??;
         }
-        local.search_audit_log(folders, matcher).await?;
         Ok(local)
     }
 
@@ -123,10 +115,10 @@ impl Local {
             (Standing::Finished | Standing::Planned, Some(fault)) => {
                 Action::Leave(format!("cannot be searched: {fault}"))
             }
-            (Standing::Finished | Standing::Planned, None) => match found.place {
-                Place::Messages => Action::Rewrite,
-                _ => Action::Remove,
-            },
+            (Standing::Finished | Standing::Planned, None) if found.place == Place::Messages => {
+                Action::Rewrite
+            }
+            (Standing::Finished | Standing::Planned, None) => Action::Remove,
         };
         self.findings
             .push(Finding::new(found.place, found.name(), count, action));
@@ -134,50 +126,15 @@ impl Local {
         Ok(())
     }
 
-    /// Finds the changes whose details, reason or error have what is erased: a redrive has its edits there.
-    async fn search_audit_log(
-        &mut self,
-        folders: &Folders,
-        matcher: &mut Matcher,
-    ) -> Result<(), EraseError> {
-        let log = AuditLog::in_folder(folders.state());
-        let path = log.path().display().to_string();
-        let trail = tokio::task::spawn_blocking(move || log.read()).await??;
-        for entry in trail.entries {
-            let mut is_it = matcher.is_text_in(&entry);
-            if !is_it {
-                let mut bodies = Vec::new();
-                collect_bodies(&entry.change.details, &mut bodies);
-                is_it = matcher.messages(&bodies).await?.contains(&Answer::Yes);
-            }
-            if is_it {
-                self.changes.insert(entry.id);
-            }
-        }
-        if !self.changes.is_empty() {
-            let found = self.changes.len() as u64;
-            self.audit = Some(Finding::new(Place::AuditLog, path, found, Action::Rewrite));
-        }
-        Ok(())
-    }
-
-    /// What was found, by place.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().chain(&self.audit)
-    }
-
     /// Erases what was found, each item as it was.
     pub(crate) async fn erase(
         self,
-        folders: &Folders,
         matcher: &mut Matcher,
         cancel: &CancellationToken,
     ) -> Vec<Finding> {
         let Self {
             items,
             mut findings,
-            audit,
-            changes,
             ..
         } = self;
         for (found, finding) in items.into_iter().zip(&mut findings) {
@@ -201,33 +158,7 @@ impl Local {
                 Err(error) => finding.error = Some(error.to_string()),
             }
         }
-        if let Some(mut finding) = audit {
-            let log = AuditLog::in_folder(folders.state());
-            let text = matcher.text().map(str::to_owned);
-            let redacting =
-                tokio::task::spawn_blocking(move || log.redact(&changes, text.as_deref()));
-            match redacting.await.map_err(EraseError::from) {
-                Ok(Ok(redacted)) => finding.erased = redacted,
-                Ok(Err(error)) => finding.error = Some(error.to_string()),
-                Err(error) => finding.error = Some(error.to_string()),
-            }
-            findings.push(finding);
-        }
         findings
-    }
-}
-
-/// The texts in the details of a change that may be bodies.
-fn collect_bodies(value: &Value, bodies: &mut Vec<Body>) {
-    match value {
-        Value::String(text) if text.contains('{') => bodies.push(Body::from(text.as_str())),
-        Value::Array(items) => items.iter().for_each(|item| collect_bodies(item, bodies)),
-        Value::Object(members) => {
-            members
-                .values()
-                .for_each(|member| collect_bodies(member, bodies));
-        }
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

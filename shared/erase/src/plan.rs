@@ -9,6 +9,7 @@ use pipeline::{ErasedPartition, LeaseSet, Pipeline};
 use redrive::operations::{OnProgress, ProgramFailures};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit_log::AuditChanges;
 use crate::dead_letters::DeadLetters;
 use crate::error::EraseError;
 use crate::finding::{Action, Finding};
@@ -23,6 +24,7 @@ pub struct ErasePlan {
     pub(crate) request: Request,
     pub(crate) matcher: Matcher,
     pub(crate) local: Local,
+    pub(crate) audit: AuditChanges,
     pub(crate) exports: Vec<ExportFiles>,
     pub(crate) export_findings: Vec<Finding>,
     pub(crate) record_findings: Vec<Finding>,
@@ -68,6 +70,7 @@ pub async fn plan(
     let (known_files, known_targets) = local::divide(&export::remembered_targets(folders.state())?);
     files.extend(known_files);
     let local = Local::find(folders, &files, &mut matcher, cancel).await?;
+    let audit = AuditChanges::find(folders, &mut matcher).await?;
     if !local.in_use.is_empty() && !request.leaves_unfinished {
         return Err(EraseError::Unfinished(local.in_use));
     }
@@ -78,6 +81,7 @@ pub async fn plan(
     let mut plan = ErasePlan {
         matcher,
         local,
+        audit,
         exports,
         export_findings,
         record_findings: Vec::new(),
@@ -132,7 +136,8 @@ impl ErasePlan {
         let records = self.record_findings.iter();
         records
             .chain(&self.letter_finding)
-            .chain(self.local.all())
+            .chain(&self.local.findings)
+            .chain(&self.audit.finding)
             .chain(&self.export_findings)
     }
 

@@ -4,7 +4,6 @@
 //! between two steps; what was erased is reported, and what was not.
 
 use pipeline::audit::Operation;
-use pipeline::environment::Folders;
 use pipeline::{ErasedPartition, Pipeline, PlannedChange, Vacuumed, WritePermit};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +25,6 @@ const ATTEMPTS_MAX: usize = 3;
 pub async fn execute(
     plan: ErasePlan,
     pipeline: &Pipeline,
-    folders: &Folders,
     cancel: &CancellationToken,
 ) -> Result<Report, EraseError> {
     let permit = match pipeline.begin_change(change(&plan, pipeline)).await {
@@ -78,8 +76,9 @@ pub async fn execute(
     }
     run.exports(plan.exports, plan.export_findings, &mut matcher)
         .await;
-    let local = plan.local.erase(folders, &mut matcher, cancel).await;
+    let local = plan.local.erase(&mut matcher, cancel).await;
     run.report.findings.extend(local);
+    run.report.findings.extend(plan.audit.erase(&matcher).await);
     run.report.is_cancelled = cancel.is_cancelled();
     let mut report = run.report;
     report.audit_error = end(permit, &report).await;

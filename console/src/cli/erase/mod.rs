@@ -54,7 +54,7 @@ pub(super) async fn run(
     if !confirm(session, &plan, &shown, confirmed, interrupt).await? {
         return Ok(Exit::Failed);
     }
-    let executing = erase::execute(plan, &session.pipeline, &folders, &cancel);
+    let executing = erase::execute(plan, &session.pipeline, &cancel);
     let stopping = "interrupted: the step at hand is brought to its end";
     let report = interrupt
         .cancels(session.output, stopping, executing)

@@ -90,13 +90,17 @@ fn of_row(row: &Row) -> io::Result<Record> {
         let found = columns.find(|(column, _)| *column == name);
         found.map(|(_, field)| field).ok_or_else(|| missing(name))
     };
-    let number = |name: &str| match column(name)? {
-        Field::Long(number) | Field::TimestampMicros(number) => Ok(*number),
-        _ => Err(missing(name)),
+    let number = |name: &str| {
+        let (Field::Long(number) | Field::TimestampMicros(number)) = column(name)? else {
+            return Err(missing(name));
+        };
+        Ok(*number)
     };
-    let text = |name: &str| match column(name)? {
-        Field::Str(text) => Ok(text.clone()),
-        _ => Err(missing(name)),
+    let text = |name: &str| {
+        let Field::Str(text) = column(name)? else {
+            return Err(missing(name));
+        };
+        Ok(text.clone())
     };
     let time = |name: &str| {
         DateTime::<Utc>::from_timestamp_micros(number(name)?).ok_or_else(|| missing(name))
@@ -106,10 +110,10 @@ fn of_row(row: &Row) -> io::Result<Record> {
         source: text("source")?,
         id: text("id")?,
         event_type: text("type")?,
-        subject: match column("subject")? {
-            Field::Null => None,
-            Field::Str(subject) => Some(subject.clone()),
-            _ => return Err(missing("subject")),
+        subject: if *column("subject")? == Field::Null {
+            None
+        } else {
+            Some(text("subject")?)
         },
         occurred_at: time("occurred_at")?,
         ingested_at: time("ingested_at")?,
