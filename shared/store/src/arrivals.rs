@@ -15,9 +15,9 @@ use sqlx::PgConnection;
 use crate::error::{Context as _, StoreError};
 use crate::layout::Span;
 use crate::lease::{PooledConnection, Source};
+use crate::position::Position;
 use crate::record_row::{Columns, PAGE_BYTES_MAX, RecordRow, records};
 use crate::span_condition::{at_positions, read_at};
-use crate::walk::Position;
 
 const WATERMARK: &str = "read the arrival watermark";
 const LIST: &str = "list records by arrival";

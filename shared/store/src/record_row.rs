@@ -7,7 +7,7 @@ use sqlx::postgres::{PgRow, PgValueRef};
 use sqlx::{Row as _, ValueRef as _};
 
 use crate::error::{Context as _, StoreError};
-use crate::walk::Position;
+use crate::position::Position;
 
 const READ: &str = "read a record";
 

@@ -8,12 +8,14 @@ use event::{Order, Page, Record, RecordId, RecordQuery, RecordView};
 use sqlx::PgConnection;
 
 use crate::error::{Context as _, StoreError};
+use crate::filling::Filling;
 use crate::identity::{identities_of_id, identity};
 use crate::layout::Layout;
 use crate::lease::{PooledConnection, Source};
+use crate::position::{Bounds, Position};
 use crate::record_row::{Columns, RecordRow, records};
 use crate::span_condition::in_span;
-use crate::walk::{Bounds, Filling, LIST, Limits, Position, Walk};
+use crate::walk::{LIST, Limits, Walk};
 
 const GET: &str = "read a record";
 

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::error::{Context as _, StoreError};
 use crate::layout::{Layout, Span};
-use crate::walk::Position;
+use crate::position::Position;
 
 /// The condition of a span, with the `and` that follows it.
 pub(crate) fn in_span(span: Span) -> String {

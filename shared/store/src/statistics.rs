@@ -10,8 +10,8 @@ use sqlx::Row as _;
 use crate::error::{Context as _, StoreError};
 use crate::layout::Span;
 use crate::lease::{PooledConnection, Source, one_row, rows};
+use crate::position::Position;
 use crate::span_condition::{at_positions, read_at};
-use crate::walk::Position;
 
 const SUMMARY: &str = "summarize records";
 const TYPES: &str = "count records per type";

@@ -12,8 +12,8 @@ use sqlx::Row as _;
 use crate::error::{Context as _, StoreError};
 use crate::keys::{StoredKey, stored_keys};
 use crate::lease::{PooledConnection, Source};
+use crate::position::Position;
 use crate::span_condition::{at_positions, read_at};
-use crate::walk::Position;
 
 const LOOK_UP: &str = "look up records";
 

@@ -10,14 +10,16 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
-use event::{Cursor, Order, Page, RecordId, RecordQuery};
+use chrono::{DateTime, TimeDelta, Utc};
+use event::{Order, Page, RecordQuery};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Arguments as _, PgConnection, Row as _, ValueRef as _};
 
 use crate::error::{Context as _, StoreError};
+use crate::filling::Filling;
 use crate::layout::{Layout, Span, Spans};
+use crate::position::{Bounds, Position};
 use crate::record_row::{Columns, PAGE_BYTES_MAX, RecordRow};
 use crate::span_condition::in_span;
 
@@ -41,76 +43,6 @@ impl Limits {
     };
 }
 
-/// A place in the order of all records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
-    pub(crate) occurred_at: DateTime<Utc>,
-    pub(crate) record_id: i64,
-}
-
-impl Position {
-    /// Before every record of that time.
-    pub(crate) const fn start_of(occurred_at: DateTime<Utc>) -> Self {
-        Self {
-            occurred_at,
-            record_id: i64::MIN,
-        }
-    }
-
-    fn cursor(self, order: Order) -> Cursor {
-        Cursor {
-            order,
-            occurred_at: self.occurred_at,
-            record_id: RecordId(self.record_id),
-        }
-    }
-}
-
-/// The positions between which the records of a query lie, both exclusive.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) after: Position,
-    pub(crate) before: Position,
-}
-
-impl Bounds {
-    /// Before every record.
-    fn first() -> Position {
-        start_of_year(-2_000)
-    }
-
-    /// After every record.
-    fn last() -> Position {
-        start_of_year(20_000)
-    }
-
-    pub(crate) fn of(query: &RecordQuery) -> Self {
-        let mut after = query.from.map_or_else(Self::first, Position::start_of);
-        let mut before = query.to.map_or_else(Self::last, Position::start_of);
-        if let Some(cursor) = query.cursor {
-            let position = Position {
-                occurred_at: cursor.occurred_at,
-                record_id: cursor.record_id.0,
-            };
-            match query.order {
-                Order::Asc => after = after.max(position),
-                Order::Desc => before = before.min(position),
-            }
-        }
-        Self { after, before }
-    }
-
-    pub(crate) fn contain(&self, position: Position) -> bool {
-        self.after < position && position < self.before
-    }
-}
-
-/// The years that are used are beyond those of RFC 3339 and within those of PostgreSQL.
-fn start_of_year(year: i32) -> Position {
-    let start = Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).single();
-    Position::start_of(start.unwrap_or(DateTime::UNIX_EPOCH))
-}
-
 /// A column and the value that is wanted.
 type Wanted<'a> = (&'static str, &'a str);
 
@@ -130,55 +62,6 @@ pub(crate) struct Walk<'a> {
     visited: u32,
     segments: usize,
     filling: Filling,
-}
-
-/// The rows of a page, until it is full.
-pub(crate) struct Filling {
-    limit: usize,
-    bytes: usize,
-    items: Vec<RecordRow>,
-    order: Order,
-}
-
-impl Filling {
-    pub(crate) fn new(query: &RecordQuery) -> Self {
-        Self {
-            limit: usize::from(query.limit),
-            bytes: 0,
-            items: Vec::new(),
-            order: query.order,
-        }
-    }
-
-    /// Adds a record; `false` when the page is full without it.
-    pub(crate) fn add(&mut self, record: RecordRow) -> bool {
-        self.bytes += record.payload_bytes().unwrap_or_default();
-        let is_full = self.items.len() >= self.limit
-            || (self.bytes > PAGE_BYTES_MAX && !self.items.is_empty());
-        if !is_full {
-            self.items.push(record);
-        }
-        !is_full
-    }
-
-    /// Whether the server leaves out what follows.
-    pub(crate) const fn is_large(&self) -> bool {
-        self.bytes > PAGE_BYTES_MAX
-    }
-
-    /// The page, where more records may follow its last one.
-    pub(crate) fn and_more(self) -> Page<RecordRow> {
-        let last = self.items.last().map(|last| last.position);
-        self.ending(last)
-    }
-
-    /// The page, continued behind a position; `None` at the end of the list.
-    pub(crate) fn ending(self, position: Option<Position>) -> Page<RecordRow> {
-        Page {
-            next_cursor: position.map(|position| position.cursor(self.order)),
-            items: self.items,
-        }
-    }
 }
 
 /// What follows a statement of a walk.
