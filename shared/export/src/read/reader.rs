@@ -23,7 +23,7 @@ pub struct RecordReader {
 /// What is read next.
 enum Place {
     Records { next: Position, pages: usize },
-    Files(FileReader),
+    Files(Box<FileReader>),
     End,
 }
 
@@ -41,7 +41,7 @@ impl RecordReader {
             },
             Some(folder) => {
                 let files = blocking(move || folder_files(&folder)).await?;
-                Place::Files(FileReader::of(files))
+                Place::Files(Box::new(FileReader::of(files)))
             }
         };
         Ok(Self {
