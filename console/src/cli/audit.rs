@@ -81,9 +81,11 @@ fn ending(entry: &AuditEntry) -> String {
     let Some(ending) = &entry.ending else {
         return "not ended".to_owned();
     };
-    let mut parts: Vec<String> = ending
-        .counts
-        .iter()
+    // The table cuts the end.
+    let (some, none): (Vec<_>, Vec<_>) = ending.counts.iter().partition(|(_, count)| **count > 0);
+    let mut parts: Vec<String> = some
+        .into_iter()
+        .chain(none)
         .map(|(name, count)| format!("{} {count}", name.replace('_', " ")))
         .collect();
     parts.extend(ending.error.clone());

@@ -364,7 +364,7 @@ fn list_marks_redrives_of_another_pipeline_and_accounts_for_all_messages() {
         row[column].as_str()
     };
     assert_eq!(
-        ["PIPELINE", "MESSAGES", "MOVED", "LEFT"].map(cell),
+        ["PIPELINE", "MESSAGES", "MOVED", "NOT MOVED"].map(cell),
         ["same", "2", "1", "1"],
         "{table}"
     );

@@ -36,25 +36,27 @@ pub(crate) async fn limited<T>(
 /// A JSON response.
 pub(crate) fn json<T: Serialize>(value: &T, cache_control: HeaderValue) -> Response {
     match serde_json::to_vec(value) {
-        Ok(body) => (
-            StatusCode::OK,
-            [
-                (
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("application/json"),
-                ),
-                (header::CACHE_CONTROL, cache_control),
-            ],
-            body,
-        )
-            .into_response(),
-        Err(error) => {
-            tracing::error!(%error, "response not serialized");
-            Problem::new(
-                ProblemKind::Internal,
-                "the request failed; the reason is in the log",
-            )
-            .into_response()
-        }
+        Ok(body) => json_bytes(body, cache_control),
+        Err(error) => not_serialized(&error).into_response(),
     }
+}
+
+/// A response of JSON that is already written.
+pub(crate) fn json_bytes(body: Vec<u8>, cache_control: HeaderValue) -> Response {
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        ),
+        (header::CACHE_CONTROL, cache_control),
+    ];
+    (StatusCode::OK, headers, body).into_response()
+}
+
+pub(crate) fn not_serialized(error: &serde_json::Error) -> Problem {
+    tracing::error!(%error, "response not serialized");
+    Problem::new(
+        ProblemKind::Internal,
+        "the request failed; the reason is in the log",
+    )
 }

@@ -4,13 +4,13 @@
 //! depend on the compression.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use event::Record;
+use event::RecordView;
 
 /// A record can be cached for an hour, but only by the client, because reading needs authorization.
 pub(crate) const RECORD: HeaderValue = HeaderValue::from_static("private, max-age=3600, immutable");
 
 /// The entity tag of a record.
-pub(crate) fn tag(record: &Record) -> String {
+pub(crate) fn tag(record: &RecordView<'_>) -> String {
     format!(
         "W/\"{}-{:x}\"",
         record.record_id,

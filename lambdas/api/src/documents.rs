@@ -43,6 +43,8 @@ The events of the pipeline, read-only.
 - To read all records, pass `next_cursor` as `cursor`, with the same filters, until it is `null`. Pages neither
   skip nor repeat a record, and a page with fewer than `limit` records is not necessarily the last.
 - Responses are compressed on request (`gzip`, `br`). `HEAD` is answered wherever `GET` is.
+- API Gateway limits the rate of requests, and answers 429 itself: without a problem document, and without headers
+  that say what is left or when to try again. Repeat such a request later, with growing pauses.
 - A request may have an `x-request-id` of up to 64 letters, digits and `-_.:=+/`; the response has it as well, and
   otherwise one of its own.
 ";
@@ -83,6 +85,14 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 fn complete_operation(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        // Lists are separated by commas; the attribute of the field can only say the opposite.
+        if let RefOr::T(parameter) = parameter
+            && parameter.style.is_some()
+        {
+            parameter.explode = Some(false);
+        }
+    }
     for response in operation.responses.responses.values_mut() {
         add_common_headers(response);
     }

@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use event::{LIMIT_DEFAULT, LIMIT_MAX, RecordFeed, RecordId};
+use event::{Field, Fields, LIMIT_DEFAULT, LIMIT_MAX, RecordFeed, RecordId};
 use serde::Deserialize;
-use store::{PgPool, records_after};
+use store::{Reader, rows_after};
 
-use crate::answer::{REVALIDATE, json, limited};
-use crate::parameters::Query;
+use crate::answer::{REVALIDATE, json_bytes, limited};
+use crate::parameters::{Query, fields};
 use crate::problem::Problem;
+use crate::record_json::{columns, items};
 use crate::responses::Always;
 
 /// Position of the reader.
@@ -21,6 +22,11 @@ pub(crate) struct FeedParameters {
     /// Most records of a page.
     #[param(minimum = 1, maximum = 500, default = 50, example = 2)]
     limit: Option<i64>,
+    /// Fields of a record that are wanted, separated by commas; by default all. Without `payload` the page is
+    /// read from the rows alone, wherever the payloads are stored.
+    #[serde(default, deserialize_with = "fields")]
+    #[param(value_type = Option<Vec<Field>>, inline, style = Form, min_items = 1, example = json!(["record_id", "source"]))]
+    fields: Option<Fields>,
 }
 
 /// Read records in order of arrival.
@@ -42,7 +48,7 @@ pub(crate) struct FeedParameters {
     ),
 )]
 pub(crate) async fn feed(
-    State(pool): State<PgPool>,
+    State(reader): State<Reader>,
     Query(parameters): Query<FeedParameters>,
 ) -> Result<Response, Problem> {
     let after = parameters.after.unwrap_or_default();
@@ -58,11 +64,14 @@ pub(crate) async fn feed(
             let detail = format!("{limit} is not between 1 and {LIMIT_MAX}");
             Problem::parameter("limit", detail)
         })?;
-    let arrivals = limited(records_after(&pool, RecordId(after), limit)).await?;
-    let feed = RecordFeed {
-        items: arrivals.items,
-        next_after: arrivals.next_after,
-        has_more: arrivals.has_more,
-    };
-    Ok(json(&feed, REVALIDATE))
+    let fields = parameters.fields.unwrap_or(Fields::ALL);
+    let columns = columns(fields);
+    let page = limited(rows_after(&reader, RecordId(after), limit, columns)).await?;
+    let mut body = items(&page.items, fields)?;
+    let rest = format!(
+        ",\"next_after\":{},\"has_more\":{}}}",
+        page.next_after, page.has_more
+    );
+    body.extend_from_slice(rest.as_bytes());
+    Ok(json_bytes(body, REVALIDATE))
 }

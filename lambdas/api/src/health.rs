@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use store::{PgPool, ping};
+use store::{Reader, ping};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -60,7 +60,7 @@ pub(crate) struct Health {
     ),
 )]
 pub(crate) async fn health(
-    State(pool): State<PgPool>,
+    State(reader): State<Reader>,
     Query(parameters): Query<HealthParameters>,
 ) -> Result<Response, Problem> {
     let mut health = Health {
@@ -71,7 +71,7 @@ pub(crate) async fn health(
     if parameters.deep == Some(true) {
         let started = Instant::now();
         let unavailable = |reason: &str| Problem::new(ProblemKind::Unavailable, reason);
-        match timeout(PING_TIMEOUT, ping(&pool)).await {
+        match timeout(PING_TIMEOUT, ping(&reader)).await {
             Ok(Ok(())) => {
                 health.database = Some("ok");
                 health.database_latency_ms = Some(started.elapsed().as_millis());

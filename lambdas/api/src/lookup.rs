@@ -9,7 +9,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use event::{EventKey, StoredEvent};
 use serde::{Deserialize, Serialize};
-use store::{PgPool, retention_horizon, stored_events};
+use store::{Reader, retention_horizon, stored_events};
 use utoipa::ToSchema;
 
 use crate::answer::{REVALIDATE, json, limited};
@@ -64,7 +64,7 @@ pub(crate) struct Found {
     ),
 )]
 pub(crate) async fn look_up(
-    State(pool): State<PgPool>,
+    State(reader): State<Reader>,
     Query(NoParameters {}): Query<NoParameters>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
@@ -73,8 +73,8 @@ pub(crate) async fn look_up(
     let Lookup { identities } = read(&body)?;
     let found = limited(async {
         Ok(Found {
-            items: stored_events(&pool, &identities).await?,
-            retention_horizon: retention_horizon(&pool).await?,
+            items: stored_events(&reader, &identities).await?,
+            retention_horizon: retention_horizon(&reader).await?,
         })
     });
     Ok(json(&found.await?, REVALIDATE))

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
-use event::{QueryError, RecordId};
+use event::{Fields, QueryError, RecordId};
 use percent_encoding::percent_decode_str;
 use serde::de::value::StringDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, IntoDeserializer as _, MapAccess, Visitor};
@@ -82,6 +82,15 @@ where
             )))
         }
     }
+}
+
+/// A parameter that is a list of the fields of a record.
+pub(crate) fn fields<'de, D>(deserializer: D) -> Result<Option<Fields>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 /// The record id in a path.
@@ -188,7 +197,7 @@ impl<'de> Deserializer<'de> for Pairs {
                 return Err(Fault::of(name, "occurs more than once"));
             }
         }
-        visitor.visit_map(Fields {
+        visitor.visit_map(Values {
             rest: self.pairs.into_iter(),
             current: None,
         })
@@ -200,12 +209,12 @@ impl<'de> Deserializer<'de> for Pairs {
     }
 }
 
-struct Fields {
+struct Values {
     rest: std::vec::IntoIter<(String, String)>,
     current: Option<(String, String)>,
 }
 
-impl<'de> MapAccess<'de> for Fields {
+impl<'de> MapAccess<'de> for Values {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(

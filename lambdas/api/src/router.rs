@@ -10,7 +10,7 @@ use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_request, map_response};
 use axum::response::Response;
 use axum::{Extension, Router};
-use store::{IamLogIn, PgPool, StoreError, connect_lazy};
+use store::{IamLogIn, PgPool, Reader, StoreError, connect_lazy};
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,7 +24,7 @@ use crate::share::{WideShare, admit};
 use crate::{documents, feed, health, lookup, records, statistics, summary};
 
 /// Every route with its description.
-fn described() -> OpenApiRouter<PgPool> {
+fn described() -> OpenApiRouter<Reader> {
     OpenApiRouter::new()
         .routes(routes!(records::list))
         .routes(routes!(records::get))
@@ -80,7 +80,7 @@ pub fn router(pool: PgPool) -> Router {
         .layer(from_fn(limited_size))
         .layer(map_response(hardened))
         .layer(from_fn(identified))
-        .with_state(pool)
+        .with_state(Reader::new(pool))
 }
 
 fn paths(document: &OpenApi) -> Arc<str> {

@@ -11,6 +11,7 @@ use axum::response::Response;
 use store::PgPool;
 use tokio::sync::Semaphore;
 
+use crate::lines;
 use crate::problem::{Problem, ProblemKind};
 
 /// Parameters with which a list reads one index from one place on.
@@ -40,7 +41,9 @@ pub(crate) async fn admit(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !is_wide(request.uri().path(), request.uri().query()) {
+    let is_wide = is_wide(request.uri().path(), request.uri().query())
+        || lines::are_wanted(request.headers());
+    if !is_wide {
         return Ok(next.run(request).await);
     }
     let Ok(_place) = places.try_acquire() else {

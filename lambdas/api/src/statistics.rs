@@ -5,7 +5,7 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use event::{Bucket, GroupBy, StatsBucket, StatsQuery, TypeCount};
 use serde::{Deserialize, Serialize};
-use store::{PgPool, STATS_ROWS_MAX};
+use store::{Reader, STATS_ROWS_MAX};
 use utoipa::ToSchema;
 
 use crate::answer::{REVALIDATE, json, limited};
@@ -81,11 +81,11 @@ pub(crate) struct Types {
     ),
 )]
 pub(crate) async fn stats(
-    State(pool): State<PgPool>,
+    State(reader): State<Reader>,
     Query(parameters): Query<StatsParameters>,
 ) -> Result<Response, Problem> {
     let query = stats_query(&parameters, Utc::now())?;
-    let mut items = limited(store::stats(&pool, &query)).await?;
+    let mut items = limited(store::stats(&reader, &query)).await?;
     if parameters.fill_gaps == Some(true) {
         items = query
             .fill_gaps(items, STATS_ROWS_MAX)
@@ -120,10 +120,10 @@ pub(crate) async fn stats(
     ),
 )]
 pub(crate) async fn types(
-    State(pool): State<PgPool>,
+    State(reader): State<Reader>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response, Problem> {
-    let items = limited(store::types(&pool)).await?;
+    let items = limited(store::types(&reader)).await?;
     Ok(json(&Types { items }, REVALIDATE))
 }
 

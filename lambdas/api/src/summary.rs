@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use event::RecordSummary;
-use store::{PgPool, partition_sizes};
+use store::{Reader, partition_sizes};
 
 use crate::answer::{REVALIDATE, json, limited};
 use crate::parameters::{NoParameters, Query};
@@ -37,12 +37,12 @@ use crate::responses::Always;
     ),
 )]
 pub(crate) async fn summary(
-    State(pool): State<PgPool>,
+    State(reader): State<Reader>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response, Problem> {
-    let totals = limited(store::summary(&pool)).await?;
-    let database_created_at = limited(store::database_created_at(&pool)).await?;
-    let (partitions, partitions_total) = limited(partition_sizes(&pool)).await?;
+    let totals = limited(store::summary(&reader)).await?;
+    let database_created_at = limited(store::database_created_at(&reader)).await?;
+    let (partitions, partitions_total) = limited(partition_sizes(&reader)).await?;
     let summary = RecordSummary {
         total: totals.total,
         total_is_estimate: totals.total_is_estimate,

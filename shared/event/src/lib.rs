@@ -33,6 +33,7 @@ mod printable;
 mod query;
 mod record;
 mod record_id;
+mod record_json;
 mod verdict;
 
 pub use counts::{StatsBucket, TypeCount};
@@ -50,4 +51,5 @@ pub use printable::is_deceptive;
 pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQuery, StatsQuery};
 pub use record::{Page, PartitionSize, Record, RecordFeed, RecordPage, RecordSummary, StoredEvent};
 pub use record_id::RecordId;
+pub use record_json::{Field, Fields, RecordView};
 pub use verdict::{Assessment, Verdict, assess, expired};

@@ -11,27 +11,32 @@ use crate::cursor::{Cursor, CursorError};
 use crate::query::RecordQuery;
 use crate::record_id::RecordId;
 
-/// A stored event.
+/// A stored event. In an answer of the API it has all fields, unless `fields` chose some.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Record {
     /// Identity in the database.
+    #[schema(required = false)]
     pub record_id: RecordId,
     /// CloudEvents `source`.
+    #[schema(required = false)]
     pub source: String,
     /// CloudEvents `id`.
+    #[schema(required = false)]
     pub id: String,
     /// CloudEvents `type`.
     #[serde(rename = "type")]
+    #[schema(required = false)]
     pub event_type: String,
     /// CloudEvents `subject`.
-    #[schema(required)]
     pub subject: Option<String>,
     /// CloudEvents `time`, to the microsecond.
+    #[schema(required = false)]
     pub occurred_at: DateTime<Utc>,
     /// Time of the insert by the database's clock, to the microsecond.
+    #[schema(required = false)]
     pub ingested_at: DateTime<Utc>,
     /// The whole event. Kept as text, because `numeric` stores numbers that no Rust type can.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, required = false)]
     pub payload: Box<RawValue>,
 }
 

@@ -5,12 +5,13 @@
 //! that this run has read or written ("Conditional writes"), so of two exports at once one is refused.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use futures::StreamExt as _;
 use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
@@ -23,7 +24,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::checkpoint::CHECKPOINT;
-use crate::chunk::Staged;
+use crate::chunk::{DAY_PREFIX, Staged};
 use crate::error::ExportError;
 
 /// Time limit of one request, a part of an upload included.
@@ -188,6 +189,45 @@ impl Bucket {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed("remove", &key, error)),
         }
+    }
+}
+
+impl Bucket {
+    /// The objects in the folders of the days.
+    pub(crate) async fn list(&self) -> Result<Vec<String>, ExportError> {
+        let failed = |error| self.failed("list", &self.prefix, error);
+        let top = self.store.list_with_delimiter(Some(&self.prefix)).await;
+        let mut names = Vec::new();
+        for day in top.map_err(failed)?.common_prefixes {
+            let folder = day.filename().unwrap_or_default();
+            if !folder.starts_with(DAY_PREFIX) {
+                continue;
+            }
+            let files = self.store.list_with_delimiter(Some(&day)).await;
+            for file in files.map_err(failed)?.objects {
+                let name = file.location.filename().unwrap_or_default();
+                names.push(format!("{folder}/{name}"));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Copies an object into the staging folder.
+    pub(crate) async fn fetch(&self, name: &str) -> Result<PathBuf, ExportError> {
+        let key = self.key(name);
+        let path = self.staging().join("fetched");
+        let copy = async {
+            let object = self.store.get(&key).await?;
+            let mut file = tokio::fs::File::create(&path).await?;
+            let mut pieces = object.into_stream();
+            while let Some(piece) = pieces.next().await {
+                file.write_all(&piece?).await?;
+            }
+            file.flush().await
+        };
+        copy.await
+            .map_err(|cause: io::Error| self.failed("read", &key, cause))?;
+        Ok(path)
     }
 }
 

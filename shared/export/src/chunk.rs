@@ -21,6 +21,8 @@ const ROW_BYTES: usize = 256;
 const ROWS_MAX: u64 = 250_000;
 const BYTES_MAX: usize = 512 << 20;
 const DAYS_MAX: usize = 32;
+/// The name of a day's folder before the day, as Hive writes a partition.
+pub(crate) const DAY_PREFIX: &str = "occurred_on=";
 
 pub(crate) struct Chunk {
     format: Format,
@@ -109,7 +111,7 @@ impl Chunk {
             if let Some(encoder) = day.encoder {
                 staged.push(Staged {
                     name: format!(
-                        "occurred_on={date}/part-{:08}-{}.{}",
+                        "{DAY_PREFIX}{date}/part-{:08}-{}.{}",
                         self.number,
                         self.run,
                         self.format.extension()

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a name appears with its whole content or not at all; it is durable when the call returns.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pipeline::Pipeline;
 
@@ -67,6 +67,22 @@ impl Destination {
         match self {
             Self::Folder(folder) => folder.remove(name),
             Self::Bucket(bucket) => bucket.remove(name).await,
+        }
+    }
+
+    /// The files in the folders of the target, with their folders.
+    pub(crate) async fn list(&self) -> Result<Vec<String>, ExportError> {
+        match self {
+            Self::Folder(folder) => folder.list(),
+            Self::Bucket(bucket) => bucket.list().await,
+        }
+    }
+
+    /// A file to read on this machine: the file itself, or a copy.
+    pub(crate) async fn fetch(&self, name: &str) -> Result<PathBuf, ExportError> {
+        match self {
+            Self::Folder(folder) => Ok(folder.path_of(name)),
+            Self::Bucket(bucket) => bucket.fetch(name).await,
         }
     }
 }

@@ -62,18 +62,50 @@ pub(crate) struct Batch {
     pub(crate) is_last: bool,
 }
 
+/// Records by the time of their event.
+pub(crate) struct Range<'a> {
+    /// Earliest `occurred_at`, inclusive.
+    pub(crate) from: Option<DateTime<Utc>>,
+    /// Latest `occurred_at`, exclusive.
+    pub(crate) to: Option<DateTime<Utc>>,
+    /// Only these types; empty for all.
+    pub(crate) types: &'a [String],
+    /// Only this source.
+    pub(crate) source: Option<&'a String>,
+}
+
+impl<'a> Range<'a> {
+    fn of(request: &'a ExportRequest) -> Self {
+        let (from, to) = match request.scope {
+            Scope::Range { from, to } => (Some(from), Some(to)),
+            Scope::SinceLast => (None, None),
+        };
+        Self {
+            from,
+            to,
+            types: &request.types,
+            source: request.source.as_ref(),
+        }
+    }
+}
+
 impl Position {
     /// The start of what is requested.
     pub(crate) fn first(request: &ExportRequest) -> Self {
         match request.scope {
-            Scope::Range { .. } => Self::Range {
-                walk: 0,
-                last: None,
-            },
+            Scope::Range { .. } => Self::first_in_range(),
             Scope::SinceLast => Self::Arrival {
                 after: RecordId(0),
                 last: None,
             },
+        }
+    }
+
+    /// The start of a range.
+    pub(crate) const fn first_in_range() -> Self {
+        Self::Range {
+            walk: 0,
+            last: None,
         }
     }
 }
@@ -85,7 +117,7 @@ pub(crate) async fn read(
     position: &Position,
 ) -> Result<Batch, PipelineError> {
     match position {
-        Position::Range { walk, last } => range(pipeline, request, *walk, *last).await,
+        Position::Range { .. } => read_range(pipeline, &Range::of(request), position).await,
         Position::Arrival { after, last } => arrivals(pipeline, request, *after, *last).await,
     }
 }
@@ -99,21 +131,21 @@ pub(crate) async fn is_unchanged(
     Ok(present.is_none_or(|present| Arrived::of(&present) == read))
 }
 
-async fn range(
+/// Reads the page at a position of a range; one in the order of arrival starts the range.
+pub(crate) async fn read_range(
     pipeline: &Pipeline,
-    request: &ExportRequest,
-    walk: usize,
-    last: Option<Place>,
+    range: &Range<'_>,
+    position: &Position,
 ) -> Result<Batch, PipelineError> {
-    let (from, to) = match request.scope {
-        Scope::Range { from, to } => (Some(from), Some(to)),
-        Scope::SinceLast => (None, None),
+    let (walk, last) = match position {
+        Position::Range { walk, last } => (*walk, *last),
+        Position::Arrival { .. } => (0, None),
     };
     let query = RecordQuery {
-        source: request.source.clone(),
-        event_type: request.types.get(walk).cloned(),
-        from,
-        to,
+        source: range.source.cloned(),
+        event_type: range.types.get(walk).cloned(),
+        from: range.from,
+        to: range.to,
         order: Order::Asc,
         limit: LIMIT_MAX,
         cursor: last.map(|last| Cursor {
@@ -127,7 +159,7 @@ async fn range(
     let is_end_of_walk = page.next_cursor.is_none();
     Ok(Batch {
         records: page.items,
-        is_last: is_end_of_walk && walk + 1 >= request.types.len(),
+        is_last: is_end_of_walk && walk + 1 >= range.types.len(),
         next: Position::Range {
             walk: walk + usize::from(is_end_of_walk),
             last: page.next_cursor.map(|cursor| Place {

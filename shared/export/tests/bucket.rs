@@ -6,8 +6,10 @@ use std::sync::mpsc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use devstack::{Emulator, TestDatabase};
-use event::parse_event;
-use export::{ExportError, ExportRequest, Exported, Format, OnProgress, Scope, export};
+use event::{Record, parse_event};
+use export::{
+    ExportError, ExportFiles, ExportRequest, Exported, Format, OnProgress, Scope, export,
+};
 use futures::TryStreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
@@ -96,7 +98,7 @@ impl Fixture {
             let bytes = self.objects.get(&object.location).await.unwrap();
             let lines = zstd::decode_all(bytes.bytes().await.unwrap().as_ref()).unwrap();
             for line in String::from_utf8(lines).unwrap().lines() {
-                let record: event::Record = serde_json::from_str(line).unwrap();
+                let record: Record = serde_json::from_str(line).unwrap();
                 numbers.push(record.id.parse().unwrap());
             }
         }
@@ -187,4 +189,51 @@ async fn of_two_exports_at_once_one_is_refused_and_no_record_is_lost_or_twice() 
         matches!(&refused, Err(ExportError::InUse(target)) if target == TARGET),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn erasure_replaces_objects_and_removes_those_that_are_empty() {
+    let fixture = Fixture::new().await;
+    let scope = Scope::Range {
+        from: start(),
+        to: start() + TimeDelta::days(30),
+    };
+    let request = request(scope, TARGET);
+    run(&fixture.pipeline, &request, Box::new(|_| {}))
+        .await
+        .unwrap();
+    let mut files = ExportFiles::open(&fixture.pipeline, &request.target)
+        .await
+        .unwrap()
+        .unwrap();
+    let names = files.names().to_vec();
+    assert_eq!(names.len(), 3);
+    // A third of the records, and all of the last day.
+    let is_it = |number: i64| number % 3 == 0 || number >= 480;
+    let select = async |records: &[Record]| {
+        let of = |record: &Record| is_it(record.id.parse().unwrap());
+        Ok::<_, ExportError>(records.iter().map(of).collect())
+    };
+    let (mut found, mut erased) = (0, 0);
+    for name in &names {
+        found += files.count(name, select).await.unwrap();
+        erased += files.erase(name, select).await.unwrap();
+    }
+    assert_eq!((found, erased), (160 + 220, 160 + 220));
+    let left: Vec<i64> = (0..EVENTS).filter(|number| !is_it(*number)).collect();
+    assert_eq!(fixture.numbers().await, left);
+    let gone = Key::parse(format!("a/events/{}", names[2])).unwrap();
+    let error = fixture.objects.get(&gone).await.unwrap_err();
+    assert!(
+        matches!(error, object_store::Error::NotFound { .. }),
+        "{error}"
+    );
+    let checkpoint = fixture.checkpoint().await;
+    assert_eq!(
+        (&checkpoint["rows"], &checkpoint["files"]),
+        (&json!(EVENTS - 380), &json!(2))
+    );
+    let other = "s3://warehouse/b".parse().unwrap();
+    let nothing = ExportFiles::open(&fixture.pipeline, &other).await;
+    assert!(nothing.unwrap().is_none());
 }

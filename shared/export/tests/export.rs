@@ -16,7 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use devstack::TestDatabase;
 use event::{Record, RecordId, parse_event};
-use export::{ExportError, ExportRequest, Exported, Format, OnProgress, Scope, Target, export};
+use export::{
+    ExportError, ExportRequest, Exported, Format, OnProgress, ReadRecord, ReadRequest,
+    RecordReader, Scope, Target, export,
+};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 use pipeline::Pipeline;
@@ -256,6 +259,75 @@ async fn every_format_holds_every_record_unchanged() {
         // A finished export stays as it is.
         let again = fixture.export(&request).await.unwrap();
         assert_eq!((again.rows, again.rows_total), (0, exported.rows));
+    }
+}
+
+/// Everything that a request reads, page by page.
+async fn read_back(pipeline: &Pipeline, request: &ReadRequest) -> Vec<ReadRecord> {
+    let mut reader = RecordReader::open(pipeline, request).await.unwrap();
+    let mut records = Vec::new();
+    while let Some(page) = reader.next().await.unwrap() {
+        assert!(page.len() <= usize::from(event::LIMIT_MAX));
+        records.extend(page);
+    }
+    records
+}
+
+#[tokio::test]
+async fn records_and_files_are_read_back_once_each_in_the_same_order_every_time() {
+    let fixture = Fixture::new().await;
+    let stored = fixture.records().await;
+    let events = |records: &[ReadRecord]| -> BTreeMap<String, serde_json::Value> {
+        let event = |record: &ReadRecord| serde_json::from_str(&record.body).unwrap();
+        let events = records.iter().map(event);
+        events
+            .map(|event: serde_json::Value| (event["id"].as_str().unwrap().to_owned(), event))
+            .collect()
+    };
+    let expected: BTreeMap<String, serde_json::Value> = stored
+        .values()
+        .map(|record| {
+            (
+                record.id.clone(),
+                serde_json::from_str(record.payload.get()).unwrap(),
+            )
+        })
+        .collect();
+    let mut requests = vec![ReadRequest::default()];
+    for format in Format::ALL {
+        let target = fixture.folder.path().join(format.to_string());
+        let request = ExportRequest {
+            target: Target::Folder(target.clone()),
+            ..fixture.request(format)
+        };
+        fixture.export(&request).await.unwrap();
+        requests.push(ReadRequest {
+            folder: Some(target),
+            ..ReadRequest::default()
+        });
+    }
+    for request in requests {
+        let records = read_back(&fixture.pipeline, &request).await;
+        assert_eq!(records.len(), stored.len(), "{request}");
+        assert_eq!(events(&records), expected, "{request}");
+        assert_eq!(
+            read_back(&fixture.pipeline, &request).await,
+            records,
+            "{request}"
+        );
+        let part = ReadRequest {
+            from: Some(start() + TimeDelta::days(3)),
+            to: Some(start() + TimeDelta::days(9)),
+            ..request
+        };
+        let some = read_back(&fixture.pipeline, &part).await;
+        let is_of_part = |record: &&ReadRecord| some.contains(record);
+        let in_order: Vec<_> = records.iter().filter(is_of_part).cloned().collect();
+        assert_eq!(
+            (some.len() as i64, &some),
+            (6 * ROWS_A_DAY, &in_order),
+            "{part}"
+        );
     }
 }
 

@@ -1,12 +1,14 @@
 //! The audit log: who changed what from this machine, when, where and why.
 //!
-//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten.
-//! [`AuditLog::forget`] removes changes that ended; beyond that the log keeps the last 16 to 48 MB, so
+//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten but by
+//! [`AuditLog::redact`], which takes the details of a change out. [`AuditLog::forget`] removes changes that
+//! ended; beyond that the log keeps the last 16 to 48 MB, so
 //! that it never fills the disk, and counts what it drops. A change without an end was cut off, is shown
 //! so, and is kept.
 
 mod forget;
 mod read;
+mod redact;
 mod rotate;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub enum Operation {
     Publish,
     /// Dead letters were sent back to the source queue.
     Redrive,
+    /// Records were published to the topic again.
+    Replay,
     /// Dead letters were deleted.
     Delete,
     /// The whole dead-letter queue was purged.
@@ -51,6 +55,8 @@ pub enum Operation {
     MoveTask,
     /// Files of this program were removed from this machine; no pipeline was changed.
     Tidy,
+    /// What belongs to a subject, or matches a program or a text, was erased: records, dead letters and files.
+    Erase,
 }
 
 impl Operation {
@@ -60,10 +66,12 @@ impl Operation {
         match self {
             Self::Publish => "publish",
             Self::Redrive => "redrive",
+            Self::Replay => "replay",
             Self::Delete => "delete",
             Self::Purge => "purge",
             Self::MoveTask => "move-task",
             Self::Tidy => "tidy",
+            Self::Erase => "erase",
         }
     }
 }
@@ -159,6 +167,11 @@ enum LineEvent {
     Begun(Box<Change>),
     Ended(Ending),
     Dropped(Dropped),
+    /// The changes before this line that began no later than `until` are carried over: they stand behind
+    /// younger ones.
+    CarriedOver {
+        until: DateTime<Utc>,
+    },
 }
 
 impl AuditLog {
@@ -459,6 +472,27 @@ mod tests {
         let dropped = trail.dropped.unwrap();
         assert_eq!(dropped.changes as usize + trail.entries.len(), 200);
         assert_eq!((dropped.from, dropped.unfinished), (at(2), 0));
+    }
+
+    #[test]
+    fn last_changes_are_the_youngest_also_where_older_ones_were_carried_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog {
+            file_bytes_max: 4_000,
+            ..AuditLog::in_folder(folder.path())
+        };
+        for number in 0..4 {
+            log.begin(change("cut off"), at(number)).unwrap();
+        }
+        for number in 4..100 {
+            let id = log.begin(change("short"), at(number)).unwrap();
+            log.end(id, Ending::default(), at(number)).unwrap();
+            let all = log.read().unwrap().entries;
+            for wanted in [1, 3, 8, 20] {
+                let last = log.read_last(wanted, |_| true).unwrap().entries;
+                assert_eq!(last, all[all.len().saturating_sub(wanted)..]);
+            }
+        }
     }
 
     #[test]

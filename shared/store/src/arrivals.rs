@@ -10,11 +10,14 @@
 
 use chrono::{DateTime, Utc};
 use event::{Record, RecordId};
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
-use crate::connect::{PooledConnection, one_row, rows};
 use crate::error::{Context as _, StoreError};
-use crate::record_row::{COLUMNS, PAGE_BYTES_MAX, read};
+use crate::layout::Span;
+use crate::lease::{PooledConnection, Source};
+use crate::position::Position;
+use crate::record_row::{Columns, PAGE_BYTES_MAX, RecordRow, records};
+use crate::span_condition::{at_positions, read_at};
 
 const WATERMARK: &str = "read the arrival watermark";
 const LIST: &str = "list records by arrival";
@@ -53,9 +56,9 @@ pub const ARRIVALS_MAX: u16 = event::LIMIT_MAX;
 
 /// A page of records in order of arrival.
 #[derive(Clone, Debug)]
-pub struct Arrivals {
+pub struct Arrivals<T = Record> {
     /// The records, in order of their ids.
-    pub items: Vec<Record>,
+    pub items: Vec<T>,
     /// Where the next page starts: pass it to [`records_after`]. It can be larger than the last record's id,
     /// never than the watermark or `after`.
     pub next_after: RecordId,
@@ -68,8 +71,10 @@ pub struct Arrivals {
 ///
 /// # Errors
 /// [`StoreError::Other`] on a replica, otherwise see [`StoreError`].
-pub async fn arrival_watermark(pool: &PgPool) -> Result<RecordId, StoreError> {
-    Ok(sequence(pool).await?.watermark)
+pub async fn arrival_watermark(source: impl Into<Source<'_>>) -> Result<RecordId, StoreError> {
+    let mut connection = PooledConnection::read(source.into(), WATERMARK).await?;
+    let answer = sequence(connection.get()).await;
+    Ok(connection.end(answer)?.watermark)
 }
 
 /// The ids that were given out.
@@ -80,9 +85,11 @@ struct Sequence {
     watermark: RecordId,
 }
 
-async fn sequence(pool: &PgPool) -> Result<Sequence, StoreError> {
-    let (last, is_replica): (i64, bool) =
-        one_row(pool, WATERMARK, sqlx::query_as(READ_SEQUENCE)).await?;
+async fn sequence(connection: &mut PgConnection) -> Result<Sequence, StoreError> {
+    let (last, is_replica): (i64, bool) = sqlx::query_as(READ_SEQUENCE)
+        .fetch_one(&mut *connection)
+        .await
+        .read_context(WATERMARK)?;
     if is_replica {
         return Err(StoreError::Other {
             operation: WATERMARK,
@@ -91,9 +98,11 @@ async fn sequence(pool: &PgPool) -> Result<Sequence, StoreError> {
                 .to_owned(),
         });
     }
-    let question = sqlx::query_as(READ_LOCKS).bind(i64::from(ARRIVAL_LOCK));
-    let (held, is_earlier_version_writing): (Vec<i64>, bool) =
-        one_row(pool, WATERMARK, question).await?;
+    let (held, is_earlier_version_writing): (Vec<i64>, bool) = sqlx::query_as(READ_LOCKS)
+        .bind(i64::from(ARRIVAL_LOCK))
+        .fetch_one(connection)
+        .await
+        .read_context(WATERMARK)?;
     let smallest = held.into_iter().map(|low| position_near(last, low)).min();
     let watermark = if is_earlier_version_writing {
         0
@@ -122,12 +131,43 @@ fn position_near(last: i64, low: i64) -> i64 {
 /// [`StoreError::BeyondLast`] when no record with the id `after` was ever stored here: after a restore, ids are
 /// given out a second time, and a reader that continued would skip them. Otherwise see [`arrival_watermark`].
 pub async fn records_after(
-    pool: &PgPool,
+    source: impl Into<Source<'_>>,
     after: RecordId,
     limit: u16,
 ) -> Result<Arrivals, StoreError> {
+    let page = rows_after(source, after, limit, Columns::All).await?;
+    Ok(Arrivals {
+        items: records(&page.items)?,
+        next_after: page.next_after,
+        has_more: page.has_more,
+    })
+}
+
+/// The same page as rows.
+///
+/// # Errors
+/// See [`records_after`].
+pub async fn rows_after(
+    source: impl Into<Source<'_>>,
+    after: RecordId,
+    limit: u16,
+    columns: Columns,
+) -> Result<Arrivals<RecordRow>, StoreError> {
+    let source = source.into();
+    let mut connection = PooledConnection::read(source, LIST).await?;
     let limit = limit.clamp(1, ARRIVALS_MAX);
-    let Sequence { last, watermark } = sequence(pool).await?;
+    let answer = page(source, connection.get(), after, limit, columns).await;
+    connection.end(answer)
+}
+
+async fn page(
+    source: Source<'_>,
+    connection: &mut PgConnection,
+    after: RecordId,
+    limit: u16,
+    columns: Columns,
+) -> Result<Arrivals<RecordRow>, StoreError> {
+    let Sequence { last, watermark } = sequence(connection).await?;
     if after > last {
         return Err(StoreError::BeyondLast {
             operation: LIST,
@@ -135,16 +175,12 @@ pub async fn records_after(
             last,
         });
     }
-    let chosen: Vec<(i64, DateTime<Utc>)> = if after < watermark {
-        let question = sqlx::query_as(CHOOSE)
-            .bind(after.0)
-            .bind(watermark.0)
-            .bind(i64::from(limit));
-        rows(pool, LIST, question).await?
+    let chosen = if after < watermark {
+        choose(connection, after, watermark, limit).await?
     } else {
         Vec::new()
     };
-    let Some((last_chosen, _)) = chosen.last().copied() else {
+    let Some(last_chosen) = chosen.last().map(|last| last.record_id) else {
         return Ok(Arrivals {
             items: Vec::new(),
             next_after: after.max(watermark),
@@ -152,12 +188,18 @@ pub async fn records_after(
         });
     };
     let is_full = chosen.len() == usize::from(limit);
-    let items = read_chosen(pool, chosen).await?;
+    let items = read_at(source.pool(), connection, LIST, &chosen, |spans| {
+        chosen_statement(columns, spans)
+    })
+    .await?
+    .into_iter()
+    .map(RecordRow::new)
+    .collect::<Result<Vec<_>, sqlx::Error>>()
+    .context(LIST)?;
     // The page ended early, or the last ids have no record: the next page begins behind this one's last.
-    let is_cut = |last: &Record| last.record_id.0 < last_chosen;
-    Ok(match items.last() {
-        Some(last) if is_cut(last) => Arrivals {
-            next_after: last.record_id,
+    Ok(match items.last().map(|last| last.position.record_id) {
+        Some(last) if last < last_chosen => Arrivals {
+            next_after: RecordId(last),
             has_more: true,
             items,
         },
@@ -173,42 +215,44 @@ pub async fn records_after(
     })
 }
 
-/// The records of these entries of the ledger, up to the first that exceeds the bytes of a page. The `lateral`
-/// keeps the planner from a join that reads all partitions.
-async fn read_chosen(
-    pool: &PgPool,
-    chosen: Vec<(i64, DateTime<Utc>)>,
-) -> Result<Vec<Record>, StoreError> {
-    let (record_ids, times): (Vec<i64>, Vec<DateTime<Utc>>) = chosen.into_iter().unzip();
-    let statement = format!(
+async fn choose(
+    connection: &mut PgConnection,
+    after: RecordId,
+    watermark: RecordId,
+    limit: u16,
+) -> Result<Vec<Position>, StoreError> {
+    let chosen: Vec<(i64, DateTime<Utc>)> = sqlx::query_as(CHOOSE)
+        .bind(after.0)
+        .bind(watermark.0)
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await
+        .read_context(LIST)?;
+    Ok(chosen
+        .into_iter()
+        .map(|(record_id, occurred_at)| Position {
+            occurred_at,
+            record_id,
+        })
+        .collect())
+}
+
+/// The records of these entries of the ledger, up to the first that exceeds the bytes of a page.
+pub(crate) fn chosen_statement(columns: Columns, spans: &[Span]) -> String {
+    let found = at_positions(columns.select(), spans);
+    if columns == Columns::WithoutPayload {
+        return format!("{found} order by record_id");
+    }
+    format!(
         "select * from (
              select page.*, sum(octet_length(payload)) over (
                  order by record_id rows between unbounded preceding and 1 preceding
              ) as bytes_before
-             from (
-                 select found.* from unnest($1::bigint[], $2::timestamptz[]) as k (record_id, occurred_at)
-                 cross join lateral (
-                     {COLUMNS} from records r
-                     where r.occurred_at = k.occurred_at and r.record_id = k.record_id limit 1
-                 ) as found
-             ) as page
+             from ({found}) as page
          ) as page
          where bytes_before is null or bytes_before <= {PAGE_BYTES_MAX}
          order by record_id"
-    );
-    let mut connection = PooledConnection::read(pool, LIST).await?;
-    let answer = sqlx::query(&statement)
-        .bind(record_ids)
-        .bind(times)
-        .fetch_all(connection.get())
-        .await
-        .read_context(LIST);
-    connection
-        .end(answer)?
-        .iter()
-        .map(read)
-        .collect::<Result<_, sqlx::Error>>()
-        .context(LIST)
+    )
 }
 
 #[cfg(test)]

@@ -6,13 +6,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::query::QueryAs;
-use sqlx::{Connection as _, FromRow, PgConnection, PgPool, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgPool};
 use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
+use crate::lease::{Source, one_row};
 
 const PING: &str = "ping the database";
 
@@ -24,9 +23,14 @@ const ACQUIRE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// Default for the idle time after which a connection is pinged.
 const UNCHECKED_IDLE_MAX_DEFAULT: Duration = Duration::from_secs(5);
-/// Time limit of that ping, and of the one when a connection returns to the pool. A server that disappeared without closing the connection (a function that
-/// was frozen for minutes, a failover) would otherwise use up the caller's time limit.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Prepared statements of a connection. A statement that reads one partition is one for each partition; where
+/// the least recently used one has to make room, a read of a single record needs two more round trips and a
+/// new plan. The server keeps some 40 KB for each, and more than that for the partition itself.
+const STATEMENTS_MAX: usize = 512;
+/// Time limit of that ping, and of the one when a connection returns to the pool. A server that disappeared
+/// without closing the connection (a function that was frozen for minutes, a failover) would otherwise use up
+/// the caller's time limit.
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How to connect. Where the password is an IAM token, see [`crate::IamLogIn`].
 #[derive(Clone)]
@@ -67,7 +71,9 @@ impl ConnectSettings {
         let options = PgConnectOptions::from_str(&self.url).map_err(|_| StoreError::Url {
             detail: "it does not have the form postgres://user@host:port/database".to_owned(),
         })?;
-        let options = options.application_name(&self.application_name);
+        let options = options
+            .application_name(&self.application_name)
+            .statement_cache_capacity(STATEMENTS_MAX);
         Ok(match self.statement_timeout {
             Some(limit) if !is_rds_proxy(options.get_host()) => {
                 let milliseconds = format!("{}ms", limit.as_millis());
@@ -141,111 +147,12 @@ pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
     Ok(settings.pool_options().connect_lazy_with(options))
 }
 
-/// A connection of the pool that is closed on drop, unless [`Self::return_to_pool`] was called. Every
-/// statement of this crate runs on one, reads as well as writes.
-///
-/// The pool itself would wait without a limit for the answer to an abandoned statement before it reuses
-/// the connection. If the server disappeared without closing it, a few abandoned statements would block
-/// every connection of the pool for ever.
-pub(crate) struct PooledConnection {
-    connection: PoolConnection<Postgres>,
-    is_answered: bool,
-}
-
-impl PooledConnection {
-    pub(crate) async fn acquire(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            // Boxed, because the nested futures of the callers exceed the compiler's recursion limit.
-            connection: Box::pin(pool.acquire()).await?,
-            is_answered: false,
-        })
-    }
-
-    /// A connection for a read.
-    pub(crate) async fn read(pool: &PgPool, operation: &'static str) -> Result<Self, StoreError> {
-        Self::acquire(pool).await.read_context(operation)
-    }
-
-    pub(crate) fn get(&mut self) -> &mut PgConnection {
-        &mut self.connection
-    }
-
-    /// Call it once the server answered the statement, also with an error, and can serve the next one.
-    pub(crate) fn return_to_pool(mut self) {
-        self.is_answered = true;
-    }
-
-    /// Ends a read. After "unavailable" the connection may never work again, and after other errors the
-    /// state of the protocol is unknown: then it is closed.
-    pub(crate) fn end<T>(self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        if matches!(
-            answer,
-            Ok(_)
-                | Err(StoreError::EventRefused { .. }
-                    | StoreError::Conflict { .. }
-                    | StoreError::TooSlow { .. }
-                    | StoreError::TooBroad { .. }
-                    | StoreError::BeyondLast { .. }
-                    | StoreError::TooManyRows { .. })
-        ) {
-            self.return_to_pool();
-        }
-        answer
-    }
-}
-
-impl Drop for PooledConnection {
-    fn drop(&mut self) {
-        if self.is_answered {
-            // The pool pings a connection that returns, without a limit. If the server disappears just then,
-            // the place in the pool would be lost for ever.
-            tokio::spawn(timeout(PING_TIMEOUT, self.connection.return_to_pool()));
-        } else {
-            self.connection.close_on_drop();
-        }
-    }
-}
-
-/// The rows of a read that is one statement.
-pub(crate) async fn rows<T>(
-    pool: &PgPool,
-    operation: &'static str,
-    question: QueryAs<'_, Postgres, T, PgArguments>,
-) -> Result<Vec<T>, StoreError>
-where
-    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
-{
-    let mut connection = PooledConnection::read(pool, operation).await?;
-    let answer = question
-        .fetch_all(connection.get())
-        .await
-        .read_context(operation);
-    connection.end(answer)
-}
-
-/// The row of a read that is one statement and always has one.
-pub(crate) async fn one_row<T>(
-    pool: &PgPool,
-    operation: &'static str,
-    question: QueryAs<'_, Postgres, T, PgArguments>,
-) -> Result<T, StoreError>
-where
-    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
-{
-    let mut connection = PooledConnection::read(pool, operation).await?;
-    let answer = question
-        .fetch_one(connection.get())
-        .await
-        .read_context(operation);
-    connection.end(answer)
-}
-
 /// Sends `select 1`, one round trip.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
-    let (_,): (i32,) = one_row(pool, PING, sqlx::query_as("select 1")).await?;
+pub async fn ping(source: impl Into<Source<'_>>) -> Result<(), StoreError> {
+    let (_,): (i32,) = one_row(source.into(), PING, sqlx::query_as("select 1")).await?;
     Ok(())
 }
 

@@ -12,8 +12,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::connect::one_row;
 use crate::error::{Context as _, StoreError};
+use crate::lease::{Source, one_row};
 use crate::partition_plan::{Partition, PartitionPlan};
 use crate::partition_step::{begin_step, existing_partitions, read_partitions};
 
@@ -39,9 +39,12 @@ const EXPIRED_PREFIX: &str = "expired_";
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn retention_horizon(pool: &PgPool) -> Result<Option<DateTime<Utc>>, StoreError> {
+pub async fn retention_horizon(
+    source: impl Into<Source<'_>>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
     let question = sqlx::query_as("select nullif(horizon, '-infinity') from retention");
-    let (horizon,): (Option<DateTime<Utc>>,) = one_row(pool, READ_HORIZON, question).await?;
+    let (horizon,): (Option<DateTime<Utc>>,) =
+        one_row(source.into(), READ_HORIZON, question).await?;
     Ok(horizon)
 }
 

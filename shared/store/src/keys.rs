@@ -6,12 +6,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use event::{EventKey, RecordId};
-use sqlx::PgPool;
 use sqlx::types::Uuid;
 
-use crate::connect::rows;
 use crate::error::StoreError;
 use crate::identity::identity;
+use crate::lease::{Source, rows};
 
 /// The ledger's entry of a stored event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub struct StoredKey {
 /// # Errors
 /// See [`StoreError`].
 pub async fn stored_keys(
-    pool: &PgPool,
+    source: impl Into<Source<'_>>,
     keys: &[EventKey],
 ) -> Result<HashMap<EventKey, StoredKey>, StoreError> {
     if keys.is_empty() {
@@ -44,7 +43,7 @@ pub async fn stored_keys(
     )
     .bind(&identities);
     let found: Vec<(i64, i64, DateTime<Utc>)> =
-        rows(pool, "look up events in the ledger", question).await?;
+        rows(source.into(), "look up events in the ledger", question).await?;
     Ok(found
         .into_iter()
         .filter_map(|(position, record_id, occurred_at)| {

@@ -119,7 +119,7 @@ impl Layout {
     }
 
     /// The partitions' ranges, in order, and whether each is empty.
-    fn new(
+    pub(crate) fn new(
         ranges: impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>, bool)>,
         read_at: Instant,
     ) -> Self {

@@ -25,12 +25,15 @@
 mod arrivals;
 mod connect;
 mod count_backfill;
+mod erase;
 mod error;
 mod expiry;
+mod filling;
 mod iam;
 mod identity;
 mod keys;
 mod layout;
+mod lease;
 mod ledger_copy;
 mod migrations;
 mod origin;
@@ -38,12 +41,14 @@ mod partition_plan;
 mod partition_sizes;
 mod partition_step;
 mod partitions;
+mod position;
 mod publication;
 mod record_row;
 mod records;
 mod roles;
 mod rollup;
 mod settings;
+mod span_condition;
 mod statistics;
 mod stored_events;
 mod walk;
@@ -51,20 +56,25 @@ mod write;
 
 pub use sqlx::PgPool;
 
-pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after};
+pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after, rows_after};
 pub use connect::{ConnectSettings, connect, connect_lazy, ping};
+pub use erase::{
+    ERASED_MAX, ErasedPartition, ErasureRights, RecordPosition, VACUUM_LIMIT, Vacuumed,
+    erase_records, erasure_rights, partitions_of, vacuum_erased, vacuum_statistics,
+};
 pub use error::{StoreError, beyond_last};
 pub use expiry::{delete_expired_records, drop_partitions, retention_horizon};
 pub use iam::IamLogIn;
 pub use keys::{StoredKey, stored_keys};
+pub use lease::{Reader, Source};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
 pub use origin::database_created_at;
 pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partition_sizes::{PARTITIONS_MAX, partition_sizes};
 pub use partitions::{PartitionReport, create_partitions, keep_partitions};
 pub use publication::{PublicationName, publish_records};
-pub use record_row::PAGE_BYTES_MAX;
-pub use records::{SAME_ID_MAX, get_record, list_records};
+pub use record_row::{Columns, PAGE_BYTES_MAX, RecordRow};
+pub use records::{SAME_ID_MAX, get_record, get_row, list_records, list_rows};
 pub use roles::{RoleError, role_statements};
 pub use rollup::{STATS_RAW_MAX, STATS_ROWS_MAX, fold_counts, stats};
 pub use settings::{SettingsError, Variables};

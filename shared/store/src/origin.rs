@@ -4,10 +4,9 @@
 //! (`pg_control_system`).
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
-use crate::connect::one_row;
 use crate::error::StoreError;
+use crate::lease::{Source, one_row};
 
 const CREATED_AT: &str = "read when the schema was created";
 
@@ -16,9 +15,11 @@ const CREATED_AT: &str = "read when the schema was created";
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn database_created_at(pool: &PgPool) -> Result<DateTime<Utc>, StoreError> {
+pub async fn database_created_at(
+    source: impl Into<Source<'_>>,
+) -> Result<DateTime<Utc>, StoreError> {
     let question =
         sqlx::query_as("select installed_on from _sqlx_migrations order by version limit 1");
-    let (created_at,): (DateTime<Utc>,) = one_row(pool, CREATED_AT, question).await?;
+    let (created_at,): (DateTime<Utc>,) = one_row(source.into(), CREATED_AT, question).await?;
     Ok(created_at)
 }

@@ -3,10 +3,9 @@
 //! Invariant: the planner's statistics and the file system are read, and no record.
 
 use event::PartitionSize;
-use sqlx::PgPool;
 
-use crate::connect::rows;
 use crate::error::StoreError;
+use crate::lease::{Source, rows};
 
 const READ: &str = "read the sizes of the partitions";
 
@@ -18,7 +17,9 @@ pub const PARTITIONS_MAX: i64 = 1_000;
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn partition_sizes(pool: &PgPool) -> Result<(Vec<PartitionSize>, i64), StoreError> {
+pub async fn partition_sizes(
+    source: impl Into<Source<'_>>,
+) -> Result<(Vec<PartitionSize>, i64), StoreError> {
     let question = sqlx::query_as(
         "select leaf.relname::text, pg_get_expr(leaf.relpartbound, leaf.oid),
              greatest(leaf.reltuples, 0)::bigint, pg_total_relation_size(leaf.oid),
@@ -29,7 +30,7 @@ pub async fn partition_sizes(pool: &PgPool) -> Result<(Vec<PartitionSize>, i64),
          order by leaf.relname desc limit $1",
     )
     .bind(PARTITIONS_MAX);
-    let rows: Vec<(String, String, i64, i64, i64)> = rows(pool, READ, question).await?;
+    let rows: Vec<(String, String, i64, i64, i64)> = rows(source.into(), READ, question).await?;
     let total = rows.first().map_or(0, |(_, _, _, _, total)| *total);
     let sizes = rows
         .into_iter()

@@ -5,8 +5,8 @@
 
 use sqlx::PgPool;
 
-use crate::connect::{PooledConnection, one_row, rows};
 use crate::error::{Context as _, StoreError};
+use crate::lease::{PooledConnection, one_row, rows};
 use crate::roles::{RoleError, check_name};
 
 const PUBLISH: &str = "publish the records";
@@ -49,14 +49,14 @@ pub async fn publish_records(pool: &PgPool, name: &PublicationName) -> Result<bo
         detail,
     };
     let level = sqlx::query_as("select current_setting('wal_level')");
-    let (level,): (String,) = one_row(pool, PUBLISH, level).await?;
+    let (level,): (String,) = one_row(pool.into(), PUBLISH, level).await?;
     if level != "logical" {
         return Err(refused(format!(
             "the publication {name} needs wal_level logical, and it is {level}: set it (on Aurora \
              rds.logical_replication = 1) and restart the database, or take the publication out of the settings"
         )));
     }
-    let found: Vec<Published> = rows(pool, PUBLISH, sqlx::query_as(READ).bind(name)).await?;
+    let found: Vec<Published> = rows(pool.into(), PUBLISH, sqlx::query_as(READ).bind(name)).await?;
     if let Some(found) = found.into_iter().next() {
         let expected = (true, true, false, vec!["public.records".to_owned()]);
         return if found == expected {
@@ -67,7 +67,7 @@ pub async fn publish_records(pool: &PgPool, name: &PublicationName) -> Result<bo
             )))
         };
     }
-    let mut connection = PooledConnection::read(pool, PUBLISH).await?;
+    let mut connection = PooledConnection::read(pool.into(), PUBLISH).await?;
     let statement = format!(
         "create publication {name} for table public.records
          with (publish = 'insert', publish_via_partition_root = true)"

@@ -4,15 +4,18 @@
 //! when the first page was read, however many pages follow.
 
 use chrono::{DateTime, Utc};
-use event::{Order, Page, Record, RecordId, RecordQuery};
-use sqlx::{PgConnection, PgPool};
+use event::{Order, Page, Record, RecordId, RecordQuery, RecordView};
+use sqlx::PgConnection;
 
-use crate::connect::PooledConnection;
 use crate::error::{Context as _, StoreError};
+use crate::filling::Filling;
 use crate::identity::{identities_of_id, identity};
 use crate::layout::Layout;
-use crate::record_row::{COLUMNS, read};
-use crate::walk::{Bounds, Filling, LIST, Limits, Position, Walk, in_span};
+use crate::lease::{PooledConnection, Source};
+use crate::position::{Bounds, Position};
+use crate::record_row::{Columns, RecordRow, records};
+use crate::span_condition::in_span;
+use crate::walk::{LIST, Limits, Walk};
 
 const GET: &str = "read a record";
 
@@ -27,30 +30,55 @@ const SAME_ID_VISITED_MAX: usize = 600;
 /// # Errors
 /// [`StoreError::TooBroad`] when more than [`SAME_ID_MAX`] events have the `id`, otherwise see
 /// [`StoreError`].
-pub async fn list_records(pool: &PgPool, query: &RecordQuery) -> Result<Page<Record>, StoreError> {
-    list_within(pool, query, Limits::PAGE).await
+pub async fn list_records(
+    source: impl Into<Source<'_>>,
+    query: &RecordQuery,
+) -> Result<Page<Record>, StoreError> {
+    let page = list_within(source.into(), query, Columns::All, Limits::PAGE).await?;
+    Ok(Page {
+        items: records(&page.items)?,
+        next_cursor: page.next_cursor,
+    })
+}
+
+/// The same page as rows.
+///
+/// # Errors
+/// See [`list_records`].
+pub async fn list_rows(
+    source: impl Into<Source<'_>>,
+    query: &RecordQuery,
+    columns: Columns,
+) -> Result<Page<RecordRow>, StoreError> {
+    list_within(source.into(), query, columns, Limits::PAGE).await
 }
 
 pub(crate) async fn list_within(
-    pool: &PgPool,
+    source: Source<'_>,
     query: &RecordQuery,
+    columns: Columns,
     limits: Limits,
-) -> Result<Page<Record>, StoreError> {
-    let mut connection = PooledConnection::read(pool, LIST).await?;
-    let answer = page(pool, connection.get(), query, limits).await;
+) -> Result<Page<RecordRow>, StoreError> {
+    let mut connection = PooledConnection::read(source, LIST).await?;
+    let answer = page(source, connection.get(), query, columns, limits).await;
     connection.end(answer)
 }
 
 async fn page(
-    pool: &PgPool,
+    source: Source<'_>,
     connection: &mut PgConnection,
     query: &RecordQuery,
+    columns: Columns,
     limits: Limits,
-) -> Result<Page<Record>, StoreError> {
-    let layout = Layout::of(pool, connection).await?;
+) -> Result<Page<RecordRow>, StoreError> {
+    let layout = Layout::of(source.pool(), connection).await?;
     match &query.id {
-        Some(id) => page_of_id(connection, &layout, query, id).await,
-        None => Walk::new(query, layout, limits).page(connection).await,
+        Some(id) => page_of_id(connection, &layout, query, columns, id).await,
+        None => {
+            Walk::new(query, columns, layout, limits)
+                .page(connection)
+                .await
+        }
     }
 }
 
@@ -58,17 +86,35 @@ async fn page(
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn get_record(pool: &PgPool, record_id: RecordId) -> Result<Option<Record>, StoreError> {
-    let mut connection = PooledConnection::read(pool, GET).await?;
-    let answer = get(pool, connection.get(), record_id).await;
+pub async fn get_record(
+    source: impl Into<Source<'_>>,
+    record_id: RecordId,
+) -> Result<Option<Record>, StoreError> {
+    let row = get_row(source, record_id, Columns::All).await?;
+    row.map(|row| row.record()).transpose()
+}
+
+/// The same record as a row.
+///
+/// # Errors
+/// See [`get_record`].
+pub async fn get_row(
+    source: impl Into<Source<'_>>,
+    record_id: RecordId,
+    columns: Columns,
+) -> Result<Option<RecordRow>, StoreError> {
+    let source = source.into();
+    let mut connection = PooledConnection::read(source, GET).await?;
+    let answer = get(source, connection.get(), record_id, columns).await;
     connection.end(answer)
 }
 
 async fn get(
-    pool: &PgPool,
+    source: Source<'_>,
     connection: &mut PgConnection,
     record_id: RecordId,
-) -> Result<Option<Record>, StoreError> {
+    columns: Columns,
+) -> Result<Option<RecordRow>, StoreError> {
     let occurred_at =
         sqlx::query_scalar("select occurred_at from event_identities where record_id = $1")
             .bind(record_id.0)
@@ -78,12 +124,12 @@ async fn get(
     let Some(occurred_at) = occurred_at else {
         return Ok(None);
     };
-    let layout = Layout::of(pool, connection).await?;
+    let layout = Layout::of(source.pool(), connection).await?;
     let position = Position {
         occurred_at,
         record_id: record_id.0,
     };
-    record_at(connection, &layout, position)
+    record_at(connection, &layout, columns, position)
         .await
         .read_context(GET)
 }
@@ -92,10 +138,12 @@ async fn get(
 async fn record_at(
     connection: &mut PgConnection,
     layout: &Layout,
+    columns: Columns,
     position: Position,
-) -> Result<Option<Record>, sqlx::Error> {
+) -> Result<Option<RecordRow>, sqlx::Error> {
     let sql = format!(
-        "{COLUMNS} from records r where {}r.occurred_at = $1 and r.record_id = $2",
+        "{} from records r where {}r.occurred_at = $1 and r.record_id = $2",
+        columns.select(),
         in_span(layout.segment_of(position.occurred_at))
     );
     sqlx::query(&sql)
@@ -103,7 +151,7 @@ async fn record_at(
         .bind(position.record_id)
         .fetch_optional(connection)
         .await?
-        .map(|row| read(&row))
+        .map(RecordRow::new)
         .transpose()
 }
 
@@ -112,8 +160,9 @@ async fn page_of_id(
     connection: &mut PgConnection,
     layout: &Layout,
     query: &RecordQuery,
+    columns: Columns,
     id: &str,
-) -> Result<Page<Record>, StoreError> {
+) -> Result<Page<RecordRow>, StoreError> {
     let bounds = Bounds::of(query);
     let mut positions = positions_of_id(connection, id, query.source.as_deref()).await?;
     positions.retain(|position| bounds.contain(*position));
@@ -127,14 +176,14 @@ async fn page_of_id(
             let last = positions.get(number - 1).copied();
             return Ok(filling.ending(last));
         }
-        let record = record_at(connection, layout, *position)
+        let record = record_at(connection, layout, columns, *position)
             .await
             .read_context(LIST)?;
         // An entry of the ledger outlives its record.
-        let Some(record) = record.filter(|record| matches(record, query)) else {
+        let Some(record) = record else {
             continue;
         };
-        if !filling.add(record) {
+        if matches(&record.view()?, query) && !filling.add(record) {
             return Ok(filling.and_more());
         }
     }
@@ -178,12 +227,12 @@ async fn positions_of_id(
         .collect())
 }
 
-fn matches(record: &Record, query: &RecordQuery) -> bool {
+fn matches(record: &RecordView<'_>, query: &RecordQuery) -> bool {
     let is = |wanted: &Option<String>, value: Option<&str>| {
         wanted.is_none() || wanted.as_deref() == value
     };
-    is(&query.id, Some(&record.id))
-        && is(&query.source, Some(&record.source))
-        && is(&query.event_type, Some(&record.event_type))
-        && is(&query.subject, record.subject.as_deref())
+    is(&query.id, Some(record.id))
+        && is(&query.source, Some(record.source))
+        && is(&query.event_type, Some(record.event_type))
+        && is(&query.subject, record.subject)
 }

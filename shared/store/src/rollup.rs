@@ -9,8 +9,8 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use event::{Bucket, GroupBy, StatsBucket, StatsQuery};
 use sqlx::PgPool;
 
-use crate::connect::{one_row, rows};
 use crate::error::{Context as _, StoreError};
+use crate::lease::{Source, one_row, rows};
 use crate::partition_step::begin_step;
 
 const STATS: &str = "count records per bucket";
@@ -58,9 +58,13 @@ const DELETE_EMPTY: &str = "delete from event_counts where hour = $1 and slot = 
 /// [`StoreError::TooBroad`], before the work, where it would read too much; [`StoreError::TooManyRows`] beyond
 /// [`STATS_ROWS_MAX`].
 /// [`StoreError::Unavailable`] while the records of the past are being counted after an upgrade.
-pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>, StoreError> {
+pub async fn stats(
+    source: impl Into<Source<'_>>,
+    query: &StatsQuery,
+) -> Result<Vec<StatsBucket>, StoreError> {
+    let reader = source.into();
     let parts = Parts::of(query);
-    check_cost(pool, query, &parts).await?;
+    check_cost(reader, query, &parts).await?;
     let mut counts: BTreeMap<(DateTime<Utc>, String, Option<String>), i64> = BTreeMap::new();
     let whole = parts.whole.map(|range| (rollup_statement(query), range));
     let raw = parts
@@ -73,7 +77,7 @@ pub async fn stats(pool: &PgPool, query: &StatsQuery) -> Result<Vec<StatsBucket>
             .bind(to)
             .bind(i64::try_from(STATS_ROWS_MAX).unwrap_or(i64::MAX) + 1);
         let found: Vec<(DateTime<Utc>, String, Option<String>, i64)> =
-            rows(pool, STATS, question).await?;
+            rows(reader, STATS, question).await?;
         for (bucket_start, group, source, count) in found {
             *counts.entry((bucket_start, group, source)).or_default() += count;
         }
@@ -167,7 +171,11 @@ fn next_hour(time: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Refuses what would read too much.
-async fn check_cost(pool: &PgPool, query: &StatsQuery, parts: &Parts) -> Result<(), StoreError> {
+async fn check_cost(
+    source: Source<'_>,
+    query: &StatsQuery,
+    parts: &Parts,
+) -> Result<(), StoreError> {
     let question = sqlx::query_as(
         "select to_regclass('event_counts_backfill') is not null,
              (select count(*) from (
@@ -177,7 +185,7 @@ async fn check_cost(pool: &PgPool, query: &StatsQuery, parts: &Parts) -> Result<
     .bind(hour_of(query.from))
     .bind(next_hour(query.to))
     .bind(ROLLUP_ROWS_MAX + 1);
-    let (is_filling, rollup_rows): (bool, i64) = one_row(pool, STATS, question).await?;
+    let (is_filling, rollup_rows): (bool, i64) = one_row(source, STATS, question).await?;
     if is_filling {
         return Err(StoreError::Unavailable {
             operation: STATS,
@@ -197,7 +205,7 @@ async fn check_cost(pool: &PgPool, query: &StatsQuery, parts: &Parts) -> Result<
         )
         .bind(hour_of(*from))
         .bind(next_hour(*to));
-        let (events,): (i64,) = one_row(pool, STATS, question).await?;
+        let (events,): (i64,) = one_row(source, STATS, question).await?;
         raw += events;
     }
     if raw <= STATS_RAW_MAX {

@@ -5,10 +5,13 @@
 use chrono::{DateTime, Utc};
 use event::TypeCount;
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::Row as _;
 
-use crate::connect::{one_row, rows};
-use crate::error::StoreError;
+use crate::error::{Context as _, StoreError};
+use crate::layout::Span;
+use crate::lease::{PooledConnection, Source, one_row, rows};
+use crate::position::Position;
+use crate::span_condition::{at_positions, read_at};
 
 const SUMMARY: &str = "summarize records";
 const TYPES: &str = "count records per type";
@@ -62,31 +65,23 @@ pub struct Summary {
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
-    // The newest keys of the ledger lead to the newest record. Several are read, because the record of a
-    // late event may have been dropped with its partition.
+pub async fn summary(source: impl Into<Source<'_>>) -> Result<Summary, StoreError> {
+    let source = source.into();
     let question = sqlx::query_as(
-        "select
-                (select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint
-                 from pg_partition_tree('records') as tree
-                 join pg_class as leaf on leaf.oid = tree.relid
-                 where tree.isleaf),
-                (select r.ingested_at
-                 from (select record_id, occurred_at from event_identities
-                       order by record_id desc limit 100) as k
-                 join records r on r.occurred_at = k.occurred_at and r.record_id = k.record_id
-                 order by k.record_id desc limit 1),
-                clock_timestamp()",
+        "select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint, clock_timestamp()
+         from pg_partition_tree('records') as tree
+         join pg_class as leaf on leaf.oid = tree.relid
+         where tree.isleaf",
     );
-    let (estimate, last_ingested_at, database_now): (i64, Option<DateTime<Utc>>, DateTime<Utc>) =
-        one_row(pool, SUMMARY, question).await?;
+    let (estimate, database_now): (i64, DateTime<Utc>) = one_row(source, SUMMARY, question).await?;
+    let last_ingested_at = last_ingested_at(source).await?;
     let (total, total_is_estimate) = if estimate > EXACT_COUNT_MAX {
         (estimate, true)
     } else {
         let question =
             sqlx::query_as("select count(*) from (select 1 from records limit $1) as some_records")
                 .bind(EXACT_COUNT_MAX + 1);
-        let (counted,): (i64,) = one_row(pool, SUMMARY, question).await?;
+        let (counted,): (i64,) = one_row(source, SUMMARY, question).await?;
         (counted, counted > EXACT_COUNT_MAX)
     };
     Ok(Summary {
@@ -97,16 +92,57 @@ pub async fn summary(pool: &PgPool) -> Result<Summary, StoreError> {
     })
 }
 
+/// The newest entries of the ledger lead to the newest record. Several are read, because the record of a late
+/// event may have been dropped with its partition.
+async fn last_ingested_at(source: Source<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let question = sqlx::query_as(
+        "select record_id, occurred_at from event_identities order by record_id desc limit 100",
+    );
+    let newest: Vec<(i64, DateTime<Utc>)> = rows(source, SUMMARY, question).await?;
+    let positions: Vec<Position> = newest
+        .into_iter()
+        .map(|(record_id, occurred_at)| Position {
+            occurred_at,
+            record_id,
+        })
+        .collect();
+    if positions.is_empty() {
+        return Ok(None);
+    }
+    let mut connection = PooledConnection::read(source, SUMMARY).await?;
+    let answer = read_at(
+        source.pool(),
+        connection.get(),
+        SUMMARY,
+        &positions,
+        newest_statement,
+    )
+    .await;
+    let found = connection.end(answer)?;
+    found
+        .first()
+        .map(|row| row.try_get(0))
+        .transpose()
+        .context(SUMMARY)
+}
+
+pub(crate) fn newest_statement(spans: &[Span]) -> String {
+    format!(
+        "select ingested_at from ({}) as found order by record_id desc limit 1",
+        at_positions("select r.record_id, r.ingested_at", spans)
+    )
+}
+
 /// Counts records per type, the most frequent first: at most [`TYPES_MAX`] types, and of each at most
 /// [`TYPE_COUNT_MAX`] records.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn types(pool: &PgPool) -> Result<Vec<TypeCount>, StoreError> {
+pub async fn types(source: impl Into<Source<'_>>) -> Result<Vec<TypeCount>, StoreError> {
     let question = sqlx::query_as(TYPES_STATEMENT)
         .bind(TYPES_MAX)
         .bind(TYPE_COUNT_MAX + 1);
-    let found: Vec<(String, i64, DateTime<Utc>)> = rows(pool, TYPES, question).await?;
+    let found: Vec<(String, i64, DateTime<Utc>)> = rows(source.into(), TYPES, question).await?;
     Ok(found
         .into_iter()
         .map(|(event_type, count, last_occurred_at)| TypeCount {

@@ -7,23 +7,15 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use event::{EventKey, RecordId, StoredEvent};
-use sqlx::PgPool;
+use sqlx::Row as _;
 
-use crate::connect::rows;
-use crate::error::StoreError;
+use crate::error::{Context as _, StoreError};
 use crate::keys::{StoredKey, stored_keys};
+use crate::lease::{PooledConnection, Source};
+use crate::position::Position;
+use crate::span_condition::{at_positions, read_at};
 
 const LOOK_UP: &str = "look up records";
-
-/// The `lateral` keeps the planner from a join that reads all partitions.
-const INGESTED_STATEMENT: &str = "
-select wanted.record_id, found.ingested_at
-from unnest($1::timestamptz[], $2::bigint[]) as wanted (occurred_at, record_id)
-cross join lateral (
-    select r.ingested_at from records r
-    where r.occurred_at = wanted.occurred_at and r.record_id = wanted.record_id
-    limit 1
-) as found";
 
 /// Finds which of the events are known, in the order in which they were asked. The result has no entry for the
 /// others.
@@ -31,11 +23,12 @@ cross join lateral (
 /// # Errors
 /// See [`StoreError`].
 pub async fn stored_events(
-    pool: &PgPool,
+    source: impl Into<Source<'_>>,
     keys: &[EventKey],
 ) -> Result<Vec<StoredEvent>, StoreError> {
-    let known = stored_keys(pool, keys).await?;
-    let ingested_at = ingested_at(pool, known.values()).await?;
+    let source = source.into();
+    let known = stored_keys(source, keys).await?;
+    let ingested_at = ingested_at(source, known.values()).await?;
     let mut rest = known;
     Ok(keys
         .iter()
@@ -51,19 +44,31 @@ pub async fn stored_events(
 }
 
 async fn ingested_at(
-    pool: &PgPool,
+    source: Source<'_>,
     known: impl Iterator<Item = &StoredKey>,
 ) -> Result<HashMap<RecordId, DateTime<Utc>>, StoreError> {
-    let (times, ids): (Vec<DateTime<Utc>>, Vec<i64>) = known
-        .map(|found| (found.occurred_at, found.record_id.0))
-        .unzip();
-    if ids.is_empty() {
+    let positions: Vec<Position> = known
+        .map(|found| Position {
+            occurred_at: found.occurred_at,
+            record_id: found.record_id.0,
+        })
+        .collect();
+    if positions.is_empty() {
         return Ok(HashMap::new());
     }
-    let question = sqlx::query_as(INGESTED_STATEMENT).bind(&times).bind(&ids);
-    let found: Vec<(i64, DateTime<Utc>)> = rows(pool, LOOK_UP, question).await?;
-    Ok(found
-        .into_iter()
-        .map(|(record_id, ingested_at)| (RecordId(record_id), ingested_at))
-        .collect())
+    let mut connection = PooledConnection::read(source, LOOK_UP).await?;
+    let answer = read_at(
+        source.pool(),
+        connection.get(),
+        LOOK_UP,
+        &positions,
+        |spans| at_positions("select r.record_id, r.ingested_at", spans),
+    )
+    .await;
+    connection
+        .end(answer)?
+        .iter()
+        .map(|row| Ok((RecordId(row.try_get(0)?), row.try_get(1)?)))
+        .collect::<Result<_, sqlx::Error>>()
+        .context(LOOK_UP)
 }

@@ -10,15 +10,18 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
-use event::{Cursor, Order, Page, Record, RecordId, RecordQuery};
+use chrono::{DateTime, TimeDelta, Utc};
+use event::{Order, Page, RecordQuery};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
-use sqlx::{Arguments as _, PgConnection, Row as _};
+use sqlx::{Arguments as _, PgConnection, Row as _, ValueRef as _};
 
 use crate::error::{Context as _, StoreError};
+use crate::filling::Filling;
 use crate::layout::{Layout, Span, Spans};
-use crate::record_row::{COLUMNS, PAGE_BYTES_MAX, read};
+use crate::position::{Bounds, Position};
+use crate::record_row::{Columns, PAGE_BYTES_MAX, RecordRow};
+use crate::span_condition::in_span;
 
 pub(crate) const LIST: &str = "list records";
 
@@ -40,70 +43,13 @@ impl Limits {
     };
 }
 
-/// A place in the order of all records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
-    pub(crate) occurred_at: DateTime<Utc>,
-    pub(crate) record_id: i64,
-}
-
-impl Position {
-    /// Before every record of that time.
-    pub(crate) const fn start_of(occurred_at: DateTime<Utc>) -> Self {
-        Self {
-            occurred_at,
-            record_id: i64::MIN,
-        }
-    }
-
-    fn cursor(self, order: Order) -> Cursor {
-        Cursor {
-            order,
-            occurred_at: self.occurred_at,
-            record_id: RecordId(self.record_id),
-        }
-    }
-}
-
-/// The positions between which the records of a query lie, both exclusive.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) after: Position,
-    pub(crate) before: Position,
-}
-
-impl Bounds {
-    pub(crate) fn of(query: &RecordQuery) -> Self {
-        let start = |time: Option<DateTime<Utc>>, year: i32| {
-            // The years are beyond those of RFC 3339 and within those of PostgreSQL.
-            let end = Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).single();
-            Position::start_of(time.or(end).unwrap_or(DateTime::UNIX_EPOCH))
-        };
-        let (mut after, mut before) = (start(query.from, -2_000), start(query.to, 20_000));
-        if let Some(cursor) = query.cursor {
-            let position = Position {
-                occurred_at: cursor.occurred_at,
-                record_id: cursor.record_id.0,
-            };
-            match query.order {
-                Order::Asc => after = after.max(position),
-                Order::Desc => before = before.min(position),
-            }
-        }
-        Self { after, before }
-    }
-
-    pub(crate) fn contain(&self, position: Position) -> bool {
-        self.after < position && position < self.before
-    }
-}
-
 /// A column and the value that is wanted.
 type Wanted<'a> = (&'static str, &'a str);
 
 /// One page in the making.
 pub(crate) struct Walk<'a> {
     query: &'a RecordQuery,
+    columns: Columns,
     limits: Limits,
     bounds: Bounds,
     /// The first column of the index; the others are the position.
@@ -111,61 +57,11 @@ pub(crate) struct Walk<'a> {
     /// What is left to compare in each entry that is visited.
     rest: Vec<Wanted<'a>>,
     spans: Spans,
+    /// Whether a payload is too large for a statement that does not count their bytes.
+    has_large: bool,
     visited: u32,
     segments: usize,
     filling: Filling,
-}
-
-/// The rows of a page, until it is full.
-pub(crate) struct Filling {
-    limit: usize,
-    bytes: usize,
-    items: Vec<Record>,
-    order: Order,
-}
-
-impl Filling {
-    pub(crate) fn new(query: &RecordQuery) -> Self {
-        Self {
-            limit: usize::from(query.limit),
-            bytes: 0,
-            items: Vec::new(),
-            order: query.order,
-        }
-    }
-
-    /// Adds a record; `false` when the page is full without it.
-    pub(crate) fn add(&mut self, record: Record) -> bool {
-        self.bytes += record.payload.get().len();
-        let is_full = self.items.len() >= self.limit
-            || (self.bytes > PAGE_BYTES_MAX && !self.items.is_empty());
-        if !is_full {
-            self.items.push(record);
-        }
-        !is_full
-    }
-
-    /// Whether the server leaves out what follows.
-    pub(crate) const fn is_large(&self) -> bool {
-        self.bytes > PAGE_BYTES_MAX
-    }
-
-    /// The page, where more records may follow its last one.
-    pub(crate) fn and_more(self) -> Page<Record> {
-        let last = self.items.last().map(|last| Position {
-            occurred_at: last.occurred_at,
-            record_id: last.record_id.0,
-        });
-        self.ending(last)
-    }
-
-    /// The page, continued behind a position; `None` at the end of the list.
-    pub(crate) fn ending(self, position: Option<Position>) -> Page<Record> {
-        Page {
-            next_cursor: position.map(|position| position.cursor(self.order)),
-            items: self.items,
-        }
-    }
 }
 
 /// What follows a statement of a walk.
@@ -181,14 +77,19 @@ enum Step {
 
 impl<'a> Walk<'a> {
     /// The walk of a query without an `id`.
-    pub(crate) fn new(query: &'a RecordQuery, layout: Arc<Layout>, limits: Limits) -> Self {
+    pub(crate) fn new(
+        query: &'a RecordQuery,
+        columns: Columns,
+        layout: Arc<Layout>,
+        limits: Limits,
+    ) -> Self {
         let wanted =
             |column, value: &'a Option<String>| value.as_deref().map(|value| (column, value));
         let subject = wanted("subject", &query.subject);
         let event_type = wanted("type", &query.event_type);
         let source = wanted("source", &query.source);
         // A subject has the fewest records, as a rule, and a source the most.
-        let mut columns = [subject, event_type, source].into_iter().flatten();
+        let mut filters = [subject, event_type, source].into_iter().flatten();
         let bounds = Bounds::of(query);
         // The last time that is not excluded; times are stored to the microsecond.
         let last = match bounds.before.record_id {
@@ -197,11 +98,13 @@ impl<'a> Walk<'a> {
         };
         Self {
             query,
+            columns,
             limits,
             bounds,
-            key: columns.next(),
-            rest: columns.collect(),
+            key: filters.next(),
+            rest: filters.collect(),
             spans: Spans::new(layout, query.order, bounds.after.occurred_at, last),
+            has_large: false,
             visited: 0,
             segments: 0,
             filling: Filling::new(query),
@@ -212,10 +115,10 @@ impl<'a> Walk<'a> {
     pub(crate) async fn page(
         mut self,
         connection: &mut PgConnection,
-    ) -> Result<Page<Record>, StoreError> {
+    ) -> Result<Page<RecordRow>, StoreError> {
         while let Some(span) = self.spans.next() {
             let rows = self.read(span, connection).await.read_context(LIST)?;
-            match self.take(span, &rows).read_context(LIST)? {
+            match self.take(span, rows).read_context(LIST)? {
                 Step::GoOn => {}
                 Step::Full => return Ok(self.filling.and_more()),
                 Step::Stop(position) => return Ok(self.filling.ending(Some(position))),
@@ -225,34 +128,48 @@ impl<'a> Walk<'a> {
     }
 
     async fn read(
-        &self,
+        &mut self,
         span: Span,
         connection: &mut PgConnection,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
-        let sql = self.statement(span);
-        self.query(&sql)?.fetch_all(connection).await
+        loop {
+            let sql = self.statement(span);
+            let rows = self.query(span, &sql)?.fetch_all(&mut *connection).await?;
+            if self.columns == Columns::WithoutPayload || self.has_large {
+                return Ok(rows);
+            }
+            for row in &rows {
+                self.has_large |= row.try_get_raw(7)?.is_null();
+            }
+            if !self.has_large {
+                return Ok(rows);
+            }
+        }
     }
 
     /// The first span of a page is the same for many pages, so its plan is kept; the others depend on where
     /// the page began.
-    fn query<'q>(&self, sql: &'q str) -> Result<Query<'q, Postgres, PgArguments>, sqlx::Error> {
-        let arguments = self.arguments().map_err(sqlx::Error::Encode)?;
+    fn query<'q>(
+        &self,
+        span: Span,
+        sql: &'q str,
+    ) -> Result<Query<'q, Postgres, PgArguments>, sqlx::Error> {
+        let arguments = self.arguments(span).map_err(sqlx::Error::Encode)?;
         Ok(sqlx::query_with(sql, arguments).persistent(self.segments == 0))
     }
 
-    fn take(&mut self, span: Span, rows: &[PgRow]) -> Result<Step, sqlx::Error> {
+    fn take(&mut self, span: Span, rows: Vec<PgRow>) -> Result<Step, sqlx::Error> {
         self.segments += span.segments;
         let mut last = None;
         for row in rows {
-            let (matches, visited): (bool, i64) = (row.try_get(8)?, row.try_get(9)?);
-            last = Some((
-                visited,
-                Position {
-                    occurred_at: row.try_get(5)?,
-                    record_id: row.try_get(0)?,
-                },
-            ));
-            if matches && !self.filling.add(read(row)?) {
+            let (matches, visited): (bool, i64) = if self.rest.is_empty() {
+                (true, 0)
+            } else {
+                (row.try_get(8)?, row.try_get(9)?)
+            };
+            let row = RecordRow::new(row)?;
+            last = Some((visited, row.position));
+            if matches && !self.filling.add(row) {
                 return Ok(Step::Full);
             }
         }
@@ -281,51 +198,77 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Columns, whether the record matches, and the number of the entry in the walk. Where every entry
-    /// matches, the number is 0, because nothing needs a limit but the page.
+    /// The columns; where entries are compared, also whether this one matches and its number in the walk.
+    ///
+    /// A connection takes every row of an answer, also those that nobody reads, so what exceeds the bytes of a
+    /// page must not leave the server. Adding up all payloads costs a fifth of the statement. So each payload
+    /// has its share of the page at first; where one is larger, the statement is repeated and adds up.
     fn statement(&self, span: Span) -> String {
+        let outer = self.row_order("");
+        let page = self.page_statement(span);
+        let visits = if self.rest.is_empty() {
+            ""
+        } else {
+            ", matches, visited"
+        };
+        let columns = "record_id, source, id, type, subject, occurred_at, ingested_at";
+        if self.columns == Columns::WithoutPayload {
+            return page;
+        }
+        if self.has_large {
+            return format!(
+                "select {columns}, payload{visits}
+                 from (
+                     select page.*, sum(octet_length(payload)) over (
+                         order by {outer} rows between unbounded preceding and 1 preceding
+                     ) as bytes_before
+                     from ({page}) as page
+                 ) as page
+                 where bytes_before is null or bytes_before <= {PAGE_BYTES_MAX}
+                 order by {outer}"
+            );
+        }
+        let share = PAGE_BYTES_MAX / (usize::from(self.query.limit) + 1);
+        format!(
+            "select {columns}, case when octet_length(payload) <= {share} then payload end as payload{visits}
+             from ({page}) as page
+             order by {outer}"
+        )
+    }
+
+    fn page_statement(&self, span: Span) -> String {
         let (outer, inner) = (self.row_order(""), self.row_order("r."));
         // One row more than requested shows whether there is another page.
         let limit = u32::from(self.query.limit) + 1;
-        let page = if self.rest.is_empty() {
-            format!(
-                "{COLUMNS}, true as matches, 0::bigint as visited {walk}",
-                walk = self.walk(span, &inner, limit),
-            )
-        } else {
-            // The last entry is returned also when it does not match: it shows how far the walk came.
-            format!(
-                "select record_id, source, id, type, subject, occurred_at, ingested_at,
-                     case when matches then payload::text else '' end as payload, matches, visited
-                 from (
-                     select r.*, ({rest}) is true as matches, row_number() over walk as visited,
-                         lead(true) over walk is null as is_last
-                     from (
-                         select r.record_id, r.source, r.id, r.type, r.subject, r.occurred_at,
-                             r.ingested_at, r.payload
-                         {walk}
-                     ) as r
-                     window walk as (order by {inner})
-                 ) as visit
-                 where matches or is_last
-                 order by {outer} limit {limit}",
-                rest = self.comparisons(),
-                walk = self.walk(span, &inner, self.limits.visited),
-            )
+        if self.rest.is_empty() {
+            return format!(
+                "{} {}",
+                self.columns.select(),
+                self.walk(span, &inner, limit)
+            );
+        }
+        let payload = match self.columns {
+            Columns::All => "case when matches then payload::text else '' end",
+            Columns::WithoutPayload => "null::text",
         };
-        // A connection takes every row of an answer, also those that nobody reads: what follows the page
-        // must not leave the server.
+        // The last entry is returned also when it does not match: it shows how far the walk came.
         format!(
-            "select record_id, source, id, type, subject, occurred_at, ingested_at, payload, matches,
-                 visited
+            "select record_id, source, id, type, subject, occurred_at, ingested_at,
+                 {payload} as payload, matches, visited
              from (
-                 select page.*, sum(octet_length(payload)) over (
-                     order by {outer} rows between unbounded preceding and 1 preceding
-                 ) as bytes_before
-                 from ({page}) as page
-             ) as page
-             where bytes_before is null or bytes_before <= {PAGE_BYTES_MAX}
-             order by {outer}"
+                 select r.*, ({rest}) is true as matches, row_number() over walk as visited,
+                     lead(true) over walk is null as is_last
+                 from (
+                     select r.record_id, r.source, r.id, r.type, r.subject, r.occurred_at,
+                         r.ingested_at, r.payload
+                     {walk}
+                 ) as r
+                 window walk as (order by {inner})
+             ) as visit
+             where matches or is_last
+             order by {outer} limit {limit}",
+            rest = self.comparisons(span),
+            walk = self.walk(span, &inner, self.limits.visited),
         )
     }
 
@@ -335,33 +278,61 @@ impl<'a> Walk<'a> {
     /// The planner does not see the first value of a row, nor the limit, because each is a `select`. From
     /// statistics it would expect one row between two equal values, and then sort what may be a million.
     fn walk(&self, span: Span, order: &str, limit: u32) -> String {
-        let columns: String = self
-            .key
-            .iter()
-            .map(|(column, _)| format!("r.{column}, "))
-            .collect();
-        let row = format!("({columns}r.occurred_at, r.record_id)");
-        let (after, before) = if self.key.is_none() {
-            ("((select $1), $2)", "((select $3), $4)")
-        } else {
-            ("((select $1), $2, $3)", "((select $1), $4, $5)")
+        let (key, value) = match self.key {
+            Some((column, _)) => (format!("r.{column}, "), "(select $1), "),
+            None => (String::new(), ""),
         };
         // The planner does not conclude it from a comparison of rows, and the index is partial.
         let partial = match self.key {
             Some(("subject", _)) => "r.subject is not null and ",
             Some(_) | None => "",
         };
+        let mut number = usize::from(self.key.is_some());
+        let mut conditions = String::new();
+        for (comparison, bound) in [(">", self.after(span)), ("<", self.before(span))] {
+            if bound.is_some() {
+                let (time, id) = (number + 1, number + 2);
+                number = id;
+                let time = match self.key {
+                    Some(_) => format!("${time}"),
+                    None => format!("(select ${time})"),
+                };
+                conditions += &format!(
+                    "({key}r.occurred_at, r.record_id) {comparison} ({value}{time}, ${id}) and "
+                );
+            }
+        }
         format!(
             "from records r
-             where {}{partial}{row} > {after} and {row} < {before}
+             where {}{partial}{conditions}true
              order by {order} limit (select {limit})",
             in_span(span)
         )
     }
 
+    /// The bound, where the range of the span does not imply it. An index that begins with another column is
+    /// always walked between two bounds, which contain the value of that column.
+    fn after(&self, span: Span) -> Option<Position> {
+        let is_implied = span
+            .from
+            .is_some_and(|from| self.bounds.after <= Position::start_of(from));
+        (self.key.is_some() || !(is_implied || self.bounds.after == Bounds::first()))
+            .then_some(self.bounds.after)
+    }
+
+    /// See [`Self::after`].
+    fn before(&self, span: Span) -> Option<Position> {
+        let is_implied = span
+            .to
+            .is_some_and(|to| self.bounds.before >= Position::start_of(to));
+        (self.key.is_some() || !(is_implied || self.bounds.before == Bounds::last()))
+            .then_some(self.bounds.before)
+    }
+
     /// The comparisons that are left, whose parameters follow those of the walk.
-    fn comparisons(&self) -> String {
-        let first = 5 + usize::from(self.key.is_some());
+    fn comparisons(&self, span: Span) -> String {
+        let bounds = [self.after(span), self.before(span)];
+        let first = 1 + usize::from(self.key.is_some()) + 2 * bounds.iter().flatten().count();
         let comparisons: Vec<String> = self
             .rest
             .iter()
@@ -386,12 +357,12 @@ impl<'a> Walk<'a> {
         columns.join(", ")
     }
 
-    fn arguments(&self) -> Result<PgArguments, sqlx::error::BoxDynError> {
+    fn arguments(&self, span: Span) -> Result<PgArguments, sqlx::error::BoxDynError> {
         let mut arguments = PgArguments::default();
         if let Some((_, value)) = self.key {
             arguments.add(value)?;
         }
-        for position in [self.bounds.after, self.bounds.before] {
+        for position in [self.after(span), self.before(span)].into_iter().flatten() {
             arguments.add(position.occurred_at)?;
             arguments.add(position.record_id)?;
         }
@@ -400,18 +371,6 @@ impl<'a> Walk<'a> {
         }
         Ok(arguments)
     }
-}
-
-/// The condition of a span, with the `and` that follows it.
-pub(crate) fn in_span(span: Span) -> String {
-    let condition = |comparison: &str, time: Option<DateTime<Utc>>| {
-        time.map(|time| {
-            let time = time.format("%Y-%m-%d %H:%M:%S%.6f+00");
-            format!("r.occurred_at {comparison} timestamptz '{time}' and ")
-        })
-        .unwrap_or_default()
-    };
-    condition(">=", span.from) + &condition("<", span.to)
 }
 
 #[cfg(test)]

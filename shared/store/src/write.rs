@@ -10,9 +10,9 @@ use sqlx::types::Uuid;
 use sqlx::{Arguments as _, PgPool};
 
 use crate::arrivals::ARRIVAL_LOCK;
-use crate::connect::PooledConnection;
 use crate::error::{Context as _, StoreError};
 use crate::identity::identity;
+use crate::lease::PooledConnection;
 
 const OPERATION: &str = "write a batch of events";
 /// Approximate size of a row without its payload: the other columns and the lengths.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::output::Output;
 use super::progress;
-use super::{CommandError, Exit, Interrupt, Session};
+use super::{CommandError, Exit, Interrupt, Session, remember};
 use arguments::ExportRecordsArguments;
 use pipeline::printable;
 
@@ -49,6 +49,7 @@ pub(super) async fn run(
         format: arguments.format,
         target: arguments.into,
     };
+    remember(&request.target)?;
     let cancellation = interrupt.cancellation();
     let work = export::export(
         &session.pipeline,

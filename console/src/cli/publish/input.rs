@@ -4,9 +4,9 @@
 //! text of an event changes only by a new `id`, and only where copies are requested.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use event::{Failure, FailureCode, parse_event};
+use event::{EventKey, Failure, FailureCode, parse_event};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -27,8 +27,8 @@ pub(crate) const UNKNOWN_CODE: &str = "unknown";
 pub(crate) struct InputFault {
     pub(crate) file: String,
     pub(crate) line: usize,
-    /// The failure code of an invalid event, [`UNKNOWN_CODE`], or nothing when the event is right
-    /// and the topic did not take it.
+    /// The failure code of an invalid event, [`UNKNOWN_CODE`], or nothing when the event is right:
+    /// the topic did not take it, or another event of the file has its identity.
     pub(crate) code: Option<&'static str>,
     pub(crate) detail: String,
     pub(crate) pointer: Option<String>,
@@ -76,6 +76,28 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Vec<Located<String>>, Vec<I
             value: candidate.value.to_owned(),
         })
         .collect())
+}
+
+/// Events that would be lost: one before them has the same identity and another text. Equal ones are
+/// copies, of which the ledger stores one.
+pub(crate) fn conflicts<'a>(file: &str, events: &'a [Located<String>]) -> Vec<InputFault> {
+    let mut first: HashMap<EventKey, &Located<String>> = HashMap::new();
+    let mut conflict = |event: &'a Located<String>| {
+        let key = parse_event(&event.value).ok()?.key();
+        let before = *first.entry(key.clone()).or_insert(event);
+        (before.value != event.value).then(|| InputFault {
+            file: file.to_owned(),
+            line: event.line,
+            code: None,
+            detail: format!(
+                "the event of line {} has the same identity, {} / {}, so this one would be dropped as a \
+                 duplicate; give each its own id",
+                before.line, key.source, key.id
+            ),
+            pointer: Some("/id".to_owned()),
+        })
+    };
+    events.iter().filter_map(&mut conflict).collect()
 }
 
 impl Located<Failure> {
@@ -196,6 +218,19 @@ mod tests {
         );
         assert!(sentences[1].starts_with("f:3: not-json: "), "{sentences:?}");
         assert_eq!(sentences.len(), 2);
+    }
+
+    #[test]
+    fn events_with_one_identity_and_different_texts_are_named_and_copies_are_not() {
+        let other = event("1").replace("1e40", "2");
+        let text = [event("1"), event("1"), other, event("2")].join("\n");
+        let conflicts = conflicts("f", &read("f", &text).unwrap());
+        let sentences: Vec<String> = conflicts.iter().map(InputFault::sentence).collect();
+        let [sentence] = &sentences[..] else {
+            panic!("{sentences:?}");
+        };
+        let expected = "f:3: the event of line 1 has the same identity, /a / 1, so";
+        assert!(sentence.starts_with(expected), "{sentence}");
     }
 
     #[test]

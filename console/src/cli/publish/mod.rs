@@ -85,6 +85,16 @@ pub(crate) async fn run(
             Err(faults) => return refuse(session, faults),
         }
     };
+    // Each copy gets an id of its own.
+    let is_as_written = !arguments.raw && arguments.count.is_none();
+    let conflicts = if is_as_written {
+        input::conflicts(&file, &events)
+    } else {
+        Vec::new()
+    };
+    if !conflicts.is_empty() {
+        return refuse(session, conflicts);
+    }
     let total = events.len() * arguments.count.map_or(1, |count| count as usize);
     let mut report = Report {
         messages: (total <= MESSAGES_NAMED_MAX).then(Vec::new),

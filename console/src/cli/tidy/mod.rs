@@ -215,7 +215,9 @@ fn table(items: &[Tidied]) -> Table {
 fn outcome(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Kept(KeepReason::Unfinished(reason)) => ("kept", reason.clone()),
-        Outcome::Kept(KeepReason::Allowed) => ("kept", "within what may stay".to_owned()),
+        Outcome::Kept(KeepReason::Allowed) => {
+            ("kept", "within --older-than and --keep-bytes".to_owned())
+        }
         Outcome::ToRemove(reason) => ("to-remove", remove_reason(*reason).to_owned()),
         Outcome::Removed(reason) => ("removed", remove_reason(*reason).to_owned()),
         Outcome::Failed(error) => ("failed", error.clone()),

@@ -58,7 +58,15 @@ impl Service {
 pub(crate) fn release_binary() -> PathBuf {
     let folder = env!("CARGO_MANIFEST_DIR");
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--bin", "api"])
+        // With the features of the workspace, which the bench was compiled with as well.
+        .args([
+            "build",
+            "--quiet",
+            "--workspace",
+            "--release",
+            "--bin",
+            "api",
+        ])
         .current_dir(folder)
         .env_remove("CARGO_TARGET_DIR")
         .status();

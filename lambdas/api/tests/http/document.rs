@@ -98,7 +98,7 @@ impl Document {
         let schema = &content
             .get(kind)
             .unwrap_or_else(|| panic!("{name}: {kind}"))["schema"];
-        if kind.ends_with("json") {
+        if kind.ends_with("/json") || kind.ends_with("+json") {
             let faults = self.faults(schema, &answer.json());
             assert!(faults.is_empty(), "{name}: {faults:#?}");
         }
@@ -130,9 +130,18 @@ impl Operation<'_> {
             if example.is_null() {
                 continue;
             }
-            let value = example
-                .as_str()
-                .map_or_else(|| example.to_string(), str::to_owned);
+            let text = |value: &Value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned)
+            };
+            let value = match example.as_array() {
+                Some(list) => {
+                    assert_eq!(parameter["explode"], false, "{name}");
+                    list.iter().map(text).collect::<Vec<_>>().join(",")
+                }
+                None => text(example),
+            };
             match parameter["in"].as_str().unwrap() {
                 "path" => path = path.replace(&format!("{{{name}}}"), &value),
                 "query" => query.push(format!("{name}={value}")),

@@ -8,6 +8,7 @@
     reason = "a test stops where it fails"
 )]
 
+mod choices;
 mod document;
 mod support;
 

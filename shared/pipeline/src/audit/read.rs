@@ -1,7 +1,7 @@
 //! Reads the audit log from its end.
 //!
-//! Invariant: no more of the files is read than the changes that are asked for, and the block in which
-//! the first of them begins.
+//! Invariant: no more of the files is read than the changes that are asked for, those that were carried
+//! over behind them, and the block in which the first of them begins.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -35,10 +35,12 @@ impl AuditLog {
         let mut trail = AuditTrail::default();
         let mut endings = HashMap::new();
         let mut seen = HashSet::new();
+        let mut carried = Vec::new();
         let files = self
             .open_both()
             .map_err(|cause| self.failed("read", cause))?;
         'files: for lines in files {
+            let mut carried_until = None;
             for line in lines {
                 if trail.entries.len() >= changes_max {
                     break 'files;
@@ -56,6 +58,9 @@ impl AuditLog {
                     LineEvent::Dropped(dropped) => {
                         trail.dropped.get_or_insert(dropped);
                     }
+                    LineEvent::CarriedOver { until } => {
+                        carried_until = carried_until.max(Some(until))
+                    }
                     LineEvent::Begun(change) => {
                         // It may have been carried over and be in both files.
                         if !seen.insert(line.id) {
@@ -63,7 +68,12 @@ impl AuditLog {
                         }
                         let (ended_at, ending) = endings.remove(&line.id).unzip();
                         if is_wanted(&change) {
-                            trail.entries.push(AuditEntry {
+                            let entries = if Some(line.at) <= carried_until {
+                                &mut carried
+                            } else {
+                                &mut trail.entries
+                            };
+                            entries.push(AuditEntry {
                                 id: line.id,
                                 begun_at: line.at,
                                 change: *change,
@@ -75,8 +85,10 @@ impl AuditLog {
                 }
             }
         }
+        // Those that were carried over are older than all others.
+        let room = changes_max.saturating_sub(trail.entries.len());
+        trail.entries.extend(carried.into_iter().take(room));
         trail.entries.reverse();
-        // One that was carried over stands behind younger ones.
         trail.entries.sort_by_key(|entry| entry.begun_at);
         Ok(trail)
     }

@@ -61,7 +61,7 @@ impl AuditLog {
             match line.map(|line| (line.id, line.event)) {
                 Some((id, LineEvent::Begun(_))) => known.insert(id),
                 Some((id, LineEvent::Ended(_))) => ended.insert(id),
-                Some((_, LineEvent::Dropped(_))) | None => false,
+                Some((_, LineEvent::Dropped(_) | LineEvent::CarriedOver { .. })) | None => false,
             };
         }
         let mut begun = Vec::new();
@@ -77,16 +77,19 @@ impl AuditLog {
                     ended.insert(line.id);
                 }
                 LineEvent::Dropped(before) => dropped = Some(before),
+                LineEvent::CarriedOver { .. } => {}
             }
         }
         let mut room = usize::try_from(self.file_bytes_max / 2).unwrap_or(usize::MAX);
         let mut carried = Vec::new();
+        let mut carried_until: Option<DateTime<Utc>> = None;
         // The newest ones, if not all have room.
         for (id, at, bytes) in begun.into_iter().rev() {
             let is_unfinished = !ended.contains(&id);
             if is_unfinished && bytes.len() <= room {
                 room -= bytes.len();
                 carried.push(bytes);
+                carried_until = carried_until.max(Some(at));
                 continue;
             }
             let dropped = dropped.get_or_insert(Dropped {
@@ -108,6 +111,14 @@ impl AuditLog {
         }
         for bytes in carried.into_iter().rev() {
             text.extend_from_slice(bytes);
+        }
+        if let Some(until) = carried_until {
+            text.extend(bytes_of(&Line {
+                schema: SCHEMA,
+                id: Uuid::now_v7(),
+                at: until,
+                event: LineEvent::CarriedOver { until },
+            })?);
         }
         Ok(text)
     }

@@ -1,13 +1,16 @@
 use std::collections::BTreeSet;
 
 use devstack::TestDatabase;
+use event::Record;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 use sqlx::PgPool;
 
 use super::*;
+use crate::lease::Source;
 use crate::records::list_within;
+use crate::span_condition::{at_positions, spans_of};
 use crate::{PartitionPlan, PartitionWidth, keep_partitions, migrate, write_batch};
 
 /// A hundred daily partitions, of which the last four are empty, and late events in the default one. A
@@ -139,23 +142,31 @@ impl Walk<'_> {
             };
             format!("'{time}', '{}'", position.record_id)
         };
+        let bounds = [self.after(span), self.before(span)];
         let arguments: Vec<String> = self
             .key
             .iter()
             .map(quoted)
-            .chain([position(self.bounds.after), position(self.bounds.before)])
+            .chain(bounds.into_iter().flatten().map(position))
             .chain(self.rest.iter().map(quoted))
             .collect();
         let mut types = vec!["text"; usize::from(self.key.is_some())];
-        types.extend(["timestamptz", "bigint", "timestamptz", "bigint"]);
+        for _ in bounds.iter().flatten() {
+            types.extend(["timestamptz", "bigint"]);
+        }
         types.extend(vec!["text"; self.rest.len()]);
+        let parameters = |texts: &[&str]| match texts {
+            [] => String::new(),
+            texts => format!("({})", texts.join(", ")),
+        };
         let prepare = format!(
-            "prepare walk ({}) as {}",
-            types.join(", "),
+            "prepare walk {} as {}",
+            parameters(&types),
             self.statement(span)
         );
         sqlx::raw_sql(&prepare).execute(connection).await.unwrap();
-        format!("execute walk ({})", arguments.join(", "))
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        format!("execute walk {}", parameters(&arguments))
     }
 
     /// Explains every statement of the page, as planned with its values and without.
@@ -186,7 +197,7 @@ impl Walk<'_> {
             work.removed += statement.removed;
             work.buffers += statement.buffers;
             let rows = self.read(span, connection).await.unwrap();
-            if self.take(span, &rows).unwrap() != Step::GoOn {
+            if self.take(span, rows).unwrap() != Step::GoOn {
                 break;
             }
         }
@@ -202,9 +213,14 @@ async fn every_question_walks_an_index_and_its_work_is_bounded() {
     };
     let database = filled().await;
     let mut connection = database.pool().acquire().await.unwrap();
-    for query in queries() {
+    // The statement that adds up the bytes, too.
+    for (query, has_large) in queries().into_iter().flat_map(|query| {
+        let is_every_tenth = query.source.is_none() && query.subject.is_none();
+        std::iter::once((query.clone(), false)).chain(is_every_tenth.then_some((query, true)))
+    }) {
         let layout = Layout::of(database.pool(), &mut connection).await.unwrap();
-        let walk = Walk::new(&query, layout, limits);
+        let mut walk = Walk::new(&query, Columns::All, layout, limits);
+        walk.has_large = has_large;
         let visited = if walk.rest.is_empty() {
             u64::from(query.limit) + 1
         } else {
@@ -349,11 +365,13 @@ impl Case {
         write_batch(pool, &events).await.unwrap();
     }
 
-    async fn pages(&self, pool: &PgPool) -> Vec<Page<Record>> {
+    async fn pages(&self, pool: &PgPool) -> Vec<Page<RecordRow>> {
         let mut query = self.query();
         let mut pages = Vec::new();
         while pages.len() < 1_000 {
-            let page = list_within(pool, &query, self.limits).await.unwrap();
+            let page = list_within(Source::Pool(pool), &query, Columns::All, self.limits)
+                .await
+                .unwrap();
             query.cursor = page.next_cursor;
             pages.push(page);
             if query.cursor.is_none() {
@@ -391,7 +409,8 @@ fn pages_neither_skip_nor_repeat_whatever_the_filters_and_limits() {
                 case.store(pool).await;
                 case.pages(pool).await
             });
-            let found: Vec<&Record> = pages.iter().flat_map(|page| &page.items).collect();
+            let items = pages.iter().flat_map(|page| &page.items);
+            let found: Vec<Record> = items.map(|row| row.record().unwrap()).collect();
             let identities: BTreeSet<_> = found
                 .iter()
                 .map(|record| (record.id.clone(), record.source.clone()))
@@ -401,12 +420,12 @@ fn pages_neither_skip_nor_repeat_whatever_the_filters_and_limits() {
             for pair in found.windows(2) {
                 let key = |record: &Record| (record.occurred_at, record.record_id);
                 let is_ordered = match case.order {
-                    Order::Asc => key(pair[0]) < key(pair[1]),
-                    Order::Desc => key(pair[0]) > key(pair[1]),
+                    Order::Asc => key(&pair[0]) < key(&pair[1]),
+                    Order::Desc => key(&pair[0]) > key(&pair[1]),
                 };
                 prop_assert!(is_ordered, "{:?}", pair);
             }
-            let is_short = |page: &Page<Record>| {
+            let is_short = |page: &Page<RecordRow>| {
                 page.next_cursor.is_some() && page.items.len() < usize::from(case.limit)
             };
             short.set(short.get() + pages.iter().filter(|page| is_short(page)).count());
@@ -414,4 +433,154 @@ fn pages_neither_skip_nor_repeat_whatever_the_filters_and_limits() {
         })
         .unwrap();
     assert!(short.get() > 0, "no page ended at a limit");
+}
+
+/// Plans a statement, and returns the partitions that the plan has.
+async fn planned(connection: &mut PgConnection, sql: &str, positions: &[Position]) -> Work {
+    let (times, ids): (Vec<String>, Vec<String>) = positions
+        .iter()
+        .map(|one| {
+            (
+                format!("\"{}\"", one.occurred_at),
+                one.record_id.to_string(),
+            )
+        })
+        .unzip();
+    let prepare = format!("prepare read (timestamptz[], bigint[]) as {sql}");
+    sqlx::raw_sql(&prepare)
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    let execute = format!(
+        "execute read ('{{{}}}', '{{{}}}')",
+        times.join(","),
+        ids.join(",")
+    );
+    let mut work = Work::default();
+    for mode in ["force_custom_plan", "force_generic_plan"] {
+        let set = format!("set plan_cache_mode = {mode}");
+        sqlx::raw_sql(&set).execute(&mut *connection).await.unwrap();
+        work.explain(connection, &execute).await;
+    }
+    sqlx::raw_sql("deallocate read")
+        .execute(connection)
+        .await
+        .unwrap();
+    work
+}
+
+#[tokio::test]
+async fn records_at_positions_are_planned_for_their_partitions_alone() {
+    let database = filled().await;
+    let mut connection = database.pool().acquire().await.unwrap();
+    let layout = Layout::of(database.pool(), &mut connection).await.unwrap();
+    let found: Vec<(DateTime<Utc>, i64)> = sqlx::query_as(
+        "select occurred_at, record_id from records where record_id in (5, 60000, 60001, 119999, 200007)",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
+    let positions: Vec<Position> = found
+        .into_iter()
+        .map(|(occurred_at, record_id)| Position {
+            occurred_at,
+            record_id,
+        })
+        .collect();
+    assert_eq!(positions.len(), 5);
+    let spans = spans_of(&layout, positions.iter().map(|one| one.occurred_at));
+    for sql in [
+        crate::arrivals::chosen_statement(Columns::All, &spans),
+        crate::arrivals::chosen_statement(Columns::WithoutPayload, &spans),
+        crate::statistics::newest_statement(&spans),
+        at_positions("select r.record_id, r.ingested_at", &spans),
+    ] {
+        let work = planned(&mut connection, &sql, &positions).await;
+        // Three days, and the default partition for the late event.
+        assert_eq!(work.relations.len(), 4, "{sql}: {work:?}");
+        assert!(!work.nodes.contains("Seq Scan"), "{sql}: {work:?}");
+        assert!(work.buffers <= 2 * 5 * 4 * 4, "{sql}: {work:?}");
+    }
+    // What is not written out is planned for all.
+    let sql = at_positions("select r.record_id", &[]);
+    let work = planned(&mut connection, &sql, &positions).await;
+    assert_eq!(work.relations.len(), 100);
+}
+
+#[tokio::test]
+async fn page_without_payload_does_not_read_what_is_stored_outside_of_its_rows() {
+    let database = TestDatabase::create().await.unwrap();
+    migrate(database.pool()).await.unwrap();
+    let mut connection = database.pool().acquire().await.unwrap();
+    for statement in [
+        "alter table records_default alter column payload set storage external",
+        "insert into records (record_id, source, id, type, occurred_at, payload)
+         select n, 's', n::text, 't', timestamptz '2026-08-01 00:00+00' + n * interval '1 second',
+             jsonb_build_object('text', repeat('x', 20000))
+         from generate_series(1, 50) as n",
+        "vacuum analyze records_default",
+    ] {
+        sqlx::raw_sql(statement)
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+    }
+    for (event_type, source) in [(None, None), (Some("t"), None), (Some("t"), Some("s"))] {
+        let query = RecordQuery {
+            event_type: event_type.map(str::to_owned),
+            source: source.map(str::to_owned),
+            ..RecordQuery::default()
+        };
+        let mut buffers = Vec::new();
+        for columns in [Columns::All, Columns::WithoutPayload] {
+            let layout = Layout::of(database.pool(), &mut connection).await.unwrap();
+            let walk = Walk::new(&query, columns, layout, Limits::PAGE);
+            buffers.push(walk.explain(&mut connection).await.buffers);
+            let page = list_within(Source::Pool(database.pool()), &query, columns, Limits::PAGE);
+            let page = page.await.unwrap();
+            assert_eq!(page.items.len(), 50);
+            let has_payload = |row: &RecordRow| row.view().unwrap().payload.is_some();
+            assert!(
+                page.items
+                    .iter()
+                    .all(|row| has_payload(row) == (columns == Columns::All))
+            );
+        }
+        // Each of the fifty payloads is some pages, and is explained twice.
+        let [all, without] = buffers[..] else {
+            panic!("{buffers:?}");
+        };
+        assert!(
+            without < 300 && all > without + 500,
+            "{all} {without} {query:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn page_of_small_and_large_payloads_has_all_of_them() {
+    let database = TestDatabase::create().await.unwrap();
+    migrate(database.pool()).await.unwrap();
+    let bodies: Vec<String> = (0..20)
+        .map(|number| {
+            let text = "x".repeat(if number % 7 == 3 { 120_000 } else { 10 });
+            format!(
+                r#"{{"specversion":"1.0","id":"{number}","source":"s","type":"t","time":"2026-11-24T12:00:00Z","data":"{text}"}}"#
+            )
+        })
+        .collect();
+    let events: Vec<_> = bodies
+        .iter()
+        .map(|body| event::parse_event(body).unwrap())
+        .collect();
+    write_batch(database.pool(), &events).await.unwrap();
+    let page = crate::list_records(database.pool(), &RecordQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(page.items.len(), 20);
+    for record in &page.items {
+        let number: u8 = record.id.parse().unwrap();
+        let is_large = record.payload.get().len() > 100_000;
+        assert_eq!(is_large, number % 7 == 3, "{number}");
+    }
 }

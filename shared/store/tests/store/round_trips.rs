@@ -5,7 +5,10 @@ use std::sync::Mutex;
 
 use devstack::TestDatabase;
 use event::RecordQuery;
-use store::{ConnectSettings, PAGE_BYTES_MAX, PgPool, connect, list_records, ping, write_batch};
+use store::{
+    ConnectSettings, PAGE_BYTES_MAX, PgPool, Reader, connect, get_record, list_records, ping,
+    write_batch,
+};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinHandle;
@@ -36,6 +39,11 @@ impl Wire {
     fn server_sent(&mut self, bytes: usize) {
         self.is_client_speaking = false;
         self.answered += bytes;
+    }
+
+    /// All bursts, also those of a `Sync` alone.
+    fn round_trips(&self) -> usize {
+        self.bursts.len()
     }
 
     fn questions(&self) -> usize {
@@ -169,6 +177,37 @@ async fn batch_is_one_round_trip() {
     }
     let after = wire.lock().unwrap().questions();
     assert_eq!(after - before, 2);
+    pool.close().await;
+    between.await.unwrap();
+}
+
+/// A page is one statement, a record two: nothing else is asked before, between or after them.
+#[tokio::test]
+async fn reads_of_a_reader_are_their_statements_alone() {
+    let database = migrated().await;
+    let events: Vec<_> = (0..3)
+        .map(|n| event(&format!("id-{n}"), "t", at("2026-11-24T12:00:00Z")))
+        .collect();
+    write_batch(database.pool(), &events).await.unwrap();
+    let (pool, wire, between) = relayed(&database).await;
+    let reader = Reader::new(pool.clone());
+    let query = RecordQuery::default();
+    // The first reads prepare the statements, and read where the partitions are.
+    let page = list_records(&reader, &query).await.unwrap();
+    let record_id = page.items[0].record_id;
+    get_record(&reader, record_id).await.unwrap();
+    let count = || wire.lock().unwrap().round_trips();
+    let before = count();
+    for _ in 0..10 {
+        assert_eq!(list_records(&reader, &query).await.unwrap().items.len(), 3);
+    }
+    assert_eq!(count() - before, 10);
+    let before = count();
+    for _ in 0..10 {
+        assert!(get_record(&reader, record_id).await.unwrap().is_some());
+    }
+    assert_eq!(count() - before, 20);
+    drop(reader);
     pool.close().await;
     between.await.unwrap();
 }

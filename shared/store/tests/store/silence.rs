@@ -7,8 +7,8 @@ use event::{Bucket, GroupBy, RecordId, RecordQuery, StatsQuery};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use store::{
-    ConnectSettings, PgPool, StoreError, connect, get_record, list_records, migrate,
-    partition_sizes, ping, stats, stored_events, stored_keys, summary, types,
+    ConnectSettings, PgPool, Reader, Source, StoreError, connect, get_record, list_records,
+    migrate, partition_sizes, ping, stats, stored_events, stored_keys, summary, types,
 };
 use tokio::time::timeout;
 
@@ -20,59 +20,64 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Long enough for everything, so that a test that waits for it fails clearly.
 const LIMIT: Duration = Duration::from_secs(20);
 
-type Question = for<'a> fn(&'a PgPool) -> BoxFuture<'a, Result<(), StoreError>>;
+type Question = for<'a> fn(Source<'a>) -> BoxFuture<'a, Result<(), StoreError>>;
 
 /// Every read of the store.
 const QUESTIONS: [(&str, Question); 10] = [
-    ("ping", |pool| ping(pool).boxed()),
-    ("list", |pool| {
-        async { list_records(pool, &RecordQuery::default()).await.map(drop) }.boxed()
+    ("ping", |source| ping(source).boxed()),
+    ("list", |source| {
+        async move {
+            list_records(source, &RecordQuery::default())
+                .await
+                .map(drop)
+        }
+        .boxed()
     }),
-    ("list by id", |pool| {
-        async {
+    ("list by id", |source| {
+        async move {
             let query = RecordQuery {
                 id: Some("a".to_owned()),
                 ..RecordQuery::default()
             };
-            list_records(pool, &query).await.map(drop)
+            list_records(source, &query).await.map(drop)
         }
         .boxed()
     }),
-    ("get", |pool| {
-        async { get_record(pool, RecordId(1)).await.map(drop) }.boxed()
+    ("get", |source| {
+        async move { get_record(source, RecordId(1)).await.map(drop) }.boxed()
     }),
-    ("stats", |pool| {
-        async {
+    ("stats", |source| {
+        async move {
             let query = StatsQuery {
                 from: at("2026-11-24T00:00:00Z"),
                 to: at("2026-11-25T00:00:00Z"),
                 bucket: Bucket::Hour,
                 group_by: GroupBy::Type,
             };
-            stats(pool, &query).await.map(drop)
+            stats(source, &query).await.map(drop)
         }
         .boxed()
     }),
-    ("types", |pool| {
-        async { types(pool).await.map(drop) }.boxed()
+    ("types", |source| {
+        async move { types(source).await.map(drop) }.boxed()
     }),
-    ("summary", |pool| {
-        async { summary(pool).await.map(drop) }.boxed()
+    ("summary", |source| {
+        async move { summary(source).await.map(drop) }.boxed()
     }),
-    ("partition sizes", |pool| {
-        async { partition_sizes(pool).await.map(drop) }.boxed()
+    ("partition sizes", |source| {
+        async move { partition_sizes(source).await.map(drop) }.boxed()
     }),
-    ("stored events", |pool| {
-        async {
+    ("stored events", |source| {
+        async move {
             let key = event("a", "t", at("2026-11-24T12:00:00Z")).key();
-            stored_events(pool, &[key]).await.map(drop)
+            stored_events(source, &[key]).await.map(drop)
         }
         .boxed()
     }),
-    ("stored keys", |pool| {
-        async {
+    ("stored keys", |source| {
+        async move {
             let key = event("a", "t", at("2026-11-24T12:00:00Z")).key();
-            stored_keys(pool, &[key]).await.map(drop)
+            stored_keys(source, &[key]).await.map(drop)
         }
         .boxed()
     }),
@@ -113,22 +118,35 @@ async fn connection_that_dies_while_it_returns_gives_its_place_back() {
     ping(&pool).await.unwrap();
 }
 
+async fn survives(proxy: &DatabaseProxy, name: &str, source: Source<'_>, question: Question) {
+    tokio::try_join!(question(source), question(source)).unwrap();
+    proxy.silence();
+    // As many callers as connections, so that none is left that works.
+    let (one, other) = tokio::join!(
+        timeout(PATIENCE, question(source)),
+        timeout(PATIENCE, question(source))
+    );
+    assert!(one.is_err() && other.is_err(), "{name}");
+    timeout(LIMIT, question(source))
+        .await
+        .unwrap()
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+}
+
 #[tokio::test]
 async fn every_read_survives_connections_that_died_silently() {
     let (_server, proxy) = proxied().await;
     for (name, question) in QUESTIONS {
         let pool = pool(&proxy, 2).await;
-        tokio::try_join!(question(&pool), question(&pool)).unwrap();
-        proxy.silence();
-        // As many callers as connections, so that none is left that works.
-        let (one, other) = tokio::join!(
-            timeout(PATIENCE, question(&pool)),
-            timeout(PATIENCE, question(&pool))
-        );
-        assert!(one.is_err() && other.is_err(), "{name}");
-        timeout(LIMIT, question(&pool))
-            .await
-            .unwrap()
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        survives(&proxy, name, Source::Pool(&pool), question).await;
+    }
+}
+
+#[tokio::test]
+async fn reader_survives_connections_that_died_silently() {
+    let (_server, proxy) = proxied().await;
+    for (name, question) in QUESTIONS {
+        let reader = Reader::new(pool(&proxy, 2).await);
+        survives(&proxy, name, Source::Reader(&reader), question).await;
     }
 }

@@ -65,7 +65,14 @@ impl Freshness {
                 tone: Tone::Muted,
                 notes: vec![as_of(rate.until, context), "no newer metric".to_owned()],
             },
-            Some(_) => freshness,
+            // The answer may be new and its newest period some seconds old.
+            Some(rate) => {
+                let mut freshness = freshness;
+                if let Some(age) = freshness.notes.first_mut() {
+                    *age = as_of(rate.until, context);
+                }
+                freshness
+            }
         }
     }
 
