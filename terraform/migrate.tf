@@ -7,6 +7,15 @@ locals {
   ]))
 
   migrate_timeout_secs = 900
+  migrate_variables = merge(
+    local.database_variables["migrate"],
+    {
+      PARTITION_WIDTH  = var.partitions.width
+      PARTITIONS_AHEAD = tostring(var.partitions.ahead)
+    },
+    var.partitions.keep == null ? {} : { PARTITIONS_KEEP = tostring(var.partitions.keep) },
+    var.warehouse.publication == null ? {} : { PUBLICATION = var.warehouse.publication },
+  )
 }
 
 # Creates the users `ingest`, `api`, `migrate` and `analyst` with `rds_iam`, as the master user through
@@ -72,25 +81,21 @@ module "migrate" {
   tracing_enabled    = var.tracing_enabled
   statements         = local.log_in_statements["migrate"]
 
-  variables = merge(
-    local.database_variables["migrate"],
-    {
-      PARTITION_WIDTH  = var.partitions.width
-      PARTITIONS_AHEAD = tostring(var.partitions.ahead)
-    },
-    var.partitions.keep == null ? {} : { PARTITIONS_KEEP = tostring(var.partitions.keep) },
-  )
+  variables = local.migrate_variables
 }
 
 resource "aws_lambda_invocation" "migrate" {
   function_name = module.migrate.name
   input         = jsonencode({ migrations_hash = local.migrations_hash })
 
-  triggers = {
-    migrations = local.migrations_hash
-    code       = module.migrate.code_hash
-    partitions = jsonencode(var.partitions)
-  }
+  triggers = merge(
+    {
+      migrations = local.migrations_hash
+      code       = module.migrate.code_hash
+      partitions = jsonencode(var.partitions)
+    },
+    var.warehouse.publication == null ? {} : { publication = var.warehouse.publication },
+  )
 
   depends_on = [aws_lambda_invocation.roles, module.network]
 }

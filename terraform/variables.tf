@@ -115,7 +115,7 @@ variable "database" {
 }
 
 variable "warehouse" {
-  description = "What feeds a warehouse: a bucket for `opsconsole export` (export_bucket), and the ARN of an existing Redshift namespace to which Aurora replicates the records (redshift_namespace_arn). Both are off by default."
+  description = "What feeds a warehouse: a bucket for `opsconsole export` (export_bucket), the ARN of an existing Redshift namespace to which Aurora replicates the records (redshift_namespace_arn), and the name of a publication of the records for logical replication (publication). All are off by default."
   type = object({
     export_bucket = optional(object({
       name              = string
@@ -123,8 +123,19 @@ variable "warehouse" {
       force_destroy     = optional(bool, false)
     }))
     redshift_namespace_arn = optional(string)
+    publication            = optional(string)
   })
   default = {}
+
+  validation {
+    condition     = var.warehouse.publication == null || var.database.change_stream == "logical" || var.database_url != null
+    error_message = "warehouse.publication needs database.change_stream = \"logical\" (and, where the database exists, a reboot between the two, for its parameters), or the function migrate refuses it."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9_]{0,62}$", coalesce(var.warehouse.publication, "warehouse")))
+    error_message = "warehouse.publication must be a name of a-z, 0-9 and _, starting with a letter."
+  }
 
   validation {
     condition     = var.warehouse.redshift_namespace_arn == null || var.database.change_stream == "zero-etl"

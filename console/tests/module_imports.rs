@@ -39,7 +39,7 @@ const FLOORS: &[&[&str]] = &[
     &["identity", "message", "plan"],
     &["state"],
     &["journal"],
-    &["control", "lease", "ledger", "run"],
+    &["control", "lease", "ledger", "reading", "run"],
     &["triage", "operations", "retention"],
     &["lib"],
 ];

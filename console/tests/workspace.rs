@@ -22,13 +22,19 @@ const ALLOWED: &[(&str, &str)] = &[
     ("redrive", "event"),
     ("redrive", "store"),
     ("redrive", "pipeline"),
+    ("redrive", "export"),
     ("export", "event"),
     ("export", "pipeline"),
+    ("erase", "event"),
+    ("erase", "pipeline"),
+    ("erase", "redrive"),
+    ("erase", "export"),
     ("opsconsole", "event"),
     ("opsconsole", "store"),
     ("opsconsole", "pipeline"),
     ("opsconsole", "redrive"),
     ("opsconsole", "export"),
+    ("opsconsole", "erase"),
     // Only with the feature `demo`.
     ("opsconsole", "devstack"),
 ];
@@ -40,6 +46,7 @@ const ALLOWED_IN_TESTS: &[(&str, &str)] = &[
     ("ingest", "devstack"),
     ("api", "devstack"),
     ("migrate", "devstack"),
+    ("migrate", "event"),
     ("export", "devstack"),
     ("export", "store"),
     ("devstack", "store"),
@@ -232,7 +239,7 @@ fn event_depends_on_nothing_impure() {
 
 #[test]
 fn pipeline_and_redrive_know_no_terminal() {
-    for member in ["pipeline", "redrive"] {
+    for member in ["pipeline", "redrive", "erase"] {
         let below = crates(&["-p", member], "normal,build");
         let is_below = |name: &str| {
             let mut packages = below.iter();

@@ -13,6 +13,23 @@ run "nothing_of_a_warehouse_by_default" {
     condition     = output.export_bucket == null && length(module.warehouse.export_bucket_arn[*]) == 0 && !strcontains(aws_iam_policy.console.policy, "s3:")
     error_message = "The hooks must be off by default."
   }
+
+  assert {
+    condition     = !can(aws_lambda_invocation.migrate.triggers.publication)
+    error_message = "There is no publication by default."
+  }
+}
+
+run "publication_is_created_by_the_function_that_owns_the_tables" {
+  variables {
+    database  = { change_stream = "logical" }
+    warehouse = { publication = "warehouse" }
+  }
+
+  assert {
+    condition     = aws_lambda_invocation.migrate.triggers.publication == "warehouse" && local.migrate_variables.PUBLICATION == "warehouse"
+    error_message = "The function must run again with the name."
+  }
 }
 
 run "export_bucket_is_private_encrypted_and_of_the_console" {
@@ -97,6 +114,27 @@ run "redshift_without_its_change_stream_is_refused" {
 
   variables {
     warehouse = { redshift_namespace_arn = "arn:aws:redshift-serverless:us-east-1:111122223333:namespace/11111111-2222-3333-4444-555555555555" }
+  }
+
+  expect_failures = [var.warehouse]
+}
+
+run "publication_without_its_change_stream_is_refused" {
+  command = plan
+
+  variables {
+    warehouse = { publication = "warehouse" }
+  }
+
+  expect_failures = [var.warehouse]
+}
+
+run "publication_whose_name_needs_quotes_is_refused" {
+  command = plan
+
+  variables {
+    database  = { change_stream = "logical" }
+    warehouse = { publication = "My Events" }
   }
 
   expect_failures = [var.warehouse]

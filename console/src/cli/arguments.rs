@@ -11,9 +11,11 @@ use clap_complete::Shell;
 use event::Order;
 
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
+use super::erase::arguments::{EXAMPLES as ERASE_EXAMPLES, EraseArguments};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
+use super::replay::arguments::{EXAMPLES as REPLAY_EXAMPLES, ReplayArguments};
 use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
 use super::time::time;
 
@@ -92,8 +94,9 @@ Examples:
   opsconsole audit --output json
 
 Every change that is made from this machine is written to the audit log before it begins: publish,
-redrive, move-task, delete, purge and tidy. tidy changes only this machine and has no environment;
---env NAME shows only the changes of that environment. A change without an end is still running, or
+redrive, replay, move-task, delete, purge, tidy and erase. tidy changes only this machine and has no
+environment; of what was erased the log has a digest. --env NAME shows only the changes of that
+environment. A change without an end is still running, or
 was interrupted.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
@@ -190,12 +193,18 @@ pub enum Command {
     /// Move dead letters back to the queue: plan, run, pause, resume, report
     #[command(subcommand, after_help = REDRIVE_EXAMPLES)]
     Redrive(RedriveCommand),
+    /// Publish stored events, or the files of an export, to the topic again
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArguments),
     /// Read stored events
     #[command(subcommand, after_help = RECORDS_EXAMPLES)]
     Records(RecordsCommand),
     /// Export stored events as Parquet, CSV or JSON lines
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportRecordsArguments),
+    /// Erase what belongs to a subject: records, dead letters, files of this machine, exports
+    #[command(after_help = ERASE_EXAMPLES)]
+    Erase(EraseArguments),
     /// Call the HTTP API, as third parties do
     #[command(subcommand, after_help = API_EXAMPLES)]
     Api(ApiCommand),
@@ -424,6 +433,10 @@ mod tests {
             "opsconsole redrive run --all --canary 10,1",
             "opsconsole redrive run --all --canary 0",
             "opsconsole redrive resume no-id",
+            "opsconsole replay",
+            "opsconsole replay --since yesterday",
+            "opsconsole replay --since 1h --patch foo",
+            "opsconsole replay --since 1h --out p --dry-run",
             "opsconsole api get v1/records",
             "opsconsole tidy --older-than 30",
             "opsconsole tidy --keep-bytes lots",
@@ -441,6 +454,7 @@ mod tests {
             "opsconsole dlq redrive a b --yes",
             "opsconsole dlq redrive --code not-json",
             "opsconsole redrive run plan.json --rate 5 --no-proof",
+            "opsconsole replay --files november --type a --type b --rate 5 --yes",
             "opsconsole redrive plan --code x --patch .a=1 --canary 1,10,100 --out -",
             "opsconsole records list --order asc --output json --env x",
             "opsconsole tidy --older-than 2w --keep-bytes 1.5GiB --plans --audit-log --yes",

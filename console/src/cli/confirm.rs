@@ -30,6 +30,31 @@ pub(super) async fn confirmed(
     leases: Option<&LeaseSet>,
     interrupt: &mut Interrupt,
 ) -> Result<bool, CommandError> {
+    let is_yes = |answer: &str| matches!(answer, "y" | "Y" | "yes");
+    answered(session, question, is_yes, on_no, leases, interrupt).await
+}
+
+/// The same, where only this text is a yes.
+pub(super) async fn typed(
+    session: &Session,
+    question: &str,
+    expected: &str,
+    on_no: &str,
+    leases: Option<&LeaseSet>,
+    interrupt: &mut Interrupt,
+) -> Result<bool, CommandError> {
+    let is_yes = |answer: &str| answer == expected;
+    answered(session, question, is_yes, on_no, leases, interrupt).await
+}
+
+async fn answered(
+    session: &Session,
+    question: &str,
+    is_yes: impl Fn(&str) -> bool,
+    on_no: &str,
+    leases: Option<&LeaseSet>,
+    interrupt: &mut Interrupt,
+) -> Result<bool, CommandError> {
     if interrupt.cancellation().is_cancelled() {
         if let Some(leases) = leases {
             walk::release_all(session, leases, interrupt).await;
@@ -63,7 +88,7 @@ pub(super) async fn confirmed(
             Err(CommandError::Interrupted)
         }
     };
-    let is_yes = matches!(&answer, Ok(Ok(Ok(line))) if matches!(line.trim(), "y" | "Y" | "yes"));
+    let is_yes = matches!(&answer, Ok(Ok(Ok(line))) if is_yes(line.trim()));
     if !is_yes && let Some(leases) = leases {
         walk::release_all(session, leases, interrupt).await;
     }

@@ -5,6 +5,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use export::ReadError;
 use pipeline::environment::EnvironmentError;
 use pipeline::{BodyError, PipelineError, PipelineErrorKind};
 use redrive::RedriveError;
@@ -92,6 +93,10 @@ impl From<OperationError> for CommandError {
         match error {
             OperationError::Pipeline(error) => Self::Pipeline(error),
             OperationError::UnknownCode { .. } => Self::Usage(error.to_string()),
+            OperationError::Plan(RedriveError::Read(ReadError::Request(detail))) => {
+                Self::Usage(detail)
+            }
+            OperationError::Plan(error) => Self::Redrive(error),
             OperationError::Cancelled => Self::Interrupted,
             OperationError::Export { .. }
             | OperationError::Incomplete(_)

@@ -10,6 +10,7 @@ mod confirm;
 mod console;
 mod dlq;
 mod env;
+mod erase;
 mod exit;
 mod export;
 mod interrupt;
@@ -19,6 +20,7 @@ mod publish;
 mod rate;
 mod records;
 mod redrive;
+mod replay;
 mod selection;
 mod session;
 mod status;
@@ -45,12 +47,14 @@ pub use dlq::arguments::{
     DeleteArguments, DlqCommand, DlqRedriveArguments, ExportArguments, PurgeArguments,
     RemovalArguments,
 };
+pub use erase::arguments::EraseArguments;
 pub use exit::{CommandError, Exit};
 pub use export::arguments::ExportRecordsArguments;
 pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
 };
+pub use replay::arguments::ReplayArguments;
 pub use selection::{FilterArguments, SelectionArguments};
 pub use tidy::arguments::TidyArguments;
 
@@ -66,7 +70,7 @@ use console::open_existing;
 use pipeline::audit::AuditLog;
 use pipeline::environment::state_folder;
 use pipeline::printable_lines;
-use session::{connect, environment};
+use session::{connect, environment, remember};
 
 /// Environment variable that enables the log on standard error, e.g. `opsconsole=debug`.
 const LOG_VARIABLE: &str = "OPSCONSOLE_LOG";
@@ -136,8 +140,10 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Publish(_)
         | Command::Dlq(_)
         | Command::Redrive(_)
+        | Command::Replay(_)
         | Command::Records(_)
         | Command::Export(_)
+        | Command::Erase(_)
         | Command::Api(_)) => {
             start_log();
             let pipeline = connect(&arguments.global)?;
@@ -154,9 +160,11 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
         // These must finish running work after a signal, so they handle signals themselves.
         Command::Export(asked) => export::run(session, asked, &mut interrupt).await,
+        Command::Erase(asked) => erase::run(session, asked, &mut interrupt).await,
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
+        Command::Replay(asked) => replay::run(session, asked, &mut interrupt).await,
         Command::Completions { .. }
         | Command::Demo(_)
         | Command::Audit(_)

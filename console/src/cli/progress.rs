@@ -27,6 +27,8 @@ pub(super) fn reported(what: &'static str) -> OnProgress {
     Box::new(move |progress| {
         let bar = shown
             .get_or_init(|| bar(progress.total as u64, what).with_finish(ProgressFinish::AndClear));
+        // What is read may have no known end.
+        bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
     })
 }

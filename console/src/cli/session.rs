@@ -7,6 +7,7 @@ use super::arguments::GlobalArguments;
 use super::exit::CommandError;
 use super::interrupt::Interrupt;
 use super::output::Output;
+use export::Target;
 use pipeline::audit::AuditLog;
 use pipeline::environment::{Environment, state_folder};
 use pipeline::{Authority, Pipeline};
@@ -35,6 +36,11 @@ pub(super) fn environment(global: &GlobalArguments) -> Result<Environment, Comma
 pub(super) fn connect(global: &GlobalArguments) -> Result<Pipeline, CommandError> {
     let pipeline = Pipeline::connect(&environment(global)?)?;
     Ok(pipeline.with_authority(authority(global)?))
+}
+
+/// Remembers where copies of events are written outside of the state folder, so that `erase` finds them.
+pub(super) fn remember(target: &Target) -> Result<(), CommandError> {
+    Ok(export::remember_target(&state_folder()?, target)?)
 }
 
 /// The authority for changes, from the options of the command line.

@@ -13,7 +13,7 @@ use super::theme::Tone;
 use pipeline::Body;
 use pipeline::model::DeadLetter;
 use redrive::fact::Ending;
-use redrive::{Counts, Pause, Report, RunCommand, Skipped, Wait};
+use redrive::{Counts, Kind, Pause, Report, RunCommand, Skipped, Wait};
 
 /// A message that is going to be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +75,8 @@ pub(crate) struct DryRun {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Progress {
     pub(crate) journal: PathBuf,
+    /// Whether messages are moved, or records published again.
+    pub(crate) kind: Kind,
     /// Messages of the plan.
     pub(crate) planned: usize,
     /// See [`Draft::canary_steps`].
@@ -103,6 +105,8 @@ pub(crate) struct RunEnd {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PastRedrive {
     pub(crate) journal: PathBuf,
+    /// Whether messages were moved, or records published again.
+    pub(crate) kind: Kind,
     /// When its plan was made.
     pub(crate) created_at: DateTime<Utc>,
     /// Messages of the plan.

@@ -12,6 +12,7 @@ mod delete;
 #[cfg(feature = "demo")]
 mod demo;
 mod env;
+mod erase;
 mod export;
 mod hostile;
 mod messages;
@@ -20,6 +21,7 @@ mod native;
 mod pipeline;
 mod programs;
 mod redrives;
+mod replay;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;

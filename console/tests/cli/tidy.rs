@@ -9,7 +9,7 @@ use event::Verdict;
 use pipeline::audit::{AuditLog, Operation};
 use redrive::fact::{Confirmed, Ending, Fact, Intended};
 use redrive::triage::Spool;
-use redrive::{Journal, Original, Plan, PlanEntry, PlannedQueue, body_sha256, plan_file};
+use redrive::{Journal, Original, Plan, PlanEntry, PlannedPlace, body_sha256, plan_file};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ impl State {
 }
 
 fn plan() -> Plan {
-    let queue = |name: &str| PlannedQueue {
+    let queue = |name: &str| PlannedPlace {
         name: name.to_owned(),
         url: format!("http://127.0.0.1:1/000000000000/{name}"),
     };
@@ -85,6 +85,7 @@ fn plan() -> Plan {
         environment: "pilot".to_owned(),
         dead_letter_queue: queue("events-dead-letters"),
         destination: queue("events-queue"),
+        replay: None,
         entries: vec![PlanEntry {
             message_id: "m".to_owned(),
             verdict: Verdict::Ready,
@@ -102,7 +103,7 @@ fn plan() -> Plan {
 fn moved() -> Vec<Fact> {
     let intended = Intended {
         index: 0,
-        receipt_handle: "r".to_owned(),
+        receipt_handle: Some("r".to_owned()),
         original: Original {
             body: BODY.to_owned(),
             attributes: BTreeMap::new(),

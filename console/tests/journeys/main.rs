@@ -4,6 +4,7 @@
 
 mod pipeline;
 mod redrive;
+mod replay;
 mod second_console;
 #[path = "../support/mod.rs"]
 mod support;

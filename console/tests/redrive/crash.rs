@@ -40,7 +40,7 @@ const CALLS: [&str; 2] = ["SendMessageBatch", "DeleteMessageBatch"];
 
 /// Where in a write the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
+pub(crate) enum Moment {
     Before,
     Within,
     After,
@@ -71,7 +71,7 @@ impl<F: FnMut() + Send> Storage for Stopping<F> {
 }
 
 /// A journal that calls `stop` in a write, counted from 0 after the header.
-fn stopping_journal(
+pub(crate) fn stopping_journal(
     folder: &Path,
     plan: &Plan,
     (writes, moment): (usize, Moment),

@@ -356,7 +356,7 @@ async fn resume_deletes_no_message_whose_record_may_be_another_one_s() {
         .enumerate()
         .map(|(index, message)| Intended {
             index,
-            receipt_handle: message.receipt_handle.clone(),
+            receipt_handle: Some(message.receipt_handle.clone()),
             original: original(message),
         });
     let is_confirmed =

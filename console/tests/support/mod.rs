@@ -18,3 +18,4 @@ pub(crate) mod queues;
 pub(crate) mod redrive_fixture;
 pub(crate) mod signals;
 pub(crate) mod stack;
+pub(crate) mod topic;

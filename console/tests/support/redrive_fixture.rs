@@ -24,7 +24,7 @@ pub(crate) const VISIBILITY: Duration = Duration::from_secs(300);
 /// The emulator and the database that all fixtures of a test share.
 pub(crate) struct Services {
     emulator: &'static Emulator,
-    database: TestDatabase,
+    pub(crate) database: TestDatabase,
     _machine: machine::Shared,
 }
 

@@ -43,47 +43,22 @@ mod service;
 #[path = "../../ingest/benches/ingest/usage.rs"]
 mod usage;
 
-use devstack::bench;
+use devstack::bench::Role;
 
 const ROUNDS: usize = 5;
-const REQUESTS: &str = "requests";
-const COLD_START: &str = "cold-start";
-const HALVES: [&str; 2] = [REQUESTS, COLD_START];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments
-        .first()
-        .is_some_and(|first| first == load::ARGUMENT)
-    {
-        return load::main(&arguments[1..]);
-    }
-    let is_quick = arguments.iter().any(|argument| argument == "--quick");
-    let rounds = if is_quick { 1 } else { ROUNDS };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let half = HALVES
-        .into_iter()
-        .find(|half| arguments.iter().any(|argument| argument == half));
-    let runs = |name: &str| half.is_none_or(|half| half == name);
-    let figures = runtime.block_on(async {
-        let server = server::Server::start(is_quick).await;
-        let mut figures = Vec::new();
-        if runs(REQUESTS) {
-            figures.extend(requests::measure(&server, rounds, is_quick).await);
+    match Role::of_process("api", ROUNDS, load::ARGUMENT).unwrap() {
+        Role::Child(arguments) => load::main(&arguments),
+        Role::Measure(bench) => {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let figures = runtime.block_on(async {
+                let server = server::Server::start(bench.is_quick).await;
+                let mut figures = requests::measure(&server, bench.rounds, bench.is_quick).await;
+                figures.extend(cold_start::measure(&server, bench.is_quick).await);
+                figures
+            });
+            bench.report(&figures).unwrap();
         }
-        if runs(COLD_START) {
-            figures.extend(cold_start::measure(&server, is_quick).await);
-        }
-        figures
-    });
-    println!("{}", bench::table(&figures));
-    let mut name = "api".to_owned();
-    if let Some(half) = half {
-        name = format!("{name}-{half}");
     }
-    if is_quick {
-        name += "-quick";
-    }
-    let path = bench::write(&name, &figures).unwrap();
-    println!("written to {}", path.display());
 }

@@ -32,7 +32,8 @@ pub(crate) struct FeedParameters {
 /// Read records in order of arrival.
 ///
 /// Keep `next_after` and continue with it at any time: the feed misses no record, also none that is committed later
-/// than one with a larger `record_id`. Records that have expired since are left out.
+/// than one with a larger `record_id`. Records that have expired since are left out. A position that this database
+/// never had, because it is of another one or from before a restore, is refused: begin again at 0.
 #[utoipa::path(
     get,
     path = "/v1/feed",

@@ -31,9 +31,7 @@ async fn main() -> anyhow::Result<()> {
             .map_err(|error| anyhow::anyhow!(error)),
         Some(address) => {
             let listener = tokio::net::TcpListener::bind(address).await?;
-            tracing::info!(address = %listener.local_addr()?, "listening");
-            let server = axum::serve(listener, router);
-            Ok(server.with_graceful_shutdown(api::until_stopped()).await?)
+            Ok(api::serve(listener, router, settings.server).await?)
         }
     }
 }

@@ -168,6 +168,9 @@ impl From<StoreError> for Problem {
             StoreError::TooBroad {
                 parameter, advice, ..
             } => Self::parameter(parameter, advice),
+            StoreError::BeyondLast { after, last, .. } => {
+                Self::parameter("after", store::beyond_last(after, last))
+            }
             StoreError::TooManyRows { rows_max, .. } => Self::parameter(
                 "bucket",
                 format!(

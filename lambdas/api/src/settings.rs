@@ -11,9 +11,9 @@ use axum::http::{HeaderValue, Method, header};
 use store::{ConnectSettings, IamLogIn, SettingsError, Variables};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::request_id::REQUEST_ID;
-
 use crate::answer::ANSWER_TIMEOUT;
+use crate::request_id::REQUEST_ID;
+use crate::server::ServerLimits;
 
 /// An instance of a Lambda function serves one request at a time, a plain HTTP server many.
 const CONNECTIONS_MAX: u32 = 8;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub log_in: Option<IamLogIn>,
     /// Address of a plain HTTP server, outside of Lambda (`API_LISTEN`, e.g. `127.0.0.1:0`).
     pub listen: Option<SocketAddr>,
+    /// Limits of that server.
+    pub server: ServerLimits,
     /// Origins whose pages may read answers (`API_CORS_ORIGINS`, e.g. `https://a.example,https://b.example`
     /// or `*`).
     pub cors_origins: Option<CorsOrigins>,
@@ -91,6 +93,7 @@ impl Settings {
                 text.parse()
                     .map_err(|_| format!("is {text:?}, not an address like 127.0.0.1:8080"))
             })?,
+            server: ServerLimits::read(&variables)?,
             cors_origins: variables.optional("API_CORS_ORIGINS", str::parse)?,
         })
     }

@@ -25,7 +25,8 @@ use crate::responses::Always;
          example = json!({
             "total": 5000000, "total_is_estimate": true,
             "last_ingested_at": "2026-11-24T12:00:00.180411Z",
-            "database_now": "2026-11-24T12:00:07.5Z", "partitions_total": 1,
+            "database_now": "2026-11-24T12:00:07.5Z",
+            "database_created_at": "2026-11-01T08:30:00.271828Z", "partitions_total": 1,
             "partitions": [{
                 "name": "records_2026_11_24",
                 "bounds": "FOR VALUES FROM ('2026-11-24 00:00:00+00') TO ('2026-11-25 00:00:00+00')",
@@ -40,12 +41,14 @@ pub(crate) async fn summary(
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response, Problem> {
     let totals = limited(store::summary(&reader)).await?;
+    let database_created_at = limited(store::database_created_at(&reader)).await?;
     let (partitions, partitions_total) = limited(partition_sizes(&reader)).await?;
     let summary = RecordSummary {
         total: totals.total,
         total_is_estimate: totals.total_is_estimate,
         last_ingested_at: totals.last_ingested_at,
         database_now: totals.database_now,
+        database_created_at: Some(database_created_at),
         partitions_total,
         partitions,
     };

@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use devstack::TestDatabase;
@@ -17,16 +17,16 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-const PACKAGE: &str = "schemathesis==4.32.5";
+const PACKAGES: [&str; 1] = ["schemathesis==4.32.5"];
 /// The same requests in each run.
 const SEED: &str = "14";
 /// Generated requests of one operation, beside those that follow from the document.
 const EXAMPLES_MAX: &str = "60";
-/// What no schema can express: that a cursor was handed out for the filters beside it, and that a range is neither
-/// inverted nor too long for its buckets. Everywhere else whatever the document allows must be accepted.
+/// What no schema can express: that a cursor was handed out for the filters beside it, a position of the feed by
+/// this database, and that a range is neither inverted nor too long for its buckets. Everywhere else whatever the document allows must be accepted.
 const SETTINGS: &str = r#"
 [[operations]]
-include-operation-id = ["listRecords", "getStats"]
+include-operation-id = ["listRecords", "getStats", "readFeed"]
 
 [operations.checks.positive_data_acceptance]
 expected-statuses = [200, 400]
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let installed = if arguments.list {
         Err("only listed".to_owned())
     } else {
-        install()
+        Runtime::new().unwrap().block_on(install())
     };
     let name = "schemathesis_finds_nothing_undocumented";
     if let Err(reason) = &installed {
@@ -104,34 +104,8 @@ async fn filled() -> TestDatabase {
     database
 }
 
-/// The program, installed if it is missing or another version.
-fn install() -> Result<PathBuf, String> {
-    let folders = directories::ProjectDirs::from("", "", "opsconsole").ok_or("no home folder")?;
-    let folder = folders.cache_dir().join("schemathesis");
-    let (marker, program) = (folder.join("complete"), folder.join("bin/schemathesis"));
-    if fs::read_to_string(&marker).is_ok_and(|text| text == PACKAGE) {
-        return Ok(program);
-    }
-    eprintln!("install {PACKAGE} into the cache folder (once)");
-    let _ = fs::remove_dir_all(&folder);
-    run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    run(Command::new(folder.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet", "--no-input"])
-        .args(["--disable-pip-version-check", PACKAGE]))?;
-    fs::write(marker, PACKAGE).map_err(|error| error.to_string())?;
-    Ok(program)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{name}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&output.stderr);
-    let reason = text.lines().last().unwrap_or_default().to_owned();
-    Err(format!("{name}: {reason}"))
+async fn install() -> Result<PathBuf, String> {
+    let programs = devstack::python_packages("schemathesis", &PACKAGES).await;
+    let program = programs.map(|programs| programs.join("schemathesis"));
+    program.map_err(|error| error.to_string())
 }

@@ -53,7 +53,7 @@ mod usage;
 #[path = "ingest/wire.rs"]
 mod wire;
 
-use devstack::bench;
+use devstack::bench::Role;
 use server::Server;
 
 const PYTHON_PACKAGES: [&str; 1] = ["psycopg[binary]==3.2.10"];
@@ -61,27 +61,22 @@ const NODE_PACKAGES: [&str; 1] = ["pg@8.16.3"];
 const ROUNDS: usize = 7;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments
-        .first()
-        .is_some_and(|first| first == client::ARGUMENT)
-    {
-        return client::main(&arguments[1..]);
+    match Role::of_process("ingest", ROUNDS, client::ARGUMENT).unwrap() {
+        Role::Child(arguments) => client::main(&arguments),
+        Role::Measure(bench) => {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let figures = runtime.block_on(async {
+                let mut server = Server::start().await;
+                let mut figures =
+                    throughput::measure(&mut server, bench.rounds, bench.is_quick).await;
+                figures.extend(ledger::measure(&mut server, bench.rounds, bench.is_quick).await);
+                figures.extend(failures::measure(&mut server, bench.rounds, bench.is_quick).await);
+                figures
+                    .extend(round_trips::measure(&mut server, bench.rounds, bench.is_quick).await);
+                figures.extend(cold_start::measure(&mut server, bench.is_quick).await);
+                figures
+            });
+            bench.report(&figures).unwrap();
+        }
     }
-    let is_quick = arguments.iter().any(|argument| argument == "--quick");
-    let rounds = if is_quick { 1 } else { ROUNDS };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let figures = runtime.block_on(async {
-        let mut server = Server::start().await;
-        let mut figures = throughput::measure(&mut server, rounds, is_quick).await;
-        figures.extend(ledger::measure(&mut server, rounds, is_quick).await);
-        figures.extend(failures::measure(&mut server, rounds, is_quick).await);
-        figures.extend(round_trips::measure(&mut server, rounds, is_quick).await);
-        figures.extend(cold_start::measure(&mut server, is_quick).await);
-        figures
-    });
-    println!("{}", bench::table(&figures));
-    let name = if is_quick { "ingest-quick" } else { "ingest" };
-    let path = bench::write(name, &figures).unwrap();
-    println!("written to {}", path.display());
 }

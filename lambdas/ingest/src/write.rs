@@ -81,6 +81,7 @@ async fn write_until(
                 | StoreError::NotPermitted { .. }
                 | StoreError::TooSlow { .. }
                 | StoreError::TooBroad { .. }
+                | StoreError::BeyondLast { .. }
                 | StoreError::TooManyRows { .. }
                 | StoreError::Other { .. } => (error, None),
             },

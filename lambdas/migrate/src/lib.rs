@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::{
-    ConnectSettings, IamLogIn, MigrationReport, PartitionPlan, PartitionReport, PgPool, StoreError,
-    connect_lazy, create_partitions, delete_expired_records, drop_partitions, fold_counts, migrate,
+    ConnectSettings, IamLogIn, MigrationReport, PartitionPlan, PartitionReport, PgPool,
+    PublicationName, StoreError, connect_lazy, create_partitions, delete_expired_records,
+    drop_partitions, fold_counts, migrate, publish_records,
 };
 
 pub use roles::{CreateRolesError, RoleDeps, RoleSettings, Users, create_roles};
@@ -34,6 +35,8 @@ pub struct Deps {
     pub log_in: Option<IamLogIn>,
     /// Width and number of the partitions.
     pub plan: PartitionPlan,
+    /// Publication of the records.
+    pub publication: Option<PublicationName>,
 }
 
 impl Deps {
@@ -51,6 +54,7 @@ impl Deps {
             pool,
             log_in: settings.log_in.clone(),
             plan: settings.plan,
+            publication: settings.publication.clone(),
         })
     }
 
@@ -78,10 +82,13 @@ pub struct Report {
     pub migrations: MigrationReport,
     /// Created and dropped partitions.
     pub partitions: PartitionReport,
+    /// Whether the publication was created; absent where none is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication_created: Option<bool>,
 }
 
 /// Applies missing migrations, creates partitions ahead, drops expired ones, and deletes expired records
-/// from the default partition.
+/// from the default partition. Last, it creates the publication, if one is asked for.
 ///
 /// # Errors
 /// See [`StoreError`]; steps before the failed one stay committed, and the next run continues.
@@ -99,6 +106,10 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
         deleted_records: delete_expired_records(&deps.pool, &deps.plan, expiry_now).await?,
         folded_hours: fold_counts(&deps.pool, expiry_now).await?,
     };
+    let publication_created = match &deps.publication {
+        None => None,
+        Some(name) => Some(publish_records(&deps.pool, name).await?),
+    };
     tracing::info!(
         applied = migrations.applied.len(),
         created = partitions.created.join(" "),
@@ -110,5 +121,6 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
     Ok(Report {
         migrations,
         partitions,
+        publication_created,
     })
 }

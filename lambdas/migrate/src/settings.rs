@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use store::{IamLogIn, PartitionPlan, PartitionWidth, SettingsError, Variables};
+use store::{IamLogIn, PartitionPlan, PartitionWidth, PublicationName, SettingsError, Variables};
 
 use crate::roles::RoleSettings;
 
@@ -51,6 +51,8 @@ pub struct Settings {
     /// `PARTITION_WIDTH` (`day` or `month`, default `month`), `PARTITIONS_AHEAD` (default 3) and
     /// `PARTITIONS_KEEP` (absent: nothing is ever dropped or deleted).
     pub plan: PartitionPlan,
+    /// Publication of the records for logical replication (`PUBLICATION`; absent: none).
+    pub publication: Option<PublicationName>,
 }
 
 impl Settings {
@@ -73,6 +75,9 @@ impl Settings {
                     .unwrap_or(AHEAD_DEFAULT),
                 keep: variables.optional("PARTITIONS_KEEP", count)?,
             },
+            publication: variables.optional("PUBLICATION", |text| {
+                PublicationName::new(text).map_err(|error| format!("cannot be used: {error}"))
+            })?,
         })
     }
 }
@@ -130,6 +135,7 @@ mod tests {
             ("PARTITIONS_AHEAD", "-1"),
             ("PARTITIONS_KEEP", "many"),
             ("PARTITIONS_KEEP", "1001"),
+            ("PUBLICATION", "a b"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable, "{error}");

@@ -3,6 +3,8 @@
 //! Invariant: a name keeps its meaning from one version to the next, and a figure that could not be
 //! measured is listed with the reason.
 
+mod command;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{fs, io, thread};
@@ -10,6 +12,7 @@ use std::{fs, io, thread};
 use serde_json::{Value, json};
 
 use crate::functions::checkout;
+pub use command::{Bench, Role};
 
 /// Numbers from here on are printed without decimals.
 const WHOLE_FROM: f64 = 1_000.0;

@@ -1,5 +1,5 @@
-//! Installs the AWS emulator and, where the machine has none, PostgreSQL into the user's cache folder.
-//! Both are Python packages with pinned versions.
+//! Installs the AWS emulator, what tests and benches compare with, and, where the machine has none, PostgreSQL into
+//! the user's cache folder. All are Python packages with pinned versions.
 //!
 //! Invariant: an environment with a completion marker is complete. If two processes need the same one at
 //! once, one of them creates it and the other waits.
@@ -64,6 +64,34 @@ const POSTGRES: Environment = Environment {
 pub(crate) async fn emulator(progress: &ProgressSender) -> Result<PathBuf, DevstackError> {
     let folder = EMULATOR.obtain(progress).await?;
     Ok(python_in(&folder))
+}
+
+/// A folder of Python programs, `python` among them, with packages in pinned versions (`name==version`). They are
+/// installed into the cache folder under this name once, and again when the versions change.
+///
+/// # Errors
+/// When there is no Python, or the packages cannot be installed, for example without a network. A test that needs
+/// them is then counted as ignored.
+pub async fn python_packages(
+    name: &'static str,
+    requirements: &'static [&'static str],
+) -> Result<PathBuf, DevstackError> {
+    let environment = Environment {
+        name,
+        requirements,
+        step: Step::InstallPackages,
+        is_shared: false,
+    };
+    let (progress, mut news) = tokio::sync::mpsc::unbounded_channel();
+    let showing = tokio::spawn(async move {
+        while let Some(progress) = news.recv().await {
+            eprintln!("{progress}");
+        }
+    });
+    let folder = environment.obtain(&ProgressSender::from(progress)).await;
+    // It ends with the sender.
+    showing.await.ok();
+    folder.map(|folder| folder.join("bin"))
 }
 
 /// A folder with the PostgreSQL programs.

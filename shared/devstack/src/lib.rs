@@ -50,6 +50,7 @@ pub use evidence::{DeadLetters, IngestCounts, read_dead_letters};
 pub use failure::DevstackError;
 pub use faults::Fault;
 pub use functions::{BuildProfile, Functions};
+pub use install::python_packages;
 pub use postgres::{Durability, Postgres, PostgresOptions};
 pub use progress::{Progress, ProgressSender, Step};
 pub use stack::{Stack, StackOptions};

@@ -16,6 +16,8 @@ pub enum Step {
     InstallPostgres,
     /// Install the emulator into the cache folder (only the first time).
     InstallEmulator,
+    /// Install Python packages for tests and benches into the cache folder (only the first time).
+    InstallPackages,
     /// Start the private PostgreSQL.
     StartPostgres,
     /// Start the AWS emulator.
@@ -37,7 +39,7 @@ impl Step {
     const fn duration_hint(self) -> Option<&'static str> {
         match self {
             Self::BuildFunctions => Some("ingest, api and migrate; a minute the first time"),
-            Self::InstallPostgres | Self::InstallEmulator => {
+            Self::InstallPostgres | Self::InstallEmulator | Self::InstallPackages => {
                 Some("once per machine; about a minute, depending on the network")
             }
             Self::StartPostgres
@@ -57,6 +59,7 @@ impl fmt::Display for Step {
             Self::BuildFunctions => "build the functions",
             Self::InstallPostgres => "install PostgreSQL into the cache folder",
             Self::InstallEmulator => "install the AWS emulator into the cache folder",
+            Self::InstallPackages => "install Python packages into the cache folder",
             Self::StartPostgres => "start PostgreSQL",
             Self::StartEmulator => "start the AWS emulator",
             Self::CreateQueues => "create topic and queues",

@@ -149,6 +149,11 @@ pub struct RecordSummary {
     pub last_ingested_at: Option<DateTime<Utc>>,
     /// The database's clock: the age of the newest record is the difference.
     pub database_now: DateTime<Utc>,
+    /// When the schema of the database was created, which tells two databases apart; a copy and a restore have
+    /// the same. An API of an earlier version does not say it.
+    #[serde(default)]
+    #[schema(required, nullable = false, value_type = DateTime<Utc>)]
+    pub database_created_at: Option<DateTime<Utc>>,
     /// Number of partitions.
     pub partitions_total: i64,
     /// The partitions, the newest first, up to a limit.

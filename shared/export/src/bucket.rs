@@ -1,27 +1,30 @@
 //! A bucket of S3.
 //!
 //! Invariant: an object is put as a whole, or completed from its parts: S3 shows nothing before
-//! (Amazon S3 User Guide, "Amazon S3 data consistency model"). Two exports into one prefix at once are not
-//! detected.
+//! (Amazon S3 User Guide, "Amazon S3 data consistency model"). The checkpoint is replaced only if it is the one
+//! that this run has read or written ("Conditional writes"), so of two exports at once one is refused.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use futures::StreamExt as _;
 use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
 use object_store::{
-    ClientOptions, CredentialProvider, ObjectStore, ObjectStoreExt as _, RetryConfig,
+    ClientOptions, CredentialProvider, ObjectStore, ObjectStoreExt as _, PutMode, RetryConfig,
+    UpdateVersion,
 };
 use pipeline::Pipeline;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::chunk::Staged;
+use crate::checkpoint::CHECKPOINT;
+use crate::chunk::{DAY_PREFIX, Staged};
 use crate::error::ExportError;
 
 /// Time limit of one request, a part of an upload included.
@@ -36,6 +39,8 @@ pub(crate) struct Bucket {
     url: String,
     prefix: Key,
     staging: TempDir,
+    /// The checkpoint as this run knows it; `None` where there is none.
+    checkpoint: Option<UpdateVersion>,
 }
 
 impl Bucket {
@@ -76,6 +81,7 @@ impl Bucket {
             staging: tempfile::tempdir().map_err(failed)?,
             url,
             prefix,
+            checkpoint: None,
         })
     }
 
@@ -97,24 +103,61 @@ impl Bucket {
         ExportError::write(operation, format!("{}/{key}", self.url), cause)
     }
 
-    pub(crate) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ExportError> {
-        let key = self.key(name);
+    pub(crate) async fn read_checkpoint(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
+        let found = self.find_checkpoint().await?;
+        let (content, version) = found.unzip();
+        self.checkpoint = version;
+        Ok(content)
+    }
+
+    async fn find_checkpoint(&self) -> Result<Option<(Vec<u8>, UpdateVersion)>, ExportError> {
+        let key = self.key(CHECKPOINT);
         let object = match self.store.get(&key).await {
             Ok(object) => object,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(self.failed("read", &key, error)),
         };
+        let version = UpdateVersion {
+            e_tag: object.meta.e_tag.clone(),
+            version: object.meta.version.clone(),
+        };
         let bytes = object.bytes().await;
-        bytes
-            .map(|bytes| Some(bytes.to_vec()))
-            .map_err(|error| self.failed("read", &key, error))
+        let bytes = bytes.map_err(|error| self.failed("read", &key, error))?;
+        Ok(Some((bytes.to_vec(), version)))
     }
 
-    pub(crate) async fn write(&self, name: &str, content: Vec<u8>) -> Result<(), ExportError> {
-        let key = self.key(name);
-        let put = self.store.put(&key, content.into()).await;
-        put.map(|_| ())
-            .map_err(|error| self.failed("write", &key, error))
+    pub(crate) async fn write_checkpoint(&mut self, content: Vec<u8>) -> Result<(), ExportError> {
+        let key = self.key(CHECKPOINT);
+        let mode = self
+            .checkpoint
+            .clone()
+            .map_or(PutMode::Create, PutMode::Update);
+        let put = self
+            .store
+            .put_opts(&key, content.clone().into(), mode.into());
+        match put.await {
+            Ok(written) => {
+                self.checkpoint = Some(written.into());
+                Ok(())
+            }
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => {
+                match self.find_checkpoint().await? {
+                    // The answer to a first attempt was lost: no other run writes these bytes.
+                    Some((found, version)) if found == content => {
+                        self.checkpoint = Some(version);
+                        Ok(())
+                    }
+                    Some(_) | None => {
+                        let target = format!("{}/{}", self.url, self.prefix);
+                        Err(ExportError::InUse(target.trim_end_matches('/').to_owned()))
+                    }
+                }
+            }
+            Err(error) => Err(self.failed("write", &key, error)),
+        }
     }
 
     pub(crate) async fn publish(&self, staged: &Staged) -> Result<(), ExportError> {
@@ -146,6 +189,45 @@ impl Bucket {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed("remove", &key, error)),
         }
+    }
+}
+
+impl Bucket {
+    /// The objects in the folders of the days.
+    pub(crate) async fn list(&self) -> Result<Vec<String>, ExportError> {
+        let failed = |error| self.failed("list", &self.prefix, error);
+        let top = self.store.list_with_delimiter(Some(&self.prefix)).await;
+        let mut names = Vec::new();
+        for day in top.map_err(failed)?.common_prefixes {
+            let folder = day.filename().unwrap_or_default();
+            if !folder.starts_with(DAY_PREFIX) {
+                continue;
+            }
+            let files = self.store.list_with_delimiter(Some(&day)).await;
+            for file in files.map_err(failed)?.objects {
+                let name = file.location.filename().unwrap_or_default();
+                names.push(format!("{folder}/{name}"));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Copies an object into the staging folder.
+    pub(crate) async fn fetch(&self, name: &str) -> Result<PathBuf, ExportError> {
+        let key = self.key(name);
+        let path = self.staging().join("fetched");
+        let copy = async {
+            let object = self.store.get(&key).await?;
+            let mut file = tokio::fs::File::create(&path).await?;
+            let mut pieces = object.into_stream();
+            while let Some(piece) = pieces.next().await {
+                file.write_all(&piece?).await?;
+            }
+            file.flush().await
+        };
+        copy.await
+            .map_err(|cause: io::Error| self.failed("read", &key, cause))?;
+        Ok(path)
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Invariant: it is written only after the files that it counts are in their place.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use uuid::Uuid;
 
 use crate::error::ExportError;
 use crate::walk::Position;
@@ -10,13 +13,15 @@ use crate::walk::Position;
 /// Name beside the files. Readers of data folders leave out names with a leading underscore.
 pub(crate) const CHECKPOINT: &str = "_opsconsole_export.json";
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Checkpoint {
     version: u32,
     /// Name of the environment.
     pub(crate) environment: String,
+    /// When the schema of its database was created: another database needs another target.
+    pub(crate) database_created_at: DateTime<Utc>,
     /// The request in words; another request needs another target.
     pub(crate) request: String,
     /// Where the next file starts.
@@ -31,15 +36,47 @@ pub(crate) struct Checkpoint {
     pub(crate) files: u64,
     /// Bytes of all finished files.
     pub(crate) bytes: u64,
-    /// Files of the chunk that was being moved into its place. After a crash some of them may be there.
+    /// Files that may be in their place without being counted: those of a chunk that was being moved, after a
+    /// crash.
     pub(crate) pending: Vec<String>,
+    /// The run that wrote the checkpoint. Without it two runs could write the same bytes, which a bucket takes
+    /// for the same version.
+    pub(crate) run: RunId,
+}
+
+/// Marks what one run writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct RunId(String);
+
+impl RunId {
+    pub(crate) fn new() -> Self {
+        Self(Uuid::new_v4().simple().to_string())
+    }
+
+    /// Part of the names of the run's files: no two runs write the same file.
+    pub(crate) fn short(&self) -> &str {
+        self.0.get(..8).unwrap_or(&self.0)
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 impl Checkpoint {
-    pub(crate) fn new(environment: &str, request: &str, position: Position) -> Self {
+    pub(crate) fn new(
+        environment: &str,
+        database_created_at: DateTime<Utc>,
+        request: &str,
+        position: Position,
+        run: RunId,
+    ) -> Self {
         Self {
             version: VERSION,
             environment: environment.to_owned(),
+            database_created_at,
             request: request.to_owned(),
             position,
             is_finished: false,
@@ -48,6 +85,7 @@ impl Checkpoint {
             files: 0,
             bytes: 0,
             pending: Vec::new(),
+            run,
         }
     }
 
@@ -56,15 +94,13 @@ impl Checkpoint {
             name: CHECKPOINT.to_owned(),
             detail,
         };
-        let checkpoint: Self =
+        let Versioned { version } =
             serde_json::from_slice(bytes).map_err(|error| refused(error.to_string()))?;
-        if checkpoint.version != VERSION {
-            return Err(refused(format!(
-                "its version is {}, this program writes {VERSION}",
-                checkpoint.version
-            )));
+        if version != VERSION {
+            let detail = format!("its version is {version}, this program writes {VERSION}");
+            return Err(refused(detail));
         }
-        Ok(checkpoint)
+        serde_json::from_slice(bytes).map_err(|error| refused(error.to_string()))
     }
 
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, ExportError> {

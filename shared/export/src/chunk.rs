@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 use event::Record;
 
+use crate::checkpoint::RunId;
 use crate::format::{Encoder, Format};
 
 /// Most bytes of events that wait for being written.
@@ -20,6 +21,8 @@ const ROW_BYTES: usize = 256;
 const ROWS_MAX: u64 = 250_000;
 const BYTES_MAX: usize = 512 << 20;
 const DAYS_MAX: usize = 32;
+/// The name of a day's folder before the day, as Hive writes a partition.
+pub(crate) const DAY_PREFIX: &str = "occurred_on=";
 
 pub(crate) struct Chunk {
     format: Format,
@@ -27,6 +30,8 @@ pub(crate) struct Chunk {
     staging: PathBuf,
     /// Part of the files' names.
     number: u64,
+    /// The run, part of the files' names.
+    run: String,
     days: BTreeMap<NaiveDate, Day>,
     rows: u64,
     bytes: usize,
@@ -50,11 +55,12 @@ pub(crate) struct Staged {
 }
 
 impl Chunk {
-    pub(crate) fn new(format: Format, staging: &Path, number: u64) -> Self {
+    pub(crate) fn new(format: Format, staging: &Path, number: u64, run: &RunId) -> Self {
         Self {
             format,
             staging: staging.to_owned(),
             number,
+            run: run.short().to_owned(),
             days: BTreeMap::new(),
             rows: 0,
             bytes: 0,
@@ -105,8 +111,9 @@ impl Chunk {
             if let Some(encoder) = day.encoder {
                 staged.push(Staged {
                     name: format!(
-                        "occurred_on={date}/part-{:08}.{}",
+                        "{DAY_PREFIX}{date}/part-{:08}-{}.{}",
                         self.number,
+                        self.run,
                         self.format.extension()
                     ),
                     path: day.path,

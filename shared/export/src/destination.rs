@@ -2,11 +2,12 @@
 //!
 //! Invariant: a name appears with its whole content or not at all; it is durable when the call returns.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pipeline::Pipeline;
 
 use crate::bucket::Bucket;
+use crate::checkpoint::CHECKPOINT;
 use crate::chunk::Staged;
 use crate::error::ExportError;
 use crate::folder::Folder;
@@ -36,19 +37,20 @@ impl Destination {
         }
     }
 
-    /// The content of a small file; `None` if it does not exist.
-    pub(crate) async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ExportError> {
+    /// The checkpoint; `None` if there is none.
+    pub(crate) async fn read_checkpoint(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
         match self {
-            Self::Folder(folder) => folder.read(name),
-            Self::Bucket(bucket) => bucket.read(name).await,
+            Self::Folder(folder) => folder.read(CHECKPOINT),
+            Self::Bucket(bucket) => bucket.read_checkpoint().await,
         }
     }
 
-    /// Writes or replaces a small file.
-    pub(crate) async fn write(&self, name: &str, content: Vec<u8>) -> Result<(), ExportError> {
+    /// Writes or replaces the checkpoint. One that another export has written since it was read stays, and the
+    /// error is [`ExportError::InUse`].
+    pub(crate) async fn write_checkpoint(&mut self, content: Vec<u8>) -> Result<(), ExportError> {
         match self {
-            Self::Folder(folder) => folder.write(name, &content),
-            Self::Bucket(bucket) => bucket.write(name, content).await,
+            Self::Folder(folder) => folder.write(CHECKPOINT, &content),
+            Self::Bucket(bucket) => bucket.write_checkpoint(content).await,
         }
     }
 
@@ -65,6 +67,22 @@ impl Destination {
         match self {
             Self::Folder(folder) => folder.remove(name),
             Self::Bucket(bucket) => bucket.remove(name).await,
+        }
+    }
+
+    /// The files in the folders of the target, with their folders.
+    pub(crate) async fn list(&self) -> Result<Vec<String>, ExportError> {
+        match self {
+            Self::Folder(folder) => folder.list(),
+            Self::Bucket(bucket) => bucket.list().await,
+        }
+    }
+
+    /// A file to read on this machine: the file itself, or a copy.
+    pub(crate) async fn fetch(&self, name: &str) -> Result<PathBuf, ExportError> {
+        match self {
+            Self::Folder(folder) => Ok(folder.path_of(name)),
+            Self::Bucket(bucket) => bucket.fetch(name).await,
         }
     }
 }

@@ -4,6 +4,8 @@
 
 use std::io;
 
+use chrono::{DateTime, Utc};
+use event::RecordId;
 use pipeline::PipelineError;
 
 /// Why an export ended early.
@@ -40,9 +42,34 @@ pub enum ExportError {
         /// What is wrong with it.
         detail: String,
     },
-    /// Another process exports into the same folder.
+    /// Another process exports into the same target, or did so meanwhile. Nothing of this run is left there that
+    /// the checkpoint does not count.
     #[error("another export is writing to {0}; wait for its end")]
     InUse(String),
+    /// The checkpoint is of another database, whose record ids are others.
+    #[error(
+        "{target} holds an export of a database that was created at {found}, and this one was created at \
+         {present}; export into another target, everything or a range of time"
+    )]
+    OtherDatabase {
+        /// The folder or bucket.
+        target: String,
+        /// When the schema of the exported database was created.
+        found: DateTime<Utc>,
+        /// When that of the present one was.
+        present: DateTime<Utc>,
+    },
+    /// A record that the export has read is another one now.
+    #[error(
+        "record {record_id} is not the one that the export into {target} has read: the database was restored \
+         to an earlier time; export into another target, everything or a range of time"
+    )]
+    Restored {
+        /// The folder or bucket.
+        target: String,
+        /// The last record that was read.
+        record_id: RecordId,
+    },
     /// The request breaks a rule.
     #[error("{0}")]
     Request(String),

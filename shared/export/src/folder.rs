@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use pipeline::sync_names;
 
-use crate::chunk::Staged;
+use crate::chunk::{DAY_PREFIX, Staged};
 use crate::error::ExportError;
 
 const LOCK: &str = "_opsconsole_export.lock";
@@ -107,6 +107,36 @@ impl Folder {
             }
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// The files in the folders of the days. Symbolic links are left out.
+    pub(crate) fn list(&self) -> Result<Vec<String>, ExportError> {
+        let list = || {
+            let mut names = Vec::new();
+            for day in fs::read_dir(&self.path)? {
+                let day = day?;
+                let Some(folder) = day.file_name().to_str().map(str::to_owned) else {
+                    continue;
+                };
+                if !folder.starts_with(DAY_PREFIX) || !day.file_type()?.is_dir() {
+                    continue;
+                }
+                for file in fs::read_dir(day.path())? {
+                    let file = file?;
+                    if let Some(name) = file.file_name().to_str()
+                        && file.file_type()?.is_file()
+                    {
+                        names.push(format!("{folder}/{name}"));
+                    }
+                }
+            }
+            Ok(names)
+        };
+        list().map_err(|cause| self.failed("list", "", cause))
+    }
+
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
     }
 
     fn failed(&self, operation: &'static str, name: &str, cause: io::Error) -> ExportError {

@@ -103,6 +103,19 @@ pub enum Target {
 #[error("{0:?} is neither a folder nor s3://BUCKET/PREFIX")]
 pub struct TargetError(String);
 
+impl Target {
+    /// The same target, whatever the working folder is.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        match self {
+            Self::Folder(path) => {
+                Self::Folder(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+            }
+            Self::Bucket { .. } => self.clone(),
+        }
+    }
+}
+
 impl FromStr for Target {
     type Err = TargetError;
 

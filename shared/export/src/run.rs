@@ -4,29 +4,18 @@
 
 use std::io;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use event::{Bucket, GroupBy, StatsQuery};
-use pipeline::Pipeline;
+use pipeline::{Pipeline, PipelineError};
 use tokio_util::sync::CancellationToken;
 
-use crate::checkpoint::{CHECKPOINT, Checkpoint};
+use crate::checkpoint::Checkpoint;
 use crate::chunk::{Chunk, Staged};
 use crate::destination::Destination;
 use crate::error::ExportError;
-use crate::request::{ExportRequest, Scope};
-use crate::walk::{self, Position};
-
-/// How far an export is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Rows that were read by this run.
-    pub rows: u64,
-    /// Rows that this run will read, if that is known.
-    pub total: Option<u64>,
-}
-
-/// Takes the progress of an export, after each page.
-pub type OnProgress = Box<dyn FnMut(Progress) + Send>;
+use crate::patience::PATIENCE;
+use crate::progress::{OnProgress, Progress};
+use crate::request::ExportRequest;
+use crate::source::{Source, total};
+use crate::walk::Position;
 
 /// What an export wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,64 +40,96 @@ pub async fn export(
     pipeline: &Pipeline,
     request: &ExportRequest,
     cancellation: &CancellationToken,
-    mut on_progress: OnProgress,
+    on_progress: OnProgress,
 ) -> Result<Exported, ExportError> {
     request.validate()?;
-    let destination = Destination::open(pipeline, &request.target).await?;
-    let checkpoint = checkpoint(pipeline, request, &destination).await?;
-    let start = (checkpoint.rows, checkpoint.files, checkpoint.bytes);
-    let total = if checkpoint.is_finished {
-        Some(0)
-    } else {
-        let total = total(pipeline, request).await;
-        total.map(|total| total.saturating_sub(checkpoint.rows))
-    };
-    let mut run = Run {
-        pipeline,
-        request,
-        destination,
-        checkpoint,
-        read: Progress { rows: 0, total },
-    };
-    while !run.checkpoint.is_finished {
-        let filled = run.fill(cancellation, &mut on_progress).await?;
-        run.complete(filled).await?;
-    }
-    let Checkpoint {
-        rows, files, bytes, ..
-    } = run.checkpoint;
-    Ok(Exported {
-        rows: rows - start.0,
-        files: files - start.1,
-        bytes: bytes - start.2,
-        rows_total: rows,
-        is_continued: start.1 > 0,
-    })
+    let run = Run::start(pipeline, request, cancellation, on_progress).await?;
+    run.finish().await
 }
 
 struct Run<'a> {
-    pipeline: &'a Pipeline,
-    request: &'a ExportRequest,
+    source: Source<'a>,
     destination: Destination,
     checkpoint: Checkpoint,
-    read: Progress,
 }
 
-impl Run<'_> {
-    /// Reads pages until the chunk is full or everything was read.
-    async fn fill(
+impl<'a> Run<'a> {
+    async fn start(
+        pipeline: &'a Pipeline,
+        request: &'a ExportRequest,
+        cancellation: &'a CancellationToken,
+        on_progress: OnProgress,
+    ) -> Result<Self, ExportError> {
+        let mut destination = Destination::open(pipeline, &request.target).await?;
+        let mut source = Source {
+            pipeline,
+            request,
+            cancellation,
+            patience: PATIENCE,
+            on_progress,
+            progress: Progress::default(),
+        };
+        let checkpoint = source.checkpoint(&mut destination).await?;
+        source.progress.total = if checkpoint.is_finished {
+            Some(0)
+        } else {
+            let total = total(pipeline, request).await;
+            total.map(|total| total.saturating_sub(checkpoint.rows))
+        };
+        Ok(Self {
+            source,
+            destination,
+            checkpoint,
+        })
+    }
+
+    async fn finish(mut self) -> Result<Exported, ExportError> {
+        let Checkpoint {
+            rows, files, bytes, ..
+        } = self.checkpoint;
+        while !self.checkpoint.is_finished {
+            let filled = self.fill().await?;
+            self.complete(filled).await?;
+        }
+        Ok(Exported {
+            rows: self.checkpoint.rows - rows,
+            files: self.checkpoint.files - files,
+            bytes: self.checkpoint.bytes - bytes,
+            rows_total: self.checkpoint.rows,
+            is_continued: files > 0,
+        })
+    }
+
+    /// The next chunk.
+    async fn fill(&mut self) -> Result<Filled, ExportError> {
+        let staging = self.destination.staging();
+        let Checkpoint {
+            next_chunk, run, ..
+        } = &self.checkpoint;
+        let chunk = Chunk::new(self.source.request.format, staging, *next_chunk, run);
+        let position = self.checkpoint.position.clone();
+        self.fill_on(chunk, position).await
+    }
+
+    /// Reads pages until the chunk is full, everything was read, or nothing more can be read.
+    async fn fill_on(
         &mut self,
-        cancellation: &CancellationToken,
-        on_progress: &mut OnProgress,
+        mut chunk: Chunk,
+        mut position: Position,
     ) -> Result<Filled, ExportError> {
         let staging = self.destination.staging();
-        let mut chunk = Chunk::new(self.request.format, staging, self.checkpoint.next_chunk);
-        let mut position = self.checkpoint.position.clone();
         loop {
-            let batch = tokio::select! {
-                biased;
-                () = cancellation.cancelled() => return Err(ExportError::Cancelled),
-                batch = walk::read(self.pipeline, self.request, &position) => batch?,
+            let batch = match self.source.page(&position).await {
+                Ok(batch) => batch,
+                // What was read so far is kept.
+                Err(ExportError::Pipeline(error)) if position != self.checkpoint.position => {
+                    return Ok(Filled {
+                        chunk,
+                        position,
+                        end: End::Failed(error),
+                    });
+                }
+                Err(error) => return Err(error),
             };
             position = batch.next;
             let count = batch.records.len() as u64;
@@ -117,114 +138,99 @@ impl Run<'_> {
                 Ok(chunk)
             })
             .await?;
-            self.read.rows += count;
-            on_progress(self.read);
+            self.source.passed(count);
             if batch.is_last || chunk.is_full() {
                 return Ok(Filled {
                     chunk,
                     position,
-                    is_last: batch.is_last,
+                    end: if batch.is_last { End::All } else { End::Full },
                 });
             }
         }
     }
 
-    /// Moves the chunk's files into their place and writes the checkpoint.
+    /// Writes the chunk and the checkpoint behind it.
     async fn complete(&mut self, filled: Filled) -> Result<(), ExportError> {
-        let chunk = filled.chunk;
-        let rows = chunk.rows();
-        let staged = blocking("write", self.destination.staging(), || chunk.finish()).await?;
-        let names: Vec<String> = staged.iter().map(|file| file.name.clone()).collect();
-        // A chunk that is read again after a crash may have fewer days: records were deleted meanwhile.
-        for name in &self.checkpoint.pending {
-            if !names.contains(name) {
-                self.destination.remove(name).await?;
-            }
+        let announced = self.announce(filled.chunk).await?;
+        let is_finished = matches!(filled.end, End::All);
+        self.place(announced, filled.position, is_finished).await?;
+        match filled.end {
+            End::Full | End::All => Ok(()),
+            End::Failed(error) => Err(error.into()),
         }
-        self.checkpoint.pending = names;
-        if !staged.is_empty() {
-            self.save().await?;
-        }
-        for file in &staged {
-            self.destination.publish(file).await?;
-        }
-        self.checkpoint.position = filled.position;
-        self.checkpoint.is_finished = filled.is_last;
-        self.checkpoint.pending = Vec::new();
-        self.checkpoint.next_chunk += u64::from(!staged.is_empty());
-        self.checkpoint.rows += rows;
-        self.checkpoint.files += staged.len() as u64;
-        self.checkpoint.bytes += staged.iter().map(|file: &Staged| file.bytes).sum::<u64>();
-        self.save().await
     }
 
-    async fn save(&self) -> Result<(), ExportError> {
+    /// Completes the chunk's files and announces them in the checkpoint. What an earlier run announced and did not
+    /// count is removed, after the checkpoint has shown that no other run counts it.
+    async fn announce(&mut self, chunk: Chunk) -> Result<Announced, ExportError> {
+        let rows = chunk.rows();
+        let files = blocking("write", self.destination.staging(), || chunk.finish()).await?;
+        let left = std::mem::take(&mut self.checkpoint.pending);
+        if !files.is_empty() || !left.is_empty() {
+            let names = files.iter().map(|file| &file.name);
+            self.checkpoint.pending = left.iter().chain(names).cloned().collect();
+            self.save().await?;
+        }
+        for name in &left {
+            self.destination.remove(name).await?;
+        }
+        Ok(Announced { rows, files })
+    }
+
+    /// Moves the files into their place and counts them. Where another export has written the checkpoint
+    /// meanwhile, they are removed.
+    async fn place(
+        &mut self,
+        Announced { rows, files }: Announced,
+        position: Position,
+        is_finished: bool,
+    ) -> Result<(), ExportError> {
+        for file in &files {
+            self.destination.publish(file).await?;
+        }
+        self.checkpoint.position = position;
+        self.checkpoint.is_finished = is_finished;
+        self.checkpoint.pending = Vec::new();
+        self.checkpoint.next_chunk += u64::from(!files.is_empty());
+        self.checkpoint.rows += rows;
+        self.checkpoint.files += files.len() as u64;
+        self.checkpoint.bytes += files.iter().map(|file| file.bytes).sum::<u64>();
+        let saved = self.save().await;
+        if let Err(ExportError::InUse(_)) = &saved {
+            for file in &files {
+                self.destination.remove(&file.name).await?;
+            }
+        }
+        saved
+    }
+
+    async fn save(&mut self) -> Result<(), ExportError> {
         let content = self.checkpoint.to_bytes()?;
-        self.destination.write(CHECKPOINT, content).await
+        self.destination.write_checkpoint(content).await
     }
 }
 
-/// A chunk that is complete but not in its place.
+/// A chunk that is not in its place.
 struct Filled {
     chunk: Chunk,
     /// What comes after it.
     position: Position,
-    is_last: bool,
+    end: End,
 }
 
-/// The checkpoint of the target, or the first one of a new export.
-async fn checkpoint(
-    pipeline: &Pipeline,
-    request: &ExportRequest,
-    destination: &Destination,
-) -> Result<Checkpoint, ExportError> {
-    let environment = &pipeline.environment().name;
-    let requested = request.description();
-    let Some(content) = destination.read(CHECKPOINT).await? else {
-        let position = Position::first(request);
-        return Ok(Checkpoint::new(environment, &requested, position));
-    };
-    let mut found = Checkpoint::read(&content)?;
-    if found.environment != *environment || found.request != requested {
-        return Err(ExportError::OtherExport {
-            target: request.target.to_string(),
-            found: format!("{} of {}", found.request, found.environment),
-            requested: format!("{requested} of {environment}"),
-        });
-    }
-    // What arrived since is new; a range is finished for good.
-    if request.scope == Scope::SinceLast {
-        found.is_finished = false;
-    }
-    Ok(found)
+/// A chunk whose files are complete and in the checkpoint, but not in their place.
+struct Announced {
+    rows: u64,
+    files: Vec<Staged>,
 }
 
-/// Rows of the request by the statistics; `None` if they do not have them.
-async fn total(pipeline: &Pipeline, request: &ExportRequest) -> Option<u64> {
-    let Scope::Range { from, to } = request.scope else {
-        return None;
-    };
-    if request.source.is_some() {
-        return None;
-    }
-    // Whole hours at both ends: a few rows more do no harm to an estimate of time.
-    let hour = TimeDelta::hours(1);
-    let query = StatsQuery {
-        from: truncated(from, hour)?,
-        to: truncated(to, hour)?.checked_add_signed(hour)?,
-        bucket: Bucket::Day,
-        group_by: GroupBy::Type,
-    };
-    let buckets = pipeline.stats(&query).await.ok()?;
-    let counts = buckets.iter().filter_map(|bucket| {
-        let is_wanted = request.types.is_empty() || request.types.contains(&bucket.group);
-        is_wanted.then_some(u64::try_from(bucket.count).unwrap_or_default())
-    });
-    Some(counts.sum())
-}
-
-fn truncated(time: DateTime<Utc>, width: TimeDelta) -> Option<DateTime<Utc>> {
-    chrono::DurationRound::duration_trunc(time, width).ok()
+/// Why a chunk ended.
+enum End {
+    Full,
+    /// Everything was read.
+    All,
+    /// The next page cannot be read.
+    Failed(PipelineError),
 }
 
 /// Runs work on files outside of the asynchronous threads.
@@ -238,3 +244,6 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|error| Err(io::Error::other(error)));
     result.map_err(|cause| ExportError::write(operation, name.display().to_string(), cause))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,9 @@
 
 use chrono::{DateTime, Utc};
 use event::{Cursor, LIMIT_MAX, Order, Record, RecordId, RecordQuery};
-use pipeline::Pipeline;
+use pipeline::{Pipeline, PipelineError};
 use serde::{Deserialize, Serialize};
 
-use crate::error::ExportError;
 use crate::request::{ExportRequest, Scope};
 
 /// Where a page starts.
@@ -25,7 +24,26 @@ pub(crate) enum Position {
     Arrival {
         /// 0 from the start.
         after: RecordId,
+        /// The last record that was read, of all types.
+        last: Option<Arrived>,
     },
+}
+
+/// A record that was read. After a restore to an earlier time, its id is given out a second time, and the record
+/// of that id has another time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Arrived {
+    pub(crate) record_id: RecordId,
+    ingested_at: DateTime<Utc>,
+}
+
+impl Arrived {
+    fn of(record: &Record) -> Self {
+        Self {
+            record_id: record.record_id,
+            ingested_at: record.ingested_at,
+        }
+    }
 }
 
 /// The place of a record in a walk by time.
@@ -44,15 +62,50 @@ pub(crate) struct Batch {
     pub(crate) is_last: bool,
 }
 
+/// Records by the time of their event.
+pub(crate) struct Range<'a> {
+    /// Earliest `occurred_at`, inclusive.
+    pub(crate) from: Option<DateTime<Utc>>,
+    /// Latest `occurred_at`, exclusive.
+    pub(crate) to: Option<DateTime<Utc>>,
+    /// Only these types; empty for all.
+    pub(crate) types: &'a [String],
+    /// Only this source.
+    pub(crate) source: Option<&'a String>,
+}
+
+impl<'a> Range<'a> {
+    fn of(request: &'a ExportRequest) -> Self {
+        let (from, to) = match request.scope {
+            Scope::Range { from, to } => (Some(from), Some(to)),
+            Scope::SinceLast => (None, None),
+        };
+        Self {
+            from,
+            to,
+            types: &request.types,
+            source: request.source.as_ref(),
+        }
+    }
+}
+
 impl Position {
     /// The start of what is requested.
     pub(crate) fn first(request: &ExportRequest) -> Self {
         match request.scope {
-            Scope::Range { .. } => Self::Range {
-                walk: 0,
+            Scope::Range { .. } => Self::first_in_range(),
+            Scope::SinceLast => Self::Arrival {
+                after: RecordId(0),
                 last: None,
             },
-            Scope::SinceLast => Self::Arrival { after: RecordId(0) },
+        }
+    }
+
+    /// The start of a range.
+    pub(crate) const fn first_in_range() -> Self {
+        Self::Range {
+            walk: 0,
+            last: None,
         }
     }
 }
@@ -62,28 +115,37 @@ pub(crate) async fn read(
     pipeline: &Pipeline,
     request: &ExportRequest,
     position: &Position,
-) -> Result<Batch, ExportError> {
+) -> Result<Batch, PipelineError> {
     match position {
-        Position::Range { walk, last } => range(pipeline, request, *walk, *last).await,
-        Position::Arrival { after } => arrivals(pipeline, request, *after).await,
+        Position::Range { .. } => read_range(pipeline, &Range::of(request), position).await,
+        Position::Arrival { after, last } => arrivals(pipeline, request, *after, *last).await,
     }
 }
 
-async fn range(
+/// Whether the record is still the one that was read, or gone: expired, erased, or never stored since a restore.
+pub(crate) async fn is_unchanged(
     pipeline: &Pipeline,
-    request: &ExportRequest,
-    walk: usize,
-    last: Option<Place>,
-) -> Result<Batch, ExportError> {
-    let (from, to) = match request.scope {
-        Scope::Range { from, to } => (Some(from), Some(to)),
-        Scope::SinceLast => (None, None),
+    read: Arrived,
+) -> Result<bool, PipelineError> {
+    let present = pipeline.get_record(read.record_id).await?;
+    Ok(present.is_none_or(|present| Arrived::of(&present) == read))
+}
+
+/// Reads the page at a position of a range; one in the order of arrival starts the range.
+pub(crate) async fn read_range(
+    pipeline: &Pipeline,
+    range: &Range<'_>,
+    position: &Position,
+) -> Result<Batch, PipelineError> {
+    let (walk, last) = match position {
+        Position::Range { walk, last } => (*walk, *last),
+        Position::Arrival { .. } => (0, None),
     };
     let query = RecordQuery {
-        source: request.source.clone(),
-        event_type: request.types.get(walk).cloned(),
-        from,
-        to,
+        source: range.source.cloned(),
+        event_type: range.types.get(walk).cloned(),
+        from: range.from,
+        to: range.to,
         order: Order::Asc,
         limit: LIMIT_MAX,
         cursor: last.map(|last| Cursor {
@@ -97,7 +159,7 @@ async fn range(
     let is_end_of_walk = page.next_cursor.is_none();
     Ok(Batch {
         records: page.items,
-        is_last: is_end_of_walk && walk + 1 >= request.types.len(),
+        is_last: is_end_of_walk && walk + 1 >= range.types.len(),
         next: Position::Range {
             walk: walk + usize::from(is_end_of_walk),
             last: page.next_cursor.map(|cursor| Place {
@@ -113,9 +175,11 @@ async fn arrivals(
     pipeline: &Pipeline,
     request: &ExportRequest,
     after: RecordId,
-) -> Result<Batch, ExportError> {
+    last: Option<Arrived>,
+) -> Result<Batch, PipelineError> {
     let arrivals = pipeline.records_after(after, LIMIT_MAX).await?;
     let mut records = arrivals.items;
+    let last = records.last().map(Arrived::of).or(last);
     records.retain(|record| {
         let is_of_types = request.types.is_empty() || request.types.contains(&record.event_type);
         let is_of_source = request
@@ -129,6 +193,7 @@ async fn arrivals(
         is_last: !arrivals.has_more,
         next: Position::Arrival {
             after: arrivals.next_after,
+            last,
         },
     })
 }

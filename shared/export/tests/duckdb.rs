@@ -1,6 +1,6 @@
 //! Exports read back by DuckDB, which is not ours: counts and sums equal those of PostgreSQL.
 //!
-//! DuckDB is installed from PyPI once, into the folder of the build. Where that fails the test is counted
+//! DuckDB is installed from PyPI once, into the cache folder. Where that fails the test is counted
 //! as ignored and says so: never as passed.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
@@ -18,9 +18,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-const PACKAGE: &str = "duckdb==1.4.2";
-/// File that marks a complete installation.
-const MARKER: &str = "complete";
+const PACKAGES: [&str; 1] = ["duckdb==1.4.2"];
 
 /// Events of three weeks: two types, a third with a subject.
 const EVENTS: &str = "
@@ -64,7 +62,11 @@ print(json.dumps(result))
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let python = install();
+    let python = if arguments.list {
+        Err("only listed".to_owned())
+    } else {
+        Runtime::new().unwrap().block_on(install())
+    };
     if let Err(reason) = &python {
         eprintln!("SKIPPED duckdb: {reason}");
     }
@@ -77,6 +79,13 @@ fn main() -> ExitCode {
         .with_ignored_flag(is_absent)
     });
     libtest_mimic::run(&arguments, Vec::from(trials)).exit_code()
+}
+
+/// Python with DuckDB.
+async fn install() -> Result<PathBuf, String> {
+    let programs = devstack::python_packages("duckdb", &PACKAGES).await;
+    let python = programs.map(|programs| programs.join("python"));
+    python.map_err(|error| error.to_string())
 }
 
 async fn read_back(python: &Path, format: Format) -> Result<(), Failed> {
@@ -117,39 +126,4 @@ async fn read_back(python: &Path, format: Format) -> Result<(), Failed> {
     assert!(expected.as_array().unwrap().len() > 40);
     assert_eq!(read, expected, "{format}");
     Ok(())
-}
-
-/// Python with DuckDB.
-fn install() -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PACKAGE.replace("==", "-"));
-    let python = folder.join("bin/python");
-    if folder.join(MARKER).exists() {
-        return Ok(python);
-    }
-    run(Command::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&folder))?;
-    run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--no-input"])
-        .args([
-            "--disable-pip-version-check",
-            "--only-binary=:all:",
-            PACKAGE,
-        ]))?;
-    std::fs::write(folder.join(MARKER), "").map_err(|error| error.to_string())?;
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{name}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let last = errors.lines().last().unwrap_or("no output");
-    Err(format!("{name} ended with {}: {last}", output.status))
 }

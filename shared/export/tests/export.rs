@@ -16,7 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use devstack::TestDatabase;
 use event::{Record, RecordId, parse_event};
-use export::{ExportError, ExportRequest, Exported, Format, OnProgress, Scope, Target, export};
+use export::{
+    ExportError, ExportRequest, Exported, Format, OnProgress, ReadRecord, ReadRequest,
+    RecordReader, Scope, Target, export,
+};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 use pipeline::Pipeline;
@@ -259,6 +262,75 @@ async fn every_format_holds_every_record_unchanged() {
     }
 }
 
+/// Everything that a request reads, page by page.
+async fn read_back(pipeline: &Pipeline, request: &ReadRequest) -> Vec<ReadRecord> {
+    let mut reader = RecordReader::open(pipeline, request).await.unwrap();
+    let mut records = Vec::new();
+    while let Some(page) = reader.next().await.unwrap() {
+        assert!(page.len() <= usize::from(event::LIMIT_MAX));
+        records.extend(page);
+    }
+    records
+}
+
+#[tokio::test]
+async fn records_and_files_are_read_back_once_each_in_the_same_order_every_time() {
+    let fixture = Fixture::new().await;
+    let stored = fixture.records().await;
+    let events = |records: &[ReadRecord]| -> BTreeMap<String, serde_json::Value> {
+        let event = |record: &ReadRecord| serde_json::from_str(&record.body).unwrap();
+        let events = records.iter().map(event);
+        events
+            .map(|event: serde_json::Value| (event["id"].as_str().unwrap().to_owned(), event))
+            .collect()
+    };
+    let expected: BTreeMap<String, serde_json::Value> = stored
+        .values()
+        .map(|record| {
+            (
+                record.id.clone(),
+                serde_json::from_str(record.payload.get()).unwrap(),
+            )
+        })
+        .collect();
+    let mut requests = vec![ReadRequest::default()];
+    for format in Format::ALL {
+        let target = fixture.folder.path().join(format.to_string());
+        let request = ExportRequest {
+            target: Target::Folder(target.clone()),
+            ..fixture.request(format)
+        };
+        fixture.export(&request).await.unwrap();
+        requests.push(ReadRequest {
+            folder: Some(target),
+            ..ReadRequest::default()
+        });
+    }
+    for request in requests {
+        let records = read_back(&fixture.pipeline, &request).await;
+        assert_eq!(records.len(), stored.len(), "{request}");
+        assert_eq!(events(&records), expected, "{request}");
+        assert_eq!(
+            read_back(&fixture.pipeline, &request).await,
+            records,
+            "{request}"
+        );
+        let part = ReadRequest {
+            from: Some(start() + TimeDelta::days(3)),
+            to: Some(start() + TimeDelta::days(9)),
+            ..request
+        };
+        let some = read_back(&fixture.pipeline, &part).await;
+        let is_of_part = |record: &&ReadRecord| some.contains(record);
+        let in_order: Vec<_> = records.iter().filter(is_of_part).cloned().collect();
+        assert_eq!(
+            (some.len() as i64, &some),
+            (6 * ROWS_A_DAY, &in_order),
+            "{part}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn types_and_range_select() {
     let fixture = Fixture::new().await;
@@ -340,7 +412,7 @@ async fn files_of_a_chunk_that_failed_half_way_are_replaced() {
     fs::write(&day, "").unwrap();
     let error = fixture.export(&request).await.unwrap_err().to_string();
     assert!(
-        error.contains("occurred_on=2026-03-08/part-00000000.jsonl.zst"),
+        error.contains("occurred_on=2026-03-08/part-00000000-"),
         "{error}"
     );
     assert!(error.contains("the same command continues"), "{error}");
@@ -384,6 +456,45 @@ async fn target_belongs_to_one_request_and_one_process() {
     assert!(error.contains("is no checkpoint"), "{error}");
 }
 
+/// The newest record ids go, as after a restore to an earlier time.
+async fn restore_to_before(fixture: &Fixture, record_id: i64) {
+    for statement in [
+        "delete from records where record_id >= $1",
+        "delete from event_identities where record_id >= $1",
+        "select setval('event_keys_record_id_seq', $1 - 1)",
+    ] {
+        let statement = sqlx::query(statement).bind(record_id);
+        statement.execute(fixture.database.pool()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn position_of_another_database_or_from_before_a_restore_is_refused() {
+    let fixture = Fixture::new().await;
+    let request = ExportRequest {
+        scope: Scope::SinceLast,
+        ..fixture.request(Format::Jsonl)
+    };
+    let exported = fixture.export(&request).await.unwrap();
+    let before = files(&fixture.target());
+    let refused = async |fixture: &Fixture, words: &str| {
+        let error = fixture.export(&request).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+
+    // Another one under the same name, as a new demo is.
+    let other = Fixture::new().await;
+    refused(&other, "of a database that was created at").await;
+
+    let last = i64::try_from(exported.rows).unwrap();
+    restore_to_before(&fixture, last - 9).await;
+    refused(&fixture, "is behind the last record").await;
+    // The ids are given out again, and the position is no longer behind the last one.
+    fixture.store(5, "made.again").await;
+    refused(&fixture, "the database was restored").await;
+    assert_eq!(files(&fixture.target()), before);
+}
+
 #[tokio::test]
 async fn empty_range_is_refused_and_an_export_of_nothing_leaves_no_file() {
     let fixture = Fixture::new().await;
@@ -417,7 +528,7 @@ async fn every_record_that_arrives_is_in_one_of_the_runs() {
     assert_eq!(fixture.export(&request).await.unwrap().rows, 0);
     // One write is open and has taken its ids: what commits behind it waits for it.
     let mut open = fixture.database.pool().begin().await.unwrap();
-    sqlx::query("lock table records_default in access exclusive mode")
+    sqlx::query("lock table records_default in exclusive mode")
         .execute(&mut *open)
         .await
         .unwrap();

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use chrono::{DateTime, Utc};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Request, Url};
 
 use super::connection::OPERATION_LIMIT;
@@ -44,13 +45,13 @@ impl Pipeline {
             body_bytes: API_BODY_BYTES_MAX,
         };
         let answer = self.api_send(&attempt, Method::GET, path, None, limits);
-        let (status, content_type, mut body) = answer.await?;
-        body.truncate(API_BODY_BYTES_MAX);
+        let mut answer = answer.await?;
+        answer.body.truncate(API_BODY_BYTES_MAX);
         Ok(ApiAnswer {
-            status,
+            status: answer.status,
             latency: attempt.elapsed().max(Duration::from_micros(1)),
-            content_type,
-            body: String::from_utf8_lossy(&body).into_owned(),
+            content_type: answer.content_type,
+            body: String::from_utf8_lossy(&answer.body).into_owned(),
         })
     }
 
@@ -72,8 +73,8 @@ impl Pipeline {
         })
     }
 
-    /// Sends a request, with JSON if there is a body. Returns status, content type and body, of which no more is
-    /// read once it exceeds the limit.
+    /// Sends a request, with JSON if there is a body. Of the response's body no more is read once it exceeds the
+    /// limit.
     pub(super) async fn api_send(
         &self,
         attempt: &Attempt,
@@ -81,7 +82,7 @@ impl Pipeline {
         path: &str,
         body: Option<Vec<u8>>,
         limits: ApiLimits,
-    ) -> Result<(u16, Option<String>, Vec<u8>), PipelineError> {
+    ) -> Result<Response, PipelineError> {
         let url = address(self.api_url(&attempt.operation)?, path)
             .map_err(|cause| attempt.refused(cause))?;
         let mut request = Request::new(method, url);
@@ -95,11 +96,12 @@ impl Pipeline {
         let response = self.http(attempt)?.execute(request).await;
         let mut response = response.map_err(|error| attempt.http(&error))?;
         let status = response.status().as_u16();
-        let content_type = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let header = |name| {
+            let value = response.headers().get(name)?;
+            value.to_str().ok()
+        };
+        let content_type = header(CONTENT_TYPE).map(str::to_owned);
+        let retry_after = header(RETRY_AFTER).and_then(|value| wait_of(value, Utc::now()));
         let mut body = Vec::new();
         while body.len() <= limits.body_bytes
             && let Some(chunk) = response
@@ -109,8 +111,31 @@ impl Pipeline {
         {
             body.extend_from_slice(&chunk);
         }
-        Ok((status, content_type, body))
+        Ok(Response {
+            status,
+            content_type,
+            retry_after,
+            body,
+        })
     }
+}
+
+/// A response of the API.
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) content_type: Option<String>,
+    /// See [`PipelineError::retry_after`].
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
+
+/// The wait of the header `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
+fn wait_of(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    if let Ok(secs) = value.parse() {
+        return Some(Duration::from_secs(secs));
+    }
+    let date = DateTime::parse_from_rfc2822(value).ok()?;
+    Some((date.to_utc() - now).to_std().unwrap_or_default())
 }
 
 /// Limits of one call to the API.
@@ -144,6 +169,19 @@ fn address(base: &str, path: &str) -> Result<Url, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wait_is_seconds_or_a_date() {
+        let now = "2026-11-27T12:00:00Z".parse().unwrap();
+        let wait = |value| wait_of(value, now);
+        assert_eq!(wait("5"), Some(Duration::from_secs(5)));
+        let date = "Fri, 27 Nov 2026 12:01:30 GMT";
+        assert_eq!(wait(date), Some(Duration::from_secs(90)));
+        let past = "Fri, 27 Nov 2026 11:00:00 GMT";
+        assert_eq!(wait(past), Some(Duration::ZERO));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait("-1"), None);
+    }
 
     #[test]
     fn path_stays_below_the_base_on_the_same_host() {

@@ -16,8 +16,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use store::{Arrivals, StoredKey};
 
-use super::api::ApiLimits;
+use super::api::{ApiLimits, Response};
 use super::connection::QUESTION_LIMIT;
+use super::records::BEYOND_LAST_HINT;
 use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 
 /// Limits of one read: a function's response has at most 6 MB.
@@ -55,6 +56,14 @@ struct Found {
 #[derive(Deserialize)]
 struct Problem {
     detail: String,
+    parameter: Option<String>,
+}
+
+impl Problem {
+    /// Whether the position in the feed is refused: the only thing that can be wrong with one of the feed's own.
+    fn is_about_position(&self) -> bool {
+        self.parameter.as_deref() == Some("after")
+    }
 }
 
 impl<'a> ApiReads<'a> {
@@ -67,6 +76,15 @@ impl<'a> ApiReads<'a> {
 
     pub(super) async fn summary(self) -> Result<RecordSummary, PipelineError> {
         self.get("/v1/summary").await
+    }
+
+    pub(super) async fn database_created_at(self) -> Result<DateTime<Utc>, PipelineError> {
+        let summary: RecordSummary = self.get("/v1/summary").await?;
+        summary.database_created_at.ok_or_else(|| {
+            self.attempt.refused(
+                "this API does not say which database it reads; deploy the version of this console",
+            )
+        })
     }
 
     pub(super) async fn list_records(
@@ -154,7 +172,12 @@ impl<'a> ApiReads<'a> {
         let sent = self
             .pipeline
             .api_send(&self.attempt, method, path, body, LIMITS);
-        let (status, _, body) = sent.await?;
+        let Response {
+            status,
+            retry_after,
+            body,
+            ..
+        } = sent.await?;
         if body.len() > LIMITS.body_bytes {
             let limit = LIMITS.body_bytes / 1024 / 1024;
             return Err(self
@@ -173,14 +196,22 @@ impl<'a> ApiReads<'a> {
             (404, Some(_)) => Ok(None),
             (status, problem) => {
                 let kind = match status {
-                    500.. => PipelineErrorKind::Unreachable,
+                    // Too many requests: as with a service that is down, another attempt can succeed.
+                    429 | 500.. => PipelineErrorKind::Unreachable,
                     _ => PipelineErrorKind::Refused,
                 };
+                let is_beyond_last = problem.as_ref().is_some_and(Problem::is_about_position);
                 let cause = match problem {
                     Some(problem) => format!("status {status}: {}", problem.detail),
                     None => format!("status {status}"),
                 };
-                Err(self.attempt.failed(kind, cause))
+                let error = self.attempt.failed(kind, cause);
+                let error = error.with_retry_after(retry_after);
+                Err(if is_beyond_last {
+                    error.with_hint(BEYOND_LAST_HINT)
+                } else {
+                    error
+                })
             }
         }
     }

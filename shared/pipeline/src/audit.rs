@@ -1,12 +1,14 @@
 //! The audit log: who changed what from this machine, when, where and why.
 //!
-//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten.
-//! [`AuditLog::forget`] removes changes that ended; beyond that the log keeps the last 16 to 48 MB, so
+//! Invariant: a change is written down, and on the disk, before it begins. Nothing is overwritten but by
+//! [`AuditLog::redact`], which takes the details of a change out. [`AuditLog::forget`] removes changes that
+//! ended; beyond that the log keeps the last 16 to 48 MB, so
 //! that it never fills the disk, and counts what it drops. A change without an end was cut off, is shown
 //! so, and is kept.
 
 mod forget;
 mod read;
+mod redact;
 mod rotate;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub enum Operation {
     Publish,
     /// Dead letters were sent back to the source queue.
     Redrive,
+    /// Records were published to the topic again.
+    Replay,
     /// Dead letters were deleted.
     Delete,
     /// The whole dead-letter queue was purged.
@@ -51,6 +55,8 @@ pub enum Operation {
     MoveTask,
     /// Files of this program were removed from this machine; no pipeline was changed.
     Tidy,
+    /// What belongs to a subject, or matches a program or a text, was erased: records, dead letters and files.
+    Erase,
 }
 
 impl Operation {
@@ -60,10 +66,12 @@ impl Operation {
         match self {
             Self::Publish => "publish",
             Self::Redrive => "redrive",
+            Self::Replay => "replay",
             Self::Delete => "delete",
             Self::Purge => "purge",
             Self::MoveTask => "move-task",
             Self::Tidy => "tidy",
+            Self::Erase => "erase",
         }
     }
 }

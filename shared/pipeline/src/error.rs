@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -45,6 +46,8 @@ pub struct PipelineError {
     hint: Option<String>,
     /// Whether the operation may have succeeded although no response came.
     may_have_happened: bool,
+    /// How many seconds the service asked to wait. Small, because errors are returned by value everywhere.
+    retry_after_secs: Option<NonZeroU16>,
 }
 
 impl fmt::Display for PipelineError {
@@ -78,6 +81,14 @@ impl PipelineError {
         self.may_have_happened
     }
 
+    /// How long the service asked to wait before another attempt (RFC 9110, 10.2.3), up to 18 hours; `None` if it
+    /// did not.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let secs = self.retry_after_secs?;
+        Some(Duration::from_secs(secs.get().into()))
+    }
+
     /// What the operator can do about it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -106,6 +117,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotConfigured,
             hint: Some(hint.to_owned()),
             may_have_happened: false,
+            retry_after_secs: None,
         }
     }
 
@@ -119,6 +131,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotPermitted,
             hint: Some(hint),
             may_have_happened: false,
+            retry_after_secs: None,
         }
     }
 
@@ -132,6 +145,12 @@ impl PipelineError {
     pub fn with_remark(mut self, remark: &str) -> Self {
         self.cause.push_str("; ");
         self.cause.push_str(remark);
+        self
+    }
+
+    pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        let secs = wait.map(|wait| u16::try_from(wait.as_secs()).unwrap_or(u16::MAX));
+        self.retry_after_secs = secs.and_then(NonZeroU16::new);
         self
     }
 
@@ -174,6 +193,7 @@ impl Attempt {
             kind,
             hint: None,
             may_have_happened: false,
+            retry_after_secs: None,
         }
     }
 

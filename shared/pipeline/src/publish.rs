@@ -182,7 +182,8 @@ impl Pipeline {
         })
     }
 
-    fn publish_attempt(&self) -> Attempt {
+    /// A publication, named with the topic in its errors.
+    pub fn publish_attempt(&self) -> Attempt {
         Attempt::start(
             format!("publish to {:?}", self.topic_name()),
             self.aws_address("sns"),

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::api_reads::ApiReads;
 use super::connection::QUESTION_LIMIT;
 use super::model::ReadPath;
+use super::records::BEYOND_LAST_HINT;
 use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 
 /// How long the API is asked first after the database could not be reached.
@@ -75,18 +76,20 @@ impl Pipeline {
                 ),
                 "add api_url or database_url to the environment's entry",
             )),
-            Some(ReadPath::Database) => match self.ask(operation, by_database).await {
-                Ok(answer) => Ok(answer),
-                Err(NoAnswer { error, is_away }) if is_away && has_api => {
-                    self.set_database_away(Some(Instant::now() + DATABASE_RETRY_INTERVAL));
-                    let instead = by_api(api).await;
-                    instead.map_err(|instead| both(error, &instead))
+            Some(ReadPath::Database) => {
+                match self.ask(operation, QUESTION_LIMIT, by_database).await {
+                    Ok(answer) => Ok(answer),
+                    Err(NoAnswer { error, is_away }) if is_away && has_api => {
+                        self.set_database_away(Some(Instant::now() + DATABASE_RETRY_INTERVAL));
+                        let instead = by_api(api).await;
+                        instead.map_err(|instead| both(error, &instead))
+                    }
+                    Err(NoAnswer { error, .. }) => Err(error),
                 }
-                Err(NoAnswer { error, .. }) => Err(error),
-            },
+            }
             Some(ReadPath::Api) => match by_api(api).await {
                 Err(instead) if instead.is_unreachable() && has_database => {
-                    let answer = self.ask(operation, by_database).await;
+                    let answer = self.ask(operation, QUESTION_LIMIT, by_database).await;
                     if answer.is_ok() {
                         self.set_database_away(None);
                     }
@@ -103,9 +106,24 @@ impl Pipeline {
         }
     }
 
+    /// Asks the database alone.
+    pub(super) async fn of_database<'a, T, F>(
+        &'a self,
+        operation: &str,
+        limit: Duration,
+        question: impl FnOnce(&'a PgPool) -> F,
+    ) -> Result<T, PipelineError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let answer = self.ask(operation, limit, question).await;
+        answer.map_err(|NoAnswer { error, .. }| error)
+    }
+
     async fn ask<'a, T, F>(
         &'a self,
         operation: &str,
+        limit: Duration,
         question: impl FnOnce(&'a PgPool) -> F,
     ) -> Result<T, NoAnswer>
     where
@@ -118,10 +136,10 @@ impl Pipeline {
         let pool = self.pool(operation).map_err(here)?;
         let attempt = Attempt::start(operation, self.database_address());
         self.renew_log_in(pool, &attempt).await.map_err(here)?;
-        let error = match tokio::time::timeout(QUESTION_LIMIT, question(pool)).await {
+        let error = match tokio::time::timeout(limit, question(pool)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
-            Err(_) => return Err(here(attempt.timed_out(QUESTION_LIMIT))),
+            Err(_) => return Err(here(attempt.timed_out(limit))),
         };
         // A user of analysts reads only their views; the API reads the records.
         if let StoreError::NotPermitted { .. } = error {
@@ -131,7 +149,12 @@ impl Pipeline {
             });
         }
         if !error.is_transient() {
-            return Err(here(attempt.refused(error.to_string())));
+            let refused = attempt.refused(error.to_string());
+            return Err(here(if matches!(error, StoreError::BeyondLast { .. }) {
+                refused.with_hint(BEYOND_LAST_HINT)
+            } else {
+                refused
+            }));
         }
         let cause = self.probe_database().await;
         Err(NoAnswer {
@@ -146,5 +169,7 @@ impl Pipeline {
 
 /// The database's error, and why the API did not answer instead.
 fn both(error: PipelineError, instead: &PipelineError) -> PipelineError {
-    error.with_remark(&format!("the API, asked instead: {}", instead.cause))
+    error
+        .with_remark(&format!("the API, asked instead: {}", instead.cause))
+        .with_retry_after(instead.retry_after())
 }

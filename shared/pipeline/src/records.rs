@@ -17,6 +17,9 @@ use super::{Pipeline, PipelineError};
 /// Events of one question to the ledger: as many as the API takes.
 const KEYS_MAX: usize = 500;
 
+/// What to do where a position in the arrivals is refused.
+pub(super) const BEYOND_LAST_HINT: &str = "export into another target, everything or a range of time; a reader of the feed begins again at 0";
+
 /// What the ledger knows of events, as far as it answered.
 #[derive(Debug, Default)]
 pub struct LedgerAnswer {
@@ -72,6 +75,20 @@ impl Pipeline {
         .await
     }
 
+    /// When the schema of the database was created, which tells two databases apart; a copy and a restore have
+    /// the same.
+    ///
+    /// # Errors
+    /// When neither the database nor the API answers, or an API of an earlier version does not say it.
+    pub async fn database_created_at(&self) -> Result<DateTime<Utc>, PipelineError> {
+        self.read(
+            "read which database this is",
+            |pool| async move { store::database_created_at(pool).await },
+            |api| async move { api.database_created_at().await },
+        )
+        .await
+    }
+
     /// One page of records.
     ///
     /// # Errors
@@ -92,7 +109,8 @@ impl Pipeline {
     /// Records in the order of their arrival, after the record `after` (0 from the start).
     ///
     /// # Errors
-    /// When there is no database or it does not answer.
+    /// When the database never had a record with the id `after`, or when neither the database nor the API
+    /// answers.
     pub async fn records_after(
         &self,
         after: RecordId,

@@ -48,6 +48,12 @@ impl Pipeline {
         pipeline
     }
 
+    /// The operator's reason for changes, which the audit log gets.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.authority.reason.as_deref()
+    }
+
     /// Checks that this environment may be changed. Call it before the work that a refusal would make
     /// useless. `operation` is for the error.
     ///

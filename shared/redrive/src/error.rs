@@ -5,6 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use export::ReadError;
 use pipeline::environment::EnvironmentError;
 use pipeline::{Hidden, PipelineError};
 
@@ -85,9 +86,21 @@ pub enum RedriveError {
     /// The pipeline refused, or did not answer.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
+    /// The records of a replay cannot be read.
+    #[error(transparent)]
+    Read(ReadError),
     /// There is no folder for journals.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+}
+
+impl From<ReadError> for RedriveError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Pipeline(error) => Self::Pipeline(error),
+            error => Self::Read(error),
+        }
+    }
 }
 
 impl RedriveError {

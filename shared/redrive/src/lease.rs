@@ -61,7 +61,8 @@ enum Message<'a> {
 /// A message that can be sent now.
 #[derive(Debug)]
 pub(super) struct Secured {
-    pub(super) receipt_handle: String,
+    /// Absent in a replay.
+    pub(super) receipt_handle: Option<String>,
     pub(super) original: Original,
 }
 
@@ -155,10 +156,12 @@ impl<'a> Leases<'a> {
             search: Mutex::default(),
         };
         for intended in unsettled {
-            if let Some(id) = leases.id(intended.index) {
+            if let Some(id) = leases.id(intended.index)
+                && let Some(handle) = &intended.receipt_handle
+            {
                 // Nobody knows until when; it is extended before it is relied on.
                 let until = DateTime::UNIX_EPOCH;
-                leases.planned.adopt(id, &intended.receipt_handle, until);
+                leases.planned.adopt(id, handle, until);
                 let message = Message::Journaled(Arc::clone(intended));
                 leases.lock().insert(intended.index, message);
             }
@@ -259,7 +262,7 @@ impl<'a> Leases<'a> {
             message.ok_or_else(|| lost("it is not received; look at the messages again"))?;
         if let Some(receipt_handle) = handle {
             return Ok(Secured {
-                receipt_handle,
+                receipt_handle: Some(receipt_handle),
                 original: message.original(entry)?,
             });
         }
@@ -444,7 +447,7 @@ mod tests {
     fn intended(index: usize) -> Arc<Intended> {
         Arc::new(Intended {
             index,
-            receipt_handle: "h".to_owned(),
+            receipt_handle: Some("h".to_owned()),
             original: Original {
                 body: format!("body {index}"),
                 attributes: std::collections::BTreeMap::new(),

@@ -37,6 +37,7 @@ mod limits;
 mod message;
 pub mod operations;
 mod plan;
+mod reading;
 pub mod retention;
 mod run;
 mod state;
@@ -49,8 +50,8 @@ pub use journal::{ControlFile, ControlRequest, Journal, MoveTaskRecord, Storage,
 pub use limits::PLAN_ENTRIES_MAX;
 pub use message::{Attribute, Original, body_sha256};
 pub use plan::{
-    Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue, PlannedSend, Skipped,
-    dry_run,
+    Edit, Kind, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedPlace, PlannedSend,
+    REPLAY_SCHEMA_VERSION, Replay, Skipped, dry_run,
 };
 pub use run::{RunOptions, run};
 pub use state::{

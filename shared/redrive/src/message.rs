@@ -1,4 +1,4 @@
-//! One dead letter as the journal has it, and what of it is sent.
+//! One message as the journal has it, and what of it is sent.
 //!
 //! Invariant: an [`Original`] has everything that SQS returned of the message, so that the message
 //! can be made again from the journal alone; what is sent differs from it only by the edit of the
@@ -74,7 +74,7 @@ impl Attribute {
     }
 }
 
-/// A dead letter as it was received.
+/// A dead letter as it was received, or a record as it was read: its event and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Original {
     /// The body, before any edit.
@@ -90,6 +90,16 @@ pub struct Original {
 }
 
 impl Original {
+    /// An event that was read.
+    pub(crate) fn of_event(body: String) -> Self {
+        Self {
+            body,
+            attributes: BTreeMap::new(),
+            group_id: None,
+            trace_header: None,
+        }
+    }
+
     /// Reads the body of a message.
     ///
     /// # Errors

@@ -1,18 +1,23 @@
 //! Which files of the state folder may go, by age and by size.
 //!
 //! Invariant: nothing unfinished is ever chosen. What is kept fits the policy's size, or is
-//! unfinished. [`decide`] is pure; [`find()`], [`remove()`] and [`Tidy`] touch the disk.
+//! unfinished. [`decide`] is pure; [`find()`], [`remove()`], [`Rewrite`] and [`Tidy`] touch
+//! the disk, [`bodies()`] reads it.
 
+mod bodies;
 mod find;
 mod remove;
+mod rewrite;
 mod tidy;
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use bodies::bodies;
 pub use find::find;
 pub use remove::remove;
+pub use rewrite::Rewrite;
 pub use tidy::{Outcome, Tidied, Tidy, TidyError};
 
 /// What the operator wants to keep.

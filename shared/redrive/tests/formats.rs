@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redrive::fact::Ending;
-use redrive::{Journal, Report, plan_file};
+use redrive::{Journal, Kind, Plan, Report, plan_file};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -12,14 +12,28 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-#[test]
-fn plan_of_version_1_is_read_and_written_byte_for_byte() {
-    let path = fixture("plan-1.json");
+/// Reads a plan that stays the same when it is written.
+fn unchanged_plan(name: &str) -> Plan {
+    let path = fixture(name);
     let plan = plan_file::read(&path).unwrap();
-    assert_eq!((plan.entries.len(), plan.skipped.len()), (9, 1));
     let folder = tempfile::tempdir().unwrap();
     let written = plan_file::write_in(folder.path(), &plan).unwrap();
     assert_eq!(fs::read(written).unwrap(), fs::read(path).unwrap());
+    plan
+}
+
+#[test]
+fn plan_of_version_1_is_read_and_written_byte_for_byte() {
+    let plan = unchanged_plan("plan-1.json");
+    assert_eq!((plan.entries.len(), plan.skipped.len()), (9, 1));
+    assert_eq!(plan.kind(), Kind::Redrive);
+}
+
+#[test]
+fn plan_of_version_2_is_a_replay_and_is_read_and_written_byte_for_byte() {
+    let plan = unchanged_plan("plan-2.json");
+    assert_eq!(plan.kind(), Kind::Replay);
+    assert_eq!(plan.expected_duplicates(), Some(1));
 }
 
 #[test]

@@ -73,11 +73,19 @@ pub struct Arrivals<T = Record> {
 /// [`StoreError::Other`] on a replica, otherwise see [`StoreError`].
 pub async fn arrival_watermark(source: impl Into<Source<'_>>) -> Result<RecordId, StoreError> {
     let mut connection = PooledConnection::read(source.into(), WATERMARK).await?;
-    let answer = watermark(connection.get()).await;
-    connection.end(answer)
+    let answer = sequence(connection.get()).await;
+    Ok(connection.end(answer)?.watermark)
 }
 
-async fn watermark(connection: &mut PgConnection) -> Result<RecordId, StoreError> {
+/// The ids that were given out.
+struct Sequence {
+    /// The last one.
+    last: RecordId,
+    /// See [`arrival_watermark`].
+    watermark: RecordId,
+}
+
+async fn sequence(connection: &mut PgConnection) -> Result<Sequence, StoreError> {
     let (last, is_replica): (i64, bool) = sqlx::query_as(READ_SEQUENCE)
         .fetch_one(&mut *connection)
         .await
@@ -95,11 +103,16 @@ async fn watermark(connection: &mut PgConnection) -> Result<RecordId, StoreError
         .fetch_one(connection)
         .await
         .read_context(WATERMARK)?;
-    if is_earlier_version_writing {
-        return Ok(RecordId(0));
-    }
     let smallest = held.into_iter().map(|low| position_near(last, low)).min();
-    Ok(RecordId(smallest.map_or(last, |held| held.min(last))))
+    let watermark = if is_earlier_version_writing {
+        0
+    } else {
+        smallest.map_or(last, |held| held.min(last))
+    };
+    Ok(Sequence {
+        last: RecordId(last),
+        watermark: RecordId(watermark),
+    })
 }
 
 /// The position whose low 32 bits are `low`, the nearest to `last`: a write ends long before 2,147,483,648
@@ -115,7 +128,8 @@ fn position_near(last: i64, low: i64) -> i64 {
 /// were erased are skipped. A write that stays open stops the feed until it ends.
 ///
 /// # Errors
-/// See [`arrival_watermark`].
+/// [`StoreError::BeyondLast`] when no record with the id `after` was ever stored here: after a restore, ids are
+/// given out a second time, and a reader that continued would skip them. Otherwise see [`arrival_watermark`].
 pub async fn records_after(
     source: impl Into<Source<'_>>,
     after: RecordId,
@@ -153,7 +167,14 @@ async fn page(
     limit: u16,
     columns: Columns,
 ) -> Result<Arrivals<RecordRow>, StoreError> {
-    let watermark = watermark(connection).await?;
+    let Sequence { last, watermark } = sequence(connection).await?;
+    if after > last {
+        return Err(StoreError::BeyondLast {
+            operation: LIST,
+            after,
+            last,
+        });
+    }
     let chosen = if after < watermark {
         choose(connection, after, watermark, limit).await?
     } else {

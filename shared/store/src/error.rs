@@ -2,6 +2,7 @@
 //!
 //! Invariant: no error contains data of an event or a password, so each can be logged and shown.
 
+use event::RecordId;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -56,6 +57,16 @@ pub enum StoreError {
         /// What the caller can do.
         advice: &'static str,
     },
+    /// A reader of the arrivals asks to continue after a record that this database never had.
+    #[error("{operation}: {}", beyond_last(*after, *last))]
+    BeyondLast {
+        /// What was attempted.
+        operation: &'static str,
+        /// The position of the reader.
+        after: RecordId,
+        /// The last record id that was given out.
+        last: RecordId,
+    },
     /// The database user may not do it (SQLSTATE 42501).
     #[error("{operation}: {detail}")]
     NotPermitted {
@@ -89,6 +100,15 @@ pub enum StoreError {
     },
 }
 
+/// What is wrong with the position of a reader of the arrivals, and the way out.
+#[must_use]
+pub fn beyond_last(after: RecordId, last: RecordId) -> String {
+    format!(
+        "{after} is behind the last record, {last}: the position is of another database, or from before a \
+         restore of this one; what it has not seen would be skipped, so begin again at 0"
+    )
+}
+
 impl StoreError {
     /// Whether one event is at fault, so that the others of its batch can be stored without it.
     #[must_use]
@@ -115,6 +135,7 @@ impl StoreError {
             | Self::Conflict { .. }
             | Self::TooSlow { .. }
             | Self::TooBroad { .. }
+            | Self::BeyondLast { .. }
             | Self::NotPermitted { .. }
             | Self::Url { .. }
             | Self::TooManyRows { .. }

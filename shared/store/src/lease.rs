@@ -255,6 +255,7 @@ impl PooledConnection {
                     | StoreError::Conflict { .. }
                     | StoreError::TooSlow { .. }
                     | StoreError::TooBroad { .. }
+                    | StoreError::BeyondLast { .. }
                     | StoreError::TooManyRows { .. })
         ) {
             self.return_to_pool();

@@ -25,6 +25,7 @@
 mod arrivals;
 mod connect;
 mod count_backfill;
+mod erase;
 mod error;
 mod expiry;
 mod filling;
@@ -35,11 +36,13 @@ mod layout;
 mod lease;
 mod ledger_copy;
 mod migrations;
+mod origin;
 mod partition_plan;
 mod partition_sizes;
 mod partition_step;
 mod partitions;
 mod position;
+mod publication;
 mod record_row;
 mod records;
 mod roles;
@@ -55,15 +58,21 @@ pub use sqlx::PgPool;
 
 pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after, rows_after};
 pub use connect::{ConnectSettings, connect, connect_lazy, ping};
-pub use error::StoreError;
+pub use erase::{
+    ERASED_MAX, ErasedPartition, ErasureRights, RecordPosition, VACUUM_LIMIT, Vacuumed,
+    erase_records, erasure_rights, partitions_of, vacuum_erased, vacuum_statistics,
+};
+pub use error::{StoreError, beyond_last};
 pub use expiry::{delete_expired_records, drop_partitions, retention_horizon};
 pub use iam::IamLogIn;
 pub use keys::{StoredKey, stored_keys};
 pub use lease::{Reader, Source};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
+pub use origin::database_created_at;
 pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partition_sizes::{PARTITIONS_MAX, partition_sizes};
 pub use partitions::{PartitionReport, create_partitions, keep_partitions};
+pub use publication::{PublicationName, publish_records};
 pub use record_row::{Columns, PAGE_BYTES_MAX, RecordRow};
 pub use records::{SAME_ID_MAX, get_record, get_row, list_records, list_rows};
 pub use roles::{RoleError, role_statements};

@@ -64,6 +64,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| Migrator {
         file!(20261127000012, "create_event_counts"),
         file!(20261127000013, "read_counts_in_analytics"),
         file!(20261127000100, "index_records_by_subject"),
+        file!(20261127000200, "count_deletions_while_the_past_is_counted"),
     ]
     .into(),
     ..Migrator::DEFAULT

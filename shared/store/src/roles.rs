@@ -30,6 +30,7 @@ begin
     if exists (select from pg_roles where rolname = 'api') then
         grant select on event_identities, records, event_counts, retention to api;
         grant select on sequence event_keys_record_id_seq to api;
+        grant select (version, installed_on) on _sqlx_migrations to api;
     end if;
     if exists (select from pg_roles where rolname = 'analyst') then
         grant usage on schema analytics to analyst;
@@ -40,11 +41,11 @@ begin
 end
 $$";
 
-/// A name that is not allowed for a user or a database.
+/// A name that is not allowed for a user, a database or a publication.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{name:?} is not allowed as the name of a user or a database: use a-z, 0-9 and _, starting with a \
-     letter"
+    "{name:?} is not allowed as the name of a user, a database or a publication: use a-z, 0-9 and _, \
+     starting with a letter"
 )]
 pub struct RoleError {
     /// The refused name.
@@ -80,7 +81,7 @@ pub fn role_statements(users: &[String], database: &str) -> Result<Vec<String>, 
     Ok(statements)
 }
 
-fn check_name(name: &str) -> Result<(), RoleError> {
+pub(crate) fn check_name(name: &str) -> Result<(), RoleError> {
     let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.len() <= NAME_BYTES_MAX
         && name

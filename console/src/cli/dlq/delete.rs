@@ -12,8 +12,9 @@ use crate::cli::dlq::arguments::{DeleteArguments, RemovalArguments};
 use crate::cli::dlq::export::exported_line;
 use crate::cli::selection::by_verdict;
 use crate::cli::walk::{self, RELEASING, nothing_remark};
-use crate::cli::{CommandError, Exit, Interrupt, Session, progress};
+use crate::cli::{CommandError, Exit, Interrupt, Session, progress, remember};
 use crate::text::messages_in_words;
+use export::Target;
 use pipeline::model::QueueRole;
 use pipeline::printable;
 use redrive::operations::{self, Deleted, Export, Exported, Failure, Selection, Walk, WalkOptions};
@@ -94,7 +95,10 @@ impl RemovalArguments {
     pub(crate) fn begin_export(&self, session: &Session) -> Result<Export, CommandError> {
         let path = match &self.export {
             _ if self.no_export => None,
-            Some(path) => Some(path.clone()),
+            Some(path) => {
+                remember(&Target::Folder(path.clone()))?;
+                Some(path.clone())
+            }
             None => {
                 let queue = session.pipeline.queue_name(QueueRole::DeadLetter);
                 Some(Spool::path_of_user(queue)?)

@@ -10,8 +10,9 @@ use serde::Serialize;
 use crate::cli::dlq::arguments::ExportArguments;
 use crate::cli::selection::by_verdict;
 use crate::cli::walk::{self, nothing_remark};
-use crate::cli::{CommandError, Exit, Interrupt, Session};
+use crate::cli::{CommandError, Exit, Interrupt, Session, remember};
 use crate::text::messages_in_words;
+use export::Target;
 use pipeline::printable;
 use redrive::operations::{Export, Exported, Selection, Walk, WalkOptions};
 
@@ -32,6 +33,7 @@ pub(crate) async fn run(
 ) -> Result<Exit, CommandError> {
     // A file that is in the way must not cost the messages a receive.
     let mut export = Export::begin(Some(&arguments.file))?;
+    remember(&Target::Folder(arguments.file.clone()))?;
     let selection = Selection::from(arguments.selection);
     // A whole queue without messages is a file without lines.
     let is_all = selection.is_all();

@@ -7,12 +7,13 @@ pub(super) mod arguments;
 use std::time::Duration;
 
 use chrono::Utc;
-use export::{ExportError, ExportRequest, Exported, OnProgress, Progress, Scope};
+use export::{ExportError, ExportRequest, Exported, OnProgress, Progress, Scope, Wait};
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
+use super::output::Output;
 use super::progress;
-use super::{CommandError, Exit, Interrupt, Session};
+use super::{CommandError, Exit, Interrupt, Session, remember};
 use arguments::ExportRecordsArguments;
 use pipeline::printable;
 
@@ -48,15 +49,23 @@ pub(super) async fn run(
         format: arguments.format,
         target: arguments.into,
     };
+    remember(&request.target)?;
     let cancellation = interrupt.cancellation();
-    let work = export::export(&session.pipeline, &request, &cancellation, bar());
+    let work = export::export(
+        &session.pipeline,
+        &request,
+        &cancellation,
+        bar(session.output),
+    );
     let exported = interrupt
         .cancels(session.output, "interrupted: ending the export", work)
         .await;
     if let (Err(error), Scope::Range { from, to }) = (&exported, request.scope)
         && !matches!(
             error,
-            ExportError::Request(_) | ExportError::OtherExport { .. }
+            ExportError::Request(_)
+                | ExportError::OtherExport { .. }
+                | ExportError::OtherDatabase { .. }
         )
     {
         // A relative time, or none, would be another request the next time.
@@ -109,8 +118,8 @@ fn line(into: &str, exported: Exported) -> String {
     format!("{}{total}\n", printable(&format!("{written} into {into}")))
 }
 
-/// A bar with rate and time left, where the number of rows is known.
-fn bar() -> OnProgress {
+/// A bar with rate and time left, where the number of rows is known, and a line for each wait.
+fn bar(output: Output) -> OnProgress {
     let mut bar = None;
     Box::new(move |progress: Progress| {
         let bar = bar.get_or_insert_with(|| {
@@ -122,7 +131,15 @@ fn bar() -> OnProgress {
             bar.set_length(progress.rows);
         }
         bar.set_position(progress.rows);
+        if let Some(wait) = progress.wait {
+            bar.suspend(|| output.note(&waiting(&wait)));
+        }
     })
+}
+
+fn waiting(wait: &Wait) -> String {
+    let secs = wait.duration.as_secs_f64();
+    format!("{}; trying again in {secs:.0} s", wait.cause)
 }
 
 impl From<ExportError> for CommandError {
@@ -133,6 +150,8 @@ impl From<ExportError> for CommandError {
             ExportError::Cancelled => Self::Interrupted,
             ExportError::Write { .. }
             | ExportError::OtherExport { .. }
+            | ExportError::OtherDatabase { .. }
+            | ExportError::Restored { .. }
             | ExportError::Checkpoint { .. }
             | ExportError::InUse(_) => Self::Failed(error.to_string()),
         }

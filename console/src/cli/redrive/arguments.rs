@@ -84,10 +84,11 @@ JSON output: {\"id\", \"state\"} where it continues in another process, else as 
 
 const LIST_HELP: &str = "\
 PIPELINE is other where the environment has another dead-letter queue now. NOT SENT counts those of
-NOT MOVED that were tried and were not sent.
+NOT MOVED that were tried and were not sent. Of a replay MOVED counts those that were published.
 
-JSON output: [{\"id\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\", \"planned\",
-\"counts\": {..}, \"error\"}]. `pipeline` is same, or other if the environment has another
+JSON output: [{\"id\", \"kind\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\",
+\"planned\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay.
+`pipeline` is same, or other if the environment has another
 dead-letter queue now, like each new demo; null if there is no such environment. `state` is
 running, paused, finished, incomplete (messages are left that a resume tries again), cancelled,
 interrupted (its process ended first) or unreadable (`error` is the cause, and the rest is null);
@@ -99,7 +100,8 @@ const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
 \"not_sent\", \"unknown\", \"sent_not_deleted\", \"moved\", \"stored\", \"dead_again\"}, \"ending\", \"letters\":
 [{\"message_id\", \"outcome\", \"cause\", \"sent_message_id\", \"proof\"}], \"state\", \"pause\"}. `outcome` is
-waiting, not-sent, unknown, sent-not-deleted or moved; `counts` are those of `redrive list`;
+waiting, not-sent, unknown, sent-not-deleted, moved, or published by a replay, which has
+`kind`: replay; `counts` are those of `redrive list`;
 `proof` is stored, already-stored (with `duplicate_of`: the message of the redrive that had the same
 event) or dead-again (failed again), with the record or the new dead letter.";
 
@@ -284,7 +286,7 @@ impl DraftArguments {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanarySteps(pub Vec<usize>);
 
-fn canary(text: &str) -> Result<CanarySteps, String> {
+pub(crate) fn canary(text: &str) -> Result<CanarySteps, String> {
     let mut before = 0;
     let mut steps = Vec::new();
     for part in text.split(',') {

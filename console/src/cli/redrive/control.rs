@@ -144,21 +144,22 @@ pub(crate) async fn resume(
         ));
         return outcome.report(session, Exit::Done);
     }
-    operations::check_permission(&session.pipeline)?;
     let plan = state.plan();
+    let kind = plan.kind();
+    operations::check_permission(&session.pipeline, kind)?;
     plan.check_pipeline(&session.pipeline)?;
     let left = state.counts().left();
     if left == 0 {
         session.output.note(&format!(
-            "redrive {id} has moved all it can; the events that were sent are looked up"
+            "{kind} {id} has sent all it can; the events that were sent are looked up"
         ));
     } else if !options.yes && can_ask() {
         let question = format!(
-            "continue redrive {id} in {:?} with what is left, {left} of {}? [y/N] ",
+            "continue {kind} {id} in {:?} with what is left, {left} of {}? [y/N] ",
             plan.environment,
             messages_in_words(plan.entries.len() as u64)
         );
-        if !confirmed(session, &question, "nothing was moved", None, interrupt).await? {
+        if !confirmed(session, &question, "nothing was sent", None, interrupt).await? {
             return Ok(Exit::Failed);
         }
     }

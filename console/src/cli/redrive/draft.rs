@@ -13,11 +13,12 @@ use crate::cli::{CommandError, Exit, Interrupt, Session, progress};
 use crate::text::messages_in_words;
 use pipeline::model::DeadLetter;
 use pipeline::{LeaseSet, printable};
-use redrive::Plan;
+use redrive::operations::replay::PlannedReplay;
 use redrive::operations::{
     self, EditCounts, PatchInput, Patched, PlanRequest, Planned, Selection, Walk, WalkOptions,
     select,
 };
+use redrive::{Kind, Plan};
 
 /// Visibility timeout while messages are checked and somebody decides; extended meanwhile.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(120);
@@ -119,7 +120,7 @@ impl Draft {
             would_be_lost: 0,
             exit: Exit::Done,
         };
-        if is_dry_run {
+        if is_dry_run && draft.plan.kind() == Kind::Redrive {
             let mut walk = receive(session, Selection::default(), interrupt).await?;
             let selecting = select(&mut walk);
             let selected = interrupt
@@ -141,6 +142,27 @@ impl Draft {
             draft.walk = Some(walk);
         }
         Ok(draft)
+    }
+
+    /// A replay. Its records are read again when they are sent, so it has no messages here.
+    pub(crate) fn of_replay(planned: PlannedReplay) -> Self {
+        let (edits, would_be_lost) = (planned.edits, planned.would_be_lost);
+        let is_as_asked =
+            !planned.plan.entries.is_empty() && edits.failed == 0 && would_be_lost == 0;
+        Self {
+            plan: Arc::new(planned.plan),
+            messages: Vec::new(),
+            walk: None,
+            is_truncated: false,
+            selected: planned.selected,
+            missing: Vec::new(),
+            edits,
+            would_be_lost,
+            exit: match is_as_asked {
+                true => Exit::Done,
+                false => Exit::Failed,
+            },
+        }
     }
 
     /// The leases of its messages, where some were received.
@@ -178,19 +200,11 @@ impl Draft {
 
     /// Shows what is left out, and why.
     fn remarks(&self, session: &Session, arguments: &DraftArguments) {
-        let note = |text: &str| session.output.note(&printable(text));
+        let note = |text: &str| session.output.note(text);
         let skipped = &self.plan.skipped;
         let names_all = !arguments.selection.message_ids.is_empty() || arguments.patch.is_some();
         if names_all || self.would_be_lost > 0 {
-            for message in skipped.iter().take(SKIPPED_SHOWN_MAX) {
-                note(&format!(
-                    "{}: skipped, {}",
-                    message.message_id, message.reason
-                ));
-            }
-            if skipped.len() > SKIPPED_SHOWN_MAX {
-                note("…; --output json names all");
-            }
+            self.skipped_remarks(session);
         }
         if self.would_be_lost > 0 {
             note(&format!(
@@ -206,6 +220,24 @@ impl Draft {
         } else if skipped.is_empty() && self.plan.entries.is_empty() && self.missing.is_empty() {
             walk::nothing_remark(session, &arguments.selection.clone().into());
         }
+        self.edit_remarks(session);
+    }
+
+    /// Names messages that are left out, with the reason of each.
+    pub(crate) fn skipped_remarks(&self, session: &Session) {
+        let skipped = &self.plan.skipped;
+        for message in skipped.iter().take(SKIPPED_SHOWN_MAX) {
+            let note = format!("{}: skipped, {}", message.message_id, message.reason);
+            session.output.note(&printable(&note));
+        }
+        if skipped.len() > SKIPPED_SHOWN_MAX {
+            session.output.note("…; --output json names all");
+        }
+    }
+
+    /// Shows what the patch did.
+    pub(crate) fn edit_remarks(&self, session: &Session) {
+        let note = |text: &str| session.output.note(text);
         let edits = self.edits;
         if edits.changed + edits.failed > 0 {
             let become_valid = match edits.become_valid {

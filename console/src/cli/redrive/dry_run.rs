@@ -1,6 +1,6 @@
 //! `redrive run --dry-run`: what would be sent.
 //!
-//! Invariant: nothing is written, and every message is checked on the body that was received.
+//! Invariant: nothing is written, and every message is checked on the body that was received or read.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -9,9 +9,9 @@ use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Session};
 use crate::text::messages_in_words;
-use pipeline::model::DeadLetter;
 use pipeline::printable;
-use redrive::{Plan, PlannedSend, Skipped, dry_run};
+use redrive::operations::replay;
+use redrive::{Kind, PlannedSend, Skipped, dry_run};
 
 pub(crate) struct DryRun(Vec<PlannedSend>);
 
@@ -22,13 +22,19 @@ struct DryRunJson<'a> {
     sendable: usize,
     skipped: &'a [Skipped],
     missing: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_duplicates: Option<usize>,
     #[serde(rename = "letters")]
     messages: &'a [PlannedSend],
 }
 
 impl DryRun {
-    pub(crate) fn of(plan: &Plan, messages: &[DeadLetter]) -> Self {
-        Self(dry_run(plan, messages))
+    pub(crate) async fn of(session: &Session, draft: &Draft) -> Result<Self, CommandError> {
+        let plan = &draft.plan;
+        Ok(Self(match plan.kind() {
+            Kind::Redrive => dry_run(plan, &draft.messages),
+            Kind::Replay => replay::dry_run(&session.pipeline, plan).await?,
+        }))
     }
 
     pub(crate) fn report(&self, session: &Session, draft: &Draft) -> Result<Exit, CommandError> {
@@ -48,17 +54,20 @@ impl DryRun {
                 sendable,
                 skipped: &plan.skipped,
                 missing: &draft.missing,
+                expected_duplicates: plan.expected_duplicates(),
                 messages: sends,
             })?;
         } else {
             session.output.text(&format!(
-                "would send {sendable} of {} ({}) to {:?}, {} of them edited, {} bytes; nothing was \
+                "would send {sendable} of {} ({}) to {:?}, {} of them edited, {} bytes{}; nothing was \
                  written\n",
                 messages_in_words(sends.len() as u64),
                 by_verdict(sends.iter().map(|send| send.verdict)),
                 plan.destination.name,
                 sends.iter().filter(|send| send.is_edited).count(),
                 sends.iter().map(|send| send.bytes).sum::<usize>(),
+                plan.expected_duplicates()
+                    .map_or_else(String::new, |count| format!(", {count} duplicates expected")),
             ))?;
         }
         let is_whole = sendable == sends.len();

@@ -20,7 +20,8 @@ use crate::text::{message_or_messages, messages_in_words, span_secs};
 use pipeline::model::DeadLetter;
 use pipeline::{Hidden, printable};
 use redrive::{
-    Control, Counts, Journal, Pause, RedriveError, RunCommand, RunOptions, State, Wait, operations,
+    Control, Counts, Journal, Kind, Pause, RedriveError, RunCommand, RunOptions, State, Wait,
+    operations,
 };
 
 /// A wait that is shorter is not worth a note.
@@ -64,7 +65,7 @@ pub(crate) async fn execute(
 ) -> Result<Outcome, CommandError> {
     let path = journal.0.path().to_owned();
     let plan = journal.1.plan();
-    let (id, total) = (plan.id, plan.entries.len() as u64);
+    let (id, kind, total) = (plan.id, plan.kind(), plan.entries.len() as u64);
     let control = Control::new(settings.rate.or(plan.rate_per_sec));
     let (sender, mut counts) = watch::channel(journal.1.counts());
     let defaults = RunOptions::default();
@@ -78,10 +79,10 @@ pub(crate) async fn execute(
         ..defaults
     };
     session.output.note(&format!(
-        "redrive {id} of {}; `redrive pause {id}` and `redrive cancel {id}` control it",
+        "{kind} {id} of {}; `redrive pause {id}` and `redrive cancel {id}` control it",
         messages_in_words(total)
     ));
-    let bar = progress::bar(total, "redrive");
+    let bar = progress::bar(total, kind.as_str());
     // A signal may have come before this listened; then no batch is begun.
     let mut is_interrupted =
         interrupt.cancellation().is_cancelled() || interrupt.received().now_or_never().is_some();
@@ -106,12 +107,12 @@ pub(crate) async fn execute(
             never = &mut pauses => match never {},
             never = &mut waits => match never {},
             () = &mut stopped => {
-                session.output.note("the audit log has no end of this redrive");
+                session.output.note("the audit log has no end of it");
                 return Err(CommandError::Interrupted);
             }
             Ok(()) = counts.changed() => show(&bar, *counts.borrow_and_update()),
             () = interrupt.received() => {
-                on_signal(session, id, &control, is_interrupted);
+                on_signal(session, (id, kind), &control, is_interrupted);
                 is_interrupted = true;
             }
         }
@@ -132,17 +133,22 @@ pub(crate) async fn execute(
 }
 
 /// A first signal ends the redrive between two batches, a second one at once.
-fn on_signal(session: &Session, id: Uuid, control: &Control, is_second: bool) {
+fn on_signal(session: &Session, (id, kind): (Uuid, Kind), control: &Control, is_second: bool) {
     if !is_second {
         let note = "interrupted: the running batches are finished";
         session.output.note(note);
         control.cancel();
         return;
     }
-    session.output.note(&format!(
-        "stopped at once: messages that it received stay hidden for up to 5 min, or until `redrive \
-         resume {id}`, which settles what was being sent"
-    ));
+    session.output.note(&match kind {
+        Kind::Redrive => format!(
+            "stopped at once: messages that it received stay hidden for up to 5 min, or until \
+             `redrive resume {id}`, which settles what was being sent"
+        ),
+        Kind::Replay => {
+            format!("stopped at once: `redrive resume {id}` settles what was being sent")
+        }
+    });
     control.stop();
 }
 

@@ -17,7 +17,7 @@ use pipeline::environment::Environment;
 use pipeline::printable;
 use redrive::fact::Proof;
 use redrive::operations::history::{HistoryLimits, HistoryReader, PastRedrive};
-use redrive::{Counts, Journal, MessageOutcome, MessageReport, Report, Summary};
+use redrive::{Counts, Journal, Kind, MessageOutcome, MessageReport, Report, Summary};
 
 /// Journals that are read for the list: those of years.
 const JOURNALS_MAX: usize = 10_000;
@@ -51,6 +51,7 @@ impl Pipelines<'_> {
 #[derive(Serialize)]
 struct ListedJson<'a> {
     id: Uuid,
+    kind: Option<Kind>,
     environment: Option<&'a str>,
     pipeline: Option<&'static str>,
     created_at: Option<DateTime<Utc>>,
@@ -107,6 +108,7 @@ fn listed<'a>(past: &'a PastRedrive, pipeline: Option<&'static str>) -> ListedJs
     let known: Option<&Summary> = summary.ok();
     ListedJson {
         id: past.id,
+        kind: known.map(|summary| summary.kind),
         environment: known.map(|summary| summary.environment.as_str()),
         pipeline,
         created_at: known.map(|summary| summary.created_at),
@@ -121,6 +123,7 @@ fn listed<'a>(past: &'a PastRedrive, pipeline: Option<&'static str>) -> ListedJs
 fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
     let mut table = Table::new(&[
         ("ID", Align::Left, Keep::Always),
+        ("KIND", Align::Left, Keep::Drop(8)),
         ("STATE", Align::Left, Keep::Always),
         ("ENVIRONMENT", Align::Left, Keep::Drop(5)),
         ("PIPELINE", Align::Left, Keep::Drop(1)),
@@ -139,6 +142,7 @@ fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
         };
         table.row([
             &past.id.to_string(),
+            summary.map_or("-", |summary| summary.kind.as_str()),
             past.status().as_str(),
             summary.map_or("-", |summary| &summary.environment),
             pipeline.unwrap_or("-"),
@@ -178,7 +182,7 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
     let counts = report.counts;
     let mut text = String::new();
     for (name, value) in [
-        ("redrive", report.id.to_string()),
+        (report.kind.as_str(), report.id.to_string()),
         ("environment", report.environment.clone()),
         ("planned at", moment(report.created_at)),
         ("state", state.to_owned()),
@@ -188,7 +192,13 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
                 .map_or_else(|| "no".to_owned(), |pause| pause.to_string()),
         ),
         ("messages", report.planned.to_string()),
-        ("moved", counts.moved.to_string()),
+        (
+            match report.kind {
+                Kind::Redrive => "moved",
+                Kind::Replay => "published",
+            },
+            counts.moved.to_string(),
+        ),
         ("not deleted", counts.sent_not_deleted.to_string()),
         ("unknown", (counts.unknown + counts.intended).to_string()),
         ("not sent", counts.not_sent.to_string()),
@@ -226,6 +236,7 @@ fn messages(messages: &[MessageReport]) -> Table {
             MessageOutcome::Unknown => "unknown",
             MessageOutcome::SentNotDeleted => "sent-not-deleted",
             MessageOutcome::Moved => "moved",
+            MessageOutcome::Published => "published",
         };
         let proof = match &message.proof {
             None => "-".to_owned(),

@@ -17,7 +17,7 @@ use crate::text::messages_in_words;
 use pipeline::printable;
 use redrive::fact::Proof;
 use redrive::operations::history::Status;
-use redrive::{MessageOutcome, MessageReport, RedriveError, Report};
+use redrive::{Kind, MessageOutcome, MessageReport, RedriveError, Report};
 
 /// What a run did.
 #[derive(Debug, Default, Serialize)]
@@ -41,6 +41,11 @@ pub(crate) struct Outcome {
     unproved: Option<usize>,
     truncated: bool,
     errors: Vec<MessageError>,
+    /// Messages of which the plan expected that they are duplicates; only in a replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_duplicates: Option<usize>,
+    #[serde(skip)]
+    kind: Kind,
     /// Messages that a resume would work on.
     #[serde(skip)]
     left: usize,
@@ -71,7 +76,7 @@ impl Outcome {
         let is_sent = |message: &MessageReport| {
             matches!(
                 message.outcome,
-                MessageOutcome::Moved | MessageOutcome::SentNotDeleted
+                MessageOutcome::Moved | MessageOutcome::SentNotDeleted | MessageOutcome::Published
             )
         };
         let unproved = report
@@ -85,6 +90,7 @@ impl Outcome {
             .filter(|message| message.outcome == MessageOutcome::Moved);
         Self {
             id: Some(report.id),
+            kind: report.kind,
             journal: Some(journal.to_owned()),
             state: Status::of_ending(report.ending, counts.left()).as_str(),
             selected: report.planned,
@@ -123,6 +129,7 @@ impl Outcome {
         self.selected = draft.selected;
         self.skipped = skipped.len();
         self.would_be_lost = draft.would_be_lost;
+        self.expected_duplicates = draft.plan.expected_duplicates();
         self.skipped_in_words = by_verdict(skipped.iter().map(|message| message.verdict));
         self.truncated = draft.is_truncated;
         self.errors
@@ -157,7 +164,7 @@ impl Outcome {
         }
         if let Some(id) = self.id.filter(|_| self.left > 0) {
             session.output.note(&format!(
-                "not everything was moved: `redrive resume {id}` continues it"
+                "not everything was sent: `redrive resume {id}` continues it"
             ));
         }
         let is_as_asked =
@@ -172,15 +179,16 @@ impl Outcome {
     }
 
     fn in_words(&self) -> String {
+        let sent = match self.kind {
+            Kind::Redrive => format!(
+                "moved {}, sent but not deleted {}",
+                self.moved, self.sent_not_deleted
+            ),
+            Kind::Replay => format!("published {}", self.moved),
+        };
         let mut text = format!(
-            "selected {}, moved {}, sent but not deleted {}, may have been sent {}, not sent {}, \
-             skipped {}",
-            self.selected,
-            self.moved,
-            self.sent_not_deleted,
-            self.unknown,
-            self.not_sent,
-            self.skipped
+            "selected {}, {sent}, may have been sent {}, not sent {}, skipped {}",
+            self.selected, self.unknown, self.not_sent, self.skipped
         );
         if self.skipped > 0 {
             text.push_str(&format!(" ({})", self.skipped_in_words));
@@ -222,7 +230,9 @@ impl MessageError {
                 format!("may have been sent, and is here too: {cause}")
             }
             (MessageOutcome::SentNotDeleted, _) => format!("sent, but not deleted: {cause}"),
-            (MessageOutcome::Waiting | MessageOutcome::Moved, _) => return None,
+            (MessageOutcome::Waiting | MessageOutcome::Moved | MessageOutcome::Published, _) => {
+                return None;
+            }
         };
         Some(Self {
             message_id: message.message_id.clone(),

@@ -14,12 +14,13 @@ use uuid::Uuid;
 use crate::cli::redrive::arguments::RedrivePlanArguments;
 use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
-use crate::cli::{CommandError, Exit, Interrupt, Output, Session};
+use crate::cli::{CommandError, Exit, Interrupt, Output, Session, remember};
 use crate::text::rate;
+use export::Target;
 use pipeline::{printable, printable_lines};
 use redrive::operations::EditCounts;
 use redrive::triage;
-use redrive::{Edit, Journal, Plan, PlanEntry, Skipped, plan_file};
+use redrive::{Edit, Journal, Kind, Plan, PlanEntry, Replay, Skipped, plan_file};
 
 /// Edits that are shown as examples.
 const EXAMPLES_MAX: usize = 3;
@@ -41,6 +42,8 @@ struct PlanJson<'a> {
     skipped: &'a [Skipped],
     /// Of these, messages whose events would be lost if they were sent.
     would_be_lost: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_duplicates: Option<usize>,
     missing: &'a [String],
     edits: EditCounts,
     rate_per_sec: Option<f64>,
@@ -56,13 +59,28 @@ pub(crate) async fn plan(
     let request = &arguments.draft;
     let draft = Draft::select(session, request, arguments.rate, interrupt).await?;
     draft.release(session, interrupt).await;
+    write(
+        session,
+        &draft,
+        arguments.out.as_deref(),
+        request.selection.all,
+    )
+}
+
+/// Writes the plan of a draft and shows it. `is_all`: nothing to do is no failure then.
+pub(crate) fn write(
+    session: &Session,
+    draft: &Draft,
+    out: Option<&Path>,
+    is_all: bool,
+) -> Result<Exit, CommandError> {
     let plan = &draft.plan;
-    let out = arguments.out.as_deref();
     let is_printed = out == Some(Path::new("-"));
     let file = match out {
         _ if plan.entries.is_empty() || is_printed => None,
         Some(path) => {
             plan_file::write(path, plan)?;
+            remember(&Target::Folder(path.to_owned()))?;
             Some(path.to_owned())
         }
         None => Some(plan_file::write_in(&Journal::folder_of_user()?, plan)?),
@@ -70,24 +88,28 @@ pub(crate) async fn plan(
     if is_printed {
         session.output.json(&**plan)?;
     } else if session.output.is_json() {
-        session.output.json(&json(&draft, file.as_deref()))?;
+        session.output.json(&json(draft, file.as_deref()))?;
     } else {
         session.output.text(&form(plan))?;
         match &file {
-            None => session
-                .output
-                .note("no plan was written: there is no message to move"),
+            None => session.output.note(match plan.kind() {
+                Kind::Redrive => "no plan was written: there is no message to move",
+                Kind::Replay => "no plan was written: there is no record to publish",
+            }),
             Some(file) => session.output.text(&printable_lines(&format!(
-                "{:<14}{}\n{:<14}opsconsole redrive run {}\n{:<14}{OTHER_WAY}\n",
+                "{:<14}{}\n{:<14}opsconsole redrive run {}\n{}",
                 "file",
                 file.display(),
                 "run it with",
                 out.map_or_else(|| plan.id.to_string(), |out| out.display().to_string()),
-                "other way",
+                match plan.kind() {
+                    Kind::Redrive => format!("{:<14}{OTHER_WAY}\n", "other way"),
+                    Kind::Replay => String::new(),
+                },
             )))?,
         }
     }
-    let is_empty = plan.entries.is_empty() && !(request.selection.all && draft.selected == 0);
+    let is_empty = plan.entries.is_empty() && !(is_all && draft.selected == 0);
     Ok(if is_empty { Exit::Failed } else { draft.exit })
 }
 
@@ -103,6 +125,7 @@ fn json<'a>(draft: &'a Draft, file: Option<&'a Path>) -> PlanJson<'a> {
         verdicts: verdicts(plan),
         skipped: &plan.skipped,
         would_be_lost: draft.would_be_lost,
+        expected_duplicates: plan.expected_duplicates(),
         missing: &draft.missing,
         edits: draft.edits,
         rate_per_sec: plan.rate_per_sec,
@@ -122,6 +145,8 @@ struct ShownJson<'a> {
     verdicts: BTreeMap<&'static str, usize>,
     edited: usize,
     skipped: &'a [Skipped],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<&'a Replay>,
     rate_per_sec: Option<f64>,
     canary_steps: &'a [usize],
     #[serde(rename = "letters", skip_serializing_if = "Option::is_none")]
@@ -187,6 +212,7 @@ fn shown_json(plan: &Plan, with_messages: bool) -> ShownJson<'_> {
         verdicts: verdicts(plan),
         edited: edited(plan).count(),
         skipped: &plan.skipped,
+        replay: plan.replay.as_ref(),
         rate_per_sec: plan.rate_per_sec,
         canary_steps: &plan.canary_steps,
         messages: with_messages.then(|| {
@@ -212,9 +238,15 @@ fn form(plan: &Plan) -> String {
     let canary = plan.canary_steps.iter().map(ToString::to_string);
     let canary: Vec<String> = canary.collect();
     let lines = [
-        ("redrive", plan.id.to_string()),
+        (plan.kind().as_str(), plan.id.to_string()),
         ("environment", plan.environment.clone()),
-        ("from", plan.dead_letter_queue.name.clone()),
+        (
+            "from",
+            match &plan.replay {
+                None => plan.dead_letter_queue.name.clone(),
+                Some(replay) => replay.read.to_string(),
+            },
+        ),
         ("to", plan.destination.name.clone()),
         (
             "messages",
@@ -234,7 +266,7 @@ fn form(plan: &Plan) -> String {
         (
             "rate",
             plan.rate_per_sec
-                .map_or_else(|| "as fast as SQS accepts them".to_owned(), rate),
+                .map_or_else(|| as_fast(plan.kind()).to_owned(), rate),
         ),
         (
             "canary",
@@ -245,11 +277,20 @@ fn form(plan: &Plan) -> String {
             },
         ),
     ];
+    let duplicates = plan.expected_duplicates();
+    let duplicates = duplicates.map(|count| ("duplicates", format!("{count} expected")));
     let mut text = String::new();
-    for (name, value) in lines {
+    for (name, value) in lines.into_iter().chain(duplicates) {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
     text
+}
+
+const fn as_fast(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Redrive => "as fast as SQS accepts them",
+        Kind::Replay => "as fast as SNS accepts them",
+    }
 }
 
 fn message(entry: &PlanEntry) -> String {

@@ -19,7 +19,7 @@ use crate::cli::{CommandError, Exit, Interrupt, Session};
 use crate::text::messages_in_words;
 use redrive::operations::history::{PastRedrive, Status};
 use redrive::operations::{begin, check_permission};
-use redrive::{Journal, Plan, plan_file};
+use redrive::{Journal, Kind, Plan, plan_file};
 
 /// How long a run waits for messages of its plan that other consumers received.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(30);
@@ -55,17 +55,35 @@ pub(crate) async fn run(
 ) -> Result<Exit, CommandError> {
     let plan = load(&arguments.draft)?;
     check(session, &arguments, plan.as_ref())?;
-    let rate = arguments.options.rate;
+    let (options, is_dry_run) = (arguments.options, arguments.dry_run);
+    let rate = options.rate;
     let draft = match plan {
         Some(plan) => Draft::of_plan(session, plan, arguments.dry_run, interrupt).await?,
         None => Draft::select(session, &arguments.draft, rate, interrupt).await?,
     };
-    let done = confirm_and_run(session, &arguments, &draft, interrupt).await;
+    finish(session, (options, is_dry_run), &draft, interrupt).await
+}
+
+/// Runs a draft, or shows what it would send, and reports that.
+pub(crate) async fn finish(
+    session: &Session,
+    (options, is_dry_run): (RedriveOptions, bool),
+    draft: &Draft,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, CommandError> {
+    let done = if is_dry_run {
+        tokio::select! {
+            dry_run = DryRun::of(session, draft) => dry_run.map(Done::DryRun),
+            () = interrupt.received() => Err(CommandError::Interrupted),
+        }
+    } else {
+        confirm_and_run(session, options, draft, interrupt).await
+    };
     draft.release(session, interrupt).await;
     match done? {
-        Done::DryRun(dry_run) => dry_run.report(session, &draft),
+        Done::DryRun(dry_run) => dry_run.report(session, draft),
         Done::NotConfirmed => Ok(Exit::Failed),
-        Done::Ran(outcome) => outcome.with_draft(&draft).report(session, draft.exit),
+        Done::Ran(outcome) => outcome.with_draft(draft).report(session, draft.exit),
     }
 }
 
@@ -104,11 +122,7 @@ fn check(
     let options = arguments.options;
     let asked = arguments.draft.canary.as_ref().map(|steps| &steps.0);
     let canary_steps = plan.map(|plan| &plan.canary_steps).or(asked);
-    if options.no_proof && canary_steps.is_some_and(|steps| !steps.is_empty()) {
-        return Err(CommandError::Usage(
-            "a canary continues when its events are proved: leave out --no-proof".to_owned(),
-        ));
-    }
+    check_proof(options, canary_steps)?;
     if let Some(plan) = plan {
         plan.check_pipeline(&session.pipeline)?;
     }
@@ -118,14 +132,36 @@ fn check(
     if let Some(plan) = plan {
         check_not_started(plan)?;
     }
-    check_permission(&session.pipeline)?;
+    let kind = plan.map_or(Kind::Redrive, Plan::kind);
+    check_permission(&session.pipeline, kind)?;
+    check_terminal(options, kind)
+}
+
+/// Refuses canary steps that nobody would prove.
+pub(crate) fn check_proof(
+    options: RedriveOptions,
+    canary_steps: Option<&Vec<usize>>,
+) -> Result<(), CommandError> {
+    if options.no_proof && canary_steps.is_some_and(|steps| !steps.is_empty()) {
+        return Err(CommandError::Usage(
+            "a canary continues when its events are proved: leave out --no-proof".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what has to be confirmed where nobody can be asked.
+pub(crate) fn check_terminal(options: RedriveOptions, kind: Kind) -> Result<(), CommandError> {
     if options.yes || can_ask() {
         return Ok(());
     }
-    Err(CommandError::Usage(
-        "redrive asks before it moves messages, and there is no terminal to ask on: add --yes"
-            .to_owned(),
-    ))
+    let what = match kind {
+        Kind::Redrive => "moves messages",
+        Kind::Replay => "publishes records again",
+    };
+    Err(CommandError::Usage(format!(
+        "{kind} asks before it {what}, and there is no terminal to ask on: add --yes"
+    )))
 }
 
 /// A plan is run once; what is left of it is resumed.
@@ -152,28 +188,32 @@ fn check_not_started(plan: &Plan) -> Result<(), CommandError> {
 
 async fn confirm_and_run(
     session: &Session,
-    arguments: &RedriveRunArguments,
+    options: RedriveOptions,
     draft: &Draft,
     interrupt: &mut Interrupt,
 ) -> Result<Done, CommandError> {
-    let (plan, options) = (&draft.plan, arguments.options);
-    if arguments.dry_run {
-        return Ok(Done::DryRun(DryRun::of(plan, &draft.messages)));
-    }
+    let plan = &draft.plan;
     if plan.entries.is_empty() {
         return Ok(Done::Ran(Box::new(Outcome::nothing())));
     }
+    let expected = plan.expected_duplicates();
     let question = format!(
-        "redrive {} ({}) to {:?} in {:?}? [y/N] ",
+        "{} {} ({}) to {:?} in {:?}{}? [y/N] ",
+        plan.kind(),
         messages_in_words(plan.entries.len() as u64),
         by_verdict(plan.entries.iter().map(|entry| entry.verdict)),
         plan.destination.name,
         plan.environment,
+        expected.map_or_else(String::new, |count| format!(
+            ", {count} duplicates expected"
+        )),
     );
+    let on_no = match plan.kind() {
+        Kind::Redrive => "nothing was moved",
+        Kind::Replay => "nothing was published",
+    };
     let leases = draft.leases();
-    if !options.yes
-        && !confirmed(session, &question, "nothing was moved", leases, interrupt).await?
-    {
+    if !options.yes && !confirmed(session, &question, on_no, leases, interrupt).await? {
         return Ok(Done::NotConfirmed);
     }
     let journal = begin(&session.pipeline, Arc::clone(plan)).await?;

@@ -73,6 +73,7 @@ fn failed(error: &OperationError) -> Fault {
         OperationError::Export { .. }
         | OperationError::UnknownCode { .. }
         | OperationError::Incomplete(_)
+        | OperationError::Plan(_)
         | OperationError::Program(_)
         | OperationError::Cancelled
         | OperationError::Task(_) => None,

@@ -25,7 +25,7 @@ use pipeline::{Authority, Pipeline, PipelineError};
 use redrive::operations::history::{History, HistoryLimits};
 use redrive::operations::{self, check_permission};
 use redrive::{
-    Counts, Journal, MessageOutcome, MessageReport, Plan, PlanOptions, RedriveError, Report,
+    Counts, Journal, Kind, MessageOutcome, MessageReport, Plan, PlanOptions, RedriveError, Report,
     RunOptions, State, Summary, dry_run as proved,
 };
 
@@ -42,7 +42,7 @@ pub(super) async fn dry_run(
     draft: &Draft,
     authority: &Authority,
 ) -> Result<DryRun, Fault> {
-    let permitted = check_permission(&with_reason(pipeline, draft, authority));
+    let permitted = check_permission(&with_reason(pipeline, draft, authority), Kind::Redrive);
     let plan = plan_of(pipeline, draft).await?;
     let messages: Vec<_> = draft.received().cloned().collect();
     let kept_back = plan
@@ -79,7 +79,7 @@ pub(super) async fn begin(
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
     let pipeline = with_reason(pipeline, &draft, &shared.authority);
-    check_permission(&pipeline).map_err(|error| Fault::from(&error))?;
+    check_permission(&pipeline, Kind::Redrive).map_err(|error| Fault::from(&error))?;
     let plan = plan_of(&pipeline, &draft).await?;
     let journal = operations::begin(&pipeline, plan)
         .await
@@ -115,10 +115,11 @@ pub(super) async fn resume(
     path: PathBuf,
     shared: &Shared,
 ) -> Result<RunEnd, Fault> {
-    check_permission(pipeline).map_err(|error| Fault::from(&error))?;
     let journal = operations::open(path)
         .await
         .map_err(|error| redrive_fault(&error))?;
+    let kind = journal.1.plan().kind();
+    check_permission(pipeline, kind).map_err(|error| Fault::from(&error))?;
     shared.control.set_rate(journal.1.plan().rate_per_sec);
     let options = RunOptions::default();
     follow(pipeline, id, journal, &[], &options, shared).await
@@ -136,6 +137,7 @@ async fn follow(
     let path = journal.0.path().to_owned();
     let first = Progress {
         journal: path.clone(),
+        kind: journal.1.plan().kind(),
         planned: journal.1.plan().entries.len(),
         canary_steps: journal.1.plan().canary_steps.clone(),
         counts: journal.1.counts(),
@@ -261,6 +263,7 @@ fn past_redrive(journal: PathBuf, summary: Summary) -> PastRedrive {
         journal,
         is_running: false,
         pause: None,
+        kind: summary.kind,
         created_at: summary.created_at,
         planned: summary.planned,
         canary_steps: summary.canary_steps,
@@ -317,6 +320,7 @@ fn redrive_fault(error: &RedriveError) -> Fault {
             | RedriveError::Stopped(_)
             | RedriveError::Contradiction { .. }
             | RedriveError::Task(_)
+            | RedriveError::Read(_)
             | RedriveError::Environment(_) => None,
         },
     }

@@ -38,7 +38,7 @@ struct Place<'a> {
 
 pub(crate) async fn measure(server: &Server, rounds: usize, is_quick: bool) -> Vec<Figure> {
     let binary = service::release_binary();
-    let python = peers::python("bench-api-python", &PYTHON_PACKAGES);
+    let python = peers::python("bench-api-python", &PYTHON_PACKAGES).await;
     let node = peers::node("bench-api-node", &NODE_PACKAGES);
     let pgbench = pgbench::program();
     let time = if is_quick { TIME_QUICK } else { TIME };

@@ -458,6 +458,31 @@ async fn summary_has_totals_and_partitions() {
 }
 
 #[tokio::test]
+async fn summary_says_which_database_it_is() {
+    let (database, router) = filled(1).await;
+    let summary = get(&router, "/v1/summary").await.json();
+    let created_at = store::database_created_at(database.pool()).await.unwrap();
+    assert_eq!(summary["database_created_at"], json!(created_at));
+    let (_other, router) = filled(1).await;
+    let other = get(&router, "/v1/summary").await.json();
+    assert_ne!(other["database_created_at"], json!(created_at));
+}
+
+#[tokio::test]
+async fn feed_refuses_a_position_that_its_database_never_had() {
+    let (_database, router) = filled(7).await;
+    assert_eq!(
+        get(&router, "/v1/feed?after=7").await.status,
+        StatusCode::OK
+    );
+    let answer = get(&router, "/v1/feed?after=8").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.json()["parameter"], "after");
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("behind the last record, 7"), "{detail}");
+}
+
+#[tokio::test]
 async fn feed_has_every_record_once_and_is_resumed_at_its_end() {
     let (database, router) = filled(7).await;
     let mut seen = Vec::new();

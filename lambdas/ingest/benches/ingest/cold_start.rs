@@ -181,7 +181,7 @@ async fn run_all(
         binary: function::binary("ingest"),
         url: tls_proxy.url(&database.name),
         tls_proxy,
-        python: peers::python("bench-python", &PYTHON_PACKAGES),
+        python: peers::python("bench-python", &PYTHON_PACKAGES).await,
         node: peers::node("bench-node", &NODE_PACKAGES),
     };
     let mut series = [Program::Ours, Program::Python, Program::Node].map(|program| Series {

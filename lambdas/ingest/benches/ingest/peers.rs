@@ -33,27 +33,18 @@ impl Peer {
 }
 
 /// Python with these packages, in a folder of this name.
-pub(crate) fn python(name: &str, packages: &[&str]) -> Peer {
-    Peer(install_python(name, packages))
+pub(crate) async fn python(name: &'static str, packages: &'static [&'static str]) -> Peer {
+    let programs = devstack::python_packages(name, packages).await;
+    let installed = programs.map(|programs| Installed {
+        program: programs.join("python"),
+        modules: programs,
+    });
+    Peer(installed.map_err(|error| error.to_string()))
 }
 
 /// Node with these packages, in a folder of this name.
 pub(crate) fn node(name: &str, packages: &[&str]) -> Peer {
     Peer(install_node(name, packages))
-}
-
-fn install_python(name: &str, packages: &[&str]) -> Result<Installed, String> {
-    let folder = obtain(name, packages, |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        run(Command::new(folder.join("bin/python"))
-            .args(["-m", "pip", "install", "--quiet", "--no-input"])
-            .args(["--disable-pip-version-check", "--only-binary=:all:"])
-            .args(packages))
-    })?;
-    Ok(Installed {
-        program: folder.join("bin/python"),
-        modules: folder,
-    })
 }
 
 fn install_node(name: &str, packages: &[&str]) -> Result<Installed, String> {

@@ -143,7 +143,7 @@ impl Peers {
 /// Measures all subjects and returns the figures.
 pub(crate) async fn measure(server: &mut Server, rounds: usize, is_quick: bool) -> Vec<Figure> {
     let peers = Peers {
-        python: peers::python("bench-python", &PYTHON_PACKAGES),
+        python: peers::python("bench-python", &PYTHON_PACKAGES).await,
         node: peers::node("bench-node", &NODE_PACKAGES),
     };
     let divisor = if is_quick { QUICK_DIVISOR } else { 1 };

@@ -3,6 +3,7 @@
 //! Invariant: a file is written once, from its first row to its last, in pieces of bounded size.
 
 mod parquet;
+mod read;
 mod text;
 mod zstd_level;
 
@@ -15,6 +16,8 @@ use std::str::FromStr;
 
 use event::Record;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use self::read::read;
 
 /// Format of the files of an export. All are compressed with zstd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +33,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// All formats.
+    pub const ALL: [Self; 3] = [Self::Parquet, Self::Csv, Self::Jsonl];
+
     /// Ending of the files' names.
     #[must_use]
     pub const fn extension(self) -> &'static str {
@@ -38,6 +44,15 @@ impl Format {
             Self::Csv => "csv.zst",
             Self::Jsonl => "jsonl.zst",
         }
+    }
+
+    /// The format of a file with this name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        let formats = [Self::Parquet, Self::Csv, Self::Jsonl];
+        formats.into_iter().find(|format| {
+            let stem = name.strip_suffix(format.extension());
+            stem.is_some_and(|stem| stem.ends_with('.'))
+        })
     }
 }
 

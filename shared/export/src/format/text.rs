@@ -11,7 +11,7 @@ use event::Record;
 
 use super::zstd_level::ZSTD_LEVEL;
 
-const COLUMNS: [&str; 8] = [
+pub(super) const COLUMNS: [&str; 8] = [
     "record_id",
     "source",
     "id",

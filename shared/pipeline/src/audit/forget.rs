@@ -57,7 +57,7 @@ impl AuditLog {
     }
 
     /// The files, oldest first; what does not exist is empty.
-    fn texts(&self) -> io::Result<[Vec<u8>; 2]> {
+    pub(super) fn texts(&self) -> io::Result<[Vec<u8>; 2]> {
         Ok([read_file(&self.predecessor())?, read_file(self.path())?])
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], Option<Line>)> 
 }
 
 /// Puts a file, made with mode 0600, in the place of the log.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut successor = tempfile::NamedTempFile::new_in(folder)?;
     successor.write_all(bytes)?;

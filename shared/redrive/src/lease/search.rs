@@ -40,6 +40,15 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// What was read; everything, where `is_end` is the end of the source.
+    pub(crate) const fn of_reading(messages: usize, is_end: bool) -> Self {
+        Self {
+            messages,
+            is_exhausted: is_end,
+            others_have_some: false,
+        }
+    }
+
     /// Whether what was not found is gone: nobody has received it, and it cannot be received. A FIFO
     /// queue never shows that: it returns nothing of a group of which a message is hidden.
     pub(crate) const fn is_all(&self, is_fifo: bool) -> bool {

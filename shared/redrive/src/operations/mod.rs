@@ -6,6 +6,7 @@
 //! here prints, draws or asks.
 
 mod blocking;
+mod choice;
 mod delete;
 mod export;
 pub mod history;
@@ -13,21 +14,24 @@ mod judge;
 mod patch;
 mod plan;
 mod purge;
+pub mod replay;
 mod run;
 mod select;
 
 use std::io;
 use std::path::PathBuf;
 
+pub use choice::skip_reason;
 pub use delete::{Deleted, Failure, delete};
 pub use export::{Export, Exported};
 pub use judge::{Edited, JudgeError, Judged, NewBody, judge};
 pub use patch::{PatchInput, Patched, patch};
-pub use plan::{EditCounts, PlanRequest, Planned, freeze, plan, skip_reason};
+pub use plan::{EditCounts, PlanRequest, Planned, freeze, plan};
 pub use purge::{messages_before_purge, purge};
 pub use run::{RunEnd, begin, check_permission, execute, open};
 pub use select::{ProgramFailures, Selection, Truncation, Walk, WalkOptions, select};
 
+use crate::error::RedriveError;
 use crate::triage::InterpreterError;
 use pipeline::PipelineError;
 
@@ -77,7 +81,19 @@ pub enum OperationError {
     /// It was cancelled.
     #[error("interrupted")]
     Cancelled,
+    /// A replay cannot be planned.
+    #[error(transparent)]
+    Plan(RedriveError),
     /// A defect of this program.
     #[error("the task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl From<RedriveError> for OperationError {
+    fn from(error: RedriveError) -> Self {
+        match error {
+            RedriveError::Pipeline(error) => Self::Pipeline(error),
+            error => Self::Plan(error),
+        }
+    }
 }

@@ -40,6 +40,11 @@ pub struct Patched {
     pub failures: Vec<(String, String)>,
 }
 
+/// Why a message is left out on which a program failed.
+pub(super) fn patch_failed(cause: &str) -> String {
+    format!("the patch failed: {cause}")
+}
+
 impl PatchInput {
     /// The body that would be sent now.
     #[must_use]

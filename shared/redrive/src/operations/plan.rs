@@ -4,19 +4,18 @@
 //! would not be stored now is in the plan only where the request asks for it, and one whose event
 //! would be lost never is.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use chrono::Utc;
-use event::{EventKey, Failure, Verdict};
+use event::Verdict;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::choice::{Candidate, Meant, Subject, choose, unread};
 use super::judge::{Edited, NewBody, judge};
-use super::patch::Patched;
+use super::patch::{Patched, patch_failed};
 use crate::error::RedriveError;
-use crate::identity::{Claim, Claims, SentEvent, stored_reason, taken_reason};
-use crate::plan::{Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue, Skipped};
+use crate::plan::{Kind, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedPlace};
 use pipeline::model::{DeadLetter, QueueRole};
 use pipeline::{Body, Pipeline, PipelineError};
 
@@ -85,15 +84,20 @@ pub async fn plan(
     for message in &messages {
         let edited = edited.remove(&message.message_id);
         if let Some(edited) = &edited {
-            edits.count(message, edited);
+            edits.count(message.verdict, edited);
         }
+        let failure = failures.get(&message.message_id);
         candidates.push(Candidate {
-            failure: failures.get(&message.message_id).map(String::as_str),
-            message,
+            left_out: failure.map(|cause| patch_failed(cause)),
+            message: message.into(),
             edited,
         });
     }
-    let chosen = choose(candidates, request.includes_not_ready)?;
+    let meant = match request.includes_not_ready {
+        true => Meant::All,
+        false => Meant::Ready,
+    };
+    let chosen = choose(candidates, meant)?;
     let options = PlanOptions {
         skipped: chosen.skipped,
         rate_per_sec: request.rate_per_sec,
@@ -139,201 +143,30 @@ pub async fn freeze(
     }
     let mut edited = by_message_id(judged.edited);
     let candidates = messages.iter().map(|(message, _)| Candidate {
-        message,
+        message: Subject::from(*message),
         edited: edited.remove(&message.message_id),
-        failure: None,
+        left_out: None,
     });
-    let mut chosen = choose(candidates.collect(), true)?;
+    let mut chosen = choose(candidates.collect(), Meant::All)?;
     let mut options = options;
     options.skipped.append(&mut chosen.skipped);
     with_entries(pipeline, chosen.entries, options)
 }
 
-/// A message that may be sent.
-struct Candidate<'a> {
-    message: &'a DeadLetter,
-    edited: Option<Edited>,
-    /// Why the program failed on it, if it did.
-    failure: Option<&'a str>,
-}
-
-/// What was decided about candidates.
-#[derive(Default)]
-struct Choice {
-    entries: Vec<PlanEntry>,
-    skipped: Vec<Skipped>,
-    /// How many were skipped because their events would be lost.
-    would_be_lost: usize,
-}
-
-impl Candidate<'_> {
-    fn verdict(&self) -> Verdict {
-        let edited = self.edited.as_ref();
-        edited.map_or(self.message.verdict, |edited| edited.verdict)
-    }
-
-    fn body(&self) -> &Body {
-        let edited = self.edited.as_ref();
-        edited.map_or(&self.message.body, |edited| &edited.new_body)
-    }
-
-    fn key(&self) -> Option<EventKey> {
-        let edited = self.edited.as_ref();
-        let identity = edited.map_or(&self.message.identity, |edited| &edited.identity);
-        Some(EventKey {
-            source: identity.source.clone()?,
-            id: identity.id.clone()?,
-        })
-    }
-
-    fn event(&self) -> Result<Option<SentEvent>, RedriveError> {
-        let (original, sent) = (self.message.body.text(), self.body().text());
-        Ok(SentEvent::of(
-            &original.map_err(unread)?,
-            &sent.map_err(unread)?,
-        ))
-    }
-
-    /// Why it is left out whatever the others are.
-    fn skip_reason(&self, includes_not_ready: bool) -> Option<String> {
-        let verdict = self.verdict();
-        if let Some(cause) = self.failure {
-            return Some(format!("the patch failed: {cause}"));
-        }
-        if verdict == Verdict::Ready || includes_not_ready {
-            return None;
-        }
-        Some(skip_reason(verdict, self.refusal(), self.edited.is_some()))
-    }
-
-    /// Why the ingest would not store it.
-    fn refusal(&self) -> Option<&Failure> {
-        let edited = self.edited.as_ref();
-        edited.map_or(self.message.failure.as_ref(), |edited| {
-            edited.failure.as_ref()
-        })
-    }
-
-    /// Why it is left out even where all are meant: the ingest would drop its event, and it would come
-    /// back neither as a record nor as a dead letter.
-    fn loss(&self) -> Result<Option<String>, RedriveError> {
-        let verdict = self.verdict();
-        if verdict == Verdict::AlreadyStored && self.edited.is_some() {
-            return Ok(self.key().map(|key| stored_reason(&key)));
-        }
-        // Valid, and yet not stored: behind the retention horizon.
-        if verdict == Verdict::StillInvalid && self.event()?.is_some() {
-            return Ok(self.refusal().map(|failure| failure.detail.clone()));
-        }
-        Ok(None)
-    }
-}
-
-/// Decides about each candidate. Those that go have identities of their own, or equal events.
-fn choose(
-    candidates: Vec<Candidate<'_>>,
-    includes_not_ready: bool,
-) -> Result<Choice, RedriveError> {
-    let shared = shared_keys(&candidates);
-    let mut claims = Claims::default();
-    let mut places: HashMap<usize, String> = HashMap::new();
-    let mut choice = Choice::default();
-    for (index, candidate) in candidates.into_iter().enumerate() {
-        let message_id = &candidate.message.message_id;
-        let mut reason = candidate.loss()?;
-        let mut is_lost = reason.is_some();
-        if !is_lost {
-            reason = candidate.skip_reason(includes_not_ready);
-        }
-        let is_shared = candidate.key().is_some_and(|key| shared.contains(&key));
-        if reason.is_none()
-            && is_shared
-            && candidate.verdict() == Verdict::Ready
-            && let Some(event) = candidate.event()?
-        {
-            match claims.claim(index, &event) {
-                Claim::Own => drop(places.insert(index, message_id.clone())),
-                Claim::Copy(_) => {}
-                Claim::Taken(holder) => {
-                    let holder = places.get(&holder).map_or("", String::as_str);
-                    reason = Some(taken_reason(&event.key, holder));
-                    is_lost = true;
-                }
-            }
-        }
-        choice.would_be_lost += usize::from(is_lost);
-        match reason {
-            Some(reason) => choice.skipped.push(Skipped {
-                message_id: message_id.clone(),
-                verdict: candidate.verdict(),
-                reason,
-            }),
-            None => choice
-                .entries
-                .push(entry(candidate.message, candidate.edited)?),
-        }
-    }
-    Ok(choice)
-}
-
-/// Identities that several candidates have: only their bodies have to be read.
-fn shared_keys(candidates: &[Candidate<'_>]) -> HashSet<EventKey> {
-    let mut seen = HashSet::new();
-    let is_ready = |candidate: &&Candidate<'_>| candidate.verdict() == Verdict::Ready;
-    let ready = candidates.iter().filter(is_ready);
-    let keys = ready.filter_map(Candidate::key);
-    keys.filter(|key| !seen.insert(key.clone())).collect()
-}
-
-/// Why a message is left out that would not be stored: `it is still-invalid after the patch: …`.
-#[must_use]
-pub fn skip_reason(verdict: Verdict, failure: Option<&Failure>, is_edited: bool) -> String {
-    let when = if is_edited { " after the patch" } else { "" };
-    let why = failure.map_or_else(String::new, |failure| match &failure.pointer {
-        Some(pointer) => format!(": {} (at {pointer})", failure.detail),
-        None => format!(": {}", failure.detail),
-    });
-    format!("it is {verdict}{when}{why}")
-}
-
 impl EditCounts {
-    fn count(&mut self, message: &DeadLetter, edited: &Edited) {
+    pub(super) fn count(&mut self, before: Verdict, edited: &Edited) {
         let is_valid = |verdict| matches!(verdict, Verdict::Ready | Verdict::AlreadyStored);
         self.changed += 1;
-        self.become_valid += usize::from(is_valid(edited.verdict) && !is_valid(message.verdict));
+        self.become_valid += usize::from(is_valid(edited.verdict) && !is_valid(before));
         self.change_identity += usize::from(edited.has_other_identity);
     }
 }
 
-fn by_message_id(edited: Vec<Edited>) -> HashMap<String, Edited> {
+pub(super) fn by_message_id(edited: Vec<Edited>) -> HashMap<String, Edited> {
     let by_id = edited
         .into_iter()
         .map(|edited| (edited.message_id.clone(), edited));
     by_id.collect()
-}
-
-/// The plan has the bodies themselves: it is a file that can be reviewed.
-fn entry(message: &DeadLetter, edited: Option<Edited>) -> Result<PlanEntry, RedriveError> {
-    let verdict = edited.as_ref().map(|edited| edited.verdict);
-    let text = |body: Body| body.text().map(Cow::into_owned).map_err(unread);
-    let edit = edited.map(|edited| {
-        Ok::<_, RedriveError>(Edit {
-            old_body: text(edited.old_body)?,
-            new_body: text(edited.new_body)?,
-        })
-    });
-    Ok(PlanEntry {
-        message_id: message.message_id.clone(),
-        verdict: verdict.unwrap_or(message.verdict),
-        body_sha256: message.body.sha256(),
-        receive_count: message.receive_count,
-        group_id: message.group_id.clone(),
-        edit: edit.transpose()?,
-    })
-}
-
-fn unread(error: impl std::fmt::Display) -> RedriveError {
-    RedriveError::plan(format!("an edited message: {error}"))
 }
 
 fn with_entries(
@@ -346,8 +179,9 @@ fn with_entries(
         id: Uuid::now_v7(),
         created_at: Utc::now(),
         environment: pipeline.environment().name.clone(),
-        dead_letter_queue: PlannedQueue::of(pipeline, QueueRole::DeadLetter),
-        destination: PlannedQueue::of(pipeline, QueueRole::Source),
+        dead_letter_queue: PlannedPlace::queue(pipeline, QueueRole::DeadLetter),
+        destination: PlannedPlace::destination(pipeline, Kind::Redrive),
+        replay: None,
         entries,
         skipped: options.skipped,
         rate_per_sec: options.rate_per_sec,
@@ -359,6 +193,7 @@ fn with_entries(
 
 #[cfg(test)]
 mod tests {
+    use event::EventKey;
     use proptest::prelude::*;
 
     use super::*;
@@ -462,18 +297,19 @@ mod tests {
             is_ledger_checked: true,
             same_identity_as: None,
         };
-        let choice = |edited, includes_not_ready| {
+        let choice = |edited, meant| {
             let candidate = Candidate {
-                message: &message,
+                message: Subject::from(&message),
                 edited,
-                failure: None,
+                left_out: None,
             };
-            let choice = choose(vec![candidate], includes_not_ready).unwrap();
+            let choice = choose(vec![candidate], meant).unwrap();
             (choice.entries.len(), choice.would_be_lost)
         };
-        assert_eq!(choice(Some(edited.clone()), false), (0, 1));
-        assert_eq!(choice(Some(edited), true), (0, 1));
-        assert_eq!(choice(None, false), (0, 0));
-        assert_eq!(choice(None, true), (1, 0));
+        assert_eq!(choice(Some(edited.clone()), Meant::Ready), (0, 1));
+        assert_eq!(choice(Some(edited), Meant::All), (0, 1));
+        assert_eq!(choice(None, Meant::Ready), (0, 0));
+        assert_eq!(choice(None, Meant::Valid), (1, 0));
+        assert_eq!(choice(None, Meant::All), (1, 0));
     }
 }

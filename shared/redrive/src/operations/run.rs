@@ -15,10 +15,10 @@ use crate::control::{Control, RunCommand};
 use crate::error::RedriveError;
 use crate::journal::{ControlFile, ControlRequest, Journal};
 use crate::limits::CONTROL_POLL;
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan, PlannedPlace};
 use crate::run::{RunOptions, run_to_state};
 use crate::state::{Counts, Pause, Report, State, Summary};
-use pipeline::model::{DeadLetter, QueueRole};
+use pipeline::model::DeadLetter;
 use pipeline::{Pipeline, PipelineError};
 
 /// How a run ended.
@@ -32,13 +32,13 @@ pub struct RunEnd {
     pub error: Option<RedriveError>,
 }
 
-/// Checks that the environment permits a redrive, before anything else is done for it.
+/// Checks that the environment permits a redrive or a replay, before anything else is done for it.
 ///
 /// # Errors
 /// Names what is missing.
-pub fn check_permission(pipeline: &Pipeline) -> Result<(), PipelineError> {
-    let destination = pipeline.queue_name(QueueRole::Source);
-    pipeline.check_write(&format!("redrive to {destination:?}"))
+pub fn check_permission(pipeline: &Pipeline, kind: Kind) -> Result<(), PipelineError> {
+    let destination = PlannedPlace::destination(pipeline, kind).name;
+    pipeline.check_write(&format!("{kind} to {destination:?}"))
 }
 
 /// Begins the journal of a plan in this user's folder. Nothing is sent yet.
@@ -52,7 +52,7 @@ pub async fn begin(
 ) -> Result<(Journal, State), RedriveError> {
     let plan = plan.into();
     // A journal of a redrive that never starts would be in the history for ever.
-    check_permission(pipeline)?;
+    check_permission(pipeline, plan.kind())?;
     plan.check_pipeline(pipeline)?;
     blocking(move || Journal::create(&Journal::folder_of_user()?, plan)).await
 }

@@ -13,10 +13,12 @@ use crate::limits::BATCH_BYTES_MAX;
 use crate::message::{Original, body_sha256};
 use pipeline::model::DeadLetter;
 
+const NOT_RECEIVED: &str = "it was not received; it may be gone, or hidden by another consumer";
+
 /// What would be sent for one message.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlannedSend {
-    /// SQS message id in the dead-letter queue.
+    /// SQS message id in the dead-letter queue; in a replay the name of the record that was read.
     pub message_id: String,
     /// The validator's verdict of the body that would be sent. The ledger is not asked.
     pub verdict: Verdict,
@@ -41,52 +43,72 @@ pub fn dry_run(plan: &Plan, messages: &[DeadLetter]) -> Vec<PlannedSend> {
         .iter()
         .map(|message| (message.message_id.as_str(), message))
         .collect();
-    let mut claims = Claims::default();
-    plan.entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| {
-            let Some(message) = received.get(entry.message_id.as_str()) else {
-                let problem = "it was not received; it may be gone, or hidden by another consumer";
-                return not_sent(entry, problem.to_owned());
-            };
-            let original = match Original::of(message) {
-                Ok(original) => original,
-                Err(error) => return not_sent(entry, error.to_string()),
-            };
-            let body = entry.sent_body(&original.body);
-            let assessment = event::assess(body);
-            let bytes = original.bytes_with(body);
-            let problem = if body_sha256(&original.body) != entry.body_sha256 {
-                Some("its body is not the one that was planned".to_owned())
-            } else if bytes > BATCH_BYTES_MAX {
-                Some(format!(
-                    "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
-                ))
-            } else {
-                SentEvent::of(&original.body, body)
-                    .filter(|_| entry.is_to_be_stored())
-                    .and_then(|event| match claims.claim(index, &event) {
-                        Claim::Own | Claim::Copy(_) => None,
-                        Claim::Taken(holder) => {
-                            let holder = plan.entries.get(holder)?;
-                            Some(taken_reason(&event.key, &holder.message_id))
-                        }
-                    })
-            };
-            let (verdict, failure) =
-                assessment.judge(entry.verdict == Verdict::AlreadyStored, None);
-            PlannedSend {
-                message_id: entry.message_id.clone(),
-                verdict,
-                failure,
-                is_edited: entry.edit.is_some(),
-                bytes,
-                attributes: original.kept().map(|(name, _)| name.clone()).collect(),
-                problem,
-            }
-        })
-        .collect()
+    let mut dry_run = DryRun::of(plan);
+    let sends = plan.entries.iter().enumerate().map(|(index, entry)| {
+        let original = match received.get(entry.message_id.as_str()) {
+            Some(message) => Original::of(message).map_err(|error| error.to_string()),
+            None => Err(NOT_RECEIVED.to_owned()),
+        };
+        dry_run.send((index, entry), original)
+    });
+    sends.collect()
+}
+
+/// A dry run, message by message in the order of the plan.
+pub(crate) struct DryRun<'a> {
+    plan: &'a Plan,
+    claims: Claims,
+}
+
+impl<'a> DryRun<'a> {
+    pub(crate) fn of(plan: &'a Plan) -> Self {
+        Self {
+            plan,
+            claims: Claims::default(),
+        }
+    }
+
+    /// What would be sent for the message at a place, or why nothing would.
+    pub(crate) fn send(
+        &mut self,
+        (index, entry): (usize, &PlanEntry),
+        original: Result<Original, String>,
+    ) -> PlannedSend {
+        let original = match original {
+            Ok(original) => original,
+            Err(problem) => return not_sent(entry, problem),
+        };
+        let body = entry.sent_body(&original.body);
+        let assessment = event::assess(body);
+        let bytes = original.bytes_with(body);
+        let problem = if body_sha256(&original.body) != entry.body_sha256 {
+            Some("its body is not the one that was planned".to_owned())
+        } else if bytes > BATCH_BYTES_MAX {
+            Some(format!(
+                "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
+            ))
+        } else {
+            SentEvent::of(&original.body, body)
+                .filter(|_| entry.is_to_be_stored())
+                .and_then(|event| match self.claims.claim(index, &event) {
+                    Claim::Own | Claim::Copy(_) => None,
+                    Claim::Taken(holder) => {
+                        let holder = self.plan.entries.get(holder)?;
+                        Some(taken_reason(&event.key, &holder.message_id))
+                    }
+                })
+        };
+        let (verdict, failure) = assessment.judge(entry.verdict == Verdict::AlreadyStored, None);
+        PlannedSend {
+            message_id: entry.message_id.clone(),
+            verdict,
+            failure,
+            is_edited: entry.edit.is_some(),
+            bytes,
+            attributes: original.kept().map(|(name, _)| name.clone()).collect(),
+            problem,
+        }
+    }
 }
 
 fn not_sent(entry: &PlanEntry, problem: String) -> PlannedSend {

@@ -9,20 +9,23 @@ use event::Verdict;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::kind::{Kind, Replay};
 use crate::error::RedriveError;
-use crate::limits::PLAN_ENTRIES_MAX;
+use crate::limits::{BATCH_BYTES_MAX, PLAN_ENTRIES_MAX};
 use crate::message::body_sha256;
-use pipeline::Pipeline;
 use pipeline::model::QueueRole;
+use pipeline::{PUBLISH_BATCH_BYTES_MAX, Pipeline};
 
-/// Version of the plan's form that this program writes and reads.
+/// Version of the form of a plan that redrives dead letters.
 pub const PLAN_SCHEMA_VERSION: u32 = 1;
+/// Version of the form of a plan that replays records: an earlier program refuses it.
+pub const REPLAY_SCHEMA_VERSION: u32 = 2;
 
 /// A frozen list of messages with everything that decides how they are moved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Form of this plan, [`PLAN_SCHEMA_VERSION`].
+    /// Form of this plan, [`PLAN_SCHEMA_VERSION`] or [`REPLAY_SCHEMA_VERSION`].
     pub schema_version: u32,
     /// Identity of the redrive; sorts by time.
     pub id: Uuid,
@@ -30,10 +33,13 @@ pub struct Plan {
     pub created_at: DateTime<Utc>,
     /// Name of the environment it was made for.
     pub environment: String,
-    /// Where the messages are.
-    pub dead_letter_queue: PlannedQueue,
-    /// Where they go.
-    pub destination: PlannedQueue,
+    /// Where the messages of a redrive are, and where events that fail again arrive.
+    pub dead_letter_queue: PlannedPlace,
+    /// Where the messages go: the source queue, or the topic.
+    pub destination: PlannedPlace,
+    /// What is replayed; absent where dead letters are redriven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
     /// The messages, in the order in which they go.
     pub entries: Vec<PlanEntry>,
     /// Messages that were selected and left out.
@@ -45,13 +51,13 @@ pub struct Plan {
     pub canary_steps: Vec<usize>,
 }
 
-/// A queue of a plan.
+/// A queue or a topic of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PlannedQueue {
+pub struct PlannedPlace {
     /// The last part of its URL.
     pub name: String,
-    /// Its URL.
+    /// Its URL; of a topic its ARN.
     pub url: String,
 }
 
@@ -59,13 +65,13 @@ pub struct PlannedQueue {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanEntry {
-    /// SQS message id in the dead-letter queue.
+    /// SQS message id in the dead-letter queue; in a replay the name of the record that was read.
     pub message_id: String,
     /// Verdict of what is sent, when the plan was made.
     pub verdict: Verdict,
-    /// SHA-256 of the body in the queue, in lower-case hex.
+    /// SHA-256 of the body in the queue, or of the event that was read, in lower-case hex.
     pub body_sha256: String,
-    /// How often it had been received.
+    /// How often it had been received; 0 in a replay.
     pub receive_count: u32,
     /// `MessageGroupId` of a FIFO queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,7 +85,7 @@ pub struct PlanEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
-    /// The body in the queue.
+    /// The body before.
     pub old_body: String,
     /// The body that is sent.
     pub new_body: String,
@@ -120,7 +126,9 @@ impl Plan {
         }
         let no_plan = |error: serde_json::Error| RedriveError::plan(format!("not a plan: {error}"));
         let version: Version = serde_json::from_str(text).map_err(no_plan)?;
-        check_version(version.schema_version)?;
+        if !(PLAN_SCHEMA_VERSION..=REPLAY_SCHEMA_VERSION).contains(&version.schema_version) {
+            return Err(unknown_version(version.schema_version));
+        }
         let plan: Self = serde_json::from_str(text).map_err(no_plan)?;
         plan.check()?;
         Ok(plan)
@@ -131,7 +139,19 @@ impl Plan {
     /// # Errors
     /// Names the first rule that is broken.
     pub fn check(&self) -> Result<(), RedriveError> {
-        check_version(self.schema_version)?;
+        let version = match self.kind() {
+            Kind::Redrive => PLAN_SCHEMA_VERSION,
+            Kind::Replay => REPLAY_SCHEMA_VERSION,
+        };
+        if self.schema_version != version {
+            return Err(unknown_version(self.schema_version));
+        }
+        if self.kind() == Kind::Replay && self.is_fifo() {
+            return Err(RedriveError::plan(format!(
+                "{:?} is a FIFO topic: it needs the message group of each event, which no record has",
+                self.destination.name
+            )));
+        }
         if self.entries.len() > PLAN_ENTRIES_MAX {
             return Err(RedriveError::plan(format!(
                 "{} messages are more than one plan can have ({PLAN_ENTRIES_MAX})",
@@ -192,6 +212,22 @@ impl Plan {
         Ok(())
     }
 
+    /// What it does.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.replay {
+            None => Kind::Redrive,
+            Some(_) => Kind::Replay,
+        }
+    }
+
+    /// See [`Replay::expected_duplicates`]; `None` for a redrive.
+    #[must_use]
+    pub fn expected_duplicates(&self) -> Option<usize> {
+        let replay = self.replay.as_ref()?;
+        Some(replay.expected_duplicates)
+    }
+
     /// Whether it is for the messages of this environment's dead-letter queue. Another demo has the
     /// same name and other queues.
     #[must_use]
@@ -211,16 +247,16 @@ impl Plan {
                 self.environment, environment.name
             )));
         }
-        for (planned, role) in [
-            (&self.dead_letter_queue, QueueRole::DeadLetter),
-            (&self.destination, QueueRole::Source),
+        let dead_letter_queue = PlannedPlace::queue(pipeline, QueueRole::DeadLetter);
+        let destination = PlannedPlace::destination(pipeline, self.kind());
+        for (planned, now) in [
+            (&self.dead_letter_queue, dead_letter_queue),
+            (&self.destination, destination),
         ] {
-            if planned.url != pipeline.queue_url(role) {
+            if planned.url != now.url {
                 return Err(RedriveError::plan(format!(
-                    "made for queue {}, but environment {:?} has {}",
-                    planned.url,
-                    environment.name,
-                    pipeline.queue_url(role)
+                    "made for {}, but environment {:?} has {}",
+                    planned.url, environment.name, now.url
                 )));
             }
         }
@@ -230,6 +266,14 @@ impl Plan {
     /// Whether the destination keeps the order of its message groups.
     pub(crate) fn is_fifo(&self) -> bool {
         self.destination.name.ends_with(".fifo")
+    }
+
+    /// Bytes of all messages of one call at most.
+    pub(crate) fn batch_bytes_max(&self) -> usize {
+        match self.kind() {
+            Kind::Redrive => BATCH_BYTES_MAX,
+            Kind::Replay => PUBLISH_BATCH_BYTES_MAX,
+        }
     }
 
     /// The indexes at which the steps end: the canary steps that cut the plan, then all of it.
@@ -244,13 +288,25 @@ impl Plan {
     }
 }
 
-impl PlannedQueue {
+impl PlannedPlace {
     /// A queue of the environment as it is now.
     #[must_use]
-    pub fn of(pipeline: &Pipeline, role: QueueRole) -> Self {
+    pub fn queue(pipeline: &Pipeline, role: QueueRole) -> Self {
         Self {
             name: pipeline.queue_name(role).to_owned(),
             url: pipeline.queue_url(role).to_owned(),
+        }
+    }
+
+    /// Where the messages of a plan go.
+    #[must_use]
+    pub fn destination(pipeline: &Pipeline, kind: Kind) -> Self {
+        match kind {
+            Kind::Redrive => Self::queue(pipeline, QueueRole::Source),
+            Kind::Replay => Self {
+                name: pipeline.topic_name().to_owned(),
+                url: pipeline.environment().topic_arn.clone(),
+            },
         }
     }
 }
@@ -268,17 +324,17 @@ impl PlanEntry {
     }
 }
 
-fn check_version(version: u32) -> Result<(), RedriveError> {
-    if version == PLAN_SCHEMA_VERSION {
-        return Ok(());
-    }
-    Err(RedriveError::plan(format!(
-        "schema version {version}; this opsconsole reads {PLAN_SCHEMA_VERSION}"
-    )))
+fn unknown_version(version: u32) -> RedriveError {
+    RedriveError::plan(format!(
+        "schema version {version}; this opsconsole reads {PLAN_SCHEMA_VERSION} for a redrive and \
+         {REPLAY_SCHEMA_VERSION} for a replay"
+    ))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use export::ReadRequest;
+
     use super::*;
 
     pub(crate) fn plan(count: usize) -> Plan {
@@ -287,14 +343,15 @@ pub(crate) mod tests {
             id: Uuid::now_v7(),
             created_at: Utc::now(),
             environment: "example".to_owned(),
-            dead_letter_queue: PlannedQueue {
+            dead_letter_queue: PlannedPlace {
                 name: "d".to_owned(),
                 url: "http://h/d".to_owned(),
             },
-            destination: PlannedQueue {
+            destination: PlannedPlace {
                 name: "q".to_owned(),
                 url: "http://h/q".to_owned(),
             },
+            replay: None,
             entries: (0..count)
                 .map(|number| PlanEntry {
                     message_id: format!("m{number}"),
@@ -349,6 +406,40 @@ pub(crate) mod tests {
         }
         let error = Plan::parse("{\"schema_version\":1}").unwrap_err();
         assert!(error.to_string().contains("not a plan"), "{error}");
+    }
+
+    pub(crate) fn replay(count: usize) -> Plan {
+        let mut plan = plan(count);
+        plan.schema_version = REPLAY_SCHEMA_VERSION;
+        plan.destination = PlannedPlace {
+            name: "events".to_owned(),
+            url: "arn:aws:sns:eu-central-1:000000000000:events".to_owned(),
+        };
+        plan.replay = Some(Replay {
+            read: ReadRequest::default(),
+            expected_duplicates: 0,
+        });
+        plan
+    }
+
+    #[test]
+    fn replay_has_its_own_version_and_no_fifo_topic() {
+        let plan = replay(2);
+        let text = serde_json::to_string(&plan).unwrap();
+        assert_eq!(Plan::parse(&text).unwrap(), plan);
+        let error = |spoil: fn(&mut Plan)| {
+            let mut spoilt = replay(2);
+            spoil(&mut spoilt);
+            spoilt.check().unwrap_err().to_string()
+        };
+        let fifo = error(|plan| plan.destination.name.push_str(".fifo"));
+        assert!(fifo.contains("FIFO topic"), "{fifo}");
+        for version in [
+            error(|plan| plan.schema_version = PLAN_SCHEMA_VERSION),
+            error(|plan| plan.replay = None),
+        ] {
+            assert!(version.contains("schema version"), "{version}");
+        }
     }
 
     #[test]

@@ -4,8 +4,14 @@
 
 mod dry_run;
 mod frozen;
+mod kind;
 
+pub(crate) use dry_run::DryRun;
 pub use dry_run::{PlannedSend, dry_run};
 #[cfg(test)]
-pub(crate) use frozen::tests::plan as example;
-pub use frozen::{Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedQueue, Skipped};
+pub(crate) use frozen::tests::{plan as example, replay as example_replay};
+pub use frozen::{
+    Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedPlace, REPLAY_SCHEMA_VERSION,
+    Skipped,
+};
+pub use kind::{Kind, Replay};

@@ -27,7 +27,7 @@ pub fn remove(item: &StateItem) -> Result<(), RedriveError> {
 }
 
 /// Locks a file that is as it was found.
-fn lock(expected: &StateFile) -> Result<File, RedriveError> {
+pub(super) fn lock(expected: &StateFile) -> Result<File, RedriveError> {
     let path = expected.path.as_path();
     let failed = RedriveError::file("remove", path);
     let changed = || failed(io::Error::other("it was changed meanwhile"));
@@ -144,7 +144,7 @@ mod tests {
         };
         let intended = Intended {
             index: 0,
-            receipt_handle: "r".to_owned(),
+            receipt_handle: Some("r".to_owned()),
             original,
         };
         let confirmed = Confirmed {

@@ -11,11 +11,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::Instant;
 
+use super::answers::{RefusalKind, Sent};
 use super::context::Context;
 use super::delete::delete;
 use super::identities::Identities;
 use super::rate_limiter::RateLimiter;
-use super::sqs::{self, Outgoing, RefusalKind, Sent};
+use super::sns;
+use super::source::Source;
+use super::sqs::{self, Outgoing};
 use crate::control::RunCommand;
 use crate::error::RedriveError;
 use crate::lease::NoLease;
@@ -23,6 +26,7 @@ use crate::limits::{
     BACKOFF_FIRST, BACKOFF_MAX, BATCH_BYTES_MAX, FAILED_BATCHES_MAX, RETRIES_MAX, RETRY_LIMIT,
 };
 use crate::message::Original;
+use crate::plan::Kind;
 use crate::state::Intended;
 use crate::state::fact::{Confirmed, Fact, MessageCause};
 
@@ -34,10 +38,10 @@ pub(super) struct Sender<'c, 'a> {
     identities: Identities,
 }
 
-/// A message whose lease lasts for a whole batch.
+/// A message at hand; that of a redrive has a lease that lasts for a whole batch.
 struct Leased {
     index: usize,
-    receipt_handle: String,
+    receipt_handle: Option<String>,
     original: Original,
 }
 
@@ -122,8 +126,8 @@ impl<'c, 'a> Sender<'c, 'a> {
     ) -> Result<(Vec<Leased>, Option<String>), RedriveError> {
         let mut leased = Vec::new();
         let mut lost = Vec::new();
-        for (index, lease) in self.context.leases.secure(indexes).await {
-            let bytes = self.context.leases.bytes(index);
+        for (index, lease) in self.context.source.secure(indexes).await {
+            let bytes = self.context.source.bytes(index);
             let passing = |cause: String| MessageCause::passing(index, cause);
             let lasting = |cause: String| MessageCause::lasting(index, cause);
             lost.push(match lease {
@@ -162,15 +166,10 @@ impl<'c, 'a> Sender<'c, 'a> {
 
     /// Sends messages in one call, then deletes what was confirmed. Returns what was refused.
     async fn send(&self, messages: &[&Leased]) -> Result<Refusals, RedriveError> {
-        let outgoing: Vec<Outgoing<'_>> = messages
-            .iter()
-            .filter_map(|message| self.outgoing(message))
-            .collect();
         let mut confirmed = Vec::new();
         let mut unanswered = Vec::new();
         let mut refusals = Refusals::new();
-        for (index, sent) in sqs::send(self.context.pipeline, self.context.permit, &outgoing).await
-        {
+        for (index, sent) in self.call(messages).await {
             match sent {
                 Sent::Confirmed { message_id } => confirmed.push(Confirmed {
                     index,
@@ -202,8 +201,27 @@ impl<'c, 'a> Sender<'c, 'a> {
         if !facts.is_empty() {
             self.context.recorder.record(facts).await?;
         }
-        delete(self.context, &indexes).await?;
+        match self.context.source {
+            Source::DeadLetters(leases) => delete(self.context, leases, &indexes).await?,
+            Source::Records(reading) => reading.forget(&indexes),
+        }
         Ok(refusals)
+    }
+
+    /// Sends messages in one call, to the queue or to the topic.
+    async fn call(&self, messages: &[&Leased]) -> Vec<(usize, Sent)> {
+        let outgoing: Vec<Outgoing<'_>> = messages
+            .iter()
+            .filter_map(|message| self.outgoing(message))
+            .collect();
+        let (pipeline, permit) = (self.context.pipeline, self.context.permit);
+        match self.context.plan.kind() {
+            Kind::Redrive => sqs::send(pipeline, permit, &outgoing).await,
+            Kind::Replay => {
+                let events: Vec<_> = outgoing.iter().map(|one| (one.index, one.body)).collect();
+                sns::publish(pipeline, permit, &events).await
+            }
+        }
     }
 
     fn outgoing<'b>(&'b self, message: &'b Leased) -> Option<Outgoing<'b>> {

@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::options::RunOptions;
+use super::source::Source;
 use crate::control::{Control, RunCommand};
 use crate::error::RedriveError;
 use crate::journal::Recorder;
-use crate::lease::Leases;
 use crate::plan::Plan;
 use crate::state::fact::{Fact, MessageCause};
 use crate::state::{MessageState, Pause};
@@ -20,7 +20,7 @@ pub(super) struct Context<'a> {
     pub(super) permit: &'a WritePermit,
     pub(super) plan: &'a Plan,
     pub(super) recorder: &'a Recorder,
-    pub(super) leases: &'a Leases<'a>,
+    pub(super) source: &'a Source<'a>,
     pub(super) control: &'a Control,
     pub(super) options: &'a RunOptions,
     /// How long a search waits for messages that other consumers hide.

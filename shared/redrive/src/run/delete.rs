@@ -8,23 +8,32 @@ use std::collections::HashMap;
 use super::context::Context;
 use super::sqs;
 use crate::error::RedriveError;
+use crate::lease::Leases;
 use crate::limits::DELETE_ATTEMPTS_MAX;
 use crate::state::fact::{Fact, MessageCause};
 use pipeline::BATCH_ENTRIES_MAX;
 
 /// Deletes messages whose copy is confirmed in the journal.
-pub(super) async fn delete(context: &Context<'_>, indexes: &[usize]) -> Result<(), RedriveError> {
+pub(super) async fn delete(
+    context: &Context<'_>,
+    leases: &Leases<'_>,
+    indexes: &[usize],
+) -> Result<(), RedriveError> {
     for chunk in indexes.chunks(BATCH_ENTRIES_MAX) {
-        delete_chunk(context, chunk).await?;
+        delete_chunk(context, leases, chunk).await?;
     }
     Ok(())
 }
 
-async fn delete_chunk(context: &Context<'_>, indexes: &[usize]) -> Result<(), RedriveError> {
+async fn delete_chunk(
+    context: &Context<'_>,
+    leases: &Leases<'_>,
+    indexes: &[usize],
+) -> Result<(), RedriveError> {
     let mut open = Vec::new();
     let mut failures: HashMap<usize, String> = HashMap::new();
     for index in indexes {
-        match context.leases.handle(*index) {
+        match leases.handle(*index) {
             Some(handle) => open.push((*index, handle)),
             None => drop(failures.insert(*index, "its lease was lost".to_owned())),
         }
@@ -60,7 +69,7 @@ async fn delete_chunk(context: &Context<'_>, indexes: &[usize]) -> Result<(), Re
     }
     context.recorder.record(facts).await?;
     for index in deleted {
-        context.leases.forget(index);
+        leases.forget(index);
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::context::Context;
 use super::options::RunOptions;
 use super::proof::{prove, prove_at_end, prove_meanwhile};
 use super::resume::{finish_deletes, settle_doubts};
+use super::source::Source;
 use super::step::move_step;
 use crate::control::Control;
 use crate::error::RedriveError;
@@ -22,6 +23,7 @@ use crate::journal::{Journal, Recorder};
 use crate::lease::Leases;
 use crate::limits::{EDITS_ON_RECORD_MAX, SEARCH_PATIENCE_MAX};
 use crate::plan::Plan;
+use crate::reading::Reading;
 use crate::state::fact::{Ending, Fact};
 use crate::state::{Counts, Report, State};
 use pipeline::audit::Operation;
@@ -61,7 +63,7 @@ pub(crate) async fn run_to_state(
 ) -> Result<(State, Option<RedriveError>), RedriveError> {
     let (journal, state) = journal;
     let plan = Arc::clone(state.plan());
-    pipeline.check_write(&format!("redrive to {:?}", plan.destination.name))?;
+    pipeline.check_write(&format!("{} to {:?}", plan.kind(), plan.destination.name))?;
     plan.check_pipeline(pipeline)?;
     counts.send_replace(state.counts());
     let before = state.counts();
@@ -73,7 +75,17 @@ pub(crate) async fn run_to_state(
     };
     let change = change(&plan, before.waiting);
     let recorder = Recorder::start(journal, state, counts)?;
-    let leases = Leases::new(pipeline, &plan, &recorder, messages, &unsettled);
+    let source = match &plan.replay {
+        None => Source::DeadLetters(Leases::new(
+            pipeline, &plan, &recorder, messages, &unsettled,
+        )),
+        Some(replay) => Source::Records(Reading::new(
+            (pipeline, &recorder),
+            &plan,
+            replay,
+            &unsettled,
+        )),
+    };
     let permit = match pipeline.begin_change(change).await {
         Ok(permit) => permit,
         Err(error) => {
@@ -86,29 +98,28 @@ pub(crate) async fn run_to_state(
         permit: &permit,
         plan: &plan,
         recorder: &recorder,
-        leases: &leases,
+        source: &source,
         control,
         options,
         search_patience,
     };
     let run = async {
-        leases.release_hidden(hidden).await;
-        leases.record().await?;
+        source.begin(hidden).await?;
         drive(&context).await
     };
     let driven = tokio::select! {
         driven = run => Some(driven),
-        () = leases.heartbeat() => Some(Ok(())),
+        () = source.heartbeat() => Some(Ok(())),
         () = control.stopped() => None,
     };
     let driven = match driven {
         Some(driven) => {
-            leases.release().await;
+            source.release().await;
             driven
         }
         // Whoever stops it at once hardly waits for SQS; a resume releases by the handles on record.
         None => Err(RedriveError::Interrupted {
-            others: leases.release_passed_at_once().await,
+            others: source.release_passed_at_once().await,
         }),
     };
     let state = recorder.close().await;
@@ -143,11 +154,21 @@ fn change(plan: &Plan, planned: usize) -> PlannedChange {
             })
         })
         .collect();
+    let mut details = json!({ "edited": edits.len(), "edits": shown });
+    details[plan.kind().as_str()] = json!(plan.id);
+    let operation = match &plan.replay {
+        None => Operation::Redrive,
+        Some(replay) => {
+            details["source"] = json!(replay.read.to_string());
+            details["expected_duplicates"] = json!(replay.expected_duplicates);
+            Operation::Replay
+        }
+    };
     PlannedChange {
-        operation: Operation::Redrive,
+        operation,
         target: plan.destination.name.clone(),
         planned,
-        details: json!({ "redrive": plan.id, "edited": edits.len(), "edits": shown }),
+        details,
     }
 }
 
@@ -169,7 +190,9 @@ fn counted(counts: Counts, before: Counts) -> [(&'static str, usize); 6] {
 
 async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
     let doubtful = settle_doubts(context).await?;
-    finish_deletes(context, Duration::ZERO).await?;
+    if let Some(leases) = context.source.leases() {
+        finish_deletes(context, leases, Duration::ZERO).await?;
+    }
     let sender = Sender::new(context);
     let total = context.plan.entries.len();
     let mut begin = 0;
@@ -191,7 +214,9 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
     let looked_up = if context.is_cancelled() {
         prove_at_end(context).await?
     } else {
-        finish_deletes(context, context.search_patience).await?;
+        if let Some(leases) = context.source.leases() {
+            finish_deletes(context, leases, context.search_patience).await?;
+        }
         prove(context, 0..total).await?
     };
     let how = if context.is_cancelled() {
@@ -203,7 +228,7 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
     let ended = Fact::Ended {
         how,
         looked_up: Some(looked_up),
-        unreleased: context.leases.release().await,
+        unreleased: context.source.release().await,
     };
     context.record(ended).await
 }

@@ -1,8 +1,9 @@
-//! Fourth floor: a redrive while it runs: rate, batches over SQS, canary steps, proof, resume.
+//! Fourth floor: a redrive while it runs: rate, batches over SQS or SNS, canary steps, proof, resume.
 //!
 //! Invariant: every step is in the journal before the next one relies on it. Whatever ends a run,
 //! another one continues from its journal.
 
+mod answers;
 mod batch;
 mod canary;
 mod context;
@@ -13,6 +14,8 @@ mod options;
 mod proof;
 mod rate_limiter;
 mod resume;
+mod sns;
+mod source;
 mod sqs;
 mod step;
 

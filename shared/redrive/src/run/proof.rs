@@ -182,7 +182,7 @@ async fn prove_failed_again(
     open: &[usize],
 ) -> Result<LookedUp, RedriveError> {
     // What a search received and did not want is hidden from this look too.
-    context.leases.release_passed().await;
+    context.source.release_passed().await;
     let mut wanted = context.recorder.look(|state| Wanted::of(state, open));
     let seen = LeaseSet::new(context.pipeline, LOOK_VISIBILITY);
     let mut messages = Vec::new();
@@ -221,7 +221,7 @@ async fn look(
             if !message_ids.insert(message.message_id.clone()) {
                 continue;
             }
-            let is_new = !context.leases.is_planned(&message.message_id)
+            let is_new = !context.source.is_planned(&message.message_id)
                 && message.sent_at >= context.plan.created_at - CLOCK_SKEW_MAX;
             if is_new && let Some(index) = wanted.take(&message) {
                 let reason = message.reason.as_ref();

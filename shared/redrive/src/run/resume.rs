@@ -14,7 +14,9 @@ use super::context::Context;
 use super::delete::delete;
 use crate::error::RedriveError;
 use crate::identity::SentEvent;
+use crate::lease::Leases;
 use crate::ledger;
+use crate::plan::Kind;
 use crate::state::Phase;
 use crate::state::fact::{Fact, MessageCause, Stored};
 use pipeline::BATCH_ENTRIES_MAX;
@@ -45,6 +47,8 @@ pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize
     let mut stored = Vec::new();
     for (index, event) in doubtful.into_iter().take(answer.answered) {
         match answer.stored.get(&event.key) {
+            // It was stored before the replay, so the ledger does not show whether it was sent.
+            Some(_) if is_repeated(context, index) => drop(again.insert(index)),
             Some(known) if event.can_be_of(known.occurred_at) => stored.push(Stored {
                 index,
                 record_id: known.record_id,
@@ -62,10 +66,17 @@ pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize
     Ok(again)
 }
 
+/// Whether a replay sends an event that was stored when it was planned.
+fn is_repeated(context: &Context<'_>, index: usize) -> bool {
+    let entry = context.plan.entries.get(index);
+    context.plan.kind() == Kind::Replay && entry.is_some_and(|entry| !entry.is_to_be_stored())
+}
+
 /// Deletes the messages whose copy is confirmed and that are still in the dead-letter queue, after
 /// it received them again. What is not there any more was deleted before its answer came.
 pub(super) async fn finish_deletes(
     context: &Context<'_>,
+    leases: &Leases<'_>,
     patience: Duration,
 ) -> Result<(), RedriveError> {
     let (contested, open): (Vec<usize>, Vec<usize>) = context.recorder.look(|state| {
@@ -78,16 +89,13 @@ pub(super) async fn finish_deletes(
     record_not_deleted(context, &contested, cause).await?;
     // The leases of a process that crashed may still last.
     for chunk in open.chunks(BATCH_ENTRIES_MAX) {
-        context.leases.secure(chunk).await;
+        leases.secure(chunk).await;
     }
-    let is_leased = |index: &usize| context.leases.has(*index);
+    let is_leased = |index: &usize| leases.has(*index);
     let mut missing: HashSet<usize> = open.iter().copied().filter(|at| !is_leased(at)).collect();
     while context.options.searches && !missing.is_empty() {
         let limits = (missing.len(), patience);
-        let found = context
-            .leases
-            .find(&missing, limits, context.control)
-            .await?;
+        let found = leases.find(&missing, limits, context.control).await?;
         if found.messages == 0 {
             break;
         }
@@ -95,8 +103,8 @@ pub(super) async fn finish_deletes(
     }
     let (leased, gone): (Vec<usize>, Vec<usize>) = open.into_iter().partition(is_leased);
     for chunk in leased.chunks(BATCH_ENTRIES_MAX) {
-        context.leases.secure(chunk).await;
-        delete(context, chunk).await?;
+        leases.secure(chunk).await;
+        delete(context, leases, chunk).await?;
     }
     let cause = "not seen among the dead letters: deleted before, or received by another consumer";
     record_not_deleted(context, &gone, cause).await

@@ -35,8 +35,9 @@ pub(super) async fn move_step(
     loop {
         move_round(context, sender, &round, step.end).await?;
         let mut missing = context.indexes(step.clone(), is_open);
-        missing.retain(|index| !context.leases.has(*index));
-        let is_worth_it = context.options.searches
+        missing.retain(|index| !context.source.has(*index));
+        let searches = context.options.searches || context.source.leases().is_none();
+        let is_worth_it = searches
             && !context.is_cancelled()
             && !missing.is_empty()
             && missing.len() < missing_before;
@@ -44,7 +45,7 @@ pub(super) async fn move_step(
         let wanted: HashSet<usize> = missing.iter().copied().collect();
         let found = if is_worth_it {
             let limits = (WINDOW.min(missing.len()), patience);
-            let search = context.leases.find(&wanted, limits, context.control);
+            let search = context.source.find(&wanted, limits, context.control);
             search.await?
         } else {
             Found::default()
@@ -59,7 +60,7 @@ pub(super) async fn move_step(
             // What was blocked by a message that is received now can be moved too.
             context.indexes(step.clone(), is_open)
         } else {
-            missing.retain(|index| context.leases.has(*index));
+            missing.retain(|index| context.source.has(*index));
             missing
         };
     }
@@ -81,7 +82,8 @@ async fn give_up(
         | Phase::Confirmed
         | Phase::FoundStored(_)
         | Phase::NotDeleted(_)
-        | Phase::Deleted => false,
+        | Phase::Deleted
+        | Phase::Published => false,
     };
     let open = context.recorder.look(|state| state.in_phase(is_open));
     let open: HashSet<usize> = open.into_iter().collect();
@@ -89,11 +91,10 @@ async fn give_up(
         .iter()
         .filter(|index| open.contains(index))
         .map(|index| {
-            if are_gone {
-                MessageCause::lasting(*index, "not among the dead letters any more")
-            } else {
-                let cause = "not among the dead letters, or received by another consumer";
-                MessageCause::passing(*index, cause)
+            let cause = context.source.not_found(are_gone);
+            match are_gone {
+                true => MessageCause::lasting(*index, cause),
+                false => MessageCause::passing(*index, cause),
             }
         })
         .collect();
@@ -110,14 +111,15 @@ async fn move_round(
         return move_in_order(context, sender, round, end).await;
     }
     let mut leased = round.to_vec();
-    leased.retain(|index| context.leases.has(*index));
+    leased.retain(|index| context.source.has(*index));
     let sizes: Vec<usize> = leased
         .iter()
-        .map(|index| context.leases.bytes(*index))
+        .map(|index| context.source.bytes(*index))
         .collect();
+    let bytes_max = context.plan.batch_bytes_max();
     let mut running = FuturesUnordered::new();
     let mut outcome = Ok(());
-    for range in batches(&sizes, batch_entries(context.control), BATCH_BYTES_MAX) {
+    for range in batches(&sizes, batch_entries(context.control), bytes_max) {
         while running.len() >= context.options.batches_at_once.max(1) {
             if let Some(Err(error)) = running.next().await {
                 outcome = Err(error);
@@ -154,8 +156,8 @@ async fn move_in_order(
         let mut blocked_now = Vec::new();
         for index in rest {
             let group = group(context.plan, index);
-            let size = context.leases.bytes(index);
-            if !round.contains(&index) || !context.leases.has(index) {
+            let size = context.source.bytes(index);
+            if !round.contains(&index) || !context.source.has(index) {
                 blocked.extend(group);
             } else if group.is_some_and(|group| blocked.contains(group)) {
                 let cause = "an earlier message of its group was not sent";

@@ -20,11 +20,11 @@ pub struct Counts {
     pub not_sent: usize,
     /// Of these, messages that a resume cannot send either: gone, too large, or changed.
     pub unsendable: usize,
-    /// SQS gave no answer: each may have been sent, and is still where it was.
+    /// No answer came: each may have been sent, and is still where it was.
     pub unknown: usize,
-    /// Sent, and still in the dead-letter queue too.
+    /// Sent, and still in the dead-letter queue too; 0 in a replay.
     pub sent_not_deleted: usize,
-    /// Sent and deleted, or found stored and deleted.
+    /// Sent and deleted, or found stored and deleted; in a replay sent.
     pub moved: usize,
     /// Of those sent, events that were seen in the ledger; see [`Self::stored`].
     pub stored: usize,
@@ -152,7 +152,7 @@ impl Counts {
             Phase::Confirmed | Phase::FoundStored(_) | Phase::NotDeleted(_) => {
                 &mut self.sent_not_deleted
             }
-            Phase::Deleted => &mut self.moved,
+            Phase::Deleted | Phase::Published => &mut self.moved,
         }
     }
 

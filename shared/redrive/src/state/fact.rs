@@ -32,19 +32,19 @@ pub enum Fact {
         #[serde(rename = "letters")]
         messages: Vec<Intended>,
     },
-    /// SQS confirmed that it took these.
+    /// SQS, or in a replay SNS, confirmed that it took these.
     Confirmed {
         /// The messages.
         #[serde(rename = "letters")]
         messages: Vec<Confirmed>,
     },
-    /// SQS did not accept these.
+    /// SQS or SNS did not accept these.
     Refused {
         /// The messages and its reasons.
         #[serde(rename = "letters")]
         messages: Vec<MessageCause>,
     },
-    /// SQS gave no answer for these: each may have been sent.
+    /// No answer came for these: each may have been sent.
     Unanswered {
         /// The messages and what came instead.
         #[serde(rename = "letters")]
@@ -111,18 +111,19 @@ pub struct Received {
 pub struct Intended {
     /// Place in the plan.
     pub index: usize,
-    /// Receipt handle, for a process that resumes after a crash.
-    pub receipt_handle: String,
-    /// The message as it was received.
+    /// Receipt handle, for a process that resumes after a crash; absent in a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_handle: Option<String>,
+    /// The message as it was received, or the event as it was read.
     pub original: Original,
 }
 
-/// A message whose copy SQS confirmed.
+/// A message whose copy SQS or SNS confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmed {
     /// Place in the plan.
     pub index: usize,
-    /// SQS message id of the copy.
+    /// SQS message id of the copy; in a replay the SNS message id.
     pub sent_message_id: String,
 }
 

@@ -17,13 +17,13 @@ pub enum Phase {
     Waiting,
     /// It was about to be sent and nothing is known since: it may have been.
     Intended,
-    /// SQS did not accept it.
+    /// SQS or SNS did not accept it.
     Refused(String),
     /// It was not tried.
     NotTried(String),
     /// It was not tried, and a resume cannot send it either.
     Unsendable(String),
-    /// SQS gave no answer: it may have been sent.
+    /// No answer came: it may have been sent.
     Unanswered(String),
     /// Its copy is in the source queue.
     Confirmed,
@@ -33,6 +33,8 @@ pub enum Phase {
     NotDeleted(String),
     /// Sent and deleted.
     Deleted,
+    /// A replay sent it, or found its event in the ledger: nothing is left to do.
+    Published,
 }
 
 impl Phase {
@@ -59,7 +61,7 @@ impl Phase {
         self.is_unsent() && !matches!(self, Self::Unsendable(_))
     }
 
-    /// Whether its copy is in the source queue, or its event in the ledger.
+    /// Whether its copy was sent, or its event is in the ledger.
     pub(crate) fn is_sent(&self) -> bool {
         !self.is_unsent() && !self.is_doubtful()
     }
@@ -78,7 +80,7 @@ impl Phase {
 pub struct MessageState {
     /// How far it has come.
     pub phase: Phase,
-    /// SQS message id of its newest confirmed copy.
+    /// SQS or SNS message id of its newest confirmed copy.
     pub sent_message_id: Option<String>,
     /// What became of its event.
     pub proof: Option<Proof>,

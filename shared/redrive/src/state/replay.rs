@@ -15,7 +15,7 @@ use super::phase::{MessageState, Phase};
 use crate::error::RedriveError;
 use crate::identity::SentEvent;
 use crate::message::body_sha256;
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan};
 
 const NOT_PLANNED: &str = "there is no such message in the plan";
 
@@ -194,7 +194,8 @@ impl State {
             }
             Fact::Confirmed { messages } => {
                 for message in messages {
-                    self.step(message.index, Phase::Confirmed, Phase::is_intended)?
+                    let phase = self.after_send(Phase::Confirmed);
+                    self.step(message.index, phase, Phase::is_intended)?
                         .sent_message_id = Some(message.sent_message_id.clone());
                 }
             }
@@ -217,7 +218,7 @@ impl State {
             }
             Fact::FoundStored { messages } => {
                 for message in messages {
-                    let phase = Phase::FoundStored(message.record_id);
+                    let phase = self.after_send(Phase::FoundStored(message.record_id));
                     self.step(message.index, phase, Phase::is_doubtful)?;
                 }
             }
@@ -244,16 +245,24 @@ impl State {
         Ok(())
     }
 
+    /// The phase of a message that was sent: a redrive has yet to delete it.
+    fn after_send(&self, phase: Phase) -> Phase {
+        match self.plan.kind() {
+            Kind::Redrive => phase,
+            Kind::Replay => Phase::Published,
+        }
+    }
+
     fn receive(&mut self, received: &Received) -> Result<(), RedriveError> {
         let index = received.index;
         let message = self
             .messages
             .get_mut(index)
             .ok_or_else(|| contradiction(index, NOT_PLANNED))?;
-        let handle = &received.receipt_handle;
-        message.receipt_handle = Some(handle.clone());
+        let handle = Some(received.receipt_handle.clone());
+        message.receipt_handle.clone_from(&handle);
         if let Some(intended) = &mut message.unsettled {
-            Arc::make_mut(intended).receipt_handle.clone_from(handle);
+            Arc::make_mut(intended).receipt_handle = handle;
         }
         Ok(())
     }
@@ -289,7 +298,7 @@ impl State {
         let message = self.step(index, Phase::Intended, |phase| {
             phase.is_unsent() || phase.is_doubtful()
         })?;
-        message.receipt_handle = Some(intended.receipt_handle.clone());
+        message.receipt_handle.clone_from(&intended.receipt_handle);
         message.event = event;
         message.sent_sha256 = sha256;
         message.unsettled = Some(Arc::new(intended.clone()));
@@ -350,7 +359,7 @@ impl State {
         *self.counts.of(&to) += 1;
         self.counts.unsendable -= usize::from(matches!(message.phase, Phase::Unsendable(_)));
         self.counts.unsendable += usize::from(matches!(to, Phase::Unsendable(_)));
-        if matches!(to, Phase::Refused(_) | Phase::Deleted) {
+        if matches!(to, Phase::Refused(_) | Phase::Deleted | Phase::Published) {
             message.unsettled = None;
         }
         if to == Phase::Deleted {
@@ -373,13 +382,13 @@ mod tests {
     use super::*;
     use crate::message::Original;
     use crate::plan;
-    use crate::state::fact::{Confirmed, Proved};
+    use crate::state::fact::{Confirmed, Proved, Stored};
 
     fn intended(index: usize) -> Fact {
         Fact::Intended {
             messages: vec![Intended {
                 index,
-                receipt_handle: "h".to_owned(),
+                receipt_handle: Some("h".to_owned()),
                 original: Original {
                     body: format!("body {index}"),
                     attributes: std::collections::BTreeMap::new(),
@@ -387,6 +396,38 @@ mod tests {
                     trace_header: None,
                 },
             }],
+        }
+    }
+
+    #[test]
+    fn message_of_a_replay_is_done_when_it_is_sent_and_has_nothing_to_delete() {
+        let mut state = State::new(plan::example_replay(3));
+        for index in 0..3 {
+            state.apply(&intended(index)).unwrap();
+        }
+        let confirmed = Confirmed {
+            index: 0,
+            sent_message_id: "s".to_owned(),
+        };
+        let messages = vec![confirmed];
+        state.apply(&Fact::Confirmed { messages }).unwrap();
+        let found = Stored {
+            index: 1,
+            record_id: event::RecordId(7),
+        };
+        let messages = vec![found];
+        state.apply(&Fact::FoundStored { messages }).unwrap();
+        let counts = state.counts();
+        assert_eq!((counts.moved, counts.sent_not_deleted), (2, 0));
+        assert_eq!((counts.intended, counts.left()), (1, 1));
+        assert_eq!(
+            state.unsettled().len(),
+            1,
+            "bodies that were sent are let go"
+        );
+        for index in 0..2 {
+            let error = state.apply(&deleted(index)).unwrap_err().to_string();
+            assert!(error.contains("cannot follow Published"), "{error}");
         }
     }
 
@@ -540,7 +581,10 @@ mod tests {
         assert_eq!(hidden(&state), ["a", "c"]);
         let messages = vec![received(1, "newer")];
         state.apply(&Fact::Received { messages }).unwrap();
-        assert_eq!(state.unsettled()[0].receipt_handle, "newer");
+        assert_eq!(
+            state.unsettled()[0].receipt_handle.as_deref(),
+            Some("newer")
+        );
         let ended = Fact::Ended {
             how: Ending::Cancelled,
             looked_up: None,

@@ -11,9 +11,10 @@ use super::counts::Counts;
 use super::fact::{Ending, Proof};
 use super::phase::{MessageState, Phase};
 use super::replay::State;
+use crate::plan::Kind;
 
 /// Cause of a message that is being sent, or was when the redrive was interrupted.
-const NO_ANSWER_ON_RECORD: &str = "no answer of SQS to its send is on record";
+const NO_ANSWER_ON_RECORD: &str = "no answer to its send is on record";
 
 /// A redrive, as its journal has it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +25,9 @@ pub struct Report {
     pub created_at: DateTime<Utc>,
     /// The environment.
     pub environment: String,
+    /// Whether messages were moved, or records published again.
+    #[serde(skip_serializing_if = "Kind::is_redrive")]
+    pub kind: Kind,
     /// Messages of the plan.
     pub planned: usize,
     /// Messages by phase.
@@ -38,14 +42,14 @@ pub struct Report {
 /// One message of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageReport {
-    /// SQS message id in the dead-letter queue.
+    /// SQS message id in the dead-letter queue; in a replay the name of the record that was read.
     pub message_id: String,
     /// What happened to it so far.
     pub outcome: MessageOutcome,
     /// Why it was not sent, not deleted, or is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// SQS message id of its confirmed copy.
+    /// SQS message id of its confirmed copy; in a replay the SNS message id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_message_id: Option<String>,
     /// Whether it was about to be sent and nothing is known since: it is being sent where its redrive
@@ -71,6 +75,8 @@ pub enum MessageOutcome {
     SentNotDeleted,
     /// Sent, or known to the ledger, and deleted.
     Moved,
+    /// Published by a replay.
+    Published,
 }
 
 impl Report {
@@ -82,6 +88,7 @@ impl Report {
             id: plan.id,
             created_at: plan.created_at,
             environment: plan.environment.clone(),
+            kind: plan.kind(),
             planned: plan.entries.len(),
             counts: state.counts(),
             ending: state.ending(),
@@ -110,6 +117,7 @@ impl MessageReport {
             Phase::Confirmed | Phase::FoundStored(_) => (MessageOutcome::SentNotDeleted, None),
             Phase::NotDeleted(cause) => (MessageOutcome::SentNotDeleted, Some(cause.clone())),
             Phase::Deleted => (MessageOutcome::Moved, None),
+            Phase::Published => (MessageOutcome::Published, None),
         };
         Self {
             message_id: message_id.to_owned(),

@@ -9,16 +9,20 @@ use serde::{Deserialize, Serialize};
 use super::counts::Counts;
 use super::fact::Ending;
 use super::replay::State;
+use crate::plan::Kind;
 
 /// A redrive without its messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Name of the environment.
     pub environment: String,
-    /// URL of its dead-letter queue.
+    /// URL of the environment's dead-letter queue.
     pub dead_letter_queue_url: String,
     /// When the plan was made.
     pub created_at: DateTime<Utc>,
+    /// Whether messages were moved, or records published again.
+    #[serde(default, skip_serializing_if = "Kind::is_redrive")]
+    pub kind: Kind,
     /// Messages of the plan.
     pub planned: usize,
     /// Messages that the plan left out.
@@ -42,6 +46,7 @@ impl Summary {
             environment: plan.environment.clone(),
             dead_letter_queue_url: plan.dead_letter_queue.url.clone(),
             created_at: plan.created_at,
+            kind: plan.kind(),
             planned: plan.entries.len(),
             skipped: plan.skipped.len(),
             edited: plan

@@ -11,6 +11,7 @@ mod arrivals;
 mod connections;
 #[expect(dead_code, reason = "the ingest's tests use the other faults")]
 mod database_proxy;
+mod erase;
 mod events;
 #[path = "../../../event/tests/hostile/mod.rs"]
 mod hostile;

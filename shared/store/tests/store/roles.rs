@@ -5,8 +5,8 @@ use event::{Bucket, EventKey, GroupBy, RecordId, RecordQuery, StatsQuery};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::{
-    PartitionPlan, PartitionWidth, create_partitions, list_records, migrate, records_after,
-    role_statements, stats, stored_keys, summary, types, write_batch,
+    PartitionPlan, PartitionWidth, create_partitions, database_created_at, list_records, migrate,
+    records_after, role_statements, stats, stored_keys, summary, types, write_batch,
 };
 
 use crate::events::{at, event};
@@ -105,6 +105,8 @@ async fn every_user_can_do_its_work_and_no_other() {
     assert_eq!(known.len(), 1);
     let arrivals = records_after(&api, RecordId(0), 10).await.unwrap();
     assert_eq!(arrivals.items.len(), 1);
+    let created_at = database_created_at(&owner).await.unwrap();
+    assert_eq!(database_created_at(&api).await.unwrap(), created_at);
     let query = StatsQuery {
         from: at(TIME),
         to: at(TIME) + chrono::TimeDelta::minutes(61),
@@ -117,6 +119,7 @@ async fn every_user_can_do_its_work_and_no_other() {
         "delete from event_counts",
         "create table mine (id int)",
         "select * from analytics.events",
+        "select checksum from _sqlx_migrations",
     ] {
         assert!(is_refused(&api, statement).await, "{statement}");
     }

@@ -1,9 +1,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
-use event::{Bucket, Event, GroupBy, StatsBucket, StatsQuery};
+use event::{Bucket, Event, GroupBy, LIMIT_MAX, RecordQuery, StatsBucket, StatsQuery};
 use proptest::prelude::*;
 use store::{
-    PartitionPlan, PartitionWidth, PgPool, STATS_RAW_MAX, StoreError, fold_counts, keep_partitions,
-    stats, write_batch,
+    PartitionPlan, PartitionWidth, PgPool, STATS_RAW_MAX, StoreError, erase_records, fold_counts,
+    keep_partitions, list_records, stats, write_batch,
 };
 
 use crate::events::{at, event, event_from, migrated};
@@ -75,8 +75,8 @@ enum Step {
     /// Partition upkeep, so many hours later.
     Keep(i64),
     Fold,
-    /// Deletes the records of one source, as an erasure does.
-    Delete(u16),
+    /// Erases the records of one source.
+    Erase(u16),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -85,7 +85,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => prop::collection::vec(batch, 1..9).prop_map(Step::Write),
         2 => (0_i64..80).prop_map(Step::Keep),
         2 => Just(Step::Fold),
-        1 => (0_u16..5).prop_map(Step::Delete),
+        1 => (0_u16..5).prop_map(Step::Erase),
     ];
     prop::collection::vec(step, 2..9)
 }
@@ -130,12 +130,18 @@ async fn take(step: &Step, pool: &PgPool) {
                 .await
                 .unwrap();
         }
-        Step::Delete(source) => {
-            sqlx::query("delete from records where source = $1")
-                .bind(format!("/source/{source}"))
-                .execute(pool)
-                .await
-                .unwrap();
+        Step::Erase(source) => {
+            let query = RecordQuery {
+                source: Some(format!("/source/{source}")),
+                limit: LIMIT_MAX,
+                ..RecordQuery::default()
+            };
+            let records = list_records(pool, &query).await.unwrap().items;
+            let chosen: Vec<_> = records
+                .iter()
+                .map(|record| (record.occurred_at, record.record_id))
+                .collect();
+            erase_records(pool, &chosen).await.unwrap();
         }
     }
 }
@@ -143,7 +149,7 @@ async fn take(step: &Step, pool: &PgPool) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
     #[test]
-    fn counts_are_those_of_a_scan_whatever_is_written_kept_and_deleted(
+    fn counts_are_those_of_a_scan_whatever_is_written_kept_and_erased(
         steps in steps(),
         (from, length) in (-6_000_i64..6_000, 1_i64..9_000),
     ) {

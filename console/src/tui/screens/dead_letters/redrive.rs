@@ -194,7 +194,7 @@ impl DeadLetters {
             unreported.remove(message.message_id.as_str());
             let cause = message.cause.clone().unwrap_or_else(|| why.to_owned());
             let note = match message.outcome {
-                MessageOutcome::Moved => {
+                MessageOutcome::Moved | MessageOutcome::Published => {
                     moved.insert(message.message_id.as_str());
                     continue;
                 }

@@ -17,8 +17,8 @@ use crate::tui::redrives::{Ended, Progress, RunEnd};
 use crate::tui::remote::{Fetched, Remote};
 use crate::tui::request::{Answer, Reply, Request, RequestId};
 use crate::tui::theme::Tone;
-use redrive::Report;
 use redrive::fact::Ending;
+use redrive::{Kind, Report};
 
 impl Redrives {
     pub(super) fn pause_or_continue(&self, context: &mut UpdateContext<'_>) {
@@ -150,7 +150,8 @@ fn failed(run: &Run, why: String) -> Ended {
         report: None,
         tone: Tone::Bad,
         text: format!(
-            "redrive of {} failed: {why} · its journal shows what was sent",
+            "{} of {} failed: {why} · its journal shows what was sent",
+            run.kind,
             message_count(run.planned)
         ),
         failure: Some(why),
@@ -160,6 +161,7 @@ fn failed(run: &Run, why: String) -> Ended {
 /// `redriven: 29 of 29 sent · 29 stored`
 fn summary(end: &RunEnd) -> (Tone, String) {
     let Report {
+        kind,
         counts,
         planned,
         ending,
@@ -168,7 +170,10 @@ fn summary(end: &RunEnd) -> (Tone, String) {
     let begin = match (ending, &end.error) {
         (_, Some(error)) => format!("stopped: {} · ", visible(error)),
         (Some(Ending::Cancelled), None) => "cancelled: ".to_owned(),
-        (Some(Ending::Finished) | None, None) => "redriven: ".to_owned(),
+        (Some(Ending::Finished) | None, None) => match kind {
+            Kind::Redrive => "redriven: ".to_owned(),
+            Kind::Replay => "replayed: ".to_owned(),
+        },
     };
     let mut text = format!("{begin}{}", sent_text(counts, *planned));
     for (number, _, what) in parts(counts, false) {

@@ -48,9 +48,13 @@ impl Disposition {
             }
             (None, MessageOutcome::Unknown) => Self::Unknown,
             (None, MessageOutcome::NotSent) => Self::NotSent,
-            (None, MessageOutcome::Moved) if is_running => Self::WaitingForProof,
-            (None, MessageOutcome::Moved) if is_looked_up => Self::NotProved,
-            (None, MessageOutcome::Moved) => Self::NotLookedUp,
+            (None, MessageOutcome::Moved | MessageOutcome::Published) if is_running => {
+                Self::WaitingForProof
+            }
+            (None, MessageOutcome::Moved | MessageOutcome::Published) if is_looked_up => {
+                Self::NotProved
+            }
+            (None, MessageOutcome::Moved | MessageOutcome::Published) => Self::NotLookedUp,
             (None, MessageOutcome::Waiting) if is_running => Self::NotSentYet,
             (None, MessageOutcome::Waiting) => Self::NotSent,
         }

@@ -16,6 +16,7 @@ use crate::tui::layout::{area_rows, take_rows};
 use crate::tui::lines::{hanging, message_count, title, wrapped};
 use crate::tui::theme::{Theme, Tone, sign};
 use crate::tui::verdict::verdict_tone;
+use redrive::Kind;
 
 /// Columns of the names of settings.
 const NAME: usize = 9;
@@ -116,7 +117,7 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
     lines.push(Line::default());
     lines.extend(setting(
         "rate",
-        &rate_text(review.rate_per_sec),
+        &rate_text(review.rate_per_sec, Kind::Redrive),
         "+ -",
         theme,
     ));

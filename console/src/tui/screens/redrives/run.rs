@@ -8,7 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::tui::format::whole;
 use crate::tui::redrives::{PastRedrive, Progress};
 use crate::tui::request::RequestId;
-use redrive::{Counts, RunCommand, Wait};
+use redrive::{Counts, Kind, RunCommand, Wait};
 
 /// Span over which the rate is measured.
 const MEASURED_SECS: i64 = 5;
@@ -19,6 +19,7 @@ pub(super) struct Run {
     pub(super) since: DateTime<Utc>,
     /// Whether it continues a journal, and so receives its messages itself.
     pub(super) is_resumed: bool,
+    pub(super) kind: Kind,
     pub(super) planned: usize,
     pub(super) canary_steps: Vec<usize>,
     /// The last report of its task; `None` before the first.
@@ -33,6 +34,7 @@ impl Run {
     pub(super) fn resumed(request: RequestId, now: DateTime<Utc>, past: &PastRedrive) -> Self {
         Self {
             is_resumed: true,
+            kind: past.kind,
             ..Self::new(request, now, past.planned, past.canary_steps.clone())
         }
     }
@@ -47,6 +49,7 @@ impl Run {
             request,
             since: now,
             is_resumed: false,
+            kind: Kind::Redrive,
             planned,
             canary_steps,
             progress: None,

@@ -85,7 +85,7 @@ fn pace_spans(run: &Run, theme: Theme, now: DateTime<Utc>) -> Vec<Span<'static>>
         .progress
         .as_ref()
         .and_then(|progress| progress.rate_per_sec);
-    let limit = rate_text(allowed);
+    let limit = rate_text(allowed, run.kind);
     // What was sent in the first and in the last moment makes a few seconds appear faster.
     let most = allowed.unwrap_or(f64::INFINITY);
     let measured = match run.measured_per_sec(now).filter(|_| !run.is_paused()) {

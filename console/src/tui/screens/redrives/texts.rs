@@ -7,7 +7,7 @@ use super::run::Run;
 use crate::tui::format::{count, rate, span_secs};
 use crate::tui::lines::message_count;
 use crate::tui::theme::{Theme, Tone, sign};
-use redrive::{Counts, RunCommand, Wait};
+use redrive::{Counts, Kind, RunCommand, Wait};
 
 pub(super) const STORED: &str = "stored";
 pub(super) const ALREADY_STORED: &str = "already stored";
@@ -97,7 +97,7 @@ pub(super) fn standing(run: &Run) -> (Tone, String) {
         },
     };
     let sent = sent_text(&run.counts(), run.planned);
-    (tone, format!("the redrive {what}: {sent}"))
+    (tone, format!("the {} {what}: {sent}", run.kind))
 }
 
 /// What it waits for, and how long at most.
@@ -144,9 +144,10 @@ pub(super) fn steps_text(steps: &[usize], planned: usize) -> String {
     )
 }
 
-pub(super) fn rate_text(per_sec: Option<f64>) -> String {
-    match per_sec {
-        Some(per_sec) => format!("at most {}", rate(per_sec)),
-        None => "as fast as SQS accepts them".to_owned(),
+pub(super) fn rate_text(per_sec: Option<f64>, kind: Kind) -> String {
+    match (per_sec, kind) {
+        (Some(per_sec), _) => format!("at most {}", rate(per_sec)),
+        (None, Kind::Redrive) => "as fast as SQS accepts them".to_owned(),
+        (None, Kind::Replay) => "as fast as SNS accepts them".to_owned(),
     }
 }

@@ -21,7 +21,7 @@ use crate::tui::lines::{
 use crate::tui::redrives::PastRedrive;
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::fact::Ending;
-use redrive::{Pause, RunCommand};
+use redrive::{Kind, Pause, RunCommand};
 
 /// `interrupted`
 const LABEL: usize = 12;
@@ -129,11 +129,13 @@ impl Redrives {
             return Vec::new();
         }
         let mut lines = hanging(Tone::Good, "no redrives yet", theme, width);
-        let text = "2 shows the dead letters; r there plans a redrive.";
-        lines.push(Line::raw(format!(
-            "   {}",
-            fit(text, width.saturating_sub(3))
-        )));
+        for text in [
+            "2 shows the dead letters; r there plans a redrive.",
+            "`opsconsole replay` publishes records; it is listed here.",
+        ] {
+            let text = fit(text, width.saturating_sub(3));
+            lines.push(Line::raw(format!("   {text}")));
+        }
         lines
     }
 
@@ -201,7 +203,10 @@ impl Redrives {
                 message_count(past.counts.left())
             ),
             Some(Ending::Finished) => String::new(),
-            Some(Ending::Cancelled) => ": the rest stays in the dead-letter queue".to_owned(),
+            Some(Ending::Cancelled) => match past.kind {
+                Kind::Redrive => ": the rest stays in the dead-letter queue".to_owned(),
+                Kind::Replay => ": the rest was not published".to_owned(),
+            },
             None if past.is_running => match past.pause.as_ref().and_then(Pause::own) {
                 Some(why) => format!(": {}; another process runs it", visible(why)),
                 None => ": another process runs it".to_owned(),
@@ -222,6 +227,9 @@ impl Redrives {
             width,
         ));
         let mut facts = vec![canary_text(&past.canary_steps, past.planned)];
+        if past.kind == Kind::Replay {
+            facts.insert(0, "records through the topic".to_owned());
+        }
         if past.edited > 0 {
             facts.push(format!("{} edited", count(past.edited as u64)));
         }
@@ -263,7 +271,7 @@ fn list_row(
     width: usize,
 ) -> Line<'static> {
     let theme = context.theme;
-    let (tone, label, at, counts, planned) = match row {
+    let (tone, label, at, counts, planned, kind) = match row {
         Row::Running(run) => {
             let (tone, label) = match run.command() {
                 RunCommand::Run => (Tone::Good, "running"),
@@ -271,11 +279,18 @@ fn list_row(
                 RunCommand::Pause(_) => (Tone::Warning, "paused"),
                 RunCommand::Cancel => (Tone::Warning, "ending"),
             };
-            (tone, label, run.since, run.counts(), run.planned)
+            (tone, label, run.since, run.counts(), run.planned, run.kind)
         }
         Row::Past(past) => {
             let (tone, label) = ending_look(past);
-            (tone, label, past.created_at, past.counts, past.planned)
+            (
+                tone,
+                label,
+                past.created_at,
+                past.counts,
+                past.planned,
+                past.kind,
+            )
         }
     };
     let at = if at.date_naive() == context.now.date_naive() {
@@ -285,7 +300,11 @@ fn list_row(
     };
     let marker = if is_selected { "▸ " } else { "  " };
     let room = width.saturating_sub(2 + 2 + LABEL + 12);
-    let mut rest = sent_text(&counts, planned);
+    let sent = sent_text(&counts, planned);
+    let mut rest = match kind {
+        Kind::Redrive => sent,
+        Kind::Replay => format!("replay: {sent}"),
+    };
     let is_running = match row {
         Row::Running(_) => true,
         Row::Past(past) => past.is_running,

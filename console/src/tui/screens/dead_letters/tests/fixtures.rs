@@ -130,7 +130,7 @@ pub(crate) fn report(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> Repor
                 MessageOutcome::NotSent => &mut counts.not_sent,
                 MessageOutcome::Unknown => &mut counts.unknown,
                 MessageOutcome::SentNotDeleted => &mut counts.sent_not_deleted,
-                MessageOutcome::Moved => &mut counts.moved,
+                MessageOutcome::Moved | MessageOutcome::Published => &mut counts.moved,
             } += 1;
             counts.stored += usize::from(is_moved);
             MessageReport {
@@ -149,6 +149,7 @@ pub(crate) fn report(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> Repor
         id: uuid::Uuid::nil(),
         created_at: now(),
         environment: "demo".to_owned(),
+        kind: redrive::Kind::Redrive,
         planned: outcomes.len(),
         counts,
         ending: Some(Ending::Finished),
@@ -162,6 +163,7 @@ pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunE
         past: Box::new(PastRedrive {
             journal: "/state/redrives/0199-aaaa.journal".into(),
             created_at: now(),
+            kind: redrive::Kind::Redrive,
             planned: report.planned,
             canary_steps: vec![1],
             skipped: 34,
@@ -180,6 +182,7 @@ pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunE
 pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -> Progress {
     Progress {
         journal: "/state/redrives/0199-aaaa.journal".into(),
+        kind: redrive::Kind::Redrive,
         planned,
         canary_steps: canary_steps.to_vec(),
         counts,

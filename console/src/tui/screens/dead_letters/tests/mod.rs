@@ -6,6 +6,7 @@ mod delete;
 pub(crate) mod fixtures;
 mod idle;
 mod patch;
+mod receiving;
 mod snapshots;
 
 use chrono::Duration;

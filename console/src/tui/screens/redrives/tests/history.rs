@@ -303,3 +303,38 @@ fn redrive_that_another_process_paused_is_shown_as_paused() {
         assert!(text.contains("30 not sent yet"), "{text}");
     }
 }
+
+#[test]
+fn replay_is_told_apart_and_says_what_became_of_its_rest() {
+    let counts = Counts {
+        moved: 13,
+        stored: 13,
+        duplicates: 13,
+        waiting: 30,
+        ..Counts::default()
+    };
+    let replay = PastRedrive {
+        kind: redrive::Kind::Replay,
+        ..past(0, 43, counts, Some(Ending::Cancelled))
+    };
+    let mut harness = console();
+    harness.press('3');
+    let history = Past {
+        redrives: vec![replay],
+        ..Past::default()
+    };
+    answer_history(&mut harness, history);
+    let text = harness.screen_text();
+    assert!(text.contains("replay: 13 of 43 sent"), "{text}");
+    harness.code(KeyCode::Enter);
+    let text = harness.screen_text();
+    for expected in [
+        "cancelled: the rest was not published",
+        "13 already stored",
+        "records through the topic",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    harness.press('r');
+    assert_eq!(harness.count(&RESUME), 1, "it is resumed like a redrive");
+}

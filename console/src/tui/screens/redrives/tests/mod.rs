@@ -20,6 +20,7 @@ fn past(number: u32, planned: usize, counts: Counts, ending: Option<Ending>) -> 
     PastRedrive {
         journal: format!("/state/redrives/0198-{number:04}.journal").into(),
         created_at: fixtures::now() - chrono::Duration::hours(i64::from(number) * 9),
+        kind: redrive::Kind::Redrive,
         planned,
         canary_steps: vec![1, 10],
         skipped: 2,
