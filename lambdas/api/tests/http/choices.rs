@@ -111,7 +111,7 @@ async fn lines_end_at_the_bytes_of_an_answer_and_go_on_behind() {
             .map(|number| {
                 let id = chunk * 10 + number;
                 format!(
-                    r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"t","time":"2026-11-24T12:00:00Z","data":"{filling}"}}"#
+                    r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"t","time":"2026-11-24T12:00:{id:02}Z","data":"{filling}"}}"#
                 )
             })
             .collect();
