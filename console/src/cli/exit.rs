@@ -93,10 +93,14 @@ impl From<OperationError> for CommandError {
         match error {
             OperationError::Pipeline(error) => Self::Pipeline(error),
             OperationError::UnknownCode { .. } => Self::Usage(error.to_string()),
-            OperationError::Plan(RedriveError::Read(ReadError::Request(detail))) => {
-                Self::Usage(detail)
+            OperationError::Plan(error) => {
+                if let RedriveError::Read(error) = &*error
+                    && matches!(**error, ReadError::Request(_))
+                {
+                    return Self::Usage(error.to_string());
+                }
+                Self::Redrive(*error)
             }
-            OperationError::Plan(error) => Self::Redrive(error),
             OperationError::Cancelled => Self::Interrupted,
             OperationError::Export { .. }
             | OperationError::Incomplete(_)

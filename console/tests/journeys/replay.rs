@@ -58,7 +58,9 @@ fn walk(program: &Program, configuration: &str) {
     let slowly = ["--rate", "2", "--yes"];
     let mut replay = program.spawn(&[&replay[..], &slowly[..]].concat());
     program.json_until(&["redrive", "list"], LIMIT, |listed| {
-        let moved = listed[0]["counts"]["moved"].as_u64();
+        let moved = listed
+            .pointer("/0/counts/moved")
+            .and_then(|moved| moved.as_u64());
         moved.is_some_and(|moved| moved > 0)
     });
     replay.kill().unwrap();

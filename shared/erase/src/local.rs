@@ -249,9 +249,13 @@ fn named_item(path: &Path) -> Result<LocalItem, EraseError> {
 pub(crate) fn divide(also: &[Target]) -> (Vec<PathBuf>, Vec<Target>) {
     let (mut files, mut targets) = (Vec::new(), Vec::new());
     for target in also {
-        match target.absolute() {
-            Target::Folder(path) if path.is_file() => files.push(path),
-            other => targets.push(other),
+        let target = target.absolute();
+        if let Target::Folder(path) = &target
+            && path.is_file()
+        {
+            files.push(path.clone());
+        } else {
+            targets.push(target);
         }
     }
     (files, targets)

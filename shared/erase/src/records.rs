@@ -123,9 +123,10 @@ pub(crate) async fn erase(
         let before = erased.days.total();
         if let Err(error) = pass(pipeline, permit, request, matcher, cancel, &mut erased.days).await
         {
-            erased.error = Some(match error {
-                EraseError::Cancelled => "interrupted".to_owned(),
-                error => error.to_string(),
+            erased.error = Some(if matches!(error, EraseError::Cancelled) {
+                "interrupted".to_owned()
+            } else {
+                error.to_string()
             });
             return erased;
         }

@@ -23,7 +23,7 @@ async fn store(database: &TestDatabase, numbers: std::ops::Range<i64>) {
         .map(|number| {
             let body = json!({
                 "specversion": "1.0", "id": number.to_string(), "source": "/tests", "type": "made",
-                "subject": (number % 2 == 0).then(|| format!("s\"{},\n", number % 5)),
+                "subject": (number % 2 == 0).then(|| format!("s\"{},", number % 5)),
                 "time": start + TimeDelta::minutes(number * 10), "data": {"text": "\u{e9}".repeat(900)},
             });
             parse_event(&body.to_string()).unwrap().into_owned()

@@ -88,7 +88,7 @@ pub enum RedriveError {
     Pipeline(#[from] PipelineError),
     /// The records of a replay cannot be read.
     #[error(transparent)]
-    Read(ReadError),
+    Read(Box<ReadError>),
     /// There is no folder for journals.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
@@ -96,10 +96,10 @@ pub enum RedriveError {
 
 impl From<ReadError> for RedriveError {
     fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Pipeline(error) => Self::Pipeline(error),
-            error => Self::Read(error),
+        if let ReadError::Pipeline(error) = error {
+            return Self::Pipeline(error);
         }
+        Self::Read(Box::new(error))
     }
 }
 

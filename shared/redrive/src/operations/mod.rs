@@ -83,7 +83,7 @@ pub enum OperationError {
     Cancelled,
     /// A replay cannot be planned.
     #[error(transparent)]
-    Plan(RedriveError),
+    Plan(Box<RedriveError>),
     /// A defect of this program.
     #[error("the task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -91,9 +91,9 @@ pub enum OperationError {
 
 impl From<RedriveError> for OperationError {
     fn from(error: RedriveError) -> Self {
-        match error {
-            RedriveError::Pipeline(error) => Self::Pipeline(error),
-            error => Self::Plan(error),
+        if let RedriveError::Pipeline(error) = error {
+            return Self::Pipeline(error);
         }
+        Self::Plan(Box::new(error))
     }
 }

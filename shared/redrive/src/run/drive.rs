@@ -154,15 +154,22 @@ fn change(plan: &Plan, planned: usize) -> PlannedChange {
             })
         })
         .collect();
-    let mut details = json!({ "edited": edits.len(), "edits": shown });
-    details[plan.kind().as_str()] = json!(plan.id);
-    let operation = match &plan.replay {
-        None => Operation::Redrive,
-        Some(replay) => {
-            details["source"] = json!(replay.read.to_string());
-            details["expected_duplicates"] = json!(replay.expected_duplicates);
-            Operation::Replay
-        }
+    let edited = edits.len();
+    let (operation, details) = match &plan.replay {
+        None => (
+            Operation::Redrive,
+            json!({ "redrive": plan.id, "edited": edited, "edits": shown }),
+        ),
+        Some(replay) => (
+            Operation::Replay,
+            json!({
+                "replay": plan.id,
+                "edited": edited,
+                "edits": shown,
+                "source": replay.read.to_string(),
+                "expected_duplicates": replay.expected_duplicates,
+            }),
+        ),
     };
     PlannedChange {
         operation,

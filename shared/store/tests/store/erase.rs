@@ -27,7 +27,7 @@ const MARKER: &str = "q7Zx-Marker-f3Kp9";
 fn event_of(subject: &str, number: u16) -> event::Event<'static> {
     let days = i64::from(number % 4) - 1;
     // Beyond the partitions that exist.
-    let days = if number % 7 == 0 { -400 } else { days };
+    let days = if number.is_multiple_of(7) { -400 } else { days };
     let text = |index: usize| {
         format!(
             "{:x}",
@@ -293,7 +293,7 @@ proptest! {
                 .filter(|(number, _)| numbers.contains(&u16::try_from(*number).unwrap()))
                 .map(|(_, (event, written))| match written {
                     Written::Stored(record_id) => (event.time, record_id),
-                    other => panic!("{other:?}"),
+                    Written::Duplicate | Written::Expired => panic!("{written:?}"),
                 })
                 .collect();
             let erased = erase_records(pool, &chosen).await.unwrap();
