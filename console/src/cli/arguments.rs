@@ -94,10 +94,9 @@ Examples:
   opsconsole audit --output json
 
 Every change that is made from this machine is written to the audit log before it begins: publish,
-redrive, replay, move-task, delete, purge, tidy and erase. tidy changes only this machine and has no
-environment; of what was erased the log has a digest. --env NAME shows only the changes of that
-environment. A change without an end is still running, or
-was interrupted.
+redrive, replay, move-task, delete, purge, tidy and erase. tidy changes only this machine and has
+no environment; of what was erased the log has a digest. --env NAME shows only the changes of that
+environment. A change without an end is still running, or was interrupted.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
 {\"counts\", \"error\"}}], \"unreadable_lines\", \"dropped\": null or {\"changes\", \"unfinished\",

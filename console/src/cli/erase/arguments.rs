@@ -14,41 +14,43 @@ use crate::cli::time::time;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  opsconsole erase --subject passenger/4711 --dry-run       what is where; nothing is changed
-  opsconsole erase --subject passenger/4711                 asks for the number that was found, then erases
-  opsconsole erase --subject passenger/4711 --yes --confirm-count 17 --reason 'request 2026-118'
-  opsconsole erase --where '.data.iban != null' --from 2026-11-20 --to 2026-11-21 --type payment.made
-  opsconsole erase --containing ana@example.org --local     files of this machine, for each operator
+  opsconsole erase --subject passenger/4711 --dry-run     what is where; nothing is changed
+  opsconsole erase --subject passenger/4711               asks for the number that it found
+  opsconsole erase --subject passenger/4711 --yes --confirm-count 17 --reason 'request 118'
+  opsconsole erase --where '.data.iban != null' --from 2026-11-20 --to 2026-11-21
+  opsconsole erase --containing ana@example.org --local   files of this machine only
 
 It erases
-  records                   from the database; their partitions are rewritten afterwards, because a deleted
-                            row stays in free space of the files. Nobody can read or write a partition while
-                            it is rewritten; --no-rewrite vacuums only
-  dead letters              received, and deleted without a copy
-  plans, ended redrives     from this machine, whole: a journal without a part would be damaged
-  copies of messages        of `dlq export` and `dlq delete`: rewritten
-  exports                   of `export`: rewritten file by file
-  files of the editor       that a console left in the temporary folder
-  audit log                 the details of a change, such as the bodies of edits; who, when, where stay
-Copies and exports are found wherever this machine wrote them; --also names those that were moved or
-written by another one. The identity of a record stays known by its digest, so that a redelivery is refused. The audit log gets a
-digest of the subject, program or text, never itself; put a space in front of the command, so that the shell
-keeps it out of its history.
+  records                from the database. Their partitions are rewritten afterwards, because a
+                         deleted row stays in free space of the files; nobody can read or write
+                         a partition while it is rewritten. --no-rewrite vacuums only
+  dead letters           received, and deleted without a copy
+  plans, ended redrives  from this machine, whole: a journal without a part would be damaged
+  copies of messages     of `dlq export` and `dlq delete`: rewritten
+  exports                of `export`: rewritten file by file
+  files of the editor    that a console left in the temporary folder
+  audit log              the details of a change, such as the bodies of edits; who, when and
+                         where stay
+Copies and exports are found wherever this machine wrote them; --also names those that were moved
+or written by another one. The identity of a record stays known by its digest, so that a
+redelivery is refused. The audit log gets a digest of the subject, program or text, never itself.
+Put a space in front of the command, so that the shell keeps it out of its history.
 
-What cannot be erased is named in the plan and in the report: messages of the queue, the write-ahead log and
-backups of the database, other machines. A redrive or plan in use that has such
-messages is a refusal; --leave-unfinished leaves it out. A message that is no JSON has no subject: it is counted
-and left, and --containing finds it.
+What cannot be erased is named in the plan and in the report: messages of the queue, the
+write-ahead log and backups of the database, other machines. Where a redrive or plan in use has
+such messages, nothing is erased; --leave-unfinished leaves it out. A message that is no JSON has
+no subject: it is counted and left, and --containing finds it.
 
-JSON output: {\"is_dry_run\", \"is_complete\", \"found\", \"to_erase\", \"erased\", \"items\": [{\"place\", \"name\",
-\"found\", \"erased\", \"action\", \"reason\"}], \"partitions\": [{\"name\", \"bytes\", \"outcome\", \"reason\"}],
-\"unreadable\", \"program_failures\", \"unseen\": [TEXT], \"stays\": [TEXT]}. place is \"records\" (of one day),
-\"dead-letters\", \"redrive\", \"plan\", \"messages\", \"export\", \"temporary\", \"editor\" or \"audit-log\"; action is
-\"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is \"to-rewrite\", \"to-vacuum\", \"rewritten\", \"vacuumed\",
-\"gone\" or \"left\". reason is why something stays, or null. to_erase of a dry run is the number for
---confirm-count.
-Exit code 1 if nothing was found, if something that was found is not erased, or if a place was not seen
-whole; 2 if the request is not bounded.";
+JSON output: {\"is_dry_run\", \"is_complete\", \"found\", \"to_erase\", \"erased\", \"items\":
+[{\"place\", \"name\", \"found\", \"erased\", \"action\", \"reason\"}], \"partitions\":
+[{\"name\", \"bytes\", \"outcome\", \"reason\"}], \"unreadable\", \"program_failures\",
+\"unseen\": [TEXT], \"stays\": [TEXT]}. place is \"records\" (of one day), \"dead-letters\",
+\"redrive\", \"plan\", \"messages\", \"export\", \"temporary\", \"editor\" or \"audit-log\";
+action is \"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is \"to-rewrite\",
+\"to-vacuum\", \"rewritten\", \"vacuumed\", \"gone\" or \"left\". reason is why something stays,
+or null. to_erase of a dry run is the number for --confirm-count.
+Exit code 1 if nothing was found, if something that was found is not erased, or if a place was not
+seen whole; 2 if the request is not bounded.";
 
 /// What to erase.
 #[derive(Clone, Debug, Args)]

@@ -86,15 +86,15 @@ const LIST_HELP: &str = "\
 PIPELINE is other where the environment has another dead-letter queue now. NOT SENT counts those of
 NOT MOVED that were tried and were not sent. Of a replay MOVED counts those that were published.
 
-JSON output: [{\"id\", \"kind\", \"environment\", \"pipeline\", \"created_at\", \"state\", \"pause\",
-\"planned\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay.
-`pipeline` is same, or other if the environment has another
-dead-letter queue now, like each new demo; null if there is no such environment. `state` is
-running, paused, finished, incomplete (messages are left that a resume tries again), cancelled,
-interrupted (its process ended first) or unreadable (`error` is the cause, and the rest is null);
-`pause` is the reason of a pause. In `counts`, `stored` and `dead_again` are null where nothing was
-looked up; `duplicates` counts those of `stored` that have no record of their own, if there are any;
-`unsendable` counts those of `not_sent` that a resume cannot send either.";
+JSON output: [{\"id\", \"kind\", \"environment\", \"pipeline\", \"created_at\", \"state\",
+\"pause\", \"planned\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay. `pipeline` is
+same, or other if the environment has another dead-letter queue now, like each new demo; null if
+there is no such environment. `state` is running, paused, finished, incomplete (messages are left
+that a resume tries again), cancelled, interrupted (its process ended first) or unreadable
+(`error` is the cause, and the rest is null); `pause` is the reason of a pause. In `counts`,
+`stored` and `dead_again` are null where nothing was looked up; `duplicates` counts those of
+`stored` that have no record of their own, if there are any; `unsendable` counts those of
+`not_sent` that a resume cannot send either.";
 
 const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
