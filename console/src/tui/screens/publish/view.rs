@@ -128,13 +128,11 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
     };
     let mut lines = match &check.result {
         Ok(key) => {
-            let what = format!(
-                "valid: would be stored as {} / {}",
-                visible(&key.source),
-                visible(&key.id)
-            );
+            let sent_at = publish.sent_at(key);
+            let verdict = sent_at.map_or("valid: would be stored as", |_| "valid:");
+            let what = format!("{verdict} {} / {}", visible(&key.source), visible(&key.id));
             let mut lines = hanging(Tone::Good, &what, theme, width);
-            if let Some(at) = publish.sent_at(key) {
+            if let Some(at) = sent_at {
                 let text = format!(
                     "sent at {} UTC: again it is a duplicate; t makes a new id",
                     clock(at)
