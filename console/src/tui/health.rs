@@ -249,7 +249,9 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
         Some((more.filter(|more| *more > 0)?, since))
     });
     let trend = grown.map_or_else(String::new, |(more, since)| {
-        let span = span_secs(super::format::age_secs(since, now));
+        // They were counted then, not now.
+        let until = fetched(&pipeline.dead_letter_queue).unwrap_or(now);
+        let span = span_secs(super::format::age_secs(since, until));
         format!(" · {} more in {span}", count(more))
     });
     let age = queue

@@ -214,6 +214,10 @@ fn what_an_unreachable_queue_held_is_shown_with_its_time() {
         "{}",
         harness.text()
     );
+    // How fast they became more is known of that time alone.
+    harness.pass(180);
+    let finding = row(&harness, "37 dead letters");
+    assert!(finding.contains("37 more in 59 min"), "{finding}");
 }
 
 #[test]
