@@ -322,8 +322,8 @@ async fn copies_in_the_files_are_expected_duplicates_and_other_events_of_an_iden
     let files = exported(replays.pipeline(), "/replay-copies", folder.path()).await;
     // The same file again under another name: every event is there twice.
     let day = files.join("occurred_on=2026-01-01");
-    let first = day.join("part-00000000.jsonl.zst");
-    std::fs::copy(&first, day.join("part-00000001.jsonl.zst")).unwrap();
+    let first = std::fs::read_dir(&day).unwrap().next().unwrap().unwrap();
+    std::fs::copy(first.path(), day.join("part-00000001.jsonl.zst")).unwrap();
     for statement in [
         "delete from records where source = '/replay-copies'",
         "delete from event_identities",

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, PgPool};
 use tokio::time::timeout;
 
 use crate::error::{Context as _, StoreError};
-use crate::lease::{Source, one_row};
+use crate::lease::{PING_TIMEOUT, Source, one_row};
 
 const PING: &str = "ping the database";
 
@@ -27,10 +27,6 @@ const UNCHECKED_IDLE_MAX_DEFAULT: Duration = Duration::from_secs(5);
 /// the least recently used one has to make room, a read of a single record needs two more round trips and a
 /// new plan. The server keeps some 40 KB for each, and more than that for the partition itself.
 const STATEMENTS_MAX: usize = 512;
-/// Time limit of that ping, and of the one when a connection returns to the pool. A server that disappeared
-/// without closing the connection (a function that was frozen for minutes, a failover) would otherwise use up
-/// the caller's time limit.
-pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How to connect. Where the password is an IAM token, see [`crate::IamLogIn`].
 #[derive(Clone)]

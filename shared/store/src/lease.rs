@@ -13,9 +13,12 @@ use sqlx::{FromRow, PgConnection, PgPool, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::connect::PING_TIMEOUT;
 use crate::error::{Context as _, StoreError};
 
+/// Time limit of a ping: of a connection that was idle, and of one that returns to the pool. A server that disappeared
+/// without closing the connection (a function that was frozen for minutes, a failover) would otherwise use up
+/// the caller's time limit.
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer goes back to the pool, which checks it before it is used.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 /// So does one that was taken from the pool this long ago, so that the pool's limit of its age holds.

@@ -13,6 +13,8 @@ const OPERATION: &str = "copy the ledger";
 const STEP_ROWS: i64 = 10_000;
 /// Most steps of one run, so that it ends within the function's timeout (15 minutes); the next continues.
 const STEPS_MAX: usize = 1_500;
+/// Steps in a row that a conflict with a write may undo before the run ends.
+const CONFLICTS_MAX: usize = 10;
 /// Writers queue behind a rename or a drop that waits for another transaction; the next run tries again.
 const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 
@@ -75,14 +77,19 @@ pub(crate) async fn move_ledger(connection: &mut PgConnection) -> Result<(), Sto
 }
 
 async fn copy(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let mut conflicts = 0;
     for _ in 0..STEPS_MAX {
-        let has_more: bool = sqlx::query_scalar(COPY_STEP)
+        let has_more: Result<bool, StoreError> = sqlx::query_scalar(COPY_STEP)
             .bind(STEP_ROWS)
             .fetch_one(&mut *connection)
             .await
-            .context(OPERATION)?;
-        if !has_more {
-            return Ok(());
+            .context(OPERATION);
+        match has_more {
+            Ok(true) => conflicts = 0,
+            Ok(false) => return Ok(()),
+            // A step and a write of an earlier version take their locks in different orders.
+            Err(StoreError::Conflict { .. }) if conflicts < CONFLICTS_MAX => conflicts += 1,
+            Err(error) => return Err(error),
         }
     }
     let (copied_to, record_id_max): (i64, i64) =
