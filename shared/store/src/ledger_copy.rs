@@ -15,6 +15,8 @@ const STEP_ROWS: i64 = 10_000;
 const STEPS_MAX: usize = 1_500;
 /// Steps in a row that a conflict with a write may undo before the run ends.
 const CONFLICTS_MAX: usize = 10;
+/// The same for the rename. Writers queue behind it while it waits for its lock, so these are few.
+const RENAME_CONFLICTS_MAX: usize = 3;
 /// Writers queue behind a rename or a drop that waits for another transaction; the next run tries again.
 const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 
@@ -62,7 +64,13 @@ pub(crate) async fn move_ledger(connection: &mut PgConnection) -> Result<(), Sto
         .context(OPERATION)?;
     if exists(connection, "event_identities_copy").await? {
         copy(connection).await?;
-        run(connection, FINISH).await?;
+        let mut conflicts = 0;
+        while let Err(error) = run(connection, FINISH).await {
+            if !matches!(error, StoreError::Conflict { .. }) || conflicts >= RENAME_CONFLICTS_MAX {
+                return Err(error);
+            }
+            conflicts += 1;
+        }
     }
     if exists(connection, "event_keys_copy").await? {
         let is_drop_due: bool = sqlx::query_scalar(IS_DROP_DUE)
