@@ -120,15 +120,16 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
         &rate_text(review.rate_per_sec, Kind::Redrive),
         "+ -",
         theme,
+        width,
     ));
     let canary = steps_text(&review.canary_steps(), sent);
-    lines.extend(setting("canary", &canary, "t", theme));
+    lines.extend(setting("canary", &canary, "t", theme, width));
     let reason = match review.reason_in_force() {
         Some(reason) => visible(reason),
         None if context.environment.is_production => "none yet: production requires one".to_owned(),
         None => "none".to_owned(),
     };
-    lines.extend(setting("reason", &reason, "w", theme));
+    lines.extend(setting("reason", &reason, "w", theme, width));
     lines
 }
 
@@ -138,12 +139,18 @@ fn push(lines: &mut Vec<Line<'static>>, text: &str, style: Style, width: usize) 
     }
 }
 
-fn setting(name: &str, value: &str, keys: &str, theme: Theme) -> Option<Line<'static>> {
-    Some(Line::from(vec![
-        Span::styled(format!(" {name:<NAME$}"), theme.muted()),
-        Span::styled(format!("{keys:<4}"), theme.key()),
-        Span::raw(value.to_owned()),
-    ]))
+fn setting(name: &str, value: &str, keys: &str, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    let indent = NAME + 5;
+    let rows = wrapped(value, width.saturating_sub(indent + 1));
+    let row = |(number, text): (usize, String)| {
+        let (name, keys) = if number == 0 { (name, keys) } else { ("", "") };
+        Line::from(vec![
+            Span::styled(format!(" {name:<NAME$}"), theme.muted()),
+            Span::styled(format!("{keys:<4}"), theme.key()),
+            Span::raw(text),
+        ])
+    };
+    rows.into_iter().enumerate().map(row).collect()
 }
 
 fn verdict_line(review: &Review, verdict: Verdict, digits: usize, theme: Theme) -> Line<'static> {
