@@ -120,17 +120,8 @@ async fn what_nobody_could_look_up_is_unknown_and_not_0() {
     fixture.add_dead_letters(0..2).await;
     let messages = fixture.receive().await;
     let plan = fixture.plan(&messages, PlanOptions::default()).await;
-    let environment = Environment {
-        database_url: Some(NO_DATABASE.to_owned()),
-        ..fixture.pipeline().environment().clone()
-    };
-    let without_answer = Pipeline::connect(&environment).unwrap();
-    let environment = Environment {
-        database_url: None,
-        api_url: None,
-        ..environment
-    };
-    let without_ledger = Pipeline::connect(&environment).unwrap();
+    let without_answer = with_database(&fixture, Some(NO_DATABASE));
+    let without_ledger = with_database(&fixture, None);
     let journal = fixture.journal(&plan);
     let path = journal.0.path().to_owned();
     let report = proved_over(&without_answer, journal, &messages).await;
@@ -152,16 +143,22 @@ async fn without_proof_a_ledger_that_does_not_answer_is_not_asked() {
     fixture.add_dead_letters(0..2).await;
     let messages = fixture.receive().await;
     let plan = fixture.plan(&messages, PlanOptions::default()).await;
-    let environment = Environment {
-        database_url: Some(NO_DATABASE.to_owned()),
-        ..fixture.pipeline().environment().clone()
-    };
-    let pipeline = Pipeline::connect(&environment).unwrap();
+    let pipeline = with_database(&fixture, Some(NO_DATABASE));
     let (counts, _) = watch::channel(Counts::default());
     let (journal, control) = (fixture.journal(&plan), Control::new(None));
     let report = run(&pipeline, journal, &messages, &control, &quick(), counts).await;
     assert_eq!(report.unwrap().counts.moved, 2);
     fixture.assert_all_stored(2).await;
+}
+
+/// The pipeline of a fixture with another database, or without a ledger.
+fn with_database(fixture: &Fixture<'_>, database_url: Option<&str>) -> Pipeline {
+    let environment = Environment {
+        database_url: database_url.map(str::to_owned),
+        api_url: None,
+        ..fixture.pipeline().environment().clone()
+    };
+    Pipeline::connect(&environment).unwrap()
 }
 
 async fn proved_over(
@@ -186,12 +183,8 @@ async fn messages_in_doubt_stay_while_the_ledger_is_unreachable() {
     let fixture = services.fixture("unreachable", false).await;
     let (report, path) = redrive_with(&fixture, (SEND, Fault::DropAnswer, 1), 3).await;
     assert_eq!(report.counts.unknown, 3);
-    let environment = Environment {
-        database_url: Some(NO_DATABASE.to_owned()),
-        ..fixture.pipeline().environment().clone()
-    };
     for (pipeline, expected) in [
-        (Pipeline::connect(&environment).unwrap(), (3, 0)),
+        (with_database(&fixture, Some(NO_DATABASE)), (3, 0)),
         (fixture.pipeline().clone(), (0, 3)),
     ] {
         let report = resumed(&pipeline, &path).await;

@@ -282,6 +282,14 @@ async fn exported(pipeline: &Pipeline, source: &str, folder: &Path) -> PathBuf {
     target
 }
 
+/// As a restore to a time before all events.
+async fn lose_everything(services: &Services) {
+    for statement in ["delete from records", "delete from event_identities"] {
+        let pool = services.database.pool();
+        sqlx::query(statement).execute(pool).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn events_before_the_retention_horizon_are_left_out_with_the_reason() {
     let services = Services::open().await;
@@ -290,14 +298,12 @@ async fn events_before_the_retention_horizon_are_left_out_with_the_reason() {
     replays.fixture.store(&old).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let files = exported(replays.pipeline(), "/replay-horizon", folder.path()).await;
-    for statement in [
-        "update retention set horizon = '2022-01-01'",
-        "delete from records where source = '/replay-horizon'",
-        "delete from event_identities",
-    ] {
-        let pool = services.database.pool();
-        sqlx::query(statement).execute(pool).await.unwrap();
-    }
+    let pool = services.database.pool();
+    sqlx::query("update retention set horizon = '2022-01-01'")
+        .execute(pool)
+        .await
+        .unwrap();
+    lose_everything(&services).await;
     let read = ReadRequest {
         folder: Some(files),
         ..ReadRequest::default()
@@ -324,13 +330,7 @@ async fn copies_in_the_files_are_expected_duplicates_and_other_events_of_an_iden
     let day = files.join("occurred_on=2026-01-01");
     let first = std::fs::read_dir(&day).unwrap().next().unwrap().unwrap();
     std::fs::copy(first.path(), day.join("part-00000001.jsonl.zst")).unwrap();
-    for statement in [
-        "delete from records where source = '/replay-copies'",
-        "delete from event_identities",
-    ] {
-        let pool = services.database.pool();
-        sqlx::query(statement).execute(pool).await.unwrap();
-    }
+    lose_everything(&services).await;
     let read = ReadRequest {
         folder: Some(files),
         ..ReadRequest::default()

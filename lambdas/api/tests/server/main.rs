@@ -21,15 +21,19 @@ const LONGER: &str = "3000";
 /// What no test waits for.
 const LONG: &str = "600000";
 
+/// The time limits of a head, of a connection without a request, and of a request.
+fn limits<'a>(head: &'a str, idle: &'a str, request: &'a str) -> [(&'a str, &'a str); 3] {
+    [
+        ("API_HEAD_TIMEOUT_MS", head),
+        ("API_IDLE_TIMEOUT_MS", idle),
+        ("API_REQUEST_TIMEOUT_MS", request),
+    ]
+}
+
 #[tokio::test]
 async fn client_that_sends_a_byte_now_and_then_is_closed() {
     let database = stored(1).await;
-    let limits = [
-        ("API_HEAD_TIMEOUT_MS", SHORT),
-        ("API_IDLE_TIMEOUT_MS", LONG),
-        ("API_REQUEST_TIMEOUT_MS", LONG),
-    ];
-    let program = Program::start(database.url(), &limits).await;
+    let program = Program::start(database.url(), &limits(SHORT, LONG, LONG)).await;
     let mut client = program.client().await;
     client
         .send("GET /v1/records HTTP/1.1\r\nhost: a\r\nx-slow: ")
@@ -46,12 +50,7 @@ async fn client_that_sends_a_byte_now_and_then_is_closed() {
 #[tokio::test]
 async fn body_that_never_ends_is_closed() {
     let database = stored(1).await;
-    let limits = [
-        ("API_HEAD_TIMEOUT_MS", LONG),
-        ("API_IDLE_TIMEOUT_MS", LONG),
-        ("API_REQUEST_TIMEOUT_MS", SHORT),
-    ];
-    let program = Program::start(database.url(), &limits).await;
+    let program = Program::start(database.url(), &limits(LONG, LONG, SHORT)).await;
     let mut client = program.client().await;
     client
         .send("POST /v1/records/lookup HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n")
@@ -64,12 +63,7 @@ async fn body_that_never_ends_is_closed() {
 #[tokio::test]
 async fn connection_without_a_request_is_closed_and_one_that_is_used_stays() {
     let database = stored(1).await;
-    let limits = [
-        ("API_HEAD_TIMEOUT_MS", LONG),
-        ("API_IDLE_TIMEOUT_MS", SHORT),
-        ("API_REQUEST_TIMEOUT_MS", LONG),
-    ];
-    let program = Program::start(database.url(), &limits).await;
+    let program = Program::start(database.url(), &limits(LONG, SHORT, LONG)).await;
     let mut silent = program.client().await;
     let mut used = program.client().await;
     assert_eq!(used.get("/health").await.status, 200);

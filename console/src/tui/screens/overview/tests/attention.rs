@@ -1,0 +1,239 @@
+//! What needs attention, and notices.
+
+use super::*;
+
+#[test]
+fn enter_on_dead_letters_goes_there() {
+    let mut harness = harness_in(State::DeadLetters, 80, 24);
+    harness.code(KeyCode::Enter);
+    assert_eq!(harness.model.screen, ScreenId::DeadLetters);
+}
+
+#[test]
+fn findings_that_are_not_listed_are_counted() {
+    let mut harness = harness_in(State::Unreachable, 80, 24);
+    let pipeline = Pipeline {
+        dead: Ok(queue("events-dead-letters", 8, 0, Some(8))),
+        source: Ok(queue("events-queue", 12, 5, Some(400))),
+        ..Pipeline::unreachable()
+    };
+    pipeline.serve(&mut harness, now() + Duration::seconds(10), 0);
+    Pipeline::unreachable().serve(&mut harness, now() + Duration::seconds(20), 0);
+    let text = harness.text();
+    assert!(text.contains("Attention · 6 of 7 · "), "{text}");
+}
+
+#[test]
+fn no_more_dead_letters_came_than_there_are() {
+    let dead = Ok(queue("events-dead-letters", 8, 0, Some(8)));
+    let pipeline = Pipeline {
+        dead,
+        history: Ok(history(9.0)),
+        ..Pipeline::healthy()
+    };
+    let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
+    assert!(finding.contains("8 more in 59 min"), "{finding}");
+}
+
+#[test]
+fn trend_of_dead_letters_is_over_the_time_that_the_history_covers() {
+    let dead = Ok(queue("events-dead-letters", 8, 0, Some(8)));
+    let mut history = history(0.0);
+    history.dead_letters.drain(..58);
+    let pipeline = Pipeline {
+        dead,
+        history: Ok(history),
+        ..Pipeline::healthy()
+    };
+    let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
+    assert!(finding.contains("8 more in 1 min"), "{finding}");
+}
+
+#[test]
+fn queue_that_has_stopped_growing_does_not_grow() {
+    let mut harness = start(80, 24);
+    let mut seen = Vec::new();
+    for look in 0..20 {
+        let pipeline = Pipeline {
+            source: Ok(queue("events-queue", 30 * look.min(8), 5, Some(1))),
+            ..Pipeline::healthy()
+        };
+        let at = now() + Duration::seconds(5 * i64::try_from(look).unwrap());
+        pipeline.serve(&mut harness, at, 0);
+        if row(&harness, "SQS queue").contains("grows") {
+            seen.push(look);
+        }
+    }
+    assert_eq!(seen, [5, 6, 7, 8, 9, 10]);
+}
+
+#[test]
+fn empty_queue_has_no_oldest_message_and_nothing_to_attend_to() {
+    let source = Ok(queue("events-queue", 0, 0, Some(150)));
+    let pipeline = Pipeline {
+        source,
+        ..Pipeline::healthy()
+    };
+    let harness = served(&pipeline, 80, 24);
+    let row = row(&harness, "SQS queue");
+    assert!(
+        row.contains("● depth 0") && !row.contains("oldest"),
+        "{row}"
+    );
+    assert!(harness.text().contains("healthy"), "{}", harness.text());
+    let wide = served(&pipeline, 160, 45).text();
+    assert!(!wide.contains('▲'), "{wide}");
+}
+
+#[test]
+fn growing_queue_is_shown_before_its_oldest_message_is_old() {
+    let text = harness_in(State::Growing, 80, 24).text();
+    assert!(
+        text.contains("events-queue grows: 5 → 215 messages in 35 s, +6.0/s"),
+        "{text}"
+    );
+    assert!(text.contains("attention"), "{text}");
+    assert!(row(&harness_in(State::Growing, 80, 24), "SQS queue").contains("grows +6.0/s"));
+}
+
+#[test]
+fn burst_that_passes_is_no_growth() {
+    let mut harness = start(80, 24);
+    for (look, visible) in [0, 0, 90, 12, 0, 40, 0, 3].into_iter().enumerate() {
+        let pipeline = Pipeline {
+            source: Ok(queue("events-queue", visible, 5, Some(1))),
+            ..Pipeline::healthy()
+        };
+        let at = now() + Duration::seconds(5 * i64::try_from(look).unwrap());
+        pipeline.serve(&mut harness, at, 0);
+    }
+    assert!(harness.text().contains("healthy"), "{}", harness.text());
+}
+
+/// A queue with five messages in flight at every sample of a minute, while this was deleted in the
+/// last complete period.
+fn in_flight(deleted: f64) -> String {
+    let mut harness = start(80, 24);
+    for look in 0..28 {
+        let at = now() + Duration::seconds(5 * look);
+        let mut history = history(0.0);
+        for (point, minute) in history.deleted.iter_mut().rev().zip(0..) {
+            point.at = at - Duration::seconds(60 + 60 * minute);
+            point.value = deleted;
+        }
+        let pipeline = Pipeline {
+            source: Ok(queue("events-queue", 0, 5, Some(30))),
+            history: Ok(history),
+            ..Pipeline::healthy()
+        };
+        pipeline.serve(&mut harness, at, 0);
+    }
+    harness.text()
+}
+
+#[test]
+fn messages_in_flight_that_nobody_finishes_are_reported() {
+    let stuck = in_flight(0.0);
+    let notice = "5 in flight in events-queue and none deleted for 2 min 15 s";
+    assert!(stuck.contains(notice), "{stuck}");
+    let busy = in_flight(60.0);
+    assert!(busy.contains("healthy"), "{busy}");
+}
+
+#[test]
+fn attention_is_read_in_full_on_a_very_small_terminal() {
+    for state in [State::ApiDown, State::DeadLetters, State::PartlyUnreachable] {
+        let text = harness_in(state, 40, 10).text();
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let end = match state {
+            State::ApiDown => "usual cause: its database",
+            State::DeadLetters => "key 2 shows why they failed",
+            _ => "is the demo still running?",
+        };
+        assert!(words.contains(end), "{state:?}\n{text}");
+    }
+}
+
+#[test]
+fn selected_finding_stays_in_sight_on_a_very_small_terminal() {
+    let mut harness = harness_in(State::Unreachable, 40, 10);
+    for part in [
+        "source queue",
+        "dead-letter queue",
+        "database",
+        "API",
+        "history",
+    ] {
+        let text = harness.text();
+        let line = text.lines().find(|line| line.starts_with('▸')).unwrap();
+        assert!(line.contains(part), "{part}\n{text}");
+        harness.code(KeyCode::Down);
+    }
+}
+
+#[test]
+fn notice_hides_nothing_and_stays_on_its_screen() {
+    let mut harness = harness_in(State::Notice, 80, 24);
+    let shown = harness.text();
+    let notice = shown.lines().nth(22).unwrap().to_owned();
+    assert!(
+        notice.starts_with(" ✖ usual cause: its database"),
+        "{notice}"
+    );
+    harness.model.notice = None;
+    let without = harness.text();
+    let others = |text: &str| {
+        let lines = text.lines().enumerate().filter(|(row, _)| *row != 22);
+        lines.map(|(_, line)| line.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(others(&shown), others(&without), "nothing moves");
+    harness.code(KeyCode::Enter);
+    assert!(harness.model.notice.is_some());
+    harness.press('5');
+    assert_eq!(harness.model.notice, None);
+}
+
+#[test]
+fn notices_are_read_again_after_they_are_gone() {
+    let mut harness = harness_in(State::Notice, 80, 24);
+    harness.pass(60);
+    assert_eq!(harness.model.notice, None);
+    harness.press('!');
+    let text = harness.text();
+    assert!(
+        text.contains("Notices") && text.contains("✖ 11:06:40"),
+        "{text}"
+    );
+    assert!(text.contains("usual cause: its database"), "{text}");
+    harness.code(KeyCode::Esc);
+    assert!(!harness.text().contains("Notices"));
+    for character in ":notices".chars() {
+        harness.press(character);
+    }
+    harness.code(KeyCode::Enter);
+    assert!(harness.text().contains("Notices, UTC"));
+}
+
+#[test]
+fn long_notice_is_cut_and_read_in_full_in_the_list() {
+    for (width, height) in [(40, 10), (80, 24)] {
+        let mut harness = harness_in(State::Healthy, width, height);
+        let text = "not released: release messages at http://127.0.0.1:4566/000000000000/events: \
+                    connection refused";
+        let notice = Notice {
+            text: text.to_owned(),
+            tone: Tone::Bad,
+            until: now() + Duration::seconds(8),
+        };
+        harness.model.notices.keep(notice.clone(), now());
+        harness.model.notice = Some(notice);
+        let text = harness.text();
+        assert!(
+            text.contains("✖ not released") && text.contains("! shows all"),
+            "{text}"
+        );
+        harness.press('!');
+        let text = harness.text();
+        assert!(text.contains("refused"), "{text}");
+    }
+}
