@@ -4,6 +4,7 @@
 
 mod parquet;
 mod read;
+mod rows;
 mod text;
 mod zstd_level;
 
@@ -18,6 +19,7 @@ use event::Record;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::read::read;
+pub(crate) use self::rows::{RowError, Rows};
 
 /// Format of the files of an export. All are compressed with zstd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,20 +1,14 @@
-//! Reads files of an export back.
+//! Files of an export in batches.
 //!
 //! Invariant: the records come in the order of the file, a limited number at a time; a file that another
 //! program wrote is an error and never a part of its records.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
+use std::io;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
-use event::{Record, RecordId};
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use parquet::record::{Field, Row};
-use serde_json::value::RawValue;
+use event::Record;
 
-use super::Format;
-use super::text::COLUMNS;
+use super::{Format, Rows};
 
 /// Records that are given together.
 const BATCH_RECORDS_MAX: usize = 500;
@@ -27,17 +21,17 @@ pub(crate) fn read(
     path: &Path,
     take: impl FnMut(Vec<Record>) -> bool,
 ) -> io::Result<()> {
-    let file = File::open(path)?;
+    let mut rows = Rows::open(path, format)?;
     let mut batches = Batches {
         records: Vec::new(),
         bytes: 0,
         is_ended: false,
         take,
     };
-    match format {
-        Format::Parquet => parquet_rows(file, &mut batches)?,
-        Format::Csv => csv_rows(file, &mut batches)?,
-        Format::Jsonl => json_lines(file, &mut batches)?,
+    while let Some(record) = rows.next_row()? {
+        if !batches.add(record) {
+            break;
+        }
     }
     batches.flush();
     Ok(())
@@ -70,110 +64,12 @@ impl<F: FnMut(Vec<Record>) -> bool> Batches<F> {
     }
 }
 
-fn parquet_rows<F: FnMut(Vec<Record>) -> bool>(
-    file: File,
-    batches: &mut Batches<F>,
-) -> io::Result<()> {
-    let reader = SerializedFileReader::new(file).map_err(io::Error::from)?;
-    for row in reader.get_row_iter(None).map_err(io::Error::from)? {
-        let record = of_row(&row.map_err(io::Error::from)?)?;
-        if !batches.add(record) {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn of_row(row: &Row) -> io::Result<Record> {
-    let column = |name: &str| {
-        let mut columns = row.get_column_iter();
-        let found = columns.find(|(column, _)| *column == name);
-        found.map(|(_, field)| field).ok_or_else(|| missing(name))
-    };
-    let number = |name: &str| {
-        let (Field::Long(number) | Field::TimestampMicros(number)) = column(name)? else {
-            return Err(missing(name));
-        };
-        Ok(*number)
-    };
-    let text = |name: &str| {
-        let Field::Str(text) = column(name)? else {
-            return Err(missing(name));
-        };
-        Ok(text.clone())
-    };
-    let time = |name: &str| {
-        DateTime::<Utc>::from_timestamp_micros(number(name)?).ok_or_else(|| missing(name))
-    };
-    Ok(Record {
-        record_id: RecordId(number("record_id")?),
-        source: text("source")?,
-        id: text("id")?,
-        event_type: text("type")?,
-        subject: if *column("subject")? == Field::Null {
-            None
-        } else {
-            Some(text("subject")?)
-        },
-        occurred_at: time("occurred_at")?,
-        ingested_at: time("ingested_at")?,
-        payload: RawValue::from_string(text("payload")?)?,
-    })
-}
-
-fn csv_rows<F: FnMut(Vec<Record>) -> bool>(file: File, batches: &mut Batches<F>) -> io::Result<()> {
-    let mut rows = csv::Reader::from_reader(zstd::Decoder::new(file)?);
-    if rows.headers()?.iter().ne(COLUMNS) {
-        return Err(missing("record_id"));
-    }
-    for row in rows.records() {
-        let row = row?;
-        let text = |index: usize| {
-            let name = COLUMNS.get(index).copied().unwrap_or_default();
-            row.get(index).ok_or_else(|| missing(name))
-        };
-        let time = |index| {
-            text(index)?
-                .parse::<DateTime<Utc>>()
-                .map_err(io::Error::other)
-        };
-        let record = Record {
-            record_id: RecordId(text(0)?.parse().map_err(io::Error::other)?),
-            source: text(1)?.to_owned(),
-            id: text(2)?.to_owned(),
-            event_type: text(3)?.to_owned(),
-            subject: Some(text(4)?.to_owned()).filter(|subject| !subject.is_empty()),
-            occurred_at: time(5)?,
-            ingested_at: time(6)?,
-            payload: RawValue::from_string(text(7)?.to_owned())?,
-        };
-        if !batches.add(record) {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn json_lines<F: FnMut(Vec<Record>) -> bool>(
-    file: File,
-    batches: &mut Batches<F>,
-) -> io::Result<()> {
-    let lines = BufReader::new(zstd::Decoder::new(file)?).lines();
-    for line in lines {
-        if !batches.add(serde_json::from_str(&line?)?) {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn missing(column: &str) -> io::Error {
-    io::Error::other(format!("no column {column:?} as an export writes it"))
-}
-
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+    use event::RecordId;
     use proptest::prelude::*;
+    use serde_json::value::RawValue;
 
     use super::super::Encoder;
     use super::*;

@@ -6,10 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use event::Record;
+
 use super::error::ReadError;
-use super::record::{Columns, ReadRecord};
-use super::rows::Rows;
-use crate::format::Format;
+use super::record::ReadRecord;
+use crate::format::{Format, RowError, Rows};
 
 /// Days of ten years, and the files of each: more names are no folder of an export.
 const FILES_MAX: usize = 100_000;
@@ -76,6 +77,13 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, ReadError> {
     Ok(found)
 }
 
+fn failed(path: &Path) -> impl Fn(RowError) -> ReadError + '_ {
+    move |error| match error {
+        RowError::Io(cause) => ReadError::io(path)(cause),
+        RowError::Foreign(detail) => ReadError::foreign(path, detail),
+    }
+}
+
 /// Reads files one after the other.
 pub(super) struct FileReader {
     left: std::vec::IntoIter<DataFile>,
@@ -101,27 +109,28 @@ impl FileReader {
     pub(super) fn page(
         &mut self,
         records_max: usize,
-        wants: impl Fn(&Columns) -> bool,
+        wants: impl Fn(&Record) -> bool,
     ) -> Result<Option<Vec<ReadRecord>>, ReadError> {
         let (mut page, mut bytes) = (Vec::new(), 0);
         while page.len() < records_max && bytes < PAGE_BYTES_MAX {
-            let Some((name, columns)) = self.row()? else {
+            let Some((name, record)) = self.row()? else {
                 return Ok(Some(page).filter(|page| !page.is_empty()));
             };
-            if wants(&columns) {
-                bytes += columns.payload.len();
-                page.push(ReadRecord::of_row(name, &columns));
+            if wants(&record) {
+                bytes += record.payload.get().len();
+                page.push(ReadRecord::of_row(name, &record));
             }
         }
         Ok(Some(page))
     }
 
-    fn row(&mut self) -> Result<Option<(String, Columns)>, ReadError> {
+    fn row(&mut self) -> Result<Option<(String, Record)>, ReadError> {
         loop {
             if let Some(open) = &mut self.open {
-                if let Some(columns) = open.rows.next_row()? {
+                let read = open.rows.next_row();
+                if let Some(record) = read.map_err(failed(&open.file.path))? {
                     open.row += 1;
-                    return Ok(Some((format!("{}#{}", open.file.name, open.row), columns)));
+                    return Ok(Some((format!("{}#{}", open.file.name, open.row), record)));
                 }
                 self.open = None;
             }
@@ -129,7 +138,7 @@ impl FileReader {
                 return Ok(None);
             };
             self.open = Some(Open {
-                rows: Rows::open(&file.path, file.format)?,
+                rows: Rows::open(&file.path, file.format).map_err(failed(&file.path))?,
                 file,
                 row: 0,
             });

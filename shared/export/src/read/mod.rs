@@ -4,14 +4,12 @@
 //! each of them behind those that it found it behind before. A file is read as it is, or refused with its
 //! name; memory is bounded, whatever a file holds.
 
-mod columns;
 mod compact;
 mod error;
 mod files;
 mod reader;
 mod record;
 mod request;
-mod rows;
 
 pub use error::ReadError;
 pub use reader::RecordReader;

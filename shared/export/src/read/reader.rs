@@ -1,11 +1,11 @@
 //! Reads the records of a request, wherever they are.
 
-use event::LIMIT_MAX;
+use event::{LIMIT_MAX, Record};
 use pipeline::Pipeline;
 
 use super::error::ReadError;
 use super::files::{FileReader, folder_files};
-use super::record::{Columns, ReadRecord};
+use super::record::ReadRecord;
 use super::request::ReadRequest;
 use crate::walk::{self, Position, Range};
 
@@ -62,7 +62,7 @@ impl RecordReader {
             Place::Files(mut reader) => {
                 let request = self.request.clone();
                 let (reader, page) = blocking(move || {
-                    let wants = |columns: &Columns| request.wants(columns);
+                    let wants = |record: &Record| request.wants(record);
                     let page = reader.page(usize::from(LIMIT_MAX), wants)?;
                     Ok((reader, page))
                 })

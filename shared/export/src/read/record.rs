@@ -1,6 +1,5 @@
-//! A record that was read, and the columns of a row that it is made of.
+//! A record that was read.
 
-use chrono::{DateTime, Utc};
 use event::Record;
 
 use super::compact::compact;
@@ -14,14 +13,6 @@ pub struct ReadRecord {
     pub body: String,
 }
 
-/// What of a row decides whether it is wanted.
-pub(super) struct Columns {
-    pub(super) source: String,
-    pub(super) event_type: String,
-    pub(super) occurred_at: DateTime<Utc>,
-    pub(super) payload: String,
-}
-
 impl From<Record> for ReadRecord {
     fn from(record: Record) -> Self {
         Self {
@@ -33,10 +24,10 @@ impl From<Record> for ReadRecord {
 
 impl ReadRecord {
     /// Of a row of a file.
-    pub(super) fn of_row(name: String, columns: &Columns) -> Self {
+    pub(super) fn of_row(name: String, record: &Record) -> Self {
         Self {
             name,
-            body: compact(&columns.payload),
+            body: compact(record.payload.get()),
         }
     }
 }

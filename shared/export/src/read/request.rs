@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use event::Record;
 use serde::{Deserialize, Serialize};
 
 use super::error::ReadError;
-use super::record::Columns;
 
 /// Which records are read, and from where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,16 +60,16 @@ impl ReadRequest {
         Ok(())
     }
 
-    pub(super) fn wants(&self, columns: &Columns) -> bool {
-        let is_of_type = self.types.is_empty() || self.types.contains(&columns.event_type);
+    pub(super) fn wants(&self, record: &Record) -> bool {
+        let is_of_type = self.types.is_empty() || self.types.contains(&record.event_type);
         let is_of_source = self
             .source
             .as_ref()
-            .is_none_or(|source| *source == columns.source);
+            .is_none_or(|source| *source == record.source);
         is_of_type
             && is_of_source
-            && self.from.is_none_or(|from| columns.occurred_at >= from)
-            && self.to.is_none_or(|to| columns.occurred_at < to)
+            && self.from.is_none_or(|from| record.occurred_at >= from)
+            && self.to.is_none_or(|to| record.occurred_at < to)
     }
 }
 
