@@ -9,7 +9,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use event::{EventKey, StoredEvent};
 use serde::{Deserialize, Serialize};
-use store::{Reader, retention_horizon, stored_events};
+use store::{Reader, StoredEvents, stored_events};
 use utoipa::ToSchema;
 
 use crate::answer::{REVALIDATE, json, limited};
@@ -71,13 +71,15 @@ pub(crate) async fn look_up(
     let body =
         body.map_err(|rejection| Problem::new(ProblemKind::BodyTooLarge, rejection.body_text()))?;
     let Lookup { identities } = read(&body)?;
-    let found = limited(async {
-        Ok(Found {
-            items: stored_events(&reader, &identities).await?,
-            retention_horizon: retention_horizon(&reader).await?,
-        })
-    });
-    Ok(json(&found.await?, REVALIDATE))
+    let StoredEvents {
+        items,
+        retention_horizon,
+    } = limited(stored_events(&reader, &identities)).await?;
+    let found = Found {
+        items,
+        retention_horizon,
+    };
+    Ok(json(&found, REVALIDATE))
 }
 
 fn read(body: &[u8]) -> Result<Lookup, Problem> {

@@ -2,8 +2,6 @@
 //!
 //! Invariant: what they return is what `store` returns for the same question.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use event::{
     EventKey, Page, Record, RecordFeed, RecordId, RecordPage, RecordQuery, RecordSummary,
@@ -14,7 +12,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use store::{Arrivals, StoredKey};
+use store::{Arrivals, KnownKeys, StoredKey};
 
 use super::api::{ApiLimits, Response};
 use super::connection::QUESTION_LIMIT;
@@ -135,10 +133,7 @@ impl<'a> ApiReads<'a> {
         Ok(stats.items)
     }
 
-    pub(super) async fn stored_keys(
-        self,
-        keys: &[EventKey],
-    ) -> Result<(HashMap<EventKey, StoredKey>, Option<DateTime<Utc>>), PipelineError> {
+    pub(super) async fn look_up_keys(self, keys: &[EventKey]) -> Result<KnownKeys, PipelineError> {
         let body = json!({ "identities": keys }).to_string().into_bytes();
         let path = "/v1/records/lookup";
         let found: Option<Found> = self.ask(Method::POST, path, Some(body)).await?;
@@ -154,7 +149,10 @@ impl<'a> ApiReads<'a> {
             };
             (key, stored)
         });
-        Ok((stored.collect(), found.retention_horizon))
+        Ok(KnownKeys {
+            stored: stored.collect(),
+            retention_horizon: found.retention_horizon,
+        })
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, PipelineError> {

@@ -186,16 +186,13 @@ impl Pipeline {
         for keys in keys.chunks(KEYS_MAX) {
             let found = self.read(
                 "look up stored events",
-                |pool| async move {
-                    let stored = store::stored_keys(pool, keys).await?;
-                    Ok((stored, store::retention_horizon(pool).await?))
-                },
-                |api| async move { api.stored_keys(keys).await },
+                |pool| async move { store::look_up_keys(pool, keys).await },
+                |api| async move { api.look_up_keys(keys).await },
             );
             match found.await {
-                Ok((found, horizon)) => {
-                    answer.stored.extend(found);
-                    answer.horizon = horizon;
+                Ok(found) => {
+                    answer.stored.extend(found.stored);
+                    answer.horizon = found.retention_horizon;
                     answer.answered += keys.len();
                 }
                 Err(error) => {

@@ -9,6 +9,7 @@ use event::{EventKey, RecordId};
 use sqlx::types::Uuid;
 
 use crate::error::StoreError;
+use crate::expiry::retention_horizon;
 use crate::identity::identity;
 use crate::lease::{Source, rows};
 
@@ -21,7 +22,31 @@ pub struct StoredKey {
     pub occurred_at: DateTime<Utc>,
 }
 
-/// Finds which of the events were ever stored, in one query. The result has no entry for the others.
+/// What the ledger knows of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownKeys {
+    /// Those that were ever stored; the others have no entry.
+    pub stored: HashMap<EventKey, StoredKey>,
+    /// The retention horizon: an event that occurred before it is not stored when it arrives. `None` while
+    /// everything is kept.
+    pub retention_horizon: Option<DateTime<Utc>>,
+}
+
+type Found = (
+    i64,
+    Option<i64>,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+);
+
+/// A row has no record where the event was never stored, and each row has the horizon.
+const LOOK_UP_STATEMENT: &str = "
+select wanted.position, k.record_id, k.occurred_at,
+    (select nullif(horizon, '-infinity') from retention)
+from unnest($1::uuid[]) with ordinality as wanted (identity, position)
+left join event_identities k using (identity)";
+
+/// Finds which of the events were ever stored, see [`look_up_keys`].
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -29,30 +54,43 @@ pub async fn stored_keys(
     source: impl Into<Source<'_>>,
     keys: &[EventKey],
 ) -> Result<HashMap<EventKey, StoredKey>, StoreError> {
+    Ok(look_up_keys(source, keys).await?.stored)
+}
+
+/// Finds which of the events were ever stored, and the retention horizon, in one query.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn look_up_keys(
+    source: impl Into<Source<'_>>,
+    keys: &[EventKey],
+) -> Result<KnownKeys, StoreError> {
+    let source = source.into();
     if keys.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(KnownKeys {
+            retention_horizon: retention_horizon(source).await?,
+            ..KnownKeys::default()
+        });
     }
     let identities: Vec<Uuid> = keys
         .iter()
         .map(|key| identity(&key.source, &key.id))
         .collect();
-    let question = sqlx::query_as(
-        "select wanted.position, k.record_id, k.occurred_at
-         from unnest($1::uuid[]) with ordinality as wanted (identity, position)
-         join event_identities k using (identity)",
-    )
-    .bind(&identities);
-    let found: Vec<(i64, i64, DateTime<Utc>)> =
-        rows(source.into(), "look up events in the ledger", question).await?;
-    Ok(found
+    let question = sqlx::query_as(LOOK_UP_STATEMENT).bind(&identities);
+    let found: Vec<Found> = rows(source, "look up events in the ledger", question).await?;
+    let retention_horizon = found.first().and_then(|(.., horizon)| *horizon);
+    let stored = found
         .into_iter()
-        .filter_map(|(position, record_id, occurred_at)| {
+        .filter_map(|(position, record_id, occurred_at, _)| {
             let key = keys.get(usize::try_from(position - 1).ok()?)?;
             let stored = StoredKey {
-                record_id: RecordId(record_id),
-                occurred_at,
+                record_id: RecordId(record_id?),
+                occurred_at: occurred_at?,
             };
             Some((key.clone(), stored))
-        })
-        .collect())
+        });
+    Ok(KnownKeys {
+        stored: stored.collect(),
+        retention_horizon,
+    })
 }

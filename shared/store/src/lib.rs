@@ -65,7 +65,7 @@ pub use erase::{
 pub use error::{StoreError, beyond_last};
 pub use expiry::{delete_expired_records, drop_partitions, retention_horizon};
 pub use iam::IamLogIn;
-pub use keys::{StoredKey, stored_keys};
+pub use keys::{KnownKeys, StoredKey, look_up_keys, stored_keys};
 pub use lease::{Reader, Source};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
 pub use origin::database_created_at;
@@ -79,5 +79,5 @@ pub use roles::{RoleError, role_statements};
 pub use rollup::{STATS_RAW_MAX, STATS_ROWS_MAX, fold_counts, stats};
 pub use settings::{SettingsError, Variables};
 pub use statistics::{EXACT_COUNT_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, summary, types};
-pub use stored_events::stored_events;
+pub use stored_events::{StoredEvents, stored_events};
 pub use write::{Written, write_batch};

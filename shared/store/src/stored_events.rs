@@ -10,27 +10,35 @@ use event::{EventKey, RecordId, StoredEvent};
 use sqlx::Row as _;
 
 use crate::error::{Context as _, StoreError};
-use crate::keys::{StoredKey, stored_keys};
+use crate::keys::{StoredKey, look_up_keys};
 use crate::lease::{PooledConnection, Source};
 use crate::position::Position;
 use crate::span_condition::{at_positions, read_at};
 
 const LOOK_UP: &str = "look up records";
 
-/// Finds which of the events are known, in the order in which they were asked. The result has no entry for the
-/// others.
+/// The answer of a look-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvents {
+    /// The events that are known, in the order in which they were asked.
+    pub items: Vec<StoredEvent>,
+    /// See [`crate::KnownKeys::retention_horizon`].
+    pub retention_horizon: Option<DateTime<Utc>>,
+}
+
+/// Finds which of the events are known.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn stored_events(
     source: impl Into<Source<'_>>,
     keys: &[EventKey],
-) -> Result<Vec<StoredEvent>, StoreError> {
+) -> Result<StoredEvents, StoreError> {
     let source = source.into();
-    let known = stored_keys(source, keys).await?;
-    let ingested_at = ingested_at(source, known.values()).await?;
-    let mut rest = known;
-    Ok(keys
+    let known = look_up_keys(source, keys).await?;
+    let ingested_at = ingested_at(source, known.stored.values()).await?;
+    let mut rest = known.stored;
+    let items = keys
         .iter()
         .filter_map(|key| rest.remove_entry(key))
         .map(|(key, found)| StoredEvent {
@@ -39,8 +47,11 @@ pub async fn stored_events(
             record_id: found.record_id,
             occurred_at: found.occurred_at,
             ingested_at: ingested_at.get(&found.record_id).copied(),
-        })
-        .collect())
+        });
+    Ok(StoredEvents {
+        items: items.collect(),
+        retention_horizon: known.retention_horizon,
+    })
 }
 
 async fn ingested_at(
