@@ -67,13 +67,15 @@ impl DeadLetters {
             return;
         }
         let facts = self.received.value();
+        let was_asked = facts.is_none_or(|facts| facts.ledger_error.is_none());
+        let mut edits = messages.iter().filter_map(|message| self.edit_of(message));
         let selection = Selection {
+            has_ledger: was_asked && edits.all(|edited| edited.is_ledger_checked),
             scope: scope.to_string(),
             messages: messages
                 .into_iter()
                 .map(|message| self.chosen(message))
                 .collect(),
-            has_ledger: facts.is_none_or(|facts| facts.ledger_error.is_none()),
         };
         context.outbox.handovers.push(Handover::Review(selection));
     }

@@ -109,7 +109,8 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
         }
     }
     if !review.has_ledger {
-        let text = "the ledger was not reachable: ready may be stored already";
+        let text = "the ledger was not reachable: ready may be stored already, and nothing is sent \
+                    until it answers";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }
     lines.push(Line::default());

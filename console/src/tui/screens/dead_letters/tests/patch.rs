@@ -194,6 +194,30 @@ fn edits_are_taken_back_one_by_one_or_all() {
 }
 
 #[test]
+fn plan_shows_that_the_ledger_was_not_asked_about_an_edit() {
+    for is_checked in [true, false] {
+        let mut harness = received(messages());
+        harness.code(KeyCode::Tab);
+        harness.keys("jp");
+        harness.keys("time = \"2026-11-24T11:42:00Z\"");
+        harness.code(KeyCode::Enter);
+        let ((_, inputs), to) = harness.take_last(&PATCH);
+        let mut patched = patched(&inputs);
+        for edited in &mut patched.edited {
+            edited.is_ledger_checked = is_checked;
+        }
+        harness.reply(to, Ok(patched));
+        harness.keys("yr");
+        let text = harness.text();
+        assert_eq!(
+            !text.contains("the ledger was not reachable"),
+            is_checked,
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn edits_outlast_a_visit_elsewhere() {
     let mut harness = received(messages());
     harness.patch_group();
