@@ -79,6 +79,8 @@ output "console" {
     api_auth              = var.api.jwt == null ? "iam" : null
     database_url          = local.console_database_url
     database_auth         = null
+    database_cluster      = try(local.aurora.cluster_identifier, null)
+    database_pauses       = local.aurora != null && var.database.min_capacity_acu == 0
     ingest_function       = module.ingest.name
     function_timeout_secs = module.ingest.timeout_secs
     production            = var.is_production

@@ -35,6 +35,19 @@ Environments are described in config.toml in the configuration folder (Linux:
 ~/.config/opsconsole/config.toml), one table [environments.NAME] each; a running demo needs no
 entry.";
 
+const COST_EXAMPLES: &str = "\
+Examples:
+  opsconsole --env pilot cost
+  opsconsole --env pilot cost --output json
+
+Reads hourly metrics of the last seven days, or of the shorter time that there are. Prices are list
+prices without free tiers. What has no metric is unknown and in no sum: the capacity of the database
+needs database_cluster in the environment's entry, and storage, logs and alarms are in
+terraform/README.md.
+JSON output: {\"observed_hours\", \"lines\": [{\"service\", \"what\", \"quantity_per_month\",
+\"usd_per_unit\", \"usd_per_month\", \"note\"}], \"usd_per_month\", \"usd_per_million_events\",
+\"usd_per_idle_month\", \"prices\"}; null where it is not known.";
+
 const PUBLISH_EXAMPLES: &str = "\
 Examples:
   opsconsole publish event.json
@@ -183,6 +196,9 @@ pub enum OutputForm {
 pub enum Command {
     /// Show every hop once: queue, dead letters, records, API
     Status,
+    /// Estimate what a month of this environment costs, from its metrics of the last week
+    #[command(after_help = COST_EXAMPLES)]
+    Cost,
     /// Validate events and publish them to the topic
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArguments),

@@ -8,6 +8,7 @@ mod arguments;
 mod audit;
 mod confirm;
 mod console;
+mod cost;
 mod dlq;
 mod env;
 mod erase;
@@ -137,6 +138,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             output,
         )),
         asked @ (Command::Status
+        | Command::Cost
         | Command::Publish(_)
         | Command::Dlq(_)
         | Command::Redrive(_)
@@ -156,6 +158,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
     let mut interrupt = listen()?;
     match command {
         Command::Status => unless(&mut interrupt, status::run(session)).await,
+        Command::Cost => unless(&mut interrupt, cost::run(session)).await,
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
         // These must finish running work after a signal, so they handle signals themselves.

@@ -211,6 +211,8 @@ fn describe(endpoints: &Endpoints) -> Environment {
         api_auth: Authorization::None,
         database_auth: Authorization::None,
         database_url: Some(endpoints.database_url),
+        database_pauses: false,
+        database_cluster: None,
         ingest_function: Some(endpoints.ingest_function),
         function_timeout_secs: Some(FUNCTION_TIMEOUT_SECS),
         is_production: false,

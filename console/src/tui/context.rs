@@ -5,6 +5,7 @@ use std::ops::Deref;
 use chrono::{DateTime, Utc};
 use ratatui::layout::Rect;
 
+use super::limits::IDLE_LIMIT;
 use super::outbox::Outbox;
 use super::pipeline_view::PipelineView;
 use super::theme::{Theme, Tone};
@@ -32,6 +33,12 @@ impl ScreenContext<'_> {
     /// Name of the queue where redriven messages go.
     pub(crate) fn source_queue_name(&self) -> &str {
         name_in(&self.environment.queue_url)
+    }
+
+    /// Whether nobody has used the console for [`IDLE_LIMIT`].
+    pub(crate) fn is_untouched(&self) -> bool {
+        let untouched = (self.now - self.input_at).to_std();
+        untouched.is_ok_and(|untouched| untouched >= IDLE_LIMIT)
     }
 
     pub(crate) fn dead_letter_queue_name(&self) -> &str {

@@ -8,12 +8,12 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use super::context::ScreenContext;
 use super::format::{UNKNOWN, clock, count, count_or_unknown, fit, visible};
 use super::health::health;
-use super::pipeline_view::STALE_AFTER;
+use super::polling::fresh;
 use super::remote::{Fetched, Remote};
 use super::theme::{Tone, sign, toned};
 
@@ -83,17 +83,23 @@ impl Numbers {
     fn of(context: &ScreenContext<'_>) -> Self {
         let pipeline = &context.pipeline;
         let now = context.now;
-        let is_stale = !is_fresh(&pipeline.source_queue, now)
-            && !is_fresh(&pipeline.dead_letter_queue, now)
-            && !is_fresh(&pipeline.totals, now);
+        let queues = fresh(pipeline.polling.queues).0;
+        let source_queue = is_fresh(&pipeline.source_queue, queues, now);
+        let dead_letter_queue = is_fresh(&pipeline.dead_letter_queue, queues, now);
+        let totals = pipeline.totals.error().is_none()
+            && pipeline.totals.value().is_some()
+            && pipeline.totals_stale_since(now).is_none();
+        let is_stale = !source_queue && !dead_letter_queue && !totals;
         Self {
-            depth: known(&pipeline.source_queue, is_stale, now, |queue| {
+            depth: known(&pipeline.source_queue, is_stale || source_queue, |queue| {
                 queue.depth.visible
             }),
-            dead: known(&pipeline.dead_letter_queue, is_stale, now, |queue| {
-                queue.depth.total()
-            }),
-            stored: known(&pipeline.totals, is_stale, now, |totals| totals.total),
+            dead: known(
+                &pipeline.dead_letter_queue,
+                is_stale || dead_letter_queue,
+                |queue| queue.depth.total(),
+            ),
+            stored: known(&pipeline.totals, is_stale || totals, |totals| totals.total),
             is_stale,
         }
     }
@@ -141,8 +147,8 @@ impl Numbers {
     }
 }
 
-fn is_fresh<T>(remote: &Remote<T>, now: DateTime<Utc>) -> bool {
-    let is_recent = |fetched: &Fetched<T>| now - fetched.fetched_at <= STALE_AFTER;
+fn is_fresh<T>(remote: &Remote<T>, limit: Duration, now: DateTime<Utc>) -> bool {
+    let is_recent = |fetched: &Fetched<T>| now - fetched.fetched_at <= limit;
     remote.error().is_none() && remote.fetched().is_some_and(is_recent)
 }
 
@@ -150,12 +156,11 @@ fn is_fresh<T>(remote: &Remote<T>, now: DateTime<Utc>) -> bool {
 /// of others that answer; where nothing answers, the time is that of all.
 fn known<T>(
     remote: &Remote<T>,
-    is_stale: bool,
-    now: DateTime<Utc>,
+    is_shown: bool,
     number: impl Fn(&T) -> u64,
 ) -> Option<Fetched<u64>> {
-    let fetched = remote.fetched()?;
-    (is_stale || is_fresh(remote, now)).then(|| Fetched {
+    let fetched = remote.fetched().filter(|_| is_shown)?;
+    Some(Fetched {
         value: number(&fetched.value),
         fetched_at: fetched.fetched_at,
     })

@@ -5,7 +5,8 @@ use chrono::{DateTime, Duration, Utc};
 use super::check_settings::check_settings;
 use super::finding::Finding;
 use super::format::{count, rate, span_secs};
-use super::pipeline_view::{Draining, FRESH, HISTORY_STALE_AFTER, PipelineView, STALE_AFTER};
+use super::pipeline_view::{Draining, PipelineView};
+use super::polling::fresh;
 use super::remote::Remote;
 use super::screen_id::ScreenId;
 use super::theme::Tone;
@@ -64,12 +65,13 @@ pub(crate) fn health(
     environment: &Environment,
     now: DateTime<Utc>,
 ) -> Health {
+    let polling = pipeline.polling;
     let parts = [
-        state(&pipeline.source_queue, STALE_AFTER, now),
-        state(&pipeline.dead_letter_queue, STALE_AFTER, now),
-        state(&pipeline.totals, STALE_AFTER, now),
-        state(&pipeline.api, STALE_AFTER, now),
-        state(&pipeline.history, HISTORY_STALE_AFTER, now),
+        state(&pipeline.source_queue, polling.queues, now),
+        state(&pipeline.dead_letter_queue, polling.queues, now),
+        totals_state(pipeline, now),
+        state(&pipeline.api, polling.api, now),
+        state(&pipeline.history, polling.history_max, now),
     ];
     if parts.iter().all(|part| *part == PartState::Failed) {
         return Health::Unreachable;
@@ -112,7 +114,10 @@ pub(crate) fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
             "the dead-letter queue",
             pipeline.dead_letter_queue.value().is_some(),
         ),
-        ("the database", pipeline.totals.value().is_some()),
+        (
+            "the database",
+            pipeline.totals.value().is_some() || pipeline.database_may_sleep(),
+        ),
         ("the API", pipeline.api.value().is_some()),
         ("the history", has_history),
         (
@@ -139,7 +144,20 @@ enum PartState {
     Failed,
 }
 
-fn state<T>(remote: &Remote<T>, limit: Duration, now: DateTime<Utc>) -> PartState {
+fn totals_state(pipeline: &PipelineView, now: DateTime<Utc>) -> PartState {
+    if pipeline.database_may_sleep() || pipeline.totals_resume_since().is_some() {
+        return PartState::Seen;
+    }
+    match state(&pipeline.totals, pipeline.polling.totals, now) {
+        PartState::Stale if pipeline.totals_stale_since(now).is_none() => PartState::Seen,
+        state @ (PartState::Unseen | PartState::Stale | PartState::Seen | PartState::Failed) => {
+            state
+        }
+    }
+}
+
+fn state<T>(remote: &Remote<T>, interval: Duration, now: DateTime<Utc>) -> PartState {
+    let (limit, _) = fresh(interval);
     match (remote.error(), remote.fetched()) {
         (Some(_), _) => PartState::Failed,
         (None, None) => PartState::Unseen,
@@ -191,7 +209,8 @@ fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut
         ),
         (
             "database",
-            pipeline.totals.error(),
+            // A database that resumes is no failure.
+            (pipeline.totals.error()).filter(|_| pipeline.totals_resume_since().is_none()),
             fetched(&pipeline.totals),
         ),
         ("API", pipeline.api.error(), fetched(&pipeline.api)),
@@ -264,16 +283,17 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
             count(number),
             if number == 1 { "letter" } else { "letters" },
             queue.settings.name,
-            as_of(&pipeline.dead_letter_queue, now)
+            as_of(&pipeline.dead_letter_queue, pipeline, now)
         ),
         advice: "key 2 shows why they failed".to_owned(),
         screen: Some(ScreenId::DeadLetters),
     });
 }
 
-/// How old a number is that is not fresh, as the end of a text.
-fn as_of<T>(remote: &Remote<T>, now: DateTime<Utc>) -> String {
-    let is_old = remote.error().is_some() || remote.stale_since(FRESH, now).is_some();
+/// How old the number of a queue is that is not fresh, as the end of a text.
+fn as_of<T>(remote: &Remote<T>, pipeline: &PipelineView, now: DateTime<Utc>) -> String {
+    let limits = fresh(pipeline.polling.queues);
+    let is_old = remote.error().is_some() || remote.stale_since(limits, now).is_some();
     fetched(remote)
         .filter(|_| is_old)
         .map_or_else(String::new, |at| {
@@ -307,7 +327,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
             format!(
                 "the oldest message has waited for {} · {drain}{}",
                 span_secs(age),
-                as_of(&pipeline.source_queue, now)
+                as_of(&pipeline.source_queue, pipeline, now)
             ),
         )
     } else if let Some(growth) = pipeline.growth(now) {

@@ -32,6 +32,7 @@ mod outbox;
 mod palette;
 mod patch;
 mod pipeline_view;
+mod polling;
 mod quit_question;
 mod received;
 mod redrives;

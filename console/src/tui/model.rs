@@ -1,7 +1,7 @@
 //! The state of the console. Invariant: it holds no clock, no handle and no lock; `update` alone
 //! changes it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use ratatui::layout::Rect;
 
 use super::context::{ScreenContext, UpdateContext};
@@ -13,6 +13,7 @@ use super::notices::Notices;
 use super::outbox::{Notice, Outbox};
 use super::palette::Palette;
 use super::pipeline_view::PipelineView;
+use super::polling::Polling;
 use super::screen_id::ScreenId;
 use super::screens::all::Screens;
 use super::theme::Theme;
@@ -59,13 +60,17 @@ impl Model {
         area: Rect,
         now: DateTime<Utc>,
     ) -> Self {
+        let pipeline = PipelineView {
+            polling: Polling::of(&environment, Duration::zero()),
+            ..PipelineView::default()
+        };
         Self {
             environment,
             theme,
             now,
             input_at: now,
             area,
-            pipeline: PipelineView::default(),
+            pipeline,
             screen: ScreenId::default(),
             screens: Screens::default(),
             overlay: None,

@@ -7,39 +7,32 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Duration, Utc};
 
 use super::outbox::Outbox;
+use super::polling::{Polling, fresh};
 use super::remote::{Fetched, Remote};
 use super::request::{Answer, Reply, Request};
 use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
 };
 
-/// How often depth, totals and health are read.
-pub(crate) const REFRESH: Duration = Duration::seconds(5);
-/// How often the history is read at least.
-const HISTORY_REFRESH: Duration = Duration::seconds(15);
 /// Samples that rates and growth are computed from: those of the last minute.
 const LOOKS_KEPT: usize = 13;
-/// A value older than this is shown as stale: three reads were missed.
-pub(crate) const STALE_AFTER: Duration = Duration::seconds(16);
-/// The same for the history, which is read less often.
-pub(crate) const HISTORY_STALE_AFTER: Duration = Duration::seconds(46);
-/// A request that has been without an answer for longer than this makes what is shown of it old.
-const LATE_AFTER: Duration = Duration::seconds(6);
-/// Limits of [`Remote::stale_since`] for what is read every [`REFRESH`], and for the history.
-pub(crate) const FRESH: (Duration, Duration) = (STALE_AFTER, LATE_AFTER);
-pub(crate) const HISTORY_FRESH: (Duration, Duration) = (HISTORY_STALE_AFTER, LATE_AFTER);
 /// Periods by which CloudWatch may be behind with the metrics of SQS before a rate counts as old.
 const RATE_PERIODS_MAX: i32 = 3;
 /// A metric older than this is not current: CloudWatch has the metrics of SQS within some
 /// minutes.
 const METRIC_RECENT: Duration = Duration::seconds(300);
-/// The rate of records is that of this time: of a longer one it would still be high long after the last
-/// record.
-const STORED_OVER: Duration = Duration::seconds(11);
-/// The depth is compared over at least this time.
-const GROWTH_OVER: Duration = Duration::seconds(25);
-/// And over no more than this: of a longer one a queue would still grow long after it does not.
-const GROWTH_OVER_MAX: Duration = Duration::seconds(36);
+/// The rate of records is that of so many intervals: of a longer time it would still be high long after the
+/// last record.
+const STORED_OVER: i32 = 2;
+/// The depth is compared over at least so many intervals.
+const GROWTH_OVER: i32 = 5;
+/// And over no more than this: of a longer time a queue would still grow long after it does not.
+const GROWTH_OVER_MAX: i32 = 7;
+/// How often a database that is resuming is asked, and for how long its failures count as that.
+const RESUME_INTERVAL: Duration = Duration::seconds(5);
+const RESUME_MAX: Duration = Duration::seconds(60);
+/// What a read may be late and still count to its interval.
+const SLACK: Duration = Duration::seconds(1);
 /// Samples at either end whose extremes are compared, so that one burst is no growth.
 const GROWTH_LOOKS: usize = 3;
 /// Messages by which a queue must have grown to be reported.
@@ -48,6 +41,8 @@ const GROWTH_MIN: u64 = 10;
 /// What is known of the hops.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PipelineView {
+    /// How often each part is read.
+    pub(crate) polling: Polling,
     /// The queue that the ingest reads.
     pub(crate) source_queue: Remote<QueueSnapshot>,
     pub(crate) dead_letter_queue: Remote<QueueSnapshot>,
@@ -56,6 +51,8 @@ pub(crate) struct PipelineView {
     /// Totals of the database.
     pub(crate) totals: Remote<RecordTotals>,
     pub(crate) api: Remote<ApiHealth>,
+    /// When the first of the reads of the totals failed that have failed since.
+    pub(crate) totals_failing_since: Option<DateTime<Utc>>,
     /// Database time and total of the last samples, oldest first.
     pub(crate) totals_seen: VecDeque<(DateTime<Utc>, u64)>,
     /// Time and depth of the source queue at the last samples, oldest first.
@@ -65,7 +62,7 @@ pub(crate) struct PipelineView {
     /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
     /// has ended.
     pub(crate) failure: Option<String>,
-    /// The redrive of this console that stopped by itself and waits for the operator, and why.
+    /// The redrive of this console that sends nothing until the operator decides, and why it stopped, if by itself.
     pub(crate) stopped_redrive: Option<String>,
 }
 
@@ -116,37 +113,30 @@ impl PipelineView {
     /// Requests what is due.
     pub(crate) fn tick(&mut self, outbox: &mut Outbox) {
         let now = outbox.now;
-        if self.source_queue.is_due(REFRESH, now) {
+        if self.source_queue.is_due(self.polling.queues, now) {
             self.fetch_source_queue(outbox);
         }
-        if self.dead_letter_queue.is_due(REFRESH, now) {
+        if self.dead_letter_queue.is_due(self.polling.queues, now) {
             self.fetch_dead_letter_queue(outbox);
         }
-        if self.totals.is_due(REFRESH, now) {
+        if self.totals_are_due(now) {
             outbox.fetch(&mut self.totals, Reply::Totals, Request::Totals);
         }
-        if self.api.is_due(REFRESH, now) {
+        if self.api.is_due(self.polling.api, now) {
             outbox.fetch(&mut self.api, Reply::ApiHealth, Request::ApiHealth);
         }
-        // A history that failed is read again as soon as the rest: its error must not outlive the
-        // outage.
-        let every = if self.history.error().is_some() {
-            REFRESH
-        } else {
-            self.history_refresh()
-        };
-        if self.history.is_due(every, now) {
+        if self.history.is_due(self.history_interval(), now) {
             outbox.fetch(&mut self.history, Reply::History, Request::History);
         }
     }
 
-    /// How often the history is read: where its periods are shorter, as often as a period ends.
-    fn history_refresh(&self) -> Duration {
+    /// A history that failed is read again as soon as the rest: its error must not outlive the outage.
+    fn history_interval(&self) -> Duration {
+        if self.history.error().is_some() {
+            return self.polling.queues;
+        }
         let period_secs = self.history.value().map(|history| history.period_secs);
-        let period = period_secs.filter(|secs| *secs > 0);
-        period.map_or(HISTORY_REFRESH, |secs| {
-            Duration::seconds(secs.into()).clamp(REFRESH, HISTORY_REFRESH)
-        })
+        self.polling.history(period_secs)
     }
 
     /// Requests everything again.
@@ -181,12 +171,54 @@ impl PipelineView {
             let since = self.in_flight_since.unwrap_or(now);
             self.in_flight_since = (depth.in_flight > 0).then_some(since);
         }
+        self.take_ages_from_history();
+    }
+
+    pub(crate) fn dead_letter_queue_came(
+        &mut self,
+        answer: Answer<QueueSnapshot>,
+        now: DateTime<Utc>,
+    ) {
+        self.dead_letter_queue.settle(answer, now);
+        self.take_ages_from_history();
+    }
+
+    pub(crate) fn history_came(&mut self, answer: Answer<History>, now: DateTime<Utc>) {
+        self.history.settle(answer, now);
+        self.take_ages_from_history();
+    }
+
+    /// Ages of the oldest messages, where the queues are read without them.
+    fn take_ages_from_history(&mut self) {
+        if !self.polling.ages_from_history {
+            return;
+        }
+        let Some(Fetched { value, fetched_at }) = self.history.fetched() else {
+            return;
+        };
+        let age = |points: &[Point]| {
+            let newest = points.last()?;
+            let is_recent = *fetched_at - newest.at <= METRIC_RECENT;
+            (is_recent && newest.value >= 0.0).then(|| super::format::whole(newest.value))
+        };
+        let source = age(&value.oldest_age_secs);
+        let dead_letters = age(&value.dead_letter_age_secs);
+        if let Some(queue) = self.source_queue.value_mut() {
+            queue.oldest_age_secs = source;
+        }
+        if let Some(queue) = self.dead_letter_queue.value_mut() {
+            queue.oldest_age_secs = dead_letters;
+        }
     }
 
     pub(crate) fn totals_came(&mut self, answer: Answer<RecordTotals>, now: DateTime<Utc>) {
-        if self.totals.settle(answer, now)
-            && let Remote::Ready(fetched) = &self.totals
-        {
+        let is_counted = self.totals.settle(answer, now);
+        self.totals_failing_since = match &self.totals {
+            Remote::Failed { failed_at, .. } => self.totals_failing_since.or(Some(*failed_at)),
+            Remote::Ready(_) => None,
+            Remote::Idle | Remote::Loading { .. } => self.totals_failing_since,
+        };
+        if is_counted && let Remote::Ready(fetched) = &self.totals {
             // An estimate changes only with an analysis: no rate can be computed from it.
             if fetched.value.total_is_estimate {
                 self.totals_seen.clear();
@@ -197,11 +229,76 @@ impl PipelineView {
         }
     }
 
+    pub(crate) fn history_stale_since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.history
+            .stale_since(fresh(self.polling.history_max), now)
+    }
+
+    /// Whether the totals are read now. Where the database pauses, only after the ingest stored something: that
+    /// had woken it, and nothing else changes them.
+    fn totals_are_due(&self, now: DateTime<Utc>) -> bool {
+        if self.totals_resume_since().is_some() {
+            return self.totals.is_due(RESUME_INTERVAL, now);
+        }
+        let may_read = !self.polling.database_pauses || self.has_stored_since_totals();
+        may_read && self.totals.is_due(self.polling.totals, now)
+    }
+
+    /// Whether by the metrics the ingest stored something after the totals were read; of totals that were never
+    /// read, lately.
+    fn has_stored_since_totals(&self) -> bool {
+        let Some(Fetched { value, fetched_at }) = self.history.fetched() else {
+            return false;
+        };
+        let period = Duration::seconds(value.period_secs.into());
+        let since = self.totals.fetched().map_or_else(
+            || *fetched_at - METRIC_RECENT,
+            |totals| totals.fetched_at - period,
+        );
+        stored_points(value)
+            .unwrap_or_default()
+            .iter()
+            .any(|point| point.at > since && point.value > 0.0)
+    }
+
+    /// Whether the totals were not read because that would wake the database.
+    pub(crate) fn database_may_sleep(&self) -> bool {
+        self.polling.database_pauses && matches!(self.totals, Remote::Idle)
+    }
+
+    /// Since when a paused database has been resuming, as far as this can be known: for a minute after the first
+    /// read that failed, an answer is still to be expected (Aurora user guide, "Aurora Serverless v2 auto-pause":
+    /// it resumes within 15 seconds, after a long pause within 30 or more).
+    pub(crate) fn totals_resume_since(&self) -> Option<DateTime<Utc>> {
+        let since = self.totals_failing_since?;
+        let last = match &self.totals {
+            Remote::Failed { failed_at, .. } => *failed_at,
+            Remote::Loading { since, .. } => *since,
+            Remote::Idle | Remote::Ready(_) => return None,
+        };
+        (self.polling.database_pauses && last - since < RESUME_MAX).then_some(since)
+    }
+
+    /// Since when the totals shown have been old. Where the database pauses they stay right while nothing is
+    /// stored.
+    pub(crate) fn totals_stale_since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let by_age = self.totals.stale_since(fresh(self.polling.totals), now)?;
+        let is_settled = self.polling.database_pauses
+            && !self.totals.is_loading()
+            && self.history_stale_since(now).is_none()
+            && !self.has_stored_since_totals();
+        (!is_settled).then_some(by_age)
+    }
+
     /// Records stored per second over the last samples; `None` before the second one.
     pub(crate) fn stored_per_sec(&self) -> Option<f64> {
+        if self.polling.database_pauses {
+            return self.rate(stored_points).map(|rate| rate.per_sec);
+        }
+        let over = self.polling.totals * STORED_OVER + SLACK;
         let (last_at, last) = self.totals_seen.back()?;
         let mut seen = self.totals_seen.iter();
-        let (first_at, first) = seen.find(|(at, _)| *last_at - *at <= STORED_OVER)?;
+        let (first_at, first) = seen.find(|(at, _)| *last_at - *at <= over)?;
         let secs = (*last_at - *first_at).as_seconds_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         (secs > 0.0).then(|| last.saturating_sub(*first) as f64 / secs)
@@ -209,12 +306,12 @@ impl PipelineView {
 
     /// Messages sent to the source queue.
     pub(crate) fn sent_rate(&self) -> Option<Rate> {
-        self.rate(|history| &history.sent)
+        self.rate(|history| Some(&history.sent))
     }
 
     /// Messages deleted from the source queue.
     pub(crate) fn deleted_rate(&self) -> Option<Rate> {
-        self.rate(|history| &history.deleted)
+        self.rate(|history| Some(&history.deleted))
     }
 
     pub(crate) fn sent_per_sec(&self) -> Option<f64> {
@@ -225,12 +322,12 @@ impl PipelineView {
         self.deleted_rate().map(|rate| rate.per_sec)
     }
 
-    fn rate(&self, series: impl Fn(&History) -> &Vec<Point>) -> Option<Rate> {
+    fn rate(&self, series: impl Fn(&History) -> Option<&[Point]>) -> Option<Rate> {
         let Fetched {
             value: history,
             fetched_at,
         } = self.history.fetched()?;
-        let points = series(history);
+        let points = series(history)?;
         let newest = complete(points, history.period_secs, *fetched_at).last()?;
         let point = observed_whole(points, history.period_secs, *fetched_at)
             .next_back()
@@ -261,17 +358,18 @@ impl PipelineView {
     /// greatest at the beginning. `None` where it did not, or too little was seen.
     pub(crate) fn growth(&self, now: DateTime<Utc>) -> Option<Growth> {
         let (last_at, last) = self.depths_seen.back()?;
-        if now - *last_at > STALE_AFTER {
+        if now - *last_at > fresh(self.polling.queues).0 {
             return None;
         }
         let looks: Vec<(DateTime<Utc>, u64)> = self
             .depths_seen
             .iter()
-            .filter(|(at, _)| *last_at - *at <= GROWTH_OVER_MAX)
+            .filter(|(at, _)| *last_at - *at <= self.polling.queues * GROWTH_OVER_MAX + SLACK)
             .map(|(at, depth)| (*at, depth.total()))
             .collect();
         let (first_at, first) = *looks.first()?;
-        if *last_at - first_at < GROWTH_OVER || looks.len() < 2 * GROWTH_LOOKS {
+        if *last_at - first_at < self.polling.queues * GROWTH_OVER || looks.len() < 2 * GROWTH_LOOKS
+        {
             return None;
         }
         let before = looks
@@ -299,7 +397,9 @@ impl PipelineView {
     pub(crate) fn stuck_in_flight(&self, now: DateTime<Utc>) -> Option<(u64, u64)> {
         let since = self.in_flight_since?;
         let (last_at, last) = self.depths_seen.back()?;
-        if now - *last_at > STALE_AFTER || *last_at - since < GROWTH_OVER {
+        if now - *last_at > fresh(self.polling.queues).0
+            || *last_at - since < self.polling.queues * GROWTH_OVER
+        {
             return None;
         }
         let history = self.history.fetched()?;
@@ -317,12 +417,13 @@ impl PipelineView {
     /// Whole seconds for which something that is shown has been without an answer for so long
     /// that it counts as stale; 0 where nothing has.
     pub(crate) fn stale_secs(&self, now: DateTime<Utc>) -> u64 {
+        let queues = fresh(self.polling.queues);
         [
-            self.source_queue.stale_since(FRESH, now),
-            self.dead_letter_queue.stale_since(FRESH, now),
-            self.totals.stale_since(FRESH, now),
-            self.api.stale_since(FRESH, now),
-            self.history.stale_since(HISTORY_FRESH, now),
+            self.source_queue.stale_since(queues, now),
+            self.dead_letter_queue.stale_since(queues, now),
+            self.totals_stale_since(now),
+            self.api.stale_since(fresh(self.polling.api), now),
+            self.history_stale_since(now),
         ]
         .into_iter()
         .flatten()
@@ -347,6 +448,11 @@ impl PipelineView {
         let secs = (queue.depth.visible + queue.depth.in_flight) as f64 / net;
         Draining::In(super::format::whole(secs))
     }
+}
+
+/// Events that the ingest stored, per period; `None` where it is not named.
+fn stored_points(history: &History) -> Option<&[Point]> {
+    Some(&history.ingest.as_ref()?.stored)
 }
 
 fn keep<T>(looks: &mut VecDeque<T>, look: T) {

@@ -15,6 +15,7 @@ use super::message::Msg;
 use super::model::{Model, Overlay};
 use super::outbox::Outbox;
 use super::palette::{Entry, Palette};
+use super::polling::Polling;
 use super::quit_question::losses;
 use super::request::Reply;
 use super::screen_id::ScreenId;
@@ -305,6 +306,8 @@ fn on_tick(model: &mut Model, outbox: &mut Outbox) {
     if model.notice.as_ref().is_some_and(|n| has_ended(n.until)) {
         model.notice = None;
     }
+    let untouched = model.now - model.input_at;
+    model.pipeline.polling = Polling::of(&model.environment, untouched);
     model.pipeline.tick(outbox);
     for &screen in ScreenId::ALL {
         send(model, screen, ScreenEvent::Tick, outbox);
@@ -316,8 +319,8 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
     let pipeline = &mut model.pipeline;
     match reply {
         Reply::SourceQueue(answer) => pipeline.source_queue_came(answer, now),
-        Reply::DeadLetterQueue(answer) => _ = pipeline.dead_letter_queue.settle(answer, now),
-        Reply::History(answer) => _ = pipeline.history.settle(answer, now),
+        Reply::DeadLetterQueue(answer) => pipeline.dead_letter_queue_came(answer, now),
+        Reply::History(answer) => pipeline.history_came(answer, now),
         Reply::Totals(answer) => pipeline.totals_came(answer, now),
         Reply::ApiHealth(answer) => _ = pipeline.api.settle(answer, now),
         Reply::Received(answer) => on(model, outbox, |screens, context| {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{
     ConnectSettings, IamLogIn, MigrationReport, PartitionPlan, PartitionReport, PgPool,
     PublicationName, StoreError, connect_lazy, create_partitions, delete_expired_records,
-    drop_partitions, fold_counts, migrate, publish_records,
+    disconnect_idle, drop_partitions, fold_counts, migrate, publish_records,
 };
 
 pub use roles::{CreateRolesError, RoleDeps, RoleSettings, Users, create_roles};
@@ -56,6 +56,11 @@ impl Deps {
             plan: settings.plan,
             publication: settings.publication.clone(),
         })
+    }
+
+    /// Closes the connections between two invocations: a frozen function would keep the database from pausing.
+    pub async fn disconnect(&self) {
+        disconnect_idle(&self.pool).await;
     }
 
     fn renew_log_in(&self) -> Result<(), StoreError> {

@@ -23,7 +23,12 @@ async fn main() -> anyhow::Result<()> {
     match Task::read(|name| std::env::var(name).ok())? {
         Task::KeepSchema(settings) => {
             let deps = &Deps::connect(&settings)?;
-            serve(async |request| handle(request, deps).await).await
+            serve(async |request| {
+                let answer = handle(request, deps).await;
+                deps.disconnect().await;
+                answer
+            })
+            .await
         }
         Task::CreateRoles(settings) => {
             let deps = &RoleDeps::connect(settings).await;

@@ -9,6 +9,7 @@
 use chrono::{DateTime, Utc};
 use devstack::TestDatabase;
 use migrate::{Deps, Report, Request, Settings, handle};
+use sqlx::Connection as _;
 
 fn deps(database: &TestDatabase) -> Deps {
     let settings = Settings::read(|name| {
@@ -131,4 +132,32 @@ fn events_of_schedules_and_deployments_are_valid_requests() {
     }
     let request: Request = serde_json::from_str(r#"{"now":"2026-11-24T12:00:00Z"}"#).unwrap();
     assert_eq!(request, on("2026-11-24"));
+}
+
+#[tokio::test]
+async fn nothing_stays_connected_between_two_invocations() {
+    let database = TestDatabase::create().await.unwrap();
+    let deps = deps(&database);
+    let mut other = sqlx::PgConnection::connect(database.url()).await.unwrap();
+    let mut connected = async || -> i64 {
+        sqlx::query_scalar(
+            "select count(*) from pg_stat_activity
+             where datname = current_database() and application_name = 'migrate'",
+        )
+        .fetch_one(&mut other)
+        .await
+        .unwrap()
+    };
+    handle(on("2024-11-24"), &deps).await.unwrap();
+    assert!(connected().await > 0, "the pool keeps what it has");
+    deps.disconnect().await;
+    // The server ends a session a moment after its client has left.
+    for _ in 0..100 {
+        if connected().await == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(connected().await, 0);
+    handle(on("2024-11-25"), &deps).await.unwrap();
 }

@@ -24,6 +24,7 @@ pub mod audit;
 mod authority;
 mod body;
 mod connection;
+pub mod cost;
 mod dead_letter_search;
 mod delete;
 pub mod environment;

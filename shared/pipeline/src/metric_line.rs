@@ -6,7 +6,13 @@ use super::queue_role::QueueRole;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Queue(QueueRole),
+    /// The metrics that the ingest itself sends.
     Ingest,
+    /// What Lambda measures of the ingest.
+    IngestFunction,
+    Topic,
+    Api,
+    Cluster,
 }
 
 /// One queried line.

@@ -25,6 +25,8 @@ const RECENT: Duration = Duration::from_secs(180);
 const PERIOD_SECS: u32 = 60;
 /// Period on an emulator, where the stack publishes every few seconds.
 const PERIOD_LOOPBACK_SECS: u32 = 10;
+/// Value of a dimension that the environment does not name: it has no metrics.
+const NOT_NAMED: &str = "not-named";
 /// Most points of one line of the history.
 const POINTS_MAX: u32 = 360;
 
@@ -37,7 +39,7 @@ const OLDEST: Line = Line {
     statistic: "Maximum",
 };
 
-const QUEUES: [Line; 6] = [
+const QUEUES: [Line; 7] = [
     Line {
         subject: SOURCE,
         metric: "ApproximateNumberOfMessagesVisible",
@@ -64,6 +66,10 @@ const QUEUES: [Line; 6] = [
         metric: "ApproximateNumberOfMessagesNotVisible",
         statistic: "Average",
     },
+    Line {
+        subject: DEAD_LETTER,
+        ..OLDEST
+    },
 ];
 
 impl Pipeline {
@@ -88,6 +94,7 @@ impl Pipeline {
             sent: next(),
             deleted: next(),
             dead_letters: sums(&next(), &next()),
+            dead_letter_age_secs: next(),
             ingest: has_ingest.then(|| Box::new(IngestHistory::of(results))),
         })
     }
@@ -154,15 +161,29 @@ impl Pipeline {
     }
 
     fn query(&self, id: String, line: &Line, period_secs: u32) -> MetricDataQuery {
+        let environment = self.environment();
         let (namespace, dimension, value) = match line.subject {
             Subject::Queue(role) => (QUEUE_NAMESPACE, QUEUE_DIMENSION, self.queue_name(role)),
             Subject::Ingest => (
                 ingest_metrics::NAMESPACE,
                 ingest_metrics::DIMENSION,
-                self.environment()
-                    .ingest_function
-                    .as_deref()
-                    .unwrap_or_default(),
+                named(environment.ingest_function.as_deref()),
+            ),
+            Subject::IngestFunction => (
+                "AWS/Lambda",
+                "FunctionName",
+                named(environment.ingest_function.as_deref()),
+            ),
+            Subject::Topic => ("AWS/SNS", "TopicName", self.topic_name()),
+            Subject::Api => (
+                "AWS/ApiGateway",
+                "ApiId",
+                environment.api_id().unwrap_or(NOT_NAMED),
+            ),
+            Subject::Cluster => (
+                "AWS/RDS",
+                "DBClusterIdentifier",
+                named(environment.database_cluster.as_deref()),
             ),
         };
         let metric = Metric::builder()
@@ -181,6 +202,10 @@ impl Pipeline {
             .return_data(true)
             .build()
     }
+}
+
+fn named(name: Option<&str>) -> &str {
+    name.unwrap_or(NOT_NAMED)
 }
 
 /// Id of a query: it starts with a lower-case letter (CloudWatch API reference, "MetricDataQuery").

@@ -71,6 +71,8 @@ pub struct History {
     pub deleted: Vec<Point>,
     /// Dead letters, visible and in flight.
     pub dead_letters: Vec<Point>,
+    /// Age of the oldest dead letter in seconds.
+    pub dead_letter_age_secs: Vec<Point>,
     /// Metrics of the ingest; `None` when the environment does not name it.
     pub ingest: Option<Box<IngestHistory>>,
 }

@@ -72,13 +72,29 @@ impl Pipeline {
         let aws = self.aws().await;
         let (attributes, oldest_age_secs) =
             tokio::join!(self.queue_attributes(aws, role), self.oldest_age_secs(role));
-        let attributes = attributes?;
-        let name = self.queue_name(role);
-        Ok(QueueSnapshot {
-            depth: depth(&attributes),
+        Ok(self.snapshot(role, &attributes?, oldest_age_secs))
+    }
+
+    /// Reads the state of a queue without the age of its oldest message, which [`Pipeline::history`] has too.
+    ///
+    /// # Errors
+    /// When SQS does not return the attributes.
+    pub async fn queue_state(&self, role: QueueRole) -> Result<QueueSnapshot, PipelineError> {
+        let attributes = self.queue_attributes(self.aws().await, role).await?;
+        Ok(self.snapshot(role, &attributes, None))
+    }
+
+    fn snapshot(
+        &self,
+        role: QueueRole,
+        attributes: &BTreeMap<String, String>,
+        oldest_age_secs: Option<u64>,
+    ) -> QueueSnapshot {
+        QueueSnapshot {
+            depth: depth(attributes),
             oldest_age_secs,
-            settings: settings(name, &attributes),
-        })
+            settings: settings(self.queue_name(role), attributes),
+        }
     }
 
     /// Approximate message counts of a queue (Amazon SQS API reference, `GetQueueAttributes`).

@@ -141,6 +141,16 @@ pub fn timestamp(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }
 
+/// An estimated price: `about $1.20`, `below $0.01`.
+#[must_use]
+pub fn about_usd(usd: f64) -> String {
+    if usd < 0.01 {
+        "below $0.01".to_owned()
+    } else {
+        format!("about ${usd:.2}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

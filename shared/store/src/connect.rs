@@ -143,6 +143,14 @@ pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
     Ok(settings.pool_options().connect_lazy_with(options))
 }
 
+/// Closes the connections that nobody uses; the pool opens new ones when it is used again.
+pub async fn disconnect_idle(pool: &PgPool) {
+    while let Some(connection) = pool.try_acquire() {
+        // A server that is gone needs no farewell, and one that hangs gets no more than this.
+        drop(timeout(PING_TIMEOUT, connection.close()).await);
+    }
+}
+
 /// Sends `select 1`, one round trip.
 ///
 /// # Errors

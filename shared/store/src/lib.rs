@@ -57,7 +57,7 @@ mod write;
 pub use sqlx::PgPool;
 
 pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after, rows_after};
-pub use connect::{ConnectSettings, connect, connect_lazy, ping};
+pub use connect::{ConnectSettings, connect, connect_lazy, disconnect_idle, ping};
 pub use erase::{
     ERASED_MAX, ErasedPartition, ErasureRights, RecordPosition, VACUUM_LIMIT, Vacuumed,
     erase_records, erasure_rights, partitions_of, vacuum_erased, vacuum_statistics,

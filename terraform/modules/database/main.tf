@@ -45,6 +45,17 @@ resource "aws_rds_cluster_parameter_group" "this" {
     value = "1000"
   }
 
+  # Milliseconds. A frozen function keeps its connections, and a cluster with a connection never pauses. Where it
+  # does not pause, an idle connection costs nothing.
+  dynamic "parameter" {
+    for_each = var.min_capacity_acu == 0 ? [60000] : []
+
+    content {
+      name  = "idle_session_timeout"
+      value = parameter.value
+    }
+  }
+
   dynamic "parameter" {
     for_each = local.change_stream_parameters
 

@@ -15,8 +15,9 @@ use crate::cli::redrive::arguments::RedrivePlanArguments;
 use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Output, Session, remember};
-use crate::text::rate;
+use crate::text::{about_usd, rate};
 use export::Target;
+use pipeline::cost::redrive_usd;
 use pipeline::{printable, printable_lines};
 use redrive::operations::EditCounts;
 use redrive::triage;
@@ -277,10 +278,11 @@ fn form(plan: &Plan) -> String {
             },
         ),
     ];
+    let price = ("price", about_usd(redrive_usd(plan.entries.len())));
     let duplicates = plan.expected_duplicates();
     let duplicates = duplicates.map(|count| ("duplicates", format!("{count} expected")));
     let mut text = String::new();
-    for (name, value) in lines.into_iter().chain(duplicates) {
+    for (name, value) in lines.into_iter().chain([price]).chain(duplicates) {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
     text

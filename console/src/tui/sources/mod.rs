@@ -18,6 +18,7 @@ use self::shared::Shared;
 use super::effect::RunControl;
 use super::fault::Fault;
 use super::message::Msg;
+use super::polling::Polling;
 use super::request::{ReplyTo, Request, RequestId, Sought};
 use pipeline::environment::Environment;
 use pipeline::{Authority, BodyError, Pipeline, PipelineError};
@@ -74,7 +75,11 @@ impl Sources {
         use Source::{Api, Database, Journals, Local, Metrics, Queues, Redrives, Topic};
         match request {
             Request::Queue(role, to) => self.ask(read(Queues), to, move |pipeline| async move {
-                pipeline.queue_snapshot(role).await
+                if Polling::ages_are_in_history(pipeline.environment()) {
+                    pipeline.queue_state(role).await
+                } else {
+                    pipeline.queue_snapshot(role).await
+                }
             }),
             Request::History(to) => self.ask(read(Metrics), to, |pipeline| async move {
                 pipeline.history(HISTORY_WINDOW).await

@@ -34,6 +34,9 @@ struct Entry {
     #[serde(default)]
     database_auth: Authorization,
     database_url: Option<String>,
+    #[serde(default)]
+    database_pauses: bool,
+    database_cluster: Option<String>,
     ingest_function: Option<String>,
     function_timeout_secs: Option<u64>,
     #[serde(default)]
@@ -148,6 +151,8 @@ impl Entry {
             api_auth: self.api_auth,
             database_auth: self.database_auth,
             database_url: self.database_url,
+            database_pauses: self.database_pauses,
+            database_cluster: self.database_cluster,
             ingest_function: self.ingest_function,
             function_timeout_secs: self.function_timeout_secs,
             is_production: self.production,

@@ -44,6 +44,12 @@ pub struct Environment {
     /// URL of the database, the faster way to the records; without it they are read by the API. Without both
     /// there are no records and no verdict `already-stored`.
     pub database_url: Option<String>,
+    /// Whether the database pauses while nobody is connected. Then the console does not read it by itself.
+    #[serde(default)]
+    pub database_pauses: bool,
+    /// Identifier of the Aurora cluster, for the metric of its capacity.
+    #[serde(default)]
+    pub database_cluster: Option<String>,
     /// Name of the ingest function.
     pub ingest_function: Option<String>,
     /// Timeout of the ingest function in seconds, for the rule about the queue's visibility timeout.
@@ -68,6 +74,8 @@ impl fmt::Debug for Environment {
             .field("api_auth", &self.api_auth)
             .field("database_auth", &self.database_auth)
             .field("database_url", &self.database_url.as_deref().map(redacted))
+            .field("database_pauses", &self.database_pauses)
+            .field("database_cluster", &self.database_cluster)
             .field("ingest_function", &self.ingest_function)
             .field("function_timeout_secs", &self.function_timeout_secs)
             .field("is_production", &self.is_production)
@@ -81,6 +89,13 @@ impl Environment {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.endpoint_url.as_deref().is_some_and(is_loopback_url)
+    }
+
+    /// Identifier of the HTTP API: the first label of the host that API Gateway gives it. A domain of one's own does
+    /// not name it.
+    pub(crate) fn api_id(&self) -> Option<&str> {
+        let (_, host) = self.api_url.as_deref()?.split_once("://")?;
+        Some(host.split_once(".execute-api.")?.0)
     }
 
     /// An environment for documentation and tests; nothing listens at its addresses.
@@ -97,6 +112,8 @@ impl Environment {
             api_auth: Authorization::None,
             database_auth: Authorization::None,
             database_url: None,
+            database_pauses: false,
+            database_cluster: None,
             ingest_function: None,
             function_timeout_secs: None,
             is_production: false,

@@ -172,10 +172,6 @@ pub(super) fn idle_minutes_left(context: &ScreenContext<'_>) -> i64 {
     (left_ms + MINUTE_MS - 1) / MINUTE_MS
 }
 
-pub(super) fn is_idle(context: &ScreenContext<'_>) -> bool {
-    context.now - context.input_at >= idle_limit()
-}
-
 fn idle_limit() -> Duration {
     Duration::from_std(IDLE_LIMIT).unwrap_or(Duration::MAX)
 }

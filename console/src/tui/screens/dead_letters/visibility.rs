@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::lease::{ReceiveFacts, ReleaseCause, Released, is_idle, visibility_timeout};
+use super::lease::{ReceiveFacts, ReleaseCause, Released, visibility_timeout};
 use super::line_input::Purpose;
 use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
@@ -211,7 +211,7 @@ impl DeadLetters {
     /// a deletion: what it would delete is not what was looked at.
     pub(super) fn end_if_idle(&mut self, context: &mut UpdateContext<'_>) {
         let has_some = self.received.is_loading() || self.lease.has_some();
-        if !has_some || !is_idle(context) {
+        if !has_some || !context.is_untouched() {
             return;
         }
         self.release_because(ReleaseCause::Idle, context);

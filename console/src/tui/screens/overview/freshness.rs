@@ -6,7 +6,8 @@ use chrono::{DateTime, Duration, Utc};
 use crate::tui::context::ScreenContext;
 use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, short_span_secs, visible};
-use crate::tui::pipeline_view::{FRESH, HISTORY_FRESH, REFRESH, Rate};
+use crate::tui::pipeline_view::Rate;
+use crate::tui::polling::fresh;
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
 
@@ -22,22 +23,56 @@ pub(super) struct Freshness {
 }
 
 impl Freshness {
-    /// Of a part that is asked itself.
-    pub(super) fn of<T>(remote: &Remote<T>, context: &ScreenContext<'_>) -> Self {
-        Self::within(remote, FRESH, context)
+    /// Of a part that is read itself at this interval.
+    pub(super) fn of<T>(
+        remote: &Remote<T>,
+        interval: Duration,
+        context: &ScreenContext<'_>,
+    ) -> Self {
+        let stale_since = remote.stale_since(fresh(interval), context.now);
+        Self::since(remote, stale_since, context)
+    }
+
+    /// Of the totals of the database, which is let sleep where it pauses.
+    pub(super) fn of_totals(context: &ScreenContext<'_>) -> Self {
+        let pipeline = context.pipeline;
+        if let Some(since) = pipeline.totals_resume_since() {
+            let asked = short_span_secs(age_secs(since, context.now));
+            let before = pipeline.totals.fetched();
+            return Self {
+                tone: Tone::Muted,
+                notes: before
+                    .map(|fetched| as_of(fetched.fetched_at, context))
+                    .into_iter()
+                    .chain([format!("resuming for {asked}")])
+                    .collect(),
+            };
+        }
+        if pipeline.database_may_sleep() {
+            return Self {
+                tone: Tone::Muted,
+                notes: vec![
+                    "may be paused".to_owned(),
+                    "^r wakes and reads it".to_owned(),
+                ],
+            };
+        }
+        let stale_since = pipeline.totals_stale_since(context.now);
+        Self::since(&pipeline.totals, stale_since, context)
     }
 
     /// Of a part that is known from CloudWatch alone. Without an answer of CloudWatch nothing is known of
     /// it: neither that it flows nor that it fails.
     pub(super) fn of_history(context: &ScreenContext<'_>) -> Self {
         let pipeline = context.pipeline;
-        let freshness = Self::within(&pipeline.history, HISTORY_FRESH, context);
+        let stale_since = pipeline.history_stale_since(context.now);
+        let freshness = Self::since(&pipeline.history, stale_since, context);
         let queue = &pipeline.source_queue;
         // It is read less often: where the queue has failed since, what it shows is of before that.
         if let (Some(error), Some(history)) = (queue.error(), pipeline.history.fetched())
             && queue
                 .fetched()
-                .is_some_and(|seen| history.fetched_at - seen.fetched_at <= REFRESH)
+                .is_some_and(|seen| history.fetched_at - seen.fetched_at <= pipeline.polling.queues)
             && freshness.is_fresh()
         {
             return Self {
@@ -110,9 +145,9 @@ impl Freshness {
         }
     }
 
-    fn within<T>(
+    fn since<T>(
         remote: &Remote<T>,
-        limits: (Duration, Duration),
+        stale_since: Option<DateTime<Utc>>,
         context: &ScreenContext<'_>,
     ) -> Self {
         let error = remote.error();
@@ -134,7 +169,7 @@ impl Freshness {
                 tone: Tone::Bad,
                 notes: vec![age, cause(error)],
             },
-            None if remote.stale_since(limits, context.now).is_some() => Self {
+            None if stale_since.is_some() => Self {
                 tone: Tone::Muted,
                 notes: vec![age, "no answer since".to_owned()],
             },

@@ -230,9 +230,13 @@ fn topic(context: &ScreenContext<'_>) -> Hop {
 fn queue(context: &ScreenContext<'_>) -> Hop {
     let remote = &context.pipeline.source_queue;
     let Some(queue) = remote.value() else {
-        return unknown("SQS queue", "depth", Freshness::of(remote, context));
+        return unknown(
+            "SQS queue",
+            "depth",
+            Freshness::of(remote, context.pipeline.polling.queues, context),
+        );
     };
-    let freshness = Freshness::of(remote, context);
+    let freshness = Freshness::of(remote, context.pipeline.polling.queues, context);
     // CloudWatch knows the age of the oldest message of some minutes ago: a queue that is empty has none.
     let is_empty = queue.depth.visible + queue.depth.in_flight == 0;
     let age = queue.oldest_age_secs.filter(|_| !is_empty);
@@ -288,9 +292,9 @@ fn ingest(context: &ScreenContext<'_>) -> Hop {
 fn database(context: &ScreenContext<'_>) -> Hop {
     let remote = &context.pipeline.totals;
     let Some(totals) = remote.value() else {
-        return unknown("database", "rows", Freshness::of(remote, context));
+        return unknown("database", "rows", Freshness::of_totals(context));
     };
-    let freshness = Freshness::of(remote, context);
+    let freshness = Freshness::of_totals(context);
     let rate = context.pipeline.stored_per_sec().map_or_else(
         || format!("{UNKNOWN} rows/s"),
         |per_sec| format!("+{}", rate_of_rows(per_sec)),
@@ -333,9 +337,13 @@ fn rate_of_rows(per_sec: f64) -> String {
 fn api(context: &ScreenContext<'_>) -> Hop {
     let remote = &context.pipeline.api;
     let Some(health) = remote.value() else {
-        return unknown("api ƒ", "health", Freshness::of(remote, context));
+        return unknown(
+            "api ƒ",
+            "health",
+            Freshness::of(remote, context.pipeline.polling.api, context),
+        );
     };
-    let freshness = Freshness::of(remote, context);
+    let freshness = Freshness::of(remote, context.pipeline.polling.api, context);
     let tone = match freshness.tone {
         Tone::Good if health.status != 200 => Tone::Bad,
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
@@ -353,9 +361,13 @@ fn api(context: &ScreenContext<'_>) -> Hop {
 fn dead_letters(context: &ScreenContext<'_>) -> Hop {
     let remote = &context.pipeline.dead_letter_queue;
     let Some(queue) = remote.value() else {
-        return unknown("DLQ", "messages", Freshness::of(remote, context));
+        return unknown(
+            "DLQ",
+            "messages",
+            Freshness::of(remote, context.pipeline.polling.queues, context),
+        );
     };
-    let freshness = Freshness::of(remote, context);
+    let freshness = Freshness::of(remote, context.pipeline.polling.queues, context);
     let number = queue.depth.total();
     let tone = match freshness.tone {
         Tone::Good if number > 0 => Tone::Warning,

@@ -29,6 +29,14 @@ impl Records {
         if !self.is_shown || !self.is_following || self.rows.is_loading() {
             return;
         }
+        if context.environment.database_pauses && context.is_untouched() {
+            self.is_following = false;
+            context.notify(
+                Tone::Warning,
+                "paused: nobody has used the console for 10 min",
+            );
+            return;
+        }
         if self.rows.error().is_some() && self.rows.is_due(FOLLOW_EVERY, context.now) {
             self.reload(context);
         } else if self.rows.value().is_some() && self.newer.is_due(FOLLOW_EVERY, context.now) {

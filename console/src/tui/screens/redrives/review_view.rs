@@ -11,11 +11,12 @@ use super::review::{Review, disposition, refused};
 use super::texts::{rate_text, steps_text};
 use crate::tui::context::ScreenContext;
 use crate::tui::document::size;
-use crate::tui::format::{age_secs, count, span_secs, visible};
+use crate::tui::format::{about_usd, age_secs, count, span_secs, visible};
 use crate::tui::layout::{area_rows, take_rows};
 use crate::tui::lines::{hanging, message_count, title, wrapped};
 use crate::tui::theme::{Theme, Tone, sign};
 use crate::tui::verdict::verdict_tone;
+use pipeline::cost::redrive_usd;
 use redrive::Kind;
 
 /// Columns of the names of settings.
@@ -125,6 +126,8 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
     ));
     let canary = steps_text(&review.canary_steps(), sent);
     lines.extend(setting("canary", &canary, "t", theme, width));
+    let price = about_usd(redrive_usd(sent));
+    lines.extend(setting("price", &price, "", theme, width));
     let reason = match review.reason_in_force() {
         Some(reason) => visible(reason),
         None if context.environment.is_production => "none yet: production requires one".to_owned(),

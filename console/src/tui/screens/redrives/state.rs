@@ -9,7 +9,7 @@ use crate::tui::format::visible;
 use crate::tui::list::ListState;
 use crate::tui::redrives::Past;
 use crate::tui::remote::Remote;
-use redrive::Report;
+use redrive::{Report, RunCommand};
 
 #[derive(Debug, Default)]
 pub(crate) struct Redrives {
@@ -45,10 +45,13 @@ impl Redrives {
         self.run.as_ref().map(|run| standing(run).1)
     }
 
-    /// That it stopped by itself and waits for the operator, and why.
+    /// That it sends nothing until the operator decides, and why it stopped, if it stopped by itself.
     pub(crate) fn stopped(&self) -> Option<String> {
         let run = self.run.as_ref()?;
-        let why = run.own_pause()?;
-        Some(format!("{}: {}", standing(run).1, visible(why)))
+        match (run.own_pause(), run.command()) {
+            (Some(why), _) => Some(format!("{}: {}", standing(run).1, visible(why))),
+            (None, RunCommand::Pause(_)) => Some(standing(run).1),
+            (None, RunCommand::Run | RunCommand::Cancel) => None,
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod attention;
 mod freshness;
+mod sleeping;
 mod stage;
 
 use chrono::Duration;

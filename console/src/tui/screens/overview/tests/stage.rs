@@ -103,6 +103,7 @@ pub(crate) fn history(dead_letters: f64) -> History {
         sent: points(|minute| 2_880.0 + (minute % 7) as f64 * 60.0),
         deleted: points(|minute| 2_900.0 + (minute % 5) as f64 * 60.0),
         dead_letters: points(|minute| dead_letters * minute as f64 / 59.0),
+        dead_letter_age_secs: Vec::new(),
         ingest: Some(Box::new(IngestHistory {
             stored: points(|_| 2_890.0),
             duplicates: points(|_| 3.0),

@@ -422,6 +422,20 @@ fn following_looks_every_two_seconds_and_only_while_shown() {
 }
 
 #[test]
+fn following_lets_a_database_sleep_that_pauses() {
+    for (pauses, reads) in [(true, 0), (false, 1)] {
+        let mut harness = with_page(page(901..=1_000, true), 80, 24);
+        harness.model.environment.database_pauses = pauses;
+        harness.press('f');
+        harness.answer_page(Ok(page(901..=1_000, true)));
+        harness.pass(601);
+        assert_eq!(harness.queries().len(), reads);
+        let is_told = harness.notice().contains("nobody has used the console");
+        assert_eq!(is_told, pauses);
+    }
+}
+
+#[test]
 fn hole_pauses_unless_the_newest_is_watched() {
     let mut harness = with_page(page(1..=100, true), 80, 24);
     harness.press('f');

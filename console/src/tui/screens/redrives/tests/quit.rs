@@ -65,6 +65,22 @@ fn stopped_redrive_needs_attention_and_is_not_said_to_continue() {
 }
 
 #[test]
+fn redrive_that_the_operator_paused_needs_attention_until_it_continues() {
+    let (mut harness, to) = begun();
+    let waiting = Progress {
+        command: RunCommand::Pause(Pause::Operator),
+        ..stopped()
+    };
+    report(&mut harness, to.id(), waiting);
+    assert_eq!(
+        harness.model.pipeline.stopped_redrive.as_deref(),
+        Some("the redrive is paused: 1 of 37 sent")
+    );
+    harness.reply(to, Ok(fixtures::run_end(&[])));
+    assert_eq!(harness.model.pipeline.stopped_redrive, None);
+}
+
+#[test]
 fn question_whether_to_quit_is_drawn_at_every_size() {
     let (mut harness, to) = begun();
     report(&mut harness, to.id(), stopped());

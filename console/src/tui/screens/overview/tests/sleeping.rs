@@ -1,0 +1,196 @@
+//! A pipeline on AWS whose database pauses: what the console reads by itself, and what it shows meanwhile.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::stage::{Pipeline, history, points, queue, row};
+use crate::tui::fault::Fault;
+use crate::tui::message::Msg;
+use crate::tui::request::Request;
+use crate::tui::testing::{Harness, environment, now};
+use pipeline::environment::Environment;
+use pipeline::model::{History, Point};
+
+fn pilot() -> Environment {
+    Environment {
+        name: "pilot".into(),
+        endpoint_url: None,
+        database_url: None,
+        database_pauses: true,
+        ..environment()
+    }
+}
+
+fn start() -> Harness {
+    Harness::new(pilot(), now(), 160, 45)
+}
+
+/// A pipeline that has stored nothing for an hour.
+fn idle() -> Pipeline {
+    let mut history = history(0.0);
+    if let Some(ingest) = &mut history.ingest {
+        ingest.stored = points(|_| 0.0);
+    }
+    Pipeline {
+        source: Ok(queue("events-queue", 0, 0, None)),
+        dead: Ok(queue("events-dead-letters", 3, 0, None)),
+        history: Ok(history),
+        ..Pipeline::healthy()
+    }
+}
+
+/// The same after something was stored in the minute before `at`.
+fn stored_before(at: DateTime<Utc>) -> Pipeline {
+    let mut pipeline = idle();
+    if let Ok(History {
+        ingest: Some(ingest),
+        ..
+    }) = &mut pipeline.history
+    {
+        ingest.stored.push(Point {
+            at: at - Duration::seconds(60),
+            value: 40.0,
+        });
+    }
+    pipeline
+}
+
+/// What an untouched hour requests, by kind.
+fn requests_of_an_hour(harness: &mut Harness, pipeline: &Pipeline) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    let begin = harness.now;
+    for half_seconds in 1..=7_200 {
+        harness.now = begin + Duration::milliseconds(500 * half_seconds);
+        harness.tick();
+        for request in std::mem::take(&mut harness.requests) {
+            let text = format!("{request:?}");
+            let kind = text.split('(').next().unwrap().to_owned();
+            *counts.entry(kind).or_default() += 1;
+            let reply = pipeline.answer(request, harness.now, 0);
+            harness.send(Msg::Reply(Box::new(reply)));
+        }
+    }
+    counts
+}
+
+#[test]
+fn untouched_hour_reads_no_database_and_few_metrics() {
+    let counts = requests_of_an_hour(&mut start(), &idle());
+    // terraform/README.md computes what an open console costs from these.
+    let expected = [("ApiHealth", 20), ("History", 20), ("Queue", 220)];
+    let expected = expected.map(|(kind, count)| (kind.to_owned(), count));
+    assert_eq!(counts, BTreeMap::from(expected));
+}
+
+#[test]
+fn untouched_hour_of_a_busy_pipeline_reads_the_totals_as_seldom_as_the_metrics() {
+    let mut harness = start();
+    let busy = Pipeline {
+        history: Ok(history(0.0)),
+        ..Pipeline::healthy()
+    };
+    let counts = requests_of_an_hour(&mut harness, &busy);
+    let totals = counts.get("Totals").copied().unwrap_or_default();
+    assert!((1..=20).contains(&totals), "{counts:?}");
+}
+
+#[test]
+fn database_that_may_sleep_is_neither_missing_nor_failing() {
+    let mut harness = start();
+    idle().serve(&mut harness, now(), 0);
+    let text = harness.text();
+    assert!(text.contains("may be paused"), "{text}");
+    assert!(text.contains("^r wakes and reads it"), "{text}");
+    assert!(!text.contains("connecting"), "{text}");
+    assert!(!text.contains("no data yet"), "{text}");
+}
+
+#[test]
+fn totals_are_read_by_a_key_and_after_something_was_stored() {
+    let mut harness = start();
+    let is_totals = |request: &Request| matches!(request, Request::Totals(_));
+    idle().serve(&mut harness, now(), 0);
+    harness.refresh();
+    assert!(harness.requests.iter().any(is_totals), "a key reads them");
+    idle().serve(&mut harness, now(), 0);
+    for minute in 1..=5 {
+        harness.now = now() + Duration::minutes(minute);
+        harness.tick();
+        assert!(!harness.requests.iter().any(is_totals), "minute {minute}");
+        let at = harness.now;
+        idle().serve(&mut harness, at, 0);
+    }
+    let text = harness.text();
+    assert!(
+        text.contains("stored 1,204,553"),
+        "nothing was stored since: {text}"
+    );
+    assert!(!text.contains("no answer since"), "{text}");
+    let at = now() + Duration::minutes(7);
+    stored_before(at).serve(&mut harness, at, 0);
+    harness.pass(1);
+    assert!(harness.requests.iter().any(is_totals), "its totals changed");
+}
+
+#[test]
+fn database_that_resumes_is_a_state_and_after_a_minute_a_failure() {
+    let mut harness = start();
+    let fault = Fault::new("count the records: the database does not answer".to_owned());
+    let away = Pipeline {
+        totals: Err(fault),
+        ..idle()
+    };
+    away.serve(&mut harness, now(), 0);
+    harness.refresh();
+    for secs in [1, 6, 11, 16] {
+        away.serve(&mut harness, now() + Duration::seconds(secs), 0);
+    }
+    let text = harness.text();
+    assert!(text.contains("resuming for 15 s"), "{text}");
+    assert!(
+        !text.contains("unreachable") && !text.contains("failing"),
+        "{text}"
+    );
+    for secs in (20..=75).step_by(5) {
+        away.serve(&mut harness, now() + Duration::seconds(secs), 0);
+    }
+    let text = harness.text();
+    assert!(!text.contains("resuming"), "{text}");
+    assert!(text.contains("the database does not answer"), "{text}");
+}
+
+#[test]
+fn database_that_came_back_is_read() {
+    let mut harness = start();
+    let away = Pipeline {
+        totals: Err(Fault::new("away".to_owned())),
+        ..idle()
+    };
+    away.serve(&mut harness, now(), 0);
+    harness.refresh();
+    away.serve(&mut harness, now() + Duration::seconds(1), 0);
+    idle().serve(&mut harness, now() + Duration::seconds(7), 0);
+    let text = harness.text();
+    assert!(text.contains("stored 1,204,553"), "{text}");
+    assert!(!text.contains("resuming"), "{text}");
+}
+
+#[test]
+fn ages_come_with_the_history() {
+    let mut harness = start();
+    let mut pipeline = idle();
+    pipeline.source = Ok(queue("events-queue", 9, 0, None));
+    if let Ok(history) = &mut pipeline.history {
+        history.oldest_age_secs = points(|_| 95.0);
+        history.dead_letter_age_secs = points(|_| 7_200.0);
+    }
+    pipeline.serve(&mut harness, now(), 0);
+    pipeline.serve(&mut harness, now() + Duration::seconds(10), 0);
+    let text = harness.text();
+    assert!(
+        text.contains("the oldest message has waited for 1 min 35 s"),
+        "{text}"
+    );
+    assert!(row(&harness, "DLQ ▲ 3").contains("oldest 2 h"), "{text}");
+}
