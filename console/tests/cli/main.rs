@@ -8,6 +8,7 @@
 )]
 
 mod by_api;
+mod cost;
 mod delete;
 #[cfg(feature = "demo")]
 mod demo;

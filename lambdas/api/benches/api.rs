@@ -8,8 +8,7 @@
 //! `shipping`), which the bench builds first.
 //!
 //! The bench prints a table and writes `target/bench/api.json`. `-- --quick` runs one short round as a check
-//! and writes `api-quick.json`; it does not build the deployed binary. `-- requests` and `-- cold-start` run one
-//! half, and write `api-requests.json` and `api-cold-start.json`.
+//! and writes `api-quick.json`; it does not build the deployed binary.
 
 #![expect(
     clippy::unwrap_used,

@@ -9,12 +9,15 @@ use devstack::bench::{Better, Figure};
 use crate::peers::{self, Peer};
 use crate::server::{Database, Server};
 use crate::service::{self, Service};
+use crate::usage::Usage;
 use crate::{load, pgbench};
 
 /// Rows of a page: the default of the API.
 const LIMIT: usize = 50;
 const CLIENTS: [usize; 3] = [1, 8, 16];
 const PEER_CLIENTS: usize = 16;
+/// Clients that keep all processors busy.
+const CPU_CLIENTS: usize = 8;
 const TIME: Duration = Duration::from_secs(2);
 const TIME_QUICK: Duration = Duration::from_secs(1);
 /// Different records that are read.
@@ -27,6 +30,8 @@ type Rates = BTreeMap<String, Vec<f64>>;
 
 /// What is run on one database.
 struct Place<'a> {
+    /// Parent of all processes of PostgreSQL.
+    server: u32,
     database: &'a Database,
     folder: tempfile::TempDir,
     ours: Service,
@@ -45,6 +50,7 @@ pub(crate) async fn measure(server: &Server, rounds: usize, is_quick: bool) -> V
     let mut figures = Vec::new();
     for database in &server.databases {
         let place = Place {
+            server: server.process,
             database,
             folder: tempfile::tempdir().unwrap(),
             ours: Service::start(|port| service::ours(&binary, &database.url, port)).await,
@@ -102,6 +108,7 @@ impl Place<'_> {
     }
 
     async fn round(&self, rates: &mut Rates) {
+        self.round_of_cpu(rates).await;
         let mut add = |name: String, rate: f64| rates.entry(name).or_default().push(rate);
         for clients in CLIENTS {
             for kind in ["page", "record"] {
@@ -126,6 +133,28 @@ impl Place<'_> {
                 let rate = load::rate(&service.address, PEER_CLIENTS, self.time, &page).await;
                 add(name.to_owned(), rate);
             }
+        }
+    }
+
+    /// Processor time of a page, where all processors are busy: of the server under pgbench and under the API, and of
+    /// the API itself. It explains the distance between the two rates.
+    async fn round_of_cpu(&self, rates: &mut Rates) {
+        let mut add =
+            |name: &str, value: f64| rates.entry(name.to_owned()).or_default().push(value);
+        let page = self.file("page");
+        let micros = |rate: f64| 1e6 / (rate * self.time.as_secs_f64());
+        let used = |process: u32, before: Usage| before.until(Usage::read(process)).server_cpu_secs;
+        let (server, api) = (self.server, self.ours.process());
+        let before = (Usage::read(server), Usage::read(api));
+        let rate = load::rate(&self.ours.address, CPU_CLIENTS, self.time, &page).await;
+        add("cpu_server", used(server, before.0) * micros(rate));
+        add("cpu_api", used(api, before.1) * micros(rate));
+        if let Ok(program) = self.pgbench {
+            let script = self.file("page.sql");
+            let url = &self.database.url;
+            let before = Usage::read(server);
+            let rate = pgbench::rate(program, url, &script, CPU_CLIENTS, self.time).await;
+            add("cpu_pgbench", used(server, before) * micros(rate));
         }
     }
 
@@ -157,6 +186,14 @@ impl Place<'_> {
                 };
                 figures.push(figure.target(target));
             }
+        }
+        for (name, what) in [
+            ("cpu_pgbench", "server_cpu_of_pgbench_page"),
+            ("cpu_server", "server_cpu_of_page"),
+            ("cpu_api", "api_cpu_of_page"),
+        ] {
+            let title = format!("{what}_{partitions}_partitions");
+            figures.push(Figure::new(title, "µs", Better::Lower, rate(name)));
         }
         let title = format!("time_of_deep_page_to_first_{partitions}_partitions");
         let values = ratio("depth_page", "depth_deep");

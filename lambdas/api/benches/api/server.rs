@@ -28,6 +28,8 @@ from generate_series(1, $3) as n";
 
 pub(crate) struct Server {
     _postgres: Postgres,
+    /// Parent of all processes of the server.
+    pub(crate) process: u32,
     pub(crate) databases: Vec<Database>,
 }
 
@@ -45,6 +47,9 @@ impl Server {
     pub(crate) async fn start(is_quick: bool) -> Self {
         let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
         let records = if is_quick { RECORDS_QUICK } else { RECORDS };
+        let file = postgres.folder().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file).unwrap();
+        let process = text.lines().next().unwrap().parse().unwrap();
         let mut databases = Vec::new();
         for partitions in PARTITIONS {
             let name = format!("partitions_{partitions}");
@@ -53,6 +58,7 @@ impl Server {
         }
         Self {
             _postgres: postgres,
+            process,
             databases,
         }
     }

@@ -26,6 +26,10 @@ impl Drop for Service {
 }
 
 impl Service {
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Starts a program that listens on the port that `command` is made for, and waits for its answer.
     pub(crate) async fn start(command: impl FnOnce(u16) -> Command) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();

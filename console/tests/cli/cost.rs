@@ -1,0 +1,82 @@
+//! `cost` on metrics of known hours.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
+use serde_json::Value;
+
+use crate::pipeline::{Turn, deployed};
+use crate::support::configuration;
+use crate::support::program::Program;
+
+const CLUSTER: &str = "events-of-the-cost-test";
+
+fn put(turn: &Turn, namespace: &str, (name, dimension, of): (&str, &str, &str), values: [f64; 2]) {
+    let hours = [3, 2].map(|hours| Duration::from_secs(hours * 3_600));
+    let data = hours.into_iter().zip(values).map(|(ago, value)| {
+        let at = SystemTime::now().checked_sub(ago).unwrap();
+        MetricDatum::builder()
+            .metric_name(name)
+            .dimensions(Dimension::builder().name(dimension).value(of).build())
+            .timestamp(DateTime::from(at))
+            .value(value)
+            .build()
+    });
+    turn.runtime.block_on(async {
+        let config = devstack::sdk_config(&turn.endpoints.endpoint_url);
+        aws_sdk_cloudwatch::Client::new(&config)
+            .put_metric_data()
+            .namespace(namespace)
+            .set_metric_data(Some(data.collect()))
+            .send()
+            .await
+            .unwrap();
+    });
+}
+
+fn line<'a>(estimate: &'a Value, service: &str) -> &'a Value {
+    let lines = estimate["lines"].as_array().unwrap();
+    lines
+        .iter()
+        .find(|line| line["service"] == service)
+        .unwrap()
+}
+
+#[test]
+fn month_is_estimated_from_metrics_and_what_has_none_is_unknown() {
+    let turn = deployed();
+    let topic = turn.endpoints.topic_arn.rsplit(':').next().unwrap();
+    let published = ("NumberOfMessagesPublished", "TopicName", topic);
+    put(&turn, "AWS/SNS", published, [40_000.0, 20_000.0]);
+    let capacity = ("ServerlessDatabaseCapacity", "DBClusterIdentifier", CLUSTER);
+    put(&turn, "AWS/RDS", capacity, [0.5, 0.0]);
+    let program = Program::new();
+    let more = format!("database_cluster = \"{CLUSTER}\"\n");
+    program.configure(&configuration::by_api(&turn.endpoints, &more));
+
+    let estimate = program.json_ok(&["cost"]);
+    let number = |value: &Value| value.as_f64().unwrap();
+    let hours = number(&estimate["observed_hours"]);
+    assert!((3.0..=4.1).contains(&hours), "{estimate}");
+    let a_month = 60_000.0 * 730.0 / hours;
+    let counted = number(&line(&estimate, "SNS")["quantity_per_month"]);
+    assert!((counted / a_month - 1.0).abs() < 1e-6, "{estimate}");
+    assert_eq!(line(&estimate, "Aurora")["quantity_per_month"], 182.5);
+    assert_eq!(line(&estimate, "API Gateway")["usd_per_month"], Value::Null);
+    assert_eq!(estimate["usd_per_idle_month"], 0.0);
+    let known: f64 = estimate["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|line| line["usd_per_month"].as_f64())
+        .sum();
+    assert!((number(&estimate["usd_per_month"]) - known).abs() < 1e-9);
+
+    let text = program.run(&["cost"]).stdout;
+    assert!(
+        text.contains("API Gateway") && text.contains("unknown"),
+        "{text}"
+    );
+    assert!(text.contains("list prices of November 2026"), "{text}");
+}
