@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use event::Order;
 
+use super::account::{AccountArguments, EXAMPLES as ACCOUNT_EXAMPLES};
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
 use super::erase::arguments::{EXAMPLES as ERASE_EXAMPLES, EraseArguments};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
@@ -196,6 +197,9 @@ pub enum OutputForm {
 pub enum Command {
     /// Show every hop once: queue, dead letters, records, API
     Status,
+    /// Balance every hop by its metrics: did the pipeline lose or double events, and where
+    #[command(after_help = ACCOUNT_EXAMPLES)]
+    Account(AccountArguments),
     /// Estimate what a month of this environment costs, from its metrics of the last week
     #[command(after_help = COST_EXAMPLES)]
     Cost,

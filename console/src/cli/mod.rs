@@ -3,6 +3,7 @@
 //! Invariant: a command prints results on standard output and messages on standard error, and ends with
 //! a documented exit code.
 
+mod account;
 mod api;
 mod arguments;
 mod audit;
@@ -40,6 +41,7 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
+pub use account::AccountArguments;
 pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, EnvCommand, GlobalArguments,
     OutputForm, PublishArguments, RecordsCommand, RecordsListArguments,
@@ -138,6 +140,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             output,
         )),
         asked @ (Command::Status
+        | Command::Account(_)
         | Command::Cost
         | Command::Publish(_)
         | Command::Dlq(_)
@@ -158,6 +161,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
     let mut interrupt = listen()?;
     match command {
         Command::Status => unless(&mut interrupt, status::run(session)).await,
+        Command::Account(asked) => unless(&mut interrupt, account::run(session, &asked)).await,
         Command::Cost => unless(&mut interrupt, cost::run(session)).await,
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,

@@ -221,7 +221,8 @@ pub(crate) fn before(value: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         .and_then(|span| now.checked_sub_signed(span))
 }
 
-fn span_secs(value: &str) -> Option<i64> {
+/// Seconds of a span like `90s`, `30m`, `1h30m`, `2d` or `1w`.
+pub(crate) fn span_secs(value: &str) -> Option<i64> {
     let mut total: i64 = 0;
     let mut rest = value;
     while !rest.is_empty() {

@@ -7,6 +7,7 @@
     reason = "a test stops where it fails"
 )]
 
+mod account;
 mod by_api;
 mod cost;
 mod delete;

@@ -1,8 +1,8 @@
 """Starts MiniStack 1.5.33 with four additions that the stack needs.
 
-Queue statistics: AWS publishes how many messages were sent to, received from and deleted from
-each queue, and the age of the oldest; MiniStack does not count them. They are served as JSON at
-STATISTICS_PATH.
+Statistics: AWS publishes how many messages were published to each topic, how many were sent to,
+received from and deleted from each queue, and the age of the oldest; MiniStack does not count them.
+They are served as JSON at STATISTICS_PATH.
 
 Batches: MiniStack passes at most ten messages to a function, whatever the batch size of its
 mapping is.
@@ -31,7 +31,7 @@ from ministack import app as gateway
 from ministack.core import iam_actions
 from ministack.services import sns, sqs
 
-STATISTICS_PATH = "/_opsconsole/queues"
+STATISTICS_PATH = "/_opsconsole/statistics"
 # The payload limit of AWS Lambda is 6 MB, including JSON escapes and attributes.
 BATCH_BODY_BYTES_MAX = 3 * 1024 * 1024
 
@@ -43,6 +43,7 @@ BATCH_ACTIONS = {
 }
 
 counters = defaultdict(Counter)
+published = Counter()
 counters_lock = threading.Lock()
 delivery = threading.local()
 
@@ -86,6 +87,12 @@ def counted_delivery(endpoint, *arguments, deliver=sns._deliver_to_sqs, **option
     deliver(endpoint, *arguments, **options)
     if delivery.is_accepted:
         count({"name": endpoint.rsplit(":", 1)[-1]}, "sent")
+
+
+def counted_fanout(topic_arn, *arguments, fanout=sns._fanout, **options):
+    with counters_lock:
+        published[topic_arn.rsplit(":", 1)[-1]] += 1
+    fanout(topic_arn, *arguments, **options)
 
 
 def noticed_fields(message, ensure=sqs._ensure_msg_fields):
@@ -143,7 +150,9 @@ def statistics():
             "received": counted.get("received", 0),
             "deleted": counted.get("deleted", 0),
         }
-    return result
+    with counters_lock:
+        topics = {topic: {"published": number} for topic, number in published.items()}
+    return {"queues": result, "topics": topics}
 
 
 def address_in_table(address):
@@ -199,6 +208,7 @@ sqs._delete_messages_for_esm = counted_delete_for_mapping
 sqs._ensure_msg_fields = noticed_fields
 sqs._receive_messages_for_esm = receive_for_mapping
 sns._deliver_to_sqs = counted_delivery
+sns._fanout = counted_fanout
 iam_actions.extract_iam_action = single_action
 gateway.app = app
 if sys.platform == "linux":

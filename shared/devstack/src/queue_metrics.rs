@@ -1,6 +1,6 @@
-//! Publishes the queue metrics that AWS publishes itself and the emulator does not.
+//! Publishes the metrics of queues and topics that AWS publishes itself and the emulator does not.
 //!
-//! Invariant: names, units and dimension are AWS's own ("Available CloudWatch metrics for Amazon SQS"), so
+//! Invariant: names, units and dimension are AWS's own ("Available CloudWatch metrics for Amazon SQS" and "… for Amazon SNS"), so
 //! that the console reads CloudWatch in the same way everywhere. AWS publishes once a minute, this task
 //! every five seconds; counts are those since the last publication. It publishes in the middle of each five
 //! seconds of the clock: at their ends, a delay of milliseconds would move a count into the next period, and a
@@ -16,12 +16,26 @@ use serde::Deserialize;
 use crate::signed_request::http_client;
 use crate::{DevstackError, Endpoints};
 
-const NAMESPACE: &str = "AWS/SQS";
+const QUEUES: &str = "AWS/SQS";
+const TOPICS: &str = "AWS/SNS";
 const INTERVAL: Duration = Duration::from_secs(5);
 /// Time limit of one publication, so that it cannot block the next.
 const PUBLICATION_LIMIT: Duration = Duration::from_secs(10);
 /// Served by `emulator.py`.
-const STATISTICS_PATH: &str = "/_opsconsole/queues";
+const STATISTICS_PATH: &str = "/_opsconsole/statistics";
+
+/// The emulator's statistics, by name of the queue and of the topic.
+#[derive(Debug, Default, Deserialize)]
+struct AllStatistics {
+    queues: HashMap<String, Statistics>,
+    topics: HashMap<String, TopicStatistics>,
+}
+
+/// Messages published to a topic since the emulator's start.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+struct TopicStatistics {
+    published: u64,
+}
 
 /// The emulator's statistics of one queue; the last three count since its start.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
@@ -59,15 +73,15 @@ impl Statistics {
 /// Publishes until the future is dropped. A failure is logged, and the next publication is tried.
 pub(crate) async fn publish_for_ever(endpoints: Endpoints) {
     let client = aws_sdk_cloudwatch::Client::new(&endpoints.sdk_config());
-    let mut before = HashMap::new();
+    let mut before = AllStatistics::default();
     loop {
         let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         tokio::time::sleep(until_next(since_epoch)).await;
         let publication = publish(&client, &endpoints.endpoint_url, &before);
         match tokio::time::timeout(PUBLICATION_LIMIT, publication).await {
             Ok(Ok(now)) => before = now,
-            Ok(Err(error)) => tracing::warn!(%error, "queue metrics were not published"),
-            Err(_) => tracing::warn!("queue metrics were not published in time"),
+            Ok(Err(error)) => tracing::warn!(%error, "metrics were not published"),
+            Err(_) => tracing::warn!("metrics were not published in time"),
         }
     }
 }
@@ -81,39 +95,71 @@ fn until_next(since_epoch: Duration) -> Duration {
 async fn publish(
     client: &aws_sdk_cloudwatch::Client,
     endpoint_url: &str,
-    before: &HashMap<String, Statistics>,
-) -> Result<HashMap<String, Statistics>, DevstackError> {
+    before: &AllStatistics,
+) -> Result<AllStatistics, DevstackError> {
     let now = read(endpoint_url).await?;
     let timestamp = DateTime::from_millis(chrono::Utc::now().timestamp_millis());
     let mut data = Vec::new();
-    for (queue, statistics) in &now {
+    for (queue, statistics) in &now.queues {
         let dimension = Dimension::builder().name("QueueName").value(queue).build();
-        let before = before.get(queue).copied().unwrap_or_default();
+        let before = before.queues.get(queue).copied().unwrap_or_default();
         for (name, value, unit) in statistics.metrics(&before) {
-            data.push(
-                MetricDatum::builder()
-                    .metric_name(name)
-                    .dimensions(dimension.clone())
-                    .timestamp(timestamp)
-                    .value(value)
-                    .unit(unit)
-                    .build(),
-            );
+            let datum = datum(&dimension, timestamp, name, value);
+            data.push(datum.unit(unit).build());
         }
     }
-    let outcome = client
-        .put_metric_data()
-        .namespace(NAMESPACE)
-        .set_metric_data(Some(data))
-        .send()
-        .await;
-    DevstackError::aws("publish queue metrics", outcome)?;
+    put(client, QUEUES, data).await?;
+    let topics = now.topics.iter().map(|(topic, statistics)| {
+        let dimension = Dimension::builder().name("TopicName").value(topic).build();
+        let before = before.topics.get(topic).copied().unwrap_or_default();
+        let published = count(statistics.published.saturating_sub(before.published));
+        datum(
+            &dimension,
+            timestamp,
+            "NumberOfMessagesPublished",
+            published,
+        )
+        .unit(StandardUnit::Count)
+        .build()
+    });
+    put(client, TOPICS, topics.collect()).await?;
     Ok(now)
 }
 
-async fn read(endpoint_url: &str) -> Result<HashMap<String, Statistics>, DevstackError> {
+fn datum(
+    dimension: &Dimension,
+    timestamp: DateTime,
+    name: &str,
+    value: f64,
+) -> aws_sdk_cloudwatch::types::builders::MetricDatumBuilder {
+    MetricDatum::builder()
+        .metric_name(name)
+        .dimensions(dimension.clone())
+        .timestamp(timestamp)
+        .value(value)
+}
+
+async fn put(
+    client: &aws_sdk_cloudwatch::Client,
+    namespace: &str,
+    data: Vec<MetricDatum>,
+) -> Result<(), DevstackError> {
+    if data.is_empty() {
+        return Ok(());
+    }
+    let outcome = client
+        .put_metric_data()
+        .namespace(namespace)
+        .set_metric_data(Some(data))
+        .send()
+        .await;
+    DevstackError::aws(&format!("publish metrics of {namespace}"), outcome)?;
+    Ok(())
+}
+
+async fn read(endpoint_url: &str) -> Result<AllStatistics, DevstackError> {
     let failed = |error: reqwest::Error| DevstackError::Aws {
-        operation: "read the emulator's queue statistics".to_owned(),
+        operation: "read the emulator's statistics".to_owned(),
         detail: error.to_string(),
     };
     let answer = http_client()?
@@ -124,7 +170,7 @@ async fn read(endpoint_url: &str) -> Result<HashMap<String, Statistics>, Devstac
         .map_err(failed)?;
     let text = answer.text().await.map_err(failed)?;
     serde_json::from_str(&text).map_err(|error| DevstackError::Aws {
-        operation: "read the emulator's queue statistics".to_owned(),
+        operation: "read the emulator's statistics".to_owned(),
         detail: error.to_string(),
     })
 }

@@ -18,6 +18,7 @@
 //! # Ok::<(), pipeline::PipelineError>(())
 //! ```
 
+pub mod account;
 mod api;
 mod api_reads;
 pub mod audit;

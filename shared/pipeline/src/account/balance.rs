@@ -1,0 +1,378 @@
+//! The balance of each hop. Pure.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::flows::{Flow, Flows};
+
+/// What the metrics say of a hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HopState {
+    /// Nothing is missing and nothing is doubled, within the uncertainty.
+    Balanced,
+    /// More came than left, by more than the uncertainty.
+    Missing,
+    /// More left than came, by more than the uncertainty.
+    Doubled,
+    /// There are no metrics.
+    Unknown,
+}
+
+/// The balance of one hop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HopAccount {
+    /// The hop, after what its messages pass: `topic`, `queue`, `ingest`, `dead letters`.
+    pub hop: &'static str,
+    /// Its state.
+    pub state: HopState,
+    /// Messages that came to it; those that waited before the time included.
+    pub came: Option<u64>,
+    /// Messages that left it; those that wait after the time included.
+    pub left: Option<u64>,
+    /// `came` less `left`, and less what is explained.
+    pub difference: Option<i64>,
+    /// By how much the difference may be wrong: the messages of the first and the last period, which one side may
+    /// count and the other not.
+    pub uncertainty: u64,
+    /// What is explained, and what to look for where it is not.
+    pub note: String,
+}
+
+/// The account of a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Its begin.
+    pub from: DateTime<Utc>,
+    /// Its end, before which metrics are complete.
+    pub until: DateTime<Utc>,
+    /// Length of a period of the metrics in seconds.
+    pub period_secs: u32,
+    /// The hops in the order that messages pass them.
+    pub hops: Vec<HopAccount>,
+}
+
+impl Account {
+    pub(super) fn of(
+        (from, until): (DateTime<Utc>, DateTime<Utc>),
+        period_secs: u32,
+        flows: &Flows,
+    ) -> Self {
+        Self {
+            from,
+            until,
+            period_secs,
+            hops: vec![
+                topic(flows),
+                queue(flows),
+                ingest(flows),
+                dead_letters(flows),
+            ],
+        }
+    }
+
+    /// The worst state of a hop.
+    #[must_use]
+    pub fn worst(&self) -> HopState {
+        let has = |state| self.hops.iter().any(|hop| hop.state == state);
+        [HopState::Missing, HopState::Doubled, HopState::Unknown]
+            .into_iter()
+            .find(|state| has(*state))
+            .unwrap_or(HopState::Balanced)
+    }
+}
+
+/// From the topic into the queue. A redrive sends to the queue as well, at most what was deleted from the
+/// dead-letter queue.
+fn topic(flows: &Flows) -> HopAccount {
+    let redriven = flows.dead_removed.map_or(0.0, |flow| flow.total);
+    let sides = flows.published.zip(flows.queued);
+    let difference = sides.map(|(came, left)| {
+        let surplus = left.total - came.total;
+        if surplus > 0.0 {
+            -(surplus - redriven).max(0.0)
+        } else {
+            -surplus
+        }
+    });
+    hop(
+        "topic",
+        sides.map(|(came, left)| (came.total, left.total)),
+        difference,
+        edges([flows.published, flows.queued, flows.dead_removed]),
+        Texts {
+            balanced: "every published message was queued; up to as many more as left the dead-letter queue",
+            missing: "published and not queued: is the subscription there, and does the queue's policy allow it?",
+            doubled: "queued and not published: sent to the queue directly, or by a second subscription",
+        },
+    )
+}
+
+/// Through the queue to a consumer that deletes them, or by its redrive policy to the dead-letter queue.
+fn queue(flows: &Flows) -> HopAccount {
+    let sides = flows.queued.zip(flows.consumed).map(|(queued, consumed)| {
+        let moved = flows.moved_by_policy().unwrap_or(0.0);
+        (
+            queued.total + flows.waiting_before,
+            consumed.total + moved + flows.waiting_after,
+        )
+    });
+    hop(
+        "queue",
+        sides,
+        sides.map(|(came, left)| came - left),
+        edges([flows.queued, flows.consumed]),
+        Texts {
+            balanced: "every queued message was deleted by a consumer, moved to the dead-letter queue, or waits",
+            missing: "neither consumed nor waiting: purged, or older than the queue's retention",
+            doubled: "consumed more often than queued: deleted twice by slow consumers",
+        },
+    )
+}
+
+/// Through the ingest: every message that it deletes has one outcome.
+fn ingest(flows: &Flows) -> HopAccount {
+    let sides = flows.consumed.zip(flows.outcomes());
+    hop(
+        "ingest",
+        sides.map(|(consumed, outcomes)| (consumed.total, outcomes)),
+        sides.map(|(consumed, outcomes)| consumed.total - outcomes),
+        edges([flows.consumed, flows.stored]),
+        Texts {
+            balanced: "every consumed message is stored, a duplicate, expired or a dead letter",
+            missing: "deleted without an outcome: another consumer reads the queue, or the function's log is missing",
+            doubled: "more outcomes than messages: batches that were redelivered after they had been stored",
+        },
+    )
+}
+
+/// Into the dead-letter queue. The redrive policy brings more than the ingest sends.
+fn dead_letters(flows: &Flows) -> HopAccount {
+    let sides = flows.dead_lettered.zip(flows.dead_arrivals());
+    hop(
+        "dead letters",
+        sides.map(|(sent, arrived)| (sent.total, arrived)),
+        sides.map(|(sent, arrived)| (sent.total - arrived).max(0.0)),
+        edges([flows.dead_lettered, flows.dead_removed]),
+        Texts {
+            balanced: "every dead letter that the ingest sent is in its queue, or was deleted; others came by retries",
+            missing: "sent to the dead-letter queue and not in it: purged, or expired",
+            doubled: "",
+        },
+    )
+}
+
+struct Texts {
+    balanced: &'static str,
+    missing: &'static str,
+    doubled: &'static str,
+}
+
+fn hop(
+    name: &'static str,
+    sides: Option<(f64, f64)>,
+    difference: Option<f64>,
+    uncertainty: f64,
+    texts: Texts,
+) -> HopAccount {
+    let state = match difference {
+        None => HopState::Unknown,
+        Some(difference) if difference.abs() <= uncertainty => HopState::Balanced,
+        Some(difference) if difference > 0.0 => HopState::Missing,
+        Some(_) => HopState::Doubled,
+    };
+    let note = match state {
+        HopState::Balanced => texts.balanced,
+        HopState::Missing => texts.missing,
+        HopState::Doubled => texts.doubled,
+        HopState::Unknown => "one side has no metrics in this time",
+    };
+    HopAccount {
+        hop: name,
+        state,
+        came: sides.map(|(came, _)| count(came)),
+        left: sides.map(|(_, left)| count(left)),
+        difference: difference.map(signed),
+        uncertainty: count(uncertainty),
+        note: note.to_owned(),
+    }
+}
+
+/// What the first and the last period have of these flows.
+fn edges<const N: usize>(flows: [Option<Flow>; N]) -> f64 {
+    flows.into_iter().flatten().map(|flow| flow.edges).sum()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sums of counts"
+)]
+fn count(value: f64) -> u64 {
+    value.round().max(0.0) as u64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a difference of counts")]
+fn signed(value: f64) -> i64 {
+    value.round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn flow(total: u32) -> Option<Flow> {
+        Some(Flow {
+            total: total.into(),
+            edges: 0.0,
+        })
+    }
+
+    /// Messages by what happens to them.
+    #[derive(Clone, Copy, Debug)]
+    struct Traffic {
+        stored: u32,
+        duplicates: u32,
+        dead_lettered: u32,
+        retried_out: u32,
+        waiting: u32,
+        redriven: u32,
+    }
+
+    impl Traffic {
+        fn flows(self) -> Flows {
+            let consumed = self.stored + self.duplicates + self.dead_lettered;
+            let published = consumed + self.retried_out + self.waiting;
+            Flows {
+                published: flow(published),
+                queued: flow(published + self.redriven),
+                consumed: flow(consumed + self.redriven),
+                waiting_before: 0.0,
+                waiting_after: self.waiting.into(),
+                stored: flow(self.stored + self.redriven),
+                duplicates: flow(self.duplicates),
+                expired: flow(0),
+                dead_lettered: flow(self.dead_lettered),
+                dead_before: f64::from(self.redriven),
+                dead_after: f64::from(self.dead_lettered + self.retried_out),
+                dead_removed: flow(self.redriven),
+            }
+        }
+    }
+
+    fn account(flows: &Flows) -> Account {
+        let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        Account::of((at, at), 60, flows)
+    }
+
+    fn states(flows: &Flows) -> Vec<(HopState, i64)> {
+        let hops = account(flows).hops.into_iter();
+        hops.map(|hop| (hop.state, hop.difference.unwrap()))
+            .collect()
+    }
+
+    const BALANCED: (HopState, i64) = (HopState::Balanced, 0);
+
+    fn traffic() -> impl Strategy<Value = Traffic> {
+        (
+            0..500_u32,
+            0..50_u32,
+            0..50_u32,
+            0..50_u32,
+            0..50_u32,
+            0..50_u32,
+        )
+            .prop_map(
+                |(stored, duplicates, dead_lettered, retried_out, waiting, redriven)| Traffic {
+                    stored,
+                    duplicates,
+                    dead_lettered,
+                    retried_out,
+                    waiting,
+                    redriven,
+                },
+            )
+    }
+
+    fn plus(flow: &mut Option<Flow>, number: f64) {
+        if let Some(flow) = flow {
+            flow.total += number;
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn traffic_without_a_fault_is_balanced_at_every_hop(traffic in traffic()) {
+            prop_assert_eq!(states(&traffic.flows()), vec![BALANCED; 4]);
+        }
+
+        #[test]
+        fn loss_is_named_at_its_hop_with_its_number(mut traffic in traffic(), lost in 1..40_u32) {
+            traffic.redriven = 0;
+            let n = i64::from(lost);
+            let missing = (HopState::Missing, n);
+            let minus = -f64::from(lost);
+            // Never queued: what would have been stored is not.
+            let mut flows = traffic.flows();
+            plus(&mut flows.published, f64::from(lost));
+            prop_assert_eq!(states(&flows), vec![missing, BALANCED, BALANCED, BALANCED]);
+            // Purged from the queue.
+            let mut flows = traffic.flows();
+            plus(&mut flows.published, f64::from(lost));
+            plus(&mut flows.queued, f64::from(lost));
+            prop_assert_eq!(states(&flows), vec![BALANCED, missing, BALANCED, BALANCED]);
+            // Deleted by another consumer.
+            let mut flows = traffic.flows();
+            for flow in [&mut flows.published, &mut flows.queued, &mut flows.consumed] {
+                plus(flow, f64::from(lost));
+            }
+            prop_assert_eq!(states(&flows), vec![BALANCED, BALANCED, missing, BALANCED]);
+            // Purged from the dead-letter queue, which has no retried ones.
+            traffic.retried_out = 0;
+            traffic.dead_lettered += lost;
+            let mut flows = traffic.flows();
+            flows.dead_after += minus;
+            prop_assert_eq!(states(&flows), vec![BALANCED, BALANCED, BALANCED, missing]);
+        }
+
+        #[test]
+        fn doubling_is_named_at_its_hop(traffic in traffic(), more in 1..40_u32) {
+            let n = -i64::from(more);
+            let doubled = (HopState::Doubled, n);
+            // A second subscription: more than the redrives explain.
+            let mut flows = traffic.flows();
+            for flow in [&mut flows.queued, &mut flows.consumed, &mut flows.duplicates] {
+                plus(flow, f64::from(more));
+            }
+            prop_assert_eq!(states(&flows), vec![doubled, BALANCED, BALANCED, BALANCED]);
+            // Redelivered after its outcome.
+            let mut flows = traffic.flows();
+            plus(&mut flows.duplicates, f64::from(more));
+            prop_assert_eq!(states(&flows), vec![BALANCED, BALANCED, doubled, BALANCED]);
+        }
+
+        #[test]
+        fn difference_within_the_edges_is_balanced(traffic in traffic(), lost in 1..40_u32) {
+            let mut flows = traffic.flows();
+            plus(&mut flows.published, f64::from(lost + traffic.redriven));
+            if let Some(flow) = &mut flows.published {
+                flow.edges = f64::from(lost + traffic.redriven);
+            }
+            prop_assert_eq!(states(&flows)[0].0, HopState::Balanced);
+        }
+    }
+
+    #[test]
+    fn hop_without_metrics_is_unknown_and_the_worst_state_decides() {
+        let account = account(&Flows::default());
+        assert!(
+            account
+                .hops
+                .iter()
+                .all(|hop| hop.state == HopState::Unknown)
+        );
+        assert_eq!(account.worst(), HopState::Unknown);
+    }
+}
