@@ -3,18 +3,20 @@
 use pipeline::PipelineError;
 
 /// What failed and what helps.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// Operation, address, cause, time.
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// Whether what was asked for may have happened all the same.
+    pub(crate) may_have_happened: bool,
 }
 
 impl Fault {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            hint: None,
+            ..Self::default()
         }
     }
 }
@@ -24,6 +26,7 @@ impl From<&PipelineError> for Fault {
         Self {
             message: error.to_string(),
             hint: Some(error.hint()),
+            may_have_happened: error.may_have_happened(),
         }
     }
 }

@@ -175,7 +175,7 @@ pub(crate) fn findings(
     let mut findings = Vec::new();
     findings.extend(pipeline.failure.as_ref().map(|failure| Finding {
         tone: Tone::Bad,
-        text: format!("this pipeline has stopped: {failure}"),
+        text: format!("a part of this pipeline has ended: {failure}"),
         advice: "quit (q) and start it again".to_owned(),
         screen: None,
     }));
@@ -263,8 +263,8 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
     let grown = pipeline.history.value().and_then(|history| {
         let first = history.dead_letters.first()?;
         let more = number.checked_sub(super::format::whole(first.value));
-        // It is the mean of its period, so about that of its end where they become more.
-        let since = first.at + Duration::seconds(history.period_secs.into());
+        // It is the mean of its period, so about that of its middle where they become more.
+        let since = first.at + Duration::milliseconds(i64::from(history.period_secs) * 500);
         Some((more.filter(|more| *more > 0)?, since))
     });
     let trend = grown.map_or_else(String::new, |(more, since)| {
@@ -360,7 +360,10 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
 }
 
 fn ingest(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
-    if pipeline.ingest_is_stuck() && pipeline.history.error().is_none() {
+    if pipeline.ingest_is_stuck()
+        && pipeline.history.error().is_none()
+        && !pipeline.has_stored_since_newest_batches()
+    {
         findings.push(Finding {
             tone: Tone::Bad,
             text: "the ingest stores nothing: all messages of its newest batches were returned to the queue"

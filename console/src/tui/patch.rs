@@ -24,8 +24,12 @@ pub(crate) fn warnings(edited: &EditedMessage) -> Vec<&'static str> {
             "another edited message gets this identity: this one would be lost, so it is not sent",
         );
     }
-    if edited.has_other_identity {
-        warnings.push("source or id changed: the ledger treats it as a new event");
+    if edited.has_other_identity && edited.verdict != Verdict::AlreadyStored {
+        warnings.push(if edited.is_ledger_checked {
+            "source or id changed: the ledger treats it as a new event"
+        } else {
+            "source or id changed"
+        });
     }
     if !edited.is_ledger_checked {
         warnings.push("the ledger was not checked: the event may be stored already");

@@ -354,6 +354,20 @@ impl PipelineView {
         })
     }
 
+    /// Whether the database has records that came after the newest batches of the metrics, which are older.
+    pub(crate) fn has_stored_since_newest_batches(&self) -> bool {
+        let newest_batches = self.history.value().and_then(|history| {
+            let period = Duration::seconds(history.period_secs.into());
+            Some(history.ingest.as_ref()?.stored.last()?.at + period)
+        });
+        let newest_record = self.totals.fetched().and_then(|totals| {
+            // By this machine's clock.
+            let age = totals.value.database_now - totals.value.last_ingested_at?;
+            Some(totals.fetched_at - age)
+        });
+        newest_record > newest_batches && newest_batches.is_some()
+    }
+
     /// How the source queue grew over the last samples: its least depth at the end is above its
     /// greatest at the beginning. `None` where it did not, or too little was seen.
     pub(crate) fn growth(&self, now: DateTime<Utc>) -> Option<Growth> {
@@ -384,7 +398,10 @@ impl PipelineView {
             .map(|(_, depth)| *depth)
             .min()?;
         let shortly_before = looks.iter().rev().nth(GROWTH_LOOKS)?;
-        let still_grows = last.total() > shortly_before.1;
+        // A queue that falls again is not one that grows; a tenth is noise.
+        let highest = looks.iter().map(|(_, depth)| *depth).max()?;
+        let still_grows =
+            last.total() > shortly_before.1 && last.total().saturating_mul(10) >= highest * 9;
         (after >= before + GROWTH_MIN && still_grows).then(|| Growth {
             from: first,
             to: last.total(),
@@ -440,6 +457,13 @@ impl PipelineView {
         ) else {
             return Draining::Unknown;
         };
+        // Rates are those of a period before. What stands still, as messages do that wait for their visibility
+        // timeout, does not drain at them.
+        let mut looks = self.depths_seen.iter().rev().take(GROWTH_LOOKS);
+        let last = looks.next().map(|(_, depth)| depth.total());
+        if looks.last().map(|(_, depth)| depth.total()) <= last {
+            return Draining::Unknown;
+        }
         let net = deleted - sent;
         if net <= 0.0 {
             return Draining::Not;

@@ -1,7 +1,8 @@
 //! Deletes dead letters, by their handles or all at once.
 //!
-//! Invariant: a message counts as deleted only when SQS confirmed exactly that message; a purge that
-//! got no answer counts as one that may have happened, and is never repeated here.
+//! Invariant: a message counts as deleted only when SQS confirmed exactly that message, or when after a call
+//! without an answer it does not know the message's handle any more; a purge that got no answer counts as one that
+//! may have happened, and is never repeated here.
 
 use std::time::Duration;
 
@@ -28,10 +29,14 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 
 /// Why a message is not deleted.
 #[derive(Clone, Debug)]
-pub struct Undeleted {
-    pub cause: String,
+struct Undeleted {
+    cause: String,
     /// Whether another try may pass.
     is_passing: bool,
+    /// Whether the call had no answer, so that the message may be deleted.
+    is_in_doubt: bool,
+    /// Whether SQS does not know the handle.
+    is_unknown_handle: bool,
 }
 
 impl Pipeline {
@@ -45,6 +50,8 @@ impl Pipeline {
         let untried = Undeleted {
             cause: "SQS did not confirm it".to_owned(),
             is_passing: true,
+            is_in_doubt: false,
+            is_unknown_handle: false,
         };
         let mut outcomes = vec![Err(untried); receipt_handles.len()];
         let mut backoff = ExponentialBuilder::default()
@@ -93,22 +100,28 @@ impl Pipeline {
             };
             for (index, outcome) in answers {
                 if let Some(slot) = outcomes.get_mut(index) {
-                    *slot = outcome;
+                    *slot = after(slot, outcome);
                 }
             }
         }
     }
 
-    /// One call; deleting twice does no harm, so the client may repeat it. An entry that SQS left
-    /// out of its answer is left out here too.
-    pub async fn delete_batch(
+    /// One call, which the caller may repeat: deleting twice does no harm. The client does not repeat it by itself,
+    /// because the answer to the repetition alone would say that a deleted message cannot be deleted. An entry that
+    /// SQS left out of its answer is left out here too.
+    async fn delete_batch(
         &self,
         _permit: &WritePermit,
         entries: &[Entry<&String>],
     ) -> Vec<(usize, Result<(), Undeleted>)> {
         let attempt = self.queue_attempt("delete messages from", QueueRole::DeadLetter);
-        let all_failed = |cause: String, is_passing: bool| {
-            let why = Undeleted { cause, is_passing };
+        let all_failed = |cause: String, is_passing: bool, is_in_doubt: bool| {
+            let why = Undeleted {
+                cause,
+                is_passing,
+                is_in_doubt,
+                is_unknown_handle: false,
+            };
             let failed = |entry: &Entry<&String>| (entry.index, Err(why.clone()));
             entries.iter().map(failed).collect()
         };
@@ -123,7 +136,7 @@ impl Pipeline {
             .collect::<Result<Vec<_>, _>>();
         let requests = match requests {
             Ok(requests) => requests,
-            Err(error) => return all_failed(error.to_string(), false),
+            Err(error) => return all_failed(error.to_string(), false, false),
         };
         let answer = self
             .aws()
@@ -132,12 +145,16 @@ impl Pipeline {
             .delete_message_batch()
             .queue_url(self.queue_url(QueueRole::DeadLetter))
             .set_entries(Some(requests))
+            .customize()
+            .config_override(without_retries())
             .send()
             .await;
         let answer = match answer {
             Ok(answer) => answer,
-            // The client has repeated it already where that was of use.
-            Err(error) => return all_failed(attempt.sdk(&error).to_string(), true),
+            Err(error) => {
+                let is_in_doubt = !is_surely_not_done(&error);
+                return all_failed(attempt.sdk(&error).to_string(), true, is_in_doubt);
+            }
         };
         let deleted = answer
             .successful()
@@ -145,8 +162,13 @@ impl Pipeline {
             .filter_map(|entry| Some((entry.id().parse().ok()?, Ok(()))));
         let failed = answer.failed().iter().filter_map(|entry| {
             let EntryFailure { index, cause } = EntryFailure::of(entry)?;
-            let is_passing = !entry.sender_fault();
-            Some((index, Err(Undeleted { cause, is_passing })))
+            let why = Undeleted {
+                cause,
+                is_passing: !entry.sender_fault(),
+                is_in_doubt: false,
+                is_unknown_handle: entry.code().ends_with("ReceiptHandleIsInvalid"),
+            };
+            Some((index, Err(why)))
         });
         deleted.chain(failed).collect()
     }
@@ -160,8 +182,6 @@ impl Pipeline {
     pub async fn purge_dead_letters(&self, _permit: &WritePermit) -> Result<(), PipelineError> {
         let attempt = self.queue_attempt("purge", QueueRole::DeadLetter);
         // The answer to a repeated purge is that one is under way.
-        let without_retries =
-            aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled());
         let answer = self
             .aws()
             .await
@@ -169,7 +189,7 @@ impl Pipeline {
             .purge_queue()
             .queue_url(self.queue_url(QueueRole::DeadLetter))
             .customize()
-            .config_override(without_retries)
+            .config_override(without_retries())
             .send()
             .await;
         let Err(error) = answer else { return Ok(()) };
@@ -188,5 +208,45 @@ impl Pipeline {
         } else {
             reported.outcome_unknown("it may be purged all the same; look at the queue in a minute")
         })
+    }
+}
+
+fn without_retries() -> aws_sdk_sqs::config::Builder {
+    aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+/// The outcome of a message after another try.
+fn after(before: &Result<(), Undeleted>, outcome: Result<(), Undeleted>) -> Result<(), Undeleted> {
+    let was_in_doubt = matches!(before, Err(why) if why.is_in_doubt);
+    match outcome {
+        Err(why) if was_in_doubt && why.is_unknown_handle => Ok(()),
+        Err(why) => Err(Undeleted {
+            is_in_doubt: why.is_in_doubt || was_in_doubt,
+            ..why
+        }),
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(is_in_doubt: bool, is_unknown_handle: bool) -> Result<(), Undeleted> {
+        Err(Undeleted {
+            cause: "cause".to_owned(),
+            is_passing: true,
+            is_in_doubt,
+            is_unknown_handle,
+        })
+    }
+
+    #[test]
+    fn unknown_handle_is_a_deletion_only_after_a_call_without_an_answer() {
+        let (no_answer, unknown) = (failed(true, false), failed(false, true));
+        assert!(after(&no_answer, unknown.clone()).is_ok());
+        assert!(after(&failed(false, false), unknown.clone()).is_err());
+        let still_in_doubt = after(&no_answer, failed(false, false));
+        assert!(after(&still_in_doubt, unknown).is_ok());
     }
 }

@@ -46,6 +46,8 @@ pub struct IngestRates {
     /// Seconds that the rates cover, up to the newest batches: from 30 to 180. `None`, as each rate is, until
     /// 30 seconds were observed whole.
     pub window_secs: Option<u64>,
+    /// End of that time: the newest batches of which all metrics are known. Without newer ones it does not move.
+    pub window_until: Option<DateTime<Utc>>,
     /// The newest batches stored nothing, had no duplicates or expired events, and reported messages for retry.
     pub is_stuck: bool,
     /// Milliseconds from publish to commit: the mean over minutes of the mean of their batches' medians, so a
@@ -154,6 +156,7 @@ impl IngestHistory {
         };
         Some(IngestRates {
             window_secs: window.as_ref().map(Window::secs),
+            window_until: window.as_ref().map(|window| window.until),
             is_stuck: newest(&self.retried) > 0.0
                 && newest(&self.stored) + newest(&self.duplicates) + newest(&self.expired) == 0.0,
             lag_p50_ms: within(&self.lag_p50_ms).map(|values| whole(mean(&values))),
@@ -258,6 +261,7 @@ mod tests {
         let rates = history.recent(at(0), 30).unwrap();
         let expected = IngestRates {
             window_secs: Some(180),
+            window_until: Some(at(-30)),
             is_stuck: false,
             lag_p50_ms: Some(201),
             lag_max_ms: Some(1_200),

@@ -252,7 +252,7 @@ impl Draft {
         }
         if edits.change_identity > 0 {
             note(&format!(
-                "another source or id, so a new event for the ledger: {}",
+                "another source or id, so another identity for the ledger: {}",
                 messages_in_words(edits.change_identity as u64)
             ));
         }

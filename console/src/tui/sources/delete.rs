@@ -64,6 +64,7 @@ fn no_copy(cause: &str) -> Fault {
     Fault {
         message: format!("nothing was deleted: no copy could be written: {cause}"),
         hint: None,
+        ..Fault::default()
     }
 }
 
@@ -81,5 +82,6 @@ fn failed(error: &OperationError) -> Fault {
     Fault {
         message: error.to_string(),
         hint,
+        ..Fault::default()
     }
 }

@@ -115,6 +115,7 @@ fn not_a_program(error: &ProgramError) -> Fault {
     Fault {
         message: format!("not a jq program: {error}"),
         hint: None,
+        ..Fault::default()
     }
 }
 
@@ -124,6 +125,7 @@ fn no_result(error: &InterpreterError) -> Fault {
     Fault {
         message: error.to_string(),
         hint: hint.map(str::to_owned),
+        ..Fault::default()
     }
 }
 

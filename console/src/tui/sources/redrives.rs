@@ -304,6 +304,7 @@ async fn plan_of(pipeline: &Pipeline, draft: &Draft) -> Result<Plan, Fault> {
 fn redrive_fault(error: &RedriveError) -> Fault {
     Fault {
         message: error.to_string(),
+        may_have_happened: false,
         hint: match error {
             RedriveError::Pipeline(error) => Some(PipelineError::hint(error)),
             RedriveError::File { .. } => {
@@ -333,6 +334,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| Fault {
         message: "the task failed (a defect of this program)".to_owned(),
         hint: None,
+        ..Fault::default()
     })
 }
 

@@ -127,6 +127,7 @@ pub(super) async fn limited<T>(
     let late = |what: &str, limit: Duration| Fault {
         message: format!("{what} within {} s", limit.as_secs()),
         hint: Some("^r tries again".to_owned()),
+        ..Fault::default()
     };
     let _permit = match &permits {
         Some(permits) => Some(

@@ -13,7 +13,7 @@ use aws_sdk_sqs::types::{
 use super::answers::{Answers, RefusalKind, Sent};
 use crate::message::Original;
 use pipeline::model::QueueRole;
-use pipeline::{Entry, EntryFailure, Pipeline, WritePermit};
+use pipeline::{EntryFailure, Pipeline, WritePermit};
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -77,24 +77,16 @@ pub(super) async fn send(
     }
 }
 
-/// Deletes messages in one call.
+/// Deletes messages, with further tries of what fails in passing.
 pub(super) async fn delete(
     pipeline: &Pipeline,
     permit: &WritePermit,
     messages: &[(usize, String)],
 ) -> Vec<(usize, Result<(), String>)> {
-    let mut answers = Answers::new(messages.iter().map(|(index, _)| *index));
-    let entries: Vec<_> = messages
-        .iter()
-        .map(|(index, value)| Entry {
-            index: *index,
-            value,
-        })
-        .collect();
-    for (index, deleted) in pipeline.delete_batch(permit, &entries).await {
-        answers.set(index, deleted.map_err(|why| why.cause));
-    }
-    answers.finish(|| Err("SQS did not confirm it".to_owned()))
+    let handles: Vec<String> = messages.iter().map(|(_, handle)| handle.clone()).collect();
+    let deleted = pipeline.delete_dead_letters(permit, &handles).await;
+    let indexes = messages.iter().map(|(index, _)| *index);
+    indexes.zip(deleted).collect()
 }
 
 fn failed_entry(entry: &BatchResultErrorEntry) -> Sent {

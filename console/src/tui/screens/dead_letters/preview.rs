@@ -199,7 +199,11 @@ fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static
     }
     lines.push(Line::from(spans));
     if let Some(why) = &patched.failure {
-        let text = format!("fails: {}", visible(why));
+        let text = if patched.failed > 1 {
+            format!("fails on the first of them: {}", visible(why))
+        } else {
+            format!("fails: {}", visible(why))
+        };
         lines.extend(hanging(Tone::Bad, &text, theme, width));
     }
     if let Some(text) = preview.same_identity() {

@@ -117,7 +117,7 @@ impl DeadLetters {
             let failed = count(found.failed as u64);
             text.push_str(&format!(" · the program failed on {failed}"));
             if let Some(failure) = &found.failure {
-                text.push_str(&format!(": {}", visible(failure)));
+                text.push_str(&format!(", on the first: {}", visible(failure)));
             }
         }
         text.push_str(" · x clears it");

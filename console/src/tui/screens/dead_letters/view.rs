@@ -121,6 +121,17 @@ impl DeadLetters {
                 format!("{received} received, some visible since {since}"),
             ];
         }
+        if self.lease.is_extension_failing {
+            // Without an extension they are visible again then, whatever the operator does.
+            let ends = until.format("%H:%M:%S");
+            return vec![
+                format!(
+                    "{received} received{of_all}, hidden from other consumers until {ends} UTC; R releases now"
+                ),
+                format!("{received} received{of_all}, hidden until {ends} UTC"),
+                format!("{received} received, hidden until {ends}"),
+            ];
+        }
         let left = idle_minutes_left(context);
         let idle = format!("{left} min left; each key starts them again");
         vec![

@@ -100,7 +100,7 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
         }
         Batches::Past => return absent("no batch", format!("in the last {window}")),
     };
-    let freshness = Freshness::of_batches(context);
+    let freshness = Freshness::of_batches(context).not_after(rates.window_until, context);
     let tone = match freshness.tone {
         Tone::Good => tone_of(&rates),
         tone @ (Tone::Muted | Tone::Warning | Tone::Bad) => tone,

@@ -14,6 +14,10 @@ use crate::tui::theme::Tone;
 /// Why what the ingest did is no sign that it works now.
 const DATABASE_FAILS: &str = "the database does not answer";
 
+/// Periods after which the end of what the ingest did is old: its metrics are complete after two, and CloudWatch has
+/// them after one or two more.
+const LATE_PERIODS: i32 = 5;
+
 /// How fresh what a hop shows is.
 pub(super) struct Freshness {
     /// Tone of a hop that flows, unless it was not seen or not lately.
@@ -145,6 +149,23 @@ impl Freshness {
         }
     }
 
+    /// The same of what ended then: it is old when no newer metric came for some periods.
+    pub(super) fn not_after(
+        self,
+        until: Option<DateTime<Utc>>,
+        context: &ScreenContext<'_>,
+    ) -> Self {
+        let period_secs = context.pipeline.history.value().map(|it| it.period_secs);
+        let late = Duration::seconds(period_secs.unwrap_or_default().into()) * LATE_PERIODS;
+        match until {
+            Some(until) if self.is_fresh() && context.now - until > late => Self {
+                tone: Tone::Muted,
+                notes: vec![as_of(until, context), "no newer metric".to_owned()],
+            },
+            Some(_) | None => self,
+        }
+    }
+
     fn since<T>(
         remote: &Remote<T>,
         stale_since: Option<DateTime<Utc>>,
@@ -175,7 +196,7 @@ impl Freshness {
             },
             None if context.pipeline.failure.is_some() => Self {
                 tone: Tone::Muted,
-                notes: vec![age, "the pipeline has stopped".to_owned()],
+                notes: vec![age, "a part of it has ended".to_owned()],
             },
             None => Self {
                 tone: Tone::Good,

@@ -42,7 +42,11 @@ pub(super) fn draw(
     match &check.result {
         Ok(_) => lines.extend(hanging(
             Tone::Good,
-            "valid: the ingest would store it",
+            if publish.is_duplicate(check) {
+                "valid"
+            } else {
+                "valid: the ingest would store it"
+            },
             theme,
             width,
         )),
@@ -56,7 +60,7 @@ pub(super) fn draw(
         }
     }
     if publish.is_duplicate(check) {
-        let text = "already sent from here: it will be a duplicate";
+        let text = "already sent from here: it may be a duplicate";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }
     lines.push(Line::default());

@@ -214,7 +214,8 @@ fn pending_lines(
     }
     if let Some(TraceState::SearchTruncated { messages }) = sent.state.value() {
         let text = format!(
-            "not among the first {} dead letters; no more can be received at once",
+            "not among the first {} dead letters, which are hidden from other consumers for up to a minute; it may \
+             be one of the others, which cannot be received at once",
             count(u64::try_from(*messages).unwrap_or(u64::MAX))
         );
         indented(&text, theme.tone(Tone::Warning), width, lines);

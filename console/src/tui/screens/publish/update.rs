@@ -276,7 +276,12 @@ impl Publish {
         if !sent.published.settle(answer, context.now) {
             return;
         }
-        if let (Remote::Ready(_), Some(key)) = (&sent.published, &sent.key) {
+        let may_be_stored = match &sent.published {
+            Remote::Ready(_) => true,
+            Remote::Failed { error, .. } => error.may_have_happened,
+            Remote::Idle | Remote::Loading { .. } => false,
+        };
+        if let (true, Some(key)) = (may_be_stored, &sent.key) {
             if self.sent_before.len() >= SENT_KEPT {
                 self.sent_before.pop_front();
             }

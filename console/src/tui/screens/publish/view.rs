@@ -134,7 +134,7 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
             let mut lines = hanging(Tone::Good, &what, theme, width);
             if let Some(at) = sent_at {
                 let text = format!(
-                    "sent at {} UTC: again it is a duplicate; t makes a new id",
+                    "sent at {} UTC: again it may be a duplicate; t makes a new id",
                     clock(at)
                 );
                 lines.extend(hanging(Tone::Warning, &text, theme, width));

@@ -110,8 +110,8 @@ fn review_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> V
         }
     }
     if !review.has_ledger {
-        let text = "the ledger was not reachable: ready may be stored already, and nothing is sent \
-                    until it answers";
+        let text = "the ledger did not answer when these were judged: ready may be stored already. Each is \
+                    looked up before it is sent, and nothing is sent until the ledger answers";
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }
     lines.push(Line::default());
@@ -208,15 +208,21 @@ fn dry_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> Vec<
         return Vec::new();
     };
     let mut lines = Vec::new();
-    let mut text = format!(
-        "dry run done: {} would be sent, {}, {} stored by the ingest",
+    let text = format!(
+        "dry run done: {} would be sent, {}, {} {}",
         count(dry.sent as u64),
         size(dry.bytes),
-        count(dry.ready as u64)
+        if dry.ready == dry.sent && dry.sent > 0 {
+            "all".to_owned()
+        } else {
+            count(dry.ready as u64)
+        },
+        if review.has_ledger {
+            "stored by the ingest"
+        } else {
+            "valid for the ingest"
+        }
     );
-    if dry.ready == dry.sent && dry.sent > 0 {
-        text = text.replace(&format!("{} stored", count(dry.ready as u64)), "all stored");
-    }
     let tone = if dry.unsendable > 0 || dry.ready < dry.sent {
         Tone::Warning
     } else {

@@ -23,6 +23,7 @@ pub(crate) fn fault() -> Fault {
                   refused (after 0.2 s)"
             .to_owned(),
         hint: Some("is the environment running? see `opsconsole status`".to_owned()),
+        ..Fault::default()
     }
 }
 

@@ -210,7 +210,7 @@ fn plan_shows_that_the_ledger_was_not_asked_about_an_edit() {
         harness.keys("yr");
         let text = harness.text();
         assert_eq!(
-            !text.contains("the ledger was not reachable"),
+            !text.contains("the ledger did not answer"),
             is_checked,
             "{text}"
         );

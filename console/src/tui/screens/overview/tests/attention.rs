@@ -1,6 +1,45 @@
 //! What needs attention, and notices.
 
+use super::stage::stuck;
 use super::*;
+
+#[test]
+fn ingest_is_not_stuck_that_stored_after_its_newest_batches() {
+    let stuck_batches = Pipeline {
+        history: Ok(stuck()),
+        ..Pipeline::healthy()
+    };
+    // Its newest record is of a second ago, the newest batches ended then.
+    let text = served(&stuck_batches, 160, 45).text();
+    let mut later = served(&stuck_batches, 160, 45);
+    assert!(text.contains("the ingest stores nothing"), "{text}");
+    stuck_batches.serve(&mut later, now() + Duration::seconds(10), 700);
+    let text = later.text();
+    assert!(!text.contains("the ingest stores nothing"), "{text}");
+}
+
+#[test]
+fn queue_that_falls_again_does_not_grow_and_one_that_stands_does_not_drain() {
+    let depths = |depths: [u64; 8]| {
+        let mut harness = start(160, 45);
+        for (look, visible) in (0..).zip(depths) {
+            let source = Ok(queue("events-queue", visible, 160, Some(1)));
+            let pipeline = Pipeline {
+                source,
+                ..Pipeline::healthy()
+            };
+            let at = now() + Duration::seconds(5 * look - 35);
+            pipeline.serve(&mut harness, at, 0);
+        }
+        harness.text()
+    };
+    let rises = depths([0, 30, 60, 90, 120, 150, 180, 210]);
+    assert!(rises.contains("events-queue grows"), "{rises}");
+    let falls = depths([0, 0, 0, 100, 500, 400, 300, 315]);
+    assert!(!falls.contains("events-queue grows"), "{falls}");
+    let stands = depths([900, 900, 900, 900, 900, 900, 900, 900]);
+    assert!(!stands.contains("empty in"), "{stands}");
+}
 
 #[test]
 fn enter_on_dead_letters_goes_there() {

@@ -1,5 +1,7 @@
 //! How old the numbers of the overview are, and what is green.
 
+use pipeline::model::Point;
+
 use super::*;
 
 #[test]
@@ -205,6 +207,33 @@ fn header_shows_a_number_only_with_its_own_time() {
         "{header}"
     );
     assert!(header.contains("stored 1,204,553"), "{header}");
+}
+
+#[test]
+fn outcomes_per_minute_have_their_age_when_no_newer_metric_comes() {
+    let mut history = history(0.0);
+    if let Some(ingest) = &mut history.ingest {
+        for line in [
+            &mut ingest.stored,
+            &mut ingest.duplicates,
+            &mut ingest.expired,
+            &mut ingest.retried,
+        ] {
+            // Six minutes ago: the hour ended at `now`, and the window of three minutes reaches there.
+            line.retain(|point| point.at <= now() - Duration::minutes(3));
+        }
+        ingest.stored.push(Point {
+            at: now() - Duration::minutes(2),
+            value: 10.0,
+        });
+    }
+    history.period_secs = 10;
+    let pipeline = Pipeline {
+        history: Ok(history),
+        ..Pipeline::healthy()
+    };
+    let row = row(&served(&pipeline, 160, 45), "per minute");
+    assert!(row.contains("as of"), "{row}");
 }
 
 #[test]

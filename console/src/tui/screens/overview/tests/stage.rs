@@ -188,6 +188,7 @@ impl Pipeline {
         let refused = |what: &str| Fault {
             message: format!("{what} at http://127.0.0.1:4566: connection refused (after 0.2 s)"),
             hint: Some("is the demo still running?".to_owned()),
+            ..Fault::default()
         };
         Self {
             source: Err(refused("read queue depth of \"events-queue\"")),

@@ -53,6 +53,7 @@ fn refused() -> Fault {
         message: "read records at postgres://127.0.0.1/pipeline: connection refused (after 0.1 s)"
             .into(),
         hint: Some("is the demo still running?".into()),
+        ..Fault::default()
     }
 }
 
@@ -169,6 +170,7 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
             harness.answer_page(Err(Fault {
                 message: "read records: no database in environment demo".into(),
                 hint: Some("records need database_url".into()),
+                ..Fault::default()
             }));
             harness
         }
