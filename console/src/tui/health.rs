@@ -175,7 +175,7 @@ pub(crate) fn findings(
     let mut findings = Vec::new();
     findings.extend(pipeline.failure.as_ref().map(|failure| Finding {
         tone: Tone::Bad,
-        text: format!("a part of this pipeline has ended: {failure}"),
+        text: format!("this pipeline is not whole: {failure}"),
         advice: "quit (q) and start it again".to_owned(),
         screen: None,
     }));

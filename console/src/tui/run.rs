@@ -60,7 +60,7 @@ pub(crate) enum Ended {
 
 /// Runs the console until the operator leaves, a signal comes or the terminal goes away.
 /// Every change is authorised by `authority`. Where this program started the pipeline, `failure`
-/// resolves when a part of it has ended.
+/// resolves when the pipeline is not whole.
 ///
 /// # Errors
 /// When there is no terminal to draw on.

@@ -33,7 +33,7 @@ async fn end_of_the_demo_is_shown_with_what_to_do() {
     let screen = session.wait_for("Attention", LIMIT);
     assert!(!screen.contains("has stopped"), "{screen}");
     claim.release();
-    let screen = session.wait_for("this pipeline has stopped: its demo was stopped", LIMIT);
+    let screen = session.wait_for("this pipeline is not whole: its demo was stopped", LIMIT);
     assert!(screen.contains("`cargo demo`"), "{screen}");
     session.press("\u{3}");
     assert!(session.wait_for_exit(LIMIT).success());

@@ -196,7 +196,7 @@ impl Freshness {
             },
             None if context.pipeline.failure.is_some() => Self {
                 tone: Tone::Muted,
-                notes: vec![age, "a part of it has ended".to_owned()],
+                notes: vec![age, "the pipeline is not whole".to_owned()],
             },
             None => Self {
                 tone: Tone::Good,
