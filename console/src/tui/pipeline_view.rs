@@ -461,7 +461,7 @@ impl PipelineView {
         // timeout, does not drain at them.
         let mut looks = self.depths_seen.iter().rev().take(GROWTH_LOOKS);
         let last = looks.next().map(|(_, depth)| depth.total());
-        if looks.last().map(|(_, depth)| depth.total()) <= last {
+        if looks.next_back().map(|(_, depth)| depth.total()) <= last {
             return Draining::Unknown;
         }
         let net = deleted - sent;

@@ -16,6 +16,7 @@ mod demo;
 mod env;
 mod erase;
 mod export;
+mod exports;
 mod hostile;
 mod messages;
 mod move_service;

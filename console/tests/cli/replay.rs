@@ -354,7 +354,7 @@ fn replay_needs_no_database() {
 }
 
 /// A program with a database of its own, and nothing else that answers.
-fn with_database() -> (tokio::runtime::Runtime, TestDatabase, Program) {
+pub(crate) fn with_database() -> (tokio::runtime::Runtime, TestDatabase, Program) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(async {
         let database = TestDatabase::create().await.unwrap();

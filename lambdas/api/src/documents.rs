@@ -10,6 +10,8 @@ use axum::Extension;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use flate2::read::GzDecoder;
+use utoipa::openapi::content::Content;
+use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Info, OpenApi, RefOr};
@@ -74,7 +76,7 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     parts.schemas.extend(schemas);
     parts.responses.extend(components());
     for response in parts.responses.values_mut() {
-        add_common_headers(response);
+        complete_response(response);
     }
     for path in document.paths.paths.values_mut() {
         for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
@@ -94,14 +96,31 @@ fn complete_operation(operation: &mut Operation) {
         }
     }
     for response in operation.responses.responses.values_mut() {
-        add_common_headers(response);
+        complete_response(response);
+    }
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.content.values_mut().for_each(name_example);
     }
 }
 
-fn add_common_headers(response: &mut RefOr<utoipa::openapi::Response>) {
+fn complete_response(response: &mut RefOr<utoipa::openapi::Response>) {
     if let RefOr::T(response) = response {
         let id = header_with_text("The request's own id, or a new one.");
         response.headers.insert(REQUEST_ID.as_str().to_owned(), id);
+        response.content.values_mut().for_each(name_example);
+    }
+}
+
+/// The attribute of a handler gives an example without a name. The viewer takes the members of such an object for
+/// examples with names: it shows none of it, and nothing of the response at all where one is null.
+fn name_example(content: &mut RefOr<Content>) {
+    if let RefOr::T(content) = content
+        && let Some(value) = content.example.take()
+    {
+        let example = ExampleBuilder::new().value(Some(value)).build();
+        content
+            .examples
+            .insert("example".to_owned(), RefOr::T(example));
     }
 }
 
@@ -145,7 +164,7 @@ pub(crate) async fn docs(Query(NoParameters {}): Query<NoParameters>) -> Respons
                 kind.anchor(),
                 kind.status().as_u16(),
                 kind.title(),
-                kind.meaning(),
+                with_code(kind.meaning()),
             )
         })
         .collect();
@@ -163,6 +182,17 @@ pub(crate) async fn docs(Query(NoParameters {}): Query<NoParameters>) -> Respons
         ),
     ];
     (headers, page).into_response()
+}
+
+/// Marks what is between backticks as code.
+fn with_code(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(number, part)| match number % 2 {
+            0 => part.to_owned(),
+            _ => format!("<code>{part}</code>"),
+        })
+        .collect()
 }
 
 /// Read the viewer of the page.

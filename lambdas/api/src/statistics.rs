@@ -103,7 +103,7 @@ pub(crate) async fn stats(
 
 /// Count records per type.
 ///
-/// At most 1,000 types, and of each at most 10,000 records: beyond that `count_is_minimum` is true.
+/// At most 1,000 types, the most frequent. The counts are exact.
 #[utoipa::path(
     get,
     path = "/v1/types",

@@ -12,8 +12,8 @@ use crate::responses::Always;
 
 /// Read the totals of the records.
 ///
-/// Above a million records the total is the planner's estimate, and `total_is_estimate` is true. At most 1,000
-/// partitions are listed.
+/// The total is exact; only while an upgrade counts the records of the past it is the planner's estimate, and
+/// `total_is_estimate` is true. At most 1,000 partitions are listed.
 #[utoipa::path(
     get,
     path = "/v1/summary",
@@ -23,7 +23,7 @@ use crate::responses::Always;
         (status = 200, description = "The totals.", body = RecordSummary,
          headers(("cache-control" = String, description = "`no-cache`: totals change at any time.")),
          example = json!({
-            "total": 5000000, "total_is_estimate": true,
+            "total": 5000000, "total_is_estimate": false,
             "last_ingested_at": "2026-11-24T12:00:00.180411Z",
             "database_now": "2026-11-24T12:00:07.5Z",
             "database_created_at": "2026-11-01T08:30:00.271828Z", "partitions_total": 1,

@@ -13,8 +13,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::{
     ConnectSettings, IamLogIn, MigrationReport, PartitionPlan, PartitionReport, PgPool,
-    PublicationName, StoreError, connect_lazy, create_partitions, delete_expired_records,
-    disconnect_idle, drop_partitions, fold_counts, migrate, publish_records,
+    PublicationName, Shares, StoreError, connect_lazy, create_partitions, disconnect_idle,
+    has_records, migrate, publish_records, upkeep,
 };
 
 pub use roles::{CreateRolesError, RoleDeps, RoleSettings, Users, create_roles};
@@ -35,6 +35,8 @@ pub struct Deps {
     pub log_in: Option<IamLogIn>,
     /// Width and number of the partitions.
     pub plan: PartitionPlan,
+    /// What each kind of upkeep may take of a run.
+    pub shares: Shares,
     /// Publication of the records.
     pub publication: Option<PublicationName>,
 }
@@ -54,6 +56,7 @@ impl Deps {
             pool,
             log_in: settings.log_in.clone(),
             plan: settings.plan,
+            shares: Shares::DAILY,
             publication: settings.publication.clone(),
         })
     }
@@ -92,29 +95,33 @@ pub struct Report {
     pub publication_created: Option<bool>,
 }
 
-/// Applies missing migrations, creates partitions ahead, drops expired ones, and deletes expired records
-/// from the default partition. Last, it creates the publication, if one is asked for.
+/// Creates partitions ahead, applies missing migrations, does the upkeep, and creates the publication, if one is
+/// asked for.
+///
+/// Partitions ahead come first, also before migrations that fail or take all of the time: without them, new events
+/// would be stored in the default partition, and moved out of it while writers wait. What comes after the migrations
+/// is tried whatever became of the rest.
 ///
 /// # Errors
-/// See [`StoreError`]; steps before the failed one stay committed, and the next run continues.
+/// See [`StoreError`]: the first one. What was done stays, and the next run continues.
 pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError> {
-    deps.renew_log_in()?;
-    let migrations = migrate(&deps.pool).await?;
-    // The migrations may have taken longer than a token is valid.
     deps.renew_log_in()?;
     let clock = Utc::now();
     let now = request.now.unwrap_or(clock);
     let expiry_now = now.min(clock);
-    let partitions = PartitionReport {
-        created: create_partitions(&deps.pool, &deps.plan, now).await?,
-        dropped: drop_partitions(&deps.pool, &deps.plan, expiry_now).await?,
-        deleted_records: delete_expired_records(&deps.pool, &deps.plan, expiry_now).await?,
-        folded_hours: fold_counts(&deps.pool, expiry_now).await?,
-    };
+    let mut created = create_ahead(deps, now).await;
+    let migrations = migrate(&deps.pool).await?;
+    // The migrations may have taken longer than a token is valid.
+    deps.renew_log_in()?;
+    let more = create_partitions(&deps.pool, &deps.plan, now).await;
+    let upkept = upkeep(&deps.pool, &deps.plan, expiry_now, deps.shares).await;
     let publication_created = match &deps.publication {
-        None => None,
-        Some(name) => Some(publish_records(&deps.pool, name).await?),
+        None => Ok(None),
+        Some(name) => publish_records(&deps.pool, name).await.map(Some),
     };
+    created.extend(more?);
+    let partitions = PartitionReport { created, ..upkept? };
+    let publication_created = publication_created?;
     tracing::info!(
         applied = migrations.applied.len(),
         created = partitions.created.join(" "),
@@ -123,9 +130,30 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
         folded_hours = partitions.folded_hours,
         "schema and partitions are up to date"
     );
+    if !partitions.unfinished.is_empty() {
+        tracing::warn!(
+            unfinished = ?partitions.unfinished,
+            "upkeep has used up its share of the run; the next run continues"
+        );
+    }
     Ok(Report {
         migrations,
         partitions,
         publication_created,
+    })
+}
+
+/// Creates partitions with the schema as it is. Where that fails, it is tried again after the migrations.
+async fn create_ahead(deps: &Deps, now: DateTime<Utc>) -> Vec<String> {
+    let created = async {
+        if has_records(&deps.pool).await? {
+            create_partitions(&deps.pool, &deps.plan, now).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    created.await.unwrap_or_else(|error: StoreError| {
+        tracing::warn!(%error, "partitions ahead not created before the migrations");
+        Vec::new()
     })
 }

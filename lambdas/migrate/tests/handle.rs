@@ -6,10 +6,13 @@
     reason = "a test stops where it fails"
 )]
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use devstack::TestDatabase;
 use migrate::{Deps, Report, Request, Settings, handle};
 use sqlx::Connection as _;
+use store::{Share, Shares};
 
 fn deps(database: &TestDatabase) -> Deps {
     let settings = Settings::read(|name| {
@@ -52,7 +55,9 @@ async fn schema_and_partitions_are_created_once_and_maintained_from_then_on() {
         serde_json::to_value(&again).unwrap(),
         serde_json::json!({
             "migrations": {"applied": []},
-            "partitions": {"created": [], "dropped": [], "deleted_records": 0, "folded_hours": 0},
+            "partitions": {
+                "created": [], "dropped": [], "deleted_records": 0, "folded_hours": 0, "unfinished": [],
+            },
         })
     );
     let later = handle(on("2024-11-30"), &deps).await.unwrap();
@@ -116,6 +121,59 @@ async fn two_runs_at_once_do_everything_once() {
     let created: usize = reports.iter().map(|one| one.partitions.created.len()).sum();
     assert_eq!(applied, store::MIGRATOR.iter().count());
     assert_eq!(created, 3);
+}
+
+#[tokio::test]
+async fn partitions_ahead_are_made_before_migrations_that_fail() {
+    let database = TestDatabase::create().await.unwrap();
+    let deps = deps(&database);
+    handle(on("2024-11-24"), &deps).await.unwrap();
+    // As if a file had been edited after it was applied.
+    sqlx::query("update _sqlx_migrations set checksum = '\\x00' where version = 20261127000011")
+        .execute(database.pool())
+        .await
+        .unwrap();
+    let error = handle(on("2024-11-25"), &deps).await.unwrap_err();
+    assert!(error.to_string().contains("20261127000011"), "{error}");
+    let is_there: bool = sqlx::query_scalar("select to_regclass('records_2024_11_27') is not null")
+        .fetch_one(database.pool())
+        .await
+        .unwrap();
+    assert!(is_there);
+}
+
+#[tokio::test]
+async fn upkeep_that_used_up_its_share_is_reported_and_continued() {
+    let database = TestDatabase::create().await.unwrap();
+    let mut deps = deps(&database);
+    handle(on("2024-11-24"), &deps).await.unwrap();
+    sqlx::query(
+        "insert into records (record_id, source, id, type, occurred_at, payload)
+         select n, 's', n::text, 't', timestamptz '2024-11-20 00:00+00' + n * interval '20 hours', '{}'
+         from generate_series(0, 5) as n",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+    let one = Share::new(1, Duration::from_secs(600));
+    deps.shares = Shares {
+        folding: one,
+        default_partition: one,
+        expired_partitions: one,
+    };
+    let report = handle(on("2024-12-24"), &deps).await.unwrap();
+    assert_eq!(
+        serde_json::to_value(&report.partitions).unwrap(),
+        serde_json::json!({
+            "created": ["records_2024_12_24", "records_2024_12_25", "records_2024_12_26"],
+            "dropped": [], "deleted_records": 5, "folded_hours": 1,
+            "unfinished": ["folding", "expired-partitions"],
+        })
+    );
+    deps.shares = Shares::DAILY;
+    let report = handle(on("2024-12-24"), &deps).await.unwrap();
+    assert_eq!(report.partitions.dropped.len(), 3);
+    assert_eq!(report.partitions.unfinished, []);
 }
 
 #[test]

@@ -13,20 +13,30 @@ use uuid::Uuid;
 use crate::error::EraseError;
 use crate::finding::{Action, Finding, Place};
 use crate::matcher::{Answer, Matcher};
+use crate::resumed::Resumed;
 
 /// The changes that have what is erased.
 pub(crate) struct AuditChanges {
     log: AuditLog,
     changes: HashSet<Uuid>,
     pub(crate) finding: Option<Finding>,
+    /// What earlier erasures of the same left.
+    pub(crate) resumed: Resumed,
 }
 
 impl AuditChanges {
-    /// Finds the changes whose details, reason or error have what is erased: a redrive has its edits there.
-    pub(crate) async fn find(folders: &Folders, matcher: &mut Matcher) -> Result<Self, EraseError> {
+    /// Finds the changes whose details, reason or error have what is erased: a redrive has its edits there. Also
+    /// finds earlier erasures of what is `audited`.
+    pub(crate) async fn find(
+        folders: &Folders,
+        matcher: &mut Matcher,
+        environment: &str,
+        audited: &Value,
+    ) -> Result<Self, EraseError> {
         let log = AuditLog::in_folder(folders.state());
         let reader = log.clone();
         let trail = tokio::task::spawn_blocking(move || reader.read()).await??;
+        let resumed = Resumed::find(&trail.entries, environment, audited);
         let mut changes = HashSet::new();
         for entry in trail.entries {
             let mut is_it = matcher.is_text_in(&entry);
@@ -46,6 +56,7 @@ impl AuditChanges {
             log,
             changes,
             finding: (found > 0).then_some(finding),
+            resumed,
         })
     }
 
@@ -55,6 +66,7 @@ impl AuditChanges {
             log,
             changes,
             finding,
+            ..
         } = self;
         let mut finding = finding?;
         let text = matcher.text().map(str::to_owned);

@@ -25,6 +25,7 @@ mod plan;
 mod records;
 mod report;
 mod request;
+mod resumed;
 mod run;
 
 pub use error::EraseError;

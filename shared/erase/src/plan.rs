@@ -29,6 +29,8 @@ pub struct ErasePlan {
     pub(crate) export_findings: Vec<Finding>,
     pub(crate) record_findings: Vec<Finding>,
     pub(crate) partitions: Vec<ErasedPartition>,
+    /// Those that an earlier erasure left.
+    pub(crate) resumed_partitions: Vec<ErasedPartition>,
     pub(crate) dead_letters: Option<DeadLetters>,
     pub(crate) letter_finding: Option<Finding>,
     pub(crate) remarks: Vec<String>,
@@ -70,7 +72,8 @@ pub async fn plan(
     let (known_files, known_targets) = local::divide(&export::remembered_targets(folders.state())?);
     files.extend(known_files);
     let local = Local::find(folders, &files, &mut matcher, cancel).await?;
-    let audit = AuditChanges::find(folders, &mut matcher).await?;
+    let environment = &pipeline.environment().name;
+    let audit = AuditChanges::find(folders, &mut matcher, environment, &request.audited()).await?;
     if !local.in_use.is_empty() && !request.leaves_unfinished {
         return Err(EraseError::Unfinished(local.in_use));
     }
@@ -86,6 +89,7 @@ pub async fn plan(
         export_findings,
         record_findings: Vec::new(),
         partitions: Vec::new(),
+        resumed_partitions: Vec::new(),
         dead_letters: None,
         letter_finding: None,
         remarks: Vec::new(),
@@ -120,6 +124,8 @@ impl ErasePlan {
         let days = finding.await?;
         drop(progress);
         self.partitions = pipeline.partitions_of(&days.times()).await?;
+        let resumed: Vec<String> = self.audit.resumed.partitions.iter().cloned().collect();
+        self.resumed_partitions = pipeline.partitions_named(&resumed).await?;
         self.record_findings = days.findings().collect();
         let progress = on_progress("searching dead letters");
         let letters = DeadLetters::find(pipeline, &mut self.matcher, cancel, progress).await?;
@@ -152,9 +158,24 @@ impl ErasePlan {
     }
 
     /// The partitions that are vacuumed afterwards.
+    pub fn partitions(&self) -> impl Iterator<Item = &ErasedPartition> {
+        let is_other =
+            |other: &&ErasedPartition| !self.partitions.iter().any(|one| one.name == other.name);
+        let resumed = self.resumed_partitions.iter().filter(is_other);
+        self.partitions.iter().chain(resumed)
+    }
+
+    /// Whether an erasure has anything to do: something was found, or an earlier one left partitions.
     #[must_use]
-    pub fn partitions(&self) -> &[ErasedPartition] {
-        &self.partitions
+    pub fn has_work(&self) -> bool {
+        self.erasable() > 0 || !self.resumed_partitions.is_empty()
+    }
+
+    /// The earlier erasure of the same that is brought to its end, in words.
+    #[must_use]
+    pub fn resumed(&self) -> Option<String> {
+        let text = self.audit.resumed.text();
+        text.filter(|_| !self.resumed_partitions.is_empty())
     }
 
     /// Whether partitions are rewritten, during which nobody can use them.

@@ -42,6 +42,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The partitions of the erased records.
     pub partitions: Vec<PartitionReport>,
+    /// The earlier erasure of the same that this one has brought to its end, in words.
+    pub resumed: Option<String>,
     /// What stays, whatever is erased.
     pub remarks: Vec<String>,
     /// Where more may be that was not seen, or was not erased.

@@ -14,6 +14,7 @@ use crate::finding::{Finding, Place};
 use crate::plan::ErasePlan;
 use crate::records;
 use crate::report::{PartitionOutcome, PartitionReport, Report};
+use crate::resumed::PARTITIONS_LEFT;
 
 /// Attempts of a vacuum that does not get its lock.
 const ATTEMPTS_MAX: usize = 3;
@@ -36,6 +37,7 @@ pub async fn execute(
             return Err(error.into());
         }
     };
+    let resumed = plan.resumed();
     let mut run = Run {
         pipeline,
         permit: &permit,
@@ -43,6 +45,7 @@ pub async fn execute(
         report: Report {
             findings: plan.record_findings,
             partitions: Vec::new(),
+            resumed,
             remarks: plan.remarks,
             unseen: plan.unseen,
             unreadable: plan.local.unreadable,
@@ -67,12 +70,14 @@ pub async fn execute(
         let erased = records::erase(pipeline, &permit, &plan.request, &mut matcher, cancel).await;
         erased.days.report(&mut run.report.findings);
         run.note_records(erased.error);
-        run.vacuum(
-            &erased.days,
-            &plan.partitions,
-            plan.request.rewrites_partitions,
-        )
-        .await;
+        let mut partitions = run.partitions(&erased.days, plan.partitions).await;
+        for resumed in plan.resumed_partitions {
+            if !partitions.iter().any(|one| one.name == resumed.name) {
+                partitions.push(resumed);
+            }
+        }
+        run.vacuum(partitions, plan.request.rewrites_partitions)
+            .await;
     }
     run.exports(plan.exports, plan.export_findings, &mut matcher)
         .await;
@@ -104,26 +109,31 @@ impl Run<'_> {
         self.report.unseen.push(format!("records: {error}"));
     }
 
-    async fn vacuum(
+    /// The partitions of the erased records: some may have come to other partitions since the plan.
+    async fn partitions(
         &mut self,
         days: &records::Days,
-        planned: &[ErasedPartition],
-        is_rewrite: bool,
-    ) {
+        planned: Vec<ErasedPartition>,
+    ) -> Vec<ErasedPartition> {
         let times = days.times();
         if times.is_empty() {
-            return;
+            return Vec::new();
         }
-        // Records may have come to other partitions since the plan.
-        let partitions = match self.pipeline.partitions_of(&times).await {
+        match self.pipeline.partitions_of(&times).await {
             Ok(partitions) => partitions,
             Err(error) => {
                 self.report
                     .unseen
                     .push(format!("partitions are not vacuumed: {error}"));
-                planned.to_vec()
+                planned
             }
-        };
+        }
+    }
+
+    async fn vacuum(&mut self, partitions: Vec<ErasedPartition>, is_rewrite: bool) {
+        if partitions.is_empty() {
+            return;
+        }
         for partition in partitions {
             let outcome = if self.cancel.is_cancelled() {
                 PartitionOutcome::Left(advice(&partition.name, "interrupted"))
@@ -219,8 +229,7 @@ fn change(plan: &ErasePlan, pipeline: &Pipeline) -> PlannedChange {
         }
         details.insert("found".to_owned(), found.into());
         let names: Vec<&str> = plan
-            .partitions
-            .iter()
+            .partitions()
             .map(|partition| partition.name.as_str())
             .collect();
         details.insert("partitions".to_owned(), json!(names));
@@ -246,6 +255,9 @@ async fn end(permit: WritePermit, report: &Report) -> Option<pipeline::audit::Au
         .iter()
         .filter(|finding| finding.why_left().is_some())
         .count();
+    let is_left =
+        |partition: &&PartitionReport| matches!(partition.outcome, PartitionOutcome::Left(_));
+    let partitions_left = report.partitions.iter().filter(is_left).count();
     let counts = [
         ("records", erased(&[Place::Records])),
         ("dead_letters", erased(&[Place::DeadLetters])),
@@ -261,6 +273,7 @@ async fn end(permit: WritePermit, report: &Report) -> Option<pipeline::audit::Au
             ]),
         ),
         ("places_left", left),
+        (PARTITIONS_LEFT, partitions_left),
     ];
     let error = if report.is_cancelled {
         Some("interrupted".to_owned())

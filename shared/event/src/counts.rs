@@ -27,9 +27,9 @@ pub struct TypeCount {
     /// CloudEvents `type`.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Records of that type, up to the limit of counting.
+    /// Records of that type.
     pub count: i64,
-    /// Whether counting stopped at its limit: there are at least `count` records.
+    /// Whether there may be more than `count` records: never. An earlier version stopped counting at 10,000.
     pub count_is_minimum: bool,
     /// The newest `occurred_at`.
     pub last_occurred_at: DateTime<Utc>,

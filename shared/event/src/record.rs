@@ -142,7 +142,7 @@ pub struct PartitionSize {
 pub struct RecordSummary {
     /// Number of records.
     pub total: i64,
-    /// Whether `total` is an estimate.
+    /// Whether `total` is an estimate: only while an upgrade counts the records of the past.
     pub total_is_estimate: bool,
     /// Time of the newest insert; `null` when there is no record.
     #[schema(required)]

@@ -20,12 +20,12 @@ use object_store::{
     UpdateVersion,
 };
 use pipeline::Pipeline;
-use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::checkpoint::CHECKPOINT;
 use crate::chunk::{DAY_PREFIX, Staged};
 use crate::error::ExportError;
+use crate::staging::Staging;
 
 /// Time limit of one request, a part of an upload included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ pub(crate) struct Bucket {
     store: Arc<dyn ObjectStore>,
     url: String,
     prefix: Key,
-    staging: TempDir,
+    staging: Staging,
     /// The checkpoint as this run knows it; `None` where there is none.
     checkpoint: Option<UpdateVersion>,
 }
@@ -78,7 +78,7 @@ impl Bucket {
         let store = builder.build().map_err(|error| failed(error.into()))?;
         Ok(Self {
             store: Arc::new(store),
-            staging: tempfile::tempdir().map_err(failed)?,
+            staging: Staging::create().map_err(failed)?,
             url,
             prefix,
             checkpoint: None,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::ExportError;
+use crate::request::Target;
 use crate::walk::Position;
 
 /// Name beside the files. Readers of data folders leave out names with a leading underscore.
@@ -89,18 +90,21 @@ impl Checkpoint {
         }
     }
 
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ExportError> {
-        let refused = |detail: String| ExportError::Checkpoint {
-            name: CHECKPOINT.to_owned(),
-            detail,
+    /// Reads the checkpoint of a target.
+    pub(crate) fn read(bytes: &[u8], target: &Target) -> Result<Self, ExportError> {
+        let refused = |error: serde_json::Error| ExportError::Checkpoint {
+            name: format!("{target}/{CHECKPOINT}"),
+            detail: error.to_string(),
         };
-        let Versioned { version } =
-            serde_json::from_slice(bytes).map_err(|error| refused(error.to_string()))?;
+        let Versioned { version } = serde_json::from_slice(bytes).map_err(refused)?;
         if version != VERSION {
-            let detail = format!("its version is {version}, this program writes {VERSION}");
-            return Err(refused(detail));
+            return Err(ExportError::OtherVersion {
+                target: target.to_string(),
+                found: version,
+                written: VERSION,
+            });
         }
-        serde_json::from_slice(bytes).map_err(|error| refused(error.to_string()))
+        serde_json::from_slice(bytes).map_err(refused)
     }
 
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, ExportError> {

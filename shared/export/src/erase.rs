@@ -15,6 +15,7 @@ use crate::checkpoint::{CHECKPOINT, Checkpoint, RunId};
 use crate::chunk::Staged;
 use crate::destination::Destination;
 use crate::error::ExportError;
+use crate::folder::Folder;
 use crate::format::{Encoder, Format, read};
 use crate::request::Target;
 
@@ -29,7 +30,8 @@ const STAGED: &str = "erased";
 pub struct ExportFiles {
     target: Target,
     destination: Destination,
-    checkpoint: Checkpoint,
+    /// `None` for an export of an earlier version: it is never continued, and what its checkpoint counts stays.
+    checkpoint: Option<Checkpoint>,
     names: Vec<String>,
 }
 
@@ -39,8 +41,10 @@ impl ExportFiles {
     /// # Errors
     /// When the target cannot be read, or when an export is being written to it.
     pub async fn open(pipeline: &Pipeline, target: &Target) -> Result<Option<Self>, ExportError> {
+        // Half-written files of an export that was killed go when it is opened, also before its first checkpoint.
         if let Target::Folder(path) = target
             && !path.join(CHECKPOINT).is_file()
+            && !Folder::has_staging(path)
         {
             return Ok(None);
         }
@@ -51,8 +55,14 @@ impl ExportFiles {
         let mut names = destination.list().await?;
         names.retain(|name| Format::of_name(name).is_some());
         names.sort_unstable();
-        let mut checkpoint = Checkpoint::read(&content)?;
-        checkpoint.run = RunId::new();
+        let checkpoint = match Checkpoint::read(&content, target) {
+            Ok(mut checkpoint) => {
+                checkpoint.run = RunId::new();
+                Some(checkpoint)
+            }
+            Err(ExportError::OtherVersion { found, written, .. }) if found < written => None,
+            Err(error) => return Err(error),
+        };
         Ok(Some(Self {
             target: target.clone(),
             checkpoint,
@@ -142,11 +152,13 @@ impl ExportFiles {
             }
             None => {
                 self.destination.remove(name).await?;
-                self.checkpoint.files = self.checkpoint.files.saturating_sub(1);
                 0
             }
         };
-        let checkpoint = &mut self.checkpoint;
+        let Some(checkpoint) = &mut self.checkpoint else {
+            return Ok(());
+        };
+        checkpoint.files = checkpoint.files.saturating_sub(u64::from(bytes == 0));
         checkpoint.rows = checkpoint.rows.saturating_sub(erased);
         checkpoint.bytes = checkpoint.bytes.saturating_sub(bytes_before) + bytes;
         let content = checkpoint.to_bytes()?;

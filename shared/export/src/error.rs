@@ -42,6 +42,16 @@ pub enum ExportError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The checkpoint is of another version of this program, which counts something else.
+    #[error("{}", other_version(target, *found, *written))]
+    OtherVersion {
+        /// The folder or bucket.
+        target: String,
+        /// The version of the checkpoint.
+        found: u32,
+        /// The version that this program writes.
+        written: u32,
+    },
     /// Another process exports into the same target, or did so meanwhile. Nothing of this run is left there that
     /// the checkpoint does not count.
     #[error("another export is writing to {0}; wait for its end")]
@@ -76,6 +86,21 @@ pub enum ExportError {
     /// The caller cancelled.
     #[error("interrupted; the same command continues from the last checkpoint")]
     Cancelled,
+}
+
+fn other_version(target: &str, found: u32, written: u32) -> String {
+    if found < written {
+        format!(
+            "{target} holds an export of an earlier version of this program, which cannot be continued (its \
+             checkpoint has version {found}, this program writes {written}): export into another target, \
+             everything or a range of time; the files there stay as they are"
+        )
+    } else {
+        format!(
+            "{target} holds an export of a later version of this program (its checkpoint has version {found}, \
+             this program writes {written}): use that version, or another target"
+        )
+    }
 }
 
 impl ExportError {

@@ -52,6 +52,11 @@ impl Folder {
         })
     }
 
+    /// Whether files are being written into a folder, or were when their process was killed.
+    pub(crate) fn has_staging(path: &Path) -> bool {
+        path.join(STAGING).is_dir()
+    }
+
     pub(crate) fn staging(&self) -> &Path {
         &self.staging
     }

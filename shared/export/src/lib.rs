@@ -37,6 +37,7 @@ mod read;
 mod request;
 mod run;
 mod source;
+mod staging;
 mod targets;
 mod walk;
 

@@ -69,7 +69,7 @@ impl Source<'_> {
         let target = || request.target.to_string();
         let content = destination.read_checkpoint().await?;
         let found = content
-            .map(|content| Checkpoint::read(&content))
+            .map(|content| Checkpoint::read(&content, &request.target))
             .transpose()?;
         if let Some(found) = &found
             && (found.environment != *environment || found.request != requested)

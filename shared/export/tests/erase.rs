@@ -147,3 +147,70 @@ async fn selected_records_go_and_the_others_stay_as_they_were_in_every_format() 
         "a search creates nothing"
     );
 }
+
+#[tokio::test]
+async fn export_of_an_earlier_version_is_erased_from_and_of_a_later_one_is_refused() {
+    let database = TestDatabase::create().await.unwrap();
+    store::migrate(database.pool()).await.unwrap();
+    store(&database, 0..10).await;
+    let environment = Environment {
+        database_url: Some(database.url().to_owned()),
+        ..Environment::example()
+    };
+    let pipeline = Pipeline::connect(&environment).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::Folder(folder.path().to_owned());
+    let request = ExportRequest {
+        scope: Scope::SinceLast,
+        types: Vec::new(),
+        source: None,
+        format: Format::Csv,
+        target: target.clone(),
+    };
+    export(
+        &pipeline,
+        &request,
+        &CancellationToken::new(),
+        Box::new(|_| {}),
+    )
+    .await
+    .unwrap();
+    let set_version = |version: u32| {
+        let mut checkpoint = checkpoint(folder.path());
+        checkpoint["version"] = json!(version);
+        let path = folder.path().join("_opsconsole_export.json");
+        std::fs::write(path, checkpoint.to_string()).unwrap();
+    };
+    set_version(1);
+    let mut files = ExportFiles::open(&pipeline, &target)
+        .await
+        .unwrap()
+        .unwrap();
+    let name = files.names()[0].clone();
+    let select = async |records: &[Record]| {
+        let ids = records.iter().map(|record| record.id != "7");
+        Ok::<_, ExportError>(ids.collect())
+    };
+    assert_eq!(files.erase(&name, select).await.unwrap(), 9);
+    drop(files);
+    assert_eq!(checkpoint(folder.path())["rows"], 10, "it is as it was");
+    let left = records(&pipeline, &target).await;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, "7");
+    set_version(3);
+    let later = ExportFiles::open(&pipeline, &target).await;
+    assert!(matches!(later, Err(ExportError::OtherVersion { .. })));
+}
+
+#[tokio::test]
+async fn half_written_files_go_when_the_export_is_opened() {
+    let pipeline = Pipeline::connect(&Environment::example()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let staging = folder.path().join("_opsconsole_staging");
+    std::fs::create_dir(&staging).unwrap();
+    std::fs::write(staging.join("0"), "a record").unwrap();
+    let target = Target::Folder(folder.path().to_owned());
+    let files = ExportFiles::open(&pipeline, &target).await.unwrap();
+    assert!(files.is_none());
+    assert!(!staging.exists());
+}

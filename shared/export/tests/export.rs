@@ -457,6 +457,37 @@ async fn target_belongs_to_one_request_and_one_process() {
 }
 
 /// The newest record ids go, as after a restore to an earlier time.
+#[tokio::test]
+async fn checkpoint_of_another_version_is_refused_with_the_way_out() {
+    let fixture = Fixture::new().await;
+    let mut request = fixture.request(Format::Jsonl);
+    let folder = fixture.folder.path().join("versions");
+    request.target = Target::Folder(folder.clone());
+    let name = folder.join("_opsconsole_export.json");
+    fixture.export(&request).await.unwrap();
+    let written = fs::read_to_string(&name).unwrap();
+    for (version, expected) in [
+        (
+            "1",
+            "export into another target, everything or a range of time",
+        ),
+        ("99", "use that version, or another target"),
+    ] {
+        let other = written.replace("\"version\": 2", &format!("\"version\": {version}"));
+        assert_ne!(other, written);
+        fs::write(&name, &other).unwrap();
+        let error = fixture.export(&request).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&folder.display().to_string()), "{text}");
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(fs::read_to_string(&name).unwrap(), other, "it stays");
+    }
+    fs::write(&name, "no json").unwrap();
+    let text = fixture.export(&request).await.unwrap_err().to_string();
+    assert!(text.contains("no checkpoint of an export"), "{text}");
+    assert!(text.contains("use another target"), "{text}");
+}
+
 async fn restore_to_before(fixture: &Fixture, record_id: i64) {
     for statement in [
         "delete from records where record_id >= $1",

@@ -69,6 +69,23 @@ impl Pipeline {
         .await
     }
 
+    /// The partitions with these names, as far as they exist.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn partitions_named(
+        &self,
+        names: &[String],
+    ) -> Result<Vec<ErasedPartition>, PipelineError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.of_database("list partitions", QUESTION_LIMIT, |pool| async move {
+            store::partitions_named(pool, names).await
+        })
+        .await
+    }
+
     /// Erases records, at most [`store::ERASED_MAX`]; their identities stay in the ledger. Returns how many
     /// there were.
     ///

@@ -7,15 +7,18 @@
 //! the trigger before it looks how far the steps came. See the migrations `create_event_counts` and
 //! `count_deletions_while_the_past_is_counted`.
 
+use std::time::Duration;
+
 use sqlx::{Connection as _, PgConnection};
 
 use crate::error::{Context as _, StoreError};
+use crate::share::Share;
 
 const OPERATION: &str = "count the records of the past";
 /// Records of one step, rounded up to a whole hour.
 const STEP_ROWS: i64 = 50_000;
-/// Most steps of one run, so that it ends within the function's timeout; the next continues.
-const STEPS_MAX: usize = 1_500;
+/// What one run may take; the next continues.
+const SHARE: Share = Share::new(1_500, Duration::from_secs(5 * 60));
 
 /// A statement of its own: the step that follows sees what was committed while this one waited.
 const LOCK: &str = "select from event_counts_backfill for update";
@@ -31,7 +34,7 @@ with step as (
     ) as next
 ), counted as (
     insert into event_counts as c (hour, type, source, slot, events)
-    select date_trunc('hour', occurred_at, 'UTC') as hour, type, source, 0, count(*)
+    select date_trunc('hour', occurred_at, 'UTC') as hour, type, source, -1, count(*)
     from records
     where occurred_at >= (select filled_to from event_counts_backfill)
         and occurred_at < (select upper_end from step)
@@ -54,7 +57,7 @@ pub(crate) async fn fill_counts(connection: &mut PgConnection) -> Result<(), Sto
             .await
             .context(OPERATION)?;
     if is_open {
-        fill(connection, STEP_ROWS, STEPS_MAX).await?;
+        fill(connection, STEP_ROWS, SHARE).await?;
         sqlx::raw_sql("drop table event_counts_backfill")
             .execute(connection)
             .await
@@ -66,9 +69,9 @@ pub(crate) async fn fill_counts(connection: &mut PgConnection) -> Result<(), Sto
 async fn fill(
     connection: &mut PgConnection,
     rows: i64,
-    steps_max: usize,
+    mut share: Share,
 ) -> Result<(), StoreError> {
-    for _ in 0..steps_max {
+    while share.take() {
         let mut transaction = connection.begin().await.context(OPERATION)?;
         let is_counted = step(&mut transaction, rows).await?;
         transaction.commit().await.context(OPERATION)?;
@@ -113,6 +116,10 @@ full join (
     select hour, type, source, sum(events) as events from event_counts group by 1, 2, 3
 ) as kept using (hour, type, source)
 where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
+
+    fn steps(steps: usize) -> Share {
+        Share::new(steps, Duration::from_secs(600))
+    }
 
     async fn differences(pool: &PgPool) -> i64 {
         sqlx::query_scalar(DIFFERENCES)
@@ -173,7 +180,7 @@ where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
                 tokio::task::yield_now().await;
             }
         };
-        let limit = std::time::Duration::from_secs(30);
+        let limit = Duration::from_secs(30);
         tokio::time::timeout(limit, waiting).await.unwrap();
     }
 
@@ -183,7 +190,7 @@ where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
         let pool = database.pool();
         store_the_past(pool).await;
         let mut connection = pool.acquire().await.unwrap();
-        let error = fill(&mut connection, 300, 2).await.unwrap_err();
+        let error = fill(&mut connection, 300, steps(2)).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
         assert!(differences(pool).await > 0);
         // Newer records of the same hours, counted by the trigger.
@@ -201,7 +208,7 @@ where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
         store_the_past(pool).await;
         let mut connection = pool.acquire().await.unwrap();
         erase(&mut connection, 1_900..=2_000).await;
-        fill(&mut connection, 300, 2).await.unwrap_err();
+        fill(&mut connection, 300, steps(2)).await.unwrap_err();
         insert(pool, 2_001).await;
         // Counted by a step, not counted yet, and counted by the trigger.
         for ids in [1..=100, 1_500..=1_600, 2_001..=2_100, 3_950..=4_000] {
@@ -222,7 +229,7 @@ where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
             let pool = pool.clone();
             async move {
                 let mut connection = pool.acquire().await.unwrap();
-                fill(&mut connection, 300, 1).await.unwrap_err();
+                fill(&mut connection, 300, steps(1)).await.unwrap_err();
             }
         });
         wait_for_a_waiter(pool).await;

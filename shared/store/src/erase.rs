@@ -146,6 +146,18 @@ pub async fn partitions_of(
     if times.iter().any(is_elsewhere) {
         names.push(DEFAULT_PARTITION);
     }
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    partitions_named(pool, &names).await
+}
+
+/// The partitions with these names, as far as they exist, with what the user of this pool may do there, by name.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn partitions_named(
+    pool: &PgPool,
+    names: &[String],
+) -> Result<Vec<ErasedPartition>, StoreError> {
     let question = sqlx::query_as(PARTITIONS).bind(names);
     let found: Vec<(String, i64, bool)> = rows(pool.into(), CHECK, question).await?;
     Ok(found

@@ -13,9 +13,11 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 use crate::error::{Context as _, StoreError};
+use crate::folding::forget_hours;
 use crate::lease::{Source, one_row};
 use crate::partition_plan::{Partition, PartitionPlan};
 use crate::partition_step::{begin_step, existing_partitions, read_partitions};
+use crate::share::{Share, Shares};
 
 const READ_HORIZON: &str = "read the retention horizon";
 const MOVE_HORIZON: &str = "move the retention horizon";
@@ -26,12 +28,6 @@ const DELETE: &str = "delete expired records of the default partition";
 
 /// Most records of one deletion: writers and other steps wait at most for one deletion.
 const DELETION_RECORDS_MAX: i64 = 10_000;
-/// Most deletions from the default partition of one run, so that it ends within the function's timeout; the
-/// next run continues.
-const DELETIONS_MAX: usize = 200;
-/// Most deletions of identities of one run; the next run continues. A daily run keeps pace with 30 million
-/// events a day.
-const IDENTITY_DELETIONS_MAX: usize = 3_000;
 /// Name of a detached partition: this, and the name that a partition of its range gets.
 const EXPIRED_PREFIX: &str = "expired_";
 
@@ -59,14 +55,26 @@ pub async fn drop_partitions(
     plan: &PartitionPlan,
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
+    let mut share = Shares::DAILY.expired_partitions;
+    drop_partitions_within(pool, plan, now, &mut share).await
+}
+
+pub(crate) async fn drop_partitions_within(
+    pool: &PgPool,
+    plan: &PartitionPlan,
+    now: DateTime<Utc>,
+    share: &mut Share,
+) -> Result<Vec<String>, StoreError> {
     move_horizon(pool, plan, now).await?;
     for partition in plan.expired(&existing_partitions(pool).await?, now) {
+        if !share.take() {
+            break;
+        }
         detach(pool, partition).await?;
     }
-    let mut steps_left = IDENTITY_DELETIONS_MAX;
     let mut dropped = Vec::new();
     while let Some((name, partition_name)) = next_expired(pool).await? {
-        if !forget_identities(pool, &name, &mut steps_left).await? {
+        if !forget_identities(pool, &name, share).await? {
             break;
         }
         if drop_table(pool, &name).await? {
@@ -88,12 +96,22 @@ pub async fn delete_expired_records(
     plan: &PartitionPlan,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
+    let mut share = Shares::DAILY.default_partition;
+    delete_records_within(pool, plan, now, &mut share).await
+}
+
+pub(crate) async fn delete_records_within(
+    pool: &PgPool,
+    plan: &PartitionPlan,
+    now: DateTime<Utc>,
+    share: &mut Share,
+) -> Result<u64, StoreError> {
     let Some(horizon) = plan.horizon(now) else {
         return Ok(0);
     };
     move_horizon(pool, plan, now).await?;
     let mut total = 0;
-    for _ in 0..DELETIONS_MAX {
+    while share.take() {
         let mut transaction = begin_step(pool).await?;
         // Deleted from the partition alone, because the planner could choose to join with all of them; so the
         // trigger of `records` does not count here.
@@ -107,7 +125,7 @@ pub async fn delete_expired_records(
                  returning r.record_id, r.occurred_at, r.type, r.source
              ), uncounted as (
                  insert into event_counts as c (hour, type, source, slot, events)
-                 select date_trunc('hour', occurred_at, 'UTC'), type, source, 0, -count(*)
+                 select date_trunc('hour', occurred_at, 'UTC'), type, source, -1, -count(*)
                  from deleted group by 1, 2, 3 order by 1, 2, 3
                  on conflict (hour, type, source, slot) do update
                  set events = c.events + excluded.events
@@ -177,12 +195,8 @@ async fn detach(pool: &PgPool, partition: &Partition) -> Result<(), StoreError> 
     .await
     .context(DETACH)?;
     // A partition has whole hours, and no other one has records of them.
-    sqlx::query("delete from event_counts where hour >= $1 and hour < $2")
-        .bind(partition.range.from)
-        .bind(partition.range.to)
-        .execute(&mut *transaction)
-        .await
-        .context(DETACH)?;
+    let range = partition.range;
+    forget_hours(&mut transaction, range.from, range.to).await?;
     transaction.commit().await.context(DETACH)
 }
 
@@ -194,12 +208,11 @@ async fn next_expired(pool: &PgPool) -> Result<Option<(String, String)>, StoreEr
         .context(DROP)
 }
 
-/// Deletes the identities of a detached partition. Returns whether all are deleted; otherwise the steps of this
-/// run are used up.
+/// Deletes the identities of a detached partition. Returns whether all are deleted; otherwise the share is used up.
 async fn forget_identities(
     pool: &PgPool,
     name: &str,
-    steps_left: &mut usize,
+    share: &mut Share,
 ) -> Result<bool, StoreError> {
     let statement = format!(
         "with chosen as (
@@ -217,8 +230,7 @@ async fn forget_identities(
          update expired_partitions set pruned_to_time = last.occurred_at, pruned_to_id = last.record_id
          from last where name = $1"
     );
-    while *steps_left > 0 {
-        *steps_left -= 1;
+    while share.take() {
         let mut transaction = begin_step(pool).await?;
         if !is_expired(&mut transaction, name).await? {
             return Ok(true);

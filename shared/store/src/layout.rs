@@ -148,6 +148,12 @@ impl Layout {
         self.span(index, index)
     }
 
+    /// The segments from one time to another, both inclusive.
+    pub(crate) fn span_of(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Span {
+        let index = |time: DateTime<Utc>| self.edges.partition_point(|edge| *edge <= time);
+        self.span(index(from), index(to.max(from)))
+    }
+
     fn span(&self, first: usize, last: usize) -> Span {
         Span {
             from: first

@@ -4,15 +4,18 @@
 //! transaction of its own, so a run that was interrupted is continued by the next one. See the migration
 //! `create_event_identities`.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 
 use crate::error::{Context as _, StoreError};
+use crate::share::Share;
 
 const OPERATION: &str = "copy the ledger";
 /// Rows of one step: about half a second.
 const STEP_ROWS: i64 = 10_000;
-/// Most steps of one run, so that it ends within the function's timeout (15 minutes); the next continues.
-const STEPS_MAX: usize = 1_500;
+/// What one run may take; the next continues.
+const SHARE: Share = Share::new(1_500, Duration::from_secs(7 * 60));
 /// Steps in a row that a conflict with a write may undo before the run ends.
 const CONFLICTS_MAX: usize = 10;
 /// The same for the rename. Writers queue behind it while it waits for its lock, so these are few.
@@ -86,7 +89,8 @@ pub(crate) async fn move_ledger(connection: &mut PgConnection) -> Result<(), Sto
 
 async fn copy(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut conflicts = 0;
-    for _ in 0..STEPS_MAX {
+    let mut share = SHARE;
+    while share.take() {
         let has_more: Result<bool, StoreError> = sqlx::query_scalar(COPY_STEP)
             .bind(STEP_ROWS)
             .fetch_one(&mut *connection)

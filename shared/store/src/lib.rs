@@ -29,6 +29,7 @@ mod erase;
 mod error;
 mod expiry;
 mod filling;
+mod folding;
 mod iam;
 mod identity;
 mod keys;
@@ -48,9 +49,13 @@ mod records;
 mod roles;
 mod rollup;
 mod settings;
+mod share;
 mod span_condition;
 mod statistics;
 mod stored_events;
+#[cfg(test)]
+mod test_plans;
+mod upkeep;
 mod walk;
 mod write;
 
@@ -60,24 +65,28 @@ pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after, row
 pub use connect::{ConnectSettings, connect, connect_lazy, disconnect_idle, ping};
 pub use erase::{
     ERASED_MAX, ErasedPartition, ErasureRights, RecordPosition, VACUUM_LIMIT, Vacuumed,
-    erase_records, erasure_rights, partitions_of, vacuum_erased, vacuum_statistics,
+    erase_records, erasure_rights, partitions_named, partitions_of, vacuum_erased,
+    vacuum_statistics,
 };
 pub use error::{StoreError, beyond_last};
 pub use expiry::{delete_expired_records, drop_partitions, retention_horizon};
+pub use folding::fold_counts;
 pub use iam::IamLogIn;
 pub use keys::{KnownKeys, StoredKey, look_up_keys, stored_keys};
 pub use lease::{Reader, Source};
-pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, migrate};
+pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, has_records, migrate};
 pub use origin::database_created_at;
 pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partition_sizes::{PARTITIONS_MAX, partition_sizes};
-pub use partitions::{PartitionReport, create_partitions, keep_partitions};
+pub use partitions::create_partitions;
 pub use publication::{PublicationName, publish_records};
 pub use record_row::{Columns, PAGE_BYTES_MAX, RecordRow};
 pub use records::{SAME_ID_MAX, get_record, get_row, list_records, list_rows};
 pub use roles::{RoleError, role_statements};
-pub use rollup::{STATS_RAW_MAX, STATS_ROWS_MAX, fold_counts, stats};
+pub use rollup::{STATS_RAW_MAX, STATS_ROWS_MAX, stats};
 pub use settings::{SettingsError, Variables};
-pub use statistics::{EXACT_COUNT_MAX, Summary, TYPE_COUNT_MAX, TYPES_MAX, summary, types};
+pub use share::{Share, Shares, Work};
+pub use statistics::{Summary, TYPES_MAX, summary, types};
 pub use stored_events::{StoredEvents, stored_events};
+pub use upkeep::{PartitionReport, keep_partitions, upkeep};
 pub use write::{Written, write_batch};

@@ -65,6 +65,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| Migrator {
         file!(20261127000013, "read_counts_in_analytics"),
         file!(20261127000100, "index_records_by_subject"),
         file!(20261127000200, "count_deletions_while_the_past_is_counted"),
+        file!(20261128000010, "sum_counts_by_type"),
     ]
     .into(),
     ..Migrator::DEFAULT
@@ -104,6 +105,17 @@ pub async fn migrate(pool: &PgPool) -> Result<MigrationReport, StoreError> {
         tracing::debug!(%error, "close the migration's connection");
     }
     report
+}
+
+/// Whether the table `records` exists: a migration has been here before.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn has_records(pool: &PgPool) -> Result<bool, StoreError> {
+    sqlx::query_scalar("select to_regclass('records') is not null")
+        .fetch_one(pool)
+        .await
+        .context(OPERATION)
 }
 
 async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreError> {

@@ -3,50 +3,13 @@
 //! Invariant: each step is done once, also when two callers run at once.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::error::{Context as _, StoreError};
-use crate::expiry::{delete_expired_records, drop_partitions};
 use crate::partition_plan::{PartitionPlan, Range};
 use crate::partition_step::{begin_step, existing_partitions, read_partitions};
-use crate::rollup::fold_counts;
 
 const CREATE: &str = "create a partition";
-
-/// What a run changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PartitionReport {
-    /// Names of the partitions that were created, in order of time.
-    pub created: Vec<String>,
-    /// Names of the partitions that were dropped, in order of time.
-    pub dropped: Vec<String>,
-    /// Expired records that were deleted from the default partition.
-    pub deleted_records: u64,
-    /// Hours whose counts were folded (see [`fold_counts`]).
-    pub folded_hours: u64,
-}
-
-/// Creates the partitions that are missing at `now`, drops expired ones, and deletes expired records from
-/// the default partition.
-///
-/// # Errors
-/// See [`StoreError`]; steps before the failed one stay committed.
-pub async fn keep_partitions(
-    pool: &PgPool,
-    plan: &PartitionPlan,
-    now: DateTime<Utc>,
-) -> Result<PartitionReport, StoreError> {
-    // Folding is short; pruning may use up the caller's time.
-    let created = create_partitions(pool, plan, now).await?;
-    let folded_hours = fold_counts(pool, now).await?;
-    Ok(PartitionReport {
-        created,
-        dropped: drop_partitions(pool, plan, now).await?,
-        deleted_records: delete_expired_records(pool, plan, now).await?,
-        folded_hours,
-    })
-}
 
 /// Creates the partitions that are missing at `now` and returns their names. Each step is a separate
 /// transaction that checks again before it acts, so any number of callers may run at once.

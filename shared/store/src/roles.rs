@@ -28,7 +28,8 @@ begin
         grant select on retention to ingest;
     end if;
     if exists (select from pg_roles where rolname = 'api') then
-        grant select on event_identities, records, event_counts, retention to api;
+        grant select on event_identities, records, event_counts, event_type_counts, event_type_totals,
+            retention to api;
         grant select on sequence event_keys_record_id_seq to api;
         grant select (version, installed_on) on _sqlx_migrations to api;
     end if;

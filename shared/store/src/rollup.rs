@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use event::{Bucket, GroupBy, StatsBucket, StatsQuery};
-use sqlx::PgPool;
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
 
 use crate::error::{Context as _, StoreError};
-use crate::lease::{Source, one_row, rows};
-use crate::partition_step::begin_step;
+use crate::layout::{Layout, Span};
+use crate::lease::{PooledConnection, Source, one_row, rows};
+use crate::span_condition::in_span;
 
 const STATS: &str = "count records per bucket";
-const FOLD: &str = "fold the counts of past hours";
 
 /// Most rows of a result of [`stats`].
 pub const STATS_ROWS_MAX: usize = 20_000;
@@ -23,30 +25,6 @@ pub const STATS_ROWS_MAX: usize = 20_000;
 pub const STATS_RAW_MAX: i64 = 500_000;
 /// Most rows of the rollup that one call reads.
 const ROLLUP_ROWS_MAX: i64 = 2_000_000;
-/// Most hours that one run folds, so that it ends within the function's timeout; the next continues.
-const FOLDED_HOURS_MAX: i64 = 10_000;
-
-/// Hours with unfolded counts.
-const UNFOLDED: &str = "
-select distinct hour from event_counts where slot <> 0 and hour < $1 order by hour limit $2";
-
-/// Rows that a write has locked are left for the next run, so that neither waits for the other in a circle.
-/// Slot 0 is only used under the lock of a step, and by deletions.
-const FOLD_HOUR: &str = "
-with chosen as (
-    select type, source, slot from event_counts
-    where hour = $1 and slot <> 0 for update skip locked
-), unfolded as (
-    delete from event_counts as c using chosen
-    where c.hour = $1 and c.type = chosen.type and c.source = chosen.source and c.slot = chosen.slot
-    returning c.type, c.source, c.events
-)
-insert into event_counts as c (hour, type, source, slot, events)
-select $1, type, source, 0, sum(events) from unfolded group by 2, 3 order by 2, 3
-on conflict (hour, type, source, slot) do update set events = c.events + excluded.events";
-
-/// Pairs that have no record left.
-const DELETE_EMPTY: &str = "delete from event_counts where hour = $1 and slot = 0 and events = 0";
 
 /// Counts records per time bucket and group, in the order of both. Buckets start at UTC midnight, the full
 /// hour or the full minute; one without records is left out. The query must have passed `validate`.
@@ -66,18 +44,15 @@ pub async fn stats(
     let parts = Parts::of(query);
     check_cost(reader, query, &parts).await?;
     let mut counts: BTreeMap<(DateTime<Utc>, String, Option<String>), i64> = BTreeMap::new();
-    let whole = parts.whole.map(|range| (rollup_statement(query), range));
-    let raw = parts
-        .raw
-        .into_iter()
-        .map(|range| (raw_statement(query), range));
-    for (statement, (from, to)) in whole.into_iter().chain(raw) {
-        let question = sqlx::query_as(&statement)
-            .bind(from)
-            .bind(to)
-            .bind(i64::try_from(STATS_ROWS_MAX).unwrap_or(i64::MAX) + 1);
-        let found: Vec<(DateTime<Utc>, String, Option<String>, i64)> =
-            rows(reader, STATS, question).await?;
+    let whole = parts.whole.map(|range| (range, true));
+    let raw = parts.raw.into_iter().map(|range| (range, false));
+    for (range, is_whole) in whole.into_iter().chain(raw) {
+        let found = if is_whole {
+            let statement = rollup_statement(query);
+            rows(reader, STATS, question(&statement, range)).await?
+        } else {
+            count_records(reader, query, range).await?
+        };
         for (bucket_start, group, source, count) in found {
             *counts.entry((bucket_start, group, source)).or_default() += count;
         }
@@ -99,35 +74,41 @@ pub async fn stats(
         .collect())
 }
 
-/// Moves the counts of hours that are over into one row for each type and source, so that a read needs fewer
-/// rows, and returns the number of hours. Each hour is a transaction of its own.
-///
-/// # Errors
-/// See [`StoreError`]; hours before the failed one stay folded.
-pub async fn fold_counts(pool: &PgPool, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let hours: Vec<DateTime<Utc>> = sqlx::query_scalar(UNFOLDED)
-        .bind(hour_of(now))
-        .bind(FOLDED_HOURS_MAX)
-        .fetch_all(pool)
-        .await
-        .context(FOLD)?;
-    let mut folded = 0;
-    for hour in hours {
-        let mut transaction = begin_step(pool).await?;
-        for statement in [FOLD_HOUR, DELETE_EMPTY] {
-            sqlx::query(statement)
-                .bind(hour)
-                .execute(&mut *transaction)
-                .await
-                .context(FOLD)?;
-        }
-        transaction.commit().await.context(FOLD)?;
-        folded += 1;
-    }
-    Ok(folded)
+type TimeRange = (DateTime<Utc>, DateTime<Utc>);
+
+/// Start of the bucket, group, source, count.
+type Row = (DateTime<Utc>, String, Option<String>, i64);
+
+fn question(statement: &str, (from, to): TimeRange) -> QueryAs<'_, Postgres, Row, PgArguments> {
+    sqlx::query_as(statement)
+        .bind(from)
+        .bind(to)
+        .bind(i64::try_from(STATS_ROWS_MAX).unwrap_or(i64::MAX) + 1)
 }
 
-type TimeRange = (DateTime<Utc>, DateTime<Utc>);
+/// Counts the records of a range, planned for its partitions alone.
+async fn count_records(
+    source: Source<'_>,
+    query: &StatsQuery,
+    range: TimeRange,
+) -> Result<Vec<Row>, StoreError> {
+    let mut connection = PooledConnection::read(source, STATS).await?;
+    let answer = async {
+        let layout = Layout::of(source.pool(), connection.get()).await?;
+        let statement = raw_statement(query, span(&layout, range));
+        question(&statement, range)
+            .persistent(false)
+            .fetch_all(connection.get())
+            .await
+            .read_context(STATS)
+    };
+    let answer = answer.await;
+    connection.end(answer)
+}
+
+fn span(layout: &Layout, (from, to): TimeRange) -> Span {
+    layout.span_of(from, to - TimeDelta::microseconds(1))
+}
 
 /// How the range of a query is read.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,7 +137,7 @@ impl Parts {
     }
 }
 
-fn hour_of(time: DateTime<Utc>) -> DateTime<Utc> {
+pub(crate) fn hour_of(time: DateTime<Utc>) -> DateTime<Utc> {
     time.duration_trunc(TimeDelta::hours(1)).unwrap_or(time)
 }
 
@@ -176,21 +157,14 @@ async fn check_cost(
     query: &StatsQuery,
     parts: &Parts,
 ) -> Result<(), StoreError> {
-    let question = sqlx::query_as(
-        "select to_regclass('event_counts_backfill') is not null,
-             (select count(*) from (
-                 select from event_counts where hour >= $1 and hour < $2 limit $3
-             ) as some_rows)",
-    )
-    .bind(hour_of(query.from))
-    .bind(next_hour(query.to))
-    .bind(ROLLUP_ROWS_MAX + 1);
+    let statement = cost_statement(query);
+    let question = sqlx::query_as(&statement)
+        .bind(hour_of(query.from))
+        .bind(next_hour(query.to))
+        .bind(ROLLUP_ROWS_MAX + 1);
     let (is_filling, rollup_rows): (bool, i64) = one_row(source, STATS, question).await?;
     if is_filling {
-        return Err(StoreError::Unavailable {
-            operation: STATS,
-            detail: "the records of the past are being counted".to_owned(),
-        });
+        return Err(incomplete(STATS));
     }
     if rollup_rows > ROLLUP_ROWS_MAX {
         return Err(too_broad(
@@ -224,6 +198,14 @@ async fn check_cost(
     })
 }
 
+/// The error while the records that are older than the rollup are being counted.
+pub(crate) fn incomplete(operation: &'static str) -> StoreError {
+    StoreError::Unavailable {
+        operation,
+        detail: "the records of the past are being counted".to_owned(),
+    }
+}
+
 const fn too_broad(parameter: &'static str, advice: &'static str) -> StoreError {
     StoreError::TooBroad {
         operation: STATS,
@@ -241,6 +223,25 @@ const fn columns(group_by: GroupBy) -> &'static str {
     }
 }
 
+/// The counts of a range by type are the sums of what is folded and the rest; by source they are those of each pair.
+const fn counts(group_by: GroupBy) -> &'static str {
+    match group_by {
+        GroupBy::Type => {
+            "(
+                select hour, type, events from event_type_counts where hour >= $1 and hour < $2
+                union all
+                select hour, type, events from event_counts
+                where slot <> 0 and hour >= $1 and hour < $2
+            ) as counts"
+        }
+        GroupBy::Source | GroupBy::Both => {
+            "(
+                select hour, type, source, events from event_counts where hour >= $1 and hour < $2
+            ) as counts"
+        }
+    }
+}
+
 /// For hours the rows come in the order of the result, so that the limit ends the work.
 fn rollup_statement(query: &StatsQuery) -> String {
     let bucket = match query.bucket {
@@ -249,25 +250,43 @@ fn rollup_statement(query: &StatsQuery) -> String {
     };
     format!(
         "select {bucket}, {}, sum(events)::bigint
-         from event_counts where hour >= $1 and hour < $2
-         group by 1, 2, 3 having sum(events) <> 0 order by 1, 2, 3 limit $3",
-        columns(query.group_by)
+         from {} group by 1, 2, 3 having sum(events) <> 0 order by 1, 2, 3 limit $3",
+        columns(query.group_by),
+        counts(query.group_by)
     )
 }
 
-fn raw_statement(query: &StatsQuery) -> String {
+/// Counts the rows of the rollup that a query reads, up to one more than it may; not where all of the rollup has half
+/// as many by the planner's statistics.
+fn cost_statement(query: &StatsQuery) -> String {
     format!(
-        "select date_trunc('{}', occurred_at, 'UTC'), {}, count(*)
-         from records where occurred_at >= $1 and occurred_at < $2
+        "select to_regclass('event_counts_backfill') is not null,
+             case when (
+                 select reltuples between 1 and {} from pg_class where oid = 'event_counts'::regclass
+             ) then 0 else (select count(*) from (select from {} limit $3) as some_rows) end",
+        ROLLUP_ROWS_MAX / 2,
+        counts(query.group_by)
+    )
+}
+
+fn raw_statement(query: &StatsQuery, span: Span) -> String {
+    format!(
+        "select date_trunc('{}', r.occurred_at, 'UTC'), {}, count(*)
+         from records r where {}r.occurred_at >= $1 and r.occurred_at < $2
          group by 1, 2, 3 order by 1, 2, 3 limit $3",
         query.bucket,
-        columns(query.group_by)
+        columns(query.group_by),
+        in_span(span)
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use sqlx::PgConnection;
+
     use super::*;
+    use crate::fold_counts;
+    use crate::test_plans::{Work, filled, planned};
 
     #[test]
     fn whole_hours_are_those_within_the_range() {
@@ -299,6 +318,82 @@ mod tests {
         ] {
             let raw = parts(from, to, bucket);
             assert_eq!((raw.whole, raw.raw), (None, vec![(at(from), at(to))]));
+        }
+    }
+
+    const TYPES: &str = "timestamptz, timestamptz, bigint";
+
+    fn query(from: &str, to: &str, bucket: Bucket, group_by: GroupBy) -> StatsQuery {
+        StatsQuery {
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            bucket,
+            group_by,
+        }
+    }
+
+    async fn planned_for(connection: &mut PgConnection, sql: &str, range: TimeRange) -> Work {
+        let (from, to) = (range.0.to_rfc3339(), range.1.to_rfc3339());
+        let arguments = format!("'{from}', '{to}', 100000");
+        planned(connection, sql, TYPES, &arguments).await
+    }
+
+    #[tokio::test]
+    async fn count_of_whole_hours_reads_the_rollup_and_by_type_its_sums() {
+        let database = filled().await;
+        fold_counts(database.pool(), "2026-11-01T00:00:00Z".parse().unwrap())
+            .await
+            .unwrap();
+        let mut connection = database.pool().acquire().await.unwrap();
+        sqlx::raw_sql("vacuum analyze")
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        for bucket in [Bucket::Hour, Bucket::Day] {
+            let mut buffers = Vec::new();
+            for group_by in [GroupBy::Type, GroupBy::Source, GroupBy::Both] {
+                let query = query(
+                    "2026-09-01T00:00:00Z",
+                    "2026-10-01T00:00:00Z",
+                    bucket,
+                    group_by,
+                );
+                let mut sum = 0;
+                for sql in [cost_statement(&query), rollup_statement(&query)] {
+                    let work = planned_for(&mut connection, &sql, (query.from, query.to)).await;
+                    // Of a pair, the planner may choose to read all of the rollup.
+                    let is_scan = work.nodes.contains("Seq Scan");
+                    assert!(group_by != GroupBy::Type || !is_scan, "{sql}: {work:?}");
+                    let is_other = |name: &String| !name.starts_with("event_");
+                    assert!(!work.relations.iter().any(is_other), "{sql}: {work:?}");
+                    sum += work.buffers;
+                }
+                buffers.push(sum);
+            }
+            assert!(
+                buffers[0] * 2 < buffers[1].min(buffers[2]),
+                "{bucket}: {buffers:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn count_of_records_is_planned_for_the_partitions_of_its_range_alone() {
+        let database = filled().await;
+        let mut connection = database.pool().acquire().await.unwrap();
+        let layout = Layout::of(database.pool(), &mut connection).await.unwrap();
+        for (from, to, partitions) in [
+            ("2026-09-10T10:20:00Z", "2026-09-10T11:00:00Z", 1),
+            ("2026-09-10T10:20:00Z", "2026-09-11T00:00:00Z", 1),
+            ("2026-09-10T10:20:00Z", "2026-09-12T00:01:00Z", 3),
+            ("2020-01-01T00:00:00Z", "2020-01-01T00:30:00Z", 1),
+        ] {
+            let query = query(from, to, Bucket::Minute, GroupBy::Both);
+            let range = (query.from, query.to);
+            let sql = raw_statement(&query, span(&layout, range));
+            let work = planned_for(&mut connection, &sql, range).await;
+            let planned = (work.relations.len(), work.pruned);
+            assert_eq!(planned, (partitions, 0), "{sql}: {work:?}");
         }
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn spans_of(layout: &Layout, times: impl Iterator<Item = DateTime<Utc
 }
 
 /// One of the spans, with the `and` that follows.
-fn in_spans(spans: &[Span]) -> String {
+pub(crate) fn in_spans(spans: &[Span]) -> String {
     match spans {
         [] => String::new(),
         [span] => in_span(*span),

@@ -1,51 +1,67 @@
-//! Totals and types of records; counts over time are in [`crate::rollup`].
+//! Totals and types of records, from the sums of the rollup; counts over time are in [`crate::rollup`].
 //!
-//! Invariant: every result has a limit, and an estimate is marked as one.
+//! Invariant: the work depends on the number of types and on the counts that upkeep has not folded yet, never on the
+//! number of records or partitions. Every result has a limit, and an estimate is marked as one.
 
 use chrono::{DateTime, Utc};
 use event::TypeCount;
 use serde::Serialize;
-use sqlx::Row as _;
+use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
 
 use crate::error::{Context as _, StoreError};
-use crate::layout::Span;
+use crate::layout::{Layout, Span};
 use crate::lease::{PooledConnection, Source, one_row, rows};
 use crate::position::Position;
-use crate::span_condition::{at_positions, read_at};
+use crate::rollup::incomplete;
+use crate::span_condition::{at_positions, in_spans, read_at, spans_of};
 
 const SUMMARY: &str = "summarize records";
 const TYPES: &str = "count records per type";
 
-/// Above this many records the total is the planner's estimate: counting a million takes a tenth of a
-/// second, and the console polls it.
-pub const EXACT_COUNT_MAX: i64 = 1_000_000;
-/// Most types of a result of [`types`]: the first by name.
+/// Most types of a result of [`types`]: the most frequent.
 pub const TYPES_MAX: i64 = 1_000;
-/// Most records that [`types`] counts of each type.
-pub const TYPE_COUNT_MAX: i64 = 10_000;
 
-/// Skips through the index `records_type` from each type to the next, and counts each type from its
-/// newest record backwards, so that the rows read depend on the number of types and not of records.
-/// Because of the `order by` within a type the planner scans the index; without it the planner would
-/// scan the whole table for a frequent type.
-const TYPES_STATEMENT: &str = "
-with recursive found (type, number) as (
-    (select type, 1::bigint from records order by type limit 1)
-    union all
-    select (select r.type from records r where r.type > found.type order by r.type limit 1),
-        found.number + 1
-    from found where found.type is not null and found.number < $1
-)
-select found.type, counted.count, counted.last_occurred_at
-from found
-cross join lateral (
-    select count(*) as count, max(newest.occurred_at) as last_occurred_at
+/// Whether the records that are older than the rollup are being counted, the clock, and the total.
+const TOTAL: &str = "
+select to_regclass('event_counts_backfill') is not null, clock_timestamp(), (
+    (select coalesce(sum(events), 0) from event_type_totals)
+    + (select coalesce(sum(events), 0) from event_counts where slot <> 0)
+)::bigint";
+
+const ESTIMATE: &str = "
+select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint
+from pg_inherits join pg_class as leaf on leaf.oid = pg_inherits.inhrelid
+where pg_inherits.inhparent = 'records'::regclass";
+
+/// Each type with its count and the last hour in which it has records. Where the records of an hour were deleted
+/// and that is not folded, the hour is in `fresh` with the sum 0.
+const TYPE_COUNTS: &str = "
+with unfolded as materialized (
+    select hour, type, sum(events) as events from event_counts where slot <> 0 group by 1, 2
+), fresh as materialized (
+    select u.hour, u.type, u.events + coalesce(c.events, 0) as events
+    from unfolded as u left join event_type_counts as c on c.hour = u.hour and c.type = u.type
+), totals as materialized (
+    select type, sum(events)::bigint as events
     from (
-        select r.occurred_at from records r where r.type = found.type
-        order by r.occurred_at desc, r.record_id desc limit $2
-    ) as newest
-) as counted
-where found.type is not null and counted.count > 0
+        select type, events from event_type_totals
+        union all
+        select type, events from unfolded
+    ) as parts
+    group by 1 having sum(events) > 0
+    order by 2 desc, 1 limit $1
+), last_fresh as materialized (
+    select type, max(hour) as hour from fresh where events > 0 group by 1
+)
+select totals.type, totals.events, greatest(last_folded.hour, last_fresh.hour)
+from totals
+left join last_fresh on last_fresh.type = totals.type
+left join lateral (
+    select c.hour from event_type_counts as c
+    where c.type = totals.type and c.events > 0
+        and (c.hour, c.type) not in (select hour, type from fresh where events <= 0)
+    order by c.hour desc limit 1
+) as last_folded on true
 order by 2 desc, 1";
 
 /// Totals of the records.
@@ -53,7 +69,8 @@ order by 2 desc, 1";
 pub struct Summary {
     /// Number of records.
     pub total: i64,
-    /// Whether `total` is an estimate (see [`EXACT_COUNT_MAX`]).
+    /// Whether `total` is the planner's estimate: only while the records that are older than the rollup are being
+    /// counted.
     pub total_is_estimate: bool,
     /// Time of the newest insert; `None` when there is no record.
     pub last_ingested_at: Option<DateTime<Utc>>,
@@ -67,27 +84,18 @@ pub struct Summary {
 /// See [`StoreError`].
 pub async fn summary(source: impl Into<Source<'_>>) -> Result<Summary, StoreError> {
     let source = source.into();
-    let question = sqlx::query_as(
-        "select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint, clock_timestamp()
-         from pg_partition_tree('records') as tree
-         join pg_class as leaf on leaf.oid = tree.relid
-         where tree.isleaf",
-    );
-    let (estimate, database_now): (i64, DateTime<Utc>) = one_row(source, SUMMARY, question).await?;
-    let last_ingested_at = last_ingested_at(source).await?;
-    let (total, total_is_estimate) = if estimate > EXACT_COUNT_MAX {
-        (estimate, true)
+    let (total_is_estimate, database_now, counted): (bool, DateTime<Utc>, i64) =
+        one_row(source, SUMMARY, sqlx::query_as(TOTAL)).await?;
+    let total = if total_is_estimate {
+        let (estimate,): (i64,) = one_row(source, SUMMARY, sqlx::query_as(ESTIMATE)).await?;
+        estimate
     } else {
-        let question =
-            sqlx::query_as("select count(*) from (select 1 from records limit $1) as some_records")
-                .bind(EXACT_COUNT_MAX + 1);
-        let (counted,): (i64,) = one_row(source, SUMMARY, question).await?;
-        (counted, counted > EXACT_COUNT_MAX)
+        counted
     };
     Ok(Summary {
         total,
         total_is_estimate,
-        last_ingested_at,
+        last_ingested_at: last_ingested_at(source).await?,
         database_now,
     })
 }
@@ -133,84 +141,94 @@ pub(crate) fn newest_statement(spans: &[Span]) -> String {
     )
 }
 
-/// Counts records per type, the most frequent first: at most [`TYPES_MAX`] types, and of each at most
-/// [`TYPE_COUNT_MAX`] records.
+/// Counts records per type, the most frequent first: at most [`TYPES_MAX`] types.
 ///
 /// # Errors
-/// See [`StoreError`].
+/// [`StoreError::Unavailable`] while the records of the past are being counted after an upgrade; otherwise see
+/// [`StoreError`].
 pub async fn types(source: impl Into<Source<'_>>) -> Result<Vec<TypeCount>, StoreError> {
-    let question = sqlx::query_as(TYPES_STATEMENT)
+    let source = source.into();
+    let mut connection = PooledConnection::read(source, TYPES).await?;
+    let answer = read_types(source.pool(), connection.get()).await;
+    connection.end(answer)
+}
+
+/// In one snapshot, so that a type that has a count has its newest record.
+async fn read_types(
+    pool: &PgPool,
+    connection: &mut PgConnection,
+) -> Result<Vec<TypeCount>, StoreError> {
+    let mut snapshot = connection
+        .begin_with("begin isolation level repeatable read read only")
+        .await
+        .read_context(TYPES)?;
+    let is_filling: bool =
+        sqlx::query_scalar("select to_regclass('event_counts_backfill') is not null")
+            .fetch_one(&mut *snapshot)
+            .await
+            .read_context(TYPES)?;
+    if is_filling {
+        return Err(incomplete(TYPES));
+    }
+    let counts: Vec<(String, i64, DateTime<Utc>)> = sqlx::query_as(TYPE_COUNTS)
         .bind(TYPES_MAX)
-        .bind(TYPE_COUNT_MAX + 1);
-    let found: Vec<(String, i64, DateTime<Utc>)> = rows(source.into(), TYPES, question).await?;
-    Ok(found
-        .into_iter()
-        .map(|(event_type, count, last_occurred_at)| TypeCount {
-            event_type,
-            count: count.min(TYPE_COUNT_MAX),
-            count_is_minimum: count > TYPE_COUNT_MAX,
-            last_occurred_at,
-        })
-        .collect())
+        .fetch_all(&mut *snapshot)
+        .await
+        .read_context(TYPES)?;
+    let layout = Layout::of(pool, &mut snapshot).await?;
+    let spans = spans_of(&layout, counts.iter().map(|(.., hour)| *hour));
+    let (names, hours): (Vec<&str>, Vec<DateTime<Utc>>) = counts
+        .iter()
+        .map(|(name, _, hour)| (name.as_str(), *hour))
+        .unzip();
+    let newest: Vec<(i64, DateTime<Utc>)> = sqlx::query_as(&newest_of_types(&spans))
+        .bind(names)
+        .bind(hours)
+        // As for positions (see `read_at`).
+        .persistent(spans.len() == 1)
+        .fetch_all(&mut *snapshot)
+        .await
+        .read_context(TYPES)?;
+    snapshot.commit().await.read_context(TYPES)?;
+    let mut newest = newest.into_iter().peekable();
+    let mut types = Vec::with_capacity(counts.len());
+    for (position, (event_type, count, _)) in (1..).zip(counts) {
+        match newest.next_if(|(found, _)| *found == position) {
+            Some((_, last_occurred_at)) => types.push(TypeCount {
+                event_type,
+                count,
+                count_is_minimum: false,
+                last_occurred_at,
+            }),
+            // Somebody has deleted from a partition itself, and not from `records`.
+            None => tracing::warn!("a type has a count and no record in its last hour"),
+        }
+    }
+    Ok(types)
+}
+
+/// The statement that reads the time of the newest record of each type of `$1::text[]` in its hour of
+/// `$2::timestamptz[]`, with the position of the type.
+///
+/// The order begins with the type, and the type is compared in rows, so that the planner walks the index that begins
+/// with it. The hour is compared once more by itself, so that partitions without it are left out.
+fn newest_of_types(spans: &[Span]) -> String {
+    format!(
+        "select k.position, found.occurred_at
+         from unnest($1::text[], $2::timestamptz[]) with ordinality as k (type, hour, position)
+         cross join lateral (
+             select r.occurred_at from records r
+             where {}(r.type, r.occurred_at, r.record_id) >= (k.type, k.hour, '{first}'::bigint)
+                 and (r.type, r.occurred_at, r.record_id)
+                     < (k.type, k.hour + interval '1 hour', '{first}'::bigint)
+                 and r.occurred_at >= k.hour and r.occurred_at < k.hour + interval '1 hour'
+             order by r.type desc, r.occurred_at desc, r.record_id desc limit 1
+         ) as found
+         order by k.position",
+        in_spans(spans),
+        first = i64::MIN,
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use devstack::TestDatabase;
-
-    use super::*;
-    use crate::{PartitionPlan, PartitionWidth, keep_partitions, migrate};
-
-    /// Two frequent types and two rare ones, in the default partition and in two others.
-    const FILL: &str = "
-insert into records (record_id, source, id, type, occurred_at, payload)
-select n, 's', n::text,
-    case when n = 7 then 'a rare' when n = 41000 then 'z rare' when n % 3 = 0 then 'c' else 'b' end,
-    timestamptz '2026-11-24 00:00:00+00' + n * interval '6 seconds', '{}'
-from generate_series(1, 45000) as n";
-
-    #[tokio::test]
-    async fn types_are_found_and_counted_through_the_index_alone() {
-        let database = TestDatabase::create().await.unwrap();
-        let pool = database.pool();
-        migrate(pool).await.unwrap();
-        let plan = PartitionPlan {
-            width: PartitionWidth::Day,
-            ahead: 1,
-            keep: None,
-        };
-        let now: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
-        keep_partitions(pool, &plan, now).await.unwrap();
-        sqlx::query(FILL).execute(pool).await.unwrap();
-        sqlx::query("analyze records").execute(pool).await.unwrap();
-
-        let explain = format!("explain (analyze, costs off, timing off) {TYPES_STATEMENT}");
-        let lines: Vec<String> = sqlx::query_scalar(&explain)
-            .bind(TYPES_MAX)
-            .bind(TYPE_COUNT_MAX + 1)
-            .fetch_all(pool)
-            .await
-            .unwrap();
-        let text = lines.join("\n");
-        assert!(!text.contains("Seq Scan on records"), "{text}");
-        assert!(!text.contains("Bitmap"), "{text}");
-        assert!(text.contains("Index Only Scan"), "{text}");
-
-        let found: Vec<(String, i64, bool)> = types(pool)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|one| (one.event_type, one.count, one.count_is_minimum))
-            .collect();
-        let count = |name: &str, count, is_minimum| (name.to_owned(), count, is_minimum);
-        assert_eq!(
-            found,
-            [
-                count("b", 10_000, true),
-                count("c", 10_000, true),
-                count("a rare", 1, false),
-                count("z rare", 1, false),
-            ]
-        );
-    }
-}
+mod tests;

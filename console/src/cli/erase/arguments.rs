@@ -36,6 +36,9 @@ or written by another one. The identity of a record stays known by its digest, s
 redelivery is refused. The audit log gets a digest of the subject, program or text, never itself.
 Put a space in front of the command, so that the shell keeps it out of its history.
 
+An erasure that was interrupted or killed is given again: what is left is found, and the partitions
+that the first one did not rewrite are rewritten; --confirm-count 0 where only these are left.
+
 What cannot be erased is named in the plan and in the report: messages of the queue, the
 write-ahead log and backups of the database, other machines. Where a redrive or plan in use has
 such messages, nothing is erased; --leave-unfinished leaves it out. A message that is no JSON has
@@ -43,8 +46,8 @@ no subject: it is counted and left, and --containing finds it.
 
 JSON output: {\"is_dry_run\", \"is_complete\", \"found\", \"to_erase\", \"erased\", \"items\":
 [{\"place\", \"name\", \"found\", \"erased\", \"action\", \"reason\"}], \"partitions\":
-[{\"name\", \"bytes\", \"outcome\", \"reason\"}], \"unreadable\", \"program_failures\",
-\"unseen\": [TEXT], \"stays\": [TEXT]}. place is \"records\" (of one day), \"dead-letters\",
+[{\"name\", \"bytes\", \"outcome\", \"reason\"}], \"resumes\": TEXT or null,
+\"unreadable\", \"program_failures\", \"unseen\": [TEXT], \"stays\": [TEXT]}. place is \"records\" (of one day), \"dead-letters\",
 \"redrive\", \"plan\", \"messages\", \"export\", \"temporary\", \"editor\" or \"audit-log\";
 action is \"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is \"to-rewrite\",
 \"to-vacuum\", \"rewritten\", \"vacuumed\", \"gone\" or \"left\". reason is why something stays,

@@ -46,7 +46,7 @@ pub(super) async fn run(
         .cancels(session.output, RELEASING, planning)
         .await?;
     let shown = Shown::of_plan(&plan);
-    if is_dry_run || plan.erasable() == 0 {
+    if is_dry_run || !plan.has_work() {
         release(session, &plan, interrupt).await;
         shown.print(session.output, is_dry_run)?;
         return Ok(exit_of_plan(session.output, &plan));
@@ -110,10 +110,15 @@ async fn confirm(
         )));
     }
     session.output.note(&shown.text());
-    let question = format!(
-        "this cannot be undone. Type {found} to erase {found} events and messages in {:?}: ",
-        session.pipeline.environment().name
-    );
+    let environment = &session.pipeline.environment().name;
+    let question = match found {
+        0 => format!(
+            "nothing more was found. Type 0 to bring the earlier erasure in {environment:?} to its end: "
+        ),
+        _ => format!(
+            "this cannot be undone. Type {found} to erase {found} events and messages in {environment:?}: "
+        ),
+    };
     let expected = found.to_string();
     typed(
         session,
@@ -133,7 +138,7 @@ async fn release(session: &Session, plan: &ErasePlan, interrupt: &mut Interrupt)
 }
 
 fn exit_of_plan(output: Output, plan: &ErasePlan) -> Exit {
-    if plan.findings().next().is_none() {
+    if plan.findings().next().is_none() && !plan.has_work() {
         output.note("nothing was found");
         return Exit::Failed;
     }
@@ -151,6 +156,7 @@ fn exit_of_plan(output: Output, plan: &ErasePlan) -> Exit {
 struct Shown<'a> {
     findings: Vec<&'a Finding>,
     partitions: Vec<PartitionJson<'a>>,
+    resumes: Option<String>,
     unseen: &'a [String],
     stays: &'a [String],
     unreadable: u64,
@@ -169,6 +175,7 @@ struct EraseJson<'a> {
     erased: u64,
     items: Vec<ItemJson<'a>>,
     partitions: &'a [PartitionJson<'a>],
+    resumes: Option<&'a str>,
     unreadable: u64,
     program_failures: usize,
     unseen: &'a [String],
@@ -203,7 +210,7 @@ impl<'a> Shown<'a> {
             true => "to-rewrite",
             false => "to-vacuum",
         };
-        let partitions = plan.partitions().iter().map(|partition| PartitionJson {
+        let partitions = plan.partitions().map(|partition| PartitionJson {
             name: &partition.name,
             bytes: partition.bytes,
             outcome,
@@ -212,6 +219,7 @@ impl<'a> Shown<'a> {
         Self {
             findings: plan.findings().collect(),
             partitions: partitions.collect(),
+            resumes: plan.resumed(),
             unseen: plan.unseen(),
             stays: plan.remarks(),
             unreadable: plan.unreadable(),
@@ -225,6 +233,7 @@ impl<'a> Shown<'a> {
         Self {
             findings: report.findings.iter().collect(),
             partitions: report.partitions.iter().map(PartitionJson::of).collect(),
+            resumes: report.resumed.clone(),
             unseen: &report.unseen,
             stays: &report.remarks,
             unreadable: report.unreadable,
@@ -260,6 +269,7 @@ impl<'a> Shown<'a> {
                     .map(|finding| ItemJson::of(finding))
                     .collect(),
                 partitions: &self.partitions,
+                resumes: self.resumes.as_deref(),
                 unreadable: self.unreadable,
                 program_failures: self.failures,
                 unseen: self.unseen,
@@ -311,6 +321,7 @@ impl<'a> Shown<'a> {
 
     fn remarks(&self) -> String {
         let mut lines = Vec::new();
+        lines.extend(self.resumes.iter().map(|text| format!("resumes: {text}")));
         for partition in &self.partitions {
             let bytes = ByteSize(u64::try_from(partition.bytes).unwrap_or_default());
             let reason = partition.reason.map(|reason| format!(": {reason}"));

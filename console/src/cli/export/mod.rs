@@ -61,11 +61,12 @@ pub(super) async fn run(
         .cancels(session.output, "interrupted: ending the export", work)
         .await;
     if let (Err(error), Scope::Range { from, to }) = (&exported, request.scope)
-        && !matches!(
+        && matches!(
             error,
-            ExportError::Request(_)
-                | ExportError::OtherExport { .. }
-                | ExportError::OtherDatabase { .. }
+            ExportError::Pipeline(_)
+                | ExportError::Write { .. }
+                | ExportError::InUse(_)
+                | ExportError::Cancelled
         )
     {
         // A relative time, or none, would be another request the next time.
@@ -153,6 +154,7 @@ impl From<ExportError> for CommandError {
             | ExportError::OtherDatabase { .. }
             | ExportError::Restored { .. }
             | ExportError::Checkpoint { .. }
+            | ExportError::OtherVersion { .. }
             | ExportError::InUse(_) => Self::Failed(error.to_string()),
         }
     }

@@ -68,6 +68,7 @@ async fn image_runs() -> Result<(), Failed> {
     command.env("DATABASE_URL", url);
     // A port that is free; the image's own is compared with the manifest.
     command.env("API_LISTEN", "127.0.0.1:0");
+    command.env("API_STOP_DELAY_MS", "1");
     let mut program = Program::of(command).await;
 
     let status = fs::read_to_string(format!("/proc/{}/status", program.id()))?;
@@ -93,7 +94,9 @@ async fn image_runs() -> Result<(), Failed> {
     let answer = client.get("/v1/records").await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.text.matches("\"record_id\"").count(), 3);
-    program.signal("INT");
+    let signals = dockerfile.last();
+    let signals = signals.values("STOPSIGNAL");
+    program.signal(signals[0].strip_prefix("SIG").unwrap());
     assert_eq!(program.ended().await, Some(0));
     Ok(())
 }

@@ -4,53 +4,14 @@ use devstack::TestDatabase;
 use event::Record;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::Value;
 use sqlx::PgPool;
 
 use super::*;
 use crate::lease::Source;
 use crate::records::list_within;
 use crate::span_condition::{at_positions, spans_of};
+use crate::test_plans::{Work, filled, planned};
 use crate::{PartitionPlan, PartitionWidth, keep_partitions, migrate, write_batch};
-
-/// A hundred daily partitions, of which the last four are empty, and late events in the default one. A
-/// fifth of the events have the same subject; `/rare` and `rare` have many events and never meet.
-const FILL: [&str; 5] = [
-    "do $$ begin
-        for number in 0..99 loop
-            execute format(
-                'create table records_%s partition of records for values from (%L) to (%L)',
-                number, timestamptz '2026-08-01 00:00+00' + number * interval '1 day',
-                timestamptz '2026-08-02 00:00+00' + number * interval '1 day');
-        end loop;
-    end $$",
-    "insert into records (record_id, source, id, type, subject, occurred_at, payload)
-     select n, case when n % 10 = 3 then '/rare' else '/source/' || n % 3 end, n::text,
-         case when n % 10 = 7 then 'rare' else 'type.' || n % 4 end,
-         case when n % 5 = 0 then 'busy' when n % 5 = 1 then 'order/' || n % 1000 end,
-         timestamptz '2026-08-01 00:00+00' + n * interval '96 days' / 120000,
-         jsonb_build_object('text', repeat('x', 100))
-     from generate_series(0, 119999) as n",
-    "insert into records (record_id, source, id, type, subject, occurred_at, payload)
-     select 200000 + n, '/source/1', 'late-' || n, 'type.1', 'busy',
-         timestamptz '2020-01-01 00:00+00' + n * interval '1 hour', '{}'
-     from generate_series(0, 1999) as n",
-    "insert into event_identities (identity, record_id, occurred_at)
-     select event_identity(source, id), record_id, occurred_at from records",
-    "vacuum analyze",
-];
-
-async fn filled() -> TestDatabase {
-    let database = TestDatabase::create().await.unwrap();
-    migrate(database.pool()).await.unwrap();
-    for statement in FILL {
-        sqlx::raw_sql(statement)
-            .execute(database.pool())
-            .await
-            .unwrap();
-    }
-    database
-}
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -91,43 +52,6 @@ fn queries() -> Vec<RecordQuery> {
         }
     }
     queries
-}
-
-/// What a plan did, all nodes together.
-#[derive(Debug, Default)]
-struct Work {
-    nodes: BTreeSet<String>,
-    relations: BTreeSet<String>,
-    removed: u64,
-    buffers: u64,
-}
-
-impl Work {
-    fn add(&mut self, node: &Value) {
-        let number = |name: &str| node[name].as_u64().unwrap_or_default();
-        self.nodes
-            .insert(node["Node Type"].as_str().unwrap().to_owned());
-        if let Some(relation) = node["Relation Name"].as_str() {
-            self.relations.insert(relation.to_owned());
-        }
-        self.removed += number("Rows Removed by Filter") * number("Actual Loops").max(1);
-        for child in node["Plans"].as_array().into_iter().flatten() {
-            self.add(child);
-        }
-    }
-
-    async fn explain(&mut self, connection: &mut PgConnection, sql: &str) {
-        let sql = format!("explain (analyze, buffers, timing off, format json) {sql}");
-        let plan: Value = sqlx::raw_sql(&sql)
-            .fetch_one(connection)
-            .await
-            .unwrap()
-            .get(0);
-        self.add(&plan[0]["Plan"]);
-        for kind in ["Shared Hit Blocks", "Shared Read Blocks"] {
-            self.buffers += plan[0]["Plan"][kind].as_u64().unwrap();
-        }
-    }
 }
 
 impl Walk<'_> {
@@ -436,7 +360,7 @@ fn pages_neither_skip_nor_repeat_whatever_the_filters_and_limits() {
 }
 
 /// Plans a statement, and returns the partitions that the plan has.
-async fn planned(connection: &mut PgConnection, sql: &str, positions: &[Position]) -> Work {
+async fn planned_at(connection: &mut PgConnection, sql: &str, positions: &[Position]) -> Work {
     let (times, ids): (Vec<String>, Vec<String>) = positions
         .iter()
         .map(|one| {
@@ -446,27 +370,8 @@ async fn planned(connection: &mut PgConnection, sql: &str, positions: &[Position
             )
         })
         .unzip();
-    let prepare = format!("prepare read (timestamptz[], bigint[]) as {sql}");
-    sqlx::raw_sql(&prepare)
-        .execute(&mut *connection)
-        .await
-        .unwrap();
-    let execute = format!(
-        "execute read ('{{{}}}', '{{{}}}')",
-        times.join(","),
-        ids.join(",")
-    );
-    let mut work = Work::default();
-    for mode in ["force_custom_plan", "force_generic_plan"] {
-        let set = format!("set plan_cache_mode = {mode}");
-        sqlx::raw_sql(&set).execute(&mut *connection).await.unwrap();
-        work.explain(connection, &execute).await;
-    }
-    sqlx::raw_sql("deallocate read")
-        .execute(connection)
-        .await
-        .unwrap();
-    work
+    let arguments = format!("'{{{}}}', '{{{}}}'", times.join(","), ids.join(","));
+    planned(connection, sql, "timestamptz[], bigint[]", &arguments).await
 }
 
 #[tokio::test]
@@ -495,7 +400,7 @@ async fn records_at_positions_are_planned_for_their_partitions_alone() {
         crate::statistics::newest_statement(&spans),
         at_positions("select r.record_id, r.ingested_at", &spans),
     ] {
-        let work = planned(&mut connection, &sql, &positions).await;
+        let work = planned_at(&mut connection, &sql, &positions).await;
         // Three days, and the default partition for the late event.
         assert_eq!(work.relations.len(), 4, "{sql}: {work:?}");
         assert!(!work.nodes.contains("Seq Scan"), "{sql}: {work:?}");
@@ -503,7 +408,7 @@ async fn records_at_positions_are_planned_for_their_partitions_alone() {
     }
     // What is not written out is planned for all.
     let sql = at_positions("select r.record_id", &[]);
-    let work = planned(&mut connection, &sql, &positions).await;
+    let work = planned_at(&mut connection, &sql, &positions).await;
     assert_eq!(work.relations.len(), 101);
 }
 

@@ -1,6 +1,6 @@
 //! A proxy to PostgreSQL that fails as the test says.
 //!
-//! It forwards one request (up to its `Sync`) and its answer (up to `ReadyForQuery`) at a time, so
+//! It forwards one request (a simple query, or up to its `Sync`) and its answer (up to `ReadyForQuery`) at a time, so
 //! that a fault strikes at a known point of a statement.
 
 use std::collections::VecDeque;
@@ -172,7 +172,7 @@ async fn forward(client: &mut TcpStream, shared: &Shared) -> Option<()> {
         }
         // A server that ends says so, or just goes, while nobody asks it anything.
         request = tokio::select! {
-            request = read_until(client, b"SX") => request,
+            request = read_until(client, b"SXQ") => request,
             farewell = read_until(&mut server, b"E") => {
                 client.write_all(&farewell.bytes).await.ok()?;
                 return None;

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use store::{
-    PartitionPlan, PartitionWidth, PgPool, Written, delete_expired_records, keep_partitions,
-    write_batch,
+    PartitionPlan, PartitionWidth, PgPool, Share, Shares, Work, Written, delete_expired_records,
+    keep_partitions, upkeep, write_batch,
 };
 
 use crate::events::{at, count, event, migrated};
+use crate::rollup::{assert_counts_fit, assert_types_fit};
 
 const NOON: &str = "2026-11-24T12:00:00Z";
 
@@ -121,6 +123,9 @@ async fn expired_partition_is_dropped_with_its_identities() {
         .await
         .unwrap();
     assert_eq!(report.dropped, ["records_2026_11_24"]);
+    assert_eq!(report.folded_hours, 0, "they were folded before");
+    assert_counts_fit(pool).await;
+    assert_types_fit(pool).await;
     assert_eq!(count(pool, "records").await, 1);
     assert_eq!(count(pool, "event_identities").await, 1);
     assert_eq!(count(pool, "expired_partitions").await, 0);
@@ -275,6 +280,91 @@ async fn interrupted_expiry_is_continued_by_the_next_run() {
     .await
     .unwrap();
     assert!(!left);
+}
+
+#[tokio::test]
+async fn each_kind_of_upkeep_has_its_turn_although_an_expiry_fails() {
+    let database = migrated().await;
+    let pool = database.pool();
+    keep_partitions(pool, &days(0, None), at(NOON))
+        .await
+        .unwrap();
+    let past = event("past", "t", at("2026-01-01T00:00:00Z"));
+    let later = at(NOON) + TimeDelta::days(8);
+    let kept = event("kept", "t", later - TimeDelta::hours(2));
+    write_batch(pool, &[event("old", "t", at(NOON)), past, kept])
+        .await
+        .unwrap();
+    // Its identity cannot be deleted.
+    let mut blocker = pool.begin().await.unwrap();
+    sqlx::query("select from event_identities where occurred_at = $1 for update")
+        .bind(at(NOON))
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    let error = keep_partitions(pool, &days(1, Some(7)), later)
+        .await
+        .unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    let (ahead, unfolded): (bool, i64) = sqlx::query_as(
+        "select to_regclass('records_2026_12_03') is not null,
+             (select count(*) from event_counts where slot > 0)",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert!(ahead);
+    assert_eq!(unfolded, 0);
+    assert_eq!(count(pool, "records").await, 1);
+    blocker.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn share_ends_a_long_expiry_and_further_runs_bring_it_to_its_end() {
+    let database = migrated().await;
+    let pool = database.pool();
+    keep_partitions(pool, &days(2, None), at(NOON))
+        .await
+        .unwrap();
+    let events: Vec<_> = (0..3)
+        .map(|day| event(&day.to_string(), "t", at(NOON) + TimeDelta::days(day)))
+        .collect();
+    write_batch(pool, &events).await.unwrap();
+    let later = at(NOON) + TimeDelta::days(30);
+    let steps = |steps| Shares {
+        expired_partitions: Share::new(steps, Duration::from_secs(600)),
+        ..Shares::DAILY
+    };
+    // A step for each that is detached, two for the identities of each.
+    let mut dropped = Vec::new();
+    for (steps_max, unfinished) in [
+        (2, &[Work::ExpiredPartitions][..]),
+        (4, &[Work::ExpiredPartitions]),
+        (99, &[]),
+    ] {
+        let report = upkeep(pool, &days(0, Some(7)), later, steps(steps_max))
+            .await
+            .unwrap();
+        assert_eq!(report.unfinished, unfinished, "{steps_max}");
+        dropped.push(report.dropped.len());
+    }
+    assert_eq!(dropped, [0, 1, 2]);
+    assert_eq!(count(pool, "event_identities").await, 0);
+    let no_time = Share::new(99, Duration::ZERO);
+    let shares = Shares {
+        folding: no_time,
+        default_partition: no_time,
+        expired_partitions: no_time,
+    };
+    write_batch(pool, &[event("next", "t", later)])
+        .await
+        .unwrap();
+    let next_day = later + TimeDelta::days(1);
+    let report = upkeep(pool, &days(0, Some(7)), next_day, shares)
+        .await
+        .unwrap();
+    assert_eq!(report.unfinished, [Work::Folding, Work::DefaultPartition]);
+    assert_eq!(report.folded_hours, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

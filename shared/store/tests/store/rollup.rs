@@ -1,9 +1,13 @@
+use std::borrow::Cow;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use devstack::TestDatabase;
 use event::{Bucket, Event, GroupBy, LIMIT_MAX, RecordQuery, StatsBucket, StatsQuery};
 use proptest::prelude::*;
+use sqlx::migrate::Migrator;
 use store::{
-    PartitionPlan, PartitionWidth, PgPool, STATS_RAW_MAX, StoreError, erase_records, fold_counts,
-    keep_partitions, list_records, stats, write_batch,
+    MIGRATOR, PartitionPlan, PartitionWidth, PgPool, STATS_RAW_MAX, StoreError, erase_records,
+    fold_counts, keep_partitions, list_records, migrate, stats, summary, types, write_batch,
 };
 
 use crate::events::{at, event, event_from, migrated};
@@ -14,6 +18,8 @@ const PLAN: PartitionPlan = PartitionPlan {
     ahead: 1,
     keep: Some(2),
 };
+/// The migration that creates the sums by type.
+const SUMS: i64 = 20261128000010;
 const GROUPS: [GroupBy; 3] = [GroupBy::Type, GroupBy::Source, GroupBy::Both];
 
 /// Hours, types and sources whose count is not that of the records.
@@ -27,12 +33,43 @@ full join (
 ) as kept using (hour, type, source)
 where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
 
+/// Sums by type that are not those of the counts that are folded.
+const SUM_DIFFERENCES: &str = "
+select
+    (select count(*) from (
+        select hour, type, sum(events) as events from event_counts where slot = 0 group by 1, 2
+    ) as folded
+    full join event_type_counts as kept using (hour, type)
+    where coalesce(folded.events, 0) <> coalesce(kept.events, 0))
+    + (select count(*) from (
+        select type, sum(events) as events from event_type_counts group by 1
+    ) as folded
+    full join event_type_totals as kept using (type)
+    where coalesce(folded.events, 0) <> coalesce(kept.events, 0))";
+
 pub(crate) async fn assert_counts_fit(pool: &PgPool) {
-    let differences: i64 = sqlx::query_scalar(DIFFERENCES)
-        .fetch_one(pool)
-        .await
-        .unwrap();
-    assert_eq!(differences, 0);
+    for statement in [DIFFERENCES, SUM_DIFFERENCES] {
+        let differences: i64 = sqlx::query_scalar(statement).fetch_one(pool).await.unwrap();
+        assert_eq!(differences, 0, "{statement}");
+    }
+}
+
+/// The types and the total are those of a scan.
+pub(crate) async fn assert_types_fit(pool: &PgPool) {
+    let raw: Vec<(String, i64, DateTime<Utc>)> = sqlx::query_as(
+        "select type, count(*), max(occurred_at) from records group by 1 order by 2 desc, 1",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let found = types(pool).await.unwrap().into_iter();
+    let found: Vec<_> = found
+        .map(|one| (one.event_type, one.count, one.last_occurred_at))
+        .collect();
+    assert_eq!(found, raw);
+    let total = summary(pool).await.unwrap();
+    let expected: i64 = raw.iter().map(|(_, count, _)| count).sum();
+    assert_eq!((total.total, total.total_is_estimate), (expected, false));
 }
 
 /// A count of the records, whatever is in the rollup.
@@ -160,6 +197,7 @@ proptest! {
             for step in &steps {
                 take(step, pool).await;
                 assert_counts_fit(pool).await;
+                assert_types_fit(pool).await;
             }
             for bucket in [Bucket::Minute, Bucket::Hour, Bucket::Day] {
                 for group_by in GROUPS {
@@ -259,4 +297,89 @@ async fn counts_that_are_not_complete_are_not_given() {
     };
     let error = stats(pool, &query).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
+    let error = types(pool).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    for statement in [
+        "insert into records (record_id, source, id, type, occurred_at, payload)
+         values (1, 's', '1', 't', now(), '{}')",
+        "analyze records_default",
+    ] {
+        sqlx::raw_sql(statement).execute(pool).await.unwrap();
+    }
+    let totals = summary(pool).await.unwrap();
+    assert_eq!((totals.total, totals.total_is_estimate), (1, true));
+}
+
+#[tokio::test]
+async fn newest_record_of_a_type_is_found_where_the_later_hours_were_erased() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let events: Vec<_> = (0..4)
+        .map(|number| {
+            let time = at(NOON) + TimeDelta::hours(i64::from(number));
+            event_from(&format!("/{number}"), "1", "t", time)
+        })
+        .collect();
+    write_batch(pool, &events).await.unwrap();
+    // The deletion comes before and after its hour is folded.
+    for (source, folded_hours) in [("/3", 3), ("/2", 4), ("/1", 2), ("/0", 0)] {
+        assert_types_fit(pool).await;
+        let hour = at(NOON) + TimeDelta::hours(folded_hours);
+        fold_counts(pool, hour).await.unwrap();
+        assert_types_fit(pool).await;
+        sqlx::query("delete from records where source = $1")
+            .bind(source)
+            .execute(pool)
+            .await
+            .unwrap();
+    }
+    assert_types_fit(pool).await;
+    fold_counts(pool, at(NOON) + TimeDelta::hours(5))
+        .await
+        .unwrap();
+    assert_counts_fit(pool).await;
+    let names: i64 = sqlx::query_scalar(
+        "select (select count(*) from event_counts) + (select count(*) from event_type_counts)
+             + (select count(*) from event_type_totals)",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert_eq!(names, 0, "a type without records leaves no name");
+}
+
+#[tokio::test]
+async fn what_was_folded_before_the_sums_existed_is_in_them() {
+    let database = TestDatabase::create().await.unwrap();
+    let pool = database.pool();
+    let before = MIGRATOR.iter().take_while(|one| one.version < SUMS);
+    let earlier = Migrator {
+        migrations: Cow::Owned(before.cloned().collect()),
+        ..Migrator::DEFAULT
+    };
+    earlier.run(pool).await.unwrap();
+    sqlx::raw_sql(
+        "insert into records (record_id, source, id, type, occurred_at, payload)
+         select n, 's' || n % 3, n::text, 't' || n % 5,
+             timestamptz '2026-11-20 00:00+00' + n * interval '7 minutes', '{}'
+         from generate_series(1, 1000) as n",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    // As the earlier version folds, and as it counts a deletion.
+    for statement in [
+        "update event_counts set slot = 0 where hour < timestamptz '2026-11-23 00:00+00'",
+        "delete from records where source = 's1'",
+    ] {
+        sqlx::raw_sql(statement).execute(pool).await.unwrap();
+    }
+    for _ in 0..2 {
+        migrate(pool).await.unwrap();
+        assert_counts_fit(pool).await;
+        assert_types_fit(pool).await;
+        fold_counts(pool, at("2026-12-01T00:00:00Z")).await.unwrap();
+        assert_counts_fit(pool).await;
+        assert_types_fit(pool).await;
+    }
 }
