@@ -61,29 +61,30 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until `count` messages may go, at the rate as it is then. Returns whether they may; a
+    /// Waits until messages may go, at the rate as it is then. Returns how many of `count_max` may; a
     /// command ends the wait.
-    pub(super) async fn take(&self, count: usize, control: &Control) -> bool {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a batch has ten messages at most"
-        )]
-        let count = count as f64;
+    pub(super) async fn take(&self, count_max: usize, control: &Control) -> Option<usize> {
         let _turn = self.turn.lock().await;
         let mut changes = control.changes();
         while control.command() == RunCommand::Run {
+            let count = count_max.min(batch_entries(control));
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a batch has ten messages at most"
+            )]
+            let taken = count as f64;
             let wait = self
                 .lock()
-                .take(count, control.rate_per_sec(), Instant::now());
+                .take(taken, control.rate_per_sec(), Instant::now());
             if wait.is_zero() {
-                return true;
+                return Some(count);
             }
             tokio::select! {
-                () = tokio::time::sleep(wait) => return true,
-                () = changes.next() => self.lock().give_back(count),
+                () = tokio::time::sleep(wait) => return Some(count),
+                () = changes.next() => self.lock().give_back(taken),
             }
         }
-        false
+        None
     }
 
     /// SQS throttled: half as fast from now on, climbing back.
@@ -94,6 +95,17 @@ impl RateLimiter {
     fn lock(&self) -> MutexGuard<'_, Bucket> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Messages of a batch: no more than one second's worth, so that a slow rate is an even one.
+pub(super) fn batch_entries(control: &Control) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 10"
+    )]
+    let entries = |rate: f64| rate.clamp(1.0, 10.0) as usize;
+    control.rate_per_sec().map_or(BATCH_ENTRIES_MAX, entries)
 }
 
 impl Bucket {
@@ -234,6 +246,18 @@ mod tests {
             let allowance = limiter.lock().allowance;
             assert!(allowance >= -1.0, "{allowance} at {rate}");
         }
+    }
+
+    #[tokio::test]
+    async fn batch_that_waits_is_no_larger_than_one_second_of_a_rate_that_was_lowered() {
+        let limiter = RateLimiter::new();
+        let control = Control::new(Some(20.0));
+        let mut batch = Box::pin(limiter.take(10, &control));
+        assert!(futures::poll!(&mut batch).is_pending());
+        control.set_rate(Some(2.0));
+        assert!(futures::poll!(&mut batch).is_pending());
+        let allowance = limiter.lock().allowance;
+        assert!(allowance >= -2.0, "{allowance}");
     }
 
     #[test]
