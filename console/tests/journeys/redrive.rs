@@ -86,7 +86,7 @@ fn walk(configuration: &str) {
     // The history has it when the console is opened again; it continues from there, faster.
     let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
     session.press("3");
-    session.wait_for("cancelled: the rest stays in the dead-letter queue", LIMIT);
+    session.wait_for("cancelled: the rest was not sent", LIMIT);
     session.press("r");
     session.wait_for("at most 1.0/s", LIMIT);
     session.press("+");

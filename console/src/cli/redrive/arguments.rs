@@ -84,7 +84,7 @@ JSON output: {\"id\", \"state\"} where it continues in another process, else as 
 
 const LIST_HELP: &str = "\
 PIPELINE is other where the environment has another dead-letter queue now. NOT SENT counts those of
-NOT MOVED that were tried and were not sent. Of a replay MOVED counts those that were published.
+NOT MOVED that were not sent; of a redrive that runs, those that it tried. Of a replay MOVED counts those that were published.
 
 JSON output: [{\"id\", \"kind\", \"environment\", \"pipeline\", \"created_at\", \"state\",
 \"pause\", \"planned\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay. `pipeline` is

@@ -152,7 +152,9 @@ fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
             &number(|summary| summary.planned - summary.counts.moved),
             &known(summary.and_then(|summary| summary.counts.stored())),
             &known(summary.and_then(|summary| summary.counts.dead_again())),
-            &number(|summary| summary.counts.not_sent),
+            &summary.map_or("-".to_owned(), |summary| {
+                not_sent(summary.counts, past.is_running).0.to_string()
+            }),
         ]);
     }
     table
@@ -175,20 +177,30 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
         output.json(&ReportJson {
             report,
             state,
-            pause: past.pause.map(|pause| pause.to_string()),
+            pause: past.pause.as_ref().map(ToString::to_string),
         })?;
         return Ok(Exit::Done);
     }
+    let text = head(&report, &past);
+    output.text(&text)?;
+    output.table(&messages(&report.messages, past.is_running))?;
+    Ok(Exit::Done)
+}
+
+/// What a report says before its messages.
+fn head(report: &Report, past: &PastRedrive) -> String {
     let counts = report.counts;
+    let (not_sent, waiting) = not_sent(counts, past.is_running);
     let mut text = String::new();
     for (name, value) in [
         (report.kind.as_str(), report.id.to_string()),
         ("environment", report.environment.clone()),
         ("planned at", moment(report.created_at)),
-        ("state", state.to_owned()),
+        ("state", past.status().as_str().to_owned()),
         (
             "paused",
             past.pause
+                .as_ref()
                 .map_or_else(|| "no".to_owned(), |pause| pause.to_string()),
         ),
         ("messages", report.planned.to_string()),
@@ -201,16 +213,23 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
         ),
         ("not deleted", counts.sent_not_deleted.to_string()),
         ("unknown", (counts.unknown + counts.intended).to_string()),
-        ("not sent", counts.not_sent.to_string()),
-        ("waiting", counts.waiting.to_string()),
+        ("not sent", not_sent.to_string()),
+        ("waiting", waiting.to_string()),
         ("stored", looked_up(counts.stored())),
         ("failed again", looked_up(counts.dead_again())),
     ] {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
-    output.text(&text)?;
-    output.table(&messages(&report.messages))?;
-    Ok(Exit::Done)
+    text
+}
+
+/// Messages that are not sent, and those that wait for it: nothing waits where nothing runs.
+const fn not_sent(counts: Counts, is_running: bool) -> (usize, usize) {
+    if is_running {
+        (counts.not_sent, counts.waiting)
+    } else {
+        (counts.not_sent + counts.waiting, 0)
+    }
 }
 
 /// A number that is not known everywhere.
@@ -222,7 +241,7 @@ fn looked_up(number: Option<usize>) -> String {
     number.map_or_else(|| "not looked up".to_owned(), |number| number.to_string())
 }
 
-fn messages(messages: &[MessageReport]) -> Table {
+fn messages(messages: &[MessageReport], is_running: bool) -> Table {
     let mut table = Table::new(&[
         ("MESSAGE ID", Align::Left, Keep::Always),
         ("OUTCOME", Align::Left, Keep::Always),
@@ -231,8 +250,8 @@ fn messages(messages: &[MessageReport]) -> Table {
     ]);
     for message in messages {
         let outcome = match message.outcome {
-            MessageOutcome::Waiting => "waiting",
-            MessageOutcome::NotSent => "not-sent",
+            MessageOutcome::Waiting if is_running => "waiting",
+            MessageOutcome::Waiting | MessageOutcome::NotSent => "not-sent",
             MessageOutcome::Unknown => "unknown",
             MessageOutcome::SentNotDeleted => "sent-not-deleted",
             MessageOutcome::Moved => "moved",
@@ -254,8 +273,100 @@ fn messages(messages: &[MessageReport]) -> Table {
                 reason.as_deref().unwrap_or("without a reason")
             ),
         };
-        let cause = message.cause.as_deref().unwrap_or("-");
+        let cause = match (message.outcome, message.cause.as_deref()) {
+            (_, Some(cause)) => cause,
+            (MessageOutcome::Waiting, None) if !is_running => "not tried",
+            (_, None) => "-",
+        };
         table.row([&message.message_id, outcome, &proof, cause]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redrive::fact::Ending;
+
+    fn ended(counts: Counts) -> (Report, PastRedrive) {
+        let report = Report {
+            id: Uuid::nil(),
+            created_at: DateTime::UNIX_EPOCH,
+            environment: "demo".to_owned(),
+            kind: Kind::Redrive,
+            planned: 12,
+            counts,
+            ending: Some(Ending::Cancelled),
+            messages: vec![MessageReport {
+                message_id: "m".to_owned(),
+                outcome: MessageOutcome::Waiting,
+                cause: None,
+                sent_message_id: None,
+                is_being_sent: false,
+                proof: None,
+            }],
+        };
+        let past = PastRedrive {
+            id: Uuid::nil(),
+            journal: "m.journal".into(),
+            summary: Ok(Summary {
+                environment: "demo".to_owned(),
+                dead_letter_queue_url: String::new(),
+                created_at: DateTime::UNIX_EPOCH,
+                kind: Kind::Redrive,
+                planned: 12,
+                skipped: 0,
+                edited: 0,
+                canary_steps: Vec::new(),
+                counts,
+                ending: Some(Ending::Cancelled),
+            }),
+            is_running: false,
+            pause: None,
+        };
+        (report, past)
+    }
+
+    fn shown(text: &str, name: &str) -> String {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().to_owned()
+    }
+
+    #[test]
+    fn what_an_ended_redrive_did_not_try_is_not_sent() {
+        let counts = Counts {
+            moved: 1,
+            not_sent: 1,
+            waiting: 10,
+            ..Counts::default()
+        };
+        let (report, mut past) = ended(counts);
+        let of = |text: &str| (shown(text, "not sent"), shown(text, "waiting"));
+        let two = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+        assert_eq!(of(&head(&report, &past)), two("11", "0"));
+        let not_sent = format!("{:?}", messages(&report.messages, false));
+        assert!(not_sent.contains("not-sent"), "{not_sent}");
+        let list = format!("{:?}", table(&[(&past, None)]));
+        assert!(list.contains("\"11\""), "{list}");
+        past.is_running = true;
+        assert_eq!(of(&head(&report, &past)), two("1", "10"));
+    }
+
+    #[test]
+    fn where_every_event_was_proved_the_report_has_a_number_for_each_outcome() {
+        let text = |stored, dead_again| {
+            let counts = Counts {
+                moved: 12,
+                stored,
+                dead_again,
+                ..Counts::default()
+            };
+            let (report, past) = ended(counts);
+            let text = head(&report, &past);
+            (shown(&text, "stored"), shown(&text, "failed again"))
+        };
+        assert_eq!(text(12, 0), ("12".to_owned(), "0".to_owned()));
+        assert_eq!(text(0, 12), ("0".to_owned(), "12".to_owned()));
+        assert_eq!(text(11, 0), ("11".to_owned(), "not looked up".to_owned()));
+    }
 }

@@ -188,13 +188,16 @@ impl Outcome {
         };
         let mut text = format!(
             "selected {}, {sent}, may have been sent {}, not sent {}, skipped {}",
-            self.selected, self.unknown, self.not_sent, self.skipped
+            self.selected,
+            self.unknown,
+            match self.waiting {
+                0 => self.not_sent.to_string(),
+                waiting => format!("{} ({waiting} of them not tried)", self.not_sent + waiting),
+            },
+            self.skipped
         );
         if self.skipped > 0 {
             text.push_str(&format!(" ({})", self.skipped_in_words));
-        }
-        if self.waiting > 0 {
-            text.push_str(&format!(", not tried {}", self.waiting));
         }
         let number = |known: Option<usize>| known.map_or("unknown".to_owned(), |n| n.to_string());
         match self.unproved {

@@ -63,11 +63,21 @@ impl<'c, 'a> Sender<'c, 'a> {
         }
     }
 
-    /// Moves one batch. What became of its messages is in the state.
+    /// Moves one batch, in parts where the rate was lowered since it was made. What became of its
+    /// messages is in the state.
     pub(super) async fn move_batch(&self, indexes: &[usize]) -> Result<(), RedriveError> {
-        if !self.may_send(indexes.len()).await {
-            return Ok(());
+        let mut rest = indexes;
+        while !rest.is_empty()
+            && let Some(count) = self.may_send(rest.len()).await
+        {
+            let (part, later) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+            self.move_part(part).await?;
+            rest = later;
         }
+        Ok(())
+    }
+
+    async fn move_part(&self, indexes: &[usize]) -> Result<(), RedriveError> {
         let (messages, no_answer) = self.secure(indexes).await?;
         if messages.is_empty() {
             return match no_answer {
@@ -104,18 +114,17 @@ impl<'c, 'a> Sender<'c, 'a> {
         self.watch_failures(all_refused, failing).await
     }
 
-    /// Waits out a pause and the rate. Returns whether the batch may be sent.
-    async fn may_send(&self, count: usize) -> bool {
-        loop {
-            if !self.context.control.pass().await {
-                return false;
-            }
-            if self.rate_limiter.take(count, self.context.control).await
+    /// Waits out a pause and the rate. Returns how many messages may be sent; `None` for no more.
+    async fn may_send(&self, count_max: usize) -> Option<usize> {
+        while self.context.control.pass().await {
+            let count = self.rate_limiter.take(count_max, self.context.control);
+            if let Some(count) = count.await
                 && self.context.control.command() == RunCommand::Run
             {
-                return true;
+                return Some(count);
             }
         }
+        None
     }
 
     /// The messages that can be sent now; the others are recorded as not tried. And why the ledger did

@@ -73,7 +73,7 @@ pub(crate) async fn run_to_state(
     } else {
         options.search_patience
     };
-    let change = change(&plan, before.waiting);
+    let change = change(&plan, before);
     let recorder = Recorder::start(journal, state, counts)?;
     let source = match &plan.replay {
         None => Source::DeadLetters(Leases::new(
@@ -137,7 +137,7 @@ pub(crate) async fn run_to_state(
 }
 
 /// What the audit log has of a redrive before it begins; the rest is in its journal.
-fn change(plan: &Plan, planned: usize) -> PlannedChange {
+fn change(plan: &Plan, before: Counts) -> PlannedChange {
     let edits: Vec<_> = plan
         .entries
         .iter()
@@ -174,19 +174,19 @@ fn change(plan: &Plan, planned: usize) -> PlannedChange {
     PlannedChange {
         operation,
         target: plan.destination.name.clone(),
-        planned,
+        planned: before.left(),
         details,
     }
 }
 
 /// What this run did: a resumed run does not count again what the one before did. Messages that
-/// stay in doubt count as unknown.
+/// stay in doubt count as unknown, and those that were not tried as not sent.
 fn counted(counts: Counts, before: Counts) -> [(&'static str, usize); 6] {
     [
         ("moved", counts.moved - before.moved.min(counts.moved)),
         ("sent_not_deleted", counts.sent_not_deleted),
         ("unknown", counts.unknown + counts.intended),
-        ("not_sent", counts.not_sent),
+        ("not_sent", counts.not_sent + counts.waiting),
         ("stored", counts.stored - before.stored.min(counts.stored)),
         (
             "dead_again",
@@ -238,4 +238,36 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
         unreleased: context.source.release().await,
     };
     context.record(ended).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::example;
+
+    #[test]
+    fn audit_log_has_as_planned_what_a_resume_works_on() {
+        let before = Counts {
+            waiting: 1,
+            intended: 2,
+            unknown: 20,
+            not_sent: 5,
+            unsendable: 3,
+            moved: 7,
+            ..Counts::default()
+        };
+        assert_eq!(change(&example(1), before).planned, 25);
+    }
+
+    #[test]
+    fn audit_log_has_what_a_cancelled_redrive_did_not_try_as_not_sent() {
+        let ended = Counts {
+            moved: 4,
+            not_sent: 1,
+            waiting: 10,
+            ..Counts::default()
+        };
+        let counted = counted(ended, Counts::default());
+        assert!(counted.contains(&("not_sent", 11)), "{counted:?}");
+    }
 }

@@ -10,14 +10,14 @@ use futures::stream::FuturesUnordered;
 
 use super::batch::Sender;
 use super::context::Context;
-use crate::control::Control;
+use super::rate_limiter::batch_entries;
 use crate::error::RedriveError;
 use crate::lease::Found;
 use crate::limits::{BATCH_BYTES_MAX, WINDOW};
 use crate::plan::Plan;
 use crate::state::fact::MessageCause;
 use crate::state::{MessageState, Phase};
-use pipeline::{BATCH_ENTRIES_MAX, batches};
+use pipeline::batches;
 
 /// Moves the messages of one step, and searches for those that were not received.
 pub(super) async fn move_step(
@@ -193,15 +193,4 @@ fn unsent(context: &Context<'_>, range: Range<usize>) -> Vec<usize> {
     context.indexes(range, |_, message| {
         message.phase.is_unsent() || message.phase.is_doubtful()
     })
-}
-
-/// Messages of a batch: no more than one second's worth, so that a slow rate is an even one.
-fn batch_entries(control: &Control) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 1 and 10"
-    )]
-    let entries = |rate: f64| rate.clamp(1.0, 10.0) as usize;
-    control.rate_per_sec().map_or(BATCH_ENTRIES_MAX, entries)
 }

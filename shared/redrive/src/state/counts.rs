@@ -1,15 +1,15 @@
 //! The messages of a redrive, counted.
 //!
 //! Invariant: every message is counted in exactly one phase; what was not looked up is not counted
-//! as 0. The JSON form is published.
+//! as 0, unless every sent event was proved to be something else. The JSON form is published.
 
 use serde::{Deserialize, Serialize};
 
 use super::fact::{LookedUp, Proof};
 use super::phase::Phase;
 
-/// Messages by phase; their sum is the plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Messages by phase; their sum is the plan. Equal where they are published alike.
+#[derive(Clone, Copy, Debug, Default, Eq, Serialize, Deserialize)]
 #[serde(into = "CountsJson", from = "CountsJson")]
 pub struct Counts {
     /// Nothing was done with these.
@@ -39,7 +39,7 @@ pub struct Counts {
 
 /// [`Counts`] as they are published: `stored` and `dead_again` are null where nothing was looked
 /// up.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct CountsJson {
     waiting: usize,
     intended: usize,
@@ -103,6 +103,12 @@ impl From<CountsJson> for Counts {
     }
 }
 
+impl PartialEq for Counts {
+    fn eq(&self, other: &Self) -> bool {
+        CountsJson::from(*self) == CountsJson::from(*other)
+    }
+}
+
 impl Counts {
     /// Messages that have an outcome.
     #[must_use]
@@ -123,18 +129,23 @@ impl Counts {
         self.waiting + self.intended + not_sent + self.unknown + self.sent_not_deleted
     }
 
-    /// Of those sent, events that the ledger knows; `None` where it was not asked.
+    /// Of those sent, events that the ledger knows; `None` where it was not asked about all of them.
     #[must_use]
     pub fn stored(&self) -> Option<usize> {
-        let is_known = self.looked_up.has_ledger() || self.stored > 0;
+        let is_known = self.looked_up.has_ledger() || self.stored > 0 || self.is_proved();
         is_known.then_some(self.stored)
     }
 
     /// Of those sent, events that failed again; `None` where they were not looked for.
     #[must_use]
     pub fn dead_again(&self) -> Option<usize> {
-        let is_known = self.looked_up.has_dead_letters() || self.dead_again > 0;
+        let is_known = self.looked_up.has_dead_letters() || self.dead_again > 0 || self.is_proved();
         is_known.then_some(self.dead_again)
+    }
+
+    /// Whether every event that was sent was seen stored or dead-lettered.
+    fn is_proved(&self) -> bool {
+        self.sent() > 0 && self.unproved() == 0
     }
 
     /// Of those sent, events that were seen neither stored nor dead-lettered.
@@ -167,6 +178,28 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_every_sent_event_was_proved_none_is_anything_else() {
+        let counts = |stored, dead_again| Counts {
+            moved: 3,
+            stored,
+            dead_again,
+            waiting: 2,
+            ..Counts::default()
+        };
+        for (stored, dead_again) in [(3, 0), (0, 3)] {
+            let all = counts(stored, dead_again);
+            let known = (Some(stored), Some(dead_again));
+            assert_eq!((all.stored(), all.dead_again()), known);
+            let read = serde_json::from_value(serde_json::to_value(all).unwrap());
+            assert_eq!(all, read.unwrap());
+        }
+        let some = counts(2, 0);
+        assert_eq!((some.stored(), some.dead_again()), (Some(2), None));
+        let nothing_sent = Counts::default();
+        assert_eq!(nothing_sent.dead_again(), None);
+    }
 
     #[test]
     fn events_that_were_not_looked_up_are_null_and_not_0() {

@@ -514,20 +514,21 @@ mod tests {
     #[test]
     fn what_failed_again_is_unknown_until_the_dead_letters_were_looked_at() {
         let dead_again = |looked_up| {
-            let mut state = State::new(plan::example(1));
-            let (record_id, sent_message_id) = (event::RecordId(1), "s".to_owned());
-            let confirmed = vec![Confirmed {
-                index: 0,
-                sent_message_id,
-            }];
+            let mut state = State::new(plan::example(2));
+            let record_id = event::RecordId(1);
+            let confirmed = [0, 1].map(|index| Confirmed {
+                index,
+                sent_message_id: "s".to_owned(),
+            });
             let proved = vec![Proved {
                 index: 0,
                 proof: Proof::Stored { record_id },
             }];
             let facts = [
                 intended(0),
+                intended(1),
                 Fact::Confirmed {
-                    messages: confirmed,
+                    messages: confirmed.to_vec(),
                 },
                 Fact::Proved { messages: proved },
                 Fact::Ended {

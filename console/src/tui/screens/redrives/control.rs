@@ -40,7 +40,7 @@ impl Redrives {
             return;
         }
         self.send_control(RunControl::Cancel, context);
-        let text = "cancelled: started batches finish, the rest stays";
+        let text = "cancelled: started batches finish, the rest is not sent";
         context.notify(Tone::Warning, text);
     }
 

@@ -12,6 +12,8 @@ use redrive::{Counts, Kind, RunCommand, Wait};
 
 /// Span over which the rate is measured.
 const MEASURED_SECS: i64 = 5;
+/// Without a confirmation for longer, nothing is known of the rate now.
+const SILENT_SECS: f64 = 2.0;
 
 #[derive(Debug)]
 pub(super) struct Run {
@@ -121,8 +123,8 @@ impl Run {
     /// Messages per second over the last seconds; `None` while that cannot be progress.
     pub(super) fn measured_per_sec(&self, now: DateTime<Utc>) -> Option<f64> {
         let (since, before) = self.samples.front()?;
-        let (last_at, last) = self.samples.back()?;
-        if self.wait().is_some() || now - last_at > Duration::seconds(MEASURED_SECS) {
+        let (_, last) = self.samples.back()?;
+        if self.wait().is_some() || self.silent_since(now).is_some() {
             return None;
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of one plan are small")]
@@ -133,7 +135,21 @@ impl Run {
         (millis >= 500.0 && messages > 0.0).then(|| messages * 1_000.0 / millis)
     }
 
-    /// Seconds until the last message is sent, at the measured rate.
+    /// Since when no message got an outcome, if that is longer than the limit of the rate explains.
+    pub(super) fn silent_since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let (last_at, _) = self.samples.back()?;
+        // At less than one per second, a confirmation every few seconds is all that can come.
+        let between = self.limit_per_sec().map_or(0.0, |limit| 2.0 / limit);
+        #[expect(clippy::cast_precision_loss, reason = "a redrive takes days at most")]
+        let silent = (now - last_at).num_milliseconds() as f64 / 1_000.0;
+        (silent > SILENT_SECS.max(between)).then_some(*last_at)
+    }
+
+    pub(super) fn limit_per_sec(&self) -> Option<f64> {
+        self.progress.as_ref()?.rate_per_sec
+    }
+
+    /// Seconds until the last message is sent, at the measured rate, and no faster than its limit.
     pub(super) fn left_secs(&self, now: DateTime<Utc>) -> Option<u64> {
         if self.is_paused() {
             return None;
@@ -141,7 +157,7 @@ impl Run {
         let left = self.counts().waiting;
         let rate = self.measured_per_sec(now).filter(|_| left > 0)?;
         #[expect(clippy::cast_precision_loss, reason = "counts of one plan are small")]
-        let secs = left as f64 / rate;
+        let secs = left as f64 / rate.min(self.limit_per_sec().unwrap_or(f64::INFINITY));
         Some(whole(secs.ceil()))
     }
 

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::run::Run;
 use super::texts::{count_line, rate_text, sent_text, wait_text};
-use crate::tui::format::{clock, count, rate, span_secs, visible};
+use crate::tui::format::{age_secs, clock, count, rate, span_secs, visible};
 use crate::tui::lines::hanging;
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::{Pause, RunCommand};
@@ -37,7 +37,7 @@ pub(super) fn run_lines(
             );
         }
         RunCommand::Cancel => {
-            let text = "ending: started batches finish, the rest stays";
+            let text = "ending: started batches finish, the rest is not sent";
             lines.extend(hanging(Tone::Warning, text, theme, width));
         }
         RunCommand::Pause(why) => {
@@ -54,7 +54,8 @@ pub(super) fn run_lines(
                 Span::styled("   space ", theme.key()),
                 Span::raw("continues anyway   "),
                 Span::styled("c ", theme.key()),
-                Span::raw(format!("ends it: {rest} stay dead letters")),
+                // Not where they are: some may be gone from the queue.
+                Span::raw(format!("ends it with {rest} not sent")),
             ]));
         }
     }
@@ -81,16 +82,18 @@ fn bar_line(run: &Run, theme: Theme, now: DateTime<Utc>, width: usize) -> Line<'
 }
 
 fn pace_spans(run: &Run, theme: Theme, now: DateTime<Utc>) -> Vec<Span<'static>> {
-    let allowed = run
-        .progress
-        .as_ref()
-        .and_then(|progress| progress.rate_per_sec);
+    let allowed = run.limit_per_sec();
     let limit = rate_text(allowed, run.kind);
     // What was sent in the first and in the last moment makes a few seconds appear faster.
     let most = allowed.unwrap_or(f64::INFINITY);
-    let measured = match run.measured_per_sec(now).filter(|_| !run.is_paused()) {
-        Some(per_sec) if run.counts().waiting > 0 => format!("{} now, ", rate(per_sec.min(most))),
-        Some(_) | None => String::new(),
+    let is_sending = !run.is_paused() && run.counts().waiting > 0;
+    let measured = match (run.measured_per_sec(now), run.silent_since(now)) {
+        (Some(per_sec), _) if is_sending => format!("{} now, ", rate(per_sec.min(most))),
+        (None, Some(since)) if is_sending => {
+            let silent = span_secs(age_secs(since, now));
+            format!("nothing confirmed for {silent}, ")
+        }
+        (Some(_) | None, _) => String::new(),
     };
     vec![
         Span::styled(" rate ", theme.muted()),

@@ -185,8 +185,24 @@ impl Redrives {
             Some(Row::Running(run)) => run_lines(run, context.theme, context.now, width),
             Some(Row::Past(past)) => self.past_lines(past, context, width),
         };
-        lines.push(Line::default());
+        lines.push(self.age_line(context.theme));
         lines
+    }
+
+    /// Of when the messages below are, where the numbers above are newer.
+    fn age_line(&self, theme: Theme) -> Line<'static> {
+        let counts = match self.selected_row() {
+            Some(Row::Running(run)) => run.counts(),
+            Some(Row::Past(past)) => past.counts,
+            None => return Line::default(),
+        };
+        match self.report.fetched() {
+            Some(report) if report.value.counts != counts => {
+                let text = format!(" messages as of {} UTC", clock(report.fetched_at));
+                Line::styled(text, theme.muted())
+            }
+            Some(_) | None => Line::default(),
+        }
     }
 
     fn past_lines(
@@ -204,7 +220,7 @@ impl Redrives {
             ),
             Some(Ending::Finished) => String::new(),
             Some(Ending::Cancelled) => match past.kind {
-                Kind::Redrive => ": the rest stays in the dead-letter queue".to_owned(),
+                Kind::Redrive => ": the rest was not sent".to_owned(),
                 Kind::Replay => ": the rest was not published".to_owned(),
             },
             None if past.is_running => match past.pause.as_ref().and_then(Pause::own) {

@@ -89,7 +89,7 @@ fn failed_canary_shows_its_reason_and_the_choices() {
         "1 ✖",
         "failed again: not-json",
         "continues anyway",
-        "36 stay",
+        "ends it with 36 not sent",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
@@ -145,6 +145,157 @@ fn rate_is_measured_and_the_time_left_shown() {
     let text = harness.text();
     assert!(text.contains("3.8/s now, at most 20"), "{text}");
     assert!(text.contains("about 6 s left"), "{text}");
+}
+
+#[test]
+fn redrive_that_confirms_nothing_has_no_rate_and_no_time_left() {
+    let (mut harness, to) = begun();
+    for moved in [2, 7, 12] {
+        let counts = Counts {
+            moved,
+            waiting: 37 - moved,
+            ..Counts::default()
+        };
+        harness.now += chrono::Duration::seconds(1);
+        report(&mut harness, to.id(), running(counts));
+    }
+    harness.now += chrono::Duration::seconds(1);
+    harness.tick();
+    assert!(harness.text().contains(" left"), "{}", harness.text());
+    harness.now += chrono::Duration::seconds(2);
+    harness.tick();
+    let text = harness.text();
+    assert!(
+        text.contains("nothing confirmed for 3 s, at most 20"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("/s now") && !text.contains(" left"),
+        "{text}"
+    );
+}
+
+#[test]
+fn slow_rate_is_no_standstill() {
+    let (mut harness, to) = begun();
+    for moved in [1, 2] {
+        let counts = Counts {
+            moved,
+            waiting: 37 - moved,
+            ..Counts::default()
+        };
+        let rate_per_sec = Some(0.5);
+        let progress = Progress {
+            rate_per_sec,
+            ..running(counts)
+        };
+        harness.now += chrono::Duration::seconds(2);
+        report(&mut harness, to.id(), progress);
+    }
+    harness.now += chrono::Duration::seconds(3);
+    harness.tick();
+    let text = harness.text();
+    assert!(
+        text.contains("/s now") && !text.contains("nothing confirmed"),
+        "{text}"
+    );
+}
+
+#[test]
+fn time_left_is_never_below_what_the_limit_allows() {
+    let (mut harness, to) = begun();
+    for moved in [0, 5, 10] {
+        let counts = Counts {
+            moved,
+            waiting: 37 - moved,
+            ..Counts::default()
+        };
+        let progress = Progress {
+            rate_per_sec: Some(2.0),
+            ..running(counts)
+        };
+        report(&mut harness, to.id(), progress);
+        harness.now += chrono::Duration::seconds(1);
+    }
+    harness.tick();
+    let text = harness.text();
+    assert!(text.contains("about 14 s left"), "{text}");
+}
+
+#[test]
+fn messages_that_are_older_than_the_summary_show_of_when_they_are() {
+    let (mut harness, to) = begun();
+    let counts = Counts {
+        moved: 12,
+        stored: 4,
+        waiting: 25,
+        ..Counts::default()
+    };
+    report(&mut harness, to.id(), running(counts));
+    harness.pass(1);
+    let mut rows = every_outcome();
+    rows.counts = Counts {
+        stored: 3,
+        ..counts
+    };
+    answer_report(&mut harness, rows.clone());
+    let of = format!(
+        "messages as of {} UTC",
+        crate::tui::format::clock(harness.now)
+    );
+    harness.now += chrono::Duration::seconds(1);
+    assert!(harness.text().contains(&of), "{}", harness.text());
+    harness.pass(3);
+    rows.counts = counts;
+    answer_report(&mut harness, rows);
+    assert!(
+        !harness.text().contains("messages as of"),
+        "{}",
+        harness.text()
+    );
+}
+
+#[test]
+fn end_of_a_redrive_does_not_say_that_messages_which_are_gone_stay() {
+    let (mut harness, to) = begun();
+    let counts = Counts {
+        moved: 18,
+        not_sent: 5,
+        unsendable: 5,
+        waiting: 14,
+        ..Counts::default()
+    };
+    let command = RunCommand::Pause(Pause::Operator);
+    let paused = Progress {
+        command,
+        ..running(counts)
+    };
+    report(&mut harness, to.id(), paused);
+    let text = harness.text();
+    assert!(text.contains("ends it with 19 not sent"), "{text}");
+    harness.press('c');
+    let said = harness.notice();
+    assert_eq!(
+        said,
+        "cancelled: started batches finish, the rest is not sent"
+    );
+    let cancelled = Progress {
+        command: RunCommand::Cancel,
+        ..running(counts)
+    };
+    report(&mut harness, to.id(), cancelled);
+    let text = harness.text();
+    assert!(text.contains("finish, the rest is not sent"), "{text}");
+    let mut harness = console();
+    harness.press('3');
+    let past = Past {
+        redrives: vec![past(0, 37, counts, Some(Ending::Cancelled))],
+        ..Past::default()
+    };
+    answer_history(&mut harness, past);
+    harness.code(KeyCode::Enter);
+    let text = harness.text();
+    assert!(text.contains("cancelled: the rest was not sent"), "{text}");
 }
 
 #[test]
