@@ -23,7 +23,11 @@ locals {
   ingest_variables = merge(
     local.database_variables["ingest"],
     var.ingest.immediate_dead_letters ? { DEAD_LETTER_QUEUE_URL = module.messaging.dead_letter_queue_url } : {},
+    local.replacement_variables,
   )
+  # The function obeys the one, and the database grants its user the right by the other.
+  replacement_variables = var.ingest.replacements_allowed ? { REPLACEMENTS_ALLOWED = "true" } : {}
+
   ingest_statements = concat(
     local.log_in_statements["ingest"],
     !var.ingest.immediate_dead_letters ? [] : [{

@@ -15,6 +15,7 @@ locals {
     },
     var.partitions.keep == null ? {} : { PARTITIONS_KEEP = tostring(var.partitions.keep) },
     var.warehouse.publication == null ? {} : { PUBLICATION = var.warehouse.publication },
+    local.replacement_variables,
   )
 }
 
@@ -95,6 +96,7 @@ resource "aws_lambda_invocation" "migrate" {
       partitions = jsonencode(var.partitions)
     },
     var.warehouse.publication == null ? {} : { publication = var.warehouse.publication },
+    var.ingest.replacements_allowed ? { replacements = "allowed" } : {},
   )
 
   depends_on = [aws_lambda_invocation.roles, module.network]

@@ -34,7 +34,7 @@ variable "queue" {
 }
 
 variable "ingest" {
-  description = "The function ingest, which stores events. Set maximum_concurrency or provisioned_pollers, not both. With immediate_dead_letters it sends permanent failures to the dead-letter queue itself, with their reason; otherwise they get there by the queue's retries, without one."
+  description = "The function ingest, which stores events. Set maximum_concurrency or provisioned_pollers, not both. With immediate_dead_letters it sends permanent failures to the dead-letter queue itself, with their reason; otherwise they get there by the queue's retries, without one. With replacements_allowed, whoever may publish to the topic or send to the queue can replace stored records (`opsconsole replay --replace`); otherwise nobody can."
   type = object({
     memory_mib             = optional(number, 512)
     timeout_secs           = optional(number, 60)
@@ -43,6 +43,7 @@ variable "ingest" {
     batching_window_secs   = optional(number, 1)
     maximum_concurrency    = optional(number)
     immediate_dead_letters = optional(bool, true)
+    replacements_allowed   = optional(bool, false)
     provisioned_pollers = optional(object({
       minimum = number
       maximum = number

@@ -1,6 +1,7 @@
 //! Texts as a terminal shows them; numbers and ages are those of [`pipeline::text`].
 
 pub use pipeline::text::*;
+use redrive::Replacement;
 
 /// Cuts a text to `columns`, with `…` where something is missing.
 #[must_use]
@@ -36,6 +37,19 @@ pub fn visible(text: &str) -> String {
             other => other,
         })
         .collect()
+}
+
+/// `replaces 12 records; 988 have the same text already, 0 are not stored yet`
+#[must_use]
+pub fn replacement_in_words(planned: Replacement) -> String {
+    let records = match planned.replaces {
+        1 => "1 record".to_owned(),
+        several => format!("{several} records"),
+    };
+    format!(
+        "replaces {records}; {} have the same text already, {} are not stored yet",
+        planned.same_text, planned.not_stored
+    )
 }
 
 #[cfg(test)]

@@ -68,6 +68,33 @@ run "permanent_failures_are_left_to_the_queue_where_sqs_is_out_of_reach" {
   }
 }
 
+run "records_are_not_replaced_unless_that_is_asked_for" {
+  assert {
+    condition = (
+      !contains(keys(local.ingest_variables), "REPLACEMENTS_ALLOWED") &&
+      !contains(keys(local.migrate_variables), "REPLACEMENTS_ALLOWED") &&
+      !contains(keys(aws_lambda_invocation.migrate.triggers), "replacements")
+    )
+    error_message = "By default neither the ingest obeys a replacement nor its database user may replace a record."
+  }
+}
+
+run "records_are_replaced_where_function_and_database_user_both_may" {
+  variables {
+    ingest = { maximum_concurrency = 2, replacements_allowed = true }
+  }
+
+  assert {
+    condition     = local.ingest_variables.REPLACEMENTS_ALLOWED == "true" && local.migrate_variables.REPLACEMENTS_ALLOWED == "true"
+    error_message = "The setting must reach the ingest, and migrate, which grants the right."
+  }
+
+  assert {
+    condition     = aws_lambda_invocation.migrate.triggers.replacements == "allowed"
+    error_message = "Migrate must run when the setting changes."
+  }
+}
+
 run "proxy_is_for_the_functions_that_come_in_numbers" {
   variables {
     database = { proxy_enabled = true }

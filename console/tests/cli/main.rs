@@ -24,6 +24,7 @@ mod native;
 mod pipeline;
 mod programs;
 mod redrives;
+mod replace;
 mod replay;
 #[path = "../support/mod.rs"]
 mod support;

@@ -17,19 +17,19 @@ use crate::support::queues::Queues;
 use crate::support::topic::subscribe;
 
 /// Events of one test.
-const TOTAL: usize = 25;
-const TIMES: [&str; 4] = ["--from", "2026-03-01", "--to", "2026-03-08"];
+pub(crate) const TOTAL: usize = 25;
+pub(crate) const TIMES: [&str; 4] = ["--from", "2026-03-01", "--to", "2026-03-08"];
 const AGAIN: &str = r#".id += "-again""#;
 
 /// Stored events of one source, spread over some days.
-struct Stored<'a> {
+pub(crate) struct Stored<'a> {
     turn: &'a Turn,
-    pool: PgPool,
-    source: String,
+    pub(crate) pool: PgPool,
+    pub(crate) source: String,
 }
 
 impl<'a> Stored<'a> {
-    fn new(turn: &'a Turn, name: &str, total: usize) -> Self {
+    pub(crate) fn new(turn: &'a Turn, name: &str, total: usize) -> Self {
         let pool = turn
             .runtime
             .block_on(async { PgPool::connect(&turn.endpoints.database_url).await.unwrap() });
@@ -51,7 +51,7 @@ impl<'a> Stored<'a> {
         stored
     }
 
-    fn body(&self, number: usize) -> String {
+    pub(crate) fn body(&self, number: usize) -> String {
         json!({
             "specversion": "1.0", "id": number.to_string(), "source": self.source,
             "type": format!("replayed.{}", number % 2), "subject": format!("s,{number}"),
@@ -62,7 +62,7 @@ impl<'a> Stored<'a> {
     }
 
     /// Records of the source, by PostgreSQL itself.
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let counting = sqlx::query_scalar("select count(*) from records where source = $1")
             .bind(&self.source)
             .fetch_one(&self.pool);
@@ -71,7 +71,7 @@ impl<'a> Stored<'a> {
     }
 
     /// The events of the source by their ids, by PostgreSQL itself.
-    fn payloads(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn payloads(&self) -> BTreeMap<String, Value> {
         let reading = sqlx::query_as("select id, payload::text from records where source = $1")
             .bind(&self.source)
             .fetch_all(&self.pool);
@@ -86,7 +86,7 @@ impl<'a> Stored<'a> {
     }
 
     /// Loses the records, as a restore to an earlier point in time would.
-    fn lose(&self) {
+    pub(crate) fn lose(&self) {
         for statement in [
             "delete from event_identities as k using records as r
              where r.source = $1 and k.record_id = r.record_id",
@@ -101,7 +101,7 @@ impl<'a> Stored<'a> {
     }
 
     /// `replay` of the records of the source.
-    fn replay<'b>(&'b self, more: &[&'b str]) -> Vec<&'b str> {
+    pub(crate) fn replay<'b>(&'b self, more: &[&'b str]) -> Vec<&'b str> {
         let mut arguments = vec!["replay", "--source", &self.source];
         arguments.extend(TIMES);
         arguments.extend(more);
@@ -109,7 +109,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-fn numbers<const N: usize>(value: &Value, names: [&str; N]) -> [u64; N] {
+pub(crate) fn numbers<const N: usize>(value: &Value, names: [&str; N]) -> [u64; N] {
     names.map(|name| {
         let number = value[name].as_u64();
         number.unwrap_or_else(|| panic!("{name}: {value}"))

@@ -93,6 +93,7 @@ fn plan() -> Plan {
             receive_count: 1,
             group_id: None,
             edit: None,
+            replaces: None,
         }],
         skipped: Vec::new(),
         rate_per_sec: None,

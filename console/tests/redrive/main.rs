@@ -14,6 +14,7 @@ mod faults;
 mod identities;
 mod operations;
 mod pipeline;
+mod replace;
 mod replay;
 #[path = "../support/mod.rs"]
 mod support;

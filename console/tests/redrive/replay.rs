@@ -26,22 +26,22 @@ use crate::support::redrive_fixture::{Fixture, Services, quick, resumed};
 use crate::support::topic::subscribe;
 
 /// Events of one replay: two batches.
-const TOTAL: usize = 12;
+pub(crate) const TOTAL: usize = 12;
 /// Writes of such a replay: intent and confirmation of each batch, and the end.
 const WRITES: usize = 5;
 /// Events of a batch.
-const BATCH: usize = 10;
+pub(crate) const BATCH: usize = 10;
 const CRASHES_AT_ONCE: usize = 5;
 
 /// Queues that a topic of their own sends to, with stored events.
-struct Replays<'a> {
-    fixture: Fixture<'a>,
+pub(crate) struct Replays<'a> {
+    pub(crate) fixture: Fixture<'a>,
     /// The same queues, with the topic.
-    queues: Queues,
+    pub(crate) queues: Queues,
 }
 
 impl<'a> Replays<'a> {
-    async fn start(services: &'a Services, name: &str) -> Self {
+    pub(crate) async fn start(services: &'a Services, name: &str) -> Self {
         let fixture = services.fixture(name, false).await;
         for number in 0..TOTAL {
             fixture.store(&fixture.body(number)).await.unwrap();
@@ -58,7 +58,7 @@ impl<'a> Replays<'a> {
         Self { fixture, queues }
     }
 
-    fn pipeline(&self) -> &Pipeline {
+    pub(crate) fn pipeline(&self) -> &Pipeline {
         &self.queues.pipeline
     }
 
@@ -66,11 +66,11 @@ impl<'a> Replays<'a> {
         planned(self.pipeline(), read(&self.fixture)).await
     }
 
-    fn journal(&self, planned: &PlannedReplay) -> (Journal, State) {
+    pub(crate) fn journal(&self, planned: &PlannedReplay) -> (Journal, State) {
         self.fixture.journal(&planned.plan)
     }
 
-    async fn run(
+    pub(crate) async fn run(
         &self,
         pipeline: &Pipeline,
         journal: (Journal, State),
@@ -93,7 +93,7 @@ impl<'a> Replays<'a> {
 }
 
 /// The records of a fixture alone.
-fn read(fixture: &Fixture<'_>) -> ReadRequest {
+pub(crate) fn read(fixture: &Fixture<'_>) -> ReadRequest {
     let event = fixture.body(0);
     let event = event::parse_body(&event).unwrap();
     ReadRequest {
@@ -262,7 +262,7 @@ async fn event_that_is_gone_since_the_plan_is_not_sent_and_the_others_are() {
 }
 
 /// Exports the records of a source into a folder.
-async fn exported(pipeline: &Pipeline, source: &str, folder: &Path) -> PathBuf {
+pub(crate) async fn exported(pipeline: &Pipeline, source: &str, folder: &Path) -> PathBuf {
     let target = folder.join("out");
     let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
     let request = ExportRequest {

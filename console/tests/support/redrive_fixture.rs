@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use devstack::{Emulator, TestDatabase};
-use event::{EventKey, RecordQuery};
+use event::{EventKey, FailureCode, REPLACES_ATTRIBUTE, RecordId, RecordQuery, replaced_record};
 use pipeline::Pipeline;
 use pipeline::model::{DeadLetter, QueueRole};
 use redrive::operations::freeze;
 use redrive::{Control, Counts, Journal, Plan, PlanOptions, Report, RunOptions, State};
 use redrive::{RedriveError, run};
-use store::{PartitionPlan, PartitionWidth};
+use store::{PartitionPlan, PartitionWidth, Replaced, Replacement};
 use tokio::sync::watch;
 
 use super::machine;
@@ -172,7 +172,15 @@ impl Fixture<'_> {
             }
             for message in messages {
                 let body = message.body().unwrap();
-                if let Err(failure) = self.store(body).await {
+                let attributes = message.message_attributes();
+                let replaces = attributes
+                    .and_then(|attributes| attributes.get(REPLACES_ATTRIBUTE))
+                    .and_then(|attribute| replaced_record(attribute.string_value()?));
+                let stored = match replaces {
+                    None => self.store(body).await,
+                    Some(record_id) => self.replace(body, record_id).await,
+                };
+                if let Err(failure) = stored {
                     let code = failure.code.as_str();
                     self.add_bodies(&[body.to_owned()], code).await;
                 }
@@ -188,6 +196,20 @@ impl Fixture<'_> {
         let pool = self.services.database.pool();
         store::write_batch(pool, &[event]).await.unwrap();
         Ok(())
+    }
+
+    /// Replaces a record as the ingest does.
+    async fn replace(&self, body: &str, replaces: RecordId) -> Result<(), event::Failure> {
+        let event = &event::parse_body(body)?;
+        let pool = self.services.database.pool();
+        let wanted = [Replacement { event, replaces }];
+        match store::replace_records(pool, &wanted).await.unwrap()[0] {
+            Replaced::Stored(_) | Replaced::Duplicate | Replaced::Expired => Ok(()),
+            Replaced::Stale(why) => Err(event::Failure::new(
+                FailureCode::ReplacementStale,
+                format!("{why:?}"),
+            )),
+        }
     }
 
     /// Moves the retention horizon to a midnight.

@@ -9,7 +9,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use event::{EventKey, StoredEvent};
 use serde::{Deserialize, Serialize};
-use store::{Reader, StoredEvents, stored_events};
+use store::{Reader, StoredEvents, stored_events, stored_texts};
 use utoipa::ToSchema;
 
 use crate::answer::{REVALIDATE, json, limited};
@@ -30,6 +30,10 @@ pub(crate) struct Lookup {
     /// Identities of events.
     #[schema(max_items = 500)]
     identities: Vec<EventKey>,
+    /// Whether each answer has the digest of the record's payload, which is then read.
+    #[serde(default)]
+    #[schema(default = false)]
+    payload_sha256: bool,
 }
 
 /// The events that are known.
@@ -44,7 +48,8 @@ pub(crate) struct Found {
 
 /// Look up which events are stored.
 ///
-/// Up to 500 identities: for each that is known, the record and since when it is stored.
+/// Up to 500 identities: for each that is known, the record and since when it is stored. With `payload_sha256` also
+/// the SHA-256 of the text of its payload, as PostgreSQL writes it: two records with equal digests have equal payloads.
 #[utoipa::path(
     post,
     path = "/v1/records/lookup",
@@ -70,11 +75,17 @@ pub(crate) async fn look_up(
 ) -> Result<Response, Problem> {
     let body =
         body.map_err(|rejection| Problem::new(ProblemKind::BodyTooLarge, rejection.body_text()))?;
-    let Lookup { identities } = read(&body)?;
+    let Lookup {
+        identities,
+        payload_sha256,
+    } = read(&body)?;
     let StoredEvents {
         items,
         retention_horizon,
-    } = limited(stored_events(&reader, &identities)).await?;
+    } = match payload_sha256 {
+        false => limited(stored_events(&reader, &identities)).await?,
+        true => limited(stored_texts(&reader, &identities)).await?,
+    };
     let found = Found {
         items,
         retention_horizon,

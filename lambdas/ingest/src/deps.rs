@@ -29,6 +29,8 @@ pub struct Deps {
     /// Queue for permanent failures. Without it they are reported for retry, and SQS dead-letters
     /// them without a reason.
     pub dead_letters: Option<DeadLetterQueue>,
+    /// Whether messages may replace stored records.
+    pub replacements_allowed: bool,
 }
 
 impl Deps {
@@ -52,6 +54,7 @@ impl Deps {
             pool,
             log_in: settings.log_in.clone(),
             dead_letters,
+            replacements_allowed: settings.replacements_allowed,
         })
     }
 }

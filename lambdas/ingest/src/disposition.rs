@@ -9,6 +9,8 @@ use event::FailureCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
     Stored,
+    /// Stored in place of the record that the message named.
+    Replaced,
     /// The ledger had the event already.
     Duplicate,
     /// It occurred before the retention horizon, so it was not stored.
@@ -32,6 +34,8 @@ pub(crate) enum RetryReason {
 pub struct Outcome {
     /// Messages whose event is a new record.
     pub stored: usize,
+    /// Of these, messages whose event took the place of a record.
+    pub replaced: usize,
     /// Messages whose event was a record already.
     pub duplicates: usize,
     /// Messages whose event occurred before the retention horizon.
@@ -51,6 +55,11 @@ impl Outcome {
             let code = match disposition {
                 Disposition::Stored => {
                     outcome.stored += 1;
+                    None
+                }
+                Disposition::Replaced => {
+                    outcome.stored += 1;
+                    outcome.replaced += 1;
                     None
                 }
                 Disposition::Duplicate => {
@@ -96,6 +105,7 @@ mod tests {
     fn every_disposition_is_counted_once() {
         let dispositions = [
             Disposition::Stored,
+            Disposition::Replaced,
             Disposition::Duplicate,
             Disposition::Expired,
             Disposition::DeadLettered(FailureCode::NotJson),
@@ -104,6 +114,7 @@ mod tests {
         ];
         let outcome = Outcome::of(&dispositions);
         assert_eq!(outcome.total(), dispositions.len());
+        assert_eq!((outcome.stored, outcome.replaced), (2, 1));
         assert_eq!((outcome.expired, outcome.retried), (1, 2));
         assert_eq!(outcome.codes, BTreeMap::from([(FailureCode::NotJson, 2)]));
     }

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsBatchResponse;
-use event::{Event, Failure, FailureCode, parse_body};
-use store::Written;
+use event::{Event, Failure, FailureCode, RecordId, parse_body};
+use store::{Replaced, Replacement, Written};
 use tokio::time::Instant;
 
 use crate::batch::{Batch, Message};
@@ -17,6 +17,7 @@ use crate::dead_letter_entry::DeadLetter;
 use crate::deps::Deps;
 use crate::disposition::{Disposition, Outcome, RetryReason};
 use crate::invocation::Invocation;
+use crate::replacement::{replace_events, replaced, stale};
 use crate::report::{Lag, Report};
 use crate::trace::TraceId;
 use crate::write::{Committed, write_events};
@@ -73,6 +74,102 @@ pub async fn handle_reported(
     (response, report)
 }
 
+/// The messages of a batch by what is done with them, each with its place.
+#[derive(Default)]
+struct Sorted<'a> {
+    events: Vec<Event<'a>>,
+    positions: Vec<usize>,
+    replacing: Vec<(usize, Event<'a>, RecordId)>,
+    invalid: Vec<(usize, Failure)>,
+}
+
+impl<'a> Sorted<'a> {
+    fn of(
+        messages: &'a [Message],
+        deps: &Deps,
+        (report, traces): (&mut Report, &mut HashSet<TraceId>),
+    ) -> Self {
+        let mut sorted = Self::default();
+        sorted.events.reserve(messages.len());
+        sorted.positions.reserve(messages.len());
+        for (position, message) in messages.iter().enumerate() {
+            let (failure, trace) = match parse_body(message.body.as_deref().unwrap_or_default()) {
+                Ok(event) => {
+                    let trace = TraceId::of_event(&event);
+                    traces.extend(trace);
+                    match replaced(message, &event, deps.replacements_allowed) {
+                        Ok(None) => {
+                            sorted.events.push(event);
+                            sorted.positions.push(position);
+                            continue;
+                        }
+                        Ok(Some(record_id)) => {
+                            sorted.replacing.push((position, event, record_id));
+                            continue;
+                        }
+                        Err(failure) => (failure, trace),
+                    }
+                }
+                Err(failure) => {
+                    let trace = message.body.as_deref().and_then(TraceId::of_body);
+                    traces.extend(trace);
+                    (failure, trace)
+                }
+            };
+            report.note_failure(failure.code, trace);
+            sorted.invalid.push((position, failure));
+        }
+        sorted
+    }
+}
+
+/// How the write of an event ended for its message.
+struct Ended {
+    end: Result<Disposition, Failure>,
+    /// When it was stored.
+    stored_at: Option<SystemTime>,
+}
+
+impl Ended {
+    fn of_write(result: ItemResult<Committed<Written>>) -> Self {
+        Self::of(result, |written| {
+            Ok(match written {
+                Written::Stored(_) => Disposition::Stored,
+                Written::Duplicate => Disposition::Duplicate,
+                Written::Expired => Disposition::Expired,
+            })
+        })
+    }
+
+    fn of_replacement(result: ItemResult<Committed<Replaced>>, replaces: RecordId) -> Self {
+        Self::of(result, |replaced| match replaced {
+            Replaced::Stored(_) => Ok(Disposition::Replaced),
+            Replaced::Duplicate => Ok(Disposition::Duplicate),
+            Replaced::Expired => Ok(Disposition::Expired),
+            Replaced::Stale(why) => Err(stale(replaces, why)),
+        })
+    }
+
+    fn of<T>(
+        result: ItemResult<Committed<T>>,
+        end: impl FnOnce(T) -> Result<Disposition, Failure>,
+    ) -> Self {
+        let (end, at) = match result {
+            ItemResult::Written(Committed { written, at }) => (end(written), Some(at)),
+            ItemResult::Unwritten => (Ok(Disposition::Retry(RetryReason::Database)), None),
+            ItemResult::Refused(detail) => {
+                let failure = Failure::new(FailureCode::RefusedByDatabase, detail);
+                (Err(failure), None)
+            }
+        };
+        let is_stored = matches!(end, Ok(Disposition::Stored | Disposition::Replaced));
+        Self {
+            end,
+            stored_at: at.filter(|_| is_stored),
+        }
+    }
+}
+
 /// Returns the disposition of each message, and the report without its outcome and duration.
 async fn process(
     messages: &[Message],
@@ -82,55 +179,48 @@ async fn process(
     let mut report = Report::default();
     let mut traces: HashSet<TraceId> = HashSet::new();
     let mut dispositions = vec![Disposition::Retry(RetryReason::Database); messages.len()];
-    let mut events: Vec<Event<'_>> = Vec::with_capacity(messages.len());
-    let mut positions: Vec<usize> = Vec::with_capacity(messages.len());
-    let mut invalid: Vec<(usize, Failure)> = Vec::new();
-    for (position, message) in messages.iter().enumerate() {
-        match parse_body(message.body.as_deref().unwrap_or_default()) {
-            Ok(event) => {
-                traces.extend(TraceId::of_event(&event));
-                events.push(event);
-                positions.push(position);
-            }
-            Err(failure) => {
-                let trace = message.body.as_deref().and_then(TraceId::of_body);
-                traces.extend(trace);
-                report.note_failure(failure.code, trace);
-                invalid.push((position, failure));
-            }
-        }
-    }
+    let Sorted {
+        events,
+        positions,
+        replacing,
+        invalid,
+    } = Sorted::of(messages, deps, (&mut report, &mut traces));
+    let replacements = replacing.iter().map(|(_, event, replaces)| Replacement {
+        event,
+        replaces: *replaces,
+    });
+    let replacements: Vec<Replacement<'_>> = replacements.collect();
     // Invalid messages need not wait for a slow or unavailable database.
     let write = async {
-        let started = Instant::now();
-        let written = write_events(&deps.pool, &events, invocation.write_deadline()).await;
-        (written, started.elapsed())
+        let (started, deadline) = (Instant::now(), invocation.write_deadline());
+        let written = write_events(&deps.pool, &events, deadline).await;
+        let replaced = replace_events(&deps.pool, &replacements, deadline).await;
+        (written, replaced, started.elapsed())
     };
-    let ((written, database), dead_lettered) =
+    let ((written, replaced, database), dead_lettered) =
         futures::join!(write, dead_letter(messages, invalid, invocation, deps));
+    let written = positions.into_iter().zip(&events).zip(written);
+    let written = written.map(|(message, result)| (message, Ended::of_write(result)));
+    let replaced = replacing.iter().zip(replaced);
+    let replaced = replaced.map(|((position, event, replaces), result)| {
+        let ended = Ended::of_replacement(result, *replaces);
+        ((*position, event), ended)
+    });
     let mut lags: Vec<Duration> = Vec::with_capacity(events.len());
     let mut refused: Vec<(usize, Failure)> = Vec::new();
-    for ((position, result), event) in positions.into_iter().zip(written).zip(&events) {
-        let disposition = match result {
-            ItemResult::Written(Committed { written, at }) => match written {
-                Written::Stored(_) => {
-                    let sent_at = messages.get(position).and_then(Message::sent_at);
-                    // Clocks may differ: then the lag is 0.
-                    lags.extend(sent_at.map(|sent| at.duration_since(sent).unwrap_or_default()));
-                    Disposition::Stored
-                }
-                Written::Duplicate => Disposition::Duplicate,
-                Written::Expired => Disposition::Expired,
-            },
-            ItemResult::Unwritten => Disposition::Retry(RetryReason::Database),
-            ItemResult::Refused(detail) => {
-                let failure = Failure::new(FailureCode::RefusedByDatabase, detail);
+    for ((position, event), Ended { end, stored_at }) in written.chain(replaced) {
+        if let Some(at) = stored_at {
+            let sent_at = messages.get(position).and_then(Message::sent_at);
+            // Clocks may differ: then the lag is 0.
+            lags.extend(sent_at.map(|sent| at.duration_since(sent).unwrap_or_default()));
+        }
+        match end {
+            Ok(disposition) => set(&mut dispositions, position, disposition),
+            Err(failure) => {
                 report.note_failure(failure.code, TraceId::of_event(event));
                 refused.push((position, failure));
-                continue;
             }
-        };
-        set(&mut dispositions, position, disposition);
+        }
     }
     for (position, disposition) in dead_lettered {
         set(&mut dispositions, position, disposition);
@@ -138,7 +228,8 @@ async fn process(
     for (position, disposition) in dead_letter(messages, refused, invocation, deps).await {
         set(&mut dispositions, position, disposition);
     }
-    report.database = (!events.is_empty()).then_some(database);
+    let has_events = !events.is_empty() || !replacing.is_empty();
+    report.database = has_events.then_some(database);
     report.lag = Lag::of(lags);
     report.traces = traces.len();
     (dispositions, report)

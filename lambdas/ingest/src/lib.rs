@@ -12,6 +12,7 @@ mod disposition;
 mod handle;
 mod invocation;
 mod queue_client;
+mod replacement;
 mod report;
 mod settings;
 mod trace;

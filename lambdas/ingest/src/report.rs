@@ -132,6 +132,7 @@ impl Report {
             xray_trace_id: invocation.xray_trace_id.as_deref(),
             received: outcome.total(),
             stored: outcome.stored,
+            replaced: (outcome.replaced > 0).then_some(outcome.replaced),
             duplicates: outcome.duplicates,
             expired: outcome.expired,
             dead_lettered: outcome.dead_lettered,
@@ -176,6 +177,9 @@ struct Line<'a> {
     xray_trace_id: Option<&'a str>,
     received: usize,
     stored: usize,
+    /// Of these; no metric.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<usize>,
     duplicates: usize,
     expired: usize,
     dead_lettered: usize,

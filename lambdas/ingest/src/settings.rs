@@ -7,6 +7,9 @@ use store::{IamLogIn, SettingsError, Variables};
 
 use crate::queue_client::QueueAccess;
 
+/// The variable that permits messages to replace stored records.
+pub(crate) const REPLACEMENTS_ALLOWED: &str = "REPLACEMENTS_ALLOWED";
+
 /// Settings of the function.
 #[derive(Clone)]
 pub struct Settings {
@@ -19,13 +22,15 @@ pub struct Settings {
     pub dead_letter_queue_url: Option<String>,
     /// Read only with a dead-letter queue.
     pub queue_access: Option<QueueAccess>,
+    /// Whether messages may replace stored records (`REPLACEMENTS_ALLOWED`; absent: no).
+    pub replacements_allowed: bool,
 }
 
 impl Settings {
     /// Reads the variables; an empty one counts as absent.
     ///
     /// # Errors
-    /// Names the first required variable that is absent.
+    /// Names the first variable that is required and absent, or invalid.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variables = Variables::new(variable);
         let dead_letter_queue_url =
@@ -39,6 +44,7 @@ impl Settings {
             log_in: IamLogIn::from_variables(&variables)?,
             dead_letter_queue_url,
             queue_access,
+            replacements_allowed: variables.flag(REPLACEMENTS_ALLOWED)?,
         })
     }
 }
@@ -56,5 +62,25 @@ mod tests {
         })
         .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(settings.dead_letter_queue_url, None);
+    }
+
+    #[test]
+    fn records_are_replaced_only_where_the_setting_says_true() {
+        let allowed = |value: Option<&str>| {
+            Settings::read(|name| match name {
+                "DATABASE_URL" => Some("postgres://localhost/x".to_owned()),
+                REPLACEMENTS_ALLOWED => value.map(str::to_owned),
+                _ => None,
+            })
+            .map(|settings| settings.replacements_allowed)
+        };
+        assert_eq!(allowed(None), Ok(false));
+        assert_eq!(allowed(Some("")), Ok(false));
+        assert_eq!(allowed(Some("false")), Ok(false));
+        assert_eq!(allowed(Some("true")), Ok(true));
+        for other in ["1", "yes", "TRUE"] {
+            let error = allowed(Some(other)).unwrap_err();
+            assert_eq!(error.variable, REPLACEMENTS_ALLOWED);
+        }
     }
 }

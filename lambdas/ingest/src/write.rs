@@ -34,9 +34,9 @@ const WHILE_UNAVAILABLE: ExponentialBuilder = ExponentialBuilder::new()
     .with_jitter();
 
 /// The result of a committed event, and the time of the commit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Committed {
-    pub(crate) written: Written,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Committed<T> {
+    pub(crate) written: T,
     pub(crate) at: SystemTime,
 }
 
@@ -45,23 +45,25 @@ pub(crate) async fn write_events(
     pool: &PgPool,
     events: &[Event<'_>],
     deadline: Instant,
-) -> Vec<ItemResult<Committed>> {
+) -> Vec<ItemResult<Committed<Written>>> {
     bisect(events, async |some: &[Event<'_>]| {
-        write_until(pool, some, deadline).await
+        write_until(deadline, async || write_batch(pool, some).await).await
     })
     .await
 }
 
 /// Writes all events or none, and retries until the deadline where that can help.
-async fn write_until(
-    pool: &PgPool,
-    events: &[Event<'_>],
+pub(crate) async fn write_until<T, W>(
     deadline: Instant,
-) -> Result<Vec<Committed>, WriteError> {
+    mut write: W,
+) -> Result<Vec<Committed<T>>, WriteError>
+where
+    W: AsyncFnMut() -> Result<Vec<T>, StoreError>,
+{
     let mut after_conflict = AFTER_CONFLICT.build();
     let mut while_unavailable = WHILE_UNAVAILABLE.build();
     while Instant::now() < deadline {
-        let Ok(answer) = timeout_at(deadline, write_batch(pool, events)).await else {
+        let Ok(answer) = timeout_at(deadline, write()).await else {
             tracing::error!("events not written: no answer from the database in time");
             return Err(WriteError::Unavailable);
         };

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{
     ConnectSettings, IamLogIn, MigrationReport, PartitionPlan, PartitionReport, PgPool,
     PublicationName, Shares, StoreError, connect_lazy, create_partitions, disconnect_idle,
-    has_records, migrate, publish_records, upkeep,
+    has_records, migrate, permit_replacements, publish_records, upkeep,
 };
 
 pub use roles::{CreateRolesError, RoleDeps, RoleSettings, Users, create_roles};
@@ -39,6 +39,8 @@ pub struct Deps {
     pub shares: Shares,
     /// Publication of the records.
     pub publication: Option<PublicationName>,
+    /// Whether the user of the ingest may replace records.
+    pub replacements_allowed: bool,
 }
 
 impl Deps {
@@ -58,6 +60,7 @@ impl Deps {
             plan: settings.plan,
             shares: Shares::DAILY,
             publication: settings.publication.clone(),
+            replacements_allowed: settings.replacements_allowed,
         })
     }
 
@@ -95,7 +98,7 @@ pub struct Report {
     pub publication_created: Option<bool>,
 }
 
-/// Creates partitions ahead, applies missing migrations, does the upkeep, and creates the publication, if one is
+/// Creates partitions ahead, applies missing migrations, permits replacements or not, does the upkeep, and creates the publication, if one is
 /// asked for.
 ///
 /// Partitions ahead come first, also before migrations that fail or take all of the time: without them, new events
@@ -113,6 +116,7 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
     let migrations = migrate(&deps.pool).await?;
     // The migrations may have taken longer than a token is valid.
     deps.renew_log_in()?;
+    let permitted = permit_replacements(&deps.pool, deps.replacements_allowed).await;
     let more = create_partitions(&deps.pool, &deps.plan, now).await;
     let upkept = upkeep(&deps.pool, &deps.plan, expiry_now, deps.shares).await;
     let publication_created = match &deps.publication {
@@ -122,6 +126,7 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
     created.extend(more?);
     let partitions = PartitionReport { created, ..upkept? };
     let publication_created = publication_created?;
+    permitted?;
     tracing::info!(
         applied = migrations.applied.len(),
         created = partitions.created.join(" "),

@@ -53,6 +53,8 @@ pub struct Settings {
     pub plan: PartitionPlan,
     /// Publication of the records for logical replication (`PUBLICATION`; absent: none).
     pub publication: Option<PublicationName>,
+    /// Whether the user of the ingest may replace records (`REPLACEMENTS_ALLOWED`; absent: no).
+    pub replacements_allowed: bool,
 }
 
 impl Settings {
@@ -78,6 +80,7 @@ impl Settings {
             publication: variables.optional("PUBLICATION", |text| {
                 PublicationName::new(text).map_err(|error| format!("cannot be used: {error}"))
             })?,
+            replacements_allowed: variables.flag("REPLACEMENTS_ALLOWED")?,
         })
     }
 }
@@ -136,6 +139,7 @@ mod tests {
             ("PARTITIONS_KEEP", "many"),
             ("PARTITIONS_KEEP", "1001"),
             ("PUBLICATION", "a b"),
+            ("REPLACEMENTS_ALLOWED", "on"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable, "{error}");

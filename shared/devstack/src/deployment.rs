@@ -36,6 +36,8 @@ pub(crate) struct Function<'a> {
     pub(crate) database_url: &'a str,
     /// The file to which it logs.
     pub(crate) log: &'a Path,
+    /// See [`crate::StackOptions::replacements_allowed`].
+    pub(crate) replacements_allowed: bool,
 }
 
 /// Creates a function.
@@ -62,6 +64,7 @@ pub(crate) async fn create_function(
         "Environment": {"Variables": {
             "DATABASE_URL": function.database_url,
             "DEAD_LETTER_QUEUE_URL": queues.dead_letter_queue_url,
+            "REPLACEMENTS_ALLOWED": function.replacements_allowed.to_string(),
             "RUST_LOG": "info",
         }},
         "Code": {"ZipFile": BASE64_STANDARD.encode(package)},

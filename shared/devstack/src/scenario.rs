@@ -291,7 +291,13 @@ mod tests {
                 (content, outcome) => panic!("{content:?} became {outcome:?}: {}", planned.body),
             }
         }
-        assert_eq!(codes, FailureCode::ALL.into_iter().collect());
+        assert_eq!(
+            codes,
+            FailureCode::ALL
+                .into_iter()
+                .filter(|code| code.is_of_event())
+                .collect()
+        );
         assert!(copies > 20, "{copies} copies");
         assert!(late > 20, "{late} late events");
     }

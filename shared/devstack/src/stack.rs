@@ -34,6 +34,9 @@ pub struct StackOptions {
     pub progress: ProgressSender,
     /// Files to remove when the stack ends, also when this process is killed.
     pub remove_at_end: Vec<PathBuf>,
+    /// Whether the ingest permits messages to replace records. Whoever reaches a stack is alone with it, and may
+    /// erase records as well.
+    pub replacements_allowed: bool,
 }
 
 impl StackOptions {
@@ -45,6 +48,7 @@ impl StackOptions {
             durability: Durability::Full,
             progress: ProgressSender::default(),
             remove_at_end: Vec::new(),
+            replacements_allowed: true,
         }
     }
 }
@@ -75,6 +79,7 @@ impl Stack {
                 binary,
                 database_url: &database_url,
                 log: &log_of(&emulator, name),
+                replacements_allowed: options.replacements_allowed,
             };
             deployment::create_function(endpoint_url, &queues, function).await
         };

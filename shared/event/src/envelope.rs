@@ -3,8 +3,10 @@
 //! Invariant: an event is never mistaken for an envelope.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// The fields that distinguish an SNS notification from an event (SNS developer guide, "Amazon SNS
 /// message and JSON formats"). CloudEvents attribute names are lower case, so no event has them.
@@ -30,6 +32,34 @@ pub fn unwrap_envelope(body: &str) -> Cow<'_, str> {
         return notification.message;
     }
     Cow::Borrowed(body)
+}
+
+/// The attributes of a notification, each as it is.
+#[derive(Deserialize)]
+struct Attributes<'a> {
+    #[serde(rename = "MessageAttributes", borrow)]
+    attributes: HashMap<Cow<'a, str>, &'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Attribute {
+    #[serde(rename = "Value")]
+    value: String,
+}
+
+/// The value of a message attribute that an SNS notification carries: without raw delivery, the message in the
+/// queue has none itself.
+pub(crate) fn envelope_attribute(body: &str, name: &str) -> Option<String> {
+    if !body.contains("\"TopicArn\"") || !body.contains(name) {
+        return None;
+    }
+    let notification: Notification<'_> = serde_json::from_str(body).ok()?;
+    if notification.kind != "Notification" {
+        return None;
+    }
+    let Attributes { attributes } = serde_json::from_str(body).ok()?;
+    let attribute: Attribute = serde_json::from_str(attributes.get(name)?.get()).ok()?;
+    Some(attribute.value)
 }
 
 #[cfg(test)]

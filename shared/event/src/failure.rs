@@ -58,11 +58,16 @@ pub enum FailureCode {
     /// Legal JSON that PostgreSQL cannot store (`\u0000`, lone surrogates, huge numbers), or data that
     /// it refused during the insert.
     RefusedByDatabase,
+    /// The message replaces a record, and the setting of the ingest does not permit that.
+    ReplacementNotPermitted,
+    /// The record that the message replaces is not the one that is stored for its event: another one is, none
+    /// is, or it was erased. Nothing was changed.
+    ReplacementStale,
 }
 
 impl FailureCode {
     /// Every code, for lists and for tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NotJson,
         Self::NotAnEvent,
         Self::UnsupportedSpecversion,
@@ -71,6 +76,8 @@ impl FailureCode {
         Self::InvalidTime,
         Self::TooLarge,
         Self::RefusedByDatabase,
+        Self::ReplacementNotPermitted,
+        Self::ReplacementStale,
     ];
 
     /// The published code, in kebab-case.
@@ -85,6 +92,25 @@ impl FailureCode {
             Self::InvalidTime => "invalid-time",
             Self::TooLarge => "too-large",
             Self::RefusedByDatabase => "refused-by-database",
+            Self::ReplacementNotPermitted => "replacement-not-permitted",
+            Self::ReplacementStale => "replacement-stale",
+        }
+    }
+
+    /// Whether the event is at fault. The others are about the record that a message replaces: its event is
+    /// valid.
+    #[must_use]
+    pub const fn is_of_event(self) -> bool {
+        match self {
+            Self::NotJson
+            | Self::NotAnEvent
+            | Self::UnsupportedSpecversion
+            | Self::MissingAttribute
+            | Self::InvalidAttribute
+            | Self::InvalidTime
+            | Self::TooLarge
+            | Self::RefusedByDatabase => true,
+            Self::ReplacementNotPermitted | Self::ReplacementStale => false,
         }
     }
 

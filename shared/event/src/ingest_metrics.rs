@@ -39,6 +39,8 @@ pub const fn failed(code: FailureCode) -> &'static str {
         FailureCode::InvalidTime => "failed_invalid-time",
         FailureCode::TooLarge => "failed_too-large",
         FailureCode::RefusedByDatabase => "failed_refused-by-database",
+        FailureCode::ReplacementNotPermitted => "failed_replacement-not-permitted",
+        FailureCode::ReplacementStale => "failed_replacement-stale",
     }
 }
 

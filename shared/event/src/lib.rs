@@ -34,6 +34,8 @@ mod query;
 mod record;
 mod record_id;
 mod record_json;
+mod replacement;
+mod stored_text;
 mod verdict;
 
 pub use counts::{StatsBucket, TypeCount};
@@ -52,4 +54,6 @@ pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQue
 pub use record::{Page, PartitionSize, Record, RecordFeed, RecordPage, RecordSummary, StoredEvent};
 pub use record_id::RecordId;
 pub use record_json::{Field, Fields, RecordView};
+pub use replacement::{REPLACES_ATTRIBUTE, replaced_record, replaces_in_envelope};
+pub use stored_text::{stored_sha256, stored_text};
 pub use verdict::{Assessment, Verdict, assess, expired};

@@ -119,9 +119,13 @@ pub struct StoredEvent {
     pub record_id: RecordId,
     /// CloudEvents `time`, to the microsecond.
     pub occurred_at: DateTime<Utc>,
-    /// Since when it is stored; `null` when its record was dropped with its partition.
+    /// Since when it is stored; `null` when its record was dropped with its partition, or erased.
     #[schema(required)]
     pub ingested_at: Option<DateTime<Utc>>,
+    /// SHA-256 of the text of its payload in the database, where that was asked for and there is a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub payload_sha256: Option<String>,
 }
 
 /// Size of one partition of the records.

@@ -11,8 +11,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
-use store::{Arrivals, KnownKeys, StoredKey};
+use serde_json::{Value, json};
+use store::{Arrivals, KnownKeys, StoredEvents, StoredKey};
 
 use super::api::{ApiLimits, Response};
 use super::connection::QUESTION_LIMIT;
@@ -134,10 +134,7 @@ impl<'a> ApiReads<'a> {
     }
 
     pub(super) async fn look_up_keys(self, keys: &[EventKey]) -> Result<KnownKeys, PipelineError> {
-        let body = json!({ "identities": keys }).to_string().into_bytes();
-        let path = "/v1/records/lookup";
-        let found: Option<Found> = self.ask(Method::POST, path, Some(body)).await?;
-        let found = found.ok_or_else(|| self.missing(path))?;
+        let found = self.look_up(&json!({ "identities": keys })).await?;
         let stored = found.items.into_iter().map(|event| {
             let key = EventKey {
                 source: event.source,
@@ -153,6 +150,32 @@ impl<'a> ApiReads<'a> {
             stored: stored.collect(),
             retention_horizon: found.retention_horizon,
         })
+    }
+
+    pub(super) async fn stored_texts(
+        self,
+        keys: &[EventKey],
+    ) -> Result<StoredEvents, PipelineError> {
+        let body = json!({ "identities": keys, "payload_sha256": true });
+        let found = self.look_up(&body).await.map_err(|error| {
+            // An earlier version takes no other member than `identities`.
+            if error.cause.contains("payload_sha256") {
+                error.with_hint("deploy the version of this console")
+            } else {
+                error
+            }
+        })?;
+        Ok(StoredEvents {
+            items: found.items,
+            retention_horizon: found.retention_horizon,
+        })
+    }
+
+    async fn look_up(&self, body: &Value) -> Result<Found, PipelineError> {
+        let path = "/v1/records/lookup";
+        let body = body.to_string().into_bytes();
+        let found: Option<Found> = self.ask(Method::POST, path, Some(body)).await?;
+        found.ok_or_else(|| self.missing(path))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, PipelineError> {

@@ -47,6 +47,8 @@ pub enum Operation {
     Redrive,
     /// Records were published to the topic again.
     Replay,
+    /// Records were published to the topic again to replace those that are stored.
+    Replace,
     /// Dead letters were deleted.
     Delete,
     /// The whole dead-letter queue was purged.
@@ -67,6 +69,7 @@ impl Operation {
             Self::Publish => "publish",
             Self::Redrive => "redrive",
             Self::Replay => "replay",
+            Self::Replace => "replace",
             Self::Delete => "delete",
             Self::Purge => "purge",
             Self::MoveTask => "move-task",

@@ -33,6 +33,31 @@ pub struct LedgerAnswer {
     pub error: Option<PipelineError>,
 }
 
+/// The record of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredText {
+    /// Its id, by the ledger.
+    pub record_id: RecordId,
+    /// CloudEvents `time`.
+    pub occurred_at: DateTime<Utc>,
+    /// See [`event::stored_sha256`]; `None` where the ledger knows the identity and there is no record, because
+    /// it was erased or has expired.
+    pub sha256: Option<String>,
+}
+
+/// The records of events, as far as they were read.
+#[derive(Debug, Default)]
+pub struct TextAnswer {
+    /// Those that were ever stored.
+    pub stored: HashMap<EventKey, StoredText>,
+    /// See [`LedgerAnswer::horizon`].
+    pub horizon: Option<DateTime<Utc>>,
+    /// How many of the events, from the first on, were answered.
+    pub answered: usize,
+    /// Why the others were not.
+    pub error: Option<PipelineError>,
+}
+
 impl LedgerAnswer {
     /// The verdict of a body after this answer, and why the ingest would not store it.
     #[must_use]
@@ -192,6 +217,40 @@ impl Pipeline {
             match found.await {
                 Ok(found) => {
                     answer.stored.extend(found.stored);
+                    answer.horizon = found.retention_horizon;
+                    answer.answered += keys.len();
+                }
+                Err(error) => {
+                    answer.error = Some(error);
+                    break;
+                }
+            }
+        }
+        answer
+    }
+
+    /// Which of the events are stored, with which texts, as far as it is answered: [`KEYS_MAX`] in a question,
+    /// for which their payloads are read.
+    pub async fn look_up_texts(&self, keys: &[EventKey]) -> TextAnswer {
+        let mut answer = TextAnswer::default();
+        for keys in keys.chunks(KEYS_MAX) {
+            let found = self.read(
+                "look up the texts of stored events",
+                |pool| async move { store::stored_texts(pool, keys).await },
+                |api| async move { api.stored_texts(keys).await },
+            );
+            match found.await {
+                Ok(found) => {
+                    let stored = found.items.into_iter().map(|event| {
+                        let text = StoredText {
+                            record_id: event.record_id,
+                            occurred_at: event.occurred_at,
+                            sha256: event.payload_sha256,
+                        };
+                        let (source, id) = (event.source, event.id);
+                        (EventKey { source, id }, text)
+                    });
+                    answer.stored.extend(stored);
                     answer.horizon = found.retention_horizon;
                     answer.answered += keys.len();
                 }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use event::EventKey;
+use event::{EventKey, RecordId};
 use sha2::{Digest as _, Sha256};
 
 /// The way out, for people.
@@ -108,6 +108,21 @@ pub(crate) fn stored_since_reason(key: &EventKey) -> String {
          dropped as a duplicate, whether or not it is the same event; compare it with the record, then \
          delete it or {OWN_IDS}",
         key.source, key.id
+    )
+}
+
+/// Why a message stays whose record was replaced by another one since the plan was made.
+pub(crate) fn other_record(planned: RecordId, now: RecordId) -> String {
+    format!(
+        "it would replace record {planned}, and now record {now} is stored for its identity: plan the replay \
+         again"
+    )
+}
+
+/// Why a message stays whose record is not known any more.
+pub(crate) fn no_record(planned: RecordId) -> String {
+    format!(
+        "it would replace record {planned}, and now no event with its identity is stored: plan the replay again"
     )
 }
 

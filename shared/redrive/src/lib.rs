@@ -51,7 +51,7 @@ pub use limits::PLAN_ENTRIES_MAX;
 pub use message::{Attribute, Original, body_sha256};
 pub use plan::{
     Edit, Kind, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedPlace, PlannedSend,
-    REPLAY_SCHEMA_VERSION, Replay, Skipped, dry_run,
+    REPLACE_SCHEMA_VERSION, REPLAY_SCHEMA_VERSION, Replacement, Replaces, Replay, Skipped, dry_run,
 };
 pub use run::{RunOptions, run};
 pub use state::{

@@ -62,6 +62,8 @@ pub(crate) const SEARCH_WAIT_MAX: Duration = Duration::from_secs(5);
 pub(crate) const WINDOW: usize = 1_000;
 /// Edits that the audit log shows with their bodies; the plan in the journal has all of them.
 pub(crate) const EDITS_ON_RECORD_MAX: usize = 100;
+/// Replaced records that the audit log names: 300 bytes each, in a line of 1 MiB at most.
+pub(crate) const REPLACEMENTS_ON_RECORD_MAX: usize = 1_000;
 
 /// Lowest rate that throttling alone leads to, in messages per second.
 pub(crate) const RATE_FLOOR_PER_SEC: f64 = 1.0;

@@ -82,7 +82,7 @@ impl<'a> Reading<'a> {
             return 0;
         };
         let edit = entry.edit.as_ref().map(|edit| edit.new_body.len());
-        edit.unwrap_or_else(|| event.bytes())
+        edit.unwrap_or_else(|| event.bytes()) + entry.added_bytes()
     }
 
     /// The events of a batch, each if it is the one that was planned.

@@ -1,12 +1,16 @@
 //! Plan and journal files of earlier versions are read, and written, as they were.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use redrive::fact::Ending;
-use redrive::{Journal, Kind, Plan, Report, plan_file};
+use redrive::{Journal, Kind, Plan, Replacement, Report, plan_file};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -36,6 +40,20 @@ fn plan_of_version_2_is_a_replay_and_is_read_and_written_byte_for_byte() {
     let plan = unchanged_plan("plan-2.json");
     assert_eq!(plan.kind(), Kind::Replay);
     assert_eq!(plan.expected_duplicates(), Some(1));
+}
+
+#[test]
+fn plan_of_version_3_replaces_records_and_is_read_and_written_byte_for_byte() {
+    let plan = unchanged_plan("plan-3.json");
+    assert_eq!(plan.kind(), Kind::Replay);
+    let expected = Replacement {
+        replaces: 1,
+        same_text: 40,
+        not_stored: 1,
+    };
+    assert_eq!(plan.replacement(), Some(expected));
+    let replaces = plan.entries[0].replaces.as_ref().unwrap();
+    assert_eq!(replaces.record_id.0, 1_204_554);
 }
 
 #[test]

@@ -52,11 +52,7 @@ impl IamLogIn {
     pub fn from_variables<F: Fn(&str) -> Option<String>>(
         variables: &Variables<F>,
     ) -> Result<Option<Self>, SettingsError> {
-        let is_enabled = variables.optional("DATABASE_IAM_AUTH", |text| {
-            text.parse()
-                .map_err(|_| format!("is {text:?}, not \"true\" or \"false\""))
-        })?;
-        if is_enabled != Some(true) {
+        if !variables.flag("DATABASE_IAM_AUTH")? {
             return Ok(None);
         }
         let credentials = Credentials::new(

@@ -8,6 +8,7 @@
 
 use std::ops::RangeInclusive;
 
+use event::EventKey;
 use sha2::{Digest as _, Sha256};
 use sqlx::types::Uuid;
 
@@ -29,6 +30,12 @@ pub(crate) fn identity(source: &str, id: &str) -> Uuid {
         *byte = value;
     }
     Uuid::from_bytes(bytes)
+}
+
+/// The identity of an event as the function `event_identity` of the database shows it.
+#[must_use]
+pub fn ledger_identity(key: &EventKey) -> String {
+    identity(&key.source, &key.id).to_string()
 }
 
 /// Where the identities of all events with the id are. Events with other ids can be there too.

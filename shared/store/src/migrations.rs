@@ -65,6 +65,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| Migrator {
         file!(20261127000013, "read_counts_in_analytics"),
         file!(20261127000100, "index_records_by_subject"),
         file!(20261127000200, "count_deletions_while_the_past_is_counted"),
+        file!(20261127000300, "replace_records"),
         file!(20261128000010, "sum_counts_by_type"),
     ]
     .into(),

@@ -48,6 +48,19 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             .transpose()
     }
 
+    /// A setting that is on or off; absent, it is off.
+    ///
+    /// # Errors
+    /// When it is neither `true` nor `false`.
+    pub fn flag(&self, variable: &'static str) -> Result<bool, SettingsError> {
+        let flag = self.optional(variable, |text| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(format!("is {other:?}, not \"true\" or \"false\"")),
+        })?;
+        Ok(flag.unwrap_or(false))
+    }
+
     fn value(&self, variable: &str) -> Option<String> {
         (self.0)(variable).filter(|value| !value.is_empty())
     }

@@ -16,6 +16,9 @@ use crate::position::Position;
 use crate::span_condition::{at_positions, read_at};
 
 const LOOK_UP: &str = "look up records";
+const TIMES: &str = "select r.record_id, r.ingested_at, null::text as payload_sha256";
+const TIMES_AND_DIGESTS: &str = "select r.record_id, r.ingested_at,
+    encode(sha256(convert_to(r.payload::text, 'UTF8')), 'hex') as payload_sha256";
 
 /// The answer of a look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,19 +37,41 @@ pub async fn stored_events(
     source: impl Into<Source<'_>>,
     keys: &[EventKey],
 ) -> Result<StoredEvents, StoreError> {
-    let source = source.into();
+    look_up(source.into(), keys, TIMES).await
+}
+
+/// The same, with the digests of the records' texts, for which the payloads are read.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn stored_texts(
+    source: impl Into<Source<'_>>,
+    keys: &[EventKey],
+) -> Result<StoredEvents, StoreError> {
+    look_up(source.into(), keys, TIMES_AND_DIGESTS).await
+}
+
+async fn look_up(
+    source: Source<'_>,
+    keys: &[EventKey],
+    columns: &str,
+) -> Result<StoredEvents, StoreError> {
     let known = look_up_keys(source, keys).await?;
-    let ingested_at = ingested_at(source, known.stored.values()).await?;
+    let mut records = records_of(source, known.stored.values(), columns).await?;
     let mut rest = known.stored;
     let items = keys
         .iter()
         .filter_map(|key| rest.remove_entry(key))
-        .map(|(key, found)| StoredEvent {
-            source: key.source,
-            id: key.id,
-            record_id: found.record_id,
-            occurred_at: found.occurred_at,
-            ingested_at: ingested_at.get(&found.record_id).copied(),
+        .map(|(key, found)| {
+            let (ingested_at, payload_sha256) = records.remove(&found.record_id).unzip();
+            StoredEvent {
+                source: key.source,
+                id: key.id,
+                record_id: found.record_id,
+                occurred_at: found.occurred_at,
+                ingested_at,
+                payload_sha256: payload_sha256.flatten(),
+            }
         });
     Ok(StoredEvents {
         items: items.collect(),
@@ -54,10 +79,11 @@ pub async fn stored_events(
     })
 }
 
-async fn ingested_at(
+async fn records_of(
     source: Source<'_>,
     known: impl Iterator<Item = &StoredKey>,
-) -> Result<HashMap<RecordId, DateTime<Utc>>, StoreError> {
+    columns: &str,
+) -> Result<HashMap<RecordId, (DateTime<Utc>, Option<String>)>, StoreError> {
     let positions: Vec<Position> = known
         .map(|found| Position {
             occurred_at: found.occurred_at,
@@ -73,13 +99,16 @@ async fn ingested_at(
         connection.get(),
         LOOK_UP,
         &positions,
-        |spans| at_positions("select r.record_id, r.ingested_at", spans),
+        |spans| at_positions(columns, spans),
     )
     .await;
     connection
         .end(answer)?
         .iter()
-        .map(|row| Ok((RecordId(row.try_get(0)?), row.try_get(1)?)))
+        .map(|row| {
+            let found = (row.try_get(1)?, row.try_get(2)?);
+            Ok((RecordId(row.try_get(0)?), found))
+        })
         .collect::<Result<_, sqlx::Error>>()
         .context(LOOK_UP)
 }

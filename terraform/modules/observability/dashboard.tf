@@ -10,7 +10,8 @@ locals {
   ingest = lookup(var.functions, "ingest", "")
   failure_codes = [
     "invalid-attribute", "invalid-time", "missing-attribute", "not-an-event", "not-json",
-    "refused-by-database", "too-large", "unsupported-specversion",
+    "refused-by-database", "replacement-not-permitted", "replacement-stale", "too-large",
+    "unsupported-specversion",
   ]
 
   metrics = concat(

@@ -256,6 +256,9 @@ pub struct RedriveRunArguments {
     /// How it runs.
     #[command(flatten)]
     pub options: RedriveOptions,
+    /// How many records a plan of `replay --replace` replaces; needs --yes
+    #[arg(long, value_name = "N", requires = "yes")]
+    pub confirm_count: Option<usize>,
     /// Show what would be sent, and write nothing
     #[arg(long)]
     pub dry_run: bool,

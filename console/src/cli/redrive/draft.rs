@@ -110,7 +110,9 @@ impl Draft {
         interrupt: &mut Interrupt,
     ) -> Result<Self, CommandError> {
         let mut draft = Self {
-            selected: plan.entries.len() + plan.skipped.len(),
+            selected: plan.entries.len()
+                + plan.skipped.len()
+                + plan.replacement().map_or(0, |planned| planned.same_text),
             plan: Arc::new(plan),
             messages: Vec::new(),
             walk: None,
@@ -147,8 +149,10 @@ impl Draft {
     /// A replay. Its records are read again when they are sent, so it has no messages here.
     pub(crate) fn of_replay(planned: PlannedReplay) -> Self {
         let (edits, would_be_lost) = (planned.edits, planned.would_be_lost);
-        let is_as_asked =
-            !planned.plan.entries.is_empty() && edits.failed == 0 && would_be_lost == 0;
+        let replacement = planned.plan.replacement();
+        let is_right_already = replacement.is_some_and(|planned| planned.same_text > 0);
+        let is_planned = !planned.plan.entries.is_empty() || is_right_already;
+        let is_as_asked = is_planned && edits.failed == 0 && would_be_lost == 0;
         Self {
             plan: Arc::new(planned.plan),
             messages: Vec::new(),

@@ -11,7 +11,7 @@ use crate::cli::{CommandError, Exit, Session};
 use crate::text::messages_in_words;
 use pipeline::printable;
 use redrive::operations::replay;
-use redrive::{Kind, PlannedSend, Skipped, dry_run};
+use redrive::{Kind, PlannedSend, Replacement, Skipped, dry_run};
 
 pub(crate) struct DryRun(Vec<PlannedSend>);
 
@@ -24,6 +24,8 @@ struct DryRunJson<'a> {
     missing: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_duplicates: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replacement: Option<Replacement>,
     #[serde(rename = "letters")]
     messages: &'a [PlannedSend],
 }
@@ -55,11 +57,12 @@ impl DryRun {
                 skipped: &plan.skipped,
                 missing: &draft.missing,
                 expected_duplicates: plan.expected_duplicates(),
+                replacement: plan.replacement(),
                 messages: sends,
             })?;
         } else {
             session.output.text(&format!(
-                "would send {sendable} of {} ({}) to {:?}, {} of them edited, {} bytes{}; nothing was \
+                "would send {sendable} of {} ({}) to {:?}, {} of them edited, {} bytes{}{}; nothing was \
                  written\n",
                 messages_in_words(sends.len() as u64),
                 by_verdict(sends.iter().map(|send| send.verdict)),
@@ -68,7 +71,17 @@ impl DryRun {
                 sends.iter().map(|send| send.bytes).sum::<usize>(),
                 plan.expected_duplicates()
                     .map_or_else(String::new, |count| format!(", {count} duplicates expected")),
+                plan.replacement().map_or_else(String::new, |planned| format!(
+                    ", {} of them to replace a record",
+                    planned.replaces
+                )),
             ))?;
+            if let Some(planned) = plan.replacement() {
+                session.output.note(&format!(
+                    "this was a dry run: --yes --confirm-count {} replaces",
+                    planned.replaces
+                ));
+            }
         }
         let is_whole = sendable == sends.len();
         Ok(if is_whole { draft.exit } else { Exit::Failed })

@@ -17,7 +17,7 @@ use crate::text::messages_in_words;
 use pipeline::printable;
 use redrive::fact::Proof;
 use redrive::operations::history::Status;
-use redrive::{Kind, MessageOutcome, MessageReport, RedriveError, Report};
+use redrive::{Kind, MessageOutcome, MessageReport, RedriveError, Replacement, Report};
 
 /// What a run did.
 #[derive(Debug, Default, Serialize)]
@@ -44,6 +44,12 @@ pub(crate) struct Outcome {
     /// Messages of which the plan expected that they are duplicates; only in a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_duplicates: Option<usize>,
+    /// What was planned for stored records; only in a replay that replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replacement: Option<Replacement>,
+    /// Records that were proved to be replaced; only in such a replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<usize>,
     #[serde(skip)]
     kind: Kind,
     /// Messages that a resume would work on.
@@ -88,6 +94,15 @@ impl Outcome {
             .messages
             .iter()
             .filter(|message| message.outcome == MessageOutcome::Moved);
+        let mut replacing = report
+            .messages
+            .iter()
+            .filter(|message| message.replaces.is_some())
+            .peekable();
+        let replaces = replacing.peek().is_some() && proves;
+        let replaced =
+            replacing.filter(|message| matches!(message.proof, Some(Proof::Stored { .. })));
+        let replaced = replaces.then(|| replaced.count());
         Self {
             id: Some(report.id),
             kind: report.kind,
@@ -105,6 +120,7 @@ impl Outcome {
             left: counts.left(),
             unsendable: counts.unsendable,
             unproved: proves.then_some(unproved),
+            replaced,
             moved_ids: moved.map(|message| message.message_id.clone()).collect(),
             errors: report
                 .messages
@@ -130,6 +146,7 @@ impl Outcome {
         self.skipped = skipped.len();
         self.would_be_lost = draft.would_be_lost;
         self.expected_duplicates = draft.plan.expected_duplicates();
+        self.replacement = draft.plan.replacement();
         self.skipped_in_words = by_verdict(skipped.iter().map(|message| message.verdict));
         self.truncated = draft.is_truncated;
         self.errors
@@ -214,6 +231,9 @@ impl Outcome {
                 text.push_str("; what became of the events was not looked up");
             }
             None => {}
+        }
+        if let Some(replaced) = self.replaced {
+            text.push_str(&format!(", replaced {replaced}"));
         }
         text.push('\n');
         text

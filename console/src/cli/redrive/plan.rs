@@ -15,13 +15,15 @@ use crate::cli::redrive::arguments::RedrivePlanArguments;
 use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Output, Session, remember};
-use crate::text::{about_usd, rate};
+use crate::text::{about_usd, rate, replacement_in_words};
 use export::Target;
 use pipeline::cost::redrive_usd;
 use pipeline::{printable, printable_lines};
 use redrive::operations::EditCounts;
 use redrive::triage;
-use redrive::{Edit, Journal, Kind, Plan, PlanEntry, Replay, Skipped, plan_file};
+use redrive::{
+    Edit, Journal, Kind, Plan, PlanEntry, Replacement, Replaces, Replay, Skipped, plan_file,
+};
 
 /// Edits that are shown as examples.
 const EXAMPLES_MAX: usize = 3;
@@ -45,6 +47,8 @@ struct PlanJson<'a> {
     would_be_lost: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_duplicates: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replacement: Option<Replacement>,
     missing: &'a [String],
     edits: EditCounts,
     rate_per_sec: Option<f64>,
@@ -110,7 +114,11 @@ pub(crate) fn write(
             )))?,
         }
     }
-    let is_empty = plan.entries.is_empty() && !(is_all && draft.selected == 0);
+    let is_right_already = plan
+        .replacement()
+        .is_some_and(|planned| planned.same_text > 0);
+    let is_nothing_right = is_right_already || (is_all && draft.selected == 0);
+    let is_empty = plan.entries.is_empty() && !is_nothing_right;
     Ok(if is_empty { Exit::Failed } else { draft.exit })
 }
 
@@ -127,6 +135,7 @@ fn json<'a>(draft: &'a Draft, file: Option<&'a Path>) -> PlanJson<'a> {
         skipped: &plan.skipped,
         would_be_lost: draft.would_be_lost,
         expected_duplicates: plan.expected_duplicates(),
+        replacement: plan.replacement(),
         missing: &draft.missing,
         edits: draft.edits,
         rate_per_sec: plan.rate_per_sec,
@@ -160,6 +169,8 @@ struct ShownMessageJson<'a> {
     verdict: Verdict,
     receive_count: u32,
     diff: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<&'a Replaces>,
 }
 
 pub(crate) fn show(name: &str, with_messages: bool, output: Output) -> Result<Exit, CommandError> {
@@ -224,6 +235,7 @@ fn shown_json(plan: &Plan, with_messages: bool) -> ShownJson<'_> {
                     verdict: entry.verdict,
                     receive_count: entry.receive_count,
                     diff: entry.edit.as_ref().map(diff),
+                    replaces: entry.replaces.as_ref(),
                 })
                 .collect()
         }),
@@ -281,8 +293,12 @@ fn form(plan: &Plan) -> String {
     let price = ("price", about_usd(redrive_usd(plan.entries.len())));
     let duplicates = plan.expected_duplicates();
     let duplicates = duplicates.map(|count| ("duplicates", format!("{count} expected")));
+    let replacement = plan
+        .replacement()
+        .map(|planned| ("correction", replacement_in_words(planned)));
     let mut text = String::new();
-    for (name, value) in lines.into_iter().chain([price]).chain(duplicates) {
+    let lines = lines.into_iter().chain([price]);
+    for (name, value) in lines.chain(duplicates).chain(replacement) {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
     text
@@ -301,6 +317,9 @@ fn message(entry: &PlanEntry) -> String {
         entry.message_id, entry.verdict, entry.receive_count
     ));
     text.push('\n');
+    if let Some(replaces) = &entry.replaces {
+        text.push_str(&format!("replaces      record {}\n", replaces.record_id));
+    }
     if let Some(edit) = &entry.edit {
         text.push_str(&printable_lines(&diff(edit)));
     }

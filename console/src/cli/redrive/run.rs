@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::confirm::{can_ask, confirmed};
+use crate::cli::confirm::{can_ask, confirmed, typed};
 use crate::cli::dlq::arguments::DlqRedriveArguments;
 use crate::cli::redrive::arguments::{DraftArguments, RedriveOptions, RedriveRunArguments};
 use crate::cli::redrive::draft::Draft;
@@ -37,8 +37,18 @@ pub(crate) fn without_proof(arguments: DlqRedriveArguments) -> RedriveRunArgumen
             no_proof: true,
             yes: arguments.yes,
         },
+        confirm_count: None,
         dry_run: false,
     }
+}
+
+/// How a draft is brought to its end.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish {
+    pub(crate) options: RedriveOptions,
+    pub(crate) is_dry_run: bool,
+    /// How many records are replaced, as somebody has counted before.
+    pub(crate) confirm_count: Option<usize>,
 }
 
 /// What is reported when the messages are released.
@@ -55,29 +65,33 @@ pub(crate) async fn run(
 ) -> Result<Exit, CommandError> {
     let plan = load(&arguments.draft)?;
     check(session, &arguments, plan.as_ref())?;
-    let (options, is_dry_run) = (arguments.options, arguments.dry_run);
-    let rate = options.rate;
+    let how = Finish {
+        options: arguments.options,
+        is_dry_run: arguments.dry_run,
+        confirm_count: arguments.confirm_count,
+    };
+    let rate = how.options.rate;
     let draft = match plan {
         Some(plan) => Draft::of_plan(session, plan, arguments.dry_run, interrupt).await?,
         None => Draft::select(session, &arguments.draft, rate, interrupt).await?,
     };
-    finish(session, (options, is_dry_run), &draft, interrupt).await
+    finish(session, how, &draft, interrupt).await
 }
 
 /// Runs a draft, or shows what it would send, and reports that.
 pub(crate) async fn finish(
     session: &Session,
-    (options, is_dry_run): (RedriveOptions, bool),
+    how: Finish,
     draft: &Draft,
     interrupt: &mut Interrupt,
 ) -> Result<Exit, CommandError> {
-    let done = if is_dry_run {
+    let done = if how.is_dry_run {
         tokio::select! {
             dry_run = DryRun::of(session, draft) => dry_run.map(Done::DryRun),
             () = interrupt.received() => Err(CommandError::Interrupted),
         }
     } else {
-        confirm_and_run(session, options, draft, interrupt).await
+        confirm_and_run(session, how, draft, interrupt).await
     };
     draft.release(session, interrupt).await;
     match done? {
@@ -132,6 +146,8 @@ fn check(
     if let Some(plan) = plan {
         check_not_started(plan)?;
     }
+    let replaces = plan.is_some_and(|plan| plan.replacement().is_some());
+    check_count(options, replaces, arguments.confirm_count)?;
     let kind = plan.map_or(Kind::Redrive, Plan::kind);
     check_permission(&session.pipeline, kind)?;
     check_terminal(options, kind)
@@ -148,6 +164,23 @@ pub(crate) fn check_proof(
         ));
     }
     Ok(())
+}
+
+/// Refuses to replace records without a number that somebody has read, and a number that nothing is compared
+/// with.
+pub(crate) fn check_count(
+    options: RedriveOptions,
+    replaces: bool,
+    confirm_count: Option<usize>,
+) -> Result<(), CommandError> {
+    let wrong = match (replaces, confirm_count) {
+        (true, None) if options.yes => {
+            "records are replaced for good: add --confirm-count with the number that --dry-run shows"
+        }
+        (false, Some(_)) => "--confirm-count is for a replay that replaces records",
+        (true, None | Some(_)) | (false, None) => return Ok(()),
+    };
+    Err(CommandError::Usage(wrong.to_owned()))
 }
 
 /// Refuses what has to be confirmed where nobody can be asked.
@@ -188,13 +221,40 @@ fn check_not_started(plan: &Plan) -> Result<(), CommandError> {
 
 async fn confirm_and_run(
     session: &Session,
-    options: RedriveOptions,
+    how: Finish,
     draft: &Draft,
     interrupt: &mut Interrupt,
 ) -> Result<Done, CommandError> {
     let plan = &draft.plan;
     if plan.entries.is_empty() {
         return Ok(Done::Ran(Box::new(Outcome::nothing())));
+    }
+    let leases = draft.leases();
+    if !is_confirmed(session, how, draft, interrupt).await? {
+        return Ok(Done::NotConfirmed);
+    }
+    let journal = begin(&session.pipeline, Arc::clone(plan)).await?;
+    let settings = Settings::of(how.options, SEARCH_PATIENCE);
+    let outcome = execute(session, journal, &draft.messages, settings, interrupt).await?;
+    if let Some(leases) = leases {
+        leases.forget(outcome.moved_ids());
+    }
+    Ok(Done::Ran(Box::new(outcome)))
+}
+
+async fn is_confirmed(
+    session: &Session,
+    how: Finish,
+    draft: &Draft,
+    interrupt: &mut Interrupt,
+) -> Result<bool, CommandError> {
+    let plan = &draft.plan;
+    let replaced = plan.replacement().map_or(0, |planned| planned.replaces);
+    if replaced > 0 {
+        return is_count_confirmed(session, how, (plan, replaced), interrupt).await;
+    }
+    if how.options.yes {
+        return Ok(true);
     }
     let expected = plan.expected_duplicates();
     let question = format!(
@@ -212,15 +272,30 @@ async fn confirm_and_run(
         Kind::Redrive => "nothing was moved",
         Kind::Replay => "nothing was published",
     };
-    let leases = draft.leases();
-    if !options.yes && !confirmed(session, &question, on_no, leases, interrupt).await? {
-        return Ok(Done::NotConfirmed);
+    confirmed(session, &question, on_no, draft.leases(), interrupt).await
+}
+
+/// Replaced records are gone, so their number is typed, or was given.
+async fn is_count_confirmed(
+    session: &Session,
+    how: Finish,
+    (plan, replaced): (&Plan, usize),
+    interrupt: &mut Interrupt,
+) -> Result<bool, CommandError> {
+    if let Some(expected) = how.confirm_count {
+        if expected == replaced {
+            return Ok(true);
+        }
+        return Err(CommandError::Failed(format!(
+            "nothing was replaced: {replaced} records would be, and --confirm-count has {expected}; look again \
+             with --dry-run"
+        )));
     }
-    let journal = begin(&session.pipeline, Arc::clone(plan)).await?;
-    let settings = Settings::of(options, SEARCH_PATIENCE);
-    let outcome = execute(session, journal, &draft.messages, settings, interrupt).await?;
-    if let Some(leases) = leases {
-        leases.forget(outcome.moved_ids());
-    }
-    Ok(Done::Ran(Box::new(outcome)))
+    let question = format!(
+        "this cannot be undone. Type {replaced} to replace {replaced} records in {:?}: ",
+        plan.environment
+    );
+    let expected = replaced.to_string();
+    let on_no = "nothing was replaced";
+    typed(session, &question, &expected, on_no, None, interrupt).await
 }

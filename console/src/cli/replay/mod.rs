@@ -10,9 +10,9 @@ use export::ReadRequest;
 
 use super::redrive::draft::Draft;
 use super::redrive::plan::write;
-use super::redrive::run::{check_proof, check_terminal, finish};
+use super::redrive::run::{Finish, check_count, check_proof, check_terminal, finish};
 use super::{CommandError, Exit, Interrupt, Session, progress};
-use crate::text::messages_in_words;
+use crate::text::{messages_in_words, replacement_in_words};
 use arguments::ReplayArguments;
 use redrive::Kind;
 use redrive::operations::check_permission;
@@ -27,7 +27,9 @@ pub(super) async fn run(
     let sends = !arguments.dry_run && arguments.out.is_none();
     let canary_steps = arguments.canary.clone().map(|steps| steps.0);
     check_proof(options, canary_steps.as_ref())?;
+    check_source(&arguments)?;
     if sends {
+        check_count(options, arguments.replace, arguments.confirm_count)?;
         check_permission(&session.pipeline, Kind::Replay)?;
         check_terminal(options, Kind::Replay)?;
     }
@@ -43,6 +45,7 @@ pub(super) async fn run(
             folder: arguments.files,
         },
         patch: arguments.patch,
+        replaces: arguments.replace,
         rate_per_sec: options.rate,
         canary_steps: canary_steps.unwrap_or_default(),
     };
@@ -58,8 +61,26 @@ pub(super) async fn run(
     remarks(session, &draft);
     match &arguments.out {
         Some(out) => write(session, &draft, Some(out), false),
-        None => finish(session, (options, arguments.dry_run), &draft, interrupt).await,
+        None => {
+            let how = Finish {
+                options,
+                is_dry_run: arguments.dry_run,
+                confirm_count: arguments.confirm_count,
+            };
+            finish(session, how, &draft, interrupt).await
+        }
     }
+}
+
+/// Refuses to replace records by themselves.
+fn check_source(arguments: &ReplayArguments) -> Result<(), CommandError> {
+    if arguments.replace && arguments.patch.is_none() && arguments.files.is_none() {
+        return Err(CommandError::Usage(
+            "--replace needs --patch or --files: the records have their own text already"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Shows what is expected, what is left out, and why.
@@ -68,6 +89,8 @@ fn remarks(session: &Session, draft: &Draft) {
     draft.edit_remarks(session);
     if draft.selected == 0 {
         session.output.note("no records match");
+    } else if let Some(planned) = draft.plan.replacement() {
+        session.output.note(&replacement_in_words(planned));
     } else if let Some(duplicates) = draft.plan.expected_duplicates() {
         let planned = draft.plan.entries.len();
         session.output.note(&format!(

@@ -390,6 +390,51 @@ async fn lookup_finds_each_stored_event_once_in_the_order_of_the_request() {
 }
 
 #[tokio::test]
+async fn lookup_has_the_digest_of_a_payload_where_it_is_asked_for() {
+    let (database, router) = filled(2).await;
+    let wanted = |payload_sha256: Option<bool>| {
+        let identities = json!([
+            {"source": "/shop", "id": "id-0"}, {"source": "/shop", "id": "id-1"},
+        ]);
+        match payload_sha256 {
+            None => json!({ "identities": identities }),
+            Some(asked) => json!({ "identities": identities, "payload_sha256": asked }),
+        }
+    };
+    sqlx::query("delete from records where id = 'id-1'")
+        .execute(database.pool())
+        .await
+        .unwrap();
+    let digest: String = sqlx::query_scalar(
+        "select encode(sha256(convert_to(payload::text, 'UTF8')), 'hex') from records where id = 'id-0'",
+    )
+    .fetch_one(database.pool())
+    .await
+    .unwrap();
+    let answer = post(
+        &router,
+        "/v1/records/lookup",
+        wanted(Some(true)).to_string(),
+    )
+    .await;
+    let found = answer.json();
+    assert_eq!(found["items"][0]["payload_sha256"], digest.as_str());
+    for item in [1, 0] {
+        let without = [wanted(None), wanted(Some(false))];
+        for body in without {
+            let answer = post(&router, "/v1/records/lookup", body.to_string()).await;
+            let items = answer.json()["items"].clone();
+            assert_eq!(items[item].get("payload_sha256"), None);
+        }
+    }
+    assert_eq!(
+        found["items"][1].get("payload_sha256"),
+        None,
+        "there is no record"
+    );
+}
+
+#[tokio::test]
 async fn lookup_names_what_it_does_not_take() {
     let (_database, router) = filled(0).await;
     let many = |count: usize| {
@@ -404,6 +449,10 @@ async fn lookup_names_what_it_does_not_take() {
             "body",
         ),
         (r#"{"identities": [], "more": 1}"#.to_owned(), "body"),
+        (
+            r#"{"identities": [], "payload_sha256": 1}"#.to_owned(),
+            "body",
+        ),
         (
             r#"{"identities": [{"source": "a", "id": "\ud800"}]}"#.to_owned(),
             "body",

@@ -124,6 +124,7 @@ impl Fixture {
             log_in: None,
             dead_letter_queue_url: None,
             queue_access: None,
+            replacements_allowed: true,
         };
         Deps {
             dead_letters: Some(DeadLetterQueue::new(

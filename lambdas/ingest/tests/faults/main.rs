@@ -22,4 +22,5 @@ mod outages;
 mod queue_proxy;
 mod queues;
 mod random;
+mod replacements;
 mod statements;

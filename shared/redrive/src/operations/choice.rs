@@ -8,10 +8,11 @@ use std::collections::{HashMap, HashSet};
 
 use event::{EventKey, Failure, PartialIdentity, Verdict};
 
+use super::correct::Correction;
 use super::judge::Edited;
 use crate::error::RedriveError;
 use crate::identity::{Claim, Claims, SentEvent, stored_reason, taken_reason};
-use crate::plan::{Edit, PlanEntry, Skipped};
+use crate::plan::{Edit, PlanEntry, Replaces, Skipped};
 use pipeline::Body;
 use pipeline::model::DeadLetter;
 
@@ -48,6 +49,8 @@ pub(super) struct Candidate<'a> {
     pub(super) edited: Option<Edited>,
     /// Why it is left out before anything else is asked, such as a program that failed on it.
     pub(super) left_out: Option<String>,
+    /// What it does to the record of its identity, where records are replaced.
+    pub(super) correction: Option<Correction>,
 }
 
 /// Which messages are meant.
@@ -83,6 +86,18 @@ pub(super) struct Choice {
 }
 
 impl Candidate<'_> {
+    fn replaces(&self) -> Option<&Replaces> {
+        match &self.correction {
+            Some(Correction::Replaces(replaces)) => Some(replaces),
+            Some(Correction::Refused(_)) | None => None,
+        }
+    }
+
+    /// Whether its event becomes a record.
+    fn is_to_be_stored(&self) -> bool {
+        self.verdict() == Verdict::Ready || self.replaces().is_some()
+    }
+
     fn verdict(&self) -> Verdict {
         let edited = self.edited.as_ref();
         edited.map_or(self.message.verdict, |edited| edited.verdict)
@@ -132,6 +147,11 @@ impl Candidate<'_> {
     /// back neither as a record nor as a dead letter.
     fn loss(&self) -> Result<Option<String>, RedriveError> {
         let verdict = self.verdict();
+        match &self.correction {
+            Some(Correction::Refused(why)) => return Ok(Some(why.clone())),
+            Some(Correction::Replaces(_)) => return Ok(None),
+            None => {}
+        }
         if verdict == Verdict::AlreadyStored && self.edited.is_some() {
             return Ok(self.key().map(|key| stored_reason(&key)));
         }
@@ -159,11 +179,15 @@ pub(super) fn choose(candidates: Vec<Candidate<'_>>, meant: Meant) -> Result<Cho
         let is_shared = candidate.key().is_some_and(|key| shared.contains(&key));
         if reason.is_none()
             && is_shared
-            && candidate.verdict() == Verdict::Ready
+            && candidate.is_to_be_stored()
             && let Some(event) = candidate.event()?
         {
             match claims.claim(index, &event) {
                 Claim::Own => drop(places.insert(index, message_id.to_owned())),
+                Claim::Copy(holder) if candidate.replaces().is_some() => {
+                    let holder = places.get(&holder).map_or("", String::as_str);
+                    reason = Some(format!("the plan has the same event as {holder}"));
+                }
                 Claim::Copy(_) => choice.copies += 1,
                 Claim::Taken(holder) => {
                     let holder = places.get(&holder).map_or("", String::as_str);
@@ -179,9 +203,7 @@ pub(super) fn choose(candidates: Vec<Candidate<'_>>, meant: Meant) -> Result<Cho
                 verdict: candidate.verdict(),
                 reason,
             }),
-            None => choice
-                .entries
-                .push(entry(&candidate.message, candidate.edited)?),
+            None => choice.entries.push(entry(candidate)?),
         }
     }
     Ok(choice)
@@ -190,9 +212,9 @@ pub(super) fn choose(candidates: Vec<Candidate<'_>>, meant: Meant) -> Result<Cho
 /// Identities that several candidates have: only their bodies have to be read.
 fn shared_keys(candidates: &[Candidate<'_>]) -> HashSet<EventKey> {
     let mut seen = HashSet::new();
-    let is_ready = |candidate: &&Candidate<'_>| candidate.verdict() == Verdict::Ready;
-    let ready = candidates.iter().filter(is_ready);
-    let keys = ready.filter_map(Candidate::key);
+    let is_stored = |candidate: &&Candidate<'_>| candidate.is_to_be_stored();
+    let stored = candidates.iter().filter(is_stored);
+    let keys = stored.filter_map(Candidate::key);
     keys.filter(|key| !seen.insert(key.clone())).collect()
 }
 
@@ -208,8 +230,12 @@ pub fn skip_reason(verdict: Verdict, failure: Option<&Failure>, is_edited: bool)
 }
 
 /// The plan has the bodies themselves: it is a file that can be reviewed.
-fn entry(message: &Subject<'_>, edited: Option<Edited>) -> Result<PlanEntry, RedriveError> {
-    let verdict = edited.as_ref().map(|edited| edited.verdict);
+fn entry(candidate: Candidate<'_>) -> Result<PlanEntry, RedriveError> {
+    let verdict = candidate.verdict();
+    let replaces = candidate.replaces().cloned();
+    let Candidate {
+        message, edited, ..
+    } = candidate;
     let text = |body: Body| body.text().map(Cow::into_owned).map_err(unread);
     let edit = edited.map(|edited| {
         Ok::<_, RedriveError>(Edit {
@@ -219,11 +245,12 @@ fn entry(message: &Subject<'_>, edited: Option<Edited>) -> Result<PlanEntry, Red
     });
     Ok(PlanEntry {
         message_id: message.message_id.to_owned(),
-        verdict: verdict.unwrap_or(message.verdict),
+        verdict,
         body_sha256: message.body.sha256(),
         receive_count: message.receive_count,
         group_id: message.group_id.cloned(),
         edit: edit.transpose()?,
+        replaces,
     })
 }
 

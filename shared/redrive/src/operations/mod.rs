@@ -7,6 +7,7 @@
 
 mod blocking;
 mod choice;
+mod correct;
 mod delete;
 mod export;
 pub mod history;

@@ -91,6 +91,7 @@ pub async fn plan(
             left_out: failure.map(|cause| patch_failed(cause)),
             message: message.into(),
             edited,
+            correction: None,
         });
     }
     let meant = match request.includes_not_ready {
@@ -146,6 +147,7 @@ pub async fn freeze(
         message: Subject::from(*message),
         edited: edited.remove(&message.message_id),
         left_out: None,
+        correction: None,
     });
     let mut chosen = choose(candidates.collect(), Meant::All)?;
     let mut options = options;
@@ -302,6 +304,7 @@ mod tests {
                 message: Subject::from(&message),
                 edited,
                 left_out: None,
+                correction: None,
             };
             let choice = choose(vec![candidate], meant).unwrap();
             (choice.entries.len(), choice.would_be_lost)

@@ -1,10 +1,11 @@
 //! Plans a replay: which records are published to the topic again, changed how, and how many of them the
 //! ingest will drop as duplicates.
 //!
-//! Invariant: every record that was read is in the plan or skipped with a reason. The plan has no event
-//! that is not edited: a run reads them again, so that what was erased meanwhile is not sent.
+//! Invariant: every record that was read is in the plan, skipped with a reason, or counted as stored with the
+//! same text. The plan has no event that is not edited: a run reads them again, so that what was erased meanwhile
+//! is not sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,14 +16,18 @@ use uuid::Uuid;
 
 use super::blocking::blocking;
 use super::choice::{Candidate, Choice, Meant, Subject, choose, unread};
-use super::judge::judge;
+use super::correct::{Corrections, Sent, corrections};
+use super::judge::{Edited, judge};
 use super::patch::{PatchInput, Patched, patch, patch_failed};
 use super::plan::{EditCounts, by_message_id};
 use super::{OnProgress, OperationError, Progress};
 use crate::error::RedriveError;
 use crate::limits::PLAN_ENTRIES_MAX;
 use crate::message::Original;
-use crate::plan::{DryRun, Kind, Plan, PlannedPlace, PlannedSend, REPLAY_SCHEMA_VERSION, Replay};
+use crate::plan::{
+    DryRun, Kind, Plan, PlanEntry, PlannedPlace, PlannedSend, REPLACE_SCHEMA_VERSION,
+    REPLAY_SCHEMA_VERSION, Replacement, Replay,
+};
 use crate::triage::Program;
 use pipeline::model::QueueRole;
 use pipeline::{Body, BodySpool, Pipeline, PipelineError};
@@ -38,6 +43,8 @@ pub struct ReplayRequest {
     pub read: ReadRequest,
     /// What is published instead of each event.
     pub patch: Option<Arc<Program>>,
+    /// Whether an event takes the place of the record that is stored for its identity.
+    pub replaces: bool,
     /// See [`Plan::rate_per_sec`].
     pub rate_per_sec: Option<f64>,
     /// See [`Plan::canary_steps`].
@@ -135,11 +142,22 @@ pub async fn plan(
         }
     };
     let selected = records.len();
-    let (chosen, edits) = decide(pipeline, &records, patched).await?;
-    let is_duplicate = |verdict: Verdict| verdict == Verdict::AlreadyStored;
-    let verdicts = chosen.entries.iter().map(|entry| entry.verdict);
+    let decided = decide(pipeline, records, patched, request.replaces).await?;
+    let (chosen, edits) = (decided.choice, decided.edits);
+    let replaces = |entry: &&PlanEntry| entry.replaces.is_some();
+    let replaced = chosen.entries.iter().filter(replaces).count();
+    let replacement = request.replaces.then(|| Replacement {
+        replaces: replaced,
+        same_text: decided.same_text,
+        not_stored: chosen.entries.len() - replaced,
+    });
+    let is_duplicate = |entry: &&PlanEntry| !entry.is_to_be_stored();
+    let duplicates = chosen.entries.iter().filter(is_duplicate).count();
     let plan = Plan {
-        schema_version: REPLAY_SCHEMA_VERSION,
+        schema_version: match replacement {
+            None => REPLAY_SCHEMA_VERSION,
+            Some(_) => REPLACE_SCHEMA_VERSION,
+        },
         id: Uuid::now_v7(),
         created_at: Utc::now(),
         environment: pipeline.environment().name.clone(),
@@ -147,8 +165,8 @@ pub async fn plan(
         destination: PlannedPlace::destination(pipeline, Kind::Replay),
         replay: Some(Replay {
             read,
-            expected_duplicates: verdicts.filter(|verdict| is_duplicate(*verdict)).count()
-                + chosen.copies,
+            expected_duplicates: duplicates + chosen.copies,
+            replacement,
         }),
         entries: chosen.entries,
         skipped: chosen.skipped,
@@ -211,11 +229,20 @@ async fn judge_all(pipeline: &Pipeline, records: &mut [Recorded]) -> Result<(), 
     Ok(())
 }
 
+/// What was decided about the records.
+struct Decided {
+    choice: Choice,
+    edits: EditCounts,
+    /// See [`Replacement::same_text`].
+    same_text: usize,
+}
+
 async fn decide(
     pipeline: &Pipeline,
-    records: &[Recorded],
+    records: Vec<Recorded>,
     patched: Patched,
-) -> Result<(Choice, EditCounts), OperationError> {
+    replaces: bool,
+) -> Result<Decided, OperationError> {
     let mut edits = EditCounts {
         failed: patched.failures.len(),
         ..EditCounts::default()
@@ -226,20 +253,53 @@ async fn decide(
         return Err(error.into());
     }
     let mut edited = by_message_id(judged.edited);
+    let mut corrections = match replaces {
+        true => corrections(pipeline, stored(&records, &edited, &failures)).await?,
+        false => Corrections::default(),
+    };
+    let same_text: HashSet<String> = corrections.same_text.drain(..).collect();
     let mut candidates = Vec::with_capacity(records.len());
-    for record in records {
+    for record in &records {
         let edited = edited.remove(&record.name);
         if let Some(edited) = &edited {
             edits.count(record.verdict, edited);
+        }
+        if same_text.contains(&record.name) {
+            continue;
         }
         let failure = failures.get(&record.name);
         candidates.push(Candidate {
             message: record.subject(),
             left_out: failure.map(|cause| patch_failed(cause)),
             edited,
+            correction: corrections.by_name.remove(&record.name),
         });
     }
-    Ok((choose(candidates, Meant::Valid)?, edits))
+    Ok(Decided {
+        choice: choose(candidates, Meant::Valid)?,
+        edits,
+        same_text: same_text.len(),
+    })
+}
+
+/// What would be sent for the records whose identity is stored. One on which the program failed is not sent.
+fn stored(
+    records: &[Recorded],
+    edited: &HashMap<String, Edited>,
+    failures: &HashMap<String, String>,
+) -> Vec<Sent> {
+    let sent = records.iter().filter_map(|record| {
+        if failures.contains_key(&record.name) {
+            return None;
+        }
+        let (verdict, body) = match edited.get(&record.name) {
+            Some(edited) => (edited.verdict, &edited.new_body),
+            None => (record.verdict, &record.body),
+        };
+        let is_stored = verdict == Verdict::AlreadyStored;
+        is_stored.then(|| (record.name.clone(), body.clone()))
+    });
+    sent.collect()
 }
 
 /// What a plan of a replay would send now; parallel to the plan. The records are read again.

@@ -4,12 +4,12 @@
 
 use std::collections::HashMap;
 
-use event::{Failure, Verdict};
+use event::{Failure, REPLACES_ATTRIBUTE, RecordId, Verdict};
 use serde::Serialize;
 
 use super::frozen::{Plan, PlanEntry};
+use super::kind::Kind;
 use crate::identity::{Claim, Claims, SentEvent, taken_reason};
-use crate::limits::BATCH_BYTES_MAX;
 use crate::message::{Original, body_sha256};
 use pipeline::model::DeadLetter;
 
@@ -27,6 +27,9 @@ pub struct PlannedSend {
     pub failure: Option<Failure>,
     /// Whether another body would be sent than the one in the queue.
     pub is_edited: bool,
+    /// The record that it would replace, if it is the stored one then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<RecordId>,
     /// Size by which SQS counts, in bytes.
     pub bytes: usize,
     /// Names of the attributes that would be sent too.
@@ -80,13 +83,12 @@ impl<'a> DryRun<'a> {
         };
         let body = entry.sent_body(&original.body);
         let assessment = event::assess(body);
-        let bytes = original.bytes_with(body);
+        let bytes = original.bytes_with(body) + entry.added_bytes();
+        let bytes_max = self.plan.batch_bytes_max();
         let problem = if body_sha256(&original.body) != entry.body_sha256 {
             Some("its body is not the one that was planned".to_owned())
-        } else if bytes > BATCH_BYTES_MAX {
-            Some(format!(
-                "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
-            ))
+        } else if bytes > bytes_max {
+            Some(too_large(self.plan.kind(), bytes, bytes_max))
         } else {
             SentEvent::of(&original.body, body)
                 .filter(|_| entry.is_to_be_stored())
@@ -105,10 +107,29 @@ impl<'a> DryRun<'a> {
             failure,
             is_edited: entry.edit.is_some(),
             bytes,
-            attributes: original.kept().map(|(name, _)| name.clone()).collect(),
+            replaces: entry.replaces.as_ref().map(|replaces| replaces.record_id),
+            attributes: original
+                .kept()
+                .map(|(name, _)| name.clone())
+                .chain(
+                    entry
+                        .replaces
+                        .as_ref()
+                        .map(|_| REPLACES_ATTRIBUTE.to_owned()),
+                )
+                .collect(),
             problem,
         }
     }
+}
+
+/// Why a message is not sent that is larger than one call can be.
+pub(crate) fn too_large(kind: Kind, bytes: usize, bytes_max: usize) -> String {
+    let service = match kind {
+        Kind::Redrive => "SQS",
+        Kind::Replay => "SNS",
+    };
+    format!("{bytes} bytes are more than {service} accepts ({bytes_max})")
 }
 
 fn not_sent(entry: &PlanEntry, problem: String) -> PlannedSend {
@@ -117,6 +138,7 @@ fn not_sent(entry: &PlanEntry, problem: String) -> PlannedSend {
         verdict: entry.verdict,
         failure: None,
         is_edited: entry.edit.is_some(),
+        replaces: None,
         bytes: 0,
         attributes: Vec::new(),
         problem: Some(problem),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::kind::{Kind, Replay};
+use super::replacement::{Replacement, Replaces};
 use crate::error::RedriveError;
 use crate::limits::{BATCH_BYTES_MAX, PLAN_ENTRIES_MAX};
 use crate::message::body_sha256;
@@ -20,12 +21,14 @@ use pipeline::{PUBLISH_BATCH_BYTES_MAX, Pipeline};
 pub const PLAN_SCHEMA_VERSION: u32 = 1;
 /// Version of the form of a plan that replays records: an earlier program refuses it.
 pub const REPLAY_SCHEMA_VERSION: u32 = 2;
+/// Version of the form of a replay that replaces records: an earlier program refuses it.
+pub const REPLACE_SCHEMA_VERSION: u32 = 3;
 
 /// A frozen list of messages with everything that decides how they are moved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Form of this plan, [`PLAN_SCHEMA_VERSION`] or [`REPLAY_SCHEMA_VERSION`].
+    /// Form of this plan: [`PLAN_SCHEMA_VERSION`], [`REPLAY_SCHEMA_VERSION`] or [`REPLACE_SCHEMA_VERSION`].
     pub schema_version: u32,
     /// Identity of the redrive; sorts by time.
     pub id: Uuid,
@@ -79,6 +82,9 @@ pub struct PlanEntry {
     /// What is sent instead of the body, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Edit>,
+    /// The record that it replaces, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replaces>,
 }
 
 /// A change of one body.
@@ -126,7 +132,7 @@ impl Plan {
         }
         let no_plan = |error: serde_json::Error| RedriveError::plan(format!("not a plan: {error}"));
         let version: Version = serde_json::from_str(text).map_err(no_plan)?;
-        if !(PLAN_SCHEMA_VERSION..=REPLAY_SCHEMA_VERSION).contains(&version.schema_version) {
+        if !(PLAN_SCHEMA_VERSION..=REPLACE_SCHEMA_VERSION).contains(&version.schema_version) {
             return Err(unknown_version(version.schema_version));
         }
         let plan: Self = serde_json::from_str(text).map_err(no_plan)?;
@@ -139,9 +145,10 @@ impl Plan {
     /// # Errors
     /// Names the first rule that is broken.
     pub fn check(&self) -> Result<(), RedriveError> {
-        let version = match self.kind() {
-            Kind::Redrive => PLAN_SCHEMA_VERSION,
-            Kind::Replay => REPLAY_SCHEMA_VERSION,
+        let version = match (&self.replay, self.replacement()) {
+            (None, _) => PLAN_SCHEMA_VERSION,
+            (Some(_), None) => REPLAY_SCHEMA_VERSION,
+            (Some(_), Some(_)) => REPLACE_SCHEMA_VERSION,
         };
         if self.schema_version != version {
             return Err(unknown_version(self.schema_version));
@@ -179,6 +186,14 @@ impl Plan {
                 )));
             }
             before = *step;
+        }
+        let replacing = self.entries.iter().filter(|entry| entry.replaces.is_some());
+        let (planned, found) = (self.replacement().unwrap_or_default(), replacing.count());
+        if planned.replaces != found {
+            return Err(RedriveError::plan(format!(
+                "replay.replacement.replaces is {}, and {found} messages replace a record",
+                planned.replaces
+            )));
         }
         self.check_entries()
     }
@@ -226,6 +241,12 @@ impl Plan {
     pub fn expected_duplicates(&self) -> Option<usize> {
         let replay = self.replay.as_ref()?;
         Some(replay.expected_duplicates)
+    }
+
+    /// What it does to stored records; `None` where it leaves them as they are.
+    #[must_use]
+    pub fn replacement(&self) -> Option<Replacement> {
+        self.replay.as_ref()?.replacement
     }
 
     /// Whether it is for the messages of this environment's dead-letter queue. Another demo has the
@@ -315,7 +336,12 @@ impl PlanEntry {
     /// Whether its event is to be stored. The ledger had that of a message that was planned as
     /// `already-stored` and not edited: it is sent to be dropped as the duplicate that it is.
     pub(crate) fn is_to_be_stored(&self) -> bool {
-        self.verdict != Verdict::AlreadyStored || self.edit.is_some()
+        self.verdict != Verdict::AlreadyStored || self.edit.is_some() || self.replaces.is_some()
+    }
+
+    /// Bytes of the message attributes that the plan adds.
+    pub(crate) fn added_bytes(&self) -> usize {
+        self.replaces.as_ref().map_or(0, Replaces::attribute_bytes)
     }
 
     /// What is sent for a message with this body.
@@ -326,13 +352,14 @@ impl PlanEntry {
 
 fn unknown_version(version: u32) -> RedriveError {
     RedriveError::plan(format!(
-        "schema version {version}; this opsconsole reads {PLAN_SCHEMA_VERSION} for a redrive and \
-         {REPLAY_SCHEMA_VERSION} for a replay"
+        "schema version {version}; this opsconsole reads {PLAN_SCHEMA_VERSION} for a redrive, \
+         {REPLAY_SCHEMA_VERSION} for a replay and {REPLACE_SCHEMA_VERSION} for one that replaces records"
     ))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use event::RecordId;
     use export::ReadRequest;
 
     use super::*;
@@ -360,6 +387,7 @@ pub(crate) mod tests {
                     receive_count: 1,
                     group_id: None,
                     edit: None,
+                    replaces: None,
                 })
                 .collect(),
             skipped: Vec::new(),
@@ -418,8 +446,51 @@ pub(crate) mod tests {
         plan.replay = Some(Replay {
             read: ReadRequest::default(),
             expected_duplicates: 0,
+            replacement: None,
         });
         plan
+    }
+
+    #[test]
+    fn plan_that_replaces_has_its_own_version_and_the_number_of_its_records() {
+        let replacing = || {
+            let mut plan = replay(2);
+            plan.schema_version = REPLACE_SCHEMA_VERSION;
+            if let Some(replay) = &mut plan.replay {
+                replay.replacement = Some(Replacement {
+                    replaces: 1,
+                    same_text: 7,
+                    not_stored: 1,
+                });
+            }
+            plan.entries[1].replaces = Some(Replaces {
+                identity: "0f9e2f0a-0000-4000-8000-000000000000".to_owned(),
+                record_id: RecordId(17),
+                old_sha256: event::stored_sha256("{}"),
+                new_sha256: event::stored_sha256("[]"),
+            });
+            plan
+        };
+        let plan = replacing();
+        let text = serde_json::to_string(&plan).unwrap();
+        assert_eq!(Plan::parse(&text).unwrap(), plan);
+        assert!(plan.entries[1].is_to_be_stored());
+        let error = |spoil: fn(&mut Plan)| {
+            let mut spoilt = replacing();
+            spoil(&mut spoilt);
+            spoilt.check().unwrap_err().to_string()
+        };
+        let version = error(|plan| plan.schema_version = REPLAY_SCHEMA_VERSION);
+        assert!(version.contains("schema version 2"), "{version}");
+        let number = error(|plan| plan.entries[1].replaces = None);
+        assert!(number.contains("replaces is 1, and 0 messages"), "{number}");
+        let hidden = error(|plan| {
+            plan.schema_version = REPLAY_SCHEMA_VERSION;
+            if let Some(replay) = &mut plan.replay {
+                replay.replacement = None;
+            }
+        });
+        assert!(hidden.contains("replaces is 0, and 1 messages"), "{hidden}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::fmt;
 use export::ReadRequest;
 use serde::{Deserialize, Serialize};
 
+use super::replacement::Replacement;
+
 /// What a plan does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,4 +56,7 @@ pub struct Replay {
     /// Messages of the plan that the ingest will drop: the ledger knew their events when the plan was
     /// made, or another message of the plan has the same event.
     pub expected_duplicates: usize,
+    /// What it does to stored records; absent where it leaves them as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<Replacement>,
 }

@@ -5,13 +5,16 @@
 mod dry_run;
 mod frozen;
 mod kind;
+mod replacement;
 
-pub(crate) use dry_run::DryRun;
+pub(crate) use dry_run::{DryRun, too_large};
 pub use dry_run::{PlannedSend, dry_run};
 #[cfg(test)]
 pub(crate) use frozen::tests::{plan as example, replay as example_replay};
 pub use frozen::{
-    Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedPlace, REPLAY_SCHEMA_VERSION,
-    Skipped,
+    Edit, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedPlace, REPLACE_SCHEMA_VERSION,
+    REPLAY_SCHEMA_VERSION, Skipped,
 };
 pub use kind::{Kind, Replay};
+pub(crate) use replacement::ATTRIBUTE_TYPE;
+pub use replacement::{Replacement, Replaces};

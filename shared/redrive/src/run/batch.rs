@@ -22,11 +22,9 @@ use super::sqs::{self, Outgoing};
 use crate::control::RunCommand;
 use crate::error::RedriveError;
 use crate::lease::NoLease;
-use crate::limits::{
-    BACKOFF_FIRST, BACKOFF_MAX, BATCH_BYTES_MAX, FAILED_BATCHES_MAX, RETRIES_MAX, RETRY_LIMIT,
-};
+use crate::limits::{BACKOFF_FIRST, BACKOFF_MAX, FAILED_BATCHES_MAX, RETRIES_MAX, RETRY_LIMIT};
 use crate::message::Original;
-use crate::plan::Kind;
+use crate::plan::{Kind, too_large};
 use crate::state::Intended;
 use crate::state::fact::{Confirmed, Fact, MessageCause};
 
@@ -135,12 +133,13 @@ impl<'c, 'a> Sender<'c, 'a> {
     ) -> Result<(Vec<Leased>, Option<String>), RedriveError> {
         let mut leased = Vec::new();
         let mut lost = Vec::new();
+        let bytes_max = self.context.plan.batch_bytes_max();
         for (index, lease) in self.context.source.secure(indexes).await {
             let bytes = self.context.source.bytes(index);
             let passing = |cause: String| MessageCause::passing(index, cause);
             let lasting = |cause: String| MessageCause::lasting(index, cause);
             lost.push(match lease {
-                Ok(lease) if bytes <= BATCH_BYTES_MAX => {
+                Ok(lease) if bytes <= bytes_max => {
                     leased.push(Leased {
                         index,
                         receipt_handle: lease.receipt_handle,
@@ -148,9 +147,7 @@ impl<'c, 'a> Sender<'c, 'a> {
                     });
                     continue;
                 }
-                Ok(_) => lasting(format!(
-                    "{bytes} bytes are more than SQS accepts ({BATCH_BYTES_MAX})"
-                )),
+                Ok(_) => lasting(too_large(self.context.plan.kind(), bytes, bytes_max)),
                 Err(NoLease::Lost(cause)) => passing(cause),
                 Err(NoLease::OtherBody) => {
                     lasting("its body is not the one that was planned".to_owned())
@@ -226,10 +223,7 @@ impl<'c, 'a> Sender<'c, 'a> {
         let (pipeline, permit) = (self.context.pipeline, self.context.permit);
         match self.context.plan.kind() {
             Kind::Redrive => sqs::send(pipeline, permit, &outgoing).await,
-            Kind::Replay => {
-                let events: Vec<_> = outgoing.iter().map(|one| (one.index, one.body)).collect();
-                sns::publish(pipeline, permit, &events).await
-            }
+            Kind::Replay => sns::publish(pipeline, permit, &outgoing).await,
         }
     }
 
@@ -239,6 +233,7 @@ impl<'c, 'a> Sender<'c, 'a> {
             index: message.index,
             body: entry.sent_body(&message.original.body),
             original: &message.original,
+            replaces: entry.replaces.as_ref(),
             // A FIFO queue drops a message whose id it saw within five minutes: the message's own id
             // may be that recent. This one is new with each redrive, and the same
             // when this redrive sends the message again.

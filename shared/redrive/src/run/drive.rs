@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::watch;
 
 use super::batch::Sender;
 use super::canary::prove_canary;
+use super::change::change;
 use super::context::Context;
 use super::options::RunOptions;
 use super::proof::{prove, prove_at_end, prove_meanwhile};
@@ -21,14 +21,12 @@ use crate::control::Control;
 use crate::error::RedriveError;
 use crate::journal::{Journal, Recorder};
 use crate::lease::Leases;
-use crate::limits::{EDITS_ON_RECORD_MAX, SEARCH_PATIENCE_MAX};
-use crate::plan::Plan;
+use crate::limits::SEARCH_PATIENCE_MAX;
 use crate::reading::Reading;
 use crate::state::fact::{Ending, Fact};
 use crate::state::{Counts, Report, State};
-use pipeline::audit::Operation;
+use pipeline::Pipeline;
 use pipeline::model::DeadLetter;
-use pipeline::{Pipeline, PlannedChange};
 
 /// Runs the redrive of a journal from its beginning, or from where it ended. `messages` are those
 /// that the caller received; their leases are extended here and released by the caller. The rate is
@@ -73,7 +71,7 @@ pub(crate) async fn run_to_state(
     } else {
         options.search_patience
     };
-    let change = change(&plan, before);
+    let change = change(&plan, before.left());
     let recorder = Recorder::start(journal, state, counts)?;
     let source = match &plan.replay {
         None => Source::DeadLetters(Leases::new(
@@ -133,49 +131,6 @@ pub(crate) async fn run_to_state(
             Ok((state, Some(error)))
         }
         Err(error) => Err(error),
-    }
-}
-
-/// What the audit log has of a redrive before it begins; the rest is in its journal.
-fn change(plan: &Plan, before: Counts) -> PlannedChange {
-    let edits: Vec<_> = plan
-        .entries
-        .iter()
-        .filter_map(|entry| Some((&entry.message_id, entry.edit.as_ref()?)))
-        .collect();
-    let shown: Vec<_> = edits
-        .iter()
-        .take(EDITS_ON_RECORD_MAX)
-        .map(|(message_id, edit)| {
-            json!({
-                "message_id": message_id,
-                "before": edit.old_body,
-                "after": edit.new_body,
-            })
-        })
-        .collect();
-    let edited = edits.len();
-    let (operation, details) = match &plan.replay {
-        None => (
-            Operation::Redrive,
-            json!({ "redrive": plan.id, "edited": edited, "edits": shown }),
-        ),
-        Some(replay) => (
-            Operation::Replay,
-            json!({
-                "replay": plan.id,
-                "edited": edited,
-                "edits": shown,
-                "source": replay.read.to_string(),
-                "expected_duplicates": replay.expected_duplicates,
-            }),
-        ),
-    };
-    PlannedChange {
-        operation,
-        target: plan.destination.name.clone(),
-        planned: before.left(),
-        details,
     }
 }
 
@@ -256,7 +211,7 @@ mod tests {
             moved: 7,
             ..Counts::default()
         };
-        assert_eq!(change(&example(1), before).planned, 25);
+        assert_eq!(change(&example(1), before.left()).planned, 25);
     }
 
     #[test]

@@ -7,12 +7,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use event::{EventKey, expired};
+use event::{EventKey, RecordId, expired};
 
 use super::context::Context;
-use crate::identity::{Claim, Claims, SentEvent, stored_reason, stored_since_reason, taken_reason};
+use crate::identity::{
+    Claim, Claims, SentEvent, no_record, other_record, stored_reason, stored_since_reason,
+    taken_reason,
+};
 use crate::ledger;
 use crate::state::fact::MessageCause;
+use pipeline::LedgerAnswer;
 
 /// The messages of a batch that must stay.
 #[derive(Default)]
@@ -27,6 +31,8 @@ struct Open {
     index: usize,
     event: SentEvent,
     is_edited: bool,
+    /// The record that it replaces.
+    replaces: Option<RecordId>,
 }
 
 /// The identities of what a redrive has sent, or may have.
@@ -61,6 +67,8 @@ impl Identities {
             let event = SentEvent::of(original, sent).filter(|_| entry.is_to_be_stored());
             let Some(event) = event else { continue };
             let is_edited = entry.edit.is_some();
+            let replaces = entry.replaces.as_ref().map(|replaces| replaces.record_id);
+            let is_asked = is_edited || replaces.is_some() || context.options.asks_ledger();
             match self.claim(index, &event) {
                 Claim::Taken(holder) => {
                     let holder = entries.get(holder).map_or("", |entry| &entry.message_id);
@@ -71,13 +79,12 @@ impl Identities {
                 // message of it, or as the same message before the process ended.
                 Claim::Copy(holder) if may_be_sent(context, holder) => {}
                 Claim::Own | Claim::Copy(_) if may_be_sent(context, index) => {}
-                Claim::Own | Claim::Copy(_) if is_edited || context.options.asks_ledger() => {
-                    open.push(Open {
-                        index,
-                        event,
-                        is_edited,
-                    });
-                }
+                Claim::Own | Claim::Copy(_) if is_asked => open.push(Open {
+                    index,
+                    event,
+                    is_edited,
+                    replaces,
+                }),
                 Claim::Own | Claim::Copy(_) => {}
             }
         }
@@ -108,29 +115,37 @@ async fn refuse_by_ledger(context: &Context<'_>, open: Vec<Open>, refused: &mut 
     }
     let keys: Vec<EventKey> = open.iter().map(|open| open.event.key.clone()).collect();
     let answer = ledger::look_up(context.pipeline, &keys).await;
-    for (
-        place,
-        Open {
-            index,
-            event,
-            is_edited,
-        },
-    ) in open.into_iter().enumerate()
-    {
-        let is_stored = answer.stored.contains_key(&event.key);
-        let cause = if is_stored && is_edited {
-            MessageCause::lasting(index, stored_reason(&event.key))
-        } else if is_stored {
-            MessageCause::lasting(index, stored_since_reason(&event.key))
-        } else if let Some(failure) = expired(event.time, answer.horizon) {
-            MessageCause::lasting(index, failure.detail)
-        } else if let Some(error) = answer.error.as_ref().filter(|_| place >= answer.answered) {
-            let cause = format!("whether its event is stored already is unknown: {error}");
-            refused.no_answer.get_or_insert_with(|| error.to_string());
-            MessageCause::passing(index, cause)
-        } else {
-            continue;
+    for (place, open) in open.into_iter().enumerate() {
+        let is_answered = place < answer.answered || answer.stored.contains_key(&open.event.key);
+        let has_ledger = context.pipeline.has_ledger() || open.replaces.is_none();
+        let why = match &answer.error {
+            Some(error) => error.to_string(),
+            None => "this environment has no ledger".to_owned(),
         };
-        refused.causes.push(cause);
+        if is_answered && has_ledger {
+            let cause = refusal(&open, &answer);
+            let cause = cause.map(|cause| MessageCause::lasting(open.index, cause));
+            refused.causes.extend(cause);
+        } else {
+            let cause = format!("whether its event is stored already is unknown: {why}");
+            refused.no_answer.get_or_insert(why);
+            refused
+                .causes
+                .push(MessageCause::passing(open.index, cause));
+        }
     }
+}
+
+/// Why the ingest would not store an event that the ledger was asked about.
+fn refusal(open: &Open, answer: &LedgerAnswer) -> Option<String> {
+    let key = &open.event.key;
+    let stored = answer.stored.get(key).map(|stored| stored.record_id);
+    match (open.replaces, stored) {
+        (Some(planned), Some(now)) if planned != now => return Some(other_record(planned, now)),
+        (Some(planned), None) => return Some(no_record(planned)),
+        (Some(_), Some(_)) | (None, None) => {}
+        (None, Some(_)) if open.is_edited => return Some(stored_reason(key)),
+        (None, Some(_)) => return Some(stored_since_reason(key)),
+    }
+    expired(open.event.time, answer.horizon).map(|failure| failure.detail)
 }

@@ -6,6 +6,7 @@
 mod answers;
 mod batch;
 mod canary;
+mod change;
 mod context;
 mod delete;
 mod drive;

@@ -2,13 +2,14 @@
 //!
 //! Invariant: an event counts as stored only when the ledger has it, and as failed again only when
 //! a new dead letter of it was seen; everything else stays unproved. One record proves one message, and
-//! others only as duplicates of it, where their events are equal.
+//! others only as duplicates of it, where their events are equal. An event that replaces a record is proved by
+//! another record with its text, never by its identity alone.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use chrono::Utc;
-use event::EventKey;
+use event::{EventKey, RecordId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,7 @@ use crate::limits::{
     CLOCK_SKEW_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY, PROVE_AT_END_LIMIT,
     PROVE_MEANWHILE, PROVE_POLL_FIRST, PROVE_POLL_MAX,
 };
+use crate::plan::Replaces;
 use crate::state::State;
 use crate::state::fact::{Fact, LookedUp, Proof, Proved};
 use pipeline::model::DeadLetter;
@@ -115,33 +117,23 @@ fn unproved(context: &Context<'_>, range: Range<usize>) -> Vec<usize> {
 
 async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<LookedUp, RedriveError> {
     let sent: Vec<Open> = context.recorder.look(|state| Open::all(state, open));
+    let replaces = |open: &Open| planned_replacement(context, open.index).is_some();
+    let (replacing, sent): (Vec<Open>, Vec<Open>) = sent.into_iter().partition(replaces);
     let wanted: Vec<EventKey> = sent.iter().map(|open| open.event.key.clone()).collect();
     let answer = ledger::look_up(context.pipeline, &wanted).await;
     let proofs = sent.into_iter().filter_map(|open| {
         let stored = answer.stored.get(&open.event.key)?;
-        let record_id = stored.record_id;
         let entries = &context.plan.entries;
         let is_to_be_stored = entries.get(open.index)?.is_to_be_stored();
         if is_to_be_stored && !open.event.can_be_of(stored.occurred_at) {
             return None;
         }
-        let proof = match open.holder.filter(|_| is_to_be_stored) {
-            Some(holder) if holder == open.index => Proof::Stored { record_id },
-            holder => Proof::AlreadyStored {
-                record_id,
-                duplicate_of: match holder {
-                    Some(holder) => Some(entries.get(holder)?.message_id.clone()),
-                    None => None,
-                },
-            },
-        };
-        Some(Proved {
-            index: open.index,
-            proof,
-        })
+        let holder = open.holder.filter(|_| is_to_be_stored);
+        proved(context, open.index, holder, stored.record_id)
     });
     record_proofs(context, proofs.collect()).await?;
-    Ok(match answer.error {
+    let error = prove_replaced(context, replacing).await?;
+    Ok(match answer.error.or(error) {
         Some(error) => {
             tracing::debug!(%error, "the ledger is asked again");
             LookedUp::Nothing
@@ -149,6 +141,52 @@ async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<LookedUp,
         None if context.pipeline.has_ledger() => LookedUp::LedgerOnly,
         None => LookedUp::Nothing,
     })
+}
+
+/// Proves events that replace a record: another record is stored now, with the text that was sent. Returns why
+/// not all were looked up.
+async fn prove_replaced(
+    context: &Context<'_>,
+    open: Vec<Open>,
+) -> Result<Option<PipelineError>, RedriveError> {
+    if open.is_empty() || !context.pipeline.has_ledger() {
+        return Ok(None);
+    }
+    let wanted: Vec<EventKey> = open.iter().map(|open| open.event.key.clone()).collect();
+    let answer = context.pipeline.look_up_texts(&wanted).await;
+    let proofs = open.into_iter().filter_map(|open| {
+        let stored = answer.stored.get(&open.event.key)?;
+        let replaces = planned_replacement(context, open.index)?;
+        let record_id = replaces.done_by(stored)?;
+        proved(context, open.index, open.holder, record_id)
+    });
+    record_proofs(context, proofs.collect()).await?;
+    Ok(answer.error)
+}
+
+fn planned_replacement<'a>(context: &Context<'a>, index: usize) -> Option<&'a Replaces> {
+    context.plan.entries.get(index)?.replaces.as_ref()
+}
+
+/// The proof of a message by a record of its identity. `holder` is the message that the record proves, if it was
+/// stored by one of them.
+fn proved(
+    context: &Context<'_>,
+    index: usize,
+    holder: Option<usize>,
+    record_id: RecordId,
+) -> Option<Proved> {
+    let proof = match holder {
+        Some(holder) if holder == index => Proof::Stored { record_id },
+        holder => Proof::AlreadyStored {
+            record_id,
+            duplicate_of: match holder {
+                Some(holder) => Some(context.plan.entries.get(holder)?.message_id.clone()),
+                None => None,
+            },
+        },
+    };
+    Some(Proved { index, proof })
 }
 
 /// A message whose event was sent and is not proved.

@@ -47,6 +47,8 @@ pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize
     let mut stored = Vec::new();
     for (index, event) in doubtful.into_iter().take(answer.answered) {
         match answer.stored.get(&event.key) {
+            // Whether or not it was applied, sending it again changes no more: it names the record.
+            _ if is_replacing(context, index) => drop(again.insert(index)),
             // It was stored before the replay, so the ledger does not show whether it was sent.
             Some(_) if is_repeated(context, index) => drop(again.insert(index)),
             Some(known) if event.can_be_of(known.occurred_at) => stored.push(Stored {
@@ -70,6 +72,11 @@ pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize
 fn is_repeated(context: &Context<'_>, index: usize) -> bool {
     let entry = context.plan.entries.get(index);
     context.plan.kind() == Kind::Replay && entry.is_some_and(|entry| !entry.is_to_be_stored())
+}
+
+fn is_replacing(context: &Context<'_>, index: usize) -> bool {
+    let entry = context.plan.entries.get(index);
+    entry.is_some_and(|entry| entry.replaces.is_some())
 }
 
 /// Deletes the messages whose copy is confirmed and that are still in the dead-letter queue, after

@@ -3,9 +3,13 @@
 //! Invariant: as in [`super::answers`].
 
 use aws_sdk_sns::config::retry::RetryConfig;
-use aws_sdk_sns::types::PublishBatchRequestEntry;
+use aws_sdk_sns::error::BuildError;
+use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use event::REPLACES_ATTRIBUTE;
 
 use super::answers::{Answers, RefusalKind, Sent};
+use super::sqs::Outgoing;
+use crate::plan::ATTRIBUTE_TYPE;
 use pipeline::{Pipeline, WritePermit};
 
 /// Publishes events in one call, without the client's own retries: it would repeat what got no
@@ -13,21 +17,17 @@ use pipeline::{Pipeline, WritePermit};
 pub(super) async fn publish(
     pipeline: &Pipeline,
     _permit: &WritePermit,
-    events: &[(usize, &str)],
+    events: &[Outgoing<'_>],
 ) -> Vec<(usize, Sent)> {
     let attempt = pipeline.publish_attempt();
-    let mut answers = Answers::new(events.iter().map(|(index, _)| *index));
+    let mut answers = Answers::new(events.iter().map(|event| event.index));
     let mut entries = Vec::new();
-    for (index, body) in events {
-        let entry = PublishBatchRequestEntry::builder()
-            .id(index.to_string())
-            .message(*body)
-            .build();
-        match entry {
+    for event in events {
+        match entry(event) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
                 let refused = Sent::refused(error.to_string(), RefusalKind::Final);
-                answers.set(*index, refused);
+                answers.set(event.index, refused);
             }
         }
     }
@@ -71,4 +71,19 @@ pub(super) async fn publish(
             answers.finish(|| sent.clone())
         }
     }
+}
+
+/// A record had no message attributes; an event that replaces one names it.
+fn entry(event: &Outgoing<'_>) -> Result<PublishBatchRequestEntry, BuildError> {
+    let entry = PublishBatchRequestEntry::builder()
+        .id(event.index.to_string())
+        .message(event.body);
+    let Some(replaces) = event.replaces else {
+        return entry.build();
+    };
+    let named = MessageAttributeValue::builder()
+        .data_type(ATTRIBUTE_TYPE)
+        .string_value(replaces.attribute())
+        .build()?;
+    entry.message_attributes(REPLACES_ATTRIBUTE, named).build()
 }

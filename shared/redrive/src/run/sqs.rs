@@ -12,6 +12,7 @@ use aws_sdk_sqs::types::{
 
 use super::answers::{Answers, RefusalKind, Sent};
 use crate::message::Original;
+use crate::plan::Replaces;
 use pipeline::model::QueueRole;
 use pipeline::{EntryFailure, Pipeline, WritePermit};
 
@@ -22,6 +23,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) index: usize,
     pub(super) body: &'a str,
     pub(super) original: &'a Original,
+    /// The record that it replaces; only in a replay.
+    pub(super) replaces: Option<&'a Replaces>,
     /// In FIFO queues: an id that the destination has not seen.
     pub(super) deduplication_id: Option<String>,
 }
@@ -140,6 +143,7 @@ mod tests {
                 index: 3,
                 body: "{}",
                 original: &original,
+                replaces: None,
                 deduplication_id: None,
             })
             .unwrap()

@@ -4,6 +4,7 @@
 //! they keep their names and their meaning.
 
 use chrono::{DateTime, Utc};
+use event::RecordId;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use super::counts::Counts;
 use super::fact::{Ending, Proof};
 use super::phase::{MessageState, Phase};
 use super::replay::State;
-use crate::plan::Kind;
+use crate::plan::{Kind, PlanEntry};
 
 /// Cause of a message that is being sent, or was when the redrive was interrupted.
 const NO_ANSWER_ON_RECORD: &str = "no answer to its send is on record";
@@ -52,6 +53,9 @@ pub struct MessageReport {
     /// SQS message id of its confirmed copy; in a replay the SNS message id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_message_id: Option<String>,
+    /// The record that it replaces, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<RecordId>,
     /// Whether it was about to be sent and nothing is known since: it is being sent where its redrive
     /// runs, and unknown where that was interrupted.
     #[serde(skip)]
@@ -96,14 +100,14 @@ impl Report {
                 .entries
                 .iter()
                 .zip(state.messages())
-                .map(|(entry, message)| MessageReport::of(&entry.message_id, message))
+                .map(|(entry, message)| MessageReport::of(entry, message))
                 .collect(),
         }
     }
 }
 
 impl MessageReport {
-    fn of(message_id: &str, message: &MessageState) -> Self {
+    fn of(entry: &PlanEntry, message: &MessageState) -> Self {
         let (outcome, cause) = match &message.phase {
             Phase::Waiting => (MessageOutcome::Waiting, None),
             Phase::Intended => (
@@ -120,7 +124,8 @@ impl MessageReport {
             Phase::Published => (MessageOutcome::Published, None),
         };
         Self {
-            message_id: message_id.to_owned(),
+            message_id: entry.message_id.clone(),
+            replaces: entry.replaces.as_ref().map(|replaces| replaces.record_id),
             outcome,
             cause,
             sent_message_id: message.sent_message_id.clone(),

@@ -7,10 +7,13 @@ use proptest::prelude::*;
 use store::{
     ARRIVALS_MAX, PAGE_BYTES_MAX, PgPool, Written, arrival_watermark, records_after, write_batch,
 };
+use tokio::time::{Duration, Instant};
 
 use crate::events::{at, event, migrated};
 
 const NOON: &str = "2026-11-24T12:00:00Z";
+/// Longer than anything takes, so that a test that reaches it fails clearly.
+const BLOCKED_LIMIT: Duration = Duration::from_secs(60);
 
 /// Reads to the end of the feed; returns the ids of the events, and where it continues.
 async fn read_on(pool: &PgPool, mut after: RecordId, limit: u16) -> (Vec<String>, RecordId) {
@@ -35,21 +38,22 @@ async fn read_on(pool: &PgPool, mut after: RecordId, limit: u16) -> (Vec<String>
     }
 }
 
-/// Waits until a statement of this database waits for another transaction.
-async fn wait_until_blocked(pool: &PgPool) {
+/// Waits until so many statements of this database wait for another transaction.
+pub(crate) async fn wait_until_blocked(pool: &PgPool, sessions: i64) {
+    let deadline = Instant::now() + BLOCKED_LIMIT;
     loop {
         let is_blocked: bool = sqlx::query_scalar(
-            "select exists (
-                 select from pg_stat_activity
-                 where datname = current_database() and wait_event_type = 'Lock'
-             )",
+            "select count(*) >= $1 from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock'",
         )
+        .bind(sessions)
         .fetch_one(pool)
         .await
         .unwrap();
         if is_blocked {
             return;
         }
+        assert!(Instant::now() < deadline, "nobody waits");
         tokio::task::yield_now().await;
     }
 }
@@ -96,7 +100,7 @@ async fn feed_stops_before_a_write_that_is_open_and_misses_nothing_afterwards() 
                 write_batch(&pool, &events).await.unwrap()
             })
         };
-        wait_until_blocked(pool).await;
+        wait_until_blocked(pool, 1).await;
         let fast = write_batch(pool, &named(&[&name("fast")])).await.unwrap();
         assert!(matches!(fast[..], [Written::Stored(_)]));
         assert!(arrival_watermark(pool).await.unwrap() <= before);

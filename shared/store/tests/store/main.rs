@@ -20,6 +20,7 @@ mod ledger_copy;
 mod lists;
 mod partitions;
 mod refusals;
+mod replacements;
 mod roles;
 mod rollup;
 mod round_trips;

@@ -5,8 +5,9 @@ use event::{Bucket, EventKey, GroupBy, RecordId, RecordQuery, StatsQuery};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::{
-    PartitionPlan, PartitionWidth, create_partitions, database_created_at, list_records, migrate,
-    records_after, role_statements, stats, stored_keys, summary, types, write_batch,
+    PartitionPlan, PartitionWidth, Replaced, Replacement, StoreError, create_partitions,
+    database_created_at, list_records, migrate, permit_replacements, records_after,
+    replace_records, role_statements, stats, stored_keys, summary, types, write_batch,
 };
 
 use crate::events::{at, event};
@@ -35,6 +36,44 @@ async fn is_refused(pool: &PgPool, statement: &'static str) -> bool {
     let error = sqlx::query(statement).execute(pool).await.unwrap_err();
     let code = error.as_database_error().and_then(|error| error.code());
     code.as_deref() == Some("42501")
+}
+
+/// The user of the ingest replaces records by the function alone, and only between a grant and a revocation.
+async fn replaces_only_where_permitted(owner: &PgPool, ingest: &PgPool) {
+    let corrected = event("a", "corrected", at(TIME));
+    let replaces =
+        stored_keys(owner, &[corrected.key()]).await.unwrap()[&corrected.key()].record_id;
+    let wanted = [Replacement {
+        event: &corrected,
+        replaces,
+    }];
+    let is_refused_to_replace = async || {
+        let error = replace_records(ingest, &wanted).await;
+        matches!(error, Err(StoreError::NotPermitted { .. }))
+    };
+    assert!(is_refused_to_replace().await, "nobody has permitted it");
+    for _ in 0..2 {
+        permit_replacements(owner, true).await.unwrap();
+    }
+    // A deployment runs the migrations again.
+    migrate(owner).await.unwrap();
+    let replaced = replace_records(ingest, &wanted).await.unwrap();
+    assert!(
+        matches!(replaced[..], [Replaced::Stored(_)]),
+        "{replaced:?}"
+    );
+    for statement in [
+        "delete from records",
+        "update records set type = 'x'",
+        "update event_identities set record_id = 1",
+        "select payload from records",
+    ] {
+        assert!(is_refused(ingest, statement).await, "{statement}");
+    }
+    for _ in 0..2 {
+        permit_replacements(owner, false).await.unwrap();
+    }
+    assert!(is_refused_to_replace().await, "it is revoked");
 }
 
 /// Roles belong to the whole server, so one test creates them all.
@@ -86,6 +125,7 @@ async fn every_user_can_do_its_work_and_no_other() {
     assert_eq!(write_batch(&ingest, &events).await.unwrap().len(), 2);
     assert!(is_refused(&ingest, "select count(*) from records").await);
     assert!(is_refused(&ingest, "delete from event_identities").await);
+    replaces_only_where_permitted(&owner, &ingest).await;
     let limit: String = sqlx::query_scalar("show statement_timeout")
         .fetch_one(&ingest)
         .await

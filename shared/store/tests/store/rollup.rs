@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use devstack::TestDatabase;
@@ -6,8 +7,9 @@ use event::{Bucket, Event, GroupBy, LIMIT_MAX, RecordQuery, StatsBucket, StatsQu
 use proptest::prelude::*;
 use sqlx::migrate::Migrator;
 use store::{
-    MIGRATOR, PartitionPlan, PartitionWidth, PgPool, STATS_RAW_MAX, StoreError, erase_records,
-    fold_counts, keep_partitions, list_records, migrate, stats, summary, types, write_batch,
+    MIGRATOR, PartitionPlan, PartitionWidth, PgPool, Replacement, STATS_RAW_MAX, StoreError,
+    erase_records, fold_counts, keep_partitions, list_records, migrate, replace_records, stats,
+    stored_keys, summary, types, write_batch,
 };
 
 use crate::events::{at, event, event_from, migrated};
@@ -114,15 +116,19 @@ enum Step {
     Fold,
     /// Erases the records of one source.
     Erase(u16),
+    /// Replaces the records of events, by number, by others of their identities; two at once.
+    Replace([Vec<(u16, u16)>; 2]),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let batch = prop::collection::vec(0_u16..400, 1..40);
+    let replaced = prop::collection::vec((0_u16..400, 0_u16..400), 0..60);
     let step = prop_oneof![
         6 => prop::collection::vec(batch, 1..9).prop_map(Step::Write),
         2 => (0_i64..80).prop_map(Step::Keep),
         2 => Just(Step::Fold),
         1 => (0_u16..5).prop_map(Step::Erase),
+        3 => [replaced.clone(), replaced].prop_map(Step::Replace),
     ];
     prop::collection::vec(step, 2..9)
 }
@@ -141,6 +147,31 @@ fn numbered(number: u16) -> Event<'static> {
         &format!("type.{}", number % 3),
         at(NOON) + offset,
     )
+}
+
+/// The event with the identity of one number, and the type and the time of another.
+fn corrected(number: u16, like: u16) -> Event<'static> {
+    let (event, like) = (numbered(number), numbered(like));
+    event_from(&event.source, &event.id, &like.event_type, like.time)
+}
+
+/// Replaces what is stored of the events, each identity once.
+async fn replace(pool: &PgPool, wanted: &[(u16, u16)]) {
+    let wanted: BTreeMap<u16, u16> = wanted.iter().copied().collect();
+    let events: Vec<_> = wanted
+        .into_iter()
+        .map(|(number, like)| corrected(number, like))
+        .collect();
+    let keys: Vec<_> = events.iter().map(Event::key).collect();
+    let known = stored_keys(pool, &keys).await.unwrap();
+    let replacements: Vec<_> = events
+        .iter()
+        .filter_map(|event| {
+            let replaces = known.get(&event.key())?.record_id;
+            Some(Replacement { event, replaces })
+        })
+        .collect();
+    replace_records(pool, &replacements).await.unwrap();
 }
 
 async fn take(step: &Step, pool: &PgPool) {
@@ -180,13 +211,36 @@ async fn take(step: &Step, pool: &PgPool) {
                 .collect();
             erase_records(pool, &chosen).await.unwrap();
         }
+        Step::Replace([one, other]) => {
+            let before = identities(pool).await;
+            tokio::join!(replace(pool, one), replace(pool, other));
+            assert_eq!(
+                identities(pool).await,
+                before,
+                "records and identities are as many"
+            );
+        }
     }
+}
+
+/// Records, entries of the ledger, and records that are not those of the ledger.
+async fn identities(pool: &PgPool) -> (i64, i64, i64) {
+    sqlx::query_as(
+        "select (select count(*) from records), (select count(*) from event_identities),
+             (select count(*) from records as r where not exists (
+                 select from event_identities as k
+                 where k.identity = event_identity(r.source, r.id)
+                     and k.record_id = r.record_id and k.occurred_at = r.occurred_at))",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
     #[test]
-    fn counts_are_those_of_a_scan_whatever_is_written_kept_and_erased(
+    fn counts_are_those_of_a_scan_whatever_is_written_kept_erased_and_replaced(
         steps in steps(),
         (from, length) in (-6_000_i64..6_000, 1_i64..9_000),
     ) {

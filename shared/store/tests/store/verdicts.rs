@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use event::{Event, FailureCode, first_refusal, parse_body, parse_event};
+use event::{Event, FailureCode, first_refusal, parse_body, parse_event, stored_text};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use store::{PgPool, Written, write_batch};
@@ -48,6 +48,22 @@ async fn are_jsonb(pool: &PgPool, texts: &[&str]) -> Vec<bool> {
         .fetch_one(pool)
         .await
         .unwrap()
+}
+
+/// The texts of records, with those that are computed for their events without a database.
+async fn payload_texts(pool: &PgPool, stored: &[(i64, &Event<'_>)]) -> Vec<(String, String)> {
+    let record_ids: Vec<i64> = stored.iter().map(|(record_id, _)| *record_id).collect();
+    let texts: Vec<String> = sqlx::query_scalar(
+        "select payload::text from unnest($1::bigint[]) with ordinality as r (record_id, place)
+         join records using (record_id) order by place",
+    )
+    .bind(record_ids)
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    assert_eq!(texts.len(), stored.len());
+    let computed = stored.iter().map(|(_, event)| stored_text(&event.json));
+    texts.into_iter().zip(computed).collect()
 }
 
 /// Ids of the records that differ from their event.
@@ -159,6 +175,9 @@ fn event_that_is_accepted_is_stored_as_it_is_and_one_refused_for_the_database_is
             .collect();
         let different = runtime.block_on(different_records(pool, &stored));
         prop_assert!(different.is_empty(), "{:?} of {:?}", different, stored);
+        for (theirs, ours) in runtime.block_on(payload_texts(pool, &stored)) {
+            prop_assert_eq!(theirs, ours, "PostgreSQL's text, ours");
+        }
         stored_count.set(stored_count.get() + stored.len());
         refused_count.set(refused_count.get() + refused.len());
         Ok(())

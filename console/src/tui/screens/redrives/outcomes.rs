@@ -155,6 +155,7 @@ mod tests {
     fn message_without_an_answer_is_on_its_way_while_its_redrive_runs_and_unknown_after() {
         let message = |is_being_sent| MessageReport {
             message_id: "m".to_owned(),
+            replaces: None,
             outcome: MessageOutcome::Unknown,
             cause: Some("the same text".to_owned()),
             sent_message_id: None,
@@ -172,6 +173,7 @@ mod tests {
     fn number_of_a_record_is_never_cut() {
         let stored = MessageReport {
             message_id: "m".to_owned(),
+            replaces: None,
             outcome: MessageOutcome::Moved,
             cause: None,
             sent_message_id: None,

@@ -136,6 +136,7 @@ pub(crate) fn report(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> Repor
             counts.stored += usize::from(is_moved);
             MessageReport {
                 message_id: (*message_id).to_owned(),
+                replaces: None,
                 outcome: *outcome,
                 cause: cause.map(str::to_owned),
                 sent_message_id: None,
