@@ -6,23 +6,15 @@ locals {
 
   aurora = one(module.database)
 
-  # Functions with many instances use the proxy, where there is one. The others do not: their session
-  # locks and settings would pin a connection of its pool each.
-  proxy_users = ["ingest", "api"]
-  # The users of the functions, and the one of people and the console.
-  database_users = concat(local.proxy_users, ["migrate", "analyst"])
+  # The users of the functions, and the one of people.
+  database_users = ["ingest", "api", "migrate", "analyst"]
 
-  log_ins = {
-    for user in local.database_users : user => {
-      host       = contains(local.proxy_users, user) ? local.aurora.host : local.aurora.writer_host
-      arn_prefix = contains(local.proxy_users, user) ? local.aurora.user_arn_prefix : local.aurora.writer_user_arn_prefix
-    }
-    if local.aurora != null
-  }
-
+  # All to the writer, the api too: the order of /v1/feed rests on locks of writes that are not over, and a
+  # reader does not know them.
   aurora_urls = {
-    for user, log_in in local.log_ins : user =>
-    "postgres://${user}@${log_in.host}:${local.aurora.port}/${local.aurora.name}?sslmode=verify-full"
+    for user in local.database_users : user =>
+    "postgres://${user}@${local.aurora.host}:${local.aurora.port}/${local.aurora.name}?sslmode=verify-full"
+    if local.aurora != null
   }
 
   database_variables = {
@@ -36,7 +28,7 @@ locals {
     for user in local.database_users : user => local.aurora == null ? [] : [{
       sid       = "LogInToDatabase"
       actions   = ["rds-db:connect"]
-      resources = ["${local.log_ins[user].arn_prefix}/${user}"]
+      resources = ["${local.aurora.user_arn_prefix}/${user}"]
     }]
   }
 

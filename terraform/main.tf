@@ -12,18 +12,22 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.id
 
-  kms_key_arn = one(aws_kms_key.this[*].arn)
+  kms_key_arn = var.kms_key_arn != null ? var.kms_key_arn : one(module.key[*].arn)
 
   visibility_timeout_secs = coalesce(
     var.queue.visibility_timeout_secs,
     6 * var.ingest.timeout_secs + var.ingest.batching_window_secs,
   )
 
-  # Without the variable, the queue's redrive policy moves permanent failures.
+  # NAT and the endpoint serve the usual, IPv4-only name of SQS; only the dual-stack name has IPv6 addresses.
+  sqs_by_ipv6 = var.network.ipv6_egress_enabled && !var.network.sqs_endpoint_enabled && var.network.nat == "none"
+
+  # Without a queue URL, the queue's redrive policy moves permanent failures.
   ingest_variables = merge(
     local.database_variables["ingest"],
     var.ingest.immediate_dead_letters ? { DEAD_LETTER_QUEUE_URL = module.messaging.dead_letter_queue_url } : {},
     local.replacement_variables,
+    var.ingest.immediate_dead_letters && local.sqs_by_ipv6 ? { AWS_USE_DUALSTACK_ENDPOINT = "true" } : {},
   )
   # The function obeys the one, and the database grants its user the right by the other.
   replacement_variables = var.ingest.replacements_allowed ? { REPLACEMENTS_ALLOWED = "true" } : {}
@@ -38,17 +42,27 @@ locals {
   )
 }
 
+module "key" {
+  source = "./modules/key"
+  count  = var.customer_managed_key_enabled ? 1 : 0
+
+  name           = var.name
+  publisher_arns = var.queue.publisher_arns
+}
+
 module "network" {
   source = "./modules/network"
 
-  name                    = var.name
-  cidr_block              = var.network.cidr_block
-  availability_zones      = var.network.availability_zones
-  nat                     = var.network.nat
-  sqs_endpoint_enabled    = var.network.sqs_endpoint_enabled
-  sqs_endpoint_queue_arns = [module.messaging.dead_letter_queue_arn]
-  flow_log_retention_days = var.network.flow_log_retention_days
-  kms_key_arn             = local.kms_key_arn
+  name                     = var.name
+  permissions_boundary_arn = var.permissions_boundary_arn
+  cidr_block               = var.network.cidr_block
+  availability_zones       = var.network.availability_zones
+  nat                      = var.network.nat
+  ipv6_egress_enabled      = var.network.ipv6_egress_enabled
+  sqs_endpoint_enabled     = var.network.sqs_endpoint_enabled
+  sqs_endpoint_queue_arns  = [module.messaging.dead_letter_queue_arn]
+  flow_log_retention_days  = var.network.flow_log_retention_days
+  kms_key_arn              = local.kms_key_arn
 }
 
 module "messaging" {
@@ -70,24 +84,26 @@ module "database" {
   source = "./modules/database"
   count  = local.aurora_count
 
-  name                     = "${var.name}-database"
-  database_name            = var.database.name
-  engine_version           = var.database.engine_version
-  subnet_ids               = module.network.private_subnet_ids
-  security_group_id        = module.network.database_security_group_id
-  instance_count           = var.database.instance_count
-  min_capacity_acu         = var.database.min_capacity_acu
-  max_capacity_acu         = var.database.max_capacity_acu
-  auto_pause_after_secs    = var.database.auto_pause_after_secs
-  change_stream            = var.database.change_stream
-  proxy_enabled            = var.database.proxy_enabled
-  proxy_users              = local.proxy_users
-  backup_retention_days    = var.database.backup_retention_days
-  deletion_protection      = var.database.deletion_protection
-  final_snapshot_enabled   = var.database.final_snapshot_enabled
-  monitoring_interval_secs = var.database.monitoring_interval_secs
-  log_retention_days       = var.log_retention_days
-  kms_key_arn              = local.kms_key_arn
+  name                        = "${var.name}-database"
+  permissions_boundary_arn    = var.permissions_boundary_arn
+  database_name               = var.database.name
+  engine_version              = var.database.engine_version
+  allow_major_version_upgrade = var.database.allow_major_version_upgrade
+  apply_immediately           = var.database.apply_immediately
+  restore                     = var.database.restore
+  subnet_ids                  = module.network.private_subnet_ids
+  security_group_id           = module.network.database_security_group_id
+  instance_count              = var.database.instance_count
+  min_capacity_acu            = var.database.min_capacity_acu
+  max_capacity_acu            = var.database.max_capacity_acu
+  auto_pause_after_secs       = var.database.auto_pause_after_secs
+  change_stream               = var.database.change_stream
+  backup_retention_days       = var.database.backup_retention_days
+  deletion_protection         = var.database.deletion_protection
+  final_snapshot_enabled      = var.database.final_snapshot_enabled
+  monitoring_interval_secs    = var.database.monitoring_interval_secs
+  log_retention_days          = var.log_retention_days
+  kms_key_arn                 = local.kms_key_arn
 }
 
 module "warehouse" {
@@ -108,16 +124,17 @@ module "warehouse" {
 module "ingest" {
   source = "./modules/function"
 
-  name                 = "${var.name}-ingest"
-  package_path         = "${var.functions_folder}/ingest.zip"
-  architecture         = var.architecture
-  memory_mib           = var.ingest.memory_mib
-  timeout_secs         = var.ingest.timeout_secs
-  reserved_concurrency = var.ingest.reserved_concurrency
-  vpc                  = local.vpc
-  kms_key_arn          = local.kms_key_arn
-  log_retention_days   = var.log_retention_days
-  tracing_enabled      = var.tracing_enabled
+  name                     = "${var.name}-ingest"
+  permissions_boundary_arn = var.permissions_boundary_arn
+  package_path             = "${var.functions_folder}/ingest.zip"
+  architecture             = var.architecture
+  memory_mib               = var.ingest.memory_mib
+  timeout_secs             = var.ingest.timeout_secs
+  reserved_concurrency     = var.ingest.reserved_concurrency
+  vpc                      = merge(local.vpc, { ipv6_egress_enabled = var.network.ipv6_egress_enabled })
+  kms_key_arn              = local.kms_key_arn
+  log_retention_days       = var.log_retention_days
+  tracing_enabled          = var.tracing_enabled
 
   variables  = local.ingest_variables
   statements = local.ingest_statements
@@ -138,18 +155,19 @@ module "ingest" {
 module "api_function" {
   source = "./modules/function"
 
-  name                 = "${var.name}-api"
-  package_path         = "${var.functions_folder}/api.zip"
-  architecture         = var.architecture
-  memory_mib           = var.api.memory_mib
-  timeout_secs         = var.api.timeout_secs
-  reserved_concurrency = var.api.reserved_concurrency
-  vpc                  = local.vpc
-  kms_key_arn          = local.kms_key_arn
-  log_retention_days   = var.log_retention_days
-  tracing_enabled      = var.tracing_enabled
-  variables            = local.database_variables["api"]
-  statements           = local.log_in_statements["api"]
+  name                     = "${var.name}-api"
+  permissions_boundary_arn = var.permissions_boundary_arn
+  package_path             = "${var.functions_folder}/api.zip"
+  architecture             = var.architecture
+  memory_mib               = var.api.memory_mib
+  timeout_secs             = var.api.timeout_secs
+  reserved_concurrency     = local.api_reserved_concurrency
+  vpc                      = local.vpc
+  kms_key_arn              = local.kms_key_arn
+  log_retention_days       = var.log_retention_days
+  tracing_enabled          = var.tracing_enabled
+  variables                = local.database_variables["api"]
+  statements               = local.log_in_statements["api"]
 
   depends_on = [aws_lambda_invocation.migrate]
 }
@@ -157,27 +175,30 @@ module "api_function" {
 module "api" {
   source = "./modules/api"
 
-  name                  = "${var.name}-api"
-  function_name         = module.api_function.name
-  function_invoke_arn   = module.api_function.invoke_arn
-  jwt                   = var.api.jwt
-  throttle_rate_per_sec = var.api.throttle_rate_per_sec
-  throttle_burst        = var.api.throttle_burst
-  log_retention_days    = var.log_retention_days
-  kms_key_arn           = local.kms_key_arn
+  name                     = "${var.name}-api"
+  function_name            = module.api_function.name
+  function_invoke_arn      = module.api_function.invoke_arn
+  jwt                      = var.api.jwt
+  detailed_metrics_enabled = var.api.detailed_metrics_enabled
+  throttle_rate_per_sec    = var.api.throttle_rate_per_sec
+  throttle_burst           = var.api.throttle_burst
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = local.kms_key_arn
 }
 
 module "observability" {
   source = "./modules/observability"
 
-  name                   = var.name
-  notification_emails    = var.notification_emails
-  kms_key_arn            = local.kms_key_arn
-  topic_name             = module.messaging.topic_name
-  queue_name             = module.messaging.queue_name
-  dead_letter_queue_name = module.messaging.dead_letter_queue_name
-  api_id                 = module.api.id
-  cluster_identifier     = one(module.database[*].cluster_identifier)
+  name                     = var.name
+  notification_emails      = var.notification_emails
+  kms_key_arn              = local.kms_key_arn
+  topic_name               = module.messaging.topic_name
+  queue_name               = module.messaging.queue_name
+  dead_letter_queue_name   = module.messaging.dead_letter_queue_name
+  api_id                   = module.api.id
+  cluster_identifier       = one(module.database[*].cluster_identifier)
+  database_connections_max = local.connections.maximum
+  runbooks_url             = var.runbooks_url
 
   functions = {
     ingest  = module.ingest.name

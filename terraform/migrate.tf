@@ -26,14 +26,15 @@ module "roles" {
   source = "./modules/function"
   count  = local.aurora_count
 
-  name               = "${var.name}-roles"
-  package_path       = "${var.functions_folder}/migrate.zip"
-  architecture       = var.architecture
-  memory_mib         = 256
-  timeout_secs       = 300
-  kms_key_arn        = local.kms_key_arn
-  log_retention_days = var.log_retention_days
-  tracing_enabled    = var.tracing_enabled
+  name                     = "${var.name}-roles"
+  package_path             = "${var.functions_folder}/migrate.zip"
+  architecture             = var.architecture
+  memory_mib               = 256
+  timeout_secs             = 300
+  kms_key_arn              = local.kms_key_arn
+  log_retention_days       = var.log_retention_days
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tracing_enabled          = var.tracing_enabled
 
   variables = {
     MIGRATE_TASK         = "create-roles"
@@ -71,16 +72,17 @@ resource "aws_lambda_invocation" "roles" {
 module "migrate" {
   source = "./modules/function"
 
-  name               = "${var.name}-migrate"
-  package_path       = "${var.functions_folder}/migrate.zip"
-  architecture       = var.architecture
-  memory_mib         = 256
-  timeout_secs       = local.migrate_timeout_secs
-  vpc                = local.vpc
-  kms_key_arn        = local.kms_key_arn
-  log_retention_days = var.log_retention_days
-  tracing_enabled    = var.tracing_enabled
-  statements         = local.log_in_statements["migrate"]
+  name                     = "${var.name}-migrate"
+  package_path             = "${var.functions_folder}/migrate.zip"
+  architecture             = var.architecture
+  memory_mib               = 256
+  timeout_secs             = local.migrate_timeout_secs
+  vpc                      = local.vpc
+  kms_key_arn              = local.kms_key_arn
+  log_retention_days       = var.log_retention_days
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tracing_enabled          = var.tracing_enabled
+  statements               = local.log_in_statements["migrate"]
 
   variables = local.migrate_variables
 }
@@ -103,7 +105,8 @@ resource "aws_lambda_invocation" "migrate" {
 }
 
 resource "aws_iam_role" "schedule" {
-  name = "${var.name}-migrate-schedule"
+  name                 = "${var.name}-migrate-schedule"
+  permissions_boundary = var.permissions_boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -37,6 +37,11 @@ output "database_host" {
   value       = try(local.aurora.host, null)
 }
 
+output "database_reader_host" {
+  description = "Host of the database's readers, for analysts; null where there is none."
+  value       = try(local.aurora.reader_host, null)
+}
+
 output "database_port" {
   description = "Port of the database; null where it is not Aurora."
   value       = try(local.aurora.port, null)
@@ -50,6 +55,11 @@ output "database_name" {
 output "console_policy_arn" {
   description = "Policy that lets a role operate the pipeline with opsconsole."
   value       = aws_iam_policy.console.arn
+}
+
+output "migrations_hash" {
+  description = "Digest of the migrations that were run, as in functions.tfvars.json of a release."
+  value       = local.migrations_hash
 }
 
 output "export_bucket" {

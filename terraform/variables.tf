@@ -10,11 +10,12 @@ variable "name" {
 }
 
 variable "network" {
-  description = "The VPC: addresses, zones, NAT (\"none\", \"one\", \"one-per-zone\"), an endpoint to SQS, flow logs."
+  description = "The VPC: addresses, zones, the way to SQS (IPv6, free of charge; an endpoint; or NAT: \"none\", \"one\", \"one-per-zone\"), flow logs."
   type = object({
     cidr_block              = optional(string, "10.20.0.0/16")
     availability_zones      = optional(list(string), ["us-east-1a", "us-east-1b"])
     nat                     = optional(string, "none")
+    ipv6_egress_enabled     = optional(bool, false)
     sqs_endpoint_enabled    = optional(bool, false)
     flow_log_retention_days = optional(number)
   })
@@ -52,8 +53,8 @@ variable "ingest" {
   default = { maximum_concurrency = 5 }
 
   validation {
-    condition     = !var.ingest.immediate_dead_letters || var.network.sqs_endpoint_enabled || var.network.nat != "none"
-    error_message = "ingest.immediate_dead_letters needs a way from the VPC to SQS, or each call would hang until its timeout: set network.sqs_endpoint_enabled (about $7 a month and zone), or network.nat, or ingest.immediate_dead_letters = false (then permanent failures reach the dead-letter queue by retries, without their reason)."
+    condition     = !var.ingest.immediate_dead_letters || var.network.ipv6_egress_enabled || var.network.sqs_endpoint_enabled || var.network.nat != "none"
+    error_message = "ingest.immediate_dead_letters needs a way from the VPC to SQS, or each call would hang until its timeout: set network.ipv6_egress_enabled (free of charge), or network.sqs_endpoint_enabled (about $7 a month and zone), or network.nat, or ingest.immediate_dead_letters = false (then permanent failures reach the dead-letter queue by retries, half an hour later and without their reason)."
   }
 
   validation {
@@ -65,24 +66,17 @@ variable "ingest" {
     condition     = var.database_url != null || var.database.min_capacity_acu > 0 || var.ingest.timeout_secs >= 60
     error_message = "ingest.timeout_secs must be at least 60 with database.min_capacity_acu = 0: a paused database needs 15 to 30 s to resume, and the first batch must outlast that."
   }
-
-  validation {
-    condition = (
-      var.database_url != null || var.database.proxy_enabled ||
-      4 * coalesce(var.ingest.maximum_concurrency, try(10 * var.ingest.provisioned_pollers.maximum, 0)) <= 90 * var.database.max_capacity_acu
-    )
-    error_message = "ingest opens up to 4 connections in each of its maximum_concurrency (or 10 × provisioned_pollers.maximum) instances, and the database has about 180 for each ACU, half of which should stay free for the API, migrations and analysts: lower the former, raise database.max_capacity_acu or set database.proxy_enabled."
-  }
 }
 
 variable "api" {
-  description = "The HTTP API and its function. With jwt = null, requests must be signed with IAM credentials."
+  description = "The HTTP API and its function. With jwt = null, requests must be signed with IAM credentials. reserved_concurrency is also its limit; -1 reserves nothing, and the account's quota is the limit. detailed_metrics_enabled adds metrics by route, which are billed."
   type = object({
-    memory_mib            = optional(number, 512)
-    timeout_secs          = optional(number, 29)
-    reserved_concurrency  = optional(number)
-    throttle_rate_per_sec = optional(number, 50)
-    throttle_burst        = optional(number, 100)
+    memory_mib               = optional(number, 512)
+    timeout_secs             = optional(number, 29)
+    reserved_concurrency     = optional(number, 50)
+    throttle_rate_per_sec    = optional(number, 50)
+    throttle_burst           = optional(number, 100)
+    detailed_metrics_enabled = optional(bool, false)
     jwt = optional(object({
       issuer    = string
       audiences = list(string)
@@ -94,23 +88,34 @@ variable "api" {
     condition     = var.api.timeout_secs <= 29
     error_message = "api.timeout_secs must be at most 29: API Gateway gives up after 30 s, and the caller should get an error document before that."
   }
+
+  validation {
+    condition     = var.api.reserved_concurrency == -1 || var.api.reserved_concurrency >= 1
+    error_message = "api.reserved_concurrency must be at least 1, or -1 to reserve nothing; 0 would stop the function."
+  }
 }
 
 variable "database" {
-  description = "Aurora PostgreSQL Serverless v2. min_capacity_acu = 0 lets it pause; change_stream is \"none\", \"logical\" or \"zero-etl\"."
+  description = "Aurora PostgreSQL Serverless v2. min_capacity_acu = 0 lets it pause; change_stream is \"none\", \"logical\" or \"zero-etl\"; restore is what a new cluster begins with."
   type = object({
-    name                     = optional(string, "pipeline")
-    engine_version           = optional(string, "17")
-    instance_count           = optional(number, 1)
-    min_capacity_acu         = optional(number, 0.5)
-    max_capacity_acu         = optional(number, 4)
-    auto_pause_after_secs    = optional(number, 300)
-    change_stream            = optional(string, "none")
-    proxy_enabled            = optional(bool, false)
-    backup_retention_days    = optional(number, 7)
-    deletion_protection      = optional(bool, true)
-    final_snapshot_enabled   = optional(bool, true)
-    monitoring_interval_secs = optional(number, 0)
+    name                        = optional(string, "pipeline")
+    engine_version              = optional(string, "17")
+    allow_major_version_upgrade = optional(bool, false)
+    apply_immediately           = optional(bool, false)
+    instance_count              = optional(number, 1)
+    min_capacity_acu            = optional(number, 0.5)
+    max_capacity_acu            = optional(number, 4)
+    auto_pause_after_secs       = optional(number, 300)
+    change_stream               = optional(string, "none")
+    backup_retention_days       = optional(number, 7)
+    deletion_protection         = optional(bool, true)
+    final_snapshot_enabled      = optional(bool, true)
+    monitoring_interval_secs    = optional(number, 0)
+    restore = optional(object({
+      cluster_arn  = optional(string)
+      time         = optional(string)
+      snapshot_arn = optional(string)
+    }))
   })
   default = {}
 }
@@ -214,10 +219,60 @@ variable "architecture" {
   default     = "arm64"
 }
 
+variable "functions_release" {
+  description = "What the zip files in functions_folder must be, from functions.tfvars.json of a release; null takes whatever was built there."
+  type = object({
+    version      = string
+    architecture = string
+    migrations   = string
+    sha256       = map(string)
+  })
+  default = null
+
+  validation {
+    condition = var.functions_release == null || alltrue([
+      for function in ["api", "ingest", "migrate"] :
+      try(filesha256("${var.functions_folder}/${function}.zip") == var.functions_release.sha256[function], false)
+    ])
+    error_message = "A zip file in functions_folder (${var.functions_folder}) is not that of release ${try(var.functions_release.version, "")}: download and unpack it again, and check it against SHA256SUMS."
+  }
+
+  validation {
+    condition     = var.functions_release == null || try(var.functions_release.architecture == var.architecture, false)
+    error_message = "The release is for ${try(var.functions_release.architecture, "")} and architecture is ${var.architecture}: they must agree."
+  }
+
+  validation {
+    condition     = var.functions_release == null || try(var.functions_release.migrations == local.migrations_hash, false)
+    error_message = "The functions of release ${try(var.functions_release.version, "")} have other migrations than this checkout: check out the tag v${try(var.functions_release.version, "")}."
+  }
+}
+
 variable "customer_managed_key_enabled" {
-  description = "Whether a customer-managed key encrypts topic, queues, logs, variables and database ($1 a month, and its requests)."
+  description = "Whether a customer-managed key of this configuration encrypts topic, queues, logs, variables and database ($1 a month, and its requests). It goes with the pipeline; kms_key_arn names one that stays."
   type        = bool
   default     = false
+
+  validation {
+    condition     = !var.customer_managed_key_enabled || var.kms_key_arn == null
+    error_message = "customer_managed_key_enabled and kms_key_arn exclude each other: there is one key."
+  }
+
+  validation {
+    condition     = !var.customer_managed_key_enabled || local.aurora_count == 0 || !var.database.final_snapshot_enabled
+    error_message = "customer_managed_key_enabled goes against database.final_snapshot_enabled: the key would be deleted 30 days after the pipeline, and the final snapshot would be unreadable from then on. Set kms_key_arn to a key that outlives it, such as the output key_arns of terraform/bootstrap."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "An existing customer-managed key, whose policy is that of modules/key; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", coalesce(var.kms_key_arn, "-")))
+    error_message = "kms_key_arn must be the ARN of a key of yours (arn:aws:kms:…:key/…), not an alias."
+  }
 }
 
 variable "tracing_enabled" {
@@ -273,4 +328,16 @@ variable "emulator_endpoint_url" {
     condition     = var.emulator_endpoint_url == null || can(regex("^https?://[^/]+$", coalesce(var.emulator_endpoint_url, "-")))
     error_message = "emulator_endpoint_url must be like \"http://127.0.0.1:4566\", without a path."
   }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Policy that is the upper limit of all roles, from the output permissions_boundary_arns of terraform/bootstrap; null for none."
+  type        = string
+  default     = null
+}
+
+variable "runbooks_url" {
+  description = "Where people find OPERATIONS.md; the description of each alarm links its section there."
+  type        = string
+  default     = "terraform/OPERATIONS.md"
 }

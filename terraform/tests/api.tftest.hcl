@@ -62,6 +62,32 @@ run "calls_are_throttled_and_logged_without_their_query" {
   }
 }
 
+run "metrics_by_route_are_off_because_they_are_billed" {
+  module {
+    source = "./modules/api"
+  }
+
+  assert {
+    condition     = !aws_apigatewayv2_stage.default.default_route_settings[0].detailed_metrics_enabled
+    error_message = "Metrics by route cost by the metric and month."
+  }
+}
+
+run "metrics_by_route_can_be_had" {
+  module {
+    source = "./modules/api"
+  }
+
+  variables {
+    detailed_metrics_enabled = true
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_stage.default.default_route_settings[0].detailed_metrics_enabled
+    error_message = "The variable must switch them on."
+  }
+}
+
 run "only_this_api_calls_the_function" {
   module {
     source = "./modules/api"

@@ -37,6 +37,11 @@ run "log_ins_are_by_iam_over_tls" {
     condition     = output.user_arn_prefix == "arn:aws:rds-db:us-east-1:111122223333:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     error_message = "IAM log-ins are named by the cluster's resource id: ${output.user_arn_prefix}"
   }
+
+  assert {
+    condition     = output.host == aws_rds_cluster.this.endpoint && output.reader_host == null
+    error_message = "One instance has no reader: ${jsonencode(output.reader_host)}"
+  }
 }
 
 run "data_is_encrypted_backed_up_and_protected" {
@@ -104,51 +109,6 @@ run "zero_etl_has_all_of_its_parameters" {
   }
 }
 
-run "proxy_logs_in_by_iam_too" {
-  module {
-    source = "./modules/database"
-  }
-
-  variables {
-    proxy_enabled = true
-    proxy_users   = ["ingest", "api"]
-  }
-
-  assert {
-    condition = (
-      jsondecode(aws_cloudformation_stack.proxy[0].template_body).Resources.Proxy.Properties.DefaultAuthScheme == "IAM_AUTH" &&
-      jsondecode(aws_cloudformation_stack.proxy[0].template_body).Resources.Proxy.Properties.RequireTLS
-    )
-    error_message = "The proxy must want IAM and TLS."
-  }
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.proxy[0].policy).Statement[0].Resource == [
-      "arn:aws:rds-db:us-east-1:111122223333:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/ingest",
-      "arn:aws:rds-db:us-east-1:111122223333:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/api",
-    ]
-    error_message = "The proxy may log in only as its users."
-  }
-
-  assert {
-    condition     = output.user_arn_prefix == "arn:aws:rds-db:us-east-1:111122223333:dbuser:prx-0123456789abcdef0" && strcontains(output.host, ".proxy-")
-    error_message = "Functions log in to the proxy: ${output.user_arn_prefix} ${output.host}"
-  }
-}
-
-run "pause_with_a_proxy_is_refused" {
-  command = plan
-  module {
-    source = "./modules/database"
-  }
-  variables {
-    min_capacity_acu = 0
-    proxy_enabled    = true
-    proxy_users      = ["ingest"]
-  }
-  expect_failures = [var.min_capacity_acu]
-}
-
 run "pause_with_logical_replication_is_refused" {
   command = plan
   module {
@@ -194,17 +154,6 @@ run "largest_capacity_below_the_smallest_is_refused" {
     max_capacity_acu = 4
   }
   expect_failures = [var.max_capacity_acu]
-}
-
-run "proxy_without_users_is_refused" {
-  command = plan
-  module {
-    source = "./modules/database"
-  }
-  variables {
-    proxy_enabled = true
-  }
-  expect_failures = [var.proxy_users]
 }
 
 run "one_subnet_is_refused" {
@@ -279,4 +228,210 @@ run "values_out_of_range_are_refused" {
     var.name, var.database_name, var.instance_count, var.auto_pause_after_secs, var.change_stream,
     var.monitoring_interval_secs,
   ]
+}
+
+run "two_instances_have_a_reader" {
+  module {
+    source = "./modules/database"
+  }
+
+  variables {
+    instance_count = 2
+  }
+
+  assert {
+    condition     = output.reader_host == aws_rds_cluster.this.reader_endpoint && output.host != output.reader_host
+    error_message = "Analysts must find the reader: ${jsonencode(output.reader_host)}"
+  }
+}
+
+run "nothing_restarts_or_upgrades_by_itself" {
+  module {
+    source = "./modules/database"
+  }
+
+  assert {
+    condition = (
+      !aws_rds_cluster.this.allow_major_version_upgrade && !aws_rds_cluster.this.apply_immediately &&
+      alltrue([for instance in aws_rds_cluster_instance.this : !instance.apply_immediately])
+    )
+    error_message = "A restart waits for the maintenance window, and another major version for a decision."
+  }
+}
+
+run "major_upgrade_at_once_when_it_is_asked_for" {
+  module {
+    source = "./modules/database"
+  }
+
+  variables {
+    engine_version              = "18"
+    allow_major_version_upgrade = true
+    apply_immediately           = true
+  }
+
+  assert {
+    condition = (
+      aws_rds_cluster.this.allow_major_version_upgrade && aws_rds_cluster.this.apply_immediately &&
+      alltrue([for instance in aws_rds_cluster_instance.this : instance.apply_immediately]) &&
+      aws_rds_cluster_parameter_group.this.family == "aurora-postgresql18"
+    )
+    error_message = "The upgrade must be allowed, and with the parameters of its version."
+  }
+}
+
+run "new_cluster_begins_at_a_point_in_time" {
+  # Another cluster: where one comes from is never changed.
+  state_key = "restored"
+
+  module {
+    source = "./modules/database"
+  }
+
+  variables {
+    restore = {
+      cluster_arn = "arn:aws:rds:us-east-1:111122223333:cluster:events-old-database"
+      time        = "2026-11-27T08:30:00Z"
+    }
+  }
+
+  assert {
+    condition = (
+      aws_rds_cluster.this.restore_to_point_in_time[0].source_cluster_identifier == var.restore.cluster_arn &&
+      aws_rds_cluster.this.restore_to_point_in_time[0].restore_to_time == "2026-11-27T08:30:00Z" &&
+      aws_rds_cluster.this.restore_to_point_in_time[0].restore_type == "full-copy" &&
+      aws_rds_cluster.this.restore_to_point_in_time[0].use_latest_restorable_time == null &&
+      aws_rds_cluster.this.snapshot_identifier == null
+    )
+    error_message = "The cluster must be restored to the time; a clone has no time."
+  }
+}
+
+run "new_cluster_is_a_clone_of_the_latest" {
+  # Another cluster: where one comes from is never changed.
+  state_key = "cloned"
+
+  module {
+    source = "./modules/database"
+  }
+
+  variables {
+    restore = { cluster_arn = "arn:aws:rds:us-east-1:111122223333:cluster:events-old-database" }
+  }
+
+  assert {
+    condition = (
+      aws_rds_cluster.this.restore_to_point_in_time[0].restore_type == "copy-on-write" &&
+      aws_rds_cluster.this.restore_to_point_in_time[0].use_latest_restorable_time
+    )
+    error_message = "Without a time, the cluster must be a clone."
+  }
+}
+
+run "new_cluster_begins_with_a_snapshot" {
+  # Another cluster: where one comes from is never changed.
+  state_key = "from_snapshot"
+
+  module {
+    source = "./modules/database"
+  }
+
+  variables {
+    restore = { snapshot_arn = "arn:aws:rds:us-east-1:111122223333:cluster-snapshot:events-old-database-final" }
+  }
+
+  assert {
+    condition     = aws_rds_cluster.this.snapshot_identifier == var.restore.snapshot_arn && length(aws_rds_cluster.this.restore_to_point_in_time) == 0
+    error_message = "The cluster must begin with the snapshot."
+  }
+}
+
+run "restore_that_is_taken_out_again_changes_nothing" {
+  command   = plan
+  state_key = "restored"
+
+  module {
+    source = "./modules/database"
+  }
+
+  assert {
+    condition     = aws_rds_cluster.this.restore_to_point_in_time[0].source_cluster_identifier == "arn:aws:rds:us-east-1:111122223333:cluster:events-old-database"
+    error_message = "A cluster must not be replaced because its beginning is no longer configured."
+  }
+}
+
+run "nothing_is_restored_by_default" {
+  module {
+    source = "./modules/database"
+  }
+
+  assert {
+    condition     = length(aws_rds_cluster.this.restore_to_point_in_time) == 0 && aws_rds_cluster.this.snapshot_identifier == null && aws_rds_cluster.this.database_name == "pipeline"
+    error_message = "A new cluster is empty."
+  }
+}
+
+run "restore_from_two_sources_is_refused" {
+  command = plan
+  module {
+    source = "./modules/database"
+  }
+  variables {
+    restore = {
+      cluster_arn  = "arn:aws:rds:us-east-1:111122223333:cluster:events-old-database"
+      snapshot_arn = "arn:aws:rds:us-east-1:111122223333:cluster-snapshot:events-old-database-final"
+    }
+  }
+  expect_failures = [var.restore]
+}
+
+run "restore_of_a_snapshot_to_a_time_is_refused" {
+  command = plan
+  module {
+    source = "./modules/database"
+  }
+  variables {
+    restore = {
+      snapshot_arn = "arn:aws:rds:us-east-1:111122223333:cluster-snapshot:events-old-database-final"
+      time         = "2026-11-27T08:30:00Z"
+    }
+  }
+  expect_failures = [var.restore]
+}
+
+run "restore_to_a_time_in_words_is_refused" {
+  command = plan
+  module {
+    source = "./modules/database"
+  }
+  variables {
+    restore = {
+      cluster_arn = "arn:aws:rds:us-east-1:111122223333:cluster:events-old-database"
+      time        = "yesterday"
+    }
+  }
+  expect_failures = [var.restore]
+}
+
+run "engine_that_cannot_pause_is_refused" {
+  command = plan
+  module {
+    source = "./modules/database"
+  }
+  variables {
+    engine_version   = "16.2"
+    min_capacity_acu = 0
+  }
+  expect_failures = [var.engine_version]
+}
+
+run "oldest_engine_that_can_pause_is_taken" {
+  command = plan
+  module {
+    source = "./modules/database"
+  }
+  variables {
+    engine_version   = "16.3"
+    min_capacity_acu = 0
+  }
 }

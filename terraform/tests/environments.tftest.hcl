@@ -17,11 +17,46 @@ run "pilot_applies_as_a_whole" {
     condition     = output.console.production == false && output.console.function_timeout_secs == 60
     error_message = "The console must know the pilot as a pilot."
   }
+
+  assert {
+    condition     = local.tags == { Pipeline = "events-pilot", Environment = "pilot", ManagedBy = "terraform" }
+    error_message = "Everything must be known by its tags: ${jsonencode(local.tags)}"
+  }
+}
+
+run "tags_are_added_to_everything" {
+  module {
+    source = "./environments/pilot"
+  }
+
+  variables {
+    tags = { CostCenter = "4711" }
+  }
+
+  assert {
+    condition     = local.tags.CostCenter == "4711" && local.tags.Pipeline == "events-pilot"
+    error_message = "The given tags come beside the others: ${jsonencode(local.tags)}"
+  }
+}
+
+run "tags_that_are_set_already_are_refused" {
+  command = plan
+  module {
+    source = "./environments/pilot"
+  }
+  variables {
+    tags = { Environment = "production" }
+  }
+  expect_failures = [var.tags]
 }
 
 run "production_applies_as_a_whole_and_is_known_as_such" {
   module {
     source = "./environments/production"
+  }
+
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/22222222-2222-3333-4444-555555555555"
   }
 
   assert {

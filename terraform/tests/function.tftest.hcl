@@ -124,6 +124,66 @@ run "provisioned_pollers_replace_the_limit" {
   }
 }
 
+run "function_leaves_its_security_group_before_it_goes" {
+  module {
+    source = "./modules/function"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.replace_security_groups_on_destroy && !aws_lambda_function.this.vpc_config[0].ipv6_allowed_for_dual_stack
+    error_message = "Destroying the group must not wait for the network interfaces, and IPv6 is off unless it is asked for."
+  }
+}
+
+run "function_uses_ipv6_where_its_subnets_have_it" {
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    vpc = {
+      subnet_ids          = ["subnet-a", "subnet-b"]
+      security_group_ids  = ["sg-functions"]
+      ipv6_egress_enabled = true
+    }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.vpc_config[0].ipv6_allowed_for_dual_stack
+    error_message = "Without this, Lambda gives the function no IPv6 address."
+  }
+}
+
+run "function_outside_of_a_vpc_has_no_groups_to_replace" {
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    vpc = null
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.replace_security_groups_on_destroy == null
+    error_message = "There is no group."
+  }
+}
+
+run "role_has_the_boundary" {
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::111122223333:policy/opsconsole-boundary-pilot"
+  }
+
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == var.permissions_boundary_arn
+    error_message = "The role must have its upper limit."
+  }
+}
+
 run "missing_package_is_refused" {
   command = plan
   module {
@@ -374,6 +434,36 @@ run "one_poller_is_refused" {
       queue_arn               = "arn:aws:sqs:us-east-1:111122223333:events-test-queue"
       visibility_timeout_secs = 400
       provisioned_pollers     = { minimum = 1, maximum = 4 }
+    }
+  }
+  expect_failures = [var.queue_trigger]
+}
+
+run "more_pollers_at_least_than_lambda_has_are_refused" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    queue_trigger = {
+      queue_arn               = "arn:aws:sqs:us-east-1:111122223333:events-test-queue"
+      visibility_timeout_secs = 400
+      provisioned_pollers     = { minimum = 201, maximum = 201 }
+    }
+  }
+  expect_failures = [var.queue_trigger]
+}
+
+run "more_pollers_than_lambda_has_are_refused" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    queue_trigger = {
+      queue_arn               = "arn:aws:sqs:us-east-1:111122223333:events-test-queue"
+      visibility_timeout_secs = 400
+      provisioned_pollers     = { minimum = 200, maximum = 2001 }
     }
   }
   expect_failures = [var.queue_trigger]

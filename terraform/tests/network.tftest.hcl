@@ -214,3 +214,64 @@ run "name_in_capitals_is_refused" {
   }
   expect_failures = [var.name]
 }
+
+run "ipv6_lets_functions_out_and_nothing_in" {
+  module {
+    source = "./modules/network"
+  }
+
+  variables {
+    ipv6_egress_enabled = true
+  }
+
+  assert {
+    condition     = output.sqs_is_reachable && aws_vpc.this.assign_generated_ipv6_cidr_block
+    error_message = "SQS has IPv6, so it can be reached."
+  }
+
+  assert {
+    condition = (
+      length(distinct([for subnet in aws_subnet.private : subnet.ipv6_cidr_block])) == 2 &&
+      alltrue([for subnet in aws_subnet.private : endswith(subnet.ipv6_cidr_block, "/64") && subnet.assign_ipv6_address_on_creation])
+    )
+    error_message = "Lambda wants IPv6 in every subnet of a function, a /64 of its own."
+  }
+
+  assert {
+    condition     = alltrue([for subnet in aws_subnet.public : subnet.ipv6_cidr_block == null])
+    error_message = "The public subnets, which an internet gateway reaches, need no IPv6."
+  }
+
+  assert {
+    condition = (
+      length(aws_route.private_ipv6) == 2 &&
+      alltrue([for route in aws_route.private_ipv6 : route.destination_ipv6_cidr_block == "::/0" && route.egress_only_gateway_id == aws_egress_only_internet_gateway.this[0].id])
+    )
+    error_message = "Both private subnets go out by the egress-only gateway, which lets nothing in."
+  }
+
+  assert {
+    condition = (
+      aws_vpc_security_group_egress_rule.functions_to_ipv6[0].cidr_ipv6 == "::/0" &&
+      aws_vpc_security_group_egress_rule.functions_to_ipv6[0].from_port == 443 &&
+      aws_vpc_security_group_egress_rule.functions_to_ipv6[0].to_port == 443
+    )
+    error_message = "Functions may open HTTPS connections, and no others."
+  }
+
+  assert {
+    condition     = length(aws_nat_gateway.this) == 0 && length(aws_vpc_endpoint.sqs) == 0
+    error_message = "Nothing that is billed by the hour."
+  }
+}
+
+run "no_ipv6_by_default" {
+  module {
+    source = "./modules/network"
+  }
+
+  assert {
+    condition     = length(aws_egress_only_internet_gateway.this) == 0 && length(aws_route.private_ipv6) == 0 && length(aws_vpc_security_group_egress_rule.functions_to_ipv6) == 0 && alltrue([for subnet in aws_subnet.private : subnet.ipv6_cidr_block == null])
+    error_message = "Without the variable there is no way out by IPv6."
+  }
+}

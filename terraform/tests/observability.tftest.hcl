@@ -22,7 +22,7 @@ run "everything_that_breaks_has_an_alarm_that_notifies" {
       "dead-letters", "oldest-message", "ingest-lag", "undelivered",
       "api-5xx", "api-latency",
       "ingest-errors", "ingest-throttles", "api-errors", "api-throttles",
-      "database-capacity",
+      "database-capacity", "database-connections",
     ])
     error_message = "An alarm is missing, or one too many."
   }
@@ -36,6 +36,57 @@ run "everything_that_breaks_has_an_alarm_that_notifies" {
     condition     = aws_cloudwatch_metric_alarm.this["dead-letters"].threshold == 0 && aws_cloudwatch_metric_alarm.this["dead-letters"].dimensions.QueueName == "events-test-dead-letters"
     error_message = "One dead letter is enough."
   }
+}
+
+run "each_alarm_links_its_section_of_the_runbook_and_no_section_is_left_over" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    functions    = { ingest = "events-test-ingest", api = "events-test-api", migrate = "events-test-migrate" }
+    runbooks_url = "https://example.com/OPERATIONS.md"
+  }
+
+  assert {
+    condition = alltrue([
+      for key, alarm in aws_cloudwatch_metric_alarm.this :
+      endswith(alarm.alarm_description, " What to do: https://example.com/OPERATIONS.md#${key}")
+    ])
+    error_message = "Whoever gets the mail must find what to do."
+  }
+
+  assert {
+    condition     = toset([for heading in regexall("\n### ([a-z0-9-]+)\n", file("OPERATIONS.md")) : heading[0]]) == toset(keys(aws_cloudwatch_metric_alarm.this))
+    error_message = "OPERATIONS.md must have a section for each alarm: ${jsonencode(setsubtract(keys(aws_cloudwatch_metric_alarm.this), [for heading in regexall("\n### ([a-z0-9-]+)\n", file("OPERATIONS.md")) : heading[0]]))}"
+  }
+}
+
+run "connections_alarm_before_they_are_used_up" {
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    database_connections_max = 399
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["database-connections"].threshold == 319
+    error_message = "80 % of 399: ${aws_cloudwatch_metric_alarm.this["database-connections"].threshold}"
+  }
+}
+
+run "address_with_a_section_is_refused" {
+  command = plan
+  module {
+    source = "./modules/observability"
+  }
+  variables {
+    runbooks_url             = "https://example.com/OPERATIONS.md#alarms"
+    database_connections_max = 10
+  }
+  expect_failures = [var.runbooks_url, var.database_connections_max]
 }
 
 run "only_alarms_of_this_account_notify" {

@@ -95,20 +95,6 @@ run "records_are_replaced_where_function_and_database_user_both_may" {
   }
 }
 
-run "proxy_is_for_the_functions_that_come_in_numbers" {
-  variables {
-    database = { proxy_enabled = true }
-  }
-
-  assert {
-    condition = (
-      alltrue([for user in ["ingest", "api"] : strcontains(local.database_variables[user].DATABASE_URL, ".proxy-") && strcontains(jsonencode(local.log_in_statements[user]), ":prx-")]) &&
-      alltrue([for user in ["migrate", "analyst"] : !strcontains(local.database_variables[user].DATABASE_URL, ".proxy-") && !strcontains(jsonencode(local.log_in_statements[user]), ":prx-")])
-    )
-    error_message = "Ingest and api go by the proxy, migrations and people do not."
-  }
-}
-
 run "schema_is_migrated_on_each_change_and_partitions_are_kept_daily" {
   assert {
     condition     = aws_lambda_invocation.migrate.triggers.migrations == local.migrations_hash && length(fileset("../migrations", "*.sql")) > 0
@@ -127,13 +113,9 @@ run "schema_is_migrated_on_each_change_and_partitions_are_kept_daily" {
 }
 
 run "no_policy_has_a_wildcard_but_where_aws_knows_no_resource" {
-  variables {
-    customer_managed_key_enabled = true
-  }
-
   assert {
     condition = alltrue([
-      for policy in [aws_iam_policy.console.policy, aws_iam_role_policy.schedule.policy, aws_kms_key.this[0].policy] :
+      for policy in [aws_iam_policy.console.policy, aws_iam_role_policy.schedule.policy] :
       alltrue([for statement in jsondecode(policy).Statement : !strcontains(jsonencode(statement.Action), "*")])
     ])
     error_message = "No action may have a wildcard."
@@ -146,39 +128,6 @@ run "no_policy_has_a_wildcard_but_where_aws_knows_no_resource" {
       ]
     ])) == toset(["cloudwatch:GetMetricData"])
     error_message = "Only metrics have no resource."
-  }
-
-  assert {
-    condition     = alltrue([for statement in jsondecode(aws_kms_key.this[0].policy).Statement : try(statement.Condition, null) != null || statement.Sid == "LeaveToIdentityPolicies"])
-    error_message = "A service may use the key for this pipeline only."
-  }
-}
-
-run "key_lets_sns_and_alarms_in" {
-  variables {
-    customer_managed_key_enabled = true
-  }
-
-  assert {
-    condition = anytrue([
-      for statement in jsondecode(aws_kms_key.this[0].policy).Statement :
-      try(statement.Principal.Service, "") == "sns.amazonaws.com" &&
-      toset(statement.Action) == toset(["kms:Decrypt", "kms:GenerateDataKey"]) &&
-      try(statement.Condition.ArnEquals["aws:SourceArn"], "") == "arn:aws:sns:us-east-1:111122223333:events-test"
-    ])
-    error_message = "SNS must be able to use the key, or nothing arrives in the queue."
-  }
-
-  assert {
-    condition = anytrue([
-      for statement in jsondecode(aws_kms_key.this[0].policy).Statement : try(statement.Principal.Service == "cloudwatch.amazonaws.com", false)
-    ])
-    error_message = "CloudWatch must be able to use the key, or no alarm arrives."
-  }
-
-  assert {
-    condition     = aws_kms_key.this[0].enable_key_rotation
-    error_message = "The key must rotate."
   }
 }
 
@@ -214,24 +163,6 @@ run "ingest_that_cannot_outlast_a_resume_is_refused" {
   variables {
     ingest   = { maximum_concurrency = 2, timeout_secs = 20 }
     database = { min_capacity_acu = 0 }
-  }
-  expect_failures = [var.ingest]
-}
-
-run "more_connections_than_the_database_has_are_refused" {
-  command = plan
-  variables {
-    ingest   = { maximum_concurrency = 100 }
-    database = { max_capacity_acu = 2 }
-  }
-  expect_failures = [var.ingest]
-}
-
-run "more_pollers_than_the_database_has_connections_are_refused" {
-  command = plan
-  variables {
-    ingest   = { provisioned_pollers = { minimum = 2, maximum = 10 } }
-    database = { max_capacity_acu = 2 }
   }
   expect_failures = [var.ingest]
 }
@@ -329,4 +260,298 @@ run "other_databases_are_refused" {
     database_url          = "mysql://me@127.0.0.1/pipeline"
   }
   expect_failures = [var.database_url]
+}
+
+run "ipv6_leads_to_sqs_by_its_dual_stack_name" {
+  variables {
+    network = { ipv6_egress_enabled = true }
+  }
+
+  assert {
+    condition = (
+      module.network.sqs_is_reachable &&
+      local.ingest_variables.DEAD_LETTER_QUEUE_URL == module.messaging.dead_letter_queue_url &&
+      local.ingest_variables.AWS_USE_DUALSTACK_ENDPOINT == "true"
+    )
+    error_message = "The usual name of SQS has no IPv6 address, so the ingest must use the other one."
+  }
+}
+
+run "endpoint_serves_the_usual_name_of_sqs" {
+  variables {
+    network = { ipv6_egress_enabled = true, sqs_endpoint_enabled = true }
+  }
+
+  assert {
+    condition     = !contains(keys(local.ingest_variables), "AWS_USE_DUALSTACK_ENDPOINT")
+    error_message = "The endpoint has only the usual name."
+  }
+}
+
+run "everybody_logs_in_to_the_writer" {
+  variables {
+    database = { instance_count = 2 }
+  }
+
+  assert {
+    condition = alltrue([
+      for user in local.database_users :
+      strcontains(local.database_variables[user].DATABASE_URL, "@${local.aurora.host}:")
+    ])
+    error_message = "The feed is refused on a reader, so the api must not be there."
+  }
+
+  assert {
+    condition     = output.database_reader_host == local.aurora.reader_host && output.database_reader_host != null
+    error_message = "Analysts must find the reader."
+  }
+}
+
+run "connections_are_bounded_by_the_functions_limits" {
+  variables {
+    ingest   = { maximum_concurrency = 20, reserved_concurrency = 20 }
+    api      = { reserved_concurrency = 100 }
+    database = { max_capacity_acu = 16, min_capacity_acu = 0.5 }
+  }
+
+  assert {
+    condition     = local.connections.ingest == 40 && local.connections.api == 800 && local.connections.needed == 870
+    error_message = "2 in each ingest, 8 in each api, 30 for others: ${jsonencode(local.connections)}"
+  }
+
+  assert {
+    condition     = local.connections.maximum == 2000
+    error_message = "A smallest capacity of 0.5 limits the connections to 2,000: ${local.connections.maximum}"
+  }
+}
+
+run "smallest_capacity_of_one_lifts_the_limit_of_2000" {
+  variables {
+    ingest   = { maximum_concurrency = 20 }
+    database = { max_capacity_acu = 16, min_capacity_acu = 1 }
+  }
+
+  assert {
+    condition     = local.connections.maximum > 3300 && local.connections.maximum <= 3360
+    error_message = "Aurora takes 3,360 at 16 ACU: ${local.connections.maximum}"
+  }
+}
+
+run "unreserved_api_counts_with_the_quota_of_the_account" {
+  variables {
+    api      = { reserved_concurrency = -1 }
+    database = { max_capacity_acu = 64, min_capacity_acu = 1 }
+  }
+
+  override_data {
+    target = data.aws_servicequotas_service_quota.concurrency
+    values = { value = 500 }
+  }
+
+  assert {
+    condition     = local.connections.api == 4000 && local.connections.maximum == 5000
+    error_message = "Nothing but the quota limits it: ${jsonencode(local.connections)}"
+  }
+}
+
+run "new_account_deploys_without_a_reservation" {
+  variables {
+    ingest   = { maximum_concurrency = 2 }
+    api      = { reserved_concurrency = -1 }
+    database = { max_capacity_acu = 2 }
+  }
+
+  override_data {
+    target = data.aws_servicequotas_service_quota.concurrency
+    values = { value = 10 }
+  }
+
+  assert {
+    condition     = local.connections.needed == 114
+    error_message = "Ten instances at most: ${jsonencode(local.connections)}"
+  }
+}
+
+run "more_connections_of_the_ingest_than_the_database_has_are_refused" {
+  command = plan
+  variables {
+    ingest   = { maximum_concurrency = 200 }
+    database = { max_capacity_acu = 2 }
+  }
+  expect_failures = [terraform_data.connections]
+}
+
+run "more_pollers_than_the_database_has_connections_are_refused" {
+  command = plan
+  variables {
+    ingest   = { provisioned_pollers = { minimum = 2, maximum = 20 } }
+    database = { max_capacity_acu = 2 }
+  }
+  expect_failures = [terraform_data.connections]
+}
+
+run "api_without_a_limit_of_its_own_is_refused" {
+  command = plan
+  variables {
+    api = { reserved_concurrency = -1 }
+  }
+  expect_failures = [terraform_data.connections]
+}
+
+run "more_than_2000_connections_at_half_a_unit_are_refused" {
+  command = plan
+  variables {
+    api      = { reserved_concurrency = 250 }
+    database = { max_capacity_acu = 16, min_capacity_acu = 0.5 }
+  }
+  expect_failures = [terraform_data.connections]
+}
+
+run "reservation_beyond_the_quota_of_the_account_is_refused" {
+  command = plan
+  override_data {
+    target = data.aws_servicequotas_service_quota.concurrency
+    values = { value = 149 }
+  }
+  expect_failures = [data.aws_servicequotas_service_quota.concurrency]
+}
+
+run "stopped_api_is_refused" {
+  command = plan
+  variables {
+    api = { reserved_concurrency = 0 }
+  }
+  expect_failures = [var.api]
+}
+
+run "key_of_bootstrap_encrypts_everything" {
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/22222222-2222-3333-4444-555555555555"
+  }
+
+  assert {
+    condition     = local.kms_key_arn == var.kms_key_arn && length(module.key) == 0
+    error_message = "The given key must be used, and no other made."
+  }
+}
+
+run "key_that_goes_before_the_final_snapshot_is_refused" {
+  command = plan
+  variables {
+    customer_managed_key_enabled = true
+  }
+  expect_failures = [var.customer_managed_key_enabled]
+}
+
+run "key_that_goes_with_the_data_is_taken" {
+  variables {
+    customer_managed_key_enabled = true
+    database                     = { deletion_protection = false, final_snapshot_enabled = false }
+  }
+
+  assert {
+    condition     = local.kms_key_arn == module.key[0].arn
+    error_message = "The key of this configuration must be used."
+  }
+}
+
+run "two_keys_are_refused" {
+  command = plan
+  variables {
+    customer_managed_key_enabled = true
+    kms_key_arn                  = "arn:aws:kms:us-east-1:111122223333:key/22222222-2222-3333-4444-555555555555"
+    database                     = { deletion_protection = false, final_snapshot_enabled = false }
+  }
+  expect_failures = [var.customer_managed_key_enabled]
+}
+
+run "alias_for_a_key_is_refused" {
+  command = plan
+  variables {
+    kms_key_arn = "alias/aws/rds"
+  }
+  expect_failures = [var.kms_key_arn]
+}
+
+run "every_role_has_the_boundary" {
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::111122223333:policy/opsconsole-boundary-pilot"
+  }
+
+  assert {
+    condition     = aws_iam_role.schedule.permissions_boundary == var.permissions_boundary_arn
+    error_message = "Who applies may make roles only within the boundary."
+  }
+}
+
+run "release_is_taken_by_its_checksums" {
+  variables {
+    functions_release = {
+      version      = "1.2.3"
+      architecture = "arm64"
+      # Of the text in tests/functions, and of the folder of migrations.
+      migrations = run.schema_is_migrated_on_each_change_and_partitions_are_kept_daily.migrations_hash
+      sha256 = {
+        api     = filesha256("tests/functions/api.zip")
+        ingest  = filesha256("tests/functions/ingest.zip")
+        migrate = filesha256("tests/functions/migrate.zip")
+      }
+    }
+  }
+
+  assert {
+    condition     = module.ingest.code_hash == filebase64sha256("tests/functions/ingest.zip")
+    error_message = "The released package must be deployed."
+  }
+}
+
+run "package_that_is_not_the_released_one_is_refused" {
+  command = plan
+  variables {
+    functions_release = {
+      version      = "1.2.3"
+      architecture = "arm64"
+      migrations   = run.schema_is_migrated_on_each_change_and_partitions_are_kept_daily.migrations_hash
+      sha256 = {
+        api     = filesha256("tests/functions/api.zip")
+        ingest  = sha256("another build")
+        migrate = filesha256("tests/functions/migrate.zip")
+      }
+    }
+  }
+  expect_failures = [var.functions_release]
+}
+
+run "release_for_another_architecture_is_refused" {
+  command = plan
+  variables {
+    functions_release = {
+      version      = "1.2.3"
+      architecture = "x86_64"
+      migrations   = run.schema_is_migrated_on_each_change_and_partitions_are_kept_daily.migrations_hash
+      sha256 = {
+        api     = filesha256("tests/functions/api.zip")
+        ingest  = filesha256("tests/functions/ingest.zip")
+        migrate = filesha256("tests/functions/migrate.zip")
+      }
+    }
+  }
+  expect_failures = [var.functions_release]
+}
+
+run "release_with_other_migrations_is_refused" {
+  command = plan
+  variables {
+    functions_release = {
+      version      = "1.2.3"
+      architecture = "arm64"
+      migrations   = sha256("other migrations")
+      sha256 = {
+        api     = filesha256("tests/functions/api.zip")
+        ingest  = filesha256("tests/functions/ingest.zip")
+        migrate = filesha256("tests/functions/migrate.zip")
+      }
+    }
+  }
+  expect_failures = [var.functions_release]
 }

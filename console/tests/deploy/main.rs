@@ -12,18 +12,18 @@ mod pipeline;
 #[expect(dead_code, reason = "a part of it is used here")]
 #[path = "../support/program.rs"]
 mod program;
+mod readmes;
+#[expect(dead_code, reason = "the tests of the delivery use the rest")]
+#[path = "../support/scripts.rs"]
+mod scripts;
 mod terraform;
 
-use std::future::Future;
 use std::process::{Command, ExitCode, Stdio};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
+use scripts::{checkout, runs, said, script, trial};
 use serde_json::Value;
-use terraform::{Modules, checkout, failure};
-use tokio::runtime::Runtime;
-
-/// What is applied.
-const ENVIRONMENTS: [&str; 3] = ["local", "pilot", "production"];
+use terraform::{Modules, failure};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -32,8 +32,22 @@ fn main() -> ExitCode {
     let checkov = runs("checkov", &["--version"]);
     let trials = vec![
         trial("terraform_is_formatted", &terraform, formatted),
-        trial("every_environment_is_valid", &provider, valid),
         trial("modules_pass_their_tests", &provider, tested),
+        trial(
+            "module_readmes_are_current",
+            &Ok(()),
+            readmes::readmes_are_current,
+        ),
+        trial(
+            "locked_provider_is_the_same_everywhere",
+            &Ok(()),
+            terraform::locks,
+        ),
+        trial(
+            "connections_are_those_of_the_functions",
+            &Ok(()),
+            terraform::connections,
+        ),
         trial("security_scan_finds_nothing", &checkov, scanned),
         trial(
             "applied_pipeline_stores_500_of_500_and_is_destroyed_to_nothing",
@@ -42,35 +56,6 @@ fn main() -> ExitCode {
         ),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// A test, ignored where its need is not met.
-fn trial<F>(
-    name: &'static str,
-    need: &Result<(), String>,
-    test: impl FnOnce() -> F + Send + 'static,
-) -> Trial
-where
-    F: Future<Output = Result<(), Failed>>,
-{
-    if let Err(reason) = need {
-        eprintln!("SKIPPED {name}: {reason}");
-    }
-    Trial::test(name, || Runtime::new()?.block_on(test())).with_ignored_flag(need.is_err())
-}
-
-fn runs(program: &str, arguments: &[&str]) -> Result<(), String> {
-    let status = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{program} ended with {status}")),
-        Err(error) => Err(format!("{program} cannot be run: {error}")),
-    }
 }
 
 /// Whether the provider can be downloaded or is in a mirror: asked without our modules, so that a fault
@@ -104,26 +89,10 @@ async fn formatted() -> Result<(), Failed> {
     Ok(())
 }
 
-async fn valid() -> Result<(), Failed> {
-    let modules = Modules::copied()?;
-    for environment in ENVIRONMENTS {
-        let terraform = modules.at(&format!("environments/{environment}"));
-        terraform
-            .run(&["init", "-no-color", "-backend=false"])
-            .await?;
-        terraform.run(&["validate", "-no-color"]).await?;
-    }
-    Ok(())
-}
-
-/// A mocked provider: no account, no emulator.
+/// Formats, every environment with its locked provider, and the modules' tests with a mocked one: no account, no
+/// emulator.
 async fn tested() -> Result<(), Failed> {
-    let modules = Modules::copied()?;
-    let terraform = modules.at("");
-    terraform
-        .run(&["init", "-no-color", "-backend=false"])
-        .await?;
-    let said = terraform.run(&["test", "-no-color"]).await?;
+    let said = said(&mut script("terraform"))?;
     if said.contains(" 0 failed") && !said.contains(" 0 passed") {
         Ok(())
     } else {

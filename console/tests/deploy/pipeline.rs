@@ -3,17 +3,17 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use devstack::functions::{self, BuildProfile};
-use devstack::packages::pack;
-use devstack::{Architecture, Emulator, Postgres, PostgresOptions, ProgressSender};
+use devstack::{Architecture, Emulator, Postgres, PostgresOptions};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 
 use crate::program::Program;
-use crate::terraform::Modules;
+use crate::scripts::{failure, output, said, script};
+use crate::terraform::{Modules, Terraform};
 
 const EVENTS: u64 = 500;
 const DATABASE: &str = "pipeline";
@@ -31,23 +31,59 @@ pub(crate) async fn applied() -> Result<(), Failed> {
     };
     let modules = Modules::copied()?;
     let mut terraform = modules.at("environments/local");
-    let packages = package(&terraform.folder).await?;
+    let packages = release(&terraform.folder, architecture)?;
     let postgres = Postgres::start(PostgresOptions::default()).await?;
     postgres.create_database(DATABASE).await?;
     let emulator = Emulator::start_for_tests().await?;
     terraform.variables = vec![
         ("name", "deployed".to_owned()),
-        ("architecture", architecture.to_string()),
         ("endpoint_url", emulator.endpoint_url().to_owned()),
         ("database_url", postgres.url(DATABASE)),
-        ("functions_folder", packages),
     ];
-    terraform.run(&["init", "-no-color"]).await?;
-    let apply = ["apply", "-no-color", "-auto-approve", "-input=false"];
-    terraform.run(&apply).await?;
+    let plan = terraform.folder.join("plan");
+    // Nothing else knows the packages: what was planned is applied.
+    let mut planning = deploy("plan", &terraform, &plan);
+    said(planning.env("FUNCTIONS", &packages))?;
+    let text = std::fs::read_to_string(plan.join("plan.md"))?;
+    assert!(
+        text.contains("### Plan of `local`") && text.contains(" to create."),
+        "{text}"
+    );
+    assert!(!text.contains("This loses data"), "{text}");
+    assert!(
+        !text.contains(&postgres.url(DATABASE)),
+        "a value of the plan: {text}"
+    );
+    said(&mut deploy("apply", &terraform, &plan))?;
 
     operate(&terraform.folder).await?;
 
+    let mut looking = deploy("drift", &terraform, &plan);
+    let output = output(&mut looking)?;
+    let text = std::fs::read_to_string(plan.join("plan.md"))?;
+    let unexpected: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("- `"))
+        .filter(|address| {
+            READ_BACK_WRONG
+                .iter()
+                .all(|(known, _)| !address.contains(known))
+        })
+        .collect();
+    assert_eq!(unexpected, [""; 0], "nobody changed these");
+    // The alarms are found, so that a change would be too.
+    if output.status.code() != Some(2) {
+        return Err(failure(&looking, &output));
+    }
+
+    // By hand, the same values are variables.
+    let values = std::fs::read_to_string(packages.join("functions.tfvars.json"))?;
+    let values: Value = serde_json::from_str(&values)?;
+    terraform.variables.extend([
+        ("functions_folder", packages.display().to_string()),
+        ("functions_release", values["functions_release"].to_string()),
+        ("architecture", architecture.to_string()),
+    ]);
     let unexpected: Vec<String> = terraform
         .changes()
         .await?
@@ -65,22 +101,31 @@ pub(crate) async fn applied() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Packages with the functions of this build; returns their folder.
-async fn package(folder: &Path) -> Result<String, Failed> {
-    let functions = functions::build(BuildProfile::Debug, &ProgressSender::default()).await?;
-    let folder = folder.join("functions");
-    std::fs::create_dir(&folder)?;
-    for (name, binary) in [
-        ("ingest", functions.ingest),
-        ("api", functions.api),
-        ("migrate", functions.migrate),
-    ] {
-        std::fs::write(
-            folder.join(format!("{name}.zip")),
-            pack(&std::fs::read(binary)?)?,
-        )?;
+/// A task of `.ci/deploy`.
+fn deploy(task: &str, terraform: &Terraform, plan: &Path) -> Command {
+    let mut command = script("deploy");
+    command.arg(task).arg(&terraform.folder).arg(plan);
+    for (name, value) in &terraform.variables {
+        command.env(format!("TF_VAR_{name}"), value);
     }
-    Ok(folder.display().to_string())
+    command
+}
+
+/// Released packages of this build, unpacked; returns their folder.
+fn release(folder: &Path, architecture: Architecture) -> Result<PathBuf, Failed> {
+    let files = folder.join("release");
+    let release = |arguments: &[&str]| {
+        let mut command = script("release");
+        said(
+            command
+                .args(arguments)
+                .arg(&files)
+                .env("RELEASE_PROFILE", "dev"),
+        )
+    };
+    release(&["functions", &architecture.to_string()])?;
+    release(&["unpack"])?;
+    Ok(files.join("functions"))
 }
 
 /// What an operator does after the apply.
@@ -115,11 +160,31 @@ async fn operate(folder: &Path) -> Result<(), Failed> {
     assert_eq!(status["queue"]["visible"], json!(0), "{status}");
     assert_eq!(status["dead_letters"]["visible"], json!(0), "{status}");
 
+    // What a workflow does after an apply; it imports the environment under the name of its folder again.
+    let mut smoke = script("deploy");
+    smoke
+        .args(["smoke", &folder, "20"])
+        .env("CONSOLE", program_folder()?);
+    for (name, value) in program.command(&[]).get_envs() {
+        match value {
+            Some(value) => smoke.env(name, value),
+            None => smoke.env_remove(name),
+        };
+    }
+    let told = said(&mut smoke)?;
+    assert!(told.contains("smoke: 20 of 20 events"), "{told}");
+
     let configuration = std::fs::read_to_string(imported["path"].as_str().unwrap())?;
     let configuration: toml::Table = configuration.parse()?;
     let api_url = configuration["environments"]["local"]["api_url"].as_str();
     assert_eq!(status_without_signature(api_url.unwrap())?, "403");
     Ok(())
+}
+
+/// The folder of the program that is tested.
+fn program_folder() -> Result<PathBuf, Failed> {
+    let program = Path::new(env!("CARGO_BIN_EXE_opsconsole"));
+    Ok(program.parent().ok_or("no folder")?.to_owned())
 }
 
 fn event(number: u64) -> String {

@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use hcl_edit::expr::Expression;
+use hcl_edit::structure::Body;
 use libtest_mimic::Failed;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;
+
+use crate::scripts::checkout;
 
 /// The emulator's queues alone take a minute.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -38,10 +42,6 @@ impl Modules {
             variables: Vec::new(),
         }
     }
-}
-
-pub(crate) fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Copies a folder without what Terraform keeps there.
@@ -134,4 +134,47 @@ pub(crate) fn failure(arguments: &[&str], output: &Output) -> Failed {
         String::from_utf8_lossy(&output.stderr),
     )
     .into()
+}
+
+/// One version and its checksums for every platform: `zh:` is what the registry signs.
+pub(crate) async fn locks() -> Result<(), Failed> {
+    const PLATFORMS: usize = 15;
+    let mut locks = Vec::new();
+    for folder in ["bootstrap", "environments/pilot", "environments/production"] {
+        let path = checkout().join("terraform").join(folder);
+        let text = std::fs::read_to_string(path.join(".terraform.lock.hcl"))?;
+        assert_eq!(text.matches("\"zh:").count(), PLATFORMS, "{folder}");
+        assert!(text.contains("\"h1:"), "{folder}");
+        assert!(text.contains("constraints = \">= 5.100.0, < 7.0.0\""));
+        locks.push(text);
+    }
+    locks.dedup();
+    assert_eq!(locks.len(), 1, "the lock files differ");
+    Ok(())
+}
+
+/// The numbers by which Terraform bounds the connections are the constants of the code.
+pub(crate) async fn connections() -> Result<(), Failed> {
+    let limits = std::fs::read_to_string(checkout().join("terraform/limits.tf"))?;
+    let limits: Body = limits.parse().map_err(|error| format!("{error}"))?;
+    let locals = limits.get_blocks("locals").next().ok_or("no locals")?;
+    let declared = locals.body.get_attribute("connections_per_instance");
+    let Some(Expression::Object(declared)) = declared.map(|attribute| &attribute.value) else {
+        return Err("connections_per_instance is no object".into());
+    };
+    let mut seen = 0;
+    for (function, connections) in declared {
+        let function = function.as_ident().ok_or("no name")?.as_str();
+        let connections = connections.expr().to_string();
+        let constant = format!("const CONNECTIONS_MAX: u32 = {};", connections.trim());
+        let folder = checkout().join("lambdas").join(function).join("src");
+        let is_there = std::fs::read_dir(folder)?.any(|entry| {
+            let text = entry.and_then(|entry| std::fs::read_to_string(entry.path()));
+            text.is_ok_and(|text| text.contains(&constant))
+        });
+        assert!(is_there, "{function}: there is no `{constant}` in its code");
+        seen += 1;
+    }
+    assert_eq!(seen, 3);
+    Ok(())
 }

@@ -20,11 +20,13 @@ pub struct QueueAccess {
     region: String,
     /// An emulator instead of AWS.
     endpoint_url: Option<String>,
+    /// Whether SQS is called by its name that has IPv6 addresses too. A given endpoint has its own name.
+    is_dual_stack: bool,
 }
 
 impl QueueAccess {
-    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, and
-    /// `AWS_ENDPOINT_URL_SQS` or `AWS_ENDPOINT_URL`.
+    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`,
+    /// `AWS_ENDPOINT_URL_SQS` or `AWS_ENDPOINT_URL`, and `AWS_USE_DUALSTACK_ENDPOINT`.
     ///
     /// # Errors
     /// Names the first required variable that is absent.
@@ -36,6 +38,9 @@ impl QueueAccess {
             Some(url) => Some(url),
             None => text("AWS_ENDPOINT_URL")?,
         };
+        let is_dual_stack = variables
+            .optional("AWS_USE_DUALSTACK_ENDPOINT", |text| Ok(text == "true"))?
+            .unwrap_or(false);
         Ok(Self {
             credentials: Credentials::new(
                 variables.required("AWS_ACCESS_KEY_ID")?,
@@ -45,6 +50,7 @@ impl QueueAccess {
                 "environment",
             ),
             region: variables.required("AWS_REGION")?,
+            is_dual_stack: is_dual_stack && endpoint_url.is_none(),
             endpoint_url,
         })
     }
@@ -62,6 +68,7 @@ impl QueueAccess {
             .credentials_provider(self.credentials)
             .region(Region::new(self.region))
             .http_client(http_client)
+            .use_dual_stack(self.is_dual_stack)
             .timeout_config(timeouts);
         config.set_endpoint_url(self.endpoint_url);
         Client::from_conf(config.build())
@@ -70,11 +77,17 @@ impl QueueAccess {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
+    use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
+    use aws_sdk_sqs::error::BoxError;
+
     use super::*;
 
     fn read(absent: &str, endpoint: &[(&str, &str)]) -> Result<QueueAccess, SettingsError> {
         QueueAccess::from_variables(&Variables::new(|name: &str| {
-            if name.starts_with("AWS_ENDPOINT_URL") {
+            if name.starts_with("AWS_ENDPOINT_URL") || name == "AWS_USE_DUALSTACK_ENDPOINT" {
                 let found = endpoint.iter().find(|(variable, _)| *variable == name);
                 return found.map(|(_, url)| (*url).to_owned());
             }
@@ -93,6 +106,47 @@ mod tests {
         ] {
             let access = read("", given).unwrap();
             assert_eq!(access.endpoint_url.as_deref(), expected);
+        }
+    }
+
+    /// Keeps the address of a request, and lets nothing out.
+    #[derive(Clone, Debug, Default)]
+    struct Address(Arc<Mutex<String>>);
+
+    impl Intercept for Address {
+        fn name(&self) -> &'static str {
+            "address"
+        }
+
+        fn read_before_transmit(
+            &self,
+            context: &BeforeTransmitInterceptorContextRef<'_>,
+            _: &RuntimeComponents,
+            _: &mut ConfigBag,
+        ) -> Result<(), BoxError> {
+            *self.0.lock().unwrap() = context.request().uri().to_owned();
+            Err("nothing goes out".into())
+        }
+    }
+
+    #[tokio::test]
+    async fn sqs_is_called_by_the_name_with_ipv6_where_that_is_set() {
+        let dual_stack = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
+        let emulator = ("AWS_ENDPOINT_URL", "http://emulator:1");
+        for (given, expected) in [
+            (&[][..], "https://sqs.eu-west-1.amazonaws.com"),
+            (&[dual_stack], "https://sqs.eu-west-1.api.aws"),
+            (&[dual_stack, emulator], "http://emulator:1"),
+        ] {
+            let mut access = read("", given).unwrap();
+            "eu-west-1".clone_into(&mut access.region);
+            let address = Address::default();
+            let queue_url = "https://sqs.eu-west-1.amazonaws.com/111122223333/dead-letters";
+            let send = access.client().send_message().queue_url(queue_url);
+            let send = send.message_body("x").customize();
+            send.interceptor(address.clone()).send().await.unwrap_err();
+            let called = address.0.lock().unwrap();
+            assert!(called.starts_with(expected), "{given:?}: {called}");
         }
     }
 

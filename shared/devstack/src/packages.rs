@@ -1,7 +1,7 @@
 //! Packages the functions for AWS Lambda: `bootstrap` in a zip file, for `provided.al2023`.
 //!
 //! Invariant: the same binary results in the same package, byte by byte, so that the hash changes only
-//! with the code. A binary that the runtime cannot start is never packaged.
+//! with the code. A binary that the runtime cannot start is never packaged for AWS.
 
 use std::fs;
 use std::io::{Cursor, Write as _};
@@ -31,13 +31,22 @@ pub struct Package {
     pub sha256: String,
 }
 
+/// Where the packages will run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// On AWS.
+    Lambda(Architecture),
+    /// On an emulator on this machine, which starts any binary that this machine starts.
+    Emulator,
+}
+
 /// Writes `ingest.zip`, `api.zip` and `migrate.zip` into `folder`.
 ///
 /// # Errors
 /// When a binary would not start in the runtime (see [`check`]), or a file cannot be read or written.
 pub fn write(
     functions: &Functions,
-    architecture: Architecture,
+    runtime: Runtime,
     folder: &Path,
 ) -> Result<Vec<Package>, DevstackError> {
     fs::create_dir_all(folder)
@@ -51,10 +60,12 @@ pub fn write(
     .map(|(name, binary)| {
         let content =
             fs::read(binary).map_err(DevstackError::io(format!("read {}", binary.display())))?;
-        check(&content, architecture).map_err(|detail| DevstackError::Failed {
-            operation: format!("package {}", binary.display()),
-            detail,
-        })?;
+        if let Runtime::Lambda(architecture) = runtime {
+            check(&content, architecture).map_err(|detail| DevstackError::Failed {
+                operation: format!("package {}", binary.display()),
+                detail,
+            })?;
+        }
         let package = pack(&content)?;
         let path = folder.join(format!("{name}.zip"));
         fs::write(&path, &package)

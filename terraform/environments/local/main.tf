@@ -6,6 +6,7 @@ module "pipeline" {
 
   name                         = var.name
   functions_folder             = var.functions_folder
+  functions_release            = var.functions_release
   architecture                 = var.architecture
   emulator_endpoint_url        = var.endpoint_url
   database_url                 = var.database_url
@@ -14,6 +15,10 @@ module "pipeline" {
 
   network = {
     nat = "one"
+  }
+
+  api = {
+    reserved_concurrency = -1
   }
 
   ingest = {

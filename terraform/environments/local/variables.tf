@@ -27,3 +27,14 @@ variable "architecture" {
   type        = string
   default     = "x86_64"
 }
+
+variable "functions_release" {
+  description = "What the zip files must be, from functions.tfvars.json of a release; null takes whatever was built there."
+  type = object({
+    version      = string
+    architecture = string
+    migrations   = string
+    sha256       = map(string)
+  })
+  default = null
+}

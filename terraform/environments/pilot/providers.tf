@@ -1,11 +1,16 @@
+# Also on what AWS makes for a resource: snapshots, and the secret of the master user.
+locals {
+  tags = merge(var.tags, {
+    Pipeline    = var.name
+    Environment = "pilot"
+    ManagedBy   = "terraform"
+  })
+}
+
 provider "aws" {
   region = var.region
 
   default_tags {
-    tags = {
-      Pipeline    = var.name
-      Environment = "pilot"
-      ManagedBy   = "terraform"
-    }
+    tags = local.tags
   }
 }

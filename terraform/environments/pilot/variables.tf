@@ -32,3 +32,37 @@ variable "notification_emails" {
   type        = set(string)
   default     = []
 }
+
+variable "functions_release" {
+  description = "What the zip files must be, from functions.tfvars.json of a release; null takes whatever was built there."
+  type = object({
+    version      = string
+    architecture = string
+    migrations   = string
+    sha256       = map(string)
+  })
+  default = null
+}
+
+variable "tags" {
+  description = "Tags of every resource, e.g. for the division of costs."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(setintersection(keys(var.tags), ["Pipeline", "Environment", "ManagedBy"])) == 0
+    error_message = "tags must not set Pipeline, Environment or ManagedBy: those are set already."
+  }
+}
+
+variable "api_reserved_concurrency" {
+  description = "Requests that the API serves at once, reserved for it; -1 reserves nothing, for an account with a quota below 120."
+  type        = number
+  default     = 20
+}
+
+variable "permissions_boundary_arn" {
+  description = "Policy that is the upper limit of all roles, from the output permissions_boundary_arns of terraform/bootstrap; null for none."
+  type        = string
+  default     = null
+}

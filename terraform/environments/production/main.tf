@@ -4,14 +4,16 @@
 module "pipeline" {
   source = "../.."
 
-  name                         = var.name
-  is_production                = true
-  functions_folder             = var.functions_folder
-  architecture                 = var.architecture
-  notification_emails          = var.notification_emails
-  customer_managed_key_enabled = true
-  tracing_enabled              = true
-  log_retention_days           = 90
+  name                     = var.name
+  is_production            = true
+  functions_folder         = var.functions_folder
+  functions_release        = var.functions_release
+  permissions_boundary_arn = var.permissions_boundary_arn
+  architecture             = var.architecture
+  notification_emails      = var.notification_emails
+  kms_key_arn              = var.kms_key_arn
+  tracing_enabled          = true
+  log_retention_days       = 90
 
   network = {
     availability_zones      = ["${var.region}a", "${var.region}b"]

@@ -92,7 +92,7 @@ resource "aws_apigatewayv2_stage" "default" {
   }
 
   default_route_settings {
-    detailed_metrics_enabled = true
+    detailed_metrics_enabled = var.detailed_metrics_enabled
     throttling_rate_limit    = var.throttle_rate_per_sec
     throttling_burst_limit   = var.throttle_burst
   }

@@ -4,6 +4,15 @@
 locals {
   major_version = split(".", var.engine_version)[0]
 
+  # Parts of the cluster's ARN: arn:PARTITION:rds:REGION:ACCOUNT:cluster:NAME.
+  arn_parts = split(":", aws_rds_cluster.this.arn)
+  partition = local.arn_parts[1]
+  # The resource of rds-db:connect: arn:PARTITION:rds-db:REGION:ACCOUNT:dbuser:CLUSTER/USER.
+  user_arn_prefix = join(":", [
+    "arn", local.partition, "rds-db", local.arn_parts[3], local.arn_parts[4], "dbuser",
+    aws_rds_cluster.this.cluster_resource_id,
+  ])
+
   # Zero-ETL needs these settings of the write-ahead log (Aurora User Guide, "Getting started with
   # Aurora zero-ETL integrations").
   change_stream_parameters = {
@@ -87,7 +96,13 @@ resource "aws_rds_cluster" "this" {
   engine             = "aurora-postgresql"
   engine_mode        = "provisioned"
   engine_version     = var.engine_version
-  database_name      = var.database_name
+  # What is restored has its database already.
+  database_name = var.restore == null ? var.database_name : null
+  # The snapshot that a cluster was made from; a point in time is the block below.
+  snapshot_identifier = try(var.restore.snapshot_arn, null)
+
+  allow_major_version_upgrade = var.allow_major_version_upgrade
+  apply_immediately           = var.apply_immediately
 
   master_username                     = "administrator"
   manage_master_user_password         = true
@@ -119,6 +134,23 @@ resource "aws_rds_cluster" "this" {
     seconds_until_auto_pause = var.min_capacity_acu == 0 ? var.auto_pause_after_secs : null
   }
 
+  # The clone shares the pages of its source until one of the two writes them, so it is there in minutes.
+  dynamic "restore_to_point_in_time" {
+    for_each = try(var.restore.cluster_arn, null)[*]
+
+    content {
+      source_cluster_identifier  = restore_to_point_in_time.value
+      restore_type               = var.restore.time == null ? "copy-on-write" : "full-copy"
+      use_latest_restorable_time = var.restore.time == null ? true : null
+      restore_to_time            = var.restore.time
+    }
+  }
+
+  lifecycle {
+    # Where a cluster comes from never changes; without this, a value that is taken out again would replace it.
+    ignore_changes = [restore_to_point_in_time, snapshot_identifier]
+  }
+
   depends_on = [aws_cloudwatch_log_group.postgresql]
 }
 
@@ -134,6 +166,7 @@ resource "aws_rds_cluster_instance" "this" {
   promotion_tier             = min(count.index, 1)
   publicly_accessible        = false
   auto_minor_version_upgrade = true
+  apply_immediately          = var.apply_immediately
 
   performance_insights_enabled    = var.performance_insights_enabled
   performance_insights_kms_key_id = var.performance_insights_enabled ? var.kms_key_arn : null
@@ -145,7 +178,8 @@ resource "aws_rds_cluster_instance" "this" {
 resource "aws_iam_role" "monitoring" {
   count = var.monitoring_interval_secs > 0 ? 1 : 0
 
-  name = "${var.name}-monitoring"
+  name                 = "${var.name}-monitoring"
+  permissions_boundary = var.permissions_boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -1,6 +1,11 @@
 output "host" {
-  description = "Host to connect to: the proxy where there is one, else the writer."
-  value       = var.proxy_enabled ? one(aws_cloudformation_stack.proxy[*].outputs.Endpoint) : aws_rds_cluster.this.endpoint
+  description = "Host of the writer."
+  value       = aws_rds_cluster.this.endpoint
+}
+
+output "reader_host" {
+  description = "Host of the readers; null where there is none."
+  value       = var.instance_count > 1 ? aws_rds_cluster.this.reader_endpoint : null
 }
 
 output "port" {
@@ -29,18 +34,8 @@ output "master_secret_arn" {
 }
 
 output "user_arn_prefix" {
-  description = "Prefix of \"/USER\" in the resource of rds-db:connect, for log-ins at host."
-  value       = "${local.user_arn_prefix}:${coalesce(local.proxy_resource_id, aws_rds_cluster.this.cluster_resource_id)}"
-}
-
-output "writer_host" {
-  description = "Host of the writer, without the proxy."
-  value       = aws_rds_cluster.this.endpoint
-}
-
-output "writer_user_arn_prefix" {
-  description = "Prefix of \"/USER\" in the resource of rds-db:connect, for log-ins at writer_host."
-  value       = "${local.user_arn_prefix}:${aws_rds_cluster.this.cluster_resource_id}"
+  description = "Prefix of \"/USER\" in the resource of rds-db:connect, for log-ins at both hosts."
+  value       = local.user_arn_prefix
 }
 
 output "instance_ids" {

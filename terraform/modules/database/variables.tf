@@ -28,6 +28,44 @@ variable "engine_version" {
     condition     = can(regex("^[0-9]+([.][0-9]+)?$", var.engine_version)) && try(tonumber(split(".", var.engine_version)[0]) >= 16, false)
     error_message = "engine_version must be 16 or newer, e.g. \"17\": auto-pause, the Data API and zero-ETL all want that."
   }
+
+  # "16" alone is the newest minor version of AWS's choice.
+  validation {
+    condition     = var.min_capacity_acu > 0 || !can(regex("^16[.][0-2]$", var.engine_version))
+    error_message = "engine_version must be at least 16.3 with min_capacity_acu 0: older ones cannot pause. Set \"16.3\", \"17\", or min_capacity_acu of at least 0.5."
+  }
+}
+
+variable "allow_major_version_upgrade" {
+  description = "Whether a change of engine_version to another major version is allowed. Set it for that one apply."
+  type        = bool
+  default     = false
+}
+
+variable "apply_immediately" {
+  description = "Whether changes that restart the database are made at once, instead of in the maintenance window on Sunday from 4:00 to 4:30 UTC."
+  type        = bool
+  default     = false
+}
+
+variable "restore" {
+  description = "What a new cluster begins with: another cluster at a time (cluster_arn and time, RFC 3339; without time the latest), or a snapshot (snapshot_arn). Read when the cluster is created, and without effect later."
+  type = object({
+    cluster_arn  = optional(string)
+    time         = optional(string)
+    snapshot_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.restore == null || length(compact([try(var.restore.cluster_arn, null), try(var.restore.snapshot_arn, null)])) == 1
+    error_message = "restore must name one source: cluster_arn or snapshot_arn."
+  }
+
+  validation {
+    condition     = try(var.restore.time, null) == null || (can(formatdate("YYYY", var.restore.time)) && try(var.restore.cluster_arn, null) != null)
+    error_message = "restore.time must be like \"2026-11-27T08:30:00Z\", and goes with cluster_arn: a snapshot has its own time."
+  }
 }
 
 variable "subnet_ids" {
@@ -67,11 +105,6 @@ variable "min_capacity_acu" {
   }
 
   validation {
-    condition     = var.min_capacity_acu > 0 || !var.proxy_enabled
-    error_message = "min_capacity_acu 0 (auto-pause) excludes proxy_enabled: the proxy keeps connections open, so the cluster would never pause. Set at least 0.5, or switch the proxy off."
-  }
-
-  validation {
     condition     = var.min_capacity_acu > 0 || var.change_stream == "none"
     error_message = "min_capacity_acu 0 (auto-pause) excludes change_stream \"${var.change_stream}\": a cluster that streams its changes never pauses. Set at least 0.5, or change_stream to \"none\"."
   }
@@ -107,23 +140,6 @@ variable "change_stream" {
   validation {
     condition     = contains(["none", "logical", "zero-etl"], var.change_stream)
     error_message = "change_stream must be \"none\", \"logical\" or \"zero-etl\"."
-  }
-}
-
-variable "proxy_enabled" {
-  description = "Whether there is an RDS Proxy; it is billed for at least 8 ACUs."
-  type        = bool
-  default     = false
-}
-
-variable "proxy_users" {
-  description = "Database users that log in through the proxy."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = !var.proxy_enabled || length(var.proxy_users) > 0
-    error_message = "proxy_users must name the users of the proxy: it may log in as nobody else."
   }
 }
 
@@ -185,6 +201,12 @@ variable "log_retention_days" {
 
 variable "kms_key_arn" {
   description = "Customer-managed key of storage, master secret and logs; null uses AWS-managed keys. Changing it replaces the cluster."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary_arn" {
+  description = "Policy that is the upper limit of the role of enhanced monitoring; null for none."
   type        = string
   default     = null
 }

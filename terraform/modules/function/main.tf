@@ -35,10 +35,15 @@ resource "aws_lambda_function" "this" {
     for_each = var.vpc[*]
 
     content {
-      subnet_ids         = vpc_config.value.subnet_ids
-      security_group_ids = vpc_config.value.security_group_ids
+      subnet_ids                  = vpc_config.value.subnet_ids
+      security_group_ids          = vpc_config.value.security_group_ids
+      ipv6_allowed_for_dual_stack = vpc_config.value.ipv6_egress_enabled
     }
   }
+
+  # Lambda removes the network interfaces some half an hour after the function. Until then they belong to the
+  # VPC's default group, which is closed, and not to one that `destroy` would wait for.
+  replace_security_groups_on_destroy = var.vpc == null ? null : true
 
   # Lambda checks the role's permissions when it creates the function.
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]

@@ -88,10 +88,11 @@ variable "statements" {
 }
 
 variable "vpc" {
-  description = "Private subnets and security groups; null runs the function outside of a VPC."
+  description = "Private subnets and security groups; null runs the function outside of a VPC. ipv6_egress_enabled needs IPv6 in all of the subnets."
   type = object({
-    subnet_ids         = list(string)
-    security_group_ids = list(string)
+    subnet_ids          = list(string)
+    security_group_ids  = list(string)
+    ipv6_egress_enabled = optional(bool, false)
   })
   default = null
 
@@ -166,10 +167,11 @@ variable "queue_trigger" {
   validation {
     condition = try(var.queue_trigger.provisioned_pollers, null) == null || try(
       var.queue_trigger.provisioned_pollers.minimum >= 2 &&
+      var.queue_trigger.provisioned_pollers.minimum <= 200 &&
       var.queue_trigger.provisioned_pollers.maximum >= var.queue_trigger.provisioned_pollers.minimum &&
       var.queue_trigger.provisioned_pollers.maximum <= 2000, false
     )
-    error_message = "queue_trigger.provisioned_pollers needs 2 ≤ minimum ≤ maximum ≤ 2000."
+    error_message = "queue_trigger.provisioned_pollers needs 2 ≤ minimum ≤ 200 and minimum ≤ maximum ≤ 2000, which are Lambda's limits."
   }
 
   validation {
@@ -202,4 +204,10 @@ variable "tracing_enabled" {
   description = "Whether X-Ray traces invocations."
   type        = bool
   default     = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "Policy that is the upper limit of the function's role; null for none."
+  type        = string
+  default     = null
 }

@@ -25,5 +25,5 @@ output "database_security_group_id" {
 
 output "sqs_is_reachable" {
   description = "Whether functions in the private subnets can reach SQS."
-  value       = var.sqs_endpoint_enabled || var.nat != "none"
+  value       = var.sqs_endpoint_enabled || var.nat != "none" || var.ipv6_egress_enabled
 }

@@ -1,4 +1,4 @@
-# Allowed connections: functions to the database, and to AWS where there is NAT or an endpoint. Nothing
+# Allowed connections: functions to the database, and to AWS where there is NAT, an endpoint or IPv6. Nothing
 # else is allowed in.
 
 locals {
@@ -48,6 +48,17 @@ resource "aws_vpc_security_group_egress_rule" "functions_to_internet" {
   security_group_id = aws_security_group.functions.id
   description       = "AWS APIs by NAT"
   cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = local.https_port
+  to_port           = local.https_port
+}
+
+resource "aws_vpc_security_group_egress_rule" "functions_to_ipv6" {
+  count = var.ipv6_egress_enabled ? 1 : 0
+
+  security_group_id = aws_security_group.functions.id
+  description       = "AWS APIs by IPv6"
+  cidr_ipv6         = "::/0"
   ip_protocol       = "tcp"
   from_port         = local.https_port
   to_port           = local.https_port

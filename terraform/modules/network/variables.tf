@@ -45,6 +45,12 @@ variable "nat" {
   }
 }
 
+variable "ipv6_egress_enabled" {
+  description = "Whether the private subnets have IPv6 and an egress-only gateway: a way to AWS endpoints with IPv6, such as SQS, that costs nothing. Functions can then open HTTPS connections to any IPv6 address."
+  type        = bool
+  default     = false
+}
+
 variable "sqs_endpoint_enabled" {
   description = "Whether functions reach SQS through an interface endpoint, without the internet."
   type        = bool
@@ -75,6 +81,12 @@ variable "flow_log_retention_days" {
 
 variable "kms_key_arn" {
   description = "Customer-managed key of the flow logs; null uses a key of AWS."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary_arn" {
+  description = "Policy that is the upper limit of the role of the flow logs; null for none."
   type        = string
   default     = null
 }

@@ -1,4 +1,4 @@
-# Alarms that need a person. Each description contains what to do.
+# Alarms that need a person. Each description says what it means, and links its section of OPERATIONS.md.
 
 locals {
   message_alarms = {
@@ -95,6 +95,15 @@ locals {
       threshold   = var.database_utilization_percent_max
       minutes     = 10
     }
+    database-connections = {
+      description = "The connections to the database are nearly used up. Find out who holds them; the functions alone cannot."
+      namespace   = "AWS/RDS"
+      metric      = "DatabaseConnections"
+      dimensions  = { DBClusterIdentifier = var.cluster_identifier }
+      statistic   = "Maximum"
+      threshold   = floor(var.database_connections_max * 0.8)
+      minutes     = 5
+    }
   }
 
   alarms = merge(local.message_alarms, local.api_alarms, local.function_alarms, local.database_alarms)
@@ -104,7 +113,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = each.value.description
+  alarm_description   = "${each.value.description} What to do: ${var.runbooks_url}#${each.key}"
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions

@@ -99,3 +99,25 @@ variable "database_utilization_percent_max" {
     error_message = "database_utilization_percent_max must be from 10 to 100."
   }
 }
+
+variable "database_connections_max" {
+  description = "Connections that the database takes (max_connections); of these 80 % are many."
+  type        = number
+  default     = 821
+
+  validation {
+    condition     = var.database_connections_max >= 100
+    error_message = "database_connections_max must be at least 100; Aurora takes 189 at 1 ACU."
+  }
+}
+
+variable "runbooks_url" {
+  description = "Where people find OPERATIONS.md; the description of each alarm links its section there."
+  type        = string
+  default     = "terraform/OPERATIONS.md"
+
+  validation {
+    condition     = !strcontains(var.runbooks_url, "#") && length(var.runbooks_url) <= 300
+    error_message = "runbooks_url must be an address of at most 300 characters without \"#\": the section is added."
+  }
+}

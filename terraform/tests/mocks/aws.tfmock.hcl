@@ -58,6 +58,7 @@ mock_resource "aws_rds_cluster" {
     arn                 = "arn:aws:rds:us-east-1:111122223333:cluster:events-test-database"
     cluster_resource_id = "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     endpoint            = "events-test-database.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com"
+    reader_endpoint     = "events-test-database.cluster-ro-abcdefghijkl.us-east-1.rds.amazonaws.com"
     port                = 5432
     master_user_secret = [{
       kms_key_id    = "arn:aws:kms:us-east-1:111122223333:key/secret"
@@ -67,13 +68,16 @@ mock_resource "aws_rds_cluster" {
   }
 }
 
-mock_resource "aws_cloudformation_stack" {
-  defaults = {
-    outputs = {
-      Endpoint = "events-test-database-proxy.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com"
-      Arn      = "arn:aws:rds:us-east-1:111122223333:db-proxy:prx-0123456789abcdef0"
-    }
-  }
+mock_resource "aws_vpc" {
+  defaults = { ipv6_cidr_block = "2001:db8:1234:1a00::/56" }
+}
+
+mock_data "aws_servicequotas_service_quota" {
+  defaults = { value = 1000 }
+}
+
+mock_resource "aws_iam_openid_connect_provider" {
+  defaults = { arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
 }
 
 mock_resource "aws_s3_bucket" {

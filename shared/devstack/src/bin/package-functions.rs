@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use devstack::{Architecture, DevstackError, Progress, ProgressSender, functions, packages};
+use devstack::packages::{self, Runtime};
+use devstack::{Architecture, BuildProfile, DevstackError, Progress, ProgressSender, functions};
 use tokio::sync::mpsc;
 
 /// Folder in the checkout, where the environments of Terraform expect the files.
@@ -18,6 +19,9 @@ struct Arguments {
     /// Architecture to compile for; Terraform's variable `architecture` must have the same value
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Target::Arm64)]
     architecture: Target,
+    /// Compile quickly for an emulator on this machine instead: nothing is optimised, and AWS may refuse it
+    #[arg(long)]
+    for_emulator: bool,
     /// Folder of the zip files; default: target/functions in the checkout
     #[arg(long, value_name = "PATH")]
     folder: Option<PathBuf>,
@@ -61,10 +65,18 @@ async fn run(arguments: Arguments) -> Result<(), DevstackError> {
             eprintln!("{progress}");
         }
     });
-    let built = functions::build_for_lambda(architecture, &ProgressSender::from(sender)).await;
+    let progress = ProgressSender::from(sender);
+    let (runtime, built) = if arguments.for_emulator {
+        let built = functions::build(BuildProfile::Debug, &progress).await;
+        (Runtime::Emulator, built)
+    } else {
+        let built = functions::build_for_lambda(architecture, &progress).await;
+        (Runtime::Lambda(architecture), built)
+    };
+    drop(progress);
     // The sender is dropped by now, so the channel is closed.
     printer.await.ok();
-    for package in packages::write(&built?, architecture, &folder)? {
+    for package in packages::write(&built?, runtime, &folder)? {
         println!("{}  {}", package.sha256, package.path.display());
     }
     eprintln!("deploy them with Terraform's variable architecture = \"{architecture}\"");

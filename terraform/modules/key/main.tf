@@ -1,7 +1,17 @@
-# One optional customer-managed key. Its policy must allow services that act on their own (SNS to the
+# A customer-managed key of one pipeline. Its policy must allow services that act on their own (SNS to the
 # queue, CloudWatch to the topic of alarms, logs); roles and users are allowed by their own policies.
 
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
 locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.id
+
   key_administration = [
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -35,8 +45,6 @@ locals {
 }
 
 resource "aws_kms_key" "this" {
-  count = var.customer_managed_key_enabled ? 1 : 0
-
   description             = "Everything of ${var.name}"
   enable_key_rotation     = true
   deletion_window_in_days = 30
@@ -81,10 +89,10 @@ resource "aws_kms_key" "this" {
           Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:*" } }
         },
       ],
-      length(var.queue.publisher_arns) == 0 ? [] : [{
+      length(var.publisher_arns) == 0 ? [] : [{
         Sid       = "PublishFromElsewhere"
         Effect    = "Allow"
-        Principal = { AWS = var.queue.publisher_arns }
+        Principal = { AWS = var.publisher_arns }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = "*"
       }],
@@ -93,8 +101,6 @@ resource "aws_kms_key" "this" {
 }
 
 resource "aws_kms_alias" "this" {
-  count = var.customer_managed_key_enabled ? 1 : 0
-
   name          = "alias/${var.name}"
-  target_key_id = aws_kms_key.this[0].key_id
+  target_key_id = aws_kms_key.this.key_id
 }

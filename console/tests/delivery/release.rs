@@ -1,0 +1,253 @@
+//! `.ci/release`, for this machine and with what the tests compiled.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+use crate::scripts::{at, checkout, refused, said, script};
+use crate::workflows;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The script in its quick form.
+fn release(arguments: &[&str]) -> Command {
+    let mut command = script("release");
+    command.args(arguments).env("RELEASE_PROFILE", "dev");
+    command
+}
+
+fn text(path: &Path) -> Result<&str, Failed> {
+    path.to_str().ok_or_else(|| "not UTF-8".into())
+}
+
+/// The triple of this machine.
+fn host() -> Result<String, Failed> {
+    let version = said(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("rustc names no host")?.to_owned())
+}
+
+/// Names in a folder, sorted.
+fn names(folder: &Path) -> Result<Vec<String>, Failed> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+pub(crate) async fn console() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let files = folder.path().join("files");
+    let target = host()?;
+    said(&mut release(&["console", &target, text(&files)?]))?;
+    assert_eq!(
+        names(&files)?,
+        [format!("opsconsole-{VERSION}-{target}.tar.gz")]
+    );
+    said(&mut release(&["unpack", text(&files)?]))?;
+    let installed = files.join("console");
+    assert_eq!(names(&installed)?, ["LICENSE", "README.md", "opsconsole"]);
+
+    // Nothing of this machine but the files themselves.
+    let home = folder.path().join("home");
+    fs::create_dir(&home)?;
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(installed.join("opsconsole"));
+        command.args(arguments).env_clear().current_dir(&home);
+        said(command.env("HOME", &home))
+    };
+    assert_eq!(start(&["--version"])?, format!("opsconsole {VERSION}\n"));
+    let environments: Value = serde_json::from_str(&start(&["env", "list", "--output", "json"])?)?;
+    assert_eq!(environments, serde_json::json!([]));
+    assert!(start(&["completions", "bash"])?.contains("opsconsole"));
+    Ok(())
+}
+
+pub(crate) async fn binstall() -> Result<(), Failed> {
+    let manifest: toml::Table =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))?.parse()?;
+    let metadata = &manifest["package"]["metadata"]["binstall"];
+    assert_eq!(metadata["pkg-fmt"].as_str(), Some("tgz"));
+    let expand = |template: &toml::Value, target: &str| {
+        let template = template.as_str().unwrap();
+        let template = template.replace("{ version }", VERSION);
+        let template = template.replace("{ target }", target);
+        let template = template.replace("{ repo }", "REPO");
+        template
+            .replace("{ bin }", "opsconsole")
+            .replace("{ binary-ext }", "")
+    };
+    let url = |name: &str| {
+        format!("REPO/releases/download/v{VERSION}/opsconsole-{VERSION}-{name}.tar.gz")
+    };
+    let program = |name: &str| format!("opsconsole-{VERSION}-{name}/opsconsole");
+    let targets = workflows::released_targets()?;
+    for target in &targets {
+        assert_eq!(expand(&metadata["pkg-url"], target), url(target));
+        assert_eq!(expand(&metadata["bin-dir"], target), program(target));
+    }
+    let overrides = metadata["overrides"].as_table().unwrap();
+    assert_eq!(overrides.len(), 2);
+    for (target, own) in overrides {
+        let musl = target.replace("-gnu", "-musl");
+        assert!(targets.contains(&musl), "{musl} is not released");
+        assert_eq!(expand(&own["pkg-url"], target), url(&musl));
+        assert_eq!(expand(&own["bin-dir"], target), program(&musl));
+    }
+
+    // And the archive is laid out so.
+    let folder = tempfile::tempdir()?;
+    let target = host()?;
+    said(&mut release(&["console", &target, text(folder.path())?]))?;
+    let archive = folder
+        .path()
+        .join(format!("opsconsole-{VERSION}-{target}.tar.gz"));
+    let entries = said(Command::new("tar").arg("-tzf").arg(archive))?;
+    let expected = expand(&metadata["bin-dir"], &target);
+    assert!(entries.lines().any(|entry| entry == expected), "{entries}");
+    Ok(())
+}
+
+pub(crate) async fn functions() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    said(&mut release(&["functions", "x86_64", text(folder.path())?]))?;
+    assert_eq!(
+        names(folder.path())?,
+        [format!("opsconsole-functions-{VERSION}-x86_64.tar.gz")]
+    );
+    said(&mut release(&["unpack", text(folder.path())?]))?;
+    let unpacked = folder.path().join("functions");
+    assert_eq!(
+        names(&unpacked)?,
+        [
+            "LICENSE",
+            "api.zip",
+            "functions.tfvars.json",
+            "ingest.zip",
+            "migrate.zip"
+        ]
+    );
+    let values = fs::read_to_string(unpacked.join("functions.tfvars.json"))?;
+    let values: Value = serde_json::from_str(&values)?;
+    assert_eq!(values["architecture"], "x86_64");
+    let release = &values["functions_release"];
+    assert_eq!(release["version"], VERSION);
+    assert_eq!(release["architecture"], "x86_64");
+    assert_eq!(release["migrations"].as_str().map(str::len), Some(64));
+    let sums = said(
+        Command::new("sha256sum")
+            .args(["api.zip", "ingest.zip", "migrate.zip"])
+            .current_dir(&unpacked),
+    )?;
+    for line in sums.lines() {
+        let (sum, file) = line.split_once("  ").unwrap();
+        let name = file.strip_suffix(".zip").unwrap();
+        assert_eq!(release["sha256"][name], sum, "{name}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn checksums() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str| folder.path().join(name);
+    let (code, said_so) = refused(&mut release(&["checksums", text(folder.path())?]))?;
+    assert_eq!(code, 1);
+    assert!(said_so.contains("there is nothing in"), "{said_so}");
+
+    fs::write(file("b.deb"), "b")?;
+    fs::write(file("a.tar.gz"), "a")?;
+    fs::write(file("NOTES.md"), "not a file of the release")?;
+    for _ in 0..2 {
+        said(&mut release(&["checksums", text(folder.path())?]))?;
+        let sums = fs::read_to_string(file("SHA256SUMS"))?;
+        let listed: Vec<&str> = sums
+            .lines()
+            .map(|line| line.split_once("  ").unwrap().1)
+            .collect();
+        assert_eq!(listed, ["a.tar.gz", "b.deb"]);
+    }
+    let check = || {
+        let mut command = Command::new("sha256sum");
+        command.args(["--check", "--quiet", "SHA256SUMS"]);
+        command.current_dir(folder.path());
+        command
+    };
+    said(&mut check())?;
+    fs::write(file("b.deb"), "changed")?;
+    refused(&mut check())?;
+    Ok(())
+}
+
+pub(crate) async fn tag_is_the_version() -> Result<(), Failed> {
+    said(&mut release(&["check", &format!("v{VERSION}")]))?;
+    for tag in [VERSION, "v999.0.0", "main"] {
+        let (code, said_so) = refused(&mut release(&["check", tag]))?;
+        assert_eq!(code, 1);
+        assert!(said_so.contains("they must agree"), "{said_so}");
+    }
+    Ok(())
+}
+
+/// In a repository of its own.
+pub(crate) async fn notes() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let top = folder.path();
+    fs::create_dir(top.join(".ci"))?;
+    fs::copy(checkout().join(".ci/release"), top.join(".ci/release"))?;
+    fs::copy(checkout().join("Cargo.toml"), top.join("Cargo.toml"))?;
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@example.com"]);
+        command.args(["-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"]);
+        command.args(arguments).current_dir(top);
+        said(command.env("GIT_CONFIG_GLOBAL", "/dev/null"))
+    };
+    let commit = |subject: &str| git(&["commit", "--quiet", "--allow-empty", "--message", subject]);
+    git(&["init", "--quiet"])?;
+    commit("api: Before")?;
+    git(&["tag", "v0.0.1"])?;
+    commit("console: Show it")?;
+    commit("api: Answer: with a colon")?;
+    commit("Without an area")?;
+    commit("console: Hide it")?;
+    git(&["tag", "v0.0.2"])?;
+
+    let write = |tag: &str| {
+        let mut command = at(&top.join(".ci/release"));
+        said(command.args(["notes", tag, "out"]))?;
+        Ok::<_, Failed>(fs::read_to_string(top.join("out/NOTES.md"))?)
+    };
+    let notes = write("v0.0.2")?;
+    let changes = "Changes since v0.0.1.\n\n**api**\n\n- Answer: with a colon\n\n**console**\n\n- Hide it\n\
+         - Show it\n\n**other**\n\n- Without an area\n";
+    assert!(notes.starts_with(changes), "{notes}");
+    let first = write("v0.0.1")?;
+    assert!(
+        first.starts_with("Changes since the beginning.\n\n**api**\n\n- Before\n"),
+        "{first}"
+    );
+    Ok(())
+}
+
+pub(crate) async fn usage() -> Result<(), Failed> {
+    for (name, arguments, expected) in [
+        ("release", &[][..], ".ci/release console TARGET FOLDER"),
+        ("release", &["console"], ".ci/release console TARGET FOLDER"),
+        ("deploy", &["plan"], ".ci/deploy plan FOLDER OUT"),
+        (
+            "deploy-smoke",
+            &["pilot", "501"],
+            ".ci/deploy-smoke ENVIRONMENT EVENTS",
+        ),
+    ] {
+        let (code, said_so) = refused(script(name).args(arguments))?;
+        assert_eq!(code, 2, "{name} {arguments:?}");
+        assert!(said_so.contains(expected), "{said_so}");
+    }
+    Ok(())
+}

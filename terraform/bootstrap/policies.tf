@@ -1,0 +1,250 @@
+# What the roles may do. Resources are limited to the pipeline's names where AWS has names.
+
+locals {
+  # Each service's resources of one pipeline.
+  resources = {
+    for environment, settings in var.environments : environment => {
+      named = flatten([
+        for kind in [
+          "cloudwatch:*:${local.account_id}:alarm:${settings.name}-*",
+          "lambda:*:${local.account_id}:function:${settings.name}-*",
+          "logs:*:${local.account_id}:log-group:/aws/lambda/${settings.name}-*",
+          "logs:*:${local.account_id}:log-group:/aws/rds/cluster/${settings.name}-*",
+          "logs:*:${local.account_id}:log-group:/aws/vendedlogs/apigateway/${settings.name}-*",
+          "logs:*:${local.account_id}:log-group:/vpc/${settings.name}/*",
+          "rds:*:${local.account_id}:cluster:${settings.name}-*",
+          "rds:*:${local.account_id}:cluster-pg:${settings.name}-*",
+          "rds:*:${local.account_id}:cluster-snapshot:${settings.name}-*",
+          "rds:*:${local.account_id}:db:${settings.name}-*",
+          "rds:*:${local.account_id}:subgrp:${settings.name}-*",
+          "scheduler:*:${local.account_id}:schedule/default/${settings.name}-*",
+          "sns:*:${local.account_id}:${settings.name}",
+          "sns:*:${local.account_id}:${settings.name}:*",
+          "sns:*:${local.account_id}:${settings.name}-*",
+          "sqs:*:${local.account_id}:${settings.name}-*",
+        ] : "arn:${local.partition}:${kind}"
+      ])
+      dashboard = "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/${settings.name}"
+      roles     = "arn:${local.partition}:iam::${local.account_id}:role/${settings.name}-*"
+      policies  = "arn:${local.partition}:iam::${local.account_id}:policy/${settings.name}-*"
+      buckets   = [for name in settings.export_bucket[*] : "arn:${local.partition}:s3:::${name}"]
+    }
+  }
+
+  # What reading takes has no names in most services, and shows configurations, never messages, rows or secrets.
+  read_actions = [
+    "apigateway:GET",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetDashboard",
+    "cloudwatch:ListTagsForResource",
+    "ec2:Describe*",
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListAliases",
+    "kms:ListResourceTags",
+    "lambda:GetEventSourceMapping",
+    "lambda:GetFunction",
+    "lambda:GetFunctionCodeSigningConfig",
+    "lambda:GetPolicy",
+    "lambda:ListTags",
+    "lambda:ListVersionsByFunction",
+    "logs:DescribeLogGroups",
+    "logs:ListTagsForResource",
+    "rds:DescribeDB*",
+    "rds:DescribeGlobalClusters",
+    "rds:DescribeIntegrations",
+    "rds:ListTagsForResource",
+    "scheduler:GetSchedule",
+    "scheduler:ListTagsForResource",
+    "secretsmanager:DescribeSecret",
+    "servicequotas:GetServiceQuota",
+    "sns:GetSubscriptionAttributes",
+    "sns:GetTopicAttributes",
+    "sns:ListTagsForResource",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ListQueueTags",
+    "sts:GetCallerIdentity",
+  ]
+
+  state_arns = { for environment, key in local.state_keys : environment => "${aws_s3_bucket.state.arn}/${key}" }
+
+  plan_statements = {
+    for environment, settings in var.environments : environment => concat(
+      [
+        { Sid = "ReadConfiguration", Effect = "Allow", Action = local.read_actions, Resource = ["*"] },
+        {
+          Sid    = "ReadRoles"
+          Effect = "Allow"
+          Action = [
+            "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies", "iam:ListPolicyVersions", "iam:ListRolePolicies",
+          ]
+          Resource = [local.resources[environment].roles, local.resources[environment].policies]
+        },
+        {
+          Sid       = "FindState"
+          Effect    = "Allow"
+          Action    = ["s3:ListBucket"]
+          Resource  = [aws_s3_bucket.state.arn]
+          Condition = { StringLike = { "s3:prefix" = [local.state_keys[environment]] } }
+        },
+        { Sid = "ReadState", Effect = "Allow", Action = ["s3:GetObject"], Resource = [local.state_arns[environment]] },
+      ],
+      length(local.resources[environment].buckets) == 0 ? [] : [{
+        Sid      = "ReadBucket"
+        Effect   = "Allow"
+        Action   = ["s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:ListBucket"]
+        Resource = local.resources[environment].buckets
+      }],
+    )
+  }
+
+  apply_statements = {
+    for environment, settings in var.environments : environment => concat(
+      local.plan_statements[environment],
+      [
+        {
+          Sid    = "WriteState"
+          Effect = "Allow"
+          Action = ["s3:PutObject"]
+          Resource = [
+            local.state_arns[environment],
+            "${local.state_arns[environment]}.tflock",
+          ]
+        },
+        {
+          Sid      = "Lock"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject", "s3:DeleteObject"]
+          Resource = ["${local.state_arns[environment]}.tflock"]
+        },
+        {
+          Sid    = "ManageByName"
+          Effect = "Allow"
+          Action = [
+            "cloudwatch:*", "lambda:*", "logs:*", "rds:*", "scheduler:*", "sns:*", "sqs:*",
+          ]
+          Resource = concat(local.resources[environment].named, [local.resources[environment].dashboard])
+        },
+        # These have no names, or get them later.
+        {
+          Sid    = "ManageNetworkAndApi"
+          Effect = "Allow"
+          Action = [
+            "apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource",
+            "apigateway:UntagResource",
+            "ec2:AllocateAddress", "ec2:AssociateRouteTable", "ec2:AssociateSubnetCidrBlock",
+            "ec2:AssociateVpcCidrBlock", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroup*", "ec2:Create*",
+            "ec2:Delete*", "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable",
+            "ec2:DisassociateSubnetCidrBlock", "ec2:DisassociateVpcCidrBlock", "ec2:Modify*", "ec2:ReleaseAddress",
+            "ec2:RevokeSecurityGroup*",
+            "lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping",
+            "lambda:TagResource", "lambda:UntagResource",
+            "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies",
+            "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+          ]
+          Resource = ["*"]
+        },
+        # For RDS, which makes and rotates the secret of the master user, and for encryption with the key.
+        {
+          Sid       = "LetRdsKeepItsSecret"
+          Effect    = "Allow"
+          Action    = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
+          Resource  = ["arn:${local.partition}:secretsmanager:*:${local.account_id}:secret:rds!cluster-*"]
+          Condition = { "ForAnyValue:StringEquals" = { "aws:CalledVia" = ["rds.amazonaws.com"] } }
+        },
+        {
+          Sid      = "UseKeys"
+          Effect   = "Allow"
+          Action   = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+          Resource = ["arn:${local.partition}:kms:*:${local.account_id}:key/*"]
+          Condition = {
+            "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = ["alias/${settings.name}", "alias/aws/rds", "alias/aws/sns", "alias/aws/secretsmanager"] }
+          }
+        },
+        {
+          Sid    = "ManageRolesInTheBoundary"
+          Effect = "Allow"
+          Action = [
+            "iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
+            "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
+          ]
+          Resource  = [local.resources[environment].roles]
+          Condition = { StringEquals = { "iam:PermissionsBoundary" = aws_iam_policy.boundary[environment].arn } }
+        },
+        {
+          Sid    = "ManageRoles"
+          Effect = "Allow"
+          Action = [
+            "iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion",
+            "iam:DeleteRole", "iam:ListInstanceProfilesForRole", "iam:TagPolicy", "iam:TagRole", "iam:UntagPolicy",
+            "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
+          ]
+          Resource = [local.resources[environment].roles, local.resources[environment].policies]
+        },
+        {
+          Sid      = "PassRoles"
+          Effect   = "Allow"
+          Action   = ["iam:PassRole"]
+          Resource = [local.resources[environment].roles]
+          Condition = {
+            StringEquals = {
+              "iam:PassedToService" = [
+                "lambda.amazonaws.com", "monitoring.rds.amazonaws.com", "scheduler.amazonaws.com",
+                "vpc-flow-logs.amazonaws.com",
+              ]
+            }
+          }
+        },
+        # An account that never had a database or an HTTP API.
+        {
+          Sid      = "MakeServiceRoles"
+          Effect   = "Allow"
+          Action   = ["iam:CreateServiceLinkedRole"]
+          Resource = ["arn:${local.partition}:iam::${local.account_id}:role/aws-service-role/*"]
+          Condition = {
+            StringEquals = { "iam:AWSServiceName" = ["ops.apigateway.amazonaws.com", "rds.amazonaws.com"] }
+          }
+        },
+        # The smoke test: it publishes by the topic, whose actions it has, and reads by the API.
+        {
+          Sid      = "ReadByApi"
+          Effect   = "Allow"
+          Action   = ["execute-api:Invoke"]
+          Resource = ["arn:${local.partition}:execute-api:*:${local.account_id}:*/$default/GET/*"]
+        },
+      ],
+      length(local.resources[environment].buckets) == 0 ? [] : [{
+        Sid    = "ManageBucket"
+        Effect = "Allow"
+        Action = [
+          "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:PutBucket*",
+          "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
+        ]
+        Resource = local.resources[environment].buckets
+      }],
+    )
+  }
+
+  # Everything that a role of the modules has, without its resources.
+  boundary_statements = [{
+    Sid    = "AtMost"
+    Effect = "Allow"
+    Action = [
+      "ec2:AssignIpv6Addresses", "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface",
+      "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+      "ec2:UnassignIpv6Addresses", "ec2:UnassignPrivateIpAddresses",
+      "kms:Decrypt", "kms:GenerateDataKey",
+      "lambda:InvokeFunction",
+      "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents",
+      "logs:PutRetentionPolicy",
+      "rds-data:ExecuteStatement", "rds-db:connect",
+      "secretsmanager:GetSecretValue",
+      "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
+      "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+    ]
+    Resource = ["*"]
+  }]
+}
