@@ -214,7 +214,7 @@ async fn nothing_stays_connected_between_two_invocations() {
         if connected().await == 0 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(connected().await, 0);
     handle(on("2024-11-25"), &deps).await.unwrap();

@@ -298,6 +298,7 @@ mod tests {
             counts,
             ending: Some(Ending::Cancelled),
             messages: vec![MessageReport {
+                replaces: None,
                 message_id: "m".to_owned(),
                 outcome: MessageOutcome::Waiting,
                 cause: None,

@@ -78,7 +78,7 @@ fn nothing_is_green_in_a_pipeline_that_has_stopped() {
 #[test]
 fn first_period_of_a_metric_is_no_rate() {
     let mut whole = history(0.0);
-    let newest = |points: &mut Vec<pipeline::model::Point>| {
+    let newest = |points: &mut Vec<Point>| {
         points.drain(..points.len() - 1);
     };
     newest(&mut whole.sent);
