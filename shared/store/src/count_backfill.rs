@@ -12,6 +12,7 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::error::{Context as _, StoreError};
+use crate::patience::Patience;
 use crate::share::Share;
 
 const OPERATION: &str = "count the records of the past";
@@ -19,6 +20,8 @@ const OPERATION: &str = "count the records of the past";
 const STEP_ROWS: i64 = 50_000;
 /// What one run may take; the next continues.
 const SHARE: Share = Share::new(1_500, Duration::from_secs(5 * 60));
+
+const DROP: &str = "drop table event_counts_backfill";
 
 /// A statement of its own: the step that follows sees what was committed while this one waited.
 const LOCK: &str = "select from event_counts_backfill for update";
@@ -50,7 +53,10 @@ returning 1";
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when the run ended before the count did: another run continues it.
-pub(crate) async fn fill_counts(connection: &mut PgConnection) -> Result<(), StoreError> {
+pub(crate) async fn fill_counts(
+    connection: &mut PgConnection,
+    patience: Patience,
+) -> Result<(), StoreError> {
     let is_open: bool =
         sqlx::query_scalar("select to_regclass('event_counts_backfill') is not null")
             .fetch_one(&mut *connection)
@@ -58,10 +64,11 @@ pub(crate) async fn fill_counts(connection: &mut PgConnection) -> Result<(), Sto
             .context(OPERATION)?;
     if is_open {
         fill(connection, STEP_ROWS, SHARE).await?;
-        sqlx::raw_sql("drop table event_counts_backfill")
-            .execute(connection)
-            .await
-            .context(OPERATION)?;
+        let mut attempts = patience.attempts();
+        while let Err(error) = sqlx::raw_sql(DROP).execute(&mut *connection).await {
+            let error = StoreError::from_sqlx(OPERATION, &error);
+            attempts.again(error).await?;
+        }
     }
     Ok(())
 }
@@ -196,7 +203,9 @@ where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
         // Newer records of the same hours, counted by the trigger.
         insert(pool, 2_001).await;
         for _ in 0..2 {
-            fill_counts(&mut connection).await.unwrap();
+            fill_counts(&mut connection, Patience::OF_MIGRATE)
+                .await
+                .unwrap();
             assert_eq!(differences(pool).await, 0);
         }
     }
@@ -214,7 +223,9 @@ where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
         for ids in [1..=100, 1_500..=1_600, 2_001..=2_100, 3_950..=4_000] {
             erase(&mut connection, ids).await;
         }
-        fill_counts(&mut connection).await.unwrap();
+        fill_counts(&mut connection, Patience::OF_MIGRATE)
+            .await
+            .unwrap();
         assert_eq!(differences(pool).await, 0);
     }
 
@@ -249,7 +260,9 @@ where coalesce(raw.events, 0) <> coalesce(kept.events, 0)";
         counting.commit().await.unwrap();
         erasing.await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
-        fill_counts(&mut connection).await.unwrap();
+        fill_counts(&mut connection, Patience::OF_MIGRATE)
+            .await
+            .unwrap();
         assert_eq!(differences(pool).await, 0);
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 use crate::error::{Context as _, StoreError};
+use crate::patience::Patience;
 use crate::share::Share;
 
 const OPERATION: &str = "copy the ledger";
@@ -18,10 +19,6 @@ const STEP_ROWS: i64 = 10_000;
 const SHARE: Share = Share::new(1_500, Duration::from_secs(7 * 60));
 /// Steps in a row that a conflict with a write may undo before the run ends.
 const CONFLICTS_MAX: usize = 10;
-/// The same for the rename. Writers queue behind it while it waits for its lock, so these are few.
-const RENAME_CONFLICTS_MAX: usize = 3;
-/// Writers queue behind a rename or a drop that waits for another transaction; the next run tries again.
-const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 
 /// Copies the next rows in order of arrival. Returns whether there may be more.
 const COPY_STEP: &str = "
@@ -60,20 +57,13 @@ drop table event_keys_copy";
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when the run ended before the copy did: another run continues it.
-pub(crate) async fn move_ledger(connection: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query(LOCK_TIMEOUT)
-        .execute(&mut *connection)
-        .await
-        .context(OPERATION)?;
+pub(crate) async fn move_ledger(
+    connection: &mut PgConnection,
+    patience: Patience,
+) -> Result<(), StoreError> {
     if exists(connection, "event_identities_copy").await? {
         copy(connection).await?;
-        let mut conflicts = 0;
-        while let Err(error) = run(connection, FINISH).await {
-            if !matches!(error, StoreError::Conflict { .. }) || conflicts >= RENAME_CONFLICTS_MAX {
-                return Err(error);
-            }
-            conflicts += 1;
-        }
+        repeat(connection, FINISH, patience).await?;
     }
     if exists(connection, "event_keys_copy").await? {
         let is_drop_due: bool = sqlx::query_scalar(IS_DROP_DUE)
@@ -81,7 +71,7 @@ pub(crate) async fn move_ledger(connection: &mut PgConnection) -> Result<(), Sto
             .await
             .context(OPERATION)?;
         if is_drop_due {
-            run(connection, DROP).await?;
+            repeat(connection, DROP, patience).await?;
         }
     }
     Ok(())
@@ -123,6 +113,18 @@ async fn exists(connection: &mut PgConnection, table: &str) -> Result<bool, Stor
         .fetch_one(connection)
         .await
         .context(OPERATION)
+}
+
+async fn repeat(
+    connection: &mut PgConnection,
+    statements: &str,
+    patience: Patience,
+) -> Result<(), StoreError> {
+    let mut attempts = patience.attempts();
+    while let Err(error) = run(connection, statements).await {
+        attempts.again(error).await?;
+    }
+    Ok(())
 }
 
 /// Sends several statements, which are one transaction.

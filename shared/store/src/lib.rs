@@ -42,6 +42,7 @@ mod partition_plan;
 mod partition_sizes;
 mod partition_step;
 mod partitions;
+mod patience;
 mod position;
 mod publication;
 mod record_row;

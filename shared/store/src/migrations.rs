@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::count_backfill::fill_counts;
 use crate::error::{Context as _, StoreError};
 use crate::ledger_copy::move_ledger;
+use crate::patience::Patience;
 use crate::roles::grant_access;
 
 const OPERATION: &str = "apply migrations";
@@ -27,9 +28,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// A migration, or waiting for another caller's, may take longer than other statements, but must end
 /// before the Lambda function times out (15 minutes).
 const STATEMENT_TIMEOUT: &str = "set statement_timeout = '14min'";
-/// Writers queue behind a migration that waits for a table lock, so it waits only briefly; the next run tries
-/// again.
-const LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
 
 /// One file `VERSION_NAME.sql` of the folder `migrations/`.
 macro_rules! file {
@@ -91,17 +89,25 @@ pub struct MigrationReport {
 /// Applies missing migrations, moves what a migration alone cannot move in a short time, and grants the
 /// database users their rights on the tables. A second caller waits for the first.
 ///
+/// A migration waits only briefly for a lock, and is tried again a bounded number of times; between two attempts
+/// writes go on.
+///
 /// # Errors
 /// When a migration fails (the others before it stay applied), or an applied one was changed.
+/// [`StoreError::Conflict`] when another transaction held its lock at every attempt.
 /// [`StoreError::Unavailable`] when there is more to move than one run can: the next one continues.
 pub async fn migrate(pool: &PgPool) -> Result<MigrationReport, StoreError> {
+    migrate_with(pool, Patience::OF_MIGRATE).await
+}
+
+async fn migrate_with(pool: &PgPool, patience: Patience) -> Result<MigrationReport, StoreError> {
     // A separate connection: the locks end when it is closed, also after an error.
     let options = pool.connect_options();
     let mut connection = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
         .await
         .unwrap_or(Err(sqlx::Error::PoolTimedOut))
         .context("connect to the database")?;
-    let report = run(&mut connection).await;
+    let report = run(&mut connection, patience).await;
     if let Err(error) = connection.close().await {
         tracing::debug!(%error, "close the migration's connection");
     }
@@ -119,7 +125,10 @@ pub async fn has_records(pool: &PgPool) -> Result<bool, StoreError> {
         .context(OPERATION)
 }
 
-async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreError> {
+async fn run(
+    connection: &mut PgConnection,
+    patience: Patience,
+) -> Result<MigrationReport, StoreError> {
     sqlx::query(STATEMENT_TIMEOUT)
         .execute(&mut *connection)
         .await
@@ -130,18 +139,22 @@ async fn run(connection: &mut PgConnection) -> Result<MigrationReport, StoreErro
         .await
         .context(OPERATION)?;
     // Set after the advisory lock, so that waiting for another caller is not limited by it.
-    sqlx::query(LOCK_TIMEOUT)
+    sqlx::query(&patience.lock_limit())
         .execute(&mut *connection)
         .await
         .context(OPERATION)?;
     let before = applied_versions(connection).await?;
-    MIGRATOR
-        .run(&mut *connection)
-        .await
-        .map_err(|error| failure(&error))?;
-    move_ledger(connection).await?;
-    fill_counts(connection).await?;
-    grant_access(connection).await?;
+    let mut attempts = patience.attempts();
+    // Each is a transaction of its own, so another attempt continues with the one that had to wait.
+    while let Err(error) = MIGRATOR.run(&mut *connection).await {
+        attempts.again(failure(&error)).await?;
+    }
+    move_ledger(connection, patience).await?;
+    fill_counts(connection, patience).await?;
+    let mut attempts = patience.attempts();
+    while let Err(error) = grant_access(connection).await {
+        attempts.again(error).await?;
+    }
     Ok(MigrationReport {
         applied: MIGRATOR
             .iter()
@@ -187,9 +200,26 @@ async fn applied_versions(connection: &mut PgConnection) -> Result<HashSet<i64>,
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::path::Path;
 
+    use devstack::TestDatabase;
+    use event::parse_event;
+
     use super::*;
+    use crate::write_batch;
+
+    /// What is applied before a migration that locks the records against writes.
+    const BEFORE_AN_INDEX: usize = 8;
+    /// Long enough for everything, so that a test that waits for it fails clearly.
+    const LIMIT: Duration = Duration::from_secs(60);
+    /// Many attempts, so that none of them is the last one on a busy machine.
+    const EAGER: Patience = Patience {
+        lock_timeout: Duration::from_millis(100),
+        first_wait: Duration::from_millis(20),
+        longest_wait: Duration::from_millis(20),
+        repeats_max: 1_000,
+    };
 
     #[tokio::test]
     async fn every_file_of_the_folder_is_listed() {
@@ -200,5 +230,101 @@ mod tests {
         };
         assert!(files.iter().count() >= 4, "the folder is not read");
         assert_eq!(facts(&MIGRATOR), facts(&files));
+    }
+
+    /// A database to which an index on the records is still to be added, with a complete ledger.
+    async fn before_an_index() -> TestDatabase {
+        let database = TestDatabase::create().await.unwrap();
+        let mut connection = database.pool().acquire().await.unwrap();
+        let migrations: Vec<_> = MIGRATOR.iter().take(BEFORE_AN_INDEX).cloned().collect();
+        let earlier = Migrator {
+            migrations: migrations.into(),
+            ..Migrator::DEFAULT
+        };
+        earlier.run(&mut *connection).await.unwrap();
+        move_ledger(&mut connection, EAGER).await.unwrap();
+        database
+    }
+
+    async fn write(pool: &PgPool, id: &str) {
+        let json = format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"t","time":"2026-11-24T12:00:00Z"}}"#
+        );
+        let event = parse_event(&json).unwrap();
+        timeout(LIMIT, write_batch(pool, &[event]))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    /// Waits until a session of this database waits for a lock, or until none does.
+    async fn wait_for_waiter(pool: &PgPool, is_waiting: bool) {
+        let question = "select exists (select from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'
+                and query like '%create index records_subject%')";
+        let seen = async {
+            loop {
+                let found: bool = sqlx::query_scalar(question).fetch_one(pool).await.unwrap();
+                if found == is_waiting {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LIMIT, seen).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn migration_that_meets_an_open_write_is_tried_again_and_other_writes_go_on() {
+        let database = before_an_index().await;
+        let pool = database.pool();
+        let mut open = pool.begin().await.unwrap();
+        sqlx::query("lock table records in row exclusive mode")
+            .execute(&mut *open)
+            .await
+            .unwrap();
+        let has_ended = Cell::new(false);
+        let migrating = async {
+            let report = migrate_with(pool, EAGER).await;
+            has_ended.set(true);
+            report
+        };
+        let writing = async {
+            // Twice: the first attempt has ended, another one has begun.
+            for _ in 0..2 {
+                wait_for_waiter(pool, true).await;
+                wait_for_waiter(pool, false).await;
+            }
+            // Behind the attempt that waits, until that gives up.
+            write(pool, "meanwhile").await;
+            assert!(!has_ended.get());
+            open.rollback().await.unwrap();
+        };
+        let (report, ()) = timeout(LIMIT, async { tokio::join!(migrating, writing) })
+            .await
+            .unwrap();
+        let applied = MIGRATOR.iter().count() - BEFORE_AN_INDEX;
+        assert_eq!(report.unwrap().applied.len(), applied);
+    }
+
+    #[tokio::test]
+    async fn lock_that_is_never_free_ends_the_run_with_what_to_do() {
+        let database = before_an_index().await;
+        let pool = database.pool();
+        let mut open = pool.begin().await.unwrap();
+        sqlx::query("lock table records in row exclusive mode")
+            .execute(&mut *open)
+            .await
+            .unwrap();
+        let brief = Patience {
+            repeats_max: 2,
+            ..EAGER
+        };
+        let error = migrate_with(pool, brief).await.unwrap_err();
+        assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
+        let error = error.to_string();
+        assert!(error.contains("3 times: a long transaction"), "{error}");
+        open.rollback().await.unwrap();
+        migrate_with(pool, brief).await.unwrap();
     }
 }
