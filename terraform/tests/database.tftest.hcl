@@ -70,6 +70,24 @@ run "data_is_encrypted_backed_up_and_protected" {
   }
 }
 
+run "log_has_no_data_of_events" {
+  module {
+    source = "./modules/database"
+  }
+
+  assert {
+    condition = {
+      for parameter in aws_rds_cluster_parameter_group.this.parameter : parameter.name => parameter.value
+      if startswith(parameter.name, "log_parameter") || parameter.name == "log_error_verbosity"
+      } == {
+      log_parameter_max_length          = "0"
+      log_parameter_max_length_on_error = "0"
+      log_error_verbosity               = "terse"
+    }
+    error_message = "Neither parameters nor rows may be logged."
+  }
+}
+
 run "paused_database_needs_nothing_more" {
   module {
     source = "./modules/database"

@@ -23,6 +23,7 @@ use crate::progress::{ProgressSender, Step};
 
 /// Superuser of the private server.
 const SUPERUSER: &str = "opsconsole";
+const LOG: &str = "postgres.log";
 /// Name of the map from operating-system users to the superuser (PostgreSQL manual, "User Name
 /// Maps").
 const USER_MAP: &str = "owner";
@@ -54,6 +55,8 @@ pub enum Durability {
 pub struct PostgresOptions {
     /// Whether commits are written to disk.
     pub durability: Durability,
+    /// Further settings of the server, as `name=value`; of several for one name the last counts.
+    pub settings: Vec<String>,
     /// Receives the steps of the start.
     pub progress: ProgressSender,
 }
@@ -66,6 +69,7 @@ pub struct Postgres {
     binaries: PathBuf,
     account: Option<Account>,
     durability: Durability,
+    settings: Vec<String>,
 }
 
 impl Postgres {
@@ -100,6 +104,7 @@ impl Postgres {
             binaries,
             account,
             durability: options.durability,
+            settings: options.settings,
         };
         postgres.initialize().await?;
         postgres.start_again().await?;
@@ -160,6 +165,7 @@ impl Postgres {
                     .map(|name| format!("{name}=off")),
             ),
         }
+        settings.extend_from_slice(&self.settings);
         for setting in settings {
             program = program.arguments(["-c".to_owned(), setting]);
         }
@@ -174,6 +180,15 @@ impl Postgres {
     /// When it does not end in time; it is killed then.
     pub async fn stop(self) -> Result<(), DevstackError> {
         self.stop_server().await
+    }
+
+    /// What the server has logged.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn log(&self) -> Result<String, DevstackError> {
+        let log = self.guardian.folder().join(LOG);
+        fs::read_to_string(log).map_err(DevstackError::io("read the log of PostgreSQL"))
     }
 
     /// The exit status, if the server ended unexpectedly.
@@ -197,7 +212,7 @@ impl Postgres {
     }
 
     fn program(&self, name: &str) -> Program {
-        let mut program = Program::new(self.binaries.join(name), &self.guardian, "postgres.log");
+        let mut program = Program::new(self.binaries.join(name), &self.guardian, LOG);
         program.account = self.account;
         program.hidden_variables = &["PG*", "LC_*", "LANG", "LANGUAGE"];
         program
@@ -242,7 +257,7 @@ impl Postgres {
     }
 
     async fn wait_until_ready(&self, group: GroupId) -> Result<(), DevstackError> {
-        let log = self.guardian.folder().join("postgres.log");
+        let log = self.guardian.folder().join(LOG);
         let deadline = Instant::now() + START_LIMIT;
         let url = self.url("postgres");
         loop {

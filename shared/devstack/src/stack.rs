@@ -214,6 +214,7 @@ fn log_of(emulator: &Emulator, function: &str) -> PathBuf {
 async fn start_database(options: &StackOptions) -> Result<(Postgres, String), DevstackError> {
     let postgres = Postgres::start(PostgresOptions {
         durability: options.durability,
+        settings: Vec::new(),
         progress: options.progress.clone(),
     })
     .await?;

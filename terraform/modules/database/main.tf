@@ -36,7 +36,7 @@ resource "aws_db_subnet_group" "this" {
 resource "aws_rds_cluster_parameter_group" "this" {
   name_prefix = "${var.name}-"
   family      = "aurora-postgresql${local.major_version}"
-  description = "TLS only, slow statements logged"
+  description = "TLS only, slow statements logged without their data"
 
   parameter {
     name  = "rds.force_ssl"
@@ -63,6 +63,23 @@ resource "aws_rds_cluster_parameter_group" "this" {
       name  = "idle_session_timeout"
       value = parameter.value
     }
+  }
+
+  # A statement is logged, its parameters never: they are the events.
+  parameter {
+    name  = "log_parameter_max_length"
+    value = "0"
+  }
+
+  parameter {
+    name  = "log_parameter_max_length_on_error"
+    value = "0"
+  }
+
+  # Without the lines DETAIL and CONTEXT of an error, which quote the row or the text at fault.
+  parameter {
+    name  = "log_error_verbosity"
+    value = "terse"
   }
 
   dynamic "parameter" {

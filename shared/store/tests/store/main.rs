@@ -18,6 +18,8 @@ mod hostile;
 mod iam;
 mod ledger_copy;
 mod lists;
+mod log;
+mod online;
 mod partitions;
 mod refusals;
 mod replacements;
