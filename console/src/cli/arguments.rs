@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use event::Order;
+use export::Target;
 
 use super::account::{AccountArguments, EXAMPLES as ACCOUNT_EXAMPLES};
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
@@ -89,7 +90,9 @@ Examples:
   opsconsole env list
   opsconsole env import terraform/environments/pilot
   opsconsole env import terraform/environments/pilot --name events-pilot
-  opsconsole --env pilot status
+  opsconsole env import terraform/environments/pilot --tunnel \
+      'ssh -N -L {local_port}:{host}:{port} bastion'
+  opsconsole --env pilot env check
 
 `list` reads the configuration file and looks for running demos; it connects to no environment. The
 one that these options select is marked.
@@ -97,9 +100,26 @@ JSON output: [{\"name\", \"source\", \"path\", \"pid\", \"is_ready\", \"is_produ
 \"is_used\"}]; source is \"config_file\", with the path of the file, or \"running_demo\", with its pid.
 
 `import` reads the output `console` of the applied folder with `terraform output -json` and writes
-[environments.NAME] to the configuration file; other entries are not changed.
+[environments.NAME] to the configuration file; other entries are not changed. What is written can be
+reached from anywhere: on AWS records are read by the signed API, because the database stands in
+private subnets. --tunnel writes the database as well, and a command that leads there: this program
+starts it, puts a free port of this machine into {local_port}, and ends it.
 JSON output: {\"environment\", \"path\", \"outcome\"}; outcome is \"added\", \"replaced\" or
 \"unchanged\".";
+
+const ENV_CHECK: &str = "\
+Examples:
+  opsconsole --env pilot env check
+  opsconsole --env pilot env check --into s3://events-exports/daily
+
+Every access that this program needs is tried, all at once, each for at most 10 s: topic, queues,
+metrics, API, database. Nothing is changed: what only a change could show, such as publishing, is
+listed as not-tried, with the command that would show it. A missing permission has its name in IAM.
+
+JSON output: {\"environment\", \"checks\": [{\"access\", \"target\", \"outcome\", \"duration_ms\",
+\"permissions\", \"missing_permission\", \"detail\", \"next_step\"}]}; outcome is \"allowed\", \"denied\",
+\"failed\", \"unreachable\", \"not-tried\" or \"absent\" (the environment does not have it). Exit code 1
+where something is denied or failed, 3 where something is unreachable.";
 
 const AUDIT_EXAMPLES: &str = "\
 Examples:
@@ -227,7 +247,7 @@ pub enum Command {
     /// Call the HTTP API, as third parties do
     #[command(subcommand, after_help = API_EXAMPLES)]
     Api(ApiCommand),
-    /// List and import environments
+    /// List, import and check environments
     #[command(subcommand, after_help = ENV_EXAMPLES)]
     Env(EnvCommand),
     /// List the changes that were made from this machine: when, by whom, where and why
@@ -343,6 +363,16 @@ pub enum EnvCommand {
         /// Overwrite a different entry of this name
         #[arg(long)]
         replace: bool,
+        /// Command that leads to the database, with {host}, {port} and {local_port}
+        #[arg(long, value_name = "COMMAND")]
+        tunnel: Option<String>,
+    },
+    /// Try every access that this program needs, and name the permissions that are missing
+    #[command(after_help = ENV_CHECK)]
+    Check {
+        /// Also try the access to this place of exports, s3://BUCKET/PREFIX
+        #[arg(long, value_name = "TARGET")]
+        into: Option<Target>,
     },
 }
 

@@ -1,7 +1,10 @@
-//! `env list`: lists environments. `env import`: adds one that Terraform has applied.
+//! `env list`: lists environments. `env import`: adds one that Terraform has applied. `env check`: tries the access to
+//! one.
 //!
 //! Invariant: `list` reads local files and connects to nothing. `import` reads the output of Terraform, writes
 //! one local file, and changes nothing else.
+
+mod check;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,6 +15,7 @@ use serde_json::{Map, Value};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::session::connect;
 use super::table::{Align, Keep, Table};
 use super::{CommandError, EnvCommand, Exit, GlobalArguments, Output};
 use pipeline::environment::{Environment, EnvironmentSource, ImportOutcome, ListedEnvironment};
@@ -20,6 +24,9 @@ use pipeline::printable_lines;
 const TERRAFORM: &str = "terraform";
 /// The output that is an entry of the configuration, see `terraform/outputs.tf`.
 const OUTPUT: &str = "console";
+/// The output with the fields for a machine that reaches the database.
+const DATABASE_OUTPUT: &str = "console_database";
+const TUNNEL: &str = "tunnel";
 /// The state may be remote and the network slow.
 const TERRAFORM_LIMIT: Duration = Duration::from_secs(60);
 
@@ -35,7 +42,13 @@ pub(super) async fn run(
             folder,
             name,
             replace,
-        } => import(&folder, name, replace, config_path, output).await,
+            tunnel,
+        } => {
+            let values = read_entry(&folder, tunnel).await?;
+            let name = name.map_or_else(|| folder_name(&folder), Ok)?;
+            import(&name, &values, replace, config_path, output)
+        }
+        EnvCommand::Check { into } => check::run(&connect(global)?, into, output).await,
     }
 }
 
@@ -97,19 +110,14 @@ fn from(listed: &ListedEnvironment) -> String {
     }
 }
 
-async fn import(
-    folder: &Path,
-    name: Option<String>,
+fn import(
+    name: &str,
+    values: &Map<String, Value>,
     replace: bool,
     config_path: Option<&Path>,
     output: Output,
 ) -> Result<Exit, CommandError> {
-    let name = match name {
-        Some(name) => name,
-        None => folder_name(folder)?,
-    };
-    let values = read_output(folder).await?;
-    let imported = Environment::import(&name, &values, config_path, replace)?;
+    let imported = Environment::import(name, values, config_path, replace)?;
     if output.is_json() {
         output.json(&imported)?;
         return Ok(Exit::Done);
@@ -120,7 +128,9 @@ async fn import(
         ImportOutcome::Replaced => format!("replaced environment {name:?} in {path}\n"),
         ImportOutcome::Unchanged => format!("environment {name:?} is already in {path}\n"),
     })?;
-    output.note(&format!("check it with `opsconsole --env {name} status`"));
+    output.note(&format!(
+        "check it with `opsconsole --env {name} env check`"
+    ));
     Ok(Exit::Done)
 }
 
@@ -138,13 +148,13 @@ fn folder_name(folder: &Path) -> Result<String, CommandError> {
 /// The outputs as Terraform prints them. Sensitive values are included, so errors never repeat them.
 #[derive(Deserialize)]
 struct Outputs {
-    #[serde(rename = "console")]
     console: Option<OutputValue>,
+    console_database: Option<OutputValue>,
 }
 
 #[derive(Deserialize)]
 struct OutputValue {
-    value: Map<String, Value>,
+    value: Option<Map<String, Value>>,
 }
 
 /// Terraform on the `PATH`. A relative entry, and an empty one, means the current folder, which may be a
@@ -157,7 +167,45 @@ fn terraform() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-async fn read_output(folder: &Path) -> Result<Map<String, Value>, CommandError> {
+/// The entry, with the database if there is a tunnel to it.
+async fn read_entry(
+    folder: &Path,
+    tunnel: Option<String>,
+) -> Result<Map<String, Value>, CommandError> {
+    let outputs = read_outputs(folder).await?;
+    let failed = |detail: String| {
+        CommandError::Failed(format!(
+            "read the outputs of {}: {detail}",
+            folder.display()
+        ))
+    };
+    let mut entry = outputs.console.and_then(|output| output.value).ok_or_else(|| {
+        failed(format!(
+            "there is no output {OUTPUT:?}; if this is an environment of this project, run `terraform -chdir={} apply` first",
+            folder.display()
+        ))
+    })?;
+    // A state is written by others, and a tunnel is a program that is run.
+    if entry.contains_key(TUNNEL) {
+        return Err(failed(format!(
+            "the output {OUTPUT:?} names a command, which is not taken from there; give it with --tunnel"
+        )));
+    }
+    if let Some(tunnel) = tunnel {
+        let database = outputs.console_database.and_then(|output| output.value);
+        let database = database.ok_or_else(|| {
+            failed(format!(
+                "there is no output {DATABASE_OUTPUT:?} for --tunnel: apply this version first; an \
+                 environment without Aurora has none"
+            ))
+        })?;
+        entry.extend(database);
+        entry.insert(TUNNEL.to_owned(), Value::String(tunnel));
+    }
+    Ok(entry)
+}
+
+async fn read_outputs(folder: &Path) -> Result<Outputs, CommandError> {
     let failed = |detail: String| {
         CommandError::Failed(format!(
             "read the outputs of {}: {detail}",
@@ -182,15 +230,9 @@ async fn read_output(folder: &Path) -> Result<Map<String, Value>, CommandError> 
         let reason = String::from_utf8_lossy(&answer.stderr);
         return Err(failed(format!("terraform: {}", reason.trim())));
     }
-    let outputs: Outputs = serde_json::from_slice(&answer.stdout).map_err(|_| {
+    serde_json::from_slice(&answer.stdout).map_err(|_| {
         failed(format!(
             "the output {OUTPUT:?} is no entry of an environment"
-        ))
-    })?;
-    outputs.console.map(|output| output.value).ok_or_else(|| {
-        failed(format!(
-            "there is no output {OUTPUT:?}; if this is an environment of this project, run `terraform -chdir={} apply` first",
-            folder.display()
         ))
     })
 }

@@ -116,6 +116,42 @@ fn imported_environment_is_used_by_its_name_and_calls_to_its_api_are_signed() {
 }
 
 #[test]
+fn tunnel_is_written_with_the_database_and_never_taken_from_a_state() {
+    let mut outputs = outputs("127.0.0.1:1");
+    outputs["console_database"] = json!({"sensitive": false, "type": ["object", {}], "value": {
+        "database_url": "postgres://operator@db.example/pipeline?sslmode=verify-full",
+        "database_auth": "iam",
+    }});
+    let applied = Applied::with(&outputs);
+    let command = "ssh -N -L {local_port}:{host}:{port} bastion";
+    let imported = applied.import(&["--tunnel", command]);
+    assert_eq!(imported.code, 0, "{imported:?}");
+    let path = applied.program.home().join("config/opsconsole/config.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let entry: toml::Table = text.parse().unwrap();
+    let entry = &entry["environments"]["pilot"];
+    assert_eq!(entry["tunnel"].as_str(), Some(command));
+    assert_eq!(entry["database_auth"].as_str(), Some("iam"));
+    let url = entry["database_url"].as_str().unwrap();
+    assert!(url.starts_with("postgres://operator@db.example"), "{url}");
+    let without_port = applied.import(&["--replace", "--tunnel", "ssh bastion"]);
+    assert_eq!(without_port.code, 2, "{without_port:?}");
+    assert!(
+        without_port.stderr.contains("{local_port}"),
+        "{without_port:?}"
+    );
+
+    outputs["console_database"] = json!({"sensitive": false, "type": "dynamic", "value": null});
+    let none = Applied::with(&outputs).import(&["--tunnel", command]);
+    assert_eq!(none.code, 1, "{none:?}");
+    assert!(none.stderr.contains("console_database"), "{none:?}");
+    outputs["console"]["value"]["tunnel"] = json!("sh -c 'touch taken' {local_port}");
+    let refused = Applied::with(&outputs).import(&[]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("--tunnel"), "{refused:?}");
+}
+
+#[test]
 fn entry_that_differs_is_kept_until_replaced() {
     let applied = Applied::with(&outputs("127.0.0.1:1"));
     applied.program.configure(
@@ -133,7 +169,7 @@ fn entry_that_differs_is_kept_until_replaced() {
             .stdout
             .starts_with("replaced environment \"pilot\"")
     );
-    assert!(replaced.stderr.contains("opsconsole --env pilot status"));
+    assert!(replaced.stderr.contains("opsconsole --env pilot env check"));
 }
 
 #[test]

@@ -8,11 +8,13 @@
 )]
 
 mod account;
+mod access;
 mod by_api;
 mod cost;
 mod delete;
 #[cfg(feature = "demo")]
 mod demo;
+mod denying_service;
 mod env;
 mod erase;
 mod export;
@@ -30,4 +32,5 @@ mod replay;
 mod support;
 mod tidy;
 mod tls;
+mod tunnel;
 mod usage;

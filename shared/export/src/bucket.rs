@@ -193,6 +193,20 @@ impl Bucket {
 }
 
 impl Bucket {
+    /// Asks for the first page of the objects.
+    pub(crate) async fn try_list(&self) -> Result<(), object_store::Error> {
+        let mut objects = self.store.list(Some(&self.prefix));
+        objects.next().await.transpose().map(|_| ())
+    }
+
+    /// Asks for the checkpoint. That there is none is an answer as well.
+    pub(crate) async fn try_read(&self) -> Result<(), object_store::Error> {
+        match self.store.get(&self.key(CHECKPOINT)).await {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The objects in the folders of the days.
     pub(crate) async fn list(&self) -> Result<Vec<String>, ExportError> {
         let failed = |error| self.failed("list", &self.prefix, error);

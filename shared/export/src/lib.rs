@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 mod bucket;
 mod checkpoint;
 mod chunk;
@@ -41,6 +42,7 @@ mod staging;
 mod targets;
 mod walk;
 
+pub use access::{BUCKET_ACCESS, check_bucket};
 pub use erase::ExportFiles;
 pub use error::ExportError;
 pub use format::Format;

@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Request, Url};
 
 use super::connection::OPERATION_LIMIT;
+use super::denial::CALL_API;
 use super::model::{ApiAnswer, ApiHealth};
 use super::{Attempt, Pipeline, PipelineError};
 use crate::environment::origin;
@@ -118,6 +119,33 @@ impl Pipeline {
             body,
         })
     }
+}
+
+impl Attempt {
+    /// The gateway refused the call, with what it said: `{"message":"Forbidden"}`, or the sentence of IAM (Amazon API
+    /// Gateway Developer Guide, "Controlling and managing access to HTTP APIs").
+    pub(super) fn gateway_denied(&self, status: u16, body: &[u8]) -> PipelineError {
+        let said: Option<GatewayAnswer> = serde_json::from_slice(body).ok();
+        let cause = match said {
+            Some(GatewayAnswer { message }) => format!("status {status}: {message}"),
+            None => format!("status {status}"),
+        };
+        if status == 401 {
+            return self.refused(cause).with_hint(WANTS_TOKEN);
+        }
+        self.denied(&cause, Some(CALL_API))
+    }
+}
+
+/// Without IAM the gateway wants a token of an identity provider, which this program has not.
+const WANTS_TOKEN: &str = "the API wants a token (JWT), and opsconsole signs with AWS credentials: where the \
+                           environment's entry lacks api_auth = \"iam\", import it again";
+
+/// What the gateway says. Its services write the name in two ways.
+#[derive(serde::Deserialize)]
+struct GatewayAnswer {
+    #[serde(alias = "Message")]
+    message: String,
 }
 
 /// A response of the API.

@@ -215,6 +215,8 @@ impl<'a> ApiReads<'a> {
         match (status, problem) {
             // The API's own document: a gateway that does not know the path answers without one.
             (404, Some(_)) => Ok(None),
+            // The gateway's own answer; the API has no such one.
+            (401 | 403, None) => Err(self.attempt.gateway_denied(status, &body)),
             (status, problem) => {
                 let kind = match status {
                     // Too many requests: as with a service that is down, another attempt can succeed.

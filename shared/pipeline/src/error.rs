@@ -14,6 +14,7 @@ use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::Instant;
 
+use super::denial;
 use super::printable::printable;
 
 /// The kind of an error; it determines the exit code and the default hint.
@@ -46,6 +47,8 @@ pub struct PipelineError {
     hint: Option<String>,
     /// Whether the operation may have succeeded although no response came.
     may_have_happened: bool,
+    /// Whether a permission is missing.
+    is_denied: bool,
     /// How many seconds the service asked to wait. Small, because errors are returned by value everywhere.
     retry_after_secs: Option<NonZeroU16>,
 }
@@ -79,6 +82,12 @@ impl PipelineError {
     #[must_use]
     pub fn may_have_happened(&self) -> bool {
         self.may_have_happened
+    }
+
+    /// Whether the service refused because a permission is missing; the hint names it where it is known.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.is_denied
     }
 
     /// How long the service asked to wait before another attempt (RFC 9110, 10.2.3), up to 18 hours; `None` if it
@@ -117,6 +126,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotConfigured,
             hint: Some(hint.to_owned()),
             may_have_happened: false,
+            is_denied: false,
             retry_after_secs: None,
         }
     }
@@ -131,6 +141,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotPermitted,
             hint: Some(hint),
             may_have_happened: false,
+            is_denied: false,
             retry_after_secs: None,
         }
     }
@@ -193,6 +204,7 @@ impl Attempt {
             kind,
             hint: None,
             may_have_happened: false,
+            is_denied: false,
             retry_after_secs: None,
         }
     }
@@ -200,6 +212,15 @@ impl Attempt {
     /// The service responded with an error.
     pub fn refused(&self, cause: impl AsRef<str>) -> PipelineError {
         self.failed(PipelineErrorKind::Refused, cause)
+    }
+
+    /// The service refused because a permission is missing: the one that `message` names, else `permission`.
+    pub fn denied(&self, message: &str, permission: Option<&str>) -> PipelineError {
+        let named = denial::permission_of(message);
+        let hint = denial::hint(named.as_deref().or(permission), message);
+        let mut error = self.refused(message).with_hint(&printable(&hint));
+        error.is_denied = true;
+        error
     }
 
     /// No response within `limit`.
@@ -238,10 +259,19 @@ impl Attempt {
             Some("NotFound") => self
                 .refused("the topic does not exist")
                 .with_hint("check the topic ARN of the environment"),
-            Some(code) => self.refused(match message {
-                Some(message) => format!("{code}: {message}"),
-                None => code.to_owned(),
-            }),
+            Some(code) => {
+                let cause = match message {
+                    Some(message) => format!("{code}: {message}"),
+                    None => code.to_owned(),
+                };
+                if denial::is_denial(code) {
+                    self.denied(&cause, None)
+                } else if denial::is_of_credentials(code) {
+                    self.refused(cause).with_hint(denial::credentials_hint())
+                } else {
+                    self.refused(cause)
+                }
+            }
             None => self.refused(message.unwrap_or("the service gave no reason")),
         }
     }
@@ -421,6 +451,27 @@ mod tests {
         );
         assert!(!error.is_unreachable());
         assert_eq!(error.cause, "the queue does not exist");
+    }
+
+    #[test]
+    fn denied_call_names_the_permission() {
+        let attempt = Attempt::start("purge \"q\"", "here");
+        let message = "User: me is not authorized to perform: sqs:purgequeue on resource: q";
+        let error = attempt.service_answer(Some("AccessDeniedException"), Some(message));
+        assert!(error.is_denied() && !error.is_unreachable());
+        assert!(error.cause.contains(message), "{error}");
+        let hint = error.hint();
+        assert!(
+            hint.starts_with("the permission sqs:PurgeQueue is missing"),
+            "{hint}"
+        );
+        let expired = attempt.service_answer(Some("ExpiredToken"), None);
+        assert!(!expired.is_denied());
+        assert!(
+            expired.hint().contains("log in again"),
+            "{}",
+            expired.hint()
+        );
     }
 
     #[test]

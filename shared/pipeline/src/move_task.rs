@@ -13,6 +13,7 @@ use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, QueueAttributeName};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::denial::short;
 use super::error::is_surely_not_done;
 use super::model::QueueRole;
 use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind, WritePermit};
@@ -287,7 +288,7 @@ where
         refusal.with_hint("see `opsconsole redrive native watch`, or end it with `… native cancel`")
     } else if message.contains("Task does not exist") {
         refusal.with_hint("it has ended, or never began: see `opsconsole redrive native list`")
-    } else if short(answer.code()) == Some("UnsupportedOperation") {
+    } else if answer.code().map(short) == Some("UnsupportedOperation") {
         refusal.with_hint(USE_OWN_ENGINE)
     } else {
         refusal
@@ -302,7 +303,7 @@ where
 {
     let code = error.as_service_error().and_then(|answer| answer.code());
     let status = error.raw_response().map(|answer| answer.status().as_u16());
-    match short(code) {
+    match code.map(short) {
         // `501 Not Implemented` says it, whatever the code: some emulators report an internal failure.
         _ if status == Some(501) => true,
         Some(code) => matches!(
@@ -313,29 +314,9 @@ where
     }
 }
 
-/// The code without its prefix and suffix: `com.amazonaws.sqs#UnsupportedOperation`,
-/// `AWS.SimpleQueueService.UnsupportedOperation` and `UnsupportedOperationException` are the same.
-fn short(code: Option<&str>) -> Option<&str> {
-    let code = code?.rsplit(['.', '#']).next()?;
-    Some(code.strip_suffix("Exception").unwrap_or(code))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_code_has_many_spellings() {
-        for code in [
-            "UnsupportedOperation",
-            "AWS.SimpleQueueService.UnsupportedOperation",
-            "com.amazonaws.sqs#UnsupportedOperation",
-            "UnsupportedOperationException",
-        ] {
-            assert_eq!(short(Some(code)), Some("UnsupportedOperation"), "{code}");
-        }
-        assert_eq!(short(None), None);
-    }
 
     #[test]
     fn only_three_statuses_are_final() {
