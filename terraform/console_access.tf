@@ -1,4 +1,5 @@
-# The policy for operators who use opsconsole: attach it to their role.
+# The policy for operators who use opsconsole: attach it to their role. It allows what opsconsole calls and nothing
+# else: console/tests/deploy compares the two. `opsconsole env check` tries each action.
 
 resource "aws_iam_policy" "console" {
   name        = "${var.name}-console"
@@ -17,16 +18,24 @@ resource "aws_iam_policy" "console" {
         {
           Sid      = "Redrive"
           Effect   = "Allow"
-          Action   = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"]
+          Action   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
           Resource = [module.messaging.queue_arn]
         },
         {
           Sid    = "HoldDeadLetters"
           Effect = "Allow"
           Action = [
-            "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
+            "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:PurgeQueue",
             "sqs:ReceiveMessage",
           ]
+          Resource = [module.messaging.dead_letter_queue_arn]
+        },
+        # SQS moves the messages with the rights of who started the task: it also needs those above, on both queues
+        # (Amazon SQS Developer Guide, "Troubleshooting dead-letter queue and DLQ redrive issues").
+        {
+          Sid      = "MoveDeadLetters"
+          Effect   = "Allow"
+          Action   = ["sqs:CancelMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:StartMessageMoveTask"]
           Resource = [module.messaging.dead_letter_queue_arn]
         },
         {
@@ -48,7 +57,7 @@ resource "aws_iam_policy" "console" {
         },
       ],
       [
-        for statement in local.log_in_statements["analyst"] : {
+        for statement in local.log_in_statements["operator"] : {
           Sid      = statement.sid
           Effect   = "Allow"
           Action   = statement.actions
@@ -80,5 +89,25 @@ resource "aws_iam_policy" "console" {
         }
       ],
     )
+  })
+}
+
+# For people who query the views of the schema `analytics` with a client of their own.
+resource "aws_iam_policy" "analyst" {
+  count = local.aurora_count
+
+  name        = "${var.name}-analyst"
+  description = "Log in to the database of ${var.name} as analyst"
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      for statement in local.log_in_statements["analyst"] : {
+        Sid      = statement.sid
+        Effect   = "Allow"
+        Action   = statement.actions
+        Resource = statement.resources
+      }
+    ]
   })
 }

@@ -6,8 +6,8 @@ locals {
 
   aurora = one(module.database)
 
-  # The users of the functions, and the one of people.
-  database_users = ["ingest", "api", "migrate", "analyst"]
+  # The users of the functions, the one of people, and the one of the console where it reaches the database.
+  database_users = ["ingest", "api", "migrate", "analyst", "operator"]
 
   # All to the writer, the api too: the order of /v1/feed rests on locks of writes that are not over, and a
   # reader does not know them.

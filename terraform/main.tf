@@ -39,6 +39,11 @@ locals {
       actions   = ["sqs:SendMessage"]
       resources = [module.messaging.dead_letter_queue_arn]
     }],
+    !var.ingest.immediate_dead_letters || !var.customer_managed_key_enabled ? [] : [{
+      sid       = "EncryptDeadLetters"
+      actions   = ["kms:GenerateDataKey"]
+      resources = [local.kms_key_arn]
+    }],
   )
 }
 

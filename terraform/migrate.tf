@@ -19,7 +19,7 @@ locals {
   )
 }
 
-# Creates the users `ingest`, `api`, `migrate` and `analyst` with `rds_iam`, as the master user through
+# Creates the users `ingest`, `api`, `migrate`, `analyst` and `operator` with `rds_iam`, as the master user through
 # the Data API. The function is outside of the VPC, so it needs neither NAT nor an endpoint; only this
 # function may read the master's secret.
 module "roles" {

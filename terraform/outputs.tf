@@ -52,6 +52,31 @@ output "database_name" {
   value       = try(local.aurora.name, null)
 }
 
+output "vpc_id" {
+  description = "Id of the VPC."
+  value       = module.network.vpc_id
+}
+
+output "public_subnet_ids" {
+  description = "Ids of the public subnets, in the order of the zones' names."
+  value       = module.network.public_subnet_ids
+}
+
+output "private_subnet_ids" {
+  description = "Ids of the private subnets, with functions and database, in the order of the zones' names."
+  value       = module.network.private_subnet_ids
+}
+
+output "functions_security_group_id" {
+  description = "Security group that may connect to the database: of the functions, and of a machine through which a tunnel goes."
+  value       = module.network.functions_security_group_id
+}
+
+output "database_security_group_id" {
+  description = "Security group of the database."
+  value       = module.network.database_security_group_id
+}
+
 output "console_policy_arn" {
   description = "Policy that lets a role operate the pipeline with opsconsole."
   value       = aws_iam_policy.console.arn
@@ -75,6 +100,19 @@ output "notification_topic_arn" {
 output "dashboard_name" {
   description = "Name of the CloudWatch dashboard."
   value       = module.observability.dashboard_name
+}
+
+output "analyst_policy_arn" {
+  description = "Policy that lets a role log in to the database as `analyst`; null where it is not Aurora."
+  value       = one(aws_iam_policy.analyst[*].arn)
+}
+
+output "console_database" {
+  description = "Further fields of the entry, for a machine that reaches the database: from inside the VPC, or by a tunnel (`opsconsole env import --tunnel`). Null where `console` has them."
+  value = local.aurora == null ? null : {
+    database_url  = local.aurora_urls["operator"]
+    database_auth = "iam"
+  }
 }
 
 output "console" {

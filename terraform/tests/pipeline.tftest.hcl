@@ -36,6 +36,35 @@ run "console_entry_has_the_fields_of_its_configuration" {
   }
 }
 
+run "console_that_reaches_the_database_logs_in_as_operator" {
+  assert {
+    condition = (
+      startswith(output.console_database.database_url, "postgres://operator@events-test-database.cluster-") &&
+      endswith(output.console_database.database_url, "?sslmode=verify-full") &&
+      output.console_database.database_auth == "iam" &&
+      strcontains(aws_iam_policy.console.policy, "/operator\"") && !strcontains(aws_iam_policy.console.policy, "/analyst\"")
+    )
+    error_message = "By a tunnel the console logs in by IAM as operator, to the writer."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_policy.analyst[0].policy).Statement[0].Resource == ["arn:aws:rds-db:us-east-1:111122223333:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/analyst"]
+    error_message = "Analysts log in as analyst and nothing else."
+  }
+}
+
+run "network_is_known_to_whoever_builds_beside_it" {
+  assert {
+    condition = (
+      output.vpc_id == module.network.vpc_id &&
+      length(output.public_subnet_ids) == 2 && length(output.private_subnet_ids) == 2 &&
+      output.functions_security_group_id == module.network.functions_security_group_id &&
+      output.database_security_group_id == module.network.database_security_group_id
+    )
+    error_message = "A machine for a tunnel needs a subnet and the security group that may connect."
+  }
+}
+
 run "functions_log_in_by_iam_each_as_itself" {
   assert {
     condition = alltrue([
@@ -102,7 +131,7 @@ run "schema_is_migrated_on_each_change_and_partitions_are_kept_daily" {
   }
 
   assert {
-    condition     = aws_lambda_invocation.roles[0].triggers.instances != "" && jsondecode(aws_lambda_invocation.roles[0].input).users == ["ingest", "api", "migrate", "analyst"]
+    condition     = aws_lambda_invocation.roles[0].triggers.instances != "" && jsondecode(aws_lambda_invocation.roles[0].input).users == ["ingest", "api", "migrate", "analyst", "operator"]
     error_message = "The users must be made once there is a database that answers."
   }
 

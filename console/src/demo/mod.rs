@@ -213,6 +213,7 @@ fn describe(endpoints: &Endpoints) -> Environment {
         database_url: Some(endpoints.database_url),
         database_pauses: false,
         database_cluster: None,
+        tunnel: None,
         ingest_function: Some(endpoints.ingest_function),
         function_timeout_secs: Some(FUNCTION_TIMEOUT_SECS),
         is_production: false,

@@ -16,6 +16,7 @@ use super::health::health;
 use super::polling::fresh;
 use super::remote::{Fetched, Remote};
 use super::theme::{Tone, sign, toned};
+use pipeline::model::ReadPath;
 
 /// From this width on, the header names the program and spells everything out.
 const HEADER_FULL_COLUMNS: u16 = 100;
@@ -139,10 +140,20 @@ impl Numbers {
         };
         let depth = count_or_unknown(number(&self.depth));
         let stored = count_or_unknown(number(&self.stored));
+        // On AWS usually so; a database that is read itself is not mentioned.
+        let read_path = context
+            .pipeline
+            .totals
+            .value()
+            .map(|totals| totals.read_path);
+        let way = match read_path {
+            Some(ReadPath::Api) => " by API",
+            Some(ReadPath::Database) | None => "",
+        };
         [
             (format!("depth {depth}"), plain),
             (dead, dead_style),
-            (format!("stored {stored}"), plain),
+            (format!("stored {stored}{way}"), plain),
         ]
     }
 }

@@ -189,6 +189,7 @@ pub(crate) fn findings(
     dead_letters(pipeline, now, &mut findings);
     queue_backlog(pipeline, now, &mut findings);
     ingest(pipeline, &mut findings);
+    tunnel(pipeline, &mut findings);
     api(pipeline, &mut findings);
     check_settings(pipeline, environment, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.tone));
@@ -380,6 +381,20 @@ fn drain_in_words(pipeline: &PipelineView) -> String {
         Draining::Not => "the queue does not drain".to_owned(),
         Draining::Unknown => "it is not known whether the queue drains".to_owned(),
     }
+}
+
+/// Records are still read, by the API.
+fn tunnel(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
+    let fault = pipeline
+        .totals
+        .value()
+        .and_then(|totals| totals.tunnel_fault.as_ref());
+    findings.extend(fault.map(|fault| Finding {
+        tone: Tone::Warning,
+        text: fault.clone(),
+        advice: "records are read by the API; see tunnel in the environment's entry".to_owned(),
+        screen: None,
+    }));
 }
 
 fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {

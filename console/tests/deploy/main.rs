@@ -8,6 +8,7 @@
     reason = "a test stops where it fails"
 )]
 
+mod permissions;
 mod pipeline;
 #[expect(dead_code, reason = "a part of it is used here")]
 #[path = "../support/program.rs"]
@@ -30,7 +31,28 @@ fn main() -> ExitCode {
     let terraform = runs("terraform", &["version"]);
     let provider = terraform.clone().and_then(|()| provider_can_be_had());
     let checkov = runs("checkov", &["--version"]);
+    let nothing = Ok(());
     let trials = vec![
+        trial(
+            "every_call_is_in_the_table",
+            &nothing,
+            permissions::every_call_is_in_the_table,
+        ),
+        trial(
+            "every_source_belongs_to_a_program",
+            &nothing,
+            permissions::every_source_belongs_to_a_program,
+        ),
+        trial(
+            "call_is_found_also_in_a_macro_and_not_in_a_test",
+            &nothing,
+            permissions::call_is_found_also_in_a_macro_and_not_in_a_test,
+        ),
+        trial(
+            "policies_allow_what_is_called_and_nothing_else",
+            &provider,
+            permissions::policies_allow_what_is_called_and_nothing_else,
+        ),
         trial("terraform_is_formatted", &terraform, formatted),
         trial("modules_pass_their_tests", &provider, tested),
         trial(

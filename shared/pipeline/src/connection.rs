@@ -20,6 +20,7 @@ use super::authority::Authority;
 use super::error::{Attempt, PipelineError};
 use super::search_state::SearchState;
 use crate::environment::{Environment, origin};
+use crate::tunnel::{Limits, Tunnel, TunnelCommand};
 
 /// Time limit of a TCP and TLS connect.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -35,6 +36,8 @@ const RETRY_BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const DATABASE_CONNECTIONS_MAX: u32 = 4;
 /// Longest wait for a database connection.
 const DATABASE_ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
+/// Longest wait for the tunnel where a question needs the database.
+const TUNNEL_LIMIT: Duration = Duration::from_secs(20);
 /// Default port of PostgreSQL.
 const DATABASE_PORT: u16 = 5432;
 /// Time limit of one statement, enforced by the database. With the wait for a connection it is shorter than
@@ -54,6 +57,7 @@ struct Inner {
     aws: OnceCell<Aws>,
     credentials: Mutex<Option<Credentials>>,
     http: OnceLock<Result<reqwest::Client, String>>,
+    tunnel: OnceLock<Option<Result<Tunnel, String>>>,
     pool: OnceLock<Result<PgPool, String>>,
     dead_letter_search: Mutex<SearchState>,
     database_away_until: std::sync::Mutex<Option<Instant>>,
@@ -84,6 +88,7 @@ impl Pipeline {
                 aws: OnceCell::new(),
                 credentials: Mutex::default(),
                 http: OnceLock::new(),
+                tunnel: OnceLock::new(),
                 pool: OnceLock::new(),
                 dead_letter_search: Mutex::default(),
                 database_away_until: std::sync::Mutex::default(),
@@ -166,10 +171,59 @@ impl Pipeline {
                 settings.max_connections = DATABASE_CONNECTIONS_MAX;
                 settings.acquire_timeout = DATABASE_ACQUIRE_LIMIT;
                 settings.statement_timeout = Some(STATEMENT_LIMIT);
+                if let Some(tunnel) = self.tunnel() {
+                    let tunnel = tunnel.as_ref().map_err(Clone::clone)?;
+                    settings.socket_folder = Some(tunnel.socket_folder().to_owned());
+                }
                 store::connect_lazy(&settings).map_err(|error| error.to_string())
             })
             .as_ref()
             .map_err(|cause| Attempt::start(operation, self.database_address()).refused(cause))
+    }
+
+    /// Opens the tunnel to the database, if the environment has one, and does not wait for it: from then on the
+    /// database is read as soon as the tunnel is open.
+    pub fn open_tunnel(&self) {
+        let _ = self.tunnel();
+    }
+
+    /// The tunnel, started on the first call; `None` if the environment has none.
+    fn tunnel(&self) -> Option<&Result<Tunnel, String>> {
+        let start = || {
+            let environment = self.environment();
+            let text = environment.tunnel.as_deref()?;
+            let url = reqwest::Url::parse(environment.database_url.as_deref()?).ok()?;
+            let host = url.host_str()?.trim_matches(['[', ']']);
+            let port = url.port().unwrap_or(DATABASE_PORT);
+            let command = TunnelCommand::parse(text);
+            Some(command.and_then(|command| Tunnel::start(command, host, port, Limits::USUAL)))
+        };
+        self.inner.tunnel.get_or_init(start).as_ref()
+    }
+
+    /// Whether the environment has a tunnel that is not open.
+    pub(super) fn is_tunnel_closed(&self) -> bool {
+        let started = self.inner.tunnel.get().and_then(Option::as_ref);
+        let is_open = started.is_some_and(|tunnel| tunnel.as_ref().is_ok_and(Tunnel::is_open));
+        self.environment().tunnel.is_some() && !is_open
+    }
+
+    /// Why the tunnel that was started is not open, with the last line of its command; `None` while it is, or is being
+    /// opened.
+    pub(super) fn tunnel_fault(&self) -> Option<String> {
+        match self.inner.tunnel.get()?.as_ref()? {
+            Ok(tunnel) => tunnel.fault(),
+            Err(why) => Some(why.clone()),
+        }
+    }
+
+    /// Waits until the tunnel is open, if there is one.
+    pub(super) async fn tunnel_opened(&self) -> Result<(), String> {
+        match self.tunnel() {
+            None => Ok(()),
+            Some(Ok(tunnel)) => tunnel.opened(TUNNEL_LIMIT).await,
+            Some(Err(why)) => Err(why.clone()),
+        }
     }
 
     /// URL of an AWS service (SQS, SNS, CloudWatch).
@@ -183,6 +237,9 @@ impl Pipeline {
 
     /// Tries to find out why there is no connection to the database.
     pub(super) async fn probe_database(&self) -> Option<String> {
+        if self.environment().tunnel.is_some() {
+            return self.tunnel_fault();
+        }
         connect_error(self.environment().database_url.as_deref()?).await
     }
 

@@ -18,6 +18,7 @@
 //! # Ok::<(), pipeline::PipelineError>(())
 //! ```
 
+mod access;
 pub mod account;
 mod api;
 mod api_reads;
@@ -28,6 +29,7 @@ mod connection;
 pub mod cost;
 mod dead_letter_search;
 mod delete;
+mod denial;
 pub mod environment;
 mod erase;
 mod error;
@@ -50,9 +52,11 @@ mod sigv4;
 mod sync_names;
 pub mod text;
 mod trace;
+mod tunnel;
 mod visibility;
 mod writes;
 
+pub use access::{Access, AccessCheck, AccessName, AccessOutcome};
 pub use api::API_BODY_BYTES_MAX;
 pub use authority::Authority;
 pub use body::{Body, BodyError, BodySpool};

@@ -90,6 +90,8 @@ pub struct RecordTotals {
     pub database_now: DateTime<Utc>,
     /// The way on which they were read.
     pub read_path: ReadPath,
+    /// Why the tunnel to the database is not open, where the environment has one that failed.
+    pub tunnel_fault: Option<String>,
 }
 
 /// The way on which records are read.

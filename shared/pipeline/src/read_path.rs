@@ -36,7 +36,7 @@ impl Pipeline {
         };
         let environment = self.environment();
         match (&environment.database_url, &environment.api_url) {
-            (Some(_), Some(_)) if is_away() => Some(ReadPath::Api),
+            (Some(_), Some(_)) if self.is_tunnel_closed() || is_away() => Some(ReadPath::Api),
             (Some(_), _) => Some(ReadPath::Database),
             (None, Some(_)) => Some(ReadPath::Api),
             (None, None) => None,
@@ -134,6 +134,13 @@ impl Pipeline {
             is_away: false,
         };
         let pool = self.pool(operation).map_err(here)?;
+        self.tunnel_opened().await.map_err(|why| {
+            let attempt = Attempt::start(operation, self.database_address());
+            NoAnswer {
+                error: attempt.failed(PipelineErrorKind::Unreachable, why),
+                is_away: true,
+            }
+        })?;
         let attempt = Attempt::start(operation, self.database_address());
         self.renew_log_in(pool, &attempt).await.map_err(here)?;
         let error = match tokio::time::timeout(limit, question(pool)).await {

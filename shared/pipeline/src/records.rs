@@ -84,6 +84,7 @@ impl Pipeline {
                     last_ingested_at: summary.last_ingested_at,
                     database_now: summary.database_now,
                     read_path: ReadPath::Database,
+                    tunnel_fault: None,
                 })
             },
             |api| async move {
@@ -94,6 +95,7 @@ impl Pipeline {
                     last_ingested_at: summary.last_ingested_at,
                     database_now: summary.database_now,
                     read_path: ReadPath::Api,
+                    tunnel_fault: self.tunnel_fault(),
                 })
             },
         )

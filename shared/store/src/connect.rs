@@ -3,6 +3,7 @@
 //! Invariant: the URL, which may contain a password, appears in no error, no log and no `Debug` output.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ pub struct ConnectSettings {
     /// no effect behind RDS Proxy, which refuses start-up options: there the database user's own setting
     /// applies.
     pub statement_timeout: Option<Duration>,
+    /// A folder with a socket `.s.PGSQL.PORT` that leads to the server of the URL: the connection is made there, while
+    /// host and port of the URL stay those of the token and of the certificate. `None` connects to the host.
+    pub socket_folder: Option<PathBuf>,
     /// A connection that was idle for longer is pinged before it is used. A busy one is not, so that a
     /// batch costs one round trip.
     pub unchecked_idle_max: Duration,
@@ -58,6 +62,7 @@ impl ConnectSettings {
             max_connections: CONNECTIONS_MAX_DEFAULT,
             acquire_timeout: ACQUIRE_TIMEOUT_DEFAULT,
             statement_timeout: Some(STATEMENT_TIMEOUT_DEFAULT),
+            socket_folder: None,
             unchecked_idle_max: UNCHECKED_IDLE_MAX_DEFAULT,
         }
     }
@@ -70,6 +75,10 @@ impl ConnectSettings {
         let options = options
             .application_name(&self.application_name)
             .statement_cache_capacity(STATEMENTS_MAX);
+        let options = match &self.socket_folder {
+            Some(folder) => options.socket(folder),
+            None => options,
+        };
         Ok(match self.statement_timeout {
             Some(limit) if !is_rds_proxy(options.get_host()) => {
                 let milliseconds = format!("{}ms", limit.as_millis());
@@ -107,6 +116,7 @@ impl fmt::Debug for ConnectSettings {
             .field("max_connections", &self.max_connections)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("socket_folder", &self.socket_folder)
             .field("unchecked_idle_max", &self.unchecked_idle_max)
             .finish_non_exhaustive()
     }

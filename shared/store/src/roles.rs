@@ -9,10 +9,14 @@ use crate::error::{Context as _, StoreError};
 
 /// The user that owns the tables.
 const MIGRATE: &str = "migrate";
+/// The user that reads for third parties.
+const API: &str = "api";
+/// The user of the console, where it reaches the database.
+const OPERATOR: &str = "operator";
 /// Statement timeouts that the server applies to these users: functions behind RDS Proxy, where a start-up
-/// option cannot set one (those that connect directly set their own), and people.
+/// option cannot set one (those that connect directly set their own), and people. The console sets its own.
 const STATEMENT_TIMEOUTS: [(&str, &str); 3] =
-    [("ingest", "60s"), ("api", "12s"), ("analyst", "300s")];
+    [("ingest", "60s"), (API, "12s"), ("analyst", "300s")];
 /// PostgreSQL truncates longer names.
 const NAME_BYTES_MAX: usize = 63;
 
@@ -72,6 +76,10 @@ pub fn role_statements(users: &[String], database: &str) -> Result<Vec<String>, 
         if user == MIGRATE {
             statements.push(format!("grant create on database {database} to {user}"));
             statements.push(format!("grant usage, create on schema public to {user}"));
+        }
+        if user == OPERATOR && users.iter().any(|other| other == API) {
+            // It reads what the API reads, also what a later version grants.
+            statements.push(format!("grant {API} to {user}"));
         }
         if let Some((_, limit)) = STATEMENT_TIMEOUTS.iter().find(|(name, _)| name == user) {
             statements.push(format!(

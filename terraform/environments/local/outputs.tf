@@ -8,6 +8,31 @@ output "region" {
   value       = module.pipeline.region
 }
 
+output "vpc_id" {
+  description = "Id of the VPC."
+  value       = module.pipeline.vpc_id
+}
+
+output "public_subnet_ids" {
+  description = "Ids of the public subnets, in the order of the zones' names."
+  value       = module.pipeline.public_subnet_ids
+}
+
+output "private_subnet_ids" {
+  description = "Ids of the private subnets, with functions and database, in the order of the zones' names."
+  value       = module.pipeline.private_subnet_ids
+}
+
+output "functions_security_group_id" {
+  description = "Security group that may connect to the database: of the functions, and of a machine through which a tunnel goes."
+  value       = module.pipeline.functions_security_group_id
+}
+
+output "database_security_group_id" {
+  description = "Security group of the database."
+  value       = module.pipeline.database_security_group_id
+}
+
 output "topic_arn" {
   description = "ARN of the topic for events."
   value       = module.pipeline.topic_arn

@@ -3,6 +3,11 @@ output "console" {
   value       = module.pipeline.console
 }
 
+output "console_database" {
+  description = "Further fields of that entry, for a machine that reaches the database."
+  value       = module.pipeline.console_database
+}
+
 output "region" {
   description = "AWS region."
   value       = module.pipeline.region
@@ -43,9 +48,39 @@ output "database_name" {
   value       = module.pipeline.database_name
 }
 
+output "vpc_id" {
+  description = "Id of the VPC."
+  value       = module.pipeline.vpc_id
+}
+
+output "public_subnet_ids" {
+  description = "Ids of the public subnets, in the order of the zones' names."
+  value       = module.pipeline.public_subnet_ids
+}
+
+output "private_subnet_ids" {
+  description = "Ids of the private subnets, with functions and database, in the order of the zones' names."
+  value       = module.pipeline.private_subnet_ids
+}
+
+output "functions_security_group_id" {
+  description = "Security group that may connect to the database: of the functions, and of a machine through which a tunnel goes."
+  value       = module.pipeline.functions_security_group_id
+}
+
+output "database_security_group_id" {
+  description = "Security group of the database."
+  value       = module.pipeline.database_security_group_id
+}
+
 output "console_policy_arn" {
   description = "Policy that lets a role operate the pipeline with opsconsole."
   value       = module.pipeline.console_policy_arn
+}
+
+output "analyst_policy_arn" {
+  description = "Policy that lets a role log in to the database as `analyst`."
+  value       = module.pipeline.analyst_policy_arn
 }
 
 output "notification_topic_arn" {

@@ -19,10 +19,12 @@ locals {
     Resource = [var.queue_trigger.queue_arn]
   }]
 
+  # Lambda decrypts the variables, and messages of the queue. A function that writes encrypted messages says so in
+  # its own statements.
   key_statements = var.kms_key_arn == null ? [] : [{
-    Sid      = "UseKey"
+    Sid      = "ReadEncrypted"
     Effect   = "Allow"
-    Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Action   = ["kms:Decrypt"]
     Resource = [var.kms_key_arn]
   }]
 

@@ -50,6 +50,8 @@ pub(super) async fn run(
         target: arguments.into,
     };
     remember(&request.target)?;
+    // Long enough for the faster way to be worth its start.
+    session.pipeline.open_tunnel();
     let cancellation = interrupt.cancellation();
     let work = export::export(
         &session.pipeline,

@@ -85,6 +85,7 @@ impl Sources {
                 pipeline.history(HISTORY_WINDOW).await
             }),
             Request::Totals(to) => self.ask(read(Database), to, |pipeline| async move {
+                pipeline.open_tunnel();
                 pipeline.record_totals().await
             }),
             Request::ApiHealth(to) => self.ask(read(Api), to, |pipeline| async move {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::definition::{Authorization, Environment, is_loopback_host};
 use super::error::EnvironmentError;
+use crate::tunnel::TunnelCommand;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +38,7 @@ struct Entry {
     #[serde(default)]
     database_pauses: bool,
     database_cluster: Option<String>,
+    tunnel: Option<String>,
     ingest_function: Option<String>,
     function_timeout_secs: Option<u64>,
     #[serde(default)]
@@ -136,6 +138,23 @@ impl Entry {
             check_url("database_url", database_url, &["postgres", "postgresql"])?;
             check_database_tls(database_url, self.database_auth)?;
         }
+        self.check_tunnel()
+    }
+
+    fn check_tunnel(&self) -> Result<(), Fault> {
+        let Some(tunnel) = &self.tunnel else {
+            return Ok(());
+        };
+        TunnelCommand::parse(tunnel).map_err(|detail| ("tunnel", detail))?;
+        let Some(database_url) = &self.database_url else {
+            let detail = "needs database_url with the database's own host and user";
+            return Err(("tunnel", detail.to_owned()));
+        };
+        let url = Url::parse(database_url).ok();
+        if url.is_some_and(|url| url.query_pairs().any(|(name, _)| name == "host")) {
+            let detail = "leads to the host of database_url, which names a socket instead";
+            return Err(("tunnel", detail.to_owned()));
+        }
         Ok(())
     }
 
@@ -153,6 +172,7 @@ impl Entry {
             database_url: self.database_url,
             database_pauses: self.database_pauses,
             database_cluster: self.database_cluster,
+            tunnel: self.tunnel,
             ingest_function: self.ingest_function,
             function_timeout_secs: self.function_timeout_secs,
             is_production: self.production,
@@ -310,6 +330,31 @@ production = true
             );
             assert!(!detail.contains("hunter2"), "{detail}");
         }
+    }
+
+    #[test]
+    fn tunnel_leads_to_the_host_of_the_database() {
+        let tunnel = |command: &str| {
+            let entry = format!("production = true\ntunnel = '{command}'");
+            parse(&GOOD.replace("production = true", &entry))
+        };
+        let command = "ssh -N -L {local_port}:{host}:{port} bastion";
+        let environments = tunnel(command).unwrap();
+        assert_eq!(environments[0].tunnel.as_deref(), Some(command));
+        let detail = tunnel("ssh -N bastion").unwrap_err();
+        assert!(
+            detail.contains("environments.pilot.tunnel: has no {local_port}"),
+            "{detail}"
+        );
+        let entry = format!("tunnel = '{command}' #");
+        let detail = fault("database_url", &entry);
+        assert!(detail.contains("tunnel: needs database_url"), "{detail}");
+        let socket = "postgres://r@h/events?host=%2Frun%2Fpg\"\ntunnel = \"ssh {local_port}";
+        let detail = fault(
+            "postgres://reader@db.example.com/events?sslmode=verify-full",
+            socket,
+        );
+        assert!(detail.contains("names a socket"), "{detail}");
     }
 
     #[test]

@@ -50,6 +50,10 @@ pub struct Environment {
     /// Identifier of the Aurora cluster, for the metric of its capacity.
     #[serde(default)]
     pub database_cluster: Option<String>,
+    /// The command that leads to the database, where this machine cannot reach its host: words with `{host}`,
+    /// `{port}` and `{local_port}`.
+    #[serde(default)]
+    pub tunnel: Option<String>,
     /// Name of the ingest function.
     pub ingest_function: Option<String>,
     /// Timeout of the ingest function in seconds, for the rule about the queue's visibility timeout.
@@ -76,6 +80,7 @@ impl fmt::Debug for Environment {
             .field("database_url", &self.database_url.as_deref().map(redacted))
             .field("database_pauses", &self.database_pauses)
             .field("database_cluster", &self.database_cluster)
+            .field("tunnel", &self.tunnel)
             .field("ingest_function", &self.ingest_function)
             .field("function_timeout_secs", &self.function_timeout_secs)
             .field("is_production", &self.is_production)
@@ -114,6 +119,7 @@ impl Environment {
             database_url: None,
             database_pauses: false,
             database_cluster: None,
+            tunnel: None,
             ingest_function: None,
             function_timeout_secs: None,
             is_production: false,

@@ -49,6 +49,23 @@ fn enter_on_dead_letters_goes_there() {
 }
 
 #[test]
+fn header_says_when_records_are_read_by_the_api_and_a_broken_tunnel_is_told() {
+    let why = "the tunnel is broken: aws ended with exit status: 254: TargetNotConnected";
+    let pipeline = Pipeline {
+        read_path: ReadPath::Api,
+        tunnel_fault: Some(why.to_owned()),
+        ..Pipeline::healthy()
+    };
+    let harness = served(&pipeline, 160, 45);
+    let header = row(&harness, "opsconsole");
+    assert!(header.contains("stored 1,204,794 by API"), "{header}");
+    let finding = row(&harness, "TargetNotConnected");
+    assert!(finding.contains("records are read by the API"), "{finding}");
+    let direct = served(&Pipeline::healthy(), 160, 45);
+    assert!(!row(&direct, "opsconsole").contains("by API"));
+}
+
+#[test]
 fn findings_that_are_not_listed_are_counted() {
     let mut harness = harness_in(State::Unreachable, 80, 24);
     let pipeline = Pipeline {

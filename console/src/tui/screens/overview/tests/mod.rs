@@ -26,6 +26,7 @@ use crate::tui::screen_id::ScreenId;
 use crate::tui::testing::{Harness, assert_pictures, draw_at_every_size, now, numbers};
 use crate::tui::theme::Tone;
 use crate::tui::update::update;
+use pipeline::model::ReadPath;
 
 /// Seconds after which an answer is late.
 const LATE_SECS: i64 = 7;

@@ -171,6 +171,8 @@ pub(crate) struct Pipeline {
     pub(crate) history: Result<History, Fault>,
     pub(crate) totals: Result<u64, Fault>,
     pub(crate) api: Result<u16, Fault>,
+    pub(crate) read_path: ReadPath,
+    pub(crate) tunnel_fault: Option<String>,
 }
 
 impl Pipeline {
@@ -181,6 +183,8 @@ impl Pipeline {
             history: Ok(history(0.0)),
             totals: Ok(1_204_553),
             api: Ok(200),
+            read_path: ReadPath::Database,
+            tunnel_fault: None,
         }
     }
 
@@ -196,6 +200,8 @@ impl Pipeline {
             history: Err(refused("read metrics")),
             totals: Err(refused("count records")),
             api: Err(refused("GET /health")),
+            read_path: ReadPath::Database,
+            tunnel_fault: None,
         }
     }
 
@@ -209,7 +215,8 @@ impl Pipeline {
                 total_is_estimate: false,
                 last_ingested_at: Some(at - Duration::seconds(1)),
                 database_now: at,
-                read_path: ReadPath::Database,
+                read_path: self.read_path,
+                tunnel_fault: self.tunnel_fault.clone(),
             })),
             Request::ApiHealth(to) => to.answer(self.api.clone().map(|status| ApiHealth {
                 status,
@@ -257,6 +264,7 @@ pub(crate) fn busy(width: u16, height: u16) -> Harness {
         history: Ok(history),
         totals: Ok(9_204_553),
         api: Ok(503),
+        ..Pipeline::healthy()
     };
     served(&pipeline, width, height)
 }

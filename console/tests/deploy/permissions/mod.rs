@@ -1,0 +1,172 @@
+//! Permissions: the sources are read for what they call, and compared with a table of what each call needs; the
+//! rendered policies are compared with the same table. A policy neither lacks a right nor has one that nothing uses.
+
+mod calls;
+mod needs;
+mod policies;
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use libtest_mimic::Failed;
+use serde::Deserialize;
+
+use self::calls::{Call, Operations};
+use self::needs::{
+    Grant, IN_VPC, LOCAL_SOURCES, NEEDS, Need, Program, SHARED_SOURCES, Setting, of_service,
+};
+use self::policies::{Right, rendered};
+use crate::terraform::checkout;
+
+/// The runs of `terraform/tests/policies.tftest.hcl` and what their environment has.
+const RUNS: [(&str, &[Setting]); 2] = [
+    (
+        "everything_on",
+        &[
+            Setting::Key,
+            Setting::Bucket,
+            Setting::Tracing,
+            Setting::ImmediateDeadLetters,
+        ],
+    ),
+    ("nothing_on", &[]),
+];
+
+pub(crate) async fn every_call_is_in_the_table() -> Result<(), Failed> {
+    let operations = Operations::read();
+    for program in Program::ALL {
+        let mut found = BTreeSet::new();
+        for source in program.sources() {
+            found.extend(operations.calls_in(source).into_keys());
+        }
+        let known = needs_of(program).map(|need| call(need.service, need.operation));
+        compare(&format!("{program:?}: calls"), &known.collect(), &found)?;
+    }
+    for source in SHARED_SOURCES {
+        let found = operations.calls_in(source);
+        assert!(found.is_empty(), "{source} belongs to no role: {found:?}");
+    }
+    Ok(())
+}
+
+/// A crate that is new belongs to a program, or calls nothing.
+pub(crate) async fn every_source_belongs_to_a_program() -> Result<(), Failed> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        workspace: Workspace,
+    }
+    #[derive(Deserialize)]
+    struct Workspace {
+        members: Vec<String>,
+    }
+    let text = std::fs::read_to_string(checkout().join("Cargo.toml"))?;
+    let manifest: Manifest = toml::from_str(&text)?;
+    let programs = Program::ALL.iter().flat_map(|program| program.sources());
+    let all = programs.chain(&SHARED_SOURCES).chain(&LOCAL_SOURCES);
+    let all: BTreeSet<&str> = all.copied().collect();
+    for member in manifest.workspace.members {
+        let folder = format!("{member}/src");
+        if all.contains(folder.as_str()) {
+            continue;
+        }
+        // Divided among programs by file: each file is named.
+        for entry in std::fs::read_dir(checkout().join(&folder))? {
+            let name = entry?.file_name().into_string().unwrap();
+            let file = format!("{folder}/{name}");
+            assert!(all.contains(file.as_str()), "{file} belongs to no role");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn call_is_found_also_in_a_macro_and_not_in_a_test() -> Result<(), Failed> {
+    let operations = Operations::read();
+    let found = operations.calls_of(
+        r#"use reqwest::Method;
+           async fn one(&self) { self.client.purge_queue().queue_url("/q").send().await }
+           async fn two() { tokio::try_join!(sqs.list_queues().send(), other()) }
+           async fn three() { ask(Method::POST, "/v1/records/lookup", "no path").await }
+           async fn four() { ask(Method::GET, "/health"); publish(); events.publish(1); }
+           fn five() { store::IamLogIn::new(a, b); }
+           #[cfg(test)] mod tests { fn six() { sqs.delete_queue().send(); } }"#,
+    );
+    let expected = [
+        ("execute-api", "GET"),
+        ("execute-api", "POST /v1/records/lookup"),
+        ("rds-db", "log_in"),
+        ("sqs", "list_queues"),
+        ("sqs", "purge_queue"),
+    ];
+    let expected = expected.map(|(service, operation)| call(service, operation));
+    assert_eq!(found, BTreeSet::from(expected));
+    let found = operations.calls_of(
+        "use object_store::ObjectStore;
+         fn one(store: &dyn ObjectStore) { store.rename_if_not_exists(a, b); copy(c); }",
+    );
+    assert_eq!(found, BTreeSet::from([call("s3", "rename_if_not_exists")]));
+    Ok(())
+}
+
+pub(crate) async fn policies_allow_what_is_called_and_nothing_else() -> Result<(), Failed> {
+    let rendered = rendered().await?;
+    for (run, settings) in RUNS {
+        let policies = rendered.get(run).ok_or(format!("no run {run}"))?;
+        for program in Program::ALL {
+            let policy = &policies[&program];
+            let mut needed = BTreeSet::new();
+            for grant in needs_of(program).flat_map(|need| need.grants) {
+                extend(&mut needed, grant, settings);
+            }
+            for grant in of_service(program) {
+                extend(&mut needed, &grant, settings);
+            }
+            let what = format!("{run}: {program:?}: rights");
+            compare(&what, &needed, &policy.allowed)?;
+            let mut denied = BTreeSet::new();
+            if of_service(program)
+                .iter()
+                .any(|grant| grant.actions == IN_VPC.actions)
+            {
+                extend(&mut denied, &IN_VPC, settings);
+            }
+            compare(
+                &format!("{run}: {program:?}: denials"),
+                &denied,
+                &policy.denied,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn call(service: &str, operation: &str) -> Call {
+    (service.to_owned(), operation.to_owned())
+}
+
+fn needs_of(program: Program) -> impl Iterator<Item = &'static Need> {
+    NEEDS.iter().filter(move |need| need.program == program)
+}
+
+fn extend(rights: &mut BTreeSet<Right>, grant: &Grant, settings: &[Setting]) {
+    if grant
+        .settings
+        .iter()
+        .all(|setting| settings.contains(setting))
+    {
+        let of = |action: &&str| ((*action).to_owned(), grant.resource.to_owned());
+        rights.extend(grant.actions.iter().map(of));
+    }
+}
+
+fn compare<T: Ord + Debug>(
+    what: &str,
+    expected: &BTreeSet<T>,
+    found: &BTreeSet<T>,
+) -> Result<(), Failed> {
+    let missing: Vec<&T> = expected.difference(found).collect();
+    let unexpected: Vec<&T> = found.difference(expected).collect();
+    if missing.is_empty() && unexpected.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{what}: missing {missing:#?}, unexpected {unexpected:#?}").into())
+}
