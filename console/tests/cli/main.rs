@@ -7,8 +7,8 @@
     reason = "a test stops where it fails"
 )]
 
-mod account;
 mod access;
+mod account;
 mod by_api;
 mod cost;
 mod delete;

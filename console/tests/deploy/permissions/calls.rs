@@ -12,7 +12,7 @@ use serde::Deserialize;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, Lit};
 
-use crate::terraform::checkout;
+use crate::scripts::checkout;
 
 /// Service and operation.
 pub(super) type Call = (String, String);

@@ -16,7 +16,7 @@ use self::needs::{
     Grant, IN_VPC, LOCAL_SOURCES, NEEDS, Need, Program, SHARED_SOURCES, Setting, of_service,
 };
 use self::policies::{Right, rendered};
-use crate::terraform::checkout;
+use crate::scripts::checkout;
 
 /// The runs of `terraform/tests/policies.tftest.hcl` and what their environment has.
 const RUNS: [(&str, &[Setting]); 2] = [
