@@ -478,14 +478,18 @@ fn ingest_that_does_not_permit_it_makes_dead_letters_that_name_the_setting() {
     let program = Program::new();
     let folder = program.configure("").parent().unwrap().to_owned();
     configuration::of(stack.endpoints(), &folder);
-    let event = json!({
-        "specversion": "1.0", "id": "1", "source": "/off", "type": "t",
-        "time": "2026-03-01T12:00:00Z", "data": {"text": "old"},
-    });
-    let file = program.write("event.json", event.to_string());
+    let event = |id: usize| {
+        json!({
+            "specversion": "1.0", "id": id.to_string(), "source": "/off", "type": "t",
+            "time": "2026-03-01T12:00:00Z", "data": {"text": "old"},
+        })
+        .to_string()
+    };
+    let events: Vec<String> = (0..7).map(event).collect();
+    let file = program.write("events.jsonl", events.join("\n"));
     program.json_ok(&["publish", file.to_str().unwrap()]);
     let list = ["records", "list", "--source", "/off"];
-    let is_there = |page: &Value| page["items"].as_array().unwrap().len() == 1;
+    let is_there = |page: &Value| page["items"].as_array().unwrap().len() == 7;
     let before = program.json_until(&list, LIMIT, is_there);
     let replace = [
         "replay",
@@ -495,18 +499,16 @@ fn ingest_that_does_not_permit_it_makes_dead_letters_that_name_the_setting() {
         CORRECT,
         "--replace",
     ];
-    let confirmed = confirmed(1);
+    let confirmed = confirmed(7);
     let arguments = replace.into_iter().chain(TIMES);
     let arguments: Vec<&str> = arguments
         .chain(confirmed.iter().map(String::as_str))
         .collect();
     let (code, ran) = program.json(&arguments);
     assert_eq!(code, 1, "{ran}");
-    assert_eq!(
-        numbers(&ran, ["moved", "replaced", "dead_again"]),
-        [1, 0, 1],
-        "{ran}"
-    );
+    // The first message shows it, and the others are not sent.
+    let names = ["moved", "replaced", "dead_again", "waiting"];
+    assert_eq!(numbers(&ran, names), [1, 0, 1, 6], "{ran}");
     let error = ran["errors"][0]["error"].as_str().unwrap();
     for expected in ["replacement-not-permitted", "REPLACEMENTS_ALLOWED"] {
         assert!(error.contains(expected), "{error}");

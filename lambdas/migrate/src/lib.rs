@@ -98,8 +98,8 @@ pub struct Report {
     pub publication_created: Option<bool>,
 }
 
-/// Creates partitions ahead, applies missing migrations, permits replacements or not, does the upkeep, and creates the publication, if one is
-/// asked for.
+/// Creates partitions ahead, applies missing migrations, permits replacements or not, does the upkeep, and creates
+/// the publication, if one is asked for.
 ///
 /// Partitions ahead come first, also before migrations that fail or take all of the time: without them, new events
 /// would be stored in the default partition, and moved out of it while writers wait. What comes after the migrations

@@ -46,12 +46,13 @@ no subject: it is counted and left, and --containing finds it.
 
 JSON output: {\"is_dry_run\", \"is_complete\", \"found\", \"to_erase\", \"erased\", \"items\":
 [{\"place\", \"name\", \"found\", \"erased\", \"action\", \"reason\"}], \"partitions\":
-[{\"name\", \"bytes\", \"outcome\", \"reason\"}], \"resumes\": TEXT or null,
-\"unreadable\", \"program_failures\", \"unseen\": [TEXT], \"stays\": [TEXT]}. place is \"records\" (of one day), \"dead-letters\",
-\"redrive\", \"plan\", \"messages\", \"export\", \"temporary\", \"editor\" or \"audit-log\";
-action is \"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is \"to-rewrite\",
-\"to-vacuum\", \"rewritten\", \"vacuumed\", \"gone\" or \"left\". reason is why something stays,
-or null. to_erase of a dry run is the number for --confirm-count.
+[{\"name\", \"bytes\", \"outcome\", \"reason\"}], \"resumes\": TEXT or null, \"unreadable\",
+\"program_failures\", \"unseen\": [TEXT], \"stays\": [TEXT]}. place is \"records\" (of one
+day), \"dead-letters\", \"redrive\", \"plan\", \"messages\", \"export\", \"temporary\", \"editor\"
+or \"audit-log\"; action is \"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is
+\"to-rewrite\", \"to-vacuum\", \"rewritten\", \"vacuumed\", \"gone\" or \"left\". reason is why
+something stays, or null. resumes says which earlier erasure of the same is brought to its end.
+to_erase of a dry run is the number for --confirm-count.
 Exit code 1 if nothing was found, if something that was found is not erased, or if a place was not
 seen whole; 2 if the request is not bounded.";
 

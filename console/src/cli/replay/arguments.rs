@@ -38,9 +38,10 @@ message is a dead letter `replacement-stale`. What is stored with the same text 
 sent; what is not stored yet becomes a new record; an identity whose record was erased or has expired
 gets none again. An ingest replaces records only where REPLACEMENTS_ALLOWED is set (Terraform:
 ingest.replacements_allowed); elsewhere the messages are dead letters `replacement-not-permitted`.
-It asks for the number of records. The proof waits for another record with the new text. The audit
-log gets the digests of identities and of old and new texts; the bytes of old records stay in free
-space of the database's files until that is used again: after a leak, use `erase`.
+It asks for the number of records. Without --canary it sends one message first. The proof waits for
+another record with the new text. The audit log gets the digests of identities and of old and new
+texts. The bytes of old records stay in free space of the database's files until that is used again:
+after a leak, use `erase`.
 
 A replay is a redrive with another source: `redrive list, show, pause, cancel, resume, report` work
 on it. A run reads the records or files again, so that an event that was erased since the plan is

@@ -8,6 +8,7 @@ pub(crate) mod arguments;
 use chrono::Utc;
 use export::ReadRequest;
 
+use super::redrive::arguments::RedriveOptions;
 use super::redrive::draft::Draft;
 use super::redrive::plan::write;
 use super::redrive::run::{Finish, check_count, check_proof, check_terminal, finish};
@@ -25,11 +26,12 @@ pub(super) async fn run(
 ) -> Result<Exit, CommandError> {
     let options = arguments.options;
     let sends = !arguments.dry_run && arguments.out.is_none();
+    let replaces = arguments.replace;
     let canary_steps = arguments.canary.clone().map(|steps| steps.0);
     check_proof(options, canary_steps.as_ref())?;
     check_source(&arguments)?;
     if sends {
-        check_count(options, arguments.replace, arguments.confirm_count)?;
+        check_count(options, replaces, arguments.confirm_count)?;
         check_permission(&session.pipeline, Kind::Replay)?;
         check_terminal(options, Kind::Replay)?;
     }
@@ -45,9 +47,9 @@ pub(super) async fn run(
             folder: arguments.files,
         },
         patch: arguments.patch,
-        replaces: arguments.replace,
+        replaces,
         rate_per_sec: options.rate,
-        canary_steps: canary_steps.unwrap_or_default(),
+        canary_steps: canary_steps.unwrap_or_else(|| default_canary(replaces, options)),
     };
     let shown = ReplayProgress {
         reading: progress::reported("reading"),
@@ -70,6 +72,14 @@ pub(super) async fn run(
             finish(session, how, &draft, interrupt).await
         }
     }
+}
+
+/// Where the ingest does not permit replacements, one message shows it, and not every message of the plan.
+fn default_canary(replaces: bool, options: RedriveOptions) -> Vec<usize> {
+    if replaces && !options.no_proof {
+        return vec![1];
+    }
+    Vec::new()
 }
 
 /// Refuses to replace records by themselves.

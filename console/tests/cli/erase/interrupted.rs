@@ -141,10 +141,8 @@ fn erasure_killed_before_the_rewrite_is_brought_to_its_end_by_the_next() {
     let trail = interrupted.harness.program.json_ok(&["audit"]);
     let entries = trail["entries"].as_array().unwrap();
     assert_eq!(entries[0]["ending"], Value::Null, "{trail}");
-    assert_eq!(
-        entries[1]["ending"]["counts"]["partitions_left"], 0,
-        "{trail}"
-    );
+    let last = &entries.last().unwrap()["ending"];
+    assert_eq!(last["counts"]["partitions_left"], 0, "{trail}");
 }
 
 #[test]

@@ -336,6 +336,40 @@ async fn count_that_reads_too_many_records_is_refused_before_the_work() {
 }
 
 #[tokio::test]
+async fn range_with_too_many_counts_is_refused_whether_or_not_it_is_analyzed() {
+    let database = migrated().await;
+    let pool = database.pool();
+    sqlx::query(
+        "insert into event_counts (hour, type, source, slot, events)
+         select $1, 't', n::text, 0, 1 from generate_series(1, 2000001) as n",
+    )
+    .bind(at(NOON))
+    .execute(pool)
+    .await
+    .unwrap();
+    let query = StatsQuery {
+        from: at(NOON),
+        to: at(NOON) + TimeDelta::hours(1),
+        bucket: Bucket::Day,
+        group_by: GroupBy::Source,
+    };
+    for statement in ["select 1", "analyze event_counts"] {
+        sqlx::raw_sql(statement).execute(pool).await.unwrap();
+        let error = stats(pool, &query).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                StoreError::TooBroad {
+                    parameter: "from",
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn counts_that_are_not_complete_are_not_given() {
     let database = migrated().await;
     let pool = database.pool();
