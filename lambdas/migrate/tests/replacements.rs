@@ -1,7 +1,5 @@
 //! The right to replace records follows the setting, on a server of its own: users are of a whole server.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
-
 use devstack::{Durability, Postgres, PostgresOptions};
 use migrate::{Deps, Request, Settings, handle};
 use sqlx::PgPool;
