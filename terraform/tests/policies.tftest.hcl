@@ -32,6 +32,7 @@ run "everything_on" {
     network                      = { sqs_endpoint_enabled = true }
     warehouse                    = { export_bucket = { name = "events-test-exports" } }
     customer_managed_key_enabled = true
+    database                     = { deletion_protection = false, final_snapshot_enabled = false }
     tracing_enabled              = true
   }
 
