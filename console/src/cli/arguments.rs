@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use event::Order;
 use export::Target;
 
-use super::account::{AccountArguments, EXAMPLES as ACCOUNT_EXAMPLES};
+use super::account::arguments::{AccountArguments, EXAMPLES as ACCOUNT_EXAMPLES};
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
 use super::erase::arguments::{EXAMPLES as ERASE_EXAMPLES, EraseArguments};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};

@@ -41,7 +41,7 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
-pub use account::AccountArguments;
+pub use account::arguments::AccountArguments;
 pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, EnvCommand, GlobalArguments,
     OutputForm, PublishArguments, RecordsCommand, RecordsListArguments,

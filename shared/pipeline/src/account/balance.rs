@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::flows::{Flow, Flows};
+use super::flow::{Flow, Flows};
 
 /// What the metrics say of a hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -4,6 +4,7 @@
 //! unknown and never balanced; every difference has its uncertainty beside it.
 
 mod balance;
-mod flows;
+mod flow;
+mod read;
 
 pub use balance::{Account, HopAccount, HopState};

@@ -5,8 +5,9 @@
 
 mod estimate;
 mod prices;
+mod read;
 mod usage;
 
 pub use estimate::{CostEstimate, CostLine, redrive_usd};
 pub use prices::PRICES_OF;
-pub use usage::COST_WINDOW;
+pub use read::COST_WINDOW;

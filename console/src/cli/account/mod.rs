@@ -2,51 +2,15 @@
 //!
 //! Invariant: only a pipeline in which every hop is balanced ends with exit code 0.
 
-use std::time::Duration;
+pub(in crate::cli) mod arguments;
 
 use chrono::Utc;
-use clap::Args;
 use pipeline::account::{Account, HopState};
 
+use self::arguments::AccountArguments;
 use super::table::{Align, Keep, Table, moment};
 use super::{CommandError, Exit, Session};
 use crate::text::count;
-use crate::tui::filter::{SPAN_FORMS, span_secs};
-
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  opsconsole --env pilot account --since 24h
-  opsconsole --env pilot account --since 1h --output json
-
-Balances each hop by the metrics of SNS, SQS and the ingest: what came to it is what left it, what
-waits there, and what is missing or doubled. The last three minutes are left out, because their
-metrics are not complete. A difference counts from beyond its uncertainty, which is what the first
-and the last period have: both sides may count these differently. SQS counts approximately.
-JSON output: {\"from\", \"until\", \"period_secs\", \"hops\": [{\"hop\", \"state\", \"came\", \"left\",
-\"difference\", \"uncertainty\", \"note\"}]}; state is \"balanced\", \"missing\", \"doubled\" or \"unknown\";
-a positive difference is missing. Exit code 1 where something is missing or doubled, 3 where a hop has
-no metrics.";
-
-/// Arguments of `account`.
-#[derive(Debug, Args)]
-pub struct AccountArguments {
-    /// How far back: 30m, 24h, 7d; CloudWatch keeps minutes for 15 days
-    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = span)]
-    since: Duration,
-}
-
-/// Longest time: CloudWatch keeps values of less than five minutes for 15 days (CloudWatch user guide, "Metrics
-/// retention"); longer periods would hide a fault.
-const SINCE_MAX: Duration = Duration::from_secs(15 * 86_400);
-const SINCE_MIN: Duration = Duration::from_secs(60);
-
-fn span(text: &str) -> Result<Duration, String> {
-    span_secs(text)
-        .and_then(|secs| u64::try_from(secs).ok())
-        .map(Duration::from_secs)
-        .filter(|span| (SINCE_MIN..=SINCE_MAX).contains(span))
-        .ok_or_else(|| format!("not a span like {SPAN_FORMS}, from 1m to 15d"))
-}
 
 pub(super) async fn run(
     session: &Session,

@@ -1,0 +1,56 @@
+//! What passed the hops in a time. Pure.
+
+/// A counted flow of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Flow {
+    pub(super) total: f64,
+    /// What the first and the last period have of it.
+    pub(super) edges: f64,
+}
+
+/// The flows of a time; `None` where a service sent no metric at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Flows {
+    pub(super) published: Option<Flow>,
+    pub(super) queued: Option<Flow>,
+    pub(super) consumed: Option<Flow>,
+    /// Messages in the source queue before and after.
+    pub(super) waiting_before: f64,
+    pub(super) waiting_after: f64,
+    pub(super) stored: Option<Flow>,
+    pub(super) duplicates: Option<Flow>,
+    pub(super) expired: Option<Flow>,
+    pub(super) dead_lettered: Option<Flow>,
+    /// Dead letters before and after.
+    pub(super) dead_before: f64,
+    pub(super) dead_after: f64,
+    /// Deleted from the dead-letter queue, after a redrive or without.
+    pub(super) dead_removed: Option<Flow>,
+}
+
+impl Flows {
+    /// Dead letters that arrived, by the change of their number. Moves by the redrive policy are in no metric (Amazon
+    /// SQS developer guide, "Available CloudWatch metrics", `NumberOfMessagesSent`).
+    pub(super) fn dead_arrivals(&self) -> Option<f64> {
+        let removed = self.dead_removed?.total;
+        Some(self.dead_after - self.dead_before + removed)
+    }
+
+    /// Dead letters that the ingest did not send.
+    pub(super) fn moved_by_policy(&self) -> Option<f64> {
+        let sent = self.dead_lettered.map_or(0.0, |flow| flow.total);
+        Some((self.dead_arrivals()? - sent).max(0.0))
+    }
+
+    /// Outcomes of the ingest that end a message.
+    pub(super) fn outcomes(&self) -> Option<f64> {
+        let all = [
+            self.stored,
+            self.duplicates,
+            self.expired,
+            self.dead_lettered,
+        ];
+        let known = all.into_iter().flatten().map(|flow| flow.total);
+        known.reduce(|one, other| one + other)
+    }
+}
