@@ -7,10 +7,11 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use devstack::{Durability, Postgres, PostgresOptions};
 use event::{Bucket, Event, EventKey, GroupBy, RecordId, RecordQuery, StatsQuery};
+use hcl_edit::structure::{Block, Body};
 use store::{
-    Columns, ConnectSettings, PartitionPlan, PartitionWidth, PgPool, PublicationName, StoreError,
-    connect, create_partitions, delete_expired_records, drop_partitions, erase_records, migrate,
-    write_batch,
+    Columns, ConnectSettings, PartitionPlan, PartitionWidth, PgPool, PublicationName, Replacement,
+    Shares, StoreError, connect, create_partitions, delete_expired_records, drop_partitions,
+    erase_records, migrate, write_batch,
 };
 
 use crate::events::{at, event_from, with_json};
@@ -28,23 +29,18 @@ fn deployed_settings() -> Vec<String> {
         env!("CARGO_MANIFEST_DIR"),
         "/../../terraform/modules/database/main.tf"
     );
-    let body = hcl::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let is_group = |block: &&hcl::Block| {
-        let labels = block.labels().iter().map(hcl::BlockLabel::as_str);
+    let body: Body = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let is_group = |block: &&Block| {
+        let labels = block.labels.iter().map(|label| label.as_str());
         labels.eq(["aws_rds_cluster_parameter_group", "this"])
     };
-    let group = body.blocks().find(is_group).unwrap();
-    let text = |parameter: &hcl::Block, key: &str| {
-        let mut attributes = parameter.body().attributes();
-        let found = attributes.find(|attribute| attribute.key() == key).unwrap();
-        let hcl::Expression::String(text) = found.expr() else {
-            panic!("{key} is {:?}", found.expr());
-        };
-        text.clone()
+    let group = body.get_blocks("resource").find(is_group).unwrap();
+    let text = |parameter: &Block, key: &str| {
+        let found = parameter.body.get_attribute(key).unwrap();
+        found.value.as_str().unwrap().to_owned()
     };
-    let parameters = group.body().blocks();
+    let parameters = group.body.get_blocks("parameter");
     parameters
-        .filter(|block| block.identifier() == "parameter")
         .map(|block| format!("{}={}", text(block, "name"), text(block, "value")))
         .collect()
 }
@@ -111,6 +107,14 @@ async fn succeed(pool: &PgPool) {
     write_batch(pool, &batch).await.unwrap();
     write_batch(pool, &batch).await.unwrap();
     read(pool, &batch).await;
+    assert!(store::has_records(pool).await.unwrap());
+    store::permit_replacements(pool, false).await.unwrap();
+    let wanted = Replacement {
+        event: &marked_event("corrected", noon),
+        replaces: RecordId(1),
+    };
+    store::replace_records(pool, &[wanted]).await.unwrap();
+    store::disconnect_idle(pool).await;
     let record = store::list_records(pool, &by_id("a")).await.unwrap();
     let position = (noon, record.items[0].record_id);
     store::erasure_rights(pool).await.unwrap();
@@ -124,6 +128,9 @@ async fn succeed(pool: &PgPool) {
     drop_partitions(pool, &plan, noon).await.unwrap();
     assert_eq!(delete_expired_records(pool, &plan, noon).await.unwrap(), 1);
     store::keep_partitions(pool, &plan, noon).await.unwrap();
+    store::upkeep(pool, &plan, noon, Shares::DAILY)
+        .await
+        .unwrap();
     // Without logical replication it is refused after its first statement.
     let name = PublicationName::new("warehouse").unwrap();
     store::publish_records(pool, &name).await.unwrap_err();
@@ -184,6 +191,7 @@ async fn read(pool: &PgPool, batch: &[Event<'_>]) {
     assert_eq!(store::stored_keys(pool, &keys).await.unwrap().len(), 3);
     store::look_up_keys(pool, &keys).await.unwrap();
     store::stored_events(pool, &keys).await.unwrap();
+    store::stored_texts(pool, &keys).await.unwrap();
     store::ping(pool).await.unwrap();
 }
 
