@@ -9,7 +9,7 @@
 -- The ingest needs the right to execute this function and no right to change or delete records itself.
 --
 -- No deadlock with writes, with other replacements and with the folding of counts: all of them lock rows of the
--- ledger first, in the order of the identity, then counts of the slots of writes, then counts of slot 0. The new
+-- ledger first, in the order of the identity, then counts of the slots of writes, then those of deletions. The new
 -- records are therefore inserted before the old ones are deleted.
 set local lock_timeout = '5s';
 

@@ -2,6 +2,7 @@
 -- hold what slot 0 of `event_counts` holds; a read adds the rows of the other slots. Only upkeep writes slot 0, in
 -- the transaction that changes the sums, so a write of events costs nothing more. Therefore deletions and the count
 -- of the past, which used slot 0, use slot -1.
+-- not online: writers wait while the rollup is read once; it has a row for an hour, a type and a source, and no event
 set local lock_timeout = '5s';
 
 -- Writers wait until the sums are there: for as long as it takes to read the rollup, which has no record.
