@@ -119,6 +119,9 @@ async fn succeed(pool: &PgPool) {
     let position = (noon, record.items[0].record_id);
     store::erasure_rights(pool).await.unwrap();
     let partitions = store::partitions_of(pool, &[noon]).await.unwrap();
+    let names = [partitions[0].name.clone()];
+    let named = store::partitions_named(pool, &names).await.unwrap();
+    assert_eq!(named.len(), 1);
     assert_eq!(erase_records(pool, &[position]).await.unwrap(), 1);
     store::vacuum_erased(pool, &partitions[0].name, true)
         .await
