@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::tui::filter::{SPAN_FORMS, span_secs};
 
-pub(in crate::cli) const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   opsconsole --env pilot account --since 24h
   opsconsole --env pilot account --since 1h --output json

@@ -2,7 +2,7 @@
 //!
 //! Invariant: only a pipeline in which every hop is balanced ends with exit code 0.
 
-pub(in crate::cli) mod arguments;
+pub(crate) mod arguments;
 
 use chrono::Utc;
 use pipeline::account::{Account, HopState};
