@@ -1,0 +1,104 @@
+//! Following: new records come by themselves, and the place of the operator stays.
+
+use super::*;
+
+#[test]
+fn following_goes_to_the_newest_record() {
+    let mut harness = with_page(page(901..=1_000, false), 80, 24);
+    harness.press('G');
+    assert!(harness.text().contains("100 / 100 "), "{}", harness.text());
+    harness.press('f');
+    harness.answer_page(Ok(page(901..=1_001, false)));
+    let text = harness.text();
+    assert!(
+        text.contains("1 / 101 ") && text.contains("following"),
+        "{text}"
+    );
+    assert!(harness.selected().contains("000003e9"), "{text}");
+}
+
+#[test]
+fn open_record_stays_open_while_new_ones_come() {
+    let mut harness = with_page(page(901..=1_000, true), 80, 24);
+    harness.press('f');
+    harness.answer_page(Ok(page(902..=1_001, true)));
+    harness.code(KeyCode::Enter);
+    assert!(
+        harness.text().contains("Record 1205001"),
+        "{}",
+        harness.text()
+    );
+    harness.pass(2);
+    harness.answer_page(Ok(page(903..=1_002, true)));
+    assert!(
+        harness.text().contains("Record 1205001"),
+        "{}",
+        harness.text()
+    );
+    assert!(harness.text().contains("2 / 102"), "{}", harness.text());
+}
+
+#[test]
+fn first_row_stays_first_while_following() {
+    let mut harness = with_page(page(901..=1_000, true), 80, 24);
+    harness.press('f');
+    harness.answer_page(Ok(page(902..=1_001, true)));
+    assert!(
+        harness.selected().contains("000003e9"),
+        "{}",
+        harness.selected()
+    );
+    assert!(harness.text().contains("1 / 101,"));
+}
+
+#[test]
+fn following_looks_every_two_seconds_and_only_while_shown() {
+    let mut harness = with_page(page(901..=1_000, true), 80, 24);
+    harness.pass(60);
+    assert!(harness.queries().is_empty(), "paused: nothing is requested");
+    harness.press('f');
+    assert_eq!(harness.queries().len(), 1);
+    harness.pass(10);
+    assert_eq!(harness.queries().len(), 1, "one at a time");
+    harness.answer_page(Ok(page(901..=1_000, true)));
+    harness.pass(1);
+    assert!(harness.queries().is_empty());
+    harness.pass(1);
+    assert_eq!(harness.queries().len(), 1);
+    harness.answer_page(Ok(page(901..=1_000, true)));
+    harness.press('1');
+    harness.pass(10);
+    assert!(harness.queries().is_empty(), "another screen is shown");
+}
+
+#[test]
+fn following_lets_a_database_sleep_that_pauses() {
+    for (pauses, reads) in [(true, 0), (false, 1)] {
+        let mut harness = with_page(page(901..=1_000, true), 80, 24);
+        harness.model.environment.database_pauses = pauses;
+        harness.press('f');
+        harness.answer_page(Ok(page(901..=1_000, true)));
+        harness.pass(601);
+        assert_eq!(harness.queries().len(), reads);
+        let is_told = harness.notice().contains("nobody has used the console");
+        assert_eq!(is_told, pauses);
+    }
+}
+
+#[test]
+fn hole_pauses_unless_the_newest_is_watched() {
+    let mut harness = with_page(page(1..=100, true), 80, 24);
+    harness.press('f');
+    harness.press('j');
+    harness.answer_page(Ok(page(501..=1_000, true)));
+    let notice = "paused: more than 500 new records at once; ^r reloads";
+    assert!(harness.text().contains(notice), "{}", harness.text());
+    harness.pass(10);
+    assert!(harness.queries().is_empty());
+    assert!(harness.text().contains("2 / 100,"), "{}", harness.text());
+
+    let mut harness = with_page(page(1..=100, true), 80, 24);
+    harness.press('f');
+    harness.answer_page(Ok(page(501..=1_000, true)));
+    assert!(harness.text().contains("1 / 500,"), "{}", harness.text());
+}
