@@ -11,6 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::cli::redrive::control::journal;
+use crate::cli::redrive::outcome::as_duplicates;
 use crate::cli::table::{Align, Keep, Table, moment};
 use crate::cli::{CommandError, Exit, Output};
 use pipeline::environment::Environment;
@@ -215,7 +216,10 @@ fn head(report: &Report, past: &PastRedrive) -> String {
         ("unknown", (counts.unknown + counts.intended).to_string()),
         ("not sent", not_sent.to_string()),
         ("waiting", waiting.to_string()),
-        ("stored", looked_up(counts.stored())),
+        (
+            "stored",
+            looked_up(counts.stored()) + &as_duplicates(counts.stored().map(|_| counts.duplicates)),
+        ),
         ("failed again", looked_up(counts.dead_again())),
     ] {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
@@ -369,5 +373,17 @@ mod tests {
         assert_eq!(text(12, 0), ("12".to_owned(), "0".to_owned()));
         assert_eq!(text(0, 12), ("0".to_owned(), "12".to_owned()));
         assert_eq!(text(11, 0), ("11".to_owned(), "not looked up".to_owned()));
+    }
+
+    #[test]
+    fn duplicates_are_not_reported_as_newly_stored() {
+        let (report, past) = ended(Counts {
+            moved: 12,
+            stored: 12,
+            duplicates: 10,
+            ..Counts::default()
+        });
+        let text = head(&report, &past);
+        assert_eq!(shown(&text, "stored"), "12 (10 of them as duplicates)");
     }
 }

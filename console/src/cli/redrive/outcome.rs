@@ -221,10 +221,7 @@ impl Outcome {
             Some(unproved) => text.push_str(&format!(
                 "; stored {}{}, failed again {}, not proved {unproved}",
                 number(self.stored),
-                match self.duplicates {
-                    None | Some(0) => String::new(),
-                    Some(duplicates) => format!(" ({duplicates} of them as duplicates)"),
-                },
+                as_duplicates(self.duplicates),
                 number(self.dead_again)
             )),
             None if self.moved + self.sent_not_deleted > 0 => {
@@ -237,6 +234,14 @@ impl Outcome {
         }
         text.push('\n');
         text
+    }
+}
+
+/// How many of the stored events had been stored before, to stand behind their number.
+pub(crate) fn as_duplicates(duplicates: Option<usize>) -> String {
+    match duplicates {
+        None | Some(0) => String::new(),
+        Some(duplicates) => format!(" ({duplicates} of them as duplicates)"),
     }
 }
 
