@@ -58,6 +58,8 @@ locals {
     "scheduler:GetSchedule",
     "scheduler:ListTagsForResource",
     "secretsmanager:DescribeSecret",
+    # The data source of a quota reads its default first.
+    "servicequotas:GetAWSDefaultServiceQuota",
     "servicequotas:GetServiceQuota",
     "sns:GetSubscriptionAttributes",
     "sns:GetTopicAttributes",
@@ -101,9 +103,9 @@ locals {
     )
   }
 
+  # The role to apply has those of planning as well.
   apply_statements = {
     for environment, settings in var.environments : environment => concat(
-      local.plan_statements[environment],
       [
         {
           Sid    = "WriteState"
@@ -128,18 +130,23 @@ locals {
           ]
           Resource = concat(local.resources[environment].named, [local.resources[environment].dashboard])
         },
+        # RDS asks for the right to the default groups as well, which a new cluster or instance names.
+        {
+          Sid    = "UseDefaultGroups"
+          Effect = "Allow"
+          Action = ["rds:CreateDBCluster", "rds:CreateDBInstance", "rds:ModifyDBCluster", "rds:ModifyDBInstance"]
+          Resource = [
+            "arn:${local.partition}:rds:*:${local.account_id}:og:default*",
+            "arn:${local.partition}:rds:*:${local.account_id}:pg:default*",
+          ]
+        },
         # These have no names, or get them later.
         {
-          Sid    = "ManageNetworkAndApi"
+          Sid    = "ManageApi"
           Effect = "Allow"
           Action = [
             "apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource",
             "apigateway:UntagResource",
-            "ec2:AllocateAddress", "ec2:AssociateRouteTable", "ec2:AssociateSubnetCidrBlock",
-            "ec2:AssociateVpcCidrBlock", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroup*", "ec2:Create*",
-            "ec2:Delete*", "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable",
-            "ec2:DisassociateSubnetCidrBlock", "ec2:DisassociateVpcCidrBlock", "ec2:Modify*", "ec2:ReleaseAddress",
-            "ec2:RevokeSecurityGroup*",
             "lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping",
             "lambda:TagResource", "lambda:UntagResource",
             "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies",

@@ -68,6 +68,15 @@ resource "aws_iam_role" "apply" {
   max_session_duration = 7200
 }
 
+# Inline, and the rest as managed policies: together they are longer than one managed policy may be.
+resource "aws_iam_role_policy" "apply_read" {
+  for_each = var.environments
+
+  name   = "read"
+  role   = aws_iam_role.apply[each.key].id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.plan_statements[each.key] })
+}
+
 resource "aws_iam_policy" "apply" {
   # checkov:skip=CKV_AWS_286:The roles that it makes have the boundary, which excludes IAM
   # checkov:skip=CKV_AWS_287:It makes the master's secret, whose value it cannot read
@@ -87,6 +96,23 @@ resource "aws_iam_role_policy_attachment" "apply" {
 
   role       = aws_iam_role.apply[each.key].name
   policy_arn = aws_iam_policy.apply[each.key].arn
+}
+
+resource "aws_iam_policy" "apply_network" {
+  # checkov:skip=CKV_AWS_290:Creating only; what exists needs the tag of this pipeline
+  # checkov:skip=CKV_AWS_355:VPCs and their parts have no names before they exist
+  for_each = var.environments
+
+  name        = "opsconsole-apply-network-${each.key}"
+  description = "Manage the network of ${each.value.name} by Terraform"
+  policy      = jsonencode({ Version = "2012-10-17", Statement = local.network_statements[each.key] })
+}
+
+resource "aws_iam_role_policy_attachment" "apply_network" {
+  for_each = var.environments
+
+  role       = aws_iam_role.apply[each.key].name
+  policy_arn = aws_iam_policy.apply_network[each.key].arn
 }
 
 # The most that a role of the pipeline can do, whatever its own policy says: so who may apply cannot make a role that

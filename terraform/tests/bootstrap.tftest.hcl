@@ -145,6 +145,40 @@ run "role_to_apply_makes_roles_only_within_the_boundary" {
   }
 }
 
+run "role_to_apply_reaches_no_network_of_others" {
+  module {
+    source = "./bootstrap"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for environment, policy in aws_iam_policy.apply_network : [
+        for statement in jsondecode(policy.policy).Statement :
+        try(statement.Condition.StringEquals["aws:ResourceTag/Pipeline"], "") == var.environments[environment].name
+        if anytrue([
+          for action in statement.Action :
+          can(regex("^ec2:(Delete|Modify|Replace|Release|Detach|Disassociate)", action)) && action != "ec2:DeleteNetworkInterface"
+        ])
+      ]
+    ]))
+    error_message = "What exists is changed only where it has the pipeline's tag."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in concat(values(aws_iam_policy.apply), values(aws_iam_policy.apply_network)) : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for action in statement.Action :
+          !strcontains(action, "*") && !can(regex("(?i)(Snapshot|Instance|Volume|Image|Peering|Vpn)", action))
+          if startswith(action, "ec2:")
+          && !contains(local.read_actions, action)
+        ]
+      ]
+    ]))
+    error_message = "A snapshot of a disk could be shared with another account."
+  }
+}
+
 run "pipelines_keep_to_the_names_of_their_policies" {
   module {
     source = "./bootstrap"
@@ -216,6 +250,35 @@ run "names_that_begin_alike_are_refused" {
     }
   }
   expect_failures = [var.environments]
+}
+
+run "longest_names_fit_into_the_policies" {
+  module {
+    source = "./bootstrap"
+  }
+
+  variables {
+    environments = {
+      pilot-of-the-region-a = {
+        name          = "events-pilot-of-a-region-in-east"
+        export_bucket = "a-bucket-for-exports-whose-name-is-as-long-as-s3-takes-it-here1"
+      }
+    }
+  }
+
+  # jsonencode writes no white space, which AWS would not count.
+  assert {
+    condition = alltrue([
+      for policy in concat(values(aws_iam_policy.apply), values(aws_iam_policy.apply_network)) :
+      length(policy.policy) <= 6144
+    ])
+    error_message = "A managed policy has at most 6,144 characters."
+  }
+
+  assert {
+    condition     = alltrue([for policy in concat(values(aws_iam_role_policy.plan), values(aws_iam_role_policy.apply_read)) : length(policy.policy) <= 10240])
+    error_message = "The inline policies of a role have at most 10,240 characters together."
+  }
 }
 
 run "wrong_names_are_refused" {

@@ -112,6 +112,11 @@ fn main() -> ExitCode {
             workflows::applies_are_behind_environments,
         ),
         trial(
+            "drift_is_planned_with_the_variables_of_the_plans",
+            &always,
+            workflows::drift_is_planned_with_the_variables_of_the_plans,
+        ),
+        trial(
             "release_publishes_what_it_builds",
             &always,
             workflows::release_is_whole,

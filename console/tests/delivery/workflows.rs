@@ -211,6 +211,27 @@ pub(crate) async fn applies_are_behind_environments() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The variables of Terraform that a job sets for itself or for a step.
+fn variables(job: &Value) -> BTreeSet<&str> {
+    let of_steps = steps(job).map(|step| &step["env"]);
+    let names = of_steps.chain([&job["env"]]).filter_map(Value::as_object);
+    let names = names.flat_map(Map::keys).map(String::as_str);
+    names.filter(|name| name.starts_with("TF_VAR_")).collect()
+}
+
+/// A variable that only the plans have would be reported as drift every night.
+pub(crate) async fn drift_is_planned_with_the_variables_of_the_plans() -> Result<(), Failed> {
+    let deploy = workflow("deploy")?;
+    let jobs = jobs(&deploy);
+    let plans: BTreeSet<&str> = ["plan-pilot", "plan-production"]
+        .into_iter()
+        .flat_map(|name| variables(&jobs[name]))
+        .collect();
+    assert!(plans.contains("TF_VAR_permissions_boundary_arn"));
+    assert_eq!(variables(&jobs["drift"]), plans);
+    Ok(())
+}
+
 fn commands_of<'a>(jobs: &'a Map<String, Value>, name: &str) -> Vec<&'a str> {
     commands(&jobs[name])
 }
