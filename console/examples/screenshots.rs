@@ -86,7 +86,7 @@ fn main() {
     save(&session, &folder.join("records.svg"));
 
     session.press("4");
-    session.wait_for("valid: would be stored as", STEP);
+    session.wait_for("would be stored, unless", STEP);
     session.press("s");
     session.wait_for("readable", STEP);
     session.wait_for("200", STEP);

@@ -274,9 +274,9 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
         let span = span_secs(super::format::age_secs(since, until));
         format!(" · {} more in {span}", count(more))
     });
-    let age = queue
-        .oldest_age_secs
-        .map_or_else(String::new, |secs| format!(" · oldest {}", span_secs(secs)));
+    let age = pipeline
+        .oldest_dead_letter()
+        .map_or_else(String::new, |age| format!(" · oldest {}", age.text()));
     findings.push(Finding {
         tone: Tone::Warning,
         text: format!(
@@ -313,11 +313,11 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
     };
     // The age is that of some minutes ago: a queue that is empty has no oldest message.
     let is_empty = queue.depth.visible + queue.depth.in_flight == 0;
-    let old = queue
-        .oldest_age_secs
-        .filter(|age| *age > AGE_WARNING_SECS && !is_empty);
+    let old = pipeline
+        .oldest_message()
+        .filter(|age| age.secs > AGE_WARNING_SECS && !is_empty);
     let (tone, text) = if let Some(age) = old {
-        let tone = if age > AGE_BAD_SECS {
+        let tone = if age.secs > AGE_BAD_SECS {
             Tone::Bad
         } else {
             Tone::Warning
@@ -326,8 +326,9 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
         (
             tone,
             format!(
-                "the oldest message has waited for {} · {drain}{}",
-                span_secs(age),
+                "the oldest message {} waited for {} · {drain}{}",
+                if age.at.is_some() { "had" } else { "has" },
+                age.text(),
                 as_of(&pipeline.source_queue, pipeline, now)
             ),
         )
@@ -361,10 +362,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
 }
 
 fn ingest(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
-    if pipeline.ingest_is_stuck()
-        && pipeline.history.error().is_none()
-        && !pipeline.has_stored_since_newest_batches()
-    {
+    if pipeline.ingest_is_stuck() && pipeline.history.error().is_none() {
         findings.push(Finding {
             tone: Tone::Bad,
             text: "the ingest stores nothing: all messages of its newest batches were returned to the queue"

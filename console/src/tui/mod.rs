@@ -28,6 +28,7 @@ mod list;
 mod message;
 mod model;
 mod notices;
+mod oldest_age;
 mod outbox;
 mod palette;
 mod patch;

@@ -158,7 +158,12 @@ impl Model {
         // The overview shows how stale each hop is; the header of every screen that something is.
         let stale = self.pipeline.stale_secs(self.now);
         if self.screen == ScreenId::Overview {
-            stale
+            if self.pipeline.polling.is_slower_than_a_glance() {
+                // Its ages go on between two answers.
+                u64::try_from(self.now.timestamp()).unwrap_or_default()
+            } else {
+                stale
+            }
         } else {
             waited + u64::from(stale > 0)
         }

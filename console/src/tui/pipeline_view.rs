@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::oldest_age::{AgesAt, OldestAge};
 use super::outbox::Outbox;
 use super::polling::{Polling, fresh};
 use super::remote::{Fetched, Remote};
@@ -31,6 +32,9 @@ const GROWTH_OVER_MAX: i32 = 7;
 /// How often a database that is resuming is asked, and for how long its failures count as that.
 const RESUME_INTERVAL: Duration = Duration::seconds(5);
 const RESUME_MAX: Duration = Duration::seconds(60);
+/// The shortest time without a connection after which a database pauses (Aurora user guide, "Aurora Serverless v2
+/// auto-pause").
+const PAUSE_MIN: Duration = Duration::seconds(300);
 /// What a read may be late and still count to its interval.
 const SLACK: Duration = Duration::seconds(1);
 /// Samples at either end whose extremes are compared, so that one burst is no growth.
@@ -57,6 +61,8 @@ pub(crate) struct PipelineView {
     pub(crate) totals_seen: VecDeque<(DateTime<Utc>, u64)>,
     /// Time and depth of the source queue at the last samples, oldest first.
     pub(crate) depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
+    /// When the ages of the oldest messages were measured, where they are not read with the queues.
+    pub(crate) ages_at: AgesAt,
     /// Since when every sample has had messages of the source queue in flight.
     pub(crate) in_flight_since: Option<DateTime<Utc>>,
     /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
@@ -122,7 +128,10 @@ impl PipelineView {
         if self.totals_are_due(now) {
             outbox.fetch(&mut self.totals, Reply::Totals, Request::Totals);
         }
-        if self.api.is_due(self.polling.api, now) {
+        if self
+            .api
+            .is_due(self.interval(&self.api, self.polling.api), now)
+        {
             outbox.fetch(&mut self.api, Reply::ApiHealth, Request::ApiHealth);
         }
         if self.history.is_due(self.history_interval(), now) {
@@ -130,13 +139,18 @@ impl PipelineView {
         }
     }
 
-    /// A history that failed is read again as soon as the rest: its error must not outlive the outage.
-    fn history_interval(&self) -> Duration {
-        if self.history.error().is_some() {
-            return self.polling.queues;
+    /// A part that failed is read again as soon as the queues: its error must not outlive the outage.
+    fn interval<T>(&self, remote: &Remote<T>, interval: Duration) -> Duration {
+        if remote.error().is_some() {
+            interval.min(self.polling.queues)
+        } else {
+            interval
         }
+    }
+
+    fn history_interval(&self) -> Duration {
         let period_secs = self.history.value().map(|history| history.period_secs);
-        self.polling.history(period_secs)
+        self.interval(&self.history, self.polling.history(period_secs))
     }
 
     /// Requests everything again.
@@ -196,19 +210,40 @@ impl PipelineView {
         let Some(Fetched { value, fetched_at }) = self.history.fetched() else {
             return;
         };
+        let period = Duration::seconds(value.period_secs.into());
         let age = |points: &[Point]| {
             let newest = points.last()?;
             let is_recent = *fetched_at - newest.at <= METRIC_RECENT;
-            (is_recent && newest.value >= 0.0).then(|| super::format::whole(newest.value))
+            let secs =
+                (is_recent && newest.value >= 0.0).then(|| super::format::whole(newest.value))?;
+            Some((secs, (newest.at + period).min(*fetched_at)))
         };
         let source = age(&value.oldest_age_secs);
         let dead_letters = age(&value.dead_letter_age_secs);
+        self.ages_at = AgesAt {
+            source: source.map(|(_, at)| at),
+            dead_letters: dead_letters.map(|(_, at)| at),
+        };
         if let Some(queue) = self.source_queue.value_mut() {
-            queue.oldest_age_secs = source;
+            queue.oldest_age_secs = source.map(|(secs, _)| secs);
         }
         if let Some(queue) = self.dead_letter_queue.value_mut() {
-            queue.oldest_age_secs = dead_letters;
+            queue.oldest_age_secs = dead_letters.map(|(secs, _)| secs);
         }
+    }
+
+    /// Age of the oldest message of the source queue.
+    pub(crate) fn oldest_message(&self) -> Option<OldestAge> {
+        let secs = self.source_queue.value()?.oldest_age_secs?;
+        let at = self.ages_at.source;
+        Some(OldestAge { secs, at })
+    }
+
+    /// Age of the oldest dead letter.
+    pub(crate) fn oldest_dead_letter(&self) -> Option<OldestAge> {
+        let secs = self.dead_letter_queue.value()?.oldest_age_secs?;
+        let at = self.ages_at.dead_letters;
+        Some(OldestAge { secs, at })
     }
 
     pub(crate) fn totals_came(&mut self, answer: Answer<RecordTotals>, now: DateTime<Utc>) {
@@ -241,7 +276,13 @@ impl PipelineView {
             return self.totals.is_due(RESUME_INTERVAL, now);
         }
         let may_read = !self.polling.database_pauses || self.has_stored_since_totals();
-        may_read && self.totals.is_due(self.polling.totals, now)
+        // Whether it stores again is seen in the records before the metrics have it.
+        let interval = if self.ingest_is_stuck() {
+            self.polling.queues.min(self.polling.totals)
+        } else {
+            self.interval(&self.totals, self.polling.totals)
+        };
+        may_read && self.totals.is_due(interval, now)
     }
 
     /// Whether by the metrics the ingest stored something after the totals were read; of totals that were never
@@ -268,7 +309,8 @@ impl PipelineView {
 
     /// Since when a paused database has been resuming, as far as this can be known: for a minute after the first
     /// read that failed, an answer is still to be expected (Aurora user guide, "Aurora Serverless v2 auto-pause":
-    /// it resumes within 15 seconds, after a long pause within 30 or more).
+    /// it resumes within 15 seconds, after a long pause within 30 or more). One that stored something lately was not
+    /// paused.
     pub(crate) fn totals_resume_since(&self) -> Option<DateTime<Utc>> {
         let since = self.totals_failing_since?;
         let last = match &self.totals {
@@ -276,7 +318,27 @@ impl PipelineView {
             Remote::Loading { since, .. } => *since,
             Remote::Idle | Remote::Ready(_) => return None,
         };
-        (self.polling.database_pauses && last - since < RESUME_MAX).then_some(since)
+        let may_resume = self.polling.database_pauses
+            && last - since < RESUME_MAX
+            && !self.has_stored_after(since - PAUSE_MIN);
+        may_resume.then_some(since)
+    }
+
+    /// Whether by the metrics or the newest record that was seen something was stored after this time.
+    fn has_stored_after(&self, time: DateTime<Utc>) -> bool {
+        let points = self.history.value().and_then(stored_points);
+        let by_metrics = points
+            .unwrap_or_default()
+            .iter()
+            .any(|point| point.at > time && point.value > 0.0);
+        by_metrics || self.newest_record().is_some_and(|at| at > time)
+    }
+
+    /// When the newest record came that was seen, by this machine's clock.
+    fn newest_record(&self) -> Option<DateTime<Utc>> {
+        let totals = self.totals.fetched()?;
+        let age = totals.value.database_now - totals.value.last_ingested_at?;
+        Some(totals.fetched_at - age)
     }
 
     /// Since when the totals shown have been old. Where the database pauses they stay right while nothing is
@@ -293,7 +355,7 @@ impl PipelineView {
     /// Records stored per second over the last samples; `None` before the second one.
     pub(crate) fn stored_per_sec(&self) -> Option<f64> {
         if self.polling.database_pauses {
-            return self.rate(stored_points).map(|rate| rate.per_sec);
+            return self.stored_rate().map(|rate| rate.per_sec);
         }
         let over = self.polling.totals * STORED_OVER + SLACK;
         let (last_at, last) = self.totals_seen.back()?;
@@ -302,6 +364,13 @@ impl PipelineView {
         let secs = (*last_at - *first_at).as_seconds_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         (secs > 0.0).then(|| last.saturating_sub(*first) as f64 / secs)
+    }
+
+    /// Events stored by the metrics, where the rate of records is theirs: the totals of a database that pauses are
+    /// read too seldom for one.
+    pub(crate) fn stored_rate(&self) -> Option<Rate> {
+        let is_theirs = self.polling.database_pauses;
+        self.rate(stored_points).filter(|_| is_theirs)
     }
 
     /// Messages sent to the source queue.
@@ -343,29 +412,27 @@ impl PipelineView {
         })
     }
 
-    /// Whether the newest batches of the ingest stored nothing and were reported for retry.
+    /// Whether the newest batches of the ingest stored nothing and were reported for retry, as far as is known: no
+    /// record came after the metrics of these batches began.
     pub(crate) fn ingest_is_stuck(&self) -> bool {
-        self.history.fetched().is_some_and(|fetched| {
+        let is_stuck = self.history.fetched().is_some_and(|fetched| {
             let history = &fetched.value;
             let ingest = history.ingest.as_deref();
             ingest
                 .and_then(|ingest| ingest.recent(fetched.fetched_at, history.period_secs))
                 .is_some_and(|rates| rates.is_stuck)
-        })
+        });
+        is_stuck && !self.has_stored_since_newest_batches()
     }
 
-    /// Whether the database has records that came after the newest batches of the metrics, which are older.
-    pub(crate) fn has_stored_since_newest_batches(&self) -> bool {
-        let newest_batches = self.history.value().and_then(|history| {
-            let period = Duration::seconds(history.period_secs.into());
-            Some(history.ingest.as_ref()?.stored.last()?.at + period)
-        });
-        let newest_record = self.totals.fetched().and_then(|totals| {
-            // By this machine's clock.
-            let age = totals.value.database_now - totals.value.last_ingested_at?;
-            Some(totals.fetched_at - age)
-        });
-        newest_record > newest_batches && newest_batches.is_some()
+    /// Whether the database has a record that came in the newest period of the metrics of the batches, which have none
+    /// of it, or after it: then they are older.
+    fn has_stored_since_newest_batches(&self) -> bool {
+        let newest_batches = self
+            .history
+            .value()
+            .and_then(|history| Some(history.ingest.as_ref()?.stored.last()?.at));
+        self.newest_record() > newest_batches && newest_batches.is_some()
     }
 
     /// How the source queue grew over the last samples: its least depth at the end is above its
@@ -457,20 +524,32 @@ impl PipelineView {
         ) else {
             return Draining::Unknown;
         };
-        // Rates are those of a period before. What stands still, as messages do that wait for their visibility
-        // timeout, does not drain at them.
+        // Rates are those of a period before; what the queue did since is in the samples. What stands still, as messages
+        // do that wait for their visibility timeout, does not drain at any rate.
         let mut looks = self.depths_seen.iter().rev().take(GROWTH_LOOKS);
-        let last = looks.next().map(|(_, depth)| depth.total());
-        if looks.next_back().map(|(_, depth)| depth.total()) <= last {
+        let Some((last_at, last)) = looks.next() else {
             return Draining::Unknown;
-        }
+        };
+        let Some((first_at, first)) = looks.next_back() else {
+            return Draining::Unknown;
+        };
         let net = deleted - sent;
-        if net <= 0.0 {
-            return Draining::Not;
+        let fallen = first.total().saturating_sub(last.total());
+        if fallen == 0 {
+            return if net <= 0.0 {
+                Draining::Not
+            } else {
+                Draining::Unknown
+            };
         }
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-        let secs = (queue.depth.visible + queue.depth.in_flight) as f64 / net;
-        Draining::In(super::format::whole(secs))
+        let (waiting, fallen) = (queue.depth.total() as f64, fallen as f64);
+        let per_sec = if net > 0.0 {
+            net
+        } else {
+            fallen / (*last_at - *first_at).as_seconds_f64().max(1.0)
+        };
+        Draining::In(super::format::whole(waiting / per_sec))
     }
 }
 

@@ -91,6 +91,11 @@ impl Polling {
         Self::of(environment, Duration::zero()).ages_from_history
     }
 
+    /// Whether an age that is shown would stand still for long, if it were drawn only when an answer comes.
+    pub(crate) fn is_slower_than_a_glance(&self) -> bool {
+        self.queues > Self::LOCAL.queues
+    }
+
     /// Interval of the metrics where they have periods of this many seconds.
     pub(crate) fn history(&self, period_secs: Option<u32>) -> Duration {
         let period = period_secs.filter(|secs| *secs > 0);

@@ -65,7 +65,7 @@ fn walk(configuration: &str) {
 
     // Publish, and follow that one event to the API.
     session.press("4");
-    session.wait_for("valid: would be stored as", LIMIT);
+    session.wait_for("would be stored, unless", LIMIT);
     session.press("s");
     let screen = session.wait("the record to be readable", LIMIT, |screen| {
         screen.contains("readable") && screen.contains("200")

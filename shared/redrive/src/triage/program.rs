@@ -83,8 +83,11 @@ pub enum Limit {
 /// Why a program gave no result for one event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum RunError {
-    /// The body is no JSON, so there is nothing to look at.
-    #[error("the body is not JSON")]
+    /// The body is no JSON, or has an escape of half a surrogate pair, which JSON permits (RFC 8259, section 8.2) and
+    /// no text of jq can hold.
+    #[error(
+        "jq cannot read the body: it is not JSON, or a text in it has half of a surrogate pair"
+    )]
     NotJson,
     /// The program itself failed, e.g. a number was added to a text.
     #[error("the program fails: {0}")]
@@ -343,6 +346,8 @@ mod tests {
     fn failures_are_told() {
         assert_eq!(patch(".", "not json"), Err(RunError::NotJson));
         assert_eq!(patch(".", "NaN"), Err(RunError::NotJson));
+        let half = patch(".", r#"{"remark":"\ud83d"}"#).unwrap_err();
+        assert!(half.to_string().contains("surrogate"), "{half}");
         assert!(matches!(patch(".id + 1", EVENT), Err(RunError::Failed(_))));
         for not_json in [
             ".data.price = nan",

@@ -1,5 +1,6 @@
 //! The hops of the pipeline, from the publisher to the third parties.
 
+use chrono::Duration;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -15,6 +16,7 @@ use crate::tui::format::{
 };
 use crate::tui::layout::is_wide;
 use crate::tui::lines::{left, title, whole_words};
+use crate::tui::oldest_age::OldestAge;
 use crate::tui::pipeline_view::{Draining, Rate};
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{QueueSnapshot, ReadPath};
@@ -26,6 +28,8 @@ pub(super) const NARROW_ROWS: u16 = 8;
 
 /// Columns of the main number where the hops are below each other.
 const MAIN_COLUMNS: usize = 18;
+/// What was read so lately is shown as that of now.
+const OF_NOW: Duration = Duration::seconds(7);
 /// A queue whose oldest message is younger than this is not waiting for anything.
 const PASSING_SECS: u64 = 5;
 
@@ -200,10 +204,7 @@ fn flow(
     let is_fresh = freshness.is_fresh();
     let mut rest = freshness.notes;
     // CloudWatch is behind: what happens now may be something else.
-    rest.extend(rate.filter(|_| is_fresh).map(|rate| {
-        let secs = age_secs(rate.since, rate.until);
-        format!("{} to {}", span_secs(secs), clock(rate.until))
-    }));
+    rest.extend(rate.filter(|_| is_fresh).map(period));
     rest.extend(more);
     rest.push(visible(name));
     let per_sec = rate_or_unknown(rate.map(|rate| rate.per_sec));
@@ -213,6 +214,12 @@ fn flow(
         main: format!("{per_sec} {direction}"),
         rest,
     }
+}
+
+/// The time that a rate is of.
+fn period(rate: Rate) -> String {
+    let secs = age_secs(rate.since, rate.until);
+    format!("{} to {}", span_secs(secs), clock(rate.until))
 }
 
 fn topic(context: &ScreenContext<'_>) -> Hop {
@@ -239,11 +246,11 @@ fn queue(context: &ScreenContext<'_>) -> Hop {
     let freshness = Freshness::of(remote, context.pipeline.polling.queues, context);
     // CloudWatch knows the age of the oldest message of some minutes ago: a queue that is empty has none.
     let is_empty = queue.depth.visible + queue.depth.in_flight == 0;
-    let age = queue.oldest_age_secs.filter(|_| !is_empty);
+    let age = context.pipeline.oldest_message().filter(|_| !is_empty);
     let growth = context.pipeline.growth(context.now);
     let tone = match (freshness.tone, age) {
-        (Tone::Good, Some(age)) if age > 300 => Tone::Bad,
-        (Tone::Good, Some(age)) if age > 60 => Tone::Warning,
+        (Tone::Good, Some(age)) if age.secs > 300 => Tone::Bad,
+        (Tone::Good, Some(age)) if age.secs > 60 => Tone::Warning,
         (Tone::Good, _) if growth.is_some() => Tone::Warning,
         (tone, _) => tone,
     };
@@ -251,7 +258,7 @@ fn queue(context: &ScreenContext<'_>) -> Hop {
     rest.extend(growth.map(|growth| format!("grows +{}", rate(growth.per_sec()))));
     rest.push(format!("in flight {}", count(queue.depth.in_flight)));
     if !is_empty {
-        let oldest = age.map_or_else(|| UNKNOWN.to_owned(), span_secs);
+        let oldest = age.map_or_else(|| UNKNOWN.to_owned(), OldestAge::text);
         rest.push(format!("oldest {oldest}"));
     }
     rest.extend(drain(context, queue).filter(|_| growth.is_none()));
@@ -304,19 +311,27 @@ fn database(context: &ScreenContext<'_>) -> Hop {
     } else {
         ""
     };
+    let (read_at, is_of_now) = remote.fetched().map_or((context.now, true), |fetched| {
+        let age = context.now - fetched.fetched_at;
+        (fetched.fetched_at, age <= OF_NOW)
+    });
     let newest = totals.last_ingested_at.map_or_else(
         || "none stored yet".to_owned(),
         |at| {
-            // Beside a stale number an age would be one of then, not of now.
-            if freshness.is_fresh() {
-                let age = span_secs(age_secs(at, totals.database_now));
+            // Beside an older number an age would be one of then, not of now.
+            if !freshness.is_fresh() {
+                return format!("newest then {} UTC", clock(at));
+            }
+            let age = span_secs(age_secs(at, totals.database_now));
+            if is_of_now {
                 format!("newest {age} ago")
             } else {
-                format!("newest then {} UTC", clock(at))
+                format!("newest {age} before {}", clock(read_at))
             }
         },
     );
     let mut rest = freshness.notes;
+    rest.extend(context.pipeline.stored_rate().map(period));
     rest.extend([format!("{about}{} rows", count(totals.total)), newest]);
     match totals.read_path {
         ReadPath::Api => rest.push("read by the API".to_owned()),
@@ -375,9 +390,13 @@ fn dead_letters(context: &ScreenContext<'_>) -> Hop {
     };
     let mut rest = freshness.notes;
     rest.push(format!("in flight {}", count(queue.depth.in_flight)));
-    if let Some(age) = queue.oldest_age_secs.filter(|_| number > 0) {
-        rest.push(format!("oldest {}", span_secs(age)));
-        let left = queue.settings.retention_secs.saturating_sub(age);
+    if let Some(age) = context.pipeline.oldest_dead_letter().filter(|_| number > 0) {
+        rest.push(format!("oldest {}", age.text()));
+        let since = age.at.map_or(0, |at| age_secs(at, context.now));
+        let left = queue
+            .settings
+            .retention_secs
+            .saturating_sub(age.secs + since);
         rest.push(format!("first expires in {}", span_secs(left)));
     }
     Hop {

@@ -200,6 +200,10 @@ fn pending_lines(
             text: format!("still pending after {}", span_secs(waited(sent.until))),
         };
         lines.push(hop.line(theme, width));
+        if !is_refused {
+            let text = "a duplicate of an event whose record was erased or has expired is dropped, and has no record";
+            indented(text, theme.muted(), width, lines);
+        }
         vec![
             key_line(
                 theme,
@@ -273,6 +277,6 @@ fn since(from: DateTime<Utc>, to: DateTime<Utc>, is_again: bool) -> String {
             Ok(_) | Err(_) => format!("+{}", span_secs(span.as_secs())),
         },
         Err(_) if is_again => "earlier: this one is a duplicate".to_owned(),
-        Err(_) => "clocks differ".to_owned(),
+        Err(_) => "a duplicate, or clocks differ".to_owned(),
     }
 }

@@ -129,16 +129,22 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
     let mut lines = match &check.result {
         Ok(key) => {
             let sent_at = publish.sent_at(key);
-            let verdict = sent_at.map_or("valid: would be stored as", |_| "valid:");
-            let what = format!("{verdict} {} / {}", visible(&key.source), visible(&key.id));
+            let what = format!("valid: {} / {}", visible(&key.source), visible(&key.id));
             let mut lines = hanging(Tone::Good, &what, theme, width);
-            if let Some(at) = sent_at {
-                let text = format!(
-                    "sent at {} UTC: again it may be a duplicate; t makes a new id",
-                    clock(at)
-                );
-                lines.extend(hanging(Tone::Warning, &text, theme, width));
-            }
+            let (tone, text) = match sent_at {
+                Some(at) => (
+                    Tone::Warning,
+                    format!(
+                        "sent at {} UTC: again it may be a duplicate; t makes a new id",
+                        clock(at)
+                    ),
+                ),
+                None => (
+                    Tone::Muted,
+                    "would be stored, unless an event of this source and id was before".to_owned(),
+                ),
+            };
+            lines.extend(hanging(tone, &text, theme, width));
             lines
         }
         Err(failure) => failure_lines(failure, check.line, theme, width),

@@ -96,7 +96,7 @@ impl Run {
     pub(super) fn apply(&mut self, progress: Progress, now: DateTime<Utc>) {
         self.planned = progress.planned;
         self.canary_steps.clone_from(&progress.canary_steps);
-        let done = progress.counts.done();
+        let (done, sent) = (progress.counts.done(), progress.counts.sent());
         self.progress = Some(progress);
         if self.own_pause().is_some()
             && let Some(end) = self.canary_steps.iter().rfind(|end| **end <= done)
@@ -106,8 +106,8 @@ impl Run {
         // The time in which nothing was to be sent would make the rate too low for seconds.
         if self.is_paused() || self.wait().is_some() {
             self.samples.clear();
-        } else if self.samples.back().is_none_or(|(_, last)| *last != done) {
-            self.samples.push_back((now, done));
+        } else if self.samples.back().is_none_or(|(_, last)| *last != sent) {
+            self.samples.push_back((now, sent));
         }
         self.measure(now);
     }
@@ -129,13 +129,13 @@ impl Run {
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of one plan are small")]
         let (messages, millis) = (
-            (last - before) as f64,
+            last.saturating_sub(*before) as f64,
             (now - since).num_milliseconds() as f64,
         );
         (millis >= 500.0 && messages > 0.0).then(|| messages * 1_000.0 / millis)
     }
 
-    /// Since when no message got an outcome, if that is longer than the limit of the rate explains.
+    /// Since when no message was confirmed, if that is longer than the limit of the rate explains.
     pub(super) fn silent_since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let (last_at, _) = self.samples.back()?;
         // At less than one per second, a confirmation every few seconds is all that can come.

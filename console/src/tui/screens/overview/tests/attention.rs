@@ -1,21 +1,21 @@
 //! What needs attention, and notices.
 
-use super::stage::stuck;
+use super::stage::{points, stuck};
 use super::*;
 
 #[test]
 fn ingest_is_not_stuck_that_stored_after_its_newest_batches() {
-    let stuck_batches = Pipeline {
+    let stuck_batches = |newest| Pipeline {
         history: Ok(stuck()),
+        newest: Duration::seconds(newest),
         ..Pipeline::healthy()
     };
-    // Its newest record is of a second ago, the newest batches ended then.
-    let text = served(&stuck_batches, 160, 45).text();
-    let mut later = served(&stuck_batches, 160, 45);
+    // The metrics have nothing stored in the last minute.
+    let text = served(&stuck_batches(70), 160, 45).text();
     assert!(text.contains("the ingest stores nothing"), "{text}");
-    stuck_batches.serve(&mut later, now() + Duration::seconds(10), 700);
-    let text = later.text();
-    assert!(!text.contains("the ingest stores nothing"), "{text}");
+    assert!(text.contains("stores nothing   "), "{text}");
+    let text = served(&stuck_batches(50), 160, 45).text();
+    assert!(!text.contains("stores nothing"), "{text}");
 }
 
 #[test]
@@ -39,6 +39,30 @@ fn queue_that_falls_again_does_not_grow_and_one_that_stands_does_not_drain() {
     assert!(!falls.contains("events-queue grows"), "{falls}");
     let stands = depths([900, 900, 900, 900, 900, 900, 900, 900]);
     assert!(!stands.contains("empty in"), "{stands}");
+}
+
+#[test]
+fn queue_that_falls_drains_whatever_the_rates_of_an_earlier_minute_were() {
+    let depths = |depths: [u64; 3]| {
+        let mut harness = start(160, 45);
+        for (look, visible) in (0..).zip(depths) {
+            let mut pipeline = Pipeline {
+                source: Ok(queue("events-queue", visible, 0, Some(90))),
+                ..Pipeline::healthy()
+            };
+            if let Ok(history) = &mut pipeline.history {
+                history.sent = points(|_| 1_200.0);
+                history.deleted = points(|_| 900.0);
+            }
+            pipeline.serve(&mut harness, now() + Duration::seconds(5 * look - 10), 0);
+        }
+        harness.text()
+    };
+    let falls = depths([1_000, 800, 600]);
+    assert!(falls.contains("drains in about 15 s"), "{falls}");
+    assert!(falls.contains("empty in 15 s"), "{falls}");
+    let rises = depths([600, 800, 1_000]);
+    assert!(rises.contains("the queue does not drain"), "{rises}");
 }
 
 #[test]

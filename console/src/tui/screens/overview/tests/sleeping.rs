@@ -26,6 +26,15 @@ fn start() -> Harness {
     Harness::new(pilot(), now(), 160, 45)
 }
 
+/// The same with a database that never pauses.
+fn awake() -> Harness {
+    let environment = Environment {
+        database_pauses: false,
+        ..pilot()
+    };
+    Harness::new(environment, now(), 160, 45)
+}
+
 /// A pipeline that has stored nothing for an hour.
 fn idle() -> Pipeline {
     let mut history = history(0.0);
@@ -189,8 +198,66 @@ fn ages_come_with_the_history() {
     pipeline.serve(&mut harness, now() + Duration::seconds(10), 0);
     let text = harness.text();
     assert!(
-        text.contains("the oldest message has waited for 1 min 35 s"),
+        text.contains("the oldest message had waited for 1 min 35 s at 11:06:40"),
         "{text}"
     );
-    assert!(row(&harness, "DLQ ▲ 3").contains("oldest 2 h"), "{text}");
+    let dead_letters = row(&harness, "DLQ ▲ 3");
+    assert!(dead_letters.contains("oldest 2 h at 11:06:40"), "{text}");
+    // What is left of the retention goes on with the time.
+    assert!(
+        dead_letters.contains("first expires in 13 d 21 h"),
+        "{text}"
+    );
+}
+
+#[test]
+fn database_that_stored_something_lately_does_not_resume_but_fails() {
+    let mut harness = start();
+    let mut pipeline = stored_before(now());
+    pipeline.serve(&mut harness, now() - Duration::seconds(10), 0);
+    pipeline.serve(&mut harness, now(), 0);
+    // Of the topic, the ingest and the database.
+    let text = harness.text();
+    assert_eq!(text.matches("1 min to 11:05:40").count(), 3, "{text}");
+    pipeline.totals = Err(Fault::new("no answer in time"));
+    harness.ctrl('r');
+    pipeline.serve(&mut harness, now() + Duration::seconds(60), 0);
+    let text = harness.text();
+    assert!(!text.contains("resuming"), "{text}");
+    assert!(text.contains("database: no answer in time"), "{text}");
+}
+
+#[test]
+fn ages_go_on_between_two_answers() {
+    let mut harness = start();
+    idle().serve(&mut harness, now(), 0);
+    let before = harness.model.visible_wait_secs();
+    harness.now += Duration::seconds(1);
+    harness.tick();
+    assert_ne!(harness.model.visible_wait_secs(), before);
+}
+
+#[test]
+fn newest_record_has_its_time_where_the_totals_are_older_than_a_moment() {
+    let mut harness = awake();
+    idle().serve(&mut harness, now(), 0);
+    let newest = |harness: &Harness| row(harness, "newest ");
+    assert!(newest(&harness).contains("newest 1 s ago"));
+    harness.now = now() + Duration::seconds(9);
+    harness.tick();
+    assert!(newest(&harness).contains("newest 1 s before 11:06:40"));
+}
+
+#[test]
+fn part_that_failed_is_read_again_as_soon_as_the_queues() {
+    let mut harness = awake();
+    let mut pipeline = idle();
+    let healthy = idle();
+    pipeline.api = Err(Fault::new("no answer in time"));
+    pipeline.totals = Err(Fault::new("no answer in time"));
+    pipeline.serve(&mut harness, now(), 0);
+    assert!(harness.text().contains("no answer in time"));
+    healthy.serve(&mut harness, now() + Duration::seconds(11), 0);
+    let text = harness.text();
+    assert!(!text.contains("no answer in time"), "{text}");
 }

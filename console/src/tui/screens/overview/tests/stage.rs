@@ -173,6 +173,8 @@ pub(crate) struct Pipeline {
     pub(crate) api: Result<u16, Fault>,
     pub(crate) read_path: ReadPath,
     pub(crate) tunnel_fault: Option<String>,
+    /// Age of the newest record.
+    pub(crate) newest: Duration,
 }
 
 impl Pipeline {
@@ -185,6 +187,7 @@ impl Pipeline {
             api: Ok(200),
             read_path: ReadPath::Database,
             tunnel_fault: None,
+            newest: Duration::seconds(1),
         }
     }
 
@@ -202,6 +205,7 @@ impl Pipeline {
             api: Err(refused("GET /health")),
             read_path: ReadPath::Database,
             tunnel_fault: None,
+            newest: Duration::seconds(1),
         }
     }
 
@@ -213,7 +217,7 @@ impl Pipeline {
             Request::Totals(to) => to.answer(self.totals.clone().map(|total| RecordTotals {
                 total: total + more,
                 total_is_estimate: false,
-                last_ingested_at: Some(at - Duration::seconds(1)),
+                last_ingested_at: Some(at - self.newest),
                 database_now: at,
                 read_path: self.read_path,
                 tunnel_fault: self.tunnel_fault.clone(),
@@ -248,7 +252,8 @@ pub(crate) fn start(width: u16, height: u16) -> Harness {
 pub(crate) fn served(pipeline: &Pipeline, width: u16, height: u16) -> Harness {
     let mut harness = start(width, height);
     pipeline.serve(&mut harness, now() - Duration::seconds(5), 0);
-    pipeline.serve(&mut harness, now(), 241);
+    let is_storing = pipeline.newest < Duration::seconds(5);
+    pipeline.serve(&mut harness, now(), if is_storing { 241 } else { 0 });
     harness
 }
 
@@ -368,6 +373,7 @@ pub(crate) fn harness_in(state: State, width: u16, height: u16) -> Harness {
         State::IngestStuck => served(
             &Pipeline {
                 history: Ok(stuck()),
+                newest: Duration::seconds(75),
                 ..healthy
             },
             width,

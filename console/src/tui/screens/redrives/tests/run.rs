@@ -176,6 +176,30 @@ fn redrive_that_confirms_nothing_has_no_rate_and_no_time_left() {
 }
 
 #[test]
+fn messages_that_were_not_sent_make_no_rate_and_a_resume_may_try_them_again() {
+    let (mut harness, to) = begun();
+    let mut shown = |moved, not_sent| {
+        let counts = Counts {
+            moved,
+            not_sent,
+            waiting: 37 - moved - not_sent,
+            ..Counts::default()
+        };
+        harness.now += chrono::Duration::seconds(1);
+        report(&mut harness, to.id(), running(counts));
+        harness.text()
+    };
+    shown(10, 0);
+    shown(10, 10);
+    let text = shown(10, 20);
+    assert!(!text.contains("/s now"), "{text}");
+    let text = shown(10, 0);
+    assert!(!text.contains("/s now"), "{text}");
+    let text = shown(13, 0);
+    assert!(text.contains("/s now"), "{text}");
+}
+
+#[test]
 fn slow_rate_is_no_standstill() {
     let (mut harness, to) = begun();
     for moved in [1, 2] {
