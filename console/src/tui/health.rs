@@ -85,6 +85,7 @@ pub(crate) fn health(
         _ if parts.contains(&PartState::Unseen) => Health::Connecting,
         _ if parts.contains(&PartState::Stale) => Health::Stale,
         Some(Tone::Warning) => Health::Attention,
+        _ if pipeline.database_may_sleep() => Health::PartlySeen,
         _ if !is_quiet(pipeline) && !unknowns(pipeline).is_empty() => Health::PartlySeen,
         _ => Health::Healthy,
     }

@@ -156,10 +156,10 @@ impl Released {
                 "Messages that still come are released. Any key receives them again."
             }
             (ReleaseCause::Operator, _) => {
-                "Other consumers can receive them again. ⏎ or ^r receives them again."
+                "Other consumers can receive what is still in the queue. ⏎ or ^r receives them again."
             }
             (ReleaseCause::Idle, _) => {
-                "Other consumers can receive them again. Any key receives them again."
+                "Other consumers can receive what is still in the queue. Any key receives them again."
             }
         }
     }

@@ -252,13 +252,16 @@ fn calm_lines(context: &ScreenContext<'_>, width: usize) -> Vec<Line<'static>> {
     let unknown = || unknowns(context.pipeline).join(", ");
     let (tone, text) = match health(context.pipeline, context.environment, context.now) {
         Health::Connecting => (Tone::Muted, format!("no data yet: {}", unknown())),
-        Health::PartlySeen => (
-            Tone::Muted,
-            format!(
-                "no findings so far; CloudWatch has no values yet for {}",
-                unknown()
-            ),
-        ),
+        Health::PartlySeen => {
+            let mut text = "no findings so far".to_owned();
+            if context.pipeline.database_may_sleep() {
+                text.push_str("; the database was not read, because that would wake it");
+            }
+            if !unknown().is_empty() {
+                text.push_str(&format!("; CloudWatch has no values yet for {}", unknown()));
+            }
+            (Tone::Muted, text)
+        }
         Health::Stale => (
             Tone::Warning,
             "no recent answers: the data shown is old".to_owned(),

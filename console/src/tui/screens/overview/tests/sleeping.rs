@@ -228,6 +228,18 @@ fn database_that_stored_something_lately_does_not_resume_but_fails() {
 }
 
 #[test]
+fn pipeline_whose_database_was_never_read_is_only_partly_seen() {
+    let mut harness = start();
+    let mut pipeline = idle();
+    pipeline.dead = Ok(queue("events-dead-letters", 0, 0, None));
+    pipeline.serve(&mut harness, now(), 0);
+    let text = harness.text();
+    assert!(text.contains("○ partly seen"), "{text}");
+    let note = "no findings so far; the database was not read, because that would wake it";
+    assert!(text.contains(note), "{text}");
+}
+
+#[test]
 fn ages_go_on_between_two_answers() {
     let mut harness = start();
     idle().serve(&mut harness, now(), 0);
