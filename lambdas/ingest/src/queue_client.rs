@@ -38,9 +38,7 @@ impl QueueAccess {
             Some(url) => Some(url),
             None => text("AWS_ENDPOINT_URL")?,
         };
-        let is_dual_stack = variables
-            .optional("AWS_USE_DUALSTACK_ENDPOINT", |text| Ok(text == "true"))?
-            .unwrap_or(false);
+        let is_dual_stack = variables.flag("AWS_USE_DUALSTACK_ENDPOINT")?;
         Ok(Self {
             credentials: Credentials::new(
                 variables.required("AWS_ACCESS_KEY_ID")?,

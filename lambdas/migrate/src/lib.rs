@@ -3,6 +3,7 @@
 //! Invariant: idempotent, and safe to run any number of times at once. Deployments call it after a change
 //! of the migrations, a schedule calls it daily.
 
+mod failures;
 mod roles;
 mod serve;
 mod settings;
@@ -13,10 +14,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use store::{
     ConnectSettings, IamLogIn, MigrationReport, PartitionPlan, PartitionReport, PgPool,
-    PublicationName, Shares, StoreError, connect_lazy, create_partitions, disconnect_idle,
-    has_records, migrate, permit_replacements, publish_records, upkeep,
+    PublicationName, Shares, StoreError, connect_lazy, create_partitions, disconnect, has_records,
+    migrate, permit_replacements, publish_records, upkeep,
 };
 
+use failures::Failures;
+pub use failures::HandleError;
 pub use roles::{CreateRolesError, RoleDeps, RoleSettings, Users, create_roles};
 pub use serve::serve;
 pub use settings::{Settings, Task};
@@ -64,9 +67,9 @@ impl Deps {
         })
     }
 
-    /// Closes the connections between two invocations: a frozen function would keep the database from pausing.
-    pub async fn disconnect(&self) {
-        disconnect_idle(&self.pool).await;
+    /// Closes the connections at the end of an invocation: a frozen function would keep the database from pausing.
+    pub async fn disconnect(self) {
+        disconnect(self.pool).await;
     }
 
     fn renew_log_in(&self) -> Result<(), StoreError> {
@@ -106,8 +109,9 @@ pub struct Report {
 /// is tried whatever became of the rest.
 ///
 /// # Errors
-/// See [`StoreError`]: the first one. What was done stays, and the next run continues.
-pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError> {
+/// [`HandleError::Migration`] before anything else was tried, [`HandleError::Steps`] with every step that failed. What
+/// was done stays, and the next run continues.
+pub async fn handle(request: Request, deps: &Deps) -> Result<Report, HandleError> {
     deps.renew_log_in()?;
     let clock = Utc::now();
     let now = request.now.unwrap_or(clock);
@@ -116,24 +120,46 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
     let migrations = migrate(&deps.pool).await?;
     // The migrations may have taken longer than a token is valid.
     deps.renew_log_in()?;
+    let mut failed = Failures::default();
     let permitted = permit_replacements(&deps.pool, deps.replacements_allowed).await;
+    failed.of("permission of replacements", permitted);
     let more = create_partitions(&deps.pool, &deps.plan, now).await;
+    created.extend(failed.of("partitions ahead", more).unwrap_or_default());
     let upkept = upkeep(&deps.pool, &deps.plan, expiry_now, deps.shares).await;
-    let publication_created = match &deps.publication {
-        None => Ok(None),
-        Some(name) => publish_records(&deps.pool, name).await.map(Some),
+    for (work, error) in upkept.failed {
+        failed.of::<()>(work.name(), Err(error));
+    }
+    let mut publication_created = None;
+    if let Some(name) = &deps.publication {
+        let published = publish_records(&deps.pool, name).await;
+        publication_created = failed.of("publication", published);
+    }
+    let report = Report {
+        migrations,
+        partitions: PartitionReport {
+            created,
+            ..upkept.report
+        },
+        publication_created,
     };
-    created.extend(more?);
-    let partitions = PartitionReport { created, ..upkept? };
-    let publication_created = publication_created?;
-    permitted?;
+    log(&report);
+    failed.end()?;
+    Ok(report)
+}
+
+fn log(report: &Report) {
+    let Report {
+        migrations,
+        partitions,
+        ..
+    } = report;
     tracing::info!(
         applied = migrations.applied.len(),
         created = partitions.created.join(" "),
         dropped = partitions.dropped.join(" "),
         deleted_records = partitions.deleted_records,
         folded_hours = partitions.folded_hours,
-        "schema and partitions are up to date"
+        "changes of schema and partitions"
     );
     if !partitions.unfinished.is_empty() {
         tracing::warn!(
@@ -141,11 +167,6 @@ pub async fn handle(request: Request, deps: &Deps) -> Result<Report, StoreError>
             "upkeep has used up its share of the run; the next run continues"
         );
     }
-    Ok(Report {
-        migrations,
-        partitions,
-        publication_created,
-    })
 }
 
 /// Creates partitions with the schema as it is. Where that fails, it is tried again after the migrations.

@@ -22,9 +22,9 @@ async fn main() -> anyhow::Result<()> {
         .init();
     match Task::read(|name| std::env::var(name).ok())? {
         Task::KeepSchema(settings) => {
-            let deps = &Deps::connect(&settings)?;
             serve(async |request| {
-                let answer = handle(request, deps).await;
+                let deps = Deps::connect(&settings)?;
+                let answer = handle(request, &deps).await;
                 deps.disconnect().await;
                 answer
             })

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use devstack::{Durability, Postgres, PostgresOptions};
 use event::parse_event;
-use migrate::{Deps, Report, Request, Settings, handle};
+use migrate::{Deps, HandleError, Report, Request, Settings, handle};
 use sqlx::{Executor as _, PgPool};
-use store::{StoreError, write_batch};
+use store::write_batch;
 
 const DATABASE: &str = "events";
 
@@ -30,7 +30,7 @@ fn deps(url: &str, publication: &str) -> Deps {
     Deps::connect(&settings.unwrap()).unwrap()
 }
 
-async fn run(day: &str, deps: &Deps) -> Result<Report, StoreError> {
+async fn run(day: &str, deps: &Deps) -> Result<Report, HandleError> {
     let now = format!("{day}T12:00:00Z").parse().unwrap();
     handle(Request { now: Some(now) }, deps).await
 }

@@ -44,5 +44,10 @@ async fn user_of_the_ingest_may_replace_records_for_as_long_as_the_setting_says_
         .unwrap();
         assert_eq!(may, expected, "{setting:?}");
     }
+    // Two runs at once give the same right.
+    let calls = (0..40).map(|call| store::permit_replacements(&pool, call % 4 < 2));
+    for permitted in futures::future::join_all(calls).await {
+        permitted.unwrap();
+    }
     pool.close().await;
 }

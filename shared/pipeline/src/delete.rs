@@ -39,6 +39,16 @@ struct Undeleted {
     is_unknown_handle: bool,
 }
 
+impl Undeleted {
+    fn in_words(self) -> String {
+        if self.is_in_doubt {
+            format!("{}; it may be deleted all the same", self.cause)
+        } else {
+            self.cause
+        }
+    }
+}
+
 impl Pipeline {
     /// Deletes received messages by their handles; parallel to the input, why one was not deleted.
     /// What fails in passing is tried again.
@@ -78,7 +88,7 @@ impl Pipeline {
         }
         outcomes
             .into_iter()
-            .map(|outcome| outcome.map_err(|why| why.cause))
+            .map(|outcome| outcome.map_err(Undeleted::in_words))
             .collect()
     }
 
@@ -248,5 +258,16 @@ mod tests {
         assert!(after(&failed(false, false), unknown.clone()).is_err());
         let still_in_doubt = after(&no_answer, failed(false, false));
         assert!(after(&still_in_doubt, unknown).is_ok());
+    }
+
+    #[test]
+    fn deletion_without_an_answer_is_reported_as_one_that_may_have_happened() {
+        let cause = |is_in_doubt| failed(is_in_doubt, false).map_err(Undeleted::in_words);
+        assert_eq!(cause(false), Err("cause".to_owned()));
+        assert!(
+            cause(true)
+                .unwrap_err()
+                .contains("may be deleted all the same")
+        );
     }
 }

@@ -20,6 +20,8 @@ const PING: &str = "ping the database";
 const CONNECTIONS_MAX_DEFAULT: u32 = 4;
 /// Default for the longest wait for a connection.
 const ACQUIRE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// Limit of the end of all connections of a pool.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Default for the time limit of one statement.
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// Default for the idle time after which a connection is pinged.
@@ -153,11 +155,10 @@ pub fn connect_lazy(settings: &ConnectSettings) -> Result<PgPool, StoreError> {
     Ok(settings.pool_options().connect_lazy_with(options))
 }
 
-/// Closes the connections that nobody uses; the pool opens new ones when it is used again.
-pub async fn disconnect_idle(pool: &PgPool) {
-    while let Some(connection) = pool.try_acquire() {
-        // A server that is gone needs no farewell, and one that hangs gets no more than this.
-        drop(timeout(PING_TIMEOUT, connection.close()).await);
+/// Closes a pool, within a limit of time: a server that is gone or hangs needs no farewell.
+pub async fn disconnect(pool: PgPool) {
+    if timeout(CLOSE_TIMEOUT, pool.close()).await.is_err() {
+        tracing::warn!("the database did not confirm the end of its connections in time");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Folds the rollup: one row for each hour, type and source, and the sums by type.
 //!
 //! Invariant: `event_type_counts` and `event_type_totals` hold what slot 0 of `event_counts` holds. Slot 0 changes
-//! only here, one step at a time, together with the sums. A count of all records is that of slot 0 and what the
-//! other slots have.
+//! only here, one step at a time, together with the sums: the database refuses any other change of it. A count of all
+//! records is that of slot 0 and what the other slots have.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Postgres, Transaction};
@@ -14,9 +14,13 @@ use crate::share::{Share, Shares};
 
 const FOLD: &str = "fold the counts of past hours";
 
-/// Hours with unfolded counts.
+/// Shows the database, for one transaction, that the sums are kept with slot 0.
+const KEEP_SUMS: &str = "select set_config('opsconsole.keeps_sums', 'on', true)";
+
+/// Hours with unfolded counts, but for the one in which most events occur now. An event may be of a time that is still
+/// to come.
 const UNFOLDED: &str = "
-select distinct hour from event_counts where slot <> 0 and hour < $1 order by hour limit $2";
+select distinct hour from event_counts where slot <> 0 and hour <> $1 order by hour limit $2";
 
 /// Rows that a write has locked are left for the next run, so that neither waits for the other in a circle.
 const FOLD_HOUR: &str = "
@@ -62,7 +66,7 @@ const FORGET: [&str; 2] = [
      from sums where t.type = sums.type",
 ];
 
-/// Moves the counts of hours that are over into one row for each type and source, so that a read needs fewer
+/// Moves the counts of all hours but the present one into one row for each type and source, so that a read needs fewer
 /// rows, and returns the number of hours. Each hour is a transaction of its own.
 ///
 /// # Errors
@@ -90,6 +94,7 @@ pub(crate) async fn fold_within(
             break;
         }
         let mut transaction = begin_step(pool).await?;
+        keep_sums(&mut transaction).await?;
         for statement in [FOLD_HOUR].into_iter().chain(DELETE_EMPTY) {
             sqlx::query(statement)
                 .bind(hour)
@@ -115,6 +120,7 @@ pub(crate) async fn forget_hours(
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    keep_sums(step).await?;
     for statement in FORGET {
         sqlx::query(statement)
             .bind(from)
@@ -124,4 +130,12 @@ pub(crate) async fn forget_hours(
             .context(FOLD)?;
     }
     Ok(())
+}
+
+async fn keep_sums(step: &mut Transaction<'static, Postgres>) -> Result<(), StoreError> {
+    sqlx::query(KEEP_SUMS)
+        .execute(&mut **step)
+        .await
+        .map(|_| ())
+        .context(FOLD)
 }

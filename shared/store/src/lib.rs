@@ -64,7 +64,7 @@ mod write;
 pub use sqlx::PgPool;
 
 pub use arrivals::{ARRIVALS_MAX, Arrivals, arrival_watermark, records_after, rows_after};
-pub use connect::{ConnectSettings, connect, connect_lazy, disconnect_idle, ping};
+pub use connect::{ConnectSettings, connect, connect_lazy, disconnect, ping};
 pub use erase::{
     ERASED_MAX, ErasedPartition, ErasureRights, RecordPosition, VACUUM_LIMIT, Vacuumed,
     erase_records, erasure_rights, partitions_named, partitions_of, vacuum_erased,
@@ -92,5 +92,5 @@ pub use settings::{SettingsError, Variables};
 pub use share::{Share, Shares, Work};
 pub use statistics::{Summary, TYPES_MAX, summary, types};
 pub use stored_events::{StoredEvents, stored_events, stored_texts};
-pub use upkeep::{PartitionReport, keep_partitions, upkeep};
+pub use upkeep::{PartitionReport, Upkept, keep_partitions, upkeep};
 pub use write::{Written, write_batch};

@@ -65,6 +65,8 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| Migrator {
         file!(20261127000200, "count_deletions_while_the_past_is_counted"),
         file!(20261127000300, "replace_records"),
         file!(20261128000010, "sum_counts_by_type"),
+        file!(20261128000300, "lock_before_replacing"),
+        file!(20261128000310, "keep_sums_with_what_is_folded"),
     ]
     .into(),
     ..Migrator::DEFAULT

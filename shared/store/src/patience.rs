@@ -13,7 +13,7 @@ use crate::error::StoreError;
 /// Limits of one change of the schema.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// Longest wait for one lock, enforced by the database.
+    /// Longest wait for one lock, enforced by the database. A migration that sets its own has that.
     pub(crate) lock_timeout: Duration,
     /// Wait before the first repetition; it doubles.
     pub(crate) first_wait: Duration,
@@ -69,8 +69,8 @@ impl Attempts {
             return Err(StoreError::Conflict {
                 operation,
                 detail: format!(
-                    "{detail}, {} times: a long transaction holds the lock (pg_locks has it); end it, and run the \
-                     function migrate again",
+                    "{detail}, {} times: other transactions conflict with it (pg_locks shows which locks they hold); \
+                     end the long ones, and run the function migrate again",
                     self.made
                 ),
             });

@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use crate::arrivals::ARRIVAL_LOCK;
 use crate::error::{Context as _, StoreError};
 use crate::lease::PooledConnection;
+use crate::partition_step::begin_step;
 
 const OPERATION: &str = "replace records";
 const PERMIT: &str = "permit the ingest to replace records";
@@ -123,22 +124,35 @@ fn read(outcome: &str, record_id: Option<RecordId>) -> Option<Replaced> {
 }
 
 /// Gives the user of the ingest the right to replace records, or takes it away. A database without that user
-/// (the local stack) is not changed.
+/// (the local stack) is not changed. Calls at once wait for each other.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn permit_replacements(pool: &PgPool, is_permitted: bool) -> Result<(), StoreError> {
-    let change = if is_permitted {
-        format!("grant execute on function {SIGNATURE} to ingest")
+    let (differs, change) = if is_permitted {
+        (
+            "not",
+            format!("grant execute on function {SIGNATURE} to ingest"),
+        )
     } else {
-        format!("revoke execute on function {SIGNATURE} from ingest")
+        (
+            "",
+            format!("revoke execute on function {SIGNATURE} from ingest"),
+        )
     };
+    // PostgreSQL fails where two transactions change the rights of one function, also to what they are.
     let statement = format!(
-        "do $$ begin if exists (select from pg_roles where rolname = 'ingest') then {change}; end if; end $$"
+        "do $$ begin
+             if {differs} (
+                 select has_function_privilege(oid, '{SIGNATURE}', 'execute')
+                 from pg_roles where rolname = 'ingest'
+             ) then {change}; end if;
+         end $$"
     );
+    let mut step = begin_step(pool).await?;
     sqlx::query(&statement)
-        .execute(pool)
+        .execute(&mut *step)
         .await
-        .map(|_| ())
-        .context(PERMIT)
+        .context(PERMIT)?;
+    step.commit().await.context(PERMIT)
 }

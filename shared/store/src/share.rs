@@ -19,6 +19,18 @@ pub enum Work {
     ExpiredPartitions,
 }
 
+impl Work {
+    /// The published name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Folding => "folding",
+            Self::DefaultPartition => "default-partition",
+            Self::ExpiredPartitions => "expired-partitions",
+        }
+    }
+}
+
 /// What each kind of work may take of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Shares {

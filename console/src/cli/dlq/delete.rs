@@ -163,7 +163,9 @@ fn report(
     let output = session.output;
     let failures = &deleted.failures;
     for Failure { message_id, cause } in failures.iter().take(ERRORS_SHOWN_MAX) {
-        output.note(&printable(&format!("{message_id}: not deleted: {cause}")));
+        output.note(&printable(&format!(
+            "{message_id}: not confirmed as deleted: {cause}"
+        )));
     }
     if failures.len() > ERRORS_SHOWN_MAX {
         output.note("…; --output json names all");

@@ -344,6 +344,7 @@ async fn share_ends_a_long_expiry_and_further_runs_bring_it_to_its_end() {
     ] {
         let report = upkeep(pool, &days(0, Some(7)), later, steps(steps_max))
             .await
+            .whole()
             .unwrap();
         assert_eq!(report.unfinished, unfinished, "{steps_max}");
         dropped.push(report.dropped.len());
@@ -362,6 +363,7 @@ async fn share_ends_a_long_expiry_and_further_runs_bring_it_to_its_end() {
     let next_day = later + TimeDelta::days(1);
     let report = upkeep(pool, &days(0, Some(7)), next_day, shares)
         .await
+        .whole()
         .unwrap();
     assert_eq!(report.unfinished, [Work::Folding, Work::DefaultPartition]);
     assert_eq!(report.folded_hours, 0);

@@ -423,6 +423,18 @@ async fn replacements_and_all_other_writers_wait_for_each_other_in_one_order() {
                 .unwrap();
         }
     });
+    let creating = database.pool().clone();
+    tasks.spawn(async move {
+        let days = PartitionPlan {
+            width: PartitionWidth::Day,
+            ahead: 1,
+            keep: None,
+        };
+        for round in 0..10 {
+            let day = at(NOON) + TimeDelta::days(10 + 2 * round);
+            create_partitions(&creating, &days, day).await.unwrap();
+        }
+    });
     while let Some(ended) = tasks.join_next().await {
         ended.unwrap();
     }
@@ -452,4 +464,40 @@ async fn look_up_of_texts_has_their_digests_and_none_of_what_is_gone() {
         digests,
         [("1", Some(stored_sha256(&kept.json))), ("2", None)]
     );
+}
+
+#[tokio::test]
+async fn replacement_of_far_records_locks_the_partitions_of_their_weeks() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let days = PartitionPlan {
+        width: PartitionWidth::Day,
+        ahead: 100,
+        keep: None,
+    };
+    create_partitions(pool, &days, at(NOON)).await.unwrap();
+    let last_day = at(NOON) + TimeDelta::days(98);
+    let (first, last) = (event("first", "t", at(NOON)), event("last", "t", last_day));
+    let ids = [stored(pool, &first).await.0, stored(pool, &last).await.0];
+    let mut transaction = pool.begin().await.unwrap();
+    let outcomes: Vec<String> = sqlx::query_scalar(
+        "select outcome from replace_records(
+             $1, $2, array['/tests', '/tests'], array['first', 'last'], array['t', 't'], array[null, null]::text[],
+             array['{\"new\":1}', '{\"new\":1}'], 1
+         )",
+    )
+    .bind(ids)
+    .bind([at(NOON), last_day])
+    .fetch_all(&mut *transaction)
+    .await
+    .unwrap();
+    assert_eq!(outcomes, ["replaced", "replaced"]);
+    let locked: i64 = sqlx::query_scalar(
+        "select count(distinct relation) from pg_locks join pg_class on pg_class.oid = relation
+         where pid = pg_backend_pid() and relkind = 'r' and relname like 'records_%'",
+    )
+    .fetch_one(&mut *transaction)
+    .await
+    .unwrap();
+    assert!(locked <= 2 * 8, "{locked} partitions of 100");
 }

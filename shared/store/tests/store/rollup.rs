@@ -341,7 +341,7 @@ async fn range_with_too_many_counts_is_refused_whether_or_not_it_is_analyzed() {
     let pool = database.pool();
     sqlx::query(
         "insert into event_counts (hour, type, source, slot, events)
-         select $1, 't', n::text, 0, 1 from generate_series(1, 2000001) as n",
+         select $1, 't', n::text, 1, 1 from generate_series(1, 2000001) as n",
     )
     .bind(at(NOON))
     .execute(pool)
@@ -470,4 +470,32 @@ async fn what_was_folded_before_the_sums_existed_is_in_them() {
         assert_counts_fit(pool).await;
         assert_types_fit(pool).await;
     }
+}
+
+#[tokio::test]
+async fn only_who_keeps_the_sums_changes_what_is_folded() {
+    let database = migrated().await;
+    let pool = database.pool();
+    write_batch(pool, &[event("a", "t", at(NOON))])
+        .await
+        .unwrap();
+    let later = at(NOON) + TimeDelta::hours(1);
+    fold_counts(pool, later).await.unwrap();
+    for statement in [
+        "update event_counts set events = 7 where slot = 0",
+        "insert into event_counts (hour, type, source, slot, events) values (now(), 't', 's', 0, 7)",
+        "delete from event_counts where hour < now()",
+    ] {
+        let refused = sqlx::query(statement).execute(pool).await.unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains("newer version"), "{statement}: {refused}");
+    }
+    assert_counts_fit(pool).await;
+    // As the records, which have no rollup of their own.
+    sqlx::query("truncate records").execute(pool).await.unwrap();
+    let left: i64 = sqlx::query_scalar("select count(*) from event_counts")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
 }

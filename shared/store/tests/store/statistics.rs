@@ -138,3 +138,24 @@ async fn types_are_listed_by_frequency() {
     assert_eq!(found, [("often", 2), ("rare", 1)]);
     assert_eq!(types[0].last_occurred_at, at(NOON) + TimeDelta::seconds(1));
 }
+
+#[tokio::test]
+async fn more_unfolded_counts_than_one_read_takes_make_an_estimate_until_they_are_folded() {
+    let database = migrated().await;
+    let pool = database.pool();
+    sqlx::query(
+        "insert into event_counts (hour, type, source, slot, events)
+         select timestamptz '2026-11-24 10:00+00' + (n % 10) * interval '1 hour', 't', n::text, 1, 1
+         from generate_series(1, 200001) as n",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    assert!(summary(pool).await.unwrap().total_is_estimate);
+    let refused = types(pool).await.unwrap_err();
+    assert!(refused.to_string().contains("not folded"), "{refused}");
+    // Hours to come are folded as well.
+    assert_eq!(store::fold_counts(pool, at(NOON)).await.unwrap(), 9);
+    let folded = summary(pool).await.unwrap();
+    assert_eq!((folded.total, folded.total_is_estimate), (200_001, false));
+}

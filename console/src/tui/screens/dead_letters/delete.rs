@@ -104,7 +104,7 @@ impl DeadLetters {
         );
         if let Some(cause) = deleted.cause {
             let failed = count(deleted.failed as u64);
-            text.push_str(&format!(" · {failed} not deleted: {cause}"));
+            text.push_str(&format!(" · {failed} not confirmed as deleted: {cause}"));
         }
         let tone = if deleted.failed == 0 {
             Tone::Good

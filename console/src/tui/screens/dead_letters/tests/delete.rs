@@ -66,7 +66,10 @@ fn marked_messages_are_deleted_and_only_confirmed_ones_leave() {
         text.contains("1 message deleted, with a copy in /state/exports"),
         "{text}"
     );
-    assert!(text.contains("1 not deleted: throttled"), "{text}");
+    assert!(
+        text.contains("1 not confirmed as deleted: throttled"),
+        "{text}"
+    );
 }
 
 #[test]
