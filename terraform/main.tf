@@ -12,6 +12,8 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.id
 
+  # Known before the key is made.
+  key_is_used = var.customer_managed_key_enabled || var.kms_key_arn != null
   kms_key_arn = var.kms_key_arn != null ? var.kms_key_arn : one(module.key[*].arn)
 
   visibility_timeout_secs = coalesce(
@@ -39,7 +41,7 @@ locals {
       actions   = ["sqs:SendMessage"]
       resources = [module.messaging.dead_letter_queue_arn]
     }],
-    !var.ingest.immediate_dead_letters || !var.customer_managed_key_enabled ? [] : [{
+    !var.ingest.immediate_dead_letters || !local.key_is_used ? [] : [{
       sid       = "EncryptDeadLetters"
       actions   = ["kms:GenerateDataKey"]
       resources = [local.kms_key_arn]

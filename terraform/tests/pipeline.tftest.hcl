@@ -462,6 +462,11 @@ run "key_of_bootstrap_encrypts_everything" {
     condition     = local.kms_key_arn == var.kms_key_arn && length(module.key) == 0
     error_message = "The given key must be used, and no other made."
   }
+
+  assert {
+    condition     = anytrue([for statement in local.ingest_statements : contains(statement.actions, "kms:GenerateDataKey") && statement.resources == [var.kms_key_arn]])
+    error_message = "Without the right to encrypt, SQS refuses the dead letters of the ingest."
+  }
 }
 
 run "key_that_goes_before_the_final_snapshot_is_refused" {
