@@ -49,6 +49,20 @@ locals {
   )
 }
 
+# The policy of a key lets in the topic of one name, the boundary of the roles the alias of that name.
+data "aws_kms_alias" "given" {
+  count = var.kms_key_arn == null ? 0 : 1
+
+  name = "alias/${var.name}"
+
+  lifecycle {
+    postcondition {
+      condition     = self.target_key_arn == var.kms_key_arn
+      error_message = "kms_key_arn is not the key of ${var.name}: its policy does not let SNS in for this topic, and nothing would arrive in the queue. Add ${var.name} to `environments` of terraform/bootstrap with key_enabled, and pass its output key_arns."
+    }
+  }
+}
+
 module "key" {
   source = "./modules/key"
   count  = var.customer_managed_key_enabled ? 1 : 0

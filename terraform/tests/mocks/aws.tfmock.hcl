@@ -72,6 +72,10 @@ mock_resource "aws_vpc" {
   defaults = { ipv6_cidr_block = "2001:db8:1234:1a00::/56" }
 }
 
+mock_data "aws_kms_alias" {
+  defaults = { target_key_arn = "arn:aws:kms:us-east-1:111122223333:key/22222222-2222-3333-4444-555555555555" }
+}
+
 mock_data "aws_servicequotas_service_quota" {
   defaults = { value = 1000 }
 }
