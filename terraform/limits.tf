@@ -23,10 +23,18 @@ locals {
     # Two runs of migrate, RDS's own and its reserve for superusers, and people.
     others = 2 * local.connections_per_instance.migrate + 28
   }
+  # At four fifths of what the database takes there is an alarm (modules/observability), which the functions alone must
+  # not raise.
+  connections_least = max(
+    sum(values(local.connections_of_functions)),
+    ceil((sum(values(local.connections_of_functions)) - 28) * 5 / 4),
+  )
   connections = merge(local.connections_of_functions, {
-    needed = sum(values(local.connections_of_functions))
-    # The smallest max_capacity_acu that takes them, in steps of 0.5.
-    capacity_acu = ceil(2 * (sum(values(local.connections_of_functions)) + 23) / 211) / 2
+    needed       = sum(values(local.connections_of_functions))
+    of_functions = sum(values(local.connections_of_functions)) - 28
+    # What the database must take, and the smallest max_capacity_acu with which it does, in steps of 0.5.
+    least        = local.connections_least
+    capacity_acu = ceil(2 * (local.connections_least + 23) / 211) / 2
     # Aurora sets max_connections by the largest capacity, whatever the present one is: 189 at 1 ACU, 823 at 4,
     # 1,669 at 8, 3,360 at 16, which is this line, and at most 5,000; at most 2,000 where the smallest capacity is
     # 0 or 0.5 (Aurora User Guide, "Maximum connections for Aurora Serverless v2").
@@ -61,12 +69,12 @@ resource "terraform_data" "connections" {
   lifecycle {
     precondition {
       condition     = var.database.max_capacity_acu >= local.connections.capacity_acu
-      error_message = "database.max_capacity_acu must be at least ${local.connections.capacity_acu}: the functions can open ${local.connections.needed} connections (ingest ${local.connections.ingest}, api ${local.connections.api}, and ${local.connections.others} for migrations, people and RDS). Or lower ingest.maximum_concurrency (or provisioned_pollers.maximum) or api.reserved_concurrency."
+      error_message = "database.max_capacity_acu must be at least ${local.connections.capacity_acu}: the functions can open ${local.connections.needed} connections (ingest ${local.connections.ingest}, api ${local.connections.api}, and ${local.connections.others} for migrations, people and RDS), and without people at most four fifths of what the database takes, where there is an alarm. Or lower ingest.maximum_concurrency (or provisioned_pollers.maximum) or api.reserved_concurrency."
     }
 
     precondition {
-      condition     = local.connections.needed <= (var.database.min_capacity_acu <= 0.5 ? 2000 : 5000)
-      error_message = "The functions can open ${local.connections.needed} connections, and Aurora takes 2,000 while database.min_capacity_acu is 0 or 0.5, else 5,000: set it to 1, or lower ingest.maximum_concurrency (or provisioned_pollers.maximum) or api.reserved_concurrency."
+      condition     = local.connections.least <= (var.database.min_capacity_acu <= 0.5 ? 2000 : 5000)
+      error_message = "The functions can open ${local.connections.of_functions} connections, which needs a database that takes ${local.connections.least}, and Aurora takes 2,000 while database.min_capacity_acu is 0 or 0.5, else 5,000: set it to 1, or lower ingest.maximum_concurrency (or provisioned_pollers.maximum) or api.reserved_concurrency."
     }
   }
 }

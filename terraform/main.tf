@@ -12,6 +12,8 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.id
 
+  # Known before the key is made.
+  key_is_used = var.customer_managed_key_enabled || var.kms_key_arn != null
   kms_key_arn = var.kms_key_arn != null ? var.kms_key_arn : one(module.key[*].arn)
 
   visibility_timeout_secs = coalesce(
@@ -39,12 +41,26 @@ locals {
       actions   = ["sqs:SendMessage"]
       resources = [module.messaging.dead_letter_queue_arn]
     }],
-    !var.ingest.immediate_dead_letters || !var.customer_managed_key_enabled ? [] : [{
+    !var.ingest.immediate_dead_letters || !local.key_is_used ? [] : [{
       sid       = "EncryptDeadLetters"
       actions   = ["kms:GenerateDataKey"]
       resources = [local.kms_key_arn]
     }],
   )
+}
+
+# The policy of a key lets in the topic of one name, the boundary of the roles the alias of that name.
+data "aws_kms_alias" "given" {
+  count = var.kms_key_arn == null ? 0 : 1
+
+  name = "alias/${var.name}"
+
+  lifecycle {
+    postcondition {
+      condition     = self.target_key_arn == var.kms_key_arn
+      error_message = "kms_key_arn is not the key of ${var.name}: its policy does not let SNS in for this topic, and nothing would arrive in the queue. Add ${var.name} to `environments` of terraform/bootstrap with key_enabled, and pass its output key_arns."
+    }
+  }
 }
 
 module "key" {

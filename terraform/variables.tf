@@ -265,7 +265,7 @@ variable "customer_managed_key_enabled" {
 }
 
 variable "kms_key_arn" {
-  description = "An existing customer-managed key, whose policy is that of modules/key; null for none."
+  description = "An existing customer-managed key of this name, whose policy and alias are those of modules/key; null for none."
   type        = string
   default     = null
 

@@ -18,6 +18,11 @@ output "permissions_boundary_arns" {
   value       = { for environment, policy in aws_iam_policy.boundary : environment => policy.arn }
 }
 
+output "operators_boundary_arns" {
+  description = "Upper limit for roles of people who have the console's or the analysts' policy, by environment."
+  value       = { for environment, policy in aws_iam_policy.operators : environment => policy.arn }
+}
+
 output "key_arns" {
   description = "Keys, by environment: the variable kms_key_arn of the environment."
   value       = { for environment, key in module.key : environment => key.arn }

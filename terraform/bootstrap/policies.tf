@@ -24,6 +24,20 @@ locals {
           "sqs:*:${local.account_id}:${settings.name}-*",
         ] : "arn:${local.partition}:${kind}"
       ])
+      # Of these, what planning reads by name.
+      readable = [
+        for kind in [
+          "lambda:*:${local.account_id}:function:${settings.name}-*",
+          "rds:*:${local.account_id}:cluster:${settings.name}-*",
+          "rds:*:${local.account_id}:cluster-pg:${settings.name}-*",
+          "rds:*:${local.account_id}:db:${settings.name}-*",
+          "rds:*:${local.account_id}:subgrp:${settings.name}-*",
+          "scheduler:*:${local.account_id}:schedule/default/${settings.name}-*",
+          "sns:*:${local.account_id}:${settings.name}",
+          "sns:*:${local.account_id}:${settings.name}-*",
+          "sqs:*:${local.account_id}:${settings.name}-*",
+        ] : "arn:${local.partition}:${kind}"
+      ]
       dashboard = "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/${settings.name}"
       roles     = "arn:${local.partition}:iam::${local.account_id}:role/${settings.name}-*"
       policies  = "arn:${local.partition}:iam::${local.account_id}:policy/${settings.name}-*"
@@ -31,51 +45,103 @@ locals {
     }
   }
 
-  # What reading takes has no names in most services, and shows configurations, never messages, rows or secrets.
-  read_actions = [
-    "apigateway:GET",
-    "cloudwatch:DescribeAlarms",
-    "cloudwatch:GetDashboard",
-    "cloudwatch:ListTagsForResource",
-    "ec2:Describe*",
-    "kms:DescribeKey",
-    "kms:GetKeyPolicy",
-    "kms:GetKeyRotationStatus",
-    "kms:ListAliases",
-    "kms:ListResourceTags",
-    "lambda:GetEventSourceMapping",
+  # What reading takes by name: a function's variables and code, in which others may keep secrets, are its
+  # configuration.
+  read_named_actions = [
     "lambda:GetFunction",
     "lambda:GetFunctionCodeSigningConfig",
     "lambda:GetPolicy",
     "lambda:ListTags",
     "lambda:ListVersionsByFunction",
-    "logs:DescribeLogGroups",
-    "logs:ListTagsForResource",
-    "rds:DescribeDB*",
-    "rds:DescribeGlobalClusters",
-    "rds:DescribeIntegrations",
+    "rds:DescribeDBClusterParameterGroups",
+    "rds:DescribeDBClusterParameters",
+    "rds:DescribeDBClusters",
+    "rds:DescribeDBInstances",
+    "rds:DescribeDBSubnetGroups",
     "rds:ListTagsForResource",
     "scheduler:GetSchedule",
+    "sns:GetTopicAttributes",
+    "sns:ListTagsForResource",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ListQueueTags",
+  ]
+
+  # The rest has no names, or supports no resources. It shows configurations of the account: no message, row, log,
+  # secret, code or user data.
+  read_actions = [
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetDashboard",
+    "cloudwatch:ListTagsForResource",
+    # Those that modules/network, RDS and Lambda in a VPC need. ec2:Describe* would show the user data of instances.
+    "ec2:DescribeAccountAttributes",
+    "ec2:DescribeAddresses",
+    "ec2:DescribeAddressesAttribute",
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeEgressOnlyInternetGateways",
+    "ec2:DescribeFlowLogs",
+    "ec2:DescribeInternetGateways",
+    "ec2:DescribeNatGateways",
+    "ec2:DescribeNetworkAcls",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribePrefixLists",
+    "ec2:DescribeRouteTables",
+    "ec2:DescribeSecurityGroupRules",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeTags",
+    "ec2:DescribeVpcAttribute",
+    "ec2:DescribeVpcEndpointServices",
+    "ec2:DescribeVpcEndpoints",
+    "ec2:DescribeVpcs",
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListAliases",
+    "kms:ListResourceTags",
+    "logs:DescribeLogGroups",
+    "logs:ListTagsForResource",
+    "rds:DescribeGlobalClusters",
+    "rds:DescribeIntegrations",
     "scheduler:ListTagsForResource",
     "secretsmanager:DescribeSecret",
     # The data source of a quota reads its default first.
     "servicequotas:GetAWSDefaultServiceQuota",
     "servicequotas:GetServiceQuota",
     "sns:GetSubscriptionAttributes",
-    "sns:GetTopicAttributes",
-    "sns:ListTagsForResource",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-    "sqs:ListQueueTags",
     "sts:GetCallerIdentity",
   ]
 
+  # Plans, each under its SHA-256. A plan has the values of the state.
+  plan_arns  = { for environment in keys(var.environments) : environment => "${aws_s3_bucket.state.arn}/plans/${environment}/*" }
   state_arns = { for environment, key in local.state_keys : environment => "${aws_s3_bucket.state.arn}/${key}" }
 
   plan_statements = {
     for environment, settings in var.environments : environment => concat(
       [
         { Sid = "ReadConfiguration", Effect = "Allow", Action = local.read_actions, Resource = ["*"] },
+        {
+          Sid      = "ReadByName"
+          Effect   = "Allow"
+          Action   = local.read_named_actions
+          Resource = local.resources[environment].readable
+        },
+        # An HTTP API and a mapping have no names. REST APIs and their keys are out of reach.
+        {
+          Sid    = "ReadApi"
+          Effect = "Allow"
+          Action = ["apigateway:GET"]
+          Resource = [
+            "arn:${local.partition}:apigateway:*::/apis", "arn:${local.partition}:apigateway:*::/apis/*",
+            "arn:${local.partition}:apigateway:*::/tags/*",
+          ]
+        },
+        {
+          Sid      = "ReadMapping"
+          Effect   = "Allow"
+          Action   = ["lambda:GetEventSourceMapping", "lambda:ListTags"]
+          Resource = ["arn:${local.partition}:lambda:*:${local.account_id}:event-source-mapping:*"]
+        },
         {
           Sid    = "ReadRoles"
           Effect = "Allow"
@@ -95,9 +161,13 @@ locals {
         { Sid = "ReadState", Effect = "Allow", Action = ["s3:GetObject"], Resource = [local.state_arns[environment]] },
       ],
       length(local.resources[environment].buckets) == 0 ? [] : [{
-        Sid      = "ReadBucket"
-        Effect   = "Allow"
-        Action   = ["s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:ListBucket"]
+        Sid    = "ReadBucket"
+        Effect = "Allow"
+        # The provider reads all of a bucket's settings, and stops where one is denied.
+        Action = [
+          "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
+          "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket",
+        ]
         Resource = local.resources[environment].buckets
       }],
     )
@@ -122,6 +192,7 @@ locals {
           Action   = ["s3:GetObject", "s3:DeleteObject"]
           Resource = ["${local.state_arns[environment]}.tflock"]
         },
+        { Sid = "ReadPlan", Effect = "Allow", Action = ["s3:GetObject"], Resource = [local.plan_arns[environment]] },
         {
           Sid    = "ManageByName"
           Effect = "Allow"
@@ -154,13 +225,13 @@ locals {
           ]
           Resource = ["*"]
         },
-        # For RDS, which makes and rotates the secret of the master user, and for encryption with the key.
+        # For RDS, which makes the secret of the master user with the rights of who makes the cluster.
         {
           Sid       = "LetRdsKeepItsSecret"
           Effect    = "Allow"
           Action    = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
           Resource  = ["arn:${local.partition}:secretsmanager:*:${local.account_id}:secret:rds!cluster-*"]
-          Condition = { "ForAnyValue:StringEquals" = { "aws:CalledVia" = ["rds.amazonaws.com"] } }
+          Condition = { Bool = { "aws:ViaAWSService" = "true" } }
         },
         {
           Sid      = "UseKeys"
@@ -176,7 +247,7 @@ locals {
           Effect = "Allow"
           Action = [
             "iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
-            "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
+            "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy",
           ]
           Resource  = [local.resources[environment].roles]
           Condition = { StringEquals = { "iam:PermissionsBoundary" = aws_iam_policy.boundary[environment].arn } }
@@ -185,9 +256,9 @@ locals {
           Sid    = "ManageRoles"
           Effect = "Allow"
           Action = [
-            "iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion",
-            "iam:DeleteRole", "iam:ListInstanceProfilesForRole", "iam:TagPolicy", "iam:TagRole", "iam:UntagPolicy",
-            "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
+            "iam:CreatePolicy", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:DeleteRole",
+            "iam:ListInstanceProfilesForRole", "iam:TagPolicy", "iam:TagRole", "iam:UntagPolicy", "iam:UntagRole",
+            "iam:UpdateRole", "iam:UpdateRoleDescription",
           ]
           Resource = [local.resources[environment].roles, local.resources[environment].policies]
         },
@@ -223,6 +294,14 @@ locals {
           Resource = ["arn:${local.partition}:execute-api:*:${local.account_id}:*/$default/GET/*"]
         },
       ],
+      # The policies for people are the only ones of the modules. A new version is in force for everybody who has the
+      # policy, so without an upper limit for people it could make each of them an administrator.
+      !settings.operators_bounded ? [] : [{
+        Sid      = "ChangePoliciesForPeople"
+        Effect   = "Allow"
+        Action   = ["iam:CreatePolicyVersion"]
+        Resource = [local.resources[environment].policies]
+      }],
       length(local.resources[environment].buckets) == 0 ? [] : [{
         Sid    = "ManageBucket"
         Effect = "Allow"
@@ -234,24 +313,4 @@ locals {
       }],
     )
   }
-
-  # Everything that a role of the modules has, without its resources.
-  boundary_statements = [{
-    Sid    = "AtMost"
-    Effect = "Allow"
-    Action = [
-      "ec2:AssignIpv6Addresses", "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface",
-      "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-      "ec2:UnassignIpv6Addresses", "ec2:UnassignPrivateIpAddresses",
-      "kms:Decrypt", "kms:GenerateDataKey",
-      "lambda:InvokeFunction",
-      "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents",
-      "logs:PutRetentionPolicy",
-      "rds-data:ExecuteStatement", "rds-db:connect",
-      "secretsmanager:GetSecretValue",
-      "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
-      "xray:PutTelemetryRecords", "xray:PutTraceSegments",
-    ]
-    Resource = ["*"]
-  }]
 }

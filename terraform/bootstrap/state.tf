@@ -1,4 +1,4 @@
-# One bucket for the states of all environments. Terraform locks a state with an object beside it (use_lockfile), so
+# One bucket for the states of all environments, and their plans until they are applied. Terraform locks a state with an object beside it (use_lockfile), so
 # there is no table.
 
 resource "aws_s3_bucket" "state" {
@@ -57,6 +57,21 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
     }
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
+    }
+  }
+
+  # A plan is of use until the next apply, and waits for an approval at most.
+  rule {
+    id     = "plans"
+    status = "Enabled"
+    filter {
+      prefix = "plans/"
+    }
+    expiration {
+      days = 7
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 1
     }
   }
 

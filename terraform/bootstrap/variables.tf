@@ -41,12 +41,14 @@ variable "oidc_provider_arn" {
 }
 
 variable "environments" {
-  description = "The environments, by the names of their folders and GitHub environments: the `name` of the pipeline, whether it has a key of its own, who else may publish (and so use the key), and its bucket for exports."
+  description = "The environments, by the names of their folders and GitHub environments: the `name` of the pipeline, whether it has a key of its own, who else may publish (and so use the key), its bucket for exports, the resource id of its database once there is one (cluster-…: the boundary then names it), and whether the roles of people have the boundary of the output operators_boundary_arns (the role to apply may then change their policies)."
   type = map(object({
-    name           = string
-    key_enabled    = optional(bool, false)
-    publisher_arns = optional(list(string), [])
-    export_bucket  = optional(string)
+    name              = string
+    key_enabled       = optional(bool, false)
+    publisher_arns    = optional(list(string), [])
+    export_bucket     = optional(string)
+    database_id       = optional(string)
+    operators_bounded = optional(bool, false)
   }))
   default = {
     pilot      = { name = "events-pilot" }
@@ -61,6 +63,11 @@ variable "environments" {
   validation {
     condition     = alltrue([for settings in values(var.environments) : can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", settings.name)) && !startswith(settings.name, "opsconsole-")])
     error_message = "environments: name must be 3 to 32 lower-case letters, digits and hyphens, and not begin with \"opsconsole-\", as the roles do that deploy: a pipeline's role could change them."
+  }
+
+  validation {
+    condition     = alltrue([for settings in values(var.environments) : can(regex("^cluster-[A-Z0-9]+$", coalesce(settings.database_id, "cluster-A")))])
+    error_message = "environments: database_id must be the resource id of a cluster (DbClusterResourceId of `aws rds describe-db-clusters`), like \"cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ\"."
   }
 
   # events and events-pilot: the first would own what the second consists of.

@@ -72,7 +72,7 @@ run "role_to_plan_only_reads" {
     condition = alltrue(flatten([
       for policy in aws_iam_role_policy.plan : [
         for statement in jsondecode(policy.policy).Statement : [
-          for action in statement.Action : can(regex("^[a-z0-9-]+:(Get|List|Describe|GET)", action))
+          for action in statement.Action : can(regex("^[a-z0-9-]+:(Get|List|Describe|GET)", action)) || statement.Sid == "KeepPlan"
         ]
       ]
     ]))
@@ -94,6 +94,48 @@ run "role_to_plan_only_reads" {
     error_message = "Planning takes no message, no row, no log and no secret."
   }
 
+  # A function's variables and code, and the user data of an instance, can contain secrets of others.
+  assert {
+    condition = alltrue(flatten([
+      for environment, policy in aws_iam_role_policy.plan : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for resource in statement.Resource :
+          strcontains(resource, ":${var.environments[environment].name}") || strcontains(resource, "/${var.environments[environment].name}-") || strcontains(resource, ":event-source-mapping:")
+        ]
+        if anytrue([
+          for action in statement.Action :
+          can(regex("^(lambda:|sqs:|scheduler:GetSchedule$|sns:GetTopic|rds:DescribeDB)", action))
+        ])
+      ]
+    ]))
+    error_message = "Functions, topics, queues and databases are read by the names of the pipeline."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_role_policy.plan : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for action in statement.Action :
+          !strcontains(action, "*") && !can(regex("^ec2:.*(Instance|LaunchTemplate|Image|Snapshot|Volume)", action))
+          if startswith(action, "ec2:") || startswith(action, "rds:") || startswith(action, "lambda:")
+        ]
+      ]
+    ]))
+    error_message = "ec2:Describe* shows the user data of every instance."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_role_policy.plan : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for resource in statement.Resource : can(regex("::/(apis|tags)(/|$)", resource))
+        ]
+        if contains(statement.Action, "apigateway:GET")
+      ]
+    ]))
+    error_message = "/apikeys shows the keys of REST APIs."
+  }
+
   assert {
     condition = alltrue([
       for environment, policy in aws_iam_role_policy.plan :
@@ -101,6 +143,43 @@ run "role_to_plan_only_reads" {
       [["arn:aws:s3:::events-test-exports/${environment}.tfstate"]]
     ])
     error_message = "One environment does not read the state of another."
+  }
+
+  assert {
+    condition = alltrue([
+      for environment, policy in aws_iam_role_policy.plan :
+      [for statement in jsondecode(policy.policy).Statement : [statement.Action, statement.Resource] if statement.Sid == "KeepPlan"] ==
+      [[["s3:PutObject"], ["arn:aws:s3:::events-test-exports/plans/${environment}/*"]]]
+    ])
+    error_message = "It writes plans of its environment and nothing else: no state above all."
+  }
+}
+
+run "plans_are_kept_for_who_applies_and_for_a_week" {
+  module {
+    source = "./bootstrap"
+  }
+
+  assert {
+    condition = alltrue([
+      for environment, policy in aws_iam_policy.apply :
+      contains(flatten([
+        for statement in jsondecode(policy.policy).Statement : statement.Resource if contains(statement.Action, "s3:GetObject")
+      ]), "arn:aws:s3:::events-test-exports/plans/${environment}/*") &&
+      alltrue(flatten([
+        for statement in jsondecode(policy.policy).Statement : [for resource in statement.Resource : !strcontains(resource, "/plans/")]
+        if contains(statement.Action, "s3:PutObject")
+      ]))
+    ])
+    error_message = "Who applies reads a plan, and writes none."
+  }
+
+  assert {
+    condition = anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.state.rule :
+      rule.status == "Enabled" && try(rule.filter[0].prefix, "") == "plans/" && try(rule.expiration[0].days, 0) == 7 && try(rule.noncurrent_version_expiration[0].noncurrent_days, 0) == 1
+    ])
+    error_message = "A plan has the values of a state, and goes after a week."
   }
 }
 
@@ -114,7 +193,7 @@ run "role_to_apply_makes_roles_only_within_the_boundary" {
       for environment, policy in aws_iam_policy.apply : [
         for statement in jsondecode(policy.policy).Statement :
         try(statement.Condition.StringEquals["iam:PermissionsBoundary"], "") == aws_iam_policy.boundary[environment].arn
-        if length(setintersection(statement.Action, ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"])) > 0
+        if length(setintersection(statement.Action, ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:UpdateAssumeRolePolicy"])) > 0
       ]
     ]))
     error_message = "Who applies could otherwise make a role that may do everything."
@@ -129,8 +208,19 @@ run "role_to_apply_makes_roles_only_within_the_boundary" {
   }
 
   assert {
-    condition     = alltrue([for policy in aws_iam_policy.boundary : !strcontains(policy.policy, "iam:") && !strcontains(policy.policy, "sts:")])
+    condition = alltrue([
+      for policy in concat(values(aws_iam_policy.boundary), values(aws_iam_policy.operators)) :
+      !strcontains(policy.policy, "iam:") && !strcontains(policy.policy, "sts:")
+    ])
     error_message = "No role of a pipeline may change roles or become another."
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in aws_iam_policy.apply :
+      !strcontains(policy.policy, "iam:CreatePolicyVersion") && !strcontains(policy.policy, "iam:SetDefaultPolicyVersion")
+    ])
+    error_message = "The policies NAME-console and NAME-analyst are attached to people: a new version could make each an administrator."
   }
 
   assert {
@@ -145,6 +235,127 @@ run "role_to_apply_makes_roles_only_within_the_boundary" {
   }
 }
 
+run "role_of_the_pilot_reaches_no_data_of_production" {
+  module {
+    source = "./bootstrap"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for environment, policy in merge(
+        { for environment, policy in aws_iam_policy.boundary : "roles ${environment}" => policy },
+        { for environment, policy in aws_iam_policy.operators : "people ${environment}" => policy },
+        ) : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for resource in statement.Resource : resource != "*" if length(setintersection(statement.Action, [
+            "kms:Decrypt", "lambda:InvokeFunction", "logs:PutLogEvents", "rds-data:ExecuteStatement", "rds-db:connect",
+            "s3:GetObject", "secretsmanager:GetSecretValue", "sns:Publish", "sqs:ReceiveMessage", "sqs:SendMessage",
+          ])) > 0
+        ]
+      ]
+    ]))
+    error_message = "What the pipeline carries is limited by name or tag."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_policy.boundary["pilot"].policy).Statement :
+      anytrue([for operator in values(try(statement.Condition, {})) : strcontains(jsonencode(operator), "events-pilot")])
+      if length(setintersection(statement.Action, ["kms:Decrypt", "secretsmanager:GetSecretValue"])) > 0
+    ])
+    error_message = "Keys and secrets have no names, so they are limited by alias and by the tag of their cluster."
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_policy.boundary["pilot"].policy, "production")
+    error_message = "Each pipeline has its own names."
+  }
+}
+
+run "boundary_names_the_database_once_it_is_known" {
+  module {
+    source = "./bootstrap"
+  }
+
+  variables {
+    environments = {
+      pilot      = { name = "events-pilot", database_id = "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ", operators_bounded = true }
+      production = { name = "events-production" }
+    }
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in [aws_iam_policy.boundary["pilot"], aws_iam_policy.operators["pilot"]] : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for resource in statement.Resource : strcontains(resource, ":dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/")
+        ] if contains(statement.Action, "rds-db:connect")
+      ]
+    ]))
+    error_message = "The users of another cluster have the same names."
+  }
+
+  assert {
+    condition     = strcontains(aws_iam_policy.apply["pilot"].policy, "iam:CreatePolicyVersion") && !strcontains(aws_iam_policy.apply["production"].policy, "iam:CreatePolicyVersion")
+    error_message = "Where people have their boundary, the role to apply may change their policies; else it may not."
+  }
+}
+
+run "database_id_that_is_a_name_is_refused" {
+  command = plan
+  module {
+    source = "./bootstrap"
+  }
+  variables {
+    environments = { pilot = { name = "events-pilot", database_id = "events-pilot-database" } }
+  }
+  expect_failures = [var.environments]
+}
+
+run "secret_is_made_by_rds_alone" {
+  module {
+    source = "./bootstrap"
+  }
+
+  # RDS is not among the services that are sure to be in aws:CalledVia.
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_policy.apply : [
+        for statement in jsondecode(policy.policy).Statement : [
+          statement.Condition == { Bool = { "aws:ViaAWSService" = "true" } },
+          alltrue([for resource in statement.Resource : strcontains(resource, ":secret:rds!cluster-")]),
+        ] if contains(statement.Action, "secretsmanager:CreateSecret")
+      ]
+    ]))
+    error_message = "Only with a call of RDS, and only a secret that RDS names."
+  }
+}
+
+run "bucket_is_read_as_a_whole" {
+  module {
+    source = "./bootstrap"
+  }
+
+  variables {
+    environments = { pilot = { name = "events-pilot", export_bucket = "acme-exports" } }
+  }
+
+  # The provider reads these beside those that match s3:GetBucket*, and stops where one is denied.
+  assert {
+    condition = alltrue([
+      for policy in [aws_iam_role_policy.plan["pilot"], aws_iam_role_policy.apply_read["pilot"]] :
+      length(setsubtract([
+        "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
+        "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket",
+        ], flatten([
+          for statement in jsondecode(policy.policy).Statement : statement.Action
+          if contains(statement.Resource, "arn:aws:s3:::acme-exports")
+      ]))) == 0
+    ])
+    error_message = "Without one of them, no plan of a pipeline with a bucket succeeds."
+  }
+}
+
 run "role_to_apply_reaches_no_network_of_others" {
   module {
     source = "./bootstrap"
@@ -153,11 +364,69 @@ run "role_to_apply_reaches_no_network_of_others" {
   assert {
     condition = alltrue(flatten([
       for environment, policy in aws_iam_policy.apply_network : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for resource in statement.Resource :
+          endswith(resource, ":security-group-rule/*") ||
+          try(statement.Condition.StringEquals["aws:ResourceTag/PipelineSecurityGroup"], "") == var.environments[environment].name
+        ]
+        if length(setintersection(statement.Action, [
+          "ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:DeleteSecurityGroup",
+          "ec2:ModifySecurityGroupRules",
+        ])) > 0
+      ]
+    ]))
+    error_message = "Production's database must not be opened by the pilot."
+  }
+
+  # It is given with the creation, or never.
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_policy.apply_network : [
         for statement in jsondecode(policy.policy).Statement :
-        try(statement.Condition.StringEquals["aws:ResourceTag/Pipeline"], "") == var.environments[environment].name
+        can(statement.Condition.StringEquals["ec2:CreateAction"]) || try(statement.Condition.Null["aws:RequestTag/PipelineSecurityGroup"], "") == "true"
+        if contains(statement.Action, "ec2:CreateTags")
+      ]
+    ]))
+    error_message = "Whoever may give the tag to a group that exists may open it."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for environment, policy in aws_iam_policy.apply_network : [
+        for statement in jsondecode(policy.policy).Statement :
+        try(statement.Condition.StringEqualsIfExists["aws:ResourceTag/Pipeline"], statement.Condition.StringEquals["aws:ResourceTag/PipelineSecurityGroup"], "") == var.environments[environment].name
+        if contains(statement.Action, "ec2:RevokeSecurityGroupIngress")
+      ]
+    ]))
+    error_message = "A group with the tag of somebody else keeps its rules."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for environment, policy in aws_iam_policy.apply_network : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for resource in statement.Resource :
+          resource != "*" && (
+            !can(regex(":(vpc|elastic-ip)/", resource)) ||
+            try(statement.Condition.StringEquals["aws:ResourceTag/Pipeline"], "") == var.environments[environment].name
+          )
+        ]
+        if length(setintersection(statement.Action, [
+          "ec2:CreateNatGateway", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateVpcEndpoint",
+        ])) > 0
+      ]
+    ]))
+    error_message = "Nothing is put into the VPC of somebody else."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for environment, policy in aws_iam_policy.apply_network : [
+        for statement in jsondecode(policy.policy).Statement :
+        try(statement.Condition.StringEquals["aws:ResourceTag/Pipeline"], statement.Condition.StringEquals["aws:ResourceTag/PipelineSecurityGroup"], "") == var.environments[environment].name
         if anytrue([
           for action in statement.Action :
-          can(regex("^ec2:(Delete|Modify|Replace|Release|Detach|Disassociate)", action)) && action != "ec2:DeleteNetworkInterface"
+          can(regex("^ec2:(Delete|Modify|Replace|Release|Detach|Disassociate)", action)) && !contains(["ec2:DeleteNetworkInterface", "ec2:ModifySecurityGroupRules"], action)
         ])
       ]
     ]))
@@ -262,6 +531,9 @@ run "longest_names_fit_into_the_policies" {
       pilot-of-the-region-a = {
         name          = "events-pilot-of-a-region-in-east"
         export_bucket = "a-bucket-for-exports-whose-name-is-as-long-as-s3-takes-it-here1"
+        # With these, the most statements.
+        database_id       = "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        operators_bounded = true
       }
     }
   }
@@ -269,8 +541,10 @@ run "longest_names_fit_into_the_policies" {
   # jsonencode writes no white space, which AWS would not count.
   assert {
     condition = alltrue([
-      for policy in concat(values(aws_iam_policy.apply), values(aws_iam_policy.apply_network)) :
-      length(policy.policy) <= 6144
+      for policy in concat(
+        values(aws_iam_policy.apply), values(aws_iam_policy.apply_network), values(aws_iam_policy.boundary),
+        values(aws_iam_policy.operators),
+      ) : length(policy.policy) <= 6144
     ])
     error_message = "A managed policy has at most 6,144 characters."
   }

@@ -275,3 +275,28 @@ run "no_ipv6_by_default" {
     error_message = "Without the variable there is no way out by IPv6."
   }
 }
+
+run "groups_have_the_tag_by_which_they_are_changed" {
+  module {
+    source = "./modules/network"
+  }
+
+  variables {
+    name                    = "events-test"
+    sqs_endpoint_enabled    = true
+    sqs_endpoint_queue_arns = ["arn:aws:sqs:us-east-1:111122223333:events-test-dead-letters"]
+  }
+
+  assert {
+    condition = alltrue([
+      for group in [aws_security_group.functions, aws_security_group.database, aws_security_group.endpoint[0]] :
+      try(group.tags.PipelineSecurityGroup, "") == var.name
+    ])
+    error_message = "Without it the role to apply can make a group and no rule of it."
+  }
+
+  assert {
+    condition     = !contains(keys(aws_default_security_group.this.tags), "PipelineSecurityGroup")
+    error_message = "The default group exists before it can be tagged: the tag would be refused."
+  }
+}

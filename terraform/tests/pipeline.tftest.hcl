@@ -349,6 +349,11 @@ run "connections_are_bounded_by_the_functions_limits" {
   }
 
   assert {
+    condition     = local.connections.of_functions == 842 && local.connections.least == 1053 && floor(1053 * 4 / 5) == 842
+    error_message = "The functions alone reach four fifths of 1,053: ${jsonencode(local.connections)}"
+  }
+
+  assert {
     condition     = local.connections.maximum == 2000
     error_message = "A smallest capacity of 0.5 limits the connections to 2,000: ${local.connections.maximum}"
   }
@@ -374,11 +379,11 @@ run "unreserved_api_counts_with_the_quota_of_the_account" {
 
   override_data {
     target = data.aws_servicequotas_service_quota.concurrency
-    values = { value = 500 }
+    values = { value = 490 }
   }
 
   assert {
-    condition     = local.connections.api == 4000 && local.connections.maximum == 5000
+    condition     = local.connections.api == 3920 && local.connections.maximum == 5000
     error_message = "Nothing but the quota limits it: ${jsonencode(local.connections)}"
   }
 }
@@ -427,6 +432,16 @@ run "api_without_a_limit_of_its_own_is_refused" {
   expect_failures = [terraform_data.connections]
 }
 
+# 720 connections are fewer than the 821 that the database takes, and 692 of functions more than the 656 of the alarm.
+run "functions_that_raise_the_alarm_alone_are_refused" {
+  command = plan
+  variables {
+    api      = { reserved_concurrency = 85 }
+    database = { max_capacity_acu = 4 }
+  }
+  expect_failures = [terraform_data.connections]
+}
+
 run "more_than_2000_connections_at_half_a_unit_are_refused" {
   command = plan
   variables {
@@ -462,6 +477,20 @@ run "key_of_bootstrap_encrypts_everything" {
     condition     = local.kms_key_arn == var.kms_key_arn && length(module.key) == 0
     error_message = "The given key must be used, and no other made."
   }
+
+  assert {
+    condition     = anytrue([for statement in local.ingest_statements : contains(statement.actions, "kms:GenerateDataKey") && statement.resources == [var.kms_key_arn]])
+    error_message = "Without the right to encrypt, SQS refuses the dead letters of the ingest."
+  }
+}
+
+# Such as a restored copy, with the key of the pipeline that it was made from.
+run "key_of_another_pipeline_is_refused" {
+  command = plan
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/33333333-2222-3333-4444-555555555555"
+  }
+  expect_failures = [data.aws_kms_alias.given]
 }
 
 run "key_that_goes_before_the_final_snapshot_is_refused" {

@@ -1,5 +1,6 @@
-# The policies of the programs, with everything on and with nothing on. console/tests/deploy reads them from the
-# state of these runs and compares them with what the programs call.
+# The policies of the programs, with everything on and with nothing on, and the boundaries of their pipeline.
+# console/tests/deploy reads them from the state of these runs and compares them with what the programs call, and
+# with each other.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -29,7 +30,7 @@ variables {
 
 run "everything_on" {
   variables {
-    network                      = { sqs_endpoint_enabled = true }
+    network                      = { sqs_endpoint_enabled = true, flow_log_retention_days = 30 }
     warehouse                    = { export_bucket = { name = "events-test-exports" } }
     customer_managed_key_enabled = true
     database                     = { deletion_protection = false, final_snapshot_enabled = false }
@@ -50,5 +51,28 @@ run "nothing_on" {
   assert {
     condition     = !strcontains(aws_iam_policy.console.policy, "kms:") && !strcontains(aws_iam_policy.console.policy, "s3:")
     error_message = "Without a key and a bucket the console needs no right to them."
+  }
+}
+
+run "boundaries" {
+  module {
+    source = "./bootstrap"
+  }
+
+  variables {
+    repository   = "acme/events"
+    state_bucket = "acme-terraform"
+    environments = {
+      test = {
+        name          = "events-test"
+        export_bucket = "events-test-exports"
+        database_id   = "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+      }
+    }
+  }
+
+  assert {
+    condition     = length(aws_iam_policy.boundary) == 1 && length(aws_iam_policy.operators) == 1
+    error_message = "One for the roles and one for people."
   }
 }

@@ -75,6 +75,26 @@ pub(crate) async fn summary() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A key of `for_each` is a value: the comment is as public as the repository.
+pub(crate) async fn keys() -> Result<(), Failed> {
+    let subscription = "module.a.aws_sns_topic_subscription.email";
+    let text = summarise(&json!({"resource_changes": [
+        change(&format!("{subscription}[\"ops@example.com\"]"), "aws_sns_topic_subscription", &["create"]),
+        change(&format!("{subscription}[\"on-call@example.com\"]"), "aws_sns_topic_subscription", &["create"]),
+        change(r#"module.a["b\"]c@d"].aws_sqs_queue.this[1]"#, "aws_sqs_queue", &["delete"]),
+        change(r#"module.a["e@f"].aws_sqs_queue.this[1]"#, "aws_sqs_queue", &["delete"]),
+    ]}))?;
+    assert!(!text.contains('@') && !text.contains("example"), "{text}");
+    assert!(text.contains("2 to create, 2 to destroy."), "{text}");
+    assert!(
+        text.contains(&format!("- `{subscription}[…]` × 2\n")),
+        "{text}"
+    );
+    let lost = "**This loses data:** `module.a[…].aws_sqs_queue.this[1]` × 2\n";
+    assert!(text.contains(lost), "{text}");
+    Ok(())
+}
+
 pub(crate) async fn nothing() -> Result<(), Failed> {
     for plan in [
         json!({}),

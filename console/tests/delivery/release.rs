@@ -1,13 +1,14 @@
 //! `.ci/release`, for this machine and with what the tests compiled.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use libtest_mimic::Failed;
 use serde_json::Value;
 
-use crate::scripts::{at, checkout, refused, said, script};
+use crate::scripts::{at, checkout, refused, said, script, with_program};
 use crate::workflows;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -231,6 +232,92 @@ pub(crate) async fn notes() -> Result<(), Failed> {
         first.starts_with("Changes since the beginning.\n\n**api**\n\n- Before\n"),
         "{first}"
     );
+    Ok(())
+}
+
+/// A program of the machine, replaced by a script.
+fn write_program(folder: &Path, name: &str, text: &str) -> Result<(), Failed> {
+    let path = folder.join(name);
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+/// A registry refuses capitals, and the owner of a repository can have them.
+pub(crate) async fn image_name() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let calls = folder.path().join("calls");
+    let docker = "#!/usr/bin/env bash\necho \"$@\" >>\"$CALLS\"\n";
+    write_program(folder.path(), "docker", docker)?;
+    let run = |arguments: &[&str]| {
+        let mut command = release(arguments);
+        command.env("CALLS", &calls).env_remove("REGISTRY_TOKEN");
+        command.env_remove("GITHUB_OUTPUT");
+        with_program(&mut command, folder.path());
+        said(&mut command)
+    };
+    run(&["image", "ghcr.io/MyOrg/opsconsole-api", "arm64"])?;
+    let name = run(&["manifest", "ghcr.io/MyOrg/opsconsole-api", "arm64", "amd64"])?;
+    // The attestation is of this name.
+    assert!(
+        name.contains("name=ghcr.io/myorg/opsconsole-api\n"),
+        "{name}"
+    );
+    let called = fs::read_to_string(&calls)?;
+    assert!(called.contains(&format!(
+        "push ghcr.io/myorg/opsconsole-api:{VERSION}-arm64\n"
+    )));
+    assert!(!called.contains("MyOrg"), "{called}");
+    Ok(())
+}
+
+/// In a workspace of its own, with a script in the place of cargo-cyclonedx, which writes a file for each member.
+pub(crate) async fn sbom() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let top = folder.path();
+    let members = [
+        "console",
+        "lambdas/api",
+        "lambdas/ingest",
+        "lambdas/migrate",
+        "shared/event",
+    ];
+    for member in members {
+        fs::create_dir_all(top.join(member))?;
+    }
+    fs::create_dir(top.join(".ci"))?;
+    fs::copy(checkout().join(".ci/release"), top.join(".ci/release"))?;
+    fs::copy(checkout().join("Cargo.toml"), top.join("Cargo.toml"))?;
+    let cyclonedx = format!(
+        "#!/usr/bin/env bash\nfor member in {}; do echo \"$member: $*\" >\"$member/release.json\"; done\n",
+        members.join(" ")
+    );
+    fs::create_dir(top.join("programs"))?;
+    write_program(&top.join("programs"), "cargo-cyclonedx", &cyclonedx)?;
+    let mut git = Command::new("git");
+    said(git.args(["init", "--quiet"]).current_dir(top))?;
+    let mut command = at(&top.join(".ci/release"));
+    with_program(&mut command, &top.join("programs"));
+    said(command.args(["sbom", "out"]))?;
+
+    let file = |program: &str| format!("opsconsole-{program}-{VERSION}.cdx.json");
+    let programs = ["api", "console", "ingest", "migrate"];
+    assert_eq!(names(&top.join("out"))?, programs.map(file));
+    for program in programs {
+        let text = fs::read_to_string(top.join("out").join(file(program)))?;
+        // Of the console without its demo, and of each program itself.
+        let is_without_demo = text.contains(" --no-default-features");
+        assert_eq!(is_without_demo, program == "console", "{text}");
+        let member = text.split(':').next().unwrap();
+        assert!(member.ends_with(program), "{text}");
+        assert!(
+            text.contains(&format!("--manifest-path {member}/Cargo.toml")),
+            "{text}"
+        );
+    }
+    for member in members {
+        assert_eq!(names(&top.join(member))?, [""; 0], "left over in {member}");
+    }
     Ok(())
 }
 

@@ -229,6 +229,93 @@ pub(crate) async fn drift_is_planned_with_the_variables_of_the_plans() -> Result
         .collect();
     assert!(plans.contains("TF_VAR_permissions_boundary_arn"));
     assert_eq!(variables(&jobs["drift"]), plans);
+    // Each environment is planned with its own.
+    let drift = &jobs["drift"];
+    for entry in drift["strategy"]["matrix"]["include"].as_array().unwrap() {
+        let environment = entry["environment"].as_str().unwrap();
+        assert_eq!(entry["prefix"], environment.to_uppercase());
+    }
+    for (name, value) in drift["env"].as_object().unwrap() {
+        let value = value.as_str().unwrap();
+        let is_own = value.contains("matrix.prefix") || !name.starts_with("TF_VAR_");
+        assert!(is_own, "{name}: {value}");
+    }
+    Ok(())
+}
+
+/// What is set by hand alone is undone by the next apply.
+pub(crate) async fn plans_take_what_the_repository_sets() -> Result<(), Failed> {
+    let deploy = workflow("deploy")?;
+    let jobs = jobs(&deploy);
+    // Everywhere, and by environment. Without a value, a text that Terraform reads as nothing.
+    assert_eq!(deploy["env"]["TF_VAR_tags"], "${{ vars.TAGS || '{}' }}");
+    for environment in ["pilot", "production"] {
+        let plan = &jobs[&format!("plan-{environment}")];
+        let step = steps(plan)
+            .find(|step| !step["env"]["FUNCTIONS"].is_null())
+            .unwrap();
+        let prefix = environment.to_uppercase();
+        let emails = format!("${{{{ vars.{prefix}_NOTIFICATION_EMAILS || '[]' }}}}");
+        assert_eq!(step["env"]["TF_VAR_notification_emails"], emails);
+    }
+    let plan = &jobs["plan-pilot"];
+    let step = steps(plan).find(|step| !step["env"]["FUNCTIONS"].is_null());
+    assert_eq!(
+        step.unwrap()["env"]["TF_VAR_api_reserved_concurrency"],
+        "${{ vars.PILOT_API_RESERVED_CONCURRENCY || 'null' }}"
+    );
+    Ok(())
+}
+
+/// The artifacts of a public repository are public, and a plan has all values of the state.
+pub(crate) async fn no_plan_is_an_artifact() -> Result<(), Failed> {
+    let deploy = workflow("deploy")?;
+    let jobs = jobs(&deploy);
+    for (name, job) in jobs {
+        for step in steps(job) {
+            let uses = step["uses"].as_str().unwrap_or_default();
+            if uses.contains("-artifact@") {
+                assert_eq!(step["with"]["path"], "dist", "{name}");
+            }
+        }
+    }
+    for environment in ["pilot", "production"] {
+        let folder = format!("terraform/environments/{environment}");
+        let plan = &jobs[&format!("plan-{environment}")];
+        assert_eq!(plan["outputs"]["plan"], "${{ steps.store.outputs.plan }}");
+        let store = steps(plan).find(|step| step["id"] == "store").unwrap();
+        assert_eq!(store["run"], format!(".ci/deploy store {folder} plan"));
+        // What a pull request keeps is never applied.
+        let condition = store["if"].as_str();
+        let expected = (environment == "pilot").then_some("github.event_name != 'pull_request'");
+        assert_eq!(condition, expected);
+        let apply = &jobs[&format!("apply-{environment}")];
+        let fetch = format!(".ci/deploy fetch {folder} plan");
+        let fetch = steps(apply).find(|step| step["run"] == fetch.as_str());
+        assert_eq!(
+            fetch.unwrap()["env"]["PLAN_SHA256"],
+            format!("${{{{ needs.plan-{environment}.outputs.plan }}}}")
+        );
+    }
+    Ok(())
+}
+
+/// A group keeps one that runs and one that waits: a third takes the place of the second, which is never done.
+pub(crate) async fn nightly_run_takes_no_place_of_a_push() -> Result<(), Failed> {
+    let deploy = workflow("deploy")?;
+    assert_eq!(
+        deploy["concurrency"]["group"],
+        "deploy-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}"
+    );
+    for (name, job) in jobs(&deploy) {
+        let expected = match job["environment"].as_str() {
+            Some(environment) => serde_json::json!({
+                "group": format!("apply-{environment}"), "cancel-in-progress": false,
+            }),
+            None => Value::Null,
+        };
+        assert_eq!(job["concurrency"], expected, "{name}");
+    }
     Ok(())
 }
 
@@ -273,13 +360,19 @@ pub(crate) async fn release_is_whole() -> Result<(), Failed> {
             ".ci/release publish",
         ]
     );
-    // A run by hand publishes nothing.
+    // A run by hand publishes nothing, on a tag neither: only tags are pushed here.
+    assert_eq!(release["on"]["push"], serde_json::json!({"tags": ["v*"]}));
     for job in ["image", "publish"] {
-        assert_eq!(jobs[job]["if"], "github.ref_type == 'tag'", "{job}");
+        assert_eq!(jobs[job]["if"], "github.event_name == 'push'", "{job}");
     }
-    for job in ["console", "functions", "sbom", "image"] {
+    for job in ["console", "functions", "sbom"] {
         assert_eq!(jobs[job]["needs"], "check", "{job}");
     }
+    // It pushes: what does not compile is known before.
+    assert_eq!(
+        jobs["image"]["needs"],
+        serde_json::json!(["check", "console", "functions"])
+    );
     Ok(())
 }
 

@@ -53,6 +53,16 @@ fn main() -> ExitCode {
             &provider,
             permissions::policies_allow_what_is_called_and_nothing_else,
         ),
+        trial(
+            "boundaries_take_every_policy_of_the_modules",
+            &provider,
+            permissions::boundaries_take_every_policy_of_the_modules,
+        ),
+        trial(
+            "boundaries_take_nothing_of_another_pipeline",
+            &provider,
+            permissions::boundaries_take_nothing_of_another_pipeline,
+        ),
         trial("terraform_is_formatted", &terraform, formatted),
         trial("modules_pass_their_tests", &provider, tested),
         trial(

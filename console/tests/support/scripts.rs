@@ -36,6 +36,15 @@ pub(crate) fn at(path: &Path) -> Command {
     command
 }
 
+/// Puts the programs of a folder before those of the machine.
+pub(crate) fn with_program(command: &mut Command, folder: &Path) {
+    let machine = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&machine));
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
+    }
+}
+
 /// What a script writes, where it succeeds.
 pub(crate) fn said(command: &mut Command) -> Result<String, Failed> {
     let output = output(command)?;

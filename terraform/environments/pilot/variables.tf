@@ -56,9 +56,10 @@ variable "tags" {
 }
 
 variable "api_reserved_concurrency" {
-  description = "Requests that the API serves at once, reserved for it; -1 reserves nothing, for an account with a quota below 120."
+  description = "Requests that the API serves at once, reserved for it; -1 reserves nothing, for an account with a quota below 120. null is the default."
   type        = number
   default     = 20
+  nullable    = false
 }
 
 variable "permissions_boundary_arn" {

@@ -4,6 +4,9 @@
 locals {
   postgresql_port = 5432
   https_port      = 443
+
+  # By this tag the role to apply of terraform/bootstrap may change a group. It can be given with the creation only.
+  group_tags = { PipelineSecurityGroup = var.name }
 }
 
 resource "aws_security_group" "functions" {
@@ -12,7 +15,7 @@ resource "aws_security_group" "functions" {
   description = "The Lambda functions"
   vpc_id      = aws_vpc.this.id
 
-  tags = { Name = "${var.name}-functions" }
+  tags = merge(local.group_tags, { Name = "${var.name}-functions" })
 }
 
 resource "aws_security_group" "database" {
@@ -21,7 +24,7 @@ resource "aws_security_group" "database" {
   description = "The database"
   vpc_id      = aws_vpc.this.id
 
-  tags = { Name = "${var.name}-database" }
+  tags = merge(local.group_tags, { Name = "${var.name}-database" })
 }
 
 resource "aws_vpc_security_group_egress_rule" "functions_to_database" {
@@ -71,7 +74,7 @@ resource "aws_security_group" "endpoint" {
   description = "The interface endpoint of SQS"
   vpc_id      = aws_vpc.this.id
 
-  tags = { Name = "${var.name}-sqs-endpoint" }
+  tags = merge(local.group_tags, { Name = "${var.name}-sqs-endpoint" })
 }
 
 resource "aws_vpc_security_group_egress_rule" "functions_to_endpoint" {

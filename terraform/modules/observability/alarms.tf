@@ -39,6 +39,15 @@ locals {
       threshold   = 0
       minutes     = 1
     }
+    lost = {
+      description = "SNS could deliver neither to the queue nor to the dead-letter queue, and discarded the messages. Check the policies of both queues and of the key now."
+      namespace   = "AWS/SNS"
+      metric      = "NumberOfNotificationsFailedToRedriveToDlq"
+      dimensions  = { TopicName = var.topic_name }
+      statistic   = "Sum"
+      threshold   = 0
+      minutes     = 1
+    }
   }
 
   api_alarms = {
@@ -96,12 +105,12 @@ locals {
       minutes     = 10
     }
     database-connections = {
-      description = "The connections to the database are nearly used up. Find out who holds them; the functions alone cannot."
+      description = "The connections to the database are nearly used up. Find out who holds them; the limits of the functions keep those below this."
       namespace   = "AWS/RDS"
       metric      = "DatabaseConnections"
       dimensions  = { DBClusterIdentifier = var.cluster_identifier }
       statistic   = "Maximum"
-      threshold   = floor(var.database_connections_max * 0.8)
+      threshold   = floor(var.database_connections_max * 4 / 5)
       minutes     = 5
     }
   }

@@ -13,7 +13,7 @@ mock_data "aws_region" {
 }
 
 mock_resource "aws_cloudwatch_log_group" {
-  defaults = { arn = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test" }
+  defaults = { arn = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test-function" }
 }
 
 mock_resource "aws_iam_role" {
@@ -41,8 +41,8 @@ mock_resource "aws_sqs_queue" {
 
 mock_resource "aws_lambda_function" {
   defaults = {
-    arn        = "arn:aws:lambda:us-east-1:111122223333:function:events-test"
-    invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:111122223333:function:events-test/invocations"
+    arn        = "arn:aws:lambda:us-east-1:111122223333:function:events-test-function"
+    invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:111122223333:function:events-test-function/invocations"
   }
 }
 
@@ -62,7 +62,7 @@ mock_resource "aws_rds_cluster" {
     port                = 5432
     master_user_secret = [{
       kms_key_id    = "arn:aws:kms:us-east-1:111122223333:key/secret"
-      secret_arn    = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds-events-test"
+      secret_arn    = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!cluster-11111111-2222-3333-4444-555555555555-AbCdEf"
       secret_status = "active"
     }]
   }
@@ -70,6 +70,10 @@ mock_resource "aws_rds_cluster" {
 
 mock_resource "aws_vpc" {
   defaults = { ipv6_cidr_block = "2001:db8:1234:1a00::/56" }
+}
+
+mock_data "aws_kms_alias" {
+  defaults = { target_key_arn = "arn:aws:kms:us-east-1:111122223333:key/22222222-2222-3333-4444-555555555555" }
 }
 
 mock_data "aws_servicequotas_service_quota" {

@@ -15,7 +15,7 @@ use self::calls::{Call, Operations};
 use self::needs::{
     Grant, IN_VPC, LOCAL_SOURCES, NEEDS, Need, Program, SHARED_SOURCES, Setting, of_service,
 };
-use self::policies::{Right, rendered};
+use self::policies::{Boundary, Right, of_programs, read, rendered};
 use crate::scripts::checkout;
 
 /// The runs of `terraform/tests/policies.tftest.hcl` and what their environment has.
@@ -110,7 +110,8 @@ pub(crate) async fn call_is_found_also_in_a_macro_and_not_in_a_test() -> Result<
 pub(crate) async fn policies_allow_what_is_called_and_nothing_else() -> Result<(), Failed> {
     let rendered = rendered().await?;
     for (run, settings) in RUNS {
-        let policies = rendered.get(run).ok_or(format!("no run {run}"))?;
+        let documents = rendered.get(run).ok_or(format!("no run {run}"))?;
+        let policies = of_programs(documents)?;
         for program in Program::ALL {
             let policy = &policies[&program];
             let mut needed = BTreeSet::new();
@@ -136,6 +137,91 @@ pub(crate) async fn policies_allow_what_is_called_and_nothing_else() -> Result<(
             )?;
         }
     }
+    Ok(())
+}
+
+/// What AWS's own policy for enhanced monitoring allows (Amazon RDS User Guide, "Setting up and enabling Enhanced
+/// Monitoring") and the role needs to write: Terraform attaches it to a role of the database.
+const MONITORING: [(&str, &str); 4] = [
+    ("logs:CreateLogGroup", "arn:aws:logs:*:*:log-group:RDS*"),
+    ("logs:PutRetentionPolicy", "arn:aws:logs:*:*:log-group:RDS*"),
+    (
+        "logs:CreateLogStream",
+        "arn:aws:logs:us-east-1:111122223333:log-group:RDSOSMetrics:log-stream:db-A",
+    ),
+    (
+        "logs:PutLogEvents",
+        "arn:aws:logs:us-east-1:111122223333:log-group:RDSOSMetrics:log-stream:db-A",
+    ),
+];
+
+/// A right beyond the boundary would be denied on AWS, and only there.
+pub(crate) async fn boundaries_take_every_policy_of_the_modules() -> Result<(), Failed> {
+    let rendered = rendered().await?;
+    let boundaries = rendered.get("boundaries").ok_or("no run of bootstrap")?;
+    let boundary = |kind: &str| {
+        let address = format!("aws_iam_policy.{kind}[\"test\"]");
+        let document = boundaries.get(&address);
+        Boundary::read(document.ok_or_else(|| format!("no {address}"))?)
+    };
+    let (roles, people) = (boundary("boundary")?, boundary("operators")?);
+    let mut beyond = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for (run, _) in RUNS {
+        for (address, document) in rendered.get(run).ok_or(format!("no run {run}"))? {
+            let limit = if address.contains("aws_iam_role_policy.") {
+                &roles
+            } else if address.contains("aws_iam_policy.") {
+                &people
+            } else {
+                continue;
+            };
+            seen.insert(address);
+            let allowed = read(document)?.allowed;
+            let outside = allowed.into_iter().filter(|right| !limit.takes(right));
+            beyond.extend(outside.map(|right| (address.clone(), right)));
+        }
+    }
+    compare("rights beyond the boundary", &BTreeSet::new(), &beyond)?;
+    for (action, resource) in MONITORING {
+        let right = (
+            action.to_owned(),
+            resource.replace(":*:*:", ":us-east-1:111122223333:"),
+        );
+        assert!(roles.takes(&right), "{right:?}");
+    }
+    // Four functions, the schedule, the flow logs, and the two policies for people.
+    assert_eq!(seen.len(), 8, "{seen:?}");
+    Ok(())
+}
+
+/// The names of another pipeline, and what only an administrator may, are beyond both boundaries.
+pub(crate) async fn boundaries_take_nothing_of_another_pipeline() -> Result<(), Failed> {
+    let rendered = rendered().await?;
+    let boundaries = rendered.get("boundaries").ok_or("no run of bootstrap")?;
+    let mut seen = 0;
+    for (run, _) in RUNS {
+        for (address, document) in rendered.get(run).ok_or(format!("no run {run}"))? {
+            if !address.contains("aws_iam_role_policy.") && !address.contains("aws_iam_policy.") {
+                continue;
+            }
+            for (action, resource) in read(document)?.allowed {
+                let other = resource.replace("events-test", "events-other");
+                let other = other.replace("cluster-ABC", "cluster-XYZ");
+                if other == resource {
+                    continue;
+                }
+                seen += 1;
+                let right = (action, other);
+                for kind in ["boundary", "operators"] {
+                    let boundary =
+                        Boundary::read(&boundaries[&format!("aws_iam_policy.{kind}[\"test\"]")])?;
+                    assert!(!boundary.takes(&right), "{kind} takes {right:?}");
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "the check sees only {seen} rights");
     Ok(())
 }
 

@@ -99,8 +99,9 @@ const BUCKET: &str = "arn:aws:s3:::events-test-exports";
 const OBJECTS: &str = "arn:aws:s3:::events-test-exports/*";
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555";
 const CLUSTER: &str = "arn:aws:rds:us-east-1:111122223333:cluster:events-test-database";
-const SECRET: &str = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds-events-test";
-const LOG: &str = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test:*";
+const SECRET: &str = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!cluster-11111111-2222-3333-4444-555555555555-AbCdEf";
+const LOG: &str =
+    "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test-function:*";
 /// Of actions that support no resources.
 const ANY: &str = "*";
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libtest_mimic::Failed;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::needs::Program;
 use crate::terraform::Modules;
@@ -23,8 +24,16 @@ pub(super) struct Policy {
 /// The policies of one run by program.
 pub(super) type Policies = BTreeMap<Program, Policy>;
 
-/// The policies of each run by its name.
-pub(super) async fn rendered() -> Result<BTreeMap<String, Policies>, Failed> {
+/// The documents of the policies of one run, by address.
+pub(super) type Documents = BTreeMap<String, String>;
+
+/// The documents of each run by its name. Terraform runs once for all tests.
+pub(super) async fn rendered() -> Result<&'static BTreeMap<String, Documents>, Failed> {
+    static RENDERED: OnceCell<BTreeMap<String, Documents>> = OnceCell::const_new();
+    RENDERED.get_or_try_init(render).await
+}
+
+async fn render() -> Result<BTreeMap<String, Documents>, Failed> {
     let modules = Modules::copied()?;
     let terraform = modules.at("");
     terraform
@@ -41,17 +50,22 @@ pub(super) async fn rendered() -> Result<BTreeMap<String, Policies>, Failed> {
             continue;
         }
         let name = text(&message["@testrun"])?;
-        let mut found = BTreeMap::new();
+        let mut found = Documents::new();
         collect(&message["test_state"]["root_module"], &mut found);
-        let mut policies = Policies::new();
-        for program in Program::ALL {
-            let policy = found.get(program.policy_address());
-            let policy = policy.ok_or_else(|| format!("{name}: no policy of {program:?}"))?;
-            policies.insert(program, read(policy)?);
-        }
-        runs.insert(name.to_owned(), policies);
+        runs.insert(name.to_owned(), found);
     }
     Ok(runs)
+}
+
+/// The policy of each program.
+pub(super) fn of_programs(documents: &Documents) -> Result<Policies, Failed> {
+    let mut policies = Policies::new();
+    for program in Program::ALL {
+        let policy = documents.get(program.policy_address());
+        let policy = policy.ok_or_else(|| format!("no policy of {program:?}"))?;
+        policies.insert(program, read(policy)?);
+    }
+    Ok(policies)
 }
 
 /// The policies of a module and its children by address.
@@ -67,7 +81,7 @@ fn collect(module: &Value, found: &mut BTreeMap<String, String>) {
     }
 }
 
-fn read(policy: &str) -> Result<Policy, Failed> {
+pub(super) fn read(policy: &str) -> Result<Policy, Failed> {
     let document: Value = serde_json::from_str(policy)?;
     let mut policy = Policy::default();
     for statement in document["Statement"].as_array().into_iter().flatten() {
@@ -85,11 +99,53 @@ fn read(policy: &str) -> Result<Policy, Failed> {
     Ok(policy)
 }
 
+/// A list, or one value in the place of one.
 fn list(value: &Value) -> Result<Vec<&str>, Failed> {
-    let values = value
-        .as_array()
-        .ok_or_else(|| format!("no list: {value}"))?;
-    values.iter().map(text).collect()
+    match value.as_array() {
+        Some(values) => values.iter().map(text).collect(),
+        None => Ok(vec![text(value)?]),
+    }
+}
+
+/// An upper limit: the statements of a boundary.
+pub(super) struct Boundary {
+    statements: Vec<(BTreeSet<String>, Vec<String>)>,
+}
+
+impl Boundary {
+    /// Reads a document. Its conditions are about keys and tags, which no policy here names; they are checked where
+    /// they are written, by `terraform/tests/bootstrap.tftest.hcl`.
+    pub(super) fn read(document: &str) -> Result<Self, Failed> {
+        let document: Value = serde_json::from_str(document)?;
+        let mut statements = Vec::new();
+        for statement in document["Statement"].as_array().into_iter().flatten() {
+            assert_eq!(statement["Effect"], "Allow", "{statement}");
+            let owned = |value| -> Result<Vec<String>, Failed> {
+                Ok(list(value)?.into_iter().map(str::to_owned).collect())
+            };
+            let actions = owned(&statement["Action"])?.into_iter().collect();
+            statements.push((actions, owned(&statement["Resource"])?));
+        }
+        Ok(Self { statements })
+    }
+
+    pub(super) fn takes(&self, (action, resource): &Right) -> bool {
+        self.statements.iter().any(|(actions, resources)| {
+            let is_within = |pattern: &String| matches(pattern, resource);
+            actions.contains(action) && resources.iter().any(is_within)
+        })
+    }
+}
+
+/// Whether a pattern of IAM takes a text: `*` stands for any characters.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((first, pattern)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    text.strip_prefix(first).is_some_and(|text| {
+        let rest_matches = |at| text.get(at..).is_some_and(|text| matches(pattern, text));
+        (0..=text.len()).any(rest_matches)
+    })
 }
 
 fn text(value: &Value) -> Result<&str, Failed> {
