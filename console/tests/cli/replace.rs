@@ -272,6 +272,37 @@ fn files_bring_an_earlier_text_back_and_leave_what_has_it_alone() {
 }
 
 #[test]
+fn patch_that_gives_an_event_the_identity_of_another_record_destroys_no_record() {
+    let turn = deployed();
+    let stored = Stored::new(&turn, "other-identity", 3);
+    let (before, ids) = (stored.payloads(), stored.record_ids(&turn));
+    // Of this type are 0 and 2: one target is among the records that are read, the other is not.
+    let correct = |target: &str, more: &[&str]| {
+        let patch = format!("if .id == \"0\" then .id = \"{target}\" else . end");
+        let some = ["--replace", "--type", "replayed.0", "--patch", &patch];
+        let arguments = [&some[..], more].concat();
+        turn.run(&stored.replay(&arguments))
+    };
+    for target in ["2", "1"] {
+        let dry = correct(target, &["--dry-run", "--output", "json"]);
+        assert_eq!(dry.code, 1, "one cannot be corrected: {dry:?}");
+        let dry = dry.json();
+        assert_eq!(dry["replacement"], replacement(0, 1, 0), "{dry}");
+        let skipped = dry["skipped"].as_array().unwrap();
+        assert_eq!(skipped.len(), 1, "{dry}");
+        let reason = skipped[0]["reason"].as_str().unwrap();
+        let expected = format!("another event, {} / {target}, is stored", stored.source);
+        assert!(reason.contains(&expected), "{reason}");
+        // Whatever number somebody has counted, nothing is replaced.
+        for count in ["0", "1"] {
+            correct(target, &["--yes", "--confirm-count", count]);
+            assert_eq!(stored.payloads(), before, "{target}");
+            assert_eq!(stored.record_ids(&turn), ids, "{target}");
+        }
+    }
+}
+
+#[test]
 fn message_that_names_another_record_is_a_dead_letter_and_changes_nothing() {
     let turn = deployed();
     let stored = Stored::new(&turn, "stale", 2);

@@ -111,6 +111,15 @@ pub(crate) fn stored_since_reason(key: &EventKey) -> String {
     )
 }
 
+/// Why an event is no correction that an edit gave the identity of another event.
+pub(crate) fn other_event_reason(key: &EventKey) -> String {
+    format!(
+        "its edit changes source or id, and another event, {} / {}, is stored: a correction keeps the identity of its \
+         event, or {OWN_IDS}",
+        key.source, key.id
+    )
+}
+
 /// Why a message stays whose record was replaced by another one since the plan was made.
 pub(crate) fn other_record(planned: RecordId, now: RecordId) -> String {
     format!(
