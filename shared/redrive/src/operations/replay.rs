@@ -108,6 +108,7 @@ impl Recorded {
             identity: &self.identity,
             receive_count: 0,
             group_id: None,
+            named: None,
         }
     }
 }
@@ -138,6 +139,7 @@ pub async fn plan(
                 message_id: record.name.clone(),
                 old_body: record.body.clone(),
                 new_body: None,
+                named: None,
             });
             patch(program, inputs.collect(), PATCH_LIMIT, progress.patching).await?
         }
