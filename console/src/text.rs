@@ -1,5 +1,6 @@
 //! Texts as a terminal shows them; numbers and ages are those of [`pipeline::text`].
 
+use event::{NamedRecord, RecordId, Verdict};
 pub use pipeline::text::*;
 use redrive::Replacement;
 
@@ -52,9 +53,54 @@ pub fn replacement_in_words(planned: Replacement) -> String {
     )
 }
 
+/// What a dead letter would do to the record that it names: `record 17, if the ingest permits it`. Where it is refused,
+/// its failure says why.
+#[must_use]
+pub fn replaces_in_words(
+    named: NamedRecord,
+    verdict: Verdict,
+    stored_as: Option<RecordId>,
+) -> String {
+    let NamedRecord::Record(record_id) = named else {
+        return "no record: the attribute is not the id of one".to_owned();
+    };
+    match (verdict, stored_as) {
+        (Verdict::Ready, _) => format!("record {record_id}, if the ingest permits it"),
+        (Verdict::AlreadyStored, Some(stored)) => {
+            format!("record {record_id}: record {stored} has its text already")
+        }
+        (Verdict::AlreadyStored, None) => {
+            format!("record {record_id}: its text is stored already")
+        }
+        (Verdict::StillInvalid | Verdict::Unreadable, _) => format!("record {record_id}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dead_letter_that_replaces_says_what_it_would_do_now() {
+        let named = NamedRecord::Record(RecordId(17));
+        let text =
+            |verdict, stored: Option<i64>| replaces_in_words(named, verdict, stored.map(RecordId));
+        assert_eq!(
+            text(Verdict::Ready, Some(17)),
+            "record 17, if the ingest permits it"
+        );
+        assert_eq!(
+            text(Verdict::AlreadyStored, Some(18)),
+            "record 17: record 18 has its text already"
+        );
+        assert_eq!(
+            text(Verdict::AlreadyStored, None),
+            "record 17: its text is stored already"
+        );
+        assert_eq!(text(Verdict::StillInvalid, Some(18)), "record 17");
+        let invalid = replaces_in_words(NamedRecord::Invalid, Verdict::StillInvalid, None);
+        assert!(invalid.starts_with("no record"), "{invalid}");
+    }
 
     #[test]
     fn cut_texts_say_so() {

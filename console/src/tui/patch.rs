@@ -17,7 +17,10 @@ pub(crate) type PatchInputs = Arc<Vec<PatchInput>>;
 pub(crate) fn warnings(edited: &EditedMessage) -> Vec<&'static str> {
     let mut warnings = Vec::new();
     if edited.verdict == Verdict::AlreadyStored {
-        warnings.push("an event with this identity is stored already: this one would be lost, so it is not sent");
+        warnings.push(match edited.replaces {
+            Some(_) => "the stored record has this text already: nothing is left to do",
+            None => "an event with this identity is stored already: this one would be lost, so it is not sent",
+        });
     }
     if edited.same_identity_as.is_some() {
         warnings.push(

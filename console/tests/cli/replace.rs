@@ -272,6 +272,37 @@ fn files_bring_an_earlier_text_back_and_leave_what_has_it_alone() {
 }
 
 #[test]
+fn patch_that_gives_an_event_the_identity_of_another_record_destroys_no_record() {
+    let turn = deployed();
+    let stored = Stored::new(&turn, "other-identity", 3);
+    let (before, ids) = (stored.payloads(), stored.record_ids(&turn));
+    // Of this type are 0 and 2: one target is among the records that are read, the other is not.
+    let correct = |target: &str, more: &[&str]| {
+        let patch = format!("if .id == \"0\" then .id = \"{target}\" else . end");
+        let some = ["--replace", "--type", "replayed.0", "--patch", &patch];
+        let arguments = [&some[..], more].concat();
+        turn.run(&stored.replay(&arguments))
+    };
+    for target in ["2", "1"] {
+        let dry = correct(target, &["--dry-run", "--output", "json"]);
+        assert_eq!(dry.code, 1, "one cannot be corrected: {dry:?}");
+        let dry = dry.json();
+        assert_eq!(dry["replacement"], replacement(0, 1, 0), "{dry}");
+        let skipped = dry["skipped"].as_array().unwrap();
+        assert_eq!(skipped.len(), 1, "{dry}");
+        let reason = skipped[0]["reason"].as_str().unwrap();
+        let expected = format!("another event, {} / {target}, is stored", stored.source);
+        assert!(reason.contains(&expected), "{reason}");
+        // Whatever number somebody has counted, nothing is replaced.
+        for count in ["0", "1"] {
+            correct(target, &["--yes", "--confirm-count", count]);
+            assert_eq!(stored.payloads(), before, "{target}");
+            assert_eq!(stored.record_ids(&turn), ids, "{target}");
+        }
+    }
+}
+
+#[test]
 fn message_that_names_another_record_is_a_dead_letter_and_changes_nothing() {
     let turn = deployed();
     let stored = Stored::new(&turn, "stale", 2);
@@ -311,6 +342,72 @@ fn message_that_names_another_record_is_a_dead_letter_and_changes_nothing() {
     let dead = turn.json(&["dlq", "list"]);
     let is_ours = |letter: &&Value| letter["event"]["source"] == stored.source;
     assert_eq!(dead.as_array().unwrap().iter().find(is_ours), None);
+}
+
+/// As where the setting was off and somebody has turned it on since.
+#[test]
+fn correction_that_was_refused_is_shown_as_one_and_its_redrive_replaces_the_record() {
+    let turn = deployed();
+    let stored = Stored::new(&turn, "refused", 2);
+    let ids = stored.record_ids(&turn);
+    let letter = |body: &str, named: i64| {
+        let attributes = [
+            ("ErrorCode", text("String", "replacement-not-permitted")),
+            ("OpsConsole.Replaces", text("String", &named.to_string())),
+        ];
+        let adding = turn.queues.add_dead_letter(body, &attributes);
+        turn.runtime.block_on(adding)
+    };
+    let ready = letter(&stored.body(0).replace("quote", "corrected"), ids["0"]);
+    let same = letter(&stored.body(1), ids["1"]);
+    let stale = letter(&stored.body(1).replace("quote", "x"), i64::MAX);
+    let list = turn.json(&["dlq", "list"]);
+    let listed = |id: &str| {
+        let mut letters = list.as_array().unwrap().iter();
+        let letter = letters.find(|letter| letter["message_id"] == id).unwrap();
+        (letter["verdict"].clone(), letter["replaces"].clone())
+    };
+    assert_eq!(listed(&ready), (json!("ready"), json!(ids["0"])));
+    assert_eq!(listed(&same), (json!("already-stored"), json!(ids["1"])));
+    assert_eq!(listed(&stale), (json!("still-invalid"), json!(i64::MAX)));
+    let expected = [
+        (
+            &ready,
+            format!(
+                "replaces      record {}, if the ingest permits it",
+                ids["0"]
+            ),
+        ),
+        (
+            &same,
+            format!(
+                "replaces      record {}: record {} has its text already",
+                ids["1"], ids["1"]
+            ),
+        ),
+        (
+            &stale,
+            "refused now   replacement-stale: it replaces record 92".to_owned(),
+        ),
+    ];
+    for (id, expected) in expected {
+        let shown = turn.run(&["dlq", "show", id]).stdout;
+        assert!(shown.contains(&expected), "{expected}: {shown}");
+    }
+    let plan = turn.run(&["redrive", "run", &ready, "--dry-run"]);
+    let expected = "1 of them to replace a record";
+    assert!(plan.stdout.contains(expected), "{expected}: {plan:?}");
+    let ran = turn.json(&["redrive", "run", &ready, "--yes"]);
+    let names = ["moved", "stored", "replaced", "duplicates", "dead_again"];
+    assert_eq!(numbers(&ran, names), [1, 1, 1, 0, 0], "{ran}");
+    let new_ids = stored.record_ids(&turn);
+    assert_ne!(new_ids["0"], ids["0"]);
+    assert_eq!(new_ids["1"], ids["1"]);
+    let texts = stored.payloads();
+    assert_eq!(texts["0"]["data"]["text"], "line\nbreak, \"corrected\" ž");
+    let queue = turn.endpoints.dead_letter_queue_url.rsplit('/').next();
+    let rest = ["dlq", "delete", &same, &stale, "--confirm-queue"];
+    turn.json(&[&rest[..], &[queue.unwrap(), "--no-export", "--yes"]].concat());
 }
 
 #[test]

@@ -25,12 +25,12 @@ use crate::support::queues::receive_dead_letters;
 use crate::support::redrive_fixture::{Fixture, Places, Services, VISIBILITY, quick, resumed};
 
 /// Messages of one redrive: two batches.
-const TOTAL: usize = 12;
+pub(crate) const TOTAL: usize = 12;
 /// Crashes that are tested at once, each on queues of its own.
-const CRASHES_AT_ONCE: usize = 7;
+pub(crate) const CRASHES_AT_ONCE: usize = 7;
 /// Writes of such a redrive: the handles, then intent, confirmation and delete of each batch, and the
 /// end.
-const WRITES: usize = 8;
+pub(crate) const WRITES: usize = 8;
 /// The write between the answer to the first send and its delete.
 const CONFIRMATION: usize = 2;
 /// With proof there is one more before the end.
@@ -293,8 +293,10 @@ async fn no_event_is_lost_wherever_a_run_ends() {
 const CHILD_ENVIRONMENT: &str = "REDRIVE_CHILD_ENVIRONMENT";
 /// Set for the process that is killed: the folder of its journal.
 const CHILD_FOLDER: &str = "REDRIVE_CHILD_FOLDER";
-/// Set for the process that is killed: the write that it never makes.
+/// Set for the process that is killed: the write in which it ends.
 const CHILD_WRITES: &str = "REDRIVE_CHILD_WRITES";
+/// Set for the process that is killed: whether that write is made.
+const CHILD_WRITE_IS_MADE: &str = "REDRIVE_CHILD_WRITE_IS_MADE";
 
 /// The process that is killed; in a usual test run it has nothing to do.
 #[tokio::test]
@@ -312,13 +314,17 @@ async fn child_that_is_killed() {
         .unwrap();
     let folder = std::env::var(CHILD_FOLDER).unwrap();
     let writes = std::env::var(CHILD_WRITES).unwrap().parse().unwrap();
+    let moment = match std::env::var(CHILD_WRITE_IS_MADE) {
+        Ok(_) => Moment::After,
+        Err(_) => Moment::Before,
+    };
     let wait = || {
         println!("\nstopped");
         loop {
             std::thread::park();
         }
     };
-    let journal = stopping_journal(Path::new(&folder), &plan, (writes, Moment::Before), wait);
+    let journal = stopping_journal(Path::new(&folder), &plan, (writes, moment), wait);
     let control = Control::new(None);
     let (counts, _) = watch::channel(Counts::default());
     run(&pipeline, journal, &messages, &control, &quick(), counts)
@@ -326,10 +332,13 @@ async fn child_that_is_killed() {
         .unwrap();
 }
 
-/// Kills a process before a write to its journal, or in a call that `proxy` keeps. Nobody releases
-/// what it had received: the process that resumes has the handles.
-async fn kill_process_and_resume(fixture: &Fixture<'_>, writes: usize, mut proxy: Option<Proxy>) {
-    fixture.add_dead_letters(0..TOTAL).await;
+/// Kills a process at a write to its journal, or in a call that `proxy` keeps. The dead letters are there before.
+/// Returns the journal.
+pub(crate) async fn killed(
+    fixture: &Fixture<'_>,
+    (writes, moment): (usize, Moment),
+    mut proxy: Option<Proxy>,
+) -> PathBuf {
     let endpoint_url = match &proxy {
         Some(proxy) => &proxy.url,
         None => fixture.queues.endpoint_url(),
@@ -338,15 +347,19 @@ async fn kill_process_and_resume(fixture: &Fixture<'_>, writes: usize, mut proxy
     let environment = serde_json::to_string(pipeline.environment()).unwrap();
     let name = format!("{}::child_that_is_killed", module_path!());
     let (_, name) = name.split_once("::").unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", name, "--nocapture"])
         .env(CHILD_ENVIRONMENT, environment)
         .env(CHILD_FOLDER, fixture.folder.path())
-        .env(CHILD_WRITES, writes.to_string())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+        .env(CHILD_WRITES, writes.to_string());
+    match moment {
+        Moment::Before => {}
+        Moment::After => drop(command.env(CHILD_WRITE_IS_MADE, "")),
+        Moment::Within => panic!("a process is not killed within a write"),
+    }
+    let command = command.stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut received = 0;
     let stopped = async {
@@ -366,7 +379,13 @@ async fn kill_process_and_resume(fixture: &Fixture<'_>, writes: usize, mut proxy
     tokio::time::timeout(LIMIT, stopped).await.unwrap();
     child.kill().await.unwrap();
     assert_eq!(received, TOTAL);
-    let path = Journal::list(fixture.folder.path()).unwrap().remove(0).1;
+    Journal::list(fixture.folder.path()).unwrap().remove(0).1
+}
+
+/// Nobody releases what a killed process had received: the one that resumes has the handles.
+async fn kill_process_and_resume(fixture: &Fixture<'_>, writes: usize, proxy: Option<Proxy>) {
+    fixture.add_dead_letters(0..TOTAL).await;
+    let path = killed(fixture, (writes, Moment::Before), proxy).await;
     resumed(fixture.pipeline(), &path).await;
     fixture.assert_all_stored(TOTAL).await;
     fixture.assert_each_stored_once(TOTAL).await;

@@ -15,6 +15,7 @@ mod identities;
 mod operations;
 mod pipeline;
 mod replace;
+mod replacing_letters;
 mod replay;
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use aws_lambda_events::sqs::SqsMessageAttribute;
 use event::{
-    Event, Failure, FailureCode, REPLACES_ATTRIBUTE, RecordId, replaced_record,
-    replaces_in_envelope,
+    Event, Failure, FailureCode, NamedRecord, REPLACES_ATTRIBUTE, RecordId, StoredInstead,
+    invalid_replacement, replaces_in_envelope, stale_replacement,
 };
 use store::{PgPool, Replaced, Replacement, Stale, replace_records};
 use tokio::time::Instant;
@@ -40,13 +40,8 @@ pub(crate) fn replaced(
             ),
         ));
     }
-    let record_id = value.as_deref().and_then(replaced_record);
-    record_id.map(Some).ok_or_else(|| {
-        Failure::new(
-            FailureCode::ReplacementStale,
-            format!("the attribute {REPLACES_ATTRIBUTE} is not the id of a record"),
-        )
-    })
+    let named = NamedRecord::of_value(value.as_deref()).record_id();
+    named.map(Some).ok_or_else(invalid_replacement)
 }
 
 /// The attribute of the message, or of the envelope in it; within, `None` for a value that is no text.
@@ -111,16 +106,11 @@ fn rounds(replacements: &[Replacement<'_>]) -> Vec<Vec<usize>> {
 /// Why a replacement was not applied.
 pub(crate) fn stale(replaces: RecordId, stale: Stale) -> Failure {
     let instead = match stale {
-        Stale::Other(record_id) => {
-            format!("record {record_id}, which has another text, is stored for this identity")
-        }
-        Stale::Unknown => "no event with this identity is stored".to_owned(),
-        Stale::Gone => "the record of this identity was erased or has expired".to_owned(),
+        Stale::Other(record_id) => StoredInstead::Other(record_id),
+        Stale::Unknown => StoredInstead::Unknown,
+        Stale::Gone => StoredInstead::Gone,
     };
-    Failure::new(
-        FailureCode::ReplacementStale,
-        format!("it replaces record {replaces}, and {instead}; nothing was changed"),
-    )
+    stale_replacement(replaces, instead)
 }
 
 #[cfg(test)]

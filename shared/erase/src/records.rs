@@ -41,10 +41,6 @@ impl Days {
         day.or_insert(Day { count: 0, time }).count += 1;
     }
 
-    fn total(&self) -> u64 {
-        self.0.values().map(|day| day.count).sum()
-    }
-
     /// A time of each day: a partition consists of whole days.
     pub(crate) fn times(&self) -> Vec<DateTime<Utc>> {
         self.0.values().map(|day| day.time).collect()
@@ -120,18 +116,18 @@ pub(crate) async fn erase(
 ) -> Erased {
     let mut erased = Erased::default();
     for _ in 0..PASSES_MAX {
-        let before = erased.days.total();
-        if let Err(error) = pass(pipeline, permit, request, matcher, cancel, &mut erased.days).await
-        {
-            erased.error = Some(if matches!(error, EraseError::Cancelled) {
-                "interrupted".to_owned()
-            } else {
-                error.to_string()
-            });
-            return erased;
-        }
-        if erased.days.total() == before {
-            return erased;
+        match pass(pipeline, permit, request, matcher, cancel, &mut erased.days).await {
+            Ok(0) => return erased,
+            // What was found and not deleted may have been replaced meanwhile.
+            Ok(_) => {}
+            Err(EraseError::Cancelled) => {
+                erased.error = Some("interrupted".to_owned());
+                return erased;
+            }
+            Err(error) => {
+                erased.error = Some(error.to_string());
+                return erased;
+            }
         }
     }
     erased.error =
@@ -139,6 +135,7 @@ pub(crate) async fn erase(
     erased
 }
 
+/// One pass: how many records it has found, whoever deleted them.
 async fn pass(
     pipeline: &Pipeline,
     permit: &WritePermit,
@@ -146,8 +143,9 @@ async fn pass(
     matcher: &mut Matcher,
     cancel: &CancellationToken,
     days: &mut Days,
-) -> Result<(), EraseError> {
+) -> Result<usize, EraseError> {
     let mut pages = Pages::of(pipeline, request);
+    let mut found = 0;
     while let Some(page) = pages.next(cancel).await? {
         let selected = matcher.records(&page.items).await?;
         let chosen = page.items.iter().zip(selected);
@@ -158,12 +156,12 @@ async fn pass(
         if chosen.is_empty() {
             continue;
         }
-        pipeline.erase_records(permit, &chosen).await?;
-        for (time, _) in &chosen {
-            days.add(*time);
+        found += chosen.len();
+        for (time, _) in pipeline.erase_records(permit, &chosen).await? {
+            days.add(time);
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The pages of the records that the database finds.

@@ -42,11 +42,12 @@ impl Resumed {
                 Some(ending) => ending.counts.get(PARTITIONS_LEFT).copied(),
                 None => Some(1),
             };
-            if left.unwrap_or(0) > 0 {
-                resumed.add(entry);
-            } else {
-                // It has taken over what was left before.
-                resumed = Self::default();
+            match left {
+                // It has taken over what was left before, and rewritten it.
+                Some(0) => resumed = Self::default(),
+                Some(_) => resumed.add(entry),
+                // An earlier version took nothing over, and did not say what it left.
+                None => {}
             }
         }
         resumed
@@ -133,6 +134,19 @@ mod tests {
         assert!(text.contains("1970-01-01T00:00:01Z"), "{text}");
         assert!(text.contains("p1, p2, p3"), "{text}");
         assert_eq!(Resumed::default().text(), None);
+    }
+
+    /// An erasure of an earlier version says nothing about partitions at its end.
+    #[test]
+    fn end_without_the_count_is_neither_an_end_of_what_was_left_nor_left_itself() {
+        let a = audited("a");
+        let killed = entry(1, &a, &["p1"], None);
+        let mut earlier = entry(2, &a, &["p2"], Some(0));
+        if let Some(ending) = &mut earlier.ending {
+            ending.counts.clear();
+        }
+        assert_eq!(found(std::slice::from_ref(&earlier)), [""; 0]);
+        assert_eq!(found(&[killed, earlier]), ["p1"]);
     }
 
     #[test]

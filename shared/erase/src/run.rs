@@ -242,6 +242,14 @@ fn change(plan: &ErasePlan, pipeline: &Pipeline) -> PlannedChange {
     }
 }
 
+/// Whether bytes of erased records may be in it, so that the next erasure of the same has to know it.
+const fn may_have_bytes(outcome: &PartitionOutcome) -> bool {
+    match outcome {
+        PartitionOutcome::Left(_) | PartitionOutcome::Vacuumed => true,
+        PartitionOutcome::Rewritten | PartitionOutcome::Gone => false,
+    }
+}
+
 async fn end(permit: WritePermit, report: &Report) -> Option<pipeline::audit::AuditError> {
     let erased = |place: &[Place]| {
         let findings = report
@@ -255,8 +263,7 @@ async fn end(permit: WritePermit, report: &Report) -> Option<pipeline::audit::Au
         .iter()
         .filter(|finding| finding.why_left().is_some())
         .count();
-    let is_left =
-        |partition: &&PartitionReport| matches!(partition.outcome, PartitionOutcome::Left(_));
+    let is_left = |partition: &&PartitionReport| may_have_bytes(&partition.outcome);
     let partitions_left = report.partitions.iter().filter(is_left).count();
     let counts = [
         ("records", erased(&[Place::Records])),

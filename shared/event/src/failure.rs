@@ -60,8 +60,8 @@ pub enum FailureCode {
     RefusedByDatabase,
     /// The message replaces a record, and the setting of the ingest does not permit that.
     ReplacementNotPermitted,
-    /// The record that the message replaces is not the one that is stored for its event: another one is, none
-    /// is, or it was erased. Nothing was changed.
+    /// The message replaces a record, and what it names is not the record that is stored for its event: another one
+    /// is, none is, it was erased, or the attribute is not the id of a record. Nothing was changed.
     ReplacementStale,
 }
 

@@ -54,6 +54,9 @@ pub use query::{Bucket, GroupBy, LIMIT_DEFAULT, LIMIT_MAX, QueryError, RecordQue
 pub use record::{Page, PartitionSize, Record, RecordFeed, RecordPage, RecordSummary, StoredEvent};
 pub use record_id::RecordId;
 pub use record_json::{Field, Fields, RecordView};
-pub use replacement::{REPLACES_ATTRIBUTE, replaced_record, replaces_in_envelope};
+pub use replacement::{
+    NamedRecord, REPLACES_ATTRIBUTE, StoredInstead, invalid_replacement, replaced_record,
+    replaces_in_envelope, stale_replacement,
+};
 pub use stored_text::{stored_sha256, stored_text};
 pub use verdict::{Assessment, Verdict, assess, expired};

@@ -143,24 +143,27 @@ impl ExportFiles {
         erased: u64,
         bytes_before: u64,
     ) -> Result<(), ExportError> {
-        let bytes = match rest.finish().await? {
+        let after = match rest.finish().await? {
             Some((path, bytes)) => {
                 let name = name.to_owned();
                 let staged = Staged { name, path, bytes };
                 self.destination.publish(&staged).await?;
-                bytes
+                After::Rewritten { bytes }
             }
             None => {
                 self.destination.remove(name).await?;
-                0
+                After::Removed
             }
         };
         let Some(checkpoint) = &mut self.checkpoint else {
             return Ok(());
         };
-        checkpoint.files = checkpoint.files.saturating_sub(u64::from(bytes == 0));
         checkpoint.rows = checkpoint.rows.saturating_sub(erased);
-        checkpoint.bytes = checkpoint.bytes.saturating_sub(bytes_before) + bytes;
+        checkpoint.bytes = checkpoint.bytes.saturating_sub(bytes_before);
+        match after {
+            After::Rewritten { bytes } => checkpoint.bytes += bytes,
+            After::Removed => checkpoint.files = checkpoint.files.saturating_sub(1),
+        }
         let content = checkpoint.to_bytes()?;
         self.destination.write_checkpoint(content).await
     }
@@ -182,6 +185,14 @@ impl ExportFiles {
             task,
         })
     }
+}
+
+/// What became of a file of which rows were erased.
+enum After {
+    /// Another one is in its place.
+    Rewritten { bytes: u64 },
+    /// Nothing was left of it.
+    Removed,
 }
 
 /// A file that is being read, by a thread.

@@ -456,7 +456,6 @@ async fn target_belongs_to_one_request_and_one_process() {
     assert!(error.contains("is no checkpoint"), "{error}");
 }
 
-/// The newest record ids go, as after a restore to an earlier time.
 #[tokio::test]
 async fn checkpoint_of_another_version_is_refused_with_the_way_out() {
     let fixture = Fixture::new().await;
@@ -488,6 +487,7 @@ async fn checkpoint_of_another_version_is_refused_with_the_way_out() {
     assert!(text.contains("use another target"), "{text}");
 }
 
+/// The newest record ids go, as after a restore to an earlier time.
 async fn restore_to_before(fixture: &Fixture, record_id: i64) {
     for statement in [
         "delete from records where record_id >= $1",

@@ -86,8 +86,8 @@ impl Pipeline {
         .await
     }
 
-    /// Erases records, at most [`store::ERASED_MAX`]; their identities stay in the ledger. Returns how many
-    /// there were.
+    /// Erases records, at most [`store::ERASED_MAX`]; their identities stay in the ledger. Returns those
+    /// that there were.
     ///
     /// # Errors
     /// When the database does not answer: then none was erased, or all were.
@@ -95,7 +95,7 @@ impl Pipeline {
         &self,
         _permit: &WritePermit,
         positions: &[RecordPosition],
-    ) -> Result<u64, PipelineError> {
+    ) -> Result<Vec<RecordPosition>, PipelineError> {
         self.of_database("erase records", STEP_LIMIT, |pool| async move {
             store::erase_records(pool, positions).await
         })

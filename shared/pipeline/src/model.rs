@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use event::{Failure, PartialIdentity, RecordId, Verdict};
+use event::{Failure, NamedRecord, PartialIdentity, RecordId, Verdict};
 use serde::Serialize;
 
 pub use super::point::Point;
@@ -186,9 +186,11 @@ pub struct DeadLetter {
     pub trace_header: Option<String>,
     /// The ingest's failure, if it has one.
     pub reason: Option<Reason>,
+    /// What it names, if it replaces a record.
+    pub replaces: Option<NamedRecord>,
     /// What would happen if it were redriven now.
     pub verdict: Verdict,
-    /// Why the validator refuses it now, for `still-invalid` and `unreadable`.
+    /// Why the ingest would refuse it now, for `still-invalid` and `unreadable`.
     pub failure: Option<Failure>,
     /// The event's identity, as far as it can be read.
     pub identity: PartialIdentity,

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use chrono::{DateTime, TimeDelta, Utc};
 use event::{
-    Assessment, ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, PartialIdentity,
+    Assessment, ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, NamedRecord, PartialIdentity,
     REQUEST_ID_ATTRIBUTE,
 };
 
 use super::Body;
 use super::model::{AttributeValue, DeadLetter, Reason};
+use super::replacing::{Replacing, named_record};
 
 /// A message as it was received, before it was judged.
 #[derive(Debug)]
@@ -29,6 +30,17 @@ pub(super) struct Receive {
     trace_header: Option<String>,
     identity: PartialIdentity,
     assessment: Assessment,
+    replaces: Option<NamedRecord>,
+    replacing: Option<Replacing>,
+}
+
+/// A message before the ledger was asked: its verdict is that of an event that the ledger does not know.
+pub(super) struct Unjudged {
+    pub(super) message: DeadLetter,
+    /// What the validator says of its event.
+    pub(super) assessment: Assessment,
+    /// Its event, if it replaces a record.
+    pub(super) replacing: Option<Replacing>,
 }
 
 impl Receive {
@@ -48,7 +60,16 @@ impl Receive {
             .and_then(|count| count.parse().ok())
             .unwrap_or(1);
         let body = message.body.unwrap_or_default();
+        let attributes: BTreeMap<String, AttributeValue> = message
+            .message_attributes
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, attribute(value)?)))
+            .collect();
+        let own = named_record(&attributes);
         Some(Self {
+            replaces: NamedRecord::of_message(own, &body),
+            replacing: Replacing::of(own, &body),
             identity: event::peek_identity(&body),
             assessment: event::assess(&body),
             message_id: message.message_id?,
@@ -56,12 +77,7 @@ impl Receive {
             body: body.into(),
             sent_at: time(MessageSystemAttributeName::SentTimestamp).unwrap_or(now),
             first_received_at: time(MessageSystemAttributeName::ApproximateFirstReceiveTimestamp),
-            attributes: message
-                .message_attributes
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, attribute(value)?)))
-                .collect(),
+            attributes,
             receive_count,
             hidden_until,
             group_id: system
@@ -73,12 +89,11 @@ impl Receive {
         })
     }
 
-    /// The message, and what the validator says of its event. Its verdict is that of an event that
-    /// the ledger does not know.
-    pub(super) fn into_message(self, retention: TimeDelta) -> (DeadLetter, Assessment) {
+    pub(super) fn into_message(self, retention: TimeDelta) -> Unjudged {
         let message = DeadLetter {
             reason: reason(&self.attributes),
             identity: self.identity,
+            replaces: self.replaces,
             verdict: self.assessment.verdict(false),
             failure: None,
             stored_as: None,
@@ -97,7 +112,11 @@ impl Receive {
             group_id: self.group_id,
             trace_header: self.trace_header,
         };
-        (message, self.assessment)
+        Unjudged {
+            message,
+            assessment: self.assessment,
+            replacing: self.replacing,
+        }
     }
 }
 
@@ -160,9 +179,8 @@ mod tests {
             .attributes(MessageSystemAttributeName::AwsTraceHeader, "Root=1")
             .build();
         let now = DateTime::from_timestamp(100, 0).unwrap();
-        let (message, _) = Receive::read(message, now, now)
-            .unwrap()
-            .into_message(seconds(60));
+        let message = Receive::read(message, now, now).unwrap();
+        let message = message.into_message(seconds(60)).message;
         assert_eq!(message.receive_count, 2);
         assert_eq!(message.expires_at, DateTime::from_timestamp(61, 0).unwrap());
         assert_eq!(message.cause(), "missing-attribute");

@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use event::{EventKey, RecordId};
+use event::{EventKey, NamedRecord, RecordId};
+use pipeline::Replacing;
 use sha2::{Digest as _, Sha256};
 
 /// The way out, for people.
@@ -24,25 +25,44 @@ pub struct SentEvent {
     /// SHA-256 of the event before and after the edit, without the envelope: two deliveries of one
     /// event have two envelopes.
     content: [u8; 32],
+    /// What a dead letter replaces that replaces a record.
+    pub(crate) replacing: Option<Replacing>,
 }
 
 impl SentEvent {
     /// The event of a message with a body in the queue, and what is sent instead of it, which may be
-    /// the same; `None` for what the ingest would refuse.
-    pub(crate) fn of(original_body: &str, sent_body: &str) -> Option<Self> {
+    /// the same; `None` for what the ingest would refuse. `own` is what the attributes of the message name.
+    pub(crate) fn of(
+        original_body: &str,
+        sent_body: &str,
+        own: Option<NamedRecord>,
+    ) -> Option<Self> {
         let event = event::parse_body(sent_body).ok()?;
         let original = event::unwrap_envelope(original_body);
-        let digests = [original.as_bytes(), event.json.as_bytes()].map(Sha256::digest);
+        let replacing = Replacing::of(own, sent_body);
+        let mut content = [original.as_bytes(), event.json.as_bytes()]
+            .map(Sha256::digest)
+            .concat();
+        // Copies of one event are no copies where they replace another record, or one of them none.
+        if let Some(NamedRecord::Record(record_id)) = replacing.as_ref().map(|one| one.named) {
+            content.extend_from_slice(&record_id.0.to_be_bytes());
+        }
         Some(Self {
             key: event.key(),
             time: event.time,
-            content: Sha256::digest(digests.concat()).into(),
+            content: Sha256::digest(content).into(),
+            replacing,
         })
     }
 
     /// Whether the record of its identity can be its own: one with another time is another event's.
     pub(crate) fn can_be_of(&self, occurred_at: DateTime<Utc>) -> bool {
         self.time == occurred_at
+    }
+
+    /// The record that a dead letter replaces by its attribute.
+    pub(crate) fn replaced_record(&self) -> Option<RecordId> {
+        self.replacing.as_ref()?.named.record_id()
     }
 
     /// Whether both are one event, that of two deliveries.
@@ -111,18 +131,26 @@ pub(crate) fn stored_since_reason(key: &EventKey) -> String {
     )
 }
 
-/// Why a message stays whose record was replaced by another one since the plan was made.
-pub(crate) fn other_record(planned: RecordId, now: RecordId) -> String {
+/// Why an event is no correction that an edit gave the identity of another event.
+pub(crate) fn other_event_reason(key: &EventKey) -> String {
     format!(
-        "it would replace record {planned}, and now record {now} is stored for its identity: plan the replay \
-         again"
+        "its edit changes source or id, and another event, {} / {}, is stored: a correction keeps the identity of its \
+         event, or {OWN_IDS}",
+        key.source, key.id
     )
 }
 
-/// Why a message stays whose record is not known any more.
-pub(crate) fn no_record(planned: RecordId) -> String {
+/// Why a message stays whose record was replaced by another one since the plan was made; `again` is what to do.
+pub(crate) fn other_record(planned: RecordId, now: RecordId, again: &str) -> String {
     format!(
-        "it would replace record {planned}, and now no event with its identity is stored: plan the replay again"
+        "it would replace record {planned}, and now record {now} is stored for its identity: {again}"
+    )
+}
+
+/// Why a message stays whose record is not known any more; `again` is what to do.
+pub(crate) fn no_record(planned: RecordId, again: &str) -> String {
+    format!(
+        "it would replace record {planned}, and now no event with its identity is stored: {again}"
     )
 }
 
@@ -138,7 +166,7 @@ pub(crate) mod tests {
 
     #[test]
     fn identity_belongs_to_its_first_message_and_to_copies_of_its_event() {
-        let event = |id, tag| SentEvent::of(&body(id, tag), &body(id, tag)).unwrap();
+        let event = |id, tag| SentEvent::of(&body(id, tag), &body(id, tag), None).unwrap();
         let mut claims = Claims::default();
         assert_eq!(claims.claim(0, &event("a", 0)), Claim::Own);
         assert_eq!(claims.claim(0, &event("a", 0)), Claim::Own);
@@ -156,17 +184,29 @@ pub(crate) mod tests {
                 r#"{{"Type":"Notification","MessageId":"{id}","TopicArn":"arn:aws:sns:r:1:t","Message":{message},"Timestamp":"2026-01-01T00:00:00Z"}}"#
             )
         };
-        let unedited = |body: &str| SentEvent::of(body, body).unwrap();
+        let unedited = |body: &str| SentEvent::of(body, body, None).unwrap();
         let first = unedited(&delivery("1"));
         assert!(first.is_copy_of(&unedited(&delivery("2"))));
         assert!(first.is_copy_of(&unedited(&body("a", 0))));
         assert!(!first.is_copy_of(&unedited(&body("a", 1))));
-        assert_eq!(SentEvent::of(&body("a", 0), "{}"), None);
+        assert_eq!(SentEvent::of(&body("a", 0), "{}", None), None);
+    }
+
+    #[test]
+    fn events_that_replace_other_records_are_no_copies() {
+        let replacing = |record_id: Option<i64>| {
+            let own = record_id.map(|id| NamedRecord::Record(RecordId(id)));
+            SentEvent::of(&body("a", 0), &body("a", 0), own).unwrap()
+        };
+        let first = replacing(Some(17));
+        assert!(first.is_copy_of(&replacing(Some(17))));
+        assert!(!first.is_copy_of(&replacing(Some(18))));
+        assert!(!first.is_copy_of(&replacing(None)));
     }
 
     #[test]
     fn events_that_an_edit_makes_equal_are_no_copies() {
-        let edited = |original: &str| SentEvent::of(original, &body("a", 0)).unwrap();
+        let edited = |original: &str| SentEvent::of(original, &body("a", 0), None).unwrap();
         let first = edited("{}");
         assert!(first.is_copy_of(&edited("{}")));
         assert!(!first.is_copy_of(&edited("{\"id\":\"b\"}")));

@@ -10,7 +10,7 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use event::FAILURE_ATTRIBUTES;
+use event::{FAILURE_ATTRIBUTES, NamedRecord, REPLACES_ATTRIBUTE};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -114,6 +114,14 @@ impl Original {
                 .collect(),
             group_id: message.group_id.clone(),
             trace_header: message.trace_header.clone(),
+        })
+    }
+
+    /// What its attributes name, if it replaces a record.
+    pub(crate) fn named_record(&self) -> Option<NamedRecord> {
+        Some(match self.attributes.get(REPLACES_ATTRIBUTE)? {
+            Attribute::Text { text, .. } => NamedRecord::of_value(Some(text)),
+            Attribute::Binary { .. } => NamedRecord::of_value(None),
         })
     }
 

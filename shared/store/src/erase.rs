@@ -170,11 +170,14 @@ pub async fn partitions_named(
         .collect())
 }
 
-/// Deletes records, at most [`ERASED_MAX`], and returns how many there were. All of them are gone, or none.
+/// Deletes records, at most [`ERASED_MAX`], and returns those that there were. All of them are gone, or none.
 ///
 /// # Errors
 /// See [`StoreError`]; a conflict with another transaction is tried again a few times before.
-pub async fn erase_records(pool: &PgPool, positions: &[RecordPosition]) -> Result<u64, StoreError> {
+pub async fn erase_records(
+    pool: &PgPool,
+    positions: &[RecordPosition],
+) -> Result<Vec<RecordPosition>, StoreError> {
     let mut attempt = 1;
     loop {
         match erase_once(pool, positions).await {
@@ -187,7 +190,10 @@ pub async fn erase_records(pool: &PgPool, positions: &[RecordPosition]) -> Resul
     }
 }
 
-async fn erase_once(pool: &PgPool, positions: &[RecordPosition]) -> Result<u64, StoreError> {
+async fn erase_once(
+    pool: &PgPool,
+    positions: &[RecordPosition],
+) -> Result<Vec<RecordPosition>, StoreError> {
     let mut connection = PooledConnection::acquire(pool).await.context(ERASE)?;
     let answer = erase_with(pool, connection.get(), positions).await;
     connection.end(answer)
@@ -197,30 +203,32 @@ async fn erase_with(
     pool: &PgPool,
     connection: &mut PgConnection,
     positions: &[RecordPosition],
-) -> Result<u64, StoreError> {
+) -> Result<Vec<RecordPosition>, StoreError> {
     let mut transaction = connection.begin().await.context(ERASE)?;
     sqlx::query(STEP_SETTINGS)
         .execute(&mut *transaction)
         .await
         .context(ERASE)?;
     let layout = Layout::of(pool, &mut transaction).await?;
-    let mut erased = 0;
+    let mut erased: Vec<RecordPosition> = Vec::new();
     for (span, times, ids) in by_span(&layout, positions) {
         // The span is written out, so that the planner opens one partition.
         let statement = format!(
             "delete from records as r
              using unnest($1::timestamptz[], $2::bigint[]) as chosen (occurred_at, record_id)
-             where {}r.occurred_at = chosen.occurred_at and r.record_id = chosen.record_id",
+             where {}r.occurred_at = chosen.occurred_at and r.record_id = chosen.record_id
+             returning r.occurred_at, r.record_id",
             in_span(span)
         );
-        erased += sqlx::query(&statement)
+        let deleted: Vec<(DateTime<Utc>, i64)> = sqlx::query_as(&statement)
             .persistent(false)
             .bind(times)
             .bind(ids)
-            .execute(&mut *transaction)
+            .fetch_all(&mut *transaction)
             .await
-            .context(ERASE)?
-            .rows_affected();
+            .context(ERASE)?;
+        let deleted = deleted.into_iter();
+        erased.extend(deleted.map(|(occurred_at, record_id)| (occurred_at, RecordId(record_id))));
     }
     transaction.commit().await.context(ERASE)?;
     Ok(erased)

@@ -6,9 +6,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use event::{EventKey, RecordId};
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
 use sqlx::types::Uuid;
+use sqlx::{PgConnection, Postgres};
 
-use crate::error::StoreError;
+use crate::error::{Context as _, StoreError};
 use crate::expiry::retention_horizon;
 use crate::identity::identity;
 use crate::lease::{Source, rows};
@@ -31,6 +34,8 @@ pub struct KnownKeys {
     /// everything is kept.
     pub retention_horizon: Option<DateTime<Utc>>,
 }
+
+const LOOK_UP: &str = "look up events in the ledger";
 
 type Found = (
     i64,
@@ -72,12 +77,28 @@ pub async fn look_up_keys(
             ..KnownKeys::default()
         });
     }
+    let found = rows(source, LOOK_UP, question(keys)).await?;
+    Ok(known(keys, found))
+}
+
+/// The same for some keys on a connection, such as in a snapshot.
+pub(crate) async fn look_up_on(
+    connection: &mut PgConnection,
+    keys: &[EventKey],
+) -> Result<KnownKeys, StoreError> {
+    let found = question(keys).fetch_all(connection).await;
+    Ok(known(keys, found.read_context(LOOK_UP)?))
+}
+
+fn question(keys: &[EventKey]) -> QueryAs<'static, Postgres, Found, PgArguments> {
     let identities: Vec<Uuid> = keys
         .iter()
         .map(|key| identity(&key.source, &key.id))
         .collect();
-    let question = sqlx::query_as(LOOK_UP_STATEMENT).bind(&identities);
-    let found: Vec<Found> = rows(source, "look up events in the ledger", question).await?;
+    sqlx::query_as(LOOK_UP_STATEMENT).bind(identities)
+}
+
+fn known(keys: &[EventKey], found: Vec<Found>) -> KnownKeys {
     let retention_horizon = found.first().and_then(|(.., horizon)| *horizon);
     let stored = found
         .into_iter()
@@ -89,8 +110,8 @@ pub async fn look_up_keys(
             };
             Some((key.clone(), stored))
         });
-    Ok(KnownKeys {
+    KnownKeys {
         stored: stored.collect(),
         retention_horizon,
-    })
+    }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use event::Failure;
 
 use crate::cli::table::{Align, Keep, Table, moment, time_delta};
+use crate::text::replaces_in_words;
 use pipeline::model::{AttributeValue, DeadLetter};
 use pipeline::{BodyError, printable, printable_lines};
 use redrive::triage;
@@ -56,7 +57,10 @@ pub(crate) fn form(message: &DeadLetter, now: DateTime<Utc>) -> Result<String, B
     if let Some(failure) = &message.failure {
         lines.push(("refused now", failure_sentence(failure)));
     }
-    if let Some(record_id) = message.stored_as {
+    if let Some(named) = message.replaces {
+        let text = replaces_in_words(named, message.verdict, message.stored_as);
+        lines.push(("replaces", text));
+    } else if let Some(record_id) = message.stored_as {
         lines.push(("stored as", format!("record {record_id}")));
     }
     lines.extend([

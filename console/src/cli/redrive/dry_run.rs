@@ -71,10 +71,7 @@ impl DryRun {
                 sends.iter().map(|send| send.bytes).sum::<usize>(),
                 plan.expected_duplicates()
                     .map_or_else(String::new, |count| format!(", {count} duplicates expected")),
-                plan.replacement().map_or_else(String::new, |planned| format!(
-                    ", {} of them to replace a record",
-                    planned.replaces
-                )),
+                replacing(sends),
             ))?;
             if let Some(planned) = plan.replacement() {
                 session.output.note(&format!(
@@ -85,5 +82,14 @@ impl DryRun {
         }
         let is_whole = sendable == sends.len();
         Ok(if is_whole { draft.exit } else { Exit::Failed })
+    }
+}
+
+/// `, 3 of them to replace a record`
+fn replacing(sends: &[PlannedSend]) -> String {
+    let replacing = sends.iter().filter(|send| send.replaces.is_some());
+    match replacing.count() {
+        0 => String::new(),
+        count => format!(", {count} of them to replace a record"),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Outcome {
     /// What was planned for stored records; only in a replay that replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     replacement: Option<Replacement>,
-    /// Records that were proved to be replaced; only in such a replay.
+    /// Records that were proved to be replaced; only where messages replace records.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced: Option<usize>,
     #[serde(skip)]

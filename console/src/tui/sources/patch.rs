@@ -52,6 +52,7 @@ pub(super) async fn judge(
     let body = NewBody {
         message_id: message.message_id,
         old_body: message.old_body,
+        named: message.named,
         new_body: new_body.map_err(|error| Fault::new(format!("write the edit: {error}")))?,
     };
     let judged = operations::judge(&shared.pipeline()?, vec![body]).await;
@@ -149,6 +150,7 @@ mod tests {
             message_id: id.to_owned(),
             old_body: old.into(),
             new_body: new.map(Body::from),
+            named: None,
         };
         let messages = Arc::new(vec![
             message("0", r#"{"a":"LA601"}"#, None),

@@ -1,5 +1,6 @@
 //! An erasure that is killed is given again: the second one finds what is left, and its report is true.
 
+use std::process::Stdio;
 use std::time::Instant;
 
 use devstack::TestDatabase;
@@ -9,6 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::{MARKER, erase, event, items, sum, without_a_database};
 use crate::support::harness::{Harness, LIMIT};
+use crate::support::program::Answer;
 
 /// Two queues and a database, with what is erased in each.
 struct Interrupted {
@@ -143,6 +145,75 @@ fn erasure_killed_before_the_rewrite_is_brought_to_its_end_by_the_next() {
     assert_eq!(entries[0]["ending"], Value::Null, "{trail}");
     let last = &entries.last().unwrap()["ending"];
     assert_eq!(last["counts"]["partitions_left"], 0, "{trail}");
+}
+
+#[test]
+fn erasure_without_a_rewrite_leaves_the_rewrite_of_a_killed_one_to_the_next() {
+    let interrupted = Interrupted::new();
+    let blocker = interrupted.blocker("lock table records_default in share update exclusive mode");
+    interrupted.kill_when(|| interrupted.records() == 0);
+    interrupted.end(blocker);
+    for _ in 0..2 {
+        let (code, report) = interrupted.erase(&["--no-rewrite", "--yes", "--confirm-count", "0"]);
+        assert_eq!(
+            (code, &report["is_complete"]),
+            (0, &json!(true)),
+            "{report}"
+        );
+        assert_eq!(report["partitions"][0]["outcome"], "vacuumed", "{report}");
+    }
+    let (code, report) = interrupted.erase(&["--yes", "--confirm-count", "0"]);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(report["partitions"][0]["outcome"], "rewritten", "{report}");
+    assert!(report["resumes"].is_string(), "{report}");
+    assert!(!interrupted.is_in_the_file());
+    let (code, nothing) = interrupted.erase(&["--dry-run"]);
+    assert_eq!((code, &nothing["resumes"]), (1, &Value::Null), "{nothing}");
+}
+
+/// Somebody else deletes one of them between the look and the delete.
+#[test]
+fn erasure_counts_the_records_that_it_has_deleted_itself() {
+    let interrupted = Interrupted::new();
+    let mut other = interrupted.blocker("delete from records where id = '3'");
+    let mut command = interrupted.harness.program.command(&[
+        "erase",
+        "--subject",
+        MARKER,
+        "--yes",
+        "--confirm-count",
+        "4",
+        "--output",
+        "json",
+    ]);
+    command.env(
+        "TMPDIR",
+        interrupted.harness.program.home().join("temporary"),
+    );
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let deadline = Instant::now() + LIMIT;
+    let waits = "select count(*) from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock'";
+    while interrupted.count(waits) == 0 {
+        assert!(Instant::now() < deadline);
+    }
+    let runtime = &interrupted.harness.runtime;
+    let commit = sqlx::raw_sql("commit").execute(&mut other);
+    runtime.block_on(commit).unwrap();
+    let answer = Answer::of_child(child);
+    let report = answer.json();
+    assert_eq!(
+        (answer.code, &report["is_complete"]),
+        (0, &json!(true)),
+        "{report}"
+    );
+    assert_eq!(sum(&report, "records", "found"), 3, "{report}");
+    assert_eq!(sum(&report, "records", "erased"), 2, "{report}");
+    assert_eq!(interrupted.records(), 0);
+    let trail = interrupted.harness.program.json_ok(&["audit"]);
+    let last = &trail["entries"].as_array().unwrap().last().unwrap()["ending"];
+    assert_eq!(last["counts"]["records"], 2, "{trail}");
 }
 
 #[test]

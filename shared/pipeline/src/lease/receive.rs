@@ -13,7 +13,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::{TimeDelta, Utc};
-use event::{Assessment, EventKey};
+use event::EventKey;
 use futures::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use crate::body::BodySpool;
 use crate::error::is_surely_not_done;
 use crate::model::{DeadLetter, QueueDepth, QueueRole, ReceivedMessages};
 use crate::queues::BATCH_ENTRIES_MAX;
-use crate::receive::{Receive, seconds};
+use crate::receive::{Receive, Unjudged, seconds};
 use crate::visibility::visibility_secs;
 use crate::{Pipeline, PipelineError};
 
@@ -164,7 +164,7 @@ impl LeaseSet {
         let messages = round.receives.into_iter();
         Poll {
             messages: messages
-                .map(|receive| receive.into_message(TimeDelta::MAX).0)
+                .map(|receive| receive.into_message(TimeDelta::MAX).message)
                 .collect(),
             failure: round.failure,
         }
@@ -281,13 +281,15 @@ impl LeaseSet {
     }
 
     async fn judged(&self, collected: Collected, retention: TimeDelta) -> ReceivedMessages {
-        let mut messages: Vec<(DeadLetter, Assessment)> = collected
+        let mut messages: Vec<Unjudged> = collected
             .receives
             .into_values()
             .map(|receive| receive.into_message(retention))
             .collect();
-        messages
-            .sort_by(|(a, _), (b, _)| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        messages.sort_by(|a, b| {
+            let (a, b) = (&a.message, &b.message);
+            (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id))
+        });
         let (messages, ledger_error) = self.pipeline.judge(messages).await;
         let depth = match collected.depth {
             Some(depth) => Some(depth),
@@ -385,23 +387,35 @@ impl Pipeline {
     }
 
     /// Completes the verdicts by what the ledger knows. Returns the reason too if the ledger did not answer.
-    async fn judge(
-        &self,
-        messages: Vec<(DeadLetter, Assessment)>,
-    ) -> (Vec<DeadLetter>, Option<String>) {
-        let keys = messages
-            .iter()
-            .filter_map(|(_, assessment)| assessment.key());
+    async fn judge(&self, messages: Vec<Unjudged>) -> (Vec<DeadLetter>, Option<String>) {
+        let is_ordinary = |one: &&Unjudged| one.replacing.is_none();
+        let ordinary = messages.iter().filter(is_ordinary);
+        let keys = ordinary.filter_map(|one| one.assessment.key());
         let keys: Vec<EventKey> = keys.cloned().collect();
         let answer = self.look_up_keys(&keys).await;
-        let judged = |(mut message, assessment): (DeadLetter, Assessment)| {
-            let stored = assessment.key().and_then(|key| answer.stored.get(key));
-            message.stored_as = stored.map(|found| found.record_id);
-            (message.verdict, message.failure) = answer.judge(assessment);
+        let replacing = messages.iter().filter_map(|one| one.replacing.as_ref());
+        let keys: Vec<EventKey> = replacing.map(|one| one.key.clone()).collect();
+        let texts = self.look_up_texts(&keys).await;
+        let judged = |one: Unjudged| {
+            let mut message = one.message;
+            (message.verdict, message.failure) = match &one.replacing {
+                Some(replacing) => {
+                    let stored = texts.stored.get(&replacing.key);
+                    message.stored_as = stored.map(|found| found.record_id);
+                    replacing.judge(Some(&texts))
+                }
+                None => {
+                    let key = one.assessment.key();
+                    let stored = key.and_then(|key| answer.stored.get(key));
+                    message.stored_as = stored.map(|found| found.record_id);
+                    answer.judge(one.assessment)
+                }
+            };
             message
         };
         let messages = messages.into_iter().map(judged).collect();
-        (messages, answer.error.map(|error| error.to_string()))
+        let error = answer.error.as_ref().or(texts.error.as_ref());
+        (messages, error.map(ToString::to_string))
     }
 }
 

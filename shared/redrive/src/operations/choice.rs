@@ -6,15 +6,15 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use event::{EventKey, Failure, PartialIdentity, Verdict};
+use event::{EventKey, Failure, NamedRecord, PartialIdentity, Verdict};
 
 use super::correct::Correction;
 use super::judge::Edited;
 use crate::error::RedriveError;
 use crate::identity::{Claim, Claims, SentEvent, stored_reason, taken_reason};
 use crate::plan::{Edit, PlanEntry, Replaces, Skipped};
-use pipeline::Body;
 use pipeline::model::DeadLetter;
+use pipeline::{Body, named_record};
 
 /// What has to be known of a message, wherever it comes from.
 #[derive(Clone, Copy)]
@@ -27,6 +27,8 @@ pub(super) struct Subject<'a> {
     pub(super) identity: &'a PartialIdentity,
     pub(super) receive_count: u32,
     pub(super) group_id: Option<&'a String>,
+    /// What its attributes name, if it replaces a record.
+    pub(super) named: Option<NamedRecord>,
 }
 
 impl<'a> From<&'a DeadLetter> for Subject<'a> {
@@ -39,6 +41,7 @@ impl<'a> From<&'a DeadLetter> for Subject<'a> {
             identity: &message.identity,
             receive_count: message.receive_count,
             group_id: message.group_id.as_ref(),
+            named: named_record(&message.attributes),
         }
     }
 }
@@ -122,6 +125,7 @@ impl Candidate<'_> {
         Ok(SentEvent::of(
             &original.map_err(unread)?,
             &sent.map_err(unread)?,
+            self.message.named,
         ))
     }
 
@@ -152,12 +156,16 @@ impl Candidate<'_> {
             Some(Correction::Replaces(_)) => return Ok(None),
             None => {}
         }
-        if verdict == Verdict::AlreadyStored && self.edited.is_some() {
+        // One that replaces a record comes back as a dead letter, or the record has its text.
+        let is_ordinary = |edited: &Edited| edited.replaces.is_none();
+        if verdict == Verdict::AlreadyStored && self.edited.as_ref().is_some_and(is_ordinary) {
             return Ok(self.key().map(|key| stored_reason(&key)));
         }
         // Valid, and yet not stored: behind the retention horizon.
+        let is_of_event = |failure: &&Failure| failure.code.is_of_event();
         if verdict == Verdict::StillInvalid && self.event()?.is_some() {
-            return Ok(self.refusal().map(|failure| failure.detail.clone()));
+            let failure = self.refusal().filter(is_of_event);
+            return Ok(failure.map(|failure| failure.detail.clone()));
         }
         Ok(None)
     }

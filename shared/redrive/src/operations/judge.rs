@@ -3,11 +3,11 @@
 //! Invariant: the verdict is the ingest's own validator's, and the ledger is asked once for all
 //! bodies. Where it does not answer, `ready` may be `already-stored`, and the answer says so.
 
-use event::{Assessment, EventKey, Failure, PartialIdentity, Verdict, peek_identity};
+use event::{Assessment, EventKey, Failure, NamedRecord, PartialIdentity, Verdict, peek_identity};
 
 use crate::identity::{Claim, Claims, SentEvent};
 use crate::ledger;
-use pipeline::{Body, BodyError, Pipeline, PipelineError};
+use pipeline::{Body, BodyError, Pipeline, PipelineError, Replacing};
 
 /// A message with another body, before it is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct NewBody {
     pub old_body: Body,
     /// The body that is sent instead.
     pub new_body: Body,
+    /// What the attributes of the message name, if it replaces a record.
+    pub named: Option<NamedRecord>,
 }
 
 /// A message with another body, and what would happen to that.
@@ -31,8 +33,10 @@ pub struct Edited {
     pub new_body: Body,
     /// Verdict of the new body.
     pub verdict: Verdict,
-    /// Why the validator refuses the new body.
+    /// Why the ingest would refuse the new body.
     pub failure: Option<Failure>,
+    /// What it names, if it replaces a record.
+    pub replaces: Option<NamedRecord>,
     /// The identity in the new body.
     pub identity: PartialIdentity,
     /// Whether source or id were there before and are others now: a new event for the ledger.
@@ -88,11 +92,15 @@ impl Assessed {
         let identity = peek_identity(&text);
         Ok(Self {
             assessment: event::assess(&text),
-            event: SentEvent::of(&old_text, &text),
+            event: SentEvent::of(&old_text, &text, body.named),
             has_other_identity: is_other(&peek_identity(&old_text), &identity),
             identity,
             body,
         })
+    }
+
+    fn replacing(&self) -> Option<&Replacing> {
+        self.event.as_ref()?.replacing.as_ref()
     }
 }
 
@@ -104,16 +112,29 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, 
     let assessing = move || bodies.into_iter().map(Assessed::of).collect();
     let assessed: Result<Vec<Assessed>, BodyError> = tokio::task::spawn_blocking(assessing).await?;
     let assessed = assessed?;
-    let keys: Vec<EventKey> = assessed
-        .iter()
+    let is_ordinary = |one: &&Assessed| one.replacing().is_none();
+    let ordinary = assessed.iter().filter(is_ordinary);
+    let keys: Vec<EventKey> = ordinary
         .filter_map(|assessed| assessed.assessment.key().cloned())
         .collect();
     let answer = ledger::look_up(pipeline, &keys).await;
-    let is_ledger_checked = pipeline.has_ledger() && answer.error.is_none();
+    let replacing: Vec<EventKey> = assessed
+        .iter()
+        .filter_map(|one| Some(one.replacing()?.key.clone()))
+        .collect();
+    let texts = ledger::look_up_texts(pipeline, &replacing).await;
     let holders = holders(&assessed);
+    let text_error = texts.as_ref().is_some_and(|texts| texts.error.is_some());
+    let is_ledger_checked = pipeline.has_ledger() && answer.error.is_none() && !text_error;
     let edited = assessed.into_iter().zip(holders).map(|(assessed, holder)| {
-        let (verdict, failure) = answer.judge(assessed.assessment);
+        let replacing = assessed.replacing();
+        let replaces = replacing.map(|one| one.named);
+        let (verdict, failure) = match replacing {
+            Some(replacing) => replacing.judge(texts.as_ref()),
+            None => answer.judge(assessed.assessment),
+        };
         Edited {
+            replaces,
             has_other_identity: assessed.has_other_identity,
             verdict,
             failure,
@@ -127,7 +148,7 @@ pub async fn judge(pipeline: &Pipeline, bodies: Vec<NewBody>) -> Result<Judged, 
     });
     Ok(Judged {
         edited: edited.collect(),
-        ledger_error: answer.error,
+        ledger_error: answer.error.or(texts.and_then(|texts| texts.error)),
     })
 }
 
@@ -172,6 +193,7 @@ mod tests {
             message_id: "m".to_owned(),
             old_body: event.into(),
             new_body: BodySpool::create().unwrap().write(&new_body).unwrap(),
+            named: None,
         });
         let judged = judge(&pipeline, bodies.into()).await.unwrap().edited;
         let verdicts: Vec<_> = judged
@@ -207,6 +229,7 @@ mod tests {
             message_id: format!("m{number}"),
             old_body: "{}".into(),
             new_body: body(id, tag).into(),
+            named: None,
         });
         let judged = judge(&pipeline.unwrap(), bodies.collect()).await.unwrap();
         let stored = judged.edited.iter().map(Edited::would_be_stored);

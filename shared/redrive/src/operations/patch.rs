@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use super::judge::NewBody;
 use super::{OnProgress, Progress};
 use crate::triage::{Interpreter, InterpreterError, Program, RunError};
+use event::NamedRecord;
 use pipeline::model::DeadLetter;
-use pipeline::{Body, BodySpool};
+use pipeline::{Body, BodySpool, named_record};
 
 /// Messages after which the progress is reported.
 const CHUNK: usize = 256;
@@ -27,6 +28,8 @@ pub struct PatchInput {
     pub old_body: Body,
     /// The body after an earlier edit, if there was one.
     pub new_body: Option<Body>,
+    /// What the attributes of the message name, if it replaces a record.
+    pub named: Option<NamedRecord>,
 }
 
 /// What a program did to messages.
@@ -59,6 +62,7 @@ impl From<&DeadLetter> for PatchInput {
             message_id: message.message_id.clone(),
             old_body: message.body.clone(),
             new_body: None,
+            named: named_record(&message.attributes),
         }
     }
 }
@@ -119,6 +123,7 @@ impl Patched {
         let PatchInput {
             message_id,
             old_body,
+            named,
             ..
         } = message;
         match answer {
@@ -128,6 +133,7 @@ impl Patched {
                     message_id,
                     old_body,
                     new_body,
+                    named,
                 }),
                 Err(error) => {
                     let cause = format!("the new body cannot be written: {error}");
@@ -160,6 +166,7 @@ mod tests {
             message_id: number.to_string(),
             old_body: (*body).into(),
             new_body: None,
+            named: None,
         };
         let messages: Vec<_> = bodies.iter().enumerate().map(message).collect();
         let program = Program::compile("if .a == 2 then . else .a += 1 end").unwrap();

@@ -17,7 +17,7 @@ use super::patch::{Patched, patch_failed};
 use crate::error::RedriveError;
 use crate::plan::{Kind, PLAN_SCHEMA_VERSION, Plan, PlanEntry, PlanOptions, PlannedPlace};
 use pipeline::model::{DeadLetter, QueueRole};
-use pipeline::{Body, Pipeline, PipelineError};
+use pipeline::{Body, Pipeline, PipelineError, named_record};
 
 /// What is planned, beside the messages.
 #[derive(Clone, Debug, Default)]
@@ -136,6 +136,7 @@ pub async fn freeze(
             message_id: message.message_id.clone(),
             old_body: message.body.clone(),
             new_body: new_body.clone()?,
+            named: named_record(&message.attributes),
         })
     });
     let judged = judge(pipeline, bodies.collect()).await.map_err(unread)?;
@@ -253,6 +254,7 @@ mod tests {
                     message_id: message.message_id.clone(),
                     old_body: message.body.clone(),
                     new_body: body(&(*id)?.to_string(), *tag).into(),
+                    named: None,
                 })
             });
             let request = PlanRequest {
@@ -281,6 +283,59 @@ mod tests {
         }
     }
 
+    /// It comes back as a dead letter, or the record has its text already.
+    #[test]
+    fn message_that_replaces_is_not_lost_where_it_is_sent_although_it_would_be_refused() {
+        let named = event::NamedRecord::Record(event::RecordId(17));
+        let message = |verdict| DeadLetter {
+            attributes: [(
+                event::REPLACES_ATTRIBUTE.to_owned(),
+                pipeline::model::AttributeValue::Text {
+                    data_type: "String".to_owned(),
+                    value: "17".to_owned(),
+                },
+            )]
+            .into(),
+            replaces: Some(named),
+            verdict,
+            ..ready(0, "a", 0)
+        };
+        let choice = |message: &DeadLetter, edited, meant| {
+            let candidate = Candidate {
+                message: Subject::from(message),
+                edited,
+                left_out: None,
+                correction: None,
+            };
+            let choice = choose(vec![candidate], meant).unwrap();
+            (choice.entries.len(), choice.would_be_lost)
+        };
+        let instead = event::StoredInstead::Unknown;
+        let stale = DeadLetter {
+            failure: Some(event::stale_replacement(event::RecordId(17), instead)),
+            ..message(Verdict::StillInvalid)
+        };
+        assert_eq!(choice(&stale, None, Meant::Ready), (0, 0));
+        assert_eq!(choice(&stale, None, Meant::All), (1, 0));
+        let same = message(Verdict::AlreadyStored);
+        let edited = |verdict| Edited {
+            message_id: same.message_id.clone(),
+            old_body: same.body.clone(),
+            new_body: body("a", 1).into(),
+            verdict,
+            failure: None,
+            replaces: Some(named),
+            identity: event::peek_identity(&body("a", 1)),
+            has_other_identity: false,
+            is_ledger_checked: true,
+            same_identity_as: None,
+        };
+        let stored = Some(edited(Verdict::AlreadyStored));
+        assert_eq!(choice(&same, stored, Meant::Ready), (0, 0));
+        let ready = Some(edited(Verdict::Ready));
+        assert_eq!(choice(&same, ready, Meant::Ready), (1, 0));
+    }
+
     /// An edit has the identity of a record; the message itself, when it is not edited, is a duplicate.
     #[test]
     fn edited_event_that_is_stored_already_stays_and_an_unedited_one_is_a_duplicate() {
@@ -294,6 +349,7 @@ mod tests {
             new_body: body("a", 1).into(),
             verdict: Verdict::AlreadyStored,
             failure: None,
+            replaces: None,
             identity: event::peek_identity(&body("a", 1)),
             has_other_identity: false,
             is_ledger_checked: true,

@@ -16,12 +16,13 @@ use uuid::Uuid;
 
 use super::blocking::blocking;
 use super::choice::{Candidate, Choice, Meant, Subject, choose, unread};
-use super::correct::{Corrections, Sent, corrections};
+use super::correct::{Correction, Corrections, Sent, corrections};
 use super::judge::{Edited, judge};
 use super::patch::{PatchInput, Patched, patch, patch_failed};
 use super::plan::{EditCounts, by_message_id};
 use super::{OnProgress, OperationError, Progress};
 use crate::error::RedriveError;
+use crate::identity::other_event_reason;
 use crate::limits::PLAN_ENTRIES_MAX;
 use crate::message::Original;
 use crate::plan::{
@@ -107,6 +108,7 @@ impl Recorded {
             identity: &self.identity,
             receive_count: 0,
             group_id: None,
+            named: None,
         }
     }
 }
@@ -137,6 +139,7 @@ pub async fn plan(
                 message_id: record.name.clone(),
                 old_body: record.body.clone(),
                 new_body: None,
+                named: None,
             });
             patch(program, inputs.collect(), PATCH_LIMIT, progress.patching).await?
         }
@@ -254,7 +257,12 @@ async fn decide(
     }
     let mut edited = by_message_id(judged.edited);
     let mut corrections = match replaces {
-        true => corrections(pipeline, stored(&records, &edited, &failures)).await?,
+        true => {
+            let sent = stored(&records, &edited, &failures);
+            let mut found = corrections(pipeline, sent).await?;
+            found.by_name.extend(of_others(&edited));
+            found
+        }
         false => Corrections::default(),
     };
     let same_text: HashSet<String> = corrections.same_text.drain(..).collect();
@@ -282,7 +290,21 @@ async fn decide(
     })
 }
 
-/// What would be sent for the records whose identity is stored. One on which the program failed is not sent.
+/// The events whose edit gives them an identity that is stored: the record of that identity is another event's.
+fn of_others(edited: &HashMap<String, Edited>) -> impl Iterator<Item = (String, Correction)> {
+    edited.iter().filter_map(|(name, edited)| {
+        let is_stored = edited.verdict == Verdict::AlreadyStored;
+        let identity = edited.identity.clone();
+        let (source, id) = (identity.source?, identity.id?);
+        (is_stored && edited.has_other_identity).then(|| {
+            let reason = other_event_reason(&EventKey { source, id });
+            (name.clone(), Correction::Refused(reason))
+        })
+    })
+}
+
+/// What would be sent for the records whose identity is stored. One on which the program failed is not sent, nor is one
+/// of [`of_others`].
 fn stored(
     records: &[Recorded],
     edited: &HashMap<String, Edited>,
@@ -293,6 +315,7 @@ fn stored(
             return None;
         }
         let (verdict, body) = match edited.get(&record.name) {
+            Some(edited) if edited.has_other_identity => return None,
             Some(edited) => (edited.verdict, &edited.new_body),
             None => (record.verdict, &record.body),
         };

@@ -85,29 +85,40 @@ impl<'a> DryRun<'a> {
         let assessment = event::assess(body);
         let bytes = original.bytes_with(body) + entry.added_bytes();
         let bytes_max = self.plan.batch_bytes_max();
+        let event = SentEvent::of(&original.body, body, original.named_record());
+        let replaced = event.as_ref().and_then(SentEvent::replaced_record);
         let problem = if body_sha256(&original.body) != entry.body_sha256 {
             Some("its body is not the one that was planned".to_owned())
         } else if bytes > bytes_max {
             Some(too_large(self.plan.kind(), bytes, bytes_max))
         } else {
-            SentEvent::of(&original.body, body)
-                .filter(|_| entry.is_to_be_stored())
-                .and_then(|event| match self.claims.claim(index, &event) {
+            event.filter(|_| entry.is_to_be_stored()).and_then(|event| {
+                match self.claims.claim(index, &event) {
                     Claim::Own | Claim::Copy(_) => None,
                     Claim::Taken(holder) => {
                         let holder = self.plan.entries.get(holder)?;
                         Some(taken_reason(&event.key, &holder.message_id))
                     }
-                })
+                }
+            })
         };
-        let (verdict, failure) = assessment.judge(entry.verdict == Verdict::AlreadyStored, None);
+        let (mut verdict, failure) =
+            assessment.judge(entry.verdict == Verdict::AlreadyStored, None);
+        if replaced.is_some() {
+            // What is stored decides about it, and that was looked up for the plan.
+            verdict = entry.verdict;
+        }
         PlannedSend {
             message_id: entry.message_id.clone(),
             verdict,
             failure,
             is_edited: entry.edit.is_some(),
             bytes,
-            replaces: entry.replaces.as_ref().map(|replaces| replaces.record_id),
+            replaces: entry
+                .replaces
+                .as_ref()
+                .map(|replaces| replaces.record_id)
+                .or(replaced),
             attributes: original
                 .kept()
                 .map(|(name, _)| name.clone())

@@ -156,8 +156,8 @@ impl<'c, 'a> Sender<'c, 'a> {
         }
         let entries = leased.iter().filter_map(|message| {
             let entry = self.context.plan.entries.get(message.index)?;
-            let original = message.original.body.as_str();
-            Some((message.index, original, entry.sent_body(original)))
+            let original = &message.original;
+            Some((message.index, original, entry.sent_body(&original.body)))
         });
         let refused = self
             .identities

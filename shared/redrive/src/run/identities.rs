@@ -7,7 +7,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use event::{EventKey, RecordId, expired};
+use event::{EventKey, RecordId, Verdict, expired};
 
 use super::context::Context;
 use crate::identity::{
@@ -15,6 +15,8 @@ use crate::identity::{
     taken_reason,
 };
 use crate::ledger;
+use crate::message::Original;
+use crate::plan::PlanEntry;
 use crate::state::fact::MessageCause;
 use pipeline::LedgerAnswer;
 
@@ -30,9 +32,43 @@ pub(super) struct Refused {
 struct Open {
     index: usize,
     event: SentEvent,
-    is_edited: bool,
-    /// The record that it replaces.
-    replaces: Option<RecordId>,
+    wanted: Wanted,
+}
+
+/// What the ledger must have of an identity, so that the event is stored.
+enum Wanted {
+    /// Nothing.
+    Nothing { is_edited: bool },
+    /// The record that a replay replaces.
+    Planned(RecordId),
+    /// The record that a dead letter names.
+    Named(RecordId),
+    /// Whatever: the dead letter was planned although it would be refused, and comes back then.
+    Anything,
+}
+
+impl Wanted {
+    fn of(entry: &PlanEntry, event: &SentEvent) -> Self {
+        if let Some(replaces) = &entry.replaces {
+            return Self::Planned(replaces.record_id);
+        }
+        match (&event.replacing, event.replaced_record()) {
+            (None, _) => Self::Nothing {
+                is_edited: entry.edit.is_some(),
+            },
+            (Some(_), Some(record_id)) if entry.verdict == Verdict::Ready => Self::Named(record_id),
+            (Some(_), _) => Self::Anything,
+        }
+    }
+
+    /// What is asked without a choice: the ingest itself compares the record that is named.
+    const fn is_always_asked(&self) -> bool {
+        match self {
+            Self::Nothing { is_edited } => *is_edited,
+            Self::Planned(_) => true,
+            Self::Named(_) | Self::Anything => false,
+        }
+    }
 }
 
 /// The identities of what a redrive has sent, or may have.
@@ -50,12 +86,12 @@ impl Identities {
         Self(Mutex::new(claims))
     }
 
-    /// Messages, by their places, each with its body and with what would be sent: those that must stay,
+    /// Messages, by their places, each as it was received and with what would be sent: those that must stay,
     /// and why.
     pub(super) async fn refused(
         &self,
         context: &Context<'_>,
-        messages: Vec<(usize, &str, &str)>,
+        messages: Vec<(usize, &Original, &str)>,
     ) -> Refused {
         let mut refused = Refused::default();
         let mut open = Vec::new();
@@ -64,11 +100,11 @@ impl Identities {
             let Some(entry) = entries.get(index) else {
                 continue;
             };
-            let event = SentEvent::of(original, sent).filter(|_| entry.is_to_be_stored());
+            let event = SentEvent::of(&original.body, sent, original.named_record());
+            let event = event.filter(|_| entry.is_to_be_stored());
             let Some(event) = event else { continue };
-            let is_edited = entry.edit.is_some();
-            let replaces = entry.replaces.as_ref().map(|replaces| replaces.record_id);
-            let is_asked = is_edited || replaces.is_some() || context.options.asks_ledger();
+            let wanted = Wanted::of(entry, &event);
+            let is_asked = wanted.is_always_asked() || context.options.asks_ledger();
             match self.claim(index, &event) {
                 Claim::Taken(holder) => {
                     let holder = entries.get(holder).map_or("", |entry| &entry.message_id);
@@ -82,8 +118,7 @@ impl Identities {
                 Claim::Own | Claim::Copy(_) if is_asked => open.push(Open {
                     index,
                     event,
-                    is_edited,
-                    replaces,
+                    wanted,
                 }),
                 Claim::Own | Claim::Copy(_) => {}
             }
@@ -117,7 +152,8 @@ async fn refuse_by_ledger(context: &Context<'_>, open: Vec<Open>, refused: &mut 
     let answer = ledger::look_up(context.pipeline, &keys).await;
     for (place, open) in open.into_iter().enumerate() {
         let is_answered = place < answer.answered || answer.stored.contains_key(&open.event.key);
-        let has_ledger = context.pipeline.has_ledger() || open.replaces.is_none();
+        let has_ledger =
+            context.pipeline.has_ledger() || !matches!(open.wanted, Wanted::Planned(_));
         let why = match &answer.error {
             Some(error) => error.to_string(),
             None => "this environment has no ledger".to_owned(),
@@ -140,12 +176,21 @@ async fn refuse_by_ledger(context: &Context<'_>, open: Vec<Open>, refused: &mut 
 fn refusal(open: &Open, answer: &LedgerAnswer) -> Option<String> {
     let key = &open.event.key;
     let stored = answer.stored.get(key).map(|stored| stored.record_id);
-    match (open.replaces, stored) {
-        (Some(planned), Some(now)) if planned != now => return Some(other_record(planned, now)),
-        (Some(planned), None) => return Some(no_record(planned)),
-        (Some(_), Some(_)) | (None, None) => {}
-        (None, Some(_)) if open.is_edited => return Some(stored_reason(key)),
-        (None, Some(_)) => return Some(stored_since_reason(key)),
+    let (record_id, again) = match open.wanted {
+        Wanted::Planned(record_id) => (Some(record_id), "plan the replay again"),
+        Wanted::Named(record_id) => (Some(record_id), "look at the messages again"),
+        Wanted::Nothing { .. } | Wanted::Anything => (None, ""),
+    };
+    match (&open.wanted, record_id, stored) {
+        (_, Some(planned), Some(now)) if planned != now => {
+            return Some(other_record(planned, now, again));
+        }
+        (_, Some(planned), None) => return Some(no_record(planned, again)),
+        (Wanted::Nothing { is_edited: true }, _, Some(_)) => return Some(stored_reason(key)),
+        (Wanted::Nothing { is_edited: false }, _, Some(_)) => {
+            return Some(stored_since_reason(key));
+        }
+        (_, Some(_), Some(_)) | (_, None, _) => {}
     }
     expired(open.event.time, answer.horizon).map(|failure| failure.detail)
 }

@@ -22,7 +22,6 @@ use crate::limits::{
     CLOCK_SKEW_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY, PROVE_AT_END_LIMIT,
     PROVE_MEANWHILE, PROVE_POLL_FIRST, PROVE_POLL_MAX,
 };
-use crate::plan::Replaces;
 use crate::state::State;
 use crate::state::fact::{Fact, LookedUp, Proof, Proved};
 use pipeline::model::DeadLetter;
@@ -117,7 +116,7 @@ fn unproved(context: &Context<'_>, range: Range<usize>) -> Vec<usize> {
 
 async fn prove_stored(context: &Context<'_>, open: &[usize]) -> Result<LookedUp, RedriveError> {
     let sent: Vec<Open> = context.recorder.look(|state| Open::all(state, open));
-    let replaces = |open: &Open| planned_replacement(context, open.index).is_some();
+    let replaces = |open: &Open| is_replacing(context, open.index, &open.event);
     let (replacing, sent): (Vec<Open>, Vec<Open>) = sent.into_iter().partition(replaces);
     let wanted: Vec<EventKey> = sent.iter().map(|open| open.event.key.clone()).collect();
     let answer = ledger::look_up(context.pipeline, &wanted).await;
@@ -156,16 +155,25 @@ async fn prove_replaced(
     let answer = context.pipeline.look_up_texts(&wanted).await;
     let proofs = open.into_iter().filter_map(|open| {
         let stored = answer.stored.get(&open.event.key)?;
-        let replaces = planned_replacement(context, open.index)?;
-        let record_id = replaces.done_by(stored)?;
-        proved(context, open.index, open.holder, record_id)
+        let entry = context.plan.entries.get(open.index)?;
+        if let Some(planned) = &entry.replaces {
+            let record_id = planned.done_by(stored)?;
+            return proved(context, open.index, open.holder, record_id);
+        }
+        // Where the named record itself has the text, the message was a duplicate.
+        let is_done = open.event.replacing.as_ref()?.is_text_of(stored);
+        let is_new = open.event.replaced_record() != Some(stored.record_id);
+        let holder = open.holder.filter(|_| is_new && entry.is_to_be_stored());
+        proved(context, open.index, holder, stored.record_id).filter(|_| is_done)
     });
     record_proofs(context, proofs.collect()).await?;
     Ok(answer.error)
 }
 
-fn planned_replacement<'a>(context: &Context<'a>, index: usize) -> Option<&'a Replaces> {
-    context.plan.entries.get(index)?.replaces.as_ref()
+/// Whether a message replaces a record: by its plan, or by its own attribute.
+pub(super) fn is_replacing(context: &Context<'_>, index: usize, event: &SentEvent) -> bool {
+    let entry = context.plan.entries.get(index);
+    event.replacing.is_some() || entry.is_some_and(|entry| entry.replaces.is_some())
 }
 
 /// The proof of a message by a record of its identity. `holder` is the message that the record proves, if it was

@@ -3,7 +3,8 @@
 //!
 //! Invariant: a message in doubt is deleted only when the ledger knows its event and no other message
 //! of the redrive can be the one that was stored; otherwise it is sent again, and the ledger makes the
-//! second arrival a duplicate.
+//! second arrival a duplicate. That the ledger knows its event says nothing of one that replaces a record: it is
+//! sent again.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use event::EventKey;
 
 use super::context::Context;
 use super::delete::delete;
+use super::proof::is_replacing;
 use crate::error::RedriveError;
 use crate::identity::SentEvent;
 use crate::lease::Leases;
@@ -48,7 +50,7 @@ pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize
     for (index, event) in doubtful.into_iter().take(answer.answered) {
         match answer.stored.get(&event.key) {
             // Whether or not it was applied, sending it again changes no more: it names the record.
-            _ if is_replacing(context, index) => drop(again.insert(index)),
+            _ if is_replacing(context, index, &event) => drop(again.insert(index)),
             // It was stored before the replay, so the ledger does not show whether it was sent.
             Some(_) if is_repeated(context, index) => drop(again.insert(index)),
             Some(known) if event.can_be_of(known.occurred_at) => stored.push(Stored {
@@ -72,11 +74,6 @@ pub(super) async fn settle_doubts(context: &Context<'_>) -> Result<HashSet<usize
 fn is_repeated(context: &Context<'_>, index: usize) -> bool {
     let entry = context.plan.entries.get(index);
     context.plan.kind() == Kind::Replay && entry.is_some_and(|entry| !entry.is_to_be_stored())
-}
-
-fn is_replacing(context: &Context<'_>, index: usize) -> bool {
-    let entry = context.plan.entries.get(index);
-    entry.is_some_and(|entry| entry.replaces.is_some())
 }
 
 /// Deletes the messages whose copy is confirmed and that are still in the dead-letter queue, after

@@ -286,15 +286,13 @@ impl State {
 
     fn intend(&mut self, intended: &Intended) -> Result<(), RedriveError> {
         let index = intended.index;
-        let original_body = &intended.original.body;
-        let body = self
-            .plan
-            .entries
-            .get(index)
-            .map_or(original_body.as_str(), |entry| {
-                entry.sent_body(original_body)
-            });
-        let (event, sha256) = (SentEvent::of(original_body, body), body_sha256(body));
+        let original = &intended.original;
+        let entry = self.plan.entries.get(index);
+        let body = entry.map_or(original.body.as_str(), |entry| {
+            entry.sent_body(&original.body)
+        });
+        let event = SentEvent::of(&original.body, body, original.named_record());
+        let sha256 = body_sha256(body);
         let message = self.step(index, Phase::Intended, |phase| {
             phase.is_unsent() || phase.is_doubtful()
         })?;

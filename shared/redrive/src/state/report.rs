@@ -125,7 +125,10 @@ impl MessageReport {
         };
         Self {
             message_id: entry.message_id.clone(),
-            replaces: entry.replaces.as_ref().map(|replaces| replaces.record_id),
+            replaces: entry.replaces.as_ref().map_or_else(
+                || message.event.as_ref()?.replaced_record(),
+                |replaces| Some(replaces.record_id),
+            ),
             outcome,
             cause,
             sent_message_id: message.sent_message_id.clone(),

@@ -262,6 +262,7 @@ pub(crate) mod tests {
             group_id: None,
             trace_header: None,
             reason: None,
+            replaces: None,
             verdict,
             failure: None,
             identity: PartialIdentity::default(),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use event::{Failure, RecordId, Verdict};
+use event::{Failure, NamedRecord, RecordId, Verdict};
 use serde::Serialize;
 
 use pipeline::BodyError;
@@ -24,6 +24,9 @@ pub struct MessageJson<'a> {
     reason: Option<ReasonJson<'a>>,
     event: Option<EventJson<'a>>,
     stored_as: Option<RecordId>,
+    /// Absent in an ordinary message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<RecordId>,
     receive_count: u32,
     sent_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
@@ -87,6 +90,7 @@ impl<'a> From<&'a DeadLetter> for MessageJson<'a> {
                 event_type: identity.event_type.as_deref(),
             }),
             stored_as: message.stored_as,
+            replaces: message.replaces.and_then(NamedRecord::record_id),
             receive_count: message.receive_count,
             sent_at: message.sent_at,
             expires_at: message.expires_at,

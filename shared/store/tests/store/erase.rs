@@ -108,11 +108,15 @@ async fn erased_record_leaves_its_identity_alone_and_a_redelivery_is_a_duplicate
     let records = of_subject(pool, MARKER).await;
     assert_eq!(records.len(), 40);
     let erased = erase_records(pool, &positions(&records)).await.unwrap();
-    assert_eq!(erased, 40);
+    assert_eq!(erased.len(), 40);
     assert_eq!(of_subject(pool, MARKER).await, []);
     assert_eq!(of_subject(pool, "other").await.len(), 30);
     assert_counts_fit(pool).await;
-    assert_eq!(erase_records(pool, &positions(&records)).await.unwrap(), 0);
+    // Only what was there is named.
+    let kept = of_subject(pool, "other").await;
+    let both = [positions(&records), positions(&kept[..1])].concat();
+    let erased = erase_records(pool, &both).await.unwrap();
+    assert_eq!(erased, positions(&kept[..1]));
 
     let again: Vec<_> = (0..40).map(|number| event_of(MARKER, number)).collect();
     let written = write_batch(pool, &again).await.unwrap();
@@ -238,7 +242,8 @@ async fn user_who_does_not_own_the_partitions_erases_but_does_not_vacuum() {
     assert_eq!(
         erase_records(&as_eraser, &positions(&records))
             .await
-            .unwrap(),
+            .unwrap()
+            .len(),
         6
     );
     assert_counts_fit(pool).await;
@@ -297,7 +302,7 @@ proptest! {
                 })
                 .collect();
             let erased = erase_records(pool, &chosen).await.unwrap();
-            assert_eq!(erased, chosen.len() as u64);
+            assert_eq!(erased.len(), chosen.len());
             let all = RecordQuery { limit: 500, ..RecordQuery::default() };
             let left = list_records(pool, &all).await.unwrap().items;
             assert_eq!(left.len(), usize::from(count) - chosen.len());

@@ -122,7 +122,7 @@ async fn succeed(pool: &PgPool) {
     let names = [partitions[0].name.clone()];
     let named = store::partitions_named(pool, &names).await.unwrap();
     assert_eq!(named.len(), 1);
-    assert_eq!(erase_records(pool, &[position]).await.unwrap(), 1);
+    assert_eq!(erase_records(pool, &[position]).await.unwrap(), [position]);
     store::vacuum_erased(pool, &partitions[0].name, true)
         .await
         .unwrap();

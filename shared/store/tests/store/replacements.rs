@@ -501,3 +501,32 @@ async fn replacement_of_far_records_locks_the_partitions_of_their_weeks() {
     .unwrap();
     assert!(locked <= 2 * 8, "{locked} partitions of 100");
 }
+
+/// The ledger and the records are read in two statements, and the replacement is committed between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn look_up_during_a_replacement_has_a_record_with_its_text() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let (old, new) = (with_word("1", "old"), with_word("1", "new"));
+    stored(pool, &old).await;
+    let mut other = pool.begin().await.unwrap();
+    for statement in [
+        "lock table records in access exclusive mode",
+        "with gone as (delete from records where id = '1' returning *)
+         insert into records (record_id, source, id, type, subject, occurred_at, payload)
+         select record_id + 7, source, id, type, subject, occurred_at,
+             jsonb_set(payload, '{data,word}', '\"new\"')
+         from gone",
+        "update event_identities set record_id = record_id + 7",
+    ] {
+        sqlx::query(statement).execute(&mut *other).await.unwrap();
+    }
+    let (reader, key) = (pool.clone(), old.key());
+    let reading = tokio::spawn(async move { stored_texts(&reader, &[key]).await.unwrap() });
+    wait_until_blocked(pool, 1).await;
+    other.commit().await.unwrap();
+    let found = reading.await.unwrap().items;
+    let texts = [&old, &new].map(|event| Some(stored_sha256(&event.json)));
+    assert!(texts.contains(&found[0].payload_sha256), "{found:?}");
+    assert!(found[0].ingested_at.is_some(), "{found:?}");
+}

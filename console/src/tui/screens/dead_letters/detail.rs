@@ -5,11 +5,12 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use event::{FAILURE_ATTRIBUTES, Failure, PartialIdentity, Verdict, unwrap_envelope};
+use event::{FAILURE_ATTRIBUTES, Failure, NamedRecord, PartialIdentity, Verdict, unwrap_envelope};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::note::Note;
+use crate::text::replaces_in_words;
 use crate::tui::document::{Document, size};
 use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
 use crate::tui::lines::wrapped;
@@ -50,6 +51,7 @@ pub(super) struct Detail {
 struct EditFacts {
     verdict: Verdict,
     failure: Option<Failure>,
+    replaces: Option<NamedRecord>,
     identity: PartialIdentity,
     warnings: Vec<&'static str>,
     /// Size of what is sent, in bytes.
@@ -76,6 +78,7 @@ impl Detail {
             edit: edit.map(|edit| EditFacts {
                 verdict: edit.verdict,
                 failure: edit.failure.clone(),
+                replaces: edit.replaces,
                 identity: edit.identity.clone(),
                 warnings: warnings(edit),
                 bytes: edit.new_body.bytes(),
@@ -168,20 +171,24 @@ impl Detail {
 
     fn verdict_text(&self, message: &DeadLetter, verdict: Verdict) -> String {
         let mut text = format!("{} {verdict}", verdict_sign(verdict));
-        let (failure, stored_as) = match &self.edit {
-            Some(edit) => (&edit.failure, None),
-            None => (&message.failure, message.stored_as),
+        let (failure, stored_as, replaces) = match &self.edit {
+            Some(edit) => (&edit.failure, None, edit.replaces),
+            None => (&message.failure, message.stored_as, message.replaces),
         };
-        match (failure, stored_as) {
-            (Some(failure), _) => {
+        match (failure, replaces, stored_as) {
+            (Some(failure), ..) => {
                 text.push_str(&format!("  {}: {}", failure.code, visible(&failure.detail)));
                 if let Some(pointer) = &failure.pointer {
                     text.push_str(&format!("  at {}", visible(pointer)));
                 }
             }
-            (None, Some(record)) => text.push_str(&format!("  as record {record}")),
-            (None, None) if verdict == Verdict::AlreadyStored => {}
-            (None, None) => text.push_str("  the ingest would store it now"),
+            (None, Some(named), _) => {
+                let record = replaces_in_words(named, verdict, stored_as);
+                text.push_str(&format!("  replaces {record}"));
+            }
+            (None, None, Some(record)) => text.push_str(&format!("  as record {record}")),
+            (None, None, None) if verdict == Verdict::AlreadyStored => {}
+            (None, None, None) => text.push_str("  the ingest would store it now"),
         }
         if let Some(line) = self.document.marked_line() {
             text.push_str(&format!("  ▸ line {}", line + 1));

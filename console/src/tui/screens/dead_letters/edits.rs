@@ -60,6 +60,7 @@ impl DeadLetters {
             message_id: message.message_id.clone(),
             old_body: message.body.clone(),
             new_body: self.edit_of(message).map(|edited| edited.new_body.clone()),
+            named: pipeline::named_record(&message.attributes),
         }
     }
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::tui::layout::frame;
 use crate::tui::message::Msg;
 use crate::tui::theme::Tone;
+use event::{NamedRecord, RecordId, StoredInstead, Verdict};
 use redrive::{Counts, MessageOutcome};
 
 #[test]
@@ -418,4 +419,30 @@ fn groups_are_those_of_the_command() {
         of_screen.iter().filter(not_json).count() > 1,
         "{of_screen:?}"
     );
+}
+
+/// Its identity is stored, as that of a duplicate is.
+#[test]
+fn verdict_of_a_message_that_replaces_names_the_record() {
+    let shown = |change: fn(&mut DeadLetter)| {
+        let mut message = stored(message(1, Duration::minutes(1), &valid_body(1)));
+        message.replaces = Some(NamedRecord::Record(RecordId(17)));
+        change(&mut message);
+        let mut harness = open(220, 45, environment());
+        harness.answer_messages(vec![message]);
+        harness.screen_text()
+    };
+    let ready = shown(|message| message.verdict = Verdict::Ready);
+    let expected = "ready  replaces record 17, if the ingest permits it";
+    assert!(ready.contains(expected), "{ready}");
+    let same = shown(|_| {});
+    let expected = "already-stored  replaces record 17: record 1204554 has its text already";
+    assert!(same.contains(expected), "{same}");
+    let stale = shown(|message| {
+        message.verdict = Verdict::StillInvalid;
+        let instead = StoredInstead::Other(RecordId(18));
+        message.failure = Some(event::stale_replacement(RecordId(17), instead));
+    });
+    let expected = "still-invalid  replacement-stale: it replaces record 17, and record 18";
+    assert!(stale.contains(expected), "{stale}");
 }
