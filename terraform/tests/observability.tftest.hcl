@@ -19,7 +19,7 @@ run "everything_that_breaks_has_an_alarm_that_notifies" {
 
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
-      "dead-letters", "oldest-message", "ingest-lag", "undelivered",
+      "dead-letters", "oldest-message", "ingest-lag", "undelivered", "discarded",
       "api-5xx", "api-latency",
       "ingest-errors", "ingest-throttles", "api-errors", "api-throttles",
       "database-capacity", "database-connections",
@@ -35,6 +35,15 @@ run "everything_that_breaks_has_an_alarm_that_notifies" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["dead-letters"].threshold == 0 && aws_cloudwatch_metric_alarm.this["dead-letters"].dimensions.QueueName == "events-test-dead-letters"
     error_message = "One dead letter is enough."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["discarded"].metric_name == "NumberOfNotificationsFailedToRedriveToDlq" &&
+      aws_cloudwatch_metric_alarm.this["discarded"].dimensions.TopicName == "events-test" &&
+      aws_cloudwatch_metric_alarm.this["discarded"].threshold == 0
+    )
+    error_message = "What neither queue takes is lost, so one event is enough."
   }
 }
 

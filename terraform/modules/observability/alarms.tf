@@ -39,6 +39,15 @@ locals {
       threshold   = 0
       minutes     = 1
     }
+    discarded = {
+      description = "SNS could deliver neither to the queue nor to the dead-letter queue: these events are lost. Stop the publishers, or have them keep their events, until the policies are right."
+      namespace   = "AWS/SNS"
+      metric      = "NumberOfNotificationsFailedToRedriveToDlq"
+      dimensions  = { TopicName = var.topic_name }
+      statistic   = "Sum"
+      threshold   = 0
+      minutes     = 1
+    }
   }
 
   api_alarms = {
