@@ -112,6 +112,11 @@ fn main() -> ExitCode {
             workflows::applies_are_behind_environments,
         ),
         trial(
+            "nothing_but_a_newer_push_takes_the_place_of_one",
+            &always,
+            workflows::nothing_but_a_newer_push_takes_the_place_of_one,
+        ),
+        trial(
             "drift_is_planned_with_the_variables_of_the_plans",
             &always,
             workflows::drift_is_planned_with_the_variables_of_the_plans,

@@ -211,6 +211,57 @@ pub(crate) async fn applies_are_behind_environments() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The value of `A == 'a' && 'b' || C`, the form of our expressions, for an event and a ref.
+fn evaluated<'a>(expression: &'a str, event: &'a str, git_ref: &'a str) -> &'a str {
+    let context = |name: &'a str| match name {
+        "github.event_name" => event,
+        "github.ref" => git_ref,
+        literal => literal
+            .strip_prefix('\'')
+            .and_then(|rest| rest.strip_suffix('\''))
+            .unwrap(),
+    };
+    let alternative = |all: &'a str| {
+        let mut value = "";
+        for part in all.split(" && ") {
+            value = match part.split_once(" == ") {
+                Some((one, other)) if context(one) != context(other) => return None,
+                Some(_) => value,
+                None => context(part),
+            };
+        }
+        Some(value)
+    };
+    expression.split(" || ").find_map(alternative).unwrap()
+}
+
+/// A run that waits in a group is cancelled by the next one of it, so only what has the same changes may be next.
+pub(crate) async fn nothing_but_a_newer_push_takes_the_place_of_one() -> Result<(), Failed> {
+    let deploy = workflow("deploy")?;
+    let group = deploy["concurrency"]["group"].as_str().unwrap();
+    let (_, expression) = group.split_once("${{ ").unwrap();
+    let expression = expression.strip_suffix(" }}").unwrap();
+    let of = |event, git_ref| evaluated(expression, event, git_ref);
+    let main = "refs/heads/main";
+    let push = of("push", main);
+    assert_eq!(of("workflow_dispatch", main), push, "of the same branch");
+    for (event, git_ref) in [
+        ("schedule", main),
+        ("workflow_dispatch", "refs/heads/other"),
+        ("pull_request", "refs/pull/7/merge"),
+    ] {
+        assert_ne!(of(event, git_ref), push, "{event} of {git_ref}");
+    }
+    let (one, other) = ("refs/pull/7/merge", "refs/pull/8/merge");
+    assert_ne!(of("pull_request", one), of("pull_request", other));
+    // A run that applies is never ended by another.
+    assert_eq!(
+        deploy["concurrency"]["cancel-in-progress"],
+        "${{ github.event_name == 'pull_request' }}"
+    );
+    Ok(())
+}
+
 /// The variables of Terraform that a job sets for itself or for a step.
 fn variables(job: &Value) -> BTreeSet<&str> {
     let of_steps = steps(job).map(|step| &step["env"]);
