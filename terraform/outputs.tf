@@ -128,9 +128,11 @@ output "console" {
     database_url          = local.console_database_url
     database_auth         = null
     database_cluster      = try(local.aurora.cluster_identifier, null)
+    database_instances    = local.aurora == null ? null : var.database.instance_count
     database_pauses       = local.aurora != null && var.database.min_capacity_acu == 0
     ingest_function       = module.ingest.name
     function_timeout_secs = module.ingest.timeout_secs
+    ingest_memory_mib     = var.ingest.memory_mib
     production            = var.is_production
     read_only             = false
   }

@@ -82,6 +82,11 @@ run "production_applies_as_a_whole_and_is_known_as_such" {
     condition     = output.console.production
     error_message = "The console must ask before it changes production."
   }
+
+  assert {
+    condition     = output.console.database_instances == 2 && output.console.ingest_memory_mib == 1024
+    error_message = "The console estimates costs with what production has."
+  }
 }
 
 run "local_is_the_emulator_and_names_no_password" {

@@ -14,7 +14,8 @@ run "console_entry_has_the_fields_of_its_configuration" {
   assert {
     condition = toset(keys(output.console)) == toset([
       "region", "endpoint_url", "topic_arn", "queue_url", "dead_letter_queue_url", "api_url",
-      "api_auth", "database_url", "database_auth", "database_cluster", "database_pauses", "ingest_function", "function_timeout_secs",
+      "api_auth", "database_url", "database_auth", "database_cluster", "database_instances", "database_pauses",
+      "ingest_function", "function_timeout_secs", "ingest_memory_mib",
       "production", "read_only",
     ])
     error_message = "The console refuses unknown keys and misses absent ones."

@@ -44,11 +44,11 @@ Examples:
 
 Reads hourly metrics of the last seven days, or of the shorter time that there are. Prices are list
 prices without free tiers. What has no metric is unknown and in no sum: the capacity of the database
-needs database_cluster in the environment's entry, and storage, logs and alarms are in
-terraform/README.md.
+needs database_cluster and database_instances in the environment's entry. What is left out is
+listed; its prices are in terraform/README.md.
 JSON output: {\"observed_hours\", \"lines\": [{\"service\", \"what\", \"quantity_per_month\",
 \"usd_per_unit\", \"usd_per_month\", \"note\"}], \"usd_per_month\", \"usd_per_million_events\",
-\"usd_per_idle_month\", \"prices\"}; null where it is not known.";
+\"usd_per_idle_month\", \"not_included\", \"prices\"}; null where it is not known.";
 
 const PUBLISH_EXAMPLES: &str = "\
 Examples:

@@ -40,7 +40,7 @@ fn table(estimate: &CostEstimate) -> Table {
             quantity.as_deref().unwrap_or(UNKNOWN),
             &format!("{:.2}", line.usd_per_unit * 1e6),
             &usd(line.usd_per_month),
-            line.note,
+            &line.note,
         ]);
     }
     table
@@ -48,7 +48,7 @@ fn table(estimate: &CostEstimate) -> Table {
 
 fn sums(estimate: &CostEstimate) -> String {
     let mut text = format!(
-        "\na month            {}\na million events   {}\nan idle month      {}   (the database at its lowest hour)\n",
+        "\na month            {}\na million events   {}\nan idle month      {}   (the database's capacity alone, at its lowest hour)\n",
         usd(estimate.usd_per_month),
         usd(estimate.usd_per_million_events),
         usd(estimate.usd_per_idle_month),
@@ -56,9 +56,10 @@ fn sums(estimate: &CostEstimate) -> String {
     let hours = whole(estimate.observed_hours);
     text.push_str(&if estimate.usd_per_month.is_some() {
         format!(
-            "\nfrom the metrics of {} h; {}\n",
+            "\nfrom the metrics of {} h; {}\nnot included: {}\n",
             count(hours),
-            estimate.prices
+            estimate.prices,
+            estimate.not_included
         )
     } else {
         "\na month is computed from at least one hour of metrics\n".to_owned()

@@ -213,9 +213,11 @@ fn describe(endpoints: &Endpoints) -> Environment {
         database_url: Some(endpoints.database_url),
         database_pauses: false,
         database_cluster: None,
+        database_instances: None,
         tunnel: None,
         ingest_function: Some(endpoints.ingest_function),
         function_timeout_secs: Some(FUNCTION_TIMEOUT_SECS),
+        ingest_memory_mib: None,
         is_production: false,
         read_only: false,
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::configuration::NOBODY;
 use crate::support::harness::LIMIT;
 use crate::support::program::Program;
 use crate::support::queues::Queues;
@@ -120,6 +121,17 @@ fn states(hops: &Value) -> Vec<(&str, i64)> {
         )
     })
     .collect()
+}
+
+#[test]
+fn time_that_is_too_short_is_refused_before_any_call() {
+    let program = Program::new();
+    program.configure(&configuration::environment_at("pilot", NOBODY, ""));
+    let answer = program.run(&["account", "--since", "59s"]);
+    assert_eq!(answer.code, 2, "{answer:?}");
+    assert!(answer.stderr.contains("at least 60 s"), "{answer:?}");
+    let answer = program.run(&["account", "--since", "60s"]);
+    assert_eq!(answer.code, 3, "nobody answers: {answer:?}");
 }
 
 #[test]

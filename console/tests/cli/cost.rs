@@ -53,7 +53,9 @@ fn month_is_estimated_from_metrics_and_what_has_none_is_unknown() {
     let capacity = ("ServerlessDatabaseCapacity", "DBClusterIdentifier", CLUSTER);
     put(&turn, "AWS/RDS", capacity, [0.5, 0.0]);
     let program = Program::new();
-    let more = format!("database_cluster = \"{CLUSTER}\"\n");
+    let more = format!(
+        "database_cluster = \"{CLUSTER}\"\ndatabase_instances = 2\ningest_memory_mib = 1024\n"
+    );
     program.configure(&configuration::by_api(&turn.endpoints, &more));
 
     let estimate = program.json_ok(&["cost"]);
@@ -63,7 +65,11 @@ fn month_is_estimated_from_metrics_and_what_has_none_is_unknown() {
     let a_month = 6e8 * 730.0 / hours;
     let counted = number(&line(&estimate, "SNS")["quantity_per_month"]);
     assert!((counted / a_month - 1.0).abs() < 1e-3, "{estimate}");
-    assert_eq!(line(&estimate, "Aurora")["quantity_per_month"], 182.5);
+    // The metric is the mean of the instances.
+    assert_eq!(line(&estimate, "Aurora")["quantity_per_month"], 365.0);
+    let lines = estimate["lines"].as_array().unwrap();
+    let is_at_memory = |line: &Value| line["note"] == "at 1024 MiB";
+    assert!(lines.iter().any(is_at_memory), "{estimate}");
     assert_eq!(line(&estimate, "API Gateway")["usd_per_month"], Value::Null);
     assert_eq!(estimate["usd_per_idle_month"], 0.0);
     let known: f64 = estimate["lines"]
@@ -80,4 +86,5 @@ fn month_is_estimated_from_metrics_and_what_has_none_is_unknown() {
         "{text}"
     );
     assert!(text.contains("list prices of November 2026"), "{text}");
+    assert!(text.contains("not included: storage and I/O"), "{text}");
 }

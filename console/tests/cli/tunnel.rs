@@ -2,6 +2,7 @@
 //! here, its certificate and the token are for that host, and the command ends with the program.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -299,11 +300,23 @@ fn command_ends_also_when_the_program_is_killed() {
     let turn = deployed();
     let server = Server::start(&turn, HOST, Behind::AsksPassword);
     let tunnelled = Tunnelled::start(&turn, SILENT, &server, "me", "");
-    let mut child = tunnelled.program.spawn(&["env", "check"]);
+    let temporary = tunnelled.program.home().join("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut command = tunnelled.program.command(&["env", "check"]);
+    command.env("TMPDIR", &temporary);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
     let [_, _, pid] = tunnelled.noted();
+    let entries = || std::fs::read_dir(&temporary).unwrap().count();
+    assert_eq!(entries(), 1, "the folder with the socket");
     child.kill().unwrap();
     child.wait().unwrap();
     wait_until_gone(&pid);
+    let deadline = Instant::now() + LIMIT;
+    while entries() > 0 {
+        assert!(Instant::now() < deadline, "the folder is still there");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -185,6 +185,14 @@ impl Pipeline {
     /// database is read as soon as the tunnel is open.
     pub fn open_tunnel(&self) {
         let _ = self.tunnel();
+        self.reopen_tunnel();
+    }
+
+    /// Opens the tunnel again, if it was opened before and its session has ended, and does not wait for it.
+    pub(super) fn reopen_tunnel(&self) {
+        if let Some(Some(Ok(tunnel))) = self.inner.tunnel.get() {
+            tunnel.need();
+        }
     }
 
     /// The tunnel, started on the first call; `None` if the environment has none.

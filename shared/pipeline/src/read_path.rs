@@ -67,7 +67,12 @@ impl Pipeline {
             environment.database_url.is_some(),
             environment.api_url.is_some(),
         );
-        match self.read_path() {
+        let path = self.read_path();
+        if path == Some(ReadPath::Api) {
+            // What is read now shows that records are needed: the next reads have the faster way again.
+            self.reopen_tunnel();
+        }
+        match path {
             None => Err(PipelineError::not_configured(
                 operation,
                 format!(

@@ -52,7 +52,7 @@ resource "aws_sns_topic_subscription" "queue" {
   endpoint             = aws_sqs_queue.events.arn
   raw_message_delivery = true
 
-  # Also keeps what SNS itself cannot deliver (a missing permission or key).
+  # Also keeps what the queue refuses, as after a change of its policy. The key is the same: what that refuses is lost.
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
 
   # Without the policy, the queue refuses the first deliveries.

@@ -23,6 +23,8 @@ locals {
           ["AWS/SNS", "NumberOfMessagesPublished", "TopicName", var.topic_name],
           ["AWS/SNS", "NumberOfNotificationsDelivered", "TopicName", var.topic_name],
           ["AWS/SNS", "NumberOfNotificationsFailed", "TopicName", var.topic_name],
+          ["AWS/SNS", "NumberOfNotificationsRedrivenToDlq", "TopicName", var.topic_name],
+          ["AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", "TopicName", var.topic_name],
         ]
       },
       {

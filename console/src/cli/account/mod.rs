@@ -16,6 +16,14 @@ pub(super) async fn run(
     session: &Session,
     arguments: &AccountArguments,
 ) -> Result<Exit, CommandError> {
+    let shortest = session.pipeline.account_span_min();
+    if arguments.since < shortest {
+        return Err(CommandError::Usage(format!(
+            "--since {} s is too short: choose at least {} s, of which the last ones have no complete metrics yet",
+            arguments.since.as_secs(),
+            shortest.as_secs()
+        )));
+    }
     let account = session
         .pipeline
         .account(arguments.since, Utc::now())

@@ -15,7 +15,7 @@ pub enum HopState {
     Missing,
     /// More left than came, by more than the uncertainty.
     Doubled,
-    /// There are no metrics.
+    /// There are no metrics, or whatever came could be missing within the uncertainty.
     Unknown,
 }
 
@@ -82,13 +82,14 @@ impl Account {
     }
 }
 
-/// From the topic into the queue. A redrive sends to the queue as well, at most what was deleted from the
-/// dead-letter queue.
+/// From the topic into the queue, or, where SNS cannot deliver, into the dead-letter queue. A redrive sends to the
+/// queue as well, at most what was deleted from the dead-letter queue.
 fn topic(flows: &Flows) -> HopAccount {
     let redriven = flows.dead_removed.map_or(0.0, |flow| flow.total);
     let sides = flows.published.zip(flows.queued);
+    let sides = sides.map(|(came, queued)| (came.total, queued.total + flows.undelivered()));
     let difference = sides.map(|(came, left)| {
-        let surplus = left.total - came.total;
+        let surplus = left - came;
         if surplus > 0.0 {
             -(surplus - redriven).max(0.0)
         } else {
@@ -97,11 +98,16 @@ fn topic(flows: &Flows) -> HopAccount {
     });
     hop(
         "topic",
-        sides.map(|(came, left)| (came.total, left.total)),
+        sides,
         difference,
-        edges([flows.published, flows.queued, flows.dead_removed]),
+        edges([
+            flows.published,
+            flows.queued,
+            flows.undelivered,
+            flows.dead_removed,
+        ]),
         Texts {
-            balanced: "every published message was queued; up to as many more as left the dead-letter queue",
+            balanced: "every published message was queued, or SNS sent it to the dead-letter queue; up to as many more as left that queue",
             missing: "published and not queued: is the subscription there, and does the queue's policy allow it?",
             doubled: "queued and not published: sent to the queue directly, or by a second subscription",
         },
@@ -121,7 +127,14 @@ fn queue(flows: &Flows) -> HopAccount {
         "queue",
         sides,
         sides.map(|(came, left)| came - left),
-        edges([flows.queued, flows.consumed]),
+        // Those of the dead letters too: what was moved is the change of their number.
+        edges([
+            flows.queued,
+            flows.consumed,
+            flows.undelivered,
+            flows.dead_lettered,
+            flows.dead_removed,
+        ]),
         Texts {
             balanced: "every queued message was deleted by a consumer, moved to the dead-letter queue, or waits",
             missing: "neither consumed nor waiting: purged, or older than the queue's retention",
@@ -137,7 +150,7 @@ fn ingest(flows: &Flows) -> HopAccount {
         "ingest",
         sides.map(|(consumed, outcomes)| (consumed.total, outcomes)),
         sides.map(|(consumed, outcomes)| consumed.total - outcomes),
-        edges([flows.consumed, flows.stored]),
+        edges([flows.consumed]) + edges(flows.of_ingest()),
         Texts {
             balanced: "every consumed message is stored, a duplicate, expired or a dead letter",
             missing: "deleted without an outcome: another consumer reads the queue, or the function's log is missing",
@@ -146,16 +159,17 @@ fn ingest(flows: &Flows) -> HopAccount {
     )
 }
 
-/// Into the dead-letter queue. The redrive policy brings more than the ingest sends.
+/// Into the dead-letter queue. The queue's redrive policy brings more than the ingest and SNS send.
 fn dead_letters(flows: &Flows) -> HopAccount {
     let sides = flows.dead_lettered.zip(flows.dead_arrivals());
+    let sides = sides.map(|(sent, arrived)| (sent.total + flows.undelivered(), arrived));
     hop(
         "dead letters",
-        sides.map(|(sent, arrived)| (sent.total, arrived)),
-        sides.map(|(sent, arrived)| (sent.total - arrived).max(0.0)),
-        edges([flows.dead_lettered, flows.dead_removed]),
+        sides,
+        sides.map(|(sent, arrived)| (sent - arrived).max(0.0)),
+        edges([flows.dead_lettered, flows.undelivered, flows.dead_removed]),
         Texts {
-            balanced: "every dead letter that the ingest sent is in its queue, or was deleted; others came by retries",
+            balanced: "every dead letter that the ingest or SNS sent is in its queue, or was deleted; others came by retries",
             missing: "sent to the dead-letter queue and not in it: purged, or expired",
             doubled: "",
         },
@@ -175,9 +189,12 @@ fn hop(
     uncertainty: f64,
     texts: Texts,
 ) -> HopAccount {
+    let is_within = difference.is_some_and(|difference| difference.abs() <= uncertainty);
+    let came = sides.map_or(0.0, |(came, _)| came);
     let state = match difference {
         None => HopState::Unknown,
-        Some(difference) if difference.abs() <= uncertainty => HopState::Balanced,
+        Some(_) if is_within && came > 0.0 && uncertainty >= came => HopState::Unknown,
+        Some(_) if is_within => HopState::Balanced,
         Some(difference) if difference > 0.0 => HopState::Missing,
         Some(_) => HopState::Doubled,
     };
@@ -185,6 +202,9 @@ fn hop(
         HopState::Balanced => texts.balanced,
         HopState::Missing => texts.missing,
         HopState::Doubled => texts.doubled,
+        HopState::Unknown if is_within => {
+            "no less passed in the first and the last period than in all of the time: choose a longer one"
+        }
         HopState::Unknown => "one side has no metrics in this time",
     };
     HopAccount {
@@ -233,6 +253,7 @@ mod tests {
     /// Messages by what happens to them.
     #[derive(Clone, Copy, Debug)]
     struct Traffic {
+        undelivered: u32,
         stored: u32,
         duplicates: u32,
         dead_lettered: u32,
@@ -244,10 +265,11 @@ mod tests {
     impl Traffic {
         fn flows(self) -> Flows {
             let consumed = self.stored + self.duplicates + self.dead_lettered;
-            let published = consumed + self.retried_out + self.waiting;
+            let delivered = consumed + self.retried_out + self.waiting;
             Flows {
-                published: flow(published),
-                queued: flow(published + self.redriven),
+                published: flow(delivered + self.undelivered),
+                queued: flow(delivered + self.redriven),
+                undelivered: flow(self.undelivered),
                 consumed: flow(consumed + self.redriven),
                 waiting_before: 0.0,
                 waiting_after: self.waiting.into(),
@@ -256,7 +278,7 @@ mod tests {
                 expired: flow(0),
                 dead_lettered: flow(self.dead_lettered),
                 dead_before: f64::from(self.redriven),
-                dead_after: f64::from(self.dead_lettered + self.retried_out),
+                dead_after: f64::from(self.undelivered + self.dead_lettered + self.retried_out),
                 dead_removed: flow(self.redriven),
             }
         }
@@ -277,6 +299,7 @@ mod tests {
 
     fn traffic() -> impl Strategy<Value = Traffic> {
         (
+            0..50_u32,
             0..500_u32,
             0..50_u32,
             0..50_u32,
@@ -285,7 +308,16 @@ mod tests {
             0..50_u32,
         )
             .prop_map(
-                |(stored, duplicates, dead_lettered, retried_out, waiting, redriven)| Traffic {
+                |(
+                    undelivered,
+                    stored,
+                    duplicates,
+                    dead_lettered,
+                    retried_out,
+                    waiting,
+                    redriven,
+                )| Traffic {
+                    undelivered,
                     stored,
                     duplicates,
                     dead_lettered,
@@ -356,12 +388,38 @@ mod tests {
         #[test]
         fn difference_within_the_edges_is_balanced(traffic in traffic(), lost in 1..40_u32) {
             let mut flows = traffic.flows();
-            plus(&mut flows.published, f64::from(lost + traffic.redriven));
+            let edges = f64::from(lost + traffic.redriven);
+            plus(&mut flows.published, edges + 1.0);
+            plus(&mut flows.queued, 1.0);
             if let Some(flow) = &mut flows.published {
-                flow.edges = f64::from(lost + traffic.redriven);
+                flow.edges = edges;
             }
             prop_assert_eq!(states(&flows)[0].0, HopState::Balanced);
         }
+
+        #[test]
+        fn what_the_uncertainty_could_hide_as_a_whole_is_unknown(came in 1..500_u32) {
+            let all = Some(Flow { total: f64::from(came), edges: f64::from(came) });
+            let flows = Flows { published: all, queued: all, ..Flows::default() };
+            let account = account(&flows);
+            prop_assert_eq!(account.hops[0].state, HopState::Unknown);
+            prop_assert!(account.hops[0].note.contains("choose a longer one"));
+        }
+    }
+
+    #[test]
+    fn time_without_traffic_is_balanced() {
+        let none = Some(Flow::default());
+        let flows = Flows {
+            published: none,
+            queued: none,
+            consumed: none,
+            stored: none,
+            dead_lettered: none,
+            dead_removed: none,
+            ..Flows::default()
+        };
+        assert_eq!(account(&flows).worst(), HopState::Balanced);
     }
 
     #[test]

@@ -14,14 +14,16 @@ pub(super) struct Flows {
     pub(super) published: Option<Flow>,
     pub(super) queued: Option<Flow>,
     pub(super) consumed: Option<Flow>,
-    /// Messages in the source queue before and after.
+    /// What SNS could not deliver and sent to the dead-letter queue itself, by the subscription's redrive policy.
+    pub(super) undelivered: Option<Flow>,
+    /// Messages in the source queue at the begin and at the end.
     pub(super) waiting_before: f64,
     pub(super) waiting_after: f64,
     pub(super) stored: Option<Flow>,
     pub(super) duplicates: Option<Flow>,
     pub(super) expired: Option<Flow>,
     pub(super) dead_lettered: Option<Flow>,
-    /// Dead letters before and after.
+    /// Dead letters at the begin and at the end.
     pub(super) dead_before: f64,
     pub(super) dead_after: f64,
     /// Deleted from the dead-letter queue, after a redrive or without.
@@ -36,21 +38,32 @@ impl Flows {
         Some(self.dead_after - self.dead_before + removed)
     }
 
-    /// Dead letters that the ingest did not send.
+    /// Dead letters that neither the ingest nor SNS sent.
     pub(super) fn moved_by_policy(&self) -> Option<f64> {
         let sent = self.dead_lettered.map_or(0.0, |flow| flow.total);
-        Some((self.dead_arrivals()? - sent).max(0.0))
+        Some((self.dead_arrivals()? - sent - self.undelivered()).max(0.0))
     }
 
-    /// Outcomes of the ingest that end a message.
-    pub(super) fn outcomes(&self) -> Option<f64> {
-        let all = [
+    /// Messages that SNS sent to the dead-letter queue.
+    pub(super) fn undelivered(&self) -> f64 {
+        self.undelivered.map_or(0.0, |flow| flow.total)
+    }
+
+    /// What the ingest does with a message to end it.
+    pub(super) const fn of_ingest(&self) -> [Option<Flow>; 4] {
+        [
             self.stored,
             self.duplicates,
             self.expired,
             self.dead_lettered,
-        ];
-        let known = all.into_iter().flatten().map(|flow| flow.total);
-        known.reduce(|one, other| one + other)
+        ]
+    }
+
+    /// Outcomes of the ingest that end a message.
+    pub(super) fn outcomes(&self) -> Option<f64> {
+        let known = self.of_ingest().into_iter().flatten();
+        known
+            .map(|flow| flow.total)
+            .reduce(|one, other| one + other)
     }
 }

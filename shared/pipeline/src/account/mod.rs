@@ -6,5 +6,7 @@
 mod balance;
 mod flow;
 mod read;
+#[cfg(test)]
+mod simulated;
 
 pub use balance::{Account, HopAccount, HopState};

@@ -17,6 +17,9 @@ const SETTLED_AFTER: TimeDelta = TimeDelta::seconds(180);
 /// On an emulator they come every five seconds.
 const SETTLED_AFTER_LOOPBACK: TimeDelta = TimeDelta::seconds(10);
 
+/// Fewest periods of an account: with fewer, the first and the last one of both sides are as much as steady traffic.
+const PERIODS_MIN: u32 = 5;
+
 const fn sum(subject: Subject, metric: &'static str) -> Line {
     Line {
         subject,
@@ -38,8 +41,10 @@ const IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
 const DELAYED: &str = "ApproximateNumberOfMessagesDelayed";
 const SOURCE: Subject = Subject::Queue(QueueRole::Source);
 
-const LINES: [Line; 13] = [
+const LINES: [Line; 14] = [
     sum(Subject::Topic, "NumberOfMessagesPublished"),
+    // Of all subscriptions of the topic; ours is the only one in this pipeline.
+    sum(Subject::Topic, "NumberOfNotificationsRedrivenToDlq"),
     sum(SOURCE, "NumberOfMessagesSent"),
     sum(SOURCE, "NumberOfMessagesDeleted"),
     sum(
@@ -61,30 +66,49 @@ impl Pipeline {
     /// Balances the hops over the time from `now - since` on, until the metrics are complete.
     ///
     /// # Errors
-    /// When CloudWatch does not answer.
+    /// When the time is shorter than [`Self::account_span_min`], or when CloudWatch does not answer.
     pub async fn account(
         &self,
         since: Duration,
         now: DateTime<Utc>,
     ) -> Result<Account, PipelineError> {
+        let shortest = self.account_span_min();
+        if since < shortest {
+            return Err(PipelineError::not_configured(
+                "balance the hops",
+                format!("{} s are too short", since.as_secs()),
+                &format!("choose at least {} s", shortest.as_secs()),
+            ));
+        }
         let period_secs = self.period_secs(since);
         let period = TimeDelta::seconds(period_secs.into());
-        let settled = if self.environment().is_loopback() {
-            SETTLED_AFTER_LOOPBACK
-        } else {
-            SETTLED_AFTER
-        };
         let since = TimeDelta::from_std(since).unwrap_or(TimeDelta::MAX);
         let from = floor(
             now.checked_sub_signed(since).unwrap_or_default(),
             period_secs,
         );
-        let until = floor(now - settled, period_secs).max(from);
-        // With the periods before, in which the queues had what waited at the begin.
+        let until = floor(now - self.settled_after(), period_secs).max(from);
+        // With the periods before, in which a queue without a value in the first one has its last.
         let window = (now - from + period * 3).to_std().unwrap_or_default();
         let results = self.metric_data(&LINES, window, period_secs).await?;
         let flows = flows(&results, (from, until), period);
         Ok(Account::of((from, until), period_secs, &flows))
+    }
+
+    /// The shortest time that can be balanced: what is not complete yet, and some periods of the metrics.
+    #[must_use]
+    pub fn account_span_min(&self) -> Duration {
+        let periods = self.period_secs(Duration::ZERO) * PERIODS_MIN;
+        let settled = self.settled_after().to_std().unwrap_or_default();
+        settled + Duration::from_secs(periods.into())
+    }
+
+    fn settled_after(&self) -> TimeDelta {
+        if self.environment().is_loopback() {
+            SETTLED_AFTER_LOOPBACK
+        } else {
+            SETTLED_AFTER
+        }
     }
 }
 
@@ -94,14 +118,14 @@ fn floor(at: DateTime<Utc>, period_secs: u32) -> DateTime<Utc> {
     DateTime::from_timestamp(secs - into, 0).unwrap_or(at)
 }
 
-fn flows(
+pub(super) fn flows(
     results: &[Vec<Point>],
     (from, until): (DateTime<Utc>, DateTime<Utc>),
     period: TimeDelta,
 ) -> Flows {
     let mut results = results.iter().map(Vec::as_slice);
     let mut next = || results.next().unwrap_or_default();
-    let counts: [&[Point]; 8] = std::array::from_fn(|_| next());
+    let counts: [&[Point]; 9] = std::array::from_fn(|_| next());
     let [
         source_visible,
         source_in_flight,
@@ -126,6 +150,7 @@ fn flows(
     };
     let [
         published,
+        undelivered,
         queued,
         consumed,
         dead_removed,
@@ -134,12 +159,14 @@ fn flows(
         expired,
         dead_lettered,
     ] = counts;
+    let topic = [published, undelivered];
     let queues = [queued, consumed, source_visible, dead_visible];
     let ingest = [stored, duplicates, expired, dead_lettered];
-    let before = |points: &[Point]| last_before(points, from);
+    let before = |points: &[Point]| at_begin(points, from, period);
     let after = |points: &[Point]| last_before(points, until);
     Flows {
-        published: of(&[published], published),
+        published: of(&topic, published),
+        undelivered: of(&topic, undelivered),
         queued: of(&queues, queued),
         consumed: of(&queues, consumed),
         waiting_before: before(source_visible) + before(source_in_flight) + before(source_delayed),
@@ -154,6 +181,16 @@ fn flows(
     }
 }
 
+/// The value of the first period: between it and the begin lies only what the flows of that period, an edge, moved.
+/// The value before could be further away by all that the period before moved, which no flow has. Without one, the
+/// newest value from before.
+fn at_begin(points: &[Point], from: DateTime<Utc>, period: TimeDelta) -> f64 {
+    let first = points
+        .iter()
+        .find(|point| point.at >= from && point.at < from + period);
+    first.map_or_else(|| last_before(points, from), |point| point.value)
+}
+
 /// The newest value from before this time; a queue that had none was empty.
 fn last_before(points: &[Point], at: DateTime<Utc>) -> f64 {
     let before = points.iter().rev().find(|point| point.at < at);
@@ -163,6 +200,8 @@ fn last_before(points: &[Point], at: DateTime<Utc>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PipelineErrorKind;
+    use crate::environment::Environment;
 
     #[test]
     fn only_whole_periods_of_the_time_count_and_the_edges_are_known() {
@@ -180,16 +219,39 @@ mod tests {
             point(2, 100.0),
             point(3, 900.0),
         ];
-        results[8] = vec![point(-2, 3.0), point(-1, 5.0), point(2, 7.0), point(3, 9.0)];
+        // Visible: without a value in the first period. In flight: with one.
+        results[9] = vec![point(-2, 3.0), point(-1, 5.0), point(2, 7.0), point(3, 9.0)];
+        results[10] = vec![point(-1, 40.0), point(0, 20.0), point(1, 60.0)];
         let flows = flows(&results, (at(0), at(3)), TimeDelta::seconds(60));
         let published = Flow {
             total: 111.0,
             edges: 101.0,
         };
         assert_eq!(flows.published, Some(published));
-        assert_eq!((flows.waiting_before, flows.waiting_after), (5.0, 7.0));
+        assert_eq!(
+            (flows.waiting_before, flows.waiting_after),
+            (25.0, 67.0),
+            "the last value of the time is that at its end"
+        );
         assert_eq!(flows.queued, Some(Flow::default()), "the queue has metrics");
         assert_eq!(flows.stored, None, "the ingest sent none");
+    }
+
+    #[tokio::test]
+    async fn time_that_is_too_short_is_refused() {
+        let environment = |endpoint_url| Environment {
+            endpoint_url,
+            ..Environment::example()
+        };
+        let secs = Duration::from_secs;
+        let local = Some("http://127.0.0.1:1".to_owned());
+        for (endpoint_url, shortest) in [(None, 480), (local, 60)] {
+            let pipeline = Pipeline::connect(&environment(endpoint_url)).unwrap();
+            assert_eq!(pipeline.account_span_min(), secs(shortest));
+            let account = pipeline.account(secs(shortest - 1), Utc::now());
+            let error = account.await.unwrap_err();
+            assert_eq!(error.kind, PipelineErrorKind::NotConfigured, "{error:?}");
+        }
     }
 
     #[test]

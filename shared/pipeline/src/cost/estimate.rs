@@ -10,8 +10,12 @@ use super::usage::Usage;
 
 /// Hours of a month, as the calculator of AWS has them.
 const HOURS: f64 = 730.0;
-/// Memory of the ingest, the default of `terraform/variables.tf`, in GB.
-const INGEST_MEMORY_GB: f64 = 0.5;
+/// Memory of the ingest where the entry does not name it: the default of `terraform/variables.tf`.
+const INGEST_MEMORY_MIB: u32 = 512;
+const MIB_PER_GB: f64 = 1_024.0;
+/// What has a price and is in no line.
+const NOT_INCLUDED: &str = "storage and I/O of the database, its master's secret, keys, alarms, dashboard, logs, endpoints of the \
+    VPC, the functions api and migrate, and the calls of consoles; terraform/README.md has their prices under \"Costs\"";
 /// Shortest observed time that a month is computed from.
 const OBSERVED_SECS_MIN: f64 = 3_600.0;
 /// Messages of a batch, on average, as ours are sent and received.
@@ -31,7 +35,7 @@ pub struct CostLine {
     /// Price of a month.
     pub usd_per_month: Option<f64>,
     /// What the quantity assumes, or why it is not known.
-    pub note: &'static str,
+    pub note: String,
 }
 
 /// A month of an environment.
@@ -45,8 +49,10 @@ pub struct CostEstimate {
     pub usd_per_month: Option<f64>,
     /// That sum by the events published.
     pub usd_per_million_events: Option<f64>,
-    /// What it costs without an event: the smallest capacity of the database in an hour.
+    /// What the capacity of the database costs without an event: the smallest of an hour.
     pub usd_per_idle_month: Option<f64>,
+    /// What has a price and is in no sum.
+    pub not_included: &'static str,
     /// When and where the prices were valid.
     pub prices: &'static str,
 }
@@ -56,8 +62,12 @@ impl CostEstimate {
         let is_enough = usage.observed_secs >= OBSERVED_SECS_MIN;
         let months = usage.observed_secs / (HOURS * 3_600.0);
         let monthly = |quantity: Option<f64>| quantity.filter(|_| is_enough).map(|it| it / months);
-        let gb_secs = usage.function_secs.map(|secs| secs * INGEST_MEMORY_GB);
-        let hours = |capacity: Option<f64>| capacity.map(|acus| acus * HOURS);
+        let memory_mib = usage.memory_mib.unwrap_or(INGEST_MEMORY_MIB);
+        let gb_secs = usage
+            .function_secs
+            .map(|secs| secs * f64::from(memory_mib) / MIB_PER_GB);
+        let instances = f64::from(usage.instances.unwrap_or(1));
+        let hours = |capacity: Option<f64>| capacity.map(|acus| acus * instances * HOURS);
         #[expect(clippy::cast_precision_loss, reason = "a dozen metrics")]
         let metrics = Some(usage.custom_metrics as f64);
         let lines = vec![
@@ -73,7 +83,7 @@ impl CostEstimate {
                 "requests",
                 monthly(usage.queue_messages),
                 SQS_REQUEST,
-                "at most: one for each message sent, received, deleted",
+                "at most, for messages sent, received, deleted; without the calls of consoles",
             ),
             line(
                 "Lambda",
@@ -87,7 +97,7 @@ impl CostEstimate {
                 "GB-seconds of the ingest",
                 monthly(gb_secs),
                 LAMBDA_GB_SECOND,
-                "at 512 MiB",
+                &memory_note(usage.memory_mib),
             ),
             line(
                 "API Gateway",
@@ -101,7 +111,7 @@ impl CostEstimate {
                 "ACU-hours",
                 hours(usage.capacity),
                 AURORA_ACU_HOUR,
-                "needs database_cluster; without storage and I/O",
+                &capacity_note(usage),
             ),
             line(
                 "CloudWatch",
@@ -122,7 +132,26 @@ impl CostEstimate {
             usd_per_idle_month: hours(usage.capacity_min).map(|hours| hours * AURORA_ACU_HOUR),
             usd_per_month,
             lines,
+            not_included: NOT_INCLUDED,
             prices: PRICES_OF,
+        }
+    }
+}
+
+fn memory_note(memory_mib: Option<u32>) -> String {
+    memory_mib.map_or_else(
+        || format!("assumes {INGEST_MEMORY_MIB} MiB: ingest_memory_mib is not in the entry"),
+        |mib| format!("at {mib} MiB"),
+    )
+}
+
+fn capacity_note(usage: Usage) -> String {
+    match (usage.capacity, usage.instances) {
+        (None, _) => "needs database_cluster".to_owned(),
+        (Some(_), Some(1)) => "one instance; without storage and I/O".to_owned(),
+        (Some(_), Some(number)) => format!("{number} instances; without storage and I/O"),
+        (Some(_), None) => {
+            "assumes one instance: database_instances is not in the entry".to_owned()
         }
     }
 }
@@ -132,7 +161,7 @@ fn line(
     what: &'static str,
     quantity: Option<f64>,
     usd_per_unit: f64,
-    note: &'static str,
+    note: &str,
 ) -> CostLine {
     CostLine {
         service,
@@ -140,7 +169,7 @@ fn line(
         quantity_per_month: quantity,
         usd_per_unit,
         usd_per_month: quantity.map(|quantity| quantity * usd_per_unit),
-        note,
+        note: note.to_owned(),
     }
 }
 
@@ -186,6 +215,52 @@ mod tests {
             .iter()
             .find(|line| line.service == "API Gateway");
         assert_eq!(api.unwrap().usd_per_month, None, "no metric is no zero");
+    }
+
+    fn of_service<'a>(estimate: &'a CostEstimate, what: &str) -> &'a CostLine {
+        let mut lines = estimate.lines.iter();
+        lines.find(|line| line.what == what).unwrap()
+    }
+
+    #[test]
+    fn capacity_is_that_of_all_instances() {
+        let usage = Usage {
+            observed_secs: 86_400.0,
+            capacity: Some(2.5),
+            capacity_min: Some(0.5),
+            instances: Some(2),
+            ..Usage::default()
+        };
+        let estimate = CostEstimate::of(usage);
+        let aurora = of_service(&estimate, "ACU-hours");
+        near(aurora.quantity_per_month, 2.0 * 2.5 * 730.0);
+        assert!(aurora.note.starts_with("2 instances"), "{}", aurora.note);
+        near(estimate.usd_per_idle_month, 2.0 * 0.5 * 730.0 * 0.12);
+        let unknown = CostEstimate::of(Usage {
+            instances: None,
+            ..usage
+        });
+        let aurora = of_service(&unknown, "ACU-hours");
+        assert!(aurora.note.contains("assumes one"), "{}", aurora.note);
+    }
+
+    #[test]
+    fn seconds_of_the_ingest_have_its_memory() {
+        let of = |memory_mib| {
+            let estimate = CostEstimate::of(Usage {
+                observed_secs: 86_400.0,
+                function_secs: Some(1_000.0),
+                memory_mib,
+                ..Usage::default()
+            });
+            of_service(&estimate, "GB-seconds of the ingest").clone()
+        };
+        let days = 730.0 / 24.0;
+        let (large, unknown) = (of(Some(1_024)), of(None));
+        near(large.quantity_per_month, days * 1_000.0);
+        assert_eq!(large.note, "at 1024 MiB");
+        near(unknown.quantity_per_month, days * 500.0);
+        assert!(unknown.note.contains("assumes 512"), "{}", unknown.note);
     }
 
     #[test]

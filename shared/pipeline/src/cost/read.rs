@@ -52,7 +52,10 @@ impl Pipeline {
         lines.extend(ingest::lines());
         let results = self.metric_data(&lines, COST_WINDOW, PERIOD_SECS).await?;
         let (used, ingest) = results.split_at_checked(own).unwrap_or_default();
+        let environment = self.environment();
         let usage = Usage {
+            instances: environment.database_instances,
+            memory_mib: environment.ingest_memory_mib,
             custom_metrics: ingest.iter().filter(|points| !points.is_empty()).count(),
             ..usage(used, now)
         };
@@ -86,9 +89,12 @@ fn usage(results: &[Vec<Point>], now: DateTime<Utc>) -> Usage {
         invocations: sum(invocations),
         function_secs: sum(duration_ms).map(|ms| ms / 1_000.0),
         api_requests: sum(api),
-        // A paused cluster has values of 0 (Aurora user guide, "Serverless v2 metrics").
+        // Of a cluster it is the mean of its instances, and a paused one has values of 0 (Aurora user guide, "Important
+        // Amazon CloudWatch metrics for Aurora Serverless v2").
         capacity: sum(capacity).map(|all| all / length(capacity)),
         capacity_min: capacity.iter().map(|point| point.value).reduce(f64::min),
+        instances: None,
+        memory_mib: None,
         custom_metrics: 0,
     }
 }
@@ -127,6 +133,8 @@ mod tests {
                 api_requests: None,
                 capacity: Some(0.25),
                 capacity_min: Some(0.0),
+                instances: None,
+                memory_mib: None,
                 custom_metrics: 0,
             }
         );

@@ -11,10 +11,14 @@ pub(super) struct Usage {
     pub(super) invocations: Option<f64>,
     pub(super) function_secs: Option<f64>,
     pub(super) api_requests: Option<f64>,
-    /// Mean of the capacity in ACUs, pauses included.
+    /// Mean of the capacity of an instance in ACUs, pauses included.
     pub(super) capacity: Option<f64>,
     /// Smallest mean of an hour.
     pub(super) capacity_min: Option<f64>,
+    /// Instances of the database.
+    pub(super) instances: Option<u32>,
+    /// Memory of the ingest in MiB.
+    pub(super) memory_mib: Option<u32>,
     /// Metrics of the ingest that have values.
     pub(super) custom_metrics: usize,
 }

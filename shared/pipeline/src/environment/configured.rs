@@ -38,9 +38,11 @@ struct Entry {
     #[serde(default)]
     database_pauses: bool,
     database_cluster: Option<String>,
+    database_instances: Option<u32>,
     tunnel: Option<String>,
     ingest_function: Option<String>,
     function_timeout_secs: Option<u64>,
+    ingest_memory_mib: Option<u32>,
     #[serde(default)]
     production: bool,
     #[serde(default)]
@@ -172,9 +174,11 @@ impl Entry {
             database_url: self.database_url,
             database_pauses: self.database_pauses,
             database_cluster: self.database_cluster,
+            database_instances: self.database_instances,
             tunnel: self.tunnel,
             ingest_function: self.ingest_function,
             function_timeout_secs: self.function_timeout_secs,
+            ingest_memory_mib: self.ingest_memory_mib,
             is_production: self.production,
             read_only: self.read_only,
         }

@@ -50,6 +50,9 @@ pub struct Environment {
     /// Identifier of the Aurora cluster, for the metric of its capacity.
     #[serde(default)]
     pub database_cluster: Option<String>,
+    /// Instances of that cluster: its metric is the mean of them.
+    #[serde(default)]
+    pub database_instances: Option<u32>,
     /// The command that leads to the database, where this machine cannot reach its host: words with `{host}`,
     /// `{port}` and `{local_port}`.
     #[serde(default)]
@@ -58,6 +61,9 @@ pub struct Environment {
     pub ingest_function: Option<String>,
     /// Timeout of the ingest function in seconds, for the rule about the queue's visibility timeout.
     pub function_timeout_secs: Option<u64>,
+    /// Memory of the ingest function in MiB, for its price.
+    #[serde(default)]
+    pub ingest_memory_mib: Option<u32>,
     /// Whether changes need the environment's name and a reason.
     pub is_production: bool,
     /// Whether all changes are refused.
@@ -80,9 +86,11 @@ impl fmt::Debug for Environment {
             .field("database_url", &self.database_url.as_deref().map(redacted))
             .field("database_pauses", &self.database_pauses)
             .field("database_cluster", &self.database_cluster)
+            .field("database_instances", &self.database_instances)
             .field("tunnel", &self.tunnel)
             .field("ingest_function", &self.ingest_function)
             .field("function_timeout_secs", &self.function_timeout_secs)
+            .field("ingest_memory_mib", &self.ingest_memory_mib)
             .field("is_production", &self.is_production)
             .field("read_only", &self.read_only)
             .finish()
@@ -119,9 +127,11 @@ impl Environment {
             database_url: None,
             database_pauses: false,
             database_cluster: None,
+            database_instances: None,
             tunnel: None,
             ingest_function: None,
             function_timeout_secs: None,
+            ingest_memory_mib: None,
             is_production: false,
             read_only: false,
         }

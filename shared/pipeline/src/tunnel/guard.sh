@@ -1,6 +1,7 @@
 # Runs a command, and ends it with everything that it started when standard input ends: the process that has the other
 # end is gone, however it went. A shell, because it needs nothing but what every system has.
-# $1 is the folder with the socket, to remove then. The rest is the command.
+# $1 is the folder with the socket. It is removed where the other end is gone without a line: that ends this run alone.
+# The rest is the command.
 folder=$1
 shift
 exec 3<&0
@@ -10,8 +11,7 @@ trap : TERM
 command=$!
 (
   trap '' TERM
-  read -r never <&3
-  rm -rf -- "$folder"
+  read -r line <&3 || rm -rf -- "$folder"
   kill -s TERM 0
   # At most two seconds for an orderly end.
   sleep 2

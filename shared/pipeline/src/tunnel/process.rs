@@ -1,19 +1,22 @@
-//! One run of a tunnel's command, in a process group of its own.
+//! One run of a tunnel's command, in a session and a process group of its own.
 //!
 //! Invariant: the group ends when this value is dropped, and also when this process is killed: a shell in the group
-//! reads from a pipe whose other end only this process has. Of what the command writes, the last line is kept.
+//! reads from a pipe whose other end only this process has. The command has no terminal, so it asks nothing on this
+//! program's. Of what it writes, the last line is kept.
 //!
 //! Own code for the same reason as the guardian of the local stack: what runs in the process that is gone cannot end
-//! anything (tokio's `kill_on_drop`, `process-wrap`), and `PR_SET_PDEATHSIG` exists on Linux alone.
+//! anything (tokio's `kill_on_drop`, `process-wrap`, which only begins the session here), and `PR_SET_PDEATHSIG`
+//! exists on Linux alone.
 
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::ChildStdin;
 use tokio::task::JoinHandle;
 
 use crate::printable::printable;
@@ -46,9 +49,9 @@ impl LastLine {
 
 /// A running command.
 pub(super) struct TunnelProcess {
-    child: Child,
+    child: Box<dyn ChildWrapper>,
     group: Option<Pid>,
-    /// Its end tells the shell to end the group.
+    /// A line tells the shell to end the group; its end says that this process is gone.
     alive: Option<ChildStdin>,
     readers: [JoinHandle<()>; 2],
     pub(super) last_line: LastLine,
@@ -58,24 +61,26 @@ impl TunnelProcess {
     /// Starts the command; the words are the program and its arguments. Where this process is killed, the folder is
     /// removed.
     pub(super) fn start(folder: &Path, words: &[String]) -> io::Result<Self> {
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", GUARD, "opsconsole-tunnel"])
-            .arg(folder)
-            .args(words)
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut command = CommandWrap::with_new("/bin/sh", |command| {
+            command
+                .args(["-c", GUARD, "opsconsole-tunnel"])
+                .arg(folder)
+                .args(words)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+        });
+        // The child itself: the group is waited for and ended here.
+        let mut child = command.wrap(ProcessSession).spawn()?.into_inner();
         let last_line = LastLine::default();
         let readers = [
-            tokio::spawn(keep_last(child.stdout.take(), last_line.clone())),
-            tokio::spawn(keep_last(child.stderr.take(), last_line.clone())),
+            tokio::spawn(keep_last(child.stdout().take(), last_line.clone())),
+            tokio::spawn(keep_last(child.stderr().take(), last_line.clone())),
         ];
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         Ok(Self {
             group: id.and_then(Pid::from_raw),
-            alive: child.stdin.take(),
+            alive: child.stdin().take(),
             child,
             readers,
             last_line,
@@ -109,7 +114,10 @@ impl Drop for TunnelProcess {
             reader.abort();
         }
         let Some(group) = self.group else { return };
-        drop(self.alive.take());
+        if let Some(alive) = self.alive.take() {
+            // The pipe is empty, so this does not wait. An error is ignored: the shell has ended already.
+            let _ = rustix::io::write(&alive, b"\n");
+        }
         // The shell, which leads the group, ends after the command.
         let _ = waitpid(Some(group), WaitOptions::empty());
         self.signal(Signal::KILL);
@@ -138,6 +146,8 @@ async fn keep_last(output: Option<impl AsyncRead + Unpin>, last_line: LastLine) 
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::getsid;
+
     use super::*;
 
     fn words(words: &[&str]) -> Vec<String> {
@@ -156,6 +166,23 @@ mod tests {
             assert_eq!(status.code(), Some(3));
             assert_eq!(process.last_line.get(), "the \\u001b[2Jlast");
         }
+    }
+
+    /// A process of the session of the console could open its terminal, and ask there.
+    #[tokio::test]
+    async fn command_has_no_terminal() {
+        let folder = tempfile::tempdir().unwrap();
+        let words = words(&["sh", "-c", "echo $$; exec sleep 600"]);
+        let process = TunnelProcess::start(folder.path(), &words).unwrap();
+        let pid = loop {
+            if let Ok(pid) = process.last_line.get().parse() {
+                break Pid::from_raw(pid);
+            }
+            tokio::task::yield_now().await;
+        };
+        let session = getsid(pid).unwrap();
+        assert_ne!(session, getsid(None).unwrap());
+        assert_eq!(Some(session), process.group, "it leads its own");
     }
 
     #[tokio::test]

@@ -13,6 +13,8 @@ pub(super) enum State {
     Open(u16),
     /// The command ended and is started again in a while.
     Broken(String),
+    /// A session that was open has ended; the next need opens another.
+    Ended,
     /// The command ended too often.
     GivenUp(String),
 }

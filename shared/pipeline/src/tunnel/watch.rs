@@ -1,6 +1,9 @@
 //! Keeps the command of a tunnel running.
 //!
-//! Invariant: at most one command runs at a time, and it is started again a bounded number of times in a row.
+//! Invariant: at most one command runs at a time, and it is started again a bounded number of times in a row. A
+//! session that was open is opened again only when the database is needed: Session Manager ends one that is idle
+//! (Systems Manager user guide, "Specify an idle session timeout value"), and the first connection through a new one
+//! would wake a paused database.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -27,12 +30,13 @@ pub(super) struct Destination {
     pub(super) folder: PathBuf,
 }
 
-/// Runs the command until it ended too often.
+/// Runs the command until it ended too often. Each change of `needs` is a need of the database.
 pub(super) async fn keep_open(
     command: TunnelCommand,
     destination: Destination,
     limits: Limits,
     state: watch::Sender<State>,
+    mut needs: watch::Receiver<()>,
 ) {
     let mut waits = limits.waits();
     loop {
@@ -40,20 +44,32 @@ pub(super) async fn keep_open(
         let begun = Instant::now();
         let why = run_once(&command, &destination, limits, &state).await;
         let was_open = matches!(*state.borrow(), State::Open(_));
-        if was_open && begun.elapsed() >= limits.steady {
-            waits = limits.waits();
+        if was_open {
+            // What was needed before had this session.
+            needs.mark_unchanged();
         }
-        let Some(wait) = waits.next() else {
-            state.send_replace(State::GivenUp(why));
-            return;
-        };
-        tracing::debug!(
-            why,
-            wait_ms = wait.as_millis(),
-            "the tunnel is opened again"
-        );
-        state.send_replace(State::Broken(why));
-        sleep(wait).await;
+        if was_open && begun.elapsed() >= limits.steady {
+            tracing::debug!(why, "the tunnel ended");
+            waits = limits.waits();
+        } else {
+            let Some(wait) = waits.next() else {
+                state.send_replace(State::GivenUp(why));
+                return;
+            };
+            tracing::debug!(
+                why,
+                wait_ms = wait.as_millis(),
+                "the tunnel is opened again"
+            );
+            state.send_replace(State::Broken(why));
+            sleep(wait).await;
+        }
+        if was_open {
+            state.send_replace(State::Ended);
+            if needs.changed().await.is_err() {
+                return;
+            }
+        }
     }
 }
 
