@@ -24,25 +24,6 @@ run "pilot_applies_as_a_whole" {
   }
 }
 
-# As the workflow passes a variable that the repository does not have.
-run "reservation_of_null_is_the_default" {
-  command = plan
-  module {
-    source = "./environments/pilot"
-  }
-
-  variables {
-    api_reserved_concurrency = null
-    notification_emails      = []
-    tags                     = {}
-  }
-
-  assert {
-    condition     = var.api_reserved_concurrency == 20
-    error_message = "null must not mean to reserve nothing: ${jsonencode(var.api_reserved_concurrency)}"
-  }
-}
-
 run "tags_are_added_to_everything" {
   module {
     source = "./environments/pilot"
