@@ -2,8 +2,8 @@
 //! `cargo run -p opsconsole --example screenshots`.
 //!
 //! Starts the demo in a pseudo-terminal, waits for what each screen is about, and draws what the
-//! terminal shows; the architecture is the diagram of `terraform/README.md`. Nothing in the
-//! pictures is made by hand.
+//! terminal shows. Nothing in the pictures is made by hand. `--example architecture` draws the picture of the
+//! architecture.
 //!
 //! The SVG is written here, because each run of cells must start at its column and have its length
 //! whatever font the reader has; else the lines of boxes break. `anstyle-svg` places a line of text
@@ -41,10 +41,6 @@ fn main() {
     let program = build(&workspace);
     let folder = workspace.join("screenshots");
     std::fs::create_dir_all(&folder).unwrap();
-    draw(
-        &workspace.join("terraform").join("README.md"),
-        &folder.join("architecture.svg"),
-    );
 
     let mut session = Session::start(&program, &["demo", "--rate", "40"], &[], SIZE);
     session.wait_for("rows/s", START);
@@ -136,23 +132,6 @@ const FOREGROUND: &str = "#d5d8de";
 
 fn save(session: &Session, path: &Path) {
     std::fs::write(path, svg(&session.screen())).unwrap();
-    println!("wrote {}", path.file_name().unwrap().to_string_lossy());
-}
-
-/// Draws the first diagram of a text, as it stands there.
-fn draw(text: &Path, path: &Path) {
-    let text = std::fs::read_to_string(text).unwrap();
-    let (_, diagram) = text.split_once("```text\n").unwrap();
-    let (diagram, _) = diagram.split_once("\n```").unwrap();
-    let columns = diagram.lines().map(|line| line.chars().count()).max();
-    let columns = u16::try_from(columns.unwrap()).unwrap();
-    let rows = u16::try_from(diagram.lines().count()).unwrap();
-    let mut terminal = vt100::Parser::new(rows, columns, 0);
-    // A full line leaves the cursor at its end: each begins at its own place.
-    for (number, line) in diagram.lines().enumerate() {
-        terminal.process(format!("\x1b[{};1H{line}", number + 1).as_bytes());
-    }
-    std::fs::write(path, svg(terminal.screen())).unwrap();
     println!("wrote {}", path.file_name().unwrap().to_string_lossy());
 }
 
