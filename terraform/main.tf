@@ -220,6 +220,9 @@ module "observability" {
   cluster_identifier       = one(module.database[*].cluster_identifier)
   database_connections_max = local.connections.maximum
   runbooks_url             = var.runbooks_url
+  slo_alarms_enabled       = coalesce(var.slo.alarms_enabled, var.is_production)
+  slo_events_min           = var.slo.events_min
+  monthly_budget_usd       = var.monthly_budget_usd
 
   functions = {
     ingest  = module.ingest.name

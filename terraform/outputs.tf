@@ -102,6 +102,11 @@ output "dashboard_name" {
   value       = module.observability.dashboard_name
 }
 
+output "slo_alarm_names" {
+  description = "Names of the alarms of the objectives; empty where they have none."
+  value       = module.observability.slo_alarm_names
+}
+
 output "analyst_policy_arn" {
   description = "Policy that lets a role log in to the database as `analyst`; null where it is not Aurora."
   value       = one(aws_iam_policy.analyst[*].arn)

@@ -341,3 +341,18 @@ variable "runbooks_url" {
   type        = string
   default     = "terraform/OPERATIONS.md"
 }
+
+variable "slo" {
+  description = "Alarms of the objectives. alarms_enabled is by default what is_production is; events_min is the traffic in the long window of an alarm below which it is not raised."
+  type = object({
+    alarms_enabled = optional(bool)
+    events_min     = optional(number, 100)
+  })
+  default = {}
+}
+
+variable "monthly_budget_usd" {
+  description = "What the pipeline may cost in a month, by the tag Pipeline; notification_emails are notified. Null for no budget."
+  type        = number
+  default     = null
+}

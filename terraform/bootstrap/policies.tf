@@ -6,6 +6,7 @@ locals {
     for environment, settings in var.environments : environment => {
       named = flatten([
         for kind in [
+          "budgets::${local.account_id}:budget/${settings.name}-*",
           "cloudwatch:*:${local.account_id}:alarm:${settings.name}-*",
           "lambda:*:${local.account_id}:function:${settings.name}-*",
           "logs:*:${local.account_id}:log-group:/aws/lambda/${settings.name}-*",
@@ -70,6 +71,8 @@ locals {
   # The rest has no names, or supports no resources. It shows configurations of the account: no message, row, log,
   # secret, code or user data.
   read_actions = [
+    "budgets:ListTagsForResource",
+    "budgets:ViewBudget",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetDashboard",
     "cloudwatch:ListTagsForResource",
@@ -197,7 +200,7 @@ locals {
           Sid    = "ManageByName"
           Effect = "Allow"
           Action = [
-            "cloudwatch:*", "lambda:*", "logs:*", "rds:*", "scheduler:*", "sns:*", "sqs:*",
+            "budgets:*", "cloudwatch:*", "lambda:*", "logs:*", "rds:*", "scheduler:*", "sns:*", "sqs:*",
           ]
           Resource = concat(local.resources[environment].named, [local.resources[environment].dashboard])
         },
@@ -218,6 +221,8 @@ locals {
           Action = [
             "apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource",
             "apigateway:UntagResource",
+            # Must be scoped to "*" (CloudWatch API Reference, "PutCompositeAlarm").
+            "cloudwatch:PutCompositeAlarm",
             "lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping",
             "lambda:TagResource", "lambda:UntagResource",
             "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies",

@@ -72,7 +72,7 @@ run "role_to_plan_only_reads" {
     condition = alltrue(flatten([
       for policy in aws_iam_role_policy.plan : [
         for statement in jsondecode(policy.policy).Statement : [
-          for action in statement.Action : can(regex("^[a-z0-9-]+:(Get|List|Describe|GET)", action)) || statement.Sid == "KeepPlan"
+          for action in statement.Action : can(regex("^[a-z0-9-]+:(Get|List|Describe|View|GET)", action)) || statement.Sid == "KeepPlan"
         ]
       ]
     ]))
@@ -197,6 +197,20 @@ run "role_to_apply_makes_roles_only_within_the_boundary" {
       ]
     ]))
     error_message = "Who applies could otherwise make a role that may do everything."
+  }
+
+  assert {
+    condition = alltrue([
+      for environment, policy in aws_iam_policy.apply : anytrue([
+        for statement in jsondecode(policy.policy).Statement :
+        contains(statement.Action, "cloudwatch:PutCompositeAlarm") && statement.Resource == ["*"]
+        ]) && anytrue([
+        for statement in jsondecode(policy.policy).Statement :
+        contains(statement.Action, "budgets:*") &&
+        contains(statement.Resource, "arn:aws:budgets::111122223333:budget/${var.environments[environment].name}-*")
+      ])
+    ])
+    error_message = "AWS refuses composite alarms to a role whose right to them has names; a budget has one."
   }
 
   assert {

@@ -19,6 +19,11 @@ run "pilot_applies_as_a_whole" {
   }
 
   assert {
+    condition     = length(module.pipeline.slo_alarm_names) == 0
+    error_message = "A pilot does not pay for alarms of objectives."
+  }
+
+  assert {
     condition     = local.tags == { Pipeline = "events-pilot", Environment = "pilot", ManagedBy = "terraform" }
     error_message = "Everything must be known by its tags: ${jsonencode(local.tags)}"
   }
@@ -67,6 +72,11 @@ run "production_applies_as_a_whole_and_is_known_as_such" {
   assert {
     condition     = output.console.database_instances == 2 && output.console.ingest_memory_mib == 1024
     error_message = "The console estimates costs with what production has."
+  }
+
+  assert {
+    condition     = length(module.pipeline.slo_alarm_names) == 8
+    error_message = "Production keeps its promises, or somebody is called: ${jsonencode(module.pipeline.slo_alarm_names)}"
   }
 }
 

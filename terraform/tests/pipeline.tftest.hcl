@@ -614,3 +614,16 @@ run "release_with_other_migrations_is_refused" {
   }
   expect_failures = [var.functions_release]
 }
+
+run "objectives_can_have_alarms_anywhere" {
+  variables {
+    slo                 = { alarms_enabled = true, events_min = 20 }
+    monthly_budget_usd  = 20
+    notification_emails = ["ops@example.com"]
+  }
+
+  assert {
+    condition     = length(output.slo_alarm_names) == 8 && contains(output.slo_alarm_names, "events-test-slo-freshness-fast")
+    error_message = "They are not tied to production: ${jsonencode(output.slo_alarm_names)}"
+  }
+}

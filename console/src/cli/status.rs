@@ -13,6 +13,7 @@ use super::table::{moment, time_delta};
 use super::{CommandError, Exit, Session};
 use crate::text::{count, latency, short, span_secs};
 use pipeline::model::{ApiHealth, QueueRole, QueueSnapshot, ReadPath, RecordTotals};
+use pipeline::slo::ErrorBudget;
 use pipeline::{INGEST_WINDOW, IngestRates, PipelineError, PipelineErrorKind, printable};
 
 #[derive(Debug, Serialize)]
@@ -25,6 +26,8 @@ struct Status {
     reads: Option<ReadPath>,
     api: Option<Api>,
     ingest: Option<IngestRates>,
+    /// What is left of the error budget of each objective.
+    slo: Option<Vec<ErrorBudget>>,
     errors: Vec<PartError>,
 }
 
@@ -67,12 +70,13 @@ struct PartError {
 
 pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
     let pipeline = &session.pipeline;
-    let (queue, dead_letters, records, api, ingest) = tokio::join!(
+    let (queue, dead_letters, records, api, ingest, slo) = tokio::join!(
         pipeline.queue_snapshot(QueueRole::Source),
         pipeline.queue_snapshot(QueueRole::DeadLetter),
         pipeline.record_totals(),
         pipeline.api_health(),
         pipeline.ingest_rates(),
+        pipeline.error_budgets(Utc::now()),
     );
     let mut errors = Errors::default();
     let status = Status {
@@ -85,6 +89,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
         records: errors.collect("records", records).map(Records::from),
         api: errors.collect("api", api).map(Api::from),
         ingest: errors.collect("ingest", ingest).flatten(),
+        slo: errors.collect("slo", slo),
         errors: errors.found,
     };
     if session.output.is_json() {
@@ -226,8 +231,28 @@ impl Status {
             let value = value.unwrap_or_else(|| "unknown".to_owned());
             text.push_str(&format!("{name:<14}{value}\n"));
         }
+        text.push_str(&budget_lines(self.slo.as_deref()));
         text
     }
+}
+
+/// A line for each objective.
+fn budget_lines(budgets: Option<&[ErrorBudget]>) -> String {
+    let Some(budgets) = budgets else {
+        return format!("{:<14}unknown\n", "error budget");
+    };
+    let heads = std::iter::once("error budget").chain(std::iter::repeat(""));
+    let lines = heads.zip(budgets).map(|(head, budget)| {
+        format!(
+            "{head:<14}{:<18}{} of {} days at {} % {}\n",
+            budget.objective.name(),
+            budget.left_in_words(),
+            budget.window_days,
+            budget.objective_percent,
+            budget.objective.promise(),
+        )
+    });
+    lines.collect()
 }
 
 impl Records {

@@ -11,6 +11,7 @@ use super::remote::Remote;
 use super::screen_id::ScreenId;
 use super::theme::Tone;
 use pipeline::environment::Environment;
+use pipeline::slo::{EVENTS_MIN, ErrorBudget};
 
 /// A message older than this ages.
 const AGE_WARNING_SECS: u64 = 60;
@@ -192,6 +193,7 @@ pub(crate) fn findings(
     ingest(pipeline, &mut findings);
     tunnel(pipeline, &mut findings);
     api(pipeline, &mut findings);
+    budgets(pipeline, &mut findings);
     check_settings(pipeline, environment, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.tone));
     findings
@@ -221,6 +223,12 @@ fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut
             pipeline.history.error(),
             fetched(&pipeline.history),
         ),
+        (
+            "error budgets",
+            // From the same service as the history: one of the two says it.
+            (pipeline.budgets.error()).filter(|_| pipeline.history.error().is_none()),
+            fetched(&pipeline.budgets),
+        ),
     ];
     for (name, error, fetched_at) in parts {
         let Some(error) = error else { continue };
@@ -234,7 +242,7 @@ fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut
             },
         );
         findings.push(Finding {
-            tone: if name == "history" {
+            tone: if matches!(name, "history" | "error budgets") {
                 Tone::Warning
             } else {
                 Tone::Bad
@@ -408,4 +416,26 @@ fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
             screen: None,
         });
     }
+}
+
+/// Error budgets that are spent.
+fn budgets(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
+    let budgets = pipeline.budgets.value().into_iter().flatten();
+    let is_judged = |budget: &&ErrorBudget| {
+        budget.is_spent() && budget.events.is_some_and(|events| events >= EVENTS_MIN)
+    };
+    findings.extend(budgets.filter(is_judged).map(|budget| Finding {
+        tone: Tone::Warning,
+        text: format!(
+            "the error budget of {} is spent: {} in {} days",
+            budget.objective.name(),
+            budget.left_in_words(),
+            budget.window_days,
+        ),
+        advice: format!(
+            "terraform/OPERATIONS.md has what to do: slo-{}",
+            budget.objective.name()
+        ),
+        screen: None,
+    }));
 }

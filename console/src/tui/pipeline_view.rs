@@ -14,6 +14,7 @@ use super::request::{Answer, Reply, Request};
 use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
 };
+use pipeline::slo::ErrorBudget;
 
 /// Samples that rates and growth are computed from: those of the last minute.
 const LOOKS_KEPT: usize = 13;
@@ -55,6 +56,8 @@ pub(crate) struct PipelineView {
     /// Totals of the database.
     pub(crate) totals: Remote<RecordTotals>,
     pub(crate) api: Remote<ApiHealth>,
+    /// What is left of the error budgets.
+    pub(crate) budgets: Remote<Vec<ErrorBudget>>,
     /// When the first of the reads of the totals failed that have failed since.
     pub(crate) totals_failing_since: Option<DateTime<Utc>>,
     /// Database time and total of the last samples, oldest first.
@@ -137,6 +140,22 @@ impl PipelineView {
         if self.history.is_due(self.history_interval(), now) {
             outbox.fetch(&mut self.history, Reply::History, Request::History);
         }
+        if self.budgets.is_due(self.budgets_interval(), now) {
+            self.fetch_budgets(outbox);
+        }
+    }
+
+    /// As [`Self::history_interval`], from the same service.
+    fn budgets_interval(&self) -> Duration {
+        if self.budgets.error().is_some() {
+            return self.polling.history_max;
+        }
+        self.polling.budgets
+    }
+
+    fn fetch_budgets(&mut self, outbox: &mut Outbox) {
+        let budgets = &mut self.budgets;
+        outbox.fetch(budgets, Reply::ErrorBudgets, Request::ErrorBudgets);
     }
 
     /// A part that failed is read again as soon as the queues: its error must not outlive the outage.
@@ -160,6 +179,7 @@ impl PipelineView {
         outbox.fetch(&mut self.totals, Reply::Totals, Request::Totals);
         outbox.fetch(&mut self.api, Reply::ApiHealth, Request::ApiHealth);
         outbox.fetch(&mut self.history, Reply::History, Request::History);
+        self.fetch_budgets(outbox);
     }
 
     fn fetch_source_queue(&mut self, outbox: &mut Outbox) {

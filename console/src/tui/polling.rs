@@ -22,6 +22,8 @@ pub(crate) struct Polling {
     pub(crate) history_min: Duration,
     /// Longest interval of the metrics.
     pub(crate) history_max: Duration,
+    /// Error budgets: sums of 30 days, which a quarter of an hour hardly changes.
+    pub(crate) budgets: Duration,
     /// Totals of the database.
     pub(crate) totals: Duration,
     /// Whether the database pauses when nobody is connected. Then its totals are read by themselves only after
@@ -44,6 +46,7 @@ impl Polling {
         api: Duration::seconds(5),
         history_min: Duration::seconds(5),
         history_max: Duration::seconds(15),
+        budgets: Duration::seconds(60),
         totals: Duration::seconds(5),
         database_pauses: false,
         ages_from_history: false,
@@ -56,6 +59,7 @@ impl Polling {
         api: Duration::seconds(60),
         history_min: Duration::seconds(60),
         history_max: Duration::seconds(60),
+        budgets: Duration::seconds(900),
         totals: Duration::seconds(60),
         database_pauses: false,
         ages_from_history: true,
@@ -67,6 +71,7 @@ impl Polling {
         api: Duration::seconds(300),
         history_min: Duration::seconds(300),
         history_max: Duration::seconds(300),
+        budgets: Duration::seconds(3_600),
         totals: Duration::seconds(300),
         ..Self::AWS
     };

@@ -14,6 +14,7 @@ use super::redrives::{Draft, DryRun, Past, RunEnd};
 use pipeline::model::{
     ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
+use pipeline::slo::ErrorBudget;
 use pipeline::{Body, Hidden};
 use redrive::Report;
 
@@ -81,6 +82,8 @@ pub(crate) enum Request {
     History(ReplyTo<History>),
     Totals(ReplyTo<RecordTotals>),
     ApiHealth(ReplyTo<ApiHealth>),
+    /// What is left of the error budgets.
+    ErrorBudgets(ReplyTo<Vec<ErrorBudget>>),
     /// Receive dead letters with a long visibility timeout.
     ReceiveMessages(ReplyTo<Received>),
     /// Extend the visibility timeouts of the received messages that end soon.
@@ -148,6 +151,7 @@ pub(crate) enum Reply {
     History(Answer<History>),
     Totals(Answer<RecordTotals>),
     ApiHealth(Answer<ApiHealth>),
+    ErrorBudgets(Answer<Vec<ErrorBudget>>),
     Received(Answer<Received>),
     Extended(Answer<LeaseTimes>),
     Released(Answer<Hidden>),

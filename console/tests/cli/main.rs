@@ -28,6 +28,7 @@ mod programs;
 mod redrives;
 mod replace;
 mod replay;
+mod slo;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;

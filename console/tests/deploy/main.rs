@@ -17,6 +17,7 @@ mod readmes;
 #[expect(dead_code, reason = "the tests of the delivery use the rest")]
 #[path = "../support/scripts.rs"]
 mod scripts;
+mod slo;
 mod terraform;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     let provider = terraform.clone().and_then(|()| provider_can_be_had());
     let checkov = runs("checkov", &["--version"]);
     let nothing = Ok(());
-    let trials = vec![
+    let mut trials = vec![
         trial(
             "every_call_is_in_the_table",
             &nothing,
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
             pipeline::applied,
         ),
     ];
+    trials.extend(slo::trials(&terraform));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -566,6 +566,20 @@ async fn report_has_the_counts_of_a_batch_and_nothing_of_its_content() {
 }
 
 #[tokio::test]
+async fn only_events_that_were_stored_within_a_minute_of_their_publish_are_on_time() {
+    let place = Place::open().await;
+    let mut batch = batch(&["early", "late", "unknown"].map(event_body));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    for (message, age_secs) in batch.messages.iter_mut().zip([1, 61]) {
+        let sent = now - Duration::from_secs(age_secs);
+        let attributes = json!({"SentTimestamp": sent.as_millis().to_string()});
+        message.attributes = serde_json::from_value(attributes).unwrap();
+    }
+    let (_, report) = handle_reported(batch, &invocation(), &place.deps()).await;
+    assert_eq!((report.outcome.stored, report.within_slo), (3, 1));
+}
+
+#[tokio::test]
 async fn batch_that_could_not_be_written_has_no_lag() {
     let place = Place::open().await;
     let invocation = Invocation::new(REQUEST_ID.to_owned(), Duration::ZERO);

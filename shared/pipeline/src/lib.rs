@@ -50,6 +50,7 @@ mod records;
 mod replacing;
 mod search_state;
 mod sigv4;
+pub mod slo;
 mod sync_names;
 pub mod text;
 mod trace;

@@ -10,6 +10,7 @@ module "pipeline" {
   permissions_boundary_arn = var.permissions_boundary_arn
   architecture             = var.architecture
   notification_emails      = var.notification_emails
+  monthly_budget_usd       = var.monthly_budget_usd
   log_retention_days       = 14
 
   network = {

@@ -11,6 +11,7 @@ module "pipeline" {
   permissions_boundary_arn = var.permissions_boundary_arn
   architecture             = var.architecture
   notification_emails      = var.notification_emails
+  monthly_budget_usd       = var.monthly_budget_usd
   kms_key_arn              = var.kms_key_arn
   tracing_enabled          = true
   log_retention_days       = 90

@@ -33,6 +33,12 @@ variable "notification_emails" {
   default     = []
 }
 
+variable "monthly_budget_usd" {
+  description = "What the pipeline may cost in a month, by the tag Pipeline; notification_emails are notified. Null for no budget."
+  type        = number
+  default     = null
+}
+
 variable "functions_release" {
   description = "What the zip files must be, from functions.tfvars.json of a release; null takes whatever was built there."
   type = object({

@@ -1,4 +1,4 @@
-# Alarms that need a person. Each description says what it means, and links its section of OPERATIONS.md.
+# Alarms of causes, each of which needs a person; those of the objectives are in slo.tf. Each description says what it means, and links its section of OPERATIONS.md.
 
 locals {
   message_alarms = {

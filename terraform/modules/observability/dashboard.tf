@@ -14,7 +14,45 @@ locals {
     "unsupported-specversion",
   ]
 
+  # How fast each error budget is spent, with the rates at which the alarms are raised.
+  slo_widgets = [
+    for title, names in {
+      "Objective: stored within 60 s"           = ["freshness"]
+      "Objective: nothing published is missing" = ["durability"]
+      "Objectives: API available, and fast"     = ["api-availability", "api-latency"]
+      } : {
+      title = title
+      stat  = "Sum"
+      lines = concat([
+        for name in names : concat(
+          [
+            for id, metric in local.slos[name].metrics :
+            [
+              metric.source.namespace, metric.metric, metric.source.dimension, metric.source.value,
+              { id = id, stat = metric.stat, visible = false },
+            ]
+          ],
+          [[{
+            id         = "burn_${replace(name, "-", "_")}"
+            label      = "${name}: burn rate of an hour"
+            expression = "(${local.slos[name].bad}) / ${local.slos[name].total} / ${(100 - local.slos[name].objective_percent) / 100}"
+          }]],
+        )
+      ]...)
+      properties = {
+        period = 3600
+        yAxis  = { left = { min = 0 } }
+        annotations = {
+          horizontal = [
+            for window, burn in local.slo_burns : { value = burn.burn_rate, label = "${burn.urgency}, ${window}" }
+          ]
+        }
+      }
+    }
+  ]
+
   metrics = concat(
+    local.slo_widgets,
     [
       {
         title = "Published and delivered"
@@ -126,14 +164,17 @@ resource "aws_cloudwatch_dashboard" "this" {
         y      = floor(index / 3) * local.widget_height
         width  = local.widget_width
         height = local.widget_height
-        properties = {
-          title   = metric.title
-          region  = data.aws_region.current.id
-          view    = "timeSeries"
-          stat    = metric.stat
-          period  = 60
-          metrics = metric.lines
-        }
+        properties = merge(
+          {
+            title   = metric.title
+            region  = data.aws_region.current.id
+            view    = "timeSeries"
+            stat    = metric.stat
+            period  = 60
+            metrics = metric.lines
+          },
+          try(metric.properties, {}),
+        )
       }
     ]
   })

@@ -7,3 +7,8 @@ output "dashboard_name" {
   description = "Name of the dashboard."
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }
+
+output "slo_alarm_names" {
+  description = "Names of the composite alarms of the objectives; empty where they have none."
+  value       = sort(values(aws_cloudwatch_composite_alarm.slo)[*].alarm_name)
+}

@@ -121,3 +121,36 @@ variable "runbooks_url" {
     error_message = "runbooks_url must be an address of at most 300 characters without \"#\": the section is added."
   }
 }
+
+variable "slo_alarms_enabled" {
+  description = "Whether the objectives have alarms: 24 windows, 8 composite alarms and the planned pause, about $13 a month. The dashboard shows the objectives either way."
+  type        = bool
+  default     = false
+}
+
+variable "slo_events_min" {
+  description = "Events that the long window of an objective must have before its alarm is raised, and their share in the short window."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.slo_events_min >= 1 && floor(var.slo_events_min) == var.slo_events_min
+    error_message = "slo_events_min must be a whole number of at least 1: of no events there is no share."
+  }
+}
+
+variable "monthly_budget_usd" {
+  description = "What the pipeline may cost in a month; at 80 % of it, and when more than all of it is forecast, notification_emails are notified. Null for no budget."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = try(var.monthly_budget_usd > 0, var.monthly_budget_usd == null)
+    error_message = "monthly_budget_usd must be above 0, or null for no budget."
+  }
+
+  validation {
+    condition     = var.monthly_budget_usd == null || length(var.notification_emails) > 0
+    error_message = "monthly_budget_usd needs notification_emails: it would notify nobody."
+  }
+}

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use chrono::Utc;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -90,6 +91,9 @@ impl Sources {
             }),
             Request::ApiHealth(to) => self.ask(read(Api), to, |pipeline| async move {
                 pipeline.api_health().await
+            }),
+            Request::ErrorBudgets(to) => self.ask(read(Metrics), to, |pipeline| async move {
+                pipeline.error_budgets(Utc::now()).await
             }),
             Request::ReceiveMessages(to) => {
                 let receiving = self.shared.leases().map(|leases| leases.receive());

@@ -7,9 +7,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::batches;
 use super::freshness::Freshness;
 use super::hop::Hop;
+use super::{batches, budgets};
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{
     UNKNOWN, age_secs, clock, count, latency, rate, rate_or_unknown, span_secs, visible,
@@ -22,9 +22,9 @@ use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{QueueSnapshot, ReadPath};
 
 /// Rows of the hops side by side.
-pub(super) const WIDE_ROWS: u16 = 8;
+const WIDE_ROWS: u16 = 8;
 /// Rows of the hops below each other.
-pub(super) const NARROW_ROWS: u16 = 8;
+const NARROW_ROWS: u16 = 8;
 
 /// Columns of the main number where the hops are below each other.
 const MAIN_COLUMNS: usize = 18;
@@ -33,12 +33,23 @@ const OF_NOW: Duration = Duration::seconds(7);
 /// A queue whose oldest message is younger than this is not waiting for anything.
 const PASSING_SECS: u64 = 5;
 
-/// All hops, the dead-letter queue that hangs below the source queue, and what the ingest does in a
-/// minute below the ingest.
+/// Rows of the hops and of what is known of the error budgets.
+pub(super) fn rows(context: &ScreenContext<'_>) -> u16 {
+    let hops = if is_wide(context.body) {
+        WIDE_ROWS
+    } else {
+        NARROW_ROWS
+    };
+    hops + u16::from(budgets::line(context).is_some())
+}
+
+/// All hops, the dead-letter queue that hangs below the source queue, what the ingest does in a
+/// minute below the ingest, and the error budgets where they are known.
 pub(super) struct Hops {
     path: [Hop; 5],
     dead_letters: Hop,
     per_minute: Hop,
+    budgets: Option<Hop>,
 }
 
 impl Hops {
@@ -53,6 +64,7 @@ impl Hops {
             ],
             dead_letters: dead_letters(context),
             per_minute: batches::per_minute(context),
+            budgets: budgets::line(context),
         }
     }
 
@@ -103,25 +115,14 @@ impl Hops {
                 Span::styled(number, theme.tone(dead.tone)),
                 Span::styled(whole_parts(&dead.rest, room), theme.muted()),
             ],
-            self.minute(theme, area.width),
+            whole_line(theme, "ingest, ", &self.per_minute, area.width),
         ];
         for (line, spans) in below.zip(texts) {
             line.spans = spans;
         }
+        let budgets = self.budgets.iter();
+        lines.extend(budgets.map(|hop| Line::from(whole_line(theme, "error ", hop, area.width))));
         canvas.render_widget(Paragraph::new(lines), area);
-    }
-
-    /// What the ingest does in a minute, over the whole width.
-    fn minute(&self, theme: Theme, width: u16) -> Vec<Span<'static>> {
-        let hop = &self.per_minute;
-        let title = format!("  ingest, {} ", hop.title);
-        let main = format!("{} {}   ", sign(hop.tone), hop.main);
-        let room = usize::from(width).saturating_sub(title.width() + main.width() + 1);
-        vec![
-            Span::styled(title, theme.strong()),
-            Span::styled(main, theme.tone(hop.tone)),
-            Span::styled(whole_parts(&hop.rest, room), theme.muted()),
-        ]
     }
 
     /// One line for each hop.
@@ -136,8 +137,22 @@ impl Hops {
                 lines.push(narrow_line(theme, "└", &self.per_minute, area.width));
             }
         }
+        let budgets = self.budgets.iter();
+        lines.extend(budgets.map(|hop| narrow_line(theme, " ", hop, area.width)));
         canvas.render_widget(Paragraph::new(lines), area);
     }
+}
+
+/// What is no hop, over the whole width.
+fn whole_line(theme: Theme, of: &str, hop: &Hop, width: u16) -> Vec<Span<'static>> {
+    let title = format!("  {of}{} ", hop.title);
+    let main = format!("{} {}   ", sign(hop.tone), hop.main);
+    let room = usize::from(width).saturating_sub(title.width() + main.width() + 1);
+    vec![
+        Span::styled(title, theme.strong()),
+        Span::styled(main, theme.tone(hop.tone)),
+        Span::styled(whole_parts(&hop.rest, room), theme.muted()),
+    ]
 }
 
 fn main_cell(theme: Theme, hop: &Hop, column: usize, is_last: bool) -> Vec<Span<'static>> {

@@ -3,6 +3,7 @@
 //! Invariant: it owns only a selection; every number comes from `PipelineView`.
 
 mod batches;
+mod budgets;
 mod charts;
 mod freshness;
 mod hop;
@@ -48,7 +49,8 @@ struct Parts {
 }
 
 /// Divides the screen; `calm` lines are shown where no finding is listed.
-fn layout(area: Rect, listed: &[Finding], selected: usize, calm: usize) -> Parts {
+fn layout(context: &ScreenContext<'_>, listed: &[Finding], selected: usize, calm: usize) -> Parts {
+    let area = context.body;
     let lines: usize = (0..listed.len())
         .map(|row| {
             if row == selected {
@@ -60,11 +62,7 @@ fn layout(area: Rect, listed: &[Finding], selected: usize, calm: usize) -> Parts
         .sum();
     let lines = if listed.is_empty() { calm } else { lines };
     let wanted = u16::try_from(lines + 1).unwrap_or(u16::MAX);
-    let hops_rows = if is_wide(area) {
-        hops::WIDE_ROWS
-    } else {
-        hops::NARROW_ROWS
-    };
+    let hops_rows = hops::rows(context);
     // The answer comes first: where there is no room for both, the hops give way to a part.
     let room = (area.height.saturating_sub(hops_rows + 1)).max(area.height * 2 / 3);
     let [findings, _, hops, _, charts] = Layout::vertical([
@@ -102,7 +100,7 @@ impl Screen for Overview {
         let listed = listed(context);
         let selected = self.selected.min(listed.len().saturating_sub(1));
         let calm = calm_lines(context, usize::from(area.width)).len();
-        let parts = layout(area, &listed, selected, calm);
+        let parts = layout(context, &listed, selected, calm);
         self.draw_findings(context, &listed, canvas, parts.findings);
         Hops::of(context).draw(context.theme, canvas, parts.hops);
         if parts.charts.height >= CHART_ROWS_MIN {
@@ -145,7 +143,7 @@ impl Overview {
     fn click(&mut self, position: Position, context: &mut UpdateContext<'_>) {
         let listed = listed(context);
         let selected = self.selected.min(listed.len().saturating_sub(1));
-        let parts = layout(context.body, &listed, selected, 0);
+        let parts = layout(context, &listed, selected, 0);
         if !parts.findings.contains(position) || position.y == parts.findings.y {
             return;
         }

@@ -6,6 +6,7 @@
 )]
 
 mod attention;
+mod budgets;
 mod freshness;
 mod sleeping;
 mod stage;
@@ -46,9 +47,9 @@ fn every_size_is_drawn() {
 fn a_request_under_way_is_not_sent_again() {
     let mut harness = start(80, 24);
     harness.tick();
-    assert_eq!(harness.requests.len(), 5);
+    assert_eq!(harness.requests.len(), 6);
     harness.pass(60);
-    assert_eq!(harness.requests.len(), 5);
+    assert_eq!(harness.requests.len(), 6);
 }
 
 #[test]

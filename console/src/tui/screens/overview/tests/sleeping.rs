@@ -87,7 +87,12 @@ fn requests_of_an_hour(harness: &mut Harness, pipeline: &Pipeline) -> BTreeMap<S
 fn untouched_hour_reads_no_database_and_few_metrics() {
     let counts = requests_of_an_hour(&mut start(), &idle());
     // terraform/README.md computes what an open console costs from these.
-    let expected = [("ApiHealth", 20), ("History", 20), ("Queue", 220)];
+    let expected = [
+        ("ApiHealth", 20),
+        ("ErrorBudgets", 1),
+        ("History", 20),
+        ("Queue", 220),
+    ];
     let expected = expected.map(|(kind, count)| (kind.to_owned(), count));
     assert_eq!(counts, BTreeMap::from(expected));
 }

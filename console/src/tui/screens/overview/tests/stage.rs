@@ -22,6 +22,7 @@ use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, ReadPath,
     RecordTotals,
 };
+use pipeline::slo::{ErrorBudget, Objective};
 
 /// Every state that the overview can be seen in.
 #[derive(Clone, Copy, Debug, PartialEq, VariantArray)]
@@ -39,6 +40,7 @@ pub(crate) enum State {
     IngestSilent,
     IngestStuck,
     IngestUnnamed,
+    BudgetSpent,
     Unreachable,
     Ended,
     HistoryFails,
@@ -175,6 +177,37 @@ pub(crate) struct Pipeline {
     pub(crate) tunnel_fault: Option<String>,
     /// Age of the newest record.
     pub(crate) newest: Duration,
+    pub(crate) budgets: Result<Vec<ErrorBudget>, Fault>,
+}
+
+/// A budget of which so much is left; `None` where nothing is known.
+pub(crate) fn budget(objective: Objective, left_percent: Option<f64>) -> ErrorBudget {
+    let minutes = 43_200.0 * (100.0 - objective.percent()) / 100.0;
+    ErrorBudget {
+        objective,
+        objective_percent: objective.percent(),
+        window_days: 30,
+        events: left_percent.map(|_| 1_204_553),
+        bad_events: left_percent.map(|_| 3),
+        budget_left_percent: left_percent,
+        budget_left_minutes: left_percent.map(|left| minutes * left / 100.0),
+    }
+}
+
+/// The budgets of an environment without metrics.
+fn unknown_budgets() -> Vec<ErrorBudget> {
+    Objective::ALL
+        .map(|objective| budget(objective, None))
+        .to_vec()
+}
+
+/// One is spent, one nearly, and of one nothing is known.
+pub(crate) fn spent_budgets() -> Vec<ErrorBudget> {
+    let left = [Some(99.9), None, Some(-27.5), Some(8.4)];
+    let budgets = Objective::ALL.into_iter().zip(left);
+    budgets
+        .map(|(objective, left)| budget(objective, left))
+        .collect()
 }
 
 impl Pipeline {
@@ -188,6 +221,7 @@ impl Pipeline {
             read_path: ReadPath::Database,
             tunnel_fault: None,
             newest: Duration::seconds(1),
+            budgets: Ok(unknown_budgets()),
         }
     }
 
@@ -206,6 +240,7 @@ impl Pipeline {
             read_path: ReadPath::Database,
             tunnel_fault: None,
             newest: Duration::seconds(1),
+            budgets: Err(refused("read metrics")),
         }
     }
 
@@ -226,6 +261,7 @@ impl Pipeline {
                 status,
                 latency: std::time::Duration::from_millis(9),
             })),
+            Request::ErrorBudgets(to) => to.answer(self.budgets.clone()),
             other => panic!("the overview does not request {other:?}"),
         }
     }
@@ -297,7 +333,7 @@ pub(crate) fn harness_in(state: State, width: u16, height: u16) -> Harness {
             let mut harness = start(width, height);
             harness.tick();
             let requests = harness.requests.len();
-            assert_eq!(requests, 5, "each part is requested on its own");
+            assert_eq!(requests, 6, "each part is requested on its own");
             harness
         }
         State::Healthy => served(&healthy, width, height),
@@ -390,6 +426,14 @@ pub(crate) fn harness_in(state: State, width: u16, height: u16) -> Harness {
             };
             served(&pipeline, width, height)
         }
+        State::BudgetSpent => served(
+            &Pipeline {
+                budgets: Ok(spent_budgets()),
+                ..healthy
+            },
+            width,
+            height,
+        ),
         State::HistoryFails => {
             let mut harness = served(&healthy, width, height);
             let history = Pipeline::unreachable().history;

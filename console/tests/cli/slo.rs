@@ -1,0 +1,116 @@
+//! The error budgets of `status`, on metrics of known periods.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
+use serde_json::{Value, json};
+
+use crate::pipeline::{Turn, deployed};
+use crate::support::configuration;
+use crate::support::program::Program;
+
+/// Nobody else sends metrics of these.
+const INGEST: &str = "ingest-of-the-slo-test";
+const TOPIC: &str = "topic-of-the-slo-test";
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Values of a metric from twenty and from forty hours ago.
+fn put(turn: &Turn, namespace: &str, dimension: (&str, &str), metrics: &[(&str, [f64; 2])]) {
+    let data = metrics.iter().flat_map(|(name, values)| {
+        let values = [20, 40].into_iter().zip(values);
+        values.map(move |(hours, value)| {
+            let at = SystemTime::now().checked_sub(HOUR * hours).unwrap();
+            let (name_of, of) = dimension;
+            MetricDatum::builder()
+                .metric_name(*name)
+                .dimensions(Dimension::builder().name(name_of).value(of).build())
+                .timestamp(DateTime::from(at))
+                .value(*value)
+                .build()
+        })
+    });
+    turn.runtime.block_on(async {
+        let config = devstack::sdk_config(&turn.endpoints.endpoint_url);
+        aws_sdk_cloudwatch::Client::new(&config)
+            .put_metric_data()
+            .namespace(namespace)
+            .set_metric_data(Some(data.collect()))
+            .send()
+            .await
+            .unwrap();
+    });
+}
+
+fn budget<'a>(status: &'a Value, objective: &str) -> &'a Value {
+    let budgets = status["slo"].as_array().unwrap();
+    budgets
+        .iter()
+        .find(|budget| budget["objective"] == objective)
+        .unwrap()
+}
+
+#[test]
+fn status_shows_what_is_left_of_each_budget_and_nothing_where_nothing_is_known() {
+    let turn = deployed();
+    let program = Program::new();
+    let more = format!("ingest_function = \"{INGEST}\"\n");
+    let text = configuration::by_api(&turn.endpoints, &more);
+    let topic = format!("arn:aws:sns:us-east-1:000000000000:{TOPIC}");
+    program.configure(&text.replace(&turn.endpoints.topic_arn, &topic));
+
+    let status = program.json_ok(&["status"]);
+    for objective in ["freshness", "durability", "api-availability", "api-latency"] {
+        let budget = budget(&status, objective);
+        assert_eq!(budget["events"], Value::Null, "{budget}");
+        assert_eq!(budget["budget_left_percent"], Value::Null, "{budget}");
+        assert_eq!(budget["budget_left_minutes"], Value::Null, "{budget}");
+    }
+    let text = program.run(&["status"]).stdout;
+    assert!(
+        text.contains("error budget  freshness         – of"),
+        "{text}"
+    );
+    assert!(!text.contains("100 %)"), "{text}");
+
+    let ingest = [
+        ("stored", [4e8, 6e8]),
+        ("within_slo", [4e8 - 1e6, 6e8 - 1.5e6]),
+        ("duplicates", [1e6, 2e6]),
+        ("expired", [0.0, 0.0]),
+        ("dead_lettered", [1e6, 0.0]),
+    ];
+    let dimension = ("FunctionName", INGEST);
+    put(&turn, "OpsConsole/Ingest", dimension, &ingest);
+    // So many that what waits in the shared queues does not count.
+    let published = [4e8 + 2e6 + 5e5, 6e8 + 2e6 + 5.1e5];
+    let published = [("NumberOfMessagesPublished", published)];
+    put(&turn, "AWS/SNS", ("TopicName", TOPIC), &published);
+
+    let status = program.json_ok(&["status"]);
+    assert_eq!(
+        budget(&status, "freshness"),
+        &json!({
+            "objective": "freshness", "objective_percent": 99.0, "window_days": 30,
+            "events": 1_000_000_000, "bad_events": 2_500_000,
+            "budget_left_percent": 75.0, "budget_left_minutes": 324.0,
+        })
+    );
+    // Of the million that the objective allows.
+    let durability = budget(&status, "durability");
+    assert_eq!(durability["events"], 1_005_010_000);
+    let missing = durability["bad_events"].as_u64().unwrap();
+    assert!((1_009_000..=1_010_000).contains(&missing), "{durability}");
+    let left = durability["budget_left_percent"].as_f64().unwrap();
+    assert!((-1.0..0.0).contains(&left), "{durability}");
+    assert_eq!(budget(&status, "api-latency")["events"], Value::Null);
+
+    let text = program.run(&["status"]).stdout;
+    for line in [
+        "error budget  freshness         324 min (75 %) of 30 days at 99 % stored within 60 s",
+        "              durability        none (1 min over) of 30 days at 99.9 % none missing",
+        "              api-availability  – of 30 days at 99.9 % no 5xx",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
