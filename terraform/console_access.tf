@@ -1,5 +1,12 @@
 # The policy for operators who use opsconsole: attach it to their role. It allows what opsconsole calls and nothing
-# else: console/tests/deploy compares the two. `opsconsole env check` tries each action.
+# else: console/tests/deploy compares the two. `opsconsole env check` tries each action but those that `opsconsole lint`
+# alone needs: where one is missing, that names it.
+
+locals {
+  arn_prefixes = {
+    for service in ["lambda", "logs"] : service => "arn:${local.partition}:${service}:${local.region}:${local.account_id}"
+  }
+}
 
 resource "aws_iam_policy" "console" {
   name        = "${var.name}-console"
@@ -12,7 +19,7 @@ resource "aws_iam_policy" "console" {
         {
           Sid      = "Publish"
           Effect   = "Allow"
-          Action   = ["sns:GetTopicAttributes", "sns:Publish"]
+          Action   = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Publish"]
           Resource = [module.messaging.topic_arn]
         },
         {
@@ -48,12 +55,29 @@ resource "aws_iam_policy" "console" {
             "${module.api.execution_arn}/$default/POST/v1/records/lookup",
           ]
         },
-        # Metrics support no resources (Service Authorization Reference, "Amazon CloudWatch").
+        # Metrics, mappings and subscriptions support no resources, and a list of all alarms needs all of them (Service
+        # Authorization Reference, "Amazon CloudWatch", "AWS Lambda", "Amazon SNS").
         {
-          Sid      = "ReadMetrics"
-          Effect   = "Allow"
-          Action   = ["cloudwatch:GetMetricData"]
+          Sid    = "ReadMetrics"
+          Effect = "Allow"
+          Action = [
+            "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:ListEventSourceMappings",
+            "sns:GetSubscriptionAttributes",
+          ]
           Resource = ["*"]
+        },
+        # For `opsconsole lint`.
+        {
+          Sid      = "ReadIngest"
+          Effect   = "Allow"
+          Action   = ["lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration"]
+          Resource = ["${local.arn_prefixes["lambda"]}:function:${module.ingest.name}"]
+        },
+        {
+          Sid      = "ReadLogGroups"
+          Effect   = "Allow"
+          Action   = ["logs:DescribeLogGroups"]
+          Resource = ["${local.arn_prefixes["logs"]}:log-group:*"]
         },
       ],
       [
@@ -62,6 +86,14 @@ resource "aws_iam_policy" "console" {
           Effect   = "Allow"
           Action   = statement.actions
           Resource = statement.resources
+        }
+      ],
+      [
+        for cluster in module.database : {
+          Sid      = "ReadCluster"
+          Effect   = "Allow"
+          Action   = ["rds:DescribeDBClusters"]
+          Resource = [cluster.cluster_arn]
         }
       ],
       # An export reads and replaces its own files. Without s3:ListBucket, S3 answers that a missing object is

@@ -15,6 +15,7 @@ use super::account::arguments::{AccountArguments, EXAMPLES as ACCOUNT_EXAMPLES};
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
 use super::erase::arguments::{EXAMPLES as ERASE_EXAMPLES, EraseArguments};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
+use super::lint::arguments::{EXAMPLES as LINT_EXAMPLES, LintArguments};
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::replay::arguments::{EXAMPLES as REPLAY_EXAMPLES, ReplayArguments};
@@ -113,7 +114,7 @@ Examples:
   opsconsole --env pilot env check --into s3://events-exports/daily
 
 Every access that this program needs is tried, all at once, each for at most 10 s: topic, queues,
-metrics, API, database. Nothing is changed: what only a change could show, such as publishing, is
+metrics, API, database; `lint` names what it alone lacks. Nothing is changed: what only a change could show, such as publishing, is
 listed as not-tried, with the command that would show it. A missing permission has its name in IAM.
 
 JSON output: {\"environment\", \"checks\": [{\"access\", \"target\", \"outcome\", \"duration_ms\",
@@ -223,6 +224,9 @@ pub enum Command {
     /// Estimate what a month of this environment costs, from its metrics of the last week
     #[command(after_help = COST_EXAMPLES)]
     Cost,
+    /// Check how this pipeline is set up: what was seen, why it matters, how to mend it
+    #[command(after_help = LINT_EXAMPLES)]
+    Lint(LintArguments),
     /// Validate events and publish them to the topic
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArguments),
@@ -489,6 +493,7 @@ mod tests {
             "opsconsole api get v1/records",
             "opsconsole tidy --older-than 30",
             "opsconsole tidy --keep-bytes lots",
+            "opsconsole lint --fail-on note",
             "opsconsole demo --headless",
             "opsconsole demo --seconds 3",
             "opsconsole demo --faults 2",
@@ -506,6 +511,7 @@ mod tests {
             "opsconsole replay --files november --type a --type b --rate 5 --yes",
             "opsconsole redrive plan --code x --patch .a=1 --canary 1,10,100 --out -",
             "opsconsole records list --order asc --output json --env x",
+            "opsconsole lint --fail-on error --output json",
             "opsconsole tidy --older-than 2w --keep-bytes 1.5GiB --plans --audit-log --yes",
             "opsconsole demo --headless --seconds 3 --rate 0.5",
         ] {

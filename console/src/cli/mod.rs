@@ -16,6 +16,7 @@ mod erase;
 mod exit;
 mod export;
 mod interrupt;
+mod lint;
 mod output;
 mod progress;
 mod publish;
@@ -53,6 +54,7 @@ pub use dlq::arguments::{
 pub use erase::arguments::EraseArguments;
 pub use exit::{CommandError, Exit};
 pub use export::arguments::ExportRecordsArguments;
+pub use lint::arguments::{FailOn, LintArguments};
 pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
@@ -142,6 +144,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         asked @ (Command::Status
         | Command::Account(_)
         | Command::Cost
+        | Command::Lint(_)
         | Command::Publish(_)
         | Command::Dlq(_)
         | Command::Redrive(_)
@@ -163,6 +166,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Status => unless(&mut interrupt, status::run(session)).await,
         Command::Account(asked) => unless(&mut interrupt, account::run(session, &asked)).await,
         Command::Cost => unless(&mut interrupt, cost::run(session)).await,
+        Command::Lint(asked) => unless(&mut interrupt, lint::run(session, &asked)).await,
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
         // These must finish running work after a signal, so they handle signals themselves.

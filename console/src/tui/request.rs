@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
 use super::received::{LeaseTimes, Received};
 use super::redrives::{Draft, DryRun, Past, RunEnd};
+use pipeline::lint::LintReport;
 use pipeline::model::{
     ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
@@ -110,6 +111,8 @@ pub(crate) enum Request {
     Judge(PatchInput, String, ReplyTo<Patched>),
     Search(Query, PatchInputs, ReplyTo<Found>),
     Records(RecordQuery, ReplyTo<Page<Record>>),
+    /// Check how the pipeline is set up.
+    Lint(ReplyTo<LintReport>),
     /// Publish one body, as it is.
     Publish(String, ReplyTo<Published>),
     /// Look once where a published event is.
@@ -168,6 +171,7 @@ pub(crate) enum Reply {
     Judged(Answer<Patched>),
     Found(Answer<Found>),
     Records(Answer<Page<Record>>),
+    Lint(Answer<LintReport>),
     Published(Answer<Published>),
     Traced(Answer<TraceState>),
     Template(Answer<String>),

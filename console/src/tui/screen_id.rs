@@ -16,6 +16,8 @@ pub(crate) enum ScreenId {
     Publish,
     /// The database.
     Records,
+    /// How the pipeline is set up.
+    Lint,
 }
 
 impl ScreenId {
@@ -29,6 +31,7 @@ impl ScreenId {
             Self::Redrives => "Redrives",
             Self::Publish => "Publish",
             Self::Records => "Records",
+            Self::Lint => "Lint",
         }
     }
 
@@ -40,6 +43,7 @@ impl ScreenId {
             Self::Redrives => '3',
             Self::Publish => '4',
             Self::Records => '5',
+            Self::Lint => '6',
         }
     }
 
@@ -61,6 +65,6 @@ mod tests {
     #[test]
     fn screens_are_listed_in_the_order_of_their_numbers() {
         let numbers: String = ScreenId::ALL.iter().map(|screen| screen.number()).collect();
-        assert_eq!(numbers, "12345");
+        assert_eq!(numbers, "123456");
     }
 }

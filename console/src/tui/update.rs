@@ -362,6 +362,9 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Records(answer) => on(model, outbox, |screens, context| {
             screens.records.page_came(answer, context);
         }),
+        Reply::Lint(answer) => on(model, outbox, |screens, context| {
+            screens.lint.report_came(answer, context);
+        }),
         Reply::Published(answer) => on(model, outbox, |screens, context| {
             screens.publish.acknowledged(answer, context);
         }),

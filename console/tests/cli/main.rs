@@ -20,6 +20,7 @@ mod erase;
 mod export;
 mod exports;
 mod hostile;
+mod lint;
 mod messages;
 mod move_service;
 mod native;

@@ -13,15 +13,17 @@ use tokio::time::Instant;
 
 use crate::DevstackError;
 use crate::architecture::Architecture;
-use crate::endpoints::{API, FUNCTION_TIMEOUT_SECS, INGEST, MIGRATE};
+use crate::endpoints::{API, BATCH_WINDOW_SECS, FUNCTION_TIMEOUT_SECS, INGEST, MIGRATE};
 use crate::messaging::Queues;
 use crate::packages;
+use crate::services;
 use crate::signed_request::{SignedRequest, http_client};
+
+/// As in Terraform; without it a log is kept for ever.
+const LOG_RETENTION_DAYS: u32 = 30;
 
 const MIGRATE_TIMEOUT_SECS: u32 = 60;
 const BATCH_SIZE: u32 = 100;
-/// AWS requires at least one second for batches above ten.
-const BATCH_WINDOW_SECS: u32 = 1;
 /// The minimum that AWS accepts.
 const INGEST_CONCURRENCY: u32 = 2;
 const API_ANSWER_LIMIT: Duration = Duration::from_secs(20);
@@ -69,10 +71,25 @@ pub(crate) async fn create_function(
         }},
         "Code": {"ZipFile": BASE64_STANDARD.encode(package)},
     });
+    create_log_group(endpoint_url, name).await?;
     let operation = format!("create the function {name:?}");
     lambda(&operation, endpoint_url, "functions", &settings)
         .send()
         .await?;
+    Ok(())
+}
+
+/// Creates the log group of a function.
+async fn create_log_group(endpoint_url: &str, function: &str) -> Result<(), DevstackError> {
+    let group = format!("/aws/lambda/{function}");
+    let create = json!({"logGroupName": group});
+    let retention = json!({"logGroupName": group, "retentionInDays": LOG_RETENTION_DAYS});
+    for (operation, body) in [
+        ("CreateLogGroup", create),
+        ("PutRetentionPolicy", retention),
+    ] {
+        services::logs(endpoint_url, operation, &body).await?;
+    }
     Ok(())
 }
 

@@ -19,6 +19,8 @@ pub(crate) const API: &str = "events-api";
 pub(crate) const MIGRATE: &str = "events-migrate";
 /// Time limit of the ingest and of the api function.
 pub(crate) const FUNCTION_TIMEOUT_SECS: u32 = 10;
+/// Batching window of the event source mapping. AWS requires at least one second for batches above ten.
+pub(crate) const BATCH_WINDOW_SECS: u32 = 1;
 
 /// Addresses and names of a running stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -38,6 +38,7 @@ mod progress;
 mod queue_metrics;
 pub mod scenario;
 mod search_path;
+pub mod services;
 mod signed_request;
 mod stack;
 pub mod traffic;

@@ -1,14 +1,14 @@
 //! Creates the topic, the queue and its dead-letter queue.
 //!
 //! Invariant: only the topic may send to the queue, and the queue's visibility timeout is at least
-//! six times the function's timeout.
+//! six times the function's timeout and the batching window.
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::json;
 
 use crate::access::create_role;
-use crate::endpoints::{API, FUNCTION_TIMEOUT_SECS, INGEST, MIGRATE};
+use crate::endpoints::{API, BATCH_WINDOW_SECS, FUNCTION_TIMEOUT_SECS, INGEST, MIGRATE};
 use crate::{DevstackError, Endpoints};
 
 const TOPIC: &str = "events";
@@ -16,8 +16,9 @@ const QUEUE: &str = "events-queue";
 const DEAD_LETTER_QUEUE: &str = "events-dead-letters";
 const RECEIVES_MAX: u32 = 3;
 const DEAD_LETTER_RETENTION_SECS: u32 = 14 * 24 * 3_600;
-/// Six times the function's timeout (AWS Lambda developer guide, "Using Lambda with Amazon SQS").
-const VISIBILITY_TIMEOUT_SECS: u32 = 6 * FUNCTION_TIMEOUT_SECS;
+/// Six times the function's timeout and the batching window (AWS Lambda developer guide, "Using Lambda with Amazon
+/// SQS").
+const VISIBILITY_TIMEOUT_SECS: u32 = 6 * FUNCTION_TIMEOUT_SECS + BATCH_WINDOW_SECS;
 
 /// Topic and queues.
 #[derive(Clone)]
@@ -110,12 +111,22 @@ pub(crate) async fn create_queues(
         .send()
         .await;
     DevstackError::aws("allow the topic to send to the queue", outcome)?;
+    let allowed = json!({"redrivePermission": "byQueue", "sourceQueueArns": [queue_arn]});
+    let outcome = sqs
+        .set_queue_attributes()
+        .queue_url(&dead_letter_queue_url)
+        .attributes(QueueAttributeName::RedriveAllowPolicy, allowed.to_string())
+        .send()
+        .await;
+    DevstackError::aws("let one queue use the dead-letter queue", outcome)?;
+    let undelivered = json!({"deadLetterTargetArn": dead_letter_queue_arn});
     let outcome = sns
         .subscribe()
         .topic_arn(&topic_arn)
         .protocol("sqs")
         .endpoint(&queue_arn)
         .attributes("RawMessageDelivery", "true")
+        .attributes("RedrivePolicy", undelivered.to_string())
         .send()
         .await;
     DevstackError::aws("subscribe the queue to the topic", outcome)?;

@@ -1,5 +1,5 @@
-//! Requests to services of the emulator without an SDK client: IAM, Lambda and API Gateway. Their SDK crates
-//! would take the longest to compile, for ten calls.
+//! Requests to services of the emulator without an SDK client: IAM, Lambda, API Gateway, CloudWatch Logs and RDS. Their
+//! SDK crates would take the longest to compile, for a dozen calls.
 //!
 //! Invariant: requests are signed as by the SDK (SigV4). A response with an error status is an error with its
 //! text.
@@ -9,15 +9,20 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::DevstackError;
 use crate::endpoints::{ACCESS_KEY, REGION};
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+const TARGET: &str = "x-amz-target";
 
-/// One POST request.
+/// One request.
 pub(crate) struct SignedRequest<'a> {
+    pub(crate) method: Method,
+    /// Operation of a service with a JSON API over POST, with its prefix.
+    pub(crate) target: Option<String>,
     /// The operation, for errors.
     pub(crate) operation: &'a str,
     /// Name of the service in the signature.
@@ -38,12 +43,23 @@ impl<'a> SignedRequest<'a> {
         body: &Value,
     ) -> Self {
         Self {
+            method: Method::POST,
+            target: None,
             operation,
             service,
             url,
             content_type: "application/json",
             body: body.to_string(),
             limit: REQUEST_LIMIT,
+        }
+    }
+
+    /// The same as an operation of a service with a JSON API over POST; `prefix` is that of its operations.
+    pub(crate) fn with_target(self, prefix: &str) -> Self {
+        Self {
+            target: Some(format!("{prefix}.{}", self.operation)),
+            content_type: "application/x-amz-json-1.1",
+            ..self
         }
     }
 
@@ -55,6 +71,8 @@ impl<'a> SignedRequest<'a> {
         parameters: &[(&str, &str)],
     ) -> Self {
         Self {
+            method: Method::POST,
+            target: None,
             operation,
             service,
             url,
@@ -69,10 +87,13 @@ impl<'a> SignedRequest<'a> {
     /// Sends the request and returns the response.
     pub(crate) async fn send(self) -> Result<reqwest::Response, DevstackError> {
         let mut request = http_client()?
-            .post(&self.url)
+            .request(self.method.clone(), &self.url)
             .timeout(self.limit)
             .header("content-type", self.content_type)
             .body(self.body.clone());
+        if let Some(target) = &self.target {
+            request = request.header(TARGET, target);
+        }
         for (name, value) in self.signature()?.headers() {
             request = request.header(name, value);
         }
@@ -106,10 +127,13 @@ impl<'a> SignedRequest<'a> {
             .build()
             .map_err(|error| self.failed(&error))?
             .into();
+        let target = self.target.as_deref().map(|target| (TARGET, target));
+        let headers = [Some(("content-type", self.content_type)), target];
+        let headers = headers.into_iter().flatten();
         let signable = SignableRequest::new(
-            "POST",
+            self.method.as_str(),
             &self.url,
-            std::iter::once(("content-type", self.content_type)),
+            headers,
             SignableBody::Bytes(self.body.as_bytes()),
         )
         .map_err(|error| self.failed(&error))?;

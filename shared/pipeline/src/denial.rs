@@ -9,18 +9,26 @@ pub(super) const LOG_IN: &str = "rds-db:connect";
 pub(super) const CALL_API: &str = "execute-api:Invoke";
 
 /// What a refused call may name: everything of the console's policy.
-pub(super) const PERMISSIONS: [&str; 22] = [
+pub(super) const PERMISSIONS: [&str; 30] = [
     CALL_API,
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "kms:Decrypt",
     "kms:GenerateDataKey",
+    "lambda:GetFunctionConcurrency",
+    "lambda:GetFunctionConfiguration",
+    "lambda:ListEventSourceMappings",
+    "logs:DescribeLogGroups",
+    "rds:DescribeDBClusters",
     LOG_IN,
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",
     "s3:GetObject",
     "s3:ListBucket",
     "s3:PutObject",
+    "sns:GetSubscriptionAttributes",
     "sns:GetTopicAttributes",
+    "sns:ListSubscriptionsByTopic",
     "sns:Publish",
     "sqs:CancelMessageMoveTask",
     "sqs:ChangeMessageVisibility",

@@ -251,7 +251,12 @@ impl Attempt {
         self.failed(PipelineErrorKind::Unreachable, plain_cause(error))
     }
 
-    fn service_answer(&self, code: Option<&str>, message: Option<&str>) -> PipelineError {
+    /// Converts an answer of a service that is an error.
+    pub(super) fn service_answer(
+        &self,
+        code: Option<&str>,
+        message: Option<&str>,
+    ) -> PipelineError {
         match code {
             Some(code) if code.ends_with("NonExistentQueue") || code == "QueueDoesNotExist" => self
                 .refused("the queue does not exist")

@@ -114,7 +114,7 @@ impl Pipeline {
         Ok(settings(self.queue_name(role), &attributes))
     }
 
-    async fn queue_attributes(
+    pub(super) async fn queue_attributes(
         &self,
         aws: &Aws,
         role: QueueRole,

@@ -1,5 +1,5 @@
-//! Signs what the AWS clients do not sign: requests to the HTTP API (SigV4) and log-ins to the database
-//! (IAM tokens).
+//! Signs what the AWS clients do not sign: requests to the HTTP API and to services without a client here (SigV4),
+//! and log-ins to the database (IAM tokens).
 //!
 //! Invariant: a signature is for one request, a token for one database; neither is stored.
 
@@ -34,10 +34,27 @@ impl Pipeline {
             Authorization::None => Ok(request),
             Authorization::Iam => {
                 let credentials = self.credentials(attempt).await?;
-                signed(request, credentials, &self.environment().region)
-                    .map_err(|cause| attempt.refused(cause))
+                signed(
+                    request,
+                    credentials,
+                    API_SERVICE,
+                    &self.environment().region,
+                )
+                .map_err(|cause| attempt.refused(cause))
             }
         }
+    }
+
+    /// Signs a request to a service of AWS.
+    pub(super) async fn signed_for(
+        &self,
+        request: Request,
+        service: &str,
+        attempt: &Attempt,
+    ) -> Result<Request, PipelineError> {
+        let credentials = self.credentials(attempt).await?;
+        signed(request, credentials, service, &self.environment().region)
+            .map_err(|cause| attempt.refused(cause))
     }
 
     /// Sets a new token for the pool's connections, if the environment requires it.
@@ -87,22 +104,30 @@ fn is_valid(credentials: &Credentials) -> bool {
 }
 
 /// Adds the headers of AWS Signature Version 4.
-fn signed(mut request: Request, credentials: Credentials, region: &str) -> Result<Request, String> {
+fn signed(
+    mut request: Request,
+    credentials: Credentials,
+    service: &str,
+    region: &str,
+) -> Result<Request, String> {
     let identity = credentials.into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
-        .name(API_SERVICE)
+        .name(service)
         .time(SystemTime::now())
         .settings(SigningSettings::default())
         .build()
         .map_err(|error| error.to_string())?
         .into();
     let body = request.body().and_then(Body::as_bytes).unwrap_or_default();
+    // AWS wants every header `x-amz-…` to be signed.
+    let headers = request.headers().iter();
+    let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let signable = SignableRequest::new(
         request.method().as_str(),
         request.url().as_str(),
-        std::iter::empty(),
+        headers,
         SignableBody::Bytes(body),
     )
     .map_err(|error| error.to_string())?;

@@ -15,6 +15,7 @@ const LISTS: &[ScreenId] = &[
     ScreenId::DeadLetters,
     ScreenId::Redrives,
     ScreenId::Records,
+    ScreenId::Lint,
 ];
 const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
 const REDRIVES: &[ScreenId] = &[ScreenId::Redrives];
@@ -25,6 +26,7 @@ const DETAILS: &[ScreenId] = &[
     ScreenId::Redrives,
     ScreenId::Records,
     ScreenId::Publish,
+    ScreenId::Lint,
 ];
 
 macro_rules! bind {
@@ -494,6 +496,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Show(ScreenId::Records),
         [K::char('5')],
         "Records",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Lint),
+        [K::char('6')],
+        "Lint",
         0,
         Place::Screens
     ),

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use ratatui::Frame;
 
 use super::dead_letters::DeadLetters;
+use super::lint::Lint;
 use super::overview::Overview;
 use super::publish::Publish;
 use super::records::Records;
@@ -20,6 +21,7 @@ pub(crate) struct Screens {
     pub(crate) redrives: Redrives,
     pub(crate) publish: Publish,
     pub(crate) records: Records,
+    pub(crate) lint: Lint,
 }
 
 impl Screens {
@@ -35,6 +37,7 @@ impl Screens {
             ScreenId::Redrives => self.redrives.update(event, context),
             ScreenId::Publish => self.publish.update(event, context),
             ScreenId::Records => self.records.update(event, context),
+            ScreenId::Lint => self.lint.update(event, context),
         }
     }
 
@@ -50,6 +53,7 @@ impl Screens {
             ScreenId::Redrives => self.redrives.view(context, canvas),
             ScreenId::Publish => self.publish.view(context, canvas),
             ScreenId::Records => self.records.view(context, canvas),
+            ScreenId::Lint => self.lint.view(context, canvas),
         }
     }
 
@@ -60,6 +64,7 @@ impl Screens {
             ScreenId::Redrives => self.redrives.key_context(),
             ScreenId::Publish => self.publish.key_context(),
             ScreenId::Records => self.records.key_context(),
+            ScreenId::Lint => self.lint.key_context(),
         }
     }
 
@@ -75,6 +80,7 @@ impl Screens {
             ScreenId::Redrives => self.redrives.hint(binding, context),
             ScreenId::Publish => self.publish.hint(binding, context),
             ScreenId::Records => self.records.hint(binding, context),
+            ScreenId::Lint => self.lint.hint(binding, context),
         }
     }
 
@@ -85,6 +91,7 @@ impl Screens {
             ScreenId::Redrives => self.redrives.waiting_since(),
             ScreenId::Publish => self.publish.waiting_since(),
             ScreenId::Records => self.records.waiting_since(),
+            ScreenId::Lint => self.lint.waiting_since(),
         }
     }
 }

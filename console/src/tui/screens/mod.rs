@@ -10,6 +10,7 @@
 
 pub(crate) mod all;
 pub(crate) mod dead_letters;
+pub(crate) mod lint;
 pub(crate) mod overview;
 pub(crate) mod publish;
 pub(crate) mod records;

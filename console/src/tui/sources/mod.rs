@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::progress::with_progress;
 use self::redrives::blocking;
-use self::rules::{Permits, Rules, Source, Work, change, lease, limited, read};
+use self::rules::{Permits, Rules, Source, Work, change, lease, limited, many_reads, read};
 use self::shared::Shared;
 use super::effect::RunControl;
 use super::fault::Fault;
@@ -73,7 +73,7 @@ impl Sources {
 
     /// Starts a request. Its reply comes as a message.
     pub(super) fn start(&mut self, request: Request) {
-        use Source::{Api, Database, Journals, Local, Metrics, Queues, Redrives, Topic};
+        use Source::{Api, Database, Journals, Local, Metrics, Queues, Redrives, Setup, Topic};
         match request {
             Request::Queue(role, to) => self.ask(read(Queues), to, move |pipeline| async move {
                 if Polling::ages_are_in_history(pipeline.environment()) {
@@ -176,6 +176,10 @@ impl Sources {
                     pipeline.list_records(&query).await
                 });
             }
+            Request::Lint(to) => self.ask(many_reads(Setup), to, |pipeline| async move {
+                pipeline.open_tunnel();
+                Ok(pipeline.lint(Utc::now()).await)
+            }),
             Request::Publish(body, to) => {
                 // Never cut off before its end is in the audit log.
                 self.ask(change(Topic), to, |pipeline| async move {

@@ -15,6 +15,8 @@ use crate::tui::fault::Fault;
 /// counts from then on.
 const PERMIT_WITHIN: Duration = Duration::from_secs(20);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Limit of many reads at once, some of which need another one; each has a limit of its own.
+const MANY_WITHIN: Duration = Duration::from_secs(30);
 /// Limit of receiving messages, and of releasing all of them.
 const LEASE_WITHIN: Duration = Duration::from_secs(60);
 /// Requests to one source at once.
@@ -30,6 +32,8 @@ pub(super) enum Source {
     Topic,
     Redrives,
     Journals,
+    /// How all parts are set up.
+    Setup,
     /// This process: needs no permit.
     Local,
 }
@@ -61,6 +65,14 @@ pub(super) const fn read(source: Source) -> Rules {
     }
 }
 
+pub(super) const fn many_reads(source: Source) -> Rules {
+    Rules {
+        source,
+        within: Some(MANY_WITHIN),
+        work: Work::Read,
+    }
+}
+
 /// Receives messages, which takes several long polls, extends or releases them.
 pub(super) const fn lease() -> Rules {
     Rules {
@@ -88,6 +100,7 @@ pub(super) struct Permits {
     topic: Arc<Semaphore>,
     redrives: Arc<Semaphore>,
     journals: Arc<Semaphore>,
+    setup: Arc<Semaphore>,
 }
 
 impl Permits {
@@ -101,6 +114,7 @@ impl Permits {
             topic: permits(1),
             redrives: permits(1),
             journals: permits(1),
+            setup: permits(1),
         }
     }
 
@@ -113,6 +127,7 @@ impl Permits {
             Source::Topic => &self.topic,
             Source::Redrives => &self.redrives,
             Source::Journals => &self.journals,
+            Source::Setup => &self.setup,
             Source::Local => return None,
         }))
     }

@@ -1,5 +1,5 @@
-//! What the sources call: operations of the AWS SDK and of the object store, methods of the HTTP API, log-ins to the
-//! database.
+//! What the sources call: operations of the AWS SDK and of services without a client, of the object store, methods of
+//! the HTTP API, log-ins to the database.
 //!
 //! Invariant: a call is found wherever it stands, also inside of a macro; only test modules do not count. The names
 //! of the operations are those of the crates that are compiled, so a new operation needs no change here.
@@ -28,6 +28,8 @@ const OBJECT_STORE: &str = "object_store";
 /// What calls the HTTP API; the function api names methods as well.
 const HTTP_CLIENT: &str = "reqwest";
 const OBJECT_STORE_TRAITS: [&str; 3] = ["ObjectStore", "ObjectStoreExt", "MultipartStore"];
+/// Names a call to a service that has no client (`shared/pipeline/src/aws_call.rs`).
+const AWS_CALL: &str = "AwsCall";
 /// Writes an object in parts, by methods of the store.
 const OBJECT_WRITER: &str = "BufWriter";
 
@@ -122,6 +124,7 @@ impl Operations {
             uses_http_client: text.contains(HTTP_CLIENT),
             methods: BTreeSet::new(),
             paths: BTreeSet::new(),
+            constants: file.items.iter().filter_map(constant).collect(),
             calls: BTreeSet::new(),
         };
         reader.visit_file(&file);
@@ -200,6 +203,8 @@ struct Reader<'a> {
     /// Of the function that is read: the methods of HTTP that it names, and texts that are paths.
     methods: BTreeSet<String>,
     paths: BTreeSet<String>,
+    /// Texts of the file that have a name.
+    constants: BTreeMap<String, String>,
     calls: BTreeSet<Call>,
 }
 
@@ -207,6 +212,22 @@ impl Reader<'_> {
     fn add(&mut self, service: &str, operation: &str) {
         self.calls
             .insert((service.to_owned(), operation.to_owned()));
+    }
+
+    /// A text, or the name of a constant with one.
+    fn text_of(&self, expression: &syn::Expr) -> String {
+        match expression {
+            syn::Expr::Lit(literal) => match &literal.lit {
+                Lit::Str(text) => text.value(),
+                other => panic!("{other:?} is no text"),
+            },
+            syn::Expr::Path(path) => {
+                let name = path.path.segments.last().unwrap().ident.to_string();
+                let known = self.constants.get(&name);
+                known.unwrap_or_else(|| panic!("no text of {name}")).clone()
+            }
+            other => panic!("{other:?} is no text"),
+        }
     }
 
     fn add_operation(&mut self, name: &str) {
@@ -275,6 +296,28 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_path(self, path);
     }
 
+    fn visit_expr_struct(&mut self, made: &'ast syn::ExprStruct) {
+        if made
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == AWS_CALL)
+        {
+            let text = |name: &str| {
+                let mut fields = made.fields.iter();
+                let field = fields.find(
+                    |field| matches!(&field.member, syn::Member::Named(named) if named == name),
+                );
+                field.map(|field| self.text_of(&field.expr))
+            };
+            let (service, operation) = (text("service"), text("operation"));
+            if let (Some(service), Some(operation)) = (service, operation) {
+                self.add(&service, &operation);
+            }
+        }
+        visit::visit_expr_struct(self, made);
+    }
+
     fn visit_lit(&mut self, literal: &'ast Lit) {
         if let Lit::Str(text) = literal
             && text.value().starts_with('/')
@@ -293,6 +336,18 @@ impl<'ast> Visit<'ast> for Reader<'_> {
             }
         }
     }
+}
+
+fn constant(item: &Item) -> Option<(String, String)> {
+    let Item::Const(item) = item else { return None };
+    let syn::Expr::Lit(syn::ExprLit {
+        lit: Lit::Str(text),
+        ..
+    }) = &*item.expr
+    else {
+        return None;
+    };
+    Some((item.ident.to_string(), text.value()))
 }
 
 fn is_test(attributes: &[Attribute]) -> bool {

@@ -88,11 +88,14 @@ pub(crate) async fn call_is_found_also_in_a_macro_and_not_in_a_test() -> Result<
            async fn three() { ask(Method::POST, "/v1/records/lookup", "no path").await }
            async fn four() { ask(Method::GET, "/health"); publish(); events.publish(1); }
            fn five() { store::IamLogIn::new(a, b); }
+           const LAMBDA: &str = "lambda";
+           fn seven() { call(AwsCall { service: LAMBDA, operation: "GetFunctionConcurrency" }, path) }
            #[cfg(test)] mod tests { fn six() { sqs.delete_queue().send(); } }"#,
     );
     let expected = [
         ("execute-api", "GET"),
         ("execute-api", "POST /v1/records/lookup"),
+        ("lambda", "GetFunctionConcurrency"),
         ("rds-db", "log_in"),
         ("sqs", "list_queues"),
         ("sqs", "purge_queue"),

@@ -100,6 +100,8 @@ const OBJECTS: &str = "arn:aws:s3:::events-test-exports/*";
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555";
 const CLUSTER: &str = "arn:aws:rds:us-east-1:111122223333:cluster:events-test-database";
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!cluster-11111111-2222-3333-4444-555555555555-AbCdEf";
+const INGEST: &str = "arn:aws:lambda:us-east-1:111122223333:function:events-test-ingest";
+const LOG_GROUPS: &str = "arn:aws:logs:us-east-1:111122223333:log-group:*";
 const LOG: &str =
     "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test-function:*";
 /// Of actions that support no resources.
@@ -265,6 +267,54 @@ pub(super) const NEEDS: &[Need] = &[
         "cloudwatch",
         "get_metric_data",
         &[on(ANY, &["cloudwatch:GetMetricData"])],
+    ),
+    need(
+        Program::Console,
+        "cloudwatch",
+        "describe_alarms",
+        &[on(ANY, &["cloudwatch:DescribeAlarms"])],
+    ),
+    need(
+        Program::Console,
+        "sns",
+        "list_subscriptions_by_topic",
+        &[on(TOPIC, &["sns:ListSubscriptionsByTopic"])],
+    ),
+    need(
+        Program::Console,
+        "sns",
+        "get_subscription_attributes",
+        &[on(ANY, &["sns:GetSubscriptionAttributes"])],
+    ),
+    need(
+        Program::Console,
+        "lambda",
+        "GetFunctionConfiguration",
+        &[on(INGEST, &["lambda:GetFunctionConfiguration"])],
+    ),
+    need(
+        Program::Console,
+        "lambda",
+        "GetFunctionConcurrency",
+        &[on(INGEST, &["lambda:GetFunctionConcurrency"])],
+    ),
+    need(
+        Program::Console,
+        "lambda",
+        "ListEventSourceMappings",
+        &[on(ANY, &["lambda:ListEventSourceMappings"])],
+    ),
+    need(
+        Program::Console,
+        "logs",
+        "DescribeLogGroups",
+        &[on(LOG_GROUPS, &["logs:DescribeLogGroups"])],
+    ),
+    need(
+        Program::Console,
+        "rds",
+        "DescribeDBClusters",
+        &[on(CLUSTER, &["rds:DescribeDBClusters"])],
     ),
     need(
         Program::Console,

@@ -186,6 +186,7 @@ async fn read(pool: &PgPool, batch: &[Event<'_>]) {
     store::summary(pool).await.unwrap();
     store::partition_sizes(pool).await.unwrap();
     store::retention_horizon(pool).await.unwrap();
+    store::inspect(pool).await.unwrap();
     store::database_created_at(pool).await.unwrap();
     store::arrival_watermark(pool).await.unwrap();
     store::records_after(pool, RecordId(0), 10).await.unwrap();

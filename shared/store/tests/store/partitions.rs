@@ -470,3 +470,51 @@ async fn nothing_is_lost_when_partitions_are_created_under_load() {
     assert_eq!(usize::try_from(records).unwrap(), written);
     assert_eq!(count(database.pool(), "records_default").await, 0);
 }
+
+#[tokio::test]
+async fn inspection_sees_where_partitions_end_and_what_upkeep_has_left() {
+    let database = migrated().await;
+    let pool = database.pool();
+    let seen = store::inspect(pool).await.unwrap();
+    assert_eq!(seen.covered_until, None, "there is no partition yet");
+    assert_eq!((seen.default_rows, seen.unfolded_hours), (0, 0));
+    let versions: Vec<i64> = store::MIGRATOR.iter().map(|one| one.version).collect();
+    assert_eq!(seen.applied, versions);
+
+    let now = seen.database_now;
+    keep_partitions(pool, &days(2, None), now).await.unwrap();
+    // Behind a gap of a day.
+    keep_partitions(pool, &days(0, None), now + TimeDelta::days(4))
+        .await
+        .unwrap();
+    let long_ago = now - TimeDelta::days(90);
+    let hours_ago = |hours| now - TimeDelta::hours(hours);
+    let events = [
+        event("late", "t", long_ago),
+        event("a", "t", hours_ago(2)),
+        event("b", "u", hours_ago(2)),
+        event("c", "t", hours_ago(1)),
+        event("now", "t", now),
+    ];
+    write_batch(pool, &events).await.unwrap();
+    sqlx::query("analyze records_default")
+        .execute(pool)
+        .await
+        .unwrap();
+    let seen = store::inspect(pool).await.unwrap();
+    let covered = seen.covered_until.unwrap() - now;
+    assert!(
+        covered > TimeDelta::days(2) && covered <= TimeDelta::days(3),
+        "{seen:?}"
+    );
+    assert!(seen.default_rows >= 1, "{seen:?}");
+    assert_eq!(
+        seen.unfolded_hours, 2,
+        "neither the old one nor the present one"
+    );
+    upkeep(pool, &days(2, None), now, Shares::DAILY)
+        .await
+        .unwrap();
+    let seen = store::inspect(pool).await.unwrap();
+    assert_eq!(seen.unfolded_hours, 0);
+}

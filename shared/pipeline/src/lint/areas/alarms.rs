@@ -1,0 +1,94 @@
+//! The alarms on the metrics of this pipeline. Source: Amazon CloudWatch User Guide, "Using Amazon CloudWatch alarms".
+
+use crate::lint::check::{Check, Found, Judged, Severity};
+use crate::lint::facts::Facts;
+use crate::lint::fix::Fix;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "dead-letters-without-alarm",
+        why: "a dead letter is deleted after the queue's retention: without an alarm nobody knows that there is one",
+        judge: no_alarm,
+    },
+    Check {
+        id: "alarm-without-actions",
+        why: "an alarm that notifies nobody changes its state, and nobody sees it",
+        judge: without_actions,
+    },
+    Check {
+        id: "alarm-insufficient-data",
+        why: "CloudWatch has no values for the alarm: its metric or a dimension may be misspelt, and it is never raised",
+        judge: insufficient_data,
+    },
+];
+
+fn no_alarm(facts: &Facts) -> Judged {
+    let alarms = facts.alarms.get()?;
+    if alarms.iter().any(|alarm| alarm.is_of_dead_letters) {
+        return Ok(None);
+    }
+    let dead = facts.dead_letter_queue.known();
+    let name = dead.map_or("the dead-letter queue", |queue| queue.name.as_str());
+    let fix = Fix::command(format!(
+        "{} cloudwatch put-metric-alarm --alarm-name {name} --namespace AWS/SQS --metric-name \
+         ApproximateNumberOfMessagesVisible --dimensions Name=QueueName,Value={name} --statistic Maximum --period 60 \
+         --evaluation-periods 1 --threshold 0 --comparison-operator GreaterThanThreshold --alarm-actions \
+         NOTIFICATION_TOPIC_ARN",
+        facts.subject.aws
+    ))
+    .or_terraform("terraform apply");
+    let seen = format!("{} alarms, none on the depth of {name}", alarms.len());
+    Ok(Some(Found::new(Severity::Warning, seen, fix)))
+}
+
+/// The names, as a finding lists them.
+fn listed(names: &[&str]) -> String {
+    const LISTED_MAX: usize = 5;
+    let shown: Vec<&str> = names.iter().take(LISTED_MAX).copied().collect();
+    let more = names.len() - shown.len();
+    let rest = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("{}{rest}", shown.join(", "))
+}
+
+fn without_actions(facts: &Facts) -> Judged {
+    let alarms = facts.alarms.get()?.iter();
+    let silent: Vec<&str> = alarms
+        .filter(|alarm| alarm.actions == 0 || !alarm.actions_enabled)
+        .map(|alarm| alarm.name.as_str())
+        .collect();
+    Ok(silent.first().map(|first| {
+        let fix = Fix::command(format!(
+            "{} cloudwatch enable-alarm-actions --alarm-names {}",
+            facts.subject.aws,
+            silent.join(" ")
+        ))
+        .or_terraform("notification_emails = [\"on-call@example.com\"]");
+        let seen = if silent.len() == 1 {
+            format!("the alarm {first} has no actions, or they are disabled")
+        } else {
+            format!("without actions, or disabled: {}", listed(&silent))
+        };
+        Found::new(Severity::Warning, seen, fix)
+    }))
+}
+
+fn insufficient_data(facts: &Facts) -> Judged {
+    let alarms = facts.alarms.get()?.iter();
+    let unknown: Vec<&str> = alarms
+        .filter(|alarm| alarm.state == "INSUFFICIENT_DATA")
+        .map(|alarm| alarm.name.as_str())
+        .collect();
+    Ok((!unknown.is_empty()).then(|| {
+        let fix = Fix::command(format!(
+            "{} cloudwatch describe-alarms --alarm-names {}",
+            facts.subject.aws,
+            unknown.join(" ")
+        ));
+        let seen = format!("INSUFFICIENT_DATA: {}", listed(&unknown));
+        Found::new(Severity::Warning, seen, fix)
+    }))
+}
