@@ -219,14 +219,14 @@ impl Reader<'_> {
         match expression {
             syn::Expr::Lit(literal) => match &literal.lit {
                 Lit::Str(text) => text.value(),
-                other => panic!("{other:?} is no text"),
+                _ => panic!("the name of a service or an operation is no text"),
             },
             syn::Expr::Path(path) => {
                 let name = path.path.segments.last().unwrap().ident.to_string();
                 let known = self.constants.get(&name);
                 known.unwrap_or_else(|| panic!("no text of {name}")).clone()
             }
-            other => panic!("{other:?} is no text"),
+            _ => panic!("the name of a service or an operation is no text"),
         }
     }
 

@@ -514,6 +514,7 @@ async fn inspection_sees_where_partitions_end_and_what_upkeep_has_left() {
     );
     upkeep(pool, &days(2, None), now, Shares::DAILY)
         .await
+        .whole()
         .unwrap();
     let seen = store::inspect(pool).await.unwrap();
     assert_eq!(seen.unfolded_hours, 0);
