@@ -40,7 +40,7 @@ impl SentEvent {
         let event = event::parse_body(sent_body).ok()?;
         let original = event::unwrap_envelope(original_body);
         let replacing = Replacing::of(own, sent_body);
-        let mut content = [original.as_bytes(), event.json.as_bytes()]
+        let mut content: Vec<u8> = [original.as_bytes(), event.json.as_bytes()]
             .map(Sha256::digest)
             .concat();
         // Copies of one event are no copies where they replace another record, or one of them none.

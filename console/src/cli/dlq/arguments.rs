@@ -23,9 +23,9 @@ unknown what is already stored: the command does its work, says so, and ends wit
 const LIST_HELP: &str = "\
 JSON output: [{\"message_id\", \"cause\", \"verdict\", \"failure\": {\"code\", \"detail\", \"pointer\"},
 \"reason\": {\"code\", \"message\", \"request_id\"}, \"event\": {\"source\", \"id\", \"type\"}, \"stored_as\",
-\"replaces\", \"receive_count\", \"sent_at\", \"expires_at\"}]. A message that replaces a record has its id as
-`replaces`: it is ready while that record is stored with another text. With a filter the whole queue is looked at, up
-to 100000 messages.";
+\"replaces\", \"receive_count\", \"sent_at\", \"expires_at\"}]. `replaces` is the record that a message
+replaces, and absent in others: ready means then that this record is stored with another text.
+With a filter the whole queue is looked at, up to 100000 messages.";
 
 const GROUP_HELP: &str = "\
 Examples:

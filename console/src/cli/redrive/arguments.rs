@@ -69,8 +69,8 @@ of `stored` that have no record of their own; `waiting` were not tried; `dead_ag
 With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
 [{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
 nothing is written.
-Where dead letters replace records, the dry run has `replaces` (the record id), and a run with proof has
-`replaced`, the records that were proved to be replaced.
+Where dead letters replace records, the dry run has `replaces` (the record id), and a run with
+proof has `replaced`, the records that were proved to be replaced.
 Exit code 1 if a message failed, failed again, was not proved or not tried, and where
 `redrive plan` ends with 1.";
 

@@ -214,20 +214,19 @@ impl Reader<'_> {
             .insert((service.to_owned(), operation.to_owned()));
     }
 
-    /// A text, or the name of a constant with one.
+    /// A text, or the name of a constant with one: nothing else names a service or an operation.
     fn text_of(&self, expression: &syn::Expr) -> String {
-        match expression {
-            syn::Expr::Lit(literal) => match &literal.lit {
-                Lit::Str(text) => text.value(),
-                _ => panic!("the name of a service or an operation is no text"),
-            },
-            syn::Expr::Path(path) => {
-                let name = path.path.segments.last().unwrap().ident.to_string();
-                let known = self.constants.get(&name);
-                known.unwrap_or_else(|| panic!("no text of {name}")).clone()
-            }
-            _ => panic!("the name of a service or an operation is no text"),
-        }
+        let text = if let syn::Expr::Lit(literal) = expression
+            && let Lit::Str(text) = &literal.lit
+        {
+            Some(text.value())
+        } else if let syn::Expr::Path(path) = expression {
+            let name = path.path.segments.last().unwrap().ident.to_string();
+            self.constants.get(&name).cloned()
+        } else {
+            None
+        };
+        text.unwrap()
     }
 
     fn add_operation(&mut self, name: &str) {

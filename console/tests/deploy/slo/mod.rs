@@ -110,9 +110,9 @@ async fn figures() -> Result<(), Failed> {
         // An outage that has ended calls nobody any more after its shortest window.
         let outage = Incident::outage("outage", 10, began..began + 15);
         let alarm = rendered.alarm(&fast);
-        let last = (began..began + HOUR).rev().find_map(|minute| {
-            let is_raised = alarm.is_raised(&outage, minute);
-            is_raised.is_ok_and(|is_raised| is_raised).then_some(minute)
+        let last = (began..began + HOUR).rev().find(|minute| {
+            let is_raised = alarm.is_raised(&outage, *minute);
+            is_raised.is_ok_and(|is_raised| is_raised)
         });
         let until = if percent > 99.5 { 30 } else { 5 };
         assert_eq!(
