@@ -164,7 +164,7 @@ impl Sound {
 
     async fn sql(&self, statements: &[&str]) {
         for statement in statements {
-            let done = sqlx::query(*statement).execute(self.database.pool()).await;
+            let done = sqlx::query(statement).execute(self.database.pool()).await;
             done.unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
     }
