@@ -15,6 +15,7 @@ use super::account::arguments::{AccountArguments, EXAMPLES as ACCOUNT_EXAMPLES};
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
 use super::erase::arguments::{EXAMPLES as ERASE_EXAMPLES, EraseArguments};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
+use super::fleet::arguments::FleetCommand;
 use super::lint::arguments::{EXAMPLES as LINT_EXAMPLES, LintArguments};
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
@@ -104,7 +105,8 @@ JSON output: [{\"name\", \"source\", \"path\", \"pid\", \"is_ready\", \"is_produ
 [environments.NAME] to the configuration file; other entries are not changed. What is written can be
 reached from anywhere: on AWS records are read by the signed API, because the database stands in
 private subnets. --tunnel writes the database as well, and a command that leads there: this program
-starts it, puts a free port of this machine into {local_port}, and ends it.
+starts it, puts a free port of this machine into {local_port}, and ends it. --profile writes whose
+credentials are used, --api-token-command a command that prints a token for an API that wants one.
 JSON output: {\"environment\", \"path\", \"outcome\"}; outcome is \"added\", \"replaced\" or
 \"unchanged\".";
 
@@ -218,6 +220,9 @@ pub enum OutputForm {
 pub enum Command {
     /// Show every hop once: queue, dead letters, records, API
     Status,
+    /// Show all environments at once
+    #[command(subcommand)]
+    Fleet(FleetCommand),
     /// Balance every hop by its metrics: did the pipeline lose or double events, and where
     #[command(after_help = ACCOUNT_EXAMPLES)]
     Account(AccountArguments),
@@ -370,6 +375,12 @@ pub enum EnvCommand {
         /// Command that leads to the database, with {host}, {port} and {local_port}
         #[arg(long, value_name = "COMMAND")]
         tunnel: Option<String>,
+        /// Profile of the AWS configuration that has the credentials
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+        /// Command that prints a token for the API, where it wants one (JWT)
+        #[arg(long, value_name = "COMMAND")]
+        api_token_command: Option<String>,
     },
     /// Try every access that this program needs, and name the permissions that are missing
     #[command(after_help = ENV_CHECK)]

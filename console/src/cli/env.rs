@@ -24,9 +24,13 @@ use pipeline::printable_lines;
 const TERRAFORM: &str = "terraform";
 /// The output that is an entry of the configuration, see `terraform/outputs.tf`.
 const OUTPUT: &str = "console";
+/// Fields that every environment has once it was applied to the end.
+const REQUIRED: [&str; 3] = ["topic_arn", "queue_url", "dead_letter_queue_url"];
 /// The output with the fields for a machine that reaches the database.
 const DATABASE_OUTPUT: &str = "console_database";
+/// Fields that name a program to run.
 const TUNNEL: &str = "tunnel";
+const API_TOKEN_COMMAND: &str = "api_token_command";
 /// The state may be remote and the network slow.
 const TERRAFORM_LIMIT: Duration = Duration::from_secs(60);
 
@@ -43,8 +47,15 @@ pub(super) async fn run(
             name,
             replace,
             tunnel,
+            profile,
+            api_token_command,
         } => {
-            let values = read_entry(&folder, tunnel).await?;
+            let own = Own {
+                tunnel,
+                profile,
+                api_token_command,
+            };
+            let values = read_entry(&folder, own).await?;
             let name = name.map_or_else(|| folder_name(&folder), Ok)?;
             import(&name, &values, replace, config_path, output)
         }
@@ -110,6 +121,13 @@ fn from(listed: &ListedEnvironment) -> String {
     }
 }
 
+/// What the operator adds to Terraform's outputs.
+struct Own {
+    tunnel: Option<String>,
+    profile: Option<String>,
+    api_token_command: Option<String>,
+}
+
 fn import(
     name: &str,
     values: &Map<String, Value>,
@@ -118,6 +136,12 @@ fn import(
     output: Output,
 ) -> Result<Exit, CommandError> {
     let imported = Environment::import(name, values, config_path, replace)?;
+    if wants_token(values) {
+        output.note(&printable_lines(&format!(
+            "the API of {name:?} wants a token (JWT): import it again with --replace --api-token-command COMMAND, \
+             a command that prints one"
+        )));
+    }
     if output.is_json() {
         output.json(&imported)?;
         return Ok(Exit::Done);
@@ -132,6 +156,12 @@ fn import(
         "check it with `opsconsole --env {name} env check`"
     ));
     Ok(Exit::Done)
+}
+
+/// Terraform's API has no access without authorization: what is not signed wants a token.
+fn wants_token(values: &Map<String, Value>) -> bool {
+    let is_null = |key: &str| values.get(key).is_none_or(Value::is_null);
+    !is_null("api_url") && is_null("api_auth") && is_null(API_TOKEN_COMMAND)
 }
 
 fn folder_name(folder: &Path) -> Result<String, CommandError> {
@@ -167,11 +197,8 @@ fn terraform() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// The entry, with the database if there is a tunnel to it.
-async fn read_entry(
-    folder: &Path,
-    tunnel: Option<String>,
-) -> Result<Map<String, Value>, CommandError> {
+/// The entry, with what the operator adds, and with the database if there is a tunnel to it.
+async fn read_entry(folder: &Path, own: Own) -> Result<Map<String, Value>, CommandError> {
     let outputs = read_outputs(folder).await?;
     let failed = |detail: String| {
         CommandError::Failed(format!(
@@ -185,13 +212,35 @@ async fn read_entry(
             folder.display()
         ))
     })?;
-    // A state is written by others, and a tunnel is a program that is run.
-    if entry.contains_key(TUNNEL) {
+    let is_absent = |key: &&&str| entry.get(**key).is_none_or(Value::is_null);
+    if entry.contains_key("region")
+        && let Some(missing) = REQUIRED.iter().find(is_absent)
+    {
         return Err(failed(format!(
-            "the output {OUTPUT:?} names a command, which is not taken from there; give it with --tunnel"
+            "the output {OUTPUT:?} has no {missing}: the environment was applied in part; run `terraform -chdir={} \
+             apply` to the end",
+            folder.display()
         )));
     }
-    if let Some(tunnel) = tunnel {
+    // A state is written by others, and these are programs that are run.
+    for (key, option) in [
+        (TUNNEL, "--tunnel"),
+        (API_TOKEN_COMMAND, "--api-token-command"),
+    ] {
+        if entry.contains_key(key) {
+            return Err(failed(format!(
+                "the output {OUTPUT:?} names a command, which is not taken from there; give it with {option}"
+            )));
+        }
+    }
+    let added = [
+        ("profile", own.profile),
+        (API_TOKEN_COMMAND, own.api_token_command),
+    ];
+    for (key, value) in added {
+        entry.extend(value.map(|value| (key.to_owned(), Value::String(value))));
+    }
+    if let Some(tunnel) = own.tunnel {
         let database = outputs.console_database.and_then(|output| output.value);
         let database = database.ok_or_else(|| {
             failed(format!(

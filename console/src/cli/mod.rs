@@ -15,6 +15,7 @@ mod env;
 mod erase;
 mod exit;
 mod export;
+mod fleet;
 mod interrupt;
 mod lint;
 mod output;
@@ -54,6 +55,7 @@ pub use dlq::arguments::{
 pub use erase::arguments::EraseArguments;
 pub use exit::{CommandError, Exit};
 pub use export::arguments::ExportRecordsArguments;
+pub use fleet::arguments::FleetCommand;
 pub use lint::arguments::{FailOn, LintArguments};
 pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
@@ -123,6 +125,14 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             let work = env::run(asked, &arguments.global, output);
             unless(&mut interrupt, work).await
         }),
+        Command::Fleet(asked) => {
+            start_log();
+            on_runtime(async {
+                let mut interrupt = listen()?;
+                let work = fleet::run(asked, &arguments.global, output);
+                unless(&mut interrupt, work).await
+            })
+        }
         #[cfg(feature = "demo")]
         Command::Demo(demo) => on_runtime(demo::run(&demo, &arguments.global, output)),
         #[cfg(not(feature = "demo"))]
@@ -180,6 +190,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         | Command::Demo(_)
         | Command::Audit(_)
         | Command::Tidy(_)
+        | Command::Fleet(_)
         | Command::Env(_) => Ok(Exit::Usage),
     }
 }

@@ -212,6 +212,8 @@ fn describe(endpoints: &Endpoints) -> Environment {
         database_auth: Authorization::None,
         database_url: Some(endpoints.database_url),
         database_pauses: false,
+        profile: None,
+        api_token_command: None,
         database_cluster: None,
         database_instances: None,
         tunnel: None,

@@ -2,6 +2,7 @@
 
 use super::screen_id::ScreenId;
 use super::theme::Tone;
+use pipeline::rules::{self, Severity};
 
 /// Something that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,4 +15,24 @@ pub(crate) struct Finding {
     pub(crate) advice: String,
     /// The screen that helps.
     pub(crate) screen: Option<ScreenId>,
+}
+
+impl From<rules::Finding> for Finding {
+    fn from(finding: rules::Finding) -> Self {
+        Self {
+            tone: finding.severity.into(),
+            text: finding.text,
+            advice: finding.advice,
+            screen: None,
+        }
+    }
+}
+
+impl From<Severity> for Tone {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Warning => Self::Warning,
+            Severity::Bad => Self::Bad,
+        }
+    }
 }

@@ -11,12 +11,8 @@ use super::remote::Remote;
 use super::screen_id::ScreenId;
 use super::theme::Tone;
 use pipeline::environment::Environment;
+use pipeline::rules;
 use pipeline::slo::{EVENTS_MIN, ErrorBudget};
-
-/// A message older than this ages.
-const AGE_WARNING_SECS: u64 = 60;
-/// A message older than this is late.
-const AGE_BAD_SECS: u64 = 300;
 
 /// The one health of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,34 +261,17 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
     let Some(queue) = pipeline.dead_letter_queue.value() else {
         return;
     };
-    let number = queue.depth.total();
-    if number == 0 {
+    // They were counted then, not now.
+    let counted_at = fetched(&pipeline.dead_letter_queue).unwrap_or(now);
+    let oldest = pipeline.oldest_dead_letter();
+    let history = pipeline.history.value();
+    let Some(text) = rules::dead_letters(queue, oldest, counted_at, history) else {
         return;
-    }
-    // Not the newest value of the history: it is of another time than the number.
-    let grown = pipeline.history.value().and_then(|history| {
-        let first = history.dead_letters.first()?;
-        let more = number.checked_sub(super::format::whole(first.value));
-        // It is the mean of its period, so about that of its middle where they become more.
-        let since = first.at + Duration::milliseconds(i64::from(history.period_secs) * 500);
-        Some((more.filter(|more| *more > 0)?, since))
-    });
-    let trend = grown.map_or_else(String::new, |(more, since)| {
-        // They were counted then, not now.
-        let until = fetched(&pipeline.dead_letter_queue).unwrap_or(now);
-        let span = span_secs(super::format::age_secs(since, until));
-        format!(" · {} more in {span}", count(more))
-    });
-    let age = pipeline
-        .oldest_dead_letter()
-        .map_or_else(String::new, |age| format!(" · oldest {}", age.text()));
+    };
     findings.push(Finding {
         tone: Tone::Warning,
         text: format!(
-            "{} dead {} in {}{age}{trend}{}",
-            count(number),
-            if number == 1 { "letter" } else { "letters" },
-            queue.settings.name,
+            "{text}{}",
             as_of(&pipeline.dead_letter_queue, pipeline, now)
         ),
         advice: "key 2 shows why they failed".to_owned(),
@@ -320,48 +299,32 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
     let Some(queue) = pipeline.source_queue.value() else {
         return;
     };
-    // The age is that of some minutes ago: a queue that is empty has no oldest message.
-    let is_empty = queue.depth.visible + queue.depth.in_flight == 0;
-    let old = pipeline
-        .oldest_message()
-        .filter(|age| age.secs > AGE_WARNING_SECS && !is_empty);
-    let (tone, text) = if let Some(age) = old {
-        let tone = if age.secs > AGE_BAD_SECS {
-            Tone::Bad
+    let (tone, text) =
+        if let Some((severity, text)) = rules::oldest_message(queue, pipeline.oldest_message()) {
+            let drain = drain_in_words(pipeline);
+            let as_of = as_of(&pipeline.source_queue, pipeline, now);
+            (severity.into(), format!("{text} · {drain}{as_of}"))
+        } else if let Some(growth) = pipeline.growth(now) {
+            let text = format!(
+                "{} grows: {} → {} messages in {}, +{}",
+                queue.settings.name,
+                count(growth.from),
+                count(growth.to),
+                span_secs(growth.over_secs),
+                rate(growth.per_sec())
+            );
+            (Tone::Warning, text)
+        } else if let Some((in_flight, secs)) = pipeline.stuck_in_flight(now) {
+            let text = format!(
+                "{} in flight in {} and none deleted for {}: the ingest does not complete them",
+                count(in_flight),
+                queue.settings.name,
+                span_secs(secs)
+            );
+            (Tone::Warning, text)
         } else {
-            Tone::Warning
+            return;
         };
-        let drain = drain_in_words(pipeline);
-        (
-            tone,
-            format!(
-                "the oldest message {} waited for {} · {drain}{}",
-                if age.at.is_some() { "had" } else { "has" },
-                age.text(),
-                as_of(&pipeline.source_queue, pipeline, now)
-            ),
-        )
-    } else if let Some(growth) = pipeline.growth(now) {
-        let text = format!(
-            "{} grows: {} → {} messages in {}, +{}",
-            queue.settings.name,
-            count(growth.from),
-            count(growth.to),
-            span_secs(growth.over_secs),
-            rate(growth.per_sec())
-        );
-        (Tone::Warning, text)
-    } else if let Some((in_flight, secs)) = pipeline.stuck_in_flight(now) {
-        let text = format!(
-            "{} in flight in {} and none deleted for {}: the ingest does not complete them",
-            count(in_flight),
-            queue.settings.name,
-            span_secs(secs)
-        );
-        (Tone::Warning, text)
-    } else {
-        return;
-    };
     findings.push(Finding {
         tone,
         text,
@@ -372,13 +335,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
 
 fn ingest(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     if pipeline.ingest_is_stuck() && pipeline.history.error().is_none() {
-        findings.push(Finding {
-            tone: Tone::Bad,
-            text: "the ingest stores nothing: all messages of its newest batches were returned to the queue"
-                .to_owned(),
-            advice: "check the database first, then the log of the ingest".to_owned(),
-            screen: None,
-        });
+        findings.push(rules::stuck_ingest().into());
     }
 }
 
@@ -408,13 +365,8 @@ fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     let Some(health) = pipeline.api.value() else {
         return;
     };
-    if health.status != 200 && pipeline.api.error().is_none() {
-        findings.push(Finding {
-            tone: Tone::Bad,
-            text: format!("the API answers GET /health with {}", health.status),
-            advice: "usual cause: its database".to_owned(),
-            screen: None,
-        });
+    if pipeline.api.error().is_none() {
+        findings.extend(rules::api(health).map(Finding::from));
     }
 }
 

@@ -14,15 +14,13 @@ use super::request::{Answer, Reply, Request};
 use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
 };
+use pipeline::rules::{self, METRIC_RECENT};
 use pipeline::slo::ErrorBudget;
 
 /// Samples that rates and growth are computed from: those of the last minute.
 const LOOKS_KEPT: usize = 13;
 /// Periods by which CloudWatch may be behind with the metrics of SQS before a rate counts as old.
 const RATE_PERIODS_MAX: i32 = 3;
-/// A metric older than this is not current: CloudWatch has the metrics of SQS within some
-/// minutes.
-const METRIC_RECENT: Duration = Duration::seconds(300);
 /// The rate of records is that of so many intervals: of a longer time it would still be high long after the
 /// last record.
 const STORED_OVER: i32 = 2;
@@ -230,25 +228,18 @@ impl PipelineView {
         let Some(Fetched { value, fetched_at }) = self.history.fetched() else {
             return;
         };
-        let period = Duration::seconds(value.period_secs.into());
-        let age = |points: &[Point]| {
-            let newest = points.last()?;
-            let is_recent = *fetched_at - newest.at <= METRIC_RECENT;
-            let secs =
-                (is_recent && newest.value >= 0.0).then(|| super::format::whole(newest.value))?;
-            Some((secs, (newest.at + period).min(*fetched_at)))
-        };
-        let source = age(&value.oldest_age_secs);
-        let dead_letters = age(&value.dead_letter_age_secs);
+        let period_secs = value.period_secs;
+        let source = rules::newest_age(&value.oldest_age_secs, period_secs, *fetched_at);
+        let dead_letters = rules::newest_age(&value.dead_letter_age_secs, period_secs, *fetched_at);
         self.ages_at = AgesAt {
-            source: source.map(|(_, at)| at),
-            dead_letters: dead_letters.map(|(_, at)| at),
+            source: source.and_then(|age| age.at),
+            dead_letters: dead_letters.and_then(|age| age.at),
         };
         if let Some(queue) = self.source_queue.value_mut() {
-            queue.oldest_age_secs = source.map(|(secs, _)| secs);
+            queue.oldest_age_secs = source.map(|age| age.secs);
         }
         if let Some(queue) = self.dead_letter_queue.value_mut() {
-            queue.oldest_age_secs = dead_letters.map(|(secs, _)| secs);
+            queue.oldest_age_secs = dead_letters.map(|age| age.secs);
         }
     }
 
@@ -357,8 +348,7 @@ impl PipelineView {
     /// When the newest record came that was seen, by this machine's clock.
     fn newest_record(&self) -> Option<DateTime<Utc>> {
         let totals = self.totals.fetched()?;
-        let age = totals.value.database_now - totals.value.last_ingested_at?;
-        Some(totals.fetched_at - age)
+        rules::newest_record(&totals.value, totals.fetched_at)
     }
 
     /// Since when the totals shown have been old. Where the database pauses they stay right while nothing is
@@ -435,24 +425,9 @@ impl PipelineView {
     /// Whether the newest batches of the ingest stored nothing and were reported for retry, as far as is known: no
     /// record came after the metrics of these batches began.
     pub(crate) fn ingest_is_stuck(&self) -> bool {
-        let is_stuck = self.history.fetched().is_some_and(|fetched| {
-            let history = &fetched.value;
-            let ingest = history.ingest.as_deref();
-            ingest
-                .and_then(|ingest| ingest.recent(fetched.fetched_at, history.period_secs))
-                .is_some_and(|rates| rates.is_stuck)
-        });
-        is_stuck && !self.has_stored_since_newest_batches()
-    }
-
-    /// Whether the database has a record that came in the newest period of the metrics of the batches, which have none
-    /// of it, or after it: then they are older.
-    fn has_stored_since_newest_batches(&self) -> bool {
-        let newest_batches = self
-            .history
-            .value()
-            .and_then(|history| Some(history.ingest.as_ref()?.stored.last()?.at));
-        self.newest_record() > newest_batches && newest_batches.is_some()
+        self.history.fetched().is_some_and(|fetched| {
+            rules::ingest_is_stuck(&fetched.value, fetched.fetched_at, self.newest_record())
+        })
     }
 
     /// How the source queue grew over the last samples: its least depth at the end is above its

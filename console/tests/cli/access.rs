@@ -40,11 +40,11 @@ fn deployed_pipeline_allows_what_can_be_tried_and_nothing_is_changed() {
     let report = program.json_ok(&["env", "check"]);
     assert_eq!(report["environment"], "test");
     assert_eq!(outcomes(&report, "not-tried"), NOT_TRIED, "{report:#}");
-    // The emulator has no move tasks, the environment no database.
-    let absent = ["list-move-tasks", "log-in-to-database"];
+    // The emulator has no move tasks, the environment neither a token nor a database.
+    let absent = ["list-move-tasks", "api-token", "log-in-to-database"];
     assert_eq!(outcomes(&report, "absent"), absent, "{report:#}");
     let allowed = outcomes(&report, "allowed");
-    assert_eq!(allowed.len() + 8, 17, "{report:#}");
+    assert_eq!(allowed.len() + 9, 18, "{report:#}");
     let queue = check(&report, "read-queue");
     assert!(queue["duration_ms"].is_u64(), "{queue}");
     assert_eq!(queue["permissions"], json!(["sqs:GetQueueAttributes"]));
@@ -68,7 +68,8 @@ fn denied_operation_is_named_by_its_permission_and_the_others_are_allowed() {
     let (code, report) = service.program.json(&into);
     assert_eq!(code, 0, "{report:#}");
     assert_eq!(outcomes(&report, "denied"), [""; 0]);
-    assert_eq!(outcomes(&report, "absent"), ["log-in-to-database"]);
+    let absent = ["api-token", "log-in-to-database"];
+    assert_eq!(outcomes(&report, "absent"), absent);
     let untried = ["write-exports", "end-uploads", "delete-exports"];
     assert_eq!(
         outcomes(&report, "not-tried"),

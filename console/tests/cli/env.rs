@@ -152,6 +152,45 @@ fn tunnel_is_written_with_the_database_and_never_taken_from_a_state() {
 }
 
 #[test]
+fn api_that_wants_a_token_is_told_until_a_command_is_given() {
+    let mut outputs = outputs("127.0.0.1:1");
+    let signed = Applied::with(&outputs).import(&[]);
+    assert!(!signed.stderr.contains("JWT"), "{signed:?}");
+    outputs["console"]["value"]["api_auth"] = Value::Null;
+    let applied = Applied::with(&outputs);
+    for form in ["table", "json"] {
+        let told = applied.import(&["--output", form]);
+        assert_eq!(told.code, 0, "{told:?}");
+        assert!(told.stderr.contains("--api-token-command"), "{told:?}");
+    }
+    let command = [
+        "--replace",
+        "--api-token-command",
+        "idp token --for pilot",
+        "--profile",
+        "pilot",
+    ];
+    let given = applied.import(&command);
+    assert_eq!(given.code, 0, "{given:?}");
+    assert!(!given.stderr.contains("JWT"), "{given:?}");
+    let path = applied.program.home().join("config/opsconsole/config.toml");
+    let entry: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let entry = &entry["environments"]["pilot"];
+    assert_eq!(
+        entry["api_token_command"].as_str(),
+        Some("idp token --for pilot")
+    );
+    assert_eq!(entry["profile"].as_str(), Some("pilot"));
+    outputs["console"]["value"]["api_token_command"] = json!("touch taken");
+    let refused = Applied::with(&outputs).import(&[]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.stderr.contains("--api-token-command"),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn entry_that_differs_is_kept_until_replaced() {
     let applied = Applied::with(&outputs("127.0.0.1:1"));
     applied.program.configure(
@@ -234,10 +273,16 @@ fn environments_are_listed_with_the_one_that_is_used_and_without_their_addresses
 
 #[test]
 fn terraform_without_an_entry_is_reported_with_what_to_do() {
+    let mut half = outputs("127.0.0.1:1");
+    half["console"]["value"]["queue_url"] = Value::Null;
     for (applied, expected) in [
         (
             Applied::with(&json!({})),
             "run `terraform -chdir=pilot apply` first",
+        ),
+        (
+            Applied::with(&half),
+            "has no queue_url: the environment was applied in part; run `terraform -chdir=pilot apply` to the end",
         ),
         (
             Applied::answering("echo 'no state' >&2; exit 1"),

@@ -9,6 +9,8 @@
 
 mod access;
 mod account;
+mod api_token;
+mod bad_input;
 mod by_api;
 mod cost;
 mod delete;
@@ -19,6 +21,7 @@ mod env;
 mod erase;
 mod export;
 mod exports;
+mod fleet;
 mod hostile;
 mod lint;
 mod messages;

@@ -14,6 +14,7 @@ mod release;
 #[path = "../support/scripts.rs"]
 mod scripts;
 mod smoke;
+mod states;
 mod store;
 mod workflows;
 
@@ -62,6 +63,21 @@ fn releases(always: &Need, python: &Need, git: &Need) -> Vec<Trial> {
             "tag_must_be_the_version",
             always,
             release::tag_is_the_version,
+        ),
+        trial(
+            "each_system_of_one_folder_has_its_own_state",
+            always,
+            states::one_folder,
+        ),
+        trial(
+            "release_has_the_address_that_binstall_needs",
+            always,
+            release::repository_is_set,
+        ),
+        trial(
+            "commit_of_an_action_is_that_of_its_tag",
+            git,
+            workflows::pins_are_compared_with_their_tags,
         ),
         trial(
             "notes_are_the_commits_since_the_tag_before",

@@ -17,6 +17,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 fn release(arguments: &[&str]) -> Command {
     let mut command = script("release");
     command.args(arguments).env("RELEASE_PROFILE", "dev");
+    command.env_remove("GITHUB_REPOSITORY");
     command
 }
 
@@ -191,6 +192,41 @@ pub(crate) async fn tag_is_the_version() -> Result<(), Failed> {
         assert_eq!(code, 1);
         assert!(said_so.contains("they must agree"), "{said_so}");
     }
+    Ok(())
+}
+
+/// With a copy of the manifest, since the project has no address yet.
+pub(crate) async fn repository_is_set() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let top = folder.path();
+    for name in [".ci/release", "Cargo.toml", "console/Cargo.toml"] {
+        fs::create_dir_all(top.join(name).parent().unwrap())?;
+        fs::copy(checkout().join(name), top.join(name))?;
+    }
+    let check = |repository: Option<&str>| {
+        let mut command = at(&top.join(".ci/release"));
+        command.args(["check", &format!("v{VERSION}")]);
+        match repository {
+            Some(name) => command.env("GITHUB_REPOSITORY", name),
+            None => command.env_remove("GITHUB_REPOSITORY"),
+        };
+        command.env_remove("GITHUB_SERVER_URL");
+        command
+    };
+    let manifest = fs::read_to_string(top.join("console/Cargo.toml"))?;
+    let lines = manifest
+        .lines()
+        .filter(|line| !line.starts_with("repository"));
+    let without = lines.collect::<Vec<_>>().join("\n");
+    fs::write(top.join("console/Cargo.toml"), &without)?;
+    let (_, told) = refused(&mut check(Some("them/console")))?;
+    let wanted = "repository = \"https://github.com/them/console\"";
+    assert!(told.contains(wanted), "{told}");
+    let with = without.replace("[package]\n", &format!("[package]\n{wanted}\n"));
+    fs::write(top.join("console/Cargo.toml"), with)?;
+    said(&mut check(Some("them/console")))?;
+    refused(&mut check(Some("others/console")))?;
+    said(&mut check(None))?;
     Ok(())
 }
 

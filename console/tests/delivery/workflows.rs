@@ -8,7 +8,7 @@ use std::process::Command;
 use libtest_mimic::Failed;
 use serde_json::{Map, Value};
 
-use crate::scripts::{checkout, said, script};
+use crate::scripts::{checkout, refused, said, script};
 
 const WORKFLOWS: [&str; 4] = ["audit", "ci", "deploy", "release"];
 /// The longest that a job may take.
@@ -61,6 +61,55 @@ pub(crate) fn released_targets() -> Result<Vec<String>, Failed> {
         .collect();
     assert_eq!(targets.len(), 4);
     Ok(targets)
+}
+
+/// With an action of its own, in a folder that stands for the server.
+pub(crate) async fn pins_are_compared_with_their_tags() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let top = folder.path();
+    let action = top.join("server/them/action");
+    for name in [".ci", ".github/workflows", "server/them/action"] {
+        fs::create_dir_all(top.join(name))?;
+    }
+    fs::copy(
+        checkout().join(".ci/action-pins"),
+        top.join(".ci/action-pins"),
+    )?;
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@example.com"]);
+        command.args(["-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"]);
+        command.args(arguments).current_dir(&action);
+        said(command.env("GIT_CONFIG_GLOBAL", "/dev/null"))
+    };
+    git(&["init", "--quiet"])?;
+    git(&["commit", "--quiet", "--allow-empty", "--message", "one"])?;
+    git(&["tag", "v1.0.0"])?;
+    let first = git(&["rev-parse", "HEAD"])?;
+    git(&["commit", "--quiet", "--allow-empty", "--message", "two"])?;
+    // One that is an object of its own.
+    git(&["tag", "--annotate", "--message", "two", "v2.0.0"])?;
+    let second = git(&["rev-parse", "HEAD"])?;
+    let (first, second) = (first.trim(), second.trim());
+    let check = |pins: &[(&str, &str)]| {
+        let pin =
+            |(commit, tag): &(&str, &str)| format!("      - uses: them/action@{commit} # {tag}\n");
+        let text: String = pins.iter().map(pin).collect();
+        fs::write(top.join(".github/workflows/ci.yml"), text)?;
+        let mut command = crate::scripts::at(&top.join(".ci/action-pins"));
+        command.env(
+            "ACTIONS_URL",
+            format!("file://{}", top.join("server").display()),
+        );
+        Ok::<_, Failed>(command)
+    };
+    said(&mut check(&[(first, "v1.0.0"), (second, "v2.0.0")])?)?;
+    for wrong in [(first, "v2.0.0"), (second, "v1.0.0"), (second, "v3.0.0")] {
+        let (_, told) = refused(&mut check(&[(first, "v1.0.0"), wrong])?)?;
+        let expected = format!("them/action@{} is not {}", wrong.0, wrong.1);
+        assert!(told.contains(&expected), "{told}");
+    }
+    Ok(())
 }
 
 pub(crate) async fn steps_are_scripts() -> Result<(), Failed> {

@@ -26,7 +26,8 @@ use crate::responses::Always;
             "total": 5000000, "total_is_estimate": false,
             "last_ingested_at": "2026-11-24T12:00:00.180411Z",
             "database_now": "2026-11-24T12:00:07.5Z",
-            "database_created_at": "2026-11-01T08:30:00.271828Z", "partitions_total": 1,
+            "database_created_at": "2026-11-01T08:30:00.271828Z",
+            "schema_version": 20261127210000_i64, "partitions_total": 1,
             "partitions": [{
                 "name": "records_2026_11_24",
                 "bounds": "FOR VALUES FROM ('2026-11-24 00:00:00+00') TO ('2026-11-25 00:00:00+00')",
@@ -49,6 +50,7 @@ pub(crate) async fn summary(
         last_ingested_at: totals.last_ingested_at,
         database_now: totals.database_now,
         database_created_at: Some(database_created_at),
+        schema_version: Some(totals.schema_version),
         partitions_total,
         partitions,
     };

@@ -158,6 +158,11 @@ pub struct RecordSummary {
     #[serde(default)]
     #[schema(required, nullable = false, value_type = DateTime<Utc>)]
     pub database_created_at: Option<DateTime<Utc>>,
+    /// The newest migration of the schema; programs of another release may not fit it. An API of an earlier version
+    /// does not say it.
+    #[serde(default)]
+    #[schema(required, nullable = false, value_type = i64)]
+    pub schema_version: Option<i64>,
     /// Number of partitions.
     pub partitions_total: i64,
     /// The partitions, the newest first, up to a limit.

@@ -27,6 +27,20 @@ impl Pipeline {
         self.api_status("/health").await
     }
 
+    /// The same, where a refusal by the gateway is an error that says what is missing.
+    pub(super) async fn api_health_permitted(&self) -> Result<ApiHealth, PipelineError> {
+        let attempt = Attempt::start("get \"/health\" of the API", self.api_address());
+        let answer = self.api_get("/health").await?;
+        if let status @ (401 | 403) = answer.status {
+            let has_token = self.environment().api_token_command.is_some();
+            return Err(attempt.gateway_denied(status, answer.body.as_bytes(), has_token));
+        }
+        Ok(ApiHealth {
+            status: answer.status,
+            latency: answer.latency,
+        })
+    }
+
     pub(super) async fn api_status(&self, path: &str) -> Result<ApiHealth, PipelineError> {
         let answer = self.api_get(path).await?;
         Ok(ApiHealth {
@@ -97,6 +111,10 @@ impl Pipeline {
         let response = self.http(attempt)?.execute(request).await;
         let mut response = response.map_err(|error| attempt.http(&error))?;
         let status = response.status().as_u16();
+        if status == 401 {
+            // The next call fetches another one.
+            self.api_token().forget().await;
+        }
         let header = |name| {
             let value = response.headers().get(name)?;
             value.to_str().ok()
@@ -124,22 +142,30 @@ impl Pipeline {
 impl Attempt {
     /// The gateway refused the call, with what it said: `{"message":"Forbidden"}`, or the sentence of IAM (Amazon API
     /// Gateway Developer Guide, "Controlling and managing access to HTTP APIs").
-    pub(super) fn gateway_denied(&self, status: u16, body: &[u8]) -> PipelineError {
+    pub(super) fn gateway_denied(
+        &self,
+        status: u16,
+        body: &[u8],
+        has_token: bool,
+    ) -> PipelineError {
         let said: Option<GatewayAnswer> = serde_json::from_slice(body).ok();
         let cause = match said {
             Some(GatewayAnswer { message }) => format!("status {status}: {message}"),
             None => format!("status {status}"),
         };
         if status == 401 {
-            return self.refused(cause).with_hint(WANTS_TOKEN);
+            let hint = if has_token { OTHER_TOKEN } else { WANTS_TOKEN };
+            return self.refused(cause).with_hint(hint).without_credentials();
         }
         self.denied(&cause, Some(CALL_API))
     }
 }
 
-/// Without IAM the gateway wants a token of an identity provider, which this program has not.
-const WANTS_TOKEN: &str = "the API wants a token (JWT), and opsconsole signs with AWS credentials: where the \
-                           environment's entry lacks api_auth = \"iam\", import it again";
+/// Without IAM the gateway wants a token of an identity provider.
+const WANTS_TOKEN: &str = "the API wants a token (JWT): name a command that prints one, api_token_command in the \
+                           environment's entry; where Terraform's api.jwt is null, import the environment again";
+const OTHER_TOKEN: &str = "the API refused the token of api_token_command: log in again at the identity provider, and \
+                           compare the token's iss and aud with api.jwt in Terraform";
 
 /// What the gateway says. Its services write the name in two ways.
 #[derive(serde::Deserialize)]

@@ -32,6 +32,16 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// A database that pauses is resumed by the first question (Aurora user guide, "Aurora Serverless v2 auto-pause").
+const RESUMES: &str = "the database pauses while nobody is connected, and this question resumes it: ask again in half a \
+                       minute; it stays away: see its cluster in the console of AWS";
+
+const NOT_THERE: &str = "nothing is at this path: check api_url of the environment's entry; where it is right, deploy the \
+                         release of this console";
+
+const OTHER_RELEASE: &str =
+    "deploy the release of this console, or use the console of the release that is deployed";
+
 /// Asks the API one question.
 pub(super) struct ApiReads<'a> {
     pipeline: &'a Pipeline,
@@ -207,8 +217,8 @@ impl<'a> ApiReads<'a> {
         }
         if status == 200 {
             return serde_json::from_slice(&body).map(Some).map_err(|error| {
-                self.attempt
-                    .refused(format!("the answer has another form: {error}"))
+                let cause = format!("the answer has another form: {error}");
+                self.attempt.refused(cause).with_hint(OTHER_RELEASE)
             });
         }
         let problem = serde_json::from_slice::<Problem>(&body).ok();
@@ -216,7 +226,10 @@ impl<'a> ApiReads<'a> {
             // The API's own document: a gateway that does not know the path answers without one.
             (404, Some(_)) => Ok(None),
             // The gateway's own answer; the API has no such one.
-            (401 | 403, None) => Err(self.attempt.gateway_denied(status, &body)),
+            (401 | 403, None) => {
+                let has_token = self.pipeline.environment().api_token_command.is_some();
+                Err(self.attempt.gateway_denied(status, &body, has_token))
+            }
             (status, problem) => {
                 let kind = match status {
                     // Too many requests: as with a service that is down, another attempt can succeed.
@@ -230,10 +243,16 @@ impl<'a> ApiReads<'a> {
                 };
                 let error = self.attempt.failed(kind, cause);
                 let error = error.with_retry_after(retry_after);
-                Err(if is_beyond_last {
-                    error.with_hint(BEYOND_LAST_HINT)
-                } else {
-                    error
+                let pauses = self.pipeline.environment().database_pauses;
+                let hint = match status {
+                    _ if is_beyond_last => Some(BEYOND_LAST_HINT),
+                    503 if pauses => Some(RESUMES),
+                    404 => Some(NOT_THERE),
+                    _ => None,
+                };
+                Err(match hint {
+                    Some(hint) => error.with_hint(hint),
+                    None => error,
                 })
             }
         }

@@ -5,6 +5,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -19,6 +21,8 @@ use tokio::time::Instant;
 use super::authority::Authority;
 use super::error::{Attempt, PipelineError};
 use super::search_state::SearchState;
+use crate::api_token::TokenCache;
+use crate::credentials::OfProfile;
 use crate::environment::{Environment, origin};
 use crate::tunnel::{Limits, Tunnel, TunnelCommand};
 
@@ -56,6 +60,7 @@ struct Inner {
     environment: Environment,
     aws: OnceCell<Aws>,
     credentials: Mutex<Option<Credentials>>,
+    api_token: TokenCache,
     http: OnceLock<Result<reqwest::Client, String>>,
     tunnel: OnceLock<Option<Result<Tunnel, String>>>,
     pool: OnceLock<Result<PgPool, String>>,
@@ -87,6 +92,7 @@ impl Pipeline {
                 environment: environment.clone(),
                 aws: OnceCell::new(),
                 credentials: Mutex::default(),
+                api_token: TokenCache::default(),
                 http: OnceLock::new(),
                 tunnel: OnceLock::new(),
                 pool: OnceLock::new(),
@@ -114,6 +120,10 @@ impl Pipeline {
 
     pub(super) fn known_credentials(&self) -> &Mutex<Option<Credentials>> {
         &self.inner.credentials
+    }
+
+    pub(super) fn api_token(&self) -> &TokenCache {
+        &self.inner.api_token
     }
 
     /// The AWS clients, created on the first call.
@@ -319,12 +329,12 @@ async fn sdk_config(environment: &Environment) -> SdkConfig {
         .with_initial_backoff(RETRY_BACKOFF_FIRST);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(environment.region.clone()))
-        .http_client(http_client)
+        .http_client(http_client.clone())
         .timeout_config(timeouts)
         .retry_config(retries);
     if let Some(endpoint_url) = &environment.endpoint_url {
         loader = loader.endpoint_url(endpoint_url);
-        if environment.is_loopback() && !has_credentials() {
+        if environment.is_loopback() && environment.profile.is_none() && !has_credentials() {
             loader = loader.credentials_provider(Credentials::new(
                 "test",
                 "test",
@@ -333,6 +343,16 @@ async fn sdk_config(environment: &Environment) -> SdkConfig {
                 "loopback endpoint",
             ));
         }
+    }
+    if let Some(profile) = &environment.profile {
+        let config = ProviderConfig::without_region()
+            .with_region(Some(Region::new(environment.region.clone())))
+            .with_http_client(http_client);
+        let provider = ProfileFileCredentialsProvider::builder().profile_name(profile);
+        loader = loader.credentials_provider(OfProfile {
+            profile: profile.clone(),
+            provider: provider.configure(&config).build(),
+        });
     }
     loader.load().await
 }

@@ -99,6 +99,12 @@ pub(super) fn permission_of(message: &str) -> Option<String> {
 
 /// What to do about a missing permission.
 pub(super) fn hint(permission: Option<&str>, message: &str) -> String {
+    if let Some((of_caller, of_resource)) = two_accounts(message) {
+        return format!(
+            "these credentials are of the account {of_caller}, and this is in {of_resource}: choose others with \
+             profile in the environment's entry, or with AWS_PROFILE"
+        );
+    }
     let advice = if message.contains("explicit deny") {
         EXPLICIT
     } else {
@@ -108,6 +114,20 @@ pub(super) fn hint(permission: Option<&str>, message: &str) -> String {
         Some(permission) => format!("the permission {permission} is missing: {advice}"),
         None => format!("a permission is missing: {advice}"),
     }
+}
+
+/// The accounts of the caller and of the resource, where they are two: `User: ARN is not authorized to perform: ACTION
+/// on resource: ARN`.
+fn two_accounts(message: &str) -> Option<(&str, &str)> {
+    let account_after = |begin: &str| {
+        let (_, arn) = message.split_once(begin)?;
+        let account = arn.split(':').nth(4)?;
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        is_account.then_some(account)
+    };
+    let of_caller = account_after("User: ")?;
+    let of_resource = account_after("on resource: ")?;
+    (of_caller != of_resource).then_some((of_caller, of_resource))
 }
 
 #[cfg(test)]
@@ -149,6 +169,28 @@ mod tests {
         let message = "… with an explicit deny in a service control policy";
         assert!(hint(Some("sqs:PurgeQueue"), message).contains("administrators"));
         assert!(hint(Some("sqs:PurgeQueue"), "").contains("console_policy_arn"));
+    }
+
+    #[test]
+    fn credentials_of_another_account_are_told_and_no_permission_is_asked_for() {
+        let message = |account: &str| {
+            format!(
+                "User: arn:aws:sts::111122223333:assumed-role/operator/me is not authorized to perform: \
+                 sqs:getqueueattributes on resource: arn:aws:sqs:us-east-1:{account}:q because no \
+                 resource-based policy allows the sqs:getqueueattributes action"
+            )
+        };
+        let other = hint(Some("sqs:GetQueueAttributes"), &message("444455556666"));
+        assert!(
+            other.contains("111122223333") && other.contains("444455556666"),
+            "{other}"
+        );
+        assert!(!other.contains("missing"), "{other}");
+        let same = hint(Some("sqs:GetQueueAttributes"), &message("111122223333"));
+        assert!(
+            same.starts_with("the permission sqs:GetQueueAttributes is missing"),
+            "{same}"
+        );
     }
 
     #[test]

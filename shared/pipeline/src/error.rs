@@ -14,6 +14,7 @@ use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::Instant;
 
+use super::credentials::{self, NoCredentials};
 use super::denial;
 use super::printable::printable;
 
@@ -28,6 +29,15 @@ pub enum PipelineErrorKind {
     NotConfigured,
     /// Read-only mode or a missing confirmation forbids the change.
     NotPermitted,
+}
+
+/// Why the caller has no access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoAccess {
+    /// A permission is missing.
+    Denied,
+    /// There are no valid credentials.
+    NoCredentials,
 }
 
 /// A failed operation, as it is shown to the operator.
@@ -47,8 +57,8 @@ pub struct PipelineError {
     hint: Option<String>,
     /// Whether the operation may have succeeded although no response came.
     may_have_happened: bool,
-    /// Whether a permission is missing.
-    is_denied: bool,
+    /// Why the caller has no access; `None` where that is not the cause.
+    no_access: Option<NoAccess>,
     /// How many seconds the service asked to wait. Small, because errors are returned by value everywhere.
     retry_after_secs: Option<NonZeroU16>,
 }
@@ -87,7 +97,13 @@ impl PipelineError {
     /// Whether the service refused because a permission is missing; the hint names it where it is known.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        self.is_denied
+        self.no_access == Some(NoAccess::Denied)
+    }
+
+    /// Whether the caller has no access: a permission is missing, or there are no valid credentials.
+    #[must_use]
+    pub fn is_without_access(&self) -> bool {
+        self.no_access.is_some()
     }
 
     /// How long the service asked to wait before another attempt (RFC 9110, 10.2.3), up to 18 hours; `None` if it
@@ -126,7 +142,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotConfigured,
             hint: Some(hint.to_owned()),
             may_have_happened: false,
-            is_denied: false,
+            no_access: None,
             retry_after_secs: None,
         }
     }
@@ -141,7 +157,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotPermitted,
             hint: Some(hint),
             may_have_happened: false,
-            is_denied: false,
+            no_access: None,
             retry_after_secs: None,
         }
     }
@@ -165,11 +181,20 @@ impl PipelineError {
         self
     }
 
+    pub(super) fn without_credentials(mut self) -> Self {
+        self.no_access = Some(NoAccess::NoCredentials);
+        self
+    }
+
     pub(super) fn with_hint(mut self, hint: &str) -> Self {
         self.hint = Some(hint.to_owned());
         self
     }
 }
+
+/// A part that the entry names and AWS does not know.
+const APPLY_AGAIN: &str = "was it deleted, or the environment applied in part? run `terraform apply` to the end, then \
+                           `opsconsole env import DIR --replace`, which writes the names again";
 
 /// A started operation: creates [`PipelineError`]s with its name, address and elapsed time.
 #[derive(Clone, Debug)]
@@ -204,7 +229,7 @@ impl Attempt {
             kind,
             hint: None,
             may_have_happened: false,
-            is_denied: false,
+            no_access: None,
             retry_after_secs: None,
         }
     }
@@ -219,7 +244,7 @@ impl Attempt {
         let named = denial::permission_of(message);
         let hint = denial::hint(named.as_deref().or(permission), message);
         let mut error = self.refused(message).with_hint(&printable(&hint));
-        error.is_denied = true;
+        error.no_access = Some(NoAccess::Denied);
         error
     }
 
@@ -241,14 +266,18 @@ impl Attempt {
             return self.service_answer(answer.code(), answer.message());
         }
         if error_chain(error).any(|cause| cause.is::<CredentialsError>()) {
-            return self
-                .failed(
-                    PipelineErrorKind::Unreachable,
-                    "no AWS credentials were found",
-                )
-                .with_hint("log in with the AWS CLI, or set AWS_PROFILE");
+            return self.no_credentials(error);
         }
         self.failed(PipelineErrorKind::Unreachable, plain_cause(error))
+    }
+
+    /// There are no credentials to sign with; nothing was sent.
+    pub(super) fn no_credentials(&self, error: &(dyn Error + 'static)) -> PipelineError {
+        let variable = std::env::var("AWS_PROFILE").ok();
+        let NoCredentials { cause, hint } = credentials::explained(error_chain(error), variable);
+        self.failed(PipelineErrorKind::Unreachable, cause)
+            .with_hint(&printable(&hint))
+            .without_credentials()
     }
 
     /// Converts an answer of a service that is an error.
@@ -260,10 +289,10 @@ impl Attempt {
         match code {
             Some(code) if code.ends_with("NonExistentQueue") || code == "QueueDoesNotExist" => self
                 .refused("the queue does not exist")
-                .with_hint("was it deleted? check the queue URLs of the environment"),
+                .with_hint(APPLY_AGAIN),
             Some("NotFound") => self
                 .refused("the topic does not exist")
-                .with_hint("check the topic ARN of the environment"),
+                .with_hint(APPLY_AGAIN),
             Some(code) => {
                 let cause = match message {
                     Some(message) => format!("{code}: {message}"),
@@ -272,7 +301,8 @@ impl Attempt {
                 if denial::is_denial(code) {
                     self.denied(&cause, None)
                 } else if denial::is_of_credentials(code) {
-                    self.refused(cause).with_hint(denial::credentials_hint())
+                    let error = self.refused(cause).with_hint(denial::credentials_hint());
+                    error.without_credentials()
                 } else {
                     self.refused(cause)
                 }
@@ -471,7 +501,7 @@ mod tests {
             "{hint}"
         );
         let expired = attempt.service_answer(Some("ExpiredToken"), None);
-        assert!(!expired.is_denied());
+        assert!(!expired.is_denied() && expired.is_without_access());
         assert!(
             expired.hint().contains("log in again"),
             "{}",

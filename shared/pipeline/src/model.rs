@@ -88,6 +88,8 @@ pub struct RecordTotals {
     pub last_ingested_at: Option<DateTime<Utc>>,
     /// The database's clock at the query.
     pub database_now: DateTime<Utc>,
+    /// The newest migration of the schema; `None` where an API of an earlier version does not say it.
+    pub schema_version: Option<i64>,
     /// The way on which they were read.
     pub read_path: ReadPath,
     /// Why the tunnel to the database is not open, where the environment has one that failed.

@@ -19,6 +19,10 @@ use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 /// How long the API is asked first after the database could not be reached.
 const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(30);
 
+/// A table, a column or a function is missing.
+const OTHER_SCHEMA: &str = "the schema of this database is not that of this release: `terraform apply` of this release \
+                            migrates it, or use the console of the release that is deployed";
+
 /// Why the database did not answer.
 struct NoAnswer {
     error: PipelineError,
@@ -164,6 +168,8 @@ impl Pipeline {
             let refused = attempt.refused(error.to_string());
             return Err(here(if matches!(error, StoreError::BeyondLast { .. }) {
                 refused.with_hint(BEYOND_LAST_HINT)
+            } else if error.is_other_schema() {
+                refused.with_hint(OTHER_SCHEMA)
             } else {
                 refused
             }));

@@ -83,6 +83,7 @@ impl Pipeline {
                     total_is_estimate: summary.total_is_estimate,
                     last_ingested_at: summary.last_ingested_at,
                     database_now: summary.database_now,
+                    schema_version: Some(summary.schema_version),
                     read_path: ReadPath::Database,
                     tunnel_fault: None,
                 })
@@ -94,6 +95,7 @@ impl Pipeline {
                     total_is_estimate: summary.total_is_estimate,
                     last_ingested_at: summary.last_ingested_at,
                     database_now: summary.database_now,
+                    schema_version: summary.schema_version,
                     read_path: ReadPath::Api,
                     tunnel_fault: self.tunnel_fault(),
                 })

@@ -1,21 +1,21 @@
-//! Signs what the AWS clients do not sign: requests to the HTTP API and to services without a client here (SigV4),
-//! and log-ins to the database (IAM tokens).
+//! Authorizes what the AWS clients do not sign: requests to the HTTP API (SigV4, or a bearer token) and to services
+//! without a client here (SigV4), and log-ins to the database (IAM tokens).
 //!
-//! Invariant: a signature is for one request, a token for one database; neither is stored.
+//! Invariant: a signature is for one request, an IAM token for one database; neither is stored.
 
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::{Body, Request};
 use store::{IamLogIn, PgPool};
 
 use super::connection::OPERATION_LIMIT;
 use super::{Attempt, Pipeline, PipelineError};
+use crate::api_token::TokenCommand;
 use crate::environment::Authorization;
 
 /// Service name in signatures for an HTTP API.
@@ -23,15 +23,18 @@ const API_SERVICE: &str = "execute-api";
 /// Credentials that expire sooner are loaded again.
 const CREDENTIALS_LEFT_MIN: Duration = Duration::from_secs(5 * 60);
 
+const NO_TOKEN: &str = "run api_token_command of the environment's entry by hand: it must print a JSON Web Token and \
+                        nothing else; usually you have to log in again at the identity provider";
+
 impl Pipeline {
-    /// Signs the request, if the environment requires it.
+    /// Signs the request, or gives it the token, if the environment requires it.
     pub(super) async fn authorized(
         &self,
         request: Request,
         attempt: &Attempt,
     ) -> Result<Request, PipelineError> {
         match self.environment().api_auth {
-            Authorization::None => Ok(request),
+            Authorization::None => self.with_token(request).await,
             Authorization::Iam => {
                 let credentials = self.credentials(attempt).await?;
                 signed(
@@ -55,6 +58,35 @@ impl Pipeline {
         let credentials = self.credentials(attempt).await?;
         signed(request, credentials, service, &self.environment().region)
             .map_err(|cause| attempt.refused(cause))
+    }
+
+    async fn with_token(&self, mut request: Request) -> Result<Request, PipelineError> {
+        if self.environment().api_token_command.is_some() {
+            let header = self.api_token_header().await?;
+            request.headers_mut().insert(AUTHORIZATION, header);
+        }
+        Ok(request)
+    }
+
+    /// The bearer token of `api_token_command`, as the value of a header.
+    pub(super) async fn api_token_header(&self) -> Result<HeaderValue, PipelineError> {
+        const OPERATION: &str = "get a token for the API";
+        let Some(text) = &self.environment().api_token_command else {
+            return Err(PipelineError::not_configured(
+                OPERATION,
+                "the environment has no api_token_command".to_owned(),
+                "add it where the API wants tokens (JWT)",
+            ));
+        };
+        let attempt = Attempt::start(OPERATION, "");
+        let found = match TokenCommand::parse(text) {
+            Ok(command) => self.api_token().header(&command).await,
+            Err(why) => Err(why),
+        };
+        found.map_err(|why| {
+            let error = attempt.refused(why).with_hint(NO_TOKEN);
+            error.without_credentials()
+        })
     }
 
     /// Sets a new token for the pool's connections, if the environment requires it.
@@ -86,12 +118,7 @@ impl Pipeline {
         let fresh = tokio::time::timeout(OPERATION_LIMIT, provider.provide_credentials())
             .await
             .map_err(|_| attempt.timed_out(OPERATION_LIMIT))?
-            .map_err(|error| {
-                attempt.refused(format!(
-                    "no AWS credentials: {}",
-                    DisplayErrorContext(error)
-                ))
-            })?;
+            .map_err(|error| attempt.no_credentials(&error))?;
         *known = Some(fresh.clone());
         Ok(fresh)
     }

@@ -122,6 +122,18 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
     }
 
+    /// Whether the database lacks a table, a column or a function, so that its schema is that of another release
+    /// (SQLSTATE 42P01, 42703, 42883).
+    #[must_use]
+    pub fn is_other_schema(&self) -> bool {
+        let Self::Other { detail, .. } = self else {
+            return false;
+        };
+        ["(42P01)", "(42703)", "(42883)"]
+            .iter()
+            .any(|code| detail.ends_with(code))
+    }
+
     /// Why the database refuses the event, for its failure; `None` for all other errors.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {

@@ -28,8 +28,8 @@ const UNFOLDED_MAX: i64 = 200_000;
 const UNFOLDED: &str =
     "select count(*) from (select from event_counts where slot <> 0 limit $1 + 1) as unfolded";
 
-/// Whether the records that are older than the rollup are being counted, how many counts are not folded, the clock, and
-/// the total, which is complete where these are no more than `$1`.
+/// Whether the records that are older than the rollup are being counted, how many counts are not folded, the clock, the
+/// total, which is complete where these are no more than `$1`, and the version of the schema.
 const TOTAL: &str = "
 select to_regclass('event_counts_backfill') is not null, (UNFOLDED), clock_timestamp(), (
     (select coalesce(sum(events), 0) from event_type_totals)
@@ -37,7 +37,7 @@ select to_regclass('event_counts_backfill') is not null, (UNFOLDED), clock_times
         select coalesce(sum(events), 0)
         from (select events from event_counts where slot <> 0 limit $1) as unfolded
     )
-)::bigint";
+)::bigint, (select max(version) from _sqlx_migrations)";
 
 const ESTIMATE: &str = "
 select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint
@@ -87,6 +87,8 @@ pub struct Summary {
     pub last_ingested_at: Option<DateTime<Utc>>,
     /// The database's clock: the age of the newest record is the difference.
     pub database_now: DateTime<Utc>,
+    /// The newest migration of the schema.
+    pub schema_version: i64,
 }
 
 /// Reads the totals of the records.
@@ -97,8 +99,13 @@ pub async fn summary(source: impl Into<Source<'_>>) -> Result<Summary, StoreErro
     let source = source.into();
     let statement = TOTAL.replace("UNFOLDED", UNFOLDED);
     let question = sqlx::query_as(&statement).bind(UNFOLDED_MAX);
-    let (is_filling, unfolded, database_now, counted): (bool, i64, DateTime<Utc>, i64) =
-        one_row(source, SUMMARY, question).await?;
+    let (is_filling, unfolded, database_now, counted, schema_version): (
+        bool,
+        i64,
+        DateTime<Utc>,
+        i64,
+        i64,
+    ) = one_row(source, SUMMARY, question).await?;
     let total_is_estimate = is_filling || unfolded > UNFOLDED_MAX;
     let total = if total_is_estimate {
         let (estimate,): (i64,) = one_row(source, SUMMARY, sqlx::query_as(ESTIMATE)).await?;
@@ -111,6 +118,7 @@ pub async fn summary(source: impl Into<Source<'_>>) -> Result<Summary, StoreErro
         total_is_estimate,
         last_ingested_at: last_ingested_at(source).await?,
         database_now,
+        schema_version,
     })
 }
 

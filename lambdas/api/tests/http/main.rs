@@ -512,6 +512,8 @@ async fn summary_says_which_database_it_is() {
     let summary = get(&router, "/v1/summary").await.json();
     let created_at = store::database_created_at(database.pool()).await.unwrap();
     assert_eq!(summary["database_created_at"], json!(created_at));
+    let newest = store::MIGRATOR.iter().map(|file| file.version).max();
+    assert_eq!(summary["schema_version"], json!(newest));
     let (_other, router) = filled(1).await;
     let other = get(&router, "/v1/summary").await.json();
     assert_ne!(other["database_created_at"], json!(created_at));

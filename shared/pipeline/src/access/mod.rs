@@ -50,6 +50,8 @@ pub enum Access {
     CancelMoveTask,
     /// Metrics of the queues and of the ingest.
     ReadMetrics,
+    /// The token for the HTTP API, where it wants one.
+    ApiToken,
     /// Reading by the HTTP API.
     CallApi,
     /// Looking up events by the HTTP API.
@@ -60,7 +62,7 @@ pub enum Access {
 
 impl Access {
     /// All, in the order of the pipeline.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Credentials,
         Self::ReadTopic,
         Self::Publish,
@@ -75,6 +77,7 @@ impl Access {
         Self::ListMoveTasks,
         Self::CancelMoveTask,
         Self::ReadMetrics,
+        Self::ApiToken,
         Self::CallApi,
         Self::LookUpByApi,
         Self::LogInToDatabase,
@@ -100,6 +103,8 @@ impl Access {
             Self::ListMoveTasks => ("list-move-tasks", &["sqs:ListMessageMoveTasks"]),
             Self::CancelMoveTask => ("cancel-move-task", &["sqs:CancelMessageMoveTask"]),
             Self::ReadMetrics => ("read-metrics", &["cloudwatch:GetMetricData"]),
+            // The identity provider's matter.
+            Self::ApiToken => ("api-token", &[]),
             Self::CallApi => ("call-api", &[CALL_API]),
             Self::LookUpByApi => ("look-up-by-api", &[CALL_API]),
             Self::LogInToDatabase => ("log-in-to-database", &[LOG_IN]),
@@ -142,6 +147,7 @@ impl Access {
             | Self::DeleteDeadLetters
             | Self::ListMoveTasks
             | Self::ReadMetrics
+            | Self::ApiToken
             | Self::CallApi
             | Self::LookUpByApi
             | Self::LogInToDatabase => None,
@@ -184,7 +190,7 @@ impl Pipeline {
             | Access::ListMoveTasks
             | Access::CancelMoveTask => self.queue_name(QueueRole::DeadLetter).to_owned(),
             Access::ReadMetrics => self.aws_address("monitoring"),
-            Access::CallApi | Access::LookUpByApi => self.api_address(),
+            Access::ApiToken | Access::CallApi | Access::LookUpByApi => self.api_address(),
             Access::LogInToDatabase => self.database_address(),
         }
     }

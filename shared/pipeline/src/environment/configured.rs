@@ -10,8 +10,9 @@ use std::path::Path;
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::definition::{Authorization, Environment, is_loopback_host};
+use super::definition::{Authorization, Environment, is_loopback_host, is_loopback_url};
 use super::error::EnvironmentError;
+use crate::api_token::TokenCommand;
 use crate::tunnel::TunnelCommand;
 
 #[derive(Deserialize)]
@@ -21,10 +22,19 @@ struct File {
     environments: BTreeMap<String, Entry>,
 }
 
+/// The same file with entries that are not looked at yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entries {
+    #[serde(default)]
+    environments: BTreeMap<String, toml::Value>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     region: String,
+    profile: Option<String>,
     endpoint_url: Option<String>,
     topic_arn: String,
     queue_url: String,
@@ -32,6 +42,7 @@ struct Entry {
     api_url: Option<String>,
     #[serde(default)]
     api_auth: Authorization,
+    api_token_command: Option<String>,
     #[serde(default)]
     database_auth: Authorization,
     database_url: Option<String>,
@@ -54,19 +65,8 @@ pub(super) fn read(
     named: Option<&Path>,
     usual: &Path,
 ) -> Result<Vec<Environment>, EnvironmentError> {
-    let path = named.unwrap_or(usual);
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Vec::new());
-        }
-        Err(cause) => {
-            return Err(EnvironmentError::File {
-                operation: "read configuration",
-                path: path.to_owned(),
-                cause,
-            });
-        }
+    let Some((path, text)) = read_text(named, usual)? else {
+        return Ok(Vec::new());
     };
     parse(&text).map_err(|detail| EnvironmentError::Invalid {
         path: path.to_owned(),
@@ -74,24 +74,65 @@ pub(super) fn read(
     })
 }
 
+/// One entry of the file by its name, or what is wrong with it.
+pub(super) type NamedEntry = (String, Result<Environment, EnvironmentError>);
+
+/// Reads all configured environments one by one, so that an invalid entry is an error of its own.
+pub(super) fn read_each(
+    named: Option<&Path>,
+    usual: &Path,
+) -> Result<Vec<NamedEntry>, EnvironmentError> {
+    let Some((path, text)) = read_text(named, usual)? else {
+        return Ok(Vec::new());
+    };
+    let invalid = |detail: String| EnvironmentError::Invalid {
+        path: path.to_owned(),
+        detail,
+    };
+    let entries: Entries =
+        toml::from_str(&text).map_err(|error| invalid(located(&text, &error)))?;
+    let entries = entries.environments.into_iter().map(|(name, entry)| {
+        let entry: Result<Entry, _> = entry.try_into();
+        let environment = entry
+            .map_err(|error| format!("environments.{name}: {}", error.message()))
+            .and_then(|entry| entry.checked(name.clone()));
+        (name, environment.map_err(invalid))
+    });
+    Ok(entries.collect())
+}
+
+/// The file and its text; `None` where there is no file at the usual place.
+fn read_text<'a>(
+    named: Option<&'a Path>,
+    usual: &'a Path,
+) -> Result<Option<(&'a Path, String)>, EnvironmentError> {
+    let path = named.unwrap_or(usual);
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((path, text))),
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(EnvironmentError::File {
+            operation: "read configuration",
+            path: path.to_owned(),
+            cause,
+        }),
+    }
+}
+
 /// Parses the text of the file; the error has no path.
 pub(super) fn parse(text: &str) -> Result<Vec<Environment>, String> {
-    let file: File = toml::from_str(text).map_err(|error| {
-        let line = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .map_or(1, |before| before.matches('\n').count() + 1);
-        format!("line {line}: {}", error.message())
-    })?;
+    let file: File = toml::from_str(text).map_err(|error| located(text, &error))?;
     file.environments
         .into_iter()
-        .map(|(name, entry)| {
-            entry
-                .check()
-                .map_err(|(key, detail)| format!("environments.{name}.{key}: {detail}"))?;
-            Ok(entry.into_environment(name))
-        })
+        .map(|(name, entry)| entry.checked(name))
         .collect()
+}
+
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let line = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .map_or(1, |before| before.matches('\n').count() + 1);
+    format!("line {line}: {}", error.message())
 }
 
 /// Parameters of a connection URL that hold a secret (PostgreSQL manual, "Connection Strings").
@@ -102,6 +143,13 @@ const VERIFIED_MODES: [&str; 2] = ["verify-ca", "verify-full"];
 type Fault = (&'static str, String);
 
 impl Entry {
+    /// The environment, or the key and its fault.
+    fn checked(self, name: String) -> Result<Environment, String> {
+        self.check()
+            .map_err(|(key, detail)| format!("environments.{name}.{key}: {detail}"))?;
+        Ok(self.into_environment(name))
+    }
+
     fn check(&self) -> Result<(), Fault> {
         if self.region.is_empty() {
             return Err(("region", "must not be empty; e.g. \"eu-west-1\"".to_owned()));
@@ -115,6 +163,7 @@ impl Entry {
                 ),
             ));
         }
+        self.check_place()?;
         let http = ["http", "https"].as_slice();
         check_url("queue_url", &self.queue_url, http)?;
         check_url("dead_letter_queue_url", &self.dead_letter_queue_url, http)?;
@@ -140,7 +189,61 @@ impl Entry {
             check_url("database_url", database_url, &["postgres", "postgresql"])?;
             check_database_tls(database_url, self.database_auth)?;
         }
+        self.check_api_token()?;
         self.check_tunnel()
+    }
+
+    /// Topic and queues are where the entry says, and in one account: else it is put together from two environments,
+    /// or every call would go astray.
+    fn check_place(&self) -> Result<(), Fault> {
+        let topic: Vec<&str> = self.topic_arn.split(':').collect();
+        let [_, _, _, region, account, _] = topic.as_slice() else {
+            return Ok(());
+        };
+        if self.region != *region {
+            return Err((
+                "region",
+                format!(
+                    "is {:?}, and topic_arn is in {region:?}; {ONE_PLACE}",
+                    self.region
+                ),
+            ));
+        }
+        for (key, url) in [
+            ("queue_url", &self.queue_url),
+            ("dead_letter_queue_url", &self.dead_letter_queue_url),
+        ] {
+            if let Some((of_region, of_account)) = place_of_queue(url)
+                && (of_region, of_account) != (*region, *account)
+            {
+                let here = format!("is in {of_account}/{of_region}");
+                let detail = format!("{here}, and topic_arn in {account}/{region}; {ONE_PLACE}");
+                return Err((key, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// A token is as good as a password: it goes over TLS, or stays on this machine.
+    fn check_api_token(&self) -> Result<(), Fault> {
+        let fault = |detail: String| ("api_token_command", detail);
+        let Some(command) = &self.api_token_command else {
+            return Ok(());
+        };
+        TokenCommand::parse(command).map_err(fault)?;
+        if self.api_auth == Authorization::Iam {
+            let detail = "and api_auth = \"iam\" exclude each other; an API that wants tokens has no api_auth";
+            return Err(fault(detail.to_owned()));
+        }
+        let Some(api_url) = &self.api_url else {
+            return Err(fault("needs api_url".to_owned()));
+        };
+        if !api_url.starts_with("https://") && !is_loopback_url(api_url) {
+            let detail =
+                "needs an api_url with https://, so that nobody on the way reads the token";
+            return Err(fault(detail.to_owned()));
+        }
+        Ok(())
     }
 
     fn check_tunnel(&self) -> Result<(), Fault> {
@@ -164,12 +267,14 @@ impl Entry {
         Environment {
             name,
             region: self.region,
+            profile: self.profile,
             endpoint_url: self.endpoint_url,
             topic_arn: self.topic_arn,
             queue_url: self.queue_url,
             dead_letter_queue_url: self.dead_letter_queue_url,
             api_url: self.api_url,
             api_auth: self.api_auth,
+            api_token_command: self.api_token_command,
             database_auth: self.database_auth,
             database_url: self.database_url,
             database_pauses: self.database_pauses,
@@ -183,6 +288,16 @@ impl Entry {
             read_only: self.read_only,
         }
     }
+}
+
+const ONE_PLACE: &str = "correct the wrong one, or import the environment again with --replace";
+
+/// Region and account of a queue of AWS: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, in China with a further
+/// label.
+fn place_of_queue(url: &str) -> Option<(&str, &str)> {
+    let (host, path) = url.strip_prefix("https://sqs.")?.split_once('/')?;
+    let (region, _) = host.split_once(".amazonaws.com")?;
+    Some((region, path.split('/').next()?))
 }
 
 /// The error does not contain the value, because an invalid URL may contain a secret.
@@ -334,6 +449,101 @@ production = true
             );
             assert!(!detail.contains("hunter2"), "{detail}");
         }
+    }
+
+    #[test]
+    fn invalid_entry_is_an_error_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let other = |name: &str, from: &str, to: &str| {
+            GOOD.replace("environments.pilot", &format!("environments.{name}"))
+                .replace(from, to)
+        };
+        let text = format!(
+            "{GOOD}{}{}\n[environments]\nd = 1\n",
+            other("b", "production", "prodution"),
+            other("c", "https://api", "api")
+        )
+        .replace("\n[environments]\n", "\n[environments.d]\n");
+        std::fs::write(&path, text).unwrap();
+        let read = read_each(Some(&path), &path).unwrap();
+        let names: Vec<&str> = read.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["b", "c", "d", "pilot"]);
+        let fault = |at: usize| read[at].1.as_ref().unwrap_err().to_string();
+        assert!(
+            fault(0).contains("environments.b: unknown field `prodution`"),
+            "{}",
+            fault(0)
+        );
+        assert!(
+            fault(1).contains("environments.c.api_url: is not a URL"),
+            "{}",
+            fault(1)
+        );
+        assert!(fault(2).contains("environments.d: "), "{}", fault(2));
+        assert_eq!(read[3].1.as_ref().unwrap().name, "pilot");
+        std::fs::write(&path, "[environments").unwrap();
+        assert!(read_each(Some(&path), &path).is_err());
+    }
+
+    #[test]
+    fn queues_are_of_the_environment_of_the_topic() {
+        for (from, to, key) in [
+            (
+                "123456789012/events-queue",
+                "999999999999/events-queue",
+                "queue_url",
+            ),
+            (
+                "sqs.eu-west-1.amazonaws.com/123456789012/events-dead",
+                "sqs.eu-west-2.amazonaws.com/123456789012/events-dead",
+                "dead_letter_queue_url",
+            ),
+        ] {
+            let detail = fault(from, to);
+            assert!(
+                detail.starts_with(&format!("environments.pilot.{key}: is in ")),
+                "{detail}"
+            );
+            assert!(
+                detail.contains("and topic_arn in 123456789012/eu-west-1"),
+                "{detail}"
+            );
+        }
+    }
+
+    #[test]
+    fn region_is_that_of_the_topic() {
+        let detail = fault("region = \"eu-west-1\"", "region = \"eu-central-1\"");
+        assert!(
+            detail.contains(
+                "environments.pilot.region: is \"eu-central-1\", and topic_arn is in \"eu-west-1\""
+            ),
+            "{detail}"
+        );
+    }
+
+    #[test]
+    fn token_is_sent_over_tls_alone_and_never_beside_a_signature() {
+        let command = "api_token_command = \"get-token --for pilot\"";
+        let with = |more: &str| format!("production = true\n{command}\n{more}");
+        let environments = parse(&GOOD.replace("production = true", &with(""))).unwrap();
+        let found = environments[0].api_token_command.as_deref();
+        assert_eq!(found, Some("get-token --for pilot"));
+        let detail = fault("production = true", &with("api_auth = \"iam\""));
+        assert!(
+            detail.contains("api_token_command: and api_auth"),
+            "{detail}"
+        );
+        let plain = GOOD.replace("https://api.example.com", "http://api.example.com");
+        let detail = parse(&plain.replace("production = true", &with(""))).unwrap_err();
+        assert!(detail.contains("https://"), "{detail}");
+        let local = GOOD.replace("https://api.example.com", "http://127.0.0.1:1");
+        assert!(parse(&local.replace("production = true", &with(""))).is_ok());
+        let inline = "api_token_command = \"get-token --password hunter2\"";
+        let detail = fault("production = true", inline);
+        assert!(detail.contains("holds a secret"), "{detail}");
+        assert!(!detail.contains("hunter2"), "{detail}");
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub struct Environment {
     pub name: String,
     /// AWS region.
     pub region: String,
+    /// Profile of the AWS configuration that has the credentials; `None` for the usual chain.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// Endpoint of an emulator; `None` for AWS.
     pub endpoint_url: Option<String>,
     /// ARN of the SNS topic for events.
@@ -38,6 +41,9 @@ pub struct Environment {
     /// Authentication of requests to the API.
     #[serde(default)]
     pub api_auth: Authorization,
+    /// The command that prints a bearer token for the API, where it wants one (JWT).
+    #[serde(default)]
+    pub api_token_command: Option<String>,
     /// Authentication of log-ins to the database.
     #[serde(default)]
     pub database_auth: Authorization,
@@ -76,12 +82,14 @@ impl fmt::Debug for Environment {
             .debug_struct("Environment")
             .field("name", &self.name)
             .field("region", &self.region)
+            .field("profile", &self.profile)
             .field("endpoint_url", &self.endpoint_url)
             .field("topic_arn", &self.topic_arn)
             .field("queue_url", &self.queue_url)
             .field("dead_letter_queue_url", &self.dead_letter_queue_url)
             .field("api_url", &self.api_url)
             .field("api_auth", &self.api_auth)
+            .field("api_token_command", &self.api_token_command)
             .field("database_auth", &self.database_auth)
             .field("database_url", &self.database_url.as_deref().map(redacted))
             .field("database_pauses", &self.database_pauses)
@@ -104,6 +112,12 @@ impl Environment {
         self.endpoint_url.as_deref().is_some_and(is_loopback_url)
     }
 
+    /// The AWS account: that of the topic.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.topic_arn.split(':').nth(4)
+    }
+
     /// Identifier of the HTTP API: the first label of the host that API Gateway gives it. A domain of one's own does
     /// not name it.
     pub(crate) fn api_id(&self) -> Option<&str> {
@@ -117,12 +131,14 @@ impl Environment {
         Self {
             name: "example".to_owned(),
             region: "us-east-1".to_owned(),
+            profile: None,
             endpoint_url: Some("http://127.0.0.1:1".to_owned()),
             topic_arn: "arn:aws:sns:us-east-1:000000000000:events".to_owned(),
             queue_url: "http://127.0.0.1:1/000000000000/events-queue".to_owned(),
             dead_letter_queue_url: "http://127.0.0.1:1/000000000000/events-dead-letters".to_owned(),
             api_url: Some("http://127.0.0.1:1".to_owned()),
             api_auth: Authorization::None,
+            api_token_command: None,
             database_auth: Authorization::None,
             database_url: None,
             database_pauses: false,

@@ -1,58 +1,19 @@
-//! One run of a tunnel's command, in a session and a process group of its own.
+//! One run of a tunnel's command.
 //!
-//! Invariant: the group ends when this value is dropped, and also when this process is killed: a shell in the group
-//! reads from a pipe whose other end only this process has. The command has no terminal, so it asks nothing on this
-//! program's. Of what it writes, the last line is kept.
-//!
-//! Own code for the same reason as the guardian of the local stack: what runs in the process that is gone cannot end
-//! anything (tokio's `kill_on_drop`, `process-wrap`, which only begins the session here), and `PR_SET_PDEATHSIG`
-//! exists on Linux alone.
+//! Invariant: the command ends with this value. Of what it writes, the last line is kept.
 
 use std::io;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::ExitStatus;
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::ChildStdin;
 use tokio::task::JoinHandle;
 
-use crate::printable::printable;
-
-const GUARD: &str = include_str!("guard.sh");
-/// Most characters of the last line.
-const LINE_CHARS_MAX: usize = 200;
-/// Bytes of one line that are looked at.
-const LINE_BYTES_MAX: usize = 4_096;
-
-/// What the command wrote last.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LastLine(Arc<Mutex<String>>);
-
-impl LastLine {
-    pub(super) fn get(&self) -> String {
-        let line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        line.clone()
-    }
-
-    fn set(&self, line: &[u8]) {
-        let text = String::from_utf8_lossy(line);
-        let text = text.trim();
-        if !text.is_empty() {
-            let short: String = text.chars().take(LINE_CHARS_MAX).collect();
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = printable(&short);
-        }
-    }
-}
+use crate::guarded::Guarded;
+use crate::last_line::{LastLine, keep_last};
 
 /// A running command.
 pub(super) struct TunnelProcess {
-    child: Box<dyn ChildWrapper>,
-    group: Option<Pid>,
-    /// A line tells the shell to end the group; its end says that this process is gone.
-    alive: Option<ChildStdin>,
+    command: Guarded,
     readers: [JoinHandle<()>; 2],
     pub(super) last_line: LastLine,
 }
@@ -61,27 +22,15 @@ impl TunnelProcess {
     /// Starts the command; the words are the program and its arguments. Where this process is killed, the folder is
     /// removed.
     pub(super) fn start(folder: &Path, words: &[String]) -> io::Result<Self> {
-        let mut command = CommandWrap::with_new("/bin/sh", |command| {
-            command
-                .args(["-c", GUARD, "opsconsole-tunnel"])
-                .arg(folder)
-                .args(words)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
-        });
-        // The child itself: the group is waited for and ended here.
-        let mut child = command.wrap(ProcessSession).spawn()?.into_inner();
+        let mut command = Guarded::start(folder.as_os_str(), words)?;
         let last_line = LastLine::default();
+        let (stdout, stderr) = command.outputs();
         let readers = [
-            tokio::spawn(keep_last(child.stdout().take(), last_line.clone())),
-            tokio::spawn(keep_last(child.stderr().take(), last_line.clone())),
+            tokio::spawn(keep_last(stdout, last_line.clone())),
+            tokio::spawn(keep_last(stderr, last_line.clone())),
         ];
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
         Ok(Self {
-            group: id.and_then(Pid::from_raw),
-            alive: child.stdin().take(),
-            child,
+            command,
             readers,
             last_line,
         })
@@ -89,58 +38,19 @@ impl TunnelProcess {
 
     /// Waits for the end of the command and for its last line.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        let status = self.child.wait().await?;
-        // What it started may still run, and has its output open.
-        self.signal(Signal::KILL);
+        let status = self.command.ended().await?;
         for reader in &mut self.readers {
             let _ = reader.await;
         }
-        self.group = None;
         Ok(status)
-    }
-
-    /// An error is ignored: the group has ended already.
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            let _ = kill_process_group(group, signal);
-        }
     }
 }
 
 impl Drop for TunnelProcess {
-    /// Blocks until the command has ended, at most for the two seconds that the shell gives it.
     fn drop(&mut self) {
         for reader in &self.readers {
             reader.abort();
         }
-        let Some(group) = self.group else { return };
-        if let Some(alive) = self.alive.take() {
-            // The pipe is empty, so this does not wait. An error is ignored: the shell has ended already.
-            let _ = rustix::io::write(&alive, b"\n");
-        }
-        // The shell, which leads the group, ends after the command.
-        let _ = waitpid(Some(group), WaitOptions::empty());
-        self.signal(Signal::KILL);
-    }
-}
-
-/// Reads to the end, so that the command never waits for a reader.
-async fn keep_last(output: Option<impl AsyncRead + Unpin>, last_line: LastLine) {
-    let Some(output) = output else { return };
-    let mut reader = BufReader::with_capacity(LINE_BYTES_MAX, output);
-    loop {
-        // What is there, at most the buffer: a line without an end is as long as it likes.
-        let Ok(read) = reader.fill_buf().await else {
-            return;
-        };
-        if read.is_empty() {
-            return;
-        }
-        let length = read.len();
-        for line in read.split(|byte| *byte == b'\n') {
-            last_line.set(line);
-        }
-        reader.consume(length);
     }
 }
 

@@ -254,6 +254,7 @@ impl Pipeline {
                 total_is_estimate: false,
                 last_ingested_at: Some(at - self.newest),
                 database_now: at,
+                schema_version: None,
                 read_path: self.read_path,
                 tunnel_fault: self.tunnel_fault.clone(),
             })),
