@@ -56,7 +56,7 @@ impl Drop for TunnelProcess {
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::getsid;
+    use rustix::process::{Pid, getsid};
 
     use super::*;
 
@@ -92,7 +92,7 @@ mod tests {
         };
         let session = getsid(pid).unwrap();
         assert_ne!(session, getsid(None).unwrap());
-        assert_eq!(Some(session), process.group, "it leads its own");
+        assert_eq!(Some(session), process.command.group(), "it leads its own");
     }
 
     #[tokio::test]
