@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse as _;
 use serde_json::json;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -37,8 +37,7 @@ impl Service {
                 } else {
                     kind
                 };
-                let answer: Response = (status, [("content-type", kind)], body).into_response();
-                answer
+                (status, [("content-type", kind)], body).into_response()
             }
         };
         runtime.spawn(async move { axum::serve(listener, Router::new().fallback(serve)).await });

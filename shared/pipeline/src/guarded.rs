@@ -62,6 +62,11 @@ impl Guarded {
         Ok(status)
     }
 
+    #[cfg(test)]
+    pub(crate) fn group(&self) -> Option<Pid> {
+        self.group
+    }
+
     /// An error is ignored: the group has ended already.
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {

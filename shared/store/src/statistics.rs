@@ -24,20 +24,28 @@ pub const TYPES_MAX: i64 = 1_000;
 /// Most counts that are not folded which one call reads, about 50 ms. Upkeep leaves none but those of a day.
 const UNFOLDED_MAX: i64 = 200_000;
 
+macro_rules! unfolded {
+    () => {
+        "select count(*) from (select from event_counts where slot <> 0 limit $1 + 1) as unfolded"
+    };
+}
+
 /// How many counts are not folded, up to one more than `$1`.
-const UNFOLDED: &str =
-    "select count(*) from (select from event_counts where slot <> 0 limit $1 + 1) as unfolded";
+const UNFOLDED: &str = unfolded!();
 
 /// Whether the records that are older than the rollup are being counted, how many counts are not folded, the clock, the
 /// total, which is complete where these are no more than `$1`, and the version of the schema.
-const TOTAL: &str = "
-select to_regclass('event_counts_backfill') is not null, (UNFOLDED), clock_timestamp(), (
+const TOTAL: &str = concat!(
+    "select to_regclass('event_counts_backfill') is not null, (",
+    unfolded!(),
+    "), clock_timestamp(), (
     (select coalesce(sum(events), 0) from event_type_totals)
     + (
         select coalesce(sum(events), 0)
         from (select events from event_counts where slot <> 0 limit $1) as unfolded
     )
-)::bigint, (select max(version) from _sqlx_migrations)";
+)::bigint, (select max(version) from _sqlx_migrations)"
+);
 
 const ESTIMATE: &str = "
 select coalesce(sum(greatest(leaf.reltuples, 0)), 0)::bigint
@@ -97,8 +105,7 @@ pub struct Summary {
 /// See [`StoreError`].
 pub async fn summary(source: impl Into<Source<'_>>) -> Result<Summary, StoreError> {
     let source = source.into();
-    let statement = TOTAL.replace("UNFOLDED", UNFOLDED);
-    let question = sqlx::query_as(&statement).bind(UNFOLDED_MAX);
+    let question = sqlx::query_as(TOTAL).bind(UNFOLDED_MAX);
     let (is_filling, unfolded, database_now, counted, schema_version): (
         bool,
         i64,

@@ -9,9 +9,9 @@ use reqwest::header::HeaderValue;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-use super::Token;
 use super::command::TokenCommand;
 use super::jwt::used_until;
+use super::token::Token;
 use crate::guarded::Guarded;
 use crate::last_line::{LastLine, keep_last};
 

@@ -6,6 +6,7 @@
 mod command;
 mod fetch;
 mod jwt;
+mod token;
 
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use fetch::{TOKEN_LIMIT, fetch};
+use token::Token;
 
 pub(crate) use command::TokenCommand;
 
@@ -30,15 +32,6 @@ enum Known {
     Nothing,
     Token(Token),
     Failure(String, Instant),
-}
-
-/// A token that the command printed.
-#[derive(Clone, Debug)]
-pub(super) struct Token {
-    /// `Bearer …`, marked as sensitive, so that it is not printed.
-    header: HeaderValue,
-    /// From then on it is fetched again.
-    until: SystemTime,
 }
 
 impl TokenCache {

@@ -92,6 +92,7 @@ mod tests {
         };
         let session = getsid(pid).unwrap();
         assert_ne!(session, getsid(None).unwrap());
+        assert_eq!(Some(session), process.command.group(), "it leads its own");
     }
 
     #[tokio::test]
