@@ -155,7 +155,13 @@ impl Pipeline {
         let error = match tokio::time::timeout(limit, question(pool)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
-            Err(_) => return Err(here(attempt.timed_out(limit))),
+            // The database ends a slow statement earlier than this, so a tunnel has stopped to forward.
+            Err(_) => {
+                return Err(NoAnswer {
+                    error: attempt.timed_out(limit),
+                    is_away: self.environment().tunnel.is_some(),
+                });
+            }
         };
         // A user of analysts reads only their views; the API reads the records.
         if let StoreError::NotPermitted { .. } = error {

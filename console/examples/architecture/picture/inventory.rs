@@ -90,6 +90,18 @@ impl Component {
             Self::Schedule => &[("", "aws_scheduler_schedule.migrate")],
             Self::CloudWatch => &[
                 ("modules/observability", "aws_cloudwatch_metric_alarm.this"),
+                (
+                    "modules/observability",
+                    "aws_cloudwatch_metric_alarm.slo_window",
+                ),
+                (
+                    "modules/observability",
+                    "aws_cloudwatch_metric_alarm.planned_pause",
+                ),
+                (
+                    "modules/observability",
+                    "aws_cloudwatch_composite_alarm.slo",
+                ),
                 ("modules/observability", "aws_cloudwatch_dashboard.this"),
                 ("", "module.observability"),
             ],
@@ -123,6 +135,7 @@ const KINDS_NOT_DRAWN: &[(&str, &str)] = &[
         "aws_apigatewayv2_stage",
         "a setting of the API that is drawn",
     ),
+    ("aws_budgets_budget", "a limit of the bill, and not a part"),
     (
         "aws_cloudwatch_log_group",
         "every part has one; CloudWatch is drawn once",

@@ -247,19 +247,40 @@ async fn show_pauses(
 }
 
 fn show(bar: &ProgressBar, counts: Counts) {
-    bar.set_position(counts.done() as u64);
-    bar.set_message(format!(
+    bar.set_position(counts.sent() as u64);
+    bar.set_message(in_words(counts));
+}
+
+fn in_words(counts: Counts) -> String {
+    let mut text = format!(
         "sent {}, stored {}, failed again {}, not sent {}",
         counts.sent(),
         counts.stored,
         counts.dead_again,
         counts.not_sent
-    ));
+    );
+    if counts.unknown > 0 {
+        text.push_str(&format!(", may have been sent {}", counts.unknown));
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_is_what_was_sent_and_not_what_may_have_been() {
+        let bar = ProgressBar::hidden();
+        let counts = Counts {
+            moved: 40,
+            unknown: 35,
+            ..Counts::default()
+        };
+        show(&bar, counts);
+        assert_eq!(bar.position(), 40);
+        assert!(in_words(counts).ends_with("may have been sent 35"));
+    }
 
     #[test]
     fn other_messages_that_stay_hidden_are_counted() {

@@ -161,12 +161,15 @@ fn ingest(flows: &Flows) -> HopAccount {
 
 /// Into the dead-letter queue. The queue's redrive policy brings more than the ingest and SNS send.
 fn dead_letters(flows: &Flows) -> HopAccount {
-    let sides = flows.dead_lettered.zip(flows.dead_arrivals());
-    let sides = sides.map(|(sent, arrived)| (sent.total + flows.undelivered(), arrived));
+    let sides = flows.dead_lettered.zip(flows.dead_removed);
+    let sides = sides.map(|(sent, removed)| {
+        let sent = sent.total + flows.undelivered();
+        (flows.dead_before + sent, removed.total + flows.dead_after)
+    });
     hop(
         "dead letters",
         sides,
-        sides.map(|(sent, arrived)| (sent - arrived).max(0.0)),
+        sides.map(|(came, left)| (came - left).max(0.0)),
         edges([flows.dead_lettered, flows.undelivered, flows.dead_removed]),
         Texts {
             balanced: "every dead letter that the ingest or SNS sent is in its queue, or was deleted; others came by retries",

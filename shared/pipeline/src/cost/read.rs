@@ -64,7 +64,15 @@ impl Pipeline {
 }
 
 fn usage(results: &[Vec<Point>], now: DateTime<Utc>) -> Usage {
-    let mut results = results.iter().map(Vec::as_slice);
+    let first = results.iter().filter_map(|points| points.first());
+    let first = first.map(|point| point.at).min();
+    // The metrics may begin at any time of their first period.
+    let begin = first.map(|at| at + chrono::Duration::seconds(PERIOD_SECS.into()));
+    let mut results = results.iter().map(|points| {
+        let before = |point: &&Point| begin.is_some_and(|begin| point.at < begin);
+        let (_, whole) = points.split_at(points.iter().take_while(before).count());
+        whole
+    });
     let mut next = || results.next().unwrap_or_default();
     let sum = |points: &[Point]| {
         (!points.is_empty()).then(|| points.iter().map(|point| point.value).sum::<f64>())
@@ -72,13 +80,7 @@ fn usage(results: &[Vec<Point>], now: DateTime<Utc>) -> Usage {
     let (published, invocations, duration_ms, api, capacity) =
         (next(), next(), next(), next(), next());
     let queues: Vec<&[Point]> = (0..2 * QUEUE_METRICS.len()).map(|_| next()).collect();
-    let all = [published, invocations, duration_ms, api, capacity].into_iter();
-    let first = all
-        .chain(queues.iter().copied())
-        .filter_map(|points| points.first())
-        .map(|point| point.at)
-        .min();
-    let secs = first.map_or(0.0, |at| (now - at).as_seconds_f64());
+    let secs = begin.map_or(0.0, |begin| (now - begin).as_seconds_f64());
     Usage {
         observed_secs: secs.clamp(0.0, COST_WINDOW.as_secs_f64()),
         published: sum(published),
@@ -109,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_metric_is_unknown_and_the_observed_time_begins_with_the_first_value() {
+    fn what_has_no_metric_is_unknown_and_the_observed_time_begins_after_the_first_period() {
         let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
         let point = |hours_ago: i64, value| Point {
             at: now - chrono::Duration::hours(hours_ago),
@@ -117,7 +119,7 @@ mod tests {
         };
         let mut results = vec![Vec::new(); 13];
         results[0] = vec![point(2, 100.0), point(1, 50.0)];
-        results[2] = vec![point(3, 4_000.0)];
+        results[2] = vec![point(3, 9_000.0), point(2, 4_000.0)];
         results[4] = vec![point(2, 0.0), point(1, 0.5)];
         results[6] = vec![point(1, 7.0)];
         results[9] = vec![point(1, 3.0)];
@@ -125,7 +127,7 @@ mod tests {
         assert_eq!(
             usage,
             Usage {
-                observed_secs: 10_800.0,
+                observed_secs: 7_200.0,
                 published: Some(150.0),
                 queue_messages: Some(10.0),
                 invocations: None,

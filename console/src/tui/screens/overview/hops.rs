@@ -331,7 +331,7 @@ fn database(context: &ScreenContext<'_>) -> Hop {
         (fetched.fetched_at, age <= OF_NOW)
     });
     let newest = totals.last_ingested_at.map_or_else(
-        || "none stored yet".to_owned(),
+        || "no record".to_owned(),
         |at| {
             // Beside an older number an age would be one of then, not of now.
             if !freshness.is_fresh() {
@@ -341,13 +341,21 @@ fn database(context: &ScreenContext<'_>) -> Hop {
             if is_of_now {
                 format!("newest {age} ago")
             } else {
-                format!("newest {age} before {}", clock(read_at))
+                format!("newest {age} before")
             }
         },
     );
+    let freshness_is_fresh = freshness.is_fresh();
     let mut rest = freshness.notes;
     rest.extend(context.pipeline.stored_rate().map(period));
-    rest.extend([format!("{about}{} rows", count(totals.total)), newest]);
+    let rows = format!("{about}{} rows", count(totals.total));
+    // Records that are erased or expire change it, and no metric has them.
+    let rows = if is_of_now || !freshness_is_fresh {
+        rows
+    } else {
+        format!("{rows} at {}", clock(read_at))
+    };
+    rest.extend([rows, newest]);
     match totals.read_path {
         ReadPath::Api => rest.push("read by the API".to_owned()),
         ReadPath::Database => {}
