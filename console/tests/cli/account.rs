@@ -112,12 +112,13 @@ fn is_exact(hops: &Value) -> bool {
     hops.all(|hop| hop["uncertainty"] == 0)
 }
 
+/// States and differences; 0 of what is unknown.
 fn states(hops: &Value) -> Vec<(&str, i64)> {
     let hops = hops.as_array().unwrap().iter();
     hops.map(|hop| {
         (
             hop["state"].as_str().unwrap(),
-            hop["difference"].as_i64().unwrap(),
+            hop["difference"].as_i64().unwrap_or_default(),
         )
     })
     .collect()

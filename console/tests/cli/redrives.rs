@@ -65,7 +65,7 @@ fn plan_shows_what_is_sent_and_why_the_rest_is_not() {
     assert_eq!(plan["edits"]["failed"], 1);
     assert_eq!(
         plan["skipped"][0]["reason"],
-        "the patch failed: the body is not JSON"
+        "the patch failed: jq cannot read the body: it is not JSON, or a text in it has half of a surrogate pair"
     );
     assert_eq!(harness.depth(), (4, 0), "they are released");
     let (code, still) = harness

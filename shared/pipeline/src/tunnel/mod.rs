@@ -134,6 +134,13 @@ impl Tunnel {
     }
 }
 
+impl Drop for Tunnel {
+    /// The tasks end a moment later, at the end of the program perhaps never.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
 /// Forwards each connection to the port that the command has at that time.
 async fn forward(
     mut accepted: impl Stream<Item = io::Result<UnixStream>> + Unpin,
