@@ -40,7 +40,7 @@ run "everything_that_breaks_has_an_alarm_that_notifies" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.this["lost"].metric_name == "NumberOfNotificationsFailedToRedriveToDlq" &&
-      aws_cloudwatch_metric_alarm.this["lost"].dimensions == { TopicName = "events-test" } &&
+      aws_cloudwatch_metric_alarm.this["lost"].dimensions.TopicName == "events-test" &&
       aws_cloudwatch_metric_alarm.this["lost"].threshold == 0
     )
     error_message = "What SNS can put nowhere is discarded, at once."

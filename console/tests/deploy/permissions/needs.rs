@@ -37,6 +37,7 @@ impl Program {
             Self::Ingest => &["lambdas/ingest/src"],
             Self::Api => &["lambdas/api/src"],
             Self::Migrate => &[
+                "lambdas/migrate/src/failures.rs",
                 "lambdas/migrate/src/lib.rs",
                 "lambdas/migrate/src/main.rs",
                 "lambdas/migrate/src/serve.rs",

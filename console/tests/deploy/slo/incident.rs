@@ -106,9 +106,10 @@ impl Incident {
             }),
             Self::shaped("a ramp", 2 * DAY, |minute| {
                 let minute = u32::try_from(minute).unwrap();
+                // No threshold is met exactly, where the order of a sum would decide.
                 (
                     700.0,
-                    (f64::from(minute) / 2_880.0 * 20.0 * budget).min(1.0),
+                    (f64::from(minute) / 2_880.0 * 19.7 * budget).min(1.0),
                 )
             }),
             Self::shaped("nights without traffic", 3 * DAY, |minute| {
