@@ -256,8 +256,7 @@ impl Pipeline {
     /// Tries to find out why there is no connection to the database.
     pub(super) async fn probe_database(&self) -> Option<String> {
         if self.environment().tunnel.is_some() {
-            let open = || "the tunnel is open, and no answer comes through it".to_owned();
-            return Some(self.tunnel_fault().unwrap_or_else(open));
+            return self.tunnel_fault();
         }
         connect_error(self.environment().database_url.as_deref()?).await
     }

@@ -181,11 +181,15 @@ impl Pipeline {
             }));
         }
         let cause = self.probe_database().await;
+        let has_tunnel = self.environment().tunnel.is_some();
         Err(NoAnswer {
-            is_away: cause.is_some(),
+            is_away: cause.is_some() || has_tunnel,
             error: attempt.failed(
                 PipelineErrorKind::Unreachable,
-                cause.unwrap_or_else(|| error.to_string()),
+                cause.unwrap_or_else(|| match has_tunnel {
+                    true => format!("{error} (through the tunnel, which is open)"),
+                    false => error.to_string(),
+                }),
             ),
         })
     }

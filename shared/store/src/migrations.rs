@@ -325,7 +325,10 @@ mod tests {
         let error = migrate_with(pool, brief).await.unwrap_err();
         assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
         let error = error.to_string();
-        assert!(error.contains("3 times: other transactions conflict"), "{error}");
+        assert!(
+            error.contains("3 times: other transactions conflict"),
+            "{error}"
+        );
         open.rollback().await.unwrap();
         migrate_with(pool, brief).await.unwrap();
     }
