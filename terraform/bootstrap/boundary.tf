@@ -1,5 +1,6 @@
 # The most that roles and people of a pipeline can do, whatever their own policies say: by name and tag, so that the
-# pilot, which is applied without an approval, has no way to production's messages, rows and secret.
+# pilot's have no way to production's messages, rows and secret. Users of a database and requests to an API are named by
+# ids: until bootstrap knows them (database_id, api_id), those of any pipeline are within the boundary.
 
 locals {
   boundary_keys = {
@@ -82,25 +83,53 @@ locals {
   operators_statements = {
     for environment, settings in var.environments : environment => concat(
       [
-        # Metrics support no resources, and an API has no name.
+        # These support no resources, or show all of an account at once (NAME-console has which).
         {
-          Sid      = "Anywhere"
-          Effect   = "Allow"
-          Action   = ["cloudwatch:GetMetricData", "execute-api:Invoke"]
+          Sid    = "Anywhere"
+          Effect = "Allow"
+          Action = [
+            "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:ListEventSourceMappings",
+            "sns:GetSubscriptionAttributes",
+          ]
           Resource = ["*"]
+        },
+        {
+          Sid       = "AnnouncePause"
+          Effect    = "Allow"
+          Action    = ["cloudwatch:PutMetricData"]
+          Resource  = ["*"]
+          Condition = { StringEquals = { "cloudwatch:namespace" = "OpsConsole/Pipeline" } }
+        },
+        {
+          Sid      = "CallApi"
+          Effect   = "Allow"
+          Action   = ["execute-api:Invoke"]
+          Resource = ["arn:${local.partition}:execute-api:*:${local.account_id}:${coalesce(settings.api_id, "*")}/*"]
+        },
+        {
+          Sid      = "ReadLogGroups"
+          Effect   = "Allow"
+          Action   = ["logs:DescribeLogGroups"]
+          Resource = ["arn:${local.partition}:logs:*:${local.account_id}:log-group:*"]
         },
         {
           Sid    = "ByName"
           Effect = "Allow"
           Action = [
-            "sns:GetTopicAttributes", "sns:Publish",
+            "lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration",
+            "rds:DescribeDBClusters",
+            "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Publish",
             "sqs:CancelMessageMoveTask", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
             "sqs:ListMessageMoveTasks", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage",
             "sqs:StartMessageMoveTask",
           ]
           Resource = [
-            "arn:${local.partition}:sns:*:${local.account_id}:${settings.name}",
-            "arn:${local.partition}:sqs:*:${local.account_id}:${settings.name}-*",
+            for kind in [
+              "lambda:*:${local.account_id}:function:${settings.name}-*",
+              "rds:*:${local.account_id}:cluster:${settings.name}-*",
+              "sns:*:${local.account_id}:${settings.name}",
+              "sqs:*:${local.account_id}:${settings.name}-*",
+            ] : "arn:${local.partition}:${kind}"
           ]
         },
         {

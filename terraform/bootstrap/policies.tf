@@ -39,6 +39,7 @@ locals {
           "sqs:*:${local.account_id}:${settings.name}-*",
         ] : "arn:${local.partition}:${kind}"
       ]
+      functions = "arn:${local.partition}:lambda:*:${local.account_id}:function:${settings.name}-*"
       dashboard = "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/${settings.name}"
       roles     = "arn:${local.partition}:iam::${local.account_id}:role/${settings.name}-*"
       policies  = "arn:${local.partition}:iam::${local.account_id}:policy/${settings.name}-*"
@@ -176,7 +177,20 @@ locals {
     )
   }
 
-  # The role to apply has those of planning as well.
+  # The smoke test: it publishes by the topic, whose actions the role to apply has, and reads by the API. With the right
+  # to any API, the pilot's would read production's rows.
+  smoke_statements = {
+    for environment, settings in var.environments : environment => [
+      for id in settings.api_id[*] : {
+        Sid      = "ReadByApi"
+        Effect   = "Allow"
+        Action   = ["execute-api:Invoke"]
+        Resource = ["arn:${local.partition}:execute-api:*:${local.account_id}:${id}/$default/GET/*"]
+      }
+    ]
+  }
+
+  # The role to apply has those of planning and of the smoke test as well.
   apply_statements = {
     for environment, settings in var.environments : environment => concat(
       [
@@ -214,17 +228,43 @@ locals {
             "arn:${local.partition}:rds:*:${local.account_id}:pg:default*",
           ]
         },
-        # These have no names, or get them later.
+        # The id of an HTTP API is known after the first apply; until then, of any. Routes do not inherit their API's tags
+        # for a condition (API Gateway Developer Guide, "API Gateway resources that can be tagged"). A tag's path has the
+        # ARN of what it is on.
         {
           Sid    = "ManageApi"
           Effect = "Allow"
           Action = [
             "apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource",
             "apigateway:UntagResource",
-            # Must be scoped to "*" (CloudWatch API Reference, "PutCompositeAlarm").
+          ]
+          Resource = [
+            for path in settings.api_id == null ? ["apis", "apis/*", "tags/*"] : [
+              "apis", "apis/${settings.api_id}", "apis/${settings.api_id}/*", "tags/*${settings.api_id}*",
+            ] : "arn:${local.partition}:apigateway:*::/${path}"
+          ]
+        },
+        # A mapping has no name, but its function has.
+        {
+          Sid       = "ManageMapping"
+          Effect    = "Allow"
+          Action    = ["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+          Resource  = ["*"]
+          Condition = { ArnLike = { "lambda:FunctionArn" = local.resources[environment].functions } }
+        },
+        {
+          Sid      = "TagMapping"
+          Effect   = "Allow"
+          Action   = ["lambda:TagResource", "lambda:UntagResource"]
+          Resource = ["arn:${local.partition}:lambda:*:${local.account_id}:event-source-mapping:*"]
+        },
+        # These support no resources. A composite alarm must be put with "*" (CloudWatch API Reference,
+        # "PutCompositeAlarm").
+        {
+          Sid    = "ManageLogDelivery"
+          Effect = "Allow"
+          Action = [
             "cloudwatch:PutCompositeAlarm",
-            "lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping",
-            "lambda:TagResource", "lambda:UntagResource",
             "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies",
             "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
           ]
@@ -290,13 +330,6 @@ locals {
           Condition = {
             StringEquals = { "iam:AWSServiceName" = ["ops.apigateway.amazonaws.com", "rds.amazonaws.com"] }
           }
-        },
-        # The smoke test: it publishes by the topic, whose actions it has, and reads by the API.
-        {
-          Sid      = "ReadByApi"
-          Effect   = "Allow"
-          Action   = ["execute-api:Invoke"]
-          Resource = ["arn:${local.partition}:execute-api:*:${local.account_id}:*/$default/GET/*"]
         },
       ],
       # The policies for people are the only ones of the modules. A new version is in force for everybody who has the

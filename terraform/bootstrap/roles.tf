@@ -78,9 +78,12 @@ resource "aws_iam_role" "apply" {
 resource "aws_iam_role_policy" "apply_read" {
   for_each = var.environments
 
-  name   = "read"
-  role   = aws_iam_role.apply[each.key].id
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.plan_statements[each.key] })
+  name = "read"
+  role = aws_iam_role.apply[each.key].id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat(local.plan_statements[each.key], local.smoke_statements[each.key])
+  })
 }
 
 resource "aws_iam_policy" "apply" {

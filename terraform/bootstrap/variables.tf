@@ -41,13 +41,14 @@ variable "oidc_provider_arn" {
 }
 
 variable "environments" {
-  description = "The environments, by the names of their folders and GitHub environments: the `name` of the pipeline, whether it has a key of its own, who else may publish (and so use the key), its bucket for exports, the resource id of its database once there is one (cluster-…: the boundary then names it), and whether the roles of people have the boundary of the output operators_boundary_arns (the role to apply may then change their policies)."
+  description = "The environments, by the names of their folders and GitHub environments: the `name` of the pipeline, whether it has a key of its own, who else may publish (and so use the key), its bucket for exports, the resource id of its database (cluster-…) and the id of its API once there are some (the policies then name them), and whether the roles of people have the boundary of the output operators_boundary_arns (the role to apply may then change their policies)."
   type = map(object({
     name              = string
     key_enabled       = optional(bool, false)
     publisher_arns    = optional(list(string), [])
     export_bucket     = optional(string)
     database_id       = optional(string)
+    api_id            = optional(string)
     operators_bounded = optional(bool, false)
   }))
   default = {
@@ -68,6 +69,11 @@ variable "environments" {
   validation {
     condition     = alltrue([for settings in values(var.environments) : can(regex("^cluster-[A-Z0-9]+$", coalesce(settings.database_id, "cluster-A")))])
     error_message = "environments: database_id must be the resource id of a cluster (DbClusterResourceId of `aws rds describe-db-clusters`), like \"cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ\"."
+  }
+
+  validation {
+    condition     = alltrue([for settings in values(var.environments) : can(regex("^[a-z0-9]{6,32}$", coalesce(settings.api_id, "abcdefghij")))])
+    error_message = "environments: api_id must be the id of an HTTP API, the first part of the host of the output api_url, like \"abcdefghij\"."
   }
 
   # events and events-pilot: the first would own what the second consists of.

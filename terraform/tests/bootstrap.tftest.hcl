@@ -284,6 +284,110 @@ run "role_of_the_pilot_reaches_no_data_of_production" {
     condition     = !strcontains(aws_iam_policy.boundary["pilot"].policy, "production")
     error_message = "Each pipeline has its own names."
   }
+
+  # Nobody approves what the role to apply of the pilot does.
+  assert {
+    condition = alltrue([
+      for policy in concat(values(aws_iam_policy.apply), values(aws_iam_role_policy.apply_read)) :
+      !strcontains(policy.policy, "execute-api:")
+    ])
+    error_message = "Without the id of its API, the right to read by it would be to read by any."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for environment, policy in aws_iam_policy.apply : [
+        for statement in jsondecode(policy.policy).Statement :
+        try(statement.Condition.ArnLike["lambda:FunctionArn"], "") == "arn:aws:lambda:*:111122223333:function:${var.environments[environment].name}-*"
+        if length(setintersection(statement.Action, [
+          "lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping",
+        ])) > 0
+      ]
+    ]))
+    error_message = "A mapping of another pipeline, which would stop its ingest, is out of reach: it is known by its function."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_policy.apply : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for action in statement.Action : contains([
+            "cloudwatch:PutCompositeAlarm", "lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping",
+            "lambda:UpdateEventSourceMapping", "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
+            "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy",
+            "logs:UpdateLogDelivery",
+          ], action)
+        ] if contains(statement.Resource, "*")
+      ]
+    ]))
+    error_message = "Only what AWS cannot limit by name is allowed on everything."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_policy.operators : [
+        for statement in jsondecode(policy.policy).Statement :
+        try(statement.Condition.StringEquals["cloudwatch:namespace"], "") == "OpsConsole/Pipeline" && length(statement.Action) == 1
+        if contains(statement.Action, "cloudwatch:PutMetricData")
+      ]
+    ]))
+    error_message = "Who announces a pause sends no metric of a service or of somebody else."
+  }
+}
+
+run "api_is_named_once_it_is_known" {
+  module {
+    source = "./bootstrap"
+  }
+
+  variables {
+    environments = {
+      pilot      = { name = "events-pilot", api_id = "abcdefghij" }
+      production = { name = "events-production", api_id = "klmnopqrst" }
+    }
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.apply_read["pilot"].policy).Statement : statement.Resource
+      if contains(statement.Action, "execute-api:Invoke")
+    ] == [["arn:aws:execute-api:*:111122223333:abcdefghij/$default/GET/*"]]
+    error_message = "The smoke test reads by its own API."
+  }
+
+  # A route without authorization would show the rows to everybody.
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_policy.apply["pilot"].policy).Statement : statement.Resource
+      if anytrue([for action in statement.Action : startswith(action, "apigateway:")])
+      ] == [[
+        "arn:aws:apigateway:*::/apis", "arn:aws:apigateway:*::/apis/abcdefghij", "arn:aws:apigateway:*::/apis/abcdefghij/*",
+        "arn:aws:apigateway:*::/tags/*abcdefghij*",
+    ]]
+    error_message = "It makes APIs and changes its own."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for environment, policy in aws_iam_policy.operators : [
+        for statement in jsondecode(policy.policy).Statement :
+        statement.Resource == ["arn:aws:execute-api:*:111122223333:${var.environments[environment].api_id}/*"]
+        if contains(statement.Action, "execute-api:Invoke")
+      ]
+    ]))
+    error_message = "People read by the API of their pipeline."
+  }
+}
+
+run "api_id_that_is_an_address_is_refused" {
+  command = plan
+  module {
+    source = "./bootstrap"
+  }
+  variables {
+    environments = { pilot = { name = "events-pilot", api_id = "https://abcdefghij.execute-api.us-east-1.amazonaws.com" } }
+  }
+  expect_failures = [var.environments]
 }
 
 run "boundary_names_the_database_once_it_is_known" {
@@ -547,6 +651,7 @@ run "longest_names_fit_into_the_policies" {
         export_bucket = "a-bucket-for-exports-whose-name-is-as-long-as-s3-takes-it-here1"
         # With these, the most statements.
         database_id       = "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        api_id            = "abcdefghij"
         operators_bounded = true
       }
     }

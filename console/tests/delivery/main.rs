@@ -149,6 +149,11 @@ fn smokes(python: &Need) -> Vec<Trial> {
             smoke::some_are_missing,
         ),
         trial(
+            "smoke_ends_where_the_api_is_not_permitted",
+            python,
+            smoke::not_permitted,
+        ),
+        trial(
             "smoke_ends_where_nothing_is_published",
             python,
             smoke::not_published,

@@ -63,6 +63,7 @@ impl Console {
 
 const ALL: &str = r#"{"status": 200, "body": {"items": [{"id": "2"}, {"id": "1"}, {"id": "0"}]}}"#;
 const SOME: &str = r#"{"status": 200, "body": {"items": [{"id": "1"}]}}"#;
+const FORBIDDEN: &str = r#"{"status": 403, "body": {"message": "Forbidden"}}"#;
 const RESUMING: &str = r#"{"status": 503, "body": {"title": "the database resumes"}}"#;
 
 pub(crate) async fn all_come() -> Result<(), Failed> {
@@ -98,6 +99,15 @@ pub(crate) async fn some_are_missing() -> Result<(), Failed> {
     let (_, text) = refused(&mut Console::new(3, &[RESUMING])?.smoke("0"))?;
     assert!(text.contains("3 of 3 events"), "{text}");
     assert!(text.contains("last status 503"), "{text}");
+    Ok(())
+}
+
+/// The first time, the role to apply has no right to the API yet: waiting does not help.
+pub(crate) async fn not_permitted() -> Result<(), Failed> {
+    let console = Console::new(3, &[FORBIDDEN, ALL])?;
+    let (code, text) = refused(&mut console.smoke("600"))?;
+    assert_eq!(code, 1);
+    assert!(text.contains("403") && text.contains("api_id"), "{text}");
     Ok(())
 }
 
