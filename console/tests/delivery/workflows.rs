@@ -306,6 +306,9 @@ pub(crate) async fn plans_take_what_the_repository_sets() -> Result<(), Failed> 
         let prefix = environment.to_uppercase();
         let emails = format!("${{{{ vars.{prefix}_NOTIFICATION_EMAILS || '[]' }}}}");
         assert_eq!(step["env"]["TF_VAR_notification_emails"], emails);
+        // Without it, the next apply deletes the budget.
+        let budget = format!("${{{{ vars.{prefix}_MONTHLY_BUDGET_USD || 'null' }}}}");
+        assert_eq!(step["env"]["TF_VAR_monthly_budget_usd"], budget);
     }
     let plan = &jobs["plan-pilot"];
     let step = steps(plan).find(|step| !step["env"]["FUNCTIONS"].is_null());
