@@ -1,6 +1,6 @@
-# The policy for operators who use opsconsole: attach it to their role. It allows what opsconsole calls and nothing
-# else: console/tests/deploy compares the two. `opsconsole env check` tries each action but those that `opsconsole lint`
-# alone needs: where one is missing, that names it.
+# The policy for operators who use opsconsole: attach it to their role. It allows what opsconsole calls, the announcement
+# of a pause (OPERATIONS.md, planned-pause) and nothing else: console/tests/deploy compares them. `opsconsole env check`
+# tries each action but those that `opsconsole lint` alone needs: where one is missing, that names it.
 
 locals {
   arn_prefixes = {
@@ -87,6 +87,15 @@ resource "aws_iam_policy" "console" {
           Action   = statement.actions
           Resource = statement.resources
         }
+      ],
+      !local.slo_alarms_enabled ? [] : [
+        {
+          Sid       = "AnnouncePause"
+          Effect    = "Allow"
+          Action    = ["cloudwatch:PutMetricData"]
+          Resource  = ["*"]
+          Condition = { StringEquals = { "cloudwatch:namespace" = "OpsConsole/Pipeline" } }
+        },
       ],
       [
         for cluster in module.database : {

@@ -16,6 +16,8 @@ locals {
   key_is_used = var.customer_managed_key_enabled || var.kms_key_arn != null
   kms_key_arn = var.kms_key_arn != null ? var.kms_key_arn : one(module.key[*].arn)
 
+  slo_alarms_enabled = coalesce(var.slo.alarms_enabled, var.is_production)
+
   visibility_timeout_secs = coalesce(
     var.queue.visibility_timeout_secs,
     6 * var.ingest.timeout_secs + var.ingest.batching_window_secs,
@@ -220,7 +222,7 @@ module "observability" {
   cluster_identifier       = one(module.database[*].cluster_identifier)
   database_connections_max = local.connections.maximum
   runbooks_url             = var.runbooks_url
-  slo_alarms_enabled       = coalesce(var.slo.alarms_enabled, var.is_production)
+  slo_alarms_enabled       = local.slo_alarms_enabled
   slo_events_min           = var.slo.events_min
   monthly_budget_usd       = var.monthly_budget_usd
 

@@ -295,9 +295,10 @@ run "objectives_are_watched_in_two_windows_at_each_burn_rate" {
       for key, alarm in aws_cloudwatch_composite_alarm.slo :
       alarm.alarm_actions == toset([aws_sns_topic.notifications.arn]) && alarm.ok_actions == alarm.alarm_actions &&
       alarm.actions_suppressor[0].alarm == "events-test-planned-pause" &&
+      alarm.actions_suppressor[0].wait_period == 60 &&
       alarm.actions_suppressor[0].extension_period == (endswith(key, "-fast") ? 1800 : 7200)
     ])
-    error_message = "A composite alarm notifies, but not in a planned pause and while a window still sees that."
+    error_message = "A composite alarm notifies after a minute, but not in a planned pause and while a window still sees that."
   }
 
   assert {
@@ -322,10 +323,12 @@ run "objectives_are_watched_in_two_windows_at_each_burn_rate" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.planned_pause[0].dimensions.Pipeline == "events-test" &&
-      aws_cloudwatch_metric_alarm.planned_pause[0].period == 3600 &&
+      aws_cloudwatch_metric_alarm.planned_pause[0].period == 60 &&
+      aws_cloudwatch_metric_alarm.planned_pause[0].evaluation_periods == 60 &&
+      aws_cloudwatch_metric_alarm.planned_pause[0].datapoints_to_alarm == 1 &&
       aws_cloudwatch_metric_alarm.planned_pause[0].treat_missing_data == "notBreaching"
     )
-    error_message = "A pause ends an hour after it was announced."
+    error_message = "A pause ends an hour after it was announced: of a longer period CloudWatch judges the last value for hours."
   }
 }
 

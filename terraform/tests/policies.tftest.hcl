@@ -35,6 +35,7 @@ run "everything_on" {
     customer_managed_key_enabled = true
     database                     = { deletion_protection = false, final_snapshot_enabled = false }
     tracing_enabled              = true
+    slo                          = { alarms_enabled = true }
   }
 
   assert {
@@ -67,6 +68,7 @@ run "boundaries" {
         name          = "events-test"
         export_bucket = "events-test-exports"
         database_id   = "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        api_id        = "abcdefghij"
       }
     }
   }

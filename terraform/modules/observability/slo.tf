@@ -46,8 +46,9 @@ resource "aws_cloudwatch_composite_alarm" "slo" {
   ok_actions        = [aws_sns_topic.notifications.arn]
 
   actions_suppressor {
-    alarm            = aws_cloudwatch_metric_alarm.planned_pause[0].alarm_name
-    wait_period      = 120
+    alarm = aws_cloudwatch_metric_alarm.planned_pause[0].alarm_name
+    # Every mail is so much later: a pause is announced before it begins, and its alarm is evaluated each minute.
+    wait_period      = 60
     extension_period = each.value.pause_extension_secs
   }
 
@@ -55,7 +56,9 @@ resource "aws_cloudwatch_composite_alarm" "slo" {
   depends_on = [aws_cloudwatch_metric_alarm.slo_window]
 }
 
-# In alarm for an hour after somebody sent the metric: a pause ends by itself when it is forgotten.
+# In alarm for an hour after somebody sent the metric: a pause ends by itself when it is forgotten. CloudWatch judges the
+# last value for as long as it is in the evaluation range, which is some periods longer than what is evaluated: with
+# periods of a minute that is some minutes, with one of an hour some hours.
 resource "aws_cloudwatch_metric_alarm" "planned_pause" {
   count = var.slo_alarms_enabled ? 1 : 0
 
@@ -65,8 +68,9 @@ resource "aws_cloudwatch_metric_alarm" "planned_pause" {
   metric_name         = "planned_pause"
   dimensions          = { Pipeline = var.name }
   statistic           = "Maximum"
-  period              = 3600
-  evaluation_periods  = 1
+  period              = 60
+  evaluation_periods  = 60
+  datapoints_to_alarm = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"

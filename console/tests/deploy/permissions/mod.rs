@@ -27,6 +27,7 @@ const RUNS: [(&str, &[Setting]); 2] = [
             Setting::Bucket,
             Setting::Tracing,
             Setting::ImmediateDeadLetters,
+            Setting::ObjectiveAlarms,
         ],
     ),
     ("nothing_on", &[]),
@@ -211,6 +212,7 @@ pub(crate) async fn boundaries_take_nothing_of_another_pipeline() -> Result<(), 
             for (action, resource) in read(document)?.allowed {
                 let other = resource.replace("events-test", "events-other");
                 let other = other.replace("cluster-ABC", "cluster-XYZ");
+                let other = other.replace("abcdefghij", "zyxwvutsrq");
                 if other == resource {
                     continue;
                 }

@@ -71,6 +71,7 @@ pub(super) enum Setting {
     Bucket,
     Tracing,
     ImmediateDeadLetters,
+    ObjectiveAlarms,
 }
 
 /// Actions on a resource; needed where the environment has all settings.
@@ -107,6 +108,9 @@ const LOG: &str =
     "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test-function:*";
 /// Of actions that support no resources.
 const ANY: &str = "*";
+/// The namespace of the metric that announces a pause, as `policies::read` writes a condition.
+const PIPELINE_NAMESPACE: &str =
+    r#"* if {"StringEquals":{"cloudwatch:namespace":"OpsConsole/Pipeline"}}"#;
 
 macro_rules! database_user {
     ($user:literal) => {
@@ -458,11 +462,18 @@ const FROM_QUEUE: [Grant; 2] = [
     DECRYPT,
 ];
 
-/// What AWS does with the role, not the code.
+/// What people do by hand (`terraform/OPERATIONS.md`, "planned-pause").
+const BY_HAND: Grant = Grant {
+    resource: PIPELINE_NAMESPACE,
+    actions: &["cloudwatch:PutMetricData"],
+    settings: &[Setting::ObjectiveAlarms],
+};
+
+/// What AWS and people do with the role, not the code.
 pub(super) fn of_service(program: Program) -> Vec<Grant> {
     let in_vpc = [&OF_EVERY_FUNCTION[..], &[IN_VPC]].concat();
     match program {
-        Program::Console => Vec::new(),
+        Program::Console => vec![BY_HAND],
         Program::Ingest => [&in_vpc[..], &FROM_QUEUE].concat(),
         Program::Api | Program::Migrate => in_vpc,
         Program::Roles => OF_EVERY_FUNCTION.to_vec(),

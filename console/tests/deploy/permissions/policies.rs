@@ -81,18 +81,26 @@ fn collect(module: &Value, found: &mut BTreeMap<String, String>) {
     }
 }
 
+/// A right that is allowed with a condition has it behind its resource.
 pub(super) fn read(policy: &str) -> Result<Policy, Failed> {
     let document: Value = serde_json::from_str(policy)?;
     let mut policy = Policy::default();
     for statement in document["Statement"].as_array().into_iter().flatten() {
-        let rights = match text(&statement["Effect"])? {
-            "Allow" if statement["Condition"].is_null() => &mut policy.allowed,
+        let effect = text(&statement["Effect"])?;
+        let rights = match effect {
+            "Allow" => &mut policy.allowed,
             "Deny" => &mut policy.denied,
             _ => return Err(format!("not understood: {statement}").into()),
         };
         for action in list(&statement["Action"])? {
             for resource in list(&statement["Resource"])? {
-                rights.insert((action.to_owned(), resource.to_owned()));
+                let resource = match &statement["Condition"] {
+                    condition if effect == "Allow" && !condition.is_null() => {
+                        format!("{resource} if {condition}")
+                    }
+                    _ => resource.to_owned(),
+                };
+                rights.insert((action.to_owned(), resource));
             }
         }
     }
