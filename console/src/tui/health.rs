@@ -12,7 +12,6 @@ use super::screen_id::ScreenId;
 use super::theme::Tone;
 use pipeline::environment::Environment;
 use pipeline::rules;
-use pipeline::slo::{EVENTS_MIN, ErrorBudget};
 
 /// The one health of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -373,10 +372,8 @@ fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
 /// Error budgets that are spent.
 fn budgets(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     let budgets = pipeline.budgets.value().into_iter().flatten();
-    let is_judged = |budget: &&ErrorBudget| {
-        budget.is_spent() && budget.events.is_some_and(|events| events >= EVENTS_MIN)
-    };
-    findings.extend(budgets.filter(is_judged).map(|budget| Finding {
+    let spent = budgets.filter(|budget| budget.is_spent());
+    findings.extend(spent.map(|budget| Finding {
         tone: Tone::Warning,
         text: format!(
             "the error budget of {} is spent: {} in {} days",

@@ -75,7 +75,7 @@ fn status_shows_what_is_left_of_each_budget_and_nothing_where_nothing_is_known()
 
     let ingest = [
         ("stored", [4e8, 6e8]),
-        ("within_slo", [4e8 - 1e6, 6e8 - 1.5e6]),
+        ("late", [1e6, 1.5e6]),
         ("duplicates", [1e6, 2e6]),
         ("expired", [0.0, 0.0]),
         ("dead_lettered", [1e6, 0.0]),

@@ -18,7 +18,7 @@ use crate::deps::Deps;
 use crate::disposition::{Disposition, Outcome, RetryReason};
 use crate::invocation::Invocation;
 use crate::replacement::{replace_events, replaced, stale};
-use crate::report::{Lag, Report, within_slo};
+use crate::report::{Lag, Report, late};
 use crate::trace::TraceId;
 use crate::write::{Committed, write_events};
 
@@ -230,7 +230,7 @@ async fn process(
     }
     let has_events = !events.is_empty() || !replacing.is_empty();
     report.database = has_events.then_some(database);
-    report.within_slo = within_slo(&lags);
+    report.late = late(&lags);
     report.lag = Lag::of(lags);
     report.traces = traces.len();
     (dispositions, report)

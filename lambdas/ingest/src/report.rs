@@ -27,7 +27,7 @@ const FAILED_TRACES_MAX: usize = 20;
 /// Counts that each batch sends, zeros too: a missing value means that nothing is known.
 const COUNTS: [&str; 6] = [
     ingest_metrics::STORED,
-    ingest_metrics::WITHIN_SLO,
+    ingest_metrics::LATE,
     ingest_metrics::DUPLICATES,
     ingest_metrics::EXPIRED,
     ingest_metrics::DEAD_LETTERED,
@@ -45,8 +45,8 @@ pub struct Report {
     pub duration: Duration,
     /// `None` where no event was stored.
     pub lag: Option<Lag>,
-    /// Stored events whose lag is known and within the objective of freshness.
-    pub within_slo: usize,
+    /// Stored events whose lag is known and beyond the objective of freshness.
+    pub late: usize,
     /// Distinct traces of its events.
     pub traces: usize,
     /// Traces of permanent failures, at most [`FAILED_TRACES_MAX`].
@@ -67,10 +67,10 @@ pub struct Lag {
     pub max: Duration,
 }
 
-/// How many of these are within the objective of freshness.
-pub(crate) fn within_slo(lags: &[Duration]) -> usize {
-    let limit = Duration::from_secs(ingest_metrics::WITHIN_SLO_SECS);
-    lags.iter().filter(|lag| **lag <= limit).count()
+/// How many of these are beyond the objective of freshness.
+pub(crate) fn late(lags: &[Duration]) -> usize {
+    let limit = Duration::from_secs(ingest_metrics::LATE_AFTER_SECS);
+    lags.iter().filter(|lag| **lag > limit).count()
 }
 
 impl Lag {
@@ -141,7 +141,7 @@ impl Report {
             xray_trace_id: invocation.xray_trace_id.as_deref(),
             received: outcome.total(),
             stored: outcome.stored,
-            within_slo: self.within_slo,
+            late: self.late,
             replaced: (outcome.replaced > 0).then_some(outcome.replaced),
             duplicates: outcome.duplicates,
             expired: outcome.expired,
@@ -187,7 +187,7 @@ struct Line<'a> {
     xray_trace_id: Option<&'a str>,
     received: usize,
     stored: usize,
-    within_slo: usize,
+    late: usize,
     /// Of these; no metric.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced: Option<usize>,
@@ -270,8 +270,11 @@ mod tests {
             ]),
             database: Some(Duration::from_millis(7)),
             duration: Duration::from_millis(9),
-            lag: Lag::of(vec![Duration::from_millis(400), Duration::from_millis(100)]),
-            within_slo: 2,
+            lag: Lag::of(vec![
+                Duration::from_millis(61_000),
+                Duration::from_millis(100),
+            ]),
+            late: 1,
             traces: 3,
             ..Report::default()
         };
@@ -292,7 +295,7 @@ mod tests {
                     "Namespace": "OpsConsole/Ingest",
                     "Dimensions": [["FunctionName"]],
                     "Metrics": [
-                        count("stored"), count("within_slo"), count("duplicates"), count("expired"),
+                        count("stored"), count("late"), count("duplicates"), count("expired"),
                         count("dead_lettered"), count("retried"), count("failed_invalid-time"),
                         time("database_ms"), time("lag_p50_ms"), time("lag_max_ms"),
                     ],
@@ -301,10 +304,10 @@ mod tests {
             "FunctionName": "events-ingest",
             "level": "INFO", "message": "batch handled",
             "request_id": "request-1", "xray_trace_id": "Root=1-2-3",
-            "received": 6, "stored": 2, "within_slo": 2, "duplicates": 1, "expired": 1, "dead_lettered": 1,
+            "received": 6, "stored": 2, "late": 1, "duplicates": 1, "expired": 1, "dead_lettered": 1,
             "retried": 1,
             "failed_invalid-time": 1,
-            "database_ms": 7, "lag_p50_ms": 100, "lag_max_ms": 400, "duration_ms": 9,
+            "database_ms": 7, "lag_p50_ms": 100, "lag_max_ms": 61_000, "duration_ms": 9,
             "traces": 3,
             "failed_traces": [{"code": "invalid-time", "trace_id": TRACE}],
         });
@@ -349,11 +352,11 @@ mod tests {
     }
 
     #[test]
-    fn event_is_within_the_objective_up_to_a_minute() {
+    fn event_is_late_after_a_minute() {
         let lags = [0, 59_999, 60_000, 60_001, 400_000].map(Duration::from_millis);
-        assert_eq!(within_slo(&lags), 3);
-        assert_eq!(within_slo(&[]), 0);
-        assert_eq!(line_of(&Report::default())["within_slo"], 0, "sent as zero");
+        assert_eq!(late(&lags), 2);
+        assert_eq!(late(&[]), 0);
+        assert_eq!(line_of(&Report::default())["late"], 0, "sent as zero");
     }
 
     #[test]

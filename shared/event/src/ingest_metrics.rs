@@ -11,10 +11,10 @@ pub const NAMESPACE: &str = "OpsConsole/Ingest";
 pub const DIMENSION: &str = "FunctionName";
 /// Messages whose event was stored.
 pub const STORED: &str = "stored";
-/// Of these, messages whose event was stored within [`WITHIN_SLO_SECS`] of its publish.
-pub const WITHIN_SLO: &str = "within_slo";
+/// Of these, messages whose event was stored more than [`LATE_AFTER_SECS`] after its publish.
+pub const LATE: &str = "late";
 /// The objective of freshness, in seconds from publish to commit (`terraform/README.md`, "Objectives").
-pub const WITHIN_SLO_SECS: u64 = 60;
+pub const LATE_AFTER_SECS: u64 = 60;
 /// Messages whose event was stored before.
 pub const DUPLICATES: &str = "duplicates";
 /// Messages whose event was not stored because it occurred before the retention horizon.

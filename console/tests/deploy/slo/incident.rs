@@ -20,6 +20,8 @@ struct Minute {
     dead: f64,
     duplicates: f64,
     dead_lettered: f64,
+    /// Dead letters that were deleted from their queue.
+    dead_removed: f64,
 }
 
 pub(super) struct Incident {
@@ -29,6 +31,8 @@ pub(super) struct Incident {
     sums: Vec<(f64, f64)>,
     /// Whether every event is stored or bad, at once.
     is_plain: bool,
+    /// The minute from which on the ingest counts late events: an earlier version does not.
+    late_since: usize,
 }
 
 impl Incident {
@@ -46,6 +50,7 @@ impl Incident {
                 .all(|it| it.waiting + it.dead + it.duplicates + it.dead_lettered == 0.0),
             minutes,
             sums,
+            late_since: 0,
         }
     }
 
@@ -76,6 +81,32 @@ impl Incident {
             let is_away = when.contains(&minute);
             (f64::from(events), f64::from(u8::from(is_away)))
         })
+    }
+
+    /// The ingest is replaced by this version after a day; no event is late.
+    pub(super) fn upgrade() -> Self {
+        let late_since = DAY;
+        Self {
+            late_since,
+            ..Self::shaped("an upgrade of the ingest", 3 * DAY, |_| (1_000.0, 0.0))
+        }
+    }
+
+    /// An ingest that stores nothing in these minutes, and then what waits, five times as fast as it comes; and the
+    /// minute in which the queue is empty again.
+    pub(super) fn pause(when: Range<usize>) -> (Self, usize) {
+        let drained = when.end + when.len() / 4;
+        let shape = |minute: usize| {
+            if when.contains(&minute) {
+                (0.0, 0.0)
+            } else if (when.end..drained).contains(&minute) {
+                (5_000.0, 1.0)
+            } else {
+                (1_000.0, 0.0)
+            }
+        };
+        let pause = Self::shaped("a planned pause", drained + 2 * DAY, shape);
+        (pause, drained)
     }
 
     /// What an operator meets, for an objective.
@@ -176,6 +207,16 @@ impl Incident {
                     };
                 }
             }),
+            // As many as a purge would lose, below.
+            Self::traffic(
+                "dead letters that are deleted as they come",
+                |number, minute| {
+                    if into(number).is_some() {
+                        minute.bad = 950.0;
+                        minute.dead_removed = 950.0;
+                    }
+                },
+            ),
         ]
     }
 
@@ -212,7 +253,8 @@ impl Incident {
         metric: &Metric,
         window: Range<usize>,
     ) -> Result<Option<f64>, Failed> {
-        let (events, bad) = self.counts(window.clone());
+        let (from, until) = (window.start, window.end);
+        let (events, bad) = self.counts(from..until);
         let minutes = if self.is_plain {
             &[]
         } else {
@@ -234,7 +276,10 @@ impl Incident {
             }
             // A late event is stored.
             ("OpsConsole/Ingest", "stored", "Sum") => ingest(events),
-            ("OpsConsole/Ingest", "within_slo", "Sum") => ingest(events - bad),
+            ("OpsConsole/Ingest", "late", "Sum") if until <= self.late_since => Ok(None),
+            ("OpsConsole/Ingest", "late", "Sum") => {
+                ingest(self.counts(from.max(self.late_since)..until).1)
+            }
             ("OpsConsole/Ingest", "duplicates", "Sum") => ingest(sum(|it| it.duplicates)),
             ("OpsConsole/Ingest", "dead_lettered", "Sum") => ingest(sum(|it| it.dead_lettered)),
             ("OpsConsole/Ingest", "expired", "Sum") => Ok(None),
@@ -249,6 +294,9 @@ impl Incident {
             {
                 let least = minutes.iter().map(|it| it.dead).reduce(f64::min);
                 sent(least.unwrap_or(0.0))
+            }
+            ("AWS/SQS", "NumberOfMessagesDeleted", "Sum") if is_dead_letter_queue => {
+                sent(sum(|it| it.dead_removed))
             }
             ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum") => {
                 sent(most(|it| it.waiting))

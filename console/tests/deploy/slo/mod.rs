@@ -6,7 +6,7 @@ mod metric_math;
 mod rendered;
 mod workbook;
 
-use event::ingest_metrics::WITHIN_SLO_SECS;
+use event::ingest_metrics::LATE_AFTER_SECS;
 use libtest_mimic::{Failed, Trial};
 use pipeline::slo::{EVENTS_MIN, Objective, SLO_WINDOW_DAYS};
 
@@ -17,7 +17,7 @@ use self::workbook::Workbook;
 use crate::scripts::trial;
 
 /// The tests; most need Terraform to evaluate the rules.
-pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 5] {
+pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 7] {
     [
         trial(
             "metric_math_is_computed_as_cloudwatch_does",
@@ -38,6 +38,16 @@ pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 5] {
             "durability_counts_what_is_missing_and_not_what_waits",
             terraform,
             balance,
+        ),
+        trial(
+            "ingest_that_does_not_count_late_events_is_not_judged_by_them",
+            terraform,
+            upgrade,
+        ),
+        trial(
+            "pause_that_is_announced_until_the_queue_is_empty_calls_nobody",
+            terraform,
+            pause,
         ),
         trial(
             "objectives_are_those_of_the_console",
@@ -144,6 +154,47 @@ async fn balance() -> Result<(), Failed> {
     Ok(())
 }
 
+/// What an earlier version stored was neither late nor in time.
+async fn upgrade() -> Result<(), Failed> {
+    let rendered = Rendered::of_checkout().await?;
+    let incident = Incident::upgrade();
+    for urgency in ["fast", "slow"] {
+        let alarm = rendered.alarm(&format!("slo-freshness-{urgency}"));
+        for minute in 1..=incident.minutes() {
+            assert!(!alarm.is_raised(&incident, minute)?, "{urgency}: {minute}");
+        }
+    }
+    Ok(())
+}
+
+/// Events of a pause are late when they are stored, which is after it.
+async fn pause() -> Result<(), Failed> {
+    let rendered = Rendered::of_checkout().await?;
+    let paused = 2 * DAY..2 * DAY + 2 * HOUR;
+    let (incident, drained) = Incident::pause(paused.clone());
+    for urgency in ["fast", "slow"] {
+        let name = format!("slo-freshness-{urgency}");
+        let alarm = rendered.alarm(&name);
+        let mut raised = Vec::new();
+        for minute in 1..=incident.minutes() {
+            if alarm.is_raised(&incident, minute)? {
+                raised.push(minute);
+            }
+        }
+        let (first, last) = (raised.first(), raised.last());
+        let (first, last) = first.zip(last).ok_or("it is never raised")?;
+        assert!(*first > paused.end, "{urgency}: {first}");
+        // The suppressor holds it back so long after the last announcement.
+        let extended = drained + rendered.pause_extension_minutes(&name);
+        assert!(*last < extended, "{urgency}: {last}, and {extended}");
+        assert!(
+            *last > paused.end + rendered.pause_extension_minutes(&name),
+            "{urgency}: {last}"
+        );
+    }
+    Ok(())
+}
+
 /// The console computes budgets from the objectives by which the alarms are raised.
 async fn objectives_agree() -> Result<(), Failed> {
     let rendered = Rendered::of_checkout().await?;
@@ -159,7 +210,7 @@ async fn objectives_agree() -> Result<(), Failed> {
     for objective in Objective::ALL {
         let promise = rendered.promise(objective.name());
         let figure = match objective {
-            Objective::Freshness => format!("within {WITHIN_SLO_SECS} s"),
+            Objective::Freshness => format!("within {LATE_AFTER_SECS} s"),
             Objective::ApiLatency => "within 1 s".to_owned(),
             Objective::ApiAvailability => "5xx".to_owned(),
             Objective::Durability => "pending".to_owned(),

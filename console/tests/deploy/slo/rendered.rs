@@ -61,6 +61,7 @@ pub(super) struct Source {
 #[derive(Deserialize)]
 struct Rule {
     rule: String,
+    pause_extension_secs: usize,
 }
 
 pub(super) struct Rendered(Answer);
@@ -119,6 +120,11 @@ impl Rendered {
 
     pub(super) fn events_min(&self) -> u64 {
         self.0.events_min
+    }
+
+    /// How long an announced pause holds an alarm back after its end.
+    pub(super) fn pause_extension_minutes(&self, alarm: &str) -> usize {
+        self.0.alarms[alarm].pause_extension_secs / 60
     }
 
     /// A composite alarm with the windows that its rule names.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::objective::{Objective, SLO_WINDOW_DAYS};
+use super::objective::{EVENTS_MIN, Objective, SLO_WINDOW_DAYS};
 use crate::text::{UNKNOWN, count, whole};
 
 const WINDOW_MINUTES: f64 = SLO_WINDOW_DAYS as f64 * 1_440.0;
@@ -27,7 +27,8 @@ pub struct ErrorBudget {
     pub events: Option<u64>,
     /// Of these, those that broke the promise.
     pub bad_events: Option<u64>,
-    /// What is left of the budget, in per cent of it; below 0 where more was spent. `None` without an event.
+    /// What is left of the budget, in per cent of it; below 0 where more was spent. `None` with fewer than
+    /// [`EVENTS_MIN`] events.
     pub budget_left_percent: Option<f64>,
     /// The same in minutes in which every event may be a bad one, at the mean rate of events.
     pub budget_left_minutes: Option<f64>,
@@ -36,7 +37,7 @@ pub struct ErrorBudget {
 impl ErrorBudget {
     pub(super) fn of(objective: Objective, counted: Option<Counted>) -> Self {
         let left = counted
-            .filter(|counted| counted.events > 0.0)
+            .filter(|counted| whole(counted.events) >= EVENTS_MIN)
             .map(|Counted { events, bad }| 1.0 - bad / events / objective.budget());
         Self {
             objective,
@@ -55,7 +56,12 @@ impl ErrorBudget {
     pub fn left_in_words(&self) -> String {
         let (Some(percent), Some(minutes)) = (self.budget_left_percent, self.budget_left_minutes)
         else {
-            return UNKNOWN.to_owned();
+            return match self.events {
+                Some(events) if events > 0 => {
+                    format!("{UNKNOWN} ({} are too few events)", count(events))
+                }
+                Some(_) | None => UNKNOWN.to_owned(),
+            };
         };
         if percent <= 0.0 {
             let over = count(whole(minutes.abs().ceil()));
@@ -139,6 +145,20 @@ mod tests {
             ErrorBudget::of(Objective::Freshness, None).left_in_words(),
             "–"
         );
+    }
+
+    #[test]
+    fn few_events_are_counted_and_not_judged() {
+        let of = |events, bad| ErrorBudget::of(Objective::Freshness, Some(Counted { events, bad }));
+        let few = of(99.0, 99.0);
+        assert_eq!((few.events, few.bad_events), (Some(99), Some(99)));
+        assert_eq!(
+            (few.budget_left_percent, few.budget_left_minutes),
+            (None, None)
+        );
+        assert!(!few.is_spent());
+        assert_eq!(few.left_in_words(), "– (99 are too few events)");
+        assert!(of(100.0, 100.0).is_spent(), "of so many it is judged");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The objectives of the pipeline and what is left of their error budgets, by the metrics.
 //!
-//! Invariant: an objective without events is unknown and never kept; the ratios are those of the alarms in
-//! `terraform/modules/observability/slo_rules.tf`.
+//! Invariant: an objective of fewer than [`EVENTS_MIN`] events is unknown, neither kept nor broken; the ratios are those
+//! of the alarms in `terraform/modules/observability/slo_rules.tf`.
 
 mod budget;
 mod objective;

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// Days over which an objective holds.
 pub const SLO_WINDOW_DAYS: u32 = 30;
 
-/// Events of which an objective is judged: of fewer, one bad event would be a high share.
+/// Fewest events of which an objective is judged: of fewer, one bad event would be a high share.
 pub const EVENTS_MIN: u64 = 100;
 
 /// An objective.

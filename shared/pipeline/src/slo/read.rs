@@ -28,9 +28,9 @@ const SOURCE: Subject = Subject::Queue(QueueRole::Source);
 const DEAD_LETTER: Subject = Subject::Queue(QueueRole::DeadLetter);
 
 /// In the order of [`counted`].
-const LINES: [Line; 14] = [
+const LINES: [Line; 15] = [
     line(Subject::Ingest, ingest_metrics::STORED, "Sum"),
-    line(Subject::Ingest, ingest_metrics::WITHIN_SLO, "Sum"),
+    line(Subject::Ingest, ingest_metrics::LATE, "Sum"),
     line(Subject::Ingest, ingest_metrics::DUPLICATES, "Sum"),
     line(Subject::Ingest, ingest_metrics::EXPIRED, "Sum"),
     line(Subject::Ingest, ingest_metrics::DEAD_LETTERED, "Sum"),
@@ -39,6 +39,7 @@ const LINES: [Line; 14] = [
     line(SOURCE, "ApproximateNumberOfMessagesNotVisible", "Maximum"),
     line(DEAD_LETTER, VISIBLE, "Maximum"),
     line(DEAD_LETTER, VISIBLE, "Minimum"),
+    line(DEAD_LETTER, "NumberOfMessagesDeleted", "Sum"),
     line(Subject::Api, "Count", "Sum"),
     line(Subject::Api, "5xx", "Sum"),
     line(Subject::Api, "Latency", "SampleCount"),
@@ -74,7 +75,7 @@ fn counted(results: &[Vec<Point>], whole_until: DateTime<Utc>) -> [Option<Counte
     let mut results = results.iter().map(Vec::as_slice);
     let [
         stored,
-        within,
+        late,
         duplicates,
         expired,
         dead_lettered,
@@ -83,14 +84,14 @@ fn counted(results: &[Vec<Point>], whole_until: DateTime<Utc>) -> [Option<Counte
         in_flight,
         dead_most,
         dead_least,
+        dead_removed,
         requests,
         failures,
         answers,
         fast,
     ] = std::array::from_fn(|_| results.next().unwrap_or_default());
-    let freshness = each(stored, |at, stored| {
-        Some(stored - value(within, at).unwrap_or(0.0))
-    });
+    // An ingest of an earlier version does not count late events, and a current one sends zeros.
+    let freshness = each(stored, |at, _| value(late, at));
     // An ingest that never sent anything is not known to have lost everything.
     let is_counted = [stored, duplicates, expired, dead_lettered]
         .iter()
@@ -104,7 +105,7 @@ fn counted(results: &[Vec<Point>], whole_until: DateTime<Utc>) -> [Option<Counte
         .collect();
     let durability = each(&published, |at, published| {
         let of = |points: &[Point]| value(points, at).unwrap_or(0.0);
-        let dead = (of(dead_most) - of(dead_least)).max(of(dead_lettered));
+        let dead = (of(dead_most) - of(dead_least)).max(of(dead_lettered)) + of(dead_removed);
         let ended = of(stored) + of(duplicates) + of(expired) + dead;
         let pending = of(waiting) + of(in_flight);
         Some((published - ended - pending).max(0.0))
@@ -168,12 +169,12 @@ mod tests {
     fn each_objective_counts_its_own_events() {
         let results = results(&[
             (0, &[(0, 100.0), (1, 100.0)]),
-            (1, &[(0, 100.0), (1, 97.0)]),
+            (1, &[(0, 0.0), (1, 3.0)]),
             (5, &[(0, 100.0), (1, 101.0)]),
-            (10, &[(0, 50.0), (1, 60.0)]),
-            (11, &[(1, 6.0)]),
-            (12, &[(0, 50.0), (1, 50.0)]),
-            (13, &[(0, 100.0), (1, 90.0)]),
+            (11, &[(0, 50.0), (1, 60.0)]),
+            (12, &[(1, 6.0)]),
+            (13, &[(0, 50.0), (1, 50.0)]),
+            (14, &[(0, 100.0), (1, 90.0)]),
         ]);
         let [freshness, durability, availability, latency] = counted(&results, at(1));
         assert_eq!(freshness, counts(200.0, 3.0));
@@ -184,15 +185,27 @@ mod tests {
     }
 
     #[test]
+    fn freshness_counts_only_periods_in_which_late_events_were_counted() {
+        let of_late = |late: &[(i64, f64)]| {
+            let results = results(&[(0, &[(0, 100.0), (1, 200.0), (2, 400.0)]), (1, late)]);
+            counted(&results, at(2))[0]
+        };
+        assert_eq!(of_late(&[]), None, "an earlier version of the ingest");
+        assert_eq!(of_late(&[(1, 0.0), (2, 5.0)]), counts(600.0, 5.0));
+    }
+
+    #[test]
     fn published_is_what_was_stored_duplicate_expired_dead_or_pending() {
-        let whole: [(usize, &[(i64, f64)]); 8] = [
-            (0, &[(0, 40.0)]),
+        let whole: [(usize, &[(i64, f64)]); 9] = [
+            (0, &[(0, 33.0)]),
             (2, &[(0, 5.0)]),
             (3, &[(0, 5.0)]),
             // Six by the ingest and by the growth of the queue fourteen: eight ran out of retries.
             (4, &[(0, 6.0)]),
             (8, &[(0, 20.0)]),
             (9, &[(0, 6.0)]),
+            // They came and were deleted: the queue did not grow by them.
+            (10, &[(0, 7.0)]),
             (6, &[(0, 30.0)]),
             (7, &[(0, 6.0)]),
         ];
@@ -218,7 +231,7 @@ mod tests {
         let only_published = results(&[(5, &[(0, 100.0)])]);
         let [_, durability, ..] = counted(&only_published, at(9));
         assert_eq!(durability, None, "the ingest sent nothing");
-        let no_rank = results(&[(12, &[(0, 100.0)])]);
+        let no_rank = results(&[(13, &[(0, 100.0)])]);
         let [.., latency] = counted(&no_rank, at(9));
         assert_eq!(latency, None, "how many were fast is not known");
     }

@@ -46,7 +46,7 @@ fn budgets_without_metrics_are_not_shown() {
 }
 
 #[test]
-fn spent_budget_is_a_finding_unless_few_events_spent_it() {
+fn spent_budget_is_a_finding() {
     let text = harness_in(State::BudgetSpent, 160, 45).text();
     assert!(
         text.contains(
@@ -55,14 +55,30 @@ fn spent_budget_is_a_finding_unless_few_events_spent_it() {
         "{text}"
     );
     assert!(text.contains("slo-api-availability"), "{text}");
-    let mut few = budget(Objective::Freshness, Some(-900.0));
-    few.events = Some(99);
+}
+
+#[test]
+fn budget_of_few_events_comes_last_and_says_why_it_is_not_known() {
+    let mut few = budget(Objective::Freshness, None);
+    (few.events, few.bad_events) = (Some(99), Some(99));
     let pipeline = Pipeline {
+        budgets: Ok(vec![few.clone(), budget(Objective::Durability, Some(99.9))]),
+        ..Pipeline::healthy()
+    };
+    let harness = served(&pipeline, 160, 45);
+    let line = row(&harness, "durability 43 min (99 %)");
+    let rest = line.trim_end();
+    assert!(
+        rest.ends_with("freshness – (99 are too few events)"),
+        "{line}"
+    );
+    assert!(!harness.text().contains("is spent"), "{}", harness.text());
+    let alone = Pipeline {
         budgets: Ok(vec![few]),
         ..Pipeline::healthy()
     };
-    let text = served(&pipeline, 160, 45).text();
-    assert!(!text.contains("is spent"), "{text}");
+    let text = served(&alone, 160, 45).text();
+    assert!(!text.contains("budget"), "{text}");
 }
 
 #[test]
