@@ -59,21 +59,27 @@ impl Load {
 
     /// A load whose events occur so much after each other.
     pub(crate) fn stepping(batch_size: usize, batches: usize, step: Duration) -> Self {
-        Self::with_step(batch_size, batches, step, |_| {})
+        Self::with_step(1, batch_size, batches, step, |_| {})
+    }
+
+    /// [`Self::stepping`] with the events of another seed.
+    pub(crate) fn seeded(seed: u64, batch_size: usize, batches: usize, step: Duration) -> Self {
+        Self::with_step(seed, batch_size, batches, step, |_| {})
     }
 
     /// A load whose measured batches `change` edits before they are written.
     pub(crate) fn with(batch_size: usize, batches: usize, change: impl Fn(&mut [Event])) -> Self {
-        Self::with_step(batch_size, batches, STEP, change)
+        Self::with_step(1, batch_size, batches, STEP, change)
     }
 
     fn with_step(
+        seed: u64,
         batch_size: usize,
         batches: usize,
         step: Duration,
         change: impl Fn(&mut [Event]),
     ) -> Self {
-        let mut random = StdRng::seed_from_u64(1);
+        let mut random = StdRng::seed_from_u64(seed);
         let first: DateTime<Utc> = FIRST_TIME.parse().unwrap();
         let mut count: i32 = 0;
         let mut batches: Vec<Vec<Event>> = (0..=batches)

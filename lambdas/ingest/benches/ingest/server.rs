@@ -62,7 +62,7 @@ impl Server {
         let name = format!("bench_{}", self.databases);
         self.execute(format!("create database {name} template {template}"))
             .await;
-        self.execute("checkpoint".to_owned()).await;
+        self.checkpoint().await;
         let url = self.postgres.url(&name);
         Database { name, url }
     }
@@ -76,6 +76,21 @@ impl Server {
     pub(crate) async fn drop(&self, database: Database) {
         self.execute(format!("drop database {} with (force)", database.name))
             .await;
+    }
+
+    /// Whether the first change of a page after a checkpoint writes the whole page to the WAL, as PostgreSQL does
+    /// by default and Aurora never.
+    pub(crate) async fn write_page_images(&self, is_on: bool) {
+        let value = if is_on { "on" } else { "off" };
+        self.execute(format!("alter system set full_page_writes = {value}"))
+            .await;
+        self.execute("select pg_reload_conf()".to_owned()).await;
+        // The checkpointer applies the setting before its next checkpoint.
+        self.checkpoint().await;
+    }
+
+    pub(crate) async fn checkpoint(&self) {
+        self.execute("checkpoint".to_owned()).await;
     }
 
     async fn execute(&self, statement: String) {
