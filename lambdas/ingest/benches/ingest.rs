@@ -23,6 +23,7 @@
     clippy::string_slice,
     reason = "a bench stops where it fails, and writes to standard output"
 )]
+#![expect(dead_code, reason = "parts of the bench of a full ledger")]
 
 #[path = "ingest/client.rs"]
 mod client;

@@ -59,7 +59,7 @@ impl Load {
 
     /// A load whose events occur so much after each other.
     pub(crate) fn stepping(batch_size: usize, batches: usize, step: Duration) -> Self {
-        Self::with_step(1, batch_size, batches, step, |_| {})
+        Self::seeded(1, batch_size, batches, step)
     }
 
     /// [`Self::stepping`] with the events of another seed.
