@@ -14,6 +14,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a bench stops where it fails, and writes to standard output"
 )]
 #![expect(dead_code, reason = "parts of the bench of the whole function")]
