@@ -161,8 +161,16 @@ fn denied_calls_and_expired_credentials_are_told_with_the_next_step() {
     assert_eq!(parts, ["queue", "dead_letters", "records"]);
     // The gateway's refusal is one as well, and no bad health.
     service.deny("GET /health");
-    let (_, fleet) = service.program.json(&["fleet", "status"]);
-    assert_eq!(rows(&fleet), [("test", "not-permitted")]);
+    let (code, fleet) = service.program.json(&["fleet", "status"]);
+    // That the queue of this service has no redrive policy loses data, and is told first.
+    assert_eq!((code, rows(&fleet)), (1, vec![("test", "attention")]));
+    let read = self::row(&fleet, "test");
+    let reason = read["reason"].as_str().unwrap();
+    assert!(reason.contains("no redrive policy"), "{reason}");
+    let mut errors = read["errors"].as_array().unwrap().iter();
+    let api = errors.find(|error| error["part"] == "api").unwrap();
+    let hint = api["hint"].as_str().unwrap();
+    assert!(hint.contains("execute-api:Invoke is missing"), "{hint}");
     service.refuse("GetQueueAttributes", "ExpiredToken");
     let (_, fleet) = service.program.json(&["fleet", "status"]);
     assert_eq!(rows(&fleet), [("test", "not-permitted")]);

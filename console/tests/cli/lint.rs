@@ -3,14 +3,21 @@
 //! Invariant: topic, queues, mapping and database are the test's own; what it changes of the ingest is changed back.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, MetricDatum, StateValue, Statistic,
 };
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
 use devstack::{TestDatabase, services};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 
 use crate::pipeline::{Turn, deployed};
 use crate::support::configuration::{self, NOBODY, environment_at};
@@ -156,6 +163,13 @@ impl Sound {
             .unwrap();
     }
 
+    async fn composite_alarm(&self, name: &str, child: &str) {
+        let request = self.cloudwatch.put_composite_alarm().alarm_name(name);
+        let request = request.alarm_rule(format!("ALARM(\"{child}\") AND TRUE"));
+        let request = request.alarm_actions(&self.topic_arn);
+        request.send().await.unwrap();
+    }
+
     async fn alarm_state(&self, name: &str, state: StateValue) {
         let request = self.cloudwatch.set_alarm_state().alarm_name(name);
         let request = request.state_value(state).state_reason("the test says so");
@@ -174,7 +188,8 @@ impl Sound {
             ("Action", "CreateDBCluster"),
             ("DBClusterIdentifier", name),
             ("Engine", "aurora-postgresql"),
-            ("EngineVersion", "16.2"),
+            // One that cannot pause.
+            ("EngineVersion", "13.9"),
             ("MasterUsername", "someone"),
             ("MasterUserPassword", "not-a-secret-1"),
             ("StorageEncrypted", yes),
@@ -307,8 +322,9 @@ async fn spoil(sound: &Sound) {
         .send()
         .await
         .unwrap();
-    let depth = ("ApproximateAgeOfOldestMessage", "lint-queue");
-    sound.alarm("lint-silent", depth, None).await;
+    // A metric without values: the emulator judges an alarm by those of every queue.
+    let receives = ("NumberOfEmptyReceives", "lint-queue");
+    sound.alarm("lint-silent", receives, None).await;
     sound
         .alarm_state("lint-silent", StateValue::InsufficientData)
         .await;
@@ -360,9 +376,15 @@ async fn dead_letter_that_expires(sound: &Sound) {
 async fn restore(sound: &Sound) {
     sound.reserve(None).await;
     sound.log_retention(Some(30)).await;
-    let names = ["lint-dead", "lint-silent"].map(str::to_owned).to_vec();
-    let delete = sound.cloudwatch.delete_alarms();
-    delete.set_alarm_names(Some(names)).send().await.unwrap();
+    // CloudWatch deletes one composite alarm at a time, before its children.
+    for names in [
+        &["lint-objective"][..],
+        &["lint-dead", "lint-window", "lint-silent"],
+    ] {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let delete = sound.cloudwatch.delete_alarms();
+        delete.set_alarm_names(Some(names)).send().await.unwrap();
+    }
 }
 
 const SPOILED: [&str; 33] = [
@@ -409,6 +431,10 @@ fn sound_pipeline_has_no_finding_and_the_same_with_faults_has_each() {
         let dead = ("ApproximateNumberOfMessagesVisible", "lint-dead-letters");
         sound.alarm("lint-dead", dead, Some(&sound.topic_arn)).await;
         sound.alarm_state("lint-dead", StateValue::Ok).await;
+        let window = ("ApproximateNumberOfMessagesVisible", "lint-queue");
+        sound.alarm("lint-window", window, None).await;
+        sound.alarm_state("lint-window", StateValue::Ok).await;
+        sound.composite_alarm("lint-objective", "lint-window").await;
     });
     let (code, ids, report) = sound.found(&[]);
     let text = sound.program.run(&["lint"]);
@@ -431,6 +457,13 @@ fn sound_pipeline_has_no_finding_and_the_same_with_faults_has_each() {
     sound.turn.runtime.block_on(restore(&sound));
     assert!(missing.is_empty(), "{missing:?} of {report:#}");
     assert_eq!(code, 1);
+    let findings = report["findings"].as_array().unwrap();
+    let silent = findings
+        .iter()
+        .find(|finding| finding["id"] == "alarm-without-actions");
+    let silent = silent.unwrap()["seen"].as_str().unwrap();
+    assert!(silent.contains("lint-silent"), "{silent}");
+    assert!(!silent.contains("lint-window"), "{silent}");
 
     sound.turn.runtime.block_on(async {
         let nothing = [(Attribute::RedrivePolicy, String::new())];
@@ -494,4 +527,61 @@ fn pipeline_that_cannot_be_reached_exits_with_3_and_nothing_has_passed() {
     assert_eq!(queue["is_failure"], true);
     let cluster = of("cluster-not-encrypted");
     assert_eq!(cluster["is_failure"], false, "{cluster}");
+}
+
+/// An API that first answers as one whose database resumes, to each question.
+#[derive(Clone, Default)]
+struct Resuming(Arc<Mutex<BTreeSet<String>>>);
+
+async fn resume(State(Resuming(asked)): State<Resuming>, uri: Uri) -> Response {
+    let is_first = asked.lock().unwrap().insert(uri.path().to_owned());
+    if is_first {
+        let problem = json!({"detail": "the database is resuming"});
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(problem)).into_response();
+    }
+    let newest = store::MIGRATOR.iter().map(|one| one.version).max();
+    let answer = match uri.path() {
+        "/v1/records/lookup" => json!({"items": [], "retention_horizon": null}),
+        _ => json!({
+            "total": 0, "total_is_estimate": false, "last_ingested_at": null,
+            "database_now": chrono::Utc::now(), "schema_version": newest, "partitions_total": 1,
+            "partitions": [{
+                "name": "records_all", "bounds": "FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
+                "records_estimate": 0, "bytes": 0,
+            }],
+        }),
+    };
+    Json(answer).into_response()
+}
+
+#[test]
+fn database_that_pauses_is_given_time_and_its_schema_is_read_by_the_api() {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(resume);
+    let router = router.with_state(Resuming::default());
+    runtime.spawn(async move { axum::serve(listener, router).await });
+    let program = Program::new();
+    let text = environment_at("pilot", NOBODY, "database_pauses = true\n");
+    let nobody = format!("api_url = \"{NOBODY}\"");
+    program.configure(&text.replace(&nobody, &format!("api_url = \"{url}\"")));
+    let (_, report) = program.json(&["lint"]);
+    let passed = report["passed"].as_array().unwrap();
+    for id in [
+        "schema-behind",
+        "schema-ahead",
+        "partitions-run-out",
+        "rows-in-default-partition",
+        "clock-apart-from-database",
+    ] {
+        assert!(passed.contains(&json!(id)), "{id}: {report:#}");
+    }
+    let unchecked = report["not_checked"].as_array().unwrap();
+    let upkeep = unchecked
+        .iter()
+        .find(|check| check["id"] == "upkeep-behind");
+    let upkeep = upkeep.unwrap();
+    assert_eq!(upkeep["is_failure"], true, "{upkeep}");
+    assert!(upkeep["reason"].as_str().unwrap().contains("database_url"));
 }

@@ -48,7 +48,8 @@ fn walk(configuration: &str, set_visibility: impl Fn(&str)) {
     session.wait_for("Attention", LIMIT);
     session.press("6");
     session.wait_for("visibility timeout 30 s, function timeout 10 s", LIMIT);
-    session.wait_for("sqs set-queue-attributes", LIMIT);
+    // The command is wrapped.
+    session.wait_for("set-queue-attributes --queue-url", LIMIT);
     session.press("y");
     session.wait_for("copied the fix", LIMIT);
 

@@ -94,6 +94,28 @@ pub(crate) async fn create_queues(
         ],
     )
     .await?;
+    let queues = Queues {
+        topic_arn,
+        queue_url,
+        queue_arn,
+        dead_letter_queue_url,
+        dead_letter_queue_arn,
+    };
+    set_policies(&sqs, &queues).await?;
+    subscribe(&sns, &queues).await?;
+    create_roles(endpoint_url, &queues).await?;
+    Ok(queues)
+}
+
+/// Only the topic may send to the queue, and only the queue may use the dead-letter queue.
+async fn set_policies(sqs: &aws_sdk_sqs::Client, queues: &Queues) -> Result<(), DevstackError> {
+    let Queues {
+        topic_arn,
+        queue_url,
+        queue_arn,
+        dead_letter_queue_url,
+        ..
+    } = queues;
     let policy = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -106,7 +128,7 @@ pub(crate) async fn create_queues(
     });
     let outcome = sqs
         .set_queue_attributes()
-        .queue_url(&queue_url)
+        .queue_url(queue_url)
         .attributes(QueueAttributeName::Policy, policy.to_string())
         .send()
         .await;
@@ -114,35 +136,42 @@ pub(crate) async fn create_queues(
     let allowed = json!({"redrivePermission": "byQueue", "sourceQueueArns": [queue_arn]});
     let outcome = sqs
         .set_queue_attributes()
-        .queue_url(&dead_letter_queue_url)
+        .queue_url(dead_letter_queue_url)
         .attributes(QueueAttributeName::RedriveAllowPolicy, allowed.to_string())
         .send()
         .await;
     DevstackError::aws("let one queue use the dead-letter queue", outcome)?;
-    let undelivered = json!({"deadLetterTargetArn": dead_letter_queue_arn});
+    Ok(())
+}
+
+async fn subscribe(sns: &aws_sdk_sns::Client, queues: &Queues) -> Result<(), DevstackError> {
+    let undelivered = json!({"deadLetterTargetArn": queues.dead_letter_queue_arn});
     let outcome = sns
         .subscribe()
-        .topic_arn(&topic_arn)
+        .topic_arn(&queues.topic_arn)
         .protocol("sqs")
-        .endpoint(&queue_arn)
+        .endpoint(&queues.queue_arn)
         .attributes("RawMessageDelivery", "true")
         .attributes("RedrivePolicy", undelivered.to_string())
         .send()
         .await;
     DevstackError::aws("subscribe the queue to the topic", outcome)?;
+    Ok(())
+}
 
+async fn create_roles(endpoint_url: &str, queues: &Queues) -> Result<(), DevstackError> {
     let ingest_policy = json!({
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
                 "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-                "Resource": queue_arn,
+                "Resource": queues.queue_arn,
             },
             {
                 "Effect": "Allow",
                 "Action": "sqs:SendMessage",
-                "Resource": dead_letter_queue_arn,
+                "Resource": queues.dead_letter_queue_arn,
             },
         ],
     })
@@ -152,13 +181,7 @@ pub(crate) async fn create_queues(
         create_role(endpoint_url, API, None),
         create_role(endpoint_url, MIGRATE, None),
     )?;
-    Ok(Queues {
-        topic_arn,
-        queue_url,
-        queue_arn,
-        dead_letter_queue_url,
-        dead_letter_queue_arn,
-    })
+    Ok(())
 }
 
 /// Creates a queue and returns its URL and ARN.

@@ -6,7 +6,8 @@ folder=$1
 shift
 exec 3<&0
 # A handler and not an ignored signal, which the command would inherit.
-trap : TERM
+ended=
+trap ended=1 TERM
 "$@" </dev/null 3<&- &
 command=$!
 (
@@ -26,5 +27,7 @@ while kill -s 0 "$command" 2>/dev/null; do
   wait "$command"
   status=$?
 done
+# Nobody may be there to end what the command has started and left behind.
+[ -z "$ended" ] || kill -s KILL 0
 kill -s KILL "$watcher" 2>/dev/null
 exit "$status"

@@ -1,8 +1,8 @@
 //! A command of the operator, in a session and a process group of its own.
 //!
-//! Invariant: the group ends when this value is dropped, and also when this process is killed: a shell in the group
-//! reads from a pipe whose other end only this process has. The command has no terminal, so it asks nothing on this
-//! program's.
+//! Invariant: the group ends within two seconds after this value is dropped, and also when this process is killed: a
+//! shell in the group reads from a pipe whose other end only this process has. Whoever can wait calls [`Guarded::end`].
+//! The command has no terminal, so it asks nothing on this program's.
 //!
 //! Own code for the same reason as the guardian of the local stack: what runs in the process that is gone cannot end
 //! anything (tokio's `kill_on_drop`, `process-wrap`, which only begins the session here), and `PR_SET_PDEATHSIG`
@@ -11,10 +11,15 @@
 use std::ffi::OsStr;
 use std::io;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::timeout;
+
+/// How long an end is waited for: the shell gives the command two seconds.
+const END_LIMIT: Duration = Duration::from_secs(4);
 
 const GUARD: &str = include_str!("guard.sh");
 
@@ -62,6 +67,22 @@ impl Guarded {
         Ok(status)
     }
 
+    /// Ends the command with everything that it started, and waits until it has ended.
+    pub(crate) async fn end(&mut self) {
+        self.tell_to_end();
+        if timeout(END_LIMIT, self.ended()).await.is_err() {
+            self.signal(Signal::KILL);
+            self.group = None;
+        }
+    }
+
+    fn tell_to_end(&mut self) {
+        if let Some(alive) = self.alive.take() {
+            // The pipe is empty, so this does not wait. An error is ignored: the shell has ended already.
+            let _ = rustix::io::write(&alive, b"\n");
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn group(&self) -> Option<Pid> {
         self.group
@@ -76,15 +97,13 @@ impl Guarded {
 }
 
 impl Drop for Guarded {
-    /// Blocks until the command has ended, at most for the two seconds that the shell gives it.
+    /// Waits for nothing: this may run on a thread of the runtime.
     fn drop(&mut self) {
         let Some(group) = self.group else { return };
-        if let Some(alive) = self.alive.take() {
-            // The pipe is empty, so this does not wait. An error is ignored: the shell has ended already.
-            let _ = rustix::io::write(&alive, b"\n");
+        self.tell_to_end();
+        // Where the shell has ended already, it ends nothing any more.
+        if let Ok(Some(_)) = waitpid(Some(group), WaitOptions::NOHANG) {
+            self.signal(Signal::KILL);
         }
-        // The shell, which leads the group, ends after the command.
-        let _ = waitpid(Some(group), WaitOptions::empty());
-        self.signal(Signal::KILL);
     }
 }

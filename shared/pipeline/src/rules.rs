@@ -1,5 +1,5 @@
-//! Rules that judge a pipeline by what was read of it once. The overview and `fleet status` use the same ones; what
-//! needs several looks, such as a queue that grows, is the overview's own.
+//! Rules that judge a pipeline by what was read of it once. The overview, `fleet status` and `lint` use the same ones;
+//! what needs several looks, such as a queue that grows, is the overview's own.
 //!
 //! Invariant: what was not read is not judged. Pure.
 
@@ -16,7 +16,7 @@ const AGE_BAD_SECS: u64 = 300;
 /// A metric older than this is not current: CloudWatch has the metrics of SQS within some minutes.
 pub const METRIC_RECENT: Duration = Duration::seconds(300);
 /// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is to be at least six
-/// times the function's timeout.
+/// times the function's timeout, and the batching window.
 const VISIBILITY_PER_FUNCTION_TIMEOUT: u64 = 6;
 
 /// How bad a finding is.
@@ -170,7 +170,72 @@ pub fn api(health: &ApiHealth) -> Option<Finding> {
     })
 }
 
-/// What is wrong with the settings of the queues. The function's timeout is that of the environment's entry.
+/// A visibility timeout that is too short: how bad that is, and the shortest that is not.
+#[must_use]
+pub fn short_visibility(
+    visibility_timeout_secs: u64,
+    function_timeout_secs: u64,
+    batching_window_secs: u64,
+) -> Option<(Severity, u64)> {
+    let per_timeout = VISIBILITY_PER_FUNCTION_TIMEOUT.saturating_mul(function_timeout_secs);
+    let wanted = per_timeout.saturating_add(batching_window_secs);
+    // Below the timeout itself, every slow batch is delivered again while it is being stored.
+    let severity = if visibility_timeout_secs < function_timeout_secs {
+        Severity::Bad
+    } else {
+        Severity::Warning
+    };
+    (visibility_timeout_secs < wanted).then_some((severity, wanted))
+}
+
+/// Whether a message may expire as soon as it becomes a dead letter, which loses it.
+#[must_use]
+pub const fn may_expire_on_arrival(
+    dead_letter_retention_secs: u64,
+    queue_retention_secs: u64,
+) -> bool {
+    dead_letter_retention_secs <= queue_retention_secs
+}
+
+/// How long the oldest dead letter is kept still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLeft {
+    /// If it had waited in the queue for as long as that keeps messages; `None` where the queue was not read.
+    pub least_secs: Option<u64>,
+    /// If it had not waited.
+    pub most_secs: u64,
+}
+
+impl TimeLeft {
+    /// Of a dead letter of this age: the metric counts from its move, and SQS deletes it by its first send (Amazon SQS
+    /// Developer Guide, "Using dead-letter queues in Amazon SQS", "Understanding message retention periods for
+    /// dead-letter queues").
+    #[must_use]
+    pub fn of_dead_letter(
+        age_secs: u64,
+        dead_letter_retention_secs: u64,
+        queue_retention_secs: Option<u64>,
+    ) -> Self {
+        let most_secs = dead_letter_retention_secs.saturating_sub(age_secs);
+        Self {
+            least_secs: queue_retention_secs.map(|waited| most_secs.saturating_sub(waited)),
+            most_secs,
+        }
+    }
+
+    /// `in 2 d to 6 d`
+    #[must_use]
+    pub fn text(self) -> String {
+        let most = span_secs(self.most_secs);
+        match self.least_secs {
+            Some(least) if least == self.most_secs => format!("in {most}"),
+            Some(least) => format!("in {} to {most}", span_secs(least)),
+            None => format!("within {most}"),
+        }
+    }
+}
+
+/// What is wrong with the settings of the queues. The batching window is not read, so it counts as none. The function's timeout is that of the environment's entry.
 #[must_use]
 pub fn settings(
     source: &QueueSettings,
@@ -179,10 +244,10 @@ pub fn settings(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(timeout) = function_timeout_secs
-        && source.visibility_timeout_secs < VISIBILITY_PER_FUNCTION_TIMEOUT * timeout
+        && let Some((severity, _)) = short_visibility(source.visibility_timeout_secs, timeout, 0)
     {
         findings.push(Finding {
-            severity: Severity::Warning,
+            severity,
             text: format!(
                 "visibility timeout {} s is below 6 × function timeout {timeout} s: duplicates \
                  under load",
@@ -202,10 +267,10 @@ pub fn settings(
         });
     }
     if let Some(dead) = dead
-        && dead.retention_secs <= source.retention_secs
+        && may_expire_on_arrival(dead.retention_secs, source.retention_secs)
     {
         findings.push(Finding {
-            severity: Severity::Warning,
+            severity: Severity::Bad,
             text: format!(
                 "{} keeps messages for {}, {} for {}: messages may expire on arrival",
                 dead.name,
@@ -217,4 +282,48 @@ pub fn settings(
         });
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings_of(visibility_timeout_secs: u64, retention_secs: u64) -> QueueSettings {
+        QueueSettings {
+            name: "q".to_owned(),
+            visibility_timeout_secs,
+            retention_secs,
+            max_receive_count: Some(5),
+        }
+    }
+
+    #[test]
+    fn settings_are_as_bad_on_the_overview_as_in_a_lint() {
+        for (visibility, dead_retention, expected) in [
+            (60, 101, &[][..]),
+            (59, 101, &[Severity::Warning]),
+            (9, 101, &[Severity::Bad]),
+            (60, 100, &[Severity::Bad]),
+        ] {
+            let source = settings_of(visibility, 100);
+            let dead = settings_of(30, dead_retention);
+            let found = settings(&source, Some(&dead), Some(10));
+            let severities: Vec<Severity> = found.iter().map(|one| one.severity).collect();
+            assert_eq!(severities, expected, "{visibility} {dead_retention}");
+        }
+        assert_eq!(short_visibility(61, 10, 1), None);
+        let short = short_visibility(60, 10, 1);
+        assert_eq!(short, Some((Severity::Warning, 61)));
+    }
+
+    #[test]
+    fn dead_letter_expires_by_its_first_send_which_its_age_does_not_say() {
+        let day = 86_400;
+        let left = |queue| TimeLeft::of_dead_letter(5 * day, 14 * day, queue);
+        assert_eq!(left(Some(4 * day)).text(), "in 5 d to 9 d");
+        assert_eq!(left(None).text(), "within 9 d");
+        assert_eq!(left(Some(14 * day)).least_secs, Some(0));
+        let late = TimeLeft::of_dead_letter(15 * day, 14 * day, Some(4 * day));
+        assert_eq!(late.text(), "in 0 s");
+    }
 }

@@ -76,7 +76,7 @@ pub use expiry::{delete_expired_records, drop_partitions, retention_horizon};
 pub use folding::fold_counts;
 pub use iam::IamLogIn;
 pub use identity::ledger_identity;
-pub use inspection::{Inspection, inspect};
+pub use inspection::{Inspection, covered_until, inspect};
 pub use keys::{KnownKeys, StoredKey, look_up_keys, stored_keys};
 pub use lease::{Reader, Source};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, has_records, migrate};

@@ -11,9 +11,10 @@ Examples:
 
 Reads every configured environment and every running demo, up to 16 at once, each for at most 10 s,
 so that one that is dead delays no other. --env is not used; an entry's `profile` says whose
-credentials it needs. The worst stands first. States: unreachable (nothing answered), not-permitted
-(a permission or credentials are missing), invalid (the entry is wrong), attention, ok. They follow
-the rules of the overview, as far as one look shows them. A database that pauses is not woken.
+credentials it needs. The worst stands first: what loses data, then by state. States: unreachable
+(nothing answered), not-permitted (a permission or credentials are missing), invalid (the entry is
+wrong), attention (also where data is lost and a permission is missing), ok. They follow the rules
+of the overview, as far as one look shows them. A database that pauses is not woken.
 JSON output: {\"environments\": [{\"environment\", \"account\", \"region\", \"endpoint\", \"state\",
 \"reason\", \"next_step\", \"findings\": [{\"severity\", \"text\", \"advice\"}], \"queue\": {\"visible\",
 \"in_flight\", \"delayed\", \"oldest_age_secs\"}, \"dead_letters\": {\"visible\", \"in_flight\",

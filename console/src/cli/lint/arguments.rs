@@ -10,9 +10,9 @@ Examples:
 
 Reads how topic, subscription, queues, function, event source mapping, log group, schema, cluster,
 alarms and clocks are set up, each within 12 s, and checks it. Nothing is changed and no message is
-received; a paused database is woken. Each finding has what was seen, why it matters, and a command
-or a line of Terraform that mends it. A check whose facts could not be read is listed as not checked,
-never as passed.
+received; a paused database is woken, and has 60 s. Each finding has what was seen, why it matters,
+and a command or a line of Terraform that mends it. A check whose facts could not be read is listed
+as not checked, never as passed.
 JSON output: {\"environment\", \"checked_at\", \"findings\": [{\"id\", \"severity\", \"seen\", \"why\", \"fix\":
 {\"command\", \"terraform\"}}], \"passed\": [ID], \"not_checked\": [{\"id\", \"reason\", \"is_failure\"}]};
 severity is \"error\", \"warning\" or \"note\"; is_failure is false where the environment does not have

@@ -15,8 +15,9 @@ use crate::tui::fault::Fault;
 /// counts from then on.
 const PERMIT_WITHIN: Duration = Duration::from_secs(20);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Limit of many reads at once, some of which need another one; each has a limit of its own.
-const MANY_WITHIN: Duration = Duration::from_secs(30);
+/// Limit of many reads at once, some of which need another one, or the time in which a paused database resumes; each has
+/// a limit of its own.
+const MANY_WITHIN: Duration = Duration::from_secs(75);
 /// Limit of receiving messages, and of releasing all of them.
 const LEASE_WITHIN: Duration = Duration::from_secs(60);
 /// Requests to one source at once.

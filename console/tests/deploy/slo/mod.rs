@@ -6,6 +6,8 @@ mod metric_math;
 mod rendered;
 mod workbook;
 
+use std::collections::BTreeSet;
+
 use event::ingest_metrics::LATE_AFTER_SECS;
 use libtest_mimic::{Failed, Trial};
 use pipeline::slo::{EVENTS_MIN, Objective, SLO_WINDOW_DAYS};
@@ -17,7 +19,7 @@ use self::workbook::Workbook;
 use crate::scripts::trial;
 
 /// The tests; most need Terraform to evaluate the rules.
-pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 7] {
+pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 8] {
     [
         trial(
             "metric_math_is_computed_as_cloudwatch_does",
@@ -53,6 +55,11 @@ pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 7] {
             "objectives_are_those_of_the_console",
             terraform,
             objectives_agree,
+        ),
+        trial(
+            "lint_sees_above_every_window_the_alarm_that_notifies",
+            terraform,
+            windows_are_below_alarms,
         ),
     ]
 }
@@ -217,6 +224,17 @@ async fn objectives_agree() -> Result<(), Failed> {
         };
         assert!(promise.contains(&figure), "{promise}");
     }
+    Ok(())
+}
+
+/// A window has no actions: `lint` must read in the rules that a composite alarm notifies for it.
+async fn windows_are_below_alarms() -> Result<(), Failed> {
+    let rendered = Rendered::of_checkout().await?;
+    let windows = rendered.window_names();
+    assert!(windows.len() >= 24, "{windows:?}");
+    let rules = rendered.rules();
+    let named: BTreeSet<String> = rules.flat_map(pipeline::lint::alarms_in_rule).collect();
+    assert_eq!(named, windows);
     Ok(())
 }
 

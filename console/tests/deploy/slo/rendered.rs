@@ -1,7 +1,7 @@
 //! The objectives and their alarms as Terraform itself evaluates them: `slo_rules.tf` has no resource, so `terraform
 //! console` needs neither a provider nor a state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
@@ -125,6 +125,17 @@ impl Rendered {
     /// How long an announced pause holds an alarm back after its end.
     pub(super) fn pause_extension_minutes(&self, alarm: &str) -> usize {
         self.0.alarms[alarm].pause_extension_secs / 60
+    }
+
+    /// Names of the alarms of the windows.
+    pub(super) fn window_names(&self) -> BTreeSet<String> {
+        let keys = self.0.windows.keys();
+        keys.map(|key| format!("{NAME}-{key}")).collect()
+    }
+
+    /// The rules of the composite alarms.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &str> {
+        self.0.alarms.values().map(|alarm| alarm.rule.as_str())
     }
 
     /// A composite alarm with the windows that its rule names.

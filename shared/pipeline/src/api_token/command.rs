@@ -70,9 +70,15 @@ fn holds_secret(words: &[String]) -> bool {
                 .split_once('=')
                 .is_some_and(|(_, value)| names_secret(part) && is_inline(value));
             let in_url = Url::parse(part).is_ok_and(|url| url.password().is_some());
-            is_pair || in_url || part.contains(TOKEN_BEGINS)
+            is_pair || in_url || begins_a_token(part)
         });
     beside_its_name || in_itself
+}
+
+/// Whether it, or what follows `=`, `:` or a quote in it, begins as a token does.
+fn begins_a_token(part: &str) -> bool {
+    let mut values = part.split(['=', ':', '"', '\'']);
+    values.any(|value| value.starts_with(TOKEN_BEGINS))
 }
 
 #[cfg(test)]
@@ -95,6 +101,9 @@ mod tests {
     fn secret_in_the_command_is_refused_and_not_repeated() {
         for text in [
             "echo eyJhbGciOiJub25lIn0.e30.hunter2",
+            "get-token --bearer=eyJhbGciOiJub25lIn0.e30.hunter2",
+            "curl -H Authorization:eyJhbGciOiJub25lIn0.e30.hunter2 https://idp.example",
+            "curl -d '{\"token\":\"eyJhbGciOiJub25lIn0.e30.hunter2\"}' https://idp.example",
             "get-token --password hunter2",
             "get-token --client-secret=hunter2",
             "curl -d 'grant_type=client_credentials&client_secret=hunter2' https://idp.example",
@@ -109,6 +118,7 @@ mod tests {
             "get-token --password-file /run/secret",
             "curl -d client_secret=@/run/secret https://idp.example",
             "secret-tool lookup service pilot",
+            "get-token --keyJson /run/key --journeyJson=/run/journeyJson",
             "aws cognito-idp initiate-auth --query AuthenticationResult.AccessToken",
         ] {
             assert!(TokenCommand::parse(text).is_ok(), "{text}");

@@ -23,11 +23,19 @@ const OUTPUT_BYTES_MAX: u64 = 16 * 1024;
 /// A token, or why there is none.
 pub(super) async fn fetch(command: &TokenCommand, limit: Duration) -> Result<Token, String> {
     let program = command.program();
-    let fetched = timeout(limit, output(command)).await;
-    let output = fetched
-        .map_err(|_| format!("{program} is not done within {} s", limit.as_secs_f64()))??;
-    let token = output.trim();
     let told = |why: &str| format!("{program}: {why}");
+    let started = Guarded::start(OsStr::new(""), command.words());
+    let mut running = started.map_err(|error| failed(program, &error))?;
+    let fetched = timeout(limit, output(program, &mut running)).await;
+    let output = match fetched {
+        Ok(output) => output?,
+        Err(_) => {
+            running.end().await;
+            let secs = limit.as_secs_f64();
+            return Err(format!("{program} is not done within {secs} s"));
+        }
+    };
+    let token = output.trim();
     let until = used_until(token, SystemTime::now()).map_err(told)?;
     let header = HeaderValue::try_from(format!("Bearer {token}"));
     let mut header = header.map_err(|_| told("its output is no JSON Web Token"))?;
@@ -35,10 +43,12 @@ pub(super) async fn fetch(command: &TokenCommand, limit: Duration) -> Result<Tok
     Ok(Token { header, until })
 }
 
-async fn output(command: &TokenCommand) -> Result<String, String> {
-    let program = command.program();
-    let failed = |error: std::io::Error| format!("run {program}: {error}");
-    let mut running = Guarded::start(OsStr::new(""), command.words()).map_err(failed)?;
+fn failed(program: &str, error: &std::io::Error) -> String {
+    format!("run {program}: {error}")
+}
+
+async fn output(program: &str, running: &mut Guarded) -> Result<String, String> {
+    let failed = |error: std::io::Error| failed(program, &error);
     let (stdout, stderr) = running.outputs();
     let last_line = LastLine::default();
     let mut output = Vec::new();

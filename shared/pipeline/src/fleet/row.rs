@@ -14,7 +14,7 @@ use crate::rules::{self, Finding, OldestAge, Severity};
 use crate::text::age_secs;
 use crate::{PipelineError, PipelineErrorKind};
 
-/// The state of an environment, the worst first.
+/// The state of an environment, the worst first. One that loses data is worse than all, with the state `attention`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FleetState {
@@ -245,31 +245,35 @@ impl FleetRow {
         self.last_stored_age_secs = stored.map(|point| age_secs(point.at, at));
     }
 
+    /// What loses data comes before a part that could not be read: the state is then `attention`, with its finding.
     fn judge(&mut self, answers: usize) {
+        let worst = self.findings.first();
         let denied = self.errors.iter().find(|error| error.is_without_access);
         let lost = self.errors.iter().find(|error| error.is_unreachable);
         let (state, told) = match (denied, lost, self.errors.first()) {
+            _ if self.loses_data() => (FleetState::Attention, None),
             (None, Some(lost), _) if answers == 0 => (FleetState::Unreachable, Some(lost)),
             (Some(denied), _, _) => (FleetState::NotPermitted, Some(denied)),
             (None, _, Some(first)) => (FleetState::Attention, Some(first)),
-            (None, _, None) if !self.findings.is_empty() => (FleetState::Attention, None),
+            (None, _, None) if worst.is_some() => (FleetState::Attention, None),
             (None, _, None) => (FleetState::Ok, None),
         };
-        self.state = state;
-        // A finding that loses data is told before a part that has no answer.
-        let worst = self.findings.first();
-        let is_worse = worst.is_some_and(|worst| worst.severity == Severity::Bad);
-        let finding =
-            worst.filter(|_| told.is_none() || (state == FleetState::Attention && is_worse));
-        (self.reason, self.next_step) = match (finding, told) {
-            (Some(finding), _) => (Some(finding.text.clone()), Some(finding.advice.clone())),
-            (None, Some(error)) => {
+        let (reason, next_step) = match (told, worst) {
+            (Some(error), _) => {
                 let part = error.part.replace('_', " ");
                 let cause = &error.cause;
                 (Some(format!("{part}: {cause}")), Some(error.hint.clone()))
             }
+            (None, Some(finding)) => (Some(finding.text.clone()), Some(finding.advice.clone())),
             (None, None) => (None, None),
         };
+        (self.state, self.reason, self.next_step) = (state, reason, next_step);
+    }
+
+    /// The findings are in order, the worst first.
+    fn loses_data(&self) -> bool {
+        let worst = self.findings.first();
+        worst.is_some_and(|worst| worst.severity == Severity::Bad)
     }
 
     /// Whether something of it could not be reached (exit code 3).
@@ -283,8 +287,8 @@ impl FleetRow {
     }
 }
 
-/// The worst first; of the same state the one that loses data, then the one with more dead letters, then the one whose
-/// oldest message is older, then by name.
+/// The worst first: those that lose data, then by state; of the same state the one with a finding, then the one with
+/// more dead letters, then the one whose oldest message is older, then by name.
 pub(super) fn sort_worst_first(rows: &mut [FleetRow]) {
     rows.sort_by_cached_key(|row| {
         let severity = row.findings.iter().map(|finding| finding.severity).max();
@@ -293,6 +297,7 @@ pub(super) fn sort_worst_first(rows: &mut [FleetRow]) {
             .map(|queue| queue.visible + queue.in_flight);
         let oldest = row.queue.and_then(|queue| queue.oldest_age_secs);
         (
+            Reverse(row.loses_data()),
             row.state,
             Reverse((severity, dead_letters, oldest)),
             row.environment.clone(),

@@ -157,10 +157,10 @@ async fn worst_stands_first_and_equals_by_their_names() {
     sort_worst_first(&mut rows);
     let names: Vec<&str> = rows.iter().map(|row| row.environment.as_str()).collect();
     let expected = [
-        "dead", "denied", "invalid", "late", "many", "few", "slow", "b-ok", "z-ok",
+        "late", "dead", "denied", "invalid", "many", "few", "slow", "b-ok", "z-ok",
     ];
     assert_eq!(names, expected);
-    let late = &rows[3];
+    let late = &rows[0];
     assert_eq!(late.findings[0].severity, Severity::Bad);
     assert!(
         rows[4]
@@ -177,7 +177,7 @@ async fn worst_stands_first_and_equals_by_their_names() {
             .contains("--env many dlq group")
     );
     assert!(
-        rows[2]
+        rows[3]
             .reason
             .as_deref()
             .unwrap()
@@ -251,4 +251,19 @@ async fn api_that_answers_with_an_error_needs_attention() {
         row.reason.as_deref(),
         Some("the API answers GET /health with 503")
     );
+}
+
+#[tokio::test]
+async fn loss_of_data_is_told_before_a_missing_permission() {
+    let denied = Attempt::start("read", "here").denied("AccessDenied", Some("execute-api:Invoke"));
+    let mut seen = with_oldest(301.0);
+    seen.api = Err(denied);
+    let row = row("a", seen);
+    assert_eq!(row.state, FleetState::Attention);
+    let reason = row.reason.as_deref().unwrap();
+    assert!(
+        reason.starts_with("the oldest message had waited"),
+        "{reason}"
+    );
+    assert_eq!(row.errors.len(), 1, "the permission is named beside it");
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::fact::NotChecked;
 use super::facts::Facts;
 use super::fix::Fix;
+use crate::rules;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -26,6 +27,15 @@ impl Severity {
             Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
+        }
+    }
+}
+
+impl From<rules::Severity> for Severity {
+    fn from(severity: rules::Severity) -> Self {
+        match severity {
+            rules::Severity::Warning => Self::Warning,
+            rules::Severity::Bad => Self::Error,
         }
     }
 }

@@ -78,6 +78,8 @@ pub(super) struct MappingFacts {
     pub(super) window_secs: u64,
     pub(super) reports_failures: bool,
     pub(super) maximum_concurrency: Option<u64>,
+    /// Most pollers of the provisioned mode; `None` where it is off.
+    pub(super) maximum_pollers: Option<u64>,
     pub(super) has_filter: bool,
 }
 
@@ -88,7 +90,7 @@ pub(super) struct LogGroupFacts {
     pub(super) retention_days: Option<u64>,
 }
 
-/// An alarm on a metric of this pipeline.
+/// An alarm on metrics of this pipeline, or on the states of such alarms.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct AlarmFacts {
     pub(super) name: String,
@@ -97,8 +99,10 @@ pub(super) struct AlarmFacts {
     /// What is notified when it is raised.
     pub(super) actions: usize,
     pub(super) actions_enabled: bool,
-    /// Whether it watches the depth of the dead-letter queue.
+    /// Whether it watches the depth of the dead-letter queue, and nothing else.
     pub(super) is_of_dead_letters: bool,
+    /// Of a composite alarm, the alarms that its rule names; empty for one on a metric.
+    pub(super) children: Vec<String>,
 }
 
 /// The Aurora cluster.
@@ -111,12 +115,37 @@ pub(super) struct ClusterFacts {
     pub(super) min_capacity_acu: Option<f64>,
 }
 
+/// Which migrations were applied.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Applied {
+    /// Their versions, as the database says.
+    All(Vec<i64>),
+    /// The newest version, as the API says.
+    Newest(i64),
+}
+
+/// What upkeep has left. Of the hours between four days and two days ago:
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct UpkeepFacts {
+    /// those that have records,
+    pub(super) counted_hours: u64,
+    /// and of these the ones whose counts it has not folded.
+    pub(super) unfolded_hours: u64,
+}
+
 /// The schema.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct SchemaFacts {
-    pub(super) inspection: store::Inspection,
     /// Versions of the migrations that this program knows.
     pub(super) known: Vec<i64>,
+    pub(super) applied: Fact<Applied>,
+    /// The clock of the database.
+    pub(super) database_now: DateTime<Utc>,
+    /// Until when partitions follow each other without a gap; `None` where even now has none.
+    pub(super) covered_until: Fact<Option<DateTime<Utc>>>,
+    /// About how many records the default partition has.
+    pub(super) default_rows: u64,
+    pub(super) upkeep: Fact<UpkeepFacts>,
 }
 
 /// Everything that the checks judge.

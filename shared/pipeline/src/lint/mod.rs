@@ -5,6 +5,7 @@
 //!
 //! Invariant: a check that lacks a fact is listed as not checked, with the reason, and never as passed.
 
+mod alarm_rule;
 mod areas;
 mod check;
 mod collect;
@@ -14,6 +15,7 @@ mod fix;
 mod policy;
 mod report;
 
+pub use alarm_rule::alarms_in_rule;
 pub use check::Severity;
 pub use fact::NotChecked;
 pub use fix::Fix;

@@ -1,6 +1,6 @@
 //! One run of a tunnel's command.
 //!
-//! Invariant: the command ends with this value. Of what it writes, the last line is kept.
+//! Invariant: the command ends within two seconds after this value. Of what it writes, the last line is kept.
 
 use std::io;
 use std::path::Path;
@@ -44,6 +44,11 @@ impl TunnelProcess {
         }
         Ok(status)
     }
+
+    /// Ends the command, and waits until it has ended.
+    pub(super) async fn end(&mut self) {
+        self.command.end().await;
+    }
 }
 
 impl Drop for TunnelProcess {
@@ -56,7 +61,7 @@ impl Drop for TunnelProcess {
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::{Pid, getsid};
+    use rustix::process::{Pid, Signal, getsid, kill_process_group};
 
     use super::*;
 
@@ -95,32 +100,83 @@ mod tests {
         assert_eq!(Some(session), process.command.group(), "it leads its own");
     }
 
-    #[tokio::test]
-    async fn group_ends_with_the_value_also_what_the_command_started_and_what_ignores_signals() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("pids");
+    fn is_alive(pid: &str) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    /// Runs a command that ignores the signal to end, and has started another one; returns the ids of both.
+    async fn stubborn(folder: &Path) -> (TunnelProcess, String) {
+        let file = folder.join("pids");
         let script = format!(
             "trap '' TERM; sleep 600 & echo $$ $! >{0}.new; mv {0}.new {0}; while :; do sleep 600; done",
             file.display()
         );
-        let words = words(&["sh", "-c", &script]);
-        let process = TunnelProcess::start(folder.path(), &words).unwrap();
-        let pids = loop {
+        let process = TunnelProcess::start(folder, &words(&["sh", "-c", &script])).unwrap();
+        loop {
+            if let Ok(text) = std::fs::read_to_string(&file) {
+                return (process, text);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn until_gone(pids: &str) {
+        for pid in pids.split_whitespace() {
+            // The kernel ends what was killed in its own time.
+            while is_alive(pid) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn group_ends_with_the_value_also_what_the_command_started_and_what_ignores_signals() {
+        let folder = tempfile::tempdir().unwrap();
+        let (process, pids) = stubborn(folder.path()).await;
+        drop(process);
+        until_gone(&pids).await;
+    }
+
+    /// A stopped process ends when it goes on: a drop that waited for the end would wait for ever.
+    #[tokio::test]
+    async fn drop_does_not_wait_for_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (process, pids) = stubborn(folder.path()).await;
+        let group = process.command.group().unwrap();
+        kill_process_group(group, Signal::STOP).unwrap();
+        drop(process);
+        assert!(pids.split_whitespace().all(is_alive));
+        kill_process_group(group, Signal::CONT).unwrap();
+        until_gone(&pids).await;
+    }
+
+    #[tokio::test]
+    async fn end_waits_until_the_command_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut process, pids) = stubborn(folder.path()).await;
+        process.end().await;
+        assert_eq!(process.command.group(), None, "the guard has ended");
+        until_gone(&pids).await;
+    }
+
+    /// The command ends at once, and what it has started ignores the signal.
+    #[tokio::test]
+    async fn what_the_command_left_behind_ends_after_a_drop_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!(
+            "sh -c \"trap '' TERM; echo \\$\\$ >{0}.new; mv {0}.new {0}; while :; do sleep 600; done\" & exec sleep 600",
+            file.display()
+        );
+        let process = TunnelProcess::start(folder.path(), &words(&["sh", "-c", &script])).unwrap();
+        let pid = loop {
             if let Ok(text) = std::fs::read_to_string(&file) {
                 break text;
             }
             tokio::task::yield_now().await;
         };
         drop(process);
-        for pid in pids.split_whitespace() {
-            let is_alive = || {
-                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-                stat.is_ok_and(|stat| !stat.contains(") Z "))
-            };
-            // The kernel ends what was killed in its own time.
-            while is_alive() {
-                tokio::task::yield_now().await;
-            }
-        }
+        until_gone(&pid).await;
     }
 }

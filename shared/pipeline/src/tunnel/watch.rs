@@ -101,6 +101,8 @@ async fn run_once(
         }
         Ok(false) => {
             let secs = limits.open.as_secs();
+            // The next command must find none.
+            process.end().await;
             return with_line(&process, format!("its port did not answer within {secs} s"));
         }
     };

@@ -477,7 +477,8 @@ async fn inspection_sees_where_partitions_end_and_what_upkeep_has_left() {
     let pool = database.pool();
     let seen = store::inspect(pool).await.unwrap();
     assert_eq!(seen.covered_until, None, "there is no partition yet");
-    assert_eq!((seen.default_rows, seen.unfolded_hours), (0, 0));
+    let hours = (seen.counted_hours, seen.unfolded_hours);
+    assert_eq!((seen.default_rows, hours), (0, (0, 0)));
     let versions: Vec<i64> = store::MIGRATOR.iter().map(|one| one.version).collect();
     assert_eq!(seen.applied, versions);
 
@@ -491,9 +492,11 @@ async fn inspection_sees_where_partitions_end_and_what_upkeep_has_left() {
     let hours_ago = |hours| now - TimeDelta::hours(hours);
     let events = [
         event("late", "t", long_ago),
-        event("a", "t", hours_ago(2)),
-        event("b", "u", hours_ago(2)),
-        event("c", "t", hours_ago(1)),
+        event("before", "t", hours_ago(98)),
+        event("a", "t", hours_ago(90)),
+        event("b", "u", hours_ago(90)),
+        event("c", "t", hours_ago(50)),
+        event("yesterday", "t", hours_ago(24)),
         event("now", "t", now),
     ];
     write_batch(pool, &events).await.unwrap();
@@ -508,14 +511,12 @@ async fn inspection_sees_where_partitions_end_and_what_upkeep_has_left() {
         "{seen:?}"
     );
     assert!(seen.default_rows >= 1, "{seen:?}");
-    assert_eq!(
-        seen.unfolded_hours, 2,
-        "neither the old one nor the present one"
-    );
+    let hours = (seen.counted_hours, seen.unfolded_hours);
+    assert_eq!(hours, (2, 2), "those from four days to two days ago");
     upkeep(pool, &days(2, None), now, Shares::DAILY)
         .await
         .whole()
         .unwrap();
     let seen = store::inspect(pool).await.unwrap();
-    assert_eq!(seen.unfolded_hours, 0);
+    assert_eq!((seen.counted_hours, seen.unfolded_hours), (2, 0));
 }

@@ -11,7 +11,7 @@ pub(super) enum Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) const fn id(self) -> &'a str {
+    pub(super) const fn id(self) -> &'static str {
         match self {
             Self::Found(finding) => finding.id,
             Self::Unchecked(check) => check.id,

@@ -218,7 +218,7 @@ impl Lint {
         let before = self.list.selected;
         let (length, height) = (self.rows().len(), self.parts(body).list.height);
         self.list.select(row, length, usize::from(height));
-        self.selected = self.rows().get(self.list.selected).and_then(static_id);
+        self.selected = self.selected_row().map(Row::id);
         if self.list.selected != before {
             self.detail_offset = 0;
         }
@@ -233,11 +233,4 @@ impl Lint {
         let most = length.saturating_sub(usize::from(area.height));
         self.detail_offset = self.detail_offset.saturating_add_signed(lines).min(most);
     }
-}
-
-fn static_id(row: &Row<'_>) -> Option<&'static str> {
-    Some(match row {
-        Row::Found(finding) => finding.id,
-        Row::Unchecked(check) => check.id,
-    })
 }

@@ -20,6 +20,7 @@ use crate::tui::oldest_age::OldestAge;
 use crate::tui::pipeline_view::{Draining, Rate};
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{QueueSnapshot, ReadPath};
+use pipeline::rules::TimeLeft;
 
 /// Rows of the hops side by side.
 const WIDE_ROWS: u16 = 8;
@@ -416,11 +417,13 @@ fn dead_letters(context: &ScreenContext<'_>) -> Hop {
     if let Some(age) = context.pipeline.oldest_dead_letter().filter(|_| number > 0) {
         rest.push(format!("oldest {}", age.text()));
         let since = age.at.map_or(0, |at| age_secs(at, context.now));
-        let left = queue
-            .settings
-            .retention_secs
-            .saturating_sub(age.secs + since);
-        rest.push(format!("first expires in {}", span_secs(left)));
+        let source = context.pipeline.source_queue.value();
+        let left = TimeLeft::of_dead_letter(
+            age.secs + since,
+            queue.settings.retention_secs,
+            source.map(|source| source.settings.retention_secs),
+        );
+        rest.push(format!("first expires {}", left.text()));
     }
     Hop {
         title: "DLQ",

@@ -1,7 +1,7 @@
 //! The alarms on the metrics of this pipeline. Source: Amazon CloudWatch User Guide, "Using Amazon CloudWatch alarms".
 
 use crate::lint::check::{Check, Found, Judged, Severity};
-use crate::lint::facts::Facts;
+use crate::lint::facts::{AlarmFacts, Facts};
 use crate::lint::fix::Fix;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "alarm-without-actions",
-        why: "an alarm that notifies nobody changes its state, and nobody sees it",
+        why: "an alarm that notifies nobody, by itself or by a composite alarm, changes its state, and nobody sees it",
         judge: without_actions,
     },
     Check {
@@ -24,7 +24,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn no_alarm(facts: &Facts) -> Judged {
     let alarms = facts.alarms.get()?;
-    if alarms.iter().any(|alarm| alarm.is_of_dead_letters) {
+    let mut of_dead_letters = alarms.iter().filter(|alarm| alarm.is_of_dead_letters);
+    if of_dead_letters.any(|alarm| lineage(alarm, alarms).into_iter().any(notifies)) {
         return Ok(None);
     }
     let dead = facts.dead_letter_queue.known();
@@ -37,8 +38,29 @@ fn no_alarm(facts: &Facts) -> Judged {
         facts.subject.aws
     ))
     .or_terraform("terraform apply");
-    let seen = format!("{} alarms, none on the depth of {name}", alarms.len());
+    let seen = format!(
+        "{} alarms, none on the depth of {name} alone that notifies somebody",
+        alarms.len()
+    );
     Ok(Some(Found::new(Severity::Warning, seen, fix)))
+}
+
+fn notifies(alarm: &AlarmFacts) -> bool {
+    alarm.actions > 0 && alarm.actions_enabled
+}
+
+/// The alarm, and the composite alarms whose state depends on it. Rules may name each other in a circle.
+fn lineage<'a>(alarm: &'a AlarmFacts, all: &'a [AlarmFacts]) -> Vec<&'a AlarmFacts> {
+    let mut line = vec![alarm];
+    let mut next = 0;
+    while let Some(child) = line.get(next).copied() {
+        let is_new = |one: &&AlarmFacts| line.iter().all(|known| known.name != one.name);
+        let parents = all.iter().filter(|one| one.children.contains(&child.name));
+        let parents: Vec<&AlarmFacts> = parents.filter(is_new).collect();
+        line.extend(parents);
+        next += 1;
+    }
+    line
 }
 
 /// The names, as a finding lists them.
@@ -54,12 +76,20 @@ fn listed(names: &[&str]) -> String {
     format!("{}{rest}", shown.join(", "))
 }
 
+/// Those on metrics that notify nobody, by themselves or by a composite alarm; of several in a line the last one.
 fn without_actions(facts: &Facts) -> Judged {
-    let alarms = facts.alarms.get()?.iter();
-    let silent: Vec<&str> = alarms
-        .filter(|alarm| alarm.actions == 0 || !alarm.actions_enabled)
-        .map(|alarm| alarm.name.as_str())
-        .collect();
+    let alarms = facts.alarms.get()?;
+    let mut silent: Vec<&str> = Vec::new();
+    for alarm in alarms.iter().filter(|alarm| alarm.children.is_empty()) {
+        let line = lineage(alarm, alarms);
+        let last = line.last().map(|last| last.name.as_str());
+        if let Some(last) = last
+            && !line.into_iter().any(notifies)
+            && !silent.contains(&last)
+        {
+            silent.push(last);
+        }
+    }
     Ok(silent.first().map(|first| {
         let fix = Fix::command(format!(
             "{} cloudwatch enable-alarm-actions --alarm-names {}",
@@ -79,6 +109,7 @@ fn without_actions(facts: &Facts) -> Judged {
 fn insufficient_data(facts: &Facts) -> Judged {
     let alarms = facts.alarms.get()?.iter();
     let unknown: Vec<&str> = alarms
+        .filter(|alarm| alarm.children.is_empty())
         .filter(|alarm| alarm.state == "INSUFFICIENT_DATA")
         .map(|alarm| alarm.name.as_str())
         .collect();

@@ -5,6 +5,7 @@ use crate::lint::check::{Check, Found, Judged, Severity};
 use crate::lint::fact::NotChecked;
 use crate::lint::facts::Facts;
 use crate::lint::fix::Fix;
+use crate::rules::{self, TimeLeft};
 use crate::text::span_secs;
 
 const DAY_SECS: u64 = 86_400;
@@ -24,7 +25,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "dead-letters-expire-soon",
-        why: "SQS deletes what is older than the retention, without a trace: after that the event is lost",
+        why: "SQS deletes what was first sent longer ago than the retention, without a trace: after that the event is \
+              lost; the age in CloudWatch counts from the move to this queue",
         judge: expiry,
     },
     Check {
@@ -36,7 +38,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn retention(facts: &Facts) -> Judged {
     let (queue, dead) = (facts.queue.get()?, facts.dead_letter_queue.get()?);
-    Ok((dead.retention_secs <= queue.retention_secs).then(|| {
+    let may_expire = rules::may_expire_on_arrival(dead.retention_secs, queue.retention_secs);
+    Ok(may_expire.then(|| {
         let seen = format!(
             "{} keeps messages for {}, {} for {}",
             dead.name,
@@ -56,21 +59,24 @@ fn expiry(facts: &Facts) -> Judged {
     if dead.messages == 0 {
         return Ok(None);
     }
+    let queue = facts.queue.get()?;
     let age = *facts.dead_letter_age_secs.get()?;
-    let left = dead.retention_secs.saturating_sub(age);
-    if left >= EXPIRY_WARNING_SECS {
+    let kept = Some(queue.retention_secs);
+    let left = TimeLeft::of_dead_letter(age, dead.retention_secs, kept);
+    let least = left.least_secs.unwrap_or(left.most_secs);
+    if least >= EXPIRY_WARNING_SECS {
         return Ok(None);
     }
-    let severity = if left < EXPIRY_ERROR_SECS {
+    let severity = if least < EXPIRY_ERROR_SECS {
         Severity::Error
     } else {
         Severity::Warning
     };
     let seen = format!(
-        "the oldest of {} dead letters is {} old and expires in {}",
+        "the oldest of {} dead letters came {} ago and expires {}",
         dead.messages,
         span_secs(age),
-        span_secs(left)
+        left.text()
     );
     let export = format!(
         "opsconsole --env {} dlq export dead-letters.jsonl",

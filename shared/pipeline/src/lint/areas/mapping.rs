@@ -8,6 +8,9 @@ use crate::lint::fix::Fix;
 
 /// Concurrent invocations with which Lambda begins to poll a queue.
 const POLLERS_AT_START: u64 = 5;
+/// Concurrent invocations that one poller of the provisioned mode makes ("Using provisioned mode with an Amazon SQS
+/// event source mapping").
+const INVOCATIONS_PER_POLLER: u64 = 10;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -98,15 +101,20 @@ fn filter(facts: &Facts) -> Judged {
     }))
 }
 
+/// Lambda takes only one of the two limits.
+fn invocations_at_once(mapping: &MappingFacts) -> u64 {
+    match mapping.maximum_pollers {
+        Some(pollers) => pollers.saturating_mul(INVOCATIONS_PER_POLLER),
+        None => mapping.maximum_concurrency.unwrap_or(POLLERS_AT_START),
+    }
+}
+
 fn concurrency(facts: &Facts) -> Judged {
     let mappings = present(facts)?;
     let Some(reserved) = *facts.reserved_concurrency.get()? else {
         return Ok(None);
     };
-    let wanted: u64 = mappings
-        .iter()
-        .map(|one| one.maximum_concurrency.unwrap_or(POLLERS_AT_START))
-        .sum();
+    let wanted: u64 = mappings.iter().map(invocations_at_once).sum();
     if reserved >= wanted {
         return Ok(None);
     }

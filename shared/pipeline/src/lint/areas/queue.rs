@@ -5,9 +5,8 @@ use crate::lint::fact::NotChecked;
 use crate::lint::facts::{Facts, QueueFacts};
 use crate::lint::fix::Fix;
 use crate::lint::policy::open_actions;
+use crate::rules;
 
-/// Visibility timeout of the queue by timeouts of the function.
-const VISIBILITY_PER_TIMEOUT: u64 = 6;
 /// With less, one throttled batch or one restart of the database moves good messages to the dead-letter queue.
 const RECEIVES_MIN: u64 = 3;
 /// With more, a message that always fails is received for hours before anybody sees it.
@@ -85,14 +84,9 @@ fn visibility(facts: &Facts) -> Judged {
     let mappings = facts.mappings.known();
     let windows = mappings.into_iter().flatten().map(|one| one.window_secs);
     let window = windows.max().unwrap_or_default();
-    let wanted = VISIBILITY_PER_TIMEOUT * timeout + window;
-    if queue.visibility_timeout_secs >= wanted {
+    let short = rules::short_visibility(queue.visibility_timeout_secs, timeout, window);
+    let Some((severity, wanted)) = short else {
         return Ok(None);
-    }
-    let severity = if queue.visibility_timeout_secs < timeout {
-        Severity::Error
-    } else {
-        Severity::Warning
     };
     let seen = format!(
         "visibility timeout {} s, function timeout {timeout} s, batching window {window} s: {wanted} s are wanted",
@@ -100,7 +94,7 @@ fn visibility(facts: &Facts) -> Judged {
     );
     let fix = set(facts, queue, "VisibilityTimeout", wanted)
         .or_terraform(format!("queue = {{ visibility_timeout_secs = {wanted} }}"));
-    Ok(Some(Found::new(severity, seen, fix)))
+    Ok(Some(Found::new(severity.into(), seen, fix)))
 }
 
 fn redrive_policy(facts: &Facts, queue: &QueueFacts, receives: u64) -> Fix {
@@ -174,7 +168,7 @@ fn open(facts: &Facts) -> Judged {
     });
     Ok(open.map(|(queue, actions)| {
         let seen = format!(
-            "the policy of {} allows everybody {actions}, without a condition",
+            "the policy of {} allows everybody {actions}, without a condition that names a source",
             queue.name
         );
         let policy = serde_json::json!({

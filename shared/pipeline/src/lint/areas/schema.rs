@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::lint::check::{Check, Found, Judged, Severity};
-use crate::lint::facts::Facts;
+use crate::lint::facts::{Applied, Facts, UpkeepFacts};
 use crate::lint::fix::Fix;
 use crate::text::{count, span_secs, timestamp};
 
@@ -13,8 +13,8 @@ const AHEAD_WARNING: TimeDelta = TimeDelta::days(7);
 const AHEAD_ERROR: TimeDelta = TimeDelta::days(2);
 /// Records of the default partition that are no matter of a few late events.
 const DEFAULT_ROWS_WARNING: u64 = 100_000;
-/// Upkeep runs daily, so more hours are left over where it has not run for days. Late events leave some too.
-const UNFOLDED_HOURS_MAX: u64 = 72;
+/// Fewer hours may be those of late events, whose counts wait for the next run.
+const UNFOLDED_HOURS_MIN: u64 = 6;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -67,20 +67,21 @@ fn migrate(facts: &Facts) -> Fix {
     ))
 }
 
+/// Of the migrations that this program knows. By the newest version alone, the earlier ones count as applied: they are
+/// applied in order.
 fn behind(facts: &Facts) -> Judged {
     let schema = facts.schema.get()?;
-    let applied = &schema.inspection.applied;
-    let missing: Vec<String> = schema
-        .known
-        .iter()
-        .filter(|version| !applied.contains(version))
-        .map(ToString::to_string)
-        .collect();
-    Ok((!missing.is_empty()).then(|| {
-        let seen = format!("migrations that are not applied: {}", missing.join(", "));
+    let applied = schema.applied.get()?;
+    let is_applied = |version: &i64| match applied {
+        Applied::All(versions) => versions.contains(version),
+        Applied::Newest(newest) => version <= newest,
+    };
+    let known = schema.known.iter().filter(|version| !is_applied(version));
+    let missing = listed(known);
+    Ok(missing.map(|missing| {
         Found::new(
             Severity::Error,
-            seen,
+            format!("migrations that are not applied: {missing}"),
             migrate(facts).or_terraform("terraform apply"),
         )
     }))
@@ -88,30 +89,31 @@ fn behind(facts: &Facts) -> Judged {
 
 fn ahead(facts: &Facts) -> Judged {
     let schema = facts.schema.get()?;
-    let unknown: Vec<String> = schema
-        .inspection
-        .applied
-        .iter()
-        .filter(|version| !schema.known.contains(version))
-        .map(ToString::to_string)
-        .collect();
-    Ok((!unknown.is_empty()).then(|| {
-        let seen = format!(
-            "migrations that this program does not know: {}",
-            unknown.join(", ")
-        );
+    let applied = match schema.applied.get()? {
+        Applied::All(versions) => versions.as_slice(),
+        Applied::Newest(newest) => std::slice::from_ref(newest),
+    };
+    let unknown = applied.iter().filter(|one| !schema.known.contains(one));
+    Ok(listed(unknown).map(|unknown| {
+        let seen = format!("migrations that this program does not know: {unknown}");
         let fix = Fix::command("cargo install --path console --force");
         Found::new(Severity::Warning, seen, fix)
     }))
 }
 
+/// `None` where there are none.
+fn listed<'a>(versions: impl Iterator<Item = &'a i64>) -> Option<String> {
+    let versions: Vec<String> = versions.map(ToString::to_string).collect();
+    (!versions.is_empty()).then(|| versions.join(", "))
+}
+
 fn partitions(facts: &Facts) -> Judged {
-    let inspection = &facts.schema.get()?.inspection;
-    let Some(until) = inspection.covered_until else {
+    let schema = facts.schema.get()?;
+    let Some(until) = *schema.covered_until.get()? else {
         let seen = "no partition for the present time";
         return Ok(Some(Found::new(Severity::Error, seen, migrate(facts))));
     };
-    let left = until - inspection.database_now;
+    let left = until - schema.database_now;
     if left >= AHEAD_WARNING {
         return Ok(None);
     }
@@ -127,7 +129,7 @@ fn partitions(facts: &Facts) -> Judged {
 }
 
 fn default_rows(facts: &Facts) -> Judged {
-    let rows = facts.schema.get()?.inspection.default_rows;
+    let rows = facts.schema.get()?.default_rows;
     if rows == 0 {
         return Ok(None);
     }
@@ -140,10 +142,17 @@ fn default_rows(facts: &Facts) -> Judged {
     Ok(Some(Found::new(severity, seen, migrate(facts))))
 }
 
+/// At least half of the hours, so that the rule does not depend on how many hours a day have traffic.
 fn upkeep(facts: &Facts) -> Judged {
-    let hours = facts.schema.get()?.inspection.unfolded_hours;
-    Ok((hours > UNFOLDED_HOURS_MAX).then(|| {
-        let seen = format!("the counts of {hours} of the last 168 hours are not folded");
+    let UpkeepFacts {
+        counted_hours: counted,
+        unfolded_hours: unfolded,
+    } = *facts.schema.get()?.upkeep.get()?;
+    let is_behind = unfolded >= UNFOLDED_HOURS_MIN && unfolded.saturating_mul(2) >= counted;
+    Ok(is_behind.then(|| {
+        let seen = format!(
+            "between four and two days ago, the counts of {unfolded} of {counted} hours with records are not folded"
+        );
         Found::new(Severity::Warning, seen, migrate(facts))
     }))
 }

@@ -45,7 +45,9 @@ pub(super) const CHECKS: &[Check] = &[
 fn open(facts: &Facts) -> Judged {
     let policy = facts.topic.get()?.policy.as_deref().unwrap_or_default();
     Ok(open_actions(policy).map(|actions| {
-        let seen = format!("the topic's policy allows everybody {actions}, without a condition");
+        let seen = format!(
+            "the topic's policy allows everybody {actions}, without a condition that names a source"
+        );
         let fix = Fix::terraform(
             "queue = { publisher_arns = [\"arn:aws:iam::ACCOUNT:role/PUBLISHER\"] }",
         );

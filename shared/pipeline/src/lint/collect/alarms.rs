@@ -1,7 +1,8 @@
-//! The alarms on metrics of this pipeline.
+//! The alarms on metrics of this pipeline, and the composite alarms above them.
 
-use aws_sdk_cloudwatch::types::{Dimension, MetricAlarm};
+use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, MetricAlarm};
 
+use crate::lint::alarm_rule::alarms_in_rule;
 use crate::lint::facts::AlarmFacts;
 use crate::model::QueueRole;
 use crate::{Attempt, Pipeline, PipelineError};
@@ -10,24 +11,32 @@ use crate::{Attempt, Pipeline, PipelineError};
 const PAGE: i32 = 100;
 /// Most pages.
 const PAGES_MAX: usize = 20;
+const QUEUES: &str = "AWS/SQS";
 const DEPTH: &str = "ApproximateNumberOfMessagesVisible";
 
 impl Pipeline {
-    /// Those whose metric has a dimension that names a part of this pipeline.
+    /// Those whose metric has a dimension that names a part of this pipeline, and those whose rule names one of these.
     pub(super) async fn alarm_facts(&self) -> Result<Vec<AlarmFacts>, PipelineError> {
         let attempt = Attempt::start("list the alarms", self.aws_address("monitoring"));
         let cloudwatch = &self.aws().await.cloudwatch;
-        let mut facts = Vec::new();
+        let (mut facts, mut composite) = (Vec::new(), Vec::new());
         let mut next = None;
         for _ in 0..PAGES_MAX {
-            let request = cloudwatch.describe_alarms();
-            let request = request.max_records(PAGE).set_next_token(next.take());
+            let request = cloudwatch
+                .describe_alarms()
+                .max_records(PAGE)
+                // Without types, alarms on metrics alone are listed.
+                .alarm_types(AlarmType::MetricAlarm)
+                .alarm_types(AlarmType::CompositeAlarm)
+                .set_next_token(next.take());
             let page = request.send().await.map_err(|error| attempt.sdk(&error))?;
             let alarms = page.metric_alarms.unwrap_or_default();
             facts.extend(alarms.iter().filter_map(|alarm| self.alarm(alarm)));
+            let alarms = page.composite_alarms.unwrap_or_default();
+            composite.extend(alarms.iter().map(composite_alarm));
             next = page.next_token.filter(|token| !token.is_empty());
             if next.is_none() {
-                return Ok(facts);
+                return Ok(with_parents(facts, composite));
             }
         }
         Err(attempt.refused(format!(
@@ -41,8 +50,6 @@ impl Pipeline {
             return None;
         }
         let dead = self.queue_name(QueueRole::DeadLetter);
-        let is_of_dead_letters = dimensions.iter().any(|one| one.value() == Some(dead))
-            && metrics(alarm).contains(&DEPTH);
         let state = alarm.state_value();
         Some(AlarmFacts {
             name: alarm.alarm_name().unwrap_or_default().to_owned(),
@@ -52,7 +59,8 @@ impl Pipeline {
             state_reason: alarm.state_reason().unwrap_or_default().to_owned(),
             actions: alarm.alarm_actions().len(),
             actions_enabled: alarm.actions_enabled().unwrap_or(true),
-            is_of_dead_letters,
+            is_of_dead_letters: watches_depth_of(dead, alarm),
+            children: Vec::new(),
         })
     }
 
@@ -85,10 +93,100 @@ fn dimensions(alarm: &MetricAlarm) -> Vec<&Dimension> {
     alarm.dimensions().iter().chain(of_queries).collect()
 }
 
-fn metrics(alarm: &MetricAlarm) -> Vec<&str> {
-    let of_queries = alarm
-        .metrics()
-        .iter()
-        .filter_map(|query| query.metric_stat()?.metric()?.metric_name());
-    alarm.metric_name().into_iter().chain(of_queries).collect()
+/// Whether the alarm is on this one metric: an expression may be below its threshold while the queue is not empty.
+fn watches_depth_of(queue: &str, alarm: &MetricAlarm) -> bool {
+    let is_queue = |one: &Dimension| one.name() == Some("QueueName") && one.value() == Some(queue);
+    alarm.metrics().is_empty()
+        && alarm.namespace() == Some(QUEUES)
+        && alarm.metric_name() == Some(DEPTH)
+        && alarm.dimensions().iter().any(is_queue)
+}
+
+fn composite_alarm(alarm: &CompositeAlarm) -> AlarmFacts {
+    let state = alarm.state_value();
+    AlarmFacts {
+        name: alarm.alarm_name().unwrap_or_default().to_owned(),
+        state: state
+            .map(|state| state.as_str().to_owned())
+            .unwrap_or_default(),
+        state_reason: alarm.state_reason().unwrap_or_default().to_owned(),
+        actions: alarm.alarm_actions().len(),
+        actions_enabled: alarm.actions_enabled().unwrap_or(true),
+        is_of_dead_letters: false,
+        children: alarms_in_rule(alarm.alarm_rule().unwrap_or_default()),
+    }
+}
+
+/// With those composite alarms whose state depends on one of these.
+fn with_parents(mut facts: Vec<AlarmFacts>, mut others: Vec<AlarmFacts>) -> Vec<AlarmFacts> {
+    loop {
+        let is_known = |name: &String| facts.iter().any(|fact| fact.name == *name);
+        let (parents, rest): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|one| one.children.iter().any(is_known));
+        if parents.is_empty() {
+            return facts;
+        }
+        facts.extend(parents);
+        others = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudwatch::types::{Metric, MetricDataQuery, MetricStat};
+
+    use super::*;
+
+    fn dimension(queue: &str) -> Dimension {
+        Dimension::builder().name("QueueName").value(queue).build()
+    }
+
+    #[test]
+    fn alarm_of_dead_letters_is_one_on_their_depth_alone() {
+        let depth = MetricAlarm::builder()
+            .namespace(QUEUES)
+            .metric_name(DEPTH)
+            .dimensions(dimension("dead"));
+        assert!(watches_depth_of("dead", &depth.clone().build()));
+        assert!(!watches_depth_of("queue", &depth.clone().build()));
+        let age = depth.metric_name("ApproximateAgeOfOldestMessage");
+        assert!(!watches_depth_of("dead", &age.build()));
+        // As a window of the objective `durability`: the depth of the queue, and what came to the other one.
+        let query = |id: &str, metric: &str, queue: &str| {
+            let metric = Metric::builder()
+                .namespace(QUEUES)
+                .metric_name(metric)
+                .dimensions(dimension(queue))
+                .build();
+            let stat = MetricStat::builder().metric(metric).stat("Maximum");
+            let query = MetricDataQuery::builder().id(id);
+            query.metric_stat(stat.period(60).build()).build()
+        };
+        let window = MetricAlarm::builder()
+            .metrics(query("waiting", DEPTH, "queue"))
+            .metrics(query("dead_most", DEPTH, "dead"))
+            .metrics(MetricDataQuery::builder().id("ratio").build());
+        assert!(!watches_depth_of("dead", &window.build()));
+    }
+
+    #[test]
+    fn composite_alarms_of_this_pipeline_are_those_above_its_alarms() {
+        let named = |name: &str, rule: &str| {
+            let alarm = CompositeAlarm::builder();
+            composite_alarm(&alarm.alarm_name(name).alarm_rule(rule).build())
+        };
+        let own = AlarmFacts {
+            name: "own".to_owned(),
+            ..AlarmFacts::default()
+        };
+        let others = vec![
+            named("above-both", "ALARM(\"above\") OR ALARM(other)"),
+            named("above", "ALARM(\"own\")"),
+            named("foreign", "ALARM(other)"),
+        ];
+        let all = with_parents(vec![own], others);
+        let names: Vec<&str> = all.iter().map(|alarm| alarm.name.as_str()).collect();
+        assert_eq!(names, ["own", "above", "above-both"]);
+    }
 }

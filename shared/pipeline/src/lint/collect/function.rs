@@ -11,6 +11,9 @@ use crate::lint::facts::{FunctionFacts, LogGroupFacts, MappingFacts};
 use crate::{Attempt, Pipeline, PipelineError};
 
 const LAMBDA: &str = "lambda";
+/// Most pollers where the provisioned mode does not name a number (AWS Lambda API reference,
+/// "ProvisionedPollerConfig").
+const POLLERS_DEFAULT: u64 = 200;
 /// Prefix of the target of CloudWatch Logs.
 const LOGS_TARGET: &str = "Logs_20140328";
 
@@ -66,8 +69,17 @@ struct Mapping {
     response_types: Option<Vec<String>>,
     #[serde(rename = "ScalingConfig")]
     scaling: Option<Scaling>,
+    #[serde(rename = "ProvisionedPollerConfig")]
+    pollers: Option<Pollers>,
     #[serde(rename = "FilterCriteria")]
     filter: Option<Filter>,
+}
+
+/// Present where the provisioned mode is on.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Pollers {
+    maximum_pollers: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -206,6 +218,9 @@ fn mapping(read: Mapping) -> MappingFacts {
         window_secs: read.window_secs.unwrap_or_default(),
         reports_failures: types.iter().any(|kind| kind == "ReportBatchItemFailures"),
         maximum_concurrency: read.scaling.and_then(|scaling| scaling.maximum_concurrency),
+        maximum_pollers: read
+            .pollers
+            .map(|pollers| pollers.maximum_pollers.unwrap_or(POLLERS_DEFAULT)),
         has_filter: filters.is_some_and(|filters| !filters.is_empty()),
     }
 }
@@ -225,6 +240,19 @@ mod tests {
         let denied = r#"{"Environment":{"Error":{"ErrorCode":"AccessDenied"}}}"#;
         let read: Configuration = serde_json::from_str(denied).unwrap();
         assert!(read.environment.unwrap().variables.is_none());
+    }
+
+    #[test]
+    fn provisioned_mode_is_known_by_its_pollers() {
+        for (pollers, expected) in [
+            ("null", None),
+            (r#"{"MinimumPollers":2,"MaximumPollers":20}"#, Some(20)),
+            (r#"{"MinimumPollers":2}"#, Some(200)),
+        ] {
+            let text = format!(r#"{{"UUID":"u","ProvisionedPollerConfig":{pollers}}}"#);
+            let read: Mapping = serde_json::from_str(&text).unwrap();
+            assert_eq!(mapping(read).maximum_pollers, expected, "{pollers}");
+        }
     }
 
     #[test]

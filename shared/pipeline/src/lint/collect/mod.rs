@@ -13,7 +13,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::fact::Fact;
 use super::facts::{Facts, Subject};
@@ -24,6 +24,11 @@ use crate::{Attempt, Pipeline, PipelineError};
 
 /// Time limit of one fact, its pages and retries included.
 const FACT_LIMIT: Duration = Duration::from_secs(12);
+/// Time limit of a fact of a database that pauses. The first question resumes it, in about 15 s, and in 30 s or more
+/// where it was paused for a day (Amazon Aurora User Guide, "Scaling to Zero ACUs with automatic pause and resume").
+const RESUME_LIMIT: Duration = Duration::from_secs(60);
+/// Wait before it is asked again.
+const RESUME_WAIT: Duration = Duration::from_secs(2);
 
 impl Pipeline {
     /// Reads how the pipeline is set up, and checks it. What could not be read is in the report.
@@ -59,9 +64,9 @@ impl Pipeline {
         };
         let of_database = async {
             tokio::join!(
-                self.fact("the schema", self.schema_facts()),
-                self.fact("the retention", self.horizon_fact()),
-                self.fact("the clock of the database", self.database_clock_fact()),
+                self.database_fact("the schema", || self.schema_facts()),
+                self.database_fact("the retention", || self.horizon_fact()),
+                self.database_fact("the clock of the database", || self.database_clock_fact()),
                 self.fact("the cluster", self.cluster_facts()),
             )
         };
@@ -100,17 +105,25 @@ impl Pipeline {
     }
 
     /// Reads a fact within its limit.
-    async fn fact<T>(
+    fn fact<T>(
         &self,
         what: &str,
         reading: impl Future<Output = Result<T, PipelineError>>,
-    ) -> Fact<T> {
-        let attempt = Attempt::start(format!("read {what}"), "");
-        // The futures of the AWS clients are large.
-        match timeout(FACT_LIMIT, Box::pin(reading)).await {
-            Ok(read) => Fact::from(read),
-            Err(_) => Fact::from(Err(attempt.timed_out(FACT_LIMIT))),
+    ) -> impl Future<Output = Fact<T>> {
+        let reading = within(FACT_LIMIT, what, reading);
+        async move { reading.await.into() }
+    }
+
+    /// Reads a fact that the database or the API has; a database that pauses is given the time to resume.
+    async fn database_fact<T, F>(&self, what: &str, read: impl Fn() -> F) -> Fact<T>
+    where
+        F: Future<Output = Result<T, PipelineError>>,
+    {
+        if !self.environment().database_pauses {
+            return self.fact(what, read()).await;
         }
+        let read = |limit| within(limit, what, read());
+        until_resumed(RESUME_LIMIT, RESUME_WAIT, read).await.into()
     }
 
     /// Reads a fact that needs another one.
@@ -137,6 +150,44 @@ impl Pipeline {
                 "CloudWatch has no recent value of ApproximateAgeOfOldestMessage of the dead-letter queue"
                     .to_owned(),
             ),
+        }
+    }
+}
+
+fn within<T>(
+    limit: Duration,
+    what: &str,
+    reading: impl Future<Output = Result<T, PipelineError>>,
+) -> impl Future<Output = Result<T, PipelineError>> {
+    // Before any other future holds it: those of the AWS clients are so large that several of them side by side
+    // overflow the stack.
+    let reading = Box::pin(reading);
+    async move {
+        let attempt = Attempt::start(format!("read {what}"), "");
+        match timeout(limit, reading).await {
+            Ok(read) => read,
+            Err(_) => Err(attempt.timed_out(limit)),
+        }
+    }
+}
+
+/// Reads again what cannot be reached, each time within the limit that the reading is given.
+async fn until_resumed<T, F>(
+    limit: Duration,
+    wait: Duration,
+    read: impl Fn(Duration) -> F,
+) -> Result<T, PipelineError>
+where
+    F: Future<Output = Result<T, PipelineError>>,
+{
+    let end = Instant::now() + limit;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let answer = read(left.min(FACT_LIMIT)).await;
+        let is_last = Instant::now() + wait >= end;
+        match answer {
+            Err(error) if error.is_unreachable() && !is_last => sleep(wait).await,
+            answer => return answer,
         }
     }
 }
@@ -176,4 +227,36 @@ fn function_name(environment: &Environment) -> Result<&str, PipelineError> {
             "add ingest_function",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::PipelineErrorKind;
+
+    /// How often it was read, and the last answer; it answers at the second time.
+    async fn read(limit: Duration, kind: PipelineErrorKind) -> (u32, bool) {
+        let times = Cell::new(0);
+        let answer = until_resumed(limit, Duration::ZERO, |_| {
+            times.set(times.get() + 1);
+            let is_awake = times.get() == 2;
+            async move {
+                let asleep = Attempt::start("read", "").failed(kind, "no answer");
+                if is_awake { Ok(()) } else { Err(asleep) }
+            }
+        });
+        let answer = answer.await;
+        (times.get(), answer.is_ok())
+    }
+
+    #[tokio::test]
+    async fn database_that_resumes_is_asked_again_within_the_limit() {
+        let away = PipelineErrorKind::Unreachable;
+        assert_eq!(read(RESUME_LIMIT, away).await, (2, true));
+        assert_eq!(read(Duration::ZERO, away).await, (1, false));
+        let refused = PipelineErrorKind::Refused;
+        assert_eq!(read(RESUME_LIMIT, refused).await, (1, false));
+    }
 }

@@ -1,6 +1,7 @@
 //! The topic and the subscriptions of the source queue.
 
 use std::collections::HashMap;
+use std::future::Future;
 
 use aws_sdk_sns::types::Subscription;
 
@@ -9,7 +10,7 @@ use crate::{Attempt, Pipeline, PipelineError};
 
 /// Most pages of subscriptions, 100 each.
 const PAGES_MAX: usize = 20;
-/// Most subscriptions of the queue whose attributes are read; a second one is a finding already.
+/// Most subscriptions of the queue whose attributes are read: SNS keeps one for each protocol and endpoint.
 const READ_MAX: usize = 5;
 /// What SNS writes in place of the ARN of one that is not confirmed.
 const PENDING: &str = "PendingConfirmation";
@@ -38,25 +39,26 @@ impl Pipeline {
         queue_arn: &str,
     ) -> Result<Vec<SubscriptionFacts>, PipelineError> {
         let operation = format!("list the subscriptions of {:?}", self.topic_name());
-        let attempt = Attempt::start(operation, self.aws_address("sns"));
+        let attempt = &Attempt::start(operation, self.aws_address("sns"));
         let sns = &self.aws().await.sns;
-        let mut found: Vec<Subscription> = Vec::new();
-        let mut next = None;
-        for _ in 0..PAGES_MAX {
+        let found = listed(queue_arn, |next| {
             let request = sns.list_subscriptions_by_topic();
             let request = request.topic_arn(&self.environment().topic_arn);
-            let page = request.set_next_token(next.take()).send().await;
-            let page = page.map_err(|error| attempt.sdk(&error))?;
-            let all = page.subscriptions.unwrap_or_default().into_iter();
-            found.extend(all.filter(|one| one.endpoint() == Some(queue_arn)));
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() || found.len() >= READ_MAX {
-                break;
+            let request = request.set_next_token(next);
+            async move {
+                let page = request.send().await.map_err(|error| attempt.sdk(&error))?;
+                let subscriptions = page.subscriptions.unwrap_or_default();
+                Ok((subscriptions, page.next_token))
             }
-        }
+        })
+        .await?;
+        let found = found.ok_or_else(|| {
+            let cause = format!("the topic has more than {PAGES_MAX} pages of subscriptions");
+            attempt.refused(cause)
+        })?;
         let mut facts = Vec::new();
         for subscription in found.into_iter().take(READ_MAX) {
-            facts.push(self.subscription(subscription, &attempt).await?);
+            facts.push(self.subscription(subscription, attempt).await?);
         }
         Ok(facts)
     }
@@ -92,9 +94,57 @@ impl Pipeline {
     }
 }
 
+/// Those of the endpoint; `None` where there are more pages than are read and none of them has one.
+async fn listed<F>(
+    endpoint: &str,
+    mut page: impl FnMut(Option<String>) -> F,
+) -> Result<Option<Vec<Subscription>>, PipelineError>
+where
+    F: Future<Output = Result<(Vec<Subscription>, Option<String>), PipelineError>>,
+{
+    let mut found = Vec::new();
+    let mut next = None;
+    for _ in 0..PAGES_MAX {
+        let (subscriptions, following) = page(next.take()).await?;
+        let all = subscriptions.into_iter();
+        found.extend(all.filter(|one| one.endpoint() == Some(endpoint)));
+        next = following.filter(|token| !token.is_empty());
+        if next.is_none() || found.len() >= READ_MAX {
+            return Ok(Some(found));
+        }
+    }
+    Ok((!found.is_empty()).then_some(found))
+}
+
 fn text(attributes: &HashMap<String, String>, name: &str) -> Option<String> {
     attributes
         .get(name)
         .filter(|value| !value.is_empty())
         .cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pages with one subscription each, of which one is the queue's.
+    async fn found(pages: usize, own: usize) -> Option<usize> {
+        let mut number = 0;
+        let listed = listed("queue", |_| {
+            number += 1;
+            let endpoint = if number == own { "queue" } else { "other" };
+            let one = Subscription::builder().endpoint(endpoint).build();
+            let next = (number < pages).then(|| number.to_string());
+            async move { Ok((vec![one], next)) }
+        });
+        listed.await.unwrap().map(|found| found.len())
+    }
+
+    #[tokio::test]
+    async fn queue_behind_more_pages_than_are_read_is_not_taken_for_one_without_a_subscription() {
+        assert_eq!(found(3, 2).await, Some(1));
+        assert_eq!(found(PAGES_MAX, 0).await, Some(0));
+        assert_eq!(found(PAGES_MAX + 1, 3).await, Some(1));
+        assert_eq!(found(PAGES_MAX + 1, PAGES_MAX + 1).await, None);
+    }
 }
