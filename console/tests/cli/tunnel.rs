@@ -54,6 +54,15 @@ os.rename(sys.argv[5] + ".new", sys.argv[5])
 time.sleep(600)
 "#;
 
+/// Takes connections, and forwards nothing of them.
+const STUCK: &str = r#"
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+taken = []
+while True:
+    taken.append(listener.accept())
+"#;
+
 /// The far end of the tunnel: a server with TLS, which the machine trusts by its certificate.
 struct Server {
     port: u16,
@@ -293,6 +302,23 @@ fn command_that_fails_is_told_with_its_last_line_and_the_api_answers_instead() {
             .contains("TargetNotConnected"),
         "{log_in}"
     );
+}
+
+#[test]
+fn tunnel_that_is_open_and_forwards_nothing_is_named() {
+    let turn = deployed();
+    let program = Program::new();
+    let script = program.write("stuck.py", STUCK);
+    let more = format!(
+        "database_url = \"postgres://me@{HOST}:{PORT}/events?sslmode=verify-full\"\n\
+         tunnel = \"python3 {} {{local_port}}\"\n",
+        script.display()
+    );
+    program.configure(&without_api(&turn, &more));
+    let answer = program.run(&["records", "list"]);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    let expected = "(through the tunnel, which is open)";
+    assert!(answer.stderr.contains(expected), "{answer:?}");
 }
 
 #[test]
