@@ -1,39 +1,15 @@
 //! `cost` on metrics of known hours.
 
-use std::time::{Duration, SystemTime};
-
-use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use serde_json::Value;
 
-use crate::pipeline::{Turn, deployed};
+use crate::metrics_of_the_past::put;
+use crate::pipeline::deployed;
 use crate::support::configuration;
 use crate::support::program::Program;
 
 const CLUSTER: &str = "events-of-the-cost-test";
 
-fn put(turn: &Turn, namespace: &str, (name, dimension, of): (&str, &str, &str), values: [f64; 3]) {
-    let hours = [4, 3, 2].map(|hours| Duration::from_secs(hours * 3_600));
-    let data = hours.into_iter().zip(values).map(|(ago, value)| {
-        let at = SystemTime::now().checked_sub(ago).unwrap();
-        MetricDatum::builder()
-            .metric_name(name)
-            .dimensions(Dimension::builder().name(dimension).value(of).build())
-            .timestamp(DateTime::from(at))
-            .value(value)
-            .build()
-    });
-    turn.runtime.block_on(async {
-        let config = devstack::sdk_config(&turn.endpoints.endpoint_url);
-        aws_sdk_cloudwatch::Client::new(&config)
-            .put_metric_data()
-            .namespace(namespace)
-            .set_metric_data(Some(data.collect()))
-            .send()
-            .await
-            .unwrap();
-    });
-}
+const HOURS_AGO: [u64; 3] = [4, 3, 2];
 
 fn line<'a>(estimate: &'a Value, service: &str) -> &'a Value {
     let lines = estimate["lines"].as_array().unwrap();
@@ -49,9 +25,9 @@ fn month_is_estimated_from_metrics_and_what_has_none_is_unknown() {
     let topic = turn.endpoints.topic_arn.rsplit(':').next().unwrap();
     let published = ("NumberOfMessagesPublished", "TopicName", topic);
     // So many that what other tests published does not count. The first period may not be whole, and is left out.
-    put(&turn, "AWS/SNS", published, [9e8, 4e8, 2e8]);
+    put(&turn, "AWS/SNS", published, HOURS_AGO, [9e8, 4e8, 2e8]);
     let capacity = ("ServerlessDatabaseCapacity", "DBClusterIdentifier", CLUSTER);
-    put(&turn, "AWS/RDS", capacity, [8.0, 0.5, 0.0]);
+    put(&turn, "AWS/RDS", capacity, HOURS_AGO, [8.0, 0.5, 0.0]);
     let program = Program::new();
     let more = format!(
         "database_cluster = \"{CLUSTER}\"\ndatabase_instances = 2\ningest_memory_mib = 1024\n"

@@ -25,6 +25,7 @@ mod fleet;
 mod hostile;
 mod lint;
 mod messages;
+mod metrics_of_the_past;
 mod move_service;
 mod native;
 mod pipeline;

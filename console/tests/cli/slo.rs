@@ -1,46 +1,16 @@
 //! The error budgets of `status`, on metrics of known periods.
 
-use std::time::{Duration, SystemTime};
-
-use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use serde_json::{Value, json};
 
-use crate::pipeline::{Turn, deployed};
+use crate::metrics_of_the_past::put;
+use crate::pipeline::deployed;
 use crate::support::configuration;
 use crate::support::program::Program;
 
 /// Nobody else sends metrics of these.
 const INGEST: &str = "ingest-of-the-slo-test";
 const TOPIC: &str = "topic-of-the-slo-test";
-const HOUR: Duration = Duration::from_secs(3_600);
-
-/// Values of a metric from twenty and from forty hours ago.
-fn put(turn: &Turn, namespace: &str, dimension: (&str, &str), metrics: &[(&str, [f64; 2])]) {
-    let data = metrics.iter().flat_map(|(name, values)| {
-        let values = [20, 40].into_iter().zip(values);
-        values.map(move |(hours, value)| {
-            let at = SystemTime::now().checked_sub(HOUR * hours).unwrap();
-            let (name_of, of) = dimension;
-            MetricDatum::builder()
-                .metric_name(*name)
-                .dimensions(Dimension::builder().name(name_of).value(of).build())
-                .timestamp(DateTime::from(at))
-                .value(*value)
-                .build()
-        })
-    });
-    turn.runtime.block_on(async {
-        let config = devstack::sdk_config(&turn.endpoints.endpoint_url);
-        aws_sdk_cloudwatch::Client::new(&config)
-            .put_metric_data()
-            .namespace(namespace)
-            .set_metric_data(Some(data.collect()))
-            .send()
-            .await
-            .unwrap();
-    });
-}
+const HOURS_AGO: [u64; 2] = [20, 40];
 
 fn budget<'a>(status: &'a Value, objective: &str) -> &'a Value {
     let budgets = status["slo"].as_array().unwrap();
@@ -81,11 +51,28 @@ fn status_shows_what_is_left_of_each_budget_and_nothing_where_nothing_is_known()
         ("dead_lettered", [1e6, 0.0]),
     ];
     let dimension = ("FunctionName", INGEST);
-    put(&turn, "OpsConsole/Ingest", dimension, &ingest);
+    for (metric, values) in ingest {
+        let (name, of) = dimension;
+        put(
+            &turn,
+            "OpsConsole/Ingest",
+            (metric, name, of),
+            HOURS_AGO,
+            values,
+        );
+    }
     // So many that what waits in the shared queues does not count.
     let published = [4e8 + 2e6 + 5e5, 6e8 + 2e6 + 5.1e5];
     let published = [("NumberOfMessagesPublished", published)];
-    put(&turn, "AWS/SNS", ("TopicName", TOPIC), &published);
+    for (metric, values) in published {
+        put(
+            &turn,
+            "AWS/SNS",
+            (metric, "TopicName", TOPIC),
+            HOURS_AGO,
+            values,
+        );
+    }
 
     let status = program.json_ok(&["status"]);
     assert_eq!(
