@@ -95,9 +95,9 @@ mod tests {
             }
             tokio::task::yield_now().await;
         };
-        let session = getsid(pid).unwrap();
-        assert_ne!(session, getsid(None).unwrap());
-        assert_eq!(Some(session), process.command.group(), "it leads its own");
+        // Its leader is the first process of the command. This process's own session is not asked for: its leader
+        // may be in another namespace, and has no id here.
+        assert_eq!(getsid(pid).ok(), process.command.group());
     }
 
     fn is_alive(pid: &str) -> bool {
