@@ -43,13 +43,12 @@ pub fn visible(text: &str) -> String {
 /// `replaces 12 records; 988 have the same text already, 0 are not stored yet`
 #[must_use]
 pub fn replacement_in_words(planned: Replacement) -> String {
-    let records = match planned.replaces {
-        1 => "1 record".to_owned(),
-        several => format!("{several} records"),
-    };
+    let (same_text, not_stored) = (planned.same_text as u64, planned.not_stored as u64);
     format!(
-        "replaces {records}; {} have the same text already, {} are not stored yet",
-        planned.same_text, planned.not_stored
+        "replaces {}; {same_text} {} the same text already, {not_stored} {} not stored yet",
+        in_words(planned.replaces as u64, "record"),
+        if same_text == 1 { "has" } else { "have" },
+        is_or_are(not_stored)
     )
 }
 

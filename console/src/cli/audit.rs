@@ -4,6 +4,7 @@
 
 use super::table::{Align, Keep, Table, moment};
 use super::{AuditArguments, CommandError, Exit, Output};
+use crate::text::{in_words, was_or_were};
 use pipeline::audit::{AuditEntry, AuditLog, Change};
 
 pub(super) fn run(
@@ -26,17 +27,18 @@ pub(super) fn run(
     }
     if let Some(dropped) = trail.dropped {
         output.note(&format!(
-            "{} changes from {} to {} were dropped, {} of them without an end: the log keeps its last 16 MB",
-            dropped.changes,
+            "{} from {} to {} {} dropped, {} of them without an end: the log keeps its last 16 MB",
+            in_words(dropped.changes, "change"),
             moment(dropped.from),
             moment(dropped.until),
+            was_or_were(dropped.changes),
             dropped.unfinished
         ));
     }
     if trail.unreadable_lines > 0 {
         output.note(&format!(
-            "{} lines of {} cannot be read",
-            trail.unreadable_lines,
+            "{} of {} cannot be read",
+            in_words(trail.unreadable_lines as u64, "line"),
             log.path().display()
         ));
     }

@@ -1,7 +1,7 @@
 //! `status`: shows every hop once.
 //!
-//! Invariant: a value that could not be read is null, never zero, and `errors` names it. If `ingest` is null
-//! and not in `errors`, the ingest sent no metrics in the last minutes; its rates are null until they were
+//! Invariant: a value that could not be read is null, never zero, and `errors` names it; `not_configured` has those
+//! that the environment does not have, which is no failure. If `ingest` is null and not in `errors`, the ingest sent no metrics in the last minutes; its rates are null until they were
 //! observed for long enough.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::table::{moment, time_delta};
 use super::{CommandError, Exit, Session};
-use crate::text::{count, latency, short, span_secs};
+use crate::text::{clock, count, latency, short, span_secs};
 use pipeline::model::{ApiHealth, QueueRole, QueueSnapshot, ReadPath, RecordTotals};
 use pipeline::slo::ErrorBudget;
 use pipeline::{INGEST_WINDOW, IngestRates, PipelineError, PipelineErrorKind, printable};
@@ -28,7 +28,11 @@ struct Status {
     ingest: Option<IngestRates>,
     /// What is left of the error budget of each objective.
     slo: Option<Vec<ErrorBudget>>,
+    /// Parts that the environment does not have; `errors` says what would add them.
+    not_configured: Vec<&'static str>,
     errors: Vec<PartError>,
+    #[serde(skip)]
+    read_at: DateTime<Utc>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +70,8 @@ struct PartError {
     part: &'static str,
     error: String,
     hint: String,
+    #[serde(skip)]
+    is_not_configured: bool,
 }
 
 pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
@@ -90,13 +96,19 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
         api: errors.collect("api", api).map(Api::from),
         ingest: errors.collect("ingest", ingest).flatten(),
         slo: errors.collect("slo", slo),
+        not_configured: errors.not_configured(),
         errors: errors.found,
+        read_at: Utc::now(),
     };
     if session.output.is_json() {
         session.output.json(&status)?;
     } else {
         session.output.text(&status.lines())?;
-        for error in &status.errors {
+        for error in status
+            .errors
+            .iter()
+            .filter(|error| !error.is_not_configured)
+        {
             session
                 .output
                 .note(&format!("{}\n  {}", error.error, error.hint));
@@ -126,16 +138,22 @@ impl Errors {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
-        // A part that the environment does not have is no failure.
-        if error.kind != PipelineErrorKind::NotConfigured {
+        let is_not_configured = error.kind == PipelineErrorKind::NotConfigured;
+        if !is_not_configured {
             self.exit = self.exit.max(Exit::of(error.kind));
         }
         self.found.push(PartError {
             part,
+            is_not_configured,
             hint: error.hint(),
             error: error.to_string(),
         });
         None
+    }
+
+    fn not_configured(&self) -> Vec<&'static str> {
+        let absent = self.found.iter().filter(|error| error.is_not_configured);
+        absent.map(|error| error.part).collect()
     }
 }
 
@@ -213,34 +231,43 @@ impl Status {
             .as_ref()
             .map(|api| format!("{} in {} ms", api.status, api.latency_ms));
         let ingest = match &self.ingest {
-            Some(rates) => Some(ingest_line(rates)),
+            Some(rates) => Some(ingest_line(rates, self.read_at)),
             None => (!self.errors.iter().any(|error| error.part == "ingest")).then(|| {
                 let window = span_secs(INGEST_WINDOW.as_secs());
                 format!("no metrics in the last {window}")
             }),
         };
         let parts = [
-            ("queue", queue),
-            ("dead letters", dead_letters),
-            ("records", records),
-            ("api", api),
-            ("ingest", ingest),
+            ("queue", "queue", queue),
+            ("dead letters", "dead_letters", dead_letters),
+            ("records", "records", records),
+            ("api", "api", api),
+            ("ingest", "ingest", ingest),
         ];
         let mut text = format!("{:<14}{}\n", "environment", printable(&self.environment));
-        for (name, value) in parts {
-            let value = value.unwrap_or_else(|| "unknown".to_owned());
+        for (name, part, value) in parts {
+            let value = value.unwrap_or_else(|| self.unknown(part));
             text.push_str(&format!("{name:<14}{value}\n"));
         }
-        text.push_str(&budget_lines(self.slo.as_deref()));
+        text.push_str(&match &self.slo {
+            Some(budgets) => budget_lines(budgets),
+            None => format!("{:<14}{}\n", "error budget", self.unknown("slo")),
+        });
         text
+    }
+
+    /// `unknown`, or `not configured` with what would add it.
+    fn unknown(&self, part: &str) -> String {
+        let mut errors = self.errors.iter();
+        match errors.find(|error| error.part == part && error.is_not_configured) {
+            Some(error) => format!("not configured: {}", printable(&error.hint)),
+            None => "unknown".to_owned(),
+        }
     }
 }
 
 /// A line for each objective.
-fn budget_lines(budgets: Option<&[ErrorBudget]>) -> String {
-    let Some(budgets) = budgets else {
-        return format!("{:<14}unknown\n", "error budget");
-    };
+fn budget_lines(budgets: &[ErrorBudget]) -> String {
     let heads = std::iter::once("error budget").chain(std::iter::repeat(""));
     let lines = heads.zip(budgets).map(|(head, budget)| {
         format!(
@@ -278,7 +305,7 @@ fn by(reads: Option<ReadPath>) -> &'static str {
     }
 }
 
-fn ingest_line(rates: &IngestRates) -> String {
+fn ingest_line(rates: &IngestRates, now: DateTime<Utc>) -> String {
     let lag = match (rates.lag_p50_ms, rates.lag_max_ms) {
         (Some(p50), Some(max)) => {
             let [p50, max] = [p50, max].map(|ms| latency(Duration::from_millis(ms)));
@@ -286,14 +313,15 @@ fn ingest_line(rates: &IngestRates) -> String {
         }
         _ => "no lag, because nothing was stored".to_owned(),
     };
-    let mut line = format!("{lag}; {}", per_minute(rates));
+    let mut line = format!("{lag}; {}", per_minute(rates, now));
     if rates.is_stuck {
         line.push_str("; the newest batches stored nothing");
     }
     line
 }
 
-fn per_minute(rates: &IngestRates) -> String {
+/// The rates with the time that they are of: without newer batches it does not move.
+fn per_minute(rates: &IngestRates, now: DateTime<Utc>) -> String {
     let (Some(stored), Some(duplicates), Some(retried)) = (
         rates.stored_per_minute,
         rates.duplicates_per_minute,
@@ -302,13 +330,21 @@ fn per_minute(rates: &IngestRates) -> String {
         return "rates unknown, because it was observed for too short a time".to_owned();
     };
     let mut text = format!(
-        "per minute {} stored, {} duplicates, {} for retry",
+        "per minute {} stored, {} as duplicates, {} for retry",
         short(stored),
         short(duplicates),
         short(retried)
     );
     for (code, per_minute) in rates.failures_per_minute.iter().flatten() {
         text.push_str(&format!(", {} {code}", short(*per_minute)));
+    }
+    if let (Some(secs), Some(until)) = (rates.window_secs, rates.window_until) {
+        text.push_str(&format!(
+            ", in {} up to {} UTC, {} ago",
+            span_secs(secs),
+            clock(until),
+            time_delta(now - until)
+        ));
     }
     text
 }
@@ -317,5 +353,65 @@ fn oldest(age_secs: Option<u64>) -> String {
     match age_secs {
         Some(age_secs) => format!(", oldest {}", span_secs(age_secs)),
         None => ", age unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(window: Option<u64>) -> IngestRates {
+        let rate = window.map(|_| 1_104.0);
+        IngestRates {
+            window_secs: window,
+            window_until: window.and_then(|_| DateTime::from_timestamp(1_795_000_000, 0)),
+            is_stuck: false,
+            lag_p50_ms: Some(40),
+            lag_max_ms: Some(900),
+            stored_per_minute: rate,
+            duplicates_per_minute: rate.map(|_| 0.0),
+            expired_per_minute: rate.map(|_| 0.0),
+            retried_per_minute: rate.map(|_| 0.0),
+            failures_per_minute: rate.map(|_| Default::default()),
+        }
+    }
+
+    #[test]
+    fn rates_are_shown_with_the_time_that_they_are_of() {
+        let now = DateTime::from_timestamp(1_795_000_095, 0).unwrap();
+        let line = ingest_line(&rates(Some(180)), now);
+        let window = "1,104 stored, 0 as duplicates, 0 for retry, in 3 min up to 11:06:40 UTC, 1 min 35 s ago";
+        assert!(line.ends_with(window), "{line}");
+        assert!(ingest_line(&rates(None), now).contains("rates unknown"));
+    }
+
+    #[test]
+    fn part_that_is_not_configured_is_no_failure_and_says_what_would_add_it() {
+        let absent = PipelineError::not_configured("read", "no API".to_owned(), "add api_url");
+        let mut errors = Errors::default();
+        assert_eq!(errors.collect::<()>("api", Err(absent)), None);
+        assert_eq!(errors.exit, Exit::Done);
+        let status = Status {
+            environment: "demo".to_owned(),
+            queue: None,
+            dead_letters: None,
+            records: None,
+            reads: None,
+            api: None,
+            ingest: None,
+            slo: None,
+            not_configured: errors.not_configured(),
+            errors: errors.found,
+            read_at: DateTime::UNIX_EPOCH,
+        };
+        let lines = status.lines();
+        assert!(
+            lines.contains("api           not configured: add api_url\n"),
+            "{lines}"
+        );
+        assert!(lines.contains("queue         unknown\n"), "{lines}");
+        let json = serde_json::to_value(&status).unwrap();
+        assert_eq!(json["not_configured"], serde_json::json!(["api"]));
+        assert_eq!(json["errors"][0]["part"], "api");
     }
 }

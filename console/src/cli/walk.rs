@@ -7,7 +7,7 @@ use chrono::Utc;
 
 use super::table::moment;
 use super::{CommandError, Exit, Interrupt, Session, progress};
-use crate::text::{age_secs, messages_in_words, span_secs};
+use crate::text::{age_secs, is_or_are, messages_in_words, span_secs};
 use pipeline::{Hidden, LEASES_MAX, LeaseSet, printable};
 use redrive::operations::{
     OperationError, ProgramFailures, Selection, Truncation, Walk, WalkOptions,
@@ -120,8 +120,9 @@ pub(super) fn ledger_remark(session: &Session, walk: &Walk) {
 fn failure_remark(session: &Session, failures: &ProgramFailures) {
     if let Some(first) = &failures.first {
         session.output.note(&printable(&format!(
-            "--where failed on {} messages, which are not selected; the first is {first}",
-            failures.messages
+            "--where failed on {}, which {} not selected; the first is {first}",
+            messages_in_words(failures.messages as u64),
+            is_or_are(failures.messages as u64)
         )));
     }
 }

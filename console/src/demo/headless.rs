@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::account::{Account, Evidence, Progress, in_ledger};
 use super::failure::failed;
 use crate::cli::{CommandError, Exit, Output};
-use crate::text::UNKNOWN;
+use crate::text::{UNKNOWN, in_words, messages_in_words, was_or_were};
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::QueueRole;
@@ -43,8 +43,9 @@ pub(super) async fn run(
     let report = traffic.stop().await.map_err(failed)?;
     if report.counts.refused > 0 {
         output.note(&format!(
-            "{} messages were refused by the topic or got no response",
-            report.counts.refused
+            "{} {} refused by the topic or got no response",
+            messages_in_words(report.counts.refused),
+            was_or_were(report.counts.refused)
         ));
     }
     let published = report.counts.accepted;
@@ -105,18 +106,20 @@ fn print(account: &Account, output: Output) -> Result<(), CommandError> {
     }
     if let Some(redelivered @ 1..) = account.redelivered {
         output.note(&format!(
-            "SQS delivered {redelivered} messages again after their events were stored; they count once"
+            "SQS delivered {} again after the event was stored; each counts once",
+            messages_in_words(redelivered)
         ));
     }
     match account.surplus() {
         None | Some(0) => {}
         Some(surplus @ 1..) => output.note(&format!(
-            "the counts do not add up: {surplus} more outcomes than published messages; others may have \
-             published too"
+            "the counts do not add up: {} than published messages; others may have \
+             published too",
+            in_words(surplus.unsigned_abs(), "more outcome")
         )),
         Some(missing) => output.note(&format!(
-            "the counts do not add up: {} fewer outcomes than published messages",
-            missing.unsigned_abs()
+            "the counts do not add up: {} than published messages",
+            in_words(missing.unsigned_abs(), "fewer outcome")
         )),
     }
     if output.is_json() {

@@ -1,6 +1,6 @@
 //! Why a request failed, in words for the screen.
 
-use pipeline::PipelineError;
+use pipeline::{PipelineError, PipelineErrorKind};
 
 /// What failed and what helps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(crate) struct Fault {
     pub(crate) hint: Option<String>,
     /// Whether what was asked for may have happened all the same.
     pub(crate) may_have_happened: bool,
+    /// Whether the environment does not have what was asked for, which is no failure.
+    pub(crate) is_not_configured: bool,
 }
 
 impl Fault {
@@ -27,6 +29,7 @@ impl From<&PipelineError> for Fault {
             message: error.to_string(),
             hint: Some(error.hint()),
             may_have_happened: error.may_have_happened(),
+            is_not_configured: error.kind == PipelineErrorKind::NotConfigured,
         }
     }
 }

@@ -105,7 +105,7 @@ impl Numbers {
         }
     }
 
-    /// When the oldest of them was read; they are read every few seconds, so this changes seldom.
+    /// When the oldest of them was read. That may be minutes ago: AWS is read seldom.
     fn time(&self, context: &ScreenContext<'_>, is_narrow: bool) -> Span<'static> {
         let all = [&self.depth, &self.dead, &self.stored];
         let times = all.into_iter().flatten().map(|number| number.fetched_at);
@@ -114,8 +114,9 @@ impl Numbers {
                 format!("stale since {} UTC", clock(at)),
                 context.theme.tone(Tone::Bad),
             ),
+            // Without these words it would be read as the time of day.
             Some(at) if is_narrow => {
-                Span::styled(format!("{} UTC", clock(at)), context.theme.muted())
+                Span::styled(format!("as of {}", clock(at)), context.theme.muted())
             }
             Some(at) => Span::styled(format!("as of {} UTC", clock(at)), context.theme.muted()),
             None => Span::styled("no data yet", context.theme.muted()),

@@ -69,7 +69,8 @@ pub(crate) fn health(
         state(&pipeline.api, polling.api, now),
         state(&pipeline.history, polling.history_max, now),
     ];
-    if parts.iter().all(|part| *part == PartState::Failed) {
+    let mut present = parts.iter().filter(|part| **part != PartState::Absent);
+    if present.all(|part| *part == PartState::Failed) {
         return Health::Unreachable;
     }
     match findings(pipeline, environment, now)
@@ -113,9 +114,14 @@ pub(crate) fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
         ),
         (
             "the database",
-            pipeline.totals.value().is_some() || pipeline.database_may_sleep(),
+            pipeline.totals.value().is_some()
+                || pipeline.database_may_sleep()
+                || pipeline.totals.is_not_configured(),
         ),
-        ("the API", pipeline.api.value().is_some()),
+        (
+            "the API",
+            pipeline.api.value().is_some() || pipeline.api.is_not_configured(),
+        ),
         ("the history", has_history),
         (
             "the rate in",
@@ -139,6 +145,8 @@ enum PartState {
     Stale,
     Seen,
     Failed,
+    /// The environment does not have it.
+    Absent,
 }
 
 fn totals_state(pipeline: &PipelineView, now: DateTime<Utc>) -> PartState {
@@ -147,15 +155,18 @@ fn totals_state(pipeline: &PipelineView, now: DateTime<Utc>) -> PartState {
     }
     match state(&pipeline.totals, pipeline.polling.totals, now) {
         PartState::Stale if pipeline.totals_stale_since(now).is_none() => PartState::Seen,
-        state @ (PartState::Unseen | PartState::Stale | PartState::Seen | PartState::Failed) => {
-            state
-        }
+        state @ (PartState::Unseen
+        | PartState::Stale
+        | PartState::Seen
+        | PartState::Failed
+        | PartState::Absent) => state,
     }
 }
 
 fn state<T>(remote: &Remote<T>, interval: Duration, now: DateTime<Utc>) -> PartState {
     let (limit, _) = fresh(interval);
     match (remote.error(), remote.fetched()) {
+        (Some(error), _) if error.is_not_configured => PartState::Absent,
         (Some(_), _) => PartState::Failed,
         (None, None) => PartState::Unseen,
         (None, Some(fetched)) if now - fetched.fetched_at > limit => PartState::Stale,
@@ -226,7 +237,9 @@ fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut
         ),
     ];
     for (name, error, fetched_at) in parts {
-        let Some(error) = error else { continue };
+        let Some(error) = error.filter(|error| !error.is_not_configured) else {
+            continue;
+        };
         let before = fetched_at.map_or_else(
             || "never seen".to_owned(),
             |at| {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every line fits the width that it was made for, and what is cut ends with `…`.
 
+use chrono::{DateTime, Utc};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -10,7 +11,7 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::tui::fault::Fault;
-use crate::tui::format::{count, fit, message_or_messages, visible};
+use crate::tui::format::{clock, counted, fit, visible};
 use crate::tui::layout::area_rows;
 use crate::tui::theme::{Theme, Tone, sign, toned};
 
@@ -67,13 +68,27 @@ pub(crate) fn titled(
     Line::from(spans)
 }
 
-/// What failed, what to do, and the key that tries again.
-pub(crate) fn explained(fault: &Fault, retry: (&str, &str), theme: Theme) -> Vec<Line<'static>> {
-    let mut lines = vec![Line::from(toned(
-        theme,
-        Tone::Bad,
-        &visible(&fault.message),
-    ))];
+/// What failed and when: it may be otherwise by now.
+pub(crate) fn failed_at(fault: &Fault, at: Option<DateTime<Utc>>) -> String {
+    let message = visible(&fault.message);
+    match at.filter(|_| !fault.is_not_configured) {
+        Some(at) => format!("{message} · at {} UTC", clock(at)),
+        None => message,
+    }
+}
+
+/// What failed and when, what to do, and the key that tries again.
+pub(crate) fn explained(
+    (fault, at): (&Fault, Option<DateTime<Utc>>),
+    retry: (&str, &str),
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let tone = if fault.is_not_configured {
+        Tone::Muted
+    } else {
+        Tone::Bad
+    };
+    let mut lines = vec![Line::from(toned(theme, tone, &failed_at(fault, at)))];
     if let Some(hint) = &fault.hint {
         lines.push(Line::raw(visible(hint)));
     }
@@ -129,8 +144,7 @@ fn is_number(word: &str) -> bool {
 
 /// `1 message`, `100,000 messages`.
 pub(crate) fn message_count(number: usize) -> String {
-    let number = number as u64;
-    format!("{} {}", count(number), message_or_messages(number))
+    counted(number as u64, "message")
 }
 
 /// A text in a column of `width`, at its left end; cut where it is longer.

@@ -158,7 +158,7 @@ impl PipelineView {
 
     /// A part that failed is read again as soon as the queues: its error must not outlive the outage.
     fn interval<T>(&self, remote: &Remote<T>, interval: Duration) -> Duration {
-        if remote.error().is_some() {
+        if remote.error().is_some_and(|error| !error.is_not_configured) {
             interval.min(self.polling.queues)
         } else {
             interval

@@ -77,6 +77,8 @@ pub(crate) struct Progress {
     pub(crate) journal: PathBuf,
     /// Whether messages are moved, or records published again.
     pub(crate) kind: Kind,
+    /// Messages that replace a record.
+    pub(crate) replaces: usize,
     /// Messages of the plan.
     pub(crate) planned: usize,
     /// See [`Draft::canary_steps`].
@@ -107,6 +109,8 @@ pub(crate) struct PastRedrive {
     pub(crate) journal: PathBuf,
     /// Whether messages were moved, or records published again.
     pub(crate) kind: Kind,
+    /// Messages that replace a record.
+    pub(crate) replaces: usize,
     /// When its plan was made.
     pub(crate) created_at: DateTime<Utc>,
     /// Messages of the plan.
@@ -128,10 +132,17 @@ pub(crate) struct PastRedrive {
 }
 
 impl PastRedrive {
-    /// Whether messages are left to resume with, or its process ended before it did.
+    /// Whether messages are left to resume with, events are left to look up, or its process ended before it did.
     pub(crate) fn is_resumable(&self) -> bool {
-        let is_over = self.ending == Some(Ending::Finished) && self.counts.left() == 0;
+        let is_over = self.ending == Some(Ending::Finished)
+            && self.counts.left() == 0
+            && self.not_proved() == 0;
         !self.is_running && !is_over
+    }
+
+    /// Events that were looked up and not found. A resume looks again.
+    pub(crate) fn not_proved(&self) -> usize {
+        self.counts.stored().map_or(0, |_| self.counts.unproved())
     }
 }
 

@@ -14,6 +14,13 @@ pub(crate) struct Fetched<T> {
     pub(crate) fetched_at: DateTime<Utc>,
 }
 
+/// Why a question failed, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Failure {
+    error: Fault,
+    at: DateTime<Utc>,
+}
+
 /// What is known of a value that lives elsewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Remote<T> {
@@ -29,7 +36,7 @@ pub(crate) enum Remote<T> {
         /// What was known before.
         previous: Option<Fetched<T>>,
         /// Why the question before this one failed.
-        last_error: Option<Fault>,
+        last_error: Option<Failure>,
     },
     /// The last question was answered.
     Ready(Fetched<T>),
@@ -73,9 +80,26 @@ impl<T> Remote<T> {
     pub(crate) const fn error(&self) -> Option<&Fault> {
         match self {
             Self::Failed { error, .. } => Some(error),
-            Self::Loading { last_error, .. } => last_error.as_ref(),
+            Self::Loading { last_error, .. } => match last_error {
+                Some(failure) => Some(&failure.error),
+                None => None,
+            },
             Self::Idle | Self::Ready(_) => None,
         }
+    }
+
+    /// When the latest finished question failed.
+    pub(crate) fn failed_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Failed { failed_at, .. } => Some(*failed_at),
+            Self::Loading { last_error, .. } => last_error.as_ref().map(|failure| failure.at),
+            Self::Idle | Self::Ready(_) => None,
+        }
+    }
+
+    /// Whether the environment does not have it.
+    pub(crate) fn is_not_configured(&self) -> bool {
+        self.error().is_some_and(|error| error.is_not_configured)
     }
 
     /// Since when an answer is awaited.
@@ -124,8 +148,16 @@ impl<T> Remote<T> {
                 ..
             } => (previous, last_error),
             Self::Failed {
-                error, previous, ..
-            } => (previous, Some(error)),
+                error,
+                failed_at,
+                previous,
+            } => {
+                let failure = Failure {
+                    error,
+                    at: failed_at,
+                };
+                (previous, Some(failure))
+            }
         };
         *self = Self::Loading {
             request,
@@ -207,8 +239,14 @@ mod tests {
         remote.begin(RequestId(2), at(2));
         remote.settle(Answer::new(RequestId(2), Err(fault())), at(3));
         assert_eq!((remote.value(), remote.error()), (Some(&7), Some(&fault())));
+        assert_eq!(remote.failed_at(), Some(at(3)));
         remote.begin(RequestId(3), at(4));
         assert_eq!((remote.value(), remote.error()), (Some(&7), Some(&fault())));
+        assert_eq!(
+            remote.failed_at(),
+            Some(at(3)),
+            "not when it was asked again"
+        );
     }
 
     #[test]

@@ -267,6 +267,28 @@ fn service_without_move_tasks_is_distinguished_from_one_that_refuses() {
 }
 
 #[test]
+fn plan_offers_the_native_way_where_the_service_has_it() {
+    let service = MoveService::start();
+    let letter = json!({
+        "MessageId": "8f3e0b6a-1111-4222-8333-000000000001",
+        "ReceiptHandle": "handle",
+        "Body": valid("1"),
+        "Attributes": {"SentTimestamp": "1767268800000", "ApproximateReceiveCount": "1"},
+    });
+    service.answer("ReceiveMessage", (200, json!({"Messages": [letter]})));
+    service.answer("ReceiveMessage", (200, json!({"Messages": []})));
+    let released = json!({"Successful": [{"Id": "0"}], "Failed": []});
+    service.answer("ChangeMessageVisibilityBatch", (200, released));
+    service.answer("ListMessageMoveTasks", tasks(&[]));
+    let plan = ["redrive", "plan", "--all"];
+    let offered = service.program.run(&plan);
+    assert!(
+        offered.stdout.contains("redrive native start"),
+        "{offered:?}"
+    );
+}
+
+#[test]
 fn nothing_is_started_read_only_or_unconfirmed() {
     let service = MoveService::start();
     service.answer("ListMessageMoveTasks", tasks(&[running(0)]));
@@ -313,6 +335,13 @@ fn emulator_without_move_tasks_points_to_redrive_run() {
         );
     }
     assert_eq!((harness.depth(), harness.source()), ((1, 0), 0));
+    let plan = harness.program.run(&["redrive", "plan", "--all"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    assert!(plan.stdout.contains("run it with"), "{plan:?}");
+    assert!(
+        !plan.stdout.contains("native"),
+        "what does not work is not offered: {plan:?}"
+    );
     let arguments = ["redrive", "run", "--all", "--yes", "--no-proof"];
     assert_eq!(harness.program.run(&arguments).code, 0);
     assert_eq!((harness.depth(), harness.source()), ((0, 0), 1));

@@ -165,6 +165,20 @@ fn dry_run_shows_what_would_be_sent_and_writes_nothing() {
 }
 
 #[test]
+fn dry_run_of_nothing_says_why() {
+    let harness = Harness::start();
+    let dry = ["redrive", "run", "--all", "--dry-run"];
+    let shown = harness.program.run(&dry);
+    let nothing = "nothing would be sent: nothing matches; nothing was written";
+    assert!(shown.stdout.contains(nothing), "{shown:?}");
+    harness.add_dead_letters(&[invalid("1")]);
+    let shown = harness.program.run(&dry);
+    let skipped = "nothing would be sent: 1 message skipped (1 still-invalid)";
+    assert!(shown.stdout.contains(skipped), "{shown:?}");
+    assert!(!shown.stdout.contains("()"), "{shown:?}");
+}
+
+#[test]
 fn plan_is_run_from_its_file_and_reports_messages_that_are_gone_or_changed() {
     let harness = Harness::start();
     harness.add_dead_letters(&[valid("1"), valid("2"), valid("3")]);

@@ -161,7 +161,20 @@ fn records_are_replaced_as_was_shown_and_the_audit_log_has_both_texts_by_their_d
     // The old texts have a line break, the new ones none.
     stored.assert_replaced(&turn, "break, ");
     let new_ids = stored.record_ids(&turn);
-    let report = turn.json(&["redrive", "report", ran["id"].as_str().unwrap()]);
+    let id = ran["id"].as_str().unwrap();
+    let report = turn.json(&["redrive", "report", id]);
+    assert_eq!(numbers(&report, ["replaces", "replaced"]), [total, total]);
+    for (arguments, expected) in [
+        (
+            ["redrive", "report", id].as_slice(),
+            "replaced      25 of 25 records",
+        ),
+        (&["redrive", "show", id], "25 (25 replace a record each)"),
+        (&["redrive", "list"], "replacement"),
+    ] {
+        let shown = turn.run(arguments);
+        assert!(shown.stdout.contains(expected), "{expected}: {shown:?}");
+    }
     for message in report["letters"].as_array().unwrap() {
         let (old, new) = (&message["replaces"], &message["proof"]["record_id"]);
         assert_eq!(message["proof"]["outcome"], "stored");

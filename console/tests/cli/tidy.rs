@@ -172,7 +172,7 @@ fn dry_run_changes_nothing_and_yes_removes_what_is_finished_and_old() {
     assert_eq!(outcome(&dry, &done).0, "to-remove");
     assert_eq!(outcome(&dry, &export).0, "to-remove");
     assert_eq!(outcome(&dry, &fresh).0, "kept");
-    let not_moved = ("kept", "1 of 1 messages are not moved");
+    let not_moved = ("kept", "1 of 1 message not moved");
     assert_eq!(outcome(&dry, &stopped), not_moved);
     assert_eq!(outcome(&dry, &plan), ("kept", "it was never run"));
     assert_eq!(

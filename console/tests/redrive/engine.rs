@@ -509,7 +509,7 @@ async fn canary_that_fails_again_pauses_the_redrive() {
         let command = tokio::time::timeout(limit, pause).await.unwrap();
         assert!(
             matches!(&command, RunCommand::Pause(Pause::Redrive(why)) if why.contains(
-                "1 of 1 redriven events failed again: missing-attribute"
+                "1 of 1 redriven event failed again: missing-attribute"
             )),
             "{command:?}"
         );
@@ -526,6 +526,39 @@ async fn canary_that_fails_again_pauses_the_redrive() {
         &report.messages[0].proof,
         Some(Proof::DeadAgain { message_id, .. }) if *message_id != report.messages[0].message_id
     ));
+}
+
+#[tokio::test]
+async fn event_that_fails_again_is_found_behind_a_thousand_other_dead_letters() {
+    let services = Services::open().await;
+    let fixture = services.fixture("crowded", false).await;
+    let broken = ["{\"id\":\"broken\"}".to_owned()];
+    fixture.add_bodies(&broken, "missing-attribute").await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    let others: Vec<String> = (0..1_100).map(|number| format!("other {number}")).collect();
+    fixture.add_bodies(&others, "not-json").await;
+    let options = RunOptions {
+        prove_limit: Duration::from_secs(5),
+        ..quick()
+    };
+    let control = Control::new(None);
+    let (sender, mut counts) = watch::channel(Counts::default());
+    let journal = fixture.journal(&plan);
+    let running = run(
+        fixture.pipeline(),
+        journal,
+        &messages,
+        &control,
+        &options,
+        sender,
+    );
+    let ingest = async {
+        counts.wait_for(|counts| counts.moved == 1).await.unwrap();
+        fixture.ingest().await;
+    };
+    let (report, ()) = tokio::join!(running, ingest);
+    assert_eq!(report.unwrap().counts.dead_again(), Some(1));
 }
 
 /// Calls to the emulator after which a redrive that does not stop would have sent messages.

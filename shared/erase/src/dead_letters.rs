@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use pipeline::text::{in_words, was_or_were};
 use pipeline::{Body, LeaseSet, Pipeline};
 use redrive::operations::{self, Export, OnProgress, OperationError, Selection, Walk, WalkOptions};
 use tokio_util::sync::CancellationToken;
@@ -102,8 +103,9 @@ impl DeadLetters {
             Some("more dead letters wait than were received; erase again".to_owned())
         } else if elsewhere > 0 {
             Some(format!(
-                "{elsewhere} dead letters were received by others and not searched; erase again when they are \
-                 released"
+                "{} received by others {} not searched; erase again when they are released",
+                in_words(elsewhere as u64, "dead letter"),
+                was_or_were(elsewhere as u64)
             ))
         } else {
             None

@@ -4,7 +4,7 @@
 
 use pipeline::audit::AuditError;
 use pipeline::model::QueueRole;
-use pipeline::text::span_secs;
+use pipeline::text::{in_words, messages_in_words, span_secs};
 use pipeline::{ErasureRights, Pipeline};
 use redrive::operations::ProgramFailures;
 
@@ -85,9 +85,11 @@ impl Report {
 pub(crate) fn unreachable(rights: ErasureRights) -> impl Iterator<Item = String> {
     let expired = (rights.expired_partitions > 0).then(|| {
         format!(
-            "{} expired partitions wait to be dropped and were not searched; run the function migrate until \
-             they are gone",
-            rights.expired_partitions
+            "{} not searched; run the function migrate until all that expired is dropped",
+            in_words(
+                u64::try_from(rights.expired_partitions).unwrap_or_default(),
+                "expired partition"
+            )
         )
     });
     let old_ledger = rights.has_old_ledger.then(|| {
@@ -135,14 +137,16 @@ pub(crate) async fn what_stays(plan: &ErasePlan, pipeline: &Pipeline) -> Vec<Str
 async fn queue_remark(pipeline: &Pipeline) -> String {
     let queue = pipeline.queue_name(QueueRole::Source);
     match pipeline.queue_snapshot(QueueRole::Source).await {
-        Ok(snapshot) => {
-            format!(
-                "{} messages of the queue {queue:?} cannot be searched: erase again when they are processed, \
-                 at the latest after its retention of {}",
-                snapshot.depth.total(),
-                span_secs(snapshot.settings.retention_secs)
-            )
+        // The count is approximate, so that a few may be there.
+        Ok(snapshot) if snapshot.depth.total() == 0 => {
+            format!("the queue {queue:?}, which seems empty, cannot be searched")
         }
+        Ok(snapshot) => format!(
+            "{} of the queue {queue:?} cannot be searched: erase again when all are processed, at the latest \
+             after its retention of {}",
+            messages_in_words(snapshot.depth.total()),
+            span_secs(snapshot.settings.retention_secs)
+        ),
         Err(error) => format!(
             "messages of the queue {queue:?} cannot be searched: erase again after its retention, which is \
              unknown ({error})"

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use pipeline::PipelineError;
+use pipeline::text::in_words;
 
 /// Two and a half minutes of waits, and up to ten seconds for each attempt: a paused database resumes within half
 /// a minute, a failover takes one.
@@ -48,11 +49,7 @@ where
         attempts += 1;
         let asked = error.retry_after().unwrap_or_default();
         let Some(wait) = waits.next().filter(|_| asked <= RETRY_AFTER_MAX) else {
-            let attempts = if attempts == 1 {
-                "1 attempt".to_owned()
-            } else {
-                format!("{attempts} attempts")
-            };
+            let attempts = in_words(attempts as u64, "attempt");
             return Err(error.with_remark(&format!(
                 "gave up after {attempts}; the same command continues from the last checkpoint"
             )));

@@ -130,6 +130,14 @@ impl Pipeline {
         })
     }
 
+    /// Whether the service is known to have move tasks, and to take them for the dead-letter queue.
+    pub async fn has_move_tasks(&self) -> bool {
+        match self.move_route().await {
+            Ok(route) => self.move_tasks(&route).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
     /// Starts a task that moves all dead letters, at most `rate_per_sec` messages per second. Returns the
     /// handle to cancel it.
     ///

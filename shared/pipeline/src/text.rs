@@ -23,16 +23,48 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// `1 row`, `1,204 rows`. For screens.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {}", count(number), noun_of(number, noun))
+}
+
+/// `1 row`, `1204 rows`. For commands: without separated thousands.
+#[must_use]
+pub fn in_words(number: u64, noun: &str) -> String {
+    format!("{number} {}", noun_of(number, noun))
+}
+
+/// A noun, in the plural where it is not one; its plural is regular.
+#[must_use]
+pub fn noun_of(number: u64, noun: &str) -> String {
+    if number == 1 {
+        return noun.to_owned();
+    }
+    let is_after_vowel = |stem: &str| stem.ends_with(['a', 'e', 'i', 'o', 'u']);
+    match noun.strip_suffix('y') {
+        Some(stem) if !is_after_vowel(stem) => format!("{stem}ies"),
+        _ if ["s", "x", "ch", "sh"].iter().any(|end| noun.ends_with(end)) => format!("{noun}es"),
+        Some(_) | None => format!("{noun}s"),
+    }
+}
+
+/// The verb of a counted noun.
+#[must_use]
+pub const fn is_or_are(number: u64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
+
+/// The same of the past.
+#[must_use]
+pub const fn was_or_were(number: u64) -> &'static str {
+    if number == 1 { "was" } else { "were" }
+}
+
 /// `1 message`, `37 messages`. For commands: without separated thousands.
 #[must_use]
 pub fn messages_in_words(number: u64) -> String {
-    format!("{number} {}", message_or_messages(number))
-}
-
-/// Singular or plural.
-#[must_use]
-pub const fn message_or_messages(number: u64) -> &'static str {
-    if number == 1 { "message" } else { "messages" }
+    in_words(number, "message")
 }
 
 /// A count, or [`UNKNOWN`].
@@ -163,6 +195,12 @@ mod tests {
         assert_eq!(messages_in_words(1), "1 message");
         assert_eq!(messages_in_words(0), "0 messages");
         assert_eq!(messages_in_words(1_204), "1204 messages");
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(1_204, "row"), "1,204 rows");
+        assert_eq!(in_words(0, "dead letter"), "0 dead letters");
+        assert_eq!(in_words(2, "identity"), "2 identities");
+        assert_eq!(in_words(2, "batch"), "2 batches");
+        assert_eq!(in_words(2, "day"), "2 days");
         assert_eq!(rate(48.23), "48.2/s");
         assert_eq!(rate(1_203.6), "1,204/s");
         assert_eq!(whole(-3.0), 0);

@@ -35,6 +35,8 @@ pub enum Wait {
     Proof {
         /// When it stops waiting.
         until: DateTime<Utc>,
+        /// Whether nothing is sent after it: then it ends, also while it is paused.
+        is_last: bool,
     },
 }
 
@@ -43,7 +45,7 @@ impl Wait {
     #[must_use]
     pub const fn until(&self) -> DateTime<Utc> {
         match self {
-            Self::Messages { until, .. } | Self::Proof { until } => *until,
+            Self::Messages { until, .. } | Self::Proof { until, .. } => *until,
         }
     }
 }

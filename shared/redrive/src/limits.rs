@@ -88,16 +88,26 @@ pub(crate) const PROVE_AT_END_LIMIT: Duration = Duration::from_secs(3);
 /// Events are looked for among the dead letters only after this time, then after twice as long, and
 /// so on: every look counts as a receive of the messages that it sees.
 pub(crate) const LOOK_FIRST: Duration = Duration::from_secs(4);
-/// Messages of one look.
+/// Messages of one look while there are more to come.
 pub(crate) const LOOK_MESSAGES_MAX: usize = 1_000;
+/// Messages of the last look: what it does not see stays unproved. SQS allows about 120,000 in flight.
+pub(crate) const LAST_LOOK_MESSAGES_MAX: usize = 20_000;
+/// Messages that the last look receives at once.
+pub(crate) const LAST_LOOK_ROUND: usize = 100;
 /// Visibility timeout of messages that are looked at.
 pub(crate) const LOOK_VISIBILITY: Duration = Duration::from_secs(30);
+/// How long one look receives: then its first messages are soon visible again, and would come again.
+pub(crate) const LOOK_LIMIT: Duration = Duration::from_secs(25);
 /// Clocks of this machine and of SQS differ by less.
 pub(crate) const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
 
 const _: () = assert!(
     SEARCH_PATIENCE_MAX.as_secs() > SEARCH_VISIBILITY.as_secs(),
     "a search must outlast the timeouts of one that was ended"
+);
+const _: () = assert!(
+    LOOK_LIMIT.as_secs() < LOOK_VISIBILITY.as_secs(),
+    "a look must end before its messages come again"
 );
 const _: () = assert!(
     BATCH_LIMIT.as_secs() > RETRY_LIMIT.as_secs() + 3 * 5 + BACKOFF_MAX.as_secs(),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use event::Failure;
 
 use crate::cli::table::{Align, Keep, Table, moment, time_delta};
-use crate::text::replaces_in_words;
+use crate::text::{in_words, replaces_in_words};
 use pipeline::model::{AttributeValue, DeadLetter};
 use pipeline::{BodyError, printable, printable_lines};
 use redrive::triage;
@@ -103,7 +103,8 @@ fn attribute(name: &str, value: &AttributeValue) -> String {
     match value {
         AttributeValue::Text { data_type, value } => format!("{name} ({data_type}) = {value}"),
         AttributeValue::Binary { data_type, value } => {
-            format!("{name} ({data_type}) = {} bytes", value.len())
+            let bytes = in_words(value.len() as u64, "byte");
+            format!("{name} ({data_type}) = {bytes}")
         }
     }
 }

@@ -18,6 +18,7 @@ use super::confirm::{can_ask, typed};
 use super::table::{Align, Keep, Table};
 use super::walk::{self, RELEASING};
 use super::{CommandError, Exit, Interrupt, Output, Session, progress};
+use crate::text::{in_words, is_or_are, messages_in_words, was_or_were};
 
 pub(super) async fn run(
     session: &Session,
@@ -114,6 +115,9 @@ async fn confirm(
     let question = match found {
         0 => format!(
             "nothing more was found. Type 0 to bring the earlier erasure in {environment:?} to its end: "
+        ),
+        1 => format!(
+            "this cannot be undone. Type 1 to erase 1 event or message in {environment:?}: "
         ),
         _ => format!(
             "this cannot be undone. Type {found} to erase {found} events and messages in {environment:?}: "
@@ -345,14 +349,18 @@ impl<'a> Shown<'a> {
         lines.extend(self.unseen.iter().map(|text| format!("not erased: {text}")));
         if self.unreadable > 0 {
             lines.push(format!(
-                "not decided: {} messages are no event, and were left; --containing TEXT finds a text in them",
-                self.unreadable
+                "not decided: {} in the queue or in files here {} no event, and {} left; --containing TEXT finds \
+                 a text in them",
+                messages_in_words(self.unreadable),
+                is_or_are(self.unreadable),
+                was_or_were(self.unreadable)
             ));
         }
         if let Some(first) = self.first_failure {
             lines.push(format!(
-                "not decided: --where failed on {} events, which were left; the first: {first}",
-                self.failures
+                "not decided: --where failed on {}, which {} left; the first: {first}",
+                in_words(self.failures as u64, "event"),
+                was_or_were(self.failures as u64)
             ));
         }
         lines.extend(self.stays.iter().map(|text| format!("stays: {text}")));

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use export::{ExportError, ExportRequest, Exported, OnProgress, Progress, Scope, Wait};
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::output::Output;
 use super::progress;
 use super::{CommandError, Exit, Interrupt, Session, remember};
+use crate::text::counted;
 use arguments::ExportRecordsArguments;
 use pipeline::printable;
 
@@ -105,16 +106,14 @@ fn line(into: &str, exported: Exported) -> String {
         0 if exported.is_continued => "nothing new to export".to_owned(),
         0 => "no records match".to_owned(),
         rows => format!(
-            "exported {} {} in {} {} ({})",
-            HumanCount(rows),
-            if rows == 1 { "record" } else { "records" },
-            HumanCount(exported.files),
-            if exported.files == 1 { "file" } else { "files" },
+            "exported {} in {} ({})",
+            counted(rows, "record"),
+            counted(exported.files, "file"),
             HumanBytes(exported.bytes)
         ),
     };
     let total = if exported.is_continued {
-        format!("; {} records in all", HumanCount(exported.rows_total))
+        format!("; {} in all", counted(exported.rows_total, "record"))
     } else {
         String::new()
     };

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::cli::publish::input::{InputFault, Located, UNKNOWN_CODE};
 use crate::cli::{CommandError, Exit, Interrupt, PublishArguments, Session, progress};
+use crate::text::messages_in_words;
 use pipeline::model::Published;
 use pipeline::{PipelineError, Publication, PublicationEnd, printable};
 
@@ -117,8 +118,8 @@ pub(crate) async fn run(
     finish(session, &report)?;
     if end.unknown > 0 {
         session.output.note(&format!(
-            "{} messages of the last step may have been published as well",
-            end.unknown
+            "{} of the last step may have been published as well",
+            messages_in_words(end.unknown as u64)
         ));
     }
     Ok(if end.is_cancelled {

@@ -89,7 +89,8 @@ PIPELINE is other where the environment has another dead-letter queue now. NOT S
 NOT MOVED that were not sent; of a redrive that runs, those that it tried. Of a replay MOVED counts those that were published.
 
 JSON output: [{\"id\", \"kind\", \"environment\", \"pipeline\", \"created_at\", \"state\",
-\"pause\", \"planned\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay. `pipeline` is
+\"pause\", \"planned\", \"replaces\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay. `replaces`
+counts messages that replace a record (KIND is replacement for such a replay). `pipeline` is
 same, or other if the environment has another dead-letter queue now, like each new demo; null if
 there is no such environment. `state` is running, paused, finished, incomplete (messages are left
 that a resume tries again), cancelled, interrupted (its process ended first) or unreadable
@@ -101,7 +102,9 @@ that a resume tries again), cancelled, interrupted (its process ended first) or 
 const REPORT_HELP: &str = "\
 JSON output: {\"id\", \"created_at\", \"environment\", \"planned\", \"counts\": {\"waiting\", \"intended\",
 \"not_sent\", \"unknown\", \"sent_not_deleted\", \"moved\", \"stored\", \"dead_again\"}, \"ending\", \"letters\":
-[{\"message_id\", \"outcome\", \"cause\", \"sent_message_id\", \"proof\"}], \"state\", \"pause\"}. `outcome` is
+[{\"message_id\", \"outcome\", \"cause\", \"sent_message_id\", \"replaces\", \"proof\"}], \"replaces\",
+\"replaced\", \"state\", \"pause\"}. `replaces` counts messages that replace a record, `replaced` those of
+which that was proved. `outcome` is
 waiting, not-sent, unknown, sent-not-deleted, moved, or published by a replay, which has
 `kind`: replay; `counts` are those of `redrive list`;
 `proof` is stored, already-stored (with `duplicate_of`: the message of the redrive that had the same

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Session};
-use crate::text::messages_in_words;
+use crate::text::{in_words, messages_in_words};
 use pipeline::printable;
 use redrive::operations::replay;
-use redrive::{Kind, PlannedSend, Replacement, Skipped, dry_run};
+use redrive::{Kind, Plan, PlannedSend, Replacement, Skipped, dry_run};
 
 pub(crate) struct DryRun(Vec<PlannedSend>);
 
@@ -61,19 +61,8 @@ impl DryRun {
                 messages: sends,
             })?;
         } else {
-            session.output.text(&format!(
-                "would send {sendable} of {} ({}) to {:?}, {} of them edited, {} bytes{}{}; nothing was \
-                 written\n",
-                messages_in_words(sends.len() as u64),
-                by_verdict(sends.iter().map(|send| send.verdict)),
-                plan.destination.name,
-                sends.iter().filter(|send| send.is_edited).count(),
-                sends.iter().map(|send| send.bytes).sum::<usize>(),
-                plan.expected_duplicates()
-                    .map_or_else(String::new, |count| format!(", {count} duplicates expected")),
-                replacing(sends),
-            ))?;
-            if let Some(planned) = plan.replacement() {
+            session.output.text(&in_text(plan, sends, sendable))?;
+            if let Some(planned) = plan.replacement().filter(|planned| planned.replaces > 0) {
                 session.output.note(&format!(
                     "this was a dry run: --yes --confirm-count {} replaces",
                     planned.replaces
@@ -82,6 +71,33 @@ impl DryRun {
         }
         let is_whole = sendable == sends.len();
         Ok(if is_whole { draft.exit } else { Exit::Failed })
+    }
+}
+
+/// What would be sent. Where nothing would, the plan has why.
+fn in_text(plan: &Plan, sends: &[PlannedSend], sendable: usize) -> String {
+    let skipped = &plan.skipped;
+    match (sends.len(), skipped.len()) {
+        (0, 0) => "nothing would be sent: nothing matches; nothing was written\n".to_owned(),
+        (0, count) => format!(
+            "nothing would be sent: {} skipped ({}); nothing was written\n",
+            messages_in_words(count as u64),
+            by_verdict(skipped.iter().map(|message| message.verdict)),
+        ),
+        (count, _) => format!(
+            "would send {sendable} of {} ({}) to {:?}, {} of them edited, {}{}{}; nothing was written\n",
+            messages_in_words(count as u64),
+            by_verdict(sends.iter().map(|send| send.verdict)),
+            plan.destination.name,
+            sends.iter().filter(|send| send.is_edited).count(),
+            in_words(sends.iter().map(|send| send.bytes as u64).sum(), "byte"),
+            plan.expected_duplicates()
+                .map_or_else(String::new, |count| format!(
+                    ", {} expected",
+                    in_words(count as u64, "duplicate")
+                )),
+            replacing(sends),
+        ),
     }
 }
 

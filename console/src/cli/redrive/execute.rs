@@ -16,7 +16,7 @@ use crate::cli::confirm::can_ask;
 use crate::cli::redrive::arguments::RedriveOptions;
 use crate::cli::redrive::outcome::Outcome;
 use crate::cli::{CommandError, Interrupt, Session, progress};
-use crate::text::{message_or_messages, messages_in_words, span_secs};
+use crate::text::{in_words, messages_in_words, span_secs};
 use pipeline::model::DeadLetter;
 use pipeline::{Hidden, printable};
 use redrive::{
@@ -155,12 +155,9 @@ fn on_signal(session: &Session, (id, kind): (Uuid, Kind), control: &Control, is_
 /// `up to 12 other messages stay hidden until 14:05 UTC`
 fn hidden_others(others: Hidden) -> Option<String> {
     let until = others.until.filter(|_| others.messages_max > 0)?;
-    let number = others.messages_max;
-    let noun = message_or_messages(number as u64);
+    let others = in_words(others.messages_max as u64, "other message");
     let until = until.format("%H:%M UTC");
-    Some(format!(
-        "up to {number} other {noun} stay hidden until {until}"
-    ))
+    Some(format!("up to {others} stay hidden until {until}"))
 }
 
 /// Ends when a redrive was stopped at once and did not end within a limit.
@@ -207,8 +204,9 @@ fn waiting(wait: Wait, now: DateTime<Utc>) -> String {
             "waiting for {} that other consumers have received, {left} at most",
             messages_in_words(missing as u64)
         ),
-        Wait::Proof { .. } => format!(
-            "waiting until the events that were sent are stored or fail again, {left} at most"
+        Wait::Proof { is_last, .. } => format!(
+            "waiting until the events that were sent are stored or fail again, {left} at most{}",
+            if is_last { "; then it ends" } else { "" }
         ),
     }
 }
@@ -248,10 +246,10 @@ async fn show_pauses(
 
 fn show(bar: &ProgressBar, counts: Counts) {
     bar.set_position(counts.sent() as u64);
-    bar.set_message(in_words(counts));
+    bar.set_message(counts_in_words(counts));
 }
 
-fn in_words(counts: Counts) -> String {
+fn counts_in_words(counts: Counts) -> String {
     let mut text = format!(
         "sent {}, stored {}, failed again {}, not sent {}",
         counts.sent(),
@@ -279,7 +277,7 @@ mod tests {
         };
         show(&bar, counts);
         assert_eq!(bar.position(), 40);
-        assert!(in_words(counts).ends_with("may have been sent 35"));
+        assert!(counts_in_words(counts).ends_with("may have been sent 35"));
     }
 
     #[test]
@@ -301,6 +299,8 @@ mod tests {
         let expected =
             "waiting for 3 messages that other consumers have received, 4 min 58 s at most";
         assert_eq!(text, expected);
-        assert!(waiting(Wait::Proof { until }, until).ends_with("0 s at most"));
+        let proof = |is_last| waiting(Wait::Proof { until, is_last }, until);
+        assert!(proof(false).ends_with("0 s at most"));
+        assert!(proof(true).ends_with("0 s at most; then it ends"));
     }
 }

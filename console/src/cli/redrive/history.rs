@@ -14,6 +14,7 @@ use crate::cli::redrive::control::journal;
 use crate::cli::redrive::outcome::as_duplicates;
 use crate::cli::table::{Align, Keep, Table, moment};
 use crate::cli::{CommandError, Exit, Output};
+use crate::text::in_words;
 use pipeline::environment::Environment;
 use pipeline::printable;
 use redrive::fact::Proof;
@@ -59,6 +60,7 @@ struct ListedJson<'a> {
     state: &'static str,
     pause: Option<String>,
     planned: Option<usize>,
+    replaces: Option<usize>,
     counts: Option<Counts>,
     error: Option<String>,
 }
@@ -116,6 +118,7 @@ fn listed<'a>(past: &'a PastRedrive, pipeline: Option<&'static str>) -> ListedJs
         state: past.status().as_str(),
         pause: past.pause.as_ref().map(ToString::to_string),
         planned: known.map(|summary| summary.planned),
+        replaces: known.and_then(|summary| summary.replaces),
         counts: known.map(|summary| summary.counts),
         error: summary.err().map(ToString::to_string),
     }
@@ -143,7 +146,7 @@ fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
         };
         table.row([
             &past.id.to_string(),
-            summary.map_or("-", |summary| summary.kind.as_str()),
+            summary.map_or("-", kind_in_words),
             past.status().as_str(),
             summary.map_or("-", |summary| &summary.environment),
             pipeline.unwrap_or("-"),
@@ -161,10 +164,22 @@ fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
     table
 }
 
+/// A replay that replaces records destroys them: it is told apart.
+fn kind_in_words(summary: &Summary) -> &'static str {
+    match summary.replaces {
+        Some(1..) if summary.kind == Kind::Replay => "replacement",
+        Some(_) | None => summary.kind.as_str(),
+    }
+}
+
 #[derive(Serialize)]
 struct ReportJson {
     #[serde(flatten)]
     report: Report,
+    /// Messages that replace a record.
+    replaces: usize,
+    /// Of these, messages of which that was proved; null where it was not looked up.
+    replaced: Option<usize>,
     state: &'static str,
     pause: Option<String>,
 }
@@ -176,6 +191,8 @@ pub(crate) fn report(id: Uuid, output: Output) -> Result<Exit, CommandError> {
     let report = Report::of(&Journal::read(&path)?);
     if output.is_json() {
         output.json(&ReportJson {
+            replaces: report.replacing(),
+            replaced: report.counts.stored().map(|_| report.replaced()),
             report,
             state,
             pause: past.pause.as_ref().map(ToString::to_string),
@@ -223,6 +240,15 @@ fn head(report: &Report, past: &PastRedrive) -> String {
         ("failed again", looked_up(counts.dead_again())),
     ] {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
+    }
+    let replacing = report.replacing();
+    if replacing > 0 {
+        let records = in_words(replacing as u64, "record");
+        let replaced = match counts.stored() {
+            Some(_) => format!("{} of {records}", report.replaced()),
+            None => format!("{records} to be replaced; not looked up"),
+        };
+        text.push_str(&format!("{:<14}{replaced}\n", "replaced"));
     }
     text
 }
@@ -324,6 +350,7 @@ mod tests {
                 edited: 0,
                 canary_steps: Vec::new(),
                 counts,
+                replaces: Some(0),
                 ending: Some(Ending::Cancelled),
             }),
             is_running: false,
@@ -373,6 +400,31 @@ mod tests {
         assert_eq!(text(12, 0), ("12".to_owned(), "0".to_owned()));
         assert_eq!(text(0, 12), ("0".to_owned(), "12".to_owned()));
         assert_eq!(text(11, 0), ("11".to_owned(), "not looked up".to_owned()));
+    }
+
+    #[test]
+    fn replay_that_replaces_records_is_told_apart() {
+        let (mut report, mut past) = ended(Counts {
+            moved: 1,
+            stored: 1,
+            ..Counts::default()
+        });
+        let kind = |past: &PastRedrive| kind_in_words(past.summary.as_ref().unwrap());
+        assert_eq!(kind(&past), "redrive");
+        assert!(!head(&report, &past).contains("replaced"));
+        let summary = past.summary.as_mut().unwrap();
+        (summary.kind, summary.replaces) = (Kind::Replay, Some(12));
+        assert_eq!(kind(&past), "replacement");
+        assert_eq!(listed(&past, None).replaces, Some(12));
+        report.messages[0].replaces = Some(event::RecordId(7));
+        assert_eq!(shown(&head(&report, &past), "replaced"), "0 of 1 record");
+        report.messages[0].proof = Some(Proof::Stored {
+            record_id: event::RecordId(8),
+        });
+        assert_eq!(shown(&head(&report, &past), "replaced"), "1 of 1 record");
+        report.counts = Counts::default();
+        let unknown = "1 record to be replaced; not looked up";
+        assert_eq!(shown(&head(&report, &past), "replaced"), unknown);
     }
 
     #[test]

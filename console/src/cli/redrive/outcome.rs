@@ -13,7 +13,7 @@ use crate::cli::redrive::draft::Draft;
 use crate::cli::selection::by_verdict;
 use crate::cli::walk::NOT_FOUND;
 use crate::cli::{CommandError, Exit, Session};
-use crate::text::messages_in_words;
+use crate::text::{in_words, messages_in_words};
 use pipeline::printable;
 use redrive::fact::Proof;
 use redrive::operations::history::Status;
@@ -125,7 +125,7 @@ impl Outcome {
             errors: report
                 .messages
                 .iter()
-                .filter_map(MessageError::of)
+                .filter_map(|message| MessageError::of(message, report.kind))
                 .collect(),
             ..Self::default()
         }
@@ -178,6 +178,11 @@ impl Outcome {
                 "{} cannot be sent under this plan, and a resume would not change that",
                 messages_in_words(self.unsendable as u64)
             ));
+        }
+        if let Some((id, unproved)) = self.id.zip(self.unproved).filter(|(_, count)| *count > 0) {
+            session
+                .output
+                .note(&not_proved(id, unproved, self.dead_again));
         }
         if let Some(id) = self.id.filter(|_| self.left > 0) {
             session.output.note(&format!(
@@ -237,6 +242,18 @@ impl Outcome {
     }
 }
 
+/// What was not seen of events that were sent, and how to look again.
+fn not_proved(id: Uuid, unproved: usize, dead_again: Option<usize>) -> String {
+    let events = in_words(unproved as u64, "event");
+    let where_not = match dead_again {
+        Some(_) => "among the dead letters",
+        None => "among those dead letters that could be looked at",
+    };
+    format!(
+        "{events} sent and not proved: neither in the ledger nor {where_not}; `redrive resume {id}` looks again"
+    )
+}
+
 /// How many of the stored events had been stored before, to stand behind their number.
 pub(crate) fn as_duplicates(duplicates: Option<usize>) -> String {
     match duplicates {
@@ -246,7 +263,7 @@ pub(crate) fn as_duplicates(duplicates: Option<usize>) -> String {
 }
 
 impl MessageError {
-    fn of(message: &MessageReport) -> Option<Self> {
+    fn of(message: &MessageReport, kind: Kind) -> Option<Self> {
         let cause = message.cause.as_deref().unwrap_or("no cause is known");
         let error = match (&message.outcome, &message.proof) {
             (_, Some(Proof::DeadAgain { message_id, reason })) => format!(
@@ -254,9 +271,10 @@ impl MessageError {
                 reason.as_deref().unwrap_or("without a reason")
             ),
             (MessageOutcome::NotSent, _) => format!("not sent: {cause}"),
-            (MessageOutcome::Unknown, _) => {
-                format!("may have been sent, and is here too: {cause}")
-            }
+            (MessageOutcome::Unknown, _) => match kind {
+                Kind::Redrive => format!("may have been sent, and is here too: {cause}"),
+                Kind::Replay => format!("may have been published: {cause}"),
+            },
             (MessageOutcome::SentNotDeleted, _) => format!("sent, but not deleted: {cause}"),
             (MessageOutcome::Waiting | MessageOutcome::Moved | MessageOutcome::Published, _) => {
                 return None;
@@ -266,5 +284,20 @@ impl MessageError {
             message_id: message.message_id.clone(),
             error,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_that_were_not_proved_are_told_with_what_was_looked_at_and_how_to_look_again() {
+        let all = not_proved(Uuid::nil(), 1, Some(0));
+        assert!(all.starts_with("1 event sent and not proved"), "{all}");
+        assert!(all.contains("nor among the dead letters;"), "{all}");
+        let some = not_proved(Uuid::nil(), 3, None);
+        assert!(some.contains("that could be looked at"), "{some}");
+        assert!(some.contains("`redrive resume 00000000-"), "{some}");
     }
 }

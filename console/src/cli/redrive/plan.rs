@@ -64,19 +64,31 @@ pub(crate) async fn plan(
     let request = &arguments.draft;
     let draft = Draft::select(session, request, arguments.rate, interrupt).await?;
     draft.release(session, interrupt).await;
+    let is_printed = arguments.out.as_deref() == Some(Path::new("-"));
+    let is_written = !draft.plan.entries.is_empty() && !is_printed;
+    // Offered only where the service is known to do it.
+    let other_way = if is_written && !session.output.is_json() {
+        tokio::select! {
+            has_tasks = session.pipeline.has_move_tasks() => has_tasks.then_some(OTHER_WAY),
+            () = interrupt.received() => return Err(CommandError::Interrupted),
+        }
+    } else {
+        None
+    };
     write(
         session,
         &draft,
-        arguments.out.as_deref(),
+        (arguments.out.as_deref(), other_way),
         request.selection.all,
     )
 }
 
-/// Writes the plan of a draft and shows it. `is_all`: nothing to do is no failure then.
+/// Writes the plan of a draft and shows it, with what does the same without it. `is_all`: nothing to do is no
+/// failure then.
 pub(crate) fn write(
     session: &Session,
     draft: &Draft,
-    out: Option<&Path>,
+    (out, other_way): (Option<&Path>, Option<&str>),
     is_all: bool,
 ) -> Result<Exit, CommandError> {
     let plan = &draft.plan;
@@ -107,10 +119,7 @@ pub(crate) fn write(
                 file.display(),
                 "run it with",
                 out.map_or_else(|| plan.id.to_string(), |out| out.display().to_string()),
-                match plan.kind() {
-                    Kind::Redrive => format!("{:<14}{OTHER_WAY}\n", "other way"),
-                    Kind::Replay => String::new(),
-                },
+                other_way.map_or_else(String::new, |text| format!("{:<14}{text}\n", "other way")),
             )))?,
         }
     }
@@ -154,6 +163,9 @@ struct ShownJson<'a> {
     planned: usize,
     verdicts: BTreeMap<&'static str, usize>,
     edited: usize,
+    /// Messages that replace a record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<usize>,
     skipped: &'a [Skipped],
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<&'a Replay>,
@@ -223,6 +235,7 @@ fn shown_json(plan: &Plan, with_messages: bool) -> ShownJson<'_> {
         planned: plan.entries.len(),
         verdicts: verdicts(plan),
         edited: edited(plan).count(),
+        replaces: plan.replacement().map(|planned| planned.replaces),
         skipped: &plan.skipped,
         replay: plan.replay.as_ref(),
         rate_per_sec: plan.rate_per_sec,
@@ -263,10 +276,7 @@ fn form(plan: &Plan) -> String {
         ("to", plan.destination.name.clone()),
         (
             "messages",
-            count(
-                plan.entries.len(),
-                by_verdict(plan.entries.iter().map(|entry| entry.verdict)),
-            ),
+            count(plan.entries.len(), planned_in_words(plan)),
         ),
         (
             "skipped",
@@ -302,6 +312,20 @@ fn form(plan: &Plan) -> String {
         text.push_str(&format!("{name:<14}{}\n", printable(&value)));
     }
     text
+}
+
+/// `3 ready`. The event of a message that replaces a record is stored already, and that is meant.
+fn planned_in_words(plan: &Plan) -> String {
+    let others = plan.entries.iter().filter(|entry| entry.replaces.is_none());
+    let replacing = plan.entries.len() - others.clone().count();
+    let replacing = (replacing > 0).then(|| match replacing {
+        1 => "1 replaces a record".to_owned(),
+        several => format!("{several} replace a record each"),
+    });
+    let others = by_verdict(others.map(|entry| entry.verdict));
+    let parts = replacing.into_iter().chain([others]);
+    let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join(", ")
 }
 
 const fn as_fast(kind: Kind) -> &'static str {

@@ -16,7 +16,7 @@ use crate::cli::redrive::execute::{Settings, execute};
 use crate::cli::redrive::outcome::Outcome;
 use crate::cli::selection::by_verdict;
 use crate::cli::{CommandError, Exit, Interrupt, Session};
-use crate::text::messages_in_words;
+use crate::text::{in_words, messages_in_words};
 use redrive::operations::history::{PastRedrive, Status};
 use redrive::operations::{begin, check_permission};
 use redrive::{Journal, Kind, Plan, plan_file};
@@ -265,7 +265,8 @@ async fn is_confirmed(
         plan.destination.name,
         plan.environment,
         expected.map_or_else(String::new, |count| format!(
-            ", {count} duplicates expected"
+            ", {} expected",
+            in_words(count as u64, "duplicate")
         )),
     );
     let on_no = match plan.kind() {
@@ -287,12 +288,13 @@ async fn is_count_confirmed(
             return Ok(true);
         }
         return Err(CommandError::Failed(format!(
-            "nothing was replaced: {replaced} records would be, and --confirm-count has {expected}; look again \
-             with --dry-run"
+            "nothing was replaced: {} would be, and --confirm-count has {expected}; look again with --dry-run",
+            in_words(replaced as u64, "record")
         )));
     }
     let question = format!(
-        "this cannot be undone. Type {replaced} to replace {replaced} records in {:?}: ",
+        "this cannot be undone. Type {replaced} to replace {} in {:?}: ",
+        in_words(replaced as u64, "record"),
         plan.environment
     );
     let expected = replaced.to_string();

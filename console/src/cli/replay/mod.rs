@@ -13,7 +13,7 @@ use super::redrive::draft::Draft;
 use super::redrive::plan::write;
 use super::redrive::run::{Finish, check_count, check_proof, check_terminal, finish};
 use super::{CommandError, Exit, Interrupt, Session, progress};
-use crate::text::{messages_in_words, replacement_in_words};
+use crate::text::{in_words, messages_in_words, replacement_in_words};
 use arguments::ReplayArguments;
 use redrive::Kind;
 use redrive::operations::check_permission;
@@ -62,7 +62,7 @@ pub(super) async fn run(
     let draft = Draft::of_replay(planned);
     remarks(session, &draft);
     match &arguments.out {
-        Some(out) => write(session, &draft, Some(out), false),
+        Some(out) => write(session, &draft, (Some(out), None), false),
         None => {
             let how = Finish {
                 options,
@@ -104,9 +104,10 @@ fn remarks(session: &Session, draft: &Draft) {
     } else if let Some(duplicates) = draft.plan.expected_duplicates() {
         let planned = draft.plan.entries.len();
         session.output.note(&format!(
-            "expected: of {} {duplicates} duplicates, which the ingest drops, and {} new records",
+            "expected: of {} {}, which the ingest drops, and {}",
             messages_in_words(planned as u64),
-            planned - duplicates.min(planned)
+            in_words(duplicates as u64, "duplicate"),
+            in_words((planned - duplicates.min(planned)) as u64, "new record")
         ));
     }
 }

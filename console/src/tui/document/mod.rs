@@ -158,7 +158,7 @@ impl Rows {
 pub(crate) fn size(bytes: usize) -> String {
     const KIB: usize = 1_024;
     match bytes {
-        0..KIB => format!("{bytes} bytes"),
+        0..KIB => super::format::counted(bytes as u64, "byte"),
         KIB.. => format!("{} KiB", super::format::count((bytes / KIB) as u64)),
     }
 }

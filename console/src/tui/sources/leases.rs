@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tui::fault::Fault;
 use crate::tui::limits::{MESSAGES_PER_RECEIVE_MAX, VISIBILITY_TIMEOUT};
+use crate::tui::lines::message_count;
 use crate::tui::received::{LeaseTimes, Received};
 use pipeline::model::DeadLetter;
 use pipeline::{Hidden, LeaseSet, Pipeline};
@@ -188,8 +189,8 @@ fn times(set: &LeaseSet, lost: Vec<String>, failure: Option<String>) -> LeaseTim
 fn with_remark(mut fault: Fault, hidden: Hidden) -> Fault {
     if let Some(until) = hidden.until.filter(|_| hidden.messages_max > 0) {
         let until = until.format("%H:%M UTC");
-        let messages = hidden.messages_max;
-        fault.message += &format!("; up to {messages} messages may stay hidden until {until}");
+        let messages = message_count(hidden.messages_max);
+        fault.message += &format!("; up to {messages} may stay hidden until {until}");
     }
     fault
 }

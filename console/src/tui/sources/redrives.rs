@@ -138,6 +138,7 @@ async fn follow(
     let first = Progress {
         journal: path.clone(),
         kind: journal.1.plan().kind(),
+        replaces: Summary::of(&journal.1).replaces.unwrap_or(0),
         planned: journal.1.plan().entries.len(),
         canary_steps: journal.1.plan().canary_steps.clone(),
         counts: journal.1.counts(),
@@ -264,6 +265,7 @@ fn past_redrive(journal: PathBuf, summary: Summary) -> PastRedrive {
         is_running: false,
         pause: None,
         kind: summary.kind,
+        replaces: summary.replaces.unwrap_or(0),
         created_at: summary.created_at,
         planned: summary.planned,
         canary_steps: summary.canary_steps,
@@ -305,6 +307,7 @@ fn redrive_fault(error: &RedriveError) -> Fault {
     Fault {
         message: error.to_string(),
         may_have_happened: false,
+        is_not_configured: false,
         hint: match error {
             RedriveError::Pipeline(error) => Some(PipelineError::hint(error)),
             RedriveError::File { .. } => {

@@ -121,7 +121,7 @@ impl Access {
             )),
             Self::SendToQueue => Some((
                 "only a sent message would show it",
-                "redrive one dead letter: opsconsole redrive run --id MESSAGE_ID",
+                "redrive one dead letter: opsconsole redrive run MESSAGE_ID",
             )),
             Self::ReceiveDeadLetters => Some((
                 "a receive counts, and hides the message for a while",

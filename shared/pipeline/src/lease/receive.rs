@@ -24,6 +24,7 @@ use crate::error::is_surely_not_done;
 use crate::model::{DeadLetter, QueueDepth, QueueRole, ReceivedMessages};
 use crate::queues::BATCH_ENTRIES_MAX;
 use crate::receive::{Receive, Unjudged, seconds};
+use crate::text::messages_in_words;
 use crate::visibility::visibility_secs;
 use crate::{Pipeline, PipelineError};
 
@@ -374,7 +375,8 @@ impl Pipeline {
                 return reported;
             }
             let until = after(Utc::now(), visibility_timeout).format("%H:%M UTC");
-            let remark = format!("up to {count} messages may stay hidden until {until}");
+            let messages = messages_in_words(count as u64);
+            let remark = format!("up to {messages} may stay hidden until {until}");
             reported.outcome_unknown(&remark)
         })?;
         let hidden_until = after(asked_at, visibility_timeout);

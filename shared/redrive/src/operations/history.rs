@@ -139,7 +139,9 @@ impl PastRedrive {
 
 /// What a journal says: its last frame where the redrive ended, else all of it.
 fn summary(journal: &Path) -> Result<Summary, RedriveError> {
-    if let Some(summary) = Journal::read_summary(journal)? {
+    // An earlier version did not write whether records are replaced; its messages show it.
+    let is_whole = |summary: &Summary| summary.replaces.is_some() || summary.kind.is_redrive();
+    if let Some(summary) = Journal::read_summary(journal)?.filter(is_whole) {
         return Ok(summary);
     }
     Journal::read(journal).map(|state| Summary::of(&state))

@@ -191,7 +191,7 @@ impl Plan {
         let (planned, found) = (self.replacement().unwrap_or_default(), replacing.count());
         if planned.replaces != found {
             return Err(RedriveError::plan(format!(
-                "replay.replacement.replaces is {}, and {found} messages replace a record",
+                "replay.replacement.replaces is {}, and the plan has {found} of them",
                 planned.replaces
             )));
         }
@@ -483,7 +483,7 @@ pub(crate) mod tests {
         let version = error(|plan| plan.schema_version = REPLAY_SCHEMA_VERSION);
         assert!(version.contains("schema version 2"), "{version}");
         let number = error(|plan| plan.entries[1].replaces = None);
-        assert!(number.contains("replaces is 1, and 0 messages"), "{number}");
+        assert!(number.contains("replaces is 1, and the plan has 0"), "{number}");
         let hidden = error(|plan| {
             plan.schema_version = REPLAY_SCHEMA_VERSION;
             if let Some(replay) = &mut plan.replay {

@@ -17,6 +17,7 @@ use crate::journal::Journal;
 use crate::journal::{MoveTaskRecord, move_task_record};
 use crate::state::State;
 use pipeline::environment::Folders;
+use pipeline::text::messages_in_words;
 
 /// SQS cancels a move task after this time (SQS developer guide, "Configure a dead-letter queue
 /// redrive").
@@ -211,7 +212,8 @@ fn what_is_left(state: &State) -> String {
     if left == 0 {
         return "it has not ended".to_owned();
     }
-    format!("{left} of {total} messages are not moved")
+    let total = messages_in_words(total as u64);
+    format!("{left} of {total} not moved")
 }
 
 fn move_task(id: Uuid, file: StateFile, now: DateTime<Utc>) -> StateItem {

@@ -189,7 +189,7 @@ mod tests {
         let place = Place::new();
         place.redrive(false);
         let unfinished = |reason: &str| Standing::Unfinished(reason.to_owned());
-        let stopped = unfinished("1 of 1 messages are not moved");
+        let stopped = unfinished("1 of 1 message not moved");
         assert_eq!(place.standings(), [(ItemKind::Redrive, stopped.clone())]);
 
         let plan = plan(2);

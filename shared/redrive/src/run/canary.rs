@@ -10,7 +10,7 @@ use super::proof::prove;
 use crate::error::RedriveError;
 use crate::state::State;
 use crate::state::fact::Proof;
-use pipeline::text::messages_in_words;
+use pipeline::text::{in_words, messages_in_words};
 
 /// Proves a canary step; pauses the redrive when it is not proved.
 pub(super) async fn prove_canary(
@@ -61,16 +61,17 @@ impl Tally {
     /// Why the next step must not begin by itself.
     fn trouble(&self, limit: Duration) -> Option<String> {
         let Self { messages, sent, .. } = self;
+        let events = in_words(*sent as u64, "redriven event");
         if self.dead_again > 0 {
             let reason = self.reason.as_deref().unwrap_or("without a reason");
             return Some(format!(
-                "{} of {sent} redriven events failed again: {reason}",
+                "{} of {events} failed again: {reason}",
                 self.dead_again
             ));
         }
         if self.unproved > 0 {
             return Some(format!(
-                "{} of {sent} redriven events were not proved within {} s",
+                "{} of {events} not proved within {} s",
                 self.unproved,
                 limit.as_secs()
             ));
@@ -104,7 +105,7 @@ mod tests {
         assert_eq!(trouble(10, 0, 0), "");
         let failed_again = "2 of 10 redriven events failed again: without a reason";
         assert_eq!(trouble(10, 1, 2), failed_again);
-        let unproved = "3 of 10 redriven events were not proved within 60 s";
+        let unproved = "3 of 10 redriven events not proved within 60 s";
         assert_eq!(trouble(10, 3, 0), unproved);
         assert_eq!(trouble(0, 0, 0), "only 0 of the step's 10 messages sent");
     }

@@ -19,8 +19,9 @@ use crate::error::RedriveError;
 use crate::identity::SentEvent;
 use crate::ledger;
 use crate::limits::{
-    CLOCK_SKEW_MAX, LOOK_FIRST, LOOK_MESSAGES_MAX, LOOK_VISIBILITY, PROVE_AT_END_LIMIT,
-    PROVE_MEANWHILE, PROVE_POLL_FIRST, PROVE_POLL_MAX,
+    CLOCK_SKEW_MAX, LAST_LOOK_MESSAGES_MAX, LAST_LOOK_ROUND, LOOK_FIRST, LOOK_LIMIT,
+    LOOK_MESSAGES_MAX, LOOK_VISIBILITY, PROVE_AT_END_LIMIT, PROVE_MEANWHILE, PROVE_POLL_FIRST,
+    PROVE_POLL_MAX,
 };
 use crate::state::State;
 use crate::state::fact::{Fact, LookedUp, Proof, Proved};
@@ -44,8 +45,10 @@ pub(super) async fn prove(
         return Ok(looked_up);
     }
     let deadline = Instant::now() + limit;
-    let until = Utc::now() + limit;
-    let _shown = context.control.show_wait(Wait::Proof { until });
+    // The last look begins at the limit.
+    let until = Utc::now() + limit + LOOK_LIMIT;
+    let is_last = range.end == context.plan.entries.len();
+    let _shown = context.control.show_wait(Wait::Proof { until, is_last });
     let mut look_after = LOOK_FIRST;
     let mut next_look = Instant::now() + look_after;
     let mut wait = PROVE_POLL_FIRST;
@@ -62,7 +65,8 @@ pub(super) async fn prove(
             return Ok(looked_up.and(LookedUp::DeadLetters));
         }
         if is_over || Instant::now() >= next_look {
-            looked_up = looked_up.and(prove_failed_again(context, &open).await?);
+            let look = if is_over { Look::LAST } else { Look::EARLY };
+            looked_up = looked_up.and(prove_failed_again(context, &open, look).await?);
             look_after *= 2;
             next_look = Instant::now() + look_after;
         }
@@ -221,21 +225,41 @@ impl Open {
     }
 }
 
+/// How many dead letters one look receives, and how many of them at once.
+#[derive(Clone, Copy)]
+struct Look {
+    messages_max: usize,
+    round: usize,
+}
+
+impl Look {
+    const EARLY: Self = Self {
+        messages_max: LOOK_MESSAGES_MAX,
+        round: BATCH_ENTRIES_MAX,
+    };
+    const LAST: Self = Self {
+        messages_max: LAST_LOOK_MESSAGES_MAX,
+        round: LAST_LOOK_ROUND,
+    };
+}
+
 /// Looks for events among the dead letters, by the message id of their copy, and else by their
 /// body: the ingest dead-letters what it refuses as a new message.
 async fn prove_failed_again(
     context: &Context<'_>,
     open: &[usize],
+    limits: Look,
 ) -> Result<LookedUp, RedriveError> {
     // What a search received and did not want is hidden from this look too.
     context.source.release_passed().await;
     let mut wanted = context.recorder.look(|state| Wanted::of(state, open));
     let seen = LeaseSet::new(context.pipeline, LOOK_VISIBILITY);
     let mut messages = Vec::new();
-    let looked = look(context, &mut wanted, &seen, &mut messages).await;
+    let looked = look(context, limits, &mut wanted, (&seen, &mut messages)).await;
     let looked_up = match looked {
-        Ok(()) if context.is_cancelled() => LookedUp::Nothing,
-        Ok(()) => LookedUp::DeadLetters,
+        // What was not looked at may have failed again.
+        Ok(Seen::Part) => LookedUp::Nothing,
+        Ok(Seen::All) => LookedUp::DeadLetters,
         Err(error) => {
             tracing::debug!(%error, "the dead letters are looked at again");
             LookedUp::Nothing
@@ -246,21 +270,32 @@ async fn prove_failed_again(
     Ok(looked_up)
 }
 
+/// What a look saw of the dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// All that could be received, or all that were looked for.
+    All,
+    /// It reached a limit, or was cancelled.
+    Part,
+}
+
 async fn look(
     context: &Context<'_>,
+    limits: Look,
     wanted: &mut Wanted,
-    seen: &LeaseSet,
-    proved: &mut Vec<Proved>,
-) -> Result<(), PipelineError> {
+    (seen, proved): (&LeaseSet, &mut Vec<Proved>),
+) -> Result<Seen, PipelineError> {
+    let deadline = Instant::now() + LOOK_LIMIT;
     let mut receives = 0;
     // A look that outlasts its visibility timeout receives messages again.
     let mut message_ids = HashSet::new();
-    while !wanted.is_empty() && receives < LOOK_MESSAGES_MAX && !context.is_cancelled() {
-        let poll = seen
-            .poll(BATCH_ENTRIES_MAX, &CancellationToken::new())
-            .await;
+    while !wanted.is_empty() {
+        if receives >= limits.messages_max || Instant::now() >= deadline || context.is_cancelled() {
+            return Ok(Seen::Part);
+        }
+        let poll = seen.poll(limits.round, &CancellationToken::new()).await;
         if poll.messages.is_empty() {
-            return poll.failure.map_or(Ok(()), Err);
+            return poll.failure.map_or(Ok(Seen::All), Err);
         }
         receives += poll.messages.len();
         for message in poll.messages {
@@ -279,7 +314,7 @@ async fn look(
             }
         }
     }
-    Ok(())
+    Ok(Seen::All)
 }
 
 async fn record_proofs(context: &Context<'_>, messages: Vec<Proved>) -> Result<(), RedriveError> {

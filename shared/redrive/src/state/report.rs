@@ -106,6 +106,26 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Messages that replace a record.
+    #[must_use]
+    pub fn replacing(&self) -> usize {
+        let messages = self.messages.iter();
+        messages
+            .filter(|message| message.replaces.is_some())
+            .count()
+    }
+
+    /// Records that were proved to be replaced.
+    #[must_use]
+    pub fn replaced(&self) -> usize {
+        let is_replaced = |message: &&MessageReport| {
+            message.replaces.is_some() && matches!(message.proof, Some(Proof::Stored { .. }))
+        };
+        self.messages.iter().filter(is_replaced).count()
+    }
+}
+
 impl MessageReport {
     fn of(entry: &PlanEntry, message: &MessageState) -> Self {
         let (outcome, cause) = match &message.phase {

@@ -33,6 +33,10 @@ pub struct Summary {
     pub canary_steps: Vec<usize>,
     /// Messages by phase.
     pub counts: Counts,
+    /// Messages that replace a record, by the plan, or by their own attribute as far as they were read; `None` in a
+    /// journal of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<usize>,
     /// How it ended; `None` while it runs and after a crash.
     pub ending: Option<Ending>,
 }
@@ -56,6 +60,7 @@ impl Summary {
                 .count(),
             canary_steps: plan.canary_steps.clone(),
             counts: state.counts(),
+            replaces: Some(replacing(state)),
             ending: state.ending(),
         }
     }
@@ -66,4 +71,13 @@ impl Summary {
     pub fn is_of(&self, environment: &str, dead_letter_queue_url: &str) -> bool {
         self.environment == environment && self.dead_letter_queue_url == dead_letter_queue_url
     }
+}
+
+fn replacing(state: &State) -> usize {
+    let messages = state.plan().entries.iter().zip(state.messages());
+    let replacing = messages.filter(|(entry, message)| {
+        let event = message.event.as_ref();
+        entry.replaces.is_some() || event.is_some_and(|event| event.replaced_record().is_some())
+    });
+    replacing.count()
 }

@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 
 use super::state::DeadLetters;
 use crate::tui::context::UpdateContext;
-use crate::tui::format::count;
+use crate::tui::format::counted;
 use crate::tui::patch::{EditedMessage, PatchInput};
 use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
@@ -94,7 +94,7 @@ impl DeadLetters {
             return;
         }
         self.edits.clear();
-        let text = format!("{} edits undone", count(edits as u64));
+        let text = format!("{} undone", counted(edits as u64, "edit"));
         context.notify(Tone::Good, text);
         self.edits_changed(context.body);
     }

@@ -7,11 +7,12 @@ use std::collections::HashSet;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::tui::context::ScreenContext;
-use crate::tui::format::clock;
+use crate::tui::format::{clock, count};
 use crate::tui::limits::{IDLE_LIMIT, VISIBILITY_TIMEOUT};
 use crate::tui::lines::message_count;
 use crate::tui::received::LeaseTimes;
 use crate::tui::request::RequestId;
+use crate::tui::theme::Tone;
 use pipeline::Hidden;
 
 /// Least time between two extensions.
@@ -34,10 +35,22 @@ pub(super) enum ReleaseCause {
     Idle,
 }
 
+/// What is known of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Release {
+    /// SQS is asked.
+    Asked(RequestId),
+    /// SQS did not confirm so many: they are gone from the queue, or hidden until their timeouts end.
+    Answered { unconfirmed: usize },
+    /// The answer did not come.
+    Unanswered,
+}
+
 /// All messages were released, and the screen is still shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Released {
     pub(super) messages: usize,
+    pub(super) state: Release,
     pub(super) at: DateTime<Utc>,
     pub(super) cause: ReleaseCause,
 }
@@ -133,17 +146,33 @@ impl Lease {
 impl Released {
     /// How many, when, and why if the operator did not want it.
     pub(super) fn text(&self) -> String {
-        let what = match self.messages {
-            0 => "receiving ended".to_owned(),
-            messages => format!("{} released", message_count(messages)),
+        let messages = message_count(self.messages);
+        let what = match (self.messages, self.state) {
+            (0, _) => "receiving ended at".to_owned(),
+            (_, Release::Asked(_)) => format!("{messages} are being released since"),
+            (_, Release::Answered { unconfirmed: 0 }) => format!("{messages} released at"),
+            (all, Release::Answered { unconfirmed }) => {
+                let released = count(all.saturating_sub(unconfirmed) as u64);
+                format!("{released} of {messages} released, the others gone or hidden still, at")
+            }
+            (_, Release::Unanswered) => format!("{messages} perhaps not released at"),
         };
         let at = clock(self.at);
         match self.cause {
-            ReleaseCause::Operator => format!("{what} at {at} UTC"),
+            ReleaseCause::Operator => format!("{what} {at} UTC"),
             ReleaseCause::Idle => format!(
-                "{what} at {at} UTC: no key was pressed for {} min",
+                "{what} {at} UTC: no key was pressed for {} min",
                 idle_limit().num_minutes()
             ),
+        }
+    }
+
+    /// How good that is.
+    pub(super) const fn tone(&self) -> Tone {
+        match self.state {
+            Release::Answered { unconfirmed: 0 } => Tone::Good,
+            Release::Asked(_) => Tone::Muted,
+            Release::Answered { .. } | Release::Unanswered => Tone::Warning,
         }
     }
 

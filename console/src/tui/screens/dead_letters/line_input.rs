@@ -112,8 +112,8 @@ impl LineInput {
     fn running_text(&self) -> String {
         match self.progress {
             Some(Progress { done, total }) => {
-                let (done, total) = (count(done as u64), count(total as u64));
-                format!("running the program: {done} of {total} messages done")
+                let (done, total) = (count(done as u64), message_count(total));
+                format!("running the program: {done} of {total} done")
             }
             None => "running the program".to_owned(),
         }
@@ -126,7 +126,7 @@ impl LineInput {
         let (label, advice) = match &self.purpose {
             Purpose::Search => (
                 " search: ",
-                "text, or a jq program (starts with . or jq:)".to_owned(),
+                "text of body or failure, or a jq program (starts with . or jq:)".to_owned(),
             ),
             Purpose::Patch { messages, .. } => (
                 " patch: ",

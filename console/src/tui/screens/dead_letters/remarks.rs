@@ -2,7 +2,7 @@
 
 use super::state::DeadLetters;
 use crate::tui::format::{clock, count, visible};
-use crate::tui::lines::{message_count, wrapped};
+use crate::tui::lines::{failed_at, message_count, wrapped};
 use crate::tui::theme::Tone;
 use redrive::operations::Progress;
 
@@ -64,7 +64,10 @@ impl DeadLetters {
         if let Some(fault) = self.received.error() {
             remarks.push((
                 Tone::Bad,
-                format!("{} · ^r tries again", visible(&fault.message)),
+                format!(
+                    "{} · ^r tries again",
+                    failed_at(fault, self.received.failed_at())
+                ),
             ));
         }
         if self.lease.is_extension_failing {

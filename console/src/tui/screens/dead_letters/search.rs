@@ -17,6 +17,19 @@ use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
+use redrive::triage::GroupKey;
+
+/// Whether the screen shows a text, in lower case, of a message beside its body: in the name of its group, in its
+/// failure or as its id.
+fn shows(message: &DeadLetter, text: &str) -> bool {
+    let has = |shown: &str| shown.to_lowercase().contains(text);
+    let reason = message.reason.as_ref();
+    let failure = message.failure.as_ref();
+    has(&GroupKey::of(message).title())
+        || has(&message.message_id)
+        || reason.is_some_and(|reason| has(&reason.code) || has(&reason.message))
+        || failure.is_some_and(|failure| has(failure.code.as_str()) || has(&failure.detail))
+}
 
 impl DeadLetters {
     pub(super) fn begin_search(&mut self, context: &mut UpdateContext<'_>) {
@@ -80,6 +93,19 @@ impl DeadLetters {
     }
 
     pub(crate) fn found(&mut self, answer: Answer<Found>, context: &mut UpdateContext<'_>) {
+        let text = match self.search.as_ref().map(|search| &search.query) {
+            Some(Query::Text(text)) => Some(text.to_lowercase()),
+            Some(Query::Program(_)) | None => None,
+        };
+        // The sources look into the bodies alone.
+        let shown = text.map_or_else(Vec::new, |text| {
+            let shown = self.messages.iter().filter(|message| shows(message, &text));
+            shown.map(|message| message.message_id.clone()).collect()
+        });
+        let answer = answer.map(|mut found| {
+            found.message_ids.extend(shown);
+            found
+        });
         if let Some(search) = &mut self.search
             && search.found.settle(answer, context.now)
         {

@@ -14,7 +14,7 @@ use super::visibility::REDRIVE_RESUMED;
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{age_secs, clock, count, span_secs, visible};
 use crate::tui::layout::area_rows;
-use crate::tui::lines::{draw_divider, whole_words, wrapped};
+use crate::tui::lines::{draw_divider, failed_at, whole_words, wrapped};
 use crate::tui::theme::{Tone, sign};
 
 impl DeadLetters {
@@ -303,7 +303,7 @@ impl DeadLetters {
                 "Received messages are hidden from other consumers until you leave.".to_owned(),
             ));
         } else if let Some(released) = self.lease.released {
-            lines.push((Some(Tone::Good), released.text()));
+            lines.push((Some(released.tone()), released.text()));
             lines.push((None, released.advice().to_owned()));
         } else if self.received.error().is_none() && self.received.fetched().is_some() {
             let at = self
@@ -318,7 +318,8 @@ impl DeadLetters {
             lines.push((None, self.elsewhere_text(context)));
         }
         if let Some(fault) = self.received.error() {
-            lines.push((Some(Tone::Bad), visible(&fault.message)));
+            let text = failed_at(fault, self.received.failed_at());
+            lines.push((Some(Tone::Bad), text));
             if let Some(hint) = &fault.hint {
                 lines.push((None, visible(hint)));
             }

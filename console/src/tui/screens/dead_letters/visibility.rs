@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::lease::{ReceiveFacts, ReleaseCause, Released, visibility_timeout};
+use super::lease::{ReceiveFacts, Release, ReleaseCause, Released, visibility_timeout};
 use super::line_input::Purpose;
 use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
@@ -14,7 +14,7 @@ use crate::tui::handover::Handover;
 use crate::tui::limits::MESSAGES_RECEIVED_MAX;
 use crate::tui::lines::message_count;
 use crate::tui::received::{LeaseTimes, Received};
-use crate::tui::request::{Answer, Reply, Request};
+use crate::tui::request::{Answer, Reply, Request, RequestId};
 use crate::tui::theme::Tone;
 use pipeline::Hidden;
 use pipeline::model::DeadLetter;
@@ -78,10 +78,11 @@ impl DeadLetters {
 
     fn release_because(&mut self, cause: ReleaseCause, context: &mut UpdateContext<'_>) {
         let before = self.messages.len();
-        self.release_all(context);
+        let request = self.release_all(context);
         self.is_detail_open = false;
         self.lease.released = Some(Released {
             messages: before - self.messages.len(),
+            state: request.map_or(Release::Answered { unconfirmed: 0 }, Release::Asked),
             at: context.now,
             cause,
         });
@@ -89,7 +90,7 @@ impl DeadLetters {
 
     /// Releases what neither a redrive nor a deletion has. What is being received for this visit is
     /// released when it comes.
-    pub(super) fn release_all(&mut self, context: &mut UpdateContext<'_>) {
+    pub(super) fn release_all(&mut self, context: &mut UpdateContext<'_>) -> Option<RequestId> {
         let was_loading = self.received.is_loading();
         self.received.reset();
         self.lease.end();
@@ -98,12 +99,11 @@ impl DeadLetters {
         let is_kept = |message: &DeadLetter| self.has_operation(&message.message_id);
         let kept: Vec<_> = messages.into_iter().filter(is_kept).collect();
         self.messages = kept;
-        if was_loading || self.messages.len() < before {
-            context
-                .outbox
-                .request(Reply::Released, Request::ReleaseMessages);
-        }
+        let is_needed = was_loading || self.messages.len() < before;
+        let outbox = &mut context.outbox;
+        let request = is_needed.then(|| outbox.request(Reply::Released, Request::ReleaseMessages));
         self.regroup(context.body);
+        request
     }
 
     /// Whether a redrive or a deletion has a message, which then extends it too.
@@ -235,11 +235,23 @@ impl DeadLetters {
     }
 
     pub(crate) fn messages_were_released(
-        &self,
+        &mut self,
         answer: Answer<Hidden>,
         context: &mut UpdateContext<'_>,
     ) {
-        let (what, until) = match answer.into_result() {
+        let is_it = |release: Release| matches!(release, Release::Asked(id) if answer.is_to(id));
+        let shown = self.lease.released.as_mut();
+        let shown = shown.filter(|released| is_it(released.state));
+        let answer = answer.into_result();
+        if let Some(released) = shown {
+            released.state = match &answer {
+                Ok(hidden) => Release::Answered {
+                    unconfirmed: hidden.messages_max.min(released.messages),
+                },
+                Err(_) => Release::Unanswered,
+            };
+        }
+        let (what, until) = match answer {
             Ok(Hidden {
                 messages_max,
                 until: Some(until),

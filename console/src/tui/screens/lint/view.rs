@@ -8,7 +8,7 @@ use super::detail;
 use super::rows::Row;
 use super::state::{Lint, Parts};
 use crate::tui::context::ScreenContext;
-use crate::tui::format::{age_secs, clock, count, span_secs, visible};
+use crate::tui::format::{age_secs, clock, count, counted, span_secs, visible};
 use crate::tui::layout::area_rows;
 use crate::tui::lines::{draw_divider, explained, hanging, left, titled, whole_words};
 use crate::tui::theme::{Theme, Tone, sign};
@@ -69,9 +69,8 @@ impl Lint {
         if let Some(fetched) = self.report.fetched() {
             let report = &fetched.value;
             let number = |length: usize| count(length as u64);
-            let findings = report.findings.len();
-            let what = if findings == 1 { "finding" } else { "findings" };
-            pieces.push((format!("{} {what}", number(findings)), Style::new()));
+            let findings = counted(report.findings.len() as u64, "finding");
+            pieces.push((findings, Style::new()));
             pieces.push((
                 format!("{} passed", number(report.passed.len())),
                 Style::new(),
@@ -88,12 +87,13 @@ impl Lint {
         let theme = context.theme;
         let mut lines = Vec::new();
         if let Some(fault) = self.report.error() {
-            lines.extend(explained(fault, ("^r", "checks again"), theme));
+            let failed = (fault, self.report.failed_at());
+            lines.extend(explained(failed, ("^r", "checks again"), theme));
         }
         match self.report.value() {
             Some(report) if report.findings.is_empty() => {
-                let passed = count(report.passed.len() as u64);
-                let text = format!("nothing was found: {passed} checks passed");
+                let passed = counted(report.passed.len() as u64, "check");
+                let text = format!("nothing was found: {passed} passed");
                 let tone = if report.is_incomplete() {
                     Tone::Muted
                 } else {

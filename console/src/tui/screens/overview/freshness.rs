@@ -171,6 +171,12 @@ impl Freshness {
         stale_since: Option<DateTime<Utc>>,
         context: &ScreenContext<'_>,
     ) -> Self {
+        if remote.is_not_configured() {
+            return Self {
+                tone: Tone::Muted,
+                notes: vec!["not configured".to_owned()],
+            };
+        }
         let error = remote.error();
         let Some(fetched) = remote.fetched() else {
             let tone = if error.is_some() {

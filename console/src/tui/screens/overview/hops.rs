@@ -12,7 +12,7 @@ use super::hop::Hop;
 use super::{batches, budgets};
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{
-    UNKNOWN, age_secs, clock, count, latency, rate, rate_or_unknown, span_secs, visible,
+    UNKNOWN, age_secs, clock, count, counted, latency, rate, rate_or_unknown, span_secs, visible,
 };
 use crate::tui::layout::is_wide;
 use crate::tui::lines::{left, title, whole_words};
@@ -349,7 +349,7 @@ fn database(context: &ScreenContext<'_>) -> Hop {
     let freshness_is_fresh = freshness.is_fresh();
     let mut rest = freshness.notes;
     rest.extend(context.pipeline.stored_rate().map(period));
-    let rows = format!("{about}{} rows", count(totals.total));
+    let rows = format!("{about}{}", counted(totals.total, "row"));
     // Records that are erased or expire change it, and no metric has them.
     let rows = if is_of_now || !freshness_is_fresh {
         rows

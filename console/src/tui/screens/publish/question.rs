@@ -10,7 +10,7 @@ use super::state::{Publish, name_of};
 use crate::tui::context::ScreenContext;
 use crate::tui::dialog::{COLUMNS, Dialog};
 use crate::tui::event_editor::check::Check;
-use crate::tui::format::{count, visible};
+use crate::tui::format::{counted, visible};
 use crate::tui::lines::hanging;
 use crate::tui::theme::{Theme, Tone};
 
@@ -37,7 +37,7 @@ pub(super) fn draw(
     };
     let mut lines = field("event", &name_of(&publish.editor.text()), theme, width);
     lines.extend(field("to topic", &visible(topic), theme, width));
-    let size = format!("{} bytes", count(check.size_bytes as u64));
+    let size = counted(check.size_bytes as u64, "byte");
     lines.extend(field("size", &size, theme, width));
     match &check.result {
         Ok(_) => lines.extend(hanging(

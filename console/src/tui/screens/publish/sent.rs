@@ -29,6 +29,8 @@ pub(super) struct Sent {
     pub(super) key: Option<EventKey>,
     /// What it is called on the screen.
     pub(super) name: String,
+    /// Whether the environment has an API that could read it.
+    pub(super) has_api: bool,
     /// Whether the same identity was sent from here before.
     pub(super) is_again: bool,
     /// The acknowledgement.
@@ -59,6 +61,7 @@ impl Sent {
             body,
             key,
             name,
+            has_api: context.environment.api_url.is_some(),
             is_again,
             published,
             state: Remote::Idle,
@@ -128,10 +131,15 @@ impl Sent {
     /// Whether there is nothing more to come.
     pub(super) fn is_over(&self) -> bool {
         match self.state.value() {
-            Some(TraceState::Stored { readable, .. }) => readable.is_some(),
+            Some(TraceState::Stored { readable, .. }) => readable.is_some() || !self.has_api,
             Some(TraceState::Dead { .. }) => true,
             Some(TraceState::Pending | TraceState::SearchTruncated { .. }) | None => false,
         }
+    }
+
+    /// When the search stopped, where it did before its end was seen.
+    pub(super) fn given_up_at(&self) -> Option<DateTime<Utc>> {
+        self.is_given_up.then_some(self.until)
     }
 
     /// Whether it is being searched for.

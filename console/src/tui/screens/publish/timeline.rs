@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::sent::Sent;
 use crate::tui::fault::Fault;
-use crate::tui::format::{age_secs, count, latency, span_secs, visible};
+use crate::tui::format::{age_secs, clock, count, counted, latency, span_secs, visible};
 use crate::tui::lines::{key_line, whole_words, wrapped};
 use crate::tui::remote::Remote;
 use crate::tui::theme::{Theme, Tone, sign};
@@ -21,6 +21,9 @@ const PLACE: usize = 18;
 const INDENT: usize = 4;
 /// Columns that a line with times needs; below, the place is left out.
 const FULL: usize = 52;
+
+/// Of an environment without `api_url`.
+const NO_API: &str = "not configured";
 
 struct Hop<'a> {
     tone: Tone,
@@ -130,7 +133,7 @@ fn followed(
             };
             lines.push(hop.line(theme, width));
             let path = format!("GET /v1/records/{record_id}");
-            lines.push(readable_hop(&path, readable.as_ref()).line(theme, width));
+            lines.push(readable_hop(sent, &path, readable.as_ref()).line(theme, width));
         }
         Some(TraceState::Dead {
             message_id,
@@ -156,7 +159,7 @@ fn followed(
     }
 }
 
-fn readable_hop<'a>(path: &str, readable: Option<&ApiHealth>) -> Hop<'a> {
+fn readable_hop<'a>(sent: &Sent, path: &str, readable: Option<&ApiHealth>) -> Hop<'a> {
     match readable {
         Some(answer) => Hop {
             tone: if answer.status == 200 {
@@ -169,7 +172,11 @@ fn readable_hop<'a>(path: &str, readable: Option<&ApiHealth>) -> Hop<'a> {
             at: None,
             text: format!("{} in {}  {path}", answer.status, latency(answer.latency)),
         },
-        None => awaited("readable", "API", format!("{path}: no answer yet")),
+        None if !sent.has_api => awaited("readable", "API", NO_API.to_owned()),
+        None => match sent.given_up_at() {
+            Some(at) => awaited("readable", "API", format!("no answer by {} UTC", clock(at))),
+            None => awaited("readable", "API", format!("{path}: no answer yet")),
+        },
     }
 }
 
@@ -192,12 +199,18 @@ fn pending_lines(
         lines.push(awaited(name, place, text).line(theme, width));
         Vec::new()
     } else {
+        // Nobody has looked since: it may be there now.
+        let text = format!(
+            "not there by {} UTC, in {}",
+            clock(sent.until),
+            span_secs(waited(sent.until))
+        );
         let hop = Hop {
             tone: Tone::Warning,
             name,
             place: place.to_owned(),
             at: None,
-            text: format!("still pending after {}", span_secs(waited(sent.until))),
+            text,
         };
         lines.push(hop.line(theme, width));
         if !is_refused {
@@ -214,13 +227,14 @@ fn pending_lines(
         ]
     };
     if !is_refused {
-        lines.push(awaited("readable", "API", "after that".to_owned()).line(theme, width));
+        let text = if sent.has_api { "after that" } else { NO_API };
+        lines.push(awaited("readable", "API", text.to_owned()).line(theme, width));
     }
     if let Some(TraceState::SearchTruncated { messages }) = sent.state.value() {
         let text = format!(
-            "not among the first {} dead letters, which are hidden from other consumers for up to a minute; it may \
+            "not among the first {}, which are hidden from other consumers for up to a minute; it may \
              be one of the others, which cannot be received at once",
-            count(u64::try_from(*messages).unwrap_or(u64::MAX))
+            counted(u64::try_from(*messages).unwrap_or(u64::MAX), "dead letter")
         );
         indented(&text, theme.tone(Tone::Warning), width, lines);
     }

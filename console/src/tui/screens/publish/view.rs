@@ -14,7 +14,7 @@ use super::sent::Sent;
 use super::state::{Mode, Publish};
 use super::timeline::timeline;
 use crate::tui::context::ScreenContext;
-use crate::tui::format::{age_secs, clock, count, span_secs, visible};
+use crate::tui::format::{age_secs, clock, counted, span_secs, visible};
 use crate::tui::lines::{draw_divider, explained, hanging, key_line, titled, wrapped};
 use crate::tui::remote::Remote;
 use crate::tui::templates::NAMES;
@@ -82,9 +82,9 @@ fn editor_pieces(publish: &Publish, theme: Theme) -> Vec<(String, Style)> {
         }
     }
     if let Some(check) = &publish.check {
-        let size = count(check.size_bytes as u64);
+        let size = counted(check.size_bytes as u64, "byte");
         let most = EVENT_BYTES_MAX / 1_024;
-        pieces.push((format!("{size} bytes of {most} KiB"), theme.muted()));
+        pieces.push((format!("{size} of {most} KiB"), theme.muted()));
     }
     pieces
 }
@@ -105,7 +105,13 @@ fn draw_editor(publish: &Publish, context: &ScreenContext<'_>, canvas: &mut Fram
             format!(" loading a template, {}", waited(*since, context.now)),
             theme.muted(),
         )],
-        Remote::Failed { error, .. } => explained(error, ("t", "loads another template"), theme),
+        Remote::Failed {
+            error, failed_at, ..
+        } => explained(
+            (error, Some(*failed_at)),
+            ("t", "loads another template"),
+            theme,
+        ),
         Remote::Idle | Remote::Ready(_) => vec![
             key_line(theme, "t", "loads a template"),
             key_line(theme, "e", "starts with an empty text"),

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::columns::lag;
 use crate::tui::document::Document;
-use crate::tui::format::{UNKNOWN, count, timestamp, visible};
+use crate::tui::format::{UNKNOWN, counted, timestamp, visible};
 use crate::tui::lines::wrapped;
 use crate::tui::theme::Theme;
 
@@ -49,7 +49,7 @@ impl Detail {
                 "stored",
                 format!("{} UTC, {lag}", timestamp(record.ingested_at)),
             ),
-            ("payload", format!("{} bytes", count(payload.len() as u64))),
+            ("payload", counted(payload.len() as u64, "byte")),
         ];
         Self {
             record_id: record.record_id,

@@ -19,6 +19,8 @@ const PAGE_ROWS: u16 = 100;
 const NEWER_ROWS: u16 = LIMIT_MAX;
 /// How often following reads.
 const FOLLOW_EVERY: Duration = Duration::seconds(2);
+/// How soon rows that could not be read are read again once their database answers.
+const RELOAD_EVERY: Duration = Duration::seconds(10);
 /// How soon a page that failed is requested again by moving.
 const MORE_RETRY: Duration = Duration::seconds(3);
 /// The next page is requested when the selection comes so near to the end.
@@ -26,7 +28,14 @@ const MORE_AHEAD_ROWS: usize = 30;
 
 impl Records {
     pub(super) fn tick(&mut self, context: &mut UpdateContext<'_>) {
-        if !self.is_shown || !self.is_following || self.rows.is_loading() {
+        if !self.is_shown || self.rows.is_loading() {
+            return;
+        }
+        if self.outage_is_over(context) {
+            self.reload(context);
+            return;
+        }
+        if !self.is_following {
             return;
         }
         if context.environment.database_pauses && context.is_untouched() {
@@ -50,6 +59,16 @@ impl Records {
                 Request::Records(query, to)
             });
         }
+    }
+
+    /// Whether the rows could not be read, and their database was read since.
+    fn outage_is_over(&self, context: &UpdateContext<'_>) -> bool {
+        let totals = &context.pipeline.totals;
+        let read_at = totals.fetched().map(|fetched| fetched.fetched_at);
+        self.rows.failed_at() < read_at
+            && self.rows.failed_at().is_some()
+            && totals.error().is_none()
+            && self.rows.is_due(RELOAD_EVERY, context.now)
     }
 
     pub(crate) fn page_came(

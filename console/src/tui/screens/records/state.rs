@@ -1,5 +1,6 @@
 //! The state of the screen.
 
+use chrono::{DateTime, Utc};
 use event::{Record, RecordId, RecordQuery};
 
 use super::detail::Detail;
@@ -30,13 +31,22 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// What failed last, and what it was for.
-    pub(super) fn fault(&self) -> Option<(&'static str, &Fault)> {
-        self.rows
-            .error()
-            .map(|fault| ("refresh", fault))
-            .or_else(|| self.more.error().map(|fault| ("next page", fault)))
-            .or_else(|| self.newer.error().map(|fault| ("following", fault)))
+    /// What failed and when, unless a later read was answered.
+    pub(super) fn fault(&self) -> Option<(&'static str, &Fault, DateTime<Utc>)> {
+        let read_at = [
+            self.rows.fetched().map(|fetched| fetched.fetched_at),
+            self.more.fetched().map(|fetched| fetched.fetched_at),
+            self.newer.fetched().map(|fetched| fetched.fetched_at),
+        ];
+        let read_at = read_at.into_iter().max().flatten();
+        [
+            ("refresh", self.rows.error(), self.rows.failed_at()),
+            ("next page", self.more.error(), self.more.failed_at()),
+            ("following", self.newer.error(), self.newer.failed_at()),
+        ]
+        .into_iter()
+        .filter_map(|(what, fault, at)| Some((what, fault?, at?)))
+        .find(|(.., at)| read_at.is_none_or(|read_at| read_at <= *at))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -17,7 +17,9 @@ use super::typing::Typing;
 use crate::tui::context::ScreenContext;
 use crate::tui::filter::{self, WORDS};
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
-use crate::tui::lines::{draw_divider, explained, hanging, key_line, titled, whole_words};
+use crate::tui::lines::{
+    draw_divider, explained, failed_at, hanging, key_line, titled, whole_words,
+};
 use crate::tui::remote::Remote;
 use crate::tui::theme::{Theme, Tone, toned};
 
@@ -113,11 +115,11 @@ impl Records {
 
     /// What failed while older rows stay.
     pub(super) fn fault_lines(&self, theme: Theme, area: Rect) -> Vec<Line<'static>> {
-        let Some((what, fault)) = self.fault().filter(|_| self.len() > 0) else {
+        let Some((what, fault, at)) = self.fault().filter(|_| self.len() > 0) else {
             return Vec::new();
         };
         let hint = fault.hint.as_deref().unwrap_or("^r tries again");
-        let text = format!("{what}: {} · {}", visible(&fault.message), visible(hint));
+        let text = format!("{what}: {} · {}", failed_at(fault, Some(at)), visible(hint));
         let mut lines = hanging(Tone::Bad, &text, theme, usize::from(list_width(area)));
         lines.truncate(FAULT_LINES_MAX);
         lines
@@ -207,7 +209,9 @@ impl Records {
         let lines = match &self.rows {
             Remote::Idle => Vec::new(),
             Remote::Loading { since, .. } => waiting(*since, context.now, theme),
-            Remote::Failed { error, .. } => explained(error, ("^r", "tries again"), theme),
+            Remote::Failed {
+                error, failed_at, ..
+            } => explained((error, Some(*failed_at)), ("^r", "tries again"), theme),
             Remote::Ready(_) if self.filter.is_empty() => vec![
                 Line::raw("The database has no records yet."),
                 key_line(theme, "4", "publishes an event"),

@@ -151,7 +151,7 @@ fn failed(run: &Run, why: String) -> Ended {
         tone: Tone::Bad,
         text: format!(
             "{} of {} failed: {why} · its journal shows what was sent",
-            run.kind,
+            run.purpose().name(),
             message_count(run.planned)
         ),
         failure: Some(why),
@@ -172,6 +172,7 @@ fn summary(end: &RunEnd) -> (Tone, String) {
         (Some(Ending::Cancelled), None) => "cancelled: ".to_owned(),
         (Some(Ending::Finished) | None, None) => match kind {
             Kind::Redrive => "redriven: ".to_owned(),
+            Kind::Replay if end.report.replacing() > 0 => "replacement: ".to_owned(),
             Kind::Replay => "replayed: ".to_owned(),
         },
     };

@@ -8,6 +8,7 @@ mod history;
 mod layout;
 mod outcomes;
 mod plan;
+mod purpose;
 mod review;
 mod review_view;
 mod run;

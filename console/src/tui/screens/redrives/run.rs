@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::purpose::Purpose;
 use crate::tui::format::whole;
 use crate::tui::redrives::{PastRedrive, Progress};
 use crate::tui::request::RequestId;
@@ -22,6 +23,8 @@ pub(super) struct Run {
     /// Whether it continues a journal, and so receives its messages itself.
     pub(super) is_resumed: bool,
     pub(super) kind: Kind,
+    /// Messages that replace a record.
+    pub(super) replaces: usize,
     pub(super) planned: usize,
     pub(super) canary_steps: Vec<usize>,
     /// The last report of its task; `None` before the first.
@@ -37,6 +40,7 @@ impl Run {
         Self {
             is_resumed: true,
             kind: past.kind,
+            replaces: past.replaces,
             ..Self::new(request, now, past.planned, past.canary_steps.clone())
         }
     }
@@ -52,6 +56,7 @@ impl Run {
             since: now,
             is_resumed: false,
             kind: Kind::Redrive,
+            replaces: 0,
             planned,
             canary_steps,
             progress: None,
@@ -93,8 +98,18 @@ impl Run {
         self.progress.as_ref()?.wait
     }
 
+    pub(super) const fn purpose(&self) -> Purpose {
+        Purpose::of(self.kind, self.replaces)
+    }
+
+    /// Whether it ends when what was sent is proved, also while it is paused: nothing is left that it would send.
+    pub(super) fn is_ending_by_itself(&self) -> bool {
+        matches!(self.wait(), Some(Wait::Proof { is_last: true, .. }))
+    }
+
     pub(super) fn apply(&mut self, progress: Progress, now: DateTime<Utc>) {
         self.planned = progress.planned;
+        (self.kind, self.replaces) = (progress.kind, progress.replaces);
         self.canary_steps.clone_from(&progress.canary_steps);
         let (done, sent) = (progress.counts.done(), progress.counts.sent());
         self.progress = Some(progress);

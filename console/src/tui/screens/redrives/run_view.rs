@@ -50,6 +50,17 @@ pub(super) fn run_lines(
             };
             lines.extend(hanging(tone, &text, theme, width));
             let rest = count((counts.waiting + counts.not_sent) as u64);
+            if run.is_ending_by_itself() {
+                // Continuing would send nothing.
+                let wait = run.wait().map(|wait| wait_text(wait, now));
+                let text = format!(
+                    "nothing is left that it would send: it ends by itself with {rest} not sent, which a resume \
+                     tries again; {}",
+                    wait.unwrap_or_default()
+                );
+                lines.extend(hanging(Tone::Muted, &text, theme, width));
+                return lines;
+            }
             lines.push(Line::from(vec![
                 Span::styled("   space ", theme.key()),
                 Span::raw("continues anyway   "),

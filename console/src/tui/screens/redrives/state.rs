@@ -47,7 +47,7 @@ impl Redrives {
 
     /// That it sends nothing until the operator decides, and why it stopped, if it stopped by itself.
     pub(crate) fn stopped(&self) -> Option<String> {
-        let run = self.run.as_ref()?;
+        let run = self.run.as_ref().filter(|run| !run.is_ending_by_itself())?;
         match (run.own_pause(), run.command()) {
             (Some(why), _) => Some(format!("{}: {}", standing(run).1, visible(why))),
             (None, RunCommand::Pause(_)) => Some(standing(run).1),

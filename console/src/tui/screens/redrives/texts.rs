@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::run::Run;
 use crate::tui::format::{count, rate, span_secs};
@@ -19,6 +20,10 @@ pub(super) const NOT_SENT: &str = "not sent";
 pub(super) const NOT_SENT_YET: &str = "not sent yet";
 pub(super) const UNKNOWN: &str = "may have been sent";
 pub(super) const IN_BOTH_QUEUES: &str = "in both queues";
+/// Stands for parts without room.
+pub(super) const LEFT_OUT: &str = " …";
+/// Columns around a part of a line: ` ● 21 stored  `.
+const AROUND: usize = 5;
 
 /// `21 of 29 sent`
 pub(super) fn sent_text(counts: &Counts, planned: usize) -> String {
@@ -61,8 +66,54 @@ pub(super) fn parts(counts: &Counts, is_running: bool) -> Vec<(usize, Tone, &'st
     parts
 }
 
-/// [`parts`] as one line, after the number of those that were sent where nothing else shows it.
-/// Parts without room are left out from the end.
+/// The words of [`parts`] where there is little room.
+fn short(words: &'static str) -> &'static str {
+    match words {
+        ALREADY_STORED => "known",
+        FAILED_AGAIN => "failed",
+        WAITING_FOR_PROOF | NOT_PROVED => "unproved",
+        NOT_LOOKED_UP => "unseen",
+        NOT_SENT => "unsent",
+        NOT_SENT_YET => "waiting",
+        UNKNOWN => "unknown",
+        IN_BOTH_QUEUES => "in both",
+        other => other,
+    }
+}
+
+/// [`parts`] in a room, each with so many columns around it: with all words, else with short ones, else the worst
+/// ones alone. Then it is said that others are left out: numbers that do not add up would be wrong.
+pub(super) fn fitting(
+    (counts, is_running): (&Counts, bool),
+    around: usize,
+    room: usize,
+) -> (Vec<(Tone, String)>, bool) {
+    let all = parts(counts, is_running);
+    let written = |words: fn(&'static str) -> &'static str| -> Vec<(Tone, String)> {
+        let write = |(number, tone, what): &(usize, Tone, &'static str)| {
+            (*tone, format!("{} {}", count(*number as u64), words(what)))
+        };
+        all.iter().map(write).collect()
+    };
+    let columns = |parts: &[(Tone, String)]| -> usize {
+        parts.iter().map(|(_, text)| text.width() + around).sum()
+    };
+    let full = written(|words| words);
+    if columns(&full) <= room {
+        return (full, false);
+    }
+    let mut worst = written(short);
+    if columns(&worst) <= room {
+        return (worst, false);
+    }
+    worst.sort_by_key(|(tone, _)| std::cmp::Reverse(*tone));
+    while !worst.is_empty() && columns(&worst) + LEFT_OUT.width() > room {
+        worst.pop();
+    }
+    (worst, true)
+}
+
+/// [`parts`] as one line, after the number of those that were sent where nothing else shows it; see [`fitting`].
 pub(super) fn count_line(
     (counts, is_running): (&Counts, bool),
     planned: Option<usize>,
@@ -74,12 +125,16 @@ pub(super) fn count_line(
         let text = format!(" {}  ", sent_text(counts, planned));
         spans.push(Span::styled(text, theme.strong()));
     }
-    for (number, tone, what) in parts(counts, is_running) {
-        let text = format!(" {} {} {what}  ", sign(tone), count(number as u64));
+    let used: usize = spans.iter().map(Span::width).sum();
+    // The blanks after the last one may be cut.
+    let room = (width + 2).saturating_sub(used);
+    let (fitted, is_cut) = fitting((counts, is_running), AROUND, room);
+    for (tone, text) in fitted {
+        let text = format!(" {} {text}  ", sign(tone));
         spans.push(Span::styled(text, theme.tone(tone)));
     }
-    while spans.len() > 1 && spans.iter().map(Span::width).sum::<usize>() > width + 2 {
-        spans.pop();
+    if is_cut {
+        spans.push(Span::styled(LEFT_OUT.trim_start(), theme.muted()));
     }
     Line::from(spans)
 }
@@ -87,6 +142,9 @@ pub(super) fn count_line(
 /// What a redrive under way is doing: `the redrive is stopped: 1 of 316 sent`.
 pub(super) fn standing(run: &Run) -> (Tone, String) {
     let (tone, what) = match run.command() {
+        RunCommand::Pause(_) if run.is_ending_by_itself() => {
+            (Tone::Warning, "ends when what it sent is proved")
+        }
         RunCommand::Pause(why) if why.own().is_some() => (Tone::Bad, "is stopped"),
         RunCommand::Pause(_) => (Tone::Warning, "is paused"),
         RunCommand::Cancel => (Tone::Warning, "is ending"),
@@ -97,7 +155,7 @@ pub(super) fn standing(run: &Run) -> (Tone, String) {
         },
     };
     let sent = sent_text(&run.counts(), run.planned);
-    (tone, format!("the {} {what}: {sent}", run.kind))
+    (tone, format!("the {} {what}: {sent}", run.purpose().name()))
 }
 
 /// What it waits for, and how long at most.

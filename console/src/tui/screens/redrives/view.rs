@@ -8,23 +8,26 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::history::Row;
 use super::outcomes;
+use super::purpose::Purpose;
 use super::review_view::draw_review;
 use super::run_view::run_lines;
 use super::state::Redrives;
-use super::texts::{canary_text, count_line, parts, sent_text};
+use super::texts::{LEFT_OUT, canary_text, count_line, fitting, sent_text};
 use crate::tui::context::ScreenContext;
-use crate::tui::format::{age_secs, clock, count, fit, span_secs, timestamp, visible};
+use crate::tui::format::{age_secs, clock, count, counted, fit, span_secs, timestamp, visible};
 use crate::tui::layout::area_rows;
 use crate::tui::lines::{
-    draw_divider, explained, hanging, left, message_count, titled, whole_words,
+    draw_divider, explained, failed_at, hanging, left, message_count, titled, whole_words,
 };
 use crate::tui::redrives::PastRedrive;
 use crate::tui::theme::{Theme, Tone, sign};
 use redrive::fact::Ending;
-use redrive::{Kind, Pause, RunCommand};
+use redrive::{Counts, Kind, Pause, RunCommand};
 
 /// `interrupted`
 const LABEL: usize = 12;
+/// Between the numbers of a row.
+const SEPARATOR: &str = " · ";
 
 impl Redrives {
     pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
@@ -47,8 +50,11 @@ impl Redrives {
         }
         let name = match self.selected_row() {
             None => "Redrive".to_owned(),
-            Some(Row::Running(_)) => "Running redrive".to_owned(),
-            Some(Row::Past(past)) => format!("Redrive of {} UTC", timestamp(past.created_at)),
+            Some(Row::Running(run)) => format!("Running {}", run.purpose().name()),
+            Some(Row::Past(past)) => {
+                let title = Purpose::of(past.kind, past.replaces).title();
+                format!("{title} of {} UTC", timestamp(past.created_at))
+            }
         };
         let width = parts.detail_title.width;
         canvas.render_widget(titled(&name, Vec::new(), theme, width), parts.detail_title);
@@ -110,7 +116,8 @@ impl Redrives {
     fn list_notes(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
         if let Some(fault) = self.history.error() {
-            lines.extend(explained(fault, ("^r", "reads them again"), theme));
+            let failed = (fault, self.history.failed_at());
+            lines.extend(explained(failed, ("^r", "reads them again"), theme));
         }
         if let Some(past) = self.history.value() {
             if let Some(error) = &past.unreadable {
@@ -172,7 +179,8 @@ impl Redrives {
             let report = (report, is_running);
             lines.extend(outcomes::rows(report, theme, below, (width, room)));
         } else if let Some(fault) = self.report.error() {
-            lines.extend(hanging(Tone::Bad, &visible(&fault.message), theme, width));
+            let text = failed_at(fault, self.report.failed_at());
+            lines.extend(hanging(Tone::Bad, &text, theme, width));
         } else if self.report.is_loading() {
             lines.push(Line::styled(" reading the messages", theme.muted()));
         }
@@ -218,6 +226,10 @@ impl Redrives {
                 ": {} left that a resume tries again",
                 message_count(past.counts.left())
             ),
+            Some(Ending::Finished) if past.not_proved() > 0 => format!(
+                ": {} not proved, which a resume looks up again",
+                message_count(past.not_proved())
+            ),
             Some(Ending::Finished) => String::new(),
             Some(Ending::Cancelled) => match past.kind {
                 Kind::Redrive => ": the rest was not sent".to_owned(),
@@ -245,6 +257,10 @@ impl Redrives {
         let mut facts = vec![canary_text(&past.canary_steps, past.planned)];
         if past.kind == Kind::Replay {
             facts.insert(0, "records through the topic".to_owned());
+        }
+        if past.replaces > 0 {
+            let records = counted(past.replaces as u64, "record");
+            facts.insert(0, format!("replaces {records}"));
         }
         if past.edited > 0 {
             facts.push(format!("{} edited", count(past.edited as u64)));
@@ -287,15 +303,23 @@ fn list_row(
     width: usize,
 ) -> Line<'static> {
     let theme = context.theme;
-    let (tone, label, at, counts, planned, kind) = match row {
+    let (tone, label, at, counts, planned, purpose) = match row {
         Row::Running(run) => {
             let (tone, label) = match run.command() {
                 RunCommand::Run => (Tone::Good, "running"),
+                RunCommand::Pause(_) if run.is_ending_by_itself() => (Tone::Warning, "ending"),
                 RunCommand::Pause(_) if run.own_pause().is_some() => (Tone::Bad, "stopped"),
                 RunCommand::Pause(_) => (Tone::Warning, "paused"),
                 RunCommand::Cancel => (Tone::Warning, "ending"),
             };
-            (tone, label, run.since, run.counts(), run.planned, run.kind)
+            (
+                tone,
+                label,
+                run.since,
+                run.counts(),
+                run.planned,
+                run.purpose(),
+            )
         }
         Row::Past(past) => {
             let (tone, label) = ending_look(past);
@@ -305,7 +329,7 @@ fn list_row(
                 past.created_at,
                 past.counts,
                 past.planned,
-                past.kind,
+                Purpose::of(past.kind, past.replaces),
             )
         }
     };
@@ -316,22 +340,11 @@ fn list_row(
     };
     let marker = if is_selected { "▸ " } else { "  " };
     let room = width.saturating_sub(2 + 2 + LABEL + 12);
-    let sent = sent_text(&counts, planned);
-    let mut rest = match kind {
-        Kind::Redrive => sent,
-        Kind::Replay => format!("replay: {sent}"),
-    };
     let is_running = match row {
         Row::Running(_) => true,
         Row::Past(past) => past.is_running,
     };
-    for (number, _, what) in parts(&counts, is_running) {
-        let part = format!(" · {} {what}", count(number as u64));
-        // A part of a number is another number.
-        if rest.width() + part.width() <= room {
-            rest.push_str(&part);
-        }
-    }
+    let rest = numbers(purpose, (&counts, is_running), planned, room);
     let line = Line::from(vec![
         Span::raw(marker),
         Span::styled(
@@ -346,4 +359,35 @@ fn list_row(
     } else {
         line
     }
+}
+
+/// The numbers of a row, in the fullest form that has room.
+fn numbers(
+    purpose: Purpose,
+    (counts, is_running): (&Counts, bool),
+    planned: usize,
+    room: usize,
+) -> String {
+    let before = match purpose {
+        Purpose::Redrive => String::new(),
+        Purpose::Replay | Purpose::Replacement => format!("{}: ", purpose.name()),
+    };
+    let after = |sent: &str| {
+        let mut text = format!("{before}{sent}");
+        let left_over = room.saturating_sub(text.width());
+        let (parts, is_cut) = fitting((counts, is_running), SEPARATOR.width(), left_over);
+        for (_, part) in parts {
+            text.push_str(&format!("{SEPARATOR}{part}"));
+        }
+        if is_cut {
+            text.push_str(LEFT_OUT);
+        }
+        (text, is_cut)
+    };
+    let (text, is_cut) = after(&sent_text(counts, planned));
+    if !is_cut {
+        return text;
+    }
+    let (sent, planned) = (counts.sent() as u64, planned as u64);
+    after(&format!("{}/{} sent", count(sent), count(planned))).0
 }

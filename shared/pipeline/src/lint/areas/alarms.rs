@@ -3,6 +3,7 @@
 use crate::lint::check::{Check, Found, Judged, Severity};
 use crate::lint::facts::{AlarmFacts, Facts};
 use crate::lint::fix::Fix;
+use crate::text::in_words;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -39,8 +40,8 @@ fn no_alarm(facts: &Facts) -> Judged {
     ))
     .or_terraform("terraform apply");
     let seen = format!(
-        "{} alarms, none on the depth of {name} alone that notifies somebody",
-        alarms.len()
+        "{}, none on the depth of {name} alone that notifies somebody",
+        in_words(alarms.len() as u64, "alarm")
     );
     Ok(Some(Found::new(Severity::Warning, seen, fix)))
 }

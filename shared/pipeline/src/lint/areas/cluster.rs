@@ -4,6 +4,7 @@ use crate::lint::check::{Check, Found, Judged, Severity};
 use crate::lint::fact::NotChecked;
 use crate::lint::facts::{ClusterFacts, Facts};
 use crate::lint::fix::Fix;
+use crate::text::in_words;
 
 /// Backups of a production database.
 const BACKUP_DAYS_MIN: u64 = 7;
@@ -66,7 +67,10 @@ fn deletion_protection(facts: &Facts) -> Judged {
 fn backups(facts: &Facts) -> Judged {
     let cluster = of_production(facts)?;
     Ok((cluster.backup_days < BACKUP_DAYS_MIN).then(|| {
-        let seen = format!("backups of {} days in production", cluster.backup_days);
+        let seen = format!(
+            "backups of {} in production",
+            in_words(cluster.backup_days, "day")
+        );
         let fix = modify(facts, "--backup-retention-period 14 --apply-immediately")
             .or_terraform("database = { backup_retention_days = 14 }");
         Found::new(Severity::Warning, seen, fix)

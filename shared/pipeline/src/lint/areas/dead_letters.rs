@@ -6,7 +6,7 @@ use crate::lint::fact::NotChecked;
 use crate::lint::facts::Facts;
 use crate::lint::fix::Fix;
 use crate::rules::{self, TimeLeft};
-use crate::text::span_secs;
+use crate::text::{in_words, span_secs};
 
 const DAY_SECS: u64 = 86_400;
 /// Largest retention of SQS.
@@ -73,8 +73,8 @@ fn expiry(facts: &Facts) -> Judged {
         Severity::Warning
     };
     let seen = format!(
-        "the oldest of {} dead letters came {} ago and expires {}",
-        dead.messages,
+        "the oldest of {} came {} ago and expires {}",
+        in_words(dead.messages, "dead letter"),
         span_secs(age),
         left.text()
     );

@@ -5,6 +5,7 @@ use crate::lint::check::{Check, Found, Judged, Severity};
 use crate::lint::fact::NotChecked;
 use crate::lint::facts::{Facts, MappingFacts};
 use crate::lint::fix::Fix;
+use crate::text::in_words;
 
 /// Concurrent invocations with which Lambda begins to poll a queue.
 const POLLERS_AT_START: u64 = 5;
@@ -124,7 +125,8 @@ fn concurrency(facts: &Facts) -> Judged {
         (Severity::Error, seen)
     } else {
         let seen = format!(
-            "{function} may run {reserved} times at once, and its pollers ask for {wanted}"
+            "{function} may run {} at once, and its pollers ask for {wanted}",
+            in_words(reserved, "time")
         );
         (Severity::Warning, seen)
     };

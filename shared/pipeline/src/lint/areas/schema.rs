@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::lint::check::{Check, Found, Judged, Severity};
 use crate::lint::facts::{Applied, Facts, UpkeepFacts};
 use crate::lint::fix::Fix;
-use crate::text::{count, span_secs, timestamp};
+use crate::text::{counted, in_words, span_secs, timestamp};
 
 /// Partitions that end within this time: upkeep runs daily, and somebody needs days to notice.
 const AHEAD_WARNING: TimeDelta = TimeDelta::days(7);
@@ -138,20 +138,21 @@ fn default_rows(facts: &Facts) -> Judged {
     } else {
         Severity::Warning
     };
-    let seen = format!("about {} records in records_default", count(rows));
+    let seen = format!("about {} in records_default", counted(rows, "record"));
     Ok(Some(Found::new(severity, seen, migrate(facts))))
 }
 
 /// At least half of the hours, so that the rule does not depend on how many hours a day have traffic.
 fn upkeep(facts: &Facts) -> Judged {
     let UpkeepFacts {
-        counted_hours: counted,
+        counted_hours: hours,
         unfolded_hours: unfolded,
     } = *facts.schema.get()?.upkeep.get()?;
-    let is_behind = unfolded >= UNFOLDED_HOURS_MIN && unfolded.saturating_mul(2) >= counted;
+    let is_behind = unfolded >= UNFOLDED_HOURS_MIN && unfolded.saturating_mul(2) >= hours;
     Ok(is_behind.then(|| {
         let seen = format!(
-            "between four and two days ago, the counts of {unfolded} of {counted} hours with records are not folded"
+            "between four and two days ago, the counts of {unfolded} of {} with records are not folded",
+            in_words(hours, "hour")
         );
         Found::new(Severity::Warning, seen, migrate(facts))
     }))

@@ -383,7 +383,7 @@ pub(super) const FAULTS: &[Fault] = &[
     (
         "cluster-backups-short",
         Warning,
-        "backups of 1 days",
+        "backups of 1 day in production",
         |facts| {
             known(&mut facts.cluster).backup_days = 1;
         },

@@ -167,6 +167,7 @@ pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunE
             journal: "/state/redrives/0199-aaaa.journal".into(),
             created_at: now(),
             kind: redrive::Kind::Redrive,
+            replaces: 0,
             planned: report.planned,
             canary_steps: vec![1],
             skipped: 34,
@@ -186,6 +187,7 @@ pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -
     Progress {
         journal: "/state/redrives/0199-aaaa.journal".into(),
         kind: redrive::Kind::Redrive,
+        replaces: 0,
         planned,
         canary_steps: canary_steps.to_vec(),
         counts,

@@ -22,6 +22,7 @@ use crate::tui::request::ReplyTo;
 use crate::tui::testing::{
     DRY_RUN, EXTEND, Harness, JUDGE, PATCH, RECEIVE, REDRIVE, RELEASE, SEARCH,
 };
+use pipeline::Hidden;
 use pipeline::environment::Environment;
 use pipeline::model::{DeadLetter, ReceivedMessages};
 use redrive::MessageOutcome;

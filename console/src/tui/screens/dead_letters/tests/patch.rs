@@ -36,6 +36,22 @@ fn search_lists_what_is_found_and_x_lists_all_again() {
 }
 
 #[test]
+fn search_finds_a_failure_by_the_name_that_its_group_has() {
+    let mut harness = received(messages());
+    for (text, number) in [
+        ("Missing-Attribute", 25),
+        ("missing-attribute /time", 25),
+        ("not-json", 2),
+        ("8f3e0b6a-1111-4222-8333-000000000031", 1),
+        ("no such thing", 0),
+    ] {
+        harness.search(text, Ok(0));
+        assert_eq!(harness.screen().listed.len(), number, "{text}");
+        harness.press('x');
+    }
+}
+
+#[test]
 fn nothing_of_an_earlier_search_is_listed_as_found_by_this_one() {
     let mut harness = received(messages());
     harness.search("LA601", Ok(5));

@@ -172,7 +172,7 @@ fn receive_without_an_answer_is_shown_until_its_messages_are_visible() {
     let mut harness = open(160, 45, environment());
     let (_, to) = harness.take_last(&RECEIVE);
     let mut received = with_times(ReceivedMessages::default(), &[]);
-    received.leases.unanswered = pipeline::Hidden {
+    received.leases.unanswered = Hidden {
         messages_max: 10,
         until: Some(harness.now + Duration::seconds(300)),
     };
@@ -260,15 +260,38 @@ fn release_stays_on_the_screen_and_enter_receives_again() {
     let mut harness = received(messages());
     harness.press('R');
     assert_eq!(harness.count(&RELEASE), 1);
+    let text = harness.screen_text();
+    assert!(text.contains("37 messages are being released"), "{text}");
+    harness.answer(&RELEASE, Ok(Hidden::default()));
     assert!(harness.screen_text().contains("37 messages released"));
     harness.press('1');
-    assert_eq!(harness.count(&RELEASE), 1);
+    assert_eq!(harness.count(&RELEASE), 0);
     harness.press('2');
     assert_eq!(harness.count(&RECEIVE), 1);
     harness.answer_messages(messages());
     harness.press('R');
     harness.code(KeyCode::Enter);
     assert_eq!(harness.count(&RECEIVE), 1);
+}
+
+#[test]
+fn messages_that_were_purged_meanwhile_are_not_shown_as_released() {
+    let mut harness = received(messages());
+    harness.press('R');
+    let hidden = Hidden {
+        messages_max: 30,
+        until: Some(now() + Duration::seconds(300)),
+    };
+    harness.answer(&RELEASE, Ok(hidden));
+    let text = harness.screen_text();
+    assert!(text.contains("7 of 37 messages released"), "{text}");
+    assert!(!text.contains("37 messages released at"), "{text}");
+
+    let mut harness = received(messages());
+    harness.press('R');
+    harness.answer(&RELEASE, Err(fault()));
+    let text = harness.screen_text();
+    assert!(text.contains("37 messages perhaps not released"), "{text}");
 }
 
 #[test]

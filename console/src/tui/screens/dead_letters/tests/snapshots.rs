@@ -195,6 +195,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         State::Released => {
             harness.answer_messages(messages());
             harness.press('R');
+            harness.answer(&RELEASE, Ok(Hidden::default()));
         }
         State::ReadOnly => harness.answer_messages(messages()),
         State::Production => {

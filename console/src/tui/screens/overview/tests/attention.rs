@@ -317,3 +317,40 @@ fn long_notice_is_cut_and_read_in_full_in_the_list() {
         assert!(text.contains("refused"), "{text}");
     }
 }
+
+#[test]
+fn part_that_the_environment_does_not_have_is_no_failure() {
+    let absent = || Fault {
+        is_not_configured: true,
+        ..Fault::new("get \"/health\": no API in environment \"demo\"")
+    };
+    let pipeline = Pipeline {
+        api: Err(absent()),
+        ..Pipeline::healthy()
+    };
+    for (width, height) in [(160, 45), (80, 24)] {
+        let text = served(&pipeline, width, height).text();
+        for expected in ["● healthy", "not configured"] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        for wrong in ["failing", "never seen", "no API"] {
+            assert!(!text.contains(wrong), "{wrong}: {text}");
+        }
+    }
+    let pipeline = Pipeline {
+        api: Err(absent()),
+        ..Pipeline::unreachable()
+    };
+    let text = served(&pipeline, 160, 45).text();
+    assert!(text.contains("✖ unreachable"), "{text}");
+}
+
+#[test]
+fn time_of_the_numbers_is_no_clock_at_any_width() {
+    for width in 60..=160 {
+        let text = served(&Pipeline::healthy(), width, 24).text();
+        let header = text.lines().next().unwrap_or_default();
+        let is_said = header.contains("as of 11:06:40") || !header.contains("11:06:40");
+        assert!(is_said, "{width}: {header}");
+    }
+}

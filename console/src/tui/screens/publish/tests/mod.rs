@@ -397,7 +397,9 @@ fn failed_look_is_tried_again_and_the_search_ends_after_a_minute() {
     harness.at(70_000).tick();
     assert_eq!(harness.count(&TRACE), 0);
     assert!(
-        harness.text().contains("still pending after 1 min"),
+        harness
+            .text()
+            .contains("not there by 11:07:41 UTC, in 1 min"),
         "{}",
         harness.text()
     );
@@ -409,6 +411,30 @@ fn failed_look_is_tried_again_and_the_search_ends_after_a_minute() {
     harness.at(71_000).ctrl('r');
     assert_eq!(harness.count(&TRACE), 1);
     assert!(harness.text().contains("waiting for"));
+}
+
+#[test]
+fn api_that_is_not_configured_is_not_waited_for() {
+    let mut harness = with_text(VALID, 160, 45);
+    harness.model.environment.api_url = None;
+    let mut harness = harness.sent().traced(stored(1_218, None), 1_300);
+    harness.at(30_000).tick();
+    assert_eq!(harness.count(&TRACE), 0, "nothing more to come");
+    let text = harness.text();
+    let line = text.lines().find(|line| line.contains("readable"));
+    assert!(line.unwrap().contains("not configured"), "{text}");
+}
+
+#[test]
+fn api_that_never_answered_is_not_awaited_after_the_search_ended() {
+    let mut harness = with_text(VALID, 160, 45)
+        .sent()
+        .traced(stored(1_218, None), 1_300);
+    assert!(harness.text().contains("no answer yet"));
+    harness.at(70_000).tick();
+    let text = harness.text();
+    assert!(text.contains("no answer by 11:07:41 UTC"), "{text}");
+    assert!(!text.contains("no answer yet"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Following: new records come by themselves, and the place of the operator stays.
 
 use super::*;
+use pipeline::model::{ReadPath, RecordTotals};
 
 #[test]
 fn following_goes_to_the_newest_record() {
@@ -101,4 +102,65 @@ fn hole_pauses_unless_the_newest_is_watched() {
     harness.press('f');
     harness.answer_page(Ok(page(501..=1_000, true)));
     assert!(harness.text().contains("1 / 500,"), "{}", harness.text());
+}
+
+/// Rows, and then a refresh that fails after 60 s.
+fn failed() -> Harness {
+    let mut harness = with_page(page(901..=1_000, true), 160, 45);
+    harness.pass(60);
+    harness.refresh();
+    harness.answer_page(Err(refused()));
+    harness
+}
+
+fn totals_came(harness: &mut Harness) {
+    let position = harness
+        .requests
+        .iter()
+        .rposition(|request| matches!(request, Request::Totals(_)));
+    let Request::Totals(to) = harness.requests.remove(position.unwrap()) else {
+        unreachable!();
+    };
+    let totals = RecordTotals {
+        total: 1_000,
+        total_is_estimate: false,
+        last_ingested_at: None,
+        database_now: harness.now,
+        schema_version: None,
+        read_path: ReadPath::Database,
+        tunnel_fault: None,
+    };
+    harness.reply(to, Ok(totals));
+}
+
+#[test]
+fn failure_is_shown_with_its_time() {
+    let text = failed().text();
+    assert!(text.contains("· at 11:07:40 UTC ·"), "{text}");
+    let text = harness_in(State::FailedFirst, 220, 45).text();
+    assert!(text.contains("(after 0.1 s) · at 11:06:40 UTC"), "{text}");
+}
+
+#[test]
+fn failure_goes_when_the_database_answers_again() {
+    let mut harness = failed();
+    harness.pass(9);
+    totals_came(&mut harness);
+    harness.tick();
+    assert!(harness.queries().is_empty(), "not sooner than after 10 s");
+    harness.pass(1);
+    harness.answer_page(Ok(page(901..=1_000, true)));
+    let text = harness.text();
+    assert!(!text.contains("connection refused"), "{text}");
+}
+
+#[test]
+fn failure_of_a_page_is_past_when_a_later_read_was_answered() {
+    let mut harness = harness_in(State::MoreFailed, 160, 45);
+    assert!(harness.text().contains("next page: "), "{}", harness.text());
+    harness.press('f');
+    harness.pass(3);
+    harness.answer_page(Ok(page(901..=1_001, true)));
+    let text = harness.text();
+    assert!(!text.contains("next page: "), "{text}");
 }

@@ -172,6 +172,7 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
             harness.answer_page(Err(Fault {
                 message: "read records: no database in environment demo".into(),
                 hint: Some("records need database_url".into()),
+                is_not_configured: true,
                 ..Fault::default()
             }));
             harness

@@ -294,9 +294,11 @@ fn redrive_that_another_process_paused_is_shown_as_paused() {
             ..Past::default()
         };
         answer_history(&mut harness, history);
+        harness.resize(110, 24);
         let text = harness.screen_text();
         assert!(text.contains(shown), "{text}");
         assert!(text.contains("3 waiting for proof"), "{text}");
+        harness.resize(80, 24);
         harness.code(KeyCode::Enter);
         let text = harness.screen_text();
         assert!(text.contains("13 of 43 sent"), "{text}");
@@ -337,4 +339,98 @@ fn replay_is_told_apart_and_says_what_became_of_its_rest() {
     }
     harness.press('r');
     assert_eq!(harness.count(&RESUME), 1, "it is resumed like a redrive");
+}
+
+#[test]
+fn replay_that_replaces_records_is_told_apart_in_list_and_detail() {
+    let counts = Counts {
+        moved: 43,
+        stored: 43,
+        ..Counts::default()
+    };
+    let replacement = PastRedrive {
+        kind: redrive::Kind::Replay,
+        replaces: 40,
+        ..past(0, 43, counts, Some(Ending::Finished))
+    };
+    let mut harness = console();
+    harness.press('3');
+    let history = Past {
+        redrives: vec![replacement],
+        ..Past::default()
+    };
+    answer_history(&mut harness, history);
+    let text = harness.screen_text();
+    assert!(text.contains("replacement: 43 of 43 sent"), "{text}");
+    harness.code(KeyCode::Enter);
+    let text = harness.screen_text();
+    for expected in ["─ Replacement of", "replaces 40 records"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn numbers_of_a_row_add_up_or_say_that_some_are_left_out() {
+    let counts = Counts {
+        moved: 1,
+        dead_again: 1,
+        waiting: 28,
+        ..Counts::default()
+    };
+    let known = Counts {
+        moved: 16,
+        stored: 16,
+        duplicates: 16,
+        ..Counts::default()
+    };
+    let mut harness = console();
+    harness.press('3');
+    let mut replay = past(0, 29, counts, Some(Ending::Cancelled));
+    replay.kind = redrive::Kind::Replay;
+    let history = Past {
+        redrives: vec![replay, past(1, 16, known, Some(Ending::Finished))],
+        ..Past::default()
+    };
+    answer_history(&mut harness, history);
+    let mut forms = std::collections::BTreeSet::new();
+    for width in 50..=200 {
+        harness.resize(width, 24);
+        let text = harness.screen_text();
+        let rows = text.lines().filter_map(|line| line.split('│').next());
+        for row in rows.filter(|row| row.contains(" sent")) {
+            let parts = row.split(" · ").skip(1);
+            let has = |words: &str| parts.clone().any(|part| part.contains(words));
+            let is_whole = match row.contains("replay") {
+                true => has("failed") && (has("not sent") || has("unsent")),
+                false => has("already stored") || has("known"),
+            };
+            forms.insert(is_whole);
+            assert!(is_whole || row.contains('…'), "{width}: {row}");
+        }
+    }
+    assert_eq!(forms.len(), 2, "both forms are seen");
+}
+
+#[test]
+fn finished_redrive_whose_events_were_not_all_found_can_look_again() {
+    let counts = Counts {
+        moved: 29,
+        stored: 26,
+        ..Counts::default()
+    };
+    let mut harness = console();
+    harness.press('3');
+    let history = Past {
+        redrives: vec![past(0, 29, counts, Some(Ending::Finished))],
+        ..Past::default()
+    };
+    answer_history(&mut harness, history);
+    harness.code(KeyCode::Enter);
+    let text = harness.screen_text();
+    assert!(
+        text.contains("3 messages not proved, which a resume"),
+        "{text}"
+    );
+    harness.press('r');
+    assert_eq!(harness.count(&RESUME), 1);
 }

@@ -21,6 +21,7 @@ fn past(number: u32, planned: usize, counts: Counts, ending: Option<Ending>) -> 
         journal: format!("/state/redrives/0198-{number:04}.journal").into(),
         created_at: fixtures::now() - chrono::Duration::hours(i64::from(number) * 9),
         kind: redrive::Kind::Redrive,
+        replaces: 0,
         planned,
         canary_steps: vec![1, 10],
         skipped: 2,
@@ -158,7 +159,7 @@ fn stopped() -> Progress {
         waiting: 36,
         ..Counts::default()
     };
-    let why = "1 of 1 redriven events failed again: not-json".to_owned();
+    let why = "1 of 1 redriven event failed again: not-json".to_owned();
     Progress {
         command: RunCommand::Pause(Pause::Redrive(why)),
         ..running(counts)

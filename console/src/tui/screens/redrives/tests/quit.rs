@@ -49,7 +49,7 @@ fn stopped_redrive_needs_attention_and_is_not_said_to_continue() {
     let stopped = harness.model.pipeline.stopped_redrive.clone();
     assert_eq!(
         stopped.as_deref(),
-        Some("the redrive is stopped: 1 of 37 sent: 1 of 1 redriven events failed again: not-json")
+        Some("the redrive is stopped: 1 of 37 sent: 1 of 1 redriven event failed again: not-json")
     );
     let findings = crate::tui::health::findings(
         &harness.model.pipeline,

@@ -74,7 +74,7 @@ fn failed_canary_shows_its_reason_and_the_choices() {
         ..Counts::default()
     };
     let command = RunCommand::Pause(Pause::Redrive(
-        "1 of 1 redriven events failed again: not-json".to_owned(),
+        "1 of 1 redriven event failed again: not-json".to_owned(),
     ));
     report(
         &mut harness,
@@ -108,7 +108,10 @@ fn time_of_a_pause_or_of_a_proof_makes_no_rate() {
     };
     let until = fixtures::now() + chrono::Duration::seconds(90);
     let proving = Progress {
-        wait: Some(Wait::Proof { until }),
+        wait: Some(Wait::Proof {
+            until,
+            is_last: false,
+        }),
         ..running(counts(12))
     };
     for stop in [paused, proving] {
@@ -398,7 +401,10 @@ fn wait_has_a_countdown_and_no_time_until_the_last_message() {
     let until = harness.now + chrono::Duration::seconds(90);
     let waits = [
         (
-            Wait::Proof { until },
+            Wait::Proof {
+                until,
+                is_last: false,
+            },
             "waiting for proof, 1 min 30 s at most",
         ),
         (
@@ -449,5 +455,37 @@ fn one_set_of_words_counts_what_was_sent_and_what_was_proved() {
     }
     for wrong in ["done", "all sent", "pending", "moved"] {
         assert!(!text.contains(wrong), "{wrong}: {text}");
+    }
+}
+
+#[test]
+fn paused_run_that_has_nothing_left_to_send_says_that_it_ends_by_itself() {
+    let counts = Counts {
+        moved: 15,
+        stored: 12,
+        not_sent: 22,
+        ..Counts::default()
+    };
+    let why = "5 batches in a row were refused: no such queue".to_owned();
+    let until = fixtures::now() + chrono::Duration::seconds(42);
+    let text = |is_last| {
+        let (mut harness, to) = begun();
+        harness.resize(160, 45);
+        let progress = Progress {
+            command: RunCommand::Pause(Pause::Redrive(why.clone())),
+            wait: Some(Wait::Proof { until, is_last }),
+            ..running(counts)
+        };
+        report(&mut harness, to.id(), progress);
+        let is_stopped = harness.model.pipeline.stopped_redrive.is_some();
+        assert_eq!(is_stopped, !is_last, "whether somebody must decide");
+        harness.screen_text()
+    };
+    let (more, last) = (text(false), text(true));
+    assert!(more.contains("space continues anyway"), "{more}");
+    assert!(more.contains("ends it with 22 not sent"), "{more}");
+    assert!(!last.contains("continues anyway"), "{last}");
+    for expected in ["it ends by itself with 22", "42 s at most"] {
+        assert!(last.contains(expected), "{expected}: {last}");
     }
 }
