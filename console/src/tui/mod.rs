@@ -5,6 +5,7 @@
 //! theme, keys, texts and the other vocabulary.
 
 mod basic_colours;
+mod changed_cells;
 mod check_settings;
 mod context;
 mod dialog;

@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
+use crossterm::execute;
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
-    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
 };
-use crossterm::{execute, queue};
-use ratatui::backend::{Backend as _, ClearType as Region, CrosstermBackend};
+use ratatui::backend::{Backend as _, ClearType as Region};
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
 use super::basic_colours::{BasicColours, has_basic_colours};
+use super::changed_cells::ChangedCells;
 
 static IS_OPEN: AtomicBool = AtomicBool::new(false);
 
@@ -38,7 +39,7 @@ pub(crate) fn cannot_draw_on(term: Option<&str>) -> Option<String> {
 pub(super) struct TerminalSession {
     /// What draws. Its area is set by [`TerminalSession::resize`] alone: the library's own way asks the
     /// terminal for its cursor and waits for the answer.
-    pub(super) terminal: Terminal<CrosstermBackend<io::BufWriter<BasicColours<Stdout>>>>,
+    pub(super) terminal: Terminal<ChangedCells<io::BufWriter<BasicColours<Stdout>>>>,
     /// A text that the operator's own editor is to open.
     pub(super) requested_editor: Option<String>,
 }
@@ -69,7 +70,7 @@ impl TerminalSession {
         .and_then(|()| {
             let (width, height) = crossterm::terminal::size()?;
             let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
-            Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport })
+            Terminal::with_options(ChangedCells::new(out), TerminalOptions { viewport })
         });
         match taken {
             Ok(terminal) => Ok(Self {
@@ -90,8 +91,10 @@ impl TerminalSession {
     pub(super) fn reopen(&mut self) -> io::Result<Rect> {
         enable_raw_mode()?;
         IS_OPEN.store(true, Ordering::SeqCst);
+        let backend = self.terminal.backend_mut();
+        backend.forget_cursor();
         execute!(
-            self.terminal.backend_mut(),
+            backend.writer(),
             EnterAlternateScreen,
             EnableMouseCapture,
             EnableBracketedPaste
@@ -114,15 +117,13 @@ impl TerminalSession {
         Ok(area)
     }
 
-    /// Draws a frame. A terminal with synchronised output (mode 2026) shows it in one piece; others ignore
-    /// the two sequences.
+    /// Draws a frame.
     ///
     /// # Errors
     /// When the terminal is gone.
     pub(super) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let drawn = self.terminal.draw(render).map(|_| ());
-        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        self.terminal.backend_mut().end_frame()?;
         drawn
     }
 
@@ -131,7 +132,6 @@ impl TerminalSession {
     /// # Errors
     /// When the terminal is gone.
     pub(super) fn resize(&mut self, width: u16, height: u16) -> io::Result<()> {
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.backend_mut().clear_region(Region::All)?;
         self.terminal.resize(Rect::new(0, 0, width, height))
     }
@@ -144,7 +144,7 @@ impl TerminalSession {
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
         use crossterm::clipboard::CopyToClipboard;
         execute!(
-            self.terminal.backend_mut(),
+            self.terminal.backend_mut().writer(),
             CopyToClipboard::to_clipboard_from(text)
         )
     }
@@ -153,7 +153,7 @@ impl TerminalSession {
 impl Drop for TerminalSession {
     fn drop(&mut self) {
         // A panic may leave the beginning of a frame in the buffer, which is written after this.
-        let _ = execute!(self.terminal.backend_mut(), EndSynchronizedUpdate);
+        let _ = execute!(self.terminal.backend_mut().writer(), EndSynchronizedUpdate);
         restore();
     }
 }

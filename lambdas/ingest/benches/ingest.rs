@@ -67,7 +67,7 @@ fn main() {
         Role::Measure(bench) => {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let figures = runtime.block_on(async {
-                let mut server = Server::start().await;
+                let mut server = Server::start(Vec::new()).await;
                 let mut figures =
                     throughput::measure(&mut server, bench.rounds, bench.is_quick).await;
                 figures.extend(ledger::measure(&mut server, bench.rounds, bench.is_quick).await);

@@ -28,8 +28,13 @@ pub(crate) struct Database {
 }
 
 impl Server {
-    pub(crate) async fn start() -> Self {
-        let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
+    /// Starts it with further settings, each `name=value`.
+    pub(crate) async fn start(settings: Vec<String>) -> Self {
+        let options = PostgresOptions {
+            settings,
+            ..PostgresOptions::default()
+        };
+        let postgres = Postgres::start(options).await.unwrap();
         postgres.create_database(TEMPLATE).await.unwrap();
         let url = postgres.url(TEMPLATE);
         let pool = connect(&ConnectSettings::new(url, "bench")).await.unwrap();
