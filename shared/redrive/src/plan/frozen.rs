@@ -483,14 +483,20 @@ pub(crate) mod tests {
         let version = error(|plan| plan.schema_version = REPLAY_SCHEMA_VERSION);
         assert!(version.contains("schema version 2"), "{version}");
         let number = error(|plan| plan.entries[1].replaces = None);
-        assert!(number.contains("replaces is 1, and the plan has 0"), "{number}");
+        assert!(
+            number.contains("replaces is 1, and the plan has 0"),
+            "{number}"
+        );
         let hidden = error(|plan| {
             plan.schema_version = REPLAY_SCHEMA_VERSION;
             if let Some(replay) = &mut plan.replay {
                 replay.replacement = None;
             }
         });
-        assert!(hidden.contains("replaces is 0, and 1 messages"), "{hidden}");
+        assert!(
+            hidden.contains("replaces is 0, and the plan has 1"),
+            "{hidden}"
+        );
     }
 
     #[test]
