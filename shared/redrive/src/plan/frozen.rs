@@ -483,7 +483,10 @@ pub(crate) mod tests {
         let version = error(|plan| plan.schema_version = REPLAY_SCHEMA_VERSION);
         assert!(version.contains("schema version 2"), "{version}");
         let number = error(|plan| plan.entries[1].replaces = None);
-        assert!(number.contains("replaces is 1, and the plan has 0"), "{number}");
+        assert!(
+            number.contains("replaces is 1, and the plan has 0"),
+            "{number}"
+        );
         let hidden = error(|plan| {
             plan.schema_version = REPLAY_SCHEMA_VERSION;
             if let Some(replay) = &mut plan.replay {
