@@ -1,8 +1,9 @@
 //! How the console feels: first frame, key to paint, what it costs while nothing happens, memory.
 //!
-//! `cargo bench -p opsconsole` starts the console in a pseudo-terminal of 160×45, next to `top`
-//! where the machine has it, and a whole pipeline without traffic for the idle figures. It prints
-//! a table and writes `target/bench/terminal.json`.
+//! `cargo bench -p opsconsole` builds the console as it is released (profile `operator`, without the demo; some
+//! minutes the first time) and starts it in a pseudo-terminal of 160×45, next to `top` where the machine has it,
+//! and a whole pipeline without traffic for the idle figures. It prints a table and writes
+//! `target/bench/terminal.json`.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,7 +16,8 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,7 +27,6 @@ use serde_json::{Value, json};
 use support::configuration;
 use support::pty::Session;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_opsconsole");
 const SIZE: (u16, u16) = (160, 45);
 const LIMIT: Duration = Duration::from_secs(20);
 const STARTS: usize = 20;
@@ -169,10 +170,11 @@ fn milliseconds(since: Instant) -> f64 {
 }
 
 fn main() {
+    let program = released();
     let folder = tempfile::tempdir().unwrap();
-    let mut figures = nobody_there(folder.path());
+    let mut figures = nobody_there(&program, folder.path());
     figures.extend(peer(figures.as_slice()));
-    figures.extend(idle(folder.path()));
+    figures.extend(idle(&program, folder.path()));
     println!(
         "\n{:<28}{:>10} {:<6}{:>6}{:>10}{:>10}{:>10}",
         "figure", "value", "unit", "n", "min", "max", "target"
@@ -183,11 +185,33 @@ fn main() {
     write(&figures);
 }
 
+/// Builds the console as it is released.
+fn released() -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--profile", "operator", "--no-default-features"])
+        .args([
+            "--bin",
+            "opsconsole",
+            "--message-format=json-render-diagnostics",
+        ])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "the console does not compile");
+    let messages = String::from_utf8(output.stdout).unwrap();
+    let program = messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message["executable"].as_str()?))
+    });
+    program.unwrap()
+}
+
 /// The console with nothing behind it: what it shows comes from itself alone.
-fn nobody_there(folder: &Path) -> Vec<Figure> {
+fn nobody_there(program: &Path, folder: &Path) -> Vec<Figure> {
     let path = configuration::nobody(folder);
     let subject = Subject {
-        program: Path::new(PROGRAM),
+        program,
         arguments: vec!["--config", path.to_str().unwrap(), "--env", "test"],
         first_frame: "Attention",
         help_key: "?",
@@ -197,7 +221,7 @@ fn nobody_there(folder: &Path) -> Vec<Figure> {
     let keys = subject.keys();
     let mut late = Figure::new("key_to_paint_p95", "ms", keys.clone(), 1.4);
     late.quantile = 0.95;
-    let size = std::fs::metadata(PROGRAM).unwrap().len() as f64 / 1e6;
+    let size = std::fs::metadata(program).unwrap().len() as f64 / 1e6;
     vec![
         Figure::new("first_frame", "ms", subject.first_frames(), 10.0),
         Figure::new("key_to_paint_p50", "ms", keys, 0.8),
@@ -217,7 +241,7 @@ fn peer(ours: &[Figure]) -> Vec<Figure> {
         help: "Help for Interactive Commands",
         close_key: "\u{1b}",
     };
-    let is_there = std::process::Command::new("top")
+    let is_there = Command::new("top")
         .arg("-v")
         .output()
         .is_ok_and(|output| output.status.success());
@@ -246,7 +270,7 @@ fn peer(ours: &[Figure]) -> Vec<Figure> {
 }
 
 /// The console on a pipeline where nothing happens.
-fn idle(folder: &Path) -> Vec<Figure> {
+fn idle(program: &Path, folder: &Path) -> Vec<Figure> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stack = runtime.block_on(async {
         let functions = functions::build(BuildProfile::Release, &ProgressSender::default())
@@ -256,7 +280,7 @@ fn idle(folder: &Path) -> Vec<Figure> {
     });
     let path = configuration::of(stack.endpoints(), folder);
     let arguments = ["--config", path.to_str().unwrap(), "--env", "test"];
-    let session = Session::start(Path::new(PROGRAM), &arguments, &[], SIZE);
+    let session = Session::start(program, &arguments, &[], SIZE);
     session.wait_for("Attention", LIMIT);
     thread::sleep(SETTLE);
     let process = session.process_id();
