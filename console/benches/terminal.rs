@@ -202,7 +202,7 @@ fn released() -> PathBuf {
     let messages = String::from_utf8(output.stdout).unwrap();
     let program = messages.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message["executable"].as_str()?))
+        Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
     program.unwrap()
 }
