@@ -1,6 +1,6 @@
 # The policy for operators who use opsconsole: attach it to their role. It allows what opsconsole calls, the announcement
 # of a pause (OPERATIONS.md, planned-pause) and nothing else: console/tests/deploy compares them. `opsconsole env check`
-# tries each action but those that `opsconsole lint` alone needs: where one is missing, that names it.
+# tries each action that a call without a change can show.
 
 locals {
   arn_prefixes = {

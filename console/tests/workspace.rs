@@ -354,6 +354,34 @@ fn top_level_is_closed() {
 }
 
 /// A new failure code must not be absent where the list is written by hand.
+/// A path of that table is from the top, or from a folder above the one before it.
+#[test]
+fn places_where_something_is_added_exist() {
+    let top = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = std::fs::read_to_string(top.join("README.md")).unwrap();
+    let (_, table) = readme.split_once("| where do I add … |").unwrap();
+    let rows = table.lines().skip(1);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let mut seen = 0;
+    for row in rows {
+        let mut before = top.clone();
+        for name in row.split('`').skip(1).step_by(2) {
+            let is_path = name.contains('/') || name.ends_with(".rs") || name.ends_with(".tf");
+            if !is_path || name.contains("NAME") {
+                continue;
+            }
+            let place = [top.as_path()]
+                .into_iter()
+                .chain(before.ancestors().take_while(|folder| **folder != *top))
+                .map(|folder| folder.join(name))
+                .find(|path| path.exists());
+            before = place.unwrap_or_else(|| panic!("{name} does not exist: {row}"));
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "the check sees only {seen} paths");
+}
+
 #[test]
 fn dashboard_and_readme_have_every_failure_code() {
     let top = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));

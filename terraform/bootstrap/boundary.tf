@@ -28,9 +28,8 @@ locals {
         Sid    = "Anywhere"
         Effect = "Allow"
         Action = [
-          "ec2:AssignIpv6Addresses", "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface",
-          "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-          "ec2:UnassignIpv6Addresses", "ec2:UnassignPrivateIpAddresses",
+          "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+          "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
           "xray:PutTelemetryRecords", "xray:PutTraceSegments",
         ]
         Resource = ["*"]

@@ -137,6 +137,14 @@ locals {
         Resource  = [local.ec2_arns["security-group"]]
         Condition = { StringEqualsIfExists = { "aws:ResourceTag/Pipeline" = settings.name } }
       },
+      # An endpoint with a private name (Service Authorization Reference, "Amazon EC2", CreateVpcEndpoint). The zone is one
+      # of AWS, so neither it nor the VPC can be named by the pipeline.
+      {
+        Sid      = "NameEndpoint"
+        Effect   = "Allow"
+        Action   = ["route53:AssociateVPCWithHostedZone"]
+        Resource = ["*"]
+      },
       # An interface that a deleted function has left keeps its subnet from being deleted. One in use cannot be deleted.
       {
         Sid      = "DeleteInterfaces"

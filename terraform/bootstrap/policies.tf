@@ -258,15 +258,16 @@ locals {
           Action   = ["lambda:TagResource", "lambda:UntagResource"]
           Resource = ["arn:${local.partition}:lambda:*:${local.account_id}:event-source-mapping:*"]
         },
-        # These support no resources. A composite alarm must be put with "*" (CloudWatch API Reference,
-        # "PutCompositeAlarm").
+        # These support no resources; of SNS, all that name a subscription and no topic. A composite alarm must be put
+        # with "*" (CloudWatch API Reference, "PutCompositeAlarm").
         {
-          Sid    = "ManageLogDelivery"
+          Sid    = "ManageWithoutNames"
           Effect = "Allow"
           Action = [
             "cloudwatch:PutCompositeAlarm",
             "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies",
             "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+            "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
           ]
           Resource = ["*"]
         },

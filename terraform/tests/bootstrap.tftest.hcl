@@ -315,7 +315,7 @@ run "role_of_the_pilot_reaches_no_data_of_production" {
             "cloudwatch:PutCompositeAlarm", "lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping",
             "lambda:UpdateEventSourceMapping", "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
             "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy",
-            "logs:UpdateLogDelivery",
+            "logs:UpdateLogDelivery", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
           ], action)
         ] if contains(statement.Resource, "*")
       ]
@@ -332,6 +332,35 @@ run "role_of_the_pilot_reaches_no_data_of_production" {
       ]
     ]))
     error_message = "Who announces a pause sends no metric of a service or of somebody else."
+  }
+}
+
+run "what_has_no_name_is_allowed_on_everything" {
+  module {
+    source = "./bootstrap"
+  }
+
+  # Taking away an address that was confirmed, and any change of the subscription of the queue.
+  assert {
+    condition = alltrue(flatten([
+      for policy in aws_iam_policy.apply : [
+        for action in ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"] : anytrue([
+          for statement in jsondecode(policy.policy).Statement :
+          contains(statement.Action, action) && statement.Resource == ["*"]
+        ])
+      ]
+    ]))
+    error_message = "They name no topic, so AWS denies them to a right that does."
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in aws_iam_policy.apply_network : anytrue([
+        for statement in jsondecode(policy.policy).Statement :
+        contains(statement.Action, "route53:AssociateVPCWithHostedZone") && statement.Resource == ["*"]
+      ])
+    ])
+    error_message = "An endpoint gets its private name by a zone of Route 53."
   }
 }
 

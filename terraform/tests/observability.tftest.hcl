@@ -250,10 +250,10 @@ run "objectives_are_watched_in_two_windows_at_each_burn_rate" {
 
   assert {
     condition = (
-      length(aws_cloudwatch_metric_alarm.slo_window) == 24 && length(aws_cloudwatch_composite_alarm.slo) == 8 &&
+      length(aws_cloudwatch_metric_alarm.slo_window) == 22 && length(aws_cloudwatch_composite_alarm.slo) == 8 &&
       toset(keys(local.slos)) == toset(["freshness", "durability", "api-availability", "api-latency"])
     )
-    error_message = "Four objectives, three burn rates, two windows; and one that pages and one that can wait."
+    error_message = "Four objectives, three burn rates (the durability two), two windows; and one that pages and one that can wait."
   }
 
   # 14.4 times 1 %, 6 times 0.1 %, 3 times 1 %, 14.4 times 0.1 %.
@@ -273,21 +273,37 @@ run "objectives_are_watched_in_two_windows_at_each_burn_rate" {
       for key, secs in {
         "slo-freshness-1h-long"  = 3600, "slo-freshness-1h-short" = 300, "slo-freshness-6h-long" = 21600
         "slo-freshness-6h-short" = 1800, "slo-freshness-1d-long" = 86400, "slo-freshness-1d-short" = 7200
+        "slo-durability-6h-long" = 21600, "slo-durability-6h-short" = 600, "slo-durability-1d-short" = 2400
         } : alltrue([
           for query in aws_cloudwatch_metric_alarm.slo_window[key].metric_query :
           query.id == "error_ratio" ? query.return_data : query.metric[0].period == secs
       ])
     ])
-    error_message = "Every metric of a window has its length."
+    error_message = "Every metric of a window has its length, or that of its part."
   }
 
   assert {
     condition = alltrue([
       for alarm in aws_cloudwatch_metric_alarm.slo_window :
       length(coalesce(alarm.alarm_actions, [])) == 0 && alarm.treat_missing_data == "notBreaching" &&
-      alarm.comparison_operator == "GreaterThanThreshold" && alarm.evaluation_periods == 1 && length(alarm.metric_query) <= 11
+      alarm.comparison_operator == "GreaterThanThreshold" && length(alarm.metric_query) <= 11
     ])
     error_message = "A window notifies nobody, and CloudWatch takes ten metrics in an alarm."
+  }
+
+  # SNS's metrics and those of the log are minutes apart: what was just published is in the last part alone.
+  assert {
+    condition = alltrue([
+      for key, alarm in aws_cloudwatch_metric_alarm.slo_window :
+      [alarm.datapoints_to_alarm, alarm.evaluation_periods] ==
+      (contains(["slo-durability-6h-short", "slo-durability-1d-short"], key) ? [2, 3] : [1, 1])
+    ])
+    error_message = "A loss is in two of three parts of a short window, or it is none."
+  }
+
+  assert {
+    condition     = !strcontains(aws_cloudwatch_composite_alarm.slo["slo-durability-fast"].alarm_rule, "-1h-")
+    error_message = "Five minutes are no longer than the lag of the metrics."
   }
 
   assert {
@@ -348,6 +364,7 @@ run "objectives_with_little_traffic_are_not_judged" {
         "slo-freshness-1h-long"        = "IF(stored >= 50, "
         "slo-freshness-1h-short"       = "IF(stored >= 5, "
         "slo-durability-1d-long"       = "IF(published >= 50, "
+        "slo-durability-1d-short"      = "IF(published >= 2, "
         "slo-api-availability-6h-long" = "IF(requests >= 50, "
         "slo-api-latency-1d-short"     = "IF(answers >= 5, "
       } :

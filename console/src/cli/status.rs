@@ -14,7 +14,9 @@ use super::{CommandError, Exit, Session};
 use crate::text::{clock, count, latency, short, span_secs};
 use pipeline::model::{ApiHealth, QueueRole, QueueSnapshot, ReadPath, RecordTotals};
 use pipeline::slo::ErrorBudget;
-use pipeline::{INGEST_WINDOW, IngestRates, PipelineError, PipelineErrorKind, printable};
+use pipeline::{
+    INGEST_WINDOW, IngestRates, PipelineError, PipelineErrorKind, RaisedAlarm, printable,
+};
 
 #[derive(Debug, Serialize)]
 struct Status {
@@ -28,6 +30,8 @@ struct Status {
     ingest: Option<IngestRates>,
     /// What is left of the error budget of each objective.
     slo: Option<Vec<ErrorBudget>>,
+    /// The alarms that are raised and notify; an empty list where none is.
+    alarms: Option<Vec<RaisedAlarm>>,
     /// Parts that the environment does not have; `errors` says what would add them.
     not_configured: Vec<&'static str>,
     errors: Vec<PartError>,
@@ -76,13 +80,14 @@ struct PartError {
 
 pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
     let pipeline = &session.pipeline;
-    let (queue, dead_letters, records, api, ingest, slo) = tokio::join!(
+    let (queue, dead_letters, records, api, ingest, slo, alarms) = tokio::join!(
         pipeline.queue_snapshot(QueueRole::Source),
         pipeline.queue_snapshot(QueueRole::DeadLetter),
         pipeline.record_totals(),
         pipeline.api_health(),
         pipeline.ingest_rates(),
         pipeline.error_budgets(Utc::now()),
+        pipeline.raised_alarms(),
     );
     let mut errors = Errors::default();
     let status = Status {
@@ -96,6 +101,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
         api: errors.collect("api", api).map(Api::from),
         ingest: errors.collect("ingest", ingest).flatten(),
         slo: errors.collect("slo", slo),
+        alarms: errors.collect("alarms", alarms),
         not_configured: errors.not_configured(),
         errors: errors.found,
         read_at: Utc::now(),
@@ -253,6 +259,10 @@ impl Status {
             Some(budgets) => budget_lines(budgets),
             None => format!("{:<14}{}\n", "error budget", self.unknown("slo")),
         });
+        text.push_str(&match &self.alarms {
+            Some(alarms) => alarm_lines(alarms),
+            None => format!("{:<14}{}\n", "alarms", self.unknown("alarms")),
+        });
         text
     }
 
@@ -280,6 +290,27 @@ fn budget_lines(budgets: &[ErrorBudget]) -> String {
         )
     });
     lines.collect()
+}
+
+/// Two lines for each raised alarm.
+fn alarm_lines(alarms: &[RaisedAlarm]) -> String {
+    let count = match alarms {
+        [] => "none raised".to_owned(),
+        alarms => format!("{} raised", alarms.len()),
+    };
+    let mut text = format!("{:<14}{count}\n", "alarms");
+    for alarm in alarms {
+        let since = alarm
+            .since
+            .map_or_else(String::new, |since| format!(" since {}", moment(since)));
+        let place = alarm.what_to_do.as_deref();
+        let place = place.unwrap_or("its description does not say");
+        text.push_str(&format!(
+            "  {}{since}: {}\n    what to do: {place}\n",
+            alarm.name, alarm.reason
+        ));
+    }
+    text
 }
 
 impl Records {
@@ -400,6 +431,7 @@ mod tests {
             api: None,
             ingest: None,
             slo: None,
+            alarms: None,
             not_configured: errors.not_configured(),
             errors: errors.found,
             read_at: DateTime::UNIX_EPOCH,

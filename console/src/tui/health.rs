@@ -68,6 +68,7 @@ pub(crate) fn health(
         totals_state(pipeline, now),
         state(&pipeline.api, polling.api, now),
         state(&pipeline.history, polling.history_max, now),
+        state(&pipeline.alarms, polling.alarms, now),
     ];
     let mut present = parts.iter().filter(|part| **part != PartState::Absent);
     if present.all(|part| *part == PartState::Failed) {
@@ -123,6 +124,7 @@ pub(crate) fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
             pipeline.api.value().is_some() || pipeline.api.is_not_configured(),
         ),
         ("the history", has_history),
+        ("the alarms", pipeline.alarms.value().is_some()),
         (
             "the rate in",
             !has_history || pipeline.sent_per_sec().is_some(),
@@ -200,6 +202,7 @@ pub(crate) fn findings(
     tunnel(pipeline, &mut findings);
     api(pipeline, &mut findings);
     budgets(pipeline, &mut findings);
+    alarms(pipeline, now, &mut findings);
     check_settings(pipeline, environment, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.tone));
     findings
@@ -230,6 +233,11 @@ fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut
             fetched(&pipeline.history),
         ),
         (
+            "alarms",
+            (pipeline.alarms.error()).filter(|_| pipeline.history.error().is_none()),
+            fetched(&pipeline.alarms),
+        ),
+        (
             "error budgets",
             // From the same service as the history: one of the two says it.
             (pipeline.budgets.error()).filter(|_| pipeline.history.error().is_none()),
@@ -250,7 +258,7 @@ fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut
             },
         );
         findings.push(Finding {
-            tone: if matches!(name, "history" | "error budgets") {
+            tone: if matches!(name, "history" | "alarms" | "error budgets") {
                 Tone::Warning
             } else {
                 Tone::Bad
@@ -284,16 +292,16 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
         tone: Tone::Warning,
         text: format!(
             "{text}{}",
-            as_of(&pipeline.dead_letter_queue, pipeline, now)
+            as_of(&pipeline.dead_letter_queue, pipeline.polling.queues, now)
         ),
         advice: "key 2 shows why they failed".to_owned(),
         screen: Some(ScreenId::DeadLetters),
     });
 }
 
-/// How old the number of a queue is that is not fresh, as the end of a text.
-fn as_of<T>(remote: &Remote<T>, pipeline: &PipelineView, now: DateTime<Utc>) -> String {
-    let limits = fresh(pipeline.polling.queues);
+/// How old what is read at this interval is, where it is not fresh, as the end of a text.
+fn as_of<T>(remote: &Remote<T>, interval: Duration, now: DateTime<Utc>) -> String {
+    let limits = fresh(interval);
     let is_old = remote.error().is_some() || remote.stale_since(limits, now).is_some();
     fetched(remote)
         .filter(|_| is_old)
@@ -314,7 +322,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
     let (tone, text) =
         if let Some((severity, text)) = rules::oldest_message(queue, pipeline.oldest_message()) {
             let drain = drain_in_words(pipeline);
-            let as_of = as_of(&pipeline.source_queue, pipeline, now);
+            let as_of = as_of(&pipeline.source_queue, pipeline.polling.queues, now);
             (severity.into(), format!("{text} · {drain}{as_of}"))
         } else if let Some(growth) = pipeline.growth(now) {
             let text = format!(
@@ -400,4 +408,52 @@ fn budgets(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
         ),
         screen: None,
     }));
+}
+
+/// Most alarms that are named each: with everything away, all of them are raised.
+const ALARMS_NAMED_MAX: usize = 5;
+
+/// Characters of CloudWatch's reason that are shown, so that the runbook behind it is seen; `status` has all of it.
+const REASON_CHARS_MAX: usize = 48;
+
+fn reason_in_short(reason: &str) -> String {
+    if reason.chars().count() <= REASON_CHARS_MAX {
+        return reason.to_owned();
+    }
+    let kept: String = reason.chars().take(REASON_CHARS_MAX).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// Alarms that are raised, with their runbooks.
+fn alarms(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
+    let Some(raised) = pipeline.alarms.value() else {
+        return;
+    };
+    let as_of = as_of(&pipeline.alarms, pipeline.polling.alarms, now);
+    let finding = |text: String, advice: String| Finding {
+        tone: Tone::Warning,
+        text: format!("{text}{as_of}"),
+        advice,
+        screen: None,
+    };
+    findings.extend(raised.iter().take(ALARMS_NAMED_MAX).map(|alarm| {
+        let since = alarm.since.map_or_else(String::new, |since| {
+            format!(" for {}", span_secs(super::format::age_secs(since, now)))
+        });
+        let advice = match &alarm.what_to_do {
+            Some(place) => format!("what to do: {place}"),
+            None => "its description does not say what to do".to_owned(),
+        };
+        let text = format!(
+            "alarm {}{since}: {}",
+            alarm.name,
+            reason_in_short(&alarm.reason)
+        );
+        finding(text, advice)
+    }));
+    let more = raised.len().saturating_sub(ALARMS_NAMED_MAX);
+    if more > 0 {
+        let text = format!("{more} more alarms are raised");
+        findings.push(finding(text, "opsconsole status lists them all".to_owned()));
+    }
 }

@@ -11,6 +11,7 @@ use super::outbox::Outbox;
 use super::polling::{Polling, fresh};
 use super::remote::{Fetched, Remote};
 use super::request::{Answer, Reply, Request};
+use pipeline::RaisedAlarm;
 use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
 };
@@ -54,6 +55,8 @@ pub(crate) struct PipelineView {
     /// Totals of the database.
     pub(crate) totals: Remote<RecordTotals>,
     pub(crate) api: Remote<ApiHealth>,
+    /// The alarms that are raised.
+    pub(crate) alarms: Remote<Vec<RaisedAlarm>>,
     /// What is left of the error budgets.
     pub(crate) budgets: Remote<Vec<ErrorBudget>>,
     /// When the first of the reads of the totals failed that have failed since.
@@ -138,9 +141,25 @@ impl PipelineView {
         if self.history.is_due(self.history_interval(), now) {
             outbox.fetch(&mut self.history, Reply::History, Request::History);
         }
+        if self.alarms.is_due(self.alarms_interval(), now) {
+            self.fetch_alarms(outbox);
+        }
         if self.budgets.is_due(self.budgets_interval(), now) {
             self.fetch_budgets(outbox);
         }
+    }
+
+    /// As [`Self::history_interval`], from the same service; without the permission it is not asked more often.
+    fn alarms_interval(&self) -> Duration {
+        if self.alarms.error().is_some() {
+            return self.polling.alarms.min(self.polling.history_max);
+        }
+        self.polling.alarms
+    }
+
+    fn fetch_alarms(&mut self, outbox: &mut Outbox) {
+        let alarms = &mut self.alarms;
+        outbox.fetch(alarms, Reply::RaisedAlarms, Request::RaisedAlarms);
     }
 
     /// As [`Self::history_interval`], from the same service.
@@ -177,6 +196,7 @@ impl PipelineView {
         outbox.fetch(&mut self.totals, Reply::Totals, Request::Totals);
         outbox.fetch(&mut self.api, Reply::ApiHealth, Request::ApiHealth);
         outbox.fetch(&mut self.history, Reply::History, Request::History);
+        self.fetch_alarms(outbox);
         self.fetch_budgets(outbox);
     }
 

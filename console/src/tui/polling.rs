@@ -22,6 +22,8 @@ pub(crate) struct Polling {
     pub(crate) history_min: Duration,
     /// Longest interval of the metrics.
     pub(crate) history_max: Duration,
+    /// Raised alarms, which CloudWatch evaluates once a minute. The call is free of charge.
+    pub(crate) alarms: Duration,
     /// Error budgets: sums of 30 days, which a quarter of an hour hardly changes.
     pub(crate) budgets: Duration,
     /// Totals of the database.
@@ -46,6 +48,7 @@ impl Polling {
         api: Duration::seconds(5),
         history_min: Duration::seconds(5),
         history_max: Duration::seconds(15),
+        alarms: Duration::seconds(15),
         budgets: Duration::seconds(60),
         totals: Duration::seconds(5),
         database_pauses: false,
@@ -59,6 +62,7 @@ impl Polling {
         api: Duration::seconds(60),
         history_min: Duration::seconds(60),
         history_max: Duration::seconds(60),
+        alarms: Duration::seconds(60),
         budgets: Duration::seconds(900),
         totals: Duration::seconds(60),
         database_pauses: false,
@@ -71,6 +75,7 @@ impl Polling {
         api: Duration::seconds(300),
         history_min: Duration::seconds(300),
         history_max: Duration::seconds(300),
+        alarms: Duration::seconds(300),
         budgets: Duration::seconds(3_600),
         totals: Duration::seconds(300),
         ..Self::AWS

@@ -16,7 +16,7 @@ use pipeline::model::{
     ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
 use pipeline::slo::ErrorBudget;
-use pipeline::{Body, Hidden};
+use pipeline::{Body, Hidden, RaisedAlarm};
 use redrive::Report;
 
 /// Number of a request, unique in one run of the console.
@@ -83,6 +83,8 @@ pub(crate) enum Request {
     History(ReplyTo<History>),
     Totals(ReplyTo<RecordTotals>),
     ApiHealth(ReplyTo<ApiHealth>),
+    /// The alarms of the pipeline that are raised.
+    RaisedAlarms(ReplyTo<Vec<RaisedAlarm>>),
     /// What is left of the error budgets.
     ErrorBudgets(ReplyTo<Vec<ErrorBudget>>),
     /// Receive dead letters with a long visibility timeout.
@@ -154,6 +156,7 @@ pub(crate) enum Reply {
     History(Answer<History>),
     Totals(Answer<RecordTotals>),
     ApiHealth(Answer<ApiHealth>),
+    RaisedAlarms(Answer<Vec<RaisedAlarm>>),
     ErrorBudgets(Answer<Vec<ErrorBudget>>),
     Received(Answer<Received>),
     Extended(Answer<LeaseTimes>),

@@ -323,6 +323,7 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::History(answer) => pipeline.history_came(answer, now),
         Reply::Totals(answer) => pipeline.totals_came(answer, now),
         Reply::ApiHealth(answer) => _ = pipeline.api.settle(answer, now),
+        Reply::RaisedAlarms(answer) => _ = pipeline.alarms.settle(answer, now),
         Reply::ErrorBudgets(answer) => _ = pipeline.budgets.settle(answer, now),
         Reply::Received(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.messages_came(answer, context);

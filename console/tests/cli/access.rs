@@ -40,11 +40,20 @@ fn deployed_pipeline_allows_what_can_be_tried_and_nothing_is_changed() {
     let report = program.json_ok(&["env", "check"]);
     assert_eq!(report["environment"], "test");
     assert_eq!(outcomes(&report, "not-tried"), NOT_TRIED, "{report:#}");
-    // The emulator has no move tasks, the environment neither a token nor a database.
-    let absent = ["list-move-tasks", "api-token", "log-in-to-database"];
+    // The emulator has no move tasks, the environment neither a token nor a database nor the name of a function.
+    let absent = [
+        "list-move-tasks",
+        "read-function",
+        "read-concurrency",
+        "list-mappings",
+        "read-log-group",
+        "read-cluster",
+        "api-token",
+        "log-in-to-database",
+    ];
     assert_eq!(outcomes(&report, "absent"), absent, "{report:#}");
     let allowed = outcomes(&report, "allowed");
-    assert_eq!(allowed.len() + 9, 18, "{report:#}");
+    assert_eq!(allowed.len() + 14, 26, "{report:#}");
     let queue = check(&report, "read-queue");
     assert!(queue["duration_ms"].is_u64(), "{queue}");
     assert_eq!(queue["permissions"], json!(["sqs:GetQueueAttributes"]));
@@ -59,6 +68,10 @@ fn deployed_pipeline_allows_what_can_be_tried_and_nothing_is_changed() {
     // With a database, the log-in is tried as well.
     let report = turn.json(&["env", "check"]);
     assert_eq!(check(&report, "log-in-to-database")["outcome"], "allowed");
+    // With the name of the function, what the lint reads of it. The emulator makes a log group with its first line.
+    for access in ["read-function", "read-concurrency", "list-mappings"] {
+        assert_eq!(check(&report, access)["outcome"], "allowed", "{report:#}");
+    }
 }
 
 #[test]
@@ -106,6 +119,46 @@ fn denied_operation_is_named_by_its_permission_and_the_others_are_allowed() {
             "GetMetricData",
             "cloudwatch:GetMetricData",
             &["read-metrics"],
+        ),
+        (
+            "DescribeAlarms",
+            "cloudwatch:DescribeAlarms",
+            &["read-alarms"],
+        ),
+        (
+            "ListSubscriptionsByTopic",
+            "sns:ListSubscriptionsByTopic",
+            &["list-subscriptions"],
+        ),
+        (
+            "GetSubscriptionAttributes",
+            "sns:GetSubscriptionAttributes",
+            &["read-subscription"],
+        ),
+        (
+            "GetFunctionConfiguration",
+            "lambda:GetFunctionConfiguration",
+            &["read-function"],
+        ),
+        (
+            "GetFunctionConcurrency",
+            "lambda:GetFunctionConcurrency",
+            &["read-concurrency"],
+        ),
+        (
+            "ListEventSourceMappings",
+            "lambda:ListEventSourceMappings",
+            &["list-mappings"],
+        ),
+        (
+            "DescribeLogGroups",
+            "logs:DescribeLogGroups",
+            &["read-log-group"],
+        ),
+        (
+            "DescribeDBClusters",
+            "rds:DescribeDBClusters",
+            &["read-cluster"],
         ),
         ("GET /health", "execute-api:Invoke", &["call-api"]),
         (
@@ -198,7 +251,7 @@ fn unreachable_service_is_no_denial_and_exits_with_3() {
     assert_eq!(code, 3);
     assert_eq!(outcomes(&report, "denied"), [""; 0]);
     assert_eq!(outcomes(&report, "allowed"), [""; 0]);
-    assert_eq!(outcomes(&report, "unreachable").len(), 10, "{report:#}");
+    assert_eq!(outcomes(&report, "unreachable").len(), 13, "{report:#}");
     let folder = program.run(&["env", "check", "--into", "folder"]);
     assert_eq!(folder.code, 2, "{folder:?}");
 }

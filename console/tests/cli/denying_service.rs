@@ -40,7 +40,9 @@ impl DenyingService {
         let router = Router::new().fallback(serve).with_state(shared.clone());
         runtime.spawn(async move { axum::serve(listener, router).await });
         let program = Program::new();
-        let text = environment_at("test", &url, "api_auth = \"iam\"\n");
+        let more =
+            "api_auth = \"iam\"\ningest_function = \"ingest\"\ndatabase_cluster = \"database\"\n";
+        let text = environment_at("test", &url, more);
         let api = format!("{url}/api");
         program.configure(&text.replace(NOBODY, &api));
         Self {
@@ -123,6 +125,16 @@ fn asked(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> (Proto
     if let Some(path) = path.strip_prefix("/api") {
         return (Protocol::Api, format!("{method} {path}"));
     }
+    // Lambda's paths begin with the day of their version.
+    let of_lambda = [
+        ("/configuration", "GetFunctionConfiguration"),
+        ("/concurrency", "GetFunctionConcurrency"),
+        ("/event-source-mappings/", "ListEventSourceMappings"),
+    ];
+    let of_lambda = of_lambda.into_iter().find(|(end, _)| path.ends_with(end));
+    if let Some((_, operation)) = of_lambda.filter(|_| path.starts_with("/20")) {
+        return (Protocol::Json, operation.to_owned());
+    }
     if *method == Method::GET {
         let is_list = uri
             .query()
@@ -162,6 +174,9 @@ fn json_answer(operation: &str, body: &[u8]) -> String {
             let failed = json!({"Id": "0", "Code": "ReceiptHandleIsInvalid", "SenderFault": true});
             json!({"Successful": [], "Failed": [failed]}).to_string()
         }
+        "DescribeLogGroups" => {
+            json!({"logGroups": [{"logGroupName": "/aws/lambda/ingest"}]}).to_string()
+        }
         _ => "{}".to_owned(),
     }
 }
@@ -172,6 +187,7 @@ fn query_answer(operation: &str, account: &str) -> String {
             "<Arn>arn:aws:sts::{account}:assumed-role/operator/me</Arn><UserId>AROA</UserId>\
              <Account>{account}</Account>"
         ),
+        "DescribeDBClusters" => "<DBClusters><DBCluster/></DBClusters>".to_owned(),
         _ => "<Attributes/>".to_owned(),
     };
     format!(

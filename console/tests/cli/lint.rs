@@ -329,6 +329,10 @@ async fn spoil(sound: &Sound) {
         .alarm_state("lint-silent", StateValue::InsufficientData)
         .await;
     sound
+        .alarm("lint-raised", receives, Some(&sound.topic_arn))
+        .await;
+    sound.alarm_state("lint-raised", StateValue::Alarm).await;
+    sound
         .sql(&[
             "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
              values (29990101000000, 'of tomorrow', true, '', 0)",
@@ -379,7 +383,7 @@ async fn restore(sound: &Sound) {
     // CloudWatch deletes one composite alarm at a time, before its children.
     for names in [
         &["lint-objective"][..],
-        &["lint-dead", "lint-window", "lint-silent"],
+        &["lint-dead", "lint-window", "lint-silent", "lint-raised"],
     ] {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         let delete = sound.cloudwatch.delete_alarms();
@@ -387,8 +391,9 @@ async fn restore(sound: &Sound) {
     }
 }
 
-const SPOILED: [&str; 33] = [
+const SPOILED: [&str; 34] = [
     "alarm-insufficient-data",
+    "alarm-raised",
     "alarm-without-actions",
     "cluster-backups-short",
     "cluster-cannot-pause",

@@ -9,6 +9,7 @@
 
 mod access;
 mod account;
+mod alarms;
 mod api_token;
 mod bad_input;
 mod by_api;

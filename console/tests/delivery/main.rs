@@ -70,6 +70,11 @@ fn releases(always: &Need, python: &Need, git: &Need) -> Vec<Trial> {
             states::one_folder,
         ),
         trial(
+            "smoke_test_finds_the_state_by_itself",
+            always,
+            states::smoke,
+        ),
+        trial(
             "release_has_the_address_that_binstall_needs",
             always,
             release::repository_is_set,
@@ -187,6 +192,16 @@ fn workflows_as_data(always: &Need) -> Vec<Trial> {
             "only_approved_jobs_can_apply",
             always,
             workflows::applies_are_behind_environments,
+        ),
+        trial(
+            "session_of_a_role_is_as_long_as_its_job",
+            always,
+            workflows::sessions_outlive_their_jobs,
+        ),
+        trial(
+            "pull_request_that_changes_the_deployment_is_planned",
+            always,
+            workflows::changes_of_the_deployment_are_planned,
         ),
         trial(
             "drift_is_planned_with_the_variables_of_the_plans",

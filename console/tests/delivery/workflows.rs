@@ -12,7 +12,9 @@ use crate::scripts::{checkout, refused, said, script};
 
 const WORKFLOWS: [&str; 4] = ["audit", "ci", "deploy", "release"];
 /// The longest that a job may take.
-const TIMEOUT_MINUTES_MAX: u64 = 90;
+const TIMEOUT_MINUTES_MAX: u64 = 100;
+/// How long a session of a role is where a job does not ask for more (aws-actions/configure-aws-credentials).
+const SESSION_SECS: u64 = 3_600;
 const SHA_DIGITS: usize = 40;
 
 fn text(name: &str) -> Result<String, Failed> {
@@ -193,6 +195,8 @@ pub(crate) async fn jobs_are_limited() -> Result<(), Failed> {
             "deploy/plan-production"
             | "deploy/apply-pilot"
             | "deploy/apply-production"
+            | "deploy/smoke-pilot"
+            | "deploy/smoke-production"
             | "deploy/drift" => &["id-token"],
             "release/image" => &["packages"],
             "release/manifest" => &["attestations", "id-token", "packages"],
@@ -226,25 +230,30 @@ pub(crate) async fn applies_are_behind_environments() -> Result<(), Failed> {
     let deploy = workflow("deploy")?;
     let jobs = jobs(&deploy);
     let mut applied = Vec::new();
+    let mut tested = Vec::new();
     for (name, job) in jobs {
         let commands = commands(job);
-        let applies: Vec<&&str> = commands
-            .iter()
-            .filter(|command| command.starts_with(".ci/deploy apply "))
-            .collect();
+        let has = |task: &str| commands.iter().any(|command| command.starts_with(task));
+        let (applies, tests) = (has(".ci/deploy apply "), has(".ci/deploy smoke "));
         let role = steps(job).find_map(|step| step["with"]["role-to-assume"].as_str());
         let is_apply_role = role.is_some_and(|role| role.contains("_APPLY_ROLE_ARN"));
-        assert_eq!(is_apply_role, !applies.is_empty(), "{name}");
-        let Some(apply) = applies.first() else {
+        assert_eq!(is_apply_role, applies || tests, "{name}");
+        if !is_apply_role {
             assert!(job["environment"].is_null(), "{name}");
             continue;
-        };
+        }
         let environment = job["environment"].as_str().unwrap();
         let folder = format!("terraform/environments/{environment}");
-        assert_eq!(**apply, format!(".ci/deploy apply {folder} plan"));
-        // After it, the events come through.
-        let smoke = format!(".ci/deploy smoke {folder} ");
-        assert!(commands.last().unwrap().starts_with(&smoke), "{name}");
+        // A saved plan is applied once. GitHub repeats a whole job: after an apply nothing may fail that is not one.
+        assert_ne!(applies, tests, "{name} could not be repeated");
+        let last = *commands.last().unwrap();
+        if tests {
+            assert!(last.starts_with(&format!(".ci/deploy smoke {folder} ")));
+            assert_eq!(job["needs"], format!("apply-{environment}"));
+            tested.push(environment);
+            continue;
+        }
+        assert_eq!(last, format!(".ci/deploy apply {folder} plan"), "{name}");
         // Of the plan that was shown.
         let plan = format!("plan-{environment}");
         assert_eq!(job["needs"], plan.as_str());
@@ -253,10 +262,83 @@ pub(crate) async fn applies_are_behind_environments() -> Result<(), Failed> {
         applied.push(environment);
     }
     assert_eq!(applied, ["pilot", "production"]);
-    assert_eq!(jobs["plan-production"]["needs"], "apply-pilot");
+    assert_eq!(tested, applied);
+    assert_eq!(jobs["plan-production"]["needs"], "smoke-pilot");
     let condition = jobs["apply-pilot"]["if"].as_str().unwrap();
     assert!(condition.contains("github.event_name != 'pull_request'"));
     assert!(condition.contains("github.ref == 'refs/heads/main'"));
+    Ok(())
+}
+
+/// A session that ends before its job leaves an apply in its middle, and so does a job that ends before Terraform's own
+/// limits.
+pub(crate) async fn sessions_outlive_their_jobs() -> Result<(), Failed> {
+    let roles = fs::read_to_string(checkout().join("terraform/bootstrap/roles.tf"))?;
+    let longest = |task: &str| -> u64 {
+        let start = format!("resource \"aws_iam_role\" \"{task}\"");
+        let (_, role) = roles.split_once(&start).unwrap();
+        let (_, rest) = role.split_once("max_session_duration = ").unwrap();
+        rest.lines().next().unwrap().parse().unwrap()
+    };
+    let deploy = workflow("deploy")?;
+    let mut applies = 0;
+    for (name, job) in jobs(&deploy) {
+        let mut with = steps(job).map(|step| &step["with"]);
+        let Some(with) = with.find(|with| !with["role-to-assume"].is_null()) else {
+            continue;
+        };
+        let role = with["role-to-assume"].as_str().unwrap();
+        let is_apply_role = role.contains("_APPLY_ROLE_ARN");
+        let most = longest(if is_apply_role { "apply" } else { "plan" });
+        let session = with["role-duration-seconds"].as_u64();
+        let session = session.unwrap_or(SESSION_SECS);
+        let minutes = job["timeout-minutes"].as_u64().unwrap();
+        assert!(
+            session >= minutes * 60,
+            "{name}: {session} s, {minutes} min"
+        );
+        assert!(session <= most, "{name}: AWS refuses {session} s");
+        if name.starts_with("apply-") {
+            assert_eq!(minutes, TIMEOUT_MINUTES_MAX, "{name}");
+            applies += 1;
+        }
+    }
+    assert_eq!(applies, 2);
+    Ok(())
+}
+
+/// What is merged runs with the role to apply of the pilot: a pull request shows its plan.
+pub(crate) async fn changes_of_the_deployment_are_planned() -> Result<(), Failed> {
+    let deploy = workflow("deploy")?;
+    let paths = deploy["on"]["pull_request"]["paths"].as_array().unwrap();
+    let is_planned = |file: &str| {
+        paths.iter().filter_map(Value::as_str).any(|path| {
+            let folder = path.strip_suffix("**");
+            folder.map_or(path == file, |folder| file.starts_with(folder))
+        })
+    };
+    let mut needed = BTreeSet::from(
+        [
+            ".ci/plan-summary",
+            ".github/workflows/deploy.yml",
+            "Cargo.lock",
+            "Cargo.toml",
+            "rust-toolchain.toml",
+        ]
+        .map(str::to_owned),
+    );
+    for job in jobs(&deploy).values() {
+        let scripts = commands(job).into_iter();
+        needed.extend(scripts.filter_map(|command| Some(command.split_once(' ')?.0.to_owned())));
+    }
+    assert!(needed.contains(".ci/deploy") && needed.contains(".ci/release"));
+    for file in needed {
+        assert!(checkout().join(&file).is_file(), "{file}");
+        assert!(
+            is_planned(&file),
+            "a change of {file} is merged without a plan"
+        );
+    }
     Ok(())
 }
 
@@ -360,7 +442,7 @@ pub(crate) async fn nightly_run_takes_no_place_of_a_push() -> Result<(), Failed>
         "deploy-${{ github.event_name == 'pull_request' && github.ref || github.run_id }}"
     );
     for (name, job) in jobs(&deploy) {
-        let expected = match job["environment"].as_str() {
+        let expected = match name.strip_prefix("apply-") {
             Some(environment) => serde_json::json!({
                 "group": format!("apply-{environment}"), "cancel-in-progress": false,
             }),

@@ -64,12 +64,27 @@ fn main() -> ExitCode {
             &provider,
             permissions::boundaries_take_nothing_of_another_pipeline,
         ),
+        trial(
+            "every_resource_has_the_actions_that_it_takes",
+            &nothing,
+            permissions::every_resource_has_its_actions,
+        ),
+        trial(
+            "roles_that_deploy_may_do_what_terraform_does",
+            &provider,
+            permissions::roles_that_deploy_may_do_what_terraform_does,
+        ),
         trial("terraform_is_formatted", &terraform, formatted),
         trial("modules_pass_their_tests", &provider, tested),
         trial(
             "module_readmes_are_current",
             &Ok(()),
             readmes::readmes_are_current,
+        ),
+        trial(
+            "rehearsal_takes_as_long_as_its_steps",
+            &Ok(()),
+            readmes::rehearsal_takes_as_long_as_its_steps,
         ),
         trial(
             "locked_provider_is_the_same_everywhere",

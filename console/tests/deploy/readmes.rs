@@ -29,6 +29,21 @@ const MODULES: [&str; 10] = [
 const BEGIN: &str = "<!-- The rest is written by .ci/module-readmes -->";
 const UPDATE: &str = "UPDATE_MODULE_READMES";
 
+/// The minutes of its steps add up to what the rehearsal says that it takes.
+pub(crate) async fn rehearsal_takes_as_long_as_its_steps() -> Result<(), Failed> {
+    let text = fs::read_to_string(checkout().join("terraform/REHEARSAL.md"))?;
+    let minutes = |line: &str| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        cells.next()?.parse::<u32>().ok()?;
+        cells.next()?.parse::<u32>().ok()
+    };
+    let steps: Vec<u32> = text.lines().filter_map(minutes).collect();
+    assert!(steps.len() > 20, "the check sees only {steps:?}");
+    let told = format!("takes {} minutes", steps.iter().sum::<u32>());
+    assert!(text.contains(&told), "{told}");
+    Ok(())
+}
+
 pub(crate) async fn readmes_are_current() -> Result<(), Failed> {
     let top = checkout().join("terraform");
     let mut seen = fs::read_dir(top.join("modules"))?.count();

@@ -20,6 +20,7 @@
 
 mod access;
 pub mod account;
+mod alarms;
 mod api;
 mod api_reads;
 mod api_token;
@@ -67,6 +68,7 @@ mod visibility;
 mod writes;
 
 pub use access::{Access, AccessCheck, AccessName, AccessOutcome};
+pub use alarms::RaisedAlarm;
 pub use api::API_BODY_BYTES_MAX;
 pub use authority::Authority;
 pub use body::{Body, BodyError, BodySpool};

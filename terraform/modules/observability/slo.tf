@@ -8,7 +8,8 @@ resource "aws_cloudwatch_metric_alarm" "slo_window" {
   alarm_description   = "One window (${each.value.secs} s, burn rate ${each.value.burn_rate}) of: ${each.value.promise}. What to do: ${var.runbooks_url}#slo-${each.value.slo}"
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.threshold
-  evaluation_periods  = 1
+  evaluation_periods  = each.value.parts
+  datapoints_to_alarm = each.value.parts_to_alarm
   # Nothing happened, so nothing was spent.
   treat_missing_data = "notBreaching"
 
@@ -30,7 +31,7 @@ resource "aws_cloudwatch_metric_alarm" "slo_window" {
         metric_name = metric_query.value.metric
         dimensions  = { (metric_query.value.source.dimension) = metric_query.value.source.value }
         stat        = metric_query.value.stat
-        period      = each.value.secs
+        period      = each.value.secs / each.value.parts
       }
     }
   }

@@ -123,7 +123,7 @@ variable "runbooks_url" {
 }
 
 variable "slo_alarms_enabled" {
-  description = "Whether the objectives have alarms: 24 windows, 8 composite alarms and the planned pause, about $13 a month. The dashboard shows the objectives either way."
+  description = "Whether the objectives have alarms: 22 windows, 8 composite alarms and the planned pause, about $12 a month. The dashboard shows the objectives either way."
   type        = bool
   default     = false
 }

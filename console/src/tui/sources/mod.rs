@@ -92,6 +92,9 @@ impl Sources {
             Request::ApiHealth(to) => self.ask(read(Api), to, |pipeline| async move {
                 pipeline.api_health().await
             }),
+            Request::RaisedAlarms(to) => self.ask(read(Metrics), to, |pipeline| async move {
+                pipeline.raised_alarms().await
+            }),
             Request::ErrorBudgets(to) => self.ask(read(Metrics), to, |pipeline| async move {
                 pipeline.error_budgets(Utc::now()).await
             }),

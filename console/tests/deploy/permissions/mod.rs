@@ -2,8 +2,14 @@
 //! rendered policies are compared with the same table. A policy neither lacks a right nor has one that nothing uses.
 
 mod calls;
+mod deploying;
+mod managed;
 mod needs;
 mod policies;
+
+pub(crate) use self::deploying::{
+    every_resource_has_its_actions, roles_that_deploy_may_do_what_terraform_does,
+};
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -171,6 +177,7 @@ pub(crate) async fn boundaries_take_every_policy_of_the_modules() -> Result<(), 
     let (roles, people) = (boundary("boundary")?, boundary("operators")?);
     let mut beyond = BTreeSet::new();
     let mut seen = BTreeSet::new();
+    let mut used = Vec::new();
     for (run, _) in RUNS {
         for (address, document) in rendered.get(run).ok_or(format!("no run {run}"))? {
             let limit = if address.contains("aws_iam_role_policy.") {
@@ -182,11 +189,18 @@ pub(crate) async fn boundaries_take_every_policy_of_the_modules() -> Result<(), 
             };
             seen.insert(address);
             let allowed = read(document)?.allowed;
+            if address.contains("aws_iam_role_policy.") {
+                used.extend(allowed.iter().map(|(action, _)| action.clone()));
+            }
             let outside = allowed.into_iter().filter(|right| !limit.takes(right));
             beyond.extend(outside.map(|right| (address.clone(), right)));
         }
     }
     compare("rights beyond the boundary", &BTreeSet::new(), &beyond)?;
+    // The other way round: what no role of the modules has is not in the boundary either.
+    let monitored = MONITORING.iter().map(|(action, _)| (*action).to_owned());
+    let used = used.into_iter().chain(monitored).collect();
+    compare("actions of the boundary", &used, &roles.actions())?;
     for (action, resource) in MONITORING {
         let right = (
             action.to_owned(),

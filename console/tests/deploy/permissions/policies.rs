@@ -140,8 +140,15 @@ impl Boundary {
     pub(super) fn takes(&self, (action, resource): &Right) -> bool {
         self.statements.iter().any(|(actions, resources)| {
             let is_within = |pattern: &String| matches(pattern, resource);
-            actions.contains(action) && resources.iter().any(is_within)
+            let is_allowed = |pattern: &String| matches(pattern, action);
+            actions.iter().any(is_allowed) && resources.iter().any(is_within)
         })
+    }
+
+    /// Its actions, as they are written.
+    pub(super) fn actions(&self) -> BTreeSet<String> {
+        let all = self.statements.iter().flat_map(|(actions, _)| actions);
+        all.cloned().collect()
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Incident {
     is_plain: bool,
     /// The minute from which on the ingest counts late events: an earlier version does not.
     late_since: usize,
+    /// A namespace whose metrics come so many minutes late.
+    late: Option<(&'static str, usize)>,
 }
 
 impl Incident {
@@ -51,7 +53,14 @@ impl Incident {
             minutes,
             sums,
             late_since: 0,
+            late: None,
         }
+    }
+
+    /// The same where the metrics of one service come later than the others.
+    pub(super) fn seen_late(mut self, namespace: Option<&'static str>, minutes: usize) -> Self {
+        self.late = namespace.map(|namespace| (namespace, minutes));
+        self
     }
 
     /// Events in each minute, and the share of them that is bad.
@@ -182,6 +191,9 @@ impl Incident {
         };
         vec![
             Self::traffic("steady traffic", |_, _| {}),
+            Self::traffic("twenty times the traffic at once", |number, minute| {
+                minute.events = if number < 4 * HOUR { 200.0 } else { 4_000.0 };
+            }),
             // Not stored, and so bad here, but they wait; and later all of them are stored.
             Self::traffic("an ingest that is away", |number, minute| {
                 if let Some(into) = into(number) {
@@ -221,15 +233,17 @@ impl Incident {
     }
 
     pub(super) fn with_loss() -> Vec<Self> {
-        let is_away = |minute: usize| (2 * HOUR..3 * HOUR).contains(&minute);
+        let is_within =
+            |minute: usize, hours: usize| (2 * HOUR..(2 + hours) * HOUR).contains(&minute);
         vec![
             Self::traffic("a queue that is purged", |number, minute| {
-                if is_away(number) {
+                if is_within(number, 1) {
                     minute.bad = 950.0;
                 }
             }),
+            // Where SNS's metrics are late, what is missing must be more than what was published in that time.
             Self::traffic("one in twenty is missing", |number, minute| {
-                if is_away(number) {
+                if is_within(number, 5) {
                     minute.bad = 50.0;
                 }
             }),
@@ -246,14 +260,19 @@ impl Incident {
         (until.0 - from.0, until.1 - from.1)
     }
 
-    /// What CloudWatch has of a metric of an objective in this window. A service sends no zeros.
+    /// What CloudWatch has of a metric of an objective in this window, in minute `now`. A service sends no zeros.
     pub(super) fn metric(
         &self,
         objective: &str,
         metric: &Metric,
         window: Range<usize>,
+        now: usize,
     ) -> Result<Option<f64>, Failed> {
-        let (from, until) = (window.start, window.end);
+        let late = self.late.filter(|it| it.0 == metric.source.namespace);
+        let come = now.saturating_sub(late.map_or(0, |(_, minutes)| minutes));
+        let from = window.start;
+        let until = window.end.min(come).max(from);
+        let window = from..until;
         let (events, bad) = self.counts(from..until);
         let minutes = if self.is_plain {
             &[]

@@ -40,6 +40,8 @@ struct Slo {
 struct Window {
     slo: String,
     secs: usize,
+    parts: usize,
+    parts_to_alarm: usize,
     threshold: f64,
     expression: String,
     metrics: BTreeMap<String, Metric>,
@@ -186,13 +188,19 @@ impl Alarm<'_> {
 impl Window {
     /// `GreaterThanThreshold`, and no value is not breaching: `terraform/tests` has both.
     fn is_in_alarm(&self, math: &Math, incident: &Incident, minute: usize) -> Result<bool, Failed> {
-        assert_eq!(self.secs % 60, 0);
-        let minutes = self.secs / 60;
-        let metric = |id: &str| {
-            let metric = self.metrics.get(id).ok_or(format!("no metric {id}"))?;
-            incident.metric(&self.slo, metric, minute.saturating_sub(minutes)..minute)
-        };
-        let ratio = math.value(&metric)?;
-        Ok(ratio.is_some_and(|ratio| ratio > self.threshold))
+        assert_eq!(self.secs % (60 * self.parts), 0);
+        let minutes = self.secs / 60 / self.parts;
+        let mut breaching = 0;
+        for part in 0..self.parts {
+            let until = minute.saturating_sub(part * minutes);
+            let window = until.saturating_sub(minutes)..until;
+            let metric = |id: &str| {
+                let metric = self.metrics.get(id).ok_or(format!("no metric {id}"))?;
+                incident.metric(&self.slo, metric, window.clone(), minute)
+            };
+            let ratio = math.value(&metric)?;
+            breaching += usize::from(ratio.is_some_and(|ratio| ratio > self.threshold));
+        }
+        Ok(breaching >= self.parts_to_alarm)
     }
 }

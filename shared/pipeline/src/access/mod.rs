@@ -50,6 +50,22 @@ pub enum Access {
     CancelMoveTask,
     /// Metrics of the queues and of the ingest.
     ReadMetrics,
+    /// The states of the alarms.
+    ReadAlarms,
+    /// The subscriptions of the topic.
+    ListSubscriptions,
+    /// The settings of a subscription.
+    ReadSubscription,
+    /// The settings of the ingest.
+    ReadFunction,
+    /// The reserved concurrency of the ingest.
+    ReadConcurrency,
+    /// The event source mappings of the ingest.
+    ListMappings,
+    /// The log group of the ingest.
+    ReadLogGroup,
+    /// The settings of the database cluster.
+    ReadCluster,
     /// The token for the HTTP API, where it wants one.
     ApiToken,
     /// Reading by the HTTP API.
@@ -62,7 +78,7 @@ pub enum Access {
 
 impl Access {
     /// All, in the order of the pipeline.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 26] = [
         Self::Credentials,
         Self::ReadTopic,
         Self::Publish,
@@ -77,6 +93,14 @@ impl Access {
         Self::ListMoveTasks,
         Self::CancelMoveTask,
         Self::ReadMetrics,
+        Self::ReadAlarms,
+        Self::ListSubscriptions,
+        Self::ReadSubscription,
+        Self::ReadFunction,
+        Self::ReadConcurrency,
+        Self::ListMappings,
+        Self::ReadLogGroup,
+        Self::ReadCluster,
         Self::ApiToken,
         Self::CallApi,
         Self::LookUpByApi,
@@ -103,6 +127,14 @@ impl Access {
             Self::ListMoveTasks => ("list-move-tasks", &["sqs:ListMessageMoveTasks"]),
             Self::CancelMoveTask => ("cancel-move-task", &["sqs:CancelMessageMoveTask"]),
             Self::ReadMetrics => ("read-metrics", &["cloudwatch:GetMetricData"]),
+            Self::ReadAlarms => ("read-alarms", &["cloudwatch:DescribeAlarms"]),
+            Self::ListSubscriptions => ("list-subscriptions", &["sns:ListSubscriptionsByTopic"]),
+            Self::ReadSubscription => ("read-subscription", &["sns:GetSubscriptionAttributes"]),
+            Self::ReadFunction => ("read-function", &["lambda:GetFunctionConfiguration"]),
+            Self::ReadConcurrency => ("read-concurrency", &["lambda:GetFunctionConcurrency"]),
+            Self::ListMappings => ("list-mappings", &["lambda:ListEventSourceMappings"]),
+            Self::ReadLogGroup => ("read-log-group", &["logs:DescribeLogGroups"]),
+            Self::ReadCluster => ("read-cluster", &["rds:DescribeDBClusters"]),
             // The identity provider's matter.
             Self::ApiToken => ("api-token", &[]),
             Self::CallApi => ("call-api", &[CALL_API]),
@@ -147,6 +179,14 @@ impl Access {
             | Self::DeleteDeadLetters
             | Self::ListMoveTasks
             | Self::ReadMetrics
+            | Self::ReadAlarms
+            | Self::ListSubscriptions
+            | Self::ReadSubscription
+            | Self::ReadFunction
+            | Self::ReadConcurrency
+            | Self::ListMappings
+            | Self::ReadLogGroup
+            | Self::ReadCluster
             | Self::ApiToken
             | Self::CallApi
             | Self::LookUpByApi
@@ -190,6 +230,19 @@ impl Pipeline {
             | Access::ListMoveTasks
             | Access::CancelMoveTask => self.queue_name(QueueRole::DeadLetter).to_owned(),
             Access::ReadMetrics => self.aws_address("monitoring"),
+            Access::ReadAlarms => self.aws_address("monitoring"),
+            Access::ListSubscriptions | Access::ReadSubscription => self.topic_name().to_owned(),
+            Access::ReadFunction
+            | Access::ReadConcurrency
+            | Access::ListMappings
+            | Access::ReadLogGroup => {
+                let function = self.environment().ingest_function.clone();
+                function.unwrap_or_else(|| self.aws_address("lambda"))
+            }
+            Access::ReadCluster => {
+                let cluster = self.environment().database_cluster.clone();
+                cluster.unwrap_or_else(|| self.aws_address("rds"))
+            }
             Access::ApiToken | Access::CallApi | Access::LookUpByApi => self.api_address(),
             Access::LogInToDatabase => self.database_address(),
         }
@@ -203,14 +256,26 @@ mod tests {
     use super::super::denial::PERMISSIONS;
     use super::*;
 
+    /// What no access is named for: AWS names a missing right to a key with whatever needs the key; a bucket is tried
+    /// with `--into`; who the credentials are, everybody may ask.
+    const WITHOUT_ACCESS: [&str; 8] = [
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sts:GetCallerIdentity",
+    ];
+
     #[test]
-    fn every_permission_of_the_pipeline_is_known_by_its_name() {
+    fn every_permission_of_the_pipeline_has_an_access_and_the_other_way_round() {
         let named = Access::ALL
             .iter()
             .flat_map(|access| access.name().permissions);
-        let named: BTreeSet<&str> = named.copied().collect();
-        let known = BTreeSet::from(PERMISSIONS);
-        assert!(named.is_subset(&known), "{named:?}");
+        let named: BTreeSet<&str> = named.copied().chain(WITHOUT_ACCESS).collect();
+        assert_eq!(named, BTreeSet::from(PERMISSIONS));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::api_reads::ApiReads;
 use crate::connection::QUESTION_LIMIT;
 use crate::denial::LOG_IN;
 use crate::environment::Authorization;
+use crate::lint::Reading;
 use crate::model::QueueRole;
 use crate::{Attempt, MoveRoute, Pipeline, PipelineError};
 
@@ -41,6 +42,14 @@ impl Pipeline {
                 self.move_tasks(&route).await.map(|_| None)
             }
             Access::ReadMetrics => self.history(METRICS_WINDOW).await.map(|_| None),
+            Access::ReadAlarms => self.probe_reading(Reading::Alarms).await,
+            Access::ListSubscriptions => self.probe_reading(Reading::Subscriptions).await,
+            Access::ReadSubscription => self.probe_reading(Reading::Subscription).await,
+            Access::ReadFunction => self.probe_reading(Reading::Function).await,
+            Access::ReadConcurrency => self.probe_reading(Reading::Concurrency).await,
+            Access::ListMappings => self.probe_reading(Reading::Mappings).await,
+            Access::ReadLogGroup => self.probe_reading(Reading::LogGroup).await,
+            Access::ReadCluster => self.probe_reading(Reading::Cluster).await,
             Access::ApiToken => self.api_token_header().await.map(|_| None),
             Access::CallApi => self.probe_api().await,
             Access::LookUpByApi => {
@@ -73,6 +82,11 @@ impl Pipeline {
             return Err(attempt.refused(cause).with_hint(hint));
         }
         Ok(identity.arn)
+    }
+
+    async fn probe_reading(&self, reading: Reading) -> Shown {
+        let queue_arn = self.named_route().destination_arn;
+        self.try_reading(reading, &queue_arn).await.map(|()| None)
     }
 
     /// The route by the names of the queues, so that listing its tasks needs no other permission.

@@ -101,6 +101,8 @@ pub(super) struct AlarmFacts {
     pub(super) actions_enabled: bool,
     /// Whether it watches the depth of the dead-letter queue, and nothing else.
     pub(super) is_of_dead_letters: bool,
+    /// Where it is written what to do, by its description.
+    pub(super) what_to_do: Option<String>,
     /// Of a composite alarm, the alarms that its rule names; empty for one on a metric.
     pub(super) children: Vec<String>,
 }

@@ -15,6 +15,8 @@ mod fix;
 mod policy;
 mod report;
 
+pub(crate) use collect::Reading;
+
 pub use alarm_rule::alarms_in_rule;
 pub use check::Severity;
 pub use fact::NotChecked;

@@ -21,6 +21,11 @@ pub(super) const CHECKS: &[Check] = &[
         why: "CloudWatch has no values for the alarm: its metric or a dimension may be misspelt, and it is never raised",
         judge: insufficient_data,
     },
+    Check {
+        id: "alarm-raised",
+        why: "an alarm of this pipeline is raised: its runbook says what it means and what to do",
+        judge: raised,
+    },
 ];
 
 fn no_alarm(facts: &Facts) -> Judged {
@@ -121,6 +126,33 @@ fn insufficient_data(facts: &Facts) -> Judged {
             unknown.join(" ")
         ));
         let seen = format!("INSUFFICIENT_DATA: {}", listed(&unknown));
+        Found::new(Severity::Warning, seen, fix)
+    }))
+}
+
+/// Those that notify: a window of an objective is below the alarm that does.
+fn raised(facts: &Facts) -> Judged {
+    let alarms = facts.alarms.get()?.iter();
+    let raised: Vec<&AlarmFacts> = alarms
+        .filter(|alarm| alarm.state == "ALARM" && alarm.actions > 0)
+        .collect();
+    Ok(raised.first().map(|first| {
+        let names: Vec<&str> = raised.iter().map(|alarm| alarm.name.as_str()).collect();
+        let fix = Fix::command(format!(
+            "{} cloudwatch describe-alarms --alarm-names {}",
+            facts.subject.aws,
+            names.join(" ")
+        ));
+        let what_to_do = first.what_to_do.as_deref();
+        let what_to_do = what_to_do.unwrap_or("no place in its description");
+        let seen = if names.len() == 1 {
+            format!(
+                "{}: {}; what to do: {what_to_do}",
+                first.name, first.state_reason
+            )
+        } else {
+            format!("raised: {}; what to do: {what_to_do}", listed(&names))
+        };
         Found::new(Severity::Warning, seen, fix)
     }))
 }

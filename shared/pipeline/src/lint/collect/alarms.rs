@@ -2,6 +2,7 @@
 
 use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, MetricAlarm};
 
+use crate::alarms::what_to_do;
 use crate::lint::alarm_rule::alarms_in_rule;
 use crate::lint::facts::AlarmFacts;
 use crate::model::QueueRole;
@@ -60,6 +61,7 @@ impl Pipeline {
             actions: alarm.alarm_actions().len(),
             actions_enabled: alarm.actions_enabled().unwrap_or(true),
             is_of_dead_letters: watches_depth_of(dead, alarm),
+            what_to_do: alarm.alarm_description().and_then(what_to_do),
             children: Vec::new(),
         })
     }
@@ -113,6 +115,7 @@ fn composite_alarm(alarm: &CompositeAlarm) -> AlarmFacts {
         actions: alarm.alarm_actions().len(),
         actions_enabled: alarm.actions_enabled().unwrap_or(true),
         is_of_dead_letters: false,
+        what_to_do: alarm.alarm_description().and_then(what_to_do),
         children: alarms_in_rule(alarm.alarm_rule().unwrap_or_default()),
     }
 }

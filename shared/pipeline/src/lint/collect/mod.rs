@@ -7,7 +7,10 @@ mod cluster;
 mod database;
 mod function;
 mod queues;
+mod reading;
 mod topic;
+
+pub(crate) use reading::Reading;
 
 use std::future::Future;
 use std::time::Duration;
@@ -192,8 +195,13 @@ where
     }
 }
 
-fn subject(environment: &Environment) -> Subject {
+/// The names of an environment. Those of its parts can be the same in every account, so a command that is copied
+/// names the profile.
+pub(super) fn subject(environment: &Environment) -> Subject {
     let mut aws = format!("aws --region {}", environment.region);
+    if let Some(profile) = &environment.profile {
+        aws = format!("{aws} --profile {}", shell_words::quote(profile));
+    }
     if let Some(endpoint_url) = &environment.endpoint_url {
         aws = format!("{aws} --endpoint-url {endpoint_url}");
     }

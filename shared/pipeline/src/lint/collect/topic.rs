@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::future::Future;
 
+use aws_sdk_sns::error::SdkError;
+use aws_sdk_sns::operation::get_subscription_attributes::GetSubscriptionAttributesError;
 use aws_sdk_sns::types::Subscription;
 
 use crate::lint::facts::{SubscriptionFacts, TopicFacts};
@@ -14,6 +16,8 @@ const PAGES_MAX: usize = 20;
 const READ_MAX: usize = 5;
 /// What SNS writes in place of the ARN of one that is not confirmed.
 const PENDING: &str = "PendingConfirmation";
+/// The end of the ARN of a subscription that SNS never made.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 impl Pipeline {
     pub(super) async fn topic_facts(&self) -> Result<TopicFacts, PipelineError> {
@@ -38,8 +42,25 @@ impl Pipeline {
         &self,
         queue_arn: &str,
     ) -> Result<Vec<SubscriptionFacts>, PipelineError> {
+        let attempt = &self.subscriptions_attempt();
+        let found = self.queue_subscriptions(queue_arn).await?;
+        let mut facts = Vec::new();
+        for subscription in found.into_iter().take(READ_MAX) {
+            facts.push(self.subscription(subscription, attempt).await?);
+        }
+        Ok(facts)
+    }
+
+    fn subscriptions_attempt(&self) -> Attempt {
         let operation = format!("list the subscriptions of {:?}", self.topic_name());
-        let attempt = &Attempt::start(operation, self.aws_address("sns"));
+        Attempt::start(operation, self.aws_address("sns"))
+    }
+
+    pub(super) async fn queue_subscriptions(
+        &self,
+        queue_arn: &str,
+    ) -> Result<Vec<Subscription>, PipelineError> {
+        let attempt = &self.subscriptions_attempt();
         let sns = &self.aws().await.sns;
         let found = listed(queue_arn, |next| {
             let request = sns.list_subscriptions_by_topic();
@@ -52,15 +73,27 @@ impl Pipeline {
             }
         })
         .await?;
-        let found = found.ok_or_else(|| {
+        found.ok_or_else(|| {
             let cause = format!("the topic has more than {PAGES_MAX} pages of subscriptions");
             attempt.refused(cause)
-        })?;
-        let mut facts = Vec::new();
-        for subscription in found.into_iter().take(READ_MAX) {
-            facts.push(self.subscription(subscription, attempt).await?);
+        })
+    }
+
+    /// Reads the attributes of a subscription, where none can be listed of one that does not exist: SNS looks at the
+    /// permission first.
+    pub(super) async fn try_subscription(&self, queue_arn: &str) -> Result<(), PipelineError> {
+        let listed = self.queue_subscriptions(queue_arn).await;
+        let mut arns = listed.into_iter().flatten();
+        let arn = arns.find_map(|one| one.subscription_arn.filter(|arn| arn != PENDING));
+        let arn = arn.unwrap_or_else(|| format!("{}:{NOBODY}", self.environment().topic_arn));
+        let attempt = Attempt::start("read a subscription", self.aws_address("sns"));
+        let sns = &self.aws().await.sns;
+        let request = sns.get_subscription_attributes();
+        match request.subscription_arn(arn).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => Err(attempt.sdk(&error)),
         }
-        Ok(facts)
     }
 
     async fn subscription(
@@ -92,6 +125,11 @@ impl Pipeline {
             arn,
         })
     }
+}
+
+fn is_not_found(error: &SdkError<GetSubscriptionAttributesError>) -> bool {
+    let answer = error.as_service_error();
+    answer.is_some_and(GetSubscriptionAttributesError::is_not_found_exception)
 }
 
 /// Those of the endpoint; `None` where there are more pages than are read and none of them has one.

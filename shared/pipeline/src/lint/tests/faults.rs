@@ -456,6 +456,29 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     (
+        "alarm-raised",
+        Warning,
+        "events-dead-letters: Threshold Crossed; what to do: OPERATIONS.md#dead-letters",
+        |facts| {
+            let alarm = alarm_of(facts, "events-dead-letters");
+            alarm.state = "ALARM".to_owned();
+            alarm.state_reason = "Threshold Crossed".to_owned();
+            alarm.what_to_do = Some("OPERATIONS.md#dead-letters".to_owned());
+        },
+    ),
+    // Of a window, the alarm that notifies is told.
+    (
+        "alarm-raised",
+        Warning,
+        "events-slo-freshness-fast: ",
+        |facts| {
+            let raised = ["events-slo-freshness-1h-long", "events-slo-freshness-fast"];
+            for name in raised {
+                alarm_of(facts, name).state = "ALARM".to_owned();
+            }
+        },
+    ),
+    (
         "clock-apart-from-aws",
         Warning,
         "clock is 30 s behind that of AWS",

@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 use self::faults::FAULTS;
 use self::sound::{OPEN, alarm, alarm_of, dead, healthy, known, schema_of, source};
 use super::check::Severity;
+use super::collect::subject;
 use super::fact::Fact;
 use super::facts::{AlarmFacts, Facts, UpkeepFacts};
 use super::report::{LintReport, check_ids};
+use crate::environment::Environment;
 use Severity::{Error, Note, Warning};
 
 #[test]
@@ -152,6 +154,30 @@ fn few_hours_of_late_events_do_not_say_that_upkeep_is_behind() {
         unfolded_hours: 5,
     });
     assert_eq!(LintReport::of(&facts).findings, []);
+}
+
+/// The names are the same in every account.
+#[test]
+fn every_command_acts_in_the_account_of_the_environment() {
+    let environment = Environment {
+        profile: Some("orders".to_owned()),
+        ..Environment::example()
+    };
+    let mut commands = 0;
+    for (id, _, _, fault) in FAULTS {
+        let mut facts = healthy();
+        facts.subject.aws = subject(&environment).aws;
+        fault(&mut facts);
+        for finding in LintReport::of(&facts).findings {
+            let command = finding.fix.command.unwrap_or_default();
+            let calls = command.matches("aws --").count();
+            let named = command.matches(" --profile orders ").count();
+            assert_eq!(named, calls, "{id}: {command}");
+            assert!(calls > 0 || !command.contains("aws "), "{id}: {command}");
+            commands += calls;
+        }
+    }
+    assert!(commands > 20, "the check sees only {commands} commands");
 }
 
 #[test]

@@ -5,6 +5,7 @@
     reason = "a test is about the variants that it names"
 )]
 
+mod alarms;
 mod attention;
 mod budgets;
 mod freshness;
@@ -47,9 +48,9 @@ fn every_size_is_drawn() {
 fn a_request_under_way_is_not_sent_again() {
     let mut harness = start(80, 24);
     harness.tick();
-    assert_eq!(harness.requests.len(), 6);
+    assert_eq!(harness.requests.len(), 7);
     harness.pass(60);
-    assert_eq!(harness.requests.len(), 6);
+    assert_eq!(harness.requests.len(), 7);
 }
 
 #[test]

@@ -92,6 +92,7 @@ fn untouched_hour_reads_no_database_and_few_metrics() {
         ("ErrorBudgets", 1),
         ("History", 20),
         ("Queue", 220),
+        ("RaisedAlarms", 20),
     ];
     let expected = expected.map(|(kind, count)| (kind.to_owned(), count));
     assert_eq!(counts, BTreeMap::from(expected));

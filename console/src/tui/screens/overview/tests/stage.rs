@@ -18,6 +18,7 @@ use crate::tui::request::{Reply, Request};
 use crate::tui::testing::{Harness, environment, now};
 use crate::tui::theme::Theme;
 use pipeline::IngestHistory;
+use pipeline::RaisedAlarm;
 use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, ReadPath,
     RecordTotals,
@@ -178,6 +179,7 @@ pub(crate) struct Pipeline {
     /// Age of the newest record.
     pub(crate) newest: Duration,
     pub(crate) budgets: Result<Vec<ErrorBudget>, Fault>,
+    pub(crate) alarms: Result<Vec<RaisedAlarm>, Fault>,
 }
 
 /// A budget of which so much is left; `None` where nothing is known.
@@ -222,6 +224,7 @@ impl Pipeline {
             tunnel_fault: None,
             newest: Duration::seconds(1),
             budgets: Ok(unknown_budgets()),
+            alarms: Ok(Vec::new()),
         }
     }
 
@@ -241,6 +244,7 @@ impl Pipeline {
             tunnel_fault: None,
             newest: Duration::seconds(1),
             budgets: Err(refused("read metrics")),
+            alarms: Err(refused("list the raised alarms")),
         }
     }
 
@@ -262,6 +266,7 @@ impl Pipeline {
                 status,
                 latency: std::time::Duration::from_millis(9),
             })),
+            Request::RaisedAlarms(to) => to.answer(self.alarms.clone()),
             Request::ErrorBudgets(to) => to.answer(self.budgets.clone()),
             other => panic!("the overview does not request {other:?}"),
         }
@@ -334,7 +339,7 @@ pub(crate) fn harness_in(state: State, width: u16, height: u16) -> Harness {
             let mut harness = start(width, height);
             harness.tick();
             let requests = harness.requests.len();
-            assert_eq!(requests, 6, "each part is requested on its own");
+            assert_eq!(requests, 7, "each part is requested on its own");
             harness
         }
         State::Healthy => served(&healthy, width, height),

@@ -1,0 +1,94 @@
+//! The raised alarms of `status`, as CloudWatch has them.
+
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::types::{ComparisonOperator, StateValue, Statistic};
+use serde_json::{Value, json};
+
+use super::denying_service::DenyingService;
+use crate::pipeline::deployed;
+use crate::support::configuration;
+use crate::support::program::Program;
+
+/// Nobody else has alarms of this name.
+const TOPIC: &str = "topic-of-the-alarms-test";
+
+async fn raise(cloudwatch: &Client, name: &str, action: Option<&str>) {
+    cloudwatch
+        .put_metric_alarm()
+        .alarm_name(name)
+        .alarm_description("Messages wait. What to do: https://runbooks.example/#oldest-message")
+        .namespace("OpsConsole/Nothing")
+        .metric_name("nothing")
+        .statistic(Statistic::Maximum)
+        .period(60)
+        .evaluation_periods(1)
+        .threshold(0.0)
+        .comparison_operator(ComparisonOperator::GreaterThanThreshold)
+        .set_alarm_actions(action.map(|action| vec![action.to_owned()]))
+        .send()
+        .await
+        .unwrap();
+    let request = cloudwatch.set_alarm_state().alarm_name(name);
+    let request = request.state_value(StateValue::Alarm).state_reason("901 s");
+    request.send().await.unwrap();
+}
+
+#[test]
+fn status_shows_raised_alarms_of_this_pipeline_with_their_runbooks() {
+    let turn = deployed();
+    let program = Program::new();
+    let text = configuration::by_api(&turn.endpoints, "");
+    let topic = format!("arn:aws:sns:us-east-1:000000000000:{TOPIC}");
+    program.configure(&text.replace(&turn.endpoints.topic_arn, &topic));
+    assert_eq!(program.json_ok(&["status"])["alarms"], json!([]));
+    let shown = program.run(&["status"]).stdout;
+    assert!(shown.contains("alarms        none raised"), "{shown}");
+
+    let own = format!("{TOPIC}-oldest-message");
+    let window = format!("{TOPIC}-slo-freshness-1h-long");
+    let foreign = "other-oldest-message".to_owned();
+    let names = [own.clone(), window.clone(), foreign.clone()];
+    let config = devstack::sdk_config(&turn.endpoints.endpoint_url);
+    let cloudwatch = Client::new(&config);
+    turn.runtime.block_on(async {
+        raise(&cloudwatch, &own, Some(&topic)).await;
+        raise(&cloudwatch, &window, None).await;
+        raise(&cloudwatch, &foreign, Some(&topic)).await;
+    });
+    let status = program.json_ok(&["status"]);
+    let shown = program.run(&["status"]).stdout;
+    let delete = cloudwatch
+        .delete_alarms()
+        .set_alarm_names(Some(names.into()));
+    turn.runtime.block_on(delete.send()).unwrap();
+
+    let alarms = status["alarms"].as_array().unwrap();
+    let [alarm] = alarms.as_slice() else {
+        panic!("{status:#}");
+    };
+    assert_eq!(alarm["name"], own.as_str());
+    assert_eq!(alarm["reason"], "901 s");
+    assert_eq!(
+        alarm["what_to_do"],
+        "https://runbooks.example/#oldest-message"
+    );
+    assert!(
+        shown.contains("what to do: https://runbooks.example/#oldest-message"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn alarms_that_may_not_be_read_are_unknown_and_named() {
+    let service = DenyingService::start();
+    service.deny("DescribeAlarms");
+    let (code, status) = service.program.json(&["status"]);
+    assert_ne!(code, 0, "{status:#}");
+    assert_eq!(status["alarms"], Value::Null, "{status:#}");
+    let errors = status["errors"].as_array().unwrap();
+    let error = errors.iter().find(|error| error["part"] == "alarms");
+    let error = error.unwrap();
+    let (told, hint) = (&error["error"], &error["hint"]);
+    assert!(told.as_str().unwrap().contains("list the raised alarms"));
+    assert!(hint.as_str().unwrap().contains("permission is missing"));
+}
