@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use event::Order;
 use export::Target;
@@ -17,11 +17,13 @@ use super::erase::arguments::{EXAMPLES as ERASE_EXAMPLES, EraseArguments};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
 use super::fleet::arguments::FleetCommand;
 use super::lint::arguments::{EXAMPLES as LINT_EXAMPLES, LintArguments};
+use super::man::arguments::ManArguments;
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::replay::arguments::{EXAMPLES as REPLAY_EXAMPLES, ReplayArguments};
 use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
 use super::time::time;
+use super::values;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -124,6 +126,15 @@ JSON output: {\"environment\", \"checks\": [{\"access\", \"target\", \"outcome\"
 \"failed\", \"unreachable\", \"not-tried\" or \"absent\" (the environment does not have it). Exit code 1
 where something is denied or failed, 3 where something is unreachable.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(opsconsole completions bash)       in ~/.bashrc; the same with zsh in ~/.zshrc
+  opsconsole completions fish | source        in ~/.config/fish/config.fish
+
+They complete commands and options, environments, redrives, plans and causes, and event types that
+`records list` and `dlq list` have shown. What is offered is known on this machine; no service is
+asked. The Debian package has them already.";
+
 const AUDIT_EXAMPLES: &str = "\
 Examples:
   opsconsole audit
@@ -173,7 +184,8 @@ pub struct GlobalArguments {
         value_name = "NAME",
         env = "OPSCONSOLE_ENV",
         hide_env = true,
-        global = true
+        global = true,
+        add = values::environments()
     )]
     pub environment: Option<String>,
     /// Configuration file; default: $OPSCONSOLE_CONFIG, else the one in the configuration folder
@@ -269,10 +281,14 @@ pub enum Command {
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArguments),
     /// Print the completions for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// The shell
         shell: Shell,
     },
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(ManArguments),
 }
 
 /// What to publish and how.
@@ -317,7 +333,7 @@ pub enum RecordsCommand {
 #[derive(Debug, Args)]
 pub struct RecordsListArguments {
     /// Exact event type
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = values::event_types())]
     pub event_type: Option<String>,
     /// Exact event source
     #[arg(long)]
@@ -364,7 +380,7 @@ pub enum EnvCommand {
     /// Write the entry of an environment that Terraform has applied
     Import {
         /// Folder that was applied, like terraform/environments/pilot
-        #[arg(value_name = "DIR")]
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         folder: PathBuf,
         /// Name of the entry; default: the name of the folder
         #[arg(long, value_name = "NAME")]

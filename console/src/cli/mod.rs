@@ -7,6 +7,7 @@ mod account;
 mod api;
 mod arguments;
 mod audit;
+mod complete;
 mod confirm;
 mod console;
 mod cost;
@@ -18,6 +19,7 @@ mod export;
 mod fleet;
 mod interrupt;
 mod lint;
+mod man;
 mod output;
 mod progress;
 mod publish;
@@ -31,6 +33,7 @@ mod status;
 mod table;
 mod tidy;
 mod time;
+mod values;
 mod walk;
 #[cfg(any(test, not(feature = "demo")))]
 mod without_demo;
@@ -48,6 +51,7 @@ pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, EnvCommand, GlobalArguments,
     OutputForm, PublishArguments, RecordsCommand, RecordsListArguments,
 };
+pub use complete::answer_completion;
 pub use dlq::arguments::{
     DeleteArguments, DlqCommand, DlqRedriveArguments, ExportArguments, PurgeArguments,
     RemovalArguments,
@@ -57,6 +61,7 @@ pub use exit::{CommandError, Exit};
 pub use export::arguments::ExportRecordsArguments;
 pub use fleet::arguments::FleetCommand;
 pub use lint::arguments::{FailOn, LintArguments};
+pub use man::arguments::ManArguments;
 pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
@@ -105,7 +110,11 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         return on_runtime(open_existing(environment, authority));
     };
     match command {
-        Command::Completions { shell } => completions(shell, output),
+        Command::Completions { shell } => {
+            output.text(&complete::script(shell)?)?;
+            Ok(Exit::Done)
+        }
+        Command::Man(asked) => man::run(Arguments::command(), &asked, output),
         Command::Audit(asked) => {
             let log = AuditLog::in_folder(&state_folder()?);
             audit::run(
@@ -187,6 +196,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
         Command::Replay(asked) => replay::run(session, asked, &mut interrupt).await,
         Command::Completions { .. }
+        | Command::Man(_)
         | Command::Demo(_)
         | Command::Audit(_)
         | Command::Tidy(_)
@@ -217,13 +227,6 @@ fn on_runtime(
     // A blocked read of standard input must not delay the exit.
     runtime.shutdown_background();
     result
-}
-
-fn completions(shell: clap_complete::Shell, output: Output) -> Result<Exit, CommandError> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "opsconsole", &mut script);
-    output.text(&String::from_utf8_lossy(&script))?;
-    Ok(Exit::Done)
 }
 
 fn start_log() {

@@ -5,6 +5,7 @@
 use event::{Cursor, Record, RecordId, RecordPage, RecordQuery};
 
 use super::table::{Align, Keep, Table, moment};
+use super::values::seen;
 use super::{CommandError, Exit, RecordsCommand, RecordsListArguments, Session};
 use pipeline::{printable, printable_lines};
 use redrive::triage;
@@ -37,6 +38,7 @@ async fn list(session: &Session, filters: RecordsListArguments) -> Result<Exit, 
         .validate()
         .map_err(|error| CommandError::Usage(format!("--{error}")))?;
     let page = session.pipeline.list_records(&query).await?;
+    seen::remember(page.items.iter().map(|record| &*record.event_type));
     let page = RecordPage::new(page, &query);
     if session.output.is_json() {
         session.output.json(&page)?;

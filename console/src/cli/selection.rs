@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use event::{FailureCode, Verdict};
 
+use super::values;
 use pipeline::model::RETRIES_EXHAUSTED;
 use redrive::operations::Selection;
 use redrive::triage::Program;
@@ -21,10 +22,10 @@ fn code_help() -> String {
 #[derive(Clone, Debug, Default, Args)]
 pub struct FilterArguments {
     /// Messages with this cause
-    #[arg(long, value_name = "CODE", help = code_help())]
+    #[arg(long, value_name = "CODE", help = code_help(), add = values::codes())]
     pub code: Option<String>,
     /// Messages whose event has this type
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = values::event_types())]
     pub event_type: Option<String>,
     /// Messages on whose event this jq program returns neither false nor null
     #[arg(long = "where", value_name = "JQ", value_parser = program)]

@@ -13,6 +13,7 @@ mod alarms;
 mod api_token;
 mod bad_input;
 mod by_api;
+mod completions;
 mod cost;
 mod delete;
 #[cfg(feature = "demo")]
@@ -25,6 +26,7 @@ mod exports;
 mod fleet;
 mod hostile;
 mod lint;
+mod manual;
 mod messages;
 mod metrics_of_the_past;
 mod move_service;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::completions;
 use crate::support::harness::LIMIT;
 use crate::support::program::{Answer, Program};
 use crate::support::queues::{Queues, receive_dead_letters, release_dead_letters, text};
@@ -195,6 +196,9 @@ fn copies_get_ids_of_their_own_and_pages_follow_the_cursor() {
         .map(|record| record["id"].to_string())
         .collect();
     assert_eq!(ids.len(), 25);
+    let words = ["records", "list", "--type", "cli.c"];
+    let types = completions::offered(&deployed.program, &words);
+    assert_eq!(types, ["cli.copied"], "what was listed is offered");
 }
 
 #[test]

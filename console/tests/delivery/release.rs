@@ -53,7 +53,11 @@ pub(crate) async fn console() -> Result<(), Failed> {
     );
     said(&mut release(&["unpack", text(&files)?]))?;
     let installed = files.join("console");
-    assert_eq!(names(&installed)?, ["LICENSE", "README.md", "opsconsole"]);
+    assert_eq!(
+        names(&installed)?,
+        ["LICENSE", "README.md", "completions", "man", "opsconsole"]
+    );
+    documents(&installed)?;
 
     // Nothing of this machine but the files themselves.
     let home = folder.path().join("home");
@@ -67,6 +71,35 @@ pub(crate) async fn console() -> Result<(), Failed> {
     let environments: Value = serde_json::from_str(&start(&["env", "list", "--output", "json"])?)?;
     assert_eq!(environments, serde_json::json!([]));
     assert!(start(&["completions", "bash"])?.contains("opsconsole"));
+    Ok(())
+}
+
+/// Manual pages and completions, in the archive and for the Debian package.
+fn documents(installed: &Path) -> Result<(), Failed> {
+    let completions = ["_opsconsole", "opsconsole.bash", "opsconsole.fish"];
+    assert_eq!(names(&installed.join("completions"))?, completions);
+    for name in completions {
+        let script = fs::read_to_string(installed.join("completions").join(name))?;
+        // By its name, which is found wherever it is installed.
+        assert!(!script.contains("target"), "{name}: {script}");
+        assert!(script.contains("OPSCONSOLE_COMPLETE"), "{name}: {script}");
+    }
+    let pages = names(&installed.join("man"))?;
+    for page in ["opsconsole.1", "opsconsole-redrive-plan.1"] {
+        assert!(pages.iter().any(|name| name == page), "{pages:?}");
+    }
+    let manifest: toml::Table =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))?.parse()?;
+    let assets = manifest["package"]["metadata"]["deb"]["assets"].as_array();
+    let packaged = assets.unwrap().iter().filter_map(|asset| asset[0].as_str());
+    let packaged: Vec<&str> = packaged
+        .filter_map(|path| path.strip_prefix("../target/documents/"))
+        .collect();
+    let expected = completions.map(|name| format!("completions/{name}"));
+    assert!(packaged.contains(&"man/*.1"), "{packaged:?}");
+    for name in expected {
+        assert!(packaged.contains(&&*name), "{name} is not in the package");
+    }
     Ok(())
 }
 

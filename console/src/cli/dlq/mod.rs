@@ -18,6 +18,7 @@ use chrono::Utc;
 use crate::cli::dlq::arguments::DlqCommand;
 use crate::cli::dlq::form::{form, table};
 use crate::cli::selection::FilterArguments;
+use crate::cli::values::seen;
 use crate::cli::walk::{self, nothing_remark};
 use crate::cli::{CommandError, Exit, Interrupt, Session};
 use pipeline::model::DeadLetter;
@@ -67,6 +68,8 @@ async fn list(
     let work = async |walk: &mut Walk| oldest(walk, limit).await;
     let ((messages, more), walk) =
         walk::through(session, selection, options, "looking", interrupt, work).await?;
+    let types = messages.iter();
+    seen::remember(types.filter_map(|message| message.identity.event_type.as_deref()));
     if session.output.is_json() {
         let messages: Vec<MessageJson<'_>> = messages.iter().map(MessageJson::from).collect();
         session.output.json(&messages)?;

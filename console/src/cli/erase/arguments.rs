@@ -11,6 +11,7 @@ use redrive::triage::Program;
 
 use crate::cli::selection::program;
 use crate::cli::time::time;
+use crate::cli::values;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -73,7 +74,7 @@ pub struct EraseArguments {
     #[arg(long)]
     pub source: Option<String>,
     /// Only events of this type
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = values::event_types())]
     pub event_type: Option<String>,
     /// Earliest time of the records, also of exported ones, inclusive: a time, or a span back from now
     #[arg(long, visible_alias = "since", value_name = "TIME", value_parser = time)]

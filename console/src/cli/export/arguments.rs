@@ -7,6 +7,7 @@ use clap::Args;
 use export::{Format, Target};
 
 use crate::cli::time::time;
+use crate::cli::values;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +42,7 @@ pub struct ExportRecordsArguments {
     #[arg(long, conflicts_with_all = ["from", "to"])]
     pub since_last: bool,
     /// Exact event type; may be given several times
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = values::event_types())]
     pub types: Vec<String>,
     /// Exact event source
     #[arg(long)]

@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 
+use crate::cli::values;
+
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   opsconsole fleet status
@@ -30,7 +32,7 @@ pub enum FleetCommand {
     #[command(after_help = EXAMPLES)]
     Status {
         /// Only these environments
-        #[arg(long, value_name = "NAME", num_args = 1..)]
+        #[arg(long, value_name = "NAME", num_args = 1.., add = values::environments())]
         only: Vec<String>,
     },
 }

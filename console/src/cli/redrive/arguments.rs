@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::cli::rate::rate;
 use crate::cli::selection::{SELECTION, SelectionArguments, program};
+use crate::cli::values::{self, Redrives};
 use pipeline::MOVE_TASK_RATE_MAX;
 use redrive::triage::Program;
 
@@ -140,6 +141,7 @@ pub enum RedriveCommand {
     /// Show what a plan would do
     Show {
         /// File of the plan, or id of its redrive
+        #[arg(add = values::plans())]
         plan: String,
         /// Every message, with its edit
         #[arg(long, alias = "letters")]
@@ -152,21 +154,21 @@ pub enum RedriveCommand {
     #[command(after_help = CONTROL_HELP)]
     Pause {
         /// Its id, as `redrive list` shows it
-        #[arg(value_parser = redrive_id)]
+        #[arg(value_parser = redrive_id, add = values::redrives(Redrives::Running))]
         id: Uuid,
     },
     /// End a running redrive after the running batches
     #[command(after_help = CONTROL_HELP)]
     Cancel {
         /// Its id, as `redrive list` shows it
-        #[arg(value_parser = redrive_id)]
+        #[arg(value_parser = redrive_id, add = values::redrives(Redrives::Running))]
         id: Uuid,
     },
     /// Continue a redrive that is paused, cancelled or interrupted
     #[command(after_help = RESUME_HELP)]
     Resume {
         /// Its id, as `redrive list` shows it
-        #[arg(value_parser = redrive_id)]
+        #[arg(value_parser = redrive_id, add = values::redrives(Redrives::Unfinished))]
         id: Uuid,
         /// How it continues, where it continues here.
         #[command(flatten)]
@@ -183,7 +185,7 @@ pub enum RedriveCommand {
     #[command(after_help = REPORT_HELP)]
     Report {
         /// Its id, as `redrive list` shows it
-        #[arg(value_parser = redrive_id)]
+        #[arg(value_parser = redrive_id, add = values::redrives(Redrives::All))]
         id: Uuid,
     },
     /// Let SQS itself move the whole dead-letter queue (StartMessageMoveTask)
@@ -253,6 +255,7 @@ pub struct RedrivePlanArguments {
 #[derive(Debug, Args)]
 #[command(mut_arg("message_ids", |argument| argument
     .value_name("PLAN|MESSAGE_ID")
+    .add(values::plans())
     .help("One plan (its file, or its id), or SQS message ids")))]
 pub struct RedriveRunArguments {
     /// Which messages, and what is sent for them, where there is no plan.

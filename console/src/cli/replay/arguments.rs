@@ -11,6 +11,7 @@ use clap::Args;
 use crate::cli::redrive::arguments::{CanarySteps, RedriveOptions, canary};
 use crate::cli::selection::program;
 use crate::cli::time::time;
+use crate::cli::values;
 use redrive::triage::Program;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -69,7 +70,7 @@ pub struct ReplayArguments {
     #[arg(long, visible_alias = "until", value_name = "TIME", value_parser = time)]
     pub to: Option<DateTime<Utc>>,
     /// Exact event type; may be given several times
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = values::event_types())]
     pub types: Vec<String>,
     /// Exact event source
     #[arg(long)]

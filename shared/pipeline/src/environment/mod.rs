@@ -12,6 +12,7 @@ mod folders;
 mod imported;
 mod listed;
 mod load;
+mod names;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -23,5 +24,6 @@ pub use every::NamedEnvironment;
 pub use folders::{Folders, state_folder};
 pub use imported::{ImportOutcome, Imported};
 pub use listed::{EnvironmentList, EnvironmentSource, ListedEnvironment};
+pub use names::environment_names;
 pub(crate) use running::is_at;
 pub use running::{EnvironmentClaim, RunningEnvironment, running_environments};

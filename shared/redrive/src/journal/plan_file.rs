@@ -75,6 +75,12 @@ pub fn find(name: &str, folder: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// The id of a plan that [`write_in`] wrote.
+pub(crate) fn id_of(path: &Path) -> Option<Uuid> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_suffix(".plan.json")?.parse().ok()
+}
+
 fn path_in(folder: &Path, id: Uuid) -> PathBuf {
     folder.join(format!("{id}.plan.json"))
 }

@@ -10,6 +10,7 @@ mod choice;
 mod correct;
 mod delete;
 mod export;
+pub mod glance;
 pub mod history;
 mod judge;
 mod patch;
