@@ -22,6 +22,8 @@ struct Seen {
     parser: vt100::Parser,
     /// All bytes: what was written, not only what is visible.
     bytes: Vec<u8>,
+    /// When, since the start, how many bytes had been written.
+    arrivals: Vec<(Duration, usize)>,
     is_closed: bool,
 }
 
@@ -31,6 +33,7 @@ pub(crate) struct Session {
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
+    started: Instant,
 }
 
 impl Session {
@@ -65,11 +68,13 @@ impl Session {
             Mutex::new(Seen {
                 parser: vt100::Parser::new(height, width, 0),
                 bytes: Vec::new(),
+                arrivals: Vec::new(),
                 is_closed: false,
             }),
             Condvar::new(),
         ));
         let shared = Arc::clone(&seen);
+        let started = Instant::now();
         // Ends with the program: the read fails when the other side is closed.
         std::thread::spawn(move || {
             let mut buffer = [0; 16 * 1024];
@@ -84,6 +89,8 @@ impl Session {
                 }
                 seen.parser.process(&buffer[..read]);
                 seen.bytes.extend_from_slice(&buffer[..read]);
+                let arrival = (started.elapsed(), seen.bytes.len());
+                seen.arrivals.push(arrival);
                 changed.notify_all();
             }
         });
@@ -92,6 +99,7 @@ impl Session {
             writer,
             child,
             seen,
+            started,
         }
     }
 
@@ -161,6 +169,31 @@ impl Session {
     /// Everything that was written, with its escape sequences.
     pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&self.seen.0.lock().unwrap().bytes).into_owned()
+    }
+
+    /// Everything that was written, in the parts in which it arrived, with the time since the start.
+    pub(crate) fn written(&self) -> Vec<(Duration, Vec<u8>)> {
+        let seen = self.seen.0.lock().unwrap();
+        let mut begin = 0;
+        let mut parts = Vec::with_capacity(seen.arrivals.len());
+        for (at, end) in &seen.arrivals {
+            parts.push((*at, seen.bytes[begin..*end].to_vec()));
+            begin = *end;
+        }
+        parts
+    }
+
+    /// Time since the start.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Waits for the end of the program, and tells whether it came.
+    pub(crate) fn ends_within(&mut self, limit: Duration) -> bool {
+        let (lock, changed) = &*self.seen;
+        let seen = lock.lock().unwrap();
+        let waited = changed.wait_timeout_while(seen, limit, |seen| !seen.is_closed);
+        waited.unwrap().0.is_closed
     }
 
     /// Process id of the program.
