@@ -41,6 +41,7 @@ const FLOORS: &[&[&str]] = &[
     &["journal"],
     &["control", "lease", "ledger", "reading", "run"],
     &["triage", "operations", "retention"],
+    &["trace"],
     &["lib"],
 ];
 

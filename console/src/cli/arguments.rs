@@ -23,6 +23,7 @@ use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::replay::arguments::{EXAMPLES as REPLAY_EXAMPLES, ReplayArguments};
 use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
 use super::time::time;
+use super::trace::arguments::{EXAMPLES as TRACE_EXAMPLES, TraceArguments};
 use super::values;
 
 const EXAMPLES: &str = "\
@@ -244,6 +245,9 @@ pub enum Command {
     /// Check how this pipeline is set up: what was seen, why it matters, how to mend it
     #[command(after_help = LINT_EXAMPLES)]
     Lint(LintArguments),
+    /// Show where one event is, and every hop of its way
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(TraceArguments),
     /// Validate events and publish them to the topic
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArguments),

@@ -33,6 +33,7 @@ mod status;
 mod table;
 mod tidy;
 mod time;
+mod trace;
 mod values;
 mod walk;
 #[cfg(any(test, not(feature = "demo")))]
@@ -69,6 +70,7 @@ pub use redrive::arguments::{
 pub use replay::arguments::ReplayArguments;
 pub use selection::{FilterArguments, SelectionArguments};
 pub use tidy::arguments::TidyArguments;
+pub use trace::arguments::TraceArguments;
 
 #[cfg(feature = "demo")]
 pub(crate) use console::{check_terminal, open_console};
@@ -164,6 +166,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Account(_)
         | Command::Cost
         | Command::Lint(_)
+        | Command::Trace(_)
         | Command::Publish(_)
         | Command::Dlq(_)
         | Command::Redrive(_)
@@ -189,6 +192,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
         // These must finish running work after a signal, so they handle signals themselves.
+        Command::Trace(asked) => trace::run(session, asked, &mut interrupt).await,
         Command::Export(asked) => export::run(session, asked, &mut interrupt).await,
         Command::Erase(asked) => erase::run(session, asked, &mut interrupt).await,
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,

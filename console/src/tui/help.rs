@@ -61,6 +61,7 @@ pub(crate) fn draw(
         KeyContext::Input => "Keys of the line".to_owned(),
         KeyContext::Plan => "Keys of the plan".to_owned(),
         KeyContext::Patch => "Keys of the preview".to_owned(),
+        KeyContext::Trace => "Keys of the time line".to_owned(),
         KeyContext::Confirm | KeyContext::Quit => "Keys of the question".to_owned(),
         KeyContext::Screen(_) | KeyContext::Help | KeyContext::Palette => {
             format!("Keys on {}", screen.title())

@@ -50,6 +50,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 mod theme;
+mod trace;
 mod update;
 mod verdict;
 mod view;

@@ -17,6 +17,7 @@ use super::polling::Polling;
 use super::screen_id::ScreenId;
 use super::screens::all::Screens;
 use super::theme::Theme;
+use super::trace::TimeLine;
 use pipeline::environment::Environment;
 
 /// What lies over the screen.
@@ -45,6 +46,8 @@ pub(crate) struct Model {
     /// The screen that is shown.
     pub(crate) screen: ScreenId,
     pub(crate) screens: Screens,
+    /// The time line of an event, which is shown instead of the screen.
+    pub(crate) time_line: Option<Box<TimeLine>>,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) notice: Option<Notice>,
     pub(crate) notices: Notices,
@@ -73,6 +76,7 @@ impl Model {
             pipeline,
             screen: ScreenId::default(),
             screens: Screens::default(),
+            time_line: None,
             overlay: None,
             notice: None,
             notices: Notices::default(),
@@ -119,6 +123,14 @@ impl Model {
             Some(Overlay::Help(_) | Overlay::Notices(_)) => KeyContext::Help,
             Some(Overlay::Palette(_)) => KeyContext::Palette,
             Some(Overlay::Quit) => KeyContext::Quit,
+            None => self.key_context_below(),
+        }
+    }
+
+    /// Where keys go without an overlay.
+    pub(crate) fn key_context_below(&self) -> KeyContext {
+        match &self.time_line {
+            Some(time_line) => time_line.key_context(),
             None => self.screens.key_context(self.screen),
         }
     }
@@ -127,11 +139,14 @@ impl Model {
     pub(crate) fn footer(&self) -> Footer {
         let context = self.key_context();
         let hints = keymap::hints(context).into_iter();
-        let hints = match self.overlay {
-            Some(_) => hints
+        let hints = match (&self.overlay, &self.time_line) {
+            (Some(_), _) => hints
                 .map(|binding| (binding, binding.label.into()))
                 .collect(),
-            None => {
+            (None, Some(time_line)) => hints
+                .filter_map(|binding| Some((binding, time_line.hint(binding)?)))
+                .collect(),
+            (None, None) => {
                 let shown = self.screen_context(frame(self.area).body);
                 let label = |binding| self.screens.hint(self.screen, binding, &shown);
                 hints
@@ -153,11 +168,14 @@ impl Model {
     /// What of the passing seconds can be seen: how long the screen has been waiting for something
     /// it shows as awaited, and how stale it is; 0 while neither can.
     pub(crate) fn visible_wait_secs(&self) -> u64 {
-        let since = self.screens.waiting_since(self.screen);
+        let since = match &self.time_line {
+            Some(time_line) => time_line.waiting_since(),
+            None => self.screens.waiting_since(self.screen),
+        };
         let waited = since.map_or(0, |since| age_secs(since, self.now));
         // The overview shows how stale each hop is; the header of every screen that something is.
         let stale = self.pipeline.stale_secs(self.now);
-        if self.screen == ScreenId::Overview {
+        if self.screen == ScreenId::Overview && self.time_line.is_none() {
             if self.pipeline.polling.is_slower_than_a_glance() {
                 // Its ages go on between two answers.
                 u64::try_from(self.now.timestamp()).unwrap_or_default()

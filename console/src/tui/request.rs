@@ -18,6 +18,7 @@ use pipeline::model::{
 use pipeline::slo::ErrorBudget;
 use pipeline::{Body, Hidden, RaisedAlarm};
 use redrive::Report;
+use redrive::trace::{EventTrace, TraceRequest};
 
 /// Number of a request, unique in one run of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +120,8 @@ pub(crate) enum Request {
     Publish(String, ReplyTo<Published>),
     /// Look once where a published event is.
     Trace(Sought, ReplyTo<TraceState>),
+    /// Everything that is known of one event.
+    TimeLine(Box<TraceRequest>, ReplyTo<EventTrace>),
     /// A fresh event (new id, time of now) made from the template with this number.
     Template(usize, ReplyTo<String>),
 }
@@ -177,5 +180,6 @@ pub(crate) enum Reply {
     Lint(Answer<LintReport>),
     Published(Answer<Published>),
     Traced(Answer<TraceState>),
+    TimeLine(Answer<EventTrace>),
     Template(Answer<String>),
 }

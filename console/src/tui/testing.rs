@@ -28,6 +28,7 @@ use pipeline::lint::LintReport;
 use pipeline::model::{DeadLetter, Published, QueueRole, QueueSnapshot, TraceState};
 use pipeline::{Body, Hidden};
 use redrive::Report;
+use redrive::trace::{EventTrace, TraceRequest};
 
 /// One kind of request: what it asks, and what its answer holds.
 pub(crate) struct Kind<Q, T> {
@@ -67,6 +68,7 @@ kind!(RECORDS: RecordQuery => Page<Record>, Records(query));
 kind!(LINT: () => LintReport, Lint());
 kind!(PUBLISH: String => Published, Publish(body));
 kind!(TRACE: Sought => TraceState, Trace(sought));
+kind!(TIME_LINE: Box<TraceRequest> => EventTrace, TimeLine(request));
 kind!(TEMPLATE: usize => String, Template(number));
 
 /// When every picture is taken, unless a test says otherwise.

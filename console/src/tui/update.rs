@@ -22,6 +22,7 @@ use super::screen_id::ScreenId;
 use super::screens::all::Screens;
 use super::screens::screen::ScreenEvent;
 use super::theme::Tone;
+use super::trace::TimeLine;
 
 /// Lines that one step of the wheel moves.
 const WHEEL_LINES: isize = 3;
@@ -52,6 +53,9 @@ pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Eff
                 for &screen in ScreenId::ALL {
                     send(model, screen, ScreenEvent::Resize, outbox);
                 }
+                on_time_line(model, outbox, |time_line, context| {
+                    time_line.resized(context)
+                });
             }
             Msg::Tick => on_tick(model, outbox),
             Msg::Reply(reply) => on_reply(model, *reply, outbox),
@@ -121,13 +125,14 @@ fn on_key(model: &mut Model, key: KeyEvent, outbox: &mut Outbox) {
                 palette.key(key);
             }
         }
-        KeyContext::Editor | KeyContext::Input => {
-            send(model, model.screen, ScreenEvent::Key(key), outbox);
-        }
+        KeyContext::Editor | KeyContext::Input => match &mut model.time_line {
+            Some(time_line) => time_line.key(key),
+            None => send(model, model.screen, ScreenEvent::Key(key), outbox),
+        },
         KeyContext::Confirm | KeyContext::Plan | KeyContext::Patch | KeyContext::Quit => {
             outbox.notify(Tone::Muted, model.footer().open_question());
         }
-        KeyContext::Screen(_) | KeyContext::Help => {}
+        KeyContext::Screen(_) | KeyContext::Help | KeyContext::Trace => {}
     }
 }
 
@@ -135,7 +140,10 @@ fn on_paste(model: &mut Model, text: &str, outbox: &mut Outbox) {
     match &mut model.overlay {
         Some(Overlay::Palette(palette)) => palette.paste(text),
         Some(Overlay::Help(_) | Overlay::Notices(_) | Overlay::Quit) => {}
-        None => send(model, model.screen, ScreenEvent::Paste(text), outbox),
+        None => match &mut model.time_line {
+            Some(time_line) => time_line.paste(text),
+            None => send(model, model.screen, ScreenEvent::Paste(text), outbox),
+        },
     }
 }
 
@@ -162,7 +170,7 @@ fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
             return;
         }
         Action::Palette => {
-            let context = model.screens.key_context(model.screen);
+            let context = model.key_context_below();
             model.overlay = Some(Overlay::Palette(Box::new(Palette::open(context))));
             return;
         }
@@ -179,8 +187,40 @@ fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
             Action::Back => model.overlay = None,
             _ => {}
         },
+        None if model.time_line.is_some() => act_on_time_line(model, action, outbox),
         None => act_on_screen(model, action, outbox),
     }
+}
+
+fn act_on_time_line(model: &mut Model, action: Action, outbox: &mut Outbox) {
+    let mut stays_open = true;
+    on_time_line(model, outbox, |time_line, context| {
+        stays_open = time_line.act(action, context);
+    });
+    if !stays_open {
+        model.time_line = None;
+    }
+}
+
+fn on_time_line(
+    model: &mut Model,
+    outbox: &mut Outbox,
+    apply: impl FnOnce(&mut TimeLine, &mut UpdateContext<'_>),
+) {
+    let Some(mut time_line) = model.time_line.take() else {
+        return;
+    };
+    let (_, mut context) = model.parts(outbox);
+    apply(&mut time_line, &mut context);
+    model.time_line = Some(time_line);
+}
+
+/// Traces what is selected on the screen.
+fn open_time_line(model: &mut Model, outbox: &mut Outbox) {
+    let traceable = model.screens.traceable(model.screen);
+    let (_, mut context) = model.parts(outbox);
+    let time_line = TimeLine::open(traceable, &mut context);
+    model.time_line = Some(Box::new(time_line));
 }
 
 /// Leaves the console; asks first where that would end a redrive or lose edits.
@@ -243,6 +283,7 @@ fn act_on_screen(model: &mut Model, action: Action, outbox: &mut Outbox) {
         Action::PreviousScreen => {
             show(model, model.screen.step(ScreenId::ALL.len() - 1), outbox);
         }
+        Action::Trace => open_time_line(model, outbox),
         other => {
             if other == Action::Refresh {
                 model.pipeline.refresh(outbox);
@@ -253,6 +294,7 @@ fn act_on_screen(model: &mut Model, action: Action, outbox: &mut Outbox) {
 }
 
 fn show(model: &mut Model, screen: ScreenId, outbox: &mut Outbox) {
+    model.time_line = None;
     if screen == model.screen {
         return;
     }
@@ -279,6 +321,10 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, outbox: &mut Outbox) {
         act(model, action, outbox);
         return;
     }
+    if model.time_line.is_some() {
+        on_mouse_in_time_line(model, mouse, outbox);
+        return;
+    }
     let event = match mouse.kind {
         MouseEventKind::ScrollUp => ScreenEvent::Scroll(position, -WHEEL_LINES),
         MouseEventKind::ScrollDown => ScreenEvent::Scroll(position, WHEEL_LINES),
@@ -299,6 +345,32 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, outbox: &mut Outbox) {
         _ => return,
     };
     send(model, model.screen, event, outbox);
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the mouse means nothing else here"
+)]
+fn on_mouse_in_time_line(model: &mut Model, mouse: MouseEvent, outbox: &mut Outbox) {
+    let position = Position::new(mouse.column, mouse.row);
+    match mouse.kind {
+        MouseEventKind::ScrollUp => act(model, Action::Up, outbox),
+        MouseEventKind::ScrollDown => act(model, Action::Down, outbox),
+        MouseEventKind::Down(MouseButton::Left) => {
+            let frame = frame(model.area);
+            if frame.footer.contains(position) {
+                let action = model.footer().action_at(model.area.width, position.x);
+                if let Some(action) = action {
+                    act(model, action, outbox);
+                }
+            } else if frame.body.contains(position) {
+                on_time_line(model, outbox, |time_line, context| {
+                    time_line.click(position.y, context);
+                });
+            }
+        }
+        _ => {}
+    }
 }
 
 fn on_tick(model: &mut Model, outbox: &mut Outbox) {
@@ -370,6 +442,9 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
             screens.publish.acknowledged(answer, context);
         }),
         Reply::Traced(answer) => model.screens.publish.traced(answer, now),
+        Reply::TimeLine(answer) => on_time_line(model, outbox, |time_line, context| {
+            time_line.came(answer, context);
+        }),
         Reply::Template(answer) => on(model, outbox, |screens, context| {
             screens.publish.template_came(answer, context);
         }),

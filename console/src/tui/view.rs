@@ -11,14 +11,17 @@ pub(crate) fn view(model: &Model, canvas: &mut Frame<'_>) {
     let parts = frame(canvas.area());
     let context = model.screen_context(parts.body);
     header::draw(&context, canvas, parts.header);
-    model.screens.view(model.screen, &context, canvas);
+    match &model.time_line {
+        Some(time_line) => time_line.draw(&context, canvas),
+        None => model.screens.view(model.screen, &context, canvas),
+    }
     model.footer().draw(model.theme, canvas, parts.footer);
     if let Some(notice) = &model.notice {
         draw_notice(notice, model.theme, canvas, parts.notice);
     }
     match &model.overlay {
         Some(Overlay::Help(line)) => {
-            let keys = model.screens.key_context(model.screen);
+            let keys = model.key_context_below();
             help::draw(model.screen, keys, *line, model.theme, canvas);
         }
         Some(Overlay::Notices(line)) => model.notices.draw(*line, model.theme, canvas),

@@ -41,5 +41,6 @@ mod slo;
 mod support;
 mod tidy;
 mod tls;
+mod trace;
 mod tunnel;
 mod usage;

@@ -10,3 +10,4 @@ mod second_console;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
+mod trace;

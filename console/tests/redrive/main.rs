@@ -19,4 +19,5 @@ mod replacing_letters;
 mod replay;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;
 mod visibility;

@@ -47,6 +47,8 @@ mod metric_line;
 mod metrics;
 pub mod model;
 mod move_task;
+mod partition;
+mod partition_bounds;
 mod point;
 mod printable;
 mod publish;

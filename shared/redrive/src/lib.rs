@@ -41,6 +41,7 @@ mod reading;
 pub mod retention;
 mod run;
 mod state;
+pub mod trace;
 pub mod triage;
 
 pub use control::{Control, RunCommand, Wait};

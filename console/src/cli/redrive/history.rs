@@ -334,6 +334,7 @@ mod tests {
                 cause: None,
                 sent_message_id: None,
                 is_being_sent: false,
+                event: None,
                 proof: None,
             }],
         };

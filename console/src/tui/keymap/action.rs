@@ -74,6 +74,10 @@ pub(crate) enum Action {
     UndoAllEdits,
     NextItem,
     PreviousItem,
+    /// Show the time line of the selected event, or of one that is typed.
+    Trace,
+    /// Receive the dead letters to search them for the event.
+    SearchDeadLetters,
 }
 
 impl Action {
@@ -138,6 +142,8 @@ pub(crate) enum KeyContext {
     Patch,
     /// In front of the question whether to quit.
     Quit,
+    /// In the time line of an event.
+    Trace,
     /// In the list of keys.
     Help,
     /// In the palette: other keys write.

@@ -57,7 +57,8 @@ impl Binding {
                 | KeyContext::Confirm
                 | KeyContext::Plan
                 | KeyContext::Patch
-                | KeyContext::Quit,
+                | KeyContext::Quit
+                | KeyContext::Trace,
             ) => true,
             (Place::Some(screens), KeyContext::Screen(screen)) => screens.contains(&screen),
             (Place::In(contexts), context) => contexts.contains(&context),
@@ -69,6 +70,7 @@ impl Binding {
                 | KeyContext::Plan
                 | KeyContext::Patch
                 | KeyContext::Quit
+                | KeyContext::Trace
                 | KeyContext::Help
                 | KeyContext::Palette,
             ) => false,

@@ -10,6 +10,7 @@ use crate::tui::screen_id::ScreenId;
 const QUESTIONS: &[KeyContext] = &[KeyContext::Confirm, KeyContext::Plan, KeyContext::Quit];
 const PLAN: &[KeyContext] = &[KeyContext::Plan];
 const PATCH: &[KeyContext] = &[KeyContext::Patch];
+const TRACE: &[KeyContext] = &[KeyContext::Trace];
 const LISTS: &[ScreenId] = &[
     ScreenId::Overview,
     ScreenId::DeadLetters,
@@ -19,6 +20,13 @@ const LISTS: &[ScreenId] = &[
 ];
 const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
 const REDRIVES: &[ScreenId] = &[ScreenId::Redrives];
+const EVENTS: &[ScreenId] = &[
+    ScreenId::DeadLetters,
+    ScreenId::Redrives,
+    ScreenId::Publish,
+    ScreenId::Records,
+];
+const WITHOUT_EVENTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::Lint];
 const RECORDS: &[ScreenId] = &[ScreenId::Records];
 const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
 const DETAILS: &[ScreenId] = &[
@@ -411,6 +419,90 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Place::In(QUESTIONS)
     ),
     bind!(
+        Action::Back,
+        [K::plain(KeyCode::Esc)],
+        "back",
+        1,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::Open,
+        [K::plain(KeyCode::Enter)],
+        "trace the event",
+        2,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::SearchDeadLetters,
+        [K::char('d')],
+        "search the dead letters",
+        3,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::Refresh,
+        [K::ctrl('r'), K::plain(KeyCode::F(5))],
+        "trace again",
+        4,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::Filter,
+        [K::char('/')],
+        "another event",
+        5,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::CopyItem,
+        [K::char('y')],
+        "copy",
+        6,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up), K::char('k'), K::char('K')],
+        "up",
+        0,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::Down,
+        [K::plain(KeyCode::Down), K::char('j'), K::char('J')],
+        "down",
+        0,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::PageUp,
+        [K::plain(KeyCode::PageUp), K::ctrl('b')],
+        "page up",
+        0,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::PageDown,
+        [K::plain(KeyCode::PageDown), K::ctrl('f')],
+        "page down",
+        0,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::First,
+        [K::plain(KeyCode::Home), K::char('g')],
+        "first",
+        0,
+        Place::In(TRACE)
+    ),
+    bind!(
+        Action::Last,
+        [K::plain(KeyCode::End), K::char('G')],
+        "last",
+        0,
+        Place::In(TRACE)
+    ),
+    bind!(
         Action::Confirm,
         [K::plain(KeyCode::Enter)],
         "apply",
@@ -449,6 +541,20 @@ pub(crate) const BINDINGS: &[Binding] = &[
             KeyContext::Palette,
             KeyContext::Help
         ])
+    ),
+    bind!(
+        Action::Trace,
+        [K::char('T')],
+        "trace the event",
+        8,
+        Place::Some(EVENTS)
+    ),
+    bind!(
+        Action::Trace,
+        [K::char('T')],
+        "trace an event",
+        0,
+        Place::Some(WITHOUT_EVENTS)
     ),
     bind!(
         Action::Back,

@@ -46,6 +46,7 @@ mod tests {
             KeyContext::Plan,
             KeyContext::Patch,
             KeyContext::Quit,
+            KeyContext::Trace,
             KeyContext::Help,
             KeyContext::Palette,
         ]);

@@ -13,6 +13,7 @@ use super::screen::{Screen as _, ScreenEvent};
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::keymap::{Binding, KeyContext, Label};
 use crate::tui::screen_id::ScreenId;
+use crate::tui::trace::subject::Traceable;
 
 #[derive(Debug, Default)]
 pub(crate) struct Screens {
@@ -92,6 +93,17 @@ impl Screens {
             ScreenId::Publish => self.publish.waiting_since(),
             ScreenId::Records => self.records.waiting_since(),
             ScreenId::Lint => self.lint.waiting_since(),
+        }
+    }
+
+    pub(crate) fn traceable(&self, screen: ScreenId) -> Traceable {
+        match screen {
+            ScreenId::Overview => self.overview.traceable(),
+            ScreenId::DeadLetters => self.dead_letters.traceable(),
+            ScreenId::Redrives => self.redrives.traceable(),
+            ScreenId::Publish => self.publish.traceable(),
+            ScreenId::Records => self.records.traceable(),
+            ScreenId::Lint => self.lint.traceable(),
         }
     }
 }

@@ -7,6 +7,7 @@ use ratatui::layout::Position;
 
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::keymap::{Action, Binding, KeyContext, Label};
+use crate::tui::trace::subject::Traceable;
 
 /// What can happen to a screen, answers to its requests apart.
 #[derive(Debug)]
@@ -38,6 +39,11 @@ pub(crate) trait Screen {
     /// The label of a key; `None` where the key does nothing now.
     fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<Label> {
         Some(binding.label.into())
+    }
+
+    /// The event that is selected.
+    fn traceable(&self) -> Traceable {
+        Traceable::Nothing
     }
 
     /// Since when it waits for something that it shows as awaited.

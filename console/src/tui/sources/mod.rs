@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::progress::with_progress;
 use self::redrives::blocking;
-use self::rules::{Permits, Rules, Source, Work, change, lease, limited, many_reads, read};
+use self::rules::{Permits, Rules, Source, Work, change, lease, limited, many_reads, read, trace};
 use self::shared::Shared;
 use super::effect::RunControl;
 use super::fault::Fault;
 use super::message::Msg;
 use super::polling::Polling;
 use super::request::{ReplyTo, Request, RequestId, Sought};
-use pipeline::environment::Environment;
+use pipeline::environment::{Environment, Folders};
 use pipeline::{Authority, BodyError, Pipeline, PipelineError};
 use redrive::{Control, Pause};
 
@@ -203,6 +203,19 @@ impl Sources {
                         .trace(key.as_ref(), &body, &published, searches_dead_letters)
                         .await
                 })
+            }
+            Request::TimeLine(request, to) => {
+                let rules = trace(request.search_dead_letters);
+                let leaving = self.leaving.clone();
+                self.run(rules, to, move |shared| async move {
+                    let folders =
+                        Folders::of_user().map_err(|error| Fault::new(error.to_string()))?;
+                    let pipeline = shared.pipeline()?;
+                    let traced = redrive::trace::trace(&pipeline, &folders, &request, &leaving);
+                    traced
+                        .await
+                        .ok_or_else(|| Fault::new("the console is being left"))
+                });
             }
             Request::Template(number, to) => self.run(read(Local), to, move |_| async move {
                 Ok(super::templates::fresh(number))

@@ -35,6 +35,8 @@ pub(super) enum Source {
     Journals,
     /// How all parts are set up.
     Setup,
+    /// All places that may know one event.
+    Trace,
     /// This process: needs no permit.
     Local,
 }
@@ -83,6 +85,14 @@ pub(super) const fn lease() -> Rules {
     }
 }
 
+/// Many reads, one of which receives messages and releases them where that is searched for.
+pub(super) const fn trace(receives: bool) -> Rules {
+    Rules {
+        work: if receives { Work::Lease } else { Work::Read },
+        ..many_reads(Source::Trace)
+    }
+}
+
 /// Its calls have limits of their own, and their number is the operator's choice.
 pub(super) const fn change(source: Source) -> Rules {
     Rules {
@@ -102,6 +112,7 @@ pub(super) struct Permits {
     redrives: Arc<Semaphore>,
     journals: Arc<Semaphore>,
     setup: Arc<Semaphore>,
+    trace: Arc<Semaphore>,
 }
 
 impl Permits {
@@ -116,6 +127,7 @@ impl Permits {
             redrives: permits(1),
             journals: permits(1),
             setup: permits(1),
+            trace: permits(CONCURRENCY),
         }
     }
 
@@ -129,6 +141,7 @@ impl Permits {
             Source::Redrives => &self.redrives,
             Source::Journals => &self.journals,
             Source::Setup => &self.setup,
+            Source::Trace => &self.trace,
             Source::Local => return None,
         }))
     }

@@ -13,9 +13,10 @@ use chrono::Utc;
 use uuid::Uuid;
 
 use super::frame::{
-    FrameError, FrameToWrite, Frames, PlannedToWrite, SCHEMA_VERSION, SCHEMA_VERSION_WITH_RECEIVES,
-    encode, last_summary, megabytes,
+    FrameToWrite, Frames, PlannedToWrite, SCHEMA_VERSION, SCHEMA_VERSION_WITH_RECEIVES, encode,
+    last_summary, megabytes,
 };
+use super::unread::unread;
 use crate::error::RedriveError;
 use crate::limits::{FRAME_BYTES_MAX, LOCK_ATTEMPTS_MAX, LOCK_WAIT, SUMMARY_BYTES_MAX};
 use crate::plan::Plan;
@@ -306,13 +307,9 @@ fn read(file: &File, path: &Path) -> Result<Read, RedriveError> {
         path: path.to_owned(),
         detail,
     };
-    let unread = |error| match error {
-        FrameError::Io(cause) => RedriveError::file("read journal", path)(cause),
-        FrameError::Damaged { offset, detail } => damaged(offset, detail),
-        FrameError::UnknownFact(detail) => newer(detail),
-    };
+    let unread = unread(path);
     let mut frames = Frames::new(BufReader::new(file));
-    let Some(header) = frames.next_frame().map_err(unread)? else {
+    let Some(header) = frames.next_frame().map_err(&unread)? else {
         return Err(RedriveError::Empty(path.to_owned()));
     };
     let Fact::Planned {
@@ -335,7 +332,7 @@ fn read(file: &File, path: &Path) -> Result<Read, RedriveError> {
     }
     loop {
         let offset = frames.good_bytes();
-        let Some(frame) = frames.next_frame().map_err(unread)? else {
+        let Some(frame) = frames.next_frame().map_err(&unread)? else {
             break;
         };
         state

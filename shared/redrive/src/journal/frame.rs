@@ -30,6 +30,8 @@ const PREFIX_BYTES: usize = 18;
 pub(super) struct Frame {
     /// Counted from 0 without a gap.
     pub(super) sequence: u64,
+    /// When it was written.
+    pub(super) at: DateTime<Utc>,
     pub(super) fact: Fact,
     /// The redrive up to here; only in its last frame, where it ended.
     #[serde(default)]
@@ -205,12 +207,17 @@ mod tests {
     use crate::state::State;
     use crate::state::fact::{Confirmed, MessageCause};
 
+    fn written_at() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_000, 0).unwrap()
+    }
+
     fn frames(texts: &[String]) -> Vec<Frame> {
         texts
             .iter()
             .enumerate()
             .map(|(number, text)| Frame {
                 sequence: number as u64,
+                at: written_at(),
                 summary: None,
                 fact: if number % 2 == 0 {
                     Fact::Refused {
@@ -231,7 +238,7 @@ mod tests {
     fn line(frame: &Frame) -> Vec<u8> {
         let frame = FrameToWrite {
             sequence: frame.sequence,
-            at: DateTime::<Utc>::from_timestamp(1_000, 0).unwrap(),
+            at: frame.at,
             fact: &frame.fact,
             summary: frame.summary.as_ref(),
         };

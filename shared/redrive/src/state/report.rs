@@ -4,7 +4,7 @@
 //! they keep their names and their meaning.
 
 use chrono::{DateTime, Utc};
-use event::RecordId;
+use event::{EventKey, RecordId, peek_identity};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -60,6 +60,9 @@ pub struct MessageReport {
     /// runs, and unknown where that was interrupted.
     #[serde(skip)]
     pub is_being_sent: bool,
+    /// Identity of its event, as far as the journal has it.
+    #[serde(skip)]
+    pub event: Option<EventKey>,
     /// What became of its event; absent while that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
@@ -153,7 +156,23 @@ impl MessageReport {
             cause,
             sent_message_id: message.sent_message_id.clone(),
             is_being_sent: message.phase.is_intended(),
+            event: event_of(entry, message),
             proof: message.proof.clone(),
         }
     }
+}
+
+/// Of what is sent, also where the ingest would refuse it.
+fn event_of(entry: &PlanEntry, message: &MessageState) -> Option<EventKey> {
+    if let Some(event) = &message.event {
+        return Some(event.key.clone());
+    }
+    let edited = entry.edit.as_ref().map(|edit| edit.new_body.as_str());
+    let received = || {
+        let intended = message.unsettled.as_ref()?;
+        Some(intended.original.body.as_str())
+    };
+    let identity = peek_identity(edited.or_else(received)?);
+    let (source, id) = (identity.source?, identity.id?);
+    Some(EventKey { source, id })
 }

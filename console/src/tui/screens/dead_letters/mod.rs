@@ -32,4 +32,4 @@ mod visibility;
 pub(crate) use self::state::DeadLetters;
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::tui) mod tests;

@@ -12,6 +12,8 @@ use crate::tui::layout::is_wide;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::theme::Tone;
+use crate::tui::trace::subject::{HELD_MAX, Subject, Traceable, key_of};
+use pipeline::model::DeadLetter;
 
 /// Lines that `J` and `K` scroll the detail.
 const DETAIL_LINES: isize = 3;
@@ -73,6 +75,25 @@ impl Screen for DeadLetters {
             }
             _ => Some(binding.label.into()),
         }
+    }
+
+    /// The event of the selected message as it is in the queue, not as it is edited here.
+    fn traceable(&self) -> Traceable {
+        let Some(selected) = self.selected_message() else {
+            return Traceable::Nothing;
+        };
+        let Some(key) = key_of(&selected.identity) else {
+            return Traceable::Unnamed;
+        };
+        let is_same = |message: &&DeadLetter| {
+            (&message.identity.source, &message.identity.id)
+                == (&selected.identity.source, &selected.identity.id)
+        };
+        let same = self.messages.iter().filter(is_same);
+        Traceable::One(Subject {
+            key,
+            held: same.take(HELD_MAX).cloned().collect(),
+        })
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {
@@ -157,7 +178,9 @@ impl DeadLetters {
             | Action::CancelRun
             | Action::Resume
             | Action::NextItem
-            | Action::PreviousItem => {}
+            | Action::PreviousItem
+            | Action::Trace
+            | Action::SearchDeadLetters => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use crossterm::event::KeyEvent;
+use event::peek_identity;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
@@ -20,6 +21,7 @@ use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::templates::NAMES;
 use crate::tui::theme::Tone;
+use crate::tui::trace::subject::{Subject, Traceable, key_of};
 use pipeline::model::{Published, TraceState};
 
 /// Identities that are remembered to show duplicates beforehand.
@@ -58,6 +60,18 @@ impl Screen for Publish {
             Mode::Editing => KeyContext::Editor,
             Mode::Confirming => KeyContext::Confirm,
         }
+    }
+
+    /// The event that was sent last.
+    fn traceable(&self) -> Traceable {
+        let Some(sent) = &self.sent else {
+            return Traceable::Nothing;
+        };
+        let key = sent
+            .key
+            .clone()
+            .or_else(|| key_of(&peek_identity(&sent.body)));
+        key.map_or(Traceable::Unnamed, |key| Traceable::One(Subject::new(key)))
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use crossterm::event::KeyEvent;
-use event::Order;
+use event::{EventKey, Order};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
@@ -18,6 +18,7 @@ use crate::tui::remote::Remote;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::theme::{Theme, Tone};
+use crate::tui::trace::subject::{Subject, Traceable};
 
 impl Screen for Records {
     fn update(&mut self, event: ScreenEvent<'_>, context: &mut UpdateContext<'_>) {
@@ -56,6 +57,15 @@ impl Screen for Records {
         }
         let is_pause = self.is_following && binding.action == Action::Follow;
         Some(if is_pause { "pause" } else { binding.label }.into())
+    }
+
+    fn traceable(&self) -> Traceable {
+        self.selected().map_or(Traceable::Nothing, |record| {
+            Traceable::One(Subject::new(EventKey {
+                source: record.source.clone(),
+                id: record.id.clone(),
+            }))
+        })
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {

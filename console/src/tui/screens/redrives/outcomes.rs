@@ -77,6 +77,20 @@ impl Disposition {
     }
 }
 
+/// The messages in the order of the rows, of a redrive that does not run.
+pub(super) fn in_order(report: &Report) -> Vec<&MessageReport> {
+    let sorted = sorted(report, false).into_iter();
+    sorted.map(|(_, message)| message).collect()
+}
+
+fn sorted(report: &Report, is_running: bool) -> Vec<(Disposition, &MessageReport)> {
+    let is_looked_up = report.counts.stored().is_some();
+    let of = |message| (Disposition::of(message, is_running, is_looked_up), message);
+    let mut messages: Vec<(Disposition, &MessageReport)> = report.messages.iter().map(of).collect();
+    messages.sort_by_key(|(disposition, _)| *disposition);
+    messages
+}
+
 /// The rows from `offset` on, `height` at most.
 pub(super) fn rows(
     (report, is_running): (&Report, bool),
@@ -84,10 +98,7 @@ pub(super) fn rows(
     offset: usize,
     (width, height): (usize, usize),
 ) -> Vec<Line<'static>> {
-    let is_looked_up = report.counts.stored().is_some();
-    let of = |message| (Disposition::of(message, is_running, is_looked_up), message);
-    let mut messages: Vec<(Disposition, &MessageReport)> = report.messages.iter().map(of).collect();
-    messages.sort_by_key(|(disposition, _)| *disposition);
+    let messages = sorted(report, is_running);
     messages
         .into_iter()
         .skip(offset)
@@ -160,6 +171,7 @@ mod tests {
             cause: Some("the same text".to_owned()),
             sent_message_id: None,
             is_being_sent,
+            event: None,
             proof: None,
         };
         let open = message(true);
@@ -178,6 +190,7 @@ mod tests {
             cause: None,
             sent_message_id: None,
             is_being_sent: false,
+            event: None,
             proof: Some(Proof::Stored {
                 record_id: event::RecordId(1_204_554),
             }),

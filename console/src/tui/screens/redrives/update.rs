@@ -1,10 +1,13 @@
 //! What keys, clicks and time do to the screen.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Duration, Utc};
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Position;
 
+use super::outcomes;
 use super::review::{faster, slower};
 use super::state::Redrives;
 use super::texts::standing;
@@ -17,6 +20,7 @@ use crate::tui::request::{Reply, Request};
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::theme::Tone;
+use crate::tui::trace::subject::Traceable;
 use redrive::RunCommand;
 
 /// Lines that `J` and `K` scroll the detail.
@@ -71,6 +75,22 @@ impl Screen for Redrives {
             // The messages are beside the list.
             Action::Open if is_wide(context.body) => None,
             _ => Some(binding.label.into()),
+        }
+    }
+
+    /// The events of the messages that are shown, in their order.
+    fn traceable(&self) -> Traceable {
+        let Some(report) = self.report.value() else {
+            return Traceable::Nothing;
+        };
+        let mut seen = HashSet::new();
+        let messages = outcomes::in_order(report).into_iter();
+        let keys = messages.filter_map(|message| message.event.clone());
+        let keys: Vec<_> = keys.filter(|key| seen.insert(key.clone())).collect();
+        match keys.is_empty() {
+            true if report.messages.is_empty() => Traceable::Nothing,
+            true => Traceable::Unnamed,
+            false => Traceable::Several(keys),
         }
     }
 

@@ -6,15 +6,8 @@ use store::{Inspection, MIGRATOR};
 
 use crate::lint::fact::Fact;
 use crate::lint::facts::{Applied, SchemaFacts, UpkeepFacts};
+use crate::partition_bounds::{DEFAULT, TimeRange, range};
 use crate::{Attempt, Pipeline, PipelineError};
-
-/// Bounds of the default partition, as PostgreSQL writes them.
-const DEFAULT: &str = "DEFAULT";
-/// A time in bounds; the offset has no minutes where they are zero.
-const BOUND: &str = "%Y-%m-%d %H:%M:%S%#z";
-
-/// Its beginning and its end.
-type TimeRange = (DateTime<Utc>, DateTime<Utc>);
 
 impl Pipeline {
     pub(super) async fn schema_facts(&self) -> Result<SchemaFacts, PipelineError> {
@@ -108,28 +101,6 @@ fn ranges(summary: &RecordSummary) -> Result<Vec<TimeRange>, &str> {
     let mut ranges: Vec<_> = ranges.collect::<Result<_, _>>()?;
     ranges.sort_unstable();
     Ok(ranges)
-}
-
-/// `FOR VALUES FROM ('2026-11-24 00:00:00+00') TO ('2026-11-25 00:00:00+00')`; an end without a time is open.
-fn range(bounds: &str) -> Option<TimeRange> {
-    let (from, to) = bounds
-        .strip_prefix("FOR VALUES FROM (")?
-        .strip_suffix(')')?
-        .split_once(") TO (")?;
-    let time = |text: &str| {
-        let text = text.strip_prefix('\'')?.strip_suffix('\'')?;
-        let time = DateTime::parse_from_str(text, BOUND).ok()?;
-        Some(time.to_utc())
-    };
-    let from = match from {
-        "MINVALUE" => DateTime::<Utc>::MIN_UTC,
-        from => time(from)?,
-    };
-    let to = match to {
-        "MAXVALUE" => DateTime::<Utc>::MAX_UTC,
-        to => time(to)?,
-    };
-    Some((from, to))
 }
 
 /// The time came between the request and its answer: what lies between them is no difference.

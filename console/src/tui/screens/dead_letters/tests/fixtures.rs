@@ -142,6 +142,7 @@ pub(crate) fn report(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> Repor
                 cause: cause.map(str::to_owned),
                 sent_message_id: None,
                 is_being_sent: false,
+                event: None,
                 proof: is_moved.then_some(Proof::Stored {
                     record_id: RecordId(1_204_554),
                 }),

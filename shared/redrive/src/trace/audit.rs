@@ -1,0 +1,446 @@
+//! What the audit log of this machine has of one event.
+//!
+//! Invariant: local files are read and nobody is asked. A change that may have been about the event, and does not say
+//! so, is counted as such.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use event::EventKey;
+use pipeline::audit::{AuditEntry, AuditLog, Operation};
+use pipeline::ledger_identity;
+use serde_json::Value;
+
+use super::conclusion::moment;
+use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
+use super::journals::Sought;
+use crate::retention::bodies;
+
+/// Changes of the environment that are read.
+const CHANGES_MAX: usize = 2_000;
+/// How long the copies of deletions are searched; checked between two lines.
+const COPIES_WITHIN: Duration = Duration::from_secs(5);
+
+/// What it has.
+#[derive(Default)]
+pub(super) struct AuditAnswer {
+    pub(super) findings: Findings,
+    /// When this console published it last, if that may have happened.
+    pub(super) published_at: Option<DateTime<Utc>>,
+    /// The newest deletion with a copy that has it.
+    pub(super) deleted: Option<(DateTime<Utc>, String)>,
+}
+
+/// Changes that may have been about the event.
+#[derive(Default)]
+struct Silent {
+    files: usize,
+    erasures: usize,
+    without_copy: usize,
+    without_details: usize,
+}
+
+/// Reads the changes in a state folder.
+pub(super) fn search(state_folder: &Path, sought: &Sought<'_>) -> AuditAnswer {
+    let mut answer = AuditAnswer::default();
+    let log = AuditLog::in_folder(state_folder);
+    let read = log.read_last(CHANGES_MAX, |change| {
+        change.environment == sought.environment
+    });
+    let trail = match read {
+        Ok(trail) => trail,
+        Err(error) => {
+            let gap = Gap::failed(Place::AuditLog, error.to_string());
+            answer.findings.gaps.push(gap);
+            return answer;
+        }
+    };
+    let until = Instant::now() + COPIES_WITHIN;
+    let mut silent = Silent::default();
+    for entry in &trail.entries {
+        answer.take(entry, sought, until, &mut silent);
+    }
+    let since = trail.entries.first().map(|entry| moment(entry.begun_at));
+    let since = since.map_or_else(String::new, |since| format!(" since {since}"));
+    let extent = format!(
+        "{} changes of this environment from this machine{since}, at most {CHANGES_MAX}",
+        trail.entries.len()
+    );
+    answer.findings.searched(Place::AuditLog, extent);
+    if trail.unreadable_lines > 0 {
+        let reason = format!("{} lines could not be read", trail.unreadable_lines);
+        answer
+            .findings
+            .gaps
+            .push(Gap::failed(Place::AuditLog, reason));
+    }
+    if let Some(dropped) = trail.dropped {
+        let reason = format!(
+            "the log was too long to keep {} changes until {}",
+            dropped.changes,
+            moment(dropped.until)
+        );
+        answer
+            .findings
+            .gaps
+            .push(Gap::unrecorded(Place::AuditLog, reason));
+    }
+    answer.findings.gaps.extend(silent.gaps());
+    answer
+}
+
+impl Silent {
+    fn gaps(self) -> Vec<Gap> {
+        let Self {
+            files,
+            erasures,
+            without_copy,
+            without_details,
+        } = self;
+        let reasons = [
+            (
+                files,
+                "publications of files from this machine, whose events the log does not list",
+            ),
+            (
+                erasures,
+                "erasures from this machine, of which the log has a digest and no identity",
+            ),
+            (
+                without_copy,
+                "deletions from this machine without a copy that could be searched",
+            ),
+            (
+                without_details,
+                "changes from this machine whose details were too long or were erased",
+            ),
+        ];
+        let known = reasons.into_iter().filter(|(number, _)| *number > 0);
+        known
+            .map(|(number, what)| Gap::unrecorded(Place::AuditLog, format!("{what}: {number}")))
+            .collect()
+    }
+}
+
+impl AuditAnswer {
+    /// There is none.
+    pub(super) fn unread(why: String) -> Self {
+        let mut answer = Self::default();
+        answer.findings.gaps.push(Gap::failed(Place::AuditLog, why));
+        answer
+    }
+
+    fn take(
+        &mut self,
+        entry: &AuditEntry,
+        sought: &Sought<'_>,
+        until: Instant,
+        silent: &mut Silent,
+    ) {
+        let details = &entry.change.details;
+        if details.get("left_out_bytes").is_some()
+            || details.get("erased") == Some(&Value::Bool(true))
+        {
+            silent.without_details += 1;
+            return;
+        }
+        match entry.change.operation {
+            Operation::Publish => match details.get("event") {
+                Some(event) if is_identity(event, sought.key) => self.published(entry),
+                Some(_) => {}
+                None => silent.files += 1,
+            },
+            Operation::Redrive | Operation::Replay => self.edited(entry, sought),
+            Operation::Replace => self.replaced(entry, sought.key),
+            Operation::Delete | Operation::Purge => self.deleted(entry, sought, until, silent),
+            Operation::Erase => silent.erasures += 1,
+            // The records of move tasks name these.
+            Operation::MoveTask | Operation::Tidy => {}
+        }
+    }
+
+    fn add(&mut self, entry: &AuditEntry, hop: Hop, standing: Standing, text: String) {
+        let reason = entry.change.reason.as_ref();
+        let reason = reason.map_or_else(String::new, |reason| format!(" (reason: {reason})"));
+        self.findings.facts.push(TraceFact {
+            at: Some(entry.begun_at),
+            hop,
+            standing,
+            text: format!("{text}{reason}"),
+            read_from: Place::AuditLog,
+            reference: Some(entry.id.to_string()),
+        });
+    }
+
+    fn published(&mut self, entry: &AuditEntry) {
+        let counted = |name: &str| {
+            let ending = entry.ending.as_ref();
+            ending.is_some_and(|ending| ending.counts.get(name).is_some_and(|number| *number > 0))
+        };
+        let (standing, outcome) = if counted("published") {
+            (Standing::Good, "SNS confirmed it")
+        } else if counted("failed") {
+            (Standing::Bad, "SNS did not take it")
+        } else {
+            (Standing::Doubtful, "no answer of SNS is on record")
+        };
+        if standing != Standing::Bad {
+            self.published_at = self.published_at.max(Some(entry.begun_at));
+        }
+        let text = format!(
+            "published to {} by {}: {outcome}",
+            entry.change.target,
+            who(entry)
+        );
+        self.add(entry, Hop::Published, standing, text);
+    }
+
+    fn edited(&mut self, entry: &AuditEntry, sought: &Sought<'_>) {
+        let edits = entry.change.details.get("edits").and_then(Value::as_array);
+        let body =
+            |edit: &Value, name: &str| edit.get(name).and_then(Value::as_str).map(str::to_owned);
+        let is_it = |edit: &&Value| {
+            let bodies = ["before", "after"].map(|name| body(edit, name));
+            bodies.iter().flatten().any(|body| sought.is_event_of(body))
+        };
+        if edits.is_some_and(|edits| edits.iter().any(|edit| is_it(&edit))) {
+            let text = format!(
+                "{} begun by {} with an edited body of it",
+                entry.change.operation.as_str(),
+                who(entry)
+            );
+            self.add(entry, Hop::Edited, Standing::Neutral, text);
+        }
+    }
+
+    fn replaced(&mut self, entry: &AuditEntry, key: &EventKey) {
+        let replacements = entry.change.details.get("replacements");
+        let identity = ledger_identity(key);
+        for replacement in replacements.and_then(Value::as_array).into_iter().flatten() {
+            if replacement.get("identity").and_then(Value::as_str) == Some(identity.as_str()) {
+                let record = replacement
+                    .get("record_id")
+                    .map_or_else(String::new, Value::to_string);
+                let text = format!(
+                    "a correction of record {record} was begun by {}",
+                    who(entry)
+                );
+                self.add(entry, Hop::Replaced, Standing::Neutral, text);
+            }
+        }
+    }
+
+    fn deleted(
+        &mut self,
+        entry: &AuditEntry,
+        sought: &Sought<'_>,
+        until: Instant,
+        silent: &mut Silent,
+    ) {
+        let export = entry.change.details.get("export").and_then(Value::as_str);
+        match export.map(|path| has_event(Path::new(path), sought, until)) {
+            Some(Some(true)) => {}
+            Some(Some(false)) => return,
+            Some(None) | None => {
+                silent.without_copy += 1;
+                return;
+            }
+        }
+        let file = export.unwrap_or_default();
+        let counts = entry.ending.as_ref().map(|ending| &ending.counts);
+        let deleted = counts.and_then(|counts| counts.get("deleted").copied());
+        let outcome = match (entry.change.operation, deleted) {
+            (Operation::Purge, _) => "the queue was purged".to_owned(),
+            (_, Some(deleted)) if deleted == entry.change.planned => "all were deleted".to_owned(),
+            (_, Some(deleted)) => format!("{deleted} of {} were deleted", entry.change.planned),
+            (_, None) => "its end is not on record".to_owned(),
+        };
+        let text = format!(
+            "among {} dead letters of a {} by {}: {outcome}; the copy is in {file}",
+            entry.change.planned,
+            if entry.change.operation == Operation::Purge {
+                "purge"
+            } else {
+                "deletion"
+            },
+            who(entry)
+        );
+        self.add(entry, Hop::Deleted, Standing::Bad, text);
+        self.deleted = self
+            .deleted
+            .take()
+            .max(Some((entry.begun_at, file.to_owned())));
+    }
+}
+
+/// Whether a file of copies has the event; `None` where that could not be read.
+fn has_event(path: &Path, sought: &Sought<'_>, until: Instant) -> Option<bool> {
+    if !sought.clue().may_be_in_file(path, until).ok()?? {
+        return Some(false);
+    }
+    let (mut is_found, mut is_late) = (false, false);
+    let look = |body: String| {
+        is_found = sought.is_event_of(&body);
+        is_late = Instant::now() >= until;
+        !is_found && !is_late
+    };
+    bodies(path, look).ok()?;
+    (is_found || !is_late).then_some(is_found)
+}
+
+fn is_identity(event: &Value, key: &EventKey) -> bool {
+    let part = |name: &str| event.get(name).and_then(Value::as_str);
+    (part("source"), part("id")) == (Some(key.source.as_str()), Some(key.id.as_str()))
+}
+
+fn who(entry: &AuditEntry) -> &str {
+    let change = &entry.change;
+    let known = change.user.as_deref().or(change.caller.as_deref());
+    known.unwrap_or("somebody")
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::audit::{Change, Ending};
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(secs: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000 + secs, 0).unwrap()
+    }
+
+    struct Log {
+        folder: tempfile::TempDir,
+        log: AuditLog,
+    }
+
+    impl Log {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let log = AuditLog::in_folder(folder.path());
+            Self { folder, log }
+        }
+
+        fn add(&self, secs: i64, operation: Operation, details: Value, count: Option<&str>) {
+            let change = Change {
+                operation,
+                environment: "example".to_owned(),
+                is_production: false,
+                target: "events".to_owned(),
+                caller: None,
+                user: Some("ana".to_owned()),
+                reason: (operation == Operation::Publish).then(|| "why".to_owned()),
+                planned: 1,
+                details,
+            };
+            let id = self.log.begin(change, at(secs)).unwrap();
+            if let Some(name) = count {
+                let ending = Ending {
+                    counts: [(name.to_owned(), 1)].into(),
+                    error: None,
+                };
+                self.log.end(id, ending, at(secs)).unwrap();
+            }
+        }
+
+        fn search(&self, environment: &str) -> AuditAnswer {
+            let key = EventKey {
+                source: "/s".to_owned(),
+                id: "1".to_owned(),
+            };
+            let sought = Sought {
+                key: &key,
+                message_ids: &[],
+                environment,
+                dead_letter_queue_url: "http://h/d",
+            };
+            search(self.folder.path(), &sought)
+        }
+    }
+
+    #[test]
+    fn publications_edits_corrections_and_deletions_of_the_event_are_found() {
+        let log = Log::new();
+        let copy = log.folder.path().join("copy.jsonl");
+        let body = r#"{"source":"/s","id":"1"}"#;
+        std::fs::write(&copy, json!({ "body": body }).to_string()).unwrap();
+        let identity = ledger_identity(&EventKey {
+            source: "/s".to_owned(),
+            id: "1".to_owned(),
+        });
+        let publish = |id: &str| json!({ "event": { "source": "/s", "id": id } });
+        log.add(1, Operation::Publish, publish("1"), Some("published"));
+        log.add(2, Operation::Publish, publish("2"), Some("published"));
+        log.add(3, Operation::Publish, publish("1"), Some("failed"));
+        let edits = json!({ "edits": [{ "before": "{}", "after": body }] });
+        log.add(4, Operation::Redrive, edits, None);
+        let replacements = json!({ "replacements": [{ "identity": identity, "record_id": 7 }] });
+        log.add(5, Operation::Replace, replacements, None);
+        log.add(
+            6,
+            Operation::Delete,
+            json!({ "export": copy }),
+            Some("deleted"),
+        );
+        let answer = log.search("example");
+        let facts = answer.findings.facts.iter();
+        let found: Vec<_> = facts.map(|fact| (fact.hop, fact.text.as_str())).collect();
+        let deletion = format!(
+            "among 1 dead letters of a deletion by ana: all were deleted; the copy is in {}",
+            copy.display()
+        );
+        let expected = [
+            (
+                Hop::Published,
+                "published to events by ana: SNS confirmed it (reason: why)",
+            ),
+            (
+                Hop::Published,
+                "published to events by ana: SNS did not take it (reason: why)",
+            ),
+            (
+                Hop::Edited,
+                "redrive begun by ana with an edited body of it",
+            ),
+            (Hop::Replaced, "a correction of record 7 was begun by ana"),
+            (Hop::Deleted, deletion.as_str()),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(answer.published_at, Some(at(1)));
+        assert_eq!(answer.deleted, Some((at(6), copy.display().to_string())));
+        assert!(
+            answer.findings.gaps.is_empty(),
+            "{:?}",
+            answer.findings.gaps
+        );
+        assert!(log.search("other").findings.facts.is_empty());
+    }
+
+    #[test]
+    fn changes_that_do_not_say_what_they_were_about_are_counted() {
+        let log = Log::new();
+        log.add(1, Operation::Publish, json!({ "file": "a.json" }), None);
+        log.add(2, Operation::Erase, json!({ "sha256": "d" }), None);
+        log.add(3, Operation::Delete, json!({ "export": null }), None);
+        log.add(
+            4,
+            Operation::Purge,
+            json!({ "export": "/nowhere/a.jsonl" }),
+            None,
+        );
+        log.add(5, Operation::Redrive, json!({ "erased": true }), None);
+        let answer = log.search("example");
+        assert!(answer.findings.facts.is_empty());
+        let gaps = answer.findings.gaps.iter();
+        let gaps: Vec<_> = gaps.map(|gap| gap.reason.as_str()).collect();
+        let expected = [
+            "publications of files from this machine, whose events the log does not list: 1",
+            "erasures from this machine, of which the log has a digest and no identity: 1",
+            "deletions from this machine without a copy that could be searched: 2",
+            "changes from this machine whose details were too long or were erased: 1",
+        ];
+        assert_eq!(gaps, expected);
+    }
+}

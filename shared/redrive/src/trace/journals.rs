@@ -1,0 +1,589 @@
+//! What the journals of this machine have of one event.
+//!
+//! Invariant: local files are read and nobody is asked; the newest first, within limits that are part of the answer.
+//! A journal that cannot be read hides no other, and is named.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use event::{ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, EventKey, peek_identity};
+
+use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
+use super::words::{edit_in_words, proof_in_words};
+use crate::error::RedriveError;
+use crate::journal::{Clue, Facts, Journal, MoveTaskRecord};
+use crate::message::Attribute;
+use crate::plan::{Kind, Plan};
+use crate::state::fact::{Fact, Intended, MessageCause};
+
+/// Journals that are searched.
+const JOURNALS_MAX: usize = 200;
+/// How long the search may take; checked between two lines.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// What is looked for, and where it counts.
+pub(super) struct Sought<'a> {
+    pub(super) key: &'a EventKey,
+    /// SQS message ids of dead letters that have the event.
+    pub(super) message_ids: &'a [String],
+    pub(super) environment: &'a str,
+    pub(super) dead_letter_queue_url: &'a str,
+}
+
+/// What they have.
+#[derive(Default)]
+pub(super) struct JournalAnswer {
+    pub(super) findings: Findings,
+    /// The newest send whose outcome is in no journal.
+    pub(super) sent_at: Option<DateTime<Utc>>,
+}
+
+impl JournalAnswer {
+    /// There is none.
+    pub(super) fn unread(why: String) -> Self {
+        let mut answer = Self::default();
+        answer.findings.gaps.push(Gap::failed(Place::Journals, why));
+        answer
+    }
+}
+
+impl Sought<'_> {
+    pub(super) fn is_event_of(&self, body: &str) -> bool {
+        let identity = peek_identity(body);
+        identity.source.as_ref() == Some(&self.key.source)
+            && identity.id.as_ref() == Some(&self.key.id)
+    }
+
+    pub(super) fn clue(&self) -> Clue {
+        let ids = self.message_ids.iter().map(String::as_str);
+        Clue::of(ids.chain([self.key.id.as_str()]))
+    }
+}
+
+/// Searches the journals of a folder.
+pub(super) fn search(folder: &Path, sought: &Sought<'_>) -> JournalAnswer {
+    let mut answer = JournalAnswer::default();
+    let journals = match Journal::list(folder) {
+        Ok(journals) => journals,
+        Err(error) => {
+            let gap = Gap::failed(Place::Journals, error.to_string());
+            answer.findings.gaps.push(gap);
+            return answer;
+        }
+    };
+    let (clue, until) = (sought.clue(), Instant::now() + WITHIN);
+    let (total, mut searched) = (journals.len(), 0);
+    for (_, path) in journals.iter().take(JOURNALS_MAX) {
+        let read = match clue.may_be_in_file(path, until) {
+            Ok(Some(true)) => search_one(path, sought, until, &mut answer),
+            Ok(Some(false)) => Ok(true),
+            Ok(None) => Ok(false),
+            Err(cause) => Err(RedriveError::file("read journal", path)(cause)),
+        };
+        match read {
+            Ok(true) => searched += 1,
+            Ok(false) => break,
+            // Nothing was sent under it.
+            Err(RedriveError::Empty(_)) => searched += 1,
+            Err(error) => {
+                let gap = Gap::failed(Place::Journals, error.to_string());
+                answer.findings.gaps.push(gap);
+                searched += 1;
+            }
+        }
+    }
+    let extent = format!(
+        "{searched} of {total} journals of redrives and replays on this machine, the newest first"
+    );
+    answer.findings.searched(Place::Journals, extent);
+    if searched < total {
+        let reason = format!(
+            "{} older journals were not searched: at most {JOURNALS_MAX}, and {} s",
+            total - searched,
+            WITHIN.as_secs()
+        );
+        answer
+            .findings
+            .gaps
+            .push(Gap::unrecorded(Place::Journals, reason));
+    }
+    answer
+        .findings
+        .gaps
+        .extend(move_tasks(folder, sought.environment));
+    answer
+}
+
+/// SQS moves whole queues by itself, and says nothing about single messages.
+fn move_tasks(folder: &Path, environment: &str) -> Option<Gap> {
+    let tasks = MoveTaskRecord::list(folder, environment).ok()?;
+    let last = tasks.first()?;
+    let reason = format!(
+        "{} native move tasks of whole queues were started from this machine, the last at {}: SQS does not say which \
+         messages it moved",
+        tasks.len(),
+        super::conclusion::moment(last.asked_at)
+    );
+    Some(Gap::unrecorded(Place::Journals, reason))
+}
+
+/// Adds what one journal has. Returns whether the time was enough for it.
+fn search_one(
+    path: &Path,
+    sought: &Sought<'_>,
+    until: Instant,
+    answer: &mut JournalAnswer,
+) -> Result<bool, RedriveError> {
+    let mut facts = Facts::open(path)?;
+    if !facts
+        .plan
+        .is_of(sought.environment, sought.dead_letter_queue_url)
+    {
+        return Ok(true);
+    }
+    let mut reading = Reading::new(&facts.plan, sought);
+    let mut is_whole = true;
+    while let Some((at, fact)) = facts.next()? {
+        reading.apply(at, &fact, &facts.plan, sought);
+        if Instant::now() >= until {
+            is_whole = false;
+            break;
+        }
+    }
+    reading.end();
+    answer.sent_at = answer.sent_at.max(reading.sent_at());
+    answer.findings.facts.append(&mut reading.facts);
+    Ok(is_whole)
+}
+
+/// Where a message of the event stands.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Waiting,
+    Intended(DateTime<Utc>),
+    Sent(DateTime<Utc>),
+    Settled,
+}
+
+/// One journal while it is read.
+struct Reading {
+    /// `redrive 0199…`
+    name: String,
+    reference: String,
+    destination: String,
+    kind: Kind,
+    messages: BTreeMap<usize, Step>,
+    facts: Vec<TraceFact>,
+}
+
+impl Reading {
+    fn new(plan: &Plan, sought: &Sought<'_>) -> Self {
+        let (kind, word) = match plan.kind() {
+            Kind::Redrive => (Kind::Redrive, "redrive"),
+            Kind::Replay => (Kind::Replay, "replay"),
+        };
+        let mut reading = Self {
+            name: format!("{word} {}", plan.id),
+            reference: plan.id.to_string(),
+            destination: plan.destination.name.clone(),
+            kind,
+            messages: BTreeMap::new(),
+            facts: Vec::new(),
+        };
+        let named: HashSet<&str> = sought.message_ids.iter().map(String::as_str).collect();
+        for (index, entry) in plan.entries.iter().enumerate() {
+            let edit = entry.edit.as_ref();
+            let is_edited = edit.is_some_and(|edit| {
+                sought.is_event_of(&edit.old_body) || sought.is_event_of(&edit.new_body)
+            });
+            if is_edited || named.contains(entry.message_id.as_str()) {
+                reading.plan(index, plan);
+            }
+        }
+        for skipped in &plan.skipped {
+            if named.contains(skipped.message_id.as_str()) {
+                let text = format!("left out of {}: {}", reading.name, skipped.reason);
+                let at = Some(plan.created_at);
+                reading.add(at, Hop::Planned, Standing::Doubtful, text);
+            }
+        }
+        reading
+    }
+
+    fn add(&mut self, at: Option<DateTime<Utc>>, hop: Hop, standing: Standing, text: String) {
+        self.facts.push(TraceFact {
+            at,
+            hop,
+            standing,
+            text,
+            read_from: Place::Journals,
+            reference: Some(self.reference.clone()),
+        });
+    }
+
+    /// A message of the plan is one of the event.
+    fn plan(&mut self, index: usize, plan: &Plan) {
+        let Some(entry) = plan.entries.get(index) else {
+            return;
+        };
+        if self.messages.insert(index, Step::Waiting).is_some() {
+            return;
+        }
+        let verdict = entry.verdict.as_str();
+        let body = match &entry.edit {
+            None => String::new(),
+            Some(edit) => edit_in_words(&edit.old_body, &edit.new_body),
+        };
+        let replaces = entry.replaces.as_ref().map(|replaces| replaces.record_id);
+        let replaces = replaces.map_or_else(String::new, |id| format!(", to replace record {id}"));
+        let text = format!(
+            "planned by {} as {verdict}, message {}{body}{replaces}",
+            self.name, entry.message_id
+        );
+        let hop = if entry.edit.is_some() {
+            Hop::Edited
+        } else {
+            Hop::Planned
+        };
+        self.add(Some(plan.created_at), hop, Standing::Neutral, text);
+    }
+
+    fn apply(&mut self, at: DateTime<Utc>, fact: &Fact, plan: &Plan, sought: &Sought<'_>) {
+        match fact {
+            Fact::Intended { messages } => self.intended(at, messages, plan, sought),
+            Fact::Confirmed { messages } => {
+                for message in messages {
+                    if self.set(message.index, Step::Sent(at)) {
+                        let verb = match self.kind {
+                            Kind::Redrive => "sent",
+                            Kind::Replay => "published",
+                        };
+                        let text = format!(
+                            "{verb} to {} by {}, as message {}",
+                            self.destination, self.name, message.sent_message_id
+                        );
+                        self.add(Some(at), Hop::Redriven, Standing::Good, text);
+                    }
+                }
+            }
+            Fact::Refused { messages } => self.not_sent(at, messages, "refused"),
+            Fact::NotTried { messages } => self.not_sent(at, messages, "not sent"),
+            Fact::Unanswered { messages } => {
+                for message in messages {
+                    if self.set(message.index, Step::Sent(at)) {
+                        let text =
+                            format!("may have been sent by {}: {}", self.name, message.cause);
+                        self.add(Some(at), Hop::Redriven, Standing::Doubtful, text);
+                    }
+                }
+            }
+            Fact::FoundStored { messages } => {
+                for message in messages {
+                    if self.set(message.index, Step::Settled) {
+                        let text = format!(
+                            "{} found it in the ledger, as record {}",
+                            self.name, message.record_id
+                        );
+                        self.add(Some(at), Hop::Verdict, Standing::Good, text);
+                    }
+                }
+            }
+            Fact::Deleted { indexes } => {
+                let is_any = indexes
+                    .iter()
+                    .any(|index| self.messages.contains_key(index));
+                if is_any {
+                    let text = format!("{} deleted the dead letter that it had sent", self.name);
+                    self.add(Some(at), Hop::Deleted, Standing::Neutral, text);
+                }
+            }
+            Fact::NotDeleted { messages } => {
+                for message in messages {
+                    if self.messages.contains_key(&message.index) {
+                        let text = format!(
+                            "{} sent it and could not delete the dead letter: {}",
+                            self.name, message.cause
+                        );
+                        self.add(Some(at), Hop::Deleted, Standing::Doubtful, text);
+                    }
+                }
+            }
+            Fact::Proved { messages } => {
+                for message in messages {
+                    if self.set(message.index, Step::Settled) {
+                        let (standing, text) = proof_in_words(&message.proof, &self.name);
+                        self.add(Some(at), Hop::Verdict, standing, text);
+                    }
+                }
+            }
+            Fact::Planned { .. }
+            | Fact::Received { .. }
+            | Fact::Paused { .. }
+            | Fact::Ended { .. } => {}
+        }
+    }
+
+    fn intended(
+        &mut self,
+        at: DateTime<Utc>,
+        messages: &[Intended],
+        plan: &Plan,
+        sought: &Sought<'_>,
+    ) {
+        for message in messages {
+            if !self.messages.contains_key(&message.index)
+                && sought.is_event_of(&message.original.body)
+            {
+                self.plan(message.index, plan);
+            }
+            if self.set(message.index, Step::Intended(at)) {
+                self.died(message, plan);
+            }
+        }
+    }
+
+    /// Why the message was a dead letter, once; when it became one is not in the journal.
+    fn died(&mut self, message: &Intended, plan: &Plan) {
+        let attributes = &message.original.attributes;
+        let text = |name| match attributes.get(name) {
+            Some(Attribute::Text { text, .. }) => Some(text.as_str()),
+            Some(Attribute::Binary { .. }) | None => None,
+        };
+        let (Some(code), Some(entry)) =
+            (text(ERROR_CODE_ATTRIBUTE), plan.entries.get(message.index))
+        else {
+            return;
+        };
+        let detail = text(ERROR_MESSAGE_ATTRIBUTE).unwrap_or("no detail is recorded");
+        let text = format!(
+            "dead letter {} before {}: {code}: {detail}",
+            entry.message_id, self.name
+        );
+        // A message that was refused is tried again.
+        if self.facts.iter().all(|fact| fact.text != text) {
+            self.add(None, Hop::Dead, Standing::Bad, text);
+        }
+    }
+
+    /// Takes over where a message is; returns whether it is one of the event.
+    fn set(&mut self, index: usize, step: Step) -> bool {
+        let message = self.messages.get_mut(&index);
+        message.map(|known| *known = step).is_some()
+    }
+
+    fn not_sent(&mut self, at: DateTime<Utc>, messages: &[MessageCause], what: &str) {
+        for message in messages {
+            if self.set(message.index, Step::Waiting) {
+                let text = format!("{what} by {}: {}", self.name, message.cause);
+                self.add(Some(at), Hop::Redriven, Standing::Bad, text);
+            }
+        }
+    }
+
+    /// What was begun and has no outcome.
+    fn end(&mut self) {
+        let steps: Vec<Step> = self.messages.values().copied().collect();
+        for step in steps {
+            if let Step::Intended(at) = step {
+                let text = format!(
+                    "{} was about to send it, and no answer is on record",
+                    self.name
+                );
+                self.add(Some(at), Hop::Redriven, Standing::Doubtful, text);
+            }
+        }
+    }
+
+    fn sent_at(&self) -> Option<DateTime<Utc>> {
+        let sent = self.messages.values().filter_map(|step| match step {
+            Step::Intended(at) | Step::Sent(at) => Some(*at),
+            Step::Waiting | Step::Settled => None,
+        });
+        sent.max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use event::RecordId;
+
+    use super::*;
+    use crate::message::{Original, body_sha256};
+    use crate::plan::{Edit, Skipped, example};
+    use crate::state::fact::{Confirmed, Proof, Proved};
+
+    const BODY: &str = r#"{"source":"/s","id":"a/1"}"#;
+
+    fn key() -> EventKey {
+        EventKey {
+            source: "/s".to_owned(),
+            id: "a/1".to_owned(),
+        }
+    }
+
+    fn searched(folder: &Path, message_ids: &[String]) -> JournalAnswer {
+        let key = key();
+        let sought = Sought {
+            key: &key,
+            message_ids,
+            environment: "example",
+            dead_letter_queue_url: "http://h/d",
+        };
+        search(folder, &sought)
+    }
+
+    fn texts(answer: &JournalAnswer) -> Vec<&str> {
+        let facts = answer.findings.facts.iter();
+        facts.map(|fact| fact.text.as_str()).collect()
+    }
+
+    fn intended(index: usize, body: &str) -> Fact {
+        let failure = Attribute::Text {
+            data_type: "String".to_owned(),
+            text: "missing-attribute".to_owned(),
+        };
+        let original = Original {
+            body: body.to_owned(),
+            attributes: BTreeMap::from([(ERROR_CODE_ATTRIBUTE.to_owned(), failure)]),
+            group_id: None,
+            trace_header: None,
+        };
+        let message = Intended {
+            index,
+            receipt_handle: None,
+            original,
+        };
+        Fact::Intended {
+            messages: vec![message],
+        }
+    }
+
+    fn confirmed(index: usize) -> Fact {
+        let sent_message_id = "sent".to_owned();
+        Fact::Confirmed {
+            messages: vec![Confirmed {
+                index,
+                sent_message_id,
+            }],
+        }
+    }
+
+    #[test]
+    fn redrive_that_moved_the_event_is_found_by_its_body_with_its_verdict() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = example(3);
+        plan.entries[1].body_sha256 = body_sha256(BODY);
+        let name = format!("redrive {}", plan.id);
+        let (mut journal, _) = Journal::create(folder.path(), plan).unwrap();
+        let proved = |index| Proved {
+            index,
+            proof: Proof::Stored {
+                record_id: RecordId(17),
+            },
+        };
+        let facts = [
+            intended(0, "{}"),
+            intended(1, BODY),
+            confirmed(0),
+            confirmed(1),
+        ];
+        journal.append(&facts).unwrap();
+        let sent = searched(folder.path(), &[]);
+        assert!(sent.sent_at.is_some(), "no journal has its outcome");
+        let rest = [
+            Fact::Deleted {
+                indexes: vec![0, 1],
+            },
+            Fact::Proved {
+                messages: vec![proved(0), proved(1)],
+            },
+        ];
+        journal.append(&rest).unwrap();
+        let answer = searched(folder.path(), &[]);
+        let expected = [
+            format!("planned by {name} as ready, message m1"),
+            format!("dead letter m1 before {name}: missing-attribute: no detail is recorded"),
+            format!("sent to q by {name}, as message sent"),
+            format!("{name} deleted the dead letter that it had sent"),
+            format!("{name} saw it stored, as record 17"),
+        ];
+        assert_eq!(texts(&answer), expected);
+        assert!(answer.sent_at.is_none() && answer.findings.gaps.is_empty());
+        let untimed = answer
+            .findings
+            .facts
+            .iter()
+            .filter(|fact| fact.at.is_none());
+        assert_eq!(untimed.count(), 1, "the journal has not when it died");
+        assert!(
+            answer.findings.searches[0]
+                .extent
+                .starts_with("1 of 1 journals")
+        );
+    }
+
+    #[test]
+    fn edits_names_and_what_was_left_out_are_found_and_other_environments_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = example(2);
+        let old_body = r#"{"source":"/s","id":"wrong"}"#.to_owned();
+        plan.entries[0].body_sha256 = body_sha256(&old_body);
+        plan.entries[0].edit = Some(Edit {
+            old_body,
+            new_body: BODY.to_owned(),
+        });
+        plan.skipped.push(Skipped {
+            message_id: "m9".to_owned(),
+            verdict: event::Verdict::StillInvalid,
+            reason: "it is still-invalid".to_owned(),
+        });
+        let mut other = plan.clone();
+        other.id = uuid::Uuid::now_v7();
+        other.environment = "other".to_owned();
+        drop(Journal::create(folder.path(), other).unwrap());
+        let name = format!("redrive {}", plan.id);
+        let (mut journal, _) = Journal::create(folder.path(), plan).unwrap();
+        journal.append(&[intended(1, "{}")]).unwrap();
+        let answer = searched(folder.path(), &["m9".to_owned(), "m1".to_owned()]);
+        let identity = "with an edited body that changes its identity from /s / wrong to /s / a/1";
+        let expected = [
+            format!("planned by {name} as ready, message m0, {identity}"),
+            format!("planned by {name} as ready, message m1"),
+            format!("left out of {name}: it is still-invalid"),
+            format!("dead letter m1 before {name}: missing-attribute: no detail is recorded"),
+            format!("{name} was about to send it, and no answer is on record"),
+        ];
+        assert_eq!(texts(&answer), expected);
+        assert!(answer.sent_at.is_some(), "it may have been sent");
+    }
+
+    #[test]
+    fn damaged_journal_is_named_and_hides_no_other_and_old_ones_beyond_the_limit_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::create(folder.path(), example(1)).unwrap();
+        journal.append(&[intended(0, BODY), confirmed(0)]).unwrap();
+        let whole = std::fs::read_to_string(journal.path()).unwrap();
+        let damaged = Journal::path_in(folder.path(), uuid::Uuid::max());
+        std::fs::write(&damaged, whole.replacen("{", "[", 1)).unwrap();
+        let answer = searched(folder.path(), &[]);
+        assert_eq!(texts(&answer).len(), 3);
+        let gap = &answer.findings.gaps[0];
+        assert!(gap.is_failure && gap.reason.contains("damaged"), "{gap:?}");
+
+        for _ in 0..JOURNALS_MAX {
+            drop(Journal::create(folder.path(), example(1)).unwrap());
+        }
+        std::fs::remove_file(damaged).unwrap();
+        let answer = searched(folder.path(), &[]);
+        assert!(texts(&answer).is_empty());
+        let gap = &answer.findings.gaps[0];
+        assert!(
+            gap.reason.starts_with("1 older journals were not searched"),
+            "{gap:?}"
+        );
+    }
+}

@@ -1,0 +1,426 @@
+//! What the dead-letter queue has of one event.
+//!
+//! Invariant: messages are received only where that was asked for, and all of them are released before the answer,
+//! also where the search is cancelled or its time is over. A caller that gives up ends it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use event::{EventKey, unwrap_envelope};
+use pipeline::model::{DeadLetter, Reason};
+use pipeline::text::count;
+use pipeline::{Hidden, Pipeline};
+use serde::Deserialize;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::conclusion::{Letter, Letters, moment};
+use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
+use crate::operations::{OperationError, Selection, Walk, WalkOptions};
+
+/// Visibility timeout of messages that a search receives; after a crash they stay hidden for as long.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(120);
+/// Messages that a search receives at most.
+const MESSAGES_MAX: usize = 10_000;
+/// Limit of a search, without the release of what it received.
+const SEARCH_LIMIT: Duration = Duration::from_secs(25);
+
+/// What it has.
+pub(super) struct LettersAnswer {
+    pub(super) findings: Findings,
+    pub(super) letters: Letters,
+}
+
+impl LettersAnswer {
+    /// SQS message ids of the dead letters of the event.
+    pub(super) fn message_ids(&self) -> Vec<String> {
+        let found = self.letters.found().iter();
+        found.map(|letter| letter.message_id.clone()).collect()
+    }
+}
+
+/// Of the dead letters that somebody holds already; the others are not searched.
+pub(super) fn held(
+    key: &EventKey,
+    held: &[DeadLetter],
+    waiting: Result<u64, String>,
+) -> LettersAnswer {
+    let mut findings = Findings::default();
+    let found: Vec<&DeadLetter> = held.iter().filter(|message| is_of(key, message)).collect();
+    let is_empty = waiting == Ok(0);
+    let letters = if found.is_empty() {
+        if !is_empty {
+            let reason = match &waiting {
+                Ok(number) => format!(
+                    "not searched: a search receives the {} dead letters that are there, which hides them from others \
+                     for a while and counts as a receive of each",
+                    count(*number)
+                ),
+                Err(why) => {
+                    format!("not searched, and how many there are could not be read: {why}")
+                }
+            };
+            findings.gaps.push(Gap {
+                is_failure: waiting.is_err(),
+                ..Gap::unrecorded(Place::DeadLetters, reason)
+            });
+        }
+        Letters::NotSearched(waiting)
+    } else {
+        let extent = format!("the {} that the console holds", count(held.len() as u64));
+        findings.searched(Place::DeadLetters, extent);
+        Letters::Searched {
+            found: found.iter().map(|message| letter(message)).collect(),
+            seen: held.len(),
+            is_complete: false,
+        }
+    };
+    for message in found {
+        add_facts(message, &mut findings);
+    }
+    LettersAnswer { findings, letters }
+}
+
+/// A search that is under way.
+pub(super) struct Searching {
+    task: JoinHandle<LettersAnswer>,
+    _ended: DropGuard,
+}
+
+impl Searching {
+    /// Begins to search the queue. A task of its own: where the caller gives up, it is cancelled and still releases
+    /// what it received.
+    pub(super) fn begin(pipeline: &Pipeline, key: &EventKey, cancel: &CancellationToken) -> Self {
+        let (pipeline, key, cancel) = (pipeline.clone(), key.clone(), cancel.child_token());
+        let ended = cancel.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let received = receive_all(&pipeline, &key, cancel).await;
+            received.unwrap_or_else(|error| failed(error.to_string()))
+        });
+        Self {
+            task,
+            _ended: ended,
+        }
+    }
+
+    /// What it found, with what of it the caller holds: a search does not see that.
+    pub(super) async fn found(&mut self, key: &EventKey, held: &[DeadLetter]) -> LettersAnswer {
+        let found = (&mut self.task).await;
+        let mut answer = found.unwrap_or_else(|error| failed(error.to_string()));
+        for message in held.iter().filter(|message| is_of(key, message)) {
+            add_facts(message, &mut answer.findings);
+            if let Letters::Searched { found, .. } = &mut answer.letters {
+                found.push(letter(message));
+            }
+        }
+        answer
+    }
+
+    /// Waits until everything is released. It was cancelled.
+    pub(super) async fn released(&mut self) {
+        if !self.task.is_finished() {
+            // A defect of the search is of no interest any more.
+            let _ = (&mut self.task).await;
+        }
+    }
+}
+
+fn failed(why: String) -> LettersAnswer {
+    let mut findings = Findings::default();
+    findings
+        .gaps
+        .push(Gap::failed(Place::DeadLetters, why.clone()));
+    LettersAnswer {
+        findings,
+        letters: Letters::Failed(why),
+    }
+}
+
+async fn receive_all(
+    pipeline: &Pipeline,
+    key: &EventKey,
+    cancel: CancellationToken,
+) -> Result<LettersAnswer, OperationError> {
+    let options = WalkOptions::of(VISIBILITY_TIMEOUT, Some(MESSAGES_MAX));
+    let unheard = Box::new(|_| {});
+    let begun = Walk::begin(
+        pipeline,
+        Selection::default(),
+        options,
+        cancel.clone(),
+        unheard,
+    );
+    let mut walk = begun.await?;
+    let (mut found, mut seen) = (Vec::new(), 0);
+    let ended = tokio::select! {
+        ended = pass(&mut walk, key, &mut found, &mut seen) => ended,
+        () = tokio::time::sleep(SEARCH_LIMIT) => Ok(false),
+    };
+    let elsewhere = walk.leases.in_flight_elsewhere();
+    let hidden = walk.leases.release_all().await;
+    let is_complete = ended? && walk.truncation().is_none();
+    let mut findings = Findings::default();
+    let extent = format!("{} received and released", count(seen as u64));
+    findings.searched(Place::DeadLetters, extent);
+    if !is_complete {
+        let reason = format!(
+            "more are there than were seen: at most {}, within {} s",
+            count(MESSAGES_MAX as u64),
+            SEARCH_LIMIT.as_secs()
+        );
+        findings
+            .gaps
+            .push(Gap::unrecorded(Place::DeadLetters, reason));
+    }
+    if elsewhere > 0 {
+        let reason = format!(
+            "{} received by others could not be seen",
+            count(elsewhere as u64)
+        );
+        findings
+            .gaps
+            .push(Gap::unrecorded(Place::DeadLetters, reason));
+    }
+    if let Some(error) = walk.ledger_error.take().filter(|_| pipeline.has_ledger()) {
+        let reason = format!("whether they would be stored now: {error}");
+        findings.gaps.push(Gap::failed(Place::DeadLetters, reason));
+    }
+    findings.gaps.extend(hidden_gap(hidden));
+    for message in &found {
+        add_facts(message, &mut findings);
+    }
+    let letters = Letters::Searched {
+        found: found.iter().map(letter).collect(),
+        seen,
+        is_complete: is_complete && elsewhere == 0,
+    };
+    Ok(LettersAnswer { findings, letters })
+}
+
+/// Receives all messages and keeps those of the event; returns whether there are no more.
+async fn pass(
+    walk: &mut Walk,
+    key: &EventKey,
+    found: &mut Vec<DeadLetter>,
+    seen: &mut usize,
+) -> Result<bool, OperationError> {
+    while let Some(messages) = walk.next().await? {
+        *seen += messages.len();
+        found.extend(messages.into_iter().filter(|message| is_of(key, message)));
+    }
+    Ok(true)
+}
+
+fn hidden_gap(hidden: Hidden) -> Option<Gap> {
+    let until = hidden.until.filter(|_| hidden.messages_max > 0)?;
+    let reason = format!(
+        "up to {} of them could not be released, and stay hidden from others until {}",
+        count(hidden.messages_max as u64),
+        moment(until)
+    );
+    Some(Gap::failed(Place::DeadLetters, reason))
+}
+
+fn is_of(key: &EventKey, message: &DeadLetter) -> bool {
+    let identity = &message.identity;
+    identity.source.as_ref() == Some(&key.source) && identity.id.as_ref() == Some(&key.id)
+}
+
+fn letter(message: &DeadLetter) -> Letter {
+    Letter {
+        message_id: message.message_id.clone(),
+        sent_at: message.sent_at,
+        is_moved: is_moved(message),
+        reason: why(message),
+        verdict: message.verdict,
+    }
+}
+
+/// Whether SQS moved it and kept the time of its first send: a FIFO queue gives it another one, and what the ingest
+/// refuses it sends itself.
+fn is_moved(message: &DeadLetter) -> bool {
+    message.reason.is_none() && message.group_id.is_none()
+}
+
+/// `missing-attribute: "time" is required`
+fn why(message: &DeadLetter) -> String {
+    match (&message.reason, &message.failure) {
+        (Some(Reason { code, message, .. }), _) => format!("{code}: {message}"),
+        (None, Some(failure)) => format!("{}: {}", failure.code, failure.detail),
+        (None, None) => "its retries ran out, and no reason is recorded".to_owned(),
+    }
+}
+
+/// What of the envelope and of the event is shown.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "Timestamp")]
+    timestamp: DateTime<Utc>,
+    #[serde(rename = "MessageId")]
+    message_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Timed {
+    time: DateTime<Utc>,
+}
+
+/// What a dead letter says about its way.
+fn add_facts(message: &DeadLetter, findings: &mut Findings) {
+    let mut add = |at, hop, standing, text| {
+        findings.facts.push(TraceFact {
+            at,
+            hop,
+            standing,
+            text,
+            read_from: Place::DeadLetters,
+            reference: Some(message.message_id.clone()),
+        });
+    };
+    if let Ok(body) = message.body.text() {
+        let text = unwrap_envelope(&body);
+        if let Ok(event) = serde_json::from_str::<Timed>(&text) {
+            let what = "the time of the event".to_owned();
+            add(Some(event.time), Hop::Occurred, Standing::Neutral, what);
+        }
+        let envelope = serde_json::from_str::<Envelope>(&body).ok();
+        if let Some(envelope) = envelope.filter(|_| *text != *body) {
+            let id = envelope.message_id.unwrap_or_default();
+            let what = format!("SNS took it, as message {id}, by its envelope");
+            let at = Some(envelope.timestamp);
+            add(at, Hop::Published, Standing::Good, what);
+        }
+    }
+    if is_moved(message) {
+        let text = "first sent to a queue: SQS keeps that time when it moves a message";
+        let at = Some(message.sent_at);
+        add(at, Hop::Queued, Standing::Neutral, text.to_owned());
+    }
+    add(None, Hop::Attempted, Standing::Bad, attempts(message));
+    let at = (!is_moved(message)).then_some(message.sent_at);
+    add(at, Hop::Dead, Standing::Bad, death(message));
+    if let Some(at) = message.first_received_at {
+        let text = "first received as a dead letter".to_owned();
+        add(Some(at), Hop::Dead, Standing::Neutral, text);
+    }
+}
+
+fn attempts(message: &DeadLetter) -> String {
+    let Some(reason) = &message.reason else {
+        return "the ingest received it until the redrive policy moved it, and gave no reason"
+            .to_owned();
+    };
+    let request = reason.request_id.as_deref();
+    let request = request.map_or_else(String::new, |id| format!(" (request {id})"));
+    format!("the ingest refused it{request}; how often it was received before is not recorded")
+}
+
+fn death(message: &DeadLetter) -> String {
+    let moved = match is_moved(message) {
+        true => "; when SQS moved it is not recorded",
+        false => "",
+    };
+    format!(
+        "dead letter {}: {}{moved}; received {} times since, mostly by this console; SQS deletes it at {}",
+        message.message_id,
+        why(message),
+        message.receive_count,
+        moment(message.expires_at)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use event::{Verdict, peek_identity};
+
+    use super::*;
+
+    fn message(body: &str, reason: Option<Reason>) -> DeadLetter {
+        let at = |secs: i64| DateTime::from_timestamp(1_795_000_000 + secs, 0).unwrap();
+        DeadLetter {
+            message_id: "m1".to_owned(),
+            receipt_handle: String::new(),
+            body: body.into(),
+            attributes: BTreeMap::new(),
+            sent_at: at(0),
+            first_received_at: Some(at(60)),
+            receive_count: 4,
+            expires_at: at(3_600),
+            hidden_until: at(90),
+            group_id: None,
+            trace_header: None,
+            reason,
+            replaces: None,
+            verdict: Verdict::Ready,
+            failure: None,
+            identity: peek_identity(body),
+            stored_as: None,
+        }
+    }
+
+    fn key() -> EventKey {
+        EventKey {
+            source: "/s".to_owned(),
+            id: "1".to_owned(),
+        }
+    }
+
+    const BODY: &str = r#"{"source":"/s","id":"1","time":"2026-11-18T11:00:00Z"}"#;
+
+    fn hops(messages: &[DeadLetter]) -> Vec<(Hop, bool)> {
+        let findings = held(&key(), messages, Ok(3)).findings;
+        let facts = findings.facts.iter();
+        facts.map(|fact| (fact.hop, fact.at.is_some())).collect()
+    }
+
+    #[test]
+    fn time_of_a_moved_message_is_that_of_its_first_send_and_of_a_refused_one_that_of_its_death() {
+        let moved = [
+            (Hop::Occurred, true),
+            (Hop::Queued, true),
+            (Hop::Attempted, false),
+            (Hop::Dead, false),
+            (Hop::Dead, true),
+        ];
+        assert_eq!(hops(&[message(BODY, None)]), moved);
+        let reason = Reason {
+            code: "missing-attribute".to_owned(),
+            message: "\"time\" is required".to_owned(),
+            request_id: Some("r1".to_owned()),
+        };
+        let refused = [
+            (Hop::Occurred, true),
+            (Hop::Attempted, false),
+            (Hop::Dead, true),
+            (Hop::Dead, true),
+        ];
+        assert_eq!(hops(&[message(BODY, Some(reason))]), refused);
+    }
+
+    #[test]
+    fn envelope_says_when_sns_took_it() {
+        let body = serde_json::json!({
+            "Type": "Notification", "TopicArn": "arn:aws:sns:r:1:t", "MessageId": "n1",
+            "Timestamp": "2026-11-18T11:00:01.000Z", "Message": BODY,
+        });
+        let hops = hops(&[message(&body.to_string(), None)]);
+        assert!(hops.contains(&(Hop::Published, true)), "{hops:?}");
+    }
+
+    #[test]
+    fn letters_that_are_held_are_found_and_the_others_are_named_as_not_searched() {
+        let found = held(&key(), &[message(BODY, None)], Ok(3));
+        assert_eq!(found.letters.found().len(), 1);
+        assert!(found.findings.gaps.is_empty());
+        let others = [message(r#"{"source":"/s","id":"2"}"#, None)];
+        let not_searched = held(&key(), &others, Ok(3));
+        assert_eq!(not_searched.letters, Letters::NotSearched(Ok(3)));
+        let gap = &not_searched.findings.gaps[0];
+        assert!(gap.reason.contains("receives the 3 dead letters") && !gap.is_failure);
+        let unread = held(&key(), &[], Err("no answer".to_owned()));
+        assert!(unread.findings.gaps[0].is_failure);
+        assert!(held(&key(), &[], Ok(0)).findings.gaps.is_empty());
+    }
+}
