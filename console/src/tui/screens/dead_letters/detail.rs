@@ -9,6 +9,7 @@ use event::{FAILURE_ATTRIBUTES, Failure, NamedRecord, PartialIdentity, Verdict, 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::failure_text::{failure_text, reason_text, request_text};
 use super::note::Note;
 use crate::text::replaces_in_words;
 use crate::tui::document::{Document, size};
@@ -176,12 +177,7 @@ impl Detail {
             None => (&message.failure, message.stored_as, message.replaces),
         };
         match (failure, replaces, stored_as) {
-            (Some(failure), ..) => {
-                text.push_str(&format!("  {}: {}", failure.code, visible(&failure.detail)));
-                if let Some(pointer) = &failure.pointer {
-                    text.push_str(&format!("  at {}", visible(pointer)));
-                }
-            }
+            (Some(failure), ..) => text.push_str(&format!("  {}", failure_text(failure))),
             (None, Some(named), _) => {
                 let record = replaces_in_words(named, verdict, stored_as);
                 text.push_str(&format!("  replaces {record}"));
@@ -201,11 +197,7 @@ impl Detail {
         let Some(reason) = &message.reason else {
             return "moved by SQS after its retries; no reason is recorded".to_owned();
         };
-        let request = reason
-            .request_id
-            .as_deref()
-            .map(|id| format!(" · request {}", visible(id)))
-            .unwrap_or_default();
+        let request = request_text(reason).map_or_else(String::new, |text| format!(" · {text}"));
         let (refused, failure) = match &self.edit {
             Some(edit) => ("before the edit, rejected", &edit.failure),
             None => ("rejected by the ingest", &message.failure),
@@ -216,11 +208,7 @@ impl Detail {
         if is_same {
             format!("{refused} for the same reason{request}")
         } else {
-            format!(
-                "{refused} with {}: {}{request}",
-                visible(&reason.code),
-                visible(&reason.message)
-            )
+            format!("{refused} with {}{request}", reason_text(reason))
         }
     }
 

@@ -12,6 +12,7 @@ mod detail;
 mod edit;
 mod editing;
 mod edits;
+mod failure_text;
 mod groups;
 mod layout;
 mod lease;

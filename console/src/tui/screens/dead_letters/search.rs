@@ -8,27 +8,35 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 use super::applied_search::Search;
+use super::failure_text::{failure_text, reason_text, request_text};
 use super::line_input::{LineInput, Purpose};
 use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{count, visible};
-use crate::tui::patch::{Found, Query};
+use crate::tui::patch::{EditedMessage, Found, Query};
 use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
 use redrive::triage::GroupKey;
 
-/// Whether the screen shows a text, in lower case, of a message beside its body: in the name of its group, in its
-/// failure or as its id.
-fn shows(message: &DeadLetter, text: &str) -> bool {
-    let has = |shown: &str| shown.to_lowercase().contains(text);
+/// A text in lower case with single blanks: where the screen breaks its lines does not matter.
+fn plain(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").to_lowercase()
+}
+
+/// Whether the screen shows a [`plain`] text of a message beside its body: in the name of its group, in its failure,
+/// which is that of its edit where it is edited, or as an id.
+fn shows(message: &DeadLetter, edit: Option<&EditedMessage>, text: &str) -> bool {
+    let has = |shown: &str| plain(shown).contains(text);
+    let failure = edit.map_or(&message.failure, |edit| &edit.failure);
     let reason = message.reason.as_ref();
-    let failure = message.failure.as_ref();
-    has(&GroupKey::of(message).title())
+    has(&visible(&GroupKey::of(message).title()))
         || has(&message.message_id)
-        || reason.is_some_and(|reason| has(&reason.code) || has(&reason.message))
-        || failure.is_some_and(|failure| has(failure.code.as_str()) || has(&failure.detail))
+        || reason.is_some_and(|reason| has(&reason_text(reason)))
+        || reason.and_then(request_text).is_some_and(|id| has(&id))
+        || failure.as_ref().is_some_and(|it| has(&failure_text(it)))
 }
 
 impl DeadLetters {
@@ -94,12 +102,13 @@ impl DeadLetters {
 
     pub(crate) fn found(&mut self, answer: Answer<Found>, context: &mut UpdateContext<'_>) {
         let text = match self.search.as_ref().map(|search| &search.query) {
-            Some(Query::Text(text)) => Some(text.to_lowercase()),
+            Some(Query::Text(text)) => Some(plain(text)),
             Some(Query::Program(_)) | None => None,
         };
         // The sources look into the bodies alone.
         let shown = text.map_or_else(Vec::new, |text| {
-            let shown = self.messages.iter().filter(|message| shows(message, &text));
+            let shows = |message: &&DeadLetter| shows(message, self.edit_of(message), &text);
+            let shown = self.messages.iter().filter(shows);
             shown.map(|message| message.message_id.clone()).collect()
         });
         let answer = answer.map(|mut found| {

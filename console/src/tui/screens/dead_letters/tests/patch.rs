@@ -52,6 +52,49 @@ fn search_finds_a_failure_by_the_name_that_its_group_has() {
 }
 
 #[test]
+fn search_finds_a_failure_by_the_text_that_its_detail_shows() {
+    let mut harness = received(messages());
+    let without_time = message(0, Duration::hours(1), &body_without_time(0));
+    let detail = without_time.failure.unwrap().detail;
+    let at_time = format!("Missing-Attribute: {detail} at /time");
+    let as_rejected = format!("missing-attribute: {detail} (at /time)");
+    for (text, number) in [
+        ("not-json: expected value at line 1 column 1", 2),
+        (at_time.as_str(), 25),
+        (as_rejected.as_str(), 25),
+        ("request 5f0c2d9e-0000-4000-8000-000000000007", 1),
+    ] {
+        harness.search(text, Ok(0));
+        assert_eq!(harness.screen().listed.len(), number, "{text}");
+        harness.press('x');
+    }
+}
+
+#[test]
+fn search_finds_an_edited_message_by_the_failure_of_its_edit() {
+    let mut harness = received(messages());
+    harness.code(KeyCode::Tab);
+    harness.keys("jp");
+    harness.keys("time = 1");
+    harness.code(KeyCode::Enter);
+    let ((_, messages), to) = harness.take_last(&PATCH);
+    let edit = edited(&messages[0], "[]");
+    let failure = edit.failure.clone().unwrap();
+    let patched = crate::tui::patch::Patched {
+        edited: vec![edit],
+        unchanged: 24,
+        failed: 0,
+        failure: None,
+    };
+    harness.reply(to, Ok(patched));
+    harness.press('y');
+    assert_eq!(harness.screen().edited(), 1);
+    let text = format!("{}: {}", failure.code, failure.detail);
+    harness.search(&text, Ok(0));
+    assert_eq!(harness.screen().listed.len(), 1, "{text}");
+}
+
+#[test]
 fn nothing_of_an_earlier_search_is_listed_as_found_by_this_one() {
     let mut harness = received(messages());
     harness.search("LA601", Ok(5));
