@@ -193,7 +193,22 @@ fn search_behind_more_messages_than_it_can_receive_reports_it() {
         }
         assert!(Instant::now() < deadline, "{:?}", harness.depth());
     };
-    assert_eq!(state, TraceState::SearchTruncated { messages: 1_000 });
+    let truncated = |state: TraceState| match state {
+        TraceState::SearchTruncated {
+            messages,
+            received_at,
+            hidden_until,
+        } => (messages, received_at, hidden_until),
+        state @ (TraceState::Pending | TraceState::Stored { .. } | TraceState::Dead { .. }) => {
+            panic!("{state:?}")
+        }
+    };
+    let (messages, received_at, hidden_until) = truncated(state);
+    assert_eq!(messages, 1_000);
+    assert_eq!((hidden_until - received_at).num_seconds(), 30);
+    // The next look receives nothing, so it moves neither.
+    let again = truncated(search(&harness));
+    assert_eq!(again, (messages, received_at, hidden_until));
 }
 
 /// The receives of a first round have answers, the others wait.

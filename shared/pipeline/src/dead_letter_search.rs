@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use event::unwrap_envelope;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -116,7 +116,14 @@ impl Pipeline {
         Ok(if depth.visible == 0 {
             TraceState::Pending
         } else {
-            TraceState::SearchTruncated { messages }
+            // The looks after the one that filled the set receive nothing.
+            let hidden_until = passed.entries().into_iter().map(|(.., until)| until).max();
+            let hidden_until = hidden_until.unwrap_or_else(Utc::now);
+            TraceState::SearchTruncated {
+                messages,
+                received_at: hidden_until - VISIBILITY_TIMEOUT,
+                hidden_until,
+            }
         })
     }
 

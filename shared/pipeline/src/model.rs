@@ -244,6 +244,10 @@ pub enum TraceState {
     SearchTruncated {
         /// Number of searched messages.
         messages: usize,
+        /// When they had been received: nobody has looked since.
+        received_at: DateTime<Utc>,
+        /// Until when they are hidden from other consumers, if they are not released before.
+        hidden_until: DateTime<Utc>,
     },
     /// Stored; `readable` is the response of the API.
     Stored {

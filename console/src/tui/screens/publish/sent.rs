@@ -78,7 +78,7 @@ impl Sent {
 
     /// Looks where it is, if it is time to.
     pub(super) fn tick(&mut self, context: &mut UpdateContext<'_>) {
-        if self.is_searching() && context.now >= self.until {
+        if self.is_searching() && (context.now >= self.until || self.is_beyond_reach()) {
             self.is_given_up = true;
         }
         if self.is_searching() && self.state.is_due(self.look_every(context.now), context.now) {
@@ -135,6 +135,12 @@ impl Sent {
             Some(TraceState::Dead { .. }) => true,
             Some(TraceState::Pending | TraceState::SearchTruncated { .. }) | None => false,
         }
+    }
+
+    /// Whether it can only be among the dead letters that no further look receives.
+    fn is_beyond_reach(&self) -> bool {
+        let is_truncated = matches!(self.state.value(), Some(TraceState::SearchTruncated { .. }));
+        is_truncated && self.key.is_none() && !self.state.is_loading()
     }
 
     /// When the search stopped, where it did before its end was seen.

@@ -151,7 +151,8 @@ fn followed(
             dead_lines(message_id, reason.as_ref(), theme, width, lines);
         }
         Some(TraceState::Pending | TraceState::SearchTruncated { .. }) | None => {
-            pending_lines(sent, now, theme, width, lines)
+            pending_lines(sent, now, theme, width, lines);
+            return;
         }
     }
     if let Some(fault) = sent.state.error() {
@@ -189,22 +190,39 @@ fn pending_lines(
 ) {
     let waited = |until| sent.acknowledged_at().map_or(0, |at| age_secs(at, until));
     let is_refused = sent.key.is_none();
+    let search = truncated(sent);
     let (name, place) = if is_refused {
         ("dead", "dead-letter queue")
     } else {
         ("stored", "record")
     };
     let keys = if sent.is_searching() {
-        let text = format!("waiting for {}", span_secs(waited(now)));
+        let waited = span_secs(waited(now));
+        let text = match sent.state.error() {
+            Some(_) => format!("not known for {waited}: looking it up fails"),
+            None => format!("waiting for {waited}"),
+        };
         lines.push(awaited(name, place, text).line(theme, width));
         Vec::new()
     } else {
         // Nobody has looked since: it may be there now.
-        let text = format!(
-            "not there by {} UTC, in {}",
-            clock(sent.until),
-            span_secs(waited(sent.until))
-        );
+        let text = match &search {
+            Some(search) if is_refused => {
+                format!("not found by {} UTC", clock(search.received_at))
+            }
+            Some(_) | None => match (sent.state.error(), sent.state.fetched()) {
+                (Some(_), None) => "not known: it could not be looked up".to_owned(),
+                (Some(_), Some(seen)) => {
+                    let at = clock(seen.fetched_at);
+                    format!("not there by {at} UTC; not seen since")
+                }
+                (None, _) => format!(
+                    "not there by {} UTC, in {}",
+                    clock(sent.until),
+                    span_secs(waited(sent.until))
+                ),
+            },
+        };
         let hop = Hop {
             tone: Tone::Warning,
             name,
@@ -213,16 +231,19 @@ fn pending_lines(
             text,
         };
         lines.push(hop.line(theme, width));
-        if !is_refused {
+        if !is_refused && sent.state.error().is_none() {
             let text = "a duplicate of an event whose record was erased or has expired is dropped, and has no record";
             indented(text, theme.muted(), width, lines);
         }
-        vec![
-            key_line(
-                theme,
+        let place = match search {
+            Some(_) => ("2", "shows the dead letters, and / there searches them"),
+            None => (
                 "1",
                 "shows the depth of the queue: does the ingest keep up?",
             ),
+        };
+        vec![
+            key_line(theme, place.0, place.1),
             key_line(theme, "^r", "looks again"),
         ]
     };
@@ -230,15 +251,53 @@ fn pending_lines(
         let text = if sent.has_api { "after that" } else { NO_API };
         lines.push(awaited("readable", "API", text.to_owned()).line(theme, width));
     }
-    if let Some(TraceState::SearchTruncated { messages }) = sent.state.value() {
-        let text = format!(
-            "not among the first {}, which are hidden from other consumers for up to a minute; it may \
-             be one of the others, which cannot be received at once",
-            counted(u64::try_from(*messages).unwrap_or(u64::MAX), "dead letter")
-        );
+    if let Some(search) = &search {
+        let text = search.text(now);
         indented(&text, theme.tone(Tone::Warning), width, lines);
     }
+    // Why it is not known comes before what to do.
+    if let Some(fault) = sent.state.error() {
+        fault_lines(fault, theme, width, lines);
+    }
     lines.extend(keys);
+}
+
+/// A search among more dead letters than one receives.
+struct Truncated {
+    messages: usize,
+    received_at: DateTime<Utc>,
+    hidden_until: DateTime<Utc>,
+}
+
+fn truncated(sent: &Sent) -> Option<Truncated> {
+    match sent.state.value()? {
+        TraceState::SearchTruncated {
+            messages,
+            received_at,
+            hidden_until,
+        } => Some(Truncated {
+            messages: *messages,
+            received_at: *received_at,
+            hidden_until: *hidden_until,
+        }),
+        TraceState::Pending | TraceState::Stored { .. } | TraceState::Dead { .. } => None,
+    }
+}
+
+impl Truncated {
+    fn text(&self, now: DateTime<Utc>) -> String {
+        let hidden = if now < self.hidden_until {
+            let until = clock(self.hidden_until);
+            format!(" (hidden from others until {until} UTC at most)")
+        } else {
+            String::new()
+        };
+        format!(
+            "not among the {} received by {} UTC{hidden}; there are more",
+            counted(self.messages as u64, "dead letter"),
+            clock(self.received_at)
+        )
+    }
 }
 
 fn dead_lines(

@@ -1,5 +1,7 @@
 //! Every state of the screen as pictures, and how it behaves.
 
+mod looking;
+
 use chrono::{DateTime, Duration, Utc};
 use crossterm::event::KeyCode;
 use strum::VariantArray;
@@ -52,6 +54,7 @@ enum State {
     Dead,
     DeadWithoutReason,
     TimedOut,
+    SearchTruncated,
     ReadOnly,
     Production,
     NoColour,
@@ -102,6 +105,15 @@ impl Harness {
     fn traced(mut self, state: TraceState, millis: i64) -> Self {
         self.at(millis).answer(&TRACE, Ok(state));
         self
+    }
+}
+
+/// A search that could not receive all dead letters.
+fn truncated(millis: i64) -> TraceState {
+    TraceState::SearchTruncated {
+        messages: 1_000,
+        received_at: at(millis),
+        hidden_until: at(millis) + Duration::seconds(30),
     }
 }
 
@@ -241,6 +253,15 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
         State::TimedOut => {
             let mut harness = with(VALID).sent().traced(TraceState::Pending, 1_200);
             harness.at(70_000).tick();
+            harness
+        }
+        State::SearchTruncated => {
+            let mut harness = with(&without_time());
+            harness.at(900).press('s');
+            harness.at(950).press('y');
+            harness.acknowledge(1_004);
+            let mut harness = harness.traced(truncated(1_900), 2_000);
+            harness.at(10_000).tick();
             harness
         }
         State::ReadOnly => {
