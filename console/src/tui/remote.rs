@@ -76,6 +76,24 @@ impl<T> Remote<T> {
         }
     }
 
+    /// The newest known value was brought up to date by another question.
+    pub(crate) const fn seen_again(&mut self, now: DateTime<Utc>) {
+        match self {
+            Self::Ready(fetched)
+            | Self::Loading {
+                previous: Some(fetched),
+                ..
+            }
+            | Self::Failed {
+                previous: Some(fetched),
+                ..
+            } => fetched.fetched_at = now,
+            Self::Idle
+            | Self::Loading { previous: None, .. }
+            | Self::Failed { previous: None, .. } => {}
+        }
+    }
+
     /// Why the latest finished question failed.
     pub(crate) const fn error(&self) -> Option<&Fault> {
         match self {

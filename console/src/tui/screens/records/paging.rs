@@ -51,6 +51,8 @@ impl Records {
         } else if self.rows.value().is_some() && self.newer.is_due(FOLLOW_EVERY, context.now) {
             // `since` and `until` move on with the clock; the filter itself was checked.
             let query = filter::parse(&self.filter, context.now).unwrap_or_default();
+            // A page below ends where the list does.
+            (self.query.from, self.query.to) = (query.from, query.to);
             let query = RecordQuery {
                 limit: NEWER_ROWS,
                 ..query
@@ -97,8 +99,23 @@ impl Records {
             self.more.settle(added, now);
             self.settle_layout(context.body);
         } else if self.newer.awaits(&answer) {
-            let added = answer.map(|page| self.merge(page, context));
+            let added = answer.map(|page| {
+                let added = self.merge(page, context);
+                self.leave_the_span(context);
+                added
+            });
             self.newer.settle(added, now);
+        }
+    }
+
+    /// Rows that were within `since` when they came, and are no longer, go; not while one is open to be read.
+    fn leave_the_span(&mut self, context: &mut UpdateContext<'_>) {
+        let Some(from) = self.query.from.filter(|_| !self.is_open) else {
+            return;
+        };
+        if self.rows.value_mut().is_some_and(|rows| rows.end_at(from)) {
+            self.more.reset();
+            self.settle_layout(context.body);
         }
     }
 
@@ -121,6 +138,7 @@ impl Records {
                 return 0;
             }
             *rows = Rows::new(page, order);
+            self.rows.seen_again(context.now);
             self.more.reset();
             self.settle_layout(context.body);
             return self.len();
@@ -145,6 +163,7 @@ impl Records {
             }
             self.settle_layout(context.body);
         }
+        self.rows.seen_again(context.now);
         added
     }
 

@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 
+use chrono::{DateTime, Utc};
 use event::{Cursor, Order, Page, Record, RecordId};
 use unicode_width::UnicodeWidthStr as _;
 
@@ -104,6 +105,17 @@ impl Rows {
         self.items.len() < length
     }
 
+    /// Lets go of the last rows that occurred before a time at which the list ends, so that there is no page below.
+    /// Whether any went.
+    pub(super) fn end_at(&mut self, from: DateTime<Utc>) -> bool {
+        let length = self.items.len();
+        while let Some(gone) = self.items.pop_if(|last| last.occurred_at < from) {
+            self.payload_bytes -= gone.payload.get().len();
+            self.next_cursor = None;
+        }
+        self.items.len() < length
+    }
+
     /// The rows.
     pub(super) fn items(&self) -> &[Record] {
         &self.items
@@ -181,7 +193,6 @@ fn is_above(order: Order, record: &Record, cursor: &Cursor) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
     use serde_json::value::RawValue;
 
     use super::*;

@@ -95,10 +95,6 @@ impl Records {
     /// When the rows were read.
     fn age(&self, theme: Theme, is_short: bool) -> Option<(String, Style)> {
         let fetched = self.rows.fetched()?;
-        let seen = self
-            .newer
-            .fetched()
-            .map_or(fetched.fetched_at, |newer| newer.fetched_at);
         let style = if self.fault().is_some() {
             theme.tone(Tone::Warning)
         } else {
@@ -110,7 +106,10 @@ impl Records {
             ""
         };
         let zone = if is_short { "" } else { " UTC" };
-        Some((format!("{reloading}as of {}{zone}", clock(seen)), style))
+        Some((
+            format!("{reloading}as of {}{zone}", clock(fetched.fetched_at)),
+            style,
+        ))
     }
 
     /// What failed while older rows stay.

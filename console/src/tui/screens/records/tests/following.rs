@@ -40,6 +40,48 @@ fn open_record_stays_open_while_new_ones_come() {
 }
 
 #[test]
+fn rows_that_left_the_span_of_the_filter_go_while_following() {
+    let mut harness = with_page(page(901..=1_000, true), 80, 24);
+    harness.type_filter("since=30s");
+    harness.code(KeyCode::Enter);
+    // They occurred 30 s ago and later.
+    harness.answer_page(Ok(page(990..=1_000, false)));
+    assert!(harness.text().contains("1 / 11 "), "{}", harness.text());
+    harness.press('f');
+    harness.answer_page(Ok(page(990..=1_000, false)));
+    harness.pass(2);
+    harness.answer_page(Ok(page(991..=1_001, false)));
+    let text = harness.text();
+    assert!(text.contains("1 / 11 "), "990 is 32 s old: {text}");
+    // Not while one is read; it goes with the next answer.
+    harness.keys("G");
+    harness.code(KeyCode::Enter);
+    harness.pass(2);
+    harness.answer_page(Ok(page(992..=1_001, false)));
+    let text = harness.text();
+    assert!(text.contains("Record 1204991"), "{text}");
+    harness.code(KeyCode::Esc);
+    harness.pass(2);
+    harness.answer_page(Ok(page(992..=1_001, false)));
+    let text = harness.text();
+    assert!(text.contains("/ 10 "), "{text}");
+}
+
+#[test]
+fn rows_that_were_followed_keep_the_time_of_that_when_a_refresh_fails() {
+    let mut harness = with_page(page(901..=1_000, true), 160, 45);
+    harness.press('f');
+    harness.answer_page(Ok(page(901..=1_000, true)));
+    harness.pass(2);
+    harness.answer_page(Ok(page(902..=1_001, true)));
+    harness.pass(1);
+    harness.refresh();
+    harness.answer_page(Err(refused()));
+    let text = harness.text();
+    assert!(text.contains("as of 11:06:42 UTC"), "{text}");
+}
+
+#[test]
 fn first_row_stays_first_while_following() {
     let mut harness = with_page(page(901..=1_000, true), 80, 24);
     harness.press('f');
