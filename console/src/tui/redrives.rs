@@ -123,7 +123,7 @@ pub(crate) struct PastRedrive {
     pub(crate) edited: usize,
     /// How many messages are in which state.
     pub(crate) counts: Counts,
-    /// How it ended; `None` where it runs or was interrupted.
+    /// How it last ended; `None` where it was interrupted.
     pub(crate) ending: Option<Ending>,
     /// Whether a process runs it.
     pub(crate) is_running: bool,
@@ -132,6 +132,11 @@ pub(crate) struct PastRedrive {
 }
 
 impl PastRedrive {
+    /// How it ended, unless a process has resumed it.
+    pub(crate) fn ended(&self) -> Option<Ending> {
+        self.ending.filter(|_| !self.is_running)
+    }
+
     /// Whether messages are left to resume with, events are left to look up, or its process ended before it did.
     pub(crate) fn is_resumable(&self) -> bool {
         let is_over = self.ending == Some(Ending::Finished)

@@ -188,7 +188,7 @@ fn report(
         });
     }
     output.text(&format!(
-        "deleted {}, failed {}, left {}\n",
+        "deleted {}, not confirmed {}, left {}\n",
         deleted.message_ids.len(),
         failures.len(),
         deleted.left

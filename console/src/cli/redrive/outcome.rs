@@ -184,10 +184,8 @@ impl Outcome {
                 .output
                 .note(&not_proved(id, unproved, self.dead_again));
         }
-        if let Some(id) = self.id.filter(|_| self.left > 0) {
-            session.output.note(&format!(
-                "not everything was sent: `redrive resume {id}` continues it"
-            ));
+        if let Some(left) = self.what_is_left() {
+            session.output.note(&left);
         }
         let is_as_asked =
             self.errors.is_empty() && self.waiting == 0 && self.unproved.is_none_or(|n| n == 0);
@@ -198,6 +196,20 @@ impl Outcome {
             return Err(error.into());
         }
         Ok(if is_as_asked { exit } else { Exit::Failed })
+    }
+
+    /// What a resume would work on, if anything.
+    fn what_is_left(&self) -> Option<String> {
+        let id = self.id.filter(|_| self.left > 0)?;
+        // What was not sent comes first: its resume deletes the others too.
+        Some(if self.left > self.sent_not_deleted {
+            format!("not everything was sent: `redrive resume {id}` continues it")
+        } else {
+            format!(
+                "{} sent and not confirmed as deleted: `redrive resume {id}` looks for what is still in the queue",
+                messages_in_words(self.left as u64)
+            )
+        })
     }
 
     fn in_words(&self) -> String {
@@ -290,6 +302,27 @@ impl MessageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn resume_is_offered_for_what_it_would_do() {
+        let left = |left, sent_not_deleted| {
+            let outcome = Outcome {
+                id: Some(Uuid::nil()),
+                left,
+                sent_not_deleted,
+                unsendable: 2,
+                ..Outcome::default()
+            };
+            outcome.what_is_left()
+        };
+        assert_eq!(left(0, 0), None);
+        assert!(left(4, 3).unwrap().starts_with("not everything was sent"));
+        let deleted = left(3, 3).unwrap();
+        assert!(
+            deleted.starts_with("3 messages sent and not confirmed as deleted"),
+            "{deleted}"
+        );
+    }
 
     #[test]
     fn events_that_were_not_proved_are_told_with_what_was_looked_at_and_how_to_look_again() {

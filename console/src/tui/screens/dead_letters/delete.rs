@@ -97,14 +97,10 @@ impl DeadLetters {
             .retain(|message| !gone.contains(&message.message_id));
         self.edits.retain(|id, _| !gone.contains(id));
         self.marks.clear();
-        let mut text = format!(
-            "{} deleted, with a copy in {}",
-            message_count(gone.len()),
-            deleted.file.display()
-        );
+        let outcome = outcome(gone.len(), deleted.failed);
+        let mut text = format!("{outcome}, with a copy in {}", deleted.file.display());
         if let Some(cause) = deleted.cause {
-            let failed = count(deleted.failed as u64);
-            text.push_str(&format!(" · {failed} not confirmed as deleted: {cause}"));
+            text.push_str(&format!(" · {cause}"));
         }
         let tone = if deleted.failed == 0 {
             Tone::Good
@@ -112,11 +108,23 @@ impl DeadLetters {
             Tone::Warning
         };
         // Replaces an older notice, e.g. about a wrong name.
-        context.notify(tone, format!("{} deleted", message_count(gone.len())));
+        context.notify(tone, outcome);
         self.last_result = Some(LastResult {
             at: context.now,
             tone,
             text,
         });
+    }
+}
+
+/// What became of a deletion. What is not confirmed may be deleted all the same.
+fn outcome(deleted: usize, not_confirmed: usize) -> String {
+    let deleted = format!("{} deleted", message_count(deleted));
+    match not_confirmed {
+        0 => deleted,
+        number => format!(
+            "{deleted} as confirmed, {} not confirmed",
+            count(number as u64)
+        ),
     }
 }

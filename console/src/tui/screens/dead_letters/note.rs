@@ -27,7 +27,7 @@ pub(super) struct LastResult {
 /// What happened to a message that did not simply leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// It is in both queues.
+    /// Its copy was sent, and its deletion is not confirmed.
     SentNotDeleted(String),
     /// It stays here.
     NotSent(String),
@@ -41,7 +41,7 @@ impl Note {
     pub(super) fn text(&self) -> String {
         match self {
             Self::SentNotDeleted(error) => format!(
-                "sent, but the delete failed: it is in both queues; the ledger makes the second a \
+                "sent, and not confirmed as deleted: it may be in both queues, and the ledger makes a second arrival a \
                  duplicate · {error}"
             ),
             Self::NotSent(error) => format!("not sent: {error}"),

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::texts::{
-    ALREADY_STORED, FAILED_AGAIN, IN_BOTH_QUEUES, NOT_LOOKED_UP, NOT_PROVED, NOT_SENT,
+    ALREADY_STORED, FAILED_AGAIN, NOT_LOOKED_UP, NOT_PROVED, NOT_SEEN_DELETED, NOT_SENT,
     NOT_SENT_YET, STORED, UNKNOWN, WAITING_FOR_PROOF,
 };
 use crate::tui::format::visible;
@@ -26,7 +26,7 @@ enum Disposition {
     DeadAgain,
     Unknown,
     NotSent,
-    InBothQueues,
+    NotSeenDeleted,
     BeingSent,
     WaitingForProof,
     NotProved,
@@ -40,7 +40,7 @@ impl Disposition {
     fn of(message: &MessageReport, is_running: bool, is_looked_up: bool) -> Self {
         match (&message.proof, message.outcome) {
             (Some(Proof::DeadAgain { .. }), _) => Self::DeadAgain,
-            (_, MessageOutcome::SentNotDeleted) => Self::InBothQueues,
+            (_, MessageOutcome::SentNotDeleted) => Self::NotSeenDeleted,
             (Some(Proof::Stored { .. }), _) => Self::Stored,
             (Some(Proof::AlreadyStored { .. }), _) => Self::AlreadyStored,
             (None, MessageOutcome::Unknown) if is_running && message.is_being_sent => {
@@ -65,7 +65,7 @@ impl Disposition {
             Self::DeadAgain => (Tone::Bad, FAILED_AGAIN),
             Self::Unknown => (Tone::Warning, UNKNOWN),
             Self::NotSent => (Tone::Warning, NOT_SENT),
-            Self::InBothQueues => (Tone::Warning, IN_BOTH_QUEUES),
+            Self::NotSeenDeleted => (Tone::Warning, NOT_SEEN_DELETED),
             Self::BeingSent => (Tone::Muted, "being sent"),
             Self::WaitingForProof => (Tone::Muted, WAITING_FOR_PROOF),
             Self::NotProved => (Tone::Muted, NOT_PROVED),
@@ -138,7 +138,7 @@ fn row(
             Disposition::DeadAgain
             | Disposition::Unknown
             | Disposition::NotSent
-            | Disposition::InBothQueues
+            | Disposition::NotSeenDeleted
             | Disposition::BeingSent
             | Disposition::NotSentYet
             | Disposition::AlreadyStored

@@ -12,7 +12,7 @@ use crate::tui::request::RequestId;
 use redrive::{Counts, Kind, RunCommand, Wait};
 
 /// Span over which the rate is measured.
-const MEASURED_SECS: i64 = 5;
+const MEASURED: Duration = Duration::seconds(5);
 /// Without a confirmation for longer, nothing is known of the rate now.
 const SILENT_SECS: f64 = 2.0;
 
@@ -127,12 +127,20 @@ impl Run {
         self.measure(now);
     }
 
-    /// Drops samples that are too old for the present rate.
+    /// Drops samples that are too old for the present rate, and those before a silence, which is over.
     pub(super) fn measure(&mut self, now: DateTime<Utc>) {
-        let oldest = now - Duration::seconds(MEASURED_SECS);
-        while self.samples.get(1).is_some_and(|(at, _)| *at <= oldest) {
+        let gap_max = MEASURED.as_seconds_f64().max(self.secs_between());
+        while let (Some((first, _)), Some((next, _))) = (self.samples.front(), self.samples.get(1))
+            && (*next <= now - MEASURED || (*next - *first).as_seconds_f64() > gap_max)
+        {
             self.samples.pop_front();
         }
+    }
+
+    /// Seconds between two confirmations that the limit of the rate explains: at less than one per second, one every
+    /// few seconds is all that can come.
+    fn secs_between(&self) -> f64 {
+        self.limit_per_sec().map_or(0.0, |limit| 2.0 / limit)
     }
 
     /// Messages per second over the last seconds; `None` while that cannot be progress.
@@ -153,11 +161,8 @@ impl Run {
     /// Since when no message was confirmed, if that is longer than the limit of the rate explains.
     pub(super) fn silent_since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let (last_at, _) = self.samples.back()?;
-        // At less than one per second, a confirmation every few seconds is all that can come.
-        let between = self.limit_per_sec().map_or(0.0, |limit| 2.0 / limit);
-        #[expect(clippy::cast_precision_loss, reason = "a redrive takes days at most")]
-        let silent = (now - last_at).num_milliseconds() as f64 / 1_000.0;
-        (silent > SILENT_SECS.max(between)).then_some(*last_at)
+        let silent = (now - last_at).as_seconds_f64();
+        (silent > SILENT_SECS.max(self.secs_between())).then_some(*last_at)
     }
 
     pub(super) fn limit_per_sec(&self) -> Option<f64> {

@@ -19,7 +19,10 @@ pub(super) const NOT_LOOKED_UP: &str = "not looked up";
 pub(super) const NOT_SENT: &str = "not sent";
 pub(super) const NOT_SENT_YET: &str = "not sent yet";
 pub(super) const UNKNOWN: &str = "may have been sent";
-pub(super) const IN_BOTH_QUEUES: &str = "in both queues";
+/// The copy was sent, and SQS did not confirm that the dead letter is deleted.
+pub(super) const NOT_SEEN_DELETED: &str = "not seen deleted";
+/// The same beside what became of the events of those sent, in whose numbers they are too.
+const OF_THESE_NOT_SEEN_DELETED: &str = "of these not seen deleted";
 /// Stands for parts without room.
 pub(super) const LEFT_OUT: &str = " …";
 /// Columns around a part of a line: ` ● 21 stored  `.
@@ -43,10 +46,14 @@ pub(super) fn parts(counts: &Counts, is_running: bool) -> Vec<(usize, Tone, &'st
         parts.extend([
             (unproved, Tone::Muted, WAITING_FOR_PROOF),
             (counts.dead_again, Tone::Bad, FAILED_AGAIN),
+            (
+                counts.sent_not_deleted,
+                Tone::Muted,
+                OF_THESE_NOT_SEEN_DELETED,
+            ),
             (counts.not_sent, Tone::Warning, NOT_SENT),
             (counts.unknown, Tone::Warning, UNKNOWN),
             (counts.intended, Tone::Muted, "being sent"),
-            (counts.sent_not_deleted, Tone::Muted, IN_BOTH_QUEUES),
             (counts.waiting, Tone::Muted, NOT_SENT_YET),
         ]);
     } else {
@@ -57,9 +64,13 @@ pub(super) fn parts(counts: &Counts, is_running: bool) -> Vec<(usize, Tone, &'st
         parts.extend([
             (unproved, Tone::Muted, unproved_words),
             (counts.dead_again, Tone::Bad, FAILED_AGAIN),
+            (
+                counts.sent_not_deleted,
+                Tone::Warning,
+                OF_THESE_NOT_SEEN_DELETED,
+            ),
             (counts.not_sent + counts.waiting, Tone::Warning, NOT_SENT),
             (counts.unknown + counts.intended, Tone::Warning, UNKNOWN),
-            (counts.sent_not_deleted, Tone::Warning, IN_BOTH_QUEUES),
         ]);
     }
     parts.retain(|(number, ..)| *number > 0);
@@ -76,7 +87,7 @@ fn short(words: &'static str) -> &'static str {
         NOT_SENT => "unsent",
         NOT_SENT_YET => "waiting",
         UNKNOWN => "unknown",
-        IN_BOTH_QUEUES => "in both",
+        OF_THESE_NOT_SEEN_DELETED => "of these undeleted",
         other => other,
     }
 }

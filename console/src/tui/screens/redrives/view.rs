@@ -221,7 +221,7 @@ impl Redrives {
     ) -> Vec<Line<'static>> {
         let theme = context.theme;
         let (tone, label) = ending_look(past);
-        let what = match past.ending {
+        let what = match past.ended() {
             Some(Ending::Finished) if past.counts.left() > 0 => format!(
                 ": {} left that a resume tries again",
                 message_count(past.counts.left())
@@ -280,7 +280,7 @@ impl Redrives {
 
 fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {
     let is_left = past.counts.left() > 0;
-    match past.ending {
+    match past.ended() {
         Some(Ending::Finished) if past.counts.dead_again > 0 => (Tone::Bad, "finished"),
         Some(Ending::Finished) if past.counts.stored == past.planned => (Tone::Good, "finished"),
         Some(Ending::Finished) if is_left => (Tone::Warning, "incomplete"),

@@ -147,7 +147,7 @@ fn moved_messages_leave_and_the_others_stay_with_their_note() {
     );
     assert_eq!(
         harness.notice(),
-        "redriven: 2 of 3 sent · 1 stored · 1 not proved · 1 not sent · 1 in both queues"
+        "redriven: 2 of 3 sent · 1 stored · 1 not proved · 1 of these not seen deleted · 1 not sent"
     );
     assert_eq!(harness.screen().messages.len(), 36);
     assert_eq!(harness.screen().notes.len(), 2);

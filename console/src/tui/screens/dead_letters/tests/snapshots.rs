@@ -241,7 +241,7 @@ fn count_dead_letters(harness: &mut Harness, in_flight: u64) {
             in_flight,
             delayed: 0,
         },
-        oldest_age_secs: None,
+        oldest: None,
         settings: QueueSettings {
             name: "events-dead-letters".to_owned(),
             visibility_timeout_secs: 30,

@@ -370,6 +370,29 @@ fn replay_that_replaces_records_is_told_apart_in_list_and_detail() {
 }
 
 #[test]
+fn cancelled_redrive_that_another_process_resumes_runs() {
+    let counts = Counts {
+        moved: 12,
+        waiting: 17,
+        ..Counts::default()
+    };
+    let mut harness = console();
+    harness.press('3');
+    let mut resumed = past(0, 29, counts, Some(Ending::Cancelled));
+    resumed.is_running = true;
+    let history = Past {
+        redrives: vec![resumed],
+        ..Past::default()
+    };
+    answer_history(&mut harness, history);
+    harness.resize(160, 45);
+    let text = harness.screen_text();
+    assert!(text.contains("running: another process runs it"), "{text}");
+    assert!(!text.contains("cancelled"), "{text}");
+    assert!(!text.contains("resumes at the end"), "{text}");
+}
+
+#[test]
 fn numbers_of_a_row_add_up_or_say_that_some_are_left_out() {
     let counts = Counts {
         moved: 1,

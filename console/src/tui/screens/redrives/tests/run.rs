@@ -151,6 +151,24 @@ fn rate_is_measured_and_the_time_left_shown() {
 }
 
 #[test]
+fn silence_that_is_over_makes_no_rate() {
+    let (mut harness, to) = begun();
+    let begin = harness.now;
+    for (secs, moved) in [(0, 2), (1, 3), (34, 4), (35, 9), (36, 14)] {
+        let counts = Counts {
+            moved,
+            waiting: 37 - moved,
+            ..Counts::default()
+        };
+        harness.now = begin + chrono::Duration::seconds(secs);
+        report(&mut harness, to.id(), running(counts));
+    }
+    let text = harness.text();
+    assert!(text.contains("5.0/s now, at most 20"), "{text}");
+    assert!(text.contains("about 5 s left"), "{text}");
+}
+
+#[test]
 fn redrive_that_confirms_nothing_has_no_rate_and_no_time_left() {
     let (mut harness, to) = begun();
     for moved in [2, 7, 12] {
