@@ -58,7 +58,7 @@ impl Lint {
         }
     }
 
-    /// `3 findings · 40 passed · 4 not checked · as of 12:03:07 UTC`
+    /// `3 findings · as of 12:03:07 UTC · 40 passed · 4 not checked`
     fn pieces(&self, context: &ScreenContext<'_>) -> Vec<(String, Style)> {
         let muted = context.theme.muted();
         let mut pieces = Vec::new();
@@ -71,13 +71,14 @@ impl Lint {
             let number = |length: usize| count(length as u64);
             let findings = counted(report.findings.len() as u64, "finding");
             pieces.push((findings, Style::new()));
+            // Where there is little room, their time stays.
+            pieces.push((format!("as of {} UTC", clock(fetched.fetched_at)), muted));
             pieces.push((
                 format!("{} passed", number(report.passed.len())),
                 Style::new(),
             ));
             let unchecked = report.not_checked.len();
             pieces.push((format!("{} not checked", number(unchecked)), Style::new()));
-            pieces.push((format!("as of {} UTC", clock(fetched.fetched_at)), muted));
         }
         pieces
     }

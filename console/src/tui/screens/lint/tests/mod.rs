@@ -283,3 +283,11 @@ fn click_selects_and_a_second_one_opens() {
     harness.click(5, 3);
     assert!(harness.screen_text().contains("why it matters"));
 }
+
+#[test]
+fn findings_have_their_time_at_every_width_that_has_room_for_it() {
+    for (width, height) in [(60, 20), (80, 24), (160, 45)] {
+        let text = drive(State::Ready, width, height).text();
+        assert!(text.contains("as of 11:06:40 UTC"), "{width}: {text}");
+    }
+}
