@@ -63,6 +63,14 @@ while True:
     taken.append(listener.accept())
 "#;
 
+/// A tunnel that is open and ends each connection, as Session Manager and `ssh -L` do when the far end refuses it.
+const CLOSES: &str = r#"
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    listener.accept()[0].close()
+"#;
+
 /// The far end of the tunnel: a server with TLS, which the machine trusts by its certificate.
 struct Server {
     port: u16,
@@ -314,6 +322,25 @@ fn tunnel_that_is_open_and_forwards_nothing_is_named() {
          tunnel = \"python3 {} {{local_port}}\"\n",
         script.display()
     );
+    program.configure(&without_api(&turn, &more));
+    let answer = program.run(&["records", "list"]);
+    assert_eq!(answer.code, 3, "{answer:?}");
+    let expected = "(through the tunnel, which is open)";
+    assert!(answer.stderr.contains(expected), "{answer:?}");
+}
+
+#[test]
+fn api_answers_where_the_tunnel_ends_each_connection() {
+    let turn = deployed();
+    let program = Program::new();
+    let script = program.write("closes.py", CLOSES);
+    let more = format!(
+        "database_url = \"postgres://me@{HOST}:{PORT}/events?sslmode=verify-full\"\n\
+         tunnel = \"python3 {} {{local_port}}\"\n",
+        script.display()
+    );
+    program.configure(&configuration::by_api(&turn.endpoints, &more));
+    program.json_ok(&["records", "list"]);
     program.configure(&without_api(&turn, &more));
     let answer = program.run(&["records", "list"]);
     assert_eq!(answer.code, 3, "{answer:?}");

@@ -179,6 +179,13 @@ impl StoreError {
                     .to_owned(),
             };
         }
+        // No server of PostgreSQL answers so: a forwarder whose far end refuses does, or another service.
+        if matches!(error, sqlx::Error::Protocol(_)) {
+            return Self::Unavailable {
+                operation,
+                detail: "what answers is no server of PostgreSQL".to_owned(),
+            };
+        }
         let is_unavailable = matches!(
             error,
             sqlx::Error::Io(_)
@@ -313,6 +320,15 @@ impl<T> Context<T> for Result<T, sqlx::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answer_of_something_else_than_postgresql_is_no_refusal_of_the_database() {
+        let answer = "unexpected response from SSLRequest: 0x00".to_owned();
+        let error = StoreError::from_sqlx("ping", &sqlx::Error::Protocol(answer));
+        assert!(error.is_transient(), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("no server of PostgreSQL"), "{text}");
+    }
 
     #[test]
     fn each_sqlstate_has_its_class() {
