@@ -143,6 +143,9 @@ fn paused_database_is_told_and_when_to_ask_again() {
     let awake = Service::start(StatusCode::SERVICE_UNAVAILABLE, kind, body.to_string(), "");
     let answer = awake.program.run(&["records", "list"]);
     assert!(!answer.stderr.contains("half a minute"), "{answer:?}");
+    let hint = "the API itself answers: check its database";
+    assert!(answer.stderr.contains(hint), "{answer:?}");
+    assert!(!answer.stderr.contains("is running"), "{answer:?}");
 }
 
 #[test]

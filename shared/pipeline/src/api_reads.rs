@@ -36,6 +36,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 const RESUMES: &str = "the database pauses while nobody is connected, and this question resumes it: ask again in half a \
                        minute; it stays away: see its cluster in the console of AWS";
 
+const DATABASE_AWAY: &str = "the API itself answers: check its database, then the log of the API";
+
 const NOT_THERE: &str = "nothing is at this path: check api_url of the environment's entry; where it is right, deploy the \
                          release of this console";
 
@@ -236,6 +238,7 @@ impl<'a> ApiReads<'a> {
                     429 | 500.. => PipelineErrorKind::Unreachable,
                     _ => PipelineErrorKind::Refused,
                 };
+                let is_of_api = problem.is_some();
                 let is_beyond_last = problem.as_ref().is_some_and(Problem::is_about_position);
                 let cause = match problem {
                     Some(problem) => format!("status {status}: {}", problem.detail),
@@ -247,6 +250,7 @@ impl<'a> ApiReads<'a> {
                 let hint = match status {
                     _ if is_beyond_last => Some(BEYOND_LAST_HINT),
                     503 if pauses => Some(RESUMES),
+                    503 if is_of_api => Some(DATABASE_AWAY),
                     404 => Some(NOT_THERE),
                     _ => None,
                 };

@@ -91,7 +91,7 @@ pub(crate) fn explained<'a>(
             format!("there is no AWS profile {missing:?} on this machine"),
             format!(
                 "make it with `aws configure sso --profile {missing}`, or correct its name: profile in the \
-                 environment's entry, or AWS_PROFILE"
+                 environment's entry, or AWS_PROFILE where that names none"
             ),
         )
     } else if has("SSO token has expired") || has("Session token not found or invalid") {

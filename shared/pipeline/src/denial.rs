@@ -46,7 +46,8 @@ const ATTACH: &str = "attach the policy of Terraform's output `console_policy_ar
                       first, where this program is newer); `opsconsole env check` tries every access";
 const EXPLICIT: &str = "a policy of the account denies it explicitly: ask its administrators, a further \
                         policy on your role does not help";
-const LOG_IN_AGAIN: &str = "log in again (`aws sso login`, or however you get credentials), or choose others with AWS_PROFILE";
+const LOG_IN_AGAIN: &str = "log in again (`aws sso login`, or however you get credentials), or choose others with profile in the environment's \
+                            entry, or with AWS_PROFILE where it has none";
 
 /// The code without its prefix and suffix: `com.amazonaws.sqs#UnsupportedOperation`,
 /// `AWS.SimpleQueueService.UnsupportedOperation` and `UnsupportedOperationException` are the same.
@@ -102,7 +103,7 @@ pub(super) fn hint(permission: Option<&str>, message: &str) -> String {
     if let Some((of_caller, of_resource)) = two_accounts(message) {
         return format!(
             "these credentials are of the account {of_caller}, and this is in {of_resource}: choose others with \
-             profile in the environment's entry, or with AWS_PROFILE"
+             profile in the environment's entry, or with AWS_PROFILE where it has none"
         );
     }
     let advice = if message.contains("explicit deny") {

@@ -128,6 +128,25 @@ impl AccessCheck {
     }
 }
 
+/// Where one access is absent, so are those of the same part that were not tried: what would show them cannot.
+pub(super) fn share_absence(checks: &mut [AccessCheck], of: &str, others: &[&str]) {
+    let mut all = checks.iter();
+    let Some(absent) = all
+        .find(|check| check.access == of && check.outcome == AccessOutcome::Absent)
+        .cloned()
+    else {
+        return;
+    };
+    for check in checks
+        .iter_mut()
+        .filter(|check| others.contains(&check.access))
+    {
+        check.outcome = AccessOutcome::Absent;
+        check.detail.clone_from(&absent.detail);
+        check.next_step.clone_from(&absent.next_step);
+    }
+}
+
 fn outcome(error: &PipelineError) -> AccessOutcome {
     match error.kind {
         PipelineErrorKind::Unreachable => AccessOutcome::Unreachable,
@@ -167,6 +186,36 @@ mod tests {
             let next_step = check.next_step.unwrap();
             assert!(next_step.contains(expected), "{next_step}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_tried_of_an_absent_part_is_absent() {
+        let name = |name| AccessName {
+            name,
+            permissions: &[],
+        };
+        let listed = |outcome: Result<Option<String>, PipelineError>| {
+            let elapsed = Duration::from_millis(7);
+            let start = "start one when you mean it";
+            let mut checks = vec![
+                AccessCheck::not_tried(name("start"), "q".to_owned(), "only a start", start),
+                AccessCheck::tried(name("list"), "q".to_owned(), elapsed, outcome),
+                AccessCheck::not_tried(name("purge"), "q".to_owned(), "only a purge", "purge"),
+            ];
+            share_absence(&mut checks, "list", &["start", "cancel"]);
+            checks
+                .into_iter()
+                .map(|check| (check.outcome, check.next_step))
+        };
+        let none = PipelineError::not_configured("list", "no tasks".to_owned(), "use redrive");
+        let absent: Vec<_> = listed(Err(none)).collect();
+        assert_eq!(
+            absent[0],
+            (AccessOutcome::Absent, Some("use redrive".to_owned()))
+        );
+        assert_eq!(absent[2].0, AccessOutcome::NotTried, "another part");
+        let present: Vec<_> = listed(Ok(None)).collect();
+        assert_eq!(present[0].0, AccessOutcome::NotTried);
     }
 
     #[tokio::test]

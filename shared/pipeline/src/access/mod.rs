@@ -199,7 +199,12 @@ impl Pipeline {
     /// Tries every access at once, each within its limit, and changes nothing. The results are in the order of
     /// [`Access::ALL`].
     pub async fn check_access(&self) -> Vec<AccessCheck> {
-        futures::future::join_all(Access::ALL.map(|access| self.check_one(access))).await
+        let mut checks =
+            futures::future::join_all(Access::ALL.map(|access| self.check_one(access))).await;
+        let tasks =
+            [Access::StartMoveTask, Access::CancelMoveTask].map(|access| access.name().name);
+        check::share_absence(&mut checks, Access::ListMoveTasks.name().name, &tasks);
+        checks
     }
 
     async fn check_one(&self, access: Access) -> AccessCheck {

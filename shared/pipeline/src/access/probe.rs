@@ -78,7 +78,8 @@ impl Pipeline {
             let cause = format!(
                 "these credentials are of the account {account}, and the environment is in {here}"
             );
-            let hint = "choose others with AWS_PROFILE, or another environment with --env";
+            let hint = "choose others with profile in the environment's entry, or with AWS_PROFILE where it has none, or another \
+                        environment with --env";
             return Err(attempt.refused(cause).with_hint(hint));
         }
         Ok(identity.arn)
